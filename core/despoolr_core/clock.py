@@ -1,0 +1,45 @@
+"""Time as the services see it: seconds since 1970 on the site's calendar, and a way to wait.
+
+One code base runs in real, scaled and virtual time because nothing reads a wall clock: everything asks a `Clock`.
+The two twins live in the lab (`despoolr_lab.clock`), since waiting needs an event loop.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What time it is on the site, and how to wait. Seconds throughout."""
+
+    def now(self) -> float:
+        """Seconds since 1970-01-01 00:00 on the site's calendar (no time zone: SMS 1.x has none in its files)."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait `seconds` of site time (0 or less only yields)."""
+        ...
+
+    async def sleep_until(self, deadline: float) -> None:
+        """Wait until `now() >= deadline`."""
+        ...
+
+
+class OffsetClock:
+    """A machine whose clock is wrong by `offset_s` seconds (Q126644: every client decides by its own clock)."""
+
+    def __init__(self, clock: Clock, offset_s: float = 0.0) -> None:
+        self._clock = clock
+        self.offset_s = offset_s
+
+    def now(self) -> float:
+        """The wrong time."""
+        return self._clock.now() + self.offset_s
+
+    async def sleep(self, seconds: float) -> None:
+        """Waiting is not affected by the offset."""
+        await self._clock.sleep(seconds)
+
+    async def sleep_until(self, deadline: float) -> None:
+        """Wait until this clock shows `deadline`."""
+        await self._clock.sleep_until(deadline - self.offset_s)

@@ -1,0 +1,250 @@
+"""Versions are data: one named field per behaviour, one `Profile` per SMS version, one switch per article.
+
+No code asks for a version; it asks for the field. A run may override any field (`--set name=value`), put an article's
+fault in (`--bug Q147819`) or take it out (`--fix Q147819`). `FIELDS` says of each field what it decides and where that
+is written; `despoolr profiles` prints the table and `docs/fidelity.md` is checked against it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
+from typing import Any, Final
+
+
+def _behaviour(default: Any, source: str, meaning: str, choices: tuple[str, ...] = ()) -> Any:
+    return field(default=default, metadata={"source": source, "meaning": meaning, "choices": choices})
+
+
+COPY_STRATEGIES: Final = (
+    "stop_at_first_lock",
+    "delete_then_copy",
+    "delete_then_copy_checked",
+    "skip_locked_and_retry",
+    "temp_and_rename",
+    "new_folder_and_switch",
+)
+GIVE_UP_RULES: Final = ("count", "time", "first")
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How one SMS version behaves. The defaults are those of 1.2 as shipped."""
+
+    version: str
+
+    # -- the Despooler's update
+    copy_strategy: str = _behaviour(
+        "delete_then_copy",
+        "Q128458, Q184489",
+        "how the Despooler replaces the files of a package on a distribution server",
+        COPY_STRATEGIES,
+    )
+    refresh_every_file: bool = _behaviour(True, "Q184512", "files that did not change are written again all the same")
+    partial_retry_list_lost: bool = _behaviour(
+        False, "Q153576", "when some of several servers failed, the retry instruction lists none and ends as complete"
+    )
+    retry_keeps_refresh: bool = _behaviour(
+        False, "Q195936", "the retry instruction after a failed store keeps Refresh Existing Distribution Servers"
+    )
+
+    # -- giving up
+    give_up_rule: str = _behaviour(
+        "count",
+        "Q140374 (100 times), Q147819 and Q182414 (a week): the sources disagree",
+        "what ends the retries: the number of attempts, the time since the first, or whichever comes first",
+        GIVE_UP_RULES,
+    )
+    attempts_max: int = _behaviour(100, "Q140374", "attempts the Despooler makes before the job is Failed")
+    give_up_after_s: float = _behaviour(7 * 86400.0, "Q147819, Q182414", "seconds of retrying before the job is Failed (rules time, first)")
+    retry_count_step: int = _behaviour(1, "Q191360", "how far one retry moves the retry count")
+    restart_resets_retry_count: bool = _behaviour(True, "Q140374", "restarting the Despooler sets the retry counts to zero")
+
+    # -- forced disconnect
+    forced_disconnect_available: bool = _behaviour(True, "Q128458", "the registry values of forced disconnect have an effect")
+    use_forced_disconnect: bool = _behaviour(False, "Q128458", "registry value Use Forced Disconnect")
+    forced_disconnect_retries: int = _behaviour(12, "Q128458", "registry value Number Of Retries Before Forced Disconnection")
+    forced_disconnect_delay_min: int = _behaviour(5, "Q128458", "registry value Forced Disconnection Delay In Minutes")
+    forced_disconnect_restores_rights: bool = _behaviour(False, "Q182414", "access is restored after a forced disconnect")
+
+    # -- job status
+    expiry_status: str = _behaviour(
+        "",
+        "Q152229",
+        "the workstation status an expiry notification wrongly causes (empty: none, the last reported status stays)",
+        ("", "Retrying", "Canceled"),
+    )
+    failed_mif_status: str = _behaviour(
+        "Retrying", "Q166833, Q169491", "the workstation status a Failed status MIF gives", ("Retrying", "Failed")
+    )
+    malformed_mif_is_success: bool = _behaviour(True, "Q190135", "a status MIF that does not parse counts as success")
+    escaped_quote_in_mif_loads: bool = _behaviour(True, "Q140810", 'a job status MIF with \\" in a literal is loaded')
+    restart_of_job_keeps_retrying: bool = _behaviour(
+        True, "Q150026", "a job stays Retrying while other workstations have not reported, after the retrying ones are done"
+    )
+    success_marks_package_id: bool = _behaviour(
+        True, "Q235805", "a successful Share Package On Server job puts Z in the fourth place of the package ID it reports"
+    )
+    marked_package_id_resolves: bool = _behaviour(False, "Q235805", "Distribution Manager finds the package behind a marked ID")
+
+    # -- the client
+    server_choice_always_random: bool = _behaviour(True, "Q165508", "PCM never matches its logon server or drives, always picks at random")
+    polls_only_changed_file: bool = _behaviour(True, "Q163488", "PCM parses its instruction file only when it changed")
+    sni_before_pck: bool = _behaviour(True, "Q138241", "PCM writes the .SNI before the .PCK")
+    leaked_drive_after_run: bool = _behaviour(True, "Q163597", "files an application leaves open stay open after the run")
+    package_servers_max: int = _behaviour(10, "Q161310", "distribution servers a WINST record lists")
+
+    # -- tools
+    dump_months_from_zero: bool = _behaviour(False, "Q153369", "PCMDUMP prints months 0-11")
+    dump_year_2000_is_100: bool = _behaviour(True, "Q249578", "PCMDUMP prints the year 2000 as 100")
+
+
+FIELDS: Final = {f.name: f.metadata for f in fields(Profile) if f.metadata}
+"""For each behaviour: `source`, `meaning`, and `choices` (empty: any value of the field's type)."""
+
+_V12: Final = Profile("1.2")
+_V11: Final = replace(
+    _V12,
+    version="1.1",
+    copy_strategy="stop_at_first_lock",
+    partial_retry_list_lost=True,
+    forced_disconnect_available=False,
+    expiry_status="Canceled",
+    escaped_quote_in_mif_loads=False,
+    polls_only_changed_file=False,
+    dump_months_from_zero=True,
+    success_marks_package_id=False,
+)
+_SP2: Final = replace(
+    _V12,
+    version="1.2 SP2",
+    retry_count_step=2,
+    server_choice_always_random=False,
+    polls_only_changed_file=False,
+    leaked_drive_after_run=False,
+)
+_SP4: Final = replace(
+    _SP2,
+    version="1.2 SP4",
+    copy_strategy="delete_then_copy_checked",
+    refresh_every_file=False,
+    retry_count_step=1,
+    restart_resets_retry_count=False,
+    forced_disconnect_restores_rights=True,
+)
+_HOTFIXED: Final = replace(_SP4, version="1.2 SP4 + hotfixes", retry_keeps_refresh=True, malformed_mif_is_success=False)
+_V20: Final = replace(_HOTFIXED, version="2.0", failed_mif_status="Failed", success_marks_package_id=False, sni_before_pck=False)
+
+PROFILES: Final[dict[str, Profile]] = {
+    p.version: p
+    for p in (
+        replace(_V11, version="1.0", expiry_status="Retrying"),
+        _V11,
+        _V12,
+        replace(_V12, version="1.2 SP1", retry_count_step=2),
+        _SP2,
+        replace(_SP2, version="1.2 SP3", retry_count_step=2),
+        _SP4,
+        _HOTFIXED,
+        _V20,
+        replace(_V20, version="2.0 SP1", marked_package_id_resolves=True),
+    )
+}
+"""Every version Despoolr knows, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """One Knowledge Base article as a switch: the field values that have its fault, and those that do not."""
+
+    kb: str
+    title: str
+    bug: dict[str, Any]
+    fix: dict[str, Any]
+    versions: tuple[str, ...]
+
+    def has_fault(self, profile: Profile) -> bool:
+        """Whether the profile behaves as the article complains."""
+        return all(getattr(profile, name) != value for name, value in self.fix.items())
+
+
+ARTICLES: Final[dict[str, Article]] = {
+    a.kb: a
+    for a in (
+        Article(
+            "Q147819",
+            "Update Job Fails If Clients Are Logged On to the Share",
+            bug={"use_forced_disconnect": False},
+            fix={"forced_disconnect_available": True, "use_forced_disconnect": True, "forced_disconnect_restores_rights": True},
+            versions=("1.0", "1.1", "1.2"),
+        ),
+        Article(
+            "Q152229",
+            "Expired Jobs Alter Detailed Job Status",
+            bug={"expiry_status": "Canceled"},
+            fix={"expiry_status": ""},
+            versions=("1.0", "1.1", "1.2"),
+        ),
+    )
+}
+"""The articles that can be switched with `--bug` and `--fix`."""
+
+
+class ProfileError(ValueError):
+    """A version, field, value or article there is not; the message names the nearest right one."""
+
+
+def _nearest(word: str, words: list[str]) -> str:
+    near = get_close_matches(word, words, 1, 0.4)
+    return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(words)}"
+
+
+def profile_of(version: str) -> Profile:
+    """The profile of a version such as `1.1` or `1.2 SP4`. Raises `ProfileError`."""
+    try:
+        return PROFILES[version]
+    except KeyError:
+        raise ProfileError(f"no SMS version {version!r}{_nearest(version, list(PROFILES))}") from None
+
+
+def article_of(kb: str) -> Article:
+    """The switch of an article such as `Q147819`. Raises `ProfileError`."""
+    name = kb.upper() if kb[:1] in "qQ" else f"Q{kb}"
+    try:
+        return ARTICLES[name]
+    except KeyError:
+        raise ProfileError(f"no article {kb!r}{_nearest(name, list(ARTICLES))}") from None
+
+
+def with_overrides(profile: Profile, overrides: dict[str, Any]) -> Profile:
+    """The profile with some fields changed. Values may be strings as typed on a command line. Raises `ProfileError`."""
+    changes: dict[str, Any] = {}
+    for name, value in overrides.items():
+        if name not in FIELDS:
+            raise ProfileError(f"no behaviour {name!r}{_nearest(name, list(FIELDS))}")
+        changes[name] = _coerce(name, value, getattr(profile, name))
+    return replace(profile, **changes)
+
+
+def _coerce(name: str, value: Any, current: Any) -> Any:
+    kind = type(current)
+    choices = FIELDS[name]["choices"]
+    if kind is bool:
+        words = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+        if isinstance(value, bool):
+            return value
+        if str(value).lower() in words:
+            return words[str(value).lower()]
+        raise ProfileError(f"{name} is true or false, not {value!r}")
+    if kind in (int, float):
+        try:
+            number = kind(value)
+        except (TypeError, ValueError):
+            raise ProfileError(f"{name} is a number, not {value!r}") from None
+        if number < 0:
+            raise ProfileError(f"{name} cannot be negative")
+        return number
+    text = str(value)
+    if choices and text not in choices:
+        raise ProfileError(f"{name} cannot be {text!r}{_nearest(text, [c for c in choices if c])}")
+    return text

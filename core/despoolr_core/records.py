@@ -1,0 +1,110 @@
+"""Everything that happened, in order: one record per fact, append-only.
+
+A record says when (site time), who (the actor), what (the kind), because of what (`cause`: the sequence number of the
+record that led to it, 0 for none) and the facts of its kind. Reports, `why`, digests and the live page are readers of
+this one stream; none keeps a second truth. Wall time never appears in it, so that two runs of one seed are equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+KINDS: Final[dict[str, str]] = {
+    # the share engine
+    "session.started": "a machine connected: session, machine, user, program, lease_s",
+    "session.ended": "it left: session, reason (logoff, lease expired, server stopped)",
+    "open.granted": "open, session, machine, user, program, share, path, access, share_mode, action, purpose",
+    "open.refused": "machine, user, program, share, path, access, share_mode, nt_status, win32, blockers, purpose, episode",
+    "open.closed": "open, share, path, reason (closed, session ended, lease expired, forced)",
+    "file.written": "share, path, size, machine, program",
+    "file.deleted": "share, path, machine, program",
+    "file.renamed": "share, path, new_path, machine, program",
+    "episode.ended": "episode, state, reason",
+    # the site
+    "job.status": "job, status, was, reason",
+    "detail.status": "job, kind, site, machine, status, was",
+    "instruction.written": "file, type, job, retries, execute_at, servers",
+    "instruction.executed": "file, type, job, result",
+    "copy.started": "job, package, server, attempt",
+    "copy.file": "job, package, server, file, result, win32",
+    "copy.ended": "job, package, server, attempt, result, file, win32",
+    "mif.loaded": "file, report, kind",
+    "mif.refused": "file, reason",
+    "event": "event, component, text",
+    "log": "component, text",
+    # the client
+    "pcm.polled": "result (changed, unchanged, missing, failed)",
+    "pcm.record": "request, package, state (New, Executed, expired, cancelled)",
+    "pcm.run": "request, package, server, program",
+    "pcm.reported": "request, package, report, result",
+    # the scenario
+    "scenario.step": "do, and what was asked",
+    "scenario.expect": "name, expected, actual, ok",
+}
+"""Every kind there is, and the facts it carries. An unknown kind is a bug of ours."""
+
+
+class Record(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One fact. `at` is site time in seconds since 1970, rounded to the millisecond; `actor` e.g. `BPC/SMS_DESPOOLER`."""
+
+    seq: int
+    at: float
+    actor: str
+    kind: str
+    cause: int = 0
+    data: dict[str, Any] = {}
+
+
+Listener = Callable[[Record], None]
+
+
+class Recorder:
+    """The one door into the stream: numbers a fact, hands it to the listeners, and returns its number for later causes.
+
+    `now` is the site clock. Listeners (a file writer, the episode ledger, a digest) are called in order and must not raise.
+    """
+
+    def __init__(self, now: Callable[[], float], listeners: Iterable[Listener] = ()) -> None:
+        self._now = now
+        self._seq = 0
+        self.listeners: list[Listener] = list(listeners)
+
+    @property
+    def count(self) -> int:
+        """How many facts there are so far."""
+        return self._seq
+
+    def record(self, actor: str, kind: str, /, *, cause: int = 0, **data: Any) -> int:
+        """Append one fact and return its sequence number."""
+        assert kind in KINDS, f"unknown record kind {kind!r}"
+        self._seq += 1
+        entry = Record(self._seq, round(self._now(), 3), actor, kind, cause, data)
+        for listener in self.listeners:
+            listener(entry)
+        return self._seq
+
+
+_ENCODER: Final = msgspec.json.Encoder(order="sorted")
+_DECODER: Final = msgspec.json.Decoder(Record)
+
+
+def encode(record: Record) -> bytes:
+    """One line of `records.jsonl`, without the newline; keys sorted, so equal records are equal octets."""
+    return _ENCODER.encode(record)
+
+
+def decode(line: bytes) -> Record:
+    """The inverse of `encode`. Raises `msgspec.DecodeError` for a line that is no record."""
+    return _DECODER.decode(line)
+
+
+def story(records: Iterable[Record], **wanted: Any) -> list[Record]:
+    """The records whose facts match every `wanted` key: the story of a job, a machine, a path."""
+    return [r for r in records if _matches(r.data, wanted)]
+
+
+def _matches(data: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    return all(data.get(key) == value for key, value in wanted.items())

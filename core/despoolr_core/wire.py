@@ -1,0 +1,154 @@
+"""The bodies that cross the wire: JSON objects of the HTTP API, as msgspec structs.
+
+Times are site time in seconds since 1970 (floats) under names that end in `_at`; spans end in `_s`.
+Access, share mode, disposition, options and attributes travel as SMB's words (`"READ|WRITE"`).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class SessionRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """`POST /api/v1/sessions`. `machine` and `user` may be left out: the token names them. `lease_s` is capped by the server."""
+
+    program: str = ""
+    machine: str = ""
+    user: str = ""
+    lease_s: float = 0.0
+
+
+class SessionReply(msgspec.Struct):
+    """A session and when its lease runs out unless something renews it."""
+
+    session: str
+    machine: str
+    user: str
+    program: str
+    lease_s: float
+    expires_at: float
+
+
+class OpenRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """`POST /api/v1/opens`. `program` overrides the session's; `purpose` links the attempts of one update."""
+
+    session: str
+    share: str
+    path: str
+    access: str = "READ"
+    share_mode: str = "READ"
+    disposition: str = "OPEN"
+    options: str = ""
+    attributes: str = ""
+    program: str = ""
+    purpose: str = ""
+
+
+class OpenReply(msgspec.Struct):
+    """A granted open. `open` is the handle; `action` is the create action; `size` in octets."""
+
+    open: str
+    action: str
+    size: int
+    attributes: str
+    opened_at: float
+
+
+class Blocker(msgspec.Struct, frozen=True):
+    """One open that stands in the way: whose, which program, how, since when."""
+
+    open: str
+    machine: str
+    user: str
+    program: str
+    access: str
+    share_mode: str
+    opened_at: float
+
+
+class Problem(msgspec.Struct, omit_defaults=True):
+    """An RFC 9457 problem body. `blockers` is cut at the server's stated maximum; `blocker_count` is the full count."""
+
+    type: str
+    title: str
+    status: int
+    detail: str = ""
+    nt_status: str = ""
+    win32: int = 0
+    share: str = ""
+    path: str = ""
+    blockers: list[Blocker] = []
+    blocker_count: int = 0
+    episode: str = ""
+
+
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One name in a directory. `modified_at` is the file time in site seconds; `size` in octets (0 for a directory)."""
+
+    name: str
+    size: int = 0
+    modified_at: float = 0.0
+    directory: bool = False
+    attributes: str = ""
+
+
+class Listing(msgspec.Struct):
+    """`GET /{share}/{directory}/`: the names in it, sorted case-insensitively."""
+
+    path: str
+    entries: list[Entry]
+
+
+class OpenRow(msgspec.Struct, frozen=True):
+    """One row of `GET /api/v1/opens`, named like a row of `smbstatus -j`."""
+
+    open: str
+    session: str
+    machine: str
+    user: str
+    program: str
+    share: str
+    path: str
+    access: str
+    share_mode: str
+    opened_at: float
+    delete_on_close: bool = False
+    purpose: str = ""
+
+
+class Hold(msgspec.Struct, frozen=True):
+    """How long one blocker stood in the way of an episode. `released_at` is None while it still does."""
+
+    machine: str
+    user: str
+    program: str
+    access: str
+    share_mode: str
+    opened_at: float
+    first_blocked_at: float
+    last_blocked_at: float
+    released_at: float | None
+    refusal_count: int
+
+
+class EpisodeRow(msgspec.Struct, frozen=True):
+    """The attempts of one update, linked: who waited, on what, since when, how often refused, by whom.
+
+    `state` is `waiting`, `resolved` (the blocked path was opened at last) or `given up`.
+    `blocked_s` runs from the first refusal to the end, or to now.
+    """
+
+    episode: str
+    state: str
+    machine: str
+    program: str
+    purpose: str
+    share: str
+    path: str
+    first_refused_at: float
+    last_refused_at: float
+    ended_at: float | None
+    attempt_count: int
+    blocked_s: float
+    nt_status: str
+    holds: list[Hold]
