@@ -67,6 +67,10 @@ class Profile:
     forced_disconnect_delay_min: int = _behaviour(5, "Q128458", "registry value Forced Disconnection Delay In Minutes")
     forced_disconnect_restores_rights: bool = _behaviour(False, "Q182414", "access is restored after a forced disconnect")
 
+    copy_failure_says_disk_full: bool = _behaviour(
+        True, "Q193766", "the event of any failed copy is 109, out of disk space, with blank numbers"
+    )
+
     # -- job status
     expiry_status: str = _behaviour(
         "",
@@ -79,7 +83,7 @@ class Profile:
     )
     malformed_mif_is_success: bool = _behaviour(True, "Q190135", "a status MIF that does not parse counts as success")
     escaped_quote_in_mif_loads: bool = _behaviour(True, "Q140810", 'a job status MIF with \\" in a literal is loaded')
-    restart_of_job_keeps_retrying: bool = _behaviour(
+    job_stays_retrying: bool = _behaviour(
         True, "Q150026", "a job stays Retrying while other workstations have not reported, after the retrying ones are done"
     )
     success_marks_package_id: bool = _behaviour(
@@ -107,6 +111,7 @@ _V11: Final = replace(
     _V12,
     version="1.1",
     copy_strategy="stop_at_first_lock",
+    copy_failure_says_disk_full=False,
     partial_retry_list_lost=True,
     forced_disconnect_available=False,
     expiry_status="Canceled",

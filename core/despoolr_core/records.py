@@ -13,16 +13,18 @@ from typing import Any, Final
 import msgspec
 
 KINDS: Final[dict[str, str]] = {
-    # the share engine
-    "session.started": "a machine connected: session, machine, user, program, lease_s",
-    "session.ended": "it left: session, reason (logoff, lease expired, server stopped)",
-    "open.granted": "open, session, machine, user, program, share, path, access, share_mode, action, purpose",
-    "open.refused": "machine, user, program, share, path, access, share_mode, nt_status, win32, blockers, purpose, episode",
-    "open.closed": "open, share, path, reason (closed, session ended, lease expired, forced)",
-    "file.written": "share, path, size, machine, program",
-    "file.deleted": "share, path, machine, program",
-    "file.renamed": "share, path, new_path, machine, program",
-    "episode.ended": "episode, state, reason",
+    # the share engine (`server` is the share server in all of them)
+    "share.started": "server: a share server began; nothing that was open before is held any more",
+    "session.started": "a machine connected: server, session, machine, user, program, lease_s (0: no lease)",
+    "session.ended": "it left: server, session, machine, reason (logoff, lease expired, server stopped)",
+    "open.granted": "server, open, session, machine, user, program, share, path, access, share_mode, action, purpose",
+    "open.refused": "server, machine, user, program, share, path, access, share_mode, nt_status, win32, blockers, purpose, "
+    "episode",
+    "open.closed": "server, open, machine, share, path, reason (closed, logoff, lease expired, server stopped, or why forced)",
+    "file.written": "server, share, path, size, machine, program, purpose",
+    "file.deleted": "server, share, path, machine, program, purpose",
+    "file.renamed": "server, share, path, new_path, machine, program, purpose",
+    "episode.ended": "server, episode, state, reason",
     # the site
     "job.status": "job, status, was, reason",
     "detail.status": "job, kind, site, machine, status, was",

@@ -232,3 +232,13 @@ def render_access(access: int) -> str:
 def render_share_mode(share_mode: int) -> str:
     """`READ|WRITE|DELETE`, or `NONE` for an open that shares nothing."""
     return "|".join(word for word, bit in (("READ", 1), ("WRITE", 2), ("DELETE", 4)) if share_mode & bit) or "NONE"
+
+
+def render_attributes(attributes: int) -> str:
+    """`READONLY|HIDDEN|SYSTEM`, or `""` for a file with none of them."""
+    return "|".join(word for word, bit in (("READONLY", 1), ("HIDDEN", 2), ("SYSTEM", 4)) if attributes & bit)
+
+
+def render_options(options: int) -> str:
+    """`NON_DIRECTORY_FILE|DELETE_ON_CLOSE`, or `""` for none."""
+    return "|".join(name for name, bit in CreateOption.__members__.items() if bit.value and options & bit.value)

@@ -152,3 +152,47 @@ class EpisodeRow(msgspec.Struct, frozen=True):
     blocked_s: float
     nt_status: str
     holds: list[Hold]
+    server: str = ""
+    access: str = ""
+    share_mode: str = ""
+
+
+class WrittenReply(msgspec.Struct):
+    """`PUT /api/v1/opens/{id}/content`: how many octets were written."""
+
+    written: int
+
+
+class OpenList(msgspec.Struct):
+    """`GET /api/v1/opens`: the first `limit` rows that match, oldest first, and how many match in all."""
+
+    opens: list[OpenRow]
+    count: int
+
+
+class EpisodeList(msgspec.Struct):
+    """`GET /api/v1/episodes`: the first `limit` rows that match, and how many match in all."""
+
+    episodes: list[EpisodeRow]
+    count: int
+
+
+class EpisodeEnd(msgspec.Struct, forbid_unknown_fields=True):
+    """`POST /api/v1/episodes/{id}/end`: why the update will not be tried again."""
+
+    reason: str
+
+
+class Health(msgspec.Struct):
+    """`GET /healthz`: `uptime_s` and `now` are site time."""
+
+    status: str
+    server: str
+    version: str
+    now: float
+    uptime_s: float
+    shares: int
+    sessions: int
+    opens: int
+    episodes_waiting: int
+    requests: int

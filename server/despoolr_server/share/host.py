@@ -1,92 +1,163 @@
 """The shares of one server process: the one door between callers (HTTP handlers, local services) and the table of opens.
 
-STUB: signatures are the contract; the owner of `share/` fills it in.
 Refusals are values (`Problem`). Decisions never await: between looking at the table and changing it nothing else runs.
 Only moving octets may await; meanwhile the open that was granted protects the file.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from despoolr_core.sharing import NtStatus, Role, render_access, render_share_mode
+from despoolr_core.wire import EpisodeRow, OpenRow, Problem, SessionReply, SessionRequest
+from despoolr_server.share.callers import NOT_MODIFIED, Caller, Content, NotModified, Principal
+from despoolr_server.share.chronicle import Actor
+from despoolr_server.share.engine.names import Name, fold, parse_name
+from despoolr_server.share.engine.rows import Open, Refusal, Session
+from despoolr_server.share.handles import HandleOperations, OpenFacts
+from despoolr_server.share.paths import PathOperations
+from despoolr_server.share.problems import problem
 
-from despoolr_core.clock import Clock
-from despoolr_core.records import Recorder
-from despoolr_core.sharing import Role
-from despoolr_core.wire import Entry, EpisodeRow, OpenReply, OpenRequest, OpenRow, Problem, SessionReply, SessionRequest
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """Who a token says the caller is."""
-
-    machine: str
-    user: str
-    role: Role
+__all__ = ["NOT_MODIFIED", "Caller", "Content", "NotModified", "OpenFacts", "Principal", "ShareHost"]
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """One request's caller: the principal, and (optionally) the session it runs in, its program, and what it is for."""
+class ShareHost(PathOperations, HandleOperations):
+    """All shares of one server, their sessions and their table of opens.
 
-    who: Principal
-    session: str = ""
-    program: str = ""
-    purpose: str = ""
+    `recorder` gets the facts and feeds the host's own episode ledger; limits are keyword arguments of `ShareBase`. Ids are
+    counters (`S1`, `O1`, `<server>-E1`): give a restarted server an `id_prefix` of its own.
+    """
 
+    @property
+    def open_count(self) -> int:
+        """How many opens there are."""
+        return len(self.engine.table)
 
-@dataclass(frozen=True, slots=True)
-class Content:
-    """A file's octets as of one open: `etag` is strong and quoted, `modified_at` is site time in seconds."""
-
-    data: bytes
-    etag: str
-    modified_at: float
-
-
-class NotModified:
-    """The file still has the ETag the caller has."""
-
-
-NOT_MODIFIED = NotModified()
-
-
-class ShareHost:
-    """All shares of one server, their sessions and their table of opens."""
-
-    def __init__(self, server: str, clock: Clock, recorder: Recorder, **limits: object) -> None: ...
-
-    # -- what there is
-    def add_share(self, name: str, store: object, rights: object = None) -> None: ...
-    def share_names(self) -> list[str]: ...
+    @property
+    def session_count(self) -> int:
+        """How many sessions there are."""
+        return len(self.engine.sessions)
 
     # -- sessions on leases
-    def start_session(self, who: Principal, request: SessionRequest) -> SessionReply | Problem: ...
-    def renew_session(self, who: Principal, session: str) -> SessionReply | Problem: ...
-    def end_session(self, who: Principal, session: str, reason: str = "logoff") -> Problem | None: ...
-    def expire_sessions(self) -> int: ...
 
-    # -- opens (handles)
-    async def open(self, who: Principal, request: OpenRequest) -> OpenReply | Problem: ...
-    async def read_open(self, who: Principal, handle: str, offset: int, length: int | None) -> bytes | Problem: ...
-    async def write_open(self, who: Principal, handle: str, offset: int, data: bytes) -> int | Problem: ...
-    async def close(self, who: Principal, handle: str) -> Problem | None: ...
+    def start_session(self, who: Principal, request: SessionRequest) -> SessionReply | Problem:
+        """Begin a session. Only the service and administrators may speak for another machine or user than the token's."""
+        now = self._now()
+        machine, user = request.machine or who.machine, request.user or who.user
+        if who.role is Role.CLIENT and fold(machine) != fold(who.machine):
+            refusal = Refusal(NtStatus.ACCESS_DENIED, reason=f"the token is for {who.machine}, not for {machine}")
+            return self._refuse(Actor(who.machine, who.user, request.program), "", "", refusal)
+        if not 0.0 <= request.lease_s < float("inf"):
+            return problem(NtStatus.INVALID_PARAMETER, detail="lease_s is a number of seconds, 0 for the server's default")
+        lease_s = min(request.lease_s or self.lease_s_default, self.lease_s_max)
+        return self._begin(who, machine, user, request.program, lease_s, now)
 
-    # -- path operations: an open, the work, a close
-    async def get(self, caller: Caller, share: str, path: str, if_none_match: str = "") -> Content | NotModified | Problem: ...
-    async def put(self, caller: Caller, share: str, path: str, data: bytes, *, create_only: bool = False) -> str | Problem:
-        """The new ETag."""
-        ...
-    async def delete(self, caller: Caller, share: str, path: str) -> Problem | None: ...
-    async def move(self, caller: Caller, share: str, path: str, new_path: str, *, replace: bool) -> Problem | None: ...
-    async def copy(self, caller: Caller, share: str, path: str, new_path: str, *, replace: bool) -> Problem | None: ...
-    async def make_directory(self, caller: Caller, share: str, path: str, *, parents: bool) -> Problem | None: ...
-    def list(self, caller: Caller, share: str, path: str) -> list[Entry] | Problem: ...
-    def stat(self, caller: Caller, share: str, path: str) -> tuple[Entry, str] | Problem:
-        """The entry and its ETag."""
-        ...
+    def start_local_session(self, who: Principal, program: str) -> SessionReply | Problem:
+        """A session without a lease, for a service in the process that owns the table."""
+        return self._begin(who, who.machine, who.user, program, 0.0, self._now())
+
+    def _begin(self, who: Principal, machine: str, user: str, program: str, lease_s: float, now: float) -> SessionReply | Problem:
+        session = self.engine.start_session(
+            now, machine=machine, user=user, program=program, role=who.role, owner=who.machine, lease_s=lease_s
+        )
+        if isinstance(session, Refusal):
+            return self._refuse(Actor(machine, user, program), "", "", session)
+        self._chronicle.session_started(session)
+        return self._reply(session)
+
+    def renew_session(self, who: Principal, session: str) -> SessionReply | Problem:
+        """Push the lease out. A session that has ended stays ended: USER_SESSION_DELETED."""
+        found = self._session(who, session, self._now())
+        return self._reply(found) if found else _no_session(session)
+
+    def end_session(self, who: Principal, session: str, reason: str = "logoff") -> Problem | None:
+        """End a session and close what it has open, in the order of opening."""
+        if self._session(who, session, self._now()) is None:
+            return _no_session(session)
+        ended = self.engine.end_session(session, reason)
+        assert ended is not None, "a session vanished in one turn"
+        self._finish_session(ended)
+        return None
+
+    def expire_sessions(self) -> int:
+        """End every session whose lease is over; how many. Happens by itself whenever anything is asked."""
+        return self._expire(self._clock.now())
+
+    def stop(self, reason: str = "server stopped") -> None:
+        """End every session: what a server does before it goes."""
+        for session in list(self.engine.sessions):
+            ended = self.engine.end_session(session.session, reason)
+            assert ended is not None, "a session vanished in one turn"
+            self._finish_session(ended)
+
+    def _reply(self, session: Session) -> SessionReply:
+        deadline = self.engine.sessions.deadline(session)
+        return SessionReply(
+            session=session.session,
+            machine=session.machine,
+            user=session.user,
+            program=session.program,
+            lease_s=session.lease_s,
+            expires_at=deadline if session.lease_s else 0.0,
+        )
 
     # -- asking
-    def opens(self, share: str = "", path: str = "", machine: str = "") -> list[OpenRow]: ...
-    def episodes(self, machine: str = "", path: str = "") -> list[EpisodeRow]: ...
-    def end_episode(self, who: Principal, episode: str, reason: str) -> Problem | None: ...
-    def close_by_force(self, who: Principal, handle: str, reason: str) -> Problem | None: ...
+
+    def opens(self, share: str = "", path: str = "", machine: str = "") -> list[OpenRow]:
+        """Who holds what, oldest first; each filter that is not empty must match, case-insensitively."""
+        self._now()
+        name = parse_name(path) if path else None
+        if path and not isinstance(name, Name):
+            return []
+        return [
+            _row_of(row)
+            for row in self.engine.table
+            if (not share or fold(share) == fold(row.share))
+            and (not machine or fold(machine) == fold(row.machine))
+            and (not isinstance(name, Name) or name.key == fold(row.path))
+        ]
+
+    def episodes(self, machine: str = "", path: str = "") -> list[EpisodeRow]:
+        """Who was refused what, by first refusal; `machine` is the waiter's or a blocker's."""
+        return self.ledger.rows(self._now(), machine=machine, path=path.replace("\\", "/").strip("/"))
+
+    def end_episode(self, who: Principal, episode: str, reason: str) -> Problem | None:
+        """Put on record that an update will not be tried again (`given up`)."""
+        row = self.ledger.row(episode)
+        if row is None:
+            return problem(NtStatus.OBJECT_NAME_NOT_FOUND, detail=f"there is no episode {episode}")
+        if who.role is Role.CLIENT and fold(row.machine) != fold(who.machine):
+            return problem(NtStatus.ACCESS_DENIED, detail=f"episode {episode} is {row.machine}'s")
+        if row.state == "waiting":
+            self._chronicle.gave_up(who.machine, episode, reason)
+        return None
+
+    def close_by_force(self, who: Principal, handle: str, reason: str) -> Problem | None:
+        """Close somebody else's open, as Server Manager's *Close Resource* does. Only for the service and administrators."""
+        self._now()
+        if who.role is Role.CLIENT:
+            return problem(NtStatus.ACCESS_DENIED, detail="only the service and administrators close others' opens")
+        row = self.engine.find(handle)
+        if row is None:
+            return problem(NtStatus.FILE_CLOSED, detail=f"handle {handle} is closed, or never was")
+        self._finish_close(self.engine.close(row), reason)
+        return None
+
+
+def _no_session(session: str) -> Problem:
+    return problem(NtStatus.USER_SESSION_DELETED, detail=f"session {session} has ended, or never was")
+
+
+def _row_of(row: Open) -> OpenRow:
+    return OpenRow(
+        open=row.handle,
+        session=row.session,
+        machine=row.machine,
+        user=row.user,
+        program=row.program,
+        share=row.share,
+        path=row.path,
+        access=render_access(row.access),
+        share_mode=render_share_mode(row.share_mode),
+        opened_at=row.opened_at,
+        delete_on_close=row.delete_on_close,
+        purpose=row.purpose,
+    )

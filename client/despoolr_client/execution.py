@@ -1,0 +1,74 @@
+"""Starting a package's program and ending it: its files are opened on the share and stay open in between.
+
+Nothing here decides anything: which server, whether and when is PCM's (`despoolr_client.pcm`). A program that may not open a
+file it needs does not start, and the Win32 code is its launch error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from despoolr_client.programs import ALL_FILES, Program
+from despoolr_core.share import OpenFile, Share, ShareError, ShareUnreachable
+
+PACKAGE_FILES_MAX: Final = 20_000
+PACKAGE_DEPTH_MAX: Final = 32
+
+
+class LaunchFailed(Exception):
+    """The program did not start. `code` is what PCM prints as `Execution error #20 detected.` (Q149672)."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+async def package_files(share: Share, directory: str) -> list[str]:
+    """Every file below a package's directory, paths relative to the share, in the order of the directories' listings.
+
+    Raises `ShareError`, and `LaunchFailed` (Win32 206 or 14) beyond the stated limits.
+    """
+    files: list[str] = []
+    waiting = [(directory, 0)]
+    while waiting:
+        place, depth = waiting.pop(0)
+        if depth > PACKAGE_DEPTH_MAX:
+            raise LaunchFailed(206, f"{place}: directories more than {PACKAGE_DEPTH_MAX} deep")
+        for entry in await share.list(place):
+            path = f"{place}/{entry.name}" if place else entry.name
+            if entry.directory:
+                waiting.append((path, depth + 1))
+            else:
+                files.append(path)
+        if len(files) > PACKAGE_FILES_MAX:
+            raise LaunchFailed(14, f"{directory}: more than {PACKAGE_FILES_MAX:,} files")
+    return files
+
+
+async def launch(share: Share, directory: str, program: Program, name: str, opens: list[OpenFile]) -> None:
+    """Open what the program needs of its package. Every open is put into `opens` at once, and is the caller's to close.
+
+    Raises `LaunchFailed`, or `ShareUnreachable`.
+    """
+    if program.launch_error:
+        raise LaunchFailed(program.launch_error, "the program does not start")
+    try:
+        for use in program.files:
+            wanted = "/".join(part for part in (directory, use.path.replace("\\", "/").strip("/")) if part)
+            for path in await package_files(share, directory) if use.path == ALL_FILES else [wanted]:
+                opened = await share.open(path, use.access, use.share_mode, program=name)
+                opens.append(opened)
+                if use.read:
+                    await opened.read()
+    except ShareError as error:
+        raise LaunchFailed(error.win32, str(error)) from None
+
+
+async def close_all(opens: Iterable[OpenFile]) -> None:
+    """Give opens back. A server that does not answer, or does not know them any more, has lost them already."""
+    for opened in opens:
+        try:
+            await opened.close()
+        except (ShareError, ShareUnreachable):
+            continue

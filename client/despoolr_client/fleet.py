@@ -1,0 +1,170 @@
+"""Many clients in one process. An idle client is an entry in a heap of times, not a task: one driver wakes whoever is due.
+
+The law: polls are spread evenly over the interval and stay so (a client that is late keeps its own beat); at most as many
+clients talk to servers at one time as the gate lets through, and nothing queues behind it but the driver itself. Measured:
+see `tests/unit/client/test_fleet.py`, which holds an idle client to its budget.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import math
+from collections.abc import Coroutine, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from despoolr_client.agent import PcmAgent, PollResult, Spawn, next_poll
+from despoolr_core.clock import Clock
+
+IN_FLIGHT_MAX: Final = 64
+"""Clients of one process that talk to servers at one time."""
+
+LATE_S: Final = 1.0
+"""A poll that begins later than this after its time counts as late."""
+
+
+@dataclass(slots=True)
+class FleetCounts:
+    """What a fleet has done so far. `late_count`: polls that began late, because the gate or the process was too busy."""
+
+    clients: int = 0
+    polls: int = 0
+    changed: int = 0
+    failed: int = 0
+    late_count: int = 0
+    late_s_max: float = 0.0
+
+
+class Gate:
+    """How many clients may talk to servers at one time; a semaphore whose waiters are served in order."""
+
+    __slots__ = ("_semaphore", "in_flight_max")
+
+    def __init__(self, in_flight_max: int = IN_FLIGHT_MAX) -> None:
+        self.in_flight_max = in_flight_max
+        self._semaphore = asyncio.Semaphore(in_flight_max)
+
+    async def __aenter__(self) -> None:
+        """Wait for a place."""
+        await self._semaphore.acquire()
+
+    async def __aexit__(self, *_: object) -> None:
+        """Give it back."""
+        self._semaphore.release()
+
+    async def enter(self) -> None:
+        """Take a place that `leave` gives back, perhaps in another task."""
+        await self._semaphore.acquire()
+
+    def leave(self) -> None:
+        """Give back a place."""
+        self._semaphore.release()
+
+
+class Fleet:
+    """Drives agents. `gate` is the one of the agents' settings. Use `run`, or `start` and `stop`."""
+
+    def __init__(self, clock: Clock, gate: Gate) -> None:
+        self._clock = clock
+        self._gate = gate
+        self._agents: list[PcmAgent] = []
+        self._due: list[tuple[float, int]] = []
+        self._group: asyncio.TaskGroup | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._sleep: asyncio.Future[Any] | None = None
+        self._spawner: Spawn = self._spawn  # one bound method for all agents
+        self.counts = FleetCounts()
+
+    @property
+    def agents(self) -> list[PcmAgent]:
+        """The clients, in the order they were added."""
+        return list(self._agents)
+
+    def __len__(self) -> int:
+        return len(self._agents)
+
+    def add(self, agent: PcmAgent, first_poll_s: float = 0.0) -> None:
+        """Add a client that polls first after so many seconds from now."""
+        index = len(self._agents)
+        self._agents.append(agent)
+        heapq.heappush(self._due, (self._clock.now() + first_poll_s, index))
+        self.counts.clients += 1
+        if self._group is not None:
+            agent.attach(self._spawner)
+        if self._sleep is not None and self._due[0][1] == index:
+            self._sleep.cancel()  # this one is due before the one the driver waits for
+
+    def add_spread(self, agents: Iterable[PcmAgent]) -> None:
+        """Add clients whose first polls are spread evenly over their polling interval, starting now."""
+        them = list(agents)
+        for number, agent in enumerate(them):
+            self.add(agent, agent.settings.polling_interval_s * number / len(them))
+
+    # -- life
+    async def run(self) -> None:
+        """Drive the clients until cancelled; then close what they have open, as a logoff does."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                for agent in self._agents:
+                    agent.attach(self._spawner)
+                while True:
+                    await self._wake_next()
+        finally:
+            self._group = None
+            for agent in self._agents:
+                await agent.close()
+
+    async def start(self) -> None:
+        """Begin to drive the clients, in the background. `stop` ends it, and raises what went wrong meanwhile."""
+        if self._task is not None:
+            raise RuntimeError("the fleet runs already")
+        self._task = asyncio.get_running_loop().create_task(self.run())
+
+    async def stop(self) -> None:
+        """Stop polling, end what runs, close what is open."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        assert self._group is not None, "an agent of this fleet acts while the fleet does not run"
+        return self._group.create_task(work)
+
+    async def _wake_next(self) -> None:
+        """Wait until the next client is due and a place is free, and let it poll."""
+        due_at, index = self._due[0] if self._due else (math.inf, -1)
+        if due_at > self._clock.now():
+            await self._sleep_until(due_at)
+            return
+        await self._gate.enter()
+        agent = self._agents[index]
+        now = self._clock.now()
+        if now - due_at > LATE_S:
+            self.counts.late_count += 1
+            self.counts.late_s_max = max(self.counts.late_s_max, now - due_at)
+        heapq.heapreplace(self._due, (next_poll(due_at, now, agent.settings.polling_interval_s), index))
+        self._spawn(self._poll(agent))
+
+    async def _sleep_until(self, due_at: float) -> None:
+        """Sleep, unless a client is added that is due before that."""
+        waiting: Coroutine[Any, Any, Any] = self._clock.sleep_until(due_at) if math.isfinite(due_at) else asyncio.Event().wait()
+        self._sleep = asyncio.ensure_future(waiting)
+        try:
+            await asyncio.wait([self._sleep])
+        finally:
+            self._sleep.cancel()
+            self._sleep = None
+
+    async def _poll(self, agent: PcmAgent) -> None:
+        try:
+            result = await agent.poll()
+        finally:
+            self._gate.leave()
+        self.counts.polls += 1
+        self.counts.changed += result is PollResult.CHANGED
+        self.counts.failed += result is PollResult.FAILED

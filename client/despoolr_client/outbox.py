@@ -1,0 +1,122 @@
+"""What a client has to report, until it is on the results share.
+
+The law: a report that could not be written stays and is tried again at the next poll; one that was written is forgotten.
+A file of ours that is there already (the answer to an earlier try got lost) counts as written, so nothing is doubled, and
+the report's id is the same on every try. Reports go in the order they arose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from despoolr_client.pcm.behaviour import PcmBehaviour
+from despoolr_client.pcm.reporting import NAMES_MAX, Report, files_of, report_name
+from despoolr_core.clock import Clock
+from despoolr_core.share import Share, ShareError
+from despoolr_core.sharing import NtStatus
+from despoolr_core.wire import Problem
+
+NAME_TRIES_MAX: Final = 64
+_COLLISION: Final = NtStatus.OBJECT_NAME_COLLISION
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Where reports go, and how this PCM writes them."""
+
+    share: Share
+    directory: str
+    behaviour: PcmBehaviour
+    clock: Clock
+
+
+class Pending:
+    """One report on its way: the name it was given once a file of it is on the share, and the files that are there."""
+
+    __slots__ = ("name", "report", "written")
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        self.name = ""
+        self.written = 0
+
+
+class Outbox:
+    """One client's unsent reports. Created with the first of them."""
+
+    __slots__ = ("_counter", "_is_sending", "_sms_id", "pending")
+
+    def __init__(self, sms_id: str) -> None:
+        self._sms_id = sms_id
+        self._counter = 0
+        self._is_sending = False
+        self.pending: list[Pending] = []
+
+    def add(self, report: Report) -> None:
+        """Remember a report that is to be sent."""
+        self.pending.append(Pending(report))
+
+    async def send(self, results: Results, on_sent: Callable[[Report], None]) -> None:
+        """Write what is pending, oldest first; `on_sent` hears of each report that is on the share.
+
+        Raises `ShareUnreachable` or `ShareError` when the share does not take it; what was written before that is kept in mind.
+        A second call while one is at work does nothing: the first takes what was added meanwhile.
+        """
+        if self._is_sending:
+            return
+        self._is_sending = True
+        try:
+            while self.pending:
+                await self._write(self.pending[0], results)
+                on_sent(self.pending.pop(0).report)
+        finally:
+            self._is_sending = False
+
+    async def _write(self, pending: Pending, results: Results) -> None:
+        for _ in range(NAME_TRIES_MAX):
+            name = pending.name or report_name(self._sms_id, self._counter)
+            files = files_of(pending.report, name, results.behaviour)
+            is_written = await self._write_files(pending, name, files, results)
+            self._counter = (self._counter + 1) % NAMES_MAX
+            if is_written:
+                return
+            # The name is taken. What we wrote under it goes, so that it pairs with nobody else's file.
+            for file in files[: pending.written]:
+                await _take_back(results, file)
+            pending.name, pending.written = "", 0
+        title = f"{NAME_TRIES_MAX} names in {results.directory} are taken"
+        raise ShareError(Problem("about:blank", title, 412, nt_status=_COLLISION.value))
+
+    async def _write_files(self, pending: Pending, name: str, files: tuple[str, ...], results: Results) -> bool:
+        """Write the files that are not there yet; False when one's name is somebody else's."""
+        for file in files[pending.written :]:
+            if pending.written and results.behaviour.between_files_s:
+                await results.clock.sleep(results.behaviour.between_files_s)
+            pending.name = name
+            data = pending.report.mif if file.endswith(".PCK") else pending.report.instruction(name)
+            if not await _create(results, file, data or b""):
+                return False
+            pending.written += 1
+        return True
+
+
+async def _create(results: Results, file: str, data: bytes) -> bool:
+    """Whether the file is on the share now as ours; False: another file has the name."""
+    path = f"{results.directory}/{file}"
+    try:
+        await results.share.create(path, data)
+    except ShareError as error:
+        if error.nt_status is not _COLLISION:
+            raise
+        return await results.share.read(path) == data
+    return True
+
+
+async def _take_back(results: Results, file: str) -> None:
+    try:
+        await results.share.delete(f"{results.directory}/{file}")
+    except ShareError as error:
+        if not error.is_missing:
+            raise

@@ -1,0 +1,519 @@
+"""A share on another machine, over HTTP: one round trip for each thing asked, and none that was not.
+
+A `ShareServer` is one server as one token sees it. Many of them (one for each client of a fleet) stand on one
+`aiohttp.ClientSession`, whose pool bounds what is in flight; an idle one costs a few hundred octets. Opens need a session on
+a lease: it is started by the first open and kept alive every third of its lease, by the clock that was passed in, for as
+long as files are held. A close that could not be delivered is delivered later; until then the server still counts the file
+as open, as it does when a real machine drops off the network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Final, Self, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from despoolr_core.clock import Clock
+from despoolr_core.episodes import Why
+from despoolr_core.share import OpenFile, Share, ShareError, ShareUnreachable
+from despoolr_core.sharing import (
+    WIN32_CODE,
+    Access,
+    CreateOption,
+    Disposition,
+    NtStatus,
+    ShareMode,
+    render_access,
+    render_options,
+    render_share_mode,
+)
+from despoolr_core.wire import (
+    Entry,
+    EpisodeEnd,
+    EpisodeList,
+    Health,
+    Listing,
+    OpenList,
+    OpenReply,
+    OpenRequest,
+    Problem,
+    SessionReply,
+    SessionRequest,
+)
+
+T = TypeVar("T")
+
+KEEP_ALIVES_PER_LEASE: Final = 3
+"""A session survives two lost keep-alives."""
+
+UNDELIVERED_MAX: Final = 10_000
+"""Closes that wait for their server to answer again; beyond it the oldest is left to the lease."""
+
+_DEAD: Final = (NtStatus.FILE_CLOSED, NtStatus.USER_SESSION_DELETED, NtStatus.NETWORK_NAME_DELETED)
+_GATEWAY_ERRORS: Final = (502, 503, 504)
+_STATUS_WITHOUT_BODY: Final[dict[int, NtStatus]] = {
+    400: NtStatus.INVALID_PARAMETER,
+    401: NtStatus.ACCESS_DENIED,
+    403: NtStatus.ACCESS_DENIED,
+    404: NtStatus.OBJECT_NAME_NOT_FOUND,
+    410: NtStatus.FILE_CLOSED,
+    412: NtStatus.OBJECT_NAME_COLLISION,
+    413: NtStatus.FILE_TOO_LARGE,
+    416: NtStatus.END_OF_FILE,
+    423: NtStatus.SHARING_VIOLATION,
+    507: NtStatus.DISK_FULL,
+}
+_encode: Final = msgspec.json.Encoder().encode
+_PROBLEM: Final = msgspec.json.Decoder(Problem)
+_KNOWN_STATUSES: Final = frozenset(NtStatus)
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """What a server answered: a success, or a conditional request's 304."""
+
+    status: int
+    etag: str
+    body: bytes
+
+
+class ShareServer:
+    """One server, as the machine and user of one token see it. Use it as an async context, or `close` it.
+
+    `http` is shared and stays its owner's. `timeout` bounds one request on the event loop's clock (None: the session's own).
+    `lease_s` is asked for (0: the server's default). The keep-alive task lives in `tasks`, or else ends with `close`.
+    """
+
+    __slots__ = (
+        "_base",
+        "_clock",
+        "_headers",
+        "_held",
+        "_http",
+        "_keeper",
+        "_pinned",
+        "_session",
+        "_starting",
+        "_tasks",
+        "_timeout",
+        "_undelivered",
+        "_used",
+        "lease_s",
+        "name",
+        "program",
+    )
+
+    def __init__(
+        self,
+        http: aiohttp.ClientSession,
+        base_url: str,
+        token: str,
+        clock: Clock,
+        *,
+        name: str = "",
+        program: str = "",
+        lease_s: float = 0.0,
+        timeout: aiohttp.ClientTimeout | None = None,
+        tasks: asyncio.TaskGroup | None = None,
+    ) -> None:
+        self._http = http
+        self._base = base_url.rstrip("/")
+        self._clock = clock
+        self._timeout = timeout or http.timeout
+        self._tasks = tasks
+        self.name = name or (urlsplit(base_url).hostname or "").upper()
+        self.program = program
+        self.lease_s = lease_s
+        # Octets only: without this, a GET of a directory is answered with its listing.
+        self._headers = {"Accept": "application/octet-stream"}
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
+        if program:
+            self._headers["Despoolr-Program"] = quote(program)
+        self._session: SessionReply | None = None
+        self._pinned = False
+        self._keeper: asyncio.Task[None] | None = None
+        self._starting: asyncio.Lock | None = None
+        self._held = 0
+        self._used = False
+        self._undelivered: list[str] = []
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.close()
+
+    def share(self, name: str) -> HttpShare:
+        """One of the server's shares. It costs no round trip; a share that is not there is found out when it is used."""
+        return HttpShare(self, name)
+
+    async def close(self) -> None:
+        """Log off, if logged on, and stop keeping alive. A server that does not answer will find out by the lease."""
+        try:
+            await self.end_session()
+        except (ShareError, ShareUnreachable):
+            pass
+
+    # -- sessions
+
+    async def start_session(self, program: str = "", lease_s: float = 0.0) -> SessionReply:
+        """Log on now, and stay so until `end_session`. Opens made from now on belong to this session."""
+        await self.end_session()
+        async with self._lock():
+            reply = await self._start(program or self.program, lease_s or self.lease_s)
+            self._pinned = True
+        return reply
+
+    async def end_session(self) -> None:
+        """Log off: whatever is open is closed by the server. Harmless when not logged on."""
+        session, self._session = self._session, None
+        keeper, self._keeper = self._keeper, None
+        self._pinned = False
+        self._undelivered.clear()
+        if keeper is not None:
+            keeper.cancel()
+            await asyncio.gather(keeper, return_exceptions=True)
+        if session is not None:
+            try:
+                await self._call("DELETE", f"/api/v1/sessions/{session.session}")
+            except ShareError as error:
+                if error.problem.nt_status not in _DEAD:
+                    raise
+
+    @property
+    def session(self) -> str:
+        """The session's id, or `""` when not logged on."""
+        return self._session.session if self._session else ""
+
+    def _lock(self) -> asyncio.Lock:
+        if self._starting is None:
+            self._starting = asyncio.Lock()
+        return self._starting
+
+    async def _logged_on(self) -> SessionReply:
+        if self._session is None:
+            async with self._lock():
+                if self._session is None:
+                    return await self._start(self.program, self.lease_s)
+        return self._session
+
+    async def _start(self, program: str, lease_s: float) -> SessionReply:
+        reply = await self._json("POST", "/api/v1/sessions", SessionReply, SessionRequest(program=program, lease_s=lease_s))
+        self._session = reply
+        self._used = True
+        keep = self._keep_alive(reply)
+        self._keeper = self._tasks.create_task(keep) if self._tasks else asyncio.get_running_loop().create_task(keep)
+        return reply
+
+    async def _keep_alive(self, session: SessionReply) -> None:
+        """Renew until the session is ended, lost, or was of no use for a whole beat."""
+        expires_at = session.expires_at
+        while True:
+            await self._clock.sleep(session.lease_s / KEEP_ALIVES_PER_LEASE)
+            try:
+                await self._deliver_closes()
+                if not (self._held or self._used or self._pinned):
+                    self._forget(session)
+                    await self._call("DELETE", f"/api/v1/sessions/{session.session}")
+                    return
+                self._used = False
+                renewed = await self._json("PUT", f"/api/v1/sessions/{session.session}", SessionReply)
+                expires_at = renewed.expires_at
+            except ShareUnreachable:
+                if self._clock.now() < expires_at:
+                    continue
+                self._forget(session)
+                return
+            except ShareError:
+                self._forget(session)
+                return
+
+    async def _deliver_closes(self) -> None:
+        while self._undelivered:
+            await self._close(self._undelivered[0])
+            if self._undelivered:
+                del self._undelivered[0]
+
+    def _forget(self, session: SessionReply) -> None:
+        if self._session is session:
+            self._session = None
+            self._keeper = None
+            self._pinned = False
+            self._undelivered.clear()
+
+    # -- opens
+
+    async def _open(self, request: OpenRequest) -> OpenReply:
+        self._held += 1
+        try:
+            for may_start_again in (True, False):
+                session = await self._logged_on()
+                request.session = session.session
+                self._used = True
+                try:
+                    return await self._json("POST", "/api/v1/opens", OpenReply, request)
+                except ShareError as error:
+                    if not (may_start_again and error.problem.nt_status == NtStatus.USER_SESSION_DELETED):
+                        raise
+                    keeper = self._keeper
+                    self._forget(session)
+                    if keeper is not None and self._keeper is None:
+                        keeper.cancel()
+            raise AssertionError("the second attempt returns or raises")
+        except BaseException:
+            self._held -= 1
+            raise
+
+    async def _give_back(self, handle: str) -> None:
+        self._held -= 1
+        try:
+            await self._close(handle)
+        except (ShareUnreachable, asyncio.CancelledError) as error:
+            if self._session is not None:
+                self._undelivered.append(handle)
+                del self._undelivered[:-UNDELIVERED_MAX]
+            if isinstance(error, asyncio.CancelledError):
+                raise
+
+    async def _close(self, handle: str) -> None:
+        try:
+            await self._call("DELETE", f"/api/v1/opens/{handle}")
+        except ShareError as error:
+            if error.problem.nt_status not in _DEAD:
+                raise
+
+    # -- questions and an operator's calls
+
+    async def opens(self, share: str = "", path: str = "", machine: str = "") -> OpenList:
+        """The opens that stand on the server: all, or those of a share, a path, a machine."""
+        return await self._json("GET", "/api/v1/opens" + _query(share=share, path=path, machine=machine), OpenList)
+
+    async def episodes(self, machine: str = "", path: str = "") -> EpisodeList:
+        """The updates that were refused there: all, or those of a waiting machine, a path."""
+        return await self._json("GET", "/api/v1/episodes" + _query(machine=machine, path=path), EpisodeList)
+
+    async def why(self, machine: str = "", path: str = "", at: float | None = None) -> Why:
+        """Why a machine, or a path, waits or makes others wait: one sentence for each episode, and who holds it."""
+        return await self._json("GET", "/api/v1/why" + _query(machine=machine, path=path, at="" if at is None else repr(at)), Why)
+
+    async def health(self) -> Health:
+        """That the server answers, and its counts."""
+        return await self._json("GET", "/healthz", Health)
+
+    async def end_episode(self, episode: str, reason: str) -> None:
+        """Tell the server that an update will not be tried again."""
+        await self._call("POST", f"/api/v1/episodes/{quote(episode, safe='')}/end", _encode(EpisodeEnd(reason)))
+
+    async def close_by_force(self, handle: str, reason: str = "") -> None:
+        """Close somebody else's open. Takes a token of role `service` or `admin`."""
+        await self._call("DELETE", f"/api/v1/opens/{quote(handle, safe='')}" + _query(force="true", reason=reason))
+
+    # -- the one way out
+
+    async def _json(self, method: str, target: str, kind: type[T], body: msgspec.Struct | None = None) -> T:
+        reply = await self._call(method, target, None if body is None else _encode(body))
+        try:
+            return msgspec.json.decode(reply.body, type=kind)
+        except msgspec.DecodeError as error:
+            raise ShareUnreachable(f"{self._base} answers, but not as a Despoolr server: {error}") from None
+
+    async def _call(self, method: str, target: str, data: bytes | None = None, headers: Mapping[str, str] | None = None) -> Reply:
+        """One round trip. `target` is percent-encoded. Raises `ShareError` for a problem, `ShareUnreachable` for no answer."""
+        try:
+            async with self._http.request(
+                method,
+                URL(self._base + target, encoded=True),
+                data=data,
+                headers={**self._headers, **headers} if headers else self._headers,
+                allow_redirects=False,
+                timeout=self._timeout,
+            ) as response:
+                body = await response.read()
+                status = response.status
+                etag = response.headers.get("ETag", "")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ShareUnreachable(f"{self.name} does not answer at {self._base}: {error or type(error).__name__}") from error
+        if status < 300 or status == 304:
+            return Reply(status, etag, body)
+        raise self._failure(status, body)
+
+    def _failure(self, status: int, body: bytes) -> ShareError | ShareUnreachable:
+        try:
+            problem = _PROBLEM.decode(body)
+        except msgspec.DecodeError:
+            if status < 400 or status in _GATEWAY_ERRORS:
+                return ShareUnreachable(f"{self._base} answers {status}, but not as a Despoolr server")
+            problem = Problem("about:blank", f"HTTP {status}", status, body[:200].decode(errors="replace"))
+        if problem.nt_status not in _KNOWN_STATUSES:
+            nt_status = _STATUS_WITHOUT_BODY.get(status, NtStatus.IO_DEVICE_ERROR)
+            problem = msgspec.structs.replace(problem, nt_status=nt_status, win32=WIN32_CODE[nt_status])
+        return ShareError(problem)
+
+
+class HttpShare(Share):
+    """A share of a `ShareServer`."""
+
+    __slots__ = ("_name", "_root", "_server")
+
+    def __init__(self, server: ShareServer, name: str) -> None:
+        self._server = server
+        self._name = name
+        self._root = f"/{quote(name, safe='')}/"
+
+    @property
+    def unc(self) -> str:
+        r"""`\\SERVER\SHARE`."""
+        return f"\\\\{self._server.name}\\{self._name}"
+
+    async def open(
+        self,
+        path: str,
+        access: Access = Access.READ,
+        share_mode: ShareMode = ShareMode.READ,
+        disposition: Disposition = Disposition.OPEN,
+        options: CreateOption = CreateOption.NONE,
+        *,
+        program: str = "",
+        purpose: str = "",
+    ) -> OpenFile:
+        """Open a file and keep it open, logging on first if need be."""
+        request = OpenRequest(
+            session="",
+            share=self._name,
+            path=path,
+            access=render_access(access),
+            share_mode=render_share_mode(share_mode),
+            disposition=disposition.value,
+            options=render_options(options),
+            program=program,
+            purpose=purpose,
+        )
+        reply = await self._server._open(request)
+        return HttpOpen(self._server, reply.open, reply.size)
+
+    async def read(self, path: str, *, purpose: str = "") -> bytes:
+        """The whole file."""
+        return (await self._call("GET", path, purpose=purpose)).body
+
+    async def read_if_changed(self, path: str, etag: str) -> tuple[bytes, str] | None:
+        """The file and its ETag, or None when it still has `etag`: a conditional GET."""
+        reply = await self._call("GET", path, {"If-None-Match": etag} if etag else None)
+        return None if reply.status == 304 else (reply.body, reply.etag)
+
+    async def write(self, path: str, data: bytes, *, purpose: str = "") -> None:
+        """Replace or create the whole file."""
+        await self._call("PUT", path, data=data, purpose=purpose)
+
+    async def create(self, path: str, data: bytes, *, purpose: str = "") -> None:
+        """Create the whole file; an existing name is refused."""
+        await self._call("PUT", path, {"If-None-Match": "*"}, data=data, purpose=purpose)
+
+    async def delete(self, path: str, *, purpose: str = "") -> None:
+        """Delete a file or an empty directory."""
+        await self._call("DELETE", path, purpose=purpose)
+
+    async def rename(self, path: str, new_path: str, *, replace: bool = False, purpose: str = "") -> None:
+        """Rename within the share."""
+        headers = {"Destination": self._target(new_path), "Overwrite": "T" if replace else "F"}
+        await self._call("MOVE", path, headers, purpose=purpose)
+
+    async def list(self, path: str = "") -> list[Entry]:
+        """The names in a directory, sorted case-insensitively."""
+        target = self._target(path)
+        return (await self._server._json("GET", target if target.endswith("/") else target + "/", Listing)).entries
+
+    async def stat(self, path: str) -> Entry | None:
+        """One name's facts, or None if there is no such name."""
+        try:
+            return await self._server._json("GET", self._target(path) + "?stat=true", Entry)
+        except ShareError as error:
+            if error.is_missing:
+                return None
+            raise
+
+    async def make_directory(self, path: str) -> None:
+        """Make a directory and those above it that are missing."""
+        await self._server._call("MKCOL", self._target(path) + "?parents=true")
+
+    async def end_episode(self, episode: str, reason: str) -> None:
+        """Tell the server that this update will not be tried again."""
+        await self._server.end_episode(episode, reason)
+
+    def _target(self, path: str) -> str:
+        try:
+            return self._root + quote(path.replace("\\", "/").strip("/"))
+        except UnicodeEncodeError:
+            raise ShareError(_not_a_name(self._name, path)) from None
+
+    async def _call(
+        self, method: str, path: str, headers: dict[str, str] | None = None, *, data: bytes | None = None, purpose: str = ""
+    ) -> Reply:
+        if purpose:
+            headers = {**(headers or {}), "Despoolr-Purpose": quote(purpose)}
+        return await self._server._call(method, self._target(path), data, headers)
+
+
+class HttpOpen(OpenFile):
+    """A handle on a `ShareServer`."""
+
+    __slots__ = ("_handle", "_is_closed", "_server", "_size")
+
+    def __init__(self, server: ShareServer, handle: str, size: int) -> None:
+        self._server = server
+        self._handle = handle
+        self._size = size
+        self._is_closed = False
+
+    @property
+    def handle(self) -> str:
+        """The open's id on its server."""
+        return self._handle
+
+    @property
+    def size(self) -> int:
+        """Octets in the file when it was opened."""
+        return self._size
+
+    async def read(self, offset: int = 0, length: int | None = None) -> bytes:
+        """Octets from `offset`; fewer at the end of the file."""
+        if length == 0:
+            return b""
+        asked = _query(offset=str(offset) if offset else "", length="" if length is None else str(length))
+        try:
+            return (await self._server._call("GET", self._content + asked)).body
+        except ShareError as error:
+            if error.problem.nt_status == NtStatus.END_OF_FILE:
+                return b""
+            raise
+
+    async def write(self, data: bytes, offset: int = 0) -> None:
+        """Put octets at `offset`, growing the file as needed."""
+        await self._server._call("PUT", self._content + _query(offset=str(offset) if offset else ""), data)
+
+    async def close(self) -> None:
+        """Give the open back. Closing twice is harmless, and so is closing what the server has closed already."""
+        if not self._is_closed:
+            self._is_closed = True
+            await self._server._give_back(self._handle)
+
+    @property
+    def _content(self) -> str:
+        return f"/api/v1/opens/{self._handle}/content"
+
+
+def _not_a_name(share: str, path: str) -> Problem:
+    status = NtStatus.OBJECT_NAME_INVALID
+    shown = ascii(path)[1:-1]
+    detail = f"{shown} has half a surrogate pair, which no file name has. Ask for another name."
+    return Problem("about:blank", "No file can have this name", 400, detail, status, WIN32_CODE[status], share, shown)
+
+
+def _query(**given: str) -> str:
+    asked = {name: value for name, value in given.items() if value}
+    return f"?{urlencode(asked)}" if asked else ""

@@ -1,0 +1,378 @@
+"""Who waited for whom: the refusals of one update linked into an episode, without sampling.
+
+The law: the ledger is a fold over the records of the share engine and nothing else; fed the same records, live or from
+`records.jsonl`, it is the same ledger. The waiter is known by (machine, program, share server, purpose), or without a
+purpose by (machine, program, share server, share, path). The first refusal because of others' opens begins an episode,
+further ones are its attempts; when the same waiter gets the blocked path at last, it is `resolved`; a new refusal under the
+same purpose opens the same episode again. `episode.ended` ends it otherwise (`given up`).
+
+Bounded: at `episodes_max` the episode that ended first is dropped, at `history_max` the open that was closed first.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+import msgspec
+
+from despoolr_core.records import Record
+from despoolr_core.verdicts import verdict
+from despoolr_core.wire import EpisodeRow, Hold
+
+WAITING: Final = "waiting"
+RESOLVED: Final = "resolved"
+GIVEN_UP: Final = "given up"
+
+_Key = tuple[str, ...]
+
+
+class HeldOpen(msgspec.Struct, frozen=True):
+    """One open as the records tell it. `closed_at` is None while it is held."""
+
+    server: str
+    open: str
+    machine: str
+    user: str
+    program: str
+    share: str
+    path: str
+    access: str
+    share_mode: str
+    opened_at: float
+    closed_at: float | None
+
+
+class Why(msgspec.Struct, frozen=True):
+    """The answer to "who held it, who was refused, and why" at one time: opens, then episodes, oldest first."""
+
+    at: float
+    opens: list[HeldOpen]
+    episodes: list[EpisodeRow]
+    verdicts: list[str]
+
+
+class _Hold:
+    """One blocker of one episode, growing."""
+
+    __slots__ = ("access", "first", "last", "machine", "opened_at", "program", "refusals", "released", "share_mode", "user")
+
+    def __init__(self, blocker: dict[str, Any], at: float) -> None:
+        self.machine: str = blocker["machine"]
+        self.user: str = blocker["user"]
+        self.program: str = blocker["program"]
+        self.access: str = blocker["access"]
+        self.share_mode: str = blocker["share_mode"]
+        self.opened_at: float = blocker["opened_at"]
+        self.first = self.last = at
+        self.released: float | None = None
+        self.refusals = 0
+
+    def row(self) -> Hold:
+        """The frozen view."""
+        return Hold(
+            machine=self.machine,
+            user=self.user,
+            program=self.program,
+            access=self.access,
+            share_mode=self.share_mode,
+            opened_at=self.opened_at,
+            first_blocked_at=self.first,
+            last_blocked_at=self.last,
+            released_at=self.released,
+            refusal_count=self.refusals,
+        )
+
+
+class _Episode:
+    """One chain of attempts, growing."""
+
+    def __init__(self, name: str, key: _Key, record: Record) -> None:
+        data = record.data
+        self.name = name
+        self.key = key
+        self.server: str = data["server"]
+        self.machine: str = data["machine"]
+        self.program: str = data["program"]
+        self.purpose: str = data["purpose"]
+        self.first_at = record.at
+        self.state = WAITING
+        self.ended_at: float | None = None
+        self.attempt_count = 0
+        self.holds: dict[str, _Hold] = {}
+        self.refuse(record)
+
+    def refuse(self, record: Record) -> None:
+        """One more attempt failed."""
+        data = record.data
+        self.share: str = data["share"]
+        self.path: str = data["path"]
+        self.access: str = data["access"]
+        self.share_mode: str = data["share_mode"]
+        self.nt_status: str = data["nt_status"]
+        self.last_at = record.at
+        self.attempt_count += 1
+        self.state, self.ended_at = WAITING, None
+        for blocker in data["blockers"]:
+            hold = self.holds.get(blocker["open"])
+            if hold is None:
+                hold = self.holds[blocker["open"]] = _Hold(blocker, record.at)
+            hold.last = record.at
+            hold.refusals += 1
+
+    def end(self, state: str, at: float) -> None:
+        """No more attempts are awaited."""
+        self.state, self.ended_at = state, at
+
+    def row(self, now: float) -> EpisodeRow:
+        """The frozen view as of `now`."""
+        end = now if self.ended_at is None else self.ended_at
+        return EpisodeRow(
+            episode=self.name,
+            state=self.state,
+            machine=self.machine,
+            program=self.program,
+            purpose=self.purpose,
+            share=self.share,
+            path=self.path,
+            first_refused_at=self.first_at,
+            last_refused_at=self.last_at,
+            ended_at=self.ended_at,
+            attempt_count=self.attempt_count,
+            blocked_s=max(0.0, end - self.first_at),
+            nt_status=self.nt_status,
+            holds=[hold.row() for hold in self.holds.values()],
+            server=self.server,
+            access=self.access,
+            share_mode=self.share_mode,
+        )
+
+
+class EpisodeLedger:
+    """Every episode and every open that the records tell of; `server` limits it to one share server's records."""
+
+    def __init__(self, server: str = "", *, episodes_max: int = 10_000, history_max: int = 50_000) -> None:
+        self.episodes_max = episodes_max
+        self._server = server
+        self._episodes: dict[str, _Episode] = {}
+        self._by_key: dict[_Key, _Episode] = {}
+        self._ended: deque[_Episode] = deque()
+        self._blocking: dict[tuple[str, str], list[_Hold]] = {}
+        self._held: dict[tuple[str, str], Record] = {}
+        self._past: deque[tuple[Record, float]] = deque(maxlen=history_max)
+        self._waiting_count = 0
+        self._last_at = 0.0
+        self._steps: Final[dict[str, Callable[[Record], None]]] = {
+            "share.started": self._server_started,
+            "open.granted": self._granted,
+            "open.refused": self._refused,
+            "open.closed": self._closed,
+            "file.written": self._got_through,
+            "file.deleted": self._got_through,
+            "file.renamed": self._got_through,
+            "episode.ended": self._episode_ended,
+        }
+
+    @property
+    def waiting_count(self) -> int:
+        """How many episodes wait."""
+        return self._waiting_count
+
+    def apply(self, record: Record) -> None:
+        """Take one record in. Kinds that are not the share engine's, and other servers' records, change nothing."""
+        self._last_at = record.at
+        step = self._steps.get(record.kind)
+        if step is not None and (not self._server or record.data.get("server") == self._server):
+            step(record)
+
+    def apply_all(self, records: Iterable[Record]) -> EpisodeLedger:
+        """Take many records in, in order; returns itself."""
+        for record in records:
+            self.apply(record)
+        return self
+
+    # -- asking
+
+    def find(self, machine: str, program: str, server: str, share: str, path: str, purpose: str = "") -> str | None:
+        """The episode a refusal of this waiter would belong to; None if it would begin a new one."""
+        episode = self._by_key.get(_key(machine, program, server, share, path, purpose))
+        if episode is None or (episode.state != WAITING and not _may_reopen(episode)):
+            return None
+        return episode.name
+
+    def waiting(self, machine: str, program: str, server: str, share: str, path: str, purpose: str = "") -> str | None:
+        """The episode in which this waiter waits for this very path, if there is one."""
+        episode = self._by_key.get(_key(machine, program, server, share, path, purpose))
+        if episode is None or episode.state != WAITING or not _same(episode, share, path):
+            return None
+        return episode.name
+
+    def row(self, episode: str, now: float | None = None) -> EpisodeRow | None:
+        """One episode as of `now` (site seconds; None: the time of the last record)."""
+        found = self._episodes.get(episode)
+        return found.row(self._last_at if now is None else now) if found else None
+
+    def rows(self, now: float | None = None, *, machine: str = "", path: str = "") -> list[EpisodeRow]:
+        """Episodes by first refusal; `machine` is the waiter's or a blocker's, `path` matches case-insensitively."""
+        at = self._last_at if now is None else now
+        return [
+            episode.row(at)
+            for episode in self._episodes.values()
+            if (not path or _fold(path) == _fold(episode.path)) and (not machine or _fold(machine) in _machines(episode))
+        ]
+
+    def opens(self, at: float | None = None, *, machine: str = "", path: str = "") -> list[HeldOpen]:
+        """Who held what at a time (None: now), oldest first."""
+        return [
+            held
+            for held in self._all_opens()
+            if (at is None and held.closed_at is None)
+            or (at is not None and held.opened_at <= at and (held.closed_at is None or at < held.closed_at))
+            if (not machine or _fold(machine) == _fold(held.machine)) and (not path or _fold(path) == _fold(held.path))
+        ]
+
+    def why(self, machine: str = "", path: str = "", at: float | None = None) -> Why:
+        """Who held it, and who was being refused, at a time (None: as of the last record), with a sentence for each refusal."""
+        moment = self._last_at if at is None else at
+        episodes = [
+            row
+            for row in self.rows(moment if at is None else self._last_at, machine=machine, path=path)
+            if row.first_refused_at <= moment and (at is None or row.ended_at is None or moment <= row.ended_at)
+        ]
+        return Why(moment, self.opens(at, machine=machine, path=path), episodes, [verdict(row) for row in episodes])
+
+    def waiter_seconds(self, now: float | None = None) -> dict[tuple[str, str], float]:
+        """How long each (machine, program) made others wait in all: seconds from first blocking to release or end."""
+        at = self._last_at if now is None else now
+        total: dict[tuple[str, str], float] = {}
+        for episode in self._episodes.values():
+            end = at if episode.ended_at is None else episode.ended_at
+            for hold in episode.holds.values():
+                until = end if hold.released is None else min(hold.released, end)
+                who = (hold.machine, hold.program)
+                total[who] = total.get(who, 0.0) + max(0.0, until - hold.first)
+        return total
+
+    # -- one step for each kind
+
+    def _server_started(self, record: Record) -> None:
+        server = record.data["server"]
+        for key in [key for key in self._held if key[0] == server]:
+            self._release(key, record.at)
+
+    def _granted(self, record: Record) -> None:
+        self._held[record.data["server"], record.data["open"]] = record
+        self._got_through(record)
+
+    def _closed(self, record: Record) -> None:
+        self._release((record.data["server"], record.data["open"]), record.at)
+
+    def _release(self, key: tuple[str, str], at: float) -> None:
+        granted = self._held.pop(key, None)
+        if granted is not None:
+            self._past.append((granted, at))
+        for hold in self._blocking.pop(key, ()):
+            hold.released = at
+
+    def _refused(self, record: Record) -> None:
+        data = record.data
+        if not data["blockers"] or not data["episode"]:
+            return
+        key = _key(data["machine"], data["program"], data["server"], data["share"], data["path"], data["purpose"])
+        episode = self._episodes.get(data["episode"])
+        if episode is None:
+            episode = _Episode(data["episode"], key, record)
+            self._episodes[episode.name] = self._by_key[key] = episode
+            self._waiting_count += 1
+            known = 0
+            self._drop()
+        else:
+            known = len(episode.holds)
+            if episode.state != WAITING:
+                self._ended.remove(episode)
+                self._waiting_count += 1
+            episode.refuse(record)
+        for opened in list(episode.holds)[known:]:
+            self._blocking.setdefault((data["server"], opened), []).append(episode.holds[opened])
+
+    def _got_through(self, record: Record) -> None:
+        if not self._waiting_count:
+            return
+        data = record.data
+        purpose = data.get("purpose", "")
+        episode = self._by_key.get(_key(data["machine"], data["program"], data["server"], data["share"], data["path"], purpose))
+        if episode is not None and episode.state == WAITING and _same(episode, data["share"], data["path"]):
+            self._end(episode, RESOLVED, record.at)
+
+    def _episode_ended(self, record: Record) -> None:
+        episode = self._episodes.get(record.data["episode"])
+        if episode is not None and episode.state == WAITING:
+            self._end(episode, record.data["state"], record.at)
+
+    def _end(self, episode: _Episode, state: str, at: float) -> None:
+        episode.end(state, at)
+        self._waiting_count -= 1
+        self._ended.append(episode)
+
+    def _drop(self) -> None:
+        while len(self._episodes) > self.episodes_max:
+            if self._ended:
+                episode = self._ended.popleft()
+            else:
+                episode = next(iter(self._episodes.values()))
+                self._waiting_count -= 1
+            del self._episodes[episode.name]
+            if self._by_key.get(episode.key) is episode:
+                del self._by_key[episode.key]
+            for opened in episode.holds:
+                holds = self._blocking.get((episode.server, opened))
+                if holds and episode.holds[opened] in holds:
+                    holds.remove(episode.holds[opened])
+                    if not holds:
+                        del self._blocking[episode.server, opened]
+
+    def _all_opens(self) -> Iterator[HeldOpen]:
+        for record, closed_at in self._past:
+            yield _held_open(record, closed_at)
+        for record in self._held.values():
+            yield _held_open(record, None)
+
+
+def _held_open(record: Record, closed_at: float | None) -> HeldOpen:
+    data = record.data
+    return HeldOpen(
+        server=data["server"],
+        open=data["open"],
+        machine=data["machine"],
+        user=data["user"],
+        program=data["program"],
+        share=data["share"],
+        path=data["path"],
+        access=data["access"],
+        share_mode=data["share_mode"],
+        opened_at=record.at,
+        closed_at=closed_at,
+    )
+
+
+def _fold(text: str) -> str:
+    return text.upper()
+
+
+def _key(machine: str, program: str, server: str, share: str, path: str, purpose: str) -> _Key:
+    if purpose:
+        return (machine, program, server, purpose)
+    return (machine, program, server, _fold(share), _fold(path))
+
+
+def _may_reopen(episode: _Episode) -> bool:
+    return bool(episode.purpose) and episode.state == RESOLVED
+
+
+def _same(episode: _Episode, share: str, path: str) -> bool:
+    return _fold(episode.path) == _fold(path) and _fold(episode.share) == _fold(share)
+
+
+def _machines(episode: _Episode) -> set[str]:
+    return {_fold(episode.machine), *(_fold(hold.machine) for hold in episode.holds.values())}

@@ -1,0 +1,309 @@
+"""What despooler instructions ask for: a client's report (`WireRemove`) and a job's work at a site (`Install`).
+
+Both are views of a `DespoolerInstruction`: `to_instruction` writes one, `from_instruction` takes it apart again and
+refuses, with the line, what is missing or makes no sense. Times are site seconds.
+
+A WIREMOVE reads like Q172899's: type, site, an 8-character ID (*the JOBID*, says the article) and last the client's SMSID;
+what the article leaves out between them is UNKNOWN, ours is the result. The archive names two minijob types (INVENTORY,
+CONFIG) and none for packages: INSTALL, SHARE, REMOVE and CANCEL are our names, and so are all fields.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+import msgspec
+
+from despoolr_core.formats.instruction_file import (
+    CONFIG,
+    INVENTORY,
+    WIREMOVE,
+    DespoolerInstruction,
+    InstructionError,
+    parse_instruction,
+    render_flag,
+    render_instruction,
+    render_time,
+)
+
+__all__ = [
+    "CONFIG",
+    "INVENTORY",
+    "MINIJOB",
+    "WIREMOVE",
+    "DespoolerInstruction",
+    "Install",
+    "InstallKind",
+    "InstructionError",
+    "PackageTarget",
+    "Result",
+    "RetryOf",
+    "TargetWorkstation",
+    "WireRemove",
+    "parse_instruction",
+    "render_instruction",
+]
+
+MINIJOB: Final = "MICROSOFT|SMS|MINIJOBINSTRUCTION|"
+
+
+class Result(StrEnum):
+    """What a client reports of a package. Success and Failed are the words of the status MIF (Q169491); Expired is ours."""
+
+    SUCCESS = "Success"
+    FAILED = "Failed"
+    EXPIRED = "Expired"
+
+
+class InstallKind(StrEnum):
+    """What a job's instruction asks for; the last word of its type. All four are our names."""
+
+    INSTALL = "INSTALL"
+    """Run Command On Workstation: put the package on servers, write WINST records."""
+    SHARE = "SHARE"
+    """Share Package On Server."""
+    REMOVE = "REMOVE"
+    """Remove Package From Server."""
+    CANCEL = "CANCEL"
+    """Take the request out of the clients' instruction files again."""
+
+    @property
+    def type(self) -> str:
+        """The type string of such an instruction, e.g. `MICROSOFT|SMS|MINIJOBINSTRUCTION|INSTALL`."""
+        return MINIJOB + self.value
+
+
+class RetryOf(StrEnum):
+    """What a retry instruction repeats: nothing (it is the first), the copy to the servers it lists, or the whole after a
+    failed store of the master package (Q195936). Our names."""
+
+    NOTHING = ""
+    SERVERS = "Servers"
+    STORE = "Store"
+
+
+class WireRemove(msgspec.Struct, frozen=True, kw_only=True):
+    """A client's report on one package: it ran (well or not), or it expired (Q169491, Q152229).
+
+    `report_id` is unique, so that a report that arrives twice counts once. `mif_file` names the `.PCK` that came with it, or
+    is empty; `description` is what the client knows of the outcome. `finished_at` is on the client's clock.
+    """
+
+    site: str
+    request_id: str
+    job_id: str
+    package_id: str
+    sms_id: str
+    machine: str
+    domain: str = ""
+    user: str = ""
+    result: Result
+    report_id: str
+    finished_at: float
+    mif_file: str = ""
+    description: str = ""
+
+    def to_instruction(self, *, execute_at: float | None = None, retries: int = 0) -> DespoolerInstruction:
+        """The report as an instruction."""
+        return DespoolerInstruction(
+            WIREMOVE,
+            (self.site, self.job_id, self.result.value, self.sms_id),
+            {
+                "RequestID": self.request_id,
+                "PackageID": self.package_id,
+                "MachineName": self.machine,
+                "Domain": self.domain,
+                "User": self.user,
+                "ReportID": self.report_id,
+                "Finished": render_time(self.finished_at),
+                "MIF": self.mif_file,
+                "Description": self.description,
+            },
+            execute_at=execute_at,
+            retries=retries,
+        )
+
+    @classmethod
+    def from_instruction(cls, instruction: DespoolerInstruction) -> WireRemove:
+        """The report that an instruction is. Raises `InstructionError` for another type, a missing or senseless value."""
+        _expect(instruction, (WIREMOVE,), 4)
+        site, job_id, result, sms_id = instruction.words
+        if result not in list(Result):
+            raise InstructionError(f"{result!r} is not one of {', '.join(Result)}", 3, 1)
+        finished_at = instruction.time("Finished")
+        if finished_at is None:
+            raise instruction.wrong("Finished", "is not a time")
+        if not instruction.text("ReportID"):
+            raise instruction.wrong("ReportID", "must not be empty")
+        return cls(
+            site=site,
+            request_id=instruction.text("RequestID"),
+            job_id=job_id,
+            package_id=instruction.text("PackageID"),
+            sms_id=sms_id,
+            machine=instruction.text("MachineName"),
+            domain=instruction.text("Domain"),
+            user=instruction.text("User"),
+            result=Result(result),
+            report_id=instruction.text("ReportID"),
+            finished_at=finished_at,
+            mif_file=instruction.text("MIF"),
+            description=instruction.text("Description"),
+        )
+
+
+class PackageTarget(NamedTuple):
+    """A distribution server and the share there: `SRV1`, `SMS_PKGD` (or a nested name, `APPS\\WIN\\EXCEL`: Q107245)."""
+
+    server: str
+    share: str
+
+    def __str__(self) -> str:
+        return f"\\\\{self.server}\\{self.share}"
+
+
+class TargetWorkstation(NamedTuple):
+    """A client that is to get a WINST record."""
+
+    machine: str
+    sms_id: str
+    domain: str
+
+    def __str__(self) -> str:
+        return f"{self.sms_id} {self.domain}\\{self.machine}"
+
+
+class Install(msgspec.Struct, frozen=True, kw_only=True):
+    """A job's work at one site: install or update, share, remove, cancel.
+
+    An empty `command_line` means that the job has no Run phase. `offer_after`, `mandatory_after` and `expires_after` are on
+    the clients' clocks. `report_to` is the site that gets the status. `package_file` lies beside the instruction, or is empty.
+    With `retry_of` SERVERS, `servers` are those that failed, and no others are meant; `first_attempt_at` is the site's time.
+    """
+
+    kind: InstallKind
+    site: str
+    job_id: str
+    package_id: str
+    package_version: int = 1
+    package_file: str = ""
+    request_id: str = ""
+    servers: tuple[PackageTarget, ...] = ()
+    refresh_existing: bool = False
+    put_on_specified: bool = True
+    send_even_if_previously_sent: bool = False
+    workstations: tuple[TargetWorkstation, ...] = ()
+    command_line: str = ""
+    command_name: str = ""
+    package_name: str = ""
+    comments: str = ""
+    offer_after: float | None = None
+    mandatory_after: float | None = None
+    expires_after: float | None = None
+    operating_system: int = 0x0F
+    user_input_required: bool = False
+    background: bool = False
+    report_to: str = ""
+    retry_of: RetryOf = RetryOf.NOTHING
+    first_attempt_at: float | None = None
+
+    def to_instruction(self, *, execute_at: float | None = None, retries: int = 0) -> DespoolerInstruction:
+        """The work as an instruction. Raises `InstructionError` for a name that has a backslash where it cannot."""
+        for target in self.servers:
+            if not target.server or not target.share or "\\" in target.server:
+                raise InstructionError(f"{str(target)!r} is not a server and a share")
+        for workstation in self.workstations:
+            if " " in workstation.sms_id or "\\" in workstation.domain + workstation.machine:
+                raise InstructionError(f"{str(workstation)!r} is not an SMSID, a domain and a machine")
+        return DespoolerInstruction(
+            self.kind.type,
+            (self.site, self.job_id, self.package_id),
+            {
+                "RequestID": self.request_id,
+                "ReportTo": self.report_to,
+                "PackageName": self.package_name,
+                "PackageVersion": str(self.package_version),
+                "PackageFile": self.package_file,
+                "SendEvenIfPreviouslySent": render_flag(self.send_even_if_previously_sent),
+                "PutOnSpecified": render_flag(self.put_on_specified),
+                "RefreshExisting": render_flag(self.refresh_existing),
+                "CommandLine": self.command_line,
+                "CommandName": self.command_name,
+                "Comments": self.comments,
+                "OfferAfter": render_time(self.offer_after),
+                "MandatoryAfter": render_time(self.mandatory_after),
+                "ExpiresAfter": render_time(self.expires_after),
+                "OperatingSystem": str(int(self.operating_system)),
+                "UserInputRequired": render_flag(self.user_input_required),
+                "SystemTask": render_flag(self.background),
+                "RetryOf": self.retry_of.value,
+                "FirstAttempt": render_time(self.first_attempt_at),
+            },
+            tuple(map(str, self.servers)),
+            tuple(map(str, self.workstations)),
+            execute_at,
+            retries,
+        )
+
+    @classmethod
+    def from_instruction(cls, instruction: DespoolerInstruction) -> Install:
+        """The work that an instruction asks for. Raises `InstructionError` for another type, a missing or senseless value."""
+        _expect(instruction, tuple(kind.type for kind in InstallKind), 3)
+        site, job_id, package_id = instruction.words
+        return cls(
+            kind=InstallKind(instruction.type.removeprefix(MINIJOB)),
+            site=site,
+            job_id=job_id,
+            package_id=package_id,
+            package_version=instruction.integer("PackageVersion"),
+            package_file=instruction.text("PackageFile"),
+            request_id=instruction.text("RequestID"),
+            servers=tuple(map(_target, instruction.servers)),
+            refresh_existing=instruction.flag("RefreshExisting"),
+            put_on_specified=instruction.flag("PutOnSpecified"),
+            send_even_if_previously_sent=instruction.flag("SendEvenIfPreviouslySent"),
+            workstations=tuple(map(_workstation, instruction.workstations)),
+            command_line=instruction.text("CommandLine"),
+            command_name=instruction.text("CommandName"),
+            package_name=instruction.text("PackageName"),
+            comments=instruction.text("Comments"),
+            offer_after=instruction.time("OfferAfter"),
+            mandatory_after=instruction.time("MandatoryAfter"),
+            expires_after=instruction.time("ExpiresAfter"),
+            operating_system=instruction.integer("OperatingSystem"),
+            user_input_required=instruction.flag("UserInputRequired"),
+            background=instruction.flag("SystemTask"),
+            report_to=instruction.text("ReportTo"),
+            retry_of=_retry_of(instruction),
+            first_attempt_at=instruction.time("FirstAttempt") if "FirstAttempt" in instruction.fields else None,
+        )
+
+
+def _retry_of(instruction: DespoolerInstruction) -> RetryOf:
+    try:
+        return RetryOf(instruction.fields.get("RetryOf", ""))
+    except ValueError:
+        raise instruction.wrong("RetryOf", f"is not one of {', '.join(RetryOf)}") from None
+
+
+def _expect(instruction: DespoolerInstruction, types: tuple[str, ...], word_count: int) -> None:
+    if instruction.type not in types:
+        raise InstructionError(f"{instruction.type} is not {' or '.join(types)}", 3, 1)
+    if len(instruction.words) != word_count:
+        raise InstructionError(f"{instruction.type} takes {word_count} words, not {len(instruction.words)}", 3, 1)
+
+
+def _target(unc: str) -> PackageTarget:
+    server, _, share = unc.removeprefix("\\\\").partition("\\")
+    if not unc.startswith("\\\\") or not server or not share:
+        raise InstructionError(f"Server = {unc!r} is not a server and a share like \\\\SRV1\\SMS_PKGD")
+    return PackageTarget(server, share)
+
+
+def _workstation(text: str) -> TargetWorkstation:
+    sms_id, blank, rest = text.partition(" ")
+    domain, backslash, machine = rest.partition("\\")
+    if not blank or not backslash or not sms_id or not machine:
+        raise InstructionError(f"Workstation = {text!r} is not an SMSID, a domain and a machine like BPC00005 SALES\\PC5")
+    return TargetWorkstation(machine, sms_id, domain)

@@ -1,0 +1,198 @@
+"""MIFs that travel to the Data Loader: one row of job details, or one machine's added inventory.
+
+Law: both are SMS 1.x IDMIFs (`mif.md` section 8): a group Identification, whose key decides what is matched, a group
+Architecture, then the facts. The Despooler writes the first into `DELTAMIF.COL` and the Data Loader turns it into a row
+of `JobDetails` (Q169491, Q152229); architecture JobDetails is one of SMS's own (BORES 7D). The attribute names inside
+are ours: no article prints such a file.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from despoolr_core.formats.mif.build import DATE, build_attribute, build_group, build_mif
+from despoolr_core.formats.mif.codec import parse, read
+from despoolr_core.formats.mif.dates import parse_date, render_date
+from despoolr_core.formats.mif.findings import MifError, Mode
+from despoolr_core.formats.mif.model import Component, Group, Mif
+from despoolr_core.formats.mif.render import render, render_verbatim
+from despoolr_core.formats.mif.sms import ARCHITECTURE_CLASS, IDENTIFICATION_CLASS, stored_values
+
+JOB_DETAILS_CLASS: Final = "MICROSOFT|JOBDETAILS|1.0"
+JOB_DETAILS: Final = "JobDetails"
+PERSONAL_COMPUTER: Final = "Personal Computer"
+
+WORKSTATION: Final = "Workstation"
+SERVER: Final = "Server"
+SITE_ARRIVAL: Final = "Site Arrival"
+COMPLETION: Final = "Completion"
+KINDS: Final = (WORKSTATION, SERVER, SITE_ARRIVAL, COMPLETION)
+"""The kinds of detail rows (Q167007, Q221945, Q152229)."""
+
+_WIDTH: Final = 64
+_WIDTH_DESCRIPTION: Final = 255
+
+
+InventoryValue = str | int | None
+"""What SMS keeps of an attribute."""
+
+
+class JobReport(msgspec.Struct, frozen=True):
+    """One thing that is to be known about a job at one place.
+
+    `report` is unique: a report that arrives twice counts once. `time` is site time in seconds since 1970; `event` the
+    NT event to log with it (374: a workstation installation failed), 0 for none. A `description` over 255 characters is cut
+    by the reader, as SMS cuts every string.
+    """
+
+    report: str
+    job_id: str
+    kind: str
+    site: str
+    status: str
+    time: float
+    domain: str = ""
+    machine: str = ""
+    sms_id: str = ""
+    description: str = ""
+    event: int = 0
+    request_id: str = ""
+
+
+_TEXTS: Final = (
+    ("JobID", "job_id", 8),
+    ("Kind", "kind", 16),
+    ("Site", "site", 3),
+    ("Domain", "domain", _WIDTH),
+    ("Machine", "machine", _WIDTH),
+    ("SMSID", "sms_id", _WIDTH),
+    ("RequestID", "request_id", _WIDTH),
+    ("Status", "status", 32),
+    ("Description", "description", _WIDTH_DESCRIPTION),
+)
+"""Attribute, field of `JobReport`, declared length. Time and Event follow."""
+
+
+def render_job_mif(report: JobReport) -> bytes:
+    """The job-details MIF of one report. Raises `MifError` for a kind that is none of `KINDS`."""
+    _known(report.kind)
+    facts = [build_attribute(name, n, getattr(report, field), size=size) for n, (name, field, size) in enumerate(_TEXTS, 1)]
+    facts.append(build_attribute("Time", len(facts) + 1, render_date(report.time), kind=DATE))
+    facts.append(build_attribute("Event", len(facts) + 1, report.event))
+    identification = build_group(
+        "Identification", 1, IDENTIFICATION_CLASS, [build_attribute("Report", 1, report.report, size=_WIDTH)], key=(1,)
+    )
+    details = build_group(JOB_DETAILS, 3, JOB_DETAILS_CLASS, facts)
+    return render(build_mif(JOB_DETAILS, [identification, _architecture(2, JOB_DETAILS), details]))
+
+
+def read_job_mif(data: bytes) -> JobReport:
+    """The report of a job-details MIF. Raises `MifError` for any other file and for one that lacks a fact."""
+    component = read(data, Mode.STRICT).component
+    identification, details = component.group(IDENTIFICATION_CLASS), component.group(JOB_DETAILS_CLASS)
+    if identification is None or details is None or _architecture_name(component).upper() != JOB_DETAILS.upper():
+        raise MifError("no job-details MIF: groups Identification and JobDetails, architecture JobDetails expected")
+    facts = stored_values(component, details)
+    event, at = facts.get("Event"), parse_date(_text(facts, "Time"))
+    if not isinstance(event, int) or at is None:
+        raise MifError("a job-details MIF states an Event number and a full Time")
+    texts = {field: _text(facts, name) for name, field, _ in _TEXTS}
+    _known(texts["kind"])
+    return JobReport(report=_text(stored_values(component, identification), "Report"), time=at, event=event, **texts)
+
+
+def is_job_mif(mif: Mif) -> bool:
+    """Whether this MIF is about a job rather than a machine."""
+    return mif.component.group(JOB_DETAILS_CLASS) is not None
+
+
+def _known(kind: str) -> None:
+    if kind not in KINDS:
+        raise MifError(f"Kind is {kind!r}, not one of {', '.join(KINDS)}")
+
+
+def _text(facts: dict[str, InventoryValue], name: str) -> str:
+    value = facts.get(name)
+    if not isinstance(value, str):
+        raise MifError(f"the text {name!r} is missing")
+    return value
+
+
+def _architecture(number: int, name: str) -> Group:
+    return build_group("Architecture", number, ARCHITECTURE_CLASS, [build_attribute("ArchitectureName", 1, name, size=_WIDTH)])
+
+
+def _architecture_name(component: Component) -> str:
+    group = component.group(ARCHITECTURE_CLASS)
+    return str(group.value("ArchitectureName") or "") if group is not None else ""
+
+
+class Machine(msgspec.Struct, frozen=True):
+    """Which machine an inventory MIF is about."""
+
+    site: str
+    domain: str
+    name: str
+    sms_id: str
+
+
+class Inventory(msgspec.Struct, frozen=True):
+    """A machine and what was added to it: group name to attribute name to value, and the rows of each table by its name.
+
+    Of two groups with one name the later counts.
+    """
+
+    machine: Machine
+    groups: dict[str, dict[str, InventoryValue]]
+    tables: dict[str, list[dict[str, InventoryValue]]]
+
+
+def add_identification(noidmif: bytes, machine: Machine) -> bytes:
+    """A NOIDMIF with the groups that say whose it is, its own text untouched: what the machine's inventory carries on.
+
+    Raises `MifError` if SMS would not compile the file, or if it holds one of the two groups already (SDK 3i0p).
+    """
+    mif = parse(noidmif, Mode.SMS)
+    component = mif.component
+    for class_name in (IDENTIFICATION_CLASS, ARCHITECTURE_CLASS):
+        if component.group(class_name) is not None:
+            raise MifError(f"a NOIDMIF has no group of class {class_name}", rule="kind-groups", source="SDK 3i0p")
+    free = max((item.id or 0 for item in (*component.groups, *component.tables)), default=0) + 1
+    facts = (("Site", machine.site, 3), ("Domain", machine.domain, 15), ("Name", machine.name, _WIDTH))
+    attributes = [build_attribute(name, n, value, size=size) for n, (name, value, size) in enumerate(facts, 1)]
+    attributes.append(build_attribute("SMSID", len(attributes) + 1, machine.sms_id, size=_WIDTH))
+    added = (
+        build_group("Identification", free, IDENTIFICATION_CLASS, attributes, key=(len(attributes),)),
+        _architecture(free + 1, PERSONAL_COMPUTER),
+    )
+    return render_verbatim(
+        msgspec.structs.replace(mif, component=msgspec.structs.replace(component, items=component.items + added))
+    )
+
+
+def read_inventory_mif(data: bytes) -> Inventory:
+    """Whose inventory a MIF is and what it adds. Raises `MifError` without an Identification that names a machine by SMSID."""
+    component = parse(data, Mode.SMS).component
+    identification = component.group(IDENTIFICATION_CLASS)
+    if identification is None:
+        raise MifError(f"no group of class {IDENTIFICATION_CLASS}", rule="kind-groups", source="BORES 7B")
+    facts = stored_values(component, identification)
+    known = {name: _text(facts, name) for name in ("Site", "Domain", "Name", "SMSID")}
+    own = (IDENTIFICATION_CLASS, ARCHITECTURE_CLASS)
+    return Inventory(
+        Machine(known["Site"], known["Domain"], known["Name"], known["SMSID"]),
+        {
+            group.name: stored_values(component, group)
+            for group in component.groups
+            if group.class_name.upper() not in own and group.id is not None
+        },
+        {
+            table.name: [
+                {name: value if isinstance(value, str | int) else None for name, value in row.items()}
+                for row in component.table_rows(table)
+            ]
+            for table in component.tables
+        },
+    )

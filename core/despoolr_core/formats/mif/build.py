@@ -1,0 +1,106 @@
+"""MIFs made by programs: nodes with meaning and no text, which the writer spells.
+
+mif = build_mif("WORKSTATION", [build_group("InstallStatus", 1, "MICROSOFT|JOBSTATUS|1.0", [
+    build_attribute("Status", 1, "Success", size=32)])])
+render(mif)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from despoolr_core.formats.mif.model import (
+    Attribute,
+    Block,
+    Component,
+    Encoding,
+    Enumeration,
+    Group,
+    Item,
+    Member,
+    Mif,
+    Row,
+    Statement,
+    Table,
+    Type,
+    Value,
+)
+
+DATE: Type = Type("DATE")
+INTEGER: Type = Type("INTEGER")
+COUNTER: Type = Type("COUNTER")
+
+
+def build_attribute(
+    name: str,
+    number: int,
+    value: Value | None = None,
+    *,
+    kind: Type | None = None,
+    size: int | None = None,
+    description: str = "",
+    access: str = "READ-ONLY",
+    storage: str = "SPECIFIC",
+) -> Attribute:
+    """One attribute. Without `kind` a number is an INTEGER and a literal a STRING of `size` octets, or as many as it has."""
+    if kind is None:
+        kind = (
+            INTEGER if isinstance(value, int) else Type("STRING", max(size or 0, len(value) if isinstance(value, str) else 0, 1))
+        )
+    items = [Statement("NAME", name), Statement("ID", number)]
+    if description:
+        items.append(Statement("DESCRIPTION", description))
+    items += [Statement("ACCESS", access), Statement("STORAGE", storage), Statement("TYPE", kind)]
+    if value is not None:
+        items.append(Statement("VALUE", value))
+    return Attribute(tuple(items))
+
+
+def build_group(
+    name: str,
+    number: int | None,
+    class_name: str,
+    attributes: Iterable[Attribute],
+    *,
+    key: Sequence[int] = (),
+    description: str = "",
+    pragma: str = "",
+) -> Group:
+    """One group; `number` None makes it a template, which needs a key."""
+    items: list[Item] = [Statement("NAME", name)]
+    if number is not None:
+        items.append(Statement("ID", number))
+    items.append(Statement("CLASS", class_name))
+    if description:
+        items.append(Statement("DESCRIPTION", description))
+    if key:
+        items.append(Statement("KEY", tuple(key)))
+    if pragma:
+        items.append(Statement("PRAGMA", pragma))
+    return Group((*items, *attributes))
+
+
+def build_enum(name: str, members: Mapping[int, str]) -> Enumeration:
+    """A named enumeration of numbers and their strings."""
+    return Enumeration(
+        (Statement("NAME", name), Statement("TYPE", INTEGER), *(Member(number, string) for number, string in members.items()))
+    )
+
+
+def build_table(name: str, number: int, class_name: str, rows: Iterable[Sequence[Value | None]]) -> Table:
+    """A table for a template of this class; values in ascending order of the attributes' ids."""
+    return Table(
+        (Statement("NAME", name), Statement("ID", number), Statement("CLASS", class_name), *(Row(tuple(row)) for row in rows))
+    )
+
+
+def build_mif(name: str, blocks: Iterable[Block], *, description: str = "", headers: Iterable[str] = ()) -> Mif:
+    """A whole file. `headers` are comments at its top, without the strokes: `UniqueID<...>`.
+
+    A string with characters beyond ISO 8859-1 makes it a Unicode file when it is written, which SMS refuses.
+    """
+    items: list[Item] = [Statement("NAME", name)]
+    if description:
+        items.append(Statement("DESCRIPTION", description))
+    lead = "".join(f"//{line}\r\n" for line in headers)
+    return Mif(Component((*items, *blocks), lead), encoding=Encoding.LATIN_1)

@@ -1,0 +1,92 @@
+"""Events of the NT application log (source `SMS`), and the texts an administrator sees.
+
+Three layouts are in the archive: an error (`Non-fatal Error in module: ...`, Q168510), an information (`Information from
+module: ...`, Q129125, Q153826), and a job's event, which has no heading and ends with `JobID` and `JobDestination`
+(Q166833). Which text belongs to which code is in `despoolr_core.nt_events`.
+
+CONFLICT: Q153657 prints the source as `SMS_Scheduler`; ours is `SMS` (Q137209), and the component is a line of the text.
+An event is written for people and never read back from its text; its record is this struct.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+SOURCE = "SMS"
+"""The source of every event; the texts lie in SMSERROR.DLL (Q137209)."""
+
+
+class Severity(StrEnum):
+    """How bad it is, in the words of the heading. `Non-fatal Error` and `Information` are attested, the others ours."""
+
+    INFORMATION = "Information"
+    WARNING = "Warning"
+    ERROR = "Non-fatal Error"
+    FATAL = "Fatal Error"
+
+
+class NtEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One event. `at` in site seconds; `text` is the finished sentence; `component` e.g. `SMS_DESPOOLER`.
+
+    `insertions` are named values in order: `JobID` and `JobDestination` for a job's event; `Operation`, `Object`,
+    `Object name` and `Error code` for an error that says what it was doing.
+    """
+
+    at: float
+    code: int
+    component: str
+    severity: Severity
+    machine: str
+    site_code: str
+    text: str
+    insertions: tuple[tuple[str, str], ...] = ()
+
+    def insertion(self, name: str) -> str:
+        """The value of a named insertion, or an empty text."""
+        return next((value for key, value in self.insertions if key == name), "")
+
+
+_FAILURE = ("Operation", "Object", "Object name", "Error code")
+
+
+def render_event(event: NtEvent) -> str:
+    """The event as the Event Viewer shows it, lines without a final newline, in the layout that fits its insertions."""
+    named = dict(event.insertions)
+    if any(name in named for name in _FAILURE):
+        return render_error(event)
+    return render_job_event(event) if "JobID" in named else render_information(event)
+
+
+def render_error(event: NtEvent) -> str:
+    """`Non-fatal Error in module: ...`, what it was doing to what, and the sentence (Q168510)."""
+    lines = [f"{event.severity} in module: {event.component}"]
+    lines += [f"{name}: {value}" for name, value in event.insertions if name in _FAILURE]
+    lines.append(event.text)
+    lines += [f"{name} = {value}" for name, value in event.insertions if name not in _FAILURE]
+    return "\n".join(lines)
+
+
+def render_information(event: NtEvent) -> str:
+    """`Information from module: X.`, the sentence, `MachineName = `, `SiteCode = `, `Component = ` (Q129125, Q153826).
+
+    An event of another severity without details has the same lines under `Non-fatal Error in module: X.` (ours).
+    """
+    preposition = "from" if event.severity is Severity.INFORMATION else "in"
+    return "\n".join([f"{event.severity} {preposition} module: {event.component}.", *_body(event)])
+
+
+def render_job_event(event: NtEvent) -> str:
+    """The sentence, then `MachineName`, `SiteCode`, `Component`, `JobID`, `JobDestination`, as Q166833 prints event 374."""
+    return "\n".join(_body(event))
+
+
+def _body(event: NtEvent) -> list[str]:
+    return [
+        event.text,
+        f"MachineName = {event.machine}",
+        f"SiteCode = {event.site_code}",
+        f"Component = {event.component}",
+        *(f"{name} = {value}" for name, value in event.insertions),
+    ]

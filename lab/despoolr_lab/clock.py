@@ -1,0 +1,85 @@
+"""One clock for three times: it reads the running event loop, and nothing else.
+
+    now()  =  epoch + (loop.time() - t0) * scale
+
+On an ordinary loop with `scale` 1 that is real time, with `scale` 60 a minute a second; on `sim.loop.VirtualLoop` it is
+virtual time. Nothing else in the house may ask what time it is. Waiting goes to the loop as a deadline, so that a service
+that wakes at 09:00 finds `now() >= 09:00`, and exactly 09:00 in virtual time (`epoch` being whole seconds).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from functools import partial
+
+__all__ = ["LoopClock"]
+
+
+class LoopClock:
+    """The site's calendar on the running event loop: `epoch` at the start, then `scale` site seconds a second.
+
+    Binds to the loop that runs when it is made, else to the one that runs at first use; it then belongs to that loop.
+    Raises `ValueError` for a scale that is not a positive number, `RuntimeError` if used before any loop runs.
+    """
+
+    __slots__ = ("_t0", "_time", "_wait", "epoch", "scale")
+
+    def __init__(self, epoch: float, scale: float = 1.0) -> None:
+        if not (scale > 0 and math.isfinite(scale)):
+            raise ValueError(f"a clock's scale is a positive number of site seconds a second, not {scale!r}")
+        self.epoch = epoch
+        self.scale = scale
+        self._t0 = 0.0
+        self._time: Callable[[], float] = self._first_time
+        try:
+            self._bind(asyncio.get_running_loop())
+        except RuntimeError:
+            pass
+
+    def now(self) -> float:
+        """Seconds since 1970-01-01 00:00 on the site's calendar."""
+        elapsed = self._time() - self._t0
+        return self.epoch + elapsed * self.scale
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait `seconds` of site time; 0 or less only lets others run."""
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        when = self._time() + seconds / self.scale  # first: the first use binds
+        await self._wait(when)
+
+    async def sleep_until(self, deadline: float) -> None:
+        """Wait until `now() >= deadline`; a deadline that has passed only lets others run."""
+        if deadline <= self.now():
+            await asyncio.sleep(0)
+            return
+        when = self._t0 + (deadline - self.epoch) / self.scale
+        while self.epoch + (when - self._t0) * self.scale < deadline:  # rounding must not wake us an instant early
+            when = max(when + math.ulp(deadline) / self.scale / 4, math.nextafter(when, math.inf))
+        while self.now() < deadline:
+            await self._wait(when)
+
+    def _bind(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._time = loop.time
+        self._t0 = loop.time()
+        # the virtual loop keeps bare futures in its heap: half the cost of a timer handle
+        self._wait: Callable[[float], asyncio.Future[None]] = getattr(loop, "sleeper", None) or partial(_sleeper, loop)
+
+    def _first_time(self) -> float:
+        self._bind(asyncio.get_running_loop())
+        return self._t0
+
+
+def _sleeper(loop: asyncio.AbstractEventLoop, when: float) -> asyncio.Future[None]:
+    waiter: asyncio.Future[None] = loop.create_future()
+    timer = loop.call_at(when, _wake, waiter)
+    waiter.add_done_callback(lambda _: timer.cancel())
+    return waiter
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

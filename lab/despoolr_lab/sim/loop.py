@@ -1,0 +1,319 @@
+"""An asyncio event loop whose clock jumps to the next timer.
+
+The law: time stands still while anything can run, then moves to the earliest timer, never past it and never back. Equal
+times run in the order in which they were asked for. There is no selector, no socket, no thread and no pipe, so nothing
+outside the process can change a run; what would need one raises `RealWorldCall`.
+
+Three things end a run that would otherwise hang, each naming the tasks and the lines where they wait: nothing left to do
+(`Deadlock`), time that never moves (`Livelock`), and a limit on virtual time (`TimeLimitReached`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from contextvars import Context, copy_context
+from heapq import heapify, heappop, heappush
+from typing import Any, NoReturn, TypeVar
+
+from despoolr_lab.sim.waiting import describe_waiting
+
+__all__ = ["Deadlock", "Livelock", "RealWorldCall", "TimeLimitReached", "VirtualLoop"]
+
+T = TypeVar("T")
+
+TURNS_MAX = 1_000_000
+"""Turns of the ready queue without time moving before a run counts as a livelock."""
+
+_PURGE_MIN = 1_024
+
+_FUTURE = asyncio.Future
+
+
+class Deadlock(RuntimeError):
+    """Nothing can run and no timer is left: `waiting` says which tasks wait, and where."""
+
+    def __init__(self, now: float, waiting: list[str]) -> None:
+        self.now = now
+        self.waiting = waiting
+        super().__init__(_story(f"deadlock at {now:.6f} s: nothing can run and no timer is left", waiting))
+
+
+class Livelock(RuntimeError):
+    """The loop has turned `turns_max` times without time moving: somebody calls without ever waiting."""
+
+    def __init__(self, now: float, turns_max: int, ready: list[str], waiting: list[str]) -> None:
+        self.now = now
+        self.waiting = waiting
+        super().__init__(_story(f"livelock: {turns_max} turns at {now:.6f} s without time moving", [*ready, *waiting]))
+
+
+class TimeLimitReached(RuntimeError):
+    """The next timer lies beyond the run's limit on virtual time."""
+
+    def __init__(self, limit_s: float, waiting: list[str]) -> None:
+        self.limit_s = limit_s
+        self.waiting = waiting
+        super().__init__(_story(f"the run is not done after {limit_s:g} s of virtual time", waiting))
+
+
+class RealWorldCall(RuntimeError):
+    """Virtual time was asked for a thread, a socket, a process or a signal."""
+
+
+def _story(headline: str, lines: list[str]) -> str:
+    return "\n  ".join([headline, *lines])
+
+
+class _Handle(asyncio.Handle):
+    """A callback in the queue: asyncio's own without the debug fields and without `__init__`, because one is made per event."""
+
+    __slots__ = ()
+    _repr = None
+    _source_traceback = None
+
+    def cancel(self) -> None:
+        self._cancelled = True
+        self._callback = self._args = None  # type: ignore[assignment]
+
+
+class _TimerHandle(asyncio.TimerHandle):
+    """The same with a time."""
+
+    __slots__ = ()
+    _repr = None
+    _source_traceback = None
+    _scheduled = False
+    _when: float
+
+    def cancel(self) -> None:
+        self._cancelled = True
+        self._callback = self._args = None  # type: ignore[assignment]
+
+
+_bare: Any = object.__new__
+
+
+class _Task(asyncio.Task[T]):
+    """A task whose hash is its number, so that sets of tasks (`TaskGroup`, `asyncio.wait`) iterate alike in every run."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, number: int, coro: Any, **kwargs: Any) -> None:
+        self.number = number  # before the base class puts the task into its weak set
+        super().__init__(coro, **kwargs)
+
+    def __hash__(self) -> int:
+        return self.number
+
+    __eq__ = object.__eq__
+
+
+class VirtualLoop(asyncio.BaseEventLoop):
+    """An event loop in virtual time, starting at 0.
+
+    `limit_s`: virtual seconds after which the run ends with `TimeLimitReached`. `turns_max`: bound on turns without time moving.
+    """
+
+    _ready: deque[asyncio.Handle]
+    _stopping: bool
+    _closed: bool
+    _task_factory: Any
+
+    def __init__(self, *, limit_s: float | None = None, turns_max: int = TURNS_MAX) -> None:
+        super().__init__()
+        self._now = 0.0
+        self._limit = math.inf if limit_s is None else limit_s
+        self._turns_max = turns_max
+        self._turns = 0
+        self._timers: list[tuple[float, int, Any]] = []  # _TimerHandle, or a bare future to be woken
+        self._sequence = 0
+        self._purge_at = _PURGE_MIN
+        self._task_count = 0
+
+    # --- time ----------------------------------------------------------------------------------------------------
+
+    def time(self) -> float:
+        """Virtual seconds since the loop was made."""
+        return self._now
+
+    def extend(self, seconds: float) -> None:
+        """Allow `seconds` of virtual time from now on, whatever the limit was: for clearing up after a run."""
+        self._limit = self._now + seconds
+        self._turns = 0
+
+    def sleeper(self, when: float) -> asyncio.Future[None]:
+        """A future that is done at loop time `when`: the cheap form of a sleep, with neither handle nor context."""
+        waiter = asyncio.Future[None](loop=self)
+        self._push(when, waiter)
+        return waiter
+
+    def call_soon(  # type: ignore[override]
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        if self._closed:
+            raise RuntimeError("Event loop is closed")
+        handle: Any = _bare(_Handle)
+        handle._callback = callback
+        handle._args = args
+        handle._context = copy_context() if context is None else context
+        handle._cancelled = False
+        self._ready.append(handle)
+        return handle  # type: ignore[no-any-return]
+
+    def call_later(  # type: ignore[override]
+        self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> _TimerHandle:
+        return self.call_at(self._now + delay, callback, *args, context=context)
+
+    def call_at(  # type: ignore[override]
+        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> _TimerHandle:
+        if self._closed:
+            raise RuntimeError("Event loop is closed")
+        handle: Any = _bare(_TimerHandle)
+        handle._when = when
+        handle._callback = callback
+        handle._args = args
+        handle._context = copy_context() if context is None else context
+        handle._cancelled = False
+        self._push(when, handle)
+        return handle  # type: ignore[no-any-return]
+
+    def _push(self, when: float, what: Any) -> None:
+        if when == math.inf:
+            return  # never: keeping it would hide a deadlock
+        if when != when:
+            raise ValueError("a timer's time is not a number")
+        timers = self._timers
+        self._sequence = sequence = self._sequence + 1
+        heappush(timers, (when, sequence, what))
+        if sequence >= self._purge_at:
+            self._purge()
+
+    def _purge(self) -> None:
+        """Drop cancelled timers before they outnumber the living: at most every doubling, so the cost is shared out."""
+        timers = self._timers
+        timers[:] = [entry for entry in timers if not _is_dead(entry[2])]
+        heapify(timers)
+        self._purge_at = self._sequence + max(_PURGE_MIN, len(timers))
+
+    # --- tasks ---------------------------------------------------------------------------------------------------
+
+    def create_task(self, coro: Generator[Any, None, T] | Coroutine[Any, Any, T], **kwargs: Any) -> asyncio.Task[T]:
+        if self._closed:
+            raise RuntimeError("Event loop is closed")
+        if self._task_factory is not None:
+            return super().create_task(coro, **kwargs)
+        self._task_count = number = self._task_count + 1
+        if kwargs.get("name") is None:
+            kwargs["name"] = f"Task-{number}"  # asyncio's own counter is the process's, and names end up in stories
+        return _Task(number, coro, loop=self, **kwargs)
+
+    # --- running -------------------------------------------------------------------------------------------------
+
+    def _run_once(self) -> None:
+        """Run until asked to stop; `run_forever` calls this in a loop and looks at the same flag."""
+        ready = self._ready
+        popleft = ready.popleft
+        timers = self._timers
+        while True:
+            if not ready or (timers and timers[0][0] <= self._now):
+                self._collect()
+            for _ in range(len(ready)):
+                handle: Any = popleft()
+                if handle._cancelled:
+                    continue
+                try:
+                    handle._context.run(handle._callback, *handle._args)
+                except (SystemExit, KeyboardInterrupt):
+                    raise
+                except BaseException as exc:
+                    self._report(handle, exc)
+            handle = None  # an exception's traceback must not keep it alive
+            if self._stopping:
+                return
+            self._turns += 1
+            if self._turns > self._turns_max:
+                running = [f"ready: {handle!r}" for handle in list(ready)[:10]]
+                self._turns = 0
+                raise Livelock(self._now, self._turns_max, running, describe_waiting(self))
+
+    def _collect(self) -> None:
+        """Move the timers that are due to the ready queue; if nothing is ready, move time to the next one first."""
+        timers, ready, now = self._timers, self._ready, self._now
+        while timers:
+            when, _, what = timers[0]
+            if when > now:
+                if ready:
+                    return
+                if _is_dead(what):
+                    heappop(timers)  # a cancelled timer must not move time
+                    continue
+                if when > self._limit:
+                    raise TimeLimitReached(self._limit, describe_waiting(self))
+                self._now = now = when
+                self._turns = 0
+            heappop(timers)
+            if type(what) is _FUTURE:
+                if not what.done():
+                    what.set_result(None)
+            elif not what._cancelled:
+                ready.append(what)
+        if not ready and not self._stopping:
+            raise Deadlock(now, describe_waiting(self))
+
+    def _report(self, handle: Any, exc: BaseException) -> None:
+        context = {"message": f"Exception in callback {handle._callback!r}", "exception": exc, "handle": handle}
+        self.call_exception_handler(context)
+
+    def close(self) -> None:
+        """Drop everything that is still scheduled; a closed loop cannot run again."""
+        if not self.is_running():
+            self._timers.clear()
+        super().close()
+
+    # --- what virtual time must not touch -----------------------------------------------------------------------------
+
+    def _asyncgen_finalizer_hook(self, agen: AsyncGenerator[Any, Any]) -> None:
+        self._asyncgens.discard(agen)  # type: ignore[attr-defined]
+        if not self.is_closed():
+            self.create_task(agen.aclose())
+
+    def _process_events(self, event_list: object) -> None:
+        """There are none."""
+
+    def _write_to_self(self) -> None:
+        """There is no pipe to wake a selector."""
+
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        """There is no executor."""
+
+
+def _is_dead(what: Any) -> bool:
+    return what.done() if type(what) is _FUTURE else what._cancelled
+
+
+def _refusing(name: str) -> Callable[..., NoReturn]:
+    def refuse(self: VirtualLoop, *args: object, **kwargs: object) -> NoReturn:
+        raise RealWorldCall(f"loop.{name}() in a simulation: virtual time must not use threads, sockets, processes or signals")
+
+    refuse.__name__ = name
+    return refuse
+
+
+# fmt: off
+_REAL_WORLD = [
+    "call_soon_threadsafe", "run_in_executor", "set_default_executor", "getaddrinfo", "getnameinfo", "create_connection",
+    "create_server", "create_unix_connection", "create_unix_server", "create_datagram_endpoint", "connect_accepted_socket",
+    "start_tls", "sendfile", "sock_recv", "sock_recv_into", "sock_recvfrom", "sock_recvfrom_into", "sock_sendall",
+    "sock_sendto", "sock_connect", "sock_accept", "sock_sendfile", "add_reader", "remove_reader", "add_writer",
+    "remove_writer", "connect_read_pipe", "connect_write_pipe", "subprocess_shell", "subprocess_exec", "add_signal_handler",
+    "remove_signal_handler",
+]
+# fmt: on
+
+for _name in _REAL_WORLD:
+    setattr(VirtualLoop, _name, _refusing(_name))

@@ -1,0 +1,80 @@
+"""One simulation: set the world aside, run to the end, leave nothing behind.
+
+The law: what `run_virtual` returns depends on `main` and its arguments alone. Time starts at 0, chance at the seed, tasks are
+numbered from 1; the real world is out of reach, and a run that tried to reach it fails even if somebody swallowed the exception.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from despoolr_lab.sim.aiohttp_time import redirect_aiohttp
+from despoolr_lab.sim.loop import TURNS_MAX, Deadlock, Livelock, RealWorldCall, TimeLimitReached, VirtualLoop
+from despoolr_lab.sim.poison import poison
+from despoolr_lab.sim.waiting import tasks_in_order
+
+__all__ = ["EPOCH", "run_virtual"]
+
+T = TypeVar("T")
+
+EPOCH = 820_454_400.0
+"""1996-01-01 00:00, when SMS 1.1 was new and 1.2 was coming."""
+
+CLEANUP_S_MAX = 3_600.0
+"""Virtual seconds that cancelled tasks may take to end."""
+
+
+def run_virtual(
+    main: Callable[[], Awaitable[T]],
+    *,
+    seed: object = 0,
+    epoch: float = EPOCH,
+    limit_s: float | None = None,
+    turns_max: int = TURNS_MAX,
+) -> T:
+    """Run `main()` to its end in virtual time and return its result; what it leaves running is cancelled.
+
+    `epoch`: the calendar's time (seconds since 1970) at loop time 0, for aiohttp's `Date`; `limit_s`: virtual seconds allowed.
+    Raises what `main` raises, `Deadlock`, `Livelock`, `TimeLimitReached`, or `RealWorldCall` (`sim.poison`).
+    """
+    loop = VirtualLoop(limit_s=limit_s, turns_max=turns_max)
+
+    async def guarded() -> T:
+        return await main()
+
+    with redirect_aiohttp(loop, epoch=epoch, seed=seed), poison() as tried:
+        try:
+            result = loop.run_until_complete(guarded())
+        finally:
+            try:
+                _cancel_all(loop)
+                loop.run_until_complete(loop.shutdown_asyncgens())
+            finally:
+                loop.close()
+    if tried:
+        raise RealWorldCall("the simulation asked the real world, and somebody swallowed the refusal: " + "; ".join(tried[:5]))
+    return result
+
+
+def _cancel_all(loop: VirtualLoop) -> None:
+    """Cancel what is left, in the order in which it was made, and let it end; what refuses to is reported."""
+    loop.extend(CLEANUP_S_MAX)
+    while tasks := tasks_in_order(loop):
+        for task in tasks:
+            task.cancel()
+        try:
+            loop.run_until_complete(_ended(tasks))
+        except (Deadlock, Livelock, TimeLimitReached) as exc:
+            loop.call_exception_handler({"message": f"tasks did not end when cancelled: {exc}"})
+            return
+        for task in tasks:
+            if not task.cancelled() and task.exception() is not None:
+                loop.call_exception_handler(
+                    {"message": "a task failed while it was cancelled", "exception": task.exception(), "task": task}
+                )
+
+
+async def _ended(tasks: list[asyncio.Task[object]]) -> None:
+    await asyncio.gather(*tasks, return_exceptions=True)

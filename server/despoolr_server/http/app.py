@@ -1,0 +1,116 @@
+"""One server's HTTP application: the share, the opens, the questions, and whatever the composition root adds.
+
+No access log (the records are the log), no middleware, no per-request objects but aiohttp's own. Every address answers a
+wrong method with 405 and `Allow`, every unknown call under `/api/` with 404, each as a problem body. A share's first path
+segment may not be one of `RESERVED`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from aiohttp import HttpVersion11, hdrs, web
+
+from despoolr_core.clock import Clock
+from despoolr_core.records import Recorder
+from despoolr_server.http.auth import Auth
+from despoolr_server.http.introspection import IntrospectionRoutes
+from despoolr_server.http.metrics import Metrics, Refusals
+from despoolr_server.http.opens import OpenRoutes
+from despoolr_server.http.problem import Handler, Refused, answer, guarded, known
+from despoolr_server.http.shares import ShareRoutes
+from despoolr_server.http.surface import Surface, check_size
+from despoolr_server.share.host import ShareHost
+
+RESERVED: Final = frozenset({"api", "docs", "healthz", "metrics", "openapi.json", "problems"})
+"""First path segments that are calls, in lower case; no share may have such a name."""
+
+SURFACE: Final = web.AppKey("surface", Surface)
+"""Where routes of the composition root find what handlers share: `request.app[SURFACE]`."""
+
+
+def make_app(
+    host: ShareHost,
+    auth: Auth,
+    clock: Clock,
+    *,
+    recorder: Recorder | None = None,
+    version: str = "",
+    extra_routes: Iterable[web.RouteDef] = (),
+) -> web.Application:
+    """The application that serves `host`. Run it without access log: `web.AppRunner(app, access_log=None)`.
+
+    Bodies are bounded by the host's `file_size_max` (JSON: 64 KiB). From `recorder`, the host's, refusals are counted for
+    `/metrics`. `extra_routes` get the same problem bodies, limits and counting as our own.
+    """
+    taken = RESERVED.intersection(name.lower() for name in host.share_names())
+    if taken:
+        raise ValueError(f"no share may be called {' or '.join(sorted(taken))}: that address is a call")
+    surface = Surface(host, auth, clock, body_size_max=host.file_size_max)
+    app = web.Application(client_max_size=host.file_size_max)
+    app[SURFACE] = surface
+
+    shares = ShareRoutes(surface)
+    refusals = Refusals(host.server)
+    if recorder is not None:
+        recorder.listeners.append(refusals)
+    questions = IntrospectionRoutes(surface, version, Metrics(surface, refusals))
+    routes = [*OpenRoutes(surface).routes(), *questions.routes(), *extra_routes]
+    routes += [web.route("*", path, _unknown_call) for path in ("/api", "/api/{rest:.*}")]
+    for path in ("/{share}/{path:.*}", "/{share}"):
+        routes += [web.route(method, path, call) for method, call in shares.methods.items()]
+
+    expect = _expecting(surface)
+    for route in routes:
+        kwargs = {"expect_handler": expect, **route.kwargs}
+        app.router.add_routes([web.RouteDef(route.method, route.path, guarded(route.handler, surface.answered), kwargs)])
+    _refuse_other_methods(app, surface)
+    return app
+
+
+def _refuse_other_methods(app: web.Application, surface: Surface) -> None:
+    """Give every address that has no `*` route one that answers 405."""
+    last: dict[str, web.Resource] = {}
+    methods: dict[str, set[str]] = {}
+    for resource in app.router.resources():
+        if isinstance(resource, web.Resource):
+            last[resource.canonical] = resource
+            methods.setdefault(resource.canonical, set()).update(route.method for route in resource)
+    for canonical, resource in last.items():
+        if hdrs.METH_ANY not in methods[canonical]:
+            resource.add_route(hdrs.METH_ANY, guarded(_wrong_method(methods[canonical]), surface.answered))
+
+
+def _wrong_method(methods: set[str]) -> Handler:
+    allow = ", ".join(sorted(methods))
+
+    async def wrong_method(request: web.Request) -> web.StreamResponse:
+        raise Refused(known("method-not-allowed", f"{request.path} answers {allow}, not {request.method}."), {hdrs.ALLOW: allow})
+
+    return wrong_method
+
+
+async def _unknown_call(request: web.Request) -> web.StreamResponse:
+    raise Refused(known("unknown-call", f"{request.path} is no call of this server; docs/share-api.md lists them."))
+
+
+def _expecting(surface: Surface) -> Handler:
+    """Answers `Expect: 100-continue`: a body that would be refused is refused before it is sent."""
+
+    async def expecting(request: web.Request) -> web.StreamResponse | None:
+        try:
+            if request.headers.get(hdrs.EXPECT, "").lower() != "100-continue":
+                raise Refused(known("bad-request", "This server meets no expectation but `100-continue`. Leave `Expect` out."))
+            surface.principal(request)
+            check_size(request, surface.body_size_max)
+        except Refused as refused:
+            surface.answered(request, refused.problem.status)
+            return answer(refused.problem, refused.headers)
+        if request.version >= HttpVersion11:
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            # aiohttp takes a non-zero size for an answer already begun (its own expect handler does the same).
+            request.writer.output_size = 0
+        return None
+
+    return expecting  # type: ignore[return-value]

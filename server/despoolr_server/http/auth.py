@@ -1,0 +1,143 @@
+"""Who is calling: a token names a machine, a user and a role, and proves itself without a table.
+
+A token is `base64url([machine, user, role]) "." base64url(HMAC-SHA256)`; whoever has the server's secret can issue one, and
+changing the secret revokes all. Verified headers are remembered in a bounded table, so a poll costs one look-up. The open
+mode, for development on loopback, believes everyone; `require_secret` keeps it from any other address.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import ipaddress
+from typing import Final
+
+import msgspec
+
+from despoolr_core.sharing import Role
+from despoolr_server.share.host import Principal
+
+SECRET_SIZE_MIN: Final = 16
+TOKEN_SIZE_MAX: Final = 1024
+REMEMBERED_MAX: Final = 65_536
+"""How many verified `Authorization` headers are remembered; the oldest leaves first."""
+
+CHALLENGE: Final = 'Bearer realm="Despoolr", Basic realm="Despoolr", charset="UTF-8"'
+"""What a 401 carries in `WWW-Authenticate`."""
+
+_LABEL: Final = b"despoolr token 1\n"
+
+
+class InsecureBinding(ValueError):
+    """A server was about to listen where others reach it, without a secret. Who must act: the operator."""
+
+
+class Auth:
+    """Issues and checks the tokens of one secret (at least 16 octets)."""
+
+    def __init__(self, secret: bytes) -> None:
+        if len(secret) < SECRET_SIZE_MIN:
+            raise ValueError(f"a secret of {len(secret)} octets is too short: give at least {SECRET_SIZE_MIN}")
+        self._key = hmac.digest(secret, _LABEL, "sha256")
+        self._open_to: Principal | None = None
+        self._remembered: dict[str, Principal] = {}
+
+    @classmethod
+    def open(cls, principal: Principal | None = None) -> Auth:
+        """The mode that asks for no token: everyone is `principal` (an administrator called `anonymous`, if left out).
+
+        A Basic user name still names the machine, so that `curl -u PC1:` can play a client.
+        """
+        auth = cls(b"\0" * SECRET_SIZE_MIN)
+        auth._open_to = principal or Principal("anonymous", "anonymous", Role.ADMIN)
+        return auth
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anyone may call without a token."""
+        return self._open_to is not None
+
+    def issue(self, machine: str, user: str, role: Role | str) -> str:
+        """A token for `machine` and `user`. The same three always give the same token."""
+        payload = _b64(msgspec.json.encode([machine, user, Role(role).value]))
+        token = f"{payload}.{_b64(self._signature(payload))}"
+        if len(token) > TOKEN_SIZE_MAX:
+            raise ValueError(f"the names {machine!r} and {user!r} are too long for a token of {TOKEN_SIZE_MAX} octets")
+        return token
+
+    def check(self, header: str | None) -> Principal | None:
+        """The principal of an `Authorization` header (Bearer or Basic), or None for one that proves nothing."""
+        if header is None:
+            return self._open_to
+        known = self._remembered.get(header)
+        if known is not None:
+            return known
+        principal = self._read_header(header)
+        if principal is not None:
+            if len(self._remembered) >= REMEMBERED_MAX:
+                del self._remembered[next(iter(self._remembered))]
+            self._remembered[header] = principal
+        return principal
+
+    def _read_header(self, header: str) -> Principal | None:
+        if len(header) > 3 * TOKEN_SIZE_MAX:
+            return None
+        scheme, _, rest = header.partition(" ")
+        if scheme.lower() == "bearer":
+            return self._verify(rest.strip()) or self._open_to
+        if scheme.lower() != "basic":
+            return self._open_to
+        try:
+            name, _, password = base64.b64decode(rest.strip(), validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            return None
+        principal = self._verify(password)
+        if principal is not None:
+            spoken_of = ("", principal.machine.lower(), principal.user.lower())
+            return principal if name.lower() in spoken_of else None
+        if self._open_to is not None and name:
+            return Principal(name, name, self._open_to.role)
+        return self._open_to
+
+    def _verify(self, token: str) -> Principal | None:
+        if len(token) > TOKEN_SIZE_MAX or not token.isascii():
+            return None
+        payload, _, signature = token.partition(".")
+        if not hmac.compare_digest(signature, _b64(self._signature(payload))):
+            return None
+        try:
+            machine, user, role = msgspec.json.decode(base64.urlsafe_b64decode(_padded(payload)), type=tuple[str, str, str])
+            return Principal(machine, user, Role(role))
+        except (ValueError, binascii.Error):
+            return None
+
+    def _signature(self, payload: str) -> bytes:
+        return hmac.digest(self._key, payload.encode("ascii"), "sha256")
+
+
+def require_secret(host: str, auth: Auth) -> None:
+    """Refuse to listen on `host` in open mode unless it is a loopback address. Raises `InsecureBinding`."""
+    if auth.is_open and not is_loopback(host):
+        raise InsecureBinding(
+            f"refusing to listen on {host or 'every address'!r} without a secret: anyone there could open and delete files. "
+            "Configure a secret, or listen on 127.0.0.1."
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`. A name other than `localhost` counts as reachable."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _b64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def _padded(text: str) -> str:
+    return text + "=" * (-len(text) % 4)

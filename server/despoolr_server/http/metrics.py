@@ -1,0 +1,88 @@
+"""Counts for Prometheus: read at the moment of asking, so that counting costs the hot path one addition.
+
+Refusals are counted from the records, where local callers (the Despooler) and remote ones look the same. Labels come from
+callers, so their number is bounded: pairs beyond the bound are counted as `other`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+
+from despoolr_core.records import Record
+from despoolr_server.http.surface import Surface
+
+LABELS_MAX: Final = 1000
+"""How many pairs of share and program are counted apart."""
+
+
+class Refusals:
+    """A listener on the records: opens that `server` refused, by share and program."""
+
+    def __init__(self, server: str) -> None:
+        self._server = server
+        self.counts: defaultdict[tuple[str, str], int] = defaultdict(int)
+
+    def __call__(self, record: Record) -> None:
+        if record.kind != "open.refused" or record.data.get("server") != self._server:
+            return
+        key = (str(record.data.get("share", "")), str(record.data.get("program", "")))
+        if key not in self.counts and len(self.counts) >= LABELS_MAX:
+            key = ("other", "other")
+        self.counts[key] += 1
+
+
+class Metrics(Collector):
+    """What `/metrics` and `/healthz` count."""
+
+    def __init__(self, surface: Surface, refusals: Refusals) -> None:
+        self._surface = surface
+        self._refusals = refusals
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(self)
+
+    def open_count(self) -> int:
+        """Opens that stand."""
+        return self._surface.host.open_count
+
+    def session_count(self) -> int:
+        """Sessions whose lease has not run out."""
+        return self._surface.host.session_count
+
+    def waiting_count(self) -> int:
+        """Episodes in which somebody still waits."""
+        return self._surface.host.ledger.waiting_count
+
+    def request_count(self) -> int:
+        """Requests answered since the start."""
+        return sum(self._surface.answers.values())
+
+    def render(self) -> tuple[bytes, str]:
+        """The text for Prometheus, and its content type."""
+        return generate_latest(self._registry), CONTENT_TYPE_LATEST
+
+    def describe(self) -> list[Metric]:
+        """Nothing: so registering does not collect."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Every metric there is."""
+        yield GaugeMetricFamily("despoolr_opens", "Opens that stand.", self.open_count())
+        yield GaugeMetricFamily("despoolr_sessions", "Sessions on a lease.", self.session_count())
+        yield GaugeMetricFamily("despoolr_episodes_waiting", "Updates that wait for a file.", self.waiting_count())
+        uptime = self._surface.clock.now() - self._surface.started_at
+        yield GaugeMetricFamily("despoolr_uptime_site_seconds", "Seconds of site time since the start.", uptime)
+        refusals = CounterMetricFamily("despoolr_refusals", "Opens refused.", labels=["share", "program"])
+        for (share, program), count in self._refusals.counts.items():
+            refusals.add_metric([share, program], count)
+        yield refusals
+        requests = CounterMetricFamily("despoolr_requests", "Requests answered.", labels=["method", "status"])
+        for (method, status), count in self._surface.answers.items():
+            requests.add_metric([method, str(status)], count)
+        yield requests

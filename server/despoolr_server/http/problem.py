@@ -1,0 +1,129 @@
+"""Every answer that is not the one asked for is a problem body (RFC 9457), and says what to do next.
+
+The share's own refusals arrive as `Problem` values and leave as they are. What this layer refuses by itself (no token, no
+such call, a body too large) is a `Refused`, raised by whoever notices and turned into an answer in one place: `guarded`,
+which wraps every handler. There is no middleware: on the hot path a wrapper costs a tenth of one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from despoolr_core.sharing import WIN32_CODE, NtStatus
+from despoolr_core.wire import Problem
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+CONTENT_TYPE: Final = "application/problem+json"
+TYPE_BASE: Final = "/problems/"
+"""Problem types are relative references; `GET /problems/{name}` explains each one."""
+
+_log = logging.getLogger("despoolr.http")
+_encode: Final = msgspec.json.Encoder().encode
+
+KNOWN: Final[dict[str, tuple[int, str, str]]] = {
+    "authentication-required": (
+        401,
+        "This call needs a token",
+        "Send `Authorization: Bearer TOKEN`, or Basic with the token as the password.",
+    ),
+    "forbidden": (403, "This token may not do that", "Ask with a token of the role that the detail names."),
+    "not-found": (404, "There is no such thing on this site", "The detail names what there is."),
+    "unknown-call": (404, "There is no such call", "See docs/share-api.md; the calls are listed at `/`."),
+    "method-not-allowed": (405, "This address does not answer that method", "Use one of the methods in `Allow`."),
+    "precondition-failed": (412, "The file is not in the state you stated", "Read it again, look at its ETag, then decide."),
+    "payload-too-large": (413, "The body is larger than this server takes", "Send less; the detail names the limit."),
+    "unsupported-media-type": (415, "This call takes no such body", "Send the body that docs/share-api.md shows."),
+    "range-not-satisfiable": (416, "The file has no such octets", "Ask for a range inside the size in `Content-Range`."),
+    "headers-too-large": (431, "A header is longer than this server takes", "Shorten it; the detail names the limit."),
+    "bad-request": (400, "The request is not well formed", "Mend what the detail names; trying again will not help."),
+    "another-server": (502, "The destination is not on this share", "Read here and write there instead."),
+    "server-error": (500, "The server made a mistake", "It is in the server's log. Trying again may or may not help."),
+}
+"""The problems of this layer by the last part of their type: status, title, what to do next."""
+
+_NT_STATUS: Final[dict[int, NtStatus]] = {
+    401: NtStatus.ACCESS_DENIED,
+    403: NtStatus.ACCESS_DENIED,
+    404: NtStatus.NOT_SUPPORTED,
+    405: NtStatus.NOT_SUPPORTED,
+    413: NtStatus.FILE_TOO_LARGE,
+    415: NtStatus.NOT_SUPPORTED,
+    416: NtStatus.END_OF_FILE,
+    500: NtStatus.IO_DEVICE_ERROR,
+    502: NtStatus.NOT_SUPPORTED,
+}
+
+
+def known(name: str, detail: str = "", *, path: str = "", share: str = "") -> Problem:
+    """One of the problems in `KNOWN`; `detail` replaces its advice, so it too must say what to do next."""
+    status, title, advice = KNOWN[name]
+    nt_status = _NT_STATUS.get(status, NtStatus.INVALID_PARAMETER)
+    return Problem(
+        type=TYPE_BASE + name,
+        title=title,
+        status=status,
+        detail=detail or advice,
+        nt_status=nt_status,
+        win32=WIN32_CODE[nt_status],
+        share=share,
+        path=path,
+    )
+
+
+class Refused(Exception):
+    """This layer will not go on with the request. `headers` go with the answer (`Allow`, `WWW-Authenticate`)."""
+
+    def __init__(self, problem: Problem, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem
+        self.headers = headers
+
+
+def bad_request(detail: str) -> Refused:
+    """The request is wrong in the way `detail` says."""
+    return Refused(known("bad-request", detail))
+
+
+def answer(problem: Problem, headers: Mapping[str, str] | None = None, *, status: int = 0) -> web.Response:
+    """The problem as a response. `status` replaces its HTTP status where a method has its own word for it (MKCOL: 405)."""
+    if status and status != problem.status:
+        problem = msgspec.structs.replace(problem, status=status)
+    return web.Response(status=problem.status, body=_encode(problem), content_type=CONTENT_TYPE, headers=headers)
+
+
+def guarded(handler: Handler, answered: Callable[[web.Request, int], None]) -> Handler:
+    """`handler`, with everything it raises turned into a problem body, and every answer counted by `answered`."""
+
+    async def guard(request: web.Request) -> web.StreamResponse:
+        try:
+            response = await handler(request)
+        except Refused as refused:
+            response = answer(refused.problem, refused.headers)
+        except web.HTTPException as error:
+            response = _of_aiohttp(request, error)
+        except ConnectionError:
+            raise  # the caller has gone: there is nobody to answer
+        except Exception:
+            _log.exception("%s %s failed", request.method, request.path)
+            response = answer(known("server-error"))
+        answered(request, response.status)
+        return response
+
+    return guard
+
+
+def _of_aiohttp(request: web.Request, error: web.HTTPException) -> web.StreamResponse:
+    if error.status < 400:
+        return error
+    if isinstance(error, web.HTTPRequestEntityTooLarge):
+        return answer(known("payload-too-large", error.text or ""))
+    name = next((name for name, (status, _, _) in KNOWN.items() if status == error.status), "")
+    problem = known(name, error.text or "") if name else Problem("about:blank", error.reason, error.status, error.text or "")
+    kept = {key: value for key, value in error.headers.items() if key.lower() in ("allow", "www-authenticate", "retry-after")}
+    return answer(problem, kept)

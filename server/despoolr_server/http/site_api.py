@@ -1,0 +1,172 @@
+"""The calls of a site: what the SMS Administrator program and the Service Manager do, as HTTP.
+
+| Call | Does |
+| --- | --- |
+| `GET /api/v1/site` | the site, its services, its servers |
+| `GET`/`POST /api/v1/packages`, `POST /api/v1/machines`, `GET /api/v1/machines/{name}` | packages and machines |
+| `GET`/`POST /api/v1/jobs`, `GET /api/v1/jobs/{id}` | jobs; the id may be a job's name |
+| `GET /api/v1/events` | the NT application log |
+| `POST /api/v1/services/{component}/{action}` | `pause`, `resume` or `cycle` (a watchdog cycle at once: `sendcode N 192`) |
+
+All of them are for administrators; a client's token gets 403.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from despoolr_core.sharing import Role
+from despoolr_server.http.problem import Refused, known
+from despoolr_server.http.surface import Surface
+from despoolr_server.site.administrator import Administrator, AdministratorError, MachineSpec, PackageSpec
+from despoolr_server.site.context import SiteContext
+from despoolr_server.site.jobs import JobSpec
+from despoolr_server.site.service import Executive
+
+T = TypeVar("T")
+BODY_MAX: Final = 16 * 1024 * 1024
+"""Octets of a request body: a list of 100,000 machines fits."""
+EVENTS_MAX: Final = 10_000
+_ENCODE: Final = msgspec.json.Encoder().encode
+
+
+class SiteRoutes:
+    """The routes of one site."""
+
+    def __init__(self, site: SiteContext, executive: Executive, administrator: Administrator) -> None:
+        self._site = site
+        self._executive = executive
+        self._administrator = administrator
+
+    def routes(self) -> list[web.RouteDef]:
+        """For `make_app(extra_routes=...)`."""
+        return [
+            web.get("/api/v1/site", self._get_site),
+            web.get("/api/v1/packages", self._get_packages),
+            web.post("/api/v1/packages", self._post_package),
+            web.post("/api/v1/machines", self._post_machines),
+            web.get("/api/v1/machines/{name}", self._get_machine),
+            web.get("/api/v1/jobs", self._get_jobs),
+            web.post("/api/v1/jobs", self._post_job),
+            web.get("/api/v1/jobs/{job}", self._get_job),
+            web.get("/api/v1/events", self._get_events),
+            web.post("/api/v1/services/{component}/{action}", self._post_service),
+        ]
+
+    async def _get_site(self, request: web.Request) -> web.Response:
+        self._require_administrator(request)
+        site = self._site
+        return _json(
+            {
+                "site": site.code,
+                "server": site.server,
+                "domain": site.domain,
+                "version": site.profile.version,
+                "response": str(site.response),
+                "polling_s": site.polling_s,
+                "now": site.clock.now(),
+                "parent": site.parent,
+                "servers": [
+                    {"name": s.name, "logon": s.logon, "distribution": s.distribution, "package_share": s.package_share}
+                    for s in site.servers
+                ],
+                "services": [
+                    {"component": s.component, "paused": s.is_paused, "cycles": s.cycle_count} for s in self._executive.services
+                ],
+            }
+        )
+
+    async def _get_packages(self, request: web.Request) -> web.Response:
+        self._require_administrator(request)
+        return _json({"packages": await self._administrator.packages()})
+
+    async def _post_package(self, request: web.Request) -> web.Response:
+        self._require_administrator(request)
+        spec = await _body(request, PackageSpec)
+        return _json({"package": await self._asked(self._administrator.create_package(spec))}, 201)
+
+    async def _post_machines(self, request: web.Request) -> web.Response:
+        self._require_administrator(request)
+        machines = await _body(request, list[MachineSpec])
+        return _json({"machines": await self._asked(self._administrator.add_machines(machines))}, 201)
+
+    async def _get_machine(self, request: web.Request) -> web.Response:
+        self._require_administrator(request)
+        return _json(await self._found(self._administrator.machine(request.match_info["name"])))
+
+    async def _get_jobs(self, request: web.Request) -> web.Response:
+        self._require_administrator(request)
+        return _json({"jobs": await self._administrator.jobs()})
+
+    async def _post_job(self, request: web.Request) -> web.Response:
+        self._require_administrator(request)
+        spec = await _body(request, JobSpec)
+        return _json({"job": await self._asked(self._administrator.create_job(spec))}, 201)
+
+    async def _get_job(self, request: web.Request) -> web.Response:
+        self._require_administrator(request)
+        job, details = await self._found(self._administrator.job(request.match_info["job"]))
+        return _json({"job": job, "details": details})
+
+    async def _get_events(self, request: web.Request) -> web.Response:
+        self._require_administrator(request)
+        text = request.query.get("limit", "1000")
+        if not text.isdecimal() or not 0 < int(text) <= EVENTS_MAX:
+            raise Refused(known("bad-request", f"limit={text} is not a number from 1 to {EVENTS_MAX:,}."))
+        return _json({"events": await self._administrator.events(int(text))})
+
+    async def _post_service(self, request: web.Request) -> web.Response:
+        self._require_administrator(request)
+        try:
+            service = self._executive.service(request.match_info["component"])
+        except KeyError:
+            names = ", ".join(s.component for s in self._executive.services)
+            raise Refused(known("not-found", f"No service {request.match_info['component']}; there are {names}.")) from None
+        action = request.match_info["action"]
+        if action == "pause":
+            service.pause()
+        elif action == "resume":
+            service.resume()
+        elif action == "cycle":
+            await service.cycle_now(self._site.clock.now())
+        else:
+            raise Refused(known("bad-request", f"{action} is none of pause, resume, cycle."))
+        return _json({"component": service.component, "paused": service.is_paused, "cycles": service.cycle_count})
+
+    # -- who, what, and what went wrong
+
+    def _require_administrator(self, request: web.Request) -> None:
+        from despoolr_server.http.app import SURFACE
+
+        surface: Surface = request.app[SURFACE]
+        if surface.principal(request).role is not Role.ADMIN:
+            raise Refused(known("forbidden", "Only an administrator may do this. Use the token printed by `despoolr serve`."))
+
+    async def _asked(self, work: Any) -> Any:
+        try:
+            return await work
+        except AdministratorError as error:
+            raise Refused(known("bad-request", f"{error}.")) from None
+
+    async def _found(self, work: Any) -> Any:
+        try:
+            return await work
+        except AdministratorError as error:
+            raise Refused(known("not-found", f"{error}.")) from None
+
+
+async def _body(request: web.Request, kind: type[T]) -> T:
+    data = await request.read()
+    if len(data) > BODY_MAX:
+        raise Refused(known("payload-too-large", f"The body has {len(data):,} octets; {BODY_MAX:,} at most."))
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.MsgspecError as error:
+        raise Refused(known("bad-request", f"{error}.")) from None
+
+
+def _json(body: Any, status: int = 200) -> web.Response:
+    return web.Response(body=_ENCODE(body), status=status, content_type="application/json")

@@ -1,0 +1,175 @@
+"""What every handler stands on: the host, who is calling, and how requests are read, each with its limit.
+
+A limit is stated once, here, and tested at its edge. Whatever is wrong with a request is a `Refused` that names the header,
+the parameter or the JSON field, and the bound it broke.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Final, TypeVar
+from urllib.parse import unquote
+
+import msgspec
+from aiohttp import hdrs, web
+
+from despoolr_core.clock import Clock
+from despoolr_core.sharing import Role
+from despoolr_server.http.auth import CHALLENGE, Auth
+from despoolr_server.http.problem import Refused, bad_request, known
+from despoolr_server.share.host import Caller, Principal, ShareHost
+
+T = TypeVar("T")
+
+JSON_SIZE_MAX: Final = 64 * 1024
+"""Octets in a JSON body."""
+
+IDENTITY_SIZE_MAX: Final = 1024
+"""Octets in `Despoolr-Session`, `Despoolr-Program`, `Despoolr-Purpose`, as sent (percent-encoded)."""
+
+HEADER_SIZE_MAX: Final = 8190
+"""Octets in any header, and in the request line; a longer one is refused before any handler sees it."""
+
+ROWS_MAX: Final = 10_000
+"""Rows in one answer of `opens` and `episodes`; the count in the answer is always the full one."""
+
+SESSION: Final = "Despoolr-Session"
+PROGRAM: Final = "Despoolr-Program"
+PURPOSE: Final = "Despoolr-Purpose"
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class Surface:
+    """One server's HTTP surface: what its handlers share."""
+
+    def __init__(self, host: ShareHost, auth: Auth, clock: Clock, *, body_size_max: int) -> None:
+        self.host = host
+        self.auth = auth
+        self.clock = clock
+        self.body_size_max = body_size_max
+        self.started_at = clock.now()
+        self.answers: defaultdict[tuple[str, int], int] = defaultdict(int)
+        self._nameless: dict[Principal, Caller] = {}
+
+    def answered(self, request: web.Request, status: int) -> None:
+        """Count one answer by method and status."""
+        method = request.method
+        self.answers[method if method in hdrs.METH_ALL or method in DAV_METHODS else "other", status] += 1
+
+    def principal(self, request: web.Request) -> Principal:
+        """Who is calling. Raises `Refused` (401) for a header that proves nothing."""
+        header = request.headers.get(hdrs.AUTHORIZATION)
+        who = self.auth.check(header)
+        if who is None:
+            detail = "" if header is None else "This server's secret did not sign that token. Ask its operator for a new one."
+            raise Refused(known("authentication-required", detail), {hdrs.WWW_AUTHENTICATE: CHALLENGE})
+        return who
+
+    def caller(self, request: web.Request) -> Caller:
+        """Who is calling, in which session, with which program, and what for."""
+        who = self.principal(request)
+        headers = request.headers
+        session, program, purpose = headers.get(SESSION), headers.get(PROGRAM), headers.get(PURPOSE)
+        if session is None and program is None and purpose is None:
+            caller = self._nameless.get(who)
+            if caller is None:
+                if len(self._nameless) >= ROWS_MAX:
+                    self._nameless.clear()
+                caller = self._nameless[who] = Caller(who)
+            return caller
+        return Caller(who, _identity(SESSION, session), _identity(PROGRAM, program), _identity(PURPOSE, purpose))
+
+    def operator(self, request: web.Request, to_do: str) -> Principal:
+        """Who is calling, if they may run the site. Raises `Refused` (403) for a client's token."""
+        who = self.principal(request)
+        if who.role is Role.CLIENT:
+            raise Refused(known("forbidden", f"Only role `service` or `admin` may {to_do}; {who.machine}'s token is `client`."))
+        return who
+
+
+DAV_METHODS: Final = frozenset({"COPY", "MOVE", "MKCOL", "PROPFIND", "PROPPATCH", "LOCK", "UNLOCK"})
+
+
+def check_size(request: web.Request, size_max: int) -> None:
+    """Raises `Refused` (413) for a body that says it is longer than `size_max` octets."""
+    declared = request.content_length
+    if declared is not None and declared > size_max:
+        raise _too_large(size_max)
+
+
+async def read_body(request: web.Request, size_max: int) -> bytes:
+    """The whole body. Raises `Refused` (413) as soon as it is known to be longer than `size_max` octets."""
+    check_size(request, size_max)
+    if not request.can_read_body:
+        return b""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.content.iter_any():
+        size += len(chunk)
+        if size > size_max:
+            raise _too_large(size_max)
+        chunks.append(chunk)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def read_json(request: web.Request, kind: type[T]) -> T:
+    """The body as a `kind`. Raises `Refused` with the path of the field that is wrong."""
+    body = await read_body(request, JSON_SIZE_MAX)
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        raise bad_request(f"The JSON body does not fit: {error}. See docs/share-api.md for this call's fields.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise bad_request(f"The body is not JSON: {error}.") from None
+
+
+def json_answer(body: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    """A struct as a JSON response."""
+    return web.Response(status=status, body=_encode(body), content_type="application/json", headers=headers)
+
+
+def query(request: web.Request, *names: str) -> dict[str, str]:
+    """The query parameters `names` (`""` for one left out). Raises `Refused` for any other, lest a slip asks for everything."""
+    given = request.query
+    for name in given:
+        if name not in names:
+            takes = ", ".join(f"`{n}`" for n in names) or "none"
+            raise bad_request(f"There is no parameter `{name}` here. This call takes {takes}.")
+    return {name: given.get(name, "") for name in names}
+
+
+def whole_number(name: str, text: str, default: int, *, highest: int = 2**63 - 1) -> int:
+    """A query parameter as a whole number from 0 to `highest`."""
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit()) or len(text) > 19 or int(text) > highest:
+        raise bad_request(f"`{name}` must be a whole number from 0 to {highest}, not {text[:40]!r}.")
+    return int(text)
+
+
+def switch(name: str, text: str) -> bool:
+    """A query parameter as yes or no."""
+    if text.lower() in ("", "0", "false", "no"):
+        return False
+    if text.lower() in ("1", "true", "yes"):
+        return True
+    raise bad_request(f"`{name}` must be `true` or `false`, not {text[:40]!r}.")
+
+
+def _identity(name: str, value: str | None) -> str:
+    if not value:
+        return ""
+    if len(value) > IDENTITY_SIZE_MAX:
+        raise Refused(known("headers-too-large", f"`{name}` has {len(value)} octets; this server takes {IDENTITY_SIZE_MAX}."))
+    try:
+        text = unquote(value, errors="strict")
+    except UnicodeDecodeError:
+        raise bad_request(f"`{name}` must be percent-encoded UTF-8.") from None
+    if not text.isprintable():
+        raise bad_request(f"`{name}` has a control character. Send printable text, percent-encoded as UTF-8.")
+    return text
+
+
+def _too_large(size_max: int) -> Refused:
+    return Refused(known("payload-too-large", f"This call takes at most {size_max} octets: send less, or pieces to an open."))

@@ -1,0 +1,214 @@
+"""What handle and path operations stand on: the shares, the engine, the record, and the way into all of them.
+
+The law: a request comes in through one of two gates, which see to expired leases, the session, the share, the name and
+the rights, in that order; every refusal leaves through one, which records it and words the problem. Between looking at
+the table and changing it nothing else runs, because nothing here awaits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from despoolr_core.clock import Clock
+from despoolr_core.episodes import EpisodeLedger
+from despoolr_core.records import Recorder
+from despoolr_core.sharing import NtStatus, Role
+from despoolr_core.wire import Problem
+from despoolr_server.share.callers import Caller, Principal
+from despoolr_server.share.chronicle import Actor, Chronicle
+from despoolr_server.share.engine.engine import ShareEngine
+from despoolr_server.share.engine.names import BadName, Name, fold, parse_name
+from despoolr_server.share.engine.rows import Closed, Ended, FileFacts, Open, Refusal, Session
+from despoolr_server.share.problems import blocker_of, problem, refusal_problem
+from despoolr_server.share.rights import EVERYONE, Rights, RightsTable
+from despoolr_server.store.protocol import FileStore, StoreError
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkShare:
+    """One directory tree served under a name."""
+
+    name: str
+    store: FileStore
+    rights: RightsTable
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One path operation that is through the gate: where, who, and what the rights allow."""
+
+    now: float
+    share: NetworkShare
+    name: Name
+    allowed: int
+    actor: Actor
+    role: Role
+
+
+class ShareBase:
+    """The state of a share server and its gates."""
+
+    def __init__(
+        self,
+        server: str,
+        clock: Clock,
+        recorder: Recorder,
+        *,
+        lease_s_default: float = 120.0,
+        lease_s_max: float = 3600.0,
+        file_size_max: int = 64 * 1024 * 1024,
+        sessions_max: int = 100_000,
+        opens_max: int = 1_000_000,
+        opens_per_session_max: int = 16_384,
+        blockers_max: int = 16,
+        episodes_max: int = 10_000,
+        id_prefix: str = "",
+        ledger: EpisodeLedger | None = None,
+    ) -> None:
+        self.server = server
+        self.lease_s_default = lease_s_default
+        self.lease_s_max = lease_s_max
+        self.file_size_max = file_size_max
+        self.engine = ShareEngine(
+            id_prefix=id_prefix,
+            sessions_max=sessions_max,
+            opens_max=opens_max,
+            opens_per_session_max=opens_per_session_max,
+            blockers_max=blockers_max,
+        )
+        self.ledger = EpisodeLedger(server, episodes_max=episodes_max) if ledger is None else ledger
+        self._clock = clock
+        self._chronicle = Chronicle(server, recorder, self.ledger, id_prefix)
+        self._shares: dict[str, NetworkShare] = {}
+        self._dirty: set[str] = set()
+
+    # -- what there is
+
+    def add_share(self, name: str, store: FileStore, rights: RightsTable | None = None) -> None:
+        """Serve a store under a name, case-insensitively. Raises `ValueError` for a name that is taken or no share name."""
+        if isinstance(parse_name(name), BadName) or not name or "/" in name or "\\" in name:
+            raise ValueError(f"{name!r} is not a name for a share")
+        if fold(name) in self._shares:
+            raise ValueError(f"there is a share {name} already")
+        self._shares[fold(name)] = NetworkShare(name, store, (EVERYONE if rights is None else rights).copy())
+
+    def share_names(self) -> list[str]:
+        """The shares, in the order in which they were added."""
+        return [share.name for share in self._shares.values()]
+
+    def set_rights(self, share: str, prefix: str, role: Role, rights: Rights | None) -> Rights | None:
+        """Change what a role may do below a prefix from now on (None: as the directory above); returns what stood there.
+
+        Opens already granted are not touched, as with Windows. Raises `KeyError` for an unknown share.
+        """
+        return self._shares[fold(share)].rights.set(prefix, role, rights)
+
+    # -- the gates
+
+    def _now(self) -> float:
+        now = self._clock.now()
+        if self.engine.sessions.next_deadline() <= now:
+            self._expire(now)
+        return now
+
+    def _visit(self, caller: Caller, share_name: str, path: str) -> Visit | Problem:
+        """The gate of path operations."""
+        now = self._now()
+        who = caller.who
+        if caller.session:
+            session = self._session(who, caller.session, now)
+            if session is None:
+                return problem(NtStatus.USER_SESSION_DELETED, share_name, path)
+            actor = Actor(session.machine, session.user, caller.program or session.program, caller.purpose)
+        else:
+            actor = Actor(who.machine, who.user, caller.program, caller.purpose)
+        share = self._shares.get(fold(share_name))
+        if share is None:
+            return problem(NtStatus.BAD_NETWORK_NAME, share_name, path)
+        name = parse_name(path)
+        if isinstance(name, BadName):
+            return self._refuse(actor, share.name, path, Refusal(NtStatus.OBJECT_NAME_INVALID, reason=name.reason))
+        return Visit(now, share, name, share.rights.allowed(who.role, name.key), actor, who.role)
+
+    def _session(self, who: Principal, name: str, now: float) -> Session | None:
+        """The caller's living session, renewed; None if there is none, or it is somebody else's."""
+        session = self.engine.sessions.find(name, now)
+        if session is None or not owns(who, session):
+            return None
+        self.engine.sessions.renew(session, now)
+        return session
+
+    def _row(self, who: Principal, handle: str) -> Open | Problem:
+        """The gate of handle operations: the caller's own open, its session renewed."""
+        now = self._now()
+        row = self.engine.find(handle)
+        session = self.engine.sessions.find(row.session, now) if row else None
+        if row is None or session is None or not owns(who, session):
+            return problem(NtStatus.FILE_CLOSED, detail=f"handle {handle} is closed, or never was")
+        self.engine.sessions.renew(session, now)
+        return row
+
+    def _store(self, row: Open) -> FileStore:
+        return self._shares[fold(row.share)].store
+
+    def _facts(self, row: Open) -> FileFacts | None:
+        return self._store(row).find(name_of(row))
+
+    # -- the ways out
+
+    def _refuse(self, actor: Actor, share: str, path: str, refusal: Refusal, access: int = 0, share_mode: int = 0) -> Problem:
+        """Record a refusal and word it."""
+        blockers = [blocker_of(row) for row in refusal.blockers]
+        episode = self._chronicle.refused(actor, share, path, access, share_mode, refusal, blockers)
+        return refusal_problem(refusal, share, path, blockers, episode)
+
+    def _failed(self, actor: Actor, share: str, path: str, error: StoreError, access: int = 0) -> Problem:
+        """Record what the store could not do and word it."""
+        return self._refuse(actor, share, path, Refusal(error.status, reason=error.reason), access)
+
+    def _finish_close(self, closed: Closed, reason: str, cause: int = 0) -> Problem | None:
+        """What follows from a close: the record, and the removal of a file that was marked. The store may fail to remove."""
+        row = closed.open
+        store = self._store(row)
+        if row.handle in self._dirty:
+            self._dirty.discard(row.handle)
+            facts = store.find(name_of(row))
+            if facts is not None and not closed.remove:
+                self._chronicle.written(actor_of(row), row.share, row.path, facts.size)
+        cause = self._chronicle.closed(row, reason, cause)
+        if not closed.remove:
+            return None
+        try:
+            store.remove(name_of(row))
+        except StoreError as error:
+            if error.status in (NtStatus.DIRECTORY_NOT_EMPTY, NtStatus.OBJECT_NAME_NOT_FOUND):
+                return None
+            return self._failed(actor_of(row), row.share, row.path, error)
+        machine, program, purpose = closed.marked_by or (row.machine, row.program, row.purpose)
+        self._chronicle.deleted(Actor(machine, "", program, purpose), row.share, row.path, cause)
+        return None
+
+    def _finish_session(self, ended: Ended) -> None:
+        cause = self._chronicle.session_ended(ended.session, ended.reason)
+        for closed in ended.closed:
+            self._finish_close(closed, ended.reason, cause)
+
+    def _expire(self, now: float) -> int:
+        ended = self.engine.expire(now)
+        for one in ended:
+            self._finish_session(one)
+        return len(ended)
+
+
+def owns(who: Principal, session: Session) -> bool:
+    return who.role is Role.ADMIN or who.machine == session.owner or fold(who.machine) == fold(session.owner)
+
+
+def name_of(row: Open) -> Name:
+    name = parse_name(row.path)
+    assert isinstance(name, Name), f"an open of {row.path!r}"
+    return name
+
+
+def actor_of(row: Open) -> Actor:
+    return Actor(row.machine, row.user, row.program, row.purpose)

@@ -1,0 +1,42 @@
+"""Who asks, and what a path operation gives back: the small values of the share host's interface."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from despoolr_core.sharing import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who a token says the caller is."""
+
+    machine: str
+    user: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """One request's caller: the principal, and (optionally) the session it runs in, its program, and what it is for."""
+
+    who: Principal
+    session: str = ""
+    program: str = ""
+    purpose: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A file's octets as of one open: `etag` is strong and quoted, `modified_at` is site time in seconds."""
+
+    data: bytes
+    etag: str
+    modified_at: float
+
+
+class NotModified:
+    """The file still has the ETag the caller has."""
+
+
+NOT_MODIFIED = NotModified()

@@ -1,0 +1,235 @@
+"""The one door to the table of opens: every grant, refusal, close, mark and rename is decided here.
+
+The law: `now` is an argument, a refusal is a value that names its blockers, and a decision changes the table at once or
+not at all. The engine never touches a file: what a decision means for the store (create, truncate, remove) stands in the
+value it returns, and the caller tells it what the store knows (`FileFacts`, read in the same turn).
+"""
+
+from __future__ import annotations
+
+from despoolr_core.sharing import CreateAction, Disposition, NtStatus, Role, ShareMode
+from despoolr_server.share.engine.conflict import terms
+from despoolr_server.share.engine.deletion import may_mark
+from despoolr_server.share.engine.dispositions import Plan, decide
+from despoolr_server.share.engine.names import Name
+from despoolr_server.share.engine.renames import RenameCase, may_rename
+from despoolr_server.share.engine.rows import Ask, Closed, Ended, FileFacts, Granted, Open, Refusal, Session
+from despoolr_server.share.engine.sessions import SessionTable
+from despoolr_server.share.engine.table import OpenedFile, OpenTable, file_key
+
+_ADDING_TO_A_DIRECTORY = 2
+_SHARED_WHILE_ADDING = int(ShareMode.READ | ShareMode.WRITE)
+
+
+class ShareEngine:
+    """Sessions and opens of one server. Share names in its arguments are folded."""
+
+    def __init__(
+        self,
+        *,
+        id_prefix: str = "",
+        sessions_max: int = 100_000,
+        opens_max: int = 1_000_000,
+        opens_per_session_max: int = 16_384,
+        blockers_max: int = 16,
+    ) -> None:
+        self.opens_max = opens_max
+        self.opens_per_session_max = opens_per_session_max
+        self.blockers_max = blockers_max
+        self.sessions = SessionTable(id_prefix=id_prefix, sessions_max=sessions_max)
+        self.table = OpenTable()
+        self._id_prefix = id_prefix
+        self._number = 0
+
+    # -- sessions
+
+    def start_session(
+        self, now: float, *, machine: str, user: str, program: str, role: Role, owner: str, lease_s: float
+    ) -> Session | Refusal:
+        """Begin a session whose lease lapses `lease_s` after its last renewal (0: never)."""
+        return self.sessions.start(now, machine=machine, user=user, program=program, role=role, owner=owner, lease_s=lease_s)
+
+    def end_session(self, name: str, reason: str) -> Ended | None:
+        """End a session and close its opens; None if there is none."""
+        session = self.sessions.remove(name)
+        return self._ended(session, reason) if session else None
+
+    def expire(self, now: float) -> list[Ended]:
+        """End every session whose lease is over."""
+        ended = []
+        while session := self.sessions.pop_lapsed(now):
+            ended.append(self._ended(session, "lease expired"))
+        return ended
+
+    def _ended(self, session: Session, reason: str) -> Ended:
+        closed = tuple(self.close(self._row(handle)) for handle in self.table.of_session(session.session))
+        return Ended(session, reason, closed)
+
+    # -- opens
+
+    def check(self, ask: Ask, facts: FileFacts | None, parent_exists: bool = True) -> Plan | Refusal:
+        """What an open would do, or why not; nothing changes. Enough for work that is over before anything else runs."""
+        key = file_key(ask.share, ask.name)
+        file = self.table.file(key)
+        if file is not None and file.delete_pending and ask.disposition is not Disposition.CREATE:
+            return self._blocked_by_all(NtStatus.DELETE_PENDING, file)
+        plan = decide(ask, facts, parent_exists)
+        if isinstance(plan, NtStatus):
+            return Refusal(plan)
+        if file is not None:
+            wanted, shared = terms(plan.access, plan.implied, ask.share_mode)
+            if file.holders.refuse(wanted, shared):
+                blockers, count = file.holders.blockers(wanted, shared, self.blockers_max)
+                return Refusal(NtStatus.SHARING_VIOLATION, blockers, count)
+        if plan.action is CreateAction.CREATED:
+            parent = self.table.file(file_key(ask.share, ask.name.parent))
+            if parent is not None and parent.delete_pending:
+                return self._blocked_by_all(NtStatus.DELETE_PENDING, parent)
+        return plan
+
+    def open(
+        self, now: float, session: Session, ask: Ask, facts: FileFacts | None, parent_exists: bool = True
+    ) -> Granted | Refusal:
+        """Grant an open and enter it, or refuse it."""
+        if len(self.table) >= self.opens_max:
+            return Refusal(NtStatus.INSUFFICIENT_RESOURCES, reason=f"the server has its limit of {self.opens_max} opens")
+        if self.table.session_count(session.session) >= self.opens_per_session_max:
+            reason = f"the session has its limit of {self.opens_per_session_max} opens"
+            return Refusal(NtStatus.INSUFFICIENT_RESOURCES, reason=reason)
+        plan = self.check(ask, facts, parent_exists)
+        if isinstance(plan, Refusal):
+            return plan
+        self._number = number = self._number + 1
+        row = Open(
+            f"O{self._id_prefix}{number}",
+            number,
+            session.session,
+            session.machine,
+            session.user,
+            ask.program or session.program,
+            ask.share,
+            facts.path if facts else ask.name.path,
+            file_key(ask.share, ask.name),
+            plan.access,
+            ask.share_mode,
+            now,
+            plan.directory,
+            ask.delete_on_close,
+            ask.purpose,
+        )
+        self.table.add(row)
+        return Granted(row, plan.action)
+
+    def close(self, row: Open) -> Closed:
+        """Take an open out, and say whether the file must now go."""
+        file = self.table.remove(row)
+        if row.delete_on_close:
+            file.delete_pending = True
+            file.marked_by = (row.machine, row.program, row.purpose)
+        return Closed(row, file.delete_pending and not file.opens, file.marked_by)
+
+    def retract(self, row: Open) -> None:
+        """Undo a grant whose work on the store failed: as if it had never been."""
+        self.table.remove(row)
+
+    def is_pending(self, row: Open) -> bool:
+        """Whether the file of an open is delete-pending."""
+        file = self.table.file(row.file)
+        return file is not None and file.delete_pending
+
+    # -- deletes and renames
+
+    def mark_delete(self, row: Open, pending: bool, facts: FileFacts, has_children: bool = False) -> Refusal | None:
+        """Set or clear the delete-pending flag of an open's file."""
+        if status := may_mark(row.access, pending, facts, has_children):
+            return Refusal(status)
+        file = self.table.file(row.file)
+        assert file is not None, "an open without its file"
+        file.delete_pending = pending
+        file.marked_by = (row.machine, row.program, row.purpose) if pending else None
+        return None
+
+    def delete_named(
+        self, ask: Ask, facts: FileFacts | None, parent_exists: bool, has_children: bool, by: tuple[str, str, str]
+    ) -> bool | Refusal:
+        """Open for DELETE, mark, close, in one: True if the file must go now, False if it goes when its last open closes."""
+        plan = self.check(ask, facts, parent_exists)
+        if isinstance(plan, Refusal):
+            return plan
+        assert facts is not None, "an OPEN of a missing name was granted"
+        if status := may_mark(plan.access, True, facts, has_children):
+            return Refusal(status)
+        file = self.table.file(file_key(ask.share, ask.name))
+        if file is None:
+            return True
+        file.delete_pending = True
+        file.marked_by = by
+        return False
+
+    def check_rename(
+        self,
+        share: str,
+        source: Name,
+        access: int,
+        target: Name,
+        *,
+        directory: bool,
+        replace: bool,
+        target_facts: FileFacts | None,
+        parent_exists: bool,
+    ) -> Refusal | None:
+        """Why a file (or `directory`) opened with `access` may not be renamed; `target_facts` None: the new name is free."""
+        source_key, target_key = file_key(share, source), file_key(share, target)
+        source_file, target_file = self.table.file(source_key), self.table.file(target_key)
+        parent = self.table.file(file_key(share, target.parent))
+        in_place = source_key == target_key
+        parent_held = parent is not None and parent.holders.refuse(_ADDING_TO_A_DIRECTORY, _SHARED_WHILE_ADDING)
+        case = RenameCase(
+            access=access,
+            directory=directory,
+            parent_exists=parent_exists,
+            parent_held_against=parent_held,
+            into_itself=target_key.startswith(source_key + "/"),
+            source_pending=source_file is not None and source_file.delete_pending,
+            open_below=self.table.below_count(source_key) > 0,
+            same_name=source.path == target.path,
+            replace=replace,
+            target=None if in_place else target_facts,
+            target_pending=target_file is not None and target_file.delete_pending,
+            target_open=target_file is not None,
+        )
+        status = may_rename(case)
+        if status is None:
+            return None
+        if status is NtStatus.SHARING_VIOLATION and parent is not None and parent_held:
+            blockers, count = parent.holders.blockers(_ADDING_TO_A_DIRECTORY, _SHARED_WHILE_ADDING, self.blockers_max)
+            return Refusal(status, blockers, count)
+        if target_facts is not None and target_file is not None and not in_place:
+            return self._blocked_by_all(status, target_file)
+        return Refusal(status)
+
+    def renamed(self, share: str, source: Name, target: Name) -> None:
+        """Let every open of a file follow the rename that the store has done."""
+        self.table.move(file_key(share, source), file_key(share, target), target.path)
+
+    # -- asking
+
+    def find(self, handle: str) -> Open | None:
+        """The open with this handle."""
+        return self.table.find(handle)
+
+    def validate(self) -> None:
+        """Assert what must always hold: no two opens that conflict, no open without a session. For tests."""
+        self.table.validate()
+        alive = {session.session for session in self.sessions}
+        for file in self.table.files():
+            rows = list(file.opens.values())
+            assert all(row.session in alive for row in rows), f"an open of {file.key} outlived its session"
+
+    def _row(self, handle: str) -> Open:
+        row = self.table.find(handle)
+        assert row is not None, f"the session's handle {handle} is not in the table"
+        return row
+
+    def _blocked_by_all(self, status: NtStatus, file: OpenedFile) -> Refusal:
+        return Refusal(status, self.table.first(file, self.blockers_max), len(file.opens))

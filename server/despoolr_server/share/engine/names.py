@@ -1,0 +1,109 @@
+"""Which names a share accepts: decided here, once, before any file is touched.
+
+The law: a name is parts between `/` or `\\`, kept as written (case-preserving) and compared by its `key`
+(case-insensitive, as NTFS does: every character upper-cased by itself, so that `ß` is not `SS`). A part that Windows
+could not store, or would take for something else, is refused as OBJECT_NAME_INVALID: `.` and `..`, control characters,
+`<>:"|?*`, a trailing dot or blank, a DOS device name with or without extension ([MS-FSCC] 2.1.5; Win32 "Naming Files,
+Paths, and Namespaces"). This module never knows what exists.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+
+COMPONENT_MAX: Final = 255
+"""Octets of one part in UTF-8: within NTFS's 255 UTF-16 units and within ext4's 255 octets."""
+
+PATH_MAX: Final = 1024
+"""Octets of a whole path in UTF-8, separators included."""
+
+DEVICE_NAMES: Final = frozenset(
+    ["CON", "PRN", "AUX", "NUL", "CLOCK$", "CONIN$", "CONOUT$"]
+    + [f"{port}{digit}" for port in ("COM", "LPT") for digit in "123456789¹²³"]
+)
+"""Names DOS takes for devices in every directory, whatever extension follows."""
+
+_FORBIDDEN: Final = re.compile(r'[\x00-\x1f\x7f<>:"|?*]')
+_SEPARATOR: Final = re.compile(r"[/\\]")
+
+
+class Name(msgspec.Struct, frozen=True, gc=False):
+    """One accepted path: `path` as written with `/` between the parts, `key` for comparing; both `""` for the share's root."""
+
+    path: str
+    key: str
+
+    @property
+    def parent(self) -> Name:
+        """The directory the name stands in; the root is its own parent."""
+        return Name(self.path.rpartition("/")[0], self.key.rpartition("/")[0])
+
+    @property
+    def last(self) -> str:
+        """The last part as written."""
+        return self.path.rpartition("/")[2]
+
+    def child(self, part: str) -> Name:
+        """A name inside this directory (`part` must already be an accepted one)."""
+        return Name(f"{self.path}/{part}", f"{self.key}/{fold(part)}") if self.path else Name(part, fold(part))
+
+    def child_of(self, directory: str) -> str:
+        """The path of this name's last part in a directory given by its stored path."""
+        last = self.path.rpartition("/")[2]
+        return f"{directory}/{last}" if directory else last
+
+
+ROOT: Final = Name("", "")
+
+
+class BadName(msgspec.Struct, frozen=True):
+    """A refused path and why, as one clause for the problem's detail."""
+
+    reason: str
+
+
+def fold(text: str) -> str:
+    """The form in which names are compared."""
+    if text.isascii():
+        return text.upper()
+    return "".join(upper if len(upper := char.upper()) == 1 else char for char in text)
+
+
+@lru_cache(maxsize=16384)
+def parse_name(text: str) -> Name | BadName:
+    """Read a path relative to a share. Separators at either end are dropped; an empty part in the middle is refused."""
+    parts = _SEPARATOR.split(text.strip("/\\"))
+    if parts == [""]:
+        return ROOT
+    for part in parts:
+        if reason := why_bad(part):
+            return BadName(reason)
+    path = "/".join(parts)
+    if len(path.encode()) > PATH_MAX:
+        return BadName(f"the path is longer than {PATH_MAX} octets")
+    return Name(path, fold(path))
+
+
+def why_bad(part: str) -> str:
+    """Why one part of a path is refused, as a clause; `""` if it is fine."""
+    if not part:
+        return "a part of the path is empty"
+    if part in (".", ".."):
+        return f"{part!r} is not a name"
+    if found := _FORBIDDEN.search(part):
+        return f"{part!r} contains {found.group()!r}"
+    if part[-1] in ". ":
+        return f"{part!r} ends with a dot or a blank"
+    if fold(part.partition(".")[0].rstrip(" ")) in DEVICE_NAMES:
+        return f"{part!r} is a DOS device name"
+    try:
+        octets = len(part.encode())
+    except UnicodeEncodeError:
+        return f"{part!r} has half a surrogate pair"
+    if octets > COMPONENT_MAX:
+        return f"a part of the path is longer than {COMPONENT_MAX} octets"
+    return ""

@@ -1,0 +1,335 @@
+"""Operations on a handle: a granted open that stands in the way of others until it is closed.
+
+The law: an open is decided, entered in the table and carried out on the store in one turn; if the store cannot do its part
+the open is taken back as if it had never been. A handle does what its access says and nothing else; it is its session's
+own, and answers FILE_CLOSED to anybody else and after its end.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+
+from despoolr_core.sharing import (
+    Access,
+    CreateAction,
+    CreateOption,
+    Disposition,
+    FileAttribute,
+    NtStatus,
+    ShareMode,
+    parse_flags,
+    render_attributes,
+)
+from despoolr_core.wire import OpenReply, OpenRequest, Problem
+from despoolr_server.share.base import NetworkShare, ShareBase, actor_of, name_of
+from despoolr_server.share.callers import Principal
+from despoolr_server.share.chronicle import Actor
+from despoolr_server.share.engine.conflict import DELETES, READS, WRITES
+from despoolr_server.share.engine.names import BadName, Name, fold, parse_name
+from despoolr_server.share.engine.rows import Ask, FileFacts, Granted, Open, Refusal
+from despoolr_server.share.problems import problem
+from despoolr_server.store.protocol import StoreError
+
+_WRITE_DATA: Final = int(Access.WRITE_DATA)
+_WRITE_ATTRIBUTES: Final = int(Access.WRITE_ATTRIBUTES)
+
+
+class OpenFacts(msgspec.Struct, frozen=True):
+    """What a handle's file is now: its present name, size in octets, link count (0 once delete-pending)."""
+
+    path: str
+    size: int
+    links: int
+    delete_pending: bool
+    directory: bool
+    attributes: str
+
+
+class HandleOperations(ShareBase):
+    """Open, read, write, close, and what else a handle can do."""
+
+    async def open(self, who: Principal, request: OpenRequest) -> OpenReply | Problem:
+        """Grant an open and keep it, or say who is in the way."""
+        now = self._now()
+        session = self._session(who, request.session, now)
+        if session is None:
+            return problem(NtStatus.USER_SESSION_DELETED, request.share, request.path)
+        actor = Actor(session.machine, session.user, request.program or session.program, request.purpose)
+        share = self._shares.get(fold(request.share))
+        if share is None:
+            return problem(NtStatus.BAD_NETWORK_NAME, request.share, request.path)
+        name = parse_name(request.path)
+        if isinstance(name, BadName):
+            refusal = Refusal(NtStatus.OBJECT_NAME_INVALID, reason=name.reason)
+            return self._refuse(actor, share.name, request.path, refusal)
+        try:
+            access, share_mode, disposition, options, attributes = _words(
+                request.access, request.share_mode, request.disposition, request.options, request.attributes
+            )
+        except ValueError as error:
+            return problem(NtStatus.INVALID_PARAMETER, share.name, request.path, detail=str(error))
+        facts, parent_exists, name = _look(share, name)
+        ask = Ask(
+            share.name,
+            name,
+            access,
+            share_mode,
+            disposition,
+            options,
+            attributes,
+            share.rights.allowed(who.role, name.key),
+            request.program,
+            request.purpose,
+        )
+        granted = self.engine.open(now, session, ask, facts, parent_exists)
+        if isinstance(granted, Refusal):
+            return self._refuse(actor, share.name, name.path, granted, access, share_mode)
+        action = granted.action
+        size, kept = (facts.size, facts.attributes) if facts is not None else (0, 0)
+        if action is not CreateAction.OPENED:
+            try:
+                self._carry_out(share, granted, attributes)
+            except StoreError as error:
+                self.engine.retract(granted.open)
+                return self._failed(actor, share.name, name.path, error, access)
+            size, kept = 0, attributes
+        self._chronicle.granted(granted.open, action)
+        if action is not CreateAction.OPENED:
+            await share.store.settle()
+        return OpenReply(granted.open.handle, action.value, size, render_attributes(kept), now)
+
+    def _carry_out(self, share: NetworkShare, granted: Granted, attributes: int) -> None:
+        """Do to the file what the disposition says."""
+        row, store = granted.open, share.store
+        name = name_of(row)
+        if granted.action is CreateAction.CREATED and row.directory:
+            store.make_directory(name, row.opened_at)
+        elif granted.action is CreateAction.CREATED:
+            store.write_whole(name, b"", row.opened_at, attributes)
+        else:
+            store.set_size(name, 0, row.opened_at)
+            store.set_attributes(name, attributes)
+
+    async def read_open(self, who: Principal, handle: str, offset: int, length: int | None) -> bytes | Problem:
+        """Octets from `offset`; END_OF_FILE only if a `length` was asked for and there is nothing at all."""
+        row = self._row(who, handle)
+        if isinstance(row, Problem):
+            return row
+        if not row.access & READS:
+            return _denied(row, "the handle was not opened to read")
+        facts = self._facts(row)
+        refusal = _no_content(row, facts, offset, length or 0)
+        if refusal is not None:
+            return refusal
+        assert facts is not None
+        if length and offset >= facts.size:
+            return problem(NtStatus.END_OF_FILE, row.share, row.path)
+        left = max(0, facts.size - offset)
+        count = left if length is None else min(length, left)
+        store, name = self._store(row), name_of(row)
+        try:
+            if count <= store.inline_max:
+                return store.read(name, offset, count)
+            return await store.read_large(name, offset, count)
+        except StoreError as error:
+            return self._failed(actor_of(row), row.share, row.path, error, row.access)
+
+    async def write_open(self, who: Principal, handle: str, offset: int, data: bytes) -> int | Problem:
+        """Put octets at `offset` (a handle with APPEND_DATA alone writes at the end); how many were written."""
+        row = self._row(who, handle)
+        if isinstance(row, Problem):
+            return row
+        if not row.access & WRITES:
+            return _denied(row, "the handle was not opened to write")
+        facts = self._facts(row)
+        refusal = _no_content(row, facts, offset, len(data))
+        if refusal is not None:
+            return refusal
+        assert facts is not None
+        if not row.access & _WRITE_DATA:
+            offset = facts.size
+        if offset + len(data) > self.file_size_max:
+            return self._too_large(row, offset + len(data))
+        if not data:
+            return 0
+        store = self._store(row)
+        try:
+            store.write_at(name_of(row), offset, data, self._clock.now())
+            self._dirty.add(row.handle)
+            await store.settle()
+        except StoreError as error:
+            return self._failed(actor_of(row), row.share, row.path, error, row.access)
+        return len(data)
+
+    async def close(self, who: Principal, handle: str) -> Problem | None:
+        """Give an open back; a file marked for deletion goes with its last open."""
+        row = self._row(who, handle)
+        if isinstance(row, Problem):
+            return row
+        failure = self._finish_close(self.engine.close(row), "closed")
+        await self._store(row).settle()
+        return failure
+
+    # -- what else a handle can do
+
+    async def mark_delete(self, who: Principal, handle: str, pending: bool) -> Problem | None:
+        """Set or clear the file's delete-pending flag (needs DELETE access)."""
+        row = self._row(who, handle)
+        if isinstance(row, Problem):
+            return row
+        facts = self._facts(row)
+        if facts is None:
+            return problem(NtStatus.OBJECT_NAME_NOT_FOUND, row.share, row.path)
+        filled = pending and facts.directory and self._store(row).has_children(name_of(row))
+        refusal = self.engine.mark_delete(row, pending, facts, filled)
+        return self._refuse_row(row, refusal) if refusal else None
+
+    async def rename_open(self, who: Principal, handle: str, new_path: str, *, replace: bool) -> Problem | None:
+        """Rename the file of a handle that has DELETE access; every other handle on it follows."""
+        row = self._row(who, handle)
+        if isinstance(row, Problem):
+            return row
+        target = parse_name(new_path)
+        if isinstance(target, BadName) or not target.key:
+            reason = target.reason if isinstance(target, BadName) else "the share's root has no name"
+            return self._refuse_row(row, Refusal(NtStatus.OBJECT_NAME_INVALID, reason=reason))
+        share = self._shares[fold(row.share)]
+        store, source = share.store, name_of(row)
+        target_facts, parent_exists, target = _look(share, target, keep_spelling=True)
+        refusal = self.engine.check_rename(
+            row.share,
+            source,
+            row.access,
+            target,
+            directory=row.directory,
+            replace=replace,
+            target_facts=target_facts,
+            parent_exists=parent_exists,
+        )
+        if refusal is None and not share.rights.allowed(who.role, target.key) & _WRITE_DATA:
+            refusal = Refusal(NtStatus.ACCESS_DENIED, reason="nothing may be put there")
+        if refusal is not None:
+            return self._refuse_row(row, refusal)
+        try:
+            store.rename(source, target)
+            self.engine.renamed(row.share, source, target)
+            self._chronicle.renamed(actor_of(row), row.share, row.path, target.path)
+            await store.settle()
+        except StoreError as error:
+            return self._failed(actor_of(row), row.share, row.path, error, DELETES)
+        return None
+
+    async def set_attributes(self, who: Principal, handle: str, attributes: str) -> Problem | None:
+        """Give the file these attributes (`"READONLY|HIDDEN"`, `"NORMAL"` for none); needs WRITE_ATTRIBUTES."""
+        row = self._row(who, handle)
+        if isinstance(row, Problem):
+            return row
+        if not row.access & _WRITE_ATTRIBUTES:
+            return _denied(row, "the handle was not opened to change attributes")
+        try:
+            store = self._store(row)
+            store.set_attributes(name_of(row), parse_flags(FileAttribute, attributes))
+            await store.settle()
+        except ValueError as error:
+            return problem(NtStatus.INVALID_PARAMETER, row.share, row.path, detail=str(error))
+        except StoreError as error:
+            return self._failed(actor_of(row), row.share, row.path, error, row.access)
+        return None
+
+    async def set_size(self, who: Principal, handle: str, size: int) -> Problem | None:
+        """Cut or lengthen the file; needs WRITE_DATA."""
+        row = self._row(who, handle)
+        if isinstance(row, Problem):
+            return row
+        if not row.access & _WRITE_DATA:
+            return _denied(row, "the handle was not opened to write")
+        refusal = _no_content(row, self._facts(row), size, 0)
+        if refusal is not None:
+            return refusal
+        if size > self.file_size_max:
+            return self._too_large(row, size)
+        try:
+            store = self._store(row)
+            store.set_size(name_of(row), size, self._clock.now())
+            self._dirty.add(row.handle)
+            await store.settle()
+        except StoreError as error:
+            return self._failed(actor_of(row), row.share, row.path, error, row.access)
+        return None
+
+    def query(self, who: Principal, handle: str) -> OpenFacts | Problem:
+        """What the handle's file is now."""
+        row = self._row(who, handle)
+        if isinstance(row, Problem):
+            return row
+        facts = self._facts(row)
+        if facts is None:
+            return problem(NtStatus.OBJECT_NAME_NOT_FOUND, row.share, row.path)
+        pending = self.engine.is_pending(row)
+        return OpenFacts(
+            path=row.path,
+            size=facts.size,
+            links=0 if pending else 1,
+            delete_pending=pending,
+            directory=facts.directory,
+            attributes=render_attributes(facts.attributes),
+        )
+
+    # -- inside
+
+    def _refuse_row(self, row: Open, refusal: Refusal) -> Problem:
+        return self._refuse(actor_of(row), row.share, row.path, refusal, row.access, row.share_mode)
+
+    def _too_large(self, row: Open, size: int) -> Problem:
+        reason = f"{size} octets are more than the limit of {self.file_size_max}"
+        return self._refuse_row(row, Refusal(NtStatus.FILE_TOO_LARGE, reason=reason))
+
+
+def _look(share: NetworkShare, name: Name, *, keep_spelling: bool = False) -> tuple[FileFacts | None, bool, Name]:
+    """A name's facts, whether its directory exists, and the name with the stored spelling of what exists."""
+    facts = share.store.find(name)
+    if facts is not None and not keep_spelling:
+        return facts, True, Name(facts.path, name.key)
+    parent = share.store.find(name.parent)
+    if parent is None or not parent.directory:
+        return facts, False, name
+    return facts, True, Name(name.child_of(parent.path), name.key)
+
+
+@lru_cache(maxsize=1024)
+def _words(
+    access: str, share_mode: str, disposition: str, options: str, attributes: str
+) -> tuple[int, int, Disposition, int, int]:
+    """SMB's words as numbers. Raises `ValueError` naming the unknown one."""
+    try:
+        wanted = Disposition(disposition.upper())
+    except ValueError:
+        raise ValueError(f"{disposition!r} is not one of {', '.join(Disposition)}") from None
+    asked = parse_flags(Access, access)
+    if not asked:
+        raise ValueError("an open must ask for some access")
+    return (
+        asked,
+        parse_flags(ShareMode, share_mode),
+        wanted,
+        parse_flags(CreateOption, options),
+        parse_flags(FileAttribute, attributes),
+    )
+
+
+def _denied(row: Open, reason: str) -> Problem:
+    return problem(NtStatus.ACCESS_DENIED, row.share, row.path, detail=f"{row.path}: {reason}")
+
+
+def _no_content(row: Open, facts: FileFacts | None, offset: int, length: int) -> Problem | None:
+    """Why there are no octets to speak of at all."""
+    if facts is None:
+        return problem(NtStatus.OBJECT_NAME_NOT_FOUND, row.share, row.path)
+    if facts.directory:
+        return problem(NtStatus.FILE_IS_A_DIRECTORY, row.share, row.path)
+    if offset < 0 or length < 0:
+        return problem(NtStatus.INVALID_PARAMETER, row.share, row.path, detail="an offset or length is below zero")
+    return None

@@ -1,0 +1,329 @@
+"""Operations on a path: an open, the work, and a close, with the access and share mode a Windows redirector would use.
+
+The law: work that is over before anything else runs needs no row in the table, only the check; work that awaits (a large
+file on its way to or from the disk) holds a real open in an implicit session meanwhile, so that others are refused just
+as by any other open. What a write produced appears whole or not at all, and is answered when the store calls it settled.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from despoolr_core.sharing import Access, CreateOption, Disposition, NtStatus, ShareMode, render_attributes
+from despoolr_core.wire import Entry, Problem
+from despoolr_server.share.base import ShareBase, Visit
+from despoolr_server.share.callers import NOT_MODIFIED, Caller, Content, NotModified
+from despoolr_server.share.engine.names import BadName, Name, parse_name
+from despoolr_server.share.engine.rows import Ask, Ended, FileFacts, Granted, Open, Refusal
+from despoolr_server.share.problems import problem
+from despoolr_server.store.protocol import StoreError
+
+_READ: Final = int(Access.READ_DATA)
+_WRITE: Final = int(Access.WRITE_DATA)
+_DELETE: Final = int(Access.DELETE)
+_SHARE_READ: Final = int(ShareMode.READ)
+_SHARE_ALL: Final = int(ShareMode.ALL)
+_FILE: Final = int(CreateOption.NON_DIRECTORY_FILE)
+_DIRECTORY: Final = int(CreateOption.DIRECTORY_FILE)
+
+
+class PathOperations(ShareBase):
+    """GET, PUT, DELETE, MOVE, COPY, MKCOL and listings."""
+
+    async def get(self, caller: Caller, share: str, path: str, if_none_match: str = "") -> Content | NotModified | Problem:
+        """The whole file (access READ, sharing READ), or that it still has the ETag `if_none_match`."""
+        visit = self._visit(caller, share, path)
+        if isinstance(visit, Problem):
+            return visit
+        ask = _ask(visit, _READ, _SHARE_READ, options=_FILE)
+        store, facts = visit.share.store, visit.share.store.find(visit.name)
+        refusal = self._check(visit, ask, facts)
+        if refusal is not None:
+            return refusal
+        assert facts is not None, "an OPEN of a missing name was granted"
+        if if_none_match and facts.etag == if_none_match:
+            self._chronicle.was_read(visit.actor, visit.share.name, facts.path)
+            return NOT_MODIFIED
+        try:
+            if facts.size <= store.inline_max:
+                data = store.read(visit.name)
+            else:
+                row = self._hold(visit, ask, facts)
+                if isinstance(row, Problem):
+                    return row
+                try:
+                    data = await store.read_large(visit.name)
+                finally:
+                    self._release(row)
+        except StoreError as error:
+            return self._failed(visit.actor, visit.share.name, facts.path, error, _READ)
+        self._chronicle.was_read(visit.actor, visit.share.name, facts.path)
+        return Content(data, facts.etag, facts.modified_at)
+
+    async def put(self, caller: Caller, share: str, path: str, data: bytes, *, create_only: bool = False) -> str | Problem:
+        """Replace or create the whole file (access WRITE, sharing READ); the new ETag."""
+        visit = self._visit(caller, share, path)
+        if isinstance(visit, Problem):
+            return visit
+        if len(data) > self.file_size_max:
+            reason = f"{len(data)} octets are more than the limit of {self.file_size_max}"
+            return self._say_no(visit, Refusal(NtStatus.FILE_TOO_LARGE, reason=reason), _WRITE)
+        disposition = Disposition.CREATE if create_only else Disposition.OVERWRITE_IF
+        ask = _ask(visit, _WRITE, _SHARE_READ, disposition, _FILE)
+        store, facts = visit.share.store, visit.share.store.find(visit.name)
+        refusal = self._check(visit, ask, facts)
+        if refusal is not None:
+            return refusal
+        try:
+            if len(data) <= store.inline_max:
+                store.write_whole(visit.name, data, visit.now)
+            else:
+                failure = await self._put_large(visit, ask, facts, data)
+                if failure is not None:
+                    return failure
+            written = self._wrote(visit, visit.name, len(data))
+            await store.settle()
+        except StoreError as error:
+            return self._failed(visit.actor, visit.share.name, visit.name.path, error, _WRITE)
+        return written.etag if written else ""
+
+    async def delete(self, caller: Caller, share: str, path: str) -> Problem | None:
+        """Delete a file or an empty directory (access DELETE, sharing all); one that others have open goes with the last."""
+        visit = self._visit(caller, share, path)
+        if isinstance(visit, Problem):
+            return visit
+        store, facts = visit.share.store, visit.share.store.find(visit.name)
+        ask = _ask(visit, _DELETE, _SHARE_ALL)
+        try:
+            filled = facts is not None and facts.directory and store.has_children(visit.name)
+            actor = visit.actor
+            by = (actor.machine, actor.program, actor.purpose)
+            answer = self.engine.delete_named(ask, facts, self._has_parent(visit, facts), filled, by)
+            if isinstance(answer, Refusal):
+                return self._say_no(visit, answer, _DELETE, _SHARE_ALL)
+            if answer:
+                assert facts is not None, "a missing name was deleted"
+                store.remove(visit.name)
+                self._chronicle.deleted(actor, visit.share.name, facts.path)
+                await store.settle()
+        except StoreError as error:
+            return self._failed(visit.actor, visit.share.name, visit.name.path, error, _DELETE)
+        return None
+
+    async def move(self, caller: Caller, share: str, path: str, new_path: str, *, replace: bool) -> Problem | None:
+        """Rename within the share (access DELETE on the source, sharing all)."""
+        pair = self._visit_two(caller, share, path, new_path)
+        if isinstance(pair, Problem):
+            return pair
+        visit, target, allowed = pair
+        store = visit.share.store
+        facts, target_facts = store.find(visit.name), store.find(target)
+        problem_ = self._check(visit, _ask(visit, _DELETE, _SHARE_ALL), facts)
+        if problem_ is not None:
+            return problem_
+        assert facts is not None, "an OPEN of a missing name was granted"
+        refusal = self.engine.check_rename(
+            visit.share.name,
+            Name(facts.path, visit.name.key),
+            _DELETE,
+            target,
+            directory=facts.directory,
+            replace=replace,
+            target_facts=target_facts,
+            parent_exists=self._is_directory(visit, target.parent),
+        )
+        if refusal is None and not allowed & _WRITE:
+            refusal = Refusal(NtStatus.ACCESS_DENIED, reason="nothing may be put there")
+        if refusal is not None:
+            return self._say_no(visit, refusal, _DELETE, _SHARE_ALL)
+        try:
+            store.rename(visit.name, target)
+            moved = store.find(target)
+            new_name = Name(moved.path, target.key) if moved else target
+            self.engine.renamed(visit.share.name, visit.name, new_name)
+            self._chronicle.renamed(visit.actor, visit.share.name, facts.path, new_name.path)
+            await store.settle()
+        except StoreError as error:
+            return self._failed(visit.actor, visit.share.name, facts.path, error, _DELETE)
+        return None
+
+    async def copy(self, caller: Caller, share: str, path: str, new_path: str, *, replace: bool) -> Problem | None:
+        """Copy a file, or a directory with all that is in it, within the share: each file as a read and a write."""
+        pair = self._visit_two(caller, share, path, new_path)
+        if isinstance(pair, Problem):
+            return pair
+        visit, target, _ = pair
+        facts = visit.share.store.find(visit.name)
+        if facts is not None and facts.directory:
+            if f"{target.key}/".startswith(f"{visit.name.key}/") or not visit.name.key:
+                reason = "a directory cannot be copied into itself"
+                return self._say_no(visit, Refusal(NtStatus.SHARING_VIOLATION, reason=reason), _READ)
+            return await self._copy_directory(caller, share, visit.name, target, replace=replace)
+        content = await self.get(caller, share, path)
+        if isinstance(content, Problem):
+            return content
+        assert isinstance(content, Content), "a copy asks for no ETag"
+        written = await self.put(caller, share, new_path, content.data, create_only=not replace)
+        return written if isinstance(written, Problem) else None
+
+    async def make_directory(self, caller: Caller, share: str, path: str, *, parents: bool) -> Problem | None:
+        """Make a directory; with `parents`, those above it too, and one that exists is fine."""
+        visit = self._visit(caller, share, path)
+        if isinstance(visit, Problem):
+            return visit
+        store = visit.share.store
+        parts = visit.name.path.split("/") if visit.name.key else []
+        first = 1 if parents else max(1, len(parts))
+        for count in range(first, len(parts) + 1):
+            name = parse_name("/".join(parts[:count]))
+            assert isinstance(name, Name), "part of a name is a name"
+            step = Visit(visit.now, visit.share, name, visit.allowed, visit.actor, visit.role)
+            facts = store.find(name)
+            if parents and facts is not None and facts.directory:
+                continue
+            problem_ = self._check(step, _ask(step, _READ, _SHARE_ALL, Disposition.CREATE, _DIRECTORY), facts)
+            if problem_ is not None:
+                return problem_
+            try:
+                store.make_directory(name, visit.now)
+                await store.settle()
+            except StoreError as error:
+                return self._failed(visit.actor, visit.share.name, name.path, error, _WRITE)
+        if not parts and not parents:
+            return problem(NtStatus.OBJECT_NAME_COLLISION, share, path)
+        return None
+
+    def list(self, caller: Caller, share: str, path: str) -> list[Entry] | Problem:
+        """The names in a directory, sorted case-insensitively (access READ, sharing all)."""
+        visit = self._visit(caller, share, path)
+        if isinstance(visit, Problem):
+            return visit
+        store, facts = visit.share.store, visit.share.store.find(visit.name)
+        problem_ = self._check(visit, _ask(visit, _READ, _SHARE_ALL, options=_DIRECTORY), facts)
+        if problem_ is not None:
+            return problem_
+        try:
+            return [_entry(one) for one in store.list(visit.name)]
+        except StoreError as error:
+            return self._failed(visit.actor, visit.share.name, visit.name.path, error, _READ)
+
+    def stat(self, caller: Caller, share: str, path: str) -> tuple[Entry, str] | Problem:
+        """One name's entry and ETag, as a listing of its directory would show it. Conflicts with nothing."""
+        visit = self._visit(caller, share, path)
+        if isinstance(visit, Problem):
+            return visit
+        facts = visit.share.store.find(visit.name)
+        if not visit.allowed:
+            return self._say_no(visit, Refusal(NtStatus.ACCESS_DENIED), int(Access.READ_ATTRIBUTES), _SHARE_ALL)
+        if facts is None:
+            missing = NtStatus.OBJECT_NAME_NOT_FOUND
+            if not self._has_parent(visit, None):
+                missing = NtStatus.OBJECT_PATH_NOT_FOUND
+            return problem(missing, visit.share.name, path)
+        return _entry(facts), facts.etag
+
+    # -- inside
+
+    def _visit_two(self, caller: Caller, share: str, path: str, new_path: str) -> tuple[Visit, Name, int] | Problem:
+        """The gate of what has a source and a target: the source's visit, the target and the rights on it."""
+        visit = self._visit(caller, share, path)
+        if isinstance(visit, Problem):
+            return visit
+        target = parse_name(new_path)
+        if isinstance(target, BadName):
+            refusal = Refusal(NtStatus.OBJECT_NAME_INVALID, reason=target.reason)
+            return self._refuse(visit.actor, visit.share.name, new_path, refusal)
+        if not visit.name.key or not target.key:
+            return self._say_no(visit, Refusal(NtStatus.ACCESS_DENIED, reason="the share's root stays"), _DELETE)
+        return visit, target, visit.share.rights.allowed(visit.role, target.key)
+
+    def _check(self, visit: Visit, ask: Ask, facts: FileFacts | None) -> Problem | None:
+        answer = self.engine.check(ask, facts, self._has_parent(visit, facts))
+        if isinstance(answer, Refusal):
+            return self._say_no(visit, answer, ask.access, ask.share_mode)
+        return None
+
+    def _say_no(self, visit: Visit, refusal: Refusal, access: int = 0, share_mode: int = _SHARE_READ) -> Problem:
+        return self._refuse(visit.actor, visit.share.name, visit.name.path, refusal, access, share_mode)
+
+    def _has_parent(self, visit: Visit, facts: FileFacts | None) -> bool:
+        return facts is not None or self._is_directory(visit, visit.name.parent)
+
+    def _is_directory(self, visit: Visit, name: Name) -> bool:
+        found = visit.share.store.find(name)
+        return found is not None and found.directory
+
+    def _wrote(self, visit: Visit, name: Name, size: int) -> FileFacts | None:
+        written = visit.share.store.find(name)
+        self._chronicle.written(visit.actor, visit.share.name, written.path if written else name.path, size)
+        return written
+
+    async def _put_large(self, visit: Visit, ask: Ask, facts: FileFacts | None, data: bytes) -> Problem | None:
+        """Stage the octets while an open keeps others out, then publish them, if that open is still there."""
+        store = visit.share.store
+        row = self._hold(visit, ask, facts)
+        if isinstance(row, Problem):
+            return row
+        try:
+            staged = await store.stage(data, visit.now)
+            if self.engine.find(row.handle) is None:
+                store.discard(staged)
+                return problem(NtStatus.FILE_CLOSED, visit.share.name, visit.name.path)
+            store.publish(staged, visit.name)
+        finally:
+            self._release(row)
+        return None
+
+    def _hold(self, visit: Visit, ask: Ask, facts: FileFacts | None) -> Open | Problem:
+        """A real open in an implicit session, for as long as octets are on their way."""
+        actor = visit.actor
+        session = self.engine.start_session(
+            visit.now,
+            machine=actor.machine,
+            user=actor.user,
+            program=actor.program,
+            role=visit.role,
+            owner=actor.machine,
+            lease_s=0.0,
+        )
+        if isinstance(session, Refusal):
+            return self._say_no(visit, session, ask.access, ask.share_mode)
+        granted = self.engine.open(visit.now, session, ask, facts, self._has_parent(visit, facts))
+        if isinstance(granted, Granted):
+            return granted.open
+        self.engine.end_session(session.session, "refused")
+        return self._say_no(visit, granted, ask.access, ask.share_mode)
+
+    def _release(self, row: Open) -> None:
+        ended: Ended | None = self.engine.end_session(row.session, "done")
+        for closed in ended.closed if ended else ():
+            if closed.remove:
+                self._finish_close(closed, "done")
+
+    async def _copy_directory(self, caller: Caller, share: str, source: Name, target: Name, *, replace: bool) -> Problem | None:
+        refusal = await self.make_directory(caller, share, target.path, parents=False)
+        if refusal is not None and not (replace and refusal.nt_status == NtStatus.OBJECT_NAME_COLLISION):
+            return refusal
+        entries = self.list(caller, share, source.path)
+        if isinstance(entries, Problem):
+            return entries
+        for entry in entries:
+            pair = (f"{source.path}/{entry.name}", f"{target.path}/{entry.name}")
+            refusal = await self.copy(caller, share, *pair, replace=replace)
+            if refusal is not None:
+                return refusal
+        return None
+
+
+def _ask(visit: Visit, access: int, share_mode: int, disposition: Disposition = Disposition.OPEN, options: int = 0) -> Ask:
+    return Ask(visit.share.name, visit.name, access, share_mode, disposition, options, 0, visit.allowed)
+
+
+def _entry(facts: FileFacts) -> Entry:
+    return Entry(
+        name=facts.path.rpartition("/")[2],
+        size=facts.size,
+        modified_at=facts.modified_at,
+        directory=facts.directory,
+        attributes=render_attributes(facts.attributes),
+    )

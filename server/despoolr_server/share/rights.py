@@ -1,0 +1,86 @@
+"""Who may do what below a share: one small table of prefixes, as the File Manager's Permissions dialog kept it.
+
+The law: the longest prefix that names the caller's role decides; a role that nothing names has no access. `Change` and
+`Read` are the masks of Windows NT. Service and administrators have Full Control everywhere, so that they need no entry.
+Sources: [Q189809] (directories of the logon server), [Q167656] and [Q272923] (package access is Read or Read/Write),
+[Q125453] (senders write to `SMS_SITE` with the service account).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Final
+
+from despoolr_core.sharing import Role
+from despoolr_server.share.engine.names import fold
+
+
+class Rights(IntEnum):
+    """The standard permissions, each the access mask it stands for."""
+
+    NONE = 0
+    READ = 0x1200A9
+    CHANGE = 0x1301BF
+    FULL = 0x1F01FF
+
+
+class RightsTable:
+    """The permissions of one share. Entries may change while it is served (a forced disconnect revokes and restores)."""
+
+    def __init__(self, entries: Mapping[str, Mapping[Role, Rights]] | None = None) -> None:
+        self._entries: dict[str, dict[Role, Rights]] = {}
+        for prefix, by_role in (entries or {}).items():
+            for role, rights in by_role.items():
+                self.set(prefix, role, rights)
+
+    def allowed(self, role: Role, key: str) -> int:
+        """The access mask a role has on a name, by the name's key."""
+        entries = self._entries
+        while True:
+            by_role = entries.get(key)
+            if by_role is not None and role in by_role:
+                return by_role[role]
+            if not key:
+                return Rights.NONE if role is Role.CLIENT else Rights.FULL
+            key = key.rpartition("/")[0]
+
+    def set(self, prefix: str, role: Role, rights: Rights | None) -> Rights | None:
+        """Change one entry (None takes it out, so that the directory above decides); returns what it was."""
+        key = fold(prefix.replace("\\", "/").strip("/"))
+        by_role = self._entries.setdefault(key, {})
+        former = by_role.pop(role, None)
+        if rights is not None:
+            by_role[role] = rights
+        if not by_role:
+            del self._entries[key]
+        return former
+
+    def copy(self) -> RightsTable:
+        """The same entries, independent of later changes."""
+        return RightsTable(self._entries)
+
+
+def _clients(default: Rights, changeable: tuple[str, ...] = ()) -> dict[str, dict[Role, Rights]]:
+    return {"": {Role.CLIENT: default}} | {prefix: {Role.CLIENT: Rights.CHANGE} for prefix in changeable}
+
+
+SMS_SHR: Final = RightsTable(
+    _clients(Rights.READ, ("CCR.BOX", "DESPOOLR.BOX", "INVENTRY.BOX", "ISVMIF.BOX", "PCMPKG.SRC", "SMSID"))
+)
+"""A logon server's share: clients Change in the boxes they report through, Read elsewhere [Q189809]."""
+
+PACKAGE_SHARE: Final = RightsTable(_clients(Rights.READ))
+"""A package root: Read."""
+
+PACKAGE_SHARE_WRITABLE: Final = RightsTable(_clients(Rights.CHANGE))
+"""A package root whose package access is Read/Write [Q272923]."""
+
+SERVICE_ONLY: Final = RightsTable()
+"""`SMS_SITE` and the like: the service account and administrators."""
+
+SOURCE: Final = RightsTable(_clients(Rights.READ))
+"""A package source directory: read by whoever makes the package, written by administrators."""
+
+EVERYONE: Final = RightsTable(_clients(Rights.FULL))
+"""Everyone Full Control: the default of a new Windows NT share."""

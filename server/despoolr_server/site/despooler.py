@@ -1,0 +1,172 @@
+r"""Despooler: executes the instructions that arrive in `DESPOOLR.BOX\RECEIVE`.
+
+The law of its order: `.IST` and `.NIL` first (work a dead process left), then `.SNI` (client results, retries), then `.INS`
+(new instructions), 50 files a batch (Q168130). A new `.INS` becomes `.IST` if it has a package, else `.NIL`, and stays
+under that name until it is done (Q152468). One whose execution time has not come is left alone (Q172899).
+
+What cannot be read is moved aside to `DESPOOLR.BOX\BAD` with a reason beside it, event 1 is logged, and the rest goes on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar, Final
+
+from despoolr_core.errors import FormatError
+from despoolr_core.formats.dates import render_sms_date
+from despoolr_core.formats.instruction import (
+    WIREMOVE,
+    DespoolerInstruction,
+    Install,
+    WireRemove,
+    parse_instruction,
+    render_instruction,
+)
+from despoolr_core.share import ShareError
+from despoolr_core.wire import Entry
+from despoolr_server.site import boxes
+from despoolr_server.site.client_results import ClientResults
+from despoolr_server.site.context import SiteContext
+from despoolr_server.site.installer import Installer
+from despoolr_server.site.mif_box import MifBox
+from despoolr_server.site.registry import Registry
+from despoolr_server.site.service import Service
+
+ORDER: Final = {".IST": 0, ".NIL": 1, ".SNI": 2, ".INS": 3}
+BATCH_MAX: Final = 50
+PASSES_MAX: Final = 10_000
+
+
+class Despooler(Service):
+    """SMS_DESPOOLER."""
+
+    component: ClassVar[str] = "SMS_DESPOOLER"
+
+    def __init__(self, site: SiteContext) -> None:
+        super().__init__(site)
+        root = site.share(site.server, boxes.ROOT_SHARE, self.component)
+        self._root = root
+        self._receive = site.share(site.server, boxes.SITE_SHARE, self.component)
+        self._registry = Registry(root)
+        self._mifs = MifBox(root, "X")
+        self._installer = Installer(site, root, self._receive, self._registry, self._mifs, self.log)
+        self._results = ClientResults(site, root, self._receive, self._mifs, self.log)
+        self._waits_for: dict[str, float] = {}
+        self._said_waiting = False
+
+    async def started(self) -> None:
+        await self._registry.load()
+        await self._mifs.started()
+        self._waits_for.clear()
+        if self.site.profile.restart_resets_retry_count:
+            await self._reset_retry_counts()
+
+    async def cycle(self, tick: float) -> None:
+        for _ in range(PASSES_MAX):
+            todo = await self._due(tick)
+            if not todo:
+                break
+            self._said_waiting = False
+            for start in range(0, len(todo), BATCH_MAX):
+                for name in todo[start : start + BATCH_MAX]:
+                    await self._execute(name, tick)
+            await self._registry.save()
+        if not self._said_waiting:
+            self._said_waiting = True
+            self.log("~Waiting for ready instruction file....")
+
+    async def _due(self, tick: float) -> list[str]:
+        """The names to execute now, in the Despooler's order."""
+        entries = await self._receive.list()
+        names = {entry.name for entry in entries}
+        self._waits_for = {name: at for name, at in self._waits_for.items() if name in names}
+        ready = [e.name for e in entries if _kind(e) in ORDER and self._waits_for.get(e.name, 0.0) <= tick]
+        return sorted(ready, key=lambda name: (ORDER[_extension(name)], name))
+
+    async def _execute(self, name: str, tick: float) -> None:
+        try:
+            data = await self._receive.read(name)
+        except ShareError as error:
+            # Still held by its sender: to be tried on the next poll (Q161043).
+            self.log(f"failed to open {self._local(name)} WIN32 ERROR = {error.win32}")
+            self._waits_for[name] = tick + 1.0
+            return
+        try:
+            instruction = parse_instruction(data)
+        except FormatError as error:
+            await self._set_aside(name, str(error))
+            return
+        if instruction.execute_at and instruction.execute_at > tick:
+            self._waits_for[name] = instruction.execute_at
+            self.log(f"Instruction {self._local(name)} won't be processed till {render_sms_date(instruction.execute_at)}")
+            return
+        self._waits_for.pop(name, None)
+        name = await self._take_up(name, instruction)
+        self.log(f"~Found ready instruction {name.lower()}")
+        self.log(f"~Executing instruction of type {instruction.type}")
+        try:
+            result = await self._dispatch(name, instruction, tick)
+        except FormatError as error:
+            await self._set_aside(name, str(error))
+            return
+        self.site.record(
+            self.component,
+            "instruction.executed",
+            file=name,
+            type=instruction.type,
+            job=_job_of(instruction),
+            result=result,
+        )
+
+    async def _take_up(self, name: str, instruction: DespoolerInstruction) -> str:
+        """A new instruction gets its working name: `.IST` with a package, `.NIL` without."""
+        if _extension(name) != ".INS":
+            return name
+        stem = name.rpartition(".")[0]
+        working = f"{stem}.IST" if instruction.fields.get("PackageFile") else f"{stem}.NIL"
+        await self._receive.rename(name, working, replace=True)
+        return working
+
+    async def _dispatch(self, name: str, instruction: DespoolerInstruction, tick: float) -> str:
+        if instruction.type == WIREMOVE:
+            return await self._results.execute(name, WireRemove.from_instruction(instruction), tick)
+        return await self._installer.execute(name, Install.from_instruction(instruction), instruction, tick)
+
+    async def _set_aside(self, name: str, reason: str) -> None:
+        self.log(f"~Despooler failed to execute the instruction {name}: {reason}")
+        self.log("Logging an event for the error.~")
+        root_path = f"{boxes.BAD_INSTRUCTIONS}/{name}"
+        try:
+            await self._root.write(root_path, await self._receive.read(name))
+            await self._root.write(f"{root_path}.TXT", f"{name}: {reason}\r\n".encode("latin-1", "replace"))
+        finally:
+            await self._receive.delete(name)
+        await self.site.report_event(self.component, 1)
+        self.site.record(self.component, "instruction.executed", file=name, type="", job="", result=f"refused: {reason}")
+
+    async def _reset_retry_counts(self) -> None:
+        """Q140374: a Despooler that restarts begins to count its retries anew, so a job can retry for ever (1.1, 1.2)."""
+        for entry in await self._receive.list():
+            if _kind(entry) != ".SNI":
+                continue
+            try:
+                instruction = parse_instruction(await self._receive.read(entry.name))
+            except (FormatError, ShareError):
+                continue  # the cycle deals with it
+            if instruction.retries:
+                await self._receive.write(entry.name, render_instruction(replace(instruction, retries=0)))
+
+    def _local(self, name: str) -> str:
+        return f"D:\\SMS\\{boxes.RECEIVE.lower()}\\{name.lower()}".replace("/", "\\")
+
+
+def _extension(name: str) -> str:
+    return name[-4:].upper()
+
+
+def _kind(entry: Entry) -> str:
+    return "" if entry.directory else _extension(entry.name)
+
+
+def _job_of(instruction: DespoolerInstruction) -> str:
+    return instruction.words[1] if len(instruction.words) > 1 else ""

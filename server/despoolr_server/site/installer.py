@@ -1,0 +1,344 @@
+r"""What the Despooler does with a package: store the master copy, put it on distribution servers, tell the clients, report.
+
+The order of Q128458 and `domain.md` e.4: store -> unpack to a temp directory -> each server in turn -> WINST records -> status.
+A server whose copy the share refused is tried again by a **retry instruction** that lists only such servers, one retry
+interval later; when the retry rule says so the job is Failed instead. Everything here may be done twice with one result:
+files are replaced whole, reports carry their number, the retry instruction's name is the job's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from despoolr_core.formats.instruction import DespoolerInstruction, Install, PackageTarget, RetryOf, render_instruction
+from despoolr_core.formats.job_mif import JobReport
+from despoolr_core.formats.winst import PackageServer, WorkstationInstruction
+from despoolr_core.share import Share, ShareError, ShareUnreachable
+from despoolr_core.sharing import NtStatus
+from despoolr_server.site import boxes, copying, winst_box
+from despoolr_server.site.context import SiteContext, SiteServerRole
+from despoolr_server.site.jobs import DetailKind, DetailStatus
+from despoolr_server.site.mif_box import MifBox
+from despoolr_server.site.packages import Files, PackageError, decompress
+from despoolr_server.site.registry import MASTER_PACKAGES, TRANSFER_PACKAGES, Registry
+from despoolr_server.site.retry import RetryState, after_failure, has_given_up
+
+COMPONENT: Final = "SMS_DESPOOLER"
+TEMP_DIRECTORY: Final = r"D:\_S M0000.TMP"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an attempt left to do: the servers that failed (while others succeeded?), and whether storing the master copy did."""
+
+    failed: tuple[str, ...] = ()
+    succeeded: bool = False
+    store_failed: bool = False
+
+    @property
+    def is_complete(self) -> bool:
+        return not self.failed and not self.store_failed
+
+
+class Installer:
+    """The Despooler's part that serves packages."""
+
+    def __init__(
+        self, site: SiteContext, root: Share, receive: Share, registry: Registry, mifs: MifBox, log: Callable[[str], None]
+    ) -> None:
+        self._site = site
+        self._root = root
+        self._receive = receive
+        self._registry = registry
+        self._mifs = mifs
+        self._log = log
+
+    async def execute(self, name: str, install: Install, instruction: DespoolerInstruction, tick: float) -> str:
+        """One attempt at an install or update instruction. Returns what became of it, for the record."""
+        state = RetryState(instruction.retries, install.first_attempt_at or tick)
+        if has_given_up(self._site.profile, state, tick):
+            await self._give_up(install, state, tick)
+            await self._receive.delete(name)
+            return "Failed: the retries are used up"
+        if install.retry_of is RetryOf.NOTHING:
+            await self._report(install, DetailKind.SITE_ARRIVAL, "", DetailStatus.COMPLETE, state, tick)
+        try:
+            outcome = await self._attempt(name, install, state, tick)
+        except PackageError as error:
+            self._log(f"~{error}")
+            await self._site.report_event(COMPONENT, 15, install.package_file, TEMP_DIRECTORY, job=install.job_id)
+            await self._report(install, DetailKind.COMPLETION, "", DetailStatus.FAILED, state, tick, str(error))
+            await self._clean_up(name, install)
+            return f"Failed: {error}"
+        if outcome.is_complete:
+            await self._report(install, DetailKind.COMPLETION, "", DetailStatus.COMPLETE, state, tick)
+            await self._clean_up(name, install)
+            self._log("~Despooler successfully executed one instruction.")
+            return "Complete"
+        retry = await self._retry_later(install, outcome, state, tick)
+        await self._clean_up(name, install, keep=retry, keep_package=outcome.store_failed)
+        return "Retrying"
+
+    # -- one attempt
+
+    async def _attempt(self, name: str, install: Install, state: RetryState, tick: float) -> Outcome:
+        data = await self._take_master(install)
+        if data is None:
+            await self._report(install, DetailKind.COMPLETION, "", DetailStatus.RETRYING, state, tick)
+            return Outcome(store_failed=True)
+        self._log(f"Decompressing package {install.package_id} to {TEMP_DIRECTORY}")
+        files = decompress(data)
+        failed: list[str] = []
+        servers = self._servers_for(install)
+        if install.retry_of is RetryOf.SERVERS and not install.servers:
+            # Q153576: the retry instruction for the one server that failed lists none and ends as complete. Keep it so.
+            self._log("~No server is specified in the registry or in the instruction.")
+            await self._site.report_event(COMPONENT, 13, job=install.job_id)
+        for role in servers:
+            if not await self._update(role, install, files, state, tick):
+                failed.append(role.name)
+        held = set(self._holders(install.package_id))
+        if install.command_line and held:
+            await self._write_instructions(install, sorted(held))
+        return Outcome(tuple(failed), succeeded=len(servers) > len(failed))
+
+    async def _take_master(self, install: Install) -> bytes | None:
+        """The compressed package: stored as the new master copy if one came along, else the one in STORE. None: try later."""
+        path = f"{boxes.STORE}/{install.package_id}.PCK"
+        if install.package_file and await self._receive.stat(install.package_file) is not None:
+            data = await self._receive.read(install.package_file)
+            if self._stored_version(install.package_id) >= install.package_version:
+                return data
+            try:
+                await self._root.write(path, data, purpose=self._purpose(install))
+            except ShareError as error:
+                await self._store_failed(install, path, error)
+                return None
+            self._registry.set(MASTER_PACKAGES, install.package_id, str(install.package_version))
+            return data
+        try:
+            return await self._root.read(path)
+        except ShareError as error:
+            if not error.is_missing:
+                raise
+            ids = f"Job ID = {install.job_id} Package ID = W_{install.package_id}"
+            self._log(f"Cannot find the package file. we'll fail the job ({ids})")
+            await self._site.report_event(COMPONENT, 11, job=install.job_id)
+            raise PackageError("Cannot find the package file.") from None
+
+    async def _store_failed(self, install: Install, path: str, error: ShareError) -> None:
+        shown = path.replace("/", "\\")
+        self._log(f"~Failed to store the compressed package as {shown}, Win32 Error = {error.win32}")
+        await self._site.report_event(COMPONENT, 115, shown, job=install.job_id)
+        await self._site.report_event(COMPONENT, 206, install.package_file, shown, job=install.job_id)
+
+    def _stored_version(self, package: str) -> int:
+        return int(self._registry.get(MASTER_PACKAGES, package, "0"))
+
+    # -- the servers
+
+    def _holders(self, package: str) -> dict[str, int]:
+        """The servers that have the package, and which version."""
+        values = self._registry.values(f"{TRANSFER_PACKAGES}\\W_{package}")
+        return {server: int(version) for server, version in values.items()}
+
+    def _servers_for(self, install: Install) -> list[SiteServerRole]:
+        """Whom this instruction concerns, in the site's order.
+
+        A retry lists its servers itself. Else: the specified ones that lack the package (one that has it is left alone:
+        Q140051), and with Refresh Existing, or when a new one is added (Q235157), all that have it.
+        """
+        roles = {role.name: role for role in self._site.servers if role.distribution}
+        put_on = [target.server for target in install.servers]
+        if install.retry_of is RetryOf.SERVERS:
+            return [roles[name] for name in put_on if name in roles]
+        have = self._holders(install.package_id)
+        wanted = {name for name in put_on if name not in have}
+        if install.refresh_existing or (wanted and have):
+            wanted |= set(have)
+        for name in sorted(set(put_on) & set(have) - wanted):
+            self._log(
+                f"~Server {name} has package {install.package_id} already and no refresh was asked for, we'll skip this server."
+            )
+        return [role for role in self._site.servers if role.name in wanted]
+
+    async def _update(self, role: SiteServerRole, install: Install, files: Files, state: RetryState, tick: float) -> bool:
+        """Copy to one server with the version's strategy; report its row; say whether it is done."""
+        attempt = state.retries // max(1, self._site.profile.retry_count_step) + 1
+        about = {"job": install.job_id, "package": install.package_id, "server": role.name, "attempt": attempt}
+        cause = self._site.record(COMPONENT, "copy.started", **about)
+        target = copying.Target(
+            share=self._site.share(role.name, role.package_share, COMPONENT),
+            directory=install.package_id,
+            files=files,
+            purpose=self._purpose(install),
+            refresh_every_file=self._site.profile.refresh_every_file,
+            on_file=lambda file, result, win32: self._on_file(role, install, file, result, win32, cause),
+        )
+        try:
+            result = await copying.STRATEGIES[self._site.profile.copy_strategy](target)
+        except (ShareError, ShareUnreachable) as error:
+            result = copying.CopyResult(failed=(("", error),), directory=target.directory)
+        first = result.failed[0] if result.failed else None
+        self._site.record(
+            COMPONENT,
+            "copy.ended",
+            cause=cause,
+            **about,
+            result="complete" if result.is_complete else "refused",
+            file=first[0] if first else "",
+            win32=result.win32,
+        )
+        if first is None:
+            key = f"{TRANSFER_PACKAGES}\\W_{install.package_id}"
+            self._registry.set(key, role.name, str(install.package_version or self._stored_version(install.package_id)))
+            await self._report(install, DetailKind.SERVER, role.name, DetailStatus.COMPLETE, state, tick)
+            return True
+        await self._event_for_failure(role, install, first[1])
+        await self._report(install, DetailKind.SERVER, role.name, DetailStatus.RETRYING, state, tick, f"{first[0]}: {first[1]}")
+        return False
+
+    def _on_file(self, role: SiteServerRole, install: Install, file: str, result: str, win32: int, cause: int) -> None:
+        self._site.recorder.record(
+            f"{self._site.code}/{COMPONENT}",
+            "copy.file",
+            cause=cause,
+            job=install.job_id,
+            package=install.package_id,
+            server=role.name,
+            file=file,
+            result=result,
+            win32=win32,
+        )
+        if result == "refused":
+            there = f"\\\\{role.name}\\{role.package_share}\\{install.package_id}\\{file}".replace("/", "\\")
+            self._log(f"~Copying {TEMP_DIRECTORY}\\{file} to {there}, Failed, Win32 Error = {win32}")
+
+    async def _event_for_failure(self, role: SiteServerRole, install: Install, error: ShareError | ShareUnreachable) -> None:
+        """108, or 109 when the disk was full. 1.2 says 109 with blank numbers whatever the reason (Q193766)."""
+        full = isinstance(error, ShareError) and error.nt_status is NtStatus.DISK_FULL
+        if full or self._site.profile.copy_failure_says_disk_full:
+            await self._site.report_event(COMPONENT, 109, role.name, "", "", job=install.job_id)
+        else:
+            await self._site.report_event(COMPONENT, 108, f"\\\\{role.name}\\{role.package_share}", job=install.job_id)
+
+    # -- what follows
+
+    async def _retry_later(self, install: Install, outcome: Outcome, state: RetryState, tick: float) -> str:
+        """Write the retry instruction; its name."""
+        site = self._site
+        later = after_failure(site.profile, state, tick)
+        due = tick + site.retry_s
+        # Q195936: after a failed store the retry forgets to refresh the existing servers, unless the profile keeps it.
+        forgets = outcome.store_failed and not site.profile.retry_keeps_refresh
+        loses_list = outcome.succeeded and site.profile.partial_retry_list_lost
+        failed = () if loses_list else tuple(t for t in self._targets(outcome.failed))
+        retry = msgspec.structs.replace(
+            install,
+            retry_of=RetryOf.STORE if outcome.store_failed else RetryOf.SERVERS,
+            servers=install.servers if outcome.store_failed else failed,
+            refresh_existing=install.refresh_existing and not forgets,
+            first_attempt_at=later.first_attempt_at,
+            package_file=install.package_file if outcome.store_failed else "",
+        )
+        file = f"{install.job_id}.SNI"
+        await self._receive.write(file, render_instruction(retry.to_instruction(execute_at=due, retries=later.retries)))
+        self._log(f"~We will retry job {install.job_id} later, retry count is now {later.retries}")
+        site.record(
+            COMPONENT,
+            "instruction.written",
+            file=file,
+            type=retry.kind.type,
+            job=install.job_id,
+            retries=later.retries,
+            execute_at=due,
+            servers=[target.server for target in retry.servers],
+        )
+        return file
+
+    def _targets(self, names: tuple[str, ...]) -> list[PackageTarget]:
+        return [PackageTarget(role.name, role.package_share) for role in self._site.servers if role.name in names]
+
+    async def _give_up(self, install: Install, state: RetryState, tick: float) -> None:
+        reason = f"gave up after {state.retries} retries: job {install.job_id} is Failed"
+        self._log(f"~Job {install.job_id} has failed, {reason}")
+        for name in [t.server for t in install.servers] if install.retry_of is RetryOf.SERVERS else []:
+            await self._report(install, DetailKind.SERVER, name, DetailStatus.FAILED, state, tick, reason)
+            role = next((r for r in self._site.servers if r.name == name), None)
+            if role is not None:
+                share = self._site.share(role.name, role.package_share, COMPONENT)
+                try:
+                    await share.end_episode(self._purpose(install), reason)
+                except (ShareError, ShareUnreachable):
+                    pass  # the server is gone or never refused us: there is nothing to end
+        await self._report(install, DetailKind.COMPLETION, "", DetailStatus.FAILED, state, tick, reason)
+        await self._site.report_event(COMPONENT, 14, COMPONENT, job=install.job_id)
+
+    async def _clean_up(self, name: str, install: Install, *, keep: str = "", keep_package: bool = False) -> None:
+        """The package first, the instruction last: what is left tells a restarted despooler what to do."""
+        if install.package_file and not keep_package:
+            try:
+                await self._receive.delete(install.package_file)
+            except ShareError as error:
+                if not error.is_missing:
+                    raise
+        if name.upper() != keep.upper():
+            await self._receive.delete(name)
+
+    async def _report(
+        self,
+        install: Install,
+        kind: DetailKind,
+        server: str,
+        status: DetailStatus,
+        state: RetryState,
+        tick: float,
+        description: str = "",
+    ) -> None:
+        await self._mifs.put(
+            JobReport(
+                report=f"{install.job_id}/{kind}/{server}/{status}/{state.retries}",
+                job_id=install.job_id,
+                kind=kind,
+                site=self._site.code,
+                domain="",
+                machine=server,
+                sms_id="",
+                status=status,
+                time=tick,
+                description=description[:255],
+                event=0,
+                request_id=install.request_id,
+            )
+        )
+
+    async def _write_instructions(self, install: Install, servers: list[str]) -> None:
+        """A WINST record for every target workstation, with the servers that hold the package (10 at most: Q161310)."""
+        roles = [role for role in self._site.servers if role.name in servers][: self._site.profile.package_servers_max]
+        record = WorkstationInstruction(
+            site_id=install.site,
+            request_id=install.request_id,
+            package_id=install.package_id,
+            job_id=install.job_id,
+            install_by_date=install.mandatory_after,
+            install_by_full=int(install.mandatory_after is not None),
+            display_date=install.offer_after,
+            expiration_date=install.expires_after,
+            expiration_full=int(install.expires_after is not None),
+            user_input_flags=int(install.user_input_required),
+            operating_system=install.operating_system,
+            run_command=install.command_line,
+            wcl_name=install.command_name,
+            servers=tuple(PackageServer(f"\\\\{r.name}\\{r.package_share}\\{install.package_id}\\") for r in roles),
+            package_name=install.package_name,
+            comments=install.comments,
+        ).with_flags(background=install.background)
+        for workstation in install.workstations:
+            await winst_box.put_record(self._root, workstation.domain, workstation.sms_id, record)
+
+    def _purpose(self, install: Install) -> str:
+        return f"job {install.job_id} package {install.package_id}"

@@ -1,0 +1,49 @@
+r"""Inventory Processor: turns what clients report of themselves (`INVENTRY.BOX\*.RAW`) into MIFs for the Data Loader.
+
+A `.RAW` here is a MIF text with an Identification group (SMS's is binary), so the work is to check it and to pass it on. One
+that does not parse goes to `BADMIFS` with a reason.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from despoolr_core.formats.job_mif import read_inventory_mif
+from despoolr_core.formats.mif import MifError
+from despoolr_server.site import boxes
+from despoolr_server.site.context import SiteContext
+from despoolr_server.site.mif_box import MifBox
+from despoolr_server.site.service import Service
+
+
+class InventoryProcessor(Service):
+    """SMS_INVENTORY_PROCESSOR."""
+
+    component: ClassVar[str] = "SMS_INVENTORY_PROCESSOR"
+
+    def __init__(self, site: SiteContext) -> None:
+        super().__init__(site)
+        self._root = site.share(site.server, boxes.ROOT_SHARE, self.component)
+        self._mifs = MifBox(self._root, "I")
+
+    async def started(self) -> None:
+        await self._mifs.started()
+
+    async def cycle(self, tick: float) -> None:
+        for entry in await self._root.list(boxes.INVENTORY):
+            if entry.directory or not entry.name.upper().endswith(".RAW"):
+                continue
+            path = f"{boxes.INVENTORY}/{entry.name}"
+            data = await self._root.read(path)
+            try:
+                read_inventory_mif(data)
+            except MifError as error:
+                self.log(f"~Compilation failed~{error}")
+                await self._root.write(f"{boxes.BAD_MIFS}/{entry.name}", data)
+                await self._root.write(
+                    f"{boxes.BAD_MIFS}/{entry.name}.TXT", f"{entry.name}: {error}\r\n".encode("latin-1", "replace")
+                )
+                await self.site.report_event(self.component, 245, entry.name)
+            else:
+                await self._mifs.put_data(data)
+            await self._root.delete(path)

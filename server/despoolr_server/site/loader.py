@@ -1,0 +1,170 @@
+r"""Inventory Data Loader: loads MIFs from `DATALOAD.BOX\DELTAMIF.COL` into the site database, each exactly once.
+
+The law: rows first, file after. A batch of MIFs becomes one transaction; only when that is safe are the files deleted. A
+process that died between the two finds the files again, and the report numbers in `LoadedReports` tell it that they count
+already. What does not parse goes to `BADMIFS` with a reason and event 245; the rest goes on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from despoolr_core.formats.job_mif import Inventory, JobReport, read_inventory_mif, read_job_mif
+from despoolr_core.formats.mif import MifError
+from despoolr_core.share import ShareError
+from despoolr_server.site import boxes, catalogue
+from despoolr_server.site.context import SiteContext, event_facts, insert_event
+from despoolr_server.site.jobs import DetailKind
+from despoolr_server.site.service import Service
+from despoolr_server.store.schema import LOADED_REPORTS, MACHINE_ATTRIBUTES, MACHINES
+
+BATCH_MAX: Final = 200
+MIF_SIZE_MAX: Final = 5_000_000
+"""Octets of a MIF the loader takes (`Max MIF Size`, Q198766)."""
+EVENT_NO_DETAIL_RECORD: Final = 41
+EVENT_MIF_MOVED: Final = 245
+
+Fact = tuple[str, dict[str, Any]]
+"""A record to make once the transaction is safe: its kind and its facts."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    name: str
+    mif: JobReport | Inventory
+
+
+class DataLoader(Service):
+    """SMS_INVENTORY_DATA_LOADER."""
+
+    component: ClassVar[str] = "SMS_INVENTORY_DATA_LOADER"
+
+    def __init__(self, site: SiteContext) -> None:
+        super().__init__(site)
+        self._root = site.share(site.server, boxes.ROOT_SHARE, self.component)
+
+    async def cycle(self, tick: float) -> None:
+        entries = await self._root.list(boxes.DELTA_MIFS)
+        names = sorted((e.name for e in entries if not e.directory), key=lambda name: (name[:1] != "I", name))
+        for start in range(0, len(names), BATCH_MAX):
+            await self._load_batch(names[start : start + BATCH_MAX], tick)
+
+    async def _load_batch(self, names: list[str], tick: float) -> None:
+        batch = [loaded for name in names if (loaded := await self._read(name)) is not None]
+        if not batch:
+            return
+        facts = await self.site.database.run(lambda db: [fact for item in batch for fact in self._load(db, item, tick)])
+        for kind, data in facts:
+            self.site.record(self.component, kind, **data)
+        for item in batch:
+            await self._root.delete(f"{boxes.DELTA_MIFS}/{item.name}")
+
+    async def _read(self, name: str) -> _Loaded | None:
+        path = f"{boxes.DELTA_MIFS}/{name}"
+        try:
+            data = await self._root.read(path)
+        except ShareError as error:
+            if error.is_refusal or error.is_missing:
+                return None
+            raise
+        try:
+            if len(data) > MIF_SIZE_MAX:
+                raise MifError(f"{len(data):,} octets are more than the {MIF_SIZE_MAX:,} of Max MIF Size")
+            return _Loaded(name, read_job_mif(data) if is_job_mif(data) else read_inventory_mif(data))
+        except MifError as error:
+            await self._set_aside(name, data, str(error))
+            return None
+
+    async def _set_aside(self, name: str, data: bytes, reason: str) -> None:
+        self.log(f"~Bad MIF {name}: {reason}. Moved to BADMIFS.")
+        await self._root.write(f"{boxes.BAD_MIFS}/{name}", data)
+        await self._root.write(f"{boxes.BAD_MIFS}/{name}.TXT", f"{name}: {reason}\r\n".encode("latin-1", "replace"))
+        await self._root.delete(f"{boxes.DELTA_MIFS}/{name}")
+        self.site.record(self.component, "mif.refused", file=name, reason=reason)
+        await self.site.report_event(self.component, EVENT_MIF_MOVED, f"{boxes.BAD_MIFS}/{name}".replace("/", "\\"))
+
+    # -- inside the transaction
+
+    def _load(self, db: Connection, item: _Loaded, tick: float) -> list[Fact]:
+        if isinstance(item.mif, JobReport):
+            return self._load_job(db, item.name, item.mif, tick)
+        return self._load_inventory(db, item.name, item.mif, tick)
+
+    def _load_job(self, db: Connection, name: str, mif: JobReport, tick: float) -> list[Fact]:
+        if db.execute(select(LOADED_REPORTS.c.At).where(LOADED_REPORTS.c.Report == mif.report)).first() is not None:
+            return [("mif.refused", {"file": name, "reason": f"report {mif.report} has been counted already"})]
+        db.execute(insert(LOADED_REPORTS).values(Report=mif.report, At=tick))
+        facts: list[Fact] = [("mif.loaded", {"file": name, "report": mif.report, "kind": mif.kind})]
+        if catalogue.job(db, mif.job_id) is None:
+            event = self.site.event(self.component, EVENT_NO_DETAIL_RECORD, job=mif.job_id)
+            insert_event(db, event)
+            facts.append(("event", event_facts(event)))
+            return facts
+        was = catalogue.set_detail(
+            db, mif.job_id, mif.kind, mif.site, mif.machine, mif.status, mif.time, mif.description, mif.domain
+        )
+        row = {
+            "job": mif.job_id,
+            "detail": mif.kind,
+            "site": mif.site,
+            "machine": mif.machine,
+            "status": mif.status,
+            "was": was or "",
+        }
+        facts.append(("detail.status", row))
+        if mif.kind == DetailKind.SERVER:
+            self._load_package_status(db, mif)
+        if mif.event:
+            facts.append(self._load_event(db, mif))
+        return facts
+
+    def _load_package_status(self, db: Connection, mif: JobReport) -> None:
+        job = catalogue.job(db, mif.job_id)
+        assert job is not None
+        package = catalogue.package(db, job.PackageID)
+        version = int(package.StoredVersion) if package is not None else 0
+        catalogue.set_package_status(db, job.PackageID, mif.site, mif.machine, mif.status, version, mif.time)
+
+    def _load_event(self, db: Connection, mif: JobReport) -> Fact:
+        """Event 374: the Despooler made it, the loader stores it; its component is the Despooler (Q166833, Q169491)."""
+        event = self.site.event(
+            "SMS_DESPOOLER", mif.event, mif.machine, mif.domain, mif.description, job=mif.job_id, machine=mif.machine, at=mif.time
+        )
+        insert_event(db, event)
+        return "event", event_facts(event)
+
+    def _load_inventory(self, db: Connection, name: str, mif: Inventory, tick: float) -> list[Fact]:
+        """The machine's row and its attributes. Same-named groups override; attributes left out become null (Q170440)."""
+        machine = mif.machine
+        values = {"Name": machine.name, "Domain": machine.domain, "SiteCode": machine.site, "UpdatedAt": tick}
+        where = machine.sms_id == MACHINES.c.SMSID
+        if db.execute(update(MACHINES).where(where).values(**values)).rowcount == 0:
+            db.execute(insert(MACHINES).values(SMSID=machine.sms_id, **values))
+        machine_id = db.execute(select(MACHINES.c.MachineID).where(where)).scalar_one()
+        for group, attributes in mif.groups.items():
+            db.execute(
+                delete(MACHINE_ATTRIBUTES).where(
+                    MACHINE_ATTRIBUTES.c.MachineID == machine_id, MACHINE_ATTRIBUTES.c.GroupName == group
+                )
+            )
+            rows = [
+                {
+                    "MachineID": machine_id,
+                    "GroupName": group,
+                    "Attribute": a,
+                    "Value": None if v is None else str(v),
+                    "UpdatedAt": tick,
+                }
+                for a, v in attributes.items()
+            ]
+            if rows:
+                db.execute(insert(MACHINE_ATTRIBUTES), rows)
+        return [("mif.loaded", {"file": name, "report": "", "kind": "inventory"})]
+
+
+def is_job_mif(data: bytes) -> bool:
+    """Whether the MIF is about a job rather than about a machine: it names the job-details class."""
+    return b"JOBDETAILS" in data.upper()

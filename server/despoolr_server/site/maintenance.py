@@ -1,0 +1,124 @@
+r"""Maintenance Manager: carries files between the site server and its logon servers, both ways, every cycle.
+
+Out: the master WINST files of `PCMDOM.BOX` to each logon server's `PCMINS.BOX`, those that changed. In: `.PCK`, `.SNI` and
+`.RAW` files to `RECEIVE` and `INVENTRY.BOX`; written here first and deleted there after, so that a file is never nowhere.
+A file that was carried twice (a death between the two) is told apart later by the report it carries. Files of the same name
+from two servers wait for each other. Stale `.INS` files on logon servers are left there (Q269768).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+from despoolr_core.share import Share, ShareError, ShareUnreachable
+from despoolr_core.sharing import NtStatus
+from despoolr_server.site import boxes
+from despoolr_server.site.context import SiteContext, SiteServerRole
+from despoolr_server.site.service import Service
+
+COLLECTED: Final = (
+    (boxes.LOGON_DESPOOLER, (".PCK", ".SNI")),
+    (boxes.LOGON_INVENTORY, (".RAW",)),
+)
+"""What is collected from where, in this order: the status MIF before the instruction that names it."""
+
+
+class MaintenanceManager(Service):
+    """SMS_MAINTENANCE_MANAGER."""
+
+    component: ClassVar[str] = "SMS_MAINTENANCE_MANAGER"
+
+    def __init__(self, site: SiteContext) -> None:
+        super().__init__(site)
+        self._root = site.share(site.server, boxes.ROOT_SHARE, self.component)
+        self._receive = site.share(site.server, boxes.SITE_SHARE, self.component)
+        self._carried: dict[tuple[str, str], str] = {}
+        """(logon server, master file) to the ETag that was carried there last."""
+        self._is_down: set[str] = set()
+
+    async def cycle(self, tick: float) -> None:
+        masters = await self._masters()
+        for role in self.site.servers:
+            if not role.logon:
+                continue
+            try:
+                await self._work_on(role, masters)
+            except ShareUnreachable as error:
+                if role.name not in self._is_down:
+                    self._is_down.add(role.name)
+                    self.log(f"~Cannot connect to logon server {role.name}: {error}. It will be tried on every cycle.")
+            except ShareError as error:
+                self.log(f"~Logon server {role.name} answered no: {error.problem.path}, {error}, Win32 Error = {error.win32}")
+            else:
+                if role.name in self._is_down:
+                    self._is_down.discard(role.name)
+                    self.log(f"~Logon server {role.name} answers again.")
+
+    async def _work_on(self, role: SiteServerRole, masters: dict[str, list[str]]) -> None:
+        there = self.site.share(role.name, boxes.LOGON_SHARE, self.component)
+        count = await self._collect(there)
+        count += await self._replicate(role, there, masters.get(role.domain.upper(), []))
+        if count:
+            self.log(f"~Working on logon server {role.name}")
+
+    # -- out
+
+    async def _masters(self) -> dict[str, list[str]]:
+        """Domain to the paths of its master WINST files."""
+        found: dict[str, list[str]] = {}
+        for directory in await self._root.list(boxes.PCM_DOMAINS):
+            if directory.directory:
+                path = f"{boxes.PCM_DOMAINS}/{directory.name}"
+                domain = directory.name.rpartition(".")[0].upper()
+                found[domain] = [f"{path}/{e.name}" for e in await self._root.list(path) if e.name.upper().endswith(".INS")]
+        return found
+
+    async def _replicate(self, role: SiteServerRole, there: Share, masters: list[str]) -> int:
+        count = 0
+        for path in masters:
+            key = (role.name, path)
+            changed = await self._root.read_if_changed(path, self._carried.get(key, ""))
+            if changed is None:
+                continue
+            data, etag = changed
+            try:
+                await there.write(f"{boxes.PCM_INSTRUCTIONS}/{path.rpartition('/')[2]}", data)
+            except ShareError as error:
+                if not error.is_refusal:
+                    raise
+                continue  # somebody reads it at this moment: the next cycle
+            self._carried[key] = etag
+            count += 1
+        return count
+
+    # -- in
+
+    async def _collect(self, there: Share) -> int:
+        count = 0
+        for box, extensions in COLLECTED:
+            entries = await there.list(box)
+            for extension in extensions:
+                for entry in entries:
+                    if not entry.directory and entry.name.upper().endswith(extension):
+                        count += await self._fetch(there, f"{box}/{entry.name}", entry.name)
+        return count
+
+    async def _fetch(self, there: Share, path: str, name: str) -> bool:
+        here, target = (self._root, f"{boxes.INVENTORY}/{name}") if name.upper().endswith(".RAW") else (self._receive, name)
+        try:
+            data = await there.read(path)
+            await here.create(target, data)
+        except ShareError as error:
+            if error.nt_status is NtStatus.OBJECT_NAME_COLLISION:
+                if await here.read(target) != data:
+                    return False  # another file of this name is still being worked on: leave it for the next cycle
+            elif error.is_refusal or error.is_missing:
+                return False
+            else:
+                raise
+        try:
+            await there.delete(path)
+        except ShareError as error:
+            if not (error.is_refusal or error.is_missing):
+                raise
+        return True

@@ -1,0 +1,42 @@
+r"""Putting job-status MIFs into `DATALOAD.BOX\DELTAMIF.COL`: names that sort in the order they were written.
+
+Names are `X` and seven base-36 digits (Q185913 shows `X00000000.MIF`; ours keep to 8.3). The counter goes on behind what is
+still in the box, so a restarted service does not overtake its own unread reports.
+"""
+
+from __future__ import annotations
+
+from despoolr_core.formats.job_mif import JobReport, render_job_mif
+from despoolr_core.formats.sms_id import to_base36
+from despoolr_core.share import Share
+from despoolr_server.site import boxes
+
+
+class MifBox:
+    """The writing end of DELTAMIF.COL, as one service sees it. `prefix` keeps two writers' names apart."""
+
+    def __init__(self, share: Share, prefix: str) -> None:
+        self._share = share
+        self._prefix = prefix
+        self._next = 0
+
+    async def started(self) -> None:
+        """Find where to go on."""
+        for entry in await self._share.list(boxes.DELTA_MIFS):
+            stem, _, extension = entry.name.upper().rpartition(".")
+            if stem.startswith(self._prefix) and extension in ("MIF", "EMF") and len(stem) == 8:
+                try:
+                    self._next = max(self._next, int(stem[1:], 36) + 1)
+                except ValueError:
+                    continue
+
+    async def put(self, mif: JobReport) -> str:
+        """Write one report (`.EMF` if it carries an event); the file's name."""
+        return await self.put_data(render_job_mif(mif), "EMF" if mif.event else "MIF")
+
+    async def put_data(self, data: bytes, extension: str = "MIF") -> str:
+        """Write one file under the next name."""
+        name = f"{self._prefix}{to_base36(self._next, 7)}.{extension}"
+        self._next += 1
+        await self._share.write(f"{boxes.DELTA_MIFS}/{name}", data)
+        return name

@@ -1,0 +1,111 @@
+"""A service of the SMS Executive: wakes on the site's polling interval, does one cycle, sleeps again.
+
+The law: cycles lie on a fixed grid (multiples of the interval since the service started), so that "24 x the polling
+interval later" is a cycle and not just after one. A cycle that took too long skips what it missed. What a cycle does must
+be safe to do again: the process may die between any two steps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import ClassVar
+
+from despoolr_core.share import ShareError, ShareUnreachable
+from despoolr_server.site.context import SiteContext
+
+START_STAGGER_S = 1.0
+"""Seconds between the first cycles of two services, in the order the files travel: a file may cross several in one round."""
+
+
+class Service:
+    """One service. Subclasses say `component` and do `cycle(tick)`."""
+
+    component: ClassVar[str]
+
+    def __init__(self, site: SiteContext) -> None:
+        self.site = site
+        self.cycle_count = 0
+        self._running = asyncio.Event()
+        self._running.set()
+        self._busy = asyncio.Lock()
+
+    async def cycle(self, tick: float) -> None:
+        """One watchdog cycle. `tick` is the site time this cycle was due: the time decisions are made with."""
+        raise NotImplementedError
+
+    async def started(self) -> None:
+        """Once, before the first cycle after a (re)start."""
+
+    def pause(self) -> None:
+        """Finish the cycle under way, then wait for `resume` (SMS Service Manager)."""
+        self._running.clear()
+
+    def resume(self) -> None:
+        """Go on with the next cycle."""
+        self._running.set()
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the service waits for `resume`."""
+        return not self._running.is_set()
+
+    async def run(self, delay_s: float = 0.0) -> None:
+        """Cycle until cancelled. A share that answers no, or not at all, ends a cycle early; the next one tries again."""
+        clock = self.site.clock
+        await self.started()
+        due = clock.now() + delay_s
+        while True:
+            await clock.sleep_until(due)
+            await self._running.wait()
+            await self.cycle_now(due)
+            interval = self.site.polling_s
+            due += interval
+            behind = clock.now() - due
+            if behind > 0:
+                due += interval * (int(behind // interval) + 1)
+
+    async def cycle_now(self, tick: float) -> None:
+        """One cycle, never two at a time."""
+        async with self._busy:
+            self.cycle_count += 1
+            try:
+                await self.cycle(tick)
+            except ShareUnreachable as error:
+                self.log(f"~Cannot reach a server this cycle: {error}. We will try again on the next cycle.")
+            except ShareError as error:
+                where = error.problem.path or error.problem.share
+                self.log(f"~The share answered no this cycle: {where}, {error}, Win32 Error = {error.win32}")
+
+    def log(self, text: str) -> None:
+        """One line in this component's log."""
+        self.site.log(self.component, text)
+
+
+class Executive:
+    """SMS_EXECUTIVE: the host of the services, in the order work flows through them."""
+
+    def __init__(self, site: SiteContext, services: Sequence[Service]) -> None:
+        self.site = site
+        self.services = list(services)
+
+    def service(self, component: str) -> Service:
+        """A service by its component name. Raises `KeyError`."""
+        for service in self.services:
+            if service.component == component:
+                return service
+        raise KeyError(component)
+
+    async def run(self) -> None:
+        """Run every service until cancelled; a bug in one ends all (event 376 says which), it is never swallowed."""
+        self.site.log("SMS_EXECUTIVE", "~SMS Executive started.")
+        async with asyncio.TaskGroup() as group:
+            for number, service in enumerate(self.services):
+                group.create_task(self._run(service, number * START_STAGGER_S), name=f"{self.site.code}/{service.component}")
+
+    async def _run(self, service: Service, delay_s: float) -> None:
+        try:
+            await service.run(delay_s)
+        except Exception:
+            await self.site.report_event("SMS_EXECUTIVE", 376, service.component)
+            raise

@@ -1,0 +1,56 @@
+r"""Master WINST files in `MAINCFG.BOX\PCMDOM.BOX`: one `<SMSID>.INS` per client, a record per request (Q126644).
+
+A record stays until the request is cancelled or the package removed; the client's own history keeps it from running twice
+(`domain.md` (c) weighs the sources). Writing a record that is there replaces it, so a repeated instruction changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from despoolr_core.formats.winst import WinstFile, WorkstationInstruction, parse_winst, render_winst
+from despoolr_core.share import Share, ShareError
+from despoolr_server.site import boxes
+
+
+async def read_instructions(share: Share, path: str, name: str) -> WinstFile:
+    """The WINST file at `path`, or an empty one called `name`."""
+    try:
+        return parse_winst(await share.read(path))
+    except ShareError as error:
+        if error.is_missing:
+            return WinstFile(name, ())
+        raise
+
+
+async def put_record(share: Share, domain: str, sms_id: str, record: WorkstationInstruction) -> None:
+    """Add or replace a client's record of one request."""
+    path = f"{boxes.domain_directory(domain)}/{sms_id}.INS"
+    file = await read_instructions(share, path, f"{sms_id.lower()}.ins")
+    changed = file.with_record(record)
+    if changed != file:
+        await _write(share, path, changed)
+
+
+async def remove_records(share: Share, domain: str, sms_ids: Iterable[str], request: str) -> list[str]:
+    """Take a request out of clients' files (cancel, remove); the SMSIDs that had no such record (error 38a)."""
+    missing = []
+    for sms_id in sms_ids:
+        path = f"{boxes.domain_directory(domain)}/{sms_id}.INS"
+        file = await read_instructions(share, path, f"{sms_id.lower()}.ins")
+        changed = file.without_record(request)
+        if changed == file:
+            missing.append(sms_id)
+        else:
+            await _write(share, path, changed)
+    return missing
+
+
+async def _write(share: Share, path: str, file: WinstFile) -> None:
+    try:
+        await share.write(path, render_winst(file))
+    except ShareError as error:
+        if not error.is_missing:
+            raise
+        await share.make_directory(path.rpartition("/")[0])
+        await share.write(path, render_winst(file))

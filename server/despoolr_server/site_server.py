@@ -1,0 +1,143 @@
+r"""A site server: its root share with the boxes of `SITE.SRV`, `SMS_SITE`, the package sources, and the SMS Executive.
+
+The composition root of one process. Its services use its own shares through the same engine as everyone else (a local open
+is checked like any other) and other machines through `connect_as`, which the process's owner provides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from despoolr_core.clock import Clock
+from despoolr_core.profile import Profile
+from despoolr_core.records import Recorder
+from despoolr_core.response import Response
+from despoolr_core.share import Share
+from despoolr_core.sharing import Role
+from despoolr_server.http.app import make_app
+from despoolr_server.http.auth import Auth
+from despoolr_server.http.site_api import SiteRoutes
+from despoolr_server.share import rights
+from despoolr_server.share.host import Principal, ShareHost
+from despoolr_server.share.local import LocalShare
+from despoolr_server.share.rights import Rights, RightsTable
+from despoolr_server.site import boxes
+from despoolr_server.site.administrator import Administrator
+from despoolr_server.site.context import Connect, RemoteServer, SiteContext, SiteServerRole
+from despoolr_server.site.despooler import Despooler
+from despoolr_server.site.inventory import InventoryProcessor
+from despoolr_server.site.loader import DataLoader
+from despoolr_server.site.logs import LogSink, NoLogFiles
+from despoolr_server.site.maintenance import MaintenanceManager
+from despoolr_server.site.scheduler import Scheduler
+from despoolr_server.site.sender import LanSender
+from despoolr_server.site.service import Executive
+from despoolr_server.store.database import Database
+from despoolr_server.store.files import FileStore
+from despoolr_server.store.layout import make_directories
+
+SERVICE_ACCOUNT = "SMSSERVICE"
+
+
+@dataclass(frozen=True, slots=True)
+class SiteSetup:
+    """What a site is told at set-up: the answers to Setup's questions, and who its machines are."""
+
+    code: str
+    server: str
+    domain: str
+    profile: Profile
+    response: Response
+    servers: tuple[SiteServerRole, ...]
+    addresses: dict[str, str]
+    parent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteStores:
+    r"""Where a site server's shares keep their files: the SMS root, `RECEIVE` (which is `SMS_SITE`), the package sources."""
+
+    root: FileStore
+    receive: FileStore
+    sources: FileStore
+
+
+def _root_rights() -> RightsTable:
+    """The root share serves everything but `RECEIVE`: that is reached as `SMS_SITE`, so that its opens are seen in one place."""
+    nobody = dict.fromkeys(Role, Rights.NONE)
+    return RightsTable({boxes.RECEIVE: nobody})
+
+
+class SiteServer:
+    """One site server, ready to be served and run."""
+
+    def __init__(
+        self,
+        setup: SiteSetup,
+        clock: Clock,
+        recorder: Recorder,
+        database: Database,
+        stores: SiteStores,
+        auth: Auth,
+        connect: Connect,
+        *,
+        lease_s: float = 60.0,
+        id_prefix: str = "",
+        version: str = "",
+        logs: LogSink | None = None,
+        extra_routes: Iterable[web.RouteDef] = (),
+    ) -> None:
+        self.host = ShareHost(setup.server, clock, recorder, lease_s_default=lease_s, id_prefix=id_prefix)
+        make_directories(stores.root, boxes.SITE_DIRECTORIES, clock.now())
+        self.host.add_share(boxes.ROOT_SHARE, stores.root, _root_rights())
+        self.host.add_share(boxes.SITE_SHARE, stores.receive, rights.SERVICE_ONLY)
+        self.host.add_share(boxes.SOURCE_SHARE, stores.sources, rights.SOURCE)
+        self._remote = connect
+        self.context = SiteContext(
+            code=setup.code,
+            server=setup.server,
+            domain=setup.domain,
+            profile=setup.profile,
+            response=setup.response,
+            clock=clock,
+            recorder=recorder,
+            database=database,
+            connect_as=self._connect,
+            servers=list(setup.servers),
+            addresses={setup.code: setup.server, **setup.addresses},
+            parent=setup.parent,
+            logs=logs or NoLogFiles(),
+        )
+        self.executive = Executive(
+            self.context,
+            [
+                Scheduler(self.context),
+                LanSender(self.context),
+                Despooler(self.context),
+                MaintenanceManager(self.context),
+                InventoryProcessor(self.context),
+                DataLoader(self.context),
+            ],
+        )
+        self.administrator = Administrator(self.context)
+        routes = SiteRoutes(self.context, self.executive, self.administrator).routes()
+        self.app = make_app(self.host, auth, clock, recorder=recorder, version=version, extra_routes=[*routes, *extra_routes])
+
+    def _connect(self, server: str, program: str) -> RemoteServer:
+        if server.upper() == self.host.server.upper():
+            return _Local(self.host, program)
+        return self._remote(server, program)
+
+
+class _Local:
+    """This machine's own shares, as the service account."""
+
+    def __init__(self, host: ShareHost, program: str) -> None:
+        self._host = host
+        self._program = program
+
+    def share(self, name: str) -> Share:
+        return LocalShare(self._host, name, Principal(self._host.server, SERVICE_ACCOUNT, Role.SERVICE), program=self._program)

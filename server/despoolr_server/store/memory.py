@@ -1,0 +1,219 @@
+"""Files in memory: the twin for virtual time and tests, with a capacity so that a full disk can be had."""
+
+from __future__ import annotations
+
+from despoolr_core.sharing import NtStatus
+from despoolr_server.share.engine.names import ROOT, Name
+from despoolr_server.share.engine.rows import DIRECTORY, STORED_ATTRIBUTES, FileFacts
+from despoolr_server.store.protocol import StoreError
+
+
+class _Node:
+    """One file (`data`) or directory (`children`: key to None, in order of arrival)."""
+
+    __slots__ = ("children", "data", "facts")
+
+    def __init__(self, facts: FileFacts, data: bytes | bytearray, children: dict[str, None] | None) -> None:
+        self.facts = facts
+        self.data = data
+        self.children = children
+
+
+class MemoryFileStore:
+    """A store that forgets. `capacity` is in octets of content and may be changed at any time (None: no limit)."""
+
+    inline_max = 1 << 62
+
+    def __init__(self, capacity: int | None = None) -> None:
+        self.capacity = capacity
+        self.used = 0
+        self._change = 0
+        self._staged: dict[str, tuple[bytes, float]] = {}
+        root = FileFacts("", 0, 0.0, True, DIRECTORY, '"0"')
+        self._nodes: dict[str, _Node] = {"": _Node(root, b"", {})}
+
+    def find(self, name: Name) -> FileFacts | None:
+        """The facts are kept ready: one look-up."""
+        node = self._nodes.get(name.key)
+        return node.facts if node else None
+
+    def list(self, name: Name) -> list[FileFacts]:
+        """Sorted by key."""
+        prefix = f"{name.key}/" if name.key else ""
+        return [self._nodes[prefix + key].facts for key in sorted(self._children(name))]
+
+    def has_children(self, name: Name) -> bool:
+        """One look-up."""
+        return bool(self._children(name))
+
+    def read(self, name: Name, offset: int = 0, length: int | None = None) -> bytes:
+        """A copy only where the content is not already that."""
+        data = self._file(name).data
+        if offset == 0 and (length is None or length >= len(data)):
+            return bytes(data)
+        return bytes(data[offset : None if length is None else offset + length])
+
+    async def read_large(self, name: Name, offset: int = 0, length: int | None = None) -> bytes:
+        """Memory is never slow."""
+        return self.read(name, offset, length)
+
+    def write_whole(self, name: Name, data: bytes, at: float, attributes: int = 0) -> None:
+        """The old content goes when the new is in."""
+        node = self._nodes.get(name.key)
+        if node is None:
+            self._enter(name, FileFacts("", 0, at, False, 0, ""), b"", None)
+            node = self._nodes[name.key]
+            try:
+                self._reserve(len(data))
+            except StoreError:
+                self._leave(name)
+                raise
+        else:
+            self._file(name)
+            self._reserve(len(data) - len(node.data))
+        node.data = bytes(data)
+        self._touch(node, at, attributes & STORED_ATTRIBUTES)
+
+    async def stage(self, data: bytes, at: float) -> str:
+        """Kept until published."""
+        self._change += 1
+        self._staged[str(self._change)] = (data, at)
+        return str(self._change)
+
+    def publish(self, staged: str, name: Name, attributes: int = 0) -> None:
+        """As if written now."""
+        data, at = self._staged.pop(staged)
+        self.write_whole(name, data, at, attributes)
+
+    def discard(self, staged: str) -> None:
+        """Never seen."""
+        del self._staged[staged]
+
+    def write_at(self, name: Name, offset: int, data: bytes, at: float) -> None:
+        """In place; the content becomes a bytearray the first time."""
+        node = self._file(name)
+        end = offset + len(data)
+        self._reserve(max(0, end - len(node.data)))
+        content = node.data = node.data if isinstance(node.data, bytearray) else bytearray(node.data)
+        if offset > len(content):
+            content.extend(bytes(offset - len(content)))
+        content[offset:end] = data
+        self._touch(node, at, node.facts.attributes)
+
+    def set_size(self, name: Name, size: int, at: float) -> None:
+        """Cut or pad."""
+        node = self._file(name)
+        self._reserve(size - len(node.data))
+        node.data = bytes(node.data[:size]) + bytes(max(0, size - len(node.data)))
+        self._touch(node, at, node.facts.attributes)
+
+    def make_directory(self, name: Name, at: float) -> None:
+        """One level."""
+        if name.key in self._nodes:
+            raise StoreError(NtStatus.OBJECT_NAME_COLLISION)
+        self._enter(name, FileFacts("", 0, at, True, DIRECTORY, ""), b"", {})
+
+    def remove(self, name: Name) -> None:
+        """A file, or a directory with nothing in it."""
+        node = self._node(name)
+        if name == ROOT:
+            raise StoreError(NtStatus.ACCESS_DENIED, "the share's root stays")
+        if node.children:
+            raise StoreError(NtStatus.DIRECTORY_NOT_EMPTY)
+        self.used -= len(node.data)
+        self._leave(name)
+
+    def rename(self, name: Name, new_name: Name) -> None:
+        """Every node below moves along."""
+        node = self._node(name)
+        parent = self._directory(new_name.parent)
+        taken = self._nodes.get(new_name.key)
+        if taken is not None and taken is not node:
+            if taken.children is not None:
+                raise StoreError(NtStatus.ACCESS_DENIED, "a directory is not replaced")
+            self.used -= len(taken.data)
+            self._leave(new_name)
+        self._leave(name)
+        path = new_name.child_of(parent.facts.path)
+        self._nodes[new_name.key] = node
+        assert parent.children is not None
+        parent.children[new_name.key.rpartition("/")[2]] = None
+        self._relabel(node, path, name.key, new_name.key)
+
+    def set_attributes(self, name: Name, attributes: int) -> None:
+        """Part of the facts."""
+        node = self._node(name)
+        self._touch(node, node.facts.modified_at, attributes & STORED_ATTRIBUTES)
+
+    def set_modified(self, name: Name, at: float) -> None:
+        """Part of the facts."""
+        node = self._node(name)
+        self._touch(node, at, node.facts.attributes)
+
+    def free_bytes(self) -> int:
+        """What `capacity` leaves."""
+        return (1 << 40) if self.capacity is None else max(0, self.capacity - self.used)
+
+    async def settle(self) -> None:
+        """Nothing here survives, and nothing was promised."""
+
+    # -- inside
+
+    def _node(self, name: Name) -> _Node:
+        node = self._nodes.get(name.key)
+        if node is None:
+            missing = NtStatus.OBJECT_NAME_NOT_FOUND if name.parent.key in self._nodes else NtStatus.OBJECT_PATH_NOT_FOUND
+            raise StoreError(missing)
+        return node
+
+    def _file(self, name: Name) -> _Node:
+        node = self._node(name)
+        if node.children is not None:
+            raise StoreError(NtStatus.FILE_IS_A_DIRECTORY)
+        return node
+
+    def _directory(self, name: Name) -> _Node:
+        node = self._nodes.get(name.key)
+        if node is None or node.children is None:
+            raise StoreError(NtStatus.OBJECT_PATH_NOT_FOUND)
+        return node
+
+    def _children(self, name: Name) -> dict[str, None]:
+        children = self._node(name).children
+        if children is None:
+            raise StoreError(NtStatus.NOT_A_DIRECTORY)
+        return children
+
+    def _reserve(self, more: int) -> None:
+        if more > 0 and more > self.free_bytes():
+            raise StoreError(NtStatus.DISK_FULL)
+        self.used += more
+
+    def _enter(self, name: Name, facts: FileFacts, data: bytes, children: dict[str, None] | None) -> None:
+        parent = self._directory(name.parent)
+        assert parent.children is not None
+        self._change += 1
+        path = name.child_of(parent.facts.path)
+        facts = FileFacts(path, 0, facts.modified_at, facts.directory, facts.attributes, f'"{self._change:x}"')
+        self._nodes[name.key] = _Node(facts, data, children)
+        parent.children[name.key.rpartition("/")[2]] = None
+
+    def _leave(self, name: Name) -> None:
+        del self._nodes[name.key]
+        children = self._nodes[name.parent.key].children
+        assert children is not None
+        del children[name.key.rpartition("/")[2]]
+
+    def _touch(self, node: _Node, at: float, attributes: int) -> None:
+        self._change += 1
+        facts = node.facts
+        kept = attributes | DIRECTORY if facts.directory else attributes
+        node.facts = FileFacts(facts.path, len(node.data), at, facts.directory, kept, f'"{self._change:x}"')
+
+    def _relabel(self, node: _Node, path: str, old_key: str, new_key: str) -> None:
+        facts = node.facts
+        node.facts = FileFacts(path, facts.size, facts.modified_at, facts.directory, facts.attributes, facts.etag)
+        for part in list(node.children or ()):
+            child = self._nodes.pop(f"{old_key}/{part}")
+            self._nodes[f"{new_key}/{part}"] = child
+            self._relabel(child, f"{path}/{child.facts.path.rpartition('/')[2]}", f"{old_key}/{part}", f"{new_key}/{part}")

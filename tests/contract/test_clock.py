@@ -1,0 +1,158 @@
+"""The clock's contract, in scaled real time and in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from despoolr_core.clock import Clock, OffsetClock
+from despoolr_lab.clock import LoopClock
+from despoolr_lab.sim.world import EPOCH, run_virtual
+
+
+@pytest.fixture(params=["virtual", "x1000"])
+def run(request):
+    """Runs an async function of a clock, in virtual time or a thousand times faster than life."""
+    if request.param == "virtual":
+        return lambda story: run_virtual(lambda: story(LoopClock(EPOCH)))
+    return lambda story: asyncio.run(_scaled(story))
+
+
+async def _scaled(story):
+    return await story(LoopClock(EPOCH, 1000.0))
+
+
+def test_a_loop_clock_is_a_clock():
+    clock: Clock = LoopClock(EPOCH)
+    assert clock
+
+
+def test_the_clock_starts_at_its_epoch_and_never_goes_back(run):
+    async def story(clock):
+        times = [clock.now()]
+        for _ in range(5):
+            await clock.sleep(1.0)
+            times.append(clock.now())
+        return times
+
+    times = run(story)
+    assert EPOCH <= times[0] < EPOCH + 60
+    assert times == sorted(times)
+
+
+def test_sleeping_takes_at_least_as_long_as_asked_for(run):
+    async def story(clock):
+        start = clock.now()
+        await clock.sleep(10.0)
+        return clock.now() - start
+
+    assert run(story) >= 10.0 - 1e-6
+
+
+def test_sleeping_until_a_deadline_reaches_it(run):
+    async def story(clock):
+        shown = []
+        for gap in (0.1, 1 / 3, 7.7, 20.0):
+            deadline = clock.now() + gap
+            await clock.sleep_until(deadline)
+            shown.append(clock.now() - deadline)
+        return shown
+
+    assert all(late >= 0 for late in run(story))
+
+
+def test_a_deadline_that_has_passed_only_lets_others_run(run):
+    async def story(clock):
+        ran = []
+        other = asyncio.ensure_future(asyncio.sleep(0, ran.append("other")))
+        await clock.sleep_until(clock.now() - 1000)
+        await clock.sleep(0)
+        await clock.sleep(-5)
+        await other
+        return ran, clock.now()
+
+    ran, now = run(story)
+    assert ran == ["other"]
+    assert now < EPOCH + 60
+
+
+def test_a_cancelled_sleep_ends_at_once(run):
+    async def story(clock):
+        sleeper = asyncio.ensure_future(clock.sleep(1e9))
+        await clock.sleep(1.0)
+        sleeper.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sleeper
+        return clock.now()
+
+    assert run(story) < EPOCH + 100
+
+
+def test_a_wrong_clock_reaches_its_own_deadline(run):
+    async def story(clock):
+        wrong = OffsetClock(clock, -3600.0)
+        deadline = wrong.now() + 5.0
+        await wrong.sleep_until(deadline)
+        return wrong.now() - deadline
+
+    assert run(story) >= -1e-6
+
+
+def test_a_clock_made_before_the_loop_starts_with_its_first_use():
+    clock = LoopClock(EPOCH)
+
+    async def story():
+        await asyncio.sleep(100.0)
+        first = clock.now()
+        await clock.sleep(1.0)
+        return first, clock.now()
+
+    assert run_virtual(story) == (EPOCH, EPOCH + 1.0)
+
+
+def test_a_clock_nobody_has_wound_cannot_be_read():
+    with pytest.raises(RuntimeError):
+        LoopClock(EPOCH).now()
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, float("inf"), float("nan")])
+def test_a_scale_must_be_a_positive_number(scale):
+    with pytest.raises(ValueError, match="scale"):
+        LoopClock(EPOCH, scale)
+
+
+@given(st.lists(st.floats(min_value=0.001, max_value=1e7), min_size=1, max_size=5))
+def test_virtual_deadlines_are_reached_exactly(gaps):
+    async def story():
+        clock = LoopClock(EPOCH)
+        for gap in gaps:
+            deadline = clock.now() + gap
+            await clock.sleep_until(deadline)
+            assert clock.now() == deadline
+
+    run_virtual(story)
+
+
+@given(st.floats(min_value=0, max_value=1e6), st.floats(min_value=0.01, max_value=1e5), st.floats(min_value=0.001, max_value=1e7))
+def test_scaled_virtual_deadlines_are_reached_within_the_calendars_resolution(start, scale, gap):
+    async def story():
+        await asyncio.sleep(start)
+        clock = LoopClock(EPOCH, scale)
+        deadline = EPOCH + gap
+        await clock.sleep_until(deadline)
+        assert 0 <= clock.now() - deadline <= 1e-6 * max(1.0, scale * 1e-3)
+
+    run_virtual(story)
+
+
+def test_a_week_takes_no_time():
+    async def story():
+        clock = LoopClock(EPOCH)
+        for _ in range(7 * 24):
+            await clock.sleep(3600.0)
+        return clock.now()
+
+    assert run_virtual(story) == EPOCH + 7 * 24 * 3600

@@ -1,0 +1,293 @@
+"""The virtual loop keeps asyncio's promises, and three of its own: no waiting, no hanging, no threads."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import math
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from despoolr_lab.sim.loop import Deadlock, Livelock, RealWorldCall, TimeLimitReached, VirtualLoop
+
+
+@pytest.fixture
+def loop():
+    loop = VirtualLoop()
+    yield loop
+    loop.close()
+
+
+def test_time_starts_at_zero_and_jumps_to_the_next_timer(loop):
+    async def story():
+        times = [loop.time()]
+        await asyncio.sleep(3600.0)
+        times.append(loop.time())
+        await asyncio.sleep(0)
+        times.append(loop.time())
+        return times
+
+    started = time.perf_counter()
+    assert loop.run_until_complete(story()) == [0.0, 3600.0, 3600.0]
+    assert time.perf_counter() - started < 5.0
+
+
+def test_equal_times_run_in_the_order_in_which_they_were_asked_for(loop):
+    ran = []
+    for n in range(100):
+        loop.call_at(5.0, ran.append, n)
+        loop.call_soon(ran.append, -n)
+    loop.call_at(5.0, loop.stop)
+    loop.run_forever()
+    assert ran == [-n for n in range(100)] + list(range(100))
+
+
+@given(st.lists(st.floats(min_value=0, max_value=1e9), max_size=50))
+def test_timers_run_in_the_order_of_their_times(delays):
+    loop = VirtualLoop()
+    ran = []
+    for delay in delays:
+        loop.call_later(delay, lambda delay=delay: ran.append((delay, loop.time())))
+    loop.call_later(2e9, loop.stop)
+    loop.run_forever()
+    loop.close()
+    assert ran == [(delay, delay) for delay in sorted(delays)]
+
+
+def test_a_cancelled_timer_neither_runs_nor_moves_time(loop):
+    async def story():
+        timer = loop.call_later(1000.0, pytest.fail, "a cancelled timer ran")
+        assert timer.when() == 1000.0
+        timer.cancel()
+        assert timer.cancelled()
+        sleeper = asyncio.ensure_future(asyncio.sleep(500.0))
+        await asyncio.sleep(1.0)
+        sleeper.cancel()
+        return await asyncio.gather(sleeper, return_exceptions=True)
+
+    assert isinstance(loop.run_until_complete(story())[0], asyncio.CancelledError)
+    assert loop.time() == 1.0
+
+
+def test_cancelled_timers_do_not_pile_up(loop):
+    async def story():
+        for _ in range(20_000):
+            loop.call_later(1e6, print).cancel()
+        return len(loop._timers)
+
+    assert loop.run_until_complete(story()) < 3_000
+
+
+def test_the_usual_tools_of_asyncio_work(loop):
+    async def worker(queue, event, results):
+        async with asyncio.timeout(100.0):
+            await event.wait()
+        while True:
+            item = await queue.get()
+            await asyncio.sleep(1.0)
+            results.append(item)
+            queue.task_done()
+
+    async def story():
+        queue, event, results = asyncio.Queue(), asyncio.Event(), []
+        async with asyncio.TaskGroup() as tasks:
+            workers = [tasks.create_task(worker(queue, event, results)) for _ in range(3)]
+            for n in range(9):
+                queue.put_nowait(n)
+            loop.call_later(10.0, event.set)
+            await queue.join()
+            for one in workers:
+                one.cancel()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.Event().wait(), 5.0)
+        semaphore, condition = asyncio.Semaphore(1), asyncio.Condition()
+        async with semaphore, condition:
+            condition.notify_all()
+        return results, loop.time()
+
+    assert loop.run_until_complete(story()) == (list(range(9)), 18.0)
+
+
+def test_a_failing_group_cancels_its_tasks_in_the_order_in_which_they_were_made(loop):
+    ended = []
+
+    async def member(n):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(n)
+
+    async def story():
+        async with asyncio.TaskGroup() as tasks:
+            for n in range(200):
+                tasks.create_task(member(n))
+            await asyncio.sleep(1.0)
+            raise LookupError
+
+    with pytest.raises(ExceptionGroup):
+        loop.run_until_complete(story())
+    assert ended == list(range(200))
+
+
+def test_contexts_are_kept_apart(loop):
+    variable = contextvars.ContextVar("variable", default="outside")
+
+    async def task(value):
+        variable.set(value)
+        await asyncio.sleep(1.0)
+        return variable.get()
+
+    async def story():
+        return await asyncio.gather(task("a"), task("b")), variable.get()
+
+    assert loop.run_until_complete(story()) == (["a", "b"], "outside")
+
+
+def test_an_exception_in_a_callback_goes_to_the_exception_handler(loop):
+    seen = []
+    loop.set_exception_handler(lambda _, context: seen.append(context))
+    loop.call_soon(lambda: 1 / 0)
+    loop.call_later(1.0, lambda: {}["missing"])
+    loop.call_later(2.0, loop.stop)
+    loop.run_forever()
+    assert [type(context["exception"]) for context in seen] == [ZeroDivisionError, KeyError]
+
+
+def test_an_interrupt_ends_the_run(loop):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    loop.call_later(1.0, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_until_complete(asyncio.Event().wait())
+
+
+def test_async_generators_are_shut_down(loop):
+    closed = []
+
+    async def numbers():
+        try:
+            while True:
+                yield 1
+        finally:
+            closed.append(True)
+
+    async def story():
+        generator = numbers()
+        return [await anext(generator), generator]
+
+    kept = loop.run_until_complete(story())
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    assert closed == [True]
+    assert kept[0] == 1
+
+
+def test_nothing_left_to_do_is_a_deadlock_that_names_who_waits_and_where(loop):
+    async def stuck_agent(event):
+        await event.wait()
+
+    async def story():
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(stuck_agent(asyncio.Event()), name="PC00017")
+
+    with pytest.raises(Deadlock) as deadlock:
+        loop.run_until_complete(story())
+    text = str(deadlock.value)
+    assert "deadlock at 0.000000 s" in text
+    assert "PC00017" in text
+    assert "locks.py" in text
+    assert "test_loop.py" in text
+    assert "in stuck_agent" in text
+    assert len(deadlock.value.waiting) == 2
+    _drain(loop)
+
+
+def test_an_endless_sleep_is_a_deadlock_too(loop):
+    with pytest.raises(Deadlock):
+        loop.run_until_complete(asyncio.sleep(math.inf))
+    _drain(loop)
+
+
+def test_a_loop_that_turns_without_time_moving_is_a_livelock():
+    loop = VirtualLoop(turns_max=1000)
+
+    async def spin():
+        while True:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+    with pytest.raises(Livelock, match="1000 turns"):
+        loop.run_until_complete(spin())
+    _drain(loop)
+    loop.close()
+
+
+def test_many_turns_are_allowed_as_long_as_time_moves():
+    loop = VirtualLoop(turns_max=100)
+
+    async def story():
+        for _ in range(1000):
+            await asyncio.sleep(0.001)
+            await asyncio.sleep(0)
+
+    loop.run_until_complete(story())
+    loop.close()
+
+
+def test_the_time_limit_ends_a_run_and_says_who_was_waiting():
+    loop = VirtualLoop(limit_s=60.0)
+
+    async def forever():
+        while True:  # noqa: ASYNC110
+            await asyncio.sleep(7.0)
+
+    with pytest.raises(TimeLimitReached, match="in forever"):
+        loop.run_until_complete(forever())
+    assert loop.time() <= 60.0
+    _drain(loop)
+    loop.close()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda loop: loop.call_soon_threadsafe(print),
+        lambda loop: loop.run_in_executor(None, print),
+        lambda loop: loop.create_server(asyncio.Protocol, "127.0.0.1", 0),
+        lambda loop: loop.create_connection(asyncio.Protocol, "127.0.0.1", 1),
+        lambda loop: loop.add_reader(0, print),
+        lambda loop: loop.add_signal_handler(2, print),
+        lambda loop: loop.getaddrinfo("localhost", 80),
+    ],
+)
+def test_threads_sockets_and_signals_are_refused_with_a_reason(loop, call):
+    with pytest.raises(RealWorldCall, match="virtual time must not use"):
+        call(loop)
+
+
+def test_a_thread_from_to_thread_is_refused_too(loop):
+    with pytest.raises(RealWorldCall, match="run_in_executor"):
+        loop.run_until_complete(asyncio.to_thread(print))
+
+
+def test_a_closed_loop_takes_no_more_work():
+    loop = VirtualLoop()
+    loop.close()
+    for call in (loop.call_soon, lambda f: loop.call_later(1.0, f)):
+        with pytest.raises(RuntimeError, match="closed"):
+            call(print)
+
+
+def test_a_time_that_is_no_number_is_refused(loop):
+    with pytest.raises(ValueError, match="not a number"):
+        loop.call_at(math.nan, print)
+
+
+def _drain(loop):
+    """End what a stuck run has left."""
+    loop.extend(10.0)
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+        loop.run_until_complete(asyncio.gather(task, return_exceptions=True))

@@ -1,0 +1,293 @@
+"""WINST files: the sample of Q123499, and everything that is not one."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from despoolr_core.formats.dates import site_time
+from despoolr_core.formats.winst import (
+    FILE_SIZE_MAX,
+    RECORDS_MAX,
+    RESERVED_SAMPLE,
+    SERVERS_MAX,
+    TEXT_MAX,
+    OperatingSystem,
+    PackageServer,
+    ServerType,
+    WinstError,
+    WinstFile,
+    WorkstationInstruction,
+    check_record,
+    parse_winst,
+    render_winst,
+)
+
+SAMPLE = r"""PCM Instruction File Dump Utility v1.0
+Copyright 1993, 1994 Microsoft Corporation
+File Name       : mdm00005.ins
+PCM Version     : Beta 455
+SiteID          : BPC
+RequestID       : BPC001M
+PackageID       : BPC0000A
+JobID           : BPC000AA
+Install Flag    : 0
+Install By Date : 00/00/00 00:00:00
+Install By Full : 0
+Display Date    : 09/21/94 17:56:00
+Display Full    : 1
+Expiration Date : 03/07/95 17:56:00
+Expiration Full : 1
+User Input Flags: 0
+Operating System: 15
+Disk Usage      :
+Run Command     : acmewkst.exe smsproxy\complete.stf /I:C
+WCL Name        : Complete
+Server(s)       : \\CNS-SMS\SMS_PKGD\BPC0000A\ Type: 2
+                  Zone: \\CNS-SMS\SMS_PKGD\BPC0000A\
+                : \\CNSAPPS1\SMS_PKGD\BPC0000A\ Type: 2
+Package Name    : Microsoft Office Professional 4
+Comments        : Microsoft Office Professional 4.3
+Domain Name     :
+Reserved        : 00 E6 F8 77 60 82 F9 77 FF FF FF FF 94 FF 03 00 FE 5F
+                  40 00 00 00 05 00 08 00 00 00 0F 00 00 00
+"""
+"""As Q123499 prints it."""
+
+RECORD = WorkstationInstruction(site_id="BPC", request_id="BPC001M", package_id="BPC0000A", job_id="BPC000AA")
+
+
+def sample_lines() -> list[str]:
+    return SAMPLE.split("\n")
+
+
+def error_of(text: str) -> WinstError:
+    with pytest.raises(WinstError) as caught:
+        parse_winst(text.encode())
+    return caught.value
+
+
+def test_the_sample_reads_and_writes_back_character_for_character() -> None:
+    assert render_winst(parse_winst(SAMPLE.encode())).decode() == SAMPLE
+
+
+def test_the_sample_has_the_values_the_article_explains() -> None:
+    file = parse_winst(SAMPLE)
+    (record,) = file.records
+    assert file.file_name == "mdm00005.ins"
+    assert (record.site_id, record.request_id, record.package_id, record.job_id) == ("BPC", "BPC001M", "BPC0000A", "BPC000AA")
+    assert record.install_by_date is None
+    assert record.display_date == site_time(1994, 9, 21, 17, 56)
+    assert record.expiration_date == site_time(1995, 3, 7, 17, 56)
+    assert (record.install_by_full, record.display_full, record.expiration_full, record.user_input_flags) == (0, 1, 1, 0)
+    assert OperatingSystem(record.operating_system) == (
+        OperatingSystem.WIN16 | OperatingSystem.WIN32_X86 | OperatingSystem.WIN32_MIPS | OperatingSystem.WIN32_ALPHA
+    )
+    assert record.run_command == r"acmewkst.exe smsproxy\complete.stf /I:C"
+    assert record.servers == (
+        PackageServer("\\\\CNS-SMS\\SMS_PKGD\\BPC0000A\\", ServerType.WINNT3, "\\\\CNS-SMS\\SMS_PKGD\\BPC0000A\\"),
+        PackageServer("\\\\CNSAPPS1\\SMS_PKGD\\BPC0000A\\", ServerType.WINNT3),
+    )
+    assert record.reserved == RESERVED_SAMPLE
+    assert record.pcm_version == "Beta 455"
+    assert not record.is_mandatory
+
+
+def test_a_record_has_the_21_fields_and_the_version() -> None:
+    assert len(msgspec.structs.fields(WorkstationInstruction)) == 22
+
+
+def test_one_file_holds_many_records() -> None:
+    records = tuple(msgspec.structs.replace(RECORD, request_id=f"BPC00{number:02}") for number in range(25))
+    file = WinstFile("BPC00005.INS", records)
+    assert parse_winst(render_winst(file)) == file
+
+
+def test_a_file_without_records_is_a_heading() -> None:
+    file = WinstFile("BPC00005.INS")
+    assert parse_winst(render_winst(file)) == file
+
+
+def test_windows_line_ends_are_read() -> None:
+    assert parse_winst(SAMPLE.replace("\n", "\r\n").encode()) == parse_winst(SAMPLE)
+
+
+def test_the_background_and_synchronous_flags_live_in_the_last_octet_of_reserved() -> None:
+    assert not RECORD.background and not RECORD.synchronous_exit
+    record = RECORD.with_flags(background=True, synchronous_exit=True)
+    assert record.background and record.synchronous_exit
+    assert record.reserved == RESERVED_SAMPLE[:-1] + b"\x03"
+    assert parse_winst(render_winst(WinstFile("A.INS", (record,)))).records[0].background
+    assert record.with_flags(background=False).reserved == RESERVED_SAMPLE
+
+
+def test_other_octets_of_reserved_are_kept() -> None:
+    record = msgspec.structs.replace(RECORD, reserved=bytes(range(32)))
+    assert record.with_flags(background=True).reserved == bytes(range(31)) + bytes([0x1D])
+
+
+# -- adding, replacing, removing by RequestID --
+
+
+def test_a_record_with_the_same_request_is_replaced_in_its_place() -> None:
+    first, second = RECORD, msgspec.structs.replace(RECORD, request_id="BPC001N")
+    changed = msgspec.structs.replace(first, comments="new")
+    file = WinstFile("A.INS").with_record(first).with_record(second)
+    assert file.with_record(changed).records == (changed, second)
+    assert file.find("BPC001N") == second
+    assert file.find("BPC001X") is None
+
+
+def test_a_record_is_removed_by_its_request() -> None:
+    file = WinstFile("A.INS").with_record(RECORD)
+    assert file.without_record("BPC001M").records == ()
+
+
+def test_removing_a_request_that_is_not_there_gives_the_same_file() -> None:
+    """So that the despooler can tell its code 38a (Q264945)."""
+    file = WinstFile("A.INS").with_record(RECORD)
+    assert file.without_record("BPC001X") is file
+
+
+# -- limits --
+
+
+def servers(count: int) -> tuple[PackageServer, ...]:
+    return tuple(PackageServer(f"\\\\SRV{number}\\SMS_PKGD\\BPC0000A\\") for number in range(count))
+
+
+def test_a_record_lists_ten_servers_and_not_eleven() -> None:
+    """Q161310, Q165508."""
+    full = WinstFile("A.INS", (msgspec.structs.replace(RECORD, servers=servers(SERVERS_MAX)),))
+    text = render_winst(full).decode()
+    assert parse_winst(text) == full
+    with pytest.raises(WinstError, match=r"Server\(s\): 11 servers are more than 10"):
+        check_record(msgspec.structs.replace(RECORD, servers=servers(SERVERS_MAX + 1)))
+    last = f"{'':16}: {servers(SERVERS_MAX)[-1].unc} Type: 2\n"
+    error = error_of(text.replace(last, last * 2))
+    assert (error.line, error.column) == (31, 19)
+    assert "more than 10 servers" in error.reason
+
+
+def test_a_file_has_a_largest_number_of_records() -> None:
+    records = tuple(msgspec.structs.replace(RECORD, request_id=f"BPC{number:04}") for number in range(RECORDS_MAX))
+    text = render_winst(WinstFile("A.INS", records)).decode()
+    assert len(parse_winst(text).records) == RECORDS_MAX
+    one_more = text.removeprefix(render_winst(WinstFile("A.INS")).decode()).split("\n\n")[0].replace("BPC0000\n", "BPC9999\n")
+    assert f"more than {RECORDS_MAX} records" in error_of(f"{text}\n{one_more}\n").reason
+    with pytest.raises(WinstError, match="records are more than"):
+        render_winst(WinstFile("A.INS", (*records, RECORD)))
+
+
+def test_a_text_has_a_longest_length() -> None:
+    check_record(msgspec.structs.replace(RECORD, comments="x" * TEXT_MAX))
+    with pytest.raises(WinstError, match="Comments: 1025 characters"):
+        check_record(msgspec.structs.replace(RECORD, comments="x" * (TEXT_MAX + 1)))
+
+
+def test_a_file_has_a_largest_size() -> None:
+    with pytest.raises(WinstError, match="octets are more than"):
+        parse_winst(b" " * (FILE_SIZE_MAX + 1))
+
+
+# -- what cannot be written --
+
+
+@pytest.mark.parametrize("field", ["run_command", "wcl_name", "package_name", "comments", "domain_name", "disk_usage"])
+@pytest.mark.parametrize("bad", ["two\nlines", "a\x00b", "\x1b", "\u2028", "\x85", "\ud800"])
+def test_control_characters_are_refused_by_field_and_place(field: str, bad: str) -> None:
+    with pytest.raises(WinstError, match=r"control character U\+[0-9A-F]{4} at character [1-4]: this text must be one line"):
+        check_record(msgspec.structs.replace(RECORD, **{field: bad}))
+
+
+def test_commas_quotes_colons_and_blanks_are_text() -> None:
+    record = msgspec.structs.replace(RECORD, run_command=' setup.exe /q, "a: b" Type: 2 ', comments="Zone: x", wcl_name=" ")
+    assert parse_winst(render_winst(WinstFile("A.INS", (record,)))).records == (record,)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("site_id", "BPCX", "SiteID: 'BPCX' must be 3"),
+        ("request_id", "BPC 01M", "RequestID"),
+        ("package_id", "", "PackageID"),
+        ("job_id", "BPC000ÄÄ", "JobID"),
+        ("install_flag", 3, "Install Flag: 3 is not between 0 and 2"),
+        ("install_by_full", 2, "Install By Full"),
+        ("operating_system", 128, "Operating System: 128 is not between 0 and 127"),
+        ("expiration_date", site_time(2070), "Expiration Date: the year 2070"),
+        ("display_date", -1.0, "Display Date"),
+        ("reserved", b"short", "Reserved: 5 octets instead of 32"),
+        ("servers", (PackageServer(""),), "without a UNC"),
+        ("servers", (PackageServer("\\\\S\\x\ny"),), "control character"),
+    ],
+)
+def test_a_record_that_could_not_be_read_back_is_refused(field: str, value: object, reason: str) -> None:
+    with pytest.raises(WinstError, match=reason.replace("(", r"\(")):
+        check_record(msgspec.structs.replace(RECORD, **{field: value}))
+
+
+def test_two_records_of_one_request_are_refused() -> None:
+    with pytest.raises(WinstError, match="BPC001M appears twice"):
+        render_winst(WinstFile("A.INS", (RECORD, RECORD)))
+    body = SAMPLE[SAMPLE.index("PCM Version") :]
+    error = error_of(SAMPLE + body)
+    assert (error.line, error.column) == (31, 19)
+
+
+# -- what cannot be read: every complaint has its place --
+
+
+@pytest.mark.parametrize("line_count", range(1, 28))
+def test_a_file_cut_after_any_line_is_refused_or_whole(line_count: int) -> None:
+    text = "\n".join(sample_lines()[:line_count]) + "\n"
+    if line_count == 3:  # the heading alone is a file without records
+        assert parse_winst(text).records == ()
+        return
+    error = error_of(text)
+    assert error.line == line_count
+    assert "ends" in error.reason
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("PCM Instruction File Dump", "PCM Dump", (1, 1)),
+        ("Utility v1.0", "Utility v1.1", (1, 1)),
+        ("Copyright", "copyright", (2, 1)),
+        ("SiteID          : BPC\n", "", (5, 1)),
+        ("SiteID          : BPC", "SiteID          :BPC", (5, 18)),
+        ("RequestID       : BPC001M", "RequestID       : BPC1M", (6, 19)),
+        ("Install Flag    : 0", "Install Flag    : 3", (9, 19)),
+        ("Install Flag    : 0", "Install Flag    : 00", (9, 19)),
+        ("Install Flag    : 0", "Install Flag    : ²", (9, 19)),
+        ("Install Flag    : 0", "Install Flag    :", (9, 19)),
+        ("09/21/94", "11/31/94", (12, 19)),
+        ("09/21/94", "09/21/100", (12, 19)),
+        ("Complete\n", "Comp\x07lete\n", (20, 19)),
+        ("Type: 2\n", "Type: 8\n", (21, 19)),
+        ("BPC0000A\\ Type: 2\n", "BPC0000A\\\n", (21, 19)),
+        ("                  Zone: ", "                  Zune: ", (22, 19)),
+        ("                  Zone: \\\\CNS-SMS\\SMS_PKGD\\BPC0000A\\", "                  Zone: ", (22, 19)),
+        ("                : \\\\CNSAPPS1", "                :\\\\CNSAPPS1", (23, 18)),
+        ("FE 5F\n", "FE\n", (27, 19)),
+        ("FE 5F\n", "fe 5f\n", (27, 19)),
+        ("0F 00 00 00\n", "0F 00 00\n", (28, 19)),
+        ("                  40 00", "Comments        : 40 00", (27, 19)),
+    ],
+)
+def test_a_damaged_line_is_named(old: str, new: str, place: tuple[int, int]) -> None:
+    assert old in SAMPLE
+    error = error_of(SAMPLE.replace(old, new, 1))
+    assert (error.line, error.column) == place
+    assert str(error).startswith(f"line {place[0]}, column {place[1]}: ")
+
+
+def test_octets_that_are_no_text_are_named() -> None:
+    with pytest.raises(WinstError, match="octet FF is not UTF-8") as caught:
+        parse_winst(SAMPLE.encode().replace(b"Office", b"\xffOffice", 1))
+    assert (caught.value.line, caught.value.column) == (24, 29)
+
+
+def test_an_empty_file_is_no_instruction_file() -> None:
+    assert error_of("").line == 1
