@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from enum import StrEnum
 from typing import Any, Final
 
 from despoolr_client.connections import Connections, Hold, same_path
@@ -19,34 +18,22 @@ from despoolr_client.outbox import Outbox, Results
 from despoolr_client.pcm import lines
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.pcm.reporting import Report, Reporter, expiry_report
-from despoolr_client.pcm.state import Decisions, Folder, Pcm
+from despoolr_client.pcm.state import Decisions, Folder, Pcm, Records
 from despoolr_client.pcm.terms import is_expired
+from despoolr_client.polling import LOGON_SHARE, PollResult, fetch, logon_servers, next_poll
 from despoolr_client.programs import Programs
 from despoolr_client.runner import Runner, Turn
 from despoolr_client.settings import ClientSettings
 from despoolr_client.windows import Windows, set_up, unc
 from despoolr_core.formats.job_mif import Machine
 from despoolr_core.formats.sms_ini import SmsIni
-from despoolr_core.formats.winst import WinstError, WorkstationInstruction, parse_winst
 from despoolr_core.share import Share, ShareError, ShareUnreachable
 from despoolr_core.sharing import Access, Disposition, ShareMode
 
-LOGON_SHARE: Final = "SMS_SHR"
-INSTRUCTIONS: Final = "PCMINS.BOX"
 RESULTS: Final = "DESPOOLR.BOX"
 
 Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 """How an agent gets a task: the `create_task` of the group that drives it."""
-
-
-class PollResult(StrEnum):
-    """What a poll found."""
-
-    CHANGED = "changed"
-    UNCHANGED = "unchanged"
-    MISSING = "missing"
-    FAILED = "failed"
-    OFF = "off"
 
 
 class Dice:
@@ -70,7 +57,6 @@ class PcmAgent:
     __slots__ = (
         "_connections",
         "_draw_count",
-        "_etag",
         "_files",
         "_outbox",
         "_pcm",
@@ -79,6 +65,7 @@ class PcmAgent:
         "_spawn",
         "clock_offset_s",
         "drives",
+        "etag",
         "is_on",
         "logon_server",
         "machine",
@@ -105,11 +92,11 @@ class PcmAgent:
         self.drives = drives
         self.is_on = True
         self.clock_offset_s = 0.0
-        self._etag = ""
+        self.etag = ""
         self._draw_count = 0
         self._programs = programs
         self._files = files
-        self.logon_server = self._servers()[0]
+        self.logon_server = logon_servers(self)[0]
         self._pcm: Pcm | None = None
         self._outbox: Outbox | None = None
         self._runner: Runner | None = None
@@ -155,13 +142,14 @@ class PcmAgent:
         self._programs = programs
 
     @property
-    def _ini(self) -> SmsIni | None:
+    def own_ini(self) -> SmsIni | None:
+        """What the machine's SMS.INI says beyond what Client Setup wrote."""
         return None if self._files is None else self._files.sms_ini
 
     @property
     def behaviour(self) -> PcmBehaviour:
         """How this PCM behaves: the site's behaviour, and what the machine's SMS.INI says otherwise."""
-        ini = self._ini
+        ini = self.own_ini
         return self.settings.behaviour if ini is None else self.settings.behaviour.with_sms_ini(ini)
 
     @property
@@ -169,7 +157,7 @@ class PcmAgent:
         r"""`C:\SMS.INI` as it stands: what Client Setup wrote, and what was changed since (`files.sms_ini`)."""
         server, share, directory = self._results_place()
         return set_up(
-            SmsIni() if self._ini is None else self._ini,
+            SmsIni() if self.own_ini is None else self.own_ini,
             {
                 "SMS Unique ID": self.sms_id,
                 "SiteCode": self.settings.site,
@@ -260,65 +248,21 @@ class PcmAgent:
             return PollResult.OFF
         self.say(lines.POLLING)
         with self.connections:
-            result, records, reason = await self._fetch()
+            fetched = await fetch(self)
+            result = fetched.result
             if not self.is_on:
                 return PollResult.OFF  # switched off while the question was on its way
             cause = 0
             if self.settings.records_idle_polls or result not in (PollResult.UNCHANGED, PollResult.MISSING):
-                cause = self.record("pcm.polled", result=result.value, server=self.logon_server, reason=reason)
+                cause = self.record("pcm.polled", result=result.value, server=self.logon_server, reason=fetched.reason)
             if result is not PollResult.FAILED:
-                self._decide(result, records, cause)
+                self._decide(result, fetched.records, cause)
                 await self.send()
         self._start_runner()
         await self.disconnect_if_idle()
         return result
 
-    async def _fetch(self) -> tuple[PollResult, list[WorkstationInstruction], str]:
-        """The instruction file's records, from the first logon server that answers; or why not."""
-        path = f"{INSTRUCTIONS}/{self.sms_id}.INS"
-        is_missing = False
-        for server in self._logon_servers():
-            self.say(lines.looking_for(server, self.sms_id))
-            try:
-                etag = self._etag if server == self.logon_server else ""
-                got = await self.share(server, LOGON_SHARE).read_if_changed(path, etag)
-            except ShareUnreachable:
-                self.say(lines.NO_LOGON_SERVER)
-                continue
-            except ShareError as error:
-                if not error.is_missing:
-                    return PollResult.FAILED, [], str(error)
-                self.say(lines.NO_INSTRUCTION_FILE)
-                if not is_missing:
-                    self.logon_server, self._etag = server, ""
-                is_missing = True
-                if self.behaviour.search_on_missing_file:
-                    continue
-                break
-            self.logon_server = server
-            if got is None:
-                return PollResult.UNCHANGED, [], ""
-            try:
-                file = parse_winst(got[0])
-            except WinstError as error:
-                return PollResult.FAILED, [], f"{self.sms_id}.INS: {error}"
-            self._etag = got[1]
-            return PollResult.CHANGED, [self.settings.interner.intern(record) for record in file.records], ""
-        return (PollResult.MISSING, [], "") if is_missing else (PollResult.FAILED, [], "no logon server answers")
-
-    def _servers(self) -> tuple[str, ...]:
-        """The logon servers, the current one first when SMS.INI names one."""
-        ini = self._ini
-        servers = self.settings.logon_servers if ini is None else ini.servers or self.settings.logon_servers
-        return (ini.current_logon_server, *servers) if ini is not None and ini.current_logon_server else servers
-
-    def _logon_servers(self) -> list[str]:
-        others = [server for server in self._servers() if server != self.logon_server]
-        if self.behaviour.random_logon_server_search:
-            self.dice("logon server").shuffle(others)
-        return [self.logon_server, *others]
-
-    def _decide(self, result: PollResult, records: list[WorkstationInstruction], cause: int) -> None:
+    def _decide(self, result: PollResult, records: Records, cause: int) -> None:
         settings = self.settings
         if result is PollResult.CHANGED or (result is PollResult.MISSING and self._pcm is not None and self._pcm.records):
             reading = self.pcm.read(records, settings.machine_platform, self.behaviour)
@@ -401,7 +345,7 @@ class PcmAgent:
         self.record("pcm.reported", request=wire.request_id, package=wire.package_id, report=wire.report_id, result=report.result)
 
     def _results_place(self) -> tuple[str, str, str]:
-        place = (self._ini.result_share_point if self._ini is not None else "") or self.settings.results
+        place = (self.own_ini.result_share_point if self.own_ini is not None else "") or self.settings.results
         parts = [part for part in place.replace("/", "\\").split("\\") if part]
         if len(parts) < 3:
             return self.logon_server, LOGON_SHARE, RESULTS
@@ -459,8 +403,8 @@ class PcmAgent:
         if runner is not None:
             await runner.stop()
         self._pcm = None
-        self._etag = ""
-        self.logon_server = self._servers()[0]
+        self.etag = ""
+        self.logon_server = logon_servers(self)[0]
 
     async def power_on(self) -> PollResult:
         """Start up: PCM reads its instruction file at once, changed or not."""
@@ -487,9 +431,3 @@ class PcmAgent:
     def record(self, kind: str, /, *, cause: int = 0, **facts: Any) -> int:
         """One fact, by this machine."""
         return self.settings.recorder.record(self.machine, kind, cause=cause, **facts)
-
-
-def next_poll(due_at: float, now: float, interval_s: float) -> float:
-    """The next poll on the same cadence; what was missed is skipped, so that polls stay spread."""
-    late = max(0.0, now - due_at)
-    return due_at + interval_s * (int(late // interval_s) + 1)

@@ -15,7 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from despoolr_client.agent import PcmAgent, PollResult, Spawn, next_poll
+from despoolr_client.agent import PcmAgent, Spawn
+from despoolr_client.polling import PollResult, next_poll
 from despoolr_core.clock import Clock
 
 IN_FLIGHT_MAX: Final = 64

@@ -50,7 +50,7 @@ LogSink = Callable[[str, float, str], None]
 
 
 class Interner:
-    """Equal instruction records are one object, however many clients have them. Bounded: beyond it, records are not shared."""
+    """Equal instruction records are one object, however many clients have them. Bounded: when it is full, it starts anew."""
 
     def __init__(self, records_max: int = INTERNED_MAX) -> None:
         self._records: dict[WorkstationInstruction, WorkstationInstruction] = {}

@@ -7,6 +7,7 @@ them stands in `despoolr_server.share.engine`; this module only knows the words.
 from __future__ import annotations
 
 from enum import IntFlag, StrEnum
+from functools import lru_cache
 from typing import Final
 
 
@@ -213,6 +214,7 @@ def parse_flags(kind: type[Access] | type[ShareMode] | type[CreateOption] | type
     return value
 
 
+@lru_cache(maxsize=1024)
 def render_access(access: int) -> str:
     """`READ|WRITE|DELETE` for people: the short words first, then the rest by name; `NONE` for 0."""
     words = [
@@ -229,16 +231,19 @@ def render_access(access: int) -> str:
     return "|".join(words) or "NONE"
 
 
+@lru_cache(maxsize=1024)
 def render_share_mode(share_mode: int) -> str:
     """`READ|WRITE|DELETE`, or `NONE` for an open that shares nothing."""
     return "|".join(word for word, bit in (("READ", 1), ("WRITE", 2), ("DELETE", 4)) if share_mode & bit) or "NONE"
 
 
+@lru_cache(maxsize=1024)
 def render_attributes(attributes: int) -> str:
     """`READONLY|HIDDEN|SYSTEM`, or `""` for a file with none of them."""
     return "|".join(word for word, bit in (("READONLY", 1), ("HIDDEN", 2), ("SYSTEM", 4)) if attributes & bit)
 
 
+@lru_cache(maxsize=1024)
 def render_options(options: int) -> str:
     """`NON_DIRECTORY_FILE|DELETE_ON_CLOSE`, or `""` for none."""
     return "|".join(name for name, bit in CreateOption.__members__.items() if bit.value and options & bit.value)

@@ -24,7 +24,7 @@ def on_site(story, **options):
         network = Network(**options)
         app = web.Application()
         app.router.add_get("/", _hello)
-        app.router.add_get("/slow", _slow)
+        app.router.add_route("*", "/slow", _slow)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         await network.serve(runner, "LOGON1")
@@ -76,8 +76,8 @@ def test_a_refusing_link_resets_what_is_open_and_refuses_what_is_new():
 
 def test_a_reset_breaks_open_connections_and_leaves_the_link_whole():
     async def story(network, session):
-        pending = asyncio.ensure_future(session.post("http://logon1/"))
-        await asyncio.sleep(0.001)
+        pending = asyncio.ensure_future(session.post("http://logon1/slow"))
+        await asyncio.sleep(1.0)
         network.reset("PC1", "LOGON1")
         with pytest.raises(aiohttp.ClientOSError) as reset:
             await pending

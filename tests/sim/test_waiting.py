@@ -48,12 +48,10 @@ def test_the_innermost_frame_is_at_the_end_of_the_chain_of_awaits():
 
 
 def test_a_task_that_has_not_started_says_so():
-    event = asyncio.Event()
-    assert _lines(_outer(event), then=lambda: _nothing())[1].endswith("(_outer) has not started")
+    async def nothing():
+        pass
 
-
-async def _nothing():
-    pass
+    assert _lines(_outer(asyncio.Event()), then=nothing)[1].endswith("(_outer) has not started")
 
 
 def test_async_generators_are_followed():

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from despoolr_core.formats.mif import Attribute, Component, Finding, Mif, Type, Value
 
 EXIT_REFUSED = 2
+WIDE_TABLE_COLUMNS = 6
+"""A table with more columns is shown row by row."""
 
 
 @click.group()
@@ -245,13 +247,13 @@ def _print_tree(tree: Mif) -> None:
             title("Group", group.name, number, f"class {group.class_name}", key), ["ID", "Name", "Type", "Access", "Value"], rows
         )
     for found in component.tables:
-        rows_by_name = component.table_rows(found)
-        columns = list(rows_by_name[0]) if rows_by_name else []
-        grid(
-            title("Table", found.name, f"id {found.id}", f"class {found.class_name}"),
-            columns,
-            [[_text(v) for v in row.values()] for row in rows_by_name],
-        )
+        heading = title("Table", found.name, f"id {found.id}", f"class {found.class_name}")
+        table_rows = [{name: _text(v) for name, v in row.items()} for row in component.table_rows(found)]
+        if table_rows and len(table_rows[0]) <= WIDE_TABLE_COLUMNS:
+            grid(heading, list(table_rows[0]), [list(row.values()) for row in table_rows])
+            continue
+        for n, row in enumerate(table_rows, 1):
+            grid(f"{heading}, row {n} of {len(table_rows)}", ["Name", "Value"], [[name, v] for name, v in row.items()])
 
 
 def _visible(text: str) -> str:

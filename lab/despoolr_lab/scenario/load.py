@@ -185,7 +185,7 @@ def check_references(scenario: Scenario, text: str) -> None:
         ("step", scenario.step),
         ("expect", scenario.expect),
     ):
-        for index, item in enumerate(items):  # type: ignore[arg-type]
+        for index, item in enumerate(items):
             for key, known in names.items():
                 value = getattr(item, key, "")
                 if not value or (isinstance(item, model.JobStep) and key == "job"):

@@ -156,6 +156,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if self._closed:
             raise RuntimeError("Event loop is closed")
         handle: Any = _bare(_Handle)
+        handle._loop = self
         handle._callback = callback
         handle._args = args
         handle._context = copy_context() if context is None else context
@@ -175,6 +176,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             raise RuntimeError("Event loop is closed")
         handle: Any = _bare(_TimerHandle)
         handle._when = when
+        handle._loop = self
         handle._callback = callback
         handle._args = args
         handle._context = copy_context() if context is None else context

@@ -7,6 +7,8 @@ names the task, the innermost frame, and the innermost frame outside of the libr
 from __future__ import annotations
 
 import asyncio
+import gc
+import inspect
 import re
 import sysconfig
 from pathlib import PurePath
@@ -16,6 +18,7 @@ from typing import Any
 __all__ = ["describe_waiting", "tasks_in_order"]
 
 LINES_MAX = 50
+FRAMES_MAX = 100
 
 _LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
@@ -53,16 +56,21 @@ def _describe(task: asyncio.Task[Any]) -> str:
 
 
 def _frames(coro: Any) -> list[FrameType]:
-    """The frames of a suspended chain of awaits, outermost first."""
+    """The frames of a suspended chain of awaits, outermost first; none if it has not started."""
     frames: list[FrameType] = []
-    while coro is not None and len(frames) < 100:
-        frame, awaited = None, None
-        for prefix in ("cr_", "gi_", "ag_"):
-            if hasattr(coro, prefix + "frame"):
-                frame = getattr(coro, prefix + "frame")
-                awaited = getattr(coro, {"cr_": "cr_await", "gi_": "gi_yieldfrom", "ag_": "ag_await"}[prefix])
-                break
-        if frame is None or not frame.f_lasti >= 0:
+    if inspect.iscoroutine(coro) and inspect.getcoroutinestate(coro) == inspect.CORO_CREATED:
+        return frames
+    while coro is not None and len(frames) < FRAMES_MAX:
+        if inspect.iscoroutine(coro):
+            frame, awaited = coro.cr_frame, coro.cr_await
+        elif inspect.isgenerator(coro):
+            frame, awaited = coro.gi_frame, coro.gi_yieldfrom
+        elif inspect.isasyncgen(coro):
+            frame, awaited = coro.ag_frame, coro.ag_await
+        else:  # `anext` hides its generator
+            coro = next(filter(inspect.isasyncgen, gc.get_referents(coro)), None)
+            continue
+        if frame is None:
             break
         frames.append(frame)
         coro = awaited

@@ -59,7 +59,8 @@ def make_app(
     routes = [*OpenRoutes(surface).routes(), *questions.routes(), *extra_routes]
     routes += [web.route("*", path, _unknown_call) for path in ("/api", "/api/{rest:.*}")]
     for path in ("/{share}/{path:.*}", "/{share}"):
-        routes += [web.route(method, path, call) for method, call in shares.methods.items()]
+        for method, call in shares.methods.items():
+            routes.append(web.RouteDef(method, path, call, {"allow_head": False} if method == hdrs.METH_GET else {}))
 
     expect = _expecting(surface)
     for route in routes:

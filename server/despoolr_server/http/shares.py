@@ -122,7 +122,7 @@ class ShareRoutes:
         """Make a directory; with `?parents=true` also those above it, and one that exists is fine (204)."""
         caller, share, path = self._asked(request)
         parents = switch("parents", query(request, "parents")["parents"])
-        if request.can_read_body and await read_body(request, 0 if request.content_length else self._surface.body_size_max):
+        if request.can_read_body:
             raise Refused(known("unsupported-media-type", "MKCOL takes no body here. Send none."))
         found = self._host.stat(caller, share, path.rstrip("/"))
         refusal = await self._host.make_directory(caller, share, path.rstrip("/"), parents=parents)

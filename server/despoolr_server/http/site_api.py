@@ -6,7 +6,7 @@
 | `GET`/`POST /api/v1/packages`, `POST /api/v1/machines`, `GET /api/v1/machines/{name}` | packages and machines |
 | `GET`/`POST /api/v1/jobs`, `GET /api/v1/jobs/{id}` | jobs; the id may be a job's name |
 | `GET /api/v1/events` | the NT application log |
-| `POST /api/v1/services/{component}/{action}` | `pause`, `resume` or `cycle` (a watchdog cycle at once: `sendcode N 192`) |
+| `POST /api/v1/services/{component}/{action}` | `pause`, `resume`, `restart` or `cycle` (`sendcode N 192`: a cycle at once) |
 
 All of them are for administrators; a client's token gets 403.
 """
@@ -132,8 +132,10 @@ class SiteRoutes:
             service.resume()
         elif action == "cycle":
             await service.cycle_now(self._site.clock.now())
+        elif action == "restart":
+            await self._executive.restart(service.component)
         else:
-            raise Refused(known("bad-request", f"{action} is none of pause, resume, cycle."))
+            raise Refused(known("bad-request", f"{action} is none of pause, resume, restart, cycle."))
         return _json({"component": service.component, "paused": service.is_paused, "cycles": service.cycle_count})
 
     # -- who, what, and what went wrong

@@ -17,7 +17,7 @@ from despoolr_core.wire import Problem
 from despoolr_server.share.callers import Caller, Principal
 from despoolr_server.share.chronicle import Actor, Chronicle
 from despoolr_server.share.engine.engine import ShareEngine
-from despoolr_server.share.engine.names import BadName, Name, fold, parse_name
+from despoolr_server.share.engine.names import BadName, Name, fold, parse_name, printable
 from despoolr_server.share.engine.rows import Closed, Ended, FileFacts, Open, Refusal, Session
 from despoolr_server.share.problems import blocker_of, problem, refusal_problem
 from despoolr_server.share.rights import EVERYONE, Rights, RightsTable
@@ -118,16 +118,16 @@ class ShareBase:
         if caller.session:
             session = self._session(who, caller.session, now)
             if session is None:
-                return problem(NtStatus.USER_SESSION_DELETED, share_name, path)
+                return problem(NtStatus.USER_SESSION_DELETED, share_name, printable(path))
             actor = Actor(session.machine, session.user, caller.program or session.program, caller.purpose)
         else:
             actor = Actor(who.machine, who.user, caller.program, caller.purpose)
         share = self._shares.get(fold(share_name))
         if share is None:
-            return problem(NtStatus.BAD_NETWORK_NAME, share_name, path)
+            return problem(NtStatus.BAD_NETWORK_NAME, share_name, printable(path))
         name = parse_name(path)
         if isinstance(name, BadName):
-            return self._refuse(actor, share.name, path, Refusal(NtStatus.OBJECT_NAME_INVALID, reason=name.reason))
+            return self._bad_name(actor, share.name, path, name)
         return Visit(now, share, name, share.rights.allowed(who.role, name.key), actor, who.role)
 
     def _session(self, who: Principal, name: str, now: float) -> Session | None:
@@ -161,6 +161,10 @@ class ShareBase:
         blockers = [blocker_of(row) for row in refusal.blockers]
         episode = self._chronicle.refused(actor, share, path, access, share_mode, refusal, blockers)
         return refusal_problem(refusal, share, path, blockers, episode)
+
+    def _bad_name(self, actor: Actor, share: str, path: str, bad: BadName) -> Problem:
+        """Record a path that no share could have and word it."""
+        return self._refuse(actor, share, printable(path), Refusal(NtStatus.OBJECT_NAME_INVALID, reason=bad.reason))
 
     def _failed(self, actor: Actor, share: str, path: str, error: StoreError, access: int = 0) -> Problem:
         """Record what the store could not do and word it."""

@@ -172,4 +172,5 @@ class Chronicle:
         if not self._is_started:
             self._is_started = True
             self._recorder.record(self.server, "share.started", server=self.server)
-        return self._recorder.record(f"{self.server}/{machine}", kind, cause=cause, server=self.server, **facts)
+        facts["server"] = self.server
+        return self._recorder.record(f"{self.server}/{machine}", kind, cause=cause, **facts)

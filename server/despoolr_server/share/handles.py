@@ -63,8 +63,7 @@ class HandleOperations(ShareBase):
             return problem(NtStatus.BAD_NETWORK_NAME, request.share, request.path)
         name = parse_name(request.path)
         if isinstance(name, BadName):
-            refusal = Refusal(NtStatus.OBJECT_NAME_INVALID, reason=name.reason)
-            return self._refuse(actor, share.name, request.path, refusal)
+            return self._bad_name(actor, share.name, request.path, name)
         try:
             access, share_mode, disposition, options, attributes = _words(
                 request.access, request.share_mode, request.disposition, request.options, request.attributes

@@ -177,7 +177,8 @@ class PathOperations(ShareBase):
         for count in range(first, len(parts) + 1):
             name = parse_name("/".join(parts[:count]))
             assert isinstance(name, Name), "part of a name is a name"
-            step = Visit(visit.now, visit.share, name, visit.allowed, visit.actor, visit.role)
+            allowed = visit.share.rights.allowed(visit.role, name.key)
+            step = Visit(visit.now, visit.share, name, allowed, visit.actor, visit.role)
             facts = store.find(name)
             if parents and facts is not None and facts.directory:
                 continue
@@ -231,8 +232,7 @@ class PathOperations(ShareBase):
             return visit
         target = parse_name(new_path)
         if isinstance(target, BadName):
-            refusal = Refusal(NtStatus.OBJECT_NAME_INVALID, reason=target.reason)
-            return self._refuse(visit.actor, visit.share.name, new_path, refusal)
+            return self._bad_name(visit.actor, visit.share.name, new_path, target)
         if not visit.name.key or not target.key:
             return self._say_no(visit, Refusal(NtStatus.ACCESS_DENIED, reason="the share's root stays"), _DELETE)
         return visit, target, visit.share.rights.allowed(visit.role, target.key)

@@ -127,7 +127,7 @@ class Administrator:
         def work(db: Connection) -> int:
             for m in machines:
                 values = {"Name": m.name, "Domain": m.domain, "SiteCode": self._site.code, "OperatingSystem": m.operating_system}
-                if db.execute(update(MACHINES).where(m.sms_id == MACHINES.c.SMSID).values(**values)).rowcount == 0:
+                if db.execute(update(MACHINES).where(MACHINES.c.SMSID == m.sms_id).values(**values)).rowcount == 0:
                     db.execute(insert(MACHINES).values(SMSID=m.sms_id, **values))
             return len(machines)
 

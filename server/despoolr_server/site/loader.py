@@ -140,7 +140,7 @@ class DataLoader(Service):
         """The machine's row and its attributes. Same-named groups override; attributes left out become null (Q170440)."""
         machine = mif.machine
         values = {"Name": machine.name, "Domain": machine.domain, "SiteCode": machine.site, "UpdatedAt": tick}
-        where = machine.sms_id == MACHINES.c.SMSID
+        where = MACHINES.c.SMSID == machine.sms_id
         if db.execute(update(MACHINES).where(where).values(**values)).rowcount == 0:
             db.execute(insert(MACHINES).values(SMSID=machine.sms_id, **values))
         machine_id = db.execute(select(MACHINES.c.MachineID).where(where)).scalar_one()

@@ -88,6 +88,8 @@ class Executive:
     def __init__(self, site: SiteContext, services: Sequence[Service]) -> None:
         self.site = site
         self.services = list(services)
+        self._group: asyncio.TaskGroup | None = None
+        self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def service(self, component: str) -> Service:
         """A service by its component name. Raises `KeyError`."""
@@ -100,8 +102,23 @@ class Executive:
         """Run every service until cancelled; a bug in one ends all (event 376 says which), it is never swallowed."""
         self.site.log("SMS_EXECUTIVE", "~SMS Executive started.")
         async with asyncio.TaskGroup() as group:
+            self._group = group
             for number, service in enumerate(self.services):
-                group.create_task(self._run(service, number * START_STAGGER_S), name=f"{self.site.code}/{service.component}")
+                self._start(service, number * START_STAGGER_S)
+
+    async def restart(self, component: str) -> None:
+        """Stop one service where it stands and start it again, as the SMS Service Manager does."""
+        service = self.service(component)
+        task = self._tasks[component]
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        self.site.log("SMS_EXECUTIVE", f"~{component} restarted.")
+        self._start(service, 0.0)
+
+    def _start(self, service: Service, delay_s: float) -> None:
+        assert self._group is not None, "a service is started while the executive does not run"
+        name = f"{self.site.code}/{service.component}"
+        self._tasks[service.component] = self._group.create_task(self._run(service, delay_s), name=name)
 
     async def _run(self, service: Service, delay_s: float) -> None:
         try:

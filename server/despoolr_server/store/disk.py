@@ -281,7 +281,10 @@ class DiskFileStore:
     def _locate(self, name: Name) -> tuple[_Folder, str, os.stat_result] | None:
         """Where a name really lies: its folder, its stored last part, its `lstat`; None if it is not there or not shown."""
         if not name.key:
-            return self._top, ".", os.lstat(self._base)
+            try:
+                return self._top, "", os.lstat(self._base)
+            except OSError:
+                return None
         folder: _Folder | None = self._top
         keys, parts = name.key.split("/"), name.path.split("/")
         if keys[0] == _PRIVATE_KEY:

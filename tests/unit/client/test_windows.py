@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from despoolr_client.pcm.history import HistoryState
 from despoolr_client.windows import Windows, WindowsFile, set_up, unc
 from despoolr_core.errors import FormatError

@@ -38,6 +38,8 @@ def _read(data: bytes, mode: Mode, *, collect: bool) -> tuple[Mif, list[Finding]
             return plain, []
     parser = Parser(text, mode, encoding, collect=collect)
     try:
+        if flaw is not None and flaw[0] == "undecodable":
+            parser.refuse(flaw[0], 0, flaw[1])
         if flaw is not None:
             parser.report(flaw[0], 0, flaw[1])
         mif = parser.file()

@@ -89,12 +89,13 @@ class Parser:
     def _unexpected(self, token: Token, wanted: str) -> NoReturn:
         if token.kind == "bad":
             if token.text == '"':
-                self._fatal("literal-unterminated", token.start, "the file ends inside this literal")
+                self.refuse("literal-unterminated", token.start, "the file ends inside this literal")
             self._fail("illegal-character", token.start, f"illegal character {token.text!r}")
         found = "the end of the file" if token.kind == "eof" else repr(token.text[:40])
         self._fail("syntax", token.start, f"{wanted} expected, {found} found")
 
-    def _fatal(self, rule: str, offset: int, text: str) -> NoReturn:
+    def refuse(self, rule: str, offset: int, text: str) -> NoReturn:
+        """Note a broken rule after which nothing more can be read. Raises `MifError`."""
         self.report(rule, offset, text)
         raise MifError(text, *line_and_column(self._text, offset), rule, RULES[rule].source)
 
@@ -135,7 +136,7 @@ class Parser:
             start, token = self._end, self._peek()
             try:
                 if token.kind == "eof":
-                    self._fatal("no-component", token.start, "no START COMPONENT")
+                    self.refuse("no-component", token.start, "no START COMPONENT")
                 word = token.text.upper() if token.kind == "word" else ""
                 if word == "LANGUAGE":
                     header.append(self._statement(self._text[start : token.start]))
@@ -171,7 +172,7 @@ class Parser:
         start = self._text[start_at : self._end]
         items: list[Item] = []
         if len(self._open) > len(BLOCKS):
-            self._fatal("misplaced", start_at, "blocks nested too deep")
+            self.refuse("misplaced", start_at, "blocks nested too deep")
         self._open.append(kind)
         while True:
             at, token = self._end, self._peek()
@@ -252,7 +253,7 @@ class Parser:
             if token.kind == "eof" or self._begins(token):
                 return Skipped(self._text[lead_at : first.start], self._text[first.start : end])
             if token.kind == "bad" and token.text == '"':
-                self._fatal("literal-unterminated", token.start, "the file ends inside this literal")
+                self.refuse("literal-unterminated", token.start, "the file ends inside this literal")
             end = token.end
             self._back_to(end)
 

@@ -18,7 +18,6 @@ from heapq import merge
 from itertools import islice
 from typing import Final
 
-from despoolr_core.sharing import ShareMode
 from despoolr_server.share.engine.rows import Open
 
 READS: Final = 0x21
@@ -33,6 +32,11 @@ def wants(access: int) -> int:
     return (1 if access & READS else 0) | (2 if access & WRITES else 0) | (4 if access & DELETES else 0)
 
 
+def stance(access: int, share_mode: int) -> int:
+    """An open's class: what it wants, above what it shares."""
+    return wants(access) << 3 | share_mode
+
+
 def terms(access: int, implied: int, share_mode: int) -> tuple[int, int]:
     """What a newcomer wants and shares, as the rule sees it, when its disposition implies more than it asks for.
 
@@ -41,7 +45,7 @@ def terms(access: int, implied: int, share_mode: int) -> tuple[int, int]:
     """
     if wants(access) or not implied:
         return wants(access | implied), share_mode
-    return TAKES_PART | wants(implied) & ShareMode.DELETE, share_mode | ShareMode.READ | ShareMode.WRITE
+    return TAKES_PART | wants(implied) & 4, share_mode | 3
 
 
 def conflicts(wanted: int, shared: int, held_wanted: int, held_shared: int) -> bool:
@@ -65,30 +69,32 @@ class Holders:
 
     def add(self, row: Open) -> None:
         """Count an open in (opens that want nothing are not counted)."""
-        wanted = wants(row.access)
-        if not wanted:
+        stance = row.stance
+        if stance < 8:
             return
-        self._classes.setdefault(wanted << 3 | row.share_mode, {})[row.handle] = row
-        self.held |= wanted
-        self.denied |= ~row.share_mode & 7
+        members = self._classes.get(stance)
+        if members is None:
+            members = self._classes[stance] = {}
+            self.held |= stance >> 3
+            self.denied |= ~stance & 7
+        members[row.handle] = row
 
     def remove(self, row: Open) -> None:
         """Count an open out."""
-        wanted = wants(row.access)
-        if not wanted:
+        stance = row.stance
+        if stance < 8:
             return
-        code = wanted << 3 | row.share_mode
-        members = self._classes[code]
+        members = self._classes[stance]
         del members[row.handle]
         if not members:
-            del self._classes[code]
+            del self._classes[stance]
             self.held = self.denied = 0
-            for code in self._classes:
-                self.held |= code >> 3
-                self.denied |= ~code & 7
+            for other in self._classes:
+                self.held |= other >> 3
+                self.denied |= ~other & 7
 
     def blockers(self, wanted: int, shared: int, blockers_max: int) -> tuple[tuple[Open, ...], int]:
         """The first `blockers_max` opens that conflict with a newcomer, oldest first, and how many there are in all."""
-        classes = [members for code, members in self._classes.items() if conflicts(wanted, shared, code >> 3, code & 7)]
+        classes = [members for stance, members in self._classes.items() if conflicts(wanted, shared, stance >> 3, stance & 7)]
         oldest = merge(*(members.values() for members in classes), key=lambda row: row.number)
         return tuple(islice(oldest, blockers_max)), sum(map(len, classes))

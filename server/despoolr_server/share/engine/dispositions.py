@@ -52,6 +52,9 @@ _TRUNCATING: Final = frozenset([Disposition.SUPERSEDE, Disposition.OVERWRITE, Di
 _WRITES: Final = int(Access.WRITE_DATA | Access.APPEND_DATA)
 _DIRECTORY_FILE: Final = int(CreateOption.DIRECTORY_FILE)
 _NON_DIRECTORY_FILE: Final = int(CreateOption.NON_DIRECTORY_FILE)
+_DELETE_ON_CLOSE: Final = int(CreateOption.DELETE_ON_CLOSE)
+_DELETE: Final = int(Access.DELETE)
+_MAXIMUM_ALLOWED: Final = int(Access.MAXIMUM_ALLOWED)
 
 
 class Plan(msgspec.Struct, frozen=True, gc=False):
@@ -67,7 +70,7 @@ def expand(access: int, allowed: int) -> int:
     """An access without generic bits; MAXIMUM_ALLOWED is everything in `allowed`."""
     if not access & _SPECIAL:
         return access
-    if access & Access.MAXIMUM_ALLOWED:
+    if access & _MAXIMUM_ALLOWED:
         access |= allowed
     for generic, specific in GENERIC.items():
         if access & generic:
@@ -81,7 +84,7 @@ def decide(ask: Ask, facts: FileFacts | None, parent_exists: bool) -> Plan | NtS
     if options:
         if options & _DIRECTORY_FILE and (options & _NON_DIRECTORY_FILE or ask.disposition in _TRUNCATING):
             return NtStatus.INVALID_PARAMETER
-        if options & CreateOption.DELETE_ON_CLOSE and not expand(ask.access, ask.allowed) & Access.DELETE:
+        if options & _DELETE_ON_CLOSE and not expand(ask.access, ask.allowed) & _DELETE:
             return NtStatus.INVALID_PARAMETER
     if not ask.allowed:
         return NtStatus.ACCESS_DENIED
@@ -120,7 +123,7 @@ def _decide_existing(ask: Ask, facts: FileFacts) -> Plan | NtStatus:
                 return NtStatus.CANNOT_DELETE
             if action is CreateAction.OVERWRITTEN or expand(ask.access, allowed & ~_WRITES) & _WRITES:
                 return NtStatus.ACCESS_DENIED
-            if ask.access & Access.MAXIMUM_ALLOWED:
+            if ask.access & _MAXIMUM_ALLOWED:
                 allowed &= ~_WRITES
         if action is not CreateAction.OPENED and attributes & ~ask.attributes & (HIDDEN | SYSTEM):
             return NtStatus.ACCESS_DENIED

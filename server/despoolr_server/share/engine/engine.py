@@ -8,7 +8,7 @@ value it returns, and the caller tells it what the store knows (`FileFacts`, rea
 from __future__ import annotations
 
 from despoolr_core.sharing import CreateAction, Disposition, NtStatus, Role, ShareMode
-from despoolr_server.share.engine.conflict import terms
+from despoolr_server.share.engine.conflict import stance, terms
 from despoolr_server.share.engine.deletion import may_mark
 from despoolr_server.share.engine.dispositions import Plan, decide
 from despoolr_server.share.engine.names import Name
@@ -112,6 +112,7 @@ class ShareEngine:
             file_key(ask.share, ask.name),
             plan.access,
             ask.share_mode,
+            stance(plan.access, ask.share_mode),
             now,
             plan.directory,
             ask.delete_on_close,

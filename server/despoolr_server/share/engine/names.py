@@ -88,6 +88,11 @@ def parse_name(text: str) -> Name | BadName:
     return Name(path, fold(path))
 
 
+def printable(text: str) -> str:
+    """A refused path as it may stand in a record or a problem: cut at `PATH_MAX`, with nothing that UTF-8 cannot carry."""
+    return text[:PATH_MAX].encode("utf-8", "backslashreplace").decode()
+
+
 def why_bad(part: str) -> str:
     """Why one part of a path is refused, as a clause; `""` if it is fine."""
     if not part:

@@ -15,6 +15,7 @@ READONLY = int(FileAttribute.READONLY)
 HIDDEN = int(FileAttribute.HIDDEN)
 SYSTEM = int(FileAttribute.SYSTEM)
 DIRECTORY = int(FileAttribute.DIRECTORY)
+_DELETE_ON_CLOSE = int(CreateOption.DELETE_ON_CLOSE)
 STORED_ATTRIBUTES = READONLY | HIDDEN | SYSTEM
 """The attributes a store keeps; DIRECTORY follows from what the name is, ARCHIVE and NORMAL are not kept."""
 
@@ -47,11 +48,14 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
     @property
     def delete_on_close(self) -> bool:
         """Whether the file goes when this open closes."""
-        return bool(self.options & CreateOption.DELETE_ON_CLOSE)
+        return bool(self.options & _DELETE_ON_CLOSE)
 
 
 class Open(msgspec.Struct, frozen=True, gc=False):
-    """One granted open. `number` counts up within one table and orders opens by age; `access` has no generic bits left."""
+    """One granted open. `number` counts up within one table and orders opens by age; `access` has no generic bits left.
+
+    `stance` is the open's class in the sharing rule: what it wants, above what it shares (`conflict.stance`).
+    """
 
     handle: str
     number: int
@@ -64,6 +68,7 @@ class Open(msgspec.Struct, frozen=True, gc=False):
     file: str
     access: int
     share_mode: int
+    stance: int
     opened_at: float
     directory: bool
     delete_on_close: bool

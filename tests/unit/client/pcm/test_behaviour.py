@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from despoolr_client.pcm.behaviour import PcmBehaviour, PcmVariant, ServerChoice
 from despoolr_core.formats.sms_ini import SmsIni
 from despoolr_core.profile import profile_of

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from despoolr_client.pcm.history import HistoryError, HistoryState, parse_history, render_history
 from hypothesis import given
 from hypothesis import strategies as st
+
+from despoolr_client.pcm.history import HistoryError, HistoryState, parse_history, render_history
 
 REQUESTS = st.text("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=7, max_size=7)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from despoolr_client.pcm import lines
 from despoolr_core.formats.dates import site_time
 

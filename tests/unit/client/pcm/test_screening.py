@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from despoolr_client.pcm.behaviour import PLATFORM, PcmBehaviour, PcmVariant
 from despoolr_client.pcm.screening import screen
 from despoolr_core.formats.winst import WorkstationInstruction
@@ -12,7 +13,11 @@ from despoolr_core.formats.winst import WorkstationInstruction
 
 def record(number: int = 1, *, background: bool = False, **fields: Any) -> WorkstationInstruction:
     one = WorkstationInstruction(
-        site_id="BPC", request_id=f"BPC000{number}", package_id="BPC00001", job_id="BPC00001", **{"operating_system": 0x7F, **fields}
+        site_id="BPC",
+        request_id=f"BPC000{number}",
+        package_id="BPC00001",
+        job_id="BPC00001",
+        **{"operating_system": 0x7F, **fields},
     )
     return one.with_flags(background=background)
 

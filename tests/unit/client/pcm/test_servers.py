@@ -5,10 +5,11 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from despoolr_client.pcm.behaviour import PcmBehaviour, ServerChoice
-from despoolr_client.pcm.servers import PackagePlace, SelectionStep, candidates
 from hypothesis import given
 from hypothesis import strategies as st
+
+from despoolr_client.pcm.behaviour import PcmBehaviour, ServerChoice
+from despoolr_client.pcm.servers import PackagePlace, SelectionStep, candidates
 
 S = SelectionStep
 

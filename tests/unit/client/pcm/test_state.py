@@ -6,12 +6,13 @@ from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from despoolr_client.pcm.behaviour import PcmBehaviour, PcmVariant
 from despoolr_client.pcm.history import HistoryState
 from despoolr_client.pcm.state import Decisions, Folder, Pcm
 from despoolr_core.formats.winst import WorkstationInstruction
-from hypothesis import given
-from hypothesis import strategies as st
 
 X86 = 0x02
 

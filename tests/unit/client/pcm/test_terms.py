@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from despoolr_client.pcm.terms import due_at, is_due, is_expired, is_offered, is_shown
 from despoolr_core.formats.winst import WorkstationInstruction
 

@@ -1,116 +1,15 @@
-"""A share server on loopback, for asking it things over HTTP."""
+"""LOGON1, asked over HTTP."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import AsyncIterator
 
-import aiohttp
-import msgspec
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 
-from despoolr_core.records import Record, Recorder
-from despoolr_core.sharing import Role
-from despoolr_core.wire import Problem
-from despoolr_lab.clock import LoopClock
-from despoolr_server.http.app import make_app
-from despoolr_server.http.auth import Auth
-from despoolr_server.share.host import ShareHost
-from despoolr_server.share.rights import Rights, RightsTable
-from despoolr_server.store.memory import MemoryFileStore
-
-EPOCH = 825_926_400.0
-FILE_SIZE_MAX = 1000
-
-
-@dataclass
-class Reply:
-    status: int
-    headers: Any
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return msgspec.json.decode(self.body)
-
-    @property
-    def problem(self) -> Problem:
-        assert self.headers["Content-Type"] == "application/problem+json", self
-        problem = msgspec.json.decode(self.body, type=Problem)
-        assert problem.status == self.status
-        assert problem.detail, "a problem says what to do next"
-        return problem
-
-
-class Site:
-    """One server and what is needed to ask it."""
-
-    def __init__(self, host: ShareHost, auth: Auth, records: list[Record], http: aiohttp.ClientSession, base: str) -> None:
-        self.host = host
-        self.auth = auth
-        self.records = records
-        self.http = http
-        self.base = base
-        self.token = auth.issue("BPC", "SMSService", Role.SERVICE)
-        self.client_token = auth.issue("PC07", "anna", Role.CLIENT)
-
-    async def ask(self, method: str, target: str, body: bytes | None = None, token: str | None = None, **headers: str) -> Reply:
-        """One request, with the service account's token unless told otherwise (`""`: none). `If_Match=` is `If-Match`."""
-        token = self.token if token is None else token
-        sent = {name.replace("_", "-"): value for name, value in headers.items()}
-        if token:
-            sent["Authorization"] = f"Bearer {token}"
-        async with self.http.request(method, self.base + target, data=body, headers=sent) as response:
-            return Reply(response.status, response.headers, await response.read())
-
-    async def post(self, target: str, **fields: Any) -> Reply:
-        return await self.ask("POST", target, msgspec.json.encode(fields))
-
-    async def session(self, token: str | None = None, **fields: Any) -> str:
-        reply = await self.ask("POST", "/api/v1/sessions", msgspec.json.encode(fields), token)
-        assert reply.status == 201, reply
-        return str(reply.json["session"])
-
-    async def hold(self, path: str, program: str = "EXCEL.EXE", share: str = "SMS_SHR", **fields: Any) -> str:
-        """PC07 holds a file open; the handle."""
-        session = await self.session(self.client_token, program=program)
-        request = {"session": session, "share": share, "path": path, **fields}
-        reply = await self.ask("POST", "/api/v1/opens", msgspec.json.encode(request), self.client_token)
-        assert reply.status == 201, reply
-        return str(reply.json["open"])
-
-
-Starter = Callable[..., Awaitable[Site]]
+from share_site import Site, serving
 
 
 @pytest.fixture
-async def start() -> AsyncIterator[Starter]:
-    closing: list[Callable[[], Awaitable[None]]] = []
-
-    async def starting(auth: Auth | None = None, extra_routes: list[web.RouteDef] | None = None) -> Site:
-        clock = LoopClock(EPOCH)
-        records: list[Record] = []
-        recorder = Recorder(clock.now, [records.append])
-        host = ShareHost("LOGON1", clock, recorder, file_size_max=FILE_SIZE_MAX, blockers_max=3)
-        rights = RightsTable({"": {Role.CLIENT: Rights.CHANGE}, "PCMINS.BOX": {Role.CLIENT: Rights.READ}})
-        host.add_share("SMS_SHR", MemoryFileStore(), rights)
-        auth = auth or Auth(b"sixteen octets!!")
-        app = make_app(host, auth, clock, recorder=recorder, version="1.2.3", extra_routes=extra_routes or ())
-        server = TestServer(app, access_log=None)
-        await server.start_server(access_log=None)
-        closing.append(server.close)
-        http = aiohttp.ClientSession()
-        closing.append(http.close)
-        return Site(host, auth, records, http, str(server.make_url("")).rstrip("/"))
-
-    yield starting
-    for close in reversed(closing):
-        await close()
-
-
-@pytest.fixture
-async def site(start: Starter) -> Site:
-    return await start()
+async def site() -> AsyncIterator[Site]:
+    async with serving() as site:
+        yield site

@@ -51,7 +51,8 @@ def test_a_token_changed_in_one_character_proves_nothing(place: int, to: str) ->
 
 
 @pytest.mark.parametrize(
-    "header", [None, "", "Bearer", "Bearer ", "Bearer .", "Bearer x.y", "Bearer ä.ö", "Basic", "Basic %%%", "Basic /w==", "Digest x"]
+    "header",
+    [None, "", "Bearer", "Bearer ", "Bearer .", "Bearer x.y", "Bearer ä.ö", "Basic", "Basic %%%", "Basic /w==", "Digest x"],
 )
 def test_what_is_no_token_proves_nothing(auth: Auth, header: str | None) -> None:
     assert auth.check(header) is None

@@ -52,7 +52,9 @@ def test_a_range_of_ten_octets(header: str, wanted: tuple[int, int] | None) -> N
     assert byte_range(header, 10) == wanted
 
 
-@pytest.mark.parametrize(("header", "size"), [("bytes=10-", 10), ("bytes=10-12", 10), ("bytes=-0", 10), ("bytes=0-0", 0), ("bytes=-5", 0)])
+@pytest.mark.parametrize(
+    ("header", "size"), [("bytes=10-", 10), ("bytes=10-12", 10), ("bytes=-0", 10), ("bytes=0-0", 0), ("bytes=-5", 0)]
+)
 def test_a_range_outside_the_file_is_not_satisfiable(header: str, size: int) -> None:
     with pytest.raises(ValueError, match="bytes"):
         byte_range(header, size)

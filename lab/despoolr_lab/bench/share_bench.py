@@ -1,0 +1,287 @@
+"""How fast one share server answers, as ratios to a bare aiohttp route measured in the same run.
+
+The server runs in a process of its own, on one core where the system lets us choose; the load runs here, on another. A
+server that was not busy was not measured: `*_busy` is its share of one core, and below 0.9 the load was the limit.
+
+    python -m despoolr_lab.bench.share_bench
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+
+from despoolr_core.records import Recorder
+from despoolr_core.sharing import Role
+from despoolr_lab.bench.load import Script, answers_per_second, request
+from despoolr_lab.clock import LoopClock
+from despoolr_server.http.app import make_app
+from despoolr_server.http.auth import Auth
+from despoolr_server.share.host import Caller, Principal, ShareHost
+from despoolr_server.store.disk import DiskFileStore
+from despoolr_server.store.memory import MemoryFileStore
+from despoolr_server.store.protocol import FileStore
+
+CLIENTS: Final = 200
+"""How many workstations have an instruction file on the measured share."""
+
+WINST_SIZE: Final = 1200
+CONNECTIONS: Final = 32
+PAIR_CONNECTIONS: Final = 8
+_SECRET: Final = b"only for benches, on loopback"
+_ROUNDS: Final = 3
+_TICKS: Final = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+
+
+def measure(seconds: float = 2.0, *, uvloop: bool = False) -> dict[str, float]:
+    """Requests/s by kind, each the median of three interleaved rounds of `seconds`, and the ratios they are judged by.
+
+    `polls_304_ratio` (goal: 0.8) is conditional GETs of an unchanged WINST file on disk, with a token, against a bare dynamic
+    aiohttp route; `gets_200_ratio` reads the file; `puts_s` replaces it; `open_close_pairs_s` opens and closes it by handle.
+    """
+    kinds: dict[str, tuple[str, Callable[[], list[Script]]]] = {
+        "bare_s": ("bare", _bare),
+        "polls_304_s": ("disk", _polls),
+        "polls_304_memory_s": ("memory", _polls),
+        "gets_200_s": ("disk", _gets),
+        "puts_s": ("disk", _puts),
+        "open_close_pairs_s": ("disk", _pairs),
+    }
+    figures: dict[str, list[float]] = {}
+    with _servers({server for server, _ in kinds.values()}, uvloop) as servers:
+        for _ in range(_ROUNDS):
+            for name, (server, scripts) in kinds.items():
+                port, pid = servers[server]
+                cpu, started = _cpu_s(pid), perf_counter()
+                rate = _run(lambda port=port, scripts=scripts: answers_per_second(port, scripts(), seconds))  # type: ignore[misc]
+                busy = (_cpu_s(pid) - cpu) / (perf_counter() - started)
+                # one open and one close are a pair
+                figures.setdefault(name, []).append(rate / 2 if name == "open_close_pairs_s" else rate)
+                figures.setdefault(name.removesuffix("_s") + "_busy", []).append(busy)
+    result = {name: round(statistics.median(values), 3) for name, values in figures.items()}
+    for name in ("polls_304", "polls_304_memory", "gets_200", "puts"):
+        ratios = [rate / bare for rate, bare in zip(figures[f"{name}_s"], figures["bare_s"], strict=True)]
+        result[f"{name}_ratio"] = round(statistics.median(ratios), 3)
+    return result
+
+
+# -- what the load says
+
+
+def _headers(client: int) -> str:
+    token = Auth(_SECRET).issue(_machine(client), "user", Role.CLIENT)
+    return f"Authorization: Bearer {token}"
+
+
+def _machine(client: int) -> str:
+    return f"PC{client:05}"
+
+
+def _path(client: int) -> str:
+    return f"PCMINS.BOX/ABC{client:05}.INS"
+
+
+def _always(octets: bytes, *statuses: int) -> Script:
+    def script(status: int, body: bytes) -> bytes:
+        if status and status not in statuses:
+            raise ValueError(f"{octets.split(b' HTTP', 1)[0]!r} was answered {status}: {body[:200]!r}")
+        return octets
+
+    return script
+
+
+def _bare() -> list[Script]:
+    return [_always(request("GET", f"/SMS_SHR/{_path(n)}", _headers(n)), 200) for n in range(CONNECTIONS)]
+
+
+def _polls() -> list[Script]:
+    return [_poll(n) for n in range(CONNECTIONS)]
+
+
+def _poll(client: int) -> Script:
+    """Learn the ETag once, then poll with it."""
+    target, identity = f"/SMS_SHR/{_path(client)}", _headers(client)
+    state: dict[str, bytes] = {}
+
+    def script(status: int, body: bytes) -> bytes:
+        if status == 304:
+            return state["poll"]
+        if not status:
+            return request("GET", "/bench/etag/" + _path(client), identity)
+        if status != 200 or "poll" in state:
+            raise ValueError(f"a poll of {target} was answered {status}")
+        state["poll"] = request("GET", target, identity, f"If-None-Match: {body.decode()}")
+        return state["poll"]
+
+    return script
+
+
+def _gets() -> list[Script]:
+    return [_always(request("GET", f"/SMS_SHR/{_path(n)}", _headers(n)), 200) for n in range(CONNECTIONS)]
+
+
+def _puts() -> list[Script]:
+    body = b"x" * WINST_SIZE
+    return [
+        _always(request("PUT", f"/SMS_SHR/DESPOOLR.BOX/{_machine(n)}.PCK", _headers(n), body=body), 201, 204)
+        for n in range(CONNECTIONS)
+    ]
+
+
+def _pairs() -> list[Script]:
+    return [_pair(n) for n in range(PAIR_CONNECTIONS)]
+
+
+def _pair(client: int) -> Script:
+    """Log on, then open and close for ever."""
+    identity = _headers(client)
+    state: dict[str, bytes] = {}
+
+    def script(status: int, body: bytes) -> bytes:
+        if not status:
+            return request("POST", "/api/v1/sessions", identity, body=b'{"program":"BENCH","lease_s":600}')
+        if status == 204:
+            return state["open"]
+        if status != 201:
+            raise ValueError(f"an open was answered {status}: {body[:200]!r}")
+        answer: dict[str, Any] = msgspec.json.decode(body)
+        if "open" not in answer:
+            asked = {"session": answer["session"], "share": "SMS_SHR", "path": _path(client), "access": "READ"}
+            state["open"] = request("POST", "/api/v1/opens", identity, body=msgspec.json.encode(asked))
+            return state["open"]
+        return request("DELETE", f"/api/v1/opens/{answer['open']}", identity)
+
+    return script
+
+
+# -- the server's process
+
+
+@contextmanager
+def _servers(kinds: set[str], uvloop: bool) -> Iterator[dict[str, tuple[int, int]]]:
+    """A server process for each kind; their ports and process ids."""
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    processes: dict[str, subprocess.Popen[str]] = {}
+    servers: dict[str, tuple[int, int]] = {}
+    with tempfile.TemporaryDirectory(prefix="despoolr-bench-") as directory:
+        try:
+            for kind in sorted(kinds):
+                command = [sys.executable, "-m", __spec__.name if __spec__ else "despoolr_lab.bench.share_bench"]
+                command += ["serve", kind, str(Path(directory) / kind), "uvloop" if uvloop else "asyncio"]
+                processes[kind] = process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+                assert process.stdout is not None
+                port = process.stdout.readline()
+                if not port:
+                    raise RuntimeError(f"the bench's server of kind {kind} did not start")
+                servers[kind] = (int(port), process.pid)
+                if len(cores) > 1:
+                    os.sched_setaffinity(process.pid, {cores[0]})
+            if len(cores) > 1:
+                os.sched_setaffinity(0, {cores[1]})
+            yield servers
+        finally:
+            if len(cores) > 1:
+                os.sched_setaffinity(0, set(cores))
+            for process in processes.values():
+                process.communicate()  # the end of its input ends it
+
+
+def _cpu_s(pid: int) -> float:
+    """CPU seconds a process has used so far (Linux; elsewhere 0, so that `*_busy` says nothing)."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def _run(main: Callable[[], Awaitable[float]]) -> float:
+    """On uvloop where it is installed: the load must cost less than what it loads."""
+
+    async def running() -> float:
+        return await main()
+
+    try:
+        import uvloop  # noqa: PLC0415
+    except ImportError:
+        return asyncio.run(running())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(running())
+
+
+async def _serve(kind: str, directory: Path) -> None:
+    if kind == "bare":
+        app = web.Application()
+        app.router.add_get("/{share}/{path:.*}", _bare_answer)
+    else:
+        directory.mkdir()
+        app = _share_app(DiskFileStore(directory) if kind == "disk" else MemoryFileStore())
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    print(site.port, flush=True)
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    loop.add_reader(sys.stdin.fileno(), ended.set)
+    await ended.wait()
+    loop.remove_reader(sys.stdin.fileno())
+    await runner.cleanup()
+
+
+async def _bare_answer(asked: web.Request) -> web.StreamResponse:
+    return web.Response(text=asked.match_info["share"])
+
+
+def _share_app(store: FileStore) -> web.Application:
+    clock = LoopClock(825_926_400.0)
+    recorder = Recorder(clock.now)
+    host = ShareHost("BENCH", clock, recorder)
+    host.add_share("SMS_SHR", store)
+    service = Caller(Principal("BPC", "SMSService", Role.SERVICE))
+
+    async def fill(app: web.Application) -> None:
+        for box in ("PCMINS.BOX", "DESPOOLR.BOX"):
+            await host.make_directory(service, "SMS_SHR", box, parents=True)
+        for client in range(CLIENTS):
+            await host.put(service, "SMS_SHR", _path(client), b"x" * WINST_SIZE)
+
+    async def etag(asked: web.Request) -> web.StreamResponse:
+        found = host.stat(service, "SMS_SHR", asked.match_info["path"])
+        return web.Response(text=found[1] if isinstance(found, tuple) else "")
+
+    app = make_app(host, Auth(_SECRET), clock, recorder=recorder, extra_routes=[web.get("/bench/etag/{path:.*}", etag)])
+    app.on_startup.append(fill)
+    return app
+
+
+def main(arguments: list[str]) -> None:
+    """Print the figures, or (`serve`) be the measured server."""
+    if arguments[:1] != ["serve"]:
+        for name, value in measure().items():
+            print(f"{name:24} {value:12,.3f}")
+        return
+    kind, directory, loop = arguments[1:4]
+    if loop == "uvloop":
+        import uvloop  # noqa: PLC0415
+
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(kind, Path(directory)))
+    else:
+        asyncio.run(_serve(kind, Path(directory)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,281 @@
+"""What each expectation looks at, and what it found: one function per kind, found by its type.
+
+An expectation never changes the world. It looks where a person would look: Job Details over the site's API, files on a
+distribution server's disk, the event log, the services' log lines, the episodes of the share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from despoolr_client.pcm.state import Folder
+from despoolr_core.records import Record
+from despoolr_core.wire import EpisodeRow
+from despoolr_lab.scenario import model
+from despoolr_lab.scenario.model import moment_s, span_s
+from despoolr_lab.scenario.world import ApiError, World
+from despoolr_server.share.engine.names import Name, parse_name
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One expectation's outcome, as `expectations` of the JSON result."""
+
+    name: str
+    expected: Any
+    actual: Any
+    ok: bool
+
+
+Look = Callable[[World, list[Record], Any], Awaitable[Finding]]
+
+
+async def check(world: World, records: list[Record], expectation: model.Expectation) -> Finding:
+    """Look, compare, and say what was found."""
+    return await _LOOK[type(expectation)](world, records, expectation)
+
+
+def describe(expectation: Any) -> str:
+    """A name for an expectation that has none: what it is about, and when."""
+    if expectation.name:
+        return str(expectation.name)
+    parts = [expectation.__struct_config__.tag]
+    parts += [
+        str(getattr(expectation, key))
+        for key in ("job", "machine", "package", "server", "code", "path", "text")
+        if getattr(expectation, key, "")
+    ]
+    return " ".join(parts) + (f" at {expectation.at}" if expectation.at else " at the end")
+
+
+def _finding(expectation: Any, expected: Any, actual: Any, ok: bool | None = None) -> Finding:
+    return Finding(describe(expectation), expected, actual, expected == actual if ok is None else ok)
+
+
+# -- jobs
+
+
+async def _job(world: World, records: list[Record], e: model.JobExpectation) -> Finding:
+    answer = await _get_job(world, e, e.job)
+    status = answer["job"]["status"] if answer else None
+    wanted = [e.status] if isinstance(e.status, str) else list(e.status)
+    return _finding(e, e.status, status, status in wanted)
+
+
+async def _reached(world: World, records: list[Record], e: model.ReachedExpectation) -> Finding:
+    start = world.scenario.start
+    job = await _get_job(world, e, e.job)
+    job_id = job["job"]["job"] if job else ""
+    at = next(
+        (r.at for r in records if r.kind == "job.status" and r.data["job"] == job_id and r.data["status"] == e.status), None
+    )
+    if e.never:
+        return _finding(e, f"never {e.status}", None if at is None else f"{e.status} after {_span(at - start)}", at is None)
+    expected = f"{e.status} between {e.after or '0s'} and {e.before or 'the end'}"
+    if at is None:
+        return _finding(e, expected, f"never {e.status}", False)
+    late_enough = not e.after or at >= moment_s(e.after, start)
+    early_enough = not e.before or at <= moment_s(e.before, start)
+    return _finding(e, expected, f"{e.status} after {_span(at - start)}", late_enough and early_enough)
+
+
+async def _rows(world: World, e: Any, kind: str) -> Finding:
+    answer = await _get_job(world, e, e.job)
+    rows = {d["machine"]: d["status"] for d in (answer["details"] if answer else []) if d["kind"] == kind}
+    actual = {name: rows.get(name) for name in e.rows}
+    return _finding(e, e.rows, actual)
+
+
+async def _workstations(world: World, records: list[Record], e: model.WorkstationsExpectation) -> Finding:
+    return await _rows(world, e, "Workstation")
+
+
+async def _servers(world: World, records: list[Record], e: model.ServersExpectation) -> Finding:
+    return await _rows(world, e, "Server")
+
+
+async def _get_job(world: World, e: Any, name: str) -> Any:
+    site = e.site or world.scenario.site[0].code
+    try:
+        return await world.api(site, "GET", f"jobs/{name}")
+    except ApiError as error:
+        if error.status == 404:
+            return None
+        raise
+
+
+async def _mifs(world: World, records: list[Record], e: model.MifsExpectation) -> Finding:
+    answer = await _get_job(world, e, e.job)
+    job_id = answer["job"]["job"] if answer else ""
+    count = sum(
+        1
+        for r in records
+        if r.kind == "detail.status"
+        and r.data["job"] == job_id
+        and r.data["detail"] == "Workstation"
+        and e.status in ("", r.data["status"])
+        and e.machine in ("", r.data["machine"])
+    )
+    return _finding(e, e.count, count)
+
+
+async def _expiries(world: World, records: list[Record], e: model.ExpiriesExpectation) -> Finding:
+    answer = await _get_job(world, e, e.job)
+    job_id = answer["job"]["job"] if answer else ""
+    count = sum(
+        1
+        for r in records
+        if r.kind == "instruction.executed" and r.data["job"] == job_id and r.data["result"].startswith("expired")
+    )
+    return _finding(e, e.count, count)
+
+
+# -- files
+
+
+async def _files(world: World, records: list[Record], e: model.FilesExpectation) -> Finding:
+    site, package_id = world.packages[e.package]
+    servers = [s.name for s in world.sites[site].setup.servers if s.distribution]
+    store = world.package_stores[e.server or servers[0]]
+    present = _tree(store, package_id)
+    actual: dict[str, str | bool] = {name: present.get(name, False) for name in e.files}
+    ok = all(actual[name] == wanted if wanted is not True else actual[name] is not False for name, wanted in e.files.items())
+    if e.only:
+        actual = {**actual, **present}
+        ok = ok and set(present) <= set(e.files)
+    return _finding(e, dict(e.files), actual, ok)
+
+
+def _tree(store: Any, directory: str) -> dict[str, str]:
+    """The text of every file below a directory."""
+    name = parse_name(directory)
+    assert isinstance(name, Name)
+    if store.find(name) is None:
+        return {}
+    found: dict[str, str] = {}
+    for facts in store.list(name):
+        last = facts.path.rpartition("/")[2]
+        if facts.directory:
+            found |= {f"{last}/{inner}": text for inner, text in _tree(store, f"{directory}/{last}").items()}
+        else:
+            found[last] = store.read(name.child(last)).decode("utf-8", "replace")
+    return found
+
+
+async def _box(world: World, records: list[Record], e: model.BoxExpectation) -> Finding:
+    entries = await world.administrator(e.server).share(e.share).list(e.path)
+    count = sum(1 for entry in entries if not entry.directory and entry.name.upper().endswith(e.extension.upper()))
+    return _finding(e, e.count, count)
+
+
+# -- events, logs, episodes
+
+
+def _counted(e: Any, count: int) -> Finding:
+    if e.count is not None:
+        return _finding(e, e.count, count)
+    return _finding(e, f"at least {e.at_least}", count, count >= e.at_least)
+
+
+async def _events(world: World, records: list[Record], e: model.EventsExpectation) -> Finding:
+    site = e.site or world.scenario.site[0].code
+    events = (await world.api(site, "GET", "events?limit=10000"))["events"]
+    job_id = ""
+    if e.job:
+        answer = await _get_job(world, e, e.job)
+        job_id = answer["job"]["job"] if answer else "?"
+    count = sum(1 for x in events if x["code"] == e.code and job_id in ("", x["job"]) and e.text in x["text"])
+    return _counted(e, count)
+
+
+async def _log(world: World, records: list[Record], e: model.LogExpectation) -> Finding:
+    count = sum(1 for r in records if r.kind == "log" and r.data["component"] == e.component and e.text in r.data["text"])
+    return _counted(e, count)
+
+
+async def _episode(world: World, records: list[Record], e: model.EpisodeExpectation) -> Finding:
+    rows = [row for row in all_episodes(world) if _is_meant(row, e)]
+    shown = [_episode_line(row) for row in all_episodes(world)]
+    if e.none:
+        return _finding(e, "no episode", shown or "no episode", not rows)
+    wanted = {
+        key: getattr(e, key)
+        for key in ("path", "state", "blocker", "program", "attempts", "attempts_at_least")
+        if getattr(e, key)
+    }
+    return _finding(e, wanted, shown or "no episode", bool(rows))
+
+
+def all_episodes(world: World) -> list[EpisodeRow]:
+    """The episodes of every server of the world, by first refusal."""
+    hosts = [logon.host for logon in world.logons.values()] + [site.server.host for site in world.sites.values()]
+    return sorted((row for host in hosts for row in host.episodes()), key=lambda row: (row.first_refused_at, row.episode))
+
+
+def _is_meant(row: EpisodeRow, e: model.EpisodeExpectation) -> bool:
+    return (
+        (not e.path or row.path.upper().endswith(e.path.upper()))
+        and (not e.state or row.state == e.state)
+        and (not e.blocker or any(hold.machine == e.blocker for hold in row.holds))
+        and (not e.program or row.program == e.program or any(hold.program == e.program for hold in row.holds))
+        and (e.attempts is None or row.attempt_count == e.attempts)
+        and row.attempt_count >= e.attempts_at_least
+        and (not e.blocked_at_least or row.blocked_s >= span_s(e.blocked_at_least))
+        and (not e.blocked_at_most or row.blocked_s <= span_s(e.blocked_at_most))
+    )
+
+
+def _episode_line(row: EpisodeRow) -> str:
+    holders = ", ".join(f"{h.machine}/{h.program}" for h in row.holds)
+    return f"{row.program} on {row.path}: {row.state}, {row.attempt_count} attempts, {_span(row.blocked_s)}, blocked by {holders}"
+
+
+# -- machines
+
+
+async def _attribute(world: World, records: list[Record], e: model.AttributeExpectation) -> Finding:
+    site = e.site or world.agents[e.machine].settings.site
+    try:
+        machine = await world.api(site, "GET", f"machines/{e.machine}")
+    except ApiError as error:
+        return _finding(e, e.value, str(error), False)
+    return _finding(e, e.value, machine["attributes"].get(e.group, {}).get(e.attribute))
+
+
+async def _pcm(world: World, records: list[Record], e: model.PcmExpectation) -> Finding:
+    agent = world.agents[e.machine]
+    jobs = (await world.api(agent.settings.site, "GET", "jobs"))["jobs"]
+    names = {job["request"]: job["name"] for job in jobs}
+    actual: dict[str, list[str]] = {}
+    expected: dict[str, list[str]] = {}
+    for key, folder in (("pending", Folder.PENDING), ("executed", Folder.EXECUTED)):
+        wanted = getattr(e, key)
+        if wanted is not None:
+            expected[key] = sorted(wanted)
+            actual[key] = sorted(names.get(request, request) for request in agent.folder(folder))
+    return _finding(e, expected, actual)
+
+
+def _span(seconds: float) -> str:
+    days, rest = divmod(int(seconds), 86400)
+    hours, rest = divmod(rest, 3600)
+    return (f"{days} d " if days else "") + f"{hours} h {rest // 60} min"
+
+
+_LOOK: Final[dict[type, Look]] = {
+    model.JobExpectation: _job,
+    model.ReachedExpectation: _reached,
+    model.WorkstationsExpectation: _workstations,
+    model.ServersExpectation: _servers,
+    model.FilesExpectation: _files,
+    model.EventsExpectation: _events,
+    model.LogExpectation: _log,
+    model.EpisodeExpectation: _episode,
+    model.MifsExpectation: _mifs,
+    model.ExpiriesExpectation: _expiries,
+    model.AttributeExpectation: _attribute,
+    model.PcmExpectation: _pcm,
+    model.BoxExpectation: _box,
+}

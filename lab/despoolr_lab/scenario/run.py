@@ -1,0 +1,311 @@
+"""One run of a scenario, from a file and some wishes to a `RunResult`: the same code in virtual, scaled and real time.
+
+The law: the timeline is done at its times, expectations before steps where they fall together; nothing is made true that the
+world did not do. In virtual time the same seed gives the same records, to the octet: their digest says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from despoolr_core.profile import Profile, article_of, profile_of, with_overrides
+from despoolr_core.records import Record, Recorder, encode
+from despoolr_lab.clock import LoopClock
+from despoolr_lab.scenario.expectations import Finding, all_episodes, check
+from despoolr_lab.scenario.model import Scenario, moment_s
+from despoolr_lab.scenario.steps import do_step
+from despoolr_lab.scenario.timing import VIRTUAL, Timing
+from despoolr_lab.scenario.verdict import verdict_of
+from despoolr_lab.scenario.world import Surroundings, World, disk_store
+from despoolr_lab.sim.network import Network
+from despoolr_lab.sim.sockets import SocketNetwork
+from despoolr_lab.sim.world import run_virtual
+from despoolr_server.store.database import InlineDatabase, ThreadedDatabase
+from despoolr_server.store.files import MemoryFileStore
+
+LEASE_VIRTUAL_S = 3600.0
+LEASE_REAL_S = 60.0
+PROGRESS_STEPS = 200
+
+Progress = Callable[[float, float, str], None]
+"""`progress(site time now, end, what happens)`: called now and then, and at every step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a caller may change about a run. `for_s` 0: as the scenario says; `versions` by site, or one for the first site."""
+
+    version: str = ""
+    fix: tuple[str, ...] = ()
+    bug: tuple[str, ...] = ()
+    overrides: dict[str, Any] = field(default_factory=dict)
+    seed: int | None = None
+    timing: Timing = VIRTUAL
+    clients: int | None = None
+    for_s: float = 0.0
+    directory: Path | None = None
+    """Where the shares' files, logs and records go; None: memory (virtual) or a temporary directory."""
+
+
+@dataclass(slots=True)
+class RunResult:
+    """What a run found out; the JSON of design.md section 5 is made of it."""
+
+    scenario: Scenario
+    version: str
+    seed: int
+    timing: Timing
+    findings: list[Finding]
+    verdict: str
+    job: dict[str, Any]
+    jobs: list[dict[str, Any]]
+    workstations: dict[str, str]
+    episodes: list[Any]
+    digest: str
+    record_count: int
+    virtual_s: float
+    wall_s: float = 0.0
+
+    @property
+    def passed(self) -> bool:
+        """Whether every expectation held."""
+        return all(finding.ok for finding in self.findings)
+
+    def to_json(self) -> dict[str, Any]:
+        """One object, keys as design.md section 5 names them."""
+        return {
+            "kb": self.scenario.article,
+            "scenario": self.scenario.name,
+            "version": self.version,
+            "seed": self.seed,
+            "time": str(self.timing),
+            "passed": self.passed,
+            "verdict": self.verdict,
+            "expectations": [{"name": f.name, "expected": f.expected, "actual": f.actual, "ok": f.ok} for f in self.findings],
+            "job": self.job,
+            "jobs": self.jobs,
+            "workstations": self.workstations,
+            "episodes": self.episodes,
+            "digest": self.digest,
+            "records": self.record_count,
+            "virtual_s": round(self.virtual_s, 3),
+            "wall_s": round(self.wall_s, 3),
+        }
+
+
+class Digest:
+    """A running SHA-256 over the records, and the records themselves."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self.records: list[Record] = []
+
+    def __call__(self, record: Record) -> None:
+        self._hash.update(encode(record) + b"\n")
+        self.records.append(record)
+
+    def hexdigest(self) -> str:
+        """Of everything so far."""
+        return self._hash.hexdigest()
+
+
+def profiles_of(scenario: Scenario, wishes: Wishes) -> dict[str, Profile]:
+    """Each site's profile: its version (or the wished one, for the first site), then its own, the switches, the overrides."""
+    profiles: dict[str, Profile] = {}
+    for number, site in enumerate(scenario.site):
+        version = wishes.version if wishes.version and number == 0 else site.version
+        profile = with_overrides(profile_of(version), site.profile)
+        for kb in wishes.bug:
+            profile = _switch_bug(profile, kb)
+        for kb in wishes.fix:
+            profile = with_overrides(profile, article_of(kb).fix)
+        profiles[site.code] = with_overrides(profile, wishes.overrides)
+    return profiles
+
+
+def _switch_bug(profile: Profile, kb: str) -> Profile:
+    article = article_of(kb)
+    return profile if article.has_fault(profile) else with_overrides(profile, article.bug)
+
+
+def run_scenario(
+    scenario: Scenario, wishes: Wishes, listeners: list[Any] | None = None, progress: Progress | None = None
+) -> RunResult:
+    """Run it and say what was found. Raises what a bug of ours raises; expectations that fail are in the result."""
+    scenario = _adapted(scenario, wishes)
+    seed = scenario.run.seed if wishes.seed is None else wishes.seed
+    if wishes.timing.is_virtual:
+        return run_virtual(lambda: _run(scenario, wishes, seed, listeners or [], progress, None), seed=seed, epoch=scenario.start)
+    if wishes.directory is not None:
+        return asyncio.run(_run(scenario, wishes, seed, listeners or [], progress, wishes.directory))
+    with tempfile.TemporaryDirectory(prefix="despoolr-") as directory:
+        return asyncio.run(_run(scenario, wishes, seed, listeners or [], progress, Path(directory)))
+
+
+def _adapted(scenario: Scenario, wishes: Wishes) -> Scenario:
+    if wishes.clients is not None:
+        groups = [g for g in scenario.clients if g.count]
+        if groups:
+            groups[-1].count = wishes.clients
+    if wishes.for_s:
+        scenario.run.for_ = f"{wishes.for_s}s"
+    return scenario
+
+
+def _surroundings(scenario: Scenario, wishes: Wishes, seed: int, directory: Path | None) -> Surroundings:
+    if wishes.timing.scale is None:
+        files = wishes.directory
+        return Surroundings(
+            clock=LoopClock(scenario.start),
+            network=Network(seed=seed),
+            store=(lambda m, n: disk_store(files, m, n, threads=False)) if files else (lambda m, n: MemoryFileStore()),
+            database=lambda site: InlineDatabase(f"sqlite:///{files}/{site}.db" if files else "sqlite://"),
+            lease_s=LEASE_VIRTUAL_S,
+        )
+    assert directory is not None
+    root, scale = directory, wishes.timing.scale
+    return Surroundings(
+        clock=LoopClock(scenario.start, scale),
+        network=SocketNetwork(),
+        store=lambda m, n: disk_store(root, m, n, threads=True),
+        database=lambda site: ThreadedDatabase(f"sqlite:///{root}/{site}.db"),
+        lease_s=LEASE_REAL_S * scale,
+    )
+
+
+async def _run(
+    scenario: Scenario, wishes: Wishes, seed: int, listeners: list[Any], progress: Progress | None, directory: Path | None
+) -> RunResult:
+    surroundings = _surroundings(scenario, wishes, seed, directory)
+    profiles = profiles_of(scenario, wishes)
+    digest = Digest()
+    recorder = Recorder(surroundings.clock.now, [digest, *listeners])
+    first = scenario.site[0]
+    result: RunResult | None = None
+    async with asyncio.TaskGroup() as group:
+        world = World(scenario, profiles, surroundings, recorder, seed, group)
+        try:
+            await world.start()
+            findings = await _timeline(world, digest, profiles, progress)
+            result = await _result(world, findings, profiles[first.code].version, seed, wishes.timing, digest)
+        finally:
+            await world.stop()
+    assert result is not None
+    return result
+
+
+@dataclass(order=True, frozen=True, slots=True)
+class _Entry:
+    at: float
+    rank: int
+    number: int
+    what: Any = field(compare=False)
+
+
+def _entries(scenario: Scenario, profiles: dict[str, Profile]) -> list[_Entry]:
+    """The timeline in order: at one moment, expectations before steps; those of other versions left out."""
+    profile = profiles[scenario.site[0].code]
+    start = scenario.start
+    entries = [
+        _Entry(moment_s(step.at, start), 1, n, step)
+        for n, step in enumerate(scenario.step)
+        if not step.versions or profile.version in step.versions
+    ]
+    for n, expectation in enumerate(scenario.expect):
+        if expectation.versions and profile.version not in expectation.versions:
+            continue
+        if not _applies(expectation.when, profiles[expectation.site or scenario.site[0].code]):
+            continue
+        entries.append(_Entry(moment_s(expectation.at, start) if expectation.at else scenario.end, 0, n, expectation))
+    return sorted(entries)
+
+
+def _applies(when: dict[str, Any], profile: Profile) -> bool:
+    return all(getattr(with_overrides(profile, {name: value}), name) == getattr(profile, name) for name, value in when.items())
+
+
+async def _timeline(world: World, digest: Digest, profiles: dict[str, Profile], progress: Progress | None) -> list[Finding]:
+    scenario, clock = world.scenario, world.clock
+    findings: list[tuple[int, Finding]] = []
+    for entry in _entries(scenario, profiles):
+        await _wait(world, entry.at, progress)
+        if entry.rank == 0:
+            finding = await check(world, digest.records, entry.what)
+            world.recorder.record(
+                "scenario", "scenario.expect", name=finding.name, expected=finding.expected, actual=finding.actual, ok=finding.ok
+            )
+            findings.append((entry.number, finding))
+        else:
+            tag = entry.what.__struct_config__.tag
+            if progress:
+                progress(clock.now(), scenario.end, _describe_step(entry.what))
+            world.recorder.record("scenario", "scenario.step", do=tag, at=entry.what.at)
+            await do_step(world, entry.what)
+    await _wait(world, scenario.end, progress)
+    return [finding for _, finding in sorted(findings, key=lambda pair: pair[0])]
+
+
+async def _wait(world: World, deadline: float, progress: Progress | None) -> None:
+    """Wait for a moment of the timeline, saying now and then how far we are."""
+    clock, scenario = world.clock, world.scenario
+    if progress is None:
+        await clock.sleep_until(deadline)
+        return
+    part = max(1.0, (scenario.end - scenario.start) / PROGRESS_STEPS)
+    while clock.now() < deadline:
+        await clock.sleep_until(min(deadline, clock.now() + part))
+        progress(clock.now(), scenario.end, "")
+    await clock.sleep(0)
+
+
+def _describe_step(step: Any) -> str:
+    who = getattr(step, "machine", "") or getattr(step, "name", "") or getattr(step, "package", "")
+    what = getattr(step, "file", "") or getattr(step, "path", "")
+    return " ".join(part for part in (step.__struct_config__.tag, who, what) if part)
+
+
+async def _result(world: World, findings: list[Finding], version: str, seed: int, timing: Timing, digest: Digest) -> RunResult:
+    site = world.scenario.site[0].code
+    jobs = (await world.api(site, "GET", "jobs"))["jobs"]
+    shown = [await world.api(site, "GET", f"jobs/{job['job']}") for job in jobs]
+    last = shown[-1] if shown else {"job": {}, "details": []}
+    workstations: dict[str, str] = {}
+    for item in shown:
+        workstations |= {d["machine"]: d["status"] for d in item["details"] if d["kind"] == "Workstation"}
+    episodes = all_episodes(world)
+    profile = world.profiles[site]
+    return RunResult(
+        scenario=world.scenario,
+        version=version,
+        seed=seed,
+        timing=timing,
+        findings=findings,
+        verdict=verdict_of(world.scenario, profile, episodes, shown, digest.records),
+        job={**last["job"], "details": last["details"]} if last["job"] else {},
+        jobs=[
+            {
+                "job": s["job"]["job"],
+                "name": s["job"]["name"],
+                "status": s["job"]["status"],
+                "servers": {d["machine"]: d["status"] for d in s["details"] if d["kind"] == "Server"},
+            }
+            for s in shown
+        ],
+        workstations=workstations,
+        episodes=episodes,
+        digest=digest.hexdigest(),
+        record_count=world.recorder.count,
+        virtual_s=world.clock.now() - world.scenario.start,
+    )
+
+
+def _summary(item: Any) -> dict[str, Any]:
+    """One job for the JSON result: its states over time are in the records."""
+    servers = {d["machine"]: d["status"] for d in item["details"] if d["kind"] == "Server"}
+    return {"job": item["job"]["job"], "name": item["job"]["name"], "status": item["job"]["status"], "servers": servers}

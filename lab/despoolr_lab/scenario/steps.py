@@ -1,0 +1,216 @@
+"""What each step of a timeline does to a world: one function per kind of step, found by its type.
+
+A step acts as somebody: an administrator over the site's API and the source share, a user at a client, an operator of a
+machine. None reaches into a service's state; only `kill` and `disk` touch what a person would touch with a power switch or a
+full disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from despoolr_core.share import ShareError
+from despoolr_core.sharing import Access, Disposition, ShareMode, parse_flags
+from despoolr_lab.scenario import model
+from despoolr_lab.scenario.model import moment_s, span_s
+from despoolr_lab.scenario.noidmif import render_noidmif
+from despoolr_lab.scenario.world import World
+from despoolr_server.site import boxes
+from despoolr_server.site.jobs import DistributePhase, JobSpec, JobType, RunPhase, SendPhase
+from despoolr_server.store.files import MemoryFileStore
+
+JOB_TYPES: Final = {"run": JobType.RUN_COMMAND, "share": JobType.SHARE_PACKAGE, "remove": JobType.REMOVE_PACKAGE}
+
+
+class StepError(Exception):
+    """A step that could not be done: the scenario asks for something the world cannot do."""
+
+
+async def do_step(world: World, step: model.Step) -> None:
+    """Do one step. Raises `StepError`; a refusal of the share (a hold that is not granted) is recorded, not raised."""
+    await _DO[type(step)](world, step)
+
+
+async def _job(world: World, step: model.JobStep) -> None:
+    now = world.clock.now()
+    site, package_id = world.packages[step.package]
+    site = step.site or site
+    servers = [s.name for s in world.sites[site].setup.servers if s.distribution]
+    run = None
+    if step.command:
+        run = RunPhase(
+            command=step.command,
+            command_name=step.name,
+            offer_after=moment_s(step.offer_after, now) if step.offer_after else now,
+            mandatory_after=moment_s(step.mandatory_after, now) if step.mandatory_after else None,
+            expires_after=moment_s(step.expires_after, now) if step.expires_after else None,
+            background=step.background,
+        )
+    put_on = tuple(step.put_on) or (() if step.refresh_existing else tuple(servers))
+    spec = JobSpec(
+        name=step.name,
+        package=package_id,
+        type=JOB_TYPES[step.type],
+        machines=tuple(step.machines) if run else (),
+        send=SendPhase(step.send[:1].upper() + step.send[1:]),
+        distribute=DistributePhase(put_on=put_on, refresh_existing=step.refresh_existing),
+        run=run,
+        priority=step.priority,
+        activate_at=now,
+        repeat_every_s=span_s(step.repeat_every) if step.repeat_every else 0.0,
+    )
+    await world.api(site, "POST", "jobs", spec)
+
+
+async def _source(world: World, step: model.SourceStep) -> None:
+    site, _ = world.packages[step.package]
+    await world.put_source(site, step.package, step.files)
+    share = world.administrator(world.sites[site].setup.server).share(boxes.SOURCE_SHARE)
+    for name in step.delete:
+        await share.delete(f"{step.package}/{name}")
+
+
+async def _hold(world: World, step: model.HoldStep) -> None:
+    server, share, path = _place(world, step)
+    try:
+        await world.agents[step.machine].hold(
+            server,
+            share,
+            path,
+            program=step.program,
+            access=Access(parse_flags(Access, step.access)),
+            share_mode=ShareMode(parse_flags(ShareMode, step.share_mode)),
+            disposition=Disposition(step.disposition),
+            for_s=span_s(step.for_) if step.for_ else None,
+        )
+    except ShareError as error:
+        _note(world, step, refused=str(error), blockers=[b.machine for b in error.blockers])
+    except ValueError as error:
+        raise StepError(f"{step.machine} cannot hold {path}: {error}") from None
+
+
+def _place(world: World, step: model.HoldStep) -> tuple[str, str, str]:
+    """Server, share and path of what is held."""
+    if step.path:
+        return step.server, step.share, step.path
+    site, package_id = world.packages[step.package]
+    for role in world.sites[site].setup.servers:
+        if role.distribution and step.server in ("", role.name):
+            return role.name, role.package_share, f"{package_id}/{step.file}"
+    raise StepError(f"{step.server} is no distribution server of site {site}")
+
+
+async def _release(world: World, step: model.ReleaseStep) -> None:
+    agent = world.agents[step.machine]
+    path = ""
+    if step.file:
+        held = [h.path for h in agent.connections.holds if h.path.upper().endswith(step.file.upper())]
+        if not held:
+            raise StepError(f"{step.machine} holds no {step.file}")
+        path = held[0]
+    count = await agent.release(path=path)
+    _note(world, step, released=count)
+
+
+async def _connect(world: World, step: model.ConnectStep) -> None:
+    agent = world.agents[step.machine]
+    server = step.server or agent.settings.logon_servers[0]
+    connection = world.log_on(step.machine, agent.user, server)
+    await connection.start_session("EXPLORER.EXE")
+
+
+async def _poll(world: World, step: model.PollStep) -> None:
+    await world.agents[step.machine].poll_once()
+
+
+async def _execute(world: World, step: model.ExecuteStep) -> None:
+    site = world.agents[step.machine].settings.site
+    answer = await world.api(site, "GET", f"jobs/{step.job}")
+    try:
+        world.agents[step.machine].execute(answer["job"]["request"])
+    except (KeyError, ValueError) as error:
+        raise StepError(f"{step.machine} has no pending command of job {step.job}: {error}") from None
+
+
+async def _power(world: World, step: model.PowerStep) -> None:
+    agent = world.agents[step.machine]
+    if step.on and not agent.is_on:
+        await agent.power_on()
+    elif not step.on and agent.is_on:
+        await agent.power_off()
+
+
+async def _clock(world: World, step: model.ClockStep) -> None:
+    sign = -1.0 if step.offset.startswith("-") else 1.0
+    world.agents[step.machine].clock_offset_s = sign * span_s(step.offset.lstrip("+-"))
+
+
+async def _noidmif(world: World, step: model.NoIdMifStep) -> None:
+    agent = world.agents[step.machine]
+    agent.files.write_noidmif(step.file, render_noidmif(step.group, step.attributes), agent.now())
+
+
+async def _put(world: World, step: model.PutStep) -> None:
+    data = bytes.fromhex(step.hex) if step.hex else step.text.encode("latin-1")
+    server = world.administrator(step.server)
+    try:
+        await server.share(step.share).write(step.path, data)
+    except ShareError as error:
+        _note(world, step, refused=str(error))
+
+
+async def _service(world: World, step: model.ServiceStep) -> None:
+    site = step.site or world.scenario.site[0].code
+    await world.api(site, "POST", f"services/{step.service}/{step.action}")
+
+
+async def _kill(world: World, step: model.KillStep) -> None:
+    site = step.site or world.scenario.site[0].code
+    await world.kill_site(site)
+
+    async def restart_later() -> None:
+        await world.clock.sleep(span_s(step.down_for))
+        await world.restart_site(site)
+
+    world.group.create_task(restart_later(), name=f"restart of {site}")
+
+
+async def _link(world: World, step: model.LinkStep) -> None:
+    network = world.surroundings.network
+    change = getattr(network, "bring_up" if step.up else "take_down", None)
+    if change is None:
+        raise StepError("links are cut in virtual time only (--time virtual)")
+    change(step.server.lower())
+
+
+async def _disk(world: World, step: model.DiskStep) -> None:
+    for (machine, share), store in world.stores.items():
+        if machine != step.server or step.share not in ("", share):
+            continue
+        if not isinstance(store, MemoryFileStore):
+            raise StepError("a full disk is simulated with files in memory only (--time virtual)")
+        store.capacity = None if step.free < 0 else store.used + step.free
+
+
+def _note(world: World, step: Any, **data: Any) -> None:
+    world.recorder.record("scenario", "scenario.step", do=step.__struct_config__.tag, result=data)
+
+
+_DO: Final[dict[type, Callable[[World, Any], Awaitable[None]]]] = {
+    model.JobStep: _job,
+    model.SourceStep: _source,
+    model.HoldStep: _hold,
+    model.ReleaseStep: _release,
+    model.ConnectStep: _connect,
+    model.PollStep: _poll,
+    model.ExecuteStep: _execute,
+    model.PowerStep: _power,
+    model.ClockStep: _clock,
+    model.NoIdMifStep: _noidmif,
+    model.PutStep: _put,
+    model.ServiceStep: _service,
+    model.KillStep: _kill,
+    model.LinkStep: _link,
+    model.DiskStep: _disk,
+}

@@ -1,0 +1,397 @@
+"""The machines of a scenario, alive: servers on a network, services running, clients polling.
+
+The same world stands in virtual time (in-memory network and files, no threads) and in real or scaled time (loopback sockets,
+files on disk, a database thread). Which it is, is decided by what it is given: a `Surroundings`. Everything between machines
+is HTTP to a share; what this module knows directly of a server it uses only to look, never to change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import aiohttp
+import msgspec
+from aiohttp import web
+
+from despoolr_client.agent import PcmAgent
+from despoolr_client.fleet import Fleet, Gate
+from despoolr_client.pcm.behaviour import PcmBehaviour
+from despoolr_client.programs import FileUse, MifToWrite, Program, Programs
+from despoolr_client.settings import ClientSettings
+from despoolr_client.share import ShareServer
+from despoolr_core.clock import Clock
+from despoolr_core.formats.sms_id import first_sms_id, next_sms_id
+from despoolr_core.profile import Profile
+from despoolr_core.records import Recorder
+from despoolr_core.response import Response
+from despoolr_core.sharing import Access, Role, ShareMode, parse_flags
+from despoolr_lab.scenario import model
+from despoolr_lab.scenario.model import Scenario, span_s
+from despoolr_server.http.auth import Auth
+from despoolr_server.logon import LogonServer, make_logon_server
+from despoolr_server.site import boxes
+from despoolr_server.site.context import RemoteServer, SiteServerRole
+from despoolr_server.site.logs import LogSink, NoLogFiles
+from despoolr_server.site_server import SERVICE_ACCOUNT, SiteServer, SiteSetup, SiteStores
+from despoolr_server.store.database import Database
+from despoolr_server.store.files import FileStore
+
+SECRET: Final = b"a secret for machines that exist only in this process"
+ADMINISTRATOR: Final = "ADMIN1"
+
+
+class Network(Protocol):
+    """Where servers are served and reached by name: in memory, or loopback sockets."""
+
+    async def serve(self, runner: web.BaseRunner, host: str, port: int = 80) -> Any:
+        """Let a runner answer for a host."""
+        ...
+
+    def session(self, source: str, *, limit: int = 64, **kwargs: Any) -> aiohttp.ClientSession:
+        """An HTTP client of a machine."""
+        ...
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """What a world stands in. `store(machine, name)` makes or reopens a share's files, `database(site)` a site's rows."""
+
+    clock: Clock
+    network: Network
+    store: Callable[[str, str], FileStore]
+    database: Callable[[str], Database]
+    lease_s: float
+    logs: Callable[[str], LogSink] = lambda site: NoLogFiles()
+
+
+class ApiError(Exception):
+    """A site's API said no. `status` is HTTP's."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
+@dataclass(slots=True)
+class SiteMachine:
+    """One site server and what runs on it."""
+
+    setup: SiteSetup
+    stores: SiteStores
+    database: Database
+    server: SiteServer
+    runner: web.AppRunner
+    executive: asyncio.Task[None] | None = None
+    starts: int = 1
+
+
+@dataclass(slots=True)
+class World:
+    """All machines of one scenario. Use `start`, then steps and expectations, then `stop`."""
+
+    scenario: Scenario
+    profiles: dict[str, Profile]
+    surroundings: Surroundings
+    recorder: Recorder
+    seed: int
+    group: asyncio.TaskGroup
+    sites: dict[str, SiteMachine] = field(default_factory=dict)
+    logons: dict[str, LogonServer] = field(default_factory=dict)
+    agents: dict[str, PcmAgent] = field(default_factory=dict)
+    packages: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Package name to (site code, PackageID)."""
+    package_stores: dict[str, FileStore] = field(default_factory=dict)
+    stores: dict[tuple[str, str], FileStore] = field(default_factory=dict)
+    sessions: dict[str, aiohttp.ClientSession] = field(default_factory=dict)
+    runners: list[web.AppRunner] = field(default_factory=list)
+    fleet: Fleet | None = None
+    auth: Auth = field(default_factory=lambda: Auth(SECRET))
+    _servers: dict[tuple[str, str, str], ShareServer] = field(default_factory=dict)
+
+    @property
+    def clock(self) -> Clock:
+        """The site's time."""
+        return self.surroundings.clock
+
+    # -- up and down
+
+    async def start(self) -> None:
+        """Bring up servers, then sites, then tell each site what it knows of packages and machines, then clients."""
+        for server in self.scenario.server:
+            await self._start_logon(server)
+        for site in self.scenario.site:
+            await self._start_site(site)
+        for package in self.scenario.package:
+            await self._make_package(package)
+        await self._start_clients()
+
+    async def stop(self) -> None:
+        """Let go of everything, clients first."""
+        if self.fleet is not None:
+            await self.fleet.stop()
+        for site in self.sites.values():
+            if site.executive is not None:
+                site.executive.cancel()
+                await asyncio.gather(site.executive, return_exceptions=True)
+        for server in self._servers.values():
+            await server.close()
+        for session in self.sessions.values():
+            await session.close()
+        for runner in self.runners:
+            await runner.cleanup()
+        for site in self.sites.values():
+            await site.database.close()
+
+    # -- logon and distribution servers
+
+    async def _start_logon(self, server: model.Server) -> None:
+        logon = self._store(server.name, boxes.LOGON_SHARE) if "logon" in server.roles else None
+        packages: dict[str, FileStore] = {}
+        if "distribution" in server.roles:
+            packages[server.package_share] = self._store(server.name, server.package_share)
+            self.package_stores[server.name] = packages[server.package_share]
+        made = make_logon_server(
+            server.name,
+            self.clock,
+            self.recorder,
+            self.auth,
+            logon=logon,
+            packages=packages,
+            lease_s=self.surroundings.lease_s,
+        )
+        self.logons[server.name] = made
+        await self._serve(made.app, server.name)
+
+    def _store(self, machine: str, name: str) -> FileStore:
+        key = (machine, name)
+        if key not in self.stores:
+            self.stores[key] = self.surroundings.store(machine, name)
+        return self.stores[key]
+
+    async def _serve(self, app: web.Application, name: str) -> web.AppRunner:
+        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+        await runner.setup()
+        await self.surroundings.network.serve(runner, name.lower(), 80)
+        self.runners.append(runner)
+        return runner
+
+    # -- sites
+
+    async def _start_site(self, site: model.Site) -> None:
+        servers = tuple(
+            SiteServerRole(s.name, s.domain or site.domain, "logon" in s.roles, "distribution" in s.roles, s.package_share)
+            for s in self.scenario.server
+            if (s.site or self.scenario.site[0].code) == site.code
+        )
+        setup = SiteSetup(
+            code=site.code,
+            server=site.server,
+            domain=site.domain,
+            profile=self.profiles[site.code],
+            response=Response(site.response),
+            servers=servers,
+            addresses={s.code: s.server for s in self.scenario.site},
+            parent=site.parent,
+        )
+        stores = SiteStores(
+            self._store(site.server, boxes.ROOT_SHARE),
+            self._store(site.server, boxes.SITE_SHARE),
+            self._store(site.server, boxes.SOURCE_SHARE),
+        )
+        await self._run_site(setup, stores, self.surroundings.database(site.code), 1)
+
+    async def _run_site(self, setup: SiteSetup, stores: SiteStores, database: Database, starts: int) -> None:
+        server = SiteServer(
+            setup,
+            self.clock,
+            self.recorder,
+            database,
+            stores,
+            self.auth,
+            lambda name, program: self._service_connection(setup.server, name, program),
+            lease_s=self.surroundings.lease_s,
+            id_prefix="" if starts == 1 else f"R{starts}",
+            logs=self.surroundings.logs(setup.code),
+        )
+        runner = await self._serve(server.app, setup.server)
+        machine = SiteMachine(setup, stores, database, server, runner, starts=starts)
+        machine.executive = self.group.create_task(server.executive.run(), name=f"{setup.code}/SMS_EXECUTIVE")
+        self.sites[setup.code] = machine
+
+    async def kill_site(self, code: str) -> None:
+        """The site server's process is gone between two steps; its files and its database stay as they are."""
+        machine = self.sites[code]
+        assert machine.executive is not None
+        machine.executive.cancel()
+        await asyncio.gather(machine.executive, return_exceptions=True)
+        self.runners.remove(machine.runner)
+        await machine.runner.cleanup()
+
+    async def restart_site(self, code: str) -> None:
+        """Start a site server's process on the files and the database it left."""
+        old = self.sites[code]
+        await self._run_site(old.setup, old.stores, old.database, old.starts + 1)
+
+    def _service_connection(self, source: str, server: str, program: str) -> RemoteServer:
+        return self._connection(source, server, SERVICE_ACCOUNT, Role.SERVICE, program)
+
+    def _connection(self, machine: str, server: str, user: str, role: Role, program: str = "") -> ShareServer:
+        key = (machine, server, program)
+        if key not in self._servers:
+            token = self.auth.issue(machine, user, role)
+            self._servers[key] = ShareServer(
+                self._session(machine if role is Role.SERVICE else ADMINISTRATOR),
+                f"http://{server.lower()}",
+                token,
+                self.clock,
+                name=server,
+                program=program,
+                lease_s=self.surroundings.lease_s,
+            )
+        return self._servers[key]
+
+    def _session(self, source: str) -> aiohttp.ClientSession:
+        if source not in self.sessions:
+            self.sessions[source] = self.surroundings.network.session(source.lower())
+        return self.sessions[source]
+
+    def administrator(self, server: str) -> ShareServer:
+        """A server as an administrator at another machine sees it."""
+        return self._connection(ADMINISTRATOR, server, "Administrator", Role.ADMIN, "SMS_ADMINISTRATOR")
+
+    async def api(self, site: str, method: str, path: str, body: Any = None) -> Any:
+        """One call of a site's API as an administrator. Raises `ApiError`."""
+        machine = self.sites[site]
+        headers = {"Authorization": f"Bearer {self.auth.issue(ADMINISTRATOR, 'Administrator', Role.ADMIN)}"}
+        data = None if body is None else msgspec.json.encode(body)
+        url = f"http://{machine.setup.server.lower()}/api/v1/{path}"
+        async with self._session(ADMINISTRATOR).request(method, url, data=data, headers=headers) as response:
+            answer = msgspec.json.decode(await response.read())
+            if response.status >= 400:
+                raise ApiError(response.status, answer.get("detail") or answer.get("title"))
+            return answer
+
+    # -- packages
+
+    async def _make_package(self, package: model.Package) -> None:
+        site = package.site or self.scenario.site[0].code
+        server = self.sites[site].setup.server
+        await self.put_source(site, package.name, package.files)
+        source = f"\\\\{server}\\{boxes.SOURCE_SHARE}\\{package.name}"
+        spec = {"name": package.name, "source": source, "comment": package.comment, "id": package.id}
+        answer = await self.api(site, "POST", "packages", spec)
+        self.packages[package.name] = (site, answer["package"])
+
+    async def put_source(self, site: str, package: str, files: dict[str, str]) -> None:
+        """Put files into a package's source directory, as an administrator with a copy of Explorer would."""
+        share = self.administrator(self.sites[site].setup.server).share(boxes.SOURCE_SHARE)
+        for directory in sorted({package, *(f"{package}/{name}".rpartition("/")[0] for name in files)}):
+            await share.make_directory(directory)
+        for name, text in files.items():
+            await share.write(f"{package}/{name}", text.encode())
+
+    # -- clients
+
+    async def _start_clients(self) -> None:
+        gate = Gate()
+        self.fleet = Fleet(self.clock, gate)
+        sms_ids = {code: first_sms_id(code) for code in self.sites}
+        for group in self.scenario.clients:
+            site = group.site or self.scenario.site[0].code
+            settings = self._settings(group, site, gate)
+            names = group.expand()
+            known: list[dict[str, Any]] = []
+            spread = span_s(group.poll_every)
+            for number, name in enumerate(names):
+                sms_id = sms_ids[site]
+                sms_ids[site] = next_sms_id(sms_id)
+                agent = PcmAgent(name, sms_id, settings, user=group.user or f"USER_{name}", programs=self._programs(name))
+                agent.clock_offset_s = _signed_span(group.clock_offset)
+                agent.is_on = group.on
+                self.agents[name] = agent
+                first = span_s(group.first_poll) if group.first_poll else spread * number / len(names)
+                self.fleet.add(agent, first)
+                known.append({"name": name, "sms_id": sms_id, "domain": settings.domain})
+            if group.known:
+                await self.api(site, "POST", "machines", known)
+        await self.fleet.start()
+
+    def _settings(self, group: model.Clients, site: str, gate: Gate) -> ClientSettings:
+        machine = self.sites[site]
+        logons = [s.name for s in machine.setup.servers if s.logon]
+        first = group.logon_server or logons[0]
+        behaviour = PcmBehaviour.of(machine.setup.profile)
+        return ClientSettings(
+            clock=self.clock,
+            connect=self._client_connection,
+            recorder=self.recorder,
+            random=lambda label: random.Random(f"{self.seed}/{label}"),
+            gate=gate,
+            site=site,
+            domain=group.domain or machine.setup.domain,
+            logon_servers=(first, *(name for name in logons if name != first)),
+            behaviour=behaviour,
+            polling_interval_s=span_s(group.poll_every),
+            records_idle_polls=False,
+        )
+
+    def _client_connection(self, server: str, machine: str, user: str) -> ShareServer:
+        token = self.auth.issue(machine, user, Role.CLIENT)
+        return ShareServer(
+            self._session("CLIENTS"),
+            f"http://{server.lower()}",
+            token,
+            self.clock,
+            name=server,
+            lease_s=self.surroundings.lease_s,
+        )
+
+    def log_on(self, machine: str, user: str, server: str) -> ShareServer:
+        """A client machine's own connection to a server, kept until the world ends: logged on, nothing open."""
+        key = (machine, server, "logged on")
+        if key not in self._servers:
+            self._servers[key] = self._client_connection(server, machine, user)
+        return self._servers[key]
+
+    def _programs(self, machine: str) -> Programs:
+        programs = Programs()
+        for spec in self.scenario.program:
+            if not spec.machines or machine in spec.machines:
+                programs = programs.with_program(spec.command, _program(spec))
+        return programs
+
+
+def _program(spec: model.Program) -> Program:
+    access = Access(parse_flags(Access, spec.access))
+    share_mode = ShareMode(parse_flags(ShareMode, spec.share_mode))
+    files = tuple(FileUse(path, access, share_mode) for path in spec.opens) or (FileUse(),)
+    mif = None
+    if spec.mif is not None:
+        mif = MifToWrite(
+            status=spec.mif.status,
+            description=spec.mif.description,
+            file_name=spec.mif.file,
+            modified_offset_s=_signed_span(spec.mif.offset) if spec.mif.offset not in ("", "0s") else None,
+            data=spec.mif.raw.encode() or None,
+        )
+    return Program(duration_s=span_s(spec.runs), exit_code=spec.exit_code, files=files, status_mif=mif)
+
+
+def _signed_span(text: str) -> float:
+    if not text:
+        return 0.0
+    return -span_s(text[1:]) if text.startswith("-") else span_s(text.lstrip("+"))
+
+
+def disk_store(root: Path, machine: str, name: str, *, threads: bool) -> FileStore:
+    """A share's files in a directory of this machine, laid out as `<root>/<MACHINE>/<share>`."""
+    from despoolr_server.store.files import DiskFileStore
+
+    directory = root / machine / name
+    directory.mkdir(parents=True, exist_ok=True)
+    return DiskFileStore(directory, threads=threads)

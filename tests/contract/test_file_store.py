@@ -1,0 +1,244 @@
+"""The file stores' contract: the same questions to memory, to the disk, and to the disk with a journal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from despoolr_core.sharing import FileAttribute, NtStatus
+from despoolr_server.share.engine.names import ROOT, Name, parse_name
+from despoolr_server.store.files import DiskFileStore, FileStore, MemoryFileStore, StoreError
+
+AT = 833785200.125
+LATER = AT + 3600
+
+
+def n(path: str) -> Name:
+    name = parse_name(path)
+    assert isinstance(name, Name)
+    return name
+
+
+@pytest.fixture(params=["memory", "disk", "disk without threads"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> FileStore:
+    if request.param == "memory":
+        return MemoryFileStore()
+    return DiskFileStore(tmp_path / "root", threads=request.param == "disk")
+
+
+def status_of(call: Callable[[], object]) -> NtStatus:
+    with pytest.raises(StoreError) as caught:
+        call()
+    return caught.value.status
+
+
+def test_a_new_store_is_an_empty_directory(store: FileStore) -> None:
+    root = store.find(ROOT)
+    assert root is not None
+    assert root.directory
+    assert store.list(ROOT) == []
+    assert not store.has_children(ROOT)
+    assert store.find(n("A.TXT")) is None
+    assert store.free_bytes() > 0
+
+
+def test_what_was_written_is_read_back_with_its_facts(store: FileStore) -> None:
+    store.write_whole(n("Note.txt"), b"hello", AT)
+    assert store.read(n("NOTE.TXT")) == b"hello"
+    facts = store.find(n("note.TXT"))
+    assert facts is not None
+    assert (facts.path, facts.size, facts.modified_at, facts.directory, facts.attributes) == ("Note.txt", 5, AT, False, 0)
+    assert facts.etag.startswith('"')
+    assert facts.etag.endswith('"')
+
+
+def test_part_of_a_file_can_be_read(store: FileStore) -> None:
+    store.write_whole(n("A"), b"0123456789", AT)
+    assert store.read(n("A"), 3, 4) == b"3456"
+    assert store.read(n("A"), 8, 100) == b"89"
+    assert store.read(n("A"), 10) == b""
+    assert store.read(n("A"), 99, 1) == b""
+
+
+def test_replacing_a_file_keeps_the_spelling_of_its_name(store: FileStore) -> None:
+    store.write_whole(n("Note.txt"), b"one", AT)
+    store.write_whole(n("NOTE.TXT"), b"two", LATER)
+    assert [facts.path for facts in store.list(ROOT)] == ["Note.txt"]
+    assert store.read(n("note.txt")) == b"two"
+
+
+def test_the_etag_changes_with_every_change_and_with_nothing_else(store: FileStore) -> None:
+    etags = []
+
+    def note() -> None:
+        facts = store.find(n("A"))
+        assert facts is not None
+        again = store.find(n("a"))
+        assert again is not None
+        assert again.etag == facts.etag
+        etags.append(facts.etag)
+
+    store.write_whole(n("A"), b"same", AT)
+    note()
+    for _ in range(20):
+        store.write_whole(n("A"), b"same", AT)
+        note()
+    store.write_at(n("A"), 0, b"SAME", AT)
+    note()
+    store.write_at(n("A"), 0, b"same", AT)
+    note()
+    store.set_size(n("A"), 4, AT)
+    note()
+    assert len(set(etags)) == len(etags)
+
+
+def test_octets_can_be_put_anywhere_and_gaps_are_zeros(store: FileStore) -> None:
+    store.write_whole(n("A"), b"abc", AT)
+    store.write_at(n("A"), 1, b"X", LATER)
+    assert store.read(n("A")) == b"aXc"
+    store.write_at(n("A"), 6, b"end", LATER)
+    assert store.read(n("A")) == b"aXc\0\0\0end"
+    facts = store.find(n("A"))
+    assert facts is not None
+    assert (facts.size, facts.modified_at) == (9, LATER)
+
+
+def test_a_file_can_be_cut_and_lengthened(store: FileStore) -> None:
+    store.write_whole(n("A"), b"abcdef", AT)
+    store.set_size(n("A"), 2, LATER)
+    assert store.read(n("A")) == b"ab"
+    store.set_size(n("A"), 4, LATER)
+    assert store.read(n("A")) == b"ab\0\0"
+
+
+def test_a_listing_is_sorted_case_insensitively(store: FileStore) -> None:
+    for name in ("b.txt", "A.TXT", "c.TXT", "B2.txt"):
+        store.write_whole(n(name), b"", AT)
+    store.make_directory(n("aa"), AT)
+    assert [facts.path for facts in store.list(ROOT)] == ["A.TXT", "aa", "b.txt", "B2.txt", "c.TXT"]
+
+
+def test_directories_are_made_one_at_a_time_and_removed_empty(store: FileStore) -> None:
+    assert status_of(lambda: store.make_directory(n("D/E"), AT)) is NtStatus.OBJECT_PATH_NOT_FOUND
+    store.make_directory(n("D"), AT)
+    assert status_of(lambda: store.make_directory(n("d"), AT)) is NtStatus.OBJECT_NAME_COLLISION
+    store.make_directory(n("d/E"), AT)
+    assert [facts.path for facts in store.list(n("D"))] == ["D/E"]
+    assert store.has_children(n("D"))
+    assert status_of(lambda: store.remove(n("D"))) is NtStatus.DIRECTORY_NOT_EMPTY
+    store.remove(n("D/e"))
+    store.remove(n("D"))
+    assert store.find(n("D")) is None
+
+
+def test_the_root_stays(store: FileStore) -> None:
+    assert status_of(lambda: store.remove(ROOT)) is NtStatus.ACCESS_DENIED
+
+
+def test_missing_things_are_told_apart(store: FileStore) -> None:
+    store.write_whole(n("F"), b"", AT)
+    assert status_of(lambda: store.read(n("X"))) is NtStatus.OBJECT_NAME_NOT_FOUND
+    assert status_of(lambda: store.read(n("X/Y"))) is NtStatus.OBJECT_PATH_NOT_FOUND
+    assert status_of(lambda: store.write_whole(n("X/Y"), b"", AT)) is NtStatus.OBJECT_PATH_NOT_FOUND
+    assert status_of(lambda: store.write_whole(n("F/Y"), b"", AT)) is NtStatus.OBJECT_PATH_NOT_FOUND
+    assert status_of(lambda: store.list(n("F"))) is NtStatus.NOT_A_DIRECTORY
+    assert status_of(lambda: store.list(n("X"))) is NtStatus.OBJECT_NAME_NOT_FOUND
+    store.make_directory(n("D"), AT)
+    assert status_of(lambda: store.read(n("D"))) is NtStatus.FILE_IS_A_DIRECTORY
+    assert status_of(lambda: store.write_whole(n("D"), b"", AT)) is NtStatus.FILE_IS_A_DIRECTORY
+
+
+def test_a_rename_moves_a_file_and_replaces_another(store: FileStore) -> None:
+    store.make_directory(n("D"), AT)
+    store.write_whole(n("A"), b"a", AT)
+    store.write_whole(n("D/B"), b"b", AT)
+    store.rename(n("A"), n("d/b"))
+    assert store.find(n("A")) is None
+    assert store.read(n("D/B")) == b"a"
+    assert [facts.path for facts in store.list(n("D"))] == ["D/b"]
+
+
+def test_a_rename_can_change_the_case_of_a_name_alone(store: FileStore) -> None:
+    store.write_whole(n("note.txt"), b"x", AT)
+    store.rename(n("note.txt"), n("NOTE.TXT"))
+    assert [facts.path for facts in store.list(ROOT)] == ["NOTE.TXT"]
+    assert store.read(n("note.txt")) == b"x"
+
+
+def test_a_directory_moves_with_all_that_is_in_it(store: FileStore) -> None:
+    store.make_directory(n("D"), AT)
+    store.make_directory(n("D/S"), AT)
+    store.write_whole(n("D/S/F"), b"deep", AT)
+    store.make_directory(n("E"), AT)
+    store.rename(n("D"), n("E/New"))
+    assert store.find(n("D")) is None
+    assert store.find(n("D/S/F")) is None
+    assert store.read(n("e/new/s/f")) == b"deep"
+    assert [facts.path for facts in store.list(n("E/NEW"))] == ["E/New/S"]
+    store.rename(n("E"), n("e"))
+    assert store.read(n("E/NEW/S/F")) == b"deep"
+
+
+def test_a_directory_is_not_replaced_by_a_rename(store: FileStore) -> None:
+    store.make_directory(n("D"), AT)
+    store.write_whole(n("A"), b"a", AT)
+    assert status_of(lambda: store.rename(n("A"), n("D"))) is NtStatus.ACCESS_DENIED
+    assert status_of(lambda: store.rename(n("A"), n("X/Y"))) is NtStatus.OBJECT_PATH_NOT_FOUND
+    assert store.read(n("A")) == b"a"
+
+
+def test_attributes_stay_with_a_file_through_renames_and_go_with_it(store: FileStore) -> None:
+    bits = int(FileAttribute.READONLY | FileAttribute.HIDDEN)
+
+    def attributes(path: str) -> int:
+        facts = store.find(n(path))
+        assert facts is not None
+        return facts.attributes
+
+    store.write_whole(n("A"), b"", AT, attributes=int(FileAttribute.SYSTEM | FileAttribute.ARCHIVE))
+    assert attributes("A") == FileAttribute.SYSTEM
+    store.set_attributes(n("A"), bits)
+    assert attributes("a") == bits
+    store.make_directory(n("D"), AT)
+    store.rename(n("A"), n("D/B"))
+    store.rename(n("D"), n("E"))
+    assert attributes("E/B") == bits
+    store.write_whole(n("E/C"), b"", AT)
+    store.rename(n("E/C"), n("E/B"))
+    assert attributes("E/B") == 0
+    store.set_attributes(n("E/B"), bits)
+    store.remove(n("E/B"))
+    store.write_whole(n("E/B"), b"", AT)
+    assert attributes("E/B") == 0
+
+
+def test_the_file_time_can_be_set(store: FileStore) -> None:
+    store.write_whole(n("A"), b"", AT)
+    store.set_modified(n("A"), LATER)
+    facts = store.find(n("A"))
+    assert facts is not None
+    assert facts.modified_at == LATER
+
+
+async def test_staged_octets_appear_only_when_published(store: FileStore) -> None:
+    large = b"x" * 300_000
+    staged = await store.stage(large, AT)
+    assert store.list(ROOT) == []
+    store.publish(staged, n("BIG"))
+    assert await store.read_large(n("BIG")) == large
+    assert await store.read_large(n("BIG"), 299_998) == b"xx"
+    store.discard(await store.stage(large, AT))
+    assert [facts.path for facts in store.list(ROOT)] == ["BIG"]
+    await store.settle()
+
+
+def test_names_of_every_alphabet_are_kept(store: FileStore) -> None:
+    for name in ("Übung.doc", "файл.txt", "日本語", "straße", "a%20b #1", "ﬁ"):
+        store.write_whole(n(name), name.encode(), AT)
+        assert store.read(n(name)) == name.encode()
+    assert store.read(n("ÜBUNG.DOC")) == "Übung.doc".encode()
+    assert store.find(n("STRASSE")) is None
+    store.write_whole(n("x" * 255), b"", AT)
+    assert store.find(n("X" * 255)) is not None

@@ -1,0 +1,16 @@
+"""What several tests need: where the material shared with other projects lies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SHARED = REPOSITORY.parent / "shared"
+
+
+def shared(*parts: str) -> Path:
+    """A file or directory beside the repository. Fails loudly: a test without its material proves nothing."""
+    path = SHARED.joinpath(*parts)
+    if not path.exists():
+        raise AssertionError(f"{path} is missing: the shared directory belongs beside the repository")
+    return path

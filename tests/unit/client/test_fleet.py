@@ -1,0 +1,189 @@
+"""Many clients in one process: evenly spread polls, a bound on what is in flight, and a small client."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import tracemalloc
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from despoolr_client.agent import PcmAgent
+from despoolr_client.fleet import Fleet, Gate
+from despoolr_client.pcm.state import Folder
+from despoolr_core.formats.sms_id import SmsId
+from unit.client.world import START, World, offered, play
+
+HOUR = 3600.0
+IDLE_OCTETS_MAX = {"nothing": 1024, "an optional package": 2048}
+"""The goal is 4 KB; this is what we have, with room for another Python."""
+
+
+def clients(world: World, count: int) -> list[PcmAgent]:
+    return [world.agent(f"PC{n:05}", str(SmsId("BPC", n // 40_000, n % 40_000))) for n in range(count)]
+
+
+def test_polls_are_spread_evenly_and_stay_so() -> None:
+    async def main() -> None:
+        world = await World().set_up()
+        fleet = Fleet(world.clock, world.gate)
+        fleet.add_spread(clients(world, 60))
+        await fleet.start()
+        await world.clock.sleep(3 * HOUR - 1)
+        await fleet.stop()
+        polls = [r for r in world.records if r.kind == "pcm.polled"]
+        assert (len(polls), fleet.counts.polls) == (180, 180)
+        assert set(Counter(int((r.at - START) // 60) for r in polls).values()) == {1}
+        assert fleet.counts.late_count == 0
+
+    play(main)
+
+
+def test_no_more_clients_talk_at_one_time_than_the_gate_lets_through() -> None:
+    async def main() -> None:
+        world = await World().set_up()
+        inside = most = 0
+
+        class SlowShare:
+            async def read_if_changed(self, path: str, etag: str) -> Any:
+                nonlocal inside, most
+                inside += 1
+                most = max(most, inside)
+                await world.clock.sleep(10)
+                inside -= 1
+                return await world.service("SRV1", "SMS_SHR").read_if_changed(path, etag)
+
+        class SlowServer:
+            def share(self, name: str) -> Any:
+                return SlowShare()
+
+            async def close(self) -> None: ...
+            def abandon(self) -> None: ...
+
+        gate = Gate(4)
+        object.__setattr__(world.settings, "connect", lambda server, machine, user: SlowServer())
+        object.__setattr__(world.settings, "gate", gate)
+        fleet = Fleet(world.clock, gate)
+        for agent in clients(world, 20):
+            fleet.add(agent)
+        await fleet.start()
+        await world.clock.sleep(100)
+        await fleet.stop()
+        assert (most, fleet.counts.polls) == (4, 20)
+        assert fleet.counts.late_count == 16
+        assert fleet.counts.late_s_max == 40
+
+    play(main)
+
+
+def test_packages_run_in_the_fleets_own_task_group_and_holds_end_with_it() -> None:
+    async def main() -> None:
+        world = await World().set_up()
+        agents = clients(world, 10)
+        for agent in agents:
+            await world.offer(offered(), sms_id=agent.sms_id)
+        fleet = Fleet(world.clock, world.gate)
+        fleet.add_spread(agents)
+        await fleet.start()
+        await world.clock.sleep(1)
+        await agents[5].hold("SRV1", "SMS_PKGD", "BPC00001/SETUP.EXE")
+        await world.clock.sleep(HOUR + 61)
+        assert len(await world.reports()) == 10
+        assert [agent.folder(Folder.EXECUTED) for agent in agents] == [["BPC0001"]] * 10
+        assert len(world.holders()) == 1
+        await fleet.stop()
+        assert world.holders() == []
+
+    play(main)
+
+
+def test_a_client_that_joins_later_and_is_due_earlier_does_not_wait_for_the_others() -> None:
+    async def main() -> None:
+        world = await World().set_up()
+        fleet = Fleet(world.clock, world.gate)
+        await fleet.start()
+        await world.clock.sleep(10)
+        first, second = clients(world, 2)
+        fleet.add(first, 1000)
+        await world.clock.sleep(10)
+        fleet.add(second, 100)
+        await world.clock.sleep(101)
+        assert [r.actor for r in world.records if r.kind == "pcm.polled"] == ["PC00001"]
+        await fleet.stop()
+
+    play(main)
+
+
+def test_a_fault_of_ours_stops_the_fleet_and_is_told() -> None:
+    async def main() -> None:
+        world = await World().set_up()
+        object.__setattr__(world.settings, "connect", lambda *_: 1 / 0)
+        fleet = Fleet(world.clock, world.gate)
+        fleet.add_spread(clients(world, 2))
+        await fleet.start()
+        await world.clock.sleep(1)
+        with pytest.raises(ExceptionGroup):
+            await fleet.stop()
+
+    play(main)
+
+
+def test_starting_twice_is_a_mistake_and_stopping_twice_is_not() -> None:
+    async def main() -> None:
+        world = await World().set_up()
+        fleet = Fleet(world.clock, world.gate)
+        await fleet.start()
+        with pytest.raises(RuntimeError, match="runs already"):
+            await fleet.start()
+        await fleet.stop()
+        await fleet.stop()
+
+    play(main)
+
+
+@pytest.mark.parametrize("offer", IDLE_OCTETS_MAX)
+def test_an_idle_client_costs_little(offer: str) -> None:
+    """What a client has allocated after it polled."""
+    costs: list[float] = []
+
+    async def main() -> None:
+        world = await World(records_idle_polls=False).set_up()
+        object.__setattr__(world.settings, "log", None)
+        count = 500
+        if offer != "nothing":
+            for agent in clients(world, count):
+                await world.offer(offered(install_by_full=0), sms_id=agent.sms_id)
+        gc.collect()
+        tracemalloc.start()
+        before = tracemalloc.get_traced_memory()[0]
+        fleet = Fleet(world.clock, world.gate)
+        for agent in clients(world, count):
+            fleet.add(agent, 1.0)
+        await fleet.start()
+        await world.clock.sleep(HOUR / 2)
+        world.records.clear()
+        world.calls.clear()
+        gc.collect()
+        costs.append((tracemalloc.get_traced_memory()[0] - before) / count)
+        tracemalloc.stop()
+        assert fleet.counts.polls == count
+        await fleet.stop()
+
+    play(main)
+    print(f"octets for each idle client with {offer} on offer: {costs[0]:.0f}")
+    assert costs[0] < IDLE_OCTETS_MAX[offer]
+
+
+def test_a_gate_lets_others_in_as_places_are_given_back() -> None:
+    async def main() -> None:
+        gate = Gate(1)
+        await gate.enter()
+        waiter = asyncio.ensure_future(gate.enter())
+        await asyncio.sleep(0)
+        assert not waiter.done()
+        gate.leave()
+        await waiter
+
+    play(main)

@@ -1,0 +1,134 @@
+"""What holds for every address: tokens, unknown calls, wrong methods, headers, mistakes, and the caller's own routes."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from aiohttp import web
+
+from despoolr_core.records import Recorder
+from despoolr_lab.clock import LoopClock
+from despoolr_server.http.app import RESERVED, make_app
+from despoolr_server.http.auth import Auth
+from despoolr_server.share.host import ShareHost
+from despoolr_server.store.memory import MemoryFileStore
+from share_site import Site, serving
+
+CALLS = [
+    ("POST", "/api/v1/sessions"),
+    ("PUT", "/api/v1/sessions/S1"),
+    ("DELETE", "/api/v1/sessions/S1"),
+    ("POST", "/api/v1/opens"),
+    ("GET", "/api/v1/opens"),
+    ("DELETE", "/api/v1/opens/O1"),
+    ("GET", "/api/v1/opens/O1/content"),
+    ("PUT", "/api/v1/opens/O1/content"),
+    ("GET", "/api/v1/episodes"),
+    ("POST", "/api/v1/episodes/E1/end"),
+    ("GET", "/api/v1/why"),
+    ("GET", "/metrics"),
+    ("GET", "/"),
+    *[(method, "/SMS_SHR/A") for method in ("GET", "PUT", "DELETE", "MOVE", "COPY", "MKCOL")],
+]
+
+
+@pytest.mark.parametrize(("method", "target"), CALLS)
+async def test_no_call_is_answered_without_a_token(site: Site, method: str, target: str) -> None:
+    for token in ("", "not.one"):
+        reply = await site.ask(method, target, token=token)
+        assert (reply.status, reply.problem.type) == (401, "/problems/authentication-required")
+        assert reply.headers["WWW-Authenticate"].startswith("Bearer")
+    assert (await site.ask("HEAD", "/SMS_SHR/A", token="")).status == 401
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "allow"),
+    [
+        ("PATCH", "/api/v1/opens", "GET, HEAD, POST"),
+        ("GET", "/api/v1/sessions", "POST"),
+        ("POST", "/healthz", "GET, HEAD"),
+        ("LOCK", "/SMS_SHR/A", "COPY, DELETE, GET, HEAD, MKCOL, MOVE, OPTIONS, PUT"),
+        ("DELETE", "/", "GET, HEAD"),
+    ],
+)
+async def test_a_wrong_method_is_told_the_right_ones(site: Site, method: str, target: str, allow: str) -> None:
+    reply = await site.ask(method, target)
+    assert (reply.status, reply.headers["Allow"], reply.problem.type) == (405, allow, "/problems/method-not-allowed")
+
+
+@pytest.mark.parametrize("target", ["/api", "/api/", "/api/v1", "/api/v2/opens", "/api/v1/opens/O1/other"])
+async def test_an_unknown_call_is_no_share(site: Site, target: str) -> None:
+    reply = await site.ask("GET", target)
+    assert (reply.status, reply.problem.type) == (404, "/problems/unknown-call")
+
+
+async def test_identity_headers_are_bounded_and_printable(site: Site) -> None:
+    assert (await site.ask("HEAD", "/SMS_SHR/", Despoolr_Program="x" * 1024)).status == 200
+    refused = await site.ask("GET", "/SMS_SHR/", Despoolr_Program="x" * 1025)
+    assert (refused.status, refused.problem.type) == (431, "/problems/headers-too-large")
+    for wrong in ("a%0Ab", "%FF", "%00"):
+        refused = await site.ask("GET", "/SMS_SHR/", Despoolr_Purpose=wrong)
+        assert refused.status == 400
+        assert "Despoolr-Purpose" in refused.problem.detail
+
+
+async def test_a_session_header_that_is_dead_is_said_so(site: Site) -> None:
+    reply = await site.ask("GET", "/SMS_SHR/", Despoolr_Session="S99")
+    assert (reply.status, reply.problem.nt_status) == (410, "STATUS_USER_SESSION_DELETED")
+
+
+async def test_a_mistake_of_ours_is_a_problem_too_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async def broken(request: web.Request) -> web.StreamResponse:
+        raise ZeroDivisionError("secret detail")
+
+    async def raising(request: web.Request) -> web.StreamResponse:
+        raise web.HTTPConflict(text="Not now. Later.")
+
+    async def reading(request: web.Request) -> web.StreamResponse:
+        return web.Response(text=str(len(await request.read())))
+
+    routes = [web.get("/api/v1/broken", broken), web.get("/api/v1/raising", raising), web.post("/api/v1/reading", reading)]
+    async with serving(extra_routes=routes) as site:
+        with caplog.at_level(logging.ERROR):
+            reply = await site.ask("GET", "/api/v1/broken")
+        assert (reply.status, reply.problem.type) == (500, "/problems/server-error")
+        assert b"secret detail" not in reply.body
+        assert "GET /api/v1/broken failed" in caplog.text
+        reply = await site.ask("GET", "/api/v1/raising")
+        assert (reply.status, reply.problem.detail) == (409, "Not now. Later.")
+        assert (await site.ask("POST", "/api/v1/reading", b"x" * 1000)).body == b"1000"
+        assert (await site.ask("POST", "/api/v1/reading", b"x" * 1001)).problem.type == "/problems/payload-too-large"
+        assert (await site.ask("PUT", "/api/v1/reading")).headers["Allow"] == "POST"
+
+
+async def test_a_large_body_announced_is_refused_before_it_is_sent(site: Site) -> None:
+    sent = []
+
+    async def body():  # type: ignore[no-untyped-def]
+        sent.append(1)
+        yield b"x"
+
+    headers = {"Authorization": f"Bearer {site.token}", "Content-Length": "2000"}
+    async with site.http.put(site.base + "/SMS_SHR/A", data=body(), headers=headers, expect100=True) as reply:
+        assert reply.status == 413
+    assert not sent
+    small = {"Authorization": f"Bearer {site.token}"}
+    async with site.http.put(site.base + "/SMS_SHR/A", data=b"x", headers=small, expect100=True) as reply:
+        assert reply.status == 201
+    assert (await site.ask("PUT", "/SMS_SHR/A", b"x", Expect="miracles")).status == 400
+
+
+@pytest.mark.parametrize("name", sorted(RESERVED))
+async def test_no_share_may_have_the_name_of_a_call(name: str) -> None:
+    clock = LoopClock(0.0)
+    host = ShareHost("LOGON1", clock, Recorder(clock.now))
+    host.add_share(name.upper(), MemoryFileStore())
+    with pytest.raises(ValueError, match="is a call"):
+        make_app(host, Auth.open(), clock)
+
+
+async def test_in_the_open_mode_everyone_is_an_administrator() -> None:
+    async with serving(Auth.open()) as site:
+        assert (await site.ask("PUT", "/SMS_SHR/A", b"1", token="")).status == 201
+        assert (await site.ask("GET", "/", token="")).status == 200
