@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 
-def attribute(number: str = "1", *, type_: str = "STRING(8)", value: str | None = '"v"', name: str = '"a"', extra: str = "") -> str:
+def attribute(
+    number: str = "1", *, type_: str = "STRING(8)", value: str | None = '"v"', name: str = '"a"', extra: str = ""
+) -> str:
     """One attribute; texts stand as written. `value` None: no VALUE."""
     stated = "" if value is None else f" VALUE={value}"
     return f"START ATTRIBUTE NAME={name} ID={number} {extra} TYPE={type_}{stated} END ATTRIBUTE\n"

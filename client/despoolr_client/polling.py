@@ -83,7 +83,7 @@ def _read(agent: PcmAgent, data: bytes, etag: str) -> Fetched:
         file = parse_winst(data)
     except WinstError as error:
         return Fetched(PollResult.FAILED, reason=f"{agent.sms_id}.INS: {error}")
-    pass
+    agent.etag = etag
     return Fetched(PollResult.CHANGED, tuple(map(agent.settings.interner.intern, file.records)))
 
 

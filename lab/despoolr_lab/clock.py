@@ -38,6 +38,10 @@ class LoopClock:
         except RuntimeError:
             pass
 
+    def restart(self) -> None:
+        """Let `epoch` be now. Only before anything waits: a world is built first, then its time begins."""
+        self._bind(asyncio.get_running_loop())
+
     def now(self) -> float:
         """Seconds since 1970-01-01 00:00 on the site's calendar."""
         elapsed = self._time() - self._t0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from support import shared
 
 from despoolr_core.formats.mif import (
     Component,
@@ -25,6 +24,7 @@ from despoolr_core.formats.mif import (
 )
 from despoolr_core.formats.mif.findings import Severity
 from despoolr_core.formats.status_mif import read_status_mif, render_status_mif
+from support import shared
 
 CORPUS = shared("mif-corpus")
 FILES = sorted(path.name for path in CORPUS.glob("*.mif"))
@@ -345,8 +345,7 @@ def test_ibm_sample_table_has_nine_empty_fields_and_a_date_that_is_too_short() -
     types = [b"INTEGER", b"INTEGER", b"INTEGER", b"INTEGER", b"COUNTER", b"STRING(9)", b"OCTETSTRING(9)"]
     types += [b"DATE", b"GAUGE", b"INTEGER"]
     attributes = b"".join(
-        b'START ATTRIBUTE NAME="a" ID=%d TYPE=%s VALUE=%s END ATTRIBUTE\n'
-        % (n, kind, b'""' if kind[:1] in b"SOD" else b"0")
+        b'START ATTRIBUTE NAME="a" ID=%d TYPE=%s VALUE=%s END ATTRIBUTE\n' % (n, kind, b'""' if kind[:1] in b"SOD" else b"0")
         for n, kind in enumerate(types, 1)
     )
     template = b'START GROUP NAME="t" CLASS="group2 class" KEY=1\n' + attributes + b"END GROUP\n"

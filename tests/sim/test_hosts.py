@@ -174,7 +174,7 @@ def test_a_host_always_reaches_itself():
     assert on_site(story) == "hello"
 
 
-def test_a_cancelled_connection_attempt_leaves_nothing_behind():
+def test_a_cancelled_connection_attempt_leaves_nothing_behind(caplog):
     async def story(network, session):
         network.link("PC1", "LOGON1").latency_s = 1.0
         for patience_s in (0.5, 1.5):
@@ -186,6 +186,7 @@ def test_a_cancelled_connection_attempt_leaves_nothing_behind():
         return (await _get(session))[0]
 
     assert on_site(story) == "hello"
+    assert caplog.text == ""
 
 
 def test_an_unknown_host_has_no_address():

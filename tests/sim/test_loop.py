@@ -69,7 +69,10 @@ def test_a_cancelled_timer_neither_runs_nor_moves_time(loop):
         return await asyncio.gather(sleeper, return_exceptions=True)
 
     assert isinstance(loop.run_until_complete(story())[0], asyncio.CancelledError)
-    assert loop.time() == 1.0
+    with pytest.raises(Deadlock) as deadlock:
+        loop.run_until_complete(asyncio.Event().wait())
+    assert deadlock.value.now == loop.time() == 1.0
+    _drain(loop)
 
 
 def test_cancelled_timers_do_not_pile_up(loop):

@@ -208,14 +208,29 @@ def test_a_protocol_that_fails_loses_its_connection_and_says_so(caplog):
 
 def test_the_server_does_not_see_the_clients_context():
     variable = contextvars.ContextVar("variable", default="nobody")
+    seen = []
 
-    async def story(client, server):
+    class Server(asyncio.Protocol):
+        def connection_made(self, transport):
+            seen.append(variable.get())
+
+        def data_received(self, data):
+            seen.append(variable.get())
+
+        def connection_lost(self, exc):
+            seen.append(variable.get())
+
+    async def main():
+        network = HostNetwork()
+        network.listen("server", 80, Server)
         variable.set("client")
-        server.data_received = lambda data: server.note("data", variable.get().encode())
-        client.transport.write(b"x")
+        transport, _ = await network.connect(asyncio.Protocol, "server", 80, source="client")
+        transport.write(b"x")
+        transport.close()
+        await asyncio.sleep(1.0)
 
-    _, server = connected(story)
-    assert server.received() == b"nobody"
+    run_virtual(main)
+    assert seen == ["nobody", "nobody", "nobody"]
 
 
 def test_buffer_limits_can_be_set_as_on_any_transport():

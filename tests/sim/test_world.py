@@ -8,7 +8,7 @@ import time
 
 import aiohttp
 import pytest
-from aiohttp import web
+from aiohttp import helpers, web
 
 from despoolr_lab.sim.loop import Deadlock, RealWorldCall, TimeLimitReached
 from despoolr_lab.sim.network import Network
@@ -146,6 +146,16 @@ def test_the_date_header_follows_the_calendar():
         return dates
 
     assert run_virtual(main, epoch=EPOCH + 3600) == ["Mon, 01 Jan 1996 01:00:00 GMT", "Tue, 02 Jan 1996 01:00:00 GMT"]
+
+
+def test_the_date_header_is_the_real_one_again_afterwards():
+    helpers.rfc822_formatted_time()  # aiohttp keeps it for the rest of the second
+    run_virtual(_serve_one)
+    assert helpers.rfc822_formatted_time().split()[3] == str(time.gmtime().tm_year)
+
+
+async def _serve_one():
+    assert helpers.rfc822_formatted_time().startswith("Mon, 01 Jan 1996")
 
 
 def test_idle_connections_age_in_virtual_time():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from time import perf_counter
+from typing import cast
 
 Script = Callable[[int, bytes], bytes]
 """What a connection sends next: takes the last answer's status and body (0 and nothing at first). Raises for a wrong answer."""
@@ -29,8 +30,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Send the first request."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's transports are no subclass
         self._send(0, b"")
 
     def data_received(self, data: bytes) -> None:

@@ -214,7 +214,7 @@ def _run(main: Callable[[], Awaitable[float]]) -> float:
         return await main()
 
     try:
-        import uvloop  # noqa: PLC0415
+        import uvloop
     except ImportError:
         return asyncio.run(running())
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -275,7 +275,7 @@ def main(arguments: list[str]) -> None:
         return
     kind, directory, loop = arguments[1:4]
     if loop == "uvloop":
-        import uvloop  # noqa: PLC0415
+        import uvloop
 
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(kind, Path(directory)))

@@ -68,7 +68,7 @@ class RunResult:
     workstations: dict[str, str]
     episodes: list[Any]
     digest: str
-    record_count: int
+    records: list[Record]
     virtual_s: float
     wall_s: float = 0.0
 
@@ -93,7 +93,7 @@ class RunResult:
             "workstations": self.workstations,
             "episodes": self.episodes,
             "digest": self.digest,
-            "records": self.record_count,
+            "records": len(self.records),
             "virtual_s": round(self.virtual_s, 3),
             "wall_s": round(self.wall_s, 3),
         }
@@ -300,7 +300,7 @@ async def _result(world: World, findings: list[Finding], version: str, seed: int
         workstations=workstations,
         episodes=episodes,
         digest=digest.hexdigest(),
-        record_count=world.recorder.count,
+        records=digest.records,
         virtual_s=world.clock.now() - world.scenario.start,
     )
 

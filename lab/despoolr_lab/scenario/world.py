@@ -30,6 +30,7 @@ from despoolr_core.profile import Profile
 from despoolr_core.records import Recorder
 from despoolr_core.response import Response
 from despoolr_core.sharing import Access, Role, ShareMode, parse_flags
+from despoolr_lab.clock import LoopClock
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.model import Scenario, span_s
 from despoolr_server.http.auth import Auth
@@ -61,7 +62,7 @@ class Network(Protocol):
 class Surroundings:
     """What a world stands in. `store(machine, name)` makes or reopens a share's files, `database(site)` a site's rows."""
 
-    clock: Clock
+    clock: LoopClock
     network: Network
     store: Callable[[str, str], FileStore]
     database: Callable[[str], Database]
@@ -103,6 +104,7 @@ class World:
     sites: dict[str, SiteMachine] = field(default_factory=dict)
     logons: dict[str, LogonServer] = field(default_factory=dict)
     agents: dict[str, PcmAgent] = field(default_factory=dict)
+    first_polls: dict[str, float] = field(default_factory=dict)
     packages: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Package name to (site code, PackageID)."""
     package_stores: dict[str, FileStore] = field(default_factory=dict)
@@ -121,14 +123,20 @@ class World:
     # -- up and down
 
     async def start(self) -> None:
-        """Bring up servers, then sites, then tell each site what it knows of packages and machines, then clients."""
+        """Bring up servers, tell each site what it knows of packages and machines; then time begins, services and clients go."""
         for server in self.scenario.server:
             await self._start_logon(server)
         for site in self.scenario.site:
             await self._start_site(site)
         for package in self.scenario.package:
             await self._make_package(package)
-        await self._start_clients()
+        await self._make_clients()
+        self.surroundings.clock.restart()
+        for site in self.sites.values():
+            self._start_executive(site)
+        self._add_clients()
+        assert self.fleet is not None
+        await self.fleet.start()
 
     async def stop(self) -> None:
         """Let go of everything, clients first."""
@@ -220,8 +228,11 @@ class World:
         )
         runner = await self._serve(server.app, setup.server)
         machine = SiteMachine(setup, stores, database, server, runner, starts=starts)
-        machine.executive = self.group.create_task(server.executive.run(), name=f"{setup.code}/SMS_EXECUTIVE")
         self.sites[setup.code] = machine
+
+    def _start_executive(self, machine: SiteMachine) -> None:
+        name = f"{machine.setup.code}/SMS_EXECUTIVE"
+        machine.executive = self.group.create_task(machine.server.executive.run(), name=name)
 
     async def kill_site(self, code: str) -> None:
         """The site server's process is gone between two steps; its files and its database stay as they are."""
@@ -236,6 +247,7 @@ class World:
         """Start a site server's process on the files and the database it left."""
         old = self.sites[code]
         await self._run_site(old.setup, old.stores, old.database, old.starts + 1)
+        self._start_executive(self.sites[code])
 
     def _service_connection(self, source: str, server: str, program: str) -> RemoteServer:
         return self._connection(source, server, SERVICE_ACCOUNT, Role.SERVICE, program)
@@ -297,7 +309,7 @@ class World:
 
     # -- clients
 
-    async def _start_clients(self) -> None:
+    async def _make_clients(self) -> None:
         gate = Gate()
         self.fleet = Fleet(self.clock, gate)
         sms_ids = {code: first_sms_id(code) for code in self.sites}
@@ -314,12 +326,15 @@ class World:
                 agent.clock_offset_s = _signed_span(group.clock_offset)
                 agent.is_on = group.on
                 self.agents[name] = agent
-                first = span_s(group.first_poll) if group.first_poll else spread * number / len(names)
-                self.fleet.add(agent, first)
+                self.first_polls[name] = span_s(group.first_poll) if group.first_poll else spread * number / len(names)
                 known.append({"name": name, "sms_id": sms_id, "domain": settings.domain})
             if group.known:
                 await self.api(site, "POST", "machines", known)
-        await self.fleet.start()
+
+    def _add_clients(self) -> None:
+        assert self.fleet is not None
+        for name, agent in self.agents.items():
+            self.fleet.add(agent, self.first_polls[name])
 
     def _settings(self, group: model.Clients, site: str, gate: Gate) -> ClientSettings:
         machine = self.sites[site]

@@ -54,7 +54,6 @@ class Pipe:
     __slots__ = (
         "_give_up_timer",
         "_in_flight",
-        "_last_due",
         "_link",
         "_loop",
         "_receiver",
@@ -71,7 +70,6 @@ class Pipe:
         self._receiver = receiver
         self._tap = tap
         self._in_flight: deque[tuple[float, bytes | None]] = deque()
-        self._last_due = 0.0
         self._scheduled = False
         self._give_up_timer: asyncio.TimerHandle | None = None  # set while the link holds this pipe
         self.held = 0
@@ -83,10 +81,7 @@ class Pipe:
         if self._tap is not None:
             self._tap(now, self._sender.address, self._receiver.address, data or b"")
         due = now + self._link.delay()
-        if False:  # jitter must not reorder a stream
-            due = self._last_due
-        self._last_due = due
-        self._in_flight.append((due, data))
+        self._in_flight.append((due, data))  # in order: what jitter lets overtake waits for what it overtook
         if data:
             self.held += len(data)
         if not self._scheduled and self._give_up_timer is None:

@@ -11,10 +11,13 @@ looking at the disk: a known name costs one `lstat`, a listing always reads the 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import stat
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any, TypeVar
 
 import aiofiles
 
@@ -24,6 +27,8 @@ from despoolr_server.share.engine.rows import DIRECTORY, STORED_ATTRIBUTES, File
 from despoolr_server.store.attributes import AttributeList
 from despoolr_server.store.errors import answering
 from despoolr_server.store.protocol import INLINE_MAX, StoreError
+
+_T = TypeVar("_T")
 
 PRIVATE = ".despoolr"
 _PRIVATE_KEY = fold(PRIVATE)
@@ -128,7 +133,9 @@ class DiskFileStore:
 
     async def read_large(self, name: Name, offset: int = 0, length: int | None = None) -> bytes:
         """In a thread."""
-        path = self._file(name)
+        return await _to_the_end(self._read_large(self._file(name), offset, length))
+
+    async def _read_large(self, path: str, offset: int, length: int | None) -> bytes:
         with answering:
             async with aiofiles.open(path, "rb", opener=_nofollow) as file:
                 await file.seek(offset)
@@ -150,18 +157,22 @@ class DiskFileStore:
         self.publish(temporary, name, attributes)
 
     async def stage(self, data: bytes, at: float) -> str:
-        """A temporary file, written by a thread."""
+        """A temporary file, written by a thread; if the caller is cancelled meanwhile, it is taken away again."""
         with answering:
             temporary, descriptor = self._new_temporary()
             os.close(descriptor)
-            try:
-                async with aiofiles.open(temporary, "wb") as file:
-                    await file.write(data)
-                os.utime(temporary, ns=self._stamp(at))
-            except BaseException:
-                self.discard(temporary)
-                raise
+        try:
+            await _to_the_end(self._stage(temporary, data, at))
+        except BaseException:
+            self.discard(temporary)
+            raise
         return temporary
+
+    async def _stage(self, temporary: str, data: bytes, at: float) -> None:
+        with answering:
+            async with aiofiles.open(temporary, "wb") as file:
+                await file.write(data)
+            os.utime(temporary, ns=self._stamp(at))
 
     def publish(self, staged: str, name: Name, attributes: int = 0) -> None:
         """A rename over the name."""
@@ -439,6 +450,16 @@ class DiskFileStore:
                 return path, os.open(path, _NEW, 0o666)
             except FileExistsError:
                 continue
+
+
+async def _to_the_end(work: Coroutine[Any, Any, _T]) -> _T:
+    """Await work that a thread is in the middle of: a cancelled caller waits for its end before it goes."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def _join(directory: str, part: str) -> str:

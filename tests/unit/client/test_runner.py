@@ -7,7 +7,7 @@ import pytest
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.pcm.state import Folder
 from despoolr_client.polling import PollResult
-from despoolr_client.programs import FileUse, Program, Programs, first_word
+from despoolr_client.programs import FileUse, Program, Programs
 from despoolr_client.windows import Windows
 from despoolr_core.formats.instruction import Result
 from despoolr_core.formats.sms_ini import SmsIni
@@ -153,14 +153,6 @@ def test_an_optional_package_runs_when_the_user_says_so() -> None:
         assert len(await world.reports()) == 1
 
     play(main)
-
-
-def test_the_program_is_found_by_its_first_word() -> None:
-    assert first_word(r'"Bin\Setup.exe" /q /x') == "SETUP.EXE"
-    assert first_word("acmewkst.exe smsproxy\\complete.stf /I:C") == "ACMEWKST.EXE"
-    assert first_word("") == ""
-    programs = Programs().with_program("setup.exe", Program(exit_code=1))
-    assert (programs.of("SETUP /q").exit_code, programs.of("setup.EXE /q").exit_code) == (0, 1)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """A small site for client tests: real share servers in memory, in virtual time, with a network that can be cut.
 
 `SRV1` and `SRV2` are logon servers and distribution servers. Clients reach them as `LocalShare`s through `Wire`, which raises
-`ShareUnreachable` while a server is down, or after it did the work (`lose_answers`).
+`ShareUnreachable` while a server, or one of its operations, is down, or after it did the work (`lose_answers`).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Wire:
             return real
 
         async def call(*args: Any, **more: Any) -> Any:
-            if self._server in self._world.down:
+            if self._world.down & {self._server, name}:
                 raise ShareUnreachable(f"{self._server} does not answer")
             self._world.calls.append((self._server, name, args[0] if args else ""))
             result = await real(*args, **more)

@@ -27,6 +27,7 @@ from despoolr_core.formats.mif.dates import date_flaw, parse_date, render_date
 from despoolr_core.formats.mif.findings import Finding, MifError, MifTooLarge, Mode, Severity
 from despoolr_core.formats.mif.model import (
     Attribute,
+    Block,
     Comment,
     Component,
     Encoding,
@@ -55,6 +56,7 @@ __all__ = [
     "RULES",
     "STATUS_MIF_SIZE_MAX",
     "Attribute",
+    "Block",
     "Comment",
     "Component",
     "Encoding",

@@ -62,5 +62,5 @@ def parse_date(text: str) -> float | None:
         moment = datetime(*(int(known[a:b]) for a, b in ((0, 4), (4, 6), (6, 8), (8, 10), (10, 12), (12, 14))), tzinfo=UTC)  # type: ignore[misc, arg-type]
     except ValueError as error:
         raise MifError(f"no such date: {text} ({error})", rule="date-form", source="IBM 015") from None
-    seconds = (moment - _EPOCH).total_seconds() + int(known[15:21]) / 1_000_000
-    return seconds - int(known[21:25]) * 60
+    seconds = (moment - _EPOCH) // timedelta(seconds=1) - int(known[21:25]) * 60
+    return (seconds * 1_000_000 + int(known[15:21])) / 1_000_000

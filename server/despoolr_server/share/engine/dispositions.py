@@ -115,7 +115,7 @@ def _decide_existing(ask: Ask, facts: FileFacts) -> Plan | NtStatus:
         return NtStatus.FILE_IS_A_DIRECTORY
     if not facts.directory and ask.options & _DIRECTORY_FILE:
         return NtStatus.NOT_A_DIRECTORY
-    allowed = ask.allowed
+    allowed = ask.allowed if ask.name.key else ask.allowed & ~_DELETE  # the share's root stays
     attributes = facts.attributes
     if attributes and not facts.directory:
         if attributes & READONLY:
@@ -129,6 +129,6 @@ def _decide_existing(ask: Ask, facts: FileFacts) -> Plan | NtStatus:
             return NtStatus.ACCESS_DENIED
     access = expand(ask.access, allowed)
     implied = IMPLIED[action]
-    if (access | implied) & ~ask.allowed:
+    if (access | implied) & ~allowed:
         return NtStatus.ACCESS_DENIED
     return Plan(action, access, implied, facts.directory)

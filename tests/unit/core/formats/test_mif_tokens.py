@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from mif_samples import attribute, group, mif, with_value
 
 from despoolr_core.formats.mif import Encoding, MifError, Mode, check, parse, render_verbatim
 from despoolr_core.formats.mif.tokens import octet_count, parse_integer, quote
+from mif_samples import attribute, group, mif, with_value
 
 
 def value_of(data: bytes, mode: Mode = Mode.STRICT) -> str | int | None:
@@ -70,7 +70,7 @@ def test_octal_without_leading_zero_is_noted() -> None:
 
 @pytest.mark.parametrize("literal", ['"abc', r'"\"', '"a\\'])
 def test_end_of_file_inside_a_literal_is_fatal_at_its_quote(literal: str) -> None:
-    data = f'START COMPONENT\nNAME={literal}'.encode()
+    data = f"START COMPONENT\nNAME={literal}".encode()
     for mode in Mode:
         error = refusal(data, mode)
         assert (error.rule, error.line, error.column) == ("literal-unterminated", 2, 6)
@@ -103,9 +103,11 @@ def test_the_greatest_id_is_accepted() -> None:
 
 
 def test_keywords_ignore_case_and_literals_do_not() -> None:
-    data = b'sTART cOMPONENT nAME="c" start enum name="E" 1="x" end ENUM ' + group(
-        attribute(type_='"E"', value='"x"')
-    ).lower().replace('"e"', '"E"').encode() + b"end component"
+    data = (
+        b'sTART cOMPONENT nAME="c" start enum name="E" 1="x" end ENUM '
+        + group(attribute(type_='"E"', value='"x"')).lower().replace('"e"', '"E"').encode()
+        + b"end component"
+    )
     assert value_of(data) == "x"
     assert refusal(data.replace(b'type="E"', b'type="e"')).rule == "undefined-enum"
 
@@ -144,7 +146,7 @@ def test_a_bad_octet_in_a_comment_is_only_a_warning() -> None:
 
 
 def test_0x1a_ends_the_file_in_a_comment_too() -> None:
-    data = mif() + b"// done \x1a junk { \" of any kind"
+    data = mif() + b'// done \x1a junk { " of any kind'
     tree = parse(data)
     assert render_verbatim(tree) == data and tree.comments[-1].text == " done "
     assert [f.rule for f in tree.findings] == ["after-end-of-file"]

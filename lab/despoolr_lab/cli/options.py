@@ -1,0 +1,64 @@
+"""The options that `run`, `kb run` and `demo` share, and how they become `Wishes`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def run_options(function: F) -> F:
+    """Add them to a command."""
+    for option in reversed(
+        [
+            click.option("--version", "version", default="", help="SMS version of the first site, e.g. 1.1 or '1.2 SP4'."),
+            click.option("--time", "time_", default="virtual", show_default=True, help="real, virtual, or xN (N times faster)."),
+            click.option("--seed", type=int, default=None, help="Seed of the run; the same seed gives the same run."),
+            click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="Override one behaviour of the profile."),
+            click.option("--bug", multiple=True, metavar="KB", help="Put an article's fault in, e.g. Q152229."),
+            click.option("--clients", type=int, default=None, help="How many clients the last counted group has."),
+            click.option("--for", "for_", default="", metavar="SPAN", help="How long the run goes, e.g. 7d."),
+            click.option(
+                "--out", type=click.Path(file_okay=False), default="runs", show_default=True, help="Where runs are kept."
+            ),
+            click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else."),
+        ]
+    ):
+        function = option(function)
+    return function
+
+
+def wishes_of(options: dict[str, Any], fix: tuple[str, ...] = ()) -> Any:
+    """`Wishes` from the parsed options. Raises `click.UsageError` for what cannot be."""
+    from despoolr_core.profile import ProfileError, article_of, profile_of, with_overrides
+    from despoolr_lab.scenario.model import span_s
+    from despoolr_lab.scenario.run import Wishes
+    from despoolr_lab.scenario.timing import parse_timing
+
+    overrides: dict[str, Any] = {}
+    for text in options["sets"]:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise click.UsageError(f"--set takes NAME=VALUE, not {text!r}")
+        overrides[name.strip()] = value.strip()
+    try:
+        if options["version"]:
+            profile_of(options["version"])
+        with_overrides(profile_of(options["version"] or "1.1"), overrides)
+        for kb in (*options["bug"], *fix):
+            article_of(kb)
+        return Wishes(
+            version=options["version"],
+            fix=fix,
+            bug=tuple(options["bug"]),
+            overrides=overrides,
+            seed=options["seed"],
+            timing=parse_timing(options["time_"]),
+            clients=options["clients"],
+            for_s=span_s(options["for_"]) if options["for_"] else 0.0,
+        )
+    except (ProfileError, ValueError) as error:
+        raise click.UsageError(str(error)) from None

@@ -1,0 +1,26 @@
+"""`despoolr run SCENARIO.toml`: one scenario, in virtual, scaled or real time."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from despoolr_lab.cli.options import run_options, wishes_of
+
+
+@click.command("run", help="Run a scenario file and say who blocked what, for how long, and whether its expectations held.")
+@click.argument("scenario", type=click.Path(path_type=Path))
+@click.option("--fix", multiple=True, metavar="KB", help="Take an article's fault out, e.g. Q147819.")
+@run_options
+def command(scenario: Path, fix: tuple[str, ...], **options: Any) -> None:
+    """Exit 0 if all expectations hold, 10 if one does not, 2 for a scenario that cannot be run."""
+    from despoolr_lab.cli.running import EXIT_EXPECTATION_FAILED, print_result, read_scenario, run_and_keep
+
+    wishes = wishes_of(options, fix)
+    loaded = read_scenario(scenario)
+    result, directory = run_and_keep(loaded, wishes, Path(options["out"]), quiet=options["as_json"])
+    print_result(result, directory, options["as_json"])
+    sys.exit(0 if result.passed else EXIT_EXPECTATION_FAILED)

@@ -1,0 +1,45 @@
+"""The gallery: the articles that have a scenario, and where their files are.
+
+In a checkout the files are `scenarios/kb/*.toml`; in an installed wheel they lie beside this package.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from despoolr_core.profile import ARTICLES, ProfileError, article_of
+from despoolr_lab.scenario.load import load_scenario
+from despoolr_lab.scenario.model import Scenario
+
+
+def scenario_root() -> Path:
+    """The directory of the scenarios that come with Despoolr."""
+    package = Path(__file__).resolve().parents[1]
+    for candidate in (package / "scenarios", package.parents[1] / "scenarios"):
+        if candidate.is_dir():
+            return candidate
+    raise FileNotFoundError("the scenarios that come with Despoolr are not installed; reinstall the package")
+
+
+def entries() -> list[tuple[str, Path]]:
+    """KB number and scenario file of every article in the gallery, by number."""
+    found = []
+    for path in sorted((scenario_root() / "kb").glob("q*.toml")):
+        kb = path.name.partition("_")[0].upper()
+        if kb in ARTICLES:
+            found.append((kb, path))
+    return found
+
+
+def entry(kb: str) -> tuple[str, Path]:
+    """One article's number and file; `147819` and `q147819` will do. Raises `ProfileError` with the nearest right one."""
+    wanted = article_of(kb).kb
+    for number, path in entries():
+        if number == wanted:
+            return number, path
+    raise ProfileError(f"{wanted} has no scenario yet; there are {', '.join(number for number, _ in entries())}")
+
+
+def load(kb: str) -> Scenario:
+    """One article's scenario, read anew (a run may change it)."""
+    return load_scenario(entry(kb)[1])

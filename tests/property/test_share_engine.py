@@ -1,0 +1,208 @@
+"""A machine of opens, closes, marks, renames and lapsing leases: what must hold after every step."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from despoolr_core.sharing import CreateAction, CreateOption, Disposition, NtStatus, Role
+from despoolr_server.share.engine.conflict import conflicts, terms, wants
+from despoolr_server.share.engine.dispositions import EXISTING, IMPLIED
+from despoolr_server.share.engine.engine import ShareEngine
+from despoolr_server.share.engine.names import Name, parse_name
+from despoolr_server.share.engine.rows import Ask, Closed, Ended, FileFacts, Granted, Open, Refusal, Session
+
+PATHS = st.sampled_from(["A", "B", "D", "D/A", "D/E", "D/E/A"])
+ACCESS = st.sampled_from([0x1, 0x2, 0x4, 0x20, 0x80, 0x10000, 0x3, 0x10001, 0x10003])
+SHARE = st.integers(0, 7)
+OPTIONS = st.sampled_from([0, int(CreateOption.DELETE_ON_CLOSE)])
+
+
+def named(path: str) -> Name:
+    name = parse_name(path)
+    assert isinstance(name, Name)
+    return name
+
+
+class Engine(RuleBasedStateMachine):
+    """The engine beside a model of what exists: a dictionary of names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.engine = ShareEngine(blockers_max=3)
+        self.names: dict[str, FileFacts] = {path: self._facts(path, True) for path in ("D", "D/E")}
+        self.sessions: dict[str, tuple[Session, float]] = {}
+        self.opens: dict[str, Open] = {}
+
+    @staticmethod
+    def _facts(path: str, directory: bool) -> FileFacts:
+        return FileFacts(path, 0, 0.0, directory, 0x10 if directory else 0, '"1"')
+
+    # -- what the model knows
+
+    def _filled(self, path: str) -> bool:
+        return any(other.startswith(path + "/") for other in self.names)
+
+    def _settle(self, closed: Closed) -> None:
+        del self.opens[closed.open.handle]
+        if closed.remove:
+            assert not any(row.path == closed.open.path for row in self.opens.values()), "removed while open"
+            if not self._filled(closed.open.path):
+                del self.names[closed.open.path]
+
+    def _ended(self, ended: Ended) -> None:
+        mine = [row.handle for row in self.opens.values() if row.session == ended.session.session]
+        assert [closed.open.handle for closed in ended.closed] == mine
+        for closed in ended.closed:
+            self._settle(closed)
+        del self.sessions[ended.session.session]
+
+    def _pick(self, data: st.DataObject) -> Open:
+        return self.opens[data.draw(st.sampled_from(sorted(self.opens)))]
+
+    # -- steps
+
+    @rule(lease_s=st.sampled_from([0.0, 5.0, 20.0]))
+    def start(self, lease_s: float) -> None:
+        session = self.engine.start_session(
+            self.now, machine="WS", user="", program="", role=Role.CLIENT, owner="WS", lease_s=lease_s
+        )
+        assert isinstance(session, Session)
+        self.sessions[session.session] = (session, self.now + lease_s if lease_s else float("inf"))
+
+    @precondition(lambda self: self.sessions)
+    @rule(data=st.data(), path=PATHS, access=ACCESS, share=SHARE, disposition=st.sampled_from(Disposition), options=OPTIONS)
+    def open(self, data: st.DataObject, path: str, access: int, share: int, disposition: Disposition, options: int) -> None:
+        session, _ = self.sessions[data.draw(st.sampled_from(sorted(self.sessions)))]
+        facts = self.names.get(path)
+        parent = path.rpartition("/")[0]
+        ask = Ask("T", named(path), access, share, disposition, options)
+        answer = self.engine.open(self.now, session, ask, facts, not parent or parent in self.names)
+        if isinstance(answer, Granted):
+            self.opens[answer.open.handle] = answer.open
+            assert (answer.action is CreateAction.CREATED) == (facts is None)
+            self.names.setdefault(path, self._facts(path, False))
+        else:
+            self._justify(answer, ask, facts)
+
+    def _justify(self, refusal: Refusal, ask: Ask, facts: FileFacts | None) -> None:
+        here = [row for row in self.opens.values() if row.path == ask.name.path]
+        if refusal.status is NtStatus.SHARING_VIOLATION:
+            action = EXISTING[ask.disposition]
+            assert isinstance(action, CreateAction)
+            wanted, shared = terms(ask.access, IMPLIED[action], ask.share_mode)
+            guilty = [row for row in here if conflicts(wanted, shared, wants(row.access), row.share_mode)]
+            assert guilty, "refused though nobody conflicts"
+            assert list(refusal.blockers) == guilty[:3]
+            assert refusal.blocker_count == len(guilty)
+        elif refusal.status is NtStatus.DELETE_PENDING:
+            assert refusal.blocker_count > 0
+            assert refusal.blockers
+        elif refusal.status is NtStatus.OBJECT_NAME_NOT_FOUND:
+            assert facts is None
+        elif refusal.status is NtStatus.OBJECT_NAME_COLLISION:
+            assert facts is not None
+            assert ask.disposition is Disposition.CREATE
+
+    @precondition(lambda self: self.opens)
+    @rule(data=st.data())
+    def close(self, data: st.DataObject) -> None:
+        self._settle(self.engine.close(self._pick(data)))
+
+    @precondition(lambda self: self.opens)
+    @rule(data=st.data(), pending=st.booleans())
+    def mark(self, data: st.DataObject, pending: bool) -> None:
+        row = self._pick(data)
+        refusal = self.engine.mark_delete(row, pending, self.names[row.path], self._filled(row.path))
+        assert (refusal is None) == (
+            bool(row.access & 0x10000) and not (pending and self.names[row.path].directory and self._filled(row.path))
+        )
+        if refusal is None:
+            assert self.engine.is_pending(row) == pending
+
+    @precondition(lambda self: self.opens)
+    @rule(data=st.data(), target=PATHS, replace=st.booleans())
+    def rename(self, data: st.DataObject, target: str, replace: bool) -> None:
+        row = self._pick(data)
+        parent = target.rpartition("/")[0]
+        refusal = self.engine.check_rename(
+            "T",
+            named(row.path),
+            row.access,
+            named(target),
+            directory=row.directory,
+            replace=replace,
+            target_facts=self.names.get(target),
+            parent_exists=not parent or parent in self.names,
+        )
+        if refusal is not None:
+            return
+        assert row.access & 0x10000
+        source = row.path
+        if source != target:
+            assert not any(other.path == target for other in self.opens.values()), "renamed over an open file"
+            assert not any(other.path.startswith(source + "/") for other in self.opens.values())
+            moved = {name: facts for name, facts in self.names.items() if name == source or name.startswith(source + "/")}
+            for name in moved:
+                del self.names[name]
+            for name, facts in moved.items():
+                fresh = target + name[len(source) :]
+                self.names[fresh] = self._facts(fresh, facts.directory)
+        self.engine.renamed("T", named(source), named(target))
+        self.opens = {handle: self._fresh(handle) for handle in self.opens}
+
+    def _fresh(self, handle: str) -> Open:
+        row = self.engine.find(handle)
+        assert row is not None
+        return row
+
+    @precondition(lambda self: self.sessions)
+    @rule(data=st.data())
+    def renew(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(self.sessions)))
+        session, _ = self.sessions[name]
+        self.engine.sessions.renew(session, self.now)
+        if session.lease_s:
+            self.sessions[name] = (session, self.now + session.lease_s)
+
+    @precondition(lambda self: self.sessions)
+    @rule(data=st.data())
+    def leave(self, data: st.DataObject) -> None:
+        ended = self.engine.end_session(data.draw(st.sampled_from(sorted(self.sessions))), "logoff")
+        assert ended is not None
+        self._ended(ended)
+
+    @rule(seconds=st.sampled_from([1.0, 5.0, 30.0]))
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+        due = {name for name, (_, deadline) in self.sessions.items() if deadline <= self.now}
+        ended = self.engine.expire(self.now)
+        assert {one.session.session for one in ended} == due
+        for one in ended:
+            self._ended(one)
+
+    # -- what must hold
+
+    @invariant()
+    def no_two_opens_conflict(self) -> None:
+        by_path: dict[str, list[Open]] = {}
+        for row in self.opens.values():
+            by_path.setdefault(row.path, []).append(row)
+        for rows in by_path.values():
+            for one, other in combinations(rows, 2):
+                assert not conflicts(wants(one.access), one.share_mode, wants(other.access), other.share_mode)
+
+    @invariant()
+    def the_table_is_what_was_granted(self) -> None:
+        assert {row.handle: row for row in self.engine.table} == self.opens
+        assert all(row.session in self.sessions for row in self.opens.values())
+        assert all(row.path in self.names for row in self.opens.values())
+        self.engine.validate()
+
+
+TestEngine = Engine.TestCase
+TestEngine.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
