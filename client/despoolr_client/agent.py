@@ -270,12 +270,15 @@ class PcmAgent:
                 self.say(text)
             for request in reading.gone:
                 self.record("pcm.record", cause=cause, request=request, package="", state="cancelled")
-        elif result is PollResult.UNCHANGED and self.behaviour.skip_unchanged_instruction_file:
-            return  # Q163488: the file has not changed, so PCM does not look at its dates
         if self._pcm is not None and self._pcm.records:
             now = self.now()
+            # Q163488: the file has not changed, so PCM does not look at its offer and mandatory dates. The article names
+            # those two; that a package which expires is dropped all the same is S1's check for 1.2 (articles.md).
+            only_expiry = result is PollResult.UNCHANGED and self.behaviour.skip_unchanged_instruction_file
             interval_s = settings.polling_interval_s
-            self._take(self._pcm.decide(now, self.behaviour, self.dice("due"), polling_interval_s=interval_s), now, cause)
+            dice = self.dice("due")
+            decisions = self._pcm.decide(now, self.behaviour, dice, polling_interval_s=interval_s, only_expiry=only_expiry)
+            self._take(decisions, now, cause)
 
     def _take(self, decisions: Decisions, now: float, cause: int) -> None:
         for text in decisions.lines:

@@ -160,6 +160,14 @@ class ShareServer:
         except (ShareError, ShareUnreachable):
             pass
 
+    def abandon(self) -> None:
+        """Fall silent, as a machine without power does: nothing is closed, and no lease is renewed any more."""
+        session, keeper = self._session, self._keeper
+        if session is not None:
+            self._forget(session)
+        if keeper is not None:
+            keeper.cancel()
+
     # -- sessions
 
     async def start_session(self, program: str = "", lease_s: float = 0.0) -> SessionReply:

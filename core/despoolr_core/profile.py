@@ -56,7 +56,9 @@ class Profile:
         GIVE_UP_RULES,
     )
     attempts_max: int = _behaviour(100, "Q140374", "attempts the Despooler makes before the job is Failed")
-    give_up_after_s: float = _behaviour(7 * 86400.0, "Q147819, Q182414", "seconds of retrying before the job is Failed (rules time, first)")
+    give_up_after_s: float = _behaviour(
+        7 * 86400.0, "Q147819, Q182414", "seconds of retrying before the job is Failed (rules time, first)"
+    )
     retry_count_step: int = _behaviour(1, "Q191360", "how far one retry moves the retry count")
     restart_resets_retry_count: bool = _behaviour(True, "Q140374", "restarting the Despooler sets the retry counts to zero")
 
@@ -92,10 +94,23 @@ class Profile:
     marked_package_id_resolves: bool = _behaviour(False, "Q235805", "Distribution Manager finds the package behind a marked ID")
 
     # -- the client
-    server_choice_always_random: bool = _behaviour(True, "Q165508", "PCM never matches its logon server or drives, always picks at random")
+    server_choice_always_random: bool = _behaviour(
+        True, "Q165508", "PCM never matches its logon server or drives, always picks at random"
+    )
     polls_only_changed_file: bool = _behaviour(True, "Q163488", "PCM parses its instruction file only when it changed")
     sni_before_pck: bool = _behaviour(True, "Q138241", "PCM writes the .SNI before the .PCK")
     leaked_drive_after_run: bool = _behaviour(True, "Q163597", "files an application leaves open stay open after the run")
+    random_logon_server_search: bool = _behaviour(
+        False, "Q153288, Q171589", "after its current logon server fails, a client tries the others in random order"
+    )
+    arbitrary_mandatory_order: bool = _behaviour(True, "Q173388", "packages due at one time run in arbitrary order")
+    desktop_runs_system_tasks: bool = _behaviour(True, "Q165147", "PCMWIN32 runs packages meant for the PCM service")
+    service_runs_optional: bool = _behaviour(False, "Q174933", "the PCM service also runs packages that are not mandatory")
+    search_on_missing_file: bool = _behaviour(
+        False, "Q191293", "a client without an instruction file on its logon server looks on the others"
+    )
+    honours_disabled_countdown: bool = _behaviour(False, "Q185805", "DisablePCMCountdown in SMS.INI has an effect")
+    runs_newly_found_expired: bool = _behaviour(False, "Q255284", "a record first found after it expired runs all the same")
     package_servers_max: int = _behaviour(10, "Q161310", "distribution servers a WINST record lists")
 
     # -- tools
@@ -118,6 +133,9 @@ _V11: Final = replace(
     escaped_quote_in_mif_loads=False,
     polls_only_changed_file=False,
     dump_months_from_zero=True,
+    random_logon_server_search=True,
+    arbitrary_mandatory_order=False,
+    desktop_runs_system_tasks=False,
     success_marks_package_id=False,
 )
 _SP2: Final = replace(
@@ -127,17 +145,25 @@ _SP2: Final = replace(
     server_choice_always_random=False,
     polls_only_changed_file=False,
     leaked_drive_after_run=False,
+    desktop_runs_system_tasks=False,
 )
+_SP3: Final = replace(_SP2, version="1.2 SP3", service_runs_optional=True)
 _SP4: Final = replace(
-    _SP2,
+    _SP3,
     version="1.2 SP4",
     copy_strategy="delete_then_copy_checked",
     refresh_every_file=False,
     retry_count_step=1,
     restart_resets_retry_count=False,
     forced_disconnect_restores_rights=True,
+    arbitrary_mandatory_order=False,
+    search_on_missing_file=True,
+    honours_disabled_countdown=True,
+    runs_newly_found_expired=True,
 )
-_HOTFIXED: Final = replace(_SP4, version="1.2 SP4 + hotfixes", retry_keeps_refresh=True, malformed_mif_is_success=False)
+_HOTFIXED: Final = replace(
+    _SP4, version="1.2 SP4 + hotfixes", retry_keeps_refresh=True, malformed_mif_is_success=False, runs_newly_found_expired=False
+)
 _V20: Final = replace(_HOTFIXED, version="2.0", failed_mif_status="Failed", success_marks_package_id=False, sni_before_pck=False)
 
 PROFILES: Final[dict[str, Profile]] = {
@@ -148,7 +174,7 @@ PROFILES: Final[dict[str, Profile]] = {
         _V12,
         replace(_V12, version="1.2 SP1", retry_count_step=2),
         _SP2,
-        replace(_SP2, version="1.2 SP3", retry_count_step=2),
+        _SP3,
         _SP4,
         _HOTFIXED,
         _V20,

@@ -103,7 +103,7 @@ def test_unicode_trees_survive_too(tree: Mif) -> None:
 
 # Texts made of the format's own pieces, in spellings no writer of ours would choose.
 
-BLANKS = st.sampled_from([" ", "\n", "\r\n", "\t", "  \n ", " // c\n", '//"\\\n', "\f "])
+BLANKS = st.sampled_from([" ", "\n", "\r\n", "\t", "  \n ", " // c\n", '//"\\\n', "\f ", "//\x80\n", "// \x01 c\n"])
 PIECES = st.sampled_from(
     [
         "START",

@@ -125,34 +125,34 @@ class Engine(RuleBasedStateMachine):
             assert self.engine.is_pending(row) == pending
 
     @precondition(lambda self: self.opens)
-    @rule(data=st.data(), target=PATHS, replace=st.booleans())
-    def rename(self, data: st.DataObject, target: str, replace: bool) -> None:
+    @rule(data=st.data(), goal=PATHS, replace=st.booleans())
+    def rename(self, data: st.DataObject, goal: str, replace: bool) -> None:
         row = self._pick(data)
-        parent = target.rpartition("/")[0]
+        parent = goal.rpartition("/")[0]
         refusal = self.engine.check_rename(
             "T",
             named(row.path),
             row.access,
-            named(target),
+            named(goal),
             directory=row.directory,
             replace=replace,
-            target_facts=self.names.get(target),
+            target_facts=self.names.get(goal),
             parent_exists=not parent or parent in self.names,
         )
         if refusal is not None:
             return
         assert row.access & 0x10000
         source = row.path
-        if source != target:
-            assert not any(other.path == target for other in self.opens.values()), "renamed over an open file"
+        if source != goal:
+            assert not any(other.path == goal for other in self.opens.values()), "renamed over an open file"
             assert not any(other.path.startswith(source + "/") for other in self.opens.values())
             moved = {name: facts for name, facts in self.names.items() if name == source or name.startswith(source + "/")}
             for name in moved:
                 del self.names[name]
             for name, facts in moved.items():
-                fresh = target + name[len(source) :]
+                fresh = goal + name[len(source) :]
                 self.names[fresh] = self._facts(fresh, facts.directory)
-        self.engine.renamed("T", named(source), named(target))
+        self.engine.renamed("T", named(source), named(goal))
         self.opens = {handle: self._fresh(handle) for handle in self.opens}
 
     def _fresh(self, handle: str) -> Open:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from despoolr_lab.sim.hosts import HostNetwork
+from despoolr_lab.sim.hosts import STALL_S_MAX, HostNetwork
 from despoolr_lab.sim.transport import CHUNK_MAX, HIGH_WATER
 from despoolr_lab.sim.world import run_virtual
 
@@ -231,6 +231,24 @@ def test_the_server_does_not_see_the_clients_context():
 
     run_virtual(main)
     assert seen == ["nobody", "nobody", "nobody"]
+
+
+def test_a_writer_who_was_paused_learns_that_his_reader_has_given_up():
+    async def main():
+        network = HostNetwork()
+        server = Recorder()
+        network.listen("server", 80, lambda: server)
+        _, client = await network.connect(Recorder, "server", 80, source="client")
+        client.transport.pause_reading()
+        server.transport.write(b"x" * (HIGH_WATER + 1))
+        await asyncio.sleep(1.0)
+        network.cut("client", "server")
+        client.transport.write(b"nobody hears this")
+        await asyncio.sleep(3 * STALL_S_MAX)
+        return client, server
+
+    client, server = run_virtual(main)
+    assert (client.loss().errno, server.loss().errno) == (errno.ETIMEDOUT, errno.ETIMEDOUT)
 
 
 def test_buffer_limits_can_be_set_as_on_any_transport():

@@ -136,4 +136,11 @@ class PcmBehaviour:
             package_servers_max=profile.package_servers_max,
             sni_before_pck=profile.sni_before_pck,
             leaks_open_files=profile.leaked_drive_after_run,
+            random_logon_server_search=profile.random_logon_server_search,
+            arbitrary_mandatory_order=profile.arbitrary_mandatory_order,
+            desktop_runs_system_tasks=profile.desktop_runs_system_tasks,
+            service_runs_optional=profile.service_runs_optional,
+            search_on_missing_file=profile.search_on_missing_file,
+            honours_disabled_countdown=profile.honours_disabled_countdown,
+            runs_newly_found_expired=profile.runs_newly_found_expired,
         )

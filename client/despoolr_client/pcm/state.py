@@ -87,10 +87,19 @@ class Pcm:
         said.append(lines.after_filter(len(passed)))
         return Reading(gone, tuple(said))
 
-    def decide(self, now: float, behaviour: PcmBehaviour, rng: Chance, *, polling_interval_s: float = 3600.0) -> Decisions:
+    def decide(
+        self,
+        now: float,
+        behaviour: PcmBehaviour,
+        rng: Chance,
+        *,
+        polling_interval_s: float = 3600.0,
+        only_expiry: bool = False,
+    ) -> Decisions:
         """What is to be shown, run and reported as expired at `now`. Remembers what it decided, so nothing is decided twice.
 
         A due record stays due until `executed` says that it ran: a client that could not connect tries at the next poll.
+        `only_expiry` looks at no other date (Q163488).
         """
         shown: list[WorkstationInstruction] = []
         due: list[WorkstationInstruction] = []
@@ -105,7 +114,7 @@ class Pcm:
                 self.archived -= {request}
                 expired.append(record)
                 continue
-            if not is_offered(record, now):
+            if only_expiry or not is_offered(record, now):
                 continue
             if state is None:
                 self.history[request] = HistoryState.NEW

@@ -16,7 +16,7 @@ from despoolr_core.formats.mif.build import DATE, build_attribute, build_group, 
 from despoolr_core.formats.mif.codec import parse, read
 from despoolr_core.formats.mif.dates import parse_date, render_date
 from despoolr_core.formats.mif.findings import MifError, Mode
-from despoolr_core.formats.mif.model import Component, Group, Mif
+from despoolr_core.formats.mif.model import Component, Group
 from despoolr_core.formats.mif.render import render, render_verbatim
 from despoolr_core.formats.mif.sms import ARCHITECTURE_CLASS, IDENTIFICATION_CLASS, stored_values
 
@@ -90,7 +90,16 @@ def render_job_mif(report: JobReport) -> bytes:
 
 def read_job_mif(data: bytes) -> JobReport:
     """The report of a job-details MIF. Raises `MifError` for any other file and for one that lacks a fact."""
-    component = read(data, Mode.STRICT).component
+    return _job_report(read(data, Mode.STRICT).component)
+
+
+def read_delta_mif(data: bytes) -> JobReport | Inventory:
+    """What a file in `DELTAMIF.COL` is about: a job if it has a group JobDetails, else a machine. Raises `MifError`."""
+    component = read(data, Mode.SMS).component
+    return read_inventory_mif(data) if component.group(JOB_DETAILS_CLASS) is None else _job_report(component)
+
+
+def _job_report(component: Component) -> JobReport:
     identification, details = component.group(IDENTIFICATION_CLASS), component.group(JOB_DETAILS_CLASS)
     if identification is None or details is None or _architecture_name(component).upper() != JOB_DETAILS.upper():
         raise MifError("no job-details MIF: groups Identification and JobDetails, architecture JobDetails expected")
@@ -101,11 +110,6 @@ def read_job_mif(data: bytes) -> JobReport:
     texts = {field: _text(facts, name) for name, field, _ in _TEXTS}
     _known(texts["kind"])
     return JobReport(report=_text(stored_values(component, identification), "Report"), time=at, event=event, **texts)
-
-
-def is_job_mif(mif: Mif) -> bool:
-    """Whether this MIF is about a job rather than a machine."""
-    return mif.component.group(JOB_DETAILS_CLASS) is not None
 
 
 def _known(kind: str) -> None:

@@ -1,7 +1,8 @@
 """How fast one share server answers, as ratios to a bare aiohttp route measured in the same run.
 
-The server runs in a process of its own, on one core where the system lets us choose; the load runs here, on another. A
-server that was not busy was not measured: `*_busy` is its share of one core, and below 0.9 the load was the limit.
+The server runs in a process of its own, on one core where the system lets us choose; the load runs here, on another. Ratios
+compare what a request costs the server in CPU time, so that a busy machine falsifies them less; rates a second are wall time,
+and were limited by something else than the server where its share of one core, `*_busy`, is below 0.9.
 
     python -m despoolr_lab.bench.share_bench
 """
@@ -46,7 +47,7 @@ _TICKS: Final = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
 def measure(seconds: float = 2.0, *, uvloop: bool = False) -> dict[str, float]:
-    """Requests/s by kind, each the median of three interleaved rounds of `seconds`, and the ratios they are judged by.
+    """Requests/s by kind, each the median of interleaved rounds of `seconds`, and their ratios to the bare route.
 
     `polls_304_ratio` (goal: 0.8) is conditional GETs of an unchanged WINST file on disk, with a token, against a bare dynamic
     aiohttp route; `gets_200_ratio` reads the file; `puts_s` replaces it; `open_close_pairs_s` opens and closes it by handle.
@@ -67,13 +68,16 @@ def measure(seconds: float = 2.0, *, uvloop: bool = False) -> dict[str, float]:
                 cpu, started = _cpu_s(pid), perf_counter()
                 rate = _run(lambda port=port, scripts=scripts: answers_per_second(port, scripts(), seconds))  # type: ignore[misc]
                 busy = (_cpu_s(pid) - cpu) / (perf_counter() - started)
-                # one open and one close are a pair
-                figures.setdefault(name, []).append(rate / 2 if name == "open_close_pairs_s" else rate)
-                figures.setdefault(name.removesuffix("_s") + "_busy", []).append(busy)
+                rate = rate / 2 if name == "open_close_pairs_s" else rate  # one open and one close are a pair
+                kind = name.removesuffix("_s")
+                figures.setdefault(name, []).append(rate)
+                figures.setdefault(f"{kind}_busy", []).append(busy)
+                figures.setdefault(f"{kind}_per_cpu_s", []).append(rate / busy if busy else rate)
     result = {name: round(statistics.median(values), 3) for name, values in figures.items()}
-    for name in ("polls_304", "polls_304_memory", "gets_200", "puts"):
-        ratios = [rate / bare for rate, bare in zip(figures[f"{name}_s"], figures["bare_s"], strict=True)]
-        result[f"{name}_ratio"] = round(statistics.median(ratios), 3)
+    for name in kinds:
+        kind = name.removesuffix("_s")
+        pairs = zip(figures[f"{kind}_per_cpu_s"], figures["bare_per_cpu_s"], strict=True)
+        result[f"{kind}_ratio"] = round(statistics.median(one / bare for one, bare in pairs), 3)
     return result
 
 

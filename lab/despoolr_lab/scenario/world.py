@@ -132,8 +132,8 @@ class World:
             await self._make_package(package)
         await self._make_clients()
         self.surroundings.clock.restart()
-        for site in self.sites.values():
-            self._start_executive(site)
+        for machine in self.sites.values():
+            self._start_executive(machine)
         self._add_clients()
         assert self.fleet is not None
         await self.fleet.start()

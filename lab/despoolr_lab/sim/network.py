@@ -22,7 +22,7 @@ from despoolr_lab.sim.hosts import HostNetwork, Listener
 __all__ = ["TIMEOUT", "MemoryConnector", "MemorySite", "Network"]
 
 TIMEOUT = aiohttp.ClientTimeout(total=60.0)
-"""One timer a request (set and cancelled); `sock_connect` and `sock_read` would cost one more each and tell no more."""
+"""One timer a request; `sock_connect` and `sock_read` would cost a seventh of a request more and tell no more."""
 
 LIMIT = 64
 """Requests in flight for one session; more wait their turn."""

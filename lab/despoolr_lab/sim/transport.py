@@ -81,7 +81,11 @@ class Pipe:
         if self._tap is not None:
             self._tap(now, self._sender.address, self._receiver.address, data or b"")
         due = now + self._link.delay()
-        self._in_flight.append((due, data))  # in order: what jitter lets overtake waits for what it overtook
+        # kept in order: what jitter lets overtake waits for what it overtook
+        if data and len(data) > CHUNK_MAX:
+            self._in_flight.extend((due, data[start : start + CHUNK_MAX]) for start in range(0, len(data), CHUNK_MAX))
+        else:
+            self._in_flight.append((due, data))
         if data:
             self.held += len(data)
         if not self._scheduled and self._give_up_timer is None:
@@ -142,19 +146,16 @@ class Pipe:
             self._schedule(in_flight[0][0])
 
     def _deliver_bytes(self) -> None:
-        in_flight, now = self._in_flight, self._loop.time()
+        in_flight = self._in_flight
         data = in_flight.popleft()[1]
         assert data
-        if len(data) < CHUNK_MAX and in_flight and in_flight[0][0] <= now and in_flight[0][1]:
-            parts, size = [data], len(data)
-            while size < CHUNK_MAX and in_flight and in_flight[0][0] <= now and (data := in_flight[0][1]):
-                parts.append(data)
-                size += len(data)
+        if in_flight:  # what has arrived as well comes in the same piece, as from a socket
+            parts, size, now = [data], len(data), self._loop.time()
+            while in_flight and in_flight[0][0] <= now and (more := in_flight[0][1]) and size + len(more) <= CHUNK_MAX:
+                parts.append(more)
+                size += len(more)
                 in_flight.popleft()
             data = b"".join(parts)
-        if len(data) > CHUNK_MAX:
-            in_flight.appendleft((now, data[CHUNK_MAX:]))
-            data = data[:CHUNK_MAX]
         self.held -= len(data)
         self._receiver.protocol.data_received(data)
         self._sender.relieve()
@@ -298,7 +299,7 @@ class MemoryTransport(asyncio.Transport):
         """The connection is gone for this end, and `exc` says why."""
         if not self.lost:
             self._closing = True
-            self._incoming.drop()
+            self._incoming.resume()  # whoever still sends is to learn of it
             self._lose(exc)
 
     def relieve(self) -> None:

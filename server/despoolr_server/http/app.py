@@ -65,7 +65,7 @@ def make_app(
     expect = _expecting(surface)
     for route in routes:
         kwargs = {"expect_handler": expect, **route.kwargs}
-        app.router.add_routes([web.RouteDef(route.method, route.path, guarded(route.handler, surface.answered), kwargs)])
+        app.router.add_routes([web.RouteDef(route.method, route.path, guarded(route.handler, surface.counts(route.method)), kwargs)])
     _refuse_other_methods(app, surface)
     return app
 
@@ -80,7 +80,7 @@ def _refuse_other_methods(app: web.Application, surface: Surface) -> None:
             methods.setdefault(resource.canonical, set()).update(route.method for route in resource)
     for canonical, resource in last.items():
         if hdrs.METH_ANY not in methods[canonical]:
-            resource.add_route(hdrs.METH_ANY, guarded(_wrong_method(methods[canonical]), surface.answered))
+            resource.add_route(hdrs.METH_ANY, guarded(_wrong_method(methods[canonical]), surface.counts(hdrs.METH_ANY)))
 
 
 def _wrong_method(methods: set[str]) -> Handler:
@@ -106,7 +106,7 @@ def _expecting(surface: Surface) -> Handler:
             surface.principal(request)
             check_size(request, surface.body_size_max)
         except Refused as refused:
-            surface.answered(request, refused.problem.status)
+            surface.counts(hdrs.METH_ANY)[refused.problem.status] += 1
             return answer(refused.problem, refused.headers)
         if request.version >= HttpVersion11:
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")

@@ -61,7 +61,7 @@ class Metrics(Collector):
 
     def request_count(self) -> int:
         """Requests answered since the start."""
-        return sum(self._surface.answers.values())
+        return sum(sum(counts.values()) for counts in self._surface.answers.values())
 
     def render(self) -> tuple[bytes, str]:
         """The text for Prometheus, and its content type."""
@@ -83,6 +83,7 @@ class Metrics(Collector):
             refusals.add_metric([share, program], count)
         yield refusals
         requests = CounterMetricFamily("despoolr_requests", "Requests answered.", labels=["method", "status"])
-        for (method, status), count in self._surface.answers.items():
-            requests.add_metric([method, str(status)], count)
+        for method, counts in self._surface.answers.items():
+            for status, count in counts.items():
+                requests.add_metric([method, str(status)], count)
         yield requests

@@ -8,6 +8,7 @@ which wraps every handler. There is no middleware: on the hot path a wrapper cos
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
@@ -97,8 +98,8 @@ def answer(problem: Problem, headers: Mapping[str, str] | None = None, *, status
     return web.Response(status=problem.status, body=_encode(problem), content_type=CONTENT_TYPE, headers=headers)
 
 
-def guarded(handler: Handler, answered: Callable[[web.Request, int], None]) -> Handler:
-    """`handler`, with everything it raises turned into a problem body, and every answer counted by `answered`."""
+def guarded(handler: Handler, counts: defaultdict[int, int]) -> Handler:
+    """`handler`, with everything it raises turned into a problem body, and every answer counted by its status."""
 
     async def guard(request: web.Request) -> web.StreamResponse:
         try:
@@ -112,7 +113,7 @@ def guarded(handler: Handler, answered: Callable[[web.Request, int], None]) -> H
         except Exception:
             _log.exception("%s %s failed", request.method, request.path)
             response = answer(known("server-error"))
-        answered(request, response.status)
+        counts[response.status] += 1
         return response
 
     return guard

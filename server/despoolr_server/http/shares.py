@@ -48,7 +48,7 @@ class ShareRoutes:
         info = request.match_info
         share, path = info["share"], info.get("path", "")
         headers = request.headers
-        if request.query_string and switch("stat", query(request, "stat")["stat"]):
+        if request.rel_url.raw_query_string and switch("stat", query(request, "stat")["stat"]):
             return self._facts(caller, share, path)
         if not path or path[-1] == "/":
             return self._listing(request, caller, share, path)

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 import msgspec
 from aiohttp import hdrs, web
+from multidict import istr
 
 from despoolr_core.clock import Clock
 from despoolr_core.sharing import Role
@@ -33,9 +34,9 @@ HEADER_SIZE_MAX: Final = 8190
 ROWS_MAX: Final = 10_000
 """Rows in one answer of `opens` and `episodes`; the count in the answer is always the full one."""
 
-SESSION: Final = "Despoolr-Session"
-PROGRAM: Final = "Despoolr-Program"
-PURPOSE: Final = "Despoolr-Purpose"
+SESSION: Final = istr("Despoolr-Session")
+PROGRAM: Final = istr("Despoolr-Program")
+PURPOSE: Final = istr("Despoolr-Purpose")
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -49,13 +50,13 @@ class Surface:
         self.clock = clock
         self.body_size_max = body_size_max
         self.started_at = clock.now()
-        self.answers: defaultdict[tuple[str, int], int] = defaultdict(int)
+        self.answers: dict[str, defaultdict[int, int]] = {}
+        """Answers by the route's method and the status."""
         self._nameless: dict[Principal, Caller] = {}
 
-    def answered(self, request: web.Request, status: int) -> None:
-        """Count one answer by method and status."""
-        method = request.method
-        self.answers[method if method in hdrs.METH_ALL or method in DAV_METHODS else "other", status] += 1
+    def counts(self, method: str) -> defaultdict[int, int]:
+        """The counter for the answers of routes with this method (`*`: any other)."""
+        return self.answers.setdefault(method, defaultdict(int))
 
     def principal(self, request: web.Request) -> Principal:
         """Who is calling. Raises `Refused` (401) for a header that proves nothing."""
@@ -86,9 +87,6 @@ class Surface:
         if who.role is Role.CLIENT:
             raise Refused(known("forbidden", f"Only role `service` or `admin` may {to_do}; {who.machine}'s token is `client`."))
         return who
-
-
-DAV_METHODS: Final = frozenset({"COPY", "MOVE", "MKCOL", "PROPFIND", "PROPPATCH", "LOCK", "UNLOCK"})
 
 
 def check_size(request: web.Request, size_max: int) -> None:

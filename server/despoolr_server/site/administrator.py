@@ -179,6 +179,7 @@ class Administrator:
             return create_job(db, site.code, spec, site.clock.now())
 
         job_id = await site.database.run(work)
+        site.change_count += 1
         site.record(COMPONENT, "job.status", job=job_id, name=spec.name, status=str(JobStatus.PENDING), was="", reason="created")
         return job_id
 

@@ -66,6 +66,8 @@ class SiteContext:
     addresses: dict[str, str] = field(default_factory=dict)
     """Site code to the site server that has its SMS_SITE share; one's own is there too."""
     parent: str = ""
+    change_count: int = 0
+    """Goes up whenever jobs or their rows changed: the Scheduler reads the tables only then (SMS had SQL triggers for it)."""
     logs: LogSink = field(default_factory=NoLogFiles)
 
     @property

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from despoolr_core.formats.job_mif import Inventory, JobReport, read_inventory_mif, read_job_mif
+from despoolr_core.formats.job_mif import Inventory, JobReport, read_delta_mif
 from despoolr_core.formats.mif import MifError
 from despoolr_core.share import ShareError
 from despoolr_server.site import boxes, catalogue
@@ -57,6 +57,7 @@ class DataLoader(Service):
         if not batch:
             return
         facts = await self.site.database.run(lambda db: [fact for item in batch for fact in self._load(db, item, tick)])
+        self.site.change_count += 1
         for kind, data in facts:
             self.site.record(self.component, kind, **data)
         for item in batch:
@@ -73,7 +74,7 @@ class DataLoader(Service):
         try:
             if len(data) > MIF_SIZE_MAX:
                 raise MifError(f"{len(data):,} octets are more than the {MIF_SIZE_MAX:,} of Max MIF Size")
-            return _Loaded(name, read_job_mif(data) if is_job_mif(data) else read_inventory_mif(data))
+            return _Loaded(name, read_delta_mif(data))
         except MifError as error:
             await self._set_aside(name, data, str(error))
             return None
@@ -164,7 +165,3 @@ class DataLoader(Service):
                 db.execute(insert(MACHINE_ATTRIBUTES), rows)
         return [("mif.loaded", {"file": name, "report": "", "kind": "inventory"})]
 
-
-def is_job_mif(data: bytes) -> bool:
-    """Whether the MIF is about a job rather than about a machine: it names the job-details class."""
-    return b"JOBDETAILS" in data.upper()

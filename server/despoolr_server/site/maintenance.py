@@ -21,6 +21,8 @@ COLLECTED: Final = (
     (boxes.LOGON_INVENTORY, (".RAW",)),
 )
 """What is collected from where, in this order: the status MIF before the instruction that names it."""
+THOROUGH_EVERY: Final = 50
+"""Cycles after which every box is looked into whatever its time says: a directory's time has its grain."""
 
 
 class MaintenanceManager(Service):
@@ -35,6 +37,8 @@ class MaintenanceManager(Service):
         self._carried: dict[tuple[str, str], str] = {}
         """(logon server, master file) to the ETag that was carried there last."""
         self._is_down: set[str] = set()
+        self._empty_at: dict[tuple[str, str], float] = {}
+        """(logon server, box) to the directory's time when it was last found empty: as long as it stays, nothing is there."""
 
     async def cycle(self, tick: float) -> None:
         masters = await self._masters()
@@ -56,7 +60,7 @@ class MaintenanceManager(Service):
 
     async def _work_on(self, role: SiteServerRole, masters: dict[str, list[str]]) -> None:
         there = self.site.share(role.name, boxes.LOGON_SHARE, self.component)
-        count = await self._collect(there)
+        count = await self._collect(role, there)
         count += await self._replicate(role, there, masters.get(role.domain.upper(), []))
         if count:
             self.log(f"~Working on logon server {role.name}")
@@ -93,13 +97,22 @@ class MaintenanceManager(Service):
 
     # -- in
 
-    async def _collect(self, there: Share) -> int:
+    async def _collect(self, role: SiteServerRole, there: Share) -> int:
+        """One listing of the share tells which boxes changed; only those are looked into (all of them now and then)."""
+        thorough = self.cycle_count % THOROUGH_EVERY == 1
+        changed_at = {entry.name.upper(): entry.modified_at for entry in await there.list()}
         count = 0
         for box, extensions in COLLECTED:
-            entries = await there.list(box)
+            key = (role.name, box)
+            if not thorough and self._empty_at.get(key) == changed_at.get(box, 0.0):
+                continue
+            entries = [entry for entry in await there.list(box) if not entry.directory]
+            self._empty_at.pop(key, None)
+            if not entries:
+                self._empty_at[key] = changed_at.get(box, 0.0)
             for extension in extensions:
                 for entry in entries:
-                    if not entry.directory and entry.name.upper().endswith(extension):
+                    if entry.name.upper().endswith(extension):
                         count += await self._fetch(there, f"{box}/{entry.name}", entry.name)
         return count
 

@@ -7,6 +7,7 @@ are made here; the rule that reads them is `job_status.overall_status`.
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar, Final
 
 import msgspec
@@ -17,6 +18,7 @@ from despoolr_core.formats.sms_id import job_id as make_job_id
 from despoolr_core.formats.sms_id import request_id as make_request_id
 from despoolr_core.share import Share, ShareError, ShareUnreachable
 from despoolr_server.site import boxes, catalogue
+from despoolr_server.site.context import SiteContext
 from despoolr_server.site.job_status import overall_status
 from despoolr_server.site.jobs import DetailKind, JobSpec, JobStatus, JobType, RunPhase, SendPhase
 from despoolr_server.site.packages import Files, compress
@@ -38,16 +40,30 @@ class Scheduler(Service):
 
     component: ClassVar[str] = "SMS_SCHEDULER"
 
+    def __init__(self, site: SiteContext) -> None:
+        super().__init__(site)
+        self._seen_change = -1
+        self._next_activation = 0.0
+
     async def cycle(self, tick: float) -> None:
+        """Look at the jobs when something about them changed, or when one is due."""
+        change = self.site.change_count
+        if change == self._seen_change and tick < self._next_activation:
+            return
         await self._activate_due(tick)
         await self._keep_status(tick)
+        self._seen_change = change
 
     # -- Pending -> Active
 
     async def _activate_due(self, tick: float) -> None:
         pending = await self.site.database.run(lambda db: catalogue.jobs(db, [JobStatus.PENDING]))
-        for row in [r for r in pending if r.ActivateAt <= tick][:ACTIVATIONS_PER_CYCLE_MAX]:
+        due = [r for r in pending if r.ActivateAt <= tick]
+        self._next_activation = min((r.ActivateAt for r in pending if r.ActivateAt > tick), default=math.inf)
+        for row in due[:ACTIVATIONS_PER_CYCLE_MAX]:
             await self._activate(row, catalogue.spec_of(row), tick)
+        if due:
+            self._next_activation = tick  # a repetition may have been made, or one put off: look again on the next cycle
 
     async def _activate(self, row: Row[Any], spec: JobSpec, tick: float) -> None:
         site = self.site

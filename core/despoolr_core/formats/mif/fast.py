@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Final
 
 from despoolr_core.formats.mif.model import BLOCKS, Block, Component, Item, Mif, Special, Statement, Type, Value
-from despoolr_core.formats.mif.tokens import INTEGER, TRIVIA, WORD, parse_integer, unescape
+from despoolr_core.formats.mif.tokens import INTEGER, WORD, parse_integer, unescape
 from despoolr_core.formats.mif.words import ACCESS_WORDS, BLOCK_WORDS, LITERAL_KEYWORDS, STORAGE_WORDS, STRING_KINDS, TYPE_KINDS
 
 _BLANK: Final = r"[ \t\r\n\f\v]*+"
@@ -28,10 +28,10 @@ _CUT: Final = re.compile(
 """A statement, a START or an END with the white space before it; or, as the last piece, all the rest."""
 
 _PARTS: Final = re.compile(
-    rf"({TRIVIA})(({WORD}){_BLANK}(?:={_BLANK}(?:{_PLAIN_GROUP}|({INTEGER}(?:{_BLANK},{_BLANK}{INTEGER})*+)"
+    rf"({_PLAIN_TRIVIA})(({WORD}){_BLANK}(?:={_BLANK}(?:{_PLAIN_GROUP}|({INTEGER}(?:{_BLANK},{_BLANK}{INTEGER})*+)"
     rf"|({WORD})(?:{_BLANK}\({_BLANK}({INTEGER}){_BLANK}\))?+)|({WORD})))"
 )
-_TAIL: Final = re.compile(rf"{TRIVIA}\x1a?\Z")
+_TAIL: Final = re.compile(rf"{_PLAIN_TRIVIA}(?:\x1a[ \t\r\n\f\v\x1a]*+)?+\Z")
 _PIECE_MAX: Final = 500
 """Longer pieces are declined: no literal here can exceed the 508 octets that need a warning, and the memory is bounded."""
 

@@ -1,0 +1,61 @@
+# Despoolr. `make demo` and `make test` work from a fresh clone: they make .venv themselves.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+JOBS   ?= auto
+
+.PHONY: help demo test check lint types layers format scenarios bench lock clean
+
+help:            ## Show this list
+	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(VENV)/run.stamp: requirements/run.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	  { echo "Despoolr needs Python 3.11 to 3.13; say: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	@echo "installing into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
+	@echo "installing what the tests need ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+demo: $(VENV)/run.stamp ## The blocked update, live, in seconds
+	@$(BIN)/despoolr demo
+
+test: $(VENV)/dev.stamp ## Every test
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q
+
+check: lint types layers ## Lint, types, layers
+
+lint: $(VENV)/dev.stamp
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: $(VENV)/dev.stamp
+	@$(BIN)/mypy
+
+layers: $(VENV)/dev.stamp
+	@$(BIN)/lint-imports
+
+format: $(VENV)/dev.stamp ## Format the code
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+scenarios: $(VENV)/run.stamp ## Every article on every version it speaks of
+	@$(BIN)/despoolr kb run --all
+
+bench: $(VENV)/dev.stamp ## Ratios, measured in one run
+	@$(BIN)/python -m despoolr_lab.bench
+
+lock: $(VENV)/dev.stamp ## Pin the dependencies anew (needs pip-tools)
+	@$(BIN)/python -m pip install --quiet pip-tools
+	@for set in run dev; do \
+	  extras="--extra speed"; [ $$set = dev ] && extras="$$extras --extra dev"; \
+	  $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-emit-index-url \
+	    --no-emit-find-links --no-emit-trusted-host $$extras --output-file requirements/$$set.txt pyproject.toml; done
+
+clean:           ## Remove what was made here
+	rm -rf $(VENV) runs .despoolr .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,152 @@
+"""`despoolr`: the root of the command line. It knows the commands by name and imports one only when it is called.
+
+The law: `--help` imports nothing but click (it answers in under 0.15 s), so the one-line help of each command stands here.
+Exit codes (design.md section 5): 0 all well, 1 our bug, 2 usage, 10 an expectation failed, 11 an invariant was violated,
+12 the run is invalid, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Final, NamedTuple
+
+import click
+
+EXIT_BUG: Final = 1
+EXIT_USAGE: Final = 2
+EXIT_INTERRUPTED: Final = 130
+
+
+class Subcommand(NamedTuple):
+    """Where a command is, and what it is for."""
+
+    place: str
+    help: str
+
+
+COMMANDS: Final[dict[str, Subcommand]] = {
+    "demo": Subcommand("despoolr_lab.cli.demo:command", "The blocked update, live, in seconds: servers, 50 clients, verdict."),
+    "kb": Subcommand("despoolr_lab.cli.kb:command", "Reproduce Knowledge Base articles: list, show, run."),
+    "run": Subcommand("despoolr_lab.cli.run:command", "Run a scenario in virtual, scaled or real time."),
+    "serve": Subcommand("despoolr_lab.cli.serve:command", "Run servers over real sockets: site, logon, all."),
+    "fleet": Subcommand("despoolr_lab.cli.fleet:command", "Run many clients in one process against running servers."),
+    "locks": Subcommand("despoolr_lab.cli.ask:locks", "Who holds which file, since when, and whom that has kept out."),
+    "why": Subcommand("despoolr_lab.cli.ask:why", "Who was refused what, by whom, how often; one sentence each."),
+    "jobs": Subcommand("despoolr_lab.cli.ask:jobs", "The jobs of a running site or a finished run."),
+    "job": Subcommand("despoolr_lab.cli.ask:job", "One job and its details."),
+    "events": Subcommand("despoolr_lab.cli.ask:events", "The NT event log of a running site or a finished run."),
+    "health": Subcommand("despoolr_lab.cli.health:command", "Whether servers answer: an open, a write, a read, a close."),
+    "mif": Subcommand("despoolr_lab.cli.mif:mif", "Check and show MIF files."),
+    "pcmdump": Subcommand("despoolr_lab.cli.pcmdump:command", "Show a client's instruction file (WINST)."),
+    "profiles": Subcommand("despoolr_lab.cli.profiles:command", "The behaviours of every SMS version, with their articles."),
+    "schema": Subcommand("despoolr_lab.cli.schema:command", "The JSON Schema of scenario files, for editors."),
+    "report": Subcommand("despoolr_lab.cli.report:command", "A finished run as an HTML page."),
+}
+"""Every command, in the order `--help` shows them."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The table's order, not the alphabet's."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the one that is asked for."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name].place.partition(":")
+        found = getattr(import_module(module), attribute)
+        assert isinstance(found, click.Command), f"{COMMANDS[cmd_name].place} is no command"
+        return found
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """An unknown command is told the nearest right one."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, COMMANDS, 1, 0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(COMMANDS)}"
+            raise click.UsageError(f"no command {name!r}; {hint}", ctx)
+        found, command, rest = super().resolve_command(ctx, args)
+        return name if found else found, command, rest
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table itself: no import."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from importlib.metadata import version
+
+        click.echo(f"despoolr {version('despoolr')}")
+        ctx.exit()
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Show the version.")
+def root() -> None:
+    """Who blocked the update, for how long, and what would have fixed it?
+
+    A Systems Management Server site you can run: servers, shares with Windows share modes, and any number of clients.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and exit with its code. A mistake of the user's is one line; a bug of ours says that it is one."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code."""
+    try:
+        result = root.main(args=arguments, prog_name="despoolr", standalone_mode=False)
+        sys.stdout.flush()
+        return result if type(result) is int else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return EXIT_USAGE
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx else "despoolr"
+        click.echo(f"{path}: {' '.join(error.format_message().split())} (see `{path} --help`)", err=True)
+        return EXIT_USAGE
+    except click.ClickException as error:
+        click.echo(f"despoolr: {error.format_message()}", err=True)
+        return error.exit_code
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("despoolr: interrupted", err=True)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader (`head`) has seen enough; the interpreter must not complain about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        return _explain(error)
+
+
+def _explain(error: Exception) -> int:
+    from despoolr_core.errors import FormatError
+    from despoolr_core.profile import ProfileError
+
+    if os.environ.get("DESPOOLR_DEBUG") == "1":
+        raise error
+    if isinstance(error, (FormatError, ProfileError)):
+        click.echo(f"despoolr: {error}", err=True)
+        return EXIT_USAGE
+    reason = " ".join(str(error).split())
+    text = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
+    click.echo(f"despoolr: {text[:500]}; this is a bug of Despoolr's (DESPOOLR_DEBUG=1 shows where)", err=True)
+    return EXIT_BUG
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""How commands speak: one JSON object for machines, tables for people, one line for what went wrong.
+
+The law: results go to standard output, everything else to standard error; a table is drawn with rich on a terminal and as
+aligned text elsewhere; nothing heavy is imported before it is needed.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+import click
+
+EXIT_OK = 0
+EXIT_BUG = 1
+EXIT_USAGE = 2
+EXIT_EXPECTATION = 10
+EXIT_INVARIANT = 11
+EXIT_INVALID = 12
+EXIT_INTERRUPTED = 130
+
+
+class Failure(click.ClickException):
+    """What a user asked for cannot be done: one line that says what to do, and exit code 2."""
+
+    exit_code = EXIT_USAGE
+
+
+def fail(message: str) -> NoReturn:
+    """End the command with one line on standard error and exit code 2."""
+    raise Failure(message)
+
+
+def say(message: str) -> None:
+    """One line for a person, on standard error."""
+    click.echo(message, err=True)
+
+
+def echo_json(value: Any) -> None:
+    """One JSON object on standard output."""
+    import msgspec
+
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def echo_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table on standard output."""
+    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    if sys.stdout.isatty():
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+        for row in cells:
+            table.add_row(*row)
+        Console(highlight=False, markup=False).print(table)
+        return
+    widths = [max(len(column), *(len(row[n]) for row in cells)) if cells else len(column) for n, column in enumerate(columns)]
+    for row in [list(columns), *cells]:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def moment(at: float | None) -> str:
+    """A point of site time for people: `1996-06-03 08:30:12`; `-` for none."""
+    if at is None:
+        return "-"
+    try:
+        return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    except (ValueError, OverflowError, OSError):
+        return f"{at:.0f} s"
+
+
+def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--json`, as `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")(command)

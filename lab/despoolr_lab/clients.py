@@ -1,0 +1,199 @@
+"""Many PCM clients in one process, against servers that run: registered, spread over the polling interval, counted.
+
+The law: a client reaches the world only by HTTP with its own token. What all of them need (site, version, logon servers, the
+pace of time) is asked of the site server once, so that clients and servers agree on it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import aiohttp
+import msgspec
+
+from despoolr_client.agent import PcmAgent
+from despoolr_client.fleet import Fleet, Gate
+from despoolr_client.pcm.behaviour import PcmBehaviour
+from despoolr_client.settings import ClientSettings
+from despoolr_client.share import ShareServer
+from despoolr_core.clock import Clock
+from despoolr_core.formats.sms_id import SmsId
+from despoolr_core.records import Record, Recorder
+from despoolr_lab.clock import LoopClock
+from despoolr_lab.config import NamedServer, parse_profile
+from despoolr_lab.ground import StartError, clock_of
+from despoolr_lab.sim.network import session_options
+
+BATCH: Final = 1000
+"""Machines registered, and tokens asked for, in one request."""
+CONNECTIONS_MAX: Final = 64
+WAIT_S: Final = 30.0
+"""Seconds to wait for a site server that is still starting."""
+RANGE_SIZE: Final = 44_065
+"""SMSIDs of one range (Q127052)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientsSettings:
+    """Which clients. `first` is the number of the first: two fleets of one site need numbers that do not meet."""
+
+    count: int
+    site_url: str
+    token: str
+    logons: tuple[NamedServer, ...] = ()
+    first: int = 1
+    prefix: str = "PC"
+    poll_every_s: float = 3600.0
+    seed: int = 1
+
+
+@dataclass(slots=True)
+class Clients:
+    """The clients of one process. `start`, then let time pass, then `stop`."""
+
+    settings: ClientsSettings
+    say: Callable[[str], None]
+    clock: Clock | None = None
+    scale: float = 1.0
+    fleet: Fleet | None = None
+    counts: Counter[str] = field(default_factory=Counter)
+    _http: aiohttp.ClientSession | None = None
+    _urls: dict[str, str] = field(default_factory=dict)
+    _tokens: dict[str, str] = field(default_factory=dict)
+
+    async def start(self) -> None:
+        """Ask the site, register, begin to poll. Raises `StartError`."""
+        connector = aiohttp.TCPConnector(limit=CONNECTIONS_MAX)
+        self._http = aiohttp.ClientSession(connector=connector, **session_options({}))
+        setup = await self._first_answer()
+        now, self.scale = clock_of(setup)
+        if self.clock is None:
+            self.clock = LoopClock(now, self.scale)
+        if "site" not in setup:
+            raise StartError(f"{self.settings.site_url} is {setup.get('server')}, which is no site server; give the site's URL")
+        logons = self._logon_servers(setup)
+        site = setup["site"]
+        names = [f"{self.settings.prefix}{n:05}" for n in self._numbers]
+        ids = [sms_id_of(site["code"], n) for n in self._numbers]
+        await self._register(names, ids, site["domain"])
+        settings = self._client_settings(site, logons)
+        self.fleet = Fleet(self.clock, settings.gate)  # type: ignore[arg-type]
+        agents = (PcmAgent(name, sms_id, settings, user=_user(name)) for name, sms_id in zip(names, ids, strict=True))
+        self.fleet.add_spread(agents)
+        await self.fleet.start()
+
+    async def stop(self) -> None:
+        """Log all clients off, as at the end of a day."""
+        if self.fleet is not None:
+            await self.fleet.stop()
+        if self._http is not None:
+            await self._http.close()
+
+    def summary(self) -> dict[str, Any]:
+        """What the clients did so far. `late` counts polls that began over a second of site time after their time."""
+        done = self.fleet.counts if self.fleet is not None else None
+        return {
+            "clients": done.clients if done else 0,
+            "polls": done.polls if done else 0,
+            "changed": done.changed if done else 0,
+            "failed": done.failed if done else 0,
+            "late": done.late_count if done else 0,
+            "late_s_max": round(done.late_s_max / self.scale, 3) if done else 0.0,
+            "runs": self.counts["pcm.run"],
+            "reports": self.counts["pcm.reported"],
+        }
+
+    # -- asking the site
+
+    @property
+    def _numbers(self) -> range:
+        return range(self.settings.first, self.settings.first + self.settings.count)
+
+    async def _first_answer(self) -> Any:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + WAIT_S
+        has_said = False
+        while True:
+            try:
+                return await self._call("GET", "setup")
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                if loop.time() >= deadline:
+                    raise StartError(f"the site server does not answer at {self.settings.site_url}: {error}") from None
+                if not has_said:
+                    self.say(f"waiting for {self.settings.site_url} ...")
+                    has_said = True
+                await asyncio.sleep(0.2)
+
+    async def _call(self, method: str, path: str, body: Any = None) -> Any:
+        assert self._http is not None
+        headers = {"Authorization": f"Bearer {self.settings.token}"}
+        data = None if body is None else msgspec.json.encode(body)
+        url = f"{self.settings.site_url}/api/v1/{path}"
+        async with self._http.request(method, url, data=data, headers=headers) as response:
+            raw = await response.read()
+        try:
+            answer = msgspec.json.decode(raw)
+        except msgspec.DecodeError:
+            raise StartError(f"{url} answers, but not as a Despoolr server") from None
+        if response.status >= 400:
+            detail = answer.get("detail") or answer.get("title") if isinstance(answer, dict) else ""
+            raise StartError(f"{self.settings.site_url} refused {method} {path} ({response.status}): {detail}")
+        return answer
+
+    def _logon_servers(self, setup: Any) -> list[str]:
+        there = [msgspec.convert(server, NamedServer) for server in setup.get("servers", ())]
+        servers = {server.name: server for server in [*there, *self.settings.logons]}
+        self._urls = {server.name.upper(): server.url for server in servers.values()}
+        wanted = [s.name for s in self.settings.logons] or [s.name for s in there if s.logon]
+        if not wanted:
+            raise StartError(f"the site at {self.settings.site_url} has no logon server; give one with --logon NAME=URL")
+        return wanted
+
+    async def _register(self, names: Sequence[str], ids: Sequence[str], domain: str) -> None:
+        for start in range(0, len(names), BATCH):
+            part = slice(start, start + BATCH)
+            machines = [{"name": n, "sms_id": i, "domain": domain} for n, i in zip(names[part], ids[part], strict=True)]
+            await self._call("POST", "machines", machines)
+            asked = [{"machine": name, "user": _user(name)} for name in names[part]]
+            self._tokens |= zip(names[part], (await self._call("POST", "tokens", asked))["tokens"], strict=True)
+
+    def _client_settings(self, site: Any, logons: list[str]) -> ClientSettings:
+        assert self.clock is not None
+        seed = self.settings.seed
+        return ClientSettings(
+            clock=self.clock,
+            connect=self._connect,
+            recorder=Recorder(self.clock.now, [self._count]),
+            random=lambda label: random.Random(f"{seed}/{label}"),
+            gate=Gate(CONNECTIONS_MAX),
+            site=site["code"],
+            domain=site["domain"],
+            logon_servers=tuple(logons),
+            behaviour=PcmBehaviour.of(parse_profile(site["version"], site["set"])),
+            polling_interval_s=self.settings.poll_every_s,
+            records_idle_polls=False,
+        )
+
+    def _count(self, record: Record) -> None:
+        self.counts[record.kind] += 1
+
+    def _connect(self, server: str, machine: str, user: str) -> ShareServer:
+        assert self._http is not None and self.clock is not None
+        # A distribution server the site named and nobody gave a URL for: its name may be one that resolves.
+        url = self._urls.get(server.upper(), f"http://{server.lower()}")
+        token = self._tokens[machine]
+        return ShareServer(self._http, url, token, self.clock, name=server, lease_s=60.0 * self.scale)
+
+
+def sms_id_of(site: str, number: int) -> str:
+    """The SMSID of a site's n-th client, counted from 0, as if one logon server had handed them out range by range."""
+    return str(SmsId(site, number // RANGE_SIZE, number % RANGE_SIZE))
+
+
+def _user(machine: str) -> str:
+    return f"USER_{machine}"

@@ -1,0 +1,333 @@
+"""What a long-running process is told: command-line options and `DESPOOLR_*` variables, each read by one function.
+
+The law: a wrong value stops the process before anything is bound or written, with one line that names the value and what
+would be right (`ConfigError`). Nothing here touches the network; only secrets touch files.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from despoolr_core.errors import FormatError
+from despoolr_core.formats.sms_id import check_site_code
+from despoolr_core.profile import Profile, ProfileError, profile_of, with_overrides
+from despoolr_core.response import Response
+from despoolr_lab.scenario.timing import Timing, parse_timing
+
+SITE_PORT: Final = 8801
+LOGON_PORT: Final = 8802
+SECRET_SIZE_MIN: Final = 16
+NAME_SIZE_MAX: Final = 15
+"""Characters of a machine's name: NetBIOS."""
+
+VARIABLES: Final[dict[str, str]] = {
+    "DESPOOLR_LISTEN": "host:port a server listens on",
+    "DESPOOLR_LISTEN_LOGON": "host:port of the logon server of `serve all`",
+    "DESPOOLR_DATA": "directory of shares, site database, logs, records and secret",
+    "DESPOOLR_NAME": "machine name of the server",
+    "DESPOOLR_CODE": "site code, three letters or digits",
+    "DESPOOLR_DOMAIN": "domain of the site's machines",
+    "DESPOOLR_VERSION": "SMS version whose behaviour the site has, such as 1.2",
+    "DESPOOLR_RESPONSE": "Response setting: Very Fast, Fast, Medium or Slow",
+    "DESPOOLR_SET": "behaviours of the profile: field=value, separated by spaces",
+    "DESPOOLR_TIME": "real, or xN for N site seconds a second",
+    "DESPOOLR_CLOCK": "URL of a running server whose time to take over",
+    "DESPOOLR_SECRET": "the secret all servers of a site share, at least 16 octets",
+    "DESPOOLR_SECRET_FILE": "a file with that secret",
+    "DESPOOLR_TOKEN": "a token, for the commands that ask a running site",
+    "DESPOOLR_URL": "URLs of running servers, for the commands that ask, separated by spaces",
+    "DESPOOLR_LOGON": "logon servers of the site: NAME=URL[,distribution], separated by spaces",
+    "DESPOOLR_ADDRESS": "other sites: SITE=SERVER=URL, separated by spaces",
+    "DESPOOLR_ROLES": "what `serve logon` is: logon, distribution or both",
+    "DESPOOLR_CLIENTS": "how many clients to run",
+    "DESPOOLR_POLL_EVERY": "the clients' polling interval in site time, such as 1h",
+    "DESPOOLR_SITE": "URL of the site server, for `fleet`",
+    "DESPOOLR_RUNS": "directory of finished runs",
+    "DESPOOLR_DEBUG": "1: show tracebacks",
+}
+"""Every variable any command reads; another one is a mistake that is pointed out."""
+
+_MACHINE: Final = re.compile(r"[A-Z0-9][A-Z0-9_-]*")
+_SHARE: Final = re.compile(r"[A-Za-z0-9_$][A-Za-z0-9_$.-]{0,79}")
+
+
+class ConfigError(ValueError):
+    """A setting that cannot be used; the message is one line and says what can. Who must act: the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where a server listens. Port 0 takes a free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedServer:
+    """A machine of the site and where it answers."""
+
+    name: str
+    url: str
+    logon: bool = True
+    distribution: bool = False
+    package_share: str = "SMS_PKGD"
+    domain: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteAddress:
+    """Another site: its code, its site server, where that answers."""
+
+    code: str
+    server: str
+    url: str
+
+
+REAL: Final = Timing(1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class GroundSettings:
+    """What every process is told. `secret` None: take the one in `data`, or make one if `listens` are all loopback."""
+
+    data: Path
+    timing: Timing = REAL
+    secret: bytes | None = None
+    clock_url: str = ""
+    listens: tuple[Listen, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SiteSettings:
+    """A site server."""
+
+    listen: Listen
+    name: str
+    code: str
+    domain: str
+    profile: Profile
+    response: Response
+    servers: tuple[NamedServer, ...] = ()
+    addresses: tuple[SiteAddress, ...] = ()
+    overrides: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LogonSettings:
+    """A logon server, a distribution server, or both."""
+
+    listen: Listen
+    name: str
+    logon: bool = True
+    distribution: bool = True
+    package_share: str = "SMS_PKGD"
+
+
+def parse_listen(text: str, port_default: int) -> Listen:
+    """Read `host:port`, `host`, `:port` or `[::1]:port`. Raises `ConfigError`."""
+    wanted = text.strip()
+    host, colon, port = wanted.rpartition(":")
+    if not colon or wanted.endswith("]"):
+        host, port = (wanted, "") if not wanted.isdecimal() else ("", wanted)
+    host = host.strip("[]") or "127.0.0.1"
+    if not port:
+        return Listen(host, port_default)
+    if not port.isdecimal() or int(port) > 65535 or "/" in host or (":" in host and "[" not in wanted):
+        raise ConfigError(f"{text!r} is not host:port, such as 127.0.0.1:{port_default}")
+    return Listen(host, int(port))
+
+
+def parse_machine(text: str) -> str:
+    """A machine's name in upper case. Raises `ConfigError`."""
+    name = text.strip().upper()
+    if not _MACHINE.fullmatch(name) or len(name) > NAME_SIZE_MAX:
+        raise ConfigError(f"{text!r} is not a machine name: up to {NAME_SIZE_MAX} letters, digits, - and _, such as LOGON1")
+    return name
+
+
+def parse_url(text: str) -> str:
+    """A server's URL without a path. Raises `ConfigError`."""
+    url = text.strip().rstrip("/")
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.path and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise ConfigError(f"{text!r} is not a server's URL, such as http://127.0.0.1:{LOGON_PORT}")
+    return url
+
+
+def parse_named_server(text: str) -> NamedServer:
+    """Read `NAME=URL`, then after commas `distribution`, `nologon`, `share=NAME`, `domain=NAME`. Raises `ConfigError`."""
+    place, *words = text.split(",")
+    name, equals, url = place.partition("=")
+    if not equals:
+        raise ConfigError(f"{text!r} is not NAME=URL, such as LOGON1=http://127.0.0.1:{LOGON_PORT},distribution")
+    server = {"logon": True, "distribution": False}
+    named = {"share": "SMS_PKGD", "domain": ""}
+    for word in (w.strip() for w in words):
+        key, equals, value = word.partition("=")
+        if word == "distribution":
+            server["distribution"] = True
+        elif word == "nologon":
+            server["logon"] = False
+        elif equals and key in named and _SHARE.fullmatch(value):
+            named[key] = value.upper()
+        else:
+            raise ConfigError(f"{word!r} in {text!r} is none of distribution, nologon, share=NAME, domain=NAME")
+    if not server["logon"] and not server["distribution"]:
+        raise ConfigError(f"{text!r} is neither a logon nor a distribution server")
+    return NamedServer(
+        parse_machine(name), parse_url(url), server["logon"], server["distribution"], named["share"], named["domain"]
+    )
+
+
+def parse_address(text: str) -> SiteAddress:
+    """Read `SITE=SERVER=URL`. Raises `ConfigError`."""
+    parts = text.split("=", 2)
+    if len(parts) != 3:
+        raise ConfigError(f"{text!r} is not SITE=SERVER=URL, such as PAR=PARSRV=http://127.0.0.1:8811")
+    return SiteAddress(parse_code(parts[0]), parse_machine(parts[1]), parse_url(parts[2]))
+
+
+def parse_code(text: str) -> str:
+    """A site code in upper case. Raises `ConfigError`."""
+    try:
+        return check_site_code(text.strip())
+    except FormatError as error:
+        raise ConfigError(str(error)) from None
+
+
+def parse_response(text: str) -> Response:
+    """A Response setting, whatever the case; `-` and `_` are spaces. Raises `ConfigError`."""
+    wanted = " ".join(text.replace("-", " ").replace("_", " ").split()).lower()
+    for response in Response:
+        if response.lower() == wanted:
+            return response
+    raise ConfigError(f"{text!r} is no Response setting; there are {', '.join(Response)}")
+
+
+def parse_overrides(items: Iterable[str]) -> dict[str, str]:
+    """Read `field=value` items. Raises `ConfigError`."""
+    overrides: dict[str, str] = {}
+    for item in items:
+        name, equals, value = item.partition("=")
+        if not equals:
+            raise ConfigError(f"{item!r} is not field=value; `despoolr profiles` lists the fields")
+        overrides[name.strip()] = value.strip()
+    return overrides
+
+
+def parse_profile(version: str, overrides: Mapping[str, str]) -> Profile:
+    """A version's profile with some fields changed. Raises `ConfigError`."""
+    try:
+        return with_overrides(profile_of(version), dict(overrides))
+    except ProfileError as error:
+        raise ConfigError(str(error)) from None
+
+
+def parse_pace(text: str) -> Timing:
+    """`real` or `xN`; servers over sockets cannot run in virtual time. Raises `ConfigError`."""
+    try:
+        timing = parse_timing(text.strip())
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    if timing.is_virtual:
+        raise ConfigError("servers with real clients run in real or scaled time: --time real or --time xN, such as x60")
+    return timing
+
+
+def parse_span(text: str) -> float:
+    """Seconds of a span such as `90s`, `1h` or `2d 4h`. Raises `ConfigError`."""
+    from despoolr_lab.scenario.model import span_s
+
+    try:
+        seconds = span_s(text)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    if not seconds > 0:
+        raise ConfigError(f"{text!r} is no time at all; give a span such as 1h")
+    return seconds
+
+
+def parse_roles(text: str) -> tuple[bool, bool]:
+    """Whether `logon` and whether `distribution` is in a comma-separated list. Raises `ConfigError`."""
+    words = {word.strip().lower() for word in text.split(",") if word.strip()}
+    if not words or words - {"logon", "distribution"}:
+        raise ConfigError(f"{text!r} is not logon, distribution, or logon,distribution")
+    return "logon" in words, "distribution" in words
+
+
+# -- secrets
+
+
+def given_secret(text: str | None, file: Path | None) -> bytes | None:
+    """The secret an operator configured, or None. A file's trailing newline does not count. Raises `ConfigError`."""
+    if text and file is not None:
+        raise ConfigError("give the secret once: DESPOOLR_SECRET, or --secret-file (DESPOOLR_SECRET_FILE), not both")
+    if file is not None:
+        return read_secret(file)
+    if not text:
+        return None
+    return _checked(text.encode(), "DESPOOLR_SECRET")
+
+
+def read_secret(file: Path) -> bytes:
+    """A secret from a file. Raises `ConfigError`."""
+    try:
+        return _checked(file.read_bytes().strip(), str(file))
+    except OSError as error:
+        raise ConfigError(f"cannot read the secret in {file}: {error.strerror}") from None
+
+
+def make_secret(file: Path) -> bytes:
+    """Make a secret that only this user can read. Raises `ConfigError`."""
+    secret = secrets.token_urlsafe(32).encode()
+    write_private(file, secret + b"\n")
+    return secret
+
+
+def write_private(file: Path, data: bytes) -> None:
+    """Write a file that only this user can read, whole or not at all. Raises `ConfigError`."""
+    temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary.unlink(missing_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as out:
+            out.write(data)
+        temporary.replace(file)
+    except OSError as error:
+        raise ConfigError(f"cannot write {file}: {error.strerror}") from None
+
+
+def _checked(secret: bytes, where: str) -> bytes:
+    if len(secret) < SECRET_SIZE_MIN:
+        raise ConfigError(f"the secret in {where} has {len(secret)} octets; give at least {SECRET_SIZE_MIN}")
+    return secret
+
+
+# -- variables
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """One line for each `DESPOOLR_*` variable that no command reads, with the nearest right one."""
+    found = []
+    for name in sorted(environment):
+        if name.startswith("DESPOOLR_") and name not in VARIABLES:
+            near = get_close_matches(name, list(VARIABLES), 1, 0.6)
+            found.append(f"{name} is no setting of Despoolr" + (f"; did you mean {near[0]}?" if near else ""))
+    return found

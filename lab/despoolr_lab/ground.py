@@ -1,0 +1,246 @@
+r"""What all servers of one process stand on: a data directory that is theirs alone, the site's time, the records, the keys.
+
+The data directory holds one directory per machine with its shares, the site database, `LOGS`, `records.jsonl`, `secret`,
+`admin.token` and `state.json`. The law: one process at a time; every start has a number, and ids begin with it, so that no
+handle, session or episode of a process that died is mistaken for a later one. Scaled time goes on while a killed process
+is down (its neighbours' did too); after a clean stop it goes on from where it stopped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Final
+
+import msgspec
+
+from despoolr_core.episodes import EpisodeLedger
+from despoolr_core.records import Record, Recorder, decode
+from despoolr_core.sharing import Role
+from despoolr_lab.clock import LoopClock
+from despoolr_lab.config import ConfigError, GroundSettings, make_secret, read_secret, write_private
+from despoolr_lab.runs import RECORDS, RecordFile
+from despoolr_server.http.auth import Auth, is_loopback
+
+ADMINISTRATOR: Final = "ADMIN1"
+RECORDS_SIZE_MAX: Final = 256 * 1024 * 1024
+"""Octets `records.jsonl` grows to before it becomes `records.1.jsonl`; at most twice that is kept."""
+HISTORY_SIZE_MAX: Final = 32 * 1024 * 1024
+"""Octets of old records a starting server reads, so that `why` remembers what was before."""
+FLUSH_S: Final = 0.1
+"""Records wait at most so long in memory."""
+
+
+class StartError(Exception):
+    """A process cannot start; one line says why and what to do. Who must act: the operator."""
+
+
+class _State(msgspec.Struct):
+    """`state.json`. Wall and site times in seconds since 1970; `stopped` is None unless the last stop was clean."""
+
+    starts: int = 0
+    scale: float = 1.0
+    wall: float = 0.0
+    site: float = 0.0
+    stopped: float | None = None
+
+
+def wall_now() -> float:
+    """Seconds since 1970 on this machine: where a real or scaled clock begins."""
+    return time.time()  # noqa: TID251 - the composition root is where the site's time comes from
+
+
+@dataclass(slots=True)
+class Ground:
+    """See the module. Make it with `prepare` (no event loop needed), then `begin` inside the loop."""
+
+    settings: GroundSettings
+    secret: bytes
+    secret_file: Path | None
+    has_made_secret: bool
+    starts: int
+    auth: Auth
+    token: str
+    token_file: Path
+    records: RecordFile
+    clock: LoopClock = field(init=False)
+    recorder: Recorder = field(init=False)
+    _state: _State = field(default_factory=_State)
+    _lock: IO[str] | None = None
+    _flusher: asyncio.TimerHandle | None = None
+
+    @property
+    def data(self) -> Path:
+        """The data directory."""
+        return self.settings.data
+
+    @property
+    def scale(self) -> float:
+        """Site seconds a second."""
+        return self.settings.timing.scale or 1.0
+
+    @property
+    def id_prefix(self) -> str:
+        """What the ids of this start begin with."""
+        return "" if self.starts == 1 else f"R{self.starts}"
+
+    @property
+    def lease_s(self) -> float:
+        """A session's lease: a minute of real time, because a lost client is lost in real time."""
+        return 60.0 * self.scale
+
+    def store_directory(self, machine: str, share: str) -> Path:
+        """Where a share's files lie. Raises `StartError`."""
+        directory = self.data / machine / share
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StartError(f"cannot write {directory}: {error.strerror}; choose another --data") from None
+        return directory
+
+    def begin(self, site_now: float | None = None) -> None:
+        """Start the clock (at `site_now`, if a neighbour's time was asked for) and the records. Call inside the loop."""
+        self.clock = LoopClock(self._epoch(site_now), self.scale)
+        self.recorder = Recorder(self.clock.now, [self._write])
+        self._state = _State(self.starts, self.scale, wall_now(), self.clock.now())
+        self._save()
+
+    def remember(self, ledger: EpisodeLedger, server: str) -> None:
+        """Let a new server's ledger read what the records tell of its past; what was open then is open no more."""
+        last_at = 0.0
+        for record in _tail(self.data / RECORDS):
+            last_at = record.at
+            ledger.apply(record)
+        if last_at:
+            ledger.apply(Record(0, last_at, server, "share.started", data={"server": server}))
+
+    def end(self, *, is_clean: bool) -> None:
+        """Flush and let go."""
+        if self._flusher is not None:
+            self._flusher.cancel()
+        self.records.close()
+        if is_clean:
+            self._state.stopped = self.clock.now()
+            self._save()
+        if self._lock is not None:
+            self._lock.close()
+
+    def _epoch(self, site_now: float | None) -> float:
+        if site_now is not None:
+            return site_now
+        old = self._state
+        if self.scale == 1.0 or not old.wall or old.scale != self.scale:
+            return wall_now()
+        return old.site + (wall_now() - old.wall) * self.scale if old.stopped is None else old.stopped
+
+    def _save(self) -> None:
+        write_private(self.data / "state.json", msgspec.json.encode(self._state) + b"\n")
+
+    def _write(self, record: Record) -> None:
+        self.records(record)
+        if self._flusher is None:
+            self._flusher = asyncio.get_running_loop().call_later(FLUSH_S, self._flush)
+
+    def _flush(self) -> None:
+        self._flusher = None
+        self.records.flush()
+
+
+def prepare(settings: GroundSettings) -> Ground:
+    """Take the data directory, count the start, find or make the secret. Raises `StartError` or `ConfigError`."""
+    data = settings.data
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = _take(data)
+    except OSError as error:
+        raise StartError(f"cannot write the data directory {data}: {error.strerror}; choose another --data") from None
+    secret_file, has_made = data / "secret", False
+    secret = settings.secret
+    if secret is None:
+        away = [listen.host for listen in settings.listens if not is_loopback(listen.host)]
+        if away:
+            raise ConfigError(
+                f"refusing to listen on {away[0]} without a configured secret: give --secret-file or DESPOOLR_SECRET, "
+                "or listen on 127.0.0.1"
+            )
+        has_made = not secret_file.exists()
+        secret = make_secret(secret_file) if has_made else read_secret(secret_file)
+    state = _read_state(data / "state.json")
+    auth = Auth(secret)
+    token = auth.issue(ADMINISTRATOR, "Administrator", Role.ADMIN)
+    token_file = data / "admin.token"
+    write_private(token_file, token.encode() + b"\n")
+    return Ground(
+        settings=settings,
+        secret=secret,
+        secret_file=secret_file if settings.secret is None else None,
+        has_made_secret=has_made,
+        starts=state.starts + 1,
+        auth=auth,
+        token=token,
+        token_file=token_file,
+        records=RecordFile(data / RECORDS, size_max=RECORDS_SIZE_MAX),
+        _state=state,
+        _lock=lock,
+    )
+
+
+def _take(data: Path) -> IO[str]:
+    """Lock the directory for this process's life; the kernel lets go of it however the process ends."""
+    lock = (data / "lock").open("a+", encoding="ascii")
+    try:
+        import fcntl
+
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except ImportError:  # Windows: two processes are not kept apart
+        return lock
+    except OSError:
+        lock.seek(0)
+        owner = lock.read().strip() or "another process"
+        lock.close()
+        raise StartError(f"{data} is in use by {owner}; give this server a --data of its own") from None
+    lock.truncate(0)
+    lock.write(f"process {os.getpid()}")
+    lock.flush()
+    return lock
+
+
+def _read_state(file: Path) -> _State:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=_State)
+    except FileNotFoundError:
+        return _State()
+    except OSError as error:
+        raise StartError(f"cannot read {file}: {error.strerror}") from None
+    except msgspec.MsgspecError:
+        raise StartError(f"{file} is damaged; move it away (site time starts anew then), or restore the directory") from None
+
+
+def _tail(path: Path) -> Iterator[Record]:
+    """The records at the end of a file, at most `HISTORY_SIZE_MAX` octets of them."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - HISTORY_SIZE_MAX))
+            if size > HISTORY_SIZE_MAX:
+                file.readline()
+            for line in file:
+                try:
+                    yield decode(line)
+                except msgspec.MsgspecError:
+                    continue
+    except OSError:
+        return
+
+
+def clock_of(setup: Any) -> tuple[float, float]:
+    """Site time and scale from the answer of `GET /api/v1/setup`. Raises `StartError`."""
+    try:
+        return float(setup["clock"]["now"]), float(setup["clock"]["scale"])
+    except (KeyError, TypeError, ValueError):
+        raise StartError(f"that server tells no time: {json.dumps(setup)[:80]}") from None

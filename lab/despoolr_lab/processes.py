@@ -1,0 +1,289 @@
+"""Long-running servers over real sockets: put together, run until told to stop, taken apart in order.
+
+The law: a server is announced when it answers and not before; a clean stop lets each service finish its cycle, then closes
+sessions, flushes files and takes the announcement back, within `STOP_S_MAX` in all. A service that fails ends the process:
+half a site is worse than none. Whatever keeps a server from starting is a `StartError` of one line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+import msgspec
+from aiohttp import web
+from sqlalchemy.exc import SQLAlchemyError
+
+from despoolr_client.share import ShareServer
+from despoolr_core.share import Share, ShareUnreachable
+from despoolr_core.sharing import Role
+from despoolr_lab import discovery
+from despoolr_lab.config import Listen, LogonSettings, NamedServer, SiteSettings
+from despoolr_lab.discovery import RunningServer
+from despoolr_lab.ground import Ground, StartError, clock_of
+from despoolr_lab.setup_routes import SetupRoutes
+from despoolr_lab.sim.network import session_options
+from despoolr_server.logon import make_logon_server
+from despoolr_server.share.host import ShareHost
+from despoolr_server.site import boxes
+from despoolr_server.site.context import RemoteServer, SiteServerRole
+from despoolr_server.site.logs import LogDirectory
+from despoolr_server.site.service import Executive
+from despoolr_server.site_server import SERVICE_ACCOUNT, SiteServer, SiteSetup, SiteStores
+from despoolr_server.store.database import ThreadedDatabase
+from despoolr_server.store.files import DiskFileStore, FileStore, StoreError
+
+STOP_S_MAX: Final = 4.5
+"""Seconds a clean stop takes at most; what is not done then is left as a killed process would leave it."""
+FINISH_S_MAX: Final = 2.0
+"""Seconds the services get to finish their cycles."""
+CLOCK_WAIT_S: Final = 30.0
+"""Seconds to wait for the server whose time is to be taken over."""
+CHECK_SIZE_MAX: Final = 256 * 1024 * 1024
+"""Octets up to which a site database is checked whole at start."""
+
+
+@dataclass(slots=True)
+class Servers:
+    """The servers of one process. Add them, `announce`, `run`, `close`."""
+
+    ground: Ground
+    directory: Path
+    version: str = ""
+    announced: list[RunningServer] = field(default_factory=list)
+    _runners: list[web.AppRunner] = field(default_factory=list)
+    _hosts: list[ShareHost] = field(default_factory=list)
+    _executives: list[Executive] = field(default_factory=list)
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _databases: list[ThreadedDatabase] = field(default_factory=list)
+    _connections: dict[tuple[str, str], ShareServer] = field(default_factory=dict)
+    _session: aiohttp.ClientSession | None = None
+    _failure: BaseException | None = None
+
+    # -- up
+
+    async def add_logon(self, settings: LogonSettings) -> NamedServer:
+        """Serve a logon server, a distribution server, or both. Raises `StartError`."""
+        ground, name = self.ground, settings.name
+        share = settings.package_share
+        try:
+            server = make_logon_server(
+                name,
+                ground.clock,
+                ground.recorder,
+                ground.auth,
+                logon=self._store(name, boxes.LOGON_SHARE) if settings.logon else None,
+                packages={share: self._store(name, share)} if settings.distribution else {},
+                lease_s=ground.lease_s,
+                id_prefix=ground.id_prefix,
+                version=self.version,
+                extra_routes=SetupRoutes(ground, name).routes(),
+            )
+        except (StoreError, ValueError) as error:
+            raise StartError(f"cannot use the files of {name} in {ground.data}: {error}") from None
+        url = await self._serve(server.app, server.host, settings.listen)
+        self._announce(name, "logon", url)
+        return NamedServer(name, url, settings.logon, settings.distribution, share)
+
+    async def add_site(self, settings: SiteSettings) -> str:
+        """Serve a site server and run its services; its URL. Raises `StartError`."""
+        ground, name = self.ground, settings.name
+        servers = [s if s.domain else _in_domain(s, settings.domain) for s in settings.servers]
+        urls = {s.name: s.url for s in servers} | {a.server: a.url for a in settings.addresses}
+        setup = SiteSetup(
+            code=settings.code,
+            server=name,
+            domain=settings.domain,
+            profile=settings.profile,
+            response=settings.response,
+            servers=tuple(SiteServerRole(s.name, s.domain, s.logon, s.distribution, s.package_share) for s in servers),
+            addresses={a.code: a.server for a in settings.addresses},
+        )
+        database = self._database(settings.code)
+        try:
+            site = SiteServer(
+                setup,
+                ground.clock,
+                ground.recorder,
+                database,
+                SiteStores(*(self._store(name, s) for s in (boxes.ROOT_SHARE, boxes.SITE_SHARE, boxes.SOURCE_SHARE))),
+                ground.auth,
+                lambda server, program: self._connect(name, urls, server, program),
+                lease_s=ground.lease_s,
+                id_prefix=ground.id_prefix,
+                version=self.version,
+                logs=LogDirectory(ground.store_directory("LOGS", "")),
+                extra_routes=SetupRoutes(ground, name, settings, servers).routes(),
+            )
+        except (StoreError, ValueError) as error:
+            raise StartError(f"cannot use the files of {name} in {ground.data}: {error}") from None
+        url = await self._serve(site.app, site.host, settings.listen)
+        self._executives.append(site.executive)
+        self._tasks.append(asyncio.create_task(site.executive.run(), name=f"{settings.code}/SMS_EXECUTIVE"))
+        self._announce(name, "site", url, settings.code)
+        return url
+
+    def announce(self) -> None:
+        """Let the commands that ask find these servers. Raises `ConfigError`."""
+        discovery.publish(self.announced, self.directory, self.ground.data)
+
+    # -- run and stop
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set. Raises what a service failed with."""
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            done, _ = await asyncio.wait([stopping, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {stopping}:
+                task.result()
+        finally:
+            stopping.cancel()
+
+    async def close(self) -> None:
+        """Stop in order: announcement, services, connections to others, listeners, sessions, database, records."""
+        discovery.withdraw(os.getpid(), self.directory, self.ground.data)
+        is_clean = False
+        try:
+            async with asyncio.timeout(STOP_S_MAX):
+                await self._finish_services()
+                for server in self._connections.values():
+                    await server.close()
+                if self._session is not None:
+                    await self._session.close()
+                for runner in self._runners:
+                    await runner.cleanup()
+                for host in self._hosts:
+                    host.stop()
+                for database in self._databases:
+                    await database.close()
+                is_clean = True
+        except TimeoutError:
+            pass
+        finally:
+            self.ground.end(is_clean=is_clean)
+
+    async def _finish_services(self) -> None:
+        for executive in self._executives:
+            for service in executive.services:
+                service.pause()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FINISH_S_MAX):
+                for executive in self._executives:
+                    for service in executive.services:
+                        async with service._busy:  # free when the cycle under way is over
+                            pass
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # -- parts
+
+    def _store(self, machine: str, share: str) -> FileStore:
+        return DiskFileStore(self.ground.store_directory(machine, share))
+
+    def _database(self, code: str) -> ThreadedDatabase:
+        path = self.ground.data / f"{code}.db"
+        try:
+            _check_database(path)
+            database = ThreadedDatabase(f"sqlite:///{path}")
+        except (sqlite3.Error, SQLAlchemyError, OSError) as error:
+            reason = getattr(error, "orig", None) or error
+            raise StartError(f"the site database {path} cannot be used ({reason}); restore it, or move it away") from None
+        self._databases.append(database)
+        return database
+
+    async def _serve(self, app: web.Application, host: ShareHost, listen: Listen) -> str:
+        host.lease_s_max = max(host.lease_s_max, self.ground.lease_s)
+        self.ground.remember(host.ledger, host.server)
+        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+        await runner.setup()
+        self._runners.append(runner)
+        self._hosts.append(host)
+        site = web.TCPSite(runner, listen.host, listen.port)
+        try:
+            await site.start()
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise StartError(f"{listen} is in use by another process; stop it, or choose another --listen") from None
+            raise StartError(f"cannot listen on {listen}: {error.strerror or error}") from None
+        return f"http://{Listen(_reachable(listen.host), site.port)}"
+
+    def _announce(self, name: str, role: str, url: str, site: str = "") -> None:
+        token_file = str(self.ground.token_file.absolute())
+        data = str(self.ground.data.absolute())
+        self.announced.append(RunningServer(name, role, url, token_file, os.getpid(), site, data))
+
+    def _connect(self, machine: str, urls: dict[str, str], server: str, program: str) -> RemoteServer:
+        key = (server.upper(), program)
+        if key not in self._connections:
+            url = urls.get(key[0])
+            if url is None:
+                return _Unknown(server)
+            if self._session is None:
+                self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64), **session_options({}))
+            token = self.ground.auth.issue(machine, SERVICE_ACCOUNT, Role.SERVICE)
+            self._connections[key] = ShareServer(
+                self._session, url, token, self.ground.clock, name=server, program=program, lease_s=self.ground.lease_s
+            )
+        return self._connections[key]
+
+
+class _Unknown:
+    """A machine nobody gave a URL for."""
+
+    def __init__(self, server: str) -> None:
+        self._server = server
+
+    def share(self, name: str) -> Share:
+        """There is none to give."""
+        raise ShareUnreachable(f"no URL is known for {self._server}: start the site with --logon {self._server}=URL or --address")
+
+
+def _in_domain(server: NamedServer, domain: str) -> NamedServer:
+    return NamedServer(server.name, server.url, server.logon, server.distribution, server.package_share, domain)
+
+
+def _reachable(host: str) -> str:
+    """An address a client on this machine can use for a server that listens on `host`."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1", "localhost": "127.0.0.1"}.get(host, host)
+
+
+def _check_database(path: Path) -> None:
+    """Whether an existing site database is whole. Raises `sqlite3.Error`."""
+    if path.exists() and path.stat().st_size <= CHECK_SIZE_MAX:
+        with closing(sqlite3.connect(path)) as connection:
+            found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise sqlite3.DatabaseError(str(found).splitlines()[0])
+
+
+async def ask_time(url: str, token: str, say: Callable[[str], None]) -> tuple[float, float]:
+    """Site time and its scale, from a running server; waits a while for one that is still starting. Raises `StartError`."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + CLOCK_WAIT_S
+    has_said = False
+    async with aiohttp.ClientSession(**session_options({"headers": {"Authorization": f"Bearer {token}"}})) as http:
+        while True:
+            try:
+                asked_at = loop.time()
+                async with http.get(f"{url}/api/v1/setup") as response:
+                    body = await response.read()
+                    if response.status != 200:
+                        raise StartError(f"{url} does not tell its time (HTTP {response.status}): do both have the same secret?")
+                now, scale = clock_of(msgspec.json.decode(body))
+                return now + (loop.time() - asked_at) / 2 * scale, scale
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                if loop.time() >= deadline:
+                    raise StartError(f"{url} does not answer, so its time cannot be taken over: {error}") from None
+                if not has_said:
+                    say(f"waiting for {url} ...")
+                    has_said = True
+                await asyncio.sleep(0.2)

@@ -1,0 +1,141 @@
+"""Times, spans and values in words: the few ways a report writes them, and nothing that a terminal or a browser would obey."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from despoolr_core.sharing import Access, ShareMode, parse_flags
+
+TEXT_MAX: Final = 400
+ELLIPSIS: Final = "…"
+_HIDDEN: Final = frozenset([0x061C, *range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2066, 0x206A), 0xFEFF])
+"""Characters without a shape that reorder or hide their neighbours."""
+
+
+def clean(value: Any, text_max: int = TEXT_MAX) -> str:
+    """Text that is safe to print: control, bidirectional and unpaired characters become U+FFFD, and it is cut at `text_max`."""
+    text = str(value)
+    if len(text) > text_max:
+        text = text[: text_max - 1] + ELLIPSIS
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join("�" if _is_unprintable(ord(c)) else c for c in text)
+
+
+def _is_unprintable(code: int) -> bool:
+    return code < 32 or 0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000 or code in _HIDDEN
+
+
+def cut(text: str, length: int) -> str:
+    """At most `length` characters; what is cut is shown as an ellipsis."""
+    return text if len(text) <= length else text[: max(1, length - 1)] + ELLIPSIS
+
+
+def moment(at: float) -> str:
+    """A point of site time: `1996-06-03 09:00`."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def span(seconds: float) -> str:
+    """A length of time in its two largest units: `8 d 8 h`, `1 h`, `54 min`, `12 s`."""
+    if seconds < 59.5:
+        return "0 s" if seconds <= 0 else "under 1 s" if seconds < 0.5 else f"{round(seconds)} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 1440:
+        return _two(minutes // 60, "h", minutes % 60, "min")
+    hours = round(seconds / 3600)
+    return _two(hours // 24, "d", hours % 24, "h")
+
+
+def _two(large: int, large_unit: str, small: int, small_unit: str) -> str:
+    return f"{large} {large_unit} {small} {small_unit}" if small else f"{large} {large_unit}"
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """`1 attempt`, `2,569 records`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def times(number: int) -> str:
+    """`once`, `twice`, `100 times`."""
+    return {1: "once", 2: "twice"}.get(number, f"{number:,} times")
+
+
+def value_text(value: Any, text_max: int = TEXT_MAX) -> str:
+    """An expected or found value for people: `WS1: Complete, WS2: None`; lists one item after the other; `nothing` for none."""
+    return clean(_value_text(value), text_max)
+
+
+def _value_text(value: Any) -> str:
+    if value is None or value in ("", [], {}):
+        return "nothing"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {_value_text(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return "; ".join(_value_text(item) for item in value)
+    return str(value)
+
+
+def unc(server: str, share: str, path: str) -> str:
+    r"""The file as a Windows user would type it: `\\LOGON1\SMS_PKGD\BPC00001\b.dat`."""
+    return clean("\\\\" + "\\".join(part for part in (server, share, *path.split("/")) if part))
+
+
+def file_name(path: str) -> str:
+    """The last part of a path."""
+    return clean(path.replace("\\", "/").rpartition("/")[2] or path)
+
+
+def program_on(program: str, machine: str) -> str:
+    """`WINWORD.EXE on WS1`, or the machine alone."""
+    return clean(f"{program} on {machine}" if program else machine)
+
+
+def words_of(flags: str, none: str) -> str:
+    """`READ|WRITE` as `read and write`, `READ` as `read`; `none` for no flag at all."""
+    words = [word.lower().replace("_", " ") for word in flags.split("|") if word and word != "NONE"]
+    if not words:
+        return none
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def clash(access: str, share_mode: str, holder_access: str, holder_share_mode: str) -> str:
+    """Why two opens exclude each other, by the rule: each one's access must be inside what the other lets happen.
+
+    Empty when the words do not tell (a lock, a pending delete).
+    """
+    try:
+        wanted, left = _kinds(access), parse_flags(ShareMode, holder_share_mode)
+        held, let = _kinds(holder_access), parse_flags(ShareMode, share_mode)
+    except ValueError:
+        return ""
+    reasons = []
+    if wanted & ~left:
+        reasons.append(f"it wants to {_names(wanted & ~left)}; the holder lets others {words_of(holder_share_mode, 'do nothing')}")
+    if held & ~let:
+        reasons.append(f"the holder may {_names(held & ~let)}; it lets others {words_of(share_mode, 'do nothing')}")
+    return clean("; ".join(reasons))
+
+
+def _kinds(access: str) -> int:
+    """An access as the share mode bits that would allow it (MS-FSA 2.1.5.1.2.2)."""
+    value = parse_flags(Access, access)
+    kinds = 0
+    if value & (Access.READ_DATA | Access.EXECUTE):
+        kinds |= ShareMode.READ
+    if value & (Access.WRITE_DATA | Access.APPEND_DATA):
+        kinds |= ShareMode.WRITE
+    if value & Access.DELETE:
+        kinds |= ShareMode.DELETE
+    return kinds
+
+
+def _names(share_mode: int) -> str:
+    kinds = (ShareMode.READ, ShareMode.WRITE, ShareMode.DELETE)
+    return words_of("|".join(mode.name or "" for mode in kinds if share_mode & mode), "")

@@ -1,0 +1,309 @@
+"""The share's contract: the same stories over a function call, over the simulated network and over loopback sockets.
+
+What `LocalShare` says of its host, `HttpShare` says of a server: same answers, same refusals, same records.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from despoolr_client.share import ShareServer
+from despoolr_core.records import Record, Recorder, encode
+from despoolr_core.share import OpenFile, Share, ShareError
+from despoolr_core.sharing import Access, CreateOption, Disposition, NtStatus, Role, ShareMode
+from despoolr_lab.clock import LoopClock
+from despoolr_lab.sim.network import Network
+from despoolr_lab.sim.sockets import SocketNetwork
+from despoolr_lab.sim.world import run_virtual
+from despoolr_server.http.app import make_app
+from despoolr_server.http.auth import Auth
+from despoolr_server.share.host import Principal, ShareHost
+from despoolr_server.share.local import LocalShare
+from despoolr_server.share.rights import Rights, RightsTable
+from despoolr_server.store.memory import MemoryFileStore
+
+EPOCH = 833_785_200.0
+FILE_SIZE_MAX = 300_000
+
+Story = Callable[["Carrier"], Awaitable[None]]
+
+
+class Carrier:
+    """A host `LOGON1` with the shares OPEN (everybody everything) and SHUT (clients only read), and a way to it."""
+
+    def __init__(self, network: Network | SocketNetwork | None) -> None:
+        self.network = network
+        self.clock = LoopClock(EPOCH)
+        self.records: list[Record] = []
+        recorder = Recorder(self.clock.now, [self.records.append])
+        self.host = ShareHost("LOGON1", self.clock, recorder, file_size_max=FILE_SIZE_MAX)
+        self.host.add_share("OPEN", MemoryFileStore())
+        self.host.add_share("SHUT", MemoryFileStore(), RightsTable({"": {Role.CLIENT: Rights.READ}}))
+        self.auth = Auth(b"sixteen octets!!")
+        self.stack = AsyncExitStack()
+        self.http: Any = None
+
+    async def __aenter__(self) -> Carrier:
+        if self.network is not None:
+            runner = web.AppRunner(make_app(self.host, self.auth, self.clock), access_log=None)
+            await runner.setup()
+            self.stack.push_async_callback(runner.cleanup)
+            await self.network.serve(runner, "logon1")
+            self.http = await self.stack.enter_async_context(self.network.session("ws3"))
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.stack.aclose()
+
+    def share(self, machine: str = "SITE1", role: Role = Role.SERVICE, share: str = "OPEN", program: str = "") -> Share:
+        """A share as one machine sees it."""
+        if self.network is None:
+            return LocalShare(self.host, share, Principal(machine, machine, role), program)
+        token = self.auth.issue(machine, machine, role)
+        server = ShareServer(self.http, "http://logon1", token, self.clock, name="LOGON1", program=program)
+        self.stack.push_async_callback(server.close)
+        return server.share(share)
+
+
+def _local(story: Story) -> list[bytes]:
+    async def main() -> list[bytes]:
+        return await _tell(story, None)
+
+    return run_virtual(main)
+
+
+def _in_memory(story: Story) -> list[bytes]:
+    async def main() -> list[bytes]:
+        return await _tell(story, Network())
+
+    return run_virtual(main)
+
+
+def _over_sockets(story: Story) -> list[bytes]:
+    async def main() -> list[bytes]:
+        return await _tell(story, SocketNetwork())
+
+    return asyncio.run(main())
+
+
+async def _tell(story: Story, network: Network | SocketNetwork | None) -> list[bytes]:
+    async with Carrier(network) as carrier:
+        await story(carrier)
+        return [encode(record) for record in carrier.records]
+
+
+CARRIERS = {"local": _local, "memory": _in_memory, "sockets": _over_sockets}
+
+
+@pytest.fixture(params=list(CARRIERS))
+def tell(request: pytest.FixtureRequest) -> Callable[[Story], list[bytes]]:
+    return CARRIERS[request.param]
+
+
+async def refused(awaitable: Awaitable[object]) -> ShareError:
+    with pytest.raises(ShareError) as caught:
+        await awaitable
+    return caught.value
+
+
+Tell = Callable[[Story], list[bytes]]
+
+
+def test_it_is_a_share_by_type(tell: Tell) -> None:
+    async def story(carrier: Carrier) -> None:
+        share: Share = carrier.share()
+        assert share.unc == r"\\LOGON1\OPEN"
+        file: OpenFile = await share.open("F", Access.WRITE, disposition=Disposition.CREATE)
+        await file.close()
+
+    tell(story)
+
+
+def test_files_are_written_read_listed_and_deleted(tell: Tell) -> None:
+    async def story(carrier: Carrier) -> None:
+        share = carrier.share()
+        await share.make_directory("PCMINS.BOX\\SUB")
+        await share.make_directory("PCMINS.BOX/SUB")
+        await share.write("PCMINS.BOX/AB1.INS", b"one")
+        assert await share.read("pcmins.box\\ab1.ins") == b"one"
+        assert [(e.name, e.size, e.directory) for e in await share.list("PCMINS.BOX")] == [
+            ("AB1.INS", 3, False),
+            ("SUB", 0, True),
+        ]
+        assert [e.name for e in await share.list()] == ["PCMINS.BOX"]
+        entry = await share.stat("PCMINS.BOX/AB1.INS")
+        assert entry is not None
+        assert (entry.name, entry.size) == ("AB1.INS", 3)
+        assert 0 <= entry.modified_at - EPOCH < 60
+        await share.delete("PCMINS.BOX/AB1.INS")
+        assert await share.stat("PCMINS.BOX/AB1.INS") is None
+        assert await share.stat("NOWHERE/AB1.INS") is None
+        assert (await refused(share.read("PCMINS.BOX/AB1.INS"))).is_missing
+        assert (await refused(share.list("NOWHERE"))).is_missing
+        assert (await refused(share.read("PCMINS.BOX"))).nt_status is NtStatus.FILE_IS_A_DIRECTORY
+        assert (await refused(share.write("NOWHERE/F", b""))).nt_status is NtStatus.OBJECT_PATH_NOT_FOUND
+        root = await share.stat("")
+        assert root is not None
+        assert root.directory
+
+    tell(story)
+
+
+def test_an_unchanged_file_is_not_sent_again(tell: Tell) -> None:
+    async def story(carrier: Carrier) -> None:
+        share = carrier.share()
+        await share.write("F", b"one")
+        data, etag = await share.read_if_changed("F", "") or (b"", "")
+        assert data == b"one"
+        assert await share.read_if_changed("F", etag) is None
+        await share.write("F", b"two")
+        data, newer = await share.read_if_changed("F", etag) or (b"", "")
+        assert (data, newer != etag) == (b"two", True)
+        assert (await refused(share.read_if_changed("G", etag))).is_missing
+
+    tell(story)
+
+
+@pytest.mark.parametrize("name", ["ä ö ü.INS", "100% & more #1;a=b+c.TXT", "日本語.MIF", "%41%2F..", "it's (1).MIF", "[!]$,@~.x"])
+def test_names_travel_whole(tell: Tell, name: str) -> None:
+    name = name.rstrip(".")
+
+    async def story(carrier: Carrier) -> None:
+        share = carrier.share()
+        await share.make_directory(f"D ä/{name}")
+        await share.create(f"D ä\\{name}\\{name}", b"x")
+        await share.rename(f"D ä/{name}/{name}", f"{name}")
+        assert await share.read(name) == b"x"
+        assert [e.name for e in await share.list("D ä")] == [name]
+
+    tell(story)
+
+
+@pytest.mark.parametrize("name", ["../F", "A/../../F", "NUL", "F.", "a:b", "a\0b", "x" * 256, "a//b", "half\ud800"])
+def test_names_that_no_file_has_are_refused_alike(tell: Tell, name: str) -> None:
+    async def story(carrier: Carrier) -> None:
+        share = carrier.share()
+        assert (await refused(share.write(name, b""))).nt_status is NtStatus.OBJECT_NAME_INVALID
+        assert (await refused(share.open(name))).nt_status is NtStatus.OBJECT_NAME_INVALID
+
+    tell(story)
+
+
+def test_a_name_is_created_once(tell: Tell) -> None:
+    async def story(carrier: Carrier) -> None:
+        share = carrier.share()
+        await share.create("F", b"")
+        assert (await refused(share.create("F", b""))).nt_status is NtStatus.OBJECT_NAME_COLLISION
+        assert await share.read("F") == b""
+
+    tell(story)
+
+
+def test_a_rename_replaces_only_when_told(tell: Tell) -> None:
+    async def story(carrier: Carrier) -> None:
+        share = carrier.share()
+        await share.write("A", b"a")
+        await share.write("B", b"b")
+        assert (await refused(share.rename("A", "B"))).nt_status is NtStatus.OBJECT_NAME_COLLISION
+        await share.rename("A", "B", replace=True)
+        assert await share.read("B") == b"a"
+
+    tell(story)
+
+
+def test_an_open_stands_in_the_way_until_it_is_closed(tell: Tell) -> None:
+    async def story(carrier: Carrier) -> None:
+        holder = carrier.share("WS3", Role.CLIENT, program="WINWORD.EXE")
+        writer = carrier.share(program="SMS_DESPOOLER")
+        await writer.write("b.dat", b"old")
+        file = await holder.open("b.dat", program="NOTEPAD.EXE")
+        assert (file.size, await file.read(), await file.read(1, 1), await file.read(99, 1)) == (3, b"old", b"l", b"")
+        assert (await file.read(3), await file.read(0, 0)) == (b"", b"")
+        error = await refused(writer.write("b.dat", b"new", purpose="job 1 für b"))
+        assert (error.nt_status, error.win32, error.is_refusal) == (NtStatus.SHARING_VIOLATION, 32, True)
+        assert [(b.machine, b.user, b.program) for b in error.blockers] == [("WS3", "WS3", "NOTEPAD.EXE")]
+        assert error.problem.episode == "LOGON1-E1"
+        assert carrier.host.episodes()[0].purpose == "job 1 für b"
+        await file.close()
+        await file.close()
+        await writer.write("b.dat", b"new", purpose="job 1 für b")
+        assert await holder.read("b.dat") == b"new"
+        assert carrier.host.episodes()[0].state == "resolved"
+        with pytest.raises(ShareError):
+            await file.read()
+
+    tell(story)
+
+
+def test_an_open_can_write_and_is_limited_by_its_access(tell: Tell) -> None:
+    async def story(carrier: Carrier) -> None:
+        share = carrier.share()
+        file = await share.open("F", Access.READ | Access.WRITE, ShareMode.NONE, Disposition.CREATE)
+        await file.write(b"abc")
+        await file.write(b"X", 1)
+        assert await file.read() == b"aXc"
+        await file.close()
+        reader = await share.open("F", Access.READ, ShareMode.ALL)
+        assert (await refused(reader.write(b"!"))).nt_status is NtStatus.ACCESS_DENIED
+
+    tell(story)
+
+
+def test_options_travel(tell: Tell) -> None:
+    async def story(carrier: Carrier) -> None:
+        share = carrier.share()
+        options = CreateOption.DELETE_ON_CLOSE | CreateOption.NON_DIRECTORY_FILE
+        file = await share.open("F", Access.DELETE, ShareMode.ALL, Disposition.CREATE, options)
+        await file.close()
+        assert await share.stat("F") is None
+
+    tell(story)
+
+
+def test_rights_and_limits_are_refused_alike(tell: Tell) -> None:
+    async def story(carrier: Carrier) -> None:
+        service, user = carrier.share(share="SHUT"), carrier.share("WS3", Role.CLIENT, "SHUT")
+        await service.write("F", b"x" * FILE_SIZE_MAX)
+        assert await user.read("F") == b"x" * FILE_SIZE_MAX
+        assert (await refused(user.write("F", b"y"))).nt_status is NtStatus.ACCESS_DENIED
+        assert (await refused(user.delete("F"))).nt_status is NtStatus.ACCESS_DENIED
+        assert (await refused(service.write("F", b"x" * (FILE_SIZE_MAX + 1)))).nt_status is NtStatus.FILE_TOO_LARGE
+        assert (await refused(carrier.share(share="NONE").read("F"))).nt_status is NtStatus.BAD_NETWORK_NAME
+
+    tell(story)
+
+
+def test_giving_up_is_put_on_record(tell: Tell) -> None:
+    async def story(carrier: Carrier) -> None:
+        share = carrier.share()
+        await share.write("F", b"x")
+        await carrier.share("WS3", Role.CLIENT).open("F")
+        error = await refused(share.write("F", b"y"))
+        await share.end_episode(error.problem.episode, "100 attempts")
+        assert carrier.host.episodes()[0].state == "given up"
+        assert (await refused(share.end_episode("E99", ""))).nt_status is NtStatus.OBJECT_NAME_NOT_FOUND
+
+    tell(story)
+
+
+def test_over_the_simulated_network_a_story_is_told_the_same_way_twice() -> None:
+    async def story(carrier: Carrier) -> None:
+        holders = [carrier.share(f"WS{n}", Role.CLIENT, program="A.EXE") for n in range(5)]
+        writer = carrier.share()
+        await writer.write("F", b"x")
+        files = await asyncio.gather(*(holder.open("F") for holder in holders))
+        await refused(writer.write("F", b"y"))
+        await carrier.clock.sleep(3600)
+        await asyncio.gather(*(file.close() for file in files))
+        await carrier.clock.sleep(3600)
+        assert (carrier.host.session_count, carrier.host.open_count) == (0, 0)
+
+    first = _in_memory(story)
+    assert first == _in_memory(story)
+    assert not any(b"lease expired" in record for record in first)
