@@ -10,15 +10,13 @@ as open, as it does when a real machine drops off the network.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from types import TracebackType
-from typing import Final, Self, TypeVar
-from urllib.parse import quote, urlencode, urlsplit
+from typing import Final, Self
+from urllib.parse import quote
 
 import aiohttp
-import msgspec
-from yarl import URL
 
+from despoolr_client.calls import HttpCaller, Reply, encode, query
 from despoolr_core.clock import Clock
 from despoolr_core.episodes import Why
 from despoolr_core.share import OpenFile, Share, ShareError, ShareUnreachable
@@ -47,8 +45,6 @@ from despoolr_core.wire import (
     SessionRequest,
 )
 
-T = TypeVar("T")
-
 KEEP_ALIVES_PER_LEASE: Final = 3
 """A session survives two lost keep-alives."""
 
@@ -56,33 +52,9 @@ UNDELIVERED_MAX: Final = 10_000
 """Closes that wait for their server to answer again; beyond it the oldest is left to the lease."""
 
 _DEAD: Final = (NtStatus.FILE_CLOSED, NtStatus.USER_SESSION_DELETED, NtStatus.NETWORK_NAME_DELETED)
-_GATEWAY_ERRORS: Final = (502, 503, 504)
-_STATUS_WITHOUT_BODY: Final[dict[int, NtStatus]] = {
-    400: NtStatus.INVALID_PARAMETER,
-    401: NtStatus.ACCESS_DENIED,
-    403: NtStatus.ACCESS_DENIED,
-    404: NtStatus.OBJECT_NAME_NOT_FOUND,
-    410: NtStatus.FILE_CLOSED,
-    412: NtStatus.OBJECT_NAME_COLLISION,
-    413: NtStatus.FILE_TOO_LARGE,
-    416: NtStatus.END_OF_FILE,
-    423: NtStatus.SHARING_VIOLATION,
-    507: NtStatus.DISK_FULL,
-}
-_encode: Final = msgspec.json.Encoder().encode
-_PROBLEM: Final = msgspec.json.Decoder(Problem)
-_KNOWN_STATUSES: Final = frozenset(NtStatus)
 
 
-class Reply(msgspec.Struct, frozen=True):
-    """What a server answered: a success, or a conditional request's 304."""
-
-    status: int
-    etag: str
-    body: bytes
-
-
-class ShareServer:
+class ShareServer(HttpCaller):
     """One server, as the machine and user of one token see it. Use it as an async context, or `close` it.
 
     `http` is shared and stays its owner's. `timeout` bounds one request on the event loop's clock (None: the session's own).
@@ -90,22 +62,16 @@ class ShareServer:
     """
 
     __slots__ = (
-        "_base",
         "_clock",
-        "_headers",
         "_held",
-        "_http",
         "_keeper",
         "_pinned",
         "_session",
         "_starting",
         "_tasks",
-        "_timeout",
         "_undelivered",
         "_used",
         "lease_s",
-        "name",
-        "program",
     )
 
     def __init__(
@@ -121,20 +87,10 @@ class ShareServer:
         timeout: aiohttp.ClientTimeout | None = None,
         tasks: asyncio.TaskGroup | None = None,
     ) -> None:
-        self._http = http
-        self._base = base_url.rstrip("/")
+        super().__init__(http, base_url, token, name=name, program=program, timeout=timeout)
         self._clock = clock
-        self._timeout = timeout or http.timeout
         self._tasks = tasks
-        self.name = name or (urlsplit(base_url).hostname or "").upper()
-        self.program = program
         self.lease_s = lease_s
-        # Octets only: without this, a GET of a directory is answered with its listing.
-        self._headers = {"Accept": "application/octet-stream"}
-        if token:
-            self._headers["Authorization"] = f"Bearer {token}"
-        if program:
-            self._headers["Despoolr-Program"] = quote(program)
         self._session: SessionReply | None = None
         self._pinned = False
         self._keeper: asyncio.Task[None] | None = None
@@ -189,7 +145,7 @@ class ShareServer:
             await asyncio.gather(keeper, return_exceptions=True)
         if session is not None:
             try:
-                await self._call("DELETE", f"/api/v1/sessions/{session.session}")
+                await self.call("DELETE", f"/api/v1/sessions/{session.session}")
             except ShareError as error:
                 if error.problem.nt_status not in _DEAD:
                     raise
@@ -212,7 +168,7 @@ class ShareServer:
         return self._session
 
     async def _start(self, program: str, lease_s: float) -> SessionReply:
-        reply = await self._json("POST", "/api/v1/sessions", SessionReply, SessionRequest(program=program, lease_s=lease_s))
+        reply = await self.call_json("POST", "/api/v1/sessions", SessionReply, SessionRequest(program=program, lease_s=lease_s))
         self._session = reply
         self._used = True
         keep = self._keep_alive(reply)
@@ -228,10 +184,10 @@ class ShareServer:
                 await self._deliver_closes()
                 if not (self._held or self._used or self._pinned):
                     self._forget(session)
-                    await self._call("DELETE", f"/api/v1/sessions/{session.session}")
+                    await self.call("DELETE", f"/api/v1/sessions/{session.session}")
                     return
                 self._used = False
-                renewed = await self._json("PUT", f"/api/v1/sessions/{session.session}", SessionReply)
+                renewed = await self.call_json("PUT", f"/api/v1/sessions/{session.session}", SessionReply)
                 expires_at = renewed.expires_at
             except ShareUnreachable:
                 if self._clock.now() < expires_at:
@@ -265,7 +221,7 @@ class ShareServer:
                 request.session = session.session
                 self._used = True
                 try:
-                    return await self._json("POST", "/api/v1/opens", OpenReply, request)
+                    return await self.call_json("POST", "/api/v1/opens", OpenReply, request)
                 except ShareError as error:
                     if not (may_start_again and error.problem.nt_status == NtStatus.USER_SESSION_DELETED):
                         raise
@@ -291,7 +247,7 @@ class ShareServer:
 
     async def _close(self, handle: str) -> None:
         try:
-            await self._call("DELETE", f"/api/v1/opens/{handle}")
+            await self.call("DELETE", f"/api/v1/opens/{handle}")
         except ShareError as error:
             if error.problem.nt_status not in _DEAD:
                 raise
@@ -300,68 +256,29 @@ class ShareServer:
 
     async def opens(self, share: str = "", path: str = "", machine: str = "") -> OpenList:
         """The opens that stand on the server: all, or those of a share, a path, a machine."""
-        return await self._json("GET", "/api/v1/opens" + _query(share=share, path=path, machine=machine), OpenList)
+        return await self.call_json("GET", "/api/v1/opens" + query(share=share, path=path, machine=machine), OpenList)
 
     async def episodes(self, machine: str = "", path: str = "") -> EpisodeList:
         """The updates that were refused there: all, or those of a waiting machine, a path."""
-        return await self._json("GET", "/api/v1/episodes" + _query(machine=machine, path=path), EpisodeList)
+        return await self.call_json("GET", "/api/v1/episodes" + query(machine=machine, path=path), EpisodeList)
 
     async def why(self, machine: str = "", path: str = "", at: float | None = None) -> Why:
         """Why a machine, or a path, waits or makes others wait: one sentence for each episode, and who holds it."""
-        return await self._json("GET", "/api/v1/why" + _query(machine=machine, path=path, at="" if at is None else repr(at)), Why)
+        return await self.call_json(
+            "GET", "/api/v1/why" + query(machine=machine, path=path, at="" if at is None else repr(at)), Why
+        )
 
     async def health(self) -> Health:
         """That the server answers, and its counts."""
-        return await self._json("GET", "/healthz", Health)
+        return await self.call_json("GET", "/healthz", Health)
 
     async def end_episode(self, episode: str, reason: str) -> None:
         """Tell the server that an update will not be tried again."""
-        await self._call("POST", f"/api/v1/episodes/{quote(episode, safe='')}/end", _encode(EpisodeEnd(reason)))
+        await self.call("POST", f"/api/v1/episodes/{quote(episode, safe='')}/end", encode(EpisodeEnd(reason)))
 
     async def close_by_force(self, handle: str, reason: str = "") -> None:
         """Close somebody else's open. Takes a token of role `service` or `admin`."""
-        await self._call("DELETE", f"/api/v1/opens/{quote(handle, safe='')}" + _query(force="true", reason=reason))
-
-    # -- the one way out
-
-    async def _json(self, method: str, target: str, kind: type[T], body: msgspec.Struct | None = None) -> T:
-        reply = await self._call(method, target, None if body is None else _encode(body))
-        try:
-            return msgspec.json.decode(reply.body, type=kind)
-        except msgspec.DecodeError as error:
-            raise ShareUnreachable(f"{self._base} answers, but not as a Despoolr server: {error}") from None
-
-    async def _call(self, method: str, target: str, data: bytes | None = None, headers: Mapping[str, str] | None = None) -> Reply:
-        """One round trip. `target` is percent-encoded. Raises `ShareError` for a problem, `ShareUnreachable` for no answer."""
-        try:
-            async with self._http.request(
-                method,
-                URL(self._base + target, encoded=True),
-                data=data,
-                headers={**self._headers, **headers} if headers else self._headers,
-                allow_redirects=False,
-                timeout=self._timeout,
-            ) as response:
-                body = await response.read()
-                status = response.status
-                etag = response.headers.get("ETag", "")
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise ShareUnreachable(f"{self.name} does not answer at {self._base}: {error or type(error).__name__}") from error
-        if status < 300 or status == 304:
-            return Reply(status, etag, body)
-        raise self._failure(status, body)
-
-    def _failure(self, status: int, body: bytes) -> ShareError | ShareUnreachable:
-        try:
-            problem = _PROBLEM.decode(body)
-        except msgspec.DecodeError:
-            if status < 400 or status in _GATEWAY_ERRORS:
-                return ShareUnreachable(f"{self._base} answers {status}, but not as a Despoolr server")
-            problem = Problem("about:blank", f"HTTP {status}", status, body[:200].decode(errors="replace"))
-        if problem.nt_status not in _KNOWN_STATUSES:
-            nt_status = _STATUS_WITHOUT_BODY.get(status, NtStatus.IO_DEVICE_ERROR)
-            problem = msgspec.structs.replace(problem, nt_status=nt_status, win32=WIN32_CODE[nt_status])
-        return ShareError(problem)
+        await self.call("DELETE", f"/api/v1/opens/{quote(handle, safe='')}" + query(force="true", reason=reason))
 
 
 class HttpShare(Share):
@@ -391,6 +308,7 @@ class HttpShare(Share):
         purpose: str = "",
     ) -> OpenFile:
         """Open a file and keep it open, logging on first if need be."""
+        self._target(path)  # refuses what no JSON text can carry
         request = OpenRequest(
             session="",
             share=self._name,
@@ -434,12 +352,12 @@ class HttpShare(Share):
     async def list(self, path: str = "") -> list[Entry]:
         """The names in a directory, sorted case-insensitively."""
         target = self._target(path)
-        return (await self._server._json("GET", target if target.endswith("/") else target + "/", Listing)).entries
+        return (await self._server.call_json("GET", target if target.endswith("/") else target + "/", Listing)).entries
 
     async def stat(self, path: str) -> Entry | None:
         """One name's facts, or None if there is no such name."""
         try:
-            return await self._server._json("GET", self._target(path) + "?stat=true", Entry)
+            return await self._server.call_json("GET", self._target(path) + "?stat=true", Entry)
         except ShareError as error:
             if error.is_missing:
                 return None
@@ -447,7 +365,7 @@ class HttpShare(Share):
 
     async def make_directory(self, path: str) -> None:
         """Make a directory and those above it that are missing."""
-        await self._server._call("MKCOL", self._target(path) + "?parents=true")
+        await self._server.call("MKCOL", self._target(path) + "?parents=true")
 
     async def end_episode(self, episode: str, reason: str) -> None:
         """Tell the server that this update will not be tried again."""
@@ -463,8 +381,8 @@ class HttpShare(Share):
         self, method: str, path: str, headers: dict[str, str] | None = None, *, data: bytes | None = None, purpose: str = ""
     ) -> Reply:
         if purpose:
-            headers = {**(headers or {}), "Despoolr-Purpose": quote(purpose)}
-        return await self._server._call(method, self._target(path), data, headers)
+            headers = {**(headers or {}), "Despoolr-Purpose": quote(purpose, errors="replace")}
+        return await self._server.call(method, self._target(path), data, headers)
 
 
 class HttpOpen(OpenFile):
@@ -492,9 +410,9 @@ class HttpOpen(OpenFile):
         """Octets from `offset`; fewer at the end of the file."""
         if length == 0:
             return b""
-        asked = _query(offset=str(offset) if offset else "", length="" if length is None else str(length))
+        asked = query(offset=str(offset) if offset else "", length="" if length is None else str(length))
         try:
-            return (await self._server._call("GET", self._content + asked)).body
+            return (await self._server.call("GET", self._content + asked)).body
         except ShareError as error:
             if error.problem.nt_status == NtStatus.END_OF_FILE:
                 return b""
@@ -502,7 +420,7 @@ class HttpOpen(OpenFile):
 
     async def write(self, data: bytes, offset: int = 0) -> None:
         """Put octets at `offset`, growing the file as needed."""
-        await self._server._call("PUT", self._content + _query(offset=str(offset) if offset else ""), data)
+        await self._server.call("PUT", self._content + query(offset=str(offset) if offset else ""), data)
 
     async def close(self) -> None:
         """Give the open back. Closing twice is harmless, and so is closing what the server has closed already."""
@@ -520,8 +438,3 @@ def _not_a_name(share: str, path: str) -> Problem:
     shown = ascii(path)[1:-1]
     detail = f"{shown} has half a surrogate pair, which no file name has. Ask for another name."
     return Problem("about:blank", "No file can have this name", 400, detail, status, WIN32_CODE[status], share, shown)
-
-
-def _query(**given: str) -> str:
-    asked = {name: value for name, value in given.items() if value}
-    return f"?{urlencode(asked)}" if asked else ""

@@ -83,13 +83,17 @@ class Problem(msgspec.Struct, omit_defaults=True):
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One name in a directory. `modified_at` is the file time in site seconds; `size` in octets (0 for a directory)."""
+    """One name in a directory. `modified_at` is the file time in site seconds; `size` in octets (0 for a directory).
+
+    A directory's `etag` changes whenever a name in it comes, goes or changes its name: who saw it need not list again.
+    """
 
     name: str
     size: int = 0
     modified_at: float = 0.0
     directory: bool = False
     attributes: str = ""
+    etag: str = ""
 
 
 class Listing(msgspec.Struct):

@@ -10,6 +10,7 @@ They are the lab's because only the composition root knows URLs, the pace of tim
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -38,13 +39,11 @@ class TokenRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=Tru
 class SetupRoutes:
     """The two calls of one server. `site` is None for a logon server."""
 
-    def __init__(
-        self, ground: Ground, name: str, site: SiteSettings | None = None, servers: list[NamedServer] | None = None
-    ) -> None:
+    def __init__(self, ground: Ground, name: str, site: SiteSettings | None = None, servers: Sequence[NamedServer] = ()) -> None:
         self._ground = ground
         self._name = name
         self._site = site
-        self._servers = servers if servers is not None else []
+        self._servers = servers
 
     def routes(self) -> list[web.RouteDef]:
         """For `extra_routes`."""

@@ -227,7 +227,7 @@ def _run(settings: GroundSettings, start: Start) -> int:
 
     try:
         ground = prepare(settings)
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             return runner.run(_serve(ground, start))
     except (ConfigError, StartError, RunError) as error:
         fail(str(error))
@@ -285,7 +285,7 @@ def _greet(running: Servers) -> None:
     say("despoolr: ready")
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     """uvloop where it is installed (the `speed` extra)."""
     try:
         from uvloop import new_event_loop

@@ -17,7 +17,7 @@ from despoolr_core import verdicts
 from despoolr_core.records import Record
 from despoolr_core.wire import EpisodeRow, Hold
 from despoolr_lab.report import words
-from despoolr_lab.report.facts import Change, Facts, JobStory, read_facts
+from despoolr_lab.report.facts import Change, Facts, JobStory, Note, read_facts
 from despoolr_lab.report.story import file_stories, first_attempt, gap_span
 from despoolr_lab.report.timeline import STATUS_CLASS, SYMBOL, draw, tally
 
@@ -58,7 +58,8 @@ def render_report(records: Sequence[Record], summary: Mapping[str, Any]) -> str:
     findings = [item for item in summary.get("expectations", []) if isinstance(item, Mapping)]
     return _template().render(
         title=_title(summary),
-        summary=summary,
+        about=_about(summary),
+        digest=words.clean(summary.get("digest") or ""),
         verdict=words.clean(summary.get("verdict") or _verdict(facts), 2000),
         passed=_passed(summary, findings),
         figures=_figures(facts),
@@ -106,8 +107,17 @@ def _rows(rows: Iterable[Any], table: str) -> Rows:
 
 
 def _title(summary: Mapping[str, Any]) -> str:
-    parts = [str(summary.get("kb") or ""), str(summary.get("scenario") or "")]
+    kb, name = str(summary.get("kb") or ""), str(summary.get("scenario") or "")
+    if kb and name.lower().startswith(f"{kb.lower()}-"):
+        name = name[len(kb) + 1 :].replace("-", " ")
+    parts = [kb, name]
     return words.clean(": ".join(part for part in parts if part) or "a run")
+
+
+def _about(summary: Mapping[str, Any]) -> list[str]:
+    """Version, time and seed of the run, as far as the summary knows them."""
+    known = (("version", "SMS {}"), ("time", "{} time"), ("seed", "seed {}"))
+    return [words.clean(text.format(summary[key])) for key, text in known if summary.get(key) not in (None, "")]
 
 
 def _passed(summary: Mapping[str, Any], findings: Sequence[Mapping[str, Any]]) -> bool | None:
@@ -129,7 +139,7 @@ def _figures(facts: Facts) -> list[Figure]:
         return [
             Figure("Opens refused", "0", "nobody was in anybody's way"),
             Figure("Workstations", f"{len(rows):,}", tally(row.status for row in rows) or "none reported"),
-            Figure("Status set again", f"{changed:,}", "workstations whose reported status was replaced", "bad" if changed else ""),
+            Figure("Status replaced", f"{changed:,}", "workstations whose reported status was replaced", "bad" if changed else ""),
             Figure("Job", *_job_end(next(iter(facts.jobs.values()), None))),
         ]
     episode = facts.episodes[0]
@@ -231,9 +241,16 @@ def _workstations(facts: Facts) -> list[dict[str, Any]]:
                 "after": words.clean(changes[-1].status),
                 "after_at": changes[-1].at,
                 "replaced": len(changes) > 1,
+                "because": _because(facts.notes.get(row.machine, []), changes[-1].at),
             }
         )
     return sorted(rows, key=lambda row: (not row["replaced"], row["job"], row["machine"]))
+
+
+def _because(notes: Sequence[Note], at: float) -> str:
+    """What the machine did last before its row was set."""
+    said = [note for note in notes if note.at <= at]
+    return f"{words.moment(said[-1].at)} {words.clean(said[-1].text)}" if said else ""
 
 
 def _episode(row: EpisodeRow, facts: Facts) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from despoolr_core.wire import EpisodeRow
@@ -39,6 +39,9 @@ MARK_ROOM: Final = 6.0
 """Crosses closer than this become a density."""
 BIN: Final = 4.0
 BAR_GAP_MIN: Final = 1.5
+FINAL_HEIGHT: Final = 4.0
+"""A job that is over is a thin line: nothing is at work any more."""
+CHANGES_MAX: Final = 200
 
 STATUS_CLASS: Final = {
     "Pending": "pending",
@@ -123,7 +126,7 @@ class Picture:
 
 
 TOP: Final = 46
-HEADING: Final = 30
+HEADING: Final = 26
 REST: Final = 20
 GROUP_GAP: Final = 14
 
@@ -293,9 +296,11 @@ def _episode_lane(facts: Facts, axis: Axis, episode: EpisodeRow) -> Lane:
     what = f"wants to {words_of(episode.access, 'open it')}" + (f" for job {clean(job.name or job.job)}" if job else "")
     lane = Lane(cut(who, LABEL_MAX), cut(what, SUB_MAX), f"{who}, {what}, {clean(episode.purpose)}", 38)
     at = facts.attempts.get(episode.episode, [])
-    lane.outcome = f"refused {times(episode.attempt_count)}"
-    lane.outcome_sub = f"blocked {span(episode.blocked_s)}"
-    lane.outcome_kind = "good" if episode.state == "resolved" else "bad"
+    refused = f"refused {times(episode.attempt_count)}"
+    lane.outcome, lane.outcome_sub, lane.outcome_kind = refused, f"blocked {span(episode.blocked_s)}", "bad"
+    if episode.state == "resolved":
+        lane.outcome, lane.outcome_kind = "✓ got through", "good"
+        lane.outcome_sub = f"{refused}, {span(episode.blocked_s)}"
     end = facts.end if episode.ended_at is None else episode.ended_at
     x = axis.x(episode.first_refused_at)
     waited = f"{who} waited from {moment(episode.first_refused_at)} to {moment(end)}: {episode.state}"
@@ -331,15 +336,18 @@ def _draw_attempts(lane: Lane, axis: Axis, at: Sequence[float]) -> None:
 def _job_lane(axis: Axis, job: JobStory, end: float) -> Lane:
     lane = Lane(cut(f"Job {clean(job.name or job.job)}", LABEL_MAX), cut(f"status of {clean(job.job)}", SUB_MAX), clean(job.label), 34)
     _draw_statuses(lane, axis, job.changes, end, f"job {clean(job.label)}")
+    if lane.bars and lane.bars[-1].kind in FINAL:
+        lane.bars[-1] = replace(lane.bars[-1], height=FINAL_HEIGHT, label="")
+        lane.marks.append(Mark(lane.bars[-1].x, "through" if lane.bars[-1].kind == "complete" else "gave-up", lane.bars[-1].title))
     return lane
 
 
 def _draw_statuses(lane: Lane, axis: Axis, changes: Sequence[Change], end: float, what: str) -> None:
-    """A band for each status; a final status is a thin line, since nothing is at work any more."""
+    """A band for each status."""
     stretches: list[tuple[Change, float]] = []
     for number, change in enumerate(changes):
         until = changes[number + 1].at if number + 1 < len(changes) else end
-        if stretches and axis.x(until) - axis.x(change.at) < 0.5 and len(changes) > 200:
+        if stretches and axis.x(until) - axis.x(change.at) < 0.5 and len(changes) > CHANGES_MAX:
             continue
         stretches.append((change, until))
     for change, until in stretches:
@@ -389,6 +397,16 @@ def tally(statuses: Iterable[str]) -> str:
 def _workstation_lane(facts: Facts, axis: Axis, row: DetailStory) -> Lane:
     lane = Lane(cut(clean(row.machine), LABEL_MAX), "", clean(row.machine), 28)
     lane.bar_height = 12
+    job = facts.jobs.get(row.job)
+    began = job.changes[0].at if job and job.changes else facts.start
+    if row.changes[0].was and began < row.changes[0].at:
+        was = clean(row.changes[0].was)
+        x = axis.x(began)
+        width = round(max(1.0, axis.x(row.changes[0].at) - x), 1)
+        kind = STATUS_CLASS.get(row.changes[0].was, "pending")
+        title = f"{clean(row.machine)}: {was} until {moment(row.changes[0].at)}"
+        label = was if len(was) * CHAR + 10 <= width else ""
+        lane.bars.append(Bar(x, width, "none" if row.changes[0].was == "None" else kind, title, label))
     _draw_statuses(lane, axis, row.changes, facts.end, clean(row.machine))
     for note in _thinned(facts.notes.get(row.machine, []), axis):
         lane.marks.append(Mark(axis.x(note.at), note.kind, f"{clean(row.machine)} {clean(note.text)} at {moment(note.at)}"))
@@ -428,7 +446,7 @@ def _quiet_group(facts: Facts, axis: Axis) -> list[Group]:
     def held_s(lane: Sequence[Holding]) -> float:
         return sum((facts.end if h.closed_at is None else h.closed_at) - h.opened_at for h in lane)
 
-    ranked = sorted(lanes, key=lambda lane: (-held_s(lane), lane[0].opened_at, lane[0].machine))
+    ranked = sorted(lanes, key=lambda lane: (-round(held_s(lane)), lane[0].opened_at, lane[0].machine))
     group = Group("Files held open that blocked nobody", "")
     group.lanes = [_hold_lane(facts, axis, lane, quiet=True) for lane in ranked[:QUIET_LANES_MAX]]
     if len(lanes) > QUIET_LANES_MAX:
@@ -445,9 +463,10 @@ LEGEND: Final = (
     ("refused", "attempt refused"),
     ("dense", "many refusals (higher: more)"),
     ("wait", "the update waits"),
-    ("through", "got through"),
-    ("gave-up", "given up"),
-    ("pending", "Pending / None"),
+    ("through", "got through, complete"),
+    ("gave-up", "given up, failed"),
+    ("none", "None: no report yet"),
+    ("pending", "Pending"),
     ("active", "Active"),
     ("retrying", "Retrying"),
     ("complete", "Complete"),

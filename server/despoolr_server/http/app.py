@@ -65,7 +65,9 @@ def make_app(
     expect = _expecting(surface)
     for route in routes:
         kwargs = {"expect_handler": expect, **route.kwargs}
-        app.router.add_routes([web.RouteDef(route.method, route.path, guarded(route.handler, surface.counts(route.method)), kwargs)])
+        app.router.add_routes(
+            [web.RouteDef(route.method, route.path, guarded(route.handler, surface.counts(route.method)), kwargs)]
+        )
     _refuse_other_methods(app, surface)
     return app
 

@@ -326,4 +326,5 @@ def _entry(facts: FileFacts) -> Entry:
         modified_at=facts.modified_at,
         directory=facts.directory,
         attributes=render_attributes(facts.attributes),
+        etag=facts.etag if facts.directory else "",
     )

@@ -4,7 +4,8 @@ The law of its order: `.IST` and `.NIL` first (work a dead process left), then `
 (new instructions), 50 files a batch (Q168130). A new `.INS` becomes `.IST` if it has a package, else `.NIL`, and stays
 under that name until it is done (Q152468). One whose execution time has not come is left alone (Q172899).
 
-What cannot be read is moved aside to `DESPOOLR.BOX\BAD` with a reason beside it, event 1 is logged, and the rest goes on.
+What cannot be read, or names a file that no share could have, is moved aside to `DESPOOLR.BOX\BAD` with a reason beside it,
+event 1 is logged, and the rest goes on. What a share refuses stays where it is, is tried on the next poll, and the rest goes on.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ from despoolr_core.formats.instruction import (
     parse_instruction,
     render_instruction,
 )
-from despoolr_core.share import ShareError
+from despoolr_core.share import ShareError, ShareUnreachable
+from despoolr_core.sharing import NtStatus
 from despoolr_core.wire import Entry
 from despoolr_server.site import boxes
 from despoolr_server.site.client_results import ClientResults
 from despoolr_server.site.context import SiteContext
+from despoolr_server.site.inbox import Inbox
 from despoolr_server.site.installer import Installer
 from despoolr_server.site.mif_box import MifBox
 from despoolr_server.site.registry import Registry
@@ -35,6 +38,8 @@ from despoolr_server.site.service import Service
 ORDER: Final = {".IST": 0, ".NIL": 1, ".SNI": 2, ".INS": 3}
 BATCH_MAX: Final = 50
 PASSES_MAX: Final = 10_000
+NEXT_POLL_S: Final = 1.0
+"""Seconds after this cycle's time: long enough that only the next cycle looks again."""
 
 
 class Despooler(Service):
@@ -51,6 +56,7 @@ class Despooler(Service):
         self._mifs = MifBox(root, "X")
         self._installer = Installer(site, root, self._receive, self._registry, self._mifs, self.log)
         self._results = ClientResults(site, root, self._receive, self._mifs, self.log)
+        self._inbox = Inbox(self._receive, "")
         self._waits_for: dict[str, float] = {}
         self._said_waiting = False
 
@@ -70,17 +76,19 @@ class Despooler(Service):
             for start in range(0, len(todo), BATCH_MAX):
                 for name in todo[start : start + BATCH_MAX]:
                     await self._execute(name, tick)
-            await self._registry.save()
         if not self._said_waiting:
             self._said_waiting = True
             self.log("~Waiting for ready instruction file....")
 
     async def _due(self, tick: float) -> list[str]:
         """The names to execute now, in the Despooler's order."""
-        entries = await self._receive.list()
-        names = {entry.name for entry in entries}
-        self._waits_for = {name: at for name, at in self._waits_for.items() if name in names}
+        entries = await self._inbox.files(anyway=any(at <= tick for at in self._waits_for.values()))
+        if entries:
+            names = {entry.name for entry in entries}
+            self._waits_for = {name: at for name, at in self._waits_for.items() if name in names}
         ready = [e.name for e in entries if _kind(e) in ORDER and self._waits_for.get(e.name, 0.0) <= tick]
+        if not ready:
+            self._inbox.rest()
         return sorted(ready, key=lambda name: (ORDER[_extension(name)], name))
 
     async def _execute(self, name: str, tick: float) -> None:
@@ -89,25 +97,31 @@ class Despooler(Service):
         except ShareError as error:
             # Still held by its sender: to be tried on the next poll (Q161043).
             self.log(f"failed to open {self._local(name)} WIN32 ERROR = {error.win32}")
-            self._waits_for[name] = tick + 1.0
+            self._waits_for[name] = tick + NEXT_POLL_S
             return
         try:
             instruction = parse_instruction(data)
         except FormatError as error:
-            await self._set_aside(name, str(error))
+            await self._set_aside(name, str(error), tick)
             return
         if instruction.execute_at and instruction.execute_at > tick:
             self._waits_for[name] = instruction.execute_at
             self.log(f"Instruction {self._local(name)} won't be processed till {render_sms_date(instruction.execute_at)}")
             return
         self._waits_for.pop(name, None)
-        name = await self._take_up(name, instruction)
-        self.log(f"~Found ready instruction {name.lower()}")
-        self.log(f"~Executing instruction of type {instruction.type}")
         try:
+            name = await self._take_up(name, instruction)
+            self.log(f"~Found ready instruction {name.lower()}")
+            self.log(f"~Executing instruction of type {instruction.type}")
             result = await self._dispatch(name, instruction, tick)
         except FormatError as error:
-            await self._set_aside(name, str(error))
+            await self._set_aside(name, str(error), tick)
+            return
+        except (ShareError, ShareUnreachable) as error:
+            if isinstance(error, ShareError) and error.nt_status is NtStatus.OBJECT_NAME_INVALID:
+                await self._set_aside(name, str(error), tick)
+            else:
+                self._put_off(name, error, tick)
             return
         self.site.record(
             self.component,
@@ -132,15 +146,23 @@ class Despooler(Service):
             return await self._results.execute(name, WireRemove.from_instruction(instruction), tick)
         return await self._installer.execute(name, Install.from_instruction(instruction), instruction, tick)
 
-    async def _set_aside(self, name: str, reason: str) -> None:
+    def _put_off(self, name: str, error: ShareError | ShareUnreachable, tick: float) -> None:
+        """A share refused what the instruction needs: it stays, and is tried again on the next poll."""
+        where = error.problem.path if isinstance(error, ShareError) else ""
+        self.log(f"~Cannot execute the instruction {name} yet: {where}: {error}, Win32 Error = {error.win32}")
+        self._waits_for[name] = tick + NEXT_POLL_S
+
+    async def _set_aside(self, name: str, reason: str, tick: float) -> None:
         self.log(f"~Despooler failed to execute the instruction {name}: {reason}")
         self.log("Logging an event for the error.~")
         root_path = f"{boxes.BAD_INSTRUCTIONS}/{name}"
         try:
             await self._root.write(root_path, await self._receive.read(name))
             await self._root.write(f"{root_path}.TXT", f"{name}: {reason}\r\n".encode("latin-1", "replace"))
-        finally:
             await self._receive.delete(name)
+        except ShareError as error:
+            self._put_off(name, error, tick)  # nothing is lost: it lies in RECEIVE until there is room for it
+            return
         await self.site.report_event(self.component, 1)
         self.site.record(self.component, "instruction.executed", file=name, type="", job="", result=f"refused: {reason}")
 

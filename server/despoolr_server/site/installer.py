@@ -24,7 +24,7 @@ from despoolr_server.site.context import SiteContext, SiteServerRole
 from despoolr_server.site.jobs import DetailKind, DetailStatus
 from despoolr_server.site.mif_box import MifBox
 from despoolr_server.site.packages import Files, PackageError, decompress
-from despoolr_server.site.registry import MASTER_PACKAGES, TRANSFER_PACKAGES, Registry
+from despoolr_server.site.registry import MASTER_PACKAGES, RETRY_HISTORY, TRANSFER_PACKAGES, Registry
 from despoolr_server.site.retry import RetryState, after_failure, has_given_up
 
 COMPONENT: Final = "SMS_DESPOOLER"
@@ -196,8 +196,11 @@ class Installer:
         if first is None:
             key = f"{TRANSFER_PACKAGES}\\W_{install.package_id}"
             self._registry.set(key, role.name, str(install.package_version or self._stored_version(install.package_id)))
+            self._registry.delete(f"{RETRY_HISTORY}\\{install.job_id}", role.name)
             await self._report(install, DetailKind.SERVER, role.name, DetailStatus.COMPLETE, state, tick)
             return True
+        if isinstance(first[1], ShareError) and first[1].problem.episode:
+            self._registry.set(f"{RETRY_HISTORY}\\{install.job_id}", role.name, first[1].problem.episode)
         await self._event_for_failure(role, install, first[1])
         await self._report(install, DetailKind.SERVER, role.name, DetailStatus.RETRYING, state, tick, f"{first[0]}: {first[1]}")
         return False
@@ -268,18 +271,26 @@ class Installer:
         self._log(f"~Job {install.job_id} has failed, {reason}")
         for name in [t.server for t in install.servers] if install.retry_of is RetryOf.SERVERS else []:
             await self._report(install, DetailKind.SERVER, name, DetailStatus.FAILED, state, tick, reason)
-            role = next((r for r in self._site.servers if r.name == name), None)
-            if role is not None:
-                share = self._site.share(role.name, role.package_share, COMPONENT)
-                try:
-                    await share.end_episode(self._purpose(install), reason)
-                except (ShareError, ShareUnreachable):
-                    pass  # the server is gone or never refused us: there is nothing to end
+            await self._end_episode(install, name, reason)
+        await self._registry.save()
         await self._report(install, DetailKind.COMPLETION, "", DetailStatus.FAILED, state, tick, reason)
         await self._site.report_event(COMPONENT, 14, COMPONENT, job=install.job_id)
 
+    async def _end_episode(self, install: Install, server: str, reason: str) -> None:
+        """Tell a server that refused this job's update that it will not be tried again."""
+        key = f"{RETRY_HISTORY}\\{install.job_id}"
+        episode = self._registry.get(key, server)
+        role = next((r for r in self._site.servers if r.name == server), None)
+        if episode and role is not None:
+            try:
+                await self._site.share(role.name, role.package_share, COMPONENT).end_episode(episode, reason)
+            except (ShareError, ShareUnreachable):
+                pass  # the server is gone, or began anew: there is nothing to end
+        self._registry.delete(key, server)
+
     async def _clean_up(self, name: str, install: Install, *, keep: str = "", keep_package: bool = False) -> None:
-        """The package first, the instruction last: what is left tells a restarted despooler what to do."""
+        """What is known first, then the package, the instruction last: what is left tells a restarted despooler what to do."""
+        await self._registry.save()
         if install.package_file and not keep_package:
             try:
                 await self._receive.delete(install.package_file)

@@ -12,6 +12,7 @@ from despoolr_core.formats.job_mif import read_inventory_mif
 from despoolr_core.formats.mif import MifError
 from despoolr_server.site import boxes
 from despoolr_server.site.context import SiteContext
+from despoolr_server.site.inbox import Inbox
 from despoolr_server.site.mif_box import MifBox
 from despoolr_server.site.service import Service
 
@@ -24,14 +25,18 @@ class InventoryProcessor(Service):
     def __init__(self, site: SiteContext) -> None:
         super().__init__(site)
         self._root = site.share(site.server, boxes.ROOT_SHARE, self.component)
+        self._inbox = Inbox(self._root, boxes.INVENTORY)
         self._mifs = MifBox(self._root, "I")
 
     async def started(self) -> None:
         await self._mifs.started()
 
     async def cycle(self, tick: float) -> None:
-        for entry in await self._root.list(boxes.INVENTORY):
-            if entry.directory or not entry.name.upper().endswith(".RAW"):
+        entries = await self._inbox.files()
+        if not entries:
+            self._inbox.rest()
+        for entry in entries:
+            if not entry.name.upper().endswith(".RAW"):
                 continue
             path = f"{boxes.INVENTORY}/{entry.name}"
             data = await self._root.read(path)

@@ -17,6 +17,7 @@ from despoolr_core.formats.mif import MifError
 from despoolr_core.share import ShareError
 from despoolr_server.site import boxes, catalogue
 from despoolr_server.site.context import SiteContext, event_facts, insert_event
+from despoolr_server.site.inbox import Inbox
 from despoolr_server.site.jobs import DetailKind
 from despoolr_server.site.service import Service
 from despoolr_server.store.schema import LOADED_REPORTS, MACHINE_ATTRIBUTES, MACHINES
@@ -45,10 +46,13 @@ class DataLoader(Service):
     def __init__(self, site: SiteContext) -> None:
         super().__init__(site)
         self._root = site.share(site.server, boxes.ROOT_SHARE, self.component)
+        self._inbox = Inbox(self._root, boxes.DELTA_MIFS)
 
     async def cycle(self, tick: float) -> None:
-        entries = await self._root.list(boxes.DELTA_MIFS)
-        names = sorted((e.name for e in entries if not e.directory), key=lambda name: (name[:1] != "I", name))
+        entries = await self._inbox.files()
+        if not entries:
+            self._inbox.rest()
+        names = sorted((e.name for e in entries), key=lambda name: (name[:1] != "I", name))
         for start in range(0, len(names), BATCH_MAX):
             await self._load_batch(names[start : start + BATCH_MAX], tick)
 
@@ -164,4 +168,3 @@ class DataLoader(Service):
             if rows:
                 db.execute(insert(MACHINE_ATTRIBUTES), rows)
         return [("mif.loaded", {"file": name, "report": "", "kind": "inventory"})]
-

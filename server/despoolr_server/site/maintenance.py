@@ -22,7 +22,7 @@ COLLECTED: Final = (
 )
 """What is collected from where, in this order: the status MIF before the instruction that names it."""
 THOROUGH_EVERY: Final = 50
-"""Cycles after which every box is looked into whatever its time says: a directory's time has its grain."""
+"""Cycles after which every box is looked into whatever its time says: a file system's times have their grain."""
 
 
 class MaintenanceManager(Service):
@@ -37,8 +37,8 @@ class MaintenanceManager(Service):
         self._carried: dict[tuple[str, str], str] = {}
         """(logon server, master file) to the ETag that was carried there last."""
         self._is_down: set[str] = set()
-        self._empty_at: dict[tuple[str, str], float] = {}
-        """(logon server, box) to the directory's time when it was last found empty: as long as it stays, nothing is there."""
+        self._empty_at: dict[tuple[str, str], str] = {}
+        """(logon server, box) to the directory's ETag when it was last found empty: as long as that stays, nothing is there."""
 
     async def cycle(self, tick: float) -> None:
         masters = await self._masters()
@@ -68,7 +68,7 @@ class MaintenanceManager(Service):
     # -- out
 
     async def _masters(self) -> dict[str, list[str]]:
-        """Domain to the paths of its master WINST files."""
+        """Domain to the paths of its master WINST files (a small table: domains, not machines, decide how often it is read)."""
         found: dict[str, list[str]] = {}
         for directory in await self._root.list(boxes.PCM_DOMAINS):
             if directory.directory:
@@ -100,16 +100,16 @@ class MaintenanceManager(Service):
     async def _collect(self, role: SiteServerRole, there: Share) -> int:
         """One listing of the share tells which boxes changed; only those are looked into (all of them now and then)."""
         thorough = self.cycle_count % THOROUGH_EVERY == 1
-        changed_at = {entry.name.upper(): entry.modified_at for entry in await there.list()}
+        etags = {entry.name.upper(): entry.etag for entry in await there.list()}
         count = 0
         for box, extensions in COLLECTED:
             key = (role.name, box)
-            if not thorough and self._empty_at.get(key) == changed_at.get(box, 0.0):
+            if not thorough and self._empty_at.get(key, "?") == etags.get(box, ""):
                 continue
             entries = [entry for entry in await there.list(box) if not entry.directory]
             self._empty_at.pop(key, None)
             if not entries:
-                self._empty_at[key] = changed_at.get(box, 0.0)
+                self._empty_at[key] = etags.get(box, "")
             for extension in extensions:
                 for entry in entries:
                     if entry.name.upper().endswith(extension):

@@ -13,6 +13,8 @@ from despoolr_server.site import boxes
 
 MASTER_PACKAGES: Final = r"SMS_Despooler\Master Packages"
 TRANSFER_PACKAGES: Final = r"SMS_Despooler\Transfer Packages"
+RETRY_HISTORY: Final = r"SMS_Despooler\Retry History"
+"""Ours: the episode in which each server refused a job's update, so that the server can be told when it is given up."""
 
 
 class Registry:

@@ -15,6 +15,8 @@ import msgspec
 from despoolr_core.errors import FormatError
 from despoolr_core.share import Share, ShareError, ShareUnreachable
 from despoolr_server.site import boxes
+from despoolr_server.site.context import SiteContext
+from despoolr_server.site.inbox import Inbox
 from despoolr_server.site.service import Service
 
 GIVE_UP_S: Final = 7 * 86400.0
@@ -57,9 +59,15 @@ class LanSender(Service):
 
     component: ClassVar[str] = "SMS_LAN_SENDER"
 
+    def __init__(self, site: SiteContext) -> None:
+        super().__init__(site)
+        self._inbox = Inbox(self._root(), boxes.LAN_OUTBOX)
+
     async def cycle(self, tick: float) -> None:
         root = self._root()
-        entries = await root.list(boxes.LAN_OUTBOX)
+        entries = await self._inbox.files()
+        if not entries:
+            self._inbox.rest()
         requests = [e.name for e in entries if e.name.upper().endswith((".SRQ", ".SRS"))]
         todo: list[tuple[int, str, SendRequest]] = []
         for name in requests:

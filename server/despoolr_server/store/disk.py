@@ -70,6 +70,7 @@ class DiskFileStore:
         self._top = _Folder(self._base, "")
         self._known: dict[str, tuple[str, int, int, int, FileFacts]] = {}
         self._change = 0
+        self._tallies: dict[str, int] = {}
         self._temporary_count = 0
 
     # -- asking
@@ -369,7 +370,9 @@ class DiskFileStore:
         directory = stat.S_ISDIR(status.st_mode)
         mtime_ns, size, inode = status.st_mtime_ns, status.st_size, status.st_ino
         attributes = self._attributes.get(key) | (DIRECTORY if directory else 0)
-        etag = f'"{mtime_ns:x}-{size:x}-{inode:x}"'
+        # A directory's time has its grain (4 ms on many file systems); what this process did in it is counted exactly.
+        tally = f"-{self._tallies.get(key, 0):x}" if directory else ""
+        etag = f'"{mtime_ns:x}-{size:x}-{inode:x}{tally}"'
         facts = FileFacts(stored, 0 if directory else size, round(mtime_ns / 1e9, 6), directory, attributes, etag)
         if not directory:
             if len(self._known) >= _KNOWN_MAX:
@@ -419,12 +422,18 @@ class DiskFileStore:
 
     # -- inside: keeping what is remembered true
 
+    def _count(self, folder: _Folder) -> None:
+        key = fold(folder.stored)
+        self._tallies[key] = self._tallies.get(key, 0) + 1
+
     def _enter(self, folder: _Folder, key: str, actual: str, valid: bool) -> None:
+        self._count(folder)
         folder.names[key] = actual
         if valid:
             folder.mtime_ns = os.lstat(folder.path).st_mtime_ns
 
     def _leave(self, folder: _Folder, key: str, valid: bool) -> None:
+        self._count(folder)
         folder.names.pop(key, None)
         folder.folders.pop(key, None)
         if valid:

@@ -139,6 +139,7 @@ class MemoryFileStore:
         assert parent.children is not None
         parent.children[new_name.key.rpartition("/")[2]] = None
         self._relabel(node, path, name.key, new_name.key)
+        self._touch(parent, parent.facts.modified_at, parent.facts.attributes)
 
     def set_attributes(self, name: Name, attributes: int) -> None:
         """Part of the facts."""
@@ -197,12 +198,14 @@ class MemoryFileStore:
         facts = FileFacts(path, 0, facts.modified_at, facts.directory, facts.attributes, f'"{self._change:x}"')
         self._nodes[name.key] = _Node(facts, data, children)
         parent.children[name.key.rpartition("/")[2]] = None
+        self._touch(parent, facts.modified_at, parent.facts.attributes)
 
     def _leave(self, name: Name) -> None:
         del self._nodes[name.key]
-        children = self._nodes[name.parent.key].children
-        assert children is not None
-        del children[name.key.rpartition("/")[2]]
+        parent = self._nodes[name.parent.key]
+        assert parent.children is not None
+        del parent.children[name.key.rpartition("/")[2]]
+        self._touch(parent, parent.facts.modified_at, parent.facts.attributes)
 
     def _touch(self, node: _Node, at: float, attributes: int) -> None:
         self._change += 1

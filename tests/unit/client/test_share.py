@@ -296,26 +296,20 @@ def test_the_operators_calls_answer() -> None:
     virtually(story)
 
 
+UNKNOWN_STATUS = b'{"type":"x","title":"y","status":423,"nt_status":"STATUS_NEW"}'
+KNOWN_STATUS = msgspec.json.encode(Problem("x", "y", 423, nt_status="STATUS_DELETE_PENDING"))
+
+
 @pytest.mark.parametrize(
     ("status", "content_type", "body", "wanted"),
     [
         (502, "text/html", b"<h1>Bad Gateway</h1>", ShareUnreachable),
         (301, "text/html", b"", ShareUnreachable),
+        (200, "text/html", b"<h1>Welcome</h1>", ShareUnreachable),
         (404, "text/html", b"<h1>Not Found</h1>", NtStatus.OBJECT_NAME_NOT_FOUND),
         (500, "text/plain", b"500 Internal Server Error", NtStatus.IO_DEVICE_ERROR),
-        (
-            423,
-            "application/problem+json",
-            b'{"type":"x","title":"y","status":423,"nt_status":"STATUS_NEW"}',
-            NtStatus.SHARING_VIOLATION,
-        ),
-        (
-            423,
-            "application/problem+json",
-            msgspec.json.encode(Problem("x", "y", 423, nt_status="STATUS_DELETE_PENDING")),
-            NtStatus.DELETE_PENDING,
-        ),
-        (200, "text/html", b"<h1>Welcome</h1>", ShareUnreachable),
+        (423, "application/problem+json", UNKNOWN_STATUS, NtStatus.SHARING_VIOLATION),
+        (423, "application/problem+json", KNOWN_STATUS, NtStatus.DELETE_PENDING),
     ],
 )
 def test_answers_that_no_share_gave_are_understood_as_far_as_possible(

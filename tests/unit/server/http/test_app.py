@@ -13,7 +13,7 @@ from despoolr_server.http.app import RESERVED, make_app
 from despoolr_server.http.auth import Auth
 from despoolr_server.share.host import ShareHost
 from despoolr_server.store.memory import MemoryFileStore
-from share_site import Site, serving
+from share_site import FILE_SIZE_MAX, Site, serving
 
 CALLS = [
     ("POST", "/api/v1/sessions"),
@@ -109,7 +109,7 @@ async def test_a_large_body_announced_is_refused_before_it_is_sent(site: Site) -
         sent.append(1)
         yield b"x"
 
-    headers = {"Authorization": f"Bearer {site.token}", "Content-Length": "2000"}
+    headers = {"Authorization": f"Bearer {site.token}", "Content-Length": str(FILE_SIZE_MAX + 1)}
     async with site.http.put(site.base + "/SMS_SHR/A", data=body(), headers=headers, expect100=True) as reply:
         assert reply.status == 413
     assert not sent

@@ -192,6 +192,7 @@ async def test_a_body_of_unknown_length_is_cut_at_the_limit(site: Site) -> None:
 
     async with site.http.put(site.base + "/SMS_SHR/A", data=chunks(), headers={"Authorization": f"Bearer {site.token}"}) as reply:
         assert reply.status == 413
+        assert (await reply.json(content_type=None))["type"] == "/problems/payload-too-large"
     assert (await site.ask("HEAD", "/SMS_SHR/A")).status == 404
 
 

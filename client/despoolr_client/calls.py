@@ -1,0 +1,119 @@
+"""One HTTP call to one server as one token makes it, and what its answer means.
+
+The law: a call ends in a success, in a `ShareError` that carries the server's own problem body, or in `ShareUnreachable`
+when nobody answered, or somebody did who is no Despoolr server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from despoolr_core.share import ShareError, ShareUnreachable
+from despoolr_core.sharing import WIN32_CODE, NtStatus
+from despoolr_core.wire import Problem
+
+T = TypeVar("T")
+
+_GATEWAY_ERRORS: Final = (502, 503, 504)
+_STATUS_WITHOUT_BODY: Final[dict[int, NtStatus]] = {
+    400: NtStatus.INVALID_PARAMETER,
+    401: NtStatus.ACCESS_DENIED,
+    403: NtStatus.ACCESS_DENIED,
+    404: NtStatus.OBJECT_NAME_NOT_FOUND,
+    410: NtStatus.FILE_CLOSED,
+    412: NtStatus.OBJECT_NAME_COLLISION,
+    413: NtStatus.FILE_TOO_LARGE,
+    416: NtStatus.END_OF_FILE,
+    423: NtStatus.SHARING_VIOLATION,
+    507: NtStatus.DISK_FULL,
+}
+encode: Final = msgspec.json.Encoder().encode
+_PROBLEM: Final = msgspec.json.Decoder(Problem)
+_KNOWN_STATUSES: Final = frozenset(NtStatus)
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """What a server answered: a success, or a conditional request's 304."""
+
+    status: int
+    etag: str
+    body: bytes
+
+
+class HttpCaller:
+    """A server's address, a token, and the pool they share with others."""
+
+    __slots__ = ("_base", "_headers", "_http", "_timeout", "name", "program")
+
+    def __init__(
+        self,
+        http: aiohttp.ClientSession,
+        base_url: str,
+        token: str,
+        *,
+        name: str = "",
+        program: str = "",
+        timeout: aiohttp.ClientTimeout | None = None,
+    ) -> None:
+        self._http = http
+        self._base = base_url.rstrip("/")
+        self._timeout = timeout or http.timeout
+        self.name = name or (urlsplit(base_url).hostname or "").upper()
+        self.program = program
+        # Octets only: without this, a GET of a directory is answered with its listing.
+        self._headers = {"Accept": "application/octet-stream"}
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
+        if program:
+            self._headers["Despoolr-Program"] = quote(program, errors="replace")
+
+    async def call_json(self, method: str, target: str, kind: type[T], body: msgspec.Struct | None = None) -> T:
+        reply = await self.call(method, target, None if body is None else encode(body))
+        try:
+            return msgspec.json.decode(reply.body, type=kind)
+        except msgspec.DecodeError as error:
+            raise ShareUnreachable(f"{self._base} answers, but not as a Despoolr server: {error}") from None
+
+    async def call(self, method: str, target: str, data: bytes | None = None, headers: Mapping[str, str] | None = None) -> Reply:
+        """One round trip. `target` is percent-encoded. Raises `ShareError` for a problem, `ShareUnreachable` for no answer."""
+        try:
+            async with self._http.request(
+                method,
+                URL(self._base + target, encoded=True),
+                data=data,
+                headers={**self._headers, **headers} if headers else self._headers,
+                allow_redirects=False,
+                timeout=self._timeout,
+            ) as response:
+                body = await response.read()
+                status = response.status
+                etag = response.headers.get("ETag", "")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ShareUnreachable(f"{self.name} does not answer at {self._base}: {error or type(error).__name__}") from error
+        if status < 300 or status == 304:
+            return Reply(status, etag, body)
+        raise self._failure(status, body)
+
+    def _failure(self, status: int, body: bytes) -> ShareError | ShareUnreachable:
+        try:
+            problem = _PROBLEM.decode(body)
+        except msgspec.DecodeError:
+            if status < 400 or status in _GATEWAY_ERRORS:
+                return ShareUnreachable(f"{self._base} answers {status}, but not as a Despoolr server")
+            problem = Problem("about:blank", f"HTTP {status}", status, body[:200].decode(errors="replace"))
+        if problem.nt_status not in _KNOWN_STATUSES:
+            nt_status = _STATUS_WITHOUT_BODY.get(status, NtStatus.IO_DEVICE_ERROR)
+            problem = msgspec.structs.replace(problem, nt_status=nt_status, win32=WIN32_CODE[nt_status])
+        return ShareError(problem)
+
+
+def query(**given: str) -> str:
+    """A query string of what is not empty, with its `?`; `""` if nothing is."""
+    asked = {name: value for name, value in given.items() if value}
+    return f"?{urlencode(asked)}" if asked else ""

@@ -1,0 +1,476 @@
+"""The questions of an operator, put to running servers or to the records of a finished run: the same answers from both.
+
+The law: a running site is asked over HTTP, each of its servers for what it alone knows (opens and refusals live where the
+share is); a finished run is one pass over `records.jsonl`. Nothing is guessed: where a server did not answer or cut its list,
+a note says so. Every failure is an `AskError` that says what to do next.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import http.client
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol, TypeVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from despoolr_core.episodes import EpisodeLedger, HeldOpen, Why
+from despoolr_core.records import Record
+from despoolr_core.wire import EpisodeList, EpisodeRow, Health, OpenList, Problem
+from despoolr_lab.runs import FinishedRun
+
+TIMEOUT_S: Final = 10.0
+ANSWER_SIZE_MAX: Final = 256 * 1024 * 1024
+ROWS_MAX: Final = 10_000
+T = TypeVar("T")
+
+
+class AskError(Exception):
+    """No answer; the message says what to do next."""
+
+
+class LockRow(msgspec.Struct, frozen=True):
+    """One open and what it has caused. `closed_at` is None while it is held; `refusal_count`: opens of others it stopped."""
+
+    server: str
+    share: str
+    path: str
+    machine: str
+    user: str
+    program: str
+    access: str
+    share_mode: str
+    opened_at: float
+    closed_at: float | None
+    refusal_count: int
+
+
+class WhyAnswer(msgspec.Struct):
+    """Who was refused, and who held: `verdicts` has a sentence for each episode, in the same order."""
+
+    source: str
+    at: float
+    verdicts: list[str]
+    episodes: list[EpisodeRow]
+    holders: list[LockRow]
+    notes: list[str]
+
+
+class LockAnswer(msgspec.Struct):
+    """Who holds what. Of a finished run also the opens that stood in somebody's way and are closed."""
+
+    source: str
+    at: float
+    locks: list[LockRow]
+    notes: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A filter. `path` may be a whole path, its last parts (`b.dat`), or a pattern (`*.dat`); case does not matter."""
+
+    share: str = ""
+    path: str = ""
+    machine: str = ""
+
+    def takes(self, share: str, path: str, machines: Iterable[str]) -> bool:
+        """Whether something on that share and path, of one of those machines, is wanted."""
+        if self.share and self.share.upper() != share.upper():
+            return False
+        if self.machine and self.machine.upper() not in {m.upper() for m in machines}:
+            return False
+        return not self.path or _path_matches(self.path, path)
+
+
+def _path_matches(wanted: str, path: str) -> bool:
+    pattern = wanted.replace("\\", "/").strip("/").upper()
+    name = path.upper()
+    if any(c in pattern for c in "*?["):
+        return fnmatch.fnmatchcase(name, pattern) or fnmatch.fnmatchcase(name, f"*/{pattern}")
+    return name == pattern or name.endswith(f"/{pattern}")
+
+
+class Source(Protocol):
+    """What can be asked."""
+
+    @property
+    def name(self) -> str:
+        """What was asked, for people."""
+        ...
+
+    def locks(self, wanted: Wanted, at: float | None) -> LockAnswer:
+        """Who holds, or at a time held, what."""
+        ...
+
+    def why(self, wanted: Wanted, at: float | None) -> WhyAnswer:
+        """Who was refused what, and who held it."""
+        ...
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """All jobs, oldest first."""
+        ...
+
+    def job(self, job: str) -> dict[str, Any]:
+        """One job (`job`) and its rows (`details`), by id or name."""
+        ...
+
+    def events(self, limit: int) -> list[dict[str, Any]]:
+        """The newest events, oldest first."""
+        ...
+
+    @property
+    def notes(self) -> list[str]:
+        """What was not as it should be while answering."""
+        ...
+
+
+# -- a finished run
+
+
+class RunSource:
+    """A finished run, read once and kept as what the questions need."""
+
+    def __init__(self, run: FinishedRun) -> None:
+        self._run = run
+        self._ledger = EpisodeLedger(episodes_max=1_000_000, history_max=5_000_000)
+        self._blockers: dict[tuple[str, str], LockRow] = {}
+        """(server, open) to every open that refused somebody, as of the last record read."""
+        self._jobs: dict[str, dict[str, Any]] = {}
+        self._details: dict[str, dict[tuple[str, ...], dict[str, Any]]] = {}
+        self._events: list[dict[str, Any]] = []
+        self.last_at = 0.0
+        self.first_at: float | None = None
+        for record in run.records():
+            self._take(record)
+
+    @property
+    def name(self) -> str:
+        """The run's directory."""
+        return str(self._run.path)
+
+    @property
+    def notes(self) -> list[str]:
+        """What the reader said of the file."""
+        return list(self._run.notes)
+
+    def _take(self, record: Record) -> None:
+        self.first_at = record.at if self.first_at is None else self.first_at
+        self.last_at = max(self.last_at, record.at)
+        self._ledger.apply(record)
+        data = record.data
+        if record.kind == "open.refused":
+            for blocker in data["blockers"]:
+                self._blocked(data, blocker)
+        elif record.kind == "open.closed":
+            self._closed([(data["server"], data["open"])], record.at)
+        elif record.kind == "share.started":
+            self._closed([key for key in self._blockers if key[0] == data["server"]], record.at)
+        elif record.kind == "job.status":
+            job = self._jobs.setdefault(data["job"], {"job": data["job"], "name": "", "created_at": record.at})
+            job |= {"name": data.get("name") or job["name"], "status": data["status"], "status_at": record.at}
+        elif record.kind == "detail.status":
+            row = (data.get("detail", ""), data["site"], data["machine"])
+            self._details.setdefault(data["job"], {})[row] = {
+                "kind": row[0],
+                "site": row[1],
+                "machine": row[2],
+                "status": data["status"],
+                "updated_at": record.at,
+            }
+        elif record.kind == "event":
+            self._events.append(
+                {
+                    "at": record.at,
+                    "code": data["event"],
+                    "severity": data.get("severity", ""),
+                    "component": data["component"],
+                    "machine": data.get("machine", ""),
+                    "site": record.actor.partition("/")[0],
+                    "job": data.get("job", ""),
+                    "text": data["text"],
+                }
+            )
+
+    def _blocked(self, refusal: dict[str, Any], blocker: dict[str, Any]) -> None:
+        key = (refusal["server"], blocker["open"])
+        row = self._blockers.get(key)
+        if row is None:
+            row = LockRow(
+                server=refusal["server"],
+                share=refusal["share"],
+                path=refusal["path"],
+                machine=blocker["machine"],
+                user=blocker["user"],
+                program=blocker["program"],
+                access=blocker["access"],
+                share_mode=blocker["share_mode"],
+                opened_at=blocker["opened_at"],
+                closed_at=None,
+                refusal_count=0,
+            )
+        self._blockers[key] = msgspec.structs.replace(row, refusal_count=row.refusal_count + 1)
+
+    def _closed(self, keys: Iterable[tuple[str, str]], at: float) -> None:
+        for key in keys:
+            row = self._blockers.get(key)
+            if row is not None and row.closed_at is None:
+                self._blockers[key] = msgspec.structs.replace(row, closed_at=at)
+
+    def locks(self, wanted: Wanted, at: float | None) -> LockAnswer:
+        """Without a time: what was still held at the end, and what stood in somebody's way before."""
+        rows = self._held(at)
+        if at is None:
+            rows += [row for row in self._blockers.values() if row.closed_at is not None]
+        found = sorted((r for r in rows if wanted.takes(r.share, r.path, [r.machine])), key=lambda r: (r.opened_at, r.path))
+        return LockAnswer(self.name, self.last_at if at is None else at, found, self.notes)
+
+    def why(self, wanted: Wanted, at: float | None) -> WhyAnswer:
+        """Without a time: every refusal of the run, and who stood in the way."""
+        answer = self._ledger.why(at=at)
+        pairs = [pair for pair in zip(answer.episodes, answer.verdicts, strict=True) if _concerns(wanted, pair[0])]
+        rows = self._held(at)
+        if at is None:
+            rows += [row for row in self._blockers.values() if row.closed_at is not None]
+        holders = _holders(rows, wanted, [row for row, _ in pairs])
+        return WhyAnswer(self.name, answer.at, [v for _, v in pairs], [e for e, _ in pairs], holders, self.notes)
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """From the `job.status` records."""
+        return list(self._jobs.values())
+
+    def job(self, job: str) -> dict[str, Any]:
+        """From the `job.status` and `detail.status` records: rows that never reported are not there."""
+        found = self._jobs.get(job.upper()) or next((j for j in reversed(self._jobs.values()) if j["name"] == job), None)
+        if found is None:
+            ids = ", ".join(f"{j['job']} ({j['name']})" for j in list(self._jobs.values())[:20])
+            raise AskError(f"no job {job!r} in {self.name}; there are {ids or 'none'}")
+        details = self._details.get(found["job"], {})
+        order = ["Site Arrival", "Completion", "Server", "Workstation"]
+        rows = sorted(
+            details.values(), key=lambda d: (order.index(d["kind"]) if d["kind"] in order else 9, d["site"], d["machine"])
+        )
+        return {"job": found, "details": rows}
+
+    def events(self, limit: int) -> list[dict[str, Any]]:
+        """From the `event` records."""
+        return self._events[-limit:]
+
+    def _held(self, at: float | None) -> list[LockRow]:
+        return [self._row(held) for held in self._ledger.opens(at)]
+
+    def _row(self, held: HeldOpen) -> LockRow:
+        blocker = self._blockers.get((held.server, held.open))
+        return _lock_row(held, blocker.refusal_count if blocker else 0)
+
+
+def _lock_row(held: HeldOpen, refusal_count: int) -> LockRow:
+    return LockRow(
+        held.server,
+        held.share,
+        held.path,
+        held.machine,
+        held.user,
+        held.program,
+        held.access,
+        held.share_mode,
+        held.opened_at,
+        held.closed_at,
+        refusal_count,
+    )
+
+
+def _concerns(wanted: Wanted, row: EpisodeRow) -> bool:
+    return wanted.takes(row.share, row.path, [row.machine, *(hold.machine for hold in row.holds)])
+
+
+def _holders(rows: list[LockRow], wanted: Wanted, episodes: list[EpisodeRow]) -> list[LockRow]:
+    """The opens behind the episodes; where a path or machine was asked for, also those that are in nobody's way."""
+    paths = {(e.server.upper(), e.share.upper(), e.path.upper()) for e in episodes}
+    asked = bool(wanted.path or wanted.machine)
+    found = [
+        r
+        for r in rows
+        if (r.server.upper(), r.share.upper(), r.path.upper()) in paths
+        or (r.refusal_count and any(_stood_in_the_way(r, e) for e in episodes))
+        or (asked and wanted.takes(r.share, r.path, [r.machine]))
+    ]
+    return sorted(found, key=lambda r: (r.opened_at, r.path))
+
+
+def _stood_in_the_way(row: LockRow, episode: EpisodeRow) -> bool:
+    """An update may have been stopped at one file and later at another: the episode names the last, its holds name all."""
+    return row.server == episode.server and any(
+        (h.machine, h.program, h.opened_at) == (row.machine, row.program, row.opened_at) for h in episode.holds
+    )
+
+
+# -- a running site
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAddress:
+    """A running server and the token to ask it with."""
+
+    name: str
+    url: str
+    token: str
+
+
+@dataclass(slots=True)
+class LiveSource:
+    """Running servers. Jobs and events are asked of the one that is a site server."""
+
+    servers: Sequence[ServerAddress]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The URLs."""
+        return ", ".join(server.url for server in self.servers)
+
+    def locks(self, wanted: Wanted, at: float | None) -> LockAnswer:
+        """The opens that stand (or stood at a time), with the refusals on each server's record."""
+        rows: list[LockRow] = []
+        asked_at = at or 0.0
+        for server, why, episodes in self._each(wanted, at):
+            asked_at = max(asked_at, why.at) if at is None else at
+            rows += [row for row in self._rows(server, why, episodes, at) if wanted.takes(row.share, row.path, [row.machine])]
+        return LockAnswer(self.name, asked_at, sorted(rows, key=lambda r: (r.opened_at, r.path)), self.notes)
+
+    def why(self, wanted: Wanted, at: float | None) -> WhyAnswer:
+        """Every server's episodes, and who holds what they wait for."""
+        answer = WhyAnswer(self.name, at or 0.0, [], [], [], self.notes)
+        for server, why, episodes in self._each(wanted, at):
+            pairs = [pair for pair in zip(why.episodes, why.verdicts, strict=True) if _concerns(wanted, pair[0])]
+            answer.at = max(answer.at, why.at) if at is None else at
+            answer.episodes += [row for row, _ in pairs]
+            answer.verdicts += [sentence for _, sentence in pairs]
+            rows = self._rows(server, why, episodes, at)
+            answer.holders += _holders(rows, wanted, [row for row, _ in pairs])
+        return answer
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """From the site server."""
+        return list(self._site("jobs")["jobs"])
+
+    def job(self, job: str) -> dict[str, Any]:
+        """From the site server."""
+        return dict(self._site(f"jobs/{quote(job, safe='')}"))
+
+    def events(self, limit: int) -> list[dict[str, Any]]:
+        """From the site server."""
+        return list(self._site(f"events?limit={limit}")["events"])
+
+    def _each(self, wanted: Wanted, at: float | None) -> list[tuple[ServerAddress, Why, list[EpisodeRow]]]:
+        """Every server's answer; one that does not answer is a note, unless none does."""
+        answers = []
+        failures = []
+        query = {name: value for name, value in (("at", "" if at is None else repr(at)), ("limit", str(ROWS_MAX))) if value}
+        machine = {"machine": wanted.machine} if wanted.machine else {}
+        for server in self.servers:
+            try:
+                why = ask(server, "why?" + urlencode(query), Why)
+                listed = ask(server, "episodes?" + urlencode(machine | {"limit": str(ROWS_MAX)}), EpisodeList)
+            except AskError as error:
+                failures.append(error)
+                continue
+            if len(why.opens) >= ROWS_MAX or listed.count > len(listed.episodes):
+                self.notes.append(f"{server.name} cut its list at {ROWS_MAX:,}; narrow the question with --machine")
+            answers.append((server, why, listed.episodes))
+        if not answers:
+            raise failures[0] if failures else AskError("there is no server to ask")
+        self.notes += [str(error) for error in failures]
+        return answers
+
+    def _rows(self, server: ServerAddress, why: Why, episodes: list[EpisodeRow], at: float | None) -> list[LockRow]:
+        refusals: dict[tuple[str, str, int], int] = {}
+        for episode in episodes:
+            for hold in episode.holds:
+                key = (hold.machine, hold.program, round(hold.opened_at * 1000))
+                refusals[key] = refusals.get(key, 0) + hold.refusal_count
+        return [_lock_row(o, refusals.get((o.machine, o.program, round(o.opened_at * 1000)), 0)) for o in why.opens]
+
+    def _site(self, path: str) -> Any:
+        failure: AskError | None = None
+        for server in self.servers:
+            try:
+                return ask(server, path, object)
+            except NoSuchCall as error:
+                failure = failure or AskError(f"{error}; is {server.url} the site server?")
+            except AskError as error:
+                failure = error if failure is None or not isinstance(error, NoSuchCall) else failure
+                if not isinstance(error, Unreachable):
+                    raise
+        raise failure or AskError("there is no server to ask")
+
+
+class NoSuchCall(AskError):
+    """This server has no such call: it is not of the kind that was meant."""
+
+
+class Unreachable(AskError):
+    """Nobody answers at this address."""
+
+
+# -- one request
+
+
+def ask(server: ServerAddress, path: str, kind: type[T], *, timeout_s: float = TIMEOUT_S) -> T:
+    """`GET /api/v1/<path>` as `kind`. Raises `AskError`."""
+    body = call(server, "GET", f"/api/v1/{path}", timeout_s=timeout_s)
+    return _decoded(server, body, kind)
+
+
+def health(server: ServerAddress, *, timeout_s: float = TIMEOUT_S) -> Health:
+    """`GET /healthz`. Raises `AskError`."""
+    return _decoded(server, call(server, "GET", "/healthz", timeout_s=timeout_s), Health)
+
+
+def opens(server: ServerAddress) -> OpenList:
+    """`GET /api/v1/opens`. Raises `AskError`."""
+    return ask(server, f"opens?limit={ROWS_MAX}", OpenList)
+
+
+def call(server: ServerAddress, method: str, target: str, body: bytes | None = None, *, timeout_s: float = TIMEOUT_S) -> bytes:
+    """One request, the body of its answer. Goes through no proxy. Raises `AskError`."""
+    request = urllib.request.Request(server.url + target, data=body, method=method)
+    if server.token:
+        request.add_header("Authorization", f"Bearer {server.token}")
+    if body is not None:
+        request.add_header("Content-Type", "application/json")
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=timeout_s) as response:
+            return bytes(response.read(ANSWER_SIZE_MAX))
+    except urllib.error.HTTPError as error:
+        with error:
+            raise _refused(server, error.code, error.read(64 * 1024)) from None
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
+        text = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+        raise Unreachable(f"{server.url} does not answer ({text}); is it running? Start one with `despoolr serve all`") from None
+
+
+def _refused(server: ServerAddress, status: int, body: bytes) -> AskError:
+    try:
+        problem = msgspec.json.decode(body, type=Problem)
+    except msgspec.MsgspecError:
+        return AskError(f"{server.url} answers {status}, but not as a Despoolr server; check the URL")
+    if status in (401, 403):
+        return AskError(
+            f"{server.url} does not accept the token ({status}: {problem.title.lower()}); give the one in its data directory's "
+            "admin.token with --token or DESPOOLR_TOKEN"
+        )
+    text = problem.detail or problem.title
+    return NoSuchCall(text) if problem.type.endswith("unknown-call") else AskError(f"{server.url}: {text}")
+
+
+def _decoded(server: ServerAddress, body: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.MsgspecError as error:
+        raise AskError(f"{server.url} answers, but not as a Despoolr server of this version: {error}") from None

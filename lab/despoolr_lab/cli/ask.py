@@ -1,0 +1,321 @@
+"""`despoolr locks`, `why`, `jobs`, `job`, `events`: questions to a running site, or to a finished run.
+
+Which one: RUN, if it is given (`latest`, a directory, a name in `runs`); else `--url`; else the servers started in this
+directory; else the latest finished run. What was asked is always said.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from despoolr_lab.cli.output import echo_json, echo_table, fail, json_option, moment, say
+
+if TYPE_CHECKING:
+    from despoolr_lab.asking import LockRow, ServerAddress, Source, Wanted
+
+SOURCES = "Asks RUN (`latest`, a directory, a name in `runs`), else --url, else the servers started here, else the latest run."
+
+
+def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--url`, `--token`, `--runs`: whom to ask."""
+    for option in (
+        click.option(
+            "--runs", envvar="DESPOOLR_RUNS", default="runs", type=click.Path(path_type=Path), help="Where runs are kept."
+        ),
+        click.option("--token", envvar="DESPOOLR_TOKEN", default="", help="An administrator's token.", show_envvar=True),
+        click.option(
+            "--url", "urls", envvar="DESPOOLR_URL", multiple=True, help="A running server; repeatable.", show_envvar=True
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def find_source(run: str, urls: tuple[str, ...], token: str, runs: Path) -> Source:
+    """Whom to ask, by the rule of this module. Ends the command where there is nobody."""
+    from despoolr_lab.asking import LiveSource, RunSource
+    from despoolr_lab.runs import LATEST, RunError, find_run
+
+    try:
+        if run:
+            if urls:
+                fail("ask either a finished RUN or a running site (--url), not both")
+            return RunSource(find_run(run, runs))
+        servers = find_servers(urls, token)
+        if servers:
+            return LiveSource(servers)
+        if not (runs / LATEST).exists():
+            fail(
+                "there is no running site here and no finished run: start one with `despoolr serve all` or `despoolr demo`, "
+                "or point at one with --url and --token"
+            )
+        return RunSource(find_run(LATEST, runs))
+    except RunError as error:
+        fail(str(error))
+
+
+def find_servers(urls: tuple[str, ...], token: str) -> list[ServerAddress]:
+    """The servers at `--url` and those a site server among them knows; else those started in this directory."""
+    from despoolr_lab import discovery
+    from despoolr_lab.asking import ServerAddress
+    from despoolr_lab.config import ConfigError, parse_url
+
+    here = discovery.running(Path.cwd())
+    if not urls:
+        return [ServerAddress(s.name, s.url, token or _token_of(s.token_file)) for s in here]
+    token = token or secret_token()
+    tokens = {s.url: s.token_file for s in here}
+    try:
+        wanted = [parse_url(url) for url in urls]
+    except ConfigError as error:
+        fail(str(error))
+    found = [ServerAddress(url, url, token or (_token_of(tokens[url]) if url in tokens else "")) for url in wanted]
+    return [*found, *_known_to(found)]
+
+
+def _known_to(servers: list[ServerAddress]) -> list[ServerAddress]:
+    """The logon servers a site server names: the opens of their shares are known only there."""
+    from despoolr_lab.asking import AskError, ServerAddress, ask
+
+    asked = {server.url for server in servers}
+    more: list[ServerAddress] = []
+    for server in servers:
+        try:
+            setup: Any = ask(server, "setup", dict)
+        except AskError:
+            continue
+        for other in setup.get("servers", ()):
+            if other["url"] not in asked:
+                asked.add(other["url"])
+                more.append(ServerAddress(other["name"], other["url"], server.token))
+    return more
+
+
+def _token_of(file: str) -> str:
+    try:
+        return Path(file).read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def answering(question: Callable[[], Any]) -> Any:
+    """The answer, or the end of the command with one line."""
+    from despoolr_lab.asking import AskError
+    from despoolr_lab.runs import RunError
+
+    try:
+        return question()
+    except (AskError, RunError) as error:
+        fail(str(error))
+
+
+def _at(text: str, source: Source) -> float | None:
+    """Site seconds of `--at`: seconds since 1970, `1996-06-03 09:00`, or `+2h` (since a finished run's beginning)."""
+    from despoolr_lab.asking import RunSource
+    from despoolr_lab.scenario.model import moment_s
+
+    if not text:
+        return None
+    try:
+        if text.startswith("+"):
+            if not isinstance(source, RunSource):
+                fail("--at +SPAN counts from the beginning of a finished run; for a running site give a date and time")
+            return moment_s(text[1:], source.first_at or 0.0)
+        if text.replace(".", "", 1).isdecimal():
+            return float(text)
+        return moment_s(text, float("nan")) if "-" in text else _no_time(text)
+    except ValueError:
+        return _no_time(text)
+
+
+def _no_time(text: str) -> float:
+    fail(f"--at {text!r} is no time: give 1996-06-03T09:00, seconds since 1970, or +2h after a run's beginning")
+
+
+def _wanted(share: str, path: str, machine: str) -> Wanted:
+    from despoolr_lab.asking import Wanted
+
+    return Wanted(share, path, machine)
+
+
+def _notes(notes: list[str]) -> None:
+    for note in notes:
+        say(f"note: {note}")
+
+
+def _span(seconds: float) -> str:
+    from despoolr_core.verdicts import duration
+
+    return duration(max(0.0, seconds))
+
+
+# -- locks and why
+
+
+@click.command("locks", epilog=SOURCES)
+@click.argument("run", default="", metavar="[RUN]")
+@click.option("--share", default="", help="Only this share.")
+@click.option("--path", default="", help="Only this file: its path, its name, or a pattern such as '*.dat'.")
+@click.option("--machine", default="", help="Only what this machine holds.")
+@click.option("--at", default="", help="At this site time instead of now.")
+@source_options
+@json_option
+def locks(
+    run: str, share: str, path: str, machine: str, at: str, urls: tuple[str, ...], token: str, runs: Path, as_json: bool
+) -> None:
+    """Who holds which file, since when, in what mode, and how many opens of others that has refused."""
+    source = find_source(run, urls, token, runs)
+    answer = answering(lambda: source.locks(_wanted(share, path, machine), _at(at, source)))
+    if as_json:
+        echo_json(answer)
+        return
+    _notes(answer.notes)
+    if not answer.locks:
+        click.echo(f"Nothing is held at {moment(answer.at)} ({answer.source}).")
+        return
+    click.echo(f"{answer.source}, at {moment(answer.at)}:")
+    _echo_locks(answer.locks, answer.at)
+
+
+def _echo_locks(rows: list[LockRow], at: float) -> None:
+    echo_table(
+        ["FILE", "HELD BY", "PROGRAM", "ACCESS", "SHARES", "SINCE", "FOR", "REFUSED OTHERS"],
+        [
+            (
+                f"\\\\{r.server}\\{r.share}\\{r.path}".replace("/", "\\"),
+                r.machine + (f" ({r.user})" if r.user else ""),
+                r.program or "-",
+                r.access,
+                r.share_mode,
+                moment(r.opened_at),
+                _span((at if r.closed_at is None else r.closed_at) - r.opened_at) + ("" if r.closed_at is None else ", closed"),
+                {0: "-", 1: "once"}.get(r.refusal_count, f"{r.refusal_count} times"),
+            )
+            for r in rows
+        ],
+    )
+
+
+@click.command("why", epilog=SOURCES)
+@click.argument("run", default="", metavar="[RUN]")
+@click.option("--machine", default="", help="Only where this machine waits or makes others wait.")
+@click.option("--path", default="", help="Only this file: its path, its name, or a pattern such as '*.dat'.")
+@click.option("--share", default="", help="Only this share.")
+@click.option("--at", default="", help="As it was at this site time.")
+@source_options
+@json_option
+def why(
+    run: str, machine: str, path: str, share: str, at: str, urls: tuple[str, ...], token: str, runs: Path, as_json: bool
+) -> None:
+    """Who was refused what, by whom, how often, since when: one sentence for each update, and who holds the file."""
+    source = find_source(run, urls, token, runs)
+    answer = answering(lambda: source.why(_wanted(share, path, machine), _at(at, source)))
+    if as_json:
+        echo_json(answer)
+        return
+    _notes(answer.notes)
+    if not answer.episodes:
+        click.echo(f"Nobody was refused a file because of others, as far as asked ({answer.source}).")
+    for episode, sentence in zip(answer.episodes, answer.verdicts, strict=True):
+        click.echo(f"{episode.episode} ({episode.state}): {sentence}")
+    if answer.holders:
+        click.echo(f"\nThe files in question, at {moment(answer.at)}:")
+        _echo_locks(answer.holders, answer.at)
+
+
+# -- jobs and events
+
+
+@click.command("jobs", epilog=SOURCES)
+@click.argument("run", default="", metavar="[RUN]")
+@source_options
+@json_option
+def jobs(run: str, urls: tuple[str, ...], token: str, runs: Path, as_json: bool) -> None:
+    """All jobs and their states."""
+    source = find_source(run, urls, token, runs)
+    found = answering(source.jobs)
+    if as_json:
+        echo_json({"source": source.name, "jobs": found, "notes": source.notes})
+        return
+    _notes(source.notes)
+    if not found:
+        click.echo(f"There are no jobs ({source.name}).")
+        return
+    echo_table(
+        ["JOB", "NAME", "STATUS", "SINCE", "TYPE", "PACKAGE", "CREATED"],
+        [
+            (j["job"], j["name"], j["status"], moment(j["status_at"]), j.get("type"), j.get("package"), moment(j["created_at"]))
+            for j in found
+        ],
+    )
+
+
+@click.command("job", epilog=SOURCES)
+@click.argument("job_id", metavar="ID|NAME")
+@click.argument("run", default="", metavar="[RUN]")
+@source_options
+@json_option
+def job(job_id: str, run: str, urls: tuple[str, ...], token: str, runs: Path, as_json: bool) -> None:
+    """One job and its details: site arrival, completion, servers, workstations."""
+    source = find_source(run, urls, token, runs)
+    found = answering(lambda: source.job(job_id))
+    if as_json:
+        echo_json({"source": source.name, **found, "notes": source.notes})
+        return
+    _notes(source.notes)
+    head = found["job"]
+    click.echo(f"{head['job']} {head['name']}: {head['status']} since {moment(head['status_at'])}")
+    if head.get("type"):
+        click.echo(f"{head['type']}, package {head['package']}, sending {head['sending']}, working {head['working']}")
+    echo_table(
+        ["KIND", "SITE", "MACHINE", "STATUS", "AT", "DESCRIPTION"],
+        [
+            (d["kind"], d["site"], d["machine"], d["status"], moment(d["updated_at"]), d.get("description"))
+            for d in found["details"]
+        ],
+    )
+
+
+@click.command("events", epilog=SOURCES)
+@click.argument("run", default="", metavar="[RUN]")
+@click.option("--code", "codes", type=int, multiple=True, help="Only events with this code; repeatable.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=1000, show_default=True, help="How many of the newest to look at."
+)
+@source_options
+@json_option
+def events(run: str, codes: tuple[int, ...], limit: int, urls: tuple[str, ...], token: str, runs: Path, as_json: bool) -> None:
+    """The NT application log, oldest first."""
+    source = find_source(run, urls, token, runs)
+    found = [e for e in answering(lambda: source.events(limit)) if not codes or e["code"] in codes]
+    if as_json:
+        echo_json({"source": source.name, "events": found, "notes": source.notes})
+        return
+    _notes(source.notes)
+    if not found:
+        click.echo(f"There are no such events ({source.name})." if codes else f"There are no events ({source.name}).")
+        return
+    columns = ["AT", "CODE", "SEVERITY", "COMPONENT", "JOB", "TEXT"]
+    echo_table(columns, [(moment(e["at"]), e["code"], e["severity"], e["component"], e["job"], e["text"]) for e in found])
+
+
+def secret_token() -> str:
+    """An administrator's token made from a configured secret (`DESPOOLR_SECRET`, `DESPOOLR_SECRET_FILE`), or nothing."""
+    from despoolr_lab.config import ConfigError, given_secret
+
+    file = os.environ.get("DESPOOLR_SECRET_FILE")
+    try:
+        secret = given_secret(os.environ.get("DESPOOLR_SECRET"), Path(file) if file else None)
+    except ConfigError as error:
+        fail(str(error))
+    if secret is None:
+        return ""
+    from despoolr_core.sharing import Role
+    from despoolr_server.http.auth import Auth
+
+    return Auth(secret).issue("ADMIN1", "Administrator", Role.ADMIN)

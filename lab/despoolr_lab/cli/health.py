@@ -1,0 +1,117 @@
+"""`despoolr health`: whether a server does its work, not whether its process exists.
+
+The law: healthy means that a file was created on a share, written, read back and closed (and so deleted), through the
+same opens as everyone's. Exit code 0 if every server asked is healthy, else 1: fit for a container's health check.
+"""
+
+from __future__ import annotations
+
+import os
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from despoolr_lab.cli.output import EXIT_BUG, EXIT_OK, echo_json, fail, json_option
+
+if TYPE_CHECKING:
+    from despoolr_lab.asking import ServerAddress
+
+CONTENT: Final = b"Despoolr was here.\r\n"
+
+
+@click.command("health")
+@click.option("--url", "urls", envvar="DESPOOLR_URL", multiple=True, help="A server; repeatable. Else those started here.")
+@click.option(
+    "--token", envvar="DESPOOLR_TOKEN", default="", help="An administrator's token (or set DESPOOLR_SECRET).", show_envvar=True
+)
+@click.option("--share", default="", help="The share to try. Default: the server's first.")
+@click.option("--timeout", "timeout_s", default=5.0, show_default=True, help="Seconds to wait for each answer.")
+@json_option
+def command(urls: tuple[str, ...], token: str, share: str, timeout_s: float, as_json: bool) -> int:
+    """Whether servers answer: open a file on a share, write, read, close; how many milliseconds each took."""
+    from despoolr_lab.cli.ask import find_servers
+
+    servers = find_servers(urls, token)
+    if not servers:
+        fail("there is no running server here; give one with --url")
+    results = [check(server, share, timeout_s) for server in servers[: len(urls) or None]]
+    if as_json:
+        echo_json({"healthy": all(r["healthy"] for r in results), "servers": results})
+    else:
+        for r in results:
+            click.echo(f"{r['server']} at {r['url']}: {_words(r)}")
+    return EXIT_OK if all(r["healthy"] for r in results) else EXIT_BUG
+
+
+def check(server: ServerAddress, share: str, timeout_s: float) -> dict[str, Any]:
+    """One server's round trip: `healthy`, `error`, and `ms` for each step."""
+    from despoolr_lab.asking import AskError, health
+
+    ms: dict[str, float] = {}
+    result: dict[str, Any] = {"server": server.name, "url": server.url, "healthy": False, "error": "", "share": "", "ms": ms}
+    try:
+        began = perf_counter()
+        facts = health(server, timeout_s=timeout_s)
+        ms["healthz"] = _ms(began)
+        result |= {"server": facts.server, "version": facts.version, "waiting": facts.episodes_waiting, "opens": facts.opens}
+        result["share"] = share or _first_share(server, timeout_s)
+        _round_trip(server, result["share"], ms, timeout_s)
+        result["healthy"] = True
+    except AskError as error:
+        result["error"] = str(error)
+    ms["total"] = round(sum(ms.values()), 2)
+    return result
+
+
+def _first_share(server: ServerAddress, timeout_s: float) -> str:
+    from despoolr_lab.asking import AskError, ask
+
+    shares = ask(server, "setup", dict, timeout_s=timeout_s).get("shares")
+    if not shares:
+        raise AskError(f"{server.url} has no share to try; name one with --share")
+    return str(shares[0])
+
+
+def _round_trip(server: ServerAddress, share: str, ms: dict[str, float], timeout_s: float) -> None:
+    """A session, a file that goes with its open, its content there and back; the session is ended whatever happens."""
+    import json
+
+    from despoolr_lab.asking import AskError, call
+
+    def do(step: str, method: str, target: str, body: bytes | None = None) -> bytes:
+        began = perf_counter()
+        answer = call(server, method, target, body, timeout_s=timeout_s)
+        ms[step] = _ms(began)
+        return answer
+
+    asked = json.dumps({"program": "despoolr health"}).encode()
+    session = json.loads(do("session", "POST", "/api/v1/sessions", asked))["session"]
+    try:
+        wanted = {
+            "session": session,
+            "share": share,
+            "path": f"H{os.getpid() % 10**7}.TMP",
+            "access": "READ|WRITE|DELETE",
+            "share_mode": "READ|WRITE|DELETE",
+            "disposition": "OVERWRITE_IF",
+            "options": "DELETE_ON_CLOSE",
+        }
+        handle = json.loads(do("open", "POST", "/api/v1/opens", json.dumps(wanted).encode()))["open"]
+        do("write", "PUT", f"/api/v1/opens/{handle}/content", CONTENT)
+        if do("read", "GET", f"/api/v1/opens/{handle}/content") != CONTENT:
+            raise AskError(f"{server.url} gave back something else than what was written to {share}")
+        do("close", "DELETE", f"/api/v1/opens/{handle}")
+    finally:
+        do("logoff", "DELETE", f"/api/v1/sessions/{session}")
+
+
+def _ms(began: float) -> float:
+    return round((perf_counter() - began) * 1000, 2)
+
+
+def _words(result: dict[str, Any]) -> str:
+    steps = ", ".join(f"{step} {ms:g}" for step, ms in result["ms"].items() if step != "total")
+    if result["healthy"]:
+        return f"healthy in {result['ms']['total']:g} ms ({steps})"
+    return f"NOT healthy: {result['error']}"

@@ -1,0 +1,237 @@
+"""A run in a terminal: verdict, expectations, jobs over time, and a timeline in plain ASCII that fits 100 columns."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from despoolr_core import verdicts
+from despoolr_core.records import Record
+from despoolr_core.wire import EpisodeRow
+from despoolr_lab.report import words
+from despoolr_lab.report.axis import Axis
+from despoolr_lab.report.facts import DetailStory, Facts, Holding, JobStory, file_key, read_facts
+from despoolr_lab.report.timeline import tally
+
+WIDTH: Final = 100
+NAME: Final = 28
+OUTCOME: Final = 17
+COLUMNS: Final = WIDTH - NAME - OUTCOME - 5
+EXPECTATIONS_MAX: Final = 60
+JOBS_MAX: Final = 12
+FILES_MAX: Final = 4
+HOLDERS_MAX: Final = 3
+WORKSTATIONS_MAX: Final = 12
+MANY: Final = 10
+
+LETTERS: Final = {"Pending": "p", "Active": "a", "Retrying": "r", "Complete": "C", "Failed": "F", "None": "."}
+"""A status in a lane; others by the first letter of their name."""
+
+
+def render_text(summary: Mapping[str, Any], records: Sequence[Record]) -> str:
+    """The run in words and ASCII, no line longer than 100 columns, no colour."""
+    facts = read_facts(records)
+    parts = [_verdict(summary, facts), _expectations(summary), _timeline(facts), _jobs(facts), _workstations(facts)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _verdict(summary: Mapping[str, Any], facts: Facts) -> str:
+    verdict = summary.get("verdict")
+    if not verdict:
+        verdict = verdicts.verdict(facts.episodes[0]) if facts.episodes else "Nobody was in the way: no open was refused."
+    return _wrapped("VERDICT  ", words.clean(verdict, 2000), "         ")
+
+
+def _wrapped(first: str, text: str, rest: str) -> str:
+    return textwrap.fill(text, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
+
+
+def _expectations(summary: Mapping[str, Any]) -> str:
+    findings = [item for item in summary.get("expectations", []) if isinstance(item, Mapping)]
+    if not findings:
+        return ""
+    lines = [f"EXPECTATIONS  {sum(1 for item in findings if item.get('ok'))} of {len(findings)} hold"]
+    for item in findings[:EXPECTATIONS_MAX]:
+        name = words.clean(item.get("name", ""))
+        if item.get("ok"):
+            actual = words.cut(words.value_text(item.get("actual")), max(12, WIDTH - 8 - len(name)))
+            line = f"  ok   {name}"
+            room = WIDTH - len(line) - 2
+            lines.append(f"{line}  {actual:>{room}}" if len(actual) <= room else words.cut(line, WIDTH))
+        else:
+            lines.append(_wrapped("  NOT  ", name, "       "))
+            lines.append(_wrapped("       expected  ", words.value_text(item.get("expected")), " " * 17))
+            lines.append(_wrapped("       found     ", words.value_text(item.get("actual")), " " * 17))
+    if len(findings) > EXPECTATIONS_MAX:
+        lines.append(f"  {words.count(len(findings) - EXPECTATIONS_MAX, 'more expectation')} not shown")
+    return "\n".join(lines)
+
+
+def _jobs(facts: Facts) -> str:
+    if not facts.jobs:
+        return ""
+    jobs = list(facts.jobs.values())
+    width = min(20, max(len(words.clean(job.name or job.job)) for job in jobs[:JOBS_MAX]))
+    lines = ["JOBS"]
+    for job in jobs[:JOBS_MAX]:
+        name = words.cut(words.clean(job.name or job.job), width)
+        steps = [f"{words.clean(change.status)} {words.moment(change.at)}" for change in job.changes]
+        if len(steps) > 6:
+            steps = [*steps[:3], f"{len(steps) - 5} more", *steps[-2:]]
+        text = " > ".join(step.replace(" ", "\xa0") for step in steps)
+        lines.append(_wrapped(f"  {name:<{width}}  ", text, " " * (width + 4)).replace("\xa0", " "))
+    if len(jobs) > JOBS_MAX:
+        left_out = jobs[JOBS_MAX:]
+        lines.append(f"  {words.count(len(left_out), 'more job')} not shown: {tally(job.status for job in left_out)}"[:WIDTH])
+    return "\n".join(lines)
+
+
+def _workstations(facts: Facts) -> str:
+    rows = facts.workstations()
+    if not rows:
+        return ""
+    lines = [f"WORKSTATIONS  {tally(row.status for row in rows)}"[:WIDTH]]
+    for row in sorted(rows[:WORKSTATIONS_MAX], key=lambda row: (row.job, row.machine)):
+        steps = [row.changes[0].was or "None", *(f"{change.status} {words.moment(change.at)}" for change in row.changes[-2:])]
+        if len(row.changes) > 2:
+            steps.insert(1, f"{len(row.changes) - 2} more")
+        job = facts.jobs.get(row.job)
+        name = f"  {words.cut(words.clean(row.machine), 15):<15}  {words.cut(words.clean(job.name if job else row.job), 16):<16}  "
+        lines.append(words.cut(name + words.clean(" > ".join(steps)), WIDTH))
+    if len(rows) > WORKSTATIONS_MAX:
+        lines.append(f"  {words.count(len(rows) - WORKSTATIONS_MAX, 'more workstation')} not shown")
+    return "\n".join(lines)
+
+
+# -- the picture
+
+
+def _timeline(facts: Facts) -> str:
+    if facts.end <= facts.start or not (facts.episodes or facts.jobs):
+        return ""
+    axis = Axis(facts.start, facts.end, 0, COLUMNS)
+    column = words.span((facts.end - facts.start) / COLUMNS)
+    lines = [f"TIMELINE  {words.moment(facts.start)} to {words.moment(facts.end)}, one column is {column}"]
+    drawn: set[str] = set()
+    used: set[str] = set()
+    by_file: dict[Any, list[EpisodeRow]] = {}
+    for episode in facts.episodes:
+        by_file.setdefault(file_key(episode.server, episode.share, episode.path), []).append(episode)
+    body: list[str] = []
+    for key, episodes in list(by_file.items())[:FILES_MAX]:
+        body += _file(facts, axis, key, episodes, drawn, used)
+    if len(by_file) > FILES_MAX:
+        body.append(f"  {words.count(len(by_file) - FILES_MAX, 'more blocked file')} not drawn")
+    others = [job for job in facts.jobs.values() if job.job not in drawn]
+    body += [_job_lane(axis, facts, job, used) for job in others[:JOBS_MAX]]
+    if not facts.episodes:
+        rows = sorted(facts.workstations()[:WORKSTATIONS_MAX], key=lambda row: row.machine)
+        body += [_workstation_lane(axis, facts, row, used) for row in rows]
+    return "\n".join([*lines, _ruler(axis), *body, *_key(used)])
+
+
+def _file(
+    facts: Facts, axis: Axis, key: Any, episodes: Sequence[EpisodeRow], drawn: set[str], used: set[str]
+) -> list[str]:
+    first = episodes[0]
+    lines = [words.cut(f"  {words.unc(first.server, first.share, first.path)}", WIDTH)]
+    lanes: dict[tuple[str, str], list[Holding]] = {}
+    for holding in facts.holdings:
+        if holding.refused and holding.file == key:
+            lanes.setdefault((holding.machine, holding.program), []).append(holding)
+    ranked = sorted(lanes.values(), key=lambda held: (-sum(h.refused for h in held), held[0].opened_at))
+    lines += [_hold_lane(axis, facts, held, used) for held in ranked[:HOLDERS_MAX]]
+    if len(lanes) > HOLDERS_MAX:
+        lines.append(f"    {words.count(len(lanes) - HOLDERS_MAX, 'more holder')} not drawn")
+    for episode in episodes[:HOLDERS_MAX]:
+        lines.append(_episode_lane(axis, facts, episode, used))
+        job = facts.job_of(episode)
+        if job and job.job not in drawn:
+            drawn.add(job.job)
+            lines.append(_job_lane(axis, facts, job, used))
+    if len(episodes) > HOLDERS_MAX:
+        lines.append(f"    {words.count(len(episodes) - HOLDERS_MAX, 'more episode')} not drawn")
+    return lines
+
+
+def _lane(name: str, cells: Sequence[str], outcome: str) -> str:
+    return f"    {words.cut(name, NAME - 4):<{NAME - 4}} |{''.join(cells)}| {words.cut(outcome, OUTCOME)}".rstrip()
+
+
+def _column(axis: Axis, at: float) -> int:
+    return min(COLUMNS - 1, int(axis.x(at)))
+
+
+def _hold_lane(axis: Axis, facts: Facts, held: Sequence[Holding], used: set[str]) -> str:
+    cells = [" "] * COLUMNS
+    for holding in held:
+        until = facts.end if holding.closed_at is None else holding.closed_at
+        begin, end = _column(axis, holding.opened_at), _column(axis, until)
+        cells[begin : end + 1] = ["="] * (end - begin + 1)
+        if holding.closed_at is None:
+            cells[end] = ">"
+        elif end > begin:
+            cells[end] = ")"
+    used |= set(cells) - {" "}
+    first, last = held[0], held[-1]
+    outcome = "never closed" if last.closed_at is None else f"closed {words.moment(last.closed_at)[5:]}"
+    return _lane(words.program_on(first.program, first.machine), cells, outcome)
+
+
+def _episode_lane(axis: Axis, facts: Facts, episode: EpisodeRow, used: set[str]) -> str:
+    counts = [0] * COLUMNS
+    for at in facts.attempts.get(episode.episode, ()):
+        counts[_column(axis, at)] += 1
+    cells = [" " if not n else "x" if n == 1 else str(n) if n < MANY else "#" for n in counts]
+    used |= {"x" if n == 1 else "2" if n < MANY else "#" for n in counts if n}
+    outcome = f"refused {words.times(episode.attempt_count)}"
+    if episode.ended_at is not None:
+        mark = "o" if episode.state == "resolved" else "!"
+        cells[_column(axis, episode.ended_at)] = mark
+        used.add(mark)
+    return _lane(words.program_on(episode.program, episode.machine), cells, outcome)
+
+
+def _job_lane(axis: Axis, facts: Facts, job: JobStory, used: set[str]) -> str:
+    return _lane(f"job {words.clean(job.name or job.job)}", _statuses(axis, facts, job, used), words.clean(job.status))
+
+
+def _workstation_lane(axis: Axis, facts: Facts, row: DetailStory, used: set[str]) -> str:
+    return _lane(words.clean(row.machine), _statuses(axis, facts, row, used), words.clean(row.status))
+
+
+def _statuses(axis: Axis, facts: Facts, row: JobStory | DetailStory, used: set[str]) -> list[str]:
+    cells = [" "] * COLUMNS
+    for change in row.changes:
+        begin = _column(axis, change.at)
+        letter = LETTERS.get(change.status) or (words.clean(change.status)[:1].lower() or "?")
+        cells[begin:] = [letter] * (COLUMNS - begin)
+        used.add(f"{letter} {words.clean(change.status)}")
+    return cells
+
+
+def _ruler(axis: Axis) -> str:
+    """Ticks over the lanes, as many as there is room for."""
+    cells = [" "] * COLUMNS
+    free = 0
+    for tick in axis.ticks(room=8):
+        begin = _column(axis, axis.start + tick.x / COLUMNS * (axis.end - axis.start))
+        if begin >= free and begin + len(tick.text) <= COLUMNS:
+            cells[begin : begin + len(tick.text)] = list(tick.text)
+            free = begin + len(tick.text) + 1
+    return f"{'':{NAME}} |{''.join(cells)}|"
+
+
+def _key(used: set[str]) -> list[str]:
+    symbols = (
+        ("=", "= held open"),
+        (")", ") closed"),
+        ("x", "x refused"),
+        ("2", "2-9 refused so often"),
+        ("#", "# ten times or more"),
+        ("o", "o got through"),
+        ("!", "! given up"),
+    )
+    found = [text for symbol, text in symbols if symbol in used] + sorted(text for text in used if len(text) > 2)
+    return [_wrapped("  ", ", ".join(found), "  ")] if found else []
