@@ -154,8 +154,7 @@ class Facts:
 def read_facts(records: Sequence[Record]) -> Facts:
     """Fold the records. Raises `KeyError` for a record of a share server that lacks what its kind must carry."""
     kept = without_teardown(records)
-    start = kept[0].at if kept else 0.0
-    end = records[-1].at if records else start
+    start, end = _bounds(records)
     facts = Facts(start, end, len(records), kept, EpisodeLedger(episodes_max=EPISODES_MAX, history_max=0))
     fold = _Fold(facts)
     for record in kept:
@@ -169,13 +168,19 @@ def read_facts(records: Sequence[Record]) -> Facts:
 
 def without_teardown(records: Sequence[Record]) -> Sequence[Record]:
     """The records but for the closes and logoffs at the very end with which every run stops."""
-    if not records:
-        return records
-    earliest = records[-1].at - TEARDOWN_SHARE_MAX * (records[-1].at - records[0].at)
+    start, end = _bounds(records)
+    earliest = end - TEARDOWN_SHARE_MAX * (end - start)
     last = len(records)
     while last and records[last - 1].kind in TEARDOWN_KINDS and records[last - 1].at >= earliest:
         last -= 1
     return records[:last] if last else records
+
+
+def _bounds(records: Sequence[Record]) -> tuple[float, float]:
+    """The first and the last moment; a scaled clock is set when the site is up, so the first record may not be the earliest."""
+    if not records:
+        return 0.0, 0.0
+    return min(record.at for record in records), max(record.at for record in records)
 
 
 class _Fold:

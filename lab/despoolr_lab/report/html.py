@@ -139,7 +139,9 @@ def _figures(facts: Facts) -> list[Figure]:
         return [
             Figure("Opens refused", "0", "nobody was in anybody's way"),
             Figure("Workstations", f"{len(rows):,}", tally(row.status for row in rows) or "none reported"),
-            Figure("Status replaced", f"{changed:,}", "workstations whose reported status was replaced", "bad" if changed else ""),
+            Figure(
+                "Status replaced", f"{changed:,}", "workstations whose reported status was replaced", "bad" if changed else ""
+            ),
             Figure("Job", *_job_end(next(iter(facts.jobs.values()), None))),
         ]
     episode = facts.episodes[0]
@@ -170,7 +172,9 @@ def _job_end(job: JobStory | None) -> tuple[str, str, str]:
 
 
 def _file_end(episode: EpisodeRow) -> Figure:
-    return Figure("Outcome", words.clean(episode.state), words.file_name(episode.path), "good" if episode.state == "resolved" else "bad")
+    return Figure(
+        "Outcome", words.clean(episode.state), words.file_name(episode.path), "good" if episode.state == "resolved" else "bad"
+    )
 
 
 def _expectation(item: Mapping[str, Any]) -> dict[str, Any]:

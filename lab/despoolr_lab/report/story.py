@@ -59,9 +59,7 @@ def file_stories(facts: Facts) -> list[FileStory]:
         for holding in facts.holdings[:STORIES_MAX]:
             chosen.setdefault(holding.file, (holding.server, holding.share, holding.path))
     found = _mentions(facts.records, chosen)
-    return [
-        FileStory(unc(*names), file_name(names[2]), len(found[key]), condense(found[key])) for key, names in chosen.items()
-    ]
+    return [FileStory(unc(*names), file_name(names[2]), len(found[key]), condense(found[key])) for key, names in chosen.items()]
 
 
 def _mentions(records: Iterable[Record], chosen: dict[FileKey, Any]) -> dict[FileKey, list[Record]]:
@@ -176,7 +174,9 @@ def _refused(data: dict[str, Any]) -> str:
     )
     more = f" and {len(blockers) - 3} more" if len(blockers) > 3 else ""
     because = f": {named}{more}" if named else ""
-    return f"{_who(data)} is refused {data.get('access', '')} ({data.get('nt_status', '')}, Win32 {data.get('win32', '')}){because}"
+    return (
+        f"{_who(data)} is refused {data.get('access', '')} ({data.get('nt_status', '')}, Win32 {data.get('win32', '')}){because}"
+    )
 
 
 def _copy_file(data: dict[str, Any]) -> str:
@@ -198,7 +198,9 @@ def _next_try(data: dict[str, Any]) -> str:
 _TELL: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "open.granted": lambda d: f"{_who(d)} opens it for {d.get('access', '')} sharing {d.get('share_mode', '')}",
     "open.refused": _refused,
-    "open.closed": lambda d: f"{d.get('machine', '')} closes it" + ("" if d.get("reason") == "closed" else f": {d.get('reason')}"),
+    "open.closed": lambda d: (
+        f"{d.get('machine', '')} closes it" + ("" if d.get("reason") == "closed" else f": {d.get('reason')}")
+    ),
     "file.written": lambda d: f"{_who(d)} writes it, {count(int(d.get('size', 0)), 'byte')}",
     "file.deleted": lambda d: f"{_who(d)} deletes it",
     "file.renamed": lambda d: f"{_who(d)} renames {d.get('path', '')} to {d.get('new_path', '')}",

@@ -15,24 +15,26 @@ from despoolr_lab.report.facts import DetailStory, Facts, Holding, JobStory, fil
 from despoolr_lab.report.timeline import tally
 
 WIDTH: Final = 100
-NAME: Final = 28
-OUTCOME: Final = 17
-COLUMNS: Final = WIDTH - NAME - OUTCOME - 5
+NAME: Final = 26
+OUTCOME: Final = 19
+COLUMNS: Final = WIDTH - NAME - OUTCOME - 4
 EXPECTATIONS_MAX: Final = 60
 JOBS_MAX: Final = 12
 FILES_MAX: Final = 4
 HOLDERS_MAX: Final = 3
 WORKSTATIONS_MAX: Final = 12
 MANY: Final = 10
+OVER: Final = frozenset(["Complete", "Failed", "Canceled", "Cancelled"])
 
-LETTERS: Final = {"Pending": "p", "Active": "a", "Retrying": "r", "Complete": "C", "Failed": "F", "None": "."}
+LETTERS: Final[dict[str, str]] = {"Pending": "p", "Active": "a", "Retrying": "r", "Complete": "C", "Failed": "F", "None": "."}
+LETTERS.update(dict.fromkeys(("Cancelling", "Canceled", "Cancelled"), "/"))
 """A status in a lane; others by the first letter of their name."""
 
 
 def render_text(summary: Mapping[str, Any], records: Sequence[Record]) -> str:
     """The run in words and ASCII, no line longer than 100 columns, no colour."""
     facts = read_facts(records)
-    parts = [_verdict(summary, facts), _expectations(summary), _timeline(facts), _jobs(facts), _workstations(facts)]
+    parts = [_verdict(summary, facts), _expectations(summary), _jobs(facts), _workstations(facts), _timeline(facts)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -97,7 +99,9 @@ def _workstations(facts: Facts) -> str:
         if len(row.changes) > 2:
             steps.insert(1, f"{len(row.changes) - 2} more")
         job = facts.jobs.get(row.job)
-        name = f"  {words.cut(words.clean(row.machine), 15):<15}  {words.cut(words.clean(job.name if job else row.job), 16):<16}  "
+        name = (
+            f"  {words.cut(words.clean(row.machine), 15):<15}  {words.cut(words.clean(job.name if job else row.job), 16):<16}  "
+        )
         lines.append(words.cut(name + words.clean(" > ".join(steps)), WIDTH))
     if len(rows) > WORKSTATIONS_MAX:
         lines.append(f"  {words.count(len(rows) - WORKSTATIONS_MAX, 'more workstation')} not shown")
@@ -127,13 +131,11 @@ def _timeline(facts: Facts) -> str:
     body += [_job_lane(axis, facts, job, used) for job in others[:JOBS_MAX]]
     if not facts.episodes:
         rows = sorted(facts.workstations()[:WORKSTATIONS_MAX], key=lambda row: row.machine)
-        body += [_workstation_lane(axis, facts, row, used) for row in rows]
+        body += [_workstation_lane(axis, row, used) for row in rows]
     return "\n".join([*lines, _ruler(axis), *body, *_key(used)])
 
 
-def _file(
-    facts: Facts, axis: Axis, key: Any, episodes: Sequence[EpisodeRow], drawn: set[str], used: set[str]
-) -> list[str]:
+def _file(facts: Facts, axis: Axis, key: Any, episodes: Sequence[EpisodeRow], drawn: set[str], used: set[str]) -> list[str]:
     first = episodes[0]
     lines = [words.cut(f"  {words.unc(first.server, first.share, first.path)}", WIDTH)]
     lanes: dict[tuple[str, str], list[Holding]] = {}
@@ -194,21 +196,36 @@ def _episode_lane(axis: Axis, facts: Facts, episode: EpisodeRow, used: set[str])
 
 
 def _job_lane(axis: Axis, facts: Facts, job: JobStory, used: set[str]) -> str:
-    return _lane(f"job {words.clean(job.name or job.job)}", _statuses(axis, facts, job, used), words.clean(job.status))
+    """A job; once it is over, its letter and a line."""
+    cells = _statuses(axis, job)
+    if job.status in OVER:
+        begin = _column(axis, job.changes[-1].at) + 1
+        cells[begin:] = ["-"] * (COLUMNS - begin)
+    _explain(cells, job, used)
+    return _lane(f"job {words.clean(job.name or job.job)}", cells, words.clean(job.status))
 
 
-def _workstation_lane(axis: Axis, facts: Facts, row: DetailStory, used: set[str]) -> str:
-    return _lane(words.clean(row.machine), _statuses(axis, facts, row, used), words.clean(row.status))
+def _workstation_lane(axis: Axis, row: DetailStory, used: set[str]) -> str:
+    cells = _statuses(axis, row)
+    _explain(cells, row, used)
+    return _lane(words.clean(row.machine), cells, words.clean(row.status))
 
 
-def _statuses(axis: Axis, facts: Facts, row: JobStory | DetailStory, used: set[str]) -> list[str]:
+def _letter(status: str) -> str:
+    return LETTERS.get(status) or words.clean(status)[:1].lower() or "?"
+
+
+def _statuses(axis: Axis, row: JobStory | DetailStory) -> list[str]:
     cells = [" "] * COLUMNS
     for change in row.changes:
         begin = _column(axis, change.at)
-        letter = LETTERS.get(change.status) or (words.clean(change.status)[:1].lower() or "?")
-        cells[begin:] = [letter] * (COLUMNS - begin)
-        used.add(f"{letter} {words.clean(change.status)}")
+        cells[begin:] = [_letter(change.status)] * (COLUMNS - begin)
     return cells
+
+
+def _explain(cells: Sequence[str], row: JobStory | DetailStory, used: set[str]) -> None:
+    """Remember the letters that are to be seen."""
+    used |= {f"{_letter(c.status)} {words.clean(c.status)}" for c in row.changes if _letter(c.status) in cells}
 
 
 def _ruler(axis: Axis) -> str:
@@ -234,4 +251,5 @@ def _key(used: set[str]) -> list[str]:
         ("!", "! given up"),
     )
     found = [text for symbol, text in symbols if symbol in used] + sorted(text for text in used if len(text) > 2)
-    return [_wrapped("  ", ", ".join(found), "  ")] if found else []
+    text = ", ".join(item.replace(" ", "\xa0") for item in found)
+    return [_wrapped("  ", text, "  ").replace("\xa0", " ")] if found else []

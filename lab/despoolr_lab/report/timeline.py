@@ -21,7 +21,7 @@ from despoolr_lab.report.words import clean, count, cut, moment, program_on, spa
 
 WIDTH: Final = 1200
 LEFT: Final = 250
-RIGHT: Final = 150
+RIGHT: Final = 160
 LABEL_MAX: Final = 32
 SUB_MAX: Final = 40
 CHAR: Final = 6.6
@@ -300,14 +300,16 @@ def _episode_lane(facts: Facts, axis: Axis, episode: EpisodeRow) -> Lane:
     lane.outcome, lane.outcome_sub, lane.outcome_kind = refused, f"blocked {span(episode.blocked_s)}", "bad"
     if episode.state == "resolved":
         lane.outcome, lane.outcome_kind = "✓ got through", "good"
-        lane.outcome_sub = f"{refused}, {span(episode.blocked_s)}"
+        lane.outcome_sub = f"{count(episode.attempt_count, 'refusal')}, {span(episode.blocked_s)}"
     end = facts.end if episode.ended_at is None else episode.ended_at
     x = axis.x(episode.first_refused_at)
     waited = f"{who} waited from {moment(episode.first_refused_at)} to {moment(end)}: {episode.state}"
     lane.bars.append(Bar(x, round(max(1.0, axis.x(end) - x), 1), "wait", waited))
     _draw_attempts(lane, axis, at)
     if episode.state == "resolved":
-        lane.marks.append(Mark(axis.x(end), "through", f"got through at {moment(end)}, {span(episode.blocked_s)} after the first"))
+        lane.marks.append(
+            Mark(axis.x(end), "through", f"got through at {moment(end)}, {span(episode.blocked_s)} after the first")
+        )
     elif episode.state == "given up":
         lane.marks.append(Mark(axis.x(end), "gave-up", f"given up at {moment(end)}"))
     return lane
@@ -318,7 +320,9 @@ def _draw_attempts(lane: Lane, axis: Axis, at: Sequence[float]) -> None:
     xs = [axis.x(t) for t in at]
     gaps = [b - a for a, b in zip(xs, xs[1:], strict=False)]
     if not gaps or min(gaps) >= MARK_ROOM:
-        lane.marks += [Mark(x, "refused", f"attempt {n}, {moment(t)}: refused") for n, (x, t) in enumerate(zip(xs, at, strict=True), 1)]
+        lane.marks += [
+            Mark(x, "refused", f"attempt {n}, {moment(t)}: refused") for n, (x, t) in enumerate(zip(xs, at, strict=True), 1)
+        ]
         return
     bins: dict[int, list[float]] = {}
     for x, t in zip(xs, at, strict=True):
@@ -334,11 +338,15 @@ def _draw_attempts(lane: Lane, axis: Axis, at: Sequence[float]) -> None:
 
 
 def _job_lane(axis: Axis, job: JobStory, end: float) -> Lane:
-    lane = Lane(cut(f"Job {clean(job.name or job.job)}", LABEL_MAX), cut(f"status of {clean(job.job)}", SUB_MAX), clean(job.label), 34)
+    lane = Lane(
+        cut(f"Job {clean(job.name or job.job)}", LABEL_MAX), cut(f"status of {clean(job.job)}", SUB_MAX), clean(job.label), 34
+    )
     _draw_statuses(lane, axis, job.changes, end, f"job {clean(job.label)}")
     if lane.bars and lane.bars[-1].kind in FINAL:
         lane.bars[-1] = replace(lane.bars[-1], height=FINAL_HEIGHT, label="")
-        lane.marks.append(Mark(lane.bars[-1].x, "through" if lane.bars[-1].kind == "complete" else "gave-up", lane.bars[-1].title))
+        lane.marks.append(
+            Mark(lane.bars[-1].x, "through" if lane.bars[-1].kind == "complete" else "gave-up", lane.bars[-1].title)
+        )
     return lane
 
 
@@ -391,7 +399,9 @@ def tally(statuses: Iterable[str]) -> str:
     found: dict[str, int] = {}
     for status in statuses:
         found[status] = found.get(status, 0) + 1
-    return ", ".join(f"{clean(status)} {number:,}" for status, number in sorted(found.items(), key=lambda item: (-item[1], item[0])))
+    return ", ".join(
+        f"{clean(status)} {number:,}" for status, number in sorted(found.items(), key=lambda item: (-item[1], item[0]))
+    )
 
 
 def _workstation_lane(facts: Facts, axis: Axis, row: DetailStory) -> Lane:

@@ -70,16 +70,17 @@ def value_text(value: Any, text_max: int = TEXT_MAX) -> str:
     return clean(_value_text(value), text_max)
 
 
-def _value_text(value: Any) -> str:
+def _value_text(value: Any, is_inside: bool = False) -> str:
     if value is None or value in ("", [], {}):
         return "nothing"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):
-        return ", ".join(f"{key}: {_value_text(item)}" for key, item in value.items())
+        return ", ".join(f"{key}: {_value_text(item, True)}" for key, item in value.items())
     if isinstance(value, list | tuple):
         return "; ".join(_value_text(item) for item in value)
-    return str(value)
+    text = str(value)
+    return f'"{text}"' if is_inside and ", " in text else text
 
 
 def unc(server: str, share: str, path: str) -> str:
@@ -117,7 +118,9 @@ def clash(access: str, share_mode: str, holder_access: str, holder_share_mode: s
         return ""
     reasons = []
     if wanted & ~left:
-        reasons.append(f"it wants to {_names(wanted & ~left)}; the holder lets others {words_of(holder_share_mode, 'do nothing')}")
+        reasons.append(
+            f"it wants to {_names(wanted & ~left)}; the holder lets others {words_of(holder_share_mode, 'do nothing')}"
+        )
     if held & ~let:
         reasons.append(f"the holder may {_names(held & ~let)}; it lets others {words_of(share_mode, 'do nothing')}")
     return clean("; ".join(reasons))

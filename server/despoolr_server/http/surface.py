@@ -92,7 +92,7 @@ class Surface:
 def check_size(request: web.Request, size_max: int) -> None:
     """Raises `Refused` (413) for a body that says it is longer than `size_max` octets."""
     declared = request.content_length
-    if declared is not None and declared > size_max + 1:
+    if declared is not None and declared > size_max:
         raise _too_large(size_max)
 
 

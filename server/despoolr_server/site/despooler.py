@@ -76,6 +76,7 @@ class Despooler(Service):
             for start in range(0, len(todo), BATCH_MAX):
                 for name in todo[start : start + BATCH_MAX]:
                     await self._execute(name, tick)
+            self._inbox.wake()  # a retry instruction takes the name of the one it repeats
         if not self._said_waiting:
             self._said_waiting = True
             self.log("~Waiting for ready instruction file....")

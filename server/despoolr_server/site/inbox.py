@@ -1,7 +1,8 @@
 """A box as the service that empties it sees it: looked into only when its directory changed since there was nothing to do.
 
 A service wakes hundreds of times for each file it finds. A look at the directory's ETag costs a fraction of a listing, and
-the ETag changes with every name that comes or goes.
+the ETag changes with every name that comes or goes. It does not change when a file is written over: who does that, calls
+`wake`.
 """
 
 from __future__ import annotations
@@ -32,3 +33,7 @@ class Inbox:
     def rest(self) -> None:
         """As of the last listing there is nothing left to do here."""
         self._idle = self._etag
+
+    def wake(self) -> None:
+        """Something here may have been written over: names are the same, contents are not. Look again."""
+        self._idle = ""

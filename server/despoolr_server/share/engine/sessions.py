@@ -79,7 +79,7 @@ class SessionTable:
             deadline = self._deadlines.get(name)
             if deadline is None:
                 continue
-            if deadline >= now:
+            if deadline > now:
                 heapq.heappush(heap, (deadline, number, name))
                 continue
             return self.remove(name)

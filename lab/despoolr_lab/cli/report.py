@@ -1,0 +1,53 @@
+"""`despoolr report [RUN]`: the report of a finished run, made again from its records.
+
+The law: the report is a reading of `records.jsonl` and `summary.json` and changes neither; a run that was killed has no
+summary and still has a report.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from despoolr_lab.cli.output import echo_json, fail, say
+
+REPORT = "report.html"
+
+
+@click.command("report", help="Write report.html of a finished run (latest by default) and print its path.")
+@click.argument("run", default="latest")
+@click.option("--out", type=click.Path(path_type=Path), default="runs", show_default=True, help="Where runs are kept.")
+@click.option("--text", "as_text", is_flag=True, help="Print the run in words and ASCII instead; write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def command(run: str, out: Path, as_text: bool, as_json: bool) -> None:
+    """RUN is a directory, the name of one in `--out`, or `latest`. Exit 2 if there is none, or it cannot be read or written."""
+    from despoolr_lab.report.html import render_report
+    from despoolr_lab.report.text import render_text
+    from despoolr_lab.runs import RunError, find_run
+
+    try:
+        found = find_run(run, out)
+        records = list(found.records())
+        summary = found.summary or {}
+        text = render_text(summary, records) if as_text else render_report(records, summary)
+    except RunError as error:
+        fail(str(error))
+    except (KeyError, TypeError, AttributeError) as error:
+        fail(f"{found.path}: its records are not as this version writes them ({type(error).__name__}: {error})")
+    if not records:
+        fail(f"{found.path}: there are no records to tell of")
+    for note in found.notes:
+        say(note)
+    if as_text:
+        click.echo(text)
+        return
+    path = found.path / REPORT
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        fail(f"cannot write {path}: {error.strerror or error}")
+    if as_json:
+        echo_json({"run": found.path.name, "report": str(path), "records": len(records), "notes": found.notes})
+    else:
+        click.echo(str(path))
