@@ -74,6 +74,7 @@ class HttpCaller:
             self._headers["Despoolr-Program"] = quote(program, errors="replace")
 
     async def call_json(self, method: str, target: str, kind: type[T], body: msgspec.Struct | None = None) -> T:
+        """`call` with a JSON body, answered by a `kind`."""
         reply = await self.call(method, target, None if body is None else encode(body))
         try:
             return msgspec.json.decode(reply.body, type=kind)

@@ -19,6 +19,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from despoolr_core.episodes import EpisodeLedger, HeldOpen, Why
+from despoolr_core.nt_events import EVENTS
 from despoolr_core.records import Record
 from despoolr_core.wire import EpisodeList, EpisodeRow, Health, OpenList, Problem
 from despoolr_lab.runs import FinishedRun
@@ -186,7 +187,7 @@ class RunSource:
                 {
                     "at": record.at,
                     "code": data["event"],
-                    "severity": data.get("severity", ""),
+                    "severity": _severity(data["event"]),
                     "component": data["component"],
                     "machine": data.get("machine", ""),
                     "site": record.actor.partition("/")[0],
@@ -265,6 +266,11 @@ class RunSource:
     def _row(self, held: HeldOpen) -> LockRow:
         blocker = self._blockers.get((held.server, held.open))
         return _lock_row(held, blocker.refusal_count if blocker else 0)
+
+
+def _severity(code: int) -> str:
+    """A record has only the code; the table knows how bad it is."""
+    return str(EVENTS[code].severity) if code in EVENTS else ""
 
 
 def _lock_row(held: HeldOpen, refusal_count: int) -> LockRow:

@@ -154,20 +154,28 @@ class Ground:
 def prepare(settings: GroundSettings) -> Ground:
     """Take the data directory, count the start, find or make the secret. Raises `StartError` or `ConfigError`."""
     data = settings.data
+    away = [listen.host for listen in settings.listens if not is_loopback(listen.host)]
+    if settings.secret is None and away:
+        raise ConfigError(
+            f"refusing to listen on {away[0]} without a configured secret: give --secret-file or DESPOOLR_SECRET, "
+            "or listen on 127.0.0.1"
+        )
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = _take(data)
     except OSError as error:
         raise StartError(f"cannot write the data directory {data}: {error.strerror}; choose another --data") from None
+    try:
+        return _prepared(settings, lock)
+    except BaseException:
+        lock.close()
+        raise
+
+
+def _prepared(settings: GroundSettings, lock: IO[str]) -> Ground:
+    data, secret = settings.data, settings.secret
     secret_file, has_made = data / "secret", False
-    secret = settings.secret
     if secret is None:
-        away = [listen.host for listen in settings.listens if not is_loopback(listen.host)]
-        if away:
-            raise ConfigError(
-                f"refusing to listen on {away[0]} without a configured secret: give --secret-file or DESPOOLR_SECRET, "
-                "or listen on 127.0.0.1"
-            )
         has_made = not secret_file.exists()
         secret = make_secret(secret_file) if has_made else read_secret(secret_file)
     state = _read_state(data / "state.json")

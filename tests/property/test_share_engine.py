@@ -9,16 +9,29 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from despoolr_core.sharing import CreateAction, CreateOption, Disposition, NtStatus, Role
-from despoolr_server.share.engine.conflict import conflicts, terms, wants
-from despoolr_server.share.engine.dispositions import EXISTING, IMPLIED
 from despoolr_server.share.engine.engine import ShareEngine
 from despoolr_server.share.engine.names import Name, parse_name
 from despoolr_server.share.engine.rows import Ask, Closed, Ended, FileFacts, Granted, Open, Refusal, Session
 
-PATHS = st.sampled_from(["A", "B", "D", "D/A", "D/E", "D/E/A"])
+PATHS = st.sampled_from(["A", "A", "A", "B", "D", "D/A", "D/E", "D/E/A"])
 ACCESS = st.sampled_from([0x1, 0x2, 0x4, 0x20, 0x80, 0x10000, 0x3, 0x10001, 0x10003])
-SHARE = st.integers(0, 7)
-OPTIONS = st.sampled_from([0, int(CreateOption.DELETE_ON_CLOSE)])
+SHARE = st.sampled_from([7, 7, 7, 0, 1, 2, 3, 4, 5, 6])
+DISPOSITION = st.sampled_from([Disposition.OPEN_IF] * 4 + list(Disposition))
+OPTIONS = st.sampled_from([0, 0, 0, int(CreateOption.DELETE_ON_CLOSE)])
+WISH = st.tuples(PATHS, ACCESS, SHARE, DISPOSITION, OPTIONS)
+
+
+def clash(one: int, one_share: int, other: int, other_share: int, only: int = 7) -> bool:
+    """The rule right by right, said here once more so that the engine is not its own witness."""
+    for mode, rights in ((1, 0x21), (2, 0x6), (4, 0x10000)):
+        if mode & only and ((one & rights and not other_share & mode) or (other & rights and not one_share & mode)):
+            return True
+    return False
+
+
+def wants_any(access: int) -> bool:
+    """Whether share modes have anything to say about an access."""
+    return bool(access & 0x10027)
 
 
 def named(path: str) -> Name:
@@ -37,6 +50,8 @@ class Engine(RuleBasedStateMachine):
         self.names: dict[str, FileFacts] = {path: self._facts(path, True) for path in ("D", "D/E")}
         self.sessions: dict[str, tuple[Session, float]] = {}
         self.opens: dict[str, Open] = {}
+        for lease_s in (0.0, 20.0):
+            self.start(lease_s)
 
     @staticmethod
     def _facts(path: str, directory: bool) -> FileFacts:
@@ -67,6 +82,9 @@ class Engine(RuleBasedStateMachine):
     # -- steps
 
     @rule(lease_s=st.sampled_from([0.0, 5.0, 20.0]))
+    def connect(self, lease_s: float) -> None:
+        self.start(lease_s)
+
     def start(self, lease_s: float) -> None:
         session = self.engine.start_session(
             self.now, machine="WS", user="", program="", role=Role.CLIENT, owner="WS", lease_s=lease_s
@@ -75,27 +93,30 @@ class Engine(RuleBasedStateMachine):
         self.sessions[session.session] = (session, self.now + lease_s if lease_s else float("inf"))
 
     @precondition(lambda self: self.sessions)
-    @rule(data=st.data(), path=PATHS, access=ACCESS, share=SHARE, disposition=st.sampled_from(Disposition), options=OPTIONS)
-    def open(self, data: st.DataObject, path: str, access: int, share: int, disposition: Disposition, options: int) -> None:
+    @rule(data=st.data(), wishes=st.lists(WISH, min_size=1, max_size=4))
+    def open(self, data: st.DataObject, wishes: list[tuple[str, int, int, Disposition, int]]) -> None:
         session, _ = self.sessions[data.draw(st.sampled_from(sorted(self.sessions)))]
-        facts = self.names.get(path)
-        parent = path.rpartition("/")[0]
-        ask = Ask("T", named(path), access, share, disposition, options)
-        answer = self.engine.open(self.now, session, ask, facts, not parent or parent in self.names)
-        if isinstance(answer, Granted):
-            self.opens[answer.open.handle] = answer.open
-            assert (answer.action is CreateAction.CREATED) == (facts is None)
-            self.names.setdefault(path, self._facts(path, False))
-        else:
-            self._justify(answer, ask, facts)
+        for path, access, share, disposition, options in wishes:
+            facts = self.names.get(path)
+            parent = path.rpartition("/")[0]
+            ask = Ask("T", named(path), access, share, disposition, options)
+            answer = self.engine.open(self.now, session, ask, facts, not parent or parent in self.names)
+            if isinstance(answer, Granted):
+                self.opens[answer.open.handle] = answer.open
+                assert (answer.action is CreateAction.CREATED) == (facts is None)
+                self.names.setdefault(path, self._facts(path, False))
+            else:
+                self._justify(answer, ask, facts)
 
     def _justify(self, refusal: Refusal, ask: Ask, facts: FileFacts | None) -> None:
         here = [row for row in self.opens.values() if row.path == ask.name.path]
         if refusal.status is NtStatus.SHARING_VIOLATION:
-            action = EXISTING[ask.disposition]
-            assert isinstance(action, CreateAction)
-            wanted, shared = terms(ask.access, IMPLIED[action], ask.share_mode)
-            guilty = [row for row in here if conflicts(wanted, shared, wants(row.access), row.share_mode)]
+            implied = {Disposition.OVERWRITE: 0x2, Disposition.OVERWRITE_IF: 0x2, Disposition.SUPERSEDE: 0x10000}
+            access = ask.access | implied.get(ask.disposition, 0)
+            only = 7 if wants_any(ask.access) else 4
+            guilty = [
+                row for row in here if wants_any(row.access) and clash(access, ask.share_mode, row.access, row.share_mode, only)
+            ]
             assert guilty, "refused though nobody conflicts"
             assert list(refusal.blockers) == guilty[:3]
             assert refusal.blocker_count == len(guilty)
@@ -176,7 +197,7 @@ class Engine(RuleBasedStateMachine):
         assert ended is not None
         self._ended(ended)
 
-    @rule(seconds=st.sampled_from([1.0, 5.0, 30.0]))
+    @rule(seconds=st.sampled_from([1.0, 1.0, 1.0, 5.0, 30.0]))
     def wait(self, seconds: float) -> None:
         self.now += seconds
         due = {name for name, (_, deadline) in self.sessions.items() if deadline <= self.now}
@@ -194,7 +215,8 @@ class Engine(RuleBasedStateMachine):
             by_path.setdefault(row.path, []).append(row)
         for rows in by_path.values():
             for one, other in combinations(rows, 2):
-                assert not conflicts(wants(one.access), one.share_mode, wants(other.access), other.share_mode)
+                if wants_any(one.access) and wants_any(other.access):
+                    assert not clash(one.access, one.share_mode, other.access, other.share_mode)
 
     @invariant()
     def the_table_is_what_was_granted(self) -> None:
@@ -205,4 +227,4 @@ class Engine(RuleBasedStateMachine):
 
 
 TestEngine = Engine.TestCase
-TestEngine.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
+TestEngine.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)

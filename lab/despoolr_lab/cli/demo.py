@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -52,6 +53,9 @@ def command(as_json: bool, out: str) -> None:
         if not as_json:
             click.echo(text)
 
+    def say_verdict(text: str) -> None:
+        say("\n" + textwrap.fill(text, 110, initial_indent="   VERDICT  ", subsequent_indent="            ") + "\n")
+
     started = time.perf_counter()
     say(INTRODUCTION)
     say(FIRST.format(scale=SCALE))
@@ -62,7 +66,7 @@ def command(as_json: bool, out: str) -> None:
         quiet=True,
         listeners=[Narrator(say)],
     )
-    say(f"\n   VERDICT  {live.verdict}\n")
+    say_verdict(live.verdict)
     say(SECOND)
     gone, gone_directory = run_and_keep(
         read_scenario(scenario_root() / "demo_nobody_closes.toml"),
@@ -71,7 +75,7 @@ def command(as_json: bool, out: str) -> None:
         quiet=True,
         listeners=[Narrator(say, brief=True)],
     )
-    say(f"\n   VERDICT  {gone.verdict}\n")
+    say_verdict(gone.verdict)
     passed = live.passed and gone.passed
     if as_json:
         click.echo(to_json({"passed": passed, "live": live.to_json(), "virtual": gone.to_json()}))

@@ -1,6 +1,6 @@
 """Telling a run while it happens, for somebody who has never heard of SMS: a listener that turns records into sentences.
 
-Only what matters to the story is told; repeated attempts are told once in full and then in short.
+Only what matters to the story is told; of many attempts the first ones are told in full and then every 25th in short.
 """
 
 from __future__ import annotations
@@ -11,17 +11,19 @@ from datetime import UTC, datetime
 from despoolr_core.records import Record
 
 Say = Callable[[str], None]
-TOLD_IN_FULL = 1
+INDENT = 18
 
 
 class Narrator:
-    """A record listener. `say` gets finished lines; `names` maps PackageIDs and JobIDs to what the scenario calls them."""
+    """A record listener. `say` gets finished lines; `brief` leaves out most attempts and gives dates (for long runs)."""
 
     def __init__(self, say: Say, *, brief: bool = False) -> None:
         self._say = say
         self._brief = brief
-        self._attempts: dict[str, int] = {}
-        self._files: dict[str, dict[str, str]] = {}
+        self._attempt = 0
+        self._files: dict[str, str] = {}
+        self._known: dict[str, set[str]] = {}
+        self._holder = ""
         self._held: dict[str, str] = {}
 
     def __call__(self, record: Record) -> None:
@@ -30,7 +32,11 @@ class Narrator:
             tell(record)
 
     def _tell(self, record: Record, text: str) -> None:
-        self._say(f"  {datetime.fromtimestamp(record.at, UTC):%a %H:%M}  {text}")
+        when = f"{datetime.fromtimestamp(record.at, UTC):%a %d %b %H:%M}"
+        self._say(f"  {when if self._brief else when[:3] + when[10:]:<{INDENT - 2}}{text}")
+
+    def _add(self, text: str) -> None:
+        self._say(" " * INDENT + text)
 
     def _job_status(self, record: Record) -> None:
         data = record.data
@@ -46,58 +52,59 @@ class Narrator:
         data = record.data
         if not data.get("program", "").endswith(".EXE"):
             return
-        name = data["path"].rpartition("/")[2]
         self._held[data["open"]] = f"{data['program']} on {data['machine']}"
+        how = f"access {data['access']}, sharing {data['share_mode']}"
         self._tell(
             record,
-            f"{data['machine']} (user {data['user']}) opens {name} in {data['program']}: "
-            f"access {data['access']}, sharing {data['share_mode']}. It stays open.",
+            f"{data['machine']} (user {data['user']}) opens {_last(data['path'])} in {data['program']}: {how}. It stays open.",
         )
 
     def _open_closed(self, record: Record) -> None:
         holder = self._held.pop(record.data["open"], None)
-        if holder:
-            self._tell(record, f"{holder} closes {record.data['path'].rpartition('/')[2]}.")
+        if holder and record.data.get("reason") == "closed":
+            self._tell(record, f"{holder} closes {_last(record.data['path'])}.")
+
+    def _open_refused(self, record: Record) -> None:
+        blockers = record.data.get("blockers", [])
+        if blockers:
+            first = blockers[0]
+            self._holder = (
+                f"{first['program']} on {first['machine']}" if isinstance(first, dict) else f"{first.program} on {first.machine}"
+            )
 
     def _copy_started(self, record: Record) -> None:
-        data = record.data
-        self._attempts[data["job"]] = data["attempt"]
-        self._files[data["job"]] = {}
+        self._attempt = record.data["attempt"]
+        self._files = {}
+        self._holder = ""
 
     def _copy_file(self, record: Record) -> None:
-        self._files[record.data["job"]][record.data["file"]] = record.data["result"]
+        self._files[record.data["file"]] = record.data["result"]
 
     def _copy_ended(self, record: Record) -> None:
         data = record.data
-        attempt, files = data["attempt"], self._files[data["job"]]
-        if self._brief and attempt not in (1, 2) and attempt % 25 and data["win32"]:
+        known = self._known.setdefault(data["package"], set())
+        known |= set(self._files)
+        if self._is_left_out(data["win32"]):
             return
-        done = ", ".join(f"{name} {'new' if result == 'copied' else result}" for name, result in files.items())
+        done = ", ".join(f"{name} {'new' if result == 'copied' else result}" for name, result in self._files.items())
         if not data["win32"]:
-            self._tell(record, f"The Despooler copies to {data['server']}, attempt {attempt}: {done}. Nothing was in the way.")
+            self._tell(record, f"The Despooler copies to {data['server']}, attempt {self._attempt}: {done}.")
             return
-        why = f"Win32 error {data['win32']}, " + ("sharing violation" if data["win32"] == 32 else "refused")
-        self._tell(record, f"The Despooler copies to {data['server']}, attempt {attempt}: {done} ({why}).")
-        if attempt <= TOLD_IN_FULL:
-            self._say(f"             It stops there, as SMS did: what comes after {data['file']} stays old.")
+        what = "sharing violation" if data["win32"] == 32 else "refused"
+        self._tell(record, f"The Despooler copies to {data['server']}, attempt {self._attempt}: {done}")
+        self._add(f"(Win32 error {data['win32']}, {what}: {self._holder or 'somebody'} has it open).")
+        if self._attempt == 1:
+            now = ", ".join(f"{name} {'new' if self._files.get(name) == 'copied' else 'old'}" for name in sorted(known))
+            self._add(f"On the share are now: {now}.")
 
-    def _open_refused(self, record: Record) -> None:
-        data = record.data
-        if self._brief or self._attempts.get(_job_of(data.get("purpose", "")), 1) > TOLD_IN_FULL:
-            return
-        for blocker in data.get("blockers", [])[:1]:
-            who = blocker if isinstance(blocker, dict) else {}
-            if who:
-                self._say(f"             {data['path'].rpartition('/')[2]} is held by {who['program']} on {who['machine']}.")
+    def _is_left_out(self, win32: int) -> bool:
+        return self._brief and win32 != 0 and self._attempt > 2 and self._attempt % 25 != 0
 
     def _instruction_written(self, record: Record) -> None:
-        data = record.data
-        if self._brief and data["retries"] > 1:
+        if self._brief and record.data["retries"] > 1:
             return
-        due = datetime.fromtimestamp(data["execute_at"], UTC)
-        self._say(f"             It will try again at {due:%H:%M}.")
+        self._add(f"It will try again at {datetime.fromtimestamp(record.data['execute_at'], UTC):%H:%M}.")
 
 
-def _job_of(purpose: str) -> str:
-    words = purpose.split()
-    return words[1] if len(words) > 1 and words[0] == "job" else ""
+def _last(path: str) -> str:
+    return path.rpartition("/")[2]

@@ -209,8 +209,17 @@ class _Fold:
 
     def _granted(self, record: Record) -> None:
         data = record.data
-        facts = [str(data[key]) for key in ("server", "machine", "user", "program", "share", "path", "access", "share_mode")]
-        holding = Holding(*facts, opened_at=record.at)
+        holding = Holding(
+            server=data["server"],
+            machine=data["machine"],
+            user=data["user"],
+            program=data["program"],
+            share=data["share"],
+            path=data["path"],
+            access=data["access"],
+            share_mode=data["share_mode"],
+            opened_at=record.at,
+        )
         self._open[holding.server, data["open"]] = holding
         self._facts.holdings.append(holding)
 

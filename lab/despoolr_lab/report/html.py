@@ -6,7 +6,7 @@ each table says how many rows it does not show.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -17,9 +17,10 @@ from despoolr_core import verdicts
 from despoolr_core.records import Record
 from despoolr_core.wire import EpisodeRow, Hold
 from despoolr_lab.report import words
-from despoolr_lab.report.facts import Change, Facts, JobStory, Note, read_facts
+from despoolr_lab.report.facts import Change, DetailStory, Facts, JobStory, Note, read_facts
+from despoolr_lab.report.shapes import STATUS_CLASS, SYMBOL, tally
 from despoolr_lab.report.story import file_stories, first_attempt, gap_span
-from despoolr_lab.report.timeline import STATUS_CLASS, SYMBOL, draw, tally
+from despoolr_lab.report.timeline import draw
 
 ROWS_MAX: Final = {
     "expectations": 200,
@@ -66,11 +67,13 @@ def render_report(records: Sequence[Record], summary: Mapping[str, Any]) -> str:
         facts=facts,
         picture=draw(facts),
         attempt=first_attempt(facts),
-        expectations=_rows([_expectation(item) for item in findings], "expectations"),
+        expectations=_rows(findings, "expectations", _expectation),
         held=sum(1 for item in findings if item.get("ok")),
-        jobs=_rows([_job(job) for job in facts.jobs.values()], "jobs"),
-        details=_rows(_details(facts), "details"),
-        episodes=_rows([_episode(row, facts) for row in facts.episodes], "episodes"),
+        jobs=_rows(facts.jobs.values(), "jobs", _job),
+        details=_rows(
+            [row for row in facts.details.values() if row.kind != "Workstation"], "details", lambda row: _detail(row, facts)
+        ),
+        episodes=_rows(facts.episodes, "episodes", lambda row: _episode(row, facts)),
         workstations=_rows(_workstations(facts), "workstations"),
         workstation_tally=tally(row.status for row in facts.workstations()),
         events=_rows(_events(facts), "events"),
@@ -101,9 +104,11 @@ def _template() -> Template:
     return environment.get_template("report.html.j2")
 
 
-def _rows(rows: Iterable[Any], table: str) -> Rows:
+def _rows(rows: Iterable[Any], table: str, show: Callable[[Any], Any] | None = None) -> Rows:
+    """The rows a table shows, each made ready by `show`; the others are only counted."""
     every = list(rows)
-    return Rows(every[: ROWS_MAX[table]], max(0, len(every) - ROWS_MAX[table]))
+    shown = every[: ROWS_MAX[table]]
+    return Rows([show(row) for row in shown] if show else shown, len(every) - len(shown))
 
 
 def _title(summary: Mapping[str, Any]) -> str:
@@ -150,6 +155,8 @@ def _figures(facts: Facts) -> list[Figure]:
     release = "still open at the end"
     if hold and hold.released_at is not None:
         release = f"until {words.moment(hold.released_at)}"
+    if hold and more:
+        release = f"the first named was in the way {words.times(hold.refusal_count)}"
     figures = [
         Figure("In the way", words.program_on(hold.program, hold.machine) + more if hold else "not named", release, "hold"),
         Figure("Refused", words.times(episode.attempt_count), f"first at {words.moment(episode.first_refused_at)}", "bad"),
@@ -201,20 +208,15 @@ def _changes(changes: Sequence[Change]) -> Rows:
     return Rows(list(changes[: ROWS_MAX["changes"]]), max(0, len(changes) - ROWS_MAX["changes"]))
 
 
-def _details(facts: Facts) -> list[dict[str, Any]]:
-    rows = [row for row in facts.details.values() if row.kind != "Workstation"]
-    return [
-        {
-            "job": words.clean(_job_name(facts, row.job)),
-            "kind": words.clean(row.kind),
-            "site": words.clean(row.site),
-            "machine": words.clean(row.machine),
-            "status": words.clean(row.status),
-            "repeats": len(row.changes),
-            "changes": _changes(_reported(row.changes)),
-        }
-        for row in rows
-    ]
+def _detail(row: DetailStory, facts: Facts) -> dict[str, Any]:
+    return {
+        "job": words.clean(_job_name(facts, row.job)),
+        "kind": words.clean(row.kind),
+        "site": words.clean(row.site),
+        "machine": words.clean(row.machine),
+        "repeats": len(row.changes),
+        "changes": _changes(_reported(row.changes)),
+    }
 
 
 def _job_name(facts: Facts, job: str) -> str:
@@ -276,7 +278,8 @@ def _split(row: EpisodeRow) -> str:
     if row.ended_at is None or row.state != "resolved" or not released or len(released) < len(row.holds):
         return ""
     last = min(row.ended_at, max(released))
-    return f"{words.span(last - row.first_refused_at)} while the file was held, then {words.span(row.ended_at - last)} until the next try"
+    held, waited = words.span(last - row.first_refused_at), words.span(row.ended_at - last)
+    return f"{held} while the file was held, then {waited} until the next try"
 
 
 def _hold(hold: Hold, row: EpisodeRow) -> dict[str, Any]:

@@ -72,10 +72,11 @@ def _mentions(records: Iterable[Record], chosen: dict[FileKey, Any]) -> dict[Fil
     for record in records:
         data = record.data
         if "path" in data:
-            key = file_key(str(data.get("server", "")), str(data.get("share", "")), str(data["path"]))
+            share = (str(data.get("server", "")), str(data.get("share", "")))
+            key = file_key(*share, str(data["path"]))
+            if key not in found and "new_path" in data:
+                key = file_key(*share, str(data["new_path"]))
             if key in found:
-                found[key].append(record)
-            elif "new_path" in data and (key := (key[0], key[1], str(data["new_path"]).upper())) in found:
                 found[key].append(record)
         elif record.kind == "copy.file":
             copied = (str(data.get("server", "")), str(data.get("package", "")).upper(), str(data.get("file", "")).upper())

@@ -12,13 +12,13 @@ from despoolr_core.wire import EpisodeRow
 from despoolr_lab.report import words
 from despoolr_lab.report.axis import Axis
 from despoolr_lab.report.facts import DetailStory, Facts, Holding, JobStory, file_key, read_facts
-from despoolr_lab.report.timeline import tally
+from despoolr_lab.report.shapes import tally
 
 WIDTH: Final = 100
 NAME: Final = 26
 OUTCOME: Final = 19
 COLUMNS: Final = WIDTH - NAME - OUTCOME - 4
-EXPECTATIONS_MAX: Final = 60
+EXPECTATIONS_MAX: Final = 50
 JOBS_MAX: Final = 12
 FILES_MAX: Final = 4
 HOLDERS_MAX: Final = 3

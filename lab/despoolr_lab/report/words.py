@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Final
 
 from despoolr_core.sharing import Access, ShareMode, parse_flags
 
 TEXT_MAX: Final = 400
 ELLIPSIS: Final = "…"
-_HIDDEN: Final = frozenset([0x061C, *range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2066, 0x206A), 0xFEFF])
-"""Characters without a shape that reorder or hide their neighbours."""
+ITEMS_MAX: Final = 40
+"""Items of a list or a table that a value shows."""
+_UNPRINTABLE: Final = re.compile(
+    "[\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\u061c\\u200b-\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ufeff]"
+)
+"""Control and unpaired characters, and those without a shape that reorder or hide their neighbours."""
 
 
 def clean(value: Any, text_max: int = TEXT_MAX) -> str:
@@ -21,11 +27,7 @@ def clean(value: Any, text_max: int = TEXT_MAX) -> str:
         text = text[: text_max - 1] + ELLIPSIS
     if text.isascii() and text.isprintable():
         return text
-    return "".join("�" if _is_unprintable(ord(c)) else c for c in text)
-
-
-def _is_unprintable(code: int) -> bool:
-    return code < 32 or 0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000 or code in _HIDDEN
+    return _UNPRINTABLE.sub("�", text)
 
 
 def cut(text: str, length: int) -> str:
@@ -71,16 +73,24 @@ def value_text(value: Any, text_max: int = TEXT_MAX) -> str:
 
 
 def _value_text(value: Any, is_inside: bool = False) -> str:
-    if value is None or value in ("", [], {}):
+    if isinstance(value, str):
+        return f'"{value}"' if is_inside and ", " in value else value or "nothing"
+    if value is None:
         return "nothing"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key}: {_value_text(item, True)}" for key, item in value.items())
+    if isinstance(value, dict):
+        return _listed((f"{key}: {_value_text(item, True)}" for key, item in value.items()), len(value), ", ")
     if isinstance(value, list | tuple):
-        return "; ".join(_value_text(item) for item in value)
-    text = str(value)
-    return f'"{text}"' if is_inside and ", " in text else text
+        return _listed((_value_text(item) for item in value), len(value), "; ")
+    return str(value)
+
+
+def _listed(items: Iterable[str], number: int, between: str) -> str:
+    shown = list(islice(items, ITEMS_MAX))
+    if number > ITEMS_MAX:
+        shown.append(f"and {number - ITEMS_MAX:,} more")
+    return between.join(shown) or "nothing"
 
 
 def unc(server: str, share: str, path: str) -> str:

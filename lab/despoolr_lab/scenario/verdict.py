@@ -23,11 +23,13 @@ def verdict_of(scenario: Scenario, profile: Profile, episodes: list[EpisodeRow],
             return sentence
     if episodes:
         longest = max(episodes, key=lambda row: (row.blocked_s, row.attempt_count))
-        return _with_cure(verdict(longest), scenario, profile)
+        return _with_cure(verdict(longest), longest, scenario, profile)
     return "Nobody was in the way: no open was refused."
 
 
-def _with_cure(sentence: str, scenario: Scenario, profile: Profile) -> str:
+def _with_cure(sentence: str, episode: EpisodeRow, scenario: Scenario, profile: Profile) -> str:
+    if episode.state == "resolved":
+        return sentence
     article = ARTICLES.get(scenario.article)
     if article is None or scenario.article != "Q147819" or not article.has_fault(profile):
         return sentence

@@ -33,6 +33,7 @@ from despoolr_core.sharing import Access, Role, ShareMode, parse_flags
 from despoolr_lab.clock import LoopClock
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.model import Scenario, span_s
+from despoolr_lab.sim.network import KEEPALIVE_S
 from despoolr_server.http.auth import Auth
 from despoolr_server.logon import LogonServer, make_logon_server
 from despoolr_server.site import boxes
@@ -182,7 +183,7 @@ class World:
         return self.stores[key]
 
     async def _serve(self, app: web.Application, name: str) -> web.AppRunner:
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0, keepalive_timeout=KEEPALIVE_S)
         await runner.setup()
         await self.surroundings.network.serve(runner, name.lower(), 80)
         self.runners.append(runner)

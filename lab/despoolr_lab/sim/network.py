@@ -27,6 +27,9 @@ TIMEOUT = aiohttp.ClientTimeout(total=60.0)
 LIMIT = 64
 """Requests in flight for one session; more wait their turn."""
 
+KEEPALIVE_S = 7 * 86400.0
+"""How long an idle connection is kept: a new one for every poll would cost two thirds of a request more."""
+
 HEADERS = {"User-Agent": "despoolr"}
 """aiohttp's own names the Python version, and a wire record should not."""
 
@@ -115,7 +118,7 @@ class Network(HostNetwork):
 
     def session(self, source: str, *, limit: int = LIMIT, **kwargs: Any) -> aiohttp.ClientSession:
         """A cookie-less client session of the machine `source`, to be closed; `kwargs` go to `aiohttp.ClientSession`."""
-        return aiohttp.ClientSession(connector=MemoryConnector(self, source, limit=limit), **session_options(kwargs))
+        return aiohttp.ClientSession(connector=MemoryConnector(self, source, limit=limit, keepalive_timeout=KEEPALIVE_S), **session_options(kwargs))
 
 
 def session_options(kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -56,11 +56,13 @@ def make_app(
     if recorder is not None:
         recorder.listeners.append(refusals)
     questions = IntrospectionRoutes(surface, version, Metrics(surface, refusals))
-    routes = [*OpenRoutes(surface).routes(), *questions.routes(), *extra_routes]
-    routes += [web.route("*", path, _unknown_call) for path in ("/api", "/api/{rest:.*}")]
+    # Shares first: aiohttp looks for longer literal prefixes before shorter ones, and in order only among equals.
+    routes: list[web.RouteDef] = []
     for path in ("/{share}/{path:.*}", "/{share}"):
         for method, call in shares.methods.items():
             routes.append(web.RouteDef(method, path, call, {"allow_head": False} if method == hdrs.METH_GET else {}))
+    routes += [*OpenRoutes(surface).routes(), *questions.routes(), *extra_routes]
+    routes += [web.route("*", path, _unknown_call) for path in ("/api", "/api/{rest:.*}")]
 
     expect = _expecting(surface)
     for route in routes:

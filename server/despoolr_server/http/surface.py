@@ -16,7 +16,7 @@ from multidict import istr
 
 from despoolr_core.clock import Clock
 from despoolr_core.sharing import Role
-from despoolr_server.http.auth import CHALLENGE, Auth
+from despoolr_server.http.auth import CHALLENGE, REMEMBERED_MAX, Auth
 from despoolr_server.http.problem import Refused, bad_request, known
 from despoolr_server.share.host import Caller, Principal, ShareHost
 
@@ -52,7 +52,7 @@ class Surface:
         self.started_at = clock.now()
         self.answers: dict[str, defaultdict[int, int]] = {}
         """Answers by the route's method and the status."""
-        self._nameless: dict[Principal, Caller] = {}
+        self._nameless: dict[str | None, Caller] = {}  # by `Authorization`: a token once proved stays proved
 
     def counts(self, method: str) -> defaultdict[int, int]:
         """The counter for the answers of routes with this method (`*`: any other)."""
@@ -69,17 +69,18 @@ class Surface:
 
     def caller(self, request: web.Request) -> Caller:
         """Who is calling, in which session, with which program, and what for."""
-        who = self.principal(request)
         headers = request.headers
         session, program, purpose = headers.get(SESSION), headers.get(PROGRAM), headers.get(PURPOSE)
         if session is None and program is None and purpose is None:
-            caller = self._nameless.get(who)
+            header = headers.get(hdrs.AUTHORIZATION)
+            caller = self._nameless.get(header)
             if caller is None:
-                if len(self._nameless) >= ROWS_MAX:
+                caller = Caller(self.principal(request))
+                if len(self._nameless) >= REMEMBERED_MAX:
                     self._nameless.clear()
-                caller = self._nameless[who] = Caller(who)
+                self._nameless[header] = caller
             return caller
-        return Caller(who, _identity(SESSION, session), _identity(PROGRAM, program), _identity(PURPOSE, purpose))
+        return Caller(self.principal(request), _identity(SESSION, session), _identity(PROGRAM, program), _identity(PURPOSE, purpose))
 
     def operator(self, request: web.Request, to_do: str) -> Principal:
         """Who is calling, if they may run the site. Raises `Refused` (403) for a client's token."""

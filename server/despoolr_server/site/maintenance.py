@@ -8,6 +8,7 @@ from two servers wait for each other. Stale `.INS` files on logon servers are le
 
 from __future__ import annotations
 
+import asyncio
 from typing import ClassVar, Final
 
 from despoolr_core.share import Share, ShareError, ShareUnreachable
@@ -21,6 +22,8 @@ COLLECTED: Final = (
     (boxes.LOGON_INVENTORY, (".RAW",)),
 )
 """What is collected from where, in this order: the status MIF before the instruction that names it."""
+IN_FLIGHT_MAX: Final = 16
+"""Files of one box that are on their way at one time: a night's reports must not wait for each other's round trips."""
 THOROUGH_EVERY: Final = 50
 """Cycles after which every box is looked into whatever its time says: a file system's times have their grain."""
 
@@ -111,10 +114,23 @@ class MaintenanceManager(Service):
             if not entries:
                 self._empty_at[key] = etags.get(box, "")
             for extension in extensions:
-                for entry in entries:
-                    if entry.name.upper().endswith(extension):
-                        count += await self._fetch(there, f"{box}/{entry.name}", entry.name)
+                names = [entry.name for entry in entries if entry.name.upper().endswith(extension)]
+                count += await self._fetch_all(there, box, names)
         return count
+
+    async def _fetch_all(self, there: Share, box: str, names: list[str]) -> int:
+        """Fetch files, several at a time; how many came. The first failure is raised once all have ended."""
+        gate = asyncio.Semaphore(IN_FLIGHT_MAX)
+
+        async def fetch(name: str) -> bool:
+            async with gate:
+                return await self._fetch(there, f"{box}/{name}", name)
+
+        results = await asyncio.gather(*(fetch(name) for name in names), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        return sum(result is True for result in results)
 
     async def _fetch(self, there: Share, path: str, name: str) -> bool:
         here, target = (self._root, f"{boxes.INVENTORY}/{name}") if name.upper().endswith(".RAW") else (self._receive, name)

@@ -107,7 +107,7 @@ async def test_a_large_body_announced_is_refused_before_it_is_sent(site: Site) -
 
     async def body():  # type: ignore[no-untyped-def]
         sent.append(1)
-        yield b"x"
+        yield b"x" * (FILE_SIZE_MAX + 1)
 
     headers = {"Authorization": f"Bearer {site.token}", "Content-Length": str(FILE_SIZE_MAX + 1)}
     async with site.http.put(site.base + "/SMS_SHR/A", data=body(), headers=headers, expect100=True) as reply:

@@ -1,0 +1,174 @@
+"""How fast status reports travel from a client's PUT to a row of Job Details, and what an idle client weighs.
+
+One process, loopback sockets, files on disk, the database thread: every hop of the real thing (`.PCK` and `.SNI` uploaded,
+carried by the Maintenance Manager, executed by the Despooler, loaded by the Data Loader), its services called in turn instead
+of waiting for their intervals. The ceiling it is compared with is the upload alone, measured in the same run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import random
+import tempfile
+import tracemalloc
+from contextlib import AsyncExitStack
+from pathlib import Path
+from time import perf_counter
+from typing import Final
+
+from despoolr_client.agent import PcmAgent
+from despoolr_client.fleet import Fleet, Gate
+from despoolr_client.pcm.behaviour import PcmBehaviour
+from despoolr_client.settings import ClientSettings
+from despoolr_client.share import ShareServer
+from despoolr_core.formats.instruction import Result, WireRemove, render_instruction
+from despoolr_core.formats.sms_id import first_sms_id, next_sms_id
+from despoolr_core.formats.status_mif import StatusMif, render_status_mif
+from despoolr_core.profile import profile_of
+from despoolr_core.records import Recorder
+from despoolr_core.share import Share
+from despoolr_lab.clock import LoopClock
+from despoolr_lab.scenario.model import Scenario, Site
+from despoolr_lab.scenario.world import Surroundings, World, disk_store
+from despoolr_lab.sim.sockets import SocketNetwork
+from despoolr_server.site.catalogue import detail_counts
+from despoolr_server.store.database import ThreadedDatabase
+
+REPORTS: Final = 1_000
+IN_FLIGHT: Final = 64
+IDLE_CLIENTS: Final = 20_000
+
+
+def measure() -> dict[str, float]:
+    """`reports_per_s`, `uploads_per_s` (a report's two files, nothing else), their ratio, and `octets_per_idle_client`."""
+    with tempfile.TemporaryDirectory(prefix="despoolr-bench-") as directory:
+        found = asyncio.run(_reports(Path(directory)))
+    return {**found, "octets_per_idle_client": _idle_client()}
+
+
+async def _reports(root: Path) -> dict[str, float]:
+    clock = LoopClock(833_803_200.0)
+    surroundings = Surroundings(
+        clock=clock,
+        network=SocketNetwork(),
+        store=lambda machine, name: disk_store(root, machine, name, threads=True),
+        database=lambda site: ThreadedDatabase(f"sqlite:///{root}/{site}.db"),
+        lease_s=60.0,
+    )
+    scenario = Scenario(name="bench", title="status reports", site=[Site(response="Slow")])
+    async with asyncio.TaskGroup() as group, AsyncExitStack() as stack:
+        world = World(scenario, {"BPC": profile_of("1.2")}, surroundings, Recorder(clock.now), 1, group)
+        stack.push_async_callback(world.stop)
+        await world.start()
+        machines, job, request = await _job_for_everyone(world)
+        boxes = world.administrator("LOGON1").share("SMS_SHR")
+        uploads = await _upload(boxes, [("WARM", *m) for m in machines[:200]], job, request, finish=False)
+        for entry in await boxes.list("DESPOOLR.BOX"):
+            await boxes.delete(f"DESPOOLR.BOX/{entry.name}")
+        started = perf_counter()
+        uploads = await _upload(boxes, [("REAL", *m) for m in machines], job, request)
+        await _cycles(world, ("SMS_MAINTENANCE_MANAGER", "SMS_DESPOOLER", "SMS_INVENTORY_DATA_LOADER"))
+        elapsed = perf_counter() - started
+        counts = await world.sites["BPC"].database.run(lambda db: detail_counts(db, job))
+        assert counts.get(("Workstation", "Complete")) == len(machines), counts
+    return {
+        "reports_per_s": len(machines) / elapsed,
+        "uploads_per_s": len(machines) / uploads,
+        "reports_to_uploads": uploads / elapsed,
+    }
+
+
+async def _job_for_everyone(world: World) -> tuple[list[tuple[str, str]], str, str]:
+    sms_id = first_sms_id("BPC")
+    machines: list[tuple[str, str]] = []
+    for number in range(REPORTS):
+        machines.append((f"WS{number}", sms_id))
+        sms_id = next_sms_id(sms_id)
+    known = [{"name": name, "sms_id": sms, "domain": "DOMAIN1"} for name, sms in machines]
+    await world.api("BPC", "POST", "machines", known)
+    await world.put_source("BPC", "PATCH", {"setup.exe": "a patch"})
+    source = f"\\\\{world.sites['BPC'].setup.server}\\PKGSRC\\PATCH"
+    package = (await world.api("BPC", "POST", "packages", {"name": "PATCH", "source": source}))["package"]
+    spec = {
+        "name": "ALL",
+        "package": package,
+        "machines": ["*"],
+        "distribute": {"put_on": ["LOGON1"]},
+        "run": {"command": "setup.exe"},
+    }
+    job = (await world.api("BPC", "POST", "jobs", spec))["job"]
+    await _cycles(world, ("SMS_SCHEDULER", "SMS_LAN_SENDER", "SMS_DESPOOLER", "SMS_INVENTORY_DATA_LOADER"))
+    request = (await world.api("BPC", "GET", f"jobs/{job}"))["job"]["request"]
+    return machines, job, request
+
+
+async def _cycles(world: World, components: tuple[str, ...]) -> None:
+    executive = world.sites["BPC"].server.executive
+    for component in components:
+        await executive.service(component).cycle_now(world.clock.now())
+
+
+async def _upload(share: Share, machines: list[tuple[str, str, str]], job: str, request: str, *, finish: bool = True) -> float:
+    """Put every report's two files into the box; the seconds it took."""
+    gate = asyncio.Semaphore(IN_FLIGHT)
+    mif = render_status_mif(StatusMif("Success", "installed"))
+
+    async def report(number: int, run: str, name: str, sms_id: str) -> None:
+        stem = f"{number:08X}" if finish else f"W{number:07X}"
+        result = WireRemove(
+            site="BPC",
+            request_id=request,
+            job_id=job,
+            package_id="BPC00001",
+            sms_id=sms_id,
+            machine=name,
+            domain="DOMAIN1",
+            result=Result.SUCCESS,
+            report_id=f"{sms_id}/{run}/{number}",
+            finished_at=833_803_200.0,
+            mif_file=f"{stem}.PCK",
+        )
+        async with gate:
+            await share.write(f"DESPOOLR.BOX/{stem}.PCK", mif)
+            await share.write(f"DESPOOLR.BOX/{stem}.SNI", render_instruction(result.to_instruction()))
+
+    started = perf_counter()
+    await asyncio.gather(*(report(number, *machine) for number, machine in enumerate(machines)))
+    return perf_counter() - started
+
+
+def _idle_client() -> float:
+    """Octets that a client with nothing on offer takes beside the shared session (tracemalloc)."""
+
+    async def main() -> float:
+        clock = LoopClock(833_803_200.0)
+        network = SocketNetwork()
+        async with network.session("clients") as session:
+            settings = ClientSettings(
+                clock=clock,
+                connect=lambda server, machine, user: ShareServer(session, f"http://{server.lower()}", "", clock, name=server),
+                recorder=Recorder(clock.now),
+                random=lambda label: random.Random(label),
+                gate=Gate(),
+                site="BPC",
+                domain="DOMAIN1",
+                logon_servers=("LOGON1",),
+                behaviour=PcmBehaviour.of(profile_of("1.2")),
+            )
+            fleet = Fleet(clock, Gate())
+            gc.collect()
+            tracemalloc.start()
+            before = tracemalloc.get_traced_memory()[0]
+            sms_id = first_sms_id("BPC")
+            agents = []
+            for number in range(IDLE_CLIENTS):
+                agents.append(PcmAgent(f"WS{number}", sms_id, settings))
+                sms_id = next_sms_id(sms_id)
+            fleet.add_spread(agents)
+            gc.collect()
+            after = tracemalloc.get_traced_memory()[0]
+            tracemalloc.stop()
+            return (after - before) / IDLE_CLIENTS
+
+    return asyncio.run(main())

@@ -1,0 +1,155 @@
+"""Real processes for tests: started in a directory of their own, waited for by what they say, never left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from despoolr_lab.asking import AskError, ServerAddress, ask, call
+
+DEADLINE_S = 30.0
+STEP_S = 0.02
+
+
+def until(condition: Callable[[], Any], what: str, deadline_s: float = DEADLINE_S) -> Any:
+    """The first true value of a condition that is asked again and again; fails when the deadline is over."""
+    end = time.perf_counter() + deadline_s
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.perf_counter() > end:
+            raise AssertionError(f"not within {deadline_s:g} s: {what}")
+        time.sleep(STEP_S)
+
+
+@dataclass
+class Process:
+    """One `despoolr` process. Its output is in a file that can be read while it runs."""
+
+    arguments: tuple[str, ...]
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def said(self) -> str:
+        return self.log.read_text()
+
+    def wait_for(self, text: str) -> Process:
+        def is_there() -> bool:
+            assert self.process.poll() is None or text in self.said, f"{self.arguments} ended early:\n{self.said}"
+            return text in self.said
+
+        until(is_there, f"{self.arguments} says {text!r}")
+        return self
+
+    def terminate(self) -> tuple[int, float]:
+        """SIGTERM; the exit code and the seconds it took."""
+        began = time.perf_counter()
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(DEADLINE_S)
+        return code, time.perf_counter() - began
+
+    def kill(self) -> None:
+        """SIGKILL: what a power cut leaves."""
+        self.process.kill()
+        self.process.wait(DEADLINE_S)
+
+
+@dataclass
+class Workshop:
+    """A directory in which processes are started."""
+
+    path: Path
+    processes: list[Process] = field(default_factory=list)
+
+    def start(self, *arguments: str, ready: str = "despoolr: ready") -> Process:
+        log = self.path / f"{len(self.processes)}.log"
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "despoolr_lab.cli.main", *arguments],
+                cwd=self.path,
+                env=clean_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+            )
+        started = Process(arguments, process, log)
+        self.processes.append(started)
+        return started.wait_for(ready) if ready else started
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A command that ends by itself."""
+        command = [sys.executable, "-m", "despoolr_lab.cli.main", *arguments]
+        return subprocess.run(
+            command, cwd=self.path, env=clean_environment(), capture_output=True, text=True, timeout=DEADLINE_S, check=False
+        )
+
+    def json(self, *arguments: str) -> Any:
+        """The answer of a command with `--json`."""
+        done = self.run(*arguments, "--json")
+        assert done.returncode == 0, (arguments, done.stdout, done.stderr)
+        return msgspec.json.decode(done.stdout)
+
+    def servers(self) -> dict[str, ServerAddress]:
+        """What `.despoolr/servers.json` lists, by name."""
+        listed = msgspec.json.decode((self.path / ".despoolr" / "servers.json").read_bytes())["servers"]
+        return {s["name"]: ServerAddress(s["name"], s["url"], Path(s["token_file"]).read_text().strip()) for s in listed}
+
+
+def clean_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("DESPOOLR_")}
+
+
+@dataclass
+class Administrator:
+    """The SMS Administrator program, as far as the tests need it: over HTTP, like anyone's."""
+
+    site: ServerAddress
+
+    def post(self, path: str, **body: Any) -> Any:
+        answer = call(self.site, "POST", f"/api/v1/{path}", msgspec.json.encode(body))
+        return msgspec.json.decode(answer)
+
+    def now(self) -> float:
+        return float(ask(self.site, "site", dict)["now"])
+
+    def make_package(self, name: str, **files: str) -> str:
+        """Upload a package's source and make the package; its id."""
+        call(self.site, "MKCOL", f"/PKGSRC/{name}?parents=true")
+        self.upload(name, **files)
+        return str(self.post("packages", name=name, source=f"\\\\SITE1\\PKGSRC\\{name}")["package"])
+
+    def upload(self, package: str, **files: str) -> None:
+        for file, text in files.items():
+            call(self.site, "PUT", f"/PKGSRC/{package}/{file}.dat", text.encode())
+
+    def run_everywhere(self, name: str, package: str, server: str = "LOGON1") -> str:
+        """A job that puts the package on a server and runs it, mandatory at once, on every machine."""
+        run = {"command": "SETUP.EXE", "mandatory_after": self.now()}
+        spec = {"name": name, "package": package, "machines": ["*"], "distribute": {"put_on": [server]}, "run": run}
+        return str(self.post("jobs", **spec)["job"])
+
+    def update(self, name: str, package: str) -> str:
+        """A job that brings a package up to date where it lies."""
+        spec = {"type": "Share Package On Server", "send": "Even if previously sent", "distribute": {"refresh_existing": True}}
+        return str(self.post("jobs", name=name, package=package, **spec)["job"])
+
+    def job(self, job: str) -> Any:
+        return ask(self.site, f"jobs/{job}", dict)
+
+    def statuses(self, job: str, kind: str = "Workstation") -> dict[str, str]:
+        """Machine to status, of one kind of row; nothing while the site server is down."""
+        try:
+            return {d["machine"]: d["status"] for d in self.job(job)["details"] if d["kind"] == kind}
+        except AskError:
+            return {}
