@@ -15,6 +15,7 @@ from typing import Final, Self
 from urllib.parse import quote
 
 import aiohttp
+import msgspec
 
 from despoolr_client.calls import HttpCaller, Reply, encode, query
 from despoolr_core.clock import Clock
@@ -26,6 +27,7 @@ from despoolr_core.sharing import (
     CreateOption,
     Disposition,
     NtStatus,
+    Role,
     ShareMode,
     render_access,
     render_options,
@@ -279,6 +281,17 @@ class ShareServer(HttpCaller):
     async def close_by_force(self, handle: str, reason: str = "") -> None:
         """Close somebody else's open. Takes a token of role `service` or `admin`."""
         await self.call("DELETE", f"/api/v1/opens/{quote(handle, safe='')}" + query(force="true", reason=reason))
+
+    async def set_rights(self, share: str, prefix: str, role: Role, rights: str | None) -> str | None:
+        """Change what a role may do below a directory (`NONE`, `READ`, `CHANGE`, `FULL`; None: no entry); what it was."""
+        body = encode({"prefix": prefix, "role": role, "rights": rights})
+        reply = await self.call("PUT", f"/api/v1/shares/{quote(share, safe='')}/rights", body)
+        former = msgspec.json.decode(reply.body, type=dict[str, str | None])
+        return former["former"]
+
+    async def send_message(self, machine: str, text: str) -> None:
+        """What NET SEND does: a line for the user of a machine."""
+        await self.call("POST", "/api/v1/messages", encode({"machine": machine, "text": text}))
 
 
 class HttpShare(Share):

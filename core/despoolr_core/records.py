@@ -24,6 +24,8 @@ KINDS: Final[dict[str, str]] = {
     "file.written": "server, share, path, size, machine, program, purpose",
     "file.deleted": "server, share, path, machine, program, purpose",
     "file.renamed": "server, share, path, new_path, machine, program, purpose",
+    "rights.changed": "share, path, role, rights, was",
+    "message.sent": "machine, text",
     "episode.ended": "server, episode, state, reason",
     # the site
     "job.status": "job, status, was, reason",

@@ -35,9 +35,10 @@ class AskError(Exception):
 
 
 class LockRow(msgspec.Struct, frozen=True):
-    """One open and what it has caused. `closed_at` is None while it is held; `refusal_count`: opens of others it stopped."""
+    """One open (`open` is its handle) and what it has caused. `closed_at` is None while it is held; `refusal_count`: opens of others it stopped."""
 
     server: str
+    open: str
     share: str
     path: str
     machine: str
@@ -202,6 +203,7 @@ class RunSource:
         if row is None:
             row = LockRow(
                 server=refusal["server"],
+                open=blocker["open"],
                 share=refusal["share"],
                 path=refusal["path"],
                 machine=blocker["machine"],
@@ -276,6 +278,7 @@ def _severity(code: int) -> str:
 def _lock_row(held: HeldOpen, refusal_count: int) -> LockRow:
     return LockRow(
         held.server,
+        held.open,
         held.share,
         held.path,
         held.machine,

@@ -47,6 +47,7 @@ VARIABLES: Final[dict[str, str]] = {
     "DESPOOLR_LOGON": "logon servers of the site: NAME=URL[,distribution], separated by spaces",
     "DESPOOLR_ADDRESS": "other sites: SITE=SERVER=URL, separated by spaces",
     "DESPOOLR_ROLES": "what `serve logon` is: logon, distribution or both",
+    "DESPOOLR_PACKAGE_SHARE": "the share packages lie on, of `serve logon`",
     "DESPOOLR_CLIENTS": "how many clients to run",
     "DESPOOLR_POLL_EVERY": "the clients' polling interval in site time, such as 1h",
     "DESPOOLR_SITE": "URL of the site server, for `fleet`",

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from despoolr_core.clock import Clock
 from despoolr_core.records import Recorder
+from despoolr_server.http.administration import AdministrationRoutes
 from despoolr_server.http.app import make_app
 from despoolr_server.http.auth import Auth
 from despoolr_server.share import rights
@@ -51,4 +52,5 @@ def make_logon_server(
         host.add_share(boxes.LOGON_SHARE, logon, rights.SMS_SHR)
     for share, store in packages.items():
         host.add_share(share, store, rights.PACKAGE_SHARE)
-    return LogonServer(name, host, make_app(host, auth, clock, recorder=recorder, version=version, extra_routes=extra_routes))
+    routes = [*AdministrationRoutes(host, recorder).routes(), *extra_routes]
+    return LogonServer(name, host, make_app(host, auth, clock, recorder=recorder, version=version, extra_routes=routes))

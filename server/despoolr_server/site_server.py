@@ -17,6 +17,8 @@ from despoolr_core.records import Recorder
 from despoolr_core.response import Response
 from despoolr_core.share import Share
 from despoolr_core.sharing import Role
+from despoolr_core.wire import OpenRow
+from despoolr_server.http.administration import AdministrationRoutes
 from despoolr_server.http.app import make_app
 from despoolr_server.http.auth import Auth
 from despoolr_server.http.site_api import SiteRoutes
@@ -124,20 +126,41 @@ class SiteServer:
         )
         self.administrator = Administrator(self.context)
         routes = SiteRoutes(self.context, self.executive, self.administrator).routes()
+        routes += AdministrationRoutes(self.host, recorder).routes()
         self.app = make_app(self.host, auth, clock, recorder=recorder, version=version, extra_routes=[*routes, *extra_routes])
 
     def _connect(self, server: str, program: str) -> RemoteServer:
         if server.upper() == self.host.server.upper():
-            return _Local(self.host, program)
+            return _Local(self.host, self.context.recorder, program)
         return self._remote(server, program)
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenList:
+    opens: list[OpenRow]
 
 
 class _Local:
     """This machine's own shares, as the service account."""
 
-    def __init__(self, host: ShareHost, program: str) -> None:
+    def __init__(self, host: ShareHost, recorder: Recorder, program: str) -> None:
         self._host = host
+        self._recorder = recorder
         self._program = program
+        self._who = Principal(host.server, SERVICE_ACCOUNT, Role.SERVICE)
 
     def share(self, name: str) -> Share:
-        return LocalShare(self._host, name, Principal(self._host.server, SERVICE_ACCOUNT, Role.SERVICE), program=self._program)
+        return LocalShare(self._host, name, self._who, program=self._program)
+
+    async def opens(self, share: str = "", path: str = "", machine: str = "") -> _OpenList:
+        return _OpenList(self._host.opens(share, path, machine))
+
+    async def close_by_force(self, handle: str, reason: str = "") -> None:
+        self._host.close_by_force(self._who, handle, reason)
+
+    async def set_rights(self, share: str, prefix: str, role: Role, rights: str | None) -> str | None:
+        former = self._host.set_rights(share, prefix, role, None if rights is None else Rights[rights])
+        return None if former is None else former.name
+
+    async def send_message(self, machine: str, text: str) -> None:
+        self._recorder.record(f"{self._host.server}/{self._host.server}", "message.sent", machine=machine, text=text)

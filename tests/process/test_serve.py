@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from despoolr_lab.asking import call
+from despoolr_lab.asking import AskError, call
 from despoolr_lab.cli.main import run
 from process_world import Administrator, Workshop, until
 
@@ -71,7 +71,7 @@ def test_a_restarted_server_gives_new_ids_keeps_its_secret_and_remembers_who_was
     session = json.loads(call(logon, "POST", "/api/v1/sessions", b'{"machine": "WS1", "program": "WINWORD.EXE"}'))["session"]
     wanted = json.dumps({"session": session, "share": "SMS_PKGD", "path": "b.dat"}).encode()
     handle = json.loads(call(logon, "POST", "/api/v1/opens", wanted))["open"]
-    with pytest.raises(Exception, match="another process"):
+    with pytest.raises(AskError, match=r"held open by WINWORD\.EXE on WS1"):
         call(logon, "PUT", "/SMS_PKGD/b.dat", b"two")
     until(lambda: b"open.refused" in (workshop.path / "data/records.jsonl").read_bytes(), "the refusal is on record")
     first.kill()

@@ -180,6 +180,7 @@ class Install(msgspec.Struct, frozen=True, kw_only=True):
     An empty `command_line` means that the job has no Run phase. `offer_after`, `mandatory_after` and `expires_after` are on
     the clients' clocks. `report_to` is the site that gets the status. `package_file` lies beside the instruction, or is empty.
     With `retry_of` SERVERS, `servers` are those that failed, and no others are meant; `first_attempt_at` is the site's time.
+    `users_warned`: a forced disconnect has revoked access and told the holders; this attempt closes their files (Q128458).
     """
 
     kind: InstallKind
@@ -207,6 +208,7 @@ class Install(msgspec.Struct, frozen=True, kw_only=True):
     report_to: str = ""
     retry_of: RetryOf = RetryOf.NOTHING
     first_attempt_at: float | None = None
+    users_warned: bool = False
 
     def to_instruction(self, *, execute_at: float | None = None, retries: int = 0) -> DespoolerInstruction:
         """The work as an instruction. Raises `InstructionError` for a name that has a backslash where it cannot."""
@@ -239,6 +241,7 @@ class Install(msgspec.Struct, frozen=True, kw_only=True):
                 "SystemTask": render_flag(self.background),
                 "RetryOf": self.retry_of.value,
                 "FirstAttempt": render_time(self.first_attempt_at),
+                "UsersWarned": render_flag(self.users_warned),
             },
             tuple(map(str, self.servers)),
             tuple(map(str, self.workstations)),
@@ -277,6 +280,7 @@ class Install(msgspec.Struct, frozen=True, kw_only=True):
             report_to=instruction.text("ReportTo"),
             retry_of=_retry_of(instruction),
             first_attempt_at=instruction.time("FirstAttempt") if "FirstAttempt" in instruction.fields else None,
+            users_warned="UsersWarned" in instruction.fields and instruction.flag("UsersWarned"),
         )
 
 

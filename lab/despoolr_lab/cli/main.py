@@ -119,7 +119,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return EXIT_USAGE
     except click.ClickException as error:
         click.echo(f"despoolr: {error.format_message()}", err=True)
-        return error.exit_code
+        # click's default is 1, which is ours for bugs; whatever a command refuses is the asker's to mend.
+        return error.exit_code if error.exit_code != EXIT_BUG else EXIT_USAGE
     except click.exceptions.Exit as error:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):

@@ -25,7 +25,9 @@ def _option(*names: str, **kwargs: Any) -> Callable[[Callable[..., Any]], Callab
     """An option with its variable: `--secret-file` reads `DESPOOLR_SECRET_FILE`."""
     longest = next(name for name in names if name.startswith("--"))
     variable = f"DESPOOLR_{longest[2:].upper().replace('-', '_')}"
-    return click.option(*names, envvar=kwargs.pop("envvar", variable), show_envvar=True, show_default=True, **kwargs)
+    return click.option(
+        *names, envvar=kwargs.pop("envvar", variable), show_envvar=True, show_default=bool(kwargs.get("default")), **kwargs
+    )
 
 
 def _options(*options: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

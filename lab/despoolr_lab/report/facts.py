@@ -8,7 +8,7 @@ closed is shown as held to the end.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -151,8 +151,11 @@ class Facts:
         return sorted(rows, key=lambda row: (-len(row.changes), row.job, row.machine))
 
 
-def read_facts(records: Sequence[Record]) -> Facts:
-    """Fold the records. Raises `KeyError` for a record of a share server that lacks what its kind must carry."""
+def read_facts(records: Sequence[Record], summary: Mapping[str, Any] | None = None) -> Facts:
+    """Fold the records; the summary adds the workstations that never reported.
+
+    Raises `KeyError` for a record of a share server that lacks what its kind must carry.
+    """
     kept = without_teardown(records)
     start, end = _bounds(records)
     facts = Facts(start, end, len(records), kept, EpisodeLedger(episodes_max=EPISODES_MAX, history_max=0))
@@ -162,8 +165,24 @@ def read_facts(records: Sequence[Record]) -> Facts:
         step = fold.steps.get(record.kind)
         if step is not None:
             step(record)
+    _add_silent(facts, summary or {})
     facts.episodes = sorted(facts.ledger.rows(end), key=lambda row: (-row.blocked_s, row.first_refused_at, row.episode))
     return facts
+
+
+def _add_silent(facts: Facts, summary: Mapping[str, Any]) -> None:
+    """A workstation whose row never changed has no record; the last job's details name it."""
+    job = summary.get("job")
+    if not isinstance(job, Mapping) or not isinstance(job.get("details"), list):
+        return
+    name = str(job.get("job", ""))
+    began = facts.jobs[name].changes[0].at if name in facts.jobs else facts.start
+    for row in job["details"]:
+        if isinstance(row, Mapping) and row.get("kind") == "Workstation":
+            key = (name, "Workstation", str(row.get("site", "")), str(row.get("machine", "")))
+            status = str(row.get("status", ""))
+            if key not in facts.details:
+                facts.details[key] = DetailStory(*key, [Change(began, status, status)])
 
 
 def without_teardown(records: Sequence[Record]) -> Sequence[Record]:

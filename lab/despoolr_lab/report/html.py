@@ -55,7 +55,7 @@ class Figure:
 
 def render_report(records: Sequence[Record], summary: Mapping[str, Any]) -> str:
     """The report of a run. `summary` is the JSON of `despoolr run --json`; what it lacks is left out or read from the records."""
-    facts = read_facts(records)
+    facts = read_facts(records, summary)
     findings = [item for item in summary.get("expectations", []) if isinstance(item, Mapping)]
     return _template().render(
         title=_title(summary),
@@ -245,7 +245,7 @@ def _workstations(facts: Facts) -> list[dict[str, Any]]:
                 "before": words.clean(changes[-2].status if len(changes) > 1 else changes[-1].was or "None"),
                 "before_at": changes[-2].at if len(changes) > 1 else None,
                 "after": words.clean(changes[-1].status),
-                "after_at": changes[-1].at,
+                "after_at": None if changes[-1].status == changes[-1].was else changes[-1].at,
                 "replaced": len(changes) > 1,
                 "because": _because(facts.notes.get(row.machine, []), changes[-1].at),
             }

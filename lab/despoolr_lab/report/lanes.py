@@ -210,7 +210,7 @@ def workstation_lane(facts: Facts, axis: Axis, row: DetailStory) -> Lane:
         kind = STATUS_CLASS.get(row.changes[0].was, "pending")
         title = f"{clean(row.machine)}: {was} until {moment(row.changes[0].at)}"
         label = was if len(was) * CHAR + 10 <= width else ""
-        lane.bars.append(Bar(x, width, "none" if row.changes[0].was == "None" else kind, title, label))
+        lane.bars.append(Bar(x, width, kind, title, label))
     _draw_statuses(lane, axis, row.changes, facts.end, clean(row.machine))
     for note in _thinned(facts.notes.get(row.machine, []), axis):
         lane.marks.append(Mark(axis.x(note.at), note.kind, f"{clean(row.machine)} {clean(note.text)} at {moment(note.at)}"))

@@ -15,7 +15,7 @@ RIGHT: Final = 160
 
 STATUS_CLASS: Final = {
     "Pending": "pending",
-    "None": "pending",
+    "None": "none",
     "Active": "active",
     "Retrying": "retrying",
     "Complete": "complete",
@@ -25,7 +25,7 @@ STATUS_CLASS: Final = {
     "Cancelled": "canceled",
 }
 """The colour of each status; a status that is not here is drawn like a pending one, with its name."""
-SYMBOL: Final = {"complete": "✓", "failed": "✗", "canceled": "⊘", "retrying": "↻", "active": "▸", "pending": "·"}
+SYMBOL: Final = {"complete": "✓", "failed": "✗", "canceled": "⊘", "retrying": "↻", "active": "▸", "pending": "·", "none": "·"}
 FINAL: Final = frozenset(["complete", "failed", "canceled"])
 
 

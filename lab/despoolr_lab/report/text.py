@@ -33,7 +33,7 @@ LETTERS.update(dict.fromkeys(("Cancelling", "Canceled", "Cancelled"), "/"))
 
 def render_text(summary: Mapping[str, Any], records: Sequence[Record]) -> str:
     """The run in words and ASCII, no line longer than 100 columns, no colour."""
-    facts = read_facts(records)
+    facts = read_facts(records, summary)
     parts = [_verdict(summary, facts), _expectations(summary), _jobs(facts), _workstations(facts), _timeline(facts)]
     return "\n\n".join(part for part in parts if part)
 
@@ -95,7 +95,10 @@ def _workstations(facts: Facts) -> str:
         return ""
     lines = [f"WORKSTATIONS  {tally(row.status for row in rows)}"[:WIDTH]]
     for row in sorted(rows[:WORKSTATIONS_MAX], key=lambda row: (row.job, row.machine)):
-        steps = [row.changes[0].was or "None", *(f"{change.status} {words.moment(change.at)}" for change in row.changes[-2:])]
+        steps = [
+            row.changes[0].was or "None",
+            *(f"{change.status} {words.moment(change.at)}" for change in row.changes[-2:] if change.status != change.was),
+        ]
         if len(row.changes) > 2:
             steps.insert(1, f"{len(row.changes) - 2} more")
         job = facts.jobs.get(row.job)

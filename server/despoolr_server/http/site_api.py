@@ -13,24 +13,21 @@ All of them are for administrators; a client's token gets 403.
 
 from __future__ import annotations
 
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-import msgspec
 from aiohttp import web
 
 from despoolr_core.sharing import Role
 from despoolr_server.http.problem import Refused, known
-from despoolr_server.http.surface import Surface
+from despoolr_server.http.surface import Surface, json_answer, read_json
 from despoolr_server.site.administrator import Administrator, AdministratorError, MachineSpec, PackageSpec
 from despoolr_server.site.context import SiteContext
 from despoolr_server.site.jobs import JobSpec
 from despoolr_server.site.service import Executive
 
-T = TypeVar("T")
-BODY_MAX: Final = 16 * 1024 * 1024
-"""Octets of a request body: a list of 100,000 machines fits."""
+MACHINES_SIZE_MAX: Final = 16 * 1024 * 1024
+"""Octets of a body that lists machines: 100,000 of them fit."""
 EVENTS_MAX: Final = 10_000
-_ENCODE: Final = msgspec.json.Encoder().encode
 
 
 class SiteRoutes:
@@ -59,7 +56,7 @@ class SiteRoutes:
     async def _get_site(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
         site = self._site
-        return _json(
+        return json_answer(
             {
                 "site": site.code,
                 "server": site.server,
@@ -81,42 +78,42 @@ class SiteRoutes:
 
     async def _get_packages(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
-        return _json({"packages": await self._administrator.packages()})
+        return json_answer({"packages": await self._administrator.packages()})
 
     async def _post_package(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
-        spec = await _body(request, PackageSpec)
-        return _json({"package": await self._asked(self._administrator.create_package(spec))}, 201)
+        spec = await read_json(request, PackageSpec)
+        return json_answer({"package": await self._asked(self._administrator.create_package(spec))}, 201)
 
     async def _post_machines(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
-        machines = await _body(request, list[MachineSpec])
-        return _json({"machines": await self._asked(self._administrator.add_machines(machines))}, 201)
+        machines = await read_json(request, list[MachineSpec], MACHINES_SIZE_MAX)
+        return json_answer({"machines": await self._asked(self._administrator.add_machines(machines))}, 201)
 
     async def _get_machine(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
-        return _json(await self._found(self._administrator.machine(request.match_info["name"])))
+        return json_answer(await self._found(self._administrator.machine(request.match_info["name"])))
 
     async def _get_jobs(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
-        return _json({"jobs": await self._administrator.jobs()})
+        return json_answer({"jobs": await self._administrator.jobs()})
 
     async def _post_job(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
-        spec = await _body(request, JobSpec)
-        return _json({"job": await self._asked(self._administrator.create_job(spec))}, 201)
+        spec = await read_json(request, JobSpec, MACHINES_SIZE_MAX)
+        return json_answer({"job": await self._asked(self._administrator.create_job(spec))}, 201)
 
     async def _get_job(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
         job, details = await self._found(self._administrator.job(request.match_info["job"]))
-        return _json({"job": job, "details": details})
+        return json_answer({"job": job, "details": details})
 
     async def _get_events(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
         text = request.query.get("limit", "1000")
         if not text.isdecimal() or not 0 < int(text) <= EVENTS_MAX:
             raise Refused(known("bad-request", f"limit={text} is not a number from 1 to {EVENTS_MAX:,}."))
-        return _json({"events": await self._administrator.events(int(text))})
+        return json_answer({"events": await self._administrator.events(int(text))})
 
     async def _post_service(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
@@ -136,7 +133,7 @@ class SiteRoutes:
             await self._executive.restart(service.component)
         else:
             raise Refused(known("bad-request", f"{action} is none of pause, resume, restart, cycle."))
-        return _json({"component": service.component, "paused": service.is_paused, "cycles": service.cycle_count})
+        return json_answer({"component": service.component, "paused": service.is_paused, "cycles": service.cycle_count})
 
     # -- who, what, and what went wrong
 
@@ -158,17 +155,3 @@ class SiteRoutes:
             return await work
         except AdministratorError as error:
             raise Refused(known("not-found", f"{error}.")) from None
-
-
-async def _body(request: web.Request, kind: type[T]) -> T:
-    data = await request.read()
-    if len(data) > BODY_MAX:
-        raise Refused(known("payload-too-large", f"The body has {len(data):,} octets; {BODY_MAX:,} at most."))
-    try:
-        return msgspec.json.decode(data, type=kind)
-    except msgspec.MsgspecError as error:
-        raise Refused(known("bad-request", f"{error}.")) from None
-
-
-def _json(body: Any, status: int = 200) -> web.Response:
-    return web.Response(body=_ENCODE(body), status=status, content_type="application/json")

@@ -80,7 +80,9 @@ class Surface:
                     self._nameless.clear()
                 self._nameless[header] = caller
             return caller
-        return Caller(self.principal(request), _identity(SESSION, session), _identity(PROGRAM, program), _identity(PURPOSE, purpose))
+        return Caller(
+            self.principal(request), _identity(SESSION, session), _identity(PROGRAM, program), _identity(PURPOSE, purpose)
+        )
 
     def operator(self, request: web.Request, to_do: str) -> Principal:
         """Who is calling, if they may run the site. Raises `Refused` (403) for a client's token."""
@@ -112,9 +114,9 @@ async def read_body(request: web.Request, size_max: int) -> bytes:
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-async def read_json(request: web.Request, kind: type[T]) -> T:
+async def read_json(request: web.Request, kind: type[T], size_max: int = JSON_SIZE_MAX) -> T:
     """The body as a `kind`. Raises `Refused` with the path of the field that is wrong."""
-    body = await read_body(request, JSON_SIZE_MAX)
+    body = await read_body(request, size_max)
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:

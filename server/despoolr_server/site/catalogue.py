@@ -150,6 +150,11 @@ def package(db: Connection, package_id: str) -> Row[Any] | None:
     return db.execute(select(PACKAGES).where(PACKAGES.c.PkgID == package_id)).first()
 
 
+def set_package(db: Connection, package_id: str, **values: Any) -> None:
+    """Change columns of a package."""
+    db.execute(update(PACKAGES).where(PACKAGES.c.PkgID == package_id).values(**values))
+
+
 def set_package_status(db: Connection, package_id: str, site: str, server: str, status: str, version: int, at: float) -> None:
     """What a distribution server says of a package."""
     where = (PACKAGE_STATUS.c.PkgID == package_id, PACKAGE_STATUS.c.SiteCode == site, PACKAGE_STATUS.c.Server == server)

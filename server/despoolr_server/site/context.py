@@ -21,16 +21,43 @@ from despoolr_core.profile import Profile
 from despoolr_core.records import Recorder
 from despoolr_core.response import POLLING_S, Response, retry_interval_s
 from despoolr_core.share import Share
+from despoolr_core.sharing import Role
+from despoolr_core.wire import OpenRow
 from despoolr_server.site.logs import LogSink, NoLogFiles
 from despoolr_server.store.database import Database
 from despoolr_server.store.schema import EVENTS
 
 
+class Opens(Protocol):
+    """Who holds what on a server."""
+
+    @property
+    def opens(self) -> list[OpenRow]:
+        """The rows."""
+        ...
+
+
 class RemoteServer(Protocol):
-    """Another machine, as its shares."""
+    """A machine as the service account uses it: its shares, and what Server Manager can do to them."""
 
     def share(self, name: str) -> Share:
         """One of its shares."""
+        ...
+
+    async def opens(self, share: str = "", path: str = "", machine: str = "") -> Opens:
+        """Who holds what."""
+        ...
+
+    async def close_by_force(self, handle: str, reason: str = "") -> None:
+        """Close somebody's open."""
+        ...
+
+    async def set_rights(self, share: str, prefix: str, role: Role, rights: str | None) -> str | None:
+        """Change what a role may do below a directory of a share; what it was."""
+        ...
+
+    async def send_message(self, machine: str, text: str) -> None:
+        """A line of text for the user of a machine."""
         ...
 
 

@@ -10,6 +10,7 @@ event 1 is logged, and the rest goes on. What a share refuses stays where it is,
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import ClassVar, Final
 
@@ -64,6 +65,7 @@ class Despooler(Service):
         await self._registry.load()
         await self._mifs.started()
         self._waits_for.clear()
+        self._inbox.wake()
         if self.site.profile.restart_resets_retry_count:
             await self._reset_retry_counts()
 
@@ -77,6 +79,7 @@ class Despooler(Service):
                 for name in todo[start : start + BATCH_MAX]:
                     await self._execute(name, tick)
             self._inbox.wake()  # a retry instruction takes the name of the one it repeats
+        self.wake_at = min(self._waits_for.values(), default=math.inf)
         if not self._said_waiting:
             self._said_waiting = True
             self.log("~Waiting for ready instruction file....")
@@ -160,11 +163,11 @@ class Despooler(Service):
         try:
             await self._root.write(root_path, await self._receive.read(name))
             await self._root.write(f"{root_path}.TXT", f"{name}: {reason}\r\n".encode("latin-1", "replace"))
+            await self.site.report_event(self.component, 1)
             await self._receive.delete(name)
         except ShareError as error:
             self._put_off(name, error, tick)  # nothing is lost: it lies in RECEIVE until there is room for it
             return
-        await self.site.report_event(self.component, 1)
         self.site.record(self.component, "instruction.executed", file=name, type="", job="", result=f"refused: {reason}")
 
     async def _reset_retry_counts(self) -> None:

@@ -14,18 +14,27 @@ from typing import Final
 
 import msgspec
 
-from despoolr_core.formats.instruction import DespoolerInstruction, Install, PackageTarget, RetryOf, render_instruction
+from despoolr_core.formats.instruction import (
+    DespoolerInstruction,
+    Install,
+    InstallKind,
+    PackageTarget,
+    RetryOf,
+    render_instruction,
+)
 from despoolr_core.formats.job_mif import JobReport
 from despoolr_core.formats.winst import PackageServer, WorkstationInstruction
 from despoolr_core.share import Share, ShareError, ShareUnreachable
 from despoolr_core.sharing import NtStatus
 from despoolr_server.site import boxes, copying, winst_box
 from despoolr_server.site.context import SiteContext, SiteServerRole
+from despoolr_server.site.forced import ForcedDisconnect
 from despoolr_server.site.jobs import DetailKind, DetailStatus
 from despoolr_server.site.mif_box import MifBox
 from despoolr_server.site.packages import Files, PackageError, decompress
 from despoolr_server.site.registry import MASTER_PACKAGES, RETRY_HISTORY, TRANSFER_PACKAGES, Registry
-from despoolr_server.site.retry import RetryState, after_failure, has_given_up
+from despoolr_server.site.removal import remove_commands, remove_package
+from despoolr_server.site.retry import RetryState, after_failure, forces_disconnect, has_given_up
 
 COMPONENT: Final = "SMS_DESPOOLER"
 TEMP_DIRECTORY: Final = r"D:\_S M0000.TMP"
@@ -56,6 +65,7 @@ class Installer:
         self._registry = registry
         self._mifs = mifs
         self._log = log
+        self._forced = ForcedDisconnect(site, registry, log)
 
     async def execute(self, name: str, install: Install, instruction: DespoolerInstruction, tick: float) -> str:
         """One attempt at an install or update instruction. Returns what became of it, for the record."""
@@ -79,13 +89,18 @@ class Installer:
             await self._clean_up(name, install)
             self._log("~Despooler successfully executed one instruction.")
             return "Complete"
-        retry = await self._retry_later(install, outcome, state, tick)
+        if await self._warns_users(install, outcome, state):
+            retry = await self._close_soon(install, outcome, state, tick)
+        else:
+            retry = await self._retry_later(install, outcome, state, tick)
         await self._clean_up(name, install, keep=retry, keep_package=outcome.store_failed)
         return "Retrying"
 
     # -- one attempt
 
     async def _attempt(self, name: str, install: Install, state: RetryState, tick: float) -> Outcome:
+        if install.kind is InstallKind.REMOVE:
+            return await self._remove(install, state, tick)
         data = await self._take_master(install)
         if data is None:
             await self._report(install, DetailKind.COMPLETION, "", DetailStatus.RETRYING, state, tick)
@@ -99,12 +114,36 @@ class Installer:
             self._log("~No server is specified in the registry or in the instruction.")
             await self._site.report_event(COMPONENT, 13, job=install.job_id)
         for role in servers:
+            if install.users_warned:
+                await self._forced.close_opens(role, install)
             if not await self._update(role, install, files, state, tick):
                 failed.append(role.name)
+            if install.users_warned:
+                await self._forced.restore(role, install)
         held = set(self._holders(install.package_id))
         if install.command_line and held:
             await self._write_instructions(install, sorted(held))
         return Outcome(tuple(failed), succeeded=len(servers) > len(failed))
+
+    async def _remove(self, install: Install, state: RetryState, tick: float) -> Outcome:
+        """Take the package off its servers: the specified ones, or all that have it."""
+        roles = [role for role in self._site.servers if role.distribution]
+        named = {target.server for target in install.servers} or set(self._holders(install.package_id))
+        failed: list[str] = []
+        for role in [role for role in roles if role.name in named]:
+            share = self._site.share(role.name, role.package_share, COMPONENT)
+            result = await remove_package(share, install, self._purpose(install))
+            status = DetailStatus.COMPLETE if result.is_complete else DetailStatus.RETRYING
+            await self._report(install, DetailKind.SERVER, role.name, status, state, tick)
+            if result.is_complete:
+                self._registry.delete(f"{TRANSFER_PACKAGES}\\W_{install.package_id}", role.name)
+            else:
+                there = f"\\\\{role.name}\\{role.package_share}"
+                await self._site.report_event(COMPONENT, 106, install.package_id, there, job=install.job_id)
+                failed.append(role.name)
+        if not self._holders(install.package_id):
+            await remove_commands(self._root, install.package_id)
+        return Outcome(tuple(failed))
 
     async def _take_master(self, install: Install) -> bytes | None:
         """The compressed package: stored as the new master copy if one came along, else the one in STORE. None: try later."""
@@ -247,21 +286,45 @@ class Installer:
             refresh_existing=install.refresh_existing and not forgets,
             first_attempt_at=later.first_attempt_at,
             package_file=install.package_file if outcome.store_failed else "",
+            users_warned=False,
         )
-        file = f"{install.job_id}.SNI"
-        await self._receive.write(file, render_instruction(retry.to_instruction(execute_at=due, retries=later.retries)))
         self._log(f"~We will retry job {install.job_id} later, retry count is now {later.retries}")
-        site.record(
+        return await self._write_retry(retry, due, later.retries)
+
+    async def _write_retry(self, retry: Install, due: float, retries: int) -> str:
+        file = f"{retry.job_id}.SNI"
+        await self._receive.write(file, render_instruction(retry.to_instruction(execute_at=due, retries=retries)))
+        self._site.record(
             COMPONENT,
             "instruction.written",
             file=file,
             type=retry.kind.type,
-            job=install.job_id,
-            retries=later.retries,
+            job=retry.job_id,
+            retries=retries,
             execute_at=due,
             servers=[target.server for target in retry.servers],
         )
         return file
+
+    async def _warns_users(self, install: Install, outcome: Outcome, state: RetryState) -> bool:
+        """Whether this failure is the one after which users are told, because somebody has files open (Q128458)."""
+        if outcome.store_failed or install.users_warned or not forces_disconnect(self._site.profile, state):
+            return False
+        roles = [role for role in self._site.servers if role.name in outcome.failed]
+        return any([await self._forced.warn(role, install) for role in roles])
+
+    async def _close_soon(self, install: Install, outcome: Outcome, state: RetryState, tick: float) -> str:
+        """The attempt that may close files follows after the delay; it counts as the same retry."""
+        due = tick + 60.0 * self._site.profile.forced_disconnect_delay_min
+        forced = msgspec.structs.replace(
+            install,
+            retry_of=RetryOf.SERVERS,
+            servers=tuple(self._targets(outcome.failed)),
+            first_attempt_at=state.first_attempt_at,
+            package_file="",
+            users_warned=True,
+        )
+        return await self._write_retry(forced, due, state.retries)
 
     def _targets(self, names: tuple[str, ...]) -> list[PackageTarget]:
         return [PackageTarget(role.name, role.package_share) for role in self._site.servers if role.name in names]

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from despoolr_core.formats.job_mif import read_inventory_mif
 from despoolr_core.formats.mif import MifError
+from despoolr_core.share import ShareError
 from despoolr_server.site import boxes
 from despoolr_server.site.context import SiteContext
 from despoolr_server.site.inbox import Inbox
@@ -39,7 +40,11 @@ class InventoryProcessor(Service):
             if not entry.name.upper().endswith(".RAW"):
                 continue
             path = f"{boxes.INVENTORY}/{entry.name}"
-            data = await self._root.read(path)
+            try:
+                data = await self._root.read(path)
+            except ShareError as error:
+                self.log(f"~Cannot read {entry.name}, Win32 Error = {error.win32}. We will try again on the next cycle.")
+                continue
             try:
                 read_inventory_mif(data)
             except MifError as error:

@@ -27,6 +27,8 @@ MIF_SIZE_MAX: Final = 5_000_000
 """Octets of a MIF the loader takes (`Max MIF Size`, Q198766)."""
 EVENT_NO_DETAIL_RECORD: Final = 41
 EVENT_MIF_MOVED: Final = 245
+EVENTS_TAKEN: Final = (0, 374)
+"""The events a job-status MIF may ask to be logged: none, or that a workstation's installation failed (Q169491)."""
 
 Fact = tuple[str, dict[str, Any]]
 """A record to make once the transaction is safe: its kind and its facts."""
@@ -78,18 +80,21 @@ class DataLoader(Service):
         try:
             if len(data) > MIF_SIZE_MAX:
                 raise MifError(f"{len(data):,} octets are more than the {MIF_SIZE_MAX:,} of Max MIF Size")
-            return _Loaded(name, read_delta_mif(data))
+            return _Loaded(name, _checked(read_delta_mif(data)))
         except MifError as error:
-            await self._set_aside(name, data, str(error))
+            try:
+                await self._set_aside(name, data, str(error))
+            except ShareError as refused:
+                self.log(f"~Cannot move {name} to BADMIFS, Win32 Error = {refused.win32}. It stays until there is room for it.")
             return None
 
     async def _set_aside(self, name: str, data: bytes, reason: str) -> None:
         self.log(f"~Bad MIF {name}: {reason}. Moved to BADMIFS.")
         await self._root.write(f"{boxes.BAD_MIFS}/{name}", data)
         await self._root.write(f"{boxes.BAD_MIFS}/{name}.TXT", f"{name}: {reason}\r\n".encode("latin-1", "replace"))
+        await self.site.report_event(self.component, EVENT_MIF_MOVED, f"{boxes.BAD_MIFS}/{name}".replace("/", "\\"))
         await self._root.delete(f"{boxes.DELTA_MIFS}/{name}")
         self.site.record(self.component, "mif.refused", file=name, reason=reason)
-        await self.site.report_event(self.component, EVENT_MIF_MOVED, f"{boxes.BAD_MIFS}/{name}".replace("/", "\\"))
 
     # -- inside the transaction
 
@@ -168,3 +173,10 @@ class DataLoader(Service):
             if rows:
                 db.execute(insert(MACHINE_ATTRIBUTES), rows)
         return [("mif.loaded", {"file": name, "report": "", "kind": "inventory"})]
+
+
+def _checked(mif: JobReport | Inventory) -> JobReport | Inventory:
+    """The same; `MifError` for a report that asks for an event no workstation's result can cause."""
+    if isinstance(mif, JobReport) and mif.event not in EVENTS_TAKEN:
+        raise MifError(f"Event is {mif.event}, not one of {', '.join(map(str, EVENTS_TAKEN))}")
+    return mif

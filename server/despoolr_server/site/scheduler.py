@@ -11,7 +11,7 @@ import math
 from typing import Any, ClassVar, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, insert, update
+from sqlalchemy import Connection, Row, insert
 
 from despoolr_core.formats.instruction import Install, InstallKind, PackageTarget, TargetWorkstation, render_instruction
 from despoolr_core.formats.sms_id import job_id as make_job_id
@@ -24,7 +24,7 @@ from despoolr_server.site.jobs import DetailKind, JobSpec, JobStatus, JobType, R
 from despoolr_server.site.packages import Files, compress
 from despoolr_server.site.sender import SendRequest, render_send_request
 from despoolr_server.site.service import Service
-from despoolr_server.store.schema import JOB_DETAILS, JOBS, PACKAGES
+from despoolr_server.store.schema import JOB_DETAILS, JOBS
 
 ACTIVATIONS_PER_CYCLE_MAX: Final = 100
 SOURCE_DEPTH_MAX: Final = 32
@@ -33,6 +33,10 @@ INSTALL_KINDS: Final = {
     JobType.SHARE_PACKAGE: InstallKind.SHARE,
     JobType.REMOVE_PACKAGE: InstallKind.REMOVE,
 }
+
+
+class TooDeep(Exception):
+    """A package source whose directories are nested deeper than `SOURCE_DEPTH_MAX`."""
 
 
 class Scheduler(Service):
@@ -77,18 +81,21 @@ class Scheduler(Service):
         if spec.run is not None and not targets:
             await self._fail(row, tick, 323, row.JobID)  # an empty target list: failed without action (Q122180)
             return
-        version = package.StoredVersion
+        version, compressed = int(package.StoredVersion), None
         send_package = spec.type != JobType.REMOVE_PACKAGE and (spec.send is SendPhase.EVEN_IF_SENT or version == 0)
         if send_package:
-            stored = await self._compress(row, package, tick)
-            if stored is None:
+            compressed = await self._compress(row, package, tick)
+            if compressed is None:
                 return
-            version = stored
+            version = compressed["StoredVersion"]
         sites = spec.sites or (site.code,)
         await site.database.run(lambda db: self._make_details(db, row.JobID, spec, sites, targets, tick))
         for code in sites:
             await self._send(row, spec, package, version, code, targets if code == site.code else [], send_package)
-        await self._set_status(row, JobStatus.ACTIVE, tick, "activated", SendingStatus="Active", WorkingStatus="Active")
+        # The version counts only with the job: a process that died in between would take the package for sent.
+        await self._set_status(
+            row, JobStatus.ACTIVE, tick, "activated", compressed, SendingStatus="Active", WorkingStatus="Active"
+        )
 
     def _targets(self, db: Connection, spec: JobSpec) -> list[catalogue.Machine]:
         if spec.run is None:
@@ -122,14 +129,18 @@ class Scheduler(Service):
 
     # -- the package
 
-    async def _compress(self, row: Row[Any], package: Row[Any], tick: float) -> int | None:
-        """Compress the source into TOSEND; the new version's number, or None when the job has been put off or failed."""
+    async def _compress(self, row: Row[Any], package: Row[Any], tick: float) -> dict[str, int] | None:
+        """Compress the source into TOSEND; what the package's row is to say then, or None: the job is put off, or has failed."""
         site = self.site
         try:
             files = await self._read_source(package.SourcePath)
         except (ShareError, ShareUnreachable) as error:
             self.log(f"~Package source {package.SourcePath} doesn't exist or we failed to access it, Win32 Error = {error.win32}")
             await self._fail(row, tick, 313, package.SourcePath)
+            return None
+        except TooDeep as error:
+            self.log(f"~Cannot compress the package source {error}")
+            await self._fail(row, tick, 331, package.SourcePath)
             return None
         if not files:
             await self._fail(row, tick, 313, package.SourcePath)  # a package has at least one file (Q139590)
@@ -145,9 +156,7 @@ class Scheduler(Service):
             await site.report_event(self.component, 330, package.PkgID, job=row.JobID)
             return None  # still Pending: the next cycle tries again
         size = sum(len(content) for content in files.values())
-        values = {"StoredVersion": version, "SourceSize": size, "SourceCompSize": len(data)}
-        await site.database.run(lambda db: db.execute(update(PACKAGES).where(PACKAGES.c.PkgID == package.PkgID).values(**values)))
-        return version
+        return {"StoredVersion": version, "SourceSize": size, "SourceCompSize": len(data)}
 
     async def _read_source(self, source: str) -> Files:
         server, share_name, path = split_unc(source)
@@ -158,7 +167,7 @@ class Scheduler(Service):
 
     async def _read_tree(self, share: Share, path: str, below: str, files: Files, depth: int) -> None:
         if depth > SOURCE_DEPTH_MAX:
-            raise RecursionError(f"{path}: directories nested deeper than {SOURCE_DEPTH_MAX}")
+            raise TooDeep(f"{path}: directories nested deeper than {SOURCE_DEPTH_MAX}")
         for entry in await share.list(path):
             inner, name = f"{path}/{entry.name}", f"{below}{entry.name}"
             if entry.directory:
@@ -237,8 +246,15 @@ class Scheduler(Service):
             )
             self.log(f"~Job {row.JobID} is now {status}.")
 
-    async def _set_status(self, row: Row[Any], status: JobStatus, tick: float, reason: str, **columns: Any) -> None:
-        await self.site.database.run(lambda db: catalogue.set_job(db, row.JobID, tick, Status=status, **columns))
+    async def _set_status(
+        self, row: Row[Any], status: JobStatus, tick: float, reason: str, package: dict[str, int] | None = None, **columns: Any
+    ) -> None:
+        def work(db: Connection) -> None:
+            catalogue.set_job(db, row.JobID, tick, Status=status, **columns)
+            if package is not None:
+                catalogue.set_package(db, row.PackageID, **package)
+
+        await self.site.database.run(work)
         self.site.record(
             self.component, "job.status", job=row.JobID, name=row.Name, status=str(status), was=row.Status, reason=reason
         )

@@ -74,13 +74,21 @@ class LanSender(Service):
             try:
                 request = parse_send_request(await root.read(f"{boxes.LAN_OUTBOX}/{name}"))
             except SendRequestError as error:
-                self.log(f"~Send request {name} is invalid and has been set aside: {error}")
-                await root.rename(f"{boxes.LAN_OUTBOX}/{name}", f"{boxes.BAD_INSTRUCTIONS}/{name}", replace=True)
-                await self.site.report_event(self.component, 309, name)
+                await self._set_aside(root, name, str(error))
+                continue
+            except ShareError as error:
+                self.log(f"~Cannot read send request {name}, Win32 Error = {error.win32}. We will try again on the next cycle.")
                 continue
             todo.append((request.priority, name, request))
         for _, name, request in sorted(todo, key=lambda item: item[:2]):
             await self._send(root, name, request, tick)
+
+    async def _set_aside(self, root: Share, name: str, reason: str) -> None:
+        self.log(f"~Send request {name} is invalid and has been set aside: {reason}")
+        target = f"{boxes.BAD_INSTRUCTIONS}/{name}"
+        await root.write(f"{target}.TXT", f"{name}: {reason}\r\n".encode("latin-1", "replace"))
+        await self.site.report_event(self.component, 309, name)
+        await root.rename(f"{boxes.LAN_OUTBOX}/{name}", target, replace=True)
 
     async def _send(self, root: Share, name: str, request: SendRequest, tick: float) -> None:
         box, working = boxes.LAN_OUTBOX, f"{name.rpartition('.')[0]}.SRS"

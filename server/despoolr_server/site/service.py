@@ -8,6 +8,7 @@ be safe to do again: the process may die between any two steps.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -26,6 +27,8 @@ class Service:
     def __init__(self, site: SiteContext) -> None:
         self.site = site
         self.cycle_count = 0
+        self.wake_at = math.inf
+        """Site time of an extra cycle before the next one on the grid; a cycle may set it."""
         self._running = asyncio.Event()
         self._running.set()
         self._busy = asyncio.Lock()
@@ -54,16 +57,20 @@ class Service:
         """Cycle until cancelled. A share that answers no, or not at all, ends a cycle early; the next one tries again."""
         clock = self.site.clock
         await self.started()
-        due = clock.now() + delay_s
+        due = grid = clock.now() + delay_s
         while True:
             await clock.sleep_until(due)
             await self._running.wait()
             await self.cycle_now(due)
-            interval = self.site.polling_s
-            due += interval
-            behind = clock.now() - due
+            wake, self.wake_at = self.wake_at, math.inf
+            if wake < grid + self.site.polling_s:
+                due = max(wake, clock.now())  # an extra cycle; the grid stays where it is
+                continue
+            grid += self.site.polling_s
+            behind = clock.now() - grid
             if behind > 0:
-                due += interval * (int(behind // interval) + 1)
+                grid += self.site.polling_s * (int(behind // self.site.polling_s) + 1)
+            due = grid
 
     async def cycle_now(self, tick: float) -> None:
         """One cycle, never two at a time."""

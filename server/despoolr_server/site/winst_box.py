@@ -54,3 +54,13 @@ async def _write(share: Share, path: str, file: WinstFile) -> None:
             raise
         await share.make_directory(path.rpartition("/")[0])
         await share.write(path, render_winst(file))
+
+
+async def drop_package(share: Share, path: str, package: str) -> bool:
+    """Take every record of a package out of one file; whether there was one."""
+    file = await read_instructions(share, path, path.rpartition("/")[2].lower())
+    kept = tuple(record for record in file.records if record.package_id != package)
+    if len(kept) == len(file.records):
+        return False
+    await _write(share, path, WinstFile(file.file_name, kept))
+    return True

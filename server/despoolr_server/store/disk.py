@@ -60,18 +60,23 @@ class DiskFileStore:
         self.inline_max = inline_max if threads else 1 << 62
         self._private = self.root / PRIVATE
         self._temporary = self._private / "tmp"
-        with answering:
-            if self._private.is_symlink():
-                raise StoreError(NtStatus.ACCESS_DENIED, f"{self._private} is a symbolic link")
-            shutil.rmtree(self._temporary, ignore_errors=True)
-            self._temporary.mkdir(parents=True, exist_ok=True)
-            self._base = os.path.realpath(self.root)
-            self._attributes = AttributeList(self._private / "attributes.json")
-        self._top = _Folder(self._base, "")
         self._known: dict[str, tuple[str, int, int, int, FileFacts]] = {}
         self._change = 0
         self._tallies: dict[str, int] = {}
         self._temporary_count = 0
+        with answering:
+            if self._private.is_symlink():
+                raise StoreError(NtStatus.ACCESS_DENIED, f"{self._private} is a symbolic link")
+            self._temporary.mkdir(parents=True, exist_ok=True)
+            self._base = os.path.realpath(self.root)
+            self._top = _Folder(self._base, "")
+            self._attributes = AttributeList(self._private / "attributes.json")
+            self._start_clean()
+
+    def _start_clean(self) -> None:
+        """Sweep what a crash left."""
+        shutil.rmtree(self._temporary, ignore_errors=True)
+        self._temporary.mkdir()
 
     # -- asking
 
@@ -144,6 +149,10 @@ class DiskFileStore:
 
     def write_whole(self, name: Name, data: bytes, at: float, attributes: int = 0) -> None:
         """Temporary file, file time, rename."""
+        self.publish(self._put_aside(data, at), name, attributes)
+
+    def _put_aside(self, data: bytes, at: float) -> str:
+        """A temporary file with this content and file time."""
         with answering:
             temporary, descriptor = self._new_temporary()
             try:
@@ -155,7 +164,7 @@ class DiskFileStore:
             except BaseException:
                 self.discard(temporary)
                 raise
-        self.publish(temporary, name, attributes)
+        return temporary
 
     async def stage(self, data: bytes, at: float) -> str:
         """A temporary file, written by a thread; if the caller is cancelled meanwhile, it is taken away again."""

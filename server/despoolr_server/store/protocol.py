@@ -32,7 +32,7 @@ class FileStore(Protocol):
 
     @property
     def inline_max(self) -> int:
-        """Octets up to which `read` and `write_whole` are x"""
+        """Octets up to which `read` and `write_whole` are used; above it `read_large` and `stage`, which may wait."""
         ...
 
     def find(self, name: Name) -> FileFacts | None:

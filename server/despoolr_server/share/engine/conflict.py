@@ -93,6 +93,11 @@ class Holders:
                 self.held |= other >> 3
                 self.denied |= ~other & 7
 
+    def follow(self, row: Open) -> None:
+        """Know an open by its new row (its file was renamed)."""
+        if row.stance >= 8:
+            self._classes[row.stance][row.handle] = row
+
     def blockers(self, wanted: int, shared: int, blockers_max: int) -> tuple[tuple[Open, ...], int]:
         """The first `blockers_max` opens that conflict with a newcomer, oldest first, and how many there are in all."""
         classes = [members for stance, members in self._classes.items() if conflicts(wanted, shared, stance >> 3, stance & 7)]

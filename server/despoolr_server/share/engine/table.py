@@ -104,17 +104,18 @@ class OpenTable:
         return file
 
     def move(self, old_key: str, new_key: str, new_path: str) -> None:
-        """Let every open of a file follow its rename."""
-        file = self._files.get(old_key)
+        """Let every open of a file follow its rename; their order stays that of their opening."""
+        file = self._files.pop(old_key, None)
         if file is None:
             return
-        pending = file.delete_pending
-        rows = list(file.opens.values())
-        for row in rows:
-            self.remove(row)
-        for row in rows:
-            self.add(msgspec.structs.replace(row, path=new_path, file=new_key))
-        self._files[new_key].delete_pending = pending
+        self._count_below(old_key, -1)
+        self._count_below(new_key, 1)
+        file.key = new_key
+        self._files[new_key] = file
+        for handle, row in file.opens.items():
+            moved = msgspec.structs.replace(row, path=new_path, file=new_key)
+            file.opens[handle] = self._opens[handle] = moved
+            file.holders.follow(moved)
 
     def first(self, file: OpenedFile, opens_max: int) -> tuple[Open, ...]:
         """The oldest opens of a file."""

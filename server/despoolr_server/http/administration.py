@@ -1,0 +1,97 @@
+"""What Server Manager does to a share server from afar: rights on a directory, and a message to a machine's user.
+
+| Call | Does |
+| --- | --- |
+| `PUT /api/v1/shares/{share}/rights` `{prefix, role, rights}` | set one entry (null: none); answers what was there |
+| `POST /api/v1/messages` `{machine, text}` | what `NET SEND` does; it goes on record; the user decides what to do |
+
+Both are for the service account and administrators. Closing somebody's open is `DELETE /api/v1/opens/{id}`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from despoolr_core.records import Recorder
+from despoolr_core.sharing import Role
+from despoolr_server.http.problem import Refused, known
+from despoolr_server.http.surface import Surface, json_answer, read_json
+from despoolr_server.share.host import ShareHost
+from despoolr_server.share.rights import Rights
+
+TEXT_MAX: Final = 1024
+"""Characters of one message."""
+
+
+class RightsRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """`prefix` is a directory of the share (`""`: all of it); `rights` NONE, READ, CHANGE, FULL, or null for no entry."""
+
+    prefix: str
+    role: str
+    rights: str | None
+
+
+class MessageRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """A line of text for the user of a machine."""
+
+    machine: str
+    text: str
+
+
+class AdministrationRoutes:
+    """The routes of one server."""
+
+    def __init__(self, host: ShareHost, recorder: Recorder) -> None:
+        self._host = host
+        self._recorder = recorder
+
+    def routes(self) -> list[web.RouteDef]:
+        """For `make_app(extra_routes=...)`."""
+        return [
+            web.put("/api/v1/shares/{share}/rights", self._put_rights),
+            web.post("/api/v1/messages", self._post_message),
+        ]
+
+    async def _put_rights(self, request: web.Request) -> web.Response:
+        surface = _surface(request)
+        who = surface.operator(request, "change rights")
+        asked = await read_json(request, RightsRequest)
+        try:
+            role = Role(asked.role)
+            rights = None if asked.rights is None else Rights[asked.rights]
+        except (ValueError, KeyError) as error:
+            words = "roles are client, service, admin; rights are NONE, READ, CHANGE, FULL"
+            raise Refused(known("bad-request", f"{error}: {words}.")) from None
+        share = request.match_info["share"]
+        try:
+            former = self._host.set_rights(share, asked.prefix, role, rights)
+        except KeyError:
+            raise Refused(known("not-found", f"No share {share}; there are {', '.join(self._host.share_names())}.")) from None
+        shown = None if former is None else former.name
+        self._recorder.record(
+            f"{self._host.server}/{who.machine}",
+            "rights.changed",
+            share=share,
+            path=asked.prefix,
+            role=asked.role,
+            rights=asked.rights,
+            was=shown,
+        )
+        return json_answer({"former": shown})
+
+    async def _post_message(self, request: web.Request) -> web.Response:
+        who = _surface(request).operator(request, "send messages")
+        asked = await read_json(request, MessageRequest)
+        if len(asked.text) > TEXT_MAX:
+            raise Refused(known("bad-request", f"The message has {len(asked.text)} characters; {TEXT_MAX} at most."))
+        self._recorder.record(f"{self._host.server}/{who.machine}", "message.sent", machine=asked.machine, text=asked.text)
+        return json_answer({"sent": True})
+
+
+def _surface(request: web.Request) -> Surface:
+    from despoolr_server.http.app import SURFACE
+
+    return request.app[SURFACE]

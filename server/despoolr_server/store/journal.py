@@ -1,0 +1,199 @@
+"""The journal of a store: what was done, in order, in a form that survives a crash.
+
+The law: a change is written here before it is made, and answered only after one `fdatasync` that all who wait share. A frame
+is its length, its CRC-32 and a MessagePack record; the first frame that is cut short or does not check ends the journal.
+`outcome` says what a journal makes true in the end, without looking at any disk: replaying from the start a history that
+was already carried out, wholly or in part, would meet files that came later under old names. A record that changes a file
+therefore names its inode, and what has to be true is worked out before anything is touched.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import msgspec
+
+from despoolr_server.share.engine.names import fold
+
+_FRAME: Final = struct.Struct(">II")
+FRAME_MAX: Final = 1 << 28
+
+
+class Put(msgspec.Struct, tag="put", array_like=True):
+    """A whole file appeared: its content, file time in nanoseconds, attributes, and the inode it got."""
+
+    path: str
+    inode: int
+    data: bytes
+    stamp: int
+    attributes: int
+
+
+class Patch(msgspec.Struct, tag="patch", array_like=True):
+    """Octets were put into a file."""
+
+    path: str
+    inode: int
+    offset: int
+    data: bytes
+    at: float
+
+
+class Size(msgspec.Struct, tag="size", array_like=True):
+    """A file was cut or lengthened."""
+
+    path: str
+    inode: int
+    size: int
+    at: float
+
+
+class Mark(msgspec.Struct, tag="mark", array_like=True):
+    """A file got attributes."""
+
+    path: str
+    inode: int
+    attributes: int
+
+
+class Make(msgspec.Struct, tag="make", array_like=True):
+    """A directory was made."""
+
+    path: str
+    at: float
+
+
+class Remove(msgspec.Struct, tag="remove", array_like=True):
+    """A file or directory was removed."""
+
+    path: str
+    inode: int
+    directory: bool
+
+
+class Move(msgspec.Struct, tag="move", array_like=True):
+    """A file got another name. `path` may be that of a temporary file, which then is a large file's first name."""
+
+    path: str
+    inode: int
+    new_path: str
+
+
+class MoveDirectory(msgspec.Struct, tag="tree", array_like=True):
+    """A directory got another name; always the first record of its journal."""
+
+    path: str
+    inode: int
+    new_path: str
+
+
+class Void(msgspec.Struct, tag="void", array_like=True):
+    """The record before this one did not happen: the store could not do it."""
+
+
+Entry = Put | Patch | Size | Mark | Make | Remove | Move | MoveDirectory | Void
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODER: Final = msgspec.msgpack.Decoder(Entry)
+
+
+def frame(entry: Entry) -> bytes:
+    """One record as it stands in the journal."""
+    payload = _ENCODER.encode(entry)
+    return _FRAME.pack(len(payload), zlib.crc32(payload)) + payload
+
+
+def read_frames(data: bytes) -> Iterator[Entry]:
+    """The records of a journal up to the first frame that is incomplete or damaged; records that were voided are left out."""
+    held: Entry | None = None
+    view, offset = memoryview(data), 0
+    while offset + _FRAME.size <= len(view):
+        length, checksum = _FRAME.unpack_from(view, offset)
+        start, end = offset + _FRAME.size, offset + _FRAME.size + length
+        if length > FRAME_MAX or end > len(view) or zlib.crc32(view[start:end]) != checksum:
+            break
+        try:
+            entry = _DECODER.decode(view[start:end])
+        except msgspec.DecodeError:
+            break
+        offset = end
+        if isinstance(entry, Void):
+            held = None
+            continue
+        if held is not None:
+            yield held
+        held = entry
+    if held is not None:
+        yield held
+
+
+class Fate:
+    """What became of one file: where it is known to have been, and what must be true of it."""
+
+    def __init__(self, inode: int, path: str) -> None:
+        self.inode = inode
+        self.paths = [path]
+        self.put: Put | None = None
+        self.changes: list[Patch | Size | Mark] = []
+
+
+class Outcome:
+    """What a journal makes true. Keys are folded paths."""
+
+    def __init__(self) -> None:
+        self.trees: list[MoveDirectory] = []
+        self.directories: dict[str, Make] = {}
+        self.files: dict[str, tuple[str, Fate]] = {}
+        self.gone: dict[str, tuple[str, set[int]]] = {}
+        self.gone_directories: dict[str, Remove] = {}
+
+
+def outcome(entries: Iterable[Entry]) -> Outcome:
+    """Work out what must be true after these records, whatever part of them is true already."""
+    result = Outcome()
+    seen: dict[str, set[int]] = {}
+    for entry in entries:
+        if isinstance(entry, Void):
+            continue
+        if isinstance(entry, MoveDirectory):
+            result.trees.append(entry)
+            continue
+        key = fold(entry.path)
+        if isinstance(entry, Make):
+            result.directories[key] = entry
+            result.gone_directories.pop(key, None)
+            result.gone.pop(key, None)
+            continue
+        if isinstance(entry, Remove) and entry.directory:
+            result.directories.pop(key, None)
+            result.gone_directories[key] = entry
+            continue
+        seen.setdefault(key, set()).add(entry.inode)
+        known = result.files.get(key)
+        if isinstance(entry, Put):
+            fate = Fate(entry.inode, entry.path)
+            fate.put = entry
+            result.files[key] = (entry.path, fate)
+            result.gone.pop(key, None)
+            result.gone_directories.pop(key, None)
+        elif isinstance(entry, Remove):
+            result.files.pop(key, None)
+            result.gone[key] = (entry.path, seen[key])
+        elif isinstance(entry, Move):
+            fate = known[1] if known is not None else Fate(entry.inode, entry.path)
+            result.files.pop(key, None)
+            result.gone[key] = (entry.path, seen[key])
+            new_key = fold(entry.new_path)
+            fate.paths.append(entry.new_path)
+            seen.setdefault(new_key, set()).add(entry.inode)
+            result.files[new_key] = (entry.new_path, fate)
+            result.gone.pop(new_key, None)
+            result.gone_directories.pop(new_key, None)
+        else:
+            if known is None:
+                known = result.files[key] = (entry.path, Fate(entry.inode, entry.path))
+            known[1].changes.append(entry)
+    return result

@@ -1,0 +1,377 @@
+"""Files on disk whose uploads are durable: answered after a group commit, made true again after a crash.
+
+The law: what was answered survives a power cut, and what was deleted stays deleted. Each change is first written to the
+journal, then made; `settle` returns after the journal's `fdatasync`, one for all who wait. A full journal is laid aside, a
+new one begun, and the old one dropped once the file system itself has been synced. At start the journals are worked out
+(`journal.outcome`) and made true before anybody is served. A large file is synced as it is staged and only its name is
+journalled.
+"""
+# Paths are plain strings here: this is the hot path of every upload.
+# ruff: noqa: PTH104
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from despoolr_core.sharing import NtStatus
+from despoolr_server.share.engine.names import Name, parse_name
+from despoolr_server.share.engine.rows import STORED_ATTRIBUTES
+from despoolr_server.store.disk import PRIVATE, DiskFileStore
+from despoolr_server.store.errors import answering
+from despoolr_server.store.journal import (
+    Entry,
+    Fate,
+    Make,
+    Mark,
+    Move,
+    MoveDirectory,
+    Outcome,
+    Patch,
+    Put,
+    Remove,
+    Size,
+    Void,
+    frame,
+    outcome,
+    read_frames,
+)
+from despoolr_server.store.protocol import INLINE_MAX, StoreError
+
+_MOVED_ON: Final = frozenset(
+    [
+        NtStatus.OBJECT_NAME_NOT_FOUND,
+        NtStatus.OBJECT_PATH_NOT_FOUND,
+        NtStatus.OBJECT_NAME_COLLISION,
+        NtStatus.FILE_IS_A_DIRECTORY,
+        NtStatus.NOT_A_DIRECTORY,
+    ]
+)
+
+JOURNAL_MAX: Final = 16 * 1024 * 1024
+"""Octets after which a journal is laid aside."""
+
+
+class JournalledFileStore(DiskFileStore):
+    """A `DiskFileStore` with a journal in `.despoolr/journal`. Call `close` when done; a crash instead costs nothing."""
+
+    def __init__(
+        self, root: Path | str, *, threads: bool = True, inline_max: int = INLINE_MAX, journal_max: int = JOURNAL_MAX
+    ) -> None:
+        self.journal_max = journal_max
+        self._threads = threads
+        self._journals = Path(root) / PRIVATE / "journal"
+        super().__init__(root, threads=threads, inline_max=inline_max)
+        self._sequence = self._durable = 0
+        self._older: list[tuple[int, int]] = []
+        self._flush: asyncio.Task[None] | None = None
+        self._dropping: asyncio.Task[None] | None = None
+        with answering:
+            self._journals.mkdir(exist_ok=True)
+            self._number = max(self._numbers(), default=0)
+            self._journal = self._begin()
+
+    def _start_clean(self) -> None:
+        """Make the journals true, then forget them: a staged file may be needed for that, so the sweep comes after."""
+        entries: list[Entry] = []
+        for number in self._numbers():
+            entries += read_frames(self._path(number).read_bytes())
+        if entries:
+            self._make_true(outcome(entries))
+            _sync_file_system(self._base)
+        for number in self._numbers():
+            self._path(number).unlink()
+        super()._start_clean()
+
+    # -- durability
+
+    async def settle(self) -> None:
+        """Return when the journal on disk has every change made so far. Raises `StoreError` if the disk cannot keep it."""
+        wanted = self._sequence
+        while self._durable < wanted:
+            if self._flush is None:
+                self._flush = asyncio.ensure_future(self._sync())
+            await asyncio.shield(self._flush)
+
+    async def close(self) -> None:
+        """Everything to disk, and the journals away."""
+        await self.settle()
+        if self._dropping is not None:
+            await asyncio.wait([self._dropping])
+        with answering:
+            _sync_file_system(self._base)
+            for descriptor, _ in [*self._older, (self._journal, self._number)]:
+                os.close(descriptor)
+            for number in self._numbers():
+                self._path(number).unlink()
+
+    async def _sync(self) -> None:
+        """One `fdatasync` for all who wait; journals that are full are dropped in the background."""
+        covered, full = self._sequence, self._older
+        self._older = []
+        try:
+            with answering:
+                await self._in_thread(_sync_all, [*(descriptor for descriptor, _ in full), self._journal])
+            self._durable = covered
+        except BaseException:
+            self._older = full + self._older
+            raise
+        finally:
+            self._flush = None
+        if full and self._dropping is None:
+            self._dropping = asyncio.ensure_future(self._drop(full))
+        else:
+            self._older = full + self._older
+
+    async def _drop(self, full: list[tuple[int, int]]) -> None:
+        """Sync the file system, so that what these journals say is true without them, and remove them."""
+        try:
+            with answering:
+                await self._in_thread(_sync_file_system, self._base)
+                for descriptor, number in full:
+                    os.close(descriptor)
+                    self._path(number).unlink(missing_ok=True)
+        finally:
+            self._dropping = None
+
+    async def _in_thread(self, work: Callable[[Any], None], argument: object) -> None:
+        if self._threads:
+            await asyncio.get_running_loop().run_in_executor(None, work, argument)
+        else:
+            work(argument)
+
+    def _numbers(self) -> list[int]:
+        if not self._journals.is_dir():
+            return []
+        return sorted(int(path.name) for path in self._journals.iterdir() if path.name.isdigit())
+
+    def _path(self, number: int) -> Path:
+        return self._journals / str(number)
+
+    def _begin(self) -> int:
+        self._number += 1
+        self._size = 0
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
+        descriptor = os.open(self._path(self._number), flags, 0o666)
+        _sync_path(str(self._journals))
+        return descriptor
+
+    def _log(self, entry: Entry) -> None:
+        """Write one record; a record that did not fit is cut off again, and the change does not happen."""
+        octets = frame(entry)
+        with answering:
+            if self._size > self.journal_max and not isinstance(entry, Void):
+                full = (self._journal, self._number)
+                self._journal = self._begin()
+                self._older.append(full)
+            try:
+                view = memoryview(octets)
+                while view:
+                    view = view[os.write(self._journal, view) :]
+            except OSError:
+                os.ftruncate(self._journal, self._size)
+                raise
+        self._size += len(octets)
+        self._sequence += 1
+
+    # -- changes: first the record, then the deed
+
+    def write_whole(self, name: Name, data: bytes, at: float, attributes: int = 0) -> None:
+        """The record has the whole content."""
+        staged = self._put_aside(data, at)
+        try:
+            status = os.lstat(staged)
+            self._log(Put(name.path, status.st_ino, bytes(data), status.st_mtime_ns, attributes & STORED_ATTRIBUTES))
+        except BaseException:
+            self.discard(staged)
+            raise
+        self._or_void(super().publish, staged, name, attributes)
+
+    async def _stage(self, temporary: str, data: bytes, at: float) -> None:
+        await super()._stage(temporary, data, at)
+        with answering:
+            await self._in_thread(_sync_path, temporary)
+
+    def publish(self, staged: str, name: Name, attributes: int = 0) -> None:
+        """The octets are on disk already; the record has the name."""
+        try:
+            self._log(Move(staged.removeprefix(self._base + "/"), os.lstat(staged).st_ino, name.path))
+        except BaseException:
+            self.discard(staged)
+            raise
+        self._or_void(super().publish, staged, name, attributes)
+
+    def write_at(self, name: Name, offset: int, data: bytes, at: float) -> None:
+        """The record has the octets."""
+        self._log(Patch(name.path, self._inode(name), offset, bytes(data), at))
+        self._or_void(super().write_at, name, offset, data, at)
+
+    def set_size(self, name: Name, size: int, at: float) -> None:
+        """Recorded."""
+        self._log(Size(name.path, self._inode(name), size, at))
+        self._or_void(super().set_size, name, size, at)
+
+    def set_attributes(self, name: Name, attributes: int) -> None:
+        """Recorded."""
+        self._log(Mark(name.path, self._inode(name), attributes & STORED_ATTRIBUTES))
+        self._or_void(super().set_attributes, name, attributes)
+
+    def make_directory(self, name: Name, at: float) -> None:
+        """Recorded."""
+        self._log(Make(name.path, at))
+        self._or_void(super().make_directory, name, at)
+
+    def remove(self, name: Name) -> None:
+        """Recorded."""
+        _, _, status = self._existing(name)
+        self._log(Remove(name.path, status.st_ino, stat.S_ISDIR(status.st_mode)))
+        self._or_void(super().remove, name)
+
+    def rename(self, name: Name, new_name: Name) -> None:
+        """Recorded; a directory's rename begins a journal of its own, so that no record speaks of its old name."""
+        _, _, status = self._existing(name)
+        if stat.S_ISDIR(status.st_mode):
+            self._rename_directory(name, new_name, status.st_ino)
+            return
+        self._log(Move(name.path, status.st_ino, new_name.path))
+        self._or_void(super().rename, name, new_name)
+
+    def _rename_directory(self, name: Name, new_name: Name, inode: int) -> None:
+        with answering:
+            _sync_file_system(self._base)
+            for number in self._numbers():
+                if number < self._number:
+                    self._path(number).unlink(missing_ok=True)
+            os.ftruncate(self._journal, 0)
+            self._size = 0
+        self._log(MoveDirectory(name.path, inode, new_name.path))
+        self._or_void(super().rename, name, new_name)
+
+    def _or_void(self, deed: Callable[..., None], *arguments: object) -> None:
+        try:
+            deed(*arguments)
+        except BaseException:
+            self._log(Void())
+            raise
+
+    def _inode(self, name: Name) -> int:
+        _, _, status = self._existing(name)
+        return status.st_ino
+
+    # -- after a crash
+
+    def _make_true(self, result: Outcome) -> None:
+        """Bring the disk to what the journal says, whatever part of it is there already. Doing it twice changes nothing."""
+        for tree in result.trees:
+            if self._inode_at(_named(tree.path)) == tree.inode:
+                DiskFileStore.rename(self, _named(tree.path), _named(tree.new_path))
+        for make in sorted(result.directories.values(), key=lambda one: one.path.count("/")):
+            if self.find(_named(make.path)) is None:
+                self._unless_moved_on(DiskFileStore.make_directory, _named(make.path), make.at)
+        self._make_moves_true(result)
+        for path, fate in result.files.values():
+            self._unless_moved_on(JournalledFileStore._fulfil, _named(path), fate)
+        for path, inodes in result.gone.values():
+            facts = None if path.startswith(PRIVATE + "/") else self.find(_named(path))
+            if facts is not None and not facts.directory and self._inode_at(_named(path)) in inodes:
+                DiskFileStore.remove(self, _named(path))
+        for gone in sorted(result.gone_directories.values(), key=lambda one: -one.path.count("/")):
+            if self._inode_at(_named(gone.path)) == gone.inode and not self.has_children(_named(gone.path)):
+                DiskFileStore.remove(self, _named(gone.path))
+
+    def _make_moves_true(self, result: Outcome) -> None:
+        """Files that were only renamed: all out of the way first, then each to its place, so that they may change places."""
+        aside: list[tuple[str, str]] = []
+        for path, fate in result.files.values():
+            if fate.put is not None or self._inode_at(_named(path)) == fate.inode:
+                continue
+            place = self._whereabouts(fate)
+            if place is not None:
+                aside.append((f"{self._base}/{PRIVATE}/tmp/moved-{len(aside)}", path))
+                os.rename(place, aside[-1][0])
+        for staged, path in aside:
+            attributes = self._attributes.get(_named(path).key)
+            self._unless_moved_on(DiskFileStore.publish, staged, _named(path), attributes)
+
+    def _unless_moved_on(self, deed: Callable[..., None], *arguments: object) -> None:
+        """Do it, unless somebody has since taken the directory it would be in, or the name, for something else."""
+        try:
+            deed(self, *arguments)
+        except StoreError as error:
+            if error.status not in _MOVED_ON:
+                raise
+
+    def _fulfil(self, name: Name, fate: Fate) -> None:
+        put = fate.put
+        if put is not None:
+            current = self.find(name)
+            there = current is not None and not current.directory and not fate.changes
+            if not (there and self.read(name) == put.data):
+                DiskFileStore.publish(self, self._put_aside(put.data, put.stamp / 1e9), name, put.attributes)
+        elif self._inode_at(name) != fate.inode:
+            return
+        for change in fate.changes:
+            if isinstance(change, Patch):
+                DiskFileStore.write_at(self, name, change.offset, change.data, change.at)
+            elif isinstance(change, Size):
+                DiskFileStore.set_size(self, name, change.size, change.at)
+            else:
+                DiskFileStore.set_attributes(self, name, change.attributes)
+
+    def _whereabouts(self, fate: Fate) -> str | None:
+        """Where on disk a file that the journal moved is now."""
+        for path in reversed(fate.paths):
+            if path.startswith(PRIVATE + "/"):
+                place = f"{self._base}/{path}"
+                try:
+                    if os.lstat(place).st_ino == fate.inode:
+                        return place
+                except OSError:
+                    continue
+            elif self._inode_at(_named(path)) == fate.inode:
+                return self._file(_named(path))
+        return None
+
+    def _inode_at(self, name: Name) -> int | None:
+        found = self._locate(name)
+        return found[2].st_ino if found else None
+
+
+def _named(path: str) -> Name:
+    name = parse_name(path)
+    if not isinstance(name, Name):
+        raise StoreError(NtStatus.IO_DEVICE_ERROR, f"the journal names {path!r}")
+    return name
+
+
+def _sync_path(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_all(descriptors: list[int]) -> None:
+    for descriptor in descriptors:
+        os.fdatasync(descriptor)
+
+
+def _sync_file_system(path: str) -> None:
+    """Everything of the file system that a path is on (Linux's `syncfs`); of all of them where that is not to be had."""
+    syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    if syncfs is None:
+        os.sync()
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        if syncfs(descriptor) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,122 @@
+"""The command line as a process: quick help, exit codes, and one line for each mistake."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from despoolr_lab.cli import main as cli
+from despoolr_lab.cli.main import COMMANDS, LazyGroup, run
+from process_world import clean_environment
+
+HEAVY = ("aiohttp", "sqlalchemy", "rich", "msgspec", "asyncio", "jinja2", "despoolr_server", "despoolr_client", "despoolr_core")
+HELP_S_MAX = 0.15
+
+
+def _modules_after(code: str) -> set[str]:
+    script = f"import sys\n{code}\nprint('\\n'.join(sys.modules), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", script], env=clean_environment(), capture_output=True, text=True, check=True)
+    return {name.partition(".")[0] for name in done.stderr.split()}
+
+
+def test_help_imports_nothing_heavy() -> None:
+    loaded = _modules_after("from despoolr_lab.cli.main import run\nassert run(['--help']) == 0")
+    assert "click" in loaded and not loaded & set(HEAVY)
+
+
+@pytest.mark.parametrize("command", ["serve", "fleet", "locks", "health"])
+def test_a_commands_help_imports_no_network_and_no_database(command: str) -> None:
+    loaded = _modules_after(f"from despoolr_lab.cli.main import run\nassert run(['{command}', '--help']) == 0")
+    assert not loaded & {"aiohttp", "sqlalchemy", "rich", "asyncio", "jinja2"}
+
+
+def test_help_takes_less_than_its_budget_of_processor_time() -> None:
+    spent = []
+    for _ in range(5):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(
+            [sys.executable, "-m", "despoolr_lab.cli.main", "--help"], env=clean_environment(), capture_output=True, check=True
+        )
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(spent) < HELP_S_MAX
+
+
+def test_every_command_of_the_table_is_in_the_help_and_is_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+    said = capsys.readouterr().out
+    group = cli.root
+    assert isinstance(group, LazyGroup)
+    context = click.Context(group)
+    for name in COMMANDS:
+        assert f"\n  {name} " in said
+        assert isinstance(group.get_command(context, name), click.Command), name
+
+
+def test_the_version_is_the_distributions(capsys: pytest.CaptureFixture[str]) -> None:
+    from importlib.metadata import version
+
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out == f"despoolr {version('despoolr')}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["lock"], "despoolr: no command 'lock'; did you mean 'locks'? (see `despoolr --help`)"),
+        (["locks", "--pathh", "x"], "despoolr locks: No such option '--pathh'"),
+        (["serve", "all", "--clients", "many"], "Invalid value for '--clients'"),
+        (["job"], "despoolr job: Missing argument 'ID|NAME'"),
+    ],
+)
+def test_a_usage_error_is_one_line_and_exit_code_2(capsys: pytest.CaptureFixture[str], arguments: list[str], says: str) -> None:
+    assert run(arguments) == 2
+    said = capsys.readouterr().err
+    assert says in said and len(said.splitlines()) == 1
+
+
+def test_a_bug_of_ours_is_one_line_that_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    @click.command()
+    def broken() -> None:
+        raise RuntimeError("two\nlines")
+
+    monkeypatch.setattr(LazyGroup, "get_command", lambda *_: broken)
+    monkeypatch.delenv("DESPOOLR_DEBUG", raising=False)
+    assert run(["locks"]) == 1
+    said = capsys.readouterr().err
+    assert said == "despoolr: RuntimeError: two lines; this is a bug of Despoolr's (DESPOOLR_DEBUG=1 shows where)\n"
+    monkeypatch.setenv("DESPOOLR_DEBUG", "1")
+    with pytest.raises(RuntimeError):
+        run(["locks"])
+
+
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt(), 130), (SystemExit(10), 10)])
+def test_an_interruption_and_a_commands_own_code_are_the_exit_code(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int
+) -> None:
+    @click.command()
+    def ending() -> None:
+        raise error
+
+    monkeypatch.setattr(LazyGroup, "get_command", lambda *_: ending)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["locks"])
+    assert ended.value.code == code
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m despoolr_lab.cli.main --help | head -1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=tmp_path,
+        env=clean_environment() | {"PATH": os.environ["PATH"]},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0 and done.stderr == b""

@@ -1,0 +1,197 @@
+"""`report.html`: what is in it, that it is safe, bounded, and the same for the same run."""
+
+from __future__ import annotations
+
+import re
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from despoolr_core.records import Record
+from despoolr_lab.report.html import ROWS_MAX, render_report
+from despoolr_lab.scenario.load import load_scenario
+from despoolr_lab.scenario.run import Wishes, run_scenario
+from report_world import Site, blocked_update
+
+SECTIONS = ["picture", "episodes", "expectations", "workstations", "jobs", "events", "story", "words"]
+SUMMARY = {"kb": "Q147819", "scenario": "q147819-update-in-use", "version": "1.1", "seed": 1, "verdict": "Who was it?"}
+SCENARIOS = Path(__file__).parents[4] / "scenarios" / "kb"
+VOID = {"meta", "br", "link", "img", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Checks that elements close in order, and collects ids, text and the addresses the page would fetch."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.text: list[str] = []
+        self.addresses: list[str] = []
+        self.tags: list[str] = []
+        self._open: list[str] = []
+        self.feed(html)
+        self.close()
+        assert not self._open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value or "")
+            if name in ("src", "href", "xlink:href", "action", "data"):
+                self.addresses.append(value or "")
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open and self._open[-1] == tag, f"</{tag}> closes {self._open[-3:]}"
+        self._open.pop()
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+    @property
+    def words(self) -> str:
+        return " ".join(" ".join(self.text).split())
+
+
+def of_article(name: str, version: str) -> tuple[list[Record], dict[str, Any]]:
+    records: list[Record] = []
+    result = run_scenario(load_scenario(SCENARIOS / name), Wishes(version=version), listeners=[records.append])
+    return records, result.to_json()
+
+
+@pytest.fixture(scope="module")
+def update_in_use() -> tuple[list[Record], dict[str, Any]]:
+    return of_article("q147819_update_in_use.toml", "1.1")
+
+
+@pytest.fixture(scope="module")
+def expired_jobs() -> tuple[list[Record], dict[str, Any]]:
+    return of_article("q152229_expired_jobs.toml", "1.1")
+
+
+def test_the_report_of_q147819_names_holder_attempts_and_outcome(update_in_use: tuple[list[Record], dict[str, Any]]) -> None:
+    records, summary = update_in_use
+    page = Page(render_report(records, summary))
+    assert [name for name in SECTIONS if name not in page.ids] == []
+    assert page.ids[0] == "verdict" and summary["verdict"] in page.words
+    for part in (
+        r"\\LOGON1\SMS_PKGD\BPC00001\b.dat",
+        "WINWORD.EXE on WS1",
+        "refused 100 times",
+        "it wants to write; the holder lets others read",
+        "✗ Failed",
+        "✓ got through",
+        "22 h 55 min while the file was held, then 1 h 5 min until the next try",
+        "b.dat to LOGON1: refused (Win32 32)",
+        "194 more records like these, over 8 d",
+    ):
+        assert part in page.words, part
+
+
+def test_the_report_of_q152229_shows_each_workstation_before_and_after(
+    expired_jobs: tuple[list[Record], dict[str, Any]],
+) -> None:
+    records, summary = expired_jobs
+    page = Page(render_report(records, summary))
+    assert [name for name in SECTIONS if name not in page.ids] == []
+    assert "WS4 PATCH-ALL ↻ Retrying 1996-06-03 14:10 ⊘ Canceled 1996-06-05 08:45 yes" in page.words
+    assert "No open was refused because of another one." in page.words
+    assert "374" in page.words and "not enough disk space on drive C" in page.words
+
+
+def test_a_workstation_that_never_reported_is_known_from_the_summary() -> None:
+    details = [{"kind": "Workstation", "site": "BPC", "machine": "WS77", "status": "None"}]
+    page = Page(render_report(blocked_update(), {"job": {"job": "J1", "details": details}}))
+    assert "WS77" in page.words and "None 1" in page.words
+
+
+def test_equal_runs_give_equal_reports_whatever_the_wall_clock_said() -> None:
+    first = render_report(blocked_update(), {**SUMMARY, "wall_s": 0.5})
+    second = render_report(blocked_update(), {**SUMMARY, "wall_s": 7.25})
+    assert first == second
+
+
+def test_the_file_fetches_nothing_from_anywhere() -> None:
+    html = render_report(blocked_update(), SUMMARY)
+    assert all(address.startswith("#") for address in Page(html).addresses)
+    assert "@import" not in html and re.search(r"url\((?!#)", html) is None and "http://" not in html and "https://" not in html
+
+
+def test_hostile_names_are_shown_and_not_obeyed() -> None:
+    evil = '"><script>alert(1)</script><svg onload=alert(2)>'
+    site = Site().at(0).step().job("Active", name=evil).hold(evil, path=f"PKG/{evil}", program=f"{evil}\x1b[31m\u202e")
+    site.at(1).refuse(program=evil).workstation(evil, evil).event(evil).at(9).step()
+    summary = {"verdict": evil, "scenario": evil, "digest": evil, "expectations": [{"name": evil, "actual": {evil: evil}}]}
+    html = render_report(site.records, summary)
+    page = Page(html)
+    assert page.tags.count("script") == 1 and "onload" not in re.sub(r"&#34;.*?&gt;|&lt;[^<]*", "", html)
+    assert "<script>alert" not in html and "\x1b" not in html and "\u202e" not in html
+    assert "<script>alert(1)</script>" in page.words
+
+
+def test_tables_say_how_many_rows_they_leave_out() -> None:
+    site = Site().at(0).step()
+    for number in range(500):
+        site.job("Active", job=f"J{number}").event(f"event {number}").workstation(f"WS{number}", "Complete", job=f"J{number}")
+    findings = [{"name": f"expectation {n}", "expected": n, "actual": n, "ok": True} for n in range(500)]
+    page = Page(render_report(site.at(9).step().records, {"expectations": findings}))
+    assert "500 of 500 expectations hold" in page.words
+    for table, noun in (
+        ("expectations", "expectations"),
+        ("jobs", "jobs"),
+        ("events", "events"),
+        ("workstations", "workstations"),
+    ):
+        assert f"{500 - ROWS_MAX[table]} more {noun} not shown" in page.words
+
+
+def test_hundreds_of_attempts_become_a_density_with_counts() -> None:
+    few, many = render_report(blocked_update(40), SUMMARY), render_report(blocked_update(2000), SUMMARY)
+    assert few.count('<path class="refused"') == 40 + 1  # and one in the legend
+    assert many.count('<path class="refused"') == 0 and 'class="dense"' in many
+    assert "2,000 refusals" in many and len(many) < len(few) * 2
+
+
+def test_two_hundred_thousand_records_stay_small_and_quick() -> None:
+    site = Site().at(0).step()
+    for number in range(50_000):
+        handle, path = f"O{number}", f"PKG{number % 300}/b.dat"
+        site.at(number / 100).hold(f"WS{number % 500}", handle, path).refuse(handle, job=f"J{number % 300}")
+        site.workstation(f"WS{number % 700}", ("Complete", "Retrying")[number % 2]).close(handle)
+    records = site.at(600).step().records
+    began = time.perf_counter()
+    html = render_report(records, SUMMARY)
+    assert len(records) > 200_000 and len(html.encode()) < 2_000_000
+    assert time.perf_counter() - began < 30
+
+
+def test_what_the_end_of_the_run_closes_is_not_a_release() -> None:
+    records = Site().at(0).step().hold("WS1").at(1).refuse().at(300).step().close().records
+    assert "never closed" in render_report(records, {})
+    assert "never closed" not in render_report(
+        Site().at(0).step().hold("WS1").at(1).refuse().at(200).close().at(300).step().records, {}
+    )
+
+
+@pytest.mark.parametrize("records", [[], Site().at(0).step().records, Site().at(0).hold("WS1").records])
+def test_a_run_with_hardly_anything_in_it_still_has_a_report(records: list[Record]) -> None:
+    page = Page(render_report(records, {}))
+    assert "Nobody was in the way" in page.words and "Nothing was expected of this run." in page.words
+
+
+def test_the_picture_speaks_to_those_who_cannot_see_it() -> None:
+    html = render_report(blocked_update(), SUMMARY)
+    assert 'role="img" aria-labelledby="timeline-title timeline-desc"' in html
+    description = re.search(r'<desc id="timeline-desc">(.*?)</desc>', html, re.S)
+    assert (
+        description and "SMS_DESPOOLER on SITE1 was refused" in description[1] and "held by WINWORD.EXE on WS1" in description[1]
+    )
+    assert "<th scope=" in html and "<td><b>" in html and html.count("<thead>") == html.count("<table")

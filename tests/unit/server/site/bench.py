@@ -1,0 +1,395 @@
+"""A site on a bench: a real `SiteServer` and its logon servers in memory, services cycled by hand on a clock that tests move.
+
+Machines reach each other as `LocalShare`s: the share engine decides everything, HTTP is left out. `Death` kills a service at
+a chosen call on a share or the database; `state` is what a person would find afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from despoolr_core.formats.instruction import Result, WireRemove, render_instruction
+from despoolr_core.formats.status_mif import StatusMif, render_status_mif
+from despoolr_core.profile import profile_of, with_overrides
+from despoolr_core.records import Record, Recorder
+from despoolr_core.response import Response
+from despoolr_core.sharing import Access, Role, ShareMode
+from despoolr_server.http.auth import Auth
+from despoolr_server.logon import LogonServer, make_logon_server
+from despoolr_server.share.engine.names import Name, parse_name
+from despoolr_server.share.host import Principal, ShareHost
+from despoolr_server.share.local import LocalShare
+from despoolr_server.site import boxes
+from despoolr_server.site.administrator import MachineSpec, PackageSpec
+from despoolr_server.site.context import RemoteServer, SiteContext, SiteServerRole
+from despoolr_server.site.jobs import DistributePhase, JobSpec, JobType, RunPhase, SendPhase
+from despoolr_server.site.service import Service
+from despoolr_server.site_server import SERVICE_ACCOUNT, SiteServer, SiteSetup, SiteStores
+from despoolr_server.store.database import InlineDatabase
+from despoolr_server.store.files import FileStore, MemoryFileStore
+from despoolr_server.store.schema import EVENTS, JOB_DETAILS, JOBS, LOADED_REPORTS, MACHINE_ATTRIBUTES, PACKAGE_STATUS
+from share_world import EPOCH, StillClock
+
+POLL_S = 300.0
+FILES = {"a.dat": "a, first", "b.dat": "b, first", "c.dat": "c, first"}
+NEW_FILES = {name: text.replace("first", "second") for name, text in FILES.items()}
+
+
+CHANGES = frozenset({"write", "create", "delete", "rename", "make_directory", "open", "end_episode"})
+"""What leaves something behind. A death before a call that only looks is the same as one before the next of these."""
+
+
+class Died(Exception):
+    """The process is gone."""
+
+
+class Death:
+    """Kills at the n-th call (0: never) on whatever it watches; `call_count` says how many there were."""
+
+    def __init__(self, at: int = 0) -> None:
+        self.at = at
+        self.call_count = 0
+        self.story: list[str] = []
+
+    def step(self, what: str) -> None:
+        self.call_count += 1
+        self.story.append(what)
+        if self.call_count == self.at:
+            raise Died(what)
+
+
+class _Watched:
+    """A share of which every call that changes something may be the last one."""
+
+    def __init__(self, share: Any, death: Death) -> None:
+        self._share = share
+        self._death = death
+
+    def __getattr__(self, name: str) -> Any:
+        real = getattr(self._share, name)
+        if not callable(real):
+            return real
+
+        async def call(*args: Any, **more: Any) -> Any:
+            if name in CHANGES:
+                self._death.step(f"{name} {args[0] if args else ''}")
+            return await real(*args, **more)
+
+        return call
+
+
+class _WatchedDatabase:
+    """A database: the process may die before a transaction, and after it is committed."""
+
+    def __init__(self, database: Any, death: Death) -> None:
+        self._database = database
+        self._death = death
+
+    async def run(self, work: Callable[[Connection], Any]) -> Any:
+        self._death.step("before a transaction")
+        result = await self._database.run(work)
+        self._death.step("after a transaction")
+        return result
+
+
+class Machine:
+    """One machine's shares as somebody sees them."""
+
+    def __init__(self, host: ShareHost, who: Principal, program: str = "") -> None:
+        self._host = host
+        self._who = who
+        self._program = program
+
+    def share(self, name: str) -> LocalShare:
+        return LocalShare(self._host, name, self._who, self._program)
+
+
+class Bench:
+    """Site `BPC` on `SITE1`, domain `SALES`, with logon servers that are distribution servers too."""
+
+    def __init__(
+        self,
+        version: str = "1.1",
+        servers: tuple[str, ...] = ("LOGON1",),
+        response: Response = Response.FAST,
+        site: str = "BPC",
+        **overrides: Any,
+    ) -> None:
+        self.clock = StillClock()
+        self.records: list[Record] = []
+        self.recorder = Recorder(self.clock.now, [self.records.append])
+        self.database = InlineDatabase()
+        self.auth = Auth(b"a secret for a bench, long enough for anyone")
+        self.stores: dict[str, MemoryFileStore] = {}
+        self.logons: dict[str, LogonServer] = {}
+        for name in servers:
+            self.logons[name] = make_logon_server(
+                name,
+                self.clock,
+                self.recorder,
+                self.auth,
+                logon=self._store(f"{name}/SMS_SHR"),
+                packages={"SMS_PKGD": self._store(f"{name}/SMS_PKGD")},
+                lease_s=0.0,
+            )
+        self.setup = SiteSetup(
+            code=site,
+            server="SITE1",
+            domain="SALES",
+            profile=with_overrides(profile_of(version), overrides),
+            response=response,
+            servers=tuple(SiteServerRole(name, "SALES") for name in servers),
+            addresses={},
+        )
+        self.down: set[str] = set()
+        self.server = SiteServer(
+            self.setup,
+            self.clock,
+            self.recorder,
+            self.database,
+            SiteStores(self._store("SITE1/SMS_SHRD"), self._store("SITE1/SMS_SITE"), self._store("SITE1/PKGSRC")),
+            self.auth,
+            self._remote,
+            lease_s=0.0,
+        )
+        self.site = self.server.context
+        self.administrator = self.server.administrator
+        self.services: list[Service] = self.server.executive.services
+        self._has_started = False
+
+    def _store(self, name: str) -> MemoryFileStore:
+        self.stores[name] = MemoryFileStore()
+        return self.stores[name]
+
+    def _remote(self, server: str, program: str) -> RemoteServer:
+        if server in self.down:
+            return _Down()
+        return Machine(self.logons[server].host, Principal("SITE1", SERVICE_ACCOUNT, Role.SERVICE), program)
+
+    # -- as others see it
+
+    def share(self, server: str, share: str, machine: str = "ADMIN1", role: Role = Role.ADMIN) -> LocalShare:
+        """A share as a machine sees it."""
+        host = self.server.host if server == "SITE1" else self.logons[server].host
+        return LocalShare(host, share, Principal(machine, f"USER_{machine}", role), "WINWORD.EXE")
+
+    @property
+    def root(self) -> LocalShare:
+        return self.share("SITE1", boxes.ROOT_SHARE)
+
+    @property
+    def receive(self) -> LocalShare:
+        return self.share("SITE1", boxes.SITE_SHARE)
+
+    def service(self, component: str) -> Service:
+        """A service, by the end of its name."""
+        return next(s for s in self.services if s.component.endswith(component))
+
+    def dying(self, component: str, death: Death) -> Service:
+        """A fresh service of that kind that `death` watches."""
+        watched = replace(
+            self.site,
+            connect_as=lambda server, program: _Dying(self.site.connect_as(server, program), death),
+            database=_WatchedDatabase(self.database, death),
+        )
+        return type(self.service(component))(watched)
+
+    # -- going on
+
+    async def start(self) -> None:
+        """What the executive does first."""
+        if not self._has_started:
+            self._has_started = True
+            for service in self.services:
+                await service.started()
+
+    def reborn(self) -> None:
+        """The process is started again: nothing but files and rows is remembered."""
+        self.services = [type(service)(self.site) for service in self.services]
+        self._has_started = False
+        self.site.change_count += 1
+
+    async def cycle(self, component: str) -> None:
+        """One cycle of one service, now."""
+        await self.start()
+        await self.service(component).cycle_now(self.clock.now())
+
+    async def pump(self, cycles: int = 1) -> None:
+        """So many polling intervals: every service once in each."""
+        await self.start()
+        for _ in range(cycles):
+            for service in self.services:
+                await service.cycle_now(self.clock.now())
+            self.clock.time += self.site.polling_s
+
+    # -- what an administrator does
+
+    async def package(self, files: dict[str, str] = FILES, name: str = "OFFICE") -> str:
+        """A package with its source directory; the PackageID."""
+        await self.put_source(files, name)
+        return await self.administrator.create_package(PackageSpec(name, rf"\\SITE1\PKGSRC\{name}"))
+
+    async def put_source(self, files: dict[str, str], name: str = "OFFICE") -> None:
+        source = self.share("SITE1", boxes.SOURCE_SHARE)
+        for path, text in files.items():
+            await source.make_directory(f"{name}/{path}".rpartition("/")[0])
+            await source.write(f"{name}/{path}", text.encode())
+
+    async def machines(self, count: int = 2) -> list[MachineSpec]:
+        machines = [MachineSpec(f"WS{n}", f"BPC0000{n}", "SALES") for n in range(1, count + 1)]
+        await self.administrator.add_machines(machines)
+        return machines
+
+    async def job(self, package: str, name: str = "JOB", **spec: Any) -> str:
+        """A job that shares the package on every server, unless `spec` says otherwise."""
+        default: dict[str, Any] = {"type": JobType.SHARE_PACKAGE, "distribute": DistributePhase(tuple(self.logons))}
+        return await self.administrator.create_job(JobSpec(name, package, **{**default, **spec}))
+
+    async def run_job(self, package: str, name: str = "JOB", **run: Any) -> str:
+        """A job that has every machine run a command."""
+        phase = RunPhase(**{"command": "SETUP.EXE /q", **run})
+        return await self.job(package, name, type=JobType.RUN_COMMAND, machines=("*",), run=phase)
+
+    async def update(self, package: str, files: dict[str, str] = NEW_FILES, name: str = "UPDATE", **spec: Any) -> str:
+        """New source files, and a job that refreshes all servers with them."""
+        await self.put_source(files)
+        again = {"send": SendPhase.EVEN_IF_SENT, "distribute": DistributePhase((), True)}
+        return await self.job(package, name, **{**again, **spec})
+
+    async def hold(self, path: str, server: str = "LOGON1", share: str = "SMS_PKGD", **modes: Any) -> Any:
+        """WS1 opens a file for reading, sharing reading."""
+        where = self.share(server, share, "WS1", Role.CLIENT)
+        return await where.open(path, **{"access": Access.READ, "share_mode": ShareMode.READ, **modes})
+
+    async def report(
+        self,
+        job: str,
+        request: str,
+        *,
+        machine: str = "WS1",
+        sms_id: str = "BPC00001",
+        result: Result = Result.SUCCESS,
+        mif: StatusMif | bytes | None = None,
+        number: int = 1,
+        server: str = "LOGON1",
+    ) -> WireRemove:
+        """What a client's PCM puts into `DESPOOLR.BOX`."""
+        logon = self.share(server, boxes.LOGON_SHARE)
+        stem = f"{sms_id[3:]}{number:03}"
+        if mif is not None:
+            data = mif if isinstance(mif, bytes) else render_status_mif(mif)
+            await logon.write(f"DESPOOLR.BOX/{stem}.PCK", data)
+        report = WireRemove(
+            site=self.site.code,
+            request_id=request,
+            job_id=job,
+            package_id="BPC00001",
+            sms_id=sms_id,
+            machine=machine,
+            domain="SALES",
+            user="JANE",
+            result=result,
+            report_id=f"{sms_id}-{request}-{number}",
+            finished_at=self.clock.now(),
+            mif_file=f"{stem}.PCK" if mif is not None else "",
+        )
+        await logon.write(f"DESPOOLR.BOX/{stem}.SNI", render_instruction(report.to_instruction()))
+        return report
+
+    # -- looking
+
+    def files(self, store: str, below: str = "") -> dict[str, bytes]:
+        """Every file of a store below a directory, by path."""
+        return dict(_walk(self.stores[store], below))
+
+    def names(self, store: str, below: str = "") -> list[str]:
+        return list(self.files(store, below))
+
+    def rows(self, table: Any, *columns: str) -> list[tuple[Any, ...]]:
+        """Columns of a table's rows, sorted."""
+        with self.database._connection.begin():
+            found = self.database._connection.execute(select(*(table.c[name] for name in columns)))
+            return sorted(tuple(row) for row in found)
+
+    def details(self, job: str) -> dict[tuple[str, str], str]:
+        """Kind and machine to status."""
+        rows = self.rows(JOB_DETAILS, "JobID", "Kind", "MachineName", "Status")
+        return {(kind, machine): status for owner, kind, machine, status in rows if owner == job}
+
+    def status(self, job: str) -> str:
+        return next(status for owner, status in self.rows(JOBS, "JobID", "Status") if owner == job)
+
+    def events(self) -> list[int]:
+        """The codes of the events, in order."""
+        return [r.data["event"] for r in self.records if r.kind == "event"]
+
+    def log(self, component: str = "") -> list[str]:
+        return [r.data["text"] for r in self.records if r.kind == "log" and r.data["component"].endswith(component)]
+
+    def facts(self, kind: str) -> list[dict[str, Any]]:
+        return [r.data for r in self.records if r.kind == kind]
+
+    def state(self) -> dict[str, Any]:
+        """What is there in the end: files, rows, events, without the times at which they came to be."""
+        events = self.rows(EVENTS, "Code", "JobID", "MachineName", "Text")
+        return {
+            "files": {name: self.files(name) for name in self.stores},
+            "details": self.rows(JOB_DETAILS, "JobID", "Kind", "SiteCode", "MachineName", "Status", "Description"),
+            "jobs": self.rows(JOBS, "JobID", "Status"),
+            "reports": self.rows(LOADED_REPORTS, "Report"),
+            "packages": self.rows(PACKAGE_STATUS, "PkgID", "SiteCode", "Server", "Status"),
+            "attributes": self.rows(MACHINE_ATTRIBUTES, "GroupName", "Attribute", "Value"),
+            "events": sorted(set(events)),
+            "installs that failed": [row for row in events if row[0] == 374],
+        }
+
+
+class _Dying:
+    def __init__(self, machine: RemoteServer, death: Death) -> None:
+        self._machine = machine
+        self._death = death
+
+    def share(self, name: str) -> Any:
+        return _Watched(self._machine.share(name), self._death)
+
+
+class _Down:
+    """A server that does not answer."""
+
+    def share(self, name: str) -> Any:
+        return _Unreachable()
+
+
+class _Unreachable:
+    def __getattr__(self, name: str) -> Any:
+        from despoolr_core.share import ShareUnreachable
+
+        async def call(*args: Any, **more: Any) -> Any:
+            raise ShareUnreachable("LOGON1 does not answer")
+
+        return call
+
+
+def _walk(store: FileStore, below: str) -> list[tuple[str, bytes]]:
+    name = parse_name(below)
+    assert isinstance(name, Name)
+    if store.find(name) is None:
+        return []
+    found: list[tuple[str, bytes]] = []
+    for facts in store.list(name):
+        if facts.directory:
+            found += _walk(store, facts.path)
+        else:
+            inner = parse_name(facts.path)
+            assert isinstance(inner, Name)
+            found.append((facts.path, store.read(inner)))
+    return found
+
+
+Prepare = Callable[[], Coroutine[Any, Any, Bench]]
+
+__all__ = ["EPOCH", "FILES", "NEW_FILES", "POLL_S", "Bench", "Death", "Died", "Prepare", "SiteContext"]

@@ -1,0 +1,145 @@
+"""A process that dies between any two steps comes back and ends where an undisturbed one ends: nothing lost, nothing twice.
+
+Each service is killed before every single call that changes a share, and before and after every transaction, begun anew
+from nothing but files and rows, and let go on. What lies in boxes, stands in rows and was logged must be the same in the end.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from despoolr_core.formats.instruction import Result
+from despoolr_core.formats.status_mif import StatusMif
+from despoolr_core.profile import with_overrides
+from despoolr_server.site import boxes
+from unit.server.site.bench import Bench, Death, Died, Prepare
+
+OK = StatusMif("Success", "installed")
+NO = StatusMif("Failed", "disk full")
+
+
+async def fresh_job() -> Bench:
+    """A new package and a job with a run phase, not yet activated."""
+    bench = Bench()
+    await bench.machines()
+    await bench.run_job(await bench.package())
+    return bench
+
+
+async def sent_job() -> Bench:
+    """The same, compressed: a send request waits for the sender."""
+    bench = await fresh_job()
+    await bench.cycle("SCHEDULER")
+    return bench
+
+
+async def delivered_job() -> Bench:
+    """The same, delivered: an instruction with its package waits in RECEIVE."""
+    bench = await sent_job()
+    await bench.cycle("LAN_SENDER")
+    return bench
+
+
+async def installed_job() -> Bench:
+    bench = await delivered_job()
+    await bench.cycle("DESPOOLER")
+    return bench
+
+
+async def blocked_update(version: str = "1.1") -> Bench:
+    """An update has arrived while WS1 holds the middle one of three files."""
+    bench = Bench(version, ("LOGON1", "LOGON2"), restart_resets_retry_count=False, partial_retry_list_lost=False)
+    package = await bench.package()
+    await bench.job(package)
+    await bench.pump(2)
+    await bench.hold(f"{package}/b.dat")
+    await bench.update(package)
+    await bench.cycle("SCHEDULER")
+    await bench.cycle("LAN_SENDER")
+    return bench
+
+
+async def blocked_update_of_1_2() -> Bench:
+    return await blocked_update("1.2 SP4")
+
+
+async def last_attempt() -> Bench:
+    """The retries of a blocked update are used up: its instruction is due once more."""
+    bench = await blocked_update()
+    bench.site.profile = with_overrides(bench.site.profile, {"attempts_max": 1})
+    await bench.cycle("DESPOOLER")
+    bench.clock.time += bench.site.retry_s
+    return bench
+
+
+async def reported() -> Bench:
+    """Every kind of report lies on the logon server."""
+    bench = Bench(malformed_mif_is_success=True)
+    await bench.machines(5)
+    job = await bench.run_job(await bench.package())
+    await bench.pump(2)
+    request = (await bench.administrator.jobs())[0].request
+    await bench.report(job, request, machine="WS1", sms_id="BPC00001", mif=OK)
+    await bench.report(job, request, machine="WS2", sms_id="BPC00002", mif=NO, result=Result.FAILED)
+    await bench.report(job, request, machine="WS3", sms_id="BPC00003", mif=b"START COMPONENT\r\nnonsense")
+    await bench.report(job, request, machine="WS4", sms_id="BPC00004", result=Result.EXPIRED)
+    await bench.report(job, request, machine="WS5", sms_id="BPC00005", result=Result.FAILED)
+    return bench
+
+
+async def collected() -> Bench:
+    """The reports have been carried to RECEIVE."""
+    bench = await reported()
+    await bench.cycle("MAINTENANCE_MANAGER")
+    return bench
+
+
+async def to_be_loaded() -> Bench:
+    """The reports have become MIFs, and one file that is none lies between them."""
+    bench = await collected()
+    await bench.cycle("DESPOOLER")
+    await bench.root.write("SITE.SRV/DATALOAD.BOX/DELTAMIF.COL/X0000001.EMF.MIF", b"garbage")
+    return bench
+
+
+CASES: list[tuple[str, Prepare]] = [
+    ("SCHEDULER", fresh_job),
+    ("LAN_SENDER", sent_job),
+    ("DESPOOLER", delivered_job),
+    ("DESPOOLER", blocked_update),
+    ("DESPOOLER", blocked_update_of_1_2),
+    ("DESPOOLER", last_attempt),
+    ("DESPOOLER", collected),
+    ("MAINTENANCE_MANAGER", installed_job),
+    ("MAINTENANCE_MANAGER", reported),
+    ("DATA_LOADER", to_be_loaded),
+]
+
+
+async def live(prepare: Prepare, component: str, death: Death) -> Bench:
+    """One life that `death` may end, and the next one."""
+    bench = await prepare()
+    service = bench.dying(component, death)
+    try:
+        await service.started()
+        await service.cycle(bench.clock.now())
+    except Died:
+        pass
+    bench.reborn()
+    await bench.pump(3)
+    for name in bench.names("SITE1/SMS_SHRD", boxes.TOSEND):
+        if name.endswith(".I00"):
+            await bench.root.delete(name)  # a sender that dies after its last step but one leaves this copy: it harms nobody
+    return bench
+
+
+@pytest.mark.parametrize(("component", "prepare"), CASES, ids=[f"{p.__name__}-{c}" for c, p in CASES])
+async def test_a_death_before_any_step_changes_nothing_in_the_end(component: str, prepare: Prepare) -> None:
+    undisturbed = Death()
+    expected = (await live(prepare, component, undisturbed)).state()
+    assert undisturbed.call_count > 1, "the service did something worth dying in"
+    for n in range(1, undisturbed.call_count + 1):
+        death = Death(n)
+        actual = (await live(prepare, component, death)).state()
+        for part, wanted in expected.items():
+            assert actual[part] == wanted, f"{part} differ after a death at call {n}: {death.story[-1]}"
