@@ -27,6 +27,8 @@ from despoolr_lab.runs import FinishedRun
 TIMEOUT_S: Final = 10.0
 ANSWER_SIZE_MAX: Final = 256 * 1024 * 1024
 ROWS_MAX: Final = 10_000
+HISTORY_TOLERANCE_S: Final = 1.0
+"""How far the record of an open may lie behind the open, in site seconds (scaled time makes milliseconds long)."""
 T = TypeVar("T")
 
 
@@ -35,7 +37,10 @@ class AskError(Exception):
 
 
 class LockRow(msgspec.Struct, frozen=True):
-    """One open (`open` is its handle) and what it has caused. `closed_at` is None while it is held; `refusal_count`: opens of others it stopped."""
+    """One open and what it has caused.
+
+    `open` is its handle; `closed_at` is None while it is held; `refusal_count` says how many opens of others it stopped.
+    """
 
     server: str
     open: str
@@ -267,7 +272,9 @@ class RunSource:
 
     def _row(self, held: HeldOpen) -> LockRow:
         blocker = self._blockers.get((held.server, held.open))
-        return _lock_row(held, blocker.refusal_count if blocker else 0)
+        if blocker is None:
+            return _lock_row(held, 0)
+        return msgspec.structs.replace(_lock_row(held, blocker.refusal_count), opened_at=blocker.opened_at)
 
 
 def _severity(code: int) -> str:
@@ -343,23 +350,22 @@ class LiveSource:
 
     def locks(self, wanted: Wanted, at: float | None) -> LockAnswer:
         """The opens that stand (or stood at a time), with the refusals on each server's record."""
-        rows: list[LockRow] = []
-        asked_at = at or 0.0
-        for server, why, episodes in self._each(wanted, at):
-            asked_at = max(asked_at, why.at) if at is None else at
-            rows += [row for row in self._rows(server, why, episodes, at) if wanted.takes(row.share, row.path, [row.machine])]
-        return LockAnswer(self.name, asked_at, sorted(rows, key=lambda r: (r.opened_at, r.path)), self.notes)
+        found = LockAnswer(self.name, at or 0.0, [], self.notes)
+        for told in self._each(wanted, at):
+            found.at = max(found.at, told.why.at) if at is None else at
+            found.locks += [row for row in told.rows if wanted.takes(row.share, row.path, [row.machine])]
+        found.locks.sort(key=lambda r: (r.opened_at, r.path))
+        return found
 
     def why(self, wanted: Wanted, at: float | None) -> WhyAnswer:
         """Every server's episodes, and who holds what they wait for."""
         answer = WhyAnswer(self.name, at or 0.0, [], [], [], self.notes)
-        for server, why, episodes in self._each(wanted, at):
-            pairs = [pair for pair in zip(why.episodes, why.verdicts, strict=True) if _concerns(wanted, pair[0])]
-            answer.at = max(answer.at, why.at) if at is None else at
+        for told in self._each(wanted, at):
+            pairs = [pair for pair in zip(told.why.episodes, told.why.verdicts, strict=True) if _concerns(wanted, pair[0])]
+            answer.at = max(answer.at, told.why.at) if at is None else at
             answer.episodes += [row for row, _ in pairs]
             answer.verdicts += [sentence for _, sentence in pairs]
-            rows = self._rows(server, why, episodes, at)
-            answer.holders += _holders(rows, wanted, [row for row, _ in pairs])
+            answer.holders += _holders(told.rows, wanted, [row for row, _ in pairs])
         return answer
 
     def jobs(self) -> list[dict[str, Any]]:
@@ -374,34 +380,27 @@ class LiveSource:
         """From the site server."""
         return list(self._site(f"events?limit={limit}")["events"])
 
-    def _each(self, wanted: Wanted, at: float | None) -> list[tuple[ServerAddress, Why, list[EpisodeRow]]]:
+    def _each(self, wanted: Wanted, at: float | None) -> list[_Told]:
         """Every server's answer; one that does not answer is a note, unless none does."""
-        answers = []
-        failures = []
-        query = {name: value for name, value in (("at", "" if at is None else repr(at)), ("limit", str(ROWS_MAX))) if value}
+        answers: list[_Told] = []
+        failures: list[AskError] = []
+        limit = {"limit": str(ROWS_MAX)}
         machine = {"machine": wanted.machine} if wanted.machine else {}
         for server in self.servers:
             try:
-                why = ask(server, "why?" + urlencode(query), Why)
-                listed = ask(server, "episodes?" + urlencode(machine | {"limit": str(ROWS_MAX)}), EpisodeList)
+                why = ask(server, "why?" + urlencode(limit if at is None else {"at": repr(at), **limit}), Why)
+                episodes = ask(server, "episodes?" + urlencode(machine | limit), EpisodeList)
+                listed = ask(server, "opens?" + urlencode(limit), OpenList) if at is None else None
             except AskError as error:
                 failures.append(error)
                 continue
-            if len(why.opens) >= ROWS_MAX or listed.count > len(listed.episodes):
+            if len(why.opens) >= ROWS_MAX or episodes.count > len(episodes.episodes):
                 self.notes.append(f"{server.name} cut its list at {ROWS_MAX:,}; narrow the question with --machine")
-            answers.append((server, why, listed.episodes))
+            answers.append(_Told(why, _live_rows(why, episodes.episodes, listed)))
         if not answers:
             raise failures[0] if failures else AskError("there is no server to ask")
         self.notes += [str(error) for error in failures]
         return answers
-
-    def _rows(self, server: ServerAddress, why: Why, episodes: list[EpisodeRow], at: float | None) -> list[LockRow]:
-        refusals: dict[tuple[str, str, int], int] = {}
-        for episode in episodes:
-            for hold in episode.holds:
-                key = (hold.machine, hold.program, round(hold.opened_at * 1000))
-                refusals[key] = refusals.get(key, 0) + hold.refusal_count
-        return [_lock_row(o, refusals.get((o.machine, o.program, round(o.opened_at * 1000)), 0)) for o in why.opens]
 
     def _site(self, path: str) -> Any:
         failure: AskError | None = None
@@ -415,6 +414,36 @@ class LiveSource:
                 if not isinstance(error, Unreachable):
                     raise
         raise failure or AskError("there is no server to ask")
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """One server's answer."""
+
+    why: Why
+    rows: list[LockRow]
+
+
+def _live_rows(why: Why, episodes: list[EpisodeRow], listed: OpenList | None) -> list[LockRow]:
+    """Each open with the refusals it has caused. `listed`: what stands now; else the opens of a past moment.
+
+    An episode knows a blocker by its machine, program and the instant of its open. The list of opens has the same instant;
+    the history has the record's, which is a little later.
+    """
+    refusals: dict[tuple[str, str], list[tuple[float, int]]] = {}
+    for episode in episodes:
+        for hold in episode.holds:
+            refusals.setdefault((hold.machine, hold.program), []).append((hold.opened_at, hold.refusal_count))
+    exact = {row.open: row.opened_at for row in listed.opens} if listed is not None else {}
+    rows = []
+    for held in why.opens:
+        if listed is not None and held.open not in exact:
+            continue  # closed between the two questions
+        opened_at = exact.get(held.open, held.opened_at)
+        tolerance_s = 0.0 if listed is not None else HISTORY_TOLERANCE_S
+        count = sum(n for at, n in refusals.get((held.machine, held.program), ()) if abs(at - opened_at) <= tolerance_s)
+        rows.append(msgspec.structs.replace(_lock_row(held, count), opened_at=opened_at))
+    return rows
 
 
 class NoSuchCall(AskError):
@@ -437,11 +466,6 @@ def ask(server: ServerAddress, path: str, kind: type[T], *, timeout_s: float = T
 def health(server: ServerAddress, *, timeout_s: float = TIMEOUT_S) -> Health:
     """`GET /healthz`. Raises `AskError`."""
     return _decoded(server, call(server, "GET", "/healthz", timeout_s=timeout_s), Health)
-
-
-def opens(server: ServerAddress) -> OpenList:
-    """`GET /api/v1/opens`. Raises `AskError`."""
-    return ask(server, f"opens?limit={ROWS_MAX}", OpenList)
 
 
 def call(server: ServerAddress, method: str, target: str, body: bytes | None = None, *, timeout_s: float = TIMEOUT_S) -> bytes:

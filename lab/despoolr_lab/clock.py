@@ -38,8 +38,14 @@ class LoopClock:
         except RuntimeError:
             pass
 
-    def restart(self) -> None:
-        """Let `epoch` be now. Only before anything waits: a world is built first, then its time begins."""
+    def hold(self) -> None:
+        """Stand still at `epoch` until `start`: a world is built first, then its time begins. Nothing may wait meanwhile."""
+        self._bind(asyncio.get_running_loop())
+        t0 = self._t0
+        self._time = lambda: t0
+
+    def start(self) -> None:
+        """Let `epoch` be now, and go."""
         self._bind(asyncio.get_running_loop())
 
     def now(self) -> float:

@@ -23,7 +23,7 @@ from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
 
 from despoolr_client.share import ShareServer
-from despoolr_core.share import Share, ShareUnreachable
+from despoolr_core.share import ShareUnreachable
 from despoolr_core.sharing import Role
 from despoolr_lab import discovery
 from despoolr_lab.config import Listen, LogonSettings, NamedServer, SiteSettings
@@ -39,7 +39,7 @@ from despoolr_server.site.logs import LogDirectory
 from despoolr_server.site.service import Executive
 from despoolr_server.site_server import SERVICE_ACCOUNT, SiteServer, SiteSetup, SiteStores
 from despoolr_server.store.database import ThreadedDatabase
-from despoolr_server.store.files import DiskFileStore, FileStore, StoreError
+from despoolr_server.store.files import FileStore, JournalledFileStore, StoreError
 
 STOP_S_MAX: Final = 4.5
 """Seconds a clean stop takes at most; what is not done then is left as a killed process would leave it."""
@@ -64,6 +64,7 @@ class Servers:
     _executives: list[Executive] = field(default_factory=list)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _databases: list[ThreadedDatabase] = field(default_factory=list)
+    _stores: list[JournalledFileStore] = field(default_factory=list)
     _connections: dict[tuple[str, str], ShareServer] = field(default_factory=dict)
     _session: aiohttp.ClientSession | None = None
     _failure: BaseException | None = None
@@ -148,7 +149,7 @@ class Servers:
             stopping.cancel()
 
     async def close(self) -> None:
-        """Stop in order: announcement, services, connections to others, listeners, sessions, database, records."""
+        """Stop in order: announcement, services, connections to others, listeners, sessions, files, database, records."""
         discovery.withdraw(os.getpid(), self.directory, self.ground.data)
         is_clean = False
         try:
@@ -162,6 +163,8 @@ class Servers:
                     await runner.cleanup()
                 for host in self._hosts:
                     host.stop()
+                for store in self._stores:
+                    await store.close()
                 for database in self._databases:
                     await database.close()
                 is_clean = True
@@ -187,7 +190,9 @@ class Servers:
     # -- parts
 
     def _store(self, machine: str, share: str) -> FileStore:
-        return DiskFileStore(self.ground.store_directory(machine, share))
+        store = JournalledFileStore(self.ground.store_directory(machine, share))
+        self._stores.append(store)
+        return store
 
     def _database(self, code: str) -> ThreadedDatabase:
         path = self.ground.data / f"{code}.db"
@@ -226,7 +231,7 @@ class Servers:
         if key not in self._connections:
             url = urls.get(key[0])
             if url is None:
-                return _Unknown(server)
+                raise ShareUnreachable(f"no URL is known for {server}: start the site with --logon {server}=URL or --address")
             if self._session is None:
                 self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64), **session_options({}))
             token = self.ground.auth.issue(machine, SERVICE_ACCOUNT, Role.SERVICE)
@@ -234,17 +239,6 @@ class Servers:
                 self._session, url, token, self.ground.clock, name=server, program=program, lease_s=self.ground.lease_s
             )
         return self._connections[key]
-
-
-class _Unknown:
-    """A machine nobody gave a URL for."""
-
-    def __init__(self, server: str) -> None:
-        self._server = server
-
-    def share(self, name: str) -> Share:
-        """There is none to give."""
-        raise ShareUnreachable(f"no URL is known for {self._server}: start the site with --logon {self._server}=URL or --address")
 
 
 def _in_domain(server: NamedServer, domain: str) -> NamedServer:

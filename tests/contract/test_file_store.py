@@ -9,7 +9,7 @@ import pytest
 
 from despoolr_core.sharing import FileAttribute, NtStatus
 from despoolr_server.share.engine.names import ROOT, Name, parse_name
-from despoolr_server.store.files import DiskFileStore, FileStore, MemoryFileStore, StoreError
+from despoolr_server.store.files import DiskFileStore, FileStore, JournalledFileStore, MemoryFileStore, StoreError
 
 AT = 833785200.125
 LATER = AT + 3600
@@ -21,10 +21,12 @@ def n(path: str) -> Name:
     return name
 
 
-@pytest.fixture(params=["memory", "disk", "disk without threads"])
+@pytest.fixture(params=["memory", "disk", "disk without threads", "journal", "journal without threads"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> FileStore:
     if request.param == "memory":
         return MemoryFileStore()
+    if request.param.startswith("journal"):
+        return JournalledFileStore(tmp_path / "root", threads=request.param == "journal", journal_max=2000)
     return DiskFileStore(tmp_path / "root", threads=request.param == "disk")
 
 

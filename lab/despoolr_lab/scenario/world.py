@@ -125,6 +125,7 @@ class World:
 
     async def start(self) -> None:
         """Bring up servers, tell each site what it knows of packages and machines; then time begins, services and clients go."""
+        self.surroundings.clock.hold()
         for server in self.scenario.server:
             await self._start_logon(server)
         for site in self.scenario.site:
@@ -132,7 +133,7 @@ class World:
         for package in self.scenario.package:
             await self._make_package(package)
         await self._make_clients()
-        self.surroundings.clock.restart()
+        self.surroundings.clock.start()
         for machine in self.sites.values():
             self._start_executive(machine)
         self._add_clients()

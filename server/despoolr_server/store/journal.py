@@ -23,10 +23,11 @@ FRAME_MAX: Final = 1 << 28
 
 
 class Put(msgspec.Struct, tag="put", array_like=True):
-    """A whole file appeared: its content, file time in nanoseconds, attributes, and the inode it got."""
+    """A whole file appeared: its content, file time in nanoseconds, attributes, its inode and that of the file it replaced."""
 
     path: str
     inode: int
+    replaced: int
     data: bytes
     stamp: int
     attributes: int
@@ -79,6 +80,7 @@ class Move(msgspec.Struct, tag="move", array_like=True):
 
     path: str
     inode: int
+    replaced: int
     new_path: str
 
 
@@ -174,6 +176,7 @@ def outcome(entries: Iterable[Entry]) -> Outcome:
         seen.setdefault(key, set()).add(entry.inode)
         known = result.files.get(key)
         if isinstance(entry, Put):
+            seen[key].add(entry.replaced)
             fate = Fate(entry.inode, entry.path)
             fate.put = entry
             result.files[key] = (entry.path, fate)
@@ -188,7 +191,7 @@ def outcome(entries: Iterable[Entry]) -> Outcome:
             result.gone[key] = (entry.path, seen[key])
             new_key = fold(entry.new_path)
             fate.paths.append(entry.new_path)
-            seen.setdefault(new_key, set()).add(entry.inode)
+            seen.setdefault(new_key, set()).update((entry.inode, entry.replaced))
             result.files[new_key] = (entry.new_path, fate)
             result.gone.pop(new_key, None)
             result.gone_directories.pop(new_key, None)

@@ -186,7 +186,8 @@ class JournalledFileStore(DiskFileStore):
         staged = self._put_aside(data, at)
         try:
             status = os.lstat(staged)
-            self._log(Put(name.path, status.st_ino, bytes(data), status.st_mtime_ns, attributes & STORED_ATTRIBUTES))
+            kept = attributes & STORED_ATTRIBUTES
+            self._log(Put(name.path, status.st_ino, self._replaced(name), bytes(data), status.st_mtime_ns, kept))
         except BaseException:
             self.discard(staged)
             raise
@@ -200,7 +201,8 @@ class JournalledFileStore(DiskFileStore):
     def publish(self, staged: str, name: Name, attributes: int = 0) -> None:
         """The octets are on disk already; the record has the name."""
         try:
-            self._log(Move(staged.removeprefix(self._base + "/"), os.lstat(staged).st_ino, name.path))
+            first_name = staged.removeprefix(self._base + "/")
+            self._log(Move(first_name, os.lstat(staged).st_ino, self._replaced(name), name.path))
         except BaseException:
             self.discard(staged)
             raise
@@ -238,7 +240,7 @@ class JournalledFileStore(DiskFileStore):
         if stat.S_ISDIR(status.st_mode):
             self._rename_directory(name, new_name, status.st_ino)
             return
-        self._log(Move(name.path, status.st_ino, new_name.path))
+        self._log(Move(name.path, status.st_ino, self._replaced(new_name), new_name.path))
         self._or_void(super().rename, name, new_name)
 
     def _rename_directory(self, name: Name, new_name: Name, inode: int) -> None:
@@ -258,6 +260,9 @@ class JournalledFileStore(DiskFileStore):
         except BaseException:
             self._log(Void())
             raise
+
+    def _replaced(self, name: Name) -> int:
+        return self._inode_at(name) or 0
 
     def _inode(self, name: Name) -> int:
         _, _, status = self._existing(name)

@@ -1,0 +1,268 @@
+"""The journal: whatever a crash leaves of the files, what was done comes true, and what was undone stays undone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from despoolr_core.sharing import NtStatus
+from despoolr_server.share.engine.names import ROOT, Name, parse_name
+from despoolr_server.store.files import JournalledFileStore, StoreError
+from despoolr_server.store.journal import Make, Put, Remove, Void, frame, read_frames
+
+AT = 833785200.0
+NAMES = ["A", "B", "C", "D/A", "D/B"]
+
+
+def n(path: str) -> Name:
+    name = parse_name(path)
+    assert isinstance(name, Name)
+    return name
+
+
+def contents(store: JournalledFileStore, directory: Name = ROOT) -> dict[str, bytes | None]:
+    """Everything in a store: paths to content, None for a directory."""
+    found: dict[str, bytes | None] = {}
+    for facts in store.list(directory):
+        name = n(facts.path)
+        found[name.key] = None if facts.directory else store.read(name)
+        if facts.directory:
+            found |= contents(store, name)
+    return found
+
+
+def same_inodes(source: Path, target: Path) -> None:
+    """Copy a tree by hard links, as it is at this instant."""
+    shutil.copytree(source, target, copy_function=os.link)
+
+
+OPERATIONS = st.lists(
+    st.tuples(
+        st.sampled_from(["put", "put", "put", "patch", "size", "remove", "rename", "rename", "make", "settle"]),
+        st.sampled_from(NAMES),
+        st.sampled_from(NAMES),
+        st.binary(min_size=1, max_size=6),
+    ),
+    max_size=25,
+)
+
+
+def carry_out(store: JournalledFileStore, operations: list[tuple[str, str, str, bytes]]) -> None:
+    """Do what can be done; what cannot be is voided."""
+    for kind, path, other, data in operations:
+        try:
+            if kind == "put":
+                store.write_whole(n(path), data, AT)
+            elif kind == "patch":
+                store.write_at(n(path), 2, data, AT)
+            elif kind == "size":
+                store.set_size(n(path), len(data), AT)
+            elif kind == "remove":
+                store.remove(n(path))
+            elif kind == "rename" and path != other:
+                store.rename(n(path), n(other))
+            elif kind == "make":
+                store.make_directory(n("E"), AT)
+            elif kind == "settle":
+                asyncio.run(store.settle())
+        except StoreError:
+            continue
+
+
+@settings(max_examples=40, deadline=None)
+@given(before=OPERATIONS, after=OPERATIONS, journal_max=st.sampled_from([200, 1 << 20]))
+def test_any_history_comes_true_from_what_was_before_it_and_from_what_was_after_it(
+    tmp_path_factory: pytest.TempPathFactory,
+    before: list[tuple[str, str, str, bytes]],
+    after: list[tuple[str, str, str, bytes]],
+    journal_max: int,
+) -> None:
+    base = tmp_path_factory.mktemp("journal")
+    root, snapshot = base / "root", base / "snapshot"
+    store = JournalledFileStore(root, threads=False, journal_max=1 << 20)
+    store.make_directory(n("D"), AT)
+    carry_out(store, before)
+    asyncio.run(store.close())
+    same_inodes(root, snapshot)
+
+    # No journal is dropped here, however full, as long as nothing settles: the power may fail at any time.
+    store = JournalledFileStore(root, threads=False, journal_max=journal_max)
+    carry_out(store, [operation for operation in after if operation[0] != "settle"])
+    expected = contents(store)
+
+    shutil.rmtree(snapshot / ".despoolr" / "journal")
+    shutil.copytree(root / ".despoolr" / "journal", snapshot / ".despoolr" / "journal")
+    killed = JournalledFileStore(root, threads=False)
+    assert contents(killed) == expected
+    cut_off = JournalledFileStore(snapshot, threads=False)
+    assert contents(cut_off) == expected
+    again = JournalledFileStore(snapshot, threads=False)
+    assert contents(again) == expected
+
+
+def test_files_that_changed_places_are_put_right_after_a_power_cut(tmp_path: Path) -> None:
+    root, snapshot = tmp_path / "root", tmp_path / "snapshot"
+    store = JournalledFileStore(root, threads=False)
+    for path in ("A", "B"):
+        store.write_whole(n(path), path.encode(), AT)
+    asyncio.run(store.close())
+    same_inodes(root, snapshot)
+    store = JournalledFileStore(root, threads=False)
+    store.rename(n("A"), n("T"))
+    store.rename(n("B"), n("A"))
+    store.rename(n("T"), n("B"))
+    shutil.rmtree(snapshot / ".despoolr" / "journal")
+    shutil.copytree(root / ".despoolr" / "journal", snapshot / ".despoolr" / "journal")
+    assert contents(JournalledFileStore(snapshot, threads=False)) == {"A": b"B", "B": b"A"}
+    assert contents(JournalledFileStore(root, threads=False)) == {"A": b"B", "B": b"A"}
+
+
+async def test_a_large_file_is_durable_by_its_name_alone(tmp_path: Path) -> None:
+    store = JournalledFileStore(tmp_path, inline_max=1000)
+    large = b"x" * 100_000
+    store.publish(await store.stage(large, AT), n("BIG"))
+    await store.settle()
+    os.rename(tmp_path / "BIG", tmp_path / ".despoolr" / "tmp" / "1")  # noqa: PTH104  as if the rename had been lost
+    assert contents(JournalledFileStore(tmp_path)) == {"BIG": large}
+
+
+def test_a_directory_may_be_renamed_between_other_changes(tmp_path: Path) -> None:
+    store = JournalledFileStore(tmp_path, threads=False)
+    store.make_directory(n("D"), AT)
+    store.write_whole(n("D/A"), b"one", AT)
+    store.rename(n("D"), n("E"))
+    store.write_whole(n("E/A"), b"two", AT)
+    store.make_directory(n("D"), AT)
+    store.write_whole(n("D/A"), b"three", AT)
+    store.rename(n("E"), n("F"))
+    expected = {"D": None, "D/A": b"three", "F": None, "F/A": b"two"}
+    assert contents(store) == expected
+    assert contents(JournalledFileStore(tmp_path, threads=False)) == expected
+
+
+async def test_all_who_wait_share_one_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = JournalledFileStore(tmp_path)
+    syncs = []
+    real = os.fdatasync
+    monkeypatch.setattr(os, "fdatasync", lambda descriptor: (syncs.append(descriptor), real(descriptor)))
+
+    async def upload(number: int) -> None:
+        store.write_whole(n(f"F{number}"), b"x", AT)
+        await store.settle()
+
+    await asyncio.gather(*(upload(number) for number in range(200)))
+    assert len(syncs) <= 3
+    await store.settle()
+    assert len(syncs) <= 3
+    await store.close()
+
+
+async def test_full_journals_are_dropped_while_it_goes_on(tmp_path: Path) -> None:
+    store = JournalledFileStore(tmp_path, journal_max=10_000)
+    for number in range(200):
+        store.write_whole(n(f"F{number % 20}"), b"x" * 500, AT)
+        await store.settle()
+    assert len(list((tmp_path / ".despoolr" / "journal").iterdir())) <= 3
+    await store.close()
+    assert list((tmp_path / ".despoolr" / "journal").iterdir()) == []
+    assert len(contents(JournalledFileStore(tmp_path))) == 20
+
+
+def test_a_change_that_failed_is_not_repeated(tmp_path: Path) -> None:
+    store = JournalledFileStore(tmp_path, threads=False)
+    store.make_directory(n("D"), AT)
+    store.write_whole(n("D/A"), b"x", AT)
+    with pytest.raises(StoreError) as caught:
+        store.write_whole(n("D"), b"not a file", AT)
+    assert caught.value.status is NtStatus.FILE_IS_A_DIRECTORY
+    with pytest.raises(StoreError):
+        store.remove(n("D"))
+    with pytest.raises(StoreError):
+        store.rename(n("D/A"), n("X/Y"))
+    assert contents(JournalledFileStore(tmp_path, threads=False)) == {"D": None, "D/A": b"x"}
+
+
+def test_a_journal_ends_at_the_first_frame_that_is_not_whole() -> None:
+    first, second = Make("D", AT), Put("A", 1, 0, b"data", 2, 0)
+    octets = frame(first) + frame(second)
+    assert list(read_frames(octets)) == [first, second]
+    for cut in range(len(frame(first)), len(octets)):
+        assert list(read_frames(octets[:cut])) == [first]
+    damaged = bytearray(octets)
+    damaged[-1] ^= 1
+    assert list(read_frames(bytes(damaged))) == [first]
+    assert list(read_frames(octets + b"\0" * 4096)) == [first, second]
+
+
+def test_a_voided_record_is_left_out() -> None:
+    kept, voided = Remove("A", 1, False), Remove("B", 2, False)
+    assert list(read_frames(frame(kept) + frame(voided) + frame(Void()) + frame(kept))) == [kept, kept]
+    assert list(read_frames(frame(voided) + frame(Void()))) == []
+
+
+WORKER = """
+import asyncio, os, sys
+from random import Random
+from despoolr_server.share.engine.names import parse_name
+from despoolr_server.store.files import JournalledFileStore
+
+async def worker(store, who, rng):
+    number = 0
+    exists = False
+    while True:
+        number += 1
+        kind = "delete" if exists and rng.random() < 0.3 else "put"
+        os.write(1, f"begin {who} {kind} {number}\\n".encode())
+        name = parse_name(f"W{who}.DAT")
+        if kind == "put":
+            store.write_whole(name, f"{who} {number} ".encode() * 100, 833785200.0)
+        else:
+            store.remove(name)
+        exists = kind == "put"
+        await store.settle()
+        os.write(1, f"done {who} {kind} {number}\\n".encode())
+
+async def main():
+    store = JournalledFileStore(sys.argv[1], journal_max=20_000)
+    rng = Random(int(sys.argv[2]))
+    async with asyncio.TaskGroup() as group:
+        for who in range(8):
+            group.create_task(worker(store, who, rng))
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_kill_at_any_instant_loses_no_answered_upload_and_resurrects_no_deleted_file(tmp_path: Path, seed: int) -> None:
+    process = subprocess.Popen([sys.executable, "-c", WORKER, str(tmp_path), str(seed)], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    lines = [process.stdout.readline() for _ in range(Random(seed).randrange(50, 1500))]
+    process.send_signal(signal.SIGKILL)
+    lines += process.stdout.readlines()
+    process.stdout.close()
+    assert process.wait() == -signal.SIGKILL
+    begun: dict[str, tuple[str, str]] = {}
+    done: dict[str, tuple[str, str]] = {}
+    for line in lines:
+        if line.endswith(b"\n"):
+            word, who, kind, number = line.decode().split()
+            (begun if word == "begin" else done)[who] = (kind, number)
+    assert done
+    after = contents(JournalledFileStore(tmp_path))
+    for who, last in begun.items():
+        allowed = []
+        for kind, number in {last, done.get(who, ("delete", "0"))}:
+            allowed.append(f"{who} {number} ".encode() * 100 if kind == "put" else None)
+        assert after.get(f"W{who}.DAT") in allowed
+    assert all(path.startswith("W") for path in after)

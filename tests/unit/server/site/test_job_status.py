@@ -1,0 +1,66 @@
+"""The rule that makes a job's status of its rows, as a table."""
+
+from __future__ import annotations
+
+import pytest
+
+from despoolr_server.site.job_status import overall_status
+from despoolr_server.site.jobs import ENDED, DetailKind, DetailStatus, JobStatus
+
+ARRIVED = (DetailKind.SITE_ARRIVAL, DetailStatus.COMPLETE)
+DONE = (DetailKind.COMPLETION, DetailStatus.COMPLETE)
+OPEN = (DetailKind.COMPLETION, DetailStatus.NONE)
+FAILED = (DetailKind.COMPLETION, DetailStatus.FAILED)
+
+
+def server(status: DetailStatus) -> tuple[str, str]:
+    return (DetailKind.SERVER, status)
+
+
+def workstation(status: DetailStatus) -> tuple[str, str]:
+    return (DetailKind.WORKSTATION, status)
+
+
+S, A = DetailStatus, JobStatus
+TABLE = [
+    # was, rows, becomes
+    (A.ACTIVE, [], A.ACTIVE),
+    (A.ACTIVE, [ARRIVED, OPEN], A.ACTIVE),
+    (A.ACTIVE, [ARRIVED, DONE], A.COMPLETE),
+    (A.ACTIVE, [ARRIVED, OPEN, server(S.RETRYING)], A.RETRYING),
+    (A.RETRYING, [ARRIVED, OPEN, server(S.RETRYING)], A.RETRYING),
+    (A.RETRYING, [ARRIVED, DONE, server(S.COMPLETE)], A.COMPLETE),
+    (A.RETRYING, [ARRIVED, FAILED, server(S.FAILED)], A.FAILED),
+    (A.ACTIVE, [(DetailKind.SITE_ARRIVAL, S.FAILED), OPEN], A.FAILED),
+    # once the Completion row says Complete, it speaks for the servers (Q221945, Q153576)
+    (A.RETRYING, [ARRIVED, DONE, server(S.COMPLETE), server(S.RETRYING)], A.COMPLETE),
+    # workstations
+    (A.ACTIVE, [ARRIVED, DONE, workstation(S.NONE)], A.ACTIVE),  # one that never runs it leaves it so for ever (Q156250)
+    (A.ACTIVE, [ARRIVED, DONE, workstation(S.COMPLETE)], A.COMPLETE),
+    (A.ACTIVE, [ARRIVED, DONE, workstation(S.COMPLETE), workstation(S.RETRYING)], A.RETRYING),  # Q150026
+    (A.ACTIVE, [ARRIVED, DONE, workstation(S.COMPLETE), workstation(S.CANCELED)], A.COMPLETE),
+    (A.ACTIVE, [ARRIVED, DONE, workstation(S.FAILED), workstation(S.NONE)], A.ACTIVE),  # a machine never fails a job
+    # what has ended stays, and so does what has not begun
+    *((status, [ARRIVED, OPEN, server(S.RETRYING)], status) for status in (A.PENDING, *sorted(ENDED), A.CANCELLING)),
+]
+
+
+@pytest.mark.parametrize(("was", "rows", "becomes"), TABLE, ids=[f"{w}-{n}" for n, (w, _, _) in enumerate(TABLE)])
+def test_the_rows_make_the_status(was: JobStatus, rows: list[tuple[str, str]], becomes: JobStatus) -> None:
+    assert overall_status(was, dict.fromkeys(rows, 1), stays_retrying=True) is becomes
+
+
+def test_rows_of_which_there_are_none_count_for_nothing() -> None:
+    counts = {ARRIVED: 1, DONE: 1, workstation(S.RETRYING): 0, workstation(S.COMPLETE): 3}
+    assert overall_status(A.ACTIVE, counts, stays_retrying=True) is A.COMPLETE
+
+
+@pytest.mark.parametrize(("stays", "becomes"), [(True, A.RETRYING), (False, A.ACTIVE)])
+def test_a_job_that_retried_stays_so_while_others_have_not_reported(stays: bool, becomes: JobStatus) -> None:
+    counts = {ARRIVED: 1, DONE: 1, workstation(S.COMPLETE): 1, workstation(S.NONE): 1}
+    assert overall_status(A.RETRYING, counts, stays_retrying=stays) is becomes  # Q150026
+
+
+def test_only_silent_workstations_keep_a_job_retrying() -> None:
+    counts = {ARRIVED: 1, DONE: 1, workstation(S.COMPLETE): 2}
+    assert overall_status(A.RETRYING, counts, stays_retrying=True) is A.COMPLETE
