@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import signal
 import subprocess
@@ -14,7 +16,9 @@ from typing import Any
 
 import msgspec
 
-from despoolr_lab.asking import AskError, ServerAddress, ask, call
+from despoolr_lab.asking import AskError
+from despoolr_lab.cli.main import run
+from despoolr_lab.live import ServerAddress, ask, call
 
 DEADLINE_S = 30.0
 STEP_S = 0.02
@@ -65,6 +69,15 @@ class Process:
         self.process.wait(DEADLINE_S)
 
 
+@dataclass(frozen=True)
+class Done:
+    """What a command left."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 @dataclass
 class Workshop:
     """A directory in which processes are started."""
@@ -87,12 +100,12 @@ class Workshop:
         self.processes.append(started)
         return started.wait_for(ready) if ready else started
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """A command that ends by itself."""
-        command = [sys.executable, "-m", "despoolr_lab.cli.main", *arguments]
-        return subprocess.run(
-            command, cwd=self.path, env=clean_environment(), capture_output=True, text=True, timeout=DEADLINE_S, check=False
-        )
+    def run(self, *arguments: str) -> Done:
+        """A command that ends by itself, in this process: a start of Python for each question would take longer than the test."""
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.chdir(self.path), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = run(arguments)
+        return Done(code, out.getvalue(), err.getvalue())
 
     def json(self, *arguments: str) -> Any:
         """The answer of a command with `--json`."""

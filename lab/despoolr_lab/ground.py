@@ -60,7 +60,6 @@ class Ground:
     """See the module. Make it with `prepare` (no event loop needed), then `begin` inside the loop."""
 
     settings: GroundSettings
-    secret: bytes
     secret_file: Path | None
     has_made_secret: bool
     starts: int
@@ -185,7 +184,6 @@ def _prepared(settings: GroundSettings, lock: IO[str]) -> Ground:
     write_private(token_file, token.encode() + b"\n")
     return Ground(
         settings=settings,
-        secret=secret,
         secret_file=secret_file if settings.secret is None else None,
         has_made_secret=has_made,
         starts=state.starts + 1,

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from despoolr_lab.asking import AskError, call
+from despoolr_lab.asking import AskError
 from despoolr_lab.cli.main import run
+from despoolr_lab.live import call
 from process_world import Administrator, Workshop, until
 
 FAST = ("--time", "x2000", "--response", "Very Fast")

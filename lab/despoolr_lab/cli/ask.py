@@ -16,7 +16,8 @@ import click
 from despoolr_lab.cli.output import echo_json, echo_table, fail, json_option, moment, say
 
 if TYPE_CHECKING:
-    from despoolr_lab.asking import LockRow, ServerAddress, Source, Wanted
+    from despoolr_lab.asking import LockRow, Source, Wanted
+    from despoolr_lab.live import ServerAddress
 
 SOURCES = "Asks RUN (`latest`, a directory, a name in `runs`), else --url, else the servers started here, else the latest run."
 
@@ -38,7 +39,8 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def find_source(run: str, urls: tuple[str, ...], token: str, runs: Path) -> Source:
     """Whom to ask, by the rule of this module. Ends the command where there is nobody."""
-    from despoolr_lab.asking import LiveSource, RunSource
+    from despoolr_lab.asking import RunSource
+    from despoolr_lab.live import LiveSource
     from despoolr_lab.runs import LATEST, RunError, find_run
 
     try:
@@ -62,8 +64,8 @@ def find_source(run: str, urls: tuple[str, ...], token: str, runs: Path) -> Sour
 def find_servers(urls: tuple[str, ...], token: str) -> list[ServerAddress]:
     """The servers at `--url` and those a site server among them knows; else those started in this directory."""
     from despoolr_lab import discovery
-    from despoolr_lab.asking import ServerAddress
     from despoolr_lab.config import ConfigError, parse_url
+    from despoolr_lab.live import ServerAddress
 
     here = discovery.running(Path.cwd())
     if not urls:
@@ -80,7 +82,8 @@ def find_servers(urls: tuple[str, ...], token: str) -> list[ServerAddress]:
 
 def _known_to(servers: list[ServerAddress]) -> list[ServerAddress]:
     """The logon servers a site server names: the opens of their shares are known only there."""
-    from despoolr_lab.asking import AskError, ServerAddress, ask
+    from despoolr_lab.asking import AskError
+    from despoolr_lab.live import ServerAddress, ask
 
     asked = {server.url for server in servers}
     more: list[ServerAddress] = []

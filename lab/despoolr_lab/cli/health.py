@@ -15,7 +15,7 @@ import click
 from despoolr_lab.cli.output import EXIT_BUG, EXIT_OK, echo_json, fail, json_option
 
 if TYPE_CHECKING:
-    from despoolr_lab.asking import ServerAddress
+    from despoolr_lab.live import ServerAddress
 
 CONTENT: Final = b"Despoolr was here.\r\n"
 
@@ -46,7 +46,8 @@ def command(urls: tuple[str, ...], token: str, share: str, timeout_s: float, as_
 
 def check(server: ServerAddress, share: str, timeout_s: float) -> dict[str, Any]:
     """One server's round trip: `healthy`, `error`, and `ms` for each step."""
-    from despoolr_lab.asking import AskError, health
+    from despoolr_lab.asking import AskError
+    from despoolr_lab.live import health
 
     ms: dict[str, float] = {}
     result: dict[str, Any] = {"server": server.name, "url": server.url, "healthy": False, "error": "", "share": "", "ms": ms}
@@ -65,7 +66,8 @@ def check(server: ServerAddress, share: str, timeout_s: float) -> dict[str, Any]
 
 
 def _first_share(server: ServerAddress, timeout_s: float) -> str:
-    from despoolr_lab.asking import AskError, ask
+    from despoolr_lab.asking import AskError
+    from despoolr_lab.live import ask
 
     shares = ask(server, "setup", dict, timeout_s=timeout_s).get("shares")
     if not shares:
@@ -77,7 +79,8 @@ def _round_trip(server: ServerAddress, share: str, ms: dict[str, float], timeout
     """A session, a file that goes with its open, its content there and back; the session is ended whatever happens."""
     import json
 
-    from despoolr_lab.asking import AskError, call
+    from despoolr_lab.asking import AskError
+    from despoolr_lab.live import call
 
     def do(step: str, method: str, target: str, body: bytes | None = None) -> bytes:
         began = perf_counter()

@@ -12,8 +12,9 @@ import pytest
 
 from despoolr_core.records import Recorder
 from despoolr_core.sharing import Role
-from despoolr_lab.asking import AskError, LiveSource, RunSource, ServerAddress, Wanted, ask, health
+from despoolr_lab.asking import AskError, RunSource, Wanted
 from despoolr_lab.cli.main import run
+from despoolr_lab.live import LiveSource, ServerAddress, ask, health
 from despoolr_lab.runs import RunDirectory, load_run, utc_stamp
 from share_site import Site, serving
 

@@ -9,8 +9,8 @@ from despoolr_core.sharing import Access, ShareMode
 from despoolr_server.site.copying import STRATEGIES, CopyResult, Target, present_files
 from share_world import World, client
 
-OLD = {name: b"old" for name in ("a.dat", "b.dat", "c.dat")}
-NEW = {name: b"new!" for name in OLD}
+OLD = dict.fromkeys(("a.dat", "b.dat", "c.dat"), b"old")
+NEW = dict.fromkeys(OLD, b"new!")
 NO_SHARING = ShareMode.NONE
 READ, WRITE, DELETE = ShareMode.READ, ShareMode.READ | ShareMode.WRITE, ShareMode.READ | ShareMode.DELETE
 ALL = ShareMode.READ | ShareMode.WRITE | ShareMode.DELETE
@@ -115,7 +115,7 @@ async def test_a_writer_blocks_even_if_it_shares_everything() -> None:
 
 
 async def test_attributes_only_opens_block_nobody() -> None:
-    result, _, _ = await update("delete_then_copy", "b.dat", NO_SHARING, access=Access.READ_ATTRIBUTES)
+    result, _, _ = await update("stop_at_first_lock", "b.dat", NO_SHARING, access=Access.READ_ATTRIBUTES)
     assert result.is_complete
 
 
