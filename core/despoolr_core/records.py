@@ -29,7 +29,7 @@ KINDS: Final[dict[str, str]] = {
     "episode.ended": "server, episode, state, reason",
     # the site
     "job.status": "job, status, was, reason",
-    "detail.status": "job, kind, site, machine, status, was",
+    "detail.status": "job, detail, site, machine, status, was",
     "instruction.written": "file, type, job, retries, execute_at, servers",
     "instruction.executed": "file, type, job, result",
     "copy.started": "job, package, server, attempt",

@@ -79,7 +79,7 @@ def carry_out(store: JournalledFileStore, operations: list[tuple[str, str, str, 
             continue
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(before=OPERATIONS, after=OPERATIONS, journal_max=st.sampled_from([200, 1 << 20]))
 def test_any_history_comes_true_from_what_was_before_it_and_from_what_was_after_it(
     tmp_path_factory: pytest.TempPathFactory,

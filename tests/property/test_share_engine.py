@@ -72,9 +72,8 @@ class Engine(RuleBasedStateMachine):
         assert closed.remove == (is_last and path in self.pending)
         if is_last:
             self.pending.discard(path)
-        if closed.remove:
-            if not self._filled(closed.open.path):
-                del self.names[closed.open.path]
+        if closed.remove and not self._filled(closed.open.path):
+            del self.names[closed.open.path]
 
     def _ended(self, ended: Ended) -> None:
         mine = [row.handle for row in self.opens.values() if row.session == ended.session.session]

@@ -63,7 +63,7 @@ class PcmBehaviour:
     """Distribution servers of a record that are looked at (Q161310)."""
 
     skip_unchanged_instruction_file: bool = False
-    """A poll that finds the file unchanged decides nothing, so a date that passes is not noticed (Q163488)."""
+    """A poll that finds the file unchanged notices no offer or mandatory date that has come (Q163488); expiry it does notice."""
 
     search_on_missing_file: bool = False
     """No instruction file on the current logon server: look on the others (Q191293; PCMSVC32 from SP4)."""

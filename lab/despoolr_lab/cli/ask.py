@@ -196,7 +196,7 @@ def _echo_locks(rows: list[LockRow], at: float) -> None:
                 r.access,
                 r.share_mode,
                 moment(r.opened_at),
-                _span((at if r.closed_at is None else r.closed_at) - r.opened_at) + ("" if r.closed_at is None else ", closed"),
+                _held_for(r, at),
                 {0: "-", 1: "once"}.get(r.refusal_count, f"{r.refusal_count} times"),
             )
             for r in rows
@@ -204,12 +204,19 @@ def _echo_locks(rows: list[LockRow], at: float) -> None:
     )
 
 
+def _held_for(row: LockRow, at: float) -> str:
+    """How long it had been held then, and whether it was closed by then."""
+    if row.closed_at is None or row.closed_at > at:
+        return _span(at - row.opened_at)
+    return f"{_span(row.closed_at - row.opened_at)}, closed"
+
+
 @click.command("why", epilog=SOURCES)
 @click.argument("run", default="", metavar="[RUN]")
 @click.option("--machine", default="", help="Only where this machine waits or makes others wait.")
 @click.option("--path", default="", help="Only this file: its path, its name, or a pattern such as '*.dat'.")
 @click.option("--share", default="", help="Only this share.")
-@click.option("--at", default="", help="As it was at this site time.")
+@click.option("--at", default="", help="Only updates that were waiting at this site time, and who held what then.")
 @source_options
 @json_option
 def why(

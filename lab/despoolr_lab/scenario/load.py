@@ -168,36 +168,56 @@ def _table_lines(lines: list[str], name: str, index: int) -> tuple[int, int]:
 
 
 def check_references(scenario: Scenario, text: str) -> None:
-    """Every machine, package, server, job and site that is named must be there. Raises `ScenarioError`."""
-    machines = [name for group in scenario.clients for name in group.expand()]
-    names: dict[str, list[str]] = {
-        "machine": machines,
+    """Every machine, package, server, job and site that is named must be there, and none twice. Raises `ScenarioError`."""
+    names = _names(scenario)
+    for table, noun in (("clients", "machine"), ("package", "package"), ("server", "server"), ("site", "site")):
+        _refuse_twice(names[noun], noun, table, text)
+    _refuse_twice(names["job"], "job", "step", text)
+    for table in ("clients", "server", "package", "program", "step", "expect"):
+        items: list[Any] = getattr(scenario, table)
+        for index, one in enumerate(items):
+            for key, noun in _REFERENCES.items():
+                if isinstance(one, model.JobStep) and key in ("job", "name"):
+                    continue
+                value = getattr(one, key, None)
+                for word in value if isinstance(value, list) else [value]:
+                    if word and word != "*" and word not in names[noun]:
+                        reason = f"there is no {noun} {word!r}{_nearest(word, names[noun])}"
+                        raise ScenarioError(reason, *_place([table, index, key], text))
+
+
+_REFERENCES: Final = {
+    "machine": "machine",
+    "machines": "machine",
+    "blocker": "machine",
+    "package": "package",
+    "server": "server",
+    "put_on": "distribution server",
+    "logon_server": "logon server",
+    "site": "site",
+    "job": "job",
+    "pending": "job",
+    "executed": "job",
+}
+"""The keys whose values name something that must exist, and what."""
+
+
+def _names(scenario: Scenario) -> dict[str, list[str]]:
+    return {
+        "machine": [name for group in scenario.clients for name in group.expand()],
         "package": [p.name for p in scenario.package],
         "server": [s.name for s in scenario.server] + [s.server for s in scenario.site],
-        "logon_server": [s.name for s in scenario.server],
+        "distribution server": [s.name for s in scenario.server if "distribution" in s.roles],
+        "logon server": [s.name for s in scenario.server if "logon" in s.roles],
         "site": [s.code for s in scenario.site],
         "job": [s.name for s in scenario.step if isinstance(s, model.JobStep)],
     }
-    _refuse_twice(machines, "machine", text)
-    for table, items in (
-        ("clients", scenario.clients),
-        ("server", scenario.server),
-        ("step", scenario.step),
-        ("expect", scenario.expect),
-    ):
-        for index, item in enumerate(items):
-            for key, known in names.items():
-                value = getattr(item, key, "")
-                if not value or (isinstance(item, model.JobStep) and key == "job"):
-                    continue
-                if value not in known:
-                    line, column = _place([table, index, key], text)
-                    raise ScenarioError(f"there is no {key.replace('_', ' ')} {value!r}{_nearest(value, known)}", line, column)
 
 
-def _refuse_twice(names: list[str], noun: str, text: str) -> None:
+def _refuse_twice(names: list[str], noun: str, table: str, text: str) -> None:
     seen: set[str] = set()
     for name in names:
         if name.upper() in seen:
-            raise ScenarioError(f"there are two {noun}s called {name!r}", *_place(["clients", 0], text))
+            line = next((n for n, row in reversed(list(enumerate(text.splitlines(), 1))) if f'"{name}"' in row), 0)
+            raise ScenarioError(f"there are two {noun}s called {name!r}", *((line, 1) if line else _place([table, 0], text)))
         seen.add(name.upper())

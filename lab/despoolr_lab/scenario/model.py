@@ -1,8 +1,8 @@
 """What a scenario file can say: topology, packages, a timeline of steps, and what is expected when.
 
-The structs are the schema: `despoolr_lab.scenario.schema` prints them as JSON Schema for editors, `load` reads TOML into them,
-and `docs/scenarios.md` explains them in the same order. Times are spans since the start of the run (`"90m"`, `"2d 4h"`) or a
-date and time on the site's calendar.
+The structs are the schema: `schema()` (the command `despoolr schema`) gives them as JSON Schema for editors, `load` reads TOML
+into them, and `docs/scenarios.md` explains them in the same order. Times are spans since the start of the run (`"90m"`,
+`"2d 4h"`) or a date and time on the site's calendar.
 """
 
 from __future__ import annotations
@@ -115,7 +115,6 @@ class Clients(_Base, kw_only=True):
     clock_offset: str = ""
     user: str = ""
     on: bool = True
-    runs_optional: bool = False
     known: bool = True
 
     def __post_init__(self) -> None:
@@ -306,7 +305,6 @@ class PutStep(_Step, tag="put", kw_only=True):
     path: str
     text: str = ""
     hex: str = ""
-    machine: str = ""
 
 
 class ServiceStep(_Step, tag="service", kw_only=True):

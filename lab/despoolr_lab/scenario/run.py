@@ -19,7 +19,7 @@ from despoolr_core.records import Record, Recorder, encode
 from despoolr_lab.clock import LoopClock
 from despoolr_lab.scenario.expectations import Finding, all_episodes, check
 from despoolr_lab.scenario.model import Scenario, moment_s
-from despoolr_lab.scenario.steps import do_step
+from despoolr_lab.scenario.steps import StepError, do_step
 from despoolr_lab.scenario.timing import VIRTUAL, Timing
 from despoolr_lab.scenario.verdict import verdict_of
 from despoolr_lab.scenario.world import Surroundings, World, disk_store
@@ -137,15 +137,28 @@ def _switch_bug(profile: Profile, kb: str) -> Profile:
 def run_scenario(
     scenario: Scenario, wishes: Wishes, listeners: list[Any] | None = None, progress: Progress | None = None
 ) -> RunResult:
-    """Run it and say what was found. Raises what a bug of ours raises; expectations that fail are in the result."""
+    """Run it and say what was found; expectations that fail are in the result.
+
+    Raises `StepError` for a step that cannot be done, and what a bug of ours raises.
+    """
     scenario = _adapted(scenario, wishes)
     seed = scenario.run.seed if wishes.seed is None else wishes.seed
-    if wishes.timing.is_virtual:
-        return run_virtual(lambda: _run(scenario, wishes, seed, listeners or [], progress, None), seed=seed, epoch=scenario.start)
-    if wishes.directory is not None:
-        return asyncio.run(_run(scenario, wishes, seed, listeners or [], progress, wishes.directory))
-    with tempfile.TemporaryDirectory(prefix="despoolr-") as directory:
-        return asyncio.run(_run(scenario, wishes, seed, listeners or [], progress, Path(directory)))
+    try:
+        if wishes.timing.is_virtual:
+            return run_virtual(
+                lambda: _run(scenario, wishes, seed, listeners or [], progress, None), seed=seed, epoch=scenario.start
+            )
+        if wishes.directory is not None:
+            return asyncio.run(_run(scenario, wishes, seed, listeners or [], progress, wishes.directory))
+        with tempfile.TemporaryDirectory(prefix="despoolr-") as directory:
+            return asyncio.run(_run(scenario, wishes, seed, listeners or [], progress, Path(directory)))
+    except ExceptionGroup as group:
+        wrong: BaseException | None = group.subgroup(StepError)
+        while isinstance(wrong, BaseExceptionGroup):
+            wrong = wrong.exceptions[0]
+        if wrong is None:
+            raise
+        raise wrong from None
 
 
 def _adapted(scenario: Scenario, wishes: Wishes) -> Scenario:

@@ -15,7 +15,7 @@ from despoolr_core.sharing import Access, Disposition, ShareMode, parse_flags
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.model import moment_s, span_s
 from despoolr_lab.scenario.noidmif import render_noidmif
-from despoolr_lab.scenario.world import World
+from despoolr_lab.scenario.world import ApiError, World
 from despoolr_server.site import boxes
 from despoolr_server.site.jobs import DistributePhase, JobSpec, JobType, RunPhase, SendPhase
 from despoolr_server.store.files import MemoryFileStore
@@ -29,7 +29,10 @@ class StepError(Exception):
 
 async def do_step(world: World, step: model.Step) -> None:
     """Do one step. Raises `StepError`; a refusal of the share (a hold that is not granted) is recorded, not raised."""
-    await _DO[type(step)](world, step)
+    try:
+        await _DO[type(step)](world, step)
+    except ApiError as error:
+        raise StepError(f"step {step.__struct_config__.tag} at {step.at}: {error}") from None
 
 
 async def _job(world: World, step: model.JobStep) -> None:

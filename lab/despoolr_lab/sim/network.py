@@ -118,7 +118,8 @@ class Network(HostNetwork):
 
     def session(self, source: str, *, limit: int = LIMIT, **kwargs: Any) -> aiohttp.ClientSession:
         """A cookie-less client session of the machine `source`, to be closed; `kwargs` go to `aiohttp.ClientSession`."""
-        return aiohttp.ClientSession(connector=MemoryConnector(self, source, limit=limit, keepalive_timeout=KEEPALIVE_S), **session_options(kwargs))
+        connector = MemoryConnector(self, source, limit=limit, keepalive_timeout=KEEPALIVE_S)
+        return aiohttp.ClientSession(connector=connector, **session_options(kwargs))
 
 
 def session_options(kwargs: dict[str, Any]) -> dict[str, Any]:

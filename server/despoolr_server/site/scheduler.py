@@ -20,7 +20,7 @@ from despoolr_core.share import Share, ShareError, ShareUnreachable
 from despoolr_server.site import boxes, catalogue
 from despoolr_server.site.context import SiteContext
 from despoolr_server.site.job_status import overall_status
-from despoolr_server.site.jobs import DetailKind, JobSpec, JobStatus, JobType, RunPhase, SendPhase
+from despoolr_server.site.jobs import DetailKind, DetailStatus, JobSpec, JobStatus, JobType, RunPhase, SendPhase
 from despoolr_server.site.packages import Files, compress
 from despoolr_server.site.sender import SendRequest, render_send_request
 from despoolr_server.site.service import Service
@@ -235,6 +235,9 @@ class Scheduler(Service):
             for row in catalogue.jobs(db, [JobStatus.ACTIVE, JobStatus.RETRYING]):
                 counts = catalogue.detail_counts(db, row.JobID)
                 status = overall_status(JobStatus(row.Status), counts, stays_retrying=site.profile.job_stays_retrying)
+                arrived = [status for (kind, status) in counts if kind == DetailKind.SITE_ARRIVAL]
+                if arrived and all(status == DetailStatus.COMPLETE for status in arrived) and row.SendingStatus != "Complete":
+                    catalogue.set_job(db, row.JobID, tick, SendingStatus="Complete")
                 if status != row.Status:
                     catalogue.set_job(db, row.JobID, tick, Status=status, WorkingStatus=status)
                     changed.append((row, status))
@@ -282,7 +285,7 @@ def create_job(db: Connection, site: str, spec: JobSpec, now: float, *, repeat_o
             Status=JobStatus.PENDING,
             Priority=spec.priority,
             CreatedAt=now,
-            ActivateAt=max(spec.activate_at, 0.0),
+            ActivateAt=spec.activate_at if spec.activate_at > 0 else now,
             RepeatEvery=spec.repeat_every_s,
             RepeatOf=repeat_of,
             StatusAt=now,

@@ -2,7 +2,8 @@ r"""LAN Sender: carries packages and instructions from `TOSEND` to the `SMS_SITE
 
 A send request (`.SRQ`) becomes `.SRS` while it is worked on; a process that dies finds it there and begins again: writing
 the same files a second time changes nothing. The instruction goes last, because the Despooler starts as soon as it sees one
-(Q161043). What cannot be delivered is tried again every cycle for seven days (Q214485), then given up with event 21.
+(Q161043). What cannot be delivered is tried again every cycle for seven days (Q214485), then given up with event 21; the
+row of the site's arrival says Failed then, and so the job does.
 The request's text is ours: SMS's is binary (`domain.md` h).
 """
 
@@ -13,10 +14,13 @@ from typing import ClassVar, Final
 import msgspec
 
 from despoolr_core.errors import FormatError
+from despoolr_core.formats.job_mif import JobReport
 from despoolr_core.share import Share, ShareError, ShareUnreachable
 from despoolr_server.site import boxes
 from despoolr_server.site.context import SiteContext
 from despoolr_server.site.inbox import Inbox
+from despoolr_server.site.jobs import DetailKind, DetailStatus
+from despoolr_server.site.mif_box import MifBox
 from despoolr_server.site.service import Service
 
 GIVE_UP_S: Final = 7 * 86400.0
@@ -62,6 +66,10 @@ class LanSender(Service):
     def __init__(self, site: SiteContext) -> None:
         super().__init__(site)
         self._inbox = Inbox(self._root(), boxes.LAN_OUTBOX)
+        self._mifs = MifBox(self._root(), "S")
+
+    async def started(self) -> None:
+        await self._mifs.started()
 
     async def cycle(self, tick: float) -> None:
         root = self._root()
@@ -121,10 +129,24 @@ class LanSender(Service):
         self.log(f"~Cannot send {what}, Win32 Error = {error.win32}. Retry {request.retries + 1}")
         if tick - first >= GIVE_UP_S:
             await self.site.report_event(self.component, 21, str(request.retries), job=request.job)
+            await self._mifs.put(self._failure(request, tick))
             await root.delete(f"{boxes.LAN_OUTBOX}/{working}")
             return
         later = msgspec.structs.replace(request, retries=request.retries + 1, first_tried_at=first)
         await root.write(f"{boxes.LAN_OUTBOX}/{working}", render_send_request(later))
+
+    def _failure(self, request: SendRequest, tick: float) -> JobReport:
+        """The job never arrived at its site."""
+        return JobReport(
+            report=f"{request.job}/{DetailKind.SITE_ARRIVAL}/{request.destination}/{DetailStatus.FAILED}",
+            job_id=request.job,
+            kind=DetailKind.SITE_ARRIVAL,
+            site=request.destination,
+            status=DetailStatus.FAILED,
+            time=tick,
+            description=f"could not be sent in {request.retries} retries",
+            request_id=request.request,
+        )
 
     def _root(self) -> Share:
         return self.site.share(self.site.server, boxes.ROOT_SHARE, self.component)

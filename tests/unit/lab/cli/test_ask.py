@@ -119,6 +119,7 @@ def test_why_is_one_sentence_for_each_update(say: Say) -> None:
 
 def test_why_before_the_first_refusal_has_nothing_to_tell(say: Say) -> None:
     assert "Nobody was refused a file" in say("why", "--at", "+90m")
+    assert "  1 h 0 min  " in say("locks", "--machine", "WS1", "--at", "+2h")
     assert say("why", "--machine", "WS2", "--json")["episodes"] == []
 
 

@@ -222,7 +222,7 @@ def test_two_machines_of_one_name_are_refused_whatever_the_case() -> None:
     text = spoilt('names = ["WS1", "WS2"]', 'names = ["WS1", "ws1"]')
     error = mistake(text)
     assert error.reason == "there are two machines called 'ws1'"
-    assert text.splitlines()[error.line - 1] == "[[clients]]"
+    assert '"ws1"' in text.splitlines()[error.line - 1]
 
 
 def test_a_key_given_twice_is_refused_at_the_second() -> None:
@@ -289,3 +289,13 @@ def test_the_schema_refuses_what_the_loader_refuses(right: str, wrong: str) -> N
 def test_every_shipped_scenario_is_read(path: Path) -> None:
     scenario = load_scenario(path)
     assert scenario.expect, "a scenario that expects nothing shows nothing"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (('name = "OFFICE"', 'name = "OFFICE"\nsite = "XYZ"'), "there is no site 'XYZ'"),
+    ],
+)
+def test_a_package_of_a_site_that_is_not_there_is_refused(spoil: tuple[str, str], reason: str) -> None:
+    assert mistake(spoilt(*spoil)).reason.startswith(reason)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from despoolr_core.formats.instruction import Install, parse_instruction
@@ -153,7 +155,7 @@ async def test_a_repeating_job_is_made_anew_for_its_next_time_and_once() -> None
     await bench.pump(5)
     jobs = await bench.administrator.jobs()
     starts = [job.activate_at for job in jobs]
-    assert [b - a for a, b in zip(starts[1:], starts[2:], strict=False)] == [600.0] * (len(starts) - 2)
+    assert [b - a for a, b in itertools.pairwise(starts)] == [600.0] * (len(starts) - 1)
     assert len({job.job for job in jobs}) == len(jobs) >= 2
     assert jobs[0].status == "Complete"
 

@@ -83,12 +83,13 @@ async def test_a_full_destination_is_tried_again_and_the_job_goes_on_when_there_
 
 async def test_what_cannot_be_sent_for_seven_days_is_given_up_with_event_21() -> None:
     bench = Bench()
-    await bench.job(await bench.package())
+    job = await bench.job(await bench.package())
     bench.stores["SITE1/SMS_SITE"].capacity = 0
     await bench.pump(1)
     bench.clock.time += 7 * 86400.0
-    await bench.pump(1)
+    await bench.pump(2)
     assert bench.events() == [21]
+    assert bench.details(job)["Site Arrival", ""] == bench.status(job) == "Failed"
     assert bench.names("SITE1/SMS_SHRD", boxes.LAN_OUTBOX) == []
 
 
