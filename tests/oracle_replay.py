@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from despoolr_core.records import Recorder
@@ -16,9 +15,9 @@ from despoolr_core.sharing import NtStatus, Role
 from despoolr_core.wire import OpenReply, OpenRequest, Problem, SessionRequest
 from despoolr_server.share.host import Caller, Principal, ShareHost
 from despoolr_server.store.files import MemoryFileStore
+from share_world import StillClock
+from support import shared
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
-ORACLE = SHARED / "oracle"
 SHARE = "T"
 
 INEXPRESSIBLE_OPS = {"lock", "await", "await_count", "lock_until", "set_disposition_ex"}
@@ -27,7 +26,7 @@ INEXPRESSIBLE_OPS = {"lock", "await", "await_count", "lock_until", "set_disposit
 
 def load(name: str) -> Any:
     """One file of the oracle."""
-    return json.loads((ORACLE / f"{name}.json").read_text(encoding="utf-8"))
+    return json.loads(shared("oracle", f"{name}.json").read_text(encoding="utf-8"))
 
 
 def expected(step: dict[str, Any]) -> str:
@@ -37,22 +36,6 @@ def expected(step: dict[str, Any]) -> str:
 
 class Inexpressible(Exception):
     """The script asks for something the host has no word for."""
-
-
-class StillClock:
-    """A clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.time = 833785200.0
-
-    def now(self) -> float:
-        return self.time
-
-    async def sleep(self, seconds: float) -> None:
-        self.time += seconds
-
-    async def sleep_until(self, deadline: float) -> None:
-        self.time = max(self.time, deadline)
 
 
 @dataclass

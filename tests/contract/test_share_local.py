@@ -28,10 +28,12 @@ async def test_files_are_written_read_listed_and_deleted() -> None:
     await share.make_directory("PCMINS.BOX\\SUB")
     await share.write("PCMINS.BOX/AB1.INS", b"one")
     assert await share.read("pcmins.box\\ab1.ins") == b"one"
-    assert await share.list("PCMINS.BOX") == [
+    listed = await share.list("PCMINS.BOX")
+    assert listed == [
         Entry("AB1.INS", 3, EPOCH),
-        Entry("SUB", 0, EPOCH, directory=True),
+        Entry("SUB", 0, EPOCH, directory=True, etag=listed[1].etag),
     ]
+    assert listed[1].etag
     assert await share.stat("PCMINS.BOX/AB1.INS") == Entry("AB1.INS", 3, EPOCH)
     await share.delete("PCMINS.BOX/AB1.INS")
     assert await share.stat("PCMINS.BOX/AB1.INS") is None

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from despoolr_core.sharing import CreateAction, Disposition, NtStatus
 from despoolr_core.wire import Entry, Problem
 from despoolr_server.share.engine.dispositions import EXISTING, IMPLIED, MISSING
 from despoolr_server.share.host import Caller
-from oracle_replay import ORACLE, Replay, load
+from oracle_replay import Replay, load
 
 
 def test_every_disposition_has_an_answer_for_a_name_that_exists_and_one_that_does_not() -> None:
@@ -16,7 +14,6 @@ def test_every_disposition_has_an_answer_for_a_name_that_exists_and_one_that_doe
     assert set(IMPLIED) == set(CreateAction)
 
 
-@pytest.mark.skipif(not ORACLE.is_dir(), reason="the oracle is not beside this checkout")
 async def test_the_oracles_matrix_agrees() -> None:
     rows = load("dispositions")["rows"]
     assert len(rows) > 2000

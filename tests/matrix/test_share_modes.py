@@ -11,7 +11,7 @@ from despoolr_server.share.engine.conflict import conflicts, wants
 from despoolr_server.share.engine.engine import ShareEngine
 from despoolr_server.share.engine.names import Name
 from despoolr_server.share.engine.rows import Ask, FileFacts, Granted, Refusal, Session
-from oracle_replay import ORACLE, load
+from oracle_replay import load
 
 NOTE = Name("NOTE.TXT", "NOTE.TXT")
 FILE = FileFacts("NOTE.TXT", 10, 0.0, False, 0, '"1"')
@@ -108,9 +108,6 @@ def test_2560_of_the_oracles_4096_pairs_conflict() -> None:
     assert sum(conflicts(wants(c), d, wants(a), b) for a, b, c, d in pairs) == 2560
 
 
-needs_oracle = pytest.mark.skipif(not ORACLE.is_dir(), reason="the oracle is not beside this checkout")
-
-
 def disagreements(rows: list[list[str]], newcomer: str, facts: FileFacts) -> list[list[str]]:
     wrong = []
     for first_access, first_share, second_access, second_share, status in rows:
@@ -121,7 +118,6 @@ def disagreements(rows: list[list[str]], newcomer: str, facts: FileFacts) -> lis
     return wrong
 
 
-@needs_oracle
 @pytest.mark.parametrize("newcomer", ["A", "B"])
 def test_the_oracles_pairs_agree_between_sessions_and_within_one(newcomer: str) -> None:
     oracle = load("share_modes")
@@ -130,12 +126,10 @@ def test_the_oracles_pairs_agree_between_sessions_and_within_one(newcomer: str) 
     assert disagreements(oracle["same_connection_other_session"]["rows"], "B", FILE) == []
 
 
-@needs_oracle
 def test_the_oracles_directories_agree() -> None:
     assert disagreements(load("share_modes")["directories"]["rows"], "B", FOLDER) == []
 
 
-@needs_oracle
 def test_the_oracles_single_bits_agree() -> None:
     for bit, newcomer, holder_opens, all_after_bit in load("share_modes")["single_access_bits"]["rows"]:
         table = Table()
@@ -146,7 +140,6 @@ def test_the_oracles_single_bits_agree() -> None:
         assert table.status("B", "READ_DATA|WRITE_DATA|DELETE", "NONE") == all_after_bit, bit
 
 
-@needs_oracle
 def test_the_oracles_three_openers_agree() -> None:
     rows = load("share_modes")["three_opens"]["rows"]
     for first, second, third, third_share, status, _ in rows:

@@ -235,4 +235,4 @@ class Engine(RuleBasedStateMachine):
 
 
 TestEngine = Engine.TestCase
-TestEngine.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+TestEngine.settings = settings(max_examples=100, stateful_step_count=30, deadline=None, report_multiple_bugs=False)

@@ -56,6 +56,8 @@ class ShareRoutes:
         if wanted and not is_plain(wanted):
             etag = self._etag(caller, share, path)
             wanted = etag if matches(wanted, etag) else ""
+        if wanted and self._host.is_unchanged(caller, share, path, wanted):
+            return web.Response(status=304, headers={hdrs.ETAG: wanted})
         content = await self._host.get(caller, share, path, wanted)
         if content is NOT_MODIFIED:
             return web.Response(status=304, headers={hdrs.ETAG: wanted})

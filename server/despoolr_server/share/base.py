@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 from despoolr_core.clock import Clock
 from despoolr_core.episodes import EpisodeLedger
 from despoolr_core.records import Recorder
@@ -33,8 +35,7 @@ class NetworkShare:
     rights: RightsTable
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(msgspec.Struct, frozen=True, gc=False):
     """One path operation that is through the gate: where, who, and what the rights allow."""
 
     now: float

@@ -13,8 +13,9 @@ from despoolr_core.sharing import Access, CreateOption, Disposition, NtStatus, S
 from despoolr_core.wire import Entry, Problem
 from despoolr_server.share.base import ShareBase, Visit
 from despoolr_server.share.callers import NOT_MODIFIED, Caller, Content, NotModified
-from despoolr_server.share.engine.names import BadName, Name, parse_name
+from despoolr_server.share.engine.names import BadName, Name, fold, parse_name
 from despoolr_server.share.engine.rows import Ask, Ended, FileFacts, Granted, Open, Refusal
+from despoolr_server.share.engine.table import file_key
 from despoolr_server.share.problems import problem
 from despoolr_server.store.protocol import StoreError
 
@@ -59,6 +60,19 @@ class PathOperations(ShareBase):
             return self._failed(visit.actor, visit.share.name, facts.path, error, _READ)
         self._chronicle.was_read(visit.actor, visit.share.name, facts.path)
         return Content(data, facts.etag, facts.modified_at)
+
+    def is_unchanged(self, caller: Caller, share: str, path: str, etag: str) -> bool:
+        """Whether `get` with this ETag would answer NOT_MODIFIED and put nothing on record: a poll's short way."""
+        found = self._shares.get(fold(share))
+        name = parse_name(path)
+        if found is None or isinstance(name, BadName) or caller.session or self.ledger.waiting_count:
+            return False
+        if self.engine.table.file(file_key(found.name, name)) is not None:
+            return False
+        if not found.rights.allowed(caller.who.role, name.key) & _READ:
+            return False
+        facts = found.store.find(name)
+        return facts is not None and facts.etag == etag and not facts.directory
 
     async def put(self, caller: Caller, share: str, path: str, data: bytes, *, create_only: bool = False) -> str | Problem:
         """Replace or create the whole file (access WRITE, sharing READ); the new ETag."""
