@@ -2,7 +2,7 @@
 
 A `ShareServer` is one server as one token sees it. Many of them (one for each client of a fleet) stand on one
 `aiohttp.ClientSession`, whose pool bounds what is in flight; an idle one costs a few hundred octets. Opens need a session on
-a lease: it is started by the first open and kept alive every third of its lease, by the clock that was passed in, for as
+a lease: it is started by the first open and kept alive every half of its lease, by the clock that was passed in, for as
 long as files are held. A close that could not be delivered is delivered later; until then the server still counts the file
 as open, as it does when a real machine drops off the network.
 """
@@ -47,7 +47,7 @@ from despoolr_core.wire import (
     SessionRequest,
 )
 
-KEEP_ALIVES_PER_LEASE: Final = 3
+KEEP_ALIVES_PER_LEASE: Final = 2
 """A session survives two lost keep-alives."""
 
 UNDELIVERED_MAX: Final = 10_000

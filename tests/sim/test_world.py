@@ -167,7 +167,7 @@ def test_idle_connections_age_in_virtual_time():
         await runner.setup()
         await network.serve(runner, "LOGON1")
         ports = []
-        async with network.session("PC1") as session:
+        async with network.session("PC1", keepalive_s=15.0) as session:
             for pause_s in (5.0, 60.0, 0.0):
                 async with session.get("http://logon1/") as reply:
                     ports.append(await reply.text())

@@ -116,9 +116,11 @@ class Network(HostNetwork):
         await site.start()
         return site
 
-    def session(self, source: str, *, limit: int = LIMIT, **kwargs: Any) -> aiohttp.ClientSession:
+    def session(
+        self, source: str, *, limit: int = LIMIT, keepalive_s: float = KEEPALIVE_S, **kwargs: Any
+    ) -> aiohttp.ClientSession:
         """A cookie-less client session of the machine `source`, to be closed; `kwargs` go to `aiohttp.ClientSession`."""
-        connector = MemoryConnector(self, source, limit=limit, keepalive_timeout=KEEPALIVE_S)
+        connector = MemoryConnector(self, source, limit=limit, keepalive_timeout=keepalive_s)
         return aiohttp.ClientSession(connector=connector, **session_options(kwargs))
 
 

@@ -101,12 +101,10 @@ class Installer:
     async def _attempt(self, name: str, install: Install, state: RetryState, tick: float) -> Outcome:
         if install.kind is InstallKind.REMOVE:
             return await self._remove(install, state, tick)
-        data = await self._take_master(install)
-        if data is None:
+        files = await self._take_master(install)
+        if files is None:
             await self._report(install, DetailKind.COMPLETION, "", DetailStatus.RETRYING, state, tick)
             return Outcome(store_failed=True)
-        self._log(f"Decompressing package {install.package_id} to {TEMP_DIRECTORY}")
-        files = decompress(data)
         failed: list[str] = []
         servers = self._servers_for(install)
         if install.retry_of is RetryOf.SERVERS and not install.servers:
@@ -145,22 +143,26 @@ class Installer:
             await remove_commands(self._root, install.package_id)
         return Outcome(tuple(failed))
 
-    async def _take_master(self, install: Install) -> bytes | None:
-        """The compressed package: stored as the new master copy if one came along, else the one in STORE. None: try later."""
+    async def _take_master(self, install: Install) -> Files | None:
+        """The package's files: from the one that came along, which is the new master copy, else from STORE. None: try later.
+
+        What does not unpack never becomes a master copy: the good one stays.
+        """
         path = f"{boxes.STORE}/{install.package_id}.PCK"
         if install.package_file and await self._receive.stat(install.package_file) is not None:
             data = await self._receive.read(install.package_file)
+            files = self._unpack(install, data)
             if self._stored_version(install.package_id) >= install.package_version:
-                return data
+                return files
             try:
                 await self._root.write(path, data, purpose=self._purpose(install))
             except ShareError as error:
                 await self._store_failed(install, path, error)
                 return None
             self._registry.set(MASTER_PACKAGES, install.package_id, str(install.package_version))
-            return data
+            return files
         try:
-            return await self._root.read(path)
+            return self._unpack(install, await self._root.read(path))
         except ShareError as error:
             if not error.is_missing:
                 raise
@@ -168,6 +170,10 @@ class Installer:
             self._log(f"Cannot find the package file. we'll fail the job ({ids})")
             await self._site.report_event(COMPONENT, 11, job=install.job_id)
             raise PackageError("Cannot find the package file.") from None
+
+    def _unpack(self, install: Install, data: bytes) -> Files:
+        self._log(f"Decompressing package {install.package_id} to {TEMP_DIRECTORY}")
+        return decompress(data)
 
     async def _store_failed(self, install: Install, path: str, error: ShareError) -> None:
         shown = path.replace("/", "\\")

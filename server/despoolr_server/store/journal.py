@@ -19,6 +19,7 @@ import msgspec
 from despoolr_server.share.engine.names import fold
 
 _FRAME: Final = struct.Struct(">II")
+HEADER_SIZE: Final = _FRAME.size
 FRAME_MAX: Final = 1 << 28
 
 

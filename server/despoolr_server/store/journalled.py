@@ -25,6 +25,7 @@ from despoolr_server.share.engine.rows import STORED_ATTRIBUTES
 from despoolr_server.store.disk import PRIVATE, DiskFileStore
 from despoolr_server.store.errors import answering
 from despoolr_server.store.journal import (
+    HEADER_SIZE,
     Entry,
     Fate,
     Make,
@@ -53,7 +54,7 @@ _MOVED_ON: Final = frozenset(
     ]
 )
 
-JOURNAL_MAX: Final = 16 * 1024 * 1024
+JOURNAL_MAX: Final = 8 * 1024 * 1024
 """Octets after which a journal is laid aside."""
 
 
@@ -69,6 +70,8 @@ class JournalledFileStore(DiskFileStore):
         super().__init__(root, threads=threads, inline_max=inline_max)
         self._sequence = self._durable = 0
         self._older: list[tuple[int, int]] = []
+        self._spare: int | None = None
+        self._being_laid_out: int | None = None
         self._flush: asyncio.Task[None] | None = None
         self._dropping: asyncio.Task[None] | None = None
         with answering:
@@ -129,15 +132,29 @@ class JournalledFileStore(DiskFileStore):
             self._older = full + self._older
 
     async def _drop(self, full: list[tuple[int, int]]) -> None:
-        """Sync the file system, so that what these journals say is true without them, and remove them."""
+        """Sync the file system, so that what these journals say is true without them, and remove them; lay a new one ready."""
         try:
             with answering:
                 await self._in_thread(_sync_file_system, self._base)
                 for descriptor, number in full:
                     os.close(descriptor)
                     self._path(number).unlink(missing_ok=True)
+                if self._spare is None:
+                    await self._lay_ready(self._number + 1)
         finally:
             self._dropping = None
+
+    async def _lay_ready(self, number: int) -> None:
+        """Lay out a journal ahead of its time; if a later number was begun meanwhile, it is not needed."""
+        self._being_laid_out = number
+        try:
+            await self._in_thread(self._lay_out, number)
+        finally:
+            self._being_laid_out = None
+        if number > self._number:
+            self._spare = number
+        else:
+            self._path(number).unlink(missing_ok=True)
 
     async def _in_thread(self, work: Callable[[Any], None], argument: object) -> None:
         if self._threads:
@@ -154,27 +171,35 @@ class JournalledFileStore(DiskFileStore):
         return self._journals / str(number)
 
     def _begin(self) -> int:
+        """Open the next journal: the one that lies ready, or one laid out now."""
         self._number += 1
         self._size = 0
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
-        descriptor = os.open(self._path(self._number), flags, 0o666)
+        if self._being_laid_out == self._number:
+            self._number += 1  # a thread still writes zeros into that one
+        if self._spare != self._number:
+            self._lay_out(self._number)
+        self._spare = None
+        return os.open(self._path(self._number), os.O_WRONLY | getattr(os, "O_CLOEXEC", 0))
+
+    def _lay_out(self, number: int) -> None:
+        """A journal full of zeros, synced: writing over them later changes no metadata, so that a sync is only the octets."""
+        path = self._path(number)
+        path.write_bytes(bytes(self.journal_max))
+        _sync_path(str(path))
         _sync_path(str(self._journals))
-        return descriptor
 
     def _log(self, entry: Entry) -> None:
-        """Write one record; a record that did not fit is cut off again, and the change does not happen."""
+        """Write one record; a record that did not fit is wiped out again, and the change does not happen."""
         octets = frame(entry)
         with answering:
-            if self._size > self.journal_max and not isinstance(entry, Void):
+            if self._size + len(octets) > self.journal_max and self._size and not isinstance(entry, Void):
                 full = (self._journal, self._number)
                 self._journal = self._begin()
                 self._older.append(full)
             try:
-                view = memoryview(octets)
-                while view:
-                    view = view[os.write(self._journal, view) :]
+                _write_at(self._journal, self._size, octets)
             except OSError:
-                os.ftruncate(self._journal, self._size)
+                _write_at(self._journal, self._size, bytes(HEADER_SIZE))
                 raise
         self._size += len(octets)
         self._sequence += 1
@@ -247,9 +272,10 @@ class JournalledFileStore(DiskFileStore):
         with answering:
             _sync_file_system(self._base)
             for number in self._numbers():
-                if number < self._number:
+                if number < self._number:  # not the one that lies ready
                     self._path(number).unlink(missing_ok=True)
             os.ftruncate(self._journal, 0)
+            os.ftruncate(self._journal, self.journal_max)
             self._size = 0
         self._log(MoveDirectory(name.path, inode, new_name.path))
         self._or_void(super().rename, name, new_name)
@@ -360,6 +386,13 @@ def _sync_path(path: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _write_at(descriptor: int, offset: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        count = os.pwrite(descriptor, view, offset)
+        offset, view = offset + count, view[count:]
 
 
 def _sync_all(descriptors: list[int]) -> None:

