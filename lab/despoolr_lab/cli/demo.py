@@ -59,21 +59,23 @@ def command(as_json: bool, out: str) -> None:
     started = time.perf_counter()
     say(INTRODUCTION)
     say(FIRST.format(scale=SCALE))
+    scenario = read_scenario(scenario_root() / "demo_live.toml")
     live, live_directory = run_and_keep(
-        read_scenario(scenario_root() / "demo_live.toml"),
+        scenario,
         Wishes(timing=Timing(SCALE)),
         Path(out),
         quiet=True,
-        listeners=[Narrator(say)],
+        listeners=[Narrator(say, until=scenario.end)],
     )
     say_verdict(live.verdict)
     say(SECOND)
+    scenario = read_scenario(scenario_root() / "demo_nobody_closes.toml")
     gone, gone_directory = run_and_keep(
-        read_scenario(scenario_root() / "demo_nobody_closes.toml"),
+        scenario,
         Wishes(),
         Path(out),
         quiet=True,
-        listeners=[Narrator(say, brief=True)],
+        listeners=[Narrator(say, brief=True, until=scenario.end)],
     )
     say_verdict(gone.verdict)
     passed = live.passed and gone.passed

@@ -5,20 +5,26 @@ Only what matters to the story is told; of many attempts the first ones are told
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 from despoolr_core.records import Record
 
 Say = Callable[[str], None]
-INDENT = 18
+INDENT = 13
+INDENT_DATED = 20
 
 
 class Narrator:
-    """A record listener. `say` gets finished lines; `brief` leaves out most attempts and gives dates (for long runs)."""
+    """A record listener. `say` gets finished lines; `brief` leaves out most attempts and gives dates (for long runs).
 
-    def __init__(self, say: Say, *, brief: bool = False) -> None:
+    What happens from `until` (site seconds) on is the stage being cleared, and not told.
+    """
+
+    def __init__(self, say: Say, *, brief: bool = False, until: float = math.inf) -> None:
         self._say = say
+        self._until = until
         self._brief = brief
         self._attempt = 0
         self._files: dict[str, str] = {}
@@ -28,15 +34,16 @@ class Narrator:
 
     def __call__(self, record: Record) -> None:
         tell = getattr(self, "_" + record.kind.replace(".", "_"), None)
-        if tell is not None:
+        if tell is not None and record.at < self._until:
             tell(record)
 
     def _tell(self, record: Record, text: str) -> None:
         when = f"{datetime.fromtimestamp(record.at, UTC):%a %d %b %H:%M}"
-        self._say(f"  {when if self._brief else when[:3] + when[10:]:<{INDENT - 2}}{text}")
+        shown, width = (when, INDENT_DATED) if self._brief else (when[:3] + when[10:], INDENT)
+        self._say(f"  {shown:<{width - 2}}{text}")
 
     def _add(self, text: str) -> None:
-        self._say(" " * INDENT + text)
+        self._say(" " * (INDENT_DATED if self._brief else INDENT) + text)
 
     def _job_status(self, record: Record) -> None:
         data = record.data

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
 from despoolr_core.formats.instruction import Install, RetryOf, parse_instruction
@@ -246,11 +248,11 @@ async def test_a_failed_store_is_retried_and_the_refresh_is_forgotten_or_not(kee
 
 async def test_a_full_site_server_is_the_same_failed_store_and_nothing_is_lost() -> None:
     bench, package = await installed("1.2 SP4 + hotfixes")
-    job = await bench.update(package, {**NEW_FILES, "d.dat": "".join(chr(33 + n * 7919 % 90) for n in range(5000))})
+    job = await bench.update(package, {**NEW_FILES, "d.dat": Random(1).randbytes(20_000).hex()})
     await bench.cycle("SCHEDULER")
     await bench.cycle("LAN_SENDER")
     root = bench.stores["SITE1/SMS_SHRD"]
-    root.capacity = root.used + 2000
+    root.capacity = root.used + 15_000  # room for reports, not for the master copy
     await bench.pump(1)
     assert f"{job}.PCK" in bench.names("SITE1/SMS_SITE")
     assert bench.events()[:2] == [115, 206]

@@ -1,0 +1,119 @@
+"""Both databases keep one contract: `run` returns after the commit, a piece of work is whole or not at all, in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, func, insert, select
+
+from despoolr_server.store.database import BATCH_MAX, Database, InlineDatabase, ThreadedDatabase
+from despoolr_server.store.schema import COUNTERS, METADATA
+
+
+@pytest.fixture(params=["inline", "inline in memory", "threaded"])
+async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[Database, str]]:
+    """A database, and where a second one finds the same rows."""
+    url = "sqlite://" if "memory" in request.param else f"sqlite:///{tmp_path}/site.db"
+    database: Database = ThreadedDatabase(url) if request.param == "threaded" else InlineDatabase(url)
+    yield database, url
+    await database.close()
+
+
+def put(name: str, value: int = 1) -> object:
+    def work(db: Connection) -> int:
+        db.execute(insert(COUNTERS).values(Name=name, Value=value))
+        return value
+
+    return work
+
+
+def count(db: Connection) -> int:
+    return int(db.execute(select(func.count()).select_from(COUNTERS)).scalar_one())
+
+
+async def test_the_result_of_the_work_comes_back(opened: tuple[Database, str]) -> None:
+    database, _ = opened
+    assert await database.run(put("a", 7)) == 7  # type: ignore[arg-type]
+    assert await database.run(count) == 1
+
+
+async def test_what_run_returned_of_is_committed(opened: tuple[Database, str]) -> None:
+    database, url = opened
+    await database.run(put("a"))  # type: ignore[arg-type]
+    if url == "sqlite://":
+        return
+    other = InlineDatabase(url)
+    assert await other.run(count) == 1
+    await other.close()
+
+
+async def test_work_that_fails_leaves_nothing_and_raises_what_it_raised(opened: tuple[Database, str]) -> None:
+    database, _ = opened
+
+    def work(db: Connection) -> None:
+        db.execute(insert(COUNTERS).values(Name="half", Value=1))
+        raise LookupError("in the middle")
+
+    with pytest.raises(LookupError, match="in the middle"):
+        await database.run(work)
+    assert await database.run(count) == 0
+
+
+async def test_a_bad_piece_of_work_does_not_undo_its_neighbours(opened: tuple[Database, str]) -> None:
+    database, _ = opened
+
+    def bad(db: Connection) -> None:
+        raise LookupError("bad")
+
+    work = [put(f"n{n}") if n != 5 else bad for n in range(10)]
+    results = await asyncio.gather(*(database.run(piece) for piece in work), return_exceptions=True)  # type: ignore[arg-type]
+    assert [isinstance(result, LookupError) for result in results] == [n == 5 for n in range(10)]
+    assert await database.run(count) == 9
+
+
+async def test_work_is_done_in_the_order_it_was_asked_for(opened: tuple[Database, str]) -> None:
+    database, _ = opened
+    seen: list[int] = []
+    await asyncio.gather(*(database.run(lambda db, n=n: seen.append(n)) for n in range(2 * BATCH_MAX + 3)))  # type: ignore[misc]
+    assert seen == list(range(2 * BATCH_MAX + 3))
+
+
+async def test_somebody_who_stops_waiting_does_not_hold_up_the_others(opened: tuple[Database, str]) -> None:
+    database, _ = opened
+    first = asyncio.create_task(database.run(put("first")))  # type: ignore[arg-type]
+    second = asyncio.create_task(database.run(put("second")))  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    assert await second == 1
+    assert await database.run(count) in (1, 2)
+
+
+async def test_the_schema_is_made_and_an_existing_one_left_alone(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/site.db"
+    for n in range(3):
+        database = InlineDatabase(url)
+        await database.run(put(f"n{n}"))  # type: ignore[arg-type]
+        await database.close()
+    last = ThreadedDatabase(url)
+    assert await last.run(count) == 3
+    await last.close()
+
+
+async def test_closing_finishes_what_is_queued(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/site.db"
+    database = ThreadedDatabase(url)
+    tasks = [asyncio.create_task(database.run(put(f"n{n}"))) for n in range(50)]  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    await database.close()
+    assert [task.done() for task in tasks] == [True] * 50
+    other = InlineDatabase(url)
+    assert await other.run(count) == 50
+    await other.close()
+
+
+def test_the_tables_have_the_names_of_the_field() -> None:
+    assert {"Jobs", "JobDetails", "SMSPackages", "Machines"} <= set(METADATA.tables)
