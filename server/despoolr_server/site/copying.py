@@ -15,6 +15,7 @@ from typing import Final
 
 from despoolr_core.share import Share, ShareError, ShareUnreachable
 from despoolr_core.sharing import Access, Disposition, NtStatus, ShareMode
+from despoolr_server.share.engine.names import fold
 from despoolr_server.site.packages import Files
 
 OnFile = Callable[[str, str, int], None]
@@ -68,7 +69,7 @@ class _Progress:
 async def stop_at_first_lock(target: Target) -> CopyResult:
     """1.0, 1.1: file by file, in order; the first refusal ends it. Earlier files are new, the refused and later ones old."""
     progress = _Progress()
-    for name in sorted(target.files):
+    for name in _order(target):
         if not await _copy(target, name, progress):
             break
     return progress.result(target.directory)
@@ -135,7 +136,7 @@ async def new_folder_and_switch(target: Target) -> CopyResult:
     progress = _Progress()
     fresh = f"{target.directory}.NEW"
     beside = Target(target.share, fresh, target.files, target.purpose, True, target.on_file)
-    for name in sorted(target.files):
+    for name in _order(target):
         if not await _copy(beside, name, progress):
             break
     return progress.result(fresh)
@@ -169,13 +170,18 @@ async def present_files(share: Share, directory: str) -> list[str]:
     return sorted(names)
 
 
+def _order(target: Target) -> list[str]:
+    """The package's files in the order in which they are copied: as a directory lists them, whatever the case."""
+    return sorted(target.files, key=lambda name: (fold(name), name))
+
+
 async def _present(target: Target) -> list[str]:
     return await present_files(target.share, target.directory)
 
 
 async def _changed(target: Target) -> list[str]:
     """The files to write: all of them, or (Q184512 fixed) those whose octets differ from what is there."""
-    names = sorted(target.files)
+    names = _order(target)
     if target.refresh_every_file:
         return names
     return [name for name in names if not await _is_unchanged(target, name)]

@@ -92,7 +92,7 @@ class Installer:
         if await self._warns_users(install, outcome, state):
             retry = await self._close_soon(install, outcome, state, tick)
         else:
-            retry = await self._retry_later(install, outcome, state, tick)
+            retry = await self._retry_later(install, outcome, state, tick, instruction.execute_at or tick)
         await self._clean_up(name, install, keep=retry, keep_package=outcome.store_failed)
         return "Retrying"
 
@@ -276,11 +276,13 @@ class Installer:
 
     # -- what follows
 
-    async def _retry_later(self, install: Install, outcome: Outcome, state: RetryState, tick: float) -> str:
-        """Write the retry instruction; its name."""
+    async def _retry_later(self, install: Install, outcome: Outcome, state: RetryState, tick: float, was_due: float) -> str:
+        """Write the retry instruction; its name. One interval after this attempt was due, so that lateness does not add up."""
         site = self._site
         later = after_failure(site.profile, state, tick)
-        due = tick + site.retry_s
+        due = was_due + site.retry_s
+        if due <= tick:
+            due = tick + site.retry_s
         # Q195936: after a failed store the retry forgets to refresh the existing servers, unless the profile keeps it.
         forgets = outcome.store_failed and not site.profile.retry_keeps_refresh
         loses_list = outcome.succeeded and site.profile.partial_retry_list_lost

@@ -1,0 +1,175 @@
+"""Each article reproduces on the versions that had its fault and not on the others, and only because of its cause."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from despoolr_core.profile import ARTICLES, profile_of
+from despoolr_lab.kb import gallery
+from despoolr_lab.scenario.run import Wishes, run_scenario
+from scenarios.staging import article, failed, finding, play, status, until
+
+VERSIONS = ("1.0", "1.1", "1.2", "1.2 SP4")
+KBS = [kb for kb, _ in gallery.entries()]
+
+
+def test_the_gallery_has_the_articles_that_can_be_switched() -> None:
+    assert set(KBS) == set(ARTICLES)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("kb", KBS)
+def test_every_expectation_of_an_article_holds(kb: str, version: str) -> None:
+    result = article(kb, version)
+    assert failed(result) == []
+    assert len(result.findings) >= 8
+
+
+# -- Q147819: what must go red when its cause is taken away
+
+RETRIES = "the update retries after its first attempt"
+STOPPED = "the copy stopped at the locked file"
+NAMED = "WS1 is named as the one who blocks"
+
+
+def test_nothing_of_q147819_is_seen_when_the_file_is_closed_before_the_update() -> None:
+    staged = until(gallery.load("Q147819"), 3.0)
+    (held,) = [s for s in staged.step if getattr(s, "program", "") == "WINWORD.EXE"]
+    held.for_ = "30m"
+    result = play(staged, "1.1")
+    assert {f.name for f in failed(result)} >= {RETRIES, STOPPED, NAMED}
+    assert finding(result, RETRIES).actual == "Complete"
+
+
+@pytest.mark.parametrize(
+    ("share_mode", "version"), [("READ|WRITE", "1.1"), ("READ|WRITE|DELETE", "1.1"), ("READ|WRITE|DELETE", "1.0")]
+)
+def test_nothing_of_q147819_is_seen_when_the_holder_shares_writing(share_mode: str, version: str) -> None:
+    staged = until(gallery.load("Q147819"), 3.0)
+    (held,) = [s for s in staged.step if getattr(s, "program", "") == "WINWORD.EXE"]
+    held.share_mode = share_mode
+    result = play(staged, version)
+    assert not finding(result, RETRIES).ok
+    assert finding(result, STOPPED).actual == {"a.dat": "a, second", "b.dat": "b, second", "c.dat": "c, second"}
+
+
+def test_nothing_of_q147819_is_seen_when_nobody_is_there() -> None:
+    staged = until(gallery.load("Q147819"), 3.0)
+    staged.step = [s for s in staged.step if type(s).__name__ not in ("HoldStep", "ConnectStep")]
+    assert not finding(play(staged, "1.1"), NAMED).ok
+
+
+def test_a_session_that_held_the_file_would_be_found() -> None:
+    """The expectation that WS2 blocks nobody can fail."""
+    staged = gallery.load("Q147819")
+    wanted = "a session without an open file blocks nobody"
+    (free,) = [e for e in staged.expect if e.name == wanted]
+    free.at = "3h"
+    staged = until(staged, 3.0)
+    (held,) = [s for s in staged.step if getattr(s, "program", "") == "WINWORD.EXE"]
+    held.machine = "WS2"
+    assert not finding(play(staged, "1.1"), wanted).ok
+
+
+def test_q147819_takes_eight_days_and_ten_hours_to_be_failed_and_names_who_did_it() -> None:
+    result = article("Q147819", "1.1")
+    assert status(result) == "Failed"
+    (at,) = [r.at for r in result.records if r.kind == "job.status" and r.data["status"] == "Failed"]
+    days = (at - result.scenario.start) / 86400.0 - 2 / 24
+    assert 7.0 < days < 9.0
+    for word in ("WINWORD.EXE", "WS1", "b.dat", "100 times", "forced disconnect"):
+        assert word in result.verdict
+
+
+# -- Q152229
+
+FIX, BUG = "after the job expired, corrected", {"1.0": "after the job expired, 1.0", "1.1": "after the job expired, 1.1"}
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_nothing_of_q152229_is_seen_when_the_job_never_expires(version: str) -> None:
+    staged = gallery.load("Q152229")
+    (job,) = [s for s in staged.step if type(s).__name__ == "JobStep"]
+    job.expires_after = ""
+    result = play(staged, version)
+    assert not finding(result, BUG[version]).ok
+    assert finding(result, BUG[version]).actual == {
+        "WS1": "Complete",
+        "WS2": "Complete",
+        "WS3": "Complete",
+        "WS4": "Retrying",
+        "WS5": "None",
+    }
+
+
+def test_the_statuses_of_q152229_stay_when_the_clients_are_off_before_they_expire() -> None:
+    staged = gallery.load("Q152229")
+    from despoolr_lab.scenario.model import PowerStep
+
+    staged.step += [PowerStep(at="1d 12h", machine=f"WS{n}", on=False) for n in range(1, 6)]
+    result = play(staged, "1.1")
+    assert not finding(result, BUG["1.1"]).ok
+
+
+@pytest.mark.parametrize(
+    ("version", "fix", "bug", "holds"),
+    [
+        ("1.1", ("Q152229",), (), FIX),
+        ("1.0", ("Q152229",), (), FIX),
+        ("1.2", (), ("Q152229",), BUG["1.1"]),
+        ("1.2 SP4", (), ("Q152229",), BUG["1.1"]),
+        ("1.0", (), ("Q152229",), BUG["1.0"]),  # it has the fault already, in its own way
+    ],
+)
+def test_the_switches_of_q152229_flip_its_symptom(version: str, fix: tuple[str, ...], bug: tuple[str, ...], holds: str) -> None:
+    result = article("Q152229", version, None, fix, bug)
+    assert result.passed
+    assert [f.name for f in result.findings if f.name.startswith("after the job expired")] == [holds]
+
+
+def test_the_versions_have_the_faults_the_articles_say() -> None:
+    assert {v for v in VERSIONS if ARTICLES["Q152229"].has_fault(profile_of(v))} == {"1.0", "1.1"}
+    assert {v for v in VERSIONS if ARTICLES["Q147819"].has_fault(profile_of(v))} == set(VERSIONS)
+
+
+# -- the same again
+
+
+@pytest.mark.parametrize("kb", KBS)
+def test_the_same_seed_gives_the_same_records_in_one_process(kb: str) -> None:
+    first = article(kb, "1.1")
+    again = run_scenario(gallery.load(kb), Wishes(version="1.1"))
+    assert again.digest == first.digest
+    assert len(again.records) == len(first.records)
+
+
+DIGEST = """
+from despoolr_lab.kb import gallery
+from despoolr_lab.scenario.run import Wishes, run_scenario
+print(run_scenario(gallery.load("Q152229"), Wishes(version="1.1")).digest)
+"""
+
+
+@pytest.mark.parametrize("hash_seed", ["0", "1", "random"])
+def test_the_same_seed_gives_the_same_records_in_other_processes(hash_seed: str) -> None:
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+    done = subprocess.run(
+        [sys.executable, "-c", DIGEST], env=environment, capture_output=True, text=True, check=True, timeout=120
+    )
+    assert done.stdout.strip() == article("Q152229", "1.1").digest
+
+
+@pytest.mark.parametrize("seed", [2, 12345])
+def test_another_seed_gives_the_same_findings(seed: int) -> None:
+    result = article("Q152229", "1.1", seed)
+    assert result.passed
+    assert result.seed == seed
+
+
+def test_another_seed_of_q147819_passes_too() -> None:
+    result = play(until(gallery.load("Q147819"), 30.0), "1.1", seed=99)
+    assert failed(result) == []
