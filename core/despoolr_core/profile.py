@@ -195,8 +195,8 @@ class Article:
     versions: tuple[str, ...]
 
     def has_fault(self, profile: Profile) -> bool:
-        """Whether the profile behaves as the article complains."""
-        return all(getattr(profile, name) != value for name, value in self.fix.items())
+        """Whether the profile behaves as the article complains: what the switch turns is not as the fix has it."""
+        return any(getattr(profile, name) != self.fix[name] for name in self.bug)
 
 
 ARTICLES: Final[dict[str, Article]] = {

@@ -10,7 +10,6 @@ import pytest
 
 from despoolr_core.profile import ARTICLES, profile_of
 from despoolr_lab.kb import gallery
-from despoolr_lab.scenario.run import Wishes, run_scenario
 from scenarios.staging import article, failed, finding, play, status, until
 
 VERSIONS = ("1.0", "1.1", "1.2", "1.2 SP4")
@@ -45,9 +44,7 @@ def test_nothing_of_q147819_is_seen_when_the_file_is_closed_before_the_update() 
     assert finding(result, RETRIES).actual == "Complete"
 
 
-@pytest.mark.parametrize(
-    ("share_mode", "version"), [("READ|WRITE", "1.1"), ("READ|WRITE|DELETE", "1.1"), ("READ|WRITE|DELETE", "1.0")]
-)
+@pytest.mark.parametrize(("share_mode", "version"), [("READ|WRITE", "1.1"), ("READ|WRITE|DELETE", "1.0")])
 def test_nothing_of_q147819_is_seen_when_the_holder_shares_writing(share_mode: str, version: str) -> None:
     staged = until(gallery.load("Q147819"), 3.0)
     (held,) = [s for s in staged.step if getattr(s, "program", "") == "WINWORD.EXE"]
@@ -141,10 +138,9 @@ def test_the_versions_have_the_faults_the_articles_say() -> None:
 
 @pytest.mark.parametrize("kb", KBS)
 def test_the_same_seed_gives_the_same_records_in_one_process(kb: str) -> None:
-    first = article(kb, "1.1")
-    again = run_scenario(gallery.load(kb), Wishes(version="1.1"))
+    first, again = (play(until(gallery.load(kb), 30.0), "1.1") for _ in range(2))
     assert again.digest == first.digest
-    assert len(again.records) == len(first.records)
+    assert again.records == first.records
 
 
 DIGEST = """
@@ -163,7 +159,7 @@ def test_the_same_seed_gives_the_same_records_in_other_processes(hash_seed: str)
     assert done.stdout.strip() == article("Q152229", "1.1").digest
 
 
-@pytest.mark.parametrize("seed", [2, 12345])
+@pytest.mark.parametrize("seed", [12345])
 def test_another_seed_gives_the_same_findings(seed: int) -> None:
     result = article("Q152229", "1.1", seed)
     assert result.passed

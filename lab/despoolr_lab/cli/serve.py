@@ -282,6 +282,7 @@ def _greet(running: Servers) -> None:
         say(f"despoolr: made a secret for this data directory ({ground.secret_file}); the administrator's token is")
         say(f"  {ground.token}")
         say(f"  curl -H 'Authorization: Bearer {ground.token}' {url}/api/v1/{path}")
+        say(f"  live page: {running.announced[0].url}/#token={ground.token}")
     else:
         say(f"despoolr: the administrator's token is in {ground.token_file}")
     say("despoolr: ready")

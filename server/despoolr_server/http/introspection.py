@@ -114,8 +114,7 @@ class IntrospectionRoutes:
         return web.Response(body=text, headers={"Content-Type": content_type})
 
     async def page(self, request: web.Request) -> web.StreamResponse:
-        """The live page. It holds no data: it asks the calls above, with the token the browser was given."""
-        self._surface.principal(request)
+        """The live page. It holds no data, so it needs no token: what it asks for does, and the person brings it."""
         return web.Response(body=self._page, headers={"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-cache"})
 
 

@@ -1,0 +1,353 @@
+"""Other people's scenarios: other names, counts and orders, and one thing changed at a time. The articles' rules still hold."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from despoolr_core.response import POLLING_S, Response
+from scenarios.staging import (
+    FILES,
+    NEW,
+    blocked_update,
+    copies,
+    events,
+    failed,
+    files,
+    hold,
+    hours,
+    log,
+    play,
+    reached,
+    scenario,
+    share,
+    status,
+    update,
+)
+
+# -- who holds what
+
+
+ORDER = ["Alpha.dll", "beta.ini", "lib/deep/x.txt", "Zeta.exe"]
+
+
+@pytest.mark.parametrize("held", ORDER)
+def test_files_before_the_held_one_are_new_and_the_rest_old_whatever_they_are_called(held: str) -> None:
+    old, new = dict.fromkeys(ORDER, "old"), dict.fromkeys(ORDER, "new")
+    at = ORDER.index(held)
+    result = play(
+        scenario(
+            share("SHIP", "ACCOUNTS"),
+            {**hold("DESK-7", held, program="123.EXE"), "package": "ACCOUNTS"},
+            *update(files=new, package="ACCOUNTS", name="SHIP-2"),
+            packages={"ACCOUNTS": old},
+            clients=[{"names": ["DESK-7"]}],
+            servers=("HQ_PDC",),
+            code="ZZ9",
+            server="HQ_SMS",
+            hours=4,
+            expect=[
+                {
+                    "that": "files",
+                    "package": "ACCOUNTS",
+                    "files": {name: "new" if n < at else "old" for n, name in enumerate(ORDER)},
+                    "only": True,
+                },
+                {"that": "episode", "path": held, "blocker": "DESK-7", "program": "123.EXE", "state": "waiting"},
+                {"that": "job", "job": "SHIP-2", "status": "Retrying"},
+            ],
+        ),
+        "1.1",
+    )
+    assert failed(result) == []
+    assert "123.EXE on DESK-7" in result.verdict
+
+
+def test_of_two_holders_of_two_files_each_is_met_in_its_turn() -> None:
+    result = play(
+        blocked_update(
+            hold("WS1", "a.dat"),
+            hold("WS2", "c.dat", program="EXCEL.EXE"),
+            {"do": "release", "at": "3h", "machine": "WS1"},
+            {"do": "release", "at": "5h", "machine": "WS2"},
+            hours=9,
+        ),
+        "1.1",
+    )
+    assert [what for _, what in copies(result)] == ["a.dat", "c.dat", "complete"]
+    (episode,) = result.episodes
+    assert [(h.machine, h.refusal_count) for h in episode.holds] == [("WS1", 1), ("WS2", 1)]
+    assert (episode.state, episode.attempt_count) == ("resolved", 2)
+
+
+def test_two_holders_of_one_file_must_both_let_go() -> None:
+    result = play(
+        blocked_update(hold("WS1"), hold("WS2"), {"do": "release", "at": "3h", "machine": "WS1"}, hours=7, expect=[]), "1.1"
+    )
+    assert [what for _, what in copies(result)] == ["b.dat"] * 3
+    (episode,) = result.episodes
+    assert {h.machine: h.refusal_count for h in episode.holds} == {"WS1": 1, "WS2": 3}
+    assert "WS2" in result.verdict
+
+
+WRITES = {
+    # version, what the holder shares: is the update blocked?
+    ("1.0", "NONE"): True,
+    ("1.1", "READ"): True,
+    ("1.1", "READ|DELETE"): True,
+    ("1.1", "READ|WRITE"): False,
+    ("1.2", "READ|WRITE"): True,  # the deletion before the copy needs DELETE
+    ("1.2", "READ|WRITE|DELETE"): True,  # deleted under its holder, the name stays taken until it closes
+}
+
+
+@pytest.mark.parametrize(("version", "share_mode"), WRITES)
+def test_what_the_holder_shares_decides(version: str, share_mode: str) -> None:
+    result = play(blocked_update(hold(share_mode=share_mode), hours=3), version)
+    blocked = WRITES[version, share_mode]
+    assert [what for _, what in copies(result)] == ["b.dat" if blocked else "complete"]
+    assert status(result) == ("Retrying" if blocked else "Complete")
+    assert bool(result.episodes) is blocked
+
+
+# -- when it ends
+
+
+def test_a_release_between_two_attempts_is_found_by_the_next_one_and_not_before() -> None:
+    result = play(blocked_update(hold(), {"do": "release", "at": "4h 30m", "machine": "WS1"}, hours=8), "1.1")
+    attempts = copies(result)
+    assert [what for _, what in attempts] == ["b.dat", "b.dat", "complete"]
+    assert [round(b - a, 1) for (a, _), (b, _) in pairwise(attempts)] == [2.0, 2.0]
+    assert attempts[-1][0] > 4.5 + 1.0
+
+
+@pytest.mark.parametrize("response", Response)
+def test_the_job_fails_attempts_times_the_retry_interval_after_the_first(response: Response) -> None:
+    interval_h = 24 * POLLING_S[response] / 3600
+    result = play(blocked_update(hours=2 + 11 * interval_h, response=response), "1.1", overrides={"attempts_max": 10})
+    attempts = copies(result)
+    assert len(attempts) == 10
+    first, (at,) = attempts[0][0], reached(result, "Failed")
+    assert interval_h * 10 <= at - first <= interval_h * 10 + 3 * POLLING_S[response] / 3600
+    assert [(e.state, e.attempt_count) for e in result.episodes] == [("given up", 10)]
+
+
+@pytest.mark.parametrize(
+    ("rule", "attempts", "after_h", "count"),
+    [("count", 8, 9, 8), ("time", 8, 9, 5), ("first", 8, 9, 5), ("first", 3, 9, 3)],
+)
+def test_the_rule_for_giving_up_is_the_one_of_the_profile(rule: str, attempts: int, after_h: float, count: int) -> None:
+    """Attempts lie two hours apart: nine hours have passed when the sixth would be due."""
+    overrides = {"give_up_rule": rule, "attempts_max": attempts, "give_up_after_s": after_h * 3600}
+    result = play(blocked_update(hours=20), "1.1", overrides=overrides)
+    assert len(copies(result)) == count
+    assert status(result) == "Failed"
+
+
+def test_a_machine_that_loses_its_power_blocks_until_its_lease_lapses() -> None:
+    result = play(blocked_update(hold(), {"do": "power", "at": "3h 30m", "machine": "WS1", "on": False}, hours=8), "1.1")
+    assert [what for _, what in copies(result)][-1] == "complete"
+    closed = [r for r in result.records if r.kind == "open.closed" and r.data["machine"] == "WS1"]
+    assert [r.data["reason"] for r in closed] == ["lease expired"]
+    assert 3.5 < hours(result, closed[0].at) <= 4.6, "an hour's lease at most, from the last keep-alive"
+    assert status(result) == "Complete"
+
+
+def test_a_hold_that_begins_after_the_update_blocks_nothing() -> None:
+    result = play(blocked_update(hold(at="2h 30m"), hours=4), "1.1")
+    assert [what for _, what in copies(result)] == ["complete"]
+
+
+# -- several servers
+
+
+BOTH = ("LOGON1", "LOGON2", "LOGON3")
+
+
+@pytest.mark.parametrize("version", ["1.1", "1.2"])
+def test_when_one_of_three_servers_fails_1_2_retries_it_and_1_1_forgets_it(version: str) -> None:
+    result = play(
+        blocked_update(
+            hold(server="LOGON2"),
+            {"do": "release", "at": "3h", "machine": "WS1"},
+            hours=7,
+            servers=BOTH,
+            expect=[files(server="LOGON1", a="second", b="second", c="second")],
+        ),
+        version,
+    )
+    assert failed(result) == []
+    assert status(result) == "Complete"
+    for server in ("LOGON1", "LOGON3"):
+        assert [what for _, what in copies(result, server=server)] == ["complete"]
+    second = copies(result, server="LOGON2")
+    assert [what for _, what in second] == (["b.dat"] if version == "1.1" else ["b.dat", "complete"])  # Q153576
+    assert (13 in events(result)) is (version == "1.1")
+
+
+# -- jobs with a run phase
+
+SETUP = [{"command": "SETUP.EXE", "runs": "5m", "mif": {"status": "Success", "description": "installed"}}]
+
+
+def offer(**more: Any) -> dict[str, Any]:
+    return {"do": "job", "at": "0s", "name": "PATCH", "package": "OFFICE", "command": "SETUP.EXE /q", **more}
+
+
+def rows(result: Any) -> dict[str, str]:
+    return dict(sorted(result.workstations.items()))
+
+
+def clients(**more: Any) -> list[dict[str, Any]]:
+    return [{"names": ["WS1", "WS2", "WS3"], "poll_every": "1h", **more}]
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_a_mandatory_package_runs_by_itself_and_its_job_is_complete(version: str) -> None:
+    result = play(scenario(offer(mandatory_after="6h"), clients=clients(), programs=SETUP, hours=10), version)
+    assert rows(result) == {"WS1": "Complete", "WS2": "Complete", "WS3": "Complete"}
+    assert status(result, "PATCH") == "Complete"
+    runs = [hours(result, r.at) for r in result.records if r.kind == "pcm.run"]
+    assert len(runs) == 3
+    assert all(6.0 <= at < 7.2 for at in runs)
+
+
+def test_without_an_expiration_date_nothing_is_ever_lost() -> None:
+    steps = [{"do": "execute", "at": "4h", "machine": "WS1", "job": "PATCH"}]
+    result = play(scenario(offer(), *steps, clients=clients(), programs=SETUP, hours=80), "1.1")
+    assert rows(result) == {"WS1": "Complete", "WS2": "None", "WS3": "None"}
+    assert status(result, "PATCH") == "Active"  # Q156250: who never runs it leaves the job so
+
+
+EXPIRES = "12h"
+
+
+@pytest.mark.parametrize(("version", "lost"), [("1.0", "Retrying"), ("1.1", "Canceled"), ("1.2", "None")])
+def test_each_client_lets_it_expire_by_its_own_clock(version: str, lost: str) -> None:
+    """WS1 is right, WS2 is six hours fast, WS3 is a day slow."""
+    machines = [
+        {"names": ["WS1"], "poll_every": "30m"},
+        {"names": ["WS2"], "poll_every": "30m", "clock_offset": "6h"},
+        {"names": ["WS3"], "poll_every": "30m", "clock_offset": "-1d"},
+    ]
+    wanted = {"WS1": "None", "WS2": lost, "WS3": "None"}
+    later = {"WS1": lost, "WS2": lost, "WS3": "None"}
+    expect = [
+        {"that": "workstations", "job": "PATCH", "rows": wanted, "at": "11h"},
+        {"that": "workstations", "job": "PATCH", "rows": later, "at": "20h"},
+        {"that": "expiries", "job": "PATCH", "count": 2},
+    ]
+    result = play(scenario(offer(expires_after=EXPIRES), clients=machines, hours=20, expect=expect), version)
+    assert failed(result) == []
+
+
+def test_a_client_that_was_off_reports_the_expiry_when_it_comes_back_and_one_that_stays_off_never() -> None:
+    steps = [
+        {"do": "power", "at": "2h", "machine": "WS1", "on": False},
+        {"do": "power", "at": "2h", "machine": "WS2", "on": False},
+        {"do": "power", "at": "20h", "machine": "WS1", "on": True},
+    ]
+    expect = [
+        {"that": "workstations", "job": "PATCH", "rows": {"WS1": "None", "WS2": "None", "WS3": "Canceled"}, "at": "19h"},
+        {"that": "workstations", "job": "PATCH", "rows": {"WS1": "Canceled", "WS2": "None", "WS3": "Canceled"}},
+    ]
+    staged = scenario(offer(expires_after=EXPIRES), *steps, clients=clients(), hours=24, expect=expect)
+    assert failed(play(staged, "1.1")) == []
+
+
+def test_a_client_that_never_saw_the_package_before_it_expired_still_reports_it() -> None:
+    staged = scenario(
+        offer(expires_after="2h"),
+        {"do": "power", "at": "5h", "machine": "WS1", "on": True},
+        clients=[{"names": ["WS1"], "on": False, "poll_every": "1h"}],
+        hours=8,
+    )
+    assert rows(play(staged, "1.1")) == {"WS1": "Canceled"}
+    assert rows(play(staged, "1.2")) == {"WS1": "None"}
+
+
+def test_two_packages_at_once_and_only_one_is_held() -> None:
+    result = play(
+        scenario(
+            share("A1", "A"),
+            share("B1", "B"),
+            {**hold(), "package": "B"},
+            *update(package="A", name="A2"),
+            *update(package="B", name="B2"),
+            packages={"A": FILES, "B": FILES},
+            hours=5,
+            expect=[
+                {"that": "files", "package": "A", "files": dict(NEW), "only": True},
+                {"that": "job", "job": "A2", "status": "Complete"},
+                {"that": "job", "job": "B2", "status": "Retrying"},
+            ],
+        ),
+        "1.1",
+    )
+    assert failed(result) == []
+
+
+def test_a_newer_update_while_the_older_one_retries_gets_through_when_the_file_is_free() -> None:
+    third = {name: text.replace("first", "third") for name, text in FILES.items()}
+    result = play(
+        scenario(
+            share(),
+            hold(),
+            *update(),
+            *update("5h", third, name="UPDATE-2"),
+            {"do": "release", "at": "5h 30m", "machine": "WS1"},
+            hours=10,
+            expect=[files(a="third", b="third", c="third")],
+        ),
+        "1.1",
+    )
+    assert failed(result) == []
+    assert {status(result), status(result, "UPDATE-2")} == {"Complete"}
+
+
+# -- a site server that dies
+
+
+KILLS = ["2h 1m", "2h 6m", "4h 6m", "6h 10m"]
+
+
+@pytest.mark.parametrize("at", KILLS)
+@pytest.mark.parametrize("version", ["1.1", "1.2 SP4"])
+def test_a_killed_site_server_loses_nothing_and_counts_nothing_twice(at: str, version: str) -> None:
+    """Clients report, an update retries, and the site server dies once in the middle of it."""
+
+    def staged(*more: dict[str, Any]) -> Any:
+        return scenario(
+            offer(mandatory_after="1h", expires_after="3h"),
+            hold(file="c.dat", at="30m"),
+            {"do": "release", "at": "7h", "machine": "WS1", "file": "c.dat"},
+            *update(),
+            *more,
+            clients=clients(poll_every="20m"),
+            programs=[*SETUP, {**SETUP[0], "mif": {"status": "Failed", "description": "no disk"}, "machines": ["WS2"]}],
+            hours=11,
+        )
+
+    calm = play(staged(), version)
+    killed = play(staged({"do": "kill", "at": at, "down_for": "10m"}), version)
+    assert rows(killed) == rows(calm)
+    assert [job["status"] for job in killed.jobs] == [job["status"] for job in calm.jobs]
+    assert status(killed) == "Complete"
+    assert events(killed).count(374) == events(calm).count(374) == 1
+
+    def counted(result: Any) -> list[str]:
+        return sorted(r.data["report"] for r in result.records if r.kind == "mif.loaded" and "BPC0001-" in r.data["report"])
+
+    assert counted(killed) == counted(calm)
+    assert len(set(counted(killed))) == len(counted(killed))
+
+
+def test_a_despooler_started_anew_counts_its_retries_from_zero_until_sp4() -> None:
+    restart = {"do": "service", "at": "5h", "action": "restart", "service": "SMS_DESPOOLER"}
+    for version, count in (("1.1", 5), ("1.2 SP4", 3)):
+        result = play(blocked_update(hold(), restart, hours=15), version, overrides={"attempts_max": 3})
+        assert len(copies(result)) == count, version  # Q140374
+        assert status(result) == "Failed"
+        assert len(log(result, "DESPOOLER", "retry count is now")) == count
