@@ -102,7 +102,9 @@ def is_whole(block: Block) -> bool:
 
 def without_twins(base: str, fragment: str) -> str:
     """The base without the packages, servers and jobs that the fragment makes itself."""
-    made = {name for table in tomllib.loads(fragment).values() if isinstance(table, list) for name in (t.get("name") for t in table)}
+    made = {
+        name for table in tomllib.loads(fragment).values() if isinstance(table, list) for name in (t.get("name") for t in table)
+    }
     parts = base.split("\n\n")
     return "\n\n".join(part for part in parts if not any(f'name = "{name}"' in part for name in made if name))
 

@@ -214,6 +214,13 @@ def test_a_mandatory_package_runs_by_itself_and_its_job_is_complete(version: str
     assert all(6.0 <= at < 7.2 for at in runs)
 
 
+def test_a_mandatory_date_passes_unnoticed_where_only_a_changed_file_is_read() -> None:
+    """Q163488: nobody's file changes after the first poll, so nobody looks at the date; SP2 does."""
+    for version, runs in (("1.2", 0), ("1.2 SP2", 3)):
+        result = play(scenario(offer(mandatory_after="6h"), clients=clients(), programs=SETUP, hours=10), version)
+        assert sum(r.kind == "pcm.run" for r in result.records) == runs, version
+
+
 def test_without_an_expiration_date_nothing_is_ever_lost() -> None:
     steps = [{"do": "execute", "at": "4h", "machine": "WS1", "job": "PATCH"}]
     result = play(scenario(offer(), *steps, clients=clients(), programs=SETUP, hours=80), "1.1")
@@ -226,21 +233,26 @@ EXPIRES = "12h"
 
 @pytest.mark.parametrize(("version", "lost"), [("1.0", "Retrying"), ("1.1", "Canceled"), ("1.2", "None")])
 def test_each_client_lets_it_expire_by_its_own_clock(version: str, lost: str) -> None:
-    """WS1 is right, WS2 is six hours fast, WS3 is a day slow."""
+    """WS1 is right, WS2 is six hours fast, WS3 is a day slow.
+
+    WS2 drops the package after six hours; its notice says noon and waits at the site until then (Q172899).
+    """
     machines = [
         {"names": ["WS1"], "poll_every": "30m"},
         {"names": ["WS2"], "poll_every": "30m", "clock_offset": "6h"},
         {"names": ["WS3"], "poll_every": "30m", "clock_offset": "-1d"},
     ]
-    wanted = {"WS1": "None", "WS2": lost, "WS3": "None"}
-    later = {"WS1": lost, "WS2": lost, "WS3": "None"}
     expect = [
-        {"that": "workstations", "job": "PATCH", "rows": wanted, "at": "11h"},
-        {"that": "workstations", "job": "PATCH", "rows": later, "at": "20h"},
+        {"that": "pcm", "machine": "WS2", "pending": ["PATCH"], "at": "5h 50m"},
+        {"that": "pcm", "machine": "WS2", "pending": [], "at": "6h 10m"},
+        {"that": "pcm", "machine": "WS1", "pending": ["PATCH"], "at": "11h"},
+        {"that": "workstations", "job": "PATCH", "rows": {"WS1": "None", "WS2": "None", "WS3": "None"}, "at": "11h"},
+        {"that": "workstations", "job": "PATCH", "rows": {"WS1": lost, "WS2": lost, "WS3": "None"}, "at": "20h"},
         {"that": "expiries", "job": "PATCH", "count": 2},
     ]
     result = play(scenario(offer(expires_after=EXPIRES), clients=machines, hours=20, expect=expect), version)
     assert failed(result) == []
+    assert log(result, "DESPOOLER", "won't be processed till")
 
 
 def test_a_client_that_was_off_reports_the_expiry_when_it_comes_back_and_one_that_stays_off_never() -> None:
