@@ -16,7 +16,7 @@ from despoolr_server.share.engine.rows import Ask, Closed, Ended, FileFacts, Gra
 PATHS = st.sampled_from(["A", "A", "A", "B", "D", "D/A", "D/E", "D/E/A"])
 ACCESS = st.sampled_from([0x1, 0x2, 0x4, 0x20, 0x80, 0x10000, 0x3, 0x10001, 0x10003])
 SHARE = st.sampled_from([7, 7, 7, 0, 1, 2, 3, 4, 5, 6])
-DISPOSITION = st.sampled_from([Disposition.OPEN_IF] * 4 + list(Disposition))
+DISPOSITION = st.sampled_from([Disposition.OPEN_IF] * 3 + [Disposition.SUPERSEDE, Disposition.OVERWRITE_IF] + list(Disposition))
 OPTIONS = st.sampled_from([0, 0, 0, int(CreateOption.DELETE_ON_CLOSE)])
 WISH = st.tuples(PATHS, ACCESS, SHARE, DISPOSITION, OPTIONS)
 
@@ -109,21 +109,26 @@ class Engine(RuleBasedStateMachine):
             answer = self.engine.open(self.now, session, ask, facts, not parent or parent in self.names)
             if isinstance(answer, Granted):
                 assert path not in self.pending
+                assert not self._guilty(ask, facts)
                 self.opens[answer.open.handle] = answer.open
                 assert (answer.action is CreateAction.CREATED) == (facts is None)
                 self.names.setdefault(path, self._facts(path, False))
             else:
                 self._justify(answer, ask, facts)
 
+    def _guilty(self, ask: Ask, facts: FileFacts | None) -> list[Open]:
+        """The opens that the rule, said here once more, holds against a wish."""
+        implied = {Disposition.OVERWRITE: 0x2, Disposition.OVERWRITE_IF: 0x2, Disposition.SUPERSEDE: 0x10000}
+        access = ask.access | (implied.get(ask.disposition, 0) if facts is not None else 0)
+        if not wants_any(access):
+            return []
+        only = 7 if wants_any(ask.access) else 4
+        here = [row for row in self.opens.values() if row.path == ask.name.path and wants_any(row.access)]
+        return [row for row in here if clash(access, ask.share_mode, row.access, row.share_mode, only)]
+
     def _justify(self, refusal: Refusal, ask: Ask, facts: FileFacts | None) -> None:
-        here = [row for row in self.opens.values() if row.path == ask.name.path]
         if refusal.status is NtStatus.SHARING_VIOLATION:
-            implied = {Disposition.OVERWRITE: 0x2, Disposition.OVERWRITE_IF: 0x2, Disposition.SUPERSEDE: 0x10000}
-            access = ask.access | implied.get(ask.disposition, 0)
-            only = 7 if wants_any(ask.access) else 4
-            guilty = [
-                row for row in here if wants_any(row.access) and clash(access, ask.share_mode, row.access, row.share_mode, only)
-            ]
+            guilty = self._guilty(ask, facts)
             assert guilty, "refused though nobody conflicts"
             assert list(refusal.blockers) == guilty[:3]
             assert refusal.blocker_count == len(guilty)

@@ -160,6 +160,40 @@ def test_a_hold_that_begins_after_the_update_blocks_nothing() -> None:
     assert [what for _, what in copies(result)] == ["complete"]
 
 
+# -- forced disconnect (Q128458)
+
+
+@pytest.mark.parametrize(("version", "restored"), [("1.2", False), ("1.2 SP4", True)])
+def test_forced_disconnect_closes_the_file_at_the_time_of_the_formula(version: str, restored: bool) -> None:
+    """(x * (y + 1)) + z after the first failure: two hours, one retry, five minutes make four hours and five minutes."""
+    overrides = {"use_forced_disconnect": True, "forced_disconnect_retries": 1, "forced_disconnect_delay_min": 5}
+    result = play(blocked_update(hours=8, expect=[files(a="second", b="second", c="second")]), version, overrides=overrides)
+    assert failed(result) == []
+    attempts = copies(result)
+    assert [what for _, what in attempts] == ["b.dat", "b.dat", "b.dat", "complete"]
+    assert attempts[-1][0] - attempts[0][0] == pytest.approx(4 + 5 / 60, abs=0.002)
+    kinds = ("rights.changed", "message.sent", "open.closed")
+    ladder = [r for r in result.records if r.kind in kinds and "SITE1" not in str(r.data.get("machine"))]
+    assert [r.kind for r in ladder[:3]] == ["rights.changed", "message.sent", "open.closed"]
+    assert (ladder[1].data["machine"], ladder[2].data["reason"]) == ("WS1", "forced disconnect")
+    assert (len([r for r in ladder if r.kind == "rights.changed"]) == 2) is restored  # Q182414
+
+
+def test_a_user_who_closes_the_file_when_told_to_is_not_closed_by_force() -> None:
+    overrides = {"use_forced_disconnect": True, "forced_disconnect_retries": 1, "forced_disconnect_delay_min": 30}
+    released = {"do": "release", "at": "6h 15m", "machine": "WS1"}
+    result = play(blocked_update(hold(), released, hours=8), "1.2 SP4", overrides=overrides)
+    assert status(result) == "Complete"
+    assert not [r for r in result.records if r.kind == "open.closed" and r.data["reason"] == "forced disconnect"]
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_the_registry_value_of_forced_disconnect_means_nothing_before_1_2(version: str) -> None:
+    result = play(blocked_update(hours=8), version, overrides={"use_forced_disconnect": True, "forced_disconnect_retries": 0})
+    assert status(result) == "Retrying"
+    assert not [r for r in result.records if r.kind == "message.sent"]
+
+
 # -- several servers
 
 

@@ -1,0 +1,167 @@
+"""House rules that a reader would otherwise have to check by eye: tests for every module, lengths, words, clocks, chance."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from support import REPOSITORY
+
+ROOTS = ("core/despoolr_core", "server/despoolr_server", "client/despoolr_client", "lab/despoolr_lab")
+LINES_MAX = 600
+
+WITHOUT_A_TEST_OF_THEIR_OWN: dict[str, str] = {}
+"""Modules that no test imports, and why that is right."""
+
+MAY_SKIP = ("test_oracle_scripts.py",)
+"""Tests that leave out cases for a reason only their material knows."""
+
+CLOCKS_AND_CHANCE = {
+    "time.time": {"lab/despoolr_lab/ground.py"},
+    "time.monotonic": set(),
+    "random.random": set(),
+    "uuid.uuid4": set(),
+    "os.urandom": set(),
+    "datetime.now": set(),
+    "datetime.utcnow": set(),
+}
+"""What only composition roots may ask, and which."""
+
+
+@cache
+def modules() -> dict[str, Path]:
+    """Dotted name to file, packages by their `__init__.py` where that says anything."""
+    found: dict[str, Path] = {}
+    for root in ROOTS:
+        base = REPOSITORY / Path(root).parts[0]
+        for path in sorted((REPOSITORY / root).rglob("*.py")):
+            if not path.read_text("utf-8").strip():
+                continue
+            parts = path.relative_to(base).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+@cache
+def imported_by_tests() -> set[str]:
+    """Every module some test imports."""
+    found: set[str] = set()
+    for path in sorted((REPOSITORY / "tests").rglob("*.py")):
+        text = path.read_text("utf-8")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found.add(node.module)
+                found |= {f"{node.module}.{alias.name}" for alias in node.names}
+        found |= set(re.findall(r"\bdespoolr_\w+(?:\.\w+)+", text))  # as `python -m`, or in a table of modules
+    return found
+
+
+@cache
+def has_mirror(name: str) -> bool:
+    """Whether `tests/unit` has the test file that mirrors a module."""
+    package, *parts = name.split(".")
+    mirror = REPOSITORY / "tests" / "unit" / package.removeprefix("despoolr_")
+    return mirror.joinpath(*parts[:-1], f"test_{(parts or [package])[-1]}.py").is_file()
+
+
+def untested() -> set[str]:
+    return {name for name in modules() if name not in imported_by_tests() and not has_mirror(name)}
+
+
+def code_of(path: Path) -> str:
+    return path.read_text("utf-8")
+
+
+def test_every_module_has_its_test_or_a_reason() -> None:
+    assert untested() - set(WITHOUT_A_TEST_OF_THEIR_OWN) == set()
+
+
+def test_the_exceptions_are_modules_without_a_test_and_have_reasons() -> None:
+    for name, reason in WITHOUT_A_TEST_OF_THEIR_OWN.items():
+        assert name in modules(), name
+        assert len(reason) > 20, name
+        assert name in untested(), f"{name} has a test now: take it off the list"
+
+
+@pytest.mark.parametrize("root", ["core", "server", "client", "lab", "tests"])
+def test_no_module_is_longer_than_a_person_reads(root: str) -> None:
+    for path in sorted((REPOSITORY / root).rglob("*.py")):
+        assert len(code_of(path).splitlines()) <= LINES_MAX, path
+
+
+def test_modules_open_with_their_law() -> None:
+    for name, path in modules().items():
+        doc = ast.get_docstring(ast.parse(code_of(path)))
+        assert doc and len(doc) > 30, name
+
+
+def test_no_code_asks_for_a_version() -> None:
+    asks = re.compile(r"\b(profile|site|sms)?_?version\s*(>=|<=|<|>|==|!=)\s*[\"'(]|\bprofile\.version\s*(>=|<=|<|>|==|!=)")
+    for name, path in modules().items():
+        for number, line in enumerate(code_of(path).splitlines(), 1):
+            assert not asks.search(line.partition("#")[0]), f"{name}:{number}: {line.strip()}"
+
+
+def test_nothing_is_left_to_be_done() -> None:
+    words = re.compile("|".join(("TO" + "DO", "FIX" + "ME")))
+    for root in (*ROOTS, "tests", "scenarios", "docs"):
+        for path in sorted((REPOSITORY / root).rglob("*")):
+            if path.suffix in (".py", ".toml", ".md", ".j2", ".html"):
+                for number, line in enumerate(code_of(path).splitlines(), 1):
+                    assert not re.search(rf"\b(?:{words.pattern})\b", line), f"{path}:{number}: {line.strip()}"
+
+
+@pytest.mark.parametrize("call", CLOCKS_AND_CHANCE)
+def test_time_and_chance_are_arguments(call: str) -> None:
+    asked = re.compile(rf"(?<![\w.]){re.escape(call)}\(|(?<![\w.])datetime\.{re.escape(call)}\(")
+    allowed = CLOCKS_AND_CHANCE[call]
+    found = {
+        str(path.relative_to(REPOSITORY))
+        for path in modules().values()
+        if any(asked.search(line.partition("#")[0]) for line in code_of(path).splitlines())
+    }
+    assert found <= allowed, f"{call} outside {sorted(allowed)}"
+
+
+def test_no_module_draws_from_the_generator_all_share() -> None:
+    drawn = re.compile(r"(?<![\w.])random\.(choice|choices|shuffle|randint|uniform|sample|randrange|seed|gauss)\(")
+    for name, path in modules().items():
+        assert not drawn.search(code_of(path)), name
+
+
+def test_test_names_are_sentences() -> None:
+    for path in sorted((REPOSITORY / "tests").rglob("test_*.py")):
+        for node in ast.walk(ast.parse(code_of(path))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+                words = node.name.split("_")[1:]
+                assert len(words) >= 2, f"{path.name}: {node.name}"
+                assert not words[-1].isdigit() or len(words) > 3, f"{path.name}: {node.name}"
+
+
+def test_no_test_sleeps_on_the_wall_clock_or_is_left_out() -> None:
+    """Process tests may wait for another process; a test is left out only where the oracle's own case does not apply."""
+    for path in sorted((REPOSITORY / "tests").rglob("*.py")):
+        text = code_of(path)
+        if "process" not in path.parts and path.name != "process_world.py" and path.name != Path(__file__).name:
+            assert "time.sleep(" not in text, path
+        for marker in ("mark.skip(", "mark.xfail", "pytest.skip("):
+            assert path.name in (Path(__file__).name, *MAY_SKIP) or marker not in text, f"{path}: {marker}"
+
+
+def test_the_tests_are_no_packages() -> None:
+    assert list((REPOSITORY / "tests").rglob("__init__.py")) == []
+
+
+def test_no_file_names_a_machine_of_ours() -> None:
+    place = re.compile(r"(?<![\w.])/(root|home|Users)/\w")
+    for root in (*ROOTS, "tests", "scenarios", "docs"):
+        for path in sorted((REPOSITORY / root).rglob("*")):
+            if path.suffix in (".py", ".toml", ".md") and path != Path(__file__):
+                for number, line in enumerate(code_of(path).splitlines(), 1):
+                    assert not place.search(line), f"{path}:{number}: {line.strip()}"
