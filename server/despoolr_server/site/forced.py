@@ -37,9 +37,15 @@ class ForcedDisconnect:
         if not holders:
             return False
         key = self._key(install)
-        if not self._registry.get(key, role.name):  # a second warning must not remember the revoked state as the former one
-            former = await server.set_rights(role.package_share, install.package_id, Role.CLIENT, "NONE")
-            self._registry.set(key, role.name, former or NO_ENTRY)
+        # What is to be given back is on disk before anything is taken, and a second warning (after a death in the middle of the
+        # first) must not remember the revoked state as the former one.
+        is_first = not self._registry.get(key, role.name)
+        if is_first:
+            self._registry.set(key, role.name, NO_ENTRY)
+            await self._registry.save()
+        former = await server.set_rights(role.package_share, install.package_id, Role.CLIENT, "NONE")
+        if is_first and former:
+            self._registry.set(key, role.name, former)
         minutes = self._site.profile.forced_disconnect_delay_min
         for machine in sorted({row.machine for row in holders}):
             text = (

@@ -9,28 +9,47 @@ from __future__ import annotations
 from despoolr_core.formats.instruction import Install
 from despoolr_core.share import Share, ShareError, ShareUnreachable
 from despoolr_server.site import boxes, winst_box
-from despoolr_server.site.copying import CopyResult, present_files
+from despoolr_server.site.copying import CopyResult
 
 
 async def remove_package(share: Share, install: Install, purpose: str) -> CopyResult:
-    """Delete the package's directory on one server; the files that could not go are `failed`."""
+    """Delete the package's directory on one server; what could not go is `failed`, a server that does not answer too."""
     failed: list[tuple[str, ShareError | ShareUnreachable]] = []
-    files = await present_files(share, install.package_id)
-    for name in files:
+    try:
+        await _remove_tree(share, install.package_id, "", purpose, failed)
+    except (ShareError, ShareUnreachable) as error:
+        failed.append(("", error))
+    return CopyResult((), tuple(failed), install.package_id)
+
+
+async def _remove_tree(
+    share: Share, top: str, below: str, purpose: str, failed: list[tuple[str, ShareError | ShareUnreachable]]
+) -> None:
+    """Delete what is in a directory, then the directory, if all of it could go."""
+    path = f"{top}/{below}".rstrip("/")
+    known = len(failed)
+    try:
+        entries = await share.list(path)
+    except ShareError as error:
+        if not error.is_missing:
+            raise
+        return
+    for entry in entries:
+        name = f"{below}{entry.name}"
+        if entry.directory:
+            await _remove_tree(share, top, f"{name}/", purpose, failed)
+            continue
         try:
-            await share.delete(f"{install.package_id}/{name}", purpose=purpose)
+            await share.delete(f"{top}/{name}", purpose=purpose)
         except ShareError as error:
             if not error.is_missing:
                 failed.append((name, error))
-    if not failed:
-        directories = {name.rpartition("/")[0] for name in files if "/" in name}
-        for directory in [*sorted(directories, key=len, reverse=True), ""]:
-            try:
-                await share.delete(f"{install.package_id}/{directory}".rstrip("/"), purpose=purpose)
-            except ShareError as error:
-                if not error.is_missing:
-                    failed.append((directory, error))
-    return CopyResult((), tuple(failed), install.package_id)
+    if len(failed) == known:
+        try:
+            await share.delete(path, purpose=purpose)
+        except ShareError as error:
+            if not error.is_missing:
+                failed.append((below, error))
 
 
 async def remove_commands(root: Share, package: str) -> int:

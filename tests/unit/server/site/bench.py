@@ -18,11 +18,13 @@ from despoolr_core.profile import profile_of, with_overrides
 from despoolr_core.records import Record, Recorder
 from despoolr_core.response import Response
 from despoolr_core.sharing import Access, Role, ShareMode
+from despoolr_core.wire import OpenList
 from despoolr_server.http.auth import Auth
 from despoolr_server.logon import LogonServer, make_logon_server
 from despoolr_server.share.engine.names import Name, parse_name
 from despoolr_server.share.host import Principal, ShareHost
 from despoolr_server.share.local import LocalShare
+from despoolr_server.share.rights import Rights
 from despoolr_server.site import boxes
 from despoolr_server.site.administrator import MachineSpec, PackageSpec
 from despoolr_server.site.context import RemoteServer, SiteContext, SiteServerRole
@@ -106,6 +108,20 @@ class Machine:
 
     def share(self, name: str) -> LocalShare:
         return LocalShare(self._host, name, self._who, self._program)
+
+    async def opens(self, share: str = "", path: str = "", machine: str = "") -> OpenList:
+        rows = self._host.opens(share, path, machine)
+        return OpenList(rows, len(rows))
+
+    async def close_by_force(self, handle: str, reason: str = "") -> None:
+        self._host.close_by_force(self._who, handle, reason)
+
+    async def set_rights(self, share: str, prefix: str, role: Role, rights: str | None) -> str | None:
+        former = self._host.set_rights(share, prefix, role, None if rights is None else Rights[rights])
+        return None if former is None else former.name
+
+    async def send_message(self, machine: str, text: str) -> None:
+        self._host._chronicle._recorder.record(self._host.server, "message.sent", machine=machine, text=text)
 
 
 class Bench:
@@ -344,14 +360,31 @@ class Bench:
             "packages": self.rows(PACKAGE_STATUS, "PkgID", "SiteCode", "Server", "Status"),
             "attributes": self.rows(MACHINE_ATTRIBUTES, "GroupName", "Attribute", "Value"),
             "events": sorted(set(events)),
+            "rights": {
+                f"{name}/{share.name}": repr(share.rights._entries)
+                for name, logon in self.logons.items()
+                for share in logon.host._shares.values()
+            },
             "installs that failed": [row for row in events if row[0] == 374],
         }
 
 
 class _Dying:
+    """A machine of which every call that changes something may be the last one."""
+
     def __init__(self, machine: RemoteServer, death: Death) -> None:
         self._machine = machine
         self._death = death
+
+    def __getattr__(self, name: str) -> Any:
+        real = getattr(self._machine, name)
+
+        async def call(*args: Any, **more: Any) -> Any:
+            if name != "opens":
+                self._death.step(name)
+            return await real(*args, **more)
+
+        return call
 
     def share(self, name: str) -> Any:
         return _Watched(self._machine.share(name), self._death)
@@ -362,6 +395,9 @@ class _Down:
 
     def share(self, name: str) -> Any:
         return _Unreachable()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_Unreachable(), name)
 
 
 class _Unreachable:

@@ -12,6 +12,7 @@ from despoolr_core.formats.instruction import Result
 from despoolr_core.formats.status_mif import StatusMif
 from despoolr_core.profile import with_overrides
 from despoolr_server.site import boxes
+from despoolr_server.site.jobs import DistributePhase, JobType
 from unit.server.site.bench import Bench, Death, Died, Prepare
 
 OK = StatusMif("Success", "installed")
@@ -72,6 +73,38 @@ async def last_attempt() -> Bench:
     return bench
 
 
+async def about_to_warn() -> Bench:
+    """The attempt after which users are told to close the file is due (Q128458)."""
+    bench = Bench("1.2 SP4", use_forced_disconnect=True, forced_disconnect_retries=0)
+    package = await bench.package()
+    await bench.job(package)
+    await bench.pump(2)
+    await bench.hold(f"{package}/b.dat")
+    await bench.update(package)
+    await bench.pump(2)
+    bench.clock.time += bench.site.retry_s - bench.site.polling_s
+    return bench
+
+
+async def about_to_close() -> Bench:
+    """They have been told, and the delay is over."""
+    bench = await about_to_warn()
+    await bench.pump(1)
+    return bench
+
+
+async def removal() -> Bench:
+    """A package is to be removed while WS1 holds one of its files."""
+    bench = await installed_job()
+    bench.site.profile = with_overrides(bench.site.profile, {"restart_resets_retry_count": False})
+    await bench.pump(1)
+    await bench.hold("BPC00001/b.dat")
+    await bench.job("BPC00001", type=JobType.REMOVE_PACKAGE, distribute=DistributePhase())
+    await bench.cycle("SCHEDULER")
+    await bench.cycle("LAN_SENDER")
+    return bench
+
+
 async def reported() -> Bench:
     """Every kind of report lies on the logon server."""
     bench = Bench(malformed_mif_is_success=True)
@@ -109,6 +142,9 @@ CASES: list[tuple[str, Prepare]] = [
     ("DESPOOLER", blocked_update),
     ("DESPOOLER", blocked_update_of_1_2),
     ("DESPOOLER", last_attempt),
+    ("DESPOOLER", about_to_warn),
+    ("DESPOOLER", about_to_close),
+    ("DESPOOLER", removal),
     ("DESPOOLER", collected),
     ("MAINTENANCE_MANAGER", installed_job),
     ("MAINTENANCE_MANAGER", reported),
