@@ -56,8 +56,12 @@ class Death:
         self.at = at
         self.call_count = 0
         self.story: list[str] = []
+        self.is_over = False
+        """Set when what was to be watched is done: nothing counts any more."""
 
     def step(self, what: str) -> None:
+        if self.is_over:
+            return
         self.call_count += 1
         self.story.append(what)
         if self.call_count == self.at:

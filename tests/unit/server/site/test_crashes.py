@@ -160,8 +160,11 @@ async def live(prepare: Prepare, component: str, death: Death) -> Bench:
         await service.started()
         await service.cycle(bench.clock.now())
     except Died:
-        pass
-    bench.reborn()
+        bench.reborn()
+    else:
+        death.is_over = True
+        bench.services = [service if s.component == service.component else s for s in bench.services]
+        bench.site.change_count += 1
     await bench.pump(3)
     for name in bench.names("SITE1/SMS_SHRD", boxes.TOSEND):
         if name.endswith(".I00"):

@@ -170,3 +170,18 @@ async def test_a_failed_result_of_a_client_is_no_failure_of_the_instruction() ->
     await bench.report(job, request, result=Result.FAILED, mif=StatusMif("Failed", "no disk"))
     await bench.pump(1)
     assert any("successfully executed one instruction" in line for line in bench.log("DESPOOLER"))
+
+
+async def test_a_report_whose_mif_somebody_holds_waits_for_the_next_poll_and_the_rest_goes_on() -> None:
+    bench, job, request = await running()
+    await bench.report(job, request, machine="WS1", sms_id="BPC00001", mif=StatusMif("Success", "ok"))
+    await bench.report(job, request, machine="WS2", sms_id="BPC00002", mif=StatusMif("Success", "ok"))
+    await bench.cycle("MAINTENANCE_MANAGER")
+    held = await bench.receive.open("00001001.PCK", Access.WRITE, ShareMode.NONE)
+    await bench.pump(1)
+    assert (bench.details(job)["Workstation", "WS1"], bench.details(job)["Workstation", "WS2"]) == ("None", "Complete")
+    assert any("Cannot execute the instruction 00001001.SNI yet" in line for line in bench.log("DESPOOLER"))
+    await held.close()
+    await bench.pump(1)
+    assert bench.details(job)["Workstation", "WS1"] == "Complete"
+    assert bench.events() == []

@@ -277,3 +277,12 @@ async def test_a_server_with_a_long_name_is_counted_like_any_other() -> None:
     job = await bench.update(package)
     await bench.pump(3 * 24 + 3)
     assert (bench.details(job)["Server", name], bench.status(job)) == ("Failed", "Failed")
+
+
+async def test_a_site_server_that_was_started_anew_knows_who_has_which_package() -> None:
+    bench, package = await installed("1.1", BOTH)
+    bench.reborn()
+    job = await bench.update(package)
+    await bench.pump(2)
+    assert bench.status(job) == "Complete"
+    assert all(there(bench, package, name)["a.dat"] == "a, second" for name in BOTH)
