@@ -210,6 +210,7 @@ async def _run(
         finally:
             await world.stop()
     assert result is not None
+    result.digest = digest.hexdigest()  # of everything, the end included: what records.jsonl holds
     return result
 
 
@@ -301,18 +302,10 @@ async def _result(world: World, findings: list[Finding], version: str, seed: int
         findings=findings,
         verdict=verdict_of(world.scenario, profile, episodes, shown, digest.records),
         job={**last["job"], "details": last["details"]} if last["job"] else {},
-        jobs=[
-            {
-                "job": s["job"]["job"],
-                "name": s["job"]["name"],
-                "status": s["job"]["status"],
-                "servers": {d["machine"]: d["status"] for d in s["details"] if d["kind"] == "Server"},
-            }
-            for s in shown
-        ],
+        jobs=[_summary(item) for item in shown],
         workstations=workstations,
         episodes=episodes,
-        digest=digest.hexdigest(),
+        digest="",
         records=digest.records,
         virtual_s=world.clock.now() - world.scenario.start,
     )

@@ -50,7 +50,7 @@ def _expiries(profile: Profile, jobs: list[Any], records: list[Record]) -> str:
             f"The Despooler of SMS {profile.version} took in {what} and changed no row: "
             "every workstation keeps its last reported status."
         )
-    lost = _overwritten(profile.expiry_status, records)
+    lost = _overwritten(profile.expiry_status, [r for r in records if r.at >= notices[0].at])
     said = ", ".join(f"{machine} ({was})" for machine, was in lost) or "no workstation"
     span = duration(max(r.at for r in notices) - min(r.at for r in notices))
     return (

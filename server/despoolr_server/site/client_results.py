@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from despoolr_core.formats.instruction import Result, WireRemove
+from despoolr_core.formats.instruction import InstructionError, Result, WireRemove
 from despoolr_core.formats.job_mif import JobReport
 from despoolr_core.formats.mif import MifError
 from despoolr_core.formats.status_mif import StatusMif, read_status_mif
 from despoolr_core.share import Share, ShareError
-from despoolr_server.site import boxes
+from despoolr_server.site import boxes, winst_box
 from despoolr_server.site.context import SiteContext
 from despoolr_server.site.jobs import DetailKind, DetailStatus
 from despoolr_server.site.mif_box import MifBox
@@ -36,7 +36,14 @@ class ClientResults:
         self._log = log
 
     async def execute(self, name: str, result: WireRemove, tick: float) -> str:
-        """Turn one result into what Job Details will say. Safe to do twice: reports carry their number."""
+        """Turn one result into what Job Details will say. Safe to do twice: reports carry their number.
+
+        Raises `InstructionError` for a result that names another report's status MIF.
+        """
+        if result.mif_file and _stem(result.mif_file) != _stem(name):
+            raise InstructionError(
+                f"MIF = {result.mif_file!r} is not the status MIF of this report: it would be {_stem(name)}.PCK"
+            )
         if not await self._is_known(result):
             # Every .INS of the domain has been read for it; only the first is logged as 38a (Q264945).
             self._log("Despooler failed to execute the instruction, error code = 38a")
@@ -54,8 +61,10 @@ class ClientResults:
         return outcome
 
     async def _is_known(self, result: WireRemove) -> bool:
+        """Whether the client's master instruction file has the request this is about."""
         path = f"{boxes.domain_directory(result.domain)}/{result.sms_id}.INS"
-        return await self._root.stat(path) is not None
+        file = await winst_box.read_instructions(self._root, path, result.sms_id)
+        return file.find(result.request_id) is not None
 
     async def _expired(self, result: WireRemove, tick: float) -> str:
         status = self._site.profile.expiry_status
@@ -129,3 +138,7 @@ class ClientResults:
             event=event,
             request_id=result.request_id,
         )
+
+
+def _stem(name: str) -> str:
+    return name.upper().rpartition(".")[0]

@@ -300,7 +300,7 @@ class Installer:
         return await self._write_retry(retry, due, later.retries)
 
     async def _write_retry(self, retry: Install, due: float, retries: int) -> str:
-        file = f"{retry.job_id}.SNI"
+        file = retry_file(retry.job_id)
         await self._receive.write(file, render_instruction(retry.to_instruction(execute_at=due, retries=retries)))
         self._site.record(
             COMPONENT,
@@ -424,3 +424,8 @@ class Installer:
 
     def _purpose(self, install: Install) -> str:
         return f"job {install.job_id} package {install.package_id}"
+
+
+def retry_file(job: str) -> str:
+    """The name of a job's retry instruction: longer than 8.3, so that no client's report can have it."""
+    return f"{job}_R.SNI"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from typing import ClassVar, Final
 
+from despoolr_core.formats.instruction import MINIJOB
 from despoolr_core.share import Share, ShareError, ShareUnreachable
 from despoolr_core.sharing import NtStatus
 from despoolr_server.site import boxes
@@ -136,6 +137,8 @@ class MaintenanceManager(Service):
         here, target = (self._root, f"{boxes.INVENTORY}/{name}") if name.upper().endswith(".RAW") else (self._receive, name)
         try:
             data = await there.read(path)
+            if _gives_orders(data):
+                return await self._refuse(there, path, name, data)
             await here.create(target, data)
         except ShareError as error:
             if error.nt_status is NtStatus.OBJECT_NAME_COLLISION:
@@ -151,3 +154,19 @@ class MaintenanceManager(Service):
             if not (error.is_refusal or error.is_missing):
                 raise
         return True
+
+    async def _refuse(self, there: Share, path: str, name: str, data: bytes) -> bool:
+        """A client's box is for results. An instruction that tells the Despooler to install or remove is not passed on."""
+        self.log(f"~{name} is no result of a client: it has been set aside.")
+        await self._root.write(f"{boxes.BAD_INSTRUCTIONS}/{name}", data)
+        reason = f"{name}: a client's box may hold results only, and this is another instruction\r\n"
+        await self._root.write(f"{boxes.BAD_INSTRUCTIONS}/{name}.TXT", reason.encode("latin-1", "replace"))
+        await self.site.report_event(self.component, 1)
+        await there.delete(path)
+        return True
+
+
+def _gives_orders(data: bytes) -> bool:
+    """Whether a file's type line says it is a minijob (what cannot be read is the Despooler's to judge)."""
+    lines = data.split(b"\n", 3)
+    return len(lines) > 2 and lines[2].startswith(MINIJOB.encode())

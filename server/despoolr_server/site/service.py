@@ -56,7 +56,8 @@ class Service:
     async def run(self, delay_s: float = 0.0) -> None:
         """Cycle until cancelled. A share that answers no, or not at all, ends a cycle early; the next one tries again."""
         clock = self.site.clock
-        await self.started()
+        while not await self._has_started():
+            await clock.sleep(self.site.polling_s)
         due = grid = clock.now() + delay_s
         while True:
             await clock.sleep_until(due)
@@ -71,6 +72,14 @@ class Service:
             if behind > 0:
                 grid += self.site.polling_s * (int(behind // self.site.polling_s) + 1)
             due = grid
+
+    async def _has_started(self) -> bool:
+        try:
+            await self.started()
+        except (ShareError, ShareUnreachable) as error:
+            self.log(f"~{self.component} cannot start yet: {error}, Win32 Error = {error.win32}")
+            return False
+        return True
 
     async def cycle_now(self, tick: float) -> None:
         """One cycle, never two at a time."""

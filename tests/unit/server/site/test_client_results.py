@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_core.formats.instruction import Result
-from despoolr_core.formats.status_mif import StatusMif
+from despoolr_core.formats.instruction import Result, WireRemove, render_instruction
+from despoolr_core.formats.status_mif import StatusMif, render_status_mif
 from despoolr_core.profile import PROFILES
 from despoolr_server.site import boxes
 from unit.server.site.bench import Bench
@@ -107,10 +107,46 @@ async def test_a_report_of_an_unknown_machine_is_told_and_consumed() -> None:
 async def test_a_report_of_an_unknown_job_is_told_by_event_41_and_changes_no_row() -> None:
     bench, row = await after({"mif": GOOD})
     before = bench.details("BPC00001")
-    await bench.report("BPC0FFFF", "BPC0FFF", machine="WS2", sms_id="BPC00002", number=7)
+    request = (await bench.administrator.jobs())[0].request
+    await bench.report("BPC0FFFF", request, machine="WS2", sms_id="BPC00002", number=7)
     await bench.pump(2)
     assert bench.events() == [41]
     assert (bench.details("BPC00001"), row) == (before, "Complete")
+
+
+async def test_a_report_of_a_request_that_is_not_in_the_clients_file_is_38a_and_changes_no_row() -> None:
+    bench, _ = await after({"mif": GOOD})
+    before = bench.details("BPC00001")
+    await bench.report("BPC00001", "BPC0FFF", machine="WS2", sms_id="BPC00002", number=7)
+    await bench.pump(2)
+    assert bench.events() == [189]
+    assert any("error code = 38a" in line for line in bench.log("DESPOOLER"))
+    assert bench.details("BPC00001") == before
+
+
+async def test_a_report_that_names_another_reports_mif_is_set_aside_and_takes_nothing_from_it() -> None:
+    bench, _ = await after({"mif": GOOD})
+    before = bench.details("BPC00001")
+    request = (await bench.administrator.jobs())[0].request
+    await bench.receive.write("00002002.PCK", render_status_mif(StatusMif("Failed", "theirs")))
+    theirs = WireRemove(
+        site="BPC",
+        request_id=request,
+        job_id="BPC00001",
+        package_id="BPC00001",
+        sms_id="BPC00001",
+        machine="WS1",
+        domain=bench.site.domain,
+        result=Result.SUCCESS,
+        report_id="forged/1",
+        finished_at=0.0,
+        mif_file="00002002.PCK",
+    )
+    await bench.receive.write("00001009.SNI", render_instruction(theirs.to_instruction()))
+    await bench.pump(2)
+    assert bench.events() == [1]
+    assert bench.details("BPC00001") == before
+    assert "00002002.PCK" in bench.names("SITE1/SMS_SITE")
 
 
 async def test_a_missing_mif_counts_as_success() -> None:

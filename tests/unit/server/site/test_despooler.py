@@ -129,7 +129,7 @@ async def test_a_restart_resets_the_count_of_retries_in_the_versions_that_do(res
     job = await bench.update(package)
     await bench.pump(2)
     await bench.service("DESPOOLER").started()
-    assert parse_instruction(await bench.receive.read(f"{job}.SNI")).retries == left  # Q140374
+    assert parse_instruction(await bench.receive.read(f"{job}_R.SNI")).retries == left  # Q140374
 
 
 async def test_more_files_than_a_batch_are_all_done_in_one_cycle() -> None:

@@ -31,7 +31,7 @@ def there(bench: Bench, package: str, server: str = "LOGON1") -> dict[str, str]:
 
 
 async def retry_of(bench: Bench, job: str) -> Install:
-    return Install.from_instruction(parse_instruction(await bench.receive.read(f"{job}.SNI")))
+    return Install.from_instruction(parse_instruction(await bench.receive.read(f"{job}_R.SNI")))
 
 
 async def test_a_package_is_stored_put_on_every_server_and_reported() -> None:
@@ -95,7 +95,7 @@ async def test_a_refused_file_makes_a_retry_instruction_for_one_interval_later()
     job = await bench.update(package)
     began = bench.clock.now()
     await bench.pump(2)
-    instruction = parse_instruction(await bench.receive.read(f"{job}.SNI"))
+    instruction = parse_instruction(await bench.receive.read(f"{job}_R.SNI"))
     retry = await retry_of(bench, job)
     assert (instruction.retries, instruction.execute_at) == (1, began + 24 * 300.0)
     assert (retry.retry_of, retry.first_attempt_at) == (RetryOf.SERVERS, began)

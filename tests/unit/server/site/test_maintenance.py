@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from despoolr_core.formats.instruction import Install, InstallKind, render_instruction
 from despoolr_core.formats.status_mif import StatusMif
 from despoolr_core.sharing import Access, ShareMode
 from despoolr_server.site import boxes
@@ -150,3 +151,14 @@ async def test_inventory_goes_to_its_own_box() -> None:
     await bench.share("LOGON1", boxes.LOGON_SHARE).write("INVENTRY.BOX/BPC00001.RAW", b"raw")
     await bench.cycle("MAINTENANCE_MANAGER")
     assert bench.files("SITE1/SMS_SHRD", boxes.INVENTORY) == {f"{boxes.INVENTORY}/BPC00001.RAW": b"raw"}
+
+
+async def test_an_order_in_a_clients_box_is_not_passed_on_and_event_1_says_so() -> None:
+    bench = await two()
+    order = Install(kind=InstallKind.REMOVE, site="BPC", job_id="BPC00099", package_id="BPC00001")
+    await bench.share("LOGON1", boxes.LOGON_SHARE).write(f"{BOX}/EVIL0001.SNI", render_instruction(order.to_instruction()))
+    await bench.pump(2)
+    assert bench.events() == [1]
+    assert bench.names("LOGON1/SMS_SHR", BOX) == []
+    reason = (await bench.root.read(f"{boxes.BAD_INSTRUCTIONS}/EVIL0001.SNI.TXT")).decode()
+    assert "results only" in reason
