@@ -7,13 +7,53 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import BindParameter, Connection, Row, bindparam, func, insert, select, update
 
 from despoolr_server.site.jobs import DetailKind, DetailStatus, JobSpec, JobStatus
 from despoolr_server.store.schema import COUNTERS, JOB_DETAILS, JOBS, MACHINES, PACKAGE_STATUS, PACKAGES
+
+# -- the statements that run once a report, built once: building one costs more than SQLite takes to run it
+
+_JOB: Final = select(JOBS).where(JOBS.c.JobID == bindparam("job"))
+_PACKAGE: Final = select(PACKAGES).where(PACKAGES.c.PkgID == bindparam("package"))
+_ONE_DETAIL: Final = (
+    JOB_DETAILS.c.JobID == bindparam("job"),
+    JOB_DETAILS.c.Kind == bindparam("kind"),
+    JOB_DETAILS.c.SiteCode == bindparam("site"),
+    JOB_DETAILS.c.MachineName == bindparam("machine"),
+)
+_DETAIL: Final = select(JOB_DETAILS.c.Status, JOB_DETAILS.c.UpdatedAt).where(*_ONE_DETAIL)
+_ADD_DETAIL: Final = insert(JOB_DETAILS)
+_SET_DETAIL: Final = (
+    update(JOB_DETAILS)
+    .where(*_ONE_DETAIL)
+    .values(Status=bindparam("status"), UpdatedAt=bindparam("at"), Description=bindparam("description"))
+)
+_DETAIL_COUNTS: Final = (
+    select(JOB_DETAILS.c.Kind, JOB_DETAILS.c.Status, func.count())
+    .where(JOB_DETAILS.c.JobID == bindparam("job"))
+    .group_by(JOB_DETAILS.c.Kind, JOB_DETAILS.c.Status)
+)
+_STATUS_OF_PACKAGE: Final[dict[str, BindParameter[Any]]] = {
+    "Status": bindparam("status"),
+    "Version": bindparam("version"),
+    "UpdatedAt": bindparam("at"),
+}
+_SET_PACKAGE_STATUS: Final = (
+    update(PACKAGE_STATUS)
+    .where(
+        PACKAGE_STATUS.c.PkgID == bindparam("package"),
+        PACKAGE_STATUS.c.SiteCode == bindparam("site"),
+        PACKAGE_STATUS.c.Server == bindparam("server"),
+    )
+    .values(_STATUS_OF_PACKAGE)
+)
+_ADD_PACKAGE_STATUS: Final = insert(PACKAGE_STATUS).values(
+    {"PkgID": bindparam("package"), "SiteCode": bindparam("site"), "Server": bindparam("server"), **_STATUS_OF_PACKAGE}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,40 +117,20 @@ def set_detail(
 
     A report older than what the row already says changes nothing: reports may overtake each other on the way.
     """
-    where = (
-        JOB_DETAILS.c.JobID == job,
-        JOB_DETAILS.c.Kind == kind,
-        JOB_DETAILS.c.SiteCode == site,
-        JOB_DETAILS.c.MachineName == machine,
-    )
-    row = db.execute(select(JOB_DETAILS.c.Status, JOB_DETAILS.c.UpdatedAt).where(*where)).first()
+    key = {"job": job, "kind": kind, "site": site, "machine": machine}
+    row = db.execute(_DETAIL, key).first()
     if row is None:
-        db.execute(
-            insert(JOB_DETAILS).values(
-                JobID=job,
-                Kind=kind,
-                SiteCode=site,
-                MachineName=machine,
-                Domain=domain,
-                Status=status,
-                UpdatedAt=at,
-                Description=description,
-            )
-        )
+        new = {"JobID": job, "Kind": kind, "SiteCode": site, "MachineName": machine, "Domain": domain, "MachineID": 0}
+        db.execute(_ADD_DETAIL, {**new, "Status": status, "UpdatedAt": at, "Description": description})
         return None
     if at >= row.UpdatedAt:
-        db.execute(update(JOB_DETAILS).where(*where).values(Status=status, UpdatedAt=at, Description=description))
+        db.execute(_SET_DETAIL, {**key, "status": status, "at": at, "description": description})
     return str(row.Status)
 
 
 def detail_counts(db: Connection, job: str) -> dict[tuple[str, str], int]:
     """How many rows of each (kind, status) a job has."""
-    query = (
-        select(JOB_DETAILS.c.Kind, JOB_DETAILS.c.Status, func.count())
-        .where(JOB_DETAILS.c.JobID == job)
-        .group_by(JOB_DETAILS.c.Kind, JOB_DETAILS.c.Status)
-    )
-    return {(kind, status): count for kind, status, count in db.execute(query)}
+    return {(kind, status): count for kind, status, count in db.execute(_DETAIL_COUNTS, {"job": job})}
 
 
 def details(db: Connection, job: str) -> list[Row[Any]]:
@@ -122,7 +142,7 @@ def details(db: Connection, job: str) -> list[Row[Any]]:
 
 def job(db: Connection, job_id: str) -> Row[Any] | None:
     """One job, or None."""
-    return db.execute(select(JOBS).where(JOBS.c.JobID == job_id)).first()
+    return db.execute(_JOB, {"job": job_id}).first()
 
 
 def jobs(db: Connection, statuses: Iterable[JobStatus] | None = None) -> list[Row[Any]]:
@@ -147,7 +167,7 @@ def set_job(db: Connection, job_id: str, now: float, **values: Any) -> None:
 
 def package(db: Connection, package_id: str) -> Row[Any] | None:
     """One package, or None."""
-    return db.execute(select(PACKAGES).where(PACKAGES.c.PkgID == package_id)).first()
+    return db.execute(_PACKAGE, {"package": package_id}).first()
 
 
 def set_package(db: Connection, package_id: str, **values: Any) -> None:
@@ -157,7 +177,6 @@ def set_package(db: Connection, package_id: str, **values: Any) -> None:
 
 def set_package_status(db: Connection, package_id: str, site: str, server: str, status: str, version: int, at: float) -> None:
     """What a distribution server says of a package."""
-    where = (PACKAGE_STATUS.c.PkgID == package_id, PACKAGE_STATUS.c.SiteCode == site, PACKAGE_STATUS.c.Server == server)
-    values = {"Status": status, "Version": version, "UpdatedAt": at}
-    if db.execute(update(PACKAGE_STATUS).where(*where).values(**values)).rowcount == 0:
-        db.execute(insert(PACKAGE_STATUS).values(PkgID=package_id, SiteCode=site, Server=server, **values))
+    values = {"package": package_id, "site": site, "server": server, "status": status, "version": version, "at": at}
+    if db.execute(_SET_PACKAGE_STATUS, values).rowcount == 0:
+        db.execute(_ADD_PACKAGE_STATUS, values)

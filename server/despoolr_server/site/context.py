@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from sqlalchemy import Connection, insert
 
@@ -26,6 +26,8 @@ from despoolr_core.wire import OpenRow
 from despoolr_server.site.logs import LogSink, NoLogFiles
 from despoolr_server.store.database import Database
 from despoolr_server.store.schema import EVENTS
+
+_ADD_EVENT: Final = insert(EVENTS)
 
 
 class Opens(Protocol):
@@ -144,18 +146,17 @@ class SiteContext:
 
 def insert_event(db: Connection, event: NtEvent) -> None:
     """The row of one event."""
-    db.execute(
-        insert(EVENTS).values(
-            At=event.at,
-            Code=event.code,
-            Severity=str(event.severity),
-            Component=event.component,
-            MachineName=event.machine,
-            SiteCode=event.site_code,
-            JobID=event.insertion("JobID"),
-            Text=event.text,
-        )
-    )
+    values = {
+        "At": event.at,
+        "Code": event.code,
+        "Severity": str(event.severity),
+        "Component": event.component,
+        "MachineName": event.machine,
+        "SiteCode": event.site_code,
+        "JobID": event.insertion("JobID"),
+        "Text": event.text,
+    }
+    db.execute(_ADD_EVENT, values)
 
 
 def event_facts(event: NtEvent) -> dict[str, Any]:

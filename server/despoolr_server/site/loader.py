@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from despoolr_core.formats.job_mif import Inventory, JobReport, read_delta_mif
 from despoolr_core.formats.mif import MifError
@@ -29,6 +29,9 @@ EVENT_NO_DETAIL_RECORD: Final = 41
 EVENT_MIF_MOVED: Final = 245
 EVENTS_TAKEN: Final = (0, 374)
 """The events a job-status MIF may ask to be logged: none, or that a workstation's installation failed (Q169491)."""
+
+_LOADED: Final = select(LOADED_REPORTS.c.At).where(LOADED_REPORTS.c.Report == bindparam("report"))
+_ADD_LOADED: Final = insert(LOADED_REPORTS)
 
 Fact = tuple[str, dict[str, Any]]
 """A record to make once the transaction is safe: its kind and its facts."""
@@ -104,9 +107,9 @@ class DataLoader(Service):
         return self._load_inventory(db, item.name, item.mif, tick)
 
     def _load_job(self, db: Connection, name: str, mif: JobReport, tick: float) -> list[Fact]:
-        if db.execute(select(LOADED_REPORTS.c.At).where(LOADED_REPORTS.c.Report == mif.report)).first() is not None:
+        if db.execute(_LOADED, {"report": mif.report}).first() is not None:
             return [("mif.refused", {"file": name, "reason": f"report {mif.report} has been counted already"})]
-        db.execute(insert(LOADED_REPORTS).values(Report=mif.report, At=tick))
+        db.execute(_ADD_LOADED, {"Report": mif.report, "At": tick})
         facts: list[Fact] = [("mif.loaded", {"file": name, "report": mif.report, "kind": mif.kind})]
         if catalogue.job(db, mif.job_id) is None:
             event = self.site.event(self.component, EVENT_NO_DETAIL_RECORD, job=mif.job_id)
