@@ -131,11 +131,16 @@ async def temp_and_rename(target: Target) -> CopyResult:
 async def new_folder_and_switch(target: Target) -> CopyResult:
     """Never shipped: write the new version to a directory of its own; the instruction files then point there.
 
-    The first directory keeps the plain name; versions take turns with `.NEW`, so holders of the old one are left alone.
+    The first version keeps the plain name; later ones take turns with `.NEW`, so holders of the one before are left alone.
     """
     progress = _Progress()
-    fresh = f"{target.directory}.NEW"
+    fresh = target.directory
+    if await _present(target):
+        fresh = fresh.removesuffix(".NEW") if fresh.endswith(".NEW") else f"{fresh}.NEW"
     beside = Target(target.share, fresh, target.files, target.purpose, True, target.on_file)
+    for name in await present_files(target.share, fresh):
+        if name not in target.files:
+            await _delete(beside, name, progress)  # left by the version before last
     for name in _order(target):
         if not await _copy(beside, name, progress):
             break

@@ -31,8 +31,9 @@ from despoolr_server.site.context import SiteContext, SiteServerRole
 from despoolr_server.site.forced import ForcedDisconnect
 from despoolr_server.site.jobs import DetailKind, DetailStatus
 from despoolr_server.site.mif_box import MifBox
+from despoolr_server.site.package_servers import PackageServers
 from despoolr_server.site.packages import Files, PackageError, decompress
-from despoolr_server.site.registry import MASTER_PACKAGES, RETRY_HISTORY, TRANSFER_PACKAGES, Registry
+from despoolr_server.site.registry import MASTER_PACKAGES, RETRY_HISTORY, Registry
 from despoolr_server.site.removal import remove_commands, remove_package
 from despoolr_server.site.retry import RetryState, after_failure, forces_disconnect, has_given_up
 
@@ -65,6 +66,7 @@ class Installer:
         self._registry = registry
         self._mifs = mifs
         self._log = log
+        self._servers = PackageServers(site, registry, log)
         self._forced = ForcedDisconnect(site, registry, log)
 
     async def execute(self, name: str, install: Install, instruction: DespoolerInstruction, tick: float) -> str:
@@ -106,7 +108,7 @@ class Installer:
             await self._report(install, DetailKind.COMPLETION, "", DetailStatus.RETRYING, state, tick)
             return Outcome(store_failed=True)
         failed: list[str] = []
-        servers = self._servers_for(install)
+        servers = self._servers.concerned(install)
         if install.retry_of is RetryOf.SERVERS and not install.servers:
             # Q153576: the retry instruction for the one server that failed lists none and ends as complete. Keep it so.
             self._log("~No server is specified in the registry or in the instruction.")
@@ -118,28 +120,28 @@ class Installer:
                 failed.append(role.name)
             if install.users_warned:
                 await self._forced.restore(role, install)
-        held = set(self._holders(install.package_id))
-        if install.command_line and held:
-            await self._write_instructions(install, sorted(held))
+        if install.command_line and (holders := self._servers.holders(install.package_id)):
+            await self._write_instructions(install, holders)
         return Outcome(tuple(failed), succeeded=len(servers) > len(failed))
 
     async def _remove(self, install: Install, state: RetryState, tick: float) -> Outcome:
         """Take the package off its servers: the specified ones, or all that have it."""
-        roles = [role for role in self._site.servers if role.distribution]
-        named = {target.server for target in install.servers} or set(self._holders(install.package_id))
+        named = {target.server for target in install.servers}
+        roles = [role for role in self._servers.roles if role.name in named] or self._servers.holders(install.package_id)
         failed: list[str] = []
-        for role in [role for role in roles if role.name in named]:
+        for role in roles:
             share = self._site.share(role.name, role.package_share, COMPONENT)
-            result = await remove_package(share, install, self._purpose(install))
+            directory = self._servers.directory(role, install.package_id)
+            result = await remove_package(share, directory, self._purpose(install))
             status = DetailStatus.COMPLETE if result.is_complete else DetailStatus.RETRYING
             await self._report(install, DetailKind.SERVER, role.name, status, state, tick)
             if result.is_complete:
-                self._registry.delete(f"{TRANSFER_PACKAGES}\\W_{install.package_id}", role.name)
+                self._servers.lost(role, install.package_id)
             else:
                 there = f"\\\\{role.name}\\{role.package_share}"
                 await self._site.report_event(COMPONENT, 106, install.package_id, there, job=install.job_id)
                 failed.append(role.name)
-        if not self._holders(install.package_id):
+        if not self._servers.holders(install.package_id):
             await remove_commands(self._root, install.package_id)
         return Outcome(tuple(failed))
 
@@ -186,31 +188,6 @@ class Installer:
 
     # -- the servers
 
-    def _holders(self, package: str) -> dict[str, int]:
-        """The servers that have the package, and which version."""
-        values = self._registry.values(f"{TRANSFER_PACKAGES}\\W_{package}")
-        return {server: int(version) for server, version in values.items()}
-
-    def _servers_for(self, install: Install) -> list[SiteServerRole]:
-        """Whom this instruction concerns, in the site's order.
-
-        A retry lists its servers itself. Else: the specified ones that lack the package (one that has it is left alone:
-        Q140051), and with Refresh Existing, or when a new one is added (Q235157), all that have it.
-        """
-        roles = {role.name: role for role in self._site.servers if role.distribution}
-        put_on = [target.server for target in install.servers]
-        if install.retry_of is RetryOf.SERVERS:
-            return [roles[name] for name in put_on if name in roles]
-        have = self._holders(install.package_id)
-        wanted = {name for name in put_on if name not in have}
-        if install.refresh_existing or (wanted and have):
-            wanted |= set(have)
-        for name in sorted(set(put_on) & set(have) - wanted):
-            self._log(
-                f"~Server {name} has package {install.package_id} already and no refresh was asked for, we'll skip this server."
-            )
-        return [role for role in self._site.servers if role.name in wanted]
-
     async def _update(self, role: SiteServerRole, install: Install, files: Files, state: RetryState, tick: float) -> bool:
         """Copy to one server with the version's strategy; report its row; say whether it is done."""
         attempt = state.retries // max(1, self._site.profile.retry_count_step) + 1
@@ -218,7 +195,7 @@ class Installer:
         cause = self._site.record(COMPONENT, "copy.started", **about)
         target = copying.Target(
             share=self._site.share(role.name, role.package_share, COMPONENT),
-            directory=install.package_id,
+            directory=self._servers.directory(role, install.package_id),
             files=files,
             purpose=self._purpose(install),
             refresh_every_file=self._site.profile.refresh_every_file,
@@ -239,8 +216,7 @@ class Installer:
             win32=result.win32,
         )
         if first is None:
-            key = f"{TRANSFER_PACKAGES}\\W_{install.package_id}"
-            self._registry.set(key, role.name, str(install.package_version or self._stored_version(install.package_id)))
+            await self._is_installed(role, install, result.directory)
             self._registry.delete(f"{RETRY_HISTORY}\\{install.job_id}", role.name)
             await self._report(install, DetailKind.SERVER, role.name, DetailStatus.COMPLETE, state, tick)
             return True
@@ -249,6 +225,16 @@ class Installer:
         await self._event_for_failure(role, install, first[1])
         await self._report(install, DetailKind.SERVER, role.name, DetailStatus.RETRYING, state, tick, f"{first[0]}: {first[1]}")
         return False
+
+    async def _is_installed(self, role: SiteServerRole, install: Install, directory: str) -> None:
+        """Remember it; if the package moved to another directory, point the clients' instruction files there."""
+        before = self._servers.unc(role, install.package_id)
+        version = install.package_version or self._stored_version(install.package_id)
+        self._servers.has(role, install.package_id, version, directory)
+        after = self._servers.unc(role, install.package_id)
+        if after != before:
+            count = await winst_box.point_elsewhere(self._root, install.package_id, before, after)
+            self._log(f"~Package {install.package_id} is now in {after}, {count} instruction files point there.")
 
     def _on_file(self, role: SiteServerRole, install: Install, file: str, result: str, win32: int, cause: int) -> None:
         self._site.recorder.record(
@@ -263,7 +249,7 @@ class Installer:
             win32=win32,
         )
         if result == "refused":
-            there = f"\\\\{role.name}\\{role.package_share}\\{install.package_id}\\{file}".replace("/", "\\")
+            there = f"{self._servers.unc(role, install.package_id)}{file}".replace("/", "\\")
             self._log(f"~Copying {TEMP_DIRECTORY}\\{file} to {there}, Failed, Win32 Error = {win32}")
 
     async def _event_for_failure(self, role: SiteServerRole, install: Install, error: ShareError | ShareUnreachable) -> None:
@@ -398,9 +384,9 @@ class Installer:
             )
         )
 
-    async def _write_instructions(self, install: Install, servers: list[str]) -> None:
+    async def _write_instructions(self, install: Install, holders: list[SiteServerRole]) -> None:
         """A WINST record for every target workstation, with the servers that hold the package (10 at most: Q161310)."""
-        roles = [role for role in self._site.servers if role.name in servers][: self._site.profile.package_servers_max]
+        roles = holders[: self._site.profile.package_servers_max]
         record = WorkstationInstruction(
             site_id=install.site,
             request_id=install.request_id,
@@ -415,7 +401,7 @@ class Installer:
             operating_system=install.operating_system,
             run_command=install.command_line,
             wcl_name=install.command_name,
-            servers=tuple(PackageServer(f"\\\\{r.name}\\{r.package_share}\\{install.package_id}\\") for r in roles),
+            servers=tuple(PackageServer(self._servers.unc(role, install.package_id)) for role in roles),
             package_name=install.package_name,
             comments=install.comments,
         ).with_flags(background=install.background)

@@ -6,20 +6,19 @@ records of the package, the only way besides cancelling that they do.
 
 from __future__ import annotations
 
-from despoolr_core.formats.instruction import Install
 from despoolr_core.share import Share, ShareError, ShareUnreachable
 from despoolr_server.site import boxes, winst_box
 from despoolr_server.site.copying import CopyResult
 
 
-async def remove_package(share: Share, install: Install, purpose: str) -> CopyResult:
+async def remove_package(share: Share, directory: str, purpose: str) -> CopyResult:
     """Delete the package's directory on one server; what could not go is `failed`, a server that does not answer too."""
     failed: list[tuple[str, ShareError | ShareUnreachable]] = []
     try:
-        await _remove_tree(share, install.package_id, "", purpose, failed)
+        await _remove_tree(share, directory, "", purpose, failed)
     except (ShareError, ShareUnreachable) as error:
         failed.append(("", error))
-    return CopyResult((), tuple(failed), install.package_id)
+    return CopyResult((), tuple(failed), directory)
 
 
 async def _remove_tree(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
+
 from despoolr_core.formats.winst import WinstFile, WorkstationInstruction, parse_winst, render_winst
 from despoolr_core.share import Share, ShareError
 from despoolr_server.site import boxes
@@ -64,3 +66,25 @@ async def drop_package(share: Share, path: str, package: str) -> bool:
         return False
     await _write(share, path, WinstFile(file.file_name, kept))
     return True
+
+
+async def point_elsewhere(share: Share, package: str, before: str, after: str) -> int:
+    """Replace one server's directory of a package in every master WINST file; how many files changed."""
+    count = 0
+    for directory in await share.list(boxes.PCM_DOMAINS):
+        box = f"{boxes.PCM_DOMAINS}/{directory.name}"
+        for entry in await share.list(box) if directory.directory else []:
+            path = f"{box}/{entry.name}"
+            file = await read_instructions(share, path, entry.name.lower())
+            records = tuple(_pointed(record, package, before, after) for record in file.records)
+            if records != file.records:
+                await _write(share, path, WinstFile(file.file_name, records))
+                count += 1
+    return count
+
+
+def _pointed(record: WorkstationInstruction, package: str, before: str, after: str) -> WorkstationInstruction:
+    if record.package_id != package:
+        return record
+    servers = tuple(msgspec.structs.replace(s, unc=after) if s.unc == before else s for s in record.servers)
+    return msgspec.structs.replace(record, servers=servers)

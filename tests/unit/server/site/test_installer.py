@@ -286,3 +286,21 @@ async def test_a_site_server_that_was_started_anew_knows_who_has_which_package()
     await bench.pump(2)
     assert bench.status(job) == "Complete"
     assert all(there(bench, package, name)["a.dat"] == "a, second" for name in BOTH)
+
+
+async def test_a_new_directory_takes_turns_and_the_clients_are_pointed_there() -> None:
+    bench = Bench("1.1", copy_strategy="new_folder_and_switch")
+    await bench.machines(1)
+    package = await bench.package()
+    await bench.run_job(package)
+    await bench.pump(2)
+    held = await bench.share("LOGON1", "SMS_PKGD").open(f"{package}/b.dat", Access.READ, ShareMode.NONE)
+    for turn, directory in enumerate((f"{package}.NEW", package)):
+        if directory == package:
+            await held.close()
+        job = await bench.update(package, {"a.dat": f"a, {turn}", "b.dat": f"b, {turn}"}, f"UPDATE{turn}")
+        await bench.pump(3)
+        assert bench.details(job)["Server", "LOGON1"] == "Complete", "a holder of the directory before is in nobody's way"
+        assert bench.files("LOGON1/SMS_PKGD", directory)[f"{directory}/b.dat"] == f"b, {turn}".encode()
+        file = parse_winst(await bench.share("LOGON1", boxes.LOGON_SHARE).read("PCMINS.BOX/BPC00001.INS"))
+        assert [server.unc for server in file.records[0].servers] == [f"\\\\LOGON1\\SMS_PKGD\\{directory}\\"]
