@@ -58,4 +58,4 @@ lock: $(VENV)/dev.stamp ## Pin the dependencies anew (needs pip-tools)
 	    --no-emit-find-links --no-emit-trusted-host $$extras --output-file requirements/$$set.txt pyproject.toml; done
 
 clean:           ## Remove what was made here
-	rm -rf $(VENV) runs .despoolr .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) runs despoolr-data .despoolr .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -8,6 +8,7 @@ what to do next.
 from __future__ import annotations
 
 import fnmatch
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -130,7 +131,8 @@ class Source(Protocol):
 class RunSource:
     """A finished run, read once and kept as what the questions need."""
 
-    def __init__(self, run: FinishedRun) -> None:
+    def __init__(self, run: FinishedRun, until: float = math.inf) -> None:
+        """`until`: what happened later (site seconds) has not happened yet."""
         self._run = run
         self._ledger = EpisodeLedger(episodes_max=1_000_000, history_max=5_000_000)
         self._blockers: dict[tuple[str, str], LockRow] = {}
@@ -141,7 +143,8 @@ class RunSource:
         self.last_at = 0.0
         self.first_at: float | None = None
         for record in run.records():
-            self._take(record)
+            if record.at <= until:
+                self._take(record)
 
     @property
     def name(self) -> str:
@@ -219,6 +222,8 @@ class RunSource:
 
     def locks(self, wanted: Wanted, at: float | None) -> LockAnswer:
         """Without a time: what was still held at the end, and what stood in somebody's way before."""
+        if at is not None and at < self.last_at:
+            return RunSource(self._run, at).locks(wanted, at)
         rows = self._held(at)
         if at is None:
             rows += [row for row in self._blockers.values() if row.closed_at is not None]

@@ -217,7 +217,9 @@ class Servers:
             await site.start()
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                raise StartError(f"{listen} is in use by another process; stop it, or choose another --listen") from None
+                raise StartError(
+                    f"{listen} is in use; stop who listens there, or choose another --listen or --listen-logon"
+                ) from None
             raise StartError(f"cannot listen on {listen}: {error.strerror or error}") from None
         return f"http://{Listen(_reachable(listen.host), site.port)}"
 

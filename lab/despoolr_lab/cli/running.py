@@ -14,7 +14,7 @@ from despoolr_core.records import Listener
 from despoolr_core.share import ShareError
 from despoolr_lab.report.html import render_report
 from despoolr_lab.report.text import render_text
-from despoolr_lab.runs import RunDirectory
+from despoolr_lab.runs import RunDirectory, RunError
 from despoolr_lab.scenario.load import ScenarioError, load_scenario
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.run import RunResult, Wishes, run_scenario
@@ -51,7 +51,7 @@ def run_and_keep(
             result.wall_s = time.perf_counter() - started
             summary = result.to_json()
             run.write_summary(summary)
-    except StepError as error:
+    except (StepError, RunError) as error:
         raise click.ClickException(str(error)) from None
     except ShareError as error:
         raise click.ClickException(f"a server refused what the scenario asked: {error}") from None

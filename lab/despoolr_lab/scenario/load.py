@@ -169,6 +169,7 @@ def _table_lines(lines: list[str], name: str, index: int) -> tuple[int, int]:
 
 def check_references(scenario: Scenario, text: str) -> None:
     """Every machine, package, server, job and site that is named must be there, and none twice. Raises `ScenarioError`."""
+    _refuse_after_the_end(scenario, text)
     names = _names(scenario)
     for table, noun in (("clients", "machine"), ("package", "package"), ("server", "server"), ("site", "site")):
         _refuse_twice(names[noun], noun, table, text)
@@ -184,6 +185,17 @@ def check_references(scenario: Scenario, text: str) -> None:
                     if word and word != "*" and word not in names[noun]:
                         reason = f"there is no {noun} {word!r}{_nearest(word, names[noun])}"
                         raise ScenarioError(reason, *_place([table, index, key], text))
+
+
+def _refuse_after_the_end(scenario: Scenario, text: str) -> None:
+    for table in ("step", "expect"):
+        items: list[Any] = getattr(scenario, table)
+        for index, one in enumerate(items):
+            if one.at and model.moment_s(one.at, scenario.start) > scenario.end:
+                reason = (
+                    f"{one.at} is after the end of the run, which goes for {scenario.run.for_}; let it go on longer ([run] for)"
+                )
+                raise ScenarioError(reason, *_place([table, index, "at"], text))
 
 
 _REFERENCES: Final = {

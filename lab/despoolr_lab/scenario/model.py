@@ -7,8 +7,6 @@ into them, and `docs/scenarios.md` explains them in the same order. Times are sp
 
 from __future__ import annotations
 
-import datetime as dt
-import re
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -17,6 +15,9 @@ from msgspec import Meta, Struct, field
 from despoolr_core.profile import FIELDS, PROFILES, profile_of
 from despoolr_core.response import Response
 from despoolr_core.sharing import Access, Disposition, ShareMode, parse_flags
+from despoolr_lab.scenario.words import EPISODE_STATES, JOB_STATUSES, ROW_STATUSES, one_of
+from despoolr_lab.scenario.words import moment_s as moment_s
+from despoolr_lab.scenario.words import span_s as span_s
 
 Span = Annotated[str, Meta(description="A span of time: 30s, 90m, 2h, 3d, 1w, or several together as in 2d 4h 30m")]
 Moment = Annotated[str, Meta(description="A span since the start of the run (2d 4h), or a date and time (1996-06-03 09:00)")]
@@ -24,32 +25,6 @@ Name = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9_.$
 SiteCode = Annotated[str, Meta(pattern=r"^[A-Z0-9]{3}$", description="Three letters or digits")]
 
 CLIENTS_MAX: Final = 100_000
-
-_SPAN_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-_SPAN: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|min|[smhdw])")
-
-
-def span_s(text: str) -> float:
-    """Seconds of a span such as `2d 4h`. Raises `ValueError` with an example."""
-    total, at = 0.0, 0
-    for match in _SPAN.finditer(text):
-        if match.start() != at:
-            break
-        total += float(match[1]) * _SPAN_UNITS[match[2]]
-        at = match.end()
-    if not text.strip() or text[at:].strip():
-        raise ValueError(f"{text!r} is not a span of time such as 90m, 2h or 2d 4h")
-    return total
-
-
-def moment_s(text: str, start: float) -> float:
-    """Site seconds of a moment: `start` plus a span, or a date and time."""
-    if text[:1].isdigit() and "-" in text:
-        try:
-            return dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC).timestamp()
-        except ValueError:
-            raise ValueError(f"{text!r} is not a date and time such as 1996-06-03 09:00") from None
-    return start + span_s(text)
 
 
 class _Base(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
@@ -385,6 +360,11 @@ class JobExpectation(_Expectation, tag="job", kw_only=True):
     job: Name
     status: str | list[str]
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for word in [self.status] if isinstance(self.status, str) else self.status:
+            one_of(word, JOB_STATUSES, "job status")
+
 
 class ReachedExpectation(_Expectation, tag="reached", kw_only=True):
     """A job reached a status for the first time between two moments (or never, with `never = true`)."""
@@ -395,6 +375,10 @@ class ReachedExpectation(_Expectation, tag="reached", kw_only=True):
     before: str = ""
     never: bool = False
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of(self.status, JOB_STATUSES, "job status")
+
 
 class WorkstationsExpectation(_Expectation, tag="workstations", kw_only=True):
     """The workstation rows of a job: machine to status."""
@@ -402,12 +386,22 @@ class WorkstationsExpectation(_Expectation, tag="workstations", kw_only=True):
     job: Name
     rows: dict[str, str]
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for word in self.rows.values():
+            one_of(word, ROW_STATUSES, "row status")
+
 
 class ServersExpectation(_Expectation, tag="servers", kw_only=True):
     """The distribution server rows of a job: server to status."""
 
     job: Name
     rows: dict[str, str]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for word in self.rows.values():
+            one_of(word, ROW_STATUSES, "row status")
 
 
 class FilesExpectation(_Expectation, tag="files", kw_only=True):
@@ -450,6 +444,11 @@ class EpisodeExpectation(_Expectation, tag="episode", kw_only=True):
     blocked_at_least: str = ""
     blocked_at_most: str = ""
     none: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.state:
+            one_of(self.state, EPISODE_STATES, "episode state")
 
 
 class MifsExpectation(_Expectation, tag="mifs", kw_only=True):

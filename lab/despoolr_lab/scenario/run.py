@@ -237,7 +237,8 @@ def _entries(scenario: Scenario, profiles: dict[str, Profile]) -> list[_Entry]:
         if not _applies(expectation.when, profiles[expectation.site or scenario.site[0].code]):
             continue
         entries.append(_Entry(moment_s(expectation.at, start) if expectation.at else scenario.end, 0, n, expectation))
-    return sorted(entries)
+    # A run cut short (`--for`) leaves out what would come later.
+    return sorted(entry for entry in entries if entry.at <= scenario.end)
 
 
 def _applies(when: dict[str, Any], profile: Profile) -> bool:

@@ -14,6 +14,9 @@ from despoolr_core.verdicts import duration, verdict
 from despoolr_core.wire import EpisodeRow
 from despoolr_lab.scenario.model import Scenario
 
+EVENT_NO_SERVER = 13
+"""No server is specified in the registry or in the instruction."""
+
 
 def verdict_of(scenario: Scenario, profile: Profile, episodes: list[EpisodeRow], jobs: list[Any], records: list[Record]) -> str:
     """The sentence of a run."""
@@ -22,8 +25,15 @@ def verdict_of(scenario: Scenario, profile: Profile, episodes: list[EpisodeRow],
         if sentence:
             return sentence
     if episodes:
+        forgotten = next((r.data["component"] for r in records if r.kind == "event" and r.data["event"] == EVENT_NO_SERVER), "")
         longest = max(episodes, key=lambda row: (row.blocked_s, row.attempt_count))
-        return _with_cure(verdict(longest), longest, scenario, profile)
+        sentence = verdict(longest)
+        if forgotten and longest.state == "given up":
+            return (
+                f"{sentence[:-1]}. The retry instruction listed no server, so SMS {profile.version} never tried again, and the "
+                "job says Complete all the same (Q153576); SMS 1.2 would have retried."
+            )
+        return _with_cure(sentence, longest, scenario, profile)
     return "Nobody was in the way: no open was refused."
 
 

@@ -113,6 +113,8 @@ class Installer:
             # Q153576: the retry instruction for the one server that failed lists none and ends as complete. Keep it so.
             self._log("~No server is specified in the registry or in the instruction.")
             await self._site.report_event(COMPONENT, 13, job=install.job_id)
+            for forgotten in list(self._registry.values(f"{RETRY_HISTORY}\\{install.job_id}")):
+                await self._end_episode(install, forgotten, f"job {install.job_id} forgot to retry {forgotten} (Q153576)")
         for role in servers:
             if install.users_warned:
                 await self._forced.close_opens(role, install)
