@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from despoolr_lab.cli.output import echo_json, echo_table, fail, json_option, moment, say
+from despoolr_lab.cli.output import echo_json, echo_table, fail, json_option, moment, say, wrapped
 
 if TYPE_CHECKING:
     from despoolr_lab.asking import LockRow, Source, Wanted
@@ -232,7 +232,7 @@ def why(
     if not answer.episodes:
         click.echo(f"Nobody was refused a file because of others, as far as asked ({answer.source}).")
     for episode, sentence in zip(answer.episodes, answer.verdicts, strict=True):
-        click.echo(f"{episode.episode} ({episode.state}): {sentence}")
+        click.echo(wrapped(f"{episode.episode} ({episode.state}): {sentence}"))
     if answer.holders:
         click.echo(f"\nThe files in question, at {moment(answer.at)}:")
         _echo_locks(answer.holders, answer.at)

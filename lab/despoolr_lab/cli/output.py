@@ -6,7 +6,9 @@ aligned text elsewhere; nothing heavy is imported before it is needed.
 
 from __future__ import annotations
 
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NoReturn
@@ -75,3 +77,10 @@ def moment(at: float | None) -> str:
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--json`, as `as_json`."""
     return click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")(command)
+
+
+def wrapped(text: str) -> str:
+    """A long sentence in lines of the terminal's width; one line where it goes into a pipe."""
+    if not sys.stdout.isatty():
+        return text
+    return textwrap.fill(text, max(60, shutil.get_terminal_size().columns - 1), subsequent_indent="    ")

@@ -31,7 +31,7 @@ async def do_step(world: World, step: model.Step) -> None:
     """Do one step. Raises `StepError`; a refusal of the share (a hold that is not granted) is recorded, not raised."""
     try:
         await _DO[type(step)](world, step)
-    except ApiError as error:
+    except (ApiError, StepError) as error:
         raise StepError(f"step {step.__struct_config__.tag} at {step.at}: {error}") from None
 
 
@@ -110,7 +110,7 @@ async def _release(world: World, step: model.ReleaseStep) -> None:
     if step.file:
         held = [h.path for h in agent.connections.holds if h.path.upper().endswith(step.file.upper())]
         if not held:
-            raise StepError(f"{step.machine} holds no {step.file}")
+            raise StepError(f"{step.machine} holds no {step.file}: it was never opened, or is closed already")
         path = held[0]
     count = await agent.release(path=path)
     _note(world, step, released=count)
