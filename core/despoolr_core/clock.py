@@ -23,23 +23,3 @@ class Clock(Protocol):
     async def sleep_until(self, deadline: float) -> None:
         """Wait until `now() >= deadline`."""
         ...
-
-
-class OffsetClock:
-    """A machine whose clock is wrong by `offset_s` seconds (Q126644: every client decides by its own clock)."""
-
-    def __init__(self, clock: Clock, offset_s: float = 0.0) -> None:
-        self._clock = clock
-        self.offset_s = offset_s
-
-    def now(self) -> float:
-        """The wrong time."""
-        return self._clock.now() + self.offset_s
-
-    async def sleep(self, seconds: float) -> None:
-        """Waiting is not affected by the offset."""
-        await self._clock.sleep(seconds)
-
-    async def sleep_until(self, deadline: float) -> None:
-        """Wait until this clock shows `deadline`."""
-        await self._clock.sleep_until(deadline - self.offset_s)

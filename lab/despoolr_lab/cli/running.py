@@ -12,9 +12,10 @@ import click
 
 from despoolr_core.records import Listener
 from despoolr_core.share import ShareError
+from despoolr_lab.ground import wall_now
 from despoolr_lab.report.html import render_report
 from despoolr_lab.report.text import render_text
-from despoolr_lab.runs import RunDirectory, RunError
+from despoolr_lab.runs import RunDirectory, RunError, utc_stamp
 from despoolr_lab.scenario.load import ScenarioError, load_scenario
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.run import RunResult, Wishes, run_scenario
@@ -38,14 +39,12 @@ def run_and_keep(
     scenario: Scenario, wishes: Wishes, out: Path, *, quiet: bool, listeners: Sequence[Listener] = ()
 ) -> tuple[RunResult, Path]:
     """Run it, keep records, summary and report under `out`; the result and the run's directory."""
-    import datetime as dt
     import time
 
-    stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%SZ")  # noqa: TID251 - the name of a directory, outside the run
     seed = scenario.run.seed if wishes.seed is None else wishes.seed
     started = time.perf_counter()
     try:
-        with RunDirectory.create(out, stamp, scenario.name, seed) as run:
+        with RunDirectory.create(out, utc_stamp(wall_now()), scenario.name, seed) as run:
             with Progress(scenario.name, quiet) as progress:
                 result = run_scenario(scenario, wishes, listeners=[run.listener, *listeners], progress=progress.update)
             result.wall_s = time.perf_counter() - started

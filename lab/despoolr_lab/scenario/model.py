@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta, Struct, field
 
-from despoolr_core.profile import FIELDS, PROFILES, profile_of
+from despoolr_core.profile import PROFILES, profile_of
 from despoolr_core.response import Response
 from despoolr_core.sharing import Access, Disposition, ShareMode, parse_flags
 from despoolr_lab.scenario.words import EPISODE_STATES, JOB_STATUSES, ROW_STATUSES, one_of
@@ -547,9 +547,6 @@ def _known_fields(overrides: dict[str, Any]) -> None:
     from despoolr_core.profile import with_overrides
 
     with_overrides(profile_of(next(iter(PROFILES))), overrides)
-
-
-KNOWN_FIELDS: Final = tuple(FIELDS)
 
 
 def schema() -> dict[str, Any]:

@@ -15,7 +15,7 @@ from despoolr_core.formats.sms_id import is_sms_id
 from despoolr_core.formats.sms_id import package_id as make_package_id
 from despoolr_server.site import catalogue
 from despoolr_server.site.context import SiteContext
-from despoolr_server.site.jobs import ENDED, JobSpec, JobStatus, RunPhase
+from despoolr_server.site.jobs import JobSpec, JobStatus, RunPhase
 from despoolr_server.site.scheduler import create_job, split_unc
 from despoolr_server.store.schema import EVENTS, JOBS, MACHINE_ATTRIBUTES, MACHINES, PACKAGES
 
@@ -215,11 +215,6 @@ class Administrator:
         return [
             EventRow(r.At, r.Code, r.Severity, r.Component, r.MachineName, r.SiteCode, r.JobID, r.Text) for r in reversed(rows)
         ]
-
-    async def is_idle(self) -> bool:
-        """Whether every job has ended."""
-        rows = await self._site.database.run(lambda db: catalogue.jobs(db))
-        return all(JobStatus(r.Status) in ENDED for r in rows)
 
 
 def _job_row(r: Any) -> JobRow:

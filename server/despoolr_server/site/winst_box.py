@@ -6,8 +6,6 @@ A record stays until the request is cancelled or the package removed; the client
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import msgspec
 
 from despoolr_core.formats.winst import WinstFile, WorkstationInstruction, parse_winst, render_winst
@@ -32,20 +30,6 @@ async def put_record(share: Share, domain: str, sms_id: str, record: Workstation
     changed = file.with_record(record)
     if changed != file:
         await _write(share, path, changed)
-
-
-async def remove_records(share: Share, domain: str, sms_ids: Iterable[str], request: str) -> list[str]:
-    """Take a request out of clients' files (cancel, remove); the SMSIDs that had no such record (error 38a)."""
-    missing = []
-    for sms_id in sms_ids:
-        path = f"{boxes.domain_directory(domain)}/{sms_id}.INS"
-        file = await read_instructions(share, path, f"{sms_id.lower()}.ins")
-        changed = file.without_record(request)
-        if changed == file:
-            missing.append(sms_id)
-        else:
-            await _write(share, path, changed)
-    return missing
 
 
 async def _write(share: Share, path: str, file: WinstFile) -> None:

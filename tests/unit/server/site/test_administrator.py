@@ -128,15 +128,6 @@ async def test_a_machine_that_is_known_is_brought_up_to_date() -> None:
         await bench.administrator.machine("OLD")
 
 
-async def test_a_site_is_idle_when_every_job_has_ended() -> None:
-    bench = Bench()
-    assert await bench.administrator.is_idle()
-    await bench.job(await bench.package())
-    assert not await bench.administrator.is_idle()
-    await bench.pump(2)
-    assert await bench.administrator.is_idle()
-
-
 async def test_no_job_is_made_of_a_package_there_is_not() -> None:
     with pytest.raises(AdministratorError, match="none yet"):
         await Bench().administrator.create_job(JobSpec("J", "BPC00001"))

@@ -8,7 +8,7 @@ from despoolr_core.formats.winst import WorkstationInstruction
 from despoolr_core.share import ShareError
 from despoolr_core.sharing import Access, ShareMode
 from despoolr_server.site import boxes
-from despoolr_server.site.winst_box import put_record, read_instructions, remove_records
+from despoolr_server.site.winst_box import put_record, read_instructions
 from share_world import World
 
 PATH = f"{boxes.PCM_DOMAINS}/SALES.000/BPC00001.INS"
@@ -51,11 +51,3 @@ async def test_the_same_record_again_does_not_touch_the_file() -> None:
         await put_record(share, "SALES", "BPC00001", record("BPC0002"))
     assert refused.value.is_refusal
     await held.close()
-
-
-async def test_a_request_is_taken_out_and_those_who_never_had_it_are_named() -> None:
-    share = World().share()
-    await put_record(share, "SALES", "BPC00001", record("BPC0001"))
-    await put_record(share, "SALES", "BPC00001", record("BPC0002"))
-    assert await remove_records(share, "SALES", ["BPC00001", "BPC00002"], "BPC0001") == ["BPC00002"]  # 38a (Q264945)
-    assert [r.request_id for r in (await read_instructions(share, PATH, "")).records] == ["BPC0002"]
