@@ -7,6 +7,7 @@ Several ranges in one request are answered with the whole file, which the RFC al
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from email.utils import formatdate
 from functools import lru_cache
 from typing import Final
@@ -74,3 +75,9 @@ def content_range(header: str) -> tuple[int, int] | None:
 def http_date(seconds: int) -> str:
     """Site time as an HTTP date. Site time has no zone; HTTP has only one, so it is printed as GMT."""
     return formatdate(seconds, usegmt=True)
+
+
+@lru_cache(maxsize=4096)
+def iso_date(seconds: int) -> str:
+    """Site time as RFC 3339 writes it, `1996-06-03T07:00:00Z`, for WebDAV; as GMT, for the same reason."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -68,8 +68,9 @@ class Chronicle:
         """It left."""
         return self._write(session.machine, "session.ended", session=session.session, machine=session.machine, reason=reason)
 
-    def granted(self, row: Open, action: CreateAction) -> None:
-        """A handle was given out."""
+    def granted(self, row: Open, action: CreateAction, kind: str = "") -> None:
+        """A handle was given out; `kind` says what it is if it is more than an open."""
+        more = {"open_kind": kind} if kind else {}
         self._write(
             row.machine,
             "open.granted",
@@ -84,6 +85,7 @@ class Chronicle:
             share_mode=render_share_mode(row.share_mode),
             action=action.value,
             purpose=row.purpose,
+            **more,
         )
 
     def closed(self, row: Open, reason: str, cause: int = 0) -> int:

@@ -2,9 +2,9 @@
 
 The law: nothing outside the root is reached (symbolic links, devices and pipes are invisible, and a name they occupy is
 refused); names are found case-insensitively on a case-sensitive disk; a whole file comes by a temporary one and a rename.
-What is ours and not the user's (temporary files, the attribute list) lies in `.despoolr` under the root, which no name
-reaches and no listing shows; leftovers in it are swept at start. One process owns a root; outside changes are noticed by
-looking at the disk: a known name costs one `lstat`, a listing always reads the directory.
+What is ours and not the user's (temporary files, the attribute list, dead properties) lies in `.despoolr` under the root,
+which no name reaches and no listing shows; leftovers in it are swept at start. One process owns a root; outside changes are
+noticed by looking at the disk: a known name costs one `lstat`, a listing always reads the directory.
 """
 # Paths are plain strings here: this is the hot path of every upload and poll.
 # ruff: noqa: PTH102, PTH104, PTH105, PTH106, PTH108
@@ -15,7 +15,7 @@ import asyncio
 import os
 import shutil
 import stat
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +26,7 @@ from despoolr_server.share.engine.names import Name, fold, why_bad
 from despoolr_server.share.engine.rows import DIRECTORY, STORED_ATTRIBUTES, FileFacts
 from despoolr_server.store.attributes import AttributeList
 from despoolr_server.store.errors import answering
+from despoolr_server.store.properties import PropertyList
 from despoolr_server.store.protocol import INLINE_MAX, StoreError
 
 _T = TypeVar("_T")
@@ -71,6 +72,7 @@ class DiskFileStore:
             self._base = os.path.realpath(self.root)
             self._top = _Folder(self._base, "")
             self._attributes = AttributeList(self._private / "attributes.json")
+            self._properties = PropertyList(self._private / "properties")
             self._start_clean()
 
     def _start_clean(self) -> None:
@@ -258,7 +260,9 @@ class DiskFileStore:
                 os.unlink(path)
         self._leave(folder, fold(actual), valid)
         self._forget(name.key)
-        self._attributes.remove(name.key)
+        with answering:
+            self._attributes.remove(name.key)
+            self._properties.remove(name.key)
 
     def rename(self, name: Name, new_name: Name) -> None:
         """A file under the new name is replaced; the new name's spelling is kept."""
@@ -279,7 +283,9 @@ class DiskFileStore:
         self._enter(new_folder, fold(new_name.last), new_name.last, new_valid)
         self._forget(name.key)
         self._forget(new_name.key)
-        self._attributes.rename(name.key, new_name.key)
+        with answering:
+            self._attributes.rename(name.key, new_name.key)
+            self._properties.rename(name.key, new_name.key)
 
     def set_attributes(self, name: Name, attributes: int) -> None:
         """In the list beside the files: every file system can keep it."""
@@ -294,8 +300,19 @@ class DiskFileStore:
         with answering:
             os.utime(f"{folder.path}/{actual}", ns=self._stamp(at), follow_symlinks=False)
 
+    def properties(self, name: Name) -> Mapping[str, str]:
+        """In a file for each directory that has any, in `.despoolr/properties`."""
+        return self._properties.get(name.key)
+
+    def set_properties(self, name: Name, properties: Mapping[str, str]) -> None:
+        """A line in that file."""
+        self._existing(name)
+        with answering:
+            self._properties.set(name.key, properties)
+
     async def settle(self) -> None:
         """The kernel writes it back when it likes; `JournalledFileStore` promises more."""
+        self._properties.touched.clear()
 
     # -- inside: from names to the disk
 

@@ -47,7 +47,11 @@ async def test_no_call_is_answered_without_a_token(site: Site, method: str, targ
         ("PATCH", "/api/v1/opens", "GET, HEAD, POST"),
         ("GET", "/api/v1/sessions", "POST"),
         ("POST", "/healthz", "GET, HEAD"),
-        ("LOCK", "/SMS_SHR/A", "COPY, DELETE, GET, HEAD, MKCOL, MOVE, OPTIONS, PUT"),
+        (
+            "PATCH",
+            "/SMS_SHR/A",
+            "COPY, DELETE, GET, HEAD, LOCK, MKCOL, MOVE, OPTIONS, PROPFIND, PROPPATCH, PUT, UNLOCK",
+        ),
         ("DELETE", "/", "GET, HEAD"),
     ],
 )
