@@ -54,6 +54,7 @@ SEEN_THROUGH: dict[str, tuple[str, str]] = {
     "despoolr_lab.scenario.world": ("tests/unit/lab/scenario/test_run.py", "the machines of every run"),
     "despoolr_lab.setup_routes": ("tests/process/test_serve.py", "calls that only processes make"),
     "despoolr_lab.sim": ("tests/sim/test_world.py", "a docstring: the front page of the package"),
+    "despoolr_server.http.dav": ("tests/unit/server/http/dav/test_locking.py", "a docstring: the front page of the package"),
     "despoolr_server.http.site_api": ("tests/unit/server/site/test_administrator.py", "every call, as an administrator makes it"),
     "despoolr_server.share.base": ("tests/unit/server/share/test_host.py", "what the host is built on"),
     "despoolr_server.share.callers": ("tests/unit/server/share/test_paths.py", "who calls, in every test of the host"),

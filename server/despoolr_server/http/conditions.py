@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from email.utils import formatdate
+from email.utils import formatdate, parsedate_to_datetime
 from functools import lru_cache
 from typing import Final
 
@@ -69,6 +69,16 @@ def content_range(header: str) -> tuple[int, int] | None:
     if found is None or int(found[2]) < int(found[1]):
         return None
     return int(found[1]), int(found[2]) - int(found[1]) + 1
+
+
+@lru_cache(maxsize=1024)
+def is_by_then(header: str, modified_at: float) -> bool:
+    """Whether a file time is not after the date in `If-Modified-Since` or `If-Unmodified-Since`; a bad date says nothing."""
+    try:
+        date = parsedate_to_datetime(header)
+    except (ValueError, TypeError):
+        return False
+    return int(modified_at) <= date.replace(tzinfo=UTC).timestamp()
 
 
 @lru_cache(maxsize=4096)

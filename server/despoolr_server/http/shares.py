@@ -17,14 +17,14 @@ from aiohttp import hdrs, web
 
 from despoolr_core.sharing import NtStatus
 from despoolr_core.wire import Entry, Listing, Problem
-from despoolr_server.http.conditions import byte_range, http_date, is_plain, matches
+from despoolr_server.http.conditions import byte_range, http_date, is_by_then, is_plain, matches
 from despoolr_server.http.dav.answers import lock_error, refuse
 from despoolr_server.http.dav.asking import Asking
 from despoolr_server.http.dav.collections import CollectionRoutes
 from despoolr_server.http.dav.locking import LockRoutes
 from despoolr_server.http.dav.properties import PropertyRoutes
 from despoolr_server.http.media import content_type
-from despoolr_server.http.problem import Handler, Refused, answer, bad_request, known
+from despoolr_server.http.problem import Handler, Refused, bad_request, known
 from despoolr_server.http.surface import Surface, json_answer, query, read_body, switch
 from despoolr_server.share.host import NOT_MODIFIED, Caller, Content
 
@@ -36,16 +36,18 @@ class ShareRoutes:
         self._surface = surface
         self._host = surface.host
         self._asking = asking = Asking(surface)
-        trees = CollectionRoutes(surface, asking)
+        trees, properties = CollectionRoutes(surface, asking), PropertyRoutes(surface, asking)
         self.methods: dict[str, Handler] = {
             "GET": self.get,
             "HEAD": self.head,
             "PUT": self.put,
             **trees.methods,
-            **PropertyRoutes(surface, asking).methods,
+            **properties.methods,
             **LockRoutes(surface, asking).methods,
             "OPTIONS": self.options,
         }
+        self.root_methods: dict[str, Handler] = {"PROPFIND": properties.find_shares, "OPTIONS": self.options}
+        """What the server's own root answers, so that a client finds the shares."""
         self._allow = trees.allow = ", ".join(self.methods)
 
     async def get(self, request: web.Request) -> web.StreamResponse:
@@ -54,14 +56,21 @@ class ShareRoutes:
         info = request.match_info
         share, path = info["share"], info.get("path", "")
         headers = request.headers
+        if "If" in headers:
+            self._asking.under(request, caller, share, path)
         if request.rel_url.raw_query_string and switch("stat", query(request, "stat")["stat"]):
-            return self._facts(caller, share, path)
+            return self._facts(request, caller, share, path)
         if not path or path[-1] == "/":
             return self._listing(request, caller, share, path)
         wanted = headers.get(hdrs.IF_NONE_MATCH, "")
         if wanted and not is_plain(wanted):
             etag = self._asking.etag(caller, share, path)
             wanted = etag if matches(wanted, etag) else ""
+        since = headers.get(hdrs.IF_MODIFIED_SINCE)
+        if since is not None and not wanted:
+            etag = self._unless_modified(caller, share, path, since)
+            if etag:
+                wanted = etag
         if wanted and self._host.is_unchanged(caller, share, path, wanted):
             return web.Response(status=304, headers={hdrs.ETAG: wanted})
         content = await self._host.get(caller, share, path, wanted)
@@ -70,7 +79,7 @@ class ShareRoutes:
         if type(content) is Problem:
             if content.nt_status == NtStatus.FILE_IS_A_DIRECTORY and takes_listing(headers.get(hdrs.ACCEPT, "")):
                 return self._listing(request, caller, share, path)
-            return answer(content)
+            return refuse(request, content)
         assert type(content) is Content
         return _file(request, share, path, content)
 
@@ -79,11 +88,12 @@ class ShareRoutes:
         caller, share, path = self._asked(request)
         found = self._host.stat(caller, share, path.rstrip("/"))
         if isinstance(found, Problem):
-            return answer(found)
+            return refuse(request, found)
         entry, etag = found
         if entry.directory:
             return web.Response(content_type="application/json")
-        if matches(request.headers.get(hdrs.IF_NONE_MATCH, ""), etag):
+        none_match, since = request.headers.get(hdrs.IF_NONE_MATCH), request.headers.get(hdrs.IF_MODIFIED_SINCE)
+        if matches(none_match or "", etag) or (none_match is None and since and is_by_then(since, entry.modified_at)):
             return web.Response(status=304, headers={hdrs.ETAG: etag})
         headers = _file_headers(path, etag, entry.modified_at)
         headers[hdrs.CONTENT_LENGTH] = str(entry.size)
@@ -113,17 +123,24 @@ class ShareRoutes:
     def _asked(self, request: web.Request) -> tuple[Caller, str, str]:
         return self._surface.caller(request), request.match_info["share"], request.match_info.get("path", "")
 
-    def _facts(self, caller: Caller, share: str, path: str) -> web.Response:
+    def _unless_modified(self, caller: Caller, share: str, path: str, since: str) -> str:
+        """The ETag of a file that was last changed by `since` (an HTTP date), or `""`."""
+        found = self._host.stat(caller, share, path)
+        if isinstance(found, Problem) or found[0].directory or not is_by_then(since, found[0].modified_at):
+            return ""
+        return found[1]
+
+    def _facts(self, request: web.Request, caller: Caller, share: str, path: str) -> web.Response:
         found = self._host.stat(caller, share, path.rstrip("/"))
         if isinstance(found, Problem):
-            return answer(found)
+            return refuse(request, found)
         return json_answer(found[0], headers={hdrs.ETAG: found[1]} if found[1] else None)
 
     def _listing(self, request: web.Request, caller: Caller, share: str, path: str) -> web.Response:
         path = path.rstrip("/")
         entries = self._host.list(caller, share, path)
         if isinstance(entries, Problem):
-            return answer(entries)
+            return refuse(request, entries)
         if prefers_html(request.headers.get(hdrs.ACCEPT, "")):
             return web.Response(text=_index(share, path, entries), content_type="text/html")
         return json_answer(Listing(path, entries))

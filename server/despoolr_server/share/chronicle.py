@@ -68,9 +68,9 @@ class Chronicle:
         """It left."""
         return self._write(session.machine, "session.ended", session=session.session, machine=session.machine, reason=reason)
 
-    def granted(self, row: Open, action: CreateAction, kind: str = "") -> None:
-        """A handle was given out; `kind` says what it is if it is more than an open."""
-        more = {"open_kind": kind} if kind else {}
+    def granted(self, row: Open, action: CreateAction, lock: str = "") -> None:
+        """A handle was given out; `lock` says which if it is that of a WebDAV lock."""
+        more = {"lock": lock} if lock else {}
         self._write(
             row.machine,
             "open.granted",

@@ -118,8 +118,6 @@ class DavOperations(TreeOperations):
             infinite=wish.infinite,
             principal=owner,
             owner=wish.owner,
-            timeout_s=timeout_s,
-            deadline_at=self.engine.sessions.deadline(session),
         )
         self.dav_locks.add(lock)
         self._chronicle.session_started(session)
@@ -138,8 +136,15 @@ class DavOperations(TreeOperations):
                 session = self.engine.sessions.find(lock.session, visit.now)
                 assert session is not None, "a WebDAV lock outlived its session"
                 self.engine.sessions.renew(session, visit.now)
-                return self.dav_locks.refresh(lock, self.engine.sessions.deadline(session))
+                return lock
         return None
+
+    def lock_left_s(self, lock: DavLock) -> int:
+        """How long a lock still has, in whole seconds of its client's time."""
+        now = self._clock.now()
+        session = self.engine.sessions.find(lock.session, now)
+        deadline = self.engine.sessions.deadline(session) if session else now
+        return max(0, round((deadline - now) / self.dav_time_scale))
 
     def unlock(self, caller: Caller, share: str, path: str, token: str) -> Problem | DavLock | None:
         """End a lock: the lock that ended, or None if the token is that of no lock on this resource."""

@@ -25,7 +25,7 @@ _NOBODY: Final[frozenset[str]] = frozenset()
 class DavLock(msgspec.Struct, frozen=True, gc=False):
     """One lock. `key` is its root's in the table of opens; `owner` is the client's XML, given back as it came.
 
-    `principal` is the folded machine and user of whoever made it; `deadline_at` is site time in seconds.
+    `principal` is the folded machine and user of whoever made it. How long it still has its session knows.
     """
 
     token: str
@@ -38,8 +38,6 @@ class DavLock(msgspec.Struct, frozen=True, gc=False):
     infinite: bool
     principal: tuple[str, str]
     owner: str
-    timeout_s: float
-    deadline_at: float
 
     @property
     def kind(self) -> str:
@@ -89,11 +87,6 @@ class DavLockTable:
         self._by_key.setdefault(lock.key, {})[lock.token] = None
         self._counts[lock.principal] = self._counts.get(lock.principal, 0) + 1
         self._infinite_count += lock.infinite
-
-    def refresh(self, lock: DavLock, deadline_at: float) -> DavLock:
-        """The lock with its new deadline."""
-        fresh = self._by_token[lock.token] = msgspec.structs.replace(lock, deadline_at=deadline_at)
-        return fresh
 
     def forget(self, handle: str) -> DavLock | None:
         """The open with this handle has ended, and with it its lock, if it was one's."""

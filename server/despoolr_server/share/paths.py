@@ -164,6 +164,8 @@ class PathOperations(ShareBase):
         if refusal is not None:
             return self._say_no(visit, refusal, _DELETE, _SHARE_ALL)
         try:
+            if self.dav_locks:
+                self._end_dav_locks(visit.share.name, visit.name, "moved")
             store.rename(visit.name, target)
             moved = store.find(target)
             new_name = Name(moved.path, target.key) if moved else target

@@ -18,6 +18,7 @@ from xml.sax.saxutils import escape
 import msgspec
 from aiohttp import hdrs, web
 
+from despoolr_core.sharing import NtStatus
 from despoolr_core.wire import Blocker, Problem
 from despoolr_server.http.problem import answer
 from despoolr_server.share.dav_locks import DavLock
@@ -47,6 +48,9 @@ CLIENTS: Final = (
     "transmit",
 )
 """Words in the `User-Agent` of clients that read `DAV:error` and not JSON, in lower case (`webdav`: Windows and macOS)."""
+
+_MAKING: Final = ("PUT", "MKCOL", "LOCK", "COPY", "MOVE")
+"""Methods that may make a name: to them a missing directory is a conflict (409)."""
 
 _PROLOGUE: Final = '<?xml version="1.0" encoding="utf-8"?>\n'
 _encode: Final = msgspec.json.Encoder().encode
@@ -83,7 +87,12 @@ def refuse(
     headers: dict[str, str] | None = None,
     status: int = 0,
 ) -> web.Response:
-    """The problem as this client reads it. `error` is RFC 4918's word for it; `status` replaces the problem's."""
+    """The problem as this client reads it. `error` is RFC 4918's word for it; `status` replaces the problem's.
+
+    What cannot be there because its directory is not is simply not there (404) to whoever does not want to make it.
+    """
+    if not status and problem.nt_status == NtStatus.OBJECT_PATH_NOT_FOUND and request.method not in _MAKING:
+        status = HTTPStatus.NOT_FOUND
     if error or (status and status != problem.status):
         problem = msgspec.structs.replace(problem, status=status or problem.status, dav_error=error)
     if not prefers_xml(request):
@@ -151,6 +160,12 @@ def failed_response(share: str, path: str, problem: Problem) -> str:
     return f"<D:response><D:href>{escape(where)}</D:href>{status}{error_xml(problem, where)}</D:response>"
 
 
+def dependent_response(share: str, path: str) -> str:
+    """One response of a multi-status: the resource itself would have done, others below it would not."""
+    status = f"<D:status>{status_line(HTTPStatus.FAILED_DEPENDENCY)}</D:status>"
+    return f"<D:response><D:href>{escape(href(share, path))}</D:href>{status}</D:response>"
+
+
 def multistatus(responses: list[str]) -> web.Response:
     """207 with these responses."""
     body = f'{_PROLOGUE}<D:multistatus xmlns:D="DAV:">{"".join(responses)}</D:multistatus>'
@@ -163,13 +178,12 @@ def prop_answer(content: str, status: int = 200, headers: dict[str, str] | None 
     return web.Response(status=status, body=body.encode(), headers={**(headers or {}), hdrs.CONTENT_TYPE: XML_TYPE})
 
 
-def lockdiscovery(locks: list[DavLock], now: float, scale: float) -> str:
-    """The active locks of a resource. What is left of a lock's time is told in the client's seconds."""
-    return f"<D:lockdiscovery>{''.join(_activelock(lock, now, scale) for lock in locks)}</D:lockdiscovery>"
+def lockdiscovery(locks: list[DavLock], left_s: Callable[[DavLock], int]) -> str:
+    """The active locks of a resource, and the seconds that are left of each."""
+    return f"<D:lockdiscovery>{''.join(_activelock(lock, left_s(lock)) for lock in locks)}</D:lockdiscovery>"
 
 
-def _activelock(lock: DavLock, now: float, scale: float) -> str:
-    left_s = max(0, round((lock.deadline_at - now) / scale))
+def _activelock(lock: DavLock, left_s: int) -> str:
     return (
         "<D:activelock><D:locktype><D:write/></D:locktype>"
         f"<D:lockscope><D:{'exclusive' if lock.exclusive else 'shared'}/></D:lockscope>"

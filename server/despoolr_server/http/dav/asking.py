@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 from aiohttp import hdrs, web
 
 from despoolr_core.wire import Problem
-from despoolr_server.http.conditions import matches
+from despoolr_server.http.conditions import is_by_then, matches
 from despoolr_server.http.dav.bodies import XmlRefused
 from despoolr_server.http.dav.if_header import State, holds, parse_if, submitted
 from despoolr_server.http.problem import Refused, bad_request, known
@@ -100,13 +100,19 @@ class Asking:
         return "" if isinstance(found, Problem) else (found[1] or '"directory"')
 
     def check_match(self, request: web.Request, caller: Caller, share: str, path: str) -> bool:
-        """Whether the name exists. Raises `Refused` (412) where `If-Match` or `If-None-Match` forbid to go on."""
+        """Whether the name exists. Raises `Refused` (412) where one of HTTP's own conditions forbids to go on."""
         etag = self.etag(caller, share, path)
         match = request.headers.get(hdrs.IF_MATCH)
         if match is not None and not matches(match, etag):
             seen = f"It is now {etag}" if etag else "There is no such file"
             detail = f"{seen}, not {match[:80]}. Read it again, then decide."
             raise Refused(known("precondition-failed", detail, share=share, path=path))
+        unmodified = request.headers.get(hdrs.IF_UNMODIFIED_SINCE)
+        if unmodified is not None and match is None and etag:
+            found = self._host.stat(caller, share, path)
+            if not isinstance(found, Problem) and not is_by_then(unmodified, found[0].modified_at):
+                detail = f"It was changed after {unmodified[:40]}. Read it again, then decide."
+                raise Refused(known("precondition-failed", detail, share=share, path=path))
         none_match = request.headers.get(hdrs.IF_NONE_MATCH, "").strip()
         if none_match not in ("", "*") and matches(none_match, etag):
             raise Refused(known("precondition-failed", f"The file still is {etag}.", share=share, path=path))

@@ -13,7 +13,15 @@ from aiohttp import hdrs, web
 
 from despoolr_core.sharing import Role
 from despoolr_core.wire import Problem
-from despoolr_server.http.dav.answers import failed_response, lock_error, lockdiscovery, multistatus, prop_answer, refuse
+from despoolr_server.http.dav.answers import (
+    dependent_response,
+    failed_response,
+    lock_error,
+    lockdiscovery,
+    multistatus,
+    prop_answer,
+    refuse,
+)
 from despoolr_server.http.dav.asking import Asking, depth, product, timeout_s, xml_refused
 from despoolr_server.http.dav.bodies import XML_SIZE_MAX, XmlRefused, parse_lockinfo
 from despoolr_server.http.problem import Handler, Refused, bad_request, known
@@ -52,7 +60,7 @@ class LockRoutes:
             for where, problem in result:
                 problem.dav_error = lock_error(problem, self._host.dav_locks.of_handle, locking=True)
                 responses.append(failed_response(share, where, problem))
-            return multistatus(responses)
+            return multistatus([*responses, dependent_response(share, path)])
         lock, created = result
         return self._shown(lock, 201 if created else 200)
 
@@ -79,8 +87,7 @@ class LockRoutes:
 
     def _shown(self, lock: DavLock, status: int = 0) -> web.Response:
         headers = {"Lock-Token": f"<{lock.token}>"} if status else None
-        found = lockdiscovery([lock], self._surface.clock.now(), self._host.dav_time_scale)
-        return prop_answer(found, status or 200, headers)
+        return prop_answer(lockdiscovery([lock], self._host.lock_left_s), status or 200, headers)
 
     def _named(self, request: web.Request, caller: Caller) -> Caller:
         """The caller by the names under which its lock will stand in others' way."""

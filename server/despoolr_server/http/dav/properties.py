@@ -39,6 +39,7 @@ from despoolr_server.http.media import content_type
 from despoolr_server.http.problem import Handler, known
 from despoolr_server.http.surface import Surface, read_body
 from despoolr_server.share.dav import Found, TooMany
+from despoolr_server.share.engine.rows import FileFacts
 
 KEPT_MAX: Final = 256
 """Dead properties of one resource."""
@@ -58,7 +59,7 @@ class PropertyRoutes:
     """The two methods on properties."""
 
     def __init__(self, surface: Surface, asking: Asking) -> None:
-        self.surface = surface
+        self._surface = surface
         self.host = surface.host
         self._asking = asking
         self.methods: dict[str, Handler] = {"PROPFIND": self.find, "PROPPATCH": self.patch}
@@ -79,6 +80,24 @@ class PropertyRoutes:
             problem = known("propfind-finite-depth", detail, share=share, path=path)
             return refuse(request, problem, error="propfind-finite-depth")
         return multistatus([self._response(share, one, asked) for one in found])
+
+    async def find_shares(self, request: web.Request) -> web.StreamResponse:
+        """207 of the server's root: a directory with the shares in it. Clients look there before they look into a share."""
+        caller = self._surface.caller(request)
+        how = depth(request, "infinity", "0", "1", "infinity")
+        try:
+            asked = parse_propfind(await read_body(request, XML_SIZE_MAX))
+        except XmlRefused as error:
+            raise xml_refused(error, "", "") from None
+        if how == "infinity":
+            problem = known("propfind-finite-depth", "Ask the server's root with `Depth: 1`, then share by share.")
+            return refuse(request, problem, error="propfind-finite-depth")
+        root = FileFacts("", 0, self._surface.started_at, True, 0, "")
+        responses = [self._response("", Found(root, {}, []), asked)]
+        for share in self.host.share_names() if how == "1" else ():
+            found = self.host.look(caller, share, "", 0)
+            responses += [self._response(share, one, asked) for one in found] if isinstance(found, list) else []
+        return multistatus(responses)
 
     async def patch(self, request: web.Request) -> web.StreamResponse:
         """207: all of it was done, or none, and why."""
@@ -188,7 +207,7 @@ def _type(routes: PropertyRoutes, share: str, found: Found) -> str | None:
 def _discovery(routes: PropertyRoutes, share: str, found: Found) -> str | None:
     if not found.locks:
         return "<D:lockdiscovery/>"
-    return lockdiscovery(found.locks, routes.surface.clock.now(), routes.host.dav_time_scale)
+    return lockdiscovery(found.locks, routes.host.lock_left_s)
 
 
 def _supported(routes: PropertyRoutes, share: str, found: Found) -> str | None:
@@ -196,7 +215,7 @@ def _supported(routes: PropertyRoutes, share: str, found: Found) -> str | None:
 
 
 def _free(routes: PropertyRoutes, share: str, found: Found) -> str | None:
-    if not found.facts.directory:
+    if not found.facts.directory or not share:
         return None
     return f"<D:quota-available-bytes>{routes.host.free_bytes(share)}</D:quota-available-bytes>"
 
