@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 JOBS   ?= auto
 
-.PHONY: help demo test check lint types layers format scenarios bench lock clean
+.PHONY: help demo test test-dav check lint types layers format scenarios bench lock clean
 
 help:            ## Show this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,6 +29,9 @@ demo: $(VENV)/run.stamp ## The blocked update, live, in seconds
 
 test: $(VENV)/dev.stamp ## Every test
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q
+
+test-dav: $(VENV)/dev.stamp ## WebDAV: litmus and real clients (Debian: litmus cadaver rclone davfs2 curl)
+	@$(BIN)/python -m pytest -q tests/dav
 
 check: lint types layers ## Lint, types, layers
 

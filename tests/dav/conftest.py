@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,9 +39,7 @@ def server(workshop: Workshop) -> DavServer:
 def clients_are_installed() -> None:
     """A client that is not there is a failure, not a test left out."""
     needed = {"litmus": "litmus", "cadaver": "cadaver", "rclone": "rclone", "mount.davfs": "davfs2", "curl": "curl"}
-    path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    missing = [
-        package for program, package in needed.items() if not shutil.which(program) and not shutil.which(program, path=path)
-    ]
+    path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+    missing = [package for program, package in needed.items() if not shutil.which(program, path=path)]
     if missing:
         pytest.fail(f"these tests need programs that are not installed; on Debian: apt-get install {' '.join(missing)}")

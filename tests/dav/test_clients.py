@@ -149,13 +149,13 @@ def test_rclone_copies_checks_moves_and_purges_a_tree(server: DavServer, tmp_pat
 
     rclone("copy", "source", "D:copy")
     assert "0 differences found" in rclone("check", "source", "D:copy", "--download")
-    assert sorted(rclone("lsf", "-R", "--files-only", "D:copy").splitlines()) == ["empty", f"x/{NAME}", "x/y/b.dat"]
+    assert sorted(rclone("lsf", "-R", "--files-only", "D:copy").splitlines()) == ["empty", "x/y/b.dat", f"x/{NAME}"]
     assert rclone("cat", f"D:copy/x/{NAME}") == "one"
     assert len(rclone("cat", "D:copy/x/y/b.dat", "--offset", "100", "--count", "7")) == 7
     rclone("moveto", "D:copy/x", "D:copy/z")
     rclone("copyto", "D:copy/z/y/b.dat", "D:copy/z/c.dat")
     assert "directory not found" in rclone("lsf", "D:copy/x", expected=3)
     rclone("sync", "source", "D:copy")
-    assert sorted(rclone("lsf", "-R", "--files-only", "D:copy").splitlines()) == ["empty", f"x/{NAME}", "x/y/b.dat"]
+    assert sorted(rclone("lsf", "-R", "--files-only", "D:copy").splitlines()) == ["empty", "x/y/b.dat", f"x/{NAME}"]
     rclone("purge", "D:copy")
     assert rclone("lsf", "D:") == ""
