@@ -50,13 +50,18 @@ format: $(VENV)/dev.stamp ## Format the code
 scenarios: $(VENV)/run.stamp ## Every article on every version it speaks of
 	@$(BIN)/despoolr kb run --all
 
-bench: $(VENV)/dev.stamp ## Ratios, measured in one run
+$(VENV)/bench.stamp: requirements/bench.txt $(VENV)/dev.stamp
+	@echo "installing the peers that the benches measure ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@touch $@
+
+bench: $(VENV)/bench.stamp ## Ratios, measured in one run (Apache as a peer: Debian apache2)
 	@$(BIN)/python -m despoolr_lab.bench
 
 lock: $(VENV)/dev.stamp ## Pin the dependencies anew (needs pip-tools)
 	@$(BIN)/python -m pip install --quiet pip-tools
-	@for set in run dev; do \
-	  extras="--extra speed"; [ $$set = dev ] && extras="$$extras --extra dev"; \
+	@for set in run dev bench; do \
+	  extras="--extra speed"; [ $$set = run ] || extras="$$extras --extra dev"; [ $$set = bench ] && extras="$$extras --extra bench"; \
 	  $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-emit-index-url \
 	    --no-emit-find-links --no-emit-trusted-host $$extras --output-file requirements/$$set.txt pyproject.toml; done
 

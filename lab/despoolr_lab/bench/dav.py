@@ -67,7 +67,12 @@ KeepAliveTimeout 60
 </Directory>
 """
 
-WORK: Final = ("get", "put", "lock_unlock", "propfind_1000")
+WORK: Final = {
+    "get": "GET of 1.2 KB",
+    "put": "PUT of 1.2 KB",
+    "lock_unlock": "LOCK + UNLOCK pairs",
+    "propfind_1000": "PROPFIND of 1,000 files",
+}
 PEERS: Final = ("apache", "wsgidav")
 
 
