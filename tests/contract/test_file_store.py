@@ -311,3 +311,17 @@ def test_everything_below_a_directory_keeps_its_properties_when_it_moves(store: 
     store.remove(n("F/G"))
     store.make_directory(n("F/G"), AT)
     assert dict(store.properties(n("F/G"))) == {}
+
+
+def test_the_content_is_that_of_the_facts_last_found(store: FileStore) -> None:
+    for data in (b"one", b"two", b"", b"x" * 70_000, b"three"):
+        store.write_whole(n("A"), data, AT)
+        for _ in range(2):
+            facts = store.find(n("a"))
+            assert facts is not None
+            assert store.content(n("a"), facts) == data
+    store.remove(n("A"))
+    store.write_whole(n("A"), b"again", AT)
+    facts = store.find(n("A"))
+    assert facts is not None
+    assert store.content(n("A"), facts) == b"again"

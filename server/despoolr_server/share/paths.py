@@ -51,7 +51,7 @@ class PathOperations(ShareBase):
             return NOT_MODIFIED
         try:
             if facts.size <= store.inline_max:
-                data = store.read(visit.name)
+                data = store.content(visit.name, facts)
             else:
                 row = self._hold(visit, ask, facts)
                 if isinstance(row, Problem):

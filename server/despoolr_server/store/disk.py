@@ -38,6 +38,8 @@ _READ = os.O_RDONLY | _NOFOLLOW
 _UPDATE = os.O_RDWR | _NOFOLLOW
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW
 _KNOWN_MAX = 65_536
+_KEPT_FILE_MAX = 64 * 1024
+_KEPT_MAX = 32 * 1024 * 1024
 
 
 class _Folder:
@@ -62,6 +64,8 @@ class DiskFileStore:
         self._private = self.root / PRIVATE
         self._temporary = self._private / "tmp"
         self._known: dict[str, tuple[str, int, int, int, FileFacts]] = {}
+        self._kept: dict[str, tuple[FileFacts, bytes]] = {}
+        self._kept_size = 0
         self._change = 0
         self._tallies: dict[str, int] = {}
         self._temporary_count = 0
@@ -130,14 +134,40 @@ class DiskFileStore:
 
     # -- content
 
+    def content(self, name: Name, facts: FileFacts) -> bytes:
+        """Small files are kept in memory, and given out for as long as the disk shows the very same facts."""
+        kept = self._kept.get(name.key)
+        if kept is not None and kept[0] is facts:
+            return kept[1]
+        data = self.read(name, 0, facts.size)
+        if len(data) <= _KEPT_FILE_MAX:
+            if kept is not None:
+                self._kept_size -= len(kept[1])
+            if self._kept_size + len(data) > _KEPT_MAX or len(self._kept) >= _KNOWN_MAX:
+                self._kept.clear()
+                self._kept_size = 0
+            self._kept[name.key] = (facts, data)
+            self._kept_size += len(data)
+        return data
+
     def read(self, name: Name, offset: int = 0, length: int | None = None) -> bytes:
         """In the loop."""
         with answering:
-            descriptor = os.open(self._file(name), _READ)
+            descriptor = self._open(name)
             try:
                 return _read(descriptor, offset, length)
             finally:
                 os.close(descriptor)
+
+    def _open(self, name: Name) -> int:
+        """A name that was found before lies where it lay, mostly."""
+        known = self._known.get(name.key)
+        if known is not None:
+            try:
+                return os.open(known[0], _READ)
+            except OSError:
+                pass
+        return os.open(self._file(name), _READ)
 
     async def read_large(self, name: Name, offset: int = 0, length: int | None = None) -> bytes:
         """In a thread."""

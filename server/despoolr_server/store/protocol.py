@@ -52,6 +52,10 @@ class FileStore(Protocol):
         """Octets of a file from `offset`; fewer at its end."""
         ...
 
+    def content(self, name: Name, facts: FileFacts) -> bytes:
+        """The whole content of a file whose facts were found in this turn: what `facts.etag` stands for."""
+        ...
+
     async def read_large(self, name: Name, offset: int = 0, length: int | None = None) -> bytes:
         """As `read`, without holding up the loop."""
         ...

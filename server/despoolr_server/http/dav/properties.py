@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Final
+from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 from aiohttp import web
@@ -79,7 +80,7 @@ class PropertyRoutes:
             detail = f"There are more than {found.found_max} resources below. Ask with `Depth: 1`, directory by directory."
             problem = known("propfind-finite-depth", detail, share=share, path=path)
             return refuse(request, problem, error="propfind-finite-depth")
-        return multistatus([self._response(share, one, asked) for one in found])
+        return multistatus(self._responses(share, found, asked))
 
     async def find_shares(self, request: web.Request) -> web.StreamResponse:
         """207 of the server's root: a directory with the shares in it. Clients look there before they look into a share."""
@@ -93,10 +94,10 @@ class PropertyRoutes:
             problem = known("propfind-finite-depth", "Ask the server's root with `Depth: 1`, then share by share.")
             return refuse(request, problem, error="propfind-finite-depth")
         root = FileFacts("", 0, self._surface.started_at, True, 0, "")
-        responses = [self._response("", Found(root, {}, []), asked)]
+        responses = self._responses("", [Found(root, {}, [])], asked)
         for share in self.host.share_names() if how == "1" else ():
             found = self.host.look(caller, share, "", 0)
-            responses += [self._response(share, one, asked) for one in found] if isinstance(found, list) else []
+            responses += self._responses(share, found, asked) if isinstance(found, list) else []
         return multistatus(responses)
 
     async def patch(self, request: web.Request) -> web.StreamResponse:
@@ -127,30 +128,53 @@ class PropertyRoutes:
         where = href(visit.share.name, visit.name.path, directory=facts is not None and facts.directory)
         return multistatus([_patched(where, changes, wrong)])
 
-    def _response(self, share: str, found: Found, asked: PropertyQuery) -> str:
-        facts = found.facts
-        where = escape(href(share, facts.path, directory=facts.directory))
-        missing: list[str] = []
-        if asked.kind == "prop":
-            have: list[str] = []
-            for name in asked.names:
-                element = self._element(share, found, name)
-                (have if element is not None else missing).append(element or empty_element(name))
-        else:
-            names = [name for name in ALWAYS if self._element(share, found, name) is not None]
-            names += [name for name in found.properties if name not in LIVE]
-            if asked.kind == "propname":
-                have = [empty_element(name) for name in names]
+    def _responses(self, share: str, found: list[Found], asked: PropertyQuery) -> list[str]:
+        """A response for each resource. What is the same for all (what is asked for, where they stand) is worked out once."""
+        wanted = [(name, LIVE.get(name), empty_element(name)) for name in asked.names] if asked.kind == "prop" else None
+        directory: str | None = None
+        start = ""
+        responses = []
+        for one in found:
+            facts = one.facts
+            parent, _, last = facts.path.rpartition("/")
+            if parent != directory or not last:
+                directory, start = parent, href(share, parent, directory=True)
+            where = (start + quote(last) + ("/" if facts.directory else "")) if last else start
+            if wanted is None:
+                responses.append(self._all(share, where, one, asked))
             else:
-                names += [name for name in asked.names if name not in names]
-                have = [element for name in names if (element := self._element(share, found, name)) is not None]
-        parts = [f"<D:response><D:href>{where}</D:href>"]
+                responses.append(self._named(share, where, one, wanted))
+        return responses
+
+    def _named(self, share: str, where: str, found: Found, wanted: list[tuple[str, Live | None, str]]) -> str:
+        """The response to who asks for properties by name."""
+        have: list[str] = []
+        missing: list[str] = []
+        kept = found.properties
+        for name, live, empty in wanted:
+            element = live(self, share, found) if live is not None and not kept else self._element(share, found, name)
+            if element is None:
+                missing.append(empty)
+            else:
+                have.append(element)
+        parts = ["<D:response><D:href>", escape(where), "</D:href>"]
         if have or not missing:
             parts += ["<D:propstat><D:prop>", *have, _OK]
         if missing:
             parts += ["<D:propstat><D:prop>", *missing, _NOT_FOUND]
         parts.append("</D:response>")
         return "".join(parts)
+
+    def _all(self, share: str, where: str, found: Found, asked: PropertyQuery) -> str:
+        """The response to who asks for all properties, or for their names."""
+        names = [name for name in ALWAYS if self._element(share, found, name) is not None]
+        names += [name for name in found.properties if name not in LIVE]
+        if asked.kind == "propname":
+            have = [empty_element(name) for name in names]
+        else:
+            names += [name for name in asked.names if name not in names]
+            have = [element for name in names if (element := self._element(share, found, name)) is not None]
+        return f"<D:response><D:href>{escape(where)}</D:href><D:propstat><D:prop>{''.join(have)}{_OK}</D:response>"
 
     def _element(self, share: str, found: Found, name: str) -> str | None:
         live = LIVE.get(name)
