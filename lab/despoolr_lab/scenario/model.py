@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta, Struct, field
 
-from despoolr_core.profile import PROFILES, profile_of
+from despoolr_core.profile import PROFILES, article_of, profile_of
 from despoolr_core.response import Response
 from despoolr_core.sharing import Access, Disposition, ShareMode, parse_flags
 from despoolr_lab.scenario.words import EPISODE_STATES, JOB_STATUSES, ROW_STATUSES, one_of
@@ -52,6 +52,7 @@ class Site(_Base, kw_only=True):
     server: Name = "SITE1"
     domain: Name = "DOMAIN1"
     parent: str = ""
+    """The code of the site above it; a site without one is the top of its tree."""
     profile: dict[str, Any] = {}
 
     def __post_init__(self) -> None:
@@ -91,11 +92,13 @@ class Clients(_Base, kw_only=True):
     user: str = ""
     on: bool = True
     known: bool = True
+    report_gap: Span = "0s"
+    """How long PCM takes between the two files of a report: the width of Q138241's race."""
 
     def __post_init__(self) -> None:
         if bool(self.names) == bool(self.count):
             raise ValueError("say either names = [...] or count = N")
-        for text in (self.poll_every, self.first_poll or "0s", self.clock_offset.lstrip("+-") or "0s"):
+        for text in (self.poll_every, self.first_poll or "0s", self.clock_offset.lstrip("+-") or "0s", self.report_gap):
             span_s(text)
 
     def expand(self) -> list[str]:
@@ -155,16 +158,22 @@ class _Step(_Base, tag_field="do", kw_only=True):
 
 
 class JobStep(_Step, tag="job", kw_only=True):
-    """Make a job. `run` gives it a run phase; without `send` the package is sent only if it was not before."""
+    """Make a job. `command` gives it a run phase; without `send` the package is sent only if it was not before.
+
+    It goes to the `sites` that are named, else to those of its machines and servers. Without `put_on` and `refresh_existing` it
+    is put on each site's default servers, all it has; `distribute = false` only sends.
+    """
 
     name: Name
     package: Name
     site: str = ""
+    sites: list[str] = []
     type: str = "run"
     machines: list[str] = field(default_factory=lambda: ["*"])
     send: str = "only if not previously sent"
     put_on: list[str] = []
     refresh_existing: bool = False
+    distribute: bool = True
     command: str = ""
     offer_after: str = ""
     mandatory_after: str = ""
@@ -184,6 +193,24 @@ class JobStep(_Step, tag="job", kw_only=True):
                 moment_s(text, 0.0)
 
 
+class CancelStep(_Step, tag="cancel", kw_only=True):
+    """Cancel a job (Edit > Cancel Job), at the site where it was made."""
+
+    job: Name
+    site: str = ""
+
+
+class HotfixStep(_Step, tag="hotfix", kw_only=True):
+    """Stop a site's SMS Executive, install the hotfix of an article, start it; everything in flight is kept."""
+
+    article: str
+    site: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        article_of(self.article)
+
+
 class SourceStep(_Step, tag="source", kw_only=True):
     """Change files of a package's source directory (path to text; `delete` removes some)."""
 
@@ -193,7 +220,10 @@ class SourceStep(_Step, tag="source", kw_only=True):
 
 
 class HoldStep(_Step, tag="hold", kw_only=True):
-    """A program on a machine opens a file of a package and keeps it open (for a span, or until released)."""
+    """A program on a machine opens a file and keeps it open (for a span, or until released): a package's file, or any path.
+
+    The machine may be a server: a backup program there. In `path`, `{package:NAME}` stands for a package's ID.
+    """
 
     machine: Name
     package: str = ""
@@ -303,10 +333,11 @@ class KillStep(_Step, tag="kill", kw_only=True):
 
 
 class LinkStep(_Step, tag="link", kw_only=True):
-    """A server is cut off the network, or comes back."""
+    """A server is cut off the network, or comes back. With `other` only the way between the two is cut."""
 
     server: Name
     up: bool
+    other: str = ""
 
 
 class DiskStep(_Step, tag="disk", kw_only=True):
@@ -319,6 +350,8 @@ class DiskStep(_Step, tag="disk", kw_only=True):
 
 Step = (
     JobStep
+    | CancelStep
+    | HotfixStep
     | SourceStep
     | HoldStep
     | ReleaseStep
@@ -413,6 +446,23 @@ class FilesExpectation(_Expectation, tag="files", kw_only=True):
     only: bool = False
 
 
+class MasterExpectation(_Expectation, tag="master", kw_only=True):
+    """The files in a package's master copy (`DESPOOLR.BOX\\STORE`) at a site: path to text. `none = true`: there is no copy."""
+
+    package: Name
+    files: dict[str, str] = {}
+    none: bool = False
+
+
+class PackageStatusExpectation(_Expectation, tag="package_status", kw_only=True):
+    """What a site's database says of a package at a site (`of_site`), or at one of its servers."""
+
+    package: Name
+    of_site: str
+    status: str
+    server: str = ""
+
+
 class EventsExpectation(_Expectation, tag="events", kw_only=True):
     """How many NT events there are of a code (and job, and text within)."""
 
@@ -424,7 +474,10 @@ class EventsExpectation(_Expectation, tag="events", kw_only=True):
 
 
 class LogExpectation(_Expectation, tag="log", kw_only=True):
-    """How many log lines of a component contain a text."""
+    """How many log lines of a component (at a `site`, if one is named) contain a text.
+
+    In `text`, `{package:NAME}` and `{job:NAME}` stand for their IDs, as in the `path` of a box.
+    """
 
     component: str
     text: str
@@ -452,7 +505,7 @@ class EpisodeExpectation(_Expectation, tag="episode", kw_only=True):
 
 
 class MifsExpectation(_Expectation, tag="mifs", kw_only=True):
-    """How many job-details MIFs have been loaded for a job's workstations with a status."""
+    """How many job-details MIFs have been loaded (at a `site`; else the first) for a job's workstations with a status."""
 
     job: Name
     status: str = ""
@@ -485,13 +538,14 @@ class PcmExpectation(_Expectation, tag="pcm", kw_only=True):
 
 
 class BoxExpectation(_Expectation, tag="box", kw_only=True):
-    """How many files with an extension lie in a directory of a server's share."""
+    """How many files with an extension (or any end of a name) lie in a directory of a server's share."""
 
     server: str
     share: str
     path: str
     extension: str = ""
-    count: int
+    count: int | None = None
+    at_least: int = 1
 
 
 Expectation = (
@@ -500,6 +554,8 @@ Expectation = (
     | WorkstationsExpectation
     | ServersExpectation
     | FilesExpectation
+    | MasterExpectation
+    | PackageStatusExpectation
     | EventsExpectation
     | LogExpectation
     | EpisodeExpectation
@@ -531,6 +587,9 @@ class Scenario(_Base, kw_only=True):
     def __post_init__(self) -> None:
         for version in self.versions:
             profile_of(version)
+        parents = {site.code: site.parent for site in self.site}
+        for code in parents:
+            above(parents, code)
 
     @property
     def start(self) -> float:
@@ -541,6 +600,19 @@ class Scenario(_Base, kw_only=True):
     def end(self) -> float:
         """Site seconds at its end."""
         return self.start + span_s(self.run.for_)
+
+
+def above(parents: dict[str, str], code: str) -> list[str]:
+    """The sites above one, nearest first. Raises `ValueError` for a parent that is none, or a circle."""
+    found: list[str] = []
+    while parent := parents[code]:
+        if parent not in parents:
+            raise ValueError(f"there is no site {parent!r} to be the parent of {code}; there are {', '.join(parents)}")
+        if parent in found or parent == code:
+            raise ValueError(f"site {code} would be above itself")
+        found.append(parent)
+        code = parent
+    return found
 
 
 def _known_fields(overrides: dict[str, Any]) -> None:

@@ -206,9 +206,10 @@ def package_ids(db: Connection) -> list[str]:
 # -- what came from another site
 
 
-def adopt_job(db: Connection, report: JobReport, facts: JobFacts, at: float) -> None:
+def adopt_job(db: Connection, report: JobReport, facts: JobFacts) -> None:
     """A job of another site has arrived here: its row, its package, and the rows of its site arrival and completion."""
     adopt_package(db, facts)
+    at = report.time
     spec = JobSpec(name=facts.name, package=facts.package_id, type=JobType(facts.type), sites=(report.site,))
     db.execute(
         insert(JOBS).values(

@@ -8,7 +8,7 @@ files are replaced whole, reports carry their number, the retry instruction's na
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -299,9 +299,10 @@ class Installer:
             users_warned=False,
         )
         self._log(f"~We will retry job {install.job_id} later, retry count is now {later.retries}")
-        return await self._write_retry(retry, due, later.retries)
+        stale = self._servers.holders(install.package_id) if forgets and install.refresh_existing else []
+        return await self._write_retry(retry, due, later.retries, [role.name for role in stale])
 
-    async def _write_retry(self, retry: Install, due: float, retries: int) -> str:
+    async def _write_retry(self, retry: Install, due: float, retries: int, forgotten: Sequence[str] = ()) -> str:
         file = retry_file(retry.job_id)
         await self._receive.write(file, render_instruction(retry.to_instruction(execute_at=due, retries=retries)))
         self._site.record(
@@ -313,6 +314,7 @@ class Installer:
             retries=retries,
             execute_at=due,
             servers=[target.server for target in retry.servers],
+            forgotten=list(forgotten),
         )
         return file
 

@@ -145,7 +145,7 @@ class DataLoader(Service):
         db.execute(_ADD_LOADED, {"Report": mif.report, "At": tick})
         facts: list[Fact] = [("mif.loaded", {"file": name, "report": mif.report, "kind": mif.kind})]
         if mif.facts is not None and mif.site == self.site.code and catalogue.job(db, mif.job_id) is None:
-            catalogue.adopt_job(db, mif, mif.facts, tick)
+            catalogue.adopt_job(db, mif, mif.facts)
         if catalogue.job(db, mif.job_id) is None:
             if self.site.code not in (mif.job_id[:3], mif.site):
                 return facts  # another site's job at another site: it only passes through here
