@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import msgspec
 
+from despoolr_core.formats.sms_id import is_package_id
+
 KINDS: Final[dict[str, str]] = {
     # the share engine (`server` is the share server in all of them)
     "share.started": "server: a share server began; nothing that was open before is held any more",
@@ -111,8 +113,12 @@ def decode(line: bytes) -> Record:
 
 
 def is_owners(record: Record) -> bool:
-    """Whether a record of a job is by the site the job belongs to: the sites it goes to tell their part of it as well."""
-    return record.actor.partition("/")[0] == str(record.data["job"])[:3]
+    """Whether a record of a job is by the site the job belongs to: the sites it goes to tell their part of it as well.
+
+    What is no job's ID (in a made-up run) is everybody's.
+    """
+    job = str(record.data["job"])
+    return record.actor.partition("/")[0] == job[:3] or not is_package_id(job)
 
 
 def story(records: Iterable[Record], **wanted: Any) -> list[Record]:
