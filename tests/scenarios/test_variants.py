@@ -399,6 +399,27 @@ def test_a_despooler_started_anew_counts_its_retries_from_zero_until_sp4() -> No
         assert len(log(result, "DESPOOLER", "retry count is now")) == count
 
 
+# -- what users do when they are told (Q128458)
+
+
+@pytest.mark.parametrize(
+    ("does", "reason", "at"), [("ignore", "forced disconnect", 26), ("close", "closed", 26), ("crash", "lease expired", 26)]
+)
+def test_what_a_user_does_who_is_told_to_close_a_file_is_theirs(does: str, reason: str, at: int) -> None:
+    """The update gets through at the time of the formula in any case; how the file came to be closed differs."""
+    staged = blocked_update(
+        hold(), clients=[{"names": ["WS1"], "poll_every": "4h", "when_warned": does}], hours=30, server="SITE1"
+    )
+    result = play(staged, "1.2 SP4", overrides={"use_forced_disconnect": True})
+    assert status(result) == "Complete"
+    read = [r.data["does"] for r in result.records if r.kind == "message.read"]
+    assert read == ([] if does == "ignore" else [does])
+    closed = [r.data["reason"] for r in result.records if r.kind == "open.closed" and r.data["machine"] == "WS1"]
+    assert closed[-1] == (reason if does != "crash" else "forced disconnect")
+    (done,) = [hours(result, r.at) for r in result.records if r.kind == "copy.ended" and r.data["result"] == "complete"][-1:]
+    assert int(done) == 2 + at
+
+
 # -- the master copy (Q195936)
 
 
