@@ -396,3 +396,14 @@ async def test_a_look_at_more_than_one_answer_holds_is_refused() -> None:
     found = world.host.look(SVC, "OPEN", "", 1)
     assert isinstance(found, list)
     assert len(found) == FOUND_MAX
+
+
+@pytest.mark.parametrize("target", ["B", "a"])
+async def test_no_lock_moves_with_its_file_however_it_is_renamed(target: str) -> None:
+    world = World()
+    await world.put("A")
+    lock = await locked(world, "A")
+    assert status(await world.host.move(ALICE, "OPEN", "A", target, replace=False)) is NtStatus.SHARING_VIOLATION
+    assert await world.host.move(under(ALICE, lock), "OPEN", "A", target, replace=False) is None
+    assert (list(world.host.dav_locks), world.host.opens()) == ([], [])
+    assert isinstance(await world.host.lock(BOB, "OPEN", target, EXCLUSIVE), tuple)
