@@ -61,7 +61,7 @@ class LocalOpenFile:
             return
         self._is_closed = True
         refusal = await self._host.close(self._who, self.handle)
-        if refusal is not None and refusal.nt_status != NtStatus.FILE_CLOSED:
+        if refusal is not None and refusal.nt_status not in (NtStatus.FILE_CLOSED, NtStatus.USER_SESSION_DELETED):
             raise ShareError(refusal)
 
 

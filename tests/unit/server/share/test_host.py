@@ -73,7 +73,7 @@ async def test_a_lapsed_lease_frees_its_opens_the_moment_anybody_asks() -> None:
     assert status(await world.host.put(Caller(SERVICE), "OPEN", "F", b"y")) is NtStatus.SHARING_VIOLATION
     world.clock.time += 0.1
     assert status(await world.host.put(Caller(SERVICE), "OPEN", "F", b"y")) is NtStatus.SUCCESS
-    assert status(await world.host.close(WS3, handle)) is NtStatus.FILE_CLOSED
+    assert status(await world.host.close(WS3, handle)) is NtStatus.USER_SESSION_DELETED
     assert status(world.host.renew_session(WS3, session)) is NtStatus.USER_SESSION_DELETED
     assert status(await world.open(WS3, session, "F")) is NtStatus.USER_SESSION_DELETED
     assert status(await world.host.get(Caller(WS3, session=session), "OPEN", "F")) is NtStatus.USER_SESSION_DELETED
