@@ -11,15 +11,17 @@ import sys
 from collections import Counter
 from pathlib import Path
 from typing import Final
-
-import aiohttp
+from urllib.parse import urlsplit
 
 from despoolr_lab.cli.serve import loop_factory
 from despoolr_lab.oracle.cases import CaseFileError, Unit, read_units
+from despoolr_lab.oracle.connection import Pool
 from despoolr_lab.oracle.replay import Asker, Outcome, Replay
 from despoolr_lab.oracle.server import Server, ServerError, serving
 
 UNITS_AT_ONCE_MAX: Final = 16
+REPLAY_S_MAX: Final = 1800.0
+"""Seconds after which a replay is given up: a server that hangs is an error too."""
 
 
 def main(arguments: list[str]) -> int:
@@ -40,15 +42,19 @@ def main(arguments: list[str]) -> int:
 async def replay_all(server: Server, units: list[Unit]) -> list[list[Outcome]]:
     """Play every unit, several at once; their outcomes in the order of `units`."""
     places = asyncio.Semaphore(UNITS_AT_ONCE_MAX)
-    timeout = aiohttp.ClientTimeout(total=120)
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=timeout) as http:
-        asker = Asker(server, http)
+    address = urlsplit(server.url)
+    pool = Pool(address.hostname or "", address.port or 0)
+    asker = Asker(server, pool)
 
-        async def play(number: int, unit: Unit) -> list[Outcome]:
-            async with places:
-                return await Replay(asker, unit, f"u{number}").run()
+    async def play(number: int, unit: Unit) -> list[Outcome]:
+        async with places:
+            return await Replay(asker, unit, f"u{number}").run()
 
-        return await asyncio.gather(*(play(number, unit) for number, unit in enumerate(units)))
+    try:
+        async with asyncio.timeout(REPLAY_S_MAX):
+            return await asyncio.gather(*(play(number, unit) for number, unit in enumerate(units)))
+    finally:
+        pool.close()
 
 
 def _tell(units: list[Unit], outcomes: list[list[Outcome]]) -> int:

@@ -109,7 +109,6 @@ def _inexpressible(step: Step) -> str:
 def _matrix(columns: list[str], rows: list[list[Any]], section: str) -> Iterator[Unit]:
     named = [dict(zip(columns, row, strict=False)) for row in rows]
     kinds = {
-        "disposition": _disposition,
         "newcomer_with_bit": _single_bit,
         "third_access": _three,
         "held_status": _lock_pair,
@@ -117,6 +116,9 @@ def _matrix(columns: list[str], rows: list[list[Any]], section: str) -> Iterator
     }
     if columns == _PAIR:
         yield from _pairs(named, section)
+        return
+    if "disposition" in columns:
+        yield from _dispositions(named, section)
         return
     steps_of = next((steps for column, steps in kinds.items() if column in columns), None)
     for start in range(0, len(named), ROWS_PER_UNIT):
@@ -153,17 +155,33 @@ def _pairs(rows: list[Step], section: str) -> Iterator[Unit]:
         yield Unit({"f": DIRECTORY if is_directory else 10}, tuple(steps), cases, section)
 
 
-def _disposition(row: Step, path: str) -> tuple[int, list[Step]]:
-    status = row.get("ms_fsa_status") or row["second_status"]
-    second = _open("B", f"{path}g", path, row["second_access"], row["second_share"], status, row["disposition"])
-    is_agreed = status == row["second_status"]
-    if is_agreed and status == SUCCESS:
-        second |= {"action": row["create_action"]}
-    return 10, [
-        _open("A", f"{path}h", path, row["first_access"], row["first_share"]),
-        second,
-        {"op": "disk", "path": path, "result": "present", "status": "(disk)", "size": row["disk_size"] if is_agreed else 10},
-    ]
+def _dispositions(rows: list[Step], section: str) -> Iterator[Unit]:
+    """Second opens with every disposition. Those that leave the file as it is share one file and its holder."""
+    groups: dict[tuple[str, str], list[tuple[int, Step]]] = {}
+    for number, row in enumerate(rows):
+        groups.setdefault((row["first_access"], row["first_share"]), []).append((number, row))
+    for (access, share), members in groups.items():
+        for start in range(0, len(members), ROWS_PER_UNIT):
+            part = members[start : start + ROWS_PER_UNIT]
+            files: dict[str, Any] = {"f": 10}
+            steps = [_open("A", "h", "f", access, share)]
+            for case, (_, row) in enumerate(part):
+                status = row.get("ms_fsa_status") or row["second_status"]
+                is_agreed = status == row["second_status"]
+                size = row["disk_size"] if is_agreed else 10
+                path = "f"
+                if size != 10:
+                    path = f"f{case}"
+                    files[path] = 10
+                    steps.append(_open("A", f"h{case}", path, access, share) | {"case": case})
+                second = _open("B", "g", path, row["second_access"], row["second_share"], status, row["disposition"])
+                action = {"action": row["create_action"]} if is_agreed and status == SUCCESS else {}
+                steps.append(second | action | {"case": case})
+                disk = {"op": "disk", "path": path, "result": "present", "status": "(disk)", "size": size}
+                steps.append(disk | {"case": case})
+                steps.append({"op": "close_if_open", "handle": "g", "case": case})
+            cases = tuple(f"{section}/row {number}: {' '.join(map(str, row.values()))}" for number, row in part)
+            yield Unit(files, tuple(steps), cases, section)
 
 
 def _single_bit(row: Step, path: str) -> tuple[int, list[Step]]:

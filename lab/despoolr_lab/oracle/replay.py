@@ -11,16 +11,15 @@ dropped connection is a client that falls silent until its lease is over.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote
 
-import aiohttp
-from yarl import URL
+import msgspec
 
 from despoolr_lab.oracle.cases import DIRECTORY, SUCCESS, Step, Unit, truth
+from despoolr_lab.oracle.connection import Pool
 from despoolr_lab.oracle.server import SHARE, Server
 
 LEASE_S: Final = 600.0
@@ -31,10 +30,16 @@ UNTIL_S: Final = 5.0
 LOOK_S: Final = 0.002
 PENDING: Final = "STATUS_PENDING"
 _DROPS: Final = ("drop_tcp",)
+_encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder().decode
 
 
 class Inexpressible(Exception):
     """A step that this replay has no calls for."""
+
+
+class Unready(Exception):
+    """A unit's files or sessions could not be made."""
 
 
 @dataclass(slots=True)
@@ -57,28 +62,26 @@ class Reply:
 class Asker:
     """One server, asked over kept connections as any number of machines."""
 
-    def __init__(self, server: Server, http: aiohttp.ClientSession) -> None:
+    def __init__(self, server: Server, pool: Pool) -> None:
         self._server = server
-        self._http = http
-        self._headers: dict[str, dict[str, str]] = {}
+        self._pool = pool
+        self._headers: dict[str, str] = {}
 
     async def ask(self, who: str, method: str, target: str, body: Any = None, *, session: str = "") -> Reply:
-        """One call as a machine, in a session if one is named. Raises `aiohttp.ClientError` if nobody answers."""
+        """One call as a machine, in a session if one is named. Raises `OSError` if nobody answers."""
         headers = self._headers.get(who)
         if headers is None:
-            headers = self._headers[who] = {"Authorization": f"Bearer {self._server.token(who)}"}
+            headers = self._headers[who] = f"Authorization: Bearer {self._server.token(who)}\r\n"
         if session:
-            headers = headers | {"Despoolr-Session": session}
-        data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
-        url = URL(self._server.url + target, encoded=True)
-        async with self._http.request(method, url, data=data, headers=headers) as response:
-            octets = await response.read()
-            if response.content_type == "application/json":
-                return Reply(SUCCESS, json.loads(octets))
-            if response.status < 400:
-                return Reply(SUCCESS, octets)
-            answer = json.loads(octets) if response.content_type == "application/problem+json" else {}
-            return Reply(str(answer.get("nt_status") or f"HTTP {response.status}"), answer)
+            headers += f"Despoolr-Session: {session}\r\n"
+        data = body if isinstance(body, bytes) else b"" if body is None else _encode(body)
+        status, head, octets = await self._pool.call(method, target, headers, data)
+        if b"Content-Type: application/json" in head:
+            return Reply(SUCCESS, _decode(octets))
+        if status < 400:
+            return Reply(SUCCESS, octets)
+        answer = _decode(octets) if b"Content-Type: application/problem+json" in head else {}
+        return Reply(str(answer.get("nt_status") or f"HTTP {status}"), answer)
 
 
 @dataclass
@@ -103,6 +106,9 @@ class Replay:
         try:
             await self._prepare()
             await self._play(outcomes)
+        except (OSError, Unready) as error:
+            for outcome in outcomes:
+                outcome.difference = outcome.difference or f"it could not be played: {error}"
         finally:
             await self._clean_up()
         return outcomes
@@ -137,7 +143,7 @@ class Replay:
     async def _must(self, method: str, url: str, data: bytes | None = None) -> None:
         reply = await self.asker.ask("Z", method, url, data)
         if reply.status != SUCCESS:
-            raise RuntimeError(f"{method} {url}: {reply.status}")
+            raise Unready(f"{method} {url}: {reply.status}")
 
     async def _clean_up(self) -> None:
         for who, session in self._begun:
@@ -165,7 +171,7 @@ class Replay:
         asked = {"program": "oracle", "lease_s": lease_s} | ({"previous": previous} if previous else {})
         reply = await self.asker.ask(_machine(who), "POST", "/api/v1/sessions", asked)
         if reply.status != SUCCESS:
-            raise RuntimeError(f"no session for {who}: {reply.status}")
+            raise Unready(f"no session for {who}: {reply.status}")
         session = str(reply.body["session"])
         self._begun.append((who, session))
         return session
@@ -382,34 +388,11 @@ class Replay:
 
 
 OPERATIONS: Final = frozenset(
-    [
-        "open",
-        "open_until",
-        "close",
-        "close_if_open",
-        "read",
-        "write",
-        "set_disposition",
-        "rename",
-        "set_attributes",
-        "set_eof",
-        "query_standard",
-        "query_name",
-        "list",
-        "probe",
-        "disk",
-        "lock",
-        "lock_until",
-        "await",
-        "cancel",
-        "logoff",
-        "tree_disconnect",
-        "tree_connect",
-        "new_session_replacing",
-        "drop_tcp",
-        "forget",
-        "sleep",
-    ]
+    (
+        *("open", "open_until", "close", "close_if_open", "read", "write", "set_disposition", "rename", "set_attributes"),
+        *("set_eof", "query_standard", "query_name", "list", "probe", "disk", "lock", "lock_until", "await", "cancel"),
+        *("logoff", "tree_disconnect", "tree_connect", "new_session_replacing", "drop_tcp", "forget", "sleep"),
+    )
 )
 """The oracle's operations that have calls here (`await_count` is judged by itself)."""
 
