@@ -95,6 +95,8 @@ class Replay:
     handles: dict[str, tuple[str, str, str]] = field(default_factory=dict)
     """By its name: who opened it, in which session, and its id."""
     parked: dict[str, asyncio.Task[Reply]] = field(default_factory=dict)
+    machines: dict[str, str] = field(default_factory=dict)
+    """The machine behind a name, where that is not its own."""
     _begun: list[tuple[str, str]] = field(default_factory=list)
     _request_number: int = 0
 
@@ -106,9 +108,9 @@ class Replay:
         try:
             await self._prepare()
             await self._play(outcomes)
-        except (OSError, Unready) as error:
+        except (OSError, Unready, KeyError) as error:  # a step that lacks a key is none we know
             for outcome in outcomes:
-                outcome.difference = outcome.difference or f"it could not be played: {error}"
+                outcome.difference = outcome.difference or f"it could not be played: {error!r}"
         finally:
             await self._clean_up()
         return outcomes
@@ -147,11 +149,15 @@ class Replay:
 
     async def _clean_up(self) -> None:
         for who, session in self._begun:
-            await self.asker.ask(_machine(who), "DELETE", f"/api/v1/sessions/{session}")
+            await self.asker.ask(self._machine(who), "DELETE", f"/api/v1/sessions/{session}")
         if self.parked:
             await asyncio.gather(*self.parked.values(), return_exceptions=True)
 
     # -- names
+
+    def _machine(self, who: str) -> str:
+        """The machine behind a name: `A2` is a second session of A's."""
+        return self.machines.get(who) or who.rstrip("0123456789") or who
 
     def _path(self, path: str) -> str:
         return f"{self.directory}\\{path}" if path else self.directory
@@ -163,13 +169,13 @@ class Replay:
         """The session of a name, begun at first use; a machine that will fall silent has a short lease."""
         session = self.sessions.get(who)
         if session is None:
-            silent = any(step["op"] in _DROPS and _machine(step["who"]) == _machine(who) for step in self.unit.steps)
+            silent = any(step["op"] in _DROPS and self._machine(step["who"]) == self._machine(who) for step in self.unit.steps)
             session = self.sessions[who] = await self._log_on(who, SILENT_LEASE_S if silent else LEASE_S)
         return session
 
     async def _log_on(self, who: str, lease_s: float = LEASE_S, previous: str = "") -> str:
         asked = {"program": "oracle", "lease_s": lease_s} | ({"previous": previous} if previous else {})
-        reply = await self.asker.ask(_machine(who), "POST", "/api/v1/sessions", asked)
+        reply = await self.asker.ask(self._machine(who), "POST", "/api/v1/sessions", asked)
         if reply.status != SUCCESS:
             raise Unready(f"no session for {who}: {reply.status}")
         session = str(reply.body["session"])
@@ -182,7 +188,7 @@ class Replay:
         who = step.get("who") or owner or "A"
         if who != owner or not session:
             session = await self._session(who)
-        return await self.asker.ask(_machine(who), method, f"/api/v1/opens/{handle}{target}", body, session=session)
+        return await self.asker.ask(self._machine(who), method, f"/api/v1/opens/{handle}{target}", body, session=session)
 
     # -- judging
 
@@ -191,9 +197,10 @@ class Replay:
         op = step["op"]
         if op == "await_count":
             return await self._await_count(step)
-        play: Callable[[Step], Awaitable[Reply]] | None = getattr(self, f"_{op}", None) if op in OPERATIONS else None
-        if play is None:
+        name = _operation(op)
+        if name not in OPERATIONS:
             raise Inexpressible(f"the operation {op}")
+        play: Callable[[Step], Awaitable[Reply]] = getattr(self, f"_{name}")
         reply = await play(step)
         if op == "close_if_open":
             return ""
@@ -245,7 +252,7 @@ class Replay:
             "options": step.get("options", "NON_DIRECTORY_FILE"),
             "attributes": step.get("attributes") or "",
         }
-        reply = await self.asker.ask(_machine(who), "POST", "/api/v1/opens", asked)
+        reply = await self.asker.ask(self._machine(who), "POST", "/api/v1/opens", asked)
         if reply.status == SUCCESS:
             self.handles[step["handle"]] = (who, session, str(reply.body["open"]))
         return reply
@@ -353,24 +360,21 @@ class Replay:
     async def _logoff(self, step: Step) -> Reply:
         """Log off; the script may go on speaking in the session that is gone."""
         session = await self._session(step["who"])
-        return await self.asker.ask(_machine(step["who"]), "DELETE", f"/api/v1/sessions/{session}")
+        return await self.asker.ask(self._machine(step["who"]), "DELETE", f"/api/v1/sessions/{session}")
 
     async def _tree_disconnect(self, step: Step) -> Reply:
         session = await self._session(step["who"])
-        return await self.asker.ask(_machine(step["who"]), "DELETE", f"/api/v1/sessions/{session}/shares/{SHARE}")
+        return await self.asker.ask(self._machine(step["who"]), "DELETE", f"/api/v1/sessions/{session}/shares/{SHARE}")
 
     async def _tree_connect(self, step: Step) -> Reply:
         session = await self._session(step["who"])
-        return await self.asker.ask(_machine(step["who"]), "PUT", f"/api/v1/sessions/{session}/shares/{SHARE}")
+        return await self.asker.ask(self._machine(step["who"]), "PUT", f"/api/v1/sessions/{session}/shares/{SHARE}")
 
     async def _new_session_replacing(self, step: Step) -> Reply:
         previous = await self._session(step["old"])
         who = step["who"]
-        # The server ends only what is the caller's own: the new session is one of the same machine.
-        self.sessions[who] = await self._log_on(step["old"], previous=previous)
-        self.handles = {
-            name: (who if owner == who else owner, session, handle) for name, (owner, session, handle) in self.handles.items()
-        }
+        self.machines[who] = self._machine(step["old"])  # the server ends only what is the same machine's
+        self.sessions[who] = await self._log_on(who, previous=previous)
         return Reply(SUCCESS)
 
     async def _drop_tcp(self, step: Step) -> Reply:
@@ -397,9 +401,16 @@ OPERATIONS: Final = frozenset(
 """The oracle's operations that have calls here (`await_count` is judged by itself)."""
 
 
-def _machine(who: str) -> str:
-    """The machine behind a name: `A2` is a second session of A's."""
-    return who.rstrip("0123456789") or who
+def _operation(op: str) -> str:
+    """An operation's name here; those that end things have several in the field."""
+    plain = op.replace("_", "")
+    if "cancel" in plain:
+        return "cancel"
+    if "logoff" in plain:
+        return "logoff"
+    if plain.startswith("tdis") or ("tree" in plain and "disconnect" in plain):
+        return "tree_disconnect"
+    return "tree_connect" if plain in ("tcon", "treeconnect") else op
 
 
 async def _again(attempt: Callable[[], Awaitable[Reply]]) -> Reply:

@@ -47,6 +47,16 @@ GENERIC: Final[dict[int, int]] = {
 }
 """What the generic rights of a file map to ([MS-SMB2] 2.2.13.1.1)."""
 
+BEFORE_DELETE_PENDING: Final = frozenset(
+    [
+        NtStatus.INVALID_PARAMETER,
+        NtStatus.FILE_IS_A_DIRECTORY,
+        NtStatus.NOT_A_DIRECTORY,
+        NtStatus.OBJECT_NAME_COLLISION,
+    ]
+)
+"""What an open of a delete-pending name is answered all the same; anything else is DELETE_PENDING."""
+
 _SPECIAL: Final = 0xF2000000
 _TRUNCATING: Final = frozenset([Disposition.SUPERSEDE, Disposition.OVERWRITE, Disposition.OVERWRITE_IF])
 _WRITES: Final = int(Access.WRITE_DATA | Access.APPEND_DATA)

@@ -7,10 +7,10 @@ value it returns, and the caller tells it what the store knows (`FileFacts`, rea
 
 from __future__ import annotations
 
-from despoolr_core.sharing import CreateAction, Disposition, NtStatus, Role, ShareMode
+from despoolr_core.sharing import CreateAction, NtStatus, Role, ShareMode
 from despoolr_server.share.engine.conflict import stance, terms
 from despoolr_server.share.engine.deletion import may_mark
-from despoolr_server.share.engine.dispositions import Plan, decide
+from despoolr_server.share.engine.dispositions import BEFORE_DELETE_PENDING, Plan, decide
 from despoolr_server.share.engine.locking import Locking
 from despoolr_server.share.engine.names import Name
 from despoolr_server.share.engine.renames import RenameCase, may_rename
@@ -111,9 +111,9 @@ class ShareEngine:
         """What an open would do, or why not; nothing changes. Enough for work that is over before anything else runs."""
         key = file_key(ask.share, ask.name)
         file = self.table.file(key)
-        if file is not None and file.delete_pending and ask.disposition is not Disposition.CREATE:
-            return self._blocked_by_all(NtStatus.DELETE_PENDING, file)
         plan = decide(ask, facts, parent_exists)
+        if file is not None and file.delete_pending and ask.allowed and plan not in BEFORE_DELETE_PENDING:
+            return self._blocked_by_all(NtStatus.DELETE_PENDING, file)
         if isinstance(plan, NtStatus):
             return Refusal(plan)
         if file is not None:
@@ -236,6 +236,7 @@ class ShareEngine:
             access=access,
             directory=directory,
             parent_exists=parent_exists,
+            parent_pending=parent is not None and parent.delete_pending,
             parent_held_against=parent_held,
             into_itself=target_key.startswith(source_key + "/"),
             source_pending=source_file is not None and source_file.delete_pending,
@@ -249,6 +250,8 @@ class ShareEngine:
         status = may_rename(case)
         if status is None:
             return None
+        if parent is not None and status is NtStatus.DELETE_PENDING and parent.delete_pending:
+            return self._blocked_by_all(status, parent)
         if status is NtStatus.SHARING_VIOLATION and parent is not None and parent_held:
             blockers, count = parent.holders.blockers(_ADDING_TO_A_DIRECTORY, _SHARED_WHILE_ADDING, self.blockers_max)
             return Refusal(status, blockers, count)
