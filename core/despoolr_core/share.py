@@ -81,6 +81,17 @@ class OpenFile(Protocol):
         """Put octets at `offset`, growing the file as needed."""
         ...
 
+    async def lock(self, offset: int, length: int, *, exclusive: bool = True, wait_s: float = 0.0) -> None:
+        """Lock octets against other opens, at once or within `wait_s` (site seconds, fewer than a call may take).
+
+        Raises `ShareError` (LOCK_NOT_GRANTED) with the blockers. The lock goes with `unlock`, or with the open.
+        """
+        ...
+
+    async def unlock(self, offset: int, length: int) -> None:
+        """Unlock exactly this range. Raises `ShareError` (RANGE_NOT_LOCKED) if it was not locked so."""
+        ...
+
     async def close(self) -> None:
         """Give the open back. Closing twice is harmless."""
         ...

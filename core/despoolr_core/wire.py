@@ -102,6 +102,12 @@ class LockRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True
     request: str = ""
 
 
+def lock_request(offset: int, length: int, *, exclusive: bool, wait_s: float) -> LockRequest:
+    """The request for one lock, refused at once if it cannot be granted and `wait_s` is 0."""
+    kind = "EXCLUSIVE" if exclusive else "SHARED"
+    return LockRequest([LockElement(offset, length, kind if wait_s else f"{kind}|FAIL_IMMEDIATELY")], wait_s)
+
+
 class LockedRange(msgspec.Struct, frozen=True):
     """A lock that is held: its kind (`SHARED`, `EXCLUSIVE`), where, and since when."""
 

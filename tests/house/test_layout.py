@@ -30,6 +30,7 @@ SEEN_THROUGH: dict[str, tuple[str, str]] = {
         "tests/unit/lab/bench/test_load.py",
         "prints what the benches measured; measuring is not for tests",
     ),
+    "despoolr_lab.bench.holders": ("tests/unit/lab/bench/test_load.py", "a measurement"),
     "despoolr_lab.bench.reports": ("tests/unit/lab/bench/test_load.py", "a measurement"),
     "despoolr_lab.bench.share_bench": ("tests/unit/lab/bench/test_load.py", "a measurement"),
     "despoolr_lab.bench.sim_events": ("tests/unit/lab/bench/test_load.py", "a measurement"),

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from support import SHARED, shared
+from support import REPOSITORY, SHARED, shared
 
 FILES = ("byte_range_locks", "delete_semantics", "dispositions", "sessions", "share_modes", "deviations")
 INEXPRESSIBLE = {"posix-disposition", "durable-v2-drop-share-none", "durable-v2-drop-rename"}
@@ -62,6 +62,14 @@ def test_a_disagreement_is_told_with_its_case_and_is_exit_code_1(tmp_path: Path)
     assert "mine/cases/not-so: step 1: open: STATUS_SHARING_VIOLATION instead of STATUS_SUCCESS" in done.stdout
     assert "mine/pairs/row 1:" in done.stdout
     assert "mine/cases/what: the operation juggle" in done.stdout
+
+
+def test_the_example_of_the_document_is_answered_as_shown(tmp_path: Path) -> None:
+    text = (REPOSITORY / "docs" / "commands.md").read_text("utf-8")
+    example, shown = re.findall(r"```json\n(.*?)```.*?```text\n(.*?)```", text, re.DOTALL)[0]
+    file = tmp_path / "mine.json"
+    file.write_text(example)
+    assert replay(file).stdout == shown
 
 
 @pytest.mark.parametrize("content", [None, "{"])
