@@ -83,6 +83,9 @@ class Profile:
     failed_mif_status: str = _behaviour(
         "Retrying", "Q166833, Q169491", "the workstation status a Failed status MIF gives", ("Retrying", "Failed")
     )
+    failed_mif_logs_event: bool = _behaviour(
+        True, "Q166833, Q169491", "a Failed status MIF with a description causes event 374 (false: the other reading of Q166833)"
+    )
     malformed_mif_is_success: bool = _behaviour(True, "Q190135", "a status MIF that does not parse counts as success")
     escaped_quote_in_mif_loads: bool = _behaviour(True, "Q140810", 'a job status MIF with \\" in a literal is loaded')
     job_stays_retrying: bool = _behaviour(
@@ -91,7 +94,16 @@ class Profile:
     success_marks_package_id: bool = _behaviour(
         True, "Q235805", "a successful Share Package On Server job puts Z in the fourth place of the package ID it reports"
     )
-    marked_package_id_resolves: bool = _behaviour(False, "Q235805", "Distribution Manager finds the package behind a marked ID")
+    package_status_by_sta: bool = _behaviour(
+        False, "Q235805", "package status from child sites goes through .STA files and Distribution Manager"
+    )
+    marked_package_id_resolves: bool = _behaviour(True, "Q235805", "the parent finds the package behind a marked ID")
+    repeat_keeps_mandatory_date: bool = _behaviour(
+        False, "Q141192", "every repetition of a job keeps the mandatory date of the first"
+    )
+    pending_instance_blocks_next: bool = _behaviour(
+        False, "Q153533", "while one instance of a repeating job is Pending, the next is not activated"
+    )
 
     # -- the client
     server_choice_always_random: bool = _behaviour(
@@ -137,6 +149,8 @@ _V11: Final = replace(
     arbitrary_mandatory_order=False,
     desktop_runs_system_tasks=False,
     success_marks_package_id=False,
+    repeat_keeps_mandatory_date=True,
+    pending_instance_blocks_next=True,
 )
 _SP2: Final = replace(
     _V12,
@@ -164,7 +178,15 @@ _SP4: Final = replace(
 _HOTFIXED: Final = replace(
     _SP4, version="1.2 SP4 + hotfixes", retry_keeps_refresh=True, malformed_mif_is_success=False, runs_newly_found_expired=False
 )
-_V20: Final = replace(_HOTFIXED, version="2.0", failed_mif_status="Failed", success_marks_package_id=False, sni_before_pck=False)
+_V20: Final = replace(
+    _HOTFIXED,
+    version="2.0",
+    failed_mif_status="Failed",
+    success_marks_package_id=False,
+    package_status_by_sta=True,
+    marked_package_id_resolves=False,
+    sni_before_pck=False,
+)
 
 PROFILES: Final[dict[str, Profile]] = {
     p.version: p
@@ -215,6 +237,27 @@ ARTICLES: Final[dict[str, Article]] = {
             bug={"expiry_status": "Canceled"},
             fix={"expiry_status": ""},
             versions=("1.0", "1.1", "1.2"),
+        ),
+        Article(
+            "Q166833",
+            "Failed Status MIF Does Not Update Job Status",
+            bug={"failed_mif_status": "Retrying"},
+            fix={"failed_mif_status": "Failed"},
+            versions=("1.2", "1.2 SP1", "1.2 SP2", "1.2 SP3", "1.2 SP4", "1.2 SP4 + hotfixes"),
+        ),
+        Article(
+            "Q195936",
+            "Distribution Fails If Updating of the Master Package Fails",
+            bug={"retry_keeps_refresh": False},
+            fix={"retry_keeps_refresh": True},
+            versions=("1.2", "1.2 SP1", "1.2 SP2", "1.2 SP3", "1.2 SP4", "1.2 SP4 + hotfixes"),
+        ),
+        Article(
+            "Q235805",
+            "Package Job Status Not Reported from a 1.2 Child to a 2.0 Parent",
+            bug={"marked_package_id_resolves": False},
+            fix={"marked_package_id_resolves": True},
+            versions=("2.0", "2.0 SP1"),
         ),
     )
 }

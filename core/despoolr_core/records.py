@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import msgspec
 
+from despoolr_core.formats.sms_id import is_package_id
+
 KINDS: Final[dict[str, str]] = {
     # the share engine (`server` is the share server in all of them)
     "share.started": "server: a share server began; nothing that was open before is held any more",
@@ -32,13 +34,18 @@ KINDS: Final[dict[str, str]] = {
     # the site
     "job.status": "job, status, was, reason",
     "detail.status": "job, detail, site, machine, status, was",
-    "instruction.written": "file, type, job, retries, execute_at, servers",
+    "instruction.written": "file, type, job, retries, execute_at, servers, forgotten (servers it will not refresh: Q195936)",
     "instruction.executed": "file, type, job, result",
     "copy.started": "job, package, server, attempt",
     "copy.file": "job, package, server, file, result, win32",
     "copy.ended": "job, package, server, attempt, result, file, win32",
     "mif.loaded": "file, report, kind",
     "mif.refused": "file, reason",
+    "mifs.sent": "to, request, count: a packet of MIFs is on its way to the parent site",
+    "package.reported": "package, said (the ID as written), job, result: a site tells what became of another site's package",
+    "package.status": "package, site, status, was, job: what a site now says of a package",
+    "package.unknown": "said, site, result, file, reason, kept (for a person): no package has the ID a site reported",
+    "hotfix.installed": "article, fields",
     "event": "event, component, text",
     "log": "component, text",
     # the client
@@ -105,6 +112,15 @@ def encode(record: Record) -> bytes:
 def decode(line: bytes) -> Record:
     """The inverse of `encode`. Raises `msgspec.DecodeError` for a line that is no record."""
     return _DECODER.decode(line)
+
+
+def is_owners(record: Record) -> bool:
+    """Whether a record of a job is by the site the job belongs to: the sites it goes to tell their part of it as well.
+
+    What is no job's ID (in a made-up run) is everybody's.
+    """
+    job = str(record.data["job"])
+    return record.actor.partition("/")[0] == job[:3] or not is_package_id(job)
 
 
 def story(records: Iterable[Record], **wanted: Any) -> list[Record]:

@@ -17,7 +17,7 @@ import msgspec
 
 from despoolr_core.episodes import EpisodeLedger, HeldOpen
 from despoolr_core.nt_events import EVENTS
-from despoolr_core.records import Record
+from despoolr_core.records import Record, is_owners
 from despoolr_core.wire import EpisodeRow
 from despoolr_lab.runs import FinishedRun
 
@@ -168,6 +168,8 @@ class RunSource:
             self._closed([(data["server"], data["open"])], record.at)
         elif record.kind == "share.started":
             self._closed([key for key in self._blockers if key[0] == data["server"]], record.at)
+        elif record.kind in ("job.status", "detail.status") and not is_owners(record):
+            return  # what a child site makes of it is the child's
         elif record.kind == "job.status":
             job = self._jobs.setdefault(data["job"], {"job": data["job"], "name": "", "created_at": record.at})
             job |= {"name": data.get("name") or job["name"], "status": data["status"], "status_at": record.at}

@@ -30,13 +30,16 @@ from despoolr_server.site import boxes
 from despoolr_server.site.administrator import Administrator
 from despoolr_server.site.context import Connect, RemoteServer, SiteContext, SiteServerRole
 from despoolr_server.site.despooler import Despooler
+from despoolr_server.site.distribution_manager import DistributionManager
+from despoolr_server.site.hotfixes import Hotfixes
 from despoolr_server.site.inventory import InventoryProcessor
 from despoolr_server.site.loader import DataLoader
 from despoolr_server.site.logs import LogSink, NoLogFiles
 from despoolr_server.site.maintenance import MaintenanceManager
 from despoolr_server.site.scheduler import Scheduler
 from despoolr_server.site.sender import LanSender
-from despoolr_server.site.service import Executive
+from despoolr_server.site.service import Executive, Service
+from despoolr_server.site.site_reporter import SiteReporter
 from despoolr_server.store.database import Database
 from despoolr_server.store.files import FileStore
 from despoolr_server.store.layout import make_directories
@@ -94,6 +97,8 @@ class SiteServer:
     ) -> None:
         self.host = ShareHost(setup.server, clock, recorder, lease_s_default=lease_s, id_prefix=id_prefix)
         make_directories(stores.root, boxes.SITE_DIRECTORIES, clock.now())
+        if setup.profile.package_status_by_sta:
+            make_directories(stores.root, boxes.DISTRIBUTION_MANAGER_DIRECTORIES, clock.now())
         self.host.add_share(boxes.ROOT_SHARE, stores.root, _root_rights())
         self.host.add_share(boxes.SITE_SHARE, stores.receive, rights.SERVICE_ONLY)
         self.host.add_share(boxes.SOURCE_SHARE, stores.sources, rights.SOURCE)
@@ -113,19 +118,11 @@ class SiteServer:
             parent=setup.parent,
             logs=logs or NoLogFiles(),
         )
-        self.executive = Executive(
-            self.context,
-            [
-                Scheduler(self.context),
-                LanSender(self.context),
-                Despooler(self.context),
-                MaintenanceManager(self.context),
-                InventoryProcessor(self.context),
-                DataLoader(self.context),
-            ],
-        )
+        self.executive = Executive(self.context, _services(self.context))
         self.administrator = Administrator(self.context)
-        routes = SiteRoutes(self.context, self.executive, self.administrator).routes()
+        self.hotfixes = Hotfixes(self.context, self.executive)
+        self.executive.before_start = self.hotfixes.restore
+        routes = SiteRoutes(self.context, self.executive, self.administrator, self.hotfixes).routes()
         routes += AdministrationRoutes(self.host, recorder).routes()
         self.app = make_app(self.host, auth, clock, recorder=recorder, version=version, extra_routes=[*routes, *extra_routes])
 
@@ -133,6 +130,17 @@ class SiteServer:
         if server.upper() == self.host.server.upper():
             return _Local(self.host, self.context.recorder, program)
         return self._remote(server, program)
+
+
+def _services(site: SiteContext) -> list[Service]:
+    """The services of a site, in the order in which files travel through them."""
+    services: list[Service] = [Scheduler(site), LanSender(site), Despooler(site)]
+    if site.profile.package_status_by_sta:
+        services.append(DistributionManager(site))
+    services += [MaintenanceManager(site), InventoryProcessor(site), DataLoader(site)]
+    if site.parent:
+        services.append(SiteReporter(site))
+    return services
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ __all__ = [
     "Install",
     "InstallKind",
     "InstructionError",
+    "MifTransfer",
     "PackageTarget",
     "Result",
     "RetryOf",
@@ -180,6 +181,7 @@ class Install(msgspec.Struct, frozen=True, kw_only=True):
     An empty `command_line` means that the job has no Run phase. `offer_after`, `mandatory_after` and `expires_after` are on
     the clients' clocks. `report_to` is the site that gets the status. `package_file` lies beside the instruction, or is empty.
     With `retry_of` SERVERS, `servers` are those that failed, and no others are meant; `first_attempt_at` is the site's time.
+    With `put_on_specified` and no `servers`, the site's default servers are meant: all it has.
     `users_warned`: a forced disconnect has revoked access and told the holders; this attempt closes their files (Q128458).
     """
 
@@ -192,7 +194,7 @@ class Install(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str = ""
     servers: tuple[PackageTarget, ...] = ()
     refresh_existing: bool = False
-    put_on_specified: bool = True
+    put_on_specified: bool = False
     send_even_if_previously_sent: bool = False
     workstations: tuple[TargetWorkstation, ...] = ()
     command_line: str = ""
@@ -209,6 +211,8 @@ class Install(msgspec.Struct, frozen=True, kw_only=True):
     retry_of: RetryOf = RetryOf.NOTHING
     first_attempt_at: float | None = None
     users_warned: bool = False
+    job_name: str = ""
+    package_source: str = ""
 
     def to_instruction(self, *, execute_at: float | None = None, retries: int = 0) -> DespoolerInstruction:
         """The work as an instruction. Raises `InstructionError` for a name that has a backslash where it cannot."""
@@ -224,7 +228,9 @@ class Install(msgspec.Struct, frozen=True, kw_only=True):
             {
                 "RequestID": self.request_id,
                 "ReportTo": self.report_to,
+                "JobName": self.job_name,
                 "PackageName": self.package_name,
+                "PackageSource": self.package_source,
                 "PackageVersion": str(self.package_version),
                 "PackageFile": self.package_file,
                 "SendEvenIfPreviouslySent": render_flag(self.send_even_if_previously_sent),
@@ -281,6 +287,37 @@ class Install(msgspec.Struct, frozen=True, kw_only=True):
             retry_of=_retry_of(instruction),
             first_attempt_at=instruction.time("FirstAttempt") if "FirstAttempt" in instruction.fields else None,
             users_warned="UsersWarned" in instruction.fields and instruction.flag("UsersWarned"),
+            job_name=instruction.fields.get("JobName", ""),
+            package_source=instruction.fields.get("PackageSource", ""),
+        )
+
+
+class MifTransfer(msgspec.Struct, frozen=True, kw_only=True):
+    """MIFs of a site on their way to its parent: `package_file` holds them, compressed, and lies beside the instruction.
+
+    The type is Q153246's minijob INVENTORY; what such an instruction says is UNKNOWN, the fields are ours.
+    """
+
+    site: str
+    request_id: str
+    package_file: str
+    count: int
+
+    def to_instruction(self) -> DespoolerInstruction:
+        """The transfer as an instruction."""
+        fields = {"PackageFile": self.package_file, "Count": str(self.count)}
+        return DespoolerInstruction(INVENTORY, (self.site, self.request_id), fields)
+
+    @classmethod
+    def from_instruction(cls, instruction: DespoolerInstruction) -> MifTransfer:
+        """The transfer that an instruction is. Raises `InstructionError` for another type, a missing or senseless value."""
+        _expect(instruction, (INVENTORY,), 2)
+        site, request_id = instruction.words
+        return cls(
+            site=site,
+            request_id=request_id,
+            package_file=instruction.text("PackageFile"),
+            count=instruction.integer("Count"),
         )
 
 

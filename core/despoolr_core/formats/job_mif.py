@@ -8,6 +8,7 @@ are ours: no article prints such a file.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -16,7 +17,7 @@ from despoolr_core.formats.mif.build import DATE, build_attribute, build_group, 
 from despoolr_core.formats.mif.codec import parse, read
 from despoolr_core.formats.mif.dates import parse_date, render_date
 from despoolr_core.formats.mif.findings import MifError, Mode
-from despoolr_core.formats.mif.model import Component, Group
+from despoolr_core.formats.mif.model import Attribute, Component, Group
 from despoolr_core.formats.mif.render import render, render_verbatim
 from despoolr_core.formats.mif.sms import ARCHITECTURE_CLASS, IDENTIFICATION_CLASS, stored_values
 
@@ -32,6 +33,7 @@ KINDS: Final = (WORKSTATION, SERVER, SITE_ARRIVAL, COMPLETION)
 """The kinds of detail rows (Q167007, Q221945, Q152229)."""
 
 _WIDTH: Final = 64
+_WIDTH_REPORT: Final = 96
 _WIDTH_DESCRIPTION: Final = 255
 
 
@@ -39,12 +41,23 @@ InventoryValue = str | int | None
 """What SMS keeps of an attribute."""
 
 
+class JobFacts(msgspec.Struct, frozen=True):
+    """What a site that gets a job from elsewhere is to know of it: told once, with the report of its arrival there."""
+
+    name: str
+    type: str
+    package_id: str
+    package_name: str
+    package_source: str
+    package_version: int
+
+
 class JobReport(msgspec.Struct, frozen=True):
     """One thing that is to be known about a job at one place.
 
     `report` is unique: a report that arrives twice counts once. `time` is site time in seconds since 1970; `event` the
     NT event to log with it (374: a workstation installation failed), 0 for none. A `description` over 255 characters is cut
-    by the reader, as SMS cuts every string.
+    by the reader, as SMS cuts every string. `facts` travel with an arrival only.
     """
 
     report: str
@@ -59,6 +72,7 @@ class JobReport(msgspec.Struct, frozen=True):
     description: str = ""
     event: int = 0
     request_id: str = ""
+    facts: JobFacts | None = None
 
 
 _TEXTS: Final = (
@@ -74,6 +88,16 @@ _TEXTS: Final = (
 )
 """Attribute, field of `JobReport`, declared length. Time and Event follow."""
 
+JOB_FACTS_CLASS: Final = "MICROSOFT|JOB|1.0"
+_FACTS: Final = (
+    ("Name", "name", _WIDTH),
+    ("Type", "type", 32),
+    ("PkgID", "package_id", 8),
+    ("PackageName", "package_name", _WIDTH),
+    ("PackageSource", "package_source", _WIDTH_DESCRIPTION),
+)
+"""Attribute, field of `JobFacts`, declared length. PackageVersion follows."""
+
 
 def render_job_mif(report: JobReport) -> bytes:
     """The job-details MIF of one report. Raises `MifError` for a kind that is none of `KINDS`."""
@@ -82,34 +106,47 @@ def render_job_mif(report: JobReport) -> bytes:
     facts.append(build_attribute("Time", len(facts) + 1, render_date(report.time), kind=DATE))
     facts.append(build_attribute("Event", len(facts) + 1, report.event))
     identification = build_group(
-        "Identification", 1, IDENTIFICATION_CLASS, [build_attribute("Report", 1, report.report, size=_WIDTH)], key=(1,)
+        "Identification", 1, IDENTIFICATION_CLASS, [build_attribute("Report", 1, report.report, size=_WIDTH_REPORT)], key=(1,)
     )
-    details = build_group(JOB_DETAILS, 3, JOB_DETAILS_CLASS, facts)
-    return render(build_mif(JOB_DETAILS, [identification, _architecture(2, JOB_DETAILS), details]))
+    groups = [identification, architecture(2, JOB_DETAILS), build_group(JOB_DETAILS, 3, JOB_DETAILS_CLASS, facts)]
+    if report.facts is not None:
+        groups.append(build_group("Job", 4, JOB_FACTS_CLASS, _fact_attributes(report.facts)))
+    return render(build_mif(JOB_DETAILS, groups))
+
+
+def _fact_attributes(facts: JobFacts) -> list[Attribute]:
+    attributes = [build_attribute(name, n, getattr(facts, field), size=size) for n, (name, field, size) in enumerate(_FACTS, 1)]
+    return [*attributes, build_attribute("PackageVersion", len(attributes) + 1, facts.package_version)]
 
 
 def read_job_mif(data: bytes) -> JobReport:
     """The report of a job-details MIF. Raises `MifError` for any other file and for one that lacks a fact."""
-    return _job_report(read(data, Mode.STRICT).component)
+    return job_report(read(data, Mode.STRICT).component)
 
 
-def read_delta_mif(data: bytes) -> JobReport | Inventory:
-    """What a file in `DELTAMIF.COL` is about: a job if it has a group JobDetails, else a machine. Raises `MifError`."""
-    component = read(data, Mode.SMS).component
-    return read_inventory_mif(data) if component.group(JOB_DETAILS_CLASS) is None else _job_report(component)
-
-
-def _job_report(component: Component) -> JobReport:
+def job_report(component: Component) -> JobReport:
+    """The report that a parsed job-details MIF is. Raises `MifError`."""
     identification, details = component.group(IDENTIFICATION_CLASS), component.group(JOB_DETAILS_CLASS)
-    if identification is None or details is None or _architecture_name(component).upper() != JOB_DETAILS.upper():
+    if identification is None or details is None or architecture_name(component).upper() != JOB_DETAILS.upper():
         raise MifError("no job-details MIF: groups Identification and JobDetails, architecture JobDetails expected")
     facts = stored_values(component, details)
-    event, at = facts.get("Event"), parse_date(_text(facts, "Time"))
+    event, at = facts.get("Event"), parse_date(text_of(facts, "Time"))
     if not isinstance(event, int) or at is None:
         raise MifError("a job-details MIF states an Event number and a full Time")
-    texts = {field: _text(facts, name) for name, field, _ in _TEXTS}
+    texts = {field: text_of(facts, name) for name, field, _ in _TEXTS}
     _known(texts["kind"])
-    return JobReport(report=_text(stored_values(component, identification), "Report"), time=at, event=event, **texts)
+    report = text_of(stored_values(component, identification), "Report")
+    return JobReport(report=report, time=at, event=event, facts=_job_facts(component), **texts)
+
+
+def _job_facts(component: Component) -> JobFacts | None:
+    group = component.group(JOB_FACTS_CLASS)
+    if group is None:
+        return None
+    facts = stored_values(component, group)
+    return JobFacts(
+        **{field: text_of(facts, name) for name, field, _ in _FACTS}, package_version=number_of(facts, "PackageVersion")
+    )
 
 
 def _known(kind: str) -> None:
@@ -117,18 +154,29 @@ def _known(kind: str) -> None:
         raise MifError(f"Kind is {kind!r}, not one of {', '.join(KINDS)}")
 
 
-def _text(facts: dict[str, InventoryValue], name: str) -> str:
+def text_of(facts: Mapping[str, InventoryValue], name: str) -> str:
+    """A text that must be there. Raises `MifError`."""
     value = facts.get(name)
     if not isinstance(value, str):
         raise MifError(f"the text {name!r} is missing")
     return value
 
 
-def _architecture(number: int, name: str) -> Group:
+def number_of(facts: Mapping[str, InventoryValue], name: str) -> int:
+    """A number that must be there. Raises `MifError`."""
+    value = facts.get(name)
+    if not isinstance(value, int):
+        raise MifError(f"the number {name!r} is missing")
+    return value
+
+
+def architecture(number: int, name: str) -> Group:
+    """The group that says what kind of object a MIF is about."""
     return build_group("Architecture", number, ARCHITECTURE_CLASS, [build_attribute("ArchitectureName", 1, name, size=_WIDTH)])
 
 
-def _architecture_name(component: Component) -> str:
+def architecture_name(component: Component) -> str:
+    """What kind of object a MIF is about; empty if it does not say."""
     group = component.group(ARCHITECTURE_CLASS)
     return str(group.value("ArchitectureName") or "") if group is not None else ""
 
@@ -164,16 +212,22 @@ def add_identification(noidmif: bytes, machine: Machine) -> bytes:
         if component.group(class_name) is not None:
             raise MifError(f"a NOIDMIF has no group of class {class_name}", rule="kind-groups", source="SDK 3i0p")
     free = max((item.id or 0 for item in (*component.groups, *component.tables)), default=0) + 1
-    facts = (("Site", machine.site, 3), ("Domain", machine.domain, 15), ("Name", machine.name, _WIDTH))
-    attributes = [build_attribute(name, n, value, size=size) for n, (name, value, size) in enumerate(facts, 1)]
-    attributes.append(build_attribute("SMSID", len(attributes) + 1, machine.sms_id, size=_WIDTH))
-    added = (
-        build_group("Identification", free, IDENTIFICATION_CLASS, attributes, key=(len(attributes),)),
-        _architecture(free + 1, PERSONAL_COMPUTER),
-    )
+    added = (_identification(free, machine), architecture(free + 1, PERSONAL_COMPUTER))
     return render_verbatim(
         msgspec.structs.replace(mif, component=msgspec.structs.replace(component, items=component.items + added))
     )
+
+
+def render_machine_mif(machine: Machine) -> bytes:
+    """A machine's inventory with nothing in it but who it is: how a site tells its parent of one."""
+    return render(build_mif(PERSONAL_COMPUTER, [_identification(1, machine), architecture(2, PERSONAL_COMPUTER)]))
+
+
+def _identification(number: int, machine: Machine) -> Group:
+    facts = (("Site", machine.site, 3), ("Domain", machine.domain, 15), ("Name", machine.name, _WIDTH))
+    attributes = [build_attribute(name, n, value, size=size) for n, (name, value, size) in enumerate(facts, 1)]
+    attributes.append(build_attribute("SMSID", len(attributes) + 1, machine.sms_id, size=_WIDTH))
+    return build_group("Identification", number, IDENTIFICATION_CLASS, attributes, key=(len(attributes),))
 
 
 def read_inventory_mif(data: bytes) -> Inventory:
@@ -183,7 +237,7 @@ def read_inventory_mif(data: bytes) -> Inventory:
     if identification is None:
         raise MifError(f"no group of class {IDENTIFICATION_CLASS}", rule="kind-groups", source="BORES 7B")
     facts = stored_values(component, identification)
-    known = {name: _text(facts, name) for name in ("Site", "Domain", "Name", "SMSID")}
+    known = {name: text_of(facts, name) for name in ("Site", "Domain", "Name", "SMSID")}
     own = (IDENTIFICATION_CLASS, ARCHITECTURE_CLASS)
     return Inventory(
         Machine(known["Site"], known["Domain"], known["Name"], known["SMSID"]),

@@ -63,51 +63,68 @@ def show(kb: str) -> None:
 
 @command.command("run", help="Run an article's scenario on one version; --all runs every article on every version it speaks of.")
 @click.argument("kb", required=False, default="")
-@click.option("--all", "every", is_flag=True, help="Every article, every version it speaks of.")
+@click.option("--all", "every", is_flag=True, help="Every article on every version, as it shipped and with its fault turned.")
 @click.option("--fix", is_flag=False, flag_value=THIS, multiple=True, metavar="[KB]", help="Take the article's fault out.")
 @run_options
 def run(kb: str, every: bool, fix: tuple[str, ...], **options: Any) -> None:
     """Exit 0 if all expectations hold, 10 if one does not."""
     from despoolr_core.profile import ProfileError
-    from despoolr_lab.kb.gallery import entries, entry, load
+    from despoolr_lab.cli.running import EXIT_EXPECTATION_FAILED, print_result, run_and_keep
+    from despoolr_lab.kb.gallery import entry, load
 
     if every == bool(kb):
         raise click.UsageError("name an article, or say --all (despoolr kb list shows them)")
+    if every:
+        if THIS in fix:
+            raise click.UsageError("--all runs every article with its fix as well; --fix KB puts a certain one into every run")
+        sys.exit(_run_all(wishes_of(options, fix), options))
     try:
-        names = [number for number, _ in entries()] if every else [entry(kb)[0]]
+        number = entry(kb)[0]
     except ProfileError as error:
         raise click.UsageError(str(error)) from None
-    cells: list[tuple[str, str, Any]] = []
-    for name in names:
-        scenario = load(name)
-        versions = [options["version"]] if options["version"] or not every else scenario.versions
-        for version in versions:
-            wishes = wishes_of({**options, "version": version}, tuple(name if k == THIS else k for k in fix))
-            cells.append((name, version, _run_one(load(name), wishes, options, every)))
-    if every:
-        _print_table(cells, options["as_json"])
-    passed = all(result.passed for _, _, result in cells)
-    sys.exit(0 if passed else 10)
+    wishes = wishes_of(options, tuple(number if k == THIS else k for k in fix))
+    result, directory = run_and_keep(load(number), wishes, Path(options["out"]), quiet=options["as_json"])
+    print_result(result, directory, options["as_json"])
+    sys.exit(0 if result.passed else EXIT_EXPECTATION_FAILED)
 
 
-def _run_one(scenario: Any, wishes: Any, options: dict[str, Any], every: bool) -> Any:
-    from despoolr_lab.cli.running import print_result, run_and_keep
+def _run_all(wishes: Any, options: dict[str, Any]) -> int:
+    from despoolr_lab.cli.running import EXIT_EXPECTATION_FAILED, to_json
+    from despoolr_lab.kb.matrix import cells, run_all
 
-    result, directory = run_and_keep(scenario, wishes, Path(options["out"]), quiet=options["as_json"])
-    if not every:
-        print_result(result, directory, options["as_json"])
-    return result
+    todo = cells(options["version"])
+    done = []
+    for outcome in run_all(todo, wishes, Path(options["out"]), jobs=0 if wishes.timing.is_virtual else 1):
+        done.append(outcome)
+        if not options["as_json"] and sys.stderr.isatty():
+            what = f"{outcome.cell.kb} on {outcome.cell.version}"
+            click.echo(f"\r\x1b[K{len(done)} of {len(todo)} runs: {what}", err=True, nl=False)
+    if not options["as_json"] and sys.stderr.isatty():
+        click.echo("\r\x1b[K", err=True, nl=False)
+    done.sort(key=lambda outcome: todo.index(outcome.cell))
+    if options["as_json"]:
+        click.echo(to_json([outcome.result for outcome in done]))
+    else:
+        _print_table(done)
+    return 0 if all(outcome.passed for outcome in done) else EXIT_EXPECTATION_FAILED
 
 
-def _print_table(cells: list[tuple[str, str, Any]], as_json: bool) -> None:
-    from despoolr_lab.cli.running import to_json
+def _print_table(outcomes: list[Any]) -> None:
+    from despoolr_core.profile import ARTICLES, profile_of
+    from despoolr_lab.cli.output import wrapped_cell
 
-    if as_json:
-        click.echo(to_json([result.to_json() for _, _, result in cells]))
-        return
-    click.echo(f"{'article':<9} {'version':<20} {'as Microsoft said':<18} verdict")
-    for name, version, result in cells:
-        click.echo(f"{name:<9} {version:<20} {'yes' if result.passed else 'NO':<18} {result.verdict}")
-        for finding in result.findings:
-            if not finding.ok:
-                click.echo(f"{'':<30} NOT: {finding.name}: expected {finding.expected}, found {finding.actual}")
+    width = max(len(outcome.cell.version) for outcome in outcomes)
+    lead = 9 + width + 8 + 12 + 20
+    click.echo(f"{'article':<9} {'version':<{width}} {'fault':<6} {'as shipped':<11} {'fault turned':<13} verdict, as shipped")
+    for shipped, turned in zip(outcomes[::2], outcomes[1::2], strict=True):
+        cell = shipped.cell
+        has = "yes" if ARTICLES[cell.kb].has_fault(profile_of(cell.version)) else "no"
+        said = f"{turned.cell.variant} {'yes' if turned.passed else 'NO'}"
+        verdict = wrapped_cell(shipped.result["verdict"], lead - 5)
+        click.echo(f"{cell.kb:<9} {cell.version:<{width}} {has:<6} {'yes' if shipped.passed else 'NO':<11} {said:<13} {verdict}")
+        for outcome in (shipped, turned):
+            for wrong in outcome.wrong:
+                found = f"expected {wrong['expected']}, found {wrong['actual']}"
+                click.echo(f"{'':<10}{outcome.cell.variant}, NOT: {wrong['name']}: {found} ({outcome.directory})")
+    passed = sum(outcome.passed for outcome in outcomes)
+    click.echo(f"\n{passed} of {len(outcomes)} runs were as Microsoft said (yes: every expectation of the scenario holds).")

@@ -84,3 +84,11 @@ def wrapped(text: str) -> str:
     if not sys.stdout.isatty():
         return text
     return textwrap.fill(text, max(60, shutil.get_terminal_size().columns - 1), subsequent_indent="    ")
+
+
+def wrapped_cell(text: str, indent: int) -> str:
+    """A long sentence in the last column of a table, which begins at `indent`; one line where it goes into a pipe."""
+    width = shutil.get_terminal_size().columns - 1 - indent
+    if not sys.stdout.isatty() or width < 30:
+        return text
+    return textwrap.fill(text, width).replace("\n", "\n" + " " * indent)

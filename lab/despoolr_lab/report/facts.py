@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from despoolr_core.episodes import EpisodeLedger
-from despoolr_core.records import Record
+from despoolr_core.records import Record, is_owners
 from despoolr_core.wire import EpisodeRow
 
 TEARDOWN_KINDS: Final = frozenset(["open.closed", "session.ended", "log"])
@@ -260,12 +260,16 @@ class _Fold:
                 holding.refused += 1
 
     def _job(self, record: Record) -> None:
+        if not is_owners(record):
+            return
         data = record.data
         job = self._facts.jobs.setdefault(data["job"], JobStory(data["job"], ""))
         job.name = data.get("name", "") or job.name
         job.changes.append(_change(record))
 
     def _detail(self, record: Record) -> None:
+        if not is_owners(record):
+            return
         data = record.data
         kind = data.get("detail") or data.get("kind", "")
         key = (data["job"], kind, data["site"], data["machine"])

@@ -6,17 +6,23 @@ distribution server's disk, the event log, the services' log lines, the episodes
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
+
 from despoolr_client.pcm.state import Folder
 from despoolr_core.records import Record
+from despoolr_core.share import ShareError
 from despoolr_core.wire import EpisodeRow
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.model import moment_s, span_s
 from despoolr_lab.scenario.world import ApiError, World
 from despoolr_server.share.engine.names import Name, parse_name
+from despoolr_server.site import boxes
+from despoolr_server.site.packages import decompress
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +34,8 @@ class Finding:
     actual: Any
     ok: bool
 
+
+_JOB_NAMED: Final = re.compile(r"\{job:([^}]+)\}")
 
 Look = Callable[[World, list[Record], Any], Awaitable[Finding]]
 
@@ -68,8 +76,17 @@ async def _reached(world: World, records: list[Record], e: model.ReachedExpectat
     start = world.scenario.start
     job = await _get_job(world, e, e.job)
     job_id = job["job"]["job"] if job else ""
+    site = e.site or world.scenario.site[0].code
     at = next(
-        (r.at for r in records if r.kind == "job.status" and r.data["job"] == job_id and r.data["status"] == e.status), None
+        (
+            r.at
+            for r in records
+            if r.kind == "job.status"
+            and r.data["job"] == job_id
+            and r.data["status"] == e.status
+            and r.actor.startswith(f"{site}/")
+        ),
+        None,
     )
     if e.never:
         return _finding(e, f"never {e.status}", None if at is None else f"{e.status} after {_span(at - start)}", at is None)
@@ -107,12 +124,15 @@ async def _get_job(world: World, e: Any, name: str) -> Any:
 
 
 async def _mifs(world: World, records: list[Record], e: model.MifsExpectation) -> Finding:
+    site = e.site or world.scenario.site[0].code
     answer = await _get_job(world, e, e.job)
     job_id = answer["job"]["job"] if answer else ""
     count = sum(
         1
         for r in records
         if r.kind == "detail.status"
+        and r.actor.startswith(f"{site}/")
+        and r.data["status"] != "None"
         and r.data["job"] == job_id
         and r.data["detail"] == "Workstation"
         and e.status in ("", r.data["status"])
@@ -164,10 +184,32 @@ def _tree(store: Any, directory: str) -> dict[str, str]:
     return found
 
 
+async def _master(world: World, records: list[Record], e: model.MasterExpectation) -> Finding:
+    site, package_id = world.packages[e.package]
+    machine = world.sites[e.site or site]
+    share = world.administrator(machine.setup.server).share(boxes.ROOT_SHARE)
+    try:
+        found = decompress(await share.read(f"{boxes.STORE}/{package_id}.PCK"))
+    except ShareError as error:
+        if not error.is_missing:
+            return _finding(e, dict(e.files) or "no master copy", str(error), False)
+        return _finding(e, "no master copy" if e.none else dict(e.files), "no master copy", e.none)
+    actual = {name: data.decode("utf-8", "replace") for name, data in found.items()}
+    return _finding(e, "no master copy" if e.none else dict(e.files), actual, not e.none and actual == e.files)
+
+
+async def _package_status(world: World, records: list[Record], e: model.PackageStatusExpectation) -> Finding:
+    site, package_id = world.packages[e.package]
+    answer = await world.api(e.site or site, "GET", f"packages/{package_id}")
+    rows = {(row["site"], row["server"]): row["status"] for row in answer["status"]}
+    return _finding(e, e.status, rows.get((e.of_site, e.server)))
+
+
 async def _box(world: World, records: list[Record], e: model.BoxExpectation) -> Finding:
-    entries = await world.administrator(e.server).share(e.share).list(e.path)
+    path = await _with_ids(world, e, e.path)
+    entries = await world.administrator(e.server).share(e.share).list(path)
     count = sum(1 for entry in entries if not entry.directory and entry.name.upper().endswith(e.extension.upper()))
-    return _finding(e, e.count, count)
+    return _counted(e, count)
 
 
 # -- events, logs, episodes
@@ -191,11 +233,29 @@ async def _events(world: World, records: list[Record], e: model.EventsExpectatio
 
 
 async def _log(world: World, records: list[Record], e: model.LogExpectation) -> Finding:
-    count = sum(1 for r in records if r.kind == "log" and r.data["component"] == e.component and e.text in r.data["text"])
+    text = await _with_ids(world, e, e.text)
+    count = sum(
+        1
+        for r in records
+        if r.kind == "log"
+        and r.data["component"] == e.component
+        and text in r.data["text"]
+        and (not e.site or r.actor == f"{e.site}/{e.component}")
+    )
     return _counted(e, count)
 
 
+async def _with_ids(world: World, e: Any, text: str) -> str:
+    """The text with `{package:NAME}` and `{job:NAME}` replaced by their IDs."""
+    text = world.with_ids(text)
+    for name in _JOB_NAMED.findall(text):
+        answer = await _get_job(world, e, name)
+        text = text.replace(f"{{job:{name}}}", answer["job"]["job"] if answer else "?")
+    return text
+
+
 async def _episode(world: World, records: list[Record], e: model.EpisodeExpectation) -> Finding:
+    e = msgspec.structs.replace(e, path=await _with_ids(world, e, e.path))
     rows = [row for row in all_episodes(world) if _is_meant(row, e)]
     shown = [_episode_line(row) for row in all_episodes(world)]
     if e.none:
@@ -270,6 +330,8 @@ _LOOK: Final[dict[type, Look]] = {
     model.WorkstationsExpectation: _workstations,
     model.ServersExpectation: _servers,
     model.FilesExpectation: _files,
+    model.MasterExpectation: _master,
+    model.PackageStatusExpectation: _package_status,
     model.EventsExpectation: _events,
     model.LogExpectation: _log,
     model.EpisodeExpectation: _episode,

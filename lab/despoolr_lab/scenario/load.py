@@ -177,7 +177,7 @@ def check_references(scenario: Scenario, text: str) -> None:
     for table in ("clients", "server", "package", "program", "step", "expect"):
         items: list[Any] = getattr(scenario, table)
         for index, one in enumerate(items):
-            for key, noun in _REFERENCES.items():
+            for key, noun in {**_REFERENCES, **_ANYBODY.get(type(one), {})}.items():
                 if isinstance(one, model.JobStep) and key in ("job", "name"):
                     continue
                 value = getattr(one, key, None)
@@ -207,6 +207,9 @@ _REFERENCES: Final = {
     "put_on": "distribution server",
     "logon_server": "logon server",
     "site": "site",
+    "sites": "site",
+    "of_site": "site",
+    "other": "server",
     "job": "job",
     "pending": "job",
     "executed": "job",
@@ -214,10 +217,21 @@ _REFERENCES: Final = {
 """The keys whose values name something that must exist, and what."""
 
 
+_ANYBODY: Final[dict[type, dict[str, str]]] = {
+    model.HoldStep: {"machine": "machine or server"},
+    model.ReleaseStep: {"machine": "machine or server"},
+    model.EpisodeExpectation: {"blocker": "machine or server"},
+}
+"""Where a machine may be a server, too."""
+
+
 def _names(scenario: Scenario) -> dict[str, list[str]]:
     return {
         "machine": [name for group in scenario.clients for name in group.expand()],
         "package": [p.name for p in scenario.package],
+        "machine or server": [name for group in scenario.clients for name in group.expand()]
+        + [s.name for s in scenario.server]
+        + [s.server for s in scenario.site],
         "server": [s.name for s in scenario.server] + [s.server for s in scenario.site],
         "distribution server": [s.name for s in scenario.server if "distribution" in s.roles],
         "logon server": [s.name for s in scenario.server if "logon" in s.roles],

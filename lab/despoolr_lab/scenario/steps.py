@@ -11,13 +11,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from despoolr_core.share import ShareError
-from despoolr_core.sharing import Access, Disposition, ShareMode, parse_flags
+from despoolr_core.sharing import Access, Disposition, Role, ShareMode, parse_flags
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.model import moment_s, span_s
 from despoolr_lab.scenario.noidmif import render_noidmif
 from despoolr_lab.scenario.world import ApiError, World
 from despoolr_server.site import boxes
 from despoolr_server.site.jobs import DistributePhase, JobSpec, JobType, RunPhase, SendPhase
+from despoolr_server.site.targets import DEFAULT_SERVERS
 from despoolr_server.store.files import MemoryFileStore
 
 JOB_TYPES: Final = {"run": JobType.RUN_COMMAND, "share": JobType.SHARE_PACKAGE, "remove": JobType.REMOVE_PACKAGE}
@@ -39,7 +40,6 @@ async def _job(world: World, step: model.JobStep) -> None:
     now = world.clock.now()
     site, package_id = world.packages[step.package]
     site = step.site or site
-    servers = [s.name for s in world.sites[site].setup.servers if s.distribution]
     run = None
     if step.command:
         run = RunPhase(
@@ -50,20 +50,30 @@ async def _job(world: World, step: model.JobStep) -> None:
             expires_after=moment_s(step.expires_after, now) if step.expires_after else None,
             background=step.background,
         )
-    put_on = tuple(step.put_on) or (() if step.refresh_existing else tuple(servers))
+    put_on = tuple(step.put_on) or (() if step.refresh_existing else (DEFAULT_SERVERS,))
+    phase = DistributePhase(put_on=put_on, refresh_existing=step.refresh_existing) if step.distribute else DistributePhase()
     spec = JobSpec(
         name=step.name,
         package=package_id,
         type=JOB_TYPES[step.type],
         machines=tuple(step.machines) if run else (),
         send=SendPhase(step.send[:1].upper() + step.send[1:]),
-        distribute=DistributePhase(put_on=put_on, refresh_existing=step.refresh_existing),
+        sites=tuple(step.sites),
+        distribute=phase,
         run=run,
         priority=step.priority,
         activate_at=now,
         repeat_every_s=span_s(step.repeat_every) if step.repeat_every else 0.0,
     )
     await world.api(site, "POST", "jobs", spec)
+
+
+async def _cancel(world: World, step: model.CancelStep) -> None:
+    await world.api(step.site or world.scenario.site[0].code, "POST", f"jobs/{step.job}/cancel")
+
+
+async def _hotfix(world: World, step: model.HotfixStep) -> None:
+    await world.api(step.site or world.scenario.site[0].code, "POST", f"hotfixes/{step.article}")
 
 
 async def _source(world: World, step: model.SourceStep) -> None:
@@ -76,17 +86,25 @@ async def _source(world: World, step: model.SourceStep) -> None:
 
 async def _hold(world: World, step: model.HoldStep) -> None:
     server, share, path = _place(world, step)
+    access = Access(parse_flags(Access, step.access))
+    share_mode = ShareMode(parse_flags(ShareMode, step.share_mode))
+    disposition, for_s = Disposition(step.disposition), span_s(step.for_) if step.for_ else None
     try:
-        await world.agents[step.machine].hold(
-            server,
-            share,
-            path,
-            program=step.program,
-            access=Access(parse_flags(Access, step.access)),
-            share_mode=ShareMode(parse_flags(ShareMode, step.share_mode)),
-            disposition=Disposition(step.disposition),
-            for_s=span_s(step.for_) if step.for_ else None,
-        )
+        if step.machine in world.agents:
+            await world.agents[step.machine].hold(
+                server,
+                share,
+                path,
+                program=step.program,
+                access=access,
+                share_mode=share_mode,
+                disposition=disposition,
+                for_s=for_s,
+            )
+        else:
+            opened = world.log_on(step.machine, "Administrator", server, Role.ADMIN).share(share)
+            file = await opened.open(path, access, share_mode, disposition, program=step.program)
+            await world.keep_open(step.machine, path, file, for_s)
     except ShareError as error:
         _note(world, step, refused=str(error), blockers=[b.machine for b in error.blockers])
     except ValueError as error:
@@ -96,15 +114,22 @@ async def _hold(world: World, step: model.HoldStep) -> None:
 def _place(world: World, step: model.HoldStep) -> tuple[str, str, str]:
     """Server, share and path of what is held."""
     if step.path:
-        return step.server, step.share, step.path
+        return step.server, step.share, world.with_ids(step.path)
     site, package_id = world.packages[step.package]
-    for role in world.sites[site].setup.servers:
+    roles = [role for code in (site, *world.sites) for role in world.sites[code].setup.servers]
+    for role in roles:
         if role.distribution and step.server in ("", role.name):
             return role.name, role.package_share, f"{package_id}/{step.file}"
-    raise StepError(f"{step.server} is no distribution server of site {site}")
+    raise StepError(f"{step.server} is no distribution server")
 
 
 async def _release(world: World, step: model.ReleaseStep) -> None:
+    if step.machine not in world.agents:
+        count = await world.let_go(step.machine, step.file)
+        if not count:
+            raise StepError(f"{step.machine} holds no {step.file or 'file'}: it was never opened, or is closed already")
+        _note(world, step, released=count)
+        return
     agent = world.agents[step.machine]
     path = ""
     if step.file:
@@ -181,10 +206,11 @@ async def _kill(world: World, step: model.KillStep) -> None:
 
 async def _link(world: World, step: model.LinkStep) -> None:
     network = world.surroundings.network
-    change = getattr(network, "bring_up" if step.up else "take_down", None)
+    name = ("heal" if step.up else "cut") if step.other else ("bring_up" if step.up else "take_down")
+    change = getattr(network, name, None)
     if change is None:
         raise StepError("links are cut in virtual time only (--time virtual)")
-    change(step.server.lower())
+    change(*(host.lower() for host in (step.server, step.other) if host))
 
 
 async def _disk(world: World, step: model.DiskStep) -> None:
@@ -202,6 +228,8 @@ def _note(world: World, step: Any, **data: Any) -> None:
 
 _DO: Final[dict[type, Callable[[World, Any], Awaitable[None]]]] = {
     model.JobStep: _job,
+    model.CancelStep: _cancel,
+    model.HotfixStep: _hotfix,
     model.SourceStep: _source,
     model.HoldStep: _hold,
     model.ReleaseStep: _release,

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -29,6 +30,7 @@ from despoolr_core.formats.sms_id import first_sms_id, next_sms_id
 from despoolr_core.profile import Profile
 from despoolr_core.records import Recorder
 from despoolr_core.response import Response
+from despoolr_core.share import OpenFile
 from despoolr_core.sharing import Access, Role, ShareMode, parse_flags
 from despoolr_lab.clock import LoopClock
 from despoolr_lab.scenario import model
@@ -45,6 +47,9 @@ from despoolr_server.store.files import FileStore
 
 SECRET: Final = b"a secret for machines that exist only in this process"
 ADMINISTRATOR: Final = "ADMIN1"
+
+
+_PLACEHOLDER: Final = re.compile(r"\{package:([^}]+)\}")
 
 
 class Network(Protocol):
@@ -114,6 +119,8 @@ class World:
     runners: list[web.AppRunner] = field(default_factory=list)
     fleet: Fleet | None = None
     auth: Auth = field(default_factory=lambda: Auth(SECRET))
+    server_holds: list[tuple[str, str, OpenFile]] = field(default_factory=list)
+    """What programs on servers keep open: machine, path, the open."""
     _servers: dict[tuple[str, str, str], ShareServer] = field(default_factory=dict)
 
     @property
@@ -130,6 +137,7 @@ class World:
             await self._start_logon(server)
         for site in self.scenario.site:
             await self._start_site(site)
+        await self._attach_sites()
         for package in self.scenario.package:
             await self._make_package(package)
         await self._make_clients()
@@ -214,6 +222,19 @@ class World:
             self._store(site.server, boxes.SOURCE_SHARE),
         )
         await self._run_site(setup, stores, self.surroundings.database(site.code), 1)
+
+    async def _attach_sites(self) -> None:
+        """Every site has been attached before the story begins: those above it know it and its servers."""
+        for code, machine in self.sites.items():
+            setup = machine.setup
+            servers = [role.name for role in setup.servers if role.distribution]
+            facts = {"code": code, "parent": setup.parent, "server": setup.server, "version": setup.profile.version}
+            for parent in self.above(code):
+                await self.api(parent, "POST", "sites", [{**facts, "servers": servers}])
+
+    def above(self, code: str) -> list[str]:
+        """The sites above one, nearest first."""
+        return model.above({site.code: site.parent for site in self.scenario.site}, code)
 
     async def _run_site(self, setup: SiteSetup, stores: SiteStores, database: Database, starts: int) -> None:
         server = SiteServer(
@@ -330,8 +351,10 @@ class World:
                 self.agents[name] = agent
                 self.first_polls[name] = span_s(group.first_poll) if group.first_poll else spread * number / len(names)
                 known.append({"name": name, "sms_id": sms_id, "domain": settings.domain})
-            if group.known:
+            if group.known:  # and so do the sites above, whose inventory it is part of
                 await self.api(site, "POST", "machines", known)
+                for parent in self.above(site):
+                    await self.api(parent, "POST", "machines", [{**machine, "site": site} for machine in known])
 
     def _add_clients(self) -> None:
         assert self.fleet is not None
@@ -342,7 +365,7 @@ class World:
         machine = self.sites[site]
         logons = [s.name for s in machine.setup.servers if s.logon]
         first = group.logon_server or logons[0]
-        behaviour = PcmBehaviour.of(machine.setup.profile)
+        behaviour = replace(PcmBehaviour.of(machine.setup.profile), between_files_s=span_s(group.report_gap))
         return ClientSettings(
             clock=self.clock,
             connect=self._client_connection,
@@ -357,8 +380,8 @@ class World:
             records_idle_polls=False,
         )
 
-    def _client_connection(self, server: str, machine: str, user: str) -> ShareServer:
-        token = self.auth.issue(machine, user, Role.CLIENT)
+    def _client_connection(self, server: str, machine: str, user: str, role: Role = Role.CLIENT) -> ShareServer:
+        token = self.auth.issue(machine, user, role)
         return ShareServer(
             self._session("CLIENTS"),
             f"http://{server.lower()}",
@@ -368,12 +391,34 @@ class World:
             lease_s=self.surroundings.lease_s,
         )
 
-    def log_on(self, machine: str, user: str, server: str) -> ShareServer:
-        """A client machine's own connection to a server, kept until the world ends: logged on, nothing open."""
+    def log_on(self, machine: str, user: str, server: str, role: Role = Role.CLIENT) -> ShareServer:
+        """A machine's own connection to a server, kept until the world ends: logged on, nothing open."""
         key = (machine, server, "logged on")
         if key not in self._servers:
-            self._servers[key] = self._client_connection(server, machine, user)
+            self._servers[key] = self._client_connection(server, machine, user, role)
         return self._servers[key]
+
+    async def keep_open(self, machine: str, path: str, file: OpenFile, for_s: float | None) -> None:
+        """A program on a server keeps a file open, for a span or until it is released."""
+        self.server_holds.append((machine, path, file))
+        if for_s is not None:
+            self.group.create_task(self._let_go_later(machine, path, for_s), name=f"{machine} holds {path}")
+
+    async def _let_go_later(self, machine: str, path: str, for_s: float) -> None:
+        await self.clock.sleep(for_s)
+        await self.let_go(machine, path)
+
+    async def let_go(self, machine: str, file: str = "") -> int:
+        """Close what programs on a server keep open: one file by the end of its path, or all; how many there were."""
+        chosen = [h for h in self.server_holds if h[0] == machine and h[1].upper().endswith(file.upper())]
+        for hold in chosen:
+            self.server_holds.remove(hold)
+            await hold[2].close()
+        return len(chosen)
+
+    def with_ids(self, text: str) -> str:
+        """The text with `{package:NAME}` replaced by that package's ID."""
+        return _PLACEHOLDER.sub(lambda found: self.packages[found[1]][1] if found[1] in self.packages else found[0], text)
 
     def _programs(self, machine: str) -> Programs:
         programs = Programs()

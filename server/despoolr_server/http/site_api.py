@@ -3,8 +3,12 @@
 | Call | Does |
 | --- | --- |
 | `GET /api/v1/site` | the site, its services, its servers |
-| `GET`/`POST /api/v1/packages`, `POST /api/v1/machines`, `GET /api/v1/machines/{name}` | packages and machines |
+| `GET`/`POST /api/v1/packages`, `GET /api/v1/packages/{id}` | packages, and what sites and servers say of one |
+| `POST /api/v1/machines`, `GET /api/v1/machines/{name}` | machines and what they report of themselves |
+| `GET`/`POST /api/v1/sites` | the sites below this one |
 | `GET`/`POST /api/v1/jobs`, `GET /api/v1/jobs/{id}` | jobs; the id may be a job's name |
+| `POST /api/v1/jobs/{id}/cancel` | Edit > Cancel Job |
+| `GET /api/v1/hotfixes`, `POST /api/v1/hotfixes/{article}` | what is installed; stop the SMS Executive, install, start it |
 | `GET /api/v1/events` | the NT application log |
 | `POST /api/v1/services/{component}/{action}` | `pause`, `resume`, `restart` or `cycle` (`sendcode N 192`: a cycle at once) |
 
@@ -17,11 +21,14 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from despoolr_core.profile import ProfileError
 from despoolr_core.sharing import Role
 from despoolr_server.http.problem import Refused, known
 from despoolr_server.http.surface import Surface, json_answer, read_json
-from despoolr_server.site.administrator import Administrator, AdministratorError, MachineSpec, PackageSpec
+from despoolr_server.site.administrator import Administrator, MachineSpec, PackageSpec, SiteSpec
 from despoolr_server.site.context import SiteContext
+from despoolr_server.site.hotfixes import Hotfixes
+from despoolr_server.site.job_checks import AdministratorError
 from despoolr_server.site.jobs import JobSpec
 from despoolr_server.site.service import Executive
 
@@ -33,10 +40,11 @@ EVENTS_MAX: Final = 10_000
 class SiteRoutes:
     """The routes of one site."""
 
-    def __init__(self, site: SiteContext, executive: Executive, administrator: Administrator) -> None:
+    def __init__(self, site: SiteContext, executive: Executive, administrator: Administrator, hotfixes: Hotfixes) -> None:
         self._site = site
         self._executive = executive
         self._administrator = administrator
+        self._hotfixes = hotfixes
 
     def routes(self) -> list[web.RouteDef]:
         """For `make_app(extra_routes=...)`."""
@@ -44,11 +52,17 @@ class SiteRoutes:
             web.get("/api/v1/site", self._get_site),
             web.get("/api/v1/packages", self._get_packages),
             web.post("/api/v1/packages", self._post_package),
+            web.get("/api/v1/packages/{package}", self._get_package),
+            web.get("/api/v1/sites", self._get_sites),
+            web.post("/api/v1/sites", self._post_sites),
             web.post("/api/v1/machines", self._post_machines),
             web.get("/api/v1/machines/{name}", self._get_machine),
             web.get("/api/v1/jobs", self._get_jobs),
             web.post("/api/v1/jobs", self._post_job),
             web.get("/api/v1/jobs/{job}", self._get_job),
+            web.post("/api/v1/jobs/{job}/cancel", self._post_cancel),
+            web.get("/api/v1/hotfixes", self._get_hotfixes),
+            web.post("/api/v1/hotfixes/{article}", self._post_hotfix),
             web.get("/api/v1/events", self._get_events),
             web.post("/api/v1/services/{component}/{action}", self._post_service),
         ]
@@ -107,6 +121,37 @@ class SiteRoutes:
         self._require_administrator(request)
         job, details = await self._found(self._administrator.job(request.match_info["job"]))
         return json_answer({"job": job, "details": details})
+
+    async def _post_cancel(self, request: web.Request) -> web.Response:
+        self._require_administrator(request)
+        await self._found(self._administrator.job(request.match_info["job"]))
+        return json_answer({"job": await self._asked(self._administrator.cancel_job(request.match_info["job"]))}, 202)
+
+    async def _get_package(self, request: web.Request) -> web.Response:
+        self._require_administrator(request)
+        return json_answer(await self._found(self._administrator.package(request.match_info["package"])))
+
+    async def _get_sites(self, request: web.Request) -> web.Response:
+        self._require_administrator(request)
+        return json_answer({"site": self._site.code, "parent": self._site.parent, "sites": await self._administrator.sites()})
+
+    async def _post_sites(self, request: web.Request) -> web.Response:
+        self._require_administrator(request)
+        sites = await read_json(request, list[SiteSpec], MACHINES_SIZE_MAX)
+        return json_answer({"sites": await self._asked(self._administrator.add_sites(sites))}, 201)
+
+    async def _get_hotfixes(self, request: web.Request) -> web.Response:
+        self._require_administrator(request)
+        installed = await self._hotfixes.installed()
+        return json_answer({"version": self._site.profile.version, "installed": installed})
+
+    async def _post_hotfix(self, request: web.Request) -> web.Response:
+        self._require_administrator(request)
+        try:
+            article = await self._hotfixes.apply(request.match_info["article"])
+        except ProfileError as error:
+            raise Refused(known("bad-request", f"{error}.")) from None
+        return json_answer({"article": article.kb, "title": article.title, "fields": article.fix}, 201)
 
     async def _get_events(self, request: web.Request) -> web.Response:
         self._require_administrator(request)

@@ -9,21 +9,22 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
-from despoolr_core.formats.sms_id import is_sms_id
+from despoolr_core.formats.job_mif import Machine, render_machine_mif
+from despoolr_core.formats.site_mif import SiteReport
+from despoolr_core.formats.sms_id import IdError, check_site_code, is_package_id, is_sms_id
 from despoolr_core.formats.sms_id import package_id as make_package_id
-from despoolr_server.site import catalogue
+from despoolr_server.site import boxes, catalogue
 from despoolr_server.site.context import SiteContext
-from despoolr_server.site.jobs import JobSpec, JobStatus, RunPhase
-from despoolr_server.site.scheduler import create_job, split_unc
+from despoolr_server.site.job_checks import AdministratorError, check_job, find_package, nearest
+from despoolr_server.site.jobs import ENDED, JobSpec, JobStatus
+from despoolr_server.site.mif_box import MifBox
+from despoolr_server.site.packing import split_unc
+from despoolr_server.site.scheduler import create_job
 from despoolr_server.store.schema import EVENTS, JOBS, MACHINE_ATTRIBUTES, MACHINES, PACKAGES
 
 COMPONENT = "SMS_ADMINISTRATOR"
-
-
-class AdministratorError(ValueError):
-    """Something that cannot be done as asked; the message says what can."""
 
 
 class PackageSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -36,12 +37,23 @@ class PackageSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True
 
 
 class MachineSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """A client the site is to know before its first inventory."""
+    """A client the site is to know before its first inventory. `site` is the site it belongs to (empty: this one)."""
 
     name: str
     sms_id: str
     domain: str
     operating_system: int = 0x0F
+    site: str = ""
+
+
+class SiteSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """A site below this one that was attached before: its code, its parent, its server, its distribution servers."""
+
+    code: str
+    parent: str
+    server: str
+    version: str = ""
+    servers: list[str] = []
 
 
 class JobRow(msgspec.Struct):
@@ -102,7 +114,9 @@ class Administrator:
             raise AdministratorError(str(error)) from None
 
         def work(db: Connection) -> str:
-            package_id = spec.id or make_package_id(self._site.code, catalogue.next_number(db, "package"))
+            if spec.id and not is_package_id(spec.id):
+                raise AdministratorError(f"{spec.id!r} is no PackageID: a site code and five hex digits, such as BPC0000A")
+            package_id = spec.id or _next_package_id(db, self._site.code)
             if catalogue.package(db, package_id) is not None:
                 raise AdministratorError(f"there is a package {package_id} already")
             db.execute(insert(PACKAGES).values(PkgID=package_id, Name=spec.name, Comment=spec.comment, SourcePath=spec.source))
@@ -110,13 +124,24 @@ class Administrator:
 
         return await self._site.database.run(work)
 
+    async def package(self, package: str) -> dict[str, Any]:
+        """One package, by id or name, and what is known of it at sites and servers."""
+
+        def work(db: Connection) -> dict[str, Any]:
+            row = find_package(db, package)
+            return _package_row(row) | {
+                "status": [
+                    {"site": s.SiteCode, "server": s.Server, "status": s.Status, "version": s.Version, "updated_at": s.UpdatedAt}
+                    for s in catalogue.package_statuses(db, row.PkgID)
+                ]
+            }
+
+        return await self._site.database.run(work)
+
     async def packages(self) -> list[dict[str, Any]]:
         """All packages."""
         rows = await self._site.database.run(lambda db: db.execute(select(PACKAGES).order_by(PACKAGES.c.PkgID)).all())
-        return [
-            {"package": r.PkgID, "name": r.Name, "source": r.SourcePath, "version": r.StoredVersion, "size": r.SourceSize}
-            for r in rows
-        ]
+        return [_package_row(r) for r in rows]
 
     async def add_machines(self, machines: list[MachineSpec]) -> int:
         """Make machines known (as their first inventory would); those already known are brought up to date."""
@@ -126,20 +151,67 @@ class Administrator:
 
         def work(db: Connection) -> int:
             for m in machines:
-                values = {"Name": m.name, "Domain": m.domain, "SiteCode": self._site.code, "OperatingSystem": m.operating_system}
+                site = m.site or self._site.code
+                values = {"Name": m.name, "Domain": m.domain, "SiteCode": site, "OperatingSystem": m.operating_system}
                 if db.execute(update(MACHINES).where(MACHINES.c.SMSID == m.sms_id).values(**values)).rowcount == 0:
                     db.execute(insert(MACHINES).values(SMSID=m.sms_id, **values))
             return len(machines)
 
+        count = await self._site.database.run(work)
+        await self._tell_parent(machines)
+        return count
+
+    async def _tell_parent(self, machines: list[MachineSpec]) -> None:
+        """A site above learns of this site's machines the way it learns of everything: by MIFs in `SITEREP.BOX` (Q169491)."""
+        if not self._site.parent:
+            return
+        root = self._site.share(self._site.server, boxes.ROOT_SHARE, COMPONENT)
+        box = MifBox(root, "A", boxes.SITE_REPORTS)
+        await box.started()
+        for m in machines:
+            if m.site in ("", self._site.code):
+                await box.put_data(render_machine_mif(Machine(self._site.code, m.domain, m.name, m.sms_id)))
+
+    async def add_sites(self, sites: list[SiteSpec]) -> int:
+        """Make sites below this one known, as they would themselves once they are attached."""
+        for site in sites:
+            try:
+                check_site_code(site.code)
+            except IdError as error:
+                raise AdministratorError(str(error)) from None
+        now = self._site.clock.now()
+        reports = [SiteReport(s.code, s.parent, s.server, s.version, tuple(s.servers), now) for s in sites]
+
+        def work(db: Connection) -> int:
+            for report in reports:
+                catalogue.set_site(db, report)
+            return len(reports)
+
         return await self._site.database.run(work)
+
+    async def sites(self) -> list[dict[str, Any]]:
+        """The sites below this one."""
+        rows = await self._site.database.run(catalogue.sites)
+        return [
+            {
+                "site": r.SiteCode,
+                "parent": r.ParentSiteCode,
+                "server": r.Server,
+                "version": r.Version,
+                "servers": r.Servers.split(),
+                "updated_at": r.UpdatedAt,
+            }
+            for r in rows
+        ]
 
     async def machine(self, name: str) -> dict[str, Any]:
         """One machine with the attributes it reported."""
 
         def work(db: Connection) -> dict[str, Any]:
-            row = db.execute(select(MACHINES).where(MACHINES.c.Name == name)).first()
+            row = db.execute(select(MACHINES).where(func.upper(MACHINES.c.Name) == name.upper())).first()
             if row is None:
-                raise AdministratorError(f"this site knows no machine {name!r}")
+                names = [r.Name for r in db.execute(select(MACHINES.c.Name).order_by(MACHINES.c.Name))]
+                raise AdministratorError(f"this site knows no machine {name!r}{nearest(name, names)}")
             attributes: dict[str, dict[str, str]] = {}
             for a in db.execute(select(MACHINE_ATTRIBUTES).where(MACHINE_ATTRIBUTES.c.MachineID == row.MachineID)):
                 attributes.setdefault(a.GroupName, {})[a.Attribute] = a.Value
@@ -158,30 +230,49 @@ class Administrator:
     async def create_job(self, spec: JobSpec) -> str:
         """Make a Pending job and return its JobID. Raises `AdministratorError` for what the site does not have."""
         site = self._site
-        known = {role.name for role in site.servers if role.distribution}
-        for server in spec.distribute.put_on:
-            if server not in known:
-                raise AdministratorError(f"no distribution server {server!r}; there are {', '.join(sorted(known))}")
-        for code in spec.sites:
-            if code not in site.addresses:
-                raise AdministratorError(f"no address to site {code!r}; there are {', '.join(sorted(site.addresses))}")
-        if isinstance(spec.run, RunPhase) and not spec.machines:
-            raise AdministratorError("a job with a run phase needs target machines ('*' is all of them)")
 
         def work(db: Connection) -> str:
-            if catalogue.package(db, spec.package) is None:
-                ids = [row.PkgID for row in db.execute(select(PACKAGES.c.PkgID).limit(20))]
-                raise AdministratorError(f"no package {spec.package!r}; there are {', '.join(ids) or 'none yet'}")
-            names = {name.upper() for name in spec.machines if name != "*"}
-            missing = names - {m.name.upper() for m in catalogue.machines(db, names)}
-            if missing:
-                raise AdministratorError(f"this site knows no machine {', '.join(sorted(missing))}")
-            return create_job(db, site.code, spec, site.clock.now())
+            checked = check_job(db, site, spec)
+            return create_job(db, site.code, checked, site.clock.now())
 
         job_id = await site.database.run(work)
         site.change_count += 1
         site.record(COMPONENT, "job.status", job=job_id, name=spec.name, status=str(JobStatus.PENDING), was="", reason="created")
         return job_id
+
+    async def cancel_job(self, job: str) -> JobRow:
+        """Edit > Cancel Job (Q188042): a Pending job is Cancelled, one under way is Cancelling. By id or name.
+
+        What a repeating job would do next is cancelled with it. Raises `AdministratorError` for a job that has ended, is not
+        there, or came from another site.
+        """
+        site, now = self._site, self._site.clock.now()
+
+        def work(db: Connection) -> list[tuple[Any, JobStatus]]:
+            row = _find_job(db, job)
+            if row.JobID[:3] != site.code:
+                raise AdministratorError(f"job {row.JobID} {row.Name} is site {row.JobID[:3]}'s: cancel it there")
+            if row.Status in ENDED or row.Status == JobStatus.CANCELLING:
+                raise AdministratorError(f"job {row.JobID} {row.Name} is {row.Status} already")
+            changed = [(row, JobStatus.CANCELLED if row.Status == JobStatus.PENDING else JobStatus.CANCELLING)]
+            first = row.RepeatOf or row.JobID
+            changed += [
+                (other, JobStatus.CANCELLED)
+                for other in catalogue.jobs(db, [JobStatus.PENDING])
+                if first in (other.RepeatOf, other.JobID) and other.JobID != row.JobID
+            ]
+            for one, status in changed:
+                ended = "Complete" if status == JobStatus.CANCELLED else "Pending"
+                catalogue.set_job(db, one.JobID, now, Status=status, CancelStatus=ended)
+            return changed
+
+        changed = await site.database.run(work)
+        site.change_count += 1
+        for row, status in changed:
+            site.record(
+                COMPONENT, "job.status", job=row.JobID, name=row.Name, status=str(status), was=row.Status, reason="cancelled"
+            )
+        return (await self.job(changed[0][0].JobID))[0]
 
     async def jobs(self) -> list[JobRow]:
         """All jobs, oldest first."""
@@ -192,14 +283,7 @@ class Administrator:
         """One job and its details; `job_id` may be the job's name (the latest of that name)."""
 
         def work(db: Connection) -> tuple[JobRow, list[DetailRow]]:
-            row = catalogue.job(db, job_id)
-            if row is None:
-                row = db.execute(
-                    select(JOBS).where(JOBS.c.Name == job_id).order_by(JOBS.c.CreatedAt.desc(), JOBS.c.JobID.desc())
-                ).first()
-            if row is None:
-                ids = [r.JobID for r in catalogue.jobs(db)]
-                raise AdministratorError(f"no job {job_id!r}; there are {', '.join(ids[:20]) or 'none yet'}")
+            row = _find_job(db, job_id)
             return _job_row(row), [
                 DetailRow(d.Kind, d.SiteCode, d.MachineName, d.Domain, d.Status, d.UpdatedAt, d.Description)
                 for d in catalogue.details(db, row.JobID)
@@ -215,6 +299,28 @@ class Administrator:
         return [
             EventRow(r.At, r.Code, r.Severity, r.Component, r.MachineName, r.SiteCode, r.JobID, r.Text) for r in reversed(rows)
         ]
+
+
+def _package_row(r: Any) -> dict[str, Any]:
+    return {"package": r.PkgID, "name": r.Name, "source": r.SourcePath, "version": r.StoredVersion, "size": r.SourceSize}
+
+
+def _next_package_id(db: Connection, site: str) -> str:
+    """The next ID nobody has: an administrator may have given some by hand."""
+    while True:
+        package_id = make_package_id(site, catalogue.next_number(db, "package"))
+        if catalogue.package(db, package_id) is None:
+            return package_id
+
+
+def _find_job(db: Connection, job: str) -> Any:
+    row = catalogue.job(db, job)
+    if row is None:
+        row = db.execute(select(JOBS).where(JOBS.c.Name == job).order_by(JOBS.c.CreatedAt.desc(), JOBS.c.JobID.desc())).first()
+    if row is None:
+        ids = [r.JobID for r in catalogue.jobs(db)]
+        raise AdministratorError(f"no job {job!r}; there are {', '.join(ids[:20]) or 'none yet'}")
+    return row
 
 
 def _job_row(r: Any) -> JobRow:

@@ -12,8 +12,10 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import BindParameter, Connection, Row, bindparam, func, insert, select, update
 
-from despoolr_server.site.jobs import DetailKind, DetailStatus, JobSpec, JobStatus
-from despoolr_server.store.schema import COUNTERS, JOB_DETAILS, JOBS, MACHINES, PACKAGE_STATUS, PACKAGES
+from despoolr_core.formats.job_mif import JobFacts, JobReport
+from despoolr_core.formats.site_mif import SiteReport
+from despoolr_server.site.jobs import NOT_INSTALLED, DetailKind, DetailStatus, JobSpec, JobStatus, JobType
+from despoolr_server.store.schema import COUNTERS, JOB_DETAILS, JOBS, MACHINES, PACKAGE_STATUS, PACKAGES, SITES
 
 # -- the statements that run once a report, built once: building one costs more than SQLite takes to run it
 
@@ -65,6 +67,7 @@ class Machine:
     sms_id: str
     domain: str
     operating_system: int
+    site: str
 
 
 def next_number(db: Connection, name: str) -> int:
@@ -80,7 +83,7 @@ def next_number(db: Connection, name: str) -> int:
 def machines(db: Connection, names: Iterable[str] | None = None) -> list[Machine]:
     """Machines by name (None: all), in the order of their SMSIDs. Names that do not exist are left out."""
     query = select(MACHINES).order_by(MACHINES.c.SMSID)
-    rows = [Machine(r.MachineID, r.Name, r.SMSID, r.Domain, r.OperatingSystem) for r in db.execute(query)]
+    rows = [Machine(r.MachineID, r.Name, r.SMSID, r.Domain, r.OperatingSystem, r.SiteCode) for r in db.execute(query)]
     if names is None:
         return rows
     wanted = {name.upper() for name in names}
@@ -180,3 +183,109 @@ def set_package_status(db: Connection, package_id: str, site: str, server: str, 
     values = {"package": package_id, "site": site, "server": server, "status": status, "version": version, "at": at}
     if db.execute(_SET_PACKAGE_STATUS, values).rowcount == 0:
         db.execute(_ADD_PACKAGE_STATUS, values)
+
+
+def package_statuses(db: Connection, package_id: str) -> list[Row[Any]]:
+    """What is known of a package at sites and servers, by site; an empty server name is the site as a whole."""
+    table = PACKAGE_STATUS
+    query = select(table).where(table.c.PkgID == package_id).order_by(table.c.SiteCode, table.c.Server)
+    return list(db.execute(query))
+
+
+def expect_package(db: Connection, package_id: str, site: str, at: float) -> None:
+    """A package is on its way to a site that has not reported about it yet: Not installed, unless something is known."""
+    if not any(row.SiteCode == site and not row.Server for row in package_statuses(db, package_id)):
+        set_package_status(db, package_id, site, "", NOT_INSTALLED, 0, at)
+
+
+def package_ids(db: Connection) -> list[str]:
+    """All packages, by ID."""
+    return [row.PkgID for row in db.execute(select(PACKAGES.c.PkgID).order_by(PACKAGES.c.PkgID))]
+
+
+# -- what came from another site
+
+
+def adopt_job(db: Connection, report: JobReport, facts: JobFacts) -> None:
+    """A job of another site has arrived here: its row, its package, and the rows of its site arrival and completion."""
+    adopt_package(db, facts)
+    at = report.time
+    spec = JobSpec(name=facts.name, package=facts.package_id, type=JobType(facts.type), sites=(report.site,))
+    db.execute(
+        insert(JOBS).values(
+            JobID=report.job_id,
+            Name=facts.name,
+            Type=facts.type,
+            PackageID=facts.package_id,
+            RequestID=report.request_id,
+            Status=JobStatus.ACTIVE,
+            SendingStatus="Complete",
+            WorkingStatus="Active",
+            CreatedAt=at,
+            ActivateAt=at,
+            StatusAt=at,
+            Spec=msgspec.json.encode(spec).decode(),
+        )
+    )
+    add_details(db, report.job_id, report.site, [{"Kind": kind, "MachineName": ""} for kind in ARRIVING], at)
+
+
+ARRIVING: Final = (DetailKind.SITE_ARRIVAL, DetailKind.COMPLETION)
+"""The rows every site has of a job."""
+
+
+def adopt_package(db: Connection, facts: JobFacts) -> None:
+    """What a site knows of a package whose job came from above; a newer version replaces what it knew."""
+    values = {"Name": facts.package_name, "SourcePath": facts.package_source, "StoredVersion": facts.package_version}
+    known = package(db, facts.package_id)
+    if known is None:
+        db.execute(insert(PACKAGES).values(PkgID=facts.package_id, **values))
+    elif facts.package_version > known.StoredVersion:
+        set_package(db, facts.package_id, **values)
+
+
+def sites(db: Connection) -> list[Row[Any]]:
+    """The sites below this one, by code."""
+    return list(db.execute(select(SITES).order_by(SITES.c.SiteCode)))
+
+
+def set_site(db: Connection, report: SiteReport) -> None:
+    """What a site below this one says of itself; an older report changes nothing."""
+    values = {
+        "ParentSiteCode": report.parent,
+        "Server": report.server,
+        "Version": report.version,
+        "Servers": " ".join(report.servers),
+        "UpdatedAt": report.time,
+    }
+    row = db.execute(select(SITES.c.UpdatedAt).where(SITES.c.SiteCode == report.code)).first()
+    if row is None:
+        db.execute(insert(SITES).values(SiteCode=report.code, **values))
+    elif report.time >= row.UpdatedAt:
+        db.execute(update(SITES).where(SITES.c.SiteCode == report.code).values(**values))
+
+
+def cancel_details(db: Connection, job_id: str, site: str, at: float) -> None:
+    """A site has cancelled a job: its workstations that have not ended are Canceled; what they reported stays (Q152229)."""
+    open_ones = [DetailStatus.NONE, DetailStatus.ACTIVE, DetailStatus.RETRYING]
+    db.execute(
+        update(JOB_DETAILS)
+        .where(
+            JOB_DETAILS.c.JobID == job_id,
+            JOB_DETAILS.c.SiteCode == site,
+            JOB_DETAILS.c.Kind.in_([DetailKind.WORKSTATION, DetailKind.SERVER]),
+            JOB_DETAILS.c.Status.in_(open_ones),
+        )
+        .values(Status=DetailStatus.CANCELED, UpdatedAt=at)
+    )
+
+
+def first_failure(db: Connection, job_id: str) -> float | None:
+    """When the first workstation of those that say Failed said so; None if none does."""
+    query = select(func.min(JOB_DETAILS.c.UpdatedAt)).where(
+        JOB_DETAILS.c.JobID == job_id,
+        JOB_DETAILS.c.Kind == DetailKind.WORKSTATION,
+        JOB_DETAILS.c.Status == DetailStatus.FAILED,
+    )
+    at = db.execute(query).scalar()
+    return None if at is None else float(at)

@@ -83,7 +83,9 @@ class ClientResults:
             return "Complete"
         if not description:
             self._log("~Despooler failed to execute the instruction, error code = cb")  # a warning only (Q169491)
-        event = EVENT_INSTALL_FAILED if status_mif else 0
+        # An empty description is that warning and no event (Q169491); the profile's other reading of Q166833 logs none at all.
+        is_told = status_mif is not None and description and self._site.profile.failed_mif_logs_event
+        event = EVENT_INSTALL_FAILED if is_told else 0
         status = self._site.profile.failed_mif_status if status_mif else DetailStatus.RETRYING
         await self._mifs.put(self._mif(result, status, tick, description, event))
         return str(status)

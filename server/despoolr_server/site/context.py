@@ -123,18 +123,25 @@ class SiteContext:
         return self.recorder.record(f"{self.code}/{component}", kind, **data)
 
     def event(
-        self, component: str, code: int, *insertions: object, job: str = "", machine: str = "", at: float | None = None
+        self,
+        component: str,
+        code: int,
+        *insertions: object,
+        job: str = "",
+        machine: str = "",
+        at: float | None = None,
+        site: str = "",
     ) -> NtEvent:
-        """An NT event of this site, ready to be stored."""
+        """An NT event of this site (or of a `site` below it), ready to be stored."""
         return nt_event(
             code,
             *insertions,
             at=self.clock.now() if at is None else at,
             component=component,
             machine=machine or self.server,
-            site_code=self.code,
+            site_code=site or self.code,
             job_id=job,
-            job_destination=self.code if job else "",
+            job_destination=(site or self.code) if job else "",
         )
 
     async def report_event(self, component: str, code: int, *insertions: object, job: str = "", machine: str = "") -> None:

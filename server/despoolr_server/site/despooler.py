@@ -17,9 +17,11 @@ from typing import ClassVar, Final
 from despoolr_core.errors import FormatError
 from despoolr_core.formats.dates import render_sms_date
 from despoolr_core.formats.instruction import (
+    INVENTORY,
     WIREMOVE,
     DespoolerInstruction,
     Install,
+    MifTransfer,
     WireRemove,
     parse_instruction,
     render_instruction,
@@ -33,6 +35,7 @@ from despoolr_server.site.context import SiteContext
 from despoolr_server.site.inbox import Inbox
 from despoolr_server.site.installer import Installer
 from despoolr_server.site.mif_box import MifBox
+from despoolr_server.site.mif_transfer import MifTransfers
 from despoolr_server.site.registry import Registry
 from despoolr_server.site.service import Service
 
@@ -57,6 +60,7 @@ class Despooler(Service):
         self._mifs = MifBox(root, "X")
         self._installer = Installer(site, root, self._receive, self._registry, self._mifs, self.log)
         self._results = ClientResults(site, root, self._receive, self._mifs, self.log)
+        self._transfers = MifTransfers(site, root, self._receive, self._mifs, self.log)
         self._inbox = Inbox(self._receive, "")
         self._waits_for: dict[str, float] = {}
         self._said_waiting = False
@@ -64,6 +68,7 @@ class Despooler(Service):
     async def started(self) -> None:
         await self._registry.load()
         await self._mifs.started()
+        await self._transfers.started()
         self._waits_for.clear()
         self._inbox.wake()
         if self.site.profile.restart_resets_retry_count:
@@ -148,6 +153,8 @@ class Despooler(Service):
     async def _dispatch(self, name: str, instruction: DespoolerInstruction, tick: float) -> str:
         if instruction.type == WIREMOVE:
             return await self._results.execute(name, WireRemove.from_instruction(instruction), tick)
+        if instruction.type == INVENTORY:
+            return await self._transfers.execute(name, MifTransfer.from_instruction(instruction))
         return await self._installer.execute(name, Install.from_instruction(instruction), instruction, tick)
 
     def _put_off(self, name: str, error: ShareError | ShareUnreachable, tick: float) -> None:

@@ -8,7 +8,7 @@ files are replaced whole, reports carry their number, the retry instruction's na
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,20 +22,21 @@ from despoolr_core.formats.instruction import (
     RetryOf,
     render_instruction,
 )
-from despoolr_core.formats.job_mif import JobReport
 from despoolr_core.formats.winst import PackageServer, WorkstationInstruction
 from despoolr_core.share import Share, ShareError, ShareUnreachable
 from despoolr_core.sharing import NtStatus
 from despoolr_server.site import boxes, copying, winst_box
+from despoolr_server.site.cancelling import Cancelling
 from despoolr_server.site.context import SiteContext, SiteServerRole
 from despoolr_server.site.forced import ForcedDisconnect
+from despoolr_server.site.job_reports import JobReports
 from despoolr_server.site.jobs import DetailKind, DetailStatus
 from despoolr_server.site.mif_box import MifBox
 from despoolr_server.site.package_servers import PackageServers
 from despoolr_server.site.packages import Files, PackageError, decompress
 from despoolr_server.site.registry import MASTER_PACKAGES, RETRY_HISTORY, Registry
 from despoolr_server.site.removal import remove_commands, remove_package
-from despoolr_server.site.retry import RetryState, after_failure, forces_disconnect, has_given_up
+from despoolr_server.site.retry import RetryState, after_failure, forces_disconnect, has_given_up, retry_file
 
 COMPONENT: Final = "SMS_DESPOOLER"
 TEMP_DIRECTORY: Final = r"D:\_S M0000.TMP"
@@ -64,30 +65,41 @@ class Installer:
         self._root = root
         self._receive = receive
         self._registry = registry
-        self._mifs = mifs
+        self._reports = JobReports(site, mifs)
         self._log = log
         self._servers = PackageServers(site, registry, log)
         self._forced = ForcedDisconnect(site, registry, log)
+        self._cancelling = Cancelling(site, root, receive, registry, self._reports, self._forced, log)
 
     async def execute(self, name: str, install: Install, instruction: DespoolerInstruction, tick: float) -> str:
         """One attempt at an install or update instruction. Returns what became of it, for the record."""
+        if install.kind is InstallKind.CANCEL:
+            return await self._cancelling.execute(name, install, tick)
         state = RetryState(instruction.retries, install.first_attempt_at or tick)
         if has_given_up(self._site.profile, state, tick):
             await self._give_up(install, state, tick)
             await self._receive.delete(name)
             return "Failed: the retries are used up"
         if install.retry_of is RetryOf.NOTHING:
-            await self._report(install, DetailKind.SITE_ARRIVAL, "", DetailStatus.COMPLETE, state, tick)
+            await self._reports.arrived(install, state, tick)
         try:
             outcome = await self._attempt(name, install, state, tick)
         except PackageError as error:
             self._log(f"~{error}")
             await self._site.report_event(COMPONENT, 15, install.package_file, TEMP_DIRECTORY, job=install.job_id)
-            await self._report(install, DetailKind.COMPLETION, "", DetailStatus.FAILED, state, tick, str(error))
+            await self._fail(install, state, tick, str(error))
             await self._clean_up(name, install)
             return f"Failed: {error}"
+        if outcome.is_complete and self._has_nowhere_to_run(install):
+            self._log("~No server is specified in the registry or in the instruction.")
+            await self._site.report_event(COMPONENT, 13, job=install.job_id)
+            await self._fail(install, state, tick, "no distribution server of this site has the package")
+            await self._clean_up(name, install)
+            return "Failed: no server has the package"
         if outcome.is_complete:
-            await self._report(install, DetailKind.COMPLETION, "", DetailStatus.COMPLETE, state, tick)
+            version = install.package_version or self._stored_version(install.package_id)
+            await self._reports.package(install, succeeded=True, version=version, tick=tick)
+            await self._reports.detail(install, DetailKind.COMPLETION, "", DetailStatus.COMPLETE, state, tick)
             await self._clean_up(name, install)
             self._log("~Despooler successfully executed one instruction.")
             return "Complete"
@@ -105,7 +117,7 @@ class Installer:
             return await self._remove(install, state, tick)
         files = await self._take_master(install)
         if files is None:
-            await self._report(install, DetailKind.COMPLETION, "", DetailStatus.RETRYING, state, tick)
+            await self._reports.detail(install, DetailKind.COMPLETION, "", DetailStatus.RETRYING, state, tick)
             return Outcome(store_failed=True)
         failed: list[str] = []
         servers = self._servers.concerned(install)
@@ -136,7 +148,7 @@ class Installer:
             directory = self._servers.directory(role, install.package_id)
             result = await remove_package(share, directory, self._purpose(install))
             status = DetailStatus.COMPLETE if result.is_complete else DetailStatus.RETRYING
-            await self._report(install, DetailKind.SERVER, role.name, status, state, tick)
+            await self._reports.detail(install, DetailKind.SERVER, role.name, status, state, tick)
             if result.is_complete:
                 self._servers.lost(role, install.package_id)
             else:
@@ -220,12 +232,14 @@ class Installer:
         if first is None:
             await self._is_installed(role, install, result.directory)
             self._registry.delete(f"{RETRY_HISTORY}\\{install.job_id}", role.name)
-            await self._report(install, DetailKind.SERVER, role.name, DetailStatus.COMPLETE, state, tick)
+            await self._reports.detail(install, DetailKind.SERVER, role.name, DetailStatus.COMPLETE, state, tick)
             return True
         if isinstance(first[1], ShareError) and first[1].problem.episode:
             self._registry.set(f"{RETRY_HISTORY}\\{install.job_id}", role.name, first[1].problem.episode)
         await self._event_for_failure(role, install, first[1])
-        await self._report(install, DetailKind.SERVER, role.name, DetailStatus.RETRYING, state, tick, f"{first[0]}: {first[1]}")
+        await self._reports.detail(
+            install, DetailKind.SERVER, role.name, DetailStatus.RETRYING, state, tick, f"{first[0]}: {first[1]}"
+        )
         return False
 
     async def _is_installed(self, role: SiteServerRole, install: Install, directory: str) -> None:
@@ -285,9 +299,10 @@ class Installer:
             users_warned=False,
         )
         self._log(f"~We will retry job {install.job_id} later, retry count is now {later.retries}")
-        return await self._write_retry(retry, due, later.retries)
+        stale = self._servers.holders(install.package_id) if forgets and install.refresh_existing else []
+        return await self._write_retry(retry, due, later.retries, [role.name for role in stale])
 
-    async def _write_retry(self, retry: Install, due: float, retries: int) -> str:
+    async def _write_retry(self, retry: Install, due: float, retries: int, forgotten: Sequence[str] = ()) -> str:
         file = retry_file(retry.job_id)
         await self._receive.write(file, render_instruction(retry.to_instruction(execute_at=due, retries=retries)))
         self._site.record(
@@ -299,6 +314,7 @@ class Installer:
             retries=retries,
             execute_at=due,
             servers=[target.server for target in retry.servers],
+            forgotten=list(forgotten),
         )
         return file
 
@@ -329,11 +345,21 @@ class Installer:
         reason = f"gave up after {state.retries} retries: job {install.job_id} is Failed"
         self._log(f"~Job {install.job_id} has failed, {reason}")
         for name in [t.server for t in install.servers] if install.retry_of is RetryOf.SERVERS else []:
-            await self._report(install, DetailKind.SERVER, name, DetailStatus.FAILED, state, tick, reason)
+            await self._reports.detail(install, DetailKind.SERVER, name, DetailStatus.FAILED, state, tick, reason)
             await self._end_episode(install, name, reason)
         await self._registry.save()
-        await self._report(install, DetailKind.COMPLETION, "", DetailStatus.FAILED, state, tick, reason)
+        await self._fail(install, state, tick, reason)
         await self._site.report_event(COMPONENT, 14, COMPONENT, job=install.job_id)
+
+    async def _fail(self, install: Install, state: RetryState, tick: float, reason: str) -> None:
+        """The site is done with the job, without success."""
+        await self._reports.package(install, succeeded=False, version=install.package_version, tick=tick)
+        await self._reports.detail(install, DetailKind.COMPLETION, "", DetailStatus.FAILED, state, tick, reason)
+
+    def _has_nowhere_to_run(self, install: Install) -> bool:
+        """Whether workstations are to run a package that no server of this site has."""
+        wanted = install.command_line and install.workstations and install.retry_of is RetryOf.NOTHING
+        return bool(wanted) and not self._servers.holders(install.package_id)
 
     async def _end_episode(self, install: Install, server: str, reason: str) -> None:
         """Tell a server that refused this job's update that it will not be tried again."""
@@ -358,33 +384,6 @@ class Installer:
                     raise
         if name.upper() != keep.upper():
             await self._receive.delete(name)
-
-    async def _report(
-        self,
-        install: Install,
-        kind: DetailKind,
-        server: str,
-        status: DetailStatus,
-        state: RetryState,
-        tick: float,
-        description: str = "",
-    ) -> None:
-        await self._mifs.put(
-            JobReport(
-                report=f"{install.job_id}/{kind}/{server}/{status}/{state.retries}",
-                job_id=install.job_id,
-                kind=kind,
-                site=self._site.code,
-                domain="",
-                machine=server,
-                sms_id="",
-                status=status,
-                time=tick,
-                description=description[:255],
-                event=0,
-                request_id=install.request_id,
-            )
-        )
 
     async def _write_instructions(self, install: Install, holders: list[SiteServerRole]) -> None:
         """A WINST record for every target workstation, with the servers that hold the package (10 at most: Q161310)."""
@@ -412,8 +411,3 @@ class Installer:
 
     def _purpose(self, install: Install) -> str:
         return f"job {install.job_id} package {install.package_id}"
-
-
-def retry_file(job: str) -> str:
-    """The name of a job's retry instruction: longer than 8.3, so that no client's report can have it."""
-    return f"{job}_R.SNI"

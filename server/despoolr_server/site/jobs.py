@@ -7,6 +7,8 @@ from typing import Final
 
 import msgspec
 
+from despoolr_core.formats.instruction import InstallKind
+
 
 class JobType(StrEnum):
     """The job types an administrator creates (Q128458)."""
@@ -14,6 +16,14 @@ class JobType(StrEnum):
     RUN_COMMAND = "Run Command On Workstation"
     SHARE_PACKAGE = "Share Package On Server"
     REMOVE_PACKAGE = "Remove Package From Server"
+
+
+INSTALL_KINDS: Final = {
+    JobType.RUN_COMMAND: InstallKind.INSTALL,
+    JobType.SHARE_PACKAGE: InstallKind.SHARE,
+    JobType.REMOVE_PACKAGE: InstallKind.REMOVE,
+}
+"""What a job's instruction asks a site to do."""
 
 
 class JobStatus(StrEnum):
@@ -30,6 +40,8 @@ class JobStatus(StrEnum):
 
 
 ENDED: Final = frozenset({JobStatus.COMPLETE, JobStatus.FAILED, JobStatus.CANCELLED})
+UNDER_WAY: Final = (JobStatus.ACTIVE, JobStatus.RETRYING, JobStatus.CANCELLING)
+"""The statuses that the rows of Job Details decide."""
 
 
 class DetailKind(StrEnum):
@@ -52,6 +64,10 @@ class DetailStatus(StrEnum):
     CANCELED = "Canceled"
 
 
+NOT_INSTALLED: Final = "Not installed"
+"""What a package's status at a site is until the site reports. Our words: the archive prints none."""
+
+
 class SendPhase(StrEnum):
     """Send: changed source files reach a site only with the second (Q160567, Q197016)."""
 
@@ -60,7 +76,10 @@ class SendPhase(StrEnum):
 
 
 class DistributePhase(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Put on Specified Distribution Servers, and Refresh Existing Distribution Servers (Q140051, Q235157)."""
+    """Put on Specified Distribution Servers, and Refresh Existing Distribution Servers (Q140051, Q235157).
+
+    `put_on` names servers; `["*"]` are each site's default servers, all it has. With neither, the job only sends.
+    """
 
     put_on: tuple[str, ...] = ()
     refresh_existing: bool = False
@@ -83,7 +102,8 @@ class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     """A job as the administrator fills it in.
 
     `machines` are the target workstations by name (`["*"]`: every machine the site knows) and matter with a run phase only.
-    `sites` are the target sites (empty: this one). `activate_at` is site time; `repeat_every_s` 0 does not repeat.
+    `sites` are the target sites; if none is named they follow from the targets: the sites of the workstations of a run phase,
+    the sites of the servers that are named, and this one. `activate_at` is site time; `repeat_every_s` 0 does not repeat.
     """
 
     name: str
@@ -97,3 +117,10 @@ class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     priority: int = 2
     activate_at: float = 0.0
     repeat_every_s: float = 0.0
+
+    @property
+    def is_send_only(self) -> bool:
+        """Whether the job has neither a distribute nor a run phase."""
+        distribute = self.distribute
+        is_for_servers = self.type == JobType.REMOVE_PACKAGE or distribute.put_on or distribute.refresh_existing
+        return not is_for_servers and self.run is None

@@ -3,6 +3,7 @@ r"""Inventory Data Loader: loads MIFs from `DATALOAD.BOX\DELTAMIF.COL` into the 
 The law: rows first, file after. A batch of MIFs becomes one transaction; only when that is safe are the files deleted. A
 process that died between the two finds the files again, and the report numbers in `LoadedReports` tell it that they count
 already. What does not parse goes to `BADMIFS` with a reason and event 245; the rest goes on.
+What concerns a site above is copied to `SITEREP.BOX` before the file goes (hop 6 of Q169491), whether it counted here or not.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from typing import Any, ClassVar, Final
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from despoolr_core.formats.job_mif import Inventory, JobReport, read_delta_mif
+from despoolr_core.formats.job_mif import Inventory, JobReport
 from despoolr_core.formats.mif import MifError
+from despoolr_core.formats.site_mif import DeltaMif, PackageReport, SiteReport, read_delta_mif
 from despoolr_core.share import ShareError
-from despoolr_server.site import boxes, catalogue
+from despoolr_server.site import boxes, catalogue, package_status
 from despoolr_server.site.context import SiteContext, event_facts, insert_event
 from despoolr_server.site.inbox import Inbox
-from despoolr_server.site.jobs import DetailKind
+from despoolr_server.site.jobs import DetailKind, DetailStatus
+from despoolr_server.site.mif_box import MifBox
 from despoolr_server.site.service import Service
 from despoolr_server.store.schema import LOADED_REPORTS, MACHINE_ATTRIBUTES, MACHINES
 
@@ -40,7 +43,8 @@ Fact = tuple[str, dict[str, Any]]
 @dataclass(frozen=True, slots=True)
 class _Loaded:
     name: str
-    mif: JobReport | Inventory
+    mif: DeltaMif
+    data: bytes
 
 
 class DataLoader(Service):
@@ -52,6 +56,11 @@ class DataLoader(Service):
         super().__init__(site)
         self._root = site.share(site.server, boxes.ROOT_SHARE, self.component)
         self._inbox = Inbox(self._root, boxes.DELTA_MIFS)
+        self._upward = MifBox(self._root, "L", boxes.SITE_REPORTS)
+
+    async def started(self) -> None:
+        if self.site.parent:
+            await self._upward.started()
 
     async def cycle(self, tick: float) -> None:
         entries = await self._inbox.files()
@@ -67,10 +76,19 @@ class DataLoader(Service):
             return
         facts = await self.site.database.run(lambda db: [fact for item in batch for fact in self._load(db, item, tick)])
         self.site.change_count += 1
+        aside: dict[str, str] = {}
         for kind, data in facts:
             self.site.record(self.component, kind, **data)
+            if kind == "package.unknown":
+                self.log(data["reason"])
+                aside |= {data["file"]: data["reason"]} if data["kept"] else {}
         for item in batch:
-            await self._root.delete(f"{boxes.DELTA_MIFS}/{item.name}")
+            if self._concerns_parent(item.mif):
+                await self._upward.put_data(item.data, item.name[-3:].upper())
+            if item.name in aside:
+                await self._set_aside(item.name, item.data, aside[item.name])
+            else:
+                await self._root.delete(f"{boxes.DELTA_MIFS}/{item.name}")
 
     async def _read(self, name: str) -> _Loaded | None:
         path = f"{boxes.DELTA_MIFS}/{name}"
@@ -83,7 +101,7 @@ class DataLoader(Service):
         try:
             if len(data) > MIF_SIZE_MAX:
                 raise MifError(f"{len(data):,} octets are more than the {MIF_SIZE_MAX:,} of Max MIF Size")
-            return _Loaded(name, _checked(read_delta_mif(data)))
+            return _Loaded(name, _checked(read_delta_mif(data)), data)
         except MifError as error:
             try:
                 await self._set_aside(name, data, str(error))
@@ -99,19 +117,38 @@ class DataLoader(Service):
         await self._root.delete(f"{boxes.DELTA_MIFS}/{name}")
         self.site.record(self.component, "mif.refused", file=name, reason=reason)
 
+    def _concerns_parent(self, mif: DeltaMif) -> bool:
+        """Whether a site above wants to know: of machines and sites always, of jobs and packages that are not this site's."""
+        own = self.site.code
+        if not self.site.parent:
+            return False
+        if isinstance(mif, JobReport):
+            return mif.job_id[:3] != own and mif.status != DetailStatus.NONE
+        return not isinstance(mif, PackageReport) or mif.package_id[:3] != own
+
     # -- inside the transaction
 
     def _load(self, db: Connection, item: _Loaded, tick: float) -> list[Fact]:
-        if isinstance(item.mif, JobReport):
-            return self._load_job(db, item.name, item.mif, tick)
-        return self._load_inventory(db, item.name, item.mif, tick)
+        mif = item.mif
+        if isinstance(mif, JobReport):
+            return self._load_job(db, item.name, mif, tick)
+        if isinstance(mif, PackageReport):
+            return self._load_package(db, item.name, mif)
+        if isinstance(mif, SiteReport):
+            catalogue.set_site(db, mif)
+            return [("mif.loaded", {"file": item.name, "report": mif.code, "kind": "site"})]
+        return self._load_inventory(db, item.name, mif, tick)
 
     def _load_job(self, db: Connection, name: str, mif: JobReport, tick: float) -> list[Fact]:
         if db.execute(_LOADED, {"report": mif.report}).first() is not None:
             return [("mif.refused", {"file": name, "reason": f"report {mif.report} has been counted already"})]
         db.execute(_ADD_LOADED, {"Report": mif.report, "At": tick})
         facts: list[Fact] = [("mif.loaded", {"file": name, "report": mif.report, "kind": mif.kind})]
+        if mif.facts is not None and mif.site == self.site.code and catalogue.job(db, mif.job_id) is None:
+            catalogue.adopt_job(db, mif, mif.facts)
         if catalogue.job(db, mif.job_id) is None:
+            if self.site.code not in (mif.job_id[:3], mif.site):
+                return facts  # another site's job at another site: it only passes through here
             event = self.site.event(self.component, EVENT_NO_DETAIL_RECORD, job=mif.job_id)
             insert_event(db, event)
             facts.append(("event", event_facts(event)))
@@ -128,7 +165,9 @@ class DataLoader(Service):
             "was": was or "",
         }
         facts.append(("detail.status", row))
-        if mif.kind == DetailKind.SERVER:
+        if mif.kind == DetailKind.COMPLETION and mif.status == DetailStatus.CANCELED:
+            catalogue.cancel_details(db, mif.job_id, mif.site, mif.time)
+        if mif.kind == DetailKind.SERVER and (mif.site == self.site.code or not self.site.profile.package_status_by_sta):
             self._load_package_status(db, mif)
         if mif.event:
             facts.append(self._load_event(db, mif))
@@ -141,10 +180,33 @@ class DataLoader(Service):
         version = int(package.StoredVersion) if package is not None else 0
         catalogue.set_package_status(db, job.PackageID, mif.site, mif.machine, mif.status, version, mif.time)
 
+    def _load_package(self, db: Connection, name: str, mif: PackageReport) -> list[Fact]:
+        """A package's status at a site, of a 1.x site's child. What one's own servers have is known from the job's rows."""
+        facts: list[Fact] = [("mif.loaded", {"file": name, "report": mif.report, "kind": "package"})]
+        if mif.site == self.site.code:
+            return facts
+        found, was = package_status.load(db, mif, resolves_marks=self.site.profile.marked_package_id_resolves)
+        if found.package:
+            status = {"package": found.package, "site": mif.site, "status": mif.result, "was": was, "job": mif.job_id}
+            facts.append(("package.status", status))
+        elif mif.package_id[:3] == self.site.code:
+            text = package_status.ambiguous(mif, found.candidates) if found.candidates else package_status.missing(mif.package_id)
+            unknown = {"said": mif.package_id, "site": mif.site, "result": mif.result, "file": name, "reason": text}
+            facts.append(("package.unknown", unknown | {"kept": found.is_ambiguous}))
+        return facts
+
     def _load_event(self, db: Connection, mif: JobReport) -> Fact:
         """Event 374: the Despooler made it, the loader stores it; its component is the Despooler (Q166833, Q169491)."""
         event = self.site.event(
-            "SMS_DESPOOLER", mif.event, mif.machine, mif.domain, mif.description, job=mif.job_id, machine=mif.machine, at=mif.time
+            "SMS_DESPOOLER",
+            mif.event,
+            mif.machine,
+            mif.domain,
+            mif.description,
+            job=mif.job_id,
+            machine=mif.machine,
+            at=mif.time,
+            site=mif.site,
         )
         insert_event(db, event)
         return "event", event_facts(event)
@@ -178,7 +240,7 @@ class DataLoader(Service):
         return [("mif.loaded", {"file": name, "report": "", "kind": "inventory"})]
 
 
-def _checked(mif: JobReport | Inventory) -> JobReport | Inventory:
+def _checked(mif: DeltaMif) -> DeltaMif:
     """The same; `MifError` for a report that asks for an event no workstation's result can cause."""
     if isinstance(mif, JobReport) and mif.event not in EVENTS_TAKEN:
         raise MifError(f"Event is {mif.event}, not one of {', '.join(map(str, EVENTS_TAKEN))}")

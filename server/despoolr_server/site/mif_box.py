@@ -1,4 +1,4 @@
-r"""Putting job-status MIFs into `DATALOAD.BOX\DELTAMIF.COL`: names that sort in the order they were written.
+r"""Putting MIFs into a box, `DATALOAD.BOX\DELTAMIF.COL` if none is named: names that sort in the order they were written.
 
 Names are `X` and seven base-36 digits (Q185913 shows `X00000000.MIF`; ours keep to 8.3). The counter goes on behind what is
 still in the box, so a restarted service does not overtake its own unread reports.
@@ -6,25 +6,30 @@ still in the box, so a restarted service does not overtake its own unread report
 
 from __future__ import annotations
 
+from typing import Final
+
 from despoolr_core.formats.job_mif import JobReport, render_job_mif
 from despoolr_core.formats.sms_id import to_base36
 from despoolr_core.share import Share
 from despoolr_server.site import boxes
 
+EXTENSIONS: Final = ("MIF", "EMF", "STA")
+
 
 class MifBox:
-    """The writing end of DELTAMIF.COL, as one service sees it. `prefix` keeps two writers' names apart."""
+    """The writing end of a box, as one service sees it. `prefix` keeps two writers' names apart."""
 
-    def __init__(self, share: Share, prefix: str) -> None:
+    def __init__(self, share: Share, prefix: str, directory: str = boxes.DELTA_MIFS) -> None:
         self._share = share
+        self._directory = directory
         self._prefix = prefix
         self._next = 0
 
     async def started(self) -> None:
         """Find where to go on."""
-        for entry in await self._share.list(boxes.DELTA_MIFS):
+        for entry in await self._share.list(self._directory):
             stem, _, extension = entry.name.upper().rpartition(".")
-            if stem.startswith(self._prefix) and extension in ("MIF", "EMF") and len(stem) == 8:
+            if stem.startswith(self._prefix) and extension in EXTENSIONS and len(stem) == 8:
                 try:
                     self._next = max(self._next, int(stem[1:], 36) + 1)
                 except ValueError:
@@ -38,5 +43,5 @@ class MifBox:
         """Write one file under the next name."""
         name = f"{self._prefix}{to_base36(self._next, 7)}.{extension}"
         self._next += 1
-        await self._share.write(f"{boxes.DELTA_MIFS}/{name}", data)
+        await self._share.write(f"{self._directory}/{name}", data)
         return name

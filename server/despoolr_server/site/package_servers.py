@@ -38,21 +38,28 @@ class PackageServers:
     def concerned(self, install: Install) -> list[SiteServerRole]:
         """Whom an instruction concerns.
 
-        A retry lists its servers itself. Else: the specified ones that lack the package (one that has it is left alone:
-        Q140051), and with Refresh Existing, or when a new one is added (Q235157), all that have it.
+        A retry lists its servers itself. Else: the specified ones (all, if none is named) that lack the package (one that has
+        it is left alone: Q140051), and with Refresh Existing, or when a new one is added (Q235157), all that have it.
         """
-        put_on = [target.server for target in install.servers]
+        named = {target.server.upper() for target in install.servers}
+        put_on = [role.name for role in self.roles if role.name.upper() in named]
         if install.retry_of is RetryOf.SERVERS:
             return [role for role in self.roles if role.name in put_on]
+        if install.put_on_specified and not install.servers:
+            put_on = [role.name for role in self.roles]
         have = {role.name for role in self.holders(install.package_id)}
         wanted = {name for name in put_on if name not in have}
-        if install.refresh_existing or (wanted and have):
+        if install.refresh_existing or (wanted and have and not self._forgets(install)):
             wanted |= have
         for name in sorted(set(put_on) & have - wanted):
             self._log(
                 f"~Server {name} has package {install.package_id} already and no refresh was asked for, we'll skip this server."
             )
         return [role for role in self.roles if role.name in wanted]
+
+    def _forgets(self, install: Install) -> bool:
+        """Whether this is the retry after a failed store that leaves the existing servers as they are (Q195936)."""
+        return install.retry_of is RetryOf.STORE and not self._site.profile.retry_keeps_refresh
 
     def directory(self, role: SiteServerRole, package: str) -> str:
         """Where a package lies on a server, relative to its package share."""

@@ -57,5 +57,5 @@ async def remove_commands(root: Share, package: str) -> int:
     for directory in await root.list(boxes.PCM_DOMAINS):
         path = f"{boxes.PCM_DOMAINS}/{directory.name}"
         for entry in await root.list(path) if directory.directory else []:
-            count += await winst_box.drop_package(root, f"{path}/{entry.name}", package)
+            count += await winst_box.drop_records(root, f"{path}/{entry.name}", lambda record: record.package_id == package)
     return count

@@ -19,6 +19,11 @@ class RetryState:
     first_attempt_at: float = 0.0
 
 
+def retry_file(job: str) -> str:
+    """The name of a job's retry instruction: longer than 8.3, so that no client's report can have it."""
+    return f"{job}_R.SNI"
+
+
 def has_given_up(profile: Profile, state: RetryState, now: float) -> bool:
     """Whether an instruction that is due now is failed instead of tried again.
 
@@ -28,6 +33,13 @@ def has_given_up(profile: Profile, state: RetryState, now: float) -> bool:
     by_count = state.retries >= profile.attempts_max
     by_time = state.retries > 0 and now - state.first_attempt_at >= profile.give_up_after_s
     return {"count": by_count, "time": by_time, "first": by_count or by_time}[profile.give_up_rule]
+
+
+def patience_s(profile: Profile, retry_s: float) -> float:
+    """Seconds from a first failure until it is final: the retry budget of a job whose workstation failed (articles.md S2)."""
+    by_count = profile.attempts_max / max(1, profile.retry_count_step) * retry_s
+    by_time = profile.give_up_after_s
+    return {"count": by_count, "time": by_time, "first": min(by_count, by_time)}[profile.give_up_rule]
 
 
 def after_failure(profile: Profile, state: RetryState, now: float) -> RetryState:

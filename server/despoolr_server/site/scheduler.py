@@ -1,13 +1,14 @@
 r"""Scheduler: turns a Pending job into an Active one, compresses the package, sends instructions, keeps the job's status.
 
-Its hops (`domain.md` a.2, d.2): source directory -> `SENDER.BOX\TOSEND` (`.P00` package, `.I00` instruction) -> a send request
-(`.SRQ`) in the LAN sender's outbox. Status comes back through Job Details, which only the Data Loader writes after the rows
-are made here; the rule that reads them is `job_status.overall_status`.
+Its hops (`domain.md` a.2, d.2): source directory -> `SENDER.BOX\TOSEND` (`.P00` package, one `.I00`, `.I01` ... a site) -> a send
+request (`.SRQ`) for each site in the LAN sender's outbox. Status comes back through Job Details, which only the Data Loader
+writes after the rows are made here; the rule that reads them is `job_status.overall_status`.
 """
 
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any, ClassVar, Final
 
 import msgspec
@@ -16,27 +17,31 @@ from sqlalchemy import Connection, Row, insert
 from despoolr_core.formats.instruction import Install, InstallKind, PackageTarget, TargetWorkstation, render_instruction
 from despoolr_core.formats.sms_id import job_id as make_job_id
 from despoolr_core.formats.sms_id import request_id as make_request_id
-from despoolr_core.share import Share, ShareError, ShareUnreachable
-from despoolr_server.site import boxes, catalogue
+from despoolr_core.share import Share
+from despoolr_server.site import boxes, catalogue, targets
 from despoolr_server.site.context import SiteContext
 from despoolr_server.site.job_status import overall_status
-from despoolr_server.site.jobs import DetailKind, DetailStatus, JobSpec, JobStatus, JobType, RunPhase, SendPhase
-from despoolr_server.site.packages import Files, compress
+from despoolr_server.site.jobs import (
+    INSTALL_KINDS,
+    UNDER_WAY,
+    DetailKind,
+    DetailStatus,
+    JobSpec,
+    JobStatus,
+    JobType,
+    RunPhase,
+    SendPhase,
+)
+from despoolr_server.site.packing import NoRoom, Packing, SourceFailure
+from despoolr_server.site.retry import patience_s
 from despoolr_server.site.sender import SendRequest, render_send_request
 from despoolr_server.site.service import Service
+from despoolr_server.site.targets import DEFAULT_SERVERS, Targets
 from despoolr_server.store.schema import JOB_DETAILS, JOBS
 
 ACTIVATIONS_PER_CYCLE_MAX: Final = 100
-SOURCE_DEPTH_MAX: Final = 32
-INSTALL_KINDS: Final = {
-    JobType.RUN_COMMAND: InstallKind.INSTALL,
-    JobType.SHARE_PACKAGE: InstallKind.SHARE,
-    JobType.REMOVE_PACKAGE: InstallKind.REMOVE,
-}
-
-
-class TooDeep(Exception):
-    """A package source whose directories are nested deeper than `SOURCE_DEPTH_MAX`."""
+EVENT_NO_PACKAGE: Final = 33
+EVENT_NO_TARGETS: Final = 323
 
 
 class Scheduler(Service):
@@ -46,15 +51,19 @@ class Scheduler(Service):
 
     def __init__(self, site: SiteContext) -> None:
         super().__init__(site)
+        self._packing = Packing(site)
         self._seen_change = -1
         self._next_activation = 0.0
+        self._next_verdict = math.inf
+        """When a job that retries because a workstation failed is Failed for good."""
 
     async def cycle(self, tick: float) -> None:
         """Look at the jobs when something about them changed, or when one is due."""
         change = self.site.change_count
-        if change == self._seen_change and tick < self._next_activation:
+        if change == self._seen_change and tick < min(self._next_activation, self._next_verdict):
             return
         await self._activate_due(tick)
+        await self._send_cancellations(tick)
         await self._keep_status(tick)
         self._seen_change = change
 
@@ -62,12 +71,22 @@ class Scheduler(Service):
 
     async def _activate_due(self, tick: float) -> None:
         pending = await self.site.database.run(lambda db: catalogue.jobs(db, [JobStatus.PENDING]))
-        due = [r for r in pending if r.ActivateAt <= tick]
+        due = [r for r in pending if r.ActivateAt <= tick and not self._is_blocked(r, pending)]
         self._next_activation = min((r.ActivateAt for r in pending if r.ActivateAt > tick), default=math.inf)
         for row in due[:ACTIVATIONS_PER_CYCLE_MAX]:
             await self._activate(row, catalogue.spec_of(row), tick)
         if due:
             self._next_activation = tick  # a repetition may have been made, or one put off: look again on the next cycle
+
+    def _is_blocked(self, row: Row[Any], pending: list[Row[Any]]) -> bool:
+        """Whether an earlier instance of a repeating job is Pending still, and that holds this one up (Q153533)."""
+        if not self.site.profile.pending_instance_blocks_next or not row.RepeatOf:
+            return False
+        return any(
+            row.RepeatOf in (other.JobID, other.RepeatOf) and other.ActivateAt < row.ActivateAt
+            for other in pending
+            if other.JobID != row.JobID
+        )
 
     async def _activate(self, row: Row[Any], spec: JobSpec, tick: float) -> None:
         site = self.site
@@ -75,107 +94,77 @@ class Scheduler(Service):
             await site.database.run(lambda db: self._make_next_repetition(db, row, spec, tick))
         package = await site.database.run(lambda db: catalogue.package(db, spec.package))
         if package is None:
-            await self._fail(row, tick, 33, spec.package)
+            await self._fail(row, tick, EVENT_NO_PACKAGE, spec.package)
             return
-        targets = await site.database.run(lambda db: self._targets(db, spec))
-        if spec.run is not None and not targets:
-            await self._fail(row, tick, 323, row.JobID)  # an empty target list: failed without action (Q122180)
+        found = await site.database.run(lambda db: targets.find_targets(db, site, spec))
+        if spec.run is not None and not found.workstations:
+            await self._fail(row, tick, EVENT_NO_TARGETS, row.JobID)  # an empty target list: failed without action (Q122180)
             return
-        version, compressed = int(package.StoredVersion), None
-        send_package = spec.type != JobType.REMOVE_PACKAGE and (spec.send is SendPhase.EVEN_IF_SENT or version == 0)
-        if send_package:
-            compressed = await self._compress(row, package, tick)
-            if compressed is None:
-                return
-            version = compressed["StoredVersion"]
-        sites = spec.sites or (site.code,)
-        await site.database.run(lambda db: self._make_details(db, row.JobID, spec, sites, targets, tick))
-        for code in sites:
-            await self._send(row, spec, package, version, code, targets if code == site.code else [], send_package)
+        needing = await site.database.run(lambda db: self._needing(db, row.JobID, spec, found.sites))
+        packed: dict[str, int] | None = None
+        try:
+            packed = await self._pack(row, spec, package, bool(needing))
+        except NoRoom:
+            return  # still Pending: the next cycle tries again
+        except SourceFailure as failure:
+            await self._fail(row, tick, failure.event, package.SourcePath)
+            return
+        version = packed["StoredVersion"] if packed else int(package.StoredVersion)
+        await site.database.run(lambda db: self._make_details(db, row, spec, found, tick))
+        for number, code in enumerate(found.sites):
+            await self._send(row, spec, package, version, code, number, found, send_package=code in needing)
         # The version counts only with the job: a process that died in between would take the package for sent.
-        await self._set_status(
-            row, JobStatus.ACTIVE, tick, "activated", compressed, SendingStatus="Active", WorkingStatus="Active"
+        await self._set_status(row, JobStatus.ACTIVE, tick, "activated", packed, SendingStatus="Active", WorkingStatus="Active")
+
+    def _needing(self, db: Connection, job: str, spec: JobSpec, sites: tuple[str, ...]) -> frozenset[str]:
+        """The sites the package itself goes to: all of them, or (Only if not previously sent) those that never got it."""
+        if spec.type == JobType.REMOVE_PACKAGE:
+            return frozenset()
+        if spec.send is SendPhase.EVEN_IF_SENT:
+            return frozenset(sites)
+        is_own = spec.package[:3] == self.site.code
+        return frozenset(
+            code for code in sites if not targets.was_sent(db, spec.package, code, job) and (is_own or code != self.site.code)
         )
 
-    def _targets(self, db: Connection, spec: JobSpec) -> list[catalogue.Machine]:
-        if spec.run is None:
-            return []
-        everyone = "*" in spec.machines
-        machines = catalogue.machines(db, None if everyone else spec.machines)
-        return [m for m in machines if m.operating_system & spec.run.operating_system]
+    async def _pack(self, row: Row[Any], spec: JobSpec, package: Row[Any], is_sent: bool) -> dict[str, int] | None:
+        """The compressed package: made anew as the next version, or the one of an earlier job."""
+        if not is_sent:
+            return None
+        version = int(package.StoredVersion)
+        if spec.send is not SendPhase.EVEN_IF_SENT and version and await self._packing.is_packed(package.PkgID):
+            return None
+        if spec.send is SendPhase.EVEN_IF_SENT or not version:
+            version += 1
+        return await self._packing.pack(row.JobID, package, version)
 
-    def _make_details(
-        self, db: Connection, job: str, spec: JobSpec, sites: tuple[str, ...], targets: list[catalogue.Machine], tick: float
-    ) -> None:
+    def _make_details(self, db: Connection, row: Row[Any], spec: JobSpec, found: Targets, tick: float) -> None:
+        job = row.JobID
         if db.execute(JOB_DETAILS.select().where(JOB_DETAILS.c.JobID == job).limit(1)).first() is not None:
             return  # the process died after this and before the job was Active: the rows are there
-        for code in sites:
-            rows: list[dict[str, Any]] = [{"Kind": DetailKind.SITE_ARRIVAL}, {"Kind": DetailKind.COMPLETION}]
-            if code == self.site.code:
-                rows += [
-                    {"Kind": DetailKind.WORKSTATION, "MachineName": m.name, "Domain": m.domain, "MachineID": m.machine_id}
-                    for m in targets
-                ]
-            blank = {"MachineName": "", "Domain": "", "MachineID": 0}
+        blank = {"MachineName": "", "Domain": "", "MachineID": 0}
+        for code in found.sites:
+            rows: list[dict[str, Any]] = [{"Kind": kind} for kind in catalogue.ARRIVING]
+            if spec.is_send_only:
+                rows = rows[:1]  # the Scheduler's rule for such a job: Site Arrival alone (Q221945)
+            rows += [
+                {"Kind": DetailKind.WORKSTATION, "MachineName": m.name, "Domain": m.domain, "MachineID": m.machine_id}
+                for m in found.at(code)
+            ]
             catalogue.add_details(db, job, code, [{**blank, **r} for r in rows], tick)
+            if code != self.site.code and spec.type != JobType.REMOVE_PACKAGE:
+                catalogue.expect_package(db, spec.package, code, tick)
 
     def _make_next_repetition(self, db: Connection, row: Row[Any], spec: JobSpec, tick: float) -> None:
-        """A repeating job is made anew for its next time: its own JobID, the same phases (Q141192 concerns its dates)."""
+        """A repeating job is made anew for its next time: its own JobID, the same phases, its dates moved on."""
         first = row.RepeatOf or row.JobID
         due = row.ActivateAt + spec.repeat_every_s
         twin = db.execute(JOBS.select().where(JOBS.c.RepeatOf == first, JOBS.c.ActivateAt == due)).first()
         if twin is None:
-            create_job(db, self.site.code, replace_activation(spec, due), tick, repeat_of=first)
+            keeps = self.site.profile.repeat_keeps_mandatory_date
+            create_job(db, self.site.code, repeated(spec, due, keeps_mandatory_date=keeps), tick, repeat_of=first)
 
-    # -- the package
-
-    async def _compress(self, row: Row[Any], package: Row[Any], tick: float) -> dict[str, int] | None:
-        """Compress the source into TOSEND; what the package's row is to say then, or None: the job is put off, or has failed."""
-        site = self.site
-        try:
-            files = await self._read_source(package.SourcePath)
-        except (ShareError, ShareUnreachable) as error:
-            self.log(f"~Package source {package.SourcePath} doesn't exist or we failed to access it, Win32 Error = {error.win32}")
-            await self._fail(row, tick, 313, package.SourcePath)
-            return None
-        except TooDeep as error:
-            self.log(f"~Cannot compress the package source {error}")
-            await self._fail(row, tick, 331, package.SourcePath)
-            return None
-        if not files:
-            await self._fail(row, tick, 313, package.SourcePath)  # a package has at least one file (Q139590)
-            return None
-        data = compress(files)
-        version = int(package.StoredVersion) + 1
-        target = f"{boxes.TOSEND}/{package.PkgID}.P00"
-        self.log(f"Creating package file '\\\\{site.server}\\{boxes.ROOT_SHARE}\\{target.replace('/', chr(92))}'.~")
-        try:
-            await self._root().write(target, data)
-        except ShareError as error:
-            self.log(f"~Cannot compress the package file, return code = {error.win32}")
-            await site.report_event(self.component, 330, package.PkgID, job=row.JobID)
-            return None  # still Pending: the next cycle tries again
-        size = sum(len(content) for content in files.values())
-        return {"StoredVersion": version, "SourceSize": size, "SourceCompSize": len(data)}
-
-    async def _read_source(self, source: str) -> Files:
-        server, share_name, path = split_unc(source)
-        share = self.site.share(server, share_name, self.component)
-        files: Files = {}
-        await self._read_tree(share, path, "", files, 0)
-        return files
-
-    async def _read_tree(self, share: Share, path: str, below: str, files: Files, depth: int) -> None:
-        if depth > SOURCE_DEPTH_MAX:
-            raise TooDeep(f"{path}: directories nested deeper than {SOURCE_DEPTH_MAX}")
-        for entry in await share.list(path):
-            inner, name = f"{path}/{entry.name}", f"{below}{entry.name}"
-            if entry.directory:
-                await self._read_tree(share, inner, f"{name}/", files, depth + 1)
-            else:
-                files[name] = await share.read(inner)
-
-    # -- the instruction
+    # -- instructions
 
     async def _send(
         self,
@@ -184,9 +173,12 @@ class Scheduler(Service):
         package: Row[Any],
         version: int,
         code: str,
-        targets: list[catalogue.Machine],
+        number: int,
+        found: Targets,
+        *,
         send_package: bool,
     ) -> None:
+        put_on = found.put_on(spec, code)
         install = Install(
             kind=INSTALL_KINDS[spec.type],
             site=self.site.code,
@@ -195,51 +187,95 @@ class Scheduler(Service):
             package_version=version,
             package_file=f"{row.JobID}.PCK" if send_package else "",
             request_id=row.RequestID,
-            servers=tuple(PackageTarget(name, self._package_share(name)) for name in spec.distribute.put_on),
-            put_on_specified=bool(spec.distribute.put_on),
+            servers=tuple(PackageTarget(name, self._package_share(name)) for name in put_on),
+            put_on_specified=bool(put_on) or DEFAULT_SERVERS in spec.distribute.put_on,
             send_even_if_previously_sent=spec.send is SendPhase.EVEN_IF_SENT,
             refresh_existing=spec.distribute.refresh_existing,
             package_name=package.Name,
+            package_source=package.SourcePath,
+            job_name=row.Name,
             comments=package.Comment,
-            workstations=tuple(TargetWorkstation(m.name, m.sms_id, m.domain) for m in targets),
+            workstations=tuple(TargetWorkstation(m.name, m.sms_id, m.domain) for m in found.at(code)),
             report_to=self.site.code,
         )
         if spec.run is not None:
             install = with_run_phase(install, spec.run)
-        root = self._root()
-        await root.write(f"{boxes.TOSEND}/{row.JobID}.I00", render_instruction(install.to_instruction()))
+        await self._put_in_outbox(row, install, code, number, package.PkgID if send_package else "", spec.priority)
+
+    async def _put_in_outbox(self, row: Row[Any], install: Install, code: str, number: int, package: str, priority: int) -> None:
+        """One instruction for one site, and the request to send it (and the package) there."""
+        root, stem = self._root(), row.JobID
+        if install.kind is InstallKind.CANCEL:
+            stem = f"{row.JobID}_C"
+        instruction = f"{stem}.I{number:02}"
+        await root.write(f"{boxes.TOSEND}/{instruction}", render_instruction(install.to_instruction()))
         request = SendRequest(
             request=row.RequestID,
             job=row.JobID,
             destination=code,
-            package_file=f"{package.PkgID}.P00" if send_package else "",
-            instruction_file=f"{row.JobID}.I00",
-            remote_package=f"{row.JobID}.PCK" if send_package else "",
-            remote_instruction=f"{row.JobID}.INS",
-            priority=spec.priority,
+            package_file=f"{package}.P00" if package else "",
+            instruction_file=instruction,
+            remote_package=install.package_file,
+            remote_instruction=f"{stem}.INS",
+            priority=priority,
         )
         # One request a job and site, under a name made of both: doing it again after a crash makes no second one.
-        await root.write(f"{boxes.LAN_OUTBOX}/{row.JobID[3:]}{code}.SRQ", render_send_request(request))
+        await root.write(f"{boxes.LAN_OUTBOX}/{stem[3:]}{code}.SRQ", render_send_request(request))
 
     def _package_share(self, server: str) -> str:
         return next((role.package_share for role in self.site.servers if role.name == server), boxes.PACKAGE_SHARE)
 
+    # -- Cancelling
+
+    async def _send_cancellations(self, tick: float) -> None:
+        """Tell the sites of each job that is Cancelling to take it back; once (Q191338: it stops new tasks only)."""
+        site = self.site
+        rows = await site.database.run(lambda db: catalogue.jobs(db, [JobStatus.CANCELLING]))
+        for row in rows:
+            if row.CancelStatus == "Active":
+                continue
+            details = await site.database.run(partial(catalogue.details, job=row.JobID))
+            codes = [d.SiteCode for d in details if d.Kind == DetailKind.SITE_ARRIVAL]
+            spec = catalogue.spec_of(row)
+            for number, code in enumerate(codes):
+                cancel = Install(
+                    kind=InstallKind.CANCEL,
+                    site=site.code,
+                    job_id=row.JobID,
+                    package_id=row.PackageID,
+                    request_id=row.RequestID,
+                    job_name=row.Name,
+                    report_to=site.code,
+                )
+                await self._put_in_outbox(row, cancel, code, number, "", spec.priority)
+            await site.database.run(partial(catalogue.set_job, job_id=row.JobID, now=tick, CancelStatus="Active"))
+
     # -- status
 
     async def _keep_status(self, tick: float) -> None:
-        """Read the rows of every job under way and set its overall and working status (Q150026, Q221945)."""
+        """Read the rows of every job under way and set its overall, sending and working status (Q150026, Q221945)."""
         site = self.site
+        patience = patience_s(site.profile, site.retry_s)
+        verdicts = [math.inf]
 
         def work(db: Connection) -> list[tuple[Row[Any], JobStatus]]:
             changed = []
-            for row in catalogue.jobs(db, [JobStatus.ACTIVE, JobStatus.RETRYING]):
+            for row in catalogue.jobs(db, UNDER_WAY):
                 counts = catalogue.detail_counts(db, row.JobID)
-                status = overall_status(JobStatus(row.Status), counts, stays_retrying=site.profile.job_stays_retrying)
+                has_given_up = False
+                if counts.get((DetailKind.WORKSTATION, DetailStatus.FAILED)):
+                    deadline = (catalogue.first_failure(db, row.JobID) or tick) + patience
+                    has_given_up = tick >= deadline
+                    verdicts.append(math.inf if has_given_up else deadline)
+                status = overall_status(
+                    JobStatus(row.Status), counts, stays_retrying=site.profile.job_stays_retrying, has_given_up=has_given_up
+                )
                 arrived = [status for (kind, status) in counts if kind == DetailKind.SITE_ARRIVAL]
                 if arrived and all(status == DetailStatus.COMPLETE for status in arrived) and row.SendingStatus != "Complete":
                     catalogue.set_job(db, row.JobID, tick, SendingStatus="Complete")
                 if status != row.Status:
-                    catalogue.set_job(db, row.JobID, tick, Status=status, WorkingStatus=status)
+                    ended = {"CancelStatus": "Complete"} if status == JobStatus.CANCELLED else {"WorkingStatus": status}
+                    catalogue.set_job(db, row.JobID, tick, Status=status, **ended)
                     changed.append((row, status))
             return changed
 
@@ -248,6 +284,7 @@ class Scheduler(Service):
                 self.component, "job.status", job=row.JobID, name=row.Name, status=str(status), was=row.Status, reason="details"
             )
             self.log(f"~Job {row.JobID} is now {status}.")
+        self._next_verdict = min(verdicts)
 
     async def _set_status(
         self, row: Row[Any], status: JobStatus, tick: float, reason: str, package: dict[str, int] | None = None, **columns: Any
@@ -295,9 +332,20 @@ def create_job(db: Connection, site: str, spec: JobSpec, now: float, *, repeat_o
     return job_id
 
 
-def replace_activation(spec: JobSpec, activate_at: float) -> JobSpec:
-    """The same job, due at another time."""
-    return msgspec.structs.replace(spec, activate_at=activate_at)
+def repeated(spec: JobSpec, activate_at: float, *, keeps_mandatory_date: bool) -> JobSpec:
+    """The same job for its next time: its dates are moved on by the interval, the mandatory date unless Q141192 keeps it."""
+    run = spec.run
+    if run is not None:
+        later = spec.repeat_every_s
+        run = msgspec.structs.replace(
+            run,
+            offer_after=run.offer_after + later,
+            mandatory_after=run.mandatory_after
+            if run.mandatory_after is None or keeps_mandatory_date
+            else run.mandatory_after + later,
+            expires_after=None if run.expires_after is None else run.expires_after + later,
+        )
+    return msgspec.structs.replace(spec, activate_at=activate_at, run=run)
 
 
 def with_run_phase(install: Install, run: RunPhase) -> Install:
@@ -313,11 +361,3 @@ def with_run_phase(install: Install, run: RunPhase) -> Install:
         user_input_required=run.user_input_required,
         background=run.background,
     )
-
-
-def split_unc(unc: str) -> tuple[str, str, str]:
-    r"""`\\SERVER\SHARE\some\dir` as server, share and path with `/`. Raises `ValueError`."""
-    parts = unc.replace("/", "\\").strip("\\").split("\\")
-    if len(parts) < 2 or not all(parts):
-        raise ValueError(f"{unc!r} is not \\\\SERVER\\SHARE\\DIRECTORY")
-    return parts[0], parts[1], "/".join(parts[2:])

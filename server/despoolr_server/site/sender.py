@@ -109,7 +109,9 @@ class LanSender(Service):
             return
         await root.delete(f"{box}/{working}")
         await root.delete(f"{boxes.TOSEND}/{request.instruction_file}")
-        self.log(f"~Job {request.job} sent successfully to site {request.destination}.")
+        if not request.job:
+            await root.delete(f"{boxes.TOSEND}/{request.package_file}")  # a packet of MIFs is nobody's master copy
+        self.log(f"~{_what(request)} sent successfully to site {request.destination}.")
 
     async def _deliver(self, root: Share, request: SendRequest) -> None:
         server = self.site.addresses.get(request.destination)
@@ -125,9 +127,9 @@ class LanSender(Service):
         self, root: Share, working: str, request: SendRequest, tick: float, error: ShareError | ShareUnreachable
     ) -> None:
         first = request.first_tried_at or tick
-        what = f"job {request.job} to site {request.destination}"
+        what = f"{_what(request)} to site {request.destination}"
         self.log(f"~Cannot send {what}, Win32 Error = {error.win32}. Retry {request.retries + 1}")
-        if tick - first >= GIVE_UP_S:
+        if tick - first >= GIVE_UP_S and request.job:  # what sites report of themselves is never given up
             await self.site.report_event(self.component, 21, str(request.retries), job=request.job)
             await self._mifs.put(self._failure(request, tick))
             await root.delete(f"{boxes.LAN_OUTBOX}/{working}")
@@ -150,3 +152,7 @@ class LanSender(Service):
 
     def _root(self) -> Share:
         return self.site.share(self.site.server, boxes.ROOT_SHARE, self.component)
+
+
+def _what(request: SendRequest) -> str:
+    return f"Job {request.job}" if request.job else f"Packet {request.request}"

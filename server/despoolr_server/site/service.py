@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar
 
 from despoolr_core.share import ShareError, ShareUnreachable
@@ -104,6 +104,8 @@ class Executive:
     def __init__(self, site: SiteContext, services: Sequence[Service]) -> None:
         self.site = site
         self.services = list(services)
+        self.before_start: Callable[[], Awaitable[None]] | None = None
+        """What is to be done once, before the first service starts."""
         self._group: asyncio.TaskGroup | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -116,18 +118,46 @@ class Executive:
 
     async def run(self) -> None:
         """Run every service until cancelled; a bug in one ends all (event 376 says which), it is never swallowed."""
-        self.site.log("SMS_EXECUTIVE", "~SMS Executive started.")
+        if self.before_start is not None:
+            await self.before_start()
         async with asyncio.TaskGroup() as group:
             self._group = group
-            for number, service in enumerate(self.services):
-                self._start(service, number * START_STAGGER_S)
+            try:
+                self.start()
+                await asyncio.Event().wait()  # the services may all be stopped for a while
+            finally:
+                self._group = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the services run."""
+        return bool(self._tasks)
+
+    def start(self) -> None:
+        """Start every service. Nothing happens while they run."""
+        if self._tasks:
+            return
+        self.site.log("SMS_EXECUTIVE", "~SMS Executive started.")
+        for number, service in enumerate(self.services):
+            self._start(service, number * START_STAGGER_S)
+
+    async def stop(self) -> bool:
+        """Stop every service where it stands; whether they ran. What boxes and database hold stays: they go on from there."""
+        tasks, self._tasks = list(self._tasks.values()), {}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            self.site.log("SMS_EXECUTIVE", "~SMS Executive stopped.")
+        return bool(tasks)
 
     async def restart(self, component: str) -> None:
         """Stop one service where it stands and start it again, as the SMS Service Manager does."""
         service = self.service(component)
-        task = self._tasks[component]
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        task = self._tasks.get(component)
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
         self.site.log("SMS_EXECUTIVE", f"~{component} restarted.")
         self._start(service, 0.0)
 

@@ -6,6 +6,8 @@ A record stays until the request is cancelled or the package removed; the client
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from despoolr_core.formats.winst import WinstFile, WorkstationInstruction, parse_winst, render_winst
@@ -42,10 +44,10 @@ async def _write(share: Share, path: str, file: WinstFile) -> None:
         await share.write(path, render_winst(file))
 
 
-async def drop_package(share: Share, path: str, package: str) -> bool:
-    """Take every record of a package out of one file; whether there was one."""
+async def drop_records(share: Share, path: str, is_meant: Callable[[WorkstationInstruction], bool]) -> bool:
+    """Take the records that are meant out of one file; whether there was one."""
     file = await read_instructions(share, path, path.rpartition("/")[2].lower())
-    kept = tuple(record for record in file.records if record.package_id != package)
+    kept = tuple(record for record in file.records if not is_meant(record))
     if len(kept) == len(file.records):
         return False
     await _write(share, path, WinstFile(file.file_name, kept))

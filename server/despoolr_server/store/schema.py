@@ -98,6 +98,18 @@ MACHINE_ATTRIBUTES: Final = Table(
     Column("UpdatedAt", Float, nullable=False),
 )
 
+SITES: Final = Table(
+    "Sites",
+    METADATA,
+    Column("SiteCode", String(3), primary_key=True),
+    Column("ParentSiteCode", String(3), nullable=False, default=""),
+    Column("Server", String(32), nullable=False),
+    Column("Version", String(32), nullable=False, default=""),
+    Column("Servers", Text, nullable=False, default=""),
+    Column("UpdatedAt", Float, nullable=False, default=0.0),
+)
+"""The sites below this one (Q319189 names the table); `Servers` are the distribution servers a job there can name."""
+
 EVENTS: Final = Table(
     "Events",
     METADATA,
@@ -116,7 +128,7 @@ Index("EventsByCode", EVENTS.c.Code, EVENTS.c.JobID)
 LOADED_REPORTS: Final = Table(
     "LoadedReports",
     METADATA,
-    Column("Report", String(64), primary_key=True),
+    Column("Report", String(96), primary_key=True),
     Column("At", Float, nullable=False),
 )
 """Reports already counted: a file that comes a second time after a crash changes nothing. Ours; SMS counted twice."""

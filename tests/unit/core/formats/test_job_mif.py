@@ -12,12 +12,12 @@ from despoolr_core.formats.job_mif import (
     JobReport,
     Machine,
     add_identification,
-    read_delta_mif,
     read_inventory_mif,
     read_job_mif,
     render_job_mif,
 )
 from despoolr_core.formats.mif import MifError, MifKind, Severity, check, kind_of, parse, render, would_sms_take
+from despoolr_core.formats.site_mif import read_delta_mif
 from mif_samples import attribute, group, mif
 
 REPORT = JobReport(

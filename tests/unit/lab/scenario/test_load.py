@@ -156,7 +156,7 @@ def test_a_table_that_does_not_say_what_it_is_points_at_the_table(right: str, ta
 @pytest.mark.parametrize(
     ("right", "wrong", "says"),
     [
-        ('machine = "WS1"', 'machine = "WX1"', "there is no machine 'WX1'; did you mean 'WS1'?"),
+        ('machine = "WS1"', 'machine = "WX1"', "there is no machine or server 'WX1'; did you mean 'WS1'?"),
         ('package = "OFFICE"\nfile', 'package = "OFICE"\nfile', "there is no package 'OFICE'; did you mean 'OFFICE'?"),
         ('job = "FIRST"', 'job = "FRIST"', "there is no job 'FRIST'; did you mean 'FIRST'?"),
         ('file = "a.dat"', 'file = "a.dat"\nserver = "LOGON9"', "there is no server 'LOGON9'; did you mean 'LOGON1'?"),

@@ -33,7 +33,7 @@ from despoolr_server.site.service import Service
 from despoolr_server.site_server import SERVICE_ACCOUNT, SiteServer, SiteSetup, SiteStores
 from despoolr_server.store.database import InlineDatabase
 from despoolr_server.store.files import FileStore, MemoryFileStore
-from despoolr_server.store.schema import EVENTS, JOB_DETAILS, JOBS, LOADED_REPORTS, MACHINE_ATTRIBUTES, PACKAGE_STATUS
+from despoolr_server.store.schema import EVENTS, JOB_DETAILS, JOBS, LOADED_REPORTS, MACHINE_ATTRIBUTES, PACKAGE_STATUS, SITES
 from share_world import EPOCH, StillClock
 
 POLL_S = 300.0
@@ -137,11 +137,16 @@ class Bench:
         servers: tuple[str, ...] = ("LOGON1",),
         response: Response = Response.FAST,
         site: str = "BPC",
+        above: Bench | None = None,
         **overrides: Any,
     ) -> None:
-        self.clock = StillClock()
-        self.records: list[Record] = []
-        self.recorder = Recorder(self.clock.now, [self.records.append])
+        """`above`: the bench of the parent site, which then shares clock and records and is pumped along."""
+        self.above = above
+        self.below: list[Bench] = []
+        self.clock = StillClock() if above is None else above.clock
+        self.records: list[Record] = [] if above is None else above.records
+        self.recorder = Recorder(self.clock.now, [self.records.append]) if above is None else above.recorder
+        self.name = "SITE1" if above is None else f"SITE{len(site)}{site}"
         self.database = InlineDatabase()
         self.auth = Auth(b"a secret for a bench, long enough for anyone")
         self.stores: dict[str, MemoryFileStore] = {}
@@ -158,12 +163,13 @@ class Bench:
             )
         self.setup = SiteSetup(
             code=site,
-            server="SITE1",
+            server=self.name,
             domain="SALES",
             profile=with_overrides(profile_of(version), overrides),
             response=response,
             servers=tuple(SiteServerRole(name, "SALES") for name in servers),
-            addresses={},
+            addresses={} if above is None else {above.site.code: above.name},
+            parent="" if above is None else above.site.code,
         )
         self.down: set[str] = set()
         self.server = SiteServer(
@@ -171,7 +177,7 @@ class Bench:
             self.clock,
             self.recorder,
             self.database,
-            SiteStores(self._store("SITE1/SMS_SHRD"), self._store("SITE1/SMS_SITE"), self._store("SITE1/PKGSRC")),
+            SiteStores(*(self._store(f"{self.name}/{share}") for share in ("SMS_SHRD", "SMS_SITE", "PKGSRC"))),
             self.auth,
             self._remote,
             lease_s=0.0,
@@ -180,6 +186,9 @@ class Bench:
         self.administrator = self.server.administrator
         self.services: list[Service] = self.server.executive.services
         self._has_started = False
+        if above is not None:
+            above.below.append(self)
+            above.site.addresses[site] = self.name
 
     def _store(self, name: str) -> MemoryFileStore:
         self.stores[name] = MemoryFileStore()
@@ -188,22 +197,24 @@ class Bench:
     def _remote(self, server: str, program: str) -> RemoteServer:
         if server in self.down:
             return _Down()
-        return Machine(self.logons[server].host, Principal("SITE1", SERVICE_ACCOUNT, Role.SERVICE), program)
+        sites = {bench.name: bench.server.host for bench in (*self.below, *([self.above] if self.above else []))}
+        host = sites[server] if server in sites else self.logons[server].host
+        return Machine(host, Principal(self.name, SERVICE_ACCOUNT, Role.SERVICE), program)
 
     # -- as others see it
 
     def share(self, server: str, share: str, machine: str = "ADMIN1", role: Role = Role.ADMIN) -> LocalShare:
         """A share as a machine sees it."""
-        host = self.server.host if server == "SITE1" else self.logons[server].host
+        host = self.server.host if server == self.name else self.logons[server].host
         return LocalShare(host, share, Principal(machine, f"USER_{machine}", role), "WINWORD.EXE")
 
     @property
     def root(self) -> LocalShare:
-        return self.share("SITE1", boxes.ROOT_SHARE)
+        return self.share(self.name, boxes.ROOT_SHARE)
 
     @property
     def receive(self) -> LocalShare:
-        return self.share("SITE1", boxes.SITE_SHARE)
+        return self.share(self.name, boxes.SITE_SHARE)
 
     def service(self, component: str) -> Service:
         """A service, by the end of its name."""
@@ -239,22 +250,36 @@ class Bench:
         await self.service(component).cycle_now(self.clock.now())
 
     async def pump(self, cycles: int = 1) -> None:
-        """So many polling intervals: every service once in each."""
-        await self.start()
+        """So many polling intervals: every service of every site once in each."""
+        benches = self.tree
+        for bench in benches:
+            await bench.start()
         for _ in range(cycles):
-            for service in self.services:
-                await service.cycle_now(self.clock.now())
+            for bench in benches:
+                for service in bench.services:
+                    await service.cycle_now(self.clock.now())
             self.clock.time += self.site.polling_s
+
+    @property
+    def tree(self) -> list[Bench]:
+        """All benches of this hierarchy, the top first."""
+        top = self
+        while top.above is not None:
+            top = top.above
+        found = [top]
+        for bench in found:
+            found += bench.below
+        return found
 
     # -- what an administrator does
 
     async def package(self, files: dict[str, str] = FILES, name: str = "OFFICE") -> str:
         """A package with its source directory; the PackageID."""
         await self.put_source(files, name)
-        return await self.administrator.create_package(PackageSpec(name, rf"\\SITE1\PKGSRC\{name}"))
+        return await self.administrator.create_package(PackageSpec(name, rf"\\{self.name}\PKGSRC\{name}"))
 
     async def put_source(self, files: dict[str, str], name: str = "OFFICE") -> None:
-        source = self.share("SITE1", boxes.SOURCE_SHARE)
+        source = self.share(self.name, boxes.SOURCE_SHARE)
         for path, text in files.items():
             await source.make_directory(f"{name}/{path}".rpartition("/")[0])
             await source.write(f"{name}/{path}", text.encode())
@@ -322,6 +347,16 @@ class Bench:
 
     # -- looking
 
+    def site_log(self, component: str) -> list[str]:
+        """What a component of this site logged."""
+        actor = f"{self.site.code}/{component}"
+        return [r.data["text"] for r in self.records if r.kind == "log" and r.actor == actor]
+
+    def package_status(self, package: str, site: str) -> str:
+        """What this site's database says of a package at a site."""
+        rows = self.rows(PACKAGE_STATUS, "PkgID", "SiteCode", "Server", "Status")
+        return next((status for p, code, server, status in rows if (p, code, server) == (package, site, "")), "")
+
     def files(self, store: str, below: str = "") -> dict[str, bytes]:
         """Every file of a store below a directory, by path."""
         return dict(_walk(self.stores[store], below))
@@ -353,6 +388,13 @@ class Bench:
     def facts(self, kind: str) -> list[dict[str, Any]]:
         return [r.data for r in self.records if r.kind == kind]
 
+    def _without_below(self) -> dict[str, Any]:
+        below, self.below = self.below, []
+        try:
+            return self.state()
+        finally:
+            self.below = below
+
     def state(self) -> dict[str, Any]:
         """What is there in the end: files, rows, events, without the times at which they came to be."""
         events = self.rows(EVENTS, "Code", "JobID", "MachineName", "Text")
@@ -362,6 +404,8 @@ class Bench:
             "jobs": self.rows(JOBS, "JobID", "Status"),
             "reports": self.rows(LOADED_REPORTS, "Report"),
             "packages": self.rows(PACKAGE_STATUS, "PkgID", "SiteCode", "Server", "Status"),
+            "sites": self.rows(SITES, "SiteCode", "ParentSiteCode", "Server", "Servers"),
+            "others": [bench.state() for bench in self.below] + ([self.above._without_below()] if self.above else []),
             "attributes": self.rows(MACHINE_ATTRIBUTES, "GroupName", "Attribute", "Value"),
             "events": sorted(set(events)),
             "rights": {

@@ -135,7 +135,73 @@ async def to_be_loaded() -> Bench:
     return bench
 
 
+async def cancelled() -> Bench:
+    """A job under way is to be taken back, while it waits to be tried again."""
+    bench = await blocked_update()
+    await bench.cycle("DESPOOLER")
+    await bench.administrator.cancel_job("UPDATE")
+    return bench
+
+
+async def cancellation_delivered() -> Bench:
+    bench = await cancelled()
+    await bench.cycle("SCHEDULER")
+    await bench.cycle("LAN_SENDER")
+    return bench
+
+
+async def child() -> Bench:
+    """A 1.2 site below a 2.0 SP1 site has installed the parent's package and knows of two machines."""
+    top = Bench("2.0 SP1", ("HQLOGON",), site="TOP")
+    below = Bench("1.2 SP4", site="BPC", above=top)
+    for bench in (top, below):
+        await bench.start()
+    await top.job(await top.package(), sites=("BPC",), distribute=DistributePhase(("*",)))
+    await below.machines(2)
+    for service in ("SCHEDULER", "LAN_SENDER"):
+        await top.cycle(service)
+    await below.cycle("DESPOOLER")
+    return below
+
+
+async def child_that_loaded() -> Bench:
+    bench = await child()
+    await bench.cycle("DATA_LOADER")
+    return bench
+
+
+async def child_with_a_packet() -> Bench:
+    bench = await child_that_loaded()
+    await bench.cycle("SITE_REPORTER")
+    return bench
+
+
+async def parent_with_a_packet() -> Bench:
+    bench = await child_with_a_packet()
+    await bench.cycle("LAN_SENDER")
+    assert bench.above is not None
+    return bench.above
+
+
+async def parent_with_a_record() -> Bench:
+    bench = await parent_with_a_packet()
+    await bench.cycle("DESPOOLER")
+    return bench
+
+
+async def parent_to_load() -> Bench:
+    return await parent_with_a_record()
+
+
 CASES: list[tuple[str, Prepare]] = [
+    ("SCHEDULER", cancelled),
+    ("DESPOOLER", cancellation_delivered),
+    ("DATA_LOADER", child),
+    ("SITE_REPORTER", child_that_loaded),
+    ("LAN_SENDER", child_with_a_packet),
+    ("DESPOOLER", parent_with_a_packet),
+    ("DISTRIBUTION_MANAGER", parent_with_a_record),
+    ("DATA_LOADER", parent_to_load),
     ("SCHEDULER", fresh_job),
     ("LAN_SENDER", sent_job),
     ("DESPOOLER", delivered_job),
@@ -163,12 +229,14 @@ async def live(prepare: Prepare, component: str, death: Death) -> Bench:
         bench.reborn()
     else:
         death.is_over = True
+        service.site = bench.site  # it hears of changes again
         bench.services = [service if s.component == service.component else s for s in bench.services]
         bench.site.change_count += 1
-    await bench.pump(3)
-    for name in bench.names("SITE1/SMS_SHRD", boxes.TOSEND):
-        if name.endswith(".I00"):
-            await bench.root.delete(name)  # a sender that dies after its last step but one leaves this copy: it harms nobody
+    await bench.pump(6 if len(bench.tree) > 1 else 4)
+    for one in bench.tree:
+        for name in one.names(f"{one.name}/SMS_SHRD", boxes.TOSEND):
+            if name.endswith(".I00") or "/_" in name:
+                await one.root.delete(name)  # a sender that dies after its last step but one leaves this copy: it harms nobody
     return bench
 
 

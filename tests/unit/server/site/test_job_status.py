@@ -11,6 +11,7 @@ ARRIVED = (DetailKind.SITE_ARRIVAL, DetailStatus.COMPLETE)
 DONE = (DetailKind.COMPLETION, DetailStatus.COMPLETE)
 OPEN = (DetailKind.COMPLETION, DetailStatus.NONE)
 FAILED = (DetailKind.COMPLETION, DetailStatus.FAILED)
+CANCELED = (DetailKind.COMPLETION, DetailStatus.CANCELED)
 
 
 def server(status: DetailStatus) -> tuple[str, str]:
@@ -39,15 +40,28 @@ TABLE = [
     (A.ACTIVE, [ARRIVED, DONE, workstation(S.COMPLETE)], A.COMPLETE),
     (A.ACTIVE, [ARRIVED, DONE, workstation(S.COMPLETE), workstation(S.RETRYING)], A.RETRYING),  # Q150026
     (A.ACTIVE, [ARRIVED, DONE, workstation(S.COMPLETE), workstation(S.CANCELED)], A.COMPLETE),
-    (A.ACTIVE, [ARRIVED, DONE, workstation(S.FAILED), workstation(S.NONE)], A.ACTIVE),  # a machine never fails a job
+    # a workstation that failed makes the job retry (articles.md S2)
+    (A.ACTIVE, [ARRIVED, DONE, workstation(S.FAILED), workstation(S.NONE)], A.RETRYING),
+    (A.RETRYING, [ARRIVED, DONE, workstation(S.FAILED), workstation(S.COMPLETE)], A.RETRYING),
+    # a job is Cancelled when every site has taken it back
+    (A.CANCELLING, [ARRIVED, OPEN, server(S.RETRYING)], A.CANCELLING),
+    (A.CANCELLING, [ARRIVED, DONE, CANCELED], A.CANCELLING),
+    (A.CANCELLING, [ARRIVED, CANCELED, server(S.CANCELED), workstation(S.COMPLETE)], A.CANCELLED),
+    (A.ACTIVE, [ARRIVED, CANCELED, workstation(S.CANCELED)], A.CANCELLED),  # at a site that got the job from another
     # what has ended stays, and so does what has not begun
-    *((status, [ARRIVED, OPEN, server(S.RETRYING)], status) for status in (A.PENDING, *sorted(ENDED), A.CANCELLING)),
+    *((status, [ARRIVED, OPEN, server(S.RETRYING)], status) for status in (A.PENDING, *sorted(ENDED))),
 ]
 
 
 @pytest.mark.parametrize(("was", "rows", "becomes"), TABLE, ids=[f"{w}-{n}" for n, (w, _, _) in enumerate(TABLE)])
 def test_the_rows_make_the_status(was: JobStatus, rows: list[tuple[str, str]], becomes: JobStatus) -> None:
     assert overall_status(was, dict.fromkeys(rows, 1), stays_retrying=True) is becomes
+
+
+def test_a_job_whose_workstation_failed_is_failed_when_the_retry_budget_is_used_up() -> None:
+    counts = {ARRIVED: 1, DONE: 1, workstation(S.FAILED): 1, workstation(S.COMPLETE): 4}
+    assert overall_status(A.RETRYING, counts, stays_retrying=True, has_given_up=False) is A.RETRYING
+    assert overall_status(A.RETRYING, counts, stays_retrying=True, has_given_up=True) is A.FAILED
 
 
 def test_rows_of_which_there_are_none_count_for_nothing() -> None:

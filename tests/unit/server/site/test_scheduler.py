@@ -8,9 +8,10 @@ import pytest
 
 from despoolr_core.formats.instruction import Install, parse_instruction
 from despoolr_server.site import boxes
-from despoolr_server.site.jobs import DetailKind, JobSpec, SendPhase
+from despoolr_server.site.jobs import DetailKind, JobSpec, RunPhase, SendPhase
 from despoolr_server.site.packages import decompress
-from despoolr_server.site.scheduler import replace_activation, split_unc
+from despoolr_server.site.packing import split_unc
+from despoolr_server.site.scheduler import repeated
 from despoolr_server.site.sender import parse_send_request
 from unit.server.site.bench import FILES, Bench
 
@@ -36,7 +37,15 @@ def test_what_is_no_unc_is_refused_with_the_shape_of_one(unc: str) -> None:
 
 def test_a_repetition_is_the_same_job_at_another_time() -> None:
     spec = JobSpec("J", "BPC00001", activate_at=1.0, repeat_every_s=10.0)
-    assert replace_activation(spec, 11.0) == JobSpec("J", "BPC00001", activate_at=11.0, repeat_every_s=10.0)
+    assert repeated(spec, 11.0, keeps_mandatory_date=False) == JobSpec("J", "BPC00001", activate_at=11.0, repeat_every_s=10.0)
+
+
+@pytest.mark.parametrize(("keeps", "mandatory"), [(False, 12.0), (True, 2.0)])
+def test_a_repetition_has_later_dates_but_for_the_mandatory_one_of_q141192(keeps: bool, mandatory: float) -> None:
+    run = RunPhase("x", offer_after=1.0, mandatory_after=2.0, expires_after=3.0)
+    spec = JobSpec("J", "BPC00001", run=run, activate_at=1.0, repeat_every_s=10.0)
+    later = repeated(spec, 11.0, keeps_mandatory_date=keeps).run
+    assert later == RunPhase("x", offer_after=11.0, mandatory_after=mandatory, expires_after=13.0)
 
 
 async def test_a_due_job_becomes_active_with_its_package_and_request_in_the_outbox() -> None:

@@ -1,0 +1,85 @@
+"""Every article on every version it speaks of, as it shipped and with its fault turned the other way: one cell a run.
+
+The law: a cell is one run of the article's scenario in a process of its own, so that all cores work and no cell can lean on
+another. What comes back is what the table and the JSON show; records and report stay in the run's directory.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Final
+
+from despoolr_core.profile import ARTICLES, profile_of
+from despoolr_lab.kb.gallery import entries, load
+from despoolr_lab.scenario.run import Wishes
+
+AS_SHIPPED: Final = "as shipped"
+FIX: Final = "--fix"
+BUG: Final = "--bug"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One run to make: an article, a version, and whether its fault is turned."""
+
+    kb: str
+    version: str
+    variant: str
+
+    def wishes(self, wishes: Wishes) -> Wishes:
+        """What the run is to be like."""
+        fix = (*wishes.fix, self.kb) if self.variant == FIX else wishes.fix
+        bug = (*wishes.bug, self.kb) if self.variant == BUG else wishes.bug
+        return replace(wishes, version=self.version, fix=fix, bug=bug)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a cell: `result` is the run's JSON, `wrong` the expectations that do not hold."""
+
+    cell: Cell
+    result: dict[str, Any]
+    directory: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether it was as Microsoft said."""
+        return bool(self.result["passed"])
+
+    @property
+    def wrong(self) -> list[dict[str, Any]]:
+        """The expectations that do not hold."""
+        return [e for e in self.result["expectations"] if not e["ok"]]
+
+
+def cells(version: str = "") -> list[Cell]:
+    """Every cell, by article and version: as shipped, and with the fix where there is a fault, else with the fault."""
+    found = []
+    for kb, _ in entries():
+        article = ARTICLES[kb]
+        for one in [version] if version else article.versions:
+            turned = FIX if article.has_fault(profile_of(one)) else BUG
+            found += [Cell(kb, one, AS_SHIPPED), Cell(kb, one, turned)]
+    return found
+
+
+def run_all(todo: Sequence[Cell], wishes: Wishes, out: Path, jobs: int = 0) -> Iterator[Outcome]:
+    """Run the cells, on all cores unless `jobs` says otherwise, and give each as it is done."""
+    with ProcessPoolExecutor(jobs or os.cpu_count() or 1, get_context("spawn")) as pool:
+        # The long ones first: two cores are done at about the same time.
+        futures = [pool.submit(run_cell, cell, wishes, out) for cell in sorted(todo, key=lambda cell: cell.kb)]
+        for future in as_completed(futures):
+            yield future.result()
+
+
+def run_cell(cell: Cell, wishes: Wishes, out: Path) -> Outcome:
+    """One run, kept below `out`."""
+    from despoolr_lab.cli.running import run_and_keep
+
+    result, directory = run_and_keep(load(cell.kb), cell.wishes(wishes), out, quiet=True)
+    return Outcome(cell, {**result.to_json(), "variant": cell.variant}, str(directory))

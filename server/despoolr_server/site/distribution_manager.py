@@ -1,0 +1,96 @@
+r"""Distribution Manager (2.0): takes package status records (`*.STA`) from its inbox into the site database.
+
+The law: the row first, the file after. A record whose ID no package has is logged in the words of Q235805 and deleted (its fate
+is UNKNOWN; deleting is the safe model of articles.md S3). One that may mean several packages, or is no record, is moved to
+`DISTMGR.BOX\BAD` with the reason; the rest goes on. A package that came from above has its status sent on to the parent.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from despoolr_core.formats.site_mif import PackageReport, render_package_mif
+from despoolr_core.formats.sta import StaError, parse_sta
+from despoolr_core.share import ShareError
+from despoolr_server.site import boxes, package_status
+from despoolr_server.site.context import SiteContext
+from despoolr_server.site.inbox import Inbox
+from despoolr_server.site.mif_box import MifBox
+from despoolr_server.site.service import Service
+
+
+class DistributionManager(Service):
+    """SMS_DISTRIBUTION_MANAGER, as far as package status goes."""
+
+    component: ClassVar[str] = "SMS_DISTRIBUTION_MANAGER"
+
+    def __init__(self, site: SiteContext) -> None:
+        super().__init__(site)
+        self._root = site.share(site.server, boxes.ROOT_SHARE, self.component)
+        self._inbox = Inbox(self._root, boxes.DISTRIBUTION_MANAGER)
+        self._upward = MifBox(self._root, "D", boxes.SITE_REPORTS)
+
+    async def started(self) -> None:
+        await self._upward.started()
+        self._inbox.wake()
+
+    async def cycle(self, tick: float) -> None:
+        entries = await self._inbox.files()
+        if not entries:
+            self._inbox.rest()
+        for entry in entries:
+            if entry.name.upper().endswith(".STA"):
+                await self._process(entry.name)
+
+    async def _process(self, name: str) -> None:
+        path = f"{boxes.DISTRIBUTION_MANAGER}/{name}"
+        try:
+            data = await self._root.read(path)
+        except ShareError as error:
+            self.log(f"~Cannot read {name}, Win32 Error = {error.win32}. We will try again on the next cycle.")
+            return
+        try:
+            report = parse_sta(data)
+        except StaError as error:
+            await self._set_aside(name, data, str(error))
+            return
+        self.log(f"~Processing incoming file {path.replace('/', chr(92))}.")
+        resolves = self.site.profile.marked_package_id_resolves
+        found, was = await self.site.database.run(lambda db: package_status.load(db, report, resolves_marks=resolves))
+        if found.is_ambiguous:
+            self.log(package_status.ambiguous(report, found.candidates))
+            await self._set_aside(name, data, f"{report.package_id} may be any of {', '.join(found.candidates)}")
+            return
+        if found.package:
+            self._record(report, found.package, was)
+            await self._send_on(report, found.package)
+        else:
+            self.log(package_status.missing(report.package_id))
+            self.site.record(
+                self.component,
+                "package.unknown",
+                said=report.package_id,
+                site=report.site,
+                result=report.result,
+                file=name,
+                reason=package_status.missing(report.package_id),
+                kept=False,
+            )
+        await self._root.delete(path)
+
+    def _record(self, report: PackageReport, package: str, was: str) -> None:
+        self.site.record(
+            self.component, "package.status", package=package, site=report.site, status=report.result, was=was, job=report.job_id
+        )
+        self.log(f"~Package {package} at site {report.site}: {report.result}, version {report.version}.")
+
+    async def _send_on(self, report: PackageReport, package: str) -> None:
+        if self.site.parent and package[:3] != self.site.code:
+            await self._upward.put_data(render_package_mif(report))
+
+    async def _set_aside(self, name: str, data: bytes, reason: str) -> None:
+        target = f"{boxes.BAD_PACKAGE_STATUS}/{name}"
+        self.log(f"~{name} has been set aside: {reason}")
+        await self._root.write(target, data)
+        await self._root.write(f"{target}.TXT", f"{name}: {reason}\r\n".encode("latin-1", "replace"))
+        await self._root.delete(f"{boxes.DISTRIBUTION_MANAGER}/{name}")

@@ -1,0 +1,119 @@
+"""What a job that an administrator typed must name: a package, machines, servers and sites that there are.
+
+Every refusal says what there is instead. A package may be given by its ID or its name, in any case; the job then has its ID.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, func, select
+
+from despoolr_server.site import catalogue
+from despoolr_server.site.context import SiteContext
+from despoolr_server.site.jobs import DistributePhase, JobSpec, JobType, RunPhase, SendPhase
+from despoolr_server.site.targets import DEFAULT_SERVERS, server_sites
+from despoolr_server.store.schema import PACKAGES
+
+NAMED_MAX: Final = 20
+"""How many of what there is a refusal lists."""
+REPEAT_S_MIN: Final = 60.0
+NAME_SIZE_MAX: Final = 64
+PRIORITIES: Final = (1, 2, 3)
+"""High, medium, low (Q123221)."""
+
+
+class AdministratorError(ValueError):
+    """Something that cannot be done as asked; the message says what can."""
+
+
+def check_job(db: Connection, site: SiteContext, spec: JobSpec) -> JobSpec:
+    """The job with its names as the site spells them. Raises `AdministratorError`."""
+    _check_words(spec)
+    package = find_package(db, spec.package)
+    if spec.send is SendPhase.EVEN_IF_SENT and package.PkgID[:3] != site.code:
+        raise AdministratorError(
+            f"package {package.PkgID} {package.Name} is site {package.PkgID[:3]}'s: only that site can send it anew (Q134718)"
+        )
+    for code in spec.sites:
+        if code not in site.addresses:
+            raise AdministratorError(f"no address to site {code!r}{nearest(code, sorted(site.addresses))}")
+    put_on = _check_servers(db, site, spec)
+    _check_machines(db, spec)
+    if spec.run is not None and spec.type != JobType.RUN_COMMAND:
+        raise AdministratorError(f"only a {JobType.RUN_COMMAND} job has a run phase, not {spec.type}")
+    return msgspec.structs.replace(
+        spec, package=package.PkgID, distribute=DistributePhase(put_on, spec.distribute.refresh_existing)
+    )
+
+
+def find_package(db: Connection, package: str) -> Any:
+    """A package's row, by ID or name. Raises `AdministratorError`."""
+    row = catalogue.package(db, package.upper())
+    if row is None:
+        named = db.execute(select(PACKAGES).where(func.upper(PACKAGES.c.Name) == package.upper())).all()
+        if len(named) > 1:
+            raise AdministratorError(f"{len(named)} packages are called {package!r}: {', '.join(r.PkgID for r in named)}")
+        row = named[0] if named else None
+    if row is None:
+        ids = [f"{r.PkgID} ({r.Name})" for r in db.execute(select(PACKAGES).order_by(PACKAGES.c.PkgID).limit(NAMED_MAX))]
+        raise AdministratorError(f"no package {package!r}; there are {', '.join(ids) or 'none yet'}")
+    return row
+
+
+def nearest(word: str, words: list[str]) -> str:
+    """The end of a refusal: the nearest of what there is, or all of it."""
+    near = get_close_matches(word.upper(), [w.upper() for w in words], 1, 0.6)
+    if near:
+        return f"; did you mean {next(w for w in words if w.upper() == near[0])!r}?"
+    if not words:
+        return "; there are none yet"
+    return f"; there are {', '.join(words[:NAMED_MAX])}{' ...' if len(words) > NAMED_MAX else ''}"
+
+
+def _check_words(spec: JobSpec) -> None:
+    if not spec.name or len(spec.name) > NAME_SIZE_MAX:
+        raise AdministratorError(f"a job's name has 1 to {NAME_SIZE_MAX} characters")
+    if spec.priority not in PRIORITIES:
+        raise AdministratorError(f"priority {spec.priority} is none of 1 (high), 2 (medium), 3 (low)")
+    if spec.repeat_every_s and spec.repeat_every_s < REPEAT_S_MIN:
+        raise AdministratorError(f"a job repeats every {REPEAT_S_MIN:g} s or more, not every {spec.repeat_every_s:g} s")
+    run = spec.run
+    if run is not None and run.expires_after is not None and run.expires_after <= run.offer_after:
+        raise AdministratorError("the job would expire before it is offered")
+
+
+def _check_servers(db: Connection, site: SiteContext, spec: JobSpec) -> tuple[str, ...]:
+    known = server_sites(db, site)
+    spelled = {role.name.upper(): role.name for role in site.servers}
+    names: list[str] = []
+    for name in spec.distribute.put_on:
+        if name == DEFAULT_SERVERS:
+            names.append(name)
+            continue
+        if name.upper() not in known:
+            raise AdministratorError(f"no distribution server {name!r}{nearest(name, sorted(known))}")
+        if spec.sites and known[name.upper()] not in spec.sites:
+            raise AdministratorError(
+                f"distribution server {name} is at site {known[name.upper()]}, and the job goes to {', '.join(spec.sites)}"
+            )
+        names.append(spelled.get(name.upper(), name.upper()))
+    return tuple(names)
+
+
+def _check_machines(db: Connection, spec: JobSpec) -> None:
+    if isinstance(spec.run, RunPhase) and not spec.machines:
+        raise AdministratorError("a job with a run phase needs target machines ('*' is all of them)")
+    names = {name.upper() for name in spec.machines if name != "*"}
+    if not names:
+        return
+    found = catalogue.machines(db, names)
+    missing = sorted(names - {m.name.upper() for m in found})
+    if missing:
+        known = [m.name for m in catalogue.machines(db)]
+        raise AdministratorError(f"this site knows no machine {', '.join(missing)}{nearest(missing[0], known)}")
+    elsewhere = sorted({m.name for m in found if spec.sites and m.site not in spec.sites})
+    if elsewhere:
+        raise AdministratorError(f"{', '.join(elsewhere)} is at none of the job's sites {', '.join(spec.sites)}")
