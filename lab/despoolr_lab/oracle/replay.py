@@ -25,6 +25,8 @@ from despoolr_lab.oracle.server import SHARE, Server
 LEASE_S: Final = 600.0
 SILENT_LEASE_S: Final = 2.0
 """The lease of a machine that is going to fall silent."""
+KEEP_ALIVES: Final = 4
+"""How often in such a lease the others say that they are still there."""
 UNTIL_S: Final = 5.0
 """How long something is tried again, or waited for."""
 LOOK_S: Final = 0.002
@@ -160,6 +162,7 @@ class Replay:
         return self.machines.get(who) or who.rstrip("0123456789") or who
 
     def _path(self, path: str) -> str:
+        path = path.strip("\\/")
         return f"{self.directory}\\{path}" if path else self.directory
 
     def _url(self, path: str) -> str:
@@ -378,8 +381,13 @@ class Replay:
         return Reply(SUCCESS)
 
     async def _drop_tcp(self, step: Step) -> Reply:
-        """Fall silent, for as long as the lease runs."""
-        await asyncio.sleep(SILENT_LEASE_S)
+        """Fall silent, for as long as the lease runs; the others' leases are kept alive meanwhile."""
+        machine = self._machine(step["who"])
+        others = [(who, session) for who, session in self.sessions.items() if self._machine(who) != machine]
+        for _ in range(KEEP_ALIVES):
+            await asyncio.sleep(SILENT_LEASE_S / KEEP_ALIVES)
+            for who, session in others:
+                await self.asker.ask(self._machine(who), "PUT", f"/api/v1/sessions/{session}")
         return Reply(SUCCESS)
 
     async def _forget(self, step: Step) -> Reply:

@@ -27,7 +27,7 @@ from despoolr_server.share.callers import Principal
 from despoolr_server.share.chronicle import Actor
 from despoolr_server.share.engine.conflict import DELETES, READS, WRITES
 from despoolr_server.share.engine.names import BadName, Name, fold, parse_name
-from despoolr_server.share.engine.rows import Ask, FileFacts, Granted, Open, Refusal
+from despoolr_server.share.engine.rows import STORED_ATTRIBUTES, Ask, FileFacts, Granted, Open, Refusal
 from despoolr_server.share.problems import problem
 from despoolr_server.store.protocol import StoreError
 
@@ -96,6 +96,8 @@ class HandleOperations(ShareBase):
         name = name_of(row)
         if granted.action is CreateAction.CREATED and row.directory:
             store.make_directory(name, row.opened_at)
+            if attributes & STORED_ATTRIBUTES:
+                store.set_attributes(name, attributes)
         elif granted.action is CreateAction.CREATED:
             store.write_whole(name, b"", row.opened_at, attributes)
         else:

@@ -37,11 +37,7 @@ class MarkRule(NamedTuple):
 
 MARK_RULES: Final = (
     MarkRule("the handle has no DELETE access", lambda c: not c.access & DELETES, NtStatus.ACCESS_DENIED, True),
-    MarkRule(
-        "the file is READONLY",
-        lambda c: bool(c.facts.attributes & READONLY) and not c.facts.directory,
-        NtStatus.CANNOT_DELETE,
-    ),
+    MarkRule("the file or directory is READONLY", lambda c: bool(c.facts.attributes & READONLY), NtStatus.CANNOT_DELETE),
     MarkRule(
         "the directory has something in it, delete-pending or not",
         lambda c: c.facts.directory and c.has_children,

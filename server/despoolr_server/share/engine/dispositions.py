@@ -127,10 +127,10 @@ def _decide_existing(ask: Ask, facts: FileFacts) -> Plan | NtStatus:
         return NtStatus.NOT_A_DIRECTORY
     allowed = ask.allowed if ask.name.key else ask.allowed & ~_DELETE  # the share's root stays
     attributes = facts.attributes
+    if attributes & READONLY and ask.delete_on_close:
+        return NtStatus.CANNOT_DELETE
     if attributes and not facts.directory:
         if attributes & READONLY:
-            if ask.delete_on_close:
-                return NtStatus.CANNOT_DELETE
             if action is CreateAction.OVERWRITTEN or expand(ask.access, allowed & ~_WRITES) & _WRITES:
                 return NtStatus.ACCESS_DENIED
             if ask.access & _MAXIMUM_ALLOWED:

@@ -105,6 +105,8 @@ def test_marking_needs_delete_access_and_something_that_may_go() -> None:
     assert may_mark(delete, True, PLAIN, False) is None
     assert may_mark(delete, True, facts(FileAttribute.READONLY), False) is NtStatus.CANNOT_DELETE
     assert may_mark(delete, False, facts(FileAttribute.READONLY), False) is None
+    folder = FileFacts("D", 0, 0.0, True, int(FileAttribute.DIRECTORY | FileAttribute.READONLY), '"1"')
+    assert may_mark(delete, True, folder, False) is NtStatus.CANNOT_DELETE
     assert may_mark(delete, True, DIRECTORY, True) is NtStatus.DIRECTORY_NOT_EMPTY
     assert may_mark(delete, True, DIRECTORY, False) is None
 
