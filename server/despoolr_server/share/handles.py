@@ -130,7 +130,7 @@ class HandleOperations(ShareBase):
             data = store.read(name, offset, count) if count <= store.inline_max else await store.read_large(name, offset, count)
         except StoreError as error:
             return self._failed(actor_of(row), row.share, row.path, error, row.access)
-        if data:
+        if data and self.ledger.waiting_count:
             self._chronicle.was_read(actor_of(row), row.share, row.path)
         return data
 
@@ -162,7 +162,8 @@ class HandleOperations(ShareBase):
             await store.settle()
         except StoreError as error:
             return self._failed(actor_of(row), row.share, row.path, error, row.access)
-        self._chronicle.was_read(actor_of(row), row.share, row.path, "written")
+        if self.ledger.waiting_count:
+            self._chronicle.was_read(actor_of(row), row.share, row.path, "written")
         return len(data)
 
     async def close(self, who: Principal, handle: str, *, session: str = "") -> Problem | None:

@@ -100,7 +100,8 @@ class ShareEngine:
     def _dismiss(self, rows: list[Open]) -> tuple[Settled, ...]:
         if not self.locking.waiting_count:
             return ()
-        return tuple(one for row in rows for one in self.locking.dismiss(row, NtStatus.CANCELLED))
+        files = [(self._file(row), row.handle) for row in rows]
+        return tuple(one for file, handle in files for one in self.locking.dismiss(file, handle, NtStatus.CANCELLED))
 
     def _rows(self, session: Session) -> list[Open]:
         return [self._row(handle) for handle in self.table.of_session(session.session)]
@@ -163,14 +164,12 @@ class ShareEngine:
 
     def close(self, row: Open, now: float = 0.0) -> Closed:
         """Take an open out with its locks, and say whether the file must now go. `now` is when others get those locks."""
-        file = self.table.file(row.file)
-        assert file is not None, "an open without its file"
+        file = self.table.remove(row)
         settled: tuple[Settled, ...] = ()
         if file.waiters is not None:
-            settled = self.locking.dismiss(row, NtStatus.RANGE_NOT_LOCKED)
+            settled = self.locking.dismiss(file, row.handle, NtStatus.RANGE_NOT_LOCKED)
         if file.ranges is not None:
-            settled += self.locking.release(now, row)
-        self.table.remove(row)
+            settled += self.locking.release(now, file, row.handle)
         if row.delete_on_close:
             file.delete_pending = True
             file.marked_by = (row.machine, row.program, row.purpose)
@@ -191,8 +190,7 @@ class ShareEngine:
         """Set or clear the delete-pending flag of an open's file."""
         if status := may_mark(row.access, pending, facts, has_children):
             return Refusal(status)
-        file = self.table.file(row.file)
-        assert file is not None, "an open without its file"
+        file = self._file(row)
         file.delete_pending = pending
         file.marked_by = (row.machine, row.program, row.purpose) if pending else None
         return None
@@ -282,6 +280,11 @@ class ShareEngine:
         row = self.table.find(handle)
         assert row is not None, f"the session's handle {handle} is not in the table"
         return row
+
+    def _file(self, row: Open) -> OpenedFile:
+        file = self.table.file(row.file)
+        assert file is not None, "an open without its file"
+        return file
 
     def _blocked_by_all(self, status: NtStatus, file: OpenedFile) -> Refusal:
         return Refusal(status, self.table.first(file, self.blockers_max), len(file.opens))

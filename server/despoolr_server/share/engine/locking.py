@@ -132,19 +132,19 @@ class Locking:
         self._forget(self._file(row), waiting)
         return True
 
-    def dismiss(self, row: Open, status: NtStatus) -> tuple[Settled, ...]:
-        """End every wait of a handle that is about to go."""
-        mine = [one for one in (self._file(row).waiters or {}).values() if one.handle == row.handle]
+    def dismiss(self, file: OpenedFile, handle: str, status: NtStatus) -> tuple[Settled, ...]:
+        """End every wait of a handle that goes."""
+        mine = [one for one in (file.waiters or {}).values() if one.handle == handle]
         for waiting in mine:
-            self.give_up(waiting)
+            del self._waiters[waiting.number]
+            self._forget(file, waiting)
         return tuple(Settled(waiting, status) for waiting in mine)
 
-    def release(self, now: float, row: Open) -> tuple[Settled, ...]:
+    def release(self, now: float, file: OpenedFile, handle: str) -> tuple[Settled, ...]:
         """Let go of all that a handle has locked; who got something by it."""
-        file = self._file(row)
-        if self._lock_counts.pop(row.handle, 0) == 0 or file.ranges is None:
+        if self._lock_counts.pop(handle, 0) == 0 or file.ranges is None:
             return ()
-        file.ranges.release(row.handle)
+        file.ranges.release(handle)
         if not file.ranges:
             file.ranges = None
         return self._wake(now, file)
