@@ -134,6 +134,7 @@ class _Episode:
             if hold is None:
                 hold = self.holds[name] = _Hold(blocker, record.at)
             hold.last = record.at
+            hold.released = None  # a lock may come back under the same open
             hold.refusals += 1
 
     def end(self, state: str, at: float) -> None:
@@ -290,7 +291,8 @@ class EpisodeLedger:
         if granted is not None:
             self._past.append((granted, at))
         for hold in self._blocking.pop(key, ()):
-            hold.released = at
+            if hold.released is None:
+                hold.released = at
 
     def _unlocked(self, record: Record) -> None:
         data = record.data
