@@ -23,7 +23,7 @@ from despoolr_client.pcm.terms import is_expired
 from despoolr_client.polling import LOGON_SHARE, PollResult, fetch, logon_servers, next_poll
 from despoolr_client.programs import Programs
 from despoolr_client.runner import Runner, Turn
-from despoolr_client.settings import ClientSettings
+from despoolr_client.settings import MESSAGES_EVERY_S, ClientSettings, WhenWarned
 from despoolr_client.windows import Windows, set_up, unc
 from despoolr_core.formats.job_mif import Machine
 from despoolr_core.formats.sms_ini import SmsIni
@@ -381,7 +381,29 @@ class PcmAgent:
             await self.disconnect_if_idle()
         if for_s is not None and self._spawn is not None:
             self._spawn(self._release_later(hold, for_s))
+        if self.settings.when_warned is not WhenWarned.IGNORE and self._spawn is not None:
+            self._spawn(self._listen(hold))
         return hold
+
+    async def _listen(self, hold: Hold) -> None:
+        """Look for messages while a file is held open, and do what this user does when one comes."""
+        while True:
+            await self.settings.clock.sleep(MESSAGES_EVERY_S)
+            if self._connections is None or hold not in self._connections.holds:
+                return
+            server = self._connections.server(hold.server)
+            try:
+                texts = await server.messages() if server is not None else []
+            except (ShareUnreachable, ShareError):
+                continue
+            for text in texts:
+                self.record("message.read", server=hold.server, text=text, does=self.settings.when_warned.value)
+            if texts and self.settings.when_warned is WhenWarned.CLOSE:
+                await self.release(hold)
+                return
+            if texts:
+                await self.power_off()
+                return
 
     async def release(self, hold: Hold | None = None, *, path: str = "") -> int:
         """Close one hold, those of a path (case does not matter), or all; how many there were."""

@@ -58,6 +58,10 @@ class Connections:
             self._servers[key] = connect(key, self._machine, self._user)
         return self._servers[key].share(name)
 
+    def server(self, name: str) -> Server | None:
+        """The connection to a server, if there is one."""
+        return self._servers.get(name.upper())
+
     async def release(self, chosen: Sequence[Hold]) -> None:
         """Close these holds."""
         self.holds = [hold for hold in self.holds if hold not in chosen]

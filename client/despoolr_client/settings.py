@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from enum import StrEnum
 from random import Random
 from typing import Final, Protocol
 
@@ -30,6 +31,10 @@ class Server(Protocol):
         """One of its shares."""
         ...
 
+    async def messages(self) -> list[str]:
+        """What was sent to this machine's user since it was asked last."""
+        ...
+
     async def close(self) -> None:
         """End the session, if one was begun: what it had open is closed."""
         ...
@@ -37,6 +42,18 @@ class Server(Protocol):
     def abandon(self) -> None:
         """Fall silent, as a machine without power does: nothing is closed and no lease is renewed any more."""
         ...
+
+
+class WhenWarned(StrEnum):
+    """What a user who holds files open does when told to close them: nothing; save and close; or the machine is switched off."""
+
+    IGNORE = "ignore"
+    CLOSE = "close"
+    CRASH = "crash"
+
+
+MESSAGES_EVERY_S: Final = 60.0
+"""How often a machine that listens looks for messages, while its user holds a file."""
 
 
 Connect = Callable[[str, str, str], Server]
@@ -93,6 +110,9 @@ class ClientSettings:
     r"""`ResultSharePoint`: UNC directory for reports (Q135768); empty: `\\<current logon server>\SMS_SHR\DESPOOLR.BOX`."""
 
     log: LogSink | None = None
+    when_warned: WhenWarned = WhenWarned.IGNORE
+    """What a user does who is told that files will be closed (Q128458)."""
+
     records_idle_polls: bool = True
     """Whether a poll that brought nothing is a record too; a fleet of thousands says no."""
 

@@ -294,6 +294,11 @@ class ShareServer(HttpCaller):
         """What NET SEND does: a line for the user of a machine."""
         await self.call("POST", "/api/v1/messages", encode({"machine": machine, "text": text}))
 
+    async def messages(self) -> list[str]:
+        """What was sent to this machine's user since it was asked last."""
+        reply = await self.call("GET", "/api/v1/messages")
+        return msgspec.json.decode(reply.body, type=dict[str, list[str]])["messages"]
+
 
 class HttpShare(Share):
     """A share of a `ShareServer`."""

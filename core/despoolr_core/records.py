@@ -30,6 +30,7 @@ KINDS: Final[dict[str, str]] = {
     "file.renamed": "server, share, path, new_path, machine, program, purpose",
     "rights.changed": "share, path, role, rights, was",
     "message.sent": "machine, text",
+    "message.read": "server, text, does (what the machine's user does: close, crash)",
     "episode.ended": "server, episode, state, reason",
     # the site
     "job.status": "job, status, was, reason",

@@ -54,6 +54,12 @@ SEEN_THROUGH: dict[str, tuple[str, str]] = {
     "despoolr_lab.report.shapes": ("tests/unit/lab/report/test_html.py", "a part of the page"),
     "despoolr_lab.report.story": ("tests/unit/lab/report/test_html.py", "a part of the page"),
     "despoolr_lab.report.timeline": ("tests/unit/lab/report/test_html.py", "a part of the page"),
+    "despoolr_lab.scenario.expectation_tables": (
+        "tests/house/test_docs.py",
+        "every key of every expectation, against the document",
+    ),
+    "despoolr_lab.scenario.step_tables": ("tests/house/test_docs.py", "every key of every step, against the document"),
+    "despoolr_lab.scenario.tables": ("tests/unit/lab/scenario/test_load.py", "what all tables refuse"),
     "despoolr_lab.scenario.verdict": ("tests/scenarios/test_articles.py", "the sentence of a run"),
     "despoolr_lab.scenario.world": ("tests/unit/lab/scenario/test_run.py", "the machines of every run"),
     "despoolr_lab.setup_routes": ("tests/process/test_serve.py", "calls that only processes make"),

@@ -397,3 +397,199 @@ def test_a_despooler_started_anew_counts_its_retries_from_zero_until_sp4() -> No
         assert len(copies(result)) == count, version  # Q140374
         assert status(result) == "Failed"
         assert len(log(result, "DESPOOLER", "retry count is now")) == count
+
+
+# -- what users do when they are told (Q128458)
+
+
+@pytest.mark.parametrize(
+    ("does", "reason", "at"), [("ignore", "forced disconnect", 26), ("close", "closed", 26), ("crash", "lease expired", 26)]
+)
+def test_what_a_user_does_who_is_told_to_close_a_file_is_theirs(does: str, reason: str, at: int) -> None:
+    """The update gets through at the time of the formula in any case; how the file came to be closed differs."""
+    staged = blocked_update(
+        hold(), clients=[{"names": ["WS1"], "poll_every": "4h", "when_warned": does}], hours=30, server="SITE1"
+    )
+    result = play(staged, "1.2 SP4", overrides={"use_forced_disconnect": True})
+    assert status(result) == "Complete"
+    read = [r.data["does"] for r in result.records if r.kind == "message.read"]
+    assert read == ([] if does == "ignore" else [does])
+    closed = [r.data["reason"] for r in result.records if r.kind == "open.closed" and r.data["machine"] == "WS1"]
+    assert closed[-1] == (reason if does != "crash" else "forced disconnect")
+    (done,) = [hours(result, r.at) for r in result.records if r.kind == "copy.ended" and r.data["result"] == "complete"][-1:]
+    assert int(done) == 2 + at
+
+
+# -- the master copy (Q195936)
+
+
+STORE = "SITE.SRV/DESPOOLR.BOX/STORE/{package:OFFICE}.PCK"
+
+
+def backup(**more: Any) -> dict[str, Any]:
+    """A program on the site server keeps the master copy open."""
+    where = {"machine": "SITE1", "server": "SITE1", "share": "SMS_SHRD", "path": STORE, "program": "NTBACKUP.EXE"}
+    return {"do": "hold", "at": "1h", **where, **more}
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.2 SP4", "1.2 SP4 + hotfixes"])
+@pytest.mark.parametrize("response", ["Very Fast", "Medium"])
+def test_the_retry_after_a_failed_store_refreshes_or_forgets_at_any_pace(version: str, response: str) -> None:
+    keeps = version.endswith("hotfixes")
+    result = play(
+        scenario(
+            share(),
+            backup(),
+            *update(at="2h"),
+            {"do": "release", "at": "2h 20m", "machine": "SITE1"},
+            servers=("D1", "D2", "D3"),
+            hours=12,
+            response=response,
+            expect=[files(server=name, **dict.fromkeys("abc", "second" if keeps else "first")) for name in ("D1", "D2", "D3")],
+        ),
+        version,
+    )
+    assert failed(result) == []
+    assert status(result) == "Complete"
+
+
+@pytest.mark.parametrize(("version", "word"), [("1.2", "first"), ("1.2 SP4 + hotfixes", "second")])
+def test_a_full_disk_keeps_the_master_from_being_stored_as_well(version: str, word: str) -> None:
+    result = play(
+        scenario(
+            share(),
+            *update(at="2h", files={**NEW, "d.dat": "".join(str(n * n) for n in range(9999))}),  # larger than the old master
+            # full between the Sender's step and the Despooler's, so that only the store fails
+            {"do": "disk", "at": "2h 5m 1.5s", "server": "SITE1", "share": "SMS_SHRD", "free": 9000},
+            {"do": "disk", "at": "2h 5m 2.5s", "server": "SITE1", "share": "SMS_SHRD", "free": -1},
+            hours=6,
+            expect=[
+                {"that": "files", "package": "OFFICE", "files": FILES, "at": "4h"},
+                {"that": "files", "package": "OFFICE", "files": FILES if word == "first" else NEW},
+            ],
+        ),
+        version,
+    )
+    assert failed(result) == []
+    assert {115, 206} <= set(events(result))
+    assert log(result, "DESPOOLER", "Win32 Error = 112")
+    assert "disk was full" in result.verdict
+
+
+def test_a_new_server_gets_the_package_by_the_retry_and_the_old_one_is_still_forgotten() -> None:
+    new = {"do": "job", "at": "2h", "name": "UPDATE", "package": "OFFICE", "type": "share", "put_on": ["D2"]}
+    result = play(
+        scenario(
+            share(put_on=["D1"]),
+            backup(**{"for": "90m"}),
+            {"do": "source", "at": "2h", "package": "OFFICE", "files": NEW},
+            {**new, "send": "even if previously sent", "refresh_existing": True},
+            servers=("D1", "D2"),
+            hours=6,
+            expect=[
+                files(server="D1", **dict.fromkeys("abc", "first")),
+                files(server="D2", **dict.fromkeys("abc", "second")),
+            ],
+        ),
+        "1.2",
+    )
+    assert failed(result) == []
+
+
+@pytest.mark.parametrize(("at", "word"), [("1h 30m", "second"), ("3h", "first")])
+def test_a_hotfix_helps_what_comes_after_it_and_keeps_what_is_in_flight(at: str, word: str) -> None:
+    """Installed before the store fails it keeps the flag; installed later, the retry instruction has lost it already."""
+    result = play(
+        scenario(
+            share(),
+            backup(**{"for": "90m"}),
+            *update(at="2h"),
+            {"do": "hotfix", "at": at, "article": "Q195936"},
+            hours=6,
+            expect=[files(**dict.fromkeys("abc", word)), {"that": "job", "job": "UPDATE", "status": "Complete"}],
+        ),
+        "1.2 SP4",
+    )
+    assert failed(result) == []
+    assert [r.data["fields"] for r in result.records if r.kind == "hotfix.installed"] == [{"retry_keeps_refresh": True}]
+
+
+# -- jobs
+
+
+def test_a_cancelled_job_leaves_the_clients_and_what_they_reported_stays() -> None:
+    result = play(
+        scenario(
+            {"do": "job", "at": "0s", "name": "PATCH", "package": "OFFICE", "command": "SETUP.EXE"},
+            {"do": "execute", "at": "5h", "machine": "WS1", "job": "PATCH"},
+            {"do": "cancel", "at": "10h", "job": "PATCH"},
+            programs=[{"command": "SETUP.EXE", "runs": "1m"}],
+            hours=20,
+            expect=[
+                {"that": "pcm", "machine": "WS2", "pending": ["PATCH"], "at": "9h"},
+                {"that": "job", "job": "PATCH", "status": "Cancelled"},
+                {"that": "workstations", "job": "PATCH", "rows": {"WS1": "Complete", "WS2": "Canceled", "WS3": "Canceled"}},
+                {"that": "pcm", "machine": "WS1", "executed": [], "pending": []},
+                {"that": "pcm", "machine": "WS2", "executed": [], "pending": []},
+                {"that": "events", "code": 6, "job": "PATCH", "count": 1},
+                {"that": "reached", "job": "PATCH", "status": "Cancelling", "after": "10h", "before": "10h 1m"},
+            ],
+        ),
+        "1.2",
+    )
+    assert failed(result) == []
+
+
+def test_a_repeating_update_is_made_anew_each_day_and_blocked_each_day() -> None:
+    result = play(
+        blocked_update(
+            hold(),
+            share("DAILY", at="4h", send="even if previously sent", refresh_existing=True, repeat_every="1d"),
+            hours=55,
+        ),
+        "1.1",
+    )
+    daily = [job for job in result.jobs if job["name"] == "DAILY"]
+    assert [job["status"] for job in daily] == ["Retrying", "Retrying", "Retrying", "Pending"]
+
+
+def test_a_send_only_job_is_complete_when_its_package_has_arrived_and_nothing_is_on_any_server() -> None:
+    result = play(
+        scenario(
+            share("SEND", distribute=False),
+            hours=2,
+            expect=[
+                {"that": "job", "job": "SEND", "status": "Complete"},
+                {"that": "master", "package": "OFFICE", "files": FILES},
+                {"that": "files", "package": "OFFICE", "files": {}, "only": True},
+            ],
+        ),
+        "1.2",
+    )
+    assert failed(result) == []
+
+
+@pytest.mark.parametrize(("version", "second"), [("1.1", "1996-06-04 08:10"), ("1.2 SP2", "1996-06-05 08:10")])
+def test_a_repetitions_mandatory_date_moves_on_but_in_the_versions_of_q141192(version: str, second: str) -> None:
+    """In 1.1 the second instance is mandatory at the date of the first, which is over: it runs at once."""
+    result = play(
+        scenario(
+            {
+                "do": "job",
+                "at": "0s",
+                "name": "PATCH",
+                "package": "OFFICE",
+                "command": "SETUP.EXE",
+                "mandatory_after": "1d",
+                "repeat_every": "1d",
+            },
+            programs=[{"command": "SETUP.EXE", "runs": "1m"}],
+            clients=[{"names": ["WS1"], "poll_every": "10m"}],
+            hours=60,
+        ),
+        version,
+    )
+    runs = [r.at for r in result.records if r.kind == "pcm.run"]
+    start = result.scenario.start
+    days = [round((at - start) / 86400, 1) for at in runs]
+    assert days[:2] == ([1.0, 1.0] if version == "1.1" else [1.0, 2.0]), second

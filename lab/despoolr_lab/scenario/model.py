@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta, field
 
+from despoolr_client.settings import WhenWarned
 from despoolr_core.profile import profile_of
 from despoolr_core.response import Response
 from despoolr_core.sharing import Access, ShareMode, parse_flags
@@ -54,7 +55,7 @@ from despoolr_lab.scenario.step_tables import (
     Step,
 )
 from despoolr_lab.scenario.tables import Moment, Name, SiteCode, Span, Table, check_fields
-from despoolr_lab.scenario.words import moment_s, span_s
+from despoolr_lab.scenario.words import moment_s, one_of, span_s
 
 __all__ = [
     "CLIENTS_MAX",
@@ -171,12 +172,15 @@ class Clients(Table, kw_only=True):
     user: str = ""
     on: bool = True
     known: bool = True
+    when_warned: str = "ignore"
+    """What a user does who is told that files will be closed by force: `ignore`, `close` (save and close) or `crash`."""
     report_gap: Span = "0s"
     """How long PCM takes between the two files of a report: the width of Q138241's race."""
 
     def __post_init__(self) -> None:
         if bool(self.names) == bool(self.count):
             raise ValueError("say either names = [...] or count = N")
+        one_of(self.when_warned, WhenWarned, "way to take a warning")
         for text in (self.poll_every, self.first_poll or "0s", self.clock_offset.lstrip("+-") or "0s", self.report_gap):
             span_s(text)
 

@@ -23,7 +23,7 @@ from despoolr_client.agent import PcmAgent
 from despoolr_client.fleet import Fleet, Gate
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.programs import FileUse, MifToWrite, Program, Programs
-from despoolr_client.settings import ClientSettings
+from despoolr_client.settings import ClientSettings, WhenWarned
 from despoolr_client.share import ShareServer
 from despoolr_core.clock import Clock
 from despoolr_core.formats.sms_id import first_sms_id, next_sms_id
@@ -377,6 +377,7 @@ class World:
             logon_servers=(first, *(name for name in logons if name != first)),
             behaviour=behaviour,
             polling_interval_s=span_s(group.poll_every),
+            when_warned=WhenWarned(group.when_warned),
             records_idle_polls=False,
         )
 

@@ -4,8 +4,9 @@
 | --- | --- |
 | `PUT /api/v1/shares/{share}/rights` `{prefix, role, rights}` | set one entry (null: none); answers what was there |
 | `POST /api/v1/messages` `{machine, text}` | what `NET SEND` does; it goes on record; the user decides what to do |
+| `GET /api/v1/messages` | the caller's own machine's messages, each told once |
 
-Both are for the service account and administrators. Closing somebody's open is `DELETE /api/v1/opens/{id}`.
+The first two are for the service account and administrators. Closing somebody's open is `DELETE /api/v1/opens/{id}`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from aiohttp import web
 
 from despoolr_core.records import Recorder
 from despoolr_core.sharing import Role
+from despoolr_server.http.messages import MessageBoard
 from despoolr_server.http.problem import Refused, known
 from despoolr_server.http.surface import Surface, json_answer, read_json
 from despoolr_server.share.host import ShareHost
@@ -47,12 +49,14 @@ class AdministrationRoutes:
     def __init__(self, host: ShareHost, recorder: Recorder) -> None:
         self._host = host
         self._recorder = recorder
+        self._board = MessageBoard()
 
     def routes(self) -> list[web.RouteDef]:
         """For `make_app(extra_routes=...)`."""
         return [
             web.put("/api/v1/shares/{share}/rights", self._put_rights),
             web.post("/api/v1/messages", self._post_message),
+            web.get("/api/v1/messages", self._get_messages),
         ]
 
     async def _put_rights(self, request: web.Request) -> web.Response:
@@ -87,8 +91,12 @@ class AdministrationRoutes:
         asked = await read_json(request, MessageRequest)
         if len(asked.text) > TEXT_MAX:
             raise Refused(known("bad-request", f"The message has {len(asked.text)} characters; {TEXT_MAX} at most."))
+        self._board.post(asked.machine, asked.text)
         self._recorder.record(f"{self._host.server}/{who.machine}", "message.sent", machine=asked.machine, text=asked.text)
         return json_answer({"sent": True})
+
+    async def _get_messages(self, request: web.Request) -> web.Response:
+        return json_answer({"messages": self._board.take(_surface(request).principal(request).machine)})
 
 
 def _surface(request: web.Request) -> Surface:

@@ -146,9 +146,9 @@ class DataLoader(Service):
         facts: list[Fact] = [("mif.loaded", {"file": name, "report": mif.report, "kind": mif.kind})]
         if mif.facts is not None and mif.site == self.site.code and catalogue.job(db, mif.job_id) is None:
             catalogue.adopt_job(db, mif, mif.facts)
+        if self.site.code not in (mif.job_id[:3], mif.site):
+            return facts  # another site's job at another site: it only passes through here
         if catalogue.job(db, mif.job_id) is None:
-            if self.site.code not in (mif.job_id[:3], mif.site):
-                return facts  # another site's job at another site: it only passes through here
             event = self.site.event(self.component, EVENT_NO_DETAIL_RECORD, job=mif.job_id)
             insert_event(db, event)
             facts.append(("event", event_facts(event)))

@@ -42,6 +42,14 @@ async def test_rights_are_set_and_the_former_ones_answered(site: Site) -> None:
     assert again.body == b'{"former":"NONE"}'
 
 
+async def test_a_message_is_told_to_its_machine_and_to_no_other(site: Site) -> None:
+    assert (await site.ask("POST", "/api/v1/messages", b'{"machine": "WS1", "text": "close it"}')).status == 200
+    other, own = (site.auth.issue(name, "ALICE", Role.CLIENT) for name in ("WS2", "WS1"))
+    assert (await site.ask("GET", "/api/v1/messages", token=other)).body == b'{"messages":[]}'
+    assert (await site.ask("GET", "/api/v1/messages", token=own)).body == b'{"messages":["close it"]}'
+    assert (await site.ask("GET", "/api/v1/messages", token=own)).body == b'{"messages":[]}'
+
+
 async def test_a_client_may_neither_change_rights_nor_send_messages(site: Site) -> None:
     token = site.auth.issue("WS1", "ALICE", Role.CLIENT)
     assert (await site.ask("PUT", "/api/v1/shares/SMS_PKGD/rights", RIGHTS, token=token)).status == 403

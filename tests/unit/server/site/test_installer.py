@@ -10,7 +10,7 @@ from despoolr_core.formats.instruction import Install, RetryOf, parse_instructio
 from despoolr_core.formats.winst import parse_winst
 from despoolr_core.sharing import Access, ShareMode
 from despoolr_server.site import boxes
-from despoolr_server.site.jobs import DistributePhase, SendPhase
+from despoolr_server.site.jobs import DistributePhase, JobType, RunPhase, SendPhase
 from unit.server.site.bench import NEW_FILES, Bench
 
 BOTH = ("LOGON1", "LOGON2")
@@ -304,3 +304,14 @@ async def test_a_new_directory_takes_turns_and_the_clients_are_pointed_there() -
         assert bench.files("LOGON1/SMS_PKGD", directory)[f"{directory}/b.dat"] == f"b, {turn}".encode()
         file = parse_winst(await bench.share("LOGON1", boxes.LOGON_SHARE).read("PCMINS.BOX/BPC00001.INS"))
         assert [server.unc for server in file.records[0].servers] == [f"\\\\LOGON1\\SMS_PKGD\\{directory}\\"]
+
+
+async def test_a_command_for_a_package_no_server_has_fails_with_event_13() -> None:
+    bench = Bench("1.2")
+    await bench.machines(1)
+    run = RunPhase("SETUP.EXE")
+    spec = {"type": JobType.RUN_COMMAND, "machines": ("*",), "run": run, "distribute": DistributePhase()}
+    job = await bench.job(await bench.package(), **spec)
+    await bench.pump(3)
+    assert (bench.status(job), bench.events()) == ("Failed", [13])
+    assert bench.details(job)["Completion", ""] == "Failed"

@@ -178,3 +178,18 @@ async def test_many_jobs_at_once_are_all_activated_though_a_cycle_takes_a_hundre
     assert sum(job.status == "Pending" for job in await bench.administrator.jobs()) == 3
     await bench.cycle("SCHEDULER")
     assert not any(job.status == "Pending" for job in await bench.administrator.jobs())
+
+
+@pytest.mark.parametrize(("version", "is_tried"), [("1.1", False), ("1.2", True)])
+async def test_a_pending_instance_of_a_repeating_job_blocks_the_next_one_in_the_versions_of_q153533(
+    version: str, is_tried: bool
+) -> None:
+    bench = Bench(version)
+    first = await bench.job(await bench.package(), "WEEKLY", repeat_every_s=600.0)
+    root = bench.stores["SITE1/SMS_SHRD"]
+    root.capacity = root.used  # nothing can be packed: both instances stay Pending
+    await bench.pump(4)
+    assert [job.status for job in await bench.administrator.jobs()][:2] == ["Pending", "Pending"]
+    tried = {r.data["job"] for r in bench.records if r.kind == "event" and r.data["event"] == 330}
+    assert first in tried
+    assert (len(tried) > 1) is is_tried

@@ -1,0 +1,38 @@
+"""Messages to the user of a machine, as NET SEND delivers them: kept by the server that sent them until the machine asks.
+
+The law: a message is told once, to its own machine, oldest first. A machine that never asks costs a bounded number of lines; the
+oldest go. A server that stops forgets them, as a network does.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+MESSAGES_MAX: Final = 16
+"""Messages one machine can have waiting."""
+MACHINES_MAX: Final = 10_000
+"""Machines that can have any."""
+
+
+class MessageBoard:
+    """What waits for whom. Names of machines are compared without regard to case."""
+
+    def __init__(self, messages_max: int = MESSAGES_MAX, machines_max: int = MACHINES_MAX) -> None:
+        self._messages_max = messages_max
+        self._machines_max = machines_max
+        self._waiting: dict[str, deque[str]] = {}
+
+    def post(self, machine: str, text: str) -> None:
+        """Keep a message for a machine."""
+        key = machine.upper()
+        waiting = self._waiting.get(key)
+        if waiting is None:
+            if len(self._waiting) >= self._machines_max:
+                del self._waiting[next(iter(self._waiting))]
+            waiting = self._waiting[key] = deque(maxlen=self._messages_max)
+        waiting.append(text)
+
+    def take(self, machine: str) -> list[str]:
+        """A machine's messages, which wait no longer."""
+        return list(self._waiting.pop(machine.upper(), ()))
