@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 JOBS   ?= auto
 
-.PHONY: help demo test test-dav check lint types layers format scenarios bench lock clean
+.PHONY: help demo test test-dav check lint types layers format scenarios bench semantics oracle lock clean
 
 help:            ## Show this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -57,6 +57,12 @@ $(VENV)/bench.stamp: requirements/bench.txt $(VENV)/dev.stamp
 
 bench: $(VENV)/bench.stamp ## Ratios, measured in one run (Apache as a peer: Debian apache2)
 	@$(BIN)/python -m despoolr_lab.bench
+
+semantics: $(VENV)/run.stamp ## Write docs/share-semantics.md anew from the engine's tables
+	@$(BIN)/python -m despoolr_lab.semantics > docs/share-semantics.md
+
+oracle: $(VENV)/run.stamp ## Ask what a real SMB server was asked, over HTTP (FILES="a.json b.json")
+	@$(BIN)/python -m despoolr_lab.oracle $(or $(FILES),$(wildcard ../shared/oracle/*.json))
 
 lock: $(VENV)/dev.stamp ## Pin the dependencies anew (needs pip-tools)
 	@$(BIN)/python -m pip install --quiet pip-tools

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED = REPOSITORY.parent / "shared"
@@ -14,3 +17,9 @@ def shared(*parts: str) -> Path:
     if not path.exists():
         raise AssertionError(f"{path} is missing: the shared directory belongs beside the repository")
     return path
+
+
+@cache
+def oracle(name: str) -> Any:
+    """One file of what a real SMB server answered."""
+    return json.loads(shared("oracle", f"{name}.json").read_text(encoding="utf-8"))

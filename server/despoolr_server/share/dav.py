@@ -67,7 +67,7 @@ class TooMany(msgspec.Struct, frozen=True):
 class DavOperations(TreeOperations):
     """LOCK, UNLOCK, PROPFIND and PROPPATCH."""
 
-    async def lock(self, caller: Caller, share: str, path: str, wish: LockWish) -> tuple[DavLock, bool] | Problem | Failures:
+    async def dav_lock(self, caller: Caller, share: str, path: str, wish: LockWish) -> tuple[DavLock, bool] | Problem | Failures:
         """Grant a lock (on an empty new file if there is no such name: True). Or say who is in the way, and where."""
         visit = self._visit(caller, share, path)
         if isinstance(visit, Problem):
@@ -126,7 +126,7 @@ class DavOperations(TreeOperations):
             await store.settle()
         return lock, created
 
-    def refresh_lock(self, caller: Caller, share: str, path: str) -> DavLock | Problem | None:
+    def dav_refresh(self, caller: Caller, share: str, path: str) -> DavLock | Problem | None:
         """Let a lock's time run from now again; None if no token submitted is the caller's on this resource."""
         visit = self._visit(caller, share, path)
         if isinstance(visit, Problem):
@@ -139,14 +139,14 @@ class DavOperations(TreeOperations):
                 return lock
         return None
 
-    def lock_left_s(self, lock: DavLock) -> int:
+    def dav_left_s(self, lock: DavLock) -> int:
         """How long a lock still has, in whole seconds of its client's time."""
         now = self._clock.now()
         session = self.engine.sessions.find(lock.session, now)
         deadline = self.engine.sessions.deadline(session) if session else now
         return max(0, round((deadline - now) / self.dav_time_scale))
 
-    def unlock(self, caller: Caller, share: str, path: str, token: str) -> Problem | DavLock | None:
+    def dav_unlock(self, caller: Caller, share: str, path: str, token: str) -> Problem | DavLock | None:
         """End a lock: the lock that ended, or None if the token is that of no lock on this resource."""
         visit = self._visit(caller, share, path)
         if isinstance(visit, Problem):
@@ -162,7 +162,7 @@ class DavOperations(TreeOperations):
         self._finish_session(ended)
         return lock
 
-    def locks_on(self, caller: Caller, share: str, path: str) -> tuple[str, list[DavLock]]:
+    def dav_locks_on(self, caller: Caller, share: str, path: str) -> tuple[str, list[DavLock]]:
         """The ETag of a name (`""`: there is none) and the locks it is in the reach of: what an `If` header is held against."""
         visit = self._visit(caller, share, path)
         if isinstance(visit, Problem):

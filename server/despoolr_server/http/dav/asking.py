@@ -62,7 +62,7 @@ class Asking:
             place = (share, path) if not tag else self.place(request, tag)
             if place is None:
                 return State("", frozenset())
-            etag, locks = self._host.locks_on(caller, *place)
+            etag, locks = self._host.dav_locks_on(caller, *place)
             return State(etag, frozenset(lock.token for lock in locks))
 
         if not holds(lists, state_of):

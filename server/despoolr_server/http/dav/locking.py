@@ -52,7 +52,7 @@ class LockRoutes:
             raise xml_refused(error, share, path) from None
         infinite = depth(request, "infinity", "0", "infinity") == "infinity"
         wish = LockWish(info.exclusive, infinite, info.owner, timeout_s(request))
-        result = await self._host.lock(self._named(request, caller), share, path, wish)
+        result = await self._host.dav_lock(self._named(request, caller), share, path, wish)
         if isinstance(result, Problem):
             return refuse(request, result, error=lock_error(result, self._host.dav_locks.of_handle, locking=True))
         if isinstance(result, list):
@@ -70,7 +70,7 @@ class LockRoutes:
         text = request.headers.get("Lock-Token", "").strip()
         if not (text.startswith("<") and text.endswith(">")):
             raise bad_request("UNLOCK needs a `Lock-Token` header: <opaquelocktoken:...>, as LOCK answered it.")
-        result = self._host.unlock(caller, share, path, text[1:-1])
+        result = self._host.dav_unlock(caller, share, path, text[1:-1])
         if result is None:
             problem = known("lock-token-unknown", share=share, path=path)
             return refuse(request, problem, error="lock-token-matches-request-uri")
@@ -79,7 +79,7 @@ class LockRoutes:
     def _refresh(self, request: web.Request, caller: Caller, share: str, path: str) -> web.Response:
         if not caller.tokens:
             raise bad_request("A LOCK without a body refreshes a lock: name it in `If: (<token>)`. To lock, send a lockinfo.")
-        lock = self._host.refresh_lock(caller, share, path)
+        lock = self._host.dav_refresh(caller, share, path)
         if lock is None:
             detail = "None of the tokens is that of a lock of yours there. It may have timed out: lock again."
             raise Refused(known("precondition-failed", detail, share=share, path=path))
@@ -87,7 +87,7 @@ class LockRoutes:
 
     def _shown(self, lock: DavLock, status: int = 0) -> web.Response:
         headers = {"Lock-Token": f"<{lock.token}>"} if status else None
-        return prop_answer(lockdiscovery([lock], self._host.lock_left_s), status or 200, headers)
+        return prop_answer(lockdiscovery([lock], self._host.dav_left_s), status or 200, headers)
 
     def _named(self, request: web.Request, caller: Caller) -> Caller:
         """The caller by the names under which its lock will stand in others' way."""

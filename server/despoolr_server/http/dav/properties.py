@@ -231,7 +231,7 @@ def _type(routes: PropertyRoutes, share: str, found: Found) -> str | None:
 def _discovery(routes: PropertyRoutes, share: str, found: Found) -> str | None:
     if not found.locks:
         return "<D:lockdiscovery/>"
-    return lockdiscovery(found.locks, routes.host.lock_left_s)
+    return lockdiscovery(found.locks, routes.host.dav_left_s)
 
 
 def _supported(routes: PropertyRoutes, share: str, found: Found) -> str | None:

@@ -31,7 +31,7 @@ def n(path: str) -> Name:
 
 async def locked(world: World, path: str, wish: LockWish = EXCLUSIVE, caller: Caller = ALICE) -> DavLock:
     """A lock that must be granted."""
-    result = await world.host.lock(caller, "OPEN", path, wish)
+    result = await world.host.dav_lock(caller, "OPEN", path, wish)
     assert isinstance(result, tuple), result
     world.host.engine.validate()
     return result[0]
@@ -48,7 +48,7 @@ async def refused(world: World, path: str, caller: Caller = BOB) -> set[str]:
         "PUT": await world.host.put(caller, "OPEN", path, b"theirs"),
         "PROPPATCH": await world.host.set_properties(caller, "OPEN", path, {"{u}a": '<a xmlns="u"/>'}),
         "MOVE": await world.host.move_tree(caller, "OPEN", path, "ELSEWHERE", replace=True),
-        "LOCK": await world.host.lock(caller, "OPEN", path, EXCLUSIVE),
+        "LOCK": await world.host.dav_lock(caller, "OPEN", path, EXCLUSIVE),
         "DELETE": await world.host.delete_tree(caller, "OPEN", path),
     }
     return {what for what, answer in answers.items() if status(answer) is NtStatus.SHARING_VIOLATION}
@@ -113,7 +113,7 @@ async def test_a_client_that_has_the_file_open_stops_a_lock_and_what_a_lock_woul
     world = World()
     await world.put("A", b"x")
     handle = await world.hold(BOB.who, world.session(BOB.who, "EXCEL.EXE"), "A")
-    result = await world.host.lock(ALICE, "OPEN", "A", EXCLUSIVE)
+    result = await world.host.dav_lock(ALICE, "OPEN", "A", EXCLUSIVE)
     assert isinstance(result, Problem)
     assert (result.nt_status, result.blockers[0].program) == (NtStatus.SHARING_VIOLATION, "EXCEL.EXE")
     shared = await locked(world, "A", SHARED)
@@ -128,25 +128,25 @@ async def test_shared_locks_coexist_with_each_other_and_with_no_exclusive_one() 
     world = World()
     await world.put("A")
     one, two = await locked(world, "A", SHARED), await locked(world, "A", SHARED, BOB)
-    assert status(await world.host.lock(ALICE, "OPEN", "A", EXCLUSIVE)) is NtStatus.SHARING_VIOLATION
-    assert status(await world.host.lock(under(ALICE, one), "OPEN", "A", EXCLUSIVE)) is NtStatus.SHARING_VIOLATION
+    assert status(await world.host.dav_lock(ALICE, "OPEN", "A", EXCLUSIVE)) is NtStatus.SHARING_VIOLATION
+    assert status(await world.host.dav_lock(under(ALICE, one), "OPEN", "A", EXCLUSIVE)) is NtStatus.SHARING_VIOLATION
     assert status(await world.host.put(SVC, "OPEN", "A", b"")) is NtStatus.SHARING_VIOLATION
     assert isinstance(await world.host.put(under(BOB, two), "OPEN", "A", b""), str)
-    assert isinstance(world.host.unlock(ALICE, "OPEN", "A", one.token), DavLock)
-    assert isinstance(world.host.unlock(BOB, "OPEN", "A", two.token), DavLock)
+    assert isinstance(world.host.dav_unlock(ALICE, "OPEN", "A", one.token), DavLock)
+    assert isinstance(world.host.dav_unlock(BOB, "OPEN", "A", two.token), DavLock)
     exclusive = await locked(world, "A")
-    assert status(await world.host.lock(under(ALICE, exclusive), "OPEN", "A", SHARED)) is NtStatus.SHARING_VIOLATION
+    assert status(await world.host.dav_lock(under(ALICE, exclusive), "OPEN", "A", SHARED)) is NtStatus.SHARING_VIOLATION
 
 
 async def test_a_lock_on_a_free_name_makes_an_empty_file() -> None:
     world = World()
-    result = await world.host.lock(ALICE, "OPEN", "NEW", EXCLUSIVE)
+    result = await world.host.dav_lock(ALICE, "OPEN", "NEW", EXCLUSIVE)
     assert isinstance(result, tuple)
     assert result[1]
     assert world.store.read(n("NEW")) == b""
-    assert status(await world.host.lock(ALICE, "OPEN", "X/NEW", EXCLUSIVE)) is NtStatus.OBJECT_PATH_NOT_FOUND
+    assert status(await world.host.dav_lock(ALICE, "OPEN", "X/NEW", EXCLUSIVE)) is NtStatus.OBJECT_PATH_NOT_FOUND
     assert await refused(world, "NEW") == ALL
-    world.host.unlock(ALICE, "OPEN", "NEW", result[0].token)
+    world.host.dav_unlock(ALICE, "OPEN", "NEW", result[0].token)
     assert world.store.find(n("NEW")) is not None
 
 
@@ -158,7 +158,7 @@ async def test_a_deep_lock_protects_what_is_there_and_what_is_not_yet() -> None:
     assert await refused(world, "D/E/A") == ALL
     assert status(await world.host.put(BOB, "OPEN", "D/E/NEW", b"")) is NtStatus.SHARING_VIOLATION
     assert status(await world.host.make_directory(BOB, "OPEN", "D/NEW", parents=False)) is NtStatus.SHARING_VIOLATION
-    assert status(await world.host.lock(BOB, "OPEN", "D/NEW", SHARED)) is NtStatus.SHARING_VIOLATION
+    assert status(await world.host.dav_lock(BOB, "OPEN", "D/NEW", SHARED)) is NtStatus.SHARING_VIOLATION
     session = world.session(SERVICE)
     for disposition in ("CREATE", "OPEN_IF"):
         reply = await world.open(SERVICE, session, "D/E/NEW", disposition=disposition, share_mode="READ|WRITE")
@@ -194,10 +194,10 @@ async def test_a_deep_lock_is_refused_where_something_below_is_held_and_the_file
     await world.host.make_directory(SVC, "OPEN", "D", parents=True)
     await world.put("D/A")
     handle = await world.hold(BOB.who, world.session(BOB.who), "D/A")
-    result = await world.host.lock(ALICE, "OPEN", "D", TREE)
+    result = await world.host.dav_lock(ALICE, "OPEN", "D", TREE)
     assert isinstance(result, list)
     assert [(path, problem.blockers[0].open) for path, problem in result] == [("D/A", handle)]
-    assert isinstance(await world.host.lock(ALICE, "OPEN", "D", LockWish(exclusive=False)), tuple)
+    assert isinstance(await world.host.dav_lock(ALICE, "OPEN", "D", LockWish(exclusive=False)), tuple)
     world.host.engine.validate()
 
 
@@ -206,11 +206,11 @@ async def test_a_deep_lock_above_and_one_below_meet_as_two_on_one_file() -> None
     await world.host.make_directory(SVC, "OPEN", "D", parents=True)
     await world.put("D/A")
     below = await locked(world, "D/A")
-    assert isinstance(await world.host.lock(BOB, "OPEN", "D", TREE), list)
-    assert isinstance(await world.host.lock(under(ALICE, below), "OPEN", "D", TREE), list)
-    world.host.unlock(ALICE, "OPEN", "D/A", below.token)
+    assert isinstance(await world.host.dav_lock(BOB, "OPEN", "D", TREE), list)
+    assert isinstance(await world.host.dav_lock(under(ALICE, below), "OPEN", "D", TREE), list)
+    world.host.dav_unlock(ALICE, "OPEN", "D/A", below.token)
     await locked(world, "D", TREE)
-    assert status(await world.host.lock(BOB, "OPEN", "D/A", EXCLUSIVE)) is NtStatus.SHARING_VIOLATION
+    assert status(await world.host.dav_lock(BOB, "OPEN", "D/A", EXCLUSIVE)) is NtStatus.SHARING_VIOLATION
 
 
 async def test_a_directory_moves_with_the_tokens_of_all_locks_in_it_and_they_end() -> None:
@@ -244,17 +244,17 @@ async def test_a_lock_times_out_by_the_sites_clock_unless_it_is_refreshed() -> N
     await world.put("A")
     lock = await locked(world, "A", LockWish(timeout_s=100.0))
     world.clock.time += 60
-    assert world.host.lock_left_s(lock) == 40
-    assert world.host.refresh_lock(under(BOB, lock), "OPEN", "A") is None
-    assert world.host.refresh_lock(under(ALICE, lock), "OPEN", "A") == lock
+    assert world.host.dav_left_s(lock) == 40
+    assert world.host.dav_refresh(under(BOB, lock), "OPEN", "A") is None
+    assert world.host.dav_refresh(under(ALICE, lock), "OPEN", "A") == lock
     world.clock.time += 99
     assert status(await world.host.put(SVC, "OPEN", "A", b"")) is NtStatus.SHARING_VIOLATION
     world.clock.time += 1
     assert isinstance(await world.host.put(SVC, "OPEN", "A", b""), str)
     assert world.last("open.closed")["reason"] == "lease expired"
-    assert world.host.refresh_lock(under(ALICE, lock), "OPEN", "A") is None
-    assert world.host.unlock(ALICE, "OPEN", "A", lock.token) is None
-    assert world.host.locks_on(ALICE, "OPEN", "A")[1] == []
+    assert world.host.dav_refresh(under(ALICE, lock), "OPEN", "A") is None
+    assert world.host.dav_unlock(ALICE, "OPEN", "A", lock.token) is None
+    assert world.host.dav_locks_on(ALICE, "OPEN", "A")[1] == []
 
 
 @pytest.mark.parametrize(
@@ -262,17 +262,17 @@ async def test_a_lock_times_out_by_the_sites_clock_unless_it_is_refreshed() -> N
 )
 async def test_the_server_caps_how_long_a_lock_lives(asked: float, granted: float) -> None:
     world = World()
-    assert world.host.lock_left_s(await locked(world, "A", LockWish(timeout_s=asked))) == granted
+    assert world.host.dav_left_s(await locked(world, "A", LockWish(timeout_s=asked))) == granted
 
 
 async def test_where_site_time_runs_fast_a_lock_lives_as_long_as_its_client_was_told() -> None:
     world = World(dav_time_scale=60.0)
     lock = await locked(world, "A", LockWish(timeout_s=100.0))
-    assert world.host.lock_left_s(lock) == 100
+    assert world.host.dav_left_s(lock) == 100
     world.clock.time += 5999
-    assert world.host.locks_on(ALICE, "OPEN", "A")[1] == [lock]
+    assert world.host.dav_locks_on(ALICE, "OPEN", "A")[1] == [lock]
     world.clock.time += 1
-    assert world.host.locks_on(ALICE, "OPEN", "A")[1] == []
+    assert world.host.dav_locks_on(ALICE, "OPEN", "A")[1] == []
 
 
 async def test_only_its_owner_unlocks_it_or_whoever_may_close_any_open() -> None:
@@ -280,9 +280,9 @@ async def test_only_its_owner_unlocks_it_or_whoever_may_close_any_open() -> None
     await world.put("A")
     await world.put("B")
     lock = await locked(world, "A")
-    assert status(world.host.unlock(BOB, "OPEN", "A", lock.token)) is NtStatus.ACCESS_DENIED
-    assert world.host.unlock(ALICE, "OPEN", "B", lock.token) is None
-    assert isinstance(world.host.unlock(Caller(ADMIN), "OPEN", "A", lock.token), DavLock)
+    assert status(world.host.dav_unlock(BOB, "OPEN", "A", lock.token)) is NtStatus.ACCESS_DENIED
+    assert world.host.dav_unlock(ALICE, "OPEN", "B", lock.token) is None
+    assert isinstance(world.host.dav_unlock(Caller(ADMIN), "OPEN", "A", lock.token), DavLock)
     assert world.last("open.closed")["reason"] == "unlocked"
 
 
@@ -291,7 +291,7 @@ async def test_a_deep_lock_is_unlocked_from_anywhere_in_its_reach() -> None:
     await world.host.make_directory(SVC, "OPEN", "D", parents=True)
     await world.put("D/A")
     lock = await locked(world, "D", TREE)
-    assert world.host.unlock(ALICE, "OPEN", "D/A", lock.token) == lock
+    assert world.host.dav_unlock(ALICE, "OPEN", "D/A", lock.token) == lock
 
 
 async def test_closing_its_open_by_force_ends_the_lock() -> None:
@@ -320,7 +320,7 @@ async def test_a_server_that_starts_anew_knows_no_lock_of_before() -> None:
     lock = await locked(world, "A")
     after = World(world.store, id_prefix="R2")
     assert isinstance(await after.host.put(SVC, "OPEN", "A", b""), str)
-    assert after.host.refresh_lock(under(ALICE, lock), "OPEN", "A") is None
+    assert after.host.dav_refresh(under(ALICE, lock), "OPEN", "A") is None
 
 
 async def test_rights_hold_for_locks_and_properties() -> None:
@@ -329,23 +329,23 @@ async def test_rights_hold_for_locks_and_properties() -> None:
         await world.host.make_directory(SVC, "SMS_SHR", box, parents=True)
         await world.host.put(SVC, "SMS_SHR", f"{box}/A", b"")
     for box, expected in (("PCMINS.BOX", NtStatus.ACCESS_DENIED), ("DESPOOLR.BOX", NtStatus.SUCCESS)):
-        assert status(await world.host.lock(ALICE, "SMS_SHR", f"{box}/A", EXCLUSIVE)) is expected
-        assert status(await world.host.lock(ALICE, "SMS_SHR", f"{box}/NEW", SHARED)) is expected
+        assert status(await world.host.dav_lock(ALICE, "SMS_SHR", f"{box}/A", EXCLUSIVE)) is expected
+        assert status(await world.host.dav_lock(ALICE, "SMS_SHR", f"{box}/NEW", SHARED)) is expected
         assert status(await world.host.set_properties(BOB, "SMS_SHR", f"{box}/A", {})) in (expected, NtStatus.SHARING_VIOLATION)
     nobody = Caller(Principal("X", "X", Role.CLIENT))
     world.host.set_rights("OPEN", "", Role.CLIENT, None)
-    assert status(await world.host.lock(nobody, "OPEN", "A", EXCLUSIVE)) is not NtStatus.SUCCESS
+    assert status(await world.host.dav_lock(nobody, "OPEN", "A", EXCLUSIVE)) is not NtStatus.SUCCESS
 
 
 async def test_the_limits_of_locks_refuse_one_too_many() -> None:
     world = World(dav_locks_max=3, dav_locks_per_principal_max=2)
     for path in ("A", "B"):
         await locked(world, path)
-    full = await world.host.lock(ALICE, "OPEN", "C", EXCLUSIVE)
+    full = await world.host.dav_lock(ALICE, "OPEN", "C", EXCLUSIVE)
     assert status(full) is NtStatus.INSUFFICIENT_RESOURCES
     assert world.store.find(n("C")) is None
     await locked(world, "C", caller=BOB)
-    assert status(await world.host.lock(BOB, "OPEN", "D", EXCLUSIVE)) is NtStatus.INSUFFICIENT_RESOURCES
+    assert status(await world.host.dav_lock(BOB, "OPEN", "D", EXCLUSIVE)) is NtStatus.INSUFFICIENT_RESOURCES
 
 
 async def test_a_lock_that_the_disk_has_no_room_for_is_no_lock() -> None:
@@ -355,7 +355,7 @@ async def test_a_lock_that_the_disk_has_no_room_for_is_no_lock() -> None:
         raise StoreError(NtStatus.DISK_FULL)
 
     world.store.write_whole = full  # type: ignore[method-assign]
-    assert status(await world.host.lock(ALICE, "OPEN", "A", EXCLUSIVE)) is NtStatus.DISK_FULL
+    assert status(await world.host.dav_lock(ALICE, "OPEN", "A", EXCLUSIVE)) is NtStatus.DISK_FULL
     assert (world.host.open_count, world.host.session_count, len(world.host.dav_locks)) == (0, 0, 0)
 
 
@@ -406,4 +406,4 @@ async def test_no_lock_moves_with_its_file_however_it_is_renamed(target: str) ->
     assert status(await world.host.move(ALICE, "OPEN", "A", target, replace=False)) is NtStatus.SHARING_VIOLATION
     assert await world.host.move(under(ALICE, lock), "OPEN", "A", target, replace=False) is None
     assert (list(world.host.dav_locks), world.host.opens()) == ([], [])
-    assert isinstance(await world.host.lock(BOB, "OPEN", target, EXCLUSIVE), tuple)
+    assert isinstance(await world.host.dav_lock(BOB, "OPEN", target, EXCLUSIVE), tuple)
