@@ -144,7 +144,8 @@ class Ground:
         return old.site + (wall_now() - old.wall) * self.scale if old.stopped is None else old.stopped
 
     def _changes(self, site_now: float | None) -> list[str]:
-        old, found = self._state, []
+        found: list[str] = []
+        old = self._state
         if not old.starts:
             return found
         if self.settings.version and old.version and self.settings.version != old.version:

@@ -92,3 +92,20 @@ def wrapped_cell(text: str, indent: int) -> str:
     if not sys.stdout.isatty() or width < 30:
         return text
     return textwrap.fill(text, width).replace("\n", "\n" + " " * indent)
+
+
+class ShowGroup(click.Group):
+    """A group whose first word may be what its `show` command is to show: `despoolr job UPDATE` is `job show UPDATE`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put `show` before what is no command's name."""
+        is_named = bool(args) and (args[0] in self.commands or args[0] in ctx.help_option_names)
+        return super().parse_args(ctx, args if is_named else ["show", *args])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """`show` for any other word."""
+        return super().get_command(ctx, cmd_name) or super().get_command(ctx, "show")
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """What a person types, `show` left out."""
+        return ["ID|NAME [OPTIONS]  or  COMMAND ..."]

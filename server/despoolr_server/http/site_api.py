@@ -8,7 +8,7 @@
 | `GET`/`POST /api/v1/sites` | the sites below this one |
 | `GET`/`POST /api/v1/jobs`, `GET /api/v1/jobs/{id}` | jobs; the id may be a job's name |
 | `POST /api/v1/jobs/{id}/cancel` | Edit > Cancel Job |
-| `GET /api/v1/hotfixes`, `POST /api/v1/hotfixes/{article}` | what is installed and what could be; stop the Executive, install, start |
+| `GET /api/v1/hotfixes`, `POST /api/v1/hotfixes/{article}` | what is installed, what could be; install one |
 | `GET /api/v1/events` | the NT application log |
 | `POST /api/v1/services/{component}/{action}` | `pause`, `resume`, `restart` or `cycle` (`sendcode N 192`: a cycle at once) |
 
