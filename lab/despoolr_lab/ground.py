@@ -157,7 +157,7 @@ class Ground:
             last = old.stopped if old.stopped is not None else old.site
             begins = "is taken over from --clock" if site_now is not None else f"begins at {_date(self.clock.now())}"
             found.append(
-                f"this data was last served at {_pace(old.scale)}, until {_date(last)} or later; now it is {_pace(self.scale)}, "
+                f"this data was last served at {_pace(old.scale)}, until {_date(last)}; now it is {_pace(self.scale)}, "
                 f"and site time {begins}"
             )
         return found
