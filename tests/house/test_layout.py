@@ -45,6 +45,7 @@ SEEN_THROUGH: dict[str, tuple[str, str]] = {
     "despoolr_lab.cli.output": ("tests/process/test_cli.py", "what commands print"),
     "despoolr_lab.cli.profiles": ("tests/house/test_docs.py", "a command, run as the documents print it"),
     "despoolr_lab.cli.run": ("tests/house/test_docs.py", "a command, run as the documents print it"),
+    "despoolr_lab.cli.running": ("tests/process/test_interrupted.py", "what run, kb and demo have in common"),
     "despoolr_lab.cli.schema": ("tests/house/test_docs.py", "a command, run as the documents print it"),
     "despoolr_lab.clients": ("tests/process/test_serve.py", "a process, started as one"),
     "despoolr_lab.ground": ("tests/process/test_serve.py", "what the processes stand on"),

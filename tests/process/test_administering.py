@@ -1,4 +1,4 @@
-"""The SMS Administrator program as commands, against a site that runs: what a person types, sees, and is told when it cannot be."""
+"""The SMS Administrator program as commands, against a site that runs: what a person types, sees, and is told when it cannot."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def find_source(run: str, urls: tuple[str, ...], token: str, runs: Path, at_site
                 "or point at one with --url and --token"
             )
         found = RunSource(find_run(LATEST, runs))
-        say(f"no site is running here: this is the latest run, {found.name}")
+        say(f"no site is running here; this is the latest run, {runs / Path(found.name).name}")
         return found
     except RunError as error:
         fail(str(error))

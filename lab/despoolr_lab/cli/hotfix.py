@@ -18,7 +18,10 @@ def command() -> None:
 @site_options
 @json_option
 def apply(article: str, urls: tuple[str, ...], token: str, at_site: str, as_json: bool) -> int:
-    """Stop the SMS Executive, install an article's hotfix, start it; everything in flight is kept. It stays installed."""
+    """Install an article's hotfix.
+
+    The SMS Executive is stopped and started for it; everything in flight is kept. It stays installed.
+    """
     from urllib.parse import quote
 
     site = find_site(urls, token, at_site)
@@ -36,7 +39,10 @@ def apply(article: str, urls: tuple[str, ...], token: str, at_site: str, as_json
 @site_options
 @json_option
 def list_(urls: tuple[str, ...], token: str, at_site: str, as_json: bool) -> int:
-    """What is installed and since when, and which articles have a fault here that could be taken out."""
+    """What is installed, what could be.
+
+    Since when, and which articles have a fault here that could be taken out.
+    """
     site = find_site(urls, token, at_site)
     found = site.get("hotfixes")
     if as_json:

@@ -48,7 +48,10 @@ def command() -> None:
 @source_options
 @json_option
 def show(job_id: str, run: str, watch: bool, at_site: str, urls: tuple[str, ...], token: str, runs: Path, as_json: bool) -> int:
-    """Show one job and its details: site arrival, completion, servers, workstations."""
+    """Show one job and its details, or watch it.
+
+    Details are site arrival, completion, servers, workstations.
+    """
     if watch:
         if run:
             fail("a finished run cannot be watched: leave RUN or --watch out")
@@ -103,7 +106,10 @@ def show(job_id: str, run: str, watch: bool, at_site: str, urls: tuple[str, ...]
 @site_options
 @json_option
 def create(watch: bool, as_json: bool, urls: tuple[str, ...], token: str, at_site: str, **given: Any) -> int:
-    """Make a job at a running site: it runs a command, shares a package on servers, or removes it there."""
+    """Make a job at a running site.
+
+    It runs a command on workstations, shares a package on servers, or removes it there.
+    """
     import msgspec
 
     from despoolr_lab.orders import Order, OrderError, job_of
@@ -143,7 +149,10 @@ def _where(spec: Any) -> str:
 @site_options
 @json_option
 def cancel(job_id: str, urls: tuple[str, ...], token: str, at_site: str, as_json: bool) -> int:
-    """Cancel a job: a Pending one at once, one under way as far as its sites and machines can still be told."""
+    """Cancel a job.
+
+    A Pending one at once, one under way as far as its sites and machines can still be told.
+    """
     from urllib.parse import quote
 
     site = find_site(urls, token, at_site, job_id)

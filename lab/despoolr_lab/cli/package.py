@@ -31,7 +31,7 @@ def command() -> None:
 @site_options
 @json_option
 def show(package: str, urls: tuple[str, ...], token: str, at_site: str, as_json: bool) -> int:
-    """Show a package and what sites and distribution servers have of it."""
+    """Show a package and where it is."""
     from urllib.parse import quote
 
     site = find_site(urls, token, at_site, package)
@@ -86,7 +86,10 @@ def create(
     at_site: str,
     as_json: bool,
 ) -> int:
-    """Put a directory's files on the site server's package source share, and make a package of them."""
+    """Make a package of a directory's files.
+
+    They are put on the site server's package source share.
+    """
     from despoolr_lab.asking import AskError
     from despoolr_lab.uploading import SourceShare, UploadError, read_source
     from despoolr_server.share.engine.names import BadName, parse_name
@@ -142,7 +145,10 @@ def _check_free(site: RunningSite, name: str, package_id: str) -> None:
 @site_options
 @json_option
 def update(package: str, directory: Path, urls: tuple[str, ...], token: str, at_site: str, as_json: bool) -> int:
-    """Replace a package's source files by a directory's. Servers get them by a job that sends them even if sent before."""
+    """Replace a package's source files.
+
+    Servers get them by a job that sends them even if sent before.
+    """
     from urllib.parse import quote
 
     from despoolr_lab.asking import AskError
