@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +27,8 @@ DEPTH_MAX: Final = 30
 """Directories within each other; the Scheduler reads 32, the package's own among them."""
 SIZE_MAX: Final = 60 * 1024 * 1024
 """Octets of all files: the site packs them into one file, and a share takes 64 MiB."""
+AT_ONCE_MAX: Final = 8
+"""Files under way at a time."""
 UPLOAD_TIMEOUT_S: Final = 60.0
 
 Progress = Callable[[int, int, str], None]
@@ -159,14 +162,23 @@ class SourceShare:
     def _write(self, name: str, source: Source, progress: Progress) -> None:
         for directory in ("", *source.directories):
             self._ask("MKCOL", f"{name}/{directory}" if directory else name, query="?parents=true")
-        for number, (path, local) in enumerate(source.files.items()):
-            progress(number, len(source.files), path)
+        # A server makes a file durable before it answers; several at a time share that wait.
+        with ThreadPoolExecutor(AT_ONCE_MAX) as pool:
+            futures = [pool.submit(self._put, f"{name}/{path}", local) for path, local in source.files.items()]
             try:
-                data = local.read_bytes()
-            except OSError as error:
-                raise UploadError(f"cannot read {local}: {error.strerror}") from None
-            self._ask("PUT", f"{name}/{path}", data)
-        progress(len(source.files), len(source.files), "")
+                for number, (future, path) in enumerate(zip(futures, source.files, strict=True), 1):
+                    future.result()
+                    progress(number, len(futures), path)
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+
+    def _put(self, path: str, local: Path) -> None:
+        try:
+            data = local.read_bytes()
+        except OSError as error:
+            raise UploadError(f"cannot read {local}: {error.strerror}") from None
+        self._ask("PUT", path, data)
 
     def _entries(self, path: str) -> list[dict[str, Any]]:
         found = msgspec.json.decode(self._ask("GET", f"{path}/" if path else ""))
