@@ -5,7 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
+import pytest
 
+from despoolr_core.formats.job_mif import Machine, add_identification
+from despoolr_lab.live import Refusal, call
+from despoolr_lab.scenario.noidmif import render_noidmif
 from process_world import Workshop, until
 
 FAST = ("--time", "x2000", "--response", "Very Fast", "--version", "1.2")
@@ -84,6 +88,27 @@ def test_a_package_is_made_shared_updated_and_removed_by_commands(workshop: Work
     elsewhere = workshop.run("sites", "--at-site", "XYZ")
     assert elsewhere.returncode == 2 and "no site XYZ runs here; there is BPC" in elsewhere.stderr
     assert process.terminate()[0] == 0, process.said
+
+
+def test_a_noidmif_of_a_client_becomes_attributes_that_machine_shows(workshop: Workshop) -> None:
+    process = workshop.start("serve", "all", *FAST, *ANY_PORT, "--clients", "1")
+    assert "It has reported no attributes" in workshop.run("machine", "PC00001").stdout
+    report = add_identification(
+        render_noidmif("Package Status", {"PATCH": "Complete", "OFFICE": "Failed"}),
+        Machine("BPC", "SALES", "PC00001", "BPC00001"),
+    )
+    call(workshop.servers()["LOGON1"], "PUT", "/SMS_SHR/INVENTRY.BOX/BPC00001.RAW", report)
+    until(lambda: workshop.json("machine", "PC00001")["attributes"], "the report goes through every box")
+    assert workshop.run("machine", "PC00001").stdout.splitlines()[1:] == [
+        "GROUP           ATTRIBUTE  VALUE",
+        "Package Status  OFFICE     Failed",
+        "Package Status  PATCH      Complete",
+    ]
+    for limit in ("0", "10001", "many"):
+        with pytest.raises(Refusal, match=f"limit={limit} is not a number from 1 to 10,000"):
+            call(workshop.servers()["SITE1"], "GET", f"/api/v1/machines?limit={limit}")
+    assert b"PC00001" in call(workshop.servers()["SITE1"], "GET", "/api/v1/machines?limit=10000")
+    assert process.terminate()[0] == 0
 
 
 def test_a_package_that_cannot_be_made_leaves_no_files(workshop: Workshop) -> None:

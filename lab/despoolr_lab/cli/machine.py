@@ -22,7 +22,7 @@ def machine(name: str, urls: tuple[str, ...], token: str, at_site: str, as_json:
         echo_json({"asked": site.code, "source": site.server.url, **found})
         return EXIT_OK
     click.echo(f"{found['machine']}: SMSID {found['sms_id']}, domain {found['domain']}, site {found['site']}")
-    rows = [(group, name, value) for group, values in found["attributes"].items() for name, value in values.items()]
+    rows = sorted((group, name, value) for group, values in found["attributes"].items() for name, value in values.items())
     if rows:
         echo_table(["GROUP", "ATTRIBUTE", "VALUE"], rows)
     else:
