@@ -125,7 +125,8 @@ class Profile:
     runs_newly_found_expired: bool = _behaviour(False, "Q255284", "a record first found after it expired runs all the same")
     package_servers_max: int = _behaviour(10, "Q161310", "distribution servers a WINST record lists")
 
-    # -- tools
+    # -- logs and tools
+    log_layout: str = _behaviour("sms1", "Q193784, Q244405", "how a line of a service's log file looks", ("sms1", "sms2"))
     dump_months_from_zero: bool = _behaviour(False, "Q153369", "PCMDUMP prints months 0-11")
     dump_year_2000_is_100: bool = _behaviour(True, "Q249578", "PCMDUMP prints the year 2000 as 100")
 
@@ -186,6 +187,7 @@ _V20: Final = replace(
     package_status_by_sta=True,
     marked_package_id_resolves=False,
     sni_before_pck=False,
+    log_layout="sms2",
 )
 
 PROFILES: Final[dict[str, Profile]] = {

@@ -45,6 +45,9 @@ VARIABLES: Final[dict[str, str]] = {
     "DESPOOLR_TOKEN": "a token, for the commands that ask a running site",
     "DESPOOLR_URL": "URLs of running servers, for the commands that ask, separated by spaces",
     "DESPOOLR_LOGON": "logon servers of the site: NAME=URL[,distribution], separated by spaces",
+    "DESPOOLR_PARENT": "the site above this one: SITE=SERVER=URL",
+    "DESPOOLR_AT_SITE": "code of the site that the administrating commands ask",
+    "DESPOOLR_LOG_FORMAT": "layout of the services' log files: sms1, sms2, cmtrace or jsonl",
     "DESPOOLR_ADDRESS": "other sites: SITE=SERVER=URL, separated by spaces",
     "DESPOOLR_ROLES": "what `serve logon` is: logon, distribution or both",
     "DESPOOLR_PACKAGE_SHARE": "the share packages lie on, of `serve logon`",
@@ -107,12 +110,14 @@ class GroundSettings:
     timing: Timing = REAL
     secret: bytes | None = None
     clock_url: str = ""
+    version: str = ""
+    """The SMS version of the site that is served; none for a logon server."""
     listens: tuple[Listen, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SiteSettings:
-    """A site server."""
+    """A site server. Its parent's address is one of its addresses."""
 
     listen: Listen
     name: str
@@ -122,6 +127,9 @@ class SiteSettings:
     response: Response
     servers: tuple[NamedServer, ...] = ()
     addresses: tuple[SiteAddress, ...] = ()
+    parent: SiteAddress | None = None
+    log_layout: str = ""
+    """Of the log files, where it is not the version's own."""
     overrides: dict[str, str] = field(default_factory=dict)
 
 
@@ -202,6 +210,19 @@ def parse_address(text: str) -> SiteAddress:
     if len(parts) != 3:
         raise ConfigError(f"{text!r} is not SITE=SERVER=URL, such as PAR=PARSRV=http://127.0.0.1:8811")
     return SiteAddress(parse_code(parts[0]), parse_machine(parts[1]), parse_url(parts[2]))
+
+
+def check_addresses(code: str, server: str, addresses: Iterable[SiteAddress], parent: SiteAddress | None) -> None:
+    """Whether every other site has one address and none is this site's own. Raises `ConfigError`."""
+    known: dict[str, SiteAddress] = {}
+    for address in [*addresses, *([parent] if parent else [])]:
+        if address.code == code:
+            what = "its own parent" if address is parent else "another site"
+            raise ConfigError(f"site {code} cannot be {what}: give this site another --code, or name another site")
+        if address.server == server:
+            raise ConfigError(f"site {address.code} and this one cannot both be on {server}: give this server another --name")
+        if known.setdefault(address.code, address) != address:
+            raise ConfigError(f"site {address.code} has two addresses that differ: {known[address.code].url} and {address.url}")
 
 
 def parse_code(text: str) -> str:

@@ -14,6 +14,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -48,6 +49,7 @@ class _State(msgspec.Struct):
     wall: float = 0.0
     site: float = 0.0
     stopped: float | None = None
+    version: str = ""
 
 
 def wall_now() -> float:
@@ -69,6 +71,8 @@ class Ground:
     records: RecordFile
     clock: LoopClock = field(init=False)
     recorder: Recorder = field(init=False)
+    changes: list[str] = field(default_factory=list)
+    """What is not as it was when this data was last served, one sentence each."""
     _state: _State = field(default_factory=_State)
     _lock: IO[str] | None = None
     _flusher: asyncio.TimerHandle | None = None
@@ -106,7 +110,9 @@ class Ground:
         """Start the clock (at `site_now`, if a neighbour's time was asked for) and the records. Call inside the loop."""
         self.clock = LoopClock(self._epoch(site_now), self.scale)
         self.recorder = Recorder(self.clock.now, [self._write])
-        self._state = _State(self.starts, self.scale, wall_now(), self.clock.now())
+        self.changes = self._changes(site_now)
+        version = self.settings.version or self._state.version
+        self._state = _State(self.starts, self.scale, wall_now(), self.clock.now(), version=version)
         self._save()
 
     def remember(self, ledger: EpisodeLedger, server: str) -> None:
@@ -137,6 +143,25 @@ class Ground:
             return wall_now()
         return old.site + (wall_now() - old.wall) * self.scale if old.stopped is None else old.stopped
 
+    def _changes(self, site_now: float | None) -> list[str]:
+        found: list[str] = []
+        old = self._state
+        if not old.starts:
+            return found
+        if self.settings.version and old.version and self.settings.version != old.version:
+            found.append(
+                f"this data was last served as SMS {old.version} and is SMS {self.settings.version} from now on; "
+                "what it holds stays as it is"
+            )
+        if old.scale != self.scale:
+            last = old.stopped if old.stopped is not None else old.site
+            begins = "is taken over from --clock" if site_now is not None else f"begins at {_date(self.clock.now())}"
+            found.append(
+                f"this data was last served at {_pace(old.scale)}, until {_date(last)}; now it is {_pace(self.scale)}, "
+                f"and site time {begins}"
+            )
+        return found
+
     def _save(self) -> None:
         write_private(self.data / "state.json", msgspec.json.encode(self._state) + b"\n")
 
@@ -148,6 +173,14 @@ class Ground:
     def _flush(self) -> None:
         self._flusher = None
         self.records.flush()
+
+
+def _pace(scale: float) -> str:
+    return "real time" if scale == 1.0 else f"x{scale:g}"
+
+
+def _date(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def prepare(settings: GroundSettings) -> Ground:

@@ -152,6 +152,14 @@ class NoSuchCall(AskError):
     """This server has no such call: it is not of the kind that was meant."""
 
 
+class Refusal(AskError):
+    """The server understood and said no; `detail` is its one line."""
+
+    def __init__(self, url: str, detail: str) -> None:
+        super().__init__(f"{url}: {detail}")
+        self.detail = detail
+
+
 class Unreachable(AskError):
     """Nobody answers at this address."""
 
@@ -201,7 +209,7 @@ def _refused(server: ServerAddress, status: int, body: bytes) -> AskError:
             "admin.token with --token or DESPOOLR_TOKEN"
         )
     text = problem.detail or problem.title
-    return NoSuchCall(text) if problem.type.endswith("unknown-call") else AskError(f"{server.url}: {text}")
+    return NoSuchCall(text) if problem.type.endswith("unknown-call") else Refusal(server.url, text)
 
 
 def _decoded(server: ServerAddress, body: bytes, kind: type[T]) -> T:

@@ -98,7 +98,8 @@ class Servers:
         """Serve a site server and run its services; its URL. Raises `StartError`."""
         ground, name = self.ground, settings.name
         servers = [s if s.domain else _in_domain(s, settings.domain) for s in settings.servers]
-        urls = {s.name: s.url for s in servers} | {a.server: a.url for a in settings.addresses}
+        others = [*settings.addresses, *([settings.parent] if settings.parent else [])]
+        urls = {s.name: s.url for s in servers} | {a.server: a.url for a in others}
         setup = SiteSetup(
             code=settings.code,
             server=name,
@@ -106,7 +107,8 @@ class Servers:
             profile=settings.profile,
             response=settings.response,
             servers=tuple(SiteServerRole(s.name, s.domain, s.logon, s.distribution, s.package_share) for s in servers),
-            addresses={a.code: a.server for a in settings.addresses},
+            addresses={a.code: a.server for a in others},
+            parent=settings.parent.code if settings.parent else "",
         )
         database = self._database(settings.code)
         try:
@@ -121,8 +123,8 @@ class Servers:
                 lease_s=ground.lease_s,
                 id_prefix=ground.id_prefix,
                 version=self.version,
-                logs=LogDirectory(ground.store_directory("LOGS", "")),
-                extra_routes=SetupRoutes(ground, name, settings, servers).routes(),
+                logs=LogDirectory(ground.store_directory("LOGS", ""), settings.log_layout or settings.profile.log_layout),
+                extra_routes=SetupRoutes(ground, name, settings, servers, lambda: site.context.profile).routes(),
             )
         except (StoreError, ValueError) as error:
             raise StartError(f"cannot use the files of {name} in {ground.data}: {error}") from None

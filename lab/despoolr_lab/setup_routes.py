@@ -10,12 +10,13 @@ They are the lab's because only the composition root knows URLs, the pace of tim
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
 from aiohttp import web
 
+from despoolr_core.profile import FIELDS, Profile, profile_of
 from despoolr_core.sharing import Role
 from despoolr_lab.config import NamedServer, SiteSettings
 from despoolr_lab.ground import Ground
@@ -37,13 +38,21 @@ class TokenRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=Tru
 
 
 class SetupRoutes:
-    """The two calls of one server. `site` is None for a logon server."""
+    """The two calls of one server. `site` is None for a logon server; `profile` is the site's as hotfixes have left it."""
 
-    def __init__(self, ground: Ground, name: str, site: SiteSettings | None = None, servers: Sequence[NamedServer] = ()) -> None:
+    def __init__(
+        self,
+        ground: Ground,
+        name: str,
+        site: SiteSettings | None = None,
+        servers: Sequence[NamedServer] = (),
+        profile: Callable[[], Profile] | None = None,
+    ) -> None:
         self._ground = ground
         self._name = name
         self._site = site
         self._servers = servers
+        self._profile = profile
 
     def routes(self) -> list[web.RouteDef]:
         """For `extra_routes`."""
@@ -65,8 +74,9 @@ class SetupRoutes:
                 "code": site.code,
                 "domain": site.domain,
                 "version": site.profile.version,
-                "set": site.overrides,
+                "set": site.overrides if self._profile is None else _differences(self._profile()),
                 "response": str(site.response),
+                "parent": site.parent.code if site.parent else "",
             }
             body["servers"] = [_facts(s) for s in self._servers]
         return web.Response(body=_encode(body), content_type="application/json")
@@ -83,6 +93,12 @@ class SetupRoutes:
         except ValueError as error:  # msgspec's errors are ValueErrors too
             raise Refused(known("bad-request", f"{error}.")) from None
         return web.Response(body=_encode({"tokens": tokens}), status=201, content_type="application/json")
+
+
+def _differences(profile: Profile) -> dict[str, str]:
+    """What is not as the version shipped: `--set`, and the hotfixes that are installed."""
+    shipped = profile_of(profile.version)
+    return {name: str(getattr(profile, name)) for name in FIELDS if getattr(profile, name) != getattr(shipped, name)}
 
 
 def _facts(server: NamedServer) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def test_help_imports_nothing_heavy() -> None:
     assert "click" in loaded and not loaded & set(HEAVY)
 
 
-@pytest.mark.parametrize("command", ["serve", "fleet", "locks", "health"])
+@pytest.mark.parametrize("command", ["serve", "fleet", "locks", "health", "job", "package", "machines", "sites", "hotfix"])
 def test_a_commands_help_imports_no_network_and_no_database(command: str) -> None:
     loaded = _modules_after(f"from despoolr_lab.cli.main import run\nassert run(['{command}', '--help']) == 0")
     assert not loaded & {"aiohttp", "sqlalchemy", "rich", "asyncio", "jinja2"}
@@ -72,7 +72,7 @@ def test_the_version_is_the_distributions(capsys: pytest.CaptureFixture[str]) ->
         (["lock"], "despoolr: no command 'lock'; did you mean 'locks'? (see `despoolr --help`)"),
         (["locks", "--pathh", "x"], "despoolr locks: No such option '--pathh'"),
         (["serve", "all", "--clients", "many"], "Invalid value for '--clients'"),
-        (["job"], "despoolr job: Missing argument 'ID|NAME'"),
+        (["job"], "despoolr job show: Missing argument 'ID|NAME'"),
     ],
 )
 def test_a_usage_error_is_one_line_and_exit_code_2(capsys: pytest.CaptureFixture[str], arguments: list[str], says: str) -> None:

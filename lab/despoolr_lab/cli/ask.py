@@ -1,4 +1,4 @@
-"""`despoolr locks`, `why`, `jobs`, `job`, `events`: questions to a running site, or to a finished run.
+"""`despoolr locks`, `why`, `jobs`, `events`: questions to a running site, or to a finished run.
 
 Which one: RUN, if it is given (`latest`, a directory, a name in `runs`); else `--url`; else the servers started in this
 directory; else the latest finished run. What was asked is always said.
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from despoolr_lab.cli.at_site import at_site_option
 from despoolr_lab.cli.output import echo_json, echo_table, fail, json_option, moment, say, wrapped
 
 if TYPE_CHECKING:
@@ -37,8 +38,11 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def find_source(run: str, urls: tuple[str, ...], token: str, runs: Path) -> Source:
-    """Whom to ask, by the rule of this module. Ends the command where there is nobody."""
+def find_source(run: str, urls: tuple[str, ...], token: str, runs: Path, at_site: str = "", about: str = "") -> Source:
+    """Whom to ask, by the rule of this module. Ends the command where there is nobody.
+
+    Of several sites that run, jobs and events are those of `at_site`, or of the one that `choose` chooses (`about`: a job).
+    """
     from despoolr_lab.asking import RunSource
     from despoolr_lab.live import LiveSource
     from despoolr_lab.runs import LATEST, RunError, find_run
@@ -50,15 +54,35 @@ def find_source(run: str, urls: tuple[str, ...], token: str, runs: Path) -> Sour
             return RunSource(find_run(run, runs))
         servers = find_servers(urls, token)
         if servers:
-            return LiveSource(servers)
+            return LiveSource(_site_first(servers, at_site, about))
+        if at_site:
+            fail(f"no site {at_site.upper()} runs here; start it with `despoolr serve site`, or give its --url")
         if not (runs / LATEST).exists():
             fail(
                 "there is no running site here and no finished run: start one with `despoolr serve all` or `despoolr demo`, "
                 "or point at one with --url and --token"
             )
-        return RunSource(find_run(LATEST, runs))
+        found = RunSource(find_run(LATEST, runs))
+        say(f"no site is running here; this is the latest run, {runs / Path(found.name).name}")
+        return found
     except RunError as error:
         fail(str(error))
+
+
+def _site_first(servers: list[ServerAddress], at_site: str, about: str) -> list[ServerAddress]:
+    """The servers, the chosen site's first: it is the one that is asked for jobs and events."""
+    if len(servers) < 2 and not at_site:
+        return servers
+    from despoolr_lab.cli.at_site import choose, running_sites
+
+    sites = running_sites(servers, is_needed=bool(at_site))
+    if len(sites) < 2 and not at_site:
+        return servers
+    site = choose(sites, at_site, about)
+    if not at_site:
+        others = ", ".join(other.code for other in sites if other is not site)
+        say(f"jobs and events are those of site {site.code}; {others} could be asked with --at-site")
+    return [site.server, *(server for server in servers if server.url != site.server.url)]
 
 
 def find_servers(urls: tuple[str, ...], token: str) -> list[ServerAddress]:
@@ -146,7 +170,7 @@ def _wanted(share: str, path: str, machine: str) -> Wanted:
     return Wanted(share, path, machine)
 
 
-def _notes(notes: list[str]) -> None:
+def notes_of(notes: list[str]) -> None:
     for note in notes:
         say(f"note: {note}")
 
@@ -177,7 +201,7 @@ def locks(
     if as_json:
         echo_json(answer)
         return
-    _notes(answer.notes)
+    notes_of(answer.notes)
     if not answer.locks:
         click.echo(f"Nothing is held at {moment(answer.at)} ({answer.source}).")
         return
@@ -228,7 +252,7 @@ def why(
     if as_json:
         echo_json(answer)
         return
-    _notes(answer.notes)
+    notes_of(answer.notes)
     if not answer.episodes:
         click.echo(f"Nobody was refused a file because of others, as far as asked ({answer.source}).")
     for episode, sentence in zip(answer.episodes, answer.verdicts, strict=True):
@@ -243,16 +267,17 @@ def why(
 
 @click.command("jobs", epilog=SOURCES)
 @click.argument("run", default="", metavar="[RUN]")
+@at_site_option
 @source_options
 @json_option
-def jobs(run: str, urls: tuple[str, ...], token: str, runs: Path, as_json: bool) -> None:
+def jobs(run: str, at_site: str, urls: tuple[str, ...], token: str, runs: Path, as_json: bool) -> None:
     """All jobs and their states."""
-    source = find_source(run, urls, token, runs)
+    source = find_source(run, urls, token, runs, at_site)
     found = answering(source.jobs)
     if as_json:
         echo_json({"source": source.name, "jobs": found, "notes": source.notes})
         return
-    _notes(source.notes)
+    notes_of(source.notes)
     if not found:
         click.echo(f"There are no jobs ({source.name}).")
         return
@@ -265,48 +290,32 @@ def jobs(run: str, urls: tuple[str, ...], token: str, runs: Path, as_json: bool)
     )
 
 
-@click.command("job", epilog=SOURCES)
-@click.argument("job_id", metavar="ID|NAME")
-@click.argument("run", default="", metavar="[RUN]")
-@source_options
-@json_option
-def job(job_id: str, run: str, urls: tuple[str, ...], token: str, runs: Path, as_json: bool) -> None:
-    """One job and its details: site arrival, completion, servers, workstations."""
-    source = find_source(run, urls, token, runs)
-    found = answering(lambda: source.job(job_id))
-    if as_json:
-        echo_json({"source": source.name, **found, "notes": source.notes})
-        return
-    _notes(source.notes)
-    head = found["job"]
-    click.echo(f"{head['job']} {head['name']}: {head['status']} since {moment(head['status_at'])}")
-    if head.get("type"):
-        click.echo(f"{head['type']}, package {head['package']}, sending {head['sending']}, working {head['working']}")
-    echo_table(
-        ["KIND", "SITE", "MACHINE", "STATUS", "AT", "DESCRIPTION"],
-        [
-            (d["kind"], d["site"], d["machine"], d["status"], moment(d["updated_at"]), d.get("description"))
-            for d in found["details"]
-        ],
-    )
-
-
 @click.command("events", epilog=SOURCES)
 @click.argument("run", default="", metavar="[RUN]")
 @click.option("--code", "codes", type=int, multiple=True, help="Only events with this code; repeatable.")
 @click.option(
     "--limit", type=click.IntRange(1, 10_000), default=1000, show_default=True, help="How many of the newest to look at."
 )
+@at_site_option
 @source_options
 @json_option
-def events(run: str, codes: tuple[int, ...], limit: int, urls: tuple[str, ...], token: str, runs: Path, as_json: bool) -> None:
+def events(
+    run: str,
+    codes: tuple[int, ...],
+    limit: int,
+    at_site: str,
+    urls: tuple[str, ...],
+    token: str,
+    runs: Path,
+    as_json: bool,
+) -> None:
     """The NT application log, oldest first."""
-    source = find_source(run, urls, token, runs)
+    source = find_source(run, urls, token, runs, at_site)
     found = [e for e in answering(lambda: source.events(limit)) if not codes or e["code"] in codes]
     if as_json:
         echo_json({"source": source.name, "events": found, "notes": source.notes})
         return
-    _notes(source.notes)
+    notes_of(source.notes)
     if not found:
         click.echo(f"There are no such events ({source.name})." if codes else f"There are no events ({source.name}).")
         return

@@ -23,6 +23,7 @@ def command() -> None:
 def list_(as_json: bool) -> None:
     """One line an article."""
     from despoolr_core.profile import ARTICLES
+    from despoolr_lab.cli.output import wrapped_cell
     from despoolr_lab.cli.running import to_json
     from despoolr_lab.kb.gallery import entries
 
@@ -31,8 +32,9 @@ def list_(as_json: bool) -> None:
         click.echo(to_json([{"kb": a.kb, "title": a.title, "versions": a.versions, "bug": a.bug, "fix": a.fix} for a in rows]))
         return
     for article in rows:
-        click.echo(f"{article.kb}  {article.title}")
-        click.echo(f"         versions {', '.join(article.versions)}; decided by {', '.join(sorted(article.fix))}")
+        click.echo(f"{article.kb}  {wrapped_cell(article.title, 9)}")
+        facts = f"versions {', '.join(article.versions)}; decided by {', '.join(sorted(article.fix))}"
+        click.echo(f"         {wrapped_cell(facts, 9)}")
     click.echo("\nTry: despoolr kb run Q147819 --version 1.1")
 
 
@@ -69,7 +71,7 @@ def show(kb: str) -> None:
 def run(kb: str, every: bool, fix: tuple[str, ...], **options: Any) -> None:
     """Exit 0 if all expectations hold, 10 if one does not."""
     from despoolr_core.profile import ProfileError
-    from despoolr_lab.cli.running import EXIT_EXPECTATION_FAILED, print_result, run_and_keep
+    from despoolr_lab.cli.running import EXIT_EXPECTATION_FAILED, Interrupted, end_interrupted, print_result, run_and_keep
     from despoolr_lab.kb.gallery import entry, load
 
     if every == bool(kb):
@@ -83,29 +85,53 @@ def run(kb: str, every: bool, fix: tuple[str, ...], **options: Any) -> None:
     except ProfileError as error:
         raise click.UsageError(str(error)) from None
     wishes = wishes_of(options, tuple(number if k == THIS else k for k in fix))
-    result, directory = run_and_keep(load(number), wishes, Path(options["out"]), quiet=options["as_json"])
+    log_format = options["log_format"] or ""
+    try:
+        result, directory = run_and_keep(
+            load(number), wishes, Path(options["out"]), quiet=options["as_json"], log_format=log_format
+        )
+    except Interrupted as interrupted:
+        end_interrupted(interrupted, options["as_json"])
     print_result(result, directory, options["as_json"])
     sys.exit(0 if result.passed else EXIT_EXPECTATION_FAILED)
 
 
 def _run_all(wishes: Any, options: dict[str, Any]) -> int:
+    from despoolr_lab.cli.output import EXIT_INTERRUPTED
     from despoolr_lab.cli.running import EXIT_EXPECTATION_FAILED, to_json
     from despoolr_lab.kb.matrix import cells, run_all
 
     todo = cells(options["version"])
-    done = []
-    for outcome in run_all(todo, wishes, Path(options["out"]), jobs=0 if wishes.timing.is_virtual else 1):
-        done.append(outcome)
-        if not options["as_json"] and sys.stderr.isatty():
-            what = f"{outcome.cell.kb} on {outcome.cell.version}"
-            click.echo(f"\r\x1b[K{len(done)} of {len(todo)} runs: {what}", err=True, nl=False)
-    if not options["as_json"] and sys.stderr.isatty():
+    done: list[Any] = []
+    is_shown = not options["as_json"] and sys.stderr.isatty()
+    is_interrupted = False
+    outcomes = run_all(
+        todo,
+        wishes,
+        Path(options["out"]),
+        jobs=0 if wishes.timing.is_virtual else 1,
+        log_format=options["log_format"] or "",
+    )
+    try:
+        for outcome in outcomes:
+            done.append(outcome)
+            if is_shown:
+                what = f"{outcome.cell.kb} on {outcome.cell.version}"
+                click.echo(f"\r\x1b[K{len(done)} of {len(todo)} runs: {what}", err=True, nl=False)
+    except KeyboardInterrupt:
+        is_interrupted = True
+    if is_interrupted and not done:
+        raise KeyboardInterrupt
+    if is_shown:
         click.echo("\r\x1b[K", err=True, nl=False)
     done.sort(key=lambda outcome: todo.index(outcome.cell))
     if options["as_json"]:
         click.echo(to_json([outcome.result for outcome in done]))
     else:
         _print_table(done)
+    if is_interrupted:
+        click.echo(f"despoolr: interrupted after {len(done)} of {len(todo)} runs", err=True)
+        return EXIT_INTERRUPTED
     return 0 if all(outcome.passed for outcome in done) else EXIT_EXPECTATION_FAILED
 
 
@@ -113,10 +139,13 @@ def _print_table(outcomes: list[Any]) -> None:
     from despoolr_core.profile import ARTICLES, profile_of
     from despoolr_lab.cli.output import wrapped_cell
 
-    width = max(len(outcome.cell.version) for outcome in outcomes)
+    width = max((len(outcome.cell.version) for outcome in outcomes), default=7)
     lead = 9 + width + 8 + 12 + 20
     click.echo(f"{'article':<9} {'version':<{width}} {'fault':<6} {'as shipped':<11} {'fault turned':<13} verdict, as shipped")
-    for shipped, turned in zip(outcomes[::2], outcomes[1::2], strict=True):
+    pairs: dict[tuple[str, str], list[Any]] = {}
+    for outcome in outcomes:
+        pairs.setdefault((outcome.cell.kb, outcome.cell.version), []).append(outcome)
+    for shipped, turned in (pair for pair in pairs.values() if len(pair) == 2):  # one alone: it was interrupted
         cell = shipped.cell
         has = "yes" if ARTICLES[cell.kb].has_fault(profile_of(cell.version)) else "no"
         said = f"{turned.cell.variant} {'yes' if turned.passed else 'NO'}"

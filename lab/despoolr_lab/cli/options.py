@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+LOG_FORMATS: Final = ("cmtrace", "sms1", "sms2", "jsonl")
+"""The layouts of log files; `tracer.RENDERERS` by name, so that help imports nothing."""
 
 
 def run_options(function: F) -> F:
@@ -23,6 +26,9 @@ def run_options(function: F) -> F:
             click.option("--for", "for_", default="", metavar="SPAN", help="How long the run goes, e.g. 7d."),
             click.option(
                 "--out", type=click.Path(file_okay=False), default="runs", show_default=True, help="Where runs are kept."
+            ),
+            click.option(
+                "--log-format", type=click.Choice(LOG_FORMATS), help="Layout of the run's log files. Default: the version's."
             ),
             click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else."),
         ]

@@ -1,7 +1,7 @@
 """How commands speak: one JSON object for machines, tables for people, one line for what went wrong.
 
-The law: results go to standard output, everything else to standard error; a table is drawn with rich on a terminal and as
-aligned text elsewhere; nothing heavy is imported before it is needed.
+The law: results go to standard output, everything else to standard error; what stands on a terminal fits its width, and nothing
+is cut off for it; nothing heavy is imported before it is needed.
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ EXIT_EXPECTATION = 10
 EXIT_INVARIANT = 11
 EXIT_INVALID = 12
 EXIT_INTERRUPTED = 130
+
+GAP = "  "
+LAST_WIDTH_MIN = 24
+"""Characters the last column of a table is wrapped to at least; with less, its rows are stacked."""
 
 
 class Failure(click.ClickException):
@@ -48,20 +52,43 @@ def echo_json(value: Any) -> None:
 
 
 def echo_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table on standard output."""
+    """A table on standard output: within the terminal's width, as wide as it is elsewhere."""
     cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
-    if sys.stdout.isatty():
-        from rich.console import Console
-        from rich.table import Table
-
-        table = Table(*columns, box=None, pad_edge=False, header_style="bold")
-        for row in cells:
-            table.add_row(*row)
-        Console(highlight=False, markup=False).print(table)
+    if not sys.stdout.isatty():
+        click.echo("\n".join(table_lines(columns, cells)))
         return
-    widths = [max(len(column), *(len(row[n]) for row in cells)) if cells else len(column) for n, column in enumerate(columns)]
-    for row in [list(columns), *cells]:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    head, *rest = table_lines(columns, cells, shutil.get_terminal_size().columns - 1)
+    click.echo("\n".join([click.style(head, bold=True), *rest]))
+
+
+def table_lines(columns: Sequence[str], rows: Sequence[Sequence[str]], width_max: int = 0) -> list[str]:
+    """A table in lines of at most `width_max` characters (0: any), from which nothing is cut.
+
+    Where it is too wide the last column is wrapped; where that leaves too little, each row becomes a line that says what it is
+    about, and a sentence with the rest.
+    """
+    widths = [max([len(column), *(len(row[n]) for row in rows)]) for n, column in enumerate(columns)]
+    lead = sum(widths[:-1]) + len(GAP) * (len(columns) - 1)
+    room = width_max - lead
+    if width_max and widths[-1] > room:
+        if room < LAST_WIDTH_MIN:
+            return _stacked(columns, rows, width_max)
+        rows = [[*row[:-1], textwrap.fill(row[-1], room).replace("\n", "\n" + " " * lead)] for row in rows]
+    lines: list[str] = []
+    for row in [columns, *rows]:
+        line = GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        lines += [part.rstrip() for part in line.split("\n")]
+    return lines
+
+
+def _stacked(columns: Sequence[str], rows: Sequence[Sequence[str]], width_max: int) -> list[str]:
+    first, *others = columns
+    lines = [f"{first}: {', '.join(name.lower() for name in others)}"[:width_max]]
+    for row in rows:
+        facts = ", ".join(f"{name.lower()} {cell}" for name, cell in zip(others, row[1:], strict=True) if cell)
+        lines += textwrap.wrap(row[0], width_max)
+        lines += textwrap.wrap(facts, width_max, initial_indent="    ", subsequent_indent="    ")
+    return lines
 
 
 def moment(at: float | None) -> str:
@@ -92,3 +119,20 @@ def wrapped_cell(text: str, indent: int) -> str:
     if not sys.stdout.isatty() or width < 30:
         return text
     return textwrap.fill(text, width).replace("\n", "\n" + " " * indent)
+
+
+class ShowGroup(click.Group):
+    """A group whose first word may be what its `show` command is to show: `despoolr job UPDATE` is `job show UPDATE`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put `show` before what is no command's name."""
+        is_named = bool(args) and (args[0] in self.commands or args[0] in ctx.help_option_names)
+        return super().parse_args(ctx, args if is_named else ["show", *args])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """`show` for any other word."""
+        return super().get_command(ctx, cmd_name) or super().get_command(ctx, "show")
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """What a person types, `show` left out."""
+        return ["ID|NAME [OPTIONS]  or  COMMAND ..."]

@@ -17,10 +17,21 @@ from despoolr_lab.cli.options import run_options, wishes_of
 @run_options
 def command(scenario: Path, fix: tuple[str, ...], **options: Any) -> None:
     """Exit 0 if all expectations hold, 10 if one does not, 2 for a scenario that cannot be run."""
-    from despoolr_lab.cli.running import EXIT_EXPECTATION_FAILED, print_result, read_scenario, run_and_keep
+    from despoolr_lab.cli.running import (
+        EXIT_EXPECTATION_FAILED,
+        Interrupted,
+        end_interrupted,
+        print_result,
+        read_scenario,
+        run_and_keep,
+    )
 
     wishes = wishes_of(options, fix)
     loaded = read_scenario(scenario)
-    result, directory = run_and_keep(loaded, wishes, Path(options["out"]), quiet=options["as_json"])
+    log_format = options["log_format"] or ""
+    try:
+        result, directory = run_and_keep(loaded, wishes, Path(options["out"]), quiet=options["as_json"], log_format=log_format)
+    except Interrupted as run:
+        end_interrupted(run, options["as_json"])
     print_result(result, directory, options["as_json"])
     sys.exit(0 if result.passed else EXIT_EXPECTATION_FAILED)

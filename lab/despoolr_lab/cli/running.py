@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
-from despoolr_core.records import Listener
+from despoolr_core.episodes import EpisodeLedger
+from despoolr_core.records import Listener, Record
 from despoolr_core.share import ShareError
+from despoolr_core.verdicts import duration
+from despoolr_lab.cli.output import EXIT_INTERRUPTED
 from despoolr_lab.ground import wall_now
+from despoolr_lab.report.facts import TEARDOWN_KINDS
 from despoolr_lab.report.html import render_report
 from despoolr_lab.report.text import render_text
+from despoolr_lab.run_logs import write_logs
 from despoolr_lab.runs import RunDirectory, RunError, utc_stamp
 from despoolr_lab.scenario.load import ScenarioError, load_scenario
 from despoolr_lab.scenario.model import Scenario
-from despoolr_lab.scenario.run import RunResult, Wishes, run_scenario
+from despoolr_lab.scenario.run import RunResult, Wishes, profiles_of, run_scenario
 from despoolr_lab.scenario.steps import StepError
 
 EXIT_EXPECTATION_FAILED = 10
@@ -36,27 +44,140 @@ def read_scenario(path: Path) -> Scenario:
 
 
 def run_and_keep(
-    scenario: Scenario, wishes: Wishes, out: Path, *, quiet: bool, listeners: Sequence[Listener] = ()
+    scenario: Scenario,
+    wishes: Wishes,
+    out: Path,
+    *,
+    quiet: bool,
+    listeners: Sequence[Listener] = (),
+    log_format: str = "",
 ) -> tuple[RunResult, Path]:
-    """Run it, keep records, summary and report under `out`; the result and the run's directory."""
+    """Run it, keep records, summary, report and logs under `out`; the result and the run's directory.
+
+    Raises `Interrupted` for a run that was ended by Ctrl-C: all of that is kept of what there was until then.
+    """
     import time
 
     seed = scenario.run.seed if wishes.seed is None else wishes.seed
+    layouts = {site: log_format or profile.log_layout for site, profile in profiles_of(scenario, wishes).items()}
     started = time.perf_counter()
+    heard: list[Record] = []
     try:
         with RunDirectory.create(out, utc_stamp(wall_now()), scenario.name, seed) as run:
             with Progress(scenario.name, quiet) as progress:
-                result = run_scenario(scenario, wishes, listeners=[run.listener, *listeners], progress=progress.update)
+                try:
+                    with _stopping_between_steps(wishes.timing.is_virtual) as stop_if_asked:
+
+                        def update(now: float, end: float, what: str) -> None:
+                            stop_if_asked()
+                            progress.update(now, end, what)
+
+                        heard_by = [run.listener, heard.append, *listeners]
+                        result = run_scenario(scenario, wishes, listeners=heard_by, progress=update)
+                except KeyboardInterrupt:
+                    summary = interrupted_summary(scenario, wishes, seed, heard, time.perf_counter() - started)
+                    _keep(run, heard, summary, layouts)
+                    raise Interrupted(summary, heard, run.path) from None
             result.wall_s = time.perf_counter() - started
-            summary = result.to_json()
-            run.write_summary(summary)
+            _keep(run, result.records, result.to_json(), layouts)
     except (StepError, RunError) as error:
         raise click.ClickException(str(error)) from None
     except ShareError as error:
         raise click.ClickException(f"a server refused what the scenario asked: {error}") from None
-    directory = run.path
-    (directory / "report.html").write_text(render_report(result.records, _plain(summary)), encoding="utf-8")
-    return result, directory
+    return result, run.path
+
+
+class _StopAsked(Exception):
+    """Ctrl-C, where a run in virtual time can end in order."""
+
+
+@contextmanager
+def _stopping_between_steps(is_virtual: bool) -> Iterator[Callable[[], None]]:
+    """Ctrl-C in virtual time ends the run at its next beat, so that the world is stopped in order; a second one at once.
+
+    In real and scaled time asyncio does that by itself. Raises `KeyboardInterrupt`.
+    """
+    asked: list[int] = []
+
+    def ask(number: int, _: object) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    def stop_if_asked() -> None:
+        if asked:
+            raise _StopAsked
+
+    if not is_virtual or threading.current_thread() is not threading.main_thread():
+        yield stop_if_asked
+        return
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:
+        signal.signal(signal.SIGINT, ask)
+    try:
+        yield stop_if_asked
+    except ExceptionGroup as group:
+        if group.subgroup(_StopAsked) is None:
+            raise
+        raise KeyboardInterrupt from None
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _keep(run: RunDirectory, records: list[Record], summary: dict[str, Any], layouts: dict[str, str]) -> None:
+    run.write_summary(summary)
+    write_logs(run.path, records, layouts)
+    (run.path / "report.html").write_text(render_report(records, _plain(summary)), encoding="utf-8")
+
+
+class Interrupted(KeyboardInterrupt):
+    """A run that Ctrl-C ended: its summary, the records until then, its directory."""
+
+    def __init__(self, summary: dict[str, Any], records: list[Record], directory: Path) -> None:
+        super().__init__(summary["verdict"])
+        self.summary = summary
+        self.records = records
+        self.directory = directory
+
+
+def interrupted_summary(scenario: Scenario, wishes: Wishes, seed: int, records: list[Record], wall_s: float) -> dict[str, Any]:
+    """The JSON of a run that did not come to its end: the keys of `RunResult.to_json`, `interrupted`, and no digest."""
+    start, now = scenario.start, records[-1].at if records else scenario.start
+    ledger = EpisodeLedger(episodes_max=1_000_000, history_max=5_000_000)
+    last = len(records)
+    while last and records[last - 1].kind in TEARDOWN_KINDS:  # files that were closed only because the run ended
+        last -= 1
+    for record in records[:last]:
+        ledger.apply(record)
+    why = ledger.why()
+    verdict = f"Interrupted after {duration(now - start)} of {duration(scenario.end - start)}: nothing was decided."
+    return {
+        "kb": scenario.article,
+        "scenario": scenario.name,
+        "version": wishes.version or scenario.site[0].version,
+        "seed": seed,
+        "time": str(wishes.timing),
+        "interrupted": True,
+        "passed": False,
+        "verdict": " ".join([verdict, *(f"Until then: {sentence}" for sentence in why.verdicts[:1])]),
+        "expectations": [],
+        "episodes": why.episodes,
+        "digest": "",
+        "records": len(records),
+        "virtual_s": round(now - start, 3),
+        "wall_s": round(wall_s, 3),
+    }
+
+
+def end_interrupted(run: Interrupted, as_json: bool) -> NoReturn:
+    """Show what there was until Ctrl-C, and end with exit code 130."""
+    if as_json:
+        click.echo(to_json(run.summary))
+    else:
+        click.echo(render_text(_plain(run.summary), run.records))
+        click.echo(f"\nreport: {run.directory / 'report.html'}")
+    click.echo("despoolr: interrupted; what was recorded until then is kept", err=True)
+    sys.exit(EXIT_INTERRUPTED)
 
 
 def print_result(result: RunResult, directory: Path, as_json: bool) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from despoolr_lab.cli.options import LOG_FORMATS
 from despoolr_lab.cli.output import EXIT_OK, fail, say
 
 if TYPE_CHECKING:
@@ -52,6 +53,14 @@ _SITE = _options(
     _option("--response", default="Fast", help="Very Fast, Fast, Medium or Slow: a service cycle each 1, 5, 15, 30 min."),
     _option("--set", "overrides", multiple=True, metavar="FIELD=VALUE", help="Change one behaviour; repeatable."),
     _option("--address", "addresses", multiple=True, metavar="SITE=SERVER=URL", help="Another site; repeatable."),
+    _option("--parent", default="", metavar="SITE=SERVER=URL", help="The site above this one: it is told of every status."),
+    _option(
+        "--log-format",
+        default="",
+        type=click.Choice(["", *LOG_FORMATS]),
+        metavar="|".join(LOG_FORMATS),
+        help="Layout of the log files. Default: the version's own, sms1 or sms2.",
+    ),
 )
 
 
@@ -167,6 +176,9 @@ def _site_settings(listen: Listen, servers: tuple[NamedServer, ...], given: dict
     from despoolr_lab import config
 
     overrides = config.parse_overrides(given["overrides"])
+    addresses = tuple(config.parse_address(text) for text in given["addresses"])
+    parent = config.parse_address(given["parent"]) if given["parent"] else None
+    config.check_addresses(config.parse_code(given["code"]), config.parse_machine(given["name"]), addresses, parent)
     return config.SiteSettings(
         listen=listen,
         name=config.parse_machine(given["name"]),
@@ -175,7 +187,9 @@ def _site_settings(listen: Listen, servers: tuple[NamedServer, ...], given: dict
         profile=config.parse_profile(given["version"], overrides),
         response=config.parse_response(given["response"]),
         servers=servers,
-        addresses=tuple(config.parse_address(text) for text in given["addresses"]),
+        addresses=addresses,
+        parent=parent,
+        log_layout=given["log_format"],
         overrides=overrides,
     )
 
@@ -192,6 +206,7 @@ def _ground_settings(data: Path, listens: tuple[Listen, ...], given: dict[str, A
         timing=config.parse_pace(given["time"]),
         secret=config.given_secret(os.environ.get("DESPOOLR_SECRET"), given["secret_file"]),
         clock_url=config.parse_url(given["clock"]) if given["clock"] else "",
+        version=given.get("version", ""),
         listens=listens,
     )
 
@@ -208,7 +223,9 @@ async def _nothing() -> None:
 
 async def _add_site(running: Servers, settings: SiteSettings) -> str:
     url = await running.add_site(settings)
-    say(f"despoolr: site {settings.code} (SMS {settings.profile.version}, {settings.response}) on {url}, server {settings.name}")
+    below = f", below site {settings.parent.code}" if settings.parent else ""
+    about = f"SMS {settings.profile.version}, {settings.response}{below}"
+    say(f"despoolr: site {settings.code} ({about}) on {url}, server {settings.name}")
     return url
 
 
@@ -276,6 +293,8 @@ def _greet(running: Servers) -> None:
     ground = running.ground
     pace = "real time" if ground.scale == 1 else f"x{ground.scale:g} time"
     say(f"despoolr: {pace}, data in {ground.data}, start {ground.starts}")
+    for line in ground.changes:
+        say(f"despoolr: note: {line}")
     if ground.has_made_secret:
         url = running.announced[-1].url
         path = "site" if running.announced[-1].role == "site" else "opens"

@@ -7,6 +7,7 @@ another. What comes back is what the table and the JSON show; records and report
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
@@ -68,18 +69,33 @@ def cells(version: str = "") -> list[Cell]:
     return found
 
 
-def run_all(todo: Sequence[Cell], wishes: Wishes, out: Path, jobs: int = 0) -> Iterator[Outcome]:
-    """Run the cells, on all cores unless `jobs` says otherwise, and give each as it is done."""
-    with ProcessPoolExecutor(jobs or os.cpu_count() or 1, get_context("spawn")) as pool:
+def run_all(todo: Sequence[Cell], wishes: Wishes, out: Path, jobs: int = 0, *, log_format: str = "") -> Iterator[Outcome]:
+    """Run the cells, on all cores unless `jobs` says otherwise, and give each as it is done.
+
+    After Ctrl-C the runs under way come to their end and are given, no other begins, and it raises `KeyboardInterrupt`.
+    """
+    with ProcessPoolExecutor(jobs or os.cpu_count() or 1, get_context("spawn"), initializer=_leave_ctrl_c_alone) as pool:
         # The long ones first: two cores are done at about the same time.
-        futures = [pool.submit(run_cell, cell, wishes, out) for cell in sorted(todo, key=lambda cell: cell.kb)]
-        for future in as_completed(futures):
-            yield future.result()
+        futures = [pool.submit(run_cell, cell, wishes, out, log_format) for cell in sorted(todo, key=lambda cell: cell.kb)]
+        given = set()
+        try:
+            for future in as_completed(futures):
+                given.add(future)
+                yield future.result()
+        except KeyboardInterrupt:
+            under_way = [future for future in futures if future not in given and not future.cancel()]
+            for future in as_completed(under_way):
+                yield future.result()
+            raise
 
 
-def run_cell(cell: Cell, wishes: Wishes, out: Path) -> Outcome:
+def _leave_ctrl_c_alone() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def run_cell(cell: Cell, wishes: Wishes, out: Path, log_format: str = "") -> Outcome:
     """One run, kept below `out`."""
     from despoolr_lab.cli.running import run_and_keep
 
-    result, directory = run_and_keep(load(cell.kb), cell.wishes(wishes), out, quiet=True)
+    result, directory = run_and_keep(load(cell.kb), cell.wishes(wishes), out, quiet=True, log_format=log_format)
     return Outcome(cell, {**result.to_json(), "variant": cell.variant}, str(directory))

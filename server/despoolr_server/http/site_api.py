@@ -4,11 +4,11 @@
 | --- | --- |
 | `GET /api/v1/site` | the site, its services, its servers |
 | `GET`/`POST /api/v1/packages`, `GET /api/v1/packages/{id}` | packages, and what sites and servers say of one |
-| `POST /api/v1/machines`, `GET /api/v1/machines/{name}` | machines and what they report of themselves |
+| `GET`/`POST /api/v1/machines`, `GET /api/v1/machines/{name}` | machines (`limit`, `after` a name) and what they report |
 | `GET`/`POST /api/v1/sites` | the sites below this one |
 | `GET`/`POST /api/v1/jobs`, `GET /api/v1/jobs/{id}` | jobs; the id may be a job's name |
 | `POST /api/v1/jobs/{id}/cancel` | Edit > Cancel Job |
-| `GET /api/v1/hotfixes`, `POST /api/v1/hotfixes/{article}` | what is installed; stop the SMS Executive, install, start it |
+| `GET /api/v1/hotfixes`, `POST /api/v1/hotfixes/{article}` | what is installed, what could be; install one |
 | `GET /api/v1/events` | the NT application log |
 | `POST /api/v1/services/{component}/{action}` | `pause`, `resume`, `restart` or `cycle` (`sendcode N 192`: a cycle at once) |
 
@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from despoolr_core.profile import ProfileError
+from despoolr_core.profile import ARTICLES, ProfileError
 from despoolr_core.sharing import Role
 from despoolr_server.http.problem import Refused, known
 from despoolr_server.http.surface import Surface, json_answer, read_json
@@ -35,6 +35,8 @@ from despoolr_server.site.service import Executive
 MACHINES_SIZE_MAX: Final = 16 * 1024 * 1024
 """Octets of a body that lists machines: 100,000 of them fit."""
 EVENTS_MAX: Final = 10_000
+MACHINES_MAX: Final = 10_000
+"""Rows of one answer; the next page begins after the last name."""
 
 
 class SiteRoutes:
@@ -55,6 +57,7 @@ class SiteRoutes:
             web.get("/api/v1/packages/{package}", self._get_package),
             web.get("/api/v1/sites", self._get_sites),
             web.post("/api/v1/sites", self._post_sites),
+            web.get("/api/v1/machines", self._get_machines),
             web.post("/api/v1/machines", self._post_machines),
             web.get("/api/v1/machines/{name}", self._get_machine),
             web.get("/api/v1/jobs", self._get_jobs),
@@ -104,6 +107,12 @@ class SiteRoutes:
         machines = await read_json(request, list[MachineSpec], MACHINES_SIZE_MAX)
         return json_answer({"machines": await self._asked(self._administrator.add_machines(machines))}, 201)
 
+    async def _get_machines(self, request: web.Request) -> web.Response:
+        self._require_administrator(request)
+        limit = _limit(request, MACHINES_MAX)
+        machines, count = await self._administrator.machines(limit, request.query.get("after", ""))
+        return json_answer({"machines": machines, "count": count})
+
     async def _get_machine(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
         return json_answer(await self._found(self._administrator.machine(request.match_info["name"])))
@@ -142,8 +151,14 @@ class SiteRoutes:
 
     async def _get_hotfixes(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
+        profile = self._site.profile
+        available = [
+            {"article": a.kb, "title": a.title, "versions": a.versions}
+            for a in ARTICLES.values()
+            if any(getattr(profile, name) != value for name, value in a.fix.items())
+        ]
         installed = await self._hotfixes.installed()
-        return json_answer({"version": self._site.profile.version, "installed": installed})
+        return json_answer({"site": self._site.code, "version": profile.version, "installed": installed, "available": available})
 
     async def _post_hotfix(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
@@ -155,10 +170,7 @@ class SiteRoutes:
 
     async def _get_events(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
-        text = request.query.get("limit", "1000")
-        if not text.isdecimal() or not 0 < int(text) <= EVENTS_MAX:
-            raise Refused(known("bad-request", f"limit={text} is not a number from 1 to {EVENTS_MAX:,}."))
-        return json_answer({"events": await self._administrator.events(int(text))})
+        return json_answer({"events": await self._administrator.events(_limit(request, EVENTS_MAX))})
 
     async def _post_service(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
@@ -200,3 +212,11 @@ class SiteRoutes:
             return await work
         except AdministratorError as error:
             raise Refused(known("not-found", f"{error}.")) from None
+
+
+def _limit(request: web.Request, rows_max: int) -> int:
+    """How many rows are asked for. Raises `Refused` for what is no number, or too many."""
+    text = request.query.get("limit", "1000")
+    if not text.isdecimal() or not 0 < int(text) <= rows_max:
+        raise Refused(known("bad-request", f"limit={text} is not a number from 1 to {rows_max:,}."))
+    return int(text)

@@ -204,6 +204,17 @@ class Administrator:
             for r in rows
         ]
 
+    async def machines(self, limit: int, after: str = "") -> tuple[list[dict[str, Any]], int]:
+        """The first `limit` machines by name, those `after` a name only; and how many there are in all."""
+
+        def work(db: Connection) -> tuple[list[dict[str, Any]], int]:
+            query = select(MACHINES).order_by(MACHINES.c.Name, MACHINES.c.SMSID).limit(limit)
+            rows = db.execute(query.where(MACHINES.c.Name > after) if after else query).all()
+            found = [{"machine": r.Name, "sms_id": r.SMSID, "domain": r.Domain, "site": r.SiteCode} for r in rows]
+            return found, int(db.execute(select(func.count()).select_from(MACHINES)).scalar_one())
+
+        return await self._site.database.run(work)
+
     async def machine(self, name: str) -> dict[str, Any]:
         """One machine with the attributes it reported."""
 

@@ -1,17 +1,17 @@
 """The services' log files and the NT application log.
 
 Every line goes three ways: to the records (what reports and expectations read), to the component's file in SMS Tracer
-layout (`LOGS\\DESPOOL.LOG`; `domain.md` i.1, i.2), and to whoever listens live. Files are capped; the old one is kept as
-`.LO_`, as SMS kept it.
+layout or another of `RENDERERS` (`LOGS\\DESPOOL.LOG`; `domain.md` i.1, i.2), and to whoever listens live. Files are capped;
+the old one is kept as `.LO_`, as SMS kept it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, Protocol
 
-from despoolr_core.formats.tracer import TraceLine, render_sms1
+from despoolr_core.formats.tracer import RENDERERS, TraceLine
 
 LOG_FILES: Final[dict[str, str]] = {
     "SMS_SCHEDULER": "SCHED.LOG",
@@ -48,22 +48,42 @@ class NoLogFiles:
     def close(self) -> None: ...
 
 
-class LogDirectory:
-    """One file per component in a directory of this machine, rendered by `render` (default: SMS 1.x Tracer layout)."""
+def file_of(component: str) -> str:
+    """The name of a component's log file."""
+    return LOG_FILES.get(component, f"{component}.LOG")
 
-    def __init__(self, directory: Path, render: Callable[[TraceLine], str] = render_sms1, size_max: int = LOG_SIZE_MAX) -> None:
+
+class LogFile:
+    """One log file in one of the layouts of `RENDERERS`.
+
+    A person's viewer expects what SMS wrote: the ANSI code page and CR LF. JSON lines are UTF-8, as JSON is.
+    """
+
+    def __init__(self, path: Path, layout: str) -> None:
+        self.path = path
+        self._render = RENDERERS[layout]
+        self._encoding, self._newline = ("utf-8", "\n") if layout == "jsonl" else ("latin-1", "\r\n")
+
+    def append(self, lines: Iterable[TraceLine]) -> None:
+        """Write lines at its end. Raises `OSError`."""
+        # Opened anew on purpose: services log a few lines a minute, and a viewer may hold or move the file.
+        with self.path.open("a", encoding=self._encoding, errors="replace", newline="") as file:
+            file.writelines(self._render(line) + self._newline for line in lines)
+
+
+class LogDirectory:
+    """One file per component in a directory of this machine."""
+
+    def __init__(self, directory: Path, layout: str = "sms1", size_max: int = LOG_SIZE_MAX) -> None:
         self._directory = directory
-        self._render = render
+        self._layout = layout
         self._size_max = size_max
-        self._files: dict[str, object] = {}
         directory.mkdir(parents=True, exist_ok=True)
 
     def write(self, line: TraceLine) -> None:
-        path = self._directory / LOG_FILES.get(line.component, f"{line.component}.LOG")
-        # Opened per line on purpose: services log a few lines a minute, and a viewer may hold or move the file.
+        path = self._directory / file_of(line.component)
         if path.exists() and path.stat().st_size >= self._size_max:
             path.replace(path.with_suffix(".LO_"))
-        with path.open("a", encoding="latin-1", errors="replace", newline="") as file:
-            file.write(self._render(line) + "\r\n")
+        LogFile(path, self._layout).append([line])
 
     def close(self) -> None: ...

@@ -118,7 +118,7 @@ def test_a_variable_that_no_command_reads_is_named_with_the_nearest_right_one() 
 
 
 def test_every_variable_that_an_option_reads_is_known() -> None:
-    from despoolr_lab.cli import ask, fleet, health, serve
+    from despoolr_lab.cli import ask, fleet, health, hotfix, job, machine, package, serve, sites
 
     commands = [
         *serve.command.commands.values(),
@@ -127,8 +127,12 @@ def test_every_variable_that_an_option_reads_is_known() -> None:
         ask.locks,
         ask.why,
         ask.jobs,
-        ask.job,
         ask.events,
+        *(found for group in (job, package, hotfix) for found in group.command.commands.values()),
+        package.packages,
+        machine.machine,
+        machine.machines,
+        sites.command,
     ]
     read = {option.envvar for command in commands for option in command.params if option.envvar}
     assert read <= set(config.VARIABLES)

@@ -1,0 +1,44 @@
+"""Ctrl-C in the middle of a run: exit code 130, and the report of what there was until then."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from process_world import DEADLINE_S, Process, Workshop
+from support import REPOSITORY
+
+
+def interrupt_under_way(workshop: Workshop, begun: str, *arguments: str) -> tuple[Process, Path, dict[str, Any]]:
+    """Start a run, press Ctrl-C when it has said `begun`; the process, the run's directory, its summary."""
+    process = workshop.start(*arguments, ready=begun)
+    process.process.send_signal(signal.SIGINT)
+    process.process.wait(DEADLINE_S)
+    directory = (workshop.path / "runs/latest").resolve()
+    return process, directory, json.loads((directory / "summary.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("begun", "arguments"),
+    [
+        (": 0%", ("kb", "run", "Q147819", "--version", "1.1")),
+        (": 25%", ("run", str(REPOSITORY / "scenarios/demo_live.toml"), "--time", "x2000")),
+    ],
+    ids=["virtual", "scaled"],
+)
+def test_an_interrupted_run_exits_130_with_its_report_marked_as_interrupted(
+    workshop: Workshop, begun: str, arguments: tuple[str, ...]
+) -> None:
+    process, directory, summary = interrupt_under_way(workshop, begun, *arguments)
+    assert process.process.returncode == 130, process.said
+    assert "Traceback" not in process.said and "never awaited" not in process.said and "Unclosed" not in process.said
+    assert process.said.endswith("despoolr: interrupted; what was recorded until then is kept\n")
+    assert summary["interrupted"] and not summary["passed"] and summary["expectations"] == []
+    assert summary["verdict"].startswith("Interrupted after ")
+    assert "Interrupted after" in (directory / "report.html").read_text("utf-8")
+    assert (directory / "logs/BPC/SMSEXEC.LOG").stat().st_size > 0
+    assert workshop.json("why", "latest")["notes"] == [], "the records are whole"
