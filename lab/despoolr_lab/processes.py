@@ -29,6 +29,7 @@ from despoolr_lab import discovery
 from despoolr_lab.config import Listen, LogonSettings, NamedServer, SiteSettings
 from despoolr_lab.discovery import RunningServer
 from despoolr_lab.ground import Ground, StartError, clock_of
+from despoolr_lab.setup_calls import SETUP_CALLS
 from despoolr_lab.setup_routes import SetupRoutes
 from despoolr_lab.sim.network import session_options
 from despoolr_server.logon import make_logon_server
@@ -87,6 +88,7 @@ class Servers:
                 id_prefix=ground.id_prefix,
                 version=self.version,
                 extra_routes=SetupRoutes(ground, name).routes(),
+                extra_calls=SETUP_CALLS,
             )
         except (StoreError, ValueError) as error:
             raise StartError(f"cannot use the files of {name} in {ground.data}: {error}") from None

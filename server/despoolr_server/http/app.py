@@ -7,7 +7,7 @@ segment may not be one of `RESERVED`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from aiohttp import HttpVersion11, hdrs, web
@@ -17,6 +17,8 @@ from despoolr_core.records import Recorder
 from despoolr_server.http.auth import Auth
 from despoolr_server.http.introspection import IntrospectionRoutes
 from despoolr_server.http.metrics import Metrics, Refusals
+from despoolr_server.http.openapi.routes import DocumentRoutes
+from despoolr_server.http.openapi.table import Call
 from despoolr_server.http.opens import OpenRoutes
 from despoolr_server.http.problem import Handler, Refused, answer, guarded, known
 from despoolr_server.http.shares import ShareRoutes
@@ -38,11 +40,13 @@ def make_app(
     recorder: Recorder | None = None,
     version: str = "",
     extra_routes: Iterable[web.RouteDef] = (),
+    extra_calls: Sequence[Call] = (),
 ) -> web.Application:
     """The application that serves `host`. Run it without access log: `web.AppRunner(app, access_log=None)`.
 
     Bodies are bounded by the host's `file_size_max` (JSON: 64 KiB). From `recorder`, the host's, refusals are counted for
-    `/metrics`. `extra_routes` get the same problem bodies, limits and counting as our own.
+    `/metrics`. `extra_routes` get the same problem bodies, limits and counting as our own;
+    `extra_calls` describe them.
     """
     taken = RESERVED.intersection(name.lower() for name in host.share_names())
     if taken:
@@ -56,13 +60,14 @@ def make_app(
     if recorder is not None:
         recorder.listeners.append(refusals)
     questions = IntrospectionRoutes(surface, version, Metrics(surface, refusals))
+    described = DocumentRoutes(host.server, version, extra_calls)
     # Shares first: aiohttp looks for longer literal prefixes before shorter ones, and in order only among equals.
     routes: list[web.RouteDef] = []
     for path in ("/{share}/{path:.*}", "/{share}"):
         for method, call in shares.methods.items():
             routes.append(web.RouteDef(method, path, call, {"allow_head": False} if method == hdrs.METH_GET else {}))
     routes += [web.RouteDef(method, "/", call, {}) for method, call in shares.root_methods.items()]
-    routes += [*OpenRoutes(surface).routes(), *questions.routes(), *extra_routes]
+    routes += [*OpenRoutes(surface).routes(), *questions.routes(), *described.routes(), *extra_routes]
     routes += [web.route("*", path, _unknown_call) for path in ("/api", "/api/{rest:.*}")]
 
     expect = _expecting(surface)
@@ -71,6 +76,7 @@ def make_app(
         app.router.add_routes(
             [web.RouteDef(route.method, route.path, guarded(route.handler, surface.counts(route.method)), kwargs)]
         )
+    described.describe(app.router.resources())
     _refuse_other_methods(app, surface)
     return app
 
