@@ -42,6 +42,8 @@ SECRET: Final = b"the examples' own secret"
 VERSION: Final = "0.1.0"
 SHOWN_SIZE_MAX: Final = 6000
 """Characters of an answer that is shown; pages and metrics are longer, and are not."""
+ITSELF: Final = ("/openapi.json", "/docs")
+"""What has the examples in it, and so cannot be in them."""
 SHOWN_HEADERS: Final = ("Location", "ETag", "Content-Range", "Allow", "DAV", "Lock-Token", "WWW-Authenticate")
 CALLERS: Final = {
     "admin": ("ADMIN1", "Administrator", Role.ADMIN),
@@ -173,7 +175,7 @@ async def _ask(http: aiohttp.ClientSession, base: str, line: Line, told: list[Ex
         text = (await response.read()).decode()
         kind = response.content_type if text else ""
         answer: Any = None
-        if text and len(text) <= SHOWN_SIZE_MAX and kind not in ("text/html",) and not line.target.startswith("/openapi.json"):
+        if text and len(text) <= SHOWN_SIZE_MAX and kind not in ("text/html",) and line.target not in ITSELF:
             answer = msgspec.json.decode(text) if kind.endswith("json") else text
         return Example(
             call=line.call,
@@ -184,7 +186,9 @@ async def _ask(http: aiohttp.ClientSession, base: str, line: Line, told: list[Ex
             headers=headers,
             body=line.body,
             content_type=content_type,
-            answer_headers={name: response.headers[name] for name in SHOWN_HEADERS if name in response.headers},
+            answer_headers={
+                name: response.headers[name] for name in SHOWN_HEADERS if name in response.headers and line.target not in ITSELF
+            },
             answer=answer,
             answer_type=kind if answer is not None else "",
         )

@@ -63,12 +63,12 @@ def make_app(
     described = DocumentRoutes(host.server, version, extra_calls)
     # Shares first: aiohttp looks for longer literal prefixes before shorter ones, and in order only among equals.
     routes: list[web.RouteDef] = []
-    for path in ("/{share}/{path:.*}", "/{share}"):
+    for path in ("/{share:[^/]+}/{path:(?s:.*)}", "/{share:[^/]+}"):  # any octet: what is no name is refused as such
         for method, call in shares.methods.items():
             routes.append(web.RouteDef(method, path, call, {"allow_head": False} if method == hdrs.METH_GET else {}))
     routes += [web.RouteDef(method, "/", call, {}) for method, call in shares.root_methods.items()]
     routes += [*OpenRoutes(surface).routes(), *questions.routes(), *described.routes(), *extra_routes]
-    routes += [web.route("*", path, _unknown_call) for path in ("/api", "/api/{rest:.*}")]
+    routes += [web.route("*", path, _unknown_call) for path in ("/api", "/api/{rest:.*}", "/{rest:(?s:.*)}")]
 
     expect = _expecting(surface)
     for route in routes:

@@ -158,8 +158,13 @@ def _kinds(calls: Sequence[Call]) -> list[Any]:
     found: dict[str, Any] = {repr(Problem): Problem}
     for call in calls:
         for content in (call.body, *(answer.content for answer in call.answers)):
-            found |= {repr(kind): kind for kind in content.values() if kind is not None}
+            found |= {repr(kind): kind for kinds in content.values() for kind in _each(kinds)}
     return list(found.values())
+
+
+def _each(kinds: Any) -> tuple[Any, ...]:
+    """The struct types of a content type: none, one, or any of several."""
+    return kinds if isinstance(kinds, tuple) else () if kinds is None else (kinds,)
 
 
 def _operation(call: Call, schemas: Mapping[str, Any], examples: Sequence[Example]) -> dict[str, Any]:
@@ -235,7 +240,8 @@ def _value(parameter: Parameter, call: Call, example: Example) -> Any:
 def _content(content: Mapping[str, Any], schemas: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     for kind, struct in content.items():
-        schema: dict[str, Any] = schemas[repr(struct)] if struct is not None else {"type": "string"}
+        refs = [schemas[repr(one)] for one in _each(struct)] or [{"type": "string"}]
+        schema = refs[0] if len(refs) == 1 else {"anyOf": refs}
         shown[kind] = {"schema": schema} if kind != "*/*" else {"schema": {}}
         fitting = {title: value for title, value in values.items() if (struct is not None) != isinstance(value, str)}
         if fitting:

@@ -167,7 +167,7 @@ def _inline(text: str) -> str:
 
 
 def _address(path: str) -> str:
-    return re.sub(r"(\{\w+\})", r"<i>\1</i>", escape(path)).replace("/", "/<wbr>")
+    return re.sub(r"(\{\w+\})", r"<i>\1</i>", escape(path).replace("/", "/<wbr>"))
 
 
 def _verb(method: str) -> str:

@@ -39,7 +39,7 @@ _SINCE: Final = in_header("If-Modified-Since", "The date of what is already know
 _OVERWRITE: Final = in_header("Overwrite", "`F`: not onto a name that exists.", one_of("T", "F"))
 _DESTINATION: Final = in_header("Destination", "The new address on the same share, percent-encoded.", required=True)
 
-ASKING: Final = (400, 403, 404, 409, 412, 423, 431)
+ASKING: Final = (400, 403, 404, 409, 410, 412, 423, 431)
 """What a look at a file may be refused with."""
 CHANGING: Final = (*ASKING, 503, 507)
 """And what a change may be."""
@@ -58,7 +58,7 @@ CALLS: Final = (
             Answer(
                 200,
                 "The file as `text/plain` or octets; its facts with `stat`; a directory's names, or a page of them for browsers.",
-                {"application/json": Listing | Entry, OCTETS: None, TEXT: None, HTML: None},
+                {"application/json": (Listing, Entry), OCTETS: None, TEXT: None, HTML: None},
             ),
             Answer(206, "The octets of `Range`.", {OCTETS: None, TEXT: None}, ("Content-Range",)),
             Answer(304, "Nothing new.", {}, ("ETag",)),
@@ -73,7 +73,7 @@ CALLS: Final = (
             _SINCE,
             _IF,
         ),
-        refusals=(*ASKING, 410, 416),
+        refusals=(*ASKING, 416),
         text="An open for reading that shares reading, the work, and a close: 423 names who is in the way.",
     ),
     Call(
@@ -94,7 +94,7 @@ CALLS: Final = (
         (*IDENTITY, _IF_MATCH, in_header("If-None-Match", "`*`: only create."), _UNMODIFIED, _IF),
         {ANY: None},
         body_required=False,
-        refusals=(*CHANGING, 410, 501),
+        refusals=(*CHANGING, 501),
         text="It appears under its name whole, or not at all.",
     ),
     Call(
@@ -104,7 +104,7 @@ CALLS: Final = (
         FILES,
         (done("It is gone."), _PARTLY),
         (*IDENTITY, _DEPTH, _IF_MATCH, _UNMODIFIED, _IF),
-        refusals=(*CHANGING, 410),
+        refusals=CHANGING,
         text="`Depth: 0` deletes only an empty directory, as a Windows redirector does.",
     ),
     Call(
@@ -122,7 +122,7 @@ CALLS: Final = (
         WEBDAV,
         (Answer(201, "It has the new name."), Answer(204, "And what had that name is replaced."), _PARTLY),
         (*IDENTITY, _DESTINATION, _OVERWRITE, _DEPTH, _IF_MATCH, _UNMODIFIED, _IF),
-        refusals=(*CHANGING, 410, 502),
+        refusals=(*CHANGING, 502),
     ),
     Call(
         "COPY",
@@ -131,7 +131,7 @@ CALLS: Final = (
         WEBDAV,
         (Answer(201, "The copy is there."), Answer(204, "And what had that name is replaced."), _PARTLY),
         (*IDENTITY, _DESTINATION, _OVERWRITE, _DEPTH, _IF),
-        refusals=(*CHANGING, 410, 502),
+        refusals=(*CHANGING, 502),
     ),
     Call(
         "MKCOL",
@@ -140,7 +140,7 @@ CALLS: Final = (
         WEBDAV,
         (Answer(201, "It is there."), Answer(204, "It was there already (`parents`).")),
         (*IDENTITY, in_query("parents", "Also what is missing above it.", {"type": "boolean"}), _IF),
-        refusals=(*CHANGING, 405, 410, 415),
+        refusals=(*CHANGING, 405, 415),
     ),
     Call(
         "PROPFIND",
@@ -151,7 +151,7 @@ CALLS: Final = (
         (*IDENTITY, _LOOK, _IF),
         {XML: None},
         body_required=False,
-        refusals=(*ASKING, 410),
+        refusals=ASKING,
     ),
     Call(
         "PROPPATCH",
@@ -161,7 +161,7 @@ CALLS: Final = (
         (Answer(207, "All that was asked, or nothing.", {XML: None}),),
         (*IDENTITY, _IF),
         {XML: None},
-        refusals=(*CHANGING, 410),
+        refusals=CHANGING,
     ),
     Call(
         "LOCK",
@@ -172,7 +172,7 @@ CALLS: Final = (
         (*IDENTITY, _DEPTH, in_header("Timeout", "`Second-600`, `Infinite`: an hour at most."), _IF),
         {XML: None},
         body_required=False,
-        refusals=(*CHANGING, 410),
+        refusals=CHANGING,
         text="A lock is an open like any other: it stands in the way of copies, and others' opens in its way.",
     ),
     Call(
@@ -182,7 +182,7 @@ CALLS: Final = (
         WEBDAV,
         (done("It is over."),),
         (*IDENTITY, in_header("Lock-Token", "`<opaquelocktoken:...>`", required=True), _IF),
-        refusals=(*ASKING, 410),
+        refusals=ASKING,
     ),
 )
 """Every method of a share, with the address of a file."""

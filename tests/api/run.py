@@ -1,0 +1,168 @@
+"""`make test-api`: schemathesis asks real servers everything that their OpenAPI description says, and much that it does not.
+
+A site server and a logon server run as one process, as `despoolr serve all` starts them. Each is asked twice, as an
+administrator and as a client. Any server error, any status, header, type of content or body that is not described, and any
+malformed request that is taken ends with exit code 1.
+
+    python tests/api/run.py SCHEMATHESIS [--examples N]
+
+What is left out, and why: `EXCLUDED` and `UNCHECKED`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+HERE = Path(__file__).resolve().parent
+SEED = 1996
+EXAMPLES = 60
+"""Fuzzed requests an operation, besides the examples and one for each constraint."""
+READY_S_MAX = 60.0
+
+EXCLUDED = {
+    "POST /api/v1/hotfixes/{article}": "it changes for good what the site does; tests/unit/server/site/test_hotfixes.py asks it",
+    "POST /api/v1/services/{component}/{action}": "it pauses the services, and a later request would find another site",
+}
+"""Operations that are not fuzzed."""
+
+UNCHECKED = {
+    "positive_data_acceptance": "a request that fits its schema may still name what is not there, or what somebody holds",
+    "allow_header_conformance": "`Allow` names WebDAV's methods, for which OpenAPI 3.1 has no field",
+    "ensure_resource_availability": "a lease may end, or an operator close, what was made a moment ago",
+}
+"""Checks that cannot hold here."""
+
+
+def main() -> int:
+    """0 if nothing was found."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("schemathesis", type=Path)
+    parser.add_argument("--examples", type=int, default=EXAMPLES)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory:
+        where = Path(directory)
+        process, urls = start(where)
+        try:
+            failed = [
+                f"{server} as {role}"
+                for server, url in urls.items()
+                for role in ("admin", "client")
+                if not run(asked.schemathesis.absolute(), asked.examples, where, server, url, role)
+            ]
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(30)
+        print(*(f"left out: {what}: {why}" for what, why in {**EXCLUDED, **UNCHECKED}.items()), sep="\n")
+    print(f"test-api: {', '.join(failed) or 'nothing'} found wanting")
+    return 1 if failed else 0
+
+
+def start(where: Path) -> tuple[subprocess.Popen[bytes], dict[str, str]]:
+    """The two servers on free ports; their names and URLs."""
+    log = where / "server.log"
+    command = [sys.executable, "-m", "despoolr_lab.cli.main", "serve", "all", "--data", "data"]
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [*command, "--listen", "127.0.0.1:0", "--listen-logon", "127.0.0.1:0"],
+            cwd=where,
+            env={name: value for name, value in os.environ.items() if not name.startswith("DESPOOLR_")},
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+    end = time.perf_counter() + READY_S_MAX
+    while "despoolr: ready" not in log.read_text("utf-8"):
+        if process.poll() is not None or time.perf_counter() > end:
+            process.kill()
+            raise SystemExit(f"the servers did not start:\n{log.read_text('utf-8')}")
+        time.sleep(0.05)
+    said = log.read_text("utf-8")
+    urls = {"LOGON1": re.findall(r"LOGON1 on (http\S+)", said)[0], "SITE1": re.findall(r"site BPC .* on (http[^,\s]+)", said)[0]}
+    return process, urls
+
+
+def run(schemathesis: Path, examples: int, where: Path, server: str, url: str, role: str) -> bool:
+    """One server as one role; whether nothing was found."""
+    token = token_of(where, url, role)
+    (where / "real.json").write_text(json.dumps(prepare(url, token, server, role)))
+    (where / "openapi.json").write_text(json.dumps(with_webdav(ask(url, "/openapi.json"))))
+    command = [str(schemathesis), "run", "openapi.json", "--url", url, "--seed", str(SEED), "--max-examples", str(examples)]
+    command += ["--phases", "examples,coverage,fuzzing", "--header", f"Authorization: Bearer {token}"]
+    command += ["--exclude-checks", ",".join(UNCHECKED), "--request-timeout", "30", "--continue-on-failure", "--warnings", "off"]
+    for operation in EXCLUDED:
+        command += ["--exclude-name", operation]
+    print(f"--- {server} as {role}", flush=True)
+    (where / "schemathesis.toml").write_text(CONFIG)
+    environment = {**os.environ, "DESPOOLR_REAL": str(where / "real.json"), "SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(HERE)}
+    return subprocess.run(command, cwd=where, env=environment, check=False).returncode == 0
+
+
+CONFIG = """\
+[checks.negative_data_rejection]
+expected-statuses = ["400", "401", "403", "404", "405", "406", "409", "410", "412", "413", "415", "416", "422", "423", "431"]
+"""
+"""What a malformed request may get: who it is for, and whether it is there at all, may be looked at first."""
+
+
+def token_of(where: Path, url: str, role: str) -> str:
+    """The administrator's token, or a client's that it issued."""
+    admin = next((where / "data").rglob("admin.token")).read_text("utf-8").strip()
+    if role == "admin":
+        return admin
+    who = [{"machine": "PC07", "user": "anna", "role": role}]
+    return str(ask(url, "/api/v1/tokens", "POST", who, admin)["tokens"][0])
+
+
+def prepare(url: str, token: str, server: str, role: str) -> dict[str, list[str]]:
+    """Make a file, a session and a few handles, and say what is there."""
+    shares = ask(url, "/api/v1/setup", token=token)["shares"]
+    real: dict[str, list[str]] = {"share": shares, "session": [], "open": []}
+    session = str(ask(url, "/api/v1/sessions", "POST", {"program": "EXCEL.EXE"}, token)["session"])
+    real["session"].append(session)
+    if server == "LOGON1":
+        for number in range(6):
+            path = f"INVENTRY.BOX/{role}{number}.txt"
+            access = {"access": "READ|WRITE|DELETE", "share_mode": "READ|WRITE|DELETE", "disposition": "OPEN_IF"}
+            body = {"session": session, "share": "SMS_SHR", "path": path, **access}
+            real["open"].append(str(ask(url, "/api/v1/opens", "POST", body, token)["open"]))
+        real["path"] = ["INVENTRY.BOX", f"INVENTRY.BOX/{role}1.txt", f"INVENTRY.BOX/{role}2.txt", "INVENTRY.BOX/new/x", "PCMINS.BOX"]
+    else:
+        real["path"] = ["OFFICE", "OFFICE/setup.exe", "none/x"]
+        real |= {"package": ["BPC00001", "OFFICE"], "job": ["BPC00001"], "name": ["PC07"]}
+    return real
+
+
+def with_webdav(document: dict[str, Any]) -> dict[str, Any]:
+    """The description with each of WebDAV's methods as the POST of an address that is marked with it (see `hooks`)."""
+    for path, item in list(document["paths"].items()):
+        for method, operation in item.pop("x-additionalOperations", {}).items():
+            if "{" not in path:
+                continue
+            marked = re.sub(r"{(\w+)}", rf"{{\1_by_{method}}}", path)
+            parameters = [
+                {**p, "name": f"{p['name']}_by_{method}"} if p["in"] == "path" else p for p in operation.get("parameters", ())
+            ]
+            document["paths"][marked] = {"post": {**operation, "parameters": parameters}}
+    return document
+
+
+def ask(url: str, target: str, method: str = "GET", body: Any = None, token: str = "") -> Any:
+    """One call that must succeed; its JSON."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    data = None if body is None else json.dumps(body).encode()
+    with urlopen(Request(url + target, data, headers, method=method), timeout=30) as answer:
+        return json.loads(answer.read())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
