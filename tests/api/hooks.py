@@ -27,6 +27,23 @@ def map_path_parameters(context: Any, path_parameters: Any) -> Any:
     return {name: real(name.partition(MARK)[0], value) for name, value in path_parameters.items()}
 
 
+@schemathesis.hook
+def map_body(context: Any, body: Any) -> Any:
+    """The same for the words in a body."""
+    if isinstance(body, list):
+        return [map_body(context, one) for one in body]
+    if not isinstance(body, dict):
+        return body
+    return {
+        name: map_body(context, value)
+        if isinstance(value, dict | list)
+        else real(name, value)
+        if isinstance(value, str)
+        else value
+        for name, value in body.items()
+    }
+
+
 def real(kind: str, value: Any) -> Any:
     """A real name of this kind, or the value as it is."""
     number = zlib.crc32(repr(value).encode("utf-8", "surrogatepass"))

@@ -36,7 +36,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One good answer: its status, what it means, and what is in it by content type (a struct type, several, or None for text)."""
+    """One good answer: its status, what it means, and its content by type (a struct type, several, or None for text)."""
 
     status: int
     text: str
