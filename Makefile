@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 JOBS   ?= auto
 
-.PHONY: help demo test check lint types layers format scenarios bench semantics oracle lock clean
+.PHONY: help demo test test-dav check lint types layers format scenarios bench semantics oracle lock clean
 
 help:            ## Show this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,6 +30,9 @@ demo: $(VENV)/run.stamp ## The blocked update, live, in seconds
 test: $(VENV)/dev.stamp ## Every test
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q
 
+test-dav: $(VENV)/dev.stamp ## WebDAV: litmus and real clients (Debian: litmus cadaver rclone davfs2 curl)
+	@$(BIN)/python -m pytest -q tests/dav
+
 check: lint types layers ## Lint, types, layers
 
 lint: $(VENV)/dev.stamp
@@ -47,7 +50,12 @@ format: $(VENV)/dev.stamp ## Format the code
 scenarios: $(VENV)/run.stamp ## Every article on every version it speaks of
 	@$(BIN)/despoolr kb run --all
 
-bench: $(VENV)/dev.stamp ## Ratios, measured in one run
+$(VENV)/bench.stamp: requirements/bench.txt $(VENV)/dev.stamp
+	@echo "installing the peers that the benches measure ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@touch $@
+
+bench: $(VENV)/bench.stamp ## Ratios, measured in one run (Apache as a peer: Debian apache2)
 	@$(BIN)/python -m despoolr_lab.bench
 
 semantics: $(VENV)/run.stamp ## Write docs/share-semantics.md anew from the engine's tables
@@ -58,8 +66,8 @@ oracle: $(VENV)/run.stamp ## Ask what a real SMB server was asked, over HTTP (FI
 
 lock: $(VENV)/dev.stamp ## Pin the dependencies anew (needs pip-tools)
 	@$(BIN)/python -m pip install --quiet pip-tools
-	@for set in run dev; do \
-	  extras="--extra speed"; [ $$set = dev ] && extras="$$extras --extra dev"; \
+	@for set in run dev bench; do \
+	  extras="--extra speed"; [ $$set = run ] || extras="$$extras --extra dev"; [ $$set = bench ] && extras="$$extras --extra bench"; \
 	  $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-emit-index-url \
 	    --no-emit-find-links --no-emit-trusted-host $$extras --output-file requirements/$$set.txt pyproject.toml; done
 

@@ -361,11 +361,11 @@ class HttpShare(Share):
 
     async def delete(self, path: str, *, purpose: str = "") -> None:
         """Delete a file or an empty directory."""
-        await self._call("DELETE", path, purpose=purpose)
+        await self._call("DELETE", path, {"Depth": "0"}, purpose=purpose)
 
     async def rename(self, path: str, new_path: str, *, replace: bool = False, purpose: str = "") -> None:
         """Rename within the share."""
-        headers = {"Destination": self._target(new_path), "Overwrite": "T" if replace else "F"}
+        headers = {"Depth": "0", "Destination": self._target(new_path), "Overwrite": "T" if replace else "F"}
         await self._call("MOVE", path, headers, purpose=purpose)
 
     async def list(self, path: str = "") -> list[Entry]:

@@ -29,7 +29,7 @@ _Key = tuple[str, ...]
 
 
 class HeldOpen(msgspec.Struct, frozen=True):
-    """One open as the records tell it. `closed_at` is None while it is held."""
+    """One open as the records tell it. `closed_at` is None while it is held; `kind` is empty for what is only an open."""
 
     server: str
     open: str
@@ -42,6 +42,7 @@ class HeldOpen(msgspec.Struct, frozen=True):
     share_mode: str
     opened_at: float
     closed_at: float | None
+    kind: str = ""
 
 
 class Why(msgspec.Struct, frozen=True):
@@ -380,6 +381,7 @@ def _held_open(record: Record, closed_at: float | None) -> HeldOpen:
         share_mode=data["share_mode"],
         opened_at=record.at,
         closed_at=closed_at,
+        kind=data.get("lock", ""),
     )
 
 

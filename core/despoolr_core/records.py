@@ -19,7 +19,8 @@ KINDS: Final[dict[str, str]] = {
     "share.started": "server: a share server began; nothing that was open before is held any more",
     "session.started": "a machine connected: server, session, machine, user, program, lease_s (0: no lease)",
     "session.ended": "it left: server, session, machine, reason (logoff, lease expired, server stopped)",
-    "open.granted": "server, open, session, machine, user, program, share, path, access, share_mode, action, purpose",
+    "open.granted": "server, open, session, machine, user, program, share, path, access, share_mode, action, purpose; and lock "
+    "for that of a WebDAV lock",
     "open.refused": "server, machine, user, program, share, path, access, share_mode, nt_status, win32, blockers, purpose, "
     "episode",
     "open.closed": "server, open, machine, share, path, reason (closed, logoff, lease expired, server stopped, or why forced)",

@@ -147,7 +147,10 @@ class Blocker(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Problem(msgspec.Struct, omit_defaults=True):
-    """An RFC 9457 problem body. `blockers` is cut at the server's stated maximum; `blocker_count` is the full count."""
+    """An RFC 9457 problem body. `blockers` is cut at the server's stated maximum; `blocker_count` is the full count.
+
+    `dav_error` is the element of `DAV:error` that says the same (RFC 4918, 16), where WebDAV has one.
+    """
 
     type: str
     title: str
@@ -160,6 +163,7 @@ class Problem(msgspec.Struct, omit_defaults=True):
     blockers: list[Blocker] = []
     blocker_count: int = 0
     episode: str = ""
+    dav_error: str = ""
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -184,7 +188,7 @@ class Listing(msgspec.Struct):
 
 
 class OpenRow(msgspec.Struct, frozen=True):
-    """One row of `GET /api/v1/opens`, named like a row of `smbstatus -j`."""
+    """One row of `GET /api/v1/opens`, named like a row of `smbstatus -j`. `kind` is empty for what is only an open."""
 
     open: str
     session: str
@@ -198,6 +202,7 @@ class OpenRow(msgspec.Struct, frozen=True):
     opened_at: float
     delete_on_close: bool = False
     purpose: str = ""
+    kind: str = ""
 
 
 class Hold(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -29,7 +29,8 @@ class AskError(Exception):
 class LockRow(msgspec.Struct, frozen=True):
     """One open and what it has caused.
 
-    `open` is its handle; `closed_at` is None while it is held; `refusal_count` says how many opens of others it stopped.
+    `open` is its handle; `closed_at` is None while it is held; `refusal_count` says how many opens of others it stopped;
+    `kind` is empty for what is only an open, and says which lock it is for one of WebDAV's.
     """
 
     server: str
@@ -44,6 +45,7 @@ class LockRow(msgspec.Struct, frozen=True):
     opened_at: float
     closed_at: float | None
     refusal_count: int
+    kind: str = ""
 
 
 class WhyAnswer(msgspec.Struct):
@@ -293,6 +295,7 @@ def lock_row(held: HeldOpen, refusal_count: int) -> LockRow:
         held.opened_at,
         held.closed_at,
         refusal_count,
+        held.kind,
     )
 
 

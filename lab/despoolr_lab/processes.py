@@ -209,6 +209,7 @@ class Servers:
 
     async def _serve(self, app: web.Application, host: ShareHost, listen: Listen) -> str:
         host.lease_s_max = max(host.lease_s_max, self.ground.lease_s)
+        host.dav_time_scale = self.ground.scale
         self.ground.remember(host.ledger, host.server)
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()

@@ -244,3 +244,84 @@ def test_names_of_every_alphabet_are_kept(store: FileStore) -> None:
     assert store.find(n("STRASSE")) is None
     store.write_whole(n("x" * 255), b"", AT)
     assert store.find(n("X" * 255)) is not None
+
+
+PROPERTIES = {"{urn:x}y": '<y xmlns="urn:x">ä\n</y>', "z": "<z/>"}
+
+
+def test_properties_belong_to_a_name_until_others_are_set(store: FileStore) -> None:
+    store.write_whole(n("A.txt"), b"", AT)
+    assert dict(store.properties(n("a.TXT"))) == {}
+    store.set_properties(n("a.TXT"), PROPERTIES)
+    assert dict(store.properties(n("A.txt"))) == PROPERTIES
+    store.set_properties(n("A.txt"), {"z": "<z/>"})
+    assert dict(store.properties(n("A.txt"))) == {"z": "<z/>"}
+    store.set_properties(n("A.txt"), {})
+    assert dict(store.properties(n("A.txt"))) == {}
+    assert status_of(lambda: store.set_properties(n("B"), PROPERTIES)) is NtStatus.OBJECT_NAME_NOT_FOUND
+    assert dict(store.properties(n("X/Y"))) == {}
+
+
+def test_directories_and_the_root_have_properties_too(store: FileStore) -> None:
+    store.make_directory(n("D"), AT)
+    store.write_whole(n("D/A"), b"", AT)
+    for name in (ROOT, n("D"), n("D/A")):
+        store.set_properties(name, {name.key or "root": "<a/>"})
+    assert [list(store.properties(name)) for name in (ROOT, n("d"), n("d/a"))] == [["root"], ["D"], ["D/A"]]
+
+
+def test_properties_stay_with_a_file_that_is_written_and_go_with_one_that_is_removed(store: FileStore) -> None:
+    store.write_whole(n("A"), b"1", AT)
+    store.set_properties(n("A"), PROPERTIES)
+    store.write_whole(n("A"), b"2", LATER)
+    store.set_size(n("A"), 0, LATER)
+    assert dict(store.properties(n("A"))) == PROPERTIES
+    store.remove(n("a"))
+    store.write_whole(n("A"), b"3", LATER)
+    assert dict(store.properties(n("A"))) == {}
+
+
+def test_properties_follow_a_rename_and_replace_those_of_what_was_there(store: FileStore) -> None:
+    for name in ("A", "B", "C"):
+        store.write_whole(n(name), b"", AT)
+    store.set_properties(n("A"), PROPERTIES)
+    store.set_properties(n("B"), {"z": "<z/>"})
+    store.rename(n("A"), n("B"))
+    assert dict(store.properties(n("B"))) == PROPERTIES
+    store.rename(n("C"), n("B"))
+    assert dict(store.properties(n("B"))) == {}
+    store.set_properties(n("B"), PROPERTIES)
+    store.rename(n("B"), n("b"))
+    assert dict(store.properties(n("b"))) == PROPERTIES
+
+
+def test_everything_below_a_directory_keeps_its_properties_when_it_moves(store: FileStore) -> None:
+    for name in ("D", "D/E", "F"):
+        store.make_directory(n(name), AT)
+    store.write_whole(n("D/E/A"), b"", AT)
+    for name in ("D", "D/E", "D/E/A"):
+        store.set_properties(n(name), {name: "<a/>"})
+    store.rename(n("D"), n("F/G"))
+    assert [list(store.properties(n(name))) for name in ("F/G", "F/G/E", "F/G/E/A")] == [["D"], ["D/E"], ["D/E/A"]]
+    store.make_directory(n("D"), AT)
+    store.make_directory(n("D/E"), AT)
+    assert [dict(store.properties(n(name))) for name in ("D", "D/E", "D/E/A")] == [{}, {}, {}]
+    store.remove(n("F/G/E/A"))
+    store.remove(n("F/G/E"))
+    store.remove(n("F/G"))
+    store.make_directory(n("F/G"), AT)
+    assert dict(store.properties(n("F/G"))) == {}
+
+
+def test_the_content_is_that_of_the_facts_last_found(store: FileStore) -> None:
+    for data in (b"one", b"two", b"", b"x" * 70_000, b"three"):
+        store.write_whole(n("A"), data, AT)
+        for _ in range(2):
+            facts = store.find(n("a"))
+            assert facts is not None
+            assert store.content(n("a"), facts) == data
+    store.remove(n("A"))
+    store.write_whole(n("A"), b"again", AT)
+    facts = store.find(n("A"))
+    assert facts is not None
+    assert store.content(n("A"), facts) == b"again"

@@ -32,6 +32,7 @@ from despoolr_server.http.app import make_app
 from despoolr_server.http.auth import Auth
 from despoolr_server.share.host import Caller, Principal, ShareHost
 from despoolr_server.store.disk import DiskFileStore
+from despoolr_server.store.journalled import JournalledFileStore
 from despoolr_server.store.memory import MemoryFileStore
 from despoolr_server.store.protocol import FileStore
 
@@ -41,6 +42,11 @@ CLIENTS: Final = 200
 WINST_SIZE: Final = 1200
 CONNECTIONS: Final = 32
 PAIR_CONNECTIONS: Final = 8
+_STORES: Final[dict[str, Callable[[Path], FileStore]]] = {
+    "disk": DiskFileStore,
+    "journal": JournalledFileStore,
+    "memory": lambda directory: MemoryFileStore(),
+}
 _SECRET: Final = b"only for benches, on loopback"
 _ROUNDS: Final = 3
 _TICKS: Final = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
@@ -66,7 +72,7 @@ def measure(seconds: float = 2.0, *, uvloop: bool = False) -> dict[str, float]:
             for name, (server, scripts) in kinds.items():
                 port, pid = servers[server]
                 cpu, started = _cpu_s(pid), perf_counter()
-                rate = _run(lambda port=port, scripts=scripts: answers_per_second(port, scripts(), seconds))  # type: ignore[misc]
+                rate = run_loop(lambda port=port, scripts=scripts: answers_per_second(port, scripts(), seconds))  # type: ignore[misc]
                 busy = (_cpu_s(pid) - cpu) / (perf_counter() - started)
                 rate = rate / 2 if name == "open_close_pairs_s" else rate  # one open and one close are a pair
                 kind = name.removesuffix("_s")
@@ -84,7 +90,8 @@ def measure(seconds: float = 2.0, *, uvloop: bool = False) -> dict[str, float]:
 # -- what the load says
 
 
-def _headers(client: int) -> str:
+def identity(client: int) -> str:
+    """The header by which one of the bench's workstations is known to a server of the bench."""
     token = Auth(_SECRET).issue(_machine(client), "user", Role.CLIENT)
     return f"Authorization: Bearer {token}"
 
@@ -97,7 +104,9 @@ def _path(client: int) -> str:
     return f"PCMINS.BOX/ABC{client:05}.INS"
 
 
-def _always(octets: bytes, *statuses: int) -> Script:
+def always(octets: bytes, *statuses: int) -> Script:
+    """The same request again and again. Raises `ValueError` for an answer with another status."""
+
     def script(status: int, body: bytes) -> bytes:
         if status and status not in statuses:
             raise ValueError(f"{octets.split(b' HTTP', 1)[0]!r} was answered {status}: {body[:200]!r}")
@@ -107,7 +116,7 @@ def _always(octets: bytes, *statuses: int) -> Script:
 
 
 def _bare() -> list[Script]:
-    return [_always(request("GET", f"/SMS_SHR/{_path(n)}", _headers(n)), 200) for n in range(CONNECTIONS)]
+    return [always(request("GET", f"/SMS_SHR/{_path(n)}", identity(n)), 200) for n in range(CONNECTIONS)]
 
 
 def _polls() -> list[Script]:
@@ -116,30 +125,30 @@ def _polls() -> list[Script]:
 
 def _poll(client: int) -> Script:
     """Learn the ETag once, then poll with it."""
-    target, identity = f"/SMS_SHR/{_path(client)}", _headers(client)
+    target, who = f"/SMS_SHR/{_path(client)}", identity(client)
     state: dict[str, bytes] = {}
 
     def script(status: int, body: bytes) -> bytes:
         if status == 304:
             return state["poll"]
         if not status:
-            return request("GET", "/bench/etag/" + _path(client), identity)
+            return request("GET", "/bench/etag/" + _path(client), who)
         if status != 200 or "poll" in state:
             raise ValueError(f"a poll of {target} was answered {status}")
-        state["poll"] = request("GET", target, identity, f"If-None-Match: {body.decode()}")
+        state["poll"] = request("GET", target, who, f"If-None-Match: {body.decode()}")
         return state["poll"]
 
     return script
 
 
 def _gets() -> list[Script]:
-    return [_always(request("GET", f"/SMS_SHR/{_path(n)}", _headers(n)), 200) for n in range(CONNECTIONS)]
+    return [always(request("GET", f"/SMS_SHR/{_path(n)}", identity(n)), 200) for n in range(CONNECTIONS)]
 
 
 def _puts() -> list[Script]:
     body = b"x" * WINST_SIZE
     return [
-        _always(request("PUT", f"/SMS_SHR/DESPOOLR.BOX/{_machine(n)}.PCK", _headers(n), body=body), 201, 204)
+        always(request("PUT", f"/SMS_SHR/DESPOOLR.BOX/{_machine(n)}.PCK", identity(n), body=body), 201, 204)
         for n in range(CONNECTIONS)
     ]
 
@@ -150,12 +159,12 @@ def _pairs() -> list[Script]:
 
 def _pair(client: int) -> Script:
     """Log on, then open and close for ever."""
-    identity = _headers(client)
+    who = identity(client)
     state: dict[str, bytes] = {}
 
     def script(status: int, body: bytes) -> bytes:
         if not status:
-            return request("POST", "/api/v1/sessions", identity, body=b'{"program":"BENCH","lease_s":600}')
+            return request("POST", "/api/v1/sessions", who, body=b'{"program":"BENCH","lease_s":600}')
         if status == 204:
             return state["open"]
         if status != 201:
@@ -163,9 +172,9 @@ def _pair(client: int) -> Script:
         answer: dict[str, Any] = msgspec.json.decode(body)
         if "open" not in answer:
             asked = {"session": answer["session"], "share": "SMS_SHR", "path": _path(client), "access": "READ"}
-            state["open"] = request("POST", "/api/v1/opens", identity, body=msgspec.json.encode(asked))
+            state["open"] = request("POST", "/api/v1/opens", who, body=msgspec.json.encode(asked))
             return state["open"]
-        return request("DELETE", f"/api/v1/opens/{answer['open']}", identity)
+        return request("DELETE", f"/api/v1/opens/{answer['open']}", who)
 
     return script
 
@@ -211,8 +220,8 @@ def _cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-def _run(main: Callable[[], Awaitable[float]]) -> float:
-    """On uvloop where it is installed: the load must cost less than what it loads."""
+def run_loop(main: Callable[[], Awaitable[float]]) -> float:
+    """Run a load on uvloop where it is installed: it must cost less than what it loads."""
 
     async def running() -> float:
         return await main()
@@ -231,7 +240,7 @@ async def _serve(kind: str, directory: Path) -> None:
         app.router.add_get("/{share}/{path:.*}", _bare_answer)
     else:
         directory.mkdir()
-        app = _share_app(DiskFileStore(directory) if kind == "disk" else MemoryFileStore())
+        app = _share_app(_STORES[kind](directory))
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

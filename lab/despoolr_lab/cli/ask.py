@@ -216,7 +216,7 @@ def _echo_locks(rows: list[LockRow], at: float) -> None:
             (
                 f"\\\\{r.server}\\{r.share}\\{r.path}".replace("/", "\\"),
                 r.machine + (f" ({r.user})" if r.user else ""),
-                r.program or "-",
+                (r.program or "-") + (f" ({r.kind})" if r.kind else ""),
                 r.access,
                 r.share_mode,
                 moment(r.opened_at),

@@ -61,6 +61,7 @@ def make_app(
     for path in ("/{share}/{path:.*}", "/{share}"):
         for method, call in shares.methods.items():
             routes.append(web.RouteDef(method, path, call, {"allow_head": False} if method == hdrs.METH_GET else {}))
+    routes += [web.RouteDef(method, "/", call, {}) for method, call in shares.root_methods.items()]
     routes += [*OpenRoutes(surface).routes(), *questions.routes(), *extra_routes]
     routes += [web.route("*", path, _unknown_call) for path in ("/api", "/api/{rest:.*}")]
 

@@ -23,8 +23,8 @@ TOKEN_SIZE_MAX: Final = 1024
 REMEMBERED_MAX: Final = 65_536
 """How many verified `Authorization` headers are remembered; the oldest leaves first."""
 
-CHALLENGE: Final = 'Bearer realm="Despoolr", Basic realm="Despoolr", charset="UTF-8"'
-"""What a 401 carries in `WWW-Authenticate`."""
+CHALLENGES: Final = ('Basic realm="Despoolr", charset="UTF-8"', 'Bearer realm="Despoolr"')
+"""What a 401 carries in `WWW-Authenticate`: a header each, since some WebDAV clients read no further than the first comma."""
 
 _LABEL: Final = b"despoolr token 1\n"
 

@@ -7,7 +7,8 @@ Several ranges in one request are answered with the whole file, which the RFC al
 from __future__ import annotations
 
 import re
-from email.utils import formatdate
+from datetime import UTC, datetime
+from email.utils import formatdate, parsedate_to_datetime
 from functools import lru_cache
 from typing import Final
 
@@ -70,7 +71,23 @@ def content_range(header: str) -> tuple[int, int] | None:
     return int(found[1]), int(found[2]) - int(found[1]) + 1
 
 
+@lru_cache(maxsize=1024)
+def is_by_then(header: str, modified_at: float) -> bool:
+    """Whether a file time is not after the date in `If-Modified-Since` or `If-Unmodified-Since`; a bad date says nothing."""
+    try:
+        date = parsedate_to_datetime(header)
+    except (ValueError, TypeError):
+        return False
+    return int(modified_at) <= date.replace(tzinfo=UTC).timestamp()
+
+
 @lru_cache(maxsize=4096)
 def http_date(seconds: int) -> str:
     """Site time as an HTTP date. Site time has no zone; HTTP has only one, so it is printed as GMT."""
     return formatdate(seconds, usegmt=True)
+
+
+@lru_cache(maxsize=4096)
+def iso_date(seconds: int) -> str:
+    """Site time as RFC 3339 writes it, `1996-06-03T07:00:00Z`, for WebDAV; as GMT, for the same reason."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

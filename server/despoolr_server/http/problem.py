@@ -34,6 +34,13 @@ KNOWN: Final[dict[str, tuple[int, str, str]]] = {
         "Send `Authorization: Bearer TOKEN`, or Basic with the token as the password.",
     ),
     "forbidden": (403, "This token may not do that", "Ask with a token of the role that the detail names."),
+    "no-external-entities": (403, "The XML has a document type or entities", "Send it without a <!DOCTYPE>."),
+    "propfind-finite-depth": (403, "There is more below than one answer holds", "Ask with `Depth: 1`, directory by directory."),
+    "lock-token-unknown": (
+        409,
+        "No WebDAV lock there has that token",
+        "It may have timed out: lock again, if you still need to.",
+    ),
     "not-found": (404, "There is no such thing on this site", "The detail names what there is."),
     "unknown-call": (404, "There is no such call", "See docs/share-api.md; the calls are listed at `/`."),
     "method-not-allowed": (405, "This address does not answer that method", "Use one of the methods in `Allow`."),

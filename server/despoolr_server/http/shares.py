@@ -1,5 +1,7 @@
 """`/{share}/{path}`: each method is an open, the work and a close, done by the host; this module only speaks HTTP.
 
+Here are GET, HEAD, PUT and OPTIONS; the methods that only WebDAV has stand in `http.dav`.
+
 A refusal is 423 with the blockers. Only asking for a file's facts (`HEAD`, `?stat=true`) opens nothing but its attributes,
 and so conflicts with nothing. A poll that finds nothing new (a matching `If-None-Match`) is answered from the facts in memory
 after the same check as any read.
@@ -9,19 +11,22 @@ from __future__ import annotations
 
 from html import escape
 from typing import Final
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote
 
 from aiohttp import hdrs, web
 
 from despoolr_core.sharing import NtStatus
 from despoolr_core.wire import Entry, Listing, Problem
-from despoolr_server.http.conditions import byte_range, http_date, is_plain, matches
-from despoolr_server.http.problem import Handler, Refused, answer, bad_request, known
+from despoolr_server.http.conditions import byte_range, http_date, is_by_then, is_plain, matches
+from despoolr_server.http.dav.answers import lock_error, refuse
+from despoolr_server.http.dav.asking import Asking
+from despoolr_server.http.dav.collections import CollectionRoutes
+from despoolr_server.http.dav.locking import LockRoutes
+from despoolr_server.http.dav.properties import PropertyRoutes
+from despoolr_server.http.media import content_type
+from despoolr_server.http.problem import Handler, Refused, bad_request, known
 from despoolr_server.http.surface import Surface, json_answer, query, read_body, switch
 from despoolr_server.share.host import NOT_MODIFIED, Caller, Content
-
-TEXT_SUFFIXES: Final = (".ins", ".sni", ".mif", ".pck", ".nhm", ".nim", ".ini", ".txt", ".log", ".cfg", ".rul", ".uid")
-"""Names that a browser shows as text; everything else is a download. Never HTML: any client may write files here."""
 
 
 class ShareRoutes:
@@ -30,17 +35,20 @@ class ShareRoutes:
     def __init__(self, surface: Surface) -> None:
         self._surface = surface
         self._host = surface.host
+        self._asking = asking = Asking(surface)
+        trees, properties = CollectionRoutes(surface, asking), PropertyRoutes(surface, asking)
         self.methods: dict[str, Handler] = {
             "GET": self.get,
             "HEAD": self.head,
             "PUT": self.put,
-            "DELETE": self.delete,
-            "MOVE": self.move,
-            "COPY": self.copy,
-            "MKCOL": self.make_directory,
+            **trees.methods,
+            **properties.methods,
+            **LockRoutes(surface, asking).methods,
             "OPTIONS": self.options,
         }
-        self._allow = ", ".join(self.methods)
+        self.root_methods: dict[str, Handler] = {"PROPFIND": properties.find_shares, "OPTIONS": self.options}
+        """What the server's own root answers, so that a client finds the shares."""
+        self._allow = trees.allow = ", ".join(self.methods)
 
     async def get(self, request: web.Request) -> web.StreamResponse:
         """The file (200, 206), nothing new (304), or the names in a directory."""
@@ -48,14 +56,21 @@ class ShareRoutes:
         info = request.match_info
         share, path = info["share"], info.get("path", "")
         headers = request.headers
+        if "If" in headers:
+            self._asking.under(request, caller, share, path)
         if request.rel_url.raw_query_string and switch("stat", query(request, "stat")["stat"]):
-            return self._facts(caller, share, path)
+            return self._facts(request, caller, share, path)
         if not path or path[-1] == "/":
             return self._listing(request, caller, share, path)
         wanted = headers.get(hdrs.IF_NONE_MATCH, "")
         if wanted and not is_plain(wanted):
-            etag = self._etag(caller, share, path)
+            etag = self._asking.etag(caller, share, path)
             wanted = etag if matches(wanted, etag) else ""
+        since = headers.get(hdrs.IF_MODIFIED_SINCE)
+        if since is not None and not wanted:
+            etag = self._unless_modified(caller, share, path, since)
+            if etag:
+                wanted = etag
         if wanted and self._host.is_unchanged(caller, share, path, wanted):
             return web.Response(status=304, headers={hdrs.ETAG: wanted})
         content = await self._host.get(caller, share, path, wanted)
@@ -64,7 +79,7 @@ class ShareRoutes:
         if type(content) is Problem:
             if content.nt_status == NtStatus.FILE_IS_A_DIRECTORY and takes_listing(headers.get(hdrs.ACCEPT, "")):
                 return self._listing(request, caller, share, path)
-            return answer(content)
+            return refuse(request, content)
         assert type(content) is Content
         return _file(request, share, path, content)
 
@@ -73,11 +88,12 @@ class ShareRoutes:
         caller, share, path = self._asked(request)
         found = self._host.stat(caller, share, path.rstrip("/"))
         if isinstance(found, Problem):
-            return answer(found)
+            return refuse(request, found)
         entry, etag = found
         if entry.directory:
             return web.Response(content_type="application/json")
-        if matches(request.headers.get(hdrs.IF_NONE_MATCH, ""), etag):
+        none_match, since = request.headers.get(hdrs.IF_NONE_MATCH), request.headers.get(hdrs.IF_MODIFIED_SINCE)
+        if matches(none_match or "", etag) or (none_match is None and since and is_by_then(since, entry.modified_at)):
             return web.Response(status=304, headers={hdrs.ETAG: etag})
         headers = _file_headers(path, etag, entry.modified_at)
         headers[hdrs.CONTENT_LENGTH] = str(entry.size)
@@ -86,92 +102,45 @@ class ShareRoutes:
     async def put(self, request: web.Request) -> web.StreamResponse:
         """Replace or create the whole file. `If-None-Match: *` only creates; `If-Match` only replaces what you have seen."""
         caller, share, path = self._asked(request)
+        if "If" in request.headers:
+            caller = self._asking.under(request, caller, share, path)
         if hdrs.CONTENT_RANGE in request.headers:
             raise bad_request("PUT replaces the whole file. To write a part, open it and PUT to /api/v1/opens/{id}/content.")
         data = await read_body(request, self._surface.body_size_max)
-        existing = self._check_match(request, caller, share, path)
+        existing = self._asking.check_match(request, caller, share, path)
         create_only = request.headers.get(hdrs.IF_NONE_MATCH, "").strip() == "*"
         etag = await self._host.put(caller, share, path, data, create_only=create_only)
         if isinstance(etag, Problem):
-            return answer(etag)
+            return refuse(request, etag, error=lock_error(etag, self._host.dav_locks.of_handle))
         return web.Response(status=204 if existing else 201, headers={hdrs.ETAG: etag})
 
-    async def delete(self, request: web.Request) -> web.StreamResponse:
-        """Delete a file or an empty directory."""
-        caller, share, path = self._asked(request)
-        self._check_match(request, caller, share, path)
-        refusal = await self._host.delete(caller, share, path.rstrip("/"))
-        return answer(refusal) if refusal else web.Response(status=204)
-
-    async def move(self, request: web.Request) -> web.StreamResponse:
-        """Rename within the share, to `Destination`; `Overwrite: F` refuses an existing name."""
-        caller, share, path = self._asked(request)
-        new_path, replace = _destination(request, share)
-        self._check_match(request, caller, share, path)
-        existing = self._etag(caller, share, new_path)
-        refusal = await self._host.move(caller, share, path.rstrip("/"), new_path, replace=replace)
-        return answer(refusal) if refusal else web.Response(status=204 if existing else 201)
-
-    async def copy(self, request: web.Request) -> web.StreamResponse:
-        """Copy within the share, to `Destination`; `Overwrite: F` refuses an existing name."""
-        caller, share, path = self._asked(request)
-        new_path, replace = _destination(request, share)
-        existing = self._etag(caller, share, new_path)
-        refusal = await self._host.copy(caller, share, path.rstrip("/"), new_path, replace=replace)
-        return answer(refusal) if refusal else web.Response(status=204 if existing else 201)
-
-    async def make_directory(self, request: web.Request) -> web.StreamResponse:
-        """Make a directory; with `?parents=true` also those above it, and one that exists is fine (204)."""
-        caller, share, path = self._asked(request)
-        parents = switch("parents", query(request, "parents")["parents"])
-        if request.can_read_body:
-            raise Refused(known("unsupported-media-type", "MKCOL takes no body here. Send none."))
-        found = self._host.stat(caller, share, path.rstrip("/"))
-        refusal = await self._host.make_directory(caller, share, path.rstrip("/"), parents=parents)
-        if refusal is not None and refusal.nt_status == NtStatus.OBJECT_NAME_COLLISION:
-            return answer(refusal, {hdrs.ALLOW: self._allow}, status=405)  # RFC 4918, 9.3.1: 405, where the share says 412
-        if refusal is not None:
-            return answer(refusal)
-        return web.Response(status=201 if isinstance(found, Problem) else 204)
-
     async def options(self, request: web.Request) -> web.StreamResponse:
-        """Which methods there are. It says nothing about files, so it asks for no token."""
-        return web.Response(headers={hdrs.ALLOW: self._allow, "Accept-Ranges": "bytes"})
+        """Which methods there are: those of WebDAV class 1 and 2. It says nothing about files, so it asks for no token."""
+        return web.Response(headers={hdrs.ALLOW: self._allow, "Accept-Ranges": "bytes", "DAV": "1, 2", "MS-Author-Via": "DAV"})
 
     # -- what they share
 
     def _asked(self, request: web.Request) -> tuple[Caller, str, str]:
         return self._surface.caller(request), request.match_info["share"], request.match_info.get("path", "")
 
-    def _etag(self, caller: Caller, share: str, path: str) -> str:
-        """The ETag of what has that name now (a directory's may be any text), or `""`."""
+    def _unless_modified(self, caller: Caller, share: str, path: str, since: str) -> str:
+        """The ETag of a file that was last changed by `since` (an HTTP date), or `""`."""
         found = self._host.stat(caller, share, path)
-        return "" if isinstance(found, Problem) else (found[1] or '"directory"')
+        if isinstance(found, Problem) or found[0].directory or not is_by_then(since, found[0].modified_at):
+            return ""
+        return found[1]
 
-    def _check_match(self, request: web.Request, caller: Caller, share: str, path: str) -> bool:
-        """Whether the name exists. Raises `Refused` (412) where `If-Match` or `If-None-Match` forbid to go on."""
-        etag = self._etag(caller, share, path.rstrip("/"))
-        match = request.headers.get(hdrs.IF_MATCH)
-        if match is not None and not matches(match, etag):
-            seen = f"It is now {etag}" if etag else "There is no such file"
-            detail = f"{seen}, not {match[:80]}. Read it again, then decide."
-            raise Refused(known("precondition-failed", detail, share=share, path=path))
-        none_match = request.headers.get(hdrs.IF_NONE_MATCH, "").strip()
-        if none_match not in ("", "*") and matches(none_match, etag):
-            raise Refused(known("precondition-failed", f"The file still is {etag}.", share=share, path=path))
-        return bool(etag)
-
-    def _facts(self, caller: Caller, share: str, path: str) -> web.Response:
+    def _facts(self, request: web.Request, caller: Caller, share: str, path: str) -> web.Response:
         found = self._host.stat(caller, share, path.rstrip("/"))
         if isinstance(found, Problem):
-            return answer(found)
+            return refuse(request, found)
         return json_answer(found[0], headers={hdrs.ETAG: found[1]} if found[1] else None)
 
     def _listing(self, request: web.Request, caller: Caller, share: str, path: str) -> web.Response:
         path = path.rstrip("/")
         entries = self._host.list(caller, share, path)
         if isinstance(entries, Problem):
-            return answer(entries)
+            return refuse(request, entries)
         if prefers_html(request.headers.get(hdrs.ACCEPT, "")):
             return web.Response(text=_index(share, path, entries), content_type="text/html")
         return json_answer(Listing(path, entries))
@@ -209,31 +178,13 @@ def _file(request: web.Request, share: str, path: str, content: Content) -> web.
 
 
 def _file_headers(path: str, etag: str, modified_at: float) -> dict[str, str]:
-    text = path.lower().endswith(TEXT_SUFFIXES)
     return {
-        hdrs.CONTENT_TYPE: "text/plain" if text else "application/octet-stream",
+        hdrs.CONTENT_TYPE: content_type(path),
         hdrs.ETAG: etag,
         hdrs.LAST_MODIFIED: http_date(int(modified_at)),
         hdrs.ACCEPT_RANGES: "bytes",
         "X-Content-Type-Options": "nosniff",
     }
-
-
-def _destination(request: web.Request, share: str) -> tuple[str, bool]:
-    """The new path and whether an existing one may be replaced. Raises `Refused` for a destination elsewhere."""
-    text = request.headers.get("Destination", "")
-    overwrite = request.headers.get("Overwrite", "T").strip().upper()
-    if not text:
-        raise bad_request(f"{request.method} needs a `Destination` header: /{share}/new/path, percent-encoded.")
-    if overwrite not in ("T", "F"):
-        raise bad_request(f"`Overwrite` must be T or F, not {overwrite[:40]!r}.")
-    parts = urlsplit(text)
-    if not parts.path.startswith("/"):
-        raise bad_request(f"`Destination` must be a URL, or a path from the root like /{share}/new/path.")
-    to_share, _, to_path = parts.path[1:].partition("/")
-    if (parts.netloc and parts.netloc.lower() != request.host.lower()) or unquote(to_share).lower() != share.lower():
-        raise Refused(known("another-server", f"{text[:200]} is not on this server's share {share}. Read here and write there."))
-    return unquote(to_path).rstrip("/"), overwrite == "T"
 
 
 def _index(share: str, path: str, entries: list[Entry]) -> str:

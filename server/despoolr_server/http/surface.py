@@ -12,11 +12,11 @@ from urllib.parse import unquote
 
 import msgspec
 from aiohttp import hdrs, web
-from multidict import istr
+from multidict import CIMultiDict, istr
 
 from despoolr_core.clock import Clock
 from despoolr_core.sharing import Role
-from despoolr_server.http.auth import CHALLENGE, REMEMBERED_MAX, Auth
+from despoolr_server.http.auth import CHALLENGES, REMEMBERED_MAX, Auth
 from despoolr_server.http.problem import Refused, bad_request, known
 from despoolr_server.share.host import Caller, Principal, ShareHost
 
@@ -38,6 +38,7 @@ SESSION: Final = istr("Despoolr-Session")
 PROGRAM: Final = istr("Despoolr-Program")
 PURPOSE: Final = istr("Despoolr-Purpose")
 
+_CHALLENGED: Final = CIMultiDict((hdrs.WWW_AUTHENTICATE, challenge) for challenge in CHALLENGES)
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -64,7 +65,7 @@ class Surface:
         who = self.auth.check(header)
         if who is None:
             detail = "" if header is None else "This server's secret did not sign that token. Ask its operator for a new one."
-            raise Refused(known("authentication-required", detail), {hdrs.WWW_AUTHENTICATE: CHALLENGE})
+            raise Refused(known("authentication-required", detail), _CHALLENGED)
         return who
 
     def caller(self, request: web.Request) -> Caller:

@@ -19,6 +19,7 @@ from despoolr_core.sharing import NtStatus, Role, render_attributes
 from despoolr_core.wire import Entry, Problem
 from despoolr_server.share.callers import Caller, Principal
 from despoolr_server.share.chronicle import Actor, Chronicle
+from despoolr_server.share.dav_locks import DavLockTable
 from despoolr_server.share.engine.engine import ShareEngine
 from despoolr_server.share.engine.names import BadName, Name, fold, parse_name, printable
 from despoolr_server.share.engine.rows import Closed, Ended, FileFacts, Open, Refusal, Session, Settled
@@ -45,6 +46,7 @@ class Visit(msgspec.Struct, frozen=True, gc=False):
     allowed: int
     actor: Actor
     role: Role
+    under: frozenset[str] = frozenset()
 
 
 class ShareBase:
@@ -69,6 +71,9 @@ class ShareBase:
         lock_wait_s_max: float = 300.0,
         ended_handles_max: int = 10_000,
         episodes_max: int = 10_000,
+        dav_locks_max: int = 10_000,
+        dav_locks_per_principal_max: int = 1_000,
+        dav_time_scale: float = 1.0,
         id_prefix: str = "",
         ledger: EpisodeLedger | None = None,
     ) -> None:
@@ -89,6 +94,10 @@ class ShareBase:
             lock_waiters_max=lock_waiters_max,
         )
         self.ledger = EpisodeLedger(server, episodes_max=episodes_max) if ledger is None else ledger
+        self.dav_locks = DavLockTable(
+            server, id_prefix=id_prefix, locks_max=dav_locks_max, locks_per_principal_max=dav_locks_per_principal_max
+        )
+        self.dav_time_scale = dav_time_scale
         self._clock = clock
         self._chronicle = Chronicle(server, recorder, self.ledger, id_prefix)
         self._shares: dict[str, NetworkShare] = {}
@@ -145,7 +154,16 @@ class ShareBase:
         name = parse_name(path)
         if isinstance(name, BadName):
             return self._bad_name(actor, share.name, path, name)
-        return Visit(now, share, name, share.rights.allowed(who.role, name.key), actor, who.role)
+        allowed = share.rights.allowed(who.role, name.key)
+        if caller.tokens:
+            return Visit(now, share, name, allowed, actor, who.role, self._under(caller, share.name, name))
+        return Visit(now, share, name, allowed, actor, who.role)
+
+    def _under(self, caller: Caller, share: str, name: Name) -> frozenset[str]:
+        """The WebDAV locks' opens that a request on a name acts under."""
+        who = caller.who
+        principal = None if who.role is Role.ADMIN else (fold(who.machine), fold(who.user))
+        return self.dav_locks.under(share, name, principal, caller.tokens)
 
     def _session(self, who: Principal, name: str, now: float) -> Session | None:
         """The caller's living session, renewed; None if there is none, or it is somebody else's."""
@@ -218,6 +236,7 @@ class ShareBase:
         """What follows from a close: the record, and the removal of a file that was marked. The store may fail to remove."""
         row = closed.open
         store = self._store(row)
+        self.dav_locks.forget(row.handle)
         if row.handle in self._dirty:
             self._dirty.discard(row.handle)
             facts = store.find(name_of(row))

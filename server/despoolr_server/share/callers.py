@@ -18,12 +18,16 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """One request's caller: the principal, and (optionally) the session it runs in, its program, and what it is for."""
+    """One request's caller: the principal, and (optionally) the session it runs in, its program, and what it is for.
+
+    `tokens` are the WebDAV lock tokens the request submits.
+    """
 
     who: Principal
     session: str = ""
     program: str = ""
     purpose: str = ""
+    tokens: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

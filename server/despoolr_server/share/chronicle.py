@@ -69,8 +69,9 @@ class Chronicle:
         """It left."""
         return self._write(session.machine, "session.ended", session=session.session, machine=session.machine, reason=reason)
 
-    def granted(self, row: Open, action: CreateAction) -> None:
-        """A handle was given out."""
+    def granted(self, row: Open, action: CreateAction, lock: str = "") -> None:
+        """A handle was given out; `lock` says which if it is that of a WebDAV lock."""
+        more = {"lock": lock} if lock else {}
         self._write(
             row.machine,
             "open.granted",
@@ -85,6 +86,7 @@ class Chronicle:
             share_mode=render_share_mode(row.share_mode),
             action=action.value,
             purpose=row.purpose,
+            **more,
         )
 
     def closed(self, row: Open, reason: str, cause: int = 0) -> int:

@@ -10,17 +10,17 @@ from despoolr_core.sharing import NtStatus, Role, render_access, render_share_mo
 from despoolr_core.wire import EpisodeRow, OpenFacts, OpenRow, Problem, SessionReply, SessionRequest
 from despoolr_server.share.callers import NOT_MODIFIED, Caller, Content, NotModified, Principal
 from despoolr_server.share.chronicle import Actor
+from despoolr_server.share.dav import DavOperations
 from despoolr_server.share.engine.names import Name, fold, parse_name
 from despoolr_server.share.engine.rows import Open, Refusal, Session
 from despoolr_server.share.handles import HandleOperations
 from despoolr_server.share.locks import LockOperations
-from despoolr_server.share.paths import PathOperations
 from despoolr_server.share.problems import problem
 
 __all__ = ["NOT_MODIFIED", "Caller", "Content", "NotModified", "OpenFacts", "Principal", "ShareHost"]
 
 
-class ShareHost(PathOperations, HandleOperations, LockOperations):
+class ShareHost(DavOperations, HandleOperations, LockOperations):
     """All shares of one server, their sessions and their table of opens.
 
     `recorder` gets the facts and feeds the host's own episode ledger; limits are keyword arguments of `ShareBase`. Ids are
@@ -136,7 +136,7 @@ class ShareHost(PathOperations, HandleOperations, LockOperations):
         if path and not isinstance(name, Name):
             return []
         return [
-            _row_of(row)
+            self._row_of(row)
             for row in self.engine.table
             if (not share or fold(share) == fold(row.share))
             and (not machine or fold(machine) == fold(row.machine))
@@ -169,23 +169,24 @@ class ShareHost(PathOperations, HandleOperations, LockOperations):
         self._finish_close(self.engine.close(row, self._clock.now()), reason)
         return None
 
+    def _row_of(self, row: Open) -> OpenRow:
+        lock = self.dav_locks.of_handle(row.handle)
+        return OpenRow(
+            open=row.handle,
+            session=row.session,
+            machine=row.machine,
+            user=row.user,
+            program=row.program,
+            share=row.share,
+            path=row.path,
+            access=render_access(row.access),
+            share_mode=render_share_mode(row.share_mode),
+            opened_at=row.opened_at,
+            delete_on_close=row.delete_on_close,
+            purpose=row.purpose,
+            kind=lock.kind if lock else "",
+        )
+
 
 def _no_session(session: str) -> Problem:
     return problem(NtStatus.USER_SESSION_DELETED, detail=f"session {session} has ended, or never was")
-
-
-def _row_of(row: Open) -> OpenRow:
-    return OpenRow(
-        open=row.handle,
-        session=row.session,
-        machine=row.machine,
-        user=row.user,
-        program=row.program,
-        share=row.share,
-        path=row.path,
-        access=render_access(row.access),
-        share_mode=render_share_mode(row.share_mode),
-        opened_at=row.opened_at,
-        delete_on_close=row.delete_on_close,
-        purpose=row.purpose,
-    )

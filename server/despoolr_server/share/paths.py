@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from despoolr_core.sharing import Access, CreateOption, Disposition, NtStatus, ShareMode
 from despoolr_core.wire import Entry, Problem
 from despoolr_server.share.base import ShareBase, Visit, entry_of
@@ -29,14 +31,16 @@ _DIRECTORY: Final = int(CreateOption.DIRECTORY_FILE)
 
 
 class PathOperations(ShareBase):
-    """GET, PUT, DELETE, MOVE, COPY, MKCOL and listings."""
+    """GET, PUT, DELETE, MOVE, MKCOL and listings, each of one name. Trees: `share.trees`."""
 
     async def get(self, caller: Caller, share: str, path: str, if_none_match: str = "") -> Content | NotModified | Problem:
         """The whole file (access READ, sharing READ), or that it still has the ETag `if_none_match`."""
         visit = self._visit(caller, share, path)
         if isinstance(visit, Problem):
             return visit
-        ask = _ask(visit, _READ, _SHARE_READ, options=_FILE)
+        if self.dav_locks:
+            visit = self._past_dav_locks(visit)
+        ask = ask_of(visit, _READ, _SHARE_READ, options=_FILE)
         store, facts = visit.share.store, visit.share.store.find(visit.name)
         refusal = self._check(visit, ask, facts)
         if refusal is not None:
@@ -50,7 +54,7 @@ class PathOperations(ShareBase):
             return refusal
         try:
             if facts.size <= store.inline_max:
-                data = store.read(visit.name)
+                data = store.content(visit.name, facts)
             else:
                 row = self._hold(visit, ask, facts)
                 if isinstance(row, Problem):
@@ -86,7 +90,7 @@ class PathOperations(ShareBase):
             reason = f"{len(data)} octets are more than the limit of {self.file_size_max}"
             return self._say_no(visit, Refusal(NtStatus.FILE_TOO_LARGE, reason=reason), _WRITE)
         disposition = Disposition.CREATE if create_only else Disposition.OVERWRITE_IF
-        ask = _ask(visit, _WRITE, _SHARE_READ, disposition, _FILE)
+        ask = ask_of(visit, _WRITE, _SHARE_READ, disposition, _FILE)
         store, facts = visit.share.store, visit.share.store.find(visit.name)
         refusal = self._check(visit, ask, facts) or self._locked_out(visit, len(data), writes=True)
         if refusal is not None:
@@ -109,8 +113,15 @@ class PathOperations(ShareBase):
         visit = self._visit(caller, share, path)
         if isinstance(visit, Problem):
             return visit
+        refusal = self._delete(visit)
+        if refusal is None:
+            await visit.share.store.settle()
+        return refusal
+
+    def _delete(self, visit: Visit) -> Problem | None:
+        """`delete`, not yet settled. A WebDAV lock that the caller acts under goes first, so that it is not the last open."""
         store, facts = visit.share.store, visit.share.store.find(visit.name)
-        ask = _ask(visit, _DELETE, _SHARE_ALL)
+        ask = ask_of(visit, _DELETE, _SHARE_ALL)
         try:
             filled = facts is not None and facts.directory and store.has_children(visit.name)
             actor = visit.actor
@@ -122,7 +133,8 @@ class PathOperations(ShareBase):
                 assert facts is not None, "a missing name was deleted"
                 store.remove(visit.name)
                 self._chronicle.deleted(actor, visit.share.name, facts.path)
-                await store.settle()
+            elif visit.under:
+                self._end_dav_locks(visit.share.name, visit.name, "deleted")
         except StoreError as error:
             return self._failed(visit.actor, visit.share.name, visit.name.path, error, _DELETE)
         return None
@@ -135,7 +147,7 @@ class PathOperations(ShareBase):
         visit, target, allowed = pair
         store = visit.share.store
         facts, target_facts = store.find(visit.name), store.find(target)
-        problem_ = self._check(visit, _ask(visit, _DELETE, _SHARE_ALL), facts)
+        problem_ = self._check(visit, ask_of(visit, _DELETE, _SHARE_ALL), facts)
         if problem_ is not None:
             return problem_
         assert facts is not None, "an OPEN of a missing name was granted"
@@ -148,12 +160,15 @@ class PathOperations(ShareBase):
             replace=replace,
             target_facts=target_facts,
             parent_exists=self._is_directory(visit, target.parent),
+            under=self._under(caller, visit.share.name, target) if caller.tokens else visit.under,
         )
         if refusal is None and not allowed & _WRITE:
             refusal = Refusal(NtStatus.ACCESS_DENIED, reason="nothing may be put there")
         if refusal is not None:
             return self._say_no(visit, refusal, _DELETE, _SHARE_ALL)
         try:
+            if self.dav_locks:
+                self._end_dav_locks(visit.share.name, visit.name, "moved")
             store.rename(visit.name, target)
             moved = store.find(target)
             new_name = Name(moved.path, target.key) if moved else target
@@ -163,25 +178,6 @@ class PathOperations(ShareBase):
         except StoreError as error:
             return self._failed(visit.actor, visit.share.name, facts.path, error, _DELETE)
         return None
-
-    async def copy(self, caller: Caller, share: str, path: str, new_path: str, *, replace: bool) -> Problem | None:
-        """Copy a file, or a directory with all that is in it, within the share: each file as a read and a write."""
-        pair = self._visit_two(caller, share, path, new_path)
-        if isinstance(pair, Problem):
-            return pair
-        visit, target, _ = pair
-        facts = visit.share.store.find(visit.name)
-        if facts is not None and facts.directory:
-            if f"{target.key}/".startswith(f"{visit.name.key}/") or not visit.name.key:
-                reason = "a directory cannot be copied into itself"
-                return self._say_no(visit, Refusal(NtStatus.SHARING_VIOLATION, reason=reason), _READ)
-            return await self._copy_directory(caller, share, visit.name, target, replace=replace)
-        content = await self.get(caller, share, path)
-        if isinstance(content, Problem):
-            return content
-        assert isinstance(content, Content), "a copy asks for no ETag"
-        written = await self.put(caller, share, new_path, content.data, create_only=not replace)
-        return written if isinstance(written, Problem) else None
 
     async def make_directory(self, caller: Caller, share: str, path: str, *, parents: bool) -> Problem | None:
         """Make a directory; with `parents`, those above it too, and one that exists is fine."""
@@ -195,11 +191,12 @@ class PathOperations(ShareBase):
             name = parse_name("/".join(parts[:count]))
             assert isinstance(name, Name), "part of a name is a name"
             allowed = visit.share.rights.allowed(visit.role, name.key)
-            step = Visit(visit.now, visit.share, name, allowed, visit.actor, visit.role)
+            under = self._under(caller, visit.share.name, name) if caller.tokens else visit.under
+            step = Visit(visit.now, visit.share, name, allowed, visit.actor, visit.role, under)
             facts = store.find(name)
             if parents and facts is not None and facts.directory:
                 continue
-            problem_ = self._check(step, _ask(step, _READ, _SHARE_ALL, Disposition.CREATE, _DIRECTORY), facts)
+            problem_ = self._check(step, ask_of(step, _READ, _SHARE_ALL, Disposition.CREATE, _DIRECTORY), facts)
             if problem_ is not None:
                 return problem_
             try:
@@ -217,7 +214,7 @@ class PathOperations(ShareBase):
         if isinstance(visit, Problem):
             return visit
         store, facts = visit.share.store, visit.share.store.find(visit.name)
-        problem_ = self._check(visit, _ask(visit, _READ, _SHARE_ALL, options=_DIRECTORY), facts)
+        problem_ = self._check(visit, ask_of(visit, _READ, _SHARE_ALL, options=_DIRECTORY), facts)
         if problem_ is not None:
             return problem_
         try:
@@ -241,6 +238,18 @@ class PathOperations(ShareBase):
         return entry_of(facts), facts.etag
 
     # -- inside
+
+    def _past_dav_locks(self, visit: Visit) -> Visit:
+        """A visit that only reads a whole file acts under every WebDAV lock: they are write locks (RFC 4918, 7)."""
+        handles = frozenset(lock.handle for lock in self.dav_locks.covering(visit.share.name, visit.name))
+        return msgspec.structs.replace(visit, under=handles) if handles else visit
+
+    def _end_dav_locks(self, share: str, name: Name, reason: str) -> None:
+        """End the locks on a name and below it, and with them their opens."""
+        for lock in self.dav_locks.rooted_in(share, name):
+            ended = self.engine.end_session(lock.session, reason)
+            assert ended is not None, "a WebDAV lock outlived its session"
+            self._finish_session(ended)
 
     def _visit_two(self, caller: Caller, share: str, path: str, new_path: str) -> tuple[Visit, Name, int] | Problem:
         """The gate of what has a source and a target: the source's visit, the target and the rights on it."""
@@ -325,20 +334,8 @@ class PathOperations(ShareBase):
             if closed.remove:
                 self._finish_close(closed, "done")
 
-    async def _copy_directory(self, caller: Caller, share: str, source: Name, target: Name, *, replace: bool) -> Problem | None:
-        refusal = await self.make_directory(caller, share, target.path, parents=False)
-        if refusal is not None and not (replace and refusal.nt_status == NtStatus.OBJECT_NAME_COLLISION):
-            return refusal
-        entries = self.list(caller, share, source.path)
-        if isinstance(entries, Problem):
-            return entries
-        for entry in entries:
-            pair = (f"{source.path}/{entry.name}", f"{target.path}/{entry.name}")
-            refusal = await self.copy(caller, share, *pair, replace=replace)
-            if refusal is not None:
-                return refusal
-        return None
 
-
-def _ask(visit: Visit, access: int, share_mode: int, disposition: Disposition = Disposition.OPEN, options: int = 0) -> Ask:
-    return Ask(visit.share.name, visit.name, access, share_mode, disposition, options, 0, visit.allowed)
+def ask_of(visit: Visit, access: int, share_mode: int, disposition: Disposition = Disposition.OPEN, options: int = 0) -> Ask:
+    """The open that a path operation is, under the locks its caller acts under."""
+    allowed, under = visit.allowed, visit.under
+    return Ask(visit.share.name, visit.name, access, share_mode, disposition, options, 0, allowed, "", "", under)

@@ -2,9 +2,9 @@
 
 The law: nothing outside the root is reached (symbolic links, devices and pipes are invisible, and a name they occupy is
 refused); names are found case-insensitively on a case-sensitive disk; a whole file comes by a temporary one and a rename.
-What is ours and not the user's (temporary files, the attribute list) lies in `.despoolr` under the root, which no name
-reaches and no listing shows; leftovers in it are swept at start. One process owns a root; outside changes are noticed by
-looking at the disk: a known name costs one `lstat`, a listing always reads the directory.
+What is ours and not the user's (temporary files, the attribute list, dead properties) lies in `.despoolr` under the root,
+which no name reaches and no listing shows; leftovers in it are swept at start. One process owns a root; outside changes are
+noticed by looking at the disk: a known name costs one `lstat`, a listing always reads the directory.
 """
 # Paths are plain strings here: this is the hot path of every upload and poll.
 # ruff: noqa: PTH102, PTH104, PTH105, PTH106, PTH108
@@ -15,7 +15,7 @@ import asyncio
 import os
 import shutil
 import stat
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +26,7 @@ from despoolr_server.share.engine.names import Name, fold, why_bad
 from despoolr_server.share.engine.rows import DIRECTORY, STORED_ATTRIBUTES, FileFacts
 from despoolr_server.store.attributes import AttributeList
 from despoolr_server.store.errors import answering
+from despoolr_server.store.properties import PropertyList
 from despoolr_server.store.protocol import INLINE_MAX, StoreError
 
 _T = TypeVar("_T")
@@ -37,6 +38,8 @@ _READ = os.O_RDONLY | _NOFOLLOW
 _UPDATE = os.O_RDWR | _NOFOLLOW
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW
 _KNOWN_MAX = 65_536
+_KEPT_FILE_MAX = 64 * 1024
+_KEPT_MAX = 32 * 1024 * 1024
 
 
 class _Folder:
@@ -61,6 +64,8 @@ class DiskFileStore:
         self._private = self.root / PRIVATE
         self._temporary = self._private / "tmp"
         self._known: dict[str, tuple[str, int, int, int, FileFacts]] = {}
+        self._kept: dict[str, tuple[FileFacts, bytes]] = {}
+        self._kept_size = 0
         self._change = 0
         self._tallies: dict[str, int] = {}
         self._temporary_count = 0
@@ -71,6 +76,7 @@ class DiskFileStore:
             self._base = os.path.realpath(self.root)
             self._top = _Folder(self._base, "")
             self._attributes = AttributeList(self._private / "attributes.json")
+            self._properties = PropertyList(self._private / "properties")
             self._start_clean()
 
     def _start_clean(self) -> None:
@@ -128,14 +134,40 @@ class DiskFileStore:
 
     # -- content
 
+    def content(self, name: Name, facts: FileFacts) -> bytes:
+        """Small files are kept in memory, and given out for as long as the disk shows the very same facts."""
+        kept = self._kept.get(name.key)
+        if kept is not None and kept[0] is facts:
+            return kept[1]
+        data = self.read(name, 0, facts.size)
+        if len(data) <= _KEPT_FILE_MAX:
+            if kept is not None:
+                self._kept_size -= len(kept[1])
+            if self._kept_size + len(data) > _KEPT_MAX or len(self._kept) >= _KNOWN_MAX:
+                self._kept.clear()
+                self._kept_size = 0
+            self._kept[name.key] = (facts, data)
+            self._kept_size += len(data)
+        return data
+
     def read(self, name: Name, offset: int = 0, length: int | None = None) -> bytes:
         """In the loop."""
         with answering:
-            descriptor = os.open(self._file(name), _READ)
+            descriptor = self._open(name)
             try:
                 return _read(descriptor, offset, length)
             finally:
                 os.close(descriptor)
+
+    def _open(self, name: Name) -> int:
+        """A name that was found before lies where it lay, mostly."""
+        known = self._known.get(name.key)
+        if known is not None:
+            try:
+                return os.open(known[0], _READ)
+            except OSError:
+                pass
+        return os.open(self._file(name), _READ)
 
     async def read_large(self, name: Name, offset: int = 0, length: int | None = None) -> bytes:
         """In a thread."""
@@ -258,7 +290,9 @@ class DiskFileStore:
                 os.unlink(path)
         self._leave(folder, fold(actual), valid)
         self._forget(name.key)
-        self._attributes.remove(name.key)
+        with answering:
+            self._attributes.remove(name.key)
+            self._properties.remove(name.key)
 
     def rename(self, name: Name, new_name: Name) -> None:
         """A file under the new name is replaced; the new name's spelling is kept."""
@@ -279,7 +313,9 @@ class DiskFileStore:
         self._enter(new_folder, fold(new_name.last), new_name.last, new_valid)
         self._forget(name.key)
         self._forget(new_name.key)
-        self._attributes.rename(name.key, new_name.key)
+        with answering:
+            self._attributes.rename(name.key, new_name.key)
+            self._properties.rename(name.key, new_name.key)
 
     def set_attributes(self, name: Name, attributes: int) -> None:
         """In the list beside the files: every file system can keep it."""
@@ -294,8 +330,19 @@ class DiskFileStore:
         with answering:
             os.utime(f"{folder.path}/{actual}", ns=self._stamp(at), follow_symlinks=False)
 
+    def properties(self, name: Name) -> Mapping[str, str]:
+        """In a file for each directory that has any, in `.despoolr/properties`."""
+        return self._properties.get(name.key)
+
+    def set_properties(self, name: Name, properties: Mapping[str, str]) -> None:
+        """A line in that file."""
+        self._existing(name)
+        with answering:
+            self._properties.set(name.key, properties)
+
     async def settle(self) -> None:
         """The kernel writes it back when it likes; `JournalledFileStore` promises more."""
+        self._properties.touched.clear()
 
     # -- inside: from names to the disk
 

@@ -95,6 +95,12 @@ class JournalledFileStore(DiskFileStore):
 
     async def settle(self) -> None:
         """Return when the journal on disk has every change made so far. Raises `StoreError` if the disk cannot keep it."""
+        touched = self._properties.touched
+        if touched:
+            files = sorted(touched)
+            touched.clear()
+            with answering:
+                await self._in_thread(_sync_files, files)
         wanted = self._sequence
         while self._durable < wanted:
             if self._flush is None:
@@ -386,6 +392,14 @@ def _sync_path(path: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _sync_files(files: list[Path]) -> None:
+    """Files, and the directories they may be new in."""
+    for file in files:
+        for path in (file, file.parent):
+            if path.exists():
+                _sync_path(str(path))
 
 
 def _write_at(descriptor: int, offset: int, data: bytes) -> None:

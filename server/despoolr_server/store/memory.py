@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from despoolr_core.sharing import NtStatus
 from despoolr_server.share.engine.names import ROOT, Name
 from despoolr_server.share.engine.rows import DIRECTORY, STORED_ATTRIBUTES, FileFacts
@@ -11,12 +13,13 @@ from despoolr_server.store.protocol import StoreError
 class _Node:
     """One file (`data`) or directory (`children`: key to None, in order of arrival)."""
 
-    __slots__ = ("children", "data", "facts")
+    __slots__ = ("children", "data", "facts", "properties")
 
     def __init__(self, facts: FileFacts, data: bytes | bytearray, children: dict[str, None] | None) -> None:
         self.facts = facts
         self.data = data
         self.children = children
+        self.properties: Mapping[str, str] = {}
 
 
 class MemoryFileStore:
@@ -52,6 +55,10 @@ class MemoryFileStore:
         if offset == 0 and (length is None or length >= len(data)):
             return bytes(data)
         return bytes(data[offset : None if length is None else offset + length])
+
+    def content(self, name: Name, facts: FileFacts) -> bytes:
+        """At hand."""
+        return self.read(name)
 
     async def read_large(self, name: Name, offset: int = 0, length: int | None = None) -> bytes:
         """Memory is never slow."""
@@ -150,6 +157,15 @@ class MemoryFileStore:
         """Part of the facts."""
         node = self._node(name)
         self._touch(node, at, node.facts.attributes)
+
+    def properties(self, name: Name) -> Mapping[str, str]:
+        """Part of the node."""
+        node = self._nodes.get(name.key)
+        return node.properties if node else {}
+
+    def set_properties(self, name: Name, properties: Mapping[str, str]) -> None:
+        """Part of the node."""
+        self._node(name).properties = dict(properties)
 
     def free_bytes(self) -> int:
         """What `capacity` leaves."""

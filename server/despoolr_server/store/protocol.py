@@ -8,6 +8,7 @@ its name whole or not at all; file times are site time, given by the caller. Two
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from despoolr_core.sharing import NtStatus
@@ -49,6 +50,10 @@ class FileStore(Protocol):
 
     def read(self, name: Name, offset: int = 0, length: int | None = None) -> bytes:
         """Octets of a file from `offset`; fewer at its end."""
+        ...
+
+    def content(self, name: Name, facts: FileFacts) -> bytes:
+        """The whole content of a file whose facts were found in this turn: what `facts.etag` stands for."""
         ...
 
     async def read_large(self, name: Name, offset: int = 0, length: int | None = None) -> bytes:
@@ -97,6 +102,14 @@ class FileStore(Protocol):
 
     def set_modified(self, name: Name, at: float) -> None:
         """Set the file time."""
+        ...
+
+    def properties(self, name: Name) -> Mapping[str, str]:
+        """The dead properties of a name: `{namespace}name` to the element's XML. Empty for a name that has none, or is none."""
+        ...
+
+    def set_properties(self, name: Name, properties: Mapping[str, str]) -> None:
+        """Keep exactly these properties of an existing name. They follow a rename and go with a removal."""
         ...
 
     def free_bytes(self) -> int:

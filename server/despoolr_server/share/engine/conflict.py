@@ -14,6 +14,7 @@ refusal looks at the holders themselves, and only at classes (7 wants x 8 share 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from heapq import merge
 from itertools import islice
 from typing import Final
@@ -98,8 +99,16 @@ class Holders:
         if row.stance >= 8:
             self._classes[row.stance][row.handle] = row
 
-    def blockers(self, wanted: int, shared: int, blockers_max: int) -> tuple[tuple[Open, ...], int]:
-        """The first `blockers_max` opens that conflict with a newcomer, oldest first, and how many there are in all."""
+    def blockers(
+        self, wanted: int, shared: int, blockers_max: int, besides: Collection[str] = ()
+    ) -> tuple[tuple[Open, ...], int]:
+        """The first `blockers_max` opens that conflict with a newcomer, oldest first, and how many there are in all.
+
+        Opens whose handles are in `besides` do not count.
+        """
         classes = [members for stance, members in self._classes.items() if conflicts(wanted, shared, stance >> 3, stance & 7)]
         oldest = merge(*(members.values() for members in classes), key=lambda row: row.number)
+        if besides:
+            others = [row for row in oldest if row.handle not in besides]
+            return tuple(others[:blockers_max]), len(others)
         return tuple(islice(oldest, blockers_max)), sum(map(len, classes))

@@ -8,7 +8,8 @@ value it returns, and the caller tells it what the store knows (`FileFacts`, rea
 from __future__ import annotations
 
 from despoolr_core.sharing import CreateAction, NtStatus, Role, ShareMode
-from despoolr_server.share.engine.conflict import stance, terms
+from despoolr_server.share.engine.conflict import conflicts, stance, terms
+from despoolr_server.share.engine.cover import TREE
 from despoolr_server.share.engine.deletion import may_mark
 from despoolr_server.share.engine.dispositions import BEFORE_DELETE_PENDING, Plan, decide
 from despoolr_server.share.engine.locking import Locking
@@ -120,8 +121,13 @@ class ShareEngine:
         if file is not None:
             wanted, shared = terms(plan.access, plan.implied, ask.share_mode)
             if file.holders.refuse(wanted, shared):
-                blockers, count = file.holders.blockers(wanted, shared, self.blockers_max)
-                return Refusal(NtStatus.SHARING_VIOLATION, blockers, count)
+                blockers, count = file.holders.blockers(wanted, shared, self.blockers_max, ask.under)
+                if count:
+                    return Refusal(NtStatus.SHARING_VIOLATION, blockers, count)
+        if self.table.cover.count or ask.covers:
+            refusal = self._meet_cover(key, plan, ask)
+            if refusal is not None:
+                return refusal
         if plan.action is CreateAction.CREATED:
             parent = self.table.file(file_key(ask.share, ask.name.parent))
             if parent is not None and parent.delete_pending:
@@ -158,6 +164,7 @@ class ShareEngine:
             plan.directory,
             ask.delete_on_close,
             ask.purpose,
+            ask.covers,
         )
         self.table.add(row)
         return Granted(row, plan.action)
@@ -223,6 +230,7 @@ class ShareEngine:
         replace: bool,
         target_facts: FileFacts | None,
         parent_exists: bool,
+        under: frozenset[str] = frozenset(),
     ) -> Refusal | None:
         """Why a file (or `directory`) opened with `access` may not be renamed; `target_facts` None: the new name is free."""
         source_key, target_key = file_key(share, source), file_key(share, target)
@@ -230,6 +238,13 @@ class ShareEngine:
         parent = self.table.file(file_key(share, target.parent))
         in_place = source_key == target_key
         parent_held = parent is not None and parent.holders.refuse(_ADDING_TO_A_DIRECTORY, _SHARED_WHILE_ADDING)
+        if parent_held and under:
+            assert parent is not None
+            parent_held = parent.holders.blockers(_ADDING_TO_A_DIRECTORY, _SHARED_WHILE_ADDING, 1, under)[1] > 0
+        if self.table.cover.count:
+            covering = self.table.cover.blockers(target_key, _ADDING_TO_A_DIRECTORY, 7, creates=True, besides=under)
+            if covering:
+                return Refusal(NtStatus.SHARING_VIOLATION, tuple(covering[: self.blockers_max]), len(covering))
         case = RenameCase(
             access=access,
             directory=directory,
@@ -251,7 +266,7 @@ class ShareEngine:
         if parent is not None and status is NtStatus.DELETE_PENDING and parent.delete_pending:
             return self._blocked_by_all(status, parent)
         if status is NtStatus.SHARING_VIOLATION and parent is not None and parent_held:
-            blockers, count = parent.holders.blockers(_ADDING_TO_A_DIRECTORY, _SHARED_WHILE_ADDING, self.blockers_max)
+            blockers, count = parent.holders.blockers(_ADDING_TO_A_DIRECTORY, _SHARED_WHILE_ADDING, self.blockers_max, under)
             return Refusal(status, blockers, count)
         if target_facts is not None and target_file is not None and not in_place:
             return self._blocked_by_all(status, target_file)
@@ -275,6 +290,30 @@ class ShareEngine:
         for file in self.table.files():
             rows = list(file.opens.values())
             assert all(row.session in alive for row in rows), f"an open of {file.key} outlived its session"
+
+    def opens_of(self, share: str, name: Name) -> tuple[Open, ...]:
+        """The opens of one name, oldest first."""
+        file = self.table.file(file_key(share, name))
+        return tuple(file.opens.values()) if file else ()
+
+    def open_below(self, share: str, name: Name) -> list[Open]:
+        """The opens of everything below a directory, oldest first. Walks the table, unless there are none."""
+        key = file_key(share, name)
+        if not self.table.below_count(key):
+            return []
+        return [row for row in self.table if row.file.startswith(f"{key}/")]
+
+    def _meet_cover(self, key: str, plan: Plan, ask: Ask) -> Refusal | None:
+        """Whether an open meets one that covers its name, or, if it covers a tree itself, one of a file in that tree."""
+        wanted, shared = terms(plan.access, plan.implied, ask.share_mode)
+        creates = plan.action is CreateAction.CREATED
+        blockers = self.table.cover.blockers(key, wanted, shared, creates=creates, besides=ask.under)
+        if ask.covers == TREE:
+            below = self.open_below(ask.share, ask.name)
+            blockers += [row for row in below if conflicts(wanted, shared, row.stance >> 3, row.stance & 7)]
+        if not blockers:
+            return None
+        return Refusal(NtStatus.SHARING_VIOLATION, tuple(blockers[: self.blockers_max]), len(blockers))
 
     def _row(self, handle: str) -> Open:
         row = self.table.find(handle)

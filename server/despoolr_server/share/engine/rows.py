@@ -33,7 +33,10 @@ class FileFacts(msgspec.Struct, frozen=True, gc=False):
 
 
 class Ask(msgspec.Struct, frozen=True, gc=False):
-    """One wish to open: [MS-SMB2] 2.2.13 in our words. `allowed` is the access the caller's rights permit on this path."""
+    """One wish to open: [MS-SMB2] 2.2.13 in our words. `allowed` is the access the caller's rights permit on this path.
+
+    `under` are handles of opens that the asker acts under: they do not stand in its way. `covers`: see `engine.cover`.
+    """
 
     share: str
     name: Name
@@ -45,6 +48,8 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
     allowed: int = 0x1F01FF
     program: str = ""
     purpose: str = ""
+    under: frozenset[str] = frozenset()
+    covers: int = 0
 
     @property
     def delete_on_close(self) -> bool:
@@ -74,6 +79,7 @@ class Open(msgspec.Struct, frozen=True, gc=False):
     directory: bool
     delete_on_close: bool
     purpose: str
+    covers: int = 0
 
 
 class Session(msgspec.Struct, frozen=True, gc=False):

@@ -13,6 +13,7 @@ from itertools import islice
 import msgspec
 
 from despoolr_server.share.engine.conflict import Holders
+from despoolr_server.share.engine.cover import Cover
 from despoolr_server.share.engine.names import Name
 from despoolr_server.share.engine.ranges import RangeLocks
 from despoolr_server.share.engine.rows import Open, Waiting
@@ -42,6 +43,7 @@ class OpenTable:
     """Every open of one server."""
 
     def __init__(self) -> None:
+        self.cover = Cover()
         self._opens: dict[str, Open] = {}
         self._files: dict[str, OpenedFile] = {}
         self._by_session: dict[str, dict[str, None]] = {}
@@ -90,6 +92,8 @@ class OpenTable:
         if mine is None:
             mine = self._by_session[row.session] = {}
         mine[row.handle] = None
+        if row.covers:
+            self.cover.add(row)
 
     def remove(self, row: Open) -> OpenedFile:
         """Take an open out; the file it was of, which has left the table if `opens` is now empty."""
@@ -101,6 +105,8 @@ class OpenTable:
         file = self._files[row.file]
         del file.opens[row.handle]
         file.holders.remove(row)
+        if row.covers:
+            self.cover.remove(row)
         if not file.opens:
             del self._files[row.file]
             self._count_below(row.file, -1)
@@ -117,6 +123,9 @@ class OpenTable:
         self._files[new_key] = file
         for handle, row in file.opens.items():
             moved = msgspec.structs.replace(row, path=new_path, file=new_key)
+            if row.covers:
+                self.cover.remove(row)
+                self.cover.add(moved)
             file.opens[handle] = self._opens[handle] = moved
             file.holders.follow(moved)
 

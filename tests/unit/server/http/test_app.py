@@ -37,7 +37,8 @@ async def test_no_call_is_answered_without_a_token(site: Site, method: str, targ
     for token in ("", "not.one"):
         reply = await site.ask(method, target, token=token)
         assert (reply.status, reply.problem.type) == (401, "/problems/authentication-required")
-        assert reply.headers["WWW-Authenticate"].startswith("Bearer")
+        challenges = reply.headers.getall("WWW-Authenticate")
+        assert [challenge.partition(" ")[0] for challenge in challenges] == ["Basic", "Bearer"]
     assert (await site.ask("HEAD", "/SMS_SHR/A", token="")).status == 401
 
 
@@ -47,8 +48,12 @@ async def test_no_call_is_answered_without_a_token(site: Site, method: str, targ
         ("PATCH", "/api/v1/opens", "GET, HEAD, POST"),
         ("GET", "/api/v1/sessions", "POST"),
         ("POST", "/healthz", "GET, HEAD"),
-        ("LOCK", "/SMS_SHR/A", "COPY, DELETE, GET, HEAD, MKCOL, MOVE, OPTIONS, PUT"),
-        ("DELETE", "/", "GET, HEAD"),
+        (
+            "PATCH",
+            "/SMS_SHR/A",
+            "COPY, DELETE, GET, HEAD, LOCK, MKCOL, MOVE, OPTIONS, PROPFIND, PROPPATCH, PUT, UNLOCK",
+        ),
+        ("DELETE", "/", "GET, HEAD, OPTIONS, PROPFIND"),
     ],
 )
 async def test_a_wrong_method_is_told_the_right_ones(site: Site, method: str, target: str, allow: str) -> None:

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from despoolr_server.http.conditions import byte_range, content_range, http_date, is_plain, matches, open_range
+from despoolr_server.http.conditions import (
+    byte_range,
+    content_range,
+    http_date,
+    is_by_then,
+    is_plain,
+    iso_date,
+    matches,
+    open_range,
+)
 
 
 @pytest.mark.parametrize(
@@ -83,3 +92,12 @@ def test_a_content_range_places_a_write() -> None:
 
 def test_site_time_is_printed_as_an_http_date() -> None:
     assert http_date(825_932_400) == "Mon, 04 Mar 1996 09:40:00 GMT"
+
+
+def test_dates_are_compared_to_the_second_and_a_bad_one_says_nothing() -> None:
+    date = "Mon, 04 Mar 1996 08:00:00 GMT"
+    assert is_by_then(date, 825926400.9)
+    assert not is_by_then(date, 825926401.0)
+    assert not is_by_then("yesterday", 0.0)
+    assert not is_by_then("Mon, 99 Mar 1996 08:00:00 GMT", 0.0)
+    assert iso_date(825926400) == "1996-03-04T08:00:00Z"

@@ -207,6 +207,7 @@ async def test_an_unknown_share_is_named(site: Site) -> None:
     assert (refused.status, refused.problem.nt_status, refused.problem.share) == (404, "STATUS_BAD_NETWORK_NAME", "NOWHERE")
 
 
-async def test_options_lists_the_methods_and_asks_for_no_token(site: Site) -> None:
+async def test_options_lists_the_methods_and_the_classes_of_webdav_and_asks_for_no_token(site: Site) -> None:
     reply = await site.ask("OPTIONS", "/SMS_SHR/A", token="")
-    assert reply.headers["Allow"] == "GET, HEAD, PUT, DELETE, MOVE, COPY, MKCOL, OPTIONS"
+    allow = "GET, HEAD, PUT, DELETE, MOVE, COPY, MKCOL, PROPFIND, PROPPATCH, LOCK, UNLOCK, OPTIONS"
+    assert (reply.headers["Allow"], reply.headers["DAV"]) == (allow, "1, 2")

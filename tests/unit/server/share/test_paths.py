@@ -177,22 +177,6 @@ async def test_the_target_of_a_move_must_be_writable_too() -> None:
     assert here is None
 
 
-async def test_a_tree_is_copied_file_by_file() -> None:
-    world = World()
-    await world.host.make_directory(SVC, "OPEN", "D/E", parents=True)
-    await world.put("D/A", b"a")
-    await world.put("D/E/B", b"b")
-    assert await world.host.copy(SVC, "OPEN", "D", "C", replace=False) is None
-    content = await world.host.get(SVC, "OPEN", "C/E/B")
-    assert isinstance(content, Content)
-    assert content.data == b"b"
-    assert status(await world.host.copy(SVC, "OPEN", "D", "C", replace=False)) is NtStatus.OBJECT_NAME_COLLISION
-    assert await world.host.copy(SVC, "OPEN", "D", "C", replace=True) is None
-    assert status(await world.host.copy(SVC, "OPEN", "D", "d/x", replace=False)) is NtStatus.SHARING_VIOLATION
-    await world.hold(WS3, world.session(WS3), "C/A")
-    assert status(await world.host.copy(SVC, "OPEN", "D/E/B", "C/A", replace=True)) is NtStatus.SHARING_VIOLATION
-
-
 async def test_directories_are_made_with_those_above() -> None:
     world = World()
     assert status(await world.host.make_directory(SVC, "OPEN", "A/B", parents=False)) is NtStatus.OBJECT_PATH_NOT_FOUND

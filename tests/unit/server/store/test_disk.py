@@ -194,3 +194,25 @@ async def test_a_cancelled_read_ends_cleanly(store: DiskFileStore) -> None:
     reading.cancel()
     with pytest.raises(asyncio.CancelledError):
         await reading
+
+
+def test_a_file_changed_by_another_program_is_read_anew(tmp_path: Path) -> None:
+    store = DiskFileStore(tmp_path)
+    store.write_whole(n("A"), b"ours", 1.0)
+    for data in (b"ours", b"theirs", b"again!"):
+        if data != b"ours":
+            (tmp_path / "A").write_bytes(data)
+        facts = store.find(n("A"))
+        assert facts is not None
+        assert store.content(n("A"), facts) == data
+
+
+def test_only_so_much_content_is_kept_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("despoolr_server.store.disk._KEPT_MAX", 100)
+    store = DiskFileStore(tmp_path)
+    for number in range(10):
+        store.write_whole(n(f"F{number}"), bytes([number]) * 40, 1.0)
+        facts = store.find(n(f"F{number}"))
+        assert facts is not None
+        assert store.content(n(f"F{number}"), facts) == bytes([number]) * 40
+        assert store._kept_size == sum(len(data) for _, data in store._kept.values()) <= 100

@@ -1,0 +1,319 @@
+"""WebDAV beside its peers in one run: Apache's mod_dav and wsgidav, each on the core that ours has, the load on another.
+
+GET and PUT of 1.2 KB and LOCK+UNLOCK pairs with eight connections (Apache's pairs with one: with more its lock database
+loses locks), PROPFIND of 1,000 files with one. Ours runs as the product does (uvloop where it is installed), once on the plain
+disk, as the peers do, and once with durable uploads, which no peer has. A peer that is not installed is said to be missing and
+leaves its ratios out: Debian's `apache2`, PyPI's `wsgidav` (the `bench` extra).
+
+    python -m despoolr_lab.bench.dav
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from pathlib import Path
+from time import perf_counter, sleep
+from typing import Final
+
+from despoolr_lab.bench.load import Script, answers_per_second, request
+from despoolr_lab.bench.share_bench import WINST_SIZE, always, identity, run_loop
+
+CONNECTIONS: Final = 8
+FILES: Final = 1000
+"""How many files a PROPFIND tells of."""
+
+BOX: Final = "/SMS_SHR/DESPOOLR.BOX"
+LISTED: Final = "/SMS_SHR/LISTED"
+_ROUNDS: Final = 3
+_START_S_MAX: Final = 10.0
+_TOKEN: Final = re.compile(rb"(?:opaquelocktoken|urn:uuid):[^<\s]+")
+_LOCK: Final = (
+    b'<?xml version="1.0"?><D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:lockscope>'
+    b"<D:locktype><D:write/></D:locktype><D:owner>bench</D:owner></D:lockinfo>"
+)
+_FIND: Final = (
+    b'<?xml version="1.0"?><D:propfind xmlns:D="DAV:"><D:prop><D:resourcetype/><D:getcontentlength/>'
+    b"<D:getlastmodified/><D:getetag/></D:prop></D:propfind>"
+)
+_HTTPD: Final = """\
+ServerRoot {root}
+PidFile {root}/pid
+Listen 127.0.0.1:{port}
+ServerName 127.0.0.1
+LoadModule mpm_event_module {modules}/mod_mpm_event.so
+LoadModule authz_core_module {modules}/mod_authz_core.so
+LoadModule dav_module {modules}/mod_dav.so
+LoadModule dav_fs_module {modules}/mod_dav_fs.so
+{user}
+ErrorLog {root}/error.log
+DavLockDB {root}/locks
+DocumentRoot {files}
+MaxKeepAliveRequests 0
+KeepAliveTimeout 60
+<Directory {files}>
+  Dav On
+  Require all granted
+</Directory>
+"""
+
+WORK: Final = {
+    "get": "GET of 1.2 KB",
+    "put": "PUT of 1.2 KB",
+    "lock_unlock": "LOCK + UNLOCK pairs",
+    "propfind_1000": "PROPFIND of 1,000 files",
+}
+PEERS: Final = ("apache", "wsgidav")
+
+
+def measure(seconds: float = 2.0) -> dict[str, float]:
+    """Answers as `dav_{work}_{server}_s` (a second) and `..._per_cpu_s`, and `dav_{work}_to_{peer}`: ours on theirs.
+
+    Medians of interleaved rounds. Ratios compare answers per CPU second of the server, all its processes counted: each has one
+    core, and what else the machine does falsifies them less.
+    """
+    figures: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory(prefix="despoolr-dav-") as directory, _servers(Path(directory)) as servers:
+        for turn in range(_ROUNDS):
+            for work in WORK:
+                for server, (port, pid) in servers.items():
+                    cpu = _cpu_s(pid)
+                    rate = _rate(work, server, port, turn, seconds)
+                    cpu, took = _cpu_s(pid) - cpu, seconds * 1.1
+                    figures.setdefault(f"dav_{work}_{server}_s", []).append(rate)
+                    figures.setdefault(f"dav_{work}_{server}_per_cpu_s", []).append(rate * took / max(cpu, 0.01))
+    result = {name: round(statistics.median(values), 1) for name, values in figures.items()}
+    for work in WORK:
+        for peer in PEERS:
+            theirs = result.get(f"dav_{work}_{peer}_per_cpu_s")
+            if theirs:
+                result[f"dav_{work}_to_{peer}"] = round(result[f"dav_{work}_ours_per_cpu_s"] / theirs, 2)
+    return result
+
+
+def _rate(work: str, server: str, port: int, turn: int, seconds: float) -> float:
+    if work == "propfind_1000":
+        return run_loop(lambda: _finds_per_second(port, seconds * 1.1))
+    count = 1 if (work, server) == ("lock_unlock", "apache") else CONNECTIONS
+    scripts = [_SCRIPTS[work](client, turn) for client in range(count)]
+    rate = run_loop(lambda: answers_per_second(port, scripts, seconds))
+    return rate / 2 if work == "lock_unlock" else rate
+
+
+def _cpu_s(pid: int) -> float:
+    """CPU seconds that a process and its children have used so far (Linux; elsewhere 0)."""
+    pids, ticks = [pid], 0
+    for listed in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = listed.read_text().rpartition(")")[2].split()
+            if int(fields[1]) == pid:
+                pids.append(int(listed.parent.name))
+    for one in pids:
+        with suppress(OSError):
+            fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / (os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100)
+
+
+# -- what the load says
+
+
+def _get(client: int, turn: int) -> Script:
+    return always(request("GET", f"{LISTED}/F{client}", identity(client)), 200)
+
+
+def _put(client: int, turn: int) -> Script:
+    return always(request("PUT", f"{BOX}/{client}.PCK", identity(client), body=b"x" * WINST_SIZE), 201, 204)
+
+
+def _lock_unlock(client: int, turn: int) -> Script:
+    target, who = f"{BOX}/L{client}-{turn}.PCK", identity(client)  # the last turn's may have been left locked
+    lock = request("LOCK", target, who, "Depth: 0", "Timeout: Second-60", "Content-Type: application/xml", body=_LOCK)
+
+    def script(status: int, body: bytes) -> bytes:
+        if status in (200, 201):
+            token = _TOKEN.search(body)
+            assert token is not None, body
+            return request("UNLOCK", target, who, f"Lock-Token: <{token[0].decode()}>")
+        if status not in (0, 204):
+            raise ValueError(f"a lock of {target} was answered {status}: {body[:200]!r}")
+        return lock
+
+    return script
+
+
+_SCRIPTS: Final[dict[str, Callable[[int, int], Script]]] = {"get": _get, "put": _put, "lock_unlock": _lock_unlock}
+
+
+async def _finds_per_second(port: int, seconds: float) -> float:
+    """One PROPFIND after the other, each on a connection of its own, whose end ends the answer: peers send it in chunks."""
+    head = f"PROPFIND {LISTED}/ HTTP/1.0\r\nHost: bench\r\n{identity(0)}\r\nDepth: 1\r\nContent-Type: application/xml\r\n"
+    octets = head.encode() + b"Content-Length: %d\r\n\r\n" % len(_FIND) + _FIND
+    count, started = 0, perf_counter()
+    while (took := perf_counter() - started) < seconds or not count:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(octets)
+        answer = await reader.read()
+        writer.close()
+        found = len(re.findall(rb"<[a-zA-Z0-9]*:?response[ >]", answer))
+        if found != FILES + 1:
+            raise ValueError(f"a PROPFIND told of {found} resources: {answer[:300]!r}")
+        count += 1
+    return count / took
+
+
+# -- the servers
+
+
+@contextmanager
+def _servers(directory: Path) -> Iterator[dict[str, tuple[int, int]]]:
+    """Ours and every peer that is installed, each with its files laid out, by name; their ports and process ids."""
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    started: list[subprocess.Popen[bytes]] = []
+    servers: dict[str, tuple[int, int]] = {}
+    loop = "uvloop" if find_spec("uvloop") else "asyncio"
+    ours = [sys.executable, "-m", "despoolr_lab.bench.share_bench", "serve"]
+    try:
+        if len(cores) > 1:
+            os.sched_setaffinity(0, {cores[0]})  # what is started here inherits it
+        for name, command in {
+            "ours": [*ours, "disk", str(directory / "ours"), loop],
+            "ours_durable": [*ours, "journal", str(directory / "durable"), loop],
+            "wsgidav": [sys.executable, "-m", "despoolr_lab.bench.dav", "serve", str(_laid_out(directory / "wsgidav"))],
+        }.items():
+            if name == "wsgidav" and find_spec("wsgidav") is None:
+                print("wsgidav is not installed (the `bench` extra): not compared", file=sys.stderr)
+                continue
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            started.append(process)
+            assert process.stdout is not None
+            said = process.stdout.readline()
+            if not said:
+                raise RuntimeError(f"the bench's server {name} did not start")
+            servers[name] = (int(said), process.pid)
+        with _apache(directory / "apache") as apache:
+            if apache is not None:
+                servers["apache"] = apache
+            if len(cores) > 1:
+                os.sched_setaffinity(0, {cores[1]})
+            for name in ("ours", "ours_durable"):
+                run_loop(lambda name=name: _fill(servers[name][0]))  # type: ignore[misc]
+            yield servers
+    finally:
+        if cores:
+            os.sched_setaffinity(0, set(cores))
+        for process in started:
+            process.communicate()  # the end of its input ends it
+
+
+@contextmanager
+def _apache(directory: Path) -> Iterator[tuple[int, int] | None]:
+    """Apache with mod_dav, its port and process id; None where it is not installed."""
+    program = shutil.which("apache2", path=f"{os.environ.get('PATH', '')}:/usr/sbin") or ""
+    modules = Path("/usr/lib/apache2/modules")
+    if not program or not (modules / "mod_dav_fs.so").exists():
+        print("Apache's mod_dav is not installed (Debian: apt-get install apache2): not compared", file=sys.stderr)
+        yield None
+        return
+    files, port = _laid_out(directory / "files"), _free_port()
+    user = ""
+    if os.getuid() == 0:
+        user = "User www-data\nGroup www-data"
+        for path in (directory.parent, directory, *directory.rglob("*")):
+            shutil.chown(path, "www-data", "www-data")
+    config = directory / "httpd.conf"
+    config.write_text(_HTTPD.format(root=directory, files=files, port=port, modules=modules, user=user))
+    subprocess.run([program, "-f", str(config)], check=True)
+    deadline = perf_counter() + _START_S_MAX
+    while not (directory / "pid").exists():
+        if perf_counter() > deadline:
+            raise RuntimeError(f"Apache did not start: {(directory / 'error.log').read_text()}")
+        sleep(0.05)
+    pid = int((directory / "pid").read_text())
+    try:
+        yield port, pid
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+        while (directory / "pid").exists() and perf_counter() < deadline + 600:
+            sleep(0.05)
+
+
+def _laid_out(root: Path) -> Path:
+    """A peer's files: the same addresses as ours."""
+    (root / BOX[1:]).mkdir(parents=True)
+    listed = root / LISTED[1:]
+    listed.mkdir()
+    for number in range(FILES):
+        (listed / f"F{number}").write_bytes(b"x" * WINST_SIZE)
+    return root
+
+
+async def _fill(port: int) -> float:
+    """The same files, put on ours."""
+    state = {"number": 0}
+
+    def script(status: int, body: bytes) -> bytes:
+        number = state["number"] = state["number"] + 1
+        if number == 1:
+            return request("MKCOL", LISTED, identity(0))
+        return request("PUT", f"{LISTED}/F{min(number - 2, FILES - 1)}", identity(0), body=b"x" * WINST_SIZE)
+
+    while state["number"] < FILES + 2:
+        await answers_per_second(port, [script], 0.2)
+    return 0.0
+
+
+def _free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _serve_wsgidav(root: str) -> None:
+    """wsgidav on cheroot, as its own command runs it, with locks in memory, until the input ends."""
+    import threading
+
+    from cheroot.wsgi import Server
+    from wsgidav.wsgidav_app import WsgiDAVApp
+
+    app = WsgiDAVApp(
+        {
+            "provider_mapping": {"/": root},
+            "simple_dc": {"user_mapping": {"*": True}},
+            "verbose": 1,
+            "lock_storage": True,
+            "property_manager": True,
+        }
+    )
+    server = Server(("127.0.0.1", 0), app)
+    server.prepare()
+    print(server.bind_addr[1], flush=True)
+    threading.Thread(target=server.serve, daemon=True).start()
+    sys.stdin.read()
+    server.stop()
+
+
+def main(arguments: list[str]) -> None:
+    """Print the figures, or (`serve`) be the measured wsgidav."""
+    if arguments[:1] == ["serve"]:
+        _serve_wsgidav(arguments[1])
+        return
+    for name, value in measure().items():
+        print(f"{name:32} {value:12,.2f}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,203 @@
+"""WebDAV's answers: multi-status, locks in XML, and refusals that speak both languages.
+
+The law: a refusal is one problem (RFC 9457) whoever asked. Who wants JSON, or says nothing, gets the problem body of every
+other call, with `dav_error` in it where RFC 4918 has a word for the case; a WebDAV client gets a `DAV:error` element with
+that word, and in it the same problem in the XML of RFC 9457, appendix B. In a multi-status each response that failed has such
+an element.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import quote
+from xml.sax.saxutils import escape
+
+import msgspec
+from aiohttp import hdrs, web
+
+from despoolr_core.sharing import NtStatus
+from despoolr_core.wire import Blocker, Problem
+from despoolr_server.http.problem import answer
+from despoolr_server.share.dav_locks import DavLock
+
+XML_TYPE: Final = 'application/xml; charset="utf-8"'
+PROBLEM_NAMESPACE: Final = "urn:ietf:rfc:7807"
+"""The namespace that RFC 9457, appendix B keeps for problems in XML."""
+
+NO_CONFLICTING_LOCK: Final = "no-conflicting-lock"
+LOCK_TOKEN_SUBMITTED: Final = "lock-token-submitted"
+_WITH_HREF: Final = (NO_CONFLICTING_LOCK, LOCK_TOKEN_SUBMITTED)
+
+CLIENTS: Final = (
+    "webdav",
+    "davfs",
+    "cadaver",
+    "litmus",
+    "neon",
+    "gvfs",
+    "rclone",
+    "cyberduck",
+    "mountain duck",
+    "winscp",
+    "kio",
+    "konqueror",
+    "microsoft office",
+    "transmit",
+)
+"""Words in the `User-Agent` of clients that read `DAV:error` and not JSON, in lower case (`webdav`: Windows and macOS)."""
+
+_MAKING: Final = ("PUT", "MKCOL", "LOCK", "COPY", "MOVE")
+"""Methods that may make a name: to them a missing directory is a conflict (409)."""
+
+_PROLOGUE: Final = '<?xml version="1.0" encoding="utf-8"?>\n'
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def href(share: str, path: str, *, directory: bool = False) -> str:
+    """A resource's address: from the root, percent-encoded, a directory's with a slash at its end."""
+    text = f"/{quote(share)}/{quote(path)}" if path else f"/{quote(share)}"
+    return f"{text}/" if directory and not text.endswith("/") else text
+
+
+def prefers_xml(request: web.Request) -> bool:
+    """Whether this client would rather read XML: it says so, it sent some, or it is known for it."""
+    accept = request.headers.get(hdrs.ACCEPT, "")
+    if "json" in accept:
+        return 0 <= accept.find("xml") < accept.find("json")
+    if "xml" in accept and "html" not in accept:
+        return True
+    return "xml" in request.headers.get(hdrs.CONTENT_TYPE, "") or _is_dav_client(request.headers.get(hdrs.USER_AGENT, ""))
+
+
+@lru_cache(maxsize=1024)
+def _is_dav_client(agent: str) -> bool:
+    agent = agent.lower()
+    return any(word in agent for word in CLIENTS)
+
+
+def refuse(
+    request: web.Request,
+    problem: Problem,
+    *,
+    error: str = "",
+    directory: bool = False,
+    headers: dict[str, str] | None = None,
+    status: int = 0,
+) -> web.Response:
+    """The problem as this client reads it. `error` is RFC 4918's word for it; `status` replaces the problem's.
+
+    What cannot be there because its directory is not is simply not there (404) to whoever does not want to make it.
+    """
+    if not status and problem.nt_status == NtStatus.OBJECT_PATH_NOT_FOUND and request.method not in _MAKING:
+        status = HTTPStatus.NOT_FOUND
+    if error or (status and status != problem.status):
+        problem = msgspec.structs.replace(problem, status=status or problem.status, dav_error=error)
+    if not prefers_xml(request):
+        return answer(problem, headers)
+    body = _PROLOGUE + error_xml(problem, href(problem.share, problem.path, directory=directory), declared=True)
+    return web.Response(status=problem.status, body=body.encode(), headers={**(headers or {}), hdrs.CONTENT_TYPE: XML_TYPE})
+
+
+def lock_error(problem: Problem, lock_of: Callable[[str], DavLock | None], *, locking: bool = False) -> str:
+    """RFC 4918's word for a 423: a token would have helped, or (an open that is no DAV lock, or a LOCK) it would not."""
+    if problem.status != HTTPStatus.LOCKED:
+        return ""
+    held = bool(problem.blockers) and all(lock_of(blocker.open) for blocker in problem.blockers)
+    return LOCK_TOKEN_SUBMITTED if held and not locking else NO_CONFLICTING_LOCK
+
+
+def error_xml(problem: Problem, where: str, *, declared: bool = False) -> str:
+    """`DAV:error`, with RFC 4918's word for it, if it has one, and the problem."""
+    word = ""
+    if problem.dav_error in _WITH_HREF:
+        word = f"<D:{problem.dav_error}><D:href>{escape(where)}</D:href></D:{problem.dav_error}>"
+    elif problem.dav_error:
+        word = f"<D:{problem.dav_error}/>"
+    opened = '<D:error xmlns:D="DAV:">' if declared else "<D:error>"
+    return f"{opened}{word}{_problem_xml(problem)}</D:error>"
+
+
+def _problem_xml(problem: Problem) -> str:
+    parts = [f'<problem xmlns="{PROBLEM_NAMESPACE}">']
+    for name in ("type", "title", "status", "detail", "nt_status", "win32", "share", "path"):
+        parts.append(_field(name, getattr(problem, name)))
+    if problem.blockers:
+        parts += ["<blockers>", *(_blocker_xml(blocker) for blocker in problem.blockers), "</blockers>"]
+        parts.append(_field("blocker_count", problem.blocker_count))
+    if problem.episode:
+        parts.append(_field("episode", problem.episode))
+    parts.append("</problem>")
+    return "".join(parts)
+
+
+def _blocker_xml(blocker: Blocker) -> str:
+    names = ("open", "machine", "user", "program", "access", "share_mode", "opened_at")
+    return f"<i>{''.join(_field(name, getattr(blocker, name)) for name in names)}</i>"
+
+
+def _field(name: str, value: object) -> str:
+    return f"<{name}>{escape(_visible(str(value)))}</{name}>"
+
+
+def _visible(text: str) -> str:
+    """Text without what XML cannot carry."""
+    return "".join(char if char in "\t\n" or (char >= " " and char not in "\ufffe\uffff") else "?" for char in text)
+
+
+def status_line(status: int) -> str:
+    """`HTTP/1.1 423 Locked`, as multi-status spells it."""
+    phrase = HTTPStatus(status).phrase if status in HTTPStatus.__members__.values() else ""
+    return f"HTTP/1.1 {status} {phrase}".rstrip()
+
+
+def failed_response(share: str, path: str, problem: Problem) -> str:
+    """One response of a multi-status: what could not be done to a resource, and why."""
+    where = href(share, path)
+    status = f"<D:status>{status_line(problem.status)}</D:status>"
+    return f"<D:response><D:href>{escape(where)}</D:href>{status}{error_xml(problem, where)}</D:response>"
+
+
+def dependent_response(share: str, path: str) -> str:
+    """One response of a multi-status: the resource itself would have done, others below it would not."""
+    status = f"<D:status>{status_line(HTTPStatus.FAILED_DEPENDENCY)}</D:status>"
+    return f"<D:response><D:href>{escape(href(share, path))}</D:href>{status}</D:response>"
+
+
+def multistatus(responses: list[str]) -> web.Response:
+    """207 with these responses."""
+    body = f'{_PROLOGUE}<D:multistatus xmlns:D="DAV:">{"".join(responses)}</D:multistatus>'
+    return web.Response(status=HTTPStatus.MULTI_STATUS, body=body.encode(), headers={hdrs.CONTENT_TYPE: XML_TYPE})
+
+
+def prop_answer(content: str, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    """A `DAV:prop` with this content."""
+    body = f'{_PROLOGUE}<D:prop xmlns:D="DAV:">{content}</D:prop>'
+    return web.Response(status=status, body=body.encode(), headers={**(headers or {}), hdrs.CONTENT_TYPE: XML_TYPE})
+
+
+def lockdiscovery(locks: list[DavLock], left_s: Callable[[DavLock], int]) -> str:
+    """The active locks of a resource, and the seconds that are left of each."""
+    return f"<D:lockdiscovery>{''.join(_activelock(lock, left_s(lock)) for lock in locks)}</D:lockdiscovery>"
+
+
+def _activelock(lock: DavLock, left_s: int) -> str:
+    return (
+        "<D:activelock><D:locktype><D:write/></D:locktype>"
+        f"<D:lockscope><D:{'exclusive' if lock.exclusive else 'shared'}/></D:lockscope>"
+        f"<D:depth>{'infinity' if lock.infinite else '0'}</D:depth>{lock.owner}"
+        f"<D:timeout>Second-{left_s}</D:timeout><D:locktoken><D:href>{lock.token}</D:href></D:locktoken>"
+        f"<D:lockroot><D:href>{escape(href(lock.share, lock.path))}</D:href></D:lockroot></D:activelock>"
+    )
+
+
+SUPPORTED_LOCKS: Final = (
+    "<D:supportedlock>"
+    + "".join(
+        f"<D:lockentry><D:lockscope><D:{scope}/></D:lockscope><D:locktype><D:write/></D:locktype></D:lockentry>"
+        for scope in ("exclusive", "shared")
+    )
+    + "</D:supportedlock>"
+)

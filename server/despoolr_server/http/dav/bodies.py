@@ -1,0 +1,192 @@
+"""The XML that WebDAV requests carry, read into values; and dead properties as the text in which they are kept.
+
+The law: what comes in is parsed without a DTD, without entities and without looking anywhere else (defusedxml refuses them),
+is at most `XML_SIZE_MAX` octets long and `DEPTH_MAX` elements deep. Elements nobody knows are passed over, as RFC 4918, 17
+asks. A property is kept as its whole element, which stands alone: it declares its namespaces and carries the `xml:lang` that
+was in scope.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Final, NamedTuple
+from xml.etree.ElementTree import Element, ParseError
+from xml.sax.saxutils import escape, quoteattr
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+XML_SIZE_MAX: Final = 64 * 1024
+"""Octets in an XML body."""
+
+DEPTH_MAX: Final = 64
+"""Elements within elements."""
+
+NAMES_MAX: Final = 256
+"""Properties that one request may name."""
+
+DAV: Final = "{DAV:}"
+_LANG: Final = "{http://www.w3.org/XML/1998/namespace}lang"
+_TEXT: Final = {"\r": "&#13;"}
+_ATTRIBUTE: Final = {"\r": "&#13;", "\n": "&#10;", "\t": "&#9;"}
+
+
+class XmlRefused(ValueError):
+    """The body is no XML this server takes. `is_attack`: it has a document type or entities. Who must act: the client."""
+
+    def __init__(self, reason: str, *, is_attack: bool = False) -> None:
+        super().__init__(reason)
+        self.is_attack = is_attack
+
+
+class PropertyQuery(NamedTuple):
+    """What a PROPFIND asks for: `prop` (those named), `allprop` (with those named besides) or `propname`."""
+
+    kind: str
+    names: tuple[str, ...]
+
+
+class PropertyChange(NamedTuple):
+    """One step of a PROPPATCH: the property's name, and its element to keep, or None to forget it."""
+
+    name: str
+    xml: str | None
+
+
+class LockInfo(NamedTuple):
+    """What a LOCK asks for: the scope, and the owner's element as text (`""`: none)."""
+
+    exclusive: bool
+    owner: str
+
+
+ALL: Final = PropertyQuery("allprop", ())
+
+
+def parse_xml(body: bytes) -> Element:
+    """The root element. Raises `XmlRefused`."""
+    if len(body) > XML_SIZE_MAX:
+        raise XmlRefused(f"an XML body has at most {XML_SIZE_MAX} octets")
+    try:
+        root: Element = fromstring(body, forbid_dtd=True)
+    except DefusedXmlException:
+        reason = "document types and entities are not read here. Send the XML without a <!DOCTYPE>"
+        raise XmlRefused(reason, is_attack=True) from None
+    except (ParseError, ValueError, LookupError) as error:
+        raise XmlRefused(f"the body is not XML: {error}") from None
+    level = [root]
+    for _ in range(DEPTH_MAX):
+        level = [child for element in level for child in element]
+        if not level:
+            return root
+    raise XmlRefused(f"elements stand more than {DEPTH_MAX} deep in each other")
+
+
+@lru_cache(maxsize=256)
+def parse_propfind(body: bytes) -> PropertyQuery:
+    """The body of a PROPFIND; none asks for everything. Raises `XmlRefused`."""
+    if not body.strip():
+        return ALL
+    root = _root(body, "propfind")
+    kinds = [child for child in root if child.tag in (DAV + "prop", DAV + "allprop", DAV + "propname")]
+    if len(kinds) != 1:
+        raise XmlRefused("a propfind asks for one of prop, allprop and propname")
+    kind = kinds[0].tag.removeprefix(DAV)
+    named = kinds[0] if kind == "prop" else root.find(DAV + "include") if kind == "allprop" else None
+    names = tuple(dict.fromkeys(child.tag for child in named)) if named is not None else ()
+    if len(names) > NAMES_MAX:
+        raise XmlRefused(f"a propfind names at most {NAMES_MAX} properties")
+    return PropertyQuery(kind, names)
+
+
+def parse_proppatch(body: bytes) -> list[PropertyChange]:
+    """The steps of a PROPPATCH, in their order. Raises `XmlRefused`."""
+    root = _root(body, "propertyupdate")
+    changes = [
+        PropertyChange(element.tag, render(element, lang) if step.tag == DAV + "set" else None)
+        for step in root
+        if step.tag in (DAV + "set", DAV + "remove")
+        for prop in step
+        if prop.tag == DAV + "prop"
+        for lang in [prop.get(_LANG) or step.get(_LANG) or root.get(_LANG) or ""]
+        for element in prop
+    ]
+    if not changes:
+        raise XmlRefused("a propertyupdate sets or removes at least one property")
+    if len(changes) > NAMES_MAX:
+        raise XmlRefused(f"a propertyupdate changes at most {NAMES_MAX} properties")
+    return changes
+
+
+@lru_cache(maxsize=1024)
+def parse_lockinfo(body: bytes) -> LockInfo:
+    """The body of a LOCK. Raises `XmlRefused`."""
+    root = _root(body, "lockinfo")
+    if root.find(f"{DAV}locktype/{DAV}write") is None:
+        raise XmlRefused("a lockinfo has a locktype, and this server's is write")
+    exclusive = root.find(f"{DAV}lockscope/{DAV}exclusive") is not None
+    if not exclusive and root.find(f"{DAV}lockscope/{DAV}shared") is None:
+        raise XmlRefused("a lockinfo has a lockscope: exclusive or shared")
+    owner = root.find(DAV + "owner")
+    return LockInfo(exclusive, "" if owner is None else render(owner, root.get(_LANG) or ""))
+
+
+def render(element: Element, lang: str = "") -> str:
+    """An element and all in it as text that stands alone; `lang` is the `xml:lang` in scope around it."""
+    return "".join(_pieces(element, "", lang))
+
+
+def _pieces(element: Element, around: str, lang: str = "") -> Iterator[str]:
+    namespace, name = split_name(element.tag)
+    declared = "" if namespace == around else f" xmlns={_quoted(namespace)}"
+    attributes = dict(element.attrib)
+    if lang:
+        attributes.setdefault(_LANG, lang)
+    yield f"<{name}{declared}{''.join(_attributes(attributes))}"
+    if element.text or len(element):
+        yield ">"
+        yield escape(element.text or "", _TEXT)
+        for child in element:
+            yield from _pieces(child, namespace)
+            yield escape(child.tail or "", _TEXT)
+        yield f"</{name}>"
+    else:
+        yield "/>"
+
+
+def _attributes(attributes: dict[str, str]) -> Iterator[str]:
+    for number, (tag, value) in enumerate(attributes.items()):
+        namespace, name = split_name(tag)
+        if tag == _LANG:
+            yield f" xml:lang={_quoted(value)}"
+        elif namespace:
+            yield f" xmlns:a{number}={_quoted(namespace)} a{number}:{name}={_quoted(value)}"
+        else:
+            yield f" {name}={_quoted(value)}"
+
+
+@lru_cache(maxsize=4096)
+def empty_element(tag: str) -> str:
+    """A property's name alone, as an element."""
+    namespace, name = split_name(tag)
+    return f"<{name} xmlns={_quoted(namespace)}/>" if namespace else f'<{name} xmlns=""/>'
+
+
+def split_name(tag: str) -> tuple[str, str]:
+    """Namespace and name of `{namespace}name`."""
+    if not tag.startswith("{"):
+        return "", tag
+    namespace, _, name = tag[1:].rpartition("}")
+    return namespace, name
+
+
+def _quoted(value: str) -> str:
+    return quoteattr(value, _ATTRIBUTE)
+
+
+def _root(body: bytes, name: str) -> Element:
+    root = parse_xml(body)
+    if root.tag != DAV + name:
+        raise XmlRefused(f"the body's element must be {name} of the namespace DAV:, not {root.tag[:80]}")
+    return root

@@ -1,0 +1,88 @@
+"""DELETE, COPY, MOVE and MKCOL: what they answer. What they do is the share's (`despoolr_server.share.trees`).
+
+The law: a directory goes, comes and moves with all that is in it, and what could not be done is told by name in a
+multi-status. With `Depth: 0` DELETE and MOVE mean the one name alone, as a Windows redirector does: a directory with anything
+in it is not deleted, one in the way is not replaced.
+"""
+
+from __future__ import annotations
+
+from aiohttp import hdrs, web
+
+from despoolr_core.sharing import NtStatus
+from despoolr_core.wire import Problem
+from despoolr_server.http.dav.answers import failed_response, lock_error, multistatus, refuse
+from despoolr_server.http.dav.asking import Asking, depth
+from despoolr_server.http.problem import Handler, Refused, known
+from despoolr_server.http.surface import Surface, query, switch
+from despoolr_server.share.trees import Failures
+
+
+class CollectionRoutes:
+    """The methods on whole trees."""
+
+    def __init__(self, surface: Surface, asking: Asking) -> None:
+        self._host = surface.host
+        self._asking = asking
+        self.methods: dict[str, Handler] = {
+            "DELETE": self.delete,
+            "MOVE": self.move,
+            "COPY": self.copy,
+            "MKCOL": self.make_directory,
+        }
+        self.allow = ""
+
+    async def delete(self, request: web.Request) -> web.StreamResponse:
+        """Delete a file, or a directory with all that is in it (`Depth: 0`: only an empty one)."""
+        caller, share, path = self._asking.asked(request)
+        how = depth(request, "infinity", "0", "infinity")
+        self._asking.check_match(request, caller, share, path)
+        if how == "0":
+            return self._answer(request, share, await self._host.delete(caller, share, path) or [])
+        return self._answer(request, share, await self._host.delete_tree(caller, share, path))
+
+    async def move(self, request: web.Request) -> web.StreamResponse:
+        """Rename within the share, to `Destination`; `Overwrite: F` refuses any name that exists, `Depth: 0` a directory."""
+        caller, share, path = self._asking.asked(request)
+        new_path, replace = self._asking.destination(request, share)
+        how = depth(request, "infinity", "0", "infinity")
+        self._asking.check_match(request, caller, share, path)
+        existing = self._asking.etag(caller, share, new_path)
+        move = self._host.move if how == "0" else self._host.move_tree
+        result = await move(caller, share, path, new_path, replace=replace)
+        return self._answer(request, share, result or [], 204 if existing else 201)
+
+    async def copy(self, request: web.Request) -> web.StreamResponse:
+        """Copy within the share, to `Destination`; `Overwrite: F` refuses any name that exists, `Depth: 0` copies one name."""
+        caller, share, path = self._asking.asked(request)
+        new_path, replace = self._asking.destination(request, share)
+        infinite = depth(request, "infinity", "0", "infinity") == "infinity"
+        existing = self._asking.etag(caller, share, new_path)
+        result = await self._host.copy_tree(caller, share, path, new_path, replace=replace, infinite=infinite)
+        return self._answer(request, share, result, 204 if existing else 201)
+
+    async def make_directory(self, request: web.Request) -> web.StreamResponse:
+        """Make a directory; with `?parents=true` also those above it, and one that exists is fine (204)."""
+        caller, share, path = self._asking.asked(request)
+        parents = switch("parents", query(request, "parents")["parents"])
+        if request.can_read_body:
+            raise Refused(known("unsupported-media-type", "MKCOL takes no body here. Send none."))
+        existing = self._asking.etag(caller, share, path)
+        refusal = await self._host.make_directory(caller, share, path, parents=parents)
+        if refusal is not None and refusal.nt_status == NtStatus.OBJECT_NAME_COLLISION:
+            # RFC 4918, 9.3.1: 405, where the share says 412
+            return refuse(request, refusal, headers={hdrs.ALLOW: self.allow}, status=405)
+        return self._answer(request, share, refusal or [], 204 if existing else 201)
+
+    def _answer(self, request: web.Request, share: str, result: Problem | Failures, done: int = 204) -> web.Response:
+        """What was done, why it was not, or (207) what of it was not."""
+        if not result:
+            return web.Response(status=done)
+        locks = self._host.dav_locks
+        if isinstance(result, Problem):
+            return refuse(request, result, error=lock_error(result, locks.of_handle))
+        responses = []
+        for path, problem in result:
+            problem.dav_error = lock_error(problem, locks.of_handle)
+            responses.append(failed_response(share, path, problem))
+        return multistatus(responses)

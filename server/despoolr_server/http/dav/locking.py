@@ -1,0 +1,97 @@
+"""LOCK and UNLOCK: what they read and what they answer. Whether a lock is granted is the share's to say (`share.dav`).
+
+The law: a LOCK without a body refreshes the lock whose token `If` submits; with one it asks for another. The answer shows the
+lock as it is, with the time that is left of it. A blocker is known by what the client says it is: its `Despoolr-Program`, or
+else the product in its `User-Agent`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from aiohttp import hdrs, web
+
+from despoolr_core.sharing import Role
+from despoolr_core.wire import Problem
+from despoolr_server.http.dav.answers import (
+    dependent_response,
+    failed_response,
+    lock_error,
+    lockdiscovery,
+    multistatus,
+    prop_answer,
+    refuse,
+)
+from despoolr_server.http.dav.asking import Asking, depth, product, timeout_s, xml_refused
+from despoolr_server.http.dav.bodies import XML_SIZE_MAX, XmlRefused, parse_lockinfo
+from despoolr_server.http.problem import Handler, Refused, bad_request, known
+from despoolr_server.http.surface import Surface, read_body
+from despoolr_server.share.callers import Caller
+from despoolr_server.share.dav import LockWish
+from despoolr_server.share.dav_locks import DavLock
+
+
+class LockRoutes:
+    """The two methods of class 2."""
+
+    def __init__(self, surface: Surface, asking: Asking) -> None:
+        self._surface = surface
+        self._host = surface.host
+        self._asking = asking
+        self.methods: dict[str, Handler] = {"LOCK": self.lock, "UNLOCK": self.unlock}
+
+    async def lock(self, request: web.Request) -> web.StreamResponse:
+        """200 with the lock (201 on a name that was free), 423 with the blockers, or 207 where they are further down."""
+        caller, share, path = self._asking.asked(request)
+        body = await read_body(request, XML_SIZE_MAX)
+        if not body:
+            return self._refresh(request, caller, share, path)
+        try:
+            info = parse_lockinfo(body)
+        except XmlRefused as error:
+            raise xml_refused(error, share, path) from None
+        infinite = depth(request, "infinity", "0", "infinity") == "infinity"
+        wish = LockWish(info.exclusive, infinite, info.owner, timeout_s(request))
+        result = await self._host.dav_lock(self._named(request, caller), share, path, wish)
+        if isinstance(result, Problem):
+            return refuse(request, result, error=lock_error(result, self._host.dav_locks.of_handle, locking=True))
+        if isinstance(result, list):
+            responses = []
+            for where, problem in result:
+                problem.dav_error = lock_error(problem, self._host.dav_locks.of_handle, locking=True)
+                responses.append(failed_response(share, where, problem))
+            return multistatus([*responses, dependent_response(share, path)])
+        lock, created = result
+        return self._shown(lock, 201 if created else 200)
+
+    async def unlock(self, request: web.Request) -> web.StreamResponse:
+        """204, or 409 for a token that is that of no lock there."""
+        caller, share, path = self._asking.asked(request)
+        text = request.headers.get("Lock-Token", "").strip()
+        if not (text.startswith("<") and text.endswith(">")):
+            raise bad_request("UNLOCK needs a `Lock-Token` header: <opaquelocktoken:...>, as LOCK answered it.")
+        result = self._host.dav_unlock(caller, share, path, text[1:-1])
+        if result is None:
+            problem = known("lock-token-unknown", share=share, path=path)
+            return refuse(request, problem, error="lock-token-matches-request-uri")
+        return refuse(request, result) if isinstance(result, Problem) else web.Response(status=204)
+
+    def _refresh(self, request: web.Request, caller: Caller, share: str, path: str) -> web.Response:
+        if not caller.tokens:
+            raise bad_request("A LOCK without a body refreshes a lock: name it in `If: (<token>)`. To lock, send a lockinfo.")
+        lock = self._host.dav_refresh(caller, share, path)
+        if lock is None:
+            detail = "None of the tokens is that of a lock of yours there. It may have timed out: lock again."
+            raise Refused(known("precondition-failed", detail, share=share, path=path))
+        return refuse(request, lock) if isinstance(lock, Problem) else self._shown(lock)
+
+    def _shown(self, lock: DavLock, status: int = 0) -> web.Response:
+        headers = {"Lock-Token": f"<{lock.token}>"} if status else None
+        return prop_answer(lockdiscovery([lock], self._host.dav_left_s), status or 200, headers)
+
+    def _named(self, request: web.Request, caller: Caller) -> Caller:
+        """The caller by the names under which its lock will stand in others' way."""
+        who, program = caller.who, caller.program
+        if self._surface.auth.is_open and who.role is Role.ADMIN and who.machine == "anonymous" and request.remote:
+            who = replace(who, machine=request.remote)
+        return replace(caller, who=who, program=program or product(request.headers.get(hdrs.USER_AGENT, "")))

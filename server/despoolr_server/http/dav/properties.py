@@ -1,0 +1,262 @@
+"""PROPFIND and PROPPATCH: properties of files and directories, live ones from what the share knows, dead ones as they were kept.
+
+The law: live properties are told, never set (but for a display name, which is as good as dead); a PROPPATCH does all it is
+asked or nothing, in the order of its steps. A dead property is a client's XML, given back as it came. One answer holds at
+most `FOUND_MAX` resources; a deeper look is refused, and says how to look instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import quote
+from xml.sax.saxutils import escape
+
+from aiohttp import web
+
+from despoolr_core.wire import Problem
+from despoolr_server.http.conditions import http_date, iso_date
+from despoolr_server.http.dav.answers import (
+    SUPPORTED_LOCKS,
+    href,
+    lock_error,
+    lockdiscovery,
+    multistatus,
+    refuse,
+    status_line,
+)
+from despoolr_server.http.dav.asking import Asking, depth, xml_refused
+from despoolr_server.http.dav.bodies import (
+    DAV,
+    XML_SIZE_MAX,
+    PropertyChange,
+    PropertyQuery,
+    XmlRefused,
+    empty_element,
+    parse_propfind,
+    parse_proppatch,
+)
+from despoolr_server.http.media import content_type
+from despoolr_server.http.problem import Handler, known
+from despoolr_server.http.surface import Surface, read_body
+from despoolr_server.share.dav import Found, TooMany
+from despoolr_server.share.engine.rows import FileFacts
+
+KEPT_MAX: Final = 256
+"""Dead properties of one resource."""
+
+KEPT_SIZE_MAX: Final = 128 * 1024
+"""Characters of all dead properties of one resource."""
+
+_DISPLAY_NAME: Final = DAV + "displayname"
+_OK: Final = f"</D:prop><D:status>{status_line(200)}</D:status></D:propstat>"
+_NOT_FOUND: Final = f"</D:prop><D:status>{status_line(404)}</D:status></D:propstat>"
+
+Live = Callable[["PropertyRoutes", str, Found], str | None]
+"""A live property's element for a resource (share, what was found), or None where it has none."""
+
+
+class PropertyRoutes:
+    """The two methods on properties."""
+
+    def __init__(self, surface: Surface, asking: Asking) -> None:
+        self._surface = surface
+        self.host = surface.host
+        self._asking = asking
+        self.methods: dict[str, Handler] = {"PROPFIND": self.find, "PROPPATCH": self.patch}
+
+    async def find(self, request: web.Request) -> web.StreamResponse:
+        """207 with what was asked for, of the resource and of what is in it, as deep as `Depth` says."""
+        caller, share, path = self._asking.asked(request)
+        how = depth(request, "infinity", "0", "1", "infinity")
+        try:
+            asked = parse_propfind(await read_body(request, XML_SIZE_MAX))
+        except XmlRefused as error:
+            raise xml_refused(error, share, path) from None
+        found = self.host.look(caller, share, path, {"0": 0, "1": 1, "infinity": None}[how])
+        if isinstance(found, Problem):
+            return refuse(request, found)
+        if isinstance(found, TooMany):
+            detail = f"There are more than {found.found_max} resources below. Ask with `Depth: 1`, directory by directory."
+            problem = known("propfind-finite-depth", detail, share=share, path=path)
+            return refuse(request, problem, error="propfind-finite-depth")
+        return multistatus(self._responses(share, found, asked))
+
+    async def find_shares(self, request: web.Request) -> web.StreamResponse:
+        """207 of the server's root: a directory with the shares in it. Clients look there before they look into a share."""
+        caller = self._surface.caller(request)
+        how = depth(request, "infinity", "0", "1", "infinity")
+        try:
+            asked = parse_propfind(await read_body(request, XML_SIZE_MAX))
+        except XmlRefused as error:
+            raise xml_refused(error, "", "") from None
+        if how == "infinity":
+            problem = known("propfind-finite-depth", "Ask the server's root with `Depth: 1`, then share by share.")
+            return refuse(request, problem, error="propfind-finite-depth")
+        root = FileFacts("", 0, self._surface.started_at, True, 0, "")
+        responses = self._responses("", [Found(root, {}, [])], asked)
+        for share in self.host.share_names() if how == "1" else ():
+            found = self.host.look(caller, share, "", 0)
+            responses += self._responses(share, found, asked) if isinstance(found, list) else []
+        return multistatus(responses)
+
+    async def patch(self, request: web.Request) -> web.StreamResponse:
+        """207: all of it was done, or none, and why."""
+        caller, share, path = self._asking.asked(request)
+        try:
+            changes = parse_proppatch(await read_body(request, XML_SIZE_MAX))
+        except XmlRefused as error:
+            raise xml_refused(error, share, path) from None
+        visit = self.host.may_set_properties(caller, share, path)
+        if isinstance(visit, Problem):
+            return refuse(request, visit, error=lock_error(visit, self.host.dav_locks.of_handle))
+        before = visit.share.store.properties(visit.name)
+        after = dict(before)
+        for change in changes:
+            if change.xml is None:
+                after.pop(change.name, None)
+            else:
+                after[change.name] = change.xml
+        wrong = {change.name: 403 for change in changes if change.name in LIVE and change.name != _DISPLAY_NAME}
+        if not wrong and (len(after) > KEPT_MAX or sum(map(len, after.values())) > KEPT_SIZE_MAX):
+            wrong = {change.name: 507 for change in changes if change.xml is not None}
+        if not wrong:
+            refusal = await self.host.set_properties(caller, share, path, after)
+            if refusal is not None:
+                return refuse(request, refusal)
+        facts = visit.share.store.find(visit.name)
+        where = href(visit.share.name, visit.name.path, directory=facts is not None and facts.directory)
+        return multistatus([_patched(where, changes, wrong)])
+
+    def _responses(self, share: str, found: list[Found], asked: PropertyQuery) -> list[str]:
+        """A response for each resource. What is the same for all (what is asked for, where they stand) is worked out once."""
+        wanted = [(name, LIVE.get(name), empty_element(name)) for name in asked.names] if asked.kind == "prop" else None
+        directory: str | None = None
+        start = ""
+        responses = []
+        for one in found:
+            facts = one.facts
+            parent, _, last = facts.path.rpartition("/")
+            if parent != directory or not last:
+                directory, start = parent, href(share, parent, directory=True)
+            where = (start + quote(last) + ("/" if facts.directory else "")) if last else start
+            if wanted is None:
+                responses.append(self._all(share, where, one, asked))
+            else:
+                responses.append(self._named(share, where, one, wanted))
+        return responses
+
+    def _named(self, share: str, where: str, found: Found, wanted: list[tuple[str, Live | None, str]]) -> str:
+        """The response to who asks for properties by name."""
+        have: list[str] = []
+        missing: list[str] = []
+        kept = found.properties
+        for name, live, empty in wanted:
+            element = live(self, share, found) if live is not None and not kept else self._element(share, found, name)
+            if element is None:
+                missing.append(empty)
+            else:
+                have.append(element)
+        parts = ["<D:response><D:href>", escape(where), "</D:href>"]
+        if have or not missing:
+            parts += ["<D:propstat><D:prop>", *have, _OK]
+        if missing:
+            parts += ["<D:propstat><D:prop>", *missing, _NOT_FOUND]
+        parts.append("</D:response>")
+        return "".join(parts)
+
+    def _all(self, share: str, where: str, found: Found, asked: PropertyQuery) -> str:
+        """The response to who asks for all properties, or for their names."""
+        names = [name for name in ALWAYS if self._element(share, found, name) is not None]
+        names += [name for name in found.properties if name not in LIVE]
+        if asked.kind == "propname":
+            have = [empty_element(name) for name in names]
+        else:
+            names += [name for name in asked.names if name not in names]
+            have = [element for name in names if (element := self._element(share, found, name)) is not None]
+        return f"<D:response><D:href>{escape(where)}</D:href><D:propstat><D:prop>{''.join(have)}{_OK}</D:response>"
+
+    def _element(self, share: str, found: Found, name: str) -> str | None:
+        live = LIVE.get(name)
+        if live is None or name in found.properties:
+            return found.properties.get(name)
+        return live(self, share, found)
+
+
+def _patched(where: str, changes: list[PropertyChange], wrong: dict[str, int]) -> str:
+    """One response: each property with its own status; where one is wrong the others fail for it (424)."""
+    by_status: dict[int, list[str]] = {}
+    for name in dict.fromkeys(change.name for change in changes):
+        status = wrong.get(name, 424) if wrong else 200
+        by_status.setdefault(status, []).append(empty_element(name))
+    parts = [f"<D:response><D:href>{escape(where)}</D:href>"]
+    for status, names in by_status.items():
+        error = "<D:error><D:cannot-modify-protected-property/></D:error>" if status == 403 else ""
+        line = f"<D:status>{status_line(status)}</D:status>"
+        parts.append(f"<D:propstat><D:prop>{''.join(names)}</D:prop>{line}{error}</D:propstat>")
+    return "".join([*parts, "</D:response>"])
+
+
+# -- live properties
+
+
+def _creation_date(routes: PropertyRoutes, share: str, found: Found) -> str | None:
+    return f"<D:creationdate>{iso_date(int(found.facts.modified_at))}</D:creationdate>"
+
+
+def _display_name(routes: PropertyRoutes, share: str, found: Found) -> str | None:
+    return f"<D:displayname>{escape(found.facts.path.rpartition('/')[2] or share)}</D:displayname>"
+
+
+def _length(routes: PropertyRoutes, share: str, found: Found) -> str | None:
+    return None if found.facts.directory else f"<D:getcontentlength>{found.facts.size}</D:getcontentlength>"
+
+
+def _content_type(routes: PropertyRoutes, share: str, found: Found) -> str | None:
+    return None if found.facts.directory else f"<D:getcontenttype>{content_type(found.facts.path)}</D:getcontenttype>"
+
+
+def _etag(routes: PropertyRoutes, share: str, found: Found) -> str | None:
+    return None if found.facts.directory else f"<D:getetag>{escape(found.facts.etag)}</D:getetag>"
+
+
+def _modified(routes: PropertyRoutes, share: str, found: Found) -> str | None:
+    return f"<D:getlastmodified>{http_date(int(found.facts.modified_at))}</D:getlastmodified>"
+
+
+def _type(routes: PropertyRoutes, share: str, found: Found) -> str | None:
+    return "<D:resourcetype><D:collection/></D:resourcetype>" if found.facts.directory else "<D:resourcetype/>"
+
+
+def _discovery(routes: PropertyRoutes, share: str, found: Found) -> str | None:
+    if not found.locks:
+        return "<D:lockdiscovery/>"
+    return lockdiscovery(found.locks, routes.host.dav_left_s)
+
+
+def _supported(routes: PropertyRoutes, share: str, found: Found) -> str | None:
+    return SUPPORTED_LOCKS
+
+
+def _free(routes: PropertyRoutes, share: str, found: Found) -> str | None:
+    if not found.facts.directory or not share:
+        return None
+    return f"<D:quota-available-bytes>{routes.host.free_bytes(share)}</D:quota-available-bytes>"
+
+
+LIVE: Final[dict[str, Live]] = {
+    DAV + "creationdate": _creation_date,
+    _DISPLAY_NAME: _display_name,
+    DAV + "getcontentlength": _length,
+    DAV + "getcontenttype": _content_type,
+    DAV + "getetag": _etag,
+    DAV + "getlastmodified": _modified,
+    DAV + "resourcetype": _type,
+    DAV + "lockdiscovery": _discovery,
+    DAV + "supportedlock": _supported,
+    DAV + "quota-available-bytes": _free,
+}
+"""The live properties (RFC 4918, 15; RFC 4331 for the quota). A file has one time: it was created when modified."""
+
+ALWAYS: Final = tuple(name for name in LIVE if name != DAV + "quota-available-bytes")
+"""Those that `allprop` shows."""

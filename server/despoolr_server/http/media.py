@@ -1,0 +1,16 @@
+"""What kind of content a file is said to have: by its name, and never anything that a browser would run.
+
+Any client may write files on a share, so nothing is served as HTML or script, whatever it is called.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+TEXT_SUFFIXES: Final = (".ins", ".sni", ".mif", ".pck", ".nhm", ".nim", ".ini", ".txt", ".log", ".cfg", ".rul", ".uid")
+"""Names that a browser shows as text; everything else is a download."""
+
+
+def content_type(path: str) -> str:
+    """`text/plain` or `application/octet-stream`."""
+    return "text/plain" if path.lower().endswith(TEXT_SUFFIXES) else "application/octet-stream"

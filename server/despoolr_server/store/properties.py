@@ -1,0 +1,154 @@
+"""The dead properties of a directory tree's files (RFC 4918, 4), in readable files beside them.
+
+The law: properties belong to a name's key; they follow it when it is renamed and go when it is removed. Those of the names in
+one directory lie in one file, `properties.jsonl`, in a tree of directories that mirrors the keys: what `CS100005/b.dat` has
+stands in `.despoolr/properties/CS100005/properties.jsonl`. A line is a name and all its properties as of then; the last line
+of a name counts, an empty one says it has none, one that is cut short is passed over. A change appends a line; a file that is
+mostly history is written anew.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+FILE: Final = "properties.jsonl"
+"""In lower case, where every key is in upper case: no mirrored directory can have that name."""
+
+_DIRECTORIES_MAX: Final = 4096
+_HISTORY_MAX: Final = 64
+_NONE: Final[Mapping[str, str]] = {}
+
+_Names = dict[str, dict[str, str]]
+
+
+class _Line(msgspec.Struct):
+    name: str
+    properties: dict[str, str]
+
+
+class PropertyList:
+    """The properties by key, kept below `root`. `touched` are the files changed since somebody last cleared it."""
+
+    def __init__(self, root: Path) -> None:
+        self.touched: set[Path] = set()
+        self._root = root
+        self._directories: dict[str, _Names] = {}
+        self._line_counts: dict[str, int] = {}
+        self._is_empty = not root.is_dir()
+
+    def get(self, key: str) -> Mapping[str, str]:
+        """`{namespace}name` to the element's XML; empty for most names."""
+        if self._is_empty:
+            return _NONE
+        directory, _, last = key.rpartition("/")
+        return self._names(directory).get(last, _NONE)
+
+    def set(self, key: str, properties: Mapping[str, str]) -> None:
+        """Keep exactly these properties of a name."""
+        directory, _, last = key.rpartition("/")
+        names = self._names(directory)
+        if names.get(last, _NONE) == properties:
+            return
+        if properties:
+            names[last] = dict(properties)
+        else:
+            del names[last]
+        self._append(directory, names, _Line(last, dict(properties)))
+
+    def remove(self, key: str) -> None:
+        """A name is gone, with whatever was below it."""
+        if self._is_empty:
+            return
+        self.set(key, _NONE)
+        mirror = self._mirror(key)
+        if mirror.is_dir():
+            shutil.rmtree(mirror)
+        self._forget(key)
+
+    def rename(self, key: str, new_key: str) -> None:
+        """A name and everything below it is called otherwise now; what was under the new name is gone."""
+        if self._is_empty or key == new_key:
+            return
+        properties = self.get(key)
+        self.set(new_key, properties)
+        self.set(key, _NONE)
+        mirror, new_mirror = self._mirror(key), self._mirror(new_key)
+        if new_mirror.is_dir():
+            shutil.rmtree(new_mirror)
+        if mirror.is_dir():
+            new_mirror.parent.mkdir(parents=True, exist_ok=True)
+            mirror.rename(new_mirror)
+        self._forget(key)
+        self._forget(new_key)
+
+    def _mirror(self, directory: str) -> Path:
+        return self._root / directory if directory else self._root
+
+    def _names(self, directory: str) -> _Names:
+        names = self._directories.get(directory)
+        if names is None:
+            if len(self._directories) >= _DIRECTORIES_MAX:
+                self._directories.clear()
+            names = self._directories[directory] = self._read(directory)
+        return names
+
+    def _read(self, directory: str) -> _Names:
+        try:
+            lines = (self._mirror(directory) / FILE).read_bytes().splitlines()
+        except OSError:  # none, or a name so long that nothing can be kept for it
+            lines = []
+        names: _Names = {}
+        for text in lines:
+            try:
+                line = msgspec.json.decode(text, type=_Line)
+            except msgspec.DecodeError:
+                continue
+            names.pop(line.name, None)
+            if line.properties:
+                names[line.name] = line.properties
+        self._line_counts[directory] = len(lines)
+        return names
+
+    def _append(self, directory: str, names: _Names, line: _Line) -> None:
+        count = self._line_counts[directory] = self._line_counts.get(directory, 0) + 1
+        file = self._mirror(directory) / FILE
+        self.touched.add(file)
+        self._is_empty = False
+        try:
+            if count > 2 * len(names) + _HISTORY_MAX:
+                self._rewrite(file, names)
+                self._line_counts[directory] = len(names)
+                return
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("a+b") as out:
+                if out.tell() and not _ends_a_line(out.tell(), file):
+                    out.write(b"\n")
+                out.write(msgspec.json.encode(line) + b"\n")
+        except BaseException:
+            self._directories.pop(directory, None)  # what the disk has is what counts
+            raise
+
+    def _rewrite(self, file: Path, names: _Names) -> None:
+        if not names:
+            file.unlink(missing_ok=True)
+            return
+        temporary = file.with_suffix(".new")
+        temporary.write_bytes(b"".join(msgspec.json.encode(_Line(*pair)) + b"\n" for pair in names.items()))
+        temporary.replace(file)
+
+    def _forget(self, key: str) -> None:
+        """Read again what was remembered of a directory and those below it."""
+        if key:
+            for known in [known for known in self._directories if known == key or known.startswith(f"{key}/")]:
+                del self._directories[known]
+
+
+def _ends_a_line(size: int, file: Path) -> bool:
+    with file.open("rb") as content:
+        content.seek(size - 1)
+        return content.read(1) == b"\n"

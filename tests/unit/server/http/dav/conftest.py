@@ -1,0 +1,15 @@
+"""LOGON1, asked over HTTP as WebDAV clients ask."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from share_site import Site, serving
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    async with serving() as site:
+        yield site

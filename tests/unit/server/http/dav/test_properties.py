@@ -1,0 +1,181 @@
+"""PROPFIND and PROPPATCH over HTTP."""
+
+from __future__ import annotations
+
+import pytest
+
+from dav_site import D, parts, propfind, proppatch
+from despoolr_server.http.dav.properties import ALWAYS, KEPT_MAX, KEPT_SIZE_MAX
+from despoolr_server.share.dav import FOUND_MAX
+from despoolr_server.share.engine.names import Name
+from share_site import Site
+
+
+async def test_live_properties_are_those_of_the_file(site: Site) -> None:
+    etag = (await site.ask("PUT", "/SMS_SHR/Ä%20%26.INS", b"hello")).headers["ETag"]
+    found = parts(await site.ask("PROPFIND", "/SMS_SHR/%C3%A4%20%26.ins", Depth="0"))
+    assert list(found) == ["/SMS_SHR/%C3%84%20%26.INS"]
+    properties = found["/SMS_SHR/%C3%84%20%26.INS"].properties
+    assert {status for status, _ in properties.values()} == {200}
+    assert set(properties) == set(ALWAYS)
+    told = {name: properties[D + name][1].text for name in ("displayname", "getcontentlength", "getcontenttype", "getetag")}
+    assert told == {"displayname": "Ä &.INS", "getcontentlength": "5", "getcontenttype": "text/plain", "getetag": etag}
+    assert properties[D + "getlastmodified"][1].text == "Mon, 04 Mar 1996 08:00:00 GMT"
+    assert properties[D + "creationdate"][1].text == "1996-03-04T08:00:00Z"
+    assert len(properties[D + "resourcetype"][1]) == 0
+
+
+async def test_a_directory_is_a_collection_with_what_is_in_it_as_deep_as_asked(site: Site) -> None:
+    await site.ask("MKCOL", "/SMS_SHR/D/E?parents=true")
+    await site.ask("PUT", "/SMS_SHR/D/E/A", b"1")
+    asked = propfind("resourcetype", "getcontentlength", "quota-available-bytes")
+    for depth, expected in (
+        ("0", ["/SMS_SHR/D/"]),
+        ("1", ["/SMS_SHR/D/", "/SMS_SHR/D/E/"]),
+        ("infinity", ["/SMS_SHR/D/", "/SMS_SHR/D/E/", "/SMS_SHR/D/E/A"]),
+    ):
+        found = parts(await site.ask("PROPFIND", "/SMS_SHR/D", asked, Depth=depth))
+        assert list(found) == expected
+    directory = found["/SMS_SHR/D/"].properties
+    assert directory[D + "resourcetype"][1][0].tag == D + "collection"
+    assert directory[D + "getcontentlength"][0] == 404
+    assert int(directory[D + "quota-available-bytes"][1].text or 0) > 0
+    assert found["/SMS_SHR/D/E/A"].properties[D + "quota-available-bytes"][0] == 404
+    assert list(parts(await site.ask("PROPFIND", "/SMS_SHR/D/E"))) == ["/SMS_SHR/D/E/", "/SMS_SHR/D/E/A"]
+
+
+async def test_the_root_of_the_server_has_the_shares(site: Site) -> None:
+    found = parts(await site.ask("PROPFIND", "/", Depth="1"))
+    assert list(found) == ["/", "/SMS_SHR/"]
+    assert list(parts(await site.ask("PROPFIND", "/", propfind("resourcetype"), Depth="0"))) == ["/"]
+    deep = await site.ask("PROPFIND", "/")
+    assert (deep.status, deep.problem.dav_error) == (403, "propfind-finite-depth")
+    assert (await site.ask("PROPFIND", "/", b"<", Depth="0")).status == 400
+    assert (await site.ask("PROPFIND", "/", token="", Depth="0")).status == 401
+    options = await site.ask("OPTIONS", "/", token="")
+    assert (options.status, options.headers["DAV"]) == (200, "1, 2")
+
+
+async def test_a_dead_property_is_given_back_as_it_came_and_forgotten_when_removed(site: Site) -> None:
+    await site.ask("PUT", "/SMS_SHR/A", b"1")
+    value = '<u:a xml:lang="de" u:b="&lt;&#10;"> <u:c xmlns:u="urn:v">ä&amp;𝄞</u:c> tail\n</u:a>'
+    done = parts(await site.ask("PROPPATCH", "/SMS_SHR/A", proppatch(f"<D:set><D:prop>{value}<u:n/></D:prop></D:set>")))
+    assert {name: status for name, (status, _) in done["/SMS_SHR/A"].properties.items()} == {"{urn:u}a": 200, "{urn:u}n": 200}
+    asked = b'<propfind xmlns="DAV:"><prop><a xmlns="urn:u"/><n xmlns="urn:u"/><no xmlns="urn:u"/></prop></propfind>'
+    properties = parts(await site.ask("PROPFIND", "/SMS_SHR/A", asked, Depth="0"))["/SMS_SHR/A"].properties
+    status, element = properties["{urn:u}a"]
+    assert status == 200
+    assert dict(element.attrib) == {"{http://www.w3.org/XML/1998/namespace}lang": "de", "{urn:u}b": "<\n"}
+    assert (element.text, element[0].tag, element[0].text, element[0].tail) == (" ", "{urn:v}c", "ä&𝄞", " tail\n")
+    assert (properties["{urn:u}n"][0], properties["{urn:u}no"][0]) == (200, 404)
+    everything = parts(await site.ask("PROPFIND", "/SMS_SHR/A", Depth="0"))["/SMS_SHR/A"].properties
+    assert set(everything) == {*ALWAYS, "{urn:u}a", "{urn:u}n"}
+    names = b'<propfind xmlns="DAV:"><propname/></propfind>'
+    named = parts(await site.ask("PROPFIND", "/SMS_SHR/A", names, Depth="0"))["/SMS_SHR/A"].properties
+    assert set(named) == set(everything)
+    assert all(not element.text and not len(element) for _, element in named.values())
+    remove = proppatch("<D:remove><D:prop><u:a/><u:never/></D:prop></D:remove>")
+    assert (await site.ask("PROPPATCH", "/SMS_SHR/A", remove)).status == 207
+    after = parts(await site.ask("PROPFIND", "/SMS_SHR/A", asked, Depth="0"))["/SMS_SHR/A"].properties
+    assert (after["{urn:u}a"][0], after["{urn:u}n"][0]) == (404, 200)
+
+
+async def test_allprop_includes_what_it_is_asked_to(site: Site) -> None:
+    asked = b'<propfind xmlns="DAV:"><allprop/><include><quota-available-bytes/><getetag/></include></propfind>'
+    found = parts(await site.ask("PROPFIND", "/SMS_SHR/", asked, Depth="0"))["/SMS_SHR/"].properties
+    assert D + "quota-available-bytes" in found
+
+
+async def test_properties_follow_their_file_and_go_with_it(site: Site) -> None:
+    await site.ask("PUT", "/SMS_SHR/A", b"1")
+    await site.ask("PROPPATCH", "/SMS_SHR/A", proppatch("<D:set><D:prop><u:a>1</u:a></D:prop></D:set>"))
+    await site.ask("COPY", "/SMS_SHR/A", Destination="/SMS_SHR/B")
+    await site.ask("MOVE", "/SMS_SHR/A", Destination="/SMS_SHR/C")
+    await site.ask("PUT", "/SMS_SHR/C", b"2")
+    await site.ask("PUT", "/SMS_SHR/A", b"new")
+    asked = b'<propfind xmlns="DAV:"><prop><a xmlns="urn:u"/></prop></propfind>'
+
+    async def status(name: str) -> int:
+        found = parts(await site.ask("PROPFIND", f"/SMS_SHR/{name}", asked, Depth="0"))
+        return found[f"/SMS_SHR/{name}"].properties["{urn:u}a"][0]
+
+    assert [await status(name) for name in "ABC"] == [404, 200, 200]
+    await site.ask("DELETE", "/SMS_SHR/B")
+    await site.ask("PUT", "/SMS_SHR/B", b"new")
+    assert await status("B") == 404
+
+
+async def test_a_proppatch_does_all_it_is_asked_or_nothing(site: Site) -> None:
+    await site.ask("PUT", "/SMS_SHR/A", b"1")
+    inside = "<D:set><D:prop><u:a>1</u:a><D:getetag>x</D:getetag></D:prop></D:set>"
+    done = parts(await site.ask("PROPPATCH", "/SMS_SHR/A", proppatch(inside)))["/SMS_SHR/A"]
+    assert {name: status for name, (status, _) in done.properties.items()} == {"{urn:u}a": 424, D + "getetag": 403}
+    assert done.element.find(f"{D}propstat/{D}error/{D}cannot-modify-protected-property") is not None
+    everything = parts(await site.ask("PROPFIND", "/SMS_SHR/A", Depth="0"))["/SMS_SHR/A"].properties
+    assert "{urn:u}a" not in everything
+
+
+async def test_a_display_name_may_be_given(site: Site) -> None:
+    await site.ask("PUT", "/SMS_SHR/A", b"1")
+    await site.ask("PROPPATCH", "/SMS_SHR/A", proppatch("<D:set><D:prop><D:displayname>Anna's</D:displayname></D:prop></D:set>"))
+    found = parts(await site.ask("PROPFIND", "/SMS_SHR/A", Depth="0"))["/SMS_SHR/A"].properties
+    assert found[D + "displayname"][1].text == "Anna's"
+
+
+async def test_as_many_properties_are_kept_as_the_limits_say_and_no_more(site: Site) -> None:
+    await site.ask("PUT", "/SMS_SHR/A", b"1")
+
+    async def patch(*elements: str) -> set[int]:
+        body = proppatch(f"<D:set><D:prop>{''.join(elements)}</D:prop></D:set>")
+        done = parts(await site.ask("PROPPATCH", "/SMS_SHR/A", body))["/SMS_SHR/A"]
+        return {status for status, _ in done.properties.values()}
+
+    assert await patch(*(f"<u:p{n}/>" for n in range(KEPT_MAX - 1))) == {200}
+    assert await patch("<u:q/>") == {200}
+    assert await patch("<u:r/>") == {507}
+    assert await patch("<u:q>again</u:q>") == {200}
+    large = "x" * 60_000
+    assert await patch(f"<u:p1>{large}</u:p1>") == {200}
+    assert await patch(f"<u:p2>{large}</u:p2>") == {200}
+    assert KEPT_SIZE_MAX < 180_000
+    assert await patch(f"<u:p3>{large}</u:p3>") == {507}
+
+
+async def test_a_look_too_deep_is_refused_with_what_to_do_instead(site: Site) -> None:
+    (share,) = site.host._shares.values()
+    for number in range(FOUND_MAX):
+        share.store.write_whole(Name(f"F{number}", f"F{number}"), b"", 0.0)
+    refused = await site.ask("PROPFIND", "/SMS_SHR/", Depth="1")
+    assert (refused.status, refused.problem.dav_error) == (403, "propfind-finite-depth")
+    assert "Depth: 1" in refused.problem.detail
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "headers", "body", "status"),
+    [
+        ("PROPFIND", "/SMS_SHR/NONE", {}, b"", 404),
+        ("PROPFIND", "/NONE/", {}, b"", 404),
+        ("PROPFIND", "/SMS_SHR/A/B/C", {}, b"", 404),
+        ("PROPFIND", "/SMS_SHR/", {"Depth": "2"}, b"", 400),
+        ("PROPFIND", "/SMS_SHR/", {}, b"<x", 400),
+        ("PROPFIND", "/SMS_SHR/", {}, b'<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>', 403),
+        ("PROPPATCH", "/SMS_SHR/", {}, b'<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>', 403),
+        ("PROPPATCH", "/SMS_SHR/", {}, b"", 400),
+        ("PROPPATCH", "/SMS_SHR/NONE", {}, proppatch("<D:set><D:prop><u:a/></D:prop></D:set>"), 404),
+        ("PROPFIND", "/SMS_SHR/", {}, b"x" * 70_000, 413),
+        ("PROPFIND", "/SMS_SHR/COM1", {}, b"", 400),
+        ("PROPFIND", "/SMS_SHR/.despoolr/properties", {}, b"", 404),
+    ],
+)
+async def test_what_cannot_be_answered_is_a_problem(
+    site: Site, method: str, target: str, headers: dict[str, str], body: bytes, status: int
+) -> None:
+    reply = await site.ask(method, target, body, **headers)
+    assert reply.status == status, reply
+    assert reply.problem.detail
+
+
+async def test_an_attack_by_xml_is_named_as_one(site: Site) -> None:
+    refused = await site.ask("PROPFIND", "/SMS_SHR/", b'<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>')
+    assert refused.problem.type == "/problems/no-external-entities"
+    assert "<!DOCTYPE>" in refused.problem.detail

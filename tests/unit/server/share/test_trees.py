@@ -1,0 +1,154 @@
+"""Whole trees: copied, moved and deleted, and what stays because somebody holds it."""
+
+from __future__ import annotations
+
+from despoolr_core.sharing import NtStatus
+from despoolr_core.wire import Problem
+from despoolr_server.share.engine.names import Name, parse_name
+from despoolr_server.share.host import Caller
+from despoolr_server.share.trees import Failures, is_inside
+from share_world import SERVICE, World, client, status
+
+SVC = Caller(SERVICE)
+WS3 = client("WS3")
+
+
+async def planted() -> World:
+    """`D` with a file, a directory and a file in that."""
+    world = World()
+    await world.host.make_directory(SVC, "OPEN", "D/E", parents=True)
+    await world.put("D/A", b"a")
+    await world.put("D/E/B", b"b")
+    return world
+
+
+def n(path: str) -> Name:
+    name = parse_name(path)
+    assert isinstance(name, Name)
+    return name
+
+
+def paths(world: World, directory: str = "") -> list[str]:
+    """Everything below a directory."""
+    found = []
+    for facts in world.store.list(n(directory)):
+        found.append(facts.path)
+        found += paths(world, facts.path) if facts.directory else []
+    return found
+
+
+def failed(result: Problem | Failures) -> list[tuple[str, NtStatus]]:
+    """The parts that could not be done."""
+    assert isinstance(result, list), result
+    return [(path, status(problem)) for path, problem in result]
+
+
+async def test_a_tree_is_copied_file_by_file_with_its_properties() -> None:
+    world = await planted()
+    world.store.set_properties(n("D/E/B"), {"{urn:x}y": '<y xmlns="urn:x"/>'})
+    world.store.set_properties(n("D"), {"{urn:x}z": '<z xmlns="urn:x"/>'})
+    assert await world.host.copy_tree(SVC, "OPEN", "D", "C", replace=False) == []
+    assert paths(world, "C") == ["C/A", "C/E", "C/E/B"]
+    assert world.store.read(n("C/E/B")) == b"b"
+    assert dict(world.store.properties(n("C/E/B"))) == {"{urn:x}y": '<y xmlns="urn:x"/>'}
+    assert list(world.store.properties(n("C"))) == ["{urn:x}z"]
+    assert status(await world.host.copy_tree(SVC, "OPEN", "D", "C", replace=False)) is NtStatus.OBJECT_NAME_COLLISION
+
+
+async def test_a_copy_of_depth_zero_leaves_out_what_is_inside() -> None:
+    world = await planted()
+    assert await world.host.copy_tree(SVC, "OPEN", "D", "C", replace=False, infinite=False) == []
+    assert paths(world) == ["C", "D", "D/A", "D/E", "D/E/B"]
+
+
+async def test_a_copied_directory_replaces_all_that_was_there() -> None:
+    world = await planted()
+    await world.host.make_directory(SVC, "OPEN", "C/OLD", parents=True)
+    await world.put("C/A", b"old")
+    assert await world.host.copy_tree(SVC, "OPEN", "D", "C", replace=True) == []
+    assert paths(world, "C") == ["C/A", "C/E", "C/E/B"]
+    assert await world.host.copy_tree(SVC, "OPEN", "D", "C/A", replace=True) == []
+    assert paths(world, "C/A") == ["C/A/A", "C/A/E", "C/A/E/B"]
+    assert await world.host.copy_tree(SVC, "OPEN", "D/A", "C/A", replace=True) == []
+    assert world.store.read(n("C/A")) == b"a"
+
+
+async def test_nothing_is_copied_onto_or_into_itself_or_over_what_it_stands_in() -> None:
+    world = await planted()
+    for source, target in (("D", "d"), ("D", "d/x"), ("D/A", "D/a"), ("D/E", "D"), ("D/A", "D")):
+        refused = await world.host.copy_tree(SVC, "OPEN", source, target, replace=True)
+        assert status(refused) is NtStatus.ACCESS_DENIED, (source, target)
+    assert paths(world) == ["D", "D/A", "D/E", "D/E/B"]
+
+
+async def test_a_copy_goes_on_past_what_it_may_not_read() -> None:
+    world = await planted()
+    await world.hold(WS3, world.session(WS3), "D/A", share_mode="NONE")
+    result = await world.host.copy_tree(SVC, "OPEN", "D", "C", replace=False)
+    assert failed(result) == [("C/A", NtStatus.SHARING_VIOLATION)]
+    assert paths(world, "C") == ["C/E", "C/E/B"]
+
+
+async def test_a_held_target_is_not_replaced_and_its_holder_is_named() -> None:
+    world = await planted()
+    await world.put("C", b"old")
+    await world.hold(WS3, world.session(WS3, "EXCEL.EXE"), "C")
+    refused = await world.host.copy_tree(SVC, "OPEN", "D/A", "C", replace=True)
+    assert isinstance(refused, Problem)
+    assert (refused.nt_status, refused.blockers[0].program) == (NtStatus.SHARING_VIOLATION, "EXCEL.EXE")
+
+
+async def test_deleting_a_tree_leaves_what_is_held_and_what_that_stands_in() -> None:
+    world = await planted()
+    await world.put("D/E/C", b"c")
+    handle = await world.hold(WS3, world.session(WS3), "D/E/B")
+    result = await world.host.delete_tree(SVC, "OPEN", "D")
+    assert failed(result) == [("D/E/B", NtStatus.SHARING_VIOLATION)]
+    assert paths(world) == ["D", "D/E", "D/E/B"]
+    await world.host.close(WS3, handle)
+    assert await world.host.delete_tree(SVC, "OPEN", "D") == []
+    assert paths(world) == []
+
+
+async def test_the_root_of_a_share_is_not_deleted_nor_what_is_not_there() -> None:
+    world = await planted()
+    assert status(await world.host.delete_tree(SVC, "OPEN", "")) is NtStatus.ACCESS_DENIED
+    assert status(await world.host.delete_tree(SVC, "OPEN", "X")) is NtStatus.OBJECT_NAME_NOT_FOUND
+    assert len(paths(world)) == 4
+
+
+async def test_a_moved_tree_takes_its_properties_and_replaces_what_was_there() -> None:
+    world = await planted()
+    world.store.set_properties(n("D/E/B"), {"{urn:x}y": '<y xmlns="urn:x"/>'})
+    await world.host.make_directory(SVC, "OPEN", "C/OLD", parents=True)
+    assert status(await world.host.move_tree(SVC, "OPEN", "D", "C", replace=False)) is NtStatus.OBJECT_NAME_COLLISION
+    assert await world.host.move_tree(SVC, "OPEN", "D", "C", replace=True) == []
+    assert paths(world) == ["C", "C/A", "C/E", "C/E/B"]
+    assert list(world.store.properties(n("C/E/B"))) == ["{urn:x}y"]
+    assert await world.host.move_tree(SVC, "OPEN", "C", "c", replace=False) == []
+    assert paths(world)[0] == "c"
+
+
+async def test_a_tree_with_a_held_file_does_not_move_and_the_file_is_named() -> None:
+    world = await planted()
+    await world.hold(WS3, world.session(WS3), "D/E/B", share_mode="READ|WRITE|DELETE")
+    result = await world.host.move_tree(SVC, "OPEN", "D", "C", replace=True)
+    assert failed(result) == [("D/E/B", NtStatus.SHARING_VIOLATION)]
+    assert paths(world) == ["D", "D/A", "D/E", "D/E/B"]
+
+
+async def test_a_move_that_cannot_end_well_deletes_nothing_first() -> None:
+    world = await planted()
+    await world.host.make_directory(SVC, "OPEN", "C/KEPT", parents=True)
+    await world.hold(WS3, world.session(WS3), "D/A")
+    assert failed(await world.host.move_tree(SVC, "OPEN", "D", "C", replace=True)) == [("D/A", NtStatus.SHARING_VIOLATION)]
+    assert status(await world.host.move_tree(SVC, "OPEN", "D/A", "C", replace=True)) is NtStatus.SHARING_VIOLATION
+    assert status(await world.host.move_tree(SVC, "OPEN", "D/E", "D", replace=True)) is NtStatus.ACCESS_DENIED
+    assert paths(world, "C") == ["C/KEPT"]
+
+
+def test_inside_is_below_at_any_depth_and_not_the_same() -> None:
+    assert is_inside(n("d/e/f"), n("D"))
+    assert is_inside(n("d"), n(""))
+    assert not is_inside(n("D"), n("D"))
+    assert not is_inside(n("DD/e"), n("D"))
