@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 JOBS   ?= auto
+PIN    := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-emit-index-url \
+          --no-emit-find-links --no-emit-trusted-host
 
 .PHONY: help demo test check lint types layers format scenarios bench lock clean
 
@@ -52,10 +54,12 @@ bench: $(VENV)/dev.stamp ## Ratios, measured in one run
 
 lock: $(VENV)/dev.stamp ## Pin the dependencies anew (needs pip-tools)
 	@$(BIN)/python -m pip install --quiet pip-tools
-	@for set in run dev; do \
-	  extras="--extra speed"; [ $$set = dev ] && extras="$$extras --extra dev"; \
-	  $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-emit-index-url \
-	    --no-emit-find-links --no-emit-trusted-host $$extras --output-file requirements/$$set.txt pyproject.toml; done
+	@for set in run server dev; do \
+	  extras="--extra speed"; \
+	  [ $$set = run ] || extras="$$extras --extra postgres"; \
+	  [ $$set = dev ] && extras="$$extras --extra dev"; \
+	  $(PIN) $$extras --output-file requirements/$$set.txt pyproject.toml; done
+	@$(PIN) --only-build-deps --build-deps-for wheel --output-file requirements/build.txt pyproject.toml
 
 clean:           ## Remove what was made here
 	rm -rf $(VENV) runs despoolr-data .despoolr .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

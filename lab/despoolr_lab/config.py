@@ -24,6 +24,7 @@ from despoolr_lab.scenario.timing import Timing, parse_timing
 
 SITE_PORT: Final = 8801
 LOGON_PORT: Final = 8802
+FLEET_PORT: Final = 8804
 SECRET_SIZE_MIN: Final = 16
 NAME_SIZE_MAX: Final = 15
 """Characters of a machine's name: NetBIOS."""
@@ -42,6 +43,8 @@ VARIABLES: Final[dict[str, str]] = {
     "DESPOOLR_CLOCK": "URL of a running server whose time to take over",
     "DESPOOLR_SECRET": "the secret all servers of a site share, at least 16 octets",
     "DESPOOLR_SECRET_FILE": "a file with that secret",
+    "DESPOOLR_COMMON": "a directory all processes of a stack have in common: secrets, and when its time began",
+    "DESPOOLR_DATABASE": "URL of the site database, where it is not a file in the data directory",
     "DESPOOLR_TOKEN": "a token, for the commands that ask a running site",
     "DESPOOLR_URL": "URLs of running servers, for the commands that ask, separated by spaces",
     "DESPOOLR_LOGON": "logon servers of the site: NAME=URL[,distribution], separated by spaces",
@@ -49,8 +52,21 @@ VARIABLES: Final[dict[str, str]] = {
     "DESPOOLR_ROLES": "what `serve logon` is: logon, distribution or both",
     "DESPOOLR_PACKAGE_SHARE": "the share packages lie on, of `serve logon`",
     "DESPOOLR_CLIENTS": "how many clients to run",
+    "DESPOOLR_CLIENTS_WANTED": "how many clients all fleets of the site are to be together; 0: as many as they lease",
+    "DESPOOLR_LEASE": "1: a fleet leases its clients' numbers from the site server",
+    "DESPOOLR_HOLDER": "the name a fleet leases under; its host's name, if left out",
+    "DESPOOLR_SEED": "seed of the clients' choices",
+    "DESPOOLR_PREFIX": "what the clients' names begin with",
     "DESPOOLR_POLL_EVERY": "the clients' polling interval in site time, such as 1h",
     "DESPOOLR_SITE": "URL of the site server, for `fleet`",
+    "DESPOOLR_ENV_FILE": "the file that holds the settings of the containers",
+    "DESPOOLR_SITE_PORT": "port of the site server's container on this machine",
+    "DESPOOLR_LOGON1_PORT": "port of the first logon server's container on this machine",
+    "DESPOOLR_LOGON2_PORT": "port of the second logon server's container on this machine",
+    "DESPOOLR_SERVER_MEMORY": "memory of a server's container",
+    "DESPOOLR_CLIENTS_MEMORY": "memory of a container of clients",
+    "DESPOOLR_BASE": "the image ours are built from",
+    "DESPOOLR_TAG": "the tag of our images",
     "DESPOOLR_RUNS": "directory of finished runs",
     "DESPOOLR_DEBUG": "1: show tracebacks",
 }
@@ -108,6 +124,8 @@ class GroundSettings:
     secret: bytes | None = None
     clock_url: str = ""
     listens: tuple[Listen, ...] = ()
+    since: float | None = None
+    """Seconds since 1970 that scaled time is counted from, where all processes of a stack have that in common."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +141,10 @@ class SiteSettings:
     servers: tuple[NamedServer, ...] = ()
     addresses: tuple[SiteAddress, ...] = ()
     overrides: dict[str, str] = field(default_factory=dict)
+    database: str = ""
+    """URL of the site database; empty: a file in the data directory."""
+    clients_wanted: int = 0
+    """How many clients all fleets are to be together; 0: as many as they lease."""
 
 
 @dataclass(frozen=True, slots=True)

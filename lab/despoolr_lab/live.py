@@ -170,6 +170,12 @@ def health(server: ServerAddress, *, timeout_s: float = TIMEOUT_S) -> Health:
     return _decoded(server, call(server, "GET", "/healthz", timeout_s=timeout_s), Health)
 
 
+def fleet_facts(server: ServerAddress, *, timeout_s: float = TIMEOUT_S) -> dict[str, Any] | None:
+    """`GET /healthz` of a fleet; None if a server answers there. Raises `AskError`."""
+    facts = _decoded(server, call(server, "GET", "/healthz", timeout_s=timeout_s), dict)
+    return facts if "fleet" in facts else None
+
+
 def call(server: ServerAddress, method: str, target: str, body: bytes | None = None, *, timeout_s: float = TIMEOUT_S) -> bytes:
     """One request, the body of its answer. Goes through no proxy. Raises `AskError`."""
     request = urllib.request.Request(server.url + target, data=body, method=method)

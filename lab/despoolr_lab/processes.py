@@ -31,6 +31,8 @@ from despoolr_lab.discovery import RunningServer
 from despoolr_lab.ground import Ground, StartError, clock_of
 from despoolr_lab.setup_routes import SetupRoutes
 from despoolr_lab.sim.network import session_options
+from despoolr_lab.slot_routes import SlotRoutes
+from despoolr_lab.slots import SlotTable
 from despoolr_server.logon import make_logon_server
 from despoolr_server.share.host import ShareHost
 from despoolr_server.site import boxes
@@ -108,7 +110,9 @@ class Servers:
             servers=tuple(SiteServerRole(s.name, s.domain, s.logon, s.distribution, s.package_share) for s in servers),
             addresses={a.code: a.server for a in settings.addresses},
         )
-        database = self._database(settings.code)
+        database = self._database(settings)
+        slots = SlotRoutes(SlotTable(settings.clients_wanted), database, ground.recorder, settings.code)
+        await slots.restore()
         try:
             site = SiteServer(
                 setup,
@@ -122,7 +126,7 @@ class Servers:
                 id_prefix=ground.id_prefix,
                 version=self.version,
                 logs=LogDirectory(ground.store_directory("LOGS", "")),
-                extra_routes=SetupRoutes(ground, name, settings, servers).routes(),
+                extra_routes=[*SetupRoutes(ground, name, settings, servers).routes(), *slots.routes()],
             )
         except (StoreError, ValueError) as error:
             raise StartError(f"cannot use the files of {name} in {ground.data}: {error}") from None
@@ -194,8 +198,8 @@ class Servers:
         self._stores.append(store)
         return store
 
-    def _database(self, code: str) -> ThreadedDatabase:
-        path = self.ground.data / f"{code}.db"
+    def _database(self, settings: SiteSettings) -> ThreadedDatabase:
+        path = self.ground.data / f"{settings.code}.db"
         try:
             _check_database(path)
             database = ThreadedDatabase(f"sqlite:///{path}")

@@ -43,6 +43,9 @@ _GROUND = _options(
     _option("--time", "time", default="real", metavar="real|xN", help="Site time: real, or N site seconds a second."),
     _option("--clock", default="", metavar="URL", help="Take over the time (and pace) of a running server."),
     _option("--secret-file", type=click.Path(path_type=Path), help="File with the secret that all servers of a site share."),
+    _option(
+        "--common", type=click.Path(path_type=Path), help="Directory all processes share: secrets and time, made by the first."
+    ),
 )
 _SITE = _options(
     _option("--name", default="SITE1", help="The site server's machine name."),
@@ -69,6 +72,10 @@ def command() -> None:
 @_option("--data", default="despoolr-data/site", type=click.Path(path_type=Path), help="Files, database, logs, records.")
 @_SITE
 @_option("--logon", "logons", multiple=True, metavar="NAME=URL[,distribution]", help="A logon server of the site; repeatable.")
+@_option("--database", default="", metavar="URL", help="The site database, such as postgresql://USER@HOST/NAME. Default: a file.")
+@_option(
+    "--clients-wanted", default=0, type=click.IntRange(0, 1_000_000), help="Clients all fleets are to be together; 0: any number."
+)
 @_GROUND
 def site(listen: str, data: Path, logons: tuple[str, ...], **given: Any) -> int:
     """Run a site server with its services."""
@@ -177,6 +184,8 @@ def _site_settings(listen: Listen, servers: tuple[NamedServer, ...], given: dict
         servers=servers,
         addresses=tuple(config.parse_address(text) for text in given["addresses"]),
         overrides=overrides,
+        database=given.get("database", ""),
+        clients_wanted=given.get("clients_wanted", 0),
     )
 
 
@@ -187,13 +196,17 @@ def _ground_settings(data: Path, listens: tuple[Listen, ...], given: dict[str, A
 
     for line in config.unknown_variables(os.environ):
         raise config.ConfigError(line)
-    return config.GroundSettings(
-        data=data,
-        timing=config.parse_pace(given["time"]),
-        secret=config.given_secret(os.environ.get("DESPOOLR_SECRET"), given["secret_file"]),
-        clock_url=config.parse_url(given["clock"]) if given["clock"] else "",
-        listens=listens,
-    )
+    timing = config.parse_pace(given["time"])
+    secret = config.given_secret(os.environ.get("DESPOOLR_SECRET"), given["secret_file"])
+    clock_url = config.parse_url(given["clock"]) if given["clock"] else ""
+    since = None
+    if given["common"] is not None:
+        from despoolr_lab.common import open_common
+        from despoolr_lab.ground import wall_now
+
+        common = open_common(given["common"], wall_now())
+        secret, since = secret or common.secret, common.since
+    return config.GroundSettings(data, timing, secret, clock_url, listens, since)
 
 
 # -- running

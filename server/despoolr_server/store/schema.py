@@ -140,3 +140,12 @@ COUNTERS: Final = Table(
     Column("Value", Integer, nullable=False),
 )
 """The next job, package and request numbers. SMS kept them in the registry."""
+
+CLIENT_SLOTS: Final = Table(
+    "ClientSlots",
+    METADATA,
+    Column("Holder", String(64), primary_key=True),
+    Column("First", Integer, nullable=False),
+    Column("Count", Integer, nullable=False),
+)
+"""Which fleet runs which clients. Ours; SMS's clients were real."""
