@@ -126,6 +126,8 @@ class GroundSettings:
     listens: tuple[Listen, ...] = ()
     since: float | None = None
     """Seconds since 1970 that scaled time is counted from, where all processes of a stack have that in common."""
+    database_password: str = ""
+    """For a site database whose URL has none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,8 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -20,7 +19,6 @@ from typing import Final
 import aiohttp
 import msgspec
 from aiohttp import web
-from sqlalchemy.exc import SQLAlchemyError
 
 from despoolr_client.share import ShareServer
 from despoolr_core.share import ShareUnreachable
@@ -31,6 +29,7 @@ from despoolr_lab.discovery import RunningServer
 from despoolr_lab.ground import Ground, StartError, clock_of
 from despoolr_lab.setup_routes import SetupRoutes
 from despoolr_lab.sim.network import session_options
+from despoolr_lab.site_database import SiteDatabase, open_site_database
 from despoolr_lab.slot_routes import SlotRoutes
 from despoolr_lab.slots import SlotTable
 from despoolr_server.logon import make_logon_server
@@ -40,7 +39,6 @@ from despoolr_server.site.context import RemoteServer, SiteServerRole
 from despoolr_server.site.logs import LogDirectory
 from despoolr_server.site.service import Executive
 from despoolr_server.site_server import SERVICE_ACCOUNT, SiteServer, SiteSetup, SiteStores
-from despoolr_server.store.database import ThreadedDatabase
 from despoolr_server.store.files import FileStore, JournalledFileStore, StoreError
 
 STOP_S_MAX: Final = 4.5
@@ -49,8 +47,6 @@ FINISH_S_MAX: Final = 2.0
 """Seconds the services get to finish their cycles."""
 CLOCK_WAIT_S: Final = 30.0
 """Seconds to wait for the server whose time is to be taken over."""
-CHECK_SIZE_MAX: Final = 256 * 1024 * 1024
-"""Octets up to which a site database is checked whole at start."""
 
 
 @dataclass(slots=True)
@@ -59,13 +55,14 @@ class Servers:
 
     ground: Ground
     directory: Path
+    say: Callable[[str], None]
     version: str = ""
     announced: list[RunningServer] = field(default_factory=list)
     _runners: list[web.AppRunner] = field(default_factory=list)
     _hosts: list[ShareHost] = field(default_factory=list)
     _executives: list[Executive] = field(default_factory=list)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
-    _databases: list[ThreadedDatabase] = field(default_factory=list)
+    _databases: list[SiteDatabase] = field(default_factory=list)
     _stores: list[JournalledFileStore] = field(default_factory=list)
     _connections: dict[tuple[str, str], ShareServer] = field(default_factory=dict)
     _session: aiohttp.ClientSession | None = None
@@ -110,7 +107,11 @@ class Servers:
             servers=tuple(SiteServerRole(s.name, s.domain, s.logon, s.distribution, s.package_share) for s in servers),
             addresses={a.code: a.server for a in settings.addresses},
         )
-        database = self._database(settings)
+        opened = await open_site_database(
+            settings.database, ground.data / f"{settings.code}.db", ground.settings.database_password, self.say
+        )
+        self._databases.append(opened)
+        database = opened.database
         slots = SlotRoutes(SlotTable(settings.clients_wanted), database, ground.recorder, settings.code)
         await slots.restore()
         try:
@@ -198,17 +199,6 @@ class Servers:
         self._stores.append(store)
         return store
 
-    def _database(self, settings: SiteSettings) -> ThreadedDatabase:
-        path = self.ground.data / f"{settings.code}.db"
-        try:
-            _check_database(path)
-            database = ThreadedDatabase(f"sqlite:///{path}")
-        except (sqlite3.Error, SQLAlchemyError, OSError) as error:
-            reason = getattr(error, "orig", None) or error
-            raise StartError(f"the site database {path} cannot be used ({reason}); restore it, or move it away") from None
-        self._databases.append(database)
-        return database
-
     async def _serve(self, app: web.Application, host: ShareHost, listen: Listen) -> str:
         host.lease_s_max = max(host.lease_s_max, self.ground.lease_s)
         self.ground.remember(host.ledger, host.server)
@@ -254,15 +244,6 @@ def _in_domain(server: NamedServer, domain: str) -> NamedServer:
 def _reachable(host: str) -> str:
     """An address a client on this machine can use for a server that listens on `host`."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1", "localhost": "127.0.0.1"}.get(host, host)
-
-
-def _check_database(path: Path) -> None:
-    """Whether an existing site database is whole. Raises `sqlite3.Error`."""
-    if path.exists() and path.stat().st_size <= CHECK_SIZE_MAX:
-        with closing(sqlite3.connect(path)) as connection:
-            found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if found != "ok":
-            raise sqlite3.DatabaseError(str(found).splitlines()[0])
 
 
 async def ask_time(url: str, token: str, say: Callable[[str], None]) -> tuple[float, float]:

@@ -257,9 +257,8 @@ async def _live(clients: Clients, scale: float | None, for_s: float) -> None:
     if scale is not None and scale != clients.scale:
         raise StartError(f"the site runs at x{clients.scale:g}, not at x{scale:g}; leave --time out to follow it")
     spread_s = clients.settings.poll_every_s / clients.scale
-    say(
-        f"despoolr: {clients.live_count} clients from number {clients.numbers.start} on, first poll of all within {spread_s:,.1f} s"
-    )
+    who = f"{clients.live_count} clients from number {clients.numbers.start} on"
+    say(f"despoolr: {who}, first poll of all within {spread_s:,.1f} s")
     watching = _watch(clients, for_s / clients.scale)
     if clients.lease is None:
         await watching

@@ -199,14 +199,14 @@ def _ground_settings(data: Path, listens: tuple[Listen, ...], given: dict[str, A
     timing = config.parse_pace(given["time"])
     secret = config.given_secret(os.environ.get("DESPOOLR_SECRET"), given["secret_file"])
     clock_url = config.parse_url(given["clock"]) if given["clock"] else ""
-    since = None
+    since, password = None, ""
     if given["common"] is not None:
         from despoolr_lab.common import open_common
         from despoolr_lab.ground import wall_now
 
         common = open_common(given["common"], wall_now())
-        secret, since = secret or common.secret, common.since
-    return config.GroundSettings(data, timing, secret, clock_url, listens, since)
+        secret, since, password = secret or common.secret, common.since, common.password
+    return config.GroundSettings(data, timing, secret, clock_url, listens, since, password)
 
 
 # -- running
@@ -269,10 +269,18 @@ async def _serve(ground: Any, start: Start) -> int:
         now, scale = await ask_time(ground.settings.clock_url, ground.token, say)
         ground.settings = replace(ground.settings, timing=Timing(scale))
     ground.begin(now)
-    running = Servers(ground, Path.cwd(), version("despoolr"))
+    running = Servers(ground, Path.cwd(), say, version("despoolr"))
     stop_more: Stopper = _nothing
     try:
-        stop_more = await start(running, stop)
+        starting = asyncio.ensure_future(start(running, stop))
+        stopping = asyncio.ensure_future(stop.wait())
+        await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not starting.done():  # told to stop while it waits for a neighbour or its database
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+            return EXIT_OK
+        stop_more = starting.result()
         running.announce()
         _greet(running)
         await running.run(stop)

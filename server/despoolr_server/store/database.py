@@ -13,11 +13,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.pool import StaticPool
 
 from despoolr_server.store.schema import METADATA
 
+IN_MEMORY = "sqlite://"
 T = TypeVar("T")
 Work = Callable[[Connection], T]
 
@@ -38,15 +39,37 @@ class Database(Protocol):
 
 
 def open_engine(url: str) -> Engine:
-    """An engine for `sqlite:///path`, `sqlite://` (in memory) or another SQLAlchemy URL, with the schema made if absent."""
-    if url == "sqlite://":
+    """An engine for `sqlite:///path`, `sqlite://` (in memory) or `postgresql://...`, with the schema of this version.
+
+    Raises `SchemaError`, SQLAlchemy's errors, or `ModuleNotFoundError` where the driver is not installed.
+    """
+    if url == IN_MEMORY:
         engine = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
+    elif url.startswith("sqlite"):
+        engine = create_engine(url, connect_args={"check_same_thread": False})
     else:
-        engine = create_engine(url, connect_args={"check_same_thread": False} if url.startswith("sqlite") else {})
+        # A PostgreSQL that was started again is noticed before the work begins, not in the middle of it.
+        engine = create_engine(with_driver(url), pool_pre_ping=True)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_pragmas)
-    METADATA.create_all(engine)
+    try:
+        if url == IN_MEMORY:
+            METADATA.create_all(engine)  # a database that lives as long as one run needs no account of its versions
+        else:
+            from despoolr_server.store.migration import migrate
+
+            with engine.begin() as connection:
+                migrate(connection)
+    except BaseException:
+        engine.dispose()
+        raise
     return engine
+
+
+def with_driver(url: str) -> URL:
+    """`postgresql://` means psycopg 3."""
+    made = make_url(url)
+    return made.set(drivername="postgresql+psycopg") if made.drivername in ("postgresql", "postgres") else made
 
 
 def _set_pragmas(connection: Any, _: object) -> None:
