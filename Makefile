@@ -7,7 +7,7 @@ JOBS   ?= auto
 PIN    := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-emit-index-url \
           --no-emit-find-links --no-emit-trusted-host
 
-.PHONY: help demo test check lint types layers format scenarios bench lock clean
+.PHONY: help demo test test-docker check lint types layers format scenarios bench lock clean
 
 help:            ## Show this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,8 +29,11 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
 demo: $(VENV)/run.stamp ## The blocked update, live, in seconds
 	@$(BIN)/despoolr demo
 
-test: $(VENV)/dev.stamp ## Every test
-	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q
+test: $(VENV)/dev.stamp ## Every test that needs no containers
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q --ignore=tests/docker
+
+test-docker: $(VENV)/dev.stamp ## The stack in containers (starts a Docker engine where none runs)
+	@$(BIN)/python -m pytest -q --durations=5 tests/docker
 
 check: lint types layers ## Lint, types, layers
 

@@ -69,8 +69,7 @@ def _make(file: Path, text: str, mode: int) -> None:
     """Write a file unless it is there: a link of a whole file under its name, which only one process gets to make."""
     if file.exists():
         return
-    temporary = file.with_name(f"{file.name}.{os.uname().nodename}.{os.getpid()}.tmp")
-    temporary.unlink(missing_ok=True)
+    temporary = file.with_name(f"{file.name}.{secrets.token_hex(8)}.tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as out:

@@ -59,18 +59,20 @@ VARIABLES: Final[dict[str, str]] = {
     "DESPOOLR_PREFIX": "what the clients' names begin with",
     "DESPOOLR_POLL_EVERY": "the clients' polling interval in site time, such as 1h",
     "DESPOOLR_SITE": "URL of the site server, for `fleet`",
-    "DESPOOLR_ENV_FILE": "the file that holds the settings of the containers",
-    "DESPOOLR_SITE_PORT": "port of the site server's container on this machine",
-    "DESPOOLR_LOGON1_PORT": "port of the first logon server's container on this machine",
-    "DESPOOLR_LOGON2_PORT": "port of the second logon server's container on this machine",
-    "DESPOOLR_SERVER_MEMORY": "memory of a server's container",
-    "DESPOOLR_CLIENTS_MEMORY": "memory of a container of clients",
-    "DESPOOLR_BASE": "the image ours are built from",
-    "DESPOOLR_TAG": "the tag of our images",
     "DESPOOLR_RUNS": "directory of finished runs",
     "DESPOOLR_DEBUG": "1: show tracebacks",
 }
-"""Every variable any command reads; another one is a mistake that is pointed out."""
+"""Every variable any command reads."""
+
+STACK_VARIABLES: Final = frozenset(
+    f"DESPOOLR_{name}"
+    for name in (
+        *("ENV_FILE", "BASE", "TAG", "POSTGRES_IMAGE", "PROMETHEUS_IMAGE", "GRAFANA_IMAGE"),
+        *("SITE_PORT", "LOGON1_PORT", "LOGON2_PORT", "PARENT_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT"),
+        *("SERVER_MEMORY", "CLIENTS_MEMORY", "PROMETHEUS_MEMORY", "GRAFANA_MEMORY"),
+    )
+)
+"""Those that only `docker-compose.yml` reads: every container is given the whole file of settings."""
 
 _MACHINE: Final = re.compile(r"[A-Z0-9][A-Z0-9_-]*")
 _SHARE: Final = re.compile(r"[A-Za-z0-9_$][A-Za-z0-9_$.-]{0,79}")
@@ -349,10 +351,11 @@ def _checked(secret: bytes, where: str) -> bytes:
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
-    """One line for each `DESPOOLR_*` variable that no command reads, with the nearest right one."""
+    """One line for each `DESPOOLR_*` variable that nobody reads, with the nearest right one."""
     found = []
+    known = [*VARIABLES, *sorted(STACK_VARIABLES)]
     for name in sorted(environment):
-        if name.startswith("DESPOOLR_") and name not in VARIABLES:
-            near = get_close_matches(name, list(VARIABLES), 1, 0.6)
+        if name.startswith("DESPOOLR_") and name not in known:
+            near = get_close_matches(name, known, 1, 0.6)
             found.append(f"{name} is no setting of Despoolr" + (f"; did you mean {near[0]}?" if near else ""))
     return found

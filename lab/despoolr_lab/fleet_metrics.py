@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 class FleetMetrics(Collector):
     """What one fleet's `/metrics` counts."""
 
-    def __init__(self, clients: Clients) -> None:
+    def __init__(self, clients: Clients, *more: Collector) -> None:
         self._clients = clients
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(self)
+        for collector in (self, *more):
+            self._registry.register(collector)
 
     def render(self) -> tuple[bytes, str]:
         """The text for Prometheus, and its content type."""

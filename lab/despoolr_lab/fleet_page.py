@@ -16,6 +16,7 @@ from despoolr_lab.clients import Clients
 from despoolr_lab.config import ConfigError, Listen
 from despoolr_lab.fleet_metrics import FleetMetrics
 from despoolr_lab.ground import StartError
+from despoolr_lab.process_metrics import ProcessMetrics
 from despoolr_server.http.auth import CHALLENGE, Auth, is_loopback
 
 STARTING: Final = "starting"
@@ -52,7 +53,7 @@ class FleetPage:
     def __init__(self, clients: Clients, auth: Auth | None) -> None:
         self._clients = clients
         self._auth = auth
-        self._metrics = FleetMetrics(clients)
+        self._metrics = FleetMetrics(clients, ProcessMetrics())
         self._runner: web.AppRunner | None = None
 
     async def start(self, listen: Listen) -> str:

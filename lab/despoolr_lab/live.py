@@ -82,6 +82,10 @@ class LiveSource:
         """From the site server."""
         return list(self._site(f"events?limit={limit}")["events"])
 
+    def slots(self) -> dict[str, Any]:
+        """Who runs which clients; from the site server."""
+        return dict(self._site("slots"))
+
     def _each(self, wanted: Wanted, at: float | None) -> list[_Told]:
         """Every server's answer; one that does not answer is a note, unless none does."""
         answers: list[_Told] = []

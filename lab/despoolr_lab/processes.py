@@ -27,11 +27,14 @@ from despoolr_lab import discovery
 from despoolr_lab.config import Listen, LogonSettings, NamedServer, SiteSettings
 from despoolr_lab.discovery import RunningServer
 from despoolr_lab.ground import Ground, StartError, clock_of
+from despoolr_lab.process_metrics import ProcessMetrics
+from despoolr_lab.server_metrics import BoxMetrics, SiteMetrics
 from despoolr_lab.setup_routes import SetupRoutes
 from despoolr_lab.sim.network import session_options
 from despoolr_lab.site_database import SiteDatabase, open_site_database
 from despoolr_lab.slot_routes import SlotRoutes
 from despoolr_lab.slots import SlotTable
+from despoolr_server.http.app import METRICS
 from despoolr_server.logon import make_logon_server
 from despoolr_server.share.host import ShareHost
 from despoolr_server.site import boxes
@@ -75,12 +78,13 @@ class Servers:
         ground, name = self.ground, settings.name
         share = settings.package_share
         try:
+            logon = self._store(name, boxes.LOGON_SHARE) if settings.logon else None
             server = make_logon_server(
                 name,
                 ground.clock,
                 ground.recorder,
                 ground.auth,
-                logon=self._store(name, boxes.LOGON_SHARE) if settings.logon else None,
+                logon=logon,
                 packages={share: self._store(name, share)} if settings.distribution else {},
                 lease_s=ground.lease_s,
                 id_prefix=ground.id_prefix,
@@ -89,6 +93,9 @@ class Servers:
             )
         except (StoreError, ValueError) as error:
             raise StartError(f"cannot use the files of {name} in {ground.data}: {error}") from None
+        server.app[METRICS].add(ProcessMetrics())
+        if logon is not None:
+            server.app[METRICS].add(BoxMetrics(boxes.LOGON_SHARE, logon, boxes.LOGON_DIRECTORIES))
         url = await self._serve(server.app, server.host, settings.listen)
         self._announce(name, "logon", url)
         return NamedServer(name, url, settings.logon, settings.distribution, share)
@@ -115,12 +122,13 @@ class Servers:
         slots = SlotRoutes(SlotTable(settings.clients_wanted), database, ground.recorder, settings.code)
         await slots.restore()
         try:
+            stores = SiteStores(*(self._store(name, s) for s in (boxes.ROOT_SHARE, boxes.SITE_SHARE, boxes.SOURCE_SHARE)))
             site = SiteServer(
                 setup,
                 ground.clock,
                 ground.recorder,
                 database,
-                SiteStores(*(self._store(name, s) for s in (boxes.ROOT_SHARE, boxes.SITE_SHARE, boxes.SOURCE_SHARE))),
+                stores,
                 ground.auth,
                 lambda server, program: self._connect(name, urls, server, program),
                 lease_s=ground.lease_s,
@@ -131,7 +139,16 @@ class Servers:
             )
         except (StoreError, ValueError) as error:
             raise StartError(f"cannot use the files of {name} in {ground.data}: {error}") from None
+        counts = SiteMetrics(site.context, site.executive, slots.table)
+        for more in (
+            ProcessMetrics(),
+            BoxMetrics(boxes.ROOT_SHARE, stores.root, (b for b in boxes.SITE_DIRECTORIES if b != boxes.RECEIVE)),
+            BoxMetrics(boxes.SITE_SHARE, stores.receive, ("",)),
+            counts,
+        ):
+            site.app[METRICS].add(more)
         url = await self._serve(site.app, site.host, settings.listen)
+        self._tasks.append(asyncio.create_task(counts.refresh(), name=f"{settings.code}/metrics"))
         self._executives.append(site.executive)
         self._tasks.append(asyncio.create_task(site.executive.run(), name=f"{settings.code}/SMS_EXECUTIVE"))
         self._announce(name, "site", url, settings.code)

@@ -18,6 +18,7 @@ from typing import Final
 from sqlalchemy import URL, Connection, create_engine, text
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
+from despoolr_lab.config import ConfigError
 from despoolr_lab.ground import StartError
 from despoolr_server.store.database import ThreadedDatabase, with_driver
 from despoolr_server.store.migration import SchemaError
@@ -47,18 +48,24 @@ class SiteDatabase:
 
 
 async def open_site_database(url: str, path: Path, password: str, say: Callable[[str], None]) -> SiteDatabase:
-    """Open the database at `url`, or the file `path`. `password`: for a URL without one. Raises `StartError`."""
+    """Open the database at `url`, or the file `path`. `password`: for a URL without one. Raises `StartError` or `ConfigError`."""
     if not url:
         return _open_file(path)
-    try:
-        place = with_driver(url)
-    except (ArgumentError, ValueError):
-        raise StartError("the URL of the site database cannot be read; give postgresql://USER@HOST/NAME") from None
-    if place.get_backend_name() != "postgresql":
-        raise StartError(f"no site database can be {place.drivername}; give postgresql://USER@HOST/NAME, or leave --database out")
+    place = parse_database(url)
     if place.password is None and password:
         place = place.set(password=password)
     return await _open_server(place, say)
+
+
+def parse_database(url: str) -> URL:
+    """The URL of a PostgreSQL database. Raises `ConfigError`."""
+    try:
+        place = with_driver(url)
+    except (ArgumentError, ValueError):
+        raise ConfigError("the URL of the site database cannot be read; give postgresql://USER@HOST/NAME") from None
+    if place.get_backend_name() != "postgresql":
+        raise ConfigError(f"no site database can be {place.drivername}; give postgresql://USER@HOST/NAME, or none")
+    return place
 
 
 def _open_file(path: Path) -> SiteDatabase:

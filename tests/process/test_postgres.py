@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from despoolr_lab import site_database
+from despoolr_lab.config import ConfigError
 from despoolr_lab.ground import StartError
 from despoolr_lab.site_database import open_site_database
 from postgres_world import Postgres
@@ -83,7 +84,7 @@ async def test_a_second_site_server_waits_and_then_says_who_is_in_the_way(
     ],
 )
 async def test_a_database_that_cannot_be_used_is_one_line_without_the_password(postgres: Postgres, url: str, says: str) -> None:
-    with pytest.raises(StartError, match=says) as refused:
+    with pytest.raises((StartError, ConfigError), match=says) as refused:
         await opened(url.format(port=postgres.port, password=postgres.password))
     assert "\n" not in str(refused.value) and postgres.password not in str(refused.value) and "wrong" not in str(refused.value)
 
