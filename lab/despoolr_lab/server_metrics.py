@@ -102,7 +102,7 @@ class SiteMetrics(Quiet):
             paused.add_metric([service.component], float(service.is_paused))
         yield cycles
         yield paused
-        total = self._slots.sum()
+        total = self._slots.sum(asyncio.get_running_loop().time())
         yield GaugeMetricFamily("despoolr_clients_wanted", "Clients that all fleets are to be together.", total.wanted)
         yield GaugeMetricFamily("despoolr_clients_leased", "Clients that fleets have leased.", total.leased)
         yield GaugeMetricFamily("despoolr_clients_live", "Clients that exist, as their fleets say.", total.live)

@@ -72,7 +72,7 @@ class SlotRoutes:
     async def _get(self, request: web.Request) -> web.Response:
         _require_administrator(request)
         await self._expire()
-        total = self.table.sum()
+        total = self.table.sum(_now())
         fleets = [{"holder": x.holder, "first": x.first, "count": x.count, "live": x.live} for x in self.table.leases()]
         return json_answer(
             {

@@ -97,10 +97,10 @@ class SlotTable:
         """All of them, by number."""
         return sorted(self._leases.values(), key=lambda lease: lease.first)
 
-    def sum(self) -> Sum:
-        """All of them together."""
+    def sum(self, now: float) -> Sum:
+        """All of them together. The clients of a fleet that was silent for half a lease do not count as live."""
         leased = sum(lease.count for lease in self._leases.values())
-        live = sum(lease.live for lease in self._leases.values())
+        live = sum(lease.live for lease in self._leases.values() if now < lease.expires_at - self.lease_s / 2)
         return Sum(self.wanted or leased, leased, live, self.lapsed_count)
 
     def _keep(self, held: Lease, live: int, now: float) -> Lease:

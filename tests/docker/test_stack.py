@@ -145,14 +145,16 @@ def test_a_replica_that_is_killed_gets_its_own_clients_back(here: Stack) -> None
     killed = here.containers("clients")[0]
     killed.kill()
     killed.start()
-    until(lambda: here.slots().get("exact"), "its clients are there again", SCALE_S_MAX)
+    here.wait_healthy()
+    until(lambda: here.slots().get("exact"), "its clients are there again")
     assert {fleet["holder"]: fleet["first"] for fleet in here.slots()["fleets"]} == before
 
 
 def test_scaling_down_gives_clients_back(here: Stack) -> None:
     here.up("--no-recreate", clients=2)
     until(lambda: here.slots().get("live") == 2 * CLIENTS, "eighteen replicas gave their clients back", SCALE_S_MAX)
-    assert here.slots()["exact"] and here.slots()["leased"] == 2 * CLIENTS
+    slots = here.slots()
+    assert slots["exact"] and slots["leased"] == 2 * CLIENTS, slots
 
 
 @pytest.mark.parametrize("service", ["clients", "logon1", "site"])

@@ -35,7 +35,7 @@ def test_a_range_that_was_given_back_is_the_next_ones() -> None:
     assert table.release("b") is not None
     assert table.release("b") is None
     assert table.lease("d", 10, 1.0).first == 11
-    assert table.sum().lapsed_count == 0
+    assert table.sum(1.0).lapsed_count == 0
 
 
 def test_exactly_as_many_as_are_wanted_are_given_out_and_the_rest_stands_by() -> None:
@@ -63,33 +63,41 @@ def test_a_lease_ends_at_its_time_unless_it_is_renewed_and_that_is_counted() -> 
     assert table.expire(29.999) == []
     assert [lease.holder for lease in table.expire(30.0)] == ["b"]
     assert table.renew("b", 10, 30.0) is None
-    assert table.sum().lapsed_count == 1 and not table.sum().is_exact
+    assert table.sum(30.0).lapsed_count == 1 and not table.sum(30.0).is_exact
 
 
 def test_exact_means_all_that_were_wanted_exist_and_none_was_lost() -> None:
     table = SlotTable(wanted=20)
     for holder in ("a", "b"):
         table.lease(holder, 10, 0.0)
-    assert not table.sum().is_exact, "leased is not there"
+    assert not table.sum(0.0).is_exact, "leased is not there"
     table.renew("a", 10, 1.0)
     table.renew("b", 9, 1.0)
-    assert table.sum().live == 19 and not table.sum().is_exact
+    assert table.sum(1.0).live == 19 and not table.sum(1.0).is_exact
     table.renew("b", 12, 2.0)
-    assert table.sum().live == 20, "no fleet has more than it leased"
-    assert table.sum().is_exact
+    assert table.sum(2.0).live == 20, "no fleet has more than it leased"
+    assert table.sum(2.0).is_exact
+
+
+def test_a_fleet_that_is_silent_for_half_a_lease_does_not_count_though_its_range_is_still_its_own() -> None:
+    table = SlotTable(lease_s=30.0)
+    table.lease("a", 10, 0.0)
+    table.renew("a", 10, 1.0)
+    assert table.sum(15.9).live == 10
+    assert table.sum(16.0).live == 0 and table.sum(16.0).leased == 10 and not table.sum(16.0).is_exact
 
 
 def test_without_a_number_wanted_the_leases_are_what_is_wanted() -> None:
     table = SlotTable()
     table.lease("a", 10, 0.0)
     table.renew("a", 10, 0.0)
-    assert table.sum().wanted == 10 and table.sum().is_exact
+    assert table.sum(0.0).wanted == 10 and table.sum(0.0).is_exact
 
 
 def test_a_site_server_that_was_killed_gives_every_fleet_a_whole_lease_to_be_heard_of() -> None:
     table = SlotTable(lease_s=30.0)
     table.restore([Lease("a", 1, 10, 10, 5.0), Lease("b", 11, 10, 10, 5.0)], now=100.0)
-    assert table.expire(129.0) == [] and table.sum().live == 0
+    assert table.expire(129.0) == [] and table.sum(129.0).live == 0
     assert table.lease("c", 10, 129.0).first == 21
     assert table.lease("a", 10, 129.0).first == 1
 
