@@ -103,9 +103,9 @@ class SiteMetrics(Quiet):
         yield cycles
         yield paused
         total = self._slots.sum(asyncio.get_running_loop().time())
-        yield GaugeMetricFamily("despoolr_clients_wanted", "Clients that all fleets are to be together.", total.wanted)
-        yield GaugeMetricFamily("despoolr_clients_leased", "Clients that fleets have leased.", total.leased)
-        yield GaugeMetricFamily("despoolr_clients_live", "Clients that exist, as their fleets say.", total.live)
+        yield GaugeMetricFamily("despoolr_site_clients_wanted", "Clients that all fleets are to be together.", total.wanted)
+        yield GaugeMetricFamily("despoolr_site_clients_leased", "Clients that fleets have leased.", total.leased)
+        yield GaugeMetricFamily("despoolr_site_clients_live", "Clients that exist, as their fleets say.", total.live)
         yield CounterMetricFamily("despoolr_fleets_lapsed", "Fleets that fell silent and lost their clients.", total.lapsed_count)
 
 

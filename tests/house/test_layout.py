@@ -33,6 +33,7 @@ SEEN_THROUGH: dict[str, tuple[str, str]] = {
     "despoolr_lab.bench.reports": ("tests/unit/lab/bench/test_load.py", "a measurement"),
     "despoolr_lab.bench.share_bench": ("tests/unit/lab/bench/test_load.py", "a measurement"),
     "despoolr_lab.bench.sim_events": ("tests/unit/lab/bench/test_load.py", "a measurement"),
+    "despoolr_lab.cli.clients": ("tests/process/test_fleets.py", "a command, asked of fleets that run"),
     "despoolr_lab.cli.demo": ("tests/process/test_cli.py", "a command, run as one"),
     "despoolr_lab.cli.kb": ("tests/house/test_docs.py", "a command, run as the documents print it"),
     "despoolr_lab.cli.narrator": ("tests/process/test_cli.py", "what the demo prints"),
@@ -43,7 +44,10 @@ SEEN_THROUGH: dict[str, tuple[str, str]] = {
     "despoolr_lab.cli.running": ("tests/process/test_cli.py", "what run, kb and demo have in common"),
     "despoolr_lab.cli.schema": ("tests/house/test_docs.py", "a command, run as the documents print it"),
     "despoolr_lab.clients": ("tests/process/test_serve.py", "a process, started as one"),
+    "despoolr_lab.fleet_metrics": ("tests/process/test_metrics.py", "as a fleet that runs answers, and as Prometheus reads it"),
+    "despoolr_lab.fleet_page": ("tests/process/test_fleets.py", "the two calls of a fleet that runs"),
     "despoolr_lab.ground": ("tests/process/test_serve.py", "what the processes stand on"),
+    "despoolr_lab.process_metrics": ("tests/process/test_metrics.py", "as every process answers, and as Prometheus reads it"),
     "despoolr_lab.processes": ("tests/process/test_serve.py", "processes, started as such"),
     "despoolr_lab.report.facts": ("tests/unit/lab/report/test_text.py", "what a report is made of"),
     "despoolr_lab.report.lanes": ("tests/unit/lab/report/test_html.py", "a part of the page"),
@@ -58,7 +62,9 @@ SEEN_THROUGH: dict[str, tuple[str, str]] = {
     "despoolr_lab.scenario.tables": ("tests/unit/lab/scenario/test_load.py", "what all tables refuse"),
     "despoolr_lab.scenario.verdict": ("tests/scenarios/test_articles.py", "the sentence of a run"),
     "despoolr_lab.scenario.world": ("tests/unit/lab/scenario/test_run.py", "the machines of every run"),
+    "despoolr_lab.server_metrics": ("tests/process/test_metrics.py", "as servers that run answer, and as Prometheus reads it"),
     "despoolr_lab.setup_routes": ("tests/process/test_serve.py", "calls that only processes make"),
+    "despoolr_lab.slot_routes": ("tests/process/test_fleets.py", "calls that only fleets make"),
     "despoolr_lab.sim": ("tests/sim/test_world.py", "a docstring: the front page of the package"),
     "despoolr_server.http.site_api": ("tests/unit/server/site/test_administrator.py", "every call, as an administrator makes it"),
     "despoolr_server.share.base": ("tests/unit/server/share/test_host.py", "what the host is built on"),
@@ -69,6 +75,14 @@ SEEN_THROUGH: dict[str, tuple[str, str]] = {
     "despoolr_server.store.attributes": ("tests/contract/test_file_store.py", "beside the files on disk"),
     "despoolr_server.store.journalled": ("tests/contract/test_journal.py", "the third twin"),
     "despoolr_server.store.layout": ("tests/unit/server/site/bench.py", "makes the directories of every bench"),
+    "despoolr_server.store.migrations.env": ("tests/unit/server/store/test_migration.py", "what alembic runs"),
+    "despoolr_server.store.migrations.types": ("tests/unit/server/store/test_migration.py", "the types that migrations name"),
+    "despoolr_server.store.migrations.versions.m0001_first": ("tests/unit/server/store/test_migration.py", "a step of all"),
+    "despoolr_server.store.migrations.versions.m0002_client_slots": (
+        "tests/unit/server/store/test_migration.py",
+        "a step of all",
+    ),
+    "despoolr_server.store.migrations.versions.m0003_sites": ("tests/unit/server/store/test_migration.py", "a step of all"),
 }
 """Modules that no test imports by name: the test that shows what they do, and why there."""
 

@@ -124,7 +124,7 @@ def test_boxes_jobs_and_clients_are_counted(stack: Stack) -> None:
     assert 'despoolr_box_files{box="PCMINS.BOX",share="SMS_SHR"} 5.0' in logon
     assert 'despoolr_box_files{box="SITE.SRV/MAINCFG.BOX/PCMDOM.BOX",share="SMS_SHRD"} 5.0' in site
     assert 'despoolr_job_details{kind="Workstation",status="Complete"} 5.0' in site
-    until(lambda: "despoolr_clients_live 5.0" in stack.metrics("site"), "the fleet said so")
+    until(lambda: "despoolr_site_clients_live 5.0" in stack.metrics("site"), "the fleet said so")
     assert "despoolr_fleet_reports_total 5.0" in fleet
     polls = [float(n) for n in re.findall(r"^despoolr_fleet_polls_total\{.*\} (.*)$", fleet, re.M)]
     assert f"despoolr_fleet_poll_seconds_count {sum(polls)}" in fleet
