@@ -43,6 +43,12 @@ class Postgres:
             connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
         return self.url(name)
 
+    def cut_off(self, url: str) -> None:
+        """End every connection to a database: what a restart of the server does."""
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            name = url.rpartition("/")[2]
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+
 
 def programs() -> Path:
     """Where `initdb` and `postgres` are; a test that needs them fails where they are not."""

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 import msgspec
@@ -42,6 +42,7 @@ from despoolr_server.site.context import RemoteServer, SiteServerRole
 from despoolr_server.site.logs import LogDirectory
 from despoolr_server.site.service import Executive
 from despoolr_server.site_server import SERVICE_ACCOUNT, SiteServer, SiteSetup, SiteStores
+from despoolr_server.store.database import DatabaseLost
 from despoolr_server.store.files import FileStore, JournalledFileStore, StoreError
 
 STOP_S_MAX: Final = 4.5
@@ -69,7 +70,7 @@ class Servers:
     _stores: list[JournalledFileStore] = field(default_factory=list)
     _connections: dict[tuple[str, str], ShareServer] = field(default_factory=dict)
     _session: aiohttp.ClientSession | None = None
-    _failure: BaseException | None = None
+    _lost: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     # -- up
 
@@ -118,6 +119,7 @@ class Servers:
             settings.database, ground.data / f"{settings.code}.db", ground.settings.database_password, self.say
         )
         self._databases.append(opened)
+        opened.database.on_lost = self._end
         database = opened.database
         slots = SlotRoutes(SlotTable(settings.clients_wanted), database, ground.recorder, settings.code)
         await slots.restore()
@@ -161,14 +163,21 @@ class Servers:
     # -- run and stop
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop` is set. Raises what a service failed with."""
+        """Until `stop` is set. Raises what a service failed with, or `DatabaseLost`."""
         stopping = asyncio.create_task(stop.wait())
+        ends: list[asyncio.Future[Any]] = [self._lost, *self._tasks]
         try:
-            done, _ = await asyncio.wait([stopping, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
-            for task in done - {stopping}:
-                task.result()
+            await asyncio.wait([stopping, *ends], return_when=asyncio.FIRST_COMPLETED)
+            for end in ends:
+                if end.done():
+                    end.result()
         finally:
             stopping.cancel()
+
+    def _end(self, lost: DatabaseLost) -> None:
+        if not self._lost.done():
+            self._lost.set_exception(lost)
+            self._lost.exception()  # a process that is ending already need not say it twice
 
     async def close(self) -> None:
         """Stop in order: announcement, services, connections to others, listeners, sessions, files, database, records."""

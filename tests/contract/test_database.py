@@ -13,8 +13,9 @@ import pytest
 from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from despoolr_server.store.database import BATCH_MAX, Database, InlineDatabase, ThreadedDatabase
+from despoolr_server.store.database import BATCH_MAX, Database, DatabaseLost, InlineDatabase, ThreadedDatabase
 from despoolr_server.store.schema import COUNTERS, METADATA, PACKAGES
+from postgres_world import Postgres
 
 
 @pytest.fixture(params=["SQLite", "PostgreSQL"])
@@ -154,6 +155,34 @@ async def test_a_row_that_is_there_already_is_refused_and_the_next_piece_of_work
     )
     assert [isinstance(result, IntegrityError) for result in results] == [False, True, False]
     assert await database.run(count) == 3
+
+
+async def test_a_lost_connection_is_told_to_all_who_wait_and_nothing_is_tried_again(postgres: Postgres) -> None:
+    url = postgres.create()
+    database = ThreadedDatabase(url)
+    told: list[DatabaseLost] = []
+    database.on_lost = told.append
+    await database.run(put("a"))  # type: ignore[arg-type]
+    postgres.cut_off(url)
+    asked = [asyncio.create_task(database.run(put(name))) for name in ("b", "c")]  # type: ignore[arg-type]
+    results = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(result) for result in results] == [DatabaseLost, DatabaseLost] and told
+    with pytest.raises(DatabaseLost, match="terminating connection"):
+        await database.run(count)
+    await database.close()
+    again = InlineDatabase(url)
+    assert await again.run(count) == 1
+    await again.close()
+
+
+async def test_a_file_that_is_gone_leaves_nobody_waiting(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    database = ThreadedDatabase(f"sqlite:///{tmp_path}/data/site.db")
+    database._engine.dispose()
+    (tmp_path / "data").rename(tmp_path / "moved")
+    with pytest.raises(DatabaseLost, match="unable to open database file"):
+        await database.run(count)
+    await database.close()
 
 
 def test_the_tables_have_the_names_of_the_field() -> None:

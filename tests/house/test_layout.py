@@ -35,6 +35,7 @@ SEEN_THROUGH: dict[str, tuple[str, str]] = {
     "despoolr_lab.bench.sim_events": ("tests/unit/lab/bench/test_load.py", "a measurement"),
     "despoolr_lab.cli.clients": ("tests/process/test_fleets.py", "a command, asked of fleets that run"),
     "despoolr_lab.cli.demo": ("tests/process/test_cli.py", "a command, run as one"),
+    "despoolr_lab.cli.hold": ("tests/process/test_fleets.py", "a command, run against servers that run"),
     "despoolr_lab.cli.kb": ("tests/house/test_docs.py", "a command, run as the documents print it"),
     "despoolr_lab.cli.narrator": ("tests/process/test_cli.py", "what the demo prints"),
     "despoolr_lab.cli.options": ("tests/house/test_docs.py", "options of commands that are run"),

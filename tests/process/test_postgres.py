@@ -8,8 +8,10 @@ import psycopg
 import pytest
 
 from despoolr_lab import site_database
+from despoolr_lab.asking import AskError
 from despoolr_lab.config import ConfigError
 from despoolr_lab.ground import StartError
+from despoolr_lab.live import ask
 from despoolr_lab.site_database import open_site_database
 from postgres_world import Postgres
 from process_world import Administrator, Workshop, until
@@ -59,6 +61,24 @@ def test_a_site_on_postgresql_that_is_killed_in_mid_run_loses_nothing(workshop: 
         rows = connection.execute("""SELECT count(*) FROM "JobDetails" WHERE "Kind" = 'Workstation'""").fetchone()
         reports = connection.execute("""SELECT count(*) FROM "LoadedReports" """).fetchone()
     assert rows == (40,) and reports is not None and reports[0] >= 41
+
+
+def test_a_site_whose_database_goes_away_ends_with_one_line_and_goes_on_when_it_is_started_again(
+    workshop: Workshop, postgres: Postgres
+) -> None:
+    url, port = postgres.create(), free_port()
+    site = ("serve", "site", "--listen", f"127.0.0.1:{port}", "--data", "site", "--database", url)
+    first = workshop.start(*site)
+    administrator = Administrator(workshop.servers()["SITE1"])
+    package = administrator.make_package("OFFICE", a="a one")
+    postgres.cut_off(url)
+    with pytest.raises(AskError):
+        administrator.make_package("TOOLS", a="a one")
+    until(lambda: first.process.poll() is not None, "it ends")
+    assert first.process.returncode == 2
+    assert "the site database is lost: terminating connection" in first.said.splitlines()[-1]
+    workshop.start(*site)
+    assert [p["package"] for p in ask(administrator.site, "packages", dict)["packages"]] == [package]
 
 
 async def test_a_second_site_server_waits_and_then_says_who_is_in_the_way(

@@ -243,6 +243,7 @@ def _run(settings: GroundSettings, start: Start) -> int:
     from despoolr_lab.config import ConfigError
     from despoolr_lab.ground import StartError, prepare
     from despoolr_lab.runs import RunError
+    from despoolr_server.store.database import DatabaseLost
 
     try:
         ground = prepare(settings)
@@ -250,6 +251,8 @@ def _run(settings: GroundSettings, start: Start) -> int:
             return runner.run(_serve(ground, start))
     except (ConfigError, StartError, RunError) as error:
         fail(str(error))
+    except DatabaseLost as error:
+        fail(f"{error}; start this server again, and it finishes what its boxes hold")
 
 
 async def _serve(ground: Any, start: Start) -> int:

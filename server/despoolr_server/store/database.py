@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from despoolr_server.store.schema import METADATA
@@ -24,6 +25,13 @@ Work = Callable[[Connection], T]
 
 BATCH_MAX = 500
 """Pieces of work one group commit takes at most, so that the first in the queue does not wait for ever."""
+
+
+class DatabaseLost(Exception):
+    """There is no connection to the database any more. Who must act: whoever started the process; it must start anew.
+
+    Nothing is tried again here: what the process believes about the database may no longer be so, and another may have it.
+    """
 
 
 class Database(Protocol):
@@ -48,8 +56,7 @@ def open_engine(url: str) -> Engine:
     elif url.startswith("sqlite"):
         engine = create_engine(url, connect_args={"check_same_thread": False})
     else:
-        # A PostgreSQL that was started again is noticed before the work begins, not in the middle of it.
-        engine = create_engine(with_driver(url), pool_pre_ping=True)
+        engine = create_engine(with_driver(url))
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_pragmas)
     try:
@@ -107,6 +114,9 @@ class ThreadedDatabase:
 
     def __init__(self, url: str) -> None:
         self._engine = open_engine(url)
+        self.on_lost: Callable[[DatabaseLost], None] = lambda lost: None
+        """Told in the loop when the connection is lost; everyone who waits, or asks later, gets the same `DatabaseLost`."""
+        self._lost: DatabaseLost | None = None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="site-database")
         self._queue: list[tuple[Work[Any], asyncio.Future[Any]]] = []
         self._writer: asyncio.Task[None] | None = None
@@ -137,16 +147,30 @@ class ThreadedDatabase:
                         done.set_result(value)
                     else:
                         done.set_exception(value)
+            if self._lost is not None:
+                self.on_lost(self._lost)
         finally:
             self._writer = None
 
     def _commit(self, batch: list[Work[Any]]) -> list[tuple[bool, Any]]:
         """All in one transaction; if one fails, each in its own, so that one bad piece does not undo its neighbours."""
+        if self._lost is None:
+            try:
+                return self._attempt(batch)
+            except DBAPIError as error:
+                lines = str(error.orig).splitlines() or [type(error).__name__]
+                self._lost = DatabaseLost(f"the site database is lost: {lines[0]}")
+        return [(False, self._lost)] * len(batch)
+
+    def _attempt(self, batch: list[Work[Any]]) -> list[tuple[bool, Any]]:
+        """As `_commit`. Raises `DBAPIError` where there is no connection, or none any more."""
         with self._engine.connect() as connection:
             try:
                 with connection.begin():
                     return [(True, work(connection)) for work in batch]
             except Exception as error:
+                if isinstance(error, DBAPIError) and error.connection_invalidated:
+                    raise
                 if len(batch) == 1:
                     return [(False, error)]
-        return [self._commit([work])[0] for work in batch]
+        return [self._attempt([work])[0] for work in batch]
