@@ -166,7 +166,7 @@ class Stack:
 
     def down(self) -> None:
         for container in self.extra:
-            container.remove(force=True)
+            container.remove(force=True, v=True)
         self.compose("down", "--volumes", "--remove-orphans", "--timeout", "10")
 
     def leftovers(self) -> list[str]:

@@ -84,11 +84,11 @@ def site(listen: str, data: Path, logons: tuple[str, ...], **given: Any) -> int:
     try:
         servers = tuple(parse_named_server(text) for text in logons)
         settings = _site_settings(parse_listen(listen, SITE_PORT), servers, given)
-        ground = _ground_settings(data, (settings.listen,), given)
         if settings.database:
             from despoolr_lab.site_database import parse_database
 
             parse_database(settings.database)
+        ground = _ground_settings(data, (settings.listen,), given)
     except ConfigError as error:
         fail(str(error))
     if not servers:
