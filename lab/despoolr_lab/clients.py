@@ -26,7 +26,7 @@ from despoolr_core.formats.sms_id import SmsId
 from despoolr_core.records import Record, Recorder
 from despoolr_lab.clock import LoopClock
 from despoolr_lab.config import NamedServer, parse_profile
-from despoolr_lab.ground import StartError, clock_of
+from despoolr_lab.ground import SiteRefused, StartError, clock_of
 from despoolr_lab.leasing import SILENCES, SlotLease
 from despoolr_lab.sim.network import session_options
 
@@ -167,7 +167,8 @@ class Clients:
             raise StartError(f"{url} answers, but not as a Despoolr server") from None
         if response.status >= 400:
             detail = answer.get("detail") or answer.get("title") if isinstance(answer, dict) else ""
-            raise StartError(f"{self.settings.site_url} refused {method} {path} ({response.status}): {detail}")
+            message = f"{self.settings.site_url} refused {method} {path} ({response.status}): {detail}"
+            raise SiteRefused(response.status, message)
         return answer
 
     def _logon_servers(self, setup: Any) -> list[str]:

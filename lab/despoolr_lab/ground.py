@@ -41,6 +41,14 @@ class StartError(Exception):
     """A process cannot start; one line says why and what to do. Who must act: the operator."""
 
 
+class SiteRefused(StartError):
+    """The site server answered no. `status` is HTTP's: from 500 on it may answer otherwise next time."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class _State(msgspec.Struct):
     """`state.json`. Wall and site times in seconds since 1970; `stopped` is None unless the last stop was clean."""
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from despoolr_lab.ground import StartError
+from despoolr_lab.ground import SiteRefused, StartError
 
 Call = Callable[[str, str, Any], Awaitable[Any]]
 """`call(method, path, body)`: a call to the site server. Raises `StartError` for a refusal, aiohttp's errors for silence."""
@@ -64,10 +64,10 @@ class SlotLease:
         while True:
             try:
                 await self.call("PUT", f"slots/{self.holder}", {"live": live()})
-            except StartError as error:
-                raise SlotsLost(
-                    f"clients {self.first} to {self.first + self.size - 1} are no longer this fleet's: {error}"
-                ) from None
+            except SiteRefused as error:
+                if error.status < 500:  # one that has trouble of its own is as good as silent
+                    last = self.first + self.size - 1
+                    raise SlotsLost(f"clients {self.first} to {last} are no longer this fleet's: {error}") from None
             except SILENCES:
                 pass  # the next beat tries again; a site server that was down remembers
             await asyncio.sleep(self.lease_s / BEATS)

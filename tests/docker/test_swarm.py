@@ -90,7 +90,8 @@ def slots(client: docker.DockerClient) -> Any:
 
 def test_a_stack_on_a_swarm_has_its_servers_and_exactly_its_clients(swarm: docker.DockerClient) -> None:
     until(lambda: slots(swarm).get("live") == 20, "both replicas have their clients", SCALE_S_MAX)
-    assert slots(swarm)["exact"]
+    facts = slots(swarm)
+    assert facts["exact"], facts
     for service in ("site", "logon1", "logon2"):
         assert run(swarm, service, "despoolr", "health")[0] == 0
     command("service", "scale", "--detach", f"{NAME}_clients=3")

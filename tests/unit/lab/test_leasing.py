@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from despoolr_lab import leasing
-from despoolr_lab.ground import StartError
+from despoolr_lab.ground import SiteRefused, StartError
 from despoolr_lab.leasing import SlotLease, SlotsLost
 
 
@@ -56,12 +56,13 @@ async def test_a_fleet_without_clients_stands_by_says_so_once_and_asks_again() -
 
 
 async def test_a_silent_site_takes_nothing_away_and_one_that_says_no_does() -> None:
-    site = Site(answer(1, 10), TimeoutError(), answer(1, 10), StartError("404: h holds no clients"))
+    gone = SiteRefused(404, "404: h holds no clients")
+    site = Site(answer(1, 10), TimeoutError(), SiteRefused(500, "trouble"), answer(1, 10), gone)
     with pytest.raises(SlotsLost, match=r"clients 1 to 10 are no longer this fleet's: 404"):
         taken = lease(site)
         taken.size, taken.lease_s = 10, 0.0
         await taken.keep(lambda: 9)
-    assert site.asked[0] == ("PUT", "slots/h", {"live": 9}) and len(site.asked) == 4
+    assert site.asked[0] == ("PUT", "slots/h", {"live": 9}) and len(site.asked) == 5
 
 
 @pytest.mark.parametrize("error", [StartError("gone"), ConnectionError()])
