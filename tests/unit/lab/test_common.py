@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ import pytest
 from despoolr_core.sharing import Role
 from despoolr_lab import common
 from despoolr_lab.common import common_secret, open_common
-from despoolr_lab.config import ConfigError
+from despoolr_lab.config import ConfigError, GroundSettings
+from despoolr_lab.ground import StartError, prepare, wall_now
+from despoolr_lab.scenario.timing import Timing
 from despoolr_server.http.auth import Auth
 
 
@@ -57,3 +60,25 @@ def test_a_directory_that_cannot_be_written_or_is_damaged_is_one_line(tmp_path: 
 def test_a_secret_nobody_made_yet_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot read the secret"):
         common_secret(tmp_path)
+
+
+async def test_site_time_is_counted_from_the_common_moment_and_goes_on_while_all_is_stopped(tmp_path: Path) -> None:
+    since = wall_now() - 100.0
+    settings = GroundSettings(tmp_path / "a", Timing(1000.0), b"x" * 16, since=since)
+    for directory in ("a", "b", "a"):
+        ground = prepare(replace(settings, data=tmp_path / directory))
+        ground.begin()
+        expected = since + (wall_now() - since) * 1000.0
+        assert ground.clock.now() == pytest.approx(expected, abs=500.0)
+        ground.end(is_clean=True)
+
+
+async def test_a_pace_that_would_turn_time_back_is_refused(tmp_path: Path) -> None:
+    settings = GroundSettings(tmp_path, Timing(1000.0), b"x" * 16, since=wall_now() - 100.0)
+    ground = prepare(settings)
+    ground.begin()
+    ground.end(is_clean=True)
+    slower = prepare(replace(settings, timing=Timing(1.0)))
+    with pytest.raises(StartError, match=r"would go back by .* made at --time x1000; keep that"):
+        slower.begin()
+    slower.end(is_clean=False)
