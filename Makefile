@@ -7,7 +7,7 @@ JOBS   ?= auto
 PIN    := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-emit-index-url \
           --no-emit-find-links --no-emit-trusted-host
 
-.PHONY: help demo test test-docker check lint types layers format scenarios bench lock clean
+.PHONY: help demo test test-docker check lint types layers format scenarios bench semantics oracle lock clean
 
 help:            ## Show this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -54,6 +54,12 @@ scenarios: $(VENV)/run.stamp ## Every article on every version it speaks of
 
 bench: $(VENV)/dev.stamp ## Ratios, measured in one run
 	@$(BIN)/python -m despoolr_lab.bench
+
+semantics: $(VENV)/run.stamp ## Write docs/share-semantics.md anew from the engine's tables
+	@$(BIN)/python -m despoolr_lab.semantics > docs/share-semantics.md
+
+oracle: $(VENV)/run.stamp ## Ask what a real SMB server was asked, over HTTP (FILES="a.json b.json")
+	@$(BIN)/python -m despoolr_lab.oracle $(or $(FILES),$(wildcard ../shared/oracle/*.json))
 
 lock: $(VENV)/dev.stamp ## Pin the dependencies anew (needs pip-tools)
 	@$(BIN)/python -m pip install --quiet pip-tools

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import socket
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED = REPOSITORY.parent / "shared"
@@ -21,3 +24,9 @@ def free_port() -> int:
     """A port nobody listens on, for a process that must be told one before it starts."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
+
+
+@cache
+def oracle(name: str) -> Any:
+    """One file of what a real SMB server answered."""
+    return json.loads(shared("oracle", f"{name}.json").read_text(encoding="utf-8"))

@@ -45,6 +45,7 @@ from despoolr_core.wire import (
     Problem,
     SessionReply,
     SessionRequest,
+    lock_request,
 )
 
 KEEP_ALIVES_PER_LEASE: Final = 2
@@ -440,6 +441,15 @@ class HttpOpen(OpenFile):
         """Put octets at `offset`, growing the file as needed."""
         await self._server.call("PUT", self._content + query(offset=str(offset) if offset else ""), data)
 
+    async def lock(self, offset: int, length: int, *, exclusive: bool = True, wait_s: float = 0.0) -> None:
+        """Lock octets against other opens, at once or within `wait_s` site seconds."""
+        request = lock_request(offset, length, exclusive=exclusive, wait_s=wait_s)
+        await self._server.call("POST", self._locks, encode(request))
+
+    async def unlock(self, offset: int, length: int) -> None:
+        """Unlock exactly this range."""
+        await self._server.call("DELETE", f"{self._locks}?offset={offset}&length={length}")
+
     async def close(self) -> None:
         """Give the open back. Closing twice is harmless, and so is closing what the server has closed already."""
         if not self._is_closed:
@@ -449,6 +459,10 @@ class HttpOpen(OpenFile):
     @property
     def _content(self) -> str:
         return f"/api/v1/opens/{self._handle}/content"
+
+    @property
+    def _locks(self) -> str:
+        return f"/api/v1/opens/{self._handle}/locks"
 
 
 def _not_a_name(share: str, path: str) -> Problem:

@@ -2,7 +2,7 @@
 
 The law: the ledger is a fold over the records of the share engine and nothing else; fed the same records, live or from
 `records.jsonl`, it is the same ledger. The waiter is known by (machine, program, share server, purpose), or without a
-purpose by (machine, program, share server, share, path). The first refusal because of others' opens begins an episode,
+purpose by (machine, program, share server, share, path). The first refusal because of others' opens or locks begins one,
 further ones are its attempts; when the same waiter gets the blocked path at last, it is `resolved`; a new refusal under the
 same purpose opens the same episode again. `episode.ended` ends it otherwise (`given up`).
 
@@ -19,7 +19,7 @@ import msgspec
 
 from despoolr_core.records import Record
 from despoolr_core.verdicts import verdict
-from despoolr_core.wire import EpisodeRow, Hold
+from despoolr_core.wire import EpisodeRow, Hold, LockedRange
 
 WAITING: Final = "waiting"
 RESOLVED: Final = "resolved"
@@ -56,7 +56,19 @@ class Why(msgspec.Struct, frozen=True):
 class _Hold:
     """One blocker of one episode, growing."""
 
-    __slots__ = ("access", "first", "last", "machine", "opened_at", "program", "refusals", "released", "share_mode", "user")
+    __slots__ = (
+        "access",
+        "first",
+        "last",
+        "lock",
+        "machine",
+        "opened_at",
+        "program",
+        "refusals",
+        "released",
+        "share_mode",
+        "user",
+    )
 
     def __init__(self, blocker: dict[str, Any], at: float) -> None:
         self.machine: str = blocker["machine"]
@@ -65,6 +77,7 @@ class _Hold:
         self.access: str = blocker["access"]
         self.share_mode: str = blocker["share_mode"]
         self.opened_at: float = blocker["opened_at"]
+        self.lock = LockedRange(**blocker["lock"]) if "lock" in blocker else None
         self.first = self.last = at
         self.released: float | None = None
         self.refusals = 0
@@ -82,6 +95,7 @@ class _Hold:
             last_blocked_at=self.last,
             released_at=self.released,
             refusal_count=self.refusals,
+            lock=self.lock,
         )
 
 
@@ -115,10 +129,12 @@ class _Episode:
         self.attempt_count += 1
         self.state, self.ended_at = WAITING, None
         for blocker in data["blockers"]:
-            hold = self.holds.get(blocker["open"])
+            name = _hold_name(blocker)
+            hold = self.holds.get(name)
             if hold is None:
-                hold = self.holds[blocker["open"]] = _Hold(blocker, record.at)
+                hold = self.holds[name] = _Hold(blocker, record.at)
             hold.last = record.at
+            hold.released = None  # a lock may come back under the same open
             hold.refusals += 1
 
     def end(self, state: str, at: float) -> None:
@@ -168,6 +184,8 @@ class EpisodeLedger:
             "open.granted": self._granted,
             "open.refused": self._refused,
             "open.closed": self._closed,
+            "lock.granted": self._got_through,
+            "lock.released": self._unlocked,
             "file.written": self._got_through,
             "file.deleted": self._got_through,
             "file.renamed": self._got_through,
@@ -284,7 +302,15 @@ class EpisodeLedger:
         if granted is not None:
             self._past.append((granted, at))
         for hold in self._blocking.pop(key, ()):
-            hold.released = at
+            if hold.released is None:
+                hold.released = at
+
+    def _unlocked(self, record: Record) -> None:
+        data = record.data
+        for hold in self._blocking.get((data["server"], data["open"]), ()):
+            lock = hold.lock
+            if lock is not None and (lock.kind, lock.offset, lock.length) == (data["lock"], data["offset"], data["length"]):
+                hold.released = record.at
 
     def _refused(self, record: Record) -> None:
         data = record.data
@@ -304,8 +330,8 @@ class EpisodeLedger:
                 self._ended.remove(episode)
                 self._waiting_count += 1
             episode.refuse(record)
-        for opened in list(episode.holds)[known:]:
-            self._blocking.setdefault((data["server"], opened), []).append(episode.holds[opened])
+        for name in list(episode.holds)[known:]:
+            self._blocking.setdefault((data["server"], _open_of(name)), []).append(episode.holds[name])
 
     def _got_through(self, record: Record) -> None:
         if not self._waiting_count:
@@ -336,12 +362,13 @@ class EpisodeLedger:
             del self._episodes[episode.name]
             if self._by_key.get(episode.key) is episode:
                 del self._by_key[episode.key]
-            for opened in episode.holds:
-                holds = self._blocking.get((episode.server, opened))
-                if holds and episode.holds[opened] in holds:
-                    holds.remove(episode.holds[opened])
+            for name, hold in episode.holds.items():
+                key = (episode.server, _open_of(name))
+                holds = self._blocking.get(key)
+                if holds and hold in holds:
+                    holds.remove(hold)
                     if not holds:
-                        del self._blocking[episode.server, opened]
+                        del self._blocking[key]
 
     def _all_opens(self) -> Iterator[HeldOpen]:
         for record, closed_at in self._past:
@@ -365,6 +392,16 @@ def _held_open(record: Record, closed_at: float | None) -> HeldOpen:
         opened_at=record.at,
         closed_at=closed_at,
     )
+
+
+def _hold_name(blocker: dict[str, Any]) -> str:
+    """A blocker within an episode: an open, or one lock of it."""
+    lock = blocker.get("lock")
+    return f"{blocker['open']} {lock['kind']} {lock['offset']} {lock['length']}" if lock else str(blocker["open"])
+
+
+def _open_of(hold_name: str) -> str:
+    return hold_name.partition(" ")[0]
 
 
 def _fold(text: str) -> str:

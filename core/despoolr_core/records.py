@@ -23,6 +23,8 @@ KINDS: Final[dict[str, str]] = {
     "open.refused": "server, machine, user, program, share, path, access, share_mode, nt_status, win32, blockers, purpose, "
     "episode",
     "open.closed": "server, open, machine, share, path, reason (closed, logoff, lease expired, server stopped, or why forced)",
+    "lock.granted": "server, open, machine, program, share, path, lock, offset, length, purpose",
+    "lock.released": "server, open, machine, share, path, lock, offset, length (by an unlock; a close releases all it has)",
     "file.written": "server, share, path, size, machine, program, purpose",
     "file.deleted": "server, share, path, machine, program, purpose",
     "file.renamed": "server, share, path, new_path, machine, program, purpose",

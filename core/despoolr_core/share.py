@@ -8,10 +8,17 @@ between the parts. Every failure the share itself answers is a `ShareError`; a s
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from despoolr_core.sharing import Access, CreateOption, Disposition, NtStatus, ShareMode
 from despoolr_core.wire import Blocker, Entry, Problem
+
+_REFUSALS: Final = (
+    NtStatus.SHARING_VIOLATION,
+    NtStatus.FILE_LOCK_CONFLICT,
+    NtStatus.LOCK_NOT_GRANTED,
+    NtStatus.DELETE_PENDING,
+)
 
 
 class ShareError(Exception):
@@ -39,7 +46,7 @@ class ShareError(Exception):
     @property
     def is_refusal(self) -> bool:
         """Whether somebody else's use of the file is the reason: trying again later may succeed."""
-        return self.problem.nt_status in (NtStatus.SHARING_VIOLATION, NtStatus.FILE_LOCK_CONFLICT, NtStatus.DELETE_PENDING)
+        return self.problem.nt_status in _REFUSALS
 
     @property
     def is_missing(self) -> bool:
@@ -72,6 +79,17 @@ class OpenFile(Protocol):
 
     async def write(self, data: bytes, offset: int = 0) -> None:
         """Put octets at `offset`, growing the file as needed."""
+        ...
+
+    async def lock(self, offset: int, length: int, *, exclusive: bool = True, wait_s: float = 0.0) -> None:
+        """Lock octets against other opens, at once or within `wait_s` (site seconds, fewer than a call may take).
+
+        Raises `ShareError` (LOCK_NOT_GRANTED) with the blockers. The lock goes with `unlock`, or with the open.
+        """
+        ...
+
+    async def unlock(self, offset: int, length: int) -> None:
+        """Unlock exactly this range. Raises `ShareError` (RANGE_NOT_LOCKED) if it was not locked so."""
         ...
 
     async def close(self) -> None:

@@ -77,6 +77,16 @@ class CreateOption(IntFlag):
     DELETE_ON_CLOSE = 0x1000
 
 
+class LockFlag(IntFlag):
+    """What a lock request does with one range ([MS-SMB2] 2.2.26.1). FAIL_IMMEDIATELY goes with SHARED or EXCLUSIVE only."""
+
+    NONE = 0
+    SHARED = 0x1
+    EXCLUSIVE = 0x2
+    UNLOCK = 0x4
+    FAIL_IMMEDIATELY = 0x10
+
+
 class FileAttribute(IntFlag):
     """File attributes that change what an open may do ([MS-FSCC] 2.6)."""
 
@@ -198,7 +208,9 @@ HTTP_STATUS: Final[dict[NtStatus, int]] = {
 """The HTTP status that carries each answer. The problem body has the exact `nt_status`."""
 
 
-def parse_flags(kind: type[Access] | type[ShareMode] | type[CreateOption] | type[FileAttribute], text: str) -> int:
+def parse_flags(
+    kind: type[Access] | type[ShareMode] | type[CreateOption] | type[FileAttribute] | type[LockFlag], text: str
+) -> int:
     """Read `"READ|WRITE"` (blanks, commas and case do not matter; `""` and `"NONE"` are 0).
 
     Raises `ValueError` naming the unknown word and the words there are.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from despoolr_core.wire import EpisodeRow, Hold
+from despoolr_core.wire import EpisodeRow, Hold, LockedRange
 
 _NAMED_MAX: Final = 3
 
@@ -37,6 +37,15 @@ def moment(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M")
 
 
+def locked(lock: LockedRange) -> str:
+    """A lock for people: `octets 100 to 109 locked (EXCLUSIVE)`."""
+    if not lock.length:
+        return f"the point before octet {lock.offset} locked ({lock.kind})"
+    if lock.length == 1:
+        return f"octet {lock.offset} locked ({lock.kind})"
+    return f"octets {lock.offset} to {lock.offset + lock.length - 1} locked ({lock.kind})"
+
+
 def _holders(episode: EpisodeRow) -> str:
     last = [hold for hold in episode.holds if hold.last_blocked_at == episode.last_refused_at] or episode.holds
     named = "; ".join(_holder(hold) for hold in last[:_NAMED_MAX])
@@ -46,6 +55,9 @@ def _holders(episode: EpisodeRow) -> str:
 
 def _holder(hold: Hold) -> str:
     user = f" (user {hold.user})" if hold.user else ""
+    if hold.lock is not None:
+        since = moment(hold.lock.locked_at)
+        return f"{_program(hold.program, hold.machine)}{user} held {locked(hold.lock)} since {since}"
     return (
         f"{_program(hold.program, hold.machine)}{user} held it open with {hold.access} access "
         f"sharing {hold.share_mode} since {moment(hold.opened_at)}"
@@ -56,12 +68,14 @@ def _remedy(episode: EpisodeRow) -> str:
     what = "the update" if episode.purpose else "it"
     if episode.state == "resolved" and episode.ended_at is not None:
         return f"{what} got through at {moment(episode.ended_at)}, {duration(episode.blocked_s)} after the first refusal"
+    letting_go = "unlocking that range" if episode.holds and episode.holds[-1].lock is not None else "closing that file"
     released = bool(episode.holds) and all(hold.released_at is not None for hold in episode.holds)
     if episode.state == "given up":
-        return f"closing that file would have let {what} through"
+        return f"{letting_go} would have let {what} through"
     if released:
-        return f"the file is closed now, so the next attempt should let {what} through"
-    return f"closing that file would let {what} through"
+        free = "the range is free" if letting_go.startswith("un") else "the file is closed"
+        return f"{free} now, so the next attempt should let {what} through"
+    return f"{letting_go} would let {what} through"
 
 
 def _program(program: str, machine: str) -> str:

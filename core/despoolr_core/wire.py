@@ -10,12 +10,16 @@ import msgspec
 
 
 class SessionRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """`POST /api/v1/sessions`. `machine` and `user` may be left out: the token names them. `lease_s` is capped by the server."""
+    """`POST /api/v1/sessions`. `machine` and `user` may be left out: the token names them. `lease_s` is capped by the server.
+
+    `previous` names a session of the caller's that this one takes the place of: it ends ([MS-SMB2] PreviousSessionId).
+    """
 
     program: str = ""
     machine: str = ""
     user: str = ""
     lease_s: float = 0.0
+    previous: str = ""
 
 
 class SessionReply(msgspec.Struct):
@@ -54,8 +58,83 @@ class OpenReply(msgspec.Struct):
     opened_at: float
 
 
-class Blocker(msgspec.Struct, frozen=True):
-    """One open that stands in the way: whose, which program, how, since when."""
+class OpenFacts(msgspec.Struct, frozen=True):
+    """`GET /api/v1/opens/{id}`: what a handle's file is now: its present name, size in octets, link count (0 once pending)."""
+
+    path: str
+    size: int
+    links: int
+    delete_pending: bool
+    directory: bool
+    attributes: str
+
+
+class OpenChange(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """`PATCH /api/v1/opens/{id}`: exactly one thing to change about the file of a handle.
+
+    `path` renames it (`replace` whatever has that name), `delete` sets or clears the delete disposition, `size` is in octets,
+    `attributes` are SMB's words (`NORMAL` for none).
+    """
+
+    path: str | None = None
+    replace: bool = False
+    delete: bool | None = None
+    attributes: str | None = None
+    size: int | None = None
+
+
+class LockElement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One range of a lock request: 64-bit unsigned `offset` and `length`, and `"EXCLUSIVE|FAIL_IMMEDIATELY"` or `"UNLOCK"`."""
+
+    offset: int
+    length: int
+    flags: str = "EXCLUSIVE|FAIL_IMMEDIATELY"
+
+
+class LockRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """`POST /api/v1/opens/{id}/locks`. Without FAIL_IMMEDIATELY it waits at most `wait_s` (0: as long as the server lets it).
+
+    `request` is the caller's name for a request that may wait, by which it can be cancelled.
+    """
+
+    locks: list[LockElement]
+    wait_s: float = 0.0
+    request: str = ""
+
+
+def lock_request(offset: int, length: int, *, exclusive: bool, wait_s: float) -> LockRequest:
+    """The request for one lock, refused at once if it cannot be granted and `wait_s` is 0."""
+    kind = "EXCLUSIVE" if exclusive else "SHARED"
+    return LockRequest([LockElement(offset, length, kind if wait_s else f"{kind}|FAIL_IMMEDIATELY")], wait_s)
+
+
+class LockedRange(msgspec.Struct, frozen=True):
+    """A lock that is held: its kind (`SHARED`, `EXCLUSIVE`), where, and since when."""
+
+    kind: str
+    offset: int
+    length: int
+    locked_at: float
+
+
+class WaitingRange(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A lock request that waits."""
+
+    kind: str
+    offset: int
+    length: int
+    request: str = ""
+
+
+class LockList(msgspec.Struct, omit_defaults=True):
+    """What `POST /api/v1/opens/{id}/locks` granted, or with `GET` all that a handle has locked and waits for, oldest first."""
+
+    locks: list[LockedRange]
+    waiting: list[WaitingRange] = []
+
+
+class Blocker(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One open that stands in the way: whose, which program, how, since when; `lock` if not the open but its lock does."""
 
     open: str
     machine: str
@@ -64,6 +143,7 @@ class Blocker(msgspec.Struct, frozen=True):
     access: str
     share_mode: str
     opened_at: float
+    lock: LockedRange | None = None
 
 
 class Problem(msgspec.Struct, omit_defaults=True):
@@ -120,8 +200,8 @@ class OpenRow(msgspec.Struct, frozen=True):
     purpose: str = ""
 
 
-class Hold(msgspec.Struct, frozen=True):
-    """How long one blocker stood in the way of an episode. `released_at` is None while it still does."""
+class Hold(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How long one blocker stood in the way of an episode. `released_at` is None while it still does; `lock` as in `Blocker`."""
 
     machine: str
     user: str
@@ -133,6 +213,7 @@ class Hold(msgspec.Struct, frozen=True):
     last_blocked_at: float
     released_at: float | None
     refusal_count: int
+    lock: LockedRange | None = None
 
 
 class EpisodeRow(msgspec.Struct, frozen=True):

@@ -307,3 +307,27 @@ def test_over_the_simulated_network_a_story_is_told_the_same_way_twice() -> None
     first = _in_memory(story)
     assert first == _in_memory(story)
     assert not any(b"lease expired" in record for record in first)
+
+
+def test_octets_are_locked_waited_for_and_unlocked(tell: Callable[[Story], list[bytes]]) -> None:
+    async def story(carrier: Carrier) -> None:
+        one, other = carrier.share("WS1", program="A.EXE"), carrier.share("WS2", program="B.EXE")
+        await one.write("F", b"0123456789")
+        mine, theirs = [await share.open("F", Access.READ | Access.WRITE, ShareMode.ALL) for share in (one, other)]
+        await mine.lock(2**64 - 1, 1)
+        await mine.lock(0, 5)
+        error = await refused(theirs.lock(4, 1, exclusive=False))
+        assert error.nt_status == NtStatus.LOCK_NOT_GRANTED
+        assert error.is_refusal
+        assert [(blocker.machine, blocker.lock and blocker.lock.length) for blocker in error.blockers] == [("WS1", 5)]
+        assert (await refused(theirs.lock(4, 1, wait_s=0.2))).nt_status == NtStatus.LOCK_NOT_GRANTED
+        assert (await refused(theirs.read(0, 5))).nt_status == NtStatus.FILE_LOCK_CONFLICT
+        assert (await refused(theirs.unlock(0, 5))).nt_status == NtStatus.RANGE_NOT_LOCKED
+        await mine.unlock(0, 5)
+        await theirs.lock(4, 1, wait_s=1.0)
+        assert (await refused(mine.write(b"xx", 3))).nt_status == NtStatus.FILE_LOCK_CONFLICT
+        await theirs.close()
+        await mine.write(b"xx", 3)
+        await mine.close()
+
+    tell(story)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any, NamedTuple
 
 import pytest
 
 from despoolr_core.profile import ARTICLES, FIELDS, PROFILES
-from support import REPOSITORY
+from support import REPOSITORY, oracle
 
 LEDGER = REPOSITORY / "docs" / "fidelity.md"
 STATUSES = ("emulated", "simplified", "unknown")
@@ -140,3 +141,9 @@ def test_the_ledger_is_read_as_it_stands() -> None:
     assert len(rows()) > len(FIELDS) + 10
     assert is_read("copy_strategy")
     assert not is_read("no_such_behaviour")
+
+
+def test_every_deviation_of_the_oracle_is_named() -> None:
+    named = [pattern for row in rows() for pattern in re.split(r", ", row.cells["Source"])]
+    for deviation in oracle("deviations")["deviations"]:
+        assert any(fnmatchcase(deviation["case"], pattern) for pattern in named), deviation["case"]

@@ -11,7 +11,7 @@ from despoolr_server.share.engine.conflict import conflicts, wants
 from despoolr_server.share.engine.engine import ShareEngine
 from despoolr_server.share.engine.names import Name
 from despoolr_server.share.engine.rows import Ask, FileFacts, Granted, Refusal, Session
-from oracle_replay import load
+from support import oracle
 
 NOTE = Name("NOTE.TXT", "NOTE.TXT")
 FILE = FileFacts("NOTE.TXT", 10, 0.0, False, 0, '"1"')
@@ -120,18 +120,18 @@ def disagreements(rows: list[list[str]], newcomer: str, facts: FileFacts) -> lis
 
 @pytest.mark.parametrize("newcomer", ["A", "B"])
 def test_the_oracles_pairs_agree_between_sessions_and_within_one(newcomer: str) -> None:
-    oracle = load("share_modes")
-    assert len(oracle["rows"]) > 1000
-    assert disagreements(oracle["rows"], newcomer, FILE) == []
-    assert disagreements(oracle["same_connection_other_session"]["rows"], "B", FILE) == []
+    data = oracle("share_modes")
+    assert len(data["rows"]) > 1000
+    assert disagreements(data["rows"], newcomer, FILE) == []
+    assert disagreements(data["same_connection_other_session"]["rows"], "B", FILE) == []
 
 
 def test_the_oracles_directories_agree() -> None:
-    assert disagreements(load("share_modes")["directories"]["rows"], "B", FOLDER) == []
+    assert disagreements(oracle("share_modes")["directories"]["rows"], "B", FOLDER) == []
 
 
 def test_the_oracles_single_bits_agree() -> None:
-    for bit, newcomer, holder_opens, all_after_bit in load("share_modes")["single_access_bits"]["rows"]:
+    for bit, newcomer, holder_opens, all_after_bit in oracle("share_modes")["single_access_bits"]["rows"]:
         table = Table()
         assert table.status("A", "READ_DATA|WRITE_DATA|DELETE", "NONE") == NtStatus.SUCCESS
         assert table.status("B", bit, "NONE") == newcomer, bit
@@ -141,7 +141,7 @@ def test_the_oracles_single_bits_agree() -> None:
 
 
 def test_the_oracles_three_openers_agree() -> None:
-    rows = load("share_modes")["three_opens"]["rows"]
+    rows = oracle("share_modes")["three_opens"]["rows"]
     for first, second, third, third_share, status, _ in rows:
         table = Table()
         assert table.status("A", first, "READ|WRITE|DELETE") == NtStatus.SUCCESS

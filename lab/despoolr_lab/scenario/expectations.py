@@ -207,7 +207,12 @@ async def _package_status(world: World, records: list[Record], e: model.PackageS
 
 async def _box(world: World, records: list[Record], e: model.BoxExpectation) -> Finding:
     path = await _with_ids(world, e, e.path)
-    entries = await world.administrator(e.server).share(e.share).list(path)
+    try:
+        entries = await world.administrator(e.server).share(e.share).list(path)
+    except ShareError as error:
+        if not error.is_missing:
+            raise
+        entries = []  # where there is no such directory, there are no files in it
     count = sum(1 for entry in entries if not entry.directory and entry.name.upper().endswith(e.extension.upper()))
     return _counted(e, count)
 

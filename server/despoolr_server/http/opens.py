@@ -1,17 +1,22 @@
-"""`/api/v1/sessions` and `/api/v1/opens`: holding a file open over HTTP.
+"""`/api/v1/sessions` and `/api/v1/opens`: holding a file open over HTTP, and all that a handle can do.
 
-HTTP has no connection whose end closes files, so a session lives on a lease that every call in it renews. The host decides;
-this module only reads requests and words answers.
+HTTP has no connection whose end closes files, so a session lives on a lease that every call in it renews. A call on a handle
+may say in which session it is made (`Despoolr-Session`). The host decides; this module only reads requests and words answers.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 from aiohttp import hdrs, web
 
-from despoolr_core.wire import OpenRequest, Problem, SessionRequest, WrittenReply
+from despoolr_core.wire import Listing, LockRequest, OpenChange, OpenRequest, Problem, SessionRequest, WrittenReply
 from despoolr_server.http.conditions import byte_range, content_range, open_range
 from despoolr_server.http.problem import Refused, answer, bad_request, known
 from despoolr_server.http.surface import Surface, json_answer, query, read_body, read_json, switch, whole_number
+
+OFFSET_MAX: Final = 2**64 - 1
+"""Offsets and lengths of range locks are 64-bit unsigned."""
 
 
 class OpenRoutes:
@@ -27,8 +32,16 @@ class OpenRoutes:
             web.post("/api/v1/sessions", self.start_session),
             web.put("/api/v1/sessions/{session}", self.renew_session),
             web.delete("/api/v1/sessions/{session}", self.end_session),
+            web.put("/api/v1/sessions/{session}/shares/{share}", self.join_share),
+            web.delete("/api/v1/sessions/{session}/shares/{share}", self.leave_share),
             web.post("/api/v1/opens", self.open),
+            web.get("/api/v1/opens/{open}", self.query, allow_head=False),
+            web.patch("/api/v1/opens/{open}", self.change),
             web.delete("/api/v1/opens/{open}", self.close),
+            web.get("/api/v1/opens/{open}/entries", self.entries, allow_head=False),
+            web.get("/api/v1/opens/{open}/locks", self.locks, allow_head=False),
+            web.post("/api/v1/opens/{open}/locks", self.lock),
+            web.delete("/api/v1/opens/{open}/locks", self.unlock),
             web.get("/api/v1/opens/{open}/content", self.read, allow_head=False),
             web.put("/api/v1/opens/{open}/content", self.write),
         ]
@@ -51,6 +64,18 @@ class OpenRoutes:
         refusal = self._host.end_session(self._surface.principal(request), request.match_info["session"])
         return answer(refusal) if refusal else web.Response(status=204)
 
+    async def join_share(self, request: web.Request) -> web.StreamResponse:
+        """Connect the session to a share it has left."""
+        names = request.match_info
+        refusal = self._host.join_share(self._surface.principal(request), names["session"], names["share"])
+        return answer(refusal) if refusal else web.Response(status=204)
+
+    async def leave_share(self, request: web.Request) -> web.StreamResponse:
+        """Disconnect the session from a share: its opens there are closed."""
+        names = request.match_info
+        refusal = self._host.leave_share(self._surface.principal(request), names["session"], names["share"])
+        return answer(refusal) if refusal else web.Response(status=204)
+
     async def open(self, request: web.Request) -> web.StreamResponse:
         """201 with the handle, or 423 with the blockers."""
         who = self._surface.principal(request)
@@ -68,21 +93,91 @@ class OpenRoutes:
                 who = self._surface.operator(request, "close another's open")
                 refusal = self._host.close_by_force(who, handle, asked["reason"] or "forced")
                 return answer(refusal) if refusal else web.Response(status=204)
-        refusal = await self._host.close(self._surface.principal(request), handle)
+        caller = self._surface.caller(request)
+        refusal = await self._host.close(caller.who, handle, session=caller.session)
+        return answer(refusal) if refusal else web.Response(status=204)
+
+    async def query(self, request: web.Request) -> web.StreamResponse:
+        """What the handle's file is now."""
+        query(request)
+        caller = self._surface.caller(request)
+        facts = self._host.query(caller.who, request.match_info["open"], session=caller.session)
+        return answer(facts) if isinstance(facts, Problem) else json_answer(facts)
+
+    async def change(self, request: web.Request) -> web.StreamResponse:
+        """Rename the handle's file, mark it for deletion, or set its attributes or size: one thing a call."""
+        caller, handle = self._surface.caller(request), request.match_info["open"]
+        change = await read_json(request, OpenChange)
+        asked = [name for name in ("path", "delete", "attributes", "size") if getattr(change, name) is not None]
+        if len(asked) != 1 or (change.replace and change.path is None):
+            raise bad_request("Change one thing a call: `path` (with `replace`, if you like), `delete`, `attributes` or `size`.")
+        host, who, session = self._host, caller.who, caller.session
+        refusal: Problem | None
+        if change.path is not None:
+            refusal = await host.rename_open(who, handle, change.path, replace=change.replace, session=session)
+        elif change.delete is not None:
+            refusal = await host.mark_delete(who, handle, change.delete, session=session)
+        elif change.attributes is not None:
+            refusal = await host.set_attributes(who, handle, change.attributes, session=session)
+        else:
+            assert change.size is not None
+            refusal = await host.set_size(who, handle, change.size, session=session)
+        return answer(refusal) if refusal else web.Response(status=204)
+
+    async def entries(self, request: web.Request) -> web.StreamResponse:
+        """The names in the handle's directory."""
+        query(request)
+        caller, handle = self._surface.caller(request), request.match_info["open"]
+        found = self._host.entries(caller.who, handle, session=caller.session)
+        if isinstance(found, Problem):
+            return answer(found)
+        facts = self._host.query(caller.who, handle, session=caller.session)
+        return answer(facts) if isinstance(facts, Problem) else json_answer(Listing(facts.path, found))
+
+    async def locks(self, request: web.Request) -> web.StreamResponse:
+        """What the handle has locked, and what it waits for."""
+        query(request)
+        caller = self._surface.caller(request)
+        found = self._host.locks(caller.who, request.match_info["open"], session=caller.session)
+        return answer(found) if isinstance(found, Problem) else json_answer(found)
+
+    async def lock(self, request: web.Request) -> web.StreamResponse:
+        """Lock ranges; without FAIL_IMMEDIATELY the answer may take `wait_s`."""
+        caller, handle = self._surface.caller(request), request.match_info["open"]
+        asked = await read_json(request, LockRequest)
+        locked = await self._host.lock(caller.who, handle, asked, session=caller.session)
+        if isinstance(locked, Problem):
+            return answer(locked)
+        if request.transport is None or request.transport.is_closing():
+            for lock in locked.locks:  # nobody will ever know of it
+                self._host.unlock(caller.who, handle, lock.offset, lock.length, session=caller.session)
+        return json_answer(locked)
+
+    async def unlock(self, request: web.Request) -> web.StreamResponse:
+        """Unlock `?offset=&length=`, or cancel a waiting `?request=`."""
+        caller, handle = self._surface.caller(request), request.match_info["open"]
+        asked = query(request, "offset", "length", "request")
+        if asked["request"] and not asked["offset"] and not asked["length"]:
+            refusal = self._host.cancel_lock(caller.who, handle, asked["request"], session=caller.session)
+        elif asked["offset"] and asked["length"] and not asked["request"]:
+            offset, length = (whole_number(name, asked[name], 0, highest=OFFSET_MAX) for name in ("offset", "length"))
+            refusal = self._host.unlock(caller.who, handle, offset, length, session=caller.session)
+        else:
+            raise bad_request("Say `offset` and `length` of the range to unlock, or the `request` to cancel.")
         return answer(refusal) if refusal else web.Response(status=204)
 
     async def read(self, request: web.Request) -> web.StreamResponse:
         """Octets of an open file: all, a `Range` (206), or `?offset=&length=` (200, empty at the end)."""
-        who = self._surface.principal(request)
-        handle = request.match_info["open"]
+        caller, handle = self._surface.caller(request), request.match_info["open"]
+        who, session = caller.who, caller.session
         ranged = request.headers.get(hdrs.RANGE)
         if ranged is None:
             asked = query(request, "offset", "length")
             length = whole_number("length", asked["length"], 0) if asked["length"] else None
-            data = await self._host.read_open(who, handle, whole_number("offset", asked["offset"], 0), length)
+            data = await self._host.read_open(who, handle, whole_number("offset", asked["offset"], 0), length, session=session)
             return answer(data) if isinstance(data, Problem) else _octets(data)
         part = open_range(ranged)
-        data = await self._host.read_open(who, handle, *(part or (0, None)))
+        data = await self._host.read_open(who, handle, *(part or (0, None)), session=session)
         if isinstance(data, Problem):
             return answer(data)
         if part is not None:
@@ -99,7 +194,7 @@ class OpenRoutes:
 
     async def write(self, request: web.Request) -> web.StreamResponse:
         """Put octets at `Content-Range`'s or `?offset=`'s place, or at the start."""
-        who = self._surface.principal(request)
+        caller = self._surface.caller(request)
         offset = whole_number("offset", query(request, "offset")["offset"], 0)
         data = await read_body(request, self._surface.body_size_max)
         ranged = request.headers.get(hdrs.CONTENT_RANGE)
@@ -108,7 +203,7 @@ class OpenRoutes:
             if part is None or part[1] != len(data):
                 raise bad_request(f"`Content-Range: {ranged[:80]}` does not place {len(data)} octets: bytes FIRST-LAST/*.")
             offset = part[0]
-        written = await self._host.write_open(who, request.match_info["open"], offset, data)
+        written = await self._host.write_open(caller.who, request.match_info["open"], offset, data, session=caller.session)
         return answer(written) if isinstance(written, Problem) else json_answer(WrittenReply(written))
 
 

@@ -144,7 +144,7 @@ def whole_number(name: str, text: str, default: int, *, highest: int = 2**63 - 1
     """A query parameter as a whole number from 0 to `highest`."""
     if not text:
         return default
-    if not (text.isascii() and text.isdigit()) or len(text) > 19 or int(text) > highest:
+    if not (text.isascii() and text.isdigit()) or len(text) > 20 or int(text) > highest:
         raise bad_request(f"`{name}` must be a whole number from 0 to {highest}, not {text[:40]!r}.")
     return int(text)
 

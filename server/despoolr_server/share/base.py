@@ -7,6 +7,7 @@ the table and changing it nothing else runs, because nothing here awaits.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 import msgspec
@@ -14,14 +15,14 @@ import msgspec
 from despoolr_core.clock import Clock
 from despoolr_core.episodes import EpisodeLedger
 from despoolr_core.records import Recorder
-from despoolr_core.sharing import NtStatus, Role
-from despoolr_core.wire import Problem
+from despoolr_core.sharing import NtStatus, Role, render_attributes
+from despoolr_core.wire import Entry, Problem
 from despoolr_server.share.callers import Caller, Principal
 from despoolr_server.share.chronicle import Actor, Chronicle
 from despoolr_server.share.engine.engine import ShareEngine
 from despoolr_server.share.engine.names import BadName, Name, fold, parse_name, printable
-from despoolr_server.share.engine.rows import Closed, Ended, FileFacts, Open, Refusal, Session
-from despoolr_server.share.problems import blocker_of, problem, refusal_problem
+from despoolr_server.share.engine.rows import Closed, Ended, FileFacts, Open, Refusal, Session, Settled
+from despoolr_server.share.problems import blockers_of, problem, refusal_problem
 from despoolr_server.share.rights import EVERYONE, Rights, RightsTable
 from despoolr_server.store.protocol import FileStore, StoreError
 
@@ -62,6 +63,11 @@ class ShareBase:
         opens_max: int = 1_000_000,
         opens_per_session_max: int = 16_384,
         blockers_max: int = 16,
+        locks_per_request_max: int = 64,
+        locks_per_open_max: int = 16_384,
+        lock_waiters_max: int = 1_000,
+        lock_wait_s_max: float = 300.0,
+        ended_handles_max: int = 10_000,
         episodes_max: int = 10_000,
         id_prefix: str = "",
         ledger: EpisodeLedger | None = None,
@@ -70,18 +76,26 @@ class ShareBase:
         self.lease_s_default = lease_s_default
         self.lease_s_max = lease_s_max
         self.file_size_max = file_size_max
+        self.locks_per_request_max = locks_per_request_max
+        self.lock_wait_s_max = lock_wait_s_max
+        self.ended_handles_max = ended_handles_max
         self.engine = ShareEngine(
             id_prefix=id_prefix,
             sessions_max=sessions_max,
             opens_max=opens_max,
             opens_per_session_max=opens_per_session_max,
             blockers_max=blockers_max,
+            locks_per_open_max=locks_per_open_max,
+            lock_waiters_max=lock_waiters_max,
         )
         self.ledger = EpisodeLedger(server, episodes_max=episodes_max) if ledger is None else ledger
         self._clock = clock
         self._chronicle = Chronicle(server, recorder, self.ledger, id_prefix)
         self._shares: dict[str, NetworkShare] = {}
         self._dirty: set[str] = set()
+        self._gone: dict[str, tuple[Session, NtStatus]] = {}  # handles that their session took along, oldest first
+        self._parked: dict[int, asyncio.Future[Settled]] = {}
+        self._lease_watch: asyncio.Task[None] | None = None
 
     # -- what there is
 
@@ -120,6 +134,8 @@ class ShareBase:
             session = self._session(who, caller.session, now)
             if session is None:
                 return problem(NtStatus.USER_SESSION_DELETED, share_name, printable(path))
+            if (found := self._shares.get(fold(share_name))) and self.engine.has_left(session.session, found.name):
+                return problem(NtStatus.NETWORK_NAME_DELETED, share_name, printable(path))
             actor = Actor(session.machine, session.user, caller.program or session.program, caller.purpose)
         else:
             actor = Actor(who.machine, who.user, caller.program, caller.purpose)
@@ -139,15 +155,39 @@ class ShareBase:
         self.engine.sessions.renew(session, now)
         return session
 
-    def _row(self, who: Principal, handle: str) -> Open | Problem:
-        """The gate of handle operations: the caller's own open, its session renewed."""
+    def _row(self, who: Principal, handle: str, session_name: str = "") -> Open | Problem:
+        """The gate of handle operations: the caller's own open, its session renewed.
+
+        A call may say in which session it is made: that one must live, and the open must be its own. Without, the open's own
+        session speaks for it.
+        """
         now = self._now()
+        if session_name and self._session(who, session_name, now) is None:
+            return problem(NtStatus.USER_SESSION_DELETED, detail=f"session {session_name} has ended, or never was")
         row = self.engine.find(handle)
         session = self.engine.sessions.find(row.session, now) if row else None
-        if row is None or session is None or not owns(who, session):
-            return problem(NtStatus.FILE_CLOSED, detail=f"handle {handle} is closed, or never was")
+        if row is None or session is None or not owns(who, session) or (session_name and row.session != session_name):
+            return self._no_row(who, handle)
         self.engine.sessions.renew(session, now)
         return row
+
+    def _no_row(self, who: Principal, handle: str) -> Problem:
+        """What a late call gets: its session is gone, the share was left, or the handle is closed, or never was."""
+        session, status = self._gone.get(handle, (None, NtStatus.FILE_CLOSED))
+        if session is None or not owns(who, session):
+            return problem(NtStatus.FILE_CLOSED, detail=f"handle {handle} is closed, or never was")
+        went = f"handle {handle} went with session {session.session}"
+        if status is NtStatus.NETWORK_NAME_DELETED:
+            went = f"handle {handle} went when session {session.session} left the share"
+        return problem(status, detail=went)
+
+    def _locked(self, row: Open, offset: int, length: int, *, writes: bool) -> Problem | None:
+        """Why a range lock keeps these octets from being read or written through a handle."""
+        file = self.engine.table.file(row.file)
+        if file is None or file.ranges is None:
+            return None
+        refusal = self.engine.locking.check_transfer(file, row.handle, writes=writes, offset=offset, length=length)
+        return self._refuse_row(row, refusal) if refusal else None
 
     def _store(self, row: Open) -> FileStore:
         return self._shares[fold(row.share)].store
@@ -159,9 +199,12 @@ class ShareBase:
 
     def _refuse(self, actor: Actor, share: str, path: str, refusal: Refusal, access: int = 0, share_mode: int = 0) -> Problem:
         """Record a refusal and word it."""
-        blockers = [blocker_of(row) for row in refusal.blockers]
+        blockers = blockers_of(refusal)
         episode = self._chronicle.refused(actor, share, path, access, share_mode, refusal, blockers)
         return refusal_problem(refusal, share, path, blockers, episode)
+
+    def _refuse_row(self, row: Open, refusal: Refusal) -> Problem:
+        return self._refuse(actor_of(row), row.share, row.path, refusal, row.access, row.share_mode)
 
     def _bad_name(self, actor: Actor, share: str, path: str, bad: BadName) -> Problem:
         """Record a path that no share could have and word it."""
@@ -181,6 +224,7 @@ class ShareBase:
             if facts is not None and not closed.remove:
                 self._chronicle.written(actor_of(row), row.share, row.path, facts.size)
         cause = self._chronicle.closed(row, reason, cause)
+        self._settle(closed.settled)
         if not closed.remove:
             return None
         try:
@@ -193,10 +237,29 @@ class ShareBase:
         self._chronicle.deleted(Actor(machine, "", program, purpose), row.share, row.path, cause)
         return None
 
+    def _settle(self, settled: tuple[Settled, ...]) -> None:
+        """Answer the calls whose wait for a lock is over."""
+        for one in settled:
+            row = self.engine.find(one.waiting.handle)
+            if one.lock is not None:
+                assert row is not None, "a lock was granted to nobody"
+                self._chronicle.lock_granted(row, one.lock)
+            parked = self._parked.get(one.waiting.number)
+            if parked is not None and not parked.done():
+                parked.set_result(one)
+
     def _finish_session(self, ended: Ended) -> None:
         cause = self._chronicle.session_ended(ended.session, ended.reason)
+        self._finish_ended(ended, NtStatus.USER_SESSION_DELETED, cause)
+
+    def _finish_ended(self, ended: Ended, status: NtStatus, cause: int = 0) -> None:
+        """What follows when a session's opens go with it; `status` is what late calls on them get."""
+        self._settle(ended.settled)
         for closed in ended.closed:
+            self._gone[closed.open.handle] = (ended.session, status)
             self._finish_close(closed, ended.reason, cause)
+        while len(self._gone) > self.ended_handles_max:
+            del self._gone[next(iter(self._gone))]
 
     def _expire(self, now: float) -> int:
         ended = self.engine.expire(now)
@@ -217,3 +280,14 @@ def name_of(row: Open) -> Name:
 
 def actor_of(row: Open) -> Actor:
     return Actor(row.machine, row.user, row.program, row.purpose)
+
+
+def entry_of(facts: FileFacts) -> Entry:
+    return Entry(
+        name=facts.path.rpartition("/")[2],
+        size=facts.size,
+        modified_at=facts.modified_at,
+        directory=facts.directory,
+        attributes=render_attributes(facts.attributes),
+        etag=facts.etag if facts.directory else "",
+    )

@@ -16,6 +16,7 @@ from despoolr_core.episodes import GIVEN_UP, RESOLVED, EpisodeLedger
 from despoolr_core.records import Recorder
 from despoolr_core.sharing import WIN32_CODE, CreateAction, NtStatus, render_access, render_share_mode
 from despoolr_core.wire import Blocker
+from despoolr_server.share.engine.ranges import RangeLock
 from despoolr_server.share.engine.rows import Open, Refusal, Session
 
 QUIET: Final = frozenset(
@@ -121,11 +122,41 @@ class Chronicle:
             share_mode=render_share_mode(share_mode),
             nt_status=refusal.status.value,
             win32=WIN32_CODE[refusal.status],
-            blockers=[msgspec.structs.asdict(blocker) for blocker in blockers],
+            blockers=msgspec.to_builtins(blockers),
             purpose=actor.purpose,
             episode=episode,
         )
         return episode
+
+    def lock_granted(self, row: Open, lock: RangeLock) -> None:
+        """A range is locked."""
+        self._write(
+            row.machine,
+            "lock.granted",
+            open=row.handle,
+            machine=row.machine,
+            program=row.program,
+            share=row.share,
+            path=row.path,
+            lock=lock.kind,
+            offset=lock.offset,
+            length=lock.length,
+            purpose=row.purpose,
+        )
+
+    def lock_released(self, row: Open, lock: RangeLock) -> None:
+        """A range is unlocked (a close releases without saying so)."""
+        self._write(
+            row.machine,
+            "lock.released",
+            open=row.handle,
+            machine=row.machine,
+            share=row.share,
+            path=row.path,
+            lock=lock.kind,
+            offset=lock.offset,
+            length=lock.length,
+        )
 
     def written(self, actor: Actor, share: str, path: str, size: int) -> None:
         """A file has new content."""
@@ -139,13 +170,13 @@ class Chronicle:
         """A name is another."""
         self._changed("file.renamed", actor, share, path, new_path=new_path)
 
-    def was_read(self, actor: Actor, share: str, path: str) -> None:
-        """A path was read: no record, unless somebody had been waiting for just that."""
+    def was_read(self, actor: Actor, share: str, path: str, how: str = "read") -> None:
+        """Octets were read (or written: `how`): no record, unless somebody had been waiting for just that."""
         if not self.ledger.waiting_count:
             return
         episode = self.ledger.waiting(actor.machine, actor.program, self.server, share, path, actor.purpose)
         if episode:
-            self._write(actor.machine, "episode.ended", episode=episode, state=RESOLVED, reason="read")
+            self._write(actor.machine, "episode.ended", episode=episode, state=RESOLVED, reason=how)
 
     def gave_up(self, machine: str, episode: str, reason: str) -> None:
         """An update will not be tried again."""

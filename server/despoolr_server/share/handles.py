@@ -10,8 +10,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-import msgspec
-
 from despoolr_core.sharing import (
     Access,
     CreateAction,
@@ -23,29 +21,19 @@ from despoolr_core.sharing import (
     parse_flags,
     render_attributes,
 )
-from despoolr_core.wire import OpenReply, OpenRequest, Problem
-from despoolr_server.share.base import NetworkShare, ShareBase, actor_of, name_of
+from despoolr_core.wire import Entry, OpenFacts, OpenReply, OpenRequest, Problem
+from despoolr_server.share.base import NetworkShare, ShareBase, actor_of, entry_of, name_of
 from despoolr_server.share.callers import Principal
 from despoolr_server.share.chronicle import Actor
 from despoolr_server.share.engine.conflict import DELETES, READS, WRITES
 from despoolr_server.share.engine.names import BadName, Name, fold, parse_name
-from despoolr_server.share.engine.rows import Ask, FileFacts, Granted, Open, Refusal
+from despoolr_server.share.engine.rows import STORED_ATTRIBUTES, Ask, FileFacts, Granted, Open, Refusal
 from despoolr_server.share.problems import problem
 from despoolr_server.store.protocol import StoreError
 
+_READ_DATA: Final = int(Access.READ_DATA)
 _WRITE_DATA: Final = int(Access.WRITE_DATA)
 _WRITE_ATTRIBUTES: Final = int(Access.WRITE_ATTRIBUTES)
-
-
-class OpenFacts(msgspec.Struct, frozen=True):
-    """What a handle's file is now: its present name, size in octets, link count (0 once delete-pending)."""
-
-    path: str
-    size: int
-    links: int
-    delete_pending: bool
-    directory: bool
-    attributes: str
 
 
 class HandleOperations(ShareBase):
@@ -61,6 +49,8 @@ class HandleOperations(ShareBase):
         share = self._shares.get(fold(request.share))
         if share is None:
             return problem(NtStatus.BAD_NETWORK_NAME, request.share, request.path)
+        if self.engine.has_left(session.session, share.name):
+            return problem(NtStatus.NETWORK_NAME_DELETED, share.name, request.path)
         name = parse_name(request.path)
         if isinstance(name, BadName):
             return self._bad_name(actor, share.name, request.path, name)
@@ -106,15 +96,19 @@ class HandleOperations(ShareBase):
         name = name_of(row)
         if granted.action is CreateAction.CREATED and row.directory:
             store.make_directory(name, row.opened_at)
+            if attributes & STORED_ATTRIBUTES:
+                store.set_attributes(name, attributes)
         elif granted.action is CreateAction.CREATED:
             store.write_whole(name, b"", row.opened_at, attributes)
         else:
             store.set_size(name, 0, row.opened_at)
             store.set_attributes(name, attributes)
 
-    async def read_open(self, who: Principal, handle: str, offset: int, length: int | None) -> bytes | Problem:
+    async def read_open(
+        self, who: Principal, handle: str, offset: int, length: int | None, *, session: str = ""
+    ) -> bytes | Problem:
         """Octets from `offset`; END_OF_FILE only if a `length` was asked for and there is nothing at all."""
-        row = self._row(who, handle)
+        row = self._row(who, handle, session)
         if isinstance(row, Problem):
             return row
         if not row.access & READS:
@@ -124,21 +118,25 @@ class HandleOperations(ShareBase):
         if refusal is not None:
             return refusal
         assert facts is not None
-        if length and offset >= facts.size:
-            return problem(NtStatus.END_OF_FILE, row.share, row.path)
         left = max(0, facts.size - offset)
+        refusal = self._locked(row, offset, left if length is None else length, writes=False)
+        if refusal is not None:
+            return refusal
+        if length and not left:
+            return problem(NtStatus.END_OF_FILE, row.share, row.path)
         count = left if length is None else min(length, left)
         store, name = self._store(row), name_of(row)
         try:
-            if count <= store.inline_max:
-                return store.read(name, offset, count)
-            return await store.read_large(name, offset, count)
+            data = store.read(name, offset, count) if count <= store.inline_max else await store.read_large(name, offset, count)
         except StoreError as error:
             return self._failed(actor_of(row), row.share, row.path, error, row.access)
+        if data and self.ledger.waiting_count:
+            self._chronicle.was_read(actor_of(row), row.share, row.path)
+        return data
 
-    async def write_open(self, who: Principal, handle: str, offset: int, data: bytes) -> int | Problem:
+    async def write_open(self, who: Principal, handle: str, offset: int, data: bytes, *, session: str = "") -> int | Problem:
         """Put octets at `offset` (a handle with APPEND_DATA alone writes at the end); how many were written."""
-        row = self._row(who, handle)
+        row = self._row(who, handle, session)
         if isinstance(row, Problem):
             return row
         if not row.access & WRITES:
@@ -150,6 +148,9 @@ class HandleOperations(ShareBase):
         assert facts is not None
         if not row.access & _WRITE_DATA:
             offset = facts.size
+        refusal = self._locked(row, offset, len(data), writes=True)
+        if refusal is not None:
+            return refusal
         if offset + len(data) > self.file_size_max:
             return self._too_large(row, offset + len(data))
         if not data:
@@ -161,22 +162,24 @@ class HandleOperations(ShareBase):
             await store.settle()
         except StoreError as error:
             return self._failed(actor_of(row), row.share, row.path, error, row.access)
+        if self.ledger.waiting_count:
+            self._chronicle.was_read(actor_of(row), row.share, row.path, "written")
         return len(data)
 
-    async def close(self, who: Principal, handle: str) -> Problem | None:
+    async def close(self, who: Principal, handle: str, *, session: str = "") -> Problem | None:
         """Give an open back; a file marked for deletion goes with its last open."""
-        row = self._row(who, handle)
+        row = self._row(who, handle, session)
         if isinstance(row, Problem):
             return row
-        failure = self._finish_close(self.engine.close(row), "closed")
+        failure = self._finish_close(self.engine.close(row, self._clock.now()), "closed")
         await self._store(row).settle()
         return failure
 
     # -- what else a handle can do
 
-    async def mark_delete(self, who: Principal, handle: str, pending: bool) -> Problem | None:
+    async def mark_delete(self, who: Principal, handle: str, pending: bool, *, session: str = "") -> Problem | None:
         """Set or clear the file's delete-pending flag (needs DELETE access)."""
-        row = self._row(who, handle)
+        row = self._row(who, handle, session)
         if isinstance(row, Problem):
             return row
         facts = self._facts(row)
@@ -186,9 +189,11 @@ class HandleOperations(ShareBase):
         refusal = self.engine.mark_delete(row, pending, facts, filled)
         return self._refuse_row(row, refusal) if refusal else None
 
-    async def rename_open(self, who: Principal, handle: str, new_path: str, *, replace: bool) -> Problem | None:
+    async def rename_open(
+        self, who: Principal, handle: str, new_path: str, *, replace: bool, session: str = ""
+    ) -> Problem | None:
         """Rename the file of a handle that has DELETE access; every other handle on it follows."""
-        row = self._row(who, handle)
+        row = self._row(who, handle, session)
         if isinstance(row, Problem):
             return row
         target = parse_name(new_path)
@@ -221,9 +226,9 @@ class HandleOperations(ShareBase):
             return self._failed(actor_of(row), row.share, row.path, error, DELETES)
         return None
 
-    async def set_attributes(self, who: Principal, handle: str, attributes: str) -> Problem | None:
+    async def set_attributes(self, who: Principal, handle: str, attributes: str, *, session: str = "") -> Problem | None:
         """Give the file these attributes (`"READONLY|HIDDEN"`, `"NORMAL"` for none); needs WRITE_ATTRIBUTES."""
-        row = self._row(who, handle)
+        row = self._row(who, handle, session)
         if isinstance(row, Problem):
             return row
         if not row.access & _WRITE_ATTRIBUTES:
@@ -238,9 +243,9 @@ class HandleOperations(ShareBase):
             return self._failed(actor_of(row), row.share, row.path, error, row.access)
         return None
 
-    async def set_size(self, who: Principal, handle: str, size: int) -> Problem | None:
+    async def set_size(self, who: Principal, handle: str, size: int, *, session: str = "") -> Problem | None:
         """Cut or lengthen the file; needs WRITE_DATA."""
-        row = self._row(who, handle)
+        row = self._row(who, handle, session)
         if isinstance(row, Problem):
             return row
         if not row.access & _WRITE_DATA:
@@ -259,9 +264,9 @@ class HandleOperations(ShareBase):
             return self._failed(actor_of(row), row.share, row.path, error, row.access)
         return None
 
-    def query(self, who: Principal, handle: str) -> OpenFacts | Problem:
+    def query(self, who: Principal, handle: str, *, session: str = "") -> OpenFacts | Problem:
         """What the handle's file is now."""
-        row = self._row(who, handle)
+        row = self._row(who, handle, session)
         if isinstance(row, Problem):
             return row
         facts = self._facts(row)
@@ -277,10 +282,21 @@ class HandleOperations(ShareBase):
             attributes=render_attributes(facts.attributes),
         )
 
-    # -- inside
+    def entries(self, who: Principal, handle: str, *, session: str = "") -> list[Entry] | Problem:
+        """The names in the directory of a handle that may list it (READ_DATA), sorted; those that are going still count."""
+        row = self._row(who, handle, session)
+        if isinstance(row, Problem):
+            return row
+        if not row.directory:
+            return problem(NtStatus.INVALID_PARAMETER, row.share, row.path, detail=f"{row.path} is a file: it has no names in it")
+        if not row.access & _READ_DATA:
+            return _denied(row, "the handle was not opened to list")
+        try:
+            return [entry_of(one) for one in self._store(row).list(name_of(row))]
+        except StoreError as error:
+            return self._failed(actor_of(row), row.share, row.path, error, row.access)
 
-    def _refuse_row(self, row: Open, refusal: Refusal) -> Problem:
-        return self._refuse(actor_of(row), row.share, row.path, refusal, row.access, row.share_mode)
+    # -- inside
 
     def _too_large(self, row: Open, size: int) -> Problem:
         reason = f"{size} octets are more than the limit of {self.file_size_max}"

@@ -7,19 +7,20 @@ Only moving octets may await; meanwhile the open that was granted protects the f
 from __future__ import annotations
 
 from despoolr_core.sharing import NtStatus, Role, render_access, render_share_mode
-from despoolr_core.wire import EpisodeRow, OpenRow, Problem, SessionReply, SessionRequest
+from despoolr_core.wire import EpisodeRow, OpenFacts, OpenRow, Problem, SessionReply, SessionRequest
 from despoolr_server.share.callers import NOT_MODIFIED, Caller, Content, NotModified, Principal
 from despoolr_server.share.chronicle import Actor
 from despoolr_server.share.engine.names import Name, fold, parse_name
 from despoolr_server.share.engine.rows import Open, Refusal, Session
-from despoolr_server.share.handles import HandleOperations, OpenFacts
+from despoolr_server.share.handles import HandleOperations
+from despoolr_server.share.locks import LockOperations
 from despoolr_server.share.paths import PathOperations
 from despoolr_server.share.problems import problem
 
 __all__ = ["NOT_MODIFIED", "Caller", "Content", "NotModified", "OpenFacts", "Principal", "ShareHost"]
 
 
-class ShareHost(PathOperations, HandleOperations):
+class ShareHost(PathOperations, HandleOperations, LockOperations):
     """All shares of one server, their sessions and their table of opens.
 
     `recorder` gets the facts and feeds the host's own episode ledger; limits are keyword arguments of `ShareBase`. Ids are
@@ -48,6 +49,8 @@ class ShareHost(PathOperations, HandleOperations):
         if not 0.0 <= request.lease_s < float("inf"):
             return problem(NtStatus.INVALID_PARAMETER, detail="lease_s is a number of seconds, 0 for the server's default")
         lease_s = min(request.lease_s or self.lease_s_default, self.lease_s_max)
+        if request.previous and self._session(who, request.previous, now) is not None:
+            self._end(request.previous, "replaced by a new session", now)
         return self._begin(who, machine, user, request.program, lease_s, now)
 
     def start_local_session(self, who: Principal, program: str) -> SessionReply | Problem:
@@ -72,9 +75,24 @@ class ShareHost(PathOperations, HandleOperations):
         """End a session and close what it has open, in the order of opening."""
         if self._session(who, session, self._now()) is None:
             return _no_session(session)
-        ended = self.engine.end_session(session, reason)
-        assert ended is not None, "a session vanished in one turn"
-        self._finish_session(ended)
+        self._end(session, reason, self._clock.now())
+        return None
+
+    def leave_share(self, who: Principal, session: str, share: str) -> Problem | None:
+        """Disconnect a session from one share: its opens there are closed, late calls on them get NETWORK_NAME_DELETED."""
+        found = self._session_on(who, session, share)
+        if isinstance(found, Problem):
+            return found
+        ended = self.engine.leave(found[0], found[1], "share disconnected", self._clock.now())
+        self._finish_ended(ended, NtStatus.NETWORK_NAME_DELETED)
+        return None
+
+    def join_share(self, who: Principal, session: str, share: str) -> Problem | None:
+        """Connect a session to a share. Opening there is enough, except after `leave_share`."""
+        found = self._session_on(who, session, share)
+        if isinstance(found, Problem):
+            return found
+        self.engine.rejoin(*found)
         return None
 
     def expire_sessions(self) -> int:
@@ -84,9 +102,19 @@ class ShareHost(PathOperations, HandleOperations):
     def stop(self, reason: str = "server stopped") -> None:
         """End every session: what a server does before it goes."""
         for session in list(self.engine.sessions):
-            ended = self.engine.end_session(session.session, reason)
-            assert ended is not None, "a session vanished in one turn"
-            self._finish_session(ended)
+            self._end(session.session, reason, self._clock.now())
+
+    def _end(self, session: str, reason: str, now: float) -> None:
+        ended = self.engine.end_session(session, reason, now)
+        assert ended is not None, "a session vanished in one turn"
+        self._finish_session(ended)
+
+    def _session_on(self, who: Principal, session: str, share: str) -> tuple[Session, str] | Problem:
+        found = self._session(who, session, self._now())
+        if found is None:
+            return _no_session(session)
+        known = self._shares.get(fold(share))
+        return (found, known.name) if known else problem(NtStatus.BAD_NETWORK_NAME, share)
 
     def _reply(self, session: Session) -> SessionReply:
         deadline = self.engine.sessions.deadline(session)
@@ -138,7 +166,7 @@ class ShareHost(PathOperations, HandleOperations):
         row = self.engine.find(handle)
         if row is None:
             return problem(NtStatus.FILE_CLOSED, detail=f"handle {handle} is closed, or never was")
-        self._finish_close(self.engine.close(row), reason)
+        self._finish_close(self.engine.close(row, self._clock.now()), reason)
         return None
 
 

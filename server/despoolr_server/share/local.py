@@ -17,7 +17,7 @@ from despoolr_core.sharing import (
     render_options,
     render_share_mode,
 )
-from despoolr_core.wire import Entry, OpenReply, OpenRequest, Problem
+from despoolr_core.wire import Entry, OpenReply, OpenRequest, Problem, lock_request
 from despoolr_server.share.host import Caller, Content, Principal, ShareHost
 
 
@@ -55,13 +55,24 @@ class LocalOpenFile:
         if isinstance(written, Problem):
             raise ShareError(written)
 
+    async def lock(self, offset: int, length: int, *, exclusive: bool = True, wait_s: float = 0.0) -> None:
+        """Lock octets against other opens, at once or within `wait_s` site seconds."""
+        request = lock_request(offset, length, exclusive=exclusive, wait_s=wait_s)
+        locked = await self._host.lock(self._who, self.handle, request)
+        if isinstance(locked, Problem):
+            raise ShareError(locked)
+
+    async def unlock(self, offset: int, length: int) -> None:
+        """Unlock exactly this range."""
+        _must(self._host.unlock(self._who, self.handle, offset, length))
+
     async def close(self) -> None:
         """Give the open back; one that its server closed already is closed."""
         if self._is_closed:
             return
         self._is_closed = True
         refusal = await self._host.close(self._who, self.handle)
-        if refusal is not None and refusal.nt_status != NtStatus.FILE_CLOSED:
+        if refusal is not None and refusal.nt_status not in (NtStatus.FILE_CLOSED, NtStatus.USER_SESSION_DELETED):
             raise ShareError(refusal)
 
 

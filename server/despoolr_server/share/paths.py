@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from despoolr_core.sharing import Access, CreateOption, Disposition, NtStatus, ShareMode, render_attributes
+from despoolr_core.sharing import Access, CreateOption, Disposition, NtStatus, ShareMode
 from despoolr_core.wire import Entry, Problem
-from despoolr_server.share.base import ShareBase, Visit
+from despoolr_server.share.base import ShareBase, Visit, entry_of
 from despoolr_server.share.callers import NOT_MODIFIED, Caller, Content, NotModified
 from despoolr_server.share.engine.names import BadName, Name, fold, parse_name
 from despoolr_server.share.engine.rows import Ask, Ended, FileFacts, Granted, Open, Refusal
@@ -45,6 +45,9 @@ class PathOperations(ShareBase):
         if if_none_match and facts.etag == if_none_match:
             self._chronicle.was_read(visit.actor, visit.share.name, facts.path)
             return NOT_MODIFIED
+        refusal = self._locked_out(visit, facts.size, writes=False)
+        if refusal is not None:
+            return refusal
         try:
             if facts.size <= store.inline_max:
                 data = store.read(visit.name)
@@ -85,7 +88,7 @@ class PathOperations(ShareBase):
         disposition = Disposition.CREATE if create_only else Disposition.OVERWRITE_IF
         ask = _ask(visit, _WRITE, _SHARE_READ, disposition, _FILE)
         store, facts = visit.share.store, visit.share.store.find(visit.name)
-        refusal = self._check(visit, ask, facts)
+        refusal = self._check(visit, ask, facts) or self._locked_out(visit, len(data), writes=True)
         if refusal is not None:
             return refusal
         try:
@@ -218,7 +221,7 @@ class PathOperations(ShareBase):
         if problem_ is not None:
             return problem_
         try:
-            return [_entry(one) for one in store.list(visit.name)]
+            return [entry_of(one) for one in store.list(visit.name)]
         except StoreError as error:
             return self._failed(visit.actor, visit.share.name, visit.name.path, error, _READ)
 
@@ -235,7 +238,7 @@ class PathOperations(ShareBase):
             if not self._has_parent(visit, None):
                 missing = NtStatus.OBJECT_PATH_NOT_FOUND
             return problem(missing, visit.share.name, path)
-        return _entry(facts), facts.etag
+        return entry_of(facts), facts.etag
 
     # -- inside
 
@@ -256,6 +259,14 @@ class PathOperations(ShareBase):
         if isinstance(answer, Refusal):
             return self._say_no(visit, answer, ask.access, ask.share_mode)
         return None
+
+    def _locked_out(self, visit: Visit, size: int, *, writes: bool) -> Problem | None:
+        """Why a range lock keeps the first `size` octets from being read or written by somebody who has none of the locks."""
+        file = self.engine.table.file(file_key(visit.share.name, visit.name))
+        if file is None or file.ranges is None:
+            return None
+        refusal = self.engine.locking.check_transfer(file, "", writes=writes, offset=0, length=size)
+        return self._say_no(visit, refusal, _WRITE if writes else _READ) if refusal else None
 
     def _say_no(self, visit: Visit, refusal: Refusal, access: int = 0, share_mode: int = _SHARE_READ) -> Problem:
         return self._refuse(visit.actor, visit.share.name, visit.name.path, refusal, access, share_mode)
@@ -331,14 +342,3 @@ class PathOperations(ShareBase):
 
 def _ask(visit: Visit, access: int, share_mode: int, disposition: Disposition = Disposition.OPEN, options: int = 0) -> Ask:
     return Ask(visit.share.name, visit.name, access, share_mode, disposition, options, 0, visit.allowed)
-
-
-def _entry(facts: FileFacts) -> Entry:
-    return Entry(
-        name=facts.path.rpartition("/")[2],
-        size=facts.size,
-        modified_at=facts.modified_at,
-        directory=facts.directory,
-        attributes=render_attributes(facts.attributes),
-        etag=facts.etag if facts.directory else "",
-    )

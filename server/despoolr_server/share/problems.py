@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Final
 
 from despoolr_core.sharing import HTTP_STATUS, WIN32_CODE, NtStatus, render_access, render_share_mode
-from despoolr_core.verdicts import moment
-from despoolr_core.wire import Blocker, Problem
+from despoolr_core.verdicts import locked, moment
+from despoolr_core.wire import Blocker, LockedRange, Problem
+from despoolr_server.share.engine.ranges import RangeLock
 from despoolr_server.share.engine.rows import Open, Refusal
 
 TITLES: Final[dict[NtStatus, str]] = {
@@ -79,7 +80,8 @@ def refusal_problem(refusal: Refusal, share: str, path: str, blockers: list[Bloc
     if blockers:
         named = "; ".join(describe(blocker) for blocker in blockers[:_DETAILED_MAX])
         rest = refusal.blocker_count - _DETAILED_MAX
-        detail = f"{path or share} is held open by {named}" + (f" and {rest} more" if rest > 0 else "")
+        held = "has" if refusal.locks else "is held open by"
+        detail = f"{path or share} {held} {named}" + (f" and {rest} more" if rest > 0 else "")
     return problem(
         refusal.status,
         share,
@@ -91,8 +93,20 @@ def refusal_problem(refusal: Refusal, share: str, path: str, blockers: list[Bloc
     )
 
 
-def blocker_of(row: Open) -> Blocker:
-    """An open as others see it when it stands in their way."""
+def blockers_of(refusal: Refusal) -> list[Blocker]:
+    """The opens, or the locks of opens, that a refusal names."""
+    if refusal.locks:
+        return [blocker_of(row, range_of(lock)) for row, lock in zip(refusal.blockers, refusal.locks, strict=True)]
+    return [blocker_of(row) for row in refusal.blockers]
+
+
+def range_of(lock: RangeLock) -> LockedRange:
+    """A lock as others see it."""
+    return LockedRange(lock.kind, lock.offset, lock.length, lock.locked_at)
+
+
+def blocker_of(row: Open, lock: LockedRange | None = None) -> Blocker:
+    """An open as others see it when it, or its lock, stands in their way."""
     return Blocker(
         open=row.handle,
         machine=row.machine,
@@ -101,11 +115,17 @@ def blocker_of(row: Open) -> Blocker:
         access=render_access(row.access),
         share_mode=render_share_mode(row.share_mode),
         opened_at=row.opened_at,
+        lock=lock,
     )
 
 
 def describe(blocker: Blocker) -> str:
-    """`WINWORD.EXE on WS3 (user ALICE) with READ access sharing READ since 1996-06-03 08:30`."""
+    """`WINWORD.EXE on WS3 (user ALICE) with READ access sharing READ since 1996-06-03 08:30`.
+
+    For a lock: `octets 0 to 9 locked (EXCLUSIVE) by WINWORD.EXE on WS3 (user ALICE) since 1996-06-03 08:30`.
+    """
     who = f"{blocker.program} on {blocker.machine}" if blocker.program else blocker.machine
     user = f" (user {blocker.user})" if blocker.user else ""
+    if blocker.lock is not None:
+        return f"{locked(blocker.lock)} by {who}{user} since {moment(blocker.lock.locked_at)}"
     return f"{who}{user} with {blocker.access} access sharing {blocker.share_mode} since {moment(blocker.opened_at)}"

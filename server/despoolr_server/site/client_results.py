@@ -14,12 +14,14 @@ from despoolr_core.formats.instruction import InstructionError, Result, WireRemo
 from despoolr_core.formats.job_mif import JobReport
 from despoolr_core.formats.mif import MifError
 from despoolr_core.formats.status_mif import StatusMif, read_status_mif
+from despoolr_core.formats.winst import parse_winst
 from despoolr_core.share import Share, ShareError
-from despoolr_server.site import boxes, winst_box
+from despoolr_server.site import boxes
 from despoolr_server.site.context import SiteContext
 from despoolr_server.site.jobs import DetailKind, DetailStatus
 from despoolr_server.site.mif_box import MifBox
 
+FILES_REMEMBERED_MAX = 50_000
 EVENT_MIF_INVALID = 119
 EVENT_INSTALL_FAILED = 374
 EVENT_UNKNOWN_MACHINE = 189
@@ -34,6 +36,8 @@ class ClientResults:
         self._receive = receive
         self._mifs = mifs
         self._log = log
+        self._requests: dict[str, tuple[str, frozenset[str]]] = {}
+        """Master instruction file to its ETag and the requests it had: a file that has not changed is not parsed again."""
 
     async def execute(self, name: str, result: WireRemove, tick: float) -> str:
         """Turn one result into what Job Details will say. Safe to do twice: reports carry their number.
@@ -63,8 +67,20 @@ class ClientResults:
     async def _is_known(self, result: WireRemove) -> bool:
         """Whether the client's master instruction file has the request this is about."""
         path = f"{boxes.domain_directory(result.domain)}/{result.sms_id}.INS"
-        file = await winst_box.read_instructions(self._root, path, result.sms_id)
-        return file.find(result.request_id) is not None
+        etag, requests = self._requests.pop(path, ("", frozenset()))
+        try:
+            changed = await self._root.read_if_changed(path, etag)
+        except ShareError as error:
+            if error.is_missing:
+                return False
+            raise
+        if changed is not None:
+            etag = changed[1]
+            requests = frozenset(record.request_id for record in parse_winst(changed[0]).records)
+        while len(self._requests) >= FILES_REMEMBERED_MAX:
+            del self._requests[next(iter(self._requests))]
+        self._requests[path] = (etag, requests)
+        return result.request_id in requests
 
     async def _expired(self, result: WireRemove, tick: float) -> str:
         status = self._site.profile.expiry_status

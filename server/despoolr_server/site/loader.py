@@ -23,6 +23,7 @@ from despoolr_server.site.inbox import Inbox
 from despoolr_server.site.jobs import DetailKind, DetailStatus
 from despoolr_server.site.mif_box import MifBox
 from despoolr_server.site.service import Service
+from despoolr_server.site.together import all_of
 from despoolr_server.store.schema import LOADED_REPORTS, MACHINE_ATTRIBUTES, MACHINES
 
 BATCH_MAX: Final = 200
@@ -71,7 +72,7 @@ class DataLoader(Service):
             await self._load_batch(names[start : start + BATCH_MAX], tick)
 
     async def _load_batch(self, names: list[str], tick: float) -> None:
-        batch = [loaded for name in names if (loaded := await self._read(name)) is not None]
+        batch = [loaded for loaded in await all_of(self._read(name) for name in names) if loaded is not None]
         if not batch:
             return
         facts = await self.site.database.run(lambda db: [fact for item in batch for fact in self._load(db, item, tick)])
@@ -82,13 +83,16 @@ class DataLoader(Service):
             if kind == "package.unknown":
                 self.log(data["reason"])
                 aside |= {data["file"]: data["reason"]} if data["kept"] else {}
-        for item in batch:
-            if self._concerns_parent(item.mif):
-                await self._upward.put_data(item.data, item.name[-3:].upper())
-            if item.name in aside:
-                await self._set_aside(item.name, item.data, aside[item.name])
-            else:
-                await self._root.delete(f"{boxes.DELTA_MIFS}/{item.name}")
+        await all_of(self._finish(item, aside.get(item.name, "")) for item in batch)
+
+    async def _finish(self, item: _Loaded, aside: str) -> None:
+        """The rows are safe: pass on what concerns the parent, and let the file go (or keep it, for this reason)."""
+        if self._concerns_parent(item.mif):
+            await self._upward.put_data(item.data, item.name[-3:].upper())
+        if aside:
+            await self._set_aside(item.name, item.data, aside)
+        else:
+            await self._root.delete(f"{boxes.DELTA_MIFS}/{item.name}")
 
     async def _read(self, name: str) -> _Loaded | None:
         path = f"{boxes.DELTA_MIFS}/{name}"

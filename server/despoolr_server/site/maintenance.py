@@ -17,6 +17,7 @@ from despoolr_core.sharing import NtStatus
 from despoolr_server.site import boxes
 from despoolr_server.site.context import SiteContext, SiteServerRole
 from despoolr_server.site.service import Service
+from despoolr_server.site.together import all_of
 
 COLLECTED: Final = (
     (boxes.LOGON_DESPOOLER, (".PCK", ".SNI")),
@@ -127,11 +128,7 @@ class MaintenanceManager(Service):
             async with gate:
                 return await self._fetch(there, f"{box}/{name}", name)
 
-        results = await asyncio.gather(*(fetch(name) for name in names), return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
-        return sum(result is True for result in results)
+        return sum(await all_of(fetch(name) for name in names))
 
     async def _fetch(self, there: Share, path: str, name: str) -> bool:
         here, target = (self._root, f"{boxes.INVENTORY}/{name}") if name.upper().endswith(".RAW") else (self._receive, name)

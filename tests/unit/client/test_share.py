@@ -174,7 +174,7 @@ def test_a_program_that_stops_keeping_alive_loses_its_opens_by_the_lease() -> No
         await logon.clock.sleep(600)
         with pytest.raises(ShareError) as caught:
             await file.read()
-        assert caught.value.nt_status is NtStatus.FILE_CLOSED
+        assert caught.value.nt_status is NtStatus.USER_SESSION_DELETED
         await file.close()
         await share.open("A")
 

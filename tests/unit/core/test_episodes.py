@@ -38,6 +38,23 @@ class Story:
         self.recorder.record("LOGON1/WS3", "open.closed", server="LOGON1", open=handle, **facts)
         return self
 
+    def refused_by_locks(self, *blockers: tuple[str, int, int]) -> Story:
+        """A range is refused because of locks by (open, offset, length)."""
+        named = [
+            WORD | {"open": o, "opened_at": T0, "lock": {"kind": "EXCLUSIVE", "offset": at, "length": n, "locked_at": self.time}}
+            for o, at, n in blockers
+        ]
+        facts = {"share": "PKG", "path": "P1/b.dat", "access": "WRITE", "share_mode": "READ", "win32": 33, "purpose": ""}
+        facts |= {"nt_status": "STATUS_LOCK_NOT_GRANTED", "blockers": named, "episode": "E1", "user": ""}
+        who = {"machine": "SITE1", "program": "SMS_DESPOOLER"}
+        self.recorder.record("LOGON1/SITE1", "open.refused", server="LOGON1", **facts, **who)
+        return self
+
+    def unlocked(self, handle: str, offset: int, length: int) -> Story:
+        facts = {"machine": "WS3", "share": "PKG", "path": "P1/b.dat", "lock": "EXCLUSIVE", "offset": offset, "length": length}
+        self.recorder.record("LOGON1/WS3", "lock.released", server="LOGON1", open=handle, **facts)
+        return self
+
     def refused(self, *blockers: str, path: str = "P1/b.dat", purpose: str = "", **waiter: str) -> Story:
         who = {"machine": "SITE1", "program": "SMS_DESPOOLER"} | waiter
         found = self.ledger.find(who["machine"], who["program"], "LOGON1", "PKG", path, purpose)
@@ -213,3 +230,27 @@ def test_spans_and_moments_are_said_for_people() -> None:
         "8 d 8 h 0 min",
     ]
     assert moment(T0) == "1996-06-03 07:00"
+
+
+def test_each_lock_in_the_way_is_a_hold_of_its_own_that_ends_with_its_unlock_or_its_open() -> None:
+    story = Story().at(0).granted("O1").at(60).refused_by_locks(("O1", 0, 10), ("O1", 20, 1), ("O1", 30, 0))
+    assert verdict(story.ledger.rows()[0]) == (
+        "SMS_DESPOOLER on SITE1 was refused b.dat once because WINWORD.EXE on WS3 (user ALICE) held octets 0 to 9 locked "
+        "(EXCLUSIVE) since 1996-06-03 07:01; WINWORD.EXE on WS3 (user ALICE) held octet 20 locked (EXCLUSIVE) since "
+        "1996-06-03 07:01; WINWORD.EXE on WS3 (user ALICE) held the point before octet 30 locked (EXCLUSIVE) since "
+        "1996-06-03 07:01; unlocking that range would let it through."
+    )
+    story.at(120).unlocked("O1", 20, 1).at(180).closed("O1")
+    (row,) = story.ledger.rows()
+    assert [hold.released_at for hold in row.holds] == [T0 + 180, T0 + 120, T0 + 180]
+    assert "the range is free now" in verdict(row)
+
+
+def test_a_lock_that_is_granted_at_last_resolves_the_episode() -> None:
+    story = Story().granted("O1").refused_by_locks(("O1", 0, 10))
+    facts = {"share": "PKG", "path": "P1/b.dat", "lock": "EXCLUSIVE", "offset": 0, "length": 10, "purpose": ""}
+    who = {"machine": "SITE1", "program": "SMS_DESPOOLER"}
+    story.at(90).recorder.record("LOGON1/SITE1", "lock.granted", server="LOGON1", open="O2", **facts, **who)
+    (row,) = story.ledger.rows()
+    assert (row.state, row.blocked_s) == ("resolved", 90)
+    assert decode(encode(story.records[1])) == story.records[1]

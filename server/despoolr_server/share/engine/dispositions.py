@@ -47,6 +47,16 @@ GENERIC: Final[dict[int, int]] = {
 }
 """What the generic rights of a file map to ([MS-SMB2] 2.2.13.1.1)."""
 
+BEFORE_DELETE_PENDING: Final = frozenset(
+    [
+        NtStatus.INVALID_PARAMETER,
+        NtStatus.FILE_IS_A_DIRECTORY,
+        NtStatus.NOT_A_DIRECTORY,
+        NtStatus.OBJECT_NAME_COLLISION,
+    ]
+)
+"""What an open of a delete-pending name is answered all the same; anything else is DELETE_PENDING."""
+
 _SPECIAL: Final = 0xF2000000
 _TRUNCATING: Final = frozenset([Disposition.SUPERSEDE, Disposition.OVERWRITE, Disposition.OVERWRITE_IF])
 _WRITES: Final = int(Access.WRITE_DATA | Access.APPEND_DATA)
@@ -117,10 +127,10 @@ def _decide_existing(ask: Ask, facts: FileFacts) -> Plan | NtStatus:
         return NtStatus.NOT_A_DIRECTORY
     allowed = ask.allowed if ask.name.key else ask.allowed & ~_DELETE  # the share's root stays
     attributes = facts.attributes
+    if attributes & READONLY and ask.delete_on_close:
+        return NtStatus.CANNOT_DELETE
     if attributes and not facts.directory:
         if attributes & READONLY:
-            if ask.delete_on_close:
-                return NtStatus.CANNOT_DELETE
             if action is CreateAction.OVERWRITTEN or expand(ask.access, allowed & ~_WRITES) & _WRITES:
                 return NtStatus.ACCESS_DENIED
             if ask.access & _MAXIMUM_ALLOWED:

@@ -7,13 +7,14 @@ value it returns, and the caller tells it what the store knows (`FileFacts`, rea
 
 from __future__ import annotations
 
-from despoolr_core.sharing import CreateAction, Disposition, NtStatus, Role, ShareMode
+from despoolr_core.sharing import CreateAction, NtStatus, Role, ShareMode
 from despoolr_server.share.engine.conflict import stance, terms
 from despoolr_server.share.engine.deletion import may_mark
-from despoolr_server.share.engine.dispositions import Plan, decide
+from despoolr_server.share.engine.dispositions import BEFORE_DELETE_PENDING, Plan, decide
+from despoolr_server.share.engine.locking import Locking
 from despoolr_server.share.engine.names import Name
 from despoolr_server.share.engine.renames import RenameCase, may_rename
-from despoolr_server.share.engine.rows import Ask, Closed, Ended, FileFacts, Granted, Open, Refusal, Session
+from despoolr_server.share.engine.rows import Ask, Closed, Ended, FileFacts, Granted, Open, Refusal, Session, Settled
 from despoolr_server.share.engine.sessions import SessionTable
 from despoolr_server.share.engine.table import OpenedFile, OpenTable, file_key
 
@@ -32,12 +33,18 @@ class ShareEngine:
         opens_max: int = 1_000_000,
         opens_per_session_max: int = 16_384,
         blockers_max: int = 16,
+        locks_per_open_max: int = 16_384,
+        lock_waiters_max: int = 1_000,
     ) -> None:
         self.opens_max = opens_max
         self.opens_per_session_max = opens_per_session_max
         self.blockers_max = blockers_max
         self.sessions = SessionTable(id_prefix=id_prefix, sessions_max=sessions_max)
         self.table = OpenTable()
+        self.locking = Locking(
+            self.table, blockers_max=blockers_max, locks_per_open_max=locks_per_open_max, waiters_max=lock_waiters_max
+        )
+        self._left: dict[str, set[str]] = {}
         self._id_prefix = id_prefix
         self._number = 0
 
@@ -49,21 +56,55 @@ class ShareEngine:
         """Begin a session whose lease lapses `lease_s` after its last renewal (0: never)."""
         return self.sessions.start(now, machine=machine, user=user, program=program, role=role, owner=owner, lease_s=lease_s)
 
-    def end_session(self, name: str, reason: str) -> Ended | None:
-        """End a session and close its opens; None if there is none."""
+    def end_session(self, name: str, reason: str, now: float = 0.0) -> Ended | None:
+        """End a session and close its opens; None if there is none. `now` is when others get the locks it had."""
         session = self.sessions.remove(name)
-        return self._ended(session, reason) if session else None
+        if session is None:
+            return None
+        rows = self._rows(session)
+        return self._ended(session, reason, rows, self._dismiss(rows), now)
 
     def expire(self, now: float) -> list[Ended]:
-        """End every session whose lease is over."""
-        ended = []
+        """End every session whose lease is over. First they all stop waiting: no lock passes from one of them to another."""
+        lapsed = []
         while session := self.sessions.pop_lapsed(now):
-            ended.append(self._ended(session, "lease expired"))
-        return ended
+            lapsed.append((session, self._rows(session)))
+        settled = [self._dismiss(rows) for _, rows in lapsed]
+        return [
+            self._ended(session, "lease expired", rows, waits, now)
+            for (session, rows), waits in zip(lapsed, settled, strict=True)
+        ]
 
-    def _ended(self, session: Session, reason: str) -> Ended:
-        closed = tuple(self.close(self._row(handle)) for handle in self.table.of_session(session.session))
-        return Ended(session, reason, closed)
+    def leave(self, session: Session, share: str, reason: str, now: float = 0.0) -> Ended:
+        """Disconnect a session from one share: its opens there are closed, and it opens nothing there until it is back."""
+        self._left.setdefault(session.session, set()).add(share)
+        rows = [row for row in self._rows(session) if row.share == share]
+        settled = self._dismiss(rows)
+        return Ended(session, reason, tuple(self.close(row, now) for row in rows), settled)
+
+    def rejoin(self, session: Session, share: str) -> None:
+        """Connect a session to a share it had left; harmless if it had not."""
+        left = self._left.get(session.session, set())
+        left.discard(share)
+        if not left:
+            self._left.pop(session.session, None)
+
+    def has_left(self, session: str, share: str) -> bool:
+        """Whether a session has disconnected from a share."""
+        return bool(self._left) and share in self._left.get(session, ())
+
+    def _ended(self, session: Session, reason: str, rows: list[Open], settled: tuple[Settled, ...], now: float) -> Ended:
+        self._left.pop(session.session, None)
+        return Ended(session, reason, tuple(self.close(row, now) for row in rows), settled)
+
+    def _dismiss(self, rows: list[Open]) -> tuple[Settled, ...]:
+        if not self.locking.waiting_count:
+            return ()
+        files = [(self._file(row), row.handle) for row in rows]
+        return tuple(one for file, handle in files for one in self.locking.dismiss(file, handle, NtStatus.CANCELLED))
+
+    def _rows(self, session: Session) -> list[Open]:
+        return [self._row(handle) for handle in self.table.of_session(session.session)]
 
     # -- opens
 
@@ -71,9 +112,9 @@ class ShareEngine:
         """What an open would do, or why not; nothing changes. Enough for work that is over before anything else runs."""
         key = file_key(ask.share, ask.name)
         file = self.table.file(key)
-        if file is not None and file.delete_pending and ask.disposition is not Disposition.CREATE:
-            return self._blocked_by_all(NtStatus.DELETE_PENDING, file)
         plan = decide(ask, facts, parent_exists)
+        if file is not None and file.delete_pending and ask.allowed and plan not in BEFORE_DELETE_PENDING:
+            return self._blocked_by_all(NtStatus.DELETE_PENDING, file)
         if isinstance(plan, NtStatus):
             return Refusal(plan)
         if file is not None:
@@ -121,13 +162,18 @@ class ShareEngine:
         self.table.add(row)
         return Granted(row, plan.action)
 
-    def close(self, row: Open) -> Closed:
-        """Take an open out, and say whether the file must now go."""
+    def close(self, row: Open, now: float = 0.0) -> Closed:
+        """Take an open out with its locks, and say whether the file must now go. `now` is when others get those locks."""
         file = self.table.remove(row)
+        settled: tuple[Settled, ...] = ()
+        if file.waiters is not None:
+            settled = self.locking.dismiss(file, row.handle, NtStatus.RANGE_NOT_LOCKED)
+        if file.ranges is not None:
+            settled += self.locking.release(now, file, row.handle)
         if row.delete_on_close:
             file.delete_pending = True
             file.marked_by = (row.machine, row.program, row.purpose)
-        return Closed(row, file.delete_pending and not file.opens, file.marked_by)
+        return Closed(row, file.delete_pending and not file.opens, file.marked_by, settled)
 
     def retract(self, row: Open) -> None:
         """Undo a grant whose work on the store failed: as if it had never been."""
@@ -144,8 +190,7 @@ class ShareEngine:
         """Set or clear the delete-pending flag of an open's file."""
         if status := may_mark(row.access, pending, facts, has_children):
             return Refusal(status)
-        file = self.table.file(row.file)
-        assert file is not None, "an open without its file"
+        file = self._file(row)
         file.delete_pending = pending
         file.marked_by = (row.machine, row.program, row.purpose) if pending else None
         return None
@@ -189,6 +234,7 @@ class ShareEngine:
             access=access,
             directory=directory,
             parent_exists=parent_exists,
+            parent_pending=parent is not None and parent.delete_pending,
             parent_held_against=parent_held,
             into_itself=target_key.startswith(source_key + "/"),
             source_pending=source_file is not None and source_file.delete_pending,
@@ -202,6 +248,8 @@ class ShareEngine:
         status = may_rename(case)
         if status is None:
             return None
+        if parent is not None and status is NtStatus.DELETE_PENDING and parent.delete_pending:
+            return self._blocked_by_all(status, parent)
         if status is NtStatus.SHARING_VIOLATION and parent is not None and parent_held:
             blockers, count = parent.holders.blockers(_ADDING_TO_A_DIRECTORY, _SHARED_WHILE_ADDING, self.blockers_max)
             return Refusal(status, blockers, count)
@@ -220,8 +268,9 @@ class ShareEngine:
         return self.table.find(handle)
 
     def validate(self) -> None:
-        """Assert what must always hold: no two opens that conflict, no open without a session. For tests."""
+        """Assert what must always hold: no open without a session, no lock without an open, no sum that is wrong. For tests."""
         self.table.validate()
+        self.locking.validate()
         alive = {session.session for session in self.sessions}
         for file in self.table.files():
             rows = list(file.opens.values())
@@ -231,6 +280,11 @@ class ShareEngine:
         row = self.table.find(handle)
         assert row is not None, f"the session's handle {handle} is not in the table"
         return row
+
+    def _file(self, row: Open) -> OpenedFile:
+        file = self.table.file(row.file)
+        assert file is not None, "an open without its file"
+        return file
 
     def _blocked_by_all(self, status: NtStatus, file: OpenedFile) -> Refusal:
         return Refusal(status, self.table.first(file, self.blockers_max), len(file.opens))

@@ -1,20 +1,14 @@
 """Renaming a file or directory that others may have open.
 
-The law, in the order of [MS-FSA] 2.1.5.15.12 (Windows 11 / Server 2022 and earlier):
-
-1. without DELETE access on the handle: ACCESS_DENIED;
-2. the target's directory is opened to add a file, sharing READ and WRITE: whoever holds it with DELETE, or without sharing
-   WRITE, makes it SHARING_VIOLATION (a directory moved into itself meets its own handle there);
-3. a source that is delete-pending: ACCESS_DENIED;
-4. a directory with anything open below it, at any depth, by anybody: ACCESS_DENIED;
-5. the very same name: nothing to do;
-6. a target that exists: not replacing, OBJECT_NAME_COLLISION; a directory or READONLY, or the source is a directory,
-   ACCESS_DENIED; delete-pending, DELETE_PENDING; open by anybody, however shared, ACCESS_DENIED.
-
-Other holders of the source do not matter: their handles follow the file. A READONLY source renames.
+The law is `RENAME_RULES`, in the order of [MS-FSA] 2.1.5.15.12 (Windows 11 / Server 2022 and earlier): the first rule that
+holds is the answer, and if none does the rename goes ahead. Other holders of the source do not matter: their handles follow
+the file, and so do their locks. A READONLY source renames.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -29,6 +23,7 @@ class RenameCase(msgspec.Struct, frozen=True, gc=False):
     access: int
     directory: bool
     parent_exists: bool
+    parent_pending: bool
     parent_held_against: bool
     into_itself: bool
     source_pending: bool
@@ -40,24 +35,42 @@ class RenameCase(msgspec.Struct, frozen=True, gc=False):
     target_open: bool
 
 
+class RenameRule(NamedTuple):
+    """One rule: when, as a person reads it and as code asks it, and the answer (None: the rename goes ahead)."""
+
+    when: str
+    holds: Callable[[RenameCase], bool]
+    status: NtStatus | None
+
+
+RENAME_RULES: Final = (
+    RenameRule("the handle has no DELETE access", lambda c: not c.access & DELETES, NtStatus.ACCESS_DENIED),
+    RenameRule("the target's directory does not exist", lambda c: not c.parent_exists, NtStatus.OBJECT_PATH_NOT_FOUND),
+    RenameRule("the target's directory is delete-pending", lambda c: c.parent_pending, NtStatus.DELETE_PENDING),
+    RenameRule(
+        "somebody has the target's directory open with DELETE access, or without sharing WRITE",
+        lambda c: c.parent_held_against,
+        NtStatus.SHARING_VIOLATION,
+    ),
+    RenameRule("a directory is moved into itself", lambda c: c.into_itself, NtStatus.SHARING_VIOLATION),
+    RenameRule("the source is delete-pending", lambda c: c.source_pending, NtStatus.ACCESS_DENIED),
+    RenameRule("the source is a directory with anything open below it", lambda c: c.open_below, NtStatus.ACCESS_DENIED),
+    RenameRule("the new name is the very same", lambda c: c.same_name, None),
+    RenameRule("the new name is free, or the old one in other letters", lambda c: c.target is None, None),
+    RenameRule("the target exists and is not to be replaced", lambda c: not c.replace, NtStatus.OBJECT_NAME_COLLISION),
+    RenameRule("the source is a directory", lambda c: c.directory, NtStatus.ACCESS_DENIED),
+    RenameRule("the target is a directory", lambda c: c.target is not None and c.target.directory, NtStatus.ACCESS_DENIED),
+    RenameRule(
+        "the target is READONLY", lambda c: c.target is not None and bool(c.target.attributes & READONLY), NtStatus.ACCESS_DENIED
+    ),
+    RenameRule("the target is delete-pending", lambda c: c.target_pending, NtStatus.DELETE_PENDING),
+    RenameRule(
+        "anybody has the target open, with whatever access and share mode", lambda c: c.target_open, NtStatus.ACCESS_DENIED
+    ),
+)
+"""In this order: the target's directory is opened to add a file to it, sharing READ and WRITE, before anything else is seen."""
+
+
 def may_rename(case: RenameCase) -> NtStatus | None:
     """Why not, or None if the rename may go ahead."""
-    if not case.access & DELETES:
-        return NtStatus.ACCESS_DENIED
-    if not case.parent_exists:
-        return NtStatus.OBJECT_PATH_NOT_FOUND
-    if case.parent_held_against or case.into_itself:
-        return NtStatus.SHARING_VIOLATION
-    if case.source_pending or case.open_below:
-        return NtStatus.ACCESS_DENIED
-    if case.same_name or case.target is None:
-        return None
-    if not case.replace:
-        return NtStatus.OBJECT_NAME_COLLISION
-    if case.directory or case.target.directory or case.target.attributes & READONLY:
-        return NtStatus.ACCESS_DENIED
-    if case.target_pending:
-        return NtStatus.DELETE_PENDING
-    if case.target_open:
-        return NtStatus.ACCESS_DENIED
-    return None
+    return next((rule.status for rule in RENAME_RULES if rule.holds(case)), None)

@@ -10,6 +10,7 @@ import msgspec
 
 from despoolr_core.sharing import CreateAction, CreateOption, Disposition, FileAttribute, NtStatus, Role
 from despoolr_server.share.engine.names import Name
+from despoolr_server.share.engine.ranges import RangeLock
 
 READONLY = int(FileAttribute.READONLY)
 HIDDEN = int(FileAttribute.HIDDEN)
@@ -89,13 +90,44 @@ class Session(msgspec.Struct, frozen=True, gc=False):
     started_at: float
 
 
+class LockElement(msgspec.Struct, frozen=True, gc=False):
+    """One range of a lock request and what to do with it (`LockFlag`); `offset` and `length` are 64-bit unsigned."""
+
+    offset: int
+    length: int
+    flags: int
+
+
+class Waiting(msgspec.Struct, frozen=True, gc=False):
+    """A lock request that waits for its range. `number` orders waiters by age; `request` is the caller's own name for it."""
+
+    number: int
+    handle: str
+    request: str
+    offset: int
+    length: int
+    kind: str
+
+
+class Settled(msgspec.Struct, frozen=True, gc=False):
+    """How a wait ended: with its lock (SUCCESS), or with a status that says why not."""
+
+    waiting: Waiting
+    status: NtStatus
+    lock: RangeLock | None = None
+
+
 class Refusal(msgspec.Struct, frozen=True, gc=False):
-    """Why not, and because of whom: at most `blockers_max` opens, oldest first, and the full count."""
+    """Why not, and because of whom: at most `blockers_max` opens, oldest first, and the full count.
+
+    Where range locks are in the way, `locks` are they, and `blockers` the opens that hold them, one for each.
+    """
 
     status: NtStatus
     blockers: tuple[Open, ...] = ()
     blocker_count: int = 0
     reason: str = ""
+    locks: tuple[RangeLock, ...] = ()
 
 
 class Granted(msgspec.Struct, frozen=True, gc=False):
@@ -108,17 +140,24 @@ class Granted(msgspec.Struct, frozen=True, gc=False):
 class Closed(msgspec.Struct, frozen=True, gc=False):
     """A closed open; `remove` says that the file must now go (it was delete-pending and this was the last open).
 
-    `marked_by` is the machine, program and purpose of whoever marked it.
+    `marked_by` is the machine, program and purpose of whoever marked it; `settled` are the waits for locks that it ended, its
+    own and those of others who were granted what it let go.
     """
 
     open: Open
     remove: bool
     marked_by: tuple[str, str, str] | None = None
+    settled: tuple[Settled, ...] = ()
 
 
 class Ended(msgspec.Struct, frozen=True, gc=False):
-    """A session that ended and its opens, closed in the order in which they were opened."""
+    """A session that ended, or left a share, and its opens there, closed in the order in which they were opened.
+
+    `settled` are its own waits for locks: all are over before anything is closed, so that no lock passes from one of its
+    handles to another on the way.
+    """
 
     session: Session
     reason: str
     closed: tuple[Closed, ...]
+    settled: tuple[Settled, ...] = ()

@@ -1,8 +1,8 @@
 """The table of opens: the rows, and the sums that make asking cheap.
 
 The law: an open stands in exactly three places (by handle, under its file, under its session) and leaves all three at
-once. A file is in the table exactly while something has it open; so is its `delete_pending` flag. Adding and removing
-cost the same however many opens there are. Nothing is decided here.
+once. A file is in the table exactly while something has it open; so are its `delete_pending` flag and its range locks.
+Adding and removing cost the same however many opens there are. Nothing is decided here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import msgspec
 
 from despoolr_server.share.engine.conflict import Holders
 from despoolr_server.share.engine.names import Name
-from despoolr_server.share.engine.rows import Open
+from despoolr_server.share.engine.ranges import RangeLocks
+from despoolr_server.share.engine.rows import Open, Waiting
 
 
 def file_key(share: str, name: Name) -> str:
@@ -23,9 +24,9 @@ def file_key(share: str, name: Name) -> str:
 
 
 class OpenedFile:
-    """One name somebody has open."""
+    """One name somebody has open. `ranges` and `waiters` are None while nothing is locked and nobody waits for a lock."""
 
-    __slots__ = ("delete_pending", "holders", "key", "marked_by", "opens")
+    __slots__ = ("delete_pending", "holders", "key", "marked_by", "opens", "ranges", "waiters")
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -33,6 +34,8 @@ class OpenedFile:
         self.marked_by: tuple[str, str, str] | None = None
         self.holders = Holders()
         self.opens: dict[str, Open] = {}
+        self.ranges: RangeLocks | None = None
+        self.waiters: dict[int, Waiting] | None = None
 
 
 class OpenTable:

@@ -105,6 +105,8 @@ def test_marking_needs_delete_access_and_something_that_may_go() -> None:
     assert may_mark(delete, True, PLAIN, False) is None
     assert may_mark(delete, True, facts(FileAttribute.READONLY), False) is NtStatus.CANNOT_DELETE
     assert may_mark(delete, False, facts(FileAttribute.READONLY), False) is None
+    folder = FileFacts("D", 0, 0.0, True, int(FileAttribute.DIRECTORY | FileAttribute.READONLY), '"1"')
+    assert may_mark(delete, True, folder, False) is NtStatus.CANNOT_DELETE
     assert may_mark(delete, True, DIRECTORY, True) is NtStatus.DIRECTORY_NOT_EMPTY
     assert may_mark(delete, True, DIRECTORY, False) is None
 
@@ -114,6 +116,7 @@ def rename_case(**changes: object) -> RenameCase:
         "access": int(Access.DELETE),
         "directory": False,
         "parent_exists": True,
+        "parent_pending": False,
         "parent_held_against": False,
         "into_itself": False,
         "source_pending": False,
@@ -133,6 +136,7 @@ def rename_case(**changes: object) -> RenameCase:
         ({}, None),
         ({"access": 1}, NtStatus.ACCESS_DENIED),
         ({"parent_exists": False}, NtStatus.OBJECT_PATH_NOT_FOUND),
+        ({"parent_pending": True, "parent_held_against": True}, NtStatus.DELETE_PENDING),
         ({"parent_held_against": True, "source_pending": True}, NtStatus.SHARING_VIOLATION),
         ({"into_itself": True}, NtStatus.SHARING_VIOLATION),
         ({"source_pending": True, "target": None}, NtStatus.ACCESS_DENIED),

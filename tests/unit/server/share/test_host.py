@@ -6,7 +6,7 @@ import pytest
 
 from despoolr_core.records import decode, encode
 from despoolr_core.sharing import NtStatus, Role
-from despoolr_core.wire import Problem, SessionReply, SessionRequest
+from despoolr_core.wire import LockElement, LockRequest, Problem, SessionReply, SessionRequest
 from despoolr_server.share.host import Caller, Principal, ShareHost
 from despoolr_server.share.rights import Rights
 from despoolr_server.store.files import MemoryFileStore
@@ -73,7 +73,7 @@ async def test_a_lapsed_lease_frees_its_opens_the_moment_anybody_asks() -> None:
     assert status(await world.host.put(Caller(SERVICE), "OPEN", "F", b"y")) is NtStatus.SHARING_VIOLATION
     world.clock.time += 0.1
     assert status(await world.host.put(Caller(SERVICE), "OPEN", "F", b"y")) is NtStatus.SUCCESS
-    assert status(await world.host.close(WS3, handle)) is NtStatus.FILE_CLOSED
+    assert status(await world.host.close(WS3, handle)) is NtStatus.USER_SESSION_DELETED
     assert status(world.host.renew_session(WS3, session)) is NtStatus.USER_SESSION_DELETED
     assert status(await world.open(WS3, session, "F")) is NtStatus.USER_SESSION_DELETED
     assert status(await world.host.get(Caller(WS3, session=session), "OPEN", "F")) is NtStatus.USER_SESSION_DELETED
@@ -253,3 +253,39 @@ def test_two_hosts_on_one_recorder_keep_apart() -> None:
     assert other.ledger is not world.host.ledger
     other.start_session(Principal("WS1", "U", Role.CLIENT), SessionRequest())
     assert world.records[-1].data["server"] == "LOGON2"
+
+
+async def test_why_a_handle_is_gone_is_remembered_of_the_last_ones_only() -> None:
+    world = World(ended_handles_max=2)
+    await world.put("F")
+    session = world.session(WS3)
+    handles = [await world.hold(WS3, session, "F", share_mode="READ|WRITE|DELETE") for _ in range(3)]
+    world.host.end_session(WS3, session)
+    answers = [status(await world.host.close(WS3, handle)) for handle in handles]
+    assert answers == [NtStatus.FILE_CLOSED, NtStatus.USER_SESSION_DELETED, NtStatus.USER_SESSION_DELETED]
+    assert status(await world.host.close(WS4, handles[2])) is NtStatus.FILE_CLOSED
+
+
+async def test_all_that_a_handle_can_do_may_be_asked_in_its_session_only() -> None:
+    world = World()
+    await world.put("F")
+    session, other = world.session(WS3), world.session(WS3)
+    handle = await world.hold(WS3, session, "F", access="READ|WRITE|DELETE|WRITE_ATTRIBUTES")
+    host = world.host
+    for asked, expected in ((other, NtStatus.FILE_CLOSED), ("S99", NtStatus.USER_SESSION_DELETED), (session, NtStatus.SUCCESS)):
+        answers = [
+            await host.read_open(WS3, handle, 0, 1, session=asked),
+            await host.write_open(WS3, handle, 0, b"y", session=asked),
+            await host.set_size(WS3, handle, 3, session=asked),
+            await host.set_attributes(WS3, handle, "HIDDEN", session=asked),
+            await host.rename_open(WS3, handle, "G", replace=False, session=asked),
+            await host.mark_delete(WS3, handle, False, session=asked),
+            host.query(WS3, handle, session=asked),
+            host.locks(WS3, handle, session=asked),
+            await host.lock(WS3, handle, LockRequest([LockElement(0, 1)]), session=asked),
+            host.unlock(WS3, handle, 0, 1, session=asked),
+            await host.close(WS3, handle, session=asked),
+        ]
+        assert {status(answer) for answer in answers} == {expected}
+    assert status(host.entries(WS3, handle, session=session)) is NtStatus.FILE_CLOSED
+    assert status(host.cancel_lock(WS3, handle, "q", session=session)) is NtStatus.FILE_CLOSED

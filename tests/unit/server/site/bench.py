@@ -64,8 +64,8 @@ class Death:
             return
         self.call_count += 1
         self.story.append(what)
-        if self.call_count == self.at:
-            raise Died(what)
+        if 0 < self.at <= self.call_count:
+            raise Died(what)  # and whoever else is at work in the process dies with it
 
 
 class _Watched:
