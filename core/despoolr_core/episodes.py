@@ -273,6 +273,17 @@ class EpisodeLedger:
                 total[who] = total.get(who, 0.0) + max(0.0, until - hold.first)
         return total
 
+    def waiter_seconds_by_share(self, now: float) -> dict[tuple[str, str], float]:
+        """How long each (share, program) made others wait, in seconds: `waiter_seconds` without the machines."""
+        total: dict[tuple[str, str], float] = {}
+        for episode in self._episodes.values():
+            end = now if episode.ended_at is None else episode.ended_at
+            for hold in episode.holds.values():
+                until = end if hold.released is None else min(hold.released, end)
+                key = (episode.share, hold.program)
+                total[key] = total.get(key, 0.0) + max(0.0, until - hold.first)
+        return total
+
     # -- one step for each kind
 
     def _server_started(self, record: Record) -> None:
