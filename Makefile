@@ -4,8 +4,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 JOBS   ?= auto
+PIN    := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-emit-index-url \
+          --no-emit-find-links --no-emit-trusted-host
 
-.PHONY: help demo test test-dav check lint types layers format scenarios bench semantics oracle lock clean
+.PHONY: help demo test test-dav test-docker test-api check lint types layers format scenarios bench semantics oracle examples lock clean
 
 help:            ## Show this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,11 +29,23 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
 demo: $(VENV)/run.stamp ## The blocked update, live, in seconds
 	@$(BIN)/despoolr demo
 
-test: $(VENV)/dev.stamp ## Every test
-	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q
+test: $(VENV)/dev.stamp ## Every test that needs no containers
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q --ignore=tests/docker
+
+test-docker: $(VENV)/dev.stamp ## The stack in containers (starts a Docker engine where none runs)
+	@$(BIN)/python -m pytest -q --durations=5 tests/docker
 
 test-dav: $(VENV)/dev.stamp ## WebDAV: litmus and real clients (Debian: litmus cadaver rclone davfs2 curl)
 	@$(BIN)/python -m pytest -q tests/dav
+
+$(VENV)/api.stamp: requirements/api.txt $(VENV)/run.stamp
+	@test -x $(VENV)/api/bin/python || $(PYTHON) -m venv $(VENV)/api
+	@echo "installing what asks the API ..."
+	@$(VENV)/api/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/api.txt
+	@touch $@
+
+test-api: $(VENV)/api.stamp ## Ask running servers all that their OpenAPI description says, and more
+	@$(BIN)/python tests/api/run.py $(VENV)/api/bin/schemathesis
 
 check: lint types layers ## Lint, types, layers
 
@@ -64,12 +78,19 @@ semantics: $(VENV)/run.stamp ## Write docs/share-semantics.md anew from the engi
 oracle: $(VENV)/run.stamp ## Ask what a real SMB server was asked, over HTTP (FILES="a.json b.json")
 	@$(BIN)/python -m despoolr_lab.oracle $(or $(FILES),$(wildcard ../shared/oracle/*.json))
 
+examples: $(VENV)/run.stamp ## Ask the examples of the OpenAPI description anew
+	@$(BIN)/python -m despoolr_lab.examples > $(VENV)/examples.json
+	@mv $(VENV)/examples.json server/despoolr_server/http/openapi/examples.json
+
 lock: $(VENV)/dev.stamp ## Pin the dependencies anew (needs pip-tools)
 	@$(BIN)/python -m pip install --quiet pip-tools
-	@for set in run dev bench; do \
-	  extras="--extra speed"; [ $$set = run ] || extras="$$extras --extra dev"; [ $$set = bench ] && extras="$$extras --extra bench"; \
-	  $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-emit-index-url \
-	    --no-emit-find-links --no-emit-trusted-host $$extras --output-file requirements/$$set.txt pyproject.toml; done
+	@for set in run server dev bench; do \
+	  extras="--extra speed"; \
+	  case $$set in server) extras="$$extras --extra postgres";; dev) extras="$$extras --extra postgres --extra dev";; \
+	    bench) extras="$$extras --extra dev --extra bench";; esac; \
+	  $(PIN) $$extras --output-file requirements/$$set.txt pyproject.toml; done
+	@$(PIN) --output-file requirements/api.txt requirements/api.in
+	@$(PIN) --only-build-deps --build-deps-for wheel --output-file requirements/build.txt pyproject.toml
 
 clean:           ## Remove what was made here
 	rm -rf $(VENV) runs despoolr-data .despoolr .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -9,9 +9,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -85,13 +86,15 @@ class Workshop:
     path: Path
     processes: list[Process] = field(default_factory=list)
 
-    def start(self, *arguments: str, ready: str = "despoolr: ready") -> Process:
+    def start(
+        self, *arguments: str, ready: str = "despoolr: ready", environment: Mapping[str, str] = MappingProxyType({})
+    ) -> Process:
         log = self.path / f"{len(self.processes)}.log"
         with log.open("wb") as out:
             process = subprocess.Popen(
                 [sys.executable, "-m", "despoolr_lab.cli.main", *arguments],
                 cwd=self.path,
-                env=clean_environment(),
+                env=clean_environment() | environment,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,

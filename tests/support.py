@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,12 @@ def shared(*parts: str) -> Path:
     if not path.exists():
         raise AssertionError(f"{path} is missing: the shared directory belongs beside the repository")
     return path
+
+
+def free_port() -> int:
+    """A port nobody listens on, for a process that must be told one before it starts."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
 
 
 @cache

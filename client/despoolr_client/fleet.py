@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import heapq
 import math
-from collections.abc import Coroutine, Iterable
+from bisect import bisect_left
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from despoolr_client.agent import PcmAgent, Spawn
@@ -25,6 +26,9 @@ IN_FLIGHT_MAX: Final = 64
 LATE_S: Final = 1.0
 """A poll that begins later than this after its time counts as late."""
 
+POLL_S_BOUNDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+"""Upper bounds of the classes that polls are counted in by how long they took, in seconds of this machine; one more is open."""
+
 
 @dataclass(slots=True)
 class FleetCounts:
@@ -36,6 +40,9 @@ class FleetCounts:
     failed: int = 0
     late_count: int = 0
     late_s_max: float = 0.0
+    poll_s_sum: float = 0.0
+    poll_s_classes: list[int] = field(default_factory=lambda: [0] * (len(POLL_S_BOUNDS) + 1))
+    """Polls by how long they took: from the moment a client may talk until it knows what its server has for it."""
 
 
 class Gate:
@@ -76,6 +83,7 @@ class Fleet:
         self._task: asyncio.Task[None] | None = None
         self._sleep: asyncio.Future[Any] | None = None
         self._spawner: Spawn = self._spawn  # one bound method for all agents
+        self._loop_time: Callable[[], float] = lambda: 0.0  # the loop's, once one runs
         self.counts = FleetCounts()
 
     @property
@@ -109,6 +117,7 @@ class Fleet:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
+                self._loop_time = asyncio.get_running_loop().time
                 for agent in self._agents:
                     agent.attach(self._spawner)
                 while True:
@@ -162,10 +171,15 @@ class Fleet:
             self._sleep = None
 
     async def _poll(self, agent: PcmAgent) -> None:
+        began = self._loop_time()
         try:
             result = await agent.poll()
         finally:
             self._gate.leave()
-        self.counts.polls += 1
-        self.counts.changed += result is PollResult.CHANGED
-        self.counts.failed += result is PollResult.FAILED
+        took = self._loop_time() - began
+        counts = self.counts
+        counts.polls += 1
+        counts.changed += result is PollResult.CHANGED
+        counts.failed += result is PollResult.FAILED
+        counts.poll_s_sum += took
+        counts.poll_s_classes[bisect_left(POLL_S_BOUNDS, took)] += 1

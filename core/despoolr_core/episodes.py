@@ -64,6 +64,7 @@ class _Hold:
         "lock",
         "machine",
         "opened_at",
+        "path",
         "program",
         "refusals",
         "released",
@@ -79,6 +80,7 @@ class _Hold:
         self.share_mode: str = blocker["share_mode"]
         self.opened_at: float = blocker["opened_at"]
         self.lock = LockedRange(**blocker["lock"]) if "lock" in blocker else None
+        self.path = ""
         self.first = self.last = at
         self.released: float | None = None
         self.refusals = 0
@@ -97,6 +99,7 @@ class _Hold:
             released_at=self.released,
             refusal_count=self.refusals,
             lock=self.lock,
+            path=self.path,
         )
 
 
@@ -135,6 +138,7 @@ class _Episode:
             if hold is None:
                 hold = self.holds[name] = _Hold(blocker, record.at)
             hold.last = record.at
+            hold.path = data["path"]
             hold.released = None  # a lock may come back under the same open
             hold.refusals += 1
 
@@ -271,6 +275,17 @@ class EpisodeLedger:
                 until = end if hold.released is None else min(hold.released, end)
                 who = (hold.machine, hold.program)
                 total[who] = total.get(who, 0.0) + max(0.0, until - hold.first)
+        return total
+
+    def waiter_seconds_by_share(self, now: float) -> dict[tuple[str, str], float]:
+        """How long each (share, program) made others wait, in seconds: `waiter_seconds` without the machines."""
+        total: dict[tuple[str, str], float] = {}
+        for episode in self._episodes.values():
+            end = now if episode.ended_at is None else episode.ended_at
+            for hold in episode.holds.values():
+                until = end if hold.released is None else min(hold.released, end)
+                key = (episode.share, hold.program)
+                total[key] = total.get(key, 0.0) + max(0.0, until - hold.first)
         return total
 
     # -- one step for each kind

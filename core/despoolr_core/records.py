@@ -55,6 +55,10 @@ KINDS: Final[dict[str, str]] = {
     "pcm.record": "request, package, state (New, Executed, expired, cancelled)",
     "pcm.run": "request, package, server, program",
     "pcm.reported": "request, package, report, result",
+    # the fleets
+    "slots.leased": "holder, first, count",
+    "slots.released": "holder, first, count",
+    "slots.lapsed": "holder, first, count",
     # the scenario
     "scenario.step": "do, and what was asked",
     "scenario.expect": "name, expected, actual, ok",

@@ -26,7 +26,8 @@ from despoolr_core.formats.sms_id import SmsId
 from despoolr_core.records import Record, Recorder
 from despoolr_lab.clock import LoopClock
 from despoolr_lab.config import NamedServer, parse_profile
-from despoolr_lab.ground import StartError, clock_of
+from despoolr_lab.ground import SiteRefused, StartError, clock_of
+from despoolr_lab.leasing import SILENCES, SlotLease
 from despoolr_lab.sim.network import session_options
 
 BATCH: Final = 1000
@@ -50,6 +51,8 @@ class ClientsSettings:
     prefix: str = "PC"
     poll_every_s: float = 3600.0
     seed: int = 1
+    holder: str = ""
+    """Lease the clients' numbers from the site server under this name, instead of counting from `first`."""
 
 
 @dataclass(slots=True)
@@ -61,16 +64,18 @@ class Clients:
     clock: Clock | None = None
     scale: float = 1.0
     fleet: Fleet | None = None
+    lease: SlotLease | None = None
     counts: Counter[str] = field(default_factory=Counter)
     _http: aiohttp.ClientSession | None = None
     _urls: dict[str, str] = field(default_factory=dict)
+    _logon_names: list[str] = field(default_factory=list)
     _tokens: dict[str, str] = field(default_factory=dict)
 
     async def start(self) -> None:
-        """Ask the site, register, begin to poll. Raises `StartError`."""
+        """Ask the site, lease, register, begin to poll. Raises `StartError`."""
         connector = aiohttp.TCPConnector(limit=CONNECTIONS_MAX)
         self._http = aiohttp.ClientSession(connector=connector, **session_options({}))
-        setup = await self._first_answer()
+        setup = await self._patiently("GET", "setup")
         now, self.scale = clock_of(setup)
         if self.clock is None:
             self.clock = LoopClock(now, self.scale)
@@ -78,8 +83,11 @@ class Clients:
             raise StartError(f"{self.settings.site_url} is {setup.get('server')}, which is no site server; give the site's URL")
         logons = self._logon_servers(setup)
         site = setup["site"]
-        names = [f"{self.settings.prefix}{n:05}" for n in self._numbers]
-        ids = [sms_id_of(site["code"], n) for n in self._numbers]
+        if self.settings.holder:
+            self.lease = SlotLease(self._call, self.settings.holder, self.settings.count, self.say)
+            await self.lease.take()
+        names = [f"{self.settings.prefix}{n:05}" for n in self.numbers]
+        ids = [sms_id_of(site["code"], n) for n in self.numbers]
         await self._register(names, ids, site["domain"])
         settings = self._client_settings(site, logons)
         self.fleet = Fleet(self.clock, settings.gate)  # type: ignore[arg-type]
@@ -91,8 +99,21 @@ class Clients:
         """Log all clients off, as at the end of a day."""
         if self.fleet is not None:
             await self.fleet.stop()
+        if self.lease is not None and self.lease.size:
+            await self.lease.give_back()
         if self._http is not None:
             await self._http.close()
+
+    @property
+    def numbers(self) -> range:
+        """The clients' numbers."""
+        first, count = (self.lease.first, self.lease.size) if self.lease else (self.settings.first, self.settings.count)
+        return range(first, first + count)
+
+    @property
+    def live_count(self) -> int:
+        """How many clients exist: registered, and driven."""
+        return len(self.fleet) if self.fleet is not None else 0
 
     def summary(self) -> dict[str, Any]:
         """What the clients did so far. `late` counts polls that began over a second of site time after their time."""
@@ -110,24 +131,26 @@ class Clients:
 
     # -- asking the site
 
-    @property
-    def _numbers(self) -> range:
-        return range(self.settings.first, self.settings.first + self.settings.count)
-
-    async def _first_answer(self) -> Any:
+    async def _patiently(self, method: str, path: str, body: Any = None) -> Any:
+        """A call to a site server that may still be starting, or be starting again. Raises `StartError`."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + WAIT_S
         has_said = False
         while True:
             try:
-                return await self._call("GET", "setup")
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                return await self._call(method, path, body)
+            except SILENCES as error:
                 if loop.time() >= deadline:
                     raise StartError(f"the site server does not answer at {self.settings.site_url}: {error}") from None
                 if not has_said:
                     self.say(f"waiting for {self.settings.site_url} ...")
                     has_said = True
                 await asyncio.sleep(0.2)
+
+    @property
+    def logon_urls(self) -> list[str]:
+        """Where the clients' logon servers answer."""
+        return [self._urls[name.upper()] for name in self._logon_names]
 
     async def _call(self, method: str, path: str, body: Any = None) -> Any:
         assert self._http is not None
@@ -136,13 +159,16 @@ class Clients:
         url = f"{self.settings.site_url}/api/v1/{path}"
         async with self._http.request(method, url, data=data, headers=headers) as response:
             raw = await response.read()
+        if response.status == 204:
+            return None
         try:
             answer = msgspec.json.decode(raw)
         except msgspec.DecodeError:
             raise StartError(f"{url} answers, but not as a Despoolr server") from None
         if response.status >= 400:
             detail = answer.get("detail") or answer.get("title") if isinstance(answer, dict) else ""
-            raise StartError(f"{self.settings.site_url} refused {method} {path} ({response.status}): {detail}")
+            message = f"{self.settings.site_url} refused {method} {path} ({response.status}): {detail}"
+            raise SiteRefused(response.status, message)
         return answer
 
     def _logon_servers(self, setup: Any) -> list[str]:
@@ -152,15 +178,16 @@ class Clients:
         wanted = [s.name for s in self.settings.logons] or [s.name for s in there if s.logon]
         if not wanted:
             raise StartError(f"the site at {self.settings.site_url} has no logon server; give one with --logon NAME=URL")
+        self._logon_names = wanted
         return wanted
 
     async def _register(self, names: Sequence[str], ids: Sequence[str], domain: str) -> None:
         for start in range(0, len(names), BATCH):
             part = slice(start, start + BATCH)
             machines = [{"name": n, "sms_id": i, "domain": domain} for n, i in zip(names[part], ids[part], strict=True)]
-            await self._call("POST", "machines", machines)
+            await self._patiently("POST", "machines", machines)
             asked = [{"machine": name, "user": _user(name)} for name in names[part]]
-            self._tokens |= zip(names[part], (await self._call("POST", "tokens", asked))["tokens"], strict=True)
+            self._tokens |= zip(names[part], (await self._patiently("POST", "tokens", asked))["tokens"], strict=True)
 
     def _client_settings(self, site: Any, logons: list[str]) -> ClientSettings:
         assert self.clock is not None

@@ -24,6 +24,7 @@ from despoolr_lab.scenario.timing import Timing, parse_timing
 
 SITE_PORT: Final = 8801
 LOGON_PORT: Final = 8802
+FLEET_PORT: Final = 8804
 SECRET_SIZE_MIN: Final = 16
 NAME_SIZE_MAX: Final = 15
 """Characters of a machine's name: NetBIOS."""
@@ -42,6 +43,8 @@ VARIABLES: Final[dict[str, str]] = {
     "DESPOOLR_CLOCK": "URL of a running server whose time to take over",
     "DESPOOLR_SECRET": "the secret all servers of a site share, at least 16 octets",
     "DESPOOLR_SECRET_FILE": "a file with that secret",
+    "DESPOOLR_COMMON": "a directory all processes of a stack have in common: secrets, and when its time began",
+    "DESPOOLR_DATABASE": "URL of the site database, where it is not a file in the data directory",
     "DESPOOLR_TOKEN": "a token, for the commands that ask a running site",
     "DESPOOLR_URL": "URLs of running servers, for the commands that ask, separated by spaces",
     "DESPOOLR_LOGON": "logon servers of the site: NAME=URL[,distribution], separated by spaces",
@@ -52,12 +55,27 @@ VARIABLES: Final[dict[str, str]] = {
     "DESPOOLR_ROLES": "what `serve logon` is: logon, distribution or both",
     "DESPOOLR_PACKAGE_SHARE": "the share packages lie on, of `serve logon`",
     "DESPOOLR_CLIENTS": "how many clients to run",
+    "DESPOOLR_CLIENTS_WANTED": "how many clients all fleets of the site are to be together; 0: as many as they lease",
+    "DESPOOLR_LEASE": "1: a fleet leases its clients' numbers from the site server",
+    "DESPOOLR_HOLDER": "the name a fleet leases under; its host's name, if left out",
+    "DESPOOLR_SEED": "seed of the clients' choices",
+    "DESPOOLR_PREFIX": "what the clients' names begin with",
     "DESPOOLR_POLL_EVERY": "the clients' polling interval in site time, such as 1h",
     "DESPOOLR_SITE": "URL of the site server, for `fleet`",
     "DESPOOLR_RUNS": "directory of finished runs",
     "DESPOOLR_DEBUG": "1: show tracebacks",
 }
-"""Every variable any command reads; another one is a mistake that is pointed out."""
+"""Every variable any command reads."""
+
+STACK_VARIABLES: Final = frozenset(
+    f"DESPOOLR_{name}"
+    for name in (
+        *("ENV_FILE", "BASE", "TAG", "POSTGRES_IMAGE", "PROMETHEUS_IMAGE", "GRAFANA_IMAGE"),
+        *("SITE_PORT", "LOGON1_PORT", "LOGON2_PORT", "PARENT_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT"),
+        *("SERVER_MEMORY", "CLIENTS_MEMORY", "PROMETHEUS_MEMORY", "GRAFANA_MEMORY"),
+    )
+)
+"""Those that only `docker-compose.yml` reads: every container is given the whole file of settings."""
 
 _MACHINE: Final = re.compile(r"[A-Z0-9][A-Z0-9_-]*")
 _SHARE: Final = re.compile(r"[A-Za-z0-9_$][A-Za-z0-9_$.-]{0,79}")
@@ -113,6 +131,10 @@ class GroundSettings:
     version: str = ""
     """The SMS version of the site that is served; none for a logon server."""
     listens: tuple[Listen, ...] = ()
+    since: float | None = None
+    """Seconds since 1970 that scaled time is counted from, where all processes of a stack have that in common."""
+    database_password: str = ""
+    """For a site database whose URL has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +153,10 @@ class SiteSettings:
     log_layout: str = ""
     """Of the log files, where it is not the version's own."""
     overrides: dict[str, str] = field(default_factory=dict)
+    database: str = ""
+    """URL of the site database; empty: a file in the data directory."""
+    clients_wanted: int = 0
+    """How many clients all fleets are to be together; 0: as many as they lease."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,10 +372,11 @@ def _checked(secret: bytes, where: str) -> bytes:
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
-    """One line for each `DESPOOLR_*` variable that no command reads, with the nearest right one."""
+    """One line for each `DESPOOLR_*` variable that nobody reads, with the nearest right one."""
     found = []
+    known = [*VARIABLES, *sorted(STACK_VARIABLES)]
     for name in sorted(environment):
-        if name.startswith("DESPOOLR_") and name not in VARIABLES:
-            near = get_close_matches(name, list(VARIABLES), 1, 0.6)
+        if name.startswith("DESPOOLR_") and name not in known:
+            near = get_close_matches(name, known, 1, 0.6)
             found.append(f"{name} is no setting of Despoolr" + (f"; did you mean {near[0]}?" if near else ""))
     return found

@@ -28,6 +28,8 @@ from despoolr_lab.config import NamedServer, SiteSettings, parse_listen
 from despoolr_lab.example_story import STORY, Line
 from despoolr_lab.setup_calls import SETUP_CALLS
 from despoolr_lab.setup_routes import SetupRoutes
+from despoolr_lab.slot_routes import SlotRoutes
+from despoolr_lab.slots import SlotTable
 from despoolr_server.http.auth import Auth
 from despoolr_server.http.openapi.examples import Example, dump_examples
 from despoolr_server.logon import make_logon_server
@@ -106,6 +108,7 @@ async def serving() -> AsyncIterator[dict[str, str]]:
         servers=(named,),
     )
     database = InlineDatabase()
+    slots = SlotRoutes(SlotTable(20), database, recorder, "BPC")
     site = SiteServer(
         SiteSetup(
             "BPC", "SITE1", "SALES", profile, Response.FAST, (SiteServerRole("LOGON1", "SALES", True, True, "SMS_PKGD"),), {}
@@ -117,7 +120,7 @@ async def serving() -> AsyncIterator[dict[str, str]]:
         ground.auth,
         _nobody,
         version=VERSION,
-        extra_routes=SetupRoutes(ground, "SITE1", settings, (named,)).routes(),
+        extra_routes=[*SetupRoutes(ground, "SITE1", settings, (named,)).routes(), *slots.routes()],
         extra_calls=SETUP_CALLS,
     )
     runners: list[web.AppRunner] = []

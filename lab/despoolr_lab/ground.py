@@ -3,7 +3,8 @@ r"""What all servers of one process stand on: a data directory that is theirs al
 The data directory holds one directory per machine with its shares, the site database, `LOGS`, `records.jsonl`, `secret`,
 `admin.token` and `state.json`. The law: one process at a time; every start has a number, and ids begin with it, so that no
 handle, session or episode of a process that died is mistaken for a later one. Scaled time goes on while a killed process
-is down (its neighbours' did too); after a clean stop it goes on from where it stopped.
+is down (its neighbours' did too); after a clean stop it goes on from where it stopped, unless all processes of a stack
+count it from the same moment (`despoolr_lab.common`): then it never stands still.
 """
 
 from __future__ import annotations
@@ -39,6 +40,14 @@ FLUSH_S: Final = 0.1
 
 class StartError(Exception):
     """A process cannot start; one line says why and what to do. Who must act: the operator."""
+
+
+class SiteRefused(StartError):
+    """The site server answered no. `status` is HTTP's: from 500 on it may answer otherwise next time."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class _State(msgspec.Struct):
@@ -139,6 +148,8 @@ class Ground:
         if site_now is not None:
             return site_now
         old = self._state
+        if self.settings.since is not None:
+            return self._since(self.settings.since)
         if self.scale == 1.0 or not old.wall or old.scale != self.scale:
             return wall_now()
         return old.site + (wall_now() - old.wall) * self.scale if old.stopped is None else old.stopped
@@ -161,6 +172,17 @@ class Ground:
                 f"and site time {begins}"
             )
         return found
+
+    def _since(self, since: float) -> float:
+        """Site time, counted from a moment all processes know. Raises `StartError` where that is before what was."""
+        now = since + (wall_now() - since) * self.scale
+        before = max(self._state.site, self._state.stopped or 0.0)
+        if now < before:
+            raise StartError(
+                f"site time would go back by {before - now:,.0f} s: this data was made at --time x{self._state.scale:g}; "
+                f"keep that, or begin anew with empty data and an empty --common"
+            )
+        return now
 
     def _save(self) -> None:
         write_private(self.data / "state.json", msgspec.json.encode(self._state) + b"\n")

@@ -82,6 +82,10 @@ class LiveSource:
         """From the site server."""
         return list(self._site(f"events?limit={limit}")["events"])
 
+    def slots(self) -> dict[str, Any]:
+        """Who runs which clients; from the site server."""
+        return dict(self._site("slots"))
+
     def _each(self, wanted: Wanted, at: float | None) -> list[_Told]:
         """Every server's answer; one that does not answer is a note, unless none does."""
         answers: list[_Told] = []
@@ -176,6 +180,12 @@ def ask(server: ServerAddress, path: str, kind: type[T], *, timeout_s: float = T
 def health(server: ServerAddress, *, timeout_s: float = TIMEOUT_S) -> Health:
     """`GET /healthz`. Raises `AskError`."""
     return _decoded(server, call(server, "GET", "/healthz", timeout_s=timeout_s), Health)
+
+
+def fleet_facts(server: ServerAddress, *, timeout_s: float = TIMEOUT_S) -> dict[str, Any] | None:
+    """`GET /healthz` of a fleet; None if a server answers there. Raises `AskError`."""
+    facts = _decoded(server, call(server, "GET", "/healthz", timeout_s=timeout_s), dict)
+    return facts if "fleet" in facts else None
 
 
 def call(server: ServerAddress, method: str, target: str, body: bytes | None = None, *, timeout_s: float = TIMEOUT_S) -> bytes:

@@ -10,17 +10,15 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 import msgspec
 from aiohttp import web
-from sqlalchemy.exc import SQLAlchemyError
 
 from despoolr_client.share import ShareServer
 from despoolr_core.share import ShareUnreachable
@@ -29,9 +27,15 @@ from despoolr_lab import discovery
 from despoolr_lab.config import Listen, LogonSettings, NamedServer, SiteSettings
 from despoolr_lab.discovery import RunningServer
 from despoolr_lab.ground import Ground, StartError, clock_of
+from despoolr_lab.process_metrics import ProcessMetrics
+from despoolr_lab.server_metrics import BoxMetrics, SiteMetrics
 from despoolr_lab.setup_calls import SETUP_CALLS
 from despoolr_lab.setup_routes import SetupRoutes
 from despoolr_lab.sim.network import session_options
+from despoolr_lab.site_database import SiteDatabase, open_site_database
+from despoolr_lab.slot_routes import SlotRoutes
+from despoolr_lab.slots import SlotTable
+from despoolr_server.http.app import METRICS
 from despoolr_server.logon import make_logon_server
 from despoolr_server.share.host import ShareHost
 from despoolr_server.site import boxes
@@ -39,7 +43,7 @@ from despoolr_server.site.context import RemoteServer, SiteServerRole
 from despoolr_server.site.logs import LogDirectory
 from despoolr_server.site.service import Executive
 from despoolr_server.site_server import SERVICE_ACCOUNT, SiteServer, SiteSetup, SiteStores
-from despoolr_server.store.database import ThreadedDatabase
+from despoolr_server.store.database import DatabaseLost
 from despoolr_server.store.files import FileStore, JournalledFileStore, StoreError
 
 STOP_S_MAX: Final = 4.5
@@ -48,8 +52,6 @@ FINISH_S_MAX: Final = 2.0
 """Seconds the services get to finish their cycles."""
 CLOCK_WAIT_S: Final = 30.0
 """Seconds to wait for the server whose time is to be taken over."""
-CHECK_SIZE_MAX: Final = 256 * 1024 * 1024
-"""Octets up to which a site database is checked whole at start."""
 
 
 @dataclass(slots=True)
@@ -58,17 +60,18 @@ class Servers:
 
     ground: Ground
     directory: Path
+    say: Callable[[str], None]
     version: str = ""
     announced: list[RunningServer] = field(default_factory=list)
     _runners: list[web.AppRunner] = field(default_factory=list)
     _hosts: list[ShareHost] = field(default_factory=list)
     _executives: list[Executive] = field(default_factory=list)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
-    _databases: list[ThreadedDatabase] = field(default_factory=list)
+    _databases: list[SiteDatabase] = field(default_factory=list)
     _stores: list[JournalledFileStore] = field(default_factory=list)
     _connections: dict[tuple[str, str], ShareServer] = field(default_factory=dict)
     _session: aiohttp.ClientSession | None = None
-    _failure: BaseException | None = None
+    _lost: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     # -- up
 
@@ -77,12 +80,13 @@ class Servers:
         ground, name = self.ground, settings.name
         share = settings.package_share
         try:
+            logon = self._store(name, boxes.LOGON_SHARE) if settings.logon else None
             server = make_logon_server(
                 name,
                 ground.clock,
                 ground.recorder,
                 ground.auth,
-                logon=self._store(name, boxes.LOGON_SHARE) if settings.logon else None,
+                logon=logon,
                 packages={share: self._store(name, share)} if settings.distribution else {},
                 lease_s=ground.lease_s,
                 id_prefix=ground.id_prefix,
@@ -92,6 +96,9 @@ class Servers:
             )
         except (StoreError, ValueError) as error:
             raise StartError(f"cannot use the files of {name} in {ground.data}: {error}") from None
+        server.app[METRICS].add(ProcessMetrics())
+        if logon is not None:
+            server.app[METRICS].add(BoxMetrics(boxes.LOGON_SHARE, logon, boxes.LOGON_DIRECTORIES))
         url = await self._serve(server.app, server.host, settings.listen)
         self._announce(name, "logon", url)
         return NamedServer(name, url, settings.logon, settings.distribution, share)
@@ -112,25 +119,46 @@ class Servers:
             addresses={a.code: a.server for a in others},
             parent=settings.parent.code if settings.parent else "",
         )
-        database = self._database(settings.code)
+        opened = await open_site_database(
+            settings.database, ground.data / f"{settings.code}.db", ground.settings.database_password, self.say
+        )
+        self._databases.append(opened)
+        opened.database.on_lost = self._end
+        database = opened.database
+        slots = SlotRoutes(SlotTable(settings.clients_wanted), database, ground.recorder, settings.code)
+        await slots.restore()
         try:
+            stores = SiteStores(*(self._store(name, s) for s in (boxes.ROOT_SHARE, boxes.SITE_SHARE, boxes.SOURCE_SHARE)))
             site = SiteServer(
                 setup,
                 ground.clock,
                 ground.recorder,
                 database,
-                SiteStores(*(self._store(name, s) for s in (boxes.ROOT_SHARE, boxes.SITE_SHARE, boxes.SOURCE_SHARE))),
+                stores,
                 ground.auth,
                 lambda server, program: self._connect(name, urls, server, program),
                 lease_s=ground.lease_s,
                 id_prefix=ground.id_prefix,
                 version=self.version,
                 logs=LogDirectory(ground.store_directory("LOGS", ""), settings.log_layout or settings.profile.log_layout),
-                extra_routes=SetupRoutes(ground, name, settings, servers, lambda: site.context.profile).routes(),
+                extra_routes=[
+                    *SetupRoutes(ground, name, settings, servers, lambda: site.context.profile).routes(),
+                    *slots.routes(),
+                ],
+                extra_calls=SETUP_CALLS,
             )
         except (StoreError, ValueError) as error:
             raise StartError(f"cannot use the files of {name} in {ground.data}: {error}") from None
+        counts = SiteMetrics(site.context, site.executive, slots.table)
+        for more in (
+            ProcessMetrics(),
+            BoxMetrics(boxes.ROOT_SHARE, stores.root, (b for b in boxes.SITE_DIRECTORIES if b != boxes.RECEIVE)),
+            BoxMetrics(boxes.SITE_SHARE, stores.receive, ("",)),
+            counts,
+        ):
+            site.app[METRICS].add(more)
         url = await self._serve(site.app, site.host, settings.listen)
+        self._tasks.append(asyncio.create_task(counts.refresh(), name=f"{settings.code}/metrics"))
         self._executives.append(site.executive)
         self._tasks.append(asyncio.create_task(site.executive.run(), name=f"{settings.code}/SMS_EXECUTIVE"))
         self._announce(name, "site", url, settings.code)
@@ -143,14 +171,21 @@ class Servers:
     # -- run and stop
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop` is set. Raises what a service failed with."""
+        """Until `stop` is set. Raises what a service failed with, or `DatabaseLost`."""
         stopping = asyncio.create_task(stop.wait())
+        ends: list[asyncio.Future[Any]] = [self._lost, *self._tasks]
         try:
-            done, _ = await asyncio.wait([stopping, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
-            for task in done - {stopping}:
-                task.result()
+            await asyncio.wait([stopping, *ends], return_when=asyncio.FIRST_COMPLETED)
+            for end in ends:
+                if end.done():
+                    end.result()
         finally:
             stopping.cancel()
+
+    def _end(self, lost: DatabaseLost) -> None:
+        if not self._lost.done():
+            self._lost.set_exception(lost)
+            self._lost.exception()  # a process that is ending already need not say it twice
 
     async def close(self) -> None:
         """Stop in order: announcement, services, connections to others, listeners, sessions, files, database, records."""
@@ -198,17 +233,6 @@ class Servers:
         self._stores.append(store)
         return store
 
-    def _database(self, code: str) -> ThreadedDatabase:
-        path = self.ground.data / f"{code}.db"
-        try:
-            _check_database(path)
-            database = ThreadedDatabase(f"sqlite:///{path}")
-        except (sqlite3.Error, SQLAlchemyError, OSError) as error:
-            reason = getattr(error, "orig", None) or error
-            raise StartError(f"the site database {path} cannot be used ({reason}); restore it, or move it away") from None
-        self._databases.append(database)
-        return database
-
     async def _serve(self, app: web.Application, host: ShareHost, listen: Listen) -> str:
         host.lease_s_max = max(host.lease_s_max, self.ground.lease_s)
         host.dav_time_scale = self.ground.scale
@@ -255,15 +279,6 @@ def _in_domain(server: NamedServer, domain: str) -> NamedServer:
 def _reachable(host: str) -> str:
     """An address a client on this machine can use for a server that listens on `host`."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1", "localhost": "127.0.0.1"}.get(host, host)
-
-
-def _check_database(path: Path) -> None:
-    """Whether an existing site database is whole. Raises `sqlite3.Error`."""
-    if path.exists() and path.stat().st_size <= CHECK_SIZE_MAX:
-        with closing(sqlite3.connect(path)) as connection:
-            found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if found != "ok":
-            raise sqlite3.DatabaseError(str(found).splitlines()[0])
 
 
 async def ask_time(url: str, token: str, say: Callable[[str], None]) -> tuple[float, float]:

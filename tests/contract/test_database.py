@@ -1,4 +1,7 @@
-"""Both databases keep one contract: `run` returns after the commit, a piece of work is whole or not at all, in order."""
+"""Both databases keep one contract: `run` returns after the commit, a piece of work is whole or not at all, in order.
+
+On SQLite, and on a PostgreSQL server that the tests start: what holds for one holds for the other.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,26 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, func, insert, select
+from sqlalchemy.exc import IntegrityError
 
-from despoolr_server.store.database import BATCH_MAX, Database, InlineDatabase, ThreadedDatabase
-from despoolr_server.store.schema import COUNTERS, METADATA
+from despoolr_server.store.database import BATCH_MAX, Database, DatabaseLost, InlineDatabase, ThreadedDatabase
+from despoolr_server.store.schema import COUNTERS, METADATA, PACKAGES
+from postgres_world import Postgres
+
+
+@pytest.fixture(params=["SQLite", "PostgreSQL"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where an empty database is."""
+    if request.param == "SQLite":
+        return f"sqlite:///{tmp_path}/site.db"
+    return str(request.getfixturevalue("postgres").create())
 
 
 @pytest.fixture(params=["inline", "inline in memory", "threaded"])
-async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[Database, str]]:
+async def opened(request: pytest.FixtureRequest, url: str) -> AsyncIterator[tuple[Database, str]]:
     """A database, and where a second one finds the same rows."""
-    url = "sqlite://" if "memory" in request.param else f"sqlite:///{tmp_path}/site.db"
+    if "memory" in request.param:
+        url = "sqlite://"
     database: Database = ThreadedDatabase(url) if request.param == "threaded" else InlineDatabase(url)
     yield database, url
     await database.close()
@@ -92,8 +106,7 @@ async def test_somebody_who_stops_waiting_does_not_hold_up_the_others(opened: tu
     assert await database.run(count) in (1, 2)
 
 
-async def test_the_schema_is_made_and_an_existing_one_left_alone(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/site.db"
+async def test_the_schema_is_made_and_an_existing_one_left_alone(url: str) -> None:
     for n in range(3):
         database = InlineDatabase(url)
         await database.run(put(f"n{n}"))  # type: ignore[arg-type]
@@ -103,8 +116,7 @@ async def test_the_schema_is_made_and_an_existing_one_left_alone(tmp_path: Path)
     await last.close()
 
 
-async def test_closing_finishes_what_is_queued(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/site.db"
+async def test_closing_finishes_what_is_queued(url: str) -> None:
     database = ThreadedDatabase(url)
     tasks = [asyncio.create_task(database.run(put(f"n{n}"))) for n in range(50)]  # type: ignore[arg-type]
     await asyncio.sleep(0)
@@ -113,6 +125,64 @@ async def test_closing_finishes_what_is_queued(tmp_path: Path) -> None:
     other = InlineDatabase(url)
     assert await other.run(count) == 50
     await other.close()
+
+
+async def test_words_longer_than_the_fields_column_and_numbers_beyond_32_bits_are_kept(opened: tuple[Database, str]) -> None:
+    database, _ = opened
+    words, size = "long" * 1000, 2**40
+
+    def work(db: Connection) -> None:
+        db.execute(insert(PACKAGES).values(PkgID="BPC00001", Name=words, SourcePath=words, SourceSize=size))
+
+    await database.run(work)
+    row = await database.run(lambda db: db.execute(select(PACKAGES)).one())
+    assert (row.Name, row.SourcePath, row.SourceSize) == (words, words, size)
+
+
+async def test_a_nul_in_a_text_stops_nothing(opened: tuple[Database, str]) -> None:
+    database, _ = opened
+    await database.run(put("a\0b"))  # type: ignore[arg-type]
+    name = await database.run(lambda db: db.execute(select(COUNTERS.c.Name)).scalar_one())
+    assert name in ("a\0b", "a\N{SYMBOL FOR NULL}b")
+
+
+async def test_a_row_that_is_there_already_is_refused_and_the_next_piece_of_work_goes_on(opened: tuple[Database, str]) -> None:
+    database, _ = opened
+    await database.run(put("a"))  # type: ignore[arg-type]
+    results = await asyncio.gather(
+        *(database.run(put(name)) for name in ("b", "a", "c")),  # type: ignore[arg-type]
+        return_exceptions=True,
+    )
+    assert [isinstance(result, IntegrityError) for result in results] == [False, True, False]
+    assert await database.run(count) == 3
+
+
+async def test_a_lost_connection_is_told_to_all_who_wait_and_nothing_is_tried_again(postgres: Postgres) -> None:
+    url = postgres.create()
+    database = ThreadedDatabase(url)
+    told: list[DatabaseLost] = []
+    database.on_lost = told.append
+    await database.run(put("a"))  # type: ignore[arg-type]
+    postgres.cut_off(url)
+    asked = [asyncio.create_task(database.run(put(name))) for name in ("b", "c")]  # type: ignore[arg-type]
+    results = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(result) for result in results] == [DatabaseLost, DatabaseLost] and told
+    with pytest.raises(DatabaseLost, match="terminating connection"):
+        await database.run(count)
+    await database.close()
+    again = InlineDatabase(url)
+    assert await again.run(count) == 1
+    await again.close()
+
+
+async def test_a_file_that_is_gone_leaves_nobody_waiting(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    database = ThreadedDatabase(f"sqlite:///{tmp_path}/data/site.db")
+    database._engine.dispose()
+    (tmp_path / "data").rename(tmp_path / "moved")
+    with pytest.raises(DatabaseLost, match="unable to open database file"):
+        await database.run(count)
+    await database.close()
 
 
 def test_the_tables_have_the_names_of_the_field() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import sqlite3
 from collections import Counter
 from contextlib import closing
@@ -13,19 +12,15 @@ import msgspec
 
 from despoolr_lab.runs import load_run
 from process_world import Administrator, Process, Workshop, until
+from support import free_port
 
 CLIENTS = 60
 PACE = ("--time", "x2000")
 REPORT = re.compile(r"BPC\w{5}-BPC\w{4}-")
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
 def test_a_site_server_killed_twice_in_mid_run_loses_nothing_and_counts_nothing_twice(workshop: Workshop) -> None:
-    logon_port, site_port = _free_port(), _free_port()
+    logon_port, site_port = free_port(), free_port()
     secret = workshop.path / "secret"
     secret.write_text("a secret both servers have been given\n")
     common = (*PACE, "--secret-file", str(secret))

@@ -109,15 +109,18 @@ def _known_to(servers: list[ServerAddress]) -> list[ServerAddress]:
     from despoolr_lab.asking import AskError
     from despoolr_lab.live import ServerAddress, ask
 
-    asked = {server.url for server in servers}
-    more: list[ServerAddress] = []
+    setups: list[tuple[ServerAddress, Any]] = []
     for server in servers:
         try:
-            setup: Any = ask(server, "setup", dict)
+            setups.append((server, ask(server, "setup", dict)))
         except AskError:
             continue
+    # By name, too: a server may have one URL for its neighbours and another for us (containers with published ports).
+    asked = {server.url for server in servers} | {setup.get("server") for _, setup in setups}
+    more: list[ServerAddress] = []
+    for server, setup in setups:
         for other in setup.get("servers", ()):
-            if other["url"] not in asked:
+            if other["url"] not in asked and other["name"] not in asked:
                 asked.add(other["url"])
                 more.append(ServerAddress(other["name"], other["url"], server.token))
     return more
@@ -324,17 +327,24 @@ def events(
 
 
 def secret_token() -> str:
-    """An administrator's token made from a configured secret (`DESPOOLR_SECRET`, `DESPOOLR_SECRET_FILE`), or nothing."""
-    from despoolr_lab.config import ConfigError, given_secret
-
-    file = os.environ.get("DESPOOLR_SECRET_FILE")
-    try:
-        secret = given_secret(os.environ.get("DESPOOLR_SECRET"), Path(file) if file else None)
-    except ConfigError as error:
-        fail(str(error))
+    """An administrator's token made from a configured secret, or nothing."""
+    secret = configured_secret()
     if secret is None:
         return ""
     from despoolr_core.sharing import Role
     from despoolr_server.http.auth import Auth
 
     return Auth(secret).issue("ADMIN1", "Administrator", Role.ADMIN)
+
+
+def configured_secret() -> bytes | None:
+    """The secret that `DESPOOLR_SECRET`, `DESPOOLR_SECRET_FILE` or `DESPOOLR_COMMON` names, or None."""
+    from despoolr_lab.common import common_secret
+    from despoolr_lab.config import ConfigError, given_secret
+
+    file, common = os.environ.get("DESPOOLR_SECRET_FILE"), os.environ.get("DESPOOLR_COMMON")
+    try:
+        secret = given_secret(os.environ.get("DESPOOLR_SECRET"), Path(file) if file else None)
+        return common_secret(Path(common)) if secret is None and common else secret
+    except ConfigError as error:
+        fail(str(error))

@@ -1,7 +1,8 @@
 """`despoolr fleet`: many PCM clients in one process, against servers that run.
 
 The law: it ends cleanly on SIGTERM, Ctrl-C or after `--for` (clients log off), and always says what was done: one line on a
-terminal while it runs, one object with `--json` at the end.
+terminal while it runs, one object with `--json` at the end. With `--lease` its clients are those the site server gave it, and
+losing them ends it with exit code 12: the run is invalid.
 """
 
 from __future__ import annotations
@@ -12,10 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from despoolr_lab.cli.output import EXIT_INTERRUPTED, EXIT_OK, echo_json, fail, json_option, say
+from despoolr_lab.cli.output import EXIT_INTERRUPTED, EXIT_INVALID, EXIT_OK, echo_json, fail, json_option, say
 
 if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Coroutine
+
     from despoolr_lab.clients import Clients, ClientsSettings
+    from despoolr_lab.config import Listen
+    from despoolr_server.http.auth import Auth
 
 PROGRESS_S = 1.0
 PROGRESS_PLAIN_S = 10.0
@@ -58,7 +64,36 @@ PROGRESS_PLAIN_S = 10.0
     type=click.IntRange(1),
     help="Number of the first client: two fleets must not overlap.",
 )
-@click.option("--prefix", default="PC", show_default=True, help="What the clients' names begin with.")
+@click.option(
+    "--lease",
+    envvar="DESPOOLR_LEASE",
+    is_flag=True,
+    help="Take the clients' numbers from the site server, so that fleets never overlap.",
+    show_envvar=True,
+)
+@click.option(
+    "--holder",
+    envvar="DESPOOLR_HOLDER",
+    default="",
+    help="The name to lease under: the same name gets the same clients. Default: this host's.",
+    show_envvar=True,
+)
+@click.option(
+    "--listen",
+    envvar="DESPOOLR_LISTEN",
+    default="",
+    metavar="HOST:PORT",
+    help="Answer /healthz and /metrics there. Default: nowhere.",
+    show_envvar=True,
+)
+@click.option(
+    "--prefix",
+    envvar="DESPOOLR_PREFIX",
+    default="PC",
+    show_default=True,
+    help="What the clients' names begin with.",
+    show_envvar=True,
+)
 @click.option(
     "--poll-every",
     envvar="DESPOOLR_POLL_EVERY",
@@ -78,22 +113,28 @@ PROGRESS_PLAIN_S = 10.0
     show_envvar=True,
 )
 @click.option("--for", "for_", default="", metavar="SPAN", help="End after so much site time. Default: run until stopped.")
-@click.option("--seed", default=1, show_default=True, help="Seed of the clients' choices.")
+@click.option(
+    "--seed", envvar="DESPOOLR_SEED", default=1, show_default=True, help="Seed of the clients' choices.", show_envvar=True
+)
 @json_option
 def command(**given: Any) -> int:
     """Run many clients in one process: they are registered at the site, poll, run packages, report."""
     import asyncio
+    import os
 
     from despoolr_lab.cli.serve import loop_factory
-    from despoolr_lab.config import ConfigError, parse_pace, parse_span
+    from despoolr_lab.config import FLEET_PORT, ConfigError, parse_listen, parse_pace, parse_span, unknown_variables
     from despoolr_lab.ground import StartError
 
     try:
+        for line in unknown_variables(os.environ):
+            raise ConfigError(line)
         settings = _settings(given)
         scale = parse_pace(given["pace"]).scale if given["pace"] else None
         for_s = parse_span(given["for_"]) if given["for_"] else 0.0
+        listen = parse_listen(given["listen"], FLEET_PORT) if given["listen"] else None
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            return runner.run(_run(settings, scale, for_s, as_json=given["as_json"]))
+            return runner.run(_run(settings, scale, for_s, listen, as_json=given["as_json"]))
     except (ConfigError, StartError) as error:
         fail(str(error))
 
@@ -122,15 +163,39 @@ def _settings(given: dict[str, Any]) -> ClientsSettings:
         prefix=prefix,
         poll_every_s=parse_span(given["poll_every"]),
         seed=given["seed"],
+        holder=_holder(given["holder"]) if given["lease"] else "",
     )
 
 
-async def _run(settings: ClientsSettings, scale: float | None, for_s: float, *, as_json: bool) -> int:
+def _holder(name: str) -> str:
+    """The name to lease under. Raises `ConfigError`."""
+    import platform
+    import re
+
+    from despoolr_lab.config import ConfigError
+
+    holder = name or platform.node()
+    if not re.fullmatch(r"[\w.-]{1,64}", holder, re.ASCII):
+        raise ConfigError(f"{holder!r} is no name to lease under: up to 64 letters, digits, . - and _; give --holder")
+    return holder
+
+
+def _auth() -> Auth | None:
+    """What checks the tokens of those who read the metrics: this process's secret, if it was given one."""
+    from despoolr_lab.cli.ask import configured_secret
+    from despoolr_server.http.auth import Auth
+
+    secret = configured_secret()
+    return Auth(secret) if secret else None
+
+
+async def _run(settings: ClientsSettings, scale: float | None, for_s: float, listen: Listen | None, *, as_json: bool) -> int:
     import asyncio
     import signal
 
     from despoolr_lab.clients import Clients
-    from despoolr_lab.ground import StartError
+    from despoolr_lab.fleet_page import FleetPage
+    from despoolr_lab.leasing import SlotsLost
 
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -146,25 +211,72 @@ async def _run(settings: ClientsSettings, scale: float | None, for_s: float, *, 
         except NotImplementedError:  # Windows: Ctrl-C ends it by KeyboardInterrupt
             break
     clients = Clients(settings, say)
+    page = FleetPage(clients, _auth())
     began = loop.time()
+    code = EXIT_OK
     try:
-        await clients.start()
-        if scale is not None and scale != clients.scale:
-            raise StartError(f"the site runs at x{clients.scale:g}, not at x{scale:g}; leave --time out to follow it")
-        say(f"despoolr: {settings.count} clients, first poll of all within {settings.poll_every_s / clients.scale:,.1f} s")
-        await _watch(clients, stop, for_s / clients.scale)
+        if listen is not None:
+            say(f"despoolr: health and metrics on {await page.start(listen)}")
+        await _until(stop, _live(clients, scale, for_s))
+    except SlotsLost as lost:
+        say(f"despoolr: {lost}; the run is invalid")
+        code = EXIT_INVALID
     finally:
         await clients.stop()
+        await page.stop()
     summary = {**clients.summary(), "wall_s": round(loop.time() - began, 3)}
     if as_json:
         echo_json(summary)
     else:
         click.echo(", ".join(f"{name} {value:,}" for name, value in summary.items()))
-    return EXIT_INTERRUPTED if signal.SIGINT in interrupted else EXIT_OK
+    return EXIT_INTERRUPTED if signal.SIGINT in interrupted else code
 
 
-async def _watch(clients: Clients, stop: Any, for_s: float) -> None:
-    """Until `stop`, or for so many seconds of this machine's time; a line now and then."""
+async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Do the work until it is done or `stop` is set: a fleet that still waits for its site or its clients ends, too."""
+    import asyncio
+
+    tasks = [asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _live(clients: Clients, scale: float | None, for_s: float) -> None:
+    """Start, keep what was leased, until the time is up."""
+    import asyncio
+
+    from despoolr_lab.ground import StartError
+
+    await clients.start()
+    if scale is not None and scale != clients.scale:
+        raise StartError(f"the site runs at x{clients.scale:g}, not at x{scale:g}; leave --time out to follow it")
+    spread_s = clients.settings.poll_every_s / clients.scale
+    who = f"{clients.live_count} clients from number {clients.numbers.start} on"
+    say(f"despoolr: {who}, first poll of all within {spread_s:,.1f} s")
+    watching = _watch(clients, for_s / clients.scale)
+    if clients.lease is None:
+        await watching
+        return
+    over = asyncio.Event()
+    keeping = asyncio.ensure_future(clients.lease.keep(lambda: clients.live_count))
+    keeping.add_done_callback(lambda _: over.set())
+    try:
+        await _until(over, watching)
+    finally:
+        keeping.cancel()
+        lost, *_ = await asyncio.gather(keeping, return_exceptions=True)
+        if isinstance(lost, Exception):
+            raise lost
+
+
+async def _watch(clients: Clients, for_s: float) -> None:
+    """For so many seconds of this machine's time, or for ever; a line now and then."""
     import asyncio
 
     loop = asyncio.get_running_loop()
@@ -172,20 +284,18 @@ async def _watch(clients: Clients, stop: Any, for_s: float) -> None:
     beat = PROGRESS_S if is_terminal else PROGRESS_PLAIN_S
     end = loop.time() + for_s if for_s else float("inf")
     before, then = 0, loop.time()
-    while not stop.is_set() and loop.time() < end:
-        try:
-            async with asyncio.timeout(min(beat, max(0.001, end - loop.time()))):
-                await stop.wait()
-        except TimeoutError:
-            pass
-        done, now = clients.summary(), loop.time()
-        rate = (done["polls"] - before) / max(now - then, 1e-9)
-        before, then = done["polls"], now
-        text = f"{done['polls']:,} polls ({rate:,.0f}/s), {done['failed']:,} failed, {done['late']:,} late"
-        text += f", {done['reports']:,} reports"
+    try:
+        while loop.time() < end:
+            await asyncio.sleep(min(beat, max(0.001, end - loop.time())))
+            done, now = clients.summary(), loop.time()
+            rate = (done["polls"] - before) / max(now - then, 1e-9)
+            before, then = done["polls"], now
+            text = f"{done['polls']:,} polls ({rate:,.0f}/s), {done['failed']:,} failed, {done['late']:,} late"
+            text += f", {done['reports']:,} reports"
+            if is_terminal:
+                click.echo(f"\r\x1b[K{text}", err=True, nl=False)
+            elif now < end:
+                say(text)
+    finally:
         if is_terminal:
-            click.echo(f"\r\x1b[K{text}", err=True, nl=False)
-        elif not stop.is_set() and now < end:
-            say(text)
-    if is_terminal:
-        click.echo("", err=True)
+            click.echo("", err=True)

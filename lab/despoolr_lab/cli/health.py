@@ -1,7 +1,8 @@
 """`despoolr health`: whether a server does its work, not whether its process exists.
 
 The law: healthy means that a file was created on a share, written, read back and closed (and so deleted), through the
-same opens as everyone's. Exit code 0 if every server asked is healthy, else 1: fit for a container's health check.
+same opens as everyone's. A fleet is healthy when all its clients exist and a logon server of theirs is. Exit code 0 if
+everything asked is healthy, else 1: fit for a container's health check.
 """
 
 from __future__ import annotations
@@ -47,12 +48,15 @@ def command(urls: tuple[str, ...], token: str, share: str, timeout_s: float, as_
 def check(server: ServerAddress, share: str, timeout_s: float) -> dict[str, Any]:
     """One server's round trip: `healthy`, `error`, and `ms` for each step."""
     from despoolr_lab.asking import AskError
-    from despoolr_lab.live import health
+    from despoolr_lab.live import fleet_facts, health
 
     ms: dict[str, float] = {}
     result: dict[str, Any] = {"server": server.name, "url": server.url, "healthy": False, "error": "", "share": "", "ms": ms}
     try:
         began = perf_counter()
+        fleet = fleet_facts(server, timeout_s=timeout_s)
+        if fleet is not None:
+            return result | _check_fleet(server, fleet, timeout_s)
         facts = health(server, timeout_s=timeout_s)
         ms["healthz"] = _ms(began)
         result |= {"server": facts.server, "version": facts.version, "waiting": facts.episodes_waiting, "opens": facts.opens}
@@ -62,6 +66,21 @@ def check(server: ServerAddress, share: str, timeout_s: float) -> dict[str, Any]
     except AskError as error:
         result["error"] = str(error)
     ms["total"] = round(sum(ms.values()), 2)
+    return result
+
+
+def _check_fleet(server: ServerAddress, fleet: dict[str, Any], timeout_s: float) -> dict[str, Any]:
+    """A fleet: are all its clients there, and can they open a file on a logon server? One that stands by needs none."""
+    from dataclasses import replace
+
+    result: dict[str, Any] = {"server": fleet["fleet"], "fleet": fleet, "healthy": fleet["status"] == "standing by", "error": ""}
+    if fleet["status"] == "ok":
+        # One logon server that works is enough: the clients know them all.
+        tried = [check(replace(server, name=url, url=url), "", timeout_s) for url in fleet["logons"]]
+        best = next((one for one in tried if one["healthy"]), tried[0])
+        result |= {name: best[name] for name in ("healthy", "error", "share", "ms")}
+    elif not result["healthy"]:
+        result["error"] = f"{fleet['status']}: {fleet['live']} of {fleet['wanted']} clients"
     return result
 
 
@@ -115,6 +134,8 @@ def _ms(began: float) -> float:
 
 def _words(result: dict[str, Any]) -> str:
     steps = ", ".join(f"{step} {ms:g}" for step, ms in result["ms"].items() if step != "total")
+    if result["healthy"] and not steps:
+        return "healthy: standing by"
     if result["healthy"]:
         return f"healthy in {result['ms']['total']:g} ms ({steps})"
     return f"NOT healthy: {result['error']}"

@@ -33,6 +33,10 @@ COMMANDS: Final[dict[str, Subcommand]] = {
     "run": Subcommand("despoolr_lab.cli.run:command", "Run a scenario in virtual, scaled or real time."),
     "serve": Subcommand("despoolr_lab.cli.serve:command", "Run servers over real sockets: site, logon, all."),
     "fleet": Subcommand("despoolr_lab.cli.fleet:command", "Run many clients in one process against running servers."),
+    "clients": Subcommand(
+        "despoolr_lab.cli.clients:command", "Which fleets run which clients; whether all that were wanted exist."
+    ),
+    "hold": Subcommand("despoolr_lab.cli.hold:command", "Open a file on a share and keep it, as a program does."),
     "locks": Subcommand("despoolr_lab.cli.ask:locks", "Who holds which file, since when, and whom that has kept out."),
     "why": Subcommand("despoolr_lab.cli.ask:why", "Who was refused what, by whom, how often; one sentence each."),
     "jobs": Subcommand("despoolr_lab.cli.ask:jobs", "The jobs of a running site or a finished run."),

@@ -44,6 +44,9 @@ _GROUND = _options(
     _option("--time", "time", default="real", metavar="real|xN", help="Site time: real, or N site seconds a second."),
     _option("--clock", default="", metavar="URL", help="Take over the time (and pace) of a running server."),
     _option("--secret-file", type=click.Path(path_type=Path), help="File with the secret that all servers of a site share."),
+    _option(
+        "--common", type=click.Path(path_type=Path), help="Directory all processes share: secrets and time, made by the first."
+    ),
 )
 _SITE = _options(
     _option("--name", default="SITE1", help="The site server's machine name."),
@@ -78,6 +81,10 @@ def command() -> None:
 @_option("--data", default="despoolr-data/site", type=click.Path(path_type=Path), help="Files, database, logs, records.")
 @_SITE
 @_option("--logon", "logons", multiple=True, metavar="NAME=URL[,distribution]", help="A logon server of the site; repeatable.")
+@_option("--database", default="", metavar="URL", help="The site database, such as postgresql://USER@HOST/NAME. Default: a file.")
+@_option(
+    "--clients-wanted", default=0, type=click.IntRange(0, 1_000_000), help="Clients all fleets are to be together; 0: any number."
+)
 @_GROUND
 def site(listen: str, data: Path, logons: tuple[str, ...], **given: Any) -> int:
     """Run a site server with its services."""
@@ -86,6 +93,10 @@ def site(listen: str, data: Path, logons: tuple[str, ...], **given: Any) -> int:
     try:
         servers = tuple(parse_named_server(text) for text in logons)
         settings = _site_settings(parse_listen(listen, SITE_PORT), servers, given)
+        if settings.database:
+            from despoolr_lab.site_database import parse_database
+
+            parse_database(settings.database)
         ground = _ground_settings(data, (settings.listen,), given)
     except ConfigError as error:
         fail(str(error))
@@ -191,6 +202,8 @@ def _site_settings(listen: Listen, servers: tuple[NamedServer, ...], given: dict
         parent=parent,
         log_layout=given["log_format"],
         overrides=overrides,
+        database=given.get("database", ""),
+        clients_wanted=given.get("clients_wanted", 0),
     )
 
 
@@ -201,13 +214,25 @@ def _ground_settings(data: Path, listens: tuple[Listen, ...], given: dict[str, A
 
     for line in config.unknown_variables(os.environ):
         raise config.ConfigError(line)
+    timing = config.parse_pace(given["time"])
+    secret = config.given_secret(os.environ.get("DESPOOLR_SECRET"), given["secret_file"])
+    clock_url = config.parse_url(given["clock"]) if given["clock"] else ""
+    since, password = None, ""
+    if given["common"] is not None:
+        from despoolr_lab.common import open_common
+        from despoolr_lab.ground import wall_now
+
+        common = open_common(given["common"], wall_now())
+        secret, since, password = secret or common.secret, common.since, common.password
     return config.GroundSettings(
         data=data,
-        timing=config.parse_pace(given["time"]),
-        secret=config.given_secret(os.environ.get("DESPOOLR_SECRET"), given["secret_file"]),
-        clock_url=config.parse_url(given["clock"]) if given["clock"] else "",
+        timing=timing,
+        secret=secret,
+        clock_url=clock_url,
         version=given.get("version", ""),
         listens=listens,
+        since=since,
+        database_password=password,
     )
 
 
@@ -243,6 +268,7 @@ def _run(settings: GroundSettings, start: Start) -> int:
     from despoolr_lab.config import ConfigError
     from despoolr_lab.ground import StartError, prepare
     from despoolr_lab.runs import RunError
+    from despoolr_server.store.database import DatabaseLost
 
     try:
         ground = prepare(settings)
@@ -250,6 +276,8 @@ def _run(settings: GroundSettings, start: Start) -> int:
             return runner.run(_serve(ground, start))
     except (ConfigError, StartError, RunError) as error:
         fail(str(error))
+    except DatabaseLost as error:
+        fail(f"{error}; start this server again, and it finishes what its boxes hold")
 
 
 async def _serve(ground: Any, start: Start) -> int:
@@ -273,10 +301,18 @@ async def _serve(ground: Any, start: Start) -> int:
         now, scale = await ask_time(ground.settings.clock_url, ground.token, say)
         ground.settings = replace(ground.settings, timing=Timing(scale))
     ground.begin(now)
-    running = Servers(ground, Path.cwd(), version("despoolr"))
+    running = Servers(ground, Path.cwd(), say, version("despoolr"))
     stop_more: Stopper = _nothing
     try:
-        stop_more = await start(running, stop)
+        starting = asyncio.ensure_future(start(running, stop))
+        stopping = asyncio.ensure_future(stop.wait())
+        await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not starting.done():  # told to stop while it waits for a neighbour or its database
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+            return EXIT_OK
+        stop_more = starting.result()
         running.announce()
         _greet(running)
         await running.run(stop)

@@ -31,6 +31,9 @@ RESERVED: Final = frozenset({"api", "docs", "healthz", "metrics", "openapi.json"
 SURFACE: Final = web.AppKey("surface", Surface)
 """Where routes of the composition root find what handlers share: `request.app[SURFACE]`."""
 
+METRICS: Final = web.AppKey("metrics", Metrics)
+"""Where the composition root adds to what `/metrics` tells."""
+
 
 def make_app(
     host: ShareHost,
@@ -59,7 +62,8 @@ def make_app(
     refusals = Refusals(host.server)
     if recorder is not None:
         recorder.listeners.append(refusals)
-    questions = IntrospectionRoutes(surface, version, Metrics(surface, refusals))
+    app[METRICS] = Metrics(surface, refusals)
+    questions = IntrospectionRoutes(surface, version, app[METRICS])
     described = DocumentRoutes(host.server, version, extra_calls)
     # Shares first: aiohttp looks for longer literal prefixes before shorter ones, and in order only among equals.
     routes: list[web.RouteDef] = []

@@ -67,6 +67,10 @@ class Metrics(Collector):
         """The text for Prometheus, and its content type."""
         return generate_latest(self._registry), CONTENT_TYPE_LATEST
 
+    def add(self, collector: Collector) -> None:
+        """Let `/metrics` tell something more: what a composition root knows and a share does not."""
+        self._registry.register(collector)
+
     def describe(self) -> list[Metric]:
         """Nothing: so registering does not collect."""
         return []
@@ -76,6 +80,14 @@ class Metrics(Collector):
         yield GaugeMetricFamily("despoolr_opens", "Opens that stand.", self.open_count())
         yield GaugeMetricFamily("despoolr_sessions", "Sessions on a lease.", self.session_count())
         yield GaugeMetricFamily("despoolr_episodes_waiting", "Updates that wait for a file.", self.waiting_count())
+        waited = GaugeMetricFamily(
+            "despoolr_waiter_site_seconds",
+            "How long a program's open files have made others wait, over the episodes on record.",
+            labels=["share", "program"],
+        )
+        for labels, seconds in _bounded(self._surface.host.ledger.waiter_seconds_by_share(self._surface.clock.now())):
+            waited.add_metric(labels, seconds)
+        yield waited
         uptime = self._surface.clock.now() - self._surface.started_at
         yield GaugeMetricFamily("despoolr_uptime_site_seconds", "Seconds of site time since the start.", uptime)
         refusals = CounterMetricFamily("despoolr_refusals", "Opens refused.", labels=["share", "program"])
@@ -87,3 +99,11 @@ class Metrics(Collector):
             for status, count in counts.items():
                 requests.add_metric([method, str(status)], count)
         yield requests
+
+
+def _bounded(values: dict[tuple[str, str], float]) -> Iterator[tuple[tuple[str, str], float]]:
+    """The largest of them, and the sum of the rest as `other`."""
+    ordered = sorted(values.items(), key=lambda item: (-item[1], item[0]))
+    yield from ordered[:LABELS_MAX]
+    if len(ordered) > LABELS_MAX:
+        yield ("other", "other"), sum(value for _, value in ordered[LABELS_MAX:])

@@ -38,7 +38,7 @@ SESSION: Final = istr("Despoolr-Session")
 PROGRAM: Final = istr("Despoolr-Program")
 PURPOSE: Final = istr("Despoolr-Purpose")
 
-_CHALLENGED: Final = CIMultiDict((hdrs.WWW_AUTHENTICATE, challenge) for challenge in CHALLENGES)
+CHALLENGED: Final = CIMultiDict((hdrs.WWW_AUTHENTICATE, challenge) for challenge in CHALLENGES)
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -65,7 +65,7 @@ class Surface:
         who = self.auth.check(header)
         if who is None:
             detail = "" if header is None else "This server's secret did not sign that token. Ask its operator for a new one."
-            raise Refused(known("authentication-required", detail), _CHALLENGED)
+            raise Refused(known("authentication-required", detail), CHALLENGED)
         return who
 
     def caller(self, request: web.Request) -> Caller:

@@ -13,16 +13,25 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from despoolr_server.store.schema import METADATA
 
+IN_MEMORY = "sqlite://"
 T = TypeVar("T")
 Work = Callable[[Connection], T]
 
 BATCH_MAX = 500
 """Pieces of work one group commit takes at most, so that the first in the queue does not wait for ever."""
+
+
+class DatabaseLost(Exception):
+    """There is no connection to the database any more. Who must act: whoever started the process; it must start anew.
+
+    Nothing is tried again here: what the process believes about the database may no longer be so, and another may have it.
+    """
 
 
 class Database(Protocol):
@@ -38,15 +47,36 @@ class Database(Protocol):
 
 
 def open_engine(url: str) -> Engine:
-    """An engine for `sqlite:///path`, `sqlite://` (in memory) or another SQLAlchemy URL, with the schema made if absent."""
-    if url == "sqlite://":
+    """An engine for `sqlite:///path`, `sqlite://` (in memory) or `postgresql://...`, with the schema of this version.
+
+    Raises `SchemaError`, SQLAlchemy's errors, or `ModuleNotFoundError` where the driver is not installed.
+    """
+    if url == IN_MEMORY:
         engine = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
+    elif url.startswith("sqlite"):
+        engine = create_engine(url, connect_args={"check_same_thread": False})
     else:
-        engine = create_engine(url, connect_args={"check_same_thread": False} if url.startswith("sqlite") else {})
+        engine = create_engine(with_driver(url))
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_pragmas)
-    METADATA.create_all(engine)
+    try:
+        if url == IN_MEMORY:
+            METADATA.create_all(engine)  # a database that lives as long as one run needs no account of its versions
+        else:
+            from despoolr_server.store.migration import migrate
+
+            with engine.begin() as connection:
+                migrate(connection)
+    except BaseException:
+        engine.dispose()
+        raise
     return engine
+
+
+def with_driver(url: str) -> URL:
+    """`postgresql://` means psycopg 3."""
+    made = make_url(url)
+    return made.set(drivername="postgresql+psycopg") if made.drivername in ("postgresql", "postgres") else made
 
 
 def _set_pragmas(connection: Any, _: object) -> None:
@@ -84,6 +114,9 @@ class ThreadedDatabase:
 
     def __init__(self, url: str) -> None:
         self._engine = open_engine(url)
+        self.on_lost: Callable[[DatabaseLost], None] = lambda lost: None
+        """Told in the loop when the connection is lost; everyone who waits, or asks later, gets the same `DatabaseLost`."""
+        self._lost: DatabaseLost | None = None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="site-database")
         self._queue: list[tuple[Work[Any], asyncio.Future[Any]]] = []
         self._writer: asyncio.Task[None] | None = None
@@ -114,16 +147,30 @@ class ThreadedDatabase:
                         done.set_result(value)
                     else:
                         done.set_exception(value)
+            if self._lost is not None:
+                self.on_lost(self._lost)
         finally:
             self._writer = None
 
     def _commit(self, batch: list[Work[Any]]) -> list[tuple[bool, Any]]:
         """All in one transaction; if one fails, each in its own, so that one bad piece does not undo its neighbours."""
+        if self._lost is None:
+            try:
+                return self._attempt(batch)
+            except DBAPIError as error:
+                lines = str(error.orig).splitlines() or [type(error).__name__]
+                self._lost = DatabaseLost(f"the site database is lost: {lines[0]}")
+        return [(False, self._lost)] * len(batch)
+
+    def _attempt(self, batch: list[Work[Any]]) -> list[tuple[bool, Any]]:
+        """As `_commit`. Raises `DBAPIError` where there is no connection, or none any more."""
         with self._engine.connect() as connection:
             try:
                 with connection.begin():
                     return [(True, work(connection)) for work in batch]
             except Exception as error:
+                if isinstance(error, DBAPIError) and error.connection_invalidated:
+                    raise
                 if len(batch) == 1:
                     return [(False, error)]
-        return [self._commit([work])[0] for work in batch]
+        return [self._attempt([work])[0] for work in batch]

@@ -289,14 +289,14 @@ class DiskFileStore:
             else:
                 os.unlink(path)
         self._leave(folder, fold(actual), valid)
-        self._forget(name.key)
+        self._known.pop(name.key, None)
         with answering:
             self._attributes.remove(name.key)
             self._properties.remove(name.key)
 
     def rename(self, name: Name, new_name: Name) -> None:
         """A file under the new name is replaced; the new name's spelling is kept."""
-        folder, actual, _ = self._existing(name)
+        folder, actual, moved = self._existing(name)
         new_folder, taken, status = self._target(new_name)
         if status is not None and stat.S_ISDIR(status.st_mode) and new_name.key != name.key:
             raise StoreError(NtStatus.ACCESS_DENIED, "a directory is not replaced")
@@ -311,8 +311,10 @@ class DiskFileStore:
                 os.rename(source, target)
         self._leave(folder, fold(actual), valid)
         self._enter(new_folder, fold(new_name.last), new_name.last, new_valid)
-        self._forget(name.key)
-        self._forget(new_name.key)
+        for key in (name.key, new_name.key):
+            self._known.pop(key, None)
+            if stat.S_ISDIR(moved.st_mode):
+                self._forget_below(key)
         with answering:
             self._attributes.rename(name.key, new_name.key)
             self._properties.rename(name.key, new_name.key)
@@ -495,8 +497,8 @@ class DiskFileStore:
         if valid:
             folder.mtime_ns = os.lstat(folder.path).st_mtime_ns
 
-    def _forget(self, key: str) -> None:
-        self._known.pop(key, None)
+    def _forget_below(self, key: str) -> None:
+        """Nothing is known any more of what is in a directory. Walks all that is known: not for files."""
         below = key + "/"
         for other in [known for known in self._known if known.startswith(below)]:
             del self._known[other]

@@ -8,7 +8,20 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Column, Float, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Dialect,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
 
 METADATA: Final = MetaData()
 
@@ -140,3 +153,36 @@ COUNTERS: Final = Table(
     Column("Value", Integer, nullable=False),
 )
 """The next job, package and request numbers. SMS kept them in the registry."""
+
+CLIENT_SLOTS: Final = Table(
+    "ClientSlots",
+    METADATA,
+    Column("Holder", String(64), primary_key=True),
+    Column("First", Integer, nullable=False),
+    Column("Count", Integer, nullable=False),
+)
+"""Which fleet runs which clients. Ours; SMS's clients were real."""
+
+
+class AnyText(TypeDecorator[str]):
+    """Text of any length, for PostgreSQL. It has no NUL: `U+2400` stands for it there."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """What PostgreSQL is given."""
+        return value.replace("\0", "\N{SYMBOL FOR NULL}") if value is not None and "\0" in value else value
+
+
+def _portable() -> None:
+    """Sizes are those the field's tables had; SQLite enforces none of them, so PostgreSQL must not either."""
+    for table in METADATA.tables.values():
+        for column in table.columns:
+            if isinstance(column.type, String):
+                column.type = column.type.with_variant(AnyText(), "postgresql")
+            elif isinstance(column.type, Integer):
+                column.type = column.type.with_variant(BigInteger(), "postgresql")
+
+
+_portable()

@@ -96,7 +96,7 @@ def test_a_get_through_an_exclusive_lock_is_refused_and_a_put_leaves_the_file_wh
         assert isinstance(await world.host.put(Caller(SERVICE), "OPEN", "F", b"y" * 50), str)
         await world.lock(ANNA, held, 49, 1)
         assert status(await world.host.get(Caller(OTTO), "OPEN", "F")) is NtStatus.FILE_LOCK_CONFLICT
-        assert status(await world.host.copy(Caller(SERVICE), "OPEN", "F", "G", replace=False)) is NtStatus.FILE_LOCK_CONFLICT
+        assert status(await world.host.copy_tree(Caller(SERVICE), "OPEN", "F", "G", replace=False)) is NtStatus.FILE_LOCK_CONFLICT
         await world.host.close(ANNA, held)
         assert not isinstance(await world.host.get(Caller(OTTO), "OPEN", "F"), Problem)
 

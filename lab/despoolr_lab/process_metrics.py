@@ -1,0 +1,49 @@
+"""What a process takes from its machine, for Prometheus: the numbers a soak looks at. Fleets and servers have the same.
+
+The law: asking costs a few reads of `/proc`; where there is none, a number that is not known is 0. The names are in
+docs/metrics.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+
+class Quiet(Collector):
+    """A collector that is not asked when it is registered."""
+
+    def describe(self) -> list[Metric]:
+        """Nothing."""
+        return []
+
+
+class ProcessMetrics(Quiet):
+    """What the process takes from its machine: what a soak looks at."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Memory, file descriptors, tasks, processor."""
+        times = os.times()
+        yield GaugeMetricFamily("despoolr_process_memory_bytes", "Memory that is resident.", _resident())
+        yield GaugeMetricFamily("despoolr_process_file_descriptors", "File descriptors that are open.", _descriptors())
+        yield GaugeMetricFamily("despoolr_process_tasks", "Tasks of the event loop.", len(asyncio.all_tasks()))
+        yield CounterMetricFamily("despoolr_process_cpu_seconds", "Processor time.", times.user + times.system)
+
+
+def _resident() -> int:
+    try:
+        return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:  # not Linux: unknown
+        return 0
+
+
+def _descriptors() -> int:
+    try:
+        return sum(1 for _ in Path("/proc/self/fd").iterdir())
+    except OSError:
+        return 0

@@ -1,0 +1,27 @@
+"""The engine, our images, and one stack for the tests of a module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+import docker
+from docker_world import build, engine
+
+TAG = "test"
+
+
+@pytest.fixture(scope="session")
+def client() -> Iterator[docker.DockerClient]:
+    """The engine's API."""
+    made = engine()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def tag(client: docker.DockerClient) -> str:
+    """The tag our images were just built under."""
+    build(client, TAG)
+    return TAG
