@@ -81,8 +81,8 @@ class Ground:
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[dict[str, str]]:
-    """LOGON1 and SITE1 on ports of their own: names to URLs."""
+async def applications() -> AsyncIterator[tuple[web.Application, web.Application]]:
+    """LOGON1 and SITE1, whose services wait for a time that does not come."""
     ground = Ground()
     recorder = Recorder(ground.clock.now, [])
     logon = make_logon_server(
@@ -123,24 +123,33 @@ async def serving() -> AsyncIterator[dict[str, str]]:
         extra_routes=[*SetupRoutes(ground, "SITE1", settings, (named,)).routes(), *slots.routes()],
         extra_calls=SETUP_CALLS,
     )
-    runners: list[web.AppRunner] = []
     executive = asyncio.create_task(site.executive.run(), name="executive")
     try:
-        urls = {}
-        for name, app in (("LOGON1", logon.app), ("SITE1", site.app)):
-            runner = web.AppRunner(app, access_log=None)
-            await runner.setup()
-            runners.append(runner)
-            listener = web.TCPSite(runner, "127.0.0.1", 0)
-            await listener.start()
-            urls[name] = f"http://127.0.0.1:{listener.port}"
-        yield urls
+        yield logon.app, site.app
     finally:
         executive.cancel()
         await asyncio.gather(executive, return_exceptions=True)
-        for runner in runners:
-            await runner.cleanup()
         await database.close()
+
+
+@asynccontextmanager
+async def serving() -> AsyncIterator[dict[str, str]]:
+    """The two on ports of their own: names to URLs."""
+    runners: list[web.AppRunner] = []
+    async with applications() as apps:
+        try:
+            urls = {}
+            for name, app in zip(("LOGON1", "SITE1"), apps, strict=True):
+                runner = web.AppRunner(app, access_log=None)
+                await runner.setup()
+                runners.append(runner)
+                listener = web.TCPSite(runner, "127.0.0.1", 0)
+                await listener.start()
+                urls[name] = f"http://127.0.0.1:{listener.port}"
+            yield urls
+        finally:
+            for runner in runners:
+                await runner.cleanup()
 
 
 def _nobody(server: str, program: str) -> RemoteServer:
