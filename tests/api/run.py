@@ -15,21 +15,22 @@ import argparse
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
-import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from process_world import Workshop
 
 HERE = Path(__file__).resolve().parent
 SEED = 1996
 EXAMPLES = 60
 """Fuzzed requests an operation, besides the examples and one for each constraint."""
-READY_S_MAX = 60.0
-
 EXCLUDED = {
     "POST /api/v1/hotfixes/{article}": "it changes for good what the site does; tests/unit/server/site/test_hotfixes.py asks it",
     "POST /api/v1/services/{component}/{action}": "it pauses the services, and a later request would find another site",
@@ -52,64 +53,56 @@ def main() -> int:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         where = Path(directory)
-        process, urls = start(where)
+        workshop = Workshop(where)
+        urls = start(workshop)
         try:
-            failed = [
-                f"{server} as {role}"
-                for server, url in urls.items()
-                for role in ("admin", "client")
-                if not run(asked.schemathesis.absolute(), asked.examples, where, server, url, role)
-            ]
+            with ThreadPoolExecutor(len(urls)) as pool:
+                failed = [
+                    what for some in pool.map(lambda server: both(asked, where, server, urls[server]), urls) for what in some
+                ]
         finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(30)
+            for process in workshop.processes:
+                process.terminate()
         print(*(f"left out: {what}: {why}" for what, why in {**EXCLUDED, **UNCHECKED}.items()), sep="\n")
     print(f"test-api: {', '.join(failed) or 'nothing'} found wanting")
     return 1 if failed else 0
 
 
-def start(where: Path) -> tuple[subprocess.Popen[bytes], dict[str, str]]:
+def start(workshop: Workshop) -> dict[str, str]:
     """The two servers on free ports; their names and URLs."""
-    log = where / "server.log"
-    command = [sys.executable, "-m", "despoolr_lab.cli.main", "serve", "all", "--data", "data"]
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [*command, "--listen", "127.0.0.1:0", "--listen-logon", "127.0.0.1:0"],
-            cwd=where,
-            env={name: value for name, value in os.environ.items() if not name.startswith("DESPOOLR_")},
-            stdout=out,
-            stderr=subprocess.STDOUT,
-        )
-    end = time.perf_counter() + READY_S_MAX
-    while "despoolr: ready" not in log.read_text("utf-8"):
-        if process.poll() is not None or time.perf_counter() > end:
-            process.kill()
-            raise SystemExit(f"the servers did not start:\n{log.read_text('utf-8')}")
-        time.sleep(0.05)
-    said = log.read_text("utf-8")
-    urls = {"LOGON1": re.findall(r"LOGON1 on (http\S+)", said)[0], "SITE1": re.findall(r"site BPC .* on (http[^,\s]+)", said)[0]}
-    return process, urls
+    said = workshop.start(
+        "serve", "all", "--data", "data", "--listen", "127.0.0.1:0", "--listen-logon", "127.0.0.1:0", ready="despoolr: ready"
+    ).said
+    return {"LOGON1": re.findall(r"LOGON1 on (http\S+)", said)[0], "SITE1": re.findall(r"site BPC .* on (http[^,\s]+)", said)[0]}
 
 
-def run(schemathesis: Path, examples: int, where: Path, server: str, url: str, role: str) -> bool:
-    """One server as one role; whether nothing was found."""
+def both(asked: argparse.Namespace, where: Path, server: str, url: str) -> list[str]:
+    """One server as both roles, one after the other; what was found wanting."""
+    failed = []
+    for role in ("admin", "client"):
+        done = run(asked, where, server, url, role)
+        print(f"--- {server} as {role}\n{done.stdout}{done.stderr}", flush=True)
+        if done.returncode:
+            failed.append(f"{server} as {role}")
+    return failed
+
+
+def run(asked: argparse.Namespace, where: Path, server: str, url: str, role: str) -> subprocess.CompletedProcess[str]:
+    """One server as one role."""
     token = token_of(where, url, role)
-    (where / "real.json").write_text(json.dumps(prepare(url, token, server, role)))
-    (where / "openapi.json").write_text(json.dumps(with_webdav(ask(url, "/openapi.json"))))
-    command = [str(schemathesis), "run", "openapi.json", "--url", url, "--seed", str(SEED), "--max-examples", str(examples)]
-    command += ["--phases", "examples,coverage,fuzzing", "--header", f"Authorization: Bearer {token}"]
-    command += ["--exclude-checks", ",".join(UNCHECKED), "--request-timeout", "30", "--continue-on-failure", "--warnings", "off"]
+    here = where / f"{server}-{role}"
+    here.mkdir()
+    (here / "real.json").write_text(json.dumps(prepare(url, token, server, role)))
+    (here / "openapi.json").write_text(json.dumps(with_webdav(ask(url, "/openapi.json"))))
+    (here / "schemathesis.toml").write_text(CONFIG)
+    command = [str(asked.schemathesis.absolute()), "run", "openapi.json", "--url", url]
+    command += ["--seed", str(SEED), "--max-examples", str(asked.examples), "--phases", "examples,coverage,fuzzing"]
+    command += ["--header", f"Authorization: Bearer {token}", "--exclude-checks", ",".join(UNCHECKED)]
+    command += ["--request-timeout", "30", "--continue-on-failure", "--warnings", "off", "--no-color"]
     for operation in EXCLUDED:
         command += ["--exclude-name", operation]
-    print(f"--- {server} as {role}", flush=True)
-    (where / "schemathesis.toml").write_text(CONFIG)
-    environment = {
-        **os.environ,
-        "DESPOOLR_REAL": str(where / "real.json"),
-        "SCHEMATHESIS_HOOKS": "hooks",
-        "PYTHONPATH": str(HERE),
-    }
-    return subprocess.run(command, cwd=where, env=environment, check=False).returncode == 0
+    told = {"DESPOOLR_REAL": str(here / "real.json"), "SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(HERE)}
+    return subprocess.run(command, cwd=here, env={**os.environ, **told}, check=False, capture_output=True, text=True)
 
 
 CONFIG = """\

@@ -24,7 +24,6 @@ POLICY: Final = f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none
 """The page's Content-Security-Policy."""
 
 _REF: Final = "#/components/schemas/"
-_FIRST_HEADERS: Final = ("Content-Type",)
 
 
 def render(document: Mapping[str, Any]) -> str:
@@ -77,7 +76,10 @@ def _call(method: str, path: str, operation: dict[str, Any]) -> str:
             "<p>Body: " + ", ".join(f"{_type(k['schema'])} <small>{escape(name)}</small>" for name, k in kinds.items()) + "</p>"
         )
     shown.append(_answers(operation["responses"]))
-    shown += [_details(f"Example: {e['title']}", _example(e)) for e in operation.get("x-examples", ())]
+    shown += [
+        _details(f"Example: {example['title']}", _example(example), is_open=not number)
+        for number, example in enumerate(operation.get("x-examples", ()))
+    ]
     return "".join(shown) + "</article>"
 
 
@@ -148,8 +150,8 @@ def _type(schema: Mapping[str, Any]) -> str:
     return escape(str(schema.get("type", "")))
 
 
-def _details(title: str, inside: str) -> str:
-    return f"<details><summary>{escape(title)}</summary>{inside}</details>"
+def _details(title: str, inside: str, *, is_open: bool = False) -> str:
+    return f"<details{' open' if is_open else ''}><summary>{escape(title)}</summary>{inside}</details>"
 
 
 def _table(heads: Iterable[str], rows: str) -> str:

@@ -197,6 +197,6 @@ OF_ROOT: Final = (
         summary="The shares of this server",
         refusals=(400, 403, 431),
     ),
-    replace(next(call for call in CALLS if call.method == "OPTIONS"), path="/"),
+    replace(next(call for call in CALLS if call.method == "OPTIONS"), path="/", summary="What this server is"),
 )
 """What the server's own root answers to WebDAV clients."""
