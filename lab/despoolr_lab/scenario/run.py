@@ -294,14 +294,13 @@ async def _result(world: World, findings: list[Finding], version: str, seed: int
     for item in shown:
         workstations |= {d["machine"]: d["status"] for d in item["details"] if d["kind"] == "Workstation"}
     episodes = all_episodes(world)
-    profile = world.profiles[site]
     return RunResult(
         scenario=world.scenario,
         version=version,
         seed=seed,
         timing=timing,
         findings=findings,
-        verdict=verdict_of(world.scenario, profile, episodes, shown, digest.records),
+        verdict=verdict_of(world.scenario, world.profiles, episodes, digest.records),
         job={**last["job"], "details": last["details"]} if last["job"] else {},
         jobs=[_summary(item) for item in shown],
         workstations=workstations,

@@ -194,6 +194,10 @@ class KillStep(StepTable, tag="kill", kw_only=True):
     site: str = ""
     down_for: Span = "10m"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        span_s(self.down_for)
+
 
 class LinkStep(StepTable, tag="link", kw_only=True):
     """A server is cut off the network, or comes back. With `other` only the way between the two is cut."""
