@@ -79,6 +79,7 @@ def verdict_of(scenario: Scenario, profiles: dict[str, Profile], episodes: list[
         _blocked,
         _failed_mifs,
         _failed_jobs,
+        _about_refresh,
         _understood,
         _expired,
     ]
