@@ -57,28 +57,33 @@ class DistributionManager(Service):
         self.log(f"~Processing incoming file {path.replace('/', chr(92))}.")
         resolves = self.site.profile.marked_package_id_resolves
         found, was = await self.site.database.run(lambda db: package_status.load(db, report, resolves_marks=resolves))
-        if found.is_ambiguous:
-            self.log(package_status.ambiguous(report, found.candidates))
+        is_own = report.package_id[:3] == self.site.code
+        if found.is_ambiguous and (is_own or not self.site.parent):
+            reason = package_status.ambiguous(report, found.candidates)
+            self.log(reason)
+            self._record_unknown(report, name, reason, kept=True)
             await self._set_aside(name, data, f"{report.package_id} may be any of {', '.join(found.candidates)}")
             return
-        is_own = report.package_id[:3] == self.site.code
         if found.package:
             self._record(report, found.package, was)
         if self.site.parent and not is_own:
             await self._upward.put_data(render_package_mif(report))  # the site whose package it is wants to know
         elif not found.package:
             self.log(package_status.missing(report.package_id))
-            self.site.record(
-                self.component,
-                "package.unknown",
-                said=report.package_id,
-                site=report.site,
-                result=report.result,
-                file=name,
-                reason=package_status.missing(report.package_id),
-                kept=False,
-            )
+            self._record_unknown(report, name, package_status.missing(report.package_id), kept=False)
         await self._root.delete(path)
+
+    def _record_unknown(self, report: PackageReport, name: str, reason: str, *, kept: bool) -> None:
+        self.site.record(
+            self.component,
+            "package.unknown",
+            said=report.package_id,
+            site=report.site,
+            result=report.result,
+            file=name,
+            reason=reason,
+            kept=kept,
+        )
 
     def _record(self, report: PackageReport, package: str, was: str) -> None:
         self.site.record(
