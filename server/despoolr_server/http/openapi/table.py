@@ -83,7 +83,7 @@ def done(text: str) -> Answer:
 
 def in_query(name: str, text: str, schema: dict[str, Any] | None = None, *, required: bool = False) -> Parameter:
     """A query parameter."""
-    return Parameter(name, "query", text, schema or dict(STRING), required)
+    return Parameter(name, "query", text, schema or {**STRING, "minLength": 1}, required)
 
 
 def in_header(name: str, text: str, schema: dict[str, Any] | None = None, *, required: bool = False) -> Parameter:
