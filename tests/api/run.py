@@ -29,7 +29,7 @@ from process_world import Workshop
 
 HERE = Path(__file__).resolve().parent
 SEED = 1996
-EXAMPLES = 60
+EXAMPLES = 40
 """Fuzzed requests an operation, besides the examples and one for each constraint."""
 EXCLUDED = {
     "POST /api/v1/hotfixes/{article}": "it changes for good what the site does; tests/unit/server/site/test_hotfixes.py asks it",
