@@ -26,7 +26,7 @@ from despoolr_core.sharing import Role
 from despoolr_server.http import site_answers as answers
 from despoolr_server.http.problem import Refused, known
 from despoolr_server.http.site_answers import shaped
-from despoolr_server.http.surface import Surface, json_answer, read_json
+from despoolr_server.http.surface import Surface, json_answer, query, read_json
 from despoolr_server.site.administrator import Administrator, MachineSpec, PackageSpec, SiteSpec
 from despoolr_server.site.context import SiteContext
 from despoolr_server.site.hotfixes import Hotfixes
@@ -114,8 +114,8 @@ class SiteRoutes:
 
     async def _get_machines(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
-        limit = _limit(request, MACHINES_MAX)
-        machines, count = await self._administrator.machines(limit, request.query.get("after", ""))
+        asked = query(request, "limit", "after")
+        machines, count = await self._administrator.machines(_limit(asked["limit"], MACHINES_MAX), asked["after"])
         return _answer(answers.MachineList, {"machines": machines, "count": count})
 
     async def _get_machine(self, request: web.Request) -> web.Response:
@@ -183,7 +183,9 @@ class SiteRoutes:
 
     async def _get_events(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
-        return _answer(answers.EventList, {"events": await self._administrator.events(_limit(request, EVENTS_MAX))})
+        return _answer(
+            answers.EventList, {"events": await self._administrator.events(_limit(query(request, "limit")["limit"], EVENTS_MAX))}
+        )
 
     async def _post_service(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
@@ -233,9 +235,9 @@ def _answer(kind: type[Any], facts: Any, status: int = 200) -> web.Response:
     return json_answer(shaped(facts, kind), status)
 
 
-def _limit(request: web.Request, rows_max: int) -> int:
-    """How many rows are asked for. Raises `Refused` for what is no number, or too many."""
-    text = request.query.get("limit", "1000")
+def _limit(text: str, rows_max: int) -> int:
+    """How many rows are asked for (1,000 if nothing is said). Raises `Refused` for what is no number, or too many."""
+    text = text or "1000"
     if not text.isdecimal() or not 0 < int(text) <= rows_max:
         raise Refused(known("bad-request", f"limit={text} is not a number from 1 to {rows_max:,}."))
     return int(text)
