@@ -7,7 +7,7 @@ JOBS   ?= auto
 PIN    := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-emit-index-url \
           --no-emit-find-links --no-emit-trusted-host
 
-.PHONY: help demo test test-dav test-docker check lint types layers format scenarios bench semantics oracle lock clean
+.PHONY: help demo test test-dav test-docker test-api check lint types layers format scenarios bench semantics oracle examples lock clean
 
 help:            ## Show this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,6 +37,15 @@ test-docker: $(VENV)/dev.stamp ## The stack in containers (starts a Docker engin
 
 test-dav: $(VENV)/dev.stamp ## WebDAV: litmus and real clients (Debian: litmus cadaver rclone davfs2 curl)
 	@$(BIN)/python -m pytest -q tests/dav
+
+$(VENV)/api.stamp: requirements/api.txt $(VENV)/run.stamp
+	@test -x $(VENV)/api/bin/python || $(PYTHON) -m venv $(VENV)/api
+	@echo "installing what asks the API ..."
+	@$(VENV)/api/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/api.txt
+	@touch $@
+
+test-api: $(VENV)/api.stamp ## Ask running servers all that their OpenAPI description says, and more
+	@$(BIN)/python tests/api/run.py $(VENV)/api/bin/schemathesis
 
 check: lint types layers ## Lint, types, layers
 
@@ -69,6 +78,10 @@ semantics: $(VENV)/run.stamp ## Write docs/share-semantics.md anew from the engi
 oracle: $(VENV)/run.stamp ## Ask what a real SMB server was asked, over HTTP (FILES="a.json b.json")
 	@$(BIN)/python -m despoolr_lab.oracle $(or $(FILES),$(wildcard ../shared/oracle/*.json))
 
+examples: $(VENV)/run.stamp ## Ask the examples of the OpenAPI description anew
+	@$(BIN)/python -m despoolr_lab.examples > $(VENV)/examples.json
+	@mv $(VENV)/examples.json server/despoolr_server/http/openapi/examples.json
+
 lock: $(VENV)/dev.stamp ## Pin the dependencies anew (needs pip-tools)
 	@$(BIN)/python -m pip install --quiet pip-tools
 	@for set in run server dev bench; do \
@@ -76,6 +89,7 @@ lock: $(VENV)/dev.stamp ## Pin the dependencies anew (needs pip-tools)
 	  case $$set in server) extras="$$extras --extra postgres";; dev) extras="$$extras --extra postgres --extra dev";; \
 	    bench) extras="$$extras --extra dev --extra bench";; esac; \
 	  $(PIN) $$extras --output-file requirements/$$set.txt pyproject.toml; done
+	@$(PIN) --output-file requirements/api.txt requirements/api.in
 	@$(PIN) --only-build-deps --build-deps-for wheel --output-file requirements/build.txt pyproject.toml
 
 clean:           ## Remove what was made here

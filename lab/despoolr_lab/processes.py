@@ -29,6 +29,7 @@ from despoolr_lab.discovery import RunningServer
 from despoolr_lab.ground import Ground, StartError, clock_of
 from despoolr_lab.process_metrics import ProcessMetrics
 from despoolr_lab.server_metrics import BoxMetrics, SiteMetrics
+from despoolr_lab.setup_calls import SETUP_CALLS
 from despoolr_lab.setup_routes import SetupRoutes
 from despoolr_lab.sim.network import session_options
 from despoolr_lab.site_database import SiteDatabase, open_site_database
@@ -91,6 +92,7 @@ class Servers:
                 id_prefix=ground.id_prefix,
                 version=self.version,
                 extra_routes=SetupRoutes(ground, name).routes(),
+                extra_calls=SETUP_CALLS,
             )
         except (StoreError, ValueError) as error:
             raise StartError(f"cannot use the files of {name} in {ground.data}: {error}") from None
@@ -143,6 +145,7 @@ class Servers:
                     *SetupRoutes(ground, name, settings, servers, lambda: site.context.profile).routes(),
                     *slots.routes(),
                 ],
+                extra_calls=SETUP_CALLS,
             )
         except (StoreError, ValueError) as error:
             raise StartError(f"cannot use the files of {name} in {ground.data}: {error}") from None

@@ -11,22 +11,24 @@ They are the lab's because only the composition root knows URLs, the pace of tim
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 from aiohttp import web
 
+from despoolr_core.clock import Clock
 from despoolr_core.profile import FIELDS, Profile, profile_of
 from despoolr_core.sharing import Role
 from despoolr_lab.config import NamedServer, SiteSettings
-from despoolr_lab.ground import Ground
 from despoolr_server.http.app import SURFACE
-from despoolr_server.http.problem import Refused, known
-from despoolr_server.http.surface import Surface
+from despoolr_server.http.auth import Auth
+from despoolr_server.http.problem import Refused, bad_request, known
+from despoolr_server.http.surface import Surface, json_answer, read_json
 
 TOKENS_MAX: Final = 10_000
 """Tokens one request may ask for."""
-_encode: Final = msgspec.json.Encoder().encode
+TOKENS_SIZE_MAX: Final = 4 * 1024 * 1024
+"""Octets of such a request."""
 
 
 class TokenRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -37,12 +39,81 @@ class TokenRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=Tru
     role: Role = Role.CLIENT
 
 
+class ClockFacts(msgspec.Struct):
+    """Site time now, and how many site seconds pass in a second."""
+
+    now: float
+    scale: float
+
+
+class SiteCard(msgspec.Struct):
+    """The site by which a server was set up. `set` are the behaviours that were changed from the version's."""
+
+    code: str
+    domain: str
+    version: str
+    set: dict[str, Any]
+    response: str
+
+
+class ServerCard(msgspec.Struct):
+    """A server of the site and where it answers."""
+
+    name: str
+    url: str
+    logon: bool
+    distribution: bool
+    package_share: str
+    domain: str
+
+
+class SetupFacts(msgspec.Struct, omit_defaults=True):
+    """`GET /api/v1/setup`. `start` counts the starts of this server's data; a logon server has no `site`."""
+
+    server: str
+    shares: list[str]
+    clock: ClockFacts
+    start: int
+    site: SiteCard | None = None
+    servers: list[ServerCard] = []
+
+
+class TokenList(msgspec.Struct):
+    """The tokens, in the order in which they were asked for."""
+
+    tokens: list[str]
+
+
+class Standing(Protocol):
+    """What these calls must know of the process (`despoolr_lab.ground.Ground`)."""
+
+    @property
+    def auth(self) -> Auth:
+        """Who issues tokens."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """Site time."""
+        ...
+
+    @property
+    def starts(self) -> int:
+        """Which start of the data directory this is."""
+        ...
+
+    @property
+    def scale(self) -> float:
+        """Site seconds a second."""
+        ...
+
+
 class SetupRoutes:
     """The two calls of one server. `site` is None for a logon server; `profile` is the site's as hotfixes have left it."""
 
     def __init__(
         self,
-        ground: Ground,
+        ground: Standing,
         name: str,
         site: SiteSettings | None = None,
         servers: Sequence[NamedServer] = (),
@@ -62,37 +133,25 @@ class SetupRoutes:
         surface: Surface = request.app[SURFACE]
         surface.principal(request)
         ground = self._ground
-        body: dict[str, Any] = {
-            "server": self._name,
-            "shares": surface.host.share_names(),
-            "clock": {"now": ground.clock.now(), "scale": ground.scale},
-            "start": ground.starts,
-        }
+        facts = SetupFacts(self._name, surface.host.share_names(), ClockFacts(ground.clock.now(), ground.scale), ground.starts)
         if self._site is not None:
             site = self._site
-            body["site"] = {
-                "code": site.code,
-                "domain": site.domain,
-                "version": site.profile.version,
-                "set": site.overrides if self._profile is None else _differences(self._profile()),
-                "response": str(site.response),
-                "parent": site.parent.code if site.parent else "",
-            }
-            body["servers"] = [_facts(s) for s in self._servers]
-        return web.Response(body=_encode(body), content_type="application/json")
+            facts.site = SiteCard(site.code, site.domain, site.profile.version, site.overrides, str(site.response))
+            facts.servers = [_card(s) for s in self._servers]
+        return json_answer(facts)
 
     async def _post_tokens(self, request: web.Request) -> web.Response:
         surface: Surface = request.app[SURFACE]
         if surface.principal(request).role is not Role.ADMIN:
             raise Refused(known("forbidden", "Only an administrator issues tokens. Use the token in admin.token."))
+        asked = await read_json(request, list[TokenRequest], TOKENS_SIZE_MAX)
+        if len(asked) > TOKENS_MAX:
+            raise bad_request(f"{len(asked):,} tokens in one request are more than {TOKENS_MAX:,}.")
         try:
-            asked = msgspec.json.decode(await request.read(), type=list[TokenRequest])
-            if len(asked) > TOKENS_MAX:
-                raise ValueError(f"{len(asked):,} tokens in one request are more than {TOKENS_MAX:,}")
             tokens = [self._ground.auth.issue(who.machine, who.user, who.role) for who in asked]
-        except ValueError as error:  # msgspec's errors are ValueErrors too
-            raise Refused(known("bad-request", f"{error}.")) from None
-        return web.Response(body=_encode({"tokens": tokens}), status=201, content_type="application/json")
+        except ValueError as error:
+            raise bad_request(f"{error}.") from None
+        return json_answer(TokenList(tokens), 201)
 
 
 def _differences(profile: Profile) -> dict[str, str]:
@@ -101,12 +160,5 @@ def _differences(profile: Profile) -> dict[str, str]:
     return {name: str(getattr(profile, name)) for name in FIELDS if getattr(profile, name) != getattr(shipped, name)}
 
 
-def _facts(server: NamedServer) -> dict[str, Any]:
-    return {
-        "name": server.name,
-        "url": server.url,
-        "logon": server.logon,
-        "distribution": server.distribution,
-        "package_share": server.package_share,
-        "domain": server.domain,
-    }
+def _card(server: NamedServer) -> ServerCard:
+    return ServerCard(server.name, server.url, server.logon, server.distribution, server.package_share, server.domain)

@@ -14,7 +14,7 @@ For administrators: who may lease may register machines.
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 from aiohttp import web
@@ -45,6 +45,35 @@ class SlotNews(msgspec.Struct, forbid_unknown_fields=True):
     live: Annotated[int, msgspec.Meta(ge=0)]
 
 
+class SlotFacts(msgspec.Struct):
+    """A holder's clients: `first` to `first + count - 1`; how long they are its own without being renewed, in real seconds."""
+
+    holder: str
+    first: int
+    count: int
+    lease_s: float
+
+
+class FleetRow(msgspec.Struct):
+    """A lease, and how many of its clients exist."""
+
+    holder: str
+    first: int
+    count: int
+    live: int
+
+
+class SlotSum(msgspec.Struct):
+    """`GET /api/v1/slots`. `exact`: as many exist as were asked for, and none was ever lost (`lapsed` leases)."""
+
+    wanted: int
+    leased: int
+    live: int
+    lapsed: int
+    exact: bool
+    fleets: list[FleetRow]
+
+
 class SlotRoutes:
     """The calls of one site server. `restore` them before it answers."""
 
@@ -73,17 +102,8 @@ class SlotRoutes:
         _require_administrator(request)
         await self._expire()
         total = self.table.sum(_now())
-        fleets = [{"holder": x.holder, "first": x.first, "count": x.count, "live": x.live} for x in self.table.leases()]
-        return json_answer(
-            {
-                "wanted": total.wanted,
-                "leased": total.leased,
-                "live": total.live,
-                "lapsed": total.lapsed_count,
-                "exact": total.is_exact,
-                "fleets": fleets,
-            }
-        )
+        fleets = [FleetRow(x.holder, x.first, x.count, x.live) for x in self.table.leases()]
+        return json_answer(SlotSum(total.wanted, total.leased, total.live, total.lapsed_count, total.is_exact, fleets))
 
     async def _post(self, request: web.Request) -> web.Response:
         _require_administrator(request)
@@ -124,8 +144,8 @@ class SlotRoutes:
                 for lease in lapsed:
                     self._record("slots.lapsed", lease)
 
-    def _facts(self, lease: Lease) -> dict[str, Any]:
-        return {"holder": lease.holder, "first": lease.first, "count": lease.count, "lease_s": self.table.lease_s}
+    def _facts(self, lease: Lease) -> SlotFacts:
+        return SlotFacts(lease.holder, lease.first, lease.count, self.table.lease_s)
 
     def _record(self, kind: str, lease: Lease) -> None:
         self._recorder.record(self._actor, kind, holder=lease.holder, first=lease.first, count=lease.count)

@@ -6,7 +6,7 @@ Maintenance Manager and Despooler work on it from outside, over the same shares 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -16,6 +16,7 @@ from despoolr_core.records import Recorder
 from despoolr_server.http.administration import AdministrationRoutes
 from despoolr_server.http.app import make_app
 from despoolr_server.http.auth import Auth
+from despoolr_server.http.openapi.table import Call
 from despoolr_server.share import rights
 from despoolr_server.share.host import ShareHost
 from despoolr_server.site import boxes
@@ -44,6 +45,7 @@ def make_logon_server(
     id_prefix: str = "",
     version: str = "",
     extra_routes: Iterable[web.RouteDef] = (),
+    extra_calls: Sequence[Call] = (),
 ) -> LogonServer:
     """Put one together. `logon` is the store of `SMS_SHR` (None: no logon server); `packages` are the package shares' stores."""
     host = ShareHost(name, clock, recorder, lease_s_default=lease_s, id_prefix=id_prefix)
@@ -53,4 +55,6 @@ def make_logon_server(
     for share, store in packages.items():
         host.add_share(share, store, rights.PACKAGE_SHARE)
     routes = [*AdministrationRoutes(host, recorder).routes(), *extra_routes]
-    return LogonServer(name, host, make_app(host, auth, clock, recorder=recorder, version=version, extra_routes=routes))
+    return LogonServer(
+        name, host, make_app(host, auth, clock, recorder=recorder, version=version, extra_routes=routes, extra_calls=extra_calls)
+    )

@@ -6,7 +6,7 @@ is checked like any other) and other machines through `connect_as`, which the pr
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -21,6 +21,7 @@ from despoolr_core.wire import OpenRow
 from despoolr_server.http.administration import AdministrationRoutes
 from despoolr_server.http.app import make_app
 from despoolr_server.http.auth import Auth
+from despoolr_server.http.openapi.table import Call
 from despoolr_server.http.site_api import SiteRoutes
 from despoolr_server.share import rights
 from despoolr_server.share.host import Principal, ShareHost
@@ -94,6 +95,7 @@ class SiteServer:
         version: str = "",
         logs: LogSink | None = None,
         extra_routes: Iterable[web.RouteDef] = (),
+        extra_calls: Sequence[Call] = (),
     ) -> None:
         self.host = ShareHost(setup.server, clock, recorder, lease_s_default=lease_s, id_prefix=id_prefix)
         make_directories(stores.root, boxes.SITE_DIRECTORIES, clock.now())
@@ -124,7 +126,15 @@ class SiteServer:
         self.executive.before_start = self.hotfixes.restore
         routes = SiteRoutes(self.context, self.executive, self.administrator, self.hotfixes).routes()
         routes += AdministrationRoutes(self.host, recorder).routes()
-        self.app = make_app(self.host, auth, clock, recorder=recorder, version=version, extra_routes=[*routes, *extra_routes])
+        self.app = make_app(
+            self.host,
+            auth,
+            clock,
+            recorder=recorder,
+            version=version,
+            extra_routes=[*routes, *extra_routes],
+            extra_calls=extra_calls,
+        )
 
     def _connect(self, server: str, program: str) -> RemoteServer:
         if server.upper() == self.host.server.upper():

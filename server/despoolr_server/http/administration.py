@@ -43,6 +43,24 @@ class MessageRequest(msgspec.Struct, forbid_unknown_fields=True):
     text: str
 
 
+class RightsReply(msgspec.Struct):
+    """What the entry was before; null: there was none."""
+
+    former: str | None
+
+
+class SentReply(msgspec.Struct):
+    """The message is kept for the machine."""
+
+    sent: bool
+
+
+class MessageList(msgspec.Struct):
+    """`GET /api/v1/messages`, oldest first."""
+
+    messages: list[str]
+
+
 class AdministrationRoutes:
     """The routes of one server."""
 
@@ -84,7 +102,7 @@ class AdministrationRoutes:
             rights=asked.rights,
             was=shown,
         )
-        return json_answer({"former": shown})
+        return json_answer(RightsReply(shown))
 
     async def _post_message(self, request: web.Request) -> web.Response:
         who = _surface(request).operator(request, "send messages")
@@ -93,10 +111,10 @@ class AdministrationRoutes:
             raise Refused(known("bad-request", f"The message has {len(asked.text)} characters; {TEXT_MAX} at most."))
         self._board.post(asked.machine, asked.text)
         self._recorder.record(f"{self._host.server}/{who.machine}", "message.sent", machine=asked.machine, text=asked.text)
-        return json_answer({"sent": True})
+        return json_answer(SentReply(True))
 
     async def _get_messages(self, request: web.Request) -> web.Response:
-        return json_answer({"messages": self._board.take(_surface(request).principal(request).machine)})
+        return json_answer(MessageList(self._board.take(_surface(request).principal(request).machine)))
 
 
 def _surface(request: web.Request) -> Surface:

@@ -7,7 +7,7 @@ segment may not be one of `RESERVED`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from aiohttp import HttpVersion11, hdrs, web
@@ -17,6 +17,8 @@ from despoolr_core.records import Recorder
 from despoolr_server.http.auth import Auth
 from despoolr_server.http.introspection import IntrospectionRoutes
 from despoolr_server.http.metrics import Metrics, Refusals
+from despoolr_server.http.openapi.routes import DocumentRoutes
+from despoolr_server.http.openapi.table import Call
 from despoolr_server.http.opens import OpenRoutes
 from despoolr_server.http.problem import Handler, Refused, answer, guarded, known
 from despoolr_server.http.shares import ShareRoutes
@@ -41,11 +43,13 @@ def make_app(
     recorder: Recorder | None = None,
     version: str = "",
     extra_routes: Iterable[web.RouteDef] = (),
+    extra_calls: Sequence[Call] = (),
 ) -> web.Application:
     """The application that serves `host`. Run it without access log: `web.AppRunner(app, access_log=None)`.
 
     Bodies are bounded by the host's `file_size_max` (JSON: 64 KiB). From `recorder`, the host's, refusals are counted for
-    `/metrics`. `extra_routes` get the same problem bodies, limits and counting as our own.
+    `/metrics`. `extra_routes` get the same problem bodies, limits and counting as our own;
+    `extra_calls` describe them.
     """
     taken = RESERVED.intersection(name.lower() for name in host.share_names())
     if taken:
@@ -60,14 +64,15 @@ def make_app(
         recorder.listeners.append(refusals)
     app[METRICS] = Metrics(surface, refusals)
     questions = IntrospectionRoutes(surface, version, app[METRICS])
+    described = DocumentRoutes(host.server, version, extra_calls)
     # Shares first: aiohttp looks for longer literal prefixes before shorter ones, and in order only among equals.
     routes: list[web.RouteDef] = []
-    for path in ("/{share}/{path:.*}", "/{share}"):
+    for path in ("/{share:[^/]+}/{path:(?s:.*)}", "/{share:[^/]+}"):  # any octet: what is no name is refused as such
         for method, call in shares.methods.items():
             routes.append(web.RouteDef(method, path, call, {"allow_head": False} if method == hdrs.METH_GET else {}))
     routes += [web.RouteDef(method, "/", call, {}) for method, call in shares.root_methods.items()]
-    routes += [*OpenRoutes(surface).routes(), *questions.routes(), *extra_routes]
-    routes += [web.route("*", path, _unknown_call) for path in ("/api", "/api/{rest:.*}")]
+    routes += [*OpenRoutes(surface).routes(), *questions.routes(), *described.routes(), *extra_routes]
+    routes += [web.route("*", path, _unknown_call) for path in ("/api", "/api/{rest:.*}", "/{rest:(?s:.*)}")]
 
     expect = _expecting(surface)
     for route in routes:
@@ -75,6 +80,7 @@ def make_app(
         app.router.add_routes(
             [web.RouteDef(route.method, route.path, guarded(route.handler, surface.counts(route.method)), kwargs)]
         )
+    described.describe(app.router.resources())
     _refuse_other_methods(app, surface)
     return app
 

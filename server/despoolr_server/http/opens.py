@@ -176,6 +176,7 @@ class OpenRoutes:
             length = whole_number("length", asked["length"], 0) if asked["length"] else None
             data = await self._host.read_open(who, handle, whole_number("offset", asked["offset"], 0), length, session=session)
             return answer(data) if isinstance(data, Problem) else _octets(data)
+        query(request)
         part = open_range(ranged)
         data = await self._host.read_open(who, handle, *(part or (0, None)), session=session)
         if isinstance(data, Problem):

@@ -23,8 +23,10 @@ from aiohttp import web
 
 from despoolr_core.profile import ARTICLES, ProfileError
 from despoolr_core.sharing import Role
+from despoolr_server.http import site_answers as answers
 from despoolr_server.http.problem import Refused, known
-from despoolr_server.http.surface import Surface, json_answer, read_json
+from despoolr_server.http.site_answers import shaped
+from despoolr_server.http.surface import Surface, json_answer, query, read_json
 from despoolr_server.site.administrator import Administrator, MachineSpec, PackageSpec, SiteSpec
 from despoolr_server.site.context import SiteContext
 from despoolr_server.site.hotfixes import Hotfixes
@@ -35,6 +37,8 @@ from despoolr_server.site.service import Executive
 MACHINES_SIZE_MAX: Final = 16 * 1024 * 1024
 """Octets of a body that lists machines: 100,000 of them fit."""
 EVENTS_MAX: Final = 10_000
+ACTIONS: Final = ("pause", "resume", "restart", "cycle")
+"""What can be done to a service."""
 MACHINES_MAX: Final = 10_000
 """Rows of one answer; the next page begins after the last name."""
 
@@ -73,7 +77,8 @@ class SiteRoutes:
     async def _get_site(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
         site = self._site
-        return json_answer(
+        return _answer(
+            answers.SiteFacts,
             {
                 "site": site.code,
                 "server": site.server,
@@ -90,64 +95,69 @@ class SiteRoutes:
                 "services": [
                     {"component": s.component, "paused": s.is_paused, "cycles": s.cycle_count} for s in self._executive.services
                 ],
-            }
+            },
         )
 
     async def _get_packages(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
-        return json_answer({"packages": await self._administrator.packages()})
+        return _answer(answers.PackageList, {"packages": await self._administrator.packages()})
 
     async def _post_package(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
         spec = await read_json(request, PackageSpec)
-        return json_answer({"package": await self._asked(self._administrator.create_package(spec))}, 201)
+        return _answer(answers.PackageMade, {"package": await self._asked(self._administrator.create_package(spec))}, 201)
 
     async def _post_machines(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
         machines = await read_json(request, list[MachineSpec], MACHINES_SIZE_MAX)
-        return json_answer({"machines": await self._asked(self._administrator.add_machines(machines))}, 201)
+        return _answer(answers.MachinesMade, {"machines": await self._asked(self._administrator.add_machines(machines))}, 201)
 
     async def _get_machines(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
-        limit = _limit(request, MACHINES_MAX)
-        machines, count = await self._administrator.machines(limit, request.query.get("after", ""))
-        return json_answer({"machines": machines, "count": count})
+        asked = query(request, "limit", "after")
+        machines, count = await self._administrator.machines(_limit(asked["limit"], MACHINES_MAX), asked["after"])
+        return _answer(answers.MachineList, {"machines": machines, "count": count})
 
     async def _get_machine(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
-        return json_answer(await self._found(self._administrator.machine(request.match_info["name"])))
+        return _answer(answers.MachineFacts, await self._found(self._administrator.machine(request.match_info["name"])))
 
     async def _get_jobs(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
-        return json_answer({"jobs": await self._administrator.jobs()})
+        return _answer(answers.JobList, {"jobs": await self._administrator.jobs()})
 
     async def _post_job(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
         spec = await read_json(request, JobSpec, MACHINES_SIZE_MAX)
-        return json_answer({"job": await self._asked(self._administrator.create_job(spec))}, 201)
+        return _answer(answers.JobMade, {"job": await self._asked(self._administrator.create_job(spec))}, 201)
 
     async def _get_job(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
         job, details = await self._found(self._administrator.job(request.match_info["job"]))
-        return json_answer({"job": job, "details": details})
+        return _answer(answers.JobFacts, {"job": job, "details": details})
 
     async def _post_cancel(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
         await self._found(self._administrator.job(request.match_info["job"]))
-        return json_answer({"job": await self._asked(self._administrator.cancel_job(request.match_info["job"]))}, 202)
+        return _answer(
+            answers.JobCancelled, {"job": await self._asked(self._administrator.cancel_job(request.match_info["job"]))}, 202
+        )
 
     async def _get_package(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
-        return json_answer(await self._found(self._administrator.package(request.match_info["package"])))
+        return _answer(answers.PackageFacts, await self._found(self._administrator.package(request.match_info["package"])))
 
     async def _get_sites(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
-        return json_answer({"site": self._site.code, "parent": self._site.parent, "sites": await self._administrator.sites()})
+        return _answer(
+            answers.SubSiteList,
+            {"site": self._site.code, "parent": self._site.parent, "sites": await self._administrator.sites()},
+        )
 
     async def _post_sites(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
         sites = await read_json(request, list[SiteSpec], MACHINES_SIZE_MAX)
-        return json_answer({"sites": await self._asked(self._administrator.add_sites(sites))}, 201)
+        return _answer(answers.SubSitesMade, {"sites": await self._asked(self._administrator.add_sites(sites))}, 201)
 
     async def _get_hotfixes(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
@@ -158,7 +168,10 @@ class SiteRoutes:
             if any(getattr(profile, name) != value for name, value in a.fix.items())
         ]
         installed = await self._hotfixes.installed()
-        return json_answer({"site": self._site.code, "version": profile.version, "installed": installed, "available": available})
+        return _answer(
+            answers.HotfixList,
+            {"site": self._site.code, "version": profile.version, "installed": installed, "available": available},
+        )
 
     async def _post_hotfix(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
@@ -166,11 +179,13 @@ class SiteRoutes:
             article = await self._hotfixes.apply(request.match_info["article"])
         except ProfileError as error:
             raise Refused(known("bad-request", f"{error}.")) from None
-        return json_answer({"article": article.kb, "title": article.title, "fields": article.fix}, 201)
+        return _answer(answers.HotfixInstalled, {"article": article.kb, "title": article.title, "fields": article.fix}, 201)
 
     async def _get_events(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
-        return json_answer({"events": await self._administrator.events(_limit(request, EVENTS_MAX))})
+        return _answer(
+            answers.EventList, {"events": await self._administrator.events(_limit(query(request, "limit")["limit"], EVENTS_MAX))}
+        )
 
     async def _post_service(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
@@ -190,7 +205,9 @@ class SiteRoutes:
             await self._executive.restart(service.component)
         else:
             raise Refused(known("bad-request", f"{action} is none of pause, resume, restart, cycle."))
-        return json_answer({"component": service.component, "paused": service.is_paused, "cycles": service.cycle_count})
+        return _answer(
+            answers.ServiceFacts, {"component": service.component, "paused": service.is_paused, "cycles": service.cycle_count}
+        )
 
     # -- who, what, and what went wrong
 
@@ -214,9 +231,13 @@ class SiteRoutes:
             raise Refused(known("not-found", f"{error}.")) from None
 
 
-def _limit(request: web.Request, rows_max: int) -> int:
-    """How many rows are asked for. Raises `Refused` for what is no number, or too many."""
-    text = request.query.get("limit", "1000")
+def _answer(kind: type[Any], facts: Any, status: int = 200) -> web.Response:
+    return json_answer(shaped(facts, kind), status)
+
+
+def _limit(text: str, rows_max: int) -> int:
+    """How many rows are asked for (1,000 if nothing is said). Raises `Refused` for what is no number, or too many."""
+    text = text or "1000"
     if not text.isdecimal() or not 0 < int(text) <= rows_max:
         raise Refused(known("bad-request", f"limit={text} is not a number from 1 to {rows_max:,}."))
     return int(text)

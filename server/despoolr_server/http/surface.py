@@ -132,12 +132,17 @@ def json_answer(body: object, status: int = 200, headers: dict[str, str] | None 
 
 
 def query(request: web.Request, *names: str) -> dict[str, str]:
-    """The query parameters `names` (`""` for one left out). Raises `Refused` for any other, lest a slip asks for everything."""
+    """The query parameters `names` (`""` for one left out).
+
+    Raises `Refused` for any other, and for one without a value, lest a slip asks for everything.
+    """
     given = request.query
-    for name in given:
+    for name, value in given.items():
         if name not in names:
             takes = ", ".join(f"`{n}`" for n in names) or "none"
             raise bad_request(f"There is no parameter `{name}` here. This call takes {takes}.")
+        if not value:
+            raise bad_request(f"`{name}` has no value. Give it one, or leave it out.")
     return {name: given.get(name, "") for name in names}
 
 

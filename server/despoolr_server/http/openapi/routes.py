@@ -1,0 +1,79 @@
+"""`GET /openapi.json` and `GET /docs`: the description and its page, both from this server alone, both without a token.
+
+They hold no data and name nobody, like the live page. They are made when first asked for, so that a server that nobody asks
+pays nothing; then they are kept, with an ETag.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from aiohttp import hdrs, web
+
+from despoolr_server.http.conditions import matches
+from despoolr_server.http.openapi.table import Call
+from despoolr_server.http.surface import query
+
+
+class DocumentRoutes:
+    """The two calls of one application. `routes_of` is told all its routes before the first request."""
+
+    def __init__(self, server: str, version: str, extra: Sequence[Call]) -> None:
+        self._server = server
+        self._version = version
+        self._extra = extra
+        self._routed: list[tuple[str, str]] = []
+        self._kept: dict[str, tuple[bytes, str]] = {}
+
+    def routes(self) -> list[web.RouteDef]:
+        """The calls and their handlers."""
+        return [web.get("/openapi.json", self.openapi), web.get("/docs", self.docs)]
+
+    def describe(self, resources: Iterable[web.AbstractResource]) -> None:
+        """Remember what the application answers: every method of every address."""
+        self._routed = [
+            (route.method, resource.canonical) for resource in resources for route in resource if route.method != hdrs.METH_ANY
+        ]
+
+    def document(self) -> dict[str, Any]:
+        """The description."""
+        from despoolr_server.http.openapi.document import (
+            make_document,
+        )  # all the structs there are: not before they are asked for
+
+        return make_document(self._routed, self._extra, server=self._server, version=self._version)
+
+    async def openapi(self, request: web.Request) -> web.StreamResponse:
+        """The description as JSON."""
+        query(request)
+        if "openapi" not in self._kept:
+            self._keep("openapi", msgspec.json.encode(self.document()))
+        return self._answer(request, "openapi", {hdrs.CONTENT_TYPE: "application/json"})
+
+    async def docs(self, request: web.Request) -> web.StreamResponse:
+        """The description as a page."""
+        from despoolr_server.http.openapi.page import POLICY, render
+
+        query(request)
+        if "docs" not in self._kept:
+            self._keep("docs", render(self.document()).encode())
+        headers = {
+            hdrs.CONTENT_TYPE: "text/html; charset=utf-8",
+            "Content-Security-Policy": POLICY,
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "no-referrer",
+        }
+        return self._answer(request, "docs", headers)
+
+    def _keep(self, name: str, body: bytes) -> None:
+        self._kept[name] = (body, f'"{hashlib.sha256(body).hexdigest()[:16]}"')
+
+    def _answer(self, request: web.Request, name: str, headers: dict[str, str]) -> web.Response:
+        body, etag = self._kept[name]
+        always: dict[str, str] = {hdrs.ETAG: etag, hdrs.CACHE_CONTROL: "no-cache"}
+        if matches(request.headers.get(hdrs.IF_NONE_MATCH, ""), etag):
+            return web.Response(status=304, headers=always)
+        return web.Response(body=body, headers=headers | always)
