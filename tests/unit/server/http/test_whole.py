@@ -46,7 +46,7 @@ async def port() -> AsyncIterator[int]:
 
 async def said(port: int, line: str, *headers: str) -> bytes:
     """All that is answered on one connection, which a second request ends where the first keeps it."""
-    method, target, version = line.split()
+    _, target, version = line.split()
     asked = "\r\n".join([line, "Host: x", *headers]) + "\r\n\r\n"
     if (version == "HTTP/1.1") != bool(headers):
         asked += f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
