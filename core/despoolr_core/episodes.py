@@ -64,6 +64,7 @@ class _Hold:
         "lock",
         "machine",
         "opened_at",
+        "path",
         "program",
         "refusals",
         "released",
@@ -79,6 +80,7 @@ class _Hold:
         self.share_mode: str = blocker["share_mode"]
         self.opened_at: float = blocker["opened_at"]
         self.lock = LockedRange(**blocker["lock"]) if "lock" in blocker else None
+        self.path = ""
         self.first = self.last = at
         self.released: float | None = None
         self.refusals = 0
@@ -97,6 +99,7 @@ class _Hold:
             released_at=self.released,
             refusal_count=self.refusals,
             lock=self.lock,
+            path=self.path,
         )
 
 
@@ -135,6 +138,7 @@ class _Episode:
             if hold is None:
                 hold = self.holds[name] = _Hold(blocker, record.at)
             hold.last = record.at
+            hold.path = data["path"]
             hold.released = None  # a lock may come back under the same open
             hold.refusals += 1
 

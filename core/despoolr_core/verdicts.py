@@ -16,8 +16,26 @@ def verdict(episode: EpisodeRow) -> str:
     times = _times(episode.attempt_count)
     span = episode.last_refused_at - episode.first_refused_at
     over = f" over {duration(span)}" if episode.attempt_count > 1 else ""
-    name = episode.path.replace("/", "\\").rpartition("\\")[2] or episode.share
+    files = list(dict.fromkeys(hold.path for hold in episode.holds if hold.path))
+    if len(files) > 1:
+        return f"{waiter} was refused {times}{over}: {_by_file(episode, files)}; {_remedy(episode)}."
+    name = _last(episode.path) or episode.share
     return f"{waiter} was refused {name} {times}{over} because {_holders(episode)}; {_remedy(episode)}."
+
+
+def _by_file(episode: EpisodeRow, files: list[str]) -> str:
+    """Each file that attempts stopped at, in the order in which they met it, with its holders."""
+    parts = []
+    for path in files[:_NAMED_MAX]:
+        holds = [hold for hold in episode.holds if hold.path == path]
+        named = " and ".join(_holder(hold) for hold in holds[:_NAMED_MAX])
+        parts.append(f"{_last(path)} {_times(max(hold.refusal_count for hold in holds))} because {named}")
+    rest = len(files) - _NAMED_MAX
+    return ", ".join(parts) + (f", and {rest} more files" if rest > 0 else "")
+
+
+def _last(path: str) -> str:
+    return path.replace("/", "\\").rpartition("\\")[2]
 
 
 def duration(seconds: float) -> str:

@@ -206,7 +206,10 @@ class OpenRow(msgspec.Struct, frozen=True):
 
 
 class Hold(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How long one blocker stood in the way of an episode. `released_at` is None while it still does; `lock` as in `Blocker`."""
+    """How long one blocker stood in the way of an episode. `released_at` is None while it still does; `lock` as in `Blocker`.
+
+    `path` is the file it held: the attempts of one update may stop at different ones.
+    """
 
     machine: str
     user: str
@@ -219,6 +222,7 @@ class Hold(msgspec.Struct, frozen=True, omit_defaults=True):
     released_at: float | None
     refusal_count: int
     lock: LockedRange | None = None
+    path: str = ""
 
 
 class EpisodeRow(msgspec.Struct, frozen=True):

@@ -455,13 +455,13 @@ def test_the_retry_after_a_failed_store_refreshes_or_forgets_at_any_pace(version
 
 @pytest.mark.parametrize(("version", "word"), [("1.2", "first"), ("1.2 SP4 + hotfixes", "second")])
 def test_a_full_disk_keeps_the_master_from_being_stored_as_well(version: str, word: str) -> None:
+    full = {"do": "disk", "server": "SITE1", "share": "SMS_SHRD"}
     result = play(
         scenario(
             share(),
-            *update(at="2h", files={**NEW, "d.dat": "".join(str(n * n) for n in range(9999))}),  # larger than the old master
-            # full between the Sender's step and the Despooler's, so that only the store fails
-            {"do": "disk", "at": "2h 5m 1.5s", "server": "SITE1", "share": "SMS_SHRD", "free": 9000},
-            {"do": "disk", "at": "2h 5m 2.5s", "server": "SITE1", "share": "SMS_SHRD", "free": -1},
+            *update(at="2h"),
+            {**full, "at": "1h", "path": "SITE.SRV\\DESPOOLR.BOX\\STORE", "free": 0},
+            {**full, "at": "2h 30m", "path": "site.srv/despoolr.box/store", "free": -1},
             hours=6,
             expect=[
                 {"that": "files", "package": "OFFICE", "files": FILES, "at": "4h"},
@@ -593,3 +593,68 @@ def test_a_repetitions_mandatory_date_moves_on_but_in_the_versions_of_q141192(ve
     start = result.scenario.start
     days = [round((at - start) / 86400, 1) for at in runs]
     assert days[:2] == ([1.0, 1.0] if version == "1.1" else [1.0, 2.0]), second
+
+
+def test_when_the_whole_disk_is_full_nothing_goes_on_and_everything_does_once_there_is_room() -> None:
+    result = play(
+        scenario(
+            share(),
+            {"do": "disk", "at": "2h 5m 1.5s", "server": "SITE1", "free": 0},
+            {"do": "disk", "at": "5h", "server": "SITE1", "free": -1},
+            *update(at="2h"),
+            hours=6,
+            expect=[
+                {"that": "job", "job": "UPDATE", "status": "Active", "at": "4h 55m"},
+                {"that": "job", "job": "UPDATE", "status": "Complete"},
+                {"that": "events", "code": 248, "count": 1},
+            ],
+        ),
+        "1.2",
+    )
+    assert failed(result) == []
+    assert len(log(result, "DESPOOLER", "Cannot execute the instruction")) < 40, "once a poll, not more"
+
+
+def test_a_job_that_was_complete_retries_when_an_expiry_rewrites_its_rows_in_1_0() -> None:
+    def expired(version: str) -> str:
+        result = play(
+            scenario(
+                {"do": "job", "at": "0s", "name": "PATCH", "package": "OFFICE", "command": "X", "expires_after": "1d"},
+                {"do": "execute", "at": "5h", "machine": "WS1", "job": "PATCH"},
+                clients=[{"names": ["WS1"], "poll_every": "1h"}],
+                programs=[{"command": "X", "runs": "1m"}],
+                hours=30,
+            ),
+            version,
+        )
+        assert reached(result, "Complete", "PATCH") != []
+        return status(result, "PATCH")
+
+    assert {version: expired(version) for version in ("1.0", "1.1", "1.2")} == {
+        "1.0": "Retrying",
+        "1.1": "Complete",
+        "1.2": "Complete",
+    }
+
+
+def test_a_cancelled_retry_is_not_waited_for_in_any_time() -> None:
+    result = play(blocked_update(hold(), {"do": "cancel", "at": "3h", "job": "UPDATE"}, hours=9, response="Very Fast"), "1.2 SP4")
+    assert status(result) == "Cancelled"
+
+
+def test_each_file_that_an_update_stopped_at_is_named_with_who_held_it() -> None:
+    result = play(
+        blocked_update(
+            hold("WS1", "a.dat", program="EXCEL.EXE", **{"for": "90m"}),
+            hold("WS2", "c.dat", program="ACCESS.EXE", **{"for": "4h"}),
+            hours=9,
+            expect=[
+                {"that": "episode", "path": "a.dat", "blocker": "WS1"},
+                {"that": "episode", "path": "c.dat", "blocker": "WS2"},
+            ],
+        ),
+        "1.1",
+    )
+    assert failed(result) == []
+    assert "a.dat once because EXCEL.EXE on WS1" in result.verdict
+    assert "c.dat once because ACCESS.EXE on WS2" in result.verdict

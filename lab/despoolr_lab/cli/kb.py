@@ -140,17 +140,23 @@ def _print_table(outcomes: list[Any]) -> None:
     from despoolr_lab.cli.output import wrapped_cell
 
     width = max((len(outcome.cell.version) for outcome in outcomes), default=7)
-    lead = 9 + width + 8 + 12 + 20
-    click.echo(f"{'article':<9} {'version':<{width}} {'fault':<6} {'as shipped':<11} {'fault turned':<13} verdict, as shipped")
+    click.echo(f"{'version':<{width + 10}} {'has the fault':<14} {'as Microsoft said':<18} and with the fault turned")
     pairs: dict[tuple[str, str], list[Any]] = {}
     for outcome in outcomes:
         pairs.setdefault((outcome.cell.kb, outcome.cell.version), []).append(outcome)
+    before, said = "", ""
     for shipped, turned in (pair for pair in pairs.values() if len(pair) == 2):  # one alone: it was interrupted
         cell = shipped.cell
+        if cell.kb != before:
+            click.echo(f"\n{cell.kb}   {ARTICLES[cell.kb].title}")
+            before, said = cell.kb, ""
         has = "yes" if ARTICLES[cell.kb].has_fault(profile_of(cell.version)) else "no"
-        said = f"{turned.cell.variant} {'yes' if turned.passed else 'NO'}"
-        verdict = wrapped_cell(shipped.result["verdict"], lead - 5)
-        click.echo(f"{cell.kb:<9} {cell.version:<{width}} {has:<6} {'yes' if shipped.passed else 'NO':<11} {said:<13} {verdict}")
+        turn = f"{turned.cell.variant} {'yes' if turned.passed else 'NO'}"
+        click.echo(f"{'':<10}{cell.version:<{width}} {has:<14} {'yes' if shipped.passed else 'NO':<18} {turn}")
+        verdict = shipped.result["verdict"].replace(f"SMS {cell.version} ", "SMS ")
+        if verdict != said:  # what one version says, the next often says again
+            click.echo(f"{'':<12}{wrapped_cell(shipped.result['verdict'], 12)}")
+            said = verdict
         for outcome in (shipped, turned):
             for wrong in outcome.wrong:
                 found = f"expected {wrong['expected']}, found {wrong['actual']}"

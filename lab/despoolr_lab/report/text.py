@@ -24,6 +24,8 @@ FILES_MAX: Final = 4
 HOLDERS_MAX: Final = 3
 WORKSTATIONS_MAX: Final = 12
 MANY: Final = 10
+SHOWN_MAX: Final = 600
+"""Characters of a value that was expected or found."""
 OVER: Final = frozenset(["Complete", "Failed", "Canceled", "Cancelled"])
 
 LETTERS: Final[dict[str, str]] = {"Pending": "p", "Active": "a", "Retrying": "r", "Complete": "C", "Failed": "F", "None": "."}
@@ -42,7 +44,9 @@ def _verdict(summary: Mapping[str, Any], facts: Facts) -> str:
     verdict = summary.get("verdict")
     if not verdict:
         verdict = verdicts.verdict(facts.episodes[0]) if facts.episodes else "Nobody was in the way: no open was refused."
-    return _wrapped("VERDICT  ", words.clean(verdict, 2000), "         ")
+    lines = [_wrapped("VERDICT  ", words.clean(verdict, 2000), "         ")]
+    lines += [_wrapped("NOTE     ", words.clean(note, 500), "         ") for note in summary.get("notes", [])]
+    return "\n".join(lines)
 
 
 def _wrapped(first: str, text: str, rest: str) -> str:
@@ -63,8 +67,8 @@ def _expectations(summary: Mapping[str, Any]) -> str:
             lines.append(f"{line}  {actual:>{room}}" if len(actual) <= room else words.cut(line, WIDTH))
         else:
             lines.append(_wrapped("  NOT  ", name, "       "))
-            lines.append(_wrapped("       expected  ", words.value_text(item.get("expected")), " " * 17))
-            lines.append(_wrapped("       found     ", words.value_text(item.get("actual")), " " * 17))
+            lines.append(_wrapped("       expected  ", words.value_text(item.get("expected"), SHOWN_MAX), " " * 17))
+            lines.append(_wrapped("       found     ", words.value_text(item.get("actual"), SHOWN_MAX), " " * 17))
     if len(findings) > EXPECTATIONS_MAX:
         lines.append(f"  {words.count(len(findings) - EXPECTATIONS_MAX, 'more expectation')} not shown")
     return "\n".join(lines)

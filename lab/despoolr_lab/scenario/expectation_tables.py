@@ -6,7 +6,7 @@ from typing import Any
 
 from despoolr_core.profile import profile_of
 from despoolr_lab.scenario.tables import Name, Table, check_fields
-from despoolr_lab.scenario.words import EPISODE_STATES, JOB_STATUSES, ROW_STATUSES, moment_s, one_of
+from despoolr_lab.scenario.words import EPISODE_STATES, JOB_STATUSES, PACKAGE_STATUSES, ROW_STATUSES, moment_s, one_of
 
 
 class ExpectTable(Table, tag_field="that", kw_only=True):
@@ -98,6 +98,10 @@ class PackageStatusExpectation(ExpectTable, tag="package_status", kw_only=True):
     of_site: str
     status: str
     server: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of(self.status, PACKAGE_STATUSES, "status of a package")
 
 
 class EventsExpectation(ExpectTable, tag="events", kw_only=True):

@@ -147,7 +147,10 @@ async def _expiries(world: World, records: list[Record], e: model.ExpiriesExpect
     count = sum(
         1
         for r in records
-        if r.kind == "instruction.executed" and r.data["job"] == job_id and r.data["result"].startswith("expired")
+        if r.kind == "instruction.executed"
+        and r.data["job"] == job_id
+        and r.data["result"].startswith("expired")
+        and r.actor.startswith(f"{e.site}/" if e.site else "")
     )
     return _finding(e, e.count, count)
 
@@ -160,11 +163,13 @@ async def _files(world: World, records: list[Record], e: model.FilesExpectation)
     servers = [s.name for s in world.sites[site].setup.servers if s.distribution]
     store = world.package_stores[e.server or servers[0]]
     present = _tree(store, package_id)
-    actual: dict[str, str | bool] = {name: present.get(name, False) for name in e.files}
+    spelled = {name.upper(): name for name in present}  # names on a share have no case
+    actual: dict[str, str | bool] = {name: present.get(spelled.get(name.upper(), ""), False) for name in e.files}
     ok = all(actual[name] == wanted if wanted is not True else actual[name] is not False for name, wanted in e.files.items())
     if e.only:
-        actual = {**actual, **present}
-        ok = ok and set(present) <= set(e.files)
+        wanted = {name.upper() for name in e.files}
+        actual |= {name: text for name, text in present.items() if name.upper() not in wanted}
+        ok = ok and set(spelled) <= wanted
     return _finding(e, dict(e.files), actual, ok)
 
 
@@ -195,12 +200,16 @@ async def _master(world: World, records: list[Record], e: model.MasterExpectatio
             return _finding(e, dict(e.files) or "no master copy", str(error), False)
         return _finding(e, "no master copy" if e.none else dict(e.files), "no master copy", e.none)
     actual = {name: data.decode("utf-8", "replace") for name, data in found.items()}
-    return _finding(e, "no master copy" if e.none else dict(e.files), actual, not e.none and actual == e.files)
+    is_same = {name.upper(): text for name, text in actual.items()} == {n.upper(): text for n, text in e.files.items()}
+    return _finding(e, "no master copy" if e.none else dict(e.files), actual, not e.none and is_same)
 
 
 async def _package_status(world: World, records: list[Record], e: model.PackageStatusExpectation) -> Finding:
     site, package_id = world.packages[e.package]
-    answer = await world.api(e.site or site, "GET", f"packages/{package_id}")
+    try:
+        answer = await world.api(e.site or site, "GET", f"packages/{package_id}")
+    except ApiError as error:
+        return _finding(e, e.status, str(error), False)
     rows = {(row["site"], row["server"]): row["status"] for row in answer["status"]}
     return _finding(e, e.status, rows.get((e.of_site, e.server)))
 
@@ -281,7 +290,7 @@ def all_episodes(world: World) -> list[EpisodeRow]:
 
 def _is_meant(row: EpisodeRow, e: model.EpisodeExpectation) -> bool:
     return (
-        (not e.path or row.path.upper().endswith(e.path.upper()))
+        (not e.path or any(path.upper().endswith(e.path.upper()) for path in (row.path, *(h.path for h in row.holds))))
         and (not e.state or row.state == e.state)
         and (not e.blocker or any(hold.machine == e.blocker for hold in row.holds))
         and (not e.program or row.program == e.program or any(hold.program == e.program for hold in row.holds))

@@ -191,6 +191,9 @@ def _refuse_after_the_end(scenario: Scenario, text: str) -> None:
     for table in ("step", "expect"):
         items: list[Any] = getattr(scenario, table)
         for index, one in enumerate(items):
+            if one.at and model.moment_s(one.at, scenario.start) < scenario.start:
+                reason = f"{one.at} is before the start of the run, {scenario.run.start}"
+                raise ScenarioError(reason, *_place([table, index, "at"], text))
             if one.at and model.moment_s(one.at, scenario.start) > scenario.end:
                 reason = (
                     f"{one.at} is after the end of the run, which goes for {scenario.run.for_}; let it go on longer ([run] for)"

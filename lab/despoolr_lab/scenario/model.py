@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta, field
 
 from despoolr_client.settings import WhenWarned
+from despoolr_core.formats.sms_id import check_site_code, is_package_id
 from despoolr_core.profile import profile_of
 from despoolr_core.response import Response
 from despoolr_core.sharing import Access, ShareMode, parse_flags
@@ -56,6 +57,7 @@ from despoolr_lab.scenario.step_tables import (
 )
 from despoolr_lab.scenario.tables import Moment, Name, SiteCode, Span, Table, check_fields
 from despoolr_lab.scenario.words import moment_s, one_of, span_s
+from despoolr_server.share.engine.names import BadName, parse_name
 
 __all__ = [
     "CLIENTS_MAX",
@@ -136,6 +138,7 @@ class Site(Table, kw_only=True):
     profile: dict[str, Any] = {}
 
     def __post_init__(self) -> None:
+        check_site_code(self.code)
         profile_of(self.version)
         if self.response not in list(Response):
             raise ValueError(f"response {self.response!r} is not one of {', '.join(Response)}")
@@ -190,13 +193,25 @@ class Clients(Table, kw_only=True):
 
 
 class Package(Table, kw_only=True):
-    """`[[package]]`: a package and the files of its source directory (path to text)."""
+    """`[[package]]`: a package and the files of its source directory (path to text). An `id` begins with its site's code."""
 
     name: Name
     files: dict[str, str] = {}
     comment: str = ""
     id: str = ""
     site: str = ""
+
+    def __post_init__(self) -> None:
+        if self.id and not is_package_id(self.id):
+            raise ValueError(f"{self.id!r} is no PackageID: a site code and five hex digits, such as BPC0000A")
+        seen: dict[str, str] = {}
+        for name in self.files:
+            parsed = parse_name(name)
+            if isinstance(parsed, BadName):
+                raise ValueError(f"{name!r} is no path of a file in a package: {parsed.reason}")
+            if parsed.key in seen:
+                raise ValueError(f"{seen[parsed.key]!r} and {name!r} are one file on a share")
+            seen[parsed.key] = name
 
 
 class StatusMifSpec(Table, kw_only=True):
@@ -207,6 +222,10 @@ class StatusMifSpec(Table, kw_only=True):
     file: str = "SETUP.MIF"
     offset: str = "0s"
     raw: str = ""
+
+    def __post_init__(self) -> None:
+        one_of(self.status, ("Success", "Failed"), "status of a status MIF")
+        span_s(self.offset.lstrip("+-"))
 
 
 class Program(Table, kw_only=True):
@@ -247,6 +266,10 @@ class Scenario(Table, kw_only=True):
     def __post_init__(self) -> None:
         for version in self.versions:
             profile_of(version)
+        for package in self.package:
+            code = package.site or self.site[0].code
+            if package.id and package.id[:3] != code:
+                raise ValueError(f"package {package.name} is site {code}'s: its id begins so, not {package.id}")
         parents = {site.code: site.parent for site in self.site}
         for code in parents:
             above(parents, code)

@@ -16,6 +16,7 @@ from typing import Any
 
 from despoolr_core.profile import Profile, article_of, profile_of, with_overrides
 from despoolr_core.records import Record, Recorder, encode
+from despoolr_core.verdicts import duration
 from despoolr_lab.clock import LoopClock
 from despoolr_lab.scenario.expectations import Finding, all_episodes, check
 from despoolr_lab.scenario.model import Scenario, moment_s
@@ -32,6 +33,7 @@ from despoolr_server.store.files import MemoryFileStore
 LEASE_VIRTUAL_S = 3600.0
 LEASE_REAL_S = 60.0
 PROGRESS_STEPS = 200
+NOTES_MAX = 20
 
 Progress = Callable[[float, float, str], None]
 """`progress(site time now, end, what happens)`: called now and then, and at every step."""
@@ -70,6 +72,8 @@ class RunResult:
     digest: str
     records: list[Record]
     virtual_s: float
+    notes: list[str] = field(default_factory=list)
+    """What a reader should know beside the verdict: steps that a share refused."""
     wall_s: float = 0.0
 
     @property
@@ -87,6 +91,7 @@ class RunResult:
             "time": str(self.timing),
             "passed": self.passed,
             "verdict": self.verdict,
+            "notes": self.notes,
             "expectations": [{"name": f.name, "expected": f.expected, "actual": f.actual, "ok": f.ok} for f in self.findings],
             "job": self.job,
             "jobs": self.jobs,
@@ -294,14 +299,13 @@ async def _result(world: World, findings: list[Finding], version: str, seed: int
     for item in shown:
         workstations |= {d["machine"]: d["status"] for d in item["details"] if d["kind"] == "Workstation"}
     episodes = all_episodes(world)
-    profile = world.profiles[site]
     return RunResult(
         scenario=world.scenario,
         version=version,
         seed=seed,
         timing=timing,
         findings=findings,
-        verdict=verdict_of(world.scenario, profile, episodes, shown, digest.records),
+        verdict=verdict_of(world.scenario, world.profiles, episodes, digest.records),
         job={**last["job"], "details": last["details"]} if last["job"] else {},
         jobs=[_summary(item) for item in shown],
         workstations=workstations,
@@ -309,7 +313,19 @@ async def _result(world: World, findings: list[Finding], version: str, seed: int
         digest="",
         records=digest.records,
         virtual_s=world.clock.now() - world.scenario.start,
+        notes=_notes(world.scenario, digest.records),
     )
+
+
+def _notes(scenario: Scenario, records: list[Record]) -> list[str]:
+    """The steps that were done and refused by a share: what a scenario meant by them did not happen."""
+    notes = []
+    for record in records:
+        result = record.data.get("result") if record.kind == "scenario.step" else None
+        if isinstance(result, dict) and result.get("refused"):
+            when = duration(record.at - scenario.start)
+            notes.append(f"step {record.data['do']} after {when} was refused: {result['refused']}")
+    return notes[:NOTES_MAX]
 
 
 def _summary(item: Any) -> dict[str, Any]:

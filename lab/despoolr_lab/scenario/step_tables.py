@@ -194,6 +194,10 @@ class KillStep(StepTable, tag="kill", kw_only=True):
     site: str = ""
     down_for: Span = "10m"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        span_s(self.down_for)
+
 
 class LinkStep(StepTable, tag="link", kw_only=True):
     """A server is cut off the network, or comes back. With `other` only the way between the two is cut."""
@@ -204,11 +208,17 @@ class LinkStep(StepTable, tag="link", kw_only=True):
 
 
 class DiskStep(StepTable, tag="disk", kw_only=True):
-    """A server's disk has this many octets left (negative: as many as it had)."""
+    """A server's disk has this many octets left (negative: as many as it had); with `path`, a directory's own disk."""
 
     server: Name
     free: int
     share: str = ""
+    path: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.path and not self.share:
+            raise ValueError("a path is on a share: say which")
 
 
 Step = (

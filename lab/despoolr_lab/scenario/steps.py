@@ -16,6 +16,7 @@ from despoolr_lab.scenario import model
 from despoolr_lab.scenario.model import moment_s, span_s
 from despoolr_lab.scenario.noidmif import render_noidmif
 from despoolr_lab.scenario.world import ApiError, World
+from despoolr_server.share.engine.names import fold
 from despoolr_server.site import boxes
 from despoolr_server.site.jobs import DistributePhase, JobSpec, JobType, RunPhase, SendPhase
 from despoolr_server.site.targets import DEFAULT_SERVERS
@@ -219,7 +220,14 @@ async def _disk(world: World, step: model.DiskStep) -> None:
             continue
         if not isinstance(store, MemoryFileStore):
             raise StepError("a full disk is simulated with files in memory only (--time virtual)")
-        store.capacity = None if step.free < 0 else store.used + step.free
+        if not step.path:
+            store.capacity = None if step.free < 0 else store.used + step.free
+            continue
+        path = fold(step.path.replace("\\", "/").strip("/"))
+        if step.free < 0:
+            store.quotas.pop(path, None)
+        else:
+            store.quotas[path] = step.free
 
 
 def _note(world: World, step: Any, **data: Any) -> None:

@@ -1,181 +1,301 @@
 """The one sentence of a run: who, what, how long, and what would fix it, read from what happened.
 
-A run about an article is asked about that first; then the episode that blocked longest speaks; then whatever else went wrong in a
-way that an article knows. A run with nothing of the kind says that nobody was in the way.
+The law: facts decide, not the label of a scenario. A run about an article is asked about that first; else about what the
+articles know of (a forgotten refresh, a lost status, rows that an expiry rewrote); then the update that was blocked longest
+speaks; then whatever else failed. A run with nothing of the kind says that nobody was in the way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
+from despoolr_core.nt_events import EVENTS
 from despoolr_core.profile import ARTICLES, Profile
-from despoolr_core.records import Record
+from despoolr_core.records import Record, is_owners
 from despoolr_core.verdicts import duration, verdict
 from despoolr_core.wire import EpisodeRow
 from despoolr_lab.scenario.model import Scenario
+from despoolr_server.site.jobs import NOT_INSTALLED
 
 EVENT_NO_SERVER: Final = 13
 """No server is specified in the registry or in the instruction."""
+EVENT_STORE_FAILED: Final = 206
 EVENT_INSTALL_FAILED: Final = 374
 NAMED_MAX: Final = 5
+FORCED: Final = "forced disconnect"
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a sentence is made of. `jobs` are the first site's, each with its details."""
+    """What a sentence is made of."""
 
     scenario: Scenario
-    profile: Profile
+    profiles: dict[str, Profile]
     episodes: list[EpisodeRow]
-    jobs: list[Any]
     records: list[Record]
 
-    @property
-    def own(self) -> list[Record]:
-        """What the first site's components say."""
-        code = f"{self.scenario.site[0].code}/"
-        return [r for r in self.records if r.actor.startswith(code)]
+    def profile(self, record: Record) -> Profile:
+        """The profile of the site whose component a record is by."""
+        return self.profiles.get(site_of(record), self.profiles[self.scenario.site[0].code])
+
+    def of(self, kind: str) -> list[Record]:
+        """The records of a kind."""
+        return [record for record in self.records if record.kind == kind]
+
+    def events(self, code: int) -> list[Record]:
+        """The NT events of a code."""
+        return [record for record in self.of("event") if record.data["event"] == code]
 
     def name_of(self, job: str) -> str:
-        """A job's name; its ID if it is not the first site's."""
-        return next((item["job"]["name"] for item in self.jobs if item["job"]["job"] == job), job)
+        """A job's name; its ID if nobody said it."""
+        return next((str(r.data["name"]) for r in self.of("job.status") if r.data["job"] == job and r.data.get("name")), job)
+
+    def status_of(self, job: str) -> str:
+        """A job's last status, as the site it belongs to says it."""
+        return next((str(r.data["status"]) for r in reversed(self.of("job.status")) if r.data["job"] == job and is_owners(r)), "")
+
+    @property
+    def end(self) -> float:
+        """Site time of the last record."""
+        return self.records[-1].at if self.records else 0.0
 
 
-def verdict_of(scenario: Scenario, profile: Profile, episodes: list[EpisodeRow], jobs: list[Any], records: list[Record]) -> str:
+def site_of(record: Record) -> str:
+    """The site whose component a record is by."""
+    return record.actor.partition("/")[0]
+
+
+def verdict_of(scenario: Scenario, profiles: dict[str, Profile], episodes: list[EpisodeRow], records: list[Record]) -> str:
     """The sentence of a run."""
-    run = Run(scenario, profile, episodes, jobs, records)
+    run = Run(scenario, profiles, episodes, records)
     own = _SENTENCES.get(scenario.article)
-    sentence = own(run) if own else ""
-    if sentence:
-        return sentence
-    if episodes:
-        return _blocked(run)
-    return next((found for tell in _SENTENCES.values() if (found := tell(run))), "Nobody was in the way: no open was refused.")
+    tells = [own] if own else []
+    tells += [
+        _forgotten_refresh,
+        _lost_package_status,
+        _rewritten_rows,
+        _blocked,
+        _failed_mifs,
+        _failed_jobs,
+        _about_refresh,
+        _understood,
+        _expired,
+    ]
+    return next((sentence for tell in tells if (sentence := tell(run))), "Nobody was in the way: no update was refused a file.")
+
+
+# -- somebody was in the way
 
 
 def _blocked(run: Run) -> str:
-    """The episode that blocked longest, and what would have cured it."""
-    records = run.records
-    forgotten = any(r.kind == "event" and r.data["event"] == EVENT_NO_SERVER for r in records)
+    """The update that was blocked longest, what would have cured it, and how many others there were."""
+    if not run.episodes:
+        return ""
     longest = max(run.episodes, key=lambda row: (row.blocked_s, row.attempt_count))
     sentence = verdict(longest)
-    if forgotten and longest.state == "given up":
+    profile = run.profiles[run.scenario.site[0].code]
+    if run.events(EVENT_NO_SERVER) and longest.state == "given up":
         return (
-            f"{sentence[:-1]}. The retry instruction listed no server, so SMS {run.profile.version} never tried again, and the "
+            f"{sentence[:-1]}. The retry instruction listed no server, so SMS {profile.version} never tried again, and the "
             "job says Complete all the same (Q153576); SMS 1.2 would have retried."
         )
-    article = ARTICLES.get(run.scenario.article)
-    if longest.state == "resolved" or article is None or article.kb != "Q147819" or not article.has_fault(run.profile):
-        return sentence
-    cure = "turning on forced disconnect" if run.profile.forced_disconnect_available else "SMS 1.2 with forced disconnect"
-    return f"{sentence[:-1]}, and so would {cure} (Q128458)."
+    if longest.state == "resolved":
+        if any(r.data["reason"] == FORCED and r.data.get("path") == longest.path for r in run.of("open.closed")):
+            sentence = f"{sentence[:-1]}: SMS closed the file by force (Q128458)."
+    elif longest.program == "SMS_DESPOOLER" and ARTICLES["Q147819"].has_fault(profile) and longest.share.startswith("SMS_PKG"):
+        cure = "turning on forced disconnect" if profile.forced_disconnect_available else "SMS 1.2 with forced disconnect"
+        sentence = f"{sentence[:-1]}, and so would {cure} (Q128458)."
+    others = len(run.episodes) - 1
+    return (
+        sentence if not others else f"{sentence[:-1]}; {others} other update{'s were' if others > 1 else ' was'} blocked as well."
+    )
 
 
-def _expiries(run: Run) -> str:
-    """What expiry notifications did to the rows of Job Details (Q152229)."""
-    profile, records = run.profile, run.records
-    notices = [r for r in records if r.kind == "instruction.executed" and str(r.data.get("result", "")).startswith("expired")]
+# -- Q152229
+
+
+def _expired(run: Run) -> str:
+    """That expiry notifications came and did no harm."""
+    notices = _notices(run)
     if not notices:
         return ""
-    names = ", ".join(sorted({run.name_of(r.data["job"]) for r in notices}))
-    what = f"{len(notices)} expiry notification{'s' if len(notices) != 1 else ''} of job {names}"
-    if not profile.expiry_status:
-        return (
-            f"The Despooler of SMS {profile.version} took in {what} and changed no row: "
-            "every workstation keeps its last reported status."
-        )
-    lost = _overwritten(profile.expiry_status, [r for r in records if r.at >= notices[0].at])
-    said = ", ".join(f"{machine} ({was})" for machine, was in lost) or "no workstation"
-    span = duration(max(r.at for r in notices) - min(r.at for r in notices))
+    version = run.profile(notices[0]).version
     return (
-        f"The Despooler of SMS {profile.version} took {what}, within {span}, for reports and set their rows to "
-        f"{profile.expiry_status}, so that what had been reported is lost for {said}; "
+        f"The Despooler of SMS {version} took in {_told(run, notices)} and changed no row: "
+        "every workstation keeps its last reported status."
+    )
+
+
+def _rewritten_rows(run: Run) -> str:
+    """What expiry notifications did to the rows of Job Details, at the sites whose Despooler takes them for reports."""
+    notices = [notice for notice in _notices(run) if run.profile(notice).expiry_status]
+    if not notices:
+        return ""
+    status = run.profile(notices[0]).expiry_status
+    lost = _overwritten(run, notices)
+    said = ", ".join(f"{machine} ({was})" for machine, was in lost) or "no workstation"
+    span = duration(notices[-1].at - notices[0].at)
+    versions = _and(sorted({run.profile(notice).version for notice in notices}))
+    words = _and(sorted({run.profile(notice).expiry_status for notice in notices})) or status
+    return (
+        f"The Despooler of SMS {versions} took {_told(run, notices)}, within {span}, for reports and set their rows to "
+        f"{words}, so that what had been reported is lost for {said}; "
         "SMS 1.2, a later expiration date, or a NOIDMIF would have kept it (Q152229)."
     )
 
 
-def _overwritten(status: str, records: list[Record]) -> list[tuple[str, str]]:
+def _about_expiry(run: Run) -> str:
+    return _rewritten_rows(run) or _expired(run)
+
+
+def _notices(run: Run) -> list[Record]:
+    return [r for r in run.of("instruction.executed") if str(r.data.get("result", "")).startswith("expired")]
+
+
+def _told(run: Run, notices: list[Record]) -> str:
+    names = _and(sorted({run.name_of(r.data["job"]) for r in notices}))
+    return f"{len(notices)} expiry notification{'s' if len(notices) != 1 else ''} of job {names}"
+
+
+def _overwritten(run: Run, notices: list[Record]) -> list[tuple[str, str]]:
     """Workstations whose reported status an expiry replaced, with what it was."""
     found: dict[str, str] = {}
-    for record in records:
+    faulty = {site_of(notice): run.profile(notice).expiry_status for notice in notices}
+    for record in run.of("detail.status"):
         data = record.data
-        if (
-            record.kind == "detail.status"
-            and data["detail"] == "Workstation"
-            and data["status"] == status
-            and data["was"] not in ("", status)
-        ):
+        if record.at < notices[0].at or data["detail"] != "Workstation" or site_of(record) not in faulty:
+            continue
+        if data["status"] == faulty[site_of(record)] and data["was"] not in ("", data["status"]):
             found.setdefault(data["machine"], data["was"])
     return sorted(found.items())
 
 
+# -- Q166833
+
+
 def _failed_mifs(run: Run) -> str:
-    """What became of the workstations that reported a failure (Q166833)."""
-    reports = [r for r in run.records if r.kind == "pcm.reported" and r.data["result"] == "Failed"]
-    if not reports:
+    """What became of the workstations that reported a failure."""
+    reports = [r for r in run.of("pcm.reported") if r.data["result"] == "Failed"]
+    rows = {r.data["machine"]: r for r in run.of("detail.status") if r.data["detail"] == "Workstation" and is_owners(r)}
+    machines = sorted({r.actor for r in reports} & set(rows))
+    if not machines:
         return ""
-    machines = sorted({r.actor for r in reports})
-    rows = {
-        d["machine"]: d["status"]
-        for item in run.jobs
-        for d in item["details"]
-        if d["kind"] == "Workstation" and d["machine"] in machines
-    }
-    shown = _and([f"{machine} as {rows[machine]}" for machine in machines if machine in rows])
-    job = run.jobs[-1]["job"] if run.jobs else {"name": "", "status": ""}
-    since = duration(run.records[-1].at - reports[0].at)
-    told = [r for r in run.own if r.kind == "event" and r.data["event"] == EVENT_INSTALL_FAILED]
+    shown = _and([f"{machine} as {rows[machine].data['status']}" for machine in machines])
+    job = rows[machines[-1]].data["job"]
+    first = rows[machines[0]]
+    version = run.profile(first).version
+    told = {r.data.get("machine") for r in run.events(EVENT_INSTALL_FAILED)} & set(machines)
     event = f"NT event 374 tells why ({len(told)} of {len(machines)})" if told else "no NT event 374 tells why"
-    start = f"{_and(machines)} reported a failed setup, and SMS {run.profile.version} shows {shown}, {since} later"
-    end = f"the job is {job['status']}; {event}"
-    if run.profile.failed_mif_status == "Failed":
-        return f"{start}; {end}."
-    return (
-        f"{start}, so that nobody sees a failure; {end}; a Despooler that takes a Failed MIF at its word would fix it (Q166833)."
+    start = (
+        f"{_and(machines)} reported a failed setup, and SMS {version} shows {shown}, {duration(run.end - reports[0].at)} later"
     )
+    end = f"job {run.name_of(job)} is {run.status_of(job)}; {event}"
+    if run.profile(first).failed_mif_status == "Failed":
+        return f"{start}; {end}."
+    cure = "a Despooler that takes a Failed MIF at its word would fix it"
+    return f"{start}, so that nobody sees a failure; {end}; {cure} (Q166833)."
+
+
+# -- Q195936
 
 
 def _forgotten_refresh(run: Run) -> str:
-    """Which servers a retry left with the old version after the store of the master failed (Q195936)."""
-    failures = [r for r in run.records if r.kind == "event" and r.data["event"] == 206]
-    if not failures:
-        return ""
-    stored = [row for row in run.episodes if "DESPOOLR.BOX/STORE/" in row.path.upper()]
-    asked = {r.data["job"] for r in run.records if r.kind == "instruction.written" and r.data.get("forgotten")}
-    about = [row for row in stored if any(job in row.purpose for job in asked)] or stored
-    why = verdict(about[0])[:-1] if about else "SMS_DESPOOLER could not store the master package because the disk was full"
-    forgotten = [r for r in run.records if r.kind == "instruction.written" and r.data.get("forgotten")]
+    """Which servers a retry left with the old version after the store of the master failed."""
+    forgotten = [r for r in run.of("instruction.written") if r.data.get("forgotten")]
     if not forgotten:
-        return f"{why}; the retry refreshed the distribution servers."
-    servers = _and(sorted({name for r in forgotten for name in r.data["forgotten"]}))
+        return ""
+    names = sorted({name for r in forgotten for name in r.data["forgotten"]})
     jobs = _and(sorted({run.name_of(r.data["job"]) for r in forgotten}))
+    why = _why_not_stored(run, {r.data["job"] for r in forgotten})
     return (
-        f"{why}; but the retry of job {jobs} forgot to refresh {servers}, which keep the old version of the package while the "
+        f"{why}; but the retry of job {jobs} forgot to refresh {_and(names)}, "
+        f"which keep{'s' if len(names) == 1 else ''} the old version of the package while the "
         "job says Complete; the hotfix of Q195936 would have kept the refresh."
     )
 
 
+def _about_refresh(run: Run) -> str:
+    sentence = _forgotten_refresh(run)
+    if sentence or not run.events(EVENT_STORE_FAILED):
+        return sentence
+    return f"{_why_not_stored(run, set())}; the retry refreshed the distribution servers."
+
+
+def _why_not_stored(run: Run, jobs: set[str]) -> str:
+    stored = [row for row in run.episodes if "DESPOOLR.BOX/STORE/" in row.path.upper()]
+    about = [row for row in stored if any(job in row.purpose for job in jobs)] or stored
+    if about:
+        return verdict(about[0])[:-1]
+    return "SMS_DESPOOLER could not store the master package because the disk was full"
+
+
+# -- Q235805
+
+
 def _lost_package_status(run: Run) -> str:
-    """Which packages a parent does not know to be installed at a child (Q235805)."""
-    reported = [r for r in run.records if r.kind == "package.reported" and r.data["said"] != r.data["package"]]
-    unknown = {(r.data["said"], r.data["site"]): r for r in run.records if r.kind == "package.unknown"}
-    if not reported:
-        return ""
-    lost = [r for r in reported if (r.data["said"], r.actor.partition("/")[0]) in unknown]
-    parent, top = run.profile.version, run.scenario.site[0].code
+    """Which packages a parent does not know to be installed at a child that said so with a mark."""
+    unknown = {(r.data["said"], r.data["site"]): r for r in run.of("package.unknown")}
+    says = {(r.data["package"], r.data["site"]): r.data["status"] for r in run.of("package.status")}
+    lost = [r for r in _marked(run) if (r.data["said"], site_of(r)) in unknown]
     if not lost:
-        ids = _and(sorted({r.data["package"] for r in reported}))
-        return f"Site {top} (SMS {parent}) found {ids} behind the mark that its child puts on success: the status arrived."
+        return ""
     first = lost[0]
-    site = first.actor.partition("/")[0]
-    span = duration(run.records[-1].at - first.at)
+    site, package = site_of(first), first.data["package"]
+    there = unknown[first.data["said"], site]
+    version = run.profile(there).version
+    span = duration(run.end - first.at)
+    start = f"The Despooler of site {site} reported package {package} as {first.data['said']}, its mark for success, and "
+    if there.data["kept"]:
+        return f"{start}site {site_of(there)} (SMS {version}) cannot say which of several packages that is: the report is kept."
+    stands = says.get((package, site), NOT_INSTALLED)
+    known = f"for {span}, to the end, it is not installed there to the parent"
+    if stands != NOT_INSTALLED:
+        known = f"what it was told before stands, {stands}"
     return (
-        f"The Despooler of site {site} reported package {first.data['package']} as {first.data['said']}, its mark for success, "
-        f"and Distribution Manager of SMS {parent} at site {top} knows no such package: for {span}, to the end, it is not "
-        "installed there to the parent; 2.0 SP1 would have found it (Q235805)."
+        f"{start}Distribution Manager of SMS {version} at site {site_of(there)} knows no such package: {known}; "
+        "2.0 SP1 would have found it (Q235805)."
     )
+
+
+def _understood(run: Run) -> str:
+    """That marked IDs came and were understood."""
+    unknown = {(r.data["said"], r.data["site"]) for r in run.of("package.unknown")}
+    marked = [r for r in _marked(run) if (r.data["said"], site_of(r)) not in unknown]
+    taken = {(r.data["package"], r.data["site"]): r for r in run.of("package.status")}
+    arrived = [taken[key] for r in marked if (key := (r.data["package"], site_of(r))) in taken]
+    if not arrived:
+        return ""
+    ids = _and(sorted({r.data["package"] for r in arrived}))
+    parent = arrived[0]
+    version = run.profile(parent).version
+    return (
+        f"Site {site_of(parent)} (SMS {version}) found {ids} behind the mark that its child puts on success: the status arrived."
+    )
+
+
+def _about_package_status(run: Run) -> str:
+    return _lost_package_status(run) or _understood(run)
+
+
+def _marked(run: Run) -> list[Record]:
+    return [r for r in run.of("package.reported") if r.data["said"] != r.data["package"]]
+
+
+# -- whatever else failed
+
+
+def _failed_jobs(run: Run) -> str:
+    """The jobs that failed with nobody in the way, and the event that says why."""
+    failed = [r for r in run.of("job.status") if r.data["status"] == "Failed" and is_owners(r)]
+    if not failed:
+        return ""
+    first = failed[0]
+    why = next((r for r in run.of("event") if r.data.get("job") == first.data["job"]), None)
+    said = f": event {why.data['event']}, {why.data['text']}" if why is not None and why.data["event"] in EVENTS else "."
+    more = f" {len(failed) - 1} more failed as well." if len(failed) > 1 else ""
+    return f"Nobody was in the way, but job {run.name_of(first.data['job'])} is Failed{said}{more}"
 
 
 def _and(words: list[str]) -> str:
@@ -186,9 +306,10 @@ def _and(words: list[str]) -> str:
 
 
 _SENTENCES: Final[dict[str, Callable[[Run], str]]] = {
-    "Q152229": _expiries,
+    "Q147819": _blocked,
+    "Q152229": _about_expiry,
     "Q166833": _failed_mifs,
-    "Q195936": _forgotten_refresh,
-    "Q235805": _lost_package_status,
+    "Q195936": _about_refresh,
+    "Q235805": _about_package_status,
 }
-"""The articles that speak of something else than a blocked update."""
+"""What a run about an article is asked first."""

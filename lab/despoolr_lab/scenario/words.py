@@ -46,4 +46,5 @@ def one_of(word: str, words: Iterable[str], what: str) -> None:
 
 JOB_STATUSES: Final = ("Pending", "Active", "Retrying", "Complete", "Failed", "Cancelling", "Cancelled")
 ROW_STATUSES: Final = ("None", "Active", "Complete", "Retrying", "Failed", "Canceled")
+PACKAGE_STATUSES: Final = ("Not installed", "Success", "Failed", "Complete", "Retrying")
 EPISODE_STATES: Final = ("waiting", "resolved", "given up")

@@ -97,6 +97,8 @@ class SiteContext:
     parent: str = ""
     change_count: int = 0
     """Goes up whenever jobs or their rows changed: the Scheduler reads the tables only then (SMS had SQL triggers for it)."""
+    touched_jobs: set[str] = field(default_factory=set)
+    """Jobs whose rows changed since the Scheduler looked: one that was Complete may be so no more (Q152229, Q150026)."""
     logs: LogSink = field(default_factory=NoLogFiles)
 
     @property

@@ -47,6 +47,7 @@ PASSES_MAX: Final = 10_000
 CLIENT_PART: Final = 5
 """Characters at the start of a result's name that are its client's."""
 RESULT_NAME_MAX: Final = 12
+EVENT_CANNOT_WRITE: Final = 248
 NEXT_POLL_S: Final = 1.0
 """Seconds after this cycle's time: long enough that only the next cycle looks again."""
 
@@ -68,6 +69,9 @@ class Despooler(Service):
         self._transfers = MifTransfers(site, root, self._receive, self._mifs, self.log)
         self._inbox = Inbox(self._receive, "")
         self._waits_for: dict[str, float] = {}
+        """Instruction to its execution time, where that lies ahead: an extra cycle may be due for it."""
+        self._put_off_until: dict[str, float] = {}
+        """Instruction that could not be executed to the time from which on a cycle may try it again."""
         self._said_waiting = False
 
     async def started(self) -> None:
@@ -75,6 +79,7 @@ class Despooler(Service):
         await self._mifs.started()
         await self._transfers.started()
         self._waits_for.clear()
+        self._put_off_until.clear()
         self._inbox.wake()
         if self.site.profile.restart_resets_retry_count:
             await self._reset_retry_counts()
@@ -95,11 +100,17 @@ class Despooler(Service):
 
     async def _due(self, tick: float) -> list[str]:
         """The names to execute now, in the Despooler's order."""
-        entries = await self._inbox.files(anyway=any(at <= tick for at in self._waits_for.values()))
-        if entries:
+        is_due = any(at <= tick for at in (*self._waits_for.values(), *self._put_off_until.values()))
+        entries = await self._inbox.files(anyway=is_due)
+        if entries or is_due:  # what is gone from the box is waited for no more
             names = {entry.name for entry in entries}
             self._waits_for = {name: at for name, at in self._waits_for.items() if name in names}
-        ready = [e.name for e in entries if _kind(e) in ORDER and self._waits_for.get(e.name, 0.0) <= tick]
+            self._put_off_until = {name: at for name, at in self._put_off_until.items() if name in names}
+        ready = [
+            e.name
+            for e in entries
+            if _kind(e) in ORDER and max(self._waits_for.get(e.name, 0.0), self._put_off_until.get(e.name, 0.0)) <= tick
+        ]
         if not ready:
             self._inbox.rest()
         return sorted(ready, key=lambda name: (ORDER[_extension(name)], name))
@@ -126,7 +137,7 @@ class Despooler(Service):
         except ShareError as error:
             # Still held by its sender: to be tried on the next poll (Q161043).
             self.log(f"failed to open {self._local(name)} WIN32 ERROR = {error.win32}")
-            self._waits_for[name] = tick + NEXT_POLL_S
+            self._put_off_until[name] = tick + NEXT_POLL_S
             return
         try:
             instruction = parse_instruction(data)
@@ -138,6 +149,7 @@ class Despooler(Service):
             self.log(f"Instruction {self._local(name)} won't be processed till {render_sms_date(instruction.execute_at)}")
             return
         self._waits_for.pop(name, None)
+        was_put_off = self._put_off_until.pop(name, None) is not None
         try:
             name = await self._take_up(name, instruction)
             self.log(f"~Found ready instruction {name.lower()}")
@@ -150,7 +162,7 @@ class Despooler(Service):
             if isinstance(error, ShareError) and error.nt_status is NtStatus.OBJECT_NAME_INVALID:
                 await self._set_aside(name, str(error), tick)
             else:
-                self._put_off(name, error, tick)
+                await self._put_off(name, error, tick, is_first=not was_put_off)
             return
         self.site.record(
             self.component,
@@ -177,11 +189,16 @@ class Despooler(Service):
             return await self._transfers.execute(name, MifTransfer.from_instruction(instruction))
         return await self._installer.execute(name, Install.from_instruction(instruction), instruction, tick)
 
-    def _put_off(self, name: str, error: ShareError | ShareUnreachable, tick: float) -> None:
-        """A share refused what the instruction needs: it stays, and is tried again on the next poll."""
+    async def _put_off(self, name: str, error: ShareError | ShareUnreachable, tick: float, *, is_first: bool = True) -> None:
+        """A share refused what the instruction needs: it stays, and is tried again on the next poll.
+
+        A full disk is an event, once: nothing that this instruction would write has room.
+        """
         where = error.problem.path if isinstance(error, ShareError) else ""
         self.log(f"~Cannot execute the instruction {name} yet: {where}: {error}, Win32 Error = {error.win32}")
-        self._waits_for[name] = tick + NEXT_POLL_S
+        self._put_off_until[name] = tick + NEXT_POLL_S
+        if is_first and isinstance(error, ShareError) and error.nt_status is NtStatus.DISK_FULL:
+            await self.site.report_event(self.component, EVENT_CANNOT_WRITE, where.replace("/", "\\"))
 
     async def _set_aside(self, name: str, reason: str, tick: float) -> None:
         self.log(f"~Despooler failed to execute the instruction {name}: {reason}")
@@ -193,7 +210,7 @@ class Despooler(Service):
             await self.site.report_event(self.component, 1)
             await self._receive.delete(name)
         except ShareError as error:
-            self._put_off(name, error, tick)  # nothing is lost: it lies in RECEIVE until there is room for it
+            await self._put_off(name, error, tick)  # nothing is lost: it lies in RECEIVE until there is room for it
             return
         self.site.record(self.component, "instruction.executed", file=name, type="", job="", result=f"refused: {reason}")
 

@@ -2,7 +2,7 @@ r"""Distribution Manager (2.0): takes package status records (`*.STA`) from its 
 
 The law: the row first, the file after. A record whose ID no package has is logged in the words of Q235805 and deleted (its fate
 is UNKNOWN; deleting is the safe model of articles.md S3). One that may mean several packages, or is no record, is moved to
-`DISTMGR.BOX\BAD` with the reason; the rest goes on. A package that came from above has its status sent on to the parent.
+`DISTMGR.BOX\BAD` with the reason; the rest goes on. The status of a package that is a site's above is sent on, as it came.
 """
 
 from __future__ import annotations
@@ -57,36 +57,39 @@ class DistributionManager(Service):
         self.log(f"~Processing incoming file {path.replace('/', chr(92))}.")
         resolves = self.site.profile.marked_package_id_resolves
         found, was = await self.site.database.run(lambda db: package_status.load(db, report, resolves_marks=resolves))
-        if found.is_ambiguous:
-            self.log(package_status.ambiguous(report, found.candidates))
+        is_own = report.package_id[:3] == self.site.code
+        if found.is_ambiguous and (is_own or not self.site.parent):
+            reason = package_status.ambiguous(report, found.candidates)
+            self.log(reason)
+            self._record_unknown(report, name, reason, kept=True)
             await self._set_aside(name, data, f"{report.package_id} may be any of {', '.join(found.candidates)}")
             return
         if found.package:
             self._record(report, found.package, was)
-            await self._send_on(report, found.package)
-        else:
+        if self.site.parent and not is_own:
+            await self._upward.put_data(render_package_mif(report))  # the site whose package it is wants to know
+        elif not found.package:
             self.log(package_status.missing(report.package_id))
-            self.site.record(
-                self.component,
-                "package.unknown",
-                said=report.package_id,
-                site=report.site,
-                result=report.result,
-                file=name,
-                reason=package_status.missing(report.package_id),
-                kept=False,
-            )
+            self._record_unknown(report, name, package_status.missing(report.package_id), kept=False)
         await self._root.delete(path)
+
+    def _record_unknown(self, report: PackageReport, name: str, reason: str, *, kept: bool) -> None:
+        self.site.record(
+            self.component,
+            "package.unknown",
+            said=report.package_id,
+            site=report.site,
+            result=report.result,
+            file=name,
+            reason=reason,
+            kept=kept,
+        )
 
     def _record(self, report: PackageReport, package: str, was: str) -> None:
         self.site.record(
             self.component, "package.status", package=package, site=report.site, status=report.result, was=was, job=report.job_id
         )
         self.log(f"~Package {package} at site {report.site}: {report.result}, version {report.version}.")
-
-    async def _send_on(self, report: PackageReport, package: str) -> None:
-        if self.site.parent and package[:3] != self.site.code:
-            await self._upward.put_data(render_package_mif(report))
 
     async def _set_aside(self, name: str, data: bytes, reason: str) -> None:
         target = f"{boxes.BAD_PACKAGE_STATUS}/{name}"

@@ -22,6 +22,8 @@ def overall_status(was: JobStatus, counts: Counts, *, stays_retrying: bool, has_
     `stays_retrying` is Q150026: Retrying is kept while workstations have not reported. `has_given_up`: a workstation failed so
     long ago that the retry budget is used up.
     """
+    if was == JobStatus.COMPLETE and _any(counts, DetailKind.WORKSTATION, DetailStatus.RETRYING):
+        return JobStatus.RETRYING  # what an expiry does to a job that was done, in 1.0 (articles.md S1)
     if was not in UNDER_WAY:
         return was
     completions = {status for (kind, status), n in counts.items() if n and kind == DetailKind.COMPLETION}

@@ -80,6 +80,8 @@ class DataLoader(Service):
         aside: dict[str, str] = {}
         for kind, data in facts:
             self.site.record(self.component, kind, **data)
+            if kind == "detail.status":
+                self.site.touched_jobs.add(data["job"])
             if kind == "package.unknown":
                 self.log(data["reason"])
                 aside |= {data["file"]: data["reason"]} if data["kept"] else {}

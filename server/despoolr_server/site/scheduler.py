@@ -257,10 +257,14 @@ class Scheduler(Service):
         site = self.site
         patience = patience_s(site.profile, site.retry_s)
         verdicts = [math.inf]
+        touched, site.touched_jobs = site.touched_jobs, set()
+        looks_at_all = self._seen_change < 0  # nothing is known of what happened before
 
         def work(db: Connection) -> list[tuple[Row[Any], JobStatus]]:
             changed = []
-            for row in catalogue.jobs(db, UNDER_WAY):
+            for row in catalogue.jobs(db, (*UNDER_WAY, JobStatus.COMPLETE)):
+                if row.Status == JobStatus.COMPLETE and not (looks_at_all or row.JobID in touched):
+                    continue
                 counts = catalogue.detail_counts(db, row.JobID)
                 has_given_up = False
                 if counts.get((DetailKind.WORKSTATION, DetailStatus.FAILED)):

@@ -23,13 +23,17 @@ class _Node:
 
 
 class MemoryFileStore:
-    """A store that forgets. `capacity` is in octets of content and may be changed at any time (None: no limit)."""
+    """A store that forgets. `capacity` is in octets of content and may be changed at any time (None: no limit).
+
+    `quotas` are directories that are disks of their own: path to the octets a file written there may have.
+    """
 
     inline_max = 1 << 62
 
     def __init__(self, capacity: int | None = None) -> None:
         self.capacity = capacity
         self.used = 0
+        self.quotas: dict[str, int] = {}
         self._change = 0
         self._staged: dict[str, tuple[bytes, float]] = {}
         root = FileFacts("", 0, 0.0, True, DIRECTORY, '"0"')
@@ -66,6 +70,7 @@ class MemoryFileStore:
 
     def write_whole(self, name: Name, data: bytes, at: float, attributes: int = 0) -> None:
         """The old content goes when the new is in."""
+        self._check_quota(name, len(data))
         node = self._nodes.get(name.key)
         if node is None:
             self._enter(name, FileFacts("", 0, at, False, 0, ""), b"", None)
@@ -100,6 +105,7 @@ class MemoryFileStore:
         """In place; the content becomes a bytearray the first time."""
         node = self._file(name)
         end = offset + len(data)
+        self._check_quota(name, end)
         self._reserve(max(0, end - len(node.data)))
         content = node.data = node.data if isinstance(node.data, bytearray) else bytearray(node.data)
         if offset > len(content):
@@ -200,6 +206,11 @@ class MemoryFileStore:
         if children is None:
             raise StoreError(NtStatus.NOT_A_DIRECTORY)
         return children
+
+    def _check_quota(self, name: Name, size: int) -> None:
+        for path, free in self.quotas.items():
+            if size > free and name.key.startswith(f"{path}/"):
+                raise StoreError(NtStatus.DISK_FULL)
 
     def _reserve(self, more: int) -> None:
         if more > 0 and more > self.free_bytes():

@@ -162,7 +162,7 @@ async def test_a_bad_file_stays_when_there_is_no_room_to_set_it_aside_and_report
     await bench.pump(2)
     assert bench.names("SITE1/SMS_SITE") == []
     assert bench.details(job)["Workstation", "WS1"] == "Complete"
-    assert bench.events() == [1]
+    assert bench.events() == [248, 1]
 
 
 async def test_a_failed_result_of_a_client_is_no_failure_of_the_instruction() -> None:

@@ -48,6 +48,9 @@ TABLE = [
     (A.CANCELLING, [ARRIVED, DONE, CANCELED], A.CANCELLING),
     (A.CANCELLING, [ARRIVED, CANCELED, server(S.CANCELED), workstation(S.COMPLETE)], A.CANCELLED),
     (A.ACTIVE, [ARRIVED, CANCELED, workstation(S.CANCELED)], A.CANCELLED),  # at a site that got the job from another
+    # what an expiry does in 1.0 (Q152229): any Retrying detail makes it so (Q150026)
+    (A.COMPLETE, [ARRIVED, DONE, workstation(S.RETRYING)], A.RETRYING),
+    (A.COMPLETE, [ARRIVED, DONE, workstation(S.CANCELED)], A.COMPLETE),
     # what has ended stays, and so does what has not begun
     *((status, [ARRIVED, OPEN, server(S.RETRYING)], status) for status in (A.PENDING, *sorted(ENDED))),
 ]
