@@ -69,7 +69,7 @@ $(VENV)/bench.stamp: requirements/bench.txt $(VENV)/dev.stamp
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	@touch $@
 
-bench: $(VENV)/bench.stamp ## Ratios, measured in one run (Apache as a peer: Debian apache2)
+bench: $(VENV)/bench.stamp ## Ratios, measured in one run (peers, from Debian: apache2 samba samba-testsuite)
 	@$(BIN)/python -m despoolr_lab.bench
 
 semantics: $(VENV)/run.stamp ## Write docs/share-semantics.md anew from the engine's tables

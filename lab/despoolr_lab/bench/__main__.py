@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from despoolr_lab.bench import dav, holders, reports, share_bench, sim_events
+from despoolr_lab.bench import dav, holders, reports, samba, share_bench, sim_events
 
 ROWS: Final = (
     ("WINST polls answered 304, to a bare aiohttp route", "polls_304_ratio", "polls_304_s"),
@@ -27,6 +27,10 @@ ROWS: Final = (
     ("simulated HTTP requests, to loopback sockets", "sim_requests_to_socket_requests", "sim_requests_per_s_shared_session"),
     ("octets an idle client takes beside the shared session", "octets_per_idle_client", ""),
     *(
+        (f"open + close pairs, clients: {count}, to Samba", f"open_close_{count}_to_samba", f"open_close_{count}_ours_s")
+        for count in samba.CLIENTS
+    ),
+    *(
         (f"WebDAV: {label}, to {peer}", f"dav_{work}_to_{peer}", f"dav_{work}_ours_s")
         for work, label in dav.WORK.items()
         for peer in dav.PEERS
@@ -38,6 +42,7 @@ GOALS: Final = {
     "polls_304_ratio": 0.8,
     "octets_per_idle_client": 4096.0,
     **{f"dav_{work}_to_wsgidav": 5.0 for work in dav.WORK},
+    **{f"open_close_{count}_to_samba": 1.0 for count in samba.CLIENTS},
     "dav_get_to_apache": 1.0,
     "dav_put_to_apache": 1.0,
     "open_growth_1000": 2.0,
@@ -55,6 +60,7 @@ def main(arguments: list[str]) -> int:
         ("many holders", holders.measure),
         ("status reports and clients", reports.measure),
         ("simulated time", sim_events.measure),
+        ("open + close and Samba", samba.measure),
         ("WebDAV and its peers", dav.measure),
     ]
     found: dict[str, float] = {}

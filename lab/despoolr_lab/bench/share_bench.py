@@ -100,7 +100,8 @@ def _machine(client: int) -> str:
     return f"PC{client:05}"
 
 
-def _path(client: int) -> str:
+def winst_path(client: int) -> str:
+    """The instruction file of one of the bench's workstations, on its share."""
     return f"PCMINS.BOX/ABC{client:05}.INS"
 
 
@@ -116,7 +117,7 @@ def always(octets: bytes, *statuses: int) -> Script:
 
 
 def _bare() -> list[Script]:
-    return [always(request("GET", f"/SMS_SHR/{_path(n)}", identity(n)), 200) for n in range(CONNECTIONS)]
+    return [always(request("GET", f"/SMS_SHR/{winst_path(n)}", identity(n)), 200) for n in range(CONNECTIONS)]
 
 
 def _polls() -> list[Script]:
@@ -125,14 +126,14 @@ def _polls() -> list[Script]:
 
 def _poll(client: int) -> Script:
     """Learn the ETag once, then poll with it."""
-    target, who = f"/SMS_SHR/{_path(client)}", identity(client)
+    target, who = f"/SMS_SHR/{winst_path(client)}", identity(client)
     state: dict[str, bytes] = {}
 
     def script(status: int, body: bytes) -> bytes:
         if status == 304:
             return state["poll"]
         if not status:
-            return request("GET", "/bench/etag/" + _path(client), who)
+            return request("GET", "/bench/etag/" + winst_path(client), who)
         if status != 200 or "poll" in state:
             raise ValueError(f"a poll of {target} was answered {status}")
         state["poll"] = request("GET", target, who, f"If-None-Match: {body.decode()}")
@@ -142,7 +143,7 @@ def _poll(client: int) -> Script:
 
 
 def _gets() -> list[Script]:
-    return [always(request("GET", f"/SMS_SHR/{_path(n)}", identity(n)), 200) for n in range(CONNECTIONS)]
+    return [always(request("GET", f"/SMS_SHR/{winst_path(n)}", identity(n)), 200) for n in range(CONNECTIONS)]
 
 
 def _puts() -> list[Script]:
@@ -154,11 +155,11 @@ def _puts() -> list[Script]:
 
 
 def _pairs() -> list[Script]:
-    return [_pair(n) for n in range(PAIR_CONNECTIONS)]
+    return [pairs(n, winst_path(n), "READ", "READ") for n in range(PAIR_CONNECTIONS)]
 
 
-def _pair(client: int) -> Script:
-    """Log on, then open and close for ever."""
+def pairs(client: int, path: str, access: str, share_mode: str) -> Script:
+    """Log on, then open a file of the bench's share and close it for ever."""
     who = identity(client)
     state: dict[str, bytes] = {}
 
@@ -171,7 +172,7 @@ def _pair(client: int) -> Script:
             raise ValueError(f"an open was answered {status}: {body[:200]!r}")
         answer: dict[str, Any] = msgspec.json.decode(body)
         if "open" not in answer:
-            asked = {"session": answer["session"], "share": "SMS_SHR", "path": _path(client), "access": "READ"}
+            asked = {"session": answer["session"], "share": "SMS_SHR", "path": path, "access": access, "share_mode": share_mode}
             state["open"] = request("POST", "/api/v1/opens", who, body=msgspec.json.encode(asked))
             return state["open"]
         return request("DELETE", f"/api/v1/opens/{answer['open']}", who)
@@ -269,7 +270,7 @@ def _share_app(store: FileStore) -> web.Application:
         for box in ("PCMINS.BOX", "DESPOOLR.BOX"):
             await host.make_directory(service, "SMS_SHR", box, parents=True)
         for client in range(CLIENTS):
-            await host.put(service, "SMS_SHR", _path(client), b"x" * WINST_SIZE)
+            await host.put(service, "SMS_SHR", winst_path(client), b"x" * WINST_SIZE)
 
     async def etag(asked: web.Request) -> web.StreamResponse:
         found = host.stat(service, "SMS_SHR", asked.match_info["path"])

@@ -14,6 +14,7 @@ from despoolr_core.wire import Listing, LockRequest, OpenChange, OpenRequest, Pr
 from despoolr_server.http.conditions import byte_range, content_range, open_range
 from despoolr_server.http.problem import Refused, answer, bad_request, known
 from despoolr_server.http.surface import Surface, json_answer, query, read_body, read_json, switch, whole_number
+from despoolr_server.http.whole import Whole
 
 OFFSET_MAX: Final = 2**64 - 1
 """Offsets and lengths of range locks are 64-bit unsigned."""
@@ -62,19 +63,19 @@ class OpenRoutes:
     async def end_session(self, request: web.Request) -> web.StreamResponse:
         """Log off: all opens of the session are closed."""
         refusal = self._host.end_session(self._surface.principal(request), request.match_info["session"])
-        return answer(refusal) if refusal else web.Response(status=204)
+        return answer(refusal) if refusal else Whole(204)
 
     async def join_share(self, request: web.Request) -> web.StreamResponse:
         """Connect the session to a share it has left."""
         names = request.match_info
         refusal = self._host.join_share(self._surface.principal(request), names["session"], names["share"])
-        return answer(refusal) if refusal else web.Response(status=204)
+        return answer(refusal) if refusal else Whole(204)
 
     async def leave_share(self, request: web.Request) -> web.StreamResponse:
         """Disconnect the session from a share: its opens there are closed."""
         names = request.match_info
         refusal = self._host.leave_share(self._surface.principal(request), names["session"], names["share"])
-        return answer(refusal) if refusal else web.Response(status=204)
+        return answer(refusal) if refusal else Whole(204)
 
     async def open(self, request: web.Request) -> web.StreamResponse:
         """201 with the handle, or 423 with the blockers."""
@@ -92,10 +93,10 @@ class OpenRoutes:
             if switch("force", asked["force"]):
                 who = self._surface.operator(request, "close another's open")
                 refusal = self._host.close_by_force(who, handle, asked["reason"] or "forced")
-                return answer(refusal) if refusal else web.Response(status=204)
+                return answer(refusal) if refusal else Whole(204)
         caller = self._surface.caller(request)
         refusal = await self._host.close(caller.who, handle, session=caller.session)
-        return answer(refusal) if refusal else web.Response(status=204)
+        return answer(refusal) if refusal else Whole(204)
 
     async def query(self, request: web.Request) -> web.StreamResponse:
         """What the handle's file is now."""
@@ -122,7 +123,7 @@ class OpenRoutes:
         else:
             assert change.size is not None
             refusal = await host.set_size(who, handle, change.size, session=session)
-        return answer(refusal) if refusal else web.Response(status=204)
+        return answer(refusal) if refusal else Whole(204)
 
     async def entries(self, request: web.Request) -> web.StreamResponse:
         """The names in the handle's directory."""
@@ -164,7 +165,7 @@ class OpenRoutes:
             refusal = self._host.unlock(caller.who, handle, offset, length, session=caller.session)
         else:
             raise bad_request("Say `offset` and `length` of the range to unlock, or the `request` to cancel.")
-        return answer(refusal) if refusal else web.Response(status=204)
+        return answer(refusal) if refusal else Whole(204)
 
     async def read(self, request: web.Request) -> web.StreamResponse:
         """Octets of an open file: all, a `Range` (206), or `?offset=&length=` (200, empty at the end)."""
@@ -212,4 +213,4 @@ def _octets(data: bytes, content_range: str = "") -> web.Response:
     headers = {hdrs.CONTENT_TYPE: "application/octet-stream", "X-Content-Type-Options": "nosniff"}
     if content_range:
         headers[hdrs.CONTENT_RANGE] = content_range
-    return web.Response(status=206 if content_range else 200, body=data, headers=headers)
+    return Whole(206 if content_range else 200, headers, data)

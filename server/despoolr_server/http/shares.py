@@ -26,6 +26,7 @@ from despoolr_server.http.dav.properties import PropertyRoutes
 from despoolr_server.http.media import content_type
 from despoolr_server.http.problem import Handler, Refused, bad_request, known
 from despoolr_server.http.surface import Surface, json_answer, query, read_body, switch
+from despoolr_server.http.whole import Whole
 from despoolr_server.share.host import NOT_MODIFIED, Caller, Content
 
 
@@ -72,10 +73,10 @@ class ShareRoutes:
             if etag:
                 wanted = etag
         if wanted and self._host.is_unchanged(caller, share, path, wanted):
-            return web.Response(status=304, headers={hdrs.ETAG: wanted})
+            return Whole(304, {hdrs.ETAG: wanted})
         content = await self._host.get(caller, share, path, wanted)
         if content is NOT_MODIFIED:
-            return web.Response(status=304, headers={hdrs.ETAG: wanted})
+            return Whole(304, {hdrs.ETAG: wanted})
         if type(content) is Problem:
             if content.nt_status == NtStatus.FILE_IS_A_DIRECTORY and takes_listing(headers.get(hdrs.ACCEPT, "")):
                 return self._listing(request, caller, share, path)
@@ -94,7 +95,7 @@ class ShareRoutes:
             return web.Response(content_type="application/json")
         none_match, since = request.headers.get(hdrs.IF_NONE_MATCH), request.headers.get(hdrs.IF_MODIFIED_SINCE)
         if matches(none_match or "", etag) or (none_match is None and since and is_by_then(since, entry.modified_at)):
-            return web.Response(status=304, headers={hdrs.ETAG: etag})
+            return Whole(304, {hdrs.ETAG: etag})
         headers = _file_headers(path, etag, entry.modified_at)
         headers[hdrs.CONTENT_LENGTH] = str(entry.size)
         return web.Response(headers=headers)
@@ -112,7 +113,7 @@ class ShareRoutes:
         etag = await self._host.put(caller, share, path, data, create_only=create_only)
         if isinstance(etag, Problem):
             return refuse(request, etag, error=lock_error(etag, self._host.dav_locks.of_handle))
-        return web.Response(status=204 if existing else 201, headers={hdrs.ETAG: etag})
+        return Whole(204 if existing else 201, {hdrs.ETAG: etag})
 
     async def options(self, request: web.Request) -> web.StreamResponse:
         """Which methods there are: those of WebDAV class 1 and 2. It says nothing about files, so it asks for no token."""
@@ -165,16 +166,16 @@ def _file(request: web.Request, share: str, path: str, content: Content) -> web.
         raise Refused(known("precondition-failed", f"The file is now {content.etag}.", share=share, path=path))
     asked = request.headers.get(hdrs.RANGE)
     if asked is None or request.headers.get(hdrs.IF_RANGE, content.etag) != content.etag:
-        return web.Response(body=data, headers=headers)
+        return Whole(200, headers, data)
     try:
         part = byte_range(asked, len(data))
     except ValueError:
         unsatisfied = known("range-not-satisfiable", f"The file has {len(data)} octets.", share=share, path=path)
         raise Refused(unsatisfied, {hdrs.CONTENT_RANGE: f"bytes */{len(data)}"}) from None
     if part is None:
-        return web.Response(body=data, headers=headers)
+        return Whole(200, headers, data)
     headers[hdrs.CONTENT_RANGE] = f"bytes {part[0]}-{part[1] - 1}/{len(data)}"
-    return web.Response(status=206, body=data[part[0] : part[1]], headers=headers)
+    return Whole(206, headers, data[part[0] : part[1]])
 
 
 def _file_headers(path: str, etag: str, modified_at: float) -> dict[str, str]:

@@ -18,6 +18,7 @@ from despoolr_core.clock import Clock
 from despoolr_core.sharing import Role
 from despoolr_server.http.auth import CHALLENGES, REMEMBERED_MAX, Auth
 from despoolr_server.http.problem import Refused, bad_request, known
+from despoolr_server.http.whole import Whole
 from despoolr_server.share.host import Caller, Principal, ShareHost
 
 T = TypeVar("T")
@@ -40,6 +41,7 @@ PURPOSE: Final = istr("Despoolr-Purpose")
 
 CHALLENGED: Final = CIMultiDict((hdrs.WWW_AUTHENTICATE, challenge) for challenge in CHALLENGES)
 _encode: Final = msgspec.json.Encoder().encode
+_JSON: Final[dict[str, str]] = {hdrs.CONTENT_TYPE: "application/json"}
 
 
 class Surface:
@@ -105,9 +107,15 @@ async def read_body(request: web.Request, size_max: int) -> bytes:
     check_size(request, size_max)
     if not request.can_read_body:
         return b""
+    content = request.content
+    if content.is_eof():  # it came with its head: nothing to wait for
+        whole = content.read_nowait()
+        if len(whole) > size_max:
+            raise _too_large(size_max)
+        return whole
     chunks: list[bytes] = []
     size = 0
-    async for chunk in request.content.iter_any():
+    async for chunk in content.iter_any():
         size += len(chunk)
         if size > size_max:
             raise _too_large(size_max)
@@ -127,8 +135,11 @@ async def read_json(request: web.Request, kind: type[T], size_max: int = JSON_SI
 
 
 def json_answer(body: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    """A struct as a JSON response."""
-    return web.Response(status=status, body=_encode(body), content_type="application/json", headers=headers)
+    """A struct as a JSON response. `headers` hold nothing that a caller sent."""
+    if headers is None:
+        return Whole(status, _JSON, _encode(body))
+    headers[hdrs.CONTENT_TYPE] = "application/json"
+    return Whole(status, headers, _encode(body))
 
 
 def query(request: web.Request, *names: str) -> dict[str, str]:

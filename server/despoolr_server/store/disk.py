@@ -374,7 +374,9 @@ class DiskFileStore:
         found = self._look(folder, key, part)
         if found is None or not stat.S_ISDIR(found[1].st_mode):
             return None
-        actual = found[0]
+        return self._remembered(folder, key, found[0])
+
+    def _remembered(self, folder: _Folder, key: str, actual: str) -> _Folder:
         path = f"{folder.path}/{actual}"
         known = folder.folders.get(key)
         if known is None or known.path != path:
@@ -458,10 +460,7 @@ class DiskFileStore:
         folder, actual, status = self._existing(name)
         if not stat.S_ISDIR(status.st_mode):
             raise StoreError(NtStatus.NOT_A_DIRECTORY)
-        found = self._subfolder(folder, fold(actual), actual)
-        if found is None:
-            raise StoreError(NtStatus.OBJECT_PATH_NOT_FOUND)
-        return found
+        return self._remembered(folder, fold(actual), actual)
 
     def _target(self, name: Name) -> tuple[_Folder, str, os.stat_result | None]:
         """Where a name would be put: its folder, the stored spelling if it exists, and its `lstat` or None."""

@@ -21,6 +21,7 @@ from aiohttp import hdrs, web
 from despoolr_core.sharing import NtStatus
 from despoolr_core.wire import Blocker, Problem
 from despoolr_server.http.problem import answer
+from despoolr_server.http.whole import Whole
 from despoolr_server.share.dav_locks import DavLock
 
 XML_TYPE: Final = 'application/xml; charset="utf-8"'
@@ -175,7 +176,7 @@ def multistatus(responses: list[str]) -> web.Response:
 def prop_answer(content: str, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
     """A `DAV:prop` with this content."""
     body = f'{_PROLOGUE}<D:prop xmlns:D="DAV:">{content}</D:prop>'
-    return web.Response(status=status, body=body.encode(), headers={**(headers or {}), hdrs.CONTENT_TYPE: XML_TYPE})
+    return Whole(status, {**(headers or {}), hdrs.CONTENT_TYPE: XML_TYPE}, body.encode())
 
 
 def lockdiscovery(locks: list[DavLock], left_s: Callable[[DavLock], int]) -> str:

@@ -26,6 +26,7 @@ from despoolr_server.http.dav.asking import Asking, depth, product, timeout_s, x
 from despoolr_server.http.dav.bodies import XML_SIZE_MAX, XmlRefused, parse_lockinfo
 from despoolr_server.http.problem import Handler, Refused, bad_request, known
 from despoolr_server.http.surface import Surface, read_body
+from despoolr_server.http.whole import Whole
 from despoolr_server.share.callers import Caller
 from despoolr_server.share.dav import LockWish
 from despoolr_server.share.dav_locks import DavLock
@@ -74,7 +75,7 @@ class LockRoutes:
         if result is None:
             problem = known("lock-token-unknown", share=share, path=path)
             return refuse(request, problem, error="lock-token-matches-request-uri")
-        return refuse(request, result) if isinstance(result, Problem) else web.Response(status=204)
+        return refuse(request, result) if isinstance(result, Problem) else Whole(204)
 
     def _refresh(self, request: web.Request, caller: Caller, share: str, path: str) -> web.Response:
         if not caller.tokens:

@@ -1,0 +1,71 @@
+"""An answer that is known whole when the handler returns, and is said in one write.
+
+The law: on the wire it is, octet for octet, what aiohttp's own `Response` with the same status, headers and body would be. That
+class builds, copies and serialises a multidict a request; on a poll or an open that costs more than the decision. So the usual
+case (HTTP/1.1, a kept connection, no HEAD) is written here by hand, and every other is left to aiohttp. A contract test
+compares the two. Header values are the server's own words (tags, dates, ids): what a caller sent goes through `web.Response`,
+which looks for line ends.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Final
+
+from aiohttp import HttpVersion11, hdrs, web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.client_exceptions import ClientConnectionResetError
+from aiohttp.helpers import rfc822_formatted_time
+from aiohttp.http import SERVER_SOFTWARE
+from aiohttp.web_request import BaseRequest
+
+_SILENT: Final = frozenset((204, 304))
+"""Statuses whose answers have neither body nor length."""
+
+BODY_SIZE_MAX: Final = 64 * 1024
+"""Octets of body up to which head and body are joined; a longer one is not copied once more."""
+
+
+class Whole(web.Response):
+    """`web.Response(status=, body=, headers=)`, made when it is sent: it has no `headers` before. A body has a `Content-Type`."""
+
+    def __init__(self, status: int, headers: dict[str, str] | None = None, body: bytes = b"") -> None:
+        # Not `super().__init__()`, which is what is saved.
+        assert not body or (headers is not None and hdrs.CONTENT_TYPE in headers), "octets of no type"
+        self._status = status
+        self._plain = headers
+        self._octets = body
+
+    async def prepare(self, request: BaseRequest) -> AbstractStreamWriter | None:
+        """Say everything; nothing is left for `write_eof`."""
+        body = self._octets
+        is_usual = request.version is HttpVersion11 and request.keep_alive and request.method != hdrs.METH_HEAD
+        if not is_usual or len(body) > BODY_SIZE_MAX:
+            super().__init__(status=self._status, headers=self._plain, body=body or None)
+            return await super().prepare(request)
+        transport = request.transport
+        if transport is None or transport.is_closing():
+            raise ClientConnectionResetError("the caller has gone")
+        head = _status_line(self._status)
+        if self._plain is not None:
+            for name, value in self._plain.items():
+                head += f"{name}: {value}\r\n"
+        if self._status not in _SILENT:
+            head += f"Content-Length: {len(body)}\r\n"
+        head += f"Date: {rfc822_formatted_time()}\r\n{_SERVER}"
+        octets = head.encode() + body
+        transport.write(octets)
+        self._keep_alive = self._eof_sent = True
+        writer = request.writer
+        writer.output_size += len(octets)
+        await writer.drain()
+        return None
+
+
+_SERVER: Final = f"Server: {SERVER_SOFTWARE}\r\n\r\n"
+
+
+@lru_cache(maxsize=64)
+def _status_line(status: int) -> str:
+    return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
