@@ -35,8 +35,8 @@ class DavServer:
         return ServerAddress("LOGON1", self.base, self.admin_token)
 
     def opens(self, path: str = "") -> list[OpenRow]:
-        """Who holds what."""
-        return ask(self.administrator, f"opens?path={path}", OpenList).opens
+        """Who holds what: everything, or that path."""
+        return ask(self.administrator, f"opens?path={path}" if path else "opens", OpenList).opens
 
 
 def run(*command: str, at: Path, env: dict[str, str] | None = None, text: str = "", expected: int | None = 0) -> str:

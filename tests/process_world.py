@@ -21,7 +21,7 @@ from despoolr_lab.asking import AskError
 from despoolr_lab.cli.main import run
 from despoolr_lab.live import ServerAddress, ask, call
 
-DEADLINE_S = 30.0
+DEADLINE_S = 90.0
 STEP_S = 0.02
 
 
