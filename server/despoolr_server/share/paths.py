@@ -284,8 +284,7 @@ class PathOperations(ShareBase):
         return facts is not None or self._is_directory(visit, visit.name.parent)
 
     def _is_directory(self, visit: Visit, name: Name) -> bool:
-        found = visit.share.store.find(name)
-        return found is not None and found.directory
+        return visit.share.store.has_directory(name)
 
     def _wrote(self, visit: Visit, name: Name, size: int) -> FileFacts | None:
         written = visit.share.store.find(name)

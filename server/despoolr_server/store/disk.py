@@ -22,17 +22,17 @@ from typing import Any, TypeVar
 import aiofiles
 
 from despoolr_core.sharing import NtStatus
-from despoolr_server.share.engine.names import Name, fold, why_bad
+from despoolr_server.share.engine.names import Name
 from despoolr_server.share.engine.rows import DIRECTORY, STORED_ATTRIBUTES, FileFacts
 from despoolr_server.store.attributes import AttributeList
 from despoolr_server.store.errors import answering
+from despoolr_server.store.places import PRIVATE, Place, Places
 from despoolr_server.store.properties import PropertyList
 from despoolr_server.store.protocol import INLINE_MAX, StoreError
+from despoolr_server.store.spares import Spares
 
 _T = TypeVar("_T")
 
-PRIVATE = ".despoolr"
-_PRIVATE_KEY = fold(PRIVATE)
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _READ = os.O_RDONLY | _NOFOLLOW
 _UPDATE = os.O_RDWR | _NOFOLLOW
@@ -40,19 +40,6 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW
 _KNOWN_MAX = 65_536
 _KEPT_FILE_MAX = 64 * 1024
 _KEPT_MAX = 32 * 1024 * 1024
-
-
-class _Folder:
-    """What is remembered of one directory: which stored name each key has. Never trusted without an `lstat`."""
-
-    __slots__ = ("folders", "mtime_ns", "names", "path", "stored")
-
-    def __init__(self, path: str, stored: str) -> None:
-        self.path = path
-        self.stored = stored
-        self.names: dict[str, str] = {}
-        self.mtime_ns = -1
-        self.folders: dict[str, _Folder] = {}
 
 
 class DiskFileStore:
@@ -67,22 +54,23 @@ class DiskFileStore:
         self._kept: dict[str, tuple[FileFacts, bytes]] = {}
         self._kept_size = 0
         self._change = 0
-        self._tallies: dict[str, int] = {}
         self._temporary_count = 0
         with answering:
             if self._private.is_symlink():
                 raise StoreError(NtStatus.ACCESS_DENIED, f"{self._private} is a symbolic link")
             self._temporary.mkdir(parents=True, exist_ok=True)
             self._base = os.path.realpath(self.root)
-            self._top = _Folder(self._base, "")
+            self._places = Places(self._base)
             self._attributes = AttributeList(self._private / "attributes.json")
             self._properties = PropertyList(self._private / "properties")
+            self._spares = Spares(self._private / "spare")
             self._start_clean()
 
     def _start_clean(self) -> None:
         """Sweep what a crash left."""
         shutil.rmtree(self._temporary, ignore_errors=True)
         self._temporary.mkdir()
+        self._spares.start()
 
     # -- asking
 
@@ -98,20 +86,21 @@ class DiskFileStore:
             else:
                 if now.st_mtime_ns == mtime_ns and now.st_size == size and now.st_ino == inode:
                     return facts
-        found = self._locate(name)
-        if found is None:
-            return None
-        folder, actual, status = found
-        return self._facts(name.key, f"{folder.path}/{actual}", _join(folder.stored, actual), status)
+        found = self._places.locate(name)
+        return None if found is None or found.status is None else self._facts(name.key, found.path, found.stored, found.status)
+
+    def has_directory(self, name: Name) -> bool:
+        """One `lstat` for one seen before."""
+        return self._places.has_folder(name)
 
     def list(self, name: Name) -> list[FileFacts]:
         """Reads the directory each time."""
-        folder = self._folder(name)
+        folder = self._places.folder(name)
         with answering:
-            self._scan(folder)
+            names = self._places.names_in(folder)
         listing = []
-        for key in sorted(folder.names):
-            actual = folder.names[key]
+        for key in sorted(names):
+            actual = names[key]
             path = f"{folder.path}/{actual}"
             try:
                 status = os.lstat(path)
@@ -122,9 +111,8 @@ class DiskFileStore:
 
     def has_children(self, name: Name) -> bool:
         """Whether anything at all is in the directory, shown or not."""
-        folder = self._folder(name)
-        with answering, os.scandir(folder.path) as entries:
-            return any(entry.name != PRIVATE or folder is not self._top for entry in entries)
+        with answering, os.scandir(self._places.folder(name).path) as entries:
+            return any(entry.name != PRIVATE or name.key for entry in entries)
 
     def free_bytes(self) -> int:
         """What the file system has left for us."""
@@ -167,11 +155,11 @@ class DiskFileStore:
                 return os.open(known[0], _READ)
             except OSError:
                 pass
-        return os.open(self._file(name), _READ)
+        return os.open(self._places.file(name).path, _READ)
 
     async def read_large(self, name: Name, offset: int = 0, length: int | None = None) -> bytes:
         """In a thread."""
-        return await _to_the_end(self._read_large(self._file(name), offset, length))
+        return await _to_the_end(self._read_large(self._places.file(name).path, offset, length))
 
     async def _read_large(self, path: str, offset: int, length: int | None) -> bytes:
         with answering:
@@ -181,22 +169,24 @@ class DiskFileStore:
 
     def write_whole(self, name: Name, data: bytes, at: float, attributes: int = 0) -> None:
         """Temporary file, file time, rename."""
-        self.publish(self._put_aside(data, at), name, attributes)
+        place = self._places.target(name)
+        self._publish(*self._put_aside(data, at), name, place, attributes)
 
-    def _put_aside(self, data: bytes, at: float) -> str:
-        """A temporary file with this content and file time."""
+    def _put_aside(self, data: bytes, at: float) -> tuple[str, os.stat_result]:
+        """A temporary file with this content and file time, and its `fstat`."""
         with answering:
-            temporary, descriptor = self._new_temporary()
+            temporary, descriptor = self._spares.take() or self._new_temporary()
             try:
                 try:
                     _write(descriptor, data)
                     os.utime(descriptor, ns=self._stamp(at))
+                    status = os.fstat(descriptor)
                 finally:
                     os.close(descriptor)
             except BaseException:
                 self.discard(temporary)
                 raise
-        return temporary
+        return temporary, status
 
     async def stage(self, data: bytes, at: float) -> str:
         """A temporary file, written by a thread; if the caller is cancelled meanwhile, it is taken away again."""
@@ -218,19 +208,28 @@ class DiskFileStore:
 
     def publish(self, staged: str, name: Name, attributes: int = 0) -> None:
         """A rename over the name."""
+        try:
+            with answering:
+                status = os.lstat(staged)
+            place = self._places.target(name)
+        except BaseException:
+            self.discard(staged)
+            raise
+        self._publish(staged, status, name, place, attributes)
+
+    def _publish(self, staged: str, status: os.stat_result, name: Name, place: Place, attributes: int) -> None:
+        """Let a staged file appear where its name was found to belong; what is known of it is known of the name."""
         with answering:
             try:
-                folder, actual, status = self._target(name)
-                if status is not None and stat.S_ISDIR(status.st_mode):
+                if place.is_directory:
                     raise StoreError(NtStatus.FILE_IS_A_DIRECTORY)
-                valid = self._is_current(folder)
-                os.replace(staged, f"{folder.path}/{actual}")
+                os.replace(staged, place.path)
             except BaseException:
                 self.discard(staged)
                 raise
-            self._enter(folder, fold(actual), actual, valid)
-            self._known.pop(name.key, None)
+            self._places.entered(place, place.actual)
             self._attributes.set(name.key, attributes & STORED_ATTRIBUTES)
+            self._facts(name.key, place.path, place.stored, status)
 
     def discard(self, staged: str) -> None:
         """Unlink it, if it is still there."""
@@ -242,7 +241,7 @@ class DiskFileStore:
     def write_at(self, name: Name, offset: int, data: bytes, at: float) -> None:
         """In place."""
         with answering:
-            descriptor = os.open(self._file(name), _UPDATE)
+            descriptor = os.open(self._places.file(name).path, _UPDATE)
             try:
                 view = memoryview(data)
                 while view:
@@ -255,7 +254,7 @@ class DiskFileStore:
     def set_size(self, name: Name, size: int, at: float) -> None:
         """In place."""
         with answering:
-            descriptor = os.open(self._file(name), _UPDATE)
+            descriptor = os.open(self._places.file(name).path, _UPDATE)
             try:
                 os.ftruncate(descriptor, size)
                 os.utime(descriptor, ns=self._stamp(at))
@@ -266,54 +265,52 @@ class DiskFileStore:
 
     def make_directory(self, name: Name, at: float) -> None:
         """One level."""
-        folder, actual, status = self._target(name)
-        if status is not None:
+        place = self._places.target(name)
+        if place.status is not None:
             raise StoreError(NtStatus.OBJECT_NAME_COLLISION)
         with answering:
-            path = f"{folder.path}/{actual}"
-            valid = self._is_current(folder)
-            os.mkdir(path)
-            os.utime(path, ns=self._stamp(at))
-        self._enter(folder, fold(actual), actual, valid)
+            os.mkdir(place.path)
+            os.utime(place.path, ns=self._stamp(at))
+            self._places.entered(place, place.actual)
 
     def remove(self, name: Name) -> None:
         """A file, or a directory with nothing in it."""
+        self._remove(name, self._removable(name))
+
+    def _removable(self, name: Name) -> Place:
         if not name.key:
             raise StoreError(NtStatus.ACCESS_DENIED, "the share's root stays")
-        folder, actual, status = self._existing(name)
-        path = f"{folder.path}/{actual}"
+        return self._places.existing(name)
+
+    def _remove(self, name: Name, place: Place) -> None:
         with answering:
-            valid = self._is_current(folder)
-            if stat.S_ISDIR(status.st_mode):
-                os.rmdir(path)
-            else:
-                os.unlink(path)
-        self._leave(folder, fold(actual), valid)
-        self._known.pop(name.key, None)
-        with answering:
+            if place.is_directory:
+                os.rmdir(place.path)
+                self._places.forget_below(name.key)
+            elif place.status is None or not self._spares.keep(place.path, place.status):
+                os.unlink(place.path)
+            self._places.left(place)
+            self._known.pop(name.key, None)
             self._attributes.remove(name.key)
             self._properties.remove(name.key)
 
     def rename(self, name: Name, new_name: Name) -> None:
         """A file under the new name is replaced; the new name's spelling is kept."""
-        folder, actual, moved = self._existing(name)
-        new_folder, taken, status = self._target(new_name)
-        if status is not None and stat.S_ISDIR(status.st_mode) and new_name.key != name.key:
+        place, target = self._places.existing(name), self._places.target(new_name)
+        if target.is_directory and new_name.key != name.key:
             raise StoreError(NtStatus.ACCESS_DENIED, "a directory is not replaced")
-        source, target = f"{folder.path}/{actual}", f"{new_folder.path}/{new_name.last}"
+        source, path = place.path, f"{target.folder.path}/{new_name.last}"
         with answering:
-            valid, new_valid = self._is_current(folder), self._is_current(new_folder)
-            if status is not None and new_name.key != name.key:
-                occupied = f"{new_folder.path}/{taken}"
-                os.replace(source, occupied)
-                source = occupied
-            if source != target:
-                os.rename(source, target)
-        self._leave(folder, fold(actual), valid)
-        self._enter(new_folder, fold(new_name.last), new_name.last, new_valid)
+            if target.status is not None and new_name.key != name.key:
+                os.replace(source, target.path)
+                source = target.path
+            if source != path:
+                os.rename(source, path)
+            self._places.left(place)
+            self._places.entered(target, new_name.last)
         for key in (name.key, new_name.key):
             self._known.pop(key, None)
-            if stat.S_ISDIR(moved.st_mode):
+            if place.is_directory:
                 self._forget_below(key)
         with answering:
             self._attributes.rename(name.key, new_name.key)
@@ -321,16 +318,16 @@ class DiskFileStore:
 
     def set_attributes(self, name: Name, attributes: int) -> None:
         """In the list beside the files: every file system can keep it."""
-        self._existing(name)
+        self._places.existing(name)
         with answering:
             self._attributes.set(name.key, attributes & STORED_ATTRIBUTES)
         self._known.pop(name.key, None)
 
     def set_modified(self, name: Name, at: float) -> None:
         """Of a file or directory."""
-        folder, actual, _ = self._existing(name)
+        path = self._places.existing(name).path
         with answering:
-            os.utime(f"{folder.path}/{actual}", ns=self._stamp(at), follow_symlinks=False)
+            os.utime(path, ns=self._stamp(at), follow_symlinks=False)
 
     def properties(self, name: Name) -> Mapping[str, str]:
         """In a file for each directory that has any, in `.despoolr/properties`."""
@@ -338,7 +335,7 @@ class DiskFileStore:
 
     def set_properties(self, name: Name, properties: Mapping[str, str]) -> None:
         """A line in that file."""
-        self._existing(name)
+        self._places.existing(name)
         with answering:
             self._properties.set(name.key, properties)
 
@@ -346,92 +343,13 @@ class DiskFileStore:
         """The kernel writes it back when it likes; `JournalledFileStore` promises more."""
         self._properties.touched.clear()
 
-    # -- inside: from names to the disk
-
-    def _locate(self, name: Name) -> tuple[_Folder, str, os.stat_result] | None:
-        """Where a name really lies: its folder, its stored last part, its `lstat`; None if it is not there or not shown."""
-        if not name.key:
-            try:
-                return self._top, "", os.lstat(self._base)
-            except OSError:
-                return None
-        folder: _Folder | None = self._top
-        keys, parts = name.key.split("/"), name.path.split("/")
-        if keys[0] == _PRIVATE_KEY:
-            return None
-        for key, part in zip(keys[:-1], parts[:-1], strict=True):
-            assert folder is not None
-            folder = self._subfolder(folder, key, part)
-            if folder is None:
-                return None
-        assert folder is not None
-        found = self._look(folder, keys[-1], parts[-1])
-        if found is None or not _is_shown(found[1]):
-            return None
-        return folder, found[0], found[1]
-
-    def _subfolder(self, folder: _Folder, key: str, part: str) -> _Folder | None:
-        found = self._look(folder, key, part)
-        if found is None or not stat.S_ISDIR(found[1].st_mode):
-            return None
-        return self._remembered(folder, key, found[0])
-
-    def _remembered(self, folder: _Folder, key: str, actual: str) -> _Folder:
-        path = f"{folder.path}/{actual}"
-        known = folder.folders.get(key)
-        if known is None or known.path != path:
-            known = folder.folders[key] = _Folder(path, _join(folder.stored, actual))
-        return known
-
-    def _look(self, folder: _Folder, key: str, part: str) -> tuple[str, os.stat_result] | None:
-        """The stored name with a key and its `lstat`: what is remembered, else the very name, else a fresh scan."""
-        actual = folder.names.get(key)
-        if actual is not None:
-            try:
-                return actual, os.lstat(f"{folder.path}/{actual}")
-            except OSError:
-                folder.names.pop(key, None)
-        try:
-            status = os.lstat(f"{folder.path}/{part}")
-        except OSError:
-            if self._is_current(folder):
-                return None
-            try:
-                self._scan(folder)
-                actual = folder.names[key]
-                return actual, os.lstat(f"{folder.path}/{actual}")
-            except (OSError, KeyError):
-                return None
-        folder.names[key] = part
-        return part, status
-
-    def _is_current(self, folder: _Folder) -> bool:
-        try:
-            return os.lstat(folder.path).st_mtime_ns == folder.mtime_ns
-        except OSError:
-            return False
-
-    def _scan(self, folder: _Folder) -> None:
-        mtime_ns = os.lstat(folder.path).st_mtime_ns
-        names: dict[str, str] = {}
-        with os.scandir(folder.path) as entries:
-            for entry in entries:
-                text = entry.name
-                shown = entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)
-                if not shown or why_bad(text) or (folder is self._top and fold(text) == _PRIVATE_KEY):
-                    continue
-                key = fold(text)
-                names[key] = min(text, names.get(key, text))
-        folder.names = names
-        folder.mtime_ns = mtime_ns
-        folder.folders = {key: known for key, known in folder.folders.items() if key in names}
+    # -- inside
 
     def _facts(self, key: str, path: str, stored: str, status: os.stat_result) -> FileFacts:
         directory = stat.S_ISDIR(status.st_mode)
         mtime_ns, size, inode = status.st_mtime_ns, status.st_size, status.st_ino
         attributes = self._attributes.get(key) | (DIRECTORY if directory else 0)
-        # A directory's time has its grain (4 ms on many file systems); what this process did in it is counted exactly.
-        tally = f"-{self._tallies.get(key, 0):x}" if directory else ""
+        tally = f"-{self._places.tally(key):x}" if directory else ""
         etag = f'"{mtime_ns:x}-{size:x}-{inode:x}{tally}"'
         facts = FileFacts(stored, 0 if directory else size, round(mtime_ns / 1e9, 6), directory, attributes, etag)
         if not directory:
@@ -440,64 +358,9 @@ class DiskFileStore:
             self._known[key] = (path, mtime_ns, size, inode, facts)
         return facts
 
-    def _existing(self, name: Name) -> tuple[_Folder, str, os.stat_result]:
-        found = self._locate(name)
-        if found is None:
-            parent = self._locate(name.parent)
-            missing = NtStatus.OBJECT_NAME_NOT_FOUND if parent else NtStatus.OBJECT_PATH_NOT_FOUND
-            raise StoreError(missing)
-        return found
-
-    def _file(self, name: Name) -> str:
-        folder, actual, status = self._existing(name)
-        if stat.S_ISDIR(status.st_mode):
-            raise StoreError(NtStatus.FILE_IS_A_DIRECTORY)
-        return f"{folder.path}/{actual}"
-
-    def _folder(self, name: Name) -> _Folder:
-        if not name.key:
-            return self._top
-        folder, actual, status = self._existing(name)
-        if not stat.S_ISDIR(status.st_mode):
-            raise StoreError(NtStatus.NOT_A_DIRECTORY)
-        return self._remembered(folder, fold(actual), actual)
-
-    def _target(self, name: Name) -> tuple[_Folder, str, os.stat_result | None]:
-        """Where a name would be put: its folder, the stored spelling if it exists, and its `lstat` or None."""
-        if not name.key or name.key.partition("/")[0] == _PRIVATE_KEY:
-            raise StoreError(NtStatus.ACCESS_DENIED, "the name is the store's own")
-        try:
-            folder = self._folder(name.parent)
-        except StoreError:
-            raise StoreError(NtStatus.OBJECT_PATH_NOT_FOUND) from None
-        found = self._look(folder, name.key.rpartition("/")[2], name.last)
-        if found is None:
-            return folder, name.last, None
-        if not _is_shown(found[1]):
-            raise StoreError(NtStatus.ACCESS_DENIED, "the name is taken by something that is not a file")
-        return folder, found[0], found[1]
-
-    # -- inside: keeping what is remembered true
-
-    def _count(self, folder: _Folder) -> None:
-        key = fold(folder.stored)
-        self._tallies[key] = self._tallies.get(key, 0) + 1
-
-    def _enter(self, folder: _Folder, key: str, actual: str, valid: bool) -> None:
-        self._count(folder)
-        folder.names[key] = actual
-        if valid:
-            folder.mtime_ns = os.lstat(folder.path).st_mtime_ns
-
-    def _leave(self, folder: _Folder, key: str, valid: bool) -> None:
-        self._count(folder)
-        folder.names.pop(key, None)
-        folder.folders.pop(key, None)
-        if valid:
-            folder.mtime_ns = os.lstat(folder.path).st_mtime_ns
-
     def _forget_below(self, key: str) -> None:
         """Nothing is known any more of what is in a directory. Walks all that is known: not for files."""
+        self._places.forget_below(key)
         below = key + "/"
         for other in [known for known in self._known if known.startswith(below)]:
             del self._known[other]
@@ -530,10 +393,6 @@ async def _to_the_end(work: Coroutine[Any, Any, _T]) -> _T:
 
 def _join(directory: str, part: str) -> str:
     return f"{directory}/{part}" if directory else part
-
-
-def _is_shown(status: os.stat_result) -> bool:
-    return stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
 
 
 def _nofollow(path: str, flags: int) -> int:

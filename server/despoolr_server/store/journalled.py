@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
-import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +21,7 @@ from typing import Any, Final
 from despoolr_core.sharing import NtStatus
 from despoolr_server.share.engine.names import Name, parse_name
 from despoolr_server.share.engine.rows import STORED_ATTRIBUTES
-from despoolr_server.store.disk import PRIVATE, DiskFileStore
+from despoolr_server.store.disk import DiskFileStore
 from despoolr_server.store.errors import answering
 from despoolr_server.store.journal import (
     HEADER_SIZE,
@@ -42,6 +41,7 @@ from despoolr_server.store.journal import (
     outcome,
     read_frames,
 )
+from despoolr_server.store.places import PRIVATE
 from despoolr_server.store.protocol import INLINE_MAX, StoreError
 
 _MOVED_ON: Final = frozenset(
@@ -214,15 +214,15 @@ class JournalledFileStore(DiskFileStore):
 
     def write_whole(self, name: Name, data: bytes, at: float, attributes: int = 0) -> None:
         """The record has the whole content."""
-        staged = self._put_aside(data, at)
+        place = self._places.target(name)
+        staged, status = self._put_aside(data, at)
         try:
-            status = os.lstat(staged)
             kept = attributes & STORED_ATTRIBUTES
-            self._log(Put(name.path, status.st_ino, self._replaced(name), bytes(data), status.st_mtime_ns, kept))
+            self._log(Put(name.path, status.st_ino, place.inode, bytes(data), status.st_mtime_ns, kept))
         except BaseException:
             self.discard(staged)
             raise
-        self._or_void(super().publish, staged, name, attributes)
+        self._or_void(self._publish, staged, status, name, place, attributes)
 
     async def _stage(self, temporary: str, data: bytes, at: float) -> None:
         await super()._stage(temporary, data, at)
@@ -261,17 +261,17 @@ class JournalledFileStore(DiskFileStore):
 
     def remove(self, name: Name) -> None:
         """Recorded."""
-        _, _, status = self._existing(name)
-        self._log(Remove(name.path, status.st_ino, stat.S_ISDIR(status.st_mode)))
-        self._or_void(super().remove, name)
+        place = self._removable(name)
+        self._log(Remove(name.path, place.inode, place.is_directory))
+        self._or_void(self._remove, name, place)
 
     def rename(self, name: Name, new_name: Name) -> None:
         """Recorded; a directory's rename begins a journal of its own, so that no record speaks of its old name."""
-        _, _, status = self._existing(name)
-        if stat.S_ISDIR(status.st_mode):
-            self._rename_directory(name, new_name, status.st_ino)
+        place = self._places.existing(name)
+        if place.is_directory:
+            self._rename_directory(name, new_name, place.inode)
             return
-        self._log(Move(name.path, status.st_ino, self._replaced(new_name), new_name.path))
+        self._log(Move(name.path, place.inode, self._replaced(new_name), new_name.path))
         self._or_void(super().rename, name, new_name)
 
     def _rename_directory(self, name: Name, new_name: Name, inode: int) -> None:
@@ -297,8 +297,7 @@ class JournalledFileStore(DiskFileStore):
         return self._inode_at(name) or 0
 
     def _inode(self, name: Name) -> int:
-        _, _, status = self._existing(name)
-        return status.st_ino
+        return self._places.existing(name).inode
 
     # -- after a crash
 
@@ -349,7 +348,7 @@ class JournalledFileStore(DiskFileStore):
             current = self.find(name)
             there = current is not None and not current.directory and not fate.changes
             if not (there and self.read(name) == put.data):
-                DiskFileStore.publish(self, self._put_aside(put.data, put.stamp / 1e9), name, put.attributes)
+                DiskFileStore.write_whole(self, name, put.data, put.stamp / 1e9, put.attributes)
         elif self._inode_at(name) != fate.inode:
             return
         for change in fate.changes:
@@ -371,12 +370,12 @@ class JournalledFileStore(DiskFileStore):
                 except OSError:
                     continue
             elif self._inode_at(_named(path)) == fate.inode:
-                return self._file(_named(path))
+                return self._places.file(_named(path)).path
         return None
 
     def _inode_at(self, name: Name) -> int | None:
-        found = self._locate(name)
-        return found[2].st_ino if found else None
+        found = self._places.locate(name)
+        return found.inode if found else None
 
 
 def _named(path: str) -> Name:

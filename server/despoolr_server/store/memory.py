@@ -44,6 +44,11 @@ class MemoryFileStore:
         node = self._nodes.get(name.key)
         return node.facts if node else None
 
+    def has_directory(self, name: Name) -> bool:
+        """One look-up."""
+        node = self._nodes.get(name.key)
+        return node is not None and node.facts.directory
+
     def list(self, name: Name) -> list[FileFacts]:
         """Sorted by key."""
         prefix = f"{name.key}/" if name.key else ""

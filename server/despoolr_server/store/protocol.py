@@ -29,7 +29,7 @@ class StoreError(Exception):
 
 
 class FileStore(Protocol):
-    """The files of one share. Every method but `find` raises `StoreError`; `at` is site time in seconds."""
+    """The files of one share. Every method but `find` and `has_directory` raises `StoreError`; `at` is site time in seconds."""
 
     @property
     def inline_max(self) -> int:
@@ -38,6 +38,10 @@ class FileStore(Protocol):
 
     def find(self, name: Name) -> FileFacts | None:
         """What there is under a name; None if nothing, or nothing that a share shows (symbolic links, devices)."""
+        ...
+
+    def has_directory(self, name: Name) -> bool:
+        """Whether `find` finds a directory."""
         ...
 
     def list(self, name: Name) -> list[FileFacts]:

@@ -1,0 +1,91 @@
+"""Emptied files that wait to become the next ones: a box through which 40,000 reports pass makes and deletes no file for each.
+
+Why: on ext4 a new file soon after many deletions costs a scan for an inode that was not just freed, 0.5 ms instead of 0.03.
+The law: a file laid aside is empty before its name goes to another, so that a power cut shows nothing of what it held. Only
+files that this store could have made are kept: plain, with one name, our own and with the usual mode.
+"""
+# Paths are plain strings here: this is the hot path of every upload.
+# ruff: noqa: PTH104, PTH103, PTH108
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+SPARES_MAX: Final = 8_192
+"""Files that are kept at most; what comes beyond is deleted."""
+SIZE_MAX: Final = 64 * 1024
+"""Octets of a file that is worth keeping: emptying a large one is no cheaper than deleting it."""
+_WRITE: Final = os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+
+
+class Spares:
+    """The spare files of one store, in a directory of their own."""
+
+    def __init__(self, directory: Path, *, count_max: int = SPARES_MAX) -> None:
+        self._directory = str(directory)
+        self._count_max = count_max
+        self._number = 0
+        self._mode = -1
+        self._paths: list[str] = []
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._paths)
+
+    def start(self) -> None:
+        """Make the directory, learn what a file of ours looks like, find what an earlier process left. Raises `OSError`."""
+        os.makedirs(self._directory, exist_ok=True)
+        first = f"{self._directory}/0"
+        descriptor = os.open(first, _WRITE | os.O_CREAT, 0o666)
+        self._mode = os.fstat(descriptor).st_mode
+        os.close(descriptor)
+        self._paths.clear()
+        with os.scandir(self._directory) as entries:
+            found = sorted(entries, key=lambda entry: (len(entry.name), entry.name))
+        for entry in found:
+            self._number = max(self._number, int(entry.name) if entry.name.isdigit() else 0)
+            status = entry.stat(follow_symlinks=False)
+            if status.st_size == 0 and self._is_ours(status) and len(self._paths) < self._count_max:
+                self._paths.append(entry.path)
+            elif not stat.S_ISDIR(status.st_mode):
+                os.unlink(entry.path)
+
+    def take(self) -> tuple[str, int] | None:
+        """An empty file and a descriptor to write it with; None if there is none."""
+        while self._paths:
+            path = self._paths.pop()
+            try:
+                return path, os.open(path, _WRITE)
+            except OSError:
+                continue
+        return None
+
+    def keep(self, path: str, status: os.stat_result) -> bool:
+        """Lay a file aside instead of deleting it, if it is one of ours; `status` is its `lstat`. Raises `OSError`."""
+        if len(self._paths) >= self._count_max or status.st_size > SIZE_MAX or not self._is_ours(status):
+            return False
+        self._number += 1
+        spare = f"{self._directory}/{self._number}"
+        os.rename(path, spare)
+        try:
+            descriptor = os.open(spare, _WRITE)
+            try:
+                os.ftruncate(descriptor, 0)
+            finally:
+                os.close(descriptor)
+        except OSError:
+            os.unlink(spare)
+        else:
+            self._paths.append(spare)
+        return True
+
+    def _is_ours(self, status: os.stat_result) -> bool:
+        return status.st_mode == self._mode and stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and _is_own(status)
+
+
+def _is_own(status: os.stat_result) -> bool:
+    own = getattr(os, "geteuid", None)
+    return own is None or status.st_uid == own()
