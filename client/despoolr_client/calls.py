@@ -108,10 +108,15 @@ class HttpCaller:
             if status < 400 or status in _GATEWAY_ERRORS:
                 return ShareUnreachable(f"{self._base} answers {status}, but not as a Despoolr server")
             problem = Problem("about:blank", f"HTTP {status}", status, body[:200].decode(errors="replace"))
-        if problem.nt_status not in _KNOWN_STATUSES:
-            nt_status = _STATUS_WITHOUT_BODY.get(status, NtStatus.IO_DEVICE_ERROR)
-            problem = msgspec.structs.replace(problem, nt_status=nt_status, win32=WIN32_CODE[nt_status])
-        return ShareError(problem)
+        return known_error(problem)
+
+
+def known_error(problem: Problem) -> ShareError:
+    """The error a problem body is; a status of another world is put into ours."""
+    if problem.nt_status not in _KNOWN_STATUSES:
+        nt_status = _STATUS_WITHOUT_BODY.get(problem.status, NtStatus.IO_DEVICE_ERROR)
+        problem = msgspec.structs.replace(problem, nt_status=nt_status, win32=WIN32_CODE[nt_status])
+    return ShareError(problem)
 
 
 def query(**given: str) -> str:

@@ -11,6 +11,7 @@ from typing import Final
 
 from despoolr_client.programs import ALL_FILES, Program
 from despoolr_core.share import OpenFile, Share, ShareError, ShareUnreachable
+from despoolr_core.sharing import NtStatus
 
 PACKAGE_FILES_MAX: Final = 20_000
 PACKAGE_DEPTH_MAX: Final = 32
@@ -22,6 +23,26 @@ class LaunchFailed(Exception):
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
         self.code = code
+
+
+async def connect(share: Share, directory: str, program: Program) -> list[str] | None:
+    """The files of a package that a program needs, paths relative to the share; None if the package is not there.
+
+    Raises `ShareError`, `ShareUnreachable`, and `LaunchFailed` for a package beyond the stated limits.
+    """
+    everything: list[str] = []
+    if any(use.path == ALL_FILES for use in program.files):
+        try:
+            everything = await package_files(share, directory)
+        except ShareError as error:
+            if error.is_missing or error.nt_status is NtStatus.NOT_A_DIRECTORY:
+                return None
+            raise
+    else:
+        entry = await share.stat(directory)
+        if entry is None or not entry.directory:
+            return None
+    return everything
 
 
 async def package_files(share: Share, directory: str) -> list[str]:
@@ -46,23 +67,20 @@ async def package_files(share: Share, directory: str) -> list[str]:
     return files
 
 
-async def launch(share: Share, directory: str, program: Program, name: str, opens: list[OpenFile]) -> None:
+async def launch(share: Share, directory: str, everything: list[str], program: Program, name: str, opens: list[OpenFile]) -> None:
     """Open what the program needs of its package. Every open is put into `opens` at once, and is the caller's to close.
 
     Raises `LaunchFailed`, or `ShareUnreachable`.
     """
     if program.launch_error:
         raise LaunchFailed(program.launch_error, "the program does not start")
-    try:
-        for use in program.files:
-            wanted = "/".join(part for part in (directory, use.path.replace("\\", "/").strip("/")) if part)
-            for path in await package_files(share, directory) if use.path == ALL_FILES else [wanted]:
-                opened = await share.open(path, use.access, use.share_mode, program=name)
-                opens.append(opened)
-                if use.read:
-                    await opened.read()
-    except ShareError as error:
-        raise LaunchFailed(error.win32, str(error)) from None
+    for use in program.files:
+        wanted = "/".join(part for part in (directory, use.path.replace("\\", "/").strip("/")) if part)
+        paths = everything if use.path == ALL_FILES else [wanted]
+        opened, error = await share.open_all(paths, use.access, use.share_mode, program=name, read=use.read)
+        opens += opened
+        if error is not None:
+            raise LaunchFailed(error.win32, str(error)) from None
 
 
 async def close_all(opens: Iterable[OpenFile]) -> None:

@@ -91,27 +91,29 @@ class Outbox:
 
     async def _write_files(self, pending: Pending, name: str, files: tuple[str, ...], results: Results) -> bool:
         """Write the files that are not there yet; False when one's name is somebody else's."""
-        for file in files[pending.written :]:
-            if pending.written and results.behaviour.between_files_s:
-                await results.clock.sleep(results.behaviour.between_files_s)
+        pause_s = results.behaviour.between_files_s
+        while pending.written < len(files):
+            if pending.written and pause_s:
+                await results.clock.sleep(pause_s)
             pending.name = name
-            data = pending.report.mif if file.endswith(".PCK") else pending.report.instruction(name)
-            if not await _create(results, file, data or b""):
-                return False
-            pending.written += 1
+            some = files[pending.written :][: 1 if pause_s else None]
+            wanted = [(f"{results.directory}/{file}", _content(pending.report, name, file)) for file in some]
+            for (path, data), error in zip(wanted, await results.share.create_all(wanted), strict=False):
+                if error is not None and not await _is_ours(results, path, data, error):
+                    return False
+                pending.written += 1
         return True
 
 
-async def _create(results: Results, file: str, data: bytes) -> bool:
-    """Whether the file is on the share now as ours; False: another file has the name."""
-    path = f"{results.directory}/{file}"
-    try:
-        await results.share.create(path, data)
-    except ShareError as error:
-        if error.nt_status is not _COLLISION:
-            raise
-        return await results.share.read(path) == data
-    return True
+def _content(report: Report, name: str, file: str) -> bytes:
+    return (report.mif or b"") if file.endswith(".PCK") else report.instruction(name)
+
+
+async def _is_ours(results: Results, path: str, data: bytes, error: ShareError) -> bool:
+    """Whether the name is taken by the very same file, whose answer got lost. Raises any other refusal."""
+    if error.nt_status is not _COLLISION:
+        raise error
+    return await results.share.read(path) == data
 
 
 async def _take_back(results: Results, file: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from despoolr_client.execution import LaunchFailed, close_all, launch
+from despoolr_client.execution import LaunchFailed, close_all, connect, launch
 from despoolr_client.pcm import lines
 from despoolr_client.pcm.reporting import collect_mif, run_report
 from despoolr_client.pcm.servers import candidates
@@ -125,13 +125,13 @@ class Runner:
         for step, place in candidates(uncs, agent.logon_server, connected, agent.behaviour, agent.dice("server")):
             share = agent.share(place.server, place.share)
             try:
-                entry = await share.stat(place.path)
-                if entry is None or not entry.directory:
+                files = await connect(share, place.path, program)
+                if files is None:
                     continue
                 about = {"request": record.request_id, "package": record.package_id, "step": step.value}
                 agent.record("pcm.run", cause=cause, server=place.server, program=name, **about)
                 agent.say(lines.executing(record.run_command))
-                await launch(share, place.path, program, name, opens)
+                await launch(share, place.path, files, program, name, opens)
                 return True
             except (ShareUnreachable, ShareError):
                 await close_all(opens)

@@ -10,6 +10,7 @@ as open, as it does when a real machine drops off the network.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import quote
@@ -17,35 +18,31 @@ from urllib.parse import quote
 import aiohttp
 import msgspec
 
-from despoolr_client.calls import HttpCaller, Reply, encode, query
+from despoolr_client.calls import HttpCaller, encode, query
+from despoolr_client.http_share import HttpShare
+from despoolr_core.chain import (
+    Chain,
+    ChainOpen,
+    ChainReply,
+    ChainResult,
+    Link,
+)
 from despoolr_core.clock import Clock
 from despoolr_core.episodes import Why
-from despoolr_core.share import OpenFile, Share, ShareError, ShareUnreachable
+from despoolr_core.share import ShareError, ShareUnreachable
 from despoolr_core.sharing import (
-    WIN32_CODE,
-    Access,
-    CreateOption,
-    Disposition,
     NtStatus,
     Role,
-    ShareMode,
-    render_access,
-    render_options,
-    render_share_mode,
 )
 from despoolr_core.wire import (
-    Entry,
     EpisodeEnd,
     EpisodeList,
     Health,
-    Listing,
     OpenList,
     OpenReply,
     OpenRequest,
-    Problem,
     SessionReply,
     SessionRequest,
-    lock_request,
 )
 
 KEEP_ALIVES_PER_LEASE: Final = 2
@@ -228,14 +225,46 @@ class ShareServer(HttpCaller):
                 except ShareError as error:
                     if not (may_start_again and error.problem.nt_status == NtStatus.USER_SESSION_DELETED):
                         raise
-                    keeper = self._keeper
-                    self._forget(session)
-                    if keeper is not None and self._keeper is None:
-                        keeper.cancel()
+                    self._lost(session)
             raise AssertionError("the second attempt returns or raises")
         except BaseException:
             self._held -= 1
             raise
+
+    async def _open_all(self, wanted: list[ChainOpen]) -> list[ChainResult]:
+        """Open several files in one round trip, up to the first refusal."""
+        self._held += len(wanted)
+        granted = 0
+        try:
+            for may_start_again in (True, False):
+                session = await self._logged_on()
+                self._used = True
+                for link in wanted:
+                    link.request.session = session.session
+                results = await self.chain(wanted, stops=True)
+                first = results[0].problem
+                if may_start_again and first is not None and first.nt_status == NtStatus.USER_SESSION_DELETED:
+                    self._lost(session)
+                    continue
+                granted = sum(result.open is not None for result in results)
+                return results
+            raise AssertionError("the second attempt returns")
+        finally:
+            self._held -= len(wanted) - granted
+
+    def _lost(self, session: SessionReply) -> None:
+        """The server knows the session no more."""
+        keeper = self._keeper
+        self._forget(session)
+        if keeper is not None and self._keeper is None:
+            keeper.cancel()
+
+    async def chain(self, calls: Sequence[Link], *, stops: bool = False) -> list[ChainResult]:
+        """Several calls in one round trip; a result for each that was made, at least one."""
+        reply = await self.call_json("POST", "/api/v1/chain", ChainReply, Chain(list(calls), stops))
+        if not reply.results:
+            raise ShareUnreachable(f"{self.name} answers, but not as a Despoolr server: a chain without a result")
+        return reply.results
 
     async def _give_back(self, handle: str) -> None:
         self._held -= 1
@@ -298,175 +327,3 @@ class ShareServer(HttpCaller):
         """What was sent to this machine's user since it was asked last."""
         reply = await self.call("GET", "/api/v1/messages")
         return msgspec.json.decode(reply.body, type=dict[str, list[str]])["messages"]
-
-
-class HttpShare(Share):
-    """A share of a `ShareServer`."""
-
-    __slots__ = ("_name", "_root", "_server")
-
-    def __init__(self, server: ShareServer, name: str) -> None:
-        self._server = server
-        self._name = name
-        self._root = f"/{quote(name, safe='')}/"
-
-    @property
-    def unc(self) -> str:
-        r"""`\\SERVER\SHARE`."""
-        return f"\\\\{self._server.name}\\{self._name}"
-
-    async def open(
-        self,
-        path: str,
-        access: Access = Access.READ,
-        share_mode: ShareMode = ShareMode.READ,
-        disposition: Disposition = Disposition.OPEN,
-        options: CreateOption = CreateOption.NONE,
-        *,
-        program: str = "",
-        purpose: str = "",
-    ) -> OpenFile:
-        """Open a file and keep it open, logging on first if need be."""
-        self._target(path)  # refuses what no JSON text can carry
-        request = OpenRequest(
-            session="",
-            share=self._name,
-            path=path,
-            access=render_access(access),
-            share_mode=render_share_mode(share_mode),
-            disposition=disposition.value,
-            options=render_options(options),
-            program=program,
-            purpose=purpose,
-        )
-        reply = await self._server._open(request)
-        return HttpOpen(self._server, reply.open, reply.size)
-
-    async def read(self, path: str, *, purpose: str = "") -> bytes:
-        """The whole file."""
-        return (await self._call("GET", path, purpose=purpose)).body
-
-    async def read_if_changed(self, path: str, etag: str) -> tuple[bytes, str] | None:
-        """The file and its ETag, or None when it still has `etag`: a conditional GET."""
-        reply = await self._call("GET", path, {"If-None-Match": etag} if etag else None)
-        return None if reply.status == 304 else (reply.body, reply.etag)
-
-    async def write(self, path: str, data: bytes, *, purpose: str = "") -> None:
-        """Replace or create the whole file."""
-        await self._call("PUT", path, data=data, purpose=purpose)
-
-    async def create(self, path: str, data: bytes, *, purpose: str = "") -> None:
-        """Create the whole file; an existing name is refused."""
-        await self._call("PUT", path, {"If-None-Match": "*"}, data=data, purpose=purpose)
-
-    async def delete(self, path: str, *, purpose: str = "") -> None:
-        """Delete a file or an empty directory."""
-        await self._call("DELETE", path, {"Depth": "0"}, purpose=purpose)
-
-    async def rename(self, path: str, new_path: str, *, replace: bool = False, purpose: str = "") -> None:
-        """Rename within the share."""
-        headers = {"Depth": "0", "Destination": self._target(new_path), "Overwrite": "T" if replace else "F"}
-        await self._call("MOVE", path, headers, purpose=purpose)
-
-    async def list(self, path: str = "") -> list[Entry]:
-        """The names in a directory, sorted case-insensitively."""
-        target = self._target(path)
-        return (await self._server.call_json("GET", target if target.endswith("/") else target + "/", Listing)).entries
-
-    async def stat(self, path: str) -> Entry | None:
-        """One name's facts, or None if there is no such name."""
-        try:
-            return await self._server.call_json("GET", self._target(path) + "?stat=true", Entry)
-        except ShareError as error:
-            if error.is_missing:
-                return None
-            raise
-
-    async def make_directory(self, path: str) -> None:
-        """Make a directory and those above it that are missing."""
-        await self._server.call("MKCOL", self._target(path) + "?parents=true")
-
-    async def end_episode(self, episode: str, reason: str) -> None:
-        """Tell the server that this update will not be tried again."""
-        await self._server.end_episode(episode, reason)
-
-    def _target(self, path: str) -> str:
-        try:
-            return self._root + quote(path.replace("\\", "/").strip("/"))
-        except UnicodeEncodeError:
-            raise ShareError(_not_a_name(self._name, path)) from None
-
-    async def _call(
-        self, method: str, path: str, headers: dict[str, str] | None = None, *, data: bytes | None = None, purpose: str = ""
-    ) -> Reply:
-        if purpose:
-            headers = {**(headers or {}), "Despoolr-Purpose": quote(purpose, errors="replace")}
-        return await self._server.call(method, self._target(path), data, headers)
-
-
-class HttpOpen(OpenFile):
-    """A handle on a `ShareServer`."""
-
-    __slots__ = ("_handle", "_is_closed", "_server", "_size")
-
-    def __init__(self, server: ShareServer, handle: str, size: int) -> None:
-        self._server = server
-        self._handle = handle
-        self._size = size
-        self._is_closed = False
-
-    @property
-    def handle(self) -> str:
-        """The open's id on its server."""
-        return self._handle
-
-    @property
-    def size(self) -> int:
-        """Octets in the file when it was opened."""
-        return self._size
-
-    async def read(self, offset: int = 0, length: int | None = None) -> bytes:
-        """Octets from `offset`; fewer at the end of the file."""
-        if length == 0:
-            return b""
-        asked = query(offset=str(offset) if offset else "", length="" if length is None else str(length))
-        try:
-            return (await self._server.call("GET", self._content + asked)).body
-        except ShareError as error:
-            if error.problem.nt_status == NtStatus.END_OF_FILE:
-                return b""
-            raise
-
-    async def write(self, data: bytes, offset: int = 0) -> None:
-        """Put octets at `offset`, growing the file as needed."""
-        await self._server.call("PUT", self._content + query(offset=str(offset) if offset else ""), data)
-
-    async def lock(self, offset: int, length: int, *, exclusive: bool = True, wait_s: float = 0.0) -> None:
-        """Lock octets against other opens, at once or within `wait_s` site seconds."""
-        request = lock_request(offset, length, exclusive=exclusive, wait_s=wait_s)
-        await self._server.call("POST", self._locks, encode(request))
-
-    async def unlock(self, offset: int, length: int) -> None:
-        """Unlock exactly this range."""
-        await self._server.call("DELETE", f"{self._locks}?offset={offset}&length={length}")
-
-    async def close(self) -> None:
-        """Give the open back. Closing twice is harmless, and so is closing what the server has closed already."""
-        if not self._is_closed:
-            self._is_closed = True
-            await self._server._give_back(self._handle)
-
-    @property
-    def _content(self) -> str:
-        return f"/api/v1/opens/{self._handle}/content"
-
-    @property
-    def _locks(self) -> str:
-        return f"/api/v1/opens/{self._handle}/locks"
-
-
-def _not_a_name(share: str, path: str) -> Problem:
-    status = NtStatus.OBJECT_NAME_INVALID
-    shown = ascii(path)[1:-1]
-    detail = f"{shown} has half a surrogate pair, which no file name has. Ask for another name."
-    return Problem("about:blank", "No file can have this name", 400, detail, status, WIN32_CODE[status], share, shown)

@@ -8,6 +8,7 @@ between the parts. Every failure the share itself answers is a `ShareError`; a s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 from despoolr_core.sharing import Access, CreateOption, Disposition, NtStatus, ShareMode
@@ -117,6 +118,28 @@ class Share(Protocol):
         purpose: str = "",
     ) -> OpenFile:
         """Open a file and keep it open. Raises `ShareError` with the blockers when another open forbids it."""
+        ...
+
+    async def open_all(
+        self, paths: Sequence[str], access: Access, share_mode: ShareMode, *, program: str = "", read: bool = False
+    ) -> tuple[list[OpenFile], ShareError | None]:
+        """Open files one after the other (and read each); those that are open now, and what the next one was refused."""
+        ...
+
+    async def read_all(self, paths: Sequence[str]) -> list[bytes | ShareError]:
+        """Whole files, each as `read` does: its octets, or why not."""
+        ...
+
+    async def create_all(self, files: Sequence[tuple[str, bytes]]) -> list[ShareError | None]:
+        """Files one after the other, as `create` each; ends with the first refusal, if there is one."""
+        ...
+
+    async def write_all(self, files: Sequence[tuple[str, bytes]]) -> list[ShareError | None]:
+        """Files, each as `write` does: None, or why not."""
+        ...
+
+    async def delete_all(self, paths: Sequence[str]) -> list[ShareError | None]:
+        """Files, each as `delete` does: None, or why not."""
         ...
 
     async def read(self, path: str, *, purpose: str = "") -> bytes:

@@ -169,7 +169,8 @@ class Problem(msgspec.Struct, omit_defaults=True):
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     """One name in a directory. `modified_at` is the file time in site seconds; `size` in octets (0 for a directory).
 
-    A directory's `etag` changes whenever a name in it comes, goes or changes its name: who saw it need not list again.
+    A directory's `etag` changes whenever a name in it comes, goes or changes, or a file is put there: who saw it need not list
+    again.
     """
 
     name: str

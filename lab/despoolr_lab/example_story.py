@@ -107,6 +107,18 @@ HANDLES: Final = (
     ),
     Line("POST /api/v1/opens", "A word is wrong", "/api/v1/opens", 400, body={"session": "S3", "share": "SMS_SHR"}),
     Line(
+        "POST /api/v1/chain",
+        "A report's two files, the first of which names the second",
+        "/api/v1/chain",
+        body={
+            "calls": [
+                {"call": "put", "share": "SMS_SHR", "path": "DESPOOLR.BOX/00001000.PCK", "data": "U3RhdHVz", "create": True},
+                {"call": "put", "share": "SMS_SHR", "path": "DESPOOLR.BOX/00001000.SNI", "data": "WIREMOVE", "create": True},
+            ],
+            "stops": True,
+        },
+    ),
+    Line(
         f"PUT {FILE}",
         "The update is refused, and told by whom",
         NOTE,

@@ -68,6 +68,7 @@ class Servers:
     _executives: list[Executive] = field(default_factory=list)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _databases: list[SiteDatabase] = field(default_factory=list)
+    _logs: list[LogDirectory] = field(default_factory=list)
     _stores: list[JournalledFileStore] = field(default_factory=list)
     _connections: dict[tuple[str, str], ShareServer] = field(default_factory=dict)
     _session: aiohttp.ClientSession | None = None
@@ -127,6 +128,8 @@ class Servers:
         database = opened.database
         slots = SlotRoutes(SlotTable(settings.clients_wanted), database, ground.recorder, settings.code)
         await slots.restore()
+        logs = LogDirectory(ground.store_directory("LOGS", ""), settings.log_layout or settings.profile.log_layout)
+        self._logs.append(logs)
         try:
             stores = SiteStores(*(self._store(name, s) for s in (boxes.ROOT_SHARE, boxes.SITE_SHARE, boxes.SOURCE_SHARE)))
             site = SiteServer(
@@ -140,7 +143,7 @@ class Servers:
                 lease_s=ground.lease_s,
                 id_prefix=ground.id_prefix,
                 version=self.version,
-                logs=LogDirectory(ground.store_directory("LOGS", ""), settings.log_layout or settings.profile.log_layout),
+                logs=logs,
                 extra_routes=[
                     *SetupRoutes(ground, name, settings, servers, lambda: site.context.profile).routes(),
                     *slots.routes(),
@@ -210,6 +213,8 @@ class Servers:
         except TimeoutError:
             pass
         finally:
+            for logs in self._logs:
+                logs.close()
             self.ground.end(is_clean=is_clean)
 
     async def _finish_services(self) -> None:

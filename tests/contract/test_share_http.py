@@ -14,6 +14,7 @@ import pytest
 from aiohttp import web
 
 from despoolr_client.share import ShareServer
+from despoolr_core.chain import CALLS_MAX
 from despoolr_core.records import Record, Recorder, encode
 from despoolr_core.share import OpenFile, Share, ShareError
 from despoolr_core.sharing import Access, CreateOption, Disposition, NtStatus, Role, ShareMode
@@ -151,6 +152,90 @@ def test_files_are_written_read_listed_and_deleted(tell: Tell) -> None:
         root = await share.stat("")
         assert root is not None
         assert root.directory
+
+    tell(story)
+
+
+def test_many_files_are_read_each_with_its_own_answer(tell: Tell) -> None:
+    async def story(carrier: Carrier) -> None:
+        share = carrier.share()
+        names = [f"F{number:03}" for number in range(CALLS_MAX + 3)]
+        assert await share.write_all([(name, name.encode()) for name in names]) == [None] * len(names)
+        held = await share.open("F001", Access.READ, ShareMode.NONE)
+        found = await share.read_all([*names, "NONE"])
+        assert [one for one in found if isinstance(one, bytes)] == [n.encode() for n in names if n != "F001"]
+        refused_one, missing = found[1], found[-1]
+        assert isinstance(refused_one, ShareError) and refused_one.blockers[0].open == held.handle
+        assert isinstance(missing, ShareError) and missing.is_missing
+        assert await share.read_all([]) == await share.write_all([]) == await share.delete_all([]) == []
+        await held.close()
+
+    tell(story)
+
+
+def test_many_files_are_written_each_with_its_own_answer(tell: Tell) -> None:
+    async def story(carrier: Carrier) -> None:
+        share = carrier.share()
+        await share.write("B", b"old")
+        held = await share.open("B", Access.READ, ShareMode.READ)
+        done = await share.write_all([("A", b"1"), ("B", b"2"), ("C", b"3"), ("", b"4")])
+        assert [error and error.nt_status for error in done[:3]] == [None, NtStatus.SHARING_VIOLATION, None]
+        assert done[3] is not None
+        assert await share.read_all(["A", "B", "C"]) == [b"1", b"old", b"3"]
+        await held.close()
+
+    tell(story)
+
+
+def test_files_are_created_one_after_the_other_up_to_the_first_refusal(tell: Tell) -> None:
+    async def story(carrier: Carrier) -> None:
+        share = carrier.share()
+        await share.write("2", b"somebody's")
+        done = await share.create_all([("1", b"a"), ("2", b"b"), ("3", b"c")])
+        assert [error and error.nt_status for error in done] == [None, NtStatus.OBJECT_NAME_COLLISION]
+        assert [entry.name for entry in await share.list()] == ["1", "2"]
+        assert await share.create_all([]) == []
+        large = bytes(FILE_SIZE_MAX - 1)
+        assert await share.create_all([(f"L{n}", large) for n in range(8)]) == [None] * 8
+        (too_large,) = await share.create_all([("X", large + b"12")])
+        assert too_large is not None and too_large.nt_status is NtStatus.FILE_TOO_LARGE
+
+    tell(story)
+
+
+def test_many_files_are_deleted_each_with_its_own_answer(tell: Tell) -> None:
+    async def story(carrier: Carrier) -> None:
+        share = carrier.share()
+        await share.write_all([("A", b""), ("B", b"")])
+        held = await share.open("B", Access.READ, ShareMode.READ)
+        done = await share.delete_all(["A", "B", "C"])
+        assert [error and error.nt_status for error in done] == [
+            None,
+            NtStatus.SHARING_VIOLATION,
+            NtStatus.OBJECT_NAME_NOT_FOUND,
+        ]
+        assert [entry.name for entry in await share.list()] == ["B"]
+        await held.close()
+
+    tell(story)
+
+
+def test_many_files_are_opened_up_to_the_first_refusal_and_stay_open(tell: Tell) -> None:
+    async def story(carrier: Carrier) -> None:
+        share = carrier.share()
+        await share.write_all([(name, name.encode()) for name in "ABC"])
+        blocker = await carrier.share(machine="PC07").open("C", Access.READ, ShareMode.NONE)
+        opened, error = await share.open_all(["A", "B", "C"], Access.READ, ShareMode.READ, program="SETUP.EXE", read=True)
+        assert error is not None and error.blockers[0].machine == "PC07"
+        assert [(row.path, row.program) for row in carrier.host.opens(machine="SITE1")] == [
+            ("A", "SETUP.EXE"),
+            ("B", "SETUP.EXE"),
+        ]
+        assert [await one.read() for one in opened] == [b"A", b"B"]
+        for one in [*opened, blocker]:
+            await one.close()
+        assert carrier.host.opens() == []
+        assert await share.open_all([], Access.READ, ShareMode.READ) == ([], None)
 
     tell(story)
 

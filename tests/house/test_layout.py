@@ -16,6 +16,8 @@ LINES_MAX = 600
 
 SEEN_THROUGH: dict[str, tuple[str, str]] = {
     "despoolr_core": ("tests/house/test_layers.py", "a docstring: the front page of the package"),
+    "despoolr_core.chain": ("tests/unit/server/http/test_chain.py", "the bodies of a call, as a server takes and answers them"),
+    "despoolr_client.http_share": ("tests/contract/test_share_http.py", "one of the two carriers of a share"),
     "despoolr_core.formats.mif.build": (
         "tests/unit/core/formats/test_mif_render.py",
         "parts of `despoolr_core.formats.mif`, which is one door",

@@ -15,6 +15,7 @@ from aiohttp import HttpVersion11, hdrs, web
 from despoolr_core.clock import Clock
 from despoolr_core.records import Recorder
 from despoolr_server.http.auth import Auth
+from despoolr_server.http.chain import ChainRoutes
 from despoolr_server.http.introspection import IntrospectionRoutes
 from despoolr_server.http.metrics import Metrics, Refusals
 from despoolr_server.http.openapi.routes import DocumentRoutes
@@ -71,7 +72,13 @@ def make_app(
         for method, call in shares.methods.items():
             routes.append(web.RouteDef(method, path, call, {"allow_head": False} if method == hdrs.METH_GET else {}))
     routes += [web.RouteDef(method, "/", call, {}) for method, call in shares.root_methods.items()]
-    routes += [*OpenRoutes(surface).routes(), *questions.routes(), *described.routes(), *extra_routes]
+    routes += [
+        *OpenRoutes(surface).routes(),
+        *ChainRoutes(surface).routes(),
+        *questions.routes(),
+        *described.routes(),
+        *extra_routes,
+    ]
     routes += [web.route("*", path, _unknown_call) for path in ("/api", "/api/{rest:.*}", "/{rest:(?s:.*)}")]
 
     expect = _expecting(surface)

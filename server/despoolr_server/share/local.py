@@ -6,7 +6,9 @@ service that shares the table's process cannot vanish without it.
 
 from __future__ import annotations
 
-from despoolr_core.share import ShareError
+from collections.abc import Sequence
+
+from despoolr_core.share import OpenFile, ShareError
 from despoolr_core.sharing import (
     Access,
     CreateOption,
@@ -118,6 +120,59 @@ class LocalShare:
         if isinstance(reply, Problem):
             raise ShareError(reply)
         return LocalOpenFile(self._host, self._who, reply)
+
+    async def open_all(
+        self, paths: Sequence[str], access: Access, share_mode: ShareMode, *, program: str = "", read: bool = False
+    ) -> tuple[list[OpenFile], ShareError | None]:
+        """Open files one after the other; those that are open now, and what the next one was refused."""
+        opened: list[OpenFile] = []
+        try:
+            for path in paths:
+                opened.append(await self.open(path, access, share_mode, program=program))
+                if read:
+                    await opened[-1].read()
+        except ShareError as error:
+            return opened, error
+        return opened, None
+
+    async def read_all(self, paths: Sequence[str]) -> list[bytes | ShareError]:
+        """Whole files: the octets of each, or why not."""
+        found: list[bytes | ShareError] = []
+        for path in paths:
+            try:
+                found.append(await self.read(path))
+            except ShareError as error:
+                found.append(error)
+        return found
+
+    async def create_all(self, files: Sequence[tuple[str, bytes]]) -> list[ShareError | None]:
+        """Files one after the other, up to the first refusal; safe together."""
+        return await self._put_all(files, create=True)
+
+    async def write_all(self, files: Sequence[tuple[str, bytes]]) -> list[ShareError | None]:
+        """Files: None for each that is written, or why not; safe together."""
+        return await self._put_all(files, create=False)
+
+    async def _put_all(self, files: Sequence[tuple[str, bytes]], *, create: bool) -> list[ShareError | None]:
+        made: list[ShareError | None] = []
+        caller = self._caller("")
+        for path, data in files:
+            etag = await self._host.put(caller, self._share, path, data, create_only=create, settles=False)
+            made.append(ShareError(etag) if isinstance(etag, Problem) else None)
+            if create and made[-1] is not None:
+                break
+        _must(await self._host.settle((self._share,)))
+        return made
+
+    async def delete_all(self, paths: Sequence[str]) -> list[ShareError | None]:
+        """Files: None for each that is gone, or why not; safe together."""
+        caller = self._caller("")
+        gone: list[ShareError | None] = []
+        for path in paths:
+            refusal = await self._host.delete(caller, self._share, path, settles=False)
+            gone.append(None if refusal is None else ShareError(refusal))
+        _must(await self._host.settle((self._share,)))
+        return gone
 
     async def read(self, path: str, *, purpose: str = "") -> bytes:
         """The whole file (access READ, sharing READ)."""

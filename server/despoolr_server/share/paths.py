@@ -7,6 +7,7 @@ as by any other open. What a write produced appears whole or not at all, and is 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -81,8 +82,10 @@ class PathOperations(ShareBase):
         facts = found.store.find(name)
         return facts is not None and facts.etag == etag and not facts.directory
 
-    async def put(self, caller: Caller, share: str, path: str, data: bytes, *, create_only: bool = False) -> str | Problem:
-        """Replace or create the whole file (access WRITE, sharing READ); the new ETag."""
+    async def put(
+        self, caller: Caller, share: str, path: str, data: bytes, *, create_only: bool = False, settles: bool = True
+    ) -> str | Problem:
+        """Replace or create the whole file (access WRITE, sharing READ); the new ETag. Not `settles`: the caller sees to that."""
         visit = self._visit(caller, share, path)
         if isinstance(visit, Problem):
             return visit
@@ -103,20 +106,33 @@ class PathOperations(ShareBase):
                 if failure is not None:
                     return failure
             written = self._wrote(visit, visit.name, len(data))
-            await store.settle()
+            if settles:
+                await store.settle()
         except StoreError as error:
             return self._failed(visit.actor, visit.share.name, visit.name.path, error, _WRITE)
         return written.etag if written else ""
 
-    async def delete(self, caller: Caller, share: str, path: str) -> Problem | None:
+    async def delete(self, caller: Caller, share: str, path: str, *, settles: bool = True) -> Problem | None:
         """Delete a file or an empty directory (access DELETE, sharing all); one that others have open goes with the last."""
         visit = self._visit(caller, share, path)
         if isinstance(visit, Problem):
             return visit
         refusal = self._delete(visit)
-        if refusal is None:
+        if refusal is None and settles:
             await visit.share.store.settle()
         return refusal
+
+    async def settle(self, shares: Iterable[str]) -> Problem | None:
+        """Return when all that was written to these shares without being settled is safe; why it cannot be."""
+        for name in sorted({fold(share) for share in shares}):
+            share = self._shares.get(name)
+            if share is None:
+                continue
+            try:
+                await share.store.settle()
+            except StoreError as error:
+                return problem(error.status, share.name, detail=error.reason)
+        return None
 
     def _delete(self, visit: Visit) -> Problem | None:
         """`delete`, not yet settled. A WebDAV lock that the caller acts under goes first, so that it is not the last open."""

@@ -1,8 +1,8 @@
 """A box as the service that empties it sees it: looked into only when its directory changed since there was nothing to do.
 
 A service wakes hundreds of times for each file it finds. A look at the directory's ETag costs a fraction of a listing, and
-the ETag changes with every name that comes or goes. It does not change when a file is written over: who does that, calls
-`wake`.
+the ETag changes with every name that comes or goes and every file that is put. It does not change when a file is written in
+place, through an open: who does that, calls `wake`.
 """
 
 from __future__ import annotations

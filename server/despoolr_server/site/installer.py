@@ -37,8 +37,11 @@ from despoolr_server.site.packages import Files, PackageError, decompress
 from despoolr_server.site.registry import MASTER_PACKAGES, RETRY_HISTORY, Registry
 from despoolr_server.site.removal import remove_commands, remove_package
 from despoolr_server.site.retry import RetryState, after_failure, forces_disconnect, has_given_up, retry_file
+from despoolr_server.site.together import all_of
 
 COMPONENT: Final = "SMS_DESPOOLER"
+RECORDS_AT_ONE_TIME: Final = 64
+"""Clients whose instruction files are written side by side: they share the waits for the disk."""
 TEMP_DIRECTORY: Final = r"D:\_S M0000.TMP"
 
 
@@ -406,8 +409,9 @@ class Installer:
             package_name=install.package_name,
             comments=install.comments,
         ).with_flags(background=install.background)
-        for workstation in install.workstations:
-            await winst_box.put_record(self._root, workstation.domain, workstation.sms_id, record)
+        for start in range(0, len(install.workstations), RECORDS_AT_ONE_TIME):
+            some = install.workstations[start : start + RECORDS_AT_ONE_TIME]
+            await all_of(winst_box.put_record(self._root, w.domain, w.sms_id, record) for w in some)
 
     def _purpose(self, install: Install) -> str:
         return f"job {install.job_id} package {install.package_id}"

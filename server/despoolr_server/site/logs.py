@@ -7,6 +7,7 @@ the old one is kept as `.LO_`, as SMS kept it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, Protocol
@@ -26,6 +27,8 @@ LOG_FILES: Final[dict[str, str]] = {
 }
 LOG_SIZE_MAX: Final = 1_000_000
 """Octets a log file grows to before it is renamed to `.LO_` and begun anew."""
+FLUSH_S: Final = 0.1
+"""Seconds that a line may wait for others."""
 
 
 class LogSink(Protocol):
@@ -66,24 +69,49 @@ class LogFile:
 
     def append(self, lines: Iterable[TraceLine]) -> None:
         """Write lines at its end. Raises `OSError`."""
-        # Opened anew on purpose: services log a few lines a minute, and a viewer may hold or move the file.
+        # Opened anew on purpose: a viewer may hold or move the file.
         with self.path.open("a", encoding=self._encoding, errors="replace", newline="") as file:
             file.writelines(self._render(line) + self._newline for line in lines)
 
 
 class LogDirectory:
-    """One file per component in a directory of this machine."""
+    """One file per component in a directory of this machine. Lines reach it within `FLUSH_S`, many with one opening.
+
+    A line that the disk does not take is only in the records: a site that cannot log goes on.
+    """
 
     def __init__(self, directory: Path, layout: str = "sms1", size_max: int = LOG_SIZE_MAX) -> None:
         self._directory = directory
         self._layout = layout
         self._size_max = size_max
+        self._waiting: dict[str, list[TraceLine]] = {}
+        self._timer: asyncio.TimerHandle | None = None
         directory.mkdir(parents=True, exist_ok=True)
 
     def write(self, line: TraceLine) -> None:
-        path = self._directory / file_of(line.component)
-        if path.exists() and path.stat().st_size >= self._size_max:
-            path.replace(path.with_suffix(".LO_"))
-        LogFile(path, self._layout).append([line])
+        self._waiting.setdefault(line.component, []).append(line)
+        if self._timer is None:
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:
+                self.flush()
+            else:
+                self._timer = loop.call_later(FLUSH_S, self.flush)
 
-    def close(self) -> None: ...
+    def flush(self) -> None:
+        """Write what waits."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        waiting, self._waiting = self._waiting, {}
+        for component, lines in waiting.items():
+            path = self._directory / file_of(component)
+            try:
+                if path.exists() and path.stat().st_size >= self._size_max:
+                    path.replace(path.with_suffix(".LO_"))
+                LogFile(path, self._layout).append(lines)
+            except OSError:
+                continue
+
+    def close(self) -> None:
+        self.flush()

@@ -1,31 +1,32 @@
 r"""Maintenance Manager: carries files between the site server and its logon servers, both ways, every cycle.
 
 Out: the master WINST files of `PCMDOM.BOX` to each logon server's `PCMINS.BOX`, those that changed. In: `.PCK`, `.SNI` and
-`.RAW` files to `RECEIVE` and `INVENTRY.BOX`; written here first and deleted there after, so that a file is never nowhere.
+`.RAW` files to `RECEIVE` and `INVENTRY.BOX`, many at a time: a night's reports must not wait for each other's round trips.
+Each is written here first and deleted there after, so that a file is never nowhere.
 A file that was carried twice (a death between the two) is told apart later by the report it carries. Files of the same name
 from two servers wait for each other. Stale `.INS` files on logon servers are left there (Q269768).
 """
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Iterator
 from typing import ClassVar, Final
 
+from despoolr_core.chain import CALLS_MAX, OCTETS_MAX
 from despoolr_core.formats.instruction import MINIJOB
 from despoolr_core.share import Share, ShareError, ShareUnreachable
 from despoolr_core.sharing import NtStatus
+from despoolr_core.wire import Entry
 from despoolr_server.site import boxes
 from despoolr_server.site.context import SiteContext, SiteServerRole
+from despoolr_server.site.masters import MasterCarrier
 from despoolr_server.site.service import Service
-from despoolr_server.site.together import all_of
 
 COLLECTED: Final = (
     (boxes.LOGON_DESPOOLER, (".PCK", ".SNI")),
     (boxes.LOGON_INVENTORY, (".RAW",)),
 )
 """What is collected from where, in this order: the status MIF before the instruction that names it."""
-IN_FLIGHT_MAX: Final = 16
-"""Files of one box that are on their way at one time: a night's reports must not wait for each other's round trips."""
 THOROUGH_EVERY: Final = 50
 """Cycles after which every box is looked into whatever its time says: a file system's times have their grain."""
 
@@ -39,19 +40,18 @@ class MaintenanceManager(Service):
         super().__init__(site)
         self._root = site.share(site.server, boxes.ROOT_SHARE, self.component)
         self._receive = site.share(site.server, boxes.SITE_SHARE, self.component)
-        self._carried: dict[tuple[str, str], str] = {}
-        """(logon server, master file) to the ETag that was carried there last."""
+        self._masters = MasterCarrier(self._root)
         self._is_down: set[str] = set()
         self._empty_at: dict[tuple[str, str], str] = {}
         """(logon server, box) to the directory's ETag when it was last found empty: as long as that stays, nothing is there."""
 
     async def cycle(self, tick: float) -> None:
-        masters = await self._masters()
+        await self._masters.look()
         for role in self.site.servers:
             if not role.logon:
                 continue
             try:
-                await self._work_on(role, masters)
+                await self._work_on(role)
             except ShareUnreachable as error:
                 if role.name not in self._is_down:
                     self._is_down.add(role.name)
@@ -63,48 +63,16 @@ class MaintenanceManager(Service):
                     self._is_down.discard(role.name)
                     self.log(f"~Logon server {role.name} answers again.")
 
-    async def _work_on(self, role: SiteServerRole, masters: dict[str, list[str]]) -> None:
+    async def _work_on(self, role: SiteServerRole) -> None:
         there = self.site.share(role.name, boxes.LOGON_SHARE, self.component)
-        count = await self._collect(role, there)
-        count += await self._replicate(role, there, masters.get(role.domain.upper(), []))
+        thorough = self.cycle_count % THOROUGH_EVERY == 1
+        count = await self._collect(role, there, thorough=thorough)
+        count += await self._masters.carry(role, there, thorough=thorough)
         if count:
             self.log(f"~Working on logon server {role.name}")
 
-    # -- out
-
-    async def _masters(self) -> dict[str, list[str]]:
-        """Domain to the paths of its master WINST files (a small table: domains, not machines, decide how often it is read)."""
-        found: dict[str, list[str]] = {}
-        for directory in await self._root.list(boxes.PCM_DOMAINS):
-            if directory.directory:
-                path = f"{boxes.PCM_DOMAINS}/{directory.name}"
-                domain = directory.name.rpartition(".")[0].upper()
-                found[domain] = [f"{path}/{e.name}" for e in await self._root.list(path) if e.name.upper().endswith(".INS")]
-        return found
-
-    async def _replicate(self, role: SiteServerRole, there: Share, masters: list[str]) -> int:
-        count = 0
-        for path in masters:
-            key = (role.name, path)
-            changed = await self._root.read_if_changed(path, self._carried.get(key, ""))
-            if changed is None:
-                continue
-            data, etag = changed
-            try:
-                await there.write(f"{boxes.PCM_INSTRUCTIONS}/{path.rpartition('/')[2]}", data)
-            except ShareError as error:
-                if not error.is_refusal:
-                    raise
-                continue  # somebody reads it at this moment: the next cycle
-            self._carried[key] = etag
-            count += 1
-        return count
-
-    # -- in
-
-    async def _collect(self, role: SiteServerRole, there: Share) -> int:
+    async def _collect(self, role: SiteServerRole, there: Share, *, thorough: bool) -> int:
         """One listing of the share tells which boxes changed; only those are looked into (all of them now and then)."""
-        thorough = self.cycle_count % THOROUGH_EVERY == 1
         etags = {entry.name.upper(): entry.etag for entry in await there.list()}
         count = 0
         for box, extensions in COLLECTED:
@@ -116,41 +84,65 @@ class MaintenanceManager(Service):
             if not entries:
                 self._empty_at[key] = etags.get(box, "")
             for extension in extensions:
-                names = [entry.name for entry in entries if entry.name.upper().endswith(extension)]
-                count += await self._fetch_all(there, box, names)
+                wanted = [entry for entry in entries if entry.name.upper().endswith(extension)]
+                for some in _together(wanted):
+                    contents = await there.read_all([f"{box}/{name}" for name in some])
+                    count += await self._take_over(there, box, dict(zip(some, contents, strict=True)))
         return count
 
-    async def _fetch_all(self, there: Share, box: str, names: list[str]) -> int:
-        """Fetch files, several at a time; how many came. The first failure is raised once all have ended."""
-        gate = asyncio.Semaphore(IN_FLIGHT_MAX)
-
-        async def fetch(name: str) -> bool:
-            async with gate:
-                return await self._fetch(there, f"{box}/{name}", name)
-
-        return sum(await all_of(fetch(name) for name in names))
-
-    async def _fetch(self, there: Share, path: str, name: str) -> bool:
-        here, target = (self._root, f"{boxes.INVENTORY}/{name}") if name.upper().endswith(".RAW") else (self._receive, name)
-        try:
-            data = await there.read(path)
-            if _gives_orders(data):
-                return await self._refuse(there, path, name, data)
-            await here.create(target, data)
-        except ShareError as error:
-            if error.nt_status is NtStatus.OBJECT_NAME_COLLISION:
-                if await here.read(target) != data:
-                    return False  # another file of this name is still being worked on: leave it for the next cycle
-            elif error.is_refusal or error.is_missing:
-                return False
+    async def _take_over(self, there: Share, box: str, found: dict[str, bytes | ShareError]) -> int:
+        """Write these files here, then delete them there; how many came. Raises what is no answer about one file."""
+        files: dict[str, bytes] = {}
+        count = 0
+        for name, data in found.items():
+            if isinstance(data, ShareError):
+                if not (data.is_refusal or data.is_missing):
+                    raise data
+            elif _gives_orders(data):
+                await self._refuse(there, f"{box}/{name}", name, data)
+                count += 1
             else:
-                raise
+                files[name] = data
+        carried: list[str] = []
+        failure: ShareError | None = None
+        while files and failure is None:
+            names = list(files)
+            made = await self._create_here(box, files)
+            for name, error in zip(names, made, strict=False):
+                data = files.pop(name)
+                if error is None:
+                    carried.append(name)
+                elif error.nt_status is NtStatus.OBJECT_NAME_COLLISION:
+                    if await self._is_here(box, name, data):
+                        carried.append(name)
+                    # Else another file of this name is still being worked on: left for the next cycle.
+                elif not (error.is_refusal or error.is_missing):
+                    failure = error
+        for error in await there.delete_all([f"{box}/{name}" for name in carried]):
+            if error is not None and not (error.is_refusal or error.is_missing):
+                failure = failure or error
+        if failure is not None:
+            raise failure
+        return count + len(carried)
+
+    async def _create_here(self, box: str, files: dict[str, bytes]) -> list[ShareError | None]:
+        """Up to the first refusal."""
+        share, prefix = self._place_of(box)
+        return await share.create_all([(prefix + name, data) for name, data in files.items()])
+
+    async def _is_here(self, box: str, name: str, data: bytes) -> bool:
+        """Whether it came already, and only its deletion is missing."""
+        share, prefix = self._place_of(box)
         try:
-            await there.delete(path)
+            return await share.read(prefix + name) == data
         except ShareError as error:
             if not (error.is_refusal or error.is_missing):
                 raise
-        return True
+            return False
+
+    def _place_of(self, box: str) -> tuple[Share, str]:
+        """Where the files of a logon server's box go."""
+        return (self._root, f"{boxes.INVENTORY}/") if box == boxes.LOGON_INVENTORY else (self._receive, "")
 
     async def _refuse(self, there: Share, path: str, name: str, data: bytes) -> bool:
         """A client's box is for results. An instruction that tells the Despooler to install or remove is not passed on."""
@@ -161,6 +153,20 @@ class MaintenanceManager(Service):
         await self.site.report_event(self.component, 1)
         await there.delete(path)
         return True
+
+
+def _together(entries: list[Entry]) -> Iterator[list[str]]:
+    """The names of files that are fetched at one time: few enough for one chain, and not too large to be held in memory."""
+    some: list[str] = []
+    octets = 0
+    for entry in entries:
+        if some and (len(some) == CALLS_MAX or octets + entry.size > OCTETS_MAX):
+            yield some
+            some, octets = [], 0
+        some.append(entry.name)
+        octets += entry.size
+    if some:
+        yield some
 
 
 def _gives_orders(data: bytes) -> bool:

@@ -88,6 +88,8 @@ class MemoryFileStore:
         else:
             self._file(name)
             self._reserve(len(data) - len(node.data))
+            parent = self._nodes[name.parent.key]
+            self._touch(parent, parent.facts.modified_at, parent.facts.attributes)
         node.data = bytes(data)
         self._touch(node, at, attributes & STORED_ATTRIBUTES)
 

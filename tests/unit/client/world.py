@@ -49,9 +49,12 @@ class Wire:
         async def call(*args: Any, **more: Any) -> Any:
             if self._world.down & {self._server, name}:
                 raise ShareUnreachable(f"{self._server} does not answer")
-            self._world.calls.append((self._server, name, args[0] if args else ""))
+            one = name.removesuffix("_all")
+            files = args[0] if one != name else args[:1] or ("",)
+            for file in files:
+                self._world.calls.append((self._server, one, file[0] if isinstance(file, tuple) else file))
             result = await real(*args, **more)
-            if name in self._world.lose_answers:
+            if one in self._world.lose_answers:
                 raise ShareUnreachable("the answer got lost")
             return result
 

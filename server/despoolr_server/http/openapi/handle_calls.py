@@ -1,9 +1,10 @@
-"""The rows of sessions and opens: holding a file over HTTP, and all that a handle can do (`http.opens`)."""
+"""The rows of sessions, opens and chains: holding a file over HTTP, all that a handle can do, and several calls in one."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from despoolr_core.chain import Chain, ChainReply
 from despoolr_core.wire import (
     Listing,
     LockList,
@@ -21,6 +22,7 @@ from despoolr_server.http.openapi.table import IDENTITY, OCTETS, Answer, Call, d
 SESSIONS: Final = "Sessions"
 OPENS: Final = "Opens"
 LOCKS: Final = "Range locks"
+CHAINS: Final = "Chains"
 U64: Final = 2**64 - 1
 I64: Final = 2**63 - 1
 
@@ -192,5 +194,19 @@ CALLS: Final = (
         ),
         refusals=(*HANDLE, 404, 409),
     ),
+    Call(
+        "POST",
+        "/api/v1/chain",
+        "Make several calls in one",
+        CHAINS,
+        (ok(ChainReply, "A result for each call that was made, in order."),),
+        IDENTITY,
+        json(Chain),
+        refusals=(400, 403, 431, 507),
+        text="1 to 64 calls (`get`, `put`, `delete`, `open`, `close`), one after the other, each checked and recorded as if it "
+        "had come alone; all that was written is safe when the answer comes. What one is refused stands in its result as the "
+        "`problem` it would have been answered. With `stops`, the first that is refused is the last that is made; and "
+        "after 512 KiB have been read no more is made. Octets travel as base64.",
+    ),
 )
-"""Every call of `http.opens`."""
+"""Every call of `http.opens` and `http.chain`."""

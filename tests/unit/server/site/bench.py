@@ -6,7 +6,7 @@ a chosen call on a share or the database; `state` is what a person would find af
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -43,6 +43,9 @@ NEW_FILES = {name: text.replace("first", "second") for name, text in FILES.items
 
 CHANGES = frozenset({"write", "create", "delete", "rename", "make_directory", "open", "end_episode"})
 """What leaves something behind. A death before a call that only looks is the same as one before the next of these."""
+
+CHAINS = frozenset({"write_all", "create_all", "delete_all"})
+"""Several of these in one call."""
 
 
 class Died(Exception):
@@ -85,7 +88,17 @@ class _Watched:
                 self._death.step(f"{name} {args[0] if args else ''}")
             return await real(*args, **more)
 
-        return call
+        async def call_all(many: Sequence[Any]) -> list[Any]:
+            """A chain can be cut between any two of its calls."""
+            done: list[Any] = []
+            for one in many:
+                self._death.step(f"{name} {one[0] if isinstance(one, tuple) else one}")
+                done += await real([one])
+                if name == "create_all" and done[-1] is not None:
+                    break
+            return done
+
+        return call_all if name in CHAINS else call
 
 
 class _WatchedDatabase:
