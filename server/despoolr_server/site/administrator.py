@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select
 
 from despoolr_core.formats.job_mif import Machine, render_machine_mif
 from despoolr_core.formats.site_mif import SiteReport
@@ -149,17 +149,12 @@ class Administrator:
             if not is_sms_id(machine.sms_id):
                 raise AdministratorError(f"{machine.sms_id!r} is not an SMSID of eight letters and digits")
 
-        def work(db: Connection) -> int:
-            for m in machines:
-                site = m.site or self._site.code
-                values = {"Name": m.name, "Domain": m.domain, "SiteCode": site, "OperatingSystem": m.operating_system}
-                if db.execute(update(MACHINES).where(MACHINES.c.SMSID == m.sms_id).values(**values)).rowcount == 0:
-                    db.execute(insert(MACHINES).values(SMSID=m.sms_id, **values))
-            return len(machines)
-
-        count = await self._site.database.run(work)
+        known = [
+            catalogue.Machine(0, m.name, m.sms_id, m.domain, m.operating_system, m.site or self._site.code) for m in machines
+        ]
+        await self._site.database.run(lambda db: catalogue.set_machines(db, known))
         await self._tell_parent(machines)
-        return count
+        return len(machines)
 
     async def _tell_parent(self, machines: list[MachineSpec]) -> None:
         """A site above learns of this site's machines the way it learns of everything: by MIFs in `SITEREP.BOX` (Q169491)."""

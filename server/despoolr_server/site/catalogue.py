@@ -10,12 +10,20 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import BindParameter, Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import BindParameter, Column, Connection, Row, bindparam, func, insert, select, update
 
 from despoolr_core.formats.job_mif import JobFacts, JobReport
 from despoolr_core.formats.site_mif import SiteReport
 from despoolr_server.site.jobs import NOT_INSTALLED, DetailKind, DetailStatus, JobSpec, JobStatus, JobType
 from despoolr_server.store.schema import COUNTERS, JOB_DETAILS, JOBS, MACHINES, PACKAGE_STATUS, PACKAGES, SITES
+
+_MACHINE: Final[dict[str, BindParameter[Any]]] = {
+    column: bindparam(column.lower()) for column in ("Name", "Domain", "SiteCode", "OperatingSystem")
+}
+_ADD_MACHINE: Final = insert(MACHINES).values({"SMSID": bindparam("id"), **_MACHINE})
+_SET_MACHINE: Final = update(MACHINES).where(MACHINES.c.SMSID == bindparam("id")).values(_MACHINE)
+_ASKED_AT_ONE_TIME: Final = 500
+"""Values of one IN list."""
 
 # -- the statements that run once a report, built once: building one costs more than SQLite takes to run it
 
@@ -88,6 +96,37 @@ def machines(db: Connection, names: Iterable[str] | None = None) -> list[Machine
         return rows
     wanted = {name.upper() for name in names}
     return [m for m in rows if m.name.upper() in wanted]
+
+
+def set_machines(db: Connection, machines: Iterable[Machine]) -> None:
+    """Make machines known, or bring them up to date, by SMSID; the last word counts. `machine_id` is the database's."""
+    rows = {
+        m.sms_id: {
+            "id": m.sms_id,
+            "name": m.name,
+            "domain": m.domain,
+            "sitecode": m.site,
+            "operatingsystem": m.operating_system,
+        }
+        for m in machines
+    }
+    known = in_table(db, MACHINES.c.SMSID, rows)
+    for statement, some in (
+        (_SET_MACHINE, [row for sms_id, row in rows.items() if sms_id in known]),
+        (_ADD_MACHINE, [row for sms_id, row in rows.items() if sms_id not in known]),
+    ):
+        if some:
+            db.execute(statement, some)
+
+
+def in_table(db: Connection, column: Column[str], values: Iterable[str]) -> set[str]:
+    """Those of the values that a column has already."""
+    wanted = list(values)
+    found: set[str] = set()
+    for start in range(0, len(wanted), _ASKED_AT_ONE_TIME):
+        some = wanted[start : start + _ASKED_AT_ONE_TIME]
+        found.update(db.execute(select(column).where(column.in_(some))).scalars())
+    return found
 
 
 def add_details(db: Connection, job: str, site: str, rows: list[dict[str, Any]], now: float) -> None:

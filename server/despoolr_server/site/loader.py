@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from despoolr_core.formats.job_mif import Inventory, JobReport
 from despoolr_core.formats.mif import MifError
@@ -34,7 +34,6 @@ EVENT_MIF_MOVED: Final = 245
 EVENTS_TAKEN: Final = (0, 374)
 """The events a job-status MIF may ask to be logged: none, or that a workstation's installation failed (Q169491)."""
 
-_LOADED: Final = select(LOADED_REPORTS.c.At).where(LOADED_REPORTS.c.Report == bindparam("report"))
 _ADD_LOADED: Final = insert(LOADED_REPORTS)
 
 Fact = tuple[str, dict[str, Any]]
@@ -46,6 +45,39 @@ class _Loaded:
     name: str
     mif: DeltaMif
     data: bytes
+
+
+class _Books:
+    """What one transaction knows of reports and jobs, each asked for once."""
+
+    def __init__(self, db: Connection, reports: list[str]) -> None:
+        self.db = db
+        self._counted = catalogue.in_table(db, LOADED_REPORTS.c.Report, reports)
+        self._new: list[str] = []
+        self._jobs: dict[str, Row[Any] | None] = {}
+
+    def counts(self, report: str) -> bool:
+        """Whether a report is counted now, for the first time."""
+        if report in self._counted:
+            return False
+        self._counted.add(report)
+        self._new.append(report)
+        return True
+
+    def enter(self, tick: float) -> None:
+        """Remember for ever what was counted."""
+        if self._new:
+            self.db.execute(_ADD_LOADED, [{"Report": report, "At": tick} for report in self._new])
+
+    def job(self, job_id: str) -> Row[Any] | None:
+        """One job, or None."""
+        if job_id not in self._jobs:
+            self._jobs[job_id] = catalogue.job(self.db, job_id)
+        return self._jobs[job_id]
+
+    def forget(self, job_id: str) -> None:
+        """A job was changed."""
+        self._jobs.pop(job_id, None)
 
 
 class DataLoader(Service):
@@ -75,7 +107,7 @@ class DataLoader(Service):
         batch = [loaded for loaded in await all_of(self._read(name) for name in names) if loaded is not None]
         if not batch:
             return
-        facts = await self.site.database.run(lambda db: [fact for item in batch for fact in self._load(db, item, tick)])
+        facts = await self.site.database.run(lambda db: self._load_all(db, batch, tick))
         self.site.change_count += 1
         aside: dict[str, str] = {}
         for kind, data in facts:
@@ -134,10 +166,16 @@ class DataLoader(Service):
 
     # -- inside the transaction
 
-    def _load(self, db: Connection, item: _Loaded, tick: float) -> list[Fact]:
-        mif = item.mif
+    def _load_all(self, db: Connection, batch: list[_Loaded], tick: float) -> list[Fact]:
+        books = _Books(db, [item.mif.report for item in batch if isinstance(item.mif, JobReport)])
+        facts = [fact for item in batch for fact in self._load(books, item, tick)]
+        books.enter(tick)
+        return facts
+
+    def _load(self, books: _Books, item: _Loaded, tick: float) -> list[Fact]:
+        mif, db = item.mif, books.db
         if isinstance(mif, JobReport):
-            return self._load_job(db, item.name, mif, tick)
+            return self._load_job(books, item.name, mif)
         if isinstance(mif, PackageReport):
             return self._load_package(db, item.name, mif)
         if isinstance(mif, SiteReport):
@@ -145,16 +183,17 @@ class DataLoader(Service):
             return [("mif.loaded", {"file": item.name, "report": mif.code, "kind": "site"})]
         return self._load_inventory(db, item.name, mif, tick)
 
-    def _load_job(self, db: Connection, name: str, mif: JobReport, tick: float) -> list[Fact]:
-        if db.execute(_LOADED, {"report": mif.report}).first() is not None:
+    def _load_job(self, books: _Books, name: str, mif: JobReport) -> list[Fact]:
+        db = books.db
+        if not books.counts(mif.report):
             return [("mif.refused", {"file": name, "reason": f"report {mif.report} has been counted already"})]
-        db.execute(_ADD_LOADED, {"Report": mif.report, "At": tick})
         facts: list[Fact] = [("mif.loaded", {"file": name, "report": mif.report, "kind": mif.kind})]
-        if mif.facts is not None and mif.site == self.site.code and catalogue.job(db, mif.job_id) is None:
+        if mif.facts is not None and mif.site == self.site.code and books.job(mif.job_id) is None:
             catalogue.adopt_job(db, mif, mif.facts)
+            books.forget(mif.job_id)
         if self.site.code not in (mif.job_id[:3], mif.site):
             return facts  # another site's job at another site: it only passes through here
-        if catalogue.job(db, mif.job_id) is None:
+        if books.job(mif.job_id) is None:
             event = self.site.event(self.component, EVENT_NO_DETAIL_RECORD, job=mif.job_id)
             insert_event(db, event)
             facts.append(("event", event_facts(event)))
@@ -174,13 +213,13 @@ class DataLoader(Service):
         if mif.kind == DetailKind.COMPLETION and mif.status == DetailStatus.CANCELED:
             catalogue.cancel_details(db, mif.job_id, mif.site, mif.time)
         if mif.kind == DetailKind.SERVER and (mif.site == self.site.code or not self.site.profile.package_status_by_sta):
-            self._load_package_status(db, mif)
+            self._load_package_status(books, mif)
         if mif.event:
             facts.append(self._load_event(db, mif))
         return facts
 
-    def _load_package_status(self, db: Connection, mif: JobReport) -> None:
-        job = catalogue.job(db, mif.job_id)
+    def _load_package_status(self, books: _Books, mif: JobReport) -> None:
+        job, db = books.job(mif.job_id), books.db
         assert job is not None
         package = catalogue.package(db, job.PackageID)
         version = int(package.StoredVersion) if package is not None else 0
