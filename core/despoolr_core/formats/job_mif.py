@@ -9,7 +9,8 @@ are ours: no article prints such a file.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 import msgspec
 
@@ -20,6 +21,7 @@ from despoolr_core.formats.mif.findings import MifError, Mode
 from despoolr_core.formats.mif.model import Attribute, Component, Group
 from despoolr_core.formats.mif.render import render, render_verbatim
 from despoolr_core.formats.mif.sms import ARCHITECTURE_CLASS, IDENTIFICATION_CLASS, stored_values
+from despoolr_core.formats.plain_job_mif import SAMPLE_EVENT, SAMPLE_TIME, Pattern, mark
 
 JOB_DETAILS_CLASS: Final = "MICROSOFT|JOBDETAILS|1.0"
 JOB_DETAILS: Final = "JobDetails"
@@ -87,6 +89,9 @@ _TEXTS: Final = (
     ("Description", "description", _WIDTH_DESCRIPTION),
 )
 """Attribute, field of `JobReport`, declared length. Time and Event follow."""
+_PLAIN_TEXTS: Final = ("report", *(field for _, field, _ in _TEXTS))
+"""The texts of a report without facts, in the file's order."""
+_KIND: Final = _PLAIN_TEXTS.index("kind")
 
 JOB_FACTS_CLASS: Final = "MICROSOFT|JOB|1.0"
 _FACTS: Final = (
@@ -102,6 +107,31 @@ _FACTS: Final = (
 def render_job_mif(report: JobReport) -> bytes:
     """The job-details MIF of one report. Raises `MifError` for a kind that is none of `KINDS`."""
     _known(report.kind)
+    plain = None if report.facts is not None else _pattern().render(_texts_of(report), report.time, report.event)
+    return _render(report) if plain is None else plain
+
+
+@cache
+def _pattern() -> Pattern:
+    texts: dict[str, Any] = {field: mark(number) for number, field in enumerate(_PLAIN_TEXTS)}
+    sample = _render(JobReport(time=SAMPLE_TIME, event=SAMPLE_EVENT, **texts))
+    return Pattern(sample, (_WIDTH_REPORT, *(size for _, _, size in _TEXTS)))
+
+
+def _texts_of(report: JobReport) -> tuple[str, ...]:
+    return tuple(getattr(report, field) for field in _PLAIN_TEXTS)
+
+
+def read_plain_job_mif(data: bytes) -> JobReport | None:
+    """The report of a job-details MIF as `render_job_mif` writes them, quickly; None: ask `read_job_mif`."""
+    found = _pattern().read(data)
+    if found is None or found[0][_KIND] not in KINDS:
+        return None
+    texts: dict[str, Any] = dict(zip(_PLAIN_TEXTS, found[0], strict=True))
+    return JobReport(time=found[1], event=found[2], **texts)
+
+
+def _render(report: JobReport) -> bytes:
     facts = [build_attribute(name, n, getattr(report, field), size=size) for n, (name, field, size) in enumerate(_TEXTS, 1)]
     facts.append(build_attribute("Time", len(facts) + 1, render_date(report.time), kind=DATE))
     facts.append(build_attribute("Event", len(facts) + 1, report.event))

@@ -21,6 +21,7 @@ from despoolr_core.formats.job_mif import (
     job_report,
     number_of,
     read_inventory_mif,
+    read_plain_job_mif,
     text_of,
 )
 from despoolr_core.formats.mif.build import DATE, build_attribute, build_group, build_mif
@@ -126,6 +127,9 @@ def _render(kind: str, class_name: str, key: str, facts: list[Attribute]) -> byt
 
 def read_delta_mif(data: bytes) -> DeltaMif:
     """What a file in `DELTAMIF.COL` is about, by the group it has; a machine if it has none of ours. Raises `MifError`."""
+    plain = read_plain_job_mif(data)
+    if plain is not None:
+        return plain
     component = read(data, Mode.SMS).component
     if component.group(JOB_DETAILS_CLASS) is not None:
         return job_report(component)

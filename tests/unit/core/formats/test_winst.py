@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from despoolr_core.formats.dates import site_time
 from despoolr_core.formats.winst import (
@@ -291,3 +293,22 @@ def test_octets_that_are_no_text_are_named() -> None:
 
 def test_an_empty_file_is_no_instruction_file() -> None:
     assert error_of("").line == 1
+
+
+@given(st.data())
+def test_a_file_read_by_its_records_texts_is_the_one_read_line_by_line(data: st.DataObject) -> None:
+    """Whatever a line is replaced by, taken out or put in: the same file, or the same mistake."""
+    two = (RECORD, msgspec.structs.replace(RECORD, request_id="BPC001N", comments="two"))
+    lines = render_winst(WinstFile("mdm00005.ins", two)).decode().split("\n")
+    for _ in range(data.draw(st.integers(0, 2))):
+        at = data.draw(st.integers(0, len(lines) - 1))
+        lines[at : at + data.draw(st.integers(0, 1))] = data.draw(st.lists(st.sampled_from([*lines, "", " ", "x"]), max_size=1))
+    octets = "\n".join(lines).encode()
+
+    def outcome(read: bytes | str) -> object:
+        try:
+            return parse_winst(read)
+        except WinstError as error:
+            return str(error)
+
+    assert outcome(octets) == outcome(octets.decode())  # text goes the long way
