@@ -117,16 +117,16 @@ class DataLoader(Service):
             if kind == "package.unknown":
                 self.log(data["reason"])
                 aside |= {data["file"]: data["reason"]} if data["kept"] else {}
-        await all_of(self._finish(item, aside.get(item.name, "")) for item in batch)
+        await self._finish(batch, aside)
 
-    async def _finish(self, item: _Loaded, aside: str) -> None:
-        """The rows are safe: pass on what concerns the parent, and let the file go (or keep it, for this reason)."""
-        if self._concerns_parent(item.mif):
-            await self._upward.put_data(item.data, item.name[-3:].upper())
-        if aside:
-            await self._set_aside(item.name, item.data, aside)
-        else:
-            await self._root.delete(f"{boxes.DELTA_MIFS}/{item.name}")
+    async def _finish(self, batch: list[_Loaded], aside: dict[str, str]) -> None:
+        """The rows are safe: pass on what concerns the parent, and let the files go (or keep them, for a reason)."""
+        await all_of(self._upward.put_data(i.data, i.name[-3:].upper()) for i in batch if self._concerns_parent(i.mif))
+        await all_of(self._set_aside(i.name, i.data, aside[i.name]) for i in batch if i.name in aside)
+        done = [f"{boxes.DELTA_MIFS}/{item.name}" for item in batch if item.name not in aside]
+        for error in await self._root.delete_all(done):
+            if error is not None:
+                raise error
 
     async def _read(self, name: str) -> _Loaded | None:
         path = f"{boxes.DELTA_MIFS}/{name}"

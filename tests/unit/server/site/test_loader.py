@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Connection, insert
 
 from despoolr_core.formats.job_mif import JobReport, Machine, add_identification, render_job_mif
 from despoolr_core.sharing import Access, ShareMode
 from despoolr_lab.scenario.noidmif import render_noidmif
 from despoolr_server.site import boxes, loader
-from despoolr_server.store.schema import MACHINE_ATTRIBUTES, MACHINES
+from despoolr_server.store.schema import JOB_DETAILS, LOADED_REPORTS, MACHINE_ATTRIBUTES, MACHINES
 from share_world import EPOCH
 from unit.server.site.bench import Bench
 
@@ -157,3 +160,50 @@ async def test_an_inventory_makes_the_machine_known_and_replaces_its_groups() ->
     await bench.cycle("DATA_LOADER")
     assert bench.rows(MACHINE_ATTRIBUTES, "Attribute", "Value") == [("PATCH", "Failed")]
     assert len(bench.rows(MACHINES, "SMSID")) == 1
+
+
+def fill(db: Connection, count: int) -> None:
+    """Job Details of other jobs, and the reports that made them."""
+    blank = {
+        "Kind": "Workstation",
+        "SiteCode": "BPC",
+        "Domain": "SALES",
+        "MachineID": 0,
+        "Status": "Complete",
+        "UpdatedAt": EPOCH,
+    }
+    rows = [{**blank, "JobID": f"BPC1{n // 1000:04}", "MachineName": f"PC{n % 1000:05}"} for n in range(count)]
+    db.execute(insert(JOB_DETAILS), rows)
+    db.execute(insert(LOADED_REPORTS), [{"Report": f"OLD{n}", "At": EPOCH} for n in range(count)])
+
+
+async def steps_of_a_load(rows: int) -> int:
+    """Instructions that SQLite's machine takes to load ten statuses into a table of so many rows: no clock is asked."""
+    bench, job = await with_job()
+    await bench.database.run(lambda db: fill(db, rows))
+    for number in range(10):
+        await put(bench, f"X00000{number}0.MIF", render_job_mif(report(job, number, at=EPOCH + 9000.0 + number)))
+    count = 0
+
+    def step() -> int:
+        nonlocal count
+        count += 1
+        return 0
+
+    def watch(db: Connection, handler: Callable[[], int] | None) -> None:
+        driver = db.connection.driver_connection
+        assert driver is not None
+        driver.set_progress_handler(handler, 1)
+
+    await bench.database.run(lambda db: watch(db, step))
+    await bench.cycle("DATA_LOADER")
+    await bench.database.run(lambda db: watch(db, None))
+    assert bench.details(job)["Workstation", "WS1"] == "Complete"
+    return count
+
+
+async def test_loading_a_status_costs_the_same_in_a_table_of_230_000_rows() -> None:
+    """Q162558: 1.2's loader was 50 times slower there. (`make bench` asks the clock.)"""
+    few, many = await steps_of_a_load(100), await steps_of_a_load(230_000)
+    assert few > 100
+    assert many <= 1.2 * few
