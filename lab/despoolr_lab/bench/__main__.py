@@ -26,6 +26,7 @@ ROWS: Final = (
     ("simulated sleeps of 10,000 tasks, to asyncio's turns", "sim_sleeps_to_asyncio_turns", "sim_sleeps_per_s"),
     ("simulated HTTP requests, to loopback sockets", "sim_requests_to_socket_requests", "sim_requests_per_s_shared_session"),
     ("octets an idle client takes beside the shared session", "octets_per_idle_client", ""),
+    ("loading a status: with 230,000 rows, to 100 rows", "load_growth_230000", ""),
     *(
         (f"open + close pairs, clients: {count}, to Samba", f"open_close_{count}_to_samba", f"open_close_{count}_ours_s")
         for count in samba.CLIENTS
@@ -49,6 +50,7 @@ GOALS: Final = {
     "open_growth_100000": 2.0,
     "refusal_growth_10000": 2.0,
     "lock_growth_10000": 2.0,
+    "load_growth_230000": 1.2,
 }
 """Ratios are at least; octets, and what grows, at most."""
 

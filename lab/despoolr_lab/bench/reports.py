@@ -17,12 +17,15 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final
 
+from sqlalchemy import Connection, insert
+
 from despoolr_client.agent import PcmAgent
 from despoolr_client.fleet import Fleet, Gate
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.settings import ClientSettings
 from despoolr_client.share import ShareServer
 from despoolr_core.formats.instruction import Result, WireRemove, render_instruction
+from despoolr_core.formats.job_mif import JobReport, render_job_mif
 from despoolr_core.formats.sms_id import first_sms_id, next_sms_id
 from despoolr_core.formats.status_mif import StatusMif, render_status_mif
 from despoolr_core.profile import profile_of
@@ -32,30 +35,78 @@ from despoolr_lab.clock import LoopClock
 from despoolr_lab.scenario.model import Scenario, Site
 from despoolr_lab.scenario.world import Surroundings, World, disk_store
 from despoolr_lab.sim.sockets import SocketNetwork
+from despoolr_server.site import boxes
 from despoolr_server.site.catalogue import detail_counts
 from despoolr_server.store.database import ThreadedDatabase
+from despoolr_server.store.schema import JOB_DETAILS, LOADED_REPORTS
 
 REPORTS: Final = 1_000
+ROWS_FEW: Final = 100
+ROWS_MANY: Final = 230_000
+"""Rows of Job Details with which 1.2's loader was 50 times slower (Q162558)."""
+TURNS: Final = 3
 IN_FLIGHT: Final = 64
 IDLE_CLIENTS: Final = 20_000
 
 
 def measure() -> dict[str, float]:
-    """`reports_per_s`, `uploads_per_s` (a report's two files, nothing else), their ratio, and `octets_per_idle_client`."""
+    """`reports_per_s`, `uploads_per_s` (a report's two files, nothing else), their ratio, `octets_per_idle_client`, and
+    `load_growth_230000`: what loading a status costs with as many rows, to its cost with 100."""
     with tempfile.TemporaryDirectory(prefix="despoolr-bench-") as directory:
         found = asyncio.run(_reports(Path(directory)))
+    found["load_growth_230000"] = _loads(ROWS_MANY) / _loads(ROWS_FEW)
     return {**found, "octets_per_idle_client": _idle_client()}
 
 
-async def _reports(root: Path) -> dict[str, float]:
+def _loads(rows: int) -> float:
+    """Seconds that the Data Loader takes for a status while Job Details has so many rows (Q162558)."""
+    with tempfile.TemporaryDirectory(prefix="despoolr-bench-") as directory:
+        return asyncio.run(_load(Path(directory), rows))
+
+
+async def _load(root: Path, rows: int) -> float:
     clock = LoopClock(833_803_200.0)
-    surroundings = Surroundings(
+    scenario = Scenario(name="bench", title="loading", site=[Site(response="Slow")])
+    async with asyncio.TaskGroup() as group, AsyncExitStack() as stack:
+        world = World(scenario, {"BPC": profile_of("1.2")}, _surroundings(root, clock), Recorder(clock.now), 1, group)
+        stack.push_async_callback(world.stop)
+        await world.start()
+        machines, job, _ = await _job_for_everyone(world)
+        await world.sites["BPC"].database.run(lambda db: _fill(db, rows))
+        here = world.administrator(world.sites["BPC"].setup.server).share(boxes.ROOT_SHARE)
+        took = []
+        for turn in range(TURNS):
+            reports = [
+                JobReport(f"{turn}/{sms}", job, "Workstation", "BPC", "Complete", clock.now(), "DOMAIN1", name, sms)
+                for name, sms in machines
+            ]
+            await here.write_all([(f"{boxes.DELTA_MIFS}/{r.sms_id}.MIF", render_job_mif(r)) for r in reports])
+            started = perf_counter()
+            await _cycles(world, ("SMS_INVENTORY_DATA_LOADER",))
+            took.append((perf_counter() - started) / len(reports))
+    return min(took)
+
+
+def _fill(db: Connection, count: int) -> None:
+    row = {"Kind": "Workstation", "SiteCode": "BPC", "Domain": "DOMAIN1", "Status": "Complete", "UpdatedAt": 0.0}
+    rows = [{**row, "JobID": f"BPC1{n // 1000:04}", "MachineName": f"PC{n % 1000:05}"} for n in range(count)]
+    db.execute(insert(JOB_DETAILS), rows)
+    db.execute(insert(LOADED_REPORTS), [{"Report": f"OLD{n}", "At": 0.0} for n in range(count)])
+
+
+def _surroundings(root: Path, clock: LoopClock) -> Surroundings:
+    return Surroundings(
         clock=clock,
         network=SocketNetwork(),
         store=lambda machine, name: disk_store(root, machine, name, threads=True),
         database=lambda site: ThreadedDatabase(f"sqlite:///{root}/{site}.db"),
         lease_s=60.0,
     )
+
+
+async def _reports(root: Path) -> dict[str, float]:
+    clock = LoopClock(833_803_200.0)
+    surroundings = _surroundings(root, clock)
     scenario = Scenario(name="bench", title="status reports", site=[Site(response="Slow")])
     async with asyncio.TaskGroup() as group, AsyncExitStack() as stack:
         world = World(scenario, {"BPC": profile_of("1.2")}, surroundings, Recorder(clock.now), 1, group)
