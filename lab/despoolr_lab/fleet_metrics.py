@@ -51,6 +51,8 @@ class FleetMetrics(Collector):
         yield CounterMetricFamily("despoolr_fleet_polls_late", "Polls that began late.", counts.late_count)
         yield CounterMetricFamily("despoolr_fleet_runs", "Packages run.", clients.counts["pcm.run"])
         yield CounterMetricFamily("despoolr_fleet_reports", "Reports handed in.", clients.counts["pcm.reported"])
+        unsent = sum(agent.unsent_count for agent in clients.fleet.agents) if clients.fleet is not None else 0
+        yield GaugeMetricFamily("despoolr_fleet_reports_unsent", "Reports that wait for their server.", unsent)
         yield _histogram(counts)
 
 

@@ -10,6 +10,7 @@ import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -27,12 +28,13 @@ class ProcessMetrics(Quiet):
     """What the process takes from its machine: what a soak looks at."""
 
     def collect(self) -> Iterator[Metric]:
-        """Memory, file descriptors, tasks, processor."""
+        """Memory, file descriptors, tasks, processor, birth."""
         times = os.times()
         yield GaugeMetricFamily("despoolr_process_memory_bytes", "Memory that is resident.", _resident())
         yield GaugeMetricFamily("despoolr_process_file_descriptors", "File descriptors that are open.", _descriptors())
         yield GaugeMetricFamily("despoolr_process_tasks", "Tasks of the event loop.", len(asyncio.all_tasks()))
         yield CounterMetricFamily("despoolr_process_cpu_seconds", "Processor time.", times.user + times.system)
+        yield GaugeMetricFamily("despoolr_process_start_time_seconds", "When it started, since 1970.", _STARTED_AT)
 
 
 def _resident() -> int:
@@ -47,3 +49,16 @@ def _descriptors() -> int:
         return sum(1 for _ in Path("/proc/self/fd").iterdir())
     except OSError:
         return 0
+
+
+def _started_at() -> float:
+    """When this process started, in seconds since 1970, to the tick of the kernel's clock."""
+    try:
+        after_name = Path("/proc/self/stat").read_text("ascii").rpartition(")")[2].split()
+        booted = next(line for line in Path("/proc/stat").read_text("ascii").splitlines() if line.startswith("btime "))
+        return float(booted.split()[1]) + int(after_name[19]) / os.sysconf("SC_CLK_TCK")
+    except (OSError, StopIteration, ValueError, IndexError):
+        return 0.0
+
+
+_STARTED_AT: Final = _started_at()

@@ -21,7 +21,7 @@ from despoolr_server.share.engine.names import ROOT, Name, parse_name
 from despoolr_server.site.context import SiteContext
 from despoolr_server.site.service import Executive
 from despoolr_server.store.files import FileStore, StoreError
-from despoolr_server.store.schema import JOB_DETAILS, JOBS
+from despoolr_server.store.schema import JOB_DETAILS, JOBS, LOADED_REPORTS
 
 REFRESH_S: Final = 5.0
 """Seconds of this machine's time between two questions to the database."""
@@ -72,6 +72,7 @@ class SiteMetrics(Quiet):
         self._slots = slots
         self._jobs: Sequence[tuple[str, int]] = ()
         self._details: Sequence[tuple[str, str, int]] = ()
+        self._loaded = 0
 
     async def refresh(self) -> None:
         """Keep the counts of rows fresh, for ever. A database that does not answer now is asked again."""
@@ -80,7 +81,7 @@ class SiteMetrics(Quiet):
             if seen != self._site.change_count:
                 seen = self._site.change_count
                 try:
-                    self._jobs, self._details = await self._site.database.run(_counts)
+                    self._jobs, self._details, self._loaded = await self._site.database.run(_counts)
                 except SQLAlchemyError:
                     seen = -1
             await asyncio.sleep(REFRESH_S)
@@ -95,6 +96,7 @@ class SiteMetrics(Quiet):
         for kind, status, count in self._details:
             details.add_metric([kind, status], count)
         yield details
+        yield GaugeMetricFamily("despoolr_reports_loaded", "Reports that count, each once.", self._loaded)
         cycles = CounterMetricFamily("despoolr_service_cycles", "Cycles of a service.", labels=["component"])
         paused = GaugeMetricFamily("despoolr_service_paused", "1 for a service that is paused.", labels=["component"])
         for service in self._executive.services:
@@ -109,8 +111,9 @@ class SiteMetrics(Quiet):
         yield CounterMetricFamily("despoolr_fleets_lapsed", "Fleets that fell silent and lost their clients.", total.lapsed_count)
 
 
-def _counts(db: Connection) -> tuple[Sequence[tuple[str, int]], Sequence[tuple[str, str, int]]]:
+def _counts(db: Connection) -> tuple[Sequence[tuple[str, int]], Sequence[tuple[str, str, int]], int]:
     jobs = db.execute(select(JOBS.c.Status, func.count()).group_by(JOBS.c.Status)).all()
     kinds = (JOB_DETAILS.c.Kind, JOB_DETAILS.c.Status)
     details = db.execute(select(*kinds, func.count()).group_by(*kinds)).all()
-    return [(status, count) for status, count in jobs], [(kind, status, count) for kind, status, count in details]
+    loaded = db.execute(select(func.count()).select_from(LOADED_REPORTS)).scalar_one()
+    return [(status, count) for status, count in jobs], [(kind, status, count) for kind, status, count in details], loaded

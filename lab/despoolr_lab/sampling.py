@@ -1,0 +1,249 @@
+"""What the processes of a stack say of themselves at one moment: their `/metrics`, as a load run or a soak needs them.
+
+The law: a sample is one process at one moment, and holds what that process said and no more: a number it did not tell is None,
+a table it did not tell is empty. A process that does not answer is a `Silence`, a value like any other; sampling never raises for
+it. Nothing is judged here, nothing is kept. The names are those of docs/metrics.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import aiohttp
+from prometheus_client.parser import text_string_to_metric_families
+
+TIMEOUT_S: Final = 5.0
+"""Seconds of this machine's time a process has for its answer."""
+TEXT_SIZE_MAX: Final = 4 * 1024 * 1024
+"""Octets of an answer; one with all its labels at their bounds is smaller than a megabyte."""
+
+PART_SIZE: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A process that answers `/metrics`: what it is called here, where it is, what it wants to be asked with."""
+
+    name: str
+    url: str
+    token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSample:
+    """What it takes from its machine. `memory` is in octets; `started_at` in seconds since 1970, another after a restart."""
+
+    memory: float | None = None
+    file_descriptors: float | None = None
+    tasks: float | None = None
+    cpu_s: float | None = None
+    started_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShareSample:
+    """What its shares hold and have done. Refusals by share and program, requests by method and status, since its start."""
+
+    opens: float | None = None
+    sessions: float | None = None
+    episodes_waiting: float | None = None
+    uptime_site_s: float | None = None
+    refusals: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    waiter_site_s: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    requests: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    boxes: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """Files that wait, by share and box."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteSample:
+    """What a site server counts: jobs by status, rows of Job Details by kind and status, cycles by service, clients."""
+
+    jobs: Mapping[str, float] = field(default_factory=dict)
+    details: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    cycles: Mapping[str, float] = field(default_factory=dict)
+    reports_loaded: float | None = None
+    """Reports that were counted, each once, since the database was made."""
+    clients_wanted: float | None = None
+    clients_leased: float | None = None
+    clients_live: float | None = None
+    fleets_lapsed: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FleetSample:
+    """What a fleet counts since its start. `poll_classes`: polls that took at most so many seconds, by that bound as printed."""
+
+    clients_wanted: float | None = None
+    clients: float | None = None
+    polls: Mapping[str, float] = field(default_factory=dict)
+    """By what came of them: changed, unchanged, failed."""
+    polls_late: float | None = None
+    poll_classes: Mapping[str, float] = field(default_factory=dict)
+    poll_s_sum: float | None = None
+    runs: float | None = None
+    reports: float | None = None
+    reports_unsent: float | None = None
+    """Reports that wait for their server."""
+
+    @property
+    def poll_count(self) -> float:
+        """All polls."""
+        return sum(self.polls.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One process at one moment. `at`: seconds of the asker's loop, when the answer was there; `took_s`: how long it took."""
+
+    name: str
+    at: float
+    took_s: float
+    process: ProcessSample
+    share: ShareSample
+    site: SiteSample
+    fleet: FleetSample
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A process that gave no answer that counts, when, and why."""
+
+    name: str
+    at: float
+    reason: str
+
+
+async def sample(http: aiohttp.ClientSession, source: Source, *, timeout_s: float = TIMEOUT_S) -> Sample | Silence:
+    """Ask one process. Never raises for what it answers or fails to answer."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    headers = {"Authorization": f"Bearer {source.token}"} if source.token else {}
+    try:
+        async with asyncio.timeout(timeout_s), http.get(f"{source.url}/metrics", headers=headers) as response:
+            if response.status != 200:
+                return Silence(source.name, loop.time(), f"HTTP {response.status}")
+            text = await _read(response)
+    except TimeoutError:
+        return Silence(source.name, loop.time(), f"no answer within {timeout_s:g} s")
+    except (aiohttp.ClientError, OSError) as error:
+        return Silence(source.name, loop.time(), " ".join(str(error).split()) or type(error).__name__)
+    at = loop.time()
+    if len(text) > TEXT_SIZE_MAX:
+        return Silence(source.name, at, f"an answer of more than {TEXT_SIZE_MAX} octets")
+    try:
+        return read(source.name, at, at - began, text.decode())
+    except ValueError as error:
+        return Silence(source.name, at, f"not the text of metrics: {error}")
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    """The body, or a little more of it than is taken."""
+    body = bytearray()
+    async for part in response.content.iter_chunked(PART_SIZE):
+        body += part
+        if len(body) > TEXT_SIZE_MAX:
+            break
+    return bytes(body)
+
+
+async def sample_all(
+    http: aiohttp.ClientSession, sources: Iterable[Source], *, timeout_s: float = TIMEOUT_S
+) -> list[Sample | Silence]:
+    """Ask all of them at once; the answers in the order of the sources."""
+    return list(await asyncio.gather(*(sample(http, source, timeout_s=timeout_s) for source in sources)))
+
+
+Labels = tuple[str, ...]
+Told = Mapping[str, Mapping[Labels, float]]
+
+
+def read(name: str, at: float, took_s: float, text: str) -> Sample:
+    """The sample in the text of `/metrics`. Raises `ValueError` for what is no such text."""
+    told = _told(text)
+    return Sample(
+        name,
+        at,
+        took_s,
+        ProcessSample(
+            memory=_one(told, "process_memory_bytes"),
+            file_descriptors=_one(told, "process_file_descriptors"),
+            tasks=_one(told, "process_tasks"),
+            cpu_s=_one(told, "process_cpu_seconds_total"),
+            started_at=_one(told, "process_start_time_seconds"),
+        ),
+        ShareSample(
+            opens=_one(told, "opens"),
+            sessions=_one(told, "sessions"),
+            episodes_waiting=_one(told, "episodes_waiting"),
+            uptime_site_s=_one(told, "uptime_site_seconds"),
+            refusals=_by_two(told, "refusals_total"),
+            waiter_site_s=_by_two(told, "waiter_site_seconds"),
+            requests=_by_two(told, "requests_total"),
+            boxes=_by_two(told, "box_files"),
+        ),
+        SiteSample(
+            jobs=_by_one(told, "jobs"),
+            details=_by_two(told, "job_details"),
+            cycles=_by_one(told, "service_cycles_total"),
+            reports_loaded=_one(told, "reports_loaded"),
+            clients_wanted=_one(told, "site_clients_wanted"),
+            clients_leased=_one(told, "site_clients_leased"),
+            clients_live=_one(told, "site_clients_live"),
+            fleets_lapsed=_one(told, "fleets_lapsed_total"),
+        ),
+        FleetSample(
+            clients_wanted=_one(told, "fleet_clients_wanted"),
+            clients=_one(told, "fleet_clients"),
+            polls=_by_one(told, "fleet_polls_total"),
+            polls_late=_one(told, "fleet_polls_late_total"),
+            poll_classes=_by_one(told, "fleet_poll_seconds_bucket"),
+            poll_s_sum=_one(told, "fleet_poll_seconds_sum"),
+            runs=_one(told, "fleet_runs_total"),
+            reports=_one(told, "fleet_reports_total"),
+            reports_unsent=_one(told, "fleet_reports_unsent"),
+        ),
+    )
+
+
+LABELS: Final[Mapping[str, Labels]] = {
+    "refusals_total": ("share", "program"),
+    "waiter_site_seconds": ("share", "program"),
+    "requests_total": ("method", "status"),
+    "box_files": ("share", "box"),
+    "jobs": ("status",),
+    "job_details": ("kind", "status"),
+    "service_cycles_total": ("component",),
+    "service_paused": ("component",),
+    "fleet_polls_total": ("result",),
+    "fleet_poll_seconds_bucket": ("le",),
+}
+"""The labels of a metric, in the order in which its keys have them; one that is not here has none."""
+PREFIX: Final = "despoolr_"
+
+
+def _told(text: str) -> Told:
+    found: dict[str, dict[Labels, float]] = defaultdict(dict)
+    for family in text_string_to_metric_families(text):
+        for row in family.samples:
+            if row.name.startswith(PREFIX):
+                name = row.name.removeprefix(PREFIX)
+                key = tuple(row.labels.get(label, "") for label in LABELS.get(name, ()))
+                found[name][key] = float(row.value)
+    return found
+
+
+def _one(told: Told, name: str) -> float | None:
+    return told.get(name, {}).get(())
+
+
+def _by_one(told: Told, name: str) -> dict[str, float]:
+    return {key[0]: value for key, value in told.get(name, {}).items()}
+
+
+def _by_two(told: Told, name: str) -> dict[tuple[str, str], float]:
+    return {(key[0], key[1]): value for key, value in told.get(name, {}).items()}
