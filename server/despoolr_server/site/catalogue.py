@@ -157,7 +157,8 @@ def set_detail(
 ) -> str | None:
     """Set one row's status, making the row if it is missing. Returns what it was (None: there was no row).
 
-    A report older than what the row already says changes nothing: reports may overtake each other on the way.
+    A report older than what the row already says changes nothing: reports may overtake each other on the way. A row of which
+    nothing was reported takes any: a report bears the time at which its service's round began, perhaps before the row was made.
     """
     key = {"job": job, "kind": kind, "site": site, "machine": machine}
     row = db.execute(_DETAIL, key).first()
@@ -165,7 +166,7 @@ def set_detail(
         new = {"JobID": job, "Kind": kind, "SiteCode": site, "MachineName": machine, "Domain": domain, "MachineID": 0}
         db.execute(_ADD_DETAIL, {**new, "Status": status, "UpdatedAt": at, "Description": description})
         return None
-    if at >= row.UpdatedAt:
+    if at >= row.UpdatedAt or row.Status == DetailStatus.NONE:
         db.execute(_SET_DETAIL, {**key, "status": status, "at": at, "description": description})
     return str(row.Status)
 

@@ -39,6 +39,23 @@ async def test_a_detail_row_is_made_when_it_is_missing_and_keeps_the_newest() ->
     assert await bench.database.run(lambda db: catalogue.detail_counts(db, job)) == {("Server", "Complete"): 1}
 
 
+async def test_a_row_of_which_nothing_was_reported_takes_a_report_from_before_it_was_made() -> None:
+    """A round of the Despooler that began earlier may take up an instruction that was made since (found by a soak)."""
+    bench = Bench()
+    await bench.machines(1)
+    job = await bench.run_job(await bench.package())
+    await bench.pump(1)
+    made_at = min(row.UpdatedAt for row in await bench.database.run(lambda db: catalogue.details(db, job)))
+
+    async def set_to(status: str, at: float) -> None:
+        await bench.database.run(lambda db: catalogue.set_detail(db, job, "Completion", "BPC", "", status, at))
+
+    await set_to("Complete", made_at - 300.0)
+    assert bench.details(job)["Completion", ""] == "Complete"
+    await set_to("Retrying", made_at - 400.0)
+    assert bench.details(job)["Completion", ""] == "Complete"
+
+
 async def test_rows_of_a_job_come_in_the_order_a_person_reads_them() -> None:
     bench = Bench()
     await bench.machines(2)
