@@ -293,16 +293,24 @@ class Scheduler(Service):
     async def _set_status(
         self, row: Row[Any], status: JobStatus, tick: float, reason: str, package: dict[str, int] | None = None, **columns: Any
     ) -> None:
-        def work(db: Connection) -> None:
-            catalogue.set_job(db, row.JobID, tick, Status=status, **columns)
+        def work(db: Connection) -> tuple[JobStatus, str]:
             if package is not None:
                 catalogue.set_package(db, row.PackageID, **package)
+            current = catalogue.job(db, row.JobID)
+            if current is None or current.Status != JobStatus.CANCELLED:
+                catalogue.set_job(db, row.JobID, tick, Status=status, **columns)
+                return status, row.Status
+            if status is JobStatus.ACTIVE:
+                # Cancelled while it was being sent: it is under way, and its sites have to take it back.
+                catalogue.set_job(db, row.JobID, tick, **{**columns, "Status": JobStatus.CANCELLING, "CancelStatus": "Pending"})
+                return JobStatus.CANCELLING, current.Status
+            return JobStatus.CANCELLED, JobStatus.CANCELLED
 
-        await self.site.database.run(work)
-        self.site.record(
-            self.component, "job.status", job=row.JobID, name=row.Name, status=str(status), was=row.Status, reason=reason
-        )
-        self.log(f"~Job {row.JobID} is now {status}.")
+        now, was = await self.site.database.run(work)
+        if now == was:
+            return
+        self.site.record(self.component, "job.status", job=row.JobID, name=row.Name, status=str(now), was=was, reason=reason)
+        self.log(f"~Job {row.JobID} is now {now}.")
 
     async def _fail(self, row: Row[Any], tick: float, event: int, *insertions: str) -> None:
         await self.site.report_event(self.component, event, *insertions, job=row.JobID)

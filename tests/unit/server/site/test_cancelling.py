@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from despoolr_core.formats.status_mif import StatusMif
-from despoolr_server.site import boxes
+from despoolr_server.site import boxes, catalogue
 from despoolr_server.site.administrator import AdministratorError
 from despoolr_server.site.jobs import DistributePhase
+from despoolr_server.site.scheduler import Scheduler
 from unit.server.site.bench import Bench
 
 OK = StatusMif("Success", "installed")
@@ -24,6 +25,33 @@ async def test_a_pending_job_is_cancelled_at_once_and_never_sent() -> None:
     bench.clock.time += 2 * 86400.0
     await bench.pump(3)
     assert (bench.status(job), bench.names("LOGON1/SMS_PKGD")) == ("Cancelled", [])
+
+
+async def test_a_job_that_is_cancelled_while_the_scheduler_sends_it_is_taken_back() -> None:
+    """Found by a soak: the Scheduler's Active came after the administrator's Cancelled, and nothing was cancelled."""
+    bench = Bench("1.2 SP4")
+    await bench.machines(2)
+    job = await bench.run_job(await bench.package())
+    row = await bench.database.run(lambda db: catalogue.job(db, job))
+    assert row is not None and (await bench.administrator.cancel_job(job)).status == "Cancelled"
+    scheduler = bench.service("SMS_SCHEDULER")
+    assert isinstance(scheduler, Scheduler)
+    await scheduler._activate(row, catalogue.spec_of(row), bench.clock.now())
+    assert bench.status(job) == "Cancelling"
+    await bench.pump(3)
+    assert (bench.status(job), winst(bench)) == ("Cancelled", [])
+
+
+async def test_a_job_that_is_cancelled_before_the_scheduler_finds_that_it_cannot_be_sent_stays_cancelled() -> None:
+    bench = Bench("1.2 SP4")
+    job = await bench.run_job(await bench.package())  # for no machine at all
+    row = await bench.database.run(lambda db: catalogue.job(db, job))
+    assert row is not None
+    await bench.administrator.cancel_job(job)
+    scheduler = bench.service("SMS_SCHEDULER")
+    assert isinstance(scheduler, Scheduler)
+    await scheduler._activate(row, catalogue.spec_of(row), bench.clock.now())
+    assert bench.status(job) == "Cancelled"
 
 
 async def test_commands_go_from_the_clients_and_what_has_been_reported_stays() -> None:
