@@ -197,6 +197,10 @@ class EpisodeLedger:
             "episode.ended": self._episode_ended,
         }
 
+    def remembered(self) -> dict[str, int]:
+        """How much is kept of what is over, up to the bounds: `opens` that were closed, `episodes`."""
+        return {"opens": len(self._past), "episodes": len(self._episodes)}
+
     @property
     def waiting_count(self) -> int:
         """How many episodes wait."""

@@ -11,6 +11,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
@@ -24,10 +25,12 @@ from despoolr_client.share import ShareServer
 from despoolr_core.clock import Clock
 from despoolr_core.formats.sms_id import SmsId
 from despoolr_core.records import Record, Recorder
+from despoolr_lab.churning import Churn, keep_churning
 from despoolr_lab.clock import LoopClock
 from despoolr_lab.config import NamedServer, parse_profile
-from despoolr_lab.ground import SiteRefused, StartError, clock_of
+from despoolr_lab.ground import FLUSH_S, SiteRefused, StartError, clock_of
 from despoolr_lab.leasing import SILENCES, SlotLease
+from despoolr_lab.runs import RecordFile
 from despoolr_lab.sim.network import session_options
 
 BATCH: Final = 1000
@@ -53,6 +56,10 @@ class ClientsSettings:
     seed: int = 1
     holder: str = ""
     """Lease the clients' numbers from the site server under this name, instead of counting from `first`."""
+    churn: Churn | None = None
+    """Machines that lose their power now and then, and start up again."""
+    records: Path | None = None
+    """Where to append what the clients did, one record a line."""
 
 
 @dataclass(slots=True)
@@ -70,9 +77,13 @@ class Clients:
     _urls: dict[str, str] = field(default_factory=dict)
     _logon_names: list[str] = field(default_factory=list)
     _tokens: dict[str, str] = field(default_factory=dict)
+    _records: RecordFile | None = None
+    _background: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def start(self) -> None:
         """Ask the site, lease, register, begin to poll. Raises `StartError`."""
+        if self.settings.records is not None:
+            self._records = RecordFile(self.settings.records)
         connector = aiohttp.TCPConnector(limit=CONNECTIONS_MAX)
         self._http = aiohttp.ClientSession(connector=connector, **session_options({}))
         setup = await self._patiently("GET", "setup")
@@ -94,11 +105,26 @@ class Clients:
         agents = (PcmAgent(name, sms_id, settings, user=_user(name)) for name, sms_id in zip(names, ids, strict=True))
         self.fleet.add_spread(agents)
         await self.fleet.start()
+        if self._records is not None:
+            self._background.append(asyncio.create_task(_keep_flushing(self._records)))
+        if self.settings.churn is not None:
+            churning = keep_churning(self.settings.churn, self.fleet.agents, self.clock, f"{self.settings.seed}/{names[0]}")
+            self._background.append(asyncio.create_task(churning))
 
     async def stop(self) -> None:
         """Log all clients off, as at the end of a day."""
-        if self.fleet is not None:
-            await self.fleet.stop()
+        for task in self._background:
+            task.cancel()
+        ends = await asyncio.gather(*self._background, return_exceptions=True)
+        try:
+            if self.fleet is not None:
+                await self.fleet.stop()
+        finally:
+            if self._records is not None:
+                self._records.close()
+        for end in ends:
+            if isinstance(end, Exception):
+                raise end
         if self.lease is not None and self.lease.size:
             await self.lease.give_back()
         if self._http is not None:
@@ -208,6 +234,8 @@ class Clients:
 
     def _count(self, record: Record) -> None:
         self.counts[record.kind] += 1
+        if self._records is not None:
+            self._records(record)
 
     def _connect(self, server: str, machine: str, user: str) -> ShareServer:
         assert self._http is not None and self.clock is not None
@@ -215,6 +243,13 @@ class Clients:
         url = self._urls.get(server.upper(), f"http://{server.lower()}")
         token = self._tokens[machine]
         return ShareServer(self._http, url, token, self.clock, name=server, lease_s=60.0 * self.scale)
+
+
+async def _keep_flushing(records: RecordFile) -> None:
+    """A reader finds what happened in the file soon after; a process that is killed has lost no more than that."""
+    while True:
+        await asyncio.sleep(FLUSH_S)
+        records.flush()
 
 
 def sms_id_of(site: str, number: int) -> str:

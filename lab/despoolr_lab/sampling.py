@@ -52,6 +52,8 @@ class ShareSample:
     sessions: float | None = None
     episodes_waiting: float | None = None
     uptime_site_s: float | None = None
+    remembered: Mapping[str, float] = field(default_factory=dict)
+    """What is kept of what is over, by kind: it takes memory, up to its bounds."""
     refusals: Mapping[tuple[str, str], float] = field(default_factory=dict)
     waiter_site_s: Mapping[tuple[str, str], float] = field(default_factory=dict)
     requests: Mapping[tuple[str, str], float] = field(default_factory=dict)
@@ -181,6 +183,7 @@ def read(name: str, at: float, took_s: float, text: str) -> Sample:
             sessions=_one(told, "sessions"),
             episodes_waiting=_one(told, "episodes_waiting"),
             uptime_site_s=_one(told, "uptime_site_seconds"),
+            remembered=_by_one(told, "remembered"),
             refusals=_by_two(told, "refusals_total"),
             waiter_site_s=_by_two(told, "waiter_site_seconds"),
             requests=_by_two(told, "requests_total"),
@@ -211,6 +214,7 @@ def read(name: str, at: float, took_s: float, text: str) -> Sample:
 
 
 LABELS: Final[Mapping[str, Labels]] = {
+    "remembered": ("kind",),
     "refusals_total": ("share", "program"),
     "waiter_site_seconds": ("share", "program"),
     "requests_total": ("method", "status"),

@@ -116,6 +116,11 @@ PROGRESS_PLAIN_S = 10.0
 @click.option(
     "--seed", envvar="DESPOOLR_SEED", default=1, show_default=True, help="Seed of the clients' choices.", show_envvar=True
 )
+@click.option("--churn", default="", metavar="SHARE/SPAN", help="Machines that lose their power: 5%/1h, in site time.")
+@click.option("--churn-until", default=0.0, metavar="SECONDS", help="Site time (since 1970) at which all are on. Default: never.")
+@click.option(
+    "--records", type=click.Path(dir_okay=False, path_type=Path), help="Append what the clients do, one JSON record a line."
+)
 @json_option
 def command(**given: Any) -> int:
     """Run many clients in one process: they are registered at the site, poll, run packages, report."""
@@ -125,6 +130,7 @@ def command(**given: Any) -> int:
     from despoolr_lab.cli.serve import loop_factory
     from despoolr_lab.config import FLEET_PORT, ConfigError, parse_listen, parse_pace, parse_span, unknown_variables
     from despoolr_lab.ground import StartError
+    from despoolr_lab.runs import RunError
 
     try:
         for line in unknown_variables(os.environ):
@@ -135,12 +141,13 @@ def command(**given: Any) -> int:
         listen = parse_listen(given["listen"], FLEET_PORT) if given["listen"] else None
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             return runner.run(_run(settings, scale, for_s, listen, as_json=given["as_json"]))
-    except (ConfigError, StartError) as error:
+    except (ConfigError, StartError, RunError) as error:
         fail(str(error))
 
 
 def _settings(given: dict[str, Any]) -> ClientsSettings:
     from despoolr_lab import discovery
+    from despoolr_lab.churning import parse_churn
     from despoolr_lab.cli.ask import secret_token
     from despoolr_lab.clients import ClientsSettings
     from despoolr_lab.config import parse_machine, parse_named_server, parse_span, parse_url
@@ -164,6 +171,8 @@ def _settings(given: dict[str, Any]) -> ClientsSettings:
         poll_every_s=parse_span(given["poll_every"]),
         seed=given["seed"],
         holder=_holder(given["holder"]) if given["lease"] else "",
+        churn=parse_churn(given["churn"], given["churn_until"]) if given["churn"] else None,
+        records=given["records"],
     )
 
 

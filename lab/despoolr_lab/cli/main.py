@@ -36,6 +36,9 @@ COMMANDS: Final[dict[str, Subcommand]] = {
     "clients": Subcommand(
         "despoolr_lab.cli.clients:command", "Which fleets run which clients; whether all that were wanted exist."
     ),
+    "soak": Subcommand(
+        "despoolr_lab.cli.soak:command", "Hours of work, churn, restarts and cut links: what grows, what is lost."
+    ),
     "hold": Subcommand("despoolr_lab.cli.hold:command", "Open a file on a share and keep it, as a program does."),
     "locks": Subcommand("despoolr_lab.cli.ask:locks", "Who holds which file, since when, and whom that has kept out."),
     "why": Subcommand("despoolr_lab.cli.ask:why", "Who was refused what, by whom, how often; one sentence each."),

@@ -80,6 +80,10 @@ class Metrics(Collector):
         yield GaugeMetricFamily("despoolr_opens", "Opens that stand.", self.open_count())
         yield GaugeMetricFamily("despoolr_sessions", "Sessions on a lease.", self.session_count())
         yield GaugeMetricFamily("despoolr_episodes_waiting", "Updates that wait for a file.", self.waiting_count())
+        remembered = GaugeMetricFamily("despoolr_remembered", "What is kept to answer why.", labels=["kind"])
+        for kind, count in self._surface.host.ledger.remembered().items():
+            remembered.add_metric([kind], count)
+        yield remembered
         waited = GaugeMetricFamily(
             "despoolr_waiter_site_seconds",
             "How long a program's open files have made others wait, over the episodes on record.",

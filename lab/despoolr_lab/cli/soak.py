@@ -1,0 +1,216 @@
+"""`despoolr soak`: a stack of its own under work, churn, restarts and cut links; what grows, and whether every count is exact.
+
+The law: the plan is a pure function of what was asked for (`--plan` prints it and does nothing). The run leaves a directory with
+`summary.json`, `samples.csv` and every process's log, however it ends, and no process behind.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from despoolr_lab.cli.output import EXIT_INTERRUPTED, EXIT_INVALID, echo_json, echo_table, fail, json_option, say
+
+if TYPE_CHECKING:
+    from despoolr_lab.soak.plan import Plan
+    from despoolr_lab.soak.run import Soak
+
+PROGRESS_PLAIN_S = 15.0
+CLIENTS_MIN = 10
+DURATION_S_MIN = 10.0
+
+
+@click.command("soak")
+@click.option("--clients", default=500, show_default=True, type=click.IntRange(CLIENTS_MIN, 99_999), help="How many clients.")
+@click.option("--for", "for_", default="30m", show_default=True, metavar="SPAN", help="How long, in time of this machine.")
+@click.option("--time", "pace", default="x60", show_default=True, metavar="real|xN", help="The pace of site time.")
+@click.option("--seed", default=1, show_default=True, help="Seed of the plan and of the clients' choices.")
+@click.option("--out", default="runs", show_default=True, type=click.Path(file_okay=False, path_type=Path), help="Where runs go.")
+@click.option("--plan", "only_plan", is_flag=True, help="Print what would happen when, and do nothing.")
+@json_option
+def command(clients: int, for_: str, pace: str, seed: int, out: Path, only_plan: bool, as_json: bool) -> int:
+    """Run a stack for hours under churn, restarts and cut links; find what grows, and count everything.
+
+    A site server, two logon servers and fleets, each a process of its own. Exit codes: 0 nothing grows and all counts are
+    right, 10 something grows or a count is wrong, 12 the clients that were to exist did not.
+    """
+    from despoolr_lab.config import ConfigError, parse_pace, parse_span
+    from despoolr_lab.runs import RunError
+    from despoolr_lab.soak.plan import Asked, make_plan
+
+    try:
+        duration_s = parse_span(for_)
+        if duration_s < DURATION_S_MIN:
+            raise ConfigError(f"--for {for_} is too short for anything to happen: give {DURATION_S_MIN:g}s at least")
+        scale = parse_pace(pace).scale
+        assert scale is not None
+        plan = make_plan(Asked(clients, duration_s, scale, seed))
+        if only_plan:
+            _print_plan(plan, as_json=as_json)
+            return 0
+        return _soak(plan, out, as_json=as_json)
+    except (ConfigError, RunError) as error:
+        fail(str(error))
+
+
+def _print_plan(plan: Plan, *, as_json: bool) -> None:
+    from despoolr_lab.soak.plan import WHAT
+
+    rows = [(_clock(s.at_s), s.what, s.on, s.how, _clock(s.until_s) if s.until_s else "") for s in plan.steps]
+    if as_json:
+        steps = [{"at_s": s.at_s, "what": s.what, "on": s.on, "how": s.how, "until_s": s.until_s} for s in plan.steps]
+        echo_json({"round_s": plan.round_s, "steps": steps})
+        return
+    echo_table(("AT", "WHAT", "ON", "HOW", "UNTIL"), rows)
+    for what, meaning in WHAT.items():
+        say(f"{what}: {meaning}")
+
+
+def _soak(plan: Plan, out: Path, *, as_json: bool) -> int:
+    import asyncio
+    import signal
+
+    from despoolr_lab.cli.serve import loop_factory
+    from despoolr_lab.ground import wall_now
+    from despoolr_lab.runs import RunDirectory, utc_stamp
+    from despoolr_lab.soak.run import Soak
+
+    with RunDirectory.create(out, utc_stamp(wall_now()), "soak", plan.asked.seed) as directory:
+        progress = _Progress()
+        soak = Soak(plan, directory.path.absolute(), progress.tell, progress.sample)
+        asked = plan.asked
+        say(f"despoolr: {asked.clients:,} clients for {_clock(asked.duration_s)} at x{asked.scale:g}, in {directory.path}")
+        interrupted = False
+
+        async def run() -> None:
+            nonlocal interrupted
+            work = asyncio.ensure_future(soak.run())
+            loop = asyncio.get_running_loop()
+
+            def end() -> None:
+                nonlocal interrupted
+                interrupted = True
+                work.cancel()
+
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, end)
+            await asyncio.gather(work, return_exceptions=True)
+            if not work.cancelled() and (error := work.exception()) is not None:
+                raise error
+
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            runner.run(run())
+        progress.end()
+        code, summary = _outcome(soak, interrupted=interrupted)
+        directory.write_summary(summary)
+        if as_json:
+            echo_json(summary)
+        else:
+            _print(soak, summary)
+        return code
+
+
+def _outcome(soak: Soak, *, interrupted: bool) -> tuple[int, dict[str, Any]]:
+    from despoolr_lab.soak.counts import count_all, failed_runs
+    from despoolr_lab.soak.outcome import as_json, exit_code, sentence
+    from despoolr_lab.soak.stack import Fell
+
+    judged = soak.watch.judged(soak.warm_up_s)
+    counts = count_all(soak.found) if soak.found is not None else []
+    fell = str(soak.fell) if soak.fell is not None else ""
+    has_lost_clients = isinstance(soak.fell, Fell) and soak.fell.code == EXIT_INVALID
+    code = EXIT_INTERRUPTED if interrupted else exit_code(judged, counts, fell, has_lost_clients=has_lost_clients)
+    asked, found, work, holders = soak.plan.asked, soak.found, soak.work, soak.holders
+    summary = {
+        "clients": asked.clients,
+        "for_s": asked.duration_s,
+        "scale": asked.scale,
+        "seed": asked.seed,
+        "passed": code == 0,
+        "exit_code": code,
+        "interrupted": interrupted,
+        "verdict": "Interrupted: nothing was counted." if interrupted else sentence(judged, counts, fell),
+        "ended_at_s": round(soak.ended_at_s, 1),
+        "done": {
+            "jobs": len(work.ordered) if work else 0,
+            "reports": len(found.reported.handed_in) if found else 0,
+            "failed_runs": failed_runs(found) if found else 0,
+            "restarts": soak.restart_count,
+            "cuts": sum(link.cut_count for link in soak.stack.links.values()),
+            "connections_reset": sum(link.reset_count for link in soak.stack.links.values()),
+            "files_held": holders.held_count if holders else 0,
+            "holders_vanished": holders.vanished_count if holders else 0,
+            "samples_unanswered": soak.watch.silence_count,
+        },
+        "warm_up_s": soak.warm_up_s,
+        **as_json(judged, counts),
+    }
+    return code, summary
+
+
+def _print(soak: Soak, summary: dict[str, Any]) -> None:
+    from despoolr_lab.soak.counts import count_all
+    from despoolr_lab.soak.outcome import COLUMNS, count_rows, table
+
+    echo_table(COLUMNS, table(soak.watch.judged(soak.warm_up_s)))
+    click.echo("")
+    if soak.found is not None:
+        echo_table(("COUNT", "EXPECTED", "ACTUAL", "RIGHT"), count_rows(count_all(soak.found)))
+        click.echo("")
+    done = summary["done"]
+    click.echo(", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in done.items()))
+    click.echo(summary["verdict"])
+
+
+class _Progress:
+    """One line on a terminal, a plain line now and then elsewhere; what happens is a line of its own."""
+
+    def __init__(self) -> None:
+        self._is_terminal = sys.stderr.isatty()
+        self._next_s = 0.0
+
+    def tell(self, text: str) -> None:
+        self._clear()
+        say(f"despoolr: {text}")
+
+    def sample(self, soak: Soak) -> None:
+        text = _line(soak)
+        if self._is_terminal:
+            click.echo(f"\r\x1b[K{text}", err=True, nl=False)
+        elif soak.now >= self._next_s:
+            self._next_s = soak.now + PROGRESS_PLAIN_S
+            say(text)
+
+    def end(self) -> None:
+        self._clear()
+
+    def _clear(self) -> None:
+        if self._is_terminal:
+            click.echo("\r\x1b[K", err=True, nl=False)
+
+
+def _line(soak: Soak) -> str:
+    from despoolr_lab.soak.counts import ENDED
+    from despoolr_lab.soak.resources import MIB
+
+    last, rows = soak.watch.last, soak.work.rows if soak.work else []
+    live = max((told.site.clients_live or 0 for told in last.values()), default=0)
+    loaded = max((told.site.reports_loaded or 0 for told in last.values()), default=0)
+    waiting = sum(told.share.episodes_waiting or 0 for told in last.values())
+    memory = " ".join(f"{name} {(told.process.memory or 0) / MIB:.0f}" for name, told in sorted(last.items()))
+    ended = sum(row["status"] in ENDED for row in rows)
+    ordered = len(soak.work.ordered) if soak.work else 0
+    left = f"; left: {', '.join(soak.left[:4])}" if soak.left else ""
+    return (
+        f"{soak.phase} {_clock(soak.now)} of {_clock(soak.plan.asked.duration_s)}: {live:,.0f} clients, "
+        f"{ordered} jobs ({ended} ended), {loaded:,.0f} reports, {waiting:.0f} updates wait, MiB {memory}{left}"
+    )
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

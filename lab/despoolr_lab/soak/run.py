@@ -1,0 +1,251 @@
+"""One soak from beginning to end: stack up, plan done, everything mended and drained, stopped, counted.
+
+The law: the plan's time begins when the last process is up. Whatever ends it (the time, an interruption, a process that fell)
+leaves no process behind, and leaves the samples that were taken. Only a soak whose time was up is drained: everybody lets go,
+links are mended, and it is waited until nothing is under way any more, or `DRAIN_S_MAX`; what is left then is left, and counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+
+from despoolr_lab.clock import LoopClock
+from despoolr_lab.sampling import sample_all
+from despoolr_lab.sim.network import session_options
+from despoolr_lab.soak.administrator import OrderRefused, SoakAdministrator
+from despoolr_lab.soak.counts import ENDED, Found
+from despoolr_lab.soak.evidence import read_clients, read_database
+from despoolr_lab.soak.holders import Holders
+from despoolr_lab.soak.plan import HELD_PACKAGE, LOGONS, SITE, Plan
+from despoolr_lab.soak.stack import Fell, Stack
+from despoolr_lab.soak.watch import Watch
+from despoolr_lab.soak.work import Work
+from despoolr_server.site import boxes
+
+CHURN: Final = "5%/1h"
+"""Five of a hundred machines lose their power in every hour of site time."""
+HOLDERS: Final = 8
+SAMPLE_TIMEOUT_S: Final = 5.0
+DRAIN_S_MAX: Final = 300.0
+SITE_HOUR_S: Final = 3600.0
+PASSING: Final = tuple(
+    name.rpartition("/")[2]
+    for name in (
+        *(boxes.LOGON_DESPOOLER, boxes.SITE_SHARE, boxes.BAD_MIFS, boxes.BAD_INSTRUCTIONS, boxes.LAN_OUTBOX),
+        *(boxes.DELTA_MIFS, boxes.SITE_REPORTS, boxes.INVENTORY),
+    )
+)
+"""Boxes that nothing stays in."""
+
+Tell = Callable[[str], None]
+
+
+@dataclass
+class Soak:
+    """A soak that is run. `directory` takes the samples and the stack; `tell` hears of what happens, one line each."""
+
+    plan: Plan
+    directory: Path
+    tell: Tell
+    on_sample: Callable[[Soak], None] = lambda _: None
+    watch: Watch = field(default_factory=Watch)
+    restart_count: int = 0
+    phase: str = "starting"
+    left: list[str] = field(default_factory=list)
+    """What is still under way at the end."""
+    fell: Fell | OrderRefused | None = None
+    work: Work | None = None
+    holders: Holders | None = None
+    found: Found | None = None
+    stack: Stack = field(init=False)
+    ended_at_s: float = 0.0
+    _began: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.stack = Stack(self.plan.asked, self.directory / "stack")
+
+    @property
+    def now(self) -> float:
+        """The plan's time in seconds."""
+        return asyncio.get_running_loop().time() - self._began if self._began else 0.0
+
+    @property
+    def warm_up_s(self) -> float:
+        """Seconds of every life of a process that are not judged."""
+        return min(120.0, max(2.0, self.plan.asked.duration_s / 10))
+
+    @property
+    def sample_every_s(self) -> float:
+        """Seconds between two samples."""
+        return min(10.0, max(0.5, self.plan.asked.duration_s / 600))
+
+    async def run(self) -> None:
+        """Do it all. `found` is there when it ran to its end; `fell` when a process ended by itself."""
+        self.watch.open(self.directory / "samples.csv")
+        try:
+            async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64), **session_options({})) as http:
+                await self._run(http)
+        except* (Fell, OrderRefused) as group:
+            self.fell = _first(group)
+        finally:
+            self.ended_at_s = self.now
+            self.stack.kill()
+            for link in self.stack.links.values():
+                await link.stop()
+            self.watch.close()
+
+    async def _run(self, http: aiohttp.ClientSession) -> None:
+        asked = self.plan.asked
+        await self.stack.start(CHURN, asked.duration_s)
+        administrator = SoakAdministrator(http, self.stack.url(SITE), self.stack.token(), self.stack.site_now)
+        work = self.work = Work(self.plan, administrator, lambda: self.now)
+        await work.prepare()
+        wanted = [{"machine": f"USER{n}", "user": f"USER{n}"} for n in range(1, HOLDERS + 1)]
+        tokens = list((await administrator.ask("POST", "tokens", wanted))["tokens"])
+        clock = LoopClock(self.stack.site_now(), asked.scale)
+        self.holders = Holders(
+            http, clock, asked.scale, lambda n: self.stack.links[f"FLEETS-{n}"].url, tokens, work.packages[HELD_PACKAGE]
+        )
+        self._began = asyncio.get_running_loop().time()
+        self.phase = "running"
+        over = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            background = [group.create_task(self._keep_sampling(http, over)), group.create_task(self._keep_watch(over))]
+            async with asyncio.TaskGroup() as plan:
+                plan.create_task(work.do())
+                plan.create_task(self._hold())
+                plan.create_task(self._restart())
+                plan.create_task(self._cut())
+                plan.create_task(asyncio.sleep(asked.duration_s))
+            self.phase = "draining"
+            await self._drain(work)
+            over.set()
+            await asyncio.gather(*background)
+        self.phase = "stopping"
+        found = await self._final(http, work)
+        found.stops = await self.stack.stop()
+        self.phase = "counting"
+        found.reported = await asyncio.to_thread(read_clients, self.stack.directory, asked.fleets)
+        await asyncio.to_thread(read_database, self.stack.directory / SITE.lower() / "BPC.db", found)
+        self.found = found
+        self.phase = "over"
+
+    # -- what happens
+
+    async def _hold(self) -> None:
+        assert self.holders is not None
+        async with asyncio.TaskGroup() as group:
+            for step in self.plan.of("hold"):
+                await asyncio.sleep(max(0.0, step.at_s - self.now))
+                group.create_task(self.holders.hold(step, lambda: self.now))
+
+    async def _restart(self) -> None:
+        for step in self.plan.of("restart"):
+            await asyncio.sleep(max(0.0, step.at_s - self.now))
+            self.tell(f"{step.on} gets {step.how}")
+            code = await self.stack.down(step.on, step.how)
+            await asyncio.sleep(max(0.0, step.until_s - self.now))
+            await self.stack.up(step.on)
+            self.restart_count += 1
+            self.tell(f"{step.on} is up again" + (f" (it had ended with {code})" if step.how == "SIGTERM" and code else ""))
+
+    async def _cut(self) -> None:
+        for step in self.plan.of("cut"):
+            await asyncio.sleep(max(0.0, step.at_s - self.now))
+            link = self.stack.links[step.on]
+            self.tell(f"link {step.on} is cut ({step.how}) for {step.until_s - step.at_s:.1f} s")
+            link.cut(step.how)
+            try:
+                await asyncio.sleep(max(0.0, step.until_s - self.now))
+            finally:
+                link.mend()
+
+    async def _keep_watch(self, over: asyncio.Event) -> None:
+        while not over.is_set():
+            for fell in self.stack.falls():
+                raise fell
+            await asyncio.sleep(0.2)
+
+    async def _keep_sampling(self, http: aiohttp.ClientSession, over: asyncio.Event) -> None:
+        while not over.is_set():
+            began = self.now
+            await self._sample(http)
+            self.on_sample(self)
+            await asyncio.sleep(max(0.05, began + self.sample_every_s - self.now))
+
+    async def _sample(self, http: aiohttp.ClientSession) -> None:
+        is_judged = self.phase == "running"
+        for told in await sample_all(http, self.stack.sources(self.stack.token()), timeout_s=SAMPLE_TIMEOUT_S):
+            self.watch.take(self.now, told, is_judged=is_judged)
+
+    # -- the end
+
+    async def _drain(self, work: Work) -> None:
+        deadline = self.now + DRAIN_S_MAX + 3 * SITE_HOUR_S / self.plan.asked.scale
+        await work.end()
+        quiet = 0
+        while self.now < deadline and quiet < 3:
+            self.left = await self._left(work)
+            quiet = 0 if self.left else quiet + 1
+            self.on_sample(self)
+            await asyncio.sleep(max(0.5, self.sample_every_s))
+        self.tell("everything has ended" if quiet else f"not everything has ended: {'; '.join(self.left)}")
+
+    async def _left(self, work: Work) -> list[str]:
+        """What is still under way, as far as it can be asked of processes that run."""
+        run = set(work.run)
+        await work.look()
+        left = [f"{row['name']} is {row['status']}" for row in work.rows if row["status"] not in ENDED]
+        for row in work.rows:
+            if row["name"] in run and row["status"] == "Retrying" and not await self._is_silent(work, row["job"]):
+                left.remove(f"{row['name']} is Retrying")  # a package that failed on a machine: it is retried for a week
+        left += [f"{box} holds {depth}" for box, depth in self._passing().items()]
+        for name, told in self.watch.last.items():
+            opens, waiting, unsent = told.share.opens or 0, told.share.episodes_waiting or 0, told.fleet.reports_unsent or 0
+            left += [f"{name} has {n:g} {what}" for n, what in ((opens, "opens"), (waiting, "updates"), (unsent, "reports")) if n]
+            if told.site.clients_live is not None and told.site.clients_live != self.plan.asked.clients:
+                left.append(f"{told.site.clients_live:g} clients are live")
+        return left
+
+    async def _is_silent(self, work: Work, job: str) -> bool:
+        try:
+            details = (await work.administrator.ask("GET", f"jobs/{job}"))["details"]
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return True
+        return any(d["status"] not in ENDED for d in details if d["kind"] == "Workstation")
+
+    def _passing(self) -> dict[str, int]:
+        return {name: n for name, n in self.watch.boxes().items() if n and name.rpartition(" ")[2].rpartition("/")[2] in PASSING}
+
+    async def _final(self, http: aiohttp.ClientSession, work: Work) -> Found:
+        await self._sample(http)
+        slots: dict[str, Any] = await work.administrator.ask("GET", "slots")
+        last = self.watch.last
+        events = (await work.administrator.ask("GET", "events?limit=1000"))["events"]
+        return Found(
+            clients_wanted=self.plan.asked.clients,
+            clients_live=int(slots["live"]) if slots["leased"] == slots["wanted"] else int(slots["leased"]),
+            fleets_lapsed=self.watch.lapsed_count,
+            ordered=tuple(work.ordered),
+            run=tuple(work.run),
+            left_open={name: int(last[name].share.opens or 0) for name in (SITE, *LOGONS)},
+            left_waiting=int(sum(told.share.episodes_waiting or 0 for told in last.values())),
+            left_unsent=int(sum(told.fleet.reports_unsent or 0 for told in last.values())),
+            left_files=self._passing(),
+            events=tuple(f"{row['code']}: {row['text']}" for row in events if row["code"] in LOSSES),
+        )
+
+
+LOSSES: Final = (41, 245)
+"""Events that say a report found no row, or was moved to BADMIFS."""
+
+
+def _first(group: BaseExceptionGroup[Fell | OrderRefused]) -> Fell | OrderRefused:
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error

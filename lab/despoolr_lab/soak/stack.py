@@ -1,0 +1,213 @@
+"""The processes of a soak, each a `despoolr` of its own: started, waited for, killed or stopped, and started again.
+
+The law: a process is up when it has said so; one that ends and was not told to is a `Fell`, and ends the soak. All live in one
+directory, talk over links of ours, and none outlives the stack. Ports are the kernel's choice, once, so that a server that is
+started again is found where it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from despoolr_lab.sampling import Source
+from despoolr_lab.soak.links import Link
+from despoolr_lab.soak.plan import LOGONS, SITE, Asked, links_of
+
+VERSION: Final = "1.2 SP4 + hotfixes"
+"""Of the site: the last of 1.2, in which no fault that the articles tell of loses a status."""
+READY_S_MAX: Final = 60.0
+STOP_S_MAX: Final = 20.0
+STEP_S: Final = 0.05
+COMMON: Final = "common"
+SERVER_READY: Final = "despoolr: ready"
+FLEET_READY: Final = "first poll of all"
+
+
+class Fell(Exception):
+    """A process that ended by itself, or did not come up; the message has the last thing it said."""
+
+    def __init__(self, name: str, code: int | None, said: str) -> None:
+        ended = f"ended by itself with code {code}" if code is not None else f"is not up after {READY_S_MAX:g} s"
+        super().__init__(f"{name} {ended}: {said or 'it said nothing'}")
+        self.name = name
+        self.code = code
+
+
+@dataclass
+class Member:
+    """One process of the stack. `is_meant_to_run` is False while the plan has it down."""
+
+    name: str
+    arguments: tuple[str, ...]
+    ready: str
+    port: int
+    starts: int = 0
+    is_meant_to_run: bool = False
+    process: asyncio.subprocess.Process | None = None
+    log: Path = Path()
+
+    @property
+    def pid(self) -> int:
+        """Of the process that runs, 0 if none does."""
+        return self.process.pid if self.process is not None and self.process.returncode is None else 0
+
+    def last_line(self) -> str:
+        """The last thing it said."""
+        try:
+            lines = self.log.read_text("utf-8", "replace").strip().splitlines()
+        except OSError:
+            return ""
+        return lines[-1][:300] if lines else ""
+
+    def fall(self) -> Fell | None:
+        """What is to be said if it ended without being told to."""
+        if self.is_meant_to_run and self.process is not None and self.process.returncode is not None:
+            return Fell(self.name, self.process.returncode, self.last_line())
+        return None
+
+
+@dataclass
+class Stack:
+    """All of them, in a directory of their own. `churn`: what fleets are told, and until when (site time)."""
+
+    asked: Asked
+    directory: Path
+    members: dict[str, Member] = field(default_factory=dict)
+    links: dict[str, Link] = field(default_factory=dict)
+
+    async def start(self, churn: str = "", duration_s: float = 0.0) -> None:
+        """Bring everything up, servers first. Raises `Fell`."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        ports = dict(zip((SITE, *LOGONS, *self.asked.fleets), _free_ports(3 + len(self.asked.fleets)), strict=True))
+        for source, target in links_of(self.asked):
+            link = self.links[f"{source}-{target}"] = Link(f"{source}-{target}", ports[target])
+            await link.start()
+        pace = ("--time", f"x{self.asked.scale:g}" if self.asked.scale != 1 else "real", "--common", COMMON)
+        for logon in LOGONS:
+            place = ("--name", logon, "--listen", f"127.0.0.1:{ports[logon]}", "--data", logon.lower())
+            self._add(logon, ("serve", "logon", *place, *pace), SERVER_READY, ports[logon])
+        to_logons = [w for n in LOGONS for w in ("--logon", f"{n}={self.links[f'{SITE}-{n}'].url},distribution")]
+        place = ("--name", SITE, "--listen", f"127.0.0.1:{ports[SITE]}", "--data", SITE.lower())
+        what = ("--version", VERSION, "--response", "Very Fast", "--clients-wanted", str(self.asked.clients))
+        self._add(SITE, ("serve", "site", *place, *what, *to_logons, *pace), SERVER_READY, ports[SITE])
+        await asyncio.gather(*(self.up(name) for name in (*LOGONS, SITE)))
+        until = self.site_now() + duration_s * self.asked.scale
+        for number, fleet in enumerate(self.asked.fleets):
+            self._add(fleet, self._fleet(fleet, number, ports[fleet], churn, until), FLEET_READY, ports[fleet])
+            await self.up(fleet)
+
+    def _fleet(self, name: str, number: int, port: int, churn: str, until: float) -> tuple[str, ...]:
+        order = LOGONS if number % 2 == 0 else LOGONS[::-1]
+        logons = [w for n in order for w in ("--logon", f"{n}={self.links[f'FLEETS-{n}'].url}")]
+        who = ("--lease", "--holder", name, "--clients", str(self.asked.clients_of(name)), "--seed", str(self.asked.seed))
+        where = ("--site", self.links[f"FLEETS-{SITE}"].url, *logons, "--listen", f"127.0.0.1:{port}")
+        moving = ("--churn", churn, "--churn-until", f"{until:.0f}") if churn else ()
+        return ("fleet", *who, *where, "--poll-every", "1h", "--records", f"{name.lower()}.jsonl", "--json", *moving)
+
+    def _add(self, name: str, arguments: tuple[str, ...], ready: str, port: int) -> None:
+        self.members[name] = Member(name, arguments, ready, port)
+
+    async def up(self, name: str) -> None:
+        """Start a process and wait until it says that it is up. Raises `Fell`."""
+        member = self.members[name]
+        member.starts += 1
+        member.log = self.directory / f"{name.lower()}.{member.starts}.log"
+        with member.log.open("wb") as out:
+            member.process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "despoolr_lab.cli.main", *member.arguments),
+                cwd=self.directory,
+                env=self._environment(name),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=out,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            async with asyncio.timeout(READY_S_MAX):
+                while member.ready not in member.log.read_text("utf-8", "replace"):
+                    if member.process.returncode is not None:
+                        raise Fell(name, member.process.returncode, member.last_line())
+                    await asyncio.sleep(STEP_S)
+        except TimeoutError:
+            raise Fell(name, None, member.last_line()) from None
+        member.is_meant_to_run = True
+
+    async def down(self, name: str, how: str) -> int:
+        """Kill it (SIGKILL) or let it stop (SIGTERM, and SIGKILL if it takes too long); its exit code."""
+        member = self.members[name]
+        member.is_meant_to_run = False
+        process = member.process
+        if process is None or process.returncode is not None:
+            return 0
+        process.send_signal(getattr(signal, how))
+        try:
+            async with asyncio.timeout(STOP_S_MAX):
+                return await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            return -signal.SIGKILL
+
+    async def stop(self) -> dict[str, int]:
+        """Stop fleets, then the site server, then the others; exit codes by name. Links go last."""
+        codes: dict[str, int] = {}
+        for names in (self.asked.fleets, (SITE,), LOGONS):
+            there = [name for name in names if name in self.members and self.members[name].pid]
+            codes |= zip(there, await asyncio.gather(*(self.down(name, "SIGTERM") for name in there)), strict=True)
+        for link in self.links.values():
+            await link.stop()
+        return codes
+
+    def kill(self) -> None:
+        """Leave nothing running, at once."""
+        for member in self.members.values():
+            if member.pid and member.process is not None:
+                member.process.kill()
+
+    def falls(self) -> list[Fell]:
+        """Processes that ended and were not told to."""
+        return [fell for member in self.members.values() if (fell := member.fall()) is not None]
+
+    def sources(self, token: str) -> list[Source]:
+        """Those that are meant to run now, for sampling: asked directly, not over the links."""
+        running = [member for member in self.members.values() if member.is_meant_to_run]
+        return [Source(member.name, f"http://127.0.0.1:{member.port}", token) for member in running]
+
+    # -- what it knows
+
+    def token(self) -> str:
+        """The administrator's."""
+        return (self.directory / SITE.lower() / "admin.token").read_text("ascii").strip()
+
+    def site_now(self) -> float:
+        """Site time, as every process of the stack counts it."""
+        from despoolr_lab.ground import wall_now
+
+        since = float((self.directory / COMMON / "since").read_text("ascii"))
+        return since + (wall_now() - since) * self.asked.scale
+
+    def url(self, name: str) -> str:
+        """Where a process answers, past all links."""
+        return f"http://127.0.0.1:{self.members[name].port}"
+
+    def _environment(self, name: str) -> Mapping[str, str]:
+        plain = {key: value for key, value in os.environ.items() if not key.startswith("DESPOOLR_")}
+        return plain | ({"DESPOOLR_SECRET_FILE": f"{COMMON}/secret"} if name in self.asked.fleets else {})
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports nobody listens on now, all different."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    try:
+        return [int(one.getsockname()[1]) for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
