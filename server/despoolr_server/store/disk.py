@@ -290,7 +290,7 @@ class DiskFileStore:
             elif place.status is None or not self._spares.keep(place.path, place.status):
                 os.unlink(place.path)
             self._places.left(place)
-            self._known.pop(name.key, None)
+            self._forget(name.key)
             self._attributes.remove(name.key)
             self._properties.remove(name.key)
 
@@ -309,7 +309,7 @@ class DiskFileStore:
             self._places.left(place)
             self._places.entered(target, new_name.last)
         for key in (name.key, new_name.key):
-            self._known.pop(key, None)
+            self._forget(key)
             if place.is_directory:
                 self._forget_below(key)
         with answering:
@@ -358,12 +358,19 @@ class DiskFileStore:
             self._known[key] = (path, mtime_ns, size, inode, facts)
         return facts
 
+    def _forget(self, key: str) -> None:
+        """Neither the facts nor the content of a file that is gone: files with names of their own come and go all the time."""
+        self._known.pop(key, None)
+        kept = self._kept.pop(key, None)
+        if kept is not None:
+            self._kept_size -= len(kept[1])
+
     def _forget_below(self, key: str) -> None:
         """Nothing is known any more of what is in a directory. Walks all that is known: not for files."""
         self._places.forget_below(key)
         below = key + "/"
-        for other in [known for known in self._known if known.startswith(below)]:
-            del self._known[other]
+        for other in [known for known in {**self._known, **self._kept} if known.startswith(below)]:
+            self._forget(other)
 
     def _stamp(self, at: float) -> tuple[int, int]:
         """Site time to the microsecond; below it a counter, so that two changes in one instant have two ETags."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -216,3 +217,30 @@ def test_only_so_much_content_is_kept_in_memory(tmp_path: Path, monkeypatch: pyt
         assert facts is not None
         assert store.content(n(f"F{number}"), facts) == bytes([number]) * 40
         assert store._kept_size == sum(len(data) for _, data in store._kept.values()) <= 100
+
+
+def test_nothing_is_kept_in_memory_of_files_that_are_gone(store: DiskFileStore) -> None:
+    """Found by a soak: every report has a name of its own, and its content stayed until 32 MiB were together."""
+    store.make_directory(n("BOX"), AT)
+    data = b"x" * 60_000
+
+    def pass_through(number: int) -> None:
+        name, new_name = n(f"BOX/{number}.SNI"), n(f"BOX/{number}.IST")
+        for one in (name, new_name):
+            store.write_whole(one, data, AT)
+            facts = store.find(one)
+            assert facts is not None and store.content(one, facts) == data
+        if number % 2:
+            store.rename(name, new_name)
+        else:
+            store.remove(name)
+        store.remove(new_name)
+
+    tracemalloc.start()
+    try:
+        for number in range(200):
+            pass_through(number)
+        left, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert left < 20 * len(data), f"{left:,} octets are left of 200 files"
