@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,11 @@ def is_running(pid: int) -> bool:
 
 def ended(process: Process) -> tuple[int, Any]:
     """Its exit code and its summary."""
-    code = process.process.wait(2 * DEADLINE_S)
+    try:
+        code = process.process.wait(2 * DEADLINE_S)
+    except subprocess.TimeoutExpired:
+        process.terminate()  # in order, so that its own processes go with it
+        raise AssertionError(f"it does not end:\n{process.said[-3000:]}") from None
     return code, json.loads((process.log.parent / "runs/latest/summary.json").read_text())
 
 

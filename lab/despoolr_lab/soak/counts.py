@@ -3,7 +3,8 @@
 The law: everything is counted twice, by those who did it and where it must have arrived. A client's own record says that it began
 a report (the package has run) and that it handed one in; the site's database says what counts. A report that was handed in and
 does not count is lost; one that counts and was never begun is invented; both must be none. A report that was begun and whose
-hand-in nobody saw may count or not: its machine lost power, or its fleet ended, while the file was on its way.
+hand-in nobody saw may count or not: its machine lost power, or its fleet ended, while the file was on its way. A report that
+came when the command had been taken away (a client whose history was lost runs a package again) is answered by an event.
 
 Pure: the facts come as they were read.
 """
@@ -84,6 +85,8 @@ class Found:
     left_unsent: int = 0
     left_files: Mapping[str, int] = field(default_factory=dict)
     """Box to files that wait after everything was done."""
+    unknown: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Events, by RequestID and machine, that say a report came for a command that was no longer there (189, Q264945)."""
     events: tuple[str, ...] = ()
     """Events that say something was moved aside or is unknown."""
     stops: Mapping[str, int] = field(default_factory=dict)
@@ -115,12 +118,12 @@ def request_of(report: str) -> Request:
 
 def count_all(found: Found) -> list[Count]:
     """Every count, validity first."""
-    handed_in, loaded = found.reported.handed_in, found.loaded
-    lost = sorted(set(handed_in) - loaded)
+    handed_in = found.reported.handed_in
+    lost = _lost(found)
     return [
         Count("clients that exist", found.clients_wanted, found.clients_live, is_about_validity=True),
         Count("fleets that lost their clients", 0, found.fleets_lapsed, is_about_validity=True),
-        Count("reports that count, of those handed in", len(handed_in), len(handed_in) - len(lost), _few(lost)),
+        Count("reports that count or were answered, of those handed in", len(handed_in), len(handed_in) - len(lost), _few(lost)),
         _none("reports that count and nobody began", _invented(found)),
         *_of_rows(found),
         *_of_jobs(found),
@@ -131,6 +134,21 @@ def count_all(found: Found) -> list[Count]:
         _none("events that something was lost or moved aside", found.events),
         _none("processes that did not stop cleanly", [f"{name}: {code}" for name, code in found.stops.items() if code]),
     ]
+
+
+def _lost(found: Found) -> list[str]:
+    """Reports that were handed in, do not count, and that no event speaks of."""
+    machines = {row.sms_id: row.machine for row in found.rows}
+    answered = Counter(found.unknown)
+    lost = []
+    for report in sorted(set(found.reported.handed_in) - found.loaded):
+        sms_id, request = request_of(report)
+        key = (request, machines.get(sms_id, ""))
+        if answered[key] > 0:
+            answered[key] -= 1
+        else:
+            lost.append(report)
+    return lost
 
 
 def _invented(found: Found) -> list[str]:

@@ -21,6 +21,8 @@ from despoolr_lab.soak.counts import Found, Job, Reported, Row
 SITE_CODE: Final = "BPC"
 CLIENT_REPORT: Final = re.compile(r"[A-Z0-9]{8}-[A-Z0-9]{7}-")
 """How the id of a client's report begins; the site's own have others."""
+UNKNOWN_COMMAND: Final = 189
+_MACHINE: Final = re.compile(r"\((\w+)\)")
 _KINDS: Final = (b'"pcm.record"', b'"pcm.reported"')
 
 
@@ -40,6 +42,10 @@ def read_database(path: Path, found: Found) -> None:
         found.jobs = tuple(
             Job(*row) for row in db.execute("SELECT JobID, Name, RequestID, Status, RepeatOf FROM Jobs ORDER BY JobID")
         )
+        events = "SELECT j.RequestID, e.Text FROM Events e JOIN Jobs j ON j.JobID = e.JobID WHERE e.Code = ?"
+        for request, text in db.execute(events, (UNKNOWN_COMMAND,)):
+            machine = _MACHINE.search(text)
+            found.unknown[request, machine[1] if machine else ""] += 1
         found.rows = tuple(
             Row(*row)
             for row in db.execute(

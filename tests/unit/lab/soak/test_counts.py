@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -54,8 +55,17 @@ def test_a_stack_in_which_all_is_well_has_no_wrong_count() -> None:
 
 def test_a_report_that_was_handed_in_and_does_not_count_is_lost() -> None:
     count = the_one(all_is_well(loaded=frozenset({report("BPC00001")})))
-    assert (count.name, count.expected, count.actual) == ("reports that count, of those handed in", 2, 1)
+    assert (count.name, count.expected, count.actual) == ("reports that count or were answered, of those handed in", 2, 1)
     assert count.examples == (report("BPC00002"),)
+
+
+def test_a_report_for_a_command_that_was_gone_is_answered_by_an_event_and_not_lost() -> None:
+    found = all_is_well(loaded=frozenset({report("BPC00001")}))
+    answered = dataclasses.replace(found, unknown=Counter({(REQUEST, "PC00002"): 1}))
+    assert wrong(answered) == []
+    answered.reported.handed_in[report("BPC00002", "200.000")] = "Success"
+    answered.reported.begun["BPC00002", REQUEST] += 1
+    assert the_one(answered).examples == (report("BPC00002", "200.000"),), "one event answers one report"
 
 
 def test_a_report_that_counts_and_nobody_began_is_invented() -> None:

@@ -30,6 +30,9 @@ def test_the_database_tells_reports_of_clients_jobs_and_workstations(tmp_path: P
             INSERT INTO LoadedReports VALUES ('BPC00001-BPC0001-1.000', 1), ('BPC00001/BPC/Completion//Complete/0', 1);
             CREATE TABLE Jobs (JobID TEXT, Name TEXT, RequestID TEXT, Status TEXT, RepeatOf TEXT);
             INSERT INTO Jobs VALUES ('BPC00001', 'RUN0001', 'BPC0001', 'Complete', '');
+            CREATE TABLE Events (Code INTEGER, JobID TEXT, Text TEXT);
+            INSERT INTO Events VALUES (189, 'BPC00001', 'Cannot find the instruction for machine (PC00001) to remove.'),
+                                      (109, 'BPC00001', 'No (other) matter.');
             CREATE TABLE Machines (MachineID INTEGER, SMSID TEXT);
             INSERT INTO Machines VALUES (7, 'BPC00001');
             CREATE TABLE JobDetails (JobID TEXT, MachineID INTEGER, MachineName TEXT, Kind TEXT, Status TEXT);
@@ -42,4 +45,5 @@ def test_the_database_tells_reports_of_clients_jobs_and_workstations(tmp_path: P
     read_database(path, found)
     assert found.loaded == {"BPC00001-BPC0001-1.000"}
     assert found.jobs == (Job("BPC00001", "RUN0001", "BPC0001", "Complete"),)
+    assert found.unknown == {("BPC0001", "PC00001"): 1}
     assert found.rows == (Row("BPC00001", "BPC00001", "PC00001", "Complete"),)
