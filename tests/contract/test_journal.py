@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 from random import Random
 
@@ -19,6 +20,7 @@ from despoolr_core.sharing import NtStatus
 from despoolr_server.share.engine.names import ROOT, Name, parse_name
 from despoolr_server.store.files import JournalledFileStore, StoreError
 from despoolr_server.store.journal import Make, Put, Remove, Void, frame, read_frames
+from despoolr_server.store.journalled import JOURNAL_MAX
 
 AT = 833785200.0
 NAMES = ["A", "B", "C", "D/A", "D/B"]
@@ -176,6 +178,19 @@ async def test_full_journals_are_dropped_while_it_goes_on(tmp_path: Path) -> Non
     await store.close()
     assert list((tmp_path / ".despoolr" / "journal").iterdir()) == []
     assert len(contents(JournalledFileStore(tmp_path))) == 20
+
+
+def test_laying_out_a_journal_takes_no_memory_of_its_size(tmp_path: Path) -> None:
+    """Found by a soak: each thread of the pool came to keep the eight megabytes of zeros that it had once written."""
+    tracemalloc.start()
+    try:
+        store = JournalledFileStore(tmp_path / "root")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < JOURNAL_MAX / 8
+    (journal,) = (tmp_path / "root/.despoolr/journal").iterdir()
+    assert journal.stat().st_size == JOURNAL_MAX and not any(journal.read_bytes())
 
 
 def test_a_change_that_failed_is_not_repeated(tmp_path: Path) -> None:

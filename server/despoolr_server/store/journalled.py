@@ -54,6 +54,7 @@ _MOVED_ON: Final = frozenset(
     ]
 )
 
+_ZEROS: Final = bytes(64 * 1024)
 JOURNAL_MAX: Final = 8 * 1024 * 1024
 """Octets after which a journal is laid aside."""
 
@@ -190,7 +191,10 @@ class JournalledFileStore(DiskFileStore):
     def _lay_out(self, number: int) -> None:
         """A journal full of zeros, synced: writing over them later changes no metadata, so that a sync is only the octets."""
         path = self._path(number)
-        path.write_bytes(bytes(self.journal_max))
+        with path.open("wb", buffering=0) as file:
+            # In pieces: a thread that lets go of megabytes keeps them, and every thread of the pool would come to have its own.
+            for start in range(0, self.journal_max, len(_ZEROS)):
+                file.write(_ZEROS[: self.journal_max - start])
         _sync_path(str(path))
         _sync_path(str(self._journals))
 
