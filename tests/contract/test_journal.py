@@ -184,7 +184,7 @@ def test_laying_out_a_journal_takes_no_memory_of_its_size(tmp_path: Path) -> Non
     """Found by a soak: each thread of the pool came to keep the eight megabytes of zeros that it had once written."""
     tracemalloc.start()
     try:
-        store = JournalledFileStore(tmp_path / "root")
+        JournalledFileStore(tmp_path / "root")
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

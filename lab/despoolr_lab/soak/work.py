@@ -1,13 +1,13 @@
 """The plan's work, ordered step by step, and what came of it.
 
 The law: steps of one kind are done in their order, each at its time or as soon after as the site takes orders. A package is
-removed only when every job that runs it has ended, else machines would be left without a result, and it would be our doing.
+removed only when every job that runs it has ended, and runs no more until that is done: else machines would have no result.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -38,6 +38,8 @@ class Work:
     run: list[str] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
     """The jobs as the site showed them last."""
+    _removing: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    """By package: nobody orders that it runs while it is being removed."""
     _numbers: Counter[str] = field(default_factory=Counter)
     _edition: int = 0
 
@@ -105,7 +107,8 @@ class Work:
         name = self._name("RUN")
         self.run.append(name)
         run = {"command": "SETUP.EXE", "mandatory_after": self.administrator.site_now()}
-        await self._order(name, step.on, machines=["*"], distribute=EVERYWHERE, run=run)
+        async with self._removing[step.on]:
+            await self._order(name, step.on, machines=["*"], distribute=EVERYWHERE, run=run)
 
     async def _update(self, step: Step) -> None:
         self._edition += 1
@@ -121,9 +124,14 @@ class Work:
         await self.administrator.cancel(job)
 
     async def _remove(self, step: Step) -> None:
-        package = self.packages[step.on]
-        await self.until_ended([row["name"] for row in await self._look() if row["package"] == package])
-        await self._order(self._name("REMOVE"), step.on, type="Remove Package From Server", distribute=EVERYWHERE)
+        name, package = self._name("REMOVE"), self.packages[step.on]
+        while True:
+            async with self._removing[step.on]:
+                if all(row["status"] in ENDED for row in await self._look() if row["package"] == package):
+                    await self._order(name, step.on, type="Remove Package From Server", distribute=EVERYWHERE)
+                    await self.until_ended([name])
+                    return
+            await asyncio.sleep(LOOK_S)
 
     async def _order(self, name: str, package: str, **spec: Any) -> str:
         self.ordered.append(name)
