@@ -118,7 +118,7 @@ def _outcome(soak: Soak, *, interrupted: bool) -> tuple[int, dict[str, Any]]:
     from despoolr_lab.soak.outcome import as_json, exit_code, sentence
     from despoolr_lab.soak.stack import Fell
 
-    judged = soak.watch.judged(soak.warm_up_s)
+    judged = soak.watch.judged(soak.warm_up_s, soak.plan.round_s)
     counts = count_all(soak.found) if soak.found is not None else []
     fell = str(soak.fell) if soak.fell is not None else ""
     has_lost_clients = isinstance(soak.fell, Fell) and soak.fell.code == EXIT_INVALID
@@ -155,7 +155,7 @@ def _print(soak: Soak, summary: dict[str, Any]) -> None:
     from despoolr_lab.soak.counts import count_all
     from despoolr_lab.soak.outcome import COLUMNS, count_rows, table
 
-    echo_table(COLUMNS, table(soak.watch.judged(soak.warm_up_s)))
+    echo_table(COLUMNS, table(soak.watch.judged(soak.warm_up_s, soak.plan.round_s)))
     click.echo("")
     if soak.found is not None:
         echo_table(("COUNT", "EXPECTED", "ACTUAL", "RIGHT"), count_rows(count_all(soak.found)))

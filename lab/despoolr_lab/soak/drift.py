@@ -3,6 +3,8 @@
 The law: what is judged is the slope, never the level. A series is split where the process was restarted, the beginning of each
 piece is left out, and slopes are taken between moments of one piece only; so a restart neither hides growth nor looks like it.
 
+* **Floors**: of what comes and goes with the work (opens, tasks, queues) the least value of each round of work is taken: what is
+  there when the work is done. A leak raises the floor, a burst does not.
 * **Slope**: the median of the slopes between all pairs of points (Theil 1950, Sen 1968), of up to `BINS_MAX` points, each the
   median of its span: a fifth of all points may be wild without moving it. A comb (garbage collection) has slope 0.
 * **Interval**: Sen's, from the variance of Kendall's S summed over the pieces, widened by what neighbouring points tell of each
@@ -28,11 +30,15 @@ from typing import Final, NamedTuple
 HOUR_S: Final = 3600.0
 BINS_MAX: Final = 120
 """Points that slopes are taken between; the cost goes with their square."""
-POINTS_MIN: Final = 12
+POINTS_MIN: Final = 8
 """Points without which nothing is judged."""
 Z: Final = 3.29
 """Of the normal distribution: 99.9 % lie within."""
 CORRELATION_MAX: Final = 0.9
+GOLDEN: Final = 0.618
+"""Multiples of it are spread evenly over the unit: how unequal the bins are."""
+ROUND_TOLERANCE: Final = 0.1
+"""Share of a round that may be missing at the end of a piece, for the round to count."""
 SETTLED_SHARE: Final = 0.5
 """Growth of the last third below this share of the limit is not enough to call it growth."""
 
@@ -65,6 +71,8 @@ class Limit:
     share: float
     at_least: float
     span_s_min: float
+    is_of_floors: bool = False
+    """Whether the least value of each round is judged, instead of every value."""
 
     def per_hour(self, level: float) -> float:
         """In the resource's unit."""
@@ -93,8 +101,10 @@ class Judgement:
     limit_per_hour: float
 
 
-def judge(pieces: Sequence[Piece], limit: Limit) -> Judgement:
-    """Judge a series."""
+def judge(pieces: Sequence[Piece], limit: Limit, round_s: float = 0.0) -> Judgement:
+    """Judge a series. `round_s`: seconds of a round of work, for what is judged by its floors."""
+    if limit.is_of_floors and round_s > 0:
+        pieces = floors(pieces, round_s)
     trend = trend_of(pieces)
     bound = limit.per_hour(trend.level if trend else 0.0)
     if trend is None or trend.span_s < limit.span_s_min:
@@ -113,6 +123,18 @@ def without_beginning(pieces: Sequence[Piece], warm_up_s: float) -> list[list[Po
     """The pieces without their first seconds: a process that starts fills its caches and takes up what waited."""
     kept = [[point for point in piece if point.at_s - piece[0].at_s >= warm_up_s] for piece in pieces if piece]
     return [piece for piece in kept if len(piece) > 1]
+
+
+def floors(pieces: Sequence[Piece], round_s: float) -> list[list[Point]]:
+    """The least value of each whole round, at its middle."""
+    found = []
+    for piece in pieces:
+        rounds: dict[int, list[float]] = {}
+        for point in piece:
+            rounds.setdefault(int((point.at_s - piece[0].at_s) / round_s), []).append(point.value)
+        whole = int((piece[-1].at_s - piece[0].at_s) / round_s + ROUND_TOLERANCE) if piece else 0
+        found.append([Point(piece[0].at_s + (n + 0.5) * round_s, min(v)) for n, v in sorted(rounds.items()) if n < whole])
+    return found
 
 
 def trend_of(pieces: Sequence[Piece], *, points_min: int = POINTS_MIN) -> Trend | None:
@@ -146,9 +168,14 @@ def trend_of(pieces: Sequence[Piece], *, points_min: int = POINTS_MIN) -> Trend 
 
 
 def _binned(piece: Piece, bins_max: int) -> list[Point]:
-    """At most so many points, each the median of as many neighbours."""
-    size = max(1, -(-len(piece) // bins_max))
-    parts = [piece[start : start + size] for start in range(0, len(piece), size)]
+    """About so many points, each the median of neighbours: of unequal numbers, else a comb that beats with them has a slope."""
+    size = len(piece) / bins_max
+    parts: list[Piece] = []
+    start = 0
+    while start < len(piece):
+        stop = start + max(1, round(size * (0.5 + len(parts) * GOLDEN % 1)))
+        parts.append(piece[start:stop])
+        start = stop
     return [Point(statistics.fmean(p.at_s for p in part), statistics.median(p.value for p in part)) for part in parts]
 
 

@@ -19,13 +19,13 @@ BOX: Final = "box "
 
 LIMITS: Final[Mapping[str, Limit]] = {
     MEMORY: Limit(share=0.10, at_least=8.0 * MIB, span_s_min=480.0),
-    "descriptors": Limit(share=0.10, at_least=6.0, span_s_min=120.0),
-    "tasks": Limit(share=0.10, at_least=6.0, span_s_min=120.0),
-    "opens": Limit(share=0.10, at_least=6.0, span_s_min=120.0),
-    "sessions": Limit(share=0.10, at_least=6.0, span_s_min=120.0),
-    "waiting updates": Limit(share=0.10, at_least=6.0, span_s_min=120.0),
-    "unsent reports": Limit(share=0.10, at_least=12.0, span_s_min=120.0),
-    BOX: Limit(share=0.10, at_least=12.0, span_s_min=120.0),
+    "descriptors": Limit(share=0.10, at_least=6.0, span_s_min=120.0, is_of_floors=True),
+    "tasks": Limit(share=0.10, at_least=6.0, span_s_min=120.0, is_of_floors=True),
+    "opens": Limit(share=0.10, at_least=6.0, span_s_min=120.0, is_of_floors=True),
+    "sessions": Limit(share=0.10, at_least=6.0, span_s_min=120.0, is_of_floors=True),
+    "waiting updates": Limit(share=0.10, at_least=6.0, span_s_min=120.0, is_of_floors=True),
+    "unsent reports": Limit(share=0.10, at_least=12.0, span_s_min=120.0, is_of_floors=True),
+    BOX: Limit(share=0.10, at_least=12.0, span_s_min=120.0, is_of_floors=True),
 }
 """Growth an hour that is still none. Memory wants eight minutes of settled running: Python's allocator gives back little of what
 a burst took, so that after a start memory climbs for minutes to a plateau, and a shorter look at it says nothing."""

@@ -80,13 +80,13 @@ class Watch:
             for name, value in values.items():
                 self._keep((told.name, name), Point(at_s, value), is_new=is_new)
 
-    def judged(self, warm_up_s: float) -> list[Judged]:
+    def judged(self, warm_up_s: float, round_s: float) -> list[Judged]:
         """Every series that was ever anything but 0, the worst verdicts first."""
         found = []
         for (process, resource), pieces in self.series.items():
             if any(point.value for piece in pieces for point in piece):
                 settled = without_beginning(pieces, warm_up_s)
-                found.append(Judged(process, resource, judge(settled, limit_of(resource)), tuple(pieces[-1])))
+                found.append(Judged(process, resource, judge(settled, limit_of(resource), round_s), tuple(pieces[-1])))
         order = list(Verdict)
         return sorted(found, key=lambda row: (order.index(row.judgement.verdict), row.process, row.resource))
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from despoolr_lab.soak.drift import Judgement, Limit, Point, Verdict, judge, trend_of, without_beginning
+from despoolr_lab.soak.drift import Judgement, Limit, Point, Verdict, floors, judge, trend_of, without_beginning
 
 MIB = 1024.0 * 1024
 LIMIT = Limit(share=0.10, at_least=8 * MIB, span_s_min=480.0)
@@ -81,7 +81,8 @@ def test_noise_is_never_drift(seed: int) -> None:
 
 
 @given(st.floats(20, 900), st.floats(0.5, 40))
-@settings(max_examples=40, deadline=None)
+@example(29.90625, 22.0)  # beats with bins of 15 s
+@settings(max_examples=100, deadline=None)
 def test_a_comb_is_never_drift(period_s: float, height_mib: float) -> None:
     assert verdict(comb(1800.0, period_s, height_mib * MIB)) is not Verdict.DRIFT
 
@@ -115,6 +116,41 @@ def test_growth_within_the_limit_is_steady_and_at_the_limit_unclear() -> None:
 
 def test_a_fall_is_steady() -> None:
     assert verdict(noisy(4, 1800.0, per_hour=-200 * MIB)) is Verdict.STEADY
+
+
+# -- what comes and goes with the work
+
+FLOORS = Limit(share=0.10, at_least=6.0, span_s_min=120.0, is_of_floors=True)
+
+
+def bursts(seed: int, span_s: float, *, round_s: float = 120.0, per_hour: float = 0.0, start_s: float = 0.0) -> list[Point]:
+    """Opens: many in the first part of each round, none when its work is done, and what leaks."""
+    rng = random.Random(seed)
+    points = []
+    for n in range(int(span_s / 3)):
+        at_s = 3.0 * n
+        busy = rng.uniform(5, 60) if at_s % round_s < round_s * rng.uniform(0.4, 0.7) else 0
+        points.append(Point(start_s + at_s, float(round(busy) + int(per_hour * at_s / HOUR_S))))
+    return points
+
+
+@given(SEEDS)
+@settings(max_examples=25, deadline=None)
+def test_bursts_of_work_are_steady_by_their_floors(seed: int) -> None:
+    pieces = [bursts(seed + n, 420.0, start_s=500.0 * n) for n in range(4)]
+    assert judge(pieces, FLOORS, 120.0).verdict is Verdict.STEADY
+
+
+@given(SEEDS, st.floats(120, 2000))
+@settings(max_examples=25, deadline=None)
+def test_a_leak_below_bursts_of_work_is_found_by_their_floors(seed: int, per_hour: float) -> None:
+    pieces = [bursts(seed + n, 420.0, per_hour=per_hour, start_s=500.0 * n) for n in range(4)]
+    assert judge(pieces, FLOORS, 120.0).verdict is Verdict.DRIFT
+
+
+def test_the_floor_of_a_round_is_its_least_value_and_half_a_round_has_none() -> None:
+    piece = [Point(float(n), float(n % 10 + n // 10)) for n in range(56)]
+    assert floors([piece, []], 10.0) == [[Point(5.0 + 10 * n, float(n)) for n in range(5)], []]
 
 
 # -- the edges

@@ -69,6 +69,6 @@ def test_the_worst_comes_first_and_what_was_always_nothing_is_not_told() -> None
     watch = Watch()
     for n in range(400):
         watch.take(3.0 * n, told(10.0 + n / 4))
-    judged = watch.judged(10.0)
+    judged = watch.judged(10.0, 60.0)
     assert [(row.resource, row.judgement.verdict) for row in judged] == [("tasks", Verdict.DRIFT), ("memory", Verdict.STEADY)]
     assert len(judged[0].points) == 400
