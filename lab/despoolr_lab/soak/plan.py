@@ -28,6 +28,8 @@ FILE_COUNT: Final = 3
 CUT_S_MAX: Final = 12.0
 """A fleet that cannot reach its site for 30 s has lost its clients: cuts are shorter."""
 DOWN_S_MAX: Final = 5.0
+RESTARTS_MAX: Final = 6
+"""Restarts of the first hours: more would leave no life long enough to judge."""
 CLIENTS_PER_FLEET: Final = 1000
 SITE: Final = "SITE1"
 LOGONS: Final = ("LOGON1", "LOGON2")
@@ -133,10 +135,10 @@ def _holds(asked: Asked, round_s: float) -> list[Step]:
 
 def _restarts(asked: Asked) -> list[Step]:
     rng = random.Random(f"{asked.seed}/restarts")
-    victims = [(SITE, "SIGKILL"), (LOGONS[0], "SIGKILL"), (asked.fleets[0], "SIGTERM"), (SITE, "SIGTERM"), (LOGONS[1], "SIGKILL")]
-    victims += [(asked.fleets[-1], "SIGTERM"), (LOGONS[0], "SIGTERM"), (SITE, "SIGKILL")]
+    victims = [(SITE, "SIGKILL"), (LOGONS[0], "SIGKILL"), (asked.fleets[0], "SIGTERM"), (LOGONS[1], "SIGTERM")]
+    victims += [(asked.fleets[-1], "SIGTERM"), (SITE, "SIGTERM"), (LOGONS[1], "SIGKILL"), (LOGONS[0], "SIGTERM")]
     found = []
-    for number, (at_s, slot_s) in enumerate(_slots(asked, rng, per_s=75.0, count_max=8, then_every_s=1800.0)):
+    for number, (at_s, slot_s) in enumerate(_slots(asked, rng, per_s=75.0, count_max=RESTARTS_MAX, then_every_s=1800.0)):
         name, how = victims[number % len(victims)]
         found.append(Step(at_s, "restart", name, how, at_s + min(DOWN_S_MAX, slot_s / 4) * rng.uniform(0.2, 1.0)))
     return found
