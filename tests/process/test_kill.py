@@ -38,7 +38,7 @@ def test_a_site_server_killed_twice_in_mid_run_loses_nothing_and_counts_nothing_
     site = start_site()
     administrator = Administrator(workshop.servers()["SITE1"])
     package = administrator.make_package("OFFICE", a="a", b="b", c="c")
-    fleet = workshop.start("fleet", "--clients", str(CLIENTS), "--poll-every", "4h", "--json", ready="first poll of all")
+    fleet = workshop.start("fleet", "--clients", str(CLIENTS), "--poll-every", "12h", "--json", ready="first poll of all")
     job = administrator.run_everywhere("FIRST", package)
 
     def done() -> int:
