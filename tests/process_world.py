@@ -131,6 +131,7 @@ class Administrator:
     """The SMS Administrator program, as far as the tests need it: over HTTP, like anyone's."""
 
     site: ServerAddress
+    server: str = "SITE1"
 
     def post(self, path: str, **body: Any) -> Any:
         answer = call(self.site, "POST", f"/api/v1/{path}", msgspec.json.encode(body))
@@ -143,7 +144,7 @@ class Administrator:
         """Upload a package's source and make the package; its id."""
         call(self.site, "MKCOL", f"/PKGSRC/{name}?parents=true")
         self.upload(name, **files)
-        return str(self.post("packages", name=name, source=f"\\\\SITE1\\PKGSRC\\{name}")["package"])
+        return str(self.post("packages", name=name, source=f"\\\\{self.server}\\PKGSRC\\{name}")["package"])
 
     def upload(self, package: str, **files: str) -> None:
         for file, text in files.items():
