@@ -82,7 +82,8 @@ def test_a_2_0_parent_loses_what_its_child_says_of_a_shared_package_and_sp1_does
     assert status_at_parent(here, lost) == "Not installed"
 
     here.settings["DESPOOLR_PARENT_VERSION"] = "2.0 SP1"
-    here.up("--no-deps", "parent")
+    here.compose("up", "-d", "--no-deps", "parent")
+    here.wait_healthy()
     assert ask(here.address("parent"), "site", dict)["version"] == "2.0 SP1"
     kept = parent(here).make_package("AGAIN", a="a one")
     job = share(here, "KEPT", kept)
