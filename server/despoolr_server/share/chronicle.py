@@ -132,33 +132,11 @@ class Chronicle:
 
     def lock_granted(self, row: Open, lock: RangeLock) -> None:
         """A range is locked."""
-        self._write(
-            row.machine,
-            "lock.granted",
-            open=row.handle,
-            machine=row.machine,
-            program=row.program,
-            share=row.share,
-            path=row.path,
-            lock=lock.kind,
-            offset=lock.offset,
-            length=lock.length,
-            purpose=row.purpose,
-        )
+        self._ranged("lock.granted", row, lock, program=row.program, purpose=row.purpose)
 
     def lock_released(self, row: Open, lock: RangeLock) -> None:
         """A range is unlocked (a close releases without saying so)."""
-        self._write(
-            row.machine,
-            "lock.released",
-            open=row.handle,
-            machine=row.machine,
-            share=row.share,
-            path=row.path,
-            lock=lock.kind,
-            offset=lock.offset,
-            length=lock.length,
-        )
+        self._ranged("lock.released", row, lock)
 
     def written(self, actor: Actor, share: str, path: str, size: int) -> None:
         """A file has new content."""
@@ -183,6 +161,20 @@ class Chronicle:
     def gave_up(self, machine: str, episode: str, reason: str) -> None:
         """An update will not be tried again."""
         self._write(machine, "episode.ended", episode=episode, state=GIVEN_UP, reason=reason)
+
+    def _ranged(self, kind: str, row: Open, lock: RangeLock, **facts: str) -> None:
+        self._write(
+            row.machine,
+            kind,
+            open=row.handle,
+            machine=row.machine,
+            share=row.share,
+            path=row.path,
+            lock=lock.kind,
+            offset=lock.offset,
+            length=lock.length,
+            **facts,
+        )
 
     def _changed(self, kind: str, actor: Actor, share: str, path: str, cause: int = 0, **facts: object) -> None:
         self._write(
