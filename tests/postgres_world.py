@@ -17,9 +17,7 @@ from pathlib import Path
 import psycopg
 
 from process_world import until
-from support import free_port
-
-INSTALL = "install Debian's package `postgresql` (apt-get install postgresql), as .ci/run does"
+from support import free_port, program
 
 
 @dataclass
@@ -51,18 +49,15 @@ class Postgres:
 
 
 def programs() -> Path:
-    """Where `initdb` and `postgres` are; a test that needs them fails where they are not."""
+    """Where `initdb` and `postgres` are."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[4]))
-    if not found:
-        on_path = shutil.which("initdb")
-        assert on_path, f"there is no PostgreSQL server on this machine: {INSTALL}"
-        return Path(on_path).parent
-    return found[-1].parent
+    return found[-1].parent if found else Path(program("initdb", "postgresql")).parent
 
 
 @contextmanager
 def running_postgres() -> Iterator[Postgres]:
     """A private cluster, started and stopped."""
+    binaries = programs()
     # PostgreSQL does not run as root: then it runs as the user its package made.
     owner = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
     rights = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []} if owner else {}
@@ -73,7 +68,7 @@ def running_postgres() -> Iterator[Postgres]:
         if owner:
             for path in (home, home / "password"):
                 os.chown(path, owner.pw_uid, owner.pw_gid)
-        data, binaries, port = home / "data", programs(), free_port()
+        data, port = home / "data", free_port()
         subprocess.run(
             [
                 binaries / "initdb",

@@ -1,12 +1,20 @@
-"""What several tests need: where the material shared with other projects lies."""
+"""What several tests need: the material shared with other projects, and programs that are Debian's.
+
+The law: material that is missing fails a test. A program that is missing, or a machine that cannot do what a test needs, leaves
+it out and says why, so that `make test` needs make and Python alone; with CI=true that fails as well. No test skips by itself.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import socket
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED = REPOSITORY.parent / "shared"
@@ -18,6 +26,19 @@ def shared(*parts: str) -> Path:
     if not path.exists():
         raise AssertionError(f"{path} is missing: the shared directory belongs beside the repository")
     return path
+
+
+def leave_out(why: str) -> NoReturn:
+    """End a test that cannot be tried on this machine: left out, with the reason; a failure where CI=true."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"this cannot be tried, and CI leaves nothing out: {why}")
+    pytest.skip(why)
+
+
+def program(name: str, package: str) -> str:
+    """Where a program is. Without it, the test is left out and says which package of Debian's has it."""
+    found = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+    return found or leave_out(f"{name} is not installed; on Debian: apt-get install {package}")
 
 
 def free_port() -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support import REPOSITORY
+from support import REPOSITORY, program
 
 ROOTS = ("core/despoolr_core", "server/despoolr_server", "client/despoolr_client", "lab/despoolr_lab")
 LINES_MAX = 600
@@ -235,7 +235,7 @@ def test_test_names_are_sentences() -> None:
 
 
 def test_no_test_sleeps_on_the_wall_clock_or_is_left_out() -> None:
-    """Process tests may wait for another process; no test is marked to be left out."""
+    """Process tests may wait for another process; a test is left out by `support.leave_out` alone, which CI does not allow."""
     for path in sorted((REPOSITORY / "tests").rglob("*.py")):
         text = code_of(path)
         if (
@@ -244,8 +244,8 @@ def test_no_test_sleeps_on_the_wall_clock_or_is_left_out() -> None:
             and path.name != Path(__file__).name
         ):
             assert "time.sleep(" not in text, path
-        for marker in ("mark.skip(", "mark.xfail"):
-            assert path.name == Path(__file__).name or marker not in text, f"{path}: {marker}"
+        for marker in ("mark.skip", "mark.xfail", "pytest.skip(", "importorskip"):
+            assert path.name in (Path(__file__).name, "support.py") or marker not in text, f"{path}: {marker}"
 
 
 def test_the_tests_are_no_packages() -> None:
@@ -259,3 +259,15 @@ def test_no_file_names_a_machine_of_ours() -> None:
             if path.suffix in (".py", ".toml", ".md") and path != Path(__file__):
                 for number, line in enumerate(code_of(path).splitlines(), 1):
                     assert not place.search(line), f"{path}:{number}: {line.strip()}"
+
+
+def test_a_program_that_is_missing_leaves_a_test_out_and_says_what_to_install_but_not_in_ci(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert Path(program("sh", "dash")).name == "sh"
+    monkeypatch.delenv("CI", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="on Debian: apt-get install telepathy-tools"):
+        program("telepathy", "telepathy-tools")
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="CI leaves nothing out: telepathy is not installed"):
+        program("telepathy", "telepathy-tools")

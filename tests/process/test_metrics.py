@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import re
-import shutil
 import subprocess
 import urllib.parse
 import urllib.request
@@ -20,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from despoolr_lab.live import ServerAddress, call
 from process_world import Administrator, Workshop, until
-from support import REPOSITORY, free_port
+from support import REPOSITORY, free_port, program
 
 DEPLOY = REPOSITORY / "deploy"
 DASHBOARD = json.loads((DEPLOY / "grafana/dashboards/despoolr.json").read_text())
@@ -183,8 +182,6 @@ class Prometheus:
     """Debian's, with the stack's own configuration; only the addresses are those of this machine."""
 
     def __init__(self, stack: Stack, directory: Path) -> None:
-        program = shutil.which("prometheus")
-        assert program, "there is no Prometheus on this machine: apt-get install prometheus, as .ci/run does"
         config = yaml.safe_load((DEPLOY / "prometheus/prometheus.yml").read_text())
         config["scrape_configs"] = [job for job in config["scrape_configs"] if job["job_name"] != "parent"]
         config["global"] |= {"scrape_interval": "500ms", "scrape_timeout": "500ms"}
@@ -198,7 +195,7 @@ class Prometheus:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [
-                    program,
+                    program("prometheus", "prometheus"),
                     f"--config.file={directory}/prometheus.yml",
                     f"--storage.tsdb.path={directory}/data",
                     f"--web.listen-address={self.url.removeprefix('http://')}",
@@ -232,10 +229,10 @@ def prometheus(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def test_prometheus_accepts_the_configuration_of_the_stack() -> None:
-    promtool = shutil.which("promtool")
-    assert promtool, "there is no promtool on this machine: apt-get install prometheus, as .ci/run does"
     done = subprocess.run(
-        [promtool, "check", "config", "--syntax-only", DEPLOY / "prometheus/prometheus.yml"], capture_output=True, text=True
+        [program("promtool", "prometheus"), "check", "config", "--syntax-only", DEPLOY / "prometheus/prometheus.yml"],
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

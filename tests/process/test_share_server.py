@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shutil
 import socket
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -13,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from share_site import Site, serving
-
-pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+from support import program
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "share-api.md"
 
@@ -62,7 +60,8 @@ def as_shown(shown: str, got: str) -> bool:
 
 
 async def run(script: str, **environment: str) -> tuple[int, str]:
-    """A script's exit code and output."""
+    """A script's exit code and output. They all use curl."""
+    program("curl", "curl")
     shell = await asyncio.create_subprocess_exec(
         "bash",
         "-c",
