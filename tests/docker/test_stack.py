@@ -13,7 +13,7 @@ import pytest
 import docker
 from despoolr_lab.asking import AskError
 from despoolr_lab.cli.main import run
-from despoolr_lab.live import call
+from despoolr_lab.live import ServerAddress, ask, call
 from despoolr_lab.slots import LEASE_S
 from docker_world import SCALE_S_MAX, UP_S_MAX, Stack, decoded, health, stack
 from process_world import until
@@ -119,9 +119,17 @@ def test_twenty_replicas_are_exactly_the_clients_that_were_asked_for(here: Stack
 
 
 def test_servers_killed_in_mid_run_lose_nothing_and_count_nothing_twice(here: Stack) -> None:
+    """A job that two hundred clients run, and an update that waits for one of them: both outlive the kill of two servers."""
     administrator = here.administrator()
+    office = str(ask(administrator.site, "packages/OFFICE", dict)["package"])
+    holder = here.launch("hold", f"SMS_PKGD/{office}/b.dat", "--url", "http://logon1:8802", "--machine", "PC00017")
+    until(lambda: b"PC00017 has" in holder.logs(), "a client has the file open")
+    administrator.upload("OFFICE", a="a three", b="b three", c="c three")
+    update = administrator.update("AGAIN", office)
+    until(lambda: administrator.statuses(update, "Server") == {"LOGON1": "Retrying", "LOGON2": "Complete"}, "it is refused")
+
     package = administrator.make_package("TOOLS", a="a one")
-    before = loaded(here)
+    counted, sent = loaded(here), handed_in(here)
     run_ = {"command": "SETUP.EXE", "mandatory_after": administrator.now()}
     spec = {"name": "NIGHT", "package": package, "machines": ["*"], "distribute": {"put_on": ["LOGON1", "LOGON2"]}, "run": run_}
     job = str(administrator.post("jobs", **spec)["job"])
@@ -134,8 +142,19 @@ def test_servers_killed_in_mid_run_lose_nothing_and_count_nothing_twice(here: St
     until(lambda: jobs_status(administrator, job) == "Complete", "the job completes all the same", SCALE_S_MAX)
     statuses = administrator.statuses(job)
     assert len(statuses) == REPLICAS * CLIENTS and set(statuses.values()) == {"Complete"}
+    assert handed_in(here) - sent == REPLICAS * CLIENTS, "every client handed in one report"
+    assert loaded(here) - counted == REPLICAS * CLIENTS, "each is counted once"
 
-    assert loaded(here) - before == REPLICAS * CLIENTS, "each client's report is counted once"
+    assert jobs_status(administrator, update) == "Retrying", "the site server knows what it was waiting for"
+    logon1 = here.address("logon1")
+    before = attempts(logon1, office)
+    until(lambda: attempts(logon1, office) > before, "it is tried again after the kill")
+    holder.stop(timeout=10)
+    until(lambda: jobs_status(administrator, update) == "Complete", "and gets through when the client lets go")
+    for service in ("logon1", "logon2"):
+        assert call(here.address(service), "GET", f"/SMS_PKGD/{office}/b.dat") == b"b three"
+    assert loaded(here) - counted == REPLICAS * CLIENTS, "an update is nobody's run"
+
     here.wait_healthy()
     # A site server that was started again has to hear from every fleet once: a lease is renewed every fifth of its time.
     until(lambda: here.slots().get("live") == REPLICAS * CLIENTS, "every fleet was heard of again", LEASE_S)
@@ -184,10 +203,26 @@ def jobs_status(administrator: Any, job: str) -> str:
         return ""
 
 
+def attempts(server: ServerAddress, package: str) -> int:
+    """How often the newest update of a package was refused on a server."""
+    episodes = ask(server, f"episodes?path={package}/b.dat", dict)["episodes"]
+    return int(episodes[-1]["attempt_count"]) if episodes else 0
+
+
+def handed_in(here: Stack) -> int:
+    """How many reports all fleets say that they handed in. Asked from the host, at each container's own address."""
+    total, token = 0.0, here.token()
+    for container in here.containers("clients"):
+        (network,) = container.attrs["NetworkSettings"]["Networks"].values()
+        text = call(ServerAddress("fleet", f"http://{network['IPAddress']}:8804", token), "GET", "/metrics").decode()
+        total += next(float(line.split()[1]) for line in text.splitlines() if line.startswith("despoolr_fleet_reports_total "))
+    return int(total)
+
+
 def loaded(here: Stack) -> int:
     """How many reports of clients' runs the site has counted (docs/decisions/0009: their ids have no slash)."""
-    ask = (
+    query = (
         "import sqlite3; db = sqlite3.connect('file:/data/BPC.db?mode=ro', uri=True); "
         "print(sum('/' not in row[0] for row in db.execute('SELECT Report FROM LoadedReports')))"
     )
-    return int(here.run("site", "python", "-c", ask))
+    return int(here.run("site", "python", "-c", query))
