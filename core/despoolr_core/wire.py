@@ -6,6 +6,8 @@ Access, share mode, disposition, options and attributes travel as SMB's words (`
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 
@@ -188,8 +190,16 @@ class Listing(msgspec.Struct):
     entries: list[Entry]
 
 
+RANGES_LISTED_MAX: Final = 10
+"""How many ranges a row of `GET /api/v1/opens` lists."""
+
+
 class OpenRow(msgspec.Struct, frozen=True):
-    """One row of `GET /api/v1/opens`, named like a row of `smbstatus -j`. `kind` is empty for what is only an open."""
+    """One row of `GET /api/v1/opens`, named like a row of `smbstatus -j`. `kind` is empty for what is only an open.
+
+    `ranges` are the octets it has locked and `waiting` those it waits for, oldest first: the first `RANGES_LISTED_MAX` of
+    the `range_count` and `waiting_count` there are. The locks of a handle are listed in full by `GET /api/v1/opens/{id}/locks`.
+    """
 
     open: str
     session: str
@@ -204,6 +214,10 @@ class OpenRow(msgspec.Struct, frozen=True):
     delete_on_close: bool = False
     purpose: str = ""
     kind: str = ""
+    ranges: tuple[LockedRange, ...] = ()
+    range_count: int = 0
+    waiting: tuple[WaitingRange, ...] = ()
+    waiting_count: int = 0
 
 
 class Hold(msgspec.Struct, frozen=True, omit_defaults=True):

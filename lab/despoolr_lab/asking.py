@@ -18,7 +18,7 @@ import msgspec
 from despoolr_core.episodes import EpisodeLedger, HeldOpen
 from despoolr_core.nt_events import EVENTS
 from despoolr_core.records import Record, is_owners
-from despoolr_core.wire import EpisodeRow
+from despoolr_core.wire import RANGES_LISTED_MAX, EpisodeRow, LockedRange, WaitingRange
 from despoolr_lab.runs import FinishedRun
 
 
@@ -30,7 +30,9 @@ class LockRow(msgspec.Struct, frozen=True):
     """One open and what it has caused.
 
     `open` is its handle; `closed_at` is None while it is held; `refusal_count` says how many opens of others it stopped;
-    `kind` is empty for what is only an open, and says which lock it is for one of WebDAV's.
+    `kind` is empty for what is only an open, and says which lock it is for one of WebDAV's. `ranges` are the octets it has locked
+    and `waiting` those it waits for, the first of `range_count` and `waiting_count`; records do not tell who waits, and of a past
+    moment a running server tells neither.
     """
 
     server: str
@@ -46,6 +48,10 @@ class LockRow(msgspec.Struct, frozen=True):
     closed_at: float | None
     refusal_count: int
     kind: str = ""
+    ranges: tuple[LockedRange, ...] = ()
+    range_count: int = 0
+    waiting: tuple[WaitingRange, ...] = ()
+    waiting_count: int = 0
 
 
 class WhyAnswer(msgspec.Struct):
@@ -139,6 +145,8 @@ class RunSource:
         self._ledger = EpisodeLedger(episodes_max=1_000_000, history_max=5_000_000)
         self._blockers: dict[tuple[str, str], LockRow] = {}
         """(server, open) to every open that refused somebody, as of the last record read."""
+        self._ranges: dict[tuple[str, str], list[LockedRange]] = {}
+        """(server, open) to what it has locked then, oldest first."""
         self._jobs: dict[str, dict[str, Any]] = {}
         self._details: dict[str, dict[tuple[str, ...], dict[str, Any]]] = {}
         self._events: list[dict[str, Any]] = []
@@ -168,8 +176,13 @@ class RunSource:
                 self._blocked(data, blocker)
         elif record.kind == "open.closed":
             self._closed([(data["server"], data["open"])], record.at)
+        elif record.kind == "lock.granted":
+            held = LockedRange(data["lock"], data["offset"], data["length"], record.at)
+            self._ranges.setdefault((data["server"], data["open"]), []).append(held)
+        elif record.kind == "lock.released":
+            self._unlocked(data)
         elif record.kind == "share.started":
-            self._closed([key for key in self._blockers if key[0] == data["server"]], record.at)
+            self._closed([key for key in (*self._blockers, *self._ranges) if key[0] == data["server"]], record.at)
         elif record.kind in ("job.status", "detail.status") and not is_owners(record):
             return  # what a child site makes of it is the child's
         elif record.kind == "job.status":
@@ -218,8 +231,16 @@ class RunSource:
             )
         self._blockers[key] = msgspec.structs.replace(row, refusal_count=row.refusal_count + 1)
 
+    def _unlocked(self, data: dict[str, Any]) -> None:
+        held = self._ranges.get((data["server"], data["open"]), [])
+        gone = (data["lock"], data["offset"], data["length"])
+        index = next((i for i, one in enumerate(held) if (one.kind, one.offset, one.length) == gone), None)
+        if index is not None:
+            del held[index]
+
     def _closed(self, keys: Iterable[tuple[str, str]], at: float) -> None:
         for key in keys:
+            self._ranges.pop(key, None)
             row = self._blockers.get(key)
             if row is not None and row.closed_at is None:
                 self._blockers[key] = msgspec.structs.replace(row, closed_at=at)
@@ -269,10 +290,12 @@ class RunSource:
         return [self._row(held) for held in self._ledger.opens(at)]
 
     def _row(self, held: HeldOpen) -> LockRow:
-        blocker = self._blockers.get((held.server, held.open))
+        key = (held.server, held.open)
+        ranges, blocker = self._ranges.get(key, []), self._blockers.get(key)
+        row = msgspec.structs.replace(lock_row(held, 0), ranges=tuple(ranges[:RANGES_LISTED_MAX]), range_count=len(ranges))
         if blocker is None:
-            return lock_row(held, 0)
-        return msgspec.structs.replace(lock_row(held, blocker.refusal_count), opened_at=blocker.opened_at)
+            return row
+        return msgspec.structs.replace(row, refusal_count=blocker.refusal_count, opened_at=blocker.opened_at)
 
 
 def _severity(code: int) -> str:

@@ -167,6 +167,13 @@ HANDLES: Final = (
         body={"session": "S3", "share": "SMS_SHR", "path": "INVENTRY.BOX", "options": "DIRECTORY_FILE"},
     ),
     _handle("GET", "/entries", "What is in it", "O5/entries"),
+    _handle(
+        "POST",
+        "/locks",
+        "Lock one octet",
+        "O3/locks",
+        body={"locks": [{"offset": 9, "length": 1, "flags": "SHARED|FAIL_IMMEDIATELY"}]},
+    ),
     Line("GET /api/v1/opens", "Whose opens stand", "/api/v1/opens?machine=PC07", who="service"),
     Line("GET /api/v1/episodes", "Who waits", "/api/v1/episodes", who="service"),
     Line("GET /api/v1/why", "Why a file was not updated", "/api/v1/why?path=PCMPKG.SRC/note.txt", who="service"),

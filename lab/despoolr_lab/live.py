@@ -140,15 +140,25 @@ def _live_rows(why: Why, episodes: list[EpisodeRow], listed: OpenList | None) ->
     for episode in episodes:
         for hold in episode.holds:
             refusals.setdefault((hold.machine, hold.program), []).append((hold.opened_at, hold.refusal_count))
-    exact = {row.open: row.opened_at for row in listed.opens} if listed is not None else {}
+    stand = {row.open: row for row in listed.opens} if listed is not None else {}
     rows = []
     for held in why.opens:
-        if listed is not None and held.open not in exact:
+        now = stand.get(held.open)
+        if listed is not None and now is None:
             continue  # closed between the two questions
-        opened_at = exact.get(held.open, held.opened_at)
+        opened_at = now.opened_at if now is not None else held.opened_at
         tolerance_s = 0.0 if listed is not None else HISTORY_TOLERANCE_S
         count = sum(n for at, n in refusals.get((held.machine, held.program), ()) if abs(at - opened_at) <= tolerance_s)
-        rows.append(msgspec.structs.replace(lock_row(held, count), opened_at=opened_at))
+        row = msgspec.structs.replace(lock_row(held, count), opened_at=opened_at)
+        if now is not None:
+            row = msgspec.structs.replace(
+                row,
+                ranges=now.ranges,
+                range_count=now.range_count,
+                waiting=now.waiting,
+                waiting_count=now.waiting_count,
+            )
+        rows.append(row)
     return rows
 
 

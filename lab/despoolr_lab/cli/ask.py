@@ -198,7 +198,7 @@ def _span(seconds: float) -> str:
 def locks(
     run: str, share: str, path: str, machine: str, at: str, urls: tuple[str, ...], token: str, runs: Path, as_json: bool
 ) -> None:
-    """Who holds which file, since when, in what mode, and how many opens of others that has refused."""
+    """Who holds which file, since when, in what mode, how many opens of others that has refused, and which octets are locked."""
     source = find_source(run, urls, token, runs)
     answer = answering(lambda: source.locks(_wanted(share, path, machine), _at(at, source)))
     if as_json:
@@ -210,6 +210,7 @@ def locks(
         return
     click.echo(f"{answer.source}, at {moment(answer.at)}:")
     _echo_locks(answer.locks, answer.at)
+    _echo_ranges(answer.locks)
 
 
 def _echo_locks(rows: list[LockRow], at: float) -> None:
@@ -217,7 +218,7 @@ def _echo_locks(rows: list[LockRow], at: float) -> None:
         ["FILE", "HELD BY", "PROGRAM", "ACCESS", "SHARES", "SINCE", "FOR", "REFUSED OTHERS"],
         [
             (
-                f"\\\\{r.server}\\{r.share}\\{r.path}".replace("/", "\\"),
+                _unc(r),
                 r.machine + (f" ({r.user})" if r.user else ""),
                 (r.program or "-") + (f" ({r.kind})" if r.kind else ""),
                 r.access,
@@ -229,6 +230,34 @@ def _echo_locks(rows: list[LockRow], at: float) -> None:
             for r in rows
         ],
     )
+
+
+def _echo_ranges(rows: list[LockRow]) -> None:
+    """The octets that are locked, and waited for, inside the files; nothing where there are none."""
+    ranged = [row for row in rows if row.range_count or row.waiting_count]
+    if not ranged:
+        return
+    cells = []
+    for row in ranged:
+        who = (_unc(row), row.machine, row.program or "-")
+        cells += [(*who, octets(held.offset, held.length), held.kind, moment(held.locked_at)) for held in row.ranges]
+        cells += [(*who, octets(one.offset, one.length), one.kind, "waits") for one in row.waiting]
+        more = row.range_count - len(row.ranges) + row.waiting_count - len(row.waiting)
+        if more:
+            cells.append((*who, f"and {more:,} more", "", ""))
+    click.echo("\nLocked inside the files:")
+    echo_table(["FILE", "BY", "PROGRAM", "OCTETS", "KIND", "SINCE"], cells)
+
+
+def _unc(row: LockRow) -> str:
+    return f"\\\\{row.server}\\{row.share}\\{row.path}".replace("/", "\\")
+
+
+def octets(offset: int, length: int) -> str:
+    """A range for people: `100 to 109`, `7`, or `before 7` for one of no octets."""
+    if not length:
+        return f"before {offset}"
+    return f"{offset}" if length == 1 else f"{offset} to {offset + length - 1}"
 
 
 def _held_for(row: LockRow, at: float) -> str:

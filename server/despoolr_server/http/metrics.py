@@ -84,6 +84,10 @@ class Metrics(Collector):
         for kind, count in self._surface.host.ledger.remembered().items():
             remembered.add_metric([kind], count)
         yield remembered
+        waiting = GaugeMetricFamily("despoolr_lock_requests_waiting", "Requests for a range lock that wait.", labels=["share"])
+        for share, count in self._surface.host.lock_requests_waiting().items():
+            waiting.add_metric([share], count)
+        yield waiting
         waited = GaugeMetricFamily(
             "despoolr_waiter_site_seconds",
             "How long a program's open files have made others wait, over the episodes on record.",

@@ -7,7 +7,7 @@ Only moving octets may await; meanwhile the open that was granted protects the f
 from __future__ import annotations
 
 from despoolr_core.sharing import NtStatus, Role, render_access, render_share_mode
-from despoolr_core.wire import EpisodeRow, OpenFacts, OpenRow, Problem, SessionReply, SessionRequest
+from despoolr_core.wire import RANGES_LISTED_MAX, EpisodeRow, OpenFacts, OpenRow, Problem, SessionReply, SessionRequest
 from despoolr_server.share.callers import NOT_MODIFIED, Caller, Content, NotModified, Principal
 from despoolr_server.share.chronicle import Actor
 from despoolr_server.share.dav import DavOperations
@@ -171,6 +171,7 @@ class ShareHost(DavOperations, HandleOperations, LockOperations):
 
     def _row_of(self, row: Open) -> OpenRow:
         lock = self.dav_locks.of_handle(row.handle)
+        ranges, waiting = self._ranges_of(row)
         return OpenRow(
             open=row.handle,
             session=row.session,
@@ -185,6 +186,10 @@ class ShareHost(DavOperations, HandleOperations, LockOperations):
             delete_on_close=row.delete_on_close,
             purpose=row.purpose,
             kind=lock.kind if lock else "",
+            ranges=tuple(ranges[:RANGES_LISTED_MAX]),
+            range_count=len(ranges),
+            waiting=tuple(waiting[:RANGES_LISTED_MAX]),
+            waiting_count=len(waiting),
         )
 
 

@@ -12,7 +12,7 @@ import asyncio
 from typing import Final
 
 from despoolr_core.sharing import LockFlag, NtStatus, parse_flags
-from despoolr_core.wire import LockElement, LockList, LockRequest, Problem, WaitingRange
+from despoolr_core.wire import LockedRange, LockElement, LockList, LockRequest, Problem, WaitingRange
 from despoolr_server.share.base import ShareBase
 from despoolr_server.share.callers import Principal
 from despoolr_server.share.engine.ranges import OFFSET_END
@@ -75,15 +75,26 @@ class LockOperations(ShareBase):
         row = self._row(who, handle, session)
         if isinstance(row, Problem):
             return row
-        file = self.engine.table.file(row.file)
-        held = file.ranges.of_handle(handle) if file and file.ranges else []
-        waits = file.waiters.values() if file and file.waiters else ()
-        return LockList(
-            [range_of(lock) for lock in held],
-            [WaitingRange(one.kind, one.offset, one.length, one.request) for one in waits if one.handle == handle],
-        )
+        return LockList(*self._ranges_of(row))
+
+    def lock_requests_waiting(self) -> dict[str, int]:
+        """How many lock requests wait on each share; every share is there."""
+        counts = dict.fromkeys(self.share_names(), 0)
+        for waiting in self.engine.locking:
+            row = self.engine.find(waiting.handle)
+            assert row is not None, "a waiter outlived its handle"
+            counts[row.share] += 1
+        return counts
 
     # -- inside
+
+    def _ranges_of(self, row: Open) -> tuple[list[LockedRange], list[WaitingRange]]:
+        """What a handle has locked and what it waits for, oldest first."""
+        file = self.engine.table.file(row.file)
+        held = file.ranges.of_handle(row.handle) if file and file.ranges else []
+        waits = file.waiters.values() if file and file.waiters else ()
+        waiting = [WaitingRange(one.kind, one.offset, one.length, one.request) for one in waits if one.handle == row.handle]
+        return [range_of(lock) for lock in held], waiting
 
     def _unlock(self, row: Open, elements: list[Element]) -> Problem | None:
         unlocked = self.engine.locking.unlock(self._clock.now(), row, elements)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -202,6 +203,65 @@ async def test_the_records_of_a_server_and_the_server_itself_say_the_same(tmp_pa
     assert told.verdicts == live.verdicts
     facts = [(h.server, h.path, h.machine, h.refusal_count, h.closed_at) for h in told.holders]
     assert facts == [(h.server, h.path, h.machine, h.refusal_count, h.closed_at) for h in live.holders]
+
+
+async def _ranged(site: Site) -> tuple[LiveSource, asyncio.Task[Any]]:
+    """EXCEL.EXE has eleven octets and a range of none locked, FOXPRO.EXE waits for one of them."""
+    await site.ask("PUT", "/SMS_SHR/a.dat", b"one")
+    modes = {"access": "READ|WRITE", "share_mode": "READ|WRITE"}
+    held, other = await site.hold("a.dat", **modes), await site.hold("a.dat", "FOXPRO.EXE", **modes)
+
+    def lock(handle: str, flags: str, *ranges: tuple[int, int]) -> Any:
+        asked = {"locks": [{"offset": offset, "length": length, "flags": flags} for offset, length in ranges], "wait_s": 60}
+        body = json.dumps(asked).encode()
+        return asyncio.create_task(site.ask("POST", f"/api/v1/opens/{handle}/locks", body, site.client_token))
+
+    await lock(held, "SHARED|FAIL_IMMEDIATELY", (100, 10), (7, 1), (5, 0))
+    waits = lock(other, "EXCLUSIVE", (105, 1))
+    async with asyncio.timeout(10):
+        while not site.host.engine.locking.waiting_count:
+            await site.ask("GET", "/healthz")
+    return LiveSource([ServerAddress("LOGON1", site.base, site.auth.issue("ADMIN1", "Administrator", Role.ADMIN))]), waits
+
+
+async def test_locks_tell_the_octets_that_are_locked_and_who_waits_for_them(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving() as site:
+        source, waits = await _ranged(site)
+        monkeypatch.setenv("COLUMNS", "160")
+        arguments = ["locks", "--url", site.base, "--token", source.servers[0].token]
+        assert await asyncio.to_thread(run, arguments) == 0
+        waits.cancel()
+    lines = capsys.readouterr().out.partition("Locked inside the files:")[2].split("\n")[1:]
+    cells = [re.split(r"  +", line.strip()) for line in lines if line]
+    assert cells[0] == ["FILE", "BY", "PROGRAM", "OCTETS", "KIND", "SINCE"]
+    assert [row[1:5] for row in cells[1:]] == [
+        ["PC07", "EXCEL.EXE", "100 to 109", "SHARED"],
+        ["PC07", "EXCEL.EXE", "7", "SHARED"],
+        ["PC07", "EXCEL.EXE", "before 5", "SHARED"],
+        ["PC07", "FOXPRO.EXE", "105", "EXCLUSIVE"],
+    ]
+    assert cells[4][5] == "waits" and cells[1][0] == r"\\LOGON1\SMS_SHR\a.dat"
+
+
+async def test_the_records_know_which_ranges_were_locked_at_a_time(tmp_path: Path) -> None:
+    async with serving() as site:
+        source, waits = await _ranged(site)
+        live = await asyncio.to_thread(source.locks, Wanted(), None)
+        waits.cancel()
+        (held, _) = live.locks
+        await site.ask("DELETE", f"/api/v1/opens/{held.open}/locks?offset=7&length=1", token=site.client_token)
+        with RunDirectory.create(tmp_path, utc_stamp(START), "live", 1) as kept:
+            for record in site.records:
+                kept.listener(record)
+        unlocked_at = next(record.at for record in site.records if record.kind == "lock.released")
+    told = RunSource(load_run(kept.path))
+    (row, _) = told.locks(Wanted(), None).locks
+    assert (row.open, row.range_count) == (held.open, 2)
+    assert [(one.offset, one.length) for one in row.ranges] == [(100, 10), (5, 0)]
+    (row, _) = told.locks(Wanted(), unlocked_at - 1e-6).locks
+    assert [(one.kind, one.offset) for one in row.ranges] == [(one.kind, one.offset) for one in held.ranges]
 
 
 async def test_a_server_that_does_not_answer_is_a_note_as_long_as_another_does() -> None:

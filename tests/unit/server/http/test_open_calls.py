@@ -128,6 +128,11 @@ async def test_a_lock_waits_for_its_answer_until_the_range_is_free_or_it_is_canc
     call = await parked()
     waits = await site.ask("GET", f"/api/v1/opens/{other}/locks", token=site.client_token)
     assert waits.json["waiting"] == [{"kind": "SHARED", "offset": 0, "length": 1, "request": "q"}]
+    rows = {row["open"]: row for row in (await site.ask("GET", "/api/v1/opens")).json["opens"]}
+    assert [(one["kind"], one["offset"], one["length"]) for one in rows[held]["ranges"]] == [("EXCLUSIVE", 0, 5)]
+    assert (rows[held]["range_count"], rows[held]["waiting"]) == (1, [])
+    assert (rows[other]["ranges"], rows[other]["waiting"], rows[other]["waiting_count"]) == ([], waits.json["waiting"], 1)
+    assert 'despoolr_lock_requests_waiting{share="SMS_SHR"} 1.0' in (await site.ask("GET", "/metrics")).body.decode()
     assert (await site.ask("DELETE", f"/api/v1/opens/{other}/locks?request=q", token=site.client_token)).status == 204
     cancelled = await call
     assert (cancelled.status, cancelled.problem.nt_status) == (409, "STATUS_CANCELLED")

@@ -8,7 +8,7 @@ from typing import Any
 
 from despoolr_core.records import Record, Recorder
 from despoolr_core.sharing import NtStatus
-from despoolr_core.wire import LockElement, LockList, LockRequest, Problem
+from despoolr_core.wire import RANGES_LISTED_MAX, LockElement, LockList, LockRequest, Problem
 from despoolr_lab.clock import LoopClock
 from despoolr_lab.sim.loop import VirtualLoop
 from despoolr_server.share.host import Caller, ShareHost
@@ -244,3 +244,52 @@ async def test_locks_are_on_record_and_the_record_says_the_range() -> None:
     await world.host.lock(ANNA, handle, LockRequest([LockElement(3, 4, "UNLOCK")]))
     assert world.last("lock.granted") == world.last("lock.released") | {"program": "", "purpose": ""}
     assert world.last("lock.released")["offset"] == 3
+
+
+def test_the_list_of_opens_says_what_each_has_locked_and_waits_for_the_first_ten_of_each() -> None:
+    async def story() -> None:
+        world = Waiters()
+        await world.put("F")
+        held, other = await world.holding(), await world.holding(OTTO)
+        for number in range(RANGES_LISTED_MAX):
+            await world.lock(ANNA, held, 10 * number, 5)
+        mine, others = world.host.opens()
+        assert [(one.offset, one.length, one.locked_at) for one in mine.ranges] == [(10 * n, 5, EPOCH) for n in range(10)]
+        assert mine.range_count == RANGES_LISTED_MAX == 10
+        assert (others.ranges, others.range_count, others.waiting, others.waiting_count) == ((), 0, (), 0)
+        await world.lock(ANNA, held, 1000, 5)
+        offsets = [one.offset for one in mine.ranges] + [1000]
+        waits = [world.wait_for(OTTO, other, offset, 1) for offset in offsets]
+        await asyncio.sleep(0)
+        mine, others = world.host.opens()
+        assert (len(mine.ranges), mine.range_count, mine.waiting_count) == (10, 11, 0)
+        assert [(one.kind, one.offset, one.request) for one in others.waiting] == [
+            ("EXCLUSIVE", offset, "q") for offset in offsets[:10]
+        ]
+        assert (others.waiting_count, others.range_count) == (11, 0)
+        await world.host.close(ANNA, held)
+        assert {type(await wait) for wait in waits} == {LockList}
+        (others,) = world.host.opens()
+        assert (others.range_count, others.waiting_count) == (11, 0)
+
+    in_virtual_time(story)
+
+
+def test_the_lock_requests_that_wait_are_counted_by_share() -> None:
+    async def story() -> None:
+        world = Waiters()
+        world.host.add_share("OTHER", MemoryFileStore())
+        await world.put("F")
+        held, other = await world.holding(), await world.holding(OTTO)
+        shares = world.host.lock_requests_waiting()
+        assert shares["OTHER"] == shares["OPEN"] == 0
+        await world.lock(ANNA, held, 0, 9)
+        waits = [world.wait_for(OTTO, other, number, 1) for number in range(2)]
+        await asyncio.sleep(0)
+        share = world.host.opens()[0].share
+        assert world.host.lock_requests_waiting() == shares | {share: 2}
+        await world.host.close(ANNA, held)
+        await asyncio.gather(*waits)
+        assert world.host.lock_requests_waiting() == shares
+
+    in_virtual_time(story)
