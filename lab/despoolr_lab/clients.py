@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -28,16 +28,15 @@ from despoolr_core.records import Record, Recorder
 from despoolr_lab.churning import Churn, keep_churning
 from despoolr_lab.clock import LoopClock
 from despoolr_lab.config import NamedServer, parse_profile
-from despoolr_lab.ground import FLUSH_S, SiteRefused, StartError, clock_of
-from despoolr_lab.leasing import SILENCES, SlotLease
+from despoolr_lab.ground import FLUSH_S, StartError, clock_of
+from despoolr_lab.leasing import SlotLease
 from despoolr_lab.runs import RecordFile
 from despoolr_lab.sim.network import session_options
+from despoolr_lab.site_caller import SiteCaller
 
 BATCH: Final = 1000
 """Machines registered, and tokens asked for, in one request."""
 CONNECTIONS_MAX: Final = 64
-WAIT_S: Final = 30.0
-"""Seconds to wait for a site server that is still starting."""
 RANGE_SIZE: Final = 44_065
 """SMSIDs of one range (Q127052)."""
 
@@ -74,6 +73,7 @@ class Clients:
     lease: SlotLease | None = None
     counts: Counter[str] = field(default_factory=Counter)
     _http: aiohttp.ClientSession | None = None
+    _site: SiteCaller | None = None
     _urls: dict[str, str] = field(default_factory=dict)
     _logon_names: list[str] = field(default_factory=list)
     _tokens: dict[str, str] = field(default_factory=dict)
@@ -84,9 +84,24 @@ class Clients:
         """Ask the site, lease, register, begin to poll. Raises `StartError`."""
         if self.settings.records is not None:
             self._records = RecordFile(self.settings.records)
+        settings = await self.prepare()
+        assert self.clock is not None
+        self.fleet = Fleet(self.clock, settings.gate)  # type: ignore[arg-type]
+        self.fleet.add_spread(self.agents(settings))
+        await self.fleet.start()
+        if self._records is not None:
+            self._background.append(asyncio.create_task(_keep_flushing(self._records)))
+        if self.settings.churn is not None:
+            label = f"{self.settings.seed}/{self.names[0]}"
+            churning = keep_churning(self.settings.churn, self.fleet.agents, self.clock, label)
+            self._background.append(asyncio.create_task(churning))
+
+    async def prepare(self) -> ClientSettings:
+        """Ask the site, lease, register; the settings of all these clients, whom nobody drives yet. Raises `StartError`."""
         connector = aiohttp.TCPConnector(limit=CONNECTIONS_MAX)
         self._http = aiohttp.ClientSession(connector=connector, **session_options({}))
-        setup = await self._patiently("GET", "setup")
+        self._site = SiteCaller(self._http, self.settings.site_url, self.settings.token, self.say)
+        setup = await self._site.patiently("GET", "setup")
         now, self.scale = clock_of(setup)
         if self.clock is None:
             self.clock = LoopClock(now, self.scale)
@@ -95,21 +110,15 @@ class Clients:
         logons = self._logon_servers(setup)
         site = setup["site"]
         if self.settings.holder:
-            self.lease = SlotLease(self._call, self.settings.holder, self.settings.count, self.say)
+            self.lease = SlotLease(self._site.call, self.settings.holder, self.settings.count, self.say)
             await self.lease.take()
-        names = [f"{self.settings.prefix}{n:05}" for n in self.numbers]
-        ids = [sms_id_of(site["code"], n) for n in self.numbers]
-        await self._register(names, ids, site["domain"])
-        settings = self._client_settings(site, logons)
-        self.fleet = Fleet(self.clock, settings.gate)  # type: ignore[arg-type]
-        agents = (PcmAgent(name, sms_id, settings, user=_user(name)) for name, sms_id in zip(names, ids, strict=True))
-        self.fleet.add_spread(agents)
-        await self.fleet.start()
-        if self._records is not None:
-            self._background.append(asyncio.create_task(_keep_flushing(self._records)))
-        if self.settings.churn is not None:
-            churning = keep_churning(self.settings.churn, self.fleet.agents, self.clock, f"{self.settings.seed}/{names[0]}")
-            self._background.append(asyncio.create_task(churning))
+        await self._register(self.names, [sms_id_of(site["code"], n) for n in self.numbers], site["domain"])
+        return self._client_settings(site, logons)
+
+    def agents(self, settings: ClientSettings) -> Iterator[PcmAgent]:
+        """These clients, in the order of their numbers."""
+        for name, number in zip(self.names, self.numbers, strict=True):
+            yield PcmAgent(name, sms_id_of(settings.site, number), settings, user=_user(name))
 
     async def stop(self) -> None:
         """Log all clients off, as at the end of a day."""
@@ -137,6 +146,11 @@ class Clients:
         return range(first, first + count)
 
     @property
+    def names(self) -> list[str]:
+        """Their machines' names."""
+        return [f"{self.settings.prefix}{n:05}" for n in self.numbers]
+
+    @property
     def live_count(self) -> int:
         """How many clients exist: registered, and driven."""
         return len(self.fleet) if self.fleet is not None else 0
@@ -155,47 +169,12 @@ class Clients:
             "reports": self.counts["pcm.reported"],
         }
 
-    # -- asking the site
-
-    async def _patiently(self, method: str, path: str, body: Any = None) -> Any:
-        """A call to a site server that may still be starting, or be starting again. Raises `StartError`."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + WAIT_S
-        has_said = False
-        while True:
-            try:
-                return await self._call(method, path, body)
-            except SILENCES as error:
-                if loop.time() >= deadline:
-                    raise StartError(f"the site server does not answer at {self.settings.site_url}: {error}") from None
-                if not has_said:
-                    self.say(f"waiting for {self.settings.site_url} ...")
-                    has_said = True
-                await asyncio.sleep(0.2)
-
     @property
     def logon_urls(self) -> list[str]:
         """Where the clients' logon servers answer."""
         return [self._urls[name.upper()] for name in self._logon_names]
 
-    async def _call(self, method: str, path: str, body: Any = None) -> Any:
-        assert self._http is not None
-        headers = {"Authorization": f"Bearer {self.settings.token}"}
-        data = None if body is None else msgspec.json.encode(body)
-        url = f"{self.settings.site_url}/api/v1/{path}"
-        async with self._http.request(method, url, data=data, headers=headers) as response:
-            raw = await response.read()
-        if response.status == 204:
-            return None
-        try:
-            answer = msgspec.json.decode(raw)
-        except msgspec.DecodeError:
-            raise StartError(f"{url} answers, but not as a Despoolr server") from None
-        if response.status >= 400:
-            detail = answer.get("detail") or answer.get("title") if isinstance(answer, dict) else ""
-            message = f"{self.settings.site_url} refused {method} {path} ({response.status}): {detail}"
-            raise SiteRefused(response.status, message)
-        return answer
+    # -- asking the site
 
     def _logon_servers(self, setup: Any) -> list[str]:
         there = [msgspec.convert(server, NamedServer) for server in setup.get("servers", ())]
@@ -208,12 +187,13 @@ class Clients:
         return wanted
 
     async def _register(self, names: Sequence[str], ids: Sequence[str], domain: str) -> None:
+        assert self._site is not None
         for start in range(0, len(names), BATCH):
             part = slice(start, start + BATCH)
             machines = [{"name": n, "sms_id": i, "domain": domain} for n, i in zip(names[part], ids[part], strict=True)]
-            await self._patiently("POST", "machines", machines)
+            await self._site.patiently("POST", "machines", machines)
             asked = [{"machine": name, "user": _user(name)} for name in names[part]]
-            self._tokens |= zip(names[part], (await self._patiently("POST", "tokens", asked))["tokens"], strict=True)
+            self._tokens |= zip(names[part], (await self._site.patiently("POST", "tokens", asked))["tokens"], strict=True)
 
     def _client_settings(self, site: Any, logons: list[str]) -> ClientSettings:
         assert self.clock is not None

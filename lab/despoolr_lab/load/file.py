@@ -1,0 +1,114 @@
+"""Reading a load file: TOML in, a `LoadFile` out, or one error that names the line and the nearest right word.
+
+The law: what cannot be meant is found before anything is asked of a stack: a name that is not there or there twice, more holders than
+clients, what happens after the end, more polls than a run may make.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+from despoolr_lab.load import model
+from despoolr_lab.load.model import LoadFile
+from despoolr_lab.scenario.toml_text import ScenarioError, nearest, parse_tables, place, read_text
+from despoolr_lab.scenario.words import span_s
+
+_DIRECTORY: Final = "load"
+
+
+def load_directory() -> Path:
+    """Where the load files lie that come with Despoolr: in a checkout, or in an installed wheel."""
+    package = Path(str(files("despoolr_lab")))
+    for candidate in (package / "scenarios", package.parents[1] / "scenarios"):
+        if (candidate / _DIRECTORY).is_dir():
+            return candidate / _DIRECTORY
+    raise FileNotFoundError("the load files that come with Despoolr are not installed; reinstall the package")
+
+
+def find_load(text: str) -> Path:
+    """A load file as a user names it: a path, or the name of one that comes with Despoolr. Raises `ScenarioError`."""
+    if Path(text).exists() or text.endswith(".toml"):
+        return Path(text)
+    shipped = {path.stem: path for path in sorted(load_directory().glob("*.toml"))}
+    if text in shipped:
+        return shipped[text]
+    raise ScenarioError(f"there is no file {text}, and no load of that name comes with Despoolr{nearest(text, list(shipped))}")
+
+
+def read_load(path: Path) -> LoadFile:
+    """Read a load file. Raises `ScenarioError` (with the line) or `OSError`."""
+    return parse_load(read_text(path))
+
+
+def parse_load(text: str) -> LoadFile:
+    """Read a load from its text. Raises `ScenarioError`."""
+    load = parse_tables(text, LoadFile)
+    check(load, text)
+    return load
+
+
+def check(load: LoadFile, text: str) -> None:
+    """What the schema cannot say. Raises `ScenarioError`."""
+    names = {
+        "clients": [group.name for group in load.clients],
+        "package": [package.name for package in load.package],
+        "job": [one.name for one in [*load.job, *load.update]],
+    }
+    for table, noun in (("clients", "group"), ("package", "package"), ("job", "job")):
+        _refuse_twice(names[table], noun, table, text)
+    for table in ("job", "holders", "update", "program", "expect"):
+        rows: list[Any] = getattr(load, table)
+        for index, row in enumerate(rows):
+            for key, kind in (("package", "package"), ("clients", "clients"), ("machines", "clients"), ("job", "job")):
+                value = getattr(row, key, None)
+                for word in value if isinstance(value, list) else [value]:
+                    if word and word != "*" and word not in names[kind]:
+                        noun = "group of clients" if kind == "clients" else kind
+                        raise _error(f"there is no {noun} {word!r}{nearest(word, names[kind])}", [table, index, key], text)
+    _check_times(load, text)
+    _check_counts(load, text)
+
+
+def _check_times(load: LoadFile, text: str) -> None:
+    end = span_s(load.load.for_)
+    for table in ("clients", "job", "holders", "update"):
+        rows: list[Any] = getattr(load, table)
+        for index, row in enumerate(rows):
+            if span_s(row.at) > end:
+                reason = (
+                    f"{row.at} is after the end of the run, which goes for {load.load.for_}; let it go on longer ([load] for)"
+                )
+                raise _error(reason, [table, index, "at"], text)
+
+
+def _check_counts(load: LoadFile, text: str) -> None:
+    counts = {group.name: group.count for group in load.clients}
+    sizes = {package.name: package.files for package in load.package}
+    for index, row in enumerate(load.holders):
+        if row.count > counts[row.clients]:
+            reason = f"{row.clients} has {counts[row.clients]:,} clients, so {row.count:,} of them cannot hold a file"
+            raise _error(reason, ["holders", index, "count"], text)
+        if row.files != "*" and not 1 <= int(row.files) <= sizes[row.package]:
+            reason = f"{row.package} has the files 1 to {sizes[row.package]:,}, not {row.files}"
+            raise _error(reason, ["holders", index, "files"], text)
+    if load.client_count > model.CLIENTS_MAX:
+        raise _error(f"{load.client_count:,} clients are more than {model.CLIENTS_MAX:,}", ["clients", 0, "count"], text)
+    end = span_s(load.load.for_)
+    polls = sum(group.count * (1 + int(end / span_s(group.poll_every))) for group in load.clients)
+    if polls > model.POLLS_MAX:
+        reason = f"{polls:,} polls are more than {model.POLLS_MAX:,}: fewer clients, a longer poll_every, or a shorter run"
+        raise _error(reason, ["load", "for"], text)
+
+
+def _refuse_twice(names: list[str], noun: str, table: str, text: str) -> None:
+    seen: set[str] = set()
+    for index, name in enumerate(names):
+        if name.upper() in seen:
+            raise _error(f"there are two {noun}s called {name!r}", [table, index, "name"], text)
+        seen.add(name.upper())
+
+
+def _error(reason: str, keys: list[str | int], text: str) -> ScenarioError:
+    return ScenarioError(reason, *place(keys, text))

@@ -1,0 +1,310 @@
+"""What a load file can say: clients by exact counts and how they come, packages, jobs, holders, updates, and what is expected.
+
+The structs are the schema; `docs/load.md` explains them in the same order. The law: times are those of scenario files, spans of
+site time since the start of the run, warm-up included. What a server is judged by (`p99`, `within`, `late_max`) is this machine's
+time. In `machines` and `clients` stand names of groups: a load has no use for one machine's name.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta, field
+
+from despoolr_client.settings import WhenWarned
+from despoolr_core.sharing import Access, ShareMode, parse_flags
+from despoolr_lab.load.shapes import SHAPES
+from despoolr_lab.scenario import model
+from despoolr_lab.scenario.tables import Moment, Name, Span, Table
+from despoolr_lab.scenario.timing import parse_timing
+from despoolr_lab.scenario.words import EPISODE_STATES, JOB_STATUSES, ROW_STATUSES, one_of, span_s
+from despoolr_server.site.jobs import DetailKind
+
+CLIENTS_MAX: Final = 200_000
+"""Clients of one run."""
+POLLS_MAX: Final = 20_000_000
+"""Polls that one run may mean to make."""
+FILES_MAX: Final = 10_000
+"""Files of one package."""
+PACKAGE_SIZE_MAX: Final = 60 * 1024 * 1024
+"""Octets of one package: the site packs it into one file, and a share takes 64 MiB."""
+SECONDS_MAX: Final = 48 * 3600
+"""Seconds of this machine's time that one run may last: each has a row."""
+
+Size = Annotated[str, Meta(description="Octets: 800, 12KB, 1MB (1 KB is 1,024 octets)")]
+_SIZE: Final = re.compile(r"(\d+)\s*(B|KB|MB)?", re.IGNORECASE)
+_UNITS: Final = {"": 1, "B": 1, "KB": 1024, "MB": 1024 * 1024}
+
+
+def size_of(text: str) -> int:
+    """Octets of a size such as `12KB`. Raises `ValueError`."""
+    found = _SIZE.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f"{text!r} is no size such as 800, 12KB or 1MB")
+    return int(found[1]) * _UNITS[(found[2] or "").upper()]
+
+
+class LoadTable(Table, kw_only=True):
+    """`[load]`: how long, how much of it is warm-up, which pace the stack must have, what the generator may miss."""
+
+    for_: Span = field(default="5m", name="for")
+    warm_up: Span = "0s"
+    settle: Span = "10m"
+    """How long after the last poll the site may take until it has counted every report."""
+    until_settled: bool = False
+    """End as soon as all jobs have ended and every report is counted, though `for` is not over."""
+    seed: int = 1
+    time: str = ""
+    late_max: Span = "50ms"
+    """A poll that the generator itself begins later than this was not made as it was meant to be. This machine's time."""
+
+    def __post_init__(self) -> None:
+        for text in (self.for_, self.late_max):
+            if span_s(text) <= 0:
+                raise ValueError(f"{text!r} is no time at all")
+        if span_s(self.warm_up) >= span_s(self.for_):
+            raise ValueError(f"the warm-up of {self.warm_up} leaves nothing of a run of {self.for_} to be measured")
+        span_s(self.settle)
+        if self.time and parse_timing(self.time).is_virtual:
+            raise ValueError("a stack runs in real or scaled time: time = 'real' or 'xN', such as 'x60'")
+
+
+class Group(Table, kw_only=True):
+    """`[[clients]]`: clients that are alike: exactly so many, how often they poll, how they come."""
+
+    name: Name
+    count: Annotated[int, Meta(ge=1, le=CLIENTS_MAX)]
+    poll_every: Span = "1h"
+    shape: str = "steady"
+    at: Moment = "0s"
+    over: Span = ""
+    """How long the shape takes; left out, the polling interval."""
+    when_warned: str = "ignore"
+
+    def __post_init__(self) -> None:
+        one_of(self.shape, SHAPES, "shape")
+        one_of(self.when_warned, WhenWarned, "way to take a warning")
+        span_s(self.at)
+        if span_s(self.poll_every) <= 0 or span_s(self.over or self.poll_every) < 0:
+            raise ValueError("poll_every is more than no time at all")
+
+    @property
+    def over_s(self) -> float:
+        """Site seconds the shape takes."""
+        return span_s(self.over or self.poll_every)
+
+
+class LoadPackage(Table, kw_only=True):
+    """`[[package]]`: a package of so many files of such a size. What is in them follows from the seed and the version."""
+
+    name: Name
+    files: Annotated[int, Meta(ge=1, le=FILES_MAX)] = 10
+    size: Size = "1KB"
+
+    def __post_init__(self) -> None:
+        if self.files * size_of(self.size) > PACKAGE_SIZE_MAX:
+            limit = PACKAGE_SIZE_MAX // 1024**2
+            raise ValueError(f"{self.files:,} files of {self.size} are more than {limit} MiB, the limit of one package")
+
+
+class LoadJob(Table, kw_only=True):
+    """`[[job]]`: a package put on servers, and with `command` run by groups of clients."""
+
+    name: Name
+    package: Name
+    at: Moment = "0s"
+    command: str = ""
+    machines: list[str] = field(default_factory=lambda: ["*"])
+    mandatory_after: str = "0s"
+    """Span after `at` from which it runs without asking; empty: only offered."""
+    put_on: list[str] = []
+
+    def __post_init__(self) -> None:
+        span_s(self.at)
+        span_s(self.mandatory_after or "0s")
+
+
+class Holders(Table, kw_only=True):
+    """`[[holders]]`: so many clients of a group open a file of a package and keep it open."""
+
+    clients: Name
+    count: Annotated[int, Meta(ge=1, le=CLIENTS_MAX)]
+    package: Name
+    at: Moment
+    for_: Span = field(name="for")
+    files: str = "*"
+    """`*`: each holder takes one of the package's files, in turn; a number: all take that file."""
+    access: str = "READ"
+    share_mode: str = "READ"
+    program: str = "WINWORD.EXE"
+
+    def __post_init__(self) -> None:
+        span_s(self.at)
+        if span_s(self.for_) <= 0:
+            raise ValueError(f"{self.for_!r} is no time at all")
+        parse_flags(Access, self.access)
+        parse_flags(ShareMode, self.share_mode)
+        if self.files != "*" and not self.files.isdecimal():
+            raise ValueError(f"files {self.files!r} is neither '*' nor the number of a file, from 1")
+
+
+class Update(Table, kw_only=True):
+    """`[[update]]`: a new version of a package's files, and the job that refreshes every server that has it."""
+
+    name: Name
+    package: Name
+    at: Moment
+
+    def __post_init__(self) -> None:
+        span_s(self.at)
+
+
+# -- what is expected
+
+
+class ExpectTable(Table, tag_field="that", kw_only=True):
+    name: str = ""
+
+
+class PollsExpectation(ExpectTable, tag="polls", kw_only=True):
+    """Polls, the warm-up's left out: how long they took, how many failed, how many there were."""
+
+    p50: str = ""
+    p99: str = ""
+    max: str = ""
+    failed: int | None = None
+    at_least: int = 0
+
+    def __post_init__(self) -> None:
+        for text in (self.p50, self.p99, self.max):
+            span_s(text or "0s")
+        if not (self.p50 or self.p99 or self.max or self.at_least) and self.failed is None:
+            raise ValueError("say what is expected of them: p50, p99, max, failed or at_least")
+
+
+class RefusalsExpectation(ExpectTable, tag="refusals", kw_only=True):
+    """Opens that servers refused during the run; of one `program`, or of all."""
+
+    at_most: int | None = None
+    at_least: int = 0
+    program: str = ""
+
+
+class EpisodesExpectation(ExpectTable, tag="episodes", kw_only=True):
+    """Episodes that began during the run (blocked updates, programs that could not start); those in a `state`, or all."""
+
+    at_most: int | None = None
+    at_least: int = 0
+    state: str = ""
+
+    def __post_init__(self) -> None:
+        if self.state:
+            one_of(self.state, EPISODE_STATES, "state of an episode")
+
+
+class JobExpectation(ExpectTable, tag="job", kw_only=True):
+    """A job's overall status is one of these in the end."""
+
+    job: Name
+    status: str | list[str] = "Complete"
+
+    def __post_init__(self) -> None:
+        for word in [self.status] if isinstance(self.status, str) else self.status:
+            one_of(word, JOB_STATUSES, "job status")
+
+
+class RowsExpectation(ExpectTable, tag="rows", kw_only=True):
+    """Rows of Job Details of a job (or of all jobs of the file): so many with this status, no more, none twice, none missing."""
+
+    job: str = ""
+    kind: str = "Workstation"
+    status: str = "Complete"
+    count: int | None = None
+    """Left out: one for each client that was to run it."""
+
+    def __post_init__(self) -> None:
+        one_of(self.kind, DetailKind, "kind of row")
+        one_of(self.status, ROW_STATUSES, "row status")
+
+
+class ReportsExpectation(ExpectTable, tag="reports", kw_only=True):
+    """Every report a client handed in is counted at the site, once; none waits on a client."""
+
+    at_least: int = 0
+
+
+class SettledExpectation(ExpectTable, tag="settled", kw_only=True):
+    """From the first report handed in until every job has ended and every report is counted. This machine's time."""
+
+    within: Span
+
+    def __post_init__(self) -> None:
+        span_s(self.within)
+
+
+class QueueExpectation(ExpectTable, tag="queue", kw_only=True):
+    """The most files that waited in a box, over the run."""
+
+    box: str
+    at_most: int
+
+
+LoadExpectation = (
+    PollsExpectation
+    | RefusalsExpectation
+    | EpisodesExpectation
+    | JobExpectation
+    | RowsExpectation
+    | ReportsExpectation
+    | SettledExpectation
+    | QueueExpectation
+)
+
+
+class LoadFile(Table, kw_only=True):
+    """A whole load file."""
+
+    name: Name
+    title: str
+    load: LoadTable
+    clients: list[Group]
+    story: str = ""
+    package: list[LoadPackage] = []
+    program: list[model.Program] = []
+    job: list[LoadJob] = []
+    holders: list[Holders] = []
+    update: list[Update] = []
+    expect: list[LoadExpectation] = []
+
+    def __post_init__(self) -> None:
+        if not self.clients:
+            raise ValueError("a load needs clients: [[clients]] with a name and a count")
+
+    @property
+    def client_count(self) -> int:
+        """All clients of all groups."""
+        return sum(group.count for group in self.clients)
+
+    def members(self, names: list[str]) -> list[range]:
+        """The clients (counted from 0, group after group) of the groups that are named; `*` is all of them."""
+        found: list[range] = []
+        first = 0
+        for group in self.clients:
+            if "*" in names or group.name in names:
+                found.append(range(first, first + group.count))
+            first += group.count
+        return found
+
+    def target_count(self, job: LoadJob) -> int:
+        """How many clients are to run a job."""
+        return sum(map(len, self.members(job.machines))) if job.command else 0
+
+
+def schema() -> dict[str, Any]:
+    """The format as JSON Schema 2020-12, for editors."""
+    document = msgspec.json.schema(LoadFile)
+    document["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    document["title"] = "Despoolr load"
+    return document
