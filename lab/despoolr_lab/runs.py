@@ -108,29 +108,13 @@ class RunDirectory:
 
     @classmethod
     def create(cls, root: Path, stamp: str, scenario: str, seed: int) -> RunDirectory:
-        """Make `root/<stamp>-<scenario>-seed<N>` and point `root/latest` at it. Raises `RunError`.
-
-        `stamp` is `utc_stamp(...)` of the moment. Two runs of one second get names that differ.
-        """
-        name = f"{stamp}-{_UNSAFE.sub('-', scenario).strip('-.') or 'run'}-seed{seed}"
-        try:
-            root.mkdir(parents=True, exist_ok=True)
-            path = _fresh(root, name)
-            run = cls(path)
-            _point(root / LATEST, path)
-        except OSError as error:
-            raise RunError(f"cannot write runs to {root}: {error.strerror}; choose another place with --out") from None
-        return run
+        """Make `root/<stamp>-<scenario>-seed<N>` (`new_directory`) and open its records. Raises `RunError`."""
+        return cls(new_directory(root, stamp, scenario, seed))
 
     def write_summary(self, summary: Any) -> None:
         """Write `summary.json`, whole or not at all. Raises `RunError`."""
         self.listener.flush()
-        temporary = self.path / f"{SUMMARY}.tmp"
-        try:
-            temporary.write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
-            temporary.replace(self.path / SUMMARY)
-        except OSError as error:
-            raise RunError(f"cannot write {self.path / SUMMARY}: {error.strerror}") from None
+        write_whole(self.path / SUMMARY, msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
 
     @property
     def notes(self) -> list[str]:
@@ -190,6 +174,31 @@ class FinishedRun:
             damaged -= 1
         if damaged:
             self.notes.append(f"{damaged:,} {'line that is' if damaged == 1 else 'lines that are'} no record: skipped")
+
+
+def new_directory(root: Path, stamp: str, what: str, seed: int) -> Path:
+    """Make `root/<stamp>-<what>-seed<N>` and point `root/latest` at it. Raises `RunError`.
+
+    `stamp` is `utc_stamp(...)` of the moment. Two runs of one second get names that differ.
+    """
+    name = f"{stamp}-{_UNSAFE.sub('-', what).strip('-.') or 'run'}-seed{seed}"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        path = _fresh(root, name)
+        _point(root / LATEST, path)
+    except OSError as error:
+        raise RunError(f"cannot write runs to {root}: {error.strerror}; choose another place with --out") from None
+    return path
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file of a run, whole or not at all. Raises `RunError`."""
+    temporary = path.with_name(f"{path.name}.tmp")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror}") from None
 
 
 def utc_stamp(at: float) -> str:

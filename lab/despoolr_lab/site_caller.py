@@ -1,7 +1,7 @@
-"""A site server, asked by a process that makes load: fleets, and what drives them. The event loop's way; `live` is the operator's.
+"""A site server, asked by a process that makes load: fleets, and what drives them. `live` is how an operator asks.
 
-The law: a call ends with an answer, a `SiteRefused` that carries the server's own line, or one of `SILENCES`; whoever may wait for a
-server that is starting (again) asks `patiently`.
+The law: a call ends with an answer, a `SiteRefused` that carries the server's own line, or one of `SILENCES`; whoever may wait
+for a server that is starting (again) asks `patiently`.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class SiteCaller:
                 await asyncio.sleep(AGAIN_S)
 
     async def call(self, method: str, path: str, body: Any = None) -> Any:
-        """A call of `/api/v1/<path>`: the JSON of its answer, None for an empty one. Raises `StartError`, or one of `SILENCES`."""
+        """A call of `/api/v1/<path>`: the JSON of its answer, None for an empty one. Raises `StartError`, one of `SILENCES`."""
         data = None if body is None else msgspec.json.encode(body)
         url = f"{self.url}/api/v1/{path}"
         headers = {"Authorization": f"Bearer {self.token}"}

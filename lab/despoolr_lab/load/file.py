@@ -1,14 +1,17 @@
 """Reading a load file: TOML in, a `LoadFile` out, or one error that names the line and the nearest right word.
 
-The law: what cannot be meant is found before anything is asked of a stack: a name that is not there or there twice, more holders than
-clients, what happens after the end, more polls than a run may make.
+The law: what cannot be meant is found before anything is asked of a stack: a name that is not there or there twice, more
+holders than clients, what happens after the end, more polls than a run may make.
 """
 
 from __future__ import annotations
 
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from despoolr_lab.load import model
 from despoolr_lab.load.model import LoadFile
@@ -49,12 +52,38 @@ def parse_load(text: str) -> LoadFile:
     return load
 
 
+def changed(load: LoadFile, *, clients: int | None = None, for_: str = "", seed: int | None = None) -> LoadFile:
+    """The same load with other numbers: so many clients in all, each group its part, holders too. Raises `ScenarioError`.
+
+    Rows that are expected by a number of their own stay as they are written.
+    """
+    groups, holders, table = load.clients, load.holders, load.load
+    if clients is not None:
+        before = load.client_count
+        cuts = [0]
+        for group in groups:
+            cuts.append(cuts[-1] + group.count)
+        scaled = [cut * clients // before for cut in cuts]
+        if 0 in (end - begin for begin, end in pairwise(scaled)):
+            raise ScenarioError(f"{clients:,} clients are too few: one of the {len(groups)} groups would have none")
+        counts = {g.name: end - begin for g, (begin, end) in zip(groups, pairwise(scaled), strict=True)}
+        holders = [replace(h, count=max(1, min(counts[h.clients], h.count * clients // before))) for h in holders]
+        groups = [replace(group, count=counts[group.name]) for group in groups]
+    try:
+        table = replace(table, for_=for_ or table.for_, seed=table.seed if seed is None else seed)
+    except ValueError as error:
+        raise ScenarioError(str(error)) from None
+    found = replace(load, clients=groups, holders=holders, load=table)
+    check(found, "")
+    return found
+
+
 def check(load: LoadFile, text: str) -> None:
     """What the schema cannot say. Raises `ScenarioError`."""
     names = {
         "clients": [group.name for group in load.clients],
         "package": [package.name for package in load.package],
-        "job": [one.name for one in [*load.job, *load.update]],
+        "job": [*(job.name for job in load.job), *(update.name for update in load.update)],
     }
     for table, noun in (("clients", "group"), ("package", "package"), ("job", "job")):
         _refuse_twice(names[table], noun, table, text)

@@ -1,8 +1,10 @@
-"""How long things took, in classes whose width grows with the value: any number of them in a few kilobytes, added up over processes.
+"""How long things took, in classes whose width grows with the value: any number of them in a few kilobytes, added up over
+processes.
 
-The law: a percentile is the upper end of the class it falls in, so it is never flattering, and at most `ERROR` of itself too high.
-Values are whole microseconds; below 128 they are kept exactly. This is the layout of HdrHistogram with two digits. The library of that
-name has no wheel for Linux on ARM, where an image would need a compiler for it; what is needed of it is a screen of code.
+The law: a percentile is the upper end of the class it falls in, so it is never flattering, and at most `ERROR` of itself too
+high. Values are whole microseconds; below 128 they are kept exactly. This is the layout of HdrHistogram with two digits. The
+library of that name has no wheel for Linux on ARM, where an image would need a compiler for it; what is needed of it is a
+screen of code.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Shapes: how clients come and go over a run. A shape is a pure function from a seed to the moments polls are meant to begin.
 
-The law: the whole pace is known before the run starts, and is the same for the same seed. A client's first poll is where the shape
-puts it, the next ones follow on its polling interval, as PCM's do, until it leaves or the run ends. Moments are stratified: of n
-clients each has the n-th part of the shape to itself, so that a small run has the form of a large one. Which client gets which
-part is the seed's choice. Times are seconds since the start of the run.
+The law: the whole pace is known before the run starts, and is the same for the same seed. A client's first poll is where the
+shape puts it, the next ones follow on its polling interval, as PCM's do, until it leaves or the run ends. Moments are
+stratified: of n clients each has the n-th part of the shape to itself, so that a small run has the form of a large one. Which
+client gets which part is the seed's choice. Times are seconds since the start of the run.
 
 | Shape | Clients come |
 | --- | --- |

@@ -22,7 +22,7 @@ from aiohttp import web
 from despoolr_client.agent import PcmAgent
 from despoolr_client.fleet import Fleet, Gate
 from despoolr_client.pcm.behaviour import PcmBehaviour
-from despoolr_client.programs import FileUse, MifToWrite, Program, Programs
+from despoolr_client.programs import Programs
 from despoolr_client.settings import ClientSettings, WhenWarned
 from despoolr_client.share import ShareServer
 from despoolr_core.clock import Clock
@@ -31,10 +31,11 @@ from despoolr_core.profile import Profile
 from despoolr_core.records import Recorder
 from despoolr_core.response import Response
 from despoolr_core.share import OpenFile
-from despoolr_core.sharing import Access, Role, ShareMode, parse_flags
+from despoolr_core.sharing import Role
 from despoolr_lab.clock import LoopClock
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.model import Scenario, span_s
+from despoolr_lab.scenario.programs import program_of, signed_span
 from despoolr_lab.sim.network import KEEPALIVE_S
 from despoolr_server.http.auth import Auth
 from despoolr_server.logon import LogonServer, make_logon_server
@@ -346,7 +347,7 @@ class World:
                 sms_id = sms_ids[site]
                 sms_ids[site] = next_sms_id(sms_id)
                 agent = PcmAgent(name, sms_id, settings, user=group.user or f"USER_{name}", programs=self._programs(name))
-                agent.clock_offset_s = _signed_span(group.clock_offset)
+                agent.clock_offset_s = signed_span(group.clock_offset)
                 agent.is_on = group.on
                 self.agents[name] = agent
                 self.first_polls[name] = span_s(group.first_poll) if group.first_poll else spread * number / len(names)
@@ -425,30 +426,8 @@ class World:
         programs = Programs()
         for spec in self.scenario.program:
             if not spec.machines or machine in spec.machines:
-                programs = programs.with_program(spec.command, _program(spec))
+                programs = programs.with_program(spec.command, program_of(spec))
         return programs
-
-
-def _program(spec: model.Program) -> Program:
-    access = Access(parse_flags(Access, spec.access))
-    share_mode = ShareMode(parse_flags(ShareMode, spec.share_mode))
-    files = tuple(FileUse(path, access, share_mode) for path in spec.opens) or (FileUse(),)
-    mif = None
-    if spec.mif is not None:
-        mif = MifToWrite(
-            status=spec.mif.status,
-            description=spec.mif.description,
-            file_name=spec.mif.file,
-            modified_offset_s=_signed_span(spec.mif.offset) if spec.mif.offset not in ("", "0s") else None,
-            data=spec.mif.raw.encode() or None,
-        )
-    return Program(duration_s=span_s(spec.runs), exit_code=spec.exit_code, files=files, status_mif=mif)
-
-
-def _signed_span(text: str) -> float:
-    if not text:
-        return 0.0
-    return -span_s(text[1:]) if text.startswith("-") else span_s(text.lstrip("+"))
 
 
 def disk_store(root: Path, machine: str, name: str, *, threads: bool) -> FileStore:

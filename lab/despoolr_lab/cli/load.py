@@ -1,0 +1,249 @@
+"""`despoolr load`: many clients against a running stack, as a file says; judged in the end.
+
+The law: one line while it runs, a table in the end, or one object with `--json`; all of it is kept in a run directory. Exit
+codes: 0 all expectations hold, 10 one does not, 12 the run is invalid and decides nothing, 2 a mistake in the file or no
+stack, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from despoolr_lab.cli.output import echo_json, echo_table, fail, json_option, say
+
+if TYPE_CHECKING:
+    from despoolr_lab.load.model import LoadFile
+    from despoolr_lab.load.run import Beat, Outcome, Wishes
+
+PLAIN_EVERY_S: Final = 10.0
+"""Seconds between two lines where there is no terminal."""
+
+
+@click.command("load")
+@click.argument("file", metavar="LOADFILE")
+@click.option(
+    "--site",
+    "site_url",
+    envvar="DESPOOLR_SITE",
+    default="",
+    metavar="URL",
+    help="The site server. Default: the one started here.",
+    show_envvar=True,
+)
+@click.option(
+    "--logon",
+    "logons",
+    multiple=True,
+    metavar="NAME=URL",
+    help="Where a server of the site answers, if not where the site says; repeatable.",
+)
+@click.option("--token", envvar="DESPOOLR_TOKEN", default="", help="An administrator's token.", show_envvar=True)
+@click.option(
+    "--processes",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help="Processes that make the load: each is one processor at most.",
+)
+@click.option("--clients", type=click.IntRange(1, 200_000), help="So many clients in all, the groups in their proportion.")
+@click.option("--for", "for_", default="", metavar="SPAN", help="How long, in site time. Default: the file's.")
+@click.option("--seed", type=int, help="Default: the file's.")
+@click.option(
+    "--out",
+    envvar="DESPOOLR_RUNS",
+    default="runs",
+    type=click.Path(path_type=Path),
+    show_default=True,
+    help="Where runs are kept.",
+    show_envvar=True,
+)
+@click.option("--quiet", is_flag=True, help="No progress.")
+@json_option
+def command(file: str, out: Path, quiet: bool, as_json: bool, processes: int, **given: Any) -> int:
+    """Make the load that a file describes on a running stack, and judge it.
+
+    LOADFILE is a path, or the name of a load that comes with Despoolr: logon_storm, shift_change, night.
+    """
+    import asyncio
+
+    from despoolr_lab.config import ConfigError, unknown_variables
+    from despoolr_lab.ground import StartError, wall_now
+    from despoolr_lab.load.results import exit_code, summary_of, write_all
+    from despoolr_lab.runs import RunError, new_directory, utc_stamp
+
+    try:
+        for line in unknown_variables(os.environ):
+            raise ConfigError(line)
+        load = _read(file, given)
+        stamp = utc_stamp(wall_now())
+        wishes = _wishes(given, stamp, processes)
+        directory = new_directory(out, stamp, load.name, load.load.seed)
+        with _Progress(load.name, quiet=quiet) as progress:
+            outcome = asyncio.run(_run(load, wishes, progress))
+        summary = summary_of(outcome, stamp)
+        write_all(directory, outcome, summary)
+    except (ConfigError, StartError, RunError) as error:
+        fail(str(error))
+    if as_json:
+        echo_json({"run": str(directory), **summary})
+    else:
+        _show(outcome, summary, directory)
+    return exit_code(outcome)
+
+
+def _read(file: str, given: dict[str, Any]) -> LoadFile:
+    """The load, as the options change it; or one line and exit code 2."""
+    from despoolr_lab.load.file import changed, find_load, read_load
+    from despoolr_lab.scenario.toml_text import ScenarioError
+
+    path = file
+    try:
+        found = find_load(file)
+        path = str(found)
+        return changed(read_load(found), clients=given["clients"], for_=given["for_"], seed=given["seed"])
+    except ScenarioError as error:
+        where = f"{path}:{error.line}:{error.column}: " if error.line else ""
+        fail(f"{where}{error.reason}")
+    except OSError as error:
+        fail(f"{path}: {error.strerror or error}")
+
+
+def _wishes(given: dict[str, Any], stamp: str, processes: int) -> Wishes:
+    from despoolr_lab import discovery
+    from despoolr_lab.cli.ask import secret_token
+    from despoolr_lab.config import parse_named_server, parse_url
+    from despoolr_lab.load.run import Wishes
+
+    url, token = given["site_url"], given["token"] or secret_token()
+    here = {s.url: s for s in discovery.running(Path.cwd()) if s.role == "site"}
+    if not url and not here:
+        fail("there is no running site here; start one with `despoolr serve all`, or give --site URL and --token")
+    url = parse_url(url) if url else next(iter(here))
+    if not token and url in here:
+        token = Path(here[url].token_file).read_text("ascii").strip()
+    logons = tuple(parse_named_server(text) for text in given["logons"])
+    return Wishes(url, token, logons, stamp, processes, os.cpu_count() or 1)
+
+
+async def _run(load: LoadFile, wishes: Wishes, progress: _Progress) -> Outcome:
+    """The run, until it is over or a signal ends it in order; a second signal at once."""
+    import asyncio
+    import signal
+
+    from despoolr_lab.load.run import LoadRun
+
+    run = LoadRun(load, wishes, progress.show, progress.say)
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    assert task is not None
+
+    def end() -> None:
+        if run.stop.is_set():
+            task.cancel()
+        run.stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        try:
+            loop.add_signal_handler(number, end)
+        except NotImplementedError:  # Windows: Ctrl-C ends it by KeyboardInterrupt
+            break
+    try:
+        return await run.run()
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+
+
+def _show(outcome: Outcome, summary: dict[str, Any], directory: Path) -> None:
+    from despoolr_lab.load.results import lines_of
+
+    click.echo(f"{outcome.load.name}: {outcome.load.title}")
+    echo_table(["WHAT", "MEASURED"], lines_of(summary, outcome.findings))
+    if outcome.findings:
+        click.echo("")
+        rows = [("ok" if f.ok else "FAILED", f.name, f.expected, f.actual) for f in outcome.findings]
+        if outcome.reasons:
+            rows = [("-", *row[1:]) for row in rows]
+        echo_table(["", "EXPECTATION", "EXPECTED", "WAS"], rows)
+    click.echo("")
+    for note in outcome.notes:
+        say(f"note: {note}")
+    click.echo(summary["verdict"])
+    for reason in outcome.reasons[1:]:
+        click.echo(f"Also: {reason}.")
+    click.echo(f"report: {directory / 'report.html'}")
+
+
+class _Progress:
+    """A line that says how far the run is: drawn anew on a terminal, every ten seconds elsewhere, never with `--quiet`."""
+
+    def __init__(self, name: str, *, quiet: bool) -> None:
+        self._name = name
+        self._quiet = quiet
+        self._is_terminal = sys.stderr.isatty()
+        self._next_s = 0.0
+        self._is_drawn = False
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._clear()
+
+    def say(self, text: str) -> None:
+        """A line of its own."""
+        self._clear()
+        say(text)
+
+    def show(self, beat: Beat) -> None:
+        """Called every second."""
+        if self._quiet:
+            return
+        text = _line(self._name, beat)
+        if self._is_terminal:
+            import shutil
+
+            click.echo(f"\r\x1b[K{text[: shutil.get_terminal_size().columns - 1]}", err=True, nl=False)
+            self._is_drawn = True
+        elif beat.second >= self._next_s:
+            self._next_s = beat.second + PLAIN_EVERY_S
+            say(text)
+
+    def _clear(self) -> None:
+        if self._is_drawn:
+            click.echo("\r\x1b[K", err=True, nl=False)
+            self._is_drawn = False
+
+
+def _line(name: str, beat: Beat) -> str:
+    from despoolr_lab.load.judgement import seconds
+
+    told, now, row = beat.told, beat.now, beat.row
+    took = now.took
+    parts = [f"{name} {_clock(beat.second)}/{_clock(beat.seconds)} {beat.phase}", f"{told.clients - told.gone:,} clients"]
+    if now.polls:
+        parts.append(f"{now.polls / 10:,.1f} polls/s p50 {seconds(took.percentile_s(50))} p99 {seconds(took.percentile_s(99))}")
+    if now.failed:
+        parts.append(f"{now.failed:,} failed")
+    if told.under_way:
+        parts.append(f"{told.under_way:,} unanswered")
+    if row is not None and (row.refusals or row.waiting):
+        parts.append(f"{row.refusals:,} refused, {row.waiting:,} waiting")
+    if told.holds:
+        parts.append(f"{told.holds:,} held")
+    if told.reports:
+        parts.append(f"{told.reports:,} reports, {row.rows_ended if row else 0:,} counted")
+    if row is not None and row.silent:
+        parts.append(f"{', '.join(row.silent)} silent")
+    if now.late:
+        parts.append(f"generator late {now.late / max(1, now.polls):.0%}")
+    return ", ".join(parts)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}:{rest:02}"

@@ -1,0 +1,145 @@
+"""Keeping a pace with real clients: each poll is turned to when it is meant to begin, whatever became of those before.
+
+The law: nothing the servers do moves a later poll. A client whose last poll is not answered yet cannot ask twice at once; its
+next one waits, and counts from when it was meant to begin all the same. At most as many clients talk at one time as the gate lets
+through; who waits there waits on the clock. When the pace is over, what is still unanswered gets `GRACE_S` and then counts as
+failed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import math
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final
+
+from despoolr_client.agent import PcmAgent
+from despoolr_client.fleet import Gate
+from despoolr_client.polling import PollResult
+from despoolr_lab.load.shapes import Stay
+from despoolr_lab.load.tally import Tally
+
+GRACE_S: Final = 10.0
+"""Seconds that polls under way have after the end."""
+AT_ONCE_MAX: Final = 64
+"""Polls turned to before the loop has another turn."""
+_LOG_OFF: Final = -1
+
+
+class Driver:
+    """Drives `agents`, each with its stay and its interval (seconds of this machine's time), until `end`; `now` is the run's."""
+
+    def __init__(
+        self,
+        agents: Sequence[PcmAgent],
+        stays: Sequence[Stay],
+        every_s: Sequence[float],
+        gate: Gate,
+        tally: Tally,
+        now: Callable[[], float],
+        end: float,
+    ) -> None:
+        self._agents = agents
+        self._stays = stays
+        self._every_s = every_s
+        self._gate = gate
+        self._tally = tally
+        self._now = now
+        self._end = end
+        self._due: list[tuple[float, int, int]] = []
+        """When, how many polls before, which client."""
+        for index, stay in enumerate(stays):
+            if stay.first < min(stay.until, end):
+                self._due.append((stay.first, 0, index))
+            if stay.until < end:
+                self._due.append((stay.until, _LOG_OFF, index))
+        heapq.heapify(self._due)
+        self._waiting: dict[int, list[float]] = {}
+        """Client to the polls it owes: the one under way, and those meant since."""
+        self._over = asyncio.Event()
+        self.gone_count = 0
+        self.is_pacing = True
+
+    @property
+    def under_way(self) -> int:
+        """Clients that poll now."""
+        return len(self._waiting)
+
+    def end(self) -> None:
+        """No more polls from now on."""
+        self._over.set()
+
+    async def run(self, group: asyncio.TaskGroup) -> None:
+        """Keep the pace to its end. The agents live in `group`, and stay as they are when this is over."""
+        polls: set[asyncio.Task[None]] = set()
+
+        def spawn(work: Coroutine[Any, Any, None]) -> None:
+            task = group.create_task(work)
+            polls.add(task)
+            task.add_done_callback(polls.discard)
+
+        over = asyncio.ensure_future(self._over.wait())
+        try:
+            while not over.done() and self._now() < self._end:
+                wait_s = (self._due[0][0] if self._due else math.inf) - self._now()
+                if wait_s > 0:
+                    await asyncio.wait([over], timeout=min(wait_s, self._end - self._now()))
+                    continue
+                for _ in range(AT_ONCE_MAX):
+                    if not self._due or self._due[0][0] > self._now():
+                        break
+                    self._turn(spawn)
+                await asyncio.sleep(0)
+        finally:
+            over.cancel()
+            self.is_pacing = False
+        if polls:
+            await asyncio.wait(polls, timeout=GRACE_S)
+        for task in tuple(polls):
+            task.cancel()
+        if polls:
+            await asyncio.wait(polls)
+        now = self._now()
+        for owed in self._waiting.values():
+            for meant in owed:
+                self._tally.poll(meant, meant, meant, now, failed=True)
+        self._waiting.clear()
+
+    def _turn(self, spawn: Callable[[Coroutine[Any, Any, None]], None]) -> None:
+        meant, count, index = self._due[0]
+        if count == _LOG_OFF:
+            heapq.heappop(self._due)
+            spawn(self._log_off(index))
+            return
+        stay = self._stays[index]
+        following = stay.first + (count + 1) * self._every_s[index]
+        if following < min(stay.until, self._end):
+            heapq.heapreplace(self._due, (following, count + 1, index))
+        else:
+            heapq.heappop(self._due)
+        if index in self._waiting:
+            self._waiting[index].append(meant)
+        else:
+            self._waiting[index] = [meant]
+            spawn(self._poll(index))
+
+    async def _poll(self, index: int) -> None:
+        """What one client owes, one after the other."""
+        agent, owed = self._agents[index], self._waiting[index]
+        turned = self._now()
+        while owed:
+            await self._gate.enter()
+            sent = self._now()
+            try:
+                result = await agent.poll()
+            finally:
+                self._gate.leave()
+            meant = owed.pop(0)
+            self._tally.poll(meant, min(turned, sent), sent, self._now(), failed=result is PollResult.FAILED)
+            turned = owed[0] if owed else turned  # it was the answer that was waited for, not the generator
+        del self._waiting[index]
+
+    async def _log_off(self, index: int) -> None:
+        self.gone_count += 1
+        await self._agents[index].close()

@@ -1,0 +1,227 @@
+"""What a load run is worth: whether the generator did what was meant, and whether what was expected holds. Pure.
+
+The law: validity comes first. A run whose clients were not all there, or whose polls were begun late by the generator itself,
+measured the generator, and its expectations decide nothing. Each reason names the number that decided, what was allowed, and
+what to do. What is not known is not assumed: an expectation about it does not hold.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from despoolr_lab.load import model
+from despoolr_lab.load.model import LoadFile
+from despoolr_lab.load.tally import Second
+from despoolr_lab.scenario.words import span_s
+from despoolr_server.site.jobs import DetailKind, DetailStatus
+
+LATE_SHARE_MAX: Final = 0.01
+"""Share of the measured polls that the generator itself may begin later than `late_max`."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobFacts:
+    """A job at the end: its rows (kind, machine, status), and the machines that were to run it."""
+
+    id: str
+    status: str
+    rows: Sequence[tuple[str, str, str]]
+    targets: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a run came to. `None` is what nobody could tell."""
+
+    clients_wanted: int
+    clients_there: int
+    polls: Second
+    """The measured ones."""
+    cpu_shares: Sequence[float]
+    """Of each process of the generator, over the time that was measured."""
+    refusals: Mapping[tuple[str, str], float] | None
+    """By share and program, during the run."""
+    episodes: Sequence[str] | None
+    """The states of those that began during the run."""
+    jobs: Mapping[str, JobFacts] | None
+    reports_sent: int
+    reports_unsent: int
+    settled_s: float | None
+    """From the first report to the end of all jobs; None: they did not end."""
+    queues: Mapping[str, float]
+    """The greatest depth of each box."""
+    holders_wanted: int = 0
+    holders_made: int = 0
+    holders_refused: str = ""
+    troubles: Sequence[str] = field(default_factory=tuple)
+    """What makes the run invalid by itself: a process that died, numbers that were lost."""
+
+    @property
+    def reports_seen(self) -> int | None:
+        """Reports the site has counted: workstation rows that have ended."""
+        if self.jobs is None:
+            return None
+        over = (DetailStatus.COMPLETE, DetailStatus.FAILED, DetailStatus.CANCELED)
+        return sum(
+            kind == DetailKind.WORKSTATION and status in over for job in self.jobs.values() for kind, _, status in job.rows
+        )
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One expectation and what became of it."""
+
+    name: str
+    expected: str
+    actual: str
+    ok: bool
+
+
+# -- whether the run counts
+
+
+def invalid(load: LoadFile, facts: Facts, processes: int, processors: int) -> list[str]:
+    """Why the run does not count; nothing if it does."""
+    reasons = list(facts.troubles)
+    if facts.clients_there != facts.clients_wanted:
+        reasons.append(
+            f"{facts.clients_wanted:,} clients were asked for and {facts.clients_there:,} were there: "
+            "give the site room for more (DESPOOLR_CLIENTS_WANTED), or ask for fewer"
+        )
+    if facts.holders_made != facts.holders_wanted and not facts.troubles:
+        why = f" ({facts.holders_refused})" if facts.holders_refused else ""
+        reasons.append(
+            f"{facts.holders_wanted:,} clients were to hold files and {facts.holders_made:,} could{why}: "
+            "let them begin when the package is on its servers"
+        )
+    polls = facts.polls
+    if not polls.polls:
+        reasons.append("no poll was measured: let the run go on longer than its warm-up")
+    elif polls.late > LATE_SHARE_MAX * polls.polls:
+        reasons.append(_bottleneck(load, facts, processes, processors))
+    return reasons
+
+
+def _bottleneck(load: LoadFile, facts: Facts, processes: int, processors: int) -> str:
+    polls = facts.polls
+    if processes < processors:
+        remedy = f"use more processes (--processes {processes + 1}) or fewer clients"
+    else:
+        remedy = "use fewer clients, or a machine with more processors that are free for the generator"
+    return (
+        f"the generator was the bottleneck: it began {polls.late / polls.polls:.1%} of the polls over {load.load.late_max} late "
+        f"by itself, the worst by {seconds(polls.lag.max_s)}, and {LATE_SHARE_MAX:.0%} is allowed; "
+        f"its busiest process used {max(facts.cpu_shares, default=0.0):.0%} of a processor: {remedy}"
+    )
+
+
+# -- whether what was expected holds
+
+
+def findings(load: LoadFile, facts: Facts) -> list[Finding]:
+    """Every expectation of the file, in its order."""
+    return [finding for expectation in load.expect for finding in _found(load, facts, expectation)]
+
+
+def _found(load: LoadFile, facts: Facts, wanted: model.LoadExpectation) -> Iterator[Finding]:
+    match wanted:
+        case model.PollsExpectation():
+            yield from _polls(facts, wanted)
+        case model.RefusalsExpectation():
+            count = None
+            if facts.refusals is not None:
+                programs = [wanted.program] if wanted.program else {program for _, program in facts.refusals}
+                count = round(sum(n for (_, program), n in facts.refusals.items() if program in programs))
+            of = f" of {wanted.program}" if wanted.program else ""
+            yield _between(wanted.name or f"refusals{of}", wanted.at_least, wanted.at_most, count)
+        case model.EpisodesExpectation():
+            count = None if facts.episodes is None else sum(wanted.state in ("", state) for state in facts.episodes)
+            state = f" {wanted.state}" if wanted.state else ""
+            yield _between(wanted.name or f"episodes{state}", wanted.at_least, wanted.at_most, count)
+        case model.JobExpectation():
+            status = [wanted.status] if isinstance(wanted.status, str) else wanted.status
+            job = (facts.jobs or {}).get(wanted.job)
+            actual = "not known" if facts.jobs is None else "never made" if job is None else job.status
+            yield Finding(wanted.name or f"job {wanted.job}", " or ".join(status), actual, actual in status)
+        case model.RowsExpectation():
+            yield _rows(load, facts, wanted)
+        case model.ReportsExpectation():
+            yield _reports(facts, wanted)
+        case model.SettledExpectation():
+            ok = facts.settled_s is not None and facts.settled_s <= span_s(wanted.within)
+            actual = "not settled" if facts.settled_s is None else f"after {facts.settled_s:.1f} s"
+            yield Finding(wanted.name or "settled", f"within {wanted.within}", actual, ok)
+        case model.QueueExpectation():
+            depth = next((d for box, d in facts.queues.items() if box.upper().endswith(wanted.box.upper())), None)
+            yield _between(wanted.name or f"queue {wanted.box}", 0, wanted.at_most, None if depth is None else round(depth))
+
+
+def _polls(facts: Facts, wanted: model.PollsExpectation) -> Iterator[Finding]:
+    name, polls = wanted.name or "polls", facts.polls
+    for key, limit, actual in (
+        ("p50", wanted.p50, polls.took.percentile_s(50)),
+        ("p99", wanted.p99, polls.took.percentile_s(99)),
+        ("max", wanted.max, polls.took.max_s),
+    ):
+        if limit:
+            ok = bool(polls.polls) and actual <= span_s(limit)
+            yield Finding(f"{name} {key}", f"at most {limit}", seconds(actual) if polls.polls else "no poll", ok)
+    if wanted.failed is not None:
+        yield _between(f"{name} failed", 0, wanted.failed, polls.failed)
+    if wanted.at_least:
+        yield _between(f"{name} made", wanted.at_least, None, polls.polls)
+
+
+def _rows(load: LoadFile, facts: Facts, wanted: model.RowsExpectation) -> Finding:
+    jobs = {name: job for name, job in (facts.jobs or {}).items() if wanted.job in ("", name)}
+    made = {job.name for job in load.job} | {update.name for update in load.update}
+    rows = [(name, machine, status) for name, job in jobs.items() for kind, machine, status in job.rows if kind == wanted.kind]
+    targets = [(name, machine) for name, job in jobs.items() for machine in job.targets]
+    if wanted.count is not None:
+        count = wanted.count
+    else:
+        count = sum(load.target_count(job) for job in load.job if wanted.job in ("", job.name))
+    right = sum(status == wanted.status for _, _, status in rows)
+    twice = sum(n - 1 for n in Counter((name, machine) for name, machine, _ in rows).values())
+    lost = len(set(targets) - {(name, machine) for name, machine, _ in rows}) if wanted.kind == DetailKind.WORKSTATION else 0
+    expected = f"{count:,} {wanted.kind} rows {wanted.status}, none lost, none twice"
+    never = sorted(name for name in made if wanted.job in ("", name) and name not in jobs)
+    others = Counter(status for _, _, status in rows if status != wanted.status)
+    more = ", ".join(f"{n:,} {status}" for status, n in sorted(others.items()))
+    actual = f"{right:,} {wanted.status}" + (f", {more}" if more else "") + f", {lost:,} lost, {twice:,} twice"
+    if facts.jobs is None:
+        actual = "not known"
+    elif never:
+        actual += f"; never made: {', '.join(never)}"
+    ok = facts.jobs is not None and right == count and len(rows) == right and not twice and not lost and not never
+    return Finding(wanted.name or (f"rows of {wanted.job}" if wanted.job else "rows"), expected, actual, ok)
+
+
+def _reports(facts: Facts, wanted: model.ReportsExpectation) -> Finding:
+    seen = facts.reports_seen
+    expected = "every report sent is counted once" + (f", at least {wanted.at_least:,}" if wanted.at_least else "")
+    told = "not known" if seen is None else f"{seen:,}"
+    actual = f"{facts.reports_sent:,} sent, {told} counted, {facts.reports_unsent:,} unsent"
+    ok = seen == facts.reports_sent and not facts.reports_unsent and facts.reports_sent >= wanted.at_least
+    return Finding(wanted.name or "reports", expected, actual, ok)
+
+
+def _between(name: str, at_least: int, at_most: int | None, actual: int | None) -> Finding:
+    words = [f"at least {at_least:,}"] if at_least else []
+    words += [f"at most {at_most:,}"] if at_most is not None else []
+    told = "not known" if actual is None else f"{actual:,}"
+    ok = actual is not None and actual >= at_least and (at_most is None or actual <= at_most)
+    return Finding(name, " and ".join(words) or "any number", told, ok)
+
+
+def seconds(value: float) -> str:
+    """A short time for people: `830 us`, `12.4 ms`, `5.01 s`."""
+    if value < 0.001:
+        return f"{value * 1e6:.0f} us"
+    if value < 1:
+        return f"{value * 1e3:.3g} ms"
+    return f"{value:.3g} s" if value < 100 else f"{value:,.0f} s"

@@ -1,0 +1,91 @@
+"""What a worker is told, and what it tells: lines of JSON over its standard input and output.
+
+A worker is told once what it is (`Orders`), then in a word what to do: `start`, `settle`, `stop`. It says `ready` when its
+clients exist, `told` every second, `over` when it has ended. Times are seconds: of the run where they are paces, site time
+where they are moments.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+LINE_SIZE_MAX: Final = 64 * 1024 * 1024
+"""Octets of one line: the pace of 100,000 clients fits."""
+
+
+class HoldOrder(msgspec.Struct, frozen=True):
+    """One client of this worker (counted from 0 within it) opens a file after `at` and keeps it until `until`, seconds of the
+    run."""
+
+    client: int
+    at: float
+    until: float
+    server: str
+    share: str
+    path: str
+    access: str
+    share_mode: str
+    program: str
+
+
+class Part(msgspec.Struct, frozen=True):
+    """Clients of one group that a worker has: how many, their stays (first poll, log-off or none), how often they poll."""
+
+    group: str
+    stays: list[tuple[float, float | None]]
+    every_s: float
+    poll_every_site_s: float
+    when_warned: str
+
+
+class Orders(msgspec.Struct, frozen=True):
+    """What a worker is: its clients, their numbers from `first` on, the pace they keep, the servers they meet."""
+
+    site_url: str
+    token: str
+    logons: list[tuple[str, str]]
+    first: int
+    parts: list[Part]
+    programs: list[dict[str, Any]]
+    holds: list[HoldOrder]
+    seed: int
+    end: float
+    late_max: float
+
+    @property
+    def count(self) -> int:
+        """Its clients."""
+        return sum(len(part.stays) for part in self.parts)
+
+
+class Word(msgspec.Struct, frozen=True):
+    """What to do now. `start`: the run's second 0 is at `at` (this machine's `perf_counter`)."""
+
+    do: str
+    at: float = 0.0
+
+
+class Told(msgspec.Struct):
+    """What a worker says. `kind` is `ready`, `told`, `paced` (no more polls) or `over`; counts are since the start."""
+
+    kind: str
+    clients: int = 0
+    runs: int = 0
+    reports: int = 0
+    unsent: int = 0
+    running: int = 0
+    """Clients that run a package, or wait to."""
+    under_way: int = 0
+    """Polls that are not answered yet."""
+    gone: int = 0
+    holds: int = 0
+    """Files held open now."""
+    holds_made: int = 0
+    holds_refused: str = ""
+    """Why the last one that could not be held could not."""
+    cpu_share: float = 0.0
+    first_report_at: float | None = None
+    """Second of the run."""
+    seconds: dict[int, dict[str, Any]] = {}

@@ -1,0 +1,240 @@
+"""What a load run leaves: `summary.json`, `samples.csv`, `junit.xml`, `report.html`, and a table for people.
+
+The law: all of them say the same, from one outcome. Percentiles are of the measured seconds, and never flattering
+(`histogram`). An invalid run keeps its numbers, and says beside them that they do not count.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import platform
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+from xml.etree import ElementTree as xml
+
+import msgspec
+
+from despoolr_lab.load.judgement import Finding, seconds
+from despoolr_lab.load.report import render_report
+from despoolr_lab.load.run import Outcome
+from despoolr_lab.load.tally import Second
+from despoolr_lab.load.watch import Row
+from despoolr_lab.runs import SUMMARY, write_whole
+from despoolr_lab.scenario.timing import Timing
+
+SAMPLES: Final = "samples.csv"
+JUNIT: Final = "junit.xml"
+REPORT: Final = "report.html"
+KIND: Final = "load"
+"""What `summary.json` says it is the summary of."""
+EXIT_OK, EXIT_EXPECTATION, EXIT_INVALID, EXIT_INTERRUPTED = 0, 10, 12, 130
+
+
+def exit_code(outcome: Outcome) -> int:
+    """What the command ends with."""
+    if outcome.is_interrupted:
+        return EXIT_INTERRUPTED
+    if outcome.reasons:
+        return EXIT_INVALID
+    return EXIT_OK if all(finding.ok for finding in outcome.findings) else EXIT_EXPECTATION
+
+
+def verdict(outcome: Outcome) -> str:
+    """One sentence."""
+    polls = outcome.facts.polls
+    if outcome.is_interrupted:
+        return f"Interrupted: nothing was decided. Until then: {polls.polls:,} polls were measured."
+    if outcome.reasons:
+        return f"Invalid run: {outcome.reasons[0]}."
+    failed = [finding for finding in outcome.findings if not finding.ok]
+    what = f"{outcome.facts.clients_there:,} clients, {polls.polls:,} polls, p99 {seconds(polls.took.percentile_s(99))}"
+    if failed:
+        one = failed[0]
+        return f"{what}: {len(failed)} of {len(outcome.findings)} expectations failed, first {one.name}: {one.actual}."
+    return f"{what}: all {len(outcome.findings)} expectations hold." if outcome.findings else f"{what}."
+
+
+def summary_of(outcome: Outcome, stamp: str) -> dict[str, Any]:
+    """`summary.json`. Keys are documented in docs/load.md."""
+    facts, load = outcome.facts, outcome.load
+    measured = [number for number in outcome.seconds if number >= outcome.first_measured]
+    span_s = max(measured) - min(measured) + 1 if measured else 0
+    return {
+        "kind": KIND,
+        "load": load.name,
+        "title": load.title,
+        "stamp": stamp,
+        "seed": load.load.seed,
+        "time": str(Timing(outcome.scale)),
+        "interrupted": outcome.is_interrupted,
+        "valid": not outcome.reasons and not outcome.is_interrupted,
+        "passed": exit_code(outcome) == EXIT_OK,
+        "exit_code": exit_code(outcome),
+        "verdict": verdict(outcome),
+        "reasons": outcome.reasons,
+        "expectations": outcome.findings,
+        "clients": {"wanted": facts.clients_wanted, "there": facts.clients_there},
+        "polls": {**_times(facts.polls), "per_s": round(facts.polls.polls / span_s, 1) if span_s else 0.0},
+        "measured": {"first_second": outcome.first_measured, "seconds": span_s},
+        "generator": _generator(outcome),
+        "refusals": None
+        if facts.refusals is None
+        else [
+            {"share": share, "program": program, "count": round(count)}
+            for (share, program), count in sorted(facts.refusals.items())
+            if count
+        ],
+        "episodes": None if facts.episodes is None else dict(sorted(Counter(facts.episodes).items())),
+        "jobs": None if facts.jobs is None else [_job(name, job) for name, job in facts.jobs.items()],
+        "reports": {"sent": facts.reports_sent, "counted": facts.reports_seen, "unsent": facts.reports_unsent},
+        "settled_s": None if facts.settled_s is None else round(facts.settled_s, 1),
+        "holders": {"wanted": facts.holders_wanted, "made": facts.holders_made},
+        "queues": {box: round(depth) for box, depth in sorted(facts.queues.items()) if depth},
+        "wall_s": round(outcome.wall_s, 1),
+        "machine": {"system": platform.system(), "python": platform.python_version()},
+        "notes": outcome.notes,
+        "file": msgspec.to_builtins(load),
+    }
+
+
+def _times(second: Second) -> dict[str, Any]:
+    took = second.took
+    percentiles = {f"p{name}_ms": round(took.percentile_s(percent) * 1e3, 3) for name, percent in _PERCENTILES.items()}
+    return {
+        "count": second.polls,
+        "failed": second.failed,
+        **percentiles,
+        "max_ms": round(took.max_s * 1e3, 3),
+        "mean_ms": round(took.mean_s * 1e3, 3),
+        "histogram": took.to_json(),
+    }
+
+
+_PERCENTILES: Final = {"50": 50.0, "90": 90.0, "99": 99.0, "999": 99.9}
+
+
+def _generator(outcome: Outcome) -> dict[str, Any]:
+    polls = outcome.facts.polls
+    return {
+        "processes": outcome.processes,
+        "cpu_shares": [round(share, 3) for share in outcome.facts.cpu_shares],
+        "late": polls.late,
+        "late_share": round(polls.late / polls.polls, 5) if polls.polls else 0.0,
+        "lag_p99_ms": round(polls.lag.percentile_s(99) * 1e3, 3),
+        "lag_max_ms": round(polls.lag.max_s * 1e3, 3),
+        "waited": polls.waited,
+    }
+
+
+def _job(name: str, job: Any) -> dict[str, Any]:
+    rows: dict[str, dict[str, int]] = {}
+    for kind, _, status in job.rows:
+        rows.setdefault(kind, {}).setdefault(status, 0)
+        rows[kind][status] += 1
+    return {"name": name, "job": job.id, "status": job.status, "targets": len(job.targets), "rows": rows}
+
+
+# -- files
+
+
+def write_all(directory: Path, outcome: Outcome, summary: dict[str, Any]) -> None:
+    """Every file of a run. Raises `RunError`."""
+    write_whole(directory / SUMMARY, msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
+    write_whole(directory / SAMPLES, samples_csv(outcome.seconds, outcome.rows, outcome.first_measured).encode())
+    write_whole(directory / JUNIT, junit(outcome))
+    plain = msgspec.json.decode(msgspec.json.encode(summary))
+    write_whole(directory / REPORT, render_report(plain, outcome.seconds, outcome.rows).encode())
+
+
+def samples_csv(measured: dict[int, Second], rows: Iterable[Row], first: int) -> str:
+    """A line a second: what clients felt, what servers said; a column for each box in which anything ever waited."""
+    by_second = {row.second: row for row in rows}
+    boxes = sorted({box for row in by_second.values() for box, depth in row.boxes.items() if depth})
+    text = io.StringIO()
+    writer = csv.writer(text)
+    own = ["second", "measured", "polls", "failed", "late", "waited", "p50_ms", "p99_ms", "max_ms"]
+    writer.writerow([*own, "refusals", "waiting", "opens", "reports", "rows_ended", *boxes])
+    for number in range(max([*measured, *by_second, -1]) + 1):
+        second, row = measured.get(number, Second()), by_second.get(number)
+        times: list[object] = ["", "", ""]
+        if second.polls:
+            times = [
+                round(value * 1e3, 3) for value in (second.took.percentile_s(50), second.took.percentile_s(99), second.took.max_s)
+            ]
+        felt = [number, int(number >= first), second.polls, second.failed, second.late, second.waited, *times]
+        told = (
+            ["" for _ in range(5 + len(boxes))]
+            if row is None
+            else [row.refusals, row.waiting, row.opens, row.reports, row.rows_ended, *(round(row.boxes.get(b, 0)) for b in boxes)]
+        )
+        writer.writerow([*felt, *told])
+    return text.getvalue()
+
+
+def junit(outcome: Outcome) -> bytes:
+    """JUnit XML: whether the run is valid, and each expectation, as a test case."""
+    load = outcome.load.name
+    cases = xml.Element("testsuite", name=f"despoolr load {load}", time=f"{outcome.wall_s:.1f}")
+    valid = xml.SubElement(cases, "testcase", classname=f"load.{load}", name="the run is valid")
+    for reason in ["interrupted"] if outcome.is_interrupted else outcome.reasons:
+        xml.SubElement(valid, "error", message=reason)
+    failures = 0
+    for finding in outcome.findings:
+        case = xml.SubElement(cases, "testcase", classname=f"load.{load}", name=f"{finding.name}: {finding.expected}")
+        if outcome.reasons:
+            xml.SubElement(case, "skipped", message="the run is invalid")
+        elif not finding.ok:
+            failures += 1
+            xml.SubElement(case, "failure", message=f"{finding.name}: expected {finding.expected}, was {finding.actual}")
+    errors = len(valid)
+    counts = {"tests": len(cases), "failures": failures, "errors": min(1, errors)}
+    counts["skipped"] = len(outcome.findings) if outcome.reasons else 0
+    for name, count in counts.items():
+        cases.set(name, str(count))
+    xml.indent(cases)
+    return bytes(xml.tostring(cases, encoding="utf-8", xml_declaration=True)) + b"\n"
+
+
+# -- for people
+
+
+def lines_of(summary: dict[str, Any], findings: list[Finding]) -> list[tuple[str, str]]:
+    """The result as names and values, in the order in which a person asks."""
+    polls, generator, reports = summary["polls"], summary["generator"], summary["reports"]
+    found = [
+        ("clients", f"{summary['clients']['there']:,} of {summary['clients']['wanted']:,}"),
+        ("polls", f"{polls['count']:,} in {summary['measured']['seconds']:,} s ({polls['per_s']:,} a second)"),
+        ("poll times", ", ".join(f"{name} {seconds(polls[key] / 1e3)}" for name, key in _SHOWN)),
+        ("failed polls", f"{polls['failed']:,}"),
+    ]
+    if summary["refusals"] is not None:
+        by = ", ".join(f"{row['count']:,} {row['program'] or 'no program'} on {row['share']}" for row in summary["refusals"])
+        found.append(("refusals", by or "none"))
+    if summary["episodes"] is not None:
+        found.append(("episodes", ", ".join(f"{count:,} {state}" for state, count in summary["episodes"].items()) or "none"))
+    for job in summary["jobs"] or []:
+        rows = "; ".join(
+            f"{kind} " + ", ".join(f"{count:,} {status}" for status, count in statuses.items())
+            for kind, statuses in job["rows"].items()
+        )
+        found.append((f"job {job['name']}", f"{job['status']}: {rows}"))
+    if summary["jobs"]:
+        counted = "not known" if reports["counted"] is None else f"{reports['counted']:,}"
+        found.append(("reports", f"{reports['sent']:,} sent, {counted} counted, {reports['unsent']:,} unsent"))
+        settled = summary["settled_s"]
+        found.append(("settled", "no" if settled is None else f"{settled:,.1f} s after the first report"))
+    if summary["holders"]["wanted"]:
+        found.append(("holders", f"{summary['holders']['made']:,} of {summary['holders']['wanted']:,} held their file"))
+    deepest = sorted(summary["queues"].items(), key=lambda item: -item[1])[:3]
+    if deepest:
+        found.append(("deepest boxes", ", ".join(f"{box} {depth:,}" for box, depth in deepest)))
+    shares = ", ".join(f"{share:.0%}" for share in generator["cpu_shares"]) or "-"
+    late = f"{generator['late_share']:.2%} begun late, lag p99 {seconds(generator['lag_p99_ms'] / 1e3)}"
+    found.append(("generator", f"{generator['processes']} process(es) at {shares} of a processor, {late}"))
+    return found
+
+
+_SHOWN: Final = (("p50", "p50_ms"), ("p90", "p90_ms"), ("p99", "p99_ms"), ("p99.9", "p999_ms"), ("max", "max_ms"))

@@ -1,0 +1,336 @@
+"""A load run from its file to its outcome: numbers, packages, clients, the pace, what happens meanwhile, what became of it.
+
+The law: the pace is made before the first poll, and nothing that goes wrong later bends it. Whatever ends the run early
+(Ctrl-C, a worker that dies, numbers that were lost) ends it in order: clients log off, the site gets its numbers back, and
+what was measured until then is told. What keeps it from starting is a `StartError` of one line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from despoolr_lab.config import NamedServer
+from despoolr_lab.ground import StartError
+from despoolr_lab.leasing import SlotsLost
+from despoolr_lab.load.judgement import Facts, Finding, JobFacts, findings, invalid
+from despoolr_lab.load.model import SECONDS_MAX, LoadFile
+from despoolr_lab.load.orders import Told, Word
+from despoolr_lab.load.plan import Place, layout_of, orders_of
+from despoolr_lab.load.stage import Stage, file_name
+from despoolr_lab.load.tally import Second, total
+from despoolr_lab.load.watch import Row, Watch
+from despoolr_lab.load.workers import Workers
+from despoolr_lab.scenario.timing import parse_timing
+from despoolr_lab.scenario.words import span_s
+
+HEAD_START_S: Final = 0.5
+"""Seconds between the word and the run's first: all processes hear it before that."""
+LOOK_S: Final = 1.0
+"""Seconds between two looks at the servers."""
+WAIT_S: Final = 10.0
+"""Seconds a site server has to answer at all, at first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """Against which stack, with how many processes. `stamp` names the run; `seed` None: the file's."""
+
+    url: str
+    token: str
+    logons: Sequence[NamedServer]
+    stamp: str
+    processes: int = 1
+    processors: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """How far a run is. `second` of `seconds`; `now` are the last ten seconds that are over."""
+
+    phase: str
+    second: float
+    seconds: float
+    told: Told
+    now: Second
+    row: Row | None
+
+
+Progress = Callable[[Beat], None]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run came to."""
+
+    load: LoadFile
+    facts: Facts
+    reasons: list[str]
+    findings: list[Finding]
+    seconds: dict[int, Second]
+    """Every second, the warm-up's too."""
+    rows: list[Row]
+    first_measured: int
+    scale: float
+    processes: int
+    notes: list[str] = field(default_factory=list)
+    is_interrupted: bool = False
+    wall_s: float = 0.0
+
+
+class LoadRun:
+    """See the module. `stop` may be set at any time: the run then ends in order, as an interrupted one."""
+
+    def __init__(self, load: LoadFile, wishes: Wishes, progress: Progress, say: Callable[[str], None]) -> None:
+        self._load = load
+        self._wishes = wishes
+        self._progress = progress
+        self.stop = asyncio.Event()
+        layout = layout_of(load, wishes.processes)
+        self._stage = Stage(load, wishes.url, wishes.token, wishes.logons, wishes.stamp[-7:-1], say, layout)
+        self._workers = Workers()
+        self._watch = Watch([])
+        self._troubles: list[str] = []
+        self._notes: list[str] = []
+        self._began = 0.0
+        self._settled_s: float | None = None
+        self._is_interrupted = False
+        self._episodes: list[str] | None = None
+        self._jobs: dict[str, JobFacts] | None = None
+
+    async def run(self) -> Outcome:
+        """The whole run. Raises `StartError`."""
+        began = time.perf_counter()
+        try:
+            if await self._set_up():
+                await self._go()
+        finally:
+            await self._workers.end()
+            with suppress(StartError):
+                await self._stage.close()
+        return self._outcome(time.perf_counter() - began)
+
+    # -- before
+
+    async def _set_up(self) -> bool:
+        """Everything that is there before the first poll; False if the run is invalid already."""
+        load, stage = self._load, self._stage
+        await stage.open(WAIT_S)
+        table = load.load
+        if table.time and parse_timing(table.time).scale != stage.scale:
+            raise StartError(f"this load is for a site at {table.time}, and {stage.url} runs at x{stage.scale:g}")
+        if span_s(table.for_) / stage.scale > SECONDS_MAX:
+            raise StartError(f"{table.for_} of site time are more than {SECONDS_MAX // 3600} hours here, the limit of one run")
+        names = [f"{stage.site['server']}", *stage.servers]
+        self._watch = Watch(names)
+        count = await stage.take_numbers(f"load-{self._wishes.stamp}-{os.getpid()}", load.client_count)
+        if count != load.client_count:
+            return False
+        self._keep(stage.keep_numbers(lambda: self._workers.sum().clients))
+        await stage.make_packages()
+        await self._or_stopped(self._workers.start(orders_of(load, self._place(), stage.layout)))
+        return not self.stop.is_set()
+
+    def _keep(self, keeping: asyncio.Task[None]) -> None:
+        def lost(task: asyncio.Task[None]) -> None:
+            if not task.cancelled() and isinstance(error := task.exception(), SlotsLost):
+                self._troubles.append(str(error))
+                self.stop.set()
+
+        keeping.add_done_callback(lost)
+
+    def _place(self) -> Place:
+        stage = self._stage
+        assert stage.lease is not None
+        meet = {name: stage.distribution_servers(name) for name in stage.packages}
+        for table in self._load.holders:
+            if not meet[table.package]:
+                raise StartError(f"{table.package} is put on no distribution server, so nobody can hold its files")
+        files = {name: [file_name(n) for n in range(1, package.table.files + 1)] for name, package in stage.packages.items()}
+        return Place(
+            url=stage.url,
+            token=stage.token,
+            scale=stage.scale,
+            logons=[(server.name, server.url) for server in stage.servers.values() if server.logon],
+            first=stage.lease.first,
+            packages={name: (package.id, files[name]) for name, package in stage.packages.items()},
+            holders_meet=meet,
+        )
+
+    # -- the run
+
+    async def _go(self) -> None:
+        stage = self._stage
+        stage.began_at = await stage.now()
+        self._watch.begin(await stage.sample())
+        self._began = time.perf_counter() + HEAD_START_S
+        stage.began_at += HEAD_START_S * stage.scale
+        self._workers.say(Word("start", self._began))
+        acting = [asyncio.ensure_future(self._act(at, work)) for at, work in self._acts()]
+        looking = asyncio.ensure_future(self._look())
+        try:
+            await self._or_stopped(self._pace())
+            if not self.stop.is_set():
+                await self._or_stopped(self._settle())
+            self._is_interrupted = self.stop.is_set() and not self._troubles
+        finally:
+            for task in [*acting, looking]:
+                task.cancel()
+            ends = await asyncio.gather(*acting, looking, return_exceptions=True)
+        self._notes += [str(end) for end in ends if isinstance(end, StartError)]
+        for end in ends:
+            if isinstance(end, Exception) and not isinstance(end, StartError):
+                raise end
+        await self._ask_what_became()
+
+    def _acts(self) -> list[tuple[float, Callable[[], Coroutine[Any, Any, None]]]]:
+        """What happens meanwhile, and at which second."""
+        scale, stage = self._stage.scale, self._stage
+        found: list[tuple[float, Callable[[], Coroutine[Any, Any, None]]]] = []
+        for job in self._load.job:
+            found.append((span_s(job.at) / scale, lambda job=job: stage.make_job(job)))  # type: ignore[misc]
+        for update in self._load.update:
+            found.append((span_s(update.at) / scale, lambda update=update: stage.make_update(update)))  # type: ignore[misc]
+        return found
+
+    async def _act(self, at: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        await asyncio.sleep(max(0.0, at - self._now()))
+        await work()
+
+    async def _pace(self) -> None:
+        """Until every poll that was meant is made, or, if that is asked for, until all is settled."""
+        paced = asyncio.ensure_future(self._workers.until(lambda worker: worker.is_paced))
+        settled = asyncio.ensure_future(self._until_settled() if self._load.load.until_settled else asyncio.Event().wait())
+        try:
+            await asyncio.wait([paced, settled], return_when=asyncio.FIRST_COMPLETED)
+            if self._workers.ended_early:
+                self._troubles.append(self._workers.ended_early)
+                self.stop.set()
+            for task in (paced, settled):
+                if task.done():
+                    task.result()
+            if not paced.done():
+                self._workers.say(Word("settle"))
+                await paced
+        finally:
+            for task in (paced, settled):
+                task.cancel()
+
+    async def _settle(self) -> None:
+        """Give the site its time to count what was handed in."""
+        if self._settled_s is None and self._stage.jobs:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(span_s(self._load.load.settle) / self._stage.scale):
+                    await self._until_settled()
+
+    async def _until_settled(self) -> None:
+        """Until every job of the file was made and has ended, and every report is counted."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            told, rows = self._workers.sum(), self._watch.rows
+            if len(self._stage.jobs) < len(self._load.job) + len(self._load.update):
+                continue
+            if told.unsent or told.running or (rows and rows[-1].rows_ended < told.reports):
+                continue
+            if await self._stage.have_jobs_ended():
+                self._settled_s = max(0.0, self._now() - (told.first_report_at or 0.0))
+                return
+
+    async def _look(self) -> None:
+        """Ask all servers every second, and tell how far it is."""
+        count = 0
+        while True:
+            count += 1
+            await asyncio.sleep(max(0.0, count * LOOK_S - self._now()))
+            row = self._watch.take(math.floor(self._now()), await self._stage.sample())
+            row.reports = self._workers.sum().reports
+            now = math.floor(self._now())
+            recent = total(self._workers.seconds[n] for n in range(now - 11, now - 1) if n in self._workers.seconds)
+            end = span_s(self._load.load.for_) / self._stage.scale
+            phase = "settling" if now > end else "warm-up" if now < self._first_measured else "running"
+            self._progress(Beat(phase, self._now(), end, self._workers.sum(), recent, row))
+
+    async def _ask_what_became(self) -> None:
+        """The last look at the servers. One that does not answer any more has told nothing."""
+        try:
+            self._watch.take(math.floor(self._now()), await self._stage.sample())
+            if self._is_interrupted:
+                return
+            self._jobs = await self._stage.job_facts()
+            self._episodes, notes = await self._stage.episodes()
+            if notes:
+                self._episodes = None
+                self._notes += notes
+        except StartError as error:
+            self._notes.append(str(error))
+
+    async def _or_stopped(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do it, until it is done or the run is to stop."""
+        doing, stopping = asyncio.ensure_future(work), asyncio.ensure_future(self.stop.wait())
+        try:
+            await asyncio.wait([doing, stopping], return_when=asyncio.FIRST_COMPLETED)
+            if doing.done():
+                doing.result()
+        finally:
+            for task in (doing, stopping):
+                task.cancel()
+            await asyncio.gather(doing, stopping, return_exceptions=True)
+
+    def _now(self) -> float:
+        return time.perf_counter() - self._began
+
+    # -- after
+
+    @property
+    def _first_measured(self) -> int:
+        return math.ceil(span_s(self._load.load.warm_up) / self._stage.scale)
+
+    def _outcome(self, wall_s: float) -> Outcome:
+        told, watch, first = self._workers.sum(), self._watch, self._first_measured
+        seconds = dict(sorted(self._workers.seconds.items()))
+        lease = self._stage.lease
+        there = (
+            min(told.clients, lease.size) if lease is not None and self._workers.all else (lease.size if lease is not None else 0)
+        )
+        shares = [w.cpu_shares[first:] or w.cpu_shares for w in self._workers.all]
+        facts = Facts(
+            clients_wanted=self._load.client_count,
+            clients_there=there,
+            polls=total(second for number, second in seconds.items() if number >= first),
+            cpu_shares=[sum(share) / len(share) if share else 0.0 for share in shares],
+            refusals=watch.refusals if watch.has_heard_all else None,
+            episodes=self._episodes,
+            jobs=self._jobs,
+            reports_sent=told.reports,
+            reports_unsent=told.unsent,
+            settled_s=self._settled_s,
+            queues=watch.queues,
+            holders_wanted=sum(table.count for table in self._load.holders),
+            holders_made=told.holds_made,
+            holders_refused=told.holds_refused,
+            troubles=self._troubles,
+        )
+        processes = max(1, len(self._workers.all))
+        is_over = not self._is_interrupted
+        reasons = invalid(self._load, facts, processes, self._wishes.processors) if is_over else []
+        self._notes += [f"{name} did not answer {count:,} times" for name, count in sorted(watch.silences.items())]
+        return Outcome(
+            self._load,
+            facts,
+            reasons,
+            findings(self._load, facts) if is_over else [],
+            seconds,
+            watch.rows,
+            first,
+            self._stage.scale,
+            processes,
+            self._notes,
+            self._is_interrupted,
+            wall_s,
+        )

@@ -1,0 +1,265 @@
+"""The running site, as a load run uses it: its clients' numbers, packages, jobs, updates, and what became of them.
+
+The law: what the run says of the servers is what the servers said, at the moment they were asked: jobs and rows from the site's
+API, episodes from each server's, queues and refusals from `/metrics`. A stack may have other jobs and other clients; what is
+counted here is this run's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+import aiohttp
+import msgspec
+
+from despoolr_core.wire import EpisodeList
+from despoolr_lab.config import NamedServer
+from despoolr_lab.ground import StartError, clock_of
+from despoolr_lab.leasing import SILENCES, SlotLease
+from despoolr_lab.load.judgement import JobFacts
+from despoolr_lab.load.model import LoadFile, LoadJob, LoadPackage, Update, size_of
+from despoolr_lab.load.plan import Layout
+from despoolr_lab.sampling import Sample, Silence, Source, sample_all
+from despoolr_lab.scenario.words import span_s
+from despoolr_lab.sim.network import session_options
+from despoolr_lab.site_caller import SiteCaller
+from despoolr_server.site.boxes import SOURCE_SHARE
+from despoolr_server.site.jobs import ENDED, DistributePhase, JobSpec, JobType, RunPhase, SendPhase
+from despoolr_server.site.targets import DEFAULT_SERVERS
+
+UPLOADS_MAX: Final = 8
+"""Files of packages under way at one time."""
+EPISODES_MAX: Final = 10_000
+ANSWER_S_MAX: Final = 60.0
+ATTEMPTS_S_MAX: Final = 120.0
+"""Seconds a site server may be away while it is asked for a job, or for what became of one."""
+
+
+@dataclass(slots=True)
+class Package:
+    """A package that was made: its id, its directory on the source share, how often it was uploaded."""
+
+    table: LoadPackage
+    id: str
+    directory: str
+    version: int = 1
+
+
+@dataclass(slots=True)
+class Stage:
+    """See the module. `open` first; `close` in the end. `tag` keeps the names of one run apart from those of another."""
+
+    load: LoadFile
+    url: str
+    token: str
+    logons: Sequence[NamedServer]
+    tag: str
+    say: Callable[[str], None]
+    layout: Layout
+    scale: float = 1.0
+    site: dict[str, Any] = field(default_factory=dict)
+    servers: dict[str, NamedServer] = field(default_factory=dict)
+    packages: dict[str, Package] = field(default_factory=dict)
+    jobs: dict[str, str] = field(default_factory=dict)
+    """Name in the file to JobID."""
+    lease: SlotLease | None = None
+    began_at: float = 0.0
+    """Site time at the start of the run."""
+    _http: aiohttp.ClientSession | None = None
+    _caller: SiteCaller | None = None
+    _keeping: asyncio.Task[None] | None = None
+
+    async def open(self, wait_s: float) -> None:
+        """Ask the site who it is. Raises `StartError`."""
+        self._http = aiohttp.ClientSession(**session_options({}))
+        self._caller = SiteCaller(self._http, self.url, self.token, self.say)
+        setup = await self._caller.patiently("GET", "setup", wait_s=wait_s)
+        _, self.scale = clock_of(setup)
+        if "site" not in setup:
+            raise StartError(f"{self.url} is {setup.get('server')}, which is no site server; give the site's URL")
+        self.site = {**setup["site"], "server": setup["server"]}
+        there = [msgspec.convert(server, NamedServer) for server in setup.get("servers", ())]
+        known = {server.name: server for server in there}
+        for given in self.logons:  # another way to a server the site knows, or one more
+            known[given.name] = replace(known[given.name], url=given.url) if given.name in known else given
+        self.servers = known
+        if not any(server.logon for server in known.values()):
+            raise StartError(f"the site at {self.url} has no logon server; give one with --logon NAME=URL")
+        await self.call("GET", "site")  # a token that may not administrate is refused here
+
+    async def close(self) -> None:
+        """Give the clients' numbers back."""
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.gather(self._keeping, return_exceptions=True)
+        if self.lease is not None and self.lease.size:
+            await self.lease.give_back()
+        if self._http is not None:
+            await self._http.close()
+
+    async def call(self, method: str, path: str, body: Any = None) -> Any:
+        """A call to the site server, which may be starting again. Raises `StartError`."""
+        assert self._caller is not None
+        return await self._caller.patiently(method, path, body, wait_s=ATTEMPTS_S_MAX)
+
+    # -- clients
+
+    async def take_numbers(self, holder: str, count: int) -> int:
+        """Lease numbers for so many clients in one piece; how many there are to be had. `lease.first` is the first."""
+        assert self._caller is not None
+        answer = await self.call("POST", "slots", {"holder": holder, "count": count})
+        self.lease = SlotLease(self._caller.call, holder, count, self.say)
+        self.lease.first, self.lease.size = int(answer["first"]), int(answer["count"])
+        self.lease.lease_s = float(answer["lease_s"])
+        return self.lease.size
+
+    def keep_numbers(self, live: Callable[[], int]) -> asyncio.Task[None]:
+        """Renew the lease until `close`. The task ends with `SlotsLost` when the site gave the numbers up."""
+        assert self.lease is not None
+        self._keeping = asyncio.ensure_future(self.lease.keep(live))
+        return self._keeping
+
+    def machines(self, names: Sequence[str]) -> list[str]:
+        """The machines of groups."""
+        assert self.lease is not None
+        first = self.lease.first
+        return [f"PC{first + self.layout.slot(client):05}" for part in self.load.members(list(names)) for client in part]
+
+    # -- packages and jobs
+
+    async def make_packages(self) -> None:
+        """Upload the packages of the file and make them known. Raises `StartError`."""
+        for table in self.load.package:
+            directory = f"{table.name}-{self.tag}"
+            package = Package(table, "", directory)
+            await self._upload(package)
+            source = rf"\\{self.site['server']}\{SOURCE_SHARE}\{directory}"
+            package.id = str((await self.call("POST", "packages", {"name": directory, "source": source}))["package"])
+            self.packages[table.name] = package
+
+    async def make_job(self, job: LoadJob) -> None:
+        """Make a job now. Raises `StartError`."""
+        now = await self.now()
+        run = None
+        if job.command:
+            mandatory_after = now + span_s(job.mandatory_after) if job.mandatory_after else None
+            run = RunPhase(command=job.command, mandatory_after=mandatory_after)
+        spec = JobSpec(
+            name=job.name,
+            package=self.packages[job.package].id,
+            type=JobType.RUN_COMMAND if run is not None else JobType.SHARE_PACKAGE,
+            machines=tuple(self.machines(job.machines)) if run is not None else (),
+            distribute=DistributePhase(tuple(job.put_on) or (DEFAULT_SERVERS,)),
+            run=run,
+        )
+        self.jobs[job.name] = str((await self.call("POST", "jobs", spec))["job"])
+
+    async def make_update(self, update: Update) -> None:
+        """Upload the next version of a package, and make the job that refreshes it where it lies. Raises `StartError`."""
+        package = self.packages[update.package]
+        package.version += 1
+        await self._upload(package)
+        spec = JobSpec(
+            name=update.name,
+            package=package.id,
+            type=JobType.SHARE_PACKAGE,
+            send=SendPhase.EVEN_IF_SENT,
+            distribute=DistributePhase((), True),
+        )
+        self.jobs[update.name] = str((await self.call("POST", "jobs", spec))["job"])
+
+    def distribution_servers(self, package: str) -> list[NamedServer]:
+        """The servers that a package of the file is put on."""
+        named = {name.upper() for job in self.load.job if job.package == package for name in job.put_on}
+        return [server for server in self.servers.values() if server.distribution and (not named or server.name.upper() in named)]
+
+    async def _upload(self, package: Package) -> None:
+        table, gate = package.table, asyncio.Semaphore(UPLOADS_MAX)
+        await self._put("MKCOL", f"{package.directory}?parents=true", b"", gate)
+        files = [(file_name(n), content(self.load, table, package.version, n)) for n in range(1, table.files + 1)]
+        async with asyncio.TaskGroup() as group:
+            for name, data in files:
+                group.create_task(self._put("PUT", f"{package.directory}/{name}", data, gate))
+
+    async def _put(self, method: str, path: str, data: bytes, gate: asyncio.Semaphore) -> None:
+        assert self._http is not None
+        headers = {"Authorization": f"Bearer {self.token}"}
+        place, _, asked = path.partition("?")
+        url = f"{self.url}/{SOURCE_SHARE}/{quote(place)}" + (f"?{asked}" if asked else "")
+        async with gate:
+            try:
+                async with self._http.request(method, url, data=data, headers=headers) as response:
+                    await response.read()
+            except SILENCES as error:
+                raise StartError(f"the site server does not take {place}: {error or type(error).__name__}") from None
+        if response.status >= 400:
+            raise StartError(f"the site server refused {method} {place} ({response.status})")
+
+    # -- what became of it
+
+    async def now(self) -> float:
+        """Site time."""
+        return float((await self.call("GET", "site"))["now"])
+
+    def sources(self) -> list[Source]:
+        """Whom to ask for metrics: the site server, then the others."""
+        return [
+            Source(self.site["server"], self.url, self.token),
+            *(Source(s.name, s.url, self.token) for s in self.servers.values()),
+        ]
+
+    async def sample(self) -> list[Sample | Silence]:
+        """What all servers say of themselves now."""
+        assert self._http is not None
+        return await sample_all(self._http, self.sources())
+
+    async def have_jobs_ended(self) -> bool:
+        """Whether every job of this run has."""
+        rows = {row["job"]: row["status"] for row in (await self.call("GET", "jobs"))["jobs"]}
+        return all(rows.get(job) in ENDED for job in self.jobs.values())
+
+    async def job_facts(self) -> dict[str, JobFacts]:
+        """Every job of this run with its rows."""
+        found: dict[str, JobFacts] = {}
+        commands = {job.name: job for job in self.load.job if job.command}
+        for name, job in self.jobs.items():
+            told = await self.call("GET", f"jobs/{job}")
+            targets = self.machines(commands[name].machines) if name in commands else []
+            rows = [(row["kind"], row["machine"], row["status"]) for row in told["details"]]
+            found[name] = JobFacts(job, told["job"]["status"], rows, targets)
+        return found
+
+    async def episodes(self) -> tuple[list[str], list[str]]:
+        """The states of the episodes that began during the run, of all servers; and what could not be asked."""
+        assert self._http is not None
+        states: list[str] = []
+        notes: list[str] = []
+        for source in self.sources():
+            headers = {"Authorization": f"Bearer {self.token}"}
+            url = f"{source.url}/api/v1/episodes?{urlencode({'limit': EPISODES_MAX})}"
+            try:
+                async with asyncio.timeout(ANSWER_S_MAX), self._http.get(url, headers=headers) as response:
+                    told = msgspec.json.decode(await response.read(), type=EpisodeList)
+            except (msgspec.MsgspecError, *SILENCES) as error:
+                notes.append(f"{source.name} did not tell its episodes: {error or type(error).__name__}")
+                continue
+            states += [row.state for row in told.episodes if row.first_refused_at >= self.began_at]
+            if told.count > len(told.episodes):
+                notes.append(f"{source.name} told {len(told.episodes):,} of {told.count:,} episodes")
+        return states, notes
+
+
+def file_name(number: int) -> str:
+    """The name of a package's n-th file."""
+    return f"F{number:05}.DAT"
+
+
+def content(load: LoadFile, package: LoadPackage, version: int, number: int) -> bytes:
+    """What is in the n-th file of a package's version: text that says so, as long as the file is to be."""
+    size = size_of(package.size)
+    line = f"{package.name} version {version}, file {number} of {package.files}, seed {load.load.seed}.\r\n".encode()
+    return (line * (size // len(line) + 1))[:size]

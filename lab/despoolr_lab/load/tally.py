@@ -1,0 +1,105 @@
+"""What was measured, second by second: polls by when they were meant to begin, how long they took from then, what was late and
+why.
+
+The law: a second of the run (this machine's, counted from its start) has the polls that were meant to begin in it, however long
+after it they ended. So a server that stands still shows as a slope: a poll meant five seconds before it goes on took five
+seconds. Tallies of several processes are added. Pure: whoever measures says when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from despoolr_lab.load.histogram import Histogram
+
+BUSY: Final = 0.9
+"""Share of a processor from which a process counts as busy: what waits in it then waits for it."""
+
+
+@dataclass(slots=True)
+class Second:
+    """The polls meant for one second. `late`: those the generator itself began late; `waited`: those late for want of a place."""
+
+    polls: int = 0
+    failed: int = 0
+    late: int = 0
+    waited: int = 0
+    took: Histogram = field(default_factory=Histogram)
+    lag: Histogram = field(default_factory=Histogram)
+    """How much later than meant the generator turned to a poll."""
+
+    def add(self, other: Second) -> None:
+        """Count all that another one counted."""
+        self.polls += other.polls
+        self.failed += other.failed
+        self.late += other.late
+        self.waited += other.waited
+        self.took.merge(other.took)
+        self.lag.merge(other.lag)
+
+    def to_json(self) -> dict[str, Any]:
+        """As it goes from process to process."""
+        counts = {"polls": self.polls, "failed": self.failed, "late": self.late, "waited": self.waited}
+        return {**counts, "took": self.took.to_json(), "lag": self.lag.to_json()}
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Second:
+        """The inverse of `to_json`."""
+        took, lag = Histogram.from_json(told["took"]), Histogram.from_json(told["lag"])
+        return cls(told["polls"], told["failed"], told["late"], told["waited"], took, lag)
+
+
+class Tally:
+    """Seconds by number. `late_max` in seconds: what the generator may be late by."""
+
+    def __init__(self, late_max: float) -> None:
+        self.late_max = late_max
+        self.seconds: dict[int, Second] = {}
+        self._waited: dict[int, int] = {}
+
+    def poll(self, meant: float, turned: float, sent: float, done: float, *, failed: bool) -> None:
+        """One poll: meant to begin then, turned to, given a place among those that talk to servers, ended. Seconds of the run."""
+        number = int(meant)
+        second = self.seconds.setdefault(number, Second())
+        second.polls += 1
+        second.failed += failed
+        second.took.add(done - meant)
+        second.lag.add(turned - meant)
+        if turned - meant > self.late_max:
+            second.late += 1
+        elif sent - meant > self.late_max:
+            second.waited += 1
+            self._waited[number] = self._waited.get(number, 0) + 1
+
+    def judge(self, cpu_share: float) -> None:
+        """Decide on the polls that waited for a place since the last time: in a busy process they waited for the process.
+
+        In one that had time, they waited for answers, and that is the server's doing.
+        """
+        if cpu_share >= BUSY:
+            for number, count in self._waited.items():
+                second = self.seconds.setdefault(number, Second())
+                second.late += count
+                second.waited -= count
+        self._waited.clear()
+
+    def take(self) -> dict[int, Second]:
+        """What was counted since the last time."""
+        taken, self.seconds = self.seconds, {}
+        return taken
+
+
+def merge(into: dict[int, Second], told: Mapping[int, Second]) -> None:
+    """Add seconds to seconds."""
+    for number, second in told.items():
+        into.setdefault(number, Second()).add(second)
+
+
+def total(seconds: Iterable[Second]) -> Second:
+    """All of them together."""
+    found = Second()
+    for second in seconds:
+        found.add(second)
+    return found

@@ -1,0 +1,255 @@
+"""One process of a load run: its clients over real HTTP, driven by their pace, told of every second.
+
+The law: it does what its orders say and decides nothing. It ends when it is told to, when nobody listens any more, or when its
+own bug ends it; a signal of the terminal is its parent's to act on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from io import RawIOBase
+from typing import Any, Final
+
+import msgspec
+
+from despoolr_client.agent import PcmAgent
+from despoolr_client.connections import Hold
+from despoolr_client.fleet import Gate
+from despoolr_client.programs import Programs
+from despoolr_client.settings import WhenWarned
+from despoolr_core.records import Record
+from despoolr_core.share import ShareError, ShareUnreachable
+from despoolr_core.sharing import Access, ShareMode, parse_flags
+from despoolr_lab.clients import Clients, ClientsSettings
+from despoolr_lab.config import NamedServer
+from despoolr_lab.ground import StartError
+from despoolr_lab.load.driver import Driver
+from despoolr_lab.load.orders import LINE_SIZE_MAX, HoldOrder, Orders, Told, Word
+from despoolr_lab.load.shapes import Stay
+from despoolr_lab.load.tally import Tally
+from despoolr_lab.scenario import model
+from despoolr_lab.scenario.programs import program_of
+
+BEAT_S: Final = 1.0
+"""Seconds between two lines of what was measured."""
+HOLD_AGAIN_S: Final = 1.0
+"""Seconds after which a file that could not be held is tried again."""
+EXIT_START: Final = 3
+"""Its clients could not be made; the last line of standard error says why."""
+
+
+class Worker:
+    """See the module. `say` takes what it tells."""
+
+    def __init__(self, orders: Orders, say: Callable[[Told], None]) -> None:
+        self._orders = orders
+        self._say = say
+        self._tally = Tally(orders.late_max)
+        self._began = 0.0
+        self._holds: list[tuple[PcmAgent, Hold]] = []
+        self._holds_refused = ""
+        self._first_report_at: float | None = None
+        self._agents: list[PcmAgent] = []
+        self._driver: Driver | None = None
+        logons = tuple(NamedServer(name, url) for name, url in orders.logons)
+        settings = ClientsSettings(orders.count, orders.site_url, orders.token, logons, orders.first, seed=orders.seed)
+        self._clients = Clients(settings, _complain)
+        self._cpu = (0.0, 0.0)
+
+    def now(self) -> float:
+        """Seconds of the run."""
+        return time.perf_counter() - self._began
+
+    async def prepare(self) -> None:
+        """Make the clients: registered at the site, driven by nobody yet. Raises `StartError`."""
+        settings = await self._clients.prepare()
+        settings.recorder.listeners.append(self._heard)
+        groups = [
+            replace(settings, polling_interval_s=part.poll_every_site_s, when_warned=WhenWarned(part.when_warned))
+            for part in self._orders.parts
+            for _ in part.stays
+        ]
+        programs = [self._programs(part.group) for part in self._orders.parts for _ in part.stays]
+        self._agents = list(self._clients.agents(settings))
+        for agent, own, its in zip(self._agents, groups, programs, strict=True):
+            agent.settings = own
+            agent.programs = its
+        gate = settings.gate
+        assert isinstance(gate, Gate)
+        stays = [Stay(first, float("inf") if until is None else until) for p in self._orders.parts for first, until in p.stays]
+        every_s = [part.every_s for part in self._orders.parts for _ in part.stays]
+        self._driver = Driver(self._agents, stays, every_s, gate, self._tally, self.now, self._orders.end)
+
+    async def work(self, words: asyncio.Queue[Word]) -> None:
+        """Keep the pace, then wait until told to stop; then log everyone off."""
+        assert self._driver is not None
+        word = await words.get()
+        if word.do == "start":
+            self._began = word.at
+            self._cpu = (time.perf_counter(), time.process_time())
+            await self._run(words)
+        for agent in self._agents:
+            await agent.close()
+        await self._clients.stop()
+        self._say(self._told("over"))
+
+    async def _run(self, words: asyncio.Queue[Word]) -> None:
+        driver = self._driver
+        assert driver is not None
+        async with asyncio.TaskGroup() as group:
+            for agent in self._agents:
+                agent.attach(group.create_task)
+            background = [group.create_task(self._beat()), *(group.create_task(self._hold(hold)) for hold in self._orders.holds)]
+            pacing = group.create_task(self._pace(driver, group))
+            while (await words.get()).do != "stop":
+                driver.end()
+            driver.end()
+            await pacing
+            for agent in self._agents:
+                agent.attach(None)
+            for task in background:
+                task.cancel()
+            for agent in self._agents:
+                await agent.close()
+
+    async def _pace(self, driver: Driver, group: asyncio.TaskGroup) -> None:
+        await driver.run(group)
+        self._say(self._told("paced"))
+
+    async def _beat(self) -> None:
+        """Tell every second what was measured; send what could not be sent."""
+        count = 0
+        while True:
+            count += 1
+            await asyncio.sleep(max(0.0, count * BEAT_S - self.now()))
+            told = self._told("told")
+            self._say(told)
+            if told.unsent and self._driver is not None and not self._driver.is_pacing:
+                for agent in self._agents:
+                    if agent.unsent_count:
+                        async with agent.settings.gate:
+                            await agent.send()
+
+    def _told(self, kind: str) -> Told:
+        now, cpu = time.perf_counter(), time.process_time()
+        share = (cpu - self._cpu[1]) / max(now - self._cpu[0], 1e-6)
+        self._cpu = (now, cpu)
+        self._tally.judge(share)
+        driver, counts = self._driver, self._clients.counts
+        return Told(
+            kind,
+            clients=len(self._agents) if driver is not None else 0,
+            runs=counts["pcm.run"],
+            reports=counts["pcm.reported"],
+            unsent=sum(agent.unsent_count for agent in self._agents),
+            running=sum(agent.is_running for agent in self._agents),
+            under_way=driver.under_way if driver is not None else 0,
+            gone=driver.gone_count if driver is not None else 0,
+            holds=sum(hold in agent.connections.holds for agent, hold in self._holds),
+            holds_made=len(self._holds),
+            holds_refused=self._holds_refused,
+            cpu_share=round(share, 3),
+            first_report_at=self._first_report_at,
+            seconds={number: second.to_json() for number, second in self._tally.take().items()},
+        )
+
+    def _heard(self, record: Record) -> None:
+        if record.kind == "pcm.reported" and self._first_report_at is None:
+            self._first_report_at = self.now()
+
+    async def _hold(self, order: HoldOrder) -> None:
+        """A user opens a file, tries again while that is refused, and keeps it until the time is over."""
+        agent = self._agents[order.client]
+        await asyncio.sleep(max(0.0, order.at - self.now()))
+        access, share_mode = Access(parse_flags(Access, order.access)), ShareMode(parse_flags(ShareMode, order.share_mode))
+        while self.now() < order.until:
+            try:
+                async with agent.settings.gate:
+                    hold = await agent.hold(
+                        order.server, order.share, order.path, program=order.program, access=access, share_mode=share_mode
+                    )
+            except (ShareError, ShareUnreachable) as error:
+                self._holds_refused = f"{order.path}: {error}"
+                await asyncio.sleep(HOLD_AGAIN_S)
+                continue
+            self._holds.append((agent, hold))
+            await asyncio.sleep(max(0.0, order.until - self.now()))
+            await agent.release(hold)
+            return
+
+    def _programs(self, group: str) -> Programs:
+        programs = Programs()
+        for told in self._orders.programs:
+            spec = msgspec.convert(told, model.Program)
+            if not spec.machines or "*" in spec.machines or group in spec.machines:
+                programs = programs.with_program(spec.command, program_of(spec))
+        return programs
+
+
+def _complain(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+async def _serve(orders: Orders, source: RawIOBase, say: Callable[[Told], None]) -> int:
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=LINE_SIZE_MAX)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), source)
+    worker = Worker(orders, say)
+    try:
+        await worker.prepare()
+    except StartError as error:
+        _complain(str(error))
+        return EXIT_START
+    say(Told("ready", clients=orders.count))
+    words: asyncio.Queue[Word] = asyncio.Queue()
+
+    async def listen() -> None:
+        while line := await reader.readline():
+            words.put_nowait(msgspec.json.decode(line, type=Word))
+        words.put_nowait(Word("stop"))
+
+    listening = asyncio.ensure_future(listen())
+    try:
+        await worker.work(words)
+    finally:
+        listening.cancel()
+    return 0
+
+
+def main() -> int:
+    """Read the orders, do them. The parent hears of everything on standard output."""
+    from despoolr_lab.cli.serve import loop_factory
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    target = sys.stdout.buffer
+    encode: Any = msgspec.json.Encoder().encode
+
+    def say(told: Told) -> None:
+        target.write(encode(told) + b"\n")
+        target.flush()
+
+    with open(0, "rb", buffering=0) as source:  # unbuffered: what follows the orders is the loop's to read
+        orders = msgspec.json.decode(_read_orders(source), type=Orders)
+        try:
+            with asyncio.Runner(loop_factory=loop_factory()) as runner:
+                return runner.run(_serve(orders, source, say))
+        except BrokenPipeError:  # nobody listens: the run is over
+            return EXIT_START
+
+
+def _read_orders(source: RawIOBase) -> bytes:
+    """The orders, which come after their length in eight octets."""
+    size, data = int.from_bytes(source.read(8) or b"", "big"), b""
+    while len(data) < size and (more := source.read(size - len(data))):
+        data += more
+    return data
+
+
+if __name__ == "__main__":
+    sys.exit(main())

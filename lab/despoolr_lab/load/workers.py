@@ -1,0 +1,152 @@
+"""The worker processes of a run, as the process that directs them sees them: started, told, listened to, ended.
+
+The law: a worker that ends before it was told to is not hidden; its clients are gone, and the run is invalid. Workers are in a
+session of their own, so that Ctrl-C reaches the director alone, who ends them in order. None outlives the director: they end
+when nobody listens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from despoolr_lab.ground import StartError
+from despoolr_lab.load.orders import LINE_SIZE_MAX, Orders, Told, Word
+from despoolr_lab.load.tally import Second, merge
+
+READY_S_MAX: Final = 300.0
+"""Seconds until all clients are registered and exist."""
+END_S_MAX: Final = 30.0
+"""Seconds a worker has to log its clients off."""
+PROCESSES_MAX: Final = 64
+
+
+@dataclass(slots=True)
+class Worker:
+    """One process. `last` is what it told last; `cpu_shares` what it used of a processor, second by second of its own."""
+
+    process: asyncio.subprocess.Process
+    last: Told = field(default_factory=lambda: Told("none"))
+    cpu_shares: list[float] = field(default_factory=list)
+    complaint: str = ""
+    is_ready: bool = False
+    is_paced: bool = False
+    is_over: bool = False
+
+
+class Workers:
+    """All of them. `seconds` is what they have measured so far."""
+
+    def __init__(self) -> None:
+        self._workers: list[Worker] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._changed = asyncio.Event()
+        self.seconds: dict[int, Second] = {}
+
+    @property
+    def all(self) -> Sequence[Worker]:
+        """In the order of their clients' numbers."""
+        return self._workers
+
+    async def start(self, orders: Sequence[Orders]) -> None:
+        """Start one for each, and wait until all their clients exist. Raises `StartError`."""
+        for order in orders:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-m", "despoolr_lab.load.worker"),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                limit=LINE_SIZE_MAX,
+                start_new_session=True,
+                env={
+                    name: value
+                    for name, value in os.environ.items()
+                    if not name.startswith("DESPOOLR_") or name == "DESPOOLR_DEBUG"
+                },
+            )
+            worker = Worker(process)
+            self._workers.append(worker)
+            self._tasks += [asyncio.ensure_future(self._listen(worker)), asyncio.ensure_future(self._complaints(worker))]
+            assert process.stdin is not None
+            data = msgspec.json.encode(order)
+            process.stdin.write(len(data).to_bytes(8, "big") + data)
+        try:
+            async with asyncio.timeout(READY_S_MAX):
+                await self.until(lambda worker: worker.is_ready)
+        except TimeoutError:
+            raise StartError(f"the clients are not there after {READY_S_MAX:.0f} s") from None
+        dead = self.ended_early
+        if dead:
+            raise StartError(dead)
+
+    @property
+    def ended_early(self) -> str:
+        """Why the first worker that ended by itself did, or nothing."""
+        for number, worker in enumerate(self._workers, 1):
+            if worker.process.returncode is not None and not worker.is_over:
+                reason = worker.complaint or f"exit code {worker.process.returncode}"
+                return f"process {number} of {len(self._workers)} ended: {reason}"
+        return ""
+
+    def say(self, word: Word) -> None:
+        """Tell all of them."""
+        for worker in self._workers:
+            if worker.process.stdin is not None and not worker.process.stdin.is_closing():
+                worker.process.stdin.write(msgspec.json.encode(word) + b"\n")
+
+    async def until(self, condition: Callable[[Worker], bool]) -> None:
+        """Wait until it is true of all, or one has ended early."""
+        while not all(condition(worker) for worker in self._workers) and not self.ended_early:
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def end(self) -> None:
+        """Let all log their clients off and end; whoever does not is killed."""
+        self.say(Word("stop"))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(END_S_MAX):
+                await asyncio.gather(*(worker.process.wait() for worker in self._workers))
+        for worker in self._workers:
+            if worker.process.returncode is None:
+                worker.process.kill()
+                await worker.process.wait()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def sum(self) -> Told:
+        """All that was told last, added up."""
+        told = [worker.last for worker in self._workers]
+        firsts = [one.first_report_at for one in told if one.first_report_at is not None]
+        found = Told("sum", first_report_at=min(firsts) if firsts else None)
+        for name in ("clients", "runs", "reports", "unsent", "running", "under_way", "gone", "holds", "holds_made"):
+            setattr(found, name, sum(getattr(one, name) for one in told))
+        found.holds_refused = next((one.holds_refused for one in told if one.holds_refused), "")
+        return found
+
+    async def _listen(self, worker: Worker) -> None:
+        assert worker.process.stdout is not None
+        while line := await worker.process.stdout.readline():
+            told = msgspec.json.decode(line, type=Told)
+            merge(self.seconds, {number: Second.from_json(second) for number, second in told.seconds.items()})
+            told.seconds = {}
+            worker.last = told
+            worker.is_ready = True
+            worker.is_paced = worker.is_paced or told.kind in ("paced", "over")
+            worker.is_over = told.kind == "over"
+            if told.kind == "told":
+                worker.cpu_shares.append(told.cpu_share)
+            self._changed.set()
+        await worker.process.wait()
+        self._changed.set()
+
+    async def _complaints(self, worker: Worker) -> None:
+        assert worker.process.stderr is not None
+        while line := await worker.process.stderr.readline():
+            worker.complaint = line.decode(errors="replace").strip() or worker.complaint

@@ -1,0 +1,35 @@
+"""What a command line does on a client, from the words of a file (`[[program]]`): scenarios and loads mean the same by them.
+
+The law: a file says what a program opens, how long it runs and how it ends; what comes of that, clients and servers decide.
+"""
+
+from __future__ import annotations
+
+from despoolr_client.programs import FileUse, MifToWrite, Program
+from despoolr_core.sharing import Access, ShareMode, parse_flags
+from despoolr_lab.scenario import model
+from despoolr_lab.scenario.words import span_s
+
+
+def program_of(spec: model.Program) -> Program:
+    """The program; its spans are site time."""
+    access = Access(parse_flags(Access, spec.access))
+    share_mode = ShareMode(parse_flags(ShareMode, spec.share_mode))
+    files = tuple(FileUse(path, access, share_mode) for path in spec.opens) or (FileUse(),)
+    mif = None
+    if spec.mif is not None:
+        mif = MifToWrite(
+            status=spec.mif.status,
+            description=spec.mif.description,
+            file_name=spec.mif.file,
+            modified_offset_s=signed_span(spec.mif.offset) if spec.mif.offset not in ("", "0s") else None,
+            data=spec.mif.raw.encode() or None,
+        )
+    return Program(duration_s=span_s(spec.runs), exit_code=spec.exit_code, files=files, status_mif=mif)
+
+
+def signed_span(text: str) -> float:
+    """Seconds of a span that may be negative (`-5m`); none at all is 0."""
+    if not text:
+        return 0.0
+    return -span_s(text[1:]) if text.startswith("-") else span_s(text.lstrip("+"))
