@@ -50,6 +50,8 @@ class Orders(msgspec.Struct, frozen=True):
     parts: list[Part]
     programs: list[dict[str, Any]]
     holds: list[HoldOrder]
+    packages: list[str]
+    """Ids of the run's packages: what clients do about others is not the run's."""
     seed: int
     end: float
     late_max: float
@@ -74,6 +76,8 @@ class Told(msgspec.Struct):
     clients: int = 0
     runs: int = 0
     reports: int = 0
+    others: int = 0
+    """Packages run that are not this run's: instructions that lay there from before."""
     unsent: int = 0
     running: int = 0
     """Clients that run a package, or wait to."""

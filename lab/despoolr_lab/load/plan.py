@@ -131,6 +131,7 @@ def orders_of(load: LoadFile, place: Place, layout: Layout) -> list[Orders]:
                 parts=parts,
                 programs=programs,
                 holds=[msgspec.structs.replace(hold, client=local[hold.client]) for hold in holds if hold.client in local],
+                packages=[package for package, _ in place.packages.values()],
                 seed=load.load.seed,
                 end=span_s(load.load.for_) / place.scale,
                 late_max=span_s(load.load.late_max),

@@ -319,6 +319,11 @@ class LoadRun:
         processes = max(1, len(self._workers.all))
         is_over = not self._is_interrupted
         reasons = invalid(self._load, facts, processes, self._wishes.processors) if is_over else []
+        if told.others:
+            self._notes.append(
+                f"clients ran {told.others:,} packages of earlier jobs, which were still in their instruction files: "
+                "a stack that is new measures this load alone"
+            )
         self._notes += [f"{name} did not answer {count:,} times" for name, count in sorted(watch.silences.items())]
         return Outcome(
             self._load,

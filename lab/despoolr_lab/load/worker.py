@@ -53,6 +53,8 @@ class Worker:
         self._began = 0.0
         self._holds: list[tuple[PcmAgent, Hold]] = []
         self._holds_refused = ""
+        self._packages = frozenset(orders.packages)
+        self._runs = self._reports = self._others = 0
         self._first_report_at: float | None = None
         self._agents: list[PcmAgent] = []
         self._driver: Driver | None = None
@@ -140,12 +142,13 @@ class Worker:
         share = (cpu - self._cpu[1]) / max(now - self._cpu[0], 1e-6)
         self._cpu = (now, cpu)
         self._tally.judge(share)
-        driver, counts = self._driver, self._clients.counts
+        driver = self._driver
         return Told(
             kind,
             clients=len(self._agents) if driver is not None else 0,
-            runs=counts["pcm.run"],
-            reports=counts["pcm.reported"],
+            runs=self._runs,
+            reports=self._reports,
+            others=self._others,
             unsent=sum(agent.unsent_count for agent in self._agents),
             running=sum(agent.is_running for agent in self._agents),
             under_way=driver.under_way if driver is not None else 0,
@@ -159,8 +162,16 @@ class Worker:
         )
 
     def _heard(self, record: Record) -> None:
-        if record.kind == "pcm.reported" and self._first_report_at is None:
-            self._first_report_at = self.now()
+        if record.kind not in ("pcm.run", "pcm.reported"):
+            return
+        if record.data["package"] not in self._packages:
+            self._others += record.kind == "pcm.run"
+        elif record.kind == "pcm.run":
+            self._runs += 1
+        else:
+            self._reports += 1
+            if self._first_report_at is None:
+                self._first_report_at = self.now()
 
     async def _hold(self, order: HoldOrder) -> None:
         """A user opens a file, tries again while that is refused, and keeps it until the time is over."""

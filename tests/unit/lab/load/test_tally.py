@@ -1,0 +1,57 @@
+"""Polls count from when they were meant to begin, in the second they were meant for, and lateness has one owner."""
+
+from __future__ import annotations
+
+import pytest
+
+from despoolr_lab.load.tally import Second, Tally, merge, total
+
+
+def test_a_stalled_server_shows_in_everyone_it_kept_waiting() -> None:
+    """Coordinated omission: ten polls a second, the server stands still from second 2 to 7."""
+    tally = Tally(0.05)
+    for number in range(100):
+        meant = number / 10
+        done = 7.0 if 2 <= meant < 7 else meant + 0.001
+        tally.poll(meant, meant, meant, done, failed=False)
+    seconds = tally.take()
+    assert [round(seconds[n].took.max_s, 3) for n in (1, 2, 4, 6, 7)] == [0.001, 5.0, 3.0, 1.0, 0.001]
+    assert total(seconds.values()).took.percentile_s(99) == pytest.approx(4.9, rel=0.01)
+    assert total(seconds.values()).late == 0, "that was not the generator"
+
+
+def test_a_poll_turned_to_late_is_the_generators_own_doing() -> None:
+    tally = Tally(0.05)
+    tally.poll(1.0, 1.04, 1.04, 1.05, failed=False)
+    tally.poll(1.0, 1.06, 1.06, 1.07, failed=False)
+    second = tally.take()[1]
+    assert (second.polls, second.late, second.waited) == (2, 1, 0)
+    assert second.lag.max_s == pytest.approx(0.06)
+
+
+@pytest.mark.parametrize(("share", "late"), [(0.89, 0), (0.9, 1)])
+def test_a_poll_that_waited_for_a_place_waited_for_the_process_only_if_that_was_busy(share: float, late: int) -> None:
+    tally = Tally(0.05)
+    tally.poll(3.0, 3.0, 3.2, 3.3, failed=False)
+    tally.judge(share)
+    second = tally.take()[3]
+    assert (second.late, second.waited) == (late, 1 - late)
+    tally.judge(1.0)
+    assert tally.take() == {}, "judged once"
+
+
+def test_what_was_told_already_is_judged_later_and_adds_up() -> None:
+    tally = Tally(0.05)
+    seconds: dict[int, Second] = {}
+    tally.poll(3.0, 3.0, 3.2, 3.3, failed=True)
+    merge(seconds, tally.take())
+    tally.judge(1.0)
+    merge(seconds, tally.take())
+    assert (seconds[3].polls, seconds[3].failed, seconds[3].late, seconds[3].waited) == (1, 1, 1, 0)
+
+
+def test_a_second_that_is_sent_arrives_as_it_was() -> None:
+    tally = Tally(0.05)
+    tally.poll(3.0, 3.0, 3.2, 3.3, failed=True)
+    second = tally.take()[3]
+    assert Second.from_json(second.to_json()).to_json() == second.to_json()
