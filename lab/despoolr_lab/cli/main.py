@@ -34,6 +34,7 @@ COMMANDS: Final[dict[str, Subcommand]] = {
     "serve": Subcommand("despoolr_lab.cli.serve:command", "Run servers over real sockets: site, logon, all."),
     "fleet": Subcommand("despoolr_lab.cli.fleet:command", "Run many clients in one process against running servers."),
     "load": Subcommand("despoolr_lab.cli.load:command", "Make a load on a running stack, as a file says, and judge it."),
+    "compare": Subcommand("despoolr_lab.cli.compare:command", "Two load runs side by side: which differences matter."),
     "clients": Subcommand(
         "despoolr_lab.cli.clients:command", "Which fleets run which clients; whether all that were wanted exist."
     ),

@@ -26,6 +26,8 @@ from despoolr_lab.runs import SUMMARY, write_whole
 from despoolr_lab.scenario.timing import Timing
 
 SAMPLES: Final = "samples.csv"
+SECONDS: Final = "seconds.json"
+"""The histogram of every measured second: what `compare` draws from."""
 JUNIT: Final = "junit.xml"
 REPORT: Final = "report.html"
 KIND: Final = "load"
@@ -144,6 +146,8 @@ def write_all(directory: Path, outcome: Outcome, summary: dict[str, Any]) -> Non
     """Every file of a run. Raises `RunError`."""
     write_whole(directory / SUMMARY, msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
     write_whole(directory / SAMPLES, samples_csv(outcome.seconds, outcome.rows, outcome.first_measured).encode())
+    measured = [second.took.to_json() for number, second in outcome.seconds.items() if number >= outcome.first_measured]
+    write_whole(directory / SECONDS, msgspec.json.encode(measured) + b"\n")
     write_whole(directory / JUNIT, junit(outcome))
     plain = msgspec.json.decode(msgspec.json.encode(summary))
     write_whole(directory / REPORT, render_report(plain, outcome.seconds, outcome.rows).encode())

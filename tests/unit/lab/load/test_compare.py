@@ -1,0 +1,108 @@
+"""Two runs: what was not made alike is named, and a difference matters only beyond what a run differs within itself."""
+
+from __future__ import annotations
+
+import copy
+from random import Random
+from typing import Any
+
+import pytest
+
+from despoolr_lab.load.compare import BLOCKS_MAX, SECONDS_MIN, Sample, compare, differences, warnings
+from despoolr_lab.load.histogram import Histogram
+
+
+def seconds(seed: int, ms: float, count: int = 60) -> list[Histogram]:
+    """So many seconds of fifty polls each, around `ms`, some seconds worse than others."""
+    rng = Random(seed)
+    found = []
+    for _ in range(count):
+        second, worse = Histogram(), rng.uniform(0.8, 1.3)
+        for _ in range(50):
+            second.add(rng.expovariate(1 / (ms * worse)) / 1e3)
+        found.append(second)
+    return found
+
+
+SUMMARY: dict[str, Any] = {
+    "load": "storm",
+    "time": "x60",
+    "valid": True,
+    "interrupted": False,
+    "reasons": [],
+    "polls": {"max_ms": 9.0, "per_s": 50.0, "failed": 0},
+    "refusals": [{"share": "SMS_PKGD", "program": "SMS_DESPOOLER", "count": 3}],
+    "settled_s": None,
+    "reports": {"sent": 10, "counted": 10},
+    "generator": {"cpu_shares": [0.2]},
+    "file": {"load": {"for": "5m"}, "clients": [{"name": "A", "count": 10}]},
+}
+
+
+def sample(seed: int, ms: float, count: int = 60, **changes: Any) -> Sample:
+    return Sample(f"run{seed}", {**copy.deepcopy(SUMMARY), **changes}, seconds(seed, ms, count))
+
+
+def matters(a: Sample, b: Sample) -> dict[str, bool | None]:
+    return {line.name: line.matters for line in compare(a, b)}
+
+
+def test_two_runs_of_one_stack_do_not_differ() -> None:
+    found = matters(sample(1, 5), sample(2, 5))
+    assert not any(found.values())
+
+
+@pytest.mark.parametrize("count", [SECONDS_MIN, 60, BLOCKS_MAX * 5 + 1])
+def test_a_server_that_takes_twice_as_long_matters_in_every_percentile(count: int) -> None:
+    found = matters(sample(1, 5, count), sample(2, 10, count))
+    assert [found[f"poll {name}"] for name in ("p50", "p90", "p99")] == [True, True, True]
+    assert matters(sample(1, 10, count), sample(2, 5, count))["poll p50"]
+
+
+def test_a_difference_too_small_to_care_about_does_not_matter() -> None:
+    assert matters(sample(1, 5, 300), sample(1, 5.15, 300))["poll p50"] is False
+
+
+def test_too_few_seconds_decide_nothing() -> None:
+    line = compare(sample(1, 5, SECONDS_MIN - 1), sample(2, 50))[0]
+    assert line.matters is None and "fewer than 10 seconds" in line.why
+    assert line.ratio is not None and line.ratio > 5
+
+
+def test_what_should_be_nothing_matters_as_soon_as_it_is_something() -> None:
+    lost = sample(2, 5, reports={"sent": 10, "counted": 9}, polls={"max_ms": 9.0, "per_s": 50.0, "failed": 1})
+    found = matters(sample(1, 5), lost)
+    assert found["failed polls"] and found["reports not counted"]
+
+
+def test_a_comparison_is_the_same_every_time() -> None:
+    assert compare(sample(1, 5), sample(2, 6)) == compare(sample(1, 5), sample(2, 6))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"load": "night"}, "load is storm in A and night in B"),
+        ({"time": "real"}, "time is x60 in A and real in B"),
+        (
+            {"file": {"load": {"for": "5m"}, "clients": [{"name": "A", "count": 20}]}},
+            "clients differ: A count is 10 in A, 20 in B",
+        ),
+        (
+            {"file": {"load": {"for": "5m"}, "clients": [{"name": "A", "count": 10, "shape": "ramp"}]}},
+            "clients differ: A shape is the default in A, ramp in B",
+        ),
+        ({"file": {"load": {"for": "5m"}, "clients": []}}, "clients differ: there are not as many"),
+        ({"file": {"load": {"for": "9m"}, "clients": SUMMARY["file"]["clients"]}}, "[load] for is 5m in A, 9m in B"),
+    ],
+)
+def test_what_was_not_made_alike_is_named(change: dict[str, Any], says: str) -> None:
+    assert differences(SUMMARY, {**SUMMARY, **change}) == [says]
+
+
+def test_another_seed_is_comparable_and_an_invalid_run_is_doubtful() -> None:
+    other = {**SUMMARY, "seed": 7, "file": {**SUMMARY["file"], "load": {"for": "5m", "seed": 7}}}
+    assert differences(SUMMARY, other) == []
+    bad = sample(2, 5, valid=False, reasons=["the generator was the bottleneck"])
+    assert warnings([sample(1, 5), bad]) == ["B is invalid: the generator was the bottleneck"]
+    assert warnings([sample(1, 5, interrupted=True, valid=False), sample(2, 5)]) == ["A was interrupted"]
