@@ -7,6 +7,7 @@ virtual time too. A reader is bounded, and takes a last line that was cut off (t
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -189,6 +190,17 @@ def new_directory(root: Path, stamp: str, what: str, seed: int) -> Path:
     except OSError as error:
         raise RunError(f"cannot write runs to {root}: {error.strerror}; choose another place with --out") from None
     return path
+
+
+def check_root(root: Path) -> None:
+    """Whether runs can be kept in `root`, before something long begins. Raises `RunError`."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        probe = root / f".{os.getpid()}.tmp"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise RunError(f"cannot write runs to {root}: {error.strerror}; choose another place with --out") from None
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -74,7 +74,7 @@ def command(file: str, out: Path, quiet: bool, as_json: bool, processes: int, **
     from despoolr_lab.config import ConfigError, unknown_variables
     from despoolr_lab.ground import StartError, wall_now
     from despoolr_lab.load.results import exit_code, summary_of, write_all
-    from despoolr_lab.runs import RunError, new_directory, utc_stamp
+    from despoolr_lab.runs import RunError, check_root, new_directory, utc_stamp
 
     try:
         for line in unknown_variables(os.environ):
@@ -82,10 +82,11 @@ def command(file: str, out: Path, quiet: bool, as_json: bool, processes: int, **
         load = _read(file, given)
         stamp = utc_stamp(wall_now())
         wishes = _wishes(given, stamp, processes)
-        directory = new_directory(out, stamp, load.name, load.load.seed)
+        check_root(out)
         with _Progress(load.name, quiet=quiet) as progress:
             outcome = asyncio.run(_run(load, wishes, progress))
         summary = summary_of(outcome, stamp)
+        directory = new_directory(out, stamp, load.name, load.load.seed)
         write_all(directory, outcome, summary)
     except (ConfigError, StartError, RunError) as error:
         fail(str(error))

@@ -16,7 +16,7 @@ import msgspec
 
 from despoolr_lab.load import model
 from despoolr_lab.load.model import LoadFile
-from despoolr_lab.load.tally import Second
+from despoolr_lab.load.tally import BUSY, Second
 from despoolr_lab.scenario.words import span_s
 from despoolr_server.site.jobs import DetailKind, DetailStatus
 
@@ -44,6 +44,8 @@ class Facts:
     """The measured ones."""
     cpu_shares: Sequence[float]
     """Of each process of the generator, over the time that was measured."""
+    cpu_peaks: Sequence[float]
+    """Of each process, in its busiest second."""
     refusals: Mapping[tuple[str, str], float] | None
     """By share and program, during the run."""
     episodes: Sequence[str] | None
@@ -107,15 +109,17 @@ def invalid(load: LoadFile, facts: Facts, processes: int, processors: int) -> li
 
 
 def _bottleneck(load: LoadFile, facts: Facts, processes: int, processors: int) -> str:
-    polls = facts.polls
-    if processes < processors:
+    polls, peak = facts.polls, max(facts.cpu_peaks, default=0.0)
+    if peak < BUSY:
+        remedy = "other programs kept it from its processor: run it where processors are free, or allow more ([load] late_max)"
+    elif processes < processors:
         remedy = f"use more processes (--processes {processes + 1}) or fewer clients"
     else:
         remedy = "use fewer clients, or a machine with more processors that are free for the generator"
     return (
         f"the generator was the bottleneck: it began {polls.late / polls.polls:.1%} of the polls over {load.load.late_max} late "
         f"by itself, the worst by {seconds(polls.lag.max_s)}, and {LATE_SHARE_MAX:.0%} is allowed; "
-        f"its busiest process used {max(facts.cpu_shares, default=0.0):.0%} of a processor: {remedy}"
+        f"its busiest process used {max(facts.cpu_shares, default=0.0):.0%} of a processor, {peak:.0%} at its peak: {remedy}"
     )
 
 

@@ -55,8 +55,12 @@ def verdict(outcome: Outcome) -> str:
     what = f"{outcome.facts.clients_there:,} clients, {polls.polls:,} polls, p99 {seconds(polls.took.percentile_s(99))}"
     if failed:
         one = failed[0]
-        return f"{what}: {len(failed)} of {len(outcome.findings)} expectations failed, first {one.name}: {one.actual}."
-    return f"{what}: all {len(outcome.findings)} expectations hold." if outcome.findings else f"{what}."
+        return (
+            f"{what}: {len(failed)} of {len(outcome.findings)} expectations failed; {one.name}: {one.actual}, not {one.expected}."
+        )
+    if len(outcome.findings) > 1:
+        return f"{what}: all {len(outcome.findings)} expectations hold."
+    return f"{what}: the expectation holds." if outcome.findings else f"{what}."
 
 
 def summary_of(outcome: Outcome, stamp: str) -> dict[str, Any]:
@@ -123,6 +127,7 @@ def _generator(outcome: Outcome) -> dict[str, Any]:
     return {
         "processes": outcome.processes,
         "cpu_shares": [round(share, 3) for share in outcome.facts.cpu_shares],
+        "cpu_peaks": [round(share, 3) for share in outcome.facts.cpu_peaks],
         "late": polls.late,
         "late_share": round(polls.late / polls.polls, 5) if polls.polls else 0.0,
         "lag_p99_ms": round(polls.lag.percentile_s(99) * 1e3, 3),

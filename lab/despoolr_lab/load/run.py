@@ -304,6 +304,7 @@ class LoadRun:
             clients_there=there,
             polls=total(second for number, second in seconds.items() if number >= first),
             cpu_shares=[sum(share) / len(share) if share else 0.0 for share in shares],
+            cpu_peaks=[max(share, default=0.0) for share in shares],
             refusals=watch.refusals if watch.has_heard_all else None,
             episodes=self._episodes,
             jobs=self._jobs,

@@ -14,6 +14,8 @@ from typing import Any, Final
 
 from despoolr_lab.load.histogram import Histogram
 
+OWN_PART: Final = 0.25
+"""Share of a poll's time from which the generator's own delay spoils it: a server's five seconds hide a tenth of one."""
 BUSY: Final = 0.9
 """Share of a processor from which a process counts as busy: what waits in it then waits for it."""
 
@@ -67,9 +69,10 @@ class Tally:
         second.failed += failed
         second.took.add(done - meant)
         second.lag.add(turned - meant)
-        if turned - meant > self.late_max:
+        allowed = max(self.late_max, OWN_PART * (done - meant))
+        if turned - meant > allowed:
             second.late += 1
-        elif sent - meant > self.late_max:
+        elif sent - meant > allowed:
             second.waited += 1
             self._waited[number] = self._waited.get(number, 0) + 1
 

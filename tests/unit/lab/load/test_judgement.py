@@ -43,6 +43,7 @@ FACTS = Facts(
     clients_there=3,
     polls=polls(*[0.01] * 98, 0.5, 0.6),
     cpu_shares=[0.3],
+    cpu_peaks=[0.5],
     refusals={("SMS_PKGD", "SMS_DESPOOLER"): 2.0, ("SMS_PKGD", "SETUP.EXE"): 1.0},
     episodes=["resolved", "waiting"],
     jobs={"FIRST": JOB},
@@ -79,14 +80,19 @@ def test_a_generator_may_be_late_as_often_as_stated_and_no_oftener() -> None:
     many = [0.01] * 1000
     allowed = int(LATE_SHARE_MAX * 1000)
     assert reasons(polls=polls(*many, late=allowed)) == []
-    (reason,) = reasons(polls=polls(*many, late=allowed + 1), cpu_shares=[0.97])
+    (reason,) = reasons(polls=polls(*many, late=allowed + 1), cpu_shares=[0.97], cpu_peaks=[1.0])
     assert "began 1.1% of the polls over 50ms late" in reason and "97% of a processor" in reason
     assert "--processes 2" in reason
 
 
 def test_a_generator_on_all_processors_is_told_to_have_fewer_clients() -> None:
-    (reason,) = reasons(processes=2, polls=polls(*[0.01] * 10, late=5))
+    (reason,) = reasons(processes=2, polls=polls(*[0.01] * 10, late=5), cpu_peaks=[0.95])
     assert "fewer clients, or a machine with more processors" in reason
+
+
+def test_a_generator_that_did_not_get_its_processor_is_told_so() -> None:
+    (reason,) = reasons(polls=polls(*[0.01] * 10, late=5), cpu_peaks=[0.2])
+    assert "other programs kept it from its processor" in reason
 
 
 def test_a_run_without_a_measured_poll_decides_nothing() -> None:

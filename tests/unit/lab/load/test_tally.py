@@ -29,6 +29,13 @@ def test_a_poll_turned_to_late_is_the_generators_own_doing() -> None:
     assert second.lag.max_s == pytest.approx(0.06)
 
 
+def test_a_delay_of_the_generators_own_spoils_a_poll_only_if_it_is_a_good_part_of_it() -> None:
+    tally = Tally(0.05)
+    tally.poll(1.0, 1.2, 1.2, 1.9, failed=False)
+    tally.poll(1.0, 1.2, 1.2, 1.7, failed=False)
+    assert tally.take()[1].late == 1, "0.2 s of 0.9 are little, 0.2 s of 0.7 are not"
+
+
 @pytest.mark.parametrize(("share", "late"), [(0.89, 0), (0.9, 1)])
 def test_a_poll_that_waited_for_a_place_waited_for_the_process_only_if_that_was_busy(share: float, late: int) -> None:
     tally = Tally(0.05)
