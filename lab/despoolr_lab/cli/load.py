@@ -163,7 +163,7 @@ def _show(outcome: Outcome, summary: dict[str, Any], directory: Path) -> None:
     from despoolr_lab.load.results import lines_of
 
     click.echo(f"{outcome.load.name}: {outcome.load.title}")
-    echo_table(["WHAT", "MEASURED"], lines_of(summary, outcome.findings))
+    echo_table(["WHAT", "MEASURED"], lines_of(summary))
     if outcome.findings:
         click.echo("")
         rows = [("ok" if f.ok else "FAILED", f.name, f.expected, f.actual) for f in outcome.findings]

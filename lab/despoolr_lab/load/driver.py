@@ -12,9 +12,8 @@ import asyncio
 import heapq
 import math
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from despoolr_client.agent import PcmAgent
 from despoolr_client.fleet import Gate
 from despoolr_client.polling import PollResult
 from despoolr_lab.load.shapes import Stay
@@ -27,12 +26,24 @@ AT_ONCE_MAX: Final = 64
 _LOG_OFF: Final = -1
 
 
+class Poller(Protocol):
+    """What is driven: a client (`despoolr_client.agent.PcmAgent`)."""
+
+    async def poll(self) -> PollResult:
+        """Poll now. Never raises for what a server answers or fails to answer."""
+        ...
+
+    async def close(self) -> None:
+        """Log off."""
+        ...
+
+
 class Driver:
     """Drives `agents`, each with its stay and its interval (seconds of this machine's time), until `end`; `now` is the run's."""
 
     def __init__(
         self,
-        agents: Sequence[PcmAgent],
+        agents: Sequence[Poller],
         stays: Sequence[Stay],
         every_s: Sequence[float],
         gate: Gate,

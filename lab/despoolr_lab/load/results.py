@@ -10,14 +10,14 @@ import csv
 import io
 import platform
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 from xml.etree import ElementTree as xml
 
 import msgspec
 
-from despoolr_lab.load.judgement import Finding, seconds
+from despoolr_lab.load.judgement import seconds
 from despoolr_lab.load.report import render_report
 from despoolr_lab.load.run import Outcome
 from despoolr_lab.load.tally import Second
@@ -155,7 +155,7 @@ def write_all(directory: Path, outcome: Outcome, summary: dict[str, Any]) -> Non
     write_whole(directory / SECONDS, msgspec.json.encode(measured) + b"\n")
     write_whole(directory / JUNIT, junit(outcome))
     plain = msgspec.json.decode(msgspec.json.encode(summary))
-    write_whole(directory / REPORT, render_report(plain, outcome.seconds, outcome.rows).encode())
+    write_whole(directory / REPORT, render_report(plain, lines_of(plain), outcome.seconds, outcome.rows).encode())
 
 
 def samples_csv(measured: dict[int, Second], rows: Iterable[Row], first: int) -> str:
@@ -210,7 +210,7 @@ def junit(outcome: Outcome) -> bytes:
 # -- for people
 
 
-def lines_of(summary: dict[str, Any], findings: list[Finding]) -> list[tuple[str, str]]:
+def lines_of(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The result as names and values, in the order in which a person asks."""
     polls, generator, reports = summary["polls"], summary["generator"], summary["reports"]
     found = [

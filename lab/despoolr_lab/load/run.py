@@ -259,7 +259,8 @@ class LoadRun:
     async def _ask_what_became(self) -> None:
         """The last look at the servers. One that does not answer any more has told nothing."""
         try:
-            self._watch.take(math.floor(self._now()), await self._stage.sample())
+            row = self._watch.take(math.floor(self._now()), await self._stage.sample())
+            row.reports = self._workers.sum().reports
             if self._is_interrupted:
                 return
             self._jobs = await self._stage.job_facts()

@@ -1,0 +1,163 @@
+"""Lines over the seconds of a run, as the paths of an SVG. Pure: numbers in, places on paper out.
+
+The law: nothing is smoothed away. Where a run has more seconds than the paper has room for, each place shows the greatest of its
+seconds. A gap in the numbers is a gap in the line. All charts of a page have one width and one time axis, so that eyes can
+compare them straight down.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+WIDTH: Final = 1000.0
+HEIGHT: Final = 150.0
+LEFT: Final = 64.0
+RIGHT: Final = 14.0
+TOP: Final = 10.0
+BOTTOM: Final = 22.0
+LOW_MIN: Final = 0.001
+"""The least value that a scale of powers of ten begins at."""
+POINTS_MAX: Final = 600
+"""Places along the time axis."""
+TICKS_S: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A named line: second to value. `css` is its class on the page."""
+
+    name: str
+    css: str
+    values: Mapping[int, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line as it is drawn."""
+
+    name: str
+    css: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A mark on an axis."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Everything a template needs. `warm_up` is the width of the part that does not count."""
+
+    title: str
+    note: str
+    lines: Sequence[Line]
+    x_ticks: Sequence[Tick]
+    y_ticks: Sequence[Tick]
+    warm_up: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """From a value to a place, upwards. `is_log`: each ten times has the same room."""
+
+    low: float
+    high: float
+    is_log: bool
+
+    def y(self, value: float) -> float:
+        """Where a value is, rounded to a tenth."""
+        logs = math.log(max(value, self.low) / self.low) / math.log(self.high / self.low) if self.is_log else 0.0
+        part = logs if self.is_log else value / self.high
+        return round(TOP + (HEIGHT - TOP - BOTTOM) * (1 - min(1.0, max(0.0, part))), 1)
+
+    def ticks(self) -> list[float]:
+        """The values that are marked."""
+        if self.is_log:
+            return [10.0**n for n in range(round(math.log10(self.low)), round(math.log10(self.high)) + 1)]
+        step = nice(self.high / 3)
+        return [step * n for n in range(round(self.high / step) + 1)]
+
+
+def nice(value: float) -> float:
+    """The nearest of 1, 2 and 5 times a power of ten that is not smaller."""
+    if value <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(value))
+    return next(step * power for step in (1, 2, 5, 10) if step * power >= value * (1 - 1e-9))
+
+
+def scale_of(series: Sequence[Series], *, is_log: bool) -> Scale:
+    """Room for all values."""
+    values = [value for one in series for value in one.values.values()]
+    if not is_log:
+        high = max(1.0, max(values, default=1.0))
+        step = nice(high / 3)
+        return Scale(0.0, math.ceil(high / step - 1e-9) * step, False)
+    positive = [value for value in values if value > 0]
+    low = 10.0 ** math.floor(math.log10(max(LOW_MIN, min(positive, default=1.0))))
+    high = 10.0 ** math.ceil(math.log10(max(low, *positive, LOW_MIN)))
+    return Scale(low, max(high, low * 10), True)
+
+
+def draw(
+    title: str,
+    series: Sequence[Series],
+    last: int,
+    first_measured: int,
+    *,
+    note: str = "",
+    is_log: bool = False,
+    text: Callable[[float], str] | None = None,
+) -> Chart:
+    """A chart of the seconds 0 to `last`."""
+    scale = scale_of(series, is_log=is_log)
+    width = -(-(last + 1) // POINTS_MAX)
+    room = WIDTH - LEFT - RIGHT
+
+    def x(second: float) -> float:
+        return round(LEFT + room * second / max(1, last), 1)
+
+    lines = [Line(one.name, one.css, _path(one, scale, x, width)) for one in series]
+    step = next((s for s in TICKS_S if s * room / max(1, last) >= 70), TICKS_S[-1])
+    x_ticks = [Tick(x(at), clock(at)) for at in range(0, last + 1, step)]
+    y_ticks = [Tick(scale.y(value), (text or amount)(value)) for value in scale.ticks()]
+    return Chart(title, note, lines, x_ticks, y_ticks, round(x(min(first_measured, last)) - LEFT, 1))
+
+
+def _path(one: Series, scale: Scale, x: Callable[[float], float], width: int) -> str:
+    places: dict[int, float] = {}
+    for second, value in sorted(one.values.items()):
+        place = second // width
+        places[place] = max(places.get(place, -math.inf), value)
+    path, before = "", None
+    for place, value in places.items():
+        word = "L" if before == place - 1 else "M"
+        path += f"{word}{x(place * width)} {scale.y(value)}"
+        if word == "M" and place + 1 not in places:
+            path += "h1.5"  # a second by itself is a dot
+        before = place
+    return path
+
+
+def clock(seconds: int) -> str:
+    """`4:05`, or `1:04:05`."""
+    hours, rest = divmod(seconds, 3600)
+    minutes, rest = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def milliseconds(value: float) -> str:
+    """A time on an axis, given in ms."""
+    return f"{value / 1000:,g} s" if value >= 1000 else f"{value:g} ms"
+
+
+def amount(value: float) -> str:
+    """A number on an axis."""
+    return f"{value:,.0f}" if value >= 1 or value == 0 else f"{value:g}"
