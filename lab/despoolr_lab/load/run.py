@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from despoolr_lab.config import NamedServer
 from despoolr_lab.ground import StartError
@@ -29,6 +29,8 @@ from despoolr_lab.load.watch import Row, Watch
 from despoolr_lab.load.workers import Workers
 from despoolr_lab.scenario.timing import parse_timing
 from despoolr_lab.scenario.words import span_s
+
+T = TypeVar("T")
 
 HEAD_START_S: Final = 0.5
 """Seconds between the word and the run's first: all processes hear it before that."""
@@ -108,8 +110,9 @@ class LoadRun:
         """The whole run. Raises `StartError`."""
         began = time.perf_counter()
         try:
-            if await self._set_up():
+            if await self._or_stopped(self._set_up()):
                 await self._go()
+            self._is_interrupted = self.stop.is_set() and not self._troubles
         finally:
             await self._workers.end()
             with suppress(StartError):
@@ -134,8 +137,8 @@ class LoadRun:
             return False
         self._keep(stage.keep_numbers(lambda: self._workers.sum().clients))
         await stage.make_packages()
-        await self._or_stopped(self._workers.start(orders_of(load, self._place(), stage.layout)))
-        return not self.stop.is_set()
+        await self._workers.start(orders_of(load, self._place(), stage.layout))
+        return True
 
     def _keep(self, keeping: asyncio.Task[None]) -> None:
         def lost(task: asyncio.Task[None]) -> None:
@@ -178,7 +181,6 @@ class LoadRun:
             await self._or_stopped(self._pace())
             if not self.stop.is_set():
                 await self._or_stopped(self._settle())
-            self._is_interrupted = self.stop.is_set() and not self._troubles
         finally:
             for task in [*acting, looking]:
                 task.cancel()
@@ -261,7 +263,7 @@ class LoadRun:
         try:
             row = self._watch.take(math.floor(self._now()), await self._stage.sample())
             row.reports = self._workers.sum().reports
-            if self._is_interrupted:
+            if self.stop.is_set():
                 return
             self._jobs = await self._stage.job_facts()
             self._episodes, notes = await self._stage.episodes()
@@ -271,13 +273,12 @@ class LoadRun:
         except StartError as error:
             self._notes.append(str(error))
 
-    async def _or_stopped(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do it, until it is done or the run is to stop."""
+    async def _or_stopped(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """Do it, until it is done or the run is to stop; None if it was stopped."""
         doing, stopping = asyncio.ensure_future(work), asyncio.ensure_future(self.stop.wait())
         try:
             await asyncio.wait([doing, stopping], return_when=asyncio.FIRST_COMPLETED)
-            if doing.done():
-                doing.result()
+            return doing.result() if doing.done() else None
         finally:
             for task in (doing, stopping):
                 task.cancel()
