@@ -72,7 +72,7 @@ STACK_VARIABLES: Final = frozenset(
     for name in (
         *("ENV_FILE", "PARENT_VERSION", "BASE", "TAG", "POSTGRES_IMAGE", "PROMETHEUS_IMAGE", "GRAFANA_IMAGE"),
         *("SITE_PORT", "LOGON1_PORT", "LOGON2_PORT", "PARENT_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT"),
-        *("SERVER_MEMORY", "CLIENTS_MEMORY", "PROMETHEUS_MEMORY", "GRAFANA_MEMORY"),
+        *("SERVER_MEMORY", "CLIENTS_MEMORY", "LOAD_MEMORY", "PROMETHEUS_MEMORY", "GRAFANA_MEMORY"),
     )
 )
 """Those that only `docker-compose.yml` reads: every container is given the whole file of settings."""

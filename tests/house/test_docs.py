@@ -27,7 +27,7 @@ from support import REPOSITORY
 
 DOCS = REPOSITORY / "docs"
 PAGES = sorted([*REPOSITORY.glob("*.md"), *DOCS.rglob("*.md")])
-SCENARIOS = sorted((REPOSITORY / "scenarios").rglob("*.toml"))
+SCENARIOS = sorted(path for path in (REPOSITORY / "scenarios").rglob("*.toml") if path.parent.name != "load")
 
 BASE = """\
 name = "base"
@@ -93,7 +93,7 @@ def name_of(page: Path) -> str:
 
 # -- scenarios in the docs
 
-TOML = list(blocks("toml"))
+TOML = [block for block in blocks("toml") if block.page.name != "load.md"]
 
 
 def is_whole(block: Block) -> bool:
