@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from process_world import Process, Workshop, until
+from support import REPOSITORY
 
 SERVE = ("serve", "all", "--listen", "127.0.0.1:0", "--listen-logon", "127.0.0.1:0", "--response", "Very Fast")
 
@@ -258,6 +259,26 @@ def test_a_stack_that_is_not_the_one_meant_is_refused_before_it_is_touched(works
     assert done.returncode == 2 and "which is no site server" in done.stderr
     done = workshop.run("load", "load.toml", "--site", workshop.servers()["SITE1"].url, "--token", "wrong")
     assert done.returncode == 2 and "(401)" in done.stderr
+
+
+def test_a_server_that_is_out_of_reach_from_here_is_named_before_anything_is_made(workshop: Workshop) -> None:
+    workshop.start(
+        "serve", "site", "--listen", "127.0.0.1:0", "--data", "site", "--logon", "LOGON1=http://127.0.0.1:9,distribution"
+    )
+    (workshop.path / "load.toml").write_text(STEADY.format(seconds=5, late_max="1s"))
+    done = workshop.run("load", "load.toml")
+    assert done.returncode == 2 and "LOGON1 does not answer at http://127.0.0.1:9" in done.stderr
+    assert "say where it does with --logon LOGON1=URL" in done.stderr
+    assert workshop.json("packages")["packages"] == []
+
+
+def test_the_example_of_the_page_runs_and_its_expectations_hold(workshop: Workshop) -> None:
+    blocks = re.findall(r"^```toml\n(.*?)^```", (REPOSITORY / "docs/load.md").read_text(), re.M | re.S)
+    (whole,) = (block for block in blocks if block.startswith("name = "))
+    workshop.start(*SERVE, "--time", "x600")
+    process = load(workshop, whole.replace('late_max = "1s"', 'late_max = "20s"').replace('p99 = "1s"', 'p99 = "20s"'), ready="")
+    assert ended(process) == 0, process.said
+    assert "all 5 expectations hold" in process.said
 
 
 def test_two_runs_are_compared_and_what_was_not_made_alike_is_refused(workshop: Workshop, site: Process) -> None:

@@ -163,7 +163,7 @@ def samples_csv(measured: dict[int, Second], rows: Iterable[Row], first: int) ->
     by_second = {row.second: row for row in rows}
     boxes = sorted({box for row in by_second.values() for box, depth in row.boxes.items() if depth})
     text = io.StringIO()
-    writer = csv.writer(text)
+    writer = csv.writer(text, lineterminator="\n")
     own = ["second", "measured", "polls", "failed", "late", "waited", "p50_ms", "p99_ms", "max_ms"]
     writer.writerow([*own, "refusals", "waiting", "opens", "reports", "rows_ended", *boxes])
     for number in range(max([*measured, *by_second, -1]) + 1):

@@ -36,8 +36,8 @@ HEAD_START_S: Final = 0.5
 """Seconds between the word and the run's first: all processes hear it before that."""
 LOOK_S: Final = 1.0
 """Seconds between two looks at the servers."""
-WAIT_S: Final = 10.0
-"""Seconds a site server has to answer at all, at first."""
+WAIT_S: Final = 20.0
+"""Seconds the servers have to answer at all, at first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from despoolr_server.site.targets import DEFAULT_SERVERS
 
 UPLOADS_MAX: Final = 8
 """Files of packages under way at one time."""
+MEET_AGAIN_S: Final = 0.5
 EPISODES_MAX: Final = 10_000
 ANSWER_S_MAX: Final = 60.0
 ATTEMPTS_S_MAX: Final = 120.0
@@ -90,6 +91,20 @@ class Stage:
         if not any(server.logon for server in known.values()):
             raise StartError(f"the site at {self.url} has no logon server; give one with --logon NAME=URL")
         await self.call("GET", "site")  # a token that may not administrate is refused here
+        await self._meet_all(wait_s)
+
+    async def _meet_all(self, wait_s: float) -> None:
+        """Every server answers from here: a name that resolves for its neighbours need not do so for us. Raises `StartError`."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + wait_s
+        while silent := [told for told in await self.sample() if isinstance(told, Silence)]:
+            if loop.time() >= deadline:
+                first = silent[0]
+                url = next(source.url for source in self.sources() if source.name == first.name)
+                raise StartError(
+                    f"{first.name} does not answer at {url} ({first.reason}); say where it does with --logon {first.name}=URL"
+                )
+            await asyncio.sleep(MEET_AGAIN_S)
 
     async def close(self) -> None:
         """Give the clients' numbers back."""
