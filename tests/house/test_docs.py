@@ -144,7 +144,7 @@ TABLES: dict[str, Any] = {
 }
 TAGGED: dict[str, list[Any]] = {"Steps": list(model.Step.__args__), "Expectations": list(model.Expectation.__args__)}
 IN_COMMON = {"Steps": {"at", "versions"}, "Expectations": {"at", "name", "versions", "when", "site"}}
-OWN_TABLES = {"run", "site", "server", "clients", "package", "program", "step", "expect"}
+OWN_TABLES = {"run", "load", "site", "server", "clients", "package", "program", "step", "expect"}
 
 
 @cache

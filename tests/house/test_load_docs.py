@@ -11,7 +11,7 @@ import jsonschema
 import msgspec
 import pytest
 
-from despoolr_lab.load import model
+from despoolr_lab.load import model, tables
 from despoolr_lab.load.file import parse_load
 from despoolr_lab.load.results import samples_csv
 from despoolr_lab.load.shapes import SHAPES
@@ -22,14 +22,14 @@ BLOCKS = re.findall(r"^```toml\n(.*?)^```", PAGE, re.M | re.S)
 (WHOLE,) = (block for block in BLOCKS if block.startswith("name = "))
 TABLES: dict[str, Any] = {
     "The top of the file": model.LoadFile,
-    "`[load]`": model.LoadTable,
+    "`[load]`": tables.LoadTable,
     "`[[clients]]`": model.Group,
     "`[[package]]`": model.LoadPackage,
     "`[[job]]`": model.LoadJob,
     "`[[holders]]`": model.Holders,
     "`[[update]]`": model.Update,
 }
-EXPECTATIONS = {cls.__struct_config__.tag: cls for cls in model.LoadExpectation.__args__}
+EXPECTATIONS = {cls.__struct_config__.tag: cls for cls in tables.LoadExpectation.__args__}
 PARTS = {"load", "clients", "package", "program", "job", "holders", "update", "expect"}
 
 

@@ -1,7 +1,7 @@
 """`despoolr compare A B`: two load runs side by side, and which of their differences matter.
 
 The law: what was not made alike is not compared, unless `--anyway`; then the difference is said above the table. The exit code
-is 0 whatever the numbers are: a comparison has no expectations. Runs of scenarios are compared by what they say of themselves.
+is 0 whatever the numbers are: a comparison has no expectations.
 """
 
 from __future__ import annotations

@@ -1,15 +1,19 @@
-"""`despoolr schema`: the scenario format as JSON Schema, for editors."""
+"""`despoolr schema [scenario|load]`: the format of scenario files, or of load files, as JSON Schema, for editors."""
 
 from __future__ import annotations
 
 import click
 
 
-@click.command("schema", help="Print the scenario format as JSON Schema (point your editor's TOML plug-in at it).")
-def command() -> None:
-    """The schema is made from the structs that read scenarios."""
+@click.command(
+    "schema", help="Print the format of scenario (or load) files as JSON Schema: point your editor's TOML plug-in at it."
+)
+@click.argument("of", type=click.Choice(["scenario", "load"]), default="scenario")
+def command(of: str) -> None:
+    """The schema is made from the structs that read the files."""
     import json
 
-    from despoolr_lab.scenario.model import schema
+    from despoolr_lab.load import model as load
+    from despoolr_lab.scenario import model as scenario
 
-    click.echo(json.dumps(schema(), indent=2, sort_keys=True))
+    click.echo(json.dumps((load if of == "load" else scenario).schema(), indent=2, sort_keys=True))

@@ -14,8 +14,10 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from despoolr_lab.load import model
+from despoolr_lab.load.from_scenario import load_of
 from despoolr_lab.load.model import LoadFile
-from despoolr_lab.scenario.toml_text import ScenarioError, nearest, parse_tables, place, read_text
+from despoolr_lab.scenario.load import parse_scenario
+from despoolr_lab.scenario.toml_text import ScenarioError, nearest, parse_document, parse_tables, place, read_text
 from despoolr_lab.scenario.words import span_s
 
 _DIRECTORY: Final = "load"
@@ -46,10 +48,19 @@ def read_load(path: Path) -> LoadFile:
 
 
 def parse_load(text: str) -> LoadFile:
-    """Read a load from its text. Raises `ScenarioError`."""
+    """Read a load, or a scenario with a `[load]` part, from its text. Raises `ScenarioError`."""
+    if _is_scenario(parse_document(text)):
+        load = load_of(parse_scenario(text))
+        check(load, "")
+        return load
     load = parse_tables(text, LoadFile)
     check(load, text)
     return load
+
+
+def _is_scenario(document: dict[str, Any]) -> bool:
+    """A load has jobs and updates where a scenario has steps, and no site of its own."""
+    return any(name in document for name in ("run", "site", "server", "step", "versions", "article"))
 
 
 def changed(load: LoadFile, *, clients: int | None = None, for_: str = "", seed: int | None = None) -> LoadFile:

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from despoolr_lab.load import model
+from despoolr_lab.load import tables
 from despoolr_lab.load.model import LoadFile
 from despoolr_lab.load.tally import BUSY, Second
 from despoolr_lab.scenario.words import span_s
@@ -131,40 +131,40 @@ def findings(load: LoadFile, facts: Facts) -> list[Finding]:
     return [finding for expectation in load.expect for finding in _found(load, facts, expectation)]
 
 
-def _found(load: LoadFile, facts: Facts, wanted: model.LoadExpectation) -> Iterator[Finding]:
+def _found(load: LoadFile, facts: Facts, wanted: tables.LoadExpectation) -> Iterator[Finding]:
     match wanted:
-        case model.PollsExpectation():
+        case tables.PollsExpectation():
             yield from _polls(facts, wanted)
-        case model.RefusalsExpectation():
+        case tables.RefusalsExpectation():
             count = None
             if facts.refusals is not None:
                 programs = [wanted.program] if wanted.program else {program for _, program in facts.refusals}
                 count = round(sum(n for (_, program), n in facts.refusals.items() if program in programs))
             of = f" of {wanted.program}" if wanted.program else ""
             yield _between(wanted.name or f"refusals{of}", wanted.at_least, wanted.at_most, count)
-        case model.EpisodesExpectation():
+        case tables.EpisodesExpectation():
             count = None if facts.episodes is None else sum(wanted.state in ("", state) for state in facts.episodes)
             state = f" {wanted.state}" if wanted.state else ""
             yield _between(wanted.name or f"episodes{state}", wanted.at_least, wanted.at_most, count)
-        case model.JobExpectation():
+        case tables.JobExpectation():
             status = [wanted.status] if isinstance(wanted.status, str) else wanted.status
             job = (facts.jobs or {}).get(wanted.job)
             actual = "not known" if facts.jobs is None else "never made" if job is None else job.status
             yield Finding(wanted.name or f"job {wanted.job}", " or ".join(status), actual, actual in status)
-        case model.RowsExpectation():
+        case tables.RowsExpectation():
             yield _rows(load, facts, wanted)
-        case model.ReportsExpectation():
+        case tables.ReportsExpectation():
             yield _reports(facts, wanted)
-        case model.SettledExpectation():
+        case tables.SettledExpectation():
             ok = facts.settled_s is not None and facts.settled_s <= span_s(wanted.within)
             actual = "not settled" if facts.settled_s is None else f"after {facts.settled_s:.1f} s"
             yield Finding(wanted.name or "settled", f"within {wanted.within}", actual, ok)
-        case model.QueueExpectation():
+        case tables.QueueExpectation():
             depth = next((d for box, d in facts.queues.items() if box.upper().endswith(wanted.box.upper())), None)
             yield _between(wanted.name or f"queue {wanted.box}", 0, wanted.at_most, None if depth is None else round(depth))
 
 
-def _polls(facts: Facts, wanted: model.PollsExpectation) -> Iterator[Finding]:
+def _polls(facts: Facts, wanted: tables.PollsExpectation) -> Iterator[Finding]:
     name, polls = wanted.name or "polls", facts.polls
     for key, limit, actual in (
         ("p50", wanted.p50, polls.took.percentile_s(50)),
@@ -180,7 +180,7 @@ def _polls(facts: Facts, wanted: model.PollsExpectation) -> Iterator[Finding]:
         yield _between(f"{name} made", wanted.at_least, None, polls.polls)
 
 
-def _rows(load: LoadFile, facts: Facts, wanted: model.RowsExpectation) -> Finding:
+def _rows(load: LoadFile, facts: Facts, wanted: tables.RowsExpectation) -> Finding:
     jobs = {name: job for name, job in (facts.jobs or {}).items() if wanted.job in ("", name)}
     made = {job.name for job in load.job} | {update.name for update in load.update}
     rows = [(name, machine, status) for name, job in jobs.items() for kind, machine, status in job.rows if kind == wanted.kind]
@@ -205,7 +205,7 @@ def _rows(load: LoadFile, facts: Facts, wanted: model.RowsExpectation) -> Findin
     return Finding(wanted.name or (f"rows of {wanted.job}" if wanted.job else "rows"), expected, actual, ok)
 
 
-def _reports(facts: Facts, wanted: model.ReportsExpectation) -> Finding:
+def _reports(facts: Facts, wanted: tables.ReportsExpectation) -> Finding:
     seen = facts.reports_seen
     expected = "every report sent is counted once" + (f", at least {wanted.at_least:,}" if wanted.at_least else "")
     told = "not known" if seen is None else f"{seen:,}"

@@ -17,6 +17,7 @@ from despoolr_core.formats.sms_id import check_site_code, is_package_id
 from despoolr_core.profile import profile_of
 from despoolr_core.response import Response
 from despoolr_core.sharing import Access, ShareMode, parse_flags
+from despoolr_lab.load.tables import LoadPart
 from despoolr_lab.scenario.expectation_tables import (
     AttributeExpectation,
     BoxExpectation,
@@ -262,6 +263,8 @@ class Scenario(Table, kw_only=True):
     program: list[Program] = []
     step: list[Step] = []
     expect: list[Expectation] = []
+    load: LoadPart | None = None
+    """What makes the scenario a load as well (`despoolr load`)."""
 
     def __post_init__(self) -> None:
         for version in self.versions:

@@ -8,7 +8,7 @@ import jsonschema
 import msgspec
 import pytest
 
-from despoolr_lab.load import model
+from despoolr_lab.load import tables
 from despoolr_lab.load.file import changed, find_load, load_directory, parse_load, read_load
 from despoolr_lab.load.model import schema, size_of
 from despoolr_lab.scenario.toml_text import ScenarioError
@@ -139,4 +139,4 @@ def test_the_night_of_q140389_is_twenty_thousand_machines_and_forty_thousand_rep
     load = read_load(find_load("night"))
     assert load.client_count == 20_000
     assert sum(load.target_count(job) for job in load.job) == 40_000
-    assert {type(e) for e in load.expect} >= {model.RowsExpectation, model.ReportsExpectation, model.SettledExpectation}
+    assert {type(e) for e in load.expect} >= {tables.RowsExpectation, tables.ReportsExpectation, tables.SettledExpectation}

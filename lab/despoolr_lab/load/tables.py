@@ -1,0 +1,157 @@
+"""`[load]` and `[[expect]]` of a load file: how long, how fair the generator must be, and what is expected in the end.
+
+The law: these are the tables that a load and a scenario with a `[load]` part have in common. What each expectation looks at is in
+`judgement`.
+"""
+
+from __future__ import annotations
+
+from msgspec import field
+
+from despoolr_lab.load.shapes import SHAPES
+from despoolr_lab.scenario.tables import Moment, Name, Span, Table
+from despoolr_lab.scenario.timing import parse_timing
+from despoolr_lab.scenario.words import EPISODE_STATES, JOB_STATUSES, ROW_STATUSES, one_of, span_s
+from despoolr_server.site.jobs import DetailKind
+
+
+class LoadTable(Table, kw_only=True):
+    """`[load]`: how long, how much of it is warm-up, which pace the stack must have, what the generator may miss."""
+
+    for_: Span = field(default="5m", name="for")
+    warm_up: Span = "0s"
+    settle: Span = "10m"
+    """How long after the last poll the site may take until it has counted every report."""
+    until_settled: bool = False
+    """End as soon as all jobs have ended and every report is counted, though `for` is not over."""
+    seed: int = 1
+    time: str = ""
+    late_max: Span = "50ms"
+    """A poll that the generator itself begins later than this was not made as it was meant to be. This machine's time."""
+
+    def __post_init__(self) -> None:
+        for text in (self.for_, self.late_max):
+            if span_s(text) <= 0:
+                raise ValueError(f"{text!r} is no time at all")
+        if span_s(self.warm_up) >= span_s(self.for_):
+            raise ValueError(f"the warm-up of {self.warm_up} leaves nothing of a run of {self.for_} to be measured")
+        span_s(self.settle)
+        if self.time and parse_timing(self.time).is_virtual:
+            raise ValueError("a stack runs in real or scaled time: time = 'real' or 'xN', such as 'x60'")
+
+
+# -- what is expected
+
+
+class ExpectTable(Table, tag_field="that", kw_only=True):
+    name: str = ""
+
+
+class PollsExpectation(ExpectTable, tag="polls", kw_only=True):
+    """Polls, the warm-up's left out: how long they took, how many failed, how many there were."""
+
+    p50: str = ""
+    p99: str = ""
+    max: str = ""
+    failed: int | None = None
+    at_least: int = 0
+
+    def __post_init__(self) -> None:
+        for text in (self.p50, self.p99, self.max):
+            span_s(text or "0s")
+        if not (self.p50 or self.p99 or self.max or self.at_least) and self.failed is None:
+            raise ValueError("say what is expected of them: p50, p99, max, failed or at_least")
+
+
+class RefusalsExpectation(ExpectTable, tag="refusals", kw_only=True):
+    """Opens that servers refused during the run; of one `program`, or of all."""
+
+    at_most: int | None = None
+    at_least: int = 0
+    program: str = ""
+
+
+class EpisodesExpectation(ExpectTable, tag="episodes", kw_only=True):
+    """Episodes that began during the run (blocked updates, programs that could not start); those in a `state`, or all."""
+
+    at_most: int | None = None
+    at_least: int = 0
+    state: str = ""
+
+    def __post_init__(self) -> None:
+        if self.state:
+            one_of(self.state, EPISODE_STATES, "state of an episode")
+
+
+class JobExpectation(ExpectTable, tag="job", kw_only=True):
+    """A job's overall status is one of these in the end."""
+
+    job: Name
+    status: str | list[str] = "Complete"
+
+    def __post_init__(self) -> None:
+        for word in [self.status] if isinstance(self.status, str) else self.status:
+            one_of(word, JOB_STATUSES, "job status")
+
+
+class RowsExpectation(ExpectTable, tag="rows", kw_only=True):
+    """Rows of Job Details of a job (or of all jobs of the file): so many with this status, no more, none twice, none missing."""
+
+    job: str = ""
+    kind: str = "Workstation"
+    status: str = "Complete"
+    count: int | None = None
+    """Left out: one for each client that was to run it."""
+
+    def __post_init__(self) -> None:
+        one_of(self.kind, DetailKind, "kind of row")
+        one_of(self.status, ROW_STATUSES, "row status")
+
+
+class ReportsExpectation(ExpectTable, tag="reports", kw_only=True):
+    """Every report a client handed in is counted at the site, once; none waits on a client."""
+
+    at_least: int = 0
+
+
+class SettledExpectation(ExpectTable, tag="settled", kw_only=True):
+    """From the first report handed in until every job has ended and every report is counted. This machine's time."""
+
+    within: Span
+
+    def __post_init__(self) -> None:
+        span_s(self.within)
+
+
+class QueueExpectation(ExpectTable, tag="queue", kw_only=True):
+    """The most files that waited in a box, over the run."""
+
+    box: str
+    at_most: int
+
+
+LoadExpectation = (
+    PollsExpectation
+    | RefusalsExpectation
+    | EpisodesExpectation
+    | JobExpectation
+    | RowsExpectation
+    | ReportsExpectation
+    | SettledExpectation
+    | QueueExpectation
+)
+
+
+class LoadPart(LoadTable, kw_only=True):
+    """`[load]` of a scenario: how all its clients come, and what is expected of the load, beside what every load says."""
+
+    shape: str = "steady"
+    at: Moment = "0s"
+    over: Span = ""
+    expect: list[LoadExpectation] = []
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of(self.shape, SHAPES, "shape")
+        span_s(self.at)
+        span_s(self.over or "0s")
