@@ -59,6 +59,16 @@ def test_a_server_that_takes_twice_as_long_matters_in_every_percentile(count: in
     assert matters(sample(1, 10, count), sample(2, 5, count))["poll p50"]
 
 
+def test_one_bad_second_is_no_difference_between_two_stacks() -> None:
+    bad = sample(2, 5)
+    second = Histogram()
+    for _ in range(50):
+        second.add(0.5)
+    line = compare(sample(1, 5), Sample(bad.name, bad.summary, [*bad.seconds, second]))[2]
+    assert line.name == "poll p99" and line.ratio is not None and line.ratio > 10
+    assert line.matters is False, "drawn anew, that second is often not there"
+
+
 def test_a_difference_too_small_to_care_about_does_not_matter() -> None:
     assert matters(sample(1, 5, 300), sample(1, 5.15, 300))["poll p50"] is False
 

@@ -171,6 +171,12 @@ def test_a_row_that_is_lost_twice_there_or_someone_elses_is_seen(rows: list[tupl
     assert judged('that = "rows"\njob = "FIRST"', jobs={"FIRST": replace(JOB, rows=rows)}) == [(False, actual)]
 
 
+def test_a_row_twice_there_is_not_made_up_for_by_the_count() -> None:
+    rows = [*ROWS, ROWS[-1]]
+    expect = 'that = "rows"\njob = "FIRST"\ncount = 4'
+    assert judged(expect, jobs={"FIRST": replace(JOB, rows=rows)}) == [(False, "4 Complete, 0 lost, 1 twice")]
+
+
 def test_a_job_that_was_never_made_is_said_to_be_so() -> None:
     assert judged('that = "rows"', jobs={}) == [(False, "0 Complete, 0 lost, 0 twice; never made: FIRST")]
     assert judged('that = "job"\njob = "FIRST"', jobs={}) == [(False, "never made")]
