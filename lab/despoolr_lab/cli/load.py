@@ -166,10 +166,8 @@ def _show(outcome: Outcome, summary: dict[str, Any], directory: Path) -> None:
     echo_table(["WHAT", "MEASURED"], lines_of(summary))
     if outcome.findings:
         click.echo("")
-        rows = [("ok" if f.ok else "FAILED", f.name, f.expected, f.actual) for f in outcome.findings]
-        if outcome.reasons:
-            rows = [("-", *row[1:]) for row in rows]
-        echo_table(["", "EXPECTATION", "EXPECTED", "WAS"], rows)
+        rows = [(f.name, "-" if outcome.reasons else "ok" if f.ok else "FAILED", f.expected, f.actual) for f in outcome.findings]
+        echo_table(["EXPECTATION", "RESULT", "EXPECTED", "WAS"], rows)
     click.echo("")
     for note in outcome.notes:
         say(f"note: {note}")

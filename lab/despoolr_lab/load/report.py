@@ -37,9 +37,9 @@ def charts_of(seconds: Mapping[int, Second], rows: list[Row], first: int) -> lis
     if not polled:
         return []
     times = [
-        Series("max", "max", {n: s.took.max_s * 1e3 for n, s in polled.items()}),
         Series("p99", "p99", {n: s.took.percentile_s(99) * 1e3 for n, s in polled.items()}),
         Series("p50", "p50", {n: s.took.percentile_s(50) * 1e3 for n, s in polled.items()}),
+        Series("max", "max", {n: s.took.max_s * 1e3 for n, s in polled.items()}),
     ]
     rates = [Series("polls", "p50", {n: float(s.polls) for n, s in seconds.items()})]
     failed = {n: float(s.failed) for n, s in seconds.items() if s.failed}
