@@ -106,7 +106,8 @@ class Worker:
         async with asyncio.TaskGroup() as group:
             for agent in self._agents:
                 agent.attach(group.create_task)
-            background = [group.create_task(self._beat()), *(group.create_task(self._hold(hold)) for hold in self._orders.holds)]
+            background = [group.create_task(self._beat()), group.create_task(self._send_rest(driver))]
+            background += [group.create_task(self._hold(hold)) for hold in self._orders.holds]
             pacing = group.create_task(self._pace(driver, group))
             while (await words.get()).do != "stop":
                 driver.end()
@@ -124,18 +125,21 @@ class Worker:
         self._say(self._told("paced"))
 
     async def _beat(self) -> None:
-        """Tell every second what was measured; send what could not be sent."""
+        """Tell every second what was measured."""
         count = 0
         while True:
             count += 1
             await asyncio.sleep(max(0.0, count * BEAT_S - self.now()))
-            told = self._told("told")
-            self._say(told)
-            if told.unsent and self._driver is not None and not self._driver.is_pacing:
-                for agent in self._agents:
-                    if agent.unsent_count:
-                        async with agent.settings.gate:
-                            await agent.send()
+            self._say(self._told("told"))
+
+    async def _send_rest(self, driver: Driver) -> None:
+        """What could not be sent goes with the next poll; when there is none any more, it goes by itself."""
+        while True:
+            await asyncio.sleep(BEAT_S)
+            for agent in self._agents:
+                if agent.unsent_count and not driver.is_pacing:
+                    async with agent.settings.gate:
+                        await agent.send()
 
     def _told(self, kind: str) -> Told:
         now, cpu = time.perf_counter(), time.process_time()
