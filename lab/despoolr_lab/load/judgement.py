@@ -118,7 +118,7 @@ def _bottleneck(load: LoadFile, facts: Facts, processes: int, processors: int) -
         remedy = "use fewer clients, or a machine with more processors that are free for the generator"
     return (
         f"the generator was the bottleneck: it began {polls.late / polls.polls:.1%} of the polls over {load.load.late_max} late "
-        f"by itself, the worst by {seconds(polls.lag.max_s)}, and {LATE_SHARE_MAX:.0%} is allowed; "
+        f"by itself, and {LATE_SHARE_MAX:.0%} is allowed; its loop lagged by up to {seconds(polls.lag.max_s)}, "
         f"its busiest process used {max(facts.cpu_shares, default=0.0):.0%} of a processor, {peak:.0%} at its peak: {remedy}"
     )
 
