@@ -26,23 +26,19 @@ class LaunchFailed(Exception):
 
 
 async def connect(share: Share, directory: str, program: Program) -> list[str] | None:
-    """The files of a package that a program needs, paths relative to the share; None if the package is not there.
+    """Every file of a package, if its program needs them all, paths relative to the share; None if the package is not there.
 
     Raises `ShareError`, `ShareUnreachable`, and `LaunchFailed` for a package beyond the stated limits.
     """
-    everything: list[str] = []
     if any(use.path == ALL_FILES for use in program.files):
         try:
-            everything = await package_files(share, directory)
+            return await package_files(share, directory)
         except ShareError as error:
             if error.is_missing or error.nt_status is NtStatus.NOT_A_DIRECTORY:
                 return None
             raise
-    else:
-        entry = await share.stat(directory)
-        if entry is None or not entry.directory:
-            return None
-    return everything
+    entry = await share.stat(directory)
+    return [] if entry is not None and entry.directory else None
 
 
 async def package_files(share: Share, directory: str) -> list[str]:

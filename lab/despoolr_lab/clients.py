@@ -28,6 +28,7 @@ from despoolr_core.records import Record, Recorder
 from despoolr_lab.churning import Churn, keep_churning
 from despoolr_lab.clock import LoopClock
 from despoolr_lab.config import NamedServer, parse_profile
+from despoolr_lab.garbage import leave_in_peace
 from despoolr_lab.ground import FLUSH_S, StartError, clock_of
 from despoolr_lab.leasing import SlotLease
 from despoolr_lab.runs import RecordFile
@@ -88,6 +89,7 @@ class Clients:
         assert self.clock is not None
         self.fleet = Fleet(self.clock, settings.gate)  # type: ignore[arg-type]
         self.fleet.add_spread(self.agents(settings))
+        leave_in_peace()
         await self.fleet.start()
         if self._records is not None:
             self._background.append(asyncio.create_task(_keep_flushing(self._records)))
@@ -116,9 +118,12 @@ class Clients:
         return self._client_settings(site, logons)
 
     def agents(self, settings: ClientSettings) -> Iterator[PcmAgent]:
-        """These clients, in the order of their numbers."""
+        """These clients, in the order of their numbers, spread over the logon servers as a domain's controllers share logons."""
+        servers = settings.logon_servers
         for name, number in zip(self.names, self.numbers, strict=True):
-            yield PcmAgent(name, sms_id_of(settings.site, number), settings, user=_user(name))
+            agent = PcmAgent(name, sms_id_of(settings.site, number), settings, user=_user(name))
+            agent.logon_server = servers[number % len(servers)]
+            yield agent
 
     async def stop(self) -> None:
         """Log all clients off, as at the end of a day."""

@@ -326,6 +326,8 @@ async def _serve(ground: Any, start: Start) -> int:
 
 
 def _greet(running: Servers) -> None:
+    from despoolr_lab.garbage import leave_in_peace
+
     ground = running.ground
     pace = "real time" if ground.scale == 1 else f"x{ground.scale:g} time"
     say(f"despoolr: {pace}, data in {ground.data}, start {ground.starts}")
@@ -340,6 +342,7 @@ def _greet(running: Servers) -> None:
         say(f"  live page: {running.announced[0].url}/#token={ground.token}")
     else:
         say(f"despoolr: the administrator's token is in {ground.token_file}")
+    leave_in_peace()
     say("despoolr: ready")
 
 

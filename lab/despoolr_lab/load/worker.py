@@ -27,6 +27,7 @@ from despoolr_core.share import ShareError, ShareUnreachable
 from despoolr_core.sharing import Access, ShareMode, parse_flags
 from despoolr_lab.clients import Clients, ClientsSettings
 from despoolr_lab.config import NamedServer
+from despoolr_lab.garbage import leave_in_peace
 from despoolr_lab.ground import StartError
 from despoolr_lab.load.driver import Driver
 from despoolr_lab.load.orders import LINE_SIZE_MAX, HoldOrder, Orders, Told, Word
@@ -78,6 +79,7 @@ class Worker:
         ]
         programs = [self._programs(part.group) for part in self._orders.parts for _ in part.stays]
         self._agents = list(self._clients.agents(settings))
+        leave_in_peace()
         for agent, own, its in zip(self._agents, groups, programs, strict=True):
             agent.settings = own
             agent.programs = its

@@ -13,10 +13,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from despoolr_core.sharing import WIN32_CODE, NtStatus
 from despoolr_core.wire import Problem
+from despoolr_server.http.whole import Whole
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -102,6 +103,8 @@ def answer(problem: Problem, headers: Mapping[str, str] | None = None, *, status
     """The problem as a response. `status` replaces its HTTP status where a method has its own word for it (MKCOL: 405)."""
     if status and status != problem.status:
         problem = msgspec.structs.replace(problem, status=status)
+    if headers is None:
+        return Whole(problem.status, {hdrs.CONTENT_TYPE: CONTENT_TYPE}, _encode(problem))
     return web.Response(status=problem.status, body=_encode(problem), content_type=CONTENT_TYPE, headers=headers)
 
 
