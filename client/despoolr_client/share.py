@@ -18,13 +18,15 @@ from urllib.parse import quote
 import aiohttp
 import msgspec
 
-from despoolr_client.calls import HttpCaller, encode, query
+from despoolr_client.calls import HttpCaller, encode, known_error, query
 from despoolr_client.http_share import HttpShare
 from despoolr_core.chain import (
+    CALLS_MAX,
     Chain,
     ChainOpen,
     ChainReply,
     ChainResult,
+    ChainSession,
     Link,
 )
 from despoolr_core.clock import Clock
@@ -169,11 +171,15 @@ class ShareServer(HttpCaller):
 
     async def _start(self, program: str, lease_s: float) -> SessionReply:
         reply = await self.call_json("POST", "/api/v1/sessions", SessionReply, SessionRequest(program=program, lease_s=lease_s))
-        self._session = reply
-        self._used = True
-        keep = self._keep_alive(reply)
-        self._keeper = self._tasks.create_task(keep) if self._tasks else asyncio.get_running_loop().create_task(keep)
+        self._adopt(reply)
         return reply
+
+    def _adopt(self, session: SessionReply) -> None:
+        """Keep a session alive from now on."""
+        self._session = session
+        self._used = True
+        keep = self._keep_alive(session)
+        self._keeper = self._tasks.create_task(keep) if self._tasks else asyncio.get_running_loop().create_task(keep)
 
     async def _keep_alive(self, session: SessionReply) -> None:
         """Renew until the session is ended, lost, or was of no use for a whole beat."""
@@ -237,20 +243,39 @@ class ShareServer(HttpCaller):
         granted = 0
         try:
             for may_start_again in (True, False):
-                session = await self._logged_on()
-                self._used = True
-                for link in wanted:
-                    link.request.session = session.session
-                results = await self.chain(wanted, stops=True)
-                first = results[0].problem
-                if may_start_again and first is not None and first.nt_status == NtStatus.USER_SESSION_DELETED:
-                    self._lost(session)
-                    continue
+                results = await self._log_on_with(wanted) if self._session is None else None
+                if results is None:
+                    session = await self._logged_on()
+                    self._used = True
+                    for link in wanted:
+                        link.request.session = session.session
+                    results = await self.chain(wanted, stops=True)
+                    first = results[0].problem
+                    if may_start_again and first is not None and first.nt_status == NtStatus.USER_SESSION_DELETED:
+                        self._lost(session)
+                        continue
                 granted = sum(result.open is not None for result in results)
                 return results
             raise AssertionError("the second attempt returns")
         finally:
             self._held -= len(wanted) - granted
+
+    async def _log_on_with(self, wanted: list[ChainOpen]) -> list[ChainResult] | None:
+        """The first opens in the round trip that logs on; None if somebody else logged on meanwhile, or a chain has no room."""
+        if len(wanted) == CALLS_MAX:
+            return None
+        async with self._lock():
+            if self._session is not None:
+                return None
+            for link in wanted:
+                link.request.session = ""
+            begin = ChainSession(SessionRequest(program=self.program, lease_s=self.lease_s))
+            first, *results = await self.chain([begin, *wanted], stops=True)
+            if first.session is None:
+                assert first.problem is not None, "a session is begun or refused"
+                raise known_error(first.problem)
+            self._adopt(first.session)
+        return results or None
 
     def _lost(self, session: SessionReply) -> None:
         """The server knows the session no more."""

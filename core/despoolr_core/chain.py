@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from despoolr_core.wire import OpenReply, OpenRequest, Problem
+from despoolr_core.wire import OpenReply, OpenRequest, Problem, SessionReply, SessionRequest
 
 CALLS_MAX: Final = 64
 """Calls of one chain."""
@@ -42,6 +42,12 @@ class ChainDelete(msgspec.Struct, tag="delete", tag_field="call", forbid_unknown
     path: str
 
 
+class ChainSession(msgspec.Struct, tag="session", tag_field="call", forbid_unknown_fields=True, omit_defaults=True):
+    """Begin a session, as `POST /api/v1/sessions` does; opens after it in the chain that name none belong to it."""
+
+    request: SessionRequest
+
+
 class ChainOpen(msgspec.Struct, tag="open", tag_field="call", forbid_unknown_fields=True, omit_defaults=True):
     """Open a file and keep it open, as `POST /api/v1/opens` does; `read` also reads it, if it has no more than 512 KiB."""
 
@@ -55,7 +61,7 @@ class ChainClose(msgspec.Struct, tag="close", tag_field="call", forbid_unknown_f
     open: str
 
 
-Link = ChainGet | ChainPut | ChainDelete | ChainOpen | ChainClose
+Link = ChainGet | ChainPut | ChainDelete | ChainSession | ChainOpen | ChainClose
 """One call of a chain."""
 
 
@@ -72,6 +78,7 @@ class ChainResult(msgspec.Struct, omit_defaults=True):
     etag: str = ""
     data: bytes | None = None
     open: OpenReply | None = None
+    session: SessionReply | None = None
     problem: Problem | None = None
 
 

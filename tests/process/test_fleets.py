@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from despoolr_lab.asking import AskError
 from despoolr_lab.live import ServerAddress, call
 from despoolr_server.http.auth import Auth
 from process_world import Process, Workshop, until
+from support import free_port
 
 SERVE = ("serve", "all", "--listen", "127.0.0.1:0", "--listen-logon", "127.0.0.1:0", "--time", "x1000", "--common", "common")
 READY = "first poll of all"
@@ -125,3 +127,33 @@ def test_what_is_no_file_on_a_share_cannot_be_held(workshop: Workshop, file: str
     workshop.start(*SERVE)
     done = workshop.run("hold", file)
     assert done.returncode == 2 and says in done.stderr, done
+
+
+def test_fifty_thousand_clients_fit_in_one_process_and_ask_both_logon_servers_alike(workshop: Workshop) -> None:
+    """250 MB is the bound that was promised; 85 were seen."""
+    ports = {name: free_port() for name in ("LOGON1", "LOGON2")}
+    for name, port in ports.items():
+        clock = () if name == "LOGON1" else ("--clock", f"http://127.0.0.1:{ports['LOGON1']}")
+        listen = ("--listen", f"127.0.0.1:{port}", "--data", name)
+        workshop.start("serve", "logon", "--name", name, *listen, "--common", "common", *clock)
+    logons = [word for name, port in ports.items() for word in ("--logon", f"{name}=http://127.0.0.1:{port},distribution")]
+    site = ("serve", "site", "--listen", "127.0.0.1:0", "--data", "site", "--common", "common")
+    workshop.start(*site, *logons, "--clock", f"http://127.0.0.1:{ports['LOGON1']}")
+    many = workshop.start("fleet", "--clients", "50000", "--poll-every", "5m", "--for", "6s", "--json", ready=READY)
+    highest = 0
+
+    def is_over() -> bool:
+        nonlocal highest
+        seen = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{many.process.pid}/status").read_text())
+        highest = max(highest, int(seen[1]) if seen else 0)
+        return many.process.poll() is not None
+
+    until(is_over, "the fleet's time is over")
+    done = json.loads(many.said[many.said.index("{") :])
+    assert done["clients"] == 50_000 and done["failed"] == 0
+    assert 800 <= done["polls"] <= 1200, "a fiftieth of the interval, a fiftieth of the clients"
+    assert 40_000 < highest < 250_000, "kB"
+    asked = [
+        json.loads(call(ServerAddress(n, f"http://127.0.0.1:{p}", ""), "GET", "/healthz"))["requests"] for n, p in ports.items()
+    ]
+    assert min(asked) > 0.8 * max(asked)

@@ -20,6 +20,7 @@ from despoolr_core.chain import (
     ChainPut,
     ChainReply,
     ChainResult,
+    ChainSession,
     Link,
 )
 from despoolr_core.sharing import NtStatus
@@ -51,8 +52,12 @@ class ChainRoutes:
             raise bad_request(f"A chain has 1 to {CALLS_MAX} calls, not {len(asked.calls)}.")
         results: list[ChainResult] = []
         fetched = 0
+        session = ""
         for call in asked.calls:
+            if isinstance(call, ChainOpen) and not call.request.session:
+                call.request.session = session
             result = await self._one(caller, call)
+            session = result.session.session if result.session is not None else session
             results.append(result)
             fetched += len(result.data or b"")
             if (asked.stops and result.problem is not None) or fetched >= OCTETS_MAX:
@@ -74,6 +79,9 @@ class ChainRoutes:
             return ChainResult(problem=etag) if isinstance(etag, Problem) else ChainResult(etag)
         if isinstance(call, ChainDelete):
             return ChainResult(problem=await host.delete(caller, call.share, call.path, settles=False))
+        if isinstance(call, ChainSession):
+            reply = host.start_session(who, call.request)
+            return ChainResult(problem=reply) if isinstance(reply, Problem) else ChainResult(session=reply)
         if isinstance(call, ChainOpen):
             return await self._open(caller, call)
         return ChainResult(problem=await host.close(who, call.open, session=caller.session))

@@ -92,6 +92,16 @@ async def test_files_are_opened_read_and_closed(site: Site) -> None:
     assert [result.get("problem", {}).get("nt_status") for result in results] == [None, None, "STATUS_FILE_CLOSED"]
 
 
+async def test_opens_that_name_no_session_belong_to_the_one_begun_in_the_chain(site: Site) -> None:
+    await chain(site, put("A", b"one"))
+    wanted = {"call": "open", "request": {"session": "", "share": "SMS_SHR", "path": "A"}}
+    begin = {"call": "session", "request": {"program": "SETUP.EXE"}}
+    before, began, opened = await chain(site, wanted, begin, wanted)
+    assert before["problem"]["nt_status"] == "STATUS_USER_SESSION_DELETED"
+    (row,) = (await site.ask("GET", "/api/v1/opens")).json["opens"]
+    assert (row["open"], row["session"], row["program"]) == (opened["open"]["open"], began["session"]["session"], "SETUP.EXE")
+
+
 @pytest.fixture
 def octets_max(monkeypatch: pytest.MonkeyPatch) -> int:
     """A limit that this site's small files can reach."""
