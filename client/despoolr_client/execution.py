@@ -25,22 +25,6 @@ class LaunchFailed(Exception):
         self.code = code
 
 
-async def connect(share: Share, directory: str, program: Program) -> list[str] | None:
-    """Every file of a package, if its program needs them all, paths relative to the share; None if the package is not there.
-
-    Raises `ShareError`, `ShareUnreachable`, and `LaunchFailed` for a package beyond the stated limits.
-    """
-    if any(use.path == ALL_FILES for use in program.files):
-        try:
-            return await package_files(share, directory)
-        except ShareError as error:
-            if error.is_missing or error.nt_status is NtStatus.NOT_A_DIRECTORY:
-                return None
-            raise
-    entry = await share.stat(directory)
-    return [] if entry is not None and entry.directory else None
-
-
 async def package_files(share: Share, directory: str) -> list[str]:
     """Every file below a package's directory, paths relative to the share, in the order of the directories' listings.
 
@@ -63,20 +47,40 @@ async def package_files(share: Share, directory: str) -> list[str]:
     return files
 
 
-async def launch(share: Share, directory: str, everything: list[str], program: Program, name: str, opens: list[OpenFile]) -> None:
-    """Open what the program needs of its package. Every open is put into `opens` at once, and is the caller's to close.
+async def launch(share: Share, directory: str, program: Program, name: str, opens: list[OpenFile]) -> bool:
+    """Open what the program needs of its package; False if the package is not there. Every open is put into `opens` at once,
+    and is the caller's to close.
 
-    Raises `LaunchFailed`, or `ShareUnreachable`.
+    Raises `LaunchFailed`, `ShareError` (the package cannot be looked into) or `ShareUnreachable`.
     """
+    everything: list[str] = []
+    if any(use.path == ALL_FILES for use in program.files):
+        try:
+            everything = await package_files(share, directory)
+        except ShareError as error:
+            if error.is_missing or error.nt_status is NtStatus.NOT_A_DIRECTORY:
+                return False
+            raise
+    elif (program.launch_error or not program.files) and not await _is_there(share, directory):
+        return False
     if program.launch_error:
         raise LaunchFailed(program.launch_error, "the program does not start")
     for use in program.files:
         wanted = "/".join(part for part in (directory, use.path.replace("\\", "/").strip("/")) if part)
         paths = everything if use.path == ALL_FILES else [wanted]
-        opened, error = await share.open_all(paths, use.access, use.share_mode, program=name, read=use.read)
+        opened, refusal = await share.open_all(paths, use.access, use.share_mode, program=name, read=use.read)
         opens += opened
-        if error is not None:
-            raise LaunchFailed(error.win32, str(error)) from None
+        if refusal is not None:
+            is_astray = refusal.nt_status is NtStatus.OBJECT_PATH_NOT_FOUND and not opens
+            if is_astray and not await _is_there(share, directory):
+                return False
+            raise LaunchFailed(refusal.win32, str(refusal)) from None
+    return True
+
+
+async def _is_there(share: Share, directory: str) -> bool:
+    entry = await share.stat(directory)
+    return entry is not None and entry.directory
 
 
 async def close_all(opens: Iterable[OpenFile]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from despoolr_client.execution import LaunchFailed, close_all, connect, launch
+from despoolr_client.execution import LaunchFailed, close_all, launch
 from despoolr_client.pcm import lines
 from despoolr_client.pcm.reporting import collect_mif, run_report
 from despoolr_client.pcm.servers import candidates
@@ -124,20 +124,25 @@ class Runner:
         connected = [*agent.drives, *(hold.server for hold in agent.connections.holds)]
         for step, place in candidates(uncs, agent.logon_server, connected, agent.behaviour, agent.dice("server")):
             share = agent.share(place.server, place.share)
+            about = {"request": record.request_id, "package": record.package_id, "step": step.value}
             try:
-                files = await connect(share, place.path, program)
-                if files is None:
+                if not await launch(share, place.path, program, name, opens):
                     continue
-                about = {"request": record.request_id, "package": record.package_id, "step": step.value}
-                agent.record("pcm.run", cause=cause, server=place.server, program=name, **about)
-                agent.say(lines.executing(record.run_command))
-                await launch(share, place.path, files, program, name, opens)
+                self._started(record, cause, place.server, name, about)
                 return True
+            except LaunchFailed:
+                self._started(record, cause, place.server, name, about)
+                raise
             except (ShareUnreachable, ShareError):
                 await close_all(opens)
                 opens.clear()
         agent.say(lines.unable_to_connect(uncs))
         return False
+
+    def _started(self, record: WorkstationInstruction, cause: int, server: str, program: str, about: dict[str, str]) -> None:
+        """On record: the program was started there, whether or not it came up."""
+        self._agent.record("pcm.run", cause=cause, server=server, program=program, **about)
+        self._agent.say(lines.executing(record.run_command))
 
     def _leave_files(self, program: Program, started_at: float) -> None:
         agent = self._agent

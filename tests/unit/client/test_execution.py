@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from despoolr_client import execution
-from despoolr_client.execution import LaunchFailed, close_all, connect, launch, package_files
+from despoolr_client.execution import LaunchFailed, close_all, launch, package_files
 from despoolr_client.programs import FileUse, Program
 from despoolr_core.share import OpenFile
 from despoolr_core.sharing import Access, ShareMode
@@ -45,9 +45,7 @@ def test_a_program_opens_only_what_it_uses_in_the_way_it_says() -> None:
         opens: list[OpenFile] = []
         program = Program(files=(FileUse("a\\b\\deep.dat", Access.READ | Access.WRITE, ShareMode.NONE, read=False),))
         share = world.service("SRV1", "SMS_PKGD")
-        files = await connect(share, PACKAGE, program)
-        assert files == [], "no other file is of interest"
-        await launch(share, PACKAGE, files, program, "SETUP.EXE", opens)
+        assert await launch(share, PACKAGE, program, "SETUP.EXE", opens)
         [row] = world.hosts["SRV1"].opens()
         assert (row.program, row.access, row.share_mode) == ("SETUP.EXE", "READ|WRITE", "NONE")
         await close_all(opens)
@@ -57,14 +55,25 @@ def test_a_program_opens_only_what_it_uses_in_the_way_it_says() -> None:
     play(main)
 
 
-@pytest.mark.parametrize("program", [Program(), Program(files=(FileUse("SETUP.EXE"),))])
-def test_a_package_that_is_not_there_is_not_connected_to(program: Program) -> None:
+@pytest.mark.parametrize("program", [Program(), Program(files=(FileUse("SETUP.EXE"),)), Program(files=())])
+def test_nothing_is_started_from_a_package_that_is_not_there(program: Program) -> None:
     async def main() -> None:
         world = await World().set_up(FILES)
         share = world.service("SRV1", "SMS_PKGD")
-        assert await connect(share, "BPC09999", program) is None
-        assert await connect(share, f"{PACKAGE}/SETUP.EXE", program) is None, "a file is no package"
-        assert await connect(share, PACKAGE, program) is not None
+        opens: list[OpenFile] = []
+        assert not await launch(share, "BPC09999", program, "SETUP.EXE", opens)
+        assert not await launch(share, f"{PACKAGE}/SETUP.EXE", program, "SETUP.EXE", opens), "a file is no package"
+        assert opens == []
+        assert await launch(share, PACKAGE, program, "SETUP.EXE", opens)
+        await close_all(opens)
+
+
+@pytest.mark.parametrize("file", ["NONE.EXE", "NO/WHERE.EXE"])
+def test_a_file_that_a_package_lacks_is_a_failed_start(file: str) -> None:
+    async def main() -> None:
+        world = await World().set_up(FILES)
+        with pytest.raises(LaunchFailed):
+            await launch(world.service("SRV1", "SMS_PKGD"), PACKAGE, Program(files=(FileUse(file),)), "SETUP.EXE", [])
 
     play(main)
 
@@ -77,7 +86,7 @@ def test_what_was_opened_before_a_refusal_is_the_callers_to_close() -> None:
         opens: list[OpenFile] = []
         with pytest.raises(LaunchFailed) as failed:
             there = world.service("SRV1", "SMS_PKGD")
-            await launch(there, PACKAGE, await package_files(there, PACKAGE), Program(), "SETUP.EXE", opens)
+            await launch(there, PACKAGE, Program(), "SETUP.EXE", opens)
         assert failed.value.code == 32
         assert len(opens) == 1
         await close_all([*opens, blocker])
