@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from despoolr_core.sharing import NtStatus
 from despoolr_server.share.engine.names import ROOT, Name, parse_name
+from despoolr_server.store import journalled
 from despoolr_server.store.files import JournalledFileStore, StoreError
 from despoolr_server.store.journal import Make, Put, Remove, Void, frame, read_frames
 from despoolr_server.store.journalled import JOURNAL_MAX
@@ -178,6 +179,26 @@ async def test_full_journals_are_dropped_while_it_goes_on(tmp_path: Path) -> Non
     await store.close()
     assert list((tmp_path / ".despoolr" / "journal").iterdir()) == []
     assert len(contents(JournalledFileStore(tmp_path))) == 20
+
+
+async def test_journals_grow_under_a_store_that_fills_them_up_to_their_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A small one is soon read after a crash; a large one is seldom dropped, and dropping one costs a sync of the disk."""
+    monkeypatch.setattr(journalled, "JOURNAL_MAX", 4096)
+    monkeypatch.setattr(journalled, "JOURNAL_GROWN_MAX", 10_000)
+    store = JournalledFileStore(tmp_path / "s", journal_max=4096)
+    seen = [store._capacity]
+    for number in range(60):
+        store.write_whole(n(f"F{number}"), bytes(1000), AT)
+        await store.settle()
+        if store._capacity != seen[-1]:
+            seen.append(store._capacity)
+    assert seen[0] == 4096 and seen[-1] == 10_000 and seen == sorted(seen), seen
+    again = JournalledFileStore(shutil.copytree(tmp_path / "s", tmp_path / "crashed"))
+    assert len(again.list(ROOT)) == 60
+    await again.close()
+    await store.close()
 
 
 def test_laying_out_a_journal_takes_no_memory_of_its_size(tmp_path: Path) -> None:

@@ -56,7 +56,10 @@ _MOVED_ON: Final = frozenset(
 
 _ZEROS: Final = bytes(64 * 1024)
 JOURNAL_MAX: Final = 8 * 1024 * 1024
-"""Octets after which a journal is laid aside."""
+"""Octets after which the first journal is laid aside."""
+JOURNAL_GROWN_MAX: Final = 64 * 1024 * 1024
+"""Octets of the journals of a store that fills them: each is twice the one before, up to this. Dropping one syncs the file
+system, and a file that is gone by then has never cost the disk a block."""
 
 
 class JournalledFileStore(DiskFileStore):
@@ -186,15 +189,17 @@ class JournalledFileStore(DiskFileStore):
         if self._spare != self._number:
             self._lay_out(self._number)
         self._spare = None
-        return os.open(self._path(self._number), os.O_WRONLY | getattr(os, "O_CLOEXEC", 0))
+        journal = os.open(self._path(self._number), os.O_WRONLY | getattr(os, "O_CLOEXEC", 0))
+        self._capacity = os.fstat(journal).st_size
+        return journal
 
     def _lay_out(self, number: int) -> None:
         """A journal full of zeros, synced: writing over them later changes no metadata, so that a sync is only the octets."""
-        path = self._path(number)
+        path, size = self._path(number), self.journal_max
         with path.open("wb", buffering=0) as file:
             # In pieces: a thread that lets go of megabytes keeps them, and every thread of the pool would come to have its own.
-            for start in range(0, self.journal_max, len(_ZEROS)):
-                file.write(_ZEROS[: self.journal_max - start])
+            for start in range(0, size, len(_ZEROS)):
+                file.write(_ZEROS[: size - start])
         _sync_path(str(path))
         _sync_path(str(self._journals))
 
@@ -202,8 +207,10 @@ class JournalledFileStore(DiskFileStore):
         """Write one record; a record that did not fit is wiped out again, and the change does not happen."""
         octets = frame(entry)
         with answering:
-            if self._size + len(octets) > self.journal_max and self._size and not isinstance(entry, Void):
+            if self._size + len(octets) > self._capacity and self._size and not isinstance(entry, Void):
                 full = (self._journal, self._number)
+                if self.journal_max >= JOURNAL_MAX:
+                    self.journal_max = min(2 * self.journal_max, JOURNAL_GROWN_MAX)
                 self._journal = self._begin()
                 self._older.append(full)
             try:
@@ -285,7 +292,7 @@ class JournalledFileStore(DiskFileStore):
                 if number < self._number:  # not the one that lies ready
                     self._path(number).unlink(missing_ok=True)
             os.ftruncate(self._journal, 0)
-            os.ftruncate(self._journal, self.journal_max)
+            os.ftruncate(self._journal, self._capacity)
             self._size = 0
         self._log(MoveDirectory(name.path, inode, new_name.path))
         self._or_void(super().rename, name, new_name)
