@@ -52,9 +52,8 @@ class BoxMetrics(Quiet):
                 return 0
             known = self._known.get(path)
             if known is None or known[0] != facts.etag or not facts.etag:
-                there = self._store.list(name)
-                below = tuple(entry.path for entry in there if entry.directory)
-                known = self._known[path] = (facts.etag, sum(not entry.directory for entry in there), below)
+                count, below = self._store.tally(name)
+                known = self._known[path] = (facts.etag, count, tuple(sorted(below)))
         except StoreError:
             return 0
         depth = known[1]

@@ -325,3 +325,17 @@ def test_the_content_is_that_of_the_facts_last_found(store: FileStore) -> None:
     facts = store.find(n("A"))
     assert facts is not None
     assert store.content(n("A"), facts) == b"again"
+
+
+def test_a_tally_counts_files_and_names_directories(store: FileStore) -> None:
+    for path in ("D", "D/BELOW"):
+        store.make_directory(n(path), AT)
+    for path in ("A", "D/B", "D/C"):
+        store.write_whole(n(path), b"x", AT)
+    assert store.tally(ROOT) == (1, ("D",))
+    assert store.tally(n("d")) == (2, ("D/BELOW",))
+    assert store.tally(n("D/BELOW")) == (0, ())
+    with pytest.raises(StoreError):
+        store.tally(n("NONE"))
+    with pytest.raises(StoreError):
+        store.tally(n("A"))

@@ -109,6 +109,20 @@ class DiskFileStore:
             listing.append(self._facts(_join(name.key, key), path, _join(folder.stored, actual), status))
         return listing
 
+    def tally(self, name: Name) -> tuple[int, tuple[str, ...]]:
+        """Reads the directory, and asks nothing of the files in it."""
+        folder = self._places.folder(name)
+        count = 0
+        below: tuple[str, ...] = ()
+        with answering, os.scandir(folder.path) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    if name.key or entry.name != PRIVATE:
+                        below += (_join(folder.stored, entry.name),)
+                elif entry.is_file(follow_symlinks=False):
+                    count += 1
+        return count, below
+
     def has_children(self, name: Name) -> bool:
         """Whether anything at all is in the directory, shown or not."""
         with answering, os.scandir(self._places.folder(name).path) as entries:

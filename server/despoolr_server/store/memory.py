@@ -54,6 +54,11 @@ class MemoryFileStore:
         prefix = f"{name.key}/" if name.key else ""
         return [self._nodes[prefix + key].facts for key in sorted(self._children(name))]
 
+    def tally(self, name: Name) -> tuple[int, tuple[str, ...]]:
+        """One look at each child."""
+        below = tuple(facts.path for facts in self.list(name) if facts.directory)
+        return len(self._children(name)) - len(below), below
+
     def has_children(self, name: Name) -> bool:
         """One look-up."""
         return bool(self._children(name))

@@ -48,6 +48,10 @@ class FileStore(Protocol):
         """The facts of everything in a directory, sorted case-insensitively."""
         ...
 
+    def tally(self, name: Name) -> tuple[int, tuple[str, ...]]:
+        """How many files a directory has, and the paths of the directories in it, in no order: a listing without facts."""
+        ...
+
     def has_children(self, name: Name) -> bool:
         """Whether a directory has anything in it."""
         ...
