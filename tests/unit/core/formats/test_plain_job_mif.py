@@ -82,6 +82,7 @@ def test_what_is_not_as_we_write_it_is_declined() -> None:
         plain.replace(b'"Workstation"', b'"Toaster"'),
         plain.replace(b"VALUE = 0", b"VALUE = 00"),
         plain.replace(b"STRING(8)", b"STRING(9)"),
+        plain.replace(b'"installed"', b'"' + b"x" * 256 + b'"'),
         render_job_mif(msgspec.structs.replace(REPORT, facts=facts)),
         b"",
     ):
