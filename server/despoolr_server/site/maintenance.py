@@ -85,27 +85,30 @@ class MaintenanceManager(Service):
                 self._empty_at[key] = etags.get(box, "")
             for extension in extensions:
                 wanted = [entry for entry in entries if entry.name.upper().endswith(extension)]
+                failures: list[ShareError] = []
                 for some in _together(wanted):
                     contents = await there.read_all([f"{box}/{name}" for name in some])
-                    count += await self._take_over(there, box, dict(zip(some, contents, strict=True)))
+                    count += await self._take_over(there, box, dict(zip(some, contents, strict=True)), failures)
+                if failures:  # one file that cannot be had does not keep the others of its kind
+                    raise failures[0]
         return count
 
-    async def _take_over(self, there: Share, box: str, found: dict[str, bytes | ShareError]) -> int:
-        """Write these files here, then delete them there; how many came. Raises what is no answer about one file."""
+    async def _take_over(self, there: Share, box: str, found: dict[str, bytes | ShareError], failures: list[ShareError]) -> int:
+        """Write these files here, then delete them there; how many came. What trying again will not mend goes to `failures`."""
         files: dict[str, bytes] = {}
         count = 0
         for name, data in found.items():
             if isinstance(data, ShareError):
                 if not (data.is_refusal or data.is_missing):
-                    raise data
+                    failures.append(data)
             elif _gives_orders(data):
                 await self._refuse(there, f"{box}/{name}", name, data)
                 count += 1
             else:
                 files[name] = data
         carried: list[str] = []
-        failure: ShareError | None = None
-        while files and failure is None:
+        is_stuck = False
+        while files and not is_stuck:
             names = list(files)
             made = await self._create_here(box, files)
             for name, error in zip(names, made, strict=False):
@@ -117,12 +120,11 @@ class MaintenanceManager(Service):
                         carried.append(name)
                     # Else another file of this name is still being worked on: left for the next cycle.
                 elif not (error.is_refusal or error.is_missing):
-                    failure = error
+                    failures.append(error)
+                    is_stuck = True
         for error in await there.delete_all([f"{box}/{name}" for name in carried]):
             if error is not None and not (error.is_refusal or error.is_missing):
-                failure = failure or error
-        if failure is not None:
-            raise failure
+                failures.append(error)
         return count + len(carried)
 
     async def _create_here(self, box: str, files: dict[str, bytes]) -> list[ShareError | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from despoolr_core.formats.instruction import Install, InstallKind, render_instruction
 from despoolr_core.formats.status_mif import StatusMif
-from despoolr_core.sharing import Access, ShareMode
+from despoolr_core.sharing import Access, Role, ShareMode
 from despoolr_server.site import boxes
 from unit.server.site.bench import Bench
 
@@ -162,3 +162,16 @@ async def test_an_order_in_a_clients_box_is_not_passed_on_and_event_1_says_so() 
     assert bench.names("LOGON1/SMS_SHR", BOX) == []
     reason = (await bench.root.read(f"{boxes.BAD_INSTRUCTIONS}/EVIL0001.SNI.TXT")).decode()
     assert "results only" in reason
+
+
+async def test_a_file_that_cannot_be_had_keeps_no_other_of_its_kind() -> None:
+    bench = await two()
+    for number in (1, 2, 3):
+        await bench.report("BPC00001", "BPC0001", number=number)
+    first = f"{BOX}/00001001.SNI"
+    server = bench.site.connect_as("LOGON1", "test")
+    await server.set_rights(boxes.LOGON_SHARE, first, Role.SERVICE, "NONE")
+    await bench.cycle("MAINTENANCE_MANAGER")
+    assert bench.names("SITE1/SMS_SITE") == ["00001002.SNI", "00001003.SNI"]
+    assert bench.names("LOGON1/SMS_SHR", BOX) == [first]
+    assert any("answered no" in line for line in bench.log("MAINTENANCE_MANAGER"))
