@@ -9,7 +9,7 @@ What an idle client does not need (history, queue, connections, files) does not 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
 from despoolr_client.connections import Connections, Hold, same_path
@@ -27,7 +27,7 @@ from despoolr_client.settings import MESSAGES_EVERY_S, ClientSettings, WhenWarne
 from despoolr_client.windows import Windows, set_up, unc
 from despoolr_core.formats.job_mif import Machine
 from despoolr_core.formats.sms_ini import SmsIni
-from despoolr_core.share import Share, ShareError, ShareUnreachable
+from despoolr_core.share import OpenFile, Share, ShareError, ShareUnreachable
 from despoolr_core.sharing import Access, Disposition, ShareMode
 
 RESULTS: Final = "DESPOOLR.BOX"
@@ -196,6 +196,11 @@ class PcmAgent:
         """Whether a package runs or waits for its turn."""
         return self._runner is not None
 
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing runs, and nothing is to be sent."""
+        return self._runner is None and (self._outbox is None or not self._outbox.pending)
+
     # -- being driven
     def attach(self, spawn: Spawn | None) -> None:
         """Take tasks from `spawn`; None: from nobody, then `drain` runs what is queued."""
@@ -328,14 +333,17 @@ class PcmAgent:
             self._outbox = Outbox(self.sms_id)
         self._outbox.add(report)
 
-    async def send(self) -> None:
-        """Send what is to be sent. What does not get through stays, and goes with the next poll."""
+    async def send(self, closing: Sequence[OpenFile] = (), *, logoff: bool = False) -> None:
+        """Send what is to be sent. What does not get through stays, and goes with the next poll.
+
+        `closing` is given back with it, before the report is written, and with `logoff` the session there ends after it.
+        """
         try:
             if self._outbox is not None and self._outbox.pending:
                 server, share, directory = self._results_place()
                 self.say(lines.writing_status(unc(server, share, directory.lower())))
                 results = Results(self.share(server, share), directory, self.behaviour, self.settings.clock)
-                await self._outbox.send(results, self._record_report)
+                await self._outbox.send(results, self._record_report, closing, logoff=logoff)
             if self._files is not None and self._files.noidmifs_changed:
                 machine = Machine(self.settings.site, self.settings.domain, self.machine, self.sms_id)
                 for reason in await send_noidmifs(self.share(self.logon_server, LOGON_SHARE), machine, self._files):

@@ -6,7 +6,7 @@ A path operation is one round trip; several files at one time are one for each c
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from despoolr_client.calls import Reply, encode, known_error, query
@@ -18,7 +18,6 @@ from despoolr_core.chain import (
     ChainOpen,
     ChainPut,
     ChainResult,
-    Link,
 )
 from despoolr_core.share import OpenFile, Share, ShareError
 from despoolr_core.sharing import (
@@ -36,6 +35,9 @@ from despoolr_core.wire import Entry, Listing, OpenRequest, Problem, lock_reques
 
 if TYPE_CHECKING:
     from despoolr_client.share import ShareServer
+
+RIDING_MAX: Final = CALLS_MAX // 2
+"""Handles that one chain gives back beside what it is for; who has more open gives back the others before."""
 
 
 class HttpShare(Share):
@@ -116,32 +118,59 @@ class HttpShare(Share):
                 found.append(known_error(result.problem) if result.problem is not None else result.data or b"")
         return found
 
-    async def create_all(self, files: Sequence[tuple[str, bytes]]) -> list[ShareError | None]:
-        """Files one after the other, up to the first refusal, in few round trips."""
-        return await self._put_all(files, create=True)
+    async def create_all(
+        self, files: Sequence[tuple[str, bytes]], *, closing: Sequence[OpenFile] = (), logoff: bool = False
+    ) -> list[ShareError | None]:
+        """Files one after the other, up to the first refusal; what ends with them goes in the same round trips."""
+        handles = await self._handles_to_give_back(closing)
+        made: list[ShareError | None] = []
+        while len(made) < len(files):
+            some = self._puts(files[len(made) : len(made) + CALLS_MAX - len(handles) - 1], create=True)
+            if some:
+                is_last = len(made) + len(some) == len(files)
+                results = await self._server._part_with(handles, some, logoff=logoff and is_last)
+                handles = []
+                made += map(_error_of, results)
+            else:
+                made.append(await _refusal_of(self.create(*files[len(made)])))
+            if made and made[-1] is not None:
+                break
+        return made
+
+    async def _handles_to_give_back(self, closing: Sequence[OpenFile]) -> list[HttpOpen]:
+        """Those that the next chain can give back; all others are given back now."""
+        ours: list[HttpOpen] = []
+        for one in closing:
+            if not isinstance(one, HttpOpen) or one._server is not self._server:
+                await one.close()
+            elif not one._is_closed:
+                ours.append(one)
+        while len(ours) > RIDING_MAX:
+            await self._server._part_with(ours[:CALLS_MAX], (), logoff=False)
+            ours = [one for one in ours if not one._is_closed]
+        return ours
 
     async def write_all(self, files: Sequence[tuple[str, bytes]]) -> list[ShareError | None]:
         """Files, in few round trips."""
-        return await self._put_all(files, create=False)
-
-    async def _put_all(self, files: Sequence[tuple[str, bytes]], *, create: bool) -> list[ShareError | None]:
         made: list[ShareError | None] = []
         while len(made) < len(files):
-            some: list[Link] = []
-            octets = 0
-            for path, data in files[len(made) : len(made) + CALLS_MAX]:
-                octets += len(data)
-                if octets > OCTETS_MAX:
-                    break
-                some.append(ChainPut(self._name, self._named(path), data, create=create))
-            if not some:
-                put = self.create if create else self.write
-                made.append(await _refusal_of(put(*files[len(made)])))
+            some = self._puts(files[len(made) : len(made) + CALLS_MAX], create=False)
+            if some:
+                made += map(_error_of, await self._server.chain(some))
             else:
-                made += [_error_of(result) for result in await self._server.chain(some, stops=create)]
-            if create and made[-1] is not None:
-                break
+                made.append(await _refusal_of(self.write(*files[len(made)])))
         return made
+
+    def _puts(self, files: Sequence[tuple[str, bytes]], *, create: bool) -> list[ChainPut]:
+        """As many of them, from the first on, as one chain carries."""
+        some: list[ChainPut] = []
+        octets = 0
+        for path, data in files:
+            octets += len(data)
+            if octets > OCTETS_MAX:
+                break
+            some.append(ChainPut(self._name, self._named(path), data, create=create))
+        return some
 
     async def delete_all(self, paths: Sequence[str]) -> list[ShareError | None]:
         """Files, in few round trips."""
@@ -264,6 +293,10 @@ class HttpOpen(OpenFile):
     async def unlock(self, offset: int, length: int) -> None:
         """Unlock exactly this range."""
         await self._server.call("DELETE", f"{self._locks}?offset={offset}&length={length}")
+
+    def was_given_back(self) -> None:
+        """A chain has closed it."""
+        self._is_closed = True
 
     async def close(self) -> None:
         """Give the open back. Closing twice is harmless, and so is closing what the server has closed already."""

@@ -7,14 +7,14 @@ the report's id is the same on every try. Reports go in the order they arose.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.pcm.reporting import NAMES_MAX, Report, files_of, report_name
 from despoolr_core.clock import Clock
-from despoolr_core.share import Share, ShareError
+from despoolr_core.share import OpenFile, Share, ShareError
 from despoolr_core.sharing import NtStatus
 from despoolr_core.wire import Problem
 
@@ -58,8 +58,12 @@ class Outbox:
         """Remember a report that is to be sent."""
         self.pending.append(Pending(report))
 
-    async def send(self, results: Results, on_sent: Callable[[Report], None]) -> None:
+    async def send(
+        self, results: Results, on_sent: Callable[[Report], None], closing: Sequence[OpenFile] = (), *, logoff: bool = False
+    ) -> None:
         """Write what is pending, oldest first; `on_sent` hears of each report that is on the share.
+
+        `closing` and `logoff` go with it (`Share.create_all`), if anything is written at all.
 
         Raises `ShareUnreachable` or `ShareError` when the share does not take it; what was written before that is kept in mind.
         A second call while one is at work does nothing: the first takes what was added meanwhile.
@@ -69,16 +73,16 @@ class Outbox:
         self._is_sending = True
         try:
             while self.pending:
-                await self._write(self.pending[0], results)
+                await self._write(self.pending[0], results, closing, logoff=logoff and len(self.pending) == 1)
                 on_sent(self.pending.pop(0).report)
         finally:
             self._is_sending = False
 
-    async def _write(self, pending: Pending, results: Results) -> None:
+    async def _write(self, pending: Pending, results: Results, closing: Sequence[OpenFile], *, logoff: bool) -> None:
         for _ in range(NAME_TRIES_MAX):
             name = pending.name or report_name(self._sms_id, self._counter)
             files = files_of(pending.report, name, results.behaviour)
-            is_written = await self._write_files(pending, name, files, results)
+            is_written = await self._write_files(pending, name, files, results, closing, logoff=logoff)
             self._counter = (self._counter + 1) % NAMES_MAX
             if is_written:
                 return
@@ -89,7 +93,16 @@ class Outbox:
         title = f"{NAME_TRIES_MAX} names in {results.directory} are taken"
         raise ShareError(Problem("about:blank", title, 412, nt_status=_COLLISION.value))
 
-    async def _write_files(self, pending: Pending, name: str, files: tuple[str, ...], results: Results) -> bool:
+    async def _write_files(
+        self,
+        pending: Pending,
+        name: str,
+        files: tuple[str, ...],
+        results: Results,
+        closing: Sequence[OpenFile],
+        *,
+        logoff: bool,
+    ) -> bool:
         """Write the files that are not there yet; False when one's name is somebody else's."""
         pause_s = results.behaviour.between_files_s
         while pending.written < len(files):
@@ -98,7 +111,9 @@ class Outbox:
             pending.name = name
             some = files[pending.written :][: 1 if pause_s else None]
             wanted = [(f"{results.directory}/{file}", _content(pending.report, name, file)) for file in some]
-            for (path, data), error in zip(wanted, await results.share.create_all(wanted), strict=False):
+            ends = logoff and pending.written + len(some) == len(files)
+            made = await results.share.create_all(wanted, closing=closing, logoff=ends)
+            for (path, data), error in zip(wanted, made, strict=False):
                 if error is not None and not await _is_ours(results, path, data, error):
                     return False
                 pending.written += 1

@@ -1,8 +1,9 @@
 """The packages of one client that run or wait for it: one at a time, beside the polls (Q214448). Exists only while there are any.
 
 A turn: count down (desktop, mandatory), look again whether it may still run, connect to a distribution server in the
-documented order, open the program's files and hold them until it ends, leave its MIFs, report. A package for which no server
-can be had is not reported; it stays pending and is tried at the next poll.
+documented order, open the program's files and hold them until it ends, leave its MIFs, report. The files are given back
+on the way of the report, just before it. A package for which no server can be had is not reported; it stays pending and is
+tried at the next poll.
 """
 
 from __future__ import annotations
@@ -86,35 +87,43 @@ class Runner:
 
     async def _turn(self, turn: Turn) -> None:
         agent, record = self._agent, turn.record
-        clock, behaviour = agent.settings.clock, agent.behaviour
         if turn.countdown_s:
-            await clock.sleep(turn.countdown_s)
+            await agent.settings.clock.sleep(turn.countdown_s)
         if not turn.has_expired and not agent.pcm.may_run(record.request_id, agent.now()):
             return  # cancelled or expired while it waited
         program = agent.programs.of(record.run_command)
-        started_at = agent.now()
-        error = 0
         opens: list[OpenFile] = []
         try:
-            async with agent.settings.gate:
-                if not await self._launch(record, program, turn.cause, opens):
-                    return
-            agent.say(lines.JOB)
-            await clock.sleep(program.duration_s)
-            self._leave_files(program, started_at)
-            error = program.exit_code if behaviour.exit_code_counts else 0
-            agent.say(lines.JOB_COMPLETED)
-        except LaunchFailed as failed:
-            agent.say(lines.execution_error(failed.code))
-            error = failed.code
+            started_at = agent.now()
+            error = await self._run(record, program, started_at, turn.cause, opens)
+            if error is None:
+                return
+            agent.say(lines.AN_ERROR if error else lines.NO_ERROR)
+            agent.pcm.executed(record.request_id, agent.now())
+            agent.record("pcm.record", cause=turn.cause, request=record.request_id, package=record.package_id, state="Executed")
+            self._report(record, started_at, error)
+            async with agent.settings.way_out:
+                await agent.send(() if self._leaks(program) else opens, logoff=len(self._queue) == 1)
         finally:
             await self._end(program, opens)
-        agent.say(lines.AN_ERROR if error else lines.NO_ERROR)
-        agent.pcm.executed(record.request_id, agent.now())
-        agent.record("pcm.record", cause=turn.cause, request=record.request_id, package=record.package_id, state="Executed")
-        self._report(record, started_at, error)
-        async with agent.settings.gate:
-            await agent.send()
+
+    async def _run(
+        self, record: WorkstationInstruction, program: Program, started_at: float, cause: int, opens: list[OpenFile]
+    ) -> int | None:
+        """Start the program and wait for its end: its error, 0 for none; None if no server can be had."""
+        agent = self._agent
+        try:
+            async with agent.settings.gate:
+                if not await self._launch(record, program, cause, opens):
+                    return None
+        except LaunchFailed as failed:
+            agent.say(lines.execution_error(failed.code))
+            return failed.code
+        agent.say(lines.JOB)
+        await agent.settings.clock.sleep(program.duration_s)
+        self._leave_files(program, started_at)
+        agent.say(lines.JOB_COMPLETED)
+        return program.exit_code if agent.behaviour.exit_code_counts else 0
 
     async def _launch(self, record: WorkstationInstruction, program: Program, cause: int, opens: list[OpenFile]) -> bool:
         """Connect to a distribution server and start the program; False if no server can be had."""
@@ -155,12 +164,16 @@ class Runner:
             agent.files.write_noidmif(noidmif.file_name, noidmif.data, now)
 
     async def _end(self, program: Program, opens: list[OpenFile]) -> None:
+        """Give back what is still open: most often nothing, for the report took it along."""
         if not self._agent.is_on:
             return  # no power: nobody closes anything, the server's lease does
-        if program.leaks_handles and self._agent.behaviour.leaks_open_files:
+        if self._leaks(program):
             self._agent.connections.leaked += opens  # Q163597: the drive cannot be disconnected
         else:
             await close_all(opens)
+
+    def _leaks(self, program: Program) -> bool:
+        return program.leaks_handles and self._agent.behaviour.leaks_open_files
 
     def _report(self, record: WorkstationInstruction, started_at: float, error: int) -> None:
         agent = self._agent

@@ -8,7 +8,7 @@ thousand clients would be 125 MB.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
@@ -102,6 +102,9 @@ class ClientSettings:
     programs: Programs = NO_PROGRAMS
     polling_interval_s: float = 3600.0
     """Site Properties > Clients, default 60 minutes (Q125934)."""
+
+    way_out: AbstractAsyncContextManager[object] = field(default_factory=nullcontext)
+    """Bounds those that give back a program's files and report: beside the gate, so that an end does not wait for beginnings."""
 
     platform: int = 0
     """Bits of the Operating System mask that are this machine's; 0: those of the PCM variant."""

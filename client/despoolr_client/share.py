@@ -19,10 +19,12 @@ import aiohttp
 import msgspec
 
 from despoolr_client.calls import HttpCaller, encode, known_error, query
-from despoolr_client.http_share import HttpShare
+from despoolr_client.http_share import HttpOpen, HttpShare
 from despoolr_core.chain import (
     CALLS_MAX,
     Chain,
+    ChainClose,
+    ChainLogoff,
     ChainOpen,
     ChainReply,
     ChainResult,
@@ -278,11 +280,30 @@ class ShareServer(HttpCaller):
         return results or None
 
     def _lost(self, session: SessionReply) -> None:
-        """The server knows the session no more."""
+        """The session is over on the server."""
         keeper = self._keeper
         self._forget(session)
         if keeper is not None and self._keeper is None:
             keeper.cancel()
+
+    async def _part_with(self, opens: Sequence[HttpOpen], calls: Sequence[Link], *, logoff: bool) -> list[ChainResult]:
+        """Give opens back and make `calls`, up to the first that is refused; then log off if asked to and nothing else is open.
+
+        The results of `calls`. An open whose close was answered is closed, whatever the answer; all others stay as they are.
+        """
+        while True:
+            parts = logoff and self._held == len(opens) and not self._pinned
+            session = self._session if parts else None
+            ends = [ChainLogoff(session.session)] if session is not None else []
+            results = await self.chain([*(ChainClose(one.handle) for one in opens), *calls, *ends], stops=True)
+            for one in opens[: len(results)]:
+                one.was_given_back()
+                self._held -= 1
+            made, opens = results[len(opens) :], opens[len(results) :]
+            if session is not None and len(made) > len(calls):
+                self._lost(session)
+            if made or not calls:
+                return made[: len(calls)]
 
     async def chain(self, calls: Sequence[Link], *, stops: bool = False) -> list[ChainResult]:
         """Several calls in one round trip; a result for each that was made, at least one."""

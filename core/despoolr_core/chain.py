@@ -1,8 +1,8 @@
 """Several calls in one: `POST /api/v1/chain`, as SMB chained its requests (AndX in SMB 1, compounds in SMB 2).
 
 The law: a chain is its calls, one after the other, each checked and recorded as if it had come alone; only the round trips and
-the waits for the disk are shared. Octets travel as base64. Used where many small files go one way: a box that is emptied, a
-report of two files, a program that opens what its package has.
+the waits for the disk are shared. Octets travel as base64. Used where many small files go one way (a box that is emptied, a
+program that opens what its package has), and where one thing ends with another: a program's files are given back with its report.
 """
 
 from __future__ import annotations
@@ -61,7 +61,13 @@ class ChainClose(msgspec.Struct, tag="close", tag_field="call", forbid_unknown_f
     open: str
 
 
-Link = ChainGet | ChainPut | ChainDelete | ChainSession | ChainOpen | ChainClose
+class ChainLogoff(msgspec.Struct, tag="logoff", tag_field="call", forbid_unknown_fields=True, omit_defaults=True):
+    """End a session, as `DELETE /api/v1/sessions/{session}` does."""
+
+    session: str
+
+
+Link = ChainGet | ChainPut | ChainDelete | ChainSession | ChainOpen | ChainClose | ChainLogoff
 """One call of a chain."""
 
 

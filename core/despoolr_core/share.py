@@ -130,8 +130,14 @@ class Share(Protocol):
         """Whole files, each as `read` does: its octets, or why not."""
         ...
 
-    async def create_all(self, files: Sequence[tuple[str, bytes]]) -> list[ShareError | None]:
-        """Files one after the other, as `create` each; ends with the first refusal, if there is one."""
+    async def create_all(
+        self, files: Sequence[tuple[str, bytes]], *, closing: Sequence[OpenFile] = (), logoff: bool = False
+    ) -> list[ShareError | None]:
+        """Files one after the other, as `create` each; ends with the first refusal, if there is one.
+
+        First `closing` is given back: a program's files, by its report. With `logoff` the session ends after the last file,
+        if nothing else is open in it. Where that cannot be done on the way it is left undone, for the caller's own `close`.
+        """
         ...
 
     async def write_all(self, files: Sequence[tuple[str, bytes]]) -> list[ShareError | None]:

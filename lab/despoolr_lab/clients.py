@@ -209,6 +209,7 @@ class Clients:
             recorder=Recorder(self.clock.now, [self._count]),
             random=lambda label: random.Random(f"{seed}/{label}"),
             gate=Gate(CONNECTIONS_MAX),
+            way_out=Gate(CONNECTIONS_MAX),
             site=site["code"],
             domain=site["domain"],
             logon_servers=tuple(logons),

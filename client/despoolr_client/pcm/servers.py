@@ -91,8 +91,8 @@ STEPS: Final[dict[ServerChoice, frozenset[SelectionStep]]] = {
 
 def candidates(
     servers: Sequence[str], logon_server: str, connected: Sequence[str], behaviour: PcmBehaviour, rng: Chance
-) -> list[tuple[SelectionStep, PackagePlace]]:
-    """The places to try, in order, with the step each came from; no place twice.
+) -> Iterator[tuple[SelectionStep, PackagePlace]]:
+    """The places to try, in order, with the step each came from; no place twice, and no draw before there is need of it.
 
     `servers` are the UNC directories of the record, `connected` the servers of the client's connected drives in drive order.
     Entries that are no UNC are passed over.
@@ -104,7 +104,7 @@ def candidates(
         except ValueError:
             continue
     steps = frozenset({SelectionStep.RANDOM}) if behaviour.random_server_bug else STEPS[behaviour.server_choice]
-    chosen: dict[str, tuple[SelectionStep, PackagePlace]] = {}
+    chosen: set[str] = set()
     drives = [server.upper() for server in connected]
     for step, rule in RULES:
         if step not in steps:
@@ -117,5 +117,6 @@ def candidates(
         else:
             found = rule(listed, logon_server.upper(), drives)
         for place in found:
-            chosen.setdefault(place.unc, (step, place))
-    return list(chosen.values())
+            if place.unc not in chosen:
+                chosen.add(place.unc)
+                yield step, place

@@ -21,7 +21,7 @@ from despoolr_lab.load.tally import Tally
 
 GRACE_S: Final = 10.0
 """Seconds that polls under way have after the end."""
-AT_ONCE_MAX: Final = 64
+AT_ONCE_MAX: Final = 1_000
 """Polls turned to before the loop has another turn."""
 _LOG_OFF: Final = -1
 

@@ -138,8 +138,8 @@ class Worker:
         """What could not be sent goes with the next poll; when there is none any more, it goes by itself."""
         while True:
             await asyncio.sleep(BEAT_S)
-            for agent in self._agents:
-                if agent.unsent_count and not driver.is_pacing:
+            for agent in () if driver.is_pacing else self._agents:
+                if agent.unsent_count:
                     async with agent.settings.gate:
                         await agent.send()
 
@@ -149,14 +149,15 @@ class Worker:
         self._cpu = (now, cpu)
         self._tally.judge(share)
         driver = self._driver
+        at_work = [agent for agent in self._agents if not agent.is_at_rest]
         return Told(
             kind,
             clients=len(self._agents) if driver is not None else 0,
             runs=self._runs,
             reports=self._reports,
             others=self._others,
-            unsent=sum(agent.unsent_count for agent in self._agents),
-            running=sum(agent.is_running for agent in self._agents),
+            unsent=sum(agent.unsent_count for agent in at_work),
+            running=sum(agent.is_running for agent in at_work),
             under_way=driver.under_way if driver is not None else 0,
             gone=driver.gone_count if driver is not None else 0,
             holds=sum(hold in agent.connections.holds for agent, hold in self._holds),

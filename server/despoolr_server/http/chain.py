@@ -16,6 +16,7 @@ from despoolr_core.chain import (
     Chain,
     ChainDelete,
     ChainGet,
+    ChainLogoff,
     ChainOpen,
     ChainPut,
     ChainReply,
@@ -84,6 +85,8 @@ class ChainRoutes:
             return ChainResult(problem=reply) if isinstance(reply, Problem) else ChainResult(session=reply)
         if isinstance(call, ChainOpen):
             return await self._open(caller, call)
+        if isinstance(call, ChainLogoff):
+            return ChainResult(problem=host.end_session(who, call.session))
         return ChainResult(problem=await host.close(who, call.open, session=caller.session))
 
     async def _open(self, caller: Caller, call: ChainOpen) -> ChainResult:

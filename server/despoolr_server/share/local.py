@@ -145,8 +145,12 @@ class LocalShare:
                 found.append(error)
         return found
 
-    async def create_all(self, files: Sequence[tuple[str, bytes]]) -> list[ShareError | None]:
-        """Files one after the other, up to the first refusal; safe together."""
+    async def create_all(
+        self, files: Sequence[tuple[str, bytes]], *, closing: Sequence[OpenFile] = (), logoff: bool = False
+    ) -> list[ShareError | None]:
+        """Files one after the other, up to the first refusal; safe together. Its session has no lease, and ends with `close`."""
+        for one in closing:
+            await one.close()
         return await self._put_all(files, create=True)
 
     async def write_all(self, files: Sequence[tuple[str, bytes]]) -> list[ShareError | None]:
