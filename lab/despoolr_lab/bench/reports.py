@@ -12,6 +12,7 @@ import gc
 import random
 import tempfile
 import tracemalloc
+from collections import Counter
 from contextlib import AsyncExitStack
 from pathlib import Path
 from time import perf_counter
@@ -36,7 +37,7 @@ from despoolr_lab.scenario.model import Scenario, Site
 from despoolr_lab.scenario.world import Surroundings, World, disk_store
 from despoolr_lab.sim.sockets import SocketNetwork
 from despoolr_server.site import boxes
-from despoolr_server.site.catalogue import detail_counts
+from despoolr_server.site.catalogue import details
 from despoolr_server.store.database import ThreadedDatabase
 from despoolr_server.store.schema import JOB_DETAILS, LOADED_REPORTS
 
@@ -121,8 +122,9 @@ async def _reports(root: Path) -> dict[str, float]:
         uploads = await _upload(boxes, [("REAL", *m) for m in machines], job, request)
         await _cycles(world, ("SMS_MAINTENANCE_MANAGER", "SMS_DESPOOLER", "SMS_INVENTORY_DATA_LOADER"))
         elapsed = perf_counter() - started
-        counts = await world.sites["BPC"].database.run(lambda db: detail_counts(db, job))
-        assert counts.get(("Workstation", "Complete")) == len(machines), counts
+        rows = await world.sites["BPC"].database.run(lambda db: details(db, job))
+        counts = Counter((row.Kind, row.Status) for row in rows)
+        assert counts["Workstation", "Complete"] == len(machines), counts
     return {
         "reports_per_s": len(machines) / elapsed,
         "uploads_per_s": len(machines) / uploads,

@@ -42,10 +42,14 @@ _SET_DETAIL: Final = (
     .where(*_ONE_DETAIL)
     .values(Status=bindparam("status"), UpdatedAt=bindparam("at"), Description=bindparam("description"))
 )
-_DETAIL_COUNTS: Final = (
-    select(JOB_DETAILS.c.Kind, JOB_DETAILS.c.Status, func.count())
-    .where(JOB_DETAILS.c.JobID == bindparam("job"))
-    .group_by(JOB_DETAILS.c.Kind, JOB_DETAILS.c.Status)
+_SAYINGS: Final = tuple((kind.value, status.value) for kind in DetailKind for status in DetailStatus)
+_DETAIL_STATUSES: Final = select(
+    *(
+        select(JOB_DETAILS.c.ID)
+        .where(JOB_DETAILS.c.JobID == bindparam("job"), JOB_DETAILS.c.Kind == kind, JOB_DETAILS.c.Status == status)
+        .exists()
+        for kind, status in _SAYINGS
+    )
 )
 _STATUS_OF_PACKAGE: Final[dict[str, BindParameter[Any]]] = {
     "Status": bindparam("status"),
@@ -171,9 +175,11 @@ def set_detail(
     return str(row.Status)
 
 
-def detail_counts(db: Connection, job: str) -> dict[tuple[str, str], int]:
-    """How many rows of each (kind, status) a job has."""
-    return {(kind, status): count for kind, status, count in db.execute(_DETAIL_COUNTS, {"job": job})}
+def detail_statuses(db: Connection, job: str) -> set[tuple[str, str]]:
+    """Each (kind, status) that a row of the job has: as cheap for 20,000 rows as for one."""
+    return {
+        saying for saying, is_there in zip(_SAYINGS, db.execute(_DETAIL_STATUSES, {"job": job}).one(), strict=True) if is_there
+    }
 
 
 def details(db: Connection, job: str) -> list[Row[Any]]:

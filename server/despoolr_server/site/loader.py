@@ -34,6 +34,7 @@ EVENT_MIF_MOVED: Final = 245
 EVENTS_TAKEN: Final = (0, 374)
 """The events a job-status MIF may ask to be logged: none, or that a workstation's installation failed (Q169491)."""
 
+_STATUSES: Final = tuple(status.value for status in DetailStatus)
 _ADD_LOADED: Final = insert(LOADED_REPORTS)
 
 Fact = tuple[str, dict[str, Any]]
@@ -286,7 +287,9 @@ class DataLoader(Service):
 
 
 def _checked(mif: DeltaMif) -> DeltaMif:
-    """The same; `MifError` for a report that asks for an event no workstation's result can cause."""
+    """The same; `MifError` for a report that says what no row can, or asks for an event no workstation's result can cause."""
     if isinstance(mif, JobReport) and mif.event not in EVENTS_TAKEN:
         raise MifError(f"Event is {mif.event}, not one of {', '.join(map(str, EVENTS_TAKEN))}")
+    if isinstance(mif, JobReport) and mif.status not in _STATUSES:
+        raise MifError(f"Status is {mif.status!r}, not one of {', '.join(_STATUSES)}")
     return mif

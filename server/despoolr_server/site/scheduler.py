@@ -265,16 +265,16 @@ class Scheduler(Service):
             for row in catalogue.jobs(db, (*UNDER_WAY, JobStatus.COMPLETE)):
                 if row.Status == JobStatus.COMPLETE and not (looks_at_all or row.JobID in touched):
                     continue
-                counts = catalogue.detail_counts(db, row.JobID)
+                said = catalogue.detail_statuses(db, row.JobID)
                 has_given_up = False
-                if counts.get((DetailKind.WORKSTATION, DetailStatus.FAILED)):
+                if (DetailKind.WORKSTATION, DetailStatus.FAILED) in said:
                     deadline = (catalogue.first_failure(db, row.JobID) or tick) + patience
                     has_given_up = tick >= deadline
                     verdicts.append(math.inf if has_given_up else deadline)
                 status = overall_status(
-                    JobStatus(row.Status), counts, stays_retrying=site.profile.job_stays_retrying, has_given_up=has_given_up
+                    JobStatus(row.Status), said, stays_retrying=site.profile.job_stays_retrying, has_given_up=has_given_up
                 )
-                arrived = [status for (kind, status) in counts if kind == DetailKind.SITE_ARRIVAL]
+                arrived = [status for kind, status in said if kind == DetailKind.SITE_ARRIVAL]
                 if arrived and all(status == DetailStatus.COMPLETE for status in arrived) and row.SendingStatus != "Complete":
                     catalogue.set_job(db, row.JobID, tick, SendingStatus="Complete")
                 if status != row.Status:

@@ -64,6 +64,7 @@ JOB_DETAILS: Final = Table(
 )
 """`Kind`: Site Arrival, Completion, Server or Workstation (Q167007, Q221945, Q152229)."""
 Index("JobDetailsMachine", JOB_DETAILS.c.MachineID)
+Index("JobDetailsStatus", JOB_DETAILS.c.JobID, JOB_DETAILS.c.Kind, JOB_DETAILS.c.Status)
 
 PACKAGES: Final = Table(
     "SMSPackages",

@@ -36,7 +36,7 @@ async def test_a_detail_row_is_made_when_it_is_missing_and_keeps_the_newest() ->
         "Complete",
     ]
     assert bench.details(job) == {("Server", "LOGON1"): "Complete"}
-    assert await bench.database.run(lambda db: catalogue.detail_counts(db, job)) == {("Server", "Complete"): 1}
+    assert await bench.database.run(lambda db: catalogue.detail_statuses(db, job)) == {("Server", "Complete")}
 
 
 async def test_a_row_of_which_nothing_was_reported_takes_a_report_from_before_it_was_made() -> None:

@@ -45,6 +45,7 @@ GARBAGE = [
     render_job_mif(report("BPC00001")).replace(b"JOBDETAILS|1.0", b"JOBDETAILS|9.9"),
     render_job_mif(report("BPC00001", event=376)),
     render_job_mif(report("BPC00001", event=99999)),
+    render_job_mif(report("BPC00001", status="Weird")),
 ]
 
 

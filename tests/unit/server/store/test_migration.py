@@ -17,6 +17,7 @@ from despoolr_server.store.schema import COUNTERS, METADATA
 
 LATER = {"ClientSlots", "Sites"}
 """Tables that version 0.1.0 had not."""
+LATER_INDEX = "JobDetailsStatus"
 
 
 @pytest.fixture(params=["SQLite", "PostgreSQL"])
@@ -49,12 +50,14 @@ def test_a_database_of_version_0_1_0_is_upgraded_and_keeps_its_rows(url: str) ->
     engine = raw(url)
     METADATA.create_all(engine, tables=[t for t in METADATA.sorted_tables if t.name not in LATER])
     with engine.begin() as connection:
+        connection.execute(text(f'DROP INDEX "{LATER_INDEX}"'))
         connection.execute(COUNTERS.insert().values(Name="Job", Value=7))
     engine.dispose()
     upgraded = open_engine(url)
     with upgraded.connect() as connection:
         assert connection.execute(COUNTERS.select()).all() == [("Job", 7)]
         assert set(inspect(connection).get_table_names()) >= LATER
+        assert LATER_INDEX in {index["name"] for index in inspect(connection).get_indexes("JobDetails")}
     upgraded.dispose()
 
 
