@@ -244,7 +244,7 @@ class PcmAgent:
     # -- a poll
     async def poll_once(self) -> PollResult:
         """Poll, when the gate lets it."""
-        async with self.settings.gate:
+        async with self.settings.gate.polls:
             return await self.poll()
 
     async def poll(self) -> PollResult:

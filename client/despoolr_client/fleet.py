@@ -17,11 +17,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from despoolr_client.agent import PcmAgent, Spawn
+from despoolr_client.gate import Gate
 from despoolr_client.polling import PollResult, next_poll
 from despoolr_core.clock import Clock
-
-IN_FLIGHT_MAX: Final = 64
-"""Clients of one process that talk to servers at one time."""
 
 LATE_S: Final = 1.0
 """A poll that begins later than this after its time counts as late."""
@@ -43,32 +41,6 @@ class FleetCounts:
     poll_s_sum: float = 0.0
     poll_s_classes: list[int] = field(default_factory=lambda: [0] * (len(POLL_S_BOUNDS) + 1))
     """Polls by how long they took: from the moment a client may talk until it knows what its server has for it."""
-
-
-class Gate:
-    """How many clients may talk to servers at one time; a semaphore whose waiters are served in order."""
-
-    __slots__ = ("_semaphore", "in_flight_max")
-
-    def __init__(self, in_flight_max: int = IN_FLIGHT_MAX) -> None:
-        self.in_flight_max = in_flight_max
-        self._semaphore = asyncio.Semaphore(in_flight_max)
-
-    async def __aenter__(self) -> None:
-        """Wait for a place."""
-        await self._semaphore.acquire()
-
-    async def __aexit__(self, *_: object) -> None:
-        """Give it back."""
-        self._semaphore.release()
-
-    async def enter(self) -> None:
-        """Take a place that `leave` gives back, perhaps in another task."""
-        await self._semaphore.acquire()
-
-    def leave(self) -> None:
-        """Give back a place."""
-        self._semaphore.release()
 
 
 class Fleet:
@@ -151,7 +123,7 @@ class Fleet:
         if due_at > self._clock.now():
             await self._sleep_until(due_at)
             return
-        await self._gate.enter()
+        await self._gate.polls.enter()
         agent = self._agents[index]
         now = self._clock.now()
         if now - due_at > LATE_S:
@@ -175,7 +147,7 @@ class Fleet:
         try:
             result = await agent.poll()
         finally:
-            self._gate.leave()
+            self._gate.polls.leave()
         took = self._loop_time() - began
         counts = self.counts
         counts.polls += 1

@@ -122,14 +122,14 @@ class HttpShare(Share):
         self, files: Sequence[tuple[str, bytes]], *, closing: Sequence[OpenFile] = (), logoff: bool = False
     ) -> list[ShareError | None]:
         """Files one after the other, up to the first refusal; what ends with them goes in the same round trips."""
-        handles = await self._handles_to_give_back(closing)
+        riding = await self._give_back_others(closing, logoff=logoff)
         made: list[ShareError | None] = []
         while len(made) < len(files):
-            some = self._puts(files[len(made) : len(made) + CALLS_MAX - len(handles) - 1], create=True)
+            some = self._puts(files[len(made) : len(made) + CALLS_MAX - len(riding) - 1], create=True)
             if some:
                 is_last = len(made) + len(some) == len(files)
-                results = await self._server._part_with(handles, some, logoff=logoff and is_last)
-                handles = []
+                results = await self._server._part_with(riding, some, logoff=logoff and is_last)
+                riding = []
                 made += map(_error_of, results)
             else:
                 made.append(await _refusal_of(self.create(*files[len(made)])))
@@ -137,18 +137,17 @@ class HttpShare(Share):
                 break
         return made
 
-    async def _handles_to_give_back(self, closing: Sequence[OpenFile]) -> list[HttpOpen]:
-        """Those that the next chain can give back; all others are given back now."""
-        ours: list[HttpOpen] = []
+    async def _give_back_others(self, closing: Sequence[OpenFile], *, logoff: bool) -> list[HttpOpen]:
+        """Give back what the next chain cannot: what is open on other servers, and what is too much; the rest rides on it."""
+        of_servers: dict[ShareServer, list[HttpOpen]] = {}
         for one in closing:
-            if not isinstance(one, HttpOpen) or one._server is not self._server:
-                await one.close()
-            elif not one._is_closed:
-                ours.append(one)
-        while len(ours) > RIDING_MAX:
-            await self._server._part_with(ours[:CALLS_MAX], (), logoff=False)
-            ours = [one for one in ours if not one._is_closed]
-        return ours
+            if isinstance(one, HttpOpen) and not one.is_closed:
+                of_servers.setdefault(one.server, []).append(one)
+        ours = of_servers.pop(self._server, [])
+        for server, opens in of_servers.items():
+            await server._part(opens, logoff=logoff)
+        await self._server._part(ours[RIDING_MAX:], logoff=False)
+        return ours[:RIDING_MAX]
 
     async def write_all(self, files: Sequence[tuple[str, bytes]]) -> list[ShareError | None]:
         """Files, in few round trips."""
@@ -293,6 +292,16 @@ class HttpOpen(OpenFile):
     async def unlock(self, offset: int, length: int) -> None:
         """Unlock exactly this range."""
         await self._server.call("DELETE", f"{self._locks}?offset={offset}&length={length}")
+
+    @property
+    def server(self) -> ShareServer:
+        """Where it is open."""
+        return self._server
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was given back."""
+        return self._is_closed
 
     def was_given_back(self) -> None:
         """A chain has closed it."""

@@ -102,7 +102,7 @@ class Runner:
             agent.pcm.executed(record.request_id, agent.now())
             agent.record("pcm.record", cause=turn.cause, request=record.request_id, package=record.package_id, state="Executed")
             self._report(record, started_at, error)
-            async with agent.settings.way_out:
+            async with agent.settings.gate.ends:
                 await agent.send(() if self._leaks(program) else opens, logoff=len(self._queue) == 1)
         finally:
             await self._end(program, opens)
@@ -113,7 +113,7 @@ class Runner:
         """Start the program and wait for its end: its error, 0 for none; None if no server can be had."""
         agent = self._agent
         try:
-            async with agent.settings.gate:
+            async with agent.settings.gate.starts:
                 if not await self._launch(record, program, cause, opens):
                     return None
         except LaunchFailed as failed:

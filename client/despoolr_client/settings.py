@@ -8,12 +8,12 @@ thousand clients would be 125 MB.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
 from typing import Final, Protocol
 
+from despoolr_client.gate import Gate
 from despoolr_client.pcm.behaviour import PLATFORM, PcmBehaviour
 from despoolr_client.programs import NO_PROGRAMS, Programs
 from despoolr_core.clock import Clock
@@ -86,13 +86,13 @@ class Interner:
 
 @dataclass(frozen=True, slots=True)
 class ClientSettings:
-    """One site's clients. `gate` bounds the clients that talk to servers at one time (a semaphore of 64)."""
+    """One site's clients. `gate` bounds the clients that talk to servers at one time."""
 
     clock: Clock
     connect: Connect
     recorder: Recorder
     random: MakeRandom
-    gate: AbstractAsyncContextManager[object]
+    gate: Gate
     site: str
     domain: str
     logon_servers: tuple[str, ...]
@@ -102,9 +102,6 @@ class ClientSettings:
     programs: Programs = NO_PROGRAMS
     polling_interval_s: float = 3600.0
     """Site Properties > Clients, default 60 minutes (Q125934)."""
-
-    way_out: AbstractAsyncContextManager[object] = field(default_factory=nullcontext)
-    """Bounds those that give back a program's files and report: beside the gate, so that an end does not wait for beginnings."""
 
     platform: int = 0
     """Bits of the Operating System mask that are this machine's; 0: those of the PCM variant."""

@@ -55,6 +55,9 @@ KEEP_ALIVES_PER_LEASE: Final = 2
 UNDELIVERED_MAX: Final = 10_000
 """Closes that wait for their server to answer again; beyond it the oldest is left to the lease."""
 
+PARTING_MAX: Final = CALLS_MAX - 1
+"""Opens given back in one round trip, with a place left for the session's end."""
+
 _DEAD: Final = (NtStatus.FILE_CLOSED, NtStatus.USER_SESSION_DELETED, NtStatus.NETWORK_NAME_DELETED)
 
 
@@ -286,6 +289,20 @@ class ShareServer(HttpCaller):
         if keeper is not None and self._keeper is None:
             keeper.cancel()
 
+    async def _part(self, opens: Sequence[HttpOpen], *, logoff: bool) -> None:
+        """Give opens back, and log off if asked to and nothing else is open. Who does not answer is told later, as by `close`."""
+        try:
+            for start in range(0, len(opens), PARTING_MAX):
+                await self._part_with(opens[start : start + PARTING_MAX], (), logoff=logoff)
+        except ShareUnreachable:
+            for one in opens:
+                if not one.is_closed:
+                    one.was_given_back()
+                    self._held -= 1
+                    self._deliver_later(one.handle)
+        except ShareError:
+            pass  # their own `close` will hear it again
+
     async def _part_with(self, opens: Sequence[HttpOpen], calls: Sequence[Link], *, logoff: bool) -> list[ChainResult]:
         """Give opens back and make `calls`, up to the first that is refused; then log off if asked to and nothing else is open.
 
@@ -317,11 +334,15 @@ class ShareServer(HttpCaller):
         try:
             await self._close(handle)
         except (ShareUnreachable, asyncio.CancelledError) as error:
-            if self._session is not None:
-                self._undelivered.append(handle)
-                del self._undelivered[:-UNDELIVERED_MAX]
+            self._deliver_later(handle)
             if isinstance(error, asyncio.CancelledError):
                 raise
+
+    def _deliver_later(self, handle: str) -> None:
+        """A close that the server did not hear of: it goes with the next keep-alive."""
+        if self._session is not None:
+            self._undelivered.append(handle)
+            del self._undelivered[:-UNDELIVERED_MAX]
 
     async def _close(self, handle: str) -> None:
         try:

@@ -18,7 +18,8 @@ import aiohttp
 import msgspec
 
 from despoolr_client.agent import PcmAgent
-from despoolr_client.fleet import Fleet, Gate
+from despoolr_client.fleet import Fleet
+from despoolr_client.gate import Gate
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.settings import ClientSettings
 from despoolr_client.share import ShareServer
@@ -87,7 +88,7 @@ class Clients:
             self._records = RecordFile(self.settings.records)
         settings = await self.prepare()
         assert self.clock is not None
-        self.fleet = Fleet(self.clock, settings.gate)  # type: ignore[arg-type]
+        self.fleet = Fleet(self.clock, settings.gate)
         self.fleet.add_spread(self.agents(settings))
         leave_in_peace()
         await self.fleet.start()
@@ -209,7 +210,6 @@ class Clients:
             recorder=Recorder(self.clock.now, [self._count]),
             random=lambda label: random.Random(f"{seed}/{label}"),
             gate=Gate(CONNECTIONS_MAX),
-            way_out=Gate(CONNECTIONS_MAX),
             site=site["code"],
             domain=site["domain"],
             logon_servers=tuple(logons),

@@ -203,6 +203,25 @@ def test_files_are_created_one_after_the_other_up_to_the_first_refusal(tell: Tel
     tell(story)
 
 
+def test_what_is_given_back_with_files_is_given_back_before_them(tell: Tell) -> None:
+    async def story(carrier: Carrier) -> None:
+        share = carrier.share()
+        await share.write("SETUP.EXE", b"MZ")
+        opened = [await share.open("SETUP.EXE"), await share.open("SETUP.EXE")]
+        await opened[0].close()
+        assert await share.create_all([("1", b"a")], closing=opened, logoff=True) == [None]
+        assert carrier.host.opens() == []
+        assert [record.kind for record in carrier.records if record.kind != "session.ended"][-2:] == [
+            "open.closed",
+            "file.written",
+        ]
+        again = await share.open("SETUP.EXE")
+        assert await again.read() == b"MZ"
+        await again.close()
+
+    tell(story)
+
+
 def test_many_files_are_deleted_each_with_its_own_answer(tell: Tell) -> None:
     async def story(carrier: Carrier) -> None:
         share = carrier.share()

@@ -21,7 +21,8 @@ from typing import Final
 from sqlalchemy import Connection, insert
 
 from despoolr_client.agent import PcmAgent
-from despoolr_client.fleet import Fleet, Gate
+from despoolr_client.fleet import Fleet
+from despoolr_client.gate import Gate
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.settings import ClientSettings
 from despoolr_client.share import ShareServer

@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final, Protocol
 
-from despoolr_client.fleet import Gate
+from despoolr_client.gate import Gate
 from despoolr_client.polling import PollResult
 from despoolr_lab.load.shapes import Stay
 from despoolr_lab.load.tally import Tally
@@ -140,12 +140,12 @@ class Driver:
         agent, owed = self._agents[index], self._waiting[index]
         turned = self._now()
         while owed:
-            await self._gate.enter()
+            await self._gate.polls.enter()
             sent = self._now()
             try:
                 result = await agent.poll()
             finally:
-                self._gate.leave()
+                self._gate.polls.leave()
             meant = owed.pop(0)
             self._tally.poll(meant, min(turned, sent), sent, self._now(), failed=result is PollResult.FAILED)
             turned = owed[0] if owed else turned  # it was the answer that was waited for, not the generator

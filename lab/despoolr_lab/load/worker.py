@@ -19,7 +19,6 @@ import msgspec
 
 from despoolr_client.agent import PcmAgent
 from despoolr_client.connections import Hold
-from despoolr_client.fleet import Gate
 from despoolr_client.programs import Programs
 from despoolr_client.settings import WhenWarned
 from despoolr_core.records import Record
@@ -83,11 +82,9 @@ class Worker:
         for agent, own, its in zip(self._agents, groups, programs, strict=True):
             agent.settings = own
             agent.programs = its
-        gate = settings.gate
-        assert isinstance(gate, Gate)
         stays = [Stay(first, float("inf") if until is None else until) for p in self._orders.parts for first, until in p.stays]
         every_s = [part.every_s for part in self._orders.parts for _ in part.stays]
-        self._driver = Driver(self._agents, stays, every_s, gate, self._tally, self.now, self._orders.end)
+        self._driver = Driver(self._agents, stays, every_s, settings.gate, self._tally, self.now, self._orders.end)
 
     async def work(self, words: asyncio.Queue[Word]) -> None:
         """Keep the pace, then wait until told to stop; then log everyone off."""
@@ -140,7 +137,7 @@ class Worker:
             await asyncio.sleep(BEAT_S)
             for agent in () if driver.is_pacing else self._agents:
                 if agent.unsent_count:
-                    async with agent.settings.gate:
+                    async with agent.settings.gate.ends:
                         await agent.send()
 
     def _told(self, kind: str) -> Told:
@@ -187,7 +184,7 @@ class Worker:
         access, share_mode = Access(parse_flags(Access, order.access)), ShareMode(parse_flags(ShareMode, order.share_mode))
         while self.now() < order.until:
             try:
-                async with agent.settings.gate:
+                async with agent.settings.gate.starts:
                     hold = await agent.hold(
                         order.server, order.share, order.path, program=order.program, access=access, share_mode=share_mode
                     )

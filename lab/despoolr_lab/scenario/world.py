@@ -20,7 +20,8 @@ import msgspec
 from aiohttp import web
 
 from despoolr_client.agent import PcmAgent
-from despoolr_client.fleet import Fleet, Gate
+from despoolr_client.fleet import Fleet
+from despoolr_client.gate import Gate
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.programs import Programs
 from despoolr_client.settings import ClientSettings, WhenWarned
@@ -334,12 +335,12 @@ class World:
     # -- clients
 
     async def _make_clients(self) -> None:
-        gate, way_out = Gate(), Gate()
+        gate = Gate()
         self.fleet = Fleet(self.clock, gate)
         sms_ids = {code: first_sms_id(code) for code in self.sites}
         for group in self.scenario.clients:
             site = group.site or self.scenario.site[0].code
-            settings = self._settings(group, site, gate, way_out)
+            settings = self._settings(group, site, gate)
             names = group.expand()
             known: list[dict[str, Any]] = []
             spread = span_s(group.poll_every)
@@ -362,7 +363,7 @@ class World:
         for name, agent in self.agents.items():
             self.fleet.add(agent, self.first_polls[name])
 
-    def _settings(self, group: model.Clients, site: str, gate: Gate, way_out: Gate) -> ClientSettings:
+    def _settings(self, group: model.Clients, site: str, gate: Gate) -> ClientSettings:
         machine = self.sites[site]
         logons = [s.name for s in machine.setup.servers if s.logon]
         first = group.logon_server or logons[0]
@@ -373,7 +374,6 @@ class World:
             recorder=self.recorder,
             random=lambda label: random.Random(f"{self.seed}/{label}"),
             gate=gate,
-            way_out=way_out,
             site=site,
             domain=group.domain or machine.setup.domain,
             logon_servers=(first, *(name for name in logons if name != first)),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import tracemalloc
 from collections import Counter
@@ -11,7 +10,8 @@ from typing import Any
 import pytest
 
 from despoolr_client.agent import PcmAgent
-from despoolr_client.fleet import Fleet, Gate
+from despoolr_client.fleet import Fleet
+from despoolr_client.gate import Gate
 from despoolr_client.pcm.state import Folder
 from despoolr_core.formats.sms_id import SmsId
 from unit.client.world import START, World, offered, play
@@ -174,16 +174,3 @@ def test_an_idle_client_costs_little(offer: str) -> None:
     play(main)
     print(f"octets for each idle client with {offer} on offer: {costs[0]:.0f}")
     assert costs[0] < IDLE_OCTETS_MAX[offer]
-
-
-def test_a_gate_lets_others_in_as_places_are_given_back() -> None:
-    async def main() -> None:
-        gate = Gate(1)
-        await gate.enter()
-        waiter = asyncio.ensure_future(gate.enter())
-        await asyncio.sleep(0)
-        assert not waiter.done()
-        gate.leave()
-        await waiter
-
-    play(main)

@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 
 from despoolr_client.agent import PcmAgent
-from despoolr_client.fleet import Gate
+from despoolr_client.gate import Gate
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.polling import PollResult
 from despoolr_client.settings import ClientSettings

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from despoolr_client.fleet import Gate
+from despoolr_client.gate import Gate
 from despoolr_client.polling import PollResult
 from despoolr_lab.load.driver import GRACE_S, Driver
 from despoolr_lab.load.shapes import Stay

@@ -102,6 +102,23 @@ async def test_opens_that_name_no_session_belong_to_the_one_begun_in_the_chain(s
     assert (row["open"], row["session"], row["program"]) == (opened["open"]["open"], began["session"]["session"], "SETUP.EXE")
 
 
+async def test_a_chain_ends_the_session_that_is_its_callers_own(site: Site) -> None:
+    await chain(site, put("A", b"one"))
+    session = await site.session()
+    opened, put_again, ended, late = await chain(
+        site,
+        {"call": "open", "request": {"session": session, "share": "SMS_SHR", "path": "A"}},
+        put("B", b"two"),
+        {"call": "logoff", "session": session},
+        {"call": "logoff", "session": session},
+    )
+    assert ("open" in opened, "etag" in put_again, ended) == (True, True, {})
+    assert late["problem"]["nt_status"] == "STATUS_USER_SESSION_DELETED"
+    assert (await site.ask("GET", "/api/v1/opens")).json["opens"] == []
+    (others,) = await chain(site, {"call": "logoff", "session": await site.session(site.client_token)})
+    assert others["problem"]["nt_status"] == "STATUS_USER_SESSION_DELETED"
+
+
 @pytest.fixture
 def octets_max(monkeypatch: pytest.MonkeyPatch) -> int:
     """A limit that this site's small files can reach."""

@@ -1,0 +1,93 @@
+"""How many clients of one process may talk to servers at one time, and who goes first when there is no place for all.
+
+The law: whoever is further on goes first: who ends a program (its files are held until then), then who starts one, then who
+polls; within a line, in the order of coming. So what has begun ends soon, however many wait to begin.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Final
+
+IN_FLIGHT_MAX: Final = 64
+"""Clients of one process that talk to servers at one time."""
+
+
+class Gate:
+    """So many places, and three lines before them: `async with gate.polls: ...`."""
+
+    __slots__ = ("_free", "ends", "in_flight_max", "polls", "starts")
+
+    def __init__(self, in_flight_max: int = IN_FLIGHT_MAX) -> None:
+        self.in_flight_max = in_flight_max
+        self._free = in_flight_max
+        self.ends = Line(self)
+        """Of those that give back a program's files and report."""
+        self.starts = Line(self)
+        """Of those that start a program, or open a file for a user."""
+        self.polls = Line(self)
+        """Of those that ask whether there is anything to do."""
+
+    @property
+    def free_count(self) -> int:
+        """Places that nobody has."""
+        return self._free
+
+    def take(self) -> bool:
+        """Take a place, if one is free."""
+        if not self._free:
+            return False
+        self._free -= 1
+        return True
+
+    def give_back(self) -> None:
+        """Give back a place: to the next in line, if there is one."""
+        for line in (self.ends, self.starts, self.polls):
+            if line.let_in():
+                return
+        self._free += 1
+
+
+class Line:
+    """Those who wait at a gate for the same reason."""
+
+    __slots__ = ("_gate", "_waiting")
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def enter(self) -> None:
+        """Wait for a place, which `leave` gives back, perhaps in another task."""
+        if self._gate.take():
+            return
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        try:
+            await place
+        except BaseException:
+            if not place.cancelled():  # it was given at the very moment at which its taker was told to go
+                self._gate.give_back()
+            raise
+
+    def leave(self) -> None:
+        """Give the place back."""
+        self._gate.give_back()
+
+    def let_in(self) -> bool:
+        """Give a place to the first who still waits; whether there was anybody."""
+        while self._waiting:
+            place = self._waiting.popleft()
+            if not place.done():
+                place.set_result(None)
+                return True
+        return False
+
+    async def __aenter__(self) -> None:
+        """Wait for a place."""
+        await self.enter()
+
+    async def __aexit__(self, *_: object) -> None:
+        """Give it back."""
+        self.leave()
