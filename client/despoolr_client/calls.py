@@ -12,8 +12,9 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import aiohttp
 import msgspec
-from yarl import URL
+from aiohttp.http_exceptions import HttpProcessingError
 
+from despoolr_client.exchange import Reply, address_of, exchange, header_lines
 from despoolr_core.share import ShareError, ShareUnreachable
 from despoolr_core.sharing import WIN32_CODE, NtStatus
 from despoolr_core.wire import Problem
@@ -38,18 +39,10 @@ _PROBLEM: Final = msgspec.json.Decoder(Problem)
 _KNOWN_STATUSES: Final = frozenset(NtStatus)
 
 
-class Reply(msgspec.Struct, frozen=True):
-    """What a server answered: a success, or a conditional request's 304."""
-
-    status: int
-    etag: str
-    body: bytes
-
-
 class HttpCaller:
     """A server's address, a token, and the pool they share with others."""
 
-    __slots__ = ("_base", "_headers", "_http", "_timeout", "name", "program")
+    __slots__ = ("_base", "_http", "_lines", "_timeout", "name", "program")
 
     def __init__(
         self,
@@ -67,11 +60,12 @@ class HttpCaller:
         self.name = name or (urlsplit(base_url).hostname or "").upper()
         self.program = program
         # Octets only: without this, a GET of a directory is answered with its listing.
-        self._headers = {"Accept": "application/octet-stream"}
+        headers = {"Accept": "application/octet-stream"}
         if token:
-            self._headers["Authorization"] = f"Bearer {token}"
+            headers["Authorization"] = f"Bearer {token}"
         if program:
-            self._headers["Despoolr-Program"] = quote(program, errors="replace")
+            headers["Despoolr-Program"] = quote(program, errors="replace")
+        self._lines = header_lines(headers)
 
     async def call_json(self, method: str, target: str, kind: type[T], body: msgspec.Struct | None = None) -> T:
         """`call` with a JSON body, answered by a `kind`."""
@@ -83,23 +77,15 @@ class HttpCaller:
 
     async def call(self, method: str, target: str, data: bytes | None = None, headers: Mapping[str, str] | None = None) -> Reply:
         """One round trip. `target` is percent-encoded. Raises `ShareError` for a problem, `ShareUnreachable` for no answer."""
+        lines = self._lines + header_lines(headers) if headers else self._lines
+        http = self._http
         try:
-            async with self._http.request(
-                method,
-                URL(self._base + target, encoded=True),
-                data=data,
-                headers={**self._headers, **headers} if headers else self._headers,
-                allow_redirects=False,
-                timeout=self._timeout,
-            ) as response:
-                body = await response.read()
-                status = response.status
-                etag = response.headers.get("ETag", "")
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            reply = await exchange(http, address_of(http, self._base), method, target, lines, data, self._timeout)
+        except (aiohttp.ClientError, HttpProcessingError, TimeoutError, OSError) as error:
             raise ShareUnreachable(f"{self.name} does not answer at {self._base}: {error or type(error).__name__}") from error
-        if status < 300 or status == 304:
-            return Reply(status, etag, body)
-        raise self._failure(status, body)
+        if reply.status < 300 or reply.status == 304:
+            return reply
+        raise self._failure(reply.status, reply.body)
 
     def _failure(self, status: int, body: bytes) -> ShareError | ShareUnreachable:
         try:

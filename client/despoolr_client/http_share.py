@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from despoolr_client.calls import Reply, encode, known_error, query
+from despoolr_client.calls import encode, known_error, query
+from despoolr_client.exchange import Reply
 from despoolr_core.chain import (
     CALLS_MAX,
     OCTETS_MAX,

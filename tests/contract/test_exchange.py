@@ -1,0 +1,252 @@
+"""`exchange` beside `aiohttp.ClientSession.request`: the same request on the wire, the same answer, the same trouble."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+from aiohttp.http_exceptions import HttpProcessingError
+from yarl import URL
+
+from despoolr_client.exchange import JOINED_MAX, Address, Reply, address_of, exchange, header_lines
+
+OK = b'HTTP/1.1 200 OK\r\nETag: "e1"\r\nContent-Length: 3\r\n\r\none'
+OWN = {"Accept": "application/octet-stream", "Authorization": "Bearer abc.def"}
+Script = Callable[["Talk"], Awaitable[None]]
+
+
+class Talk:
+    """One connection to the scripted server."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    async def heard(self) -> bytes:
+        """One request, head and body; empty at the end."""
+        try:
+            head = await self.reader.readuntil(b"\r\n\r\n")
+        except asyncio.IncompleteReadError:
+            return b""
+        for line in head.split(b"\r\n"):
+            name, _, value = line.partition(b":")
+            if name.lower() == b"content-length":
+                return head + await self.reader.readexactly(int(value))
+        return head
+
+    def say(self, octets: bytes) -> None:
+        self.writer.write(octets)
+
+
+class Server:
+    """Answers as its scripts say, one for each connection, the last one for all further ones."""
+
+    def __init__(self) -> None:
+        self.scripts: list[Script] = []
+        self.heard: list[bytes] = []
+        self.connections = 0
+        self.url = ""
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        script = self.scripts[min(self.connections, len(self.scripts) - 1)]
+        self.connections += 1
+        try:
+            await script(Talk(reader, writer))
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def serving(*answers: bytes) -> AsyncIterator[tuple[Server, aiohttp.ClientSession]]:
+    """A server whose every connection answers each request with the next of `answers`, or as its `scripts` are set to."""
+    server = Server()
+    left = list(answers)
+
+    async def usual(talk: Talk) -> None:
+        while request := await talk.heard():
+            server.heard.append(request)
+            talk.say(left.pop(0) if len(left) > 1 else left[0])
+
+    server.scripts = [usual]
+    listener = await asyncio.start_server(server.talk, "127.0.0.1", 0)
+    server.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    jar = aiohttp.DummyCookieJar()
+    async with aiohttp.ClientSession(headers={"User-Agent": "despoolr"}, cookie_jar=jar) as http:
+        yield server, http
+    listener.close()
+
+
+async def ask(
+    server: Server,
+    http: aiohttp.ClientSession,
+    method: str = "GET",
+    target: str = "/S/F",
+    data: bytes | None = None,
+    *,
+    total: float = 5.0,
+) -> Reply:
+    timeout = aiohttp.ClientTimeout(total=total)
+    return await exchange(http, address_of(http, server.url), method, target, header_lines(OWN), data, timeout)
+
+
+def lines_of(request: bytes) -> tuple[bytes, set[bytes], bytes]:
+    head, _, body = request.partition(b"\r\n\r\n")
+    first, *headers = head.split(b"\r\n")
+    # aiohttp offers compression, which a share never uses.
+    return first, {line for line in headers if not line.startswith(b"Accept-Encoding")}, body
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "data"),
+    [
+        ("GET", "/SMS_SHR/PCMINS.BOX/BPC00001.INS", None),
+        ("GET", "/SMS_SHR/A%20B/%C3%A4.TXT?stat=true", None),
+        ("PUT", "/SMS_SHR/F", b"octets"),
+        ("PUT", "/SMS_SHR/EMPTY", b""),
+        ("PUT", "/SMS_SHR/LARGE", bytes(JOINED_MAX + 1)),
+        ("POST", "/api/v1/chain", b"{}"),
+        ("DELETE", "/SMS_SHR/F", None),
+        ("MKCOL", "/SMS_SHR/X/Y?parents=true", None),
+        ("MOVE", "/SMS_SHR/F", None),
+    ],
+)
+@pytest.mark.parametrize("prefix", ["", "/behind/a/gateway"])
+async def test_on_the_wire_a_request_is_what_aiohttp_would_send(
+    prefix: str, method: str, target: str, data: bytes | None
+) -> None:
+    async with serving(OK) as (server, http):
+        server.url += prefix
+        reply = await ask(server, http, method, target, data)
+        async with http.request(method, URL(server.url + target, encoded=True), data=data, headers=OWN) as response:
+            assert reply == Reply(response.status, response.headers["ETag"], await response.read())
+        ours, theirs = map(lines_of, server.heard)
+        assert ours == theirs
+        assert server.connections == 1, "both used the one pool"
+
+
+@pytest.mark.parametrize(
+    ("octets", "reply"),
+    [
+        (b'HTTP/1.1 304 Not Modified\r\nETag: "x"\r\n\r\n', Reply(304, '"x"', b"")),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", Reply(204, "", b"")),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n4\r\nmore\r\n0\r\n\r\n", Reply(200, "", b"onemore")),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", Reply(200, "", b"ok")),
+        (b"HTTP/1.1 423 Locked\r\nContent-Length: 2\r\nSet-Cookie: a=b\r\n\r\n{}", Reply(423, "", b"{}")),
+        (b"HTTP/1.1 302 Found\r\nLocation: http://elsewhere/\r\nContent-Length: 0\r\n\r\n", Reply(302, "", b"")),
+    ],
+)
+async def test_answers_of_all_kinds_are_read_whole_and_their_connection_is_used_again(octets: bytes, reply: Reply) -> None:
+    async with serving(octets) as (server, http):
+        assert [await ask(server, http), await ask(server, http)] == [reply, reply]
+        assert server.connections == 1
+
+
+async def test_a_connection_that_the_server_ends_is_not_used_again() -> None:
+    async with serving(OK) as (server, http):
+
+        async def once(talk: Talk) -> None:
+            await talk.heard()
+            talk.say(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nto the end")
+
+        server.scripts = [once]
+        assert (await ask(server, http)).body == (await ask(server, http)).body == b"to the end"
+        assert server.connections == 2
+
+
+async def _hang_up(talk: Talk) -> None:
+    await talk.heard()
+    talk.say(OK)
+    await talk.heard()  # and is gone, though the connection was kept
+
+
+@pytest.mark.parametrize(
+    ("method", "goes_through"), [("GET", True), ("PUT", True), ("DELETE", True), ("POST", False), ("MOVE", False)]
+)
+async def test_only_what_may_be_done_twice_is_sent_again_when_a_kept_connection_is_closed(
+    method: str, goes_through: bool
+) -> None:
+    async with serving(OK) as (server, http):
+        server.scripts.insert(0, _hang_up)
+        await ask(server, http)
+        data = None if method in ("GET", "DELETE", "MOVE") else b"x"
+        try:
+            reply = await ask(server, http, method, data=data)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            reply = None
+        assert (reply is not None, len(server.heard)) == (goes_through, int(goes_through))
+
+
+@pytest.mark.parametrize(
+    ("octets", "error"),
+    [
+        (b"220 smtp.example.org ESMTP\r\n", HttpProcessingError),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort", aiohttp.ClientPayloadError),
+        (b"HTTP/1.1 200 OK\r\n" + b"X: " + b"y" * 10_000 + b"\r\n\r\n", HttpProcessingError),
+        (b"", aiohttp.ServerDisconnectedError),
+    ],
+    ids=["no HTTP", "cut off", "a header too long", "nothing"],
+)
+async def test_an_answer_that_is_none_is_an_error_and_its_connection_is_closed(octets: bytes, error: type[Exception]) -> None:
+    async with serving(OK) as (server, http):
+
+        async def broken(talk: Talk) -> None:
+            await talk.heard()
+            talk.say(octets)
+
+        server.scripts = [broken, broken, server.scripts[0]]
+        with pytest.raises(error):
+            await ask(server, http, "POST", data=b"x")
+        with pytest.raises(error):
+            await ask(server, http, "POST", data=b"x")
+        assert (await ask(server, http, "POST", data=b"x")).status == 200
+        assert server.connections == 3
+
+
+async def test_no_answer_is_a_timeout_and_its_connection_is_closed() -> None:
+    async with serving(OK) as (server, http):
+
+        async def silent(talk: Talk) -> None:
+            await talk.reader.read()
+
+        server.scripts.insert(0, silent)
+        with pytest.raises(TimeoutError):
+            await ask(server, http, total=0.05)
+        assert (await ask(server, http)).status == 200
+        assert server.connections == 2
+
+
+async def test_one_who_is_cancelled_leaves_no_half_read_answer_behind() -> None:
+    async with serving(OK) as (server, http):
+
+        async def slow(talk: Talk) -> None:
+            await talk.heard()
+            talk.say(OK[:-1])
+            await talk.reader.read()
+
+        server.scripts.insert(0, slow)
+        asking = asyncio.ensure_future(ask(server, http))
+        await asyncio.sleep(0.05)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        assert asking.cancelled()
+        assert (await ask(server, http)).body == b"one"
+        assert server.connections == 2
+
+
+@pytest.mark.parametrize("value", ["a\r\nX: y", "a\nb", "a\0"])
+def test_a_header_is_one_line(value: str) -> None:
+    with pytest.raises(ValueError, match="line end"):
+        header_lines({"Authorization": value})
+
+
+async def test_an_address_is_made_once_for_a_session() -> None:
+    async with serving(OK) as (server, http):
+        assert address_of(http, server.url) is address_of(http, server.url)
+        assert isinstance(address_of(http, server.url), Address)
+        async with aiohttp.ClientSession() as other:
+            assert address_of(other, server.url) is not address_of(http, server.url)
+    with pytest.raises(RuntimeError, match="closed"):
+        await ask(server, http)
