@@ -100,12 +100,13 @@ class PathOperations(ShareBase):
             return refusal
         try:
             if len(data) <= store.inline_max:
-                store.write_whole(visit.name, data, visit.now)
+                written: FileFacts | None = store.write_whole(visit.name, data, visit.now)
             else:
                 failure = await self._put_large(visit, ask, facts, data)
                 if failure is not None:
                     return failure
-            written = self._wrote(visit, visit.name, len(data))
+                written = store.find(visit.name)
+            self._chronicle.written(visit.actor, visit.share.name, written.path if written else visit.name.path, len(data))
             if settles:
                 await store.settle()
         except StoreError as error:
@@ -301,11 +302,6 @@ class PathOperations(ShareBase):
 
     def _is_directory(self, visit: Visit, name: Name) -> bool:
         return visit.share.store.has_directory(name)
-
-    def _wrote(self, visit: Visit, name: Name, size: int) -> FileFacts | None:
-        written = visit.share.store.find(name)
-        self._chronicle.written(visit.actor, visit.share.name, written.path if written else name.path, size)
-        return written
 
     async def _put_large(self, visit: Visit, ask: Ask, facts: FileFacts | None, data: bytes) -> Problem | None:
         """Stage the octets while an open keeps others out, then publish them, if that open is still there."""

@@ -142,15 +142,21 @@ class DiskFileStore:
         if kept is not None and kept[0] is facts:
             return kept[1]
         data = self.read(name, 0, facts.size)
-        if len(data) <= _KEPT_FILE_MAX:
-            if kept is not None:
-                self._kept_size -= len(kept[1])
-            if self._kept_size + len(data) > _KEPT_MAX or len(self._kept) >= _KNOWN_MAX:
-                self._kept.clear()
-                self._kept_size = 0
-            self._kept[name.key] = (facts, data)
-            self._kept_size += len(data)
+        self._keep(name.key, facts, data)
         return data
+
+    def _keep(self, key: str, facts: FileFacts, data: bytes) -> None:
+        """Remember a small file's content as that of these facts."""
+        kept = self._kept.pop(key, None)
+        if kept is not None:
+            self._kept_size -= len(kept[1])
+        if len(data) > _KEPT_FILE_MAX:
+            return
+        if self._kept_size + len(data) > _KEPT_MAX or len(self._kept) >= _KNOWN_MAX:
+            self._kept.clear()
+            self._kept_size = 0
+        self._kept[key] = (facts, data)
+        self._kept_size += len(data)
 
     def read(self, name: Name, offset: int = 0, length: int | None = None) -> bytes:
         """In the loop."""
@@ -181,10 +187,12 @@ class DiskFileStore:
                 await file.seek(offset)
                 return await file.read(-1 if length is None else length)
 
-    def write_whole(self, name: Name, data: bytes, at: float, attributes: int = 0) -> None:
-        """Temporary file, file time, rename."""
+    def write_whole(self, name: Name, data: bytes, at: float, attributes: int = 0) -> FileFacts:
+        """Temporary file, file time, rename. Who reads it next, reads what was written: most boxes are emptied soon."""
         place = self._places.target(name)
-        self._publish(*self._put_aside(data, at), name, place, attributes)
+        facts = self._publish(*self._put_aside(data, at), name, place, attributes)
+        self._keep(name.key, facts, bytes(data))
+        return facts
 
     def _put_aside(self, data: bytes, at: float) -> tuple[str, os.stat_result]:
         """A temporary file with this content and file time, and its `fstat`."""
@@ -231,7 +239,7 @@ class DiskFileStore:
             raise
         self._publish(staged, status, name, place, attributes)
 
-    def _publish(self, staged: str, status: os.stat_result, name: Name, place: Place, attributes: int) -> None:
+    def _publish(self, staged: str, status: os.stat_result, name: Name, place: Place, attributes: int) -> FileFacts:
         """Let a staged file appear where its name was found to belong; what is known of it is known of the name."""
         with answering:
             try:
@@ -243,7 +251,7 @@ class DiskFileStore:
                 raise
             self._places.entered(place, place.actual)
             self._attributes.set(name.key, attributes & STORED_ATTRIBUTES)
-            self._facts(name.key, place.path, place.stored, status)
+            return self._facts(name.key, place.path, place.stored, status)
 
     def discard(self, staged: str) -> None:
         """Unlink it, if it is still there."""

@@ -16,11 +16,11 @@ import ctypes
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from despoolr_core.sharing import NtStatus
 from despoolr_server.share.engine.names import Name, parse_name
-from despoolr_server.share.engine.rows import STORED_ATTRIBUTES
+from despoolr_server.share.engine.rows import STORED_ATTRIBUTES, FileFacts
 from despoolr_server.store.disk import DiskFileStore
 from despoolr_server.store.errors import answering
 from despoolr_server.store.journal import (
@@ -60,6 +60,8 @@ JOURNAL_MAX: Final = 8 * 1024 * 1024
 JOURNAL_GROWN_MAX: Final = 64 * 1024 * 1024
 """Octets of the journals of a store that fills them: each is twice the one before, up to this. Dropping one syncs the file
 system, and a file that is gone by then has never cost the disk a block."""
+
+_T = TypeVar("_T")
 
 
 class JournalledFileStore(DiskFileStore):
@@ -223,17 +225,20 @@ class JournalledFileStore(DiskFileStore):
 
     # -- changes: first the record, then the deed
 
-    def write_whole(self, name: Name, data: bytes, at: float, attributes: int = 0) -> None:
+    def write_whole(self, name: Name, data: bytes, at: float, attributes: int = 0) -> FileFacts:
         """The record has the whole content."""
         place = self._places.target(name)
         staged, status = self._put_aside(data, at)
         try:
             kept = attributes & STORED_ATTRIBUTES
-            self._log(Put(name.path, status.st_ino, place.inode, bytes(data), status.st_mtime_ns, kept))
+            octets = bytes(data)
+            self._log(Put(name.path, status.st_ino, place.inode, octets, status.st_mtime_ns, kept))
         except BaseException:
             self.discard(staged)
             raise
-        self._or_void(self._publish, staged, status, name, place, attributes)
+        facts = self._or_void(self._publish, staged, status, name, place, attributes)
+        self._keep(name.key, facts, octets)
+        return facts
 
     async def _stage(self, temporary: str, data: bytes, at: float) -> None:
         await super()._stage(temporary, data, at)
@@ -297,9 +302,9 @@ class JournalledFileStore(DiskFileStore):
         self._log(MoveDirectory(name.path, inode, new_name.path))
         self._or_void(super().rename, name, new_name)
 
-    def _or_void(self, deed: Callable[..., None], *arguments: object) -> None:
+    def _or_void(self, deed: Callable[..., _T], *arguments: object) -> _T:
         try:
-            deed(*arguments)
+            return deed(*arguments)
         except BaseException:
             self._log(Void())
             raise

@@ -78,7 +78,7 @@ class MemoryFileStore:
         """Memory is never slow."""
         return self.read(name, offset, length)
 
-    def write_whole(self, name: Name, data: bytes, at: float, attributes: int = 0) -> None:
+    def write_whole(self, name: Name, data: bytes, at: float, attributes: int = 0) -> FileFacts:
         """The old content goes when the new is in."""
         self._check_quota(name, len(data))
         node = self._nodes.get(name.key)
@@ -97,6 +97,7 @@ class MemoryFileStore:
             self._touch(parent, parent.facts.modified_at, parent.facts.attributes)
         node.data = bytes(data)
         self._touch(node, at, attributes & STORED_ATTRIBUTES)
+        return node.facts
 
     async def stage(self, data: bytes, at: float) -> str:
         """Kept until published."""

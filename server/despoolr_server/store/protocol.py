@@ -68,8 +68,8 @@ class FileStore(Protocol):
         """As `read`, without holding up the loop."""
         ...
 
-    def write_whole(self, name: Name, data: bytes, at: float, attributes: int = 0) -> None:
-        """Create or replace a file: whole or not at all. The directory it stands in must exist."""
+    def write_whole(self, name: Name, data: bytes, at: float, attributes: int = 0) -> FileFacts:
+        """Create or replace a file: whole or not at all; what there is now. The directory it stands in must exist."""
         ...
 
     async def stage(self, data: bytes, at: float) -> str:
