@@ -8,23 +8,42 @@ Canceled whatever the workstation last reported (Q152229): the profile's `expiry
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
+from despoolr_core.errors import FormatError
 from despoolr_core.formats.instruction import InstructionError, Result, WireRemove
 from despoolr_core.formats.job_mif import JobReport
 from despoolr_core.formats.mif import MifError
 from despoolr_core.formats.status_mif import StatusMif, read_status_mif
 from despoolr_core.formats.winst import parse_winst
-from despoolr_core.share import Share, ShareError
+from despoolr_core.share import Share, ShareError, ShareUnreachable
 from despoolr_server.site import boxes
 from despoolr_server.site.context import SiteContext
 from despoolr_server.site.jobs import DetailKind, DetailStatus
 from despoolr_server.site.mif_box import MifBox
+from despoolr_server.site.together import all_of
 
 FILES_REMEMBERED_MAX = 50_000
 EVENT_MIF_INVALID = 119
 EVENT_INSTALL_FAILED = 374
 EVENT_UNKNOWN_MACHINE = 189
+
+
+Failure = FormatError | ShareError | ShareUnreachable
+"""Why a result could not be executed."""
+
+
+@dataclass(slots=True)
+class _Verdict:
+    """What a result comes to: the MIF to write, if any, or the event of one that counts for nothing; and what kept it back."""
+
+    name: str
+    result: WireRemove
+    outcome: str
+    mif: JobReport | None = None
+    event: int = 0
+    failure: ShareError | None = None
 
 
 class ClientResults:
@@ -39,11 +58,29 @@ class ClientResults:
         self._requests: dict[str, tuple[str, frozenset[str]]] = {}
         """Master instruction file to its ETag and the requests it had: a file that has not changed is not parsed again."""
 
-    async def execute(self, name: str, result: WireRemove, tick: float) -> str:
-        """Turn one result into what Job Details will say. Safe to do twice: reports carry their number.
+    async def execute_all(self, results: Sequence[tuple[str, WireRemove]], tick: float) -> list[str | Failure]:
+        """Turn results, by their files' names, into what Job Details will say; what became of each, for the record.
 
-        Raises `InstructionError` for a result that names another report's status MIF.
+        Safe to do twice: reports carry their number. The MIFs are safe together before the first result goes. What fails of one
+        keeps none of the others: an `InstructionError` for a result that names another report's status MIF, a share's refusal.
         """
+        judged = [await self._judged(name, result, tick) for name, result in results]
+        verdicts = [verdict for verdict in judged if isinstance(verdict, _Verdict)]
+        await all_of(self._report(verdict) for verdict in verdicts if verdict.event)
+        await self._write(verdict for verdict in verdicts if verdict.mif is not None)
+        await self._take_away([verdict for verdict in verdicts if verdict.failure is None])
+        return [
+            verdict if not isinstance(verdict, _Verdict) else verdict.outcome if verdict.failure is None else verdict.failure
+            for verdict in judged
+        ]
+
+    async def _judged(self, name: str, result: WireRemove, tick: float) -> _Verdict | Failure:
+        try:
+            return await self._judge(name, result, tick)
+        except (FormatError, ShareError, ShareUnreachable) as error:
+            return error
+
+    async def _judge(self, name: str, result: WireRemove, tick: float) -> _Verdict:
         if result.mif_file and _stem(result.mif_file) != _stem(name):
             raise InstructionError(
                 f"MIF = {result.mif_file!r} is not the status MIF of this report: it would be {_stem(name)}.PCK"
@@ -51,18 +88,37 @@ class ClientResults:
         if not await self._is_known(result):
             # Every .INS of the domain has been read for it; only the first is logged as 38a (Q264945).
             self._log("Despooler failed to execute the instruction, error code = 38a")
-            await self._site.report_event(
-                "SMS_DESPOOLER", EVENT_UNKNOWN_MACHINE, result.machine or result.sms_id, job=result.job_id
-            )
-            await self._done(name, result)
-            return "38a: no such request in the instruction files"
+            return _Verdict(name, result, "38a: no such request in the instruction files", event=EVENT_UNKNOWN_MACHINE)
         if result.result is Result.EXPIRED:
-            outcome = await self._expired(result, tick)
-        else:
-            outcome = await self._reported(result, tick)
-        await self._done(name, result)
-        self._log("~Despooler successfully executed one instruction.")
-        return outcome
+            return self._expired(name, result, tick)
+        return await self._reported(name, result, tick)
+
+    async def _report(self, verdict: _Verdict) -> None:
+        result = verdict.result
+        await self._site.report_event("SMS_DESPOOLER", verdict.event, result.machine or result.sms_id, job=result.job_id)
+
+    async def _write(self, verdicts: Iterable[_Verdict]) -> None:
+        """The MIFs, in the order of the results."""
+        of_mifs = [(verdict, verdict.mif) for verdict in verdicts if verdict.mif is not None]
+        for (verdict, _), error in zip(of_mifs, await self._mifs.put_all([mif for _, mif in of_mifs]), strict=True):
+            verdict.failure = error
+
+    async def _take_away(self, verdicts: list[_Verdict]) -> None:
+        """The .PCKs first, the .SNIs last: a process that dies between finds the .SNI and does it again."""
+        with_mif = [verdict for verdict in verdicts if verdict.result.mif_file]
+        await self._delete(with_mif, [verdict.result.mif_file for verdict in with_mif], may_be_missing=True)
+        done = [verdict for verdict in verdicts if verdict.failure is None]
+        await self._delete(done, [verdict.name for verdict in done], may_be_missing=False)
+        for verdict in done:
+            if verdict.failure is None and not verdict.event:
+                self._log("~Despooler successfully executed one instruction.")
+
+    async def _delete(self, verdicts: list[_Verdict], paths: list[str], *, may_be_missing: bool) -> None:
+        if not paths:
+            return
+        for verdict, error in zip(verdicts, await self._receive.delete_all(paths), strict=True):
+            if error is not None and not (may_be_missing and error.is_missing):
+                verdict.failure = error
 
     async def _is_known(self, result: WireRemove) -> bool:
         """Whether the client's master instruction file has the request this is about."""
@@ -82,29 +138,26 @@ class ClientResults:
         self._requests[path] = (etag, requests)
         return result.request_id in requests
 
-    async def _expired(self, result: WireRemove, tick: float) -> str:
+    def _expired(self, name: str, result: WireRemove, tick: float) -> _Verdict:
         status = self._site.profile.expiry_status
         if not status:
-            return "expired: the last reported status stays"
+            return _Verdict(name, result, "expired: the last reported status stays")
         # Q152229: keep this. An expiry is no report, yet the 1.0 and 1.1 Despooler makes one of it.
-        await self._mifs.put(self._mif(result, status, tick, "The package has expired."))
-        return f"expired: {status}"
+        return _Verdict(name, result, f"expired: {status}", self._mif(result, status, tick, "The package has expired."))
 
-    async def _reported(self, result: WireRemove, tick: float) -> str:
+    async def _reported(self, name: str, result: WireRemove, tick: float) -> _Verdict:
         status_mif = await self._read_mif(result)
         has_failed = status_mif.status != "Success" if status_mif else result.result is not Result.SUCCESS
         description = status_mif.description if status_mif else result.description
         if not has_failed:
-            await self._mifs.put(self._mif(result, DetailStatus.COMPLETE, tick, description))
-            return "Complete"
+            return _Verdict(name, result, "Complete", self._mif(result, DetailStatus.COMPLETE, tick, description))
         if not description:
             self._log("~Despooler failed to execute the instruction, error code = cb")  # a warning only (Q169491)
         # An empty description is that warning and no event (Q169491); the profile's other reading of Q166833 logs none at all.
         is_told = status_mif is not None and description and self._site.profile.failed_mif_logs_event
         event = EVENT_INSTALL_FAILED if is_told else 0
         status = self._site.profile.failed_mif_status if status_mif else DetailStatus.RETRYING
-        await self._mifs.put(self._mif(result, status, tick, description, event))
-        return str(status)
+        return _Verdict(name, result, str(status), self._mif(result, status, tick, description, event))
 
     async def _read_mif(self, result: WireRemove) -> StatusMif | None:
         """The status MIF that came with the result, or None if there is none or it cannot be used."""
@@ -130,16 +183,6 @@ class ClientResults:
         await self._root.write(path, await self._receive.read(result.mif_file))
         await self._root.write(f"{path}.TXT", f"{result.mif_file} of {result.machine}: {reason}\r\n".encode("latin-1", "replace"))
         self._site.record("SMS_DESPOOLER", "mif.refused", file=result.mif_file, reason=reason)
-
-    async def _done(self, name: str, result: WireRemove) -> None:
-        """The .PCK first, the .SNI last: a process that dies between finds the .SNI and does it again."""
-        if result.mif_file:
-            try:
-                await self._receive.delete(result.mif_file)
-            except ShareError as error:
-                if not error.is_missing:
-                    raise
-        await self._receive.delete(name)
 
     def _mif(self, result: WireRemove, status: str, tick: float, description: str, event: int = 0) -> JobReport:
         return JobReport(

@@ -11,7 +11,7 @@ event 1 is logged, and the rest goes on. What a share refuses stays where it is,
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import ClassVar, Final
 
@@ -27,11 +27,11 @@ from despoolr_core.formats.instruction import (
     parse_instruction,
     render_instruction,
 )
-from despoolr_core.share import ShareError, ShareUnreachable
+from despoolr_core.share import Share, ShareError, ShareUnreachable
 from despoolr_core.sharing import NtStatus
 from despoolr_core.wire import Entry
 from despoolr_server.site import boxes
-from despoolr_server.site.client_results import ClientResults
+from despoolr_server.site.client_results import ClientResults, Failure
 from despoolr_server.site.context import SiteContext
 from despoolr_server.site.inbox import Inbox
 from despoolr_server.site.installer import Installer
@@ -39,17 +39,23 @@ from despoolr_server.site.mif_box import MifBox
 from despoolr_server.site.mif_transfer import MifTransfers
 from despoolr_server.site.registry import Registry
 from despoolr_server.site.service import Service
-from despoolr_server.site.together import all_of
 
 ORDER: Final = {".IST": 0, ".NIL": 1, ".SNI": 2, ".INS": 3}
 BATCH_MAX: Final = 50
 PASSES_MAX: Final = 10_000
-CLIENT_PART: Final = 5
-"""Characters at the start of a result's name that are its client's."""
 RESULT_NAME_MAX: Final = 12
 EVENT_CANNOT_WRITE: Final = 248
 NEXT_POLL_S: Final = 1.0
 """Seconds after this cycle's time: long enough that only the next cycle looks again."""
+
+
+@dataclass(slots=True)
+class _Begun:
+    """An instruction that is being executed, under its working name. `was_put_off`: it could not be done before."""
+
+    name: str
+    instruction: DespoolerInstruction
+    was_put_off: bool
 
 
 class Despooler(Service):
@@ -116,53 +122,76 @@ class Despooler(Service):
         return sorted(ready, key=lambda name: (ORDER[_extension(name)], name))
 
     async def _execute_batch(self, names: list[str], tick: float) -> None:
-        """In order; but results of different clients side by side, so that they share the waits for the disk."""
+        """In order; but results of clients together, so that they share the waits for the disk."""
         for are_results, run in groupby(names, _is_result):
-            if not are_results:
-                for name in run:
-                    await self._execute(name, tick)
+            if are_results:
+                await self._execute_results(list(run), tick)
                 continue
-            clients: dict[str, list[str]] = {}
             for name in run:
-                clients.setdefault(name[:CLIENT_PART].upper(), []).append(name)
-            await all_of(self._execute_in_order(lane, tick) for lane in clients.values())
+                begun = await self._begin(name, await _read(self._receive, name), tick)
+                if begun is not None:
+                    await self._conclude(begun, await self._outcome(begun, tick), tick)
 
-    async def _execute_in_order(self, names: list[str], tick: float) -> None:
-        for name in names:
-            await self._execute(name, tick)
+    async def _execute_results(self, names: list[str], tick: float) -> None:
+        found = zip(names, await self._receive.read_all(names), strict=True)
+        all_begun = [begun for name, data in found if (begun := await self._begin(name, data, tick)) is not None]
+        results: list[tuple[_Begun, WireRemove]] = []
+        for begun in all_begun:
+            if begun.instruction.type != WIREMOVE:
+                await self._conclude(begun, await self._outcome(begun, tick), tick)
+                continue
+            try:
+                results.append((begun, WireRemove.from_instruction(begun.instruction)))
+            except FormatError as error:
+                await self._conclude(begun, error, tick)
+        outcomes = await self._results.execute_all([(begun.name, result) for begun, result in results], tick)
+        for (begun, _), outcome in zip(results, outcomes, strict=True):
+            await self._conclude(begun, outcome, tick)
 
-    async def _execute(self, name: str, tick: float) -> None:
-        try:
-            data = await self._receive.read(name)
-        except ShareError as error:
+    async def _begin(self, name: str, data: bytes | ShareError, tick: float) -> _Begun | None:
+        """Read an instruction and take it up; None if it is not to be executed now."""
+        if isinstance(data, ShareError):
             # Still held by its sender: to be tried on the next poll (Q161043).
-            self.log(f"failed to open {self._local(name)} WIN32 ERROR = {error.win32}")
+            self.log(f"failed to open {self._local(name)} WIN32 ERROR = {data.win32}")
             self._put_off_until[name] = tick + NEXT_POLL_S
-            return
+            return None
         try:
             instruction = parse_instruction(data)
         except FormatError as error:
             await self._set_aside(name, str(error), tick)
-            return
+            return None
         if instruction.execute_at and instruction.execute_at > tick:
             self._waits_for[name] = instruction.execute_at
             self.log(f"Instruction {self._local(name)} won't be processed till {render_sms_date(instruction.execute_at)}")
-            return
+            return None
         self._waits_for.pop(name, None)
-        was_put_off = self._put_off_until.pop(name, None) is not None
+        begun = _Begun(name, instruction, self._put_off_until.pop(name, None) is not None)
         try:
-            name = await self._take_up(name, instruction)
-            self.log(f"~Found ready instruction {name.lower()}")
-            self.log(f"~Executing instruction of type {instruction.type}")
-            result = await self._dispatch(name, instruction, tick)
-        except FormatError as error:
-            await self._set_aside(name, str(error), tick)
-            return
+            begun.name = await self._take_up(name, instruction)
         except (ShareError, ShareUnreachable) as error:
-            if isinstance(error, ShareError) and error.nt_status is NtStatus.OBJECT_NAME_INVALID:
-                await self._set_aside(name, str(error), tick)
+            await self._conclude(begun, error, tick)
+            return None
+        self.log(f"~Found ready instruction {begun.name.lower()}")
+        self.log(f"~Executing instruction of type {instruction.type}")
+        return begun
+
+    async def _outcome(self, begun: _Begun, tick: float) -> str | Failure:
+        try:
+            return await self._dispatch(begun.name, begun.instruction, tick)
+        except (FormatError, ShareError, ShareUnreachable) as error:
+            return error
+
+    async def _conclude(self, begun: _Begun, outcome: str | Failure, tick: float) -> None:
+        """Put on record what became of an instruction, or lay it aside, or leave it for the next poll."""
+        name, instruction = begun.name, begun.instruction
+        if isinstance(outcome, FormatError):
+            await self._set_aside(name, str(outcome), tick)
+            return
+        if isinstance(outcome, ShareError | ShareUnreachable):
+            if isinstance(outcome, ShareError) and outcome.nt_status is NtStatus.OBJECT_NAME_INVALID:
+                await self._set_aside(name, str(outcome), tick)
             else:
-                await self._put_off(name, error, tick, is_first=not was_put_off)
+                await self._put_off(name, outcome, tick, is_first=not begun.was_put_off)
             return
         self.site.record(
             self.component,
@@ -170,7 +199,7 @@ class Despooler(Service):
             file=name,
             type=instruction.type,
             job=_job_of(instruction),
-            result=result,
+            result=outcome,
         )
 
     async def _take_up(self, name: str, instruction: DespoolerInstruction) -> str:
@@ -184,7 +213,10 @@ class Despooler(Service):
 
     async def _dispatch(self, name: str, instruction: DespoolerInstruction, tick: float) -> str:
         if instruction.type == WIREMOVE:
-            return await self._results.execute(name, WireRemove.from_instruction(instruction), tick)
+            (outcome,) = await self._results.execute_all([(name, WireRemove.from_instruction(instruction))], tick)
+            if isinstance(outcome, Exception):
+                raise outcome
+            return outcome
         if instruction.type == INVENTORY:
             return await self._transfers.execute(name, MifTransfer.from_instruction(instruction))
         return await self._installer.execute(name, Install.from_instruction(instruction), instruction, tick)
@@ -228,6 +260,13 @@ class Despooler(Service):
 
     def _local(self, name: str) -> str:
         return f"D:\\SMS\\{boxes.RECEIVE.lower()}\\{name.lower()}".replace("/", "\\")
+
+
+async def _read(share: Share, name: str) -> bytes | ShareError:
+    try:
+        return await share.read(name)
+    except ShareError as error:
+        return error
 
 
 def _extension(name: str) -> str:

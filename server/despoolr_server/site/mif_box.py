@@ -6,11 +6,12 @@ still in the box, so a restarted service does not overtake its own unread report
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from despoolr_core.formats.job_mif import JobReport, render_job_mif
 from despoolr_core.formats.sms_id import to_base36
-from despoolr_core.share import Share
+from despoolr_core.share import Share, ShareError
 from despoolr_server.site import boxes
 
 EXTENSIONS: Final = ("MIF", "EMF", "STA")
@@ -39,9 +40,18 @@ class MifBox:
         """Write one report (`.EMF` if it carries an event); the file's name."""
         return await self.put_data(render_job_mif(mif), "EMF" if mif.event else "MIF")
 
+    async def put_all(self, mifs: Sequence[JobReport]) -> list[ShareError | None]:
+        """Write reports in their order, safe together: None for each that is written, or why not."""
+        files = [(f"{self._directory}/{self._name('EMF' if m.event else 'MIF')}", render_job_mif(m)) for m in mifs]
+        return await self._share.write_all(files) if files else []
+
     async def put_data(self, data: bytes, extension: str = "MIF") -> str:
         """Write one file under the next name."""
+        name = self._name(extension)
+        await self._share.write(f"{self._directory}/{name}", data)
+        return name
+
+    def _name(self, extension: str) -> str:
         name = f"{self._prefix}{to_base36(self._next, 7)}.{extension}"
         self._next += 1
-        await self._share.write(f"{self._directory}/{name}", data)
         return name
