@@ -29,19 +29,6 @@ _ASKED_AT_ONE_TIME: Final = 500
 
 _JOB: Final = select(JOBS).where(JOBS.c.JobID == bindparam("job"))
 _PACKAGE: Final = select(PACKAGES).where(PACKAGES.c.PkgID == bindparam("package"))
-_ONE_DETAIL: Final = (
-    JOB_DETAILS.c.JobID == bindparam("job"),
-    JOB_DETAILS.c.Kind == bindparam("kind"),
-    JOB_DETAILS.c.SiteCode == bindparam("site"),
-    JOB_DETAILS.c.MachineName == bindparam("machine"),
-)
-_DETAIL: Final = select(JOB_DETAILS.c.Status, JOB_DETAILS.c.UpdatedAt).where(*_ONE_DETAIL)
-_ADD_DETAIL: Final = insert(JOB_DETAILS)
-_SET_DETAIL: Final = (
-    update(JOB_DETAILS)
-    .where(*_ONE_DETAIL)
-    .values(Status=bindparam("status"), UpdatedAt=bindparam("at"), Description=bindparam("description"))
-)
 _SAYINGS: Final = tuple((kind.value, status.value) for kind in DetailKind for status in DetailStatus)
 _DETAIL_STATUSES: Final = select(
     *(
@@ -146,33 +133,6 @@ def add_details(db: Connection, job: str, site: str, rows: list[dict[str, Any]],
             "MachineID": 0,
         }
         db.execute(insert(JOB_DETAILS), [{**blank, **row} for row in rows])
-
-
-def set_detail(
-    db: Connection,
-    job: str,
-    kind: str,
-    site: str,
-    machine: str,
-    status: str,
-    at: float,
-    description: str = "",
-    domain: str = "",
-) -> str | None:
-    """Set one row's status, making the row if it is missing. Returns what it was (None: there was no row).
-
-    A report older than what the row already says changes nothing: reports may overtake each other on the way. A row of which
-    nothing was reported takes any: a report bears the time at which its service's round began, perhaps before the row was made.
-    """
-    key = {"job": job, "kind": kind, "site": site, "machine": machine}
-    row = db.execute(_DETAIL, key).first()
-    if row is None:
-        new = {"JobID": job, "Kind": kind, "SiteCode": site, "MachineName": machine, "Domain": domain, "MachineID": 0}
-        db.execute(_ADD_DETAIL, {**new, "Status": status, "UpdatedAt": at, "Description": description})
-        return None
-    if at >= row.UpdatedAt or row.Status == DetailStatus.NONE:
-        db.execute(_SET_DETAIL, {**key, "status": status, "at": at, "description": description})
-    return str(row.Status)
 
 
 def detail_statuses(db: Connection, job: str) -> set[tuple[str, str]]:

@@ -19,6 +19,7 @@ from despoolr_core.formats.site_mif import DeltaMif, PackageReport, SiteReport, 
 from despoolr_core.share import ShareError
 from despoolr_server.site import boxes, catalogue, package_status
 from despoolr_server.site.context import SiteContext, event_facts, insert_event
+from despoolr_server.site.detail_rows import DetailRows, Key
 from despoolr_server.site.inbox import Inbox
 from despoolr_server.site.jobs import DetailKind, DetailStatus
 from despoolr_server.site.mif_box import MifBox
@@ -51,9 +52,10 @@ class _Loaded:
 class _Books:
     """What one transaction knows of reports and jobs, each asked for once."""
 
-    def __init__(self, db: Connection, reports: list[str]) -> None:
+    def __init__(self, db: Connection, reports: list[JobReport]) -> None:
         self.db = db
-        self._counted = catalogue.in_table(db, LOADED_REPORTS.c.Report, reports)
+        self.rows = DetailRows(db, map(_row_of, reports))
+        self._counted = catalogue.in_table(db, LOADED_REPORTS.c.Report, [mif.report for mif in reports])
         self._new: list[str] = []
         self._jobs: dict[str, Row[Any] | None] = {}
 
@@ -66,7 +68,8 @@ class _Books:
         return True
 
     def enter(self, tick: float) -> None:
-        """Remember for ever what was counted."""
+        """Write what the rows say now, and remember for ever what was counted."""
+        self.rows.write()
         if self._new:
             self.db.execute(_ADD_LOADED, [{"Report": report, "At": tick} for report in self._new])
 
@@ -79,6 +82,7 @@ class _Books:
     def forget(self, job_id: str) -> None:
         """A job was changed."""
         self._jobs.pop(job_id, None)
+        self.rows.forget(job_id)
 
 
 class DataLoader(Service):
@@ -105,7 +109,8 @@ class DataLoader(Service):
             await self._load_batch(names[start : start + BATCH_MAX], tick)
 
     async def _load_batch(self, names: list[str], tick: float) -> None:
-        batch = [loaded for loaded in await all_of(self._read(name) for name in names) if loaded is not None]
+        found = await self._root.read_all([f"{boxes.DELTA_MIFS}/{name}" for name in names])
+        batch = [loaded for name, data in zip(names, found, strict=True) if (loaded := await self._take(name, data)) is not None]
         if not batch:
             return
         facts = await self.site.database.run(lambda db: self._load_all(db, batch, tick))
@@ -129,14 +134,12 @@ class DataLoader(Service):
             if error is not None:
                 raise error
 
-    async def _read(self, name: str) -> _Loaded | None:
-        path = f"{boxes.DELTA_MIFS}/{name}"
-        try:
-            data = await self._root.read(path)
-        except ShareError as error:
-            if error.is_refusal or error.is_missing:
+    async def _take(self, name: str, data: bytes | ShareError) -> _Loaded | None:
+        """A MIF, if it can be read and is one."""
+        if isinstance(data, ShareError):
+            if data.is_refusal or data.is_missing:
                 return None
-            raise
+            raise data
         try:
             if len(data) > MIF_SIZE_MAX:
                 raise MifError(f"{len(data):,} octets are more than the {MIF_SIZE_MAX:,} of Max MIF Size")
@@ -168,7 +171,7 @@ class DataLoader(Service):
     # -- inside the transaction
 
     def _load_all(self, db: Connection, batch: list[_Loaded], tick: float) -> list[Fact]:
-        books = _Books(db, [item.mif.report for item in batch if isinstance(item.mif, JobReport)])
+        books = _Books(db, [item.mif for item in batch if isinstance(item.mif, JobReport)])
         facts = [fact for item in batch for fact in self._load(books, item, tick)]
         books.enter(tick)
         return facts
@@ -199,9 +202,7 @@ class DataLoader(Service):
             insert_event(db, event)
             facts.append(("event", event_facts(event)))
             return facts
-        was = catalogue.set_detail(
-            db, mif.job_id, mif.kind, mif.site, mif.machine, mif.status, mif.time, mif.description, mif.domain
-        )
+        was = books.rows.set(_row_of(mif), mif.status, mif.time, mif.description, mif.domain)
         row = {
             "job": mif.job_id,
             "detail": mif.kind,
@@ -212,7 +213,9 @@ class DataLoader(Service):
         }
         facts.append(("detail.status", row))
         if mif.kind == DetailKind.COMPLETION and mif.status == DetailStatus.CANCELED:
+            books.rows.write()
             catalogue.cancel_details(db, mif.job_id, mif.site, mif.time)
+            books.forget(mif.job_id)
         if mif.kind == DetailKind.SERVER and (mif.site == self.site.code or not self.site.profile.package_status_by_sta):
             self._load_package_status(books, mif)
         if mif.event:
@@ -284,6 +287,10 @@ class DataLoader(Service):
             if rows:
                 db.execute(insert(MACHINE_ATTRIBUTES), rows)
         return [("mif.loaded", {"file": name, "report": "", "kind": "inventory"})]
+
+
+def _row_of(mif: JobReport) -> Key:
+    return mif.job_id, mif.kind, mif.site, mif.machine
 
 
 def _checked(mif: DeltaMif) -> DeltaMif:

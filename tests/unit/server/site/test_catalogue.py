@@ -22,40 +22,6 @@ async def test_machines_are_found_whatever_the_case_and_in_the_order_of_their_id
     assert len(await bench.database.run(catalogue.machines)) == 3
 
 
-async def test_a_detail_row_is_made_when_it_is_missing_and_keeps_the_newest() -> None:
-    bench = Bench()
-    package = await bench.package()
-    job = await bench.job(package)
-
-    async def set_to(status: str, at: float) -> str | None:
-        return await bench.database.run(lambda db: catalogue.set_detail(db, job, "Server", "BPC", "LOGON1", status, at))
-
-    assert [await set_to("Retrying", 10.0), await set_to("Complete", 20.0), await set_to("Retrying", 15.0)] == [
-        None,
-        "Retrying",
-        "Complete",
-    ]
-    assert bench.details(job) == {("Server", "LOGON1"): "Complete"}
-    assert await bench.database.run(lambda db: catalogue.detail_statuses(db, job)) == {("Server", "Complete")}
-
-
-async def test_a_row_of_which_nothing_was_reported_takes_a_report_from_before_it_was_made() -> None:
-    """A round of the Despooler that began earlier may take up an instruction that was made since (found by a soak)."""
-    bench = Bench()
-    await bench.machines(1)
-    job = await bench.run_job(await bench.package())
-    await bench.pump(1)
-    made_at = min(row.UpdatedAt for row in await bench.database.run(lambda db: catalogue.details(db, job)))
-
-    async def set_to(status: str, at: float) -> None:
-        await bench.database.run(lambda db: catalogue.set_detail(db, job, "Completion", "BPC", "", status, at))
-
-    await set_to("Complete", made_at - 300.0)
-    assert bench.details(job)["Completion", ""] == "Complete"
-    await set_to("Retrying", made_at - 400.0)
-    assert bench.details(job)["Completion", ""] == "Complete"
-
-
 async def test_rows_of_a_job_come_in_the_order_a_person_reads_them() -> None:
     bench = Bench()
     await bench.machines(2)

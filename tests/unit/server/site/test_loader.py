@@ -18,9 +18,9 @@ from share_world import EPOCH
 from unit.server.site.bench import Bench
 
 
-async def with_job() -> tuple[Bench, str]:
+async def with_job(machines: int = 2) -> tuple[Bench, str]:
     bench = Bench()
-    await bench.machines(2)
+    await bench.machines(machines)
     job = await bench.run_job(await bench.package())
     await bench.pump(2)
     return bench, job
@@ -179,11 +179,12 @@ def fill(db: Connection, count: int) -> None:
 
 
 async def steps_of_a_load(rows: int) -> int:
-    """Instructions that SQLite's machine takes to load ten statuses into a table of so many rows: no clock is asked."""
-    bench, job = await with_job()
+    """Instructions that SQLite's machine takes to load the statuses of ten machines into a table of so many rows: no clock is asked."""
+    bench, job = await with_job(10)
     await bench.database.run(lambda db: fill(db, rows))
     for number in range(10):
-        await put(bench, f"X00000{number}0.MIF", render_job_mif(report(job, number, at=EPOCH + 9000.0 + number)))
+        mif = report(job, number, machine=f"WS{number + 1}", sms_id=f"BPC{number + 1:05}")
+        await put(bench, f"X00000{number}0.MIF", render_job_mif(mif))
     count = 0
 
     def step() -> int:
@@ -199,7 +200,7 @@ async def steps_of_a_load(rows: int) -> int:
     await bench.database.run(lambda db: watch(db, step))
     await bench.cycle("DATA_LOADER")
     await bench.database.run(lambda db: watch(db, None))
-    assert bench.details(job)["Workstation", "WS1"] == "Complete"
+    assert bench.details(job)["Workstation", "WS10"] == "Complete"
     return count
 
 

@@ -11,6 +11,7 @@ from despoolr_server.site import catalogue, targets
 from despoolr_server.site.administrator import MachineSpec
 from despoolr_server.site.jobs import DistributePhase, JobSpec, JobType, RunPhase
 from unit.server.site.bench import Bench
+from unit.server.site.test_detail_rows import set_row
 
 RUN = RunPhase("SETUP.EXE")
 CASES: list[tuple[str, dict[str, Any], tuple[str, ...], list[str]]] = [
@@ -67,7 +68,7 @@ async def test_a_package_was_sent_once_a_job_with_it_went_out_and_did_not_fail()
     assert not await was_sent(other=job), "a job does not make its own package a sent one"
     assert not await was_sent("CHD")
     bench.site.change_count += 1
-    await bench.database.run(lambda db: catalogue.set_detail(db, job, "Site Arrival", "BPC", "", "Failed", 2e9))
+    await bench.database.run(lambda db: set_row(db, (job, "Site Arrival", "BPC", ""), "Failed", 2e9))
     assert not await was_sent()
     removal = await bench.job(package, "R", type=JobType.REMOVE_PACKAGE)
     await bench.cycle("SCHEDULER")
