@@ -179,10 +179,10 @@ def fill(db: Connection, count: int) -> None:
 
 
 async def steps_of_a_load(rows: int) -> int:
-    """Instructions that SQLite's machine takes to load the statuses of ten machines into a table of so many rows: no clock is asked."""
-    bench, job = await with_job(10)
+    """Instructions that SQLite's machine takes to load the statuses of nine machines into a table of so many rows: no clock is asked."""
+    bench, job = await with_job(9)
     await bench.database.run(lambda db: fill(db, rows))
-    for number in range(10):
+    for number in range(9):
         mif = report(job, number, machine=f"WS{number + 1}", sms_id=f"BPC{number + 1:05}")
         await put(bench, f"X00000{number}0.MIF", render_job_mif(mif))
     count = 0
@@ -200,7 +200,7 @@ async def steps_of_a_load(rows: int) -> int:
     await bench.database.run(lambda db: watch(db, step))
     await bench.cycle("DATA_LOADER")
     await bench.database.run(lambda db: watch(db, None))
-    assert bench.details(job)["Workstation", "WS10"] == "Complete"
+    assert bench.details(job)["Workstation", "WS9"] == "Complete"
     return count
 
 
