@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, Protocol
 
 from despoolr_client.pcm.behaviour import PcmBehaviour, ServerChoice
@@ -34,7 +35,7 @@ class SelectionStep(StrEnum):
 class PackagePlace:
     r"""One package directory, as its UNC says: server, share, and the path in the share."""
 
-    __slots__ = ("path", "server", "share")
+    __slots__ = ("path", "server", "share", "unc")
 
     def __init__(self, unc: str) -> None:
         parts = [part for part in unc.replace("/", "\\").split("\\") if part]
@@ -43,15 +44,18 @@ class PackagePlace:
         self.server = parts[0].upper()
         self.share = parts[1].upper()
         self.path = "/".join(parts[2:])
-
-    @property
-    def unc(self) -> str:
+        self.unc = "\\\\" + "\\".join([self.server, self.share, *parts[2:]]) + "\\"
         r"""`\\SERVER\SHARE\PATH\`, as the record prints it."""
-        return "\\\\" + "\\".join([self.server, self.share, *self.path.split("/")]).rstrip("\\") + "\\"
 
     def on(self, server: str) -> PackagePlace:
         """The same share and path on another server."""
         return PackagePlace(f"\\\\{server}\\{self.share}\\{self.path}")
+
+
+@lru_cache(maxsize=1024)
+def _place(unc: str) -> PackagePlace:
+    """The place of a UNC; the servers of a site are few, and its clients many."""
+    return PackagePlace(unc)
 
 
 Listed = Sequence[PackagePlace]
@@ -100,7 +104,7 @@ def candidates(
     listed: list[PackagePlace] = []
     for unc in servers[: behaviour.package_servers_max]:
         try:
-            listed.append(PackagePlace(unc))
+            listed.append(_place(unc))
         except ValueError:
             continue
     steps = frozenset({SelectionStep.RANDOM}) if behaviour.random_server_bug else STEPS[behaviour.server_choice]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from despoolr_core.errors import FormatError
@@ -152,6 +153,7 @@ def parse_ctime(text: str) -> float:
     )
 
 
+@lru_cache(maxsize=64)  # one instruction has one time in several places
 def render_date_time(epoch_s: float | None) -> str:
     """`M-D-YYYY [hh:mm:ss[.mmm]]`: the form of an instruction's execution time, e.g. `2-19-1970` (Q140374).
 
@@ -167,6 +169,7 @@ def render_date_time(epoch_s: float | None) -> str:
     return f"{date} {at.hour:02}:{at.minute:02}:{at.second:02}{fraction}"
 
 
+@lru_cache(maxsize=64)
 def parse_date_time(text: str) -> float | None:
     """Read `M-D-YYYY [hh:mm:ss[.mmm]]`; None for the very start of 1970 ("at once")."""
     match = _DATE_TIME.fullmatch(text)

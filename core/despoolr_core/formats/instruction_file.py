@@ -22,6 +22,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 from zlib import crc32
 
@@ -140,13 +141,23 @@ def render_instruction(instruction: DespoolerInstruction) -> bytes:
     return body + f"End of instruction, {len(lines)} lines, CRC {crc32(body):08X}\n".encode()
 
 
+@lru_cache(maxsize=1024)
+def _is_key(text: str) -> bool:
+    """Whether a text can be the name of a field; the names of a site's instructions are few."""
+    return _KEY.fullmatch(text) is not None
+
+
 def _check(instruction: DespoolerInstruction) -> None:
     for word in (instruction.type, *instruction.words):
         if not _WORD.fullmatch(word):
             raise InstructionError(f"{word!r} cannot stand on the type line: it must be one word")
     for key in instruction.fields:
-        if not _KEY.fullmatch(key) or key in (_SERVER, _WORKSTATION):
+        if not _is_key(key) or key in (_SERVER, _WORKSTATION):
             raise InstructionError(f"{key!r} cannot be the name of a field")
+    _check_bounds(instruction)
+
+
+def _check_bounds(instruction: DespoolerInstruction) -> None:
     if abs(instruction.retries) > RETRIES_MAX:
         raise InstructionError(f"{instruction.retries} retries are more than {RETRIES_MAX}")
     for name, count, bound in (
@@ -188,7 +199,7 @@ def parse_instruction(data: bytes | str) -> DespoolerInstruction:
     instruction = DespoolerInstruction(
         kind, tuple(words), fields, tuple(repeated[_SERVER]), tuple(repeated[_WORKSTATION]), execute_at, int(retries), where
     )
-    _check(instruction)
+    _check_bounds(instruction)
     return instruction
 
 
@@ -230,8 +241,10 @@ def _execution_time(line: str) -> float | None:
 
 def _field(line: str, number: int) -> tuple[str, str]:
     key, equals, value = line.partition(" =")
-    if not equals or not _KEY.fullmatch(key) or (value and not value.startswith(" ")):
+    if not equals or not _is_key(key) or (value and not value.startswith(" ")):
         raise InstructionError(f"expected 'name = value', found {line[:40]!r}", number, 1)
+    if "&" not in value:
+        return key, value[1:]
     try:
         return key, _REFERENCE.sub(lambda found: chr(int(found[1])), value[1:])
     except (ValueError, OverflowError):

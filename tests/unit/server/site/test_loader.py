@@ -179,7 +179,7 @@ def fill(db: Connection, count: int) -> None:
 
 
 async def steps_of_a_load(rows: int) -> int:
-    """Instructions that SQLite's machine takes to load the statuses of nine machines into a table of so many rows: no clock is asked."""
+    """Instructions that SQLite's machine takes to load the statuses of nine machines into a table of so many rows: no clock."""
     bench, job = await with_job(9)
     await bench.database.run(lambda db: fill(db, rows))
     for number in range(9):
