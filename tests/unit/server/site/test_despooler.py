@@ -185,3 +185,36 @@ async def test_a_report_whose_mif_somebody_holds_waits_for_the_next_poll_and_the
     await bench.pump(1)
     assert bench.details(job)["Workstation", "WS1"] == "Complete"
     assert bench.events() == []
+
+
+@pytest.mark.parametrize("held", ["00001001.PCK", "00001001.SNI"])
+async def test_a_report_that_cannot_be_taken_away_stays_whole_and_counts_once(held: str) -> None:
+    bench, job, request = await running()
+    await bench.report(job, request, machine="WS1", sms_id="BPC00001", mif=StatusMif("Success", "ok"))
+    await bench.report(job, request, machine="WS2", sms_id="BPC00002", mif=StatusMif("Success", "ok"))
+    await bench.cycle("MAINTENANCE_MANAGER")
+    reader = await bench.receive.open(held, Access.READ, ShareMode.READ)  # reads along, and lets nobody delete it
+    await bench.cycle("DESPOOLER")
+    left = ["00001001.PCK", "00001001.SNI"] if held.endswith("PCK") else ["00001001.SNI"]
+    assert bench.names("SITE1/SMS_SITE") == left, "its instruction goes last"
+    await reader.close()
+    await bench.pump(2)
+    assert bench.names("SITE1/SMS_SITE") == []
+    assert (bench.details(job)["Workstation", "WS1"], bench.details(job)["Workstation", "WS2"]) == ("Complete", "Complete")
+    loaded = [fact["report"] for fact in bench.facts("mif.loaded") if fact["kind"] == "Workstation"]
+    assert len(loaded) == len(set(loaded)) == 2
+    assert [fact["reason"] for fact in bench.facts("mif.refused")] != [], "it was made twice, and refused once"
+
+
+async def test_a_report_whose_mif_has_no_room_stays_and_the_rest_of_its_batch_goes_on() -> None:
+    bench, job, request = await running()
+    await bench.report(job, request, machine="WS1", sms_id="BPC00001")
+    await bench.report(job, request, machine="WS2", sms_id="BPC00002")
+    await bench.cycle("MAINTENANCE_MANAGER")
+    root = bench.stores["SITE1/SMS_SHRD"]
+    root.capacity = root.used + 3000  # room for one MIF
+    await bench.cycle("DESPOOLER")
+    assert bench.names("SITE1/SMS_SITE") == ["00002001.SNI"]
+    root.capacity = None
+    await bench.pump(2)
+    assert (bench.details(job)["Workstation", "WS1"], bench.details(job)["Workstation", "WS2"]) == ("Complete", "Complete")
