@@ -203,10 +203,10 @@ CALLS: Final = (
         IDENTITY,
         json(Chain),
         refusals=(400, 403, 431, 507),
-        text="1 to 64 calls (`get`, `put`, `delete`, `session`, `open`, `close`, `logoff`), one after the other, each checked and "
-        "recorded as if it had come alone; all that was written is safe when the answer comes. What one is refused stands in its result "
-        "as the `problem` it would have been answered. With `stops`, the first that is refused is the last that is made; and "
-        "after 512 KiB have been read no more is made. Octets travel as base64.",
+        text="1 to 64 calls (`get`, `put`, `delete`, `session`, `open`, `close`, `logoff`), one after the other, each checked "
+        "and recorded as if it had come alone; all that was written is safe when the answer comes. What one is refused stands "
+        "in its result as the `problem` it would have been answered. With `stops`, the first that is refused is the last that "
+        "is made; and after 512 KiB have been read no more is made. Octets travel as base64.",
     ),
 )
 """Every call of `http.opens` and `http.chain`."""
