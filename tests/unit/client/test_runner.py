@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from despoolr_client.agent import PcmAgent
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.pcm.state import Folder
 from despoolr_client.polling import PollResult
@@ -78,6 +81,42 @@ def test_files_an_application_leaves_open_stay_open_with_the_fault_of_q163597(fa
         assert world.holders() == []
 
     play(main)
+
+
+def test_a_program_that_has_ended_gives_its_files_back_before_others_poll_or_start() -> None:
+    async def main() -> None:
+        world = await World().set_up()
+        await world.offer(offered())
+        await world.offer(offered(), sms_id="BPC00002")
+        first, second, third = (world.agent(f"PC{n}", f"BPC0000{n}") for n in (1, 2, 3))
+        gate = world.settings.gate
+        async with driven(first), driven(second), driven(third), asyncio.TaskGroup() as group:
+            await first.poll_once()
+            await world.clock.sleep(10)
+            for _ in range(gate.in_flight_max):
+                await gate.polls.enter()
+            group.create_task(_poll(second))
+            group.create_task(_poll(third))
+            await world.clock.sleep(100)
+            assert [held[0] for held in world.holders()] == ["PC1"] * 2, "it has ended, and waits for a place"
+            gate.polls.leave()
+            await world.clock.sleep(1)
+            told = [(r.actor, r.kind) for r in world.records if r.kind in ("pcm.polled", "pcm.run", "pcm.reported")][2:]
+            for _ in range(gate.in_flight_max - 1):
+                gate.polls.leave()
+            assert told == [
+                ("PC1", "pcm.reported"),
+                ("PC2", "pcm.polled"),
+                ("PC2", "pcm.run"),
+                ("PC3", "pcm.polled"),
+            ]
+            assert [held[0] for held in world.holders()] == ["PC2"] * 2
+
+    play(main)
+
+
+async def _poll(agent: PcmAgent) -> None:
+    await agent.poll_once()
 
 
 def test_a_desktop_counts_down_five_minutes_before_a_mandatory_package() -> None:
