@@ -88,15 +88,15 @@ def test_a_program_that_has_ended_gives_its_files_back_before_others_poll_or_sta
         world = await World().set_up()
         await world.offer(offered())
         await world.offer(offered(), sms_id="BPC00002")
-        first, second, third = (world.agent(f"PC{n}", f"BPC0000{n}") for n in (1, 2, 3))
+        first, second, *others = (world.agent(f"PC{n}", f"BPC0000{n}") for n in (1, 2, 3, 4, 5))
         gate = world.settings.gate
-        async with driven(first), driven(second), driven(third), asyncio.TaskGroup() as group:
+        async with driven(first), driven(second), asyncio.TaskGroup() as group:
             await first.poll_once()
             await world.clock.sleep(10)
             for _ in range(gate.in_flight_max):
                 await gate.polls.enter()
-            group.create_task(_poll(second))
-            group.create_task(_poll(third))
+            for agent in (second, *others):
+                group.create_task(_poll(agent))
             await world.clock.sleep(100)
             assert [held[0] for held in world.holders()] == ["PC1"] * 2, "it has ended, and waits for a place"
             gate.polls.leave()
@@ -107,8 +107,10 @@ def test_a_program_that_has_ended_gives_its_files_back_before_others_poll_or_sta
             assert told == [
                 ("PC1", "pcm.reported"),
                 ("PC2", "pcm.polled"),
-                ("PC2", "pcm.run"),
                 ("PC3", "pcm.polled"),
+                ("PC2", "pcm.run"),
+                ("PC4", "pcm.polled"),
+                ("PC5", "pcm.polled"),
             ]
             assert [held[0] for held in world.holders()] == ["PC2"] * 2
 
