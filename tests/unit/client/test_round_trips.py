@@ -1,0 +1,96 @@
+"""How often a client asks its servers anything: what a night of twenty thousand machines multiplies."""
+
+from __future__ import annotations
+
+from random import Random
+
+from despoolr_client.agent import PcmAgent
+from despoolr_client.gate import Gate
+from despoolr_client.pcm.behaviour import PcmBehaviour
+from despoolr_client.programs import FileUse, Program, Programs
+from despoolr_client.settings import ClientSettings
+from despoolr_core.formats.winst import WinstFile, render_winst
+from despoolr_core.records import Recorder
+from despoolr_core.sharing import Role
+from despoolr_server.store.memory import MemoryFileStore
+from unit.client.test_share import Logon, virtually
+from unit.client.world import PACKAGE, driven, offered, poll_and_run
+
+POLL = "GET /SMS_SHR/PCMINS.BOX/BPC00001.INS"
+CHAIN = "POST /api/v1/chain"
+
+
+async def a_client(logon: Logon, *requests: str) -> PcmAgent:
+    """WS3, to whom these commands are offered, each a package of two files that are read and kept open for a minute."""
+    logon.host.add_share("SMS_PKGD", MemoryFileStore())
+    service = logon.server("SITE1", Role.SERVICE)
+    files = {f"{PACKAGE}/SETUP.EXE": b"MZ", f"{PACKAGE}/DATA.CAB": b"x" * 1000}
+    for share, directories in (("SMS_SHR", ("PCMINS.BOX", "DESPOOLR.BOX")), ("SMS_PKGD", (PACKAGE,))):
+        for directory in directories:
+            await service.share(share).make_directory(directory)
+    for path, data in files.items():
+        await service.share("SMS_PKGD").write(path, data)
+    offers = tuple(offered(request, "LOGON1") for request in requests)
+    await service.share("SMS_SHR").write("PCMINS.BOX/BPC00001.INS", render_winst(WinstFile("BPC00001.INS", offers)))
+    logon.asked.clear()
+    program = Program(files=(FileUse("SETUP.EXE"), FileUse("DATA.CAB")), duration_s=60.0)
+    settings = ClientSettings(
+        clock=logon.clock,
+        connect=lambda server, machine, user: logon.server(machine, name=server, lease_s=3600.0),
+        recorder=Recorder(logon.clock.now, [logon.records.append]),
+        random=lambda label: Random(label),
+        gate=Gate(),
+        site="BPC",
+        domain="DOM",
+        logon_servers=("LOGON1",),
+        behaviour=PcmBehaviour(countdown_s=0.0),
+        programs=Programs().with_program("setup.exe", program),
+    )
+    return PcmAgent("WS3", "BPC00001", settings)
+
+
+def test_a_poll_that_finds_nothing_new_is_one() -> None:
+    async def story(logon: Logon) -> None:
+        agent = await a_client(logon)
+        async with driven(agent):
+            await poll_and_run(agent)
+            await poll_and_run(agent)
+        assert logon.asked == [POLL] * 2
+
+    virtually(story)
+
+
+def test_a_command_is_one_for_each_file_it_names_and_one_for_its_end() -> None:
+    async def story(logon: Logon) -> None:
+        agent = await a_client(logon, "BPC0001")
+        async with driven(agent):
+            await poll_and_run(agent)
+        # log on and open | open | give both back, report, log off
+        assert logon.asked == [POLL, *[CHAIN] * 3]
+        assert (logon.host.open_count, logon.host.session_count) == (0, 0)
+
+    virtually(story)
+
+
+def test_the_session_lasts_from_the_first_command_to_the_last() -> None:
+    async def story(logon: Logon) -> None:
+        agent = await a_client(logon, "BPC0001", "BPC0002", "BPC0003")
+        async with driven(agent):
+            await poll_and_run(agent)
+        assert logon.asked == [POLL, *[CHAIN] * 9]
+        assert logon.kinds().count("session.started") == logon.kinds().count("session.ended") == 1
+        assert logon.kinds().count("pcm.reported") == 3
+
+    virtually(story)
+
+
+def test_nothing_is_asked_between_two_polls() -> None:
+    async def story(logon: Logon) -> None:
+        agent = await a_client(logon, "BPC0001")
+        async with driven(agent):
+            await poll_and_run(agent)
+            before = len(logon.asked)
+            await logon.clock.sleep(86_400)
+            assert len(logon.asked) == before
+
+    virtually(story)
