@@ -68,7 +68,8 @@ class Driver:
         heapq.heapify(self._due)
         self._waiting: dict[int, list[float]] = {}
         """Client to the polls it owes: the one under way, and those meant since."""
-        self._over = asyncio.Event()
+        self._is_over = False
+        self._nap: asyncio.Future[None] | None = None
         self.gone_count = 0
         self.is_pacing = True
 
@@ -79,7 +80,8 @@ class Driver:
 
     def end(self) -> None:
         """No more polls from now on."""
-        self._over.set()
+        self._is_over = True
+        _wake(self._nap)
 
     async def run(self, group: asyncio.TaskGroup) -> None:
         """Keep the pace to its end. The agents live in `group`, and stay as they are when this is over."""
@@ -90,12 +92,11 @@ class Driver:
             polls.add(task)
             task.add_done_callback(polls.discard)
 
-        over = asyncio.ensure_future(self._over.wait())
         try:
-            while not over.done() and self._now() < self._end:
+            while not self._is_over and self._now() < self._end:
                 wait_s = (self._due[0][0] if self._due else math.inf) - self._now()
                 if wait_s > 0:
-                    await asyncio.wait([over], timeout=min(wait_s, self._end - self._now()))
+                    await self._sleep(min(wait_s, self._end - self._now()))
                     continue
                 for _ in range(AT_ONCE_MAX):
                     if not self._due or self._due[0][0] > self._now():
@@ -103,7 +104,6 @@ class Driver:
                     self._turn(spawn)
                 await asyncio.sleep(0)
         finally:
-            over.cancel()
             self.is_pacing = False
         if polls:
             await asyncio.wait(polls, timeout=GRACE_S)
@@ -116,6 +116,17 @@ class Driver:
             for meant in owed:
                 self._tally.poll(meant, meant, meant, now, failed=True)
         self._waiting.clear()
+
+    async def _sleep(self, seconds: float) -> None:
+        """Until then, or `end`: this is done before every poll."""
+        loop = asyncio.get_running_loop()
+        self._nap = loop.create_future()
+        timer = loop.call_later(seconds, _wake, self._nap)
+        try:
+            await self._nap
+        finally:
+            timer.cancel()
+            self._nap = None
 
     def _turn(self, spawn: Callable[[Coroutine[Any, Any, None]], None]) -> None:
         meant, count, index = self._due[0]
@@ -154,3 +165,8 @@ class Driver:
     async def _log_off(self, index: int) -> None:
         self.gone_count += 1
         await self._agents[index].close()
+
+
+def _wake(nap: asyncio.Future[None] | None) -> None:
+    if nap is not None and not nap.done():
+        nap.set_result(None)
