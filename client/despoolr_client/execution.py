@@ -7,6 +7,7 @@ file it needs does not start, and the Win32 code is its launch error.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import groupby
 from typing import Final
 
 from despoolr_client.programs import ALL_FILES, Program
@@ -65,10 +66,9 @@ async def launch(share: Share, directory: str, program: Program, name: str, open
         return False
     if program.launch_error:
         raise LaunchFailed(program.launch_error, "the program does not start")
-    for use in program.files:
-        wanted = "/".join(part for part in (directory, use.path.replace("\\", "/").strip("/")) if part)
-        paths = everything if use.path == ALL_FILES else [wanted]
-        opened, refusal = await share.open_all(paths, use.access, use.share_mode, program=name, read=use.read)
+    for (access, share_mode, read), uses in groupby(program.files, lambda use: (use.access, use.share_mode, use.read)):
+        paths = [path for use in uses for path in (everything if use.path == ALL_FILES else [_below(directory, use.path)])]
+        opened, refusal = await share.open_all(paths, access, share_mode, program=name, read=read)
         opens += opened
         if refusal is not None:
             is_astray = refusal.nt_status is NtStatus.OBJECT_PATH_NOT_FOUND and not opens
@@ -76,6 +76,10 @@ async def launch(share: Share, directory: str, program: Program, name: str, open
                 return False
             raise LaunchFailed(refusal.win32, str(refusal)) from None
     return True
+
+
+def _below(directory: str, path: str) -> str:
+    return "/".join(part for part in (directory, path.replace("\\", "/").strip("/")) if part)
 
 
 async def _is_there(share: Share, directory: str) -> bool:

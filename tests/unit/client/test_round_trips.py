@@ -60,13 +60,13 @@ def test_a_poll_that_finds_nothing_new_is_one() -> None:
     virtually(story)
 
 
-def test_a_command_is_one_for_each_file_it_names_and_one_for_its_end() -> None:
+def test_a_command_is_two_more_one_for_its_start_and_one_for_its_end() -> None:
     async def story(logon: Logon) -> None:
         agent = await a_client(logon, "BPC0001")
         async with driven(agent):
             await poll_and_run(agent)
-        # log on and open | open | give both back, report, log off
-        assert logon.asked == [POLL, *[CHAIN] * 3]
+        # log on, open and read both files | give both back, report, log off
+        assert logon.asked == [POLL, CHAIN, CHAIN]
         assert (logon.host.open_count, logon.host.session_count) == (0, 0)
 
     virtually(story)
@@ -77,7 +77,7 @@ def test_the_session_lasts_from_the_first_command_to_the_last() -> None:
         agent = await a_client(logon, "BPC0001", "BPC0002", "BPC0003")
         async with driven(agent):
             await poll_and_run(agent)
-        assert logon.asked == [POLL, *[CHAIN] * 9]
+        assert logon.asked == [POLL, *[CHAIN] * 6]
         assert logon.kinds().count("session.started") == logon.kinds().count("session.ended") == 1
         assert logon.kinds().count("pcm.reported") == 3
 
