@@ -327,23 +327,23 @@ class PcmAgent:
         self._runner = None
 
     # -- sending
-    def add_report(self, report: Report) -> None:
-        """Remember a report until it is sent."""
+    def add_report(self, report: Report, closing: Sequence[OpenFile] = ()) -> None:
+        """Remember a report until it is sent; whoever sends it gives `closing` back just before."""
         if self._outbox is None:
             self._outbox = Outbox(self.sms_id)
-        self._outbox.add(report)
+        self._outbox.add(report, closing)
 
-    async def send(self, closing: Sequence[OpenFile] = (), *, logoff: bool = False) -> None:
+    async def send(self, *, logoff: bool = False) -> None:
         """Send what is to be sent. What does not get through stays, and goes with the next poll.
 
-        `closing` is given back with it, before the report is written, and with `logoff` the session there ends after it.
+        With `logoff` the session there ends after it, if nothing else is open in it.
         """
         try:
             if self._outbox is not None and self._outbox.pending:
                 server, share, directory = self._results_place()
                 self.say(lines.writing_status(unc(server, share, directory.lower())))
                 results = Results(self.share(server, share), directory, self.behaviour, self.settings.clock)
-                await self._outbox.send(results, self._record_report, closing, logoff=logoff)
+                await self._outbox.send(results, self._record_report, logoff=logoff)
             if self._files is not None and self._files.noidmifs_changed:
                 machine = Machine(self.settings.site, self.settings.domain, self.machine, self.sms_id)
                 for reason in await send_noidmifs(self.share(self.logon_server, LOGON_SHARE), machine, self._files):
@@ -432,6 +432,8 @@ class PcmAgent:
         connections, self._connections = self._connections, None
         if connections is not None:
             connections.abandon()
+        if self._outbox is not None:
+            self._outbox.forget_opens()
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.stop()

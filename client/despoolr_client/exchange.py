@@ -3,8 +3,8 @@
 The law: on the wire a request is, line for line, what `aiohttp.ClientSession.request` would send, and what may go wrong is
 what goes wrong there; connections, their pool, names, TLS and the parser are aiohttp's own. What is saved is everything
 around them that a share's small calls have no use for (cookies, redirects, payload objects, a multidict for each
-request): half of a call's cost, which is most of what a fleet does. Contract tests hold the two side by side; aiohttp's minor
-version is pinned.
+request): half of a call's cost, which is most of what a fleet does. A session's default headers are sent; its proxy, its
+`auth` and its traces are not looked at. Contract tests hold the two side by side; aiohttp's minor version is pinned.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ class Address:
 
     def __init__(self, http: aiohttp.ClientSession, base: str) -> None:
         url = URL(base)
+        if http.connector is not None and url.scheme not in http.connector.allowed_protocol_schema_set:
+            raise aiohttp.NonHttpUrlClientError(url)
         self.request = aiohttp.ClientRequest("GET", url, loop=asyncio.get_running_loop())
         self.path = url.raw_path.rstrip("/")
         self.lines = header_lines({hdrs.HOST: self.request.headers[hdrs.HOST], **http.headers})
@@ -51,7 +53,7 @@ _ADDRESSES: Final[WeakKeyDictionary[aiohttp.ClientSession, dict[str, Address]]] 
 
 
 def address_of(http: aiohttp.ClientSession, base: str) -> Address:
-    """The address of a server, made once for all that share a session. Raises `ValueError` for what is no URL of a server."""
+    """The address of a server, made once for all that share a session. Raises aiohttp's `InvalidURL` for what is none."""
     known = _ADDRESSES.setdefault(http, {})
     found = known.get(base)
     if found is None:
@@ -87,12 +89,12 @@ async def exchange(
         head += f"Content-Length: {len(data)}\r\nContent-Type: application/octet-stream\r\n"
     elif method not in _BODYLESS:
         head += "Content-Length: 0\r\n"
-    octets = head.encode() + b"\r\n"
+    octets = head.encode(errors="surrogateescape") + b"\r\n"  # an ETag goes back as the octets it came as
     connector = http.connector
     if connector is None:
         raise RuntimeError("Session is closed")
     may_repeat = method in _REPEATABLE
-    async with asyncio.timeout(timeout.total):
+    async with asyncio.timeout(timeout.total or None):  # as there, 0 is no bound
         while True:
             connection = await connector.connect(address.request, [], timeout)
             try:
@@ -132,5 +134,8 @@ async def _converse(
     except BaseException:
         connection.close()
         raise
-    connection.release()
+    if transport.get_write_buffer_size():
+        connection.close()  # answered before it was all read: what is left to say would go before the next request
+    else:
+        connection.release()
     return Reply(message.code, message.headers.get(hdrs.ETAG, ""), body)

@@ -33,12 +33,16 @@ class Results:
 
 
 class Pending:
-    """One report on its way: the name it was given once a file of it is on the share, and the files that are there."""
+    """One report on its way: the name it was given once a file of it is on the share, and the files that are there.
 
-    __slots__ = ("name", "report", "written")
+    `closing`: what the program it reports on had open, to be given back just before it.
+    """
 
-    def __init__(self, report: Report) -> None:
+    __slots__ = ("closing", "name", "report", "written")
+
+    def __init__(self, report: Report, closing: Sequence[OpenFile] = ()) -> None:
         self.report = report
+        self.closing = closing
         self.name = ""
         self.written = 0
 
@@ -54,16 +58,19 @@ class Outbox:
         self._is_sending = False
         self.pending: list[Pending] = []
 
-    def add(self, report: Report) -> None:
-        """Remember a report that is to be sent."""
-        self.pending.append(Pending(report))
+    def add(self, report: Report, closing: Sequence[OpenFile] = ()) -> None:
+        """Remember a report that is to be sent, and what is to be given back with it."""
+        self.pending.append(Pending(report, closing))
 
-    async def send(
-        self, results: Results, on_sent: Callable[[Report], None], closing: Sequence[OpenFile] = (), *, logoff: bool = False
-    ) -> None:
+    def forget_opens(self) -> None:
+        """The machine has lost its power: what was open is no longer its own to give back."""
+        for pending in self.pending:
+            pending.closing = ()
+
+    async def send(self, results: Results, on_sent: Callable[[Report], None], *, logoff: bool = False) -> None:
         """Write what is pending, oldest first; `on_sent` hears of each report that is on the share.
 
-        `closing` and `logoff` go with it (`Share.create_all`), if anything is written at all.
+        With `logoff` the session there ends after the last of them (`Share.create_all`).
 
         Raises `ShareUnreachable` or `ShareError` when the share does not take it; what was written before that is kept in mind.
         A second call while one is at work does nothing: the first takes what was added meanwhile.
@@ -73,16 +80,16 @@ class Outbox:
         self._is_sending = True
         try:
             while self.pending:
-                await self._write(self.pending[0], results, closing, logoff=logoff and len(self.pending) == 1)
+                await self._write(self.pending[0], results, logoff=logoff and len(self.pending) == 1)
                 on_sent(self.pending.pop(0).report)
         finally:
             self._is_sending = False
 
-    async def _write(self, pending: Pending, results: Results, closing: Sequence[OpenFile], *, logoff: bool) -> None:
+    async def _write(self, pending: Pending, results: Results, *, logoff: bool) -> None:
         for _ in range(NAME_TRIES_MAX):
             name = pending.name or report_name(self._sms_id, self._counter)
             files = files_of(pending.report, name, results.behaviour)
-            is_written = await self._write_files(pending, name, files, results, closing, logoff=logoff)
+            is_written = await self._write_files(pending, name, files, results, logoff=logoff)
             self._counter = (self._counter + 1) % NAMES_MAX
             if is_written:
                 return
@@ -93,16 +100,7 @@ class Outbox:
         title = f"{NAME_TRIES_MAX} names in {results.directory} are taken"
         raise ShareError(Problem("about:blank", title, 412, nt_status=_COLLISION.value))
 
-    async def _write_files(
-        self,
-        pending: Pending,
-        name: str,
-        files: tuple[str, ...],
-        results: Results,
-        closing: Sequence[OpenFile],
-        *,
-        logoff: bool,
-    ) -> bool:
+    async def _write_files(self, pending: Pending, name: str, files: tuple[str, ...], results: Results, *, logoff: bool) -> bool:
         """Write the files that are not there yet; False when one's name is somebody else's."""
         pause_s = results.behaviour.between_files_s
         while pending.written < len(files):
@@ -112,7 +110,7 @@ class Outbox:
             some = files[pending.written :][: 1 if pause_s else None]
             wanted = [(f"{results.directory}/{file}", _content(pending.report, name, file)) for file in some]
             ends = logoff and pending.written + len(some) == len(files)
-            made = await results.share.create_all(wanted, closing=closing, logoff=ends)
+            made = await results.share.create_all(wanted, closing=pending.closing, logoff=ends)
             for (path, data), error in zip(wanted, made, strict=False):
                 if error is not None and not await _is_ours(results, path, data, error):
                     return False

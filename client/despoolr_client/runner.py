@@ -9,6 +9,7 @@ tried at the next poll.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from despoolr_client.execution import LaunchFailed, close_all, launch
@@ -101,9 +102,9 @@ class Runner:
             agent.say(lines.AN_ERROR if error else lines.NO_ERROR)
             agent.pcm.executed(record.request_id, agent.now())
             agent.record("pcm.record", cause=turn.cause, request=record.request_id, package=record.package_id, state="Executed")
-            self._report(record, started_at, error)
+            self._report(record, started_at, error, () if self._leaks(program) else opens)
             async with agent.settings.gate.ends:
-                await agent.send(() if self._leaks(program) else opens, logoff=len(self._queue) == 1)
+                await agent.send(logoff=len(self._queue) == 1)
         finally:
             await self._end(program, opens)
 
@@ -175,7 +176,7 @@ class Runner:
     def _leaks(self, program: Program) -> bool:
         return program.leaks_handles and self._agent.behaviour.leaks_open_files
 
-    def _report(self, record: WorkstationInstruction, started_at: float, error: int) -> None:
+    def _report(self, record: WorkstationInstruction, started_at: float, error: int, closing: Sequence[OpenFile]) -> None:
         agent = self._agent
         files = agent.files.files
         name = collect_mif(files, started_at)
@@ -184,4 +185,4 @@ class Runner:
             agent.say(lines.need_to_report(f"{agent.files.path}\\{name}"))
         agent.say(lines.REPORTING)
         mif = None if name is None else files[name].data
-        agent.add_report(run_report(record, agent.reporter, started_at, agent.now(), error, mif))
+        agent.add_report(run_report(record, agent.reporter, started_at, agent.now(), error, mif), closing)

@@ -295,11 +295,10 @@ class ShareServer(HttpCaller):
             for start in range(0, len(opens), PARTING_MAX):
                 await self._part_with(opens[start : start + PARTING_MAX], (), logoff=logoff)
         except ShareUnreachable:
-            for one in opens:
-                if not one.is_closed:
-                    one.was_given_back()
-                    self._held -= 1
-                    self._deliver_later(one.handle)
+            left = [one for one in opens if not one.is_closed]
+            self._closed(left)
+            for one in left:
+                self._deliver_later(one.handle)
         except ShareError:
             pass  # their own `close` will hear it again
 
@@ -308,19 +307,47 @@ class ShareServer(HttpCaller):
 
         The results of `calls`. An open whose close was answered is closed, whatever the answer; all others stay as they are.
         """
-        while True:
-            parts = logoff and self._held == len(opens) and not self._pinned
-            session = self._session if parts else None
+        session, keeper = self._leave() if logoff and self._held == len(opens) else (None, None)
+        has_left = False
+        try:
             ends = [ChainLogoff(session.session)] if session is not None else []
-            results = await self.chain([*(ChainClose(one.handle) for one in opens), *calls, *ends], stops=True)
-            for one in opens[: len(results)]:
+            links = [*(ChainClose(one.handle) for one in opens), *calls, *ends]
+            results = await self.chain(links, stops=True) if links else []
+            made = results[len(opens) :]
+            has_left = len(made) > len(calls)
+        finally:
+            if session is not None:
+                self._left(session, keeper, has_left=has_left)
+        self._closed(opens[: len(results)])
+        if made or not (opens and (calls or logoff)):
+            return made[: len(calls)]
+        # One that the server had closed already ended the chain. The rest goes together, whatever each is answered.
+        rest = opens[len(results) :]
+        if rest:
+            self._closed(rest[: len(await self.chain([ChainClose(one.handle) for one in rest]))])
+        return await self._part_with((), calls, logoff=logoff)
+
+    def _leave(self) -> tuple[SessionReply | None, asyncio.Task[None] | None]:
+        """The session that is about to end. Who opens something meanwhile begins another: this one would end under them."""
+        if self._pinned or self._session is None:
+            return None, None
+        session, keeper = self._session, self._keeper
+        self._session = self._keeper = None
+        return session, keeper
+
+    def _left(self, session: SessionReply, keeper: asyncio.Task[None] | None, *, has_left: bool) -> None:
+        """What follows: the session is over, or goes on if it was not told and there is no other."""
+        if not has_left and self._session is None:
+            self._session, self._keeper = session, keeper
+        elif keeper is not None:
+            keeper.cancel()
+
+    def _closed(self, opens: Sequence[HttpOpen]) -> None:
+        """The server has answered their closes."""
+        for one in opens:
+            if not one.is_closed:
                 one.was_given_back()
                 self._held -= 1
-            made, opens = results[len(opens) :], opens[len(results) :]
-            if session is not None and len(made) > len(calls):
-                self._lost(session)
-            if made or not calls:
-                return made[: len(calls)]
 
     async def chain(self, calls: Sequence[Link], *, stops: bool = False) -> list[ChainResult]:
         """Several calls in one round trip; a result for each that was made, at least one."""

@@ -21,6 +21,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -92,6 +93,8 @@ def run(asked: argparse.Namespace, where: Path, server: str, url: str, role: str
     token = token_of(where, url, role)
     here = where / f"{server}-{role}"
     here.mkdir()
+    if server == "LOGON1":
+        put_back(url, "/SMS_SHR/INVENTRY.BOX", token_of(where, url, "admin"))
     (here / "real.json").write_text(json.dumps(prepare(url, token, server, role)))
     (here / "openapi.json").write_text(json.dumps(with_webdav(ask(url, "/openapi.json"))))
     (here / "schemathesis.toml").write_text(CONFIG)
@@ -142,6 +145,21 @@ WORDS = {
     "source": ["\\\\SITE1\\PKGSRC\\OFFICE"],
 }
 """Words that bodies are made of, and that a schema of plain text cannot say."""
+
+
+def put_back(url: str, directory: str, token: str) -> None:
+    """A box that whoever asked before may have deleted, or made a file of."""
+    headers = {"Authorization": f"Bearer {token}"}
+    for method in ("MKCOL", "DELETE", "MKCOL"):
+        try:
+            with urlopen(
+                Request(f"{url}{directory}?parents=true" if method == "MKCOL" else url + directory, None, headers, method=method)
+            ):
+                if method == "MKCOL":
+                    return
+        except HTTPError:
+            continue
+    raise AssertionError(f"{directory} is neither there nor can it be made")
 
 
 def prepare(url: str, token: str, server: str, role: str) -> dict[str, list[str]]:

@@ -250,3 +250,33 @@ async def test_an_address_is_made_once_for_a_session() -> None:
             assert address_of(other, server.url) is not address_of(http, server.url)
     with pytest.raises(RuntimeError, match="closed"):
         await ask(server, http)
+
+
+async def test_a_connection_on_which_the_body_was_not_all_sent_is_not_used_again() -> None:
+    async with serving(OK) as (server, http):
+
+        async def hasty(talk: Talk) -> None:
+            await talk.reader.readuntil(b"\r\n\r\n")
+            talk.say(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n")
+            await asyncio.sleep(1)
+
+        server.scripts.insert(0, hasty)
+        assert (await ask(server, http, "PUT", data=bytes(32 * 1024 * 1024))).status == 413
+        assert (await ask(server, http, "POST", data=b"x")).status == 200
+        assert server.connections == 2
+
+
+async def test_a_servers_own_etag_goes_back_as_the_octets_it_came_as() -> None:
+    async with serving(OK.replace(b'"e1"', b'"\xff"')) as (server, http):
+        etag = (await ask(server, http)).etag
+        timeout = aiohttp.ClientTimeout(total=5.0)
+        lines = header_lines({"If-None-Match": etag})
+        assert (await exchange(http, address_of(http, server.url), "GET", "/S/F", lines, None, timeout)).status == 200
+        assert b'If-None-Match: "\xff"' in server.heard[1]
+
+
+@pytest.mark.parametrize("base", ["htp://server", "http://", "server"])
+async def test_what_is_no_address_is_a_client_error(base: str) -> None:
+    async with aiohttp.ClientSession() as http:
+        with pytest.raises(aiohttp.ClientError):
+            address_of(http, base)

@@ -120,6 +120,7 @@ _END: Final = re.compile(r"End of instruction, (\d{1,9}) lines, CRC ([0-9A-F]{8}
 _INTEGER: Final = re.compile(r"-?\d{1,9}", re.ASCII)
 _WORD: Final = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _KEY: Final = re.compile(r"[A-Za-z][A-Za-z0-9 ]{0,63}(?<! )", re.ASCII)
+_KEY_SIZE_MAX: Final = 64
 _ESCAPED: Final = re.compile(r"&(?=#)|[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _REFERENCE: Final = re.compile(r"&#(\d{1,7});", re.ASCII)
 _SERVER: Final = "Server"
@@ -141,9 +142,14 @@ def render_instruction(instruction: DespoolerInstruction) -> bytes:
     return body + f"End of instruction, {len(lines)} lines, CRC {crc32(body):08X}\n".encode()
 
 
-@lru_cache(maxsize=1024)
 def _is_key(text: str) -> bool:
-    """Whether a text can be the name of a field; the names of a site's instructions are few."""
+    """Whether a text can be the name of a field."""
+    return len(text) <= _KEY_SIZE_MAX and _is_short_key(text)
+
+
+@lru_cache(maxsize=1024)
+def _is_short_key(text: str) -> bool:
+    """The names of a site's instructions are few."""
     return _KEY.fullmatch(text) is not None
 
 

@@ -7,8 +7,9 @@ service that shares the table's process cannot vanish without it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
-from despoolr_core.share import OpenFile, ShareError
+from despoolr_core.share import OpenFile, ShareError, ShareUnreachable
 from despoolr_core.sharing import (
     Access,
     CreateOption,
@@ -150,7 +151,8 @@ class LocalShare:
     ) -> list[ShareError | None]:
         """Files one after the other, up to the first refusal; safe together. Its session has no lease, and ends with `close`."""
         for one in closing:
-            await one.close()
+            with suppress(ShareError, ShareUnreachable):
+                await one.close()
         return await self._put_all(files, create=True)
 
     async def write_all(self, files: Sequence[tuple[str, bytes]]) -> list[ShareError | None]:

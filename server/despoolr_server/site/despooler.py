@@ -11,6 +11,7 @@ event 1 is logged, and the rest goes on. What a share refuses stays where it is,
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import ClassVar, Final
@@ -144,7 +145,11 @@ class Despooler(Service):
                 results.append((begun, WireRemove.from_instruction(begun.instruction)))
             except FormatError as error:
                 await self._conclude(begun, error, tick)
-        outcomes = await self._results.execute_all([(begun.name, result) for begun, result in results], tick)
+        outcomes: Sequence[str | Failure]
+        try:
+            outcomes = await self._results.execute_all([(begun.name, result) for begun, result in results], tick)
+        except (ShareError, ShareUnreachable) as error:  # the disk of a share keeps nothing: all of them come again
+            outcomes = [error] * len(results)
         for (begun, _), outcome in zip(results, outcomes, strict=True):
             await self._conclude(begun, outcome, tick)
 

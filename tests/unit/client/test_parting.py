@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
 from aiohttp import web
 
 from despoolr_client.http_share import RIDING_MAX
 from despoolr_client.share import ShareServer
 from despoolr_core.records import Recorder
-from despoolr_core.share import OpenFile, Share
+from despoolr_core.share import OpenFile, Share, ShareUnreachable
 from despoolr_core.sharing import Access, NtStatus, Role, ShareMode
 from despoolr_server.http.app import make_app
 from despoolr_server.share.host import Principal, ShareHost
@@ -85,7 +87,7 @@ def test_a_file_that_was_closed_by_force_meanwhile_keeps_nothing_from_being_repo
                 logon.host.close_by_force(ADMIN, row.open, "Close Resource")
         assert await share.create_all(REPORT, closing=opened, logoff=True) == [None, None]
         assert (logon.host.open_count, logon.host.session_count) == (0, 0)
-        assert logon.asked == [CHAIN, CHAIN]
+        assert logon.asked == [CHAIN] * 3  # up to the one that was closed, the others, the report
 
     virtually(story)
 
@@ -142,5 +144,42 @@ def test_another_server_that_is_down_does_not_keep_the_report_and_hears_of_the_c
             assert host.open_count == 1
             await logon.clock.sleep(LEASE_S)
             assert host.open_count == 0
+
+    virtually(story)
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.005, 0.015, 0.025])
+def test_a_file_opened_while_the_session_is_about_to_end_stays_open(after_s: float) -> None:
+    async def story(logon: Logon) -> None:
+        share, opened = await hold(logon)
+
+        async def settle() -> None:
+            await asyncio.sleep(0.01)
+
+        logon.store.settle = settle  # type: ignore[method-assign]
+        reporting = asyncio.ensure_future(share.create_all(REPORT, closing=opened, logoff=True))
+        await asyncio.sleep(after_s)
+        kept = await share.open("F0")
+        assert await reporting == [None, None]
+        assert [row.open for row in logon.host.opens()] == [kept.handle]
+        await logon.clock.sleep(LEASE_S * 3)
+        assert await kept.read() == b"x"
+        await kept.close()
+        await logon.clock.sleep(LEASE_S * 3)
+        assert (logon.host.open_count, logon.host.session_count) == (0, 0)
+
+    virtually(story)
+
+
+def test_a_report_that_nobody_answered_leaves_the_session_as_it_was() -> None:
+    async def story(logon: Logon) -> None:
+        share, opened = await hold(logon)
+        logon.network.take_down("logon1")
+        with pytest.raises(ShareUnreachable):
+            await share.create_all(REPORT, closing=opened, logoff=True)
+        logon.network.bring_up("logon1")
+        assert await opened[0].read() == b"x"
+        assert await share.create_all(REPORT, closing=opened, logoff=True) == [None, None]
+        assert (logon.host.open_count, logon.host.session_count) == (0, 0)
 
     virtually(story)

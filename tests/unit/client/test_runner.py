@@ -279,3 +279,49 @@ def test_a_held_file_makes_its_server_a_connected_drive() -> None:
         assert world.facts("pcm.run")[0]["server"] == "SRV3"
 
     play(main)
+
+
+async def _until_it_waits_to_end(world: World, agent: PcmAgent) -> None:
+    """A program of the agent has ended, and no place is free for its report."""
+    await agent.poll_once()
+    await world.clock.sleep(10)
+    for _ in range(world.gate.in_flight_max):
+        await world.gate.polls.enter()
+    await world.clock.sleep(100)
+    assert (len(world.holders()), agent.unsent_count) == (2, 1)
+
+
+def test_whoever_sends_a_report_gives_the_programs_files_back_before_it() -> None:
+    async def main() -> None:
+        world = await World().set_up()
+        await world.offer(offered())
+        agent = world.agent()
+        async with driven(agent):
+            await _until_it_waits_to_end(world, agent)
+            await agent.poll()  # one that has its place already
+            told = [r.kind for r in world.records if r.kind in ("open.closed", "file.written", "pcm.reported")][-4:]
+            assert told == ["open.closed", "open.closed", "file.written", "pcm.reported"]
+            for _ in range(world.gate.in_flight_max):
+                world.gate.polls.leave()
+            await agent.drain()
+        assert (world.holders(), len(await world.reports())) == ([], 1)
+
+    play(main)
+
+
+def test_a_machine_that_lost_its_power_reports_later_and_gives_nothing_back_with_it() -> None:
+    async def main() -> None:
+        world = await World().set_up()
+        await world.offer(offered())
+        agent = world.agent()
+        async with driven(agent):
+            await _until_it_waits_to_end(world, agent)
+            await agent.power_off()
+            for _ in range(world.gate.in_flight_max):
+                world.gate.polls.leave()
+            await agent.power_on()
+            await agent.drain()
+            assert (len(world.holders()), len(await world.reports())) == (2, 1), "what was open is the lease's to end"
+        assert world.gate.free_count == world.gate.in_flight_max
+
+    play(main)

@@ -40,7 +40,8 @@ class Logon:
         self.asked: list[str] = []
         recorder = Recorder(self.clock.now, [self.records.append])
         self.host = ShareHost("LOGON1", self.clock, recorder, lease_s_default=LEASE_S)
-        self.host.add_share("SMS_SHR", MemoryFileStore())
+        self.store = MemoryFileStore()
+        self.host.add_share("SMS_SHR", self.store)
         self.auth = Auth(b"sixteen octets!!")
 
     def server(self, machine: str = "WS3", role: Role = Role.CLIENT, **options: Any) -> ShareServer:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from zlib import crc32
+
 import pytest
 
+from despoolr_core.formats import instruction_file
 from despoolr_core.formats.dates import site_time
 from despoolr_core.formats.instruction_file import (
     CONFIG,
@@ -192,3 +195,14 @@ def test_a_value_of_the_wrong_kind_is_named_with_its_line(read: str) -> None:
 def test_a_missing_field_is_named() -> None:
     with pytest.raises(InstructionError, match="no field 'Nothing'"):
         parse_instruction(WHOLE).text("Nothing")
+
+
+def test_a_name_that_is_too_long_for_a_field_is_refused_and_not_remembered() -> None:
+    before = instruction_file._is_short_key.cache_info().currsize
+    for number in range(5):
+        line = f"{'k' * 1_000_000}{number} = x\n"
+        body = f"The execution time is M/D/Y 2-19-1970\nThe number of retries is 0\nA B\n{line}"
+        data = f"{body}End of instruction, 4 lines, CRC {crc32(body.encode()):08X}\n"
+        with pytest.raises(InstructionError, match="expected 'name = value'"):
+            parse_instruction(data)
+    assert instruction_file._is_short_key.cache_info().currsize == before

@@ -6,8 +6,9 @@ import pytest
 
 from despoolr_core.formats.instruction import Result, parse_instruction, render_instruction
 from despoolr_core.formats.status_mif import StatusMif
-from despoolr_core.sharing import Access, ShareMode
+from despoolr_core.sharing import Access, NtStatus, ShareMode
 from despoolr_server.site import boxes
+from despoolr_server.store.protocol import StoreError
 from unit.server.site.bench import Bench
 
 
@@ -218,3 +219,23 @@ async def test_a_report_whose_mif_has_no_room_stays_and_the_rest_of_its_batch_go
     root.capacity = None
     await bench.pump(2)
     assert (bench.details(job)["Workstation", "WS1"], bench.details(job)["Workstation", "WS2"]) == ("Complete", "Complete")
+
+
+async def test_a_disk_that_keeps_nothing_for_a_while_loses_no_result_and_holds_up_no_instruction(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench, job, request = await running()
+    await bench.report(job, request, machine="WS1", sms_id="BPC00001")
+    await bench.cycle("MAINTENANCE_MANAGER")
+
+    async def fails() -> None:
+        raise StoreError(NtStatus.IO_DEVICE_ERROR, "the disk is gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.stores["SITE1/SMS_SHRD"], "settle", fails)
+        await bench.cycle("DESPOOLER")
+    assert bench.names("SITE1/SMS_SITE") == ["00001001.SNI"]
+    assert any("Cannot execute the instruction 00001001.SNI yet" in line for line in bench.log("DESPOOLER"))
+    await bench.pump(2)
+    assert bench.details(job)["Workstation", "WS1"] == "Complete"
+    assert bench.names("SITE1/SMS_SITE") == []
