@@ -7,7 +7,7 @@ JOBS   ?= auto
 PIN    := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-emit-index-url \
           --no-emit-find-links --no-emit-trusted-host
 
-.PHONY: help demo test test-dav test-docker test-api check lint types layers format scenarios bench semantics oracle examples lock clean
+.PHONY: help demo test nightly mutants test-dav test-docker test-api check lint types layers format scenarios bench semantics oracle examples lock clean
 
 help:            ## Show this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,12 @@ demo: $(VENV)/run.stamp ## The blocked update, live, in seconds
 
 test: $(VENV)/dev.stamp ## Every test that needs no containers
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q --ignore=tests/docker
+
+mutants: $(VENV)/dev.stamp ## Tell small lies about the product; a test must notice each
+	@$(BIN)/python tests/mutants/run.py
+
+nightly: mutants ## What takes longer than .ci/run has
+	@DESPOOLR_NIGHTLY=1 $(BIN)/python -m pytest -q --durations=10 tests/nightly
 
 test-docker: $(VENV)/dev.stamp ## The stack in containers (starts a Docker engine where none runs)
 	@$(BIN)/python -m pytest -q --durations=5 tests/docker
