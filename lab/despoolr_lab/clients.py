@@ -32,6 +32,7 @@ from despoolr_lab.config import NamedServer, parse_profile
 from despoolr_lab.garbage import leave_in_peace
 from despoolr_lab.ground import FLUSH_S, StartError, clock_of
 from despoolr_lab.leasing import SlotLease
+from despoolr_lab.record_log import log_record
 from despoolr_lab.runs import RecordFile
 from despoolr_lab.sim.network import session_options
 from despoolr_lab.site_caller import SiteCaller
@@ -220,6 +221,7 @@ class Clients:
 
     def _count(self, record: Record) -> None:
         self.counts[record.kind] += 1
+        log_record(record)
         if self._records is not None:
             self._records(record)
 

@@ -50,7 +50,7 @@ VARIABLES: Final[dict[str, str]] = {
     "DESPOOLR_LOGON": "logon servers of the site: NAME=URL[,distribution], separated by spaces",
     "DESPOOLR_PARENT": "the site above this one: SITE=SERVER=URL",
     "DESPOOLR_AT_SITE": "code of the site that the administrating commands ask",
-    "DESPOOLR_LOG_FORMAT": "layout of the services' log files: sms1, sms2, cmtrace or jsonl",
+    "DESPOOLR_LOG_FORMAT": "how a process tells what happens: plain, text or json; and the layout of a site's log files",
     "DESPOOLR_ADDRESS": "other sites: SITE=SERVER=URL, separated by spaces",
     "DESPOOLR_ROLES": "what `serve logon` is: logon, distribution or both",
     "DESPOOLR_PACKAGE_SHARE": "the share packages lie on, of `serve logon`",

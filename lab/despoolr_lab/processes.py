@@ -27,6 +27,7 @@ from despoolr_lab import discovery
 from despoolr_lab.config import Listen, LogonSettings, NamedServer, SiteSettings
 from despoolr_lab.discovery import RunningServer
 from despoolr_lab.ground import Ground, StartError, clock_of
+from despoolr_lab.process_log import ServiceLines
 from despoolr_lab.process_metrics import ProcessMetrics
 from despoolr_lab.server_metrics import BoxMetrics, SiteMetrics
 from despoolr_lab.setup_calls import SETUP_CALLS
@@ -143,7 +144,7 @@ class Servers:
                 lease_s=ground.lease_s,
                 id_prefix=ground.id_prefix,
                 version=self.version,
-                logs=logs,
+                logs=ServiceLines(logs),
                 extra_routes=[
                     *SetupRoutes(ground, name, settings, servers, lambda: site.context.profile).routes(),
                     *slots.routes(),

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from despoolr_lab.cli.output import EXIT_INTERRUPTED, EXIT_INVALID, EXIT_OK, echo_json, fail, json_option, say
+from despoolr_lab.cli.options import log_format_option
+from despoolr_lab.cli.output import EXIT_INTERRUPTED, EXIT_INVALID, EXIT_OK, echo_json, fail, json_option
+from despoolr_lab.process_log import begin, say
 
 if TYPE_CHECKING:
     import asyncio
@@ -121,6 +123,7 @@ PROGRESS_PLAIN_S = 10.0
 @click.option(
     "--records", type=click.Path(dir_okay=False, path_type=Path), help="Append what the clients do, one JSON record a line."
 )
+@log_format_option
 @json_option
 def command(**given: Any) -> int:
     """Run many clients in one process: they are registered at the site, poll, run packages, report."""
@@ -132,6 +135,7 @@ def command(**given: Any) -> int:
     from despoolr_lab.ground import StartError
     from despoolr_lab.runs import RunError
 
+    begin(given["log_format"][0])
     try:
         for line in unknown_variables(os.environ):
             raise ConfigError(line)

@@ -11,6 +11,33 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 LOG_FORMATS: Final = ("cmtrace", "sms1", "sms2", "jsonl")
 """The layouts of log files; `tracer.RENDERERS` by name, so that help imports nothing."""
+PROCESS_LOG_FORMATS: Final = ("plain", "text", "json")
+"""The forms of a process's own log; `process_log.FORMATS`, so that help imports nothing."""
+
+
+def log_format_option(function: F) -> F:
+    """How a process that stays tells what happens: `log_format` is its form and the layout of its services' files."""
+    return click.option(
+        "--log-format",
+        envvar="DESPOOLR_LOG_FORMAT",
+        show_envvar=True,
+        default="plain",
+        show_default=True,
+        metavar="FORM[,LAYOUT]",
+        callback=_log_format,
+        help=f"What this process tells: {', '.join(PROCESS_LOG_FORMATS)}. Layout of the services' files, of a site: "
+        f"{', '.join(LOG_FORMATS)}; default: the version's.",
+    )(function)
+
+
+def _log_format(context: click.Context, option: click.Parameter, text: str) -> tuple[str, str]:
+    from despoolr_lab.cli.output import fail
+    from despoolr_lab.process_log import LogFormatError, parse_log_format
+
+    try:
+        return parse_log_format(text)
+    except LogFormatError as error:
+        fail(f"--log-format: {error}")
 
 
 def run_options(function: F) -> F:

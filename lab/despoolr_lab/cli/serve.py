@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from despoolr_lab.cli.options import LOG_FORMATS
-from despoolr_lab.cli.output import EXIT_OK, fail, say
+from despoolr_lab.cli.options import log_format_option
+from despoolr_lab.cli.output import EXIT_OK, fail
+from despoolr_lab.process_log import say
 
 if TYPE_CHECKING:
     import asyncio
@@ -47,6 +48,7 @@ _GROUND = _options(
     _option(
         "--common", type=click.Path(path_type=Path), help="Directory all processes share: secrets and time, made by the first."
     ),
+    log_format_option,
 )
 _SITE = _options(
     _option("--name", default="SITE1", help="The site server's machine name."),
@@ -57,13 +59,6 @@ _SITE = _options(
     _option("--set", "overrides", multiple=True, metavar="FIELD=VALUE", help="Change one behaviour; repeatable."),
     _option("--address", "addresses", multiple=True, metavar="SITE=SERVER=URL", help="Another site; repeatable."),
     _option("--parent", default="", metavar="SITE=SERVER=URL", help="The site above this one: it is told of every status."),
-    _option(
-        "--log-format",
-        default="",
-        type=click.Choice(["", *LOG_FORMATS]),
-        metavar="|".join(LOG_FORMATS),
-        help="Layout of the log files. Default: the version's own, sms1 or sms2.",
-    ),
 )
 
 
@@ -107,7 +102,7 @@ def site(listen: str, data: Path, logons: tuple[str, ...], **given: Any) -> int:
         await _add_site(running, settings)
         return _nothing
 
-    return _run(ground, start)
+    return _run(ground, start, given["log_format"][0])
 
 
 @command.command("logon")
@@ -138,7 +133,7 @@ def logon(listen: str, data: Path, **given: Any) -> int:
         await _add_logon(running, settings)
         return _nothing
 
-    return _run(ground, start)
+    return _run(ground, start, given["log_format"][0])
 
 
 @command.command("all")
@@ -177,7 +172,7 @@ def serve_all(listen: str, listen_logon: str, data: Path, clients: int, poll_eve
         say(f"despoolr: {clients} clients, polling every {poll_every}")
         return fleet.stop
 
-    return _run(ground, start)
+    return _run(ground, start, given["log_format"][0])
 
 
 # -- from options to settings
@@ -200,7 +195,7 @@ def _site_settings(listen: Listen, servers: tuple[NamedServer, ...], given: dict
         servers=servers,
         addresses=addresses,
         parent=parent,
-        log_layout=given["log_format"],
+        log_layout=given["log_format"][1],
         overrides=overrides,
         database=given.get("database", ""),
         clients_wanted=given.get("clients_wanted", 0),
@@ -261,15 +256,17 @@ async def _add_logon(running: Servers, settings: LogonSettings) -> NamedServer:
     return server
 
 
-def _run(settings: GroundSettings, start: Start) -> int:
+def _run(settings: GroundSettings, start: Start, log_form: str) -> int:
     """Prepare, start, wait for a signal, stop. Everything that keeps it from starting is one line and exit code 2."""
     import asyncio
 
+    from despoolr_lab import process_log
     from despoolr_lab.config import ConfigError
     from despoolr_lab.ground import StartError, prepare
     from despoolr_lab.runs import RunError
     from despoolr_server.store.database import DatabaseLost
 
+    process_log.begin(log_form)
     try:
         ground = prepare(settings)
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
@@ -287,6 +284,7 @@ async def _serve(ground: Any, start: Start) -> int:
     from importlib.metadata import version
 
     from despoolr_lab.processes import Servers, ask_time
+    from despoolr_lab.record_log import log_record
     from despoolr_lab.scenario.timing import Timing
 
     loop = asyncio.get_running_loop()
@@ -301,6 +299,7 @@ async def _serve(ground: Any, start: Start) -> int:
         now, scale = await ask_time(ground.settings.clock_url, ground.token, say)
         ground.settings = replace(ground.settings, timing=Timing(scale))
     ground.begin(now)
+    ground.recorder.listeners.append(log_record)
     running = Servers(ground, Path.cwd(), say, version("despoolr"))
     stop_more: Stopper = _nothing
     try:
@@ -326,20 +325,22 @@ async def _serve(ground: Any, start: Start) -> int:
 
 
 def _greet(running: Servers) -> None:
+    from despoolr_lab.cli import output
     from despoolr_lab.garbage import leave_in_peace
+    from despoolr_lab.process_log import is_plain
 
     ground = running.ground
     pace = "real time" if ground.scale == 1 else f"x{ground.scale:g} time"
     say(f"despoolr: {pace}, data in {ground.data}, start {ground.starts}")
     for line in ground.changes:
         say(f"despoolr: note: {line}")
-    if ground.has_made_secret:
+    if ground.has_made_secret and is_plain():
         url = running.announced[-1].url
         path = "site" if running.announced[-1].role == "site" else "opens"
         say(f"despoolr: made a secret for this data directory ({ground.secret_file}); the administrator's token is")
-        say(f"  {ground.token}")
-        say(f"  curl -H 'Authorization: Bearer {ground.token}' {url}/api/v1/{path}")
-        say(f"  live page: {running.announced[0].url}/#token={ground.token}")
+        output.say(f"  {ground.token}")
+        output.say(f"  curl -H 'Authorization: Bearer {ground.token}' {url}/api/v1/{path}")
+        output.say(f"  live page: {running.announced[0].url}/#token={ground.token}")
     else:
         say(f"despoolr: the administrator's token is in {ground.token_file}")
     leave_in_peace()

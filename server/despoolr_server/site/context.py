@@ -15,7 +15,7 @@ from sqlalchemy import Connection, insert
 
 from despoolr_core.clock import Clock
 from despoolr_core.formats.nt_event import NtEvent
-from despoolr_core.formats.tracer import TraceLine
+from despoolr_core.formats.tracer import INFORMATION, TraceLine
 from despoolr_core.nt_events import event as nt_event
 from despoolr_core.profile import Profile
 from despoolr_core.records import Recorder
@@ -115,10 +115,10 @@ class SiteContext:
         """A share of any machine, this one included, as the service account running `program`."""
         return self.connect_as(server, program).share(name)
 
-    def log(self, component: str, text: str) -> None:
-        """One line in the component's log. Tildes stand where the component printed a newline (`domain.md` i.2)."""
+    def log(self, component: str, text: str, kind: int = INFORMATION) -> None:
+        """One line in the component's log; `kind` as in CMTrace. Tildes stand for newlines (`domain.md` i.2)."""
         self.recorder.record(f"{self.code}/{component}", "log", component=component, text=text)
-        self.logs.write(TraceLine(text, component, self.clock.now(), thread_of(component)))
+        self.logs.write(TraceLine(text, component, self.clock.now(), thread_of(component), kind=kind))
 
     def record(self, component: str, kind: str, /, **data: Any) -> int:
         """One fact, by this site's component."""

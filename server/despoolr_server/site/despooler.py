@@ -157,7 +157,7 @@ class Despooler(Service):
         """Read an instruction and take it up; None if it is not to be executed now."""
         if isinstance(data, ShareError):
             # Still held by its sender: to be tried on the next poll (Q161043).
-            self.log(f"failed to open {self._local(name)} WIN32 ERROR = {data.win32}")
+            self.warn(f"failed to open {self._local(name)} WIN32 ERROR = {data.win32}")
             self._put_off_until[name] = tick + NEXT_POLL_S
             return None
         try:
@@ -232,13 +232,13 @@ class Despooler(Service):
         A full disk is an event, once: nothing that this instruction would write has room.
         """
         where = error.problem.path if isinstance(error, ShareError) else ""
-        self.log(f"~Cannot execute the instruction {name} yet: {where}: {error}, Win32 Error = {error.win32}")
+        self.warn(f"~Cannot execute the instruction {name} yet: {where}: {error}, Win32 Error = {error.win32}")
         self._put_off_until[name] = tick + NEXT_POLL_S
         if is_first and isinstance(error, ShareError) and error.nt_status is NtStatus.DISK_FULL:
             await self.site.report_event(self.component, EVENT_CANNOT_WRITE, where.replace("/", "\\"))
 
     async def _set_aside(self, name: str, reason: str, tick: float) -> None:
-        self.log(f"~Despooler failed to execute the instruction {name}: {reason}")
+        self.warn(f"~Despooler failed to execute the instruction {name}: {reason}")
         self.log("Logging an event for the error.~")
         root_path = f"{boxes.BAD_INSTRUCTIONS}/{name}"
         try:

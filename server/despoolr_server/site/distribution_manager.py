@@ -47,7 +47,7 @@ class DistributionManager(Service):
         try:
             data = await self._root.read(path)
         except ShareError as error:
-            self.log(f"~Cannot read {name}, Win32 Error = {error.win32}. We will try again on the next cycle.")
+            self.warn(f"~Cannot read {name}, Win32 Error = {error.win32}. We will try again on the next cycle.")
             return
         try:
             report = parse_sta(data)
@@ -60,7 +60,7 @@ class DistributionManager(Service):
         is_own = report.package_id[:3] == self.site.code
         if found.is_ambiguous and (is_own or not self.site.parent):
             reason = package_status.ambiguous(report, found.candidates)
-            self.log(reason)
+            self.warn(reason)
             self._record_unknown(report, name, reason, kept=True)
             await self._set_aside(name, data, f"{report.package_id} may be any of {', '.join(found.candidates)}")
             return
@@ -69,7 +69,7 @@ class DistributionManager(Service):
         if self.site.parent and not is_own:
             await self._upward.put_data(render_package_mif(report))  # the site whose package it is wants to know
         elif not found.package:
-            self.log(package_status.missing(report.package_id))
+            self.warn(package_status.missing(report.package_id))
             self._record_unknown(report, name, package_status.missing(report.package_id), kept=False)
         await self._root.delete(path)
 
@@ -93,7 +93,7 @@ class DistributionManager(Service):
 
     async def _set_aside(self, name: str, data: bytes, reason: str) -> None:
         target = f"{boxes.BAD_PACKAGE_STATUS}/{name}"
-        self.log(f"~{name} has been set aside: {reason}")
+        self.warn(f"~{name} has been set aside: {reason}")
         await self._root.write(target, data)
         await self._root.write(f"{target}.TXT", f"{name}: {reason}\r\n".encode("latin-1", "replace"))
         await self._root.delete(f"{boxes.DISTRIBUTION_MANAGER}/{name}")

@@ -43,12 +43,12 @@ class InventoryProcessor(Service):
             try:
                 data = await self._root.read(path)
             except ShareError as error:
-                self.log(f"~Cannot read {entry.name}, Win32 Error = {error.win32}. We will try again on the next cycle.")
+                self.warn(f"~Cannot read {entry.name}, Win32 Error = {error.win32}. We will try again on the next cycle.")
                 continue
             try:
                 read_inventory_mif(data)
             except MifError as error:
-                self.log(f"~Compilation failed~{error}")
+                self.warn(f"~Compilation failed~{error}")
                 await self._root.write(f"{boxes.BAD_MIFS}/{entry.name}", data)
                 await self._root.write(
                     f"{boxes.BAD_MIFS}/{entry.name}.TXT", f"{entry.name}: {error}\r\n".encode("latin-1", "replace")

@@ -121,7 +121,7 @@ class DataLoader(Service):
             if kind == "detail.status":
                 self.site.touched_jobs.add(data["job"])
             if kind == "package.unknown":
-                self.log(data["reason"])
+                self.warn(data["reason"])
                 aside |= {data["file"]: data["reason"]} if data["kept"] else {}
         await self._finish(batch, aside)
 
@@ -148,11 +148,11 @@ class DataLoader(Service):
             try:
                 await self._set_aside(name, data, str(error))
             except ShareError as refused:
-                self.log(f"~Cannot move {name} to BADMIFS, Win32 Error = {refused.win32}. It stays until there is room for it.")
+                self.warn(f"~Cannot move {name} to BADMIFS, Win32 Error = {refused.win32}. It stays until there is room for it.")
             return None
 
     async def _set_aside(self, name: str, data: bytes, reason: str) -> None:
-        self.log(f"~Bad MIF {name}: {reason}. Moved to BADMIFS.")
+        self.warn(f"~Bad MIF {name}: {reason}. Moved to BADMIFS.")
         await self._root.write(f"{boxes.BAD_MIFS}/{name}", data)
         await self._root.write(f"{boxes.BAD_MIFS}/{name}.TXT", f"{name}: {reason}\r\n".encode("latin-1", "replace"))
         await self.site.report_event(self.component, EVENT_MIF_MOVED, f"{boxes.BAD_MIFS}/{name}".replace("/", "\\"))

@@ -55,9 +55,9 @@ class MaintenanceManager(Service):
             except ShareUnreachable as error:
                 if role.name not in self._is_down:
                     self._is_down.add(role.name)
-                    self.log(f"~Cannot connect to logon server {role.name}: {error}. It will be tried on every cycle.")
+                    self.warn(f"~Cannot connect to logon server {role.name}: {error}. It will be tried on every cycle.")
             except ShareError as error:
-                self.log(f"~Logon server {role.name} answered no: {error.problem.path}, {error}, Win32 Error = {error.win32}")
+                self.warn(f"~Logon server {role.name} answered no: {error.problem.path}, {error}, Win32 Error = {error.win32}")
             else:
                 if role.name in self._is_down:
                     self._is_down.discard(role.name)
@@ -148,7 +148,7 @@ class MaintenanceManager(Service):
 
     async def _refuse(self, there: Share, path: str, name: str, data: bytes) -> bool:
         """A client's box is for results. An instruction that tells the Despooler to install or remove is not passed on."""
-        self.log(f"~{name} is no result of a client: it has been set aside.")
+        self.warn(f"~{name} is no result of a client: it has been set aside.")
         await self._root.write(f"{boxes.BAD_INSTRUCTIONS}/{name}", data)
         reason = f"{name}: a client's box may hold results only, and this is another instruction\r\n"
         await self._root.write(f"{boxes.BAD_INSTRUCTIONS}/{name}.TXT", reason.encode("latin-1", "replace"))

@@ -85,14 +85,14 @@ class LanSender(Service):
                 await self._set_aside(root, name, str(error))
                 continue
             except ShareError as error:
-                self.log(f"~Cannot read send request {name}, Win32 Error = {error.win32}. We will try again on the next cycle.")
+                self.warn(f"~Cannot read send request {name}, Win32 Error = {error.win32}. We will try again on the next cycle.")
                 continue
             todo.append((request.priority, name, request))
         for _, name, request in sorted(todo, key=lambda item: item[:2]):
             await self._send(root, name, request, tick)
 
     async def _set_aside(self, root: Share, name: str, reason: str) -> None:
-        self.log(f"~Send request {name} is invalid and has been set aside: {reason}")
+        self.warn(f"~Send request {name} is invalid and has been set aside: {reason}")
         target = f"{boxes.BAD_INSTRUCTIONS}/{name}"
         await root.write(f"{target}.TXT", f"{name}: {reason}\r\n".encode("latin-1", "replace"))
         await self.site.report_event(self.component, 309, name)
@@ -128,7 +128,7 @@ class LanSender(Service):
     ) -> None:
         first = request.first_tried_at or tick
         what = f"{_what(request)} to site {request.destination}"
-        self.log(f"~Cannot send {what}, Win32 Error = {error.win32}. Retry {request.retries + 1}")
+        self.warn(f"~Cannot send {what}, Win32 Error = {error.win32}. Retry {request.retries + 1}")
         if tick - first >= GIVE_UP_S and request.job:  # what sites report of themselves is never given up
             await self.site.report_event(self.component, 21, str(request.retries), job=request.job)
             await self._mifs.put(self._failure(request, tick))

@@ -12,6 +12,7 @@ import math
 from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar
 
+from despoolr_core.formats.tracer import WARNING
 from despoolr_core.share import ShareError, ShareUnreachable
 from despoolr_server.site.context import SiteContext
 
@@ -77,7 +78,7 @@ class Service:
         try:
             await self.started()
         except (ShareError, ShareUnreachable) as error:
-            self.log(f"~{self.component} cannot start yet: {error}, Win32 Error = {error.win32}")
+            self.warn(f"~{self.component} cannot start yet: {error}, Win32 Error = {error.win32}")
             return False
         return True
 
@@ -88,14 +89,18 @@ class Service:
             try:
                 await self.cycle(tick)
             except ShareUnreachable as error:
-                self.log(f"~Cannot reach a server this cycle: {error}. We will try again on the next cycle.")
+                self.warn(f"~Cannot reach a server this cycle: {error}. We will try again on the next cycle.")
             except ShareError as error:
                 where = error.problem.path or error.problem.share
-                self.log(f"~The share answered no this cycle: {where}, {error}, Win32 Error = {error.win32}")
+                self.warn(f"~The share answered no this cycle: {where}, {error}, Win32 Error = {error.win32}")
 
     def log(self, text: str) -> None:
         """One line in this component's log."""
         self.site.log(self.component, text)
+
+    def warn(self, text: str) -> None:
+        """One line in this component's log about something that failed and is tried again, or was set aside."""
+        self.site.log(self.component, text, WARNING)
 
 
 class Executive:

@@ -61,7 +61,7 @@ class SiteReporter(Service):
             try:
                 files[name] = await root.read(f"{boxes.SITE_REPORTS}/{name}")
             except ShareError as error:
-                self.log(f"~Cannot read {name}, Win32 Error = {error.win32}. We will try again on the next cycle.")
+                self.warn(f"~Cannot read {name}, Win32 Error = {error.win32}. We will try again on the next cycle.")
         if not files:
             return
         number = await self.site.database.run(lambda db: catalogue.next_number(db, "send request"))
