@@ -82,7 +82,7 @@ semantics: $(VENV)/run.stamp ## Write docs/share-semantics.md anew from the engi
 	@$(BIN)/python -m despoolr_lab.semantics > docs/share-semantics.md
 
 oracle: $(VENV)/run.stamp ## Ask what a real SMB server was asked, over HTTP (FILES="a.json b.json")
-	@$(BIN)/python -m despoolr_lab.oracle $(or $(FILES),$(wildcard ../shared/oracle/*.json))
+	@$(BIN)/python -m despoolr_lab.oracle $(or $(FILES),$(wildcard tests/data/oracle/*.json))
 
 examples: $(VENV)/run.stamp ## Ask the examples of the OpenAPI description anew
 	@$(BIN)/python -m despoolr_lab.examples > $(VENV)/examples.json

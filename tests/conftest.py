@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+
+from support import SHARED, THEIR_MIFS
 
 if TYPE_CHECKING:
     from postgres_world import Postgres
@@ -23,3 +25,38 @@ def postgres() -> Iterator[Postgres]:
 
     with running_postgres() as server:
         yield server
+
+
+_NOT_RUN = pytest.StashKey[int]()
+"""How many tests of other people's files were taken out of this run."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Take out the tests of what other people wrote where that is not there."""
+    if THEIR_MIFS.is_dir():
+        return
+    absent = [item for item in items if item.get_closest_marker("theirs")]
+    if absent:
+        items[:] = [item for item in items if not item.get_closest_marker("theirs")]
+        config.hook.pytest_deselected(items=absent)
+    _remember(config, len(absent))
+
+
+def _remember(config: pytest.Config, count: int) -> None:
+    config.stash[_NOT_RUN] = count
+    if hasattr(config, "workeroutput"):  # a worker of xdist: its controller writes the summary
+        config.workeroutput["not_run"] = count
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Every worker collects the same tests, so any of them knows the number."""
+    node.config.stash[_NOT_RUN] = getattr(node, "workeroutput", {}).get("not_run", 0)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """One line for what did not run; other people's files being away is no failure, in CI neither."""
+    if count := config.stash.get(_NOT_RUN, 0):
+        terminalreporter.write_line(
+            f"{count} tests of other people's files did not run: {SHARED.name}/{THEIR_MIFS.name} is not there"
+        )

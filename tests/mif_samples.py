@@ -25,3 +25,21 @@ def mif(*blocks: str, before: str = "", after: str = "") -> bytes:
 def with_value(value: str, type_: str = "STRING(600)") -> bytes:
     """A file whose one attribute has this value."""
     return mif(group(attribute(type_=type_, value=value)))
+
+
+# What stands around a piece of a file.
+
+HEAD = b'START COMPONENT NAME="c"\n'
+_GROUP = b'START GROUP NAME="g" ID=1 CLASS="a|b|c"\n'
+_ATTRIBUTE = b'START ATTRIBUTE NAME="x" ID=1 TYPE=INTEGER VALUE=0 END ATTRIBUTE\n'
+_TAIL = b"END GROUP END COMPONENT"
+
+
+def wrap_block(block: bytes) -> bytes:
+    """A file with this block before its one group."""
+    return HEAD + block + b"\n" + _GROUP + _ATTRIBUTE + _TAIL
+
+
+def wrap_attribute(attribute: bytes) -> bytes:
+    """A file whose one group has this attribute."""
+    return HEAD + _GROUP + attribute + b"\n" + _TAIL

@@ -96,9 +96,9 @@ async def serving(auth: Auth | None = None, extra_routes: Iterable[web.RouteDef]
     rights = RightsTable({"": {Role.CLIENT: Rights.CHANGE}, "PCMINS.BOX": {Role.CLIENT: Rights.READ}})
     host.add_share("SMS_SHR", MemoryFileStore(), rights)
     auth = auth or Auth(b"sixteen octets!!")
-    runner = web.AppRunner(
-        make_app(host, auth, clock, recorder=recorder, version="1.2.3", extra_routes=extra_routes), access_log=None
-    )
+    app = make_app(host, auth, clock, recorder=recorder, version="1.2.3", extra_routes=extra_routes)
+    # A call that still waits when a test ends is nobody's: aiohttp would give it 60 s.
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -1,7 +1,9 @@
-"""What several tests need: the material shared with other projects, and programs that are Debian's.
+"""What several tests need: the data beside them, what other people wrote, and programs that are Debian's.
 
-The law: material that is missing fails a test. A program that is missing, or a machine that cannot do what a test needs, leaves
-it out and says why, so that `make test` needs make and Python alone; with CI=true that fails as well. No test skips by itself.
+The law: what a test needs lies in `tests/data`. What other people wrote is not ours to give away: tests of it are marked
+`theirs`, run where it is found in a directory `shared` beside the repository, and are counted in one line where it is not. A
+program that is missing, or a machine that cannot do what a test needs, leaves a test out and says why, so that `make test`
+needs make and Python alone; with CI=true that is a failure. No test skips by itself.
 """
 
 from __future__ import annotations
@@ -17,14 +19,16 @@ from typing import Any, NoReturn
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+DATA = REPOSITORY / "tests" / "data"
 SHARED = REPOSITORY.parent / "shared"
+THEIR_MIFS = SHARED / "mif-corpus"
+"""MIFs that vendors published. There or not: see the mark `theirs`."""
 
 
-def shared(*parts: str) -> Path:
-    """A file or directory beside the repository. Fails loudly: a test without its material proves nothing."""
-    path = SHARED.joinpath(*parts)
-    if not path.exists():
-        raise AssertionError(f"{path} is missing: the shared directory belongs beside the repository")
+def data(*parts: str) -> Path:
+    """A file or directory of `tests/data`."""
+    path = DATA.joinpath(*parts)
+    assert path.exists(), f"{path} is missing"
     return path
 
 
@@ -50,4 +54,4 @@ def free_port() -> int:
 @cache
 def oracle(name: str) -> Any:
     """One file of what a real SMB server answered."""
-    return json.loads(shared("oracle", f"{name}.json").read_text(encoding="utf-8"))
+    return json.loads(data("oracle", f"{name}.json").read_text(encoding="utf-8"))

@@ -24,7 +24,7 @@ SEEN_THROUGH: dict[str, tuple[str, str]] = {
     ),
     "despoolr_core.formats.mif.checks": ("tests/unit/core/formats/test_mif_checks.py", "behind that door"),
     "despoolr_core.formats.mif.codec": ("tests/unit/core/formats/test_mif_parser.py", "behind that door"),
-    "despoolr_core.formats.mif.rules": ("tests/contract/test_mif_corpus.py", "a table, checked against the corpus"),
+    "despoolr_core.formats.mif.rules": ("tests/contract/test_mif_files.py", "a table, checked against files"),
     "despoolr_core.formats.mif.tables": ("tests/unit/core/formats/test_mif_parser.py", "behind that door"),
     "despoolr_core.formats.mif.values": ("tests/unit/core/formats/test_mif_parser.py", "behind that door"),
     "despoolr_core.formats.mif.words": ("tests/unit/core/formats/test_mif_tokens.py", "a table of words"),

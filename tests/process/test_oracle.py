@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from support import REPOSITORY, SHARED, shared
+from support import REPOSITORY, data
 
 FILES = ("byte_range_locks", "delete_semantics", "dispositions", "sessions", "share_modes", "deviations")
 INEXPRESSIBLE = {"posix-disposition", "durable-v2-drop-share-none", "durable-v2-drop-rename"}
@@ -24,8 +24,7 @@ def replay(*files: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_every_case_agrees_over_http_and_only_what_http_has_no_word_for_is_inexpressible() -> None:
-    assert SHARED.is_dir()
-    done = replay(*(shared("oracle", f"{name}.json") for name in FILES))
+    done = replay(*(data("oracle", f"{name}.json") for name in FILES))
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     *lines, last = done.stdout.splitlines()
     counts = re.fullmatch(r"agree (\d+), disagree 0, inexpressible (\d+)", last)

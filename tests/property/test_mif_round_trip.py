@@ -6,6 +6,8 @@ check calls an error; a grammar written in another notation (lark) accepts and r
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -35,7 +37,7 @@ from despoolr_core.formats.mif import (
     render_verbatim,
 )
 from despoolr_core.formats.mif.parser import Parser
-from support import shared
+from support import THEIR_MIFS, data
 
 STRINGS = st.text(st.characters(max_codepoint=255), max_size=30)
 WIDE_STRINGS = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
@@ -398,9 +400,19 @@ def test_the_short_way_is_never_of_another_opinion(data: bytes) -> None:
     assert parser.findings == []
 
 
-def test_the_short_way_is_taken_by_ordinary_files() -> None:
-    for name in ("kb-q166833__status.mif", "rendered__portswitch-success-two-ports.mif", "kb-q170440__network-noidmif.mif"):
-        assert fast.read(shared("mif-corpus", name).read_bytes().decode("latin-1")) is not None
+def ours_and_theirs(ours: list[str], theirs: list[str]) -> pytest.MarkDecorator:
+    """A test of files of ours, and of others' where they are found."""
+    files = [pytest.param(data("mif", name), id=name) for name in ours]
+    files += [pytest.param(THEIR_MIFS / name, id=name, marks=pytest.mark.theirs) for name in theirs]
+    return pytest.mark.parametrize("file", files)
+
+
+@ours_and_theirs(
+    ["status_success.mif", "status_two_numbers.mif", "noidmif_printer.mif"],
+    ["kb-q166833__status.mif", "rendered__portswitch-success-two-ports.mif", "kb-q170440__network-noidmif.mif"],
+)
+def test_the_short_way_is_taken_by_ordinary_files(file: Path) -> None:
+    assert fast.read(file.read_bytes().decode("latin-1")) is not None
 
 
 # A second opinion in another notation.
@@ -460,6 +472,9 @@ def test_another_grammar_accepts_and_refuses_the_same_texts(data: bytes) -> None
     assert we_read(data) == grammar_accepts(data.decode("latin-1"))
 
 
-@pytest.mark.parametrize("name", ["os2tk45__names.mif", "os2tk45__probe.mif", "techshelps__bores-s3d7f-employee-idmif.mif"])
-def test_another_grammar_reads_the_corpus(name: str) -> None:
-    assert grammar_accepts(shared("mif-corpus", name).read_bytes().decode("latin-1"))
+@ours_and_theirs(
+    ["component_paths.mif", "component_table.mif", "idmif_vehicle.mif"],
+    ["os2tk45__names.mif", "os2tk45__probe.mif", "techshelps__bores-s3d7f-employee-idmif.mif"],
+)
+def test_another_grammar_reads_whole_files(file: Path) -> None:
+    assert grammar_accepts(file.read_bytes().decode("latin-1"))

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from despoolr_lab.oracle.cases import read_units, truth
 from despoolr_lab.oracle.replay import OPERATIONS
-from support import oracle, shared
+from support import data, oracle
 
 
 def count(name: str) -> int:
-    return sum(len(unit.cases) for unit in read_units(shared("oracle", f"{name}.json")))
+    return sum(len(unit.cases) for unit in read_units(data("oracle", f"{name}.json")))
 
 
 def test_every_row_and_script_is_one_case() -> None:
@@ -28,13 +28,13 @@ def test_every_row_and_script_is_one_case() -> None:
 
 def test_case_names_are_unique() -> None:
     for name in ("share_modes", "dispositions", "byte_range_locks", "delete_semantics", "sessions"):
-        cases = [case for unit in read_units(shared("oracle", f"{name}.json")) for case in unit.cases]
+        cases = [case for unit in read_units(data("oracle", f"{name}.json")) for case in unit.cases]
         assert len(set(cases)) == len(cases)
 
 
 def test_every_operation_of_the_oracle_is_one_the_replay_plays() -> None:
     for name in ("dispositions", "byte_range_locks", "delete_semantics", "sessions"):
-        for unit in read_units(shared("oracle", f"{name}.json")):
+        for unit in read_units(data("oracle", f"{name}.json")):
             if not unit.cannot:
                 assert {step["op"] for step in unit.steps} <= OPERATIONS | {"await_count"}
 

@@ -1,0 +1,5 @@
+start enumeration
+name = "YESNO"
+       0 = "No"
+       1 = "Yes"
+end enumeration
