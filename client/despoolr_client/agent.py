@@ -27,6 +27,7 @@ from despoolr_client.settings import MESSAGES_EVERY_S, ClientSettings, WhenWarne
 from despoolr_client.windows import Windows, set_up, unc
 from despoolr_core.formats.job_mif import Machine
 from despoolr_core.formats.sms_ini import SmsIni
+from despoolr_core.rules.fold import fold
 from despoolr_core.share import OpenFile, Share, ShareError, ShareUnreachable
 from despoolr_core.sharing import Access, Disposition, ShareMode
 
@@ -360,7 +361,7 @@ class PcmAgent:
         parts = [part for part in place.replace("/", "\\").split("\\") if part]
         if len(parts) < 3:
             return self.logon_server, LOGON_SHARE, RESULTS
-        return parts[0].upper(), parts[1].upper(), "/".join(parts[2:]).upper()
+        return fold(parts[0]), fold(parts[1]), fold("/".join(parts[2:]))
 
     # -- a user holds a file
     async def hold(

@@ -15,6 +15,7 @@ import msgspec
 from aiohttp.http_exceptions import HttpProcessingError
 
 from despoolr_client.exchange import Reply, address_of, exchange, header_lines
+from despoolr_core.rules.fold import fold
 from despoolr_core.share import ShareError, ShareUnreachable
 from despoolr_core.sharing import WIN32_CODE, NtStatus
 from despoolr_core.wire import Problem
@@ -57,7 +58,7 @@ class HttpCaller:
         self._http = http
         self._base = base_url.rstrip("/")
         self._timeout = timeout or http.timeout
-        self.name = name or (urlsplit(base_url).hostname or "").upper()
+        self.name = name or fold(urlsplit(base_url).hostname or "")
         self.program = program
         # Octets only: without this, a GET of a directory is answered with its listing.
         headers = {"Accept": "application/octet-stream"}

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from despoolr_client.execution import close_all
 from despoolr_client.settings import Connect, Server
+from despoolr_core.rules.fold import fold
 from despoolr_core.share import OpenFile, Share, ShareError, ShareUnreachable
 
 
@@ -19,8 +20,8 @@ class Hold:
     __slots__ = ("opened", "path", "server", "share")
 
     def __init__(self, server: str, share: str, path: str, opened: OpenFile) -> None:
-        self.server = server.upper()
-        self.share = share.upper()
+        self.server = fold(server)
+        self.share = fold(share)
         self.path = path
         self.opened = opened
 
@@ -53,14 +54,14 @@ class Connections:
 
     def share(self, connect: Connect, server: str, name: str) -> Share:
         """A share of a server, over the connection there is or a new one."""
-        key = server.upper()
+        key = fold(server)
         if key not in self._servers:
             self._servers[key] = connect(key, self._machine, self._user)
         return self._servers[key].share(name)
 
     def server(self, name: str) -> Server | None:
         """The connection to a server, if there is one."""
-        return self._servers.get(name.upper())
+        return self._servers.get(fold(name))
 
     async def release(self, chosen: Sequence[Hold]) -> None:
         """Close these holds."""
@@ -90,4 +91,4 @@ class Connections:
 
 def same_path(one: str, other: str) -> bool:
     """Whether two paths name one file of a share."""
-    return one.replace("\\", "/").strip("/").upper() == other.replace("\\", "/").strip("/").upper()
+    return fold(one.replace("\\", "/").strip("/")) == fold(other.replace("\\", "/").strip("/"))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from despoolr_core.formats.status_mif import StatusMif, render_status_mif
+from despoolr_core.rules.fold import fold
 from despoolr_core.sharing import Access, ShareMode
 
 ALL_FILES: Final = "*"
@@ -77,7 +78,7 @@ def first_word(command_line: str) -> str:
     r"""The program's name in upper case, without its directory: `SETUP.EXE` for `"bin\setup.exe" /q`."""
     text = command_line.strip()
     word = text[1:].split('"', 1)[0] if text.startswith('"') else (text.split(None, 1) or [""])[0]
-    return word.replace("\\", "/").rsplit("/", 1)[-1].upper()
+    return fold(word.replace("\\", "/").rsplit("/", 1)[-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class Programs:
 
     def with_program(self, name: str, program: Program) -> Programs:
         """The same programs and one more, or another in its place."""
-        return Programs({**self.by_name, name.upper(): program}, self.default)
+        return Programs({**self.by_name, fold(name): program}, self.default)
 
 
 NO_PROGRAMS: Final = Programs()

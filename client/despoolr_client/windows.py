@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from despoolr_client.pcm.history import HistoryState, parse_history, render_history
 from despoolr_core.formats.sms_ini import SmsIni, parse_sms_ini, render_sms_ini
+from despoolr_core.rules.fold import fold
 
 NOIDMIFS: Final = "MS/SMS/NOIDMIFS"
 HISTORY_FILE: Final = "PCMHIST.REG"
@@ -31,7 +32,7 @@ def _upper(name: str) -> str:
     plain = name.replace("\\", "/").rsplit("/", 1)[-1]
     if not plain or plain in (".", ".."):
         raise ValueError(f"not a file name: {name!r}")
-    return plain.upper()
+    return fold(plain)
 
 
 class Windows:

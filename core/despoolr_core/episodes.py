@@ -18,6 +18,7 @@ from typing import Any, Final
 import msgspec
 
 from despoolr_core.records import Record
+from despoolr_core.rules.fold import fold
 from despoolr_core.verdicts import verdict
 from despoolr_core.wire import EpisodeRow, Hold, LockedRange
 
@@ -246,7 +247,7 @@ class EpisodeLedger:
         return [
             episode.row(at)
             for episode in self._episodes.values()
-            if (not path or _fold(path) == _fold(episode.path)) and (not machine or _fold(machine) in _machines(episode))
+            if (not path or fold(path) == fold(episode.path)) and (not machine or fold(machine) in _machines(episode))
         ]
 
     def opens(self, at: float | None = None, *, machine: str = "", path: str = "") -> list[HeldOpen]:
@@ -256,7 +257,7 @@ class EpisodeLedger:
             for held in self._all_opens()
             if (at is None and held.closed_at is None)
             or (at is not None and held.opened_at <= at and (held.closed_at is None or at < held.closed_at))
-            if (not machine or _fold(machine) == _fold(held.machine)) and (not path or _fold(path) == _fold(held.path))
+            if (not machine or fold(machine) == fold(held.machine)) and (not path or fold(path) == fold(held.path))
         ]
 
     def why(self, machine: str = "", path: str = "", at: float | None = None) -> Why:
@@ -414,14 +415,10 @@ def _open_of(hold_name: str) -> str:
     return hold_name.partition(" ")[0]
 
 
-def _fold(text: str) -> str:
-    return text.upper()
-
-
 def _key(machine: str, program: str, server: str, share: str, path: str, purpose: str) -> _Key:
     if purpose:
         return (machine, program, server, purpose)
-    return (machine, program, server, _fold(share), _fold(path))
+    return (machine, program, server, fold(share), fold(path))
 
 
 def _may_reopen(episode: _Episode) -> bool:
@@ -429,8 +426,8 @@ def _may_reopen(episode: _Episode) -> bool:
 
 
 def _same(episode: _Episode, share: str, path: str) -> bool:
-    return _fold(episode.path) == _fold(path) and _fold(episode.share) == _fold(share)
+    return fold(episode.path) == fold(path) and fold(episode.share) == fold(share)
 
 
 def _machines(episode: _Episode) -> set[str]:
-    return {_fold(episode.machine), *(_fold(hold.machine) for hold in episode.holds.values())}
+    return {fold(episode.machine), *(fold(hold.machine) for hold in episode.holds.values())}

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from typing import Any, Final
 
+from despoolr_core.rules.fold import fold
+
 
 def _behaviour(default: Any, source: str, meaning: str, choices: tuple[str, ...] = ()) -> Any:
     return field(default=default, metadata={"source": source, "meaning": meaning, "choices": choices})
@@ -285,7 +287,7 @@ def profile_of(version: str) -> Profile:
 
 def article_of(kb: str) -> Article:
     """The switch of an article such as `Q147819`. Raises `ProfileError`."""
-    name = kb.upper() if kb[:1] in "qQ" else f"Q{kb}"
+    name = fold(kb) if kb[:1] in "qQ" else f"Q{kb}"
     try:
         return ARTICLES[name]
     except KeyError:

@@ -10,6 +10,8 @@ from enum import IntFlag, StrEnum
 from functools import lru_cache
 from typing import Final
 
+from despoolr_core.rules.fold import fold
+
 
 class Access(IntFlag):
     """What an open may do ([MS-SMB2] 2.2.13.1). `READ` and `WRITE` are the short words for the data rights."""
@@ -220,7 +222,7 @@ def parse_flags(
         if not word:
             continue
         try:
-            value |= int(kind[word.upper()])
+            value |= int(kind[fold(word)])
         except KeyError:
             raise ValueError(f"{word!r} is not one of {', '.join(kind.__members__)}") from None
     return value

@@ -18,6 +18,7 @@ import msgspec
 from despoolr_core.episodes import EpisodeLedger, HeldOpen
 from despoolr_core.nt_events import EVENTS
 from despoolr_core.records import Record, is_owners
+from despoolr_core.rules.fold import fold
 from despoolr_core.wire import RANGES_LISTED_MAX, EpisodeRow, LockedRange, WaitingRange
 from despoolr_lab.runs import FinishedRun
 
@@ -84,16 +85,16 @@ class Wanted:
 
     def takes(self, share: str, path: str, machines: Iterable[str]) -> bool:
         """Whether something on that share and path, of one of those machines, is wanted."""
-        if self.share and self.share.upper() != share.upper():
+        if self.share and fold(self.share) != fold(share):
             return False
-        if self.machine and self.machine.upper() not in {m.upper() for m in machines}:
+        if self.machine and fold(self.machine) not in {fold(m) for m in machines}:
             return False
         return not self.path or _path_matches(self.path, path)
 
 
 def _path_matches(wanted: str, path: str) -> bool:
-    pattern = wanted.replace("\\", "/").strip("/").upper()
-    name = path.upper()
+    pattern = fold(wanted.replace("\\", "/").strip("/"))
+    name = fold(path)
     if any(c in pattern for c in "*?["):
         return fnmatch.fnmatchcase(name, pattern) or fnmatch.fnmatchcase(name, f"*/{pattern}")
     return name == pattern or name.endswith(f"/{pattern}")
@@ -271,7 +272,7 @@ class RunSource:
 
     def job(self, job: str) -> dict[str, Any]:
         """From the `job.status` and `detail.status` records: rows that never reported are not there."""
-        found = self._jobs.get(job.upper()) or next((j for j in reversed(self._jobs.values()) if j["name"] == job), None)
+        found = self._jobs.get(fold(job)) or next((j for j in reversed(self._jobs.values()) if j["name"] == job), None)
         if found is None:
             ids = ", ".join(f"{j['job']} ({j['name']})" for j in list(self._jobs.values())[:20])
             raise AskError(f"no job {job!r} in {self.name}; there are {ids or 'none'}")
@@ -329,12 +330,12 @@ def concerns(wanted: Wanted, row: EpisodeRow) -> bool:
 
 def holders_of(rows: list[LockRow], wanted: Wanted, episodes: list[EpisodeRow]) -> list[LockRow]:
     """The opens behind the episodes; where a path or machine was asked for, also those that are in nobody's way."""
-    paths = {(e.server.upper(), e.share.upper(), e.path.upper()) for e in episodes}
+    paths = {(fold(e.server), fold(e.share), fold(e.path)) for e in episodes}
     asked = bool(wanted.path or wanted.machine)
     found = [
         r
         for r in rows
-        if (r.server.upper(), r.share.upper(), r.path.upper()) in paths
+        if (fold(r.server), fold(r.share), fold(r.path)) in paths
         or (r.refusal_count and any(_stood_in_the_way(r, e) for e in episodes))
         or (asked and wanted.takes(r.share, r.path, [r.machine]))
     ]

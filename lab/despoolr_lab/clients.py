@@ -26,6 +26,7 @@ from despoolr_client.share import ShareServer
 from despoolr_core.clock import Clock
 from despoolr_core.formats.sms_id import SmsId
 from despoolr_core.records import Record, Recorder
+from despoolr_core.rules.fold import fold
 from despoolr_lab.churning import Churn, keep_churning
 from despoolr_lab.clock import LoopClock
 from despoolr_lab.config import NamedServer, parse_profile
@@ -179,14 +180,14 @@ class Clients:
     @property
     def logon_urls(self) -> list[str]:
         """Where the clients' logon servers answer."""
-        return [self._urls[name.upper()] for name in self._logon_names]
+        return [self._urls[fold(name)] for name in self._logon_names]
 
     # -- asking the site
 
     def _logon_servers(self, setup: Any) -> list[str]:
         there = [msgspec.convert(server, NamedServer) for server in setup.get("servers", ())]
         servers = {server.name: server for server in [*there, *self.settings.logons]}
-        self._urls = {server.name.upper(): server.url for server in servers.values()}
+        self._urls = {fold(server.name): server.url for server in servers.values()}
         wanted = [s.name for s in self.settings.logons] or [s.name for s in there if s.logon]
         if not wanted:
             raise StartError(f"the site at {self.settings.site_url} has no logon server; give one with --logon NAME=URL")
@@ -228,7 +229,7 @@ class Clients:
     def _connect(self, server: str, machine: str, user: str) -> ShareServer:
         assert self._http is not None and self.clock is not None
         # A distribution server the site named and nobody gave a URL for: its name may be one that resolves.
-        url = self._urls.get(server.upper(), f"http://{server.lower()}")
+        url = self._urls.get(fold(server), f"http://{server.lower()}")
         token = self._tokens[machine]
         return ShareServer(self._http, url, token, self.clock, name=server, lease_s=60.0 * self.scale)
 

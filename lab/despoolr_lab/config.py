@@ -20,6 +20,7 @@ from despoolr_core.errors import FormatError
 from despoolr_core.formats.sms_id import check_site_code
 from despoolr_core.profile import Profile, ProfileError, profile_of, with_overrides
 from despoolr_core.response import Response
+from despoolr_core.rules.fold import fold
 from despoolr_lab.scenario.timing import Timing, parse_timing
 
 SITE_PORT: Final = 8801
@@ -186,7 +187,7 @@ def parse_listen(text: str, port_default: int) -> Listen:
 
 def parse_machine(text: str) -> str:
     """A machine's name in upper case. Raises `ConfigError`."""
-    name = text.strip().upper()
+    name = fold(text.strip())
     if not _MACHINE.fullmatch(name) or len(name) > NAME_SIZE_MAX:
         raise ConfigError(f"{text!r} is not a machine name: up to {NAME_SIZE_MAX} letters, digits, - and _, such as LOGON1")
     return name
@@ -220,7 +221,7 @@ def parse_named_server(text: str) -> NamedServer:
         elif word == "nologon":
             server["logon"] = False
         elif equals and key in named and _SHARE.fullmatch(value):
-            named[key] = value.upper()
+            named[key] = fold(value)
         else:
             raise ConfigError(f"{word!r} in {text!r} is none of distribution, nologon, share=NAME, domain=NAME")
     if not server["logon"] and not server["distribution"]:

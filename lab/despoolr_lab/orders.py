@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from despoolr_core.rules.fold import fold
 from despoolr_lab.scenario.model import moment_s, span_s
 from despoolr_server.site.jobs import DistributePhase, JobSpec, JobType, RunPhase, SendPhase
 from despoolr_server.site.targets import DEFAULT_SERVERS
@@ -61,7 +62,7 @@ def job_of(order: Order, now: float) -> JobSpec:
         name=order.name,
         package=order.package,
         type=TYPES[kind],
-        sites=tuple(site.upper() for site in _names(order.sites)),
+        sites=tuple(fold(site) for site in _names(order.sites)),
         machines=_names(order.machines),
         send=SendPhase.EVEN_IF_SENT if order.send_even_if_sent else SendPhase.ONLY_IF_NOT_SENT,
         distribute=DistributePhase(put_on, order.refresh_existing),

@@ -21,6 +21,7 @@ import msgspec
 from aiohttp import web
 
 from despoolr_client.share import ShareServer
+from despoolr_core.rules.fold import fold
 from despoolr_core.share import ShareUnreachable
 from despoolr_core.sharing import Role
 from despoolr_lab import discovery
@@ -264,7 +265,7 @@ class Servers:
         self.announced.append(RunningServer(name, role, url, token_file, os.getpid(), site, data))
 
     def _connect(self, machine: str, urls: dict[str, str], server: str, program: str) -> RemoteServer:
-        key = (server.upper(), program)
+        key = (fold(server), program)
         if key not in self._connections:
             url = urls.get(key[0])
             if url is None:

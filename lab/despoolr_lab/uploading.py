@@ -17,9 +17,10 @@ from urllib.parse import quote
 
 import msgspec
 
+from despoolr_core.rules.fold import fold
 from despoolr_lab.asking import AskError
 from despoolr_lab.live import ServerAddress, call
-from despoolr_server.share.engine.names import BadName, fold, parse_name
+from despoolr_server.share.engine.names import BadName, parse_name
 from despoolr_server.site.boxes import SOURCE_SHARE
 
 FILES_MAX: Final = 10_000

@@ -15,6 +15,7 @@ from despoolr_core.clock import Clock
 from despoolr_core.profile import Profile
 from despoolr_core.records import Recorder
 from despoolr_core.response import Response
+from despoolr_core.rules.fold import fold
 from despoolr_core.share import Share
 from despoolr_core.sharing import Role
 from despoolr_core.wire import OpenRow
@@ -137,7 +138,7 @@ class SiteServer:
         )
 
     def _connect(self, server: str, program: str) -> RemoteServer:
-        if server.upper() == self.host.server.upper():
+        if fold(server) == fold(self.host.server):
             return _Local(self.host, self.context.recorder, program)
         return self._remote(server, program)
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from despoolr_core.formats.sms_ini import SmsIni
 from despoolr_core.profile import Profile
+from despoolr_core.rules.fold import fold
 
 
 class PcmVariant(StrEnum):
@@ -119,7 +120,7 @@ class PcmBehaviour:
 
     def with_sms_ini(self, ini: SmsIni) -> PcmBehaviour:
         """The behaviour as the machine's own SMS.INI changes it: `DisablePCMCountdown`, `DisableRandomPCMServers`."""
-        word = ini.get("Local", "DisableRandomPCMServers").upper()
+        word = fold(ini.get("Local", "DisableRandomPCMServers"))
         return replace(
             self,
             countdown_disabled=self.honours_disabled_countdown and ini.local_flag("DisablePCMCountdown", self.countdown_disabled),

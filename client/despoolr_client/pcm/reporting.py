@@ -27,6 +27,7 @@ from despoolr_core.formats.mif import MifError, MifTooLarge
 from despoolr_core.formats.sms_id import to_base36
 from despoolr_core.formats.status_mif import read_status_mif
 from despoolr_core.formats.winst import WorkstationInstruction
+from despoolr_core.rules.fold import fold
 
 COUNTER_DIGITS: Final = 3
 NAMES_MAX: Final = 36**COUNTER_DIGITS
@@ -44,9 +45,7 @@ class Dated(Protocol):
 def collect_mif(files: Mapping[str, Dated], started_at: float) -> str | None:
     """The name of the status MIF to report for a run that started then, or None."""
     newer = [
-        (file.modified_at, name)
-        for name, file in files.items()
-        if name.upper().endswith(".MIF") and file.modified_at > started_at
+        (file.modified_at, name) for name, file in files.items() if fold(name).endswith(".MIF") and file.modified_at > started_at
     ]
     return max(newer)[1] if newer else None
 

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Final, Protocol
 
 from despoolr_client.pcm.behaviour import PcmBehaviour, ServerChoice
+from despoolr_core.rules.fold import fold
 
 
 class Chance(Protocol):
@@ -41,8 +42,8 @@ class PackagePlace:
         parts = [part for part in unc.replace("/", "\\").split("\\") if part]
         if len(parts) < 2 or not unc.startswith(("\\\\", "//")):
             raise ValueError(rf"a package place is \\SERVER\SHARE\PATH, not {unc!r}")
-        self.server = parts[0].upper()
-        self.share = parts[1].upper()
+        self.server = fold(parts[0])
+        self.share = fold(parts[1])
         self.path = "/".join(parts[2:])
         self.unc = "\\\\" + "\\".join([self.server, self.share, *parts[2:]]) + "\\"
         r"""`\\SERVER\SHARE\PATH\`, as the record prints it."""
@@ -109,7 +110,7 @@ def candidates(
             continue
     steps = frozenset({SelectionStep.RANDOM}) if behaviour.random_server_bug else STEPS[behaviour.server_choice]
     chosen: set[str] = set()
-    drives = [server.upper() for server in connected]
+    drives = [fold(server) for server in connected]
     for step, rule in RULES:
         if step not in steps:
             continue
@@ -119,7 +120,7 @@ def candidates(
             rng.shuffle(order)
             found: Iterator[PackagePlace] = (by_unc[unc] for unc in order)
         else:
-            found = rule(listed, logon_server.upper(), drives)
+            found = rule(listed, fold(logon_server), drives)
         for place in found:
             if place.unc not in chosen:
                 chosen.add(place.unc)

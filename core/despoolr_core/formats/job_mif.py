@@ -22,6 +22,7 @@ from despoolr_core.formats.mif.model import Attribute, Component, Group
 from despoolr_core.formats.mif.render import render, render_verbatim
 from despoolr_core.formats.mif.sms import ARCHITECTURE_CLASS, IDENTIFICATION_CLASS, stored_values
 from despoolr_core.formats.plain_job_mif import SAMPLE_EVENT, SAMPLE_TIME, Pattern, mark
+from despoolr_core.rules.fold import fold
 
 JOB_DETAILS_CLASS: Final = "MICROSOFT|JOBDETAILS|1.0"
 JOB_DETAILS: Final = "JobDetails"
@@ -157,7 +158,7 @@ def read_job_mif(data: bytes) -> JobReport:
 def job_report(component: Component) -> JobReport:
     """The report that a parsed job-details MIF is. Raises `MifError`."""
     identification, details = component.group(IDENTIFICATION_CLASS), component.group(JOB_DETAILS_CLASS)
-    if identification is None or details is None or architecture_name(component).upper() != JOB_DETAILS.upper():
+    if identification is None or details is None or fold(architecture_name(component)) != fold(JOB_DETAILS):
         raise MifError("no job-details MIF: groups Identification and JobDetails, architecture JobDetails expected")
     facts = stored_values(component, details)
     event, at = facts.get("Event"), parse_date(text_of(facts, "Time"))
@@ -274,7 +275,7 @@ def read_inventory_mif(data: bytes) -> Inventory:
         {
             group.name: stored_values(component, group)
             for group in component.groups
-            if group.class_name.upper() not in own and group.id is not None
+            if fold(group.class_name) not in own and group.id is not None
         },
         {
             table.name: [

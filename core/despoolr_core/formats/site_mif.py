@@ -31,6 +31,7 @@ from despoolr_core.formats.mif.findings import MifError, Mode
 from despoolr_core.formats.mif.model import Attribute, Component
 from despoolr_core.formats.mif.render import render
 from despoolr_core.formats.mif.sms import IDENTIFICATION_CLASS, stored_values
+from despoolr_core.rules.fold import fold
 
 PACKAGE_STATUS_CLASS: Final = "MICROSOFT|PACKAGESTATUS|1.0"
 PACKAGE_STATUS: Final = "PackageStatus"
@@ -169,7 +170,7 @@ def _site_report(component: Component) -> SiteReport:
 
 def _facts(component: Component, kind: str, class_name: str) -> tuple[str, dict[str, str | int | None]]:
     identification, group = component.group(IDENTIFICATION_CLASS), component.group(class_name)
-    if identification is None or group is None or architecture_name(component).upper() != kind.upper():
+    if identification is None or group is None or fold(architecture_name(component)) != fold(kind):
         raise MifError(f"groups Identification and {kind}, architecture {kind} expected")
     return text_of(stored_values(component, identification), "Report"), stored_values(component, group)
 

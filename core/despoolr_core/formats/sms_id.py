@@ -11,6 +11,7 @@ import re
 from typing import Final, NamedTuple
 
 from despoolr_core.errors import FormatError
+from despoolr_core.rules.fold import fold
 
 DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 RESERVED_SITE_CODES: Final = frozenset({"CON", "PRN", "AUX", "NUL"})
@@ -47,7 +48,7 @@ def is_site_code(text: str) -> bool:
 
 def check_site_code(text: str) -> str:
     """`text` in upper case. Raises `IdError` with the reason if no site can have that code."""
-    code = text.upper()
+    code = fold(text)
     if code in RESERVED_SITE_CODES:
         raise IdError(f"site code {text!r} is a device name (CON, PRN, AUX and NUL are reserved: Q182420)")
     if _SITE.fullmatch(code) is None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from despoolr_core.errors import FormatError
+from despoolr_core.rules.fold import fold
 
 SERVERS_MAX: Final = 8
 """Client Setup copies only the first eight logon servers of DOMAIN.INI (Q140145)."""
@@ -29,7 +30,7 @@ RESULT_KEY: Final = "ResultSharePoint"
 RESULT_KEYS: Final = (RESULT_KEY, "ResultsSharePoint")
 
 _DEFAULT_SECTION: Final = "Local"
-_SERVER: Final = re.compile(r"server(\d{1,4})", re.ASCII)
+_SERVER: Final = re.compile(r"SERVER(\d{1,4})", re.ASCII)
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 
 
@@ -53,7 +54,7 @@ class SmsIni:
 
     def items(self, section: str) -> list[tuple[str, str]]:
         """The keys and values of a section in order, as written."""
-        wanted = section.casefold()
+        wanted = fold(section)
         return [(key, self.lines[at].partition("=")[2].strip()) for at, name, key in self._entries() if name == wanted]
 
     def with_value(self, section: str, key: str, value: str) -> SmsIni:
@@ -80,23 +81,23 @@ class SmsIni:
 
     def without(self, section: str, key: str) -> SmsIni:
         """The file without a key, however often it stands there."""
-        name, wanted = section.casefold(), key.casefold()
-        gone = {at for at, where, what in self._entries() if where == name and what.casefold() == wanted}
+        name, wanted = fold(section), fold(key)
+        gone = {at for at, where, what in self._entries() if where == name and fold(what) == wanted}
         return SmsIni(tuple(line for at, line in enumerate(self.lines) if at not in gone), self.line_end)
 
     def _entries(self) -> Iterator[tuple[int, str, str]]:
-        """Every `key=value`: index of its line, its section in lower case, its key as written."""
+        """Every `key=value`: index of its line, its section folded, its key as written."""
         section = ""
         for at, line in enumerate(self.lines):
             name = _section(line)
             if name is not None:
-                section = name.casefold()
+                section = fold(name)
             elif "=" in line and not line.lstrip().startswith(";"):
                 yield at, section, line.partition("=")[0].strip()
 
     def _find(self, section: str, key: str) -> int | None:
-        name, wanted = section.casefold(), key.casefold()
-        return next((at for at, where, what in self._entries() if where == name and what.casefold() == wanted), None)
+        name, wanted = fold(section), fold(key)
+        return next((at for at, where, what in self._entries() if where == name and fold(what) == wanted), None)
 
     def _end_of(self, section: str) -> int | None:
         """Where a new key of the section goes: after its last line that is not blank."""
@@ -106,7 +107,7 @@ class SmsIni:
             if name is not None:
                 if inside:
                     break
-                inside = name.casefold() == section.casefold()
+                inside = fold(name) == fold(section)
             if inside and line.strip():
                 end = at + 1
         return end
@@ -119,15 +120,15 @@ class SmsIni:
             (
                 self.lines[at].partition("=")[2].strip()
                 for at, section, what in self._entries()
-                if section != "appleservers" and what.casefold() == key.casefold()
+                if section != "APPLESERVERS" and fold(what) == fold(key)
             ),
             "",
         )
 
     def with_found(self, key: str, value: str) -> SmsIni:
         """The file with such a key set: where it stands, else in `[Local]`."""
-        wanted = key.casefold()
-        sections = [where for _, where, what in self._entries() if where != "appleservers" and what.casefold() == wanted]
+        wanted = fold(key)
+        sections = [where for _, where, what in self._entries() if where != "APPLESERVERS" and fold(what) == wanted]
         return self.with_value(sections[0] if sections else _DEFAULT_SECTION, key, value)
 
     @property
@@ -170,7 +171,7 @@ class SmsIni:
         numbered = {
             int(found[1]): value
             for key, value in reversed(self.items("Servers"))
-            if value and (found := _SERVER.fullmatch(key.casefold()))
+            if value and (found := _SERVER.fullmatch(fold(key)))
         }
         return tuple(numbered[number] for number in sorted(numbered))[:SERVERS_MAX]
 
@@ -178,7 +179,7 @@ class SmsIni:
         """The file with these logon servers in `[Servers]`: only the first eight, as Client Setup copies them (Q140145)."""
         ini = self
         for key, _ in self.items("Servers"):
-            if _SERVER.fullmatch(key.casefold()):
+            if _SERVER.fullmatch(fold(key)):
                 ini = ini.without("Servers", key)
         for number, server in enumerate(list(servers)[:SERVERS_MAX], 1):
             ini = ini.with_value("Servers", f"Server{number}", server)
@@ -186,8 +187,8 @@ class SmsIni:
 
     def local_flag(self, key: str, default: bool) -> bool:
         """A `[Local]` switch such as `DisablePCMCountdown=TRUE` (Q185805) or `ShowPCMIntroDialog=False` (Q192664)."""
-        value = self.get("Local", key).casefold()
-        return value == "true" if value in ("true", "false") else default
+        value = fold(self.get("Local", key))
+        return value == "TRUE" if value in ("TRUE", "FALSE") else default
 
     def local_number(self, key: str, default: int) -> int:
         """A `[Local]` number such as `PCMPackageReminderInterval` in minutes (Q187287); `default` for what is no number."""

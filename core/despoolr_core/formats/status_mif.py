@@ -19,6 +19,7 @@ from despoolr_core.formats.mif.findings import MifError, MifTooLarge, Mode
 from despoolr_core.formats.mif.model import Component, Group
 from despoolr_core.formats.mif.render import render
 from despoolr_core.formats.mif.sms import JOBSTATUS_CLASS, STATUS_MIF_SIZE_MAX, stored_values
+from despoolr_core.rules.fold import fold
 
 COMPONENT_ID_CLASS: Final = "DMTF|ComponentID|1.0"
 SUCCESS: Final = "Success"
@@ -136,6 +137,6 @@ def _texts(component: Component, group: Group) -> dict[str, str]:
 
 def _spelled(status: str) -> str:
     for known in (SUCCESS, FAILED):
-        if status.upper() == known.upper():
+        if fold(status) == fold(known):
             return known
     raise MifError(f"Status is {status!r}, not Success or Failed", rule="kind-status", source="Q166833")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from despoolr_core.rules.fold import fold
 from despoolr_lab.cli.at_site import at_site_option
 from despoolr_lab.cli.output import echo_json, echo_table, fail, json_option, moment, say, wrapped
 
@@ -56,7 +57,7 @@ def find_source(run: str, urls: tuple[str, ...], token: str, runs: Path, at_site
         if servers:
             return LiveSource(_site_first(servers, at_site, about))
         if at_site:
-            fail(f"no site {at_site.upper()} runs here; start it with `despoolr serve site`, or give its --url")
+            fail(f"no site {fold(at_site)} runs here; start it with `despoolr serve site`, or give its --url")
         if not (runs / LATEST).exists():
             fail(
                 "there is no running site here and no finished run: start one with `despoolr serve all` or `despoolr demo`, "

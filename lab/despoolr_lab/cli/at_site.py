@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from despoolr_core.rules.fold import fold
 from despoolr_lab.cli.output import fail, say
 
 if TYPE_CHECKING:
@@ -132,9 +133,9 @@ def choose(sites: list[RunningSite], at_site: str, about: str = "") -> RunningSi
     """One of the sites, by the rule of this module."""
     by_code = {site.code: site for site in sites}
     if at_site:
-        if at_site.upper() not in by_code:
-            fail(f"no site {at_site.upper()} runs here; there is {', '.join(by_code)}")
-        return by_code[at_site.upper()]
-    if len(about) == 8 and about[:3].upper() in by_code:
-        return by_code[about[:3].upper()]
+        if fold(at_site) not in by_code:
+            fail(f"no site {fold(at_site)} runs here; there is {', '.join(by_code)}")
+        return by_code[fold(at_site)]
+    if len(about) == 8 and fold(about[:3]) in by_code:
+        return by_code[fold(about[:3])]
     return next((site for site in sites if site.parent not in by_code), sites[0])

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from despoolr_core.rules.fold import fold
 from despoolr_lab.cli.output import EXIT_OK, echo_json, fail, json_option, say
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def _parts(file: str) -> tuple[str, str, str]:
     share, _, path = rest.partition("/")
     if not share or not path:
         fail(rf"{file} names no file on a share; such are \\LOGON1\SMS_PKGD\BPC00001\b.dat and SMS_PKGD/BPC00001/b.dat")
-    return server.upper(), share.upper(), path
+    return fold(server), fold(share), path
 
 
 def _server(servers: list[ServerAddress], name: str, share: str) -> tuple[ServerAddress, float]:
@@ -83,7 +84,7 @@ def _server(servers: list[ServerAddress], name: str, share: str) -> tuple[Server
         raise AskError("there is no running server here; give one with --url")
     for server in servers:
         setup: Any = ask(server, "setup", dict)
-        if (not name or setup["server"] == name) and share in (s.upper() for s in setup["shares"]):
+        if (not name or setup["server"] == name) and share in (fold(s) for s in setup["shares"]):
             return server, float(setup["clock"]["scale"])
     raise AskError(f"none of {', '.join(s.url for s in servers)} has the share {share}" + (f" and is {name}" if name else ""))
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from despoolr_core.rules.fold import fold
 from despoolr_lab.cli.at_site import SITES, find_site, site_options
 from despoolr_lab.cli.output import EXIT_OK, ShowGroup, echo_json, echo_table, fail, json_option, moment
 
@@ -130,12 +131,12 @@ def create(
 
 def _check_free(site: RunningSite, name: str, package_id: str) -> None:
     for there in site.get("packages")["packages"]:
-        if there["name"].upper() == name.upper():
+        if fold(there["name"]) == fold(name):
             fail(
                 f"there is a package {there['package']} {there['name']} already: change its files with "
                 f"`despoolr package update {there['name']} DIRECTORY`, or choose another name"
             )
-        if package_id and there["package"] == package_id.upper():
+        if package_id and there["package"] == fold(package_id):
             fail(f"PackageID {there['package']} is {there['name']}'s already: leave --id out, or choose another")
 
 
@@ -162,7 +163,7 @@ def update(package: str, directory: Path, urls: tuple[str, ...], token: str, at_
     site = find_site(urls, token, at_site, package)
     found = site.get(f"packages/{quote(package, safe='')}")
     server, share, path = split_unc(found["source"])
-    if server.upper() != site.facts["server"].upper() or share.upper() != "PKGSRC":
+    if fold(server) != fold(site.facts["server"]) or fold(share) != "PKGSRC":
         fail(f"the source of {found['package']} is {found['source']}, which is not on this site server: change the files there")
     try:
         with _Progress(directory, quiet=as_json) as progress:

@@ -14,6 +14,7 @@ import click
 from despoolr_core.errors import FormatError
 from despoolr_core.formats.pcmdump import TOOLS, dump, summary, to_json
 from despoolr_core.formats.winst import WinstFile, parse_winst
+from despoolr_core.rules.fold import fold
 
 USAGE_EXIT = 2
 
@@ -89,8 +90,8 @@ def _switches(arguments: tuple[str, ...]) -> list[tuple[str, str | None]]:
 def _instruction_files(directory: Path) -> list[Path]:
     if not directory.is_dir():
         _fail(f"{directory}: no such directory")
-    found = [path for path in directory.iterdir() if path.suffix.upper() == ".INS" and path.is_file()]
-    return sorted(found, key=lambda path: path.name.upper())
+    found = [path for path in directory.iterdir() if fold(path.suffix) == ".INS" and path.is_file()]
+    return sorted(found, key=lambda path: fold(path.name))
 
 
 def _fail(reason: str) -> NoReturn:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from despoolr_core.rules.fold import fold
 from despoolr_lab.cli.options import log_format_option
 from despoolr_lab.cli.output import EXIT_OK, fail
 from despoolr_lab.process_log import say
@@ -123,7 +124,7 @@ def logon(listen: str, data: Path, **given: Any) -> int:
             parse_machine(given["name"]),
             is_logon,
             is_distribution,
-            given["package_share"].upper(),
+            fold(given["package_share"]),
         )
         ground = _ground_settings(data, (settings.listen,), given)
     except ConfigError as error:

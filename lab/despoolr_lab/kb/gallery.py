@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from despoolr_core.profile import ARTICLES, ProfileError, article_of
+from despoolr_core.rules.fold import fold
 from despoolr_lab.scenario.load import load_scenario
 from despoolr_lab.scenario.model import Scenario
 
@@ -25,7 +26,7 @@ def entries() -> list[tuple[str, Path]]:
     """KB number and scenario file of every article in the gallery, by number."""
     found = []
     for path in sorted((scenario_root() / "kb").glob("q*.toml")):
-        kb = path.name.partition("_")[0].upper()
+        kb = fold(path.name.partition("_")[0])
         if kb in ARTICLES:
             found.append((kb, path))
     return found

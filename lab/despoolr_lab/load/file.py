@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from despoolr_core.rules.fold import fold
 from despoolr_lab.load import model
 from despoolr_lab.load.from_scenario import load_of
 from despoolr_lab.load.model import LoadFile
@@ -145,9 +146,9 @@ def _check_counts(load: LoadFile, text: str) -> None:
 def _refuse_twice(names: list[str], noun: str, table: str, text: str) -> None:
     seen: set[str] = set()
     for index, name in enumerate(names):
-        if name.upper() in seen:
+        if fold(name) in seen:
             raise _error(f"there are two {noun}s called {name!r}", [table, index, "name"], text)
-        seen.add(name.upper())
+        seen.add(fold(name))
 
 
 def _error(reason: str, keys: list[str | int], text: str) -> ScenarioError:

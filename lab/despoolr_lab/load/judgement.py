@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from despoolr_core.rules.fold import fold
 from despoolr_lab.load import tables
 from despoolr_lab.load.model import LoadFile
 from despoolr_lab.load.tally import BUSY, Second
@@ -160,7 +161,7 @@ def _found(load: LoadFile, facts: Facts, wanted: tables.LoadExpectation) -> Iter
             actual = "not settled" if facts.settled_s is None else f"after {facts.settled_s:.1f} s"
             yield Finding(wanted.name or "settled", f"within {wanted.within}", actual, ok)
         case tables.QueueExpectation():
-            depth = next((d for box, d in facts.queues.items() if box.upper().endswith(wanted.box.upper())), None)
+            depth = next((d for box, d in facts.queues.items() if fold(box).endswith(fold(wanted.box))), None)
             yield _between(wanted.name or f"queue {wanted.box}", 0, wanted.at_most, None if depth is None else round(depth))
 
 

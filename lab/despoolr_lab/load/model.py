@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta, field
 
 from despoolr_client.settings import WhenWarned
+from despoolr_core.rules.fold import fold
 from despoolr_core.sharing import Access, ShareMode, parse_flags
 from despoolr_lab.load.shapes import SHAPES
 from despoolr_lab.load.tables import LoadExpectation, LoadTable
@@ -42,7 +43,7 @@ def size_of(text: str) -> int:
     found = _SIZE.fullmatch(text.strip())
     if found is None:
         raise ValueError(f"{text!r} is no size such as 800, 12KB or 1MB")
-    return int(found[1]) * _UNITS[(found[2] or "").upper()]
+    return int(found[1]) * _UNITS[fold(found[2] or "")]
 
 
 class Group(Table, kw_only=True):

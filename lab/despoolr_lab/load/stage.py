@@ -16,6 +16,7 @@ from urllib.parse import quote, urlencode
 import aiohttp
 import msgspec
 
+from despoolr_core.rules.fold import fold
 from despoolr_core.wire import EpisodeList
 from despoolr_lab.config import NamedServer
 from despoolr_lab.ground import StartError, clock_of
@@ -189,8 +190,8 @@ class Stage:
 
     def distribution_servers(self, package: str) -> list[NamedServer]:
         """The servers that a package of the file is put on."""
-        named = {name.upper() for job in self.load.job if job.package == package for name in job.put_on}
-        return [server for server in self.servers.values() if server.distribution and (not named or server.name.upper() in named)]
+        named = {fold(name) for job in self.load.job if job.package == package for name in job.put_on}
+        return [server for server in self.servers.values() if server.distribution and (not named or fold(server.name) in named)]
 
     async def _upload(self, package: Package) -> None:
         table, gate = package.table, asyncio.Semaphore(UPLOADS_MAX)

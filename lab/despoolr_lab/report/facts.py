@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from despoolr_core.episodes import EpisodeLedger
 from despoolr_core.records import Record, is_owners
+from despoolr_core.rules.fold import fold
 from despoolr_core.wire import EpisodeRow
 
 TEARDOWN_KINDS: Final = frozenset(["open.closed", "session.ended", "log"])
@@ -28,7 +29,7 @@ FileKey = tuple[str, str, str]
 
 def file_key(server: str, share: str, path: str) -> FileKey:
     """The key of a file."""
-    return (server, share.upper(), path.replace("\\", "/").upper())
+    return (server, fold(share), fold(path.replace("\\", "/")))
 
 
 @dataclass(slots=True)

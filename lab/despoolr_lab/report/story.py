@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from despoolr_core.records import Record
+from despoolr_core.rules.fold import fold
 from despoolr_lab.report.facts import Facts, FileKey, file_key
 from despoolr_lab.report.words import clean, count, file_name, moment, program_on, span, unc
 
@@ -79,7 +80,7 @@ def _mentions(records: Iterable[Record], chosen: dict[FileKey, Any]) -> dict[Fil
             if key in found:
                 found[key].append(record)
         elif record.kind == "copy.file":
-            copied = (str(data.get("server", "")), str(data.get("package", "")).upper(), str(data.get("file", "")).upper())
+            copied = (str(data.get("server", "")), fold(str(data.get("package", ""))), fold(str(data.get("file", ""))))
             for key in by_copy.get(copied, ()):
                 found[key].append(record)
     return found

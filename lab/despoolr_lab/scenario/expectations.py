@@ -15,6 +15,7 @@ import msgspec
 
 from despoolr_client.pcm.state import Folder
 from despoolr_core.records import Record
+from despoolr_core.rules.fold import fold
 from despoolr_core.share import ShareError
 from despoolr_core.wire import EpisodeRow
 from despoolr_lab.scenario import model
@@ -163,12 +164,12 @@ async def _files(world: World, records: list[Record], e: model.FilesExpectation)
     servers = [s.name for s in world.sites[site].setup.servers if s.distribution]
     store = world.package_stores[e.server or servers[0]]
     present = _tree(store, package_id)
-    spelled = {name.upper(): name for name in present}  # names on a share have no case
-    actual: dict[str, str | bool] = {name: present.get(spelled.get(name.upper(), ""), False) for name in e.files}
+    spelled = {fold(name): name for name in present}  # names on a share have no case
+    actual: dict[str, str | bool] = {name: present.get(spelled.get(fold(name), ""), False) for name in e.files}
     ok = all(actual[name] == wanted if wanted is not True else actual[name] is not False for name, wanted in e.files.items())
     if e.only:
-        wanted = {name.upper() for name in e.files}
-        actual |= {name: text for name, text in present.items() if name.upper() not in wanted}
+        wanted = {fold(name) for name in e.files}
+        actual |= {name: text for name, text in present.items() if fold(name) not in wanted}
         ok = ok and set(spelled) <= wanted
     return _finding(e, dict(e.files), actual, ok)
 
@@ -200,7 +201,7 @@ async def _master(world: World, records: list[Record], e: model.MasterExpectatio
             return _finding(e, dict(e.files) or "no master copy", str(error), False)
         return _finding(e, "no master copy" if e.none else dict(e.files), "no master copy", e.none)
     actual = {name: data.decode("utf-8", "replace") for name, data in found.items()}
-    is_same = {name.upper(): text for name, text in actual.items()} == {n.upper(): text for n, text in e.files.items()}
+    is_same = {fold(name): text for name, text in actual.items()} == {fold(n): text for n, text in e.files.items()}
     return _finding(e, "no master copy" if e.none else dict(e.files), actual, not e.none and is_same)
 
 
@@ -222,7 +223,7 @@ async def _box(world: World, records: list[Record], e: model.BoxExpectation) -> 
         if not error.is_missing:
             raise
         entries = []  # where there is no such directory, there are no files in it
-    count = sum(1 for entry in entries if not entry.directory and entry.name.upper().endswith(e.extension.upper()))
+    count = sum(1 for entry in entries if not entry.directory and fold(entry.name).endswith(fold(e.extension)))
     return _counted(e, count)
 
 
@@ -290,7 +291,7 @@ def all_episodes(world: World) -> list[EpisodeRow]:
 
 def _is_meant(row: EpisodeRow, e: model.EpisodeExpectation) -> bool:
     return (
-        (not e.path or any(path.upper().endswith(e.path.upper()) for path in (row.path, *(h.path for h in row.holds))))
+        (not e.path or any(fold(path).endswith(fold(e.path)) for path in (row.path, *(h.path for h in row.holds))))
         and (not e.state or row.state == e.state)
         and (not e.blocker or any(hold.machine == e.blocker for hold in row.holds))
         and (not e.program or row.program == e.program or any(hold.program == e.program for hold in row.holds))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
+from despoolr_core.rules.fold import fold
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.toml_text import FILE_SIZE_MAX, ScenarioError, nearest, parse_tables, place, read_text
@@ -110,7 +111,7 @@ def _names(scenario: Scenario) -> dict[str, list[str]]:
 def _refuse_twice(names: list[str], noun: str, table: str, text: str) -> None:
     seen: set[str] = set()
     for name in names:
-        if name.upper() in seen:
+        if fold(name) in seen:
             line = next((n for n, row in reversed(list(enumerate(text.splitlines(), 1))) if f'"{name}"' in row), 0)
             raise ScenarioError(f"there are two {noun}s called {name!r}", *((line, 1) if line else place([table, 0], text)))
-        seen.add(name.upper())
+        seen.add(fold(name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from despoolr_core.formats.mif.build import build_attribute, build_group, build_mif
 from despoolr_core.formats.mif.render import render
+from despoolr_core.rules.fold import fold
 
 
 def render_noidmif(group: str, attributes: dict[str, str]) -> bytes:
@@ -12,4 +13,4 @@ def render_noidmif(group: str, attributes: dict[str, str]) -> bytes:
         build_attribute(name, number, value, size=max(64, len(value)))
         for number, (name, value) in enumerate(attributes.items(), 1)
     ]
-    return render(build_mif("Machine", [build_group(group, 1, f"MICROSOFT|{group.upper()}|1.0", rows)]))
+    return render(build_mif("Machine", [build_group(group, 1, f"MICROSOFT|{fold(group)}|1.0", rows)]))

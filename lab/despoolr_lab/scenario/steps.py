@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from despoolr_core.rules.fold import fold
 from despoolr_core.share import ShareError
 from despoolr_core.sharing import Access, Disposition, Role, ShareMode, parse_flags
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.model import moment_s, span_s
 from despoolr_lab.scenario.noidmif import render_noidmif
 from despoolr_lab.scenario.world import ApiError, World
-from despoolr_server.share.engine.names import fold
 from despoolr_server.site import boxes
 from despoolr_server.site.jobs import DistributePhase, JobSpec, JobType, RunPhase, SendPhase
 from despoolr_server.site.targets import DEFAULT_SERVERS
@@ -58,7 +58,7 @@ async def _job(world: World, step: model.JobStep) -> None:
         package=package_id,
         type=JOB_TYPES[step.type],
         machines=tuple(step.machines) if run else (),
-        send=SendPhase(step.send[:1].upper() + step.send[1:]),
+        send=SendPhase(fold(step.send[:1]) + step.send[1:]),
         sites=tuple(step.sites),
         distribute=phase,
         run=run,
@@ -134,7 +134,7 @@ async def _release(world: World, step: model.ReleaseStep) -> None:
     agent = world.agents[step.machine]
     path = ""
     if step.file:
-        held = [h.path for h in agent.connections.holds if h.path.upper().endswith(step.file.upper())]
+        held = [h.path for h in agent.connections.holds if fold(h.path).endswith(fold(step.file))]
         if not held:
             raise StepError(f"{step.machine} holds no {step.file}: it was never opened, or is closed already")
         path = held[0]

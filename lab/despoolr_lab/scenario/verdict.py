@@ -14,6 +14,7 @@ from typing import Final
 from despoolr_core.nt_events import EVENTS
 from despoolr_core.profile import ARTICLES, Profile
 from despoolr_core.records import Record, is_owners
+from despoolr_core.rules.fold import fold
 from despoolr_core.verdicts import duration, verdict
 from despoolr_core.wire import EpisodeRow
 from despoolr_lab.scenario.model import Scenario
@@ -224,7 +225,7 @@ def _about_refresh(run: Run) -> str:
 
 
 def _why_not_stored(run: Run, jobs: set[str]) -> str:
-    stored = [row for row in run.episodes if "DESPOOLR.BOX/STORE/" in row.path.upper()]
+    stored = [row for row in run.episodes if "DESPOOLR.BOX/STORE/" in fold(row.path)]
     about = [row for row in stored if any(job in row.purpose for job in jobs)] or stored
     if about:
         return verdict(about[0])[:-1]

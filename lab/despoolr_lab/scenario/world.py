@@ -31,6 +31,7 @@ from despoolr_core.formats.sms_id import first_sms_id, next_sms_id
 from despoolr_core.profile import Profile
 from despoolr_core.records import Recorder
 from despoolr_core.response import Response
+from despoolr_core.rules.fold import fold
 from despoolr_core.share import OpenFile
 from despoolr_core.sharing import Role
 from despoolr_lab.clock import LoopClock
@@ -413,7 +414,7 @@ class World:
 
     async def let_go(self, machine: str, file: str = "") -> int:
         """Close what programs on a server keep open: one file by the end of its path, or all; how many there were."""
-        chosen = [h for h in self.server_holds if h[0] == machine and h[1].upper().endswith(file.upper())]
+        chosen = [h for h in self.server_holds if h[0] == machine and fold(h[1]).endswith(fold(file))]
         for hold in chosen:
             self.server_holds.remove(hold)
             await hold[2].close()

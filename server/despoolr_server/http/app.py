@@ -14,6 +14,7 @@ from aiohttp import HttpVersion11, hdrs, web
 
 from despoolr_core.clock import Clock
 from despoolr_core.records import Recorder
+from despoolr_core.rules.fold import fold
 from despoolr_server.http.auth import Auth
 from despoolr_server.http.chain import ChainRoutes
 from despoolr_server.http.introspection import IntrospectionRoutes
@@ -52,7 +53,8 @@ def make_app(
     `/metrics`. `extra_routes` get the same problem bodies, limits and counting as our own;
     `extra_calls` describe them.
     """
-    taken = RESERVED.intersection(name.lower() for name in host.share_names())
+    names = {fold(name) for name in host.share_names()}
+    taken = {word for word in RESERVED if fold(word) in names}
     if taken:
         raise ValueError(f"no share may be called {' or '.join(sorted(taken))}: that address is a call")
     surface = Surface(host, auth, clock, body_size_max=host.file_size_max)

@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from despoolr_core.rules.fold import fold
 from despoolr_core.sharing import Role
 from despoolr_server.share.host import Principal
 
@@ -94,8 +95,8 @@ class Auth:
             return None
         principal = self._verify(password)
         if principal is not None:
-            spoken_of = ("", principal.machine.lower(), principal.user.lower())
-            return principal if name.lower() in spoken_of else None
+            spoken_of = ("", fold(principal.machine), fold(principal.user))
+            return principal if fold(name) in spoken_of else None
         if self._open_to is not None and name:
             return Principal(name, name, self._open_to.role)
         return self._open_to

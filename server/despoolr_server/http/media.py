@@ -7,10 +7,16 @@ from __future__ import annotations
 
 from typing import Final
 
+from despoolr_core.rules.fold import fold
+
 TEXT_SUFFIXES: Final = (".ins", ".sni", ".mif", ".pck", ".nhm", ".nim", ".ini", ".txt", ".log", ".cfg", ".rul", ".uid")
 """Names that a browser shows as text; everything else is a download."""
 
 
+_SUFFIX_MAX: Final = max(map(len, TEXT_SUFFIXES))
+_FOLDED: Final = tuple(fold(suffix) for suffix in TEXT_SUFFIXES)
+
+
 def content_type(path: str) -> str:
     """`text/plain` or `application/octet-stream`."""
-    return "text/plain" if path.lower().endswith(TEXT_SUFFIXES) else "application/octet-stream"
+    return "text/plain" if fold(path[-_SUFFIX_MAX:]).endswith(_FOLDED) else "application/octet-stream"

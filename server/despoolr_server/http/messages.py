@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
+from despoolr_core.rules.fold import fold
+
 MESSAGES_MAX: Final = 16
 """Messages one machine can have waiting."""
 MACHINES_MAX: Final = 10_000
@@ -25,7 +27,7 @@ class MessageBoard:
 
     def post(self, machine: str, text: str) -> None:
         """Keep a message for a machine."""
-        key = machine.upper()
+        key = fold(machine)
         waiting = self._waiting.get(key)
         if waiting is None:
             if len(self._waiting) >= self._machines_max:
@@ -35,4 +37,4 @@ class MessageBoard:
 
     def take(self, machine: str) -> list[str]:
         """A machine's messages, which wait no longer."""
-        return list(self._waiting.pop(machine.upper(), ()))
+        return list(self._waiting.pop(fold(machine), ()))

@@ -15,13 +15,14 @@ import msgspec
 from despoolr_core.clock import Clock
 from despoolr_core.episodes import EpisodeLedger
 from despoolr_core.records import Recorder
+from despoolr_core.rules.fold import fold
 from despoolr_core.sharing import NtStatus, Role, render_attributes
 from despoolr_core.wire import Entry, Problem
 from despoolr_server.share.callers import Caller, Principal
 from despoolr_server.share.chronicle import Actor, Chronicle
 from despoolr_server.share.dav_locks import DavLockTable
 from despoolr_server.share.engine.engine import ShareEngine
-from despoolr_server.share.engine.names import BadName, Name, fold, parse_name, printable
+from despoolr_server.share.engine.names import BadName, Name, parse_name, printable
 from despoolr_server.share.engine.rows import Closed, Ended, FileFacts, Open, Refusal, Session, Settled
 from despoolr_server.share.problems import blockers_of, problem, refusal_problem
 from despoolr_server.share.rights import EVERYONE, Rights, RightsTable

@@ -13,13 +13,14 @@ from typing import Final
 
 import msgspec
 
+from despoolr_core.rules.fold import fold
 from despoolr_core.sharing import Access, CreateAction, Disposition, NtStatus, Role, ShareMode
 from despoolr_core.wire import Problem
 from despoolr_server.share.base import Visit
 from despoolr_server.share.callers import Caller, Principal
 from despoolr_server.share.dav_locks import DavLock
 from despoolr_server.share.engine.cover import NAMES, TREE
-from despoolr_server.share.engine.names import Name, fold
+from despoolr_server.share.engine.names import Name
 from despoolr_server.share.engine.rows import Ask, FileFacts, Open, Refusal
 from despoolr_server.share.engine.table import file_key
 from despoolr_server.share.trees import Failures, TreeOperations

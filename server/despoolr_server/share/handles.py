@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
+from despoolr_core.rules.fold import fold
 from despoolr_core.sharing import (
     Access,
     CreateAction,
@@ -26,7 +27,7 @@ from despoolr_server.share.base import NetworkShare, ShareBase, actor_of, entry_
 from despoolr_server.share.callers import Principal
 from despoolr_server.share.chronicle import Actor
 from despoolr_server.share.engine.conflict import DELETES, READS, WRITES
-from despoolr_server.share.engine.names import BadName, Name, fold, parse_name
+from despoolr_server.share.engine.names import BadName, Name, parse_name
 from despoolr_server.share.engine.rows import STORED_ATTRIBUTES, Ask, FileFacts, Granted, Open, Refusal
 from despoolr_server.share.problems import problem
 from despoolr_server.store.protocol import StoreError
@@ -320,7 +321,7 @@ def _words(
 ) -> tuple[int, int, Disposition, int, int]:
     """SMB's words as numbers. Raises `ValueError` naming the unknown one."""
     try:
-        wanted = Disposition(disposition.upper())
+        wanted = Disposition(fold(disposition))
     except ValueError:
         raise ValueError(f"{disposition!r} is not one of {', '.join(Disposition)}") from None
     asked = parse_flags(Access, access)

@@ -6,12 +6,13 @@ Only moving octets may await; meanwhile the open that was granted protects the f
 
 from __future__ import annotations
 
+from despoolr_core.rules.fold import fold
 from despoolr_core.sharing import NtStatus, Role, render_access, render_share_mode
 from despoolr_core.wire import RANGES_LISTED_MAX, EpisodeRow, OpenFacts, OpenRow, Problem, SessionReply, SessionRequest
 from despoolr_server.share.callers import NOT_MODIFIED, Caller, Content, NotModified, Principal
 from despoolr_server.share.chronicle import Actor
 from despoolr_server.share.dav import DavOperations
-from despoolr_server.share.engine.names import Name, fold, parse_name
+from despoolr_server.share.engine.names import Name, parse_name
 from despoolr_server.share.engine.rows import Open, Refusal, Session
 from despoolr_server.share.handles import HandleOperations
 from despoolr_server.share.locks import LockOperations

@@ -12,11 +12,12 @@ from typing import Final
 
 import msgspec
 
+from despoolr_core.rules.fold import fold
 from despoolr_core.sharing import Access, CreateOption, Disposition, NtStatus, ShareMode
 from despoolr_core.wire import Entry, Problem
 from despoolr_server.share.base import ShareBase, Visit, entry_of
 from despoolr_server.share.callers import NOT_MODIFIED, Caller, Content, NotModified
-from despoolr_server.share.engine.names import BadName, Name, fold, parse_name
+from despoolr_server.share.engine.names import BadName, Name, parse_name
 from despoolr_server.share.engine.rows import Ask, Ended, FileFacts, Granted, Open, Refusal
 from despoolr_server.share.engine.table import file_key
 from despoolr_server.share.problems import problem

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import Final
 
+from despoolr_core.rules.fold import fold
 from despoolr_core.sharing import Role
-from despoolr_server.share.engine.names import fold
 
 
 class Rights(IntEnum):

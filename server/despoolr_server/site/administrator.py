@@ -15,6 +15,7 @@ from despoolr_core.formats.job_mif import Machine, render_machine_mif
 from despoolr_core.formats.site_mif import SiteReport
 from despoolr_core.formats.sms_id import IdError, check_site_code, is_package_id, is_sms_id
 from despoolr_core.formats.sms_id import package_id as make_package_id
+from despoolr_core.rules.fold import fold
 from despoolr_server.site import boxes, catalogue
 from despoolr_server.site.context import SiteContext
 from despoolr_server.site.job_checks import AdministratorError, check_job, find_package, nearest
@@ -214,7 +215,7 @@ class Administrator:
         """One machine with the attributes it reported."""
 
         def work(db: Connection) -> dict[str, Any]:
-            row = db.execute(select(MACHINES).where(func.upper(MACHINES.c.Name) == name.upper())).first()
+            row = next((r for r in db.execute(select(MACHINES)) if fold(r.Name) == fold(name)), None)
             if row is None:
                 names = [r.Name for r in db.execute(select(MACHINES.c.Name).order_by(MACHINES.c.Name))]
                 raise AdministratorError(f"this site knows no machine {name!r}{nearest(name, names)}")

@@ -14,6 +14,7 @@ from sqlalchemy import BindParameter, Column, Connection, Row, bindparam, func, 
 
 from despoolr_core.formats.job_mif import JobFacts, JobReport
 from despoolr_core.formats.site_mif import SiteReport
+from despoolr_core.rules.fold import fold
 from despoolr_server.site.jobs import NOT_INSTALLED, DetailKind, DetailStatus, JobSpec, JobStatus, JobType
 from despoolr_server.store.schema import COUNTERS, JOB_DETAILS, JOBS, MACHINES, PACKAGE_STATUS, PACKAGES, SITES
 
@@ -85,8 +86,8 @@ def machines(db: Connection, names: Iterable[str] | None = None) -> list[Machine
     rows = [Machine(r.MachineID, r.Name, r.SMSID, r.Domain, r.OperatingSystem, r.SiteCode) for r in db.execute(query)]
     if names is None:
         return rows
-    wanted = {name.upper() for name in names}
-    return [m for m in rows if m.name.upper() in wanted]
+    wanted = {fold(name) for name in names}
+    return [m for m in rows if fold(m.name) in wanted]
 
 
 def set_machines(db: Connection, machines: Iterable[Machine]) -> None:

@@ -17,6 +17,7 @@ from despoolr_core.formats.job_mif import JobReport
 from despoolr_core.formats.mif import MifError
 from despoolr_core.formats.status_mif import StatusMif, read_status_mif
 from despoolr_core.formats.winst import parse_winst
+from despoolr_core.rules.fold import fold
 from despoolr_core.share import Share, ShareError, ShareUnreachable
 from despoolr_server.site import boxes
 from despoolr_server.site.context import SiteContext
@@ -202,4 +203,4 @@ class ClientResults:
 
 
 def _stem(name: str) -> str:
-    return name.upper().rpartition(".")[0]
+    return fold(name).rpartition(".")[0]

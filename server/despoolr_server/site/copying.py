@@ -13,9 +13,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from despoolr_core.rules.fold import fold
 from despoolr_core.share import Share, ShareError, ShareUnreachable
 from despoolr_core.sharing import Access, Disposition, NtStatus, ShareMode
-from despoolr_server.share.engine.names import fold
 from despoolr_server.site.packages import Files
 
 OnFile = Callable[[str, str, int], None]

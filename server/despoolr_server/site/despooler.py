@@ -28,6 +28,7 @@ from despoolr_core.formats.instruction import (
     parse_instruction,
     render_instruction,
 )
+from despoolr_core.rules.fold import fold
 from despoolr_core.share import Share, ShareError, ShareUnreachable
 from despoolr_core.sharing import NtStatus
 from despoolr_core.wire import Entry
@@ -275,7 +276,7 @@ async def _read(share: Share, name: str) -> bytes | ShareError:
 
 
 def _extension(name: str) -> str:
-    return name[-4:].upper()
+    return fold(name[-4:])
 
 
 def _is_result(name: str) -> bool:

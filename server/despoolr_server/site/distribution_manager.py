@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from despoolr_core.formats.site_mif import PackageReport, render_package_mif
 from despoolr_core.formats.sta import StaError, parse_sta
+from despoolr_core.rules.fold import fold
 from despoolr_core.share import ShareError
 from despoolr_server.site import boxes, package_status
 from despoolr_server.site.context import SiteContext
@@ -39,7 +40,7 @@ class DistributionManager(Service):
         if not entries:
             self._inbox.rest()
         for entry in entries:
-            if entry.name.upper().endswith(".STA"):
+            if fold(entry.name).endswith(".STA"):
                 await self._process(entry.name)
 
     async def _process(self, name: str) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from despoolr_core.formats.instruction import Install
+from despoolr_core.rules.fold import fold
 from despoolr_core.share import ShareError, ShareUnreachable
 from despoolr_core.sharing import Role
 from despoolr_core.wire import OpenRow
@@ -82,12 +83,12 @@ class ForcedDisconnect:
         self._log(f"~Package {install.package_id} on {role.name} is available again.")
 
     async def _holders(self, server: RemoteServer, role: SiteServerRole, install: Install) -> list[OpenRow]:
-        below = f"{install.package_id}/".upper()
+        below = fold(f"{install.package_id}/")
         try:
             found = await server.opens(role.package_share)
         except (ShareError, ShareUnreachable):
             return []
-        return [row for row in found.opens if row.path.upper().startswith(below)]
+        return [row for row in found.opens if fold(row.path).startswith(below)]
 
     def _server(self, role: SiteServerRole) -> RemoteServer:
         return self._site.connect_as(role.name, COMPONENT)

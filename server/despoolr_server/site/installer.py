@@ -23,6 +23,7 @@ from despoolr_core.formats.instruction import (
     render_instruction,
 )
 from despoolr_core.formats.winst import PackageServer, WorkstationInstruction
+from despoolr_core.rules.fold import fold
 from despoolr_core.share import Share, ShareError, ShareUnreachable
 from despoolr_core.sharing import NtStatus
 from despoolr_server.site import boxes, copying, winst_box
@@ -385,7 +386,7 @@ class Installer:
             except ShareError as error:
                 if not error.is_missing:
                     raise
-        if name.upper() != keep.upper():
+        if fold(name) != fold(keep):
             await self._receive.delete(name)
 
     async def _write_instructions(self, install: Install, holders: list[SiteServerRole]) -> None:

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from despoolr_core.formats.job_mif import read_inventory_mif
 from despoolr_core.formats.mif import MifError
+from despoolr_core.rules.fold import fold
 from despoolr_core.share import ShareError
 from despoolr_server.site import boxes
 from despoolr_server.site.context import SiteContext
@@ -37,7 +38,7 @@ class InventoryProcessor(Service):
         if not entries:
             self._inbox.rest()
         for entry in entries:
-            if not entry.name.upper().endswith(".RAW"):
+            if not fold(entry.name).endswith(".RAW"):
                 continue
             path = f"{boxes.INVENTORY}/{entry.name}"
             try:

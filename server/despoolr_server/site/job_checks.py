@@ -9,8 +9,9 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
+from despoolr_core.rules.fold import fold
 from despoolr_server.site import catalogue
 from despoolr_server.site.context import SiteContext
 from despoolr_server.site.jobs import DistributePhase, JobSpec, JobType, RunPhase, SendPhase
@@ -51,9 +52,9 @@ def check_job(db: Connection, site: SiteContext, spec: JobSpec) -> JobSpec:
 
 def find_package(db: Connection, package: str) -> Any:
     """A package's row, by ID or name. Raises `AdministratorError`."""
-    row = catalogue.package(db, package.upper())
+    row = catalogue.package(db, fold(package))
     if row is None:
-        named = db.execute(select(PACKAGES).where(func.upper(PACKAGES.c.Name) == package.upper())).all()
+        named = [r for r in db.execute(select(PACKAGES)) if fold(r.Name) == fold(package)]
         if len(named) > 1:
             raise AdministratorError(f"{len(named)} packages are called {package!r}: {', '.join(r.PkgID for r in named)}")
         row = named[0] if named else None
@@ -65,9 +66,9 @@ def find_package(db: Connection, package: str) -> Any:
 
 def nearest(word: str, words: list[str]) -> str:
     """The end of a refusal: the nearest of what there is, or all of it."""
-    near = get_close_matches(word.upper(), [w.upper() for w in words], 1, 0.6)
+    near = get_close_matches(fold(word), [fold(w) for w in words], 1, 0.6)
     if near:
-        return f"; did you mean {next(w for w in words if w.upper() == near[0])!r}?"
+        return f"; did you mean {next(w for w in words if fold(w) == near[0])!r}?"
     if not words:
         return "; there are none yet"
     return f"; there are {', '.join(words[:NAMED_MAX])}{' ...' if len(words) > NAMED_MAX else ''}"
@@ -87,30 +88,30 @@ def _check_words(spec: JobSpec) -> None:
 
 def _check_servers(db: Connection, site: SiteContext, spec: JobSpec) -> tuple[str, ...]:
     known = server_sites(db, site)
-    spelled = {role.name.upper(): role.name for role in site.servers}
+    spelled = {fold(role.name): role.name for role in site.servers}
     names: list[str] = []
     for name in spec.distribute.put_on:
         if name == DEFAULT_SERVERS:
             names.append(name)
             continue
-        if name.upper() not in known:
+        if fold(name) not in known:
             raise AdministratorError(f"no distribution server {name!r}{nearest(name, sorted(known))}")
-        if spec.sites and known[name.upper()] not in spec.sites:
+        if spec.sites and known[fold(name)] not in spec.sites:
             raise AdministratorError(
-                f"distribution server {name} is at site {known[name.upper()]}, and the job goes to {', '.join(spec.sites)}"
+                f"distribution server {name} is at site {known[fold(name)]}, and the job goes to {', '.join(spec.sites)}"
             )
-        names.append(spelled.get(name.upper(), name.upper()))
+        names.append(spelled.get(fold(name), fold(name)))
     return tuple(names)
 
 
 def _check_machines(db: Connection, spec: JobSpec) -> None:
     if isinstance(spec.run, RunPhase) and not spec.machines:
         raise AdministratorError("a job with a run phase needs target machines ('*' is all of them)")
-    names = {name.upper() for name in spec.machines if name != "*"}
+    names = {fold(name) for name in spec.machines if name != "*"}
     if not names:
         return
     found = catalogue.machines(db, names)
-    missing = sorted(names - {m.name.upper() for m in found})
+    missing = sorted(names - {fold(m.name) for m in found})
     if missing:
         known = [m.name for m in catalogue.machines(db)]
         raise AdministratorError(f"this site knows no machine {', '.join(missing)}{nearest(missing[0], known)}")

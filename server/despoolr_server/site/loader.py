@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 from despoolr_core.formats.job_mif import Inventory, JobReport
 from despoolr_core.formats.mif import MifError
 from despoolr_core.formats.site_mif import DeltaMif, PackageReport, SiteReport, read_delta_mif
+from despoolr_core.rules.fold import fold
 from despoolr_core.share import ShareError
 from despoolr_server.site import boxes, catalogue, package_status
 from despoolr_server.site.context import SiteContext, event_facts, insert_event
@@ -127,7 +128,7 @@ class DataLoader(Service):
 
     async def _finish(self, batch: list[_Loaded], aside: dict[str, str]) -> None:
         """The rows are safe: pass on what concerns the parent, and let the files go (or keep them, for a reason)."""
-        await all_of(self._upward.put_data(i.data, i.name[-3:].upper()) for i in batch if self._concerns_parent(i.mif))
+        await all_of(self._upward.put_data(i.data, fold(i.name[-3:])) for i in batch if self._concerns_parent(i.mif))
         await all_of(self._set_aside(i.name, i.data, aside[i.name]) for i in batch if i.name in aside)
         done = [f"{boxes.DELTA_MIFS}/{item.name}" for item in batch if item.name not in aside]
         for error in await self._root.delete_all(done):

@@ -14,6 +14,7 @@ from typing import ClassVar, Final
 
 from despoolr_core.chain import CALLS_MAX, OCTETS_MAX
 from despoolr_core.formats.instruction import MINIJOB
+from despoolr_core.rules.fold import fold
 from despoolr_core.share import Share, ShareError, ShareUnreachable
 from despoolr_core.sharing import NtStatus
 from despoolr_core.wire import Entry
@@ -73,7 +74,7 @@ class MaintenanceManager(Service):
 
     async def _collect(self, role: SiteServerRole, there: Share, *, thorough: bool) -> int:
         """One listing of the share tells which boxes changed; only those are looked into (all of them now and then)."""
-        etags = {entry.name.upper(): entry.etag for entry in await there.list()}
+        etags = {fold(entry.name): entry.etag for entry in await there.list()}
         count = 0
         for box, extensions in COLLECTED:
             key = (role.name, box)
@@ -84,7 +85,7 @@ class MaintenanceManager(Service):
             if not entries:
                 self._empty_at[key] = etags.get(box, "")
             for extension in extensions:
-                wanted = [entry for entry in entries if entry.name.upper().endswith(extension)]
+                wanted = [entry for entry in entries if fold(entry.name).endswith(extension)]
                 failures: list[ShareError] = []
                 for some in _together(wanted):
                     contents = await there.read_all([f"{box}/{name}" for name in some])

@@ -11,6 +11,7 @@ import asyncio
 from typing import Final
 
 from despoolr_core.chain import CALLS_MAX, OCTETS_MAX
+from despoolr_core.rules.fold import fold
 from despoolr_core.share import Share
 from despoolr_server.site import boxes
 from despoolr_server.site.context import SiteServerRole
@@ -38,14 +39,14 @@ class MasterCarrier:
         self._names = {}
         found = await self._root.list(boxes.PCM_DOMAINS)
         self._domains = {
-            entry.name.rpartition(".")[0].upper(): (f"{boxes.PCM_DOMAINS}/{entry.name}", entry.etag)
+            fold(entry.name.rpartition(".")[0]): (f"{boxes.PCM_DOMAINS}/{entry.name}", entry.etag)
             for entry in found
             if entry.directory
         }
 
     async def carry(self, role: SiteServerRole, there: Share, *, thorough: bool) -> int:
         """Bring one logon server up to date; how many files changed there. Raises what the server answers or fails to."""
-        directory, etag = self._domains.get(role.domain.upper(), ("", ""))
+        directory, etag = self._domains.get(fold(role.domain), ("", ""))
         if not directory or (not thorough and self._complete_at.get((role.name, directory)) == etag):
             return 0
         is_complete, count = True, 0
@@ -70,7 +71,7 @@ class MasterCarrier:
     async def _masters(self, directory: str) -> list[str]:
         if directory not in self._names:
             entries = await self._root.list(directory)
-            self._names[directory] = [f"{directory}/{e.name}" for e in entries if e.name.upper().endswith(".INS")]
+            self._names[directory] = [f"{directory}/{e.name}" for e in entries if fold(e.name).endswith(".INS")]
         return self._names[directory]
 
     async def _write(self, role: SiteServerRole, there: Share, some: list[tuple[str, bytes, str]]) -> int:

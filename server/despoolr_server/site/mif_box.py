@@ -11,6 +11,7 @@ from typing import Final
 
 from despoolr_core.formats.job_mif import JobReport, render_job_mif
 from despoolr_core.formats.sms_id import to_base36
+from despoolr_core.rules.fold import fold
 from despoolr_core.share import Share, ShareError
 from despoolr_server.site import boxes
 
@@ -29,7 +30,7 @@ class MifBox:
     async def started(self) -> None:
         """Find where to go on."""
         for entry in await self._share.list(self._directory):
-            stem, _, extension = entry.name.upper().rpartition(".")
+            stem, _, extension = fold(entry.name).rpartition(".")
             if stem.startswith(self._prefix) and extension in EXTENSIONS and len(stem) == 8:
                 try:
                     self._next = max(self._next, int(stem[1:], 36) + 1)

@@ -14,6 +14,7 @@ from despoolr_core.formats.instruction import MifTransfer
 from despoolr_core.formats.mif import MifError
 from despoolr_core.formats.site_mif import PACKAGE_STATUS_CLASS, PackageReport, read_delta_mif
 from despoolr_core.formats.sta import render_sta
+from despoolr_core.rules.fold import fold
 from despoolr_core.share import Share, ShareError
 from despoolr_server.site import boxes
 from despoolr_server.site.context import SiteContext
@@ -67,7 +68,7 @@ class MifTransfers:
             if report is not None:
                 await self._records.put_data(render_sta(report), "STA")
                 return
-        await self._mifs.put_data(mif, "EMF" if file.upper().endswith(".EMF") else "MIF")
+        await self._mifs.put_data(mif, "EMF" if fold(file).endswith(".EMF") else "MIF")
 
 
 def _package_report(mif: bytes) -> PackageReport | None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from despoolr_core.formats.instruction import Install, RetryOf
+from despoolr_core.rules.fold import fold
 from despoolr_server.site.context import SiteContext, SiteServerRole
 from despoolr_server.site.registry import TRANSFER_PACKAGES, Registry
 
@@ -41,8 +42,8 @@ class PackageServers:
         A retry lists its servers itself. Else: the specified ones (all, if none is named) that lack the package (one that has
         it is left alone: Q140051), and with Refresh Existing, or when a new one is added (Q235157), all that have it.
         """
-        named = {target.server.upper() for target in install.servers}
-        put_on = [role.name for role in self.roles if role.name.upper() in named]
+        named = {fold(target.server) for target in install.servers}
+        put_on = [role.name for role in self.roles if fold(role.name) in named]
         if install.retry_of is RetryOf.SERVERS:
             return [role for role in self.roles if role.name in put_on]
         if install.put_on_specified and not install.servers:

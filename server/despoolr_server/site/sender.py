@@ -15,6 +15,7 @@ import msgspec
 
 from despoolr_core.errors import FormatError
 from despoolr_core.formats.job_mif import JobReport
+from despoolr_core.rules.fold import fold
 from despoolr_core.share import Share, ShareError, ShareUnreachable
 from despoolr_server.site import boxes
 from despoolr_server.site.context import SiteContext
@@ -76,7 +77,7 @@ class LanSender(Service):
         entries = await self._inbox.files()
         if not entries:
             self._inbox.rest()
-        requests = [e.name for e in entries if e.name.upper().endswith((".SRQ", ".SRS"))]
+        requests = [e.name for e in entries if fold(e.name).endswith((".SRQ", ".SRS"))]
         todo: list[tuple[int, str, SendRequest]] = []
         for name in requests:
             try:

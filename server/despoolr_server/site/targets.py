@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
+from despoolr_core.rules.fold import fold
 from despoolr_server.site import catalogue
 from despoolr_server.site.context import SiteContext
 from despoolr_server.site.jobs import DetailKind, DetailStatus, JobSpec, JobType
@@ -35,14 +36,14 @@ class Targets:
 
     def put_on(self, spec: JobSpec, site: str) -> tuple[str, ...]:
         """The servers a job names at one site."""
-        return tuple(name for name in spec.distribute.put_on if self.servers.get(name.upper()) == site)
+        return tuple(name for name in spec.distribute.put_on if self.servers.get(fold(name)) == site)
 
 
 def find_targets(db: Connection, site: SiteContext, spec: JobSpec) -> Targets:
     """Where a job goes."""
     servers = server_sites(db, site)
     machines = _workstations(db, spec)
-    named = {servers[name.upper()] for name in spec.distribute.put_on if name.upper() in servers}
+    named = {servers[fold(name)] for name in spec.distribute.put_on if fold(name) in servers}
     codes = set(spec.sites) or named | {machine.site for machine in machines}
     if not spec.sites and spec.distribute.refresh_existing:
         codes |= {row.SiteCode for row in catalogue.package_statuses(db, spec.package)}
@@ -54,8 +55,8 @@ def find_targets(db: Connection, site: SiteContext, spec: JobSpec) -> Targets:
 
 def server_sites(db: Connection, site: SiteContext) -> dict[str, str]:
     """Every distribution server this site knows, in capitals, to the site it is at."""
-    known = {name.upper(): row.SiteCode for row in catalogue.sites(db) for name in row.Servers.split()}
-    return known | {role.name.upper(): site.code for role in site.servers if role.distribution}
+    known = {fold(name): row.SiteCode for row in catalogue.sites(db) for name in row.Servers.split()}
+    return known | {fold(role.name): site.code for role in site.servers if role.distribution}
 
 
 def _workstations(db: Connection, spec: JobSpec) -> Iterable[catalogue.Machine]:

@@ -29,6 +29,7 @@ from despoolr_server.store.errors import answering
 from despoolr_server.store.places import PRIVATE, Place, Places
 from despoolr_server.store.properties import PropertyList
 from despoolr_server.store.protocol import INLINE_MAX, StoreError
+from despoolr_server.store.refold import refold
 from despoolr_server.store.spares import Spares
 
 _T = TypeVar("_T")
@@ -63,6 +64,7 @@ class DiskFileStore:
             self._places = Places(self._base)
             self._attributes = AttributeList(self._private / "attributes.json")
             self._properties = PropertyList(self._private / "properties")
+            refold(self._private, self._attributes, self._properties)
             self._spares = Spares(self._private / "spare")
             self._start_clean()
 

@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from despoolr_server.share.engine.names import fold
+from despoolr_core.rules.fold import fold
 
 _FRAME: Final = struct.Struct(">II")
 HEADER_SIZE: Final = _FRAME.size

@@ -12,8 +12,9 @@ import os
 import stat
 from typing import Final
 
+from despoolr_core.rules.fold import fold
 from despoolr_core.sharing import NtStatus
-from despoolr_server.share.engine.names import Name, fold, why_bad
+from despoolr_server.share.engine.names import Name, why_bad
 from despoolr_server.store.protocol import StoreError
 
 PRIVATE: Final = ".despoolr"

@@ -36,6 +36,7 @@ from despoolr_core.formats.mif.rules import RULES
 from despoolr_core.formats.mif.tables import check_table
 from despoolr_core.formats.mif.values import value_flaws
 from despoolr_core.formats.mif.words import OS_KEYWORDS, STRING_KINDS
+from despoolr_core.rules.fold import fold
 
 ALLOWED: Final[dict[str, frozenset[str]]] = {
     "COMPONENT": frozenset({"NAME", "DESCRIPTION", "PRAGMA"}),
@@ -133,7 +134,7 @@ class Checker:
         if not has_group:
             self.say("component-empty", (), "a component has at least one group")
         first = component.group(1)
-        if first is None or first.class_name.upper() not in COMPONENT_ID_CLASSES:
+        if first is None or fold(first.class_name) not in COMPONENT_ID_CLASSES:
             self.say("component-id", (), "no group 1 of class DMTF|ComponentID|1.0")
         for name in self.templates.keys() - self.used_templates:
             template = self.templates[name]
@@ -200,7 +201,7 @@ class Checker:
         assert isinstance(name, str)
         if self.mode is not Mode.SMS and not _CLASS.fullmatch(name):
             self.say("class-form", (*path, at), f"{name!r} is not body|name|version")
-        return name.upper() if self.mode is Mode.SMS else name
+        return fold(name) if self.mode is Mode.SMS else name
 
     def head(self, block: Block, path: NodePath) -> tuple[Facts, int | None, str]:
         """What group and table have in common: facts, id and class."""

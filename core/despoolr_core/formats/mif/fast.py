@@ -15,6 +15,7 @@ from typing import Final
 from despoolr_core.formats.mif.model import BLOCKS, Block, Component, Item, Mif, Special, Statement, Type, Value
 from despoolr_core.formats.mif.tokens import INTEGER, WORD, parse_integer, unescape
 from despoolr_core.formats.mif.words import ACCESS_WORDS, BLOCK_WORDS, LITERAL_KEYWORDS, STORAGE_WORDS, STRING_KINDS, TYPE_KINDS
+from despoolr_core.rules.fold import fold
 
 _BLANK: Final = r"[ \t\r\n\f\v]*+"
 _SHOWN: Final = r"[\x20\x21\x23-\x5b\x5d-\x7e\xa0-\xff]*+"
@@ -94,9 +95,9 @@ def _node(piece: str) -> Statement | _Edge | None:
     if match is None:
         return None
     lead, text, word, literal, numbers, name, size, block = match.groups()
-    keyword = word.upper()
+    keyword = fold(word)
     if block is not None:
-        kind = BLOCK_WORDS.get(block.upper())
+        kind = BLOCK_WORDS.get(fold(block))
         if keyword not in ("START", "END") or kind not in _DEPTH:
             return None
         return _Edge(kind, starts=keyword == "START", lead=lead, text=text)
@@ -116,7 +117,7 @@ def _node(piece: str) -> Statement | _Edge | None:
         elif keyword in ("ID", "VALUE") and "," not in numbers:
             value = parse_integer(numbers)
     else:
-        value = _word_value(keyword, name.upper(), size)
+        value = _word_value(keyword, fold(name), size)
     return None if value is None or keyword == "LANGUAGE" else Statement(keyword, value, lead, text)
 
 

@@ -19,6 +19,7 @@ import msgspec
 
 from despoolr_core.formats.mif.findings import Finding, line_and_column
 from despoolr_core.formats.mif.words import OS_KEYWORDS
+from despoolr_core.rules.fold import fold
 
 
 class Encoding(enum.StrEnum):
@@ -260,9 +261,9 @@ class Component(Block, frozen=True):
         """A group by class (case does not count, as SMS compares), else by name, or by id."""
         if isinstance(which, int):
             return next((g for g in self.groups if g.id == which), None)
-        upper = which.upper()
+        upper = fold(which)
         for item in self.groups:
-            if item.class_name.upper() == upper:
+            if fold(item.class_name) == upper:
                 return item
         return next((g for g in self.groups if g.name == which), None)
 

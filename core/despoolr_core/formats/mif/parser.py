@@ -41,6 +41,7 @@ from despoolr_core.formats.mif.words import (
     STRING_KINDS,
     TYPE_KINDS,
 )
+from despoolr_core.rules.fold import fold
 
 FINDINGS_MAX: Final = 1_000
 """A reader that collects stops after so many findings: a file that bad needs no longer list."""
@@ -137,7 +138,7 @@ class Parser:
             try:
                 if token.kind == "eof":
                     self.refuse("no-component", token.start, "no START COMPONENT")
-                word = token.text.upper() if token.kind == "word" else ""
+                word = fold(token.text) if token.kind == "word" else ""
                 if word == "LANGUAGE":
                     header.append(self._statement(self._text[start : token.start]))
                 elif word == "START":
@@ -149,7 +150,7 @@ class Parser:
         tail_at = self._end
         after = self._peek()
         if after.kind != "eof":
-            again = after.kind == "word" and after.text.upper() == "START"
+            again = after.kind == "word" and fold(after.text) == "START"
             self.report(
                 "trailing-text", after.start, "a second component" if again else f"{after.text[:40]!r} after END COMPONENT"
             )
@@ -160,7 +161,7 @@ class Parser:
     def _component(self, lead: str) -> Component:
         start = self._next()
         word = self._peek()
-        kind = BLOCK_WORDS.get(word.text.upper()) if word.kind == "word" else None
+        kind = BLOCK_WORDS.get(fold(word.text)) if word.kind == "word" else None
         if kind != "COMPONENT":
             self._unexpected(word, "COMPONENT")
         self._next()
@@ -182,7 +183,7 @@ class Parser:
                     end_lead, end = "", ""
                     self._unclosed(kind, token, start_at)
                     break
-                word = token.text.upper() if token.kind == "word" else ""
+                word = fold(token.text) if token.kind == "word" else ""
                 if word == "END":
                     if self._ends(kind, token):
                         end_lead, end = before, self._text[token.start : self._end]
@@ -220,7 +221,7 @@ class Parser:
         """Whether END closes this block; if not and an outer block is meant, the END is left for that one."""
         self._next()
         word = self._peek()
-        closes = BLOCK_WORDS.get(word.text.upper()) if word.kind == "word" else None
+        closes = BLOCK_WORDS.get(fold(word.text)) if word.kind == "word" else None
         if closes == kind:
             self._next()
             return True
@@ -236,7 +237,7 @@ class Parser:
     def _child(self, parent: str, lead: str) -> Block:
         start = self._next()
         word = self._peek()
-        kind = BLOCK_WORDS.get(word.text.upper()) if word.kind == "word" else None
+        kind = BLOCK_WORDS.get(fold(word.text)) if word.kind == "word" else None
         if kind is None:
             self._unexpected(word, "a block's name")
         self._next()
@@ -258,10 +259,10 @@ class Parser:
             self._back_to(end)
 
     def _begins(self, token: Token) -> bool:
-        word = token.text.upper()
+        word = fold(token.text)
         if token.kind == "word" and word in ("START", "END"):
             following = next_token(self._text, token.end, _ignore)
-            return following.kind == "word" and following.text.upper() in BLOCK_WORDS
+            return following.kind == "word" and fold(following.text) in BLOCK_WORDS
         innermost = self._open[-1] if self._open else ""
         if (token.kind == "word" and word in STATEMENTS) or (token.kind == "integer" and innermost == "ENUM"):
             return next_token(self._text, token.end, _ignore).text == "="
@@ -271,7 +272,7 @@ class Parser:
 
     def _statement(self, lead: str) -> Statement:
         keyword_token = self._next()
-        keyword = keyword_token.text.upper()
+        keyword = fold(keyword_token.text)
         self._mark("=")
         value: Value | Type | tuple[int, ...]
         if keyword in LITERAL_KEYWORDS:
@@ -344,14 +345,14 @@ class Parser:
 
     def _choice(self, words: frozenset[str]) -> str:
         token = self._peek()
-        if token.kind != "word" or token.text.upper() not in words:
+        if token.kind != "word" or fold(token.text) not in words:
             self._unexpected(token, " or ".join(sorted(words)))
         self._next()
-        return token.text.upper()
+        return fold(token.text)
 
     def _program(self) -> str | Special:
         token = self._peek()
-        if token.kind == "word" and token.text.upper() == Special.DIRECT_INTERFACE.value:
+        if token.kind == "word" and fold(token.text) == Special.DIRECT_INTERFACE.value:
             self._next()
             return Special.DIRECT_INTERFACE
         return self._literal_or_rest()
@@ -360,7 +361,7 @@ class Parser:
         token = self._peek()
         if token.kind == "literal":
             return Type("ENUM", name=self._literal())
-        word = token.text.upper() if token.kind == "word" else ""
+        word = fold(token.text) if token.kind == "word" else ""
         if word == "START":
             return self._inline_enum()
         kind = TYPE_KINDS.get(word)
@@ -378,7 +379,7 @@ class Parser:
         at = self._end
         start = self._next()
         word = self._peek()
-        if word.kind != "word" or BLOCK_WORDS.get(word.text.upper()) != "ENUM":
+        if word.kind != "word" or BLOCK_WORDS.get(fold(word.text)) != "ENUM":
             self._unexpected(word, "ENUM")
         self._next()
         block = self._block("ENUM", self._text[at : start.start], start.start)
@@ -392,9 +393,9 @@ class Parser:
         if token.text == "*":
             self._next()
             return PathReference(self._literal())
-        if token.kind == "word" and token.text.upper() in (Special.UNSUPPORTED.value, Special.UNKNOWN.value):
+        if token.kind == "word" and fold(token.text) in (Special.UNSUPPORTED.value, Special.UNKNOWN.value):
             self._next()
-            return Special(token.text.upper())
+            return Special(fold(token.text))
         return self._literal_or_rest()
 
     def _member(self, lead: str) -> Member:
@@ -417,7 +418,7 @@ class Parser:
     def _field(self) -> Value:
         token = self._peek()
         known = token.kind in ("integer", "literal") or token.text in ("-", "*")
-        if not known and token.text.upper() not in (Special.UNSUPPORTED.value, Special.UNKNOWN.value):
+        if not known and fold(token.text) not in (Special.UNSUPPORTED.value, Special.UNKNOWN.value):
             self._unexpected(token, "a value, ',' or '}'")
         return self._value()
 

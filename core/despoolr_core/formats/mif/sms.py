@@ -29,6 +29,7 @@ from despoolr_core.formats.mif.model import (
     Type,
     scan_comments,
 )
+from despoolr_core.rules.fold import fold
 
 JOBSTATUS_CLASS: Final = "MICROSOFT|JOBSTATUS|1.0"
 IDENTIFICATION_CLASS: Final = "MICROSOFT|IDENTIFICATION|1.0"
@@ -72,7 +73,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
 def kind_of(mif: Mif) -> MifKind:
     """What this MIF is to SMS."""
-    component, headers = mif.component, {name.upper() for name in mif.delta_headers}
+    component, headers = mif.component, {fold(name) for name in mif.delta_headers}
     if component.group(JOBSTATUS_CLASS):
         return MifKind.STATUS
     if "KEYATTRIBUTE" in headers:
@@ -116,16 +117,16 @@ def check_dialect(checker: Checker, mif: Mif) -> None:
         if type(item) is Group:
             for m, inner in enumerate(item.items):
                 if type(inner) is Statement and inner.keyword == "PRAGMA":
-                    known = str(inner.value).upper() in PRAGMAS
+                    known = fold(str(inner.value)) in PRAGMAS
                     checker.say(
                         "sms-pragma", (n, m), "honoured only in .nhm files" if known else f"{inner.value!r} means nothing"
                     )
         elif type(item) is PathBlock:
             checker.say("sms-ignored", (n,), "PATH is ignored")
-            if item.start.upper().endswith("PATHS"):
+            if fold(item.start).endswith("PATHS"):
                 checker.say("sms-alias", (n,), "whether SMS knows PATHS is unknown")
         elif type(item) is Enumeration:
-            if item.start.upper().endswith("ENUMERATION"):
+            if fold(item.start).endswith("ENUMERATION"):
                 checker.say("sms-alias", (n,), "whether SMS knows ENUMERATION is unknown")
         elif type(item) is Statement and item.keyword == "PRAGMA":
             checker.say("sms-version", (n,), "a component has no PRAGMA in DMI 1.x")
@@ -192,7 +193,7 @@ def _size(checker: Checker, kind: MifKind, size: int) -> None:
 
 
 def _find(component: Component, class_name: str) -> list[tuple[int, Group]]:
-    return [(n, g) for n, g in enumerate(component.items) if type(g) is Group and g.class_name.upper() == class_name]
+    return [(n, g) for n, g in enumerate(component.items) if type(g) is Group and fold(g.class_name) == class_name]
 
 
 def _status(checker: Checker, component: Component) -> None:
@@ -201,14 +202,14 @@ def _status(checker: Checker, component: Component) -> None:
         checker.say("kind-status", (found[1][0],), "a second InstallStatus group")
     n, group = found[0]
     status = group.value("Status")
-    if not isinstance(status, str) or status.upper() not in ("SUCCESS", "FAILED"):
+    if not isinstance(status, str) or fold(status) not in ("SUCCESS", "FAILED"):
         checker.say("kind-status", (n,), f"Status is {status!r}, not Success or Failed")
     if not group.value("Description"):
         checker.say("kind-description", (n,), "no Description: the despooler logs error cb and goes on")
 
 
 def _idmif(checker: Checker, mif: Mif) -> None:
-    component, headers = mif.component, {name.upper(): texts for name, texts in mif.delta_headers.items()}
+    component, headers = mif.component, {fold(name): texts for name, texts in mif.delta_headers.items()}
     identification, architecture = _find(component, IDENTIFICATION_CLASS), _find(component, ARCHITECTURE_CLASS)
     for groups, name in ((identification, "Identification"), (architecture, "Architecture")):
         if len(groups) > 1:
@@ -218,7 +219,7 @@ def _idmif(checker: Checker, mif: Mif) -> None:
         checker.say("kind-groups", (identification or architecture)[0][:1], f"a group {has} but none {lacks}")
     for n, group in architecture:
         name = str(group.value("ArchitectureName") or "")
-        if name.upper() in RESERVED_ARCHITECTURES:
+        if fold(name) in RESERVED_ARCHITECTURES:
             checker.say("kind-architecture", (n,), f"an SMS 2.0 client refuses the architecture {name!r}")
     if identification:
         n, group = identification[0]
@@ -234,11 +235,11 @@ _BLANK_HEADER: Final = re.compile(r"\s*[A-Za-z]\w*\s+<|\s+[A-Za-z]\w*<")
 
 def _delta_header(checker: Checker, mif: Mif, headers: dict[str, tuple[str, ...]]) -> None:
     name = headers["ARCHITECTURE"][0]
-    if name.upper() in RESERVED_ARCHITECTURES:
+    if fold(name) in RESERVED_ARCHITECTURES:
         checker.say("kind-architecture", (), f"an SMS 2.0 client refuses the architecture {name!r}")
     if "UNIQUEID" not in headers:
         checker.say("kind-header", (), "//Architecture<...> without //UniqueID<...>")
-    if not _find(mif.component, name.upper()):
+    if not _find(mif.component, fold(name)):
         checker.say("kind-header", (), f"no group of class {name!r}, the architecture's name")
     for _, comment in scan_comments(mif.component.lead):
         if _BLANK_HEADER.match(comment):

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from aiohttp import hdrs, web
 
+from despoolr_core.rules.fold import fold
 from despoolr_core.wire import Problem
 from despoolr_server.http.conditions import is_by_then, matches
 from despoolr_server.http.dav.bodies import XmlRefused
@@ -21,7 +22,6 @@ from despoolr_server.http.dav.if_header import State, holds, parse_if, submitted
 from despoolr_server.http.problem import Refused, bad_request, known
 from despoolr_server.http.surface import Surface
 from despoolr_server.share.dav import TIMEOUT_S_MAX
-from despoolr_server.share.engine.names import fold
 from despoolr_server.share.host import Caller
 
 Asked = tuple[Caller, str, str]

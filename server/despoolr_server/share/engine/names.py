@@ -1,7 +1,7 @@
 """Which names a share accepts: decided here, once, before any file is touched.
 
 The law: a name is parts between `/` or `\\`, kept as written (case-preserving) and compared by its `key`
-(case-insensitive, as NTFS does: every character upper-cased by itself, so that `ß` is not `SS`). A part that Windows
+(`despoolr_core.rules.fold`: as NTFS does, so that `ß` is not `SS`). A part that Windows
 could not store, or would take for something else, is refused as OBJECT_NAME_INVALID: `.` and `..`, control characters,
 `<>:"|?*`, a trailing dot or blank, a DOS device name with or without extension ([MS-FSCC] 2.1.5; Win32 "Naming Files,
 Paths, and Namespaces"). This module never knows what exists.
@@ -14,6 +14,8 @@ from functools import lru_cache
 from typing import Final
 
 import msgspec
+
+from despoolr_core.rules.fold import fold
 
 COMPONENT_MAX: Final = 255
 """Octets of one part in UTF-8: within NTFS's 255 UTF-16 units and within ext4's 255 octets."""
@@ -64,13 +66,6 @@ class BadName(msgspec.Struct, frozen=True):
     """A refused path and why, as one clause for the problem's detail."""
 
     reason: str
-
-
-def fold(text: str) -> str:
-    """The form in which names are compared."""
-    if text.isascii():
-        return text.upper()
-    return "".join(upper if len(upper := char.upper()) == 1 else char for char in text)
 
 
 @lru_cache(maxsize=16384)

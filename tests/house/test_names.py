@@ -1,0 +1,77 @@
+"""One way to compare names: no module changes the case of a text but to read a word of its own, and says which."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from support import REPOSITORY
+
+ROOMS = ("core", "server", "client", "lab")
+CASES = ("upper", "lower", "casefold", "swapcase", "capitalize")
+
+WORDS: dict[str, tuple[int, str]] = {
+    "core/despoolr_core/rules/fold.py": (1, "the fold itself"),
+    "core/despoolr_core/formats/winst.py": (2, "hexadecimal digits"),
+    "core/despoolr_core/formats/pcmdump.py": (1, "hexadecimal digits"),
+    "core/despoolr_core/formats/mif/tokens.py": (1, "the letter of an escape"),
+    "core/despoolr_core/profile.py": (2, "true and false"),
+    "server/despoolr_server/share/problems.py": (1, "the address of a problem, from a status"),
+    "server/despoolr_server/http/auth.py": (3, "schemes, localhost"),
+    "server/despoolr_server/http/introspection.py": (1, "a status, from the address of a problem"),
+    "server/despoolr_server/http/openapi/page.py": (2, "methods, anchors"),
+    "server/despoolr_server/http/openapi/document.py": (5, "methods, identifiers"),
+    "server/despoolr_server/http/dav/asking.py": (5, "host names, words of headers"),
+    "server/despoolr_server/http/dav/answers.py": (1, "what a client calls itself"),
+    "server/despoolr_server/http/problem.py": (1, "header names"),
+    "server/despoolr_server/http/surface.py": (2, "true and false"),
+    "server/despoolr_server/http/app.py": (1, "the word of Expect"),
+    "server/despoolr_server/site/despooler.py": (3, "lines of a log, as the articles print them"),
+    "server/despoolr_server/store/refold.py": (1, "the fold of older roots"),
+    "server/despoolr_server/site/winst_box.py": (3, "lines of a log"),
+    "server/despoolr_server/site/catalogue.py": (1, "names of columns"),
+    "client/despoolr_client/agent.py": (2, "lines of a log"),
+    "lab/despoolr_lab/soak/evidence.py": (1, "a file of ours on disk"),
+    "lab/despoolr_lab/soak/stack.py": (5, "files of ours on disk"),
+    "lab/despoolr_lab/soak/run.py": (1, "a file of ours on disk"),
+    "lab/despoolr_lab/config.py": (3, "words of options"),
+    "lab/despoolr_lab/clients.py": (1, "a host name: a machine's name is ASCII"),
+    "lab/despoolr_lab/report/words.py": (1, "shown"),
+    "lab/despoolr_lab/report/text.py": (1, "shown"),
+    "lab/despoolr_lab/report/html.py": (2, "a scenario's title"),
+    "lab/despoolr_lab/watching.py": (3, "shown"),
+    "lab/despoolr_lab/sim/sockets.py": (4, "host names: a machine's name is ASCII"),
+    "lab/despoolr_lab/sim/hosts.py": (10, "host names: a machine's name is ASCII"),
+    "lab/despoolr_lab/scenario/world.py": (5, "host names: a machine's name is ASCII"),
+    "lab/despoolr_lab/scenario/steps.py": (1, "host names: a machine's name is ASCII"),
+    "lab/despoolr_lab/scenario/words.py": (2, "what a mistyped word is near to"),
+    "lab/despoolr_lab/scenario/toml_text.py": (1, "shown"),
+    "lab/despoolr_lab/live.py": (1, "shown"),
+    "lab/despoolr_lab/oracle/connection.py": (1, "header names"),
+    "lab/despoolr_lab/oracle/cases.py": (1, "a word of a case"),
+    "lab/despoolr_lab/cli/output.py": (2, "shown"),
+    "lab/despoolr_lab/cli/pcmdump.py": (4, "switches"),
+    "lab/despoolr_lab/cli/mif.py": (3, "shown"),
+    "lab/despoolr_lab/cli/hotfix.py": (1, "shown"),
+    "lab/despoolr_lab/cli/serve.py": (1, "the name of an environment variable"),
+    "lab/despoolr_lab/semantics.py": (1, "shown"),
+    "lab/despoolr_lab/bench/reports.py": (1, "host names: a machine's name is ASCII"),
+}
+"""Modules that change the case of something which is not a name: how often, and what it is."""
+
+
+def cases_in(path: Path) -> int:
+    """Calls in a file that change the case of a text, however they are reached (`map(str.upper, ...)` too)."""
+    return sum(isinstance(node, ast.Attribute) and node.attr in CASES for node in ast.walk(ast.parse(path.read_text("utf-8"))))
+
+
+def test_whoever_compares_names_asks_the_one_fold() -> None:
+    found = {
+        path.relative_to(REPOSITORY).as_posix(): count
+        for room in ROOMS
+        for path in (REPOSITORY / room).rglob("*.py")
+        if (count := cases_in(path))
+    }
+    more = {path: count for path, count in found.items() if count > WORDS.get(path, (0, ""))[0]}
+    assert more == {}, "compare names by despoolr_core.rules.fold; what is no name goes into the table, with what it is"
+    assert sorted(set(WORDS) - set(found)) == [], "these do it no more"
