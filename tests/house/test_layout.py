@@ -64,6 +64,7 @@ SEEN_THROUGH: dict[str, tuple[str, str]] = {
     "despoolr_lab.fleet_page": ("tests/process/test_fleets.py", "the two calls of a fleet that runs"),
     "despoolr_lab.garbage": ("tests/process/test_fleets.py", "a setting of processes that run"),
     "despoolr_lab.ground": ("tests/process/test_serve.py", "what the processes stand on"),
+    "despoolr_core.rules": ("tests/unit/core/rules/test_fold.py", "a docstring: the front page of the package"),
     "despoolr_lab.load": ("tests/house/test_load_docs.py", "a docstring: the front page of the package"),
     "despoolr_lab.load.orders": ("tests/unit/lab/load/test_plan.py", "what is told to processes, made and read"),
     "despoolr_lab.load.stage": ("tests/process/test_load.py", "a site that runs, asked and given work"),
