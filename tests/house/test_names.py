@@ -39,6 +39,7 @@ WORDS: dict[str, tuple[int, str]] = {
     "lab/despoolr_lab/report/words.py": (1, "shown"),
     "lab/despoolr_lab/report/text.py": (1, "shown"),
     "lab/despoolr_lab/report/html.py": (2, "a scenario's title"),
+    "lab/despoolr_lab/process_log.py": (2, "words of options, shown"),
     "lab/despoolr_lab/watching.py": (3, "shown"),
     "lab/despoolr_lab/sim/sockets.py": (4, "host names: a machine's name is ASCII"),
     "lab/despoolr_lab/sim/hosts.py": (10, "host names: a machine's name is ASCII"),
