@@ -29,6 +29,7 @@ KINDS: Final[dict[str, str]] = {
     "file.written": "server, share, path, size, machine, program, purpose",
     "file.deleted": "server, share, path, machine, program, purpose",
     "file.renamed": "server, share, path, new_path, machine, program, purpose",
+    "box.restored": "server, share, path, aside (the new name of a file that stood there): a site's directory was missing",
     "rights.changed": "share, path, role, rights, was",
     "message.sent": "machine, text",
     "message.read": "server, text, does (what the machine's user does: close, crash)",

@@ -27,7 +27,7 @@ from despoolr_server.http.site_api import SiteRoutes
 from despoolr_server.share import rights
 from despoolr_server.share.host import Principal, ShareHost
 from despoolr_server.share.local import LocalShare
-from despoolr_server.share.rights import Rights, RightsTable
+from despoolr_server.share.rights import FixedNames, Rights, RightsTable
 from despoolr_server.site import boxes
 from despoolr_server.site.administrator import Administrator
 from despoolr_server.site.context import Connect, RemoteServer, SiteContext, SiteServerRole
@@ -75,7 +75,10 @@ class SiteStores:
 def _root_rights() -> RightsTable:
     """The root share serves everything but `RECEIVE`: that is reached as `SMS_SITE`, so that its opens are seen in one place."""
     nobody = dict.fromkeys(Role, Rights.NONE)
-    return RightsTable({boxes.RECEIVE: nobody})
+    return RightsTable(
+        {boxes.RECEIVE: nobody},
+        FixedNames([*boxes.SITE_DIRECTORIES, *boxes.DISTRIBUTION_MANAGER_DIRECTORIES], [boxes.PCM_DOMAINS]),
+    )
 
 
 class SiteServer:

@@ -48,6 +48,8 @@ class Visit(msgspec.Struct, frozen=True, gc=False):
     actor: Actor
     role: Role
     under: frozenset[str] = frozenset()
+    fixed: bool = False
+    """Whether the name is that of a directory which the caller must leave where it is."""
 
 
 class ShareBase:
@@ -155,10 +157,10 @@ class ShareBase:
         name = parse_name(path)
         if isinstance(name, BadName):
             return self._bad_name(actor, share.name, path, name)
-        allowed = share.rights.allowed(who.role, name.key)
+        allowed, fixed = share.rights.allowed(who.role, name.key), share.rights.is_fixed(who.role, name.key)
         if caller.tokens:
-            return Visit(now, share, name, allowed, actor, who.role, self._under(caller, share.name, name))
-        return Visit(now, share, name, allowed, actor, who.role)
+            return Visit(now, share, name, allowed, actor, who.role, self._under(caller, share.name, name), fixed)
+        return Visit(now, share, name, allowed, actor, who.role, fixed=fixed)
 
     def _under(self, caller: Caller, share: str, name: Name) -> frozenset[str]:
         """The WebDAV locks' opens that a request on a name acts under."""

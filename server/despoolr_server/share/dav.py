@@ -250,9 +250,8 @@ class DavOperations(TreeOperations):
             under -= {lock.handle for lock in own if lock.exclusive or wish.exclusive}
         open_if, allowed, actor = Disposition.OPEN_IF, visit.allowed, visit.actor
         name = visit.name
-        return Ask(
-            visit.share.name, name, access, _SHARE_READ, open_if, 0, 0, allowed, actor.program, actor.purpose, under, covers
-        )
+        program, purpose, fixed = actor.program, actor.purpose, visit.fixed
+        return Ask(visit.share.name, name, access, _SHARE_READ, open_if, 0, 0, allowed, program, purpose, under, covers, fixed)
 
     def _refused_below(self, visit: Visit, refusal: Refusal, access: int) -> Failures:
         """A lock on a tree in which something is held: each file that is, and by whom."""

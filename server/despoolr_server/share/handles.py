@@ -27,6 +27,7 @@ from despoolr_server.share.base import NetworkShare, ShareBase, actor_of, entry_
 from despoolr_server.share.callers import Principal
 from despoolr_server.share.chronicle import Actor
 from despoolr_server.share.engine.conflict import DELETES, READS, WRITES
+from despoolr_server.share.engine.dispositions import STAYS
 from despoolr_server.share.engine.names import BadName, Name, parse_name
 from despoolr_server.share.engine.rows import STORED_ATTRIBUTES, Ask, FileFacts, Granted, Open, Refusal
 from despoolr_server.share.problems import problem
@@ -73,6 +74,7 @@ class HandleOperations(ShareBase):
             share.rights.allowed(who.role, name.key),
             request.program,
             request.purpose,
+            fixed=share.rights.is_fixed(who.role, name.key),
         )
         granted = self.engine.open(now, session, ask, facts, parent_exists)
         if isinstance(granted, Refusal):
@@ -216,6 +218,8 @@ class HandleOperations(ShareBase):
         )
         if refusal is None and not share.rights.allowed(who.role, target.key) & _WRITE_DATA:
             refusal = Refusal(NtStatus.ACCESS_DENIED, reason="nothing may be put there")
+        if refusal is None and share.rights.is_fixed(who.role, target.key):
+            refusal = Refusal(NtStatus.ACCESS_DENIED, reason=STAYS)
         if refusal is not None:
             return self._refuse_row(row, refusal)
         try:

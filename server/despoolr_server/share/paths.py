@@ -17,6 +17,7 @@ from despoolr_core.sharing import Access, CreateOption, Disposition, NtStatus, S
 from despoolr_core.wire import Entry, Problem
 from despoolr_server.share.base import ShareBase, Visit, entry_of
 from despoolr_server.share.callers import NOT_MODIFIED, Caller, Content, NotModified
+from despoolr_server.share.engine.dispositions import STAYS
 from despoolr_server.share.engine.names import BadName, Name, parse_name
 from despoolr_server.share.engine.rows import Ask, Ended, FileFacts, Granted, Open, Refusal
 from despoolr_server.share.engine.table import file_key
@@ -210,7 +211,8 @@ class PathOperations(ShareBase):
             assert isinstance(name, Name), "part of a name is a name"
             allowed = visit.share.rights.allowed(visit.role, name.key)
             under = self._under(caller, visit.share.name, name) if caller.tokens else visit.under
-            step = Visit(visit.now, visit.share, name, allowed, visit.actor, visit.role, under)
+            fixed = visit.share.rights.is_fixed(visit.role, name.key)
+            step = Visit(visit.now, visit.share, name, allowed, visit.actor, visit.role, under, fixed)
             facts = store.find(name)
             if parents and facts is not None and facts.directory:
                 continue
@@ -279,6 +281,9 @@ class PathOperations(ShareBase):
             return self._bad_name(visit.actor, visit.share.name, new_path, target)
         if not visit.name.key or not target.key:
             return self._say_no(visit, Refusal(NtStatus.ACCESS_DENIED, reason="the share's root stays"), _DELETE)
+        if visit.share.rights.is_fixed(visit.role, target.key):
+            refusal = Refusal(NtStatus.ACCESS_DENIED, reason=STAYS)
+            return self._refuse(visit.actor, visit.share.name, target.path, refusal, _WRITE, _SHARE_READ)
         return visit, target, visit.share.rights.allowed(visit.role, target.key)
 
     def _check(self, visit: Visit, ask: Ask, facts: FileFacts | None) -> Problem | None:
@@ -349,5 +354,6 @@ class PathOperations(ShareBase):
 
 def ask_of(visit: Visit, access: int, share_mode: int, disposition: Disposition = Disposition.OPEN, options: int = 0) -> Ask:
     """The open that a path operation is, under the locks its caller acts under."""
-    allowed, under = visit.allowed, visit.under
-    return Ask(visit.share.name, visit.name, access, share_mode, disposition, options, 0, allowed, "", "", under)
+    allowed, under, fixed = visit.allowed, visit.under, visit.fixed
+    name = visit.name
+    return Ask(visit.share.name, name, access, share_mode, disposition, options, 0, allowed, "", "", under, 0, fixed)

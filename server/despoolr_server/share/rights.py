@@ -8,7 +8,7 @@ Sources: [Q189809] (directories of the logon server), [Q167656] and [Q272923] (p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from typing import Final
 
@@ -25,10 +25,30 @@ class Rights(IntEnum):
     FULL = 0x1F01FF
 
 
-class RightsTable:
-    """The permissions of one share. Entries may change while it is served (a forced disconnect revokes and restores)."""
+class FixedNames:
+    """The directories of a share that clients and services leave where they are, those above them included.
 
-    def __init__(self, entries: Mapping[str, Mapping[Role, Rights]] | None = None) -> None:
+    `names` are paths; of a path in `parents` every name directly in it is fixed as well (a directory for each domain).
+    """
+
+    def __init__(self, names: Iterable[str] = (), parents: Iterable[str] = ()) -> None:
+        self._parents = frozenset(map(fold, parents))
+        keys = [*map(fold, names), *self._parents]
+        self._keys = frozenset("/".join(key.split("/")[:depth]) for key in keys for depth in range(1, key.count("/") + 2))
+
+    def __contains__(self, key: str) -> bool:
+        """Whether the name with this key is fixed."""
+        return key in self._keys or (bool(self._parents) and key.rpartition("/")[0] in self._parents)
+
+
+class RightsTable:
+    """The permissions of one share. Entries may change while it is served (a forced disconnect revokes and restores).
+
+    What is `fixed` stays whatever the entries allow, except for an administrator.
+    """
+
+    def __init__(self, entries: Mapping[str, Mapping[Role, Rights]] | None = None, fixed: FixedNames | None = None) -> None:
+        self._fixed = fixed or FixedNames()
         self._entries: dict[str, dict[Role, Rights]] = {}
         for prefix, by_role in (entries or {}).items():
             for role, rights in by_role.items():
@@ -45,6 +65,14 @@ class RightsTable:
                 return Rights.NONE if role is Role.CLIENT else Rights.FULL
             key = key.rpartition("/")[0]
 
+    def is_fixed(self, role: Role, key: str) -> bool:
+        """Whether a role must leave a name's directory where it is, and may put no file in its place."""
+        return role is not Role.ADMIN and key in self._fixed
+
+    def entries(self) -> dict[str, dict[Role, Rights]]:
+        """What stands in the table, by prefix (upper case) and role."""
+        return {prefix: dict(by_role) for prefix, by_role in self._entries.items()}
+
     def set(self, prefix: str, role: Role, rights: Rights | None) -> Rights | None:
         """Change one entry (None takes it out, so that the directory above decides); returns what it was."""
         key = fold(prefix.replace("\\", "/").strip("/"))
@@ -58,17 +86,18 @@ class RightsTable:
 
     def copy(self) -> RightsTable:
         """The same entries, independent of later changes."""
-        return RightsTable(self._entries)
+        return RightsTable(self._entries, self._fixed)
 
 
 def _clients(default: Rights, changeable: tuple[str, ...] = ()) -> dict[str, dict[Role, Rights]]:
     return {"": {Role.CLIENT: default}} | {prefix: {Role.CLIENT: Rights.CHANGE} for prefix in changeable}
 
 
-SMS_SHR: Final = RightsTable(
-    _clients(Rights.READ, ("CCR.BOX", "DESPOOLR.BOX", "INVENTRY.BOX", "ISVMIF.BOX", "PCMPKG.SRC", "SMSID"))
-)
-"""A logon server's share: clients Change in the boxes they report through, Read elsewhere [Q189809]."""
+_REPORTED_TO: Final = ("CCR.BOX", "DESPOOLR.BOX", "INVENTRY.BOX", "ISVMIF.BOX", "PCMPKG.SRC", "SMSID")
+_READ_FROM: Final = ("PCMINS.BOX", "INVENCFG.BOX", "APPCTL.SRC")
+
+SMS_SHR: Final = RightsTable(_clients(Rights.READ, _REPORTED_TO), FixedNames([*_REPORTED_TO, *_READ_FROM]))
+"""A logon server's share: clients Change in the boxes they report through, Read elsewhere [Q189809]. The boxes stay."""
 
 PACKAGE_SHARE: Final = RightsTable(_clients(Rights.READ))
 """A package root: Read."""

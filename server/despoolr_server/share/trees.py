@@ -14,6 +14,7 @@ from despoolr_core.sharing import Access, Disposition, NtStatus, ShareMode
 from despoolr_core.wire import Problem
 from despoolr_server.share.base import Visit
 from despoolr_server.share.callers import Caller, Content
+from despoolr_server.share.engine.dispositions import STAYS
 from despoolr_server.share.engine.names import Name, parse_name
 from despoolr_server.share.engine.rows import FileFacts, Open, Refusal
 from despoolr_server.share.paths import PathOperations, ask_of
@@ -43,6 +44,8 @@ class TreeOperations(PathOperations):
             return await self.delete(caller, share, path) or []
         if not visit.name.key:
             return self._say_no(visit, Refusal(NtStatus.ACCESS_DENIED, reason="the share's root stays"), _DELETE, _SHARE_ALL)
+        if visit.fixed:
+            return self._say_no(visit, Refusal(NtStatus.ACCESS_DENIED, reason=STAYS), _DELETE, _SHARE_ALL)
         failures = await self._delete_below(caller, visit, and_itself=True)
         return failures[0][1] if len(failures) == 1 and failures[0][0] == facts.path else failures
 

@@ -5,6 +5,7 @@ Out: the master WINST files of `PCMDOM.BOX` to each logon server's `PCMINS.BOX`,
 Each is written here first and deleted there after, so that a file is never nowhere.
 A file that was carried twice (a death between the two) is told apart later by the report it carries. Files of the same name
 from two servers wait for each other. Stale `.INS` files on logon servers are left there (Q269768).
+Boxes that are missing, here or there, are made again first (`site.box_repair`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from despoolr_core.share import Share, ShareError, ShareUnreachable
 from despoolr_core.sharing import NtStatus
 from despoolr_core.wire import Entry
 from despoolr_server.site import boxes
+from despoolr_server.site.box_repair import BoxRepair
 from despoolr_server.site.context import SiteContext, SiteServerRole
 from despoolr_server.site.masters import MasterCarrier
 from despoolr_server.site.service import Service
@@ -42,11 +44,17 @@ class MaintenanceManager(Service):
         self._root = site.share(site.server, boxes.ROOT_SHARE, self.component)
         self._receive = site.share(site.server, boxes.SITE_SHARE, self.component)
         self._masters = MasterCarrier(self._root)
+        self._repair = BoxRepair(site, self.component)
+        self._own = [path for path in boxes.SITE_DIRECTORIES if path != boxes.RECEIVE]  # that is the share SMS_SITE
+        if site.profile.package_status_by_sta:
+            self._own += boxes.DISTRIBUTION_MANAGER_DIRECTORIES
         self._is_down: set[str] = set()
         self._empty_at: dict[tuple[str, str], str] = {}
         """(logon server, box) to the directory's ETag when it was last found empty: as long as that stays, nothing is there."""
 
     async def cycle(self, tick: float) -> None:
+        here = self.site.server
+        await self._repair.anywhere(here, boxes.ROOT_SHARE, self._root, [*self._own, *self._masters.directories])
         await self._masters.look()
         for role in self.site.servers:
             if not role.logon:
@@ -67,25 +75,29 @@ class MaintenanceManager(Service):
     async def _work_on(self, role: SiteServerRole) -> None:
         there = self.site.share(role.name, boxes.LOGON_SHARE, self.component)
         thorough = self.cycle_count % THOROUGH_EVERY == 1
-        count = await self._collect(role, there, thorough=thorough)
+        entries = await there.list()
+        if await self._repair.at_root(role.name, boxes.LOGON_SHARE, there, entries, boxes.LOGON_DIRECTORIES):
+            entries = await there.list()
+            self._masters.forget(role.name)
+        count = await self._collect(role, there, entries, thorough=thorough)
         count += await self._masters.carry(role, there, thorough=thorough)
         if count:
             self.log(f"~Working on logon server {role.name}")
 
-    async def _collect(self, role: SiteServerRole, there: Share, *, thorough: bool) -> int:
-        """One listing of the share tells which boxes changed; only those are looked into (all of them now and then)."""
-        etags = {fold(entry.name): entry.etag for entry in await there.list()}
+    async def _collect(self, role: SiteServerRole, there: Share, entries: list[Entry], *, thorough: bool) -> int:
+        """The listing of the share tells which boxes changed; only those are looked into (all of them now and then)."""
+        etags = {fold(entry.name): entry.etag for entry in entries}
         count = 0
         for box, extensions in COLLECTED:
             key = (role.name, box)
             if not thorough and self._empty_at.get(key, "?") == etags.get(box, ""):
                 continue
-            entries = [entry for entry in await there.list(box) if not entry.directory]
+            files = [entry for entry in await there.list(box) if not entry.directory]
             self._empty_at.pop(key, None)
-            if not entries:
+            if not files:
                 self._empty_at[key] = etags.get(box, "")
             for extension in extensions:
-                wanted = [entry for entry in entries if fold(entry.name).endswith(extension)]
+                wanted = [entry for entry in files if fold(entry.name).endswith(extension)]
                 failures: list[ShareError] = []
                 for some in _together(wanted):
                     contents = await there.read_all([f"{box}/{name}" for name in some])

@@ -34,6 +34,16 @@ class MasterCarrier:
         self._complete_at: dict[tuple[str, str], str] = {}
         """(logon server, directory) to the directory's ETag when all of it had been carried."""
 
+    @property
+    def directories(self) -> list[str]:
+        """The domains' directories that were there when `look` was called last."""
+        return [directory for directory, _ in self._domains.values()]
+
+    def forget(self, server: str) -> None:
+        """A logon server's box was made anew: all masters are carried there again."""
+        self._carried = {key: etag for key, etag in self._carried.items() if key[0] != server}
+        self._complete_at = {key: etag for key, etag in self._complete_at.items() if key[0] != server}
+
     async def look(self) -> None:
         """Once a cycle: which domains there are, and whether anything in them changed."""
         self._names = {}

@@ -57,6 +57,9 @@ BEFORE_DELETE_PENDING: Final = frozenset(
 )
 """What an open of a delete-pending name is answered all the same; anything else is DELETE_PENDING."""
 
+STAYS: Final = "it is one of the site's own directories, and stays where it is"
+"""Why a fixed directory is not deleted, renamed or replaced."""
+
 _SPECIAL: Final = 0xF2000000
 _TRUNCATING: Final = frozenset([Disposition.SUPERSEDE, Disposition.OVERWRITE, Disposition.OVERWRITE_IF])
 _WRITES: Final = int(Access.WRITE_DATA | Access.APPEND_DATA)
@@ -110,7 +113,7 @@ def _decide_missing(ask: Ask, parent_exists: bool) -> Plan | NtStatus:
     if ask.attributes & READONLY and ask.delete_on_close:
         return NtStatus.CANNOT_DELETE
     access = expand(ask.access, ask.allowed)
-    if (access | _WRITES) & ~ask.allowed:
+    if (access | _WRITES) & ~ask.allowed or (ask.fixed and not ask.options & _DIRECTORY_FILE):
         return NtStatus.ACCESS_DENIED
     return Plan(action, access, 0, bool(ask.options & _DIRECTORY_FILE))
 
@@ -125,7 +128,8 @@ def _decide_existing(ask: Ask, facts: FileFacts) -> Plan | NtStatus:
         return NtStatus.FILE_IS_A_DIRECTORY
     if not facts.directory and ask.options & _DIRECTORY_FILE:
         return NtStatus.NOT_A_DIRECTORY
-    allowed = ask.allowed if ask.name.key else ask.allowed & ~_DELETE  # the share's root stays
+    stays = not ask.name.key or (ask.fixed and facts.directory)
+    allowed = ask.allowed & ~_DELETE if stays else ask.allowed
     attributes = facts.attributes
     if attributes & READONLY and ask.delete_on_close:
         return NtStatus.CANNOT_DELETE
@@ -139,6 +143,6 @@ def _decide_existing(ask: Ask, facts: FileFacts) -> Plan | NtStatus:
             return NtStatus.ACCESS_DENIED
     access = expand(ask.access, allowed)
     implied = IMPLIED[action]
-    if (access | implied) & ~allowed:
+    if (access | implied) & ~allowed or (stays and ask.delete_on_close):
         return NtStatus.ACCESS_DENIED
     return Plan(action, access, implied, facts.directory)

@@ -11,7 +11,7 @@ from despoolr_core.sharing import CreateAction, NtStatus, Role, ShareMode
 from despoolr_server.share.engine.conflict import conflicts, stance, terms
 from despoolr_server.share.engine.cover import TREE
 from despoolr_server.share.engine.deletion import may_mark
-from despoolr_server.share.engine.dispositions import BEFORE_DELETE_PENDING, Plan, decide
+from despoolr_server.share.engine.dispositions import BEFORE_DELETE_PENDING, STAYS, Plan, decide
 from despoolr_server.share.engine.locking import Locking
 from despoolr_server.share.engine.names import Name
 from despoolr_server.share.engine.renames import RenameCase, may_rename
@@ -117,7 +117,7 @@ class ShareEngine:
         if file is not None and file.delete_pending and ask.allowed and plan not in BEFORE_DELETE_PENDING:
             return self._blocked_by_all(NtStatus.DELETE_PENDING, file)
         if isinstance(plan, NtStatus):
-            return Refusal(plan)
+            return Refusal(plan, reason=STAYS if ask.fixed and plan is NtStatus.ACCESS_DENIED else "")
         if file is not None:
             wanted, shared = terms(plan.access, plan.implied, ask.share_mode)
             if file.holders.refuse(wanted, shared):

@@ -36,6 +36,7 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
     """One wish to open: [MS-SMB2] 2.2.13 in our words. `allowed` is the access the caller's rights permit on this path.
 
     `under` are handles of opens that the asker acts under: they do not stand in its way. `covers`: see `engine.cover`.
+    A name that is `fixed` is that of a directory which this asker may neither delete, rename nor make a file of.
     """
 
     share: str
@@ -50,6 +51,7 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
     purpose: str = ""
     under: frozenset[str] = frozenset()
     covers: int = 0
+    fixed: bool = False
 
     @property
     def delete_on_close(self) -> bool:
