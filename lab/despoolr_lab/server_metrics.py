@@ -26,6 +26,9 @@ from despoolr_server.store.schema import JOB_DETAILS, JOBS, LOADED_REPORTS
 REFRESH_S: Final = 5.0
 """Seconds of this machine's time between two questions to the database."""
 
+DIRECTORIES_KNOWN_MAX: Final = 10_000
+"""Directories in boxes whose depth is remembered until they change."""
+
 
 class BoxMetrics(Quiet):
     """How many files wait in each box of a share: in the directory, and in directories right below it that are no box."""
@@ -53,6 +56,8 @@ class BoxMetrics(Quiet):
             known = self._known.get(path)
             if known is None or known[0] != facts.etag or not facts.etag:
                 count, below = self._store.tally(name)
+                if len(self._known) >= DIRECTORIES_KNOWN_MAX:
+                    self._known.clear()  # clients make directories in boxes, and take them away
                 known = self._known[path] = (facts.etag, count, tuple(sorted(below)))
         except StoreError:
             return 0

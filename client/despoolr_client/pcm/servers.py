@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
-from functools import lru_cache
 from typing import Final, Protocol
 
 from despoolr_client.pcm.behaviour import PcmBehaviour, ServerChoice
 from despoolr_core.rules.fold import fold
+from despoolr_core.rules.memory import remembered
 
 
 class Chance(Protocol):
@@ -53,7 +53,7 @@ class PackagePlace:
         return PackagePlace(f"\\\\{server}\\{self.share}\\{self.path}")
 
 
-@lru_cache(maxsize=1024)
+@remembered(1024, 512, len)
 def _place(unc: str) -> PackagePlace:
     """The place of a UNC; the servers of a site are few, and its clients many."""
     return PackagePlace(unc)

@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from despoolr_core.errors import FormatError
+from despoolr_core.rules.memory import remembered
 
 NO_SMS_DATE: Final = "00/00/00 00:00:00"
 """What stands for "no date" in a WINST record (Q123499)."""
@@ -169,7 +170,7 @@ def render_date_time(epoch_s: float | None) -> str:
     return f"{date} {at.hour:02}:{at.minute:02}:{at.second:02}{fraction}"
 
 
-@lru_cache(maxsize=64)
+@remembered(64, 64, len)
 def parse_date_time(text: str) -> float | None:
     """Read `M-D-YYYY [hh:mm:ss[.mmm]]`; None for the very start of 1970 ("at once")."""
     match = _DATE_TIME.fullmatch(text)

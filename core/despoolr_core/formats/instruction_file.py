@@ -22,12 +22,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Final
 from zlib import crc32
 
 from despoolr_core.errors import FormatError
 from despoolr_core.formats.dates import DateError, parse_date_time, render_date_time
+from despoolr_core.rules.memory import remembered
 
 WIREMOVE: Final = "MICROSOFT|SMS|DOMAIN_COMMISSAR_WIREMOVE"
 """A client's result, or its notice that a package expired (Q169491, Q188042)."""
@@ -147,7 +147,7 @@ def _is_key(text: str) -> bool:
     return len(text) <= _KEY_SIZE_MAX and _is_short_key(text)
 
 
-@lru_cache(maxsize=1024)
+@remembered(1024, _KEY_SIZE_MAX, len)
 def _is_short_key(text: str) -> bool:
     """The names of a site's instructions are few."""
     return _KEY.fullmatch(text) is not None

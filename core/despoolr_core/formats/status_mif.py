@@ -8,10 +8,10 @@ Law (BORES 7E, Q166833, Q186415): component WORKSTATION; group ComponentID says 
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Final
 
 import msgspec
+from msgspec.structs import astuple
 
 from despoolr_core.formats.mif.build import build_attribute, build_group, build_mif
 from despoolr_core.formats.mif.codec import parse
@@ -20,6 +20,7 @@ from despoolr_core.formats.mif.model import Component, Group
 from despoolr_core.formats.mif.render import render
 from despoolr_core.formats.mif.sms import JOBSTATUS_CLASS, STATUS_MIF_SIZE_MAX, stored_values
 from despoolr_core.rules.fold import fold
+from despoolr_core.rules.memory import remembered, size_of
 
 COMPONENT_ID_CLASS: Final = "DMTF|ComponentID|1.0"
 SUCCESS: Final = "Success"
@@ -66,7 +67,7 @@ def render_status_mif(status: StatusMif) -> bytes:
     return _rendered(status)
 
 
-@lru_cache(maxsize=REMEMBERED_MAX)
+@remembered(REMEMBERED_MAX, REMEMBERED_SIZE_MAX, lambda status: size_of(astuple(status)))
 def _rendered(status: StatusMif) -> bytes:
     _spelled(status.status)
     is_sms = status.locale is None
@@ -103,9 +104,10 @@ def read_status_mif(data: bytes) -> StatusMif:
     """
     if len(data) > STATUS_MIF_SIZE_MAX:
         raise MifTooLarge(len(data), STATUS_MIF_SIZE_MAX, "Q122178")
-    return _read_again(bytes(data)) if len(data) <= REMEMBERED_SIZE_MAX else _read(data)
+    return _read(bytes(data))
 
 
+@remembered(REMEMBERED_MAX, REMEMBERED_SIZE_MAX, len)
 def _read(data: bytes) -> StatusMif:
     component = parse(data, Mode.SMS).component
     result = component.group(JOBSTATUS_CLASS)
@@ -126,9 +128,6 @@ def _read(data: bytes) -> StatusMif:
         installation=facts.get("Installation", ""),
         locale=facts.get("Locale"),
     )
-
-
-_read_again = lru_cache(maxsize=REMEMBERED_MAX)(_read)
 
 
 def _texts(component: Component, group: Group) -> dict[str, str]:

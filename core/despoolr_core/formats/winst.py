@@ -14,13 +14,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from enum import IntEnum, IntFlag
-from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import msgspec
+from msgspec.structs import astuple
 
 from despoolr_core.errors import FormatError
 from despoolr_core.formats.dates import NO_QUIRK, DateQuirk, parse_sms_date, render_sms_date
+from despoolr_core.rules.memory import remembered, size_of
 
 SERVERS_MAX: Final = 10
 """The distribution servers that one record can list (Q161310, Q165508)."""
@@ -165,6 +166,8 @@ STORED: Final = Layout("1.0")
 """How files lie in the boxes: the heading of Q123499, true dates."""
 
 RECORDS_REMEMBERED_MAX: Final = 1024
+RECORD_REMEMBERED_SIZE_MAX: Final = 4096
+"""Characters of a record that is remembered."""
 """Records that are read and written once however many files they stand in: a job's is the same in 20,000 clients' files."""
 
 _TITLE: Final = "PCM Instruction File Dump Utility v"
@@ -299,7 +302,7 @@ def _record_lines(record: WorkstationInstruction, quirk: DateQuirk) -> list[str]
     return lines
 
 
-@lru_cache(maxsize=RECORDS_REMEMBERED_MAX)
+@remembered(RECORDS_REMEMBERED_MAX, RECORD_REMEMBERED_SIZE_MAX, lambda record: size_of(astuple(record)))
 def _lines_again(record: WorkstationInstruction) -> list[str]:
     return _record_lines(record, NO_QUIRK)
 
@@ -410,7 +413,7 @@ def _quick(data: bytes) -> WinstFile | None:
     return WinstFile(file_name, records) if len({record.request_id for record in records}) == len(records) else None
 
 
-@lru_cache(maxsize=RECORDS_REMEMBERED_MAX)
+@remembered(RECORDS_REMEMBERED_MAX, RECORD_REMEMBERED_SIZE_MAX, len)
 def _record_again(block: str) -> WorkstationInstruction:
     """The one record that these lines are. Raises `WinstError`."""
     lines = _Lines(block.split("\n"))

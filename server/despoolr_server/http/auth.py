@@ -16,13 +16,15 @@ from typing import Final
 import msgspec
 
 from despoolr_core.rules.fold import fold
+from despoolr_core.rules.memory import Bounded
 from despoolr_core.sharing import Role
 from despoolr_server.share.host import Principal
 
 SECRET_SIZE_MIN: Final = 16
 TOKEN_SIZE_MAX: Final = 1024
 REMEMBERED_MAX: Final = 65_536
-"""How many verified `Authorization` headers are remembered; the oldest leaves first."""
+REMEMBERED_SIZE_MAX: Final = 8 * 1024 * 1024
+"""How many verified `Authorization` headers are remembered, and how many characters of them; the oldest leaves first."""
 
 CHALLENGES: Final = ('Basic realm="Despoolr", charset="UTF-8"', 'Bearer realm="Despoolr"')
 """What a 401 carries in `WWW-Authenticate`: a header each, since some WebDAV clients read no further than the first comma."""
@@ -42,7 +44,7 @@ class Auth:
             raise ValueError(f"a secret of {len(secret)} octets is too short: give at least {SECRET_SIZE_MIN}")
         self._key = hmac.digest(secret, _LABEL, "sha256")
         self._open_to: Principal | None = None
-        self._remembered: dict[str, Principal] = {}
+        self._remembered: Bounded[Principal] = Bounded(REMEMBERED_MAX, REMEMBERED_SIZE_MAX)
 
     @classmethod
     def open(cls, principal: Principal | None = None) -> Auth:
@@ -76,9 +78,7 @@ class Auth:
             return known
         principal = self._read_header(header)
         if principal is not None:
-            if len(self._remembered) >= REMEMBERED_MAX:
-                del self._remembered[next(iter(self._remembered))]
-            self._remembered[header] = principal
+            self._remembered.keep(header, principal)
         return principal
 
     def _read_header(self, header: str) -> Principal | None:

@@ -12,6 +12,8 @@ from email.utils import formatdate, parsedate_to_datetime
 from functools import lru_cache
 from typing import Final
 
+from despoolr_core.rules.memory import remembered
+
 _TAG: Final = re.compile(r'(?:W/)?("[^"]*")')
 _RANGE: Final = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(?:\d{1,19}|\*)")
@@ -71,7 +73,7 @@ def content_range(header: str) -> tuple[int, int] | None:
     return int(found[1]), int(found[2]) - int(found[1]) + 1
 
 
-@lru_cache(maxsize=1024)
+@remembered(1024, 64)
 def is_by_then(header: str, modified_at: float) -> bool:
     """Whether a file time is not after the date in `If-Modified-Since` or `If-Unmodified-Since`; a bad date says nothing."""
     try:

@@ -15,8 +15,9 @@ from aiohttp import hdrs, web
 from multidict import CIMultiDict, istr
 
 from despoolr_core.clock import Clock
+from despoolr_core.rules.memory import Bounded
 from despoolr_core.sharing import Role
-from despoolr_server.http.auth import CHALLENGES, REMEMBERED_MAX, Auth
+from despoolr_server.http.auth import CHALLENGES, REMEMBERED_MAX, REMEMBERED_SIZE_MAX, Auth
 from despoolr_server.http.problem import Refused, bad_request, known
 from despoolr_server.http.whole import Whole
 from despoolr_server.share.host import Caller, Principal, ShareHost
@@ -55,7 +56,9 @@ class Surface:
         self.started_at = clock.now()
         self.answers: dict[str, defaultdict[int, int]] = {}
         """Answers by the route's method and the status."""
-        self._nameless: dict[str | None, Caller] = {}  # by `Authorization`: a token once proved stays proved
+        self._nameless: Bounded[Caller] = Bounded(
+            REMEMBERED_MAX, REMEMBERED_SIZE_MAX
+        )  # by `Authorization`: a token once proved stays proved
 
     def counts(self, method: str) -> defaultdict[int, int]:
         """The counter for the answers of routes with this method (`*`: any other)."""
@@ -79,9 +82,7 @@ class Surface:
             caller = self._nameless.get(header)
             if caller is None:
                 caller = Caller(self.principal(request))
-                if len(self._nameless) >= REMEMBERED_MAX:
-                    self._nameless.clear()
-                self._nameless[header] = caller
+                self._nameless.keep(header, caller)
             return caller
         return Caller(
             self.principal(request), _identity(SESSION, session), _identity(PROGRAM, program), _identity(PURPOSE, purpose)

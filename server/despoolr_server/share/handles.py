@@ -7,10 +7,10 @@ own, and answers FILE_CLOSED to anybody else and after its end.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Final
 
 from despoolr_core.rules.fold import fold
+from despoolr_core.rules.memory import remembered
 from despoolr_core.sharing import (
     Access,
     CreateAction,
@@ -319,7 +319,11 @@ def _look(share: NetworkShare, name: Name, *, keep_spelling: bool = False) -> tu
     return facts, True, Name(name.child_of(parent.path), name.key)
 
 
-@lru_cache(maxsize=1024)
+WORDS_SIZE_MAX: Final = 256
+"""Characters of an open's words that are remembered as numbers."""
+
+
+@remembered(1024, WORDS_SIZE_MAX)
 def _words(
     access: str, share_mode: str, disposition: str, options: str, attributes: str
 ) -> tuple[int, int, Disposition, int, int]:

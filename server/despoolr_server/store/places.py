@@ -78,6 +78,7 @@ class Places:
         self._top = Folder(base, "", "", 0)
         self._folders: dict[str, Folder] = {}
         self._tallies: dict[str, int] = {}
+        self._tally_floor = 0
 
     # -- asking
 
@@ -164,13 +165,17 @@ class Places:
 
     def tally(self, key: str) -> int:
         """Changes made in a directory since the start: its own time has its grain (4 ms on many file systems)."""
-        return self._tallies.get(key, 0)
+        return self._tallies.get(key, self._tally_floor)
 
     # -- inside
 
     def _changed(self, place: Place) -> None:
         folder = place.folder
-        self._tallies[folder.key] = self._tallies.get(folder.key, 0) + 1
+        tallies = self._tallies
+        if len(tallies) >= FOLDERS_MAX and folder.key not in tallies:
+            self._tally_floor = max(tallies.values()) + 1  # no directory gets a number again that it had
+            tallies.clear()
+        tallies[folder.key] = tallies.get(folder.key, self._tally_floor) + 1
         if place.is_current:
             folder.mtime_ns = os.lstat(folder.path).st_mtime_ns
 

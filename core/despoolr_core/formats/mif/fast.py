@@ -9,13 +9,13 @@ one node. (40,000 status MIFs a night, Q140389, are made of the same sixty lines
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Final
 
 from despoolr_core.formats.mif.model import BLOCKS, Block, Component, Item, Mif, Special, Statement, Type, Value
 from despoolr_core.formats.mif.tokens import INTEGER, WORD, parse_integer, unescape
 from despoolr_core.formats.mif.words import ACCESS_WORDS, BLOCK_WORDS, LITERAL_KEYWORDS, STORAGE_WORDS, STRING_KINDS, TYPE_KINDS
 from despoolr_core.rules.fold import fold
+from despoolr_core.rules.memory import remembered
 
 _BLANK: Final = r"[ \t\r\n\f\v]*+"
 _SHOWN: Final = r"[\x20\x21\x23-\x5b\x5d-\x7e\xa0-\xff]*+"
@@ -88,7 +88,7 @@ def read(text: str) -> Mif | None:
 _DEPTH: Final = {"COMPONENT": 1, "GROUP": 2, "ATTRIBUTE": 3}
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096, _PIECE_MAX, len)
 def _node(piece: str) -> Statement | _Edge | None:
     """What a piece is; None for anything that is not plain."""
     match = _PARTS.fullmatch(piece) if len(piece) <= _PIECE_MAX else None

@@ -9,7 +9,6 @@ an element.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
@@ -18,6 +17,7 @@ from xml.sax.saxutils import escape
 import msgspec
 from aiohttp import hdrs, web
 
+from despoolr_core.rules.memory import remembered
 from despoolr_core.sharing import NtStatus
 from despoolr_core.wire import Blocker, Problem
 from despoolr_server.http.problem import answer
@@ -73,7 +73,7 @@ def prefers_xml(request: web.Request) -> bool:
     return "xml" in request.headers.get(hdrs.CONTENT_TYPE, "") or _is_dav_client(request.headers.get(hdrs.USER_AGENT, ""))
 
 
-@lru_cache(maxsize=1024)
+@remembered(1024, 256, len)
 def _is_dav_client(agent: str) -> bool:
     agent = agent.lower()
     return any(word in agent for word in CLIENTS)

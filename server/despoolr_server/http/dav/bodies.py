@@ -9,13 +9,14 @@ was in scope.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Final, NamedTuple
 from xml.etree.ElementTree import Element, ParseError
 from xml.sax.saxutils import escape, quoteattr
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
+
+from despoolr_core.rules.memory import remembered
 
 XML_SIZE_MAX: Final = 64 * 1024
 """Octets in an XML body."""
@@ -83,7 +84,7 @@ def parse_xml(body: bytes) -> Element:
     raise XmlRefused(f"elements stand more than {DEPTH_MAX} deep in each other")
 
 
-@lru_cache(maxsize=256)
+@remembered(256, 2048, len)
 def parse_propfind(body: bytes) -> PropertyQuery:
     """The body of a PROPFIND; none asks for everything. Raises `XmlRefused`."""
     if not body.strip():
@@ -119,7 +120,7 @@ def parse_proppatch(body: bytes) -> list[PropertyChange]:
     return changes
 
 
-@lru_cache(maxsize=1024)
+@remembered(1024, 512, len)
 def parse_lockinfo(body: bytes) -> LockInfo:
     """The body of a LOCK. Raises `XmlRefused`."""
     root = _root(body, "lockinfo")
@@ -166,7 +167,7 @@ def _attributes(attributes: dict[str, str]) -> Iterator[str]:
             yield f" {name}={_quoted(value)}"
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096, 128, len)
 def empty_element(tag: str) -> str:
     """A property's name alone, as an element."""
     namespace, name = split_name(tag)

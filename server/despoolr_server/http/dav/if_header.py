@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Final, NamedTuple
+
+from despoolr_core.rules.memory import remembered
 
 _PART: Final = re.compile(
     r"""\s*(?:
@@ -45,7 +46,7 @@ class State(NamedTuple):
     tokens: frozenset[str]
 
 
-@lru_cache(maxsize=1024)
+@remembered(1024, 256, len)
 def parse_if(text: str) -> tuple[ConditionList, ...]:
     """The lists of a header. Raises `ValueError` that says where it stops making sense."""
     lists: list[ConditionList] = []

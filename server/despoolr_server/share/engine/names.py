@@ -10,24 +10,27 @@ Paths, and Namespaces"). This module never knows what exists.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Final
 
 import msgspec
 
 from despoolr_core.rules.fold import fold
+from despoolr_core.rules.memory import remembered
 
 COMPONENT_MAX: Final = 255
-"""Octets of one part in UTF-8: within NTFS's 255 UTF-16 units and within ext4's 255 octets."""
+"""Bytes of one part in UTF-8: within NTFS's 255 UTF-16 units and within ext4's 255 bytes."""
 
 PATH_MAX: Final = 1024
-"""Octets of a whole path in UTF-8, separators included."""
+"""Bytes of a whole path in UTF-8, separators included."""
 
 DEVICE_NAMES: Final = frozenset(
     ["CON", "PRN", "AUX", "NUL", "CLOCK$", "CONIN$", "CONOUT$"]
     + [f"{port}{digit}" for port in ("COM", "LPT") for digit in "123456789¹²³"]
 )
 """Names DOS takes for devices in every directory, whatever extension follows."""
+
+TEXT_REMEMBERED_MAX: Final = 160
+"""Characters of a path that is remembered once it was read; a longer one is read each time."""
 
 _FORBIDDEN: Final = re.compile(r'[\x00-\x1f\x7f<>:"|?*]')
 _SEPARATOR: Final = re.compile(r"[/\\]")
@@ -68,10 +71,13 @@ class BadName(msgspec.Struct, frozen=True):
     reason: str
 
 
-@lru_cache(maxsize=16384)
+@remembered(16_384, TEXT_REMEMBERED_MAX, len)
 def parse_name(text: str) -> Name | BadName:
     """Read a path relative to a share. Separators at either end are dropped; an empty part in the middle is refused."""
-    parts = _SEPARATOR.split(text.strip("/\\"))
+    text = text.strip("/\\")
+    if len(text) > PATH_MAX:  # before anything looks at it, or quotes it
+        return BadName(f"the path is longer than {PATH_MAX} bytes")
+    parts = _SEPARATOR.split(text)
     if parts == [""]:
         return ROOT
     for part in parts:
@@ -79,7 +85,7 @@ def parse_name(text: str) -> Name | BadName:
             return BadName(reason)
     path = "/".join(parts)
     if len(path.encode()) > PATH_MAX:
-        return BadName(f"the path is longer than {PATH_MAX} octets")
+        return BadName(f"the path is longer than {PATH_MAX} bytes")
     return Name(path, fold(path))
 
 
@@ -101,9 +107,9 @@ def why_bad(part: str) -> str:
     if fold(part.partition(".")[0].rstrip(" ")) in DEVICE_NAMES:
         return f"{part!r} is a DOS device name"
     try:
-        octets = len(part.encode())
+        size = len(part.encode())
     except UnicodeEncodeError:
         return f"{part!r} has half a surrogate pair"
-    if octets > COMPONENT_MAX:
-        return f"a part of the path is longer than {COMPONENT_MAX} octets"
+    if size > COMPONENT_MAX:
+        return f"a part of the path is longer than {COMPONENT_MAX} bytes"
     return ""

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from despoolr_core.sharing import Role
-from despoolr_server.http import auth as auth_module
 from despoolr_server.http.auth import Auth, InsecureBinding, is_loopback, require_secret
 from despoolr_server.share.host import Principal
 
@@ -80,8 +79,8 @@ def test_the_open_mode_believes_everyone_and_a_basic_name_is_the_machine() -> No
     assert auth.check("Bearer " + auth.issue("PC08", "otto", Role.CLIENT)) == Principal("PC08", "otto", Role.CLIENT)
 
 
-def test_remembered_headers_are_bounded(auth: Auth, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auth_module, "REMEMBERED_MAX", 3)
+def test_remembered_headers_are_bounded(auth: Auth) -> None:
+    auth._remembered.count_max = 3
     headers = ["Bearer " + auth.issue(f"PC{n}", "", Role.CLIENT) for n in range(5)]
     for header in headers + headers:
         assert auth.check(header) is not None

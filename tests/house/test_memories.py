@@ -1,0 +1,207 @@
+"""Every memory of the product: nothing remembers what somebody outside sends without a bound that stands here."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from support import REPOSITORY
+
+ROOMS = ("core/despoolr_core", "server/despoolr_server", "client/despoolr_client", "lab/despoolr_lab")
+LABORATORY = ("scenario", "report", "load", "sim", "soak", "bench", "oracle", "kb", "cli")
+"""What ends with its run or its command, of the files it was given."""
+
+BYTES_MAX = 24 * 1024 * 1024
+"""No single memory may come to hold more, keys and results."""
+
+REMEMBERED: dict[str, tuple[int, int]] = {
+    "core/despoolr_core/formats/dates.py:parse_date_time": (64, 64),
+    "core/despoolr_core/formats/instruction_file.py:_is_short_key": (1024, 64),
+    "core/despoolr_core/formats/mif/fast.py:_node": (4096, 500),
+    "core/despoolr_core/formats/status_mif.py:_rendered": (1024, 4096),
+    "core/despoolr_core/formats/status_mif.py:_read": (1024, 4096),
+    "core/despoolr_core/formats/winst.py:_lines_again": (1024, 4096),
+    "core/despoolr_core/formats/winst.py:_record_again": (1024, 4096),
+    "server/despoolr_server/http/conditions.py:is_by_then": (1024, 64),
+    "server/despoolr_server/http/dav/answers.py:_is_dav_client": (1024, 256),
+    "server/despoolr_server/http/dav/bodies.py:parse_propfind": (256, 2048),
+    "server/despoolr_server/http/dav/bodies.py:parse_lockinfo": (1024, 512),
+    "server/despoolr_server/http/dav/bodies.py:empty_element": (4096, 128),
+    "server/despoolr_server/http/dav/if_header.py:parse_if": (1024, 256),
+    "server/despoolr_server/share/engine/names.py:parse_name": (16384, 160),
+    "server/despoolr_server/share/handles.py:_words": (1024, 256),
+    "client/despoolr_client/pcm/servers.py:_place": (1024, 512),
+    "server/despoolr_server/http/auth.py:Auth._remembered": (65_536, 128),
+    "server/despoolr_server/http/surface.py:Surface._nameless": (65_536, 128),
+}
+"""What remembers texts from outside: how many, and how many characters of each (of `Bounded` tables: on average)."""
+
+NUMBERS: dict[str, str] = {
+    "core/despoolr_core/formats/dates.py:render_date_time": "64 times",
+    "core/despoolr_core/formats/job_mif.py:_pattern": "one pattern",
+    "core/despoolr_core/formats/plain_job_mif.py:mark": "as many as a report has texts",
+    "core/despoolr_core/sharing.py:render_access": "1,024 numbers",
+    "core/despoolr_core/sharing.py:render_share_mode": "1,024 numbers",
+    "core/despoolr_core/sharing.py:render_attributes": "1,024 numbers",
+    "core/despoolr_core/sharing.py:render_options": "1,024 numbers",
+    "server/despoolr_server/http/conditions.py:http_date": "4,096 numbers",
+    "server/despoolr_server/http/conditions.py:iso_date": "4,096 numbers",
+    "server/despoolr_server/http/openapi/document.py:types_of": "HTTP statuses",
+    "server/despoolr_server/http/whole.py:_status_line": "64 statuses",
+}
+"""What remembers results of numbers or of nothing, by `lru_cache` or `cache`."""
+
+TABLES: dict[str, str] = {
+    "core/despoolr_core/episodes.py:_Episode.holds": "`blockers_max` a refusal, `episodes_max` episodes",
+    "core/despoolr_core/episodes.py:EpisodeLedger._episodes": "`episodes_max`",
+    "core/despoolr_core/episodes.py:EpisodeLedger._by_key": "an episode each",
+    "core/despoolr_core/episodes.py:EpisodeLedger._blocking": "holds of episodes that wait",
+    "core/despoolr_core/episodes.py:EpisodeLedger._held": "an open each: `opens_max`",
+    "core/despoolr_core/formats/mif/checks.py:Checker.enums": "one file: `MIF_SIZE_MAX`",
+    "core/despoolr_core/formats/mif/checks.py:Checker.templates": "one file: `MIF_SIZE_MAX`",
+    "core/despoolr_core/formats/mif/checks.py:Checker._classes": "one file: `MIF_SIZE_MAX`",
+    "core/despoolr_core/rules/memory.py:Bounded._table": "the table of `Bounded` itself",
+    "server/despoolr_server/http/messages.py:MessageBoard._waiting": "`MACHINES_MAX` times `MESSAGES_MAX`",
+    "server/despoolr_server/http/metrics.py:Refusals.counts": "`LABELS_MAX`",
+    "server/despoolr_server/http/openapi/routes.py:DocumentRoutes._kept": "two documents",
+    "server/despoolr_server/http/surface.py:Surface.answers": "methods of routes",
+    "server/despoolr_server/share/base.py:ShareBase._shares": "shares of the configuration",
+    "server/despoolr_server/share/base.py:ShareBase._gone": "`ended_handles_max`",
+    "server/despoolr_server/share/base.py:ShareBase._parked": "`lock_waiters_max`",
+    "server/despoolr_server/share/dav_locks.py:DavLockTable._by_token": "`dav_locks_max`",
+    "server/despoolr_server/share/dav_locks.py:DavLockTable._by_handle": "`dav_locks_max`",
+    "server/despoolr_server/share/dav_locks.py:DavLockTable._by_key": "`dav_locks_max`",
+    "server/despoolr_server/share/dav_locks.py:DavLockTable._counts": "`dav_locks_max`",
+    "server/despoolr_server/share/engine/conflict.py:Holders._classes": "an open each",
+    "server/despoolr_server/share/engine/cover.py:Cover._directories": "an open each",
+    "server/despoolr_server/share/engine/engine.py:ShareEngine._left": "a session each: `sessions_max`",
+    "server/despoolr_server/share/engine/locking.py:Locking._waiters": "`lock_waiters_max`",
+    "server/despoolr_server/share/engine/locking.py:Locking._lock_counts": "an open each",
+    "server/despoolr_server/share/engine/ranges.py:_Held.locks": "`locks_per_open_max`",
+    "server/despoolr_server/share/engine/ranges.py:_Held._by_size": "`locks_per_open_max`",
+    "server/despoolr_server/share/engine/ranges.py:RangeLocks._by_handle": "an open each",
+    "server/despoolr_server/share/engine/sessions.py:SessionTable._sessions": "`sessions_max`",
+    "server/despoolr_server/share/engine/sessions.py:SessionTable._deadlines": "`sessions_max`",
+    "server/despoolr_server/share/engine/table.py:OpenedFile.opens": "`opens_max`",
+    "server/despoolr_server/share/engine/table.py:OpenTable._opens": "`opens_max`",
+    "server/despoolr_server/share/engine/table.py:OpenTable._files": "`opens_max`",
+    "server/despoolr_server/share/engine/table.py:OpenTable._by_session": "`opens_max`",
+    "server/despoolr_server/share/engine/table.py:OpenTable._below": "`opens_max`, times the depth of a path",
+    "server/despoolr_server/share/rights.py:RightsTable._entries": "rights of the configuration",
+    "server/despoolr_server/site/client_results.py:ClientResults._requests": "`FILES_REMEMBERED_MAX`",
+    "server/despoolr_server/site/despooler.py:Despooler._waits_for": "an instruction file each",
+    "server/despoolr_server/site/despooler.py:Despooler._put_off_until": "an instruction file each",
+    "server/despoolr_server/site/detail_rows.py:DetailRows._known": "one batch",
+    "server/despoolr_server/site/detail_rows.py:DetailRows._changed": "one batch",
+    "server/despoolr_server/site/loader.py:_Books._jobs": "one batch",
+    "server/despoolr_server/site/logs.py:LogDirectory._waiting": "half a second of lines",
+    "server/despoolr_server/site/maintenance.py:MaintenanceManager._empty_at": "boxes of servers of the configuration",
+    "server/despoolr_server/site/masters.py:MasterCarrier._domains": "domains of the configuration",
+    "server/despoolr_server/site/masters.py:MasterCarrier._names": "files of the domains' boxes",
+    "server/despoolr_server/site/masters.py:MasterCarrier._carried": "files of the domains' boxes, a server each",
+    "server/despoolr_server/site/masters.py:MasterCarrier._complete_at": "domains, a server each",
+    "server/despoolr_server/site/registry.py:Registry._keys": "values of one registry file",
+    "server/despoolr_server/site/service.py:Executive._tasks": "services",
+    "server/despoolr_server/store/attributes.py:AttributeList._bits": "a file each that has attributes",
+    "server/despoolr_server/store/disk.py:DiskFileStore._known": "`_KNOWN_MAX` files that exist",
+    "server/despoolr_server/store/disk.py:DiskFileStore._kept": "`_KEPT_MAX` bytes",
+    "server/despoolr_server/store/journal.py:Outcome.directories": "one journal",
+    "server/despoolr_server/store/journal.py:Outcome.files": "one journal",
+    "server/despoolr_server/store/journal.py:Outcome.gone": "one journal",
+    "server/despoolr_server/store/journal.py:Outcome.gone_directories": "one journal",
+    "server/despoolr_server/store/memory.py:_Node.properties": "a file in memory",
+    "server/despoolr_server/store/memory.py:MemoryFileStore.quotas": "shares of a scenario",
+    "server/despoolr_server/store/memory.py:MemoryFileStore._staged": "requests in flight",
+    "server/despoolr_server/store/places.py:Folder.names": "files of one directory",
+    "server/despoolr_server/store/places.py:Places._folders": "`FOLDERS_MAX`",
+    "server/despoolr_server/store/places.py:Places._tallies": "`FOLDERS_MAX`",
+    "server/despoolr_server/store/properties.py:_NONE": "always empty",
+    "server/despoolr_server/store/properties.py:PropertyList._directories": "`_DIRECTORIES_MAX`",
+    "server/despoolr_server/store/properties.py:PropertyList._line_counts": "`_DIRECTORIES_MAX`",
+    "client/despoolr_client/connections.py:Connections._servers": "servers of a site",
+    "client/despoolr_client/pcm/state.py:Pcm.executed_at": "commands of one client's instructions",
+    "client/despoolr_client/settings.py:Interner._records": "`records_max`",
+    "client/despoolr_client/windows.py:Windows._files": "files of one program's run",
+    "client/despoolr_client/windows.py:Windows._noidmifs": "files of one machine",
+    "lab/despoolr_lab/asking.py:RunSource._blockers": "records of one run, read once",
+    "lab/despoolr_lab/asking.py:RunSource._ranges": "records of one run, read once",
+    "lab/despoolr_lab/asking.py:RunSource._jobs": "records of one run, read once",
+    "lab/despoolr_lab/asking.py:RunSource._details": "records of one run, read once",
+    "lab/despoolr_lab/process_log.py:BurstFilter._windows": "kinds of lines, named in code",
+    "lab/despoolr_lab/server_metrics.py:BoxMetrics._known": "`DIRECTORIES_KNOWN_MAX`",
+    "lab/despoolr_lab/slots.py:SlotTable._leases": "`FLEETS_MAX`",
+}
+"""Dictionaries that begin empty and live in an object or a module: what bounds each."""
+
+
+def name_of(node: ast.expr) -> str:
+    """The last word of a name or attribute."""
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def begins_empty(value: ast.expr | None) -> bool:
+    """Whether a value is a dictionary that something will be put into."""
+    if isinstance(value, ast.Dict):
+        return not value.keys
+    if not isinstance(value, ast.Call):
+        return False
+    name = name_of(value.func)
+    return name in ("defaultdict", "Bounded") or (name in ("dict", "OrderedDict", "Counter") and not value.args)
+
+
+def targets_of(node: ast.AST) -> list[ast.expr]:
+    """What is assigned to, if a dictionary that begins empty is."""
+    if isinstance(node, ast.AnnAssign) and begins_empty(node.value):
+        return [node.target]
+    return node.targets if isinstance(node, ast.Assign) and begins_empty(node.value) else []
+
+
+def memories_in(tree: ast.Module) -> Iterator[str]:
+    """The decorated functions, attributes and module names of one module that remember."""
+    for statement in tree.body:
+        yield from (target.id for target in targets_of(statement) if isinstance(target, ast.Name))
+        if isinstance(statement, ast.Assign) and any(
+            name_of(n) in ("lru_cache", "cache") for n in ast.walk(statement) if isinstance(n, ast.expr)
+        ):
+            yield from (name_of(target) for target in statement.targets)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            calls = [d.func if isinstance(d, ast.Call) else d for d in node.decorator_list]
+            if any(name_of(call) in ("cache", "lru_cache", "remembered") for call in calls):
+                yield node.name
+        if isinstance(node, ast.ClassDef):
+            attributes = [t for inner in ast.walk(node) for t in targets_of(inner) if isinstance(t, ast.Attribute)]
+            yield from dict.fromkeys(f"{node.name}.{t.attr}" for t in attributes if name_of(t.value) == "self")
+
+
+def found() -> set[str]:
+    """Every memory of the product, as `file:name`."""
+    paths = [(room, path) for room in ROOMS for path in (REPOSITORY / room).rglob("*.py")]
+    return {
+        f"{path.relative_to(REPOSITORY).as_posix()}:{name}"
+        for room, path in paths
+        if not (room.startswith("lab") and Path(path).relative_to(REPOSITORY / room).parts[0] in LABORATORY)
+        for name in memories_in(ast.parse(path.read_text("utf-8")))
+    }
+
+
+def test_every_memory_is_listed_with_its_bound() -> None:
+    listed = {*REMEMBERED, *NUMBERS, *TABLES}
+    assert sorted(found() - listed) == [], "say what bounds it; what has texts from outside for keys is `remembered`"
+    assert sorted(listed - found()) == [], "these are no more"
+
+
+def test_no_memory_of_texts_can_come_to_hold_more_than_a_few_megabytes() -> None:
+    for name, (count, size) in REMEMBERED.items():
+        assert count * size * 2 <= BYTES_MAX, name
+
+
+@pytest.mark.parametrize("place", [place for place in REMEMBERED if "." not in place.rpartition(":")[2]])
+def test_what_is_listed_is_what_the_function_keeps_to(place: str) -> None:
+    path, _, name = place.partition(":")
+    module = import_module(path.removesuffix(".py").partition("/")[2].replace("/", "."))
+    assert getattr(module, name).bounds == REMEMBERED[place]
