@@ -13,8 +13,9 @@ from typing import Final
 from aiohttp import web
 
 from despoolr_core.episodes import Why
-from despoolr_core.sharing import HTTP_STATUS, NtStatus
+from despoolr_core.sharing import HTTP_STATUS, NtStatus, Role
 from despoolr_core.wire import EpisodeEnd, EpisodeList, Health, OpenList
+from despoolr_server.http.client_view import episodes_for, opens_for, why_for
 from despoolr_server.http.metrics import Metrics
 from despoolr_server.http.problem import KNOWN, Refused, answer, bad_request, known
 from despoolr_server.http.surface import ROWS_MAX, Surface, json_answer, query, read_json, whole_number
@@ -48,19 +49,21 @@ class IntrospectionRoutes:
         ]
 
     async def opens(self, request: web.Request) -> web.StreamResponse:
-        """The opens that stand, oldest first: all, or those of a share, a path, a machine."""
-        self._surface.principal(request)
+        """The opens that stand, oldest first: all (of a client: what concerns it), or those of a share, a path, a machine."""
+        who = self._surface.principal(request)
         asked = query(request, "share", "path", "machine", "limit")
         limit = whole_number("limit", asked["limit"], ROWS_MAX, highest=ROWS_MAX)
         rows = self._host.opens(asked["share"], asked["path"], asked["machine"])
+        if who.role is Role.CLIENT:
+            rows = opens_for(who, rows, self._host.episodes(who.machine))
         return json_answer(OpenList(rows[:limit], len(rows)))
 
     async def episodes(self, request: web.Request) -> web.StreamResponse:
-        """The episodes on record: all, or those of a waiting machine, a path."""
-        self._surface.principal(request)
+        """The episodes on record: all (of a client: its own), or those of a waiting machine, a path."""
+        who = self._surface.principal(request)
         asked = query(request, "machine", "path", "limit")
         limit = whole_number("limit", asked["limit"], ROWS_MAX, highest=ROWS_MAX)
-        rows = self._host.episodes(asked["machine"], asked["path"])
+        rows = episodes_for(who, self._host.episodes(asked["machine"], asked["path"]))
         return json_answer(EpisodeList(rows[:limit], len(rows)))
 
     async def end_episode(self, request: web.Request) -> web.StreamResponse:
@@ -72,11 +75,11 @@ class IntrospectionRoutes:
 
     async def why(self, request: web.Request) -> web.StreamResponse:
         """Who holds, or at a time held, a path or a machine's files, and each episode about it in one sentence."""
-        self._surface.principal(request)
+        who = self._surface.principal(request)
         asked = query(request, "machine", "path", "at", "limit")
         limit = whole_number("limit", asked["limit"], ROWS_MAX, highest=ROWS_MAX)
         at = site_time("at", asked["at"]) if asked["at"] else None
-        why = self._host.ledger.why(asked["machine"], asked["path"], at)
+        why = why_for(who, self._host.ledger.why(asked["machine"], asked["path"], at))
         return json_answer(Why(why.at, why.opens[:limit], why.episodes[:limit], why.verdicts[:limit]))
 
     async def problem_type(self, request: web.Request) -> web.StreamResponse:

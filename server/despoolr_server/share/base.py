@@ -291,7 +291,12 @@ class ShareBase:
 
 
 def owns(who: Principal, session: Session) -> bool:
-    return who.role is Role.ADMIN or who.machine == session.owner or fold(who.machine) == fold(session.owner)
+    """Whether a session is the caller's: its machine began it and, if the caller is a client, its user."""
+    if who.role is Role.ADMIN:
+        return True
+    if who.machine != session.owner and fold(who.machine) != fold(session.owner):
+        return False
+    return who.role is not Role.CLIENT or who.user == session.user or fold(who.user) == fold(session.user)
 
 
 def name_of(row: Open) -> Name:

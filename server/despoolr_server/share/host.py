@@ -45,8 +45,9 @@ class ShareHost(DavOperations, HandleOperations, LockOperations):
         now = self._now()
         machine, user = request.machine or who.machine, request.user or who.user
         if who.role is Role.CLIENT and fold(machine) != fold(who.machine):
-            refusal = Refusal(NtStatus.ACCESS_DENIED, reason=f"the token is for {who.machine}, not for {machine}")
-            return self._refuse(Actor(who.machine, who.user, request.program), "", "", refusal)
+            return self._refuse_claim(who, request, f"the token is for {who.machine}, not for {machine}")
+        if who.role is Role.CLIENT and fold(user) != fold(who.user):
+            return self._refuse_claim(who, request, f"the token is for user {who.user or '(none)'}, not for {user}")
         if not 0.0 <= request.lease_s < float("inf"):
             return problem(NtStatus.INVALID_PARAMETER, detail="lease_s is a number of seconds, 0 for the server's default")
         lease_s = min(request.lease_s or self.lease_s_default, self.lease_s_max)
@@ -104,6 +105,11 @@ class ShareHost(DavOperations, HandleOperations, LockOperations):
         """End every session: what a server does before it goes."""
         for session in list(self.engine.sessions):
             self._end(session.session, reason, self._clock.now())
+
+    def _refuse_claim(self, who: Principal, request: SessionRequest, reason: str) -> Problem:
+        """A client may not speak for another machine or user."""
+        refusal = Refusal(NtStatus.ACCESS_DENIED, reason=reason)
+        return self._refuse(Actor(who.machine, who.user, request.program), "", "", refusal)
 
     def _end(self, session: str, reason: str, now: float) -> None:
         ended = self.engine.end_session(session, reason, now)

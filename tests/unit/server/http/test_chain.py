@@ -196,3 +196,11 @@ async def test_a_disk_that_cannot_keep_what_was_written_fails_the_whole_chain(
     monkeypatch.setattr(MemoryFileStore, "settle", full)
     refused = await site.post(CHAIN, calls=[put("A")])
     assert (refused.status, refused.problem.nt_status) == (507, "STATUS_DISK_FULL")
+
+
+async def test_a_chain_claims_no_other_user_either(site: Site) -> None:
+    calls = [{"call": "session", "request": {"user": "otto"}}, {"call": "session", "request": {"user": "ANNA"}}]
+    body = msgspec.json.encode({"calls": calls, "stops": False})
+    refused, granted = (await site.ask("POST", "/api/v1/chain", body, site.client_token)).json["results"]
+    assert refused["problem"]["nt_status"] == "STATUS_ACCESS_DENIED"
+    assert granted["session"]["user"] == "ANNA"

@@ -289,3 +289,26 @@ async def test_all_that_a_handle_can_do_may_be_asked_in_its_session_only() -> No
         assert {status(answer) for answer in answers} == {expected}
     assert status(host.entries(WS3, handle, session=session)) is NtStatus.FILE_CLOSED
     assert status(host.cancel_lock(WS3, handle, "q", session=session)) is NtStatus.FILE_CLOSED
+
+
+async def test_a_client_claims_no_other_user_than_its_tokens() -> None:
+    world = World()
+    for claimed, expected in (("BOB", NtStatus.ACCESS_DENIED), ("alice", NtStatus.SUCCESS), ("", NtStatus.SUCCESS)):
+        assert status(world.host.start_session(client(), SessionRequest(user=claimed))) is expected
+    nameless = Principal("WS3", "", Role.CLIENT)
+    assert status(world.host.start_session(nameless, SessionRequest(user="BOB"))) is NtStatus.ACCESS_DENIED
+    for who in (SERVICE, ADMIN):
+        assert status(world.host.start_session(who, SessionRequest(machine="WS3", user="BOB"))) is NtStatus.SUCCESS
+
+
+async def test_another_user_of_the_machine_does_not_use_a_clients_session() -> None:
+    world = World()
+    alice, bob = client(), client(user="BOB")
+    session = world.session(alice)
+    await world.put("A.DAT")
+    handle = await world.hold(alice, session, "A.DAT")
+    assert status(world.host.renew_session(bob, session)) is NtStatus.USER_SESSION_DELETED
+    assert status(world.host.end_session(bob, session)) is NtStatus.USER_SESSION_DELETED
+    assert status(await world.host.close(bob, handle)) is NtStatus.FILE_CLOSED
+    assert status(await world.host.get(Caller(bob, session=session), "OPEN", "A.DAT")) is NtStatus.USER_SESSION_DELETED
+    assert status(await world.host.close(client(user="alice"), handle)) is NtStatus.SUCCESS
