@@ -18,7 +18,7 @@ from despoolr_core.wire import EpisodeRow, OpenRow
 from despoolr_server.share.host import Principal
 
 Held = tuple[str, str, str, float]
-"""An open as a refusal names it: machine, program, path (folded) and when it was opened, to the millisecond as records have it."""
+"""An open as a refusal names it: machine, program, path (folded), and when it was opened, in milliseconds as records have it."""
 
 
 def episodes_for(who: Principal, rows: list[EpisodeRow]) -> list[EpisodeRow]:
