@@ -44,6 +44,7 @@ def test_a_new_store_is_an_empty_directory(store: FileStore) -> None:
     assert not store.has_children(ROOT)
     assert store.find(n("A.TXT")) is None
     assert store.free_bytes() > 0
+    assert store.used_bytes() >= 0
 
 
 def test_what_was_written_is_read_back_with_its_facts(store: FileStore) -> None:

@@ -1,22 +1,52 @@
 """Conditional requests and ranges (RFC 9110, sections 13 and 14) as pure functions of header text.
 
-ETags of this server are strong, so weak and strong comparison differ only by the `W/` that a cache may have put before one.
-Several ranges in one request are answered with the whole file, which the RFC allows.
+The law: conditions are looked at in the order of section 13.2.2, and the first that fails decides. ETags of this server are
+strong, so weak and strong comparison differ only by the `W/` that a cache may have put before one: `If-Match` asks for strong
+ones. A date that is none, or in none of HTTP's three forms, is as if it had not been sent. Several ranges in one request are
+answered with the whole file, which the RFC allows. A number of any length is read in a time linear in it.
 """
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from email.utils import formatdate, parsedate_to_datetime
+from email.utils import formatdate
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
+
+from aiohttp import hdrs
+from multidict import MultiMapping
 
 from despoolr_core.rules.memory import remembered
 
-_TAG: Final = re.compile(r'(?:W/)?("[^"]*")')
-_RANGE: Final = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
-_CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(?:\d{1,19}|\*)")
+_TAG: Final = re.compile(r'(W/)?("[^"]*")')
+_RANGE: Final = re.compile(r"bytes=([0-9]*)-([0-9]*)")
+_CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]+)-([0-9]+)/(?:[0-9]+|\*)")
+
+OFFSET_MAX: Final = 2**63 - 1
+"""The last place that a file can have; a number beyond it is read as this one."""
+
+DATE_SIZE_MAX: Final = 64
+"""Characters of an HTTP date; the longest, of RFC 850, has 33."""
+
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_TIME: Final = "(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
+_DATES: Final = (
+    re.compile(rf"[A-Z][a-z]{{2}}, (?P<day>[0-9]{{2}}) (?P<month>[A-Z][a-z]{{2}}) (?P<year>[0-9]{{4}}) {_TIME} GMT"),
+    re.compile(rf"[A-Z][a-z]{{5,8}}, (?P<day>[0-9]{{2}})-(?P<month>[A-Z][a-z]{{2}})-(?P<year>[0-9]{{2}}) {_TIME} GMT"),
+    re.compile(rf"[A-Z][a-z]{{2}} (?P<month>[A-Z][a-z]{{2}}) (?P<day>[0-9 ][0-9]) {_TIME} (?P<year>[0-9]{{4}})"),
+)
+"""IMF-fixdate, the form of RFC 850, and asctime's (RFC 9110, 5.6.7)."""
+
+
+class Verdict(NamedTuple):
+    """What the conditions of a request come to: 0 (go on), 304 or 412; and, for 412, why, as one sentence."""
+
+    status: int
+    reason: str = ""
+
+
+GO_ON: Final = Verdict(0)
 
 
 def is_plain(header: str) -> bool:
@@ -24,28 +54,55 @@ def is_plain(header: str) -> bool:
     return len(header) > 1 and header[0] == '"' and header.find('"', 1) == len(header) - 1
 
 
-def matches(header: str, etag: str) -> bool:
+def matches(header: str, etag: str, *, strongly: bool = False) -> bool:
     """Whether `If-Match` or `If-None-Match` names `etag` (`""` for a file that does not exist, which even `*` does not match)."""
     if not etag:
         return False
-    return header.strip() == "*" or etag in _TAG.findall(header)
+    return header.strip() == "*" or any(tag == etag and not (strongly and weak) for weak, tag in _TAG.findall(header))
+
+
+def evaluate(headers: MultiMapping[str], etag: str, modified_at: float, *, reads: bool, creates: bool = False) -> Verdict:
+    """Hold a request's conditions against a resource: `etag` `""` means that there is none.
+
+    `reads`: the method is GET or HEAD, to which what is known already is nothing new (304) and not a failure. `creates`: the
+    share itself sees to `If-None-Match: *`, in one step with the write.
+    """
+    match = _joined(headers, hdrs.IF_MATCH)
+    if match is not None:
+        if not matches(match, etag, strongly=True):
+            seen = f"It is now {etag}" if etag else "There is no such file"
+            return Verdict(412, f"{seen}, not {match[:80]}. Read it again, then decide.")
+    elif etag and (text := headers.get(hdrs.IF_UNMODIFIED_SINCE)) is not None and is_by_then(text, modified_at) is False:
+        return Verdict(412, f"It was changed after {text}. Read it again, then decide.")
+    none_match = _joined(headers, hdrs.IF_NONE_MATCH)
+    if none_match is not None:
+        if matches(none_match, etag) and not (creates and none_match.strip() == "*"):
+            return Verdict(304) if reads else Verdict(412, f"The file still is {etag}.")
+    elif reads and etag and (text := headers.get(hdrs.IF_MODIFIED_SINCE)) is not None and is_by_then(text, modified_at):
+        return Verdict(304)
+    return GO_ON
+
+
+def _joined(headers: MultiMapping[str], name: str) -> str | None:
+    lines = headers.getall(name, None)
+    return None if lines is None else ", ".join(lines)
 
 
 def byte_range(header: str, size: int) -> tuple[int, int] | None:
-    """The half-open range that a `Range` header asks of `size` octets; None to send all of them.
+    """The half-open range that a `Range` header asks of `size` bytes; None to send all of them.
 
-    Raises `ValueError` when no octet of the file is in it (416).
+    Raises `ValueError` when no byte of the file is in it (416).
     """
     found = _RANGE.fullmatch(header.strip())
     if found is None or not (found[1] or found[2]):
         return None
     if not found[1]:
-        length = min(int(found[2]), size)
+        length = min(_place(found[2]), size)
         if length == 0:
             raise ValueError(header)
         return size - length, size
-    first = int(found[1])
-    last = int(found[2]) if found[2] else size - 1
+    first = _place(found[1])
+    last = _place(found[2]) if found[2] else size - 1
     if found[2] and last < first:
         return None
     if first >= size:
@@ -58,29 +115,51 @@ def open_range(header: str) -> tuple[int, int | None] | None:
     found = _RANGE.fullmatch(header.strip())
     if found is None or not found[1]:
         return None
-    first = int(found[1])
+    first = _place(found[1])
     if not found[2]:
         return first, None
-    last = int(found[2])
+    last = _place(found[2])
     return (first, last - first + 1) if last >= first else None
 
 
 def content_range(header: str) -> tuple[int, int] | None:
     """`(offset, length)` of a `Content-Range` on a PUT; None if it is not one."""
     found = _CONTENT_RANGE.fullmatch(header.strip())
-    if found is None or int(found[2]) < int(found[1]):
+    if found is None:
         return None
-    return int(found[1]), int(found[2]) - int(found[1]) + 1
+    first, last = _place(found[1]), _place(found[2])
+    return (first, last - first + 1) if last >= first else None
 
 
-@remembered(1024, 64)
-def is_by_then(header: str, modified_at: float) -> bool:
-    """Whether a file time is not after the date in `If-Modified-Since` or `If-Unmodified-Since`; a bad date says nothing."""
-    try:
-        date = parsedate_to_datetime(header)
-    except (ValueError, TypeError):
-        return False
-    return int(modified_at) <= date.replace(tzinfo=UTC).timestamp()
+def _place(digits: str) -> int:
+    digits = digits.lstrip("0")
+    return min(int(digits or "0"), OFFSET_MAX) if len(digits) < 20 else OFFSET_MAX
+
+
+def is_by_then(header: str, modified_at: float) -> bool | None:
+    """Whether a file time is not after the date in `If-Modified-Since` or `If-Unmodified-Since`; None for a date that is none."""
+    date = http_time(header) if len(header) <= DATE_SIZE_MAX else None
+    return None if date is None else int(modified_at) <= date
+
+
+@remembered(1024, DATE_SIZE_MAX)
+def http_time(text: str) -> float | None:
+    """An HTTP date, of at most `DATE_SIZE_MAX` characters, in seconds since 1970; None for a text that is none."""
+    for form in _DATES:
+        found = form.fullmatch(text.strip())
+        if found is None:
+            continue
+        if found["month"] not in _MONTHS:
+            return None
+        year, month = int(found["year"]), _MONTHS.index(found["month"]) + 1
+        if len(found["year"]) == 2:
+            year += 1900 if year >= 70 else 2000  # as POSIX and this site's century have it
+        hour, minute, second = (int(found[part]) for part in ("hour", "minute", "second"))
+        try:
+            return datetime(year, month, int(found["day"]), hour, minute, min(second, 59), tzinfo=UTC).timestamp()
+        except ValueError:
+            return None
+    return None
 
 
 @lru_cache(maxsize=4096)

@@ -17,6 +17,7 @@ from aiohttp import hdrs, web
 
 from despoolr_core.sharing import WIN32_CODE, NtStatus
 from despoolr_core.wire import Problem
+from despoolr_server.http.addresses import BadAddress, check_target
 from despoolr_server.http.whole import Whole
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -103,9 +104,14 @@ def answer(problem: Problem, headers: Mapping[str, str] | None = None, *, status
     """The problem as a response. `status` replaces its HTTP status where a method has its own word for it (MKCOL: 405)."""
     if status and status != problem.status:
         problem = msgspec.structs.replace(problem, status=status)
+    try:
+        body = _encode(problem)
+    except UnicodeEncodeError:  # it quotes a header that is not UTF-8
+        words = {name: printable(getattr(problem, name)) for name in ("title", "detail", "share", "path")}
+        body = _encode(msgspec.structs.replace(problem, **words))
     if headers is None:
-        return Whole(problem.status, {hdrs.CONTENT_TYPE: CONTENT_TYPE}, _encode(problem))
-    return web.Response(status=problem.status, body=_encode(problem), content_type=CONTENT_TYPE, headers=headers)
+        return Whole(problem.status, {hdrs.CONTENT_TYPE: CONTENT_TYPE}, body)
+    return web.Response(status=problem.status, body=body, content_type=CONTENT_TYPE, headers=headers)
 
 
 def guarded(handler: Handler, counts: defaultdict[int, int]) -> Handler:
@@ -113,6 +119,9 @@ def guarded(handler: Handler, counts: defaultdict[int, int]) -> Handler:
 
     async def guard(request: web.Request) -> web.StreamResponse:
         try:
+            target = request.raw_path
+            if "%" in target or "#" in target or not target.isascii():
+                _check_target(target)
             response = await handler(request)
         except Refused as refused:
             response = answer(refused.problem, refused.headers)
@@ -127,6 +136,18 @@ def guarded(handler: Handler, counts: defaultdict[int, int]) -> Handler:
         return response
 
     return guard
+
+
+def printable(text: str) -> str:
+    """Text with nothing in it that UTF-8 cannot carry."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _check_target(raw: str) -> None:
+    try:
+        check_target(raw)
+    except BadAddress as error:
+        raise bad_request(f"The address cannot be read: {error}.") from None
 
 
 def _of_aiohttp(request: web.Request, error: web.HTTPException) -> web.StreamResponse:

@@ -10,6 +10,7 @@ after the same check as any read.
 from __future__ import annotations
 
 from html import escape
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
 
@@ -17,17 +18,17 @@ from aiohttp import hdrs, web
 
 from despoolr_core.sharing import NtStatus
 from despoolr_core.wire import Entry, Listing, Problem
-from despoolr_server.http.conditions import byte_range, http_date, is_by_then, is_plain, matches
+from despoolr_server.http.conditions import byte_range, evaluate, http_date, is_by_then, is_plain, matches
 from despoolr_server.http.dav.answers import lock_error, refuse
-from despoolr_server.http.dav.asking import Asking
+from despoolr_server.http.dav.asking import DIRECTORY_TAG, Asking, check_query
 from despoolr_server.http.dav.collections import CollectionRoutes
 from despoolr_server.http.dav.locking import LockRoutes
 from despoolr_server.http.dav.properties import PropertyRoutes
 from despoolr_server.http.media import content_type
 from despoolr_server.http.problem import Handler, Refused, bad_request, known
-from despoolr_server.http.surface import Surface, json_answer, query, read_body, switch
+from despoolr_server.http.surface import Surface, json_answer, read_body, switch
 from despoolr_server.http.whole import Whole
-from despoolr_server.share.host import NOT_MODIFIED, Caller, Content
+from despoolr_server.share.host import NOT_MODIFIED, Caller, Content, NotModified
 
 
 class ShareRoutes:
@@ -59,16 +60,20 @@ class ShareRoutes:
         headers = request.headers
         if "If" in headers:
             self._asking.under(request, caller, share, path)
-        if request.rel_url.raw_query_string and switch("stat", query(request, "stat")["stat"]):
-            return self._facts(request, caller, share, path)
+        if "?" in request.raw_path:
+            check_query(request, "stat")
+            if switch("stat", request.query["stat"]):
+                return self._facts(request, caller, share, path)
         if not path or path[-1] == "/":
             return self._listing(request, caller, share, path)
+        if hdrs.IF_MATCH in headers or hdrs.IF_UNMODIFIED_SINCE in headers:
+            return self._read(request, share, path, await self._host.get(caller, share, path), caller)
         wanted = headers.get(hdrs.IF_NONE_MATCH, "")
         if wanted and not is_plain(wanted):
             etag = self._asking.etag(caller, share, path)
             wanted = etag if matches(wanted, etag) else ""
         since = headers.get(hdrs.IF_MODIFIED_SINCE)
-        if since is not None and not wanted:
+        if since is not None and hdrs.IF_NONE_MATCH not in headers:
             etag = self._unless_modified(caller, share, path, since)
             if etag:
                 wanted = etag
@@ -77,24 +82,19 @@ class ShareRoutes:
         content = await self._host.get(caller, share, path, wanted)
         if content is NOT_MODIFIED:
             return Whole(304, {hdrs.ETAG: wanted})
-        if type(content) is Problem:
-            if content.nt_status == NtStatus.FILE_IS_A_DIRECTORY and takes_listing(headers.get(hdrs.ACCEPT, "")):
-                return self._listing(request, caller, share, path)
-            return refuse(request, content)
-        assert type(content) is Content
-        return _file(request, share, path, content)
+        return self._read(request, share, path, content, caller)
 
     async def head(self, request: web.Request) -> web.StreamResponse:
         """What GET would say of the file, by its attributes alone."""
-        caller, share, path = self._asked(request)
-        found = self._host.stat(caller, share, path.rstrip("/"))
+        caller, share, path = self._asking.asked(request, "stat")
+        found = self._host.stat(caller, share, path)
         if isinstance(found, Problem):
             return refuse(request, found)
         entry, etag = found
+        self._asking.check_state(request, share, path, etag or DIRECTORY_TAG, entry.modified_at)
         if entry.directory:
             return web.Response(content_type="application/json")
-        none_match, since = request.headers.get(hdrs.IF_NONE_MATCH), request.headers.get(hdrs.IF_MODIFIED_SINCE)
-        if matches(none_match or "", etag) or (none_match is None and since and is_by_then(since, entry.modified_at)):
+        if evaluate(request.headers, etag, entry.modified_at, reads=True).status:
             return Whole(304, {hdrs.ETAG: etag})
         headers = _file_headers(path, etag, entry.modified_at)
         headers[hdrs.CONTENT_LENGTH] = str(entry.size)
@@ -102,7 +102,10 @@ class ShareRoutes:
 
     async def put(self, request: web.Request) -> web.StreamResponse:
         """Replace or create the whole file. `If-None-Match: *` only creates; `If-Match` only replaces what you have seen."""
-        caller, share, path = self._asked(request)
+        info = request.match_info
+        caller, share, path = self._surface.caller(request), info["share"], info.get("path", "")
+        if "?" in request.raw_path:
+            check_query(request)
         if "If" in request.headers:
             caller = self._asking.under(request, caller, share, path)
         if hdrs.CONTENT_RANGE in request.headers:
@@ -121,8 +124,16 @@ class ShareRoutes:
 
     # -- what they share
 
-    def _asked(self, request: web.Request) -> tuple[Caller, str, str]:
-        return self._surface.caller(request), request.match_info["share"], request.match_info.get("path", "")
+    def _read(
+        self, request: web.Request, share: str, path: str, content: Content | NotModified | Problem, caller: Caller
+    ) -> web.Response:
+        """What GET found, as far as the request's conditions let it be told."""
+        if type(content) is Problem:
+            if content.nt_status == NtStatus.FILE_IS_A_DIRECTORY and takes_listing(request.headers.get(hdrs.ACCEPT, "")):
+                return self._listing(request, caller, share, path)
+            return refuse(request, content)
+        assert type(content) is Content
+        return _file(request, share, path, content)
 
     def _unless_modified(self, caller: Caller, share: str, path: str, since: str) -> str:
         """The ETag of a file that was last changed by `since` (an HTTP date), or `""`."""
@@ -135,6 +146,7 @@ class ShareRoutes:
         found = self._host.stat(caller, share, path.rstrip("/"))
         if isinstance(found, Problem):
             return refuse(request, found)
+        self._asking.check_state(request, share, path, found[1] or DIRECTORY_TAG, found[0].modified_at)
         return json_answer(found[0], headers={hdrs.ETAG: found[1]} if found[1] else None)
 
     def _listing(self, request: web.Request, caller: Caller, share: str, path: str) -> web.Response:
@@ -142,6 +154,10 @@ class ShareRoutes:
         entries = self._host.list(caller, share, path)
         if isinstance(entries, Problem):
             return refuse(request, entries)
+        if hdrs.IF_MATCH in request.headers or hdrs.IF_UNMODIFIED_SINCE in request.headers:
+            found = self._host.stat(caller, share, path)
+            if not isinstance(found, Problem):
+                self._asking.check_state(request, share, path, DIRECTORY_TAG, found[0].modified_at)
         if prefers_html(request.headers.get(hdrs.ACCEPT, "")):
             return web.Response(text=_index(share, path, entries), content_type="text/html")
         return json_answer(Listing(path, entries))
@@ -161,9 +177,12 @@ def prefers_html(accept: str) -> bool:
 def _file(request: web.Request, share: str, path: str, content: Content) -> web.Response:
     headers = _file_headers(path, content.etag, content.modified_at)
     data = content.data
-    match = request.headers.get(hdrs.IF_MATCH)
-    if match is not None and not matches(match, content.etag):
-        raise Refused(known("precondition-failed", f"The file is now {content.etag}.", share=share, path=path))
+    if hdrs.IF_MATCH in request.headers or hdrs.IF_UNMODIFIED_SINCE in request.headers:
+        verdict = evaluate(request.headers, content.etag, content.modified_at, reads=True)
+        if verdict.status == HTTPStatus.NOT_MODIFIED:
+            return Whole(304, {hdrs.ETAG: content.etag})
+        if verdict.status:
+            raise Refused(known("precondition-failed", verdict.reason, share=share, path=path))
     asked = request.headers.get(hdrs.RANGE)
     if asked is None or request.headers.get(hdrs.IF_RANGE, content.etag) != content.etag:
         return Whole(200, headers, data)

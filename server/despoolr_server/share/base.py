@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 
@@ -27,6 +28,12 @@ from despoolr_server.share.engine.rows import Closed, Ended, FileFacts, Open, Re
 from despoolr_server.share.problems import blockers_of, problem, refusal_problem
 from despoolr_server.share.rights import EVERYONE, Rights, RightsTable
 from despoolr_server.store.protocol import FileStore, StoreError
+
+SEPARATORS: Final = ("/", "\\")
+NO_FILE_BEFORE_A_SEPARATOR: Final = Refusal(
+    NtStatus.OBJECT_NAME_INVALID, reason="a separator stands behind a name that is, or would be, a file's"
+)
+"""[MS-FSA] 2.1.5.1: a path with a separator at its end is a directory's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +165,8 @@ class ShareBase:
         if isinstance(name, BadName):
             return self._bad_name(actor, share.name, path, name)
         allowed, fixed = share.rights.allowed(who.role, name.key), share.rights.is_fixed(who.role, name.key)
+        if allowed and path.endswith(SEPARATORS) and (facts := share.store.find(name)) is not None and not facts.directory:
+            return self._refuse(actor, share.name, name.path, NO_FILE_BEFORE_A_SEPARATOR)
         if caller.tokens:
             return Visit(now, share, name, allowed, actor, who.role, self._under(caller, share.name, name), fixed)
         return Visit(now, share, name, allowed, actor, who.role, fixed=fixed)

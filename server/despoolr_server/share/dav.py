@@ -16,7 +16,7 @@ import msgspec
 from despoolr_core.rules.fold import fold
 from despoolr_core.sharing import Access, CreateAction, Disposition, NtStatus, Role, ShareMode
 from despoolr_core.wire import Problem
-from despoolr_server.share.base import Visit
+from despoolr_server.share.base import NO_FILE_BEFORE_A_SEPARATOR, SEPARATORS, Visit
 from despoolr_server.share.callers import Caller, Principal
 from despoolr_server.share.dav_locks import DavLock
 from despoolr_server.share.engine.cover import NAMES, TREE
@@ -75,6 +75,8 @@ class DavOperations(TreeOperations):
             return visit
         store, facts = visit.share.store, visit.share.store.find(visit.name)
         access = _EXCLUSIVE if wish.exclusive else _SHARED
+        if facts is None and path.endswith(SEPARATORS):
+            return self._say_no(visit, NO_FILE_BEFORE_A_SEPARATOR, access)
         ask = self._lock_ask(visit, facts, wish, access)
         owner = principal_of(caller.who)
         full = self.dav_locks.why_full(owner)
@@ -237,6 +239,10 @@ class DavOperations(TreeOperations):
     def free_bytes(self, share: str) -> int:
         """Octets that still fit on a share that there is."""
         return self._shares[fold(share)].store.free_bytes()
+
+    def used_bytes(self, share: str) -> int:
+        """Bytes that are taken where a share that there is has its files (RFC 4331, 4)."""
+        return self._shares[fold(share)].store.used_bytes()
 
     # -- inside
 

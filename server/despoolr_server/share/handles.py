@@ -23,7 +23,15 @@ from despoolr_core.sharing import (
     render_attributes,
 )
 from despoolr_core.wire import Entry, OpenFacts, OpenReply, OpenRequest, Problem
-from despoolr_server.share.base import NetworkShare, ShareBase, actor_of, entry_of, name_of
+from despoolr_server.share.base import (
+    NO_FILE_BEFORE_A_SEPARATOR,
+    SEPARATORS,
+    NetworkShare,
+    ShareBase,
+    actor_of,
+    entry_of,
+    name_of,
+)
 from despoolr_server.share.callers import Principal
 from despoolr_server.share.chronicle import Actor
 from despoolr_server.share.engine.conflict import DELETES, READS, WRITES
@@ -35,6 +43,8 @@ from despoolr_server.store.protocol import StoreError
 
 _READ_DATA: Final = int(Access.READ_DATA)
 _WRITE_DATA: Final = int(Access.WRITE_DATA)
+_DIRECTORY_FILE: Final = int(CreateOption.DIRECTORY_FILE)
+_NON_DIRECTORY_FILE: Final = int(CreateOption.NON_DIRECTORY_FILE)
 _WRITE_ATTRIBUTES: Final = int(Access.WRITE_ATTRIBUTES)
 
 
@@ -63,6 +73,10 @@ class HandleOperations(ShareBase):
         except ValueError as error:
             return problem(NtStatus.INVALID_PARAMETER, share.name, request.path, detail=str(error))
         facts, parent_exists, name = _look(share, name)
+        if request.path.endswith(SEPARATORS) and name.key and not options & _DIRECTORY_FILE:
+            if options & _NON_DIRECTORY_FILE or (facts is not None and not facts.directory):
+                return self._refuse(actor, share.name, name.path, NO_FILE_BEFORE_A_SEPARATOR, access, share_mode)
+            options |= _DIRECTORY_FILE if facts is None else 0
         ask = Ask(
             share.name,
             name,
@@ -206,6 +220,8 @@ class HandleOperations(ShareBase):
         share = self._shares[fold(row.share)]
         store, source = share.store, name_of(row)
         target_facts, parent_exists, target = _look(share, target, keep_spelling=True)
+        if new_path.endswith(SEPARATORS) and not row.directory:
+            return self._refuse_row(row, NO_FILE_BEFORE_A_SEPARATOR)
         refusal = self.engine.check_rename(
             row.share,
             source,

@@ -15,7 +15,7 @@ import msgspec
 from despoolr_core.rules.fold import fold
 from despoolr_core.sharing import Access, CreateOption, Disposition, NtStatus, ShareMode
 from despoolr_core.wire import Entry, Problem
-from despoolr_server.share.base import ShareBase, Visit, entry_of
+from despoolr_server.share.base import NO_FILE_BEFORE_A_SEPARATOR, SEPARATORS, ShareBase, Visit, entry_of
 from despoolr_server.share.callers import NOT_MODIFIED, Caller, Content, NotModified
 from despoolr_server.share.engine.dispositions import STAYS
 from despoolr_server.share.engine.names import BadName, Name, parse_name
@@ -97,6 +97,8 @@ class PathOperations(ShareBase):
         disposition = Disposition.CREATE if create_only else Disposition.OVERWRITE_IF
         ask = ask_of(visit, _WRITE, _SHARE_READ, disposition, _FILE)
         store, facts = visit.share.store, visit.share.store.find(visit.name)
+        if facts is None and path.endswith(SEPARATORS):
+            return self._say_no(visit, NO_FILE_BEFORE_A_SEPARATOR, _WRITE)
         refusal = self._check(visit, ask, facts) or self._locked_out(visit, len(data), writes=True)
         if refusal is not None:
             return refusal
@@ -284,6 +286,10 @@ class PathOperations(ShareBase):
         if visit.share.rights.is_fixed(visit.role, target.key):
             refusal = Refusal(NtStatus.ACCESS_DENIED, reason=STAYS)
             return self._refuse(visit.actor, visit.share.name, target.path, refusal, _WRITE, _SHARE_READ)
+        if new_path.endswith(SEPARATORS):
+            there = visit.share.store.find(target) or visit.share.store.find(visit.name)
+            if there is not None and not there.directory:
+                return self._refuse(visit.actor, visit.share.name, target.path, NO_FILE_BEFORE_A_SEPARATOR, _WRITE)
         return visit, target, visit.share.rights.allowed(visit.role, target.key)
 
     def _check(self, visit: Visit, ask: Ask, facts: FileFacts | None) -> Problem | None:

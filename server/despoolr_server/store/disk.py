@@ -136,6 +136,12 @@ class DiskFileStore:
             disk = os.statvfs(self._base)
         return disk.f_bavail * disk.f_frsize
 
+    def used_bytes(self) -> int:
+        """What is taken of the file system, by whomever: what is left of it is shared as well."""
+        with answering:
+            disk = os.statvfs(self._base)
+        return (disk.f_blocks - disk.f_bfree) * disk.f_frsize
+
     # -- content
 
     def content(self, name: Name, facts: FileFacts) -> bytes:

@@ -190,6 +190,10 @@ class MemoryFileStore:
         """What `capacity` leaves."""
         return (1 << 40) if self.capacity is None else max(0, self.capacity - self.used)
 
+    def used_bytes(self) -> int:
+        """What the files have in them."""
+        return self.used
+
     async def settle(self) -> None:
         """Nothing here survives, and nothing was promised."""
 

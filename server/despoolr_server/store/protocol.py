@@ -124,6 +124,10 @@ class FileStore(Protocol):
         """Octets that still fit."""
         ...
 
+    def used_bytes(self) -> int:
+        """Bytes that are taken where new content goes, by these files and by whatever else is there."""
+        ...
+
     async def settle(self) -> None:
         """Return when everything done so far would survive a crash (at once for a store that promises nothing)."""
         ...

@@ -8,6 +8,7 @@ an element.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
@@ -53,6 +54,7 @@ CLIENTS: Final = (
 _MAKING: Final = ("PUT", "MKCOL", "LOCK", "COPY", "MOVE")
 """Methods that may make a name: to them a missing directory is a conflict (409)."""
 
+_UNFIT: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _PROLOGUE: Final = '<?xml version="1.0" encoding="utf-8"?>\n'
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -140,12 +142,12 @@ def _blocker_xml(blocker: Blocker) -> str:
 
 
 def _field(name: str, value: object) -> str:
-    return f"<{name}>{escape(_visible(str(value)))}</{name}>"
+    return f"<{name}>{escape(visible(str(value)))}</{name}>"
 
 
-def _visible(text: str) -> str:
-    """Text without what XML cannot carry."""
-    return "".join(char if char in "\t\n" or (char >= " " and char not in "\ufffe\uffff") else "?" for char in text)
+def visible(text: str) -> str:
+    """Text with a `?` for each character that XML 1.0 cannot carry (section 2.2); NTFS allows some of them in names."""
+    return _UNFIT.sub("?", text)
 
 
 def status_line(status: int) -> str:

@@ -2,25 +2,29 @@
 
 The law: `If` is looked at before anything is done; where none of its lists holds the answer is 412, and where one does its
 tokens go with the caller into the share, which decides what they let through. A tag of another server or share has no state
-here, so nothing it says holds. A header that does not fit its grammar is refused by name.
+here, so nothing it says holds. HTTP's own conditions hold for every method, where there is something that they can be about:
+what is missing, or may not be seen, is answered as without them (RFC 9110, 13.2.1). A header that does not fit its grammar is
+refused by name.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Final
-from urllib.parse import unquote, urlsplit
 
 from aiohttp import hdrs, web
 
 from despoolr_core.rules.fold import fold
+from despoolr_core.sharing import NtStatus
 from despoolr_core.wire import Problem
-from despoolr_server.http.conditions import is_by_then, matches
+from despoolr_server.http.addresses import BadAddress, NoPlace, Place, is_same_authority, parse_url
+from despoolr_server.http.conditions import evaluate
 from despoolr_server.http.dav.bodies import XmlRefused
 from despoolr_server.http.dav.if_header import State, holds, parse_if, submitted
 from despoolr_server.http.problem import Refused, bad_request, known
-from despoolr_server.http.surface import Surface
+from despoolr_server.http.surface import Surface, query
 from despoolr_server.share.dav import TIMEOUT_S_MAX
 from despoolr_server.share.host import Caller
 
@@ -30,7 +34,14 @@ Asked = tuple[Caller, str, str]
 PRODUCT_MAX: Final = 100
 """Characters of a `User-Agent`'s product that are kept."""
 
-_SECONDS: Final = re.compile(r"second-(\d{1,10})", re.IGNORECASE)
+_SECONDS: Final = re.compile(r"second-([0-9]{1,10})", re.IGNORECASE)
+_MAKING: Final = ("PUT", "MKCOL", "LOCK")
+"""Methods to which a name that is not there is no mistake, so that conditions on it count."""
+
+DIRECTORY_TAG: Final = '"directory"'
+"""What stands for the ETag of a directory, which has none, where conditions are about whether there is one."""
+
+_MISSING: Final = (NtStatus.OBJECT_NAME_NOT_FOUND, NtStatus.OBJECT_PATH_NOT_FOUND)
 
 
 class Asking:
@@ -40,12 +51,17 @@ class Asking:
         self._surface = surface
         self._host = surface.host
 
-    def asked(self, request: web.Request) -> Asked:
-        """Who asks for what, its `If` header looked at. Raises `Refused`."""
-        if "#" in request.raw_path:
-            raise bad_request("The address has a `#`. A fragment is no part of a file's address; percent-encode it (%23).")
+    def asked(self, request: web.Request, *parameters: str) -> Asked:
+        """Who asks for what, its `If` header looked at; `parameters` are those it may have. Raises `Refused`."""
         caller, info = self._surface.caller(request), request.match_info
-        share, path = info["share"], info.get("path", "").rstrip("/")
+        share, whole = info["share"], info.get("path", "")
+        if "?" in request.raw_path:
+            check_query(request, *parameters)
+        path = whole.rstrip("/")
+        if len(path) != len(whole) and path:
+            found = self._host.stat(caller, share, whole)
+            if isinstance(found, Problem) and found.nt_status == NtStatus.OBJECT_NAME_INVALID:
+                raise Refused(found)  # a file's name, and a slash behind it
         if "If" in request.headers:
             caller = self.under(request, caller, share, path)
         return caller, share, path
@@ -70,53 +86,86 @@ class Asking:
             raise Refused(known("precondition-failed", detail, share=share, path=path))
         return replace(caller, tokens=submitted(lists))
 
-    def place(self, request: web.Request, url: str) -> tuple[str, str] | None:
-        """The share and path of an address on this server; None for one elsewhere, or that is none."""
-        parts = urlsplit(url)
-        if not parts.path.startswith("/") or (parts.netloc and parts.netloc.lower() != request.host.lower()):
+    def place(self, request: web.Request, tag: str) -> tuple[str, str] | None:
+        """The share and path of a tag on this server; None for one elsewhere. Raises `Refused` for one that is no address."""
+        try:
+            place = _read("A tag in `If`", tag)
+        except NoPlace:
             return None
-        share, _, path = parts.path[1:].partition("/")
-        return unquote(share), unquote(path).rstrip("/")
+        return (place.share, place.path.rstrip("/")) if is_same_authority(place, host_of(request)) else None
 
     def destination(self, request: web.Request, share: str) -> tuple[str, bool]:
-        """The new path and whether an existing one may be replaced. Raises `Refused` for a destination elsewhere."""
+        """The new path (a slash at its end is kept) and whether an existing one may be replaced.
+
+        Raises `Refused` for a destination elsewhere, or that is none.
+        """
         text = request.headers.get("Destination", "")
         overwrite = request.headers.get("Overwrite", "T").strip().upper()
         if not text:
             raise bad_request(f"{request.method} needs a `Destination` header: /{share}/new/path, percent-encoded.")
         if overwrite not in ("T", "F"):
             raise bad_request(f"`Overwrite` must be T or F, not {overwrite[:40]!r}.")
-        if not urlsplit(text).path.startswith("/"):
-            raise bad_request(f"`Destination` must be a URL, or a path from the root like /{share}/new/path.")
-        place = self.place(request, text)
-        if place is None or fold(place[0]) != fold(share):
+        try:
+            place = _read("`Destination`", text)
+        except NoPlace:
+            raise bad_request(f"`Destination` must be a URL, or a path from the root like /{share}/new/path.") from None
+        if not is_same_authority(place, host_of(request)) or fold(place.share) != fold(share):
             detail = f"{text[:200]} is not on this server's share {share}. Read here and write there."
             raise Refused(known("another-server", detail))
-        return place[1], overwrite == "T"
+        return place.path, overwrite == "T"
+
+    def exists(self, caller: Caller, share: str, path: str) -> bool:
+        """Whether that name is there, as far as the caller may know."""
+        return not isinstance(self._host.stat(caller, share, path), Problem)
 
     def etag(self, caller: Caller, share: str, path: str) -> str:
         """The ETag of what has that name now, or `""`."""
         found = self._host.stat(caller, share, path)
-        return "" if isinstance(found, Problem) else (found[1] or '"directory"')
+        return "" if isinstance(found, Problem) else (found[1] or DIRECTORY_TAG)
 
     def check_match(self, request: web.Request, caller: Caller, share: str, path: str) -> bool:
         """Whether the name exists. Raises `Refused` (412) where one of HTTP's own conditions forbids to go on."""
-        etag = self.etag(caller, share, path)
-        match = request.headers.get(hdrs.IF_MATCH)
-        if match is not None and not matches(match, etag):
-            seen = f"It is now {etag}" if etag else "There is no such file"
-            detail = f"{seen}, not {match[:80]}. Read it again, then decide."
-            raise Refused(known("precondition-failed", detail, share=share, path=path))
-        unmodified = request.headers.get(hdrs.IF_UNMODIFIED_SINCE)
-        if unmodified is not None and match is None and etag:
-            found = self._host.stat(caller, share, path)
-            if not isinstance(found, Problem) and not is_by_then(unmodified, found[0].modified_at):
-                detail = f"It was changed after {unmodified[:40]}. Read it again, then decide."
-                raise Refused(known("precondition-failed", detail, share=share, path=path))
-        none_match = request.headers.get(hdrs.IF_NONE_MATCH, "").strip()
-        if none_match not in ("", "*") and matches(none_match, etag):
-            raise Refused(known("precondition-failed", f"The file still is {etag}.", share=share, path=path))
+        found = self._host.stat(caller, share, path)
+        if isinstance(found, Problem):
+            if request.method not in _MAKING or found.nt_status not in _MISSING:
+                return False
+            etag, modified_at = "", 0.0
+        else:
+            etag, modified_at = found[1] or DIRECTORY_TAG, found[0].modified_at
+        self.check_state(request, share, path, etag, modified_at)
         return bool(etag)
+
+    def check_state(self, request: web.Request, share: str, path: str, etag: str, modified_at: float) -> None:
+        """Raises `Refused` (412) where a condition of the request does not hold for what is there."""
+        method = request.method
+        reads, creates = method in (hdrs.METH_GET, hdrs.METH_HEAD), method == hdrs.METH_PUT
+        verdict = evaluate(request.headers, etag, modified_at, reads=reads, creates=creates)
+        if verdict.status == HTTPStatus.PRECONDITION_FAILED:
+            raise Refused(known("precondition-failed", verdict.reason, share=share, path=path))
+
+
+def check_query(request: web.Request, *parameters: str) -> None:
+    """Raises `Refused` (400) for a query with anything in it but `parameters`, lest `what?.txt` be taken for the file `what`."""
+    query(request, *parameters)
+    if not request.query_string:
+        raise bad_request("The address has a `?` with nothing behind it. No file has one in its name: leave it out.")
+
+
+def host_of(request: web.Request) -> str:
+    """The authority by which a client calls this server: that of the address, if it has one, else `Host` (RFC 9112, 3.2.2)."""
+    raw = request.raw_path
+    if not raw.startswith("/"):
+        return request.url.authority
+    return request.headers.get(hdrs.HOST, "")
+
+
+def _read(what: str, text: str) -> Place:
+    try:
+        return parse_url(text)
+    except NoPlace:
+        raise
+    except BadAddress as error:
+        raise bad_request(f"{what} cannot be read: {error}.") from None
 
 
 def depth(request: web.Request, default: str, *allowed: str) -> str:

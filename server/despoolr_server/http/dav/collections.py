@@ -47,7 +47,7 @@ class CollectionRoutes:
         new_path, replace = self._asking.destination(request, share)
         how = depth(request, "infinity", "0", "infinity")
         self._asking.check_match(request, caller, share, path)
-        existing = self._asking.etag(caller, share, new_path)
+        existing = self._asking.exists(caller, share, new_path)
         move = self._host.move if how == "0" else self._host.move_tree
         result = await move(caller, share, path, new_path, replace=replace)
         return self._answer(request, share, result or [], 204 if existing else 201)
@@ -57,17 +57,20 @@ class CollectionRoutes:
         caller, share, path = self._asking.asked(request)
         new_path, replace = self._asking.destination(request, share)
         infinite = depth(request, "infinity", "0", "infinity") == "infinity"
-        existing = self._asking.etag(caller, share, new_path)
+        self._asking.check_match(request, caller, share, path)
+        existing = self._asking.exists(caller, share, new_path)
         result = await self._host.copy_tree(caller, share, path, new_path, replace=replace, infinite=infinite)
         return self._answer(request, share, result, 204 if existing else 201)
 
     async def make_directory(self, request: web.Request) -> web.StreamResponse:
         """Make a directory; with `?parents=true` also those above it, and one that exists is fine (204)."""
-        caller, share, path = self._asking.asked(request)
+        caller, share, path = self._asking.asked(request, "parents")
         parents = switch("parents", query(request, "parents")["parents"])
         if request.can_read_body:
             raise Refused(known("unsupported-media-type", "MKCOL takes no body here. Send none."))
-        existing = self._asking.etag(caller, share, path)
+        existing = self._asking.exists(caller, share, path)
+        if parents or not existing:  # where it is answered 405, conditions are not looked at
+            self._asking.check_match(request, caller, share, path)
         refusal = await self._host.make_directory(caller, share, path, parents=parents)
         if refusal is not None and refusal.nt_status == NtStatus.OBJECT_NAME_COLLISION:
             # RFC 4918, 9.3.1: 405, where the share says 412

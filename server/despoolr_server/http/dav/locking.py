@@ -7,7 +7,9 @@ else the product in its `User-Agent`.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from typing import Final
 
 from aiohttp import hdrs, web
 
@@ -31,6 +33,9 @@ from despoolr_server.share.callers import Caller
 from despoolr_server.share.dav import LockWish
 from despoolr_server.share.dav_locks import DavLock
 
+_TOKEN: Final = re.compile(r"<([^<>\s]+)>|([^<>\s]+)")
+"""RFC 4918, 10.5 has the token in angle brackets; the npm package `webdav` sends it without."""
+
 
 class LockRoutes:
     """The two methods of class 2."""
@@ -45,6 +50,7 @@ class LockRoutes:
         """200 with the lock (201 on a name that was free), 423 with the blockers, or 207 where they are further down."""
         caller, share, path = self._asking.asked(request)
         body = await read_body(request, XML_SIZE_MAX)
+        self._asking.check_match(request, caller, share, path)
         if not body:
             return self._refresh(request, caller, share, path)
         try:
@@ -53,7 +59,7 @@ class LockRoutes:
             raise xml_refused(error, share, path) from None
         infinite = depth(request, "infinity", "0", "infinity") == "infinity"
         wish = LockWish(info.exclusive, infinite, info.owner, timeout_s(request))
-        result = await self._host.dav_lock(self._named(request, caller), share, path, wish)
+        result = await self._host.dav_lock(self._named(request, caller), share, request.match_info.get("path", ""), wish)
         if isinstance(result, Problem):
             return refuse(request, result, error=lock_error(result, self._host.dav_locks.of_handle, locking=True))
         if isinstance(result, list):
@@ -68,10 +74,11 @@ class LockRoutes:
     async def unlock(self, request: web.Request) -> web.StreamResponse:
         """204, or 409 for a token that is that of no lock there."""
         caller, share, path = self._asking.asked(request)
-        text = request.headers.get("Lock-Token", "").strip()
-        if not (text.startswith("<") and text.endswith(">")):
+        self._asking.check_match(request, caller, share, path)
+        found = _TOKEN.fullmatch(request.headers.get("Lock-Token", "").strip())
+        if found is None:
             raise bad_request("UNLOCK needs a `Lock-Token` header: <opaquelocktoken:...>, as LOCK answered it.")
-        result = self._host.dav_unlock(caller, share, path, text[1:-1])
+        result = self._host.dav_unlock(caller, share, path, found[1] or found[2])
         if result is None:
             problem = known("lock-token-unknown", share=share, path=path)
             return refuse(request, problem, error="lock-token-matches-request-uri")

@@ -24,6 +24,7 @@ from despoolr_server.http.dav.answers import (
     multistatus,
     refuse,
     status_line,
+    visible,
 )
 from despoolr_server.http.dav.asking import Asking, depth, xml_refused
 from despoolr_server.http.dav.bodies import (
@@ -73,6 +74,7 @@ class PropertyRoutes:
             asked = parse_propfind(await read_body(request, XML_SIZE_MAX))
         except XmlRefused as error:
             raise xml_refused(error, share, path) from None
+        self._asking.check_match(request, caller, share, path)
         found = self.host.look(caller, share, path, {"0": 0, "1": 1, "infinity": None}[how])
         if isinstance(found, Problem):
             return refuse(request, found)
@@ -107,6 +109,7 @@ class PropertyRoutes:
             changes = parse_proppatch(await read_body(request, XML_SIZE_MAX))
         except XmlRefused as error:
             raise xml_refused(error, share, path) from None
+        self._asking.check_match(request, caller, share, path)
         visit = self.host.may_set_properties(caller, share, path)
         if isinstance(visit, Problem):
             return refuse(request, visit, error=lock_error(visit, self.host.dav_locks.of_handle))
@@ -205,7 +208,7 @@ def _creation_date(routes: PropertyRoutes, share: str, found: Found) -> str | No
 
 
 def _display_name(routes: PropertyRoutes, share: str, found: Found) -> str | None:
-    return f"<D:displayname>{escape(found.facts.path.rpartition('/')[2] or share)}</D:displayname>"
+    return f"<D:displayname>{escape(visible(found.facts.path.rpartition('/')[2] or share))}</D:displayname>"
 
 
 def _length(routes: PropertyRoutes, share: str, found: Found) -> str | None:
@@ -244,6 +247,12 @@ def _free(routes: PropertyRoutes, share: str, found: Found) -> str | None:
     return f"<D:quota-available-bytes>{routes.host.free_bytes(share)}</D:quota-available-bytes>"
 
 
+def _used(routes: PropertyRoutes, share: str, found: Found) -> str | None:
+    if not found.facts.directory or not share:
+        return None
+    return f"<D:quota-used-bytes>{routes.host.used_bytes(share)}</D:quota-used-bytes>"
+
+
 LIVE: Final[dict[str, Live]] = {
     DAV + "creationdate": _creation_date,
     _DISPLAY_NAME: _display_name,
@@ -255,8 +264,9 @@ LIVE: Final[dict[str, Live]] = {
     DAV + "lockdiscovery": _discovery,
     DAV + "supportedlock": _supported,
     DAV + "quota-available-bytes": _free,
+    DAV + "quota-used-bytes": _used,
 }
 """The live properties (RFC 4918, 15; RFC 4331 for the quota). A file has one time: it was created when modified."""
 
-ALWAYS: Final = tuple(name for name in LIVE if name != DAV + "quota-available-bytes")
-"""Those that `allprop` shows."""
+ALWAYS: Final = tuple(name for name in LIVE if not name.startswith(DAV + "quota-"))
+"""Those that `allprop` shows; a quota is told to who asks for it by name (RFC 4331, 2)."""

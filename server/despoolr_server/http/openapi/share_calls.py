@@ -38,6 +38,8 @@ _UNMODIFIED: Final = in_header("If-Unmodified-Since", "Go on only if the file wa
 _SINCE: Final = in_header("If-Modified-Since", "The date of what is already known.")
 _OVERWRITE: Final = in_header("Overwrite", "`F`: not onto a name that exists.", one_of("T", "F"))
 _DESTINATION: Final = in_header("Destination", "The new address on the same share, percent-encoded.", required=True)
+_CONDITIONS: Final = (_IF_MATCH, _UNMODIFIED, _IF_NONE_MATCH)
+"""Every method is held to them (RFC 9110, 13.2.1)."""
 
 ASKING: Final = (400, 403, 404, 409, 410, 412, 423, 431)
 """What a look at a file may be refused with."""
@@ -69,6 +71,7 @@ CALLS: Final = (
             in_header("Range", "`bytes=0-99`: one range. Several are answered with the whole file."),
             in_header("If-Range", "The ETag for which the range is meant."),
             _IF_MATCH,
+            _UNMODIFIED,
             _IF_NONE_MATCH,
             _SINCE,
             _IF,
@@ -82,7 +85,7 @@ CALLS: Final = (
         "What GET would say of it",
         FILES,
         (Answer(200, "By its attributes alone: conflicts with nothing."), Answer(304, "Nothing new.", {}, ("ETag",))),
-        (*IDENTITY, _IF_NONE_MATCH, _SINCE),
+        (*IDENTITY, *_CONDITIONS, _SINCE, _IF),
         refusals=ASKING,
     ),
     Call(
@@ -103,7 +106,7 @@ CALLS: Final = (
         "Delete a file, or a directory with all that is in it",
         FILES,
         (done("It is gone."), _PARTLY),
-        (*IDENTITY, _DEPTH, _IF_MATCH, _UNMODIFIED, _IF),
+        (*IDENTITY, _DEPTH, *_CONDITIONS, _IF),
         refusals=CHANGING,
         text="`Depth: 0` deletes only an empty directory, as a Windows redirector does.",
     ),
@@ -121,7 +124,7 @@ CALLS: Final = (
         "Rename within the share",
         WEBDAV,
         (Answer(201, "It has the new name."), Answer(204, "And what had that name is replaced."), _PARTLY),
-        (*IDENTITY, _DESTINATION, _OVERWRITE, _DEPTH, _IF_MATCH, _UNMODIFIED, _IF),
+        (*IDENTITY, _DESTINATION, _OVERWRITE, _DEPTH, *_CONDITIONS, _IF),
         refusals=(*CHANGING, 502),
     ),
     Call(
@@ -130,7 +133,7 @@ CALLS: Final = (
         "Copy within the share",
         WEBDAV,
         (Answer(201, "The copy is there."), Answer(204, "And what had that name is replaced."), _PARTLY),
-        (*IDENTITY, _DESTINATION, _OVERWRITE, _DEPTH, _IF),
+        (*IDENTITY, _DESTINATION, _OVERWRITE, _DEPTH, *_CONDITIONS, _IF),
         refusals=(*CHANGING, 502),
     ),
     Call(
@@ -139,7 +142,7 @@ CALLS: Final = (
         "Make a directory",
         WEBDAV,
         (Answer(201, "It is there."), Answer(204, "It was there already (`parents`).")),
-        (*IDENTITY, in_query("parents", "Also what is missing above it.", {"type": "boolean"}), _IF),
+        (*IDENTITY, in_query("parents", "Also what is missing above it.", {"type": "boolean"}), *_CONDITIONS, _IF),
         refusals=(*CHANGING, 405, 415),
     ),
     Call(
@@ -148,7 +151,7 @@ CALLS: Final = (
         "Properties of a file, or of a directory and what is in it",
         WEBDAV,
         (_FOUND,),
-        (*IDENTITY, _LOOK, _IF),
+        (*IDENTITY, _LOOK, *_CONDITIONS, _IF),
         {XML: None},
         body_required=False,
         refusals=ASKING,
@@ -159,7 +162,7 @@ CALLS: Final = (
         "Set and remove dead properties",
         WEBDAV,
         (Answer(207, "All that was asked, or nothing.", {XML: None}),),
-        (*IDENTITY, _IF),
+        (*IDENTITY, *_CONDITIONS, _IF),
         {XML: None},
         refusals=CHANGING,
     ),
@@ -169,7 +172,7 @@ CALLS: Final = (
         "Lock, or refresh a lock",
         WEBDAV,
         (_LOCKED, Answer(201, "The lock, on an empty file that it made.", {XML: None}, ("Lock-Token",)), _PARTLY),
-        (*IDENTITY, _DEPTH, in_header("Timeout", "`Second-600`, `Infinite`: an hour at most."), _IF),
+        (*IDENTITY, _DEPTH, in_header("Timeout", "`Second-600`, `Infinite`: an hour at most."), *_CONDITIONS, _IF),
         {XML: None},
         body_required=False,
         refusals=CHANGING,
@@ -181,7 +184,7 @@ CALLS: Final = (
         "End a lock",
         WEBDAV,
         (done("It is over."),),
-        (*IDENTITY, in_header("Lock-Token", "`<opaquelocktoken:...>`", required=True), _IF),
+        (*IDENTITY, in_header("Lock-Token", "`<opaquelocktoken:...>`", required=True), *_CONDITIONS, _IF),
         refusals=ASKING,
     ),
 )

@@ -74,6 +74,12 @@ async def test_a_held_file_is_refused_with_its_holder_as_alone(site: Site) -> No
     assert result["problem"] | {"dav_error": alone.problem.dav_error} == msgspec.to_builtins(alone.problem)
 
 
+async def test_a_separator_behind_a_files_name_is_refused_as_alone(site: Site) -> None:
+    results = await chain(site, put("A"), put("A/"), put("new\\"), get("A\\"), {**get("A/"), "call": "delete"})
+    assert [result.get("problem", {}).get("nt_status", "") for result in results] == ["", *["STATUS_OBJECT_NAME_INVALID"] * 4]
+    assert (await site.ask("GET", "/SMS_SHR/new")).status == 404
+
+
 async def test_files_are_opened_read_and_closed(site: Site) -> None:
     await chain(site, put("A", b"one"), put("EMPTY", b""))
     session = await site.session()

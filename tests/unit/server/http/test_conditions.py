@@ -5,11 +5,16 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from multidict import CIMultiDict
 
 from despoolr_server.http.conditions import (
+    DATE_SIZE_MAX,
+    OFFSET_MAX,
     byte_range,
     content_range,
+    evaluate,
     http_date,
+    http_time,
     is_by_then,
     is_plain,
     iso_date,
@@ -96,8 +101,103 @@ def test_site_time_is_printed_as_an_http_date() -> None:
 
 def test_dates_are_compared_to_the_second_and_a_bad_one_says_nothing() -> None:
     date = "Mon, 04 Mar 1996 08:00:00 GMT"
-    assert is_by_then(date, 825926400.9)
-    assert not is_by_then(date, 825926401.0)
-    assert not is_by_then("yesterday", 0.0)
-    assert not is_by_then("Mon, 99 Mar 1996 08:00:00 GMT", 0.0)
+    assert is_by_then(date, 825926400.9) is True
+    assert is_by_then(date, 825926401.0) is False
+    assert is_by_then("yesterday", 0.0) is None
+    assert is_by_then("Mon, 99 Mar 1996 08:00:00 GMT", 0.0) is None
+    assert is_by_then(date.rjust(DATE_SIZE_MAX), 0.0) is True
+    assert is_by_then(date.rjust(DATE_SIZE_MAX + 1), 0.0) is None
     assert iso_date(825926400) == "1996-03-04T08:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("Sun, 06 Nov 1994 08:49:37 GMT", 784111777.0),
+        ("Sunday, 06-Nov-94 08:49:37 GMT", 784111777.0),
+        ("Sun Nov  6 08:49:37 1994", 784111777.0),
+        ("Mon, 04 Mar 0001 08:00:00 GMT", -62130211200.0),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
+        ("Mon, 01 Jan 0000 00:00:00 GMT", None),
+        ("Mon, 01 Jan 2020 00:00:00 +99999999", None),
+        ("Mon, 01 Jan 2020 25:00:00 GMT", None),
+        ("Mon, 01 Foo 2020 00:00:00 GMT", None),
+        ("Mon, ٠١ Jan 2020 00:00:00 GMT", None),
+        ("825926400", None),
+        ("", None),
+        ("\udcff", None),
+    ],
+)
+def test_a_date_is_one_of_http_s_three_forms_or_none(text: str, seconds: float | None) -> None:
+    assert http_time(text) == seconds
+
+
+@given(st.text(max_size=200) | st.from_regex(r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT", fullmatch=True))
+def test_any_text_is_a_date_or_is_none(text: str) -> None:
+    assert is_by_then(text, 0.0) in (True, False, None)
+
+
+@pytest.mark.parametrize(
+    ("header", "wanted"),
+    [
+        (f"bytes={'9' * 19}-", (OFFSET_MAX, None)),
+        (f"bytes={'9' * 8000}-", (OFFSET_MAX, None)),
+        (f"bytes=0-{'9' * 8000}", (0, OFFSET_MAX + 1)),
+        (f"bytes={'0' * 8000}1-2", (1, 2)),
+        ("bytes=٣-٤", None),
+    ],
+)
+def test_a_number_of_any_length_is_a_place(header: str, wanted: tuple[int, int | None] | None) -> None:
+    assert open_range(header) == wanted
+
+
+def test_a_range_that_begins_beyond_all_files_is_not_satisfiable() -> None:
+    with pytest.raises(ValueError, match="bytes"):
+        byte_range(f"bytes={'9' * 4400}-", 10)
+    assert byte_range(f"bytes=-{'9' * 4400}", 10) == (0, 10)
+    assert byte_range(f"bytes=2-{'9' * 4400}", 10) == (2, 10)
+    assert content_range(f"bytes {'9' * 4400}-{'9' * 4400}/*") == (OFFSET_MAX, 1)
+
+
+EARLIER, LATER = "Mon, 04 Mar 1996 07:59:59 GMT", "Mon, 04 Mar 1996 08:00:01 GMT"
+
+
+@pytest.mark.parametrize(
+    ("headers", "etag", "to_read", "to_change"),
+    [
+        ({"If-Match": '"a"'}, '"a"', 0, 0),
+        ({"If-Match": '"b"'}, '"a"', 412, 412),
+        ({"If-Match": 'W/"a"'}, '"a"', 412, 412),
+        ({"If-Match": "*"}, "", 412, 412),
+        ({"If-Match": "\udcff"}, '"a"', 412, 412),
+        ({"If-Match": '"a"', "If-Unmodified-Since": EARLIER}, '"a"', 0, 0),
+        ({"If-Unmodified-Since": EARLIER}, '"a"', 412, 412),
+        ({"If-Unmodified-Since": LATER}, '"a"', 0, 0),
+        ({"If-Unmodified-Since": EARLIER}, "", 0, 0),
+        ({"If-Unmodified-Since": "garbage"}, '"a"', 0, 0),
+        ({"If-None-Match": '"a"'}, '"a"', 304, 412),
+        ({"If-None-Match": 'W/"a"'}, '"a"', 304, 412),
+        ({"If-None-Match": "*"}, '"a"', 304, 412),
+        ({"If-None-Match": "*"}, "", 0, 0),
+        ({"If-None-Match": '"b"', "If-Modified-Since": LATER}, '"a"', 0, 0),
+        ({"If-Modified-Since": LATER}, '"a"', 304, 0),
+        ({"If-Modified-Since": EARLIER}, '"a"', 0, 0),
+        ({"If-Modified-Since": "garbage"}, '"a"', 0, 0),
+        ({"If-Match": '"b"', "If-None-Match": '"a"'}, '"a"', 412, 412),
+        ({"If-Match": '"a"', "If-None-Match": '"a"'}, '"a"', 304, 412),
+        ({"If-Unmodified-Since": EARLIER, "If-None-Match": '"a"'}, '"a"', 412, 412),
+    ],
+)
+def test_conditions_are_looked_at_in_their_order(headers: dict[str, str], etag: str, to_read: int, to_change: int) -> None:
+    sent = CIMultiDict(headers)
+    assert evaluate(sent, etag, 825926400.0, reads=True).status == to_read
+    assert evaluate(sent, etag, 825926400.0, reads=False).status == to_change
+
+
+def test_a_header_may_come_in_several_lines() -> None:
+    assert evaluate(CIMultiDict([("If-Match", '"b"'), ("If-Match", '"a"')]), '"a"', 0.0, reads=False).status == 0
+
+
+@given(st.lists(st.tuples(st.sampled_from(["If-Match", "If-None-Match", "If-Modified-Since"]), st.text())), st.booleans())
+def test_any_conditions_come_to_one_of_three_ends(headers: list[tuple[str, str]], reads: bool) -> None:
+    assert evaluate(CIMultiDict(headers), '"a"', 0.0, reads=reads).status in (0, 304, 412)

@@ -6,7 +6,10 @@ from urllib.parse import quote
 
 import pytest
 
+from dav_site import lockinfo, proppatch
+from despoolr_server.share.host import Caller
 from share_site import FILE_SIZE_MAX, Site
+from share_world import SERVICE
 
 
 async def test_a_file_put_is_got_back_with_its_etag(site: Site) -> None:
@@ -92,6 +95,84 @@ async def test_a_write_can_be_made_to_depend_on_what_was_seen(site: Site) -> Non
     assert (await site.ask("PUT", "/SMS_SHR/B", b"1", If_Match="*")).status == 412
     assert (await site.ask("PUT", "/SMS_SHR/A", b"2", If_None_Match=etag)).status == 412
     assert (await site.ask("PUT", "/SMS_SHR/A", b"2", If_Match=etag)).status == 204
+
+
+EARLIER = "Sun, 03 Mar 1996 08:00:00 GMT"
+A_BODY: dict[str, bytes] = {
+    "LOCK": lockinfo(),
+    "PROPPATCH": proppatch("<D:set><D:prop><u:a>1</u:a></D:prop></D:set>"),
+    "PUT": b"2",
+}
+EVERY_METHOD = ["GET", "HEAD", "PUT", "DELETE", "MOVE", "COPY", "PROPFIND", "PROPPATCH", "LOCK", "UNLOCK"]
+
+
+@pytest.mark.parametrize("method", EVERY_METHOD)
+@pytest.mark.parametrize(
+    "condition", [{"If_Match": '"old"'}, {"If_Match": "\udcff"}, {"If_Unmodified_Since": EARLIER}], ids=["tag", "bytes", "date"]
+)
+async def test_every_method_is_held_to_the_state_that_was_seen(site: Site, method: str, condition: dict[str, str]) -> None:
+    etag = (await site.ask("PUT", "/SMS_SHR/A", b"1")).headers["ETag"]
+    more = {"Destination": "/SMS_SHR/B", "Lock_Token": "<urn:x>"}
+    refused = await site.ask(method, "/SMS_SHR/A", A_BODY.get(method), **more, **condition)
+    assert refused.status == 412
+    assert method == "HEAD" or refused.problem.type == "/problems/precondition-failed"
+    assert [entry["name"] for entry in (await site.ask("GET", "/SMS_SHR/")).json["entries"]] == ["A"]
+    kept = await site.ask("GET", "/SMS_SHR/A", If_Match=etag, If_Unmodified_Since=EARLIER)
+    assert (kept.status, kept.body, site.host.dav_locks_on(Caller(SERVICE), "SMS_SHR", "A")[1]) == (200, b"1", [])
+    went_on = await site.ask(method, "/SMS_SHR/A", A_BODY.get(method), If_Match=f'"x", {etag}', **more)
+    assert went_on.status in ((409,) if method == "UNLOCK" else (200, 201, 204, 207))
+    await site.ask("PUT", "/SMS_SHR/A", b"1")
+
+
+@pytest.mark.parametrize("method", EVERY_METHOD)
+async def test_a_date_that_is_none_is_ignored_by_every_method(site: Site, method: str) -> None:
+    await site.ask("PUT", "/SMS_SHR/A", b"1")
+    more = {"Destination": "/SMS_SHR/B", "Lock_Token": "<urn:x>"}
+    dates = {"If_Unmodified_Since": "garbage", "If_Modified_Since": "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"}
+    went_on = await site.ask(method, "/SMS_SHR/A", A_BODY.get(method), **more, **dates)
+    assert went_on.status in ((409,) if method == "UNLOCK" else (200, 201, 204, 207))
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "MOVE", "COPY", "PROPFIND", "PROPPATCH"])
+async def test_conditions_on_what_is_not_there_change_no_answer(site: Site, method: str) -> None:
+    missing = await site.ask(method, "/SMS_SHR/A", A_BODY.get(method), If_Match='"x"', Destination="/SMS_SHR/B")
+    assert missing.status == 404
+
+
+async def test_a_directory_is_made_under_conditions_too(site: Site) -> None:
+    assert (await site.ask("MKCOL", "/SMS_SHR/D", If_Match="*")).status == 412
+    assert (await site.ask("MKCOL", "/SMS_SHR/D", If_None_Match="*")).status == 201
+    assert (await site.ask("MKCOL", "/SMS_SHR/D?parents=true", If_None_Match="*")).status == 412
+    assert (await site.ask("MKCOL", "/SMS_SHR/D", If_None_Match="*")).status == 405
+    assert (await site.ask("LOCK", "/SMS_SHR/N", lockinfo(), If_Match="*")).status == 412
+    assert (await site.ask("GET", "/SMS_SHR/D/", If_Match='"x"')).status == 412
+    assert (await site.ask("GET", "/SMS_SHR/D/", If_Match="*")).status == 200
+    assert (await site.ask("GET", "/SMS_SHR/D?stat=true", If_Match='"x"')).status == 412
+
+
+async def test_a_tag_that_fails_counts_before_one_that_is_known(site: Site) -> None:
+    etag = (await site.ask("PUT", "/SMS_SHR/A", b"1")).headers["ETag"]
+    for method in ("GET", "HEAD"):
+        assert (await site.ask(method, "/SMS_SHR/A", If_Match='"old"', If_None_Match=etag)).status == 412
+        assert (await site.ask(method, "/SMS_SHR/A", If_Match=etag, If_None_Match=etag)).status == 304
+        assert (await site.ask(method, "/SMS_SHR/A", If_Unmodified_Since=EARLIER, If_None_Match=etag)).status == 412
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "MOVE", "COPY", "PROPFIND", "PROPPATCH", "LOCK", "UNLOCK"])
+async def test_a_slash_behind_a_files_name_is_no_name_of_a_file(site: Site, method: str) -> None:
+    await site.ask("PUT", "/SMS_SHR/A", b"1")
+    for address in ("/SMS_SHR/A/", "/SMS_SHR/A//", "/SMS_SHR/A%5C", "/SMS_SHR/A%2F"):
+        refused = await site.ask(method, address, A_BODY.get(method), Destination="/SMS_SHR/B", Lock_Token="<urn:x>")
+        assert (refused.status, refused.problem.nt_status) == (400, "STATUS_OBJECT_NAME_INVALID"), address
+    for method in ("COPY", "MOVE"):
+        refused = await site.ask(method, "/SMS_SHR/A", Destination="/SMS_SHR/B/")
+        assert (refused.status, refused.problem.nt_status) == (400, "STATUS_OBJECT_NAME_INVALID")
+    assert (await site.ask("PUT", "/SMS_SHR/B/", b"1")).problem.nt_status == "STATUS_OBJECT_NAME_INVALID"
+    assert [entry["name"] for entry in (await site.ask("GET", "/SMS_SHR/")).json["entries"]] == ["A"]
+    assert (await site.ask("GET", "/SMS_SHR/A/")).problem.nt_status == "STATUS_NOT_A_DIRECTORY"
+    assert (await site.ask("HEAD", "/SMS_SHR/A/")).status == 400
+    await site.ask("MKCOL", "/SMS_SHR/D/")
+    assert (await site.ask("COPY", "/SMS_SHR/A", Destination="/SMS_SHR/D/")).status == 204
 
 
 async def test_put_of_a_part_says_where_parts_go(site: Site) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from despoolr_core.sharing import NtStatus
 from despoolr_core.wire import OpenReply, OpenRequest, Problem
 from despoolr_server.share.engine.names import Name
@@ -54,6 +56,28 @@ async def test_options_that_contradict_are_refused() -> None:
         {"options": "DELETE_ON_CLOSE"},
     ):
         assert status(await world.open(WS3, session, "F", **words)) is NtStatus.INVALID_PARAMETER
+
+
+@pytest.mark.parametrize("separator", ["\\", "/"])
+async def test_a_separator_behind_a_name_says_that_it_is_a_directory(separator: str) -> None:
+    world = World()
+    await world.put("F")
+    session = world.session(WS3)
+    for path, words in (
+        ("F", {"options": "NON_DIRECTORY_FILE"}),
+        ("F", {}),
+        ("new", {"options": "NON_DIRECTORY_FILE", "disposition": "CREATE"}),
+    ):
+        answer = await world.open(WS3, session, path + separator, **words)
+        assert status(answer) is NtStatus.OBJECT_NAME_INVALID, words
+    assert status(await world.open(WS3, session, "F" + separator, options="DIRECTORY_FILE")) is NtStatus.NOT_A_DIRECTORY
+    assert isinstance(await world.open(WS3, session, "new" + separator, disposition="CREATE"), OpenReply)
+    assert isinstance(await world.open(WS3, session, "NEW" + separator), OpenReply)
+    assert world.store.has_directory(Name("new", "NEW"))
+    handle = await world.hold(WS3, session, "F", access="DELETE", share_mode=ALL)
+    renamed = await world.host.rename_open(WS3, handle, "G" + separator, replace=False)
+    assert status(renamed) is NtStatus.OBJECT_NAME_INVALID
+    assert world.store.find(Name("F", "F"))
 
 
 async def test_a_handle_reads_and_writes_only_what_it_was_opened_for() -> None:

@@ -107,7 +107,8 @@ async def test_a_lock_without_a_body_refreshes(site: Site) -> None:
 
 async def test_unlock_ends_a_lock_and_says_of_which_there_is_none(site: Site) -> None:
     token = await lock(site, "/SMS_SHR/A", site.client_token)
-    assert (await site.ask("UNLOCK", "/SMS_SHR/A", Lock_Token="opaquelocktoken:x")).status == 400
+    for wrong in ("<opaquelocktoken:x", "opaquelocktoken:x>", "<>", "", "a b", "<a> <b>"):
+        assert (await site.ask("UNLOCK", "/SMS_SHR/A", Lock_Token=wrong)).status == 400, wrong
     assert (await site.ask("UNLOCK", "/SMS_SHR/A")).status == 400
     gone = await site.ask("UNLOCK", "/SMS_SHR/A", Lock_Token="<opaquelocktoken:x>")
     assert (gone.status, gone.problem.dav_error) == (409, "lock-token-matches-request-uri")
@@ -115,6 +116,17 @@ async def test_unlock_ends_a_lock_and_says_of_which_there_is_none(site: Site) ->
     assert (await site.ask("UNLOCK", "/SMS_SHR/A", token=other, Lock_Token=token)).status == 403
     assert (await site.ask("UNLOCK", "/SMS_SHR/A", token=site.client_token, Lock_Token=token)).status == 204
     assert (await site.ask("PUT", "/SMS_SHR/A", b"")).status == 204
+
+
+async def test_unlock_takes_a_token_without_angle_brackets_too(site: Site) -> None:
+    token = await lock(site, "/SMS_SHR/A", site.client_token)
+    assert (await site.ask("UNLOCK", "/SMS_SHR/A", Lock_Token="opaquelocktoken:x")).status == 409
+    assert (await site.ask("UNLOCK", "/SMS_SHR/A", token=site.client_token, Lock_Token=token.strip("<>"))).status == 204
+
+
+async def test_a_lock_makes_no_file_of_a_name_with_a_slash_behind_it(site: Site) -> None:
+    assert (await site.ask("LOCK", "/SMS_SHR/new/", lockinfo())).problem.nt_status == "STATUS_OBJECT_NAME_INVALID"
+    assert (await site.ask("HEAD", "/SMS_SHR/new")).status == 404
 
 
 async def test_a_deep_lock_over_a_held_file_names_the_file(site: Site) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+from xml.etree.ElementTree import fromstring
+
 import pytest
 
-from dav_site import D, parts, propfind, proppatch
+from dav_site import D, lock, parts, propfind, proppatch
 from despoolr_server.http.dav.properties import ALWAYS, KEPT_MAX, KEPT_SIZE_MAX
 from despoolr_server.share.dav import FOUND_MAX
 from despoolr_server.share.engine.names import Name
@@ -42,6 +45,31 @@ async def test_a_directory_is_a_collection_with_what_is_in_it_as_deep_as_asked(s
     assert int(directory[D + "quota-available-bytes"][1].text or 0) > 0
     assert found["/SMS_SHR/D/E/A"].properties[D + "quota-available-bytes"][0] == 404
     assert list(parts(await site.ask("PROPFIND", "/SMS_SHR/D/E"))) == ["/SMS_SHR/D/E/", "/SMS_SHR/D/E/A"]
+
+
+async def test_a_quota_is_what_is_used_and_what_is_left(site: Site) -> None:
+    await site.ask("PUT", "/SMS_SHR/A", b"12345")
+    asked = propfind("quota-used-bytes", "quota-available-bytes")
+    found = parts(await site.ask("PROPFIND", "/SMS_SHR/", asked, Depth="1"))
+    quota = {name: (status, element.text) for name, (status, element) in found["/SMS_SHR/"].properties.items()}
+    assert quota == {D + "quota-used-bytes": (200, "5"), D + "quota-available-bytes": (200, str(1 << 40))}
+    assert {status for status, _ in found["/SMS_SHR/A"].properties.values()} == {404}
+    root = parts(await site.ask("PROPFIND", "/", asked, Depth="0"))["/"].properties
+    assert {status for status, _ in root.values()} == {404}
+
+
+@pytest.mark.parametrize("char", ["\uffff", "\ufffe", "\u0085", "\x9b", "\ufdd0", "\U0001ffff", "&", "]]\u2028"])
+async def test_a_multi_status_is_xml_whatever_a_name_has_in_it(site: Site, char: str) -> None:
+    address = f"/SMS_SHR/{quote(f'D{char}')}/{quote(char)}"
+    assert (await site.ask("MKCOL", address.rpartition("/")[0])).status == 201
+    assert (await site.ask("PUT", address, b"1")).status == 201
+    assert address in parts(await site.ask("PROPFIND", "/SMS_SHR/"))
+    shown = parts(await site.ask("PROPFIND", address, Depth="0"))[address].properties[D + "displayname"][1].text
+    assert shown == ("?" if char in "\uffff\ufffe" else char)
+    await lock(site, address, site.client_token)
+    assert address in parts(await site.ask("PROPFIND", "/SMS_SHR/", propfind("lockdiscovery")))
+    assert parts(await site.ask("DELETE", address.rpartition("/")[0]))[address].status == 423
+    assert fromstring((await site.ask("PUT", address, b"", Accept="text/xml")).body).tag == D + "error"
 
 
 async def test_the_root_of_the_server_has_the_shares(site: Site) -> None:
