@@ -26,7 +26,7 @@ REMEMBERED: dict[str, tuple[int, int]] = {
     "core/despoolr_core/formats/status_mif.py:_read": (1024, 4096),
     "core/despoolr_core/formats/winst.py:_lines_again": (1024, 4096),
     "core/despoolr_core/formats/winst.py:_record_again": (1024, 4096),
-    "server/despoolr_server/http/conditions.py:is_by_then": (1024, 64),
+    "server/despoolr_server/http/conditions.py:http_time": (1024, 64),
     "server/despoolr_server/http/dav/answers.py:_is_dav_client": (1024, 256),
     "server/despoolr_server/http/dav/bodies.py:parse_propfind": (256, 2048),
     "server/despoolr_server/http/dav/bodies.py:parse_lockinfo": (1024, 512),
