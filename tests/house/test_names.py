@@ -17,6 +17,7 @@ WORDS: dict[str, tuple[int, str]] = {
     "core/despoolr_core/formats/mif/tokens.py": (1, "the letter of an escape"),
     "core/despoolr_core/profile.py": (2, "true and false"),
     "server/despoolr_server/share/problems.py": (1, "the address of a problem, from a status"),
+    "server/despoolr_server/http/addresses.py": (2, "schemes and host names"),
     "server/despoolr_server/http/auth.py": (3, "schemes, localhost"),
     "server/despoolr_server/http/introspection.py": (1, "a status, from the address of a problem"),
     "server/despoolr_server/http/openapi/page.py": (2, "methods, anchors"),
