@@ -10,6 +10,8 @@ from typing import Final
 
 import msgspec
 
+from despoolr_core.rules.fields import LineText, NameText
+
 
 class SessionRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """`POST /api/v1/sessions`. `machine` and `user` may be left out: the token names them. `lease_s` is capped by the server.
@@ -17,11 +19,11 @@ class SessionRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=T
     `previous` names a session of the caller's that this one takes the place of: it ends ([MS-SMB2] PreviousSessionId).
     """
 
-    program: str = ""
-    machine: str = ""
-    user: str = ""
+    program: NameText = ""
+    machine: NameText = ""
+    user: NameText = ""
     lease_s: float = 0.0
-    previous: str = ""
+    previous: NameText = ""
 
 
 class SessionReply(msgspec.Struct):
@@ -38,16 +40,16 @@ class SessionReply(msgspec.Struct):
 class OpenRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """`POST /api/v1/opens`. `program` overrides the session's; `purpose` links the attempts of one update."""
 
-    session: str
-    share: str
+    session: NameText
+    share: NameText
     path: str
-    access: str = "READ"
-    share_mode: str = "READ"
-    disposition: str = "OPEN"
-    options: str = ""
-    attributes: str = ""
-    program: str = ""
-    purpose: str = ""
+    access: LineText = "READ"
+    share_mode: LineText = "READ"
+    disposition: NameText = "OPEN"
+    options: LineText = ""
+    attributes: LineText = ""
+    program: NameText = ""
+    purpose: LineText = ""
 
 
 class OpenReply(msgspec.Struct):
@@ -81,7 +83,7 @@ class OpenChange(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True)
     path: str | None = None
     replace: bool = False
     delete: bool | None = None
-    attributes: str | None = None
+    attributes: LineText | None = None
     size: int | None = None
 
 
@@ -101,7 +103,7 @@ class LockRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True
 
     locks: list[LockElement]
     wait_s: float = 0.0
-    request: str = ""
+    request: NameText = ""
 
 
 def lock_request(offset: int, length: int, *, exclusive: bool, wait_s: float) -> LockRequest:
@@ -289,7 +291,7 @@ class EpisodeList(msgspec.Struct):
 class EpisodeEnd(msgspec.Struct, forbid_unknown_fields=True):
     """`POST /api/v1/episodes/{id}/end`: why the update will not be tried again."""
 
-    reason: str
+    reason: LineText
 
 
 class Health(msgspec.Struct):

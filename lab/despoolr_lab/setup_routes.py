@@ -18,6 +18,7 @@ from aiohttp import web
 
 from despoolr_core.clock import Clock
 from despoolr_core.profile import FIELDS, Profile, profile_of
+from despoolr_core.rules.fields import NameText
 from despoolr_core.sharing import Role
 from despoolr_lab.config import NamedServer, SiteSettings
 from despoolr_server.http.app import SURFACE
@@ -34,8 +35,8 @@ TOKENS_SIZE_MAX: Final = 4 * 1024 * 1024
 class TokenRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """Who a token is to be for. `role` is `client`, `service` or `admin`."""
 
-    machine: str
-    user: str = ""
+    machine: NameText
+    user: NameText = ""
     role: Role = Role.CLIENT
 
 

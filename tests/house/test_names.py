@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 from support import REPOSITORY
@@ -77,3 +78,27 @@ def test_whoever_compares_names_asks_the_one_fold() -> None:
     more = {path: count for path, count in found.items() if count > WORDS.get(path, (0, ""))[0]}
     assert more == {}, "compare names by despoolr_core.rules.fold; what is no name goes into the table, with what it is"
     assert sorted(set(WORDS) - set(found)) == [], "these do it no more"
+
+
+PRINTERS: dict[str, str] = {
+    "lab/despoolr_lab/cli/output.py": "the one place that prints, and escapes",
+    "lab/despoolr_lab/cli/mif.py": "rich tables, whose cells are escaped",
+    "lab/despoolr_lab/cli/main.py": "flushes, and closes what nobody reads",
+    "lab/despoolr_lab/load/worker.py": "JSON lines to the process that started it",
+    "lab/despoolr_lab/examples.py": "a file of the repository",
+    "lab/despoolr_lab/semantics.py": "a page of the repository",
+    "lab/despoolr_lab/oracle/__main__.py": "cases of the repository",
+    "lab/despoolr_lab/process_log.py": "one record, one line: its formatters clean it",
+}
+"""Modules that write to a terminal, and why what they write is harmless. The benches print their own figures."""
+
+
+def test_whatever_a_command_prints_is_escaped_in_one_place() -> None:
+    prints = re.compile(r"\bclick\.(?:echo|secho)\(|(?<![\w.])print\(|\bConsole\(|\bsys\.std(?:out|err)\.(?:write|buffer|flush)")
+    found = {
+        path.relative_to(REPOSITORY).as_posix()
+        for room in ROOMS
+        for path in (REPOSITORY / room).rglob("*.py")
+        if "bench" not in path.parts and prints.search(path.read_text("utf-8"))
+    }
+    assert sorted(found - set(PRINTERS)) == [], "print by despoolr_lab.cli.output"

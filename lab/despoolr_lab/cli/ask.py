@@ -15,7 +15,7 @@ import click
 
 from despoolr_core.rules.fold import fold
 from despoolr_lab.cli.at_site import at_site_option
-from despoolr_lab.cli.output import echo_json, echo_table, fail, json_option, moment, say, wrapped
+from despoolr_lab.cli.output import echo_json, echo_table, fail, json_option, moment, put, put_prose, say, wrapped
 
 if TYPE_CHECKING:
     from despoolr_lab.asking import LockRow, Source, Wanted
@@ -207,9 +207,9 @@ def locks(
         return
     notes_of(answer.notes)
     if not answer.locks:
-        click.echo(f"Nothing is held at {moment(answer.at)} ({answer.source}).")
+        put(f"Nothing is held at {moment(answer.at)} ({answer.source}).")
         return
-    click.echo(f"{answer.source}, at {moment(answer.at)}:")
+    put(f"{answer.source}, at {moment(answer.at)}:")
     _echo_locks(answer.locks, answer.at)
     _echo_ranges(answer.locks)
 
@@ -246,7 +246,7 @@ def _echo_ranges(rows: list[LockRow]) -> None:
         more = row.range_count - len(row.ranges) + row.waiting_count - len(row.waiting)
         if more:
             cells.append((*who, f"and {more:,} more", "", ""))
-    click.echo("\nLocked inside the files:")
+    put("", "Locked inside the files:")
     echo_table(["FILE", "BY", "PROGRAM", "OCTETS", "KIND", "SINCE"], cells)
 
 
@@ -287,11 +287,11 @@ def why(
         return
     notes_of(answer.notes)
     if not answer.episodes:
-        click.echo(f"Nobody was refused a file because of others, as far as asked ({answer.source}).")
+        put(f"Nobody was refused a file because of others, as far as asked ({answer.source}).")
     for episode, sentence in zip(answer.episodes, answer.verdicts, strict=True):
-        click.echo(wrapped(f"{episode.episode} ({episode.state}): {sentence}"))
+        put_prose(wrapped(f"{episode.episode} ({episode.state}): {sentence}"))
     if answer.holders:
-        click.echo(f"\nThe files in question, at {moment(answer.at)}:")
+        put("", f"The files in question, at {moment(answer.at)}:")
         _echo_locks(answer.holders, answer.at)
 
 
@@ -312,7 +312,7 @@ def jobs(run: str, at_site: str, urls: tuple[str, ...], token: str, runs: Path, 
         return
     notes_of(source.notes)
     if not found:
-        click.echo(f"There are no jobs ({source.name}).")
+        put(f"There are no jobs ({source.name}).")
         return
     echo_table(
         ["JOB", "NAME", "STATUS", "SINCE", "TYPE", "PACKAGE", "CREATED"],
@@ -350,7 +350,7 @@ def events(
         return
     notes_of(source.notes)
     if not found:
-        click.echo(f"There are no such events ({source.name})." if codes else f"There are no events ({source.name}).")
+        put(f"There are no such events ({source.name})." if codes else f"There are no events ({source.name}).")
         return
     columns = ["AT", "CODE", "SEVERITY", "COMPONENT", "JOB", "TEXT"]
     echo_table(columns, [(moment(e["at"]), e["code"], e["severity"], e["component"], e["job"], e["text"]) for e in found])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from despoolr_lab.cli.output import EXIT_OK, echo_json, echo_table, fail, json_option, say
+from despoolr_lab.cli.output import EXIT_OK, echo_json, echo_table, fail, json_option, put, say
 
 if TYPE_CHECKING:
     from despoolr_lab.load.compare import Line, Sample
@@ -61,12 +61,12 @@ def command(a: str, b: str, anyway: bool, runs: Path, as_json: bool) -> int:
 
 def _show(samples: list[Sample], lines: list[Line]) -> None:
     for letter, sample in zip("AB", samples, strict=True):
-        click.echo(f"{letter}: {sample.name}: {sample.summary['verdict']}")
+        put(f"{letter}: {sample.name}: {sample.summary['verdict']}")
     rows = [(_name(line), _number(line.a), _number(line.b), _ratio(line), _matters(line)) for line in lines]
     echo_table(["MEASURE", "A", "B", "B TO A", "MATTERS"], rows)
     sure = [line.name for line in lines if line.matters]
     none = "No difference matters, as far as one run each can tell."
-    click.echo(f"\nDifferences that matter: {', '.join(sure)}." if sure else f"\n{none}")
+    put("", f"Differences that matter: {', '.join(sure)}." if sure else none)
 
 
 def _name(line: Line) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from despoolr_lab.cli.output import put_json, put_prose
+
 SCALE = 3000.0
 
 INTRODUCTION = """\
@@ -51,7 +53,7 @@ def command(as_json: bool, out: str) -> None:
 
     def say(text: str) -> None:
         if not as_json:
-            click.echo(text)
+            put_prose(text)
 
     def say_verdict(text: str) -> None:
         say("\n" + textwrap.fill(text, 110, initial_indent="   VERDICT  ", subsequent_indent="            ") + "\n")
@@ -80,7 +82,7 @@ def command(as_json: bool, out: str) -> None:
     say_verdict(gone.verdict)
     passed = live.passed and gone.passed
     if as_json:
-        click.echo(to_json({"passed": passed, "live": live.to_json(), "virtual": gone.to_json()}))
+        put_json(to_json({"passed": passed, "live": live.to_json(), "virtual": gone.to_json()}))
         sys.exit(0 if passed else 10)
     checks = [*live.findings, *gone.findings]
     for finding in checks:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from despoolr_lab.cli.options import log_format_option
-from despoolr_lab.cli.output import EXIT_INTERRUPTED, EXIT_INVALID, EXIT_OK, echo_json, fail, json_option
+from despoolr_lab.cli.output import EXIT_INTERRUPTED, EXIT_INVALID, EXIT_OK, echo_json, fail, json_option, put, put_over
 from despoolr_lab.process_log import begin, say
 
 if TYPE_CHECKING:
@@ -241,7 +241,7 @@ async def _run(settings: ClientsSettings, scale: float | None, for_s: float, lis
     if as_json:
         echo_json(summary)
     else:
-        click.echo(", ".join(f"{name} {value:,}" for name, value in summary.items()))
+        put(", ".join(f"{name} {value:,}" for name, value in summary.items()))
     return EXIT_INTERRUPTED if signal.SIGINT in interrupted else code
 
 
@@ -306,9 +306,9 @@ async def _watch(clients: Clients, for_s: float) -> None:
             text = f"{done['polls']:,} polls ({rate:,.0f}/s), {done['failed']:,} failed, {done['late']:,} late"
             text += f", {done['reports']:,} reports"
             if is_terminal:
-                click.echo(f"\r\x1b[K{text}", err=True, nl=False)
+                put_over(f"{text}")
             elif now < end:
                 say(text)
     finally:
         if is_terminal:
-            click.echo("", err=True)
+            put("", err=True)

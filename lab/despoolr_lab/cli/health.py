@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from despoolr_lab.cli.output import EXIT_BUG, EXIT_OK, echo_json, fail, json_option
+from despoolr_lab.cli.output import EXIT_BUG, EXIT_OK, echo_json, fail, json_option, put
 
 if TYPE_CHECKING:
     from despoolr_lab.live import ServerAddress
@@ -41,7 +41,7 @@ def command(urls: tuple[str, ...], token: str, share: str, timeout_s: float, as_
         echo_json({"healthy": all(r["healthy"] for r in results), "servers": results})
     else:
         for r in results:
-            click.echo(f"{r['server']} at {r['url']}: {_words(r)}")
+            put(f"{r['server']} at {r['url']}: {_words(r)}")
     return EXIT_OK if all(r["healthy"] for r in results) else EXIT_BUG
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from despoolr_core.rules.fold import fold
-from despoolr_lab.cli.output import EXIT_OK, echo_json, fail, json_option, say
+from despoolr_lab.cli.output import EXIT_OK, echo_json, fail, json_option, put, say
 
 if TYPE_CHECKING:
     from despoolr_lab.live import ServerAddress
@@ -55,9 +55,7 @@ def command(file: str, urls: tuple[str, ...], token: str, for_: str, as_json: bo
                 echo_json(facts)
             else:
                 who = f"{given['program']} on {given['machine']}"
-                click.echo(
-                    f"{who} has {share}/{path} on {server.url} open: {opened['open']}, {given['access']}, {given['share_mode']}"
-                )
+                put(f"{who} has {share}/{path} on {server.url} open: {opened['open']}, {given['access']}, {given['share_mode']}")
             session.stay(for_s / scale)
     except (AskError, ConfigError) as error:
         fail(str(error))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from despoolr_lab.cli.at_site import SITES, find_site, site_options
-from despoolr_lab.cli.output import EXIT_OK, echo_json, echo_table, json_option, moment
+from despoolr_lab.cli.output import EXIT_OK, echo_json, echo_table, json_option, moment, put
 
 
 @click.group("hotfix")
@@ -29,9 +29,9 @@ def apply(article: str, urls: tuple[str, ...], token: str, at_site: str, as_json
     if as_json:
         echo_json({"site": site.code, "source": site.server.url, **found})
         return EXIT_OK
-    click.echo(f"{found['article']} is applied at site {site.code}: {found['title']}")
+    put(f"{found['article']} is applied at site {site.code}: {found['title']}")
     fields = ", ".join(f"{name} = {_word(value)}" for name, value in found["fields"].items())
-    click.echo(f"the SMS Executive was stopped and started; now {fields}")
+    put(f"the SMS Executive was stopped and started; now {fields}")
     return EXIT_OK
 
 
@@ -52,11 +52,11 @@ def list_(urls: tuple[str, ...], token: str, at_site: str, as_json: bool) -> int
 
     rows = [(kb, f"since {moment(at)}", ARTICLES[kb].title) for kb, at in found["installed"].items()]
     rows += [(a["article"], "could be applied", a["title"]) for a in found["available"]]
-    click.echo(f"site {site.code}, SMS {found['version']}")
+    put(f"site {site.code}, SMS {found['version']}")
     if rows:
         echo_table(["ARTICLE", "INSTALLED", "TITLE"], rows)
     else:
-        click.echo("No hotfix is installed, and none of the articles has its fault here.")
+        put("No hotfix is installed, and none of the articles has its fault here.")
     return EXIT_OK
 
 

@@ -22,6 +22,7 @@ from despoolr_lab.cli.output import (
     fail,
     json_option,
     moment,
+    put,
     say,
 )
 
@@ -64,9 +65,9 @@ def show(job_id: str, run: str, watch: bool, at_site: str, urls: tuple[str, ...]
         return EXIT_OK
     notes_of(source.notes)
     head = found["job"]
-    click.echo(f"{head['job']} {head['name']}: {head['status']} since {moment(head['status_at'])}")
+    put(f"{head['job']} {head['name']}: {head['status']} since {moment(head['status_at'])}")
     if head.get("type"):
-        click.echo(f"{head['type']}, package {head['package']}, sending {head['sending']}, working {head['working']}")
+        put(f"{head['type']}, package {head['package']}, sending {head['sending']}, working {head['working']}")
     echo_table(
         ["KIND", "SITE", "MACHINE", "STATUS", "AT", "DESCRIPTION"],
         [
@@ -122,13 +123,13 @@ def create(watch: bool, as_json: bool, urls: tuple[str, ...], token: str, at_sit
     made = site.post("jobs", msgspec.to_builtins(spec))["job"]
     if watch:
         if not as_json:
-            click.echo(f"job {made} {spec.name} is made: {spec.type}")
+            put(f"job {made} {spec.name} is made: {spec.type}")
         return _watch(site, made, as_json=as_json)
     if as_json:
         echo_json({"site": site.code, "source": site.server.url, **site.get(f"jobs/{made}")})
     else:
-        click.echo(f"job {made} {spec.name} is made: {spec.type}, {_where(spec)}")
-        click.echo(f"follow it with `despoolr job {made} --watch`")
+        put(f"job {made} {spec.name} is made: {spec.type}, {_where(spec)}")
+        put(f"follow it with `despoolr job {made} --watch`")
     return EXIT_OK
 
 
@@ -160,7 +161,7 @@ def cancel(job_id: str, urls: tuple[str, ...], token: str, at_site: str, as_json
     if as_json:
         echo_json({"site": site.code, "source": site.server.url, "job": job})
     else:
-        click.echo(f"job {job['job']} {job['name']} is {job['status']}")
+        put(f"job {job['job']} {job['name']} is {job['status']}")
     return EXIT_OK
 
 
@@ -190,7 +191,7 @@ def _watch(site: RunningSite, job: str, *, as_json: bool) -> int:
             site.refused(error)
         lost_since = None
         for line in changes(before, found, moment):
-            click.echo(line, err=as_json)
+            put(line, err=as_json)
         if has_ended(found):
             break
         job, before = found["job"]["job"], found  # by its ID from now on: a repeating job has many of one name

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from despoolr_lab.cli.options import run_options, wishes_of
+from despoolr_lab.cli.output import EXIT_INTERRUPTED, put, put_json, put_over, put_prose, wrapped_cell
 
 THIS = "(this article)"
 
@@ -23,19 +24,18 @@ def command() -> None:
 def list_(as_json: bool) -> None:
     """One line an article."""
     from despoolr_core.profile import ARTICLES
-    from despoolr_lab.cli.output import wrapped_cell
     from despoolr_lab.cli.running import to_json
     from despoolr_lab.kb.gallery import entries
 
     rows = [ARTICLES[kb] for kb, _ in entries()]
     if as_json:
-        click.echo(to_json([{"kb": a.kb, "title": a.title, "versions": a.versions, "bug": a.bug, "fix": a.fix} for a in rows]))
+        put_json(to_json([{"kb": a.kb, "title": a.title, "versions": a.versions, "bug": a.bug, "fix": a.fix} for a in rows]))
         return
     for article in rows:
-        click.echo(f"{article.kb}  {wrapped_cell(article.title, 9)}")
+        put_prose(f"{article.kb}  {wrapped_cell(article.title, 9)}")
         facts = f"versions {', '.join(article.versions)}; decided by {', '.join(sorted(article.fix))}"
-        click.echo(f"         {wrapped_cell(facts, 9)}")
-    click.echo("\nTry: despoolr kb run Q147819 --version 1.1")
+        put_prose(f"         {wrapped_cell(facts, 9)}")
+    put("", "Try: despoolr kb run Q147819 --version 1.1")
 
 
 @command.command("show", help="Tell the story of one article and what is expected on which version.")
@@ -51,16 +51,16 @@ def show(kb: str) -> None:
     except ProfileError as error:
         raise click.UsageError(str(error)) from None
     article, scenario = ARTICLES[number], load(kb)
-    click.echo(f"{number}: {article.title}\n\n{scenario.story.strip()}\n")
+    put_prose(f"{number}: {article.title}\n\n{scenario.story.strip()}\n")
     for version in article.versions:
         fault = "has the fault" if article.has_fault(PROFILES[version]) else "does not have it"
-        click.echo(f"  SMS {version} {fault}")
-    click.echo(f"\nDecided by: {', '.join(f'{k} = {v!r}' for k, v in article.fix.items())} takes the fault out.")
-    click.echo("Expected:")
+        put(f"  SMS {version} {fault}")
+    put("", f"Decided by: {', '.join(f'{k} = {v!r}' for k, v in article.fix.items())} takes the fault out.")
+    put("Expected:")
     for expectation in scenario.expect:
         only = f"  (only when {', '.join(f'{k} = {v}' for k, v in expectation.when.items())})" if expectation.when else ""
-        click.echo(f"  - {describe(expectation)}{only}")
-    click.echo(f"\nScenario: {path}")
+        put(f"  - {describe(expectation)}{only}")
+    put("", f"Scenario: {path}")
 
 
 @command.command("run", help="Run an article's scenario on one version; --all runs every article on every version it speaks of.")
@@ -97,7 +97,6 @@ def run(kb: str, every: bool, fix: tuple[str, ...], **options: Any) -> None:
 
 
 def _run_all(wishes: Any, options: dict[str, Any]) -> int:
-    from despoolr_lab.cli.output import EXIT_INTERRUPTED
     from despoolr_lab.cli.running import EXIT_EXPECTATION_FAILED, to_json
     from despoolr_lab.kb.matrix import cells, run_all
 
@@ -117,30 +116,29 @@ def _run_all(wishes: Any, options: dict[str, Any]) -> int:
             done.append(outcome)
             if is_shown:
                 what = f"{outcome.cell.kb} on {outcome.cell.version}"
-                click.echo(f"\r\x1b[K{len(done)} of {len(todo)} runs: {what}", err=True, nl=False)
+                put_over(f"{len(done)} of {len(todo)} runs: {what}")
     except KeyboardInterrupt:
         is_interrupted = True
     if is_interrupted and not done:
         raise KeyboardInterrupt
     if is_shown:
-        click.echo("\r\x1b[K", err=True, nl=False)
+        put_over()
     done.sort(key=lambda outcome: todo.index(outcome.cell))
     if options["as_json"]:
-        click.echo(to_json([outcome.result for outcome in done]))
+        put_json(to_json([outcome.result for outcome in done]))
     else:
         _print_table(done)
     if is_interrupted:
-        click.echo(f"despoolr: interrupted after {len(done)} of {len(todo)} runs", err=True)
+        put(f"despoolr: interrupted after {len(done)} of {len(todo)} runs", err=True)
         return EXIT_INTERRUPTED
     return 0 if all(outcome.passed for outcome in done) else EXIT_EXPECTATION_FAILED
 
 
 def _print_table(outcomes: list[Any]) -> None:
     from despoolr_core.profile import ARTICLES, profile_of
-    from despoolr_lab.cli.output import wrapped_cell
 
     width = max((len(outcome.cell.version) for outcome in outcomes), default=7)
-    click.echo(f"{'version':<{width + 10}} {'has the fault':<14} {'as Microsoft said':<18} and with the fault turned")
+    put(f"{'version':<{width + 10}} {'has the fault':<14} {'as Microsoft said':<18} and with the fault turned")
     pairs: dict[tuple[str, str], list[Any]] = {}
     for outcome in outcomes:
         pairs.setdefault((outcome.cell.kb, outcome.cell.version), []).append(outcome)
@@ -148,18 +146,18 @@ def _print_table(outcomes: list[Any]) -> None:
     for shipped, turned in (pair for pair in pairs.values() if len(pair) == 2):  # one alone: it was interrupted
         cell = shipped.cell
         if cell.kb != before:
-            click.echo(f"\n{cell.kb}   {ARTICLES[cell.kb].title}")
+            put("", f"{cell.kb}   {ARTICLES[cell.kb].title}")
             before, said = cell.kb, ""
         has = "yes" if ARTICLES[cell.kb].has_fault(profile_of(cell.version)) else "no"
         turn = f"{turned.cell.variant} {'yes' if turned.passed else 'NO'}"
-        click.echo(f"{'':<10}{cell.version:<{width}} {has:<14} {'yes' if shipped.passed else 'NO':<18} {turn}")
+        put(f"{'':<10}{cell.version:<{width}} {has:<14} {'yes' if shipped.passed else 'NO':<18} {turn}")
         verdict = shipped.result["verdict"].replace(f"SMS {cell.version} ", "SMS ")
         if verdict != said:  # what one version says, the next often says again
-            click.echo(f"{'':<12}{wrapped_cell(shipped.result['verdict'], 12)}")
+            put_prose(f"{'':<12}{wrapped_cell(shipped.result['verdict'], 12)}")
             said = verdict
         for outcome in (shipped, turned):
             for wrong in outcome.wrong:
                 found = f"expected {wrong['expected']}, found {wrong['actual']}"
-                click.echo(f"{'':<10}{outcome.cell.variant}, NOT: {wrong['name']}: {found} ({outcome.directory})")
+                put(f"{'':<10}{outcome.cell.variant}, NOT: {wrong['name']}: {found} ({outcome.directory})")
     passed = sum(outcome.passed for outcome in outcomes)
-    click.echo(f"\n{passed} of {len(outcomes)} runs were as Microsoft said (yes: every expectation of the scenario holds).")
+    put("", f"{passed} of {len(outcomes)} runs were as Microsoft said (yes: every expectation of the scenario holds).")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from despoolr_lab.cli.output import echo_json, echo_table, fail, json_option, say
+from despoolr_lab.cli.output import echo_json, echo_table, fail, json_option, put, put_over, say
 
 if TYPE_CHECKING:
     from despoolr_lab.load.model import LoadFile
@@ -162,19 +162,19 @@ async def _run(load: LoadFile, wishes: Wishes, progress: _Progress) -> Outcome:
 def _show(outcome: Outcome, summary: dict[str, Any], directory: Path) -> None:
     from despoolr_lab.load.results import lines_of
 
-    click.echo(f"{outcome.load.name}: {outcome.load.title}")
+    put(f"{outcome.load.name}: {outcome.load.title}")
     echo_table(["WHAT", "MEASURED"], lines_of(summary))
     if outcome.findings:
-        click.echo("")
+        put("")
         rows = [(f.name, "-" if outcome.reasons else "ok" if f.ok else "FAILED", f.expected, f.actual) for f in outcome.findings]
         echo_table(["EXPECTATION", "RESULT", "EXPECTED", "WAS"], rows)
-    click.echo("")
+    put("")
     for note in outcome.notes:
         say(f"note: {note}")
-    click.echo(summary["verdict"])
+    put(summary["verdict"])
     for reason in outcome.reasons[1:]:
-        click.echo(f"Also: {reason}.")
-    click.echo(f"report: {directory / 'report.html'}")
+        put(f"Also: {reason}.")
+    put(f"report: {directory / 'report.html'}")
 
 
 class _Progress:
@@ -206,7 +206,7 @@ class _Progress:
         if self._is_terminal:
             import shutil
 
-            click.echo(f"\r\x1b[K{text[: shutil.get_terminal_size().columns - 1]}", err=True, nl=False)
+            put_over(f"{text[: shutil.get_terminal_size().columns - 1]}")
             self._is_drawn = True
         elif beat.second >= self._next_s:
             self._next_s = beat.second + PLAIN_EVERY_S
@@ -214,7 +214,7 @@ class _Progress:
 
     def _clear(self) -> None:
         if self._is_drawn:
-            click.echo("\r\x1b[K", err=True, nl=False)
+            put_over()
             self._is_drawn = False
 
 

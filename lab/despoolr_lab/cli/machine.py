@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from despoolr_lab.cli.at_site import SITES, find_site, site_options
-from despoolr_lab.cli.output import EXIT_OK, echo_json, echo_table, json_option
+from despoolr_lab.cli.output import EXIT_OK, echo_json, echo_table, json_option, put
 
 
 @click.command("machine", epilog=SITES)
@@ -21,12 +21,12 @@ def machine(name: str, urls: tuple[str, ...], token: str, at_site: str, as_json:
     if as_json:
         echo_json({"asked": site.code, "source": site.server.url, **found})
         return EXIT_OK
-    click.echo(f"{found['machine']}: SMSID {found['sms_id']}, domain {found['domain']}, site {found['site']}")
+    put(f"{found['machine']}: SMSID {found['sms_id']}, domain {found['domain']}, site {found['site']}")
     rows = sorted((group, name, value) for group, values in found["attributes"].items() for name, value in values.items())
     if rows:
         echo_table(["GROUP", "ATTRIBUTE", "VALUE"], rows)
     else:
-        click.echo("It has reported no attributes: a NOIDMIF in its Windows directory would become some.")
+        put("It has reported no attributes: a NOIDMIF in its Windows directory would become some.")
     return EXIT_OK
 
 
@@ -47,9 +47,9 @@ def machines(limit: int, after: str, urls: tuple[str, ...], token: str, at_site:
         echo_json({"site": site.code, "source": site.server.url, **found})
         return EXIT_OK
     if not rows:
-        click.echo(f"There are no machines after {after}." if after else "There are no machines; `despoolr fleet` brings some.")
+        put(f"There are no machines after {after}." if after else "There are no machines; `despoolr fleet` brings some.")
         return EXIT_OK
     echo_table(["MACHINE", "SMSID", "DOMAIN", "SITE"], [(m["machine"], m["sms_id"], m["domain"], m["site"]) for m in rows])
     if len(rows) == limit and found["count"] > limit:
-        click.echo(f"{limit:,} of {found['count']:,}; the next: despoolr machines --limit {limit} --after {rows[-1]['machine']}")
+        put(f"{limit:,} of {found['count']:,}; the next: despoolr machines --limit {limit} --after {rows[-1]['machine']}")
     return EXIT_OK

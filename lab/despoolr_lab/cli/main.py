@@ -15,6 +15,8 @@ from typing import Final, NamedTuple
 
 import click
 
+from despoolr_lab.cli.output import put, put_prose
+
 EXIT_BUG: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_INTERRUPTED: Final = 130
@@ -101,7 +103,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     if wanted and not ctx.resilient_parsing:
         from importlib.metadata import version
 
-        click.echo(f"despoolr {version('despoolr')}")
+        put(f"despoolr {version('despoolr')}")
         ctx.exit()
 
 
@@ -126,20 +128,20 @@ def run(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return result if type(result) is int else 0
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message())
+        put_prose(error.format_message())
         return EXIT_USAGE
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx else "despoolr"
-        click.echo(f"{path}: {' '.join(error.format_message().split())} (see `{path} --help`)", err=True)
+        put(f"{path}: {' '.join(error.format_message().split())} (see `{path} --help`)", err=True)
         return EXIT_USAGE
     except click.ClickException as error:
-        click.echo(f"despoolr: {error.format_message()}", err=True)
+        put_prose(f"despoolr: {error.format_message()}", err=True)
         # click's default is 1, which is ours for bugs; whatever a command refuses is the asker's to mend.
         return error.exit_code if error.exit_code != EXIT_BUG else EXIT_USAGE
     except click.exceptions.Exit as error:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("despoolr: interrupted", err=True)
+        put("despoolr: interrupted", err=True)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader (`head`) has seen enough; the interpreter must not complain about it at exit.
@@ -156,11 +158,11 @@ def _explain(error: Exception) -> int:
     if os.environ.get("DESPOOLR_DEBUG") == "1":
         raise error
     if isinstance(error, (FormatError, ProfileError)):
-        click.echo(f"despoolr: {error}", err=True)
+        put_prose(f"despoolr: {error}", err=True)
         return EXIT_USAGE
     reason = " ".join(str(error).split())
     text = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
-    click.echo(f"despoolr: {text[:500]}; this is a bug of Despoolr's (DESPOOLR_DEBUG=1 shows where)", err=True)
+    put(f"despoolr: {text[:500]}; this is a bug of Despoolr's (DESPOOLR_DEBUG=1 shows where)", err=True)
     return EXIT_BUG
 
 

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from despoolr_core.rules.text import escaped
+from despoolr_lab.cli.output import put, put_json
+
 if TYPE_CHECKING:
     from despoolr_core.formats.mif import Attribute, Component, Finding, Mif, Type, Value
 
@@ -63,18 +66,18 @@ def _print_check(results: list[dict[str, Any]], mode: str) -> None:
     counts: dict[str, int] = {}
     for result in results:
         if result["error"]:
-            click.echo(f"{result['file']}: cannot be read: {result['error']}")
+            put(f"{result['file']}: cannot be read: {result['error']}")
         for f in result["findings"]:
             severity = f.severity.name.lower()
             counts[severity] = counts.get(severity, 0) + 1
-            click.echo(f"{result['file']}:{f.line}:{f.column}: {severity}: {f.text} ({f.rule}, {f.source})")
+            put(f"{result['file']}:{f.line}:{f.column}: {severity}: {f.text} ({f.rule}, {f.source})")
         if mode == "sms" and not result["error"]:
             what = result["kind"] or "file"
-            click.echo(f"{result['file']}: SMS would {'take' if result['taken'] else 'not take'} this {what}")
+            put(f"{result['file']}: SMS would {'take' if result['taken'] else 'not take'} this {what}")
     refused = sum(not result["taken"] for result in results)
     found = ", ".join(f"{n} {_plural(severity, n)}" for severity, n in counts.items()) or "no findings"
     files = f"{len(results)} {_plural('file', len(results))}"
-    click.echo(f"{files}, {len(results) - refused} fine, {refused} refused ({mode}): {found}")
+    put(f"{files}, {len(results) - refused} fine, {refused} refused ({mode}): {found}")
 
 
 def _plural(word: str, count: int) -> str:
@@ -102,20 +105,20 @@ def show(file: Path, as_json: bool) -> None:
         _print_tree(tree)
         noteworthy = [f for f in findings if f.severity >= Severity.WARNING]
         for f in noteworthy:
-            click.echo(f"{file}:{f.line}:{f.column}: {f.severity.name.lower()}: {f.text} ({f.rule}, {f.source})")
+            put(f"{file}:{f.line}:{f.column}: {f.severity.name.lower()}: {f.text} ({f.rule}, {f.source})")
     if any(f.severity >= Severity.ERROR for f in findings):
         raise SystemExit(EXIT_REFUSED)
 
 
 def _refused(message: str) -> SystemExit:
-    click.echo(message, err=True)
+    put(message, err=True)
     return SystemExit(EXIT_REFUSED)
 
 
 def _echo_json(value: Any) -> None:
     import json
 
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    put_json(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
@@ -217,20 +220,23 @@ def _print_tree(tree: Mif) -> None:
     console = Console(highlight=False)
     component = tree.component
 
+    def shown(text: str) -> str:
+        return escape(escaped(text))
+
     def title(kind: str, name: str, *facts: str) -> str:
-        return f"{kind} [bold]{escape(name)}[/bold]" + "".join(f", {escape(fact)}" for fact in facts if fact)
+        return f"{kind} [bold]{shown(name)}[/bold]" + "".join(f", {shown(fact)}" for fact in facts if fact)
 
     def grid(heading: str, columns: list[str], rows: list[list[str]]) -> None:
         table = Table(title=heading, title_justify="left", title_style="")
         for column in columns:
-            table.add_column(column, overflow="fold")
+            table.add_column(shown(column), overflow="fold")
         for row in rows:
-            table.add_row(*(escape(_visible(cell)) for cell in row))
+            table.add_row(*map(shown, row))
         console.print(table)
 
-    console.print(title("Component", component.name, kind_of(tree).value, _visible(component.description)))
+    console.print(title("Component", component.name, kind_of(tree).value, component.description))
     for name, texts in tree.delta_headers.items():
-        console.print(f"  header {escape(name)}: {escape(', '.join(texts))}")
+        console.print(f"  header {shown(name)}: {shown(', '.join(texts))}")
     for path in component.paths:
         grid(title("Path", path.name), ["System", "Program"], [[os, _text(v)] for os, v in path.programs.items()])
     for enumeration in component.enums:
@@ -254,8 +260,3 @@ def _print_tree(tree: Mif) -> None:
             continue
         for n, row in enumerate(table_rows, 1):
             grid(f"{heading}, row {n} of {len(table_rows)}", ["Name", "Value"], [[name, v] for name, v in row.items()])
-
-
-def _visible(text: str) -> str:
-    """Control characters as escapes: a file's octets do not drive the terminal."""
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)

@@ -1,7 +1,8 @@
 """How commands speak: one JSON object for machines, tables for people, one line for what went wrong.
 
 The law: results go to standard output, everything else to standard error; what stands on a terminal fits its width, and nothing
-is cut off for it; nothing heavy is imported before it is needed.
+is cut off for it; nothing heavy is imported before it is needed. Every command prints through `put` and its kin, which escape
+what came from outside: a name drives no terminal and forges no line (`despoolr_core.rules.text`). A house test holds them to it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 import click
+
+from despoolr_core.rules.text import escaped, escaped_json, escaped_prose
 
 EXIT_OK = 0
 EXIT_BUG = 1
@@ -41,19 +44,39 @@ def fail(message: str) -> NoReturn:
 
 def say(message: str) -> None:
     """One line for a person, on standard error."""
-    click.echo(message, err=True)
+    put(message, err=True)
+
+
+def put(*lines: str, err: bool = False, nl: bool = True) -> None:
+    """Lines on standard output, each one line whatever it holds."""
+    click.echo("\n".join(map(escaped, lines)), err=err, nl=nl)
+
+
+def put_prose(text: str, *, err: bool = False, nl: bool = True) -> None:
+    """A text that was laid out in lines by whoever made it of clean parts."""
+    click.echo(escaped_prose(text), err=err, nl=nl)
+
+
+def put_json(text: str) -> None:
+    """JSON on standard output: the same JSON, without what a terminal would obey."""
+    click.echo(escaped_json(text))
+
+
+def put_over(text: str = "") -> None:
+    """A line of progress on the terminal of standard error, over the one before."""
+    click.echo(f"\r\x1b[K{escaped(text)}", err=True, nl=False)
 
 
 def echo_json(value: Any) -> None:
     """One JSON object on standard output."""
     import msgspec
 
-    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    put_json(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
 def echo_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A table on standard output: within the terminal's width, as wide as it is elsewhere."""
-    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    cells = [["" if cell is None else escaped(str(cell)) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         click.echo("\n".join(table_lines(columns, cells)))
         return
@@ -108,6 +131,7 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def wrapped(text: str) -> str:
     """A long sentence in lines of the terminal's width; one line where it goes into a pipe."""
+    text = escaped(text)
     if not sys.stdout.isatty():
         return text
     return textwrap.fill(text, max(60, shutil.get_terminal_size().columns - 1), subsequent_indent="    ")
@@ -115,6 +139,7 @@ def wrapped(text: str) -> str:
 
 def wrapped_cell(text: str, indent: int) -> str:
     """A long sentence in the last column of a table, which begins at `indent`; one line where it goes into a pipe."""
+    text = escaped(text)
     width = shutil.get_terminal_size().columns - 1 - indent
     if not sys.stdout.isatty() or width < 30:
         return text

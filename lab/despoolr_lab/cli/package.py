@@ -13,7 +13,7 @@ import click
 
 from despoolr_core.rules.fold import fold
 from despoolr_lab.cli.at_site import SITES, find_site, site_options
-from despoolr_lab.cli.output import EXIT_OK, ShowGroup, echo_json, echo_table, fail, json_option, moment
+from despoolr_lab.cli.output import EXIT_OK, ShowGroup, echo_json, echo_table, fail, json_option, moment, put, put_over
 
 if TYPE_CHECKING:
     from despoolr_lab.cli.at_site import RunningSite
@@ -40,8 +40,8 @@ def show(package: str, urls: tuple[str, ...], token: str, at_site: str, as_json:
     if as_json:
         echo_json({"site": site.code, "source": site.server.url, **found})
         return EXIT_OK
-    click.echo(f"{found['package']} {found['name']}, source {found['source']}")
-    click.echo(f"version {found['version']}, {found['size']:,} octets" if found["version"] else "never sent yet")
+    put(f"{found['package']} {found['name']}, source {found['source']}")
+    put(f"version {found['version']}, {found['size']:,} octets" if found["version"] else "never sent yet")
     if found["status"]:
         echo_table(
             ["SITE", "SERVER", "STATUS", "VERSION", "SINCE"],
@@ -63,7 +63,7 @@ def packages(urls: tuple[str, ...], token: str, at_site: str, as_json: bool) -> 
     if as_json:
         echo_json({"site": site.code, "source": site.server.url, "packages": found})
     elif not found:
-        click.echo("There are no packages; make one with `despoolr package create NAME DIRECTORY`.")
+        put("There are no packages; make one with `despoolr package create NAME DIRECTORY`.")
     else:
         rows = [(p["package"], p["name"], p["version"] or "-", f"{p['size']:,}", p["source"]) for p in found]
         echo_table(["PACKAGE", "NAME", "VERSION", "OCTETS", "SOURCE"], rows)
@@ -124,8 +124,8 @@ def create(
         facts = {"files": len(source.files), "octets": source.size}
         echo_json({"site": site.code, "package": made, "name": name, "source": spec["source"], **facts})
     else:
-        click.echo(f"package {made} {name} is made of {_amount(source)} in {spec['source']}")
-        click.echo(f"distribute it with `despoolr job create FIRST --package {name}`")
+        put(f"package {made} {name} is made of {_amount(source)} in {spec['source']}")
+        put(f"distribute it with `despoolr job create FIRST --package {name}`")
     return EXIT_OK
 
 
@@ -177,9 +177,9 @@ def update(package: str, directory: Path, urls: tuple[str, ...], token: str, at_
         echo_json({"site": site.code, "package": found["package"], "name": found["name"], "source": found["source"], **facts})
     else:
         taken = f", and {gone:,} taken away" if gone else ""
-        click.echo(f"the source of {found['package']} {found['name']} is now {_amount(source)}{taken}")
+        put(f"the source of {found['package']} {found['name']} is now {_amount(source)}{taken}")
         order = f"despoolr job create UPDATE --package {found['package']} --send-even-if-sent --refresh-existing"
-        click.echo(f"bring it to the servers that have it with `{order}`")
+        put(f"bring it to the servers that have it with `{order}`")
     return EXIT_OK
 
 
@@ -200,8 +200,8 @@ class _Progress:
 
     def __exit__(self, *_: object) -> None:
         if self._is_shown:
-            click.echo("\r\x1b[K", err=True, nl=False)
+            put_over()
 
     def update(self, done: int, of: int, file: str) -> None:
         if self._is_shown and (done % 20 == 0 or done == of):
-            click.echo(f"\r\x1b[K{self._directory}: {done:,} of {of:,} files  {file[-40:]}", err=True, nl=False)
+            put_over(f"{self._directory}: {done:,} of {of:,} files  {file[-40:]}")

@@ -15,6 +15,7 @@ from despoolr_core.errors import FormatError
 from despoolr_core.formats.pcmdump import TOOLS, dump, summary, to_json
 from despoolr_core.formats.winst import WinstFile, parse_winst
 from despoolr_core.rules.fold import fold
+from despoolr_lab.cli.output import put, put_json, put_prose
 
 USAGE_EXIT = 2
 
@@ -48,15 +49,15 @@ def command(arguments: tuple[str, ...], box: str | None, listed: str | None, too
             errors.append(f"{file}: {error.strerror}")
     if as_json and (read or switch != "/r"):
         objects: list[dict[str, Any]] = [to_json(winst) for winst in read]
-        click.echo(json.dumps(objects[0] if switch == "/r" else objects, indent=2))
+        put_json(json.dumps(objects[0] if switch == "/r" else objects, indent=2))
     elif switch == "/l":
-        click.echo("\n".join(summary(winst) for winst in read) or f"no instruction file (*.INS) in {name}")
+        put(*([summary(winst) for winst in read] or [f"no instruction file (*.INS) in {name}"]))
     elif read or errors:
-        click.echo("\n".join(_dumps(read, tool, errors)), nl=False)
+        put_prose("\n".join(_dumps(read, tool, errors)), nl=False)
     else:
-        click.echo(f"no instruction file (*.INS) in {name}")
+        put(f"no instruction file (*.INS) in {name}")
     for line in errors:
-        click.echo(f"pcmdump: {line}", err=True)
+        put(f"pcmdump: {line}", err=True)
     if errors:
         raise SystemExit(USAGE_EXIT)
 
@@ -95,5 +96,5 @@ def _instruction_files(directory: Path) -> list[Path]:
 
 
 def _fail(reason: str) -> NoReturn:
-    click.echo(f"pcmdump: {reason}", err=True)
+    put(f"pcmdump: {reason}", err=True)
     raise SystemExit(USAGE_EXIT)

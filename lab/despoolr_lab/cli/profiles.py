@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from despoolr_lab.cli.output import put, put_json
+
 
 @click.command("profiles", help="Print the table of behaviours: field, value per version, article.")
 @click.option("--version", "versions", multiple=True, help="Only these versions (repeatable).")
@@ -20,13 +22,13 @@ def command(versions: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         fields = {name: {"source": meta["source"], "meaning": meta["meaning"]} for name, meta in FIELDS.items()}
         values = {p.version: {name: getattr(p, name) for name in FIELDS} for p in chosen}
-        click.echo(to_json({"fields": fields, "profiles": values}))
+        put_json(to_json({"fields": fields, "profiles": values}))
         return
     for name, meta in FIELDS.items():
-        click.echo(f"{name}  [{meta['source']}]")
-        click.echo(f"    {meta['meaning']}")
+        put(f"{name}  [{meta['source']}]")
+        put(f"    {meta['meaning']}")
         groups: dict[str, list[str]] = {}
         for profile in chosen:
             groups.setdefault(str(getattr(profile, name)) or "(none)", []).append(profile.version)
         for value, where in groups.items():
-            click.echo(f"    {value:<28} {', '.join(where) if len(groups) > 1 else 'all versions'}")
+            put(f"    {value:<28} {', '.join(where) if len(groups) > 1 else 'all versions'}")

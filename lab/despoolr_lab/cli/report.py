@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from despoolr_lab.cli.output import echo_json, fail, say
+from despoolr_lab.cli.output import echo_json, fail, put, put_prose, say
 
 REPORT = "report.html"
 
@@ -40,7 +40,7 @@ def command(run: str, out: Path, as_text: bool, as_json: bool) -> None:
     for note in found.notes:
         say(note)
     if as_text:
-        click.echo(text)
+        put_prose(text)
         return
     path = found.path / REPORT
     try:
@@ -50,4 +50,4 @@ def command(run: str, out: Path, as_text: bool, as_json: bool) -> None:
     if as_json:
         echo_json({"run": found.path.name, "report": str(path), "records": len(records), "notes": found.notes})
     else:
-        click.echo(str(path))
+        put(str(path))

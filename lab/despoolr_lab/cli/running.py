@@ -17,7 +17,7 @@ from despoolr_core.episodes import EpisodeLedger
 from despoolr_core.records import Listener, Record
 from despoolr_core.share import ShareError
 from despoolr_core.verdicts import duration
-from despoolr_lab.cli.output import EXIT_INTERRUPTED
+from despoolr_lab.cli.output import EXIT_INTERRUPTED, put, put_json, put_over, put_prose
 from despoolr_lab.ground import wall_now
 from despoolr_lab.report.facts import TEARDOWN_KINDS
 from despoolr_lab.report.html import render_report
@@ -172,21 +172,21 @@ def interrupted_summary(scenario: Scenario, wishes: Wishes, seed: int, records: 
 def end_interrupted(run: Interrupted, as_json: bool) -> NoReturn:
     """Show what there was until Ctrl-C, and end with exit code 130."""
     if as_json:
-        click.echo(to_json(run.summary))
+        put_json(to_json(run.summary))
     else:
-        click.echo(render_text(_plain(run.summary), run.records))
-        click.echo(f"\nreport: {run.directory / 'report.html'}")
-    click.echo("despoolr: interrupted; what was recorded until then is kept", err=True)
+        put_prose(render_text(_plain(run.summary), run.records))
+        put("", f"report: {run.directory / 'report.html'}")
+    put("despoolr: interrupted; what was recorded until then is kept", err=True)
     sys.exit(EXIT_INTERRUPTED)
 
 
 def print_result(result: RunResult, directory: Path, as_json: bool) -> None:
     """For machines one object; for people the story."""
     if as_json:
-        click.echo(to_json(result.to_json()))
+        put_json(to_json(result.to_json()))
         return
-    click.echo(render_text(_plain(result.to_json()), result.records))
-    click.echo(f"\nreport: {directory / 'report.html'}")
+    put_prose(render_text(_plain(result.to_json()), result.records))
+    put("", f"report: {directory / 'report.html'}")
 
 
 def to_json(value: Any) -> str:
@@ -219,8 +219,7 @@ class Progress:
 
     def __exit__(self, *_: object) -> None:
         if self._is_terminal and not self._quiet and self._last >= 0:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+            put_over()
 
     def update(self, now: float, end: float, what: str) -> None:
         """Called by the run."""
@@ -236,8 +235,7 @@ class Progress:
         if self._is_terminal:
             if percent != self._last or what:
                 bar = "#" * (percent // 5)
-                sys.stderr.write(f"\r\x1b[K{self._name} [{bar:<20}] {percent:3}%  {when}  {self._step}")
-                sys.stderr.flush()
+                put_over(f"{self._name} [{bar:<20}] {percent:3}%  {when}  {self._step}")
         elif percent // 25 != self._last // 25:
-            sys.stderr.write(f"{self._name}: {percent}%, {when}\n")
+            put(f"{self._name}: {percent}%, {when}", err=True)
         self._last = percent

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from despoolr_lab.cli.output import put_json
+
 
 @click.command(
     "schema", help="Print the format of scenario (or load) files as JSON Schema: point your editor's TOML plug-in at it."
@@ -16,4 +18,4 @@ def command(of: str) -> None:
     from despoolr_lab.load import model as load
     from despoolr_lab.scenario import model as scenario
 
-    click.echo(json.dumps((load if of == "load" else scenario).schema(), indent=2, sort_keys=True))
+    put_json(json.dumps((load if of == "load" else scenario).schema(), indent=2, sort_keys=True))

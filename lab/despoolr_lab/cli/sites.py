@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from despoolr_lab.cli.at_site import SITES, find_site, site_options
-from despoolr_lab.cli.output import EXIT_OK, echo_json, json_option, moment
+from despoolr_lab.cli.output import EXIT_OK, echo_json, json_option, moment, put
 
 
 @click.command("sites", epilog=SITES)
@@ -28,8 +28,8 @@ def command(urls: tuple[str, ...], token: str, at_site: str, as_json: bool) -> i
         echo_json({"source": site.server.url, "site": site.code, "parent": site.parent, "sites": [own, *below]})
         return EXIT_OK
     if site.parent:
-        click.echo(f"{site.parent} (the parent; it knows more)")
-    click.echo("\n".join(tree(own, below, is_last_of_parent=bool(site.parent))))
+        put(f"{site.parent} (the parent; it knows more)")
+    put(*tree(own, below, is_last_of_parent=bool(site.parent)))
     return EXIT_OK
 
 

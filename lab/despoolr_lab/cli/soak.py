@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from despoolr_lab.cli.output import EXIT_INTERRUPTED, EXIT_INVALID, echo_json, echo_table, fail, json_option, say
+from despoolr_lab.cli.output import EXIT_INTERRUPTED, EXIT_INVALID, echo_json, echo_table, fail, json_option, put, put_over, say
 
 if TYPE_CHECKING:
     from despoolr_lab.soak.plan import Plan
@@ -156,13 +156,13 @@ def _print(soak: Soak, summary: dict[str, Any]) -> None:
     from despoolr_lab.soak.outcome import COLUMNS, count_rows, table
 
     echo_table(COLUMNS, table(soak.watch.judged(soak.warm_up_s, soak.plan.round_s)))
-    click.echo("")
+    put("")
     if soak.found is not None:
         echo_table(("COUNT", "EXPECTED", "ACTUAL", "RIGHT"), count_rows(count_all(soak.found)))
-        click.echo("")
+        put("")
     done = summary["done"]
-    click.echo(", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in done.items()))
-    click.echo(summary["verdict"])
+    put(", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in done.items()))
+    put(summary["verdict"])
 
 
 class _Progress:
@@ -179,7 +179,7 @@ class _Progress:
     def sample(self, soak: Soak) -> None:
         text = _line(soak)
         if self._is_terminal:
-            click.echo(f"\r\x1b[K{text}", err=True, nl=False)
+            put_over(f"{text}")
         elif soak.now >= self._next_s:
             self._next_s = soak.now + PROGRESS_PLAIN_S
             say(text)
@@ -189,7 +189,7 @@ class _Progress:
 
     def _clear(self) -> None:
         if self._is_terminal:
-            click.echo("\r\x1b[K", err=True, nl=False)
+            put_over()
 
 
 def _line(soak: Soak) -> str:

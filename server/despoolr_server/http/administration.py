@@ -17,6 +17,7 @@ import msgspec
 from aiohttp import web
 
 from despoolr_core.records import Recorder
+from despoolr_core.rules.fields import LineText, NameText
 from despoolr_core.sharing import Role
 from despoolr_server.http.messages import MessageBoard
 from despoolr_server.http.problem import Refused, known
@@ -39,8 +40,8 @@ class RightsRequest(msgspec.Struct, forbid_unknown_fields=True):
 class MessageRequest(msgspec.Struct, forbid_unknown_fields=True):
     """A line of text for the user of a machine."""
 
-    machine: str
-    text: str
+    machine: NameText
+    text: LineText
 
 
 class RightsReply(msgspec.Struct):

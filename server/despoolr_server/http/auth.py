@@ -17,6 +17,7 @@ import msgspec
 
 from despoolr_core.rules.fold import fold
 from despoolr_core.rules.memory import Bounded
+from despoolr_core.rules.text import why_unfit
 from despoolr_core.sharing import Role
 from despoolr_server.share.host import Principal
 
@@ -64,6 +65,9 @@ class Auth:
     def issue(self, machine: str, user: str, role: Role | str) -> str:
         """A token for `machine` and `user`. The same three always give the same token."""
         payload = _b64(msgspec.json.encode([machine, user, Role(role).value]))
+        for name in (machine, user):
+            if reason := why_unfit(name):
+                raise ValueError(f"{name[:80]!r} is no name for a token: it {reason}")
         token = f"{payload}.{_b64(self._signature(payload))}"
         if len(token) > TOKEN_SIZE_MAX:
             raise ValueError(f"the names {machine!r} and {user!r} are too long for a token of {TOKEN_SIZE_MAX} octets")
@@ -97,6 +101,8 @@ class Auth:
         if principal is not None:
             spoken_of = ("", fold(principal.machine), fold(principal.user))
             return principal if fold(name) in spoken_of else None
+        if why_unfit(name):
+            return None
         if self._open_to is not None and name:
             return Principal(name, name, self._open_to.role)
         return self._open_to
@@ -109,7 +115,7 @@ class Auth:
             return None
         try:
             machine, user, role = msgspec.json.decode(base64.urlsafe_b64decode(_padded(payload)), type=tuple[str, str, str])
-            return Principal(machine, user, Role(role))
+            return None if why_unfit(machine) or why_unfit(user) else Principal(machine, user, Role(role))
         except (ValueError, binascii.Error):
             return None
 

@@ -16,6 +16,7 @@ from multidict import CIMultiDict, istr
 
 from despoolr_core.clock import Clock
 from despoolr_core.rules.memory import Bounded
+from despoolr_core.rules.text import LINE_SIZE_MAX, NAME_SIZE_MAX, why_unfit
 from despoolr_core.sharing import Role
 from despoolr_server.http.auth import CHALLENGES, REMEMBERED_MAX, REMEMBERED_SIZE_MAX, Auth
 from despoolr_server.http.problem import Refused, bad_request, known
@@ -155,6 +156,8 @@ def query(request: web.Request, *names: str) -> dict[str, str]:
             raise bad_request(f"There is no parameter `{name}` here. This call takes {takes}.")
         if not value:
             raise bad_request(f"`{name}` has no value. Give it one, or leave it out.")
+        if name != "path" and (reason := why_unfit(value, LINE_SIZE_MAX)):
+            raise bad_request(f"`{name}` {reason}.")
     return {name: given.get(name, "") for name in names}
 
 
@@ -185,8 +188,8 @@ def _identity(name: str, value: str | None) -> str:
         text = unquote(value, errors="strict")
     except UnicodeDecodeError:
         raise bad_request(f"`{name}` must be percent-encoded UTF-8.") from None
-    if not text.isprintable():
-        raise bad_request(f"`{name}` has a control character. Send printable text, percent-encoded as UTF-8.")
+    if reason := why_unfit(text, LINE_SIZE_MAX if name == PURPOSE else NAME_SIZE_MAX):
+        raise bad_request(f"`{name}` {reason}. Send a name of printable characters, percent-encoded as UTF-8.")
     return text
 
 

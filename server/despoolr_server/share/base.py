@@ -152,15 +152,15 @@ class ShareBase:
         if caller.session:
             session = self._session(who, caller.session, now)
             if session is None:
-                return problem(NtStatus.USER_SESSION_DELETED, share_name, printable(path))
+                return problem(NtStatus.USER_SESSION_DELETED, printable(share_name), printable(path))
             if (found := self._shares.get(fold(share_name))) and self.engine.has_left(session.session, found.name):
-                return problem(NtStatus.NETWORK_NAME_DELETED, share_name, printable(path))
+                return problem(NtStatus.NETWORK_NAME_DELETED, printable(share_name), printable(path))
             actor = Actor(session.machine, session.user, caller.program or session.program, caller.purpose)
         else:
             actor = Actor(who.machine, who.user, caller.program, caller.purpose)
         share = self._shares.get(fold(share_name))
         if share is None:
-            return problem(NtStatus.BAD_NETWORK_NAME, share_name, printable(path))
+            return problem(NtStatus.BAD_NETWORK_NAME, printable(share_name), printable(path))
         name = parse_name(path)
         if isinstance(name, BadName):
             return self._bad_name(actor, share.name, path, name)

@@ -18,7 +18,7 @@ from despoolr_core.formats.sms_id import package_id as make_package_id
 from despoolr_core.rules.fold import fold
 from despoolr_server.site import boxes, catalogue
 from despoolr_server.site.context import SiteContext
-from despoolr_server.site.job_checks import AdministratorError, check_job, find_package, nearest
+from despoolr_server.site.job_checks import AdministratorError, check_job, check_texts, find_package, nearest
 from despoolr_server.site.jobs import ENDED, JobSpec, JobStatus
 from despoolr_server.site.mif_box import MifBox
 from despoolr_server.site.packing import split_unc
@@ -109,6 +109,7 @@ class Administrator:
 
     async def create_package(self, spec: PackageSpec) -> str:
         """Make a package and return its PackageID."""
+        check_texts(spec)
         try:
             split_unc(spec.source)
         except ValueError as error:
@@ -147,6 +148,7 @@ class Administrator:
     async def add_machines(self, machines: list[MachineSpec]) -> int:
         """Make machines known (as their first inventory would); those already known are brought up to date."""
         for machine in machines:
+            check_texts(machine)
             if not is_sms_id(machine.sms_id):
                 raise AdministratorError(f"{machine.sms_id!r} is not an SMSID of eight letters and digits")
 
@@ -171,6 +173,7 @@ class Administrator:
     async def add_sites(self, sites: list[SiteSpec]) -> int:
         """Make sites below this one known, as they would themselves once they are attached."""
         for site in sites:
+            check_texts(site)
             try:
                 check_site_code(site.code)
             except IdError as error:

@@ -9,8 +9,10 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 from sqlalchemy import Connection, select
 
+from despoolr_core.rules.fields import why_unfit_fields
 from despoolr_core.rules.fold import fold
 from despoolr_server.site import catalogue
 from despoolr_server.site.context import SiteContext
@@ -74,7 +76,14 @@ def nearest(word: str, words: list[str]) -> str:
     return f"; there are {', '.join(words[:NAMED_MAX])}{' ...' if len(words) > NAMED_MAX else ''}"
 
 
+def check_texts(body: Struct) -> None:
+    """Raises `AdministratorError` for a name or line that none may be. Before anything is asked, quoted or kept."""
+    if reason := why_unfit_fields(body):
+        raise AdministratorError(reason)
+
+
 def _check_words(spec: JobSpec) -> None:
+    check_texts(spec)
     if not spec.name or len(spec.name) > NAME_SIZE_MAX:
         raise AdministratorError(f"a job's name has 1 to {NAME_SIZE_MAX} characters")
     if spec.priority not in PRIORITIES:

@@ -17,6 +17,7 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from despoolr_core.rules.fold import fold
+from despoolr_core.rules.text import why_unfit
 from despoolr_core.sharing import NtStatus
 from despoolr_core.wire import Problem
 from despoolr_server.http.addresses import BadAddress, NoPlace, Place, is_same_authority, parse_url
@@ -190,7 +191,7 @@ def timeout_s(request: web.Request) -> float:
 def product(agent: str) -> str:
     """A `User-Agent`'s product, by which a blocker is known: `davfs2` of `davfs2/1.6.1 neon/0.32.4`."""
     first = agent.strip().partition(" ")[0].partition("/")[0]
-    return "".join(char for char in first if char.isprintable())[:PRODUCT_MAX]
+    return "".join(char for char in first if not why_unfit(char))[:PRODUCT_MAX]
 
 
 def xml_refused(error: XmlRefused, share: str, path: str) -> Refused:

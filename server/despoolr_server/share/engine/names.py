@@ -16,6 +16,7 @@ import msgspec
 
 from despoolr_core.rules.fold import fold
 from despoolr_core.rules.memory import remembered
+from despoolr_core.rules.text import escaped
 
 COMPONENT_MAX: Final = 255
 """Bytes of one part in UTF-8: within NTFS's 255 UTF-16 units and within ext4's 255 bytes."""
@@ -90,8 +91,8 @@ def parse_name(text: str) -> Name | BadName:
 
 
 def printable(text: str) -> str:
-    """A refused path as it may stand in a record or a problem: cut at `PATH_MAX`, with nothing that UTF-8 cannot carry."""
-    return text[:PATH_MAX].encode("utf-8", "backslashreplace").decode()
+    """A refused path as it may stand in a record or a problem: cut at `PATH_MAX`, as one line that is safe to print."""
+    return escaped(text[:PATH_MAX])
 
 
 def why_bad(part: str) -> str:

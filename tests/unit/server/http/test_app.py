@@ -68,10 +68,13 @@ async def test_an_unknown_call_is_no_share(site: Site, target: str) -> None:
 
 
 async def test_identity_headers_are_bounded_and_printable(site: Site) -> None:
-    assert (await site.ask("HEAD", "/SMS_SHR/", Despoolr_Program="x" * 1024)).status == 200
-    refused = await site.ask("GET", "/SMS_SHR/", Despoolr_Program="x" * 1025)
+    assert (await site.ask("HEAD", "/SMS_SHR/", Despoolr_Program="x" * 256)).status == 200
+    assert (await site.ask("HEAD", "/SMS_SHR/", Despoolr_Purpose="x" * 1024)).status == 200
+    refused = await site.ask("GET", "/SMS_SHR/", Despoolr_Program="x" * 257)
+    assert (refused.status, "256 characters" in refused.problem.detail) == (400, True)
+    refused = await site.ask("GET", "/SMS_SHR/", Despoolr_Purpose="x" * 1025)
     assert (refused.status, refused.problem.type) == (431, "/problems/headers-too-large")
-    for wrong in ("a%0Ab", "%FF", "%00"):
+    for wrong in ("a%0Ab", "%FF", "%00", "%1B%5B2J", "%C2%9B2J", "a%E2%80%AEb", "a%E2%80%A8b", "%7F"):
         refused = await site.ask("GET", "/SMS_SHR/", Despoolr_Purpose=wrong)
         assert refused.status == 400
         assert "Despoolr-Purpose" in refused.problem.detail

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import msgspec
 import pytest
 
@@ -140,10 +142,25 @@ async def test_what_is_no_json_object_is_told_so(site: Site, body: bytes) -> Non
 
 async def test_a_json_body_is_bounded(site: Site) -> None:
     def body(size: int) -> bytes:
-        empty = msgspec.json.encode({"program": ""})
-        return msgspec.json.encode({"program": "x" * (size - len(empty))})
+        return msgspec.json.encode({"program": "x"}).ljust(size)
 
     assert (await site.ask("POST", "/api/v1/sessions", body(64 * 1024))).status == 201
     refused = await site.ask("POST", "/api/v1/sessions", body(64 * 1024 + 1))
     assert refused.status == 413
     assert "65536" in refused.problem.detail
+
+
+@pytest.mark.parametrize("text", ["Z\x1b[2J", "A.EXE\n\\\\LOGON1\\SMS_SHR\\b.dat", "\x9b2J", "a\u2028b", "a\u202eb", "x" * 257])
+async def test_a_session_or_open_with_a_name_that_none_may_have_is_refused_before_it_is_kept(site: Site, text: str) -> None:
+    for body in ({"program": text}, {"machine": text}, {"user": text}, {"previous": text}):
+        refused = await site.ask("POST", "/api/v1/sessions", msgspec.json.encode(body))
+        assert (refused.status, refused.problem.type) == (400, "/problems/bad-request")
+        assert text not in refused.problem.detail
+    for field in ("program", "share", "session", "disposition"):
+        body = {"session": "S1", "share": "SMS_SHR", "path": "x"} | {field: text}
+        assert (await site.ask("POST", "/api/v1/opens", msgspec.json.encode(body))).status == 400
+        chain = {"calls": [{"call": "open", "request": body}]}
+        assert (await site.ask("POST", "/api/v1/chain", msgspec.json.encode(chain))).status == 400
+    chain = {"calls": [{"call": "session", "request": {"program": text}}]}
+    assert (await site.ask("POST", "/api/v1/chain", msgspec.json.encode(chain))).status == 400
+    assert (await site.ask("DELETE", f"/api/v1/opens/H1?force=true&reason={quote(text * 5)}")).status == 400

@@ -55,6 +55,14 @@ REFUSED = [
     ("packages", {"name": "P", "source": "nowhere"}, 400, "is not \\\\SERVER\\SHARE"),
     ("packages", {"name": "P", "source": r"\\A\B\C", "id": "BPC00001"}, 400, "there is a package BPC00001 already"),
     ("machines", [{"name": "PC", "sms_id": "no", "domain": "D"}], 400, "'no' is not an SMSID"),
+    ("jobs", {**JOB, "name": "J\x1b[2J"}, 400, "name has the character U+001B"),
+    ("jobs", {**JOB, "run": {"command": "x", "command_name": "a\nb"}, "machines": ["WS1"]}, 400, "run: command_name has"),
+    ("jobs", {**JOB, "machines": ["WS1", "W\u2028"]}, 400, "machines has the character U+2028"),
+    ("jobs", {**JOB, "package": "x" * 1025}, 400, "package is longer than 1024 characters"),
+    ("packages", {"name": "P\u202e", "source": r"\\A\B\C"}, 400, "name has the character U+202E"),
+    ("packages", {"name": "P", "source": r"\\A\B\C", "comment": "\x9b"}, 400, "comment has the character U+009B"),
+    ("machines", [{"name": "PC\n", "sms_id": "BPC00009", "domain": "D"}], 400, "name has the character U+000A"),
+    ("sites", [{"code": "ABC", "parent": "BPC", "server": "\x1b"}], 400, "server has the character U+001B"),
 ]
 
 

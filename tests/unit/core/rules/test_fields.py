@@ -1,0 +1,37 @@
+"""The rule as the type of a field."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from despoolr_core.rules.fields import LineText, NameText, why_unfit_fields
+from despoolr_core.rules.text import LINE_SIZE_MAX, NAME_SIZE_MAX
+
+
+class Inner(msgspec.Struct):
+    text: str = ""
+
+
+class Body(msgspec.Struct):
+    name: NameText = ""
+    line: LineText = ""
+    many: tuple[str, ...] = ()
+    inner: Inner | None = None
+
+
+@pytest.mark.parametrize("text", ["x" * (NAME_SIZE_MAX + 1), "a\x1b[2J", "a\n", "a\u202eb", "\x9b"])
+def test_a_body_with_a_bad_name_is_not_decoded(text: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match="name"):
+        msgspec.json.decode(msgspec.json.encode({"name": text}), type=Body)
+
+
+def test_a_body_at_the_bounds_is_decoded() -> None:
+    sent = {"name": "\u00e4" * NAME_SIZE_MAX, "line": "x" * LINE_SIZE_MAX}
+    assert msgspec.json.decode(msgspec.json.encode(sent), type=Body).line == sent["line"]
+
+
+@pytest.mark.parametrize("body", [Body(line="a\nb"), Body(many=("a", "b\x9b")), Body(inner=Inner("\u2028"))])
+def test_a_bad_text_is_found_wherever_it_stands(body: Body) -> None:
+    assert "U+" in why_unfit_fields(body)
+    assert why_unfit_fields(Body("a", "b", ("c",), Inner("d"))) == ""
