@@ -176,18 +176,18 @@ async def _files(world: World, records: list[Record], e: model.FilesExpectation)
 
 def _tree(store: Any, directory: str) -> dict[str, str]:
     """The text of every file below a directory."""
-    name = parse_name(directory)
-    assert isinstance(name, Name)
-    if store.find(name) is None:
+    top = parse_name(directory)
+    assert isinstance(top, Name)
+    if store.find(top) is None:
         return {}
-    found: dict[str, str] = {}
-    for facts in store.list(name):
-        last = facts.path.rpartition("/")[2]
-        if facts.directory:
-            found |= {f"{last}/{inner}": text for inner, text in _tree(store, f"{directory}/{last}").items()}
-        else:
-            found[last] = store.read(name.child(last)).decode("utf-8", "replace")
-    return found
+    files: list[Name] = []
+    ahead = [top]
+    while ahead:
+        name = ahead.pop()
+        for facts in store.list(name):
+            (ahead if facts.directory else files).append(name.child(facts.path.rpartition("/")[2]))
+    files.sort(key=lambda name: name.key.split("/"))
+    return {name.path[len(top.path) :].lstrip("/"): store.read(name).decode("utf-8", "replace") for name in files}
 
 
 async def _master(world: World, records: list[Record], e: model.MasterExpectation) -> Finding:

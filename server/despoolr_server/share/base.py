@@ -23,7 +23,7 @@ from despoolr_server.share.callers import Caller, Principal
 from despoolr_server.share.chronicle import Actor, Chronicle
 from despoolr_server.share.dav_locks import DavLockTable
 from despoolr_server.share.engine.engine import ShareEngine
-from despoolr_server.share.engine.names import BadName, Name, parse_name, printable
+from despoolr_server.share.engine.names import BadName, Name, found_name, parse_name, printable, why_too_far
 from despoolr_server.share.engine.rows import Closed, Ended, FileFacts, Open, Refusal, Session, Settled
 from despoolr_server.share.problems import blockers_of, problem, refusal_problem
 from despoolr_server.share.rights import EVERYONE, Rights, RightsTable
@@ -145,9 +145,10 @@ class ShareBase:
             self._expire(now)
         return now
 
-    def _visit(self, caller: Caller, share_name: str, path: str) -> Visit | Problem:
-        """The gate of path operations."""
+    def _visit(self, caller: Caller, share_name: str, asked: str | Name) -> Visit | Problem:
+        """The gate of path operations. A `Name` is one that the store has, which need not be one that is accepted."""
         now = self._now()
+        path = asked if isinstance(asked, str) else asked.path
         who = caller.who
         if caller.session:
             session = self._session(who, caller.session, now)
@@ -161,7 +162,7 @@ class ShareBase:
         share = self._shares.get(fold(share_name))
         if share is None:
             return problem(NtStatus.BAD_NETWORK_NAME, printable(share_name), printable(path))
-        name = parse_name(path)
+        name = parse_name(asked) if isinstance(asked, str) else asked
         if isinstance(name, BadName):
             return self._bad_name(actor, share.name, path, name)
         allowed, fixed = share.rights.allowed(who.role, name.key), share.rights.is_fixed(who.role, name.key)
@@ -225,6 +226,22 @@ class ShareBase:
     def _facts(self, row: Open) -> FileFacts | None:
         return self._store(row).find(name_of(row))
 
+    def _too_far_below(self, store: FileStore, name: Name, target: Name, *, anew: bool = False) -> Refusal | None:
+        """Why a directory may not come to be called `target`: something in it would have a path that none may have.
+
+        What is moved (not made `anew`) to a path that is neither longer nor deeper is not looked at.
+        """
+        at_most, now = target.path, name.path
+        if not anew and at_most.count("/") <= now.count("/") and len(at_most.encode()) <= len(now.encode()):
+            return None
+        try:
+            for inner in store.below(name):
+                if reason := why_too_far(f"{target.path}/{inner}"):
+                    return Refusal(NtStatus.OBJECT_NAME_INVALID, reason=f"{printable(inner)} is in it: {reason}")
+        except StoreError as error:
+            return Refusal(error.status, reason=error.reason)
+        return None
+
     # -- the ways out
 
     def _refuse(self, actor: Actor, share: str, path: str, refusal: Refusal, access: int = 0, share_mode: int = 0) -> Problem:
@@ -243,6 +260,14 @@ class ShareBase:
     def _failed(self, actor: Actor, share: str, path: str, error: StoreError, access: int = 0) -> Problem:
         """Record what the store could not do and word it."""
         return self._refuse(actor, share, path, Refusal(error.status, reason=error.reason), access)
+
+    async def _settled(self, actor: Actor, share: str, path: str, access: int = 0) -> Problem | None:
+        """Wait until what was done to a share is safe; why the disk cannot keep it."""
+        try:
+            await self._shares[fold(share)].store.settle()
+        except StoreError as error:
+            return self._failed(actor, share, path, error, access)
+        return None
 
     def _finish_close(self, closed: Closed, reason: str, cause: int = 0) -> Problem | None:
         """What follows from a close: the record, and the removal of a file that was marked. The store may fail to remove."""
@@ -309,9 +334,7 @@ def owns(who: Principal, session: Session) -> bool:
 
 
 def name_of(row: Open) -> Name:
-    name = parse_name(row.path)
-    assert isinstance(name, Name), f"an open of {row.path!r}"
-    return name
+    return found_name(row.path)
 
 
 def actor_of(row: Open) -> Actor:

@@ -126,7 +126,10 @@ class DavOperations(TreeOperations):
         self._chronicle.session_started(session)
         self._chronicle.granted(row, granted.action, lock.kind)
         if created:
-            await store.settle()
+            failure = await self._settled(actor, visit.share.name, visit.name.path, access)
+            if failure is not None:
+                self._end_dav_locks(visit.share.name, visit.name, "failed")
+                return failure
         return lock, created
 
     def dav_refresh(self, caller: Caller, share: str, path: str) -> DavLock | Problem | None:

@@ -104,7 +104,11 @@ class HandleOperations(ShareBase):
             size, kept = 0, attributes
         self._chronicle.granted(granted.open, action)
         if action is not CreateAction.OPENED:
-            await share.store.settle()
+            failure = await self._settled(actor, share.name, name.path, access)
+            if failure is not None:
+                if self.engine.find(granted.open.handle) is not None:
+                    self._finish_close(self.engine.close(granted.open, self._clock.now()), "failed")
+                return failure
         return OpenReply(granted.open.handle, action.value, size, render_attributes(kept), now)
 
     def _carry_out(self, share: NetworkShare, granted: Granted, attributes: int) -> None:
@@ -114,12 +118,21 @@ class HandleOperations(ShareBase):
         if granted.action is CreateAction.CREATED and row.directory:
             store.make_directory(name, row.opened_at)
             if attributes & STORED_ATTRIBUTES:
-                store.set_attributes(name, attributes)
+                try:
+                    store.set_attributes(name, attributes)
+                except StoreError:
+                    store.remove(name)
+                    raise
         elif granted.action is CreateAction.CREATED:
             store.write_whole(name, b"", row.opened_at, attributes)
         else:
-            store.set_size(name, 0, row.opened_at)
+            facts = store.find(name)
             store.set_attributes(name, attributes)
+            try:
+                store.set_size(name, 0, row.opened_at)
+            except StoreError:
+                store.set_attributes(name, facts.attributes if facts else 0)
+                raise
 
     async def read_open(
         self, who: Principal, handle: str, offset: int, length: int | None, *, session: str = ""
@@ -189,8 +202,7 @@ class HandleOperations(ShareBase):
         if isinstance(row, Problem):
             return row
         failure = self._finish_close(self.engine.close(row, self._clock.now()), "closed")
-        await self._store(row).settle()
-        return failure
+        return failure or await self._settled(actor_of(row), row.share, row.path, row.access)
 
     # -- what else a handle can do
 
@@ -236,6 +248,8 @@ class HandleOperations(ShareBase):
             refusal = Refusal(NtStatus.ACCESS_DENIED, reason="nothing may be put there")
         if refusal is None and share.rights.is_fixed(who.role, target.key):
             refusal = Refusal(NtStatus.ACCESS_DENIED, reason=STAYS)
+        if refusal is None and row.directory:
+            refusal = self._too_far_below(store, source, target)
         if refusal is not None:
             return self._refuse_row(row, refusal)
         try:

@@ -124,7 +124,7 @@ class PathOperations(ShareBase):
             return visit
         refusal = self._delete(visit)
         if refusal is None and settles:
-            await visit.share.store.settle()
+            return await self._settled(visit.actor, visit.share.name, visit.name.path, _DELETE)
         return refusal
 
     async def settle(self, shares: Iterable[str]) -> Problem | None:
@@ -165,12 +165,41 @@ class PathOperations(ShareBase):
         pair = self._visit_two(caller, share, path, new_path)
         if isinstance(pair, Problem):
             return pair
-        visit, target, allowed = pair
+        visit, target, _ = pair
         store = visit.share.store
         facts, target_facts = store.find(visit.name), store.find(target)
-        problem_ = self._check(visit, ask_of(visit, _DELETE, _SHARE_ALL), facts)
-        if problem_ is not None:
-            return problem_
+        refused = self._may_move(caller, visit, target, facts, target_facts, replace=replace)
+        if refused is not None:
+            return refused
+        assert facts is not None, "an OPEN of a missing name was granted"
+        try:
+            store.rename(visit.name, target)
+            if self.dav_locks:
+                self._end_dav_locks(visit.share.name, visit.name, "moved")
+            moved = store.find(target)
+            new_name = Name(moved.path, target.key) if moved else target
+            self.engine.renamed(visit.share.name, visit.name, new_name)
+            self._chronicle.renamed(visit.actor, visit.share.name, facts.path, new_name.path)
+            await store.settle()
+        except StoreError as error:
+            return self._failed(visit.actor, visit.share.name, facts.path, error, _DELETE)
+        return None
+
+    def _may_move(
+        self,
+        caller: Caller,
+        visit: Visit,
+        target: Name,
+        facts: FileFacts | None,
+        target_facts: FileFacts | None,
+        *,
+        replace: bool,
+        ends_below: bool = False,
+    ) -> Problem | None:
+        """Why a name may not be renamed, where `target_facts` is what then has the new name; nothing changes."""
+        refused = self._check(visit, ask_of(visit, _DELETE, _SHARE_ALL), facts)
+        if refused is not None:
+            return refused
         assert facts is not None, "an OPEN of a missing name was granted"
         refusal = self.engine.check_rename(
             visit.share.name,
@@ -182,23 +211,13 @@ class PathOperations(ShareBase):
             target_facts=target_facts,
             parent_exists=self._is_directory(visit, target.parent),
             under=self._under(caller, visit.share.name, target) if caller.tokens else visit.under,
+            ends_below=ends_below,
         )
-        if refusal is None and not allowed & _WRITE:
+        if refusal is None and not visit.share.rights.allowed(visit.role, target.key) & _WRITE:
             refusal = Refusal(NtStatus.ACCESS_DENIED, reason="nothing may be put there")
-        if refusal is not None:
-            return self._say_no(visit, refusal, _DELETE, _SHARE_ALL)
-        try:
-            if self.dav_locks:
-                self._end_dav_locks(visit.share.name, visit.name, "moved")
-            store.rename(visit.name, target)
-            moved = store.find(target)
-            new_name = Name(moved.path, target.key) if moved else target
-            self.engine.renamed(visit.share.name, visit.name, new_name)
-            self._chronicle.renamed(visit.actor, visit.share.name, facts.path, new_name.path)
-            await store.settle()
-        except StoreError as error:
-            return self._failed(visit.actor, visit.share.name, facts.path, error, _DELETE)
-        return None
+        if refusal is None and facts.directory:
+            refusal = self._too_far_below(visit.share.store, visit.name, target)
+        return None if refusal is None else self._say_no(visit, refusal, _DELETE, _SHARE_ALL)
 
     async def make_directory(self, caller: Caller, share: str, path: str, *, parents: bool) -> Problem | None:
         """Make a directory; with `parents`, those above it too, and one that exists is fine."""

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from despoolr_core.sharing import Access, Disposition, NtStatus, ShareMode
+from despoolr_core.sharing import Access, CreateOption, Disposition, NtStatus, ShareMode
 from despoolr_core.wire import Problem
 from despoolr_server.share.base import Visit
 from despoolr_server.share.callers import Caller, Content
 from despoolr_server.share.engine.dispositions import STAYS
-from despoolr_server.share.engine.names import Name, parse_name
+from despoolr_server.share.engine.names import Name, found_name, parse_name
 from despoolr_server.share.engine.rows import FileFacts, Open, Refusal
 from despoolr_server.share.paths import PathOperations, ask_of
 from despoolr_server.store.protocol import StoreError
@@ -29,6 +29,7 @@ _WRITE: Final = int(Access.WRITE_DATA)
 _DELETE: Final = int(Access.DELETE)
 _SHARE_READ: Final = int(ShareMode.READ)
 _SHARE_ALL: Final = int(ShareMode.ALL)
+_DIRECTORY: Final = int(CreateOption.DIRECTORY_FILE)
 
 
 class TreeOperations(PathOperations):
@@ -96,11 +97,16 @@ class TreeOperations(PathOperations):
                 reason = "one stands inside the other"
                 return self._say_no(visit, Refusal(NtStatus.ACCESS_DENIED, reason=reason), _DELETE, _SHARE_ALL)
             if not facts.directory and not target_facts.directory and self.engine.opens_of(visit.share.name, target):
-                return await self._move_over_open_file(caller, visit, target, target_facts)
-            if facts.directory or target_facts.directory:
-                gone = await self.delete_tree(caller, share, target.path)
-                if gone:
-                    return gone
+                return await self._move_over_open_file(caller, visit, target, facts, target_facts)
+        goes_first = target_facts is not None and (facts.directory or target_facts.directory)
+        left = None if goes_first else target_facts
+        refusal = self._may_move(caller, visit, target, facts, left, replace=replace, ends_below=True)
+        if refusal is not None:
+            return refusal
+        if goes_first:
+            gone = await self.delete_tree(caller, share, target.path)
+            if gone:
+                return gone
         self._end_dav_locks(visit.share.name, visit.name, "moved")
         return await self._move_here(caller, visit, target, replace=replace)
 
@@ -114,28 +120,34 @@ class TreeOperations(PathOperations):
                 return held
         return await self.move(caller, visit.share.name, visit.name.path, target.path, replace=replace) or []
 
-    async def _move_over_open_file(self, caller: Caller, visit: Visit, target: Name, facts: FileFacts) -> Problem | Failures:
+    async def _move_over_open_file(
+        self, caller: Caller, visit: Visit, target: Name, facts: FileFacts, target_facts: FileFacts
+    ) -> Problem | Failures:
         """A target that is locked by the caller keeps its lock (RFC 4918, 7.6): it gets the content, the source goes."""
-        copied = await self._copy_file(caller, visit, target, facts)
+        refusal = self.engine.check_delete(ask_of(visit, _DELETE, _SHARE_ALL), facts, True, False)
+        if refusal is not None:
+            return self._say_no(visit, refusal, _DELETE, _SHARE_ALL)
+        copied = await self._copy_file(caller, visit, target, target_facts)
         if copied:
             return copied
         return await self.delete(caller, visit.share.name, visit.name.path) or []
 
     def _may_be_put(self, caller: Caller, visit: Visit, target: Name) -> Problem | None:
         """Whether a name may be made where the target is, by rights and locks; asked before anything is undone."""
-        store = visit.share.store
-        if store.find(target) is not None:
-            return None
-        goal = self._visit(caller, visit.share.name, target.path)
-        assert isinstance(goal, Visit), "a target that was accepted is a name"
-        return self._check(goal, ask_of(goal, _WRITE, _SHARE_ALL, Disposition.CREATE), None)
+        return None if visit.share.store.find(target) is not None else self._may_be_made(caller, visit, target)
+
+    def _may_be_made(self, caller: Caller, visit: Visit, target: Name, options: int = 0) -> Problem | None:
+        """The same where what has that name now goes first."""
+        goal = self._visit(caller, visit.share.name, target)
+        if isinstance(goal, Problem):
+            return goal
+        return self._check(goal, ask_of(goal, _WRITE, _SHARE_ALL, Disposition.CREATE, options), None)
 
     def _held_below(self, caller: Caller, visit: Visit) -> Failures:
         """Who has what open inside a directory, by file, but for the locks that the caller acts under."""
         held: dict[str, list[Open]] = {}
         for row in self.engine.open_below(visit.share.name, visit.name):
-            name = parse_name(row.path)
-            assert isinstance(name, Name), "an open of a bad name"
+            name = found_name(row.path)
             under = self._under(caller, visit.share.name, name) if caller.tokens else visit.under
             if row.handle not in under:
                 held.setdefault(row.path, []).append(row)
@@ -148,7 +160,6 @@ class TreeOperations(PathOperations):
 
     async def _delete_below(self, caller: Caller, visit: Visit, *, and_itself: bool) -> Failures:
         """Delete what is in a directory, the deepest first."""
-        store = visit.share.store
         names = self._below(visit, visit.name)
         if and_itself:
             names.insert(0, visit.name)
@@ -158,15 +169,18 @@ class TreeOperations(PathOperations):
             if name.key in kept:
                 kept.add(name.parent.key)
                 continue
-            one = self._visit(caller, visit.share.name, name.path)
+            one = self._visit(caller, visit.share.name, name)
             refusal = one if isinstance(one, Problem) else self._delete(one)
             if refusal is not None and refusal.nt_status != NtStatus.OBJECT_NAME_NOT_FOUND:
                 failures.append((name.path, refusal))
                 kept.add(name.parent.key)
-            if count % _SETTLED_EACH == 0:
-                await store.settle()
-        await store.settle()
-        return failures
+            if count % _SETTLED_EACH == 0 and (failure := await self._unsettled(visit)):
+                return failures + failure
+        return failures + await self._unsettled(visit)
+
+    async def _unsettled(self, visit: Visit) -> Failures:
+        failure = await self._settled(visit.actor, visit.share.name, visit.name.path, _DELETE)
+        return [] if failure is None else [(visit.name.path, failure)]
 
     def _below(self, visit: Visit, top: Name) -> list[Name]:
         """Every name below a directory, each after the directory it stands in."""
@@ -176,8 +190,7 @@ class TreeOperations(PathOperations):
         while ahead:
             directory = ahead.pop()
             for facts in store.list(directory):
-                name = parse_name(facts.path)
-                assert isinstance(name, Name), f"the store lists {facts.path!r}"
+                name = found_name(facts.path)
                 names.append(name)
                 if facts.directory:
                     ahead.append(name)
@@ -190,7 +203,7 @@ class TreeOperations(PathOperations):
             return content
         assert isinstance(content, Content), "a copy asks for no ETag"
         if target_facts is not None and target_facts.directory:
-            gone = await self.delete_tree(caller, share, target.path)
+            gone = self._may_be_made(caller, visit, target) or await self.delete_tree(caller, share, target.path)
             if gone:
                 return gone
         written = await self.put(caller, share, target.path, content.data, create_only=target_facts is None)
@@ -203,6 +216,14 @@ class TreeOperations(PathOperations):
         refused = self._check(visit, ask_of(visit, _READ, _SHARE_ALL), store.find(visit.name))
         if refused is not None:
             return refused
+        if infinite:
+            too_far = self._too_far_below(store, visit.name, target, anew=True)
+            if too_far is not None:
+                return self._say_no(visit, too_far, _READ)
+        if target_facts is not None:
+            refused = self._may_be_made(caller, visit, target, _DIRECTORY)
+            if refused is not None:
+                return refused
         below = self._below(visit, visit.name) if infinite else []
         gone: Problem | Failures = []
         if target_facts is not None and target_facts.directory:
@@ -236,7 +257,7 @@ class TreeOperations(PathOperations):
         return failures
 
     async def _copy_one(self, caller: Caller, share: str, name: Name, place: Name) -> Problem | Failures:
-        visit = self._visit(caller, share, name.path)
+        visit = self._visit(caller, share, name)
         if isinstance(visit, Problem):
             return visit
         facts = visit.share.store.find(name)

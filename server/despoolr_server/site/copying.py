@@ -160,18 +160,18 @@ STRATEGIES: Final[dict[str, Callable[[Target], Awaitable[CopyResult]]]] = {
 
 async def present_files(share: Share, directory: str) -> list[str]:
     """The files below a directory, relative to it, sorted; empty if there is no such directory."""
-    try:
-        entries = await share.list(directory)
-    except ShareError as error:
-        if error.is_missing:
-            return []
-        raise
     names: list[str] = []
-    for entry in entries:
-        if entry.directory:
-            names += [f"{entry.name}/{below}" for below in await present_files(share, f"{directory}/{entry.name}")]
-        else:
-            names.append(entry.name)
+    ahead = [""]
+    while ahead:
+        below = ahead.pop()
+        try:
+            entries = await share.list(f"{directory}/{below}".rstrip("/"))
+        except ShareError as error:
+            if error.is_missing:
+                continue
+            raise
+        names += [f"{below}{entry.name}" for entry in entries if not entry.directory]
+        ahead += [f"{below}{entry.name}/" for entry in reversed(entries) if entry.directory]
     return sorted(names)
 
 

@@ -67,7 +67,7 @@ class Packing:
         share = self._site.share(server, share_name, COMPONENT)
         files: Files = {}
         try:
-            await self._read_tree(share, path, "", files, 0)
+            await self._read_tree(share, path, files)
         except (ShareError, ShareUnreachable) as error:
             self._log(f"~Package source {source} doesn't exist or we failed to access it, Win32 Error = {error.win32}")
             raise SourceFailure(EVENT_SOURCE_MISSING) from None
@@ -75,16 +75,23 @@ class Packing:
             raise SourceFailure(EVENT_SOURCE_MISSING)  # a package has at least one file (Q139590)
         return files
 
-    async def _read_tree(self, share: Share, path: str, below: str, files: Files, depth: int) -> None:
-        if depth > SOURCE_DEPTH_MAX:
-            self._log(f"~Cannot compress the package source {path}: directories nested deeper than {SOURCE_DEPTH_MAX}")
-            raise SourceFailure(EVENT_SOURCE_BAD)
-        for entry in await share.list(path):
-            inner, name = f"{path}/{entry.name}", f"{below}{entry.name}"
-            if entry.directory:
-                await self._read_tree(share, inner, f"{name}/", files, depth + 1)
-            else:
-                files[name] = await share.read(inner)
+    async def _read_tree(self, share: Share, top: str, files: Files) -> None:
+        """Every file below a directory, as a directory tree is walked: what is in a directory where that stands."""
+        ahead = [("", iter(await share.list(top)))]
+        while ahead:
+            below, entries = ahead[-1]
+            entry = next(entries, None)
+            if entry is None:
+                ahead.pop()
+                continue
+            name = f"{below}{entry.name}"
+            if not entry.directory:
+                files[name] = await share.read(f"{top}/{name}")
+                continue
+            if len(ahead) > SOURCE_DEPTH_MAX:
+                self._log(f"~Cannot compress the package source {top}/{name}: directories nested deeper than {SOURCE_DEPTH_MAX}")
+                raise SourceFailure(EVENT_SOURCE_BAD)
+            ahead.append((f"{name}/", iter(await share.list(f"{top}/{name}"))))
 
     def _log(self, text: str) -> None:
         self._site.log(COMPONENT, text)

@@ -7,6 +7,7 @@ records of the package, the only way besides cancelling that they do.
 from __future__ import annotations
 
 from despoolr_core.share import Share, ShareError, ShareUnreachable
+from despoolr_core.wire import Entry
 from despoolr_server.site import boxes, winst_box
 from despoolr_server.site.copying import CopyResult
 
@@ -15,40 +16,41 @@ async def remove_package(share: Share, directory: str, purpose: str) -> CopyResu
     """Delete the package's directory on one server; what could not go is `failed`, a server that does not answer too."""
     failed: list[tuple[str, ShareError | ShareUnreachable]] = []
     try:
-        await _remove_tree(share, directory, "", purpose, failed)
+        await _remove_tree(share, directory, purpose, failed)
     except (ShareError, ShareUnreachable) as error:
         failed.append(("", error))
     return CopyResult((), tuple(failed), directory)
 
 
-async def _remove_tree(
-    share: Share, top: str, below: str, purpose: str, failed: list[tuple[str, ShareError | ShareUnreachable]]
-) -> None:
+async def _remove_tree(share: Share, top: str, purpose: str, failed: list[tuple[str, ShareError | ShareUnreachable]]) -> None:
     """Delete what is in a directory, then the directory, if all of it could go."""
-    path = f"{top}/{below}".rstrip("/")
-    known = len(failed)
+    ahead = [("", iter(await _entries(share, top)), 0)]
+    while ahead:
+        below, entries, known = ahead[-1]
+        entry = next(entries, None)
+        name = f"{below}{entry.name}" if entry else below.rstrip("/")
+        if entry and entry.directory:
+            ahead.append((f"{name}/", iter(await _entries(share, f"{top}/{name}")), len(failed)))
+            continue
+        if entry is None:
+            ahead.pop()
+            if len(failed) > known:
+                continue
+        try:
+            await share.delete(f"{top}/{name}" if name else top, purpose=purpose)
+        except ShareError as error:
+            if not error.is_missing:
+                failed.append((name if entry else below, error))
+
+
+async def _entries(share: Share, path: str) -> list[Entry]:
+    """What is in a directory; nothing if it has gone."""
     try:
-        entries = await share.list(path)
+        return await share.list(path)
     except ShareError as error:
         if not error.is_missing:
             raise
-        return
-    for entry in entries:
-        name = f"{below}{entry.name}"
-        if entry.directory:
-            await _remove_tree(share, top, f"{name}/", purpose, failed)
-            continue
-        try:
-            await share.delete(f"{top}/{name}", purpose=purpose)
-        except ShareError as error:
-            if not error.is_missing:
-                failed.append((name, error))
-    if len(failed) == known:
-        try:
-            await share.delete(path, purpose=purpose)
-        except ShareError as error:
-            if not error.is_missing:
-                failed.append((below, error))
+        return []
 
 
 async def remove_commands(root: Share, package: str) -> int:

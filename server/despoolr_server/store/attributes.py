@@ -2,11 +2,13 @@
 
 The law: READONLY, HIDDEN and SYSTEM belong to a name's key and follow it when it is renamed. A list is used and not the
 file's own extended attributes because every file system, container volume and copy tool can carry it; it holds only names
-that have an attribute, so it is short and rewritten whole (temporary file and rename).
+that have an attribute, so it is short and rewritten whole (temporary file and rename). A change that the disk does not take
+is none: the list is what it was.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -30,22 +32,13 @@ class AttributeList:
         return self._bits.get(key, 0)
 
     def set(self, key: str, bits: int) -> None:
-        """Keep the bits of a name."""
-        if self._bits.get(key, 0) == bits:
-            return
-        if bits:
-            self._bits[key] = bits
-        else:
-            del self._bits[key]
-        self._save()
-
-    def remove(self, key: str) -> None:
-        """A name is gone."""
-        if self._bits.pop(key, 0):
-            self._save()
+        """Keep the bits of a name. Raises `OSError`, and has changed nothing then."""
+        if self._bits.get(key, 0) != bits:
+            others = {known: kept for known, kept in self._bits.items() if known != key}
+            self._change(others | {key: bits} if bits else others)
 
     def rename(self, key: str, new_key: str) -> None:
-        """A name and everything below it is called otherwise now; what was under the new name is gone."""
+        """A name and all below it get another; what had the new one is gone. Raises `OSError`, and has changed nothing then."""
         if not self._bits or key == new_key:
             return
         moved = {
@@ -55,8 +48,30 @@ class AttributeList:
             known: bits for known, bits in self._bits.items() if known not in (key, new_key) and not known.startswith(key + "/")
         }
         if moved or len(kept) != len(self._bits):
-            self._bits = kept | moved
+            self._change(kept | moved)
+
+    def knows(self, key: str) -> bool:
+        """Whether a name, or one below it, has any."""
+        return any(known == key or known.startswith(key + "/") for known in self._bits)
+
+    def snapshot(self) -> dict[str, int]:
+        """What `restore` takes."""
+        return self._bits
+
+    def restore(self, bits: dict[str, int]) -> None:
+        """What was changed since `snapshot` did not happen after all."""
+        if bits is not self._bits:
+            self._bits = bits
+            with suppress(OSError):  # what is remembered is right, and is written with the next change
+                self._save()
+
+    def _change(self, bits: dict[str, int]) -> None:
+        before, self._bits = self._bits, bits
+        try:
             self._save()
+        except BaseException:
+            self._bits = before
+            raise
 
     def _save(self) -> None:
         temporary = self._path.with_suffix(".new")

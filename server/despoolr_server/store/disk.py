@@ -15,7 +15,8 @@ import asyncio
 import os
 import shutil
 import stat
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +26,7 @@ from despoolr_core.sharing import NtStatus
 from despoolr_server.share.engine.names import Name
 from despoolr_server.share.engine.rows import DIRECTORY, STORED_ATTRIBUTES, FileFacts
 from despoolr_server.store.attributes import AttributeList
+from despoolr_server.store.descriptors import read_at, write_at
 from despoolr_server.store.errors import answering
 from despoolr_server.store.places import PRIVATE, Place, Places
 from despoolr_server.store.properties import PropertyList
@@ -124,6 +126,19 @@ class DiskFileStore:
                 elif entry.is_file(follow_symlinks=False):
                     count += 1
         return count, below
+
+    def below(self, name: Name) -> Iterator[str]:
+        """Reads every directory, and asks nothing of the files."""
+        ahead = [(self._places.folder(name).path, "")]
+        while ahead:
+            path, inside = ahead.pop()
+            with answering, os.scandir(path) as entries:
+                shown = (entry for entry in entries if name.key or entry.name != PRIVATE)
+                found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in shown]
+            for part, is_directory in found:
+                yield _join(inside, part)
+                if is_directory:
+                    ahead.append((f"{path}/{part}", _join(inside, part)))
 
     def has_children(self, name: Name) -> bool:
         """Whether anything at all is in the directory, shown or not."""
@@ -250,15 +265,17 @@ class DiskFileStore:
     def _publish(self, staged: str, status: os.stat_result, name: Name, place: Place, attributes: int) -> FileFacts:
         """Let a staged file appear where its name was found to belong; what is known of it is known of the name."""
         with answering:
+            before = self._attributes.snapshot()
             try:
                 if place.is_directory:
                     raise StoreError(NtStatus.FILE_IS_A_DIRECTORY)
+                self._attributes.set(name.key, attributes & STORED_ATTRIBUTES)
                 os.replace(staged, place.path)
             except BaseException:
+                self._attributes.restore(before)
                 self.discard(staged)
                 raise
             self._places.entered(place, place.actual)
-            self._attributes.set(name.key, attributes & STORED_ATTRIBUTES)
             return self._facts(name.key, place.path, place.stored, status)
 
     def discard(self, staged: str) -> None:
@@ -269,14 +286,17 @@ class DiskFileStore:
             pass
 
     def write_at(self, name: Name, offset: int, data: bytes, at: float) -> None:
-        """In place."""
+        """In place; a file that could not grow as far as it should has not grown."""
         with answering:
             descriptor = os.open(self._places.file(name).path, _UPDATE)
             try:
-                view = memoryview(data)
-                while view:
-                    count = os.pwrite(descriptor, view, offset)
-                    offset, view = offset + count, view[count:]
+                size = os.fstat(descriptor).st_size
+                try:
+                    write_at(descriptor, offset, data)
+                except OSError:
+                    if os.fstat(descriptor).st_size > size:
+                        os.ftruncate(descriptor, size)
+                    raise
                 os.utime(descriptor, ns=self._stamp(at))
             finally:
                 os.close(descriptor)
@@ -300,7 +320,11 @@ class DiskFileStore:
             raise StoreError(NtStatus.OBJECT_NAME_COLLISION)
         with answering:
             os.mkdir(place.path)
-            os.utime(place.path, ns=self._stamp(at))
+            try:
+                os.utime(place.path, ns=self._stamp(at))
+            except OSError:
+                os.rmdir(place.path)
+                raise
             self._places.entered(place, place.actual)
 
     def remove(self, name: Name) -> None:
@@ -313,38 +337,73 @@ class DiskFileStore:
         return self._places.existing(name)
 
     def _remove(self, name: Name, place: Place) -> None:
+        """What can fail is done before the file goes, and undone if the file then stays."""
+        key = name.key
+        attributes, properties = self._attributes.snapshot(), self._properties.get(key)
         with answering:
-            if place.is_directory:
-                os.rmdir(place.path)
-                self._places.forget_below(name.key)
-            elif place.status is None or not self._spares.keep(place.path, place.status):
-                os.unlink(place.path)
-            self._places.left(place)
-            self._forget(name.key)
-            self._attributes.remove(name.key)
-            self._properties.remove(name.key)
+            try:
+                self._properties.set(key, {})
+                self._attributes.set(key, 0)
+                if place.is_directory:
+                    os.rmdir(place.path)
+                elif place.status is None or not self._spares.keep(place.path, place.status):
+                    os.unlink(place.path)
+            except BaseException:
+                self._attributes.restore(attributes)
+                with suppress(OSError):
+                    self._properties.set(key, properties)
+                raise
+        if place.is_directory:
+            self._places.forget_below(key)
+            self._properties.forget_below(key)
+        self._places.left(place)
+        self._forget(key)
 
     def rename(self, name: Name, new_name: Name) -> None:
         """A file under the new name is replaced; the new name's spelling is kept."""
+        self._rename(name, new_name)
+
+    def _rename(self, name: Name, new_name: Name, *, again: bool = False) -> None:
+        """What can fail is done before the file moves, and undone if the file then stays.
+
+        `again`: this was begun before, so what is not kept under the old name any more has gone to the new one.
+        """
         place, target = self._places.existing(name), self._places.target(new_name)
         if target.is_directory and new_name.key != name.key:
             raise StoreError(NtStatus.ACCESS_DENIED, "a directory is not replaced")
-        source, path = place.path, f"{target.folder.path}/{new_name.last}"
+        path = f"{target.folder.path}/{new_name.last}"
+        attributes, replaced = self._attributes.snapshot(), self._properties.get(new_name.key)
         with answering:
-            if target.status is not None and new_name.key != name.key:
-                os.replace(source, target.path)
-                source = target.path
-            if source != path:
-                os.rename(source, path)
-            self._places.left(place)
-            self._places.entered(target, new_name.last)
+            self._rename_lists(name.key, new_name.key, again=again)
+            try:
+                if target.status is not None and new_name.key != name.key and target.path != path:
+                    os.rename(target.path, path)  # takes the new spelling first: what follows is one step
+                if place.path != path:
+                    os.replace(place.path, path)
+            except BaseException:
+                self._attributes.restore(attributes)
+                with suppress(OSError):
+                    self._properties.rename(new_name.key, name.key)
+                    self._properties.set(new_name.key, replaced)
+                raise
+        self._places.left(place)
+        self._places.entered(target, new_name.last)
         for key in (name.key, new_name.key):
             self._forget(key)
             if place.is_directory:
                 self._forget_below(key)
-        with answering:
-            self._attributes.rename(name.key, new_name.key)
-            self._properties.rename(name.key, new_name.key)
+
+    def _rename_lists(self, key: str, new_key: str, *, again: bool = False) -> None:
+        """Attributes and properties go along. Raises `OSError`, and has changed nothing then."""
+        attributes = self._attributes.snapshot()
+        if not again or self._attributes.knows(key):
+            self._attributes.rename(key, new_key)
+        if not again or self._properties.knows(key):
+            try:
+                self._properties.rename(key, new_key)
+            except BaseException:
+                self._attributes.restore(attributes)
+                raise
 
     def set_attributes(self, name: Name, attributes: int) -> None:
         """In the list beside the files: every file system can keep it."""
@@ -439,12 +498,12 @@ def _nofollow(path: str, flags: int) -> int:
 def _read(descriptor: int, offset: int, length: int | None) -> bytes:
     if length is None:
         length = max(0, os.fstat(descriptor).st_size - offset)
-    first = os.pread(descriptor, length, offset)
+    first = read_at(descriptor, length, offset)
     if len(first) == length or not first:
         return first
     pieces = [first]
     done = len(first)
-    while done < length and (piece := os.pread(descriptor, length - done, offset + done)):
+    while done < length and (piece := read_at(descriptor, length - done, offset + done)):
         pieces.append(piece)
         done += len(piece)
     return b"".join(pieces)

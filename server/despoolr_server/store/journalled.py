@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from despoolr_core.sharing import NtStatus
-from despoolr_server.share.engine.names import Name, parse_name
+from despoolr_server.share.engine.names import Name, found_name
 from despoolr_server.share.engine.rows import STORED_ATTRIBUTES, FileFacts
+from despoolr_server.store.descriptors import sync_data, write_at
 from despoolr_server.store.disk import DiskFileStore
 from despoolr_server.store.errors import answering
 from despoolr_server.store.journal import (
@@ -216,9 +217,9 @@ class JournalledFileStore(DiskFileStore):
                 self._journal = self._begin()
                 self._older.append(full)
             try:
-                _write_at(self._journal, self._size, octets)
+                write_at(self._journal, self._size, octets)
             except OSError:
-                _write_at(self._journal, self._size, bytes(HEADER_SIZE))
+                write_at(self._journal, self._size, bytes(HEADER_SIZE))
                 raise
         self._size += len(octets)
         self._sequence += 1
@@ -321,7 +322,7 @@ class JournalledFileStore(DiskFileStore):
         """Bring the disk to what the journal says, whatever part of it is there already. Doing it twice changes nothing."""
         for tree in result.trees:
             if self._inode_at(_named(tree.path)) == tree.inode:
-                DiskFileStore.rename(self, _named(tree.path), _named(tree.new_path))
+                self._rename(_named(tree.path), _named(tree.new_path), again=True)
         for make in sorted(result.directories.values(), key=lambda one: one.path.count("/")):
             if self.find(_named(make.path)) is None:
                 self._unless_moved_on(DiskFileStore.make_directory, _named(make.path), make.at)
@@ -344,6 +345,9 @@ class JournalledFileStore(DiskFileStore):
                 continue
             place = self._whereabouts(fate)
             if place is not None:
+                for former in fate.paths[:-1]:
+                    if not former.startswith(PRIVATE + "/"):
+                        self._rename_lists(_named(former).key, _named(path).key, again=True)
                 aside.append((f"{self._base}/{PRIVATE}/tmp/moved-{len(aside)}", path))
                 os.rename(place, aside[-1][0])
         for staged, path in aside:
@@ -395,10 +399,10 @@ class JournalledFileStore(DiskFileStore):
 
 
 def _named(path: str) -> Name:
-    name = parse_name(path)
-    if not isinstance(name, Name):
+    """A name in a journal: accepted once, perhaps by a version that accepted others. Raises `StoreError` for one outside."""
+    if any(part in ("", ".", "..") or "\0" in part for part in path.split("/")):
         raise StoreError(NtStatus.IO_DEVICE_ERROR, f"the journal names {path!r}")
-    return name
+    return found_name(path)
 
 
 def _sync_path(path: str) -> None:
@@ -417,16 +421,9 @@ def _sync_files(files: list[Path]) -> None:
                 _sync_path(str(path))
 
 
-def _write_at(descriptor: int, offset: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        count = os.pwrite(descriptor, view, offset)
-        offset, view = offset + count, view[count:]
-
-
 def _sync_all(descriptors: list[int]) -> None:
     for descriptor in descriptors:
-        os.fdatasync(descriptor)
+        sync_data(descriptor)
 
 
 def _sync_file_system(path: str) -> None:

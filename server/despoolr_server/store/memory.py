@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from despoolr_core.sharing import NtStatus
 from despoolr_server.share.engine.names import ROOT, Name
@@ -58,6 +58,16 @@ class MemoryFileStore:
         """One look at each child."""
         below = tuple(facts.path for facts in self.list(name) if facts.directory)
         return len(self._children(name)) - len(below), below
+
+    def below(self, name: Name) -> Iterator[str]:
+        """One look at each."""
+        ahead = [name.key]
+        while ahead:
+            key = ahead.pop()
+            for part in self._nodes[key].children or ():
+                inner = f"{key}/{part}" if key else part
+                yield self._nodes[inner].facts.path[len(name.path) :].lstrip("/")
+                ahead.append(inner)
 
     def has_children(self, name: Name) -> bool:
         """One look-up."""
@@ -258,9 +268,12 @@ class MemoryFileStore:
         node.facts = FileFacts(facts.path, len(node.data), at, facts.directory, kept, f'"{self._change:x}"')
 
     def _relabel(self, node: _Node, path: str, old_key: str, new_key: str) -> None:
-        facts = node.facts
-        node.facts = FileFacts(path, facts.size, facts.modified_at, facts.directory, facts.attributes, facts.etag)
-        for part in list(node.children or ()):
-            child = self._nodes.pop(f"{old_key}/{part}")
-            self._nodes[f"{new_key}/{part}"] = child
-            self._relabel(child, f"{path}/{child.facts.path.rpartition('/')[2]}", f"{old_key}/{part}", f"{new_key}/{part}")
+        ahead = [(node, path, old_key, new_key)]
+        while ahead:
+            node, path, old_key, new_key = ahead.pop()
+            facts = node.facts
+            node.facts = FileFacts(path, facts.size, facts.modified_at, facts.directory, facts.attributes, facts.etag)
+            for part in node.children or ():
+                old, new = f"{old_key}/{part}", f"{new_key}/{part}"
+                child = self._nodes[new] = self._nodes.pop(old)
+                ahead.append((child, f"{path}/{child.facts.path.rpartition('/')[2]}", old, new))

@@ -148,12 +148,12 @@ class Places:
     # -- being told
 
     def entered(self, place: Place, actual: str) -> None:
-        """A name appeared where `place` was found before, spelled `actual`. Raises `OSError`."""
+        """A name appeared where `place` was found before, spelled `actual`."""
         place.folder.names[fold(actual)] = actual
         self._changed(place)
 
     def left(self, place: Place) -> None:
-        """What was found at `place` is gone. Raises `OSError`."""
+        """What was found at `place` is gone."""
         place.folder.names.pop(fold(place.actual), None)
         self._changed(place)
 
@@ -177,36 +177,56 @@ class Places:
             tallies.clear()
         tallies[folder.key] = tallies.get(folder.key, self._tally_floor) + 1
         if place.is_current:
-            folder.mtime_ns = os.lstat(folder.path).st_mtime_ns
+            status = _lstat(folder.path)
+            folder.mtime_ns = -1 if status is None else status.st_mtime_ns
 
     def _seek(self, name: Name) -> Place | None:
         """Where a name is or would be; None if its directory is not there."""
         if name.key.partition("/")[0] == _PRIVATE_KEY:
             return None
         folder, status = self._folder(name.parent)
-        if folder is None or status is None:
-            return None
+        return None if folder is None or status is None else self._place(folder, status, name)
+
+    def _place(self, folder: Folder, status: os.stat_result, name: Name) -> Place:
+        """Where a name is or would be in its directory, whose `lstat` is `status`."""
         is_current = status.st_mtime_ns == folder.mtime_ns
         actual, found = self._look(folder, is_current, name.key.rpartition("/")[2], name.last)
         return Place(folder, folder.mtime_ns == status.st_mtime_ns, actual, found)
 
     def _folder(self, name: Name) -> tuple[Folder | None, os.stat_result | None]:
-        """A directory and its `lstat`."""
-        if not name.key:
+        """A directory and its `lstat`, found from the nearest one above it that is remembered."""
+        ahead: list[Name] = []
+        while (remembered := self._remembered(name.key)) is None:
+            ahead.append(name)
+            name = name.parent
+        folder, status = remembered
+        for step in reversed(ahead):
+            if status is None or step.key == _PRIVATE_KEY:
+                return None, None
+            found = self._place(folder, status, step)
+            if not found.is_directory:
+                return None, None
+            folder, status = self._remember(found, step.key), found.status
+        return folder, status
+
+    def _remembered(self, key: str) -> tuple[Folder, os.stat_result | None] | None:
+        """A directory that was seen before and is still the same one; the root always is."""
+        if not key:
             return self._top, _lstat(self._base)
-        folder = self._folders.get(name.key)
-        if folder is not None:
-            status = _lstat(folder.path)
-            if status is not None and status.st_ino == folder.inode and stat.S_ISDIR(status.st_mode):
-                return folder, status
-            del self._folders[name.key]
-        found = self._seek(name)
-        if found is None or not found.is_directory:
-            return None, None
+        folder = self._folders.get(key)
+        if folder is None:
+            return None
+        status = _lstat(folder.path)
+        if status is not None and status.st_ino == folder.inode and stat.S_ISDIR(status.st_mode):
+            return folder, status
+        del self._folders[key]
+        return None
+
+    def _remember(self, found: Place, key: str) -> Folder:
         while len(self._folders) >= FOLDERS_MAX:
             del self._folders[next(iter(self._folders))]
-        folder = self._folders[name.key] = Folder(found.path, name.key, found.stored, found.inode)
-        return folder, found.status
+        folder = self._folders[key] = Folder(found.path, key, found.stored, found.inode)
+        return folder
 
     def _look(self, folder: Folder, is_current: bool, key: str, part: str) -> tuple[str, os.stat_result | None]:
         """The stored name with a key and its `lstat`: what is remembered, else the very name, else a fresh scan."""

@@ -4,13 +4,18 @@ The law: properties belong to a name's key; they follow it when it is renamed an
 one directory lie in one file, `properties.jsonl`, in a tree of directories that mirrors the keys: what `CS100005/b.dat` has
 stands in `.despoolr/properties/CS100005/properties.jsonl`. A line is a name and all its properties as of then; the last line
 of a name counts, an empty one says it has none, one that is cut short is passed over. A change appends a line; a file that is
-mostly history is written anew.
+mostly history is written anew. A directory whose key is longer than a file system takes is mirrored under its SHA-256. A
+change that the disk does not take is none.
 """
+# Paths are plain strings where names may be too long for the disk: `os.path` then says no instead of raising.
+# ruff: noqa: PTH112, PTH106, PTH108
 
 from __future__ import annotations
 
-import shutil
+import hashlib
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +23,9 @@ import msgspec
 
 FILE: Final = "properties.jsonl"
 """In lower case, where every key is in upper case: no mirrored directory can have that name."""
+
+PART_MAX: Final = 255
+"""Bytes of one part of a path that every file system takes."""
 
 _DIRECTORIES_MAX: Final = 4096
 _HISTORY_MAX: Final = 64
@@ -49,7 +57,9 @@ class PropertyList:
         return self._names(directory).get(last, _NONE)
 
     def set(self, key: str, properties: Mapping[str, str]) -> None:
-        """Keep exactly these properties of a name."""
+        """Keep exactly these properties of a name. Raises `OSError`, and has changed nothing then."""
+        if self._is_empty and not properties:
+            return
         directory, _, last = key.rpartition("/")
         names = self._names(directory)
         if names.get(last, _NONE) == properties:
@@ -60,34 +70,46 @@ class PropertyList:
             del names[last]
         self._append(directory, names, _Line(last, dict(properties)))
 
-    def remove(self, key: str) -> None:
-        """A name is gone, with whatever was below it."""
-        if self._is_empty:
-            return
-        self.set(key, _NONE)
-        mirror = self._mirror(key)
-        if mirror.is_dir():
-            shutil.rmtree(mirror)
-        self._forget(key)
+    def knows(self, key: str) -> bool:
+        """Whether a name has any, or may have some below it."""
+        return not self._is_empty and bool(self.get(key) or os.path.isdir(self._mirror(key)))
+
+    def forget_below(self, key: str) -> None:
+        """A directory is gone with all that was in it: what is still kept there is history."""
+        if not self._is_empty:
+            _remove_tree(self._mirror(key))
+            self._forget(key)
 
     def rename(self, key: str, new_key: str) -> None:
-        """A name and everything below it is called otherwise now; what was under the new name is gone."""
+        """A name and all below it get another; what had the new one is gone. Raises `OSError`, and has changed nothing then."""
         if self._is_empty or key == new_key:
             return
-        properties = self.get(key)
+        properties, replaced = self.get(key), self.get(new_key)
         self.set(new_key, properties)
-        self.set(key, _NONE)
+        try:
+            self._move_mirror(key, new_key)
+            try:
+                self.set(key, _NONE)
+            except BaseException:
+                self._move_mirror(new_key, key)
+                raise
+        except BaseException:
+            with suppress(OSError):
+                self.set(new_key, replaced)
+            raise
+
+    def _move_mirror(self, key: str, new_key: str) -> None:
         mirror, new_mirror = self._mirror(key), self._mirror(new_key)
-        if new_mirror.is_dir():
-            shutil.rmtree(new_mirror)
-        if mirror.is_dir():
-            new_mirror.parent.mkdir(parents=True, exist_ok=True)
-            mirror.rename(new_mirror)
+        if not os.path.isdir(mirror):
+            return
+        _remove_tree(new_mirror)
+        new_mirror.parent.mkdir(parents=True, exist_ok=True)
+        mirror.rename(new_mirror)
         self._forget(key)
         self._forget(new_key)
 
     def _mirror(self, directory: str) -> Path:
-        return self._root / directory if directory else self._root
+        return self._root.joinpath(*map(_mirrored, directory.split("/"))) if directory else self._root
 
     def _names(self, directory: str) -> _Names:
         names = self._directories.get(directory)
@@ -146,6 +168,32 @@ class PropertyList:
         if key:
             for known in [known for known in self._directories if known == key or known.startswith(f"{key}/")]:
                 del self._directories[known]
+
+
+def _mirrored(part: str) -> str:
+    """What stands for a part of a key on disk. In lower case, where every key is in upper case: the two never meet."""
+    encoded = part.encode()
+    return part if len(encoded) <= PART_MAX else f"long-{hashlib.sha256(encoded).hexdigest()}"
+
+
+def _remove_tree(top: Path) -> None:
+    """Remove a directory of ours with all that is in it, as far as the disk lets us: nothing in it counts any more."""
+    ahead = [str(top)]
+    while ahead and os.path.isdir(ahead[-1]):
+        inside: list[str] = []
+        with suppress(OSError):
+            with os.scandir(ahead[-1]) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        inside.append(entry.path)
+                    else:
+                        os.unlink(entry.path)
+            if not inside:
+                os.rmdir(ahead.pop())
+                continue
+        if not inside:
+            return
+        ahead += inside
 
 
 def _ends_a_line(size: int, file: Path) -> bool:

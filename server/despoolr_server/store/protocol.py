@@ -8,7 +8,7 @@ its name whole or not at all; file times are site time, given by the caller. Two
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from despoolr_core.sharing import NtStatus
@@ -50,6 +50,10 @@ class FileStore(Protocol):
 
     def tally(self, name: Name) -> tuple[int, tuple[str, ...]]:
         """How many files a directory has, and the paths of the directories in it, in no order: a listing without facts."""
+        ...
+
+    def below(self, name: Name) -> Iterator[str]:
+        """The path, from the directory on, of everything in a directory and in those below it, in no order."""
         ...
 
     def has_children(self, name: Name) -> bool:

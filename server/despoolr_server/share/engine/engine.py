@@ -202,16 +202,22 @@ class ShareEngine:
         file.marked_by = (row.machine, row.program, row.purpose) if pending else None
         return None
 
-    def delete_named(
-        self, ask: Ask, facts: FileFacts | None, parent_exists: bool, has_children: bool, by: tuple[str, str, str]
-    ) -> bool | Refusal:
-        """Open for DELETE, mark, close, in one: True if the file must go now, False if it goes when its last open closes."""
+    def check_delete(self, ask: Ask, facts: FileFacts | None, parent_exists: bool, has_children: bool) -> Refusal | None:
+        """Why a name may not be deleted; nothing changes."""
         plan = self.check(ask, facts, parent_exists)
         if isinstance(plan, Refusal):
             return plan
         assert facts is not None, "an OPEN of a missing name was granted"
-        if status := may_mark(plan.access, True, facts, has_children):
-            return Refusal(status)
+        status = may_mark(plan.access, True, facts, has_children)
+        return Refusal(status) if status else None
+
+    def delete_named(
+        self, ask: Ask, facts: FileFacts | None, parent_exists: bool, has_children: bool, by: tuple[str, str, str]
+    ) -> bool | Refusal:
+        """Open for DELETE, mark, close, in one: True if the file must go now, False if it goes when its last open closes."""
+        refusal = self.check_delete(ask, facts, parent_exists, has_children)
+        if refusal is not None:
+            return refusal
         file = self.table.file(file_key(ask.share, ask.name))
         if file is None:
             return True
@@ -231,8 +237,12 @@ class ShareEngine:
         target_facts: FileFacts | None,
         parent_exists: bool,
         under: frozenset[str] = frozenset(),
+        ends_below: bool = False,
     ) -> Refusal | None:
-        """Why a file (or `directory`) opened with `access` may not be renamed; `target_facts` None: the new name is free."""
+        """Why a file (or `directory`) opened with `access` may not be renamed; `target_facts` None: the new name is free.
+
+        `ends_below`: what is open below the source ends before the rename, and so is not in its way.
+        """
         source_key, target_key = file_key(share, source), file_key(share, target)
         source_file, target_file = self.table.file(source_key), self.table.file(target_key)
         parent = self.table.file(file_key(share, target.parent))
@@ -253,7 +263,7 @@ class ShareEngine:
             parent_held_against=parent_held,
             into_itself=target_key.startswith(source_key + "/"),
             source_pending=source_file is not None and source_file.delete_pending,
-            open_below=self.table.below_count(source_key) > 0,
+            open_below=not ends_below and self.table.below_count(source_key) > 0,
             same_name=source.path == target.path,
             replace=replace,
             target=None if in_place else target_facts,

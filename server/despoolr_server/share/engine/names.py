@@ -24,6 +24,9 @@ COMPONENT_MAX: Final = 255
 PATH_MAX: Final = 1024
 """Bytes of a whole path in UTF-8, separators included."""
 
+DEPTH_MAX: Final = 64
+"""Parts of a path: the directories, and the name in the last of them."""
+
 DEVICE_NAMES: Final = frozenset(
     ["CON", "PRN", "AUX", "NUL", "CLOCK$", "CONIN$", "CONOUT$"]
     + [f"{port}{digit}" for port in ("COM", "LPT") for digit in "123456789¹²³"]
@@ -85,9 +88,24 @@ def parse_name(text: str) -> Name | BadName:
         if reason := why_bad(part):
             return BadName(reason)
     path = "/".join(parts)
-    if len(path.encode()) > PATH_MAX:
-        return BadName(f"the path is longer than {PATH_MAX} bytes")
+    if reason := why_too_far(path):
+        return BadName(reason)
     return Name(path, fold(path))
+
+
+def found_name(path: str) -> Name:
+    """The name of what a store has: made by hand or by an older version, it may be one that is accepted no more."""
+    return Name(path, fold(path))
+
+
+def why_too_far(path: str) -> str:
+    """Why a path of accepted parts is refused as a whole, as a clause; `""` if it is fine."""
+    depth = path.count("/") + 1
+    if depth > DEPTH_MAX:
+        return f"the path has {depth} parts, and {DEPTH_MAX} are the limit"
+    if len(path.encode()) > PATH_MAX:
+        return f"the path is longer than {PATH_MAX} bytes"
+    return ""
 
 
 def printable(text: str) -> str:

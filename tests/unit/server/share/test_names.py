@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 
 from despoolr_server.share.engine.names import (
     COMPONENT_MAX,
+    DEPTH_MAX,
     PATH_MAX,
     ROOT,
     BadName,
     Name,
     fold,
+    found_name,
     parse_name,
     printable,
 )
@@ -120,3 +122,15 @@ def test_parsing_is_total_and_idempotent(text: str) -> None:
         assert again.key == name.key
         assert ".." not in name.path.split("/")
         assert "\0" not in name.path
+
+
+def test_a_path_may_have_64_parts_and_no_more() -> None:
+    assert isinstance(parse_name("/".join(["d"] * DEPTH_MAX)), Name)
+    refused = parse_name("/".join(["d"] * (DEPTH_MAX + 1)))
+    assert isinstance(refused, BadName)
+    assert refused.reason == "the path has 65 parts, and 64 are the limit"
+
+
+def test_the_name_of_what_a_store_has_is_not_held_to_the_limits() -> None:
+    deep = "/".join(["d"] * 500)
+    assert found_name(deep) == Name(deep, deep.upper())

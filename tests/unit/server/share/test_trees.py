@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from despoolr_core.sharing import NtStatus
+from pathlib import Path
+
+import pytest
+
+from despoolr_core.share import ShareError
+from despoolr_core.sharing import Access, NtStatus, Role
 from despoolr_core.wire import Problem
-from despoolr_server.share.engine.names import Name, parse_name
+from despoolr_server.share.dav import LockWish
+from despoolr_server.share.engine.names import DEPTH_MAX, Name, found_name, parse_name
 from despoolr_server.share.host import Caller
+from despoolr_server.share.rights import Rights
 from despoolr_server.share.trees import Failures, is_inside
+from despoolr_server.store.disk import DiskFileStore
 from share_world import SERVICE, World, client, status
 
 SVC = Caller(SERVICE)
@@ -31,7 +39,7 @@ def n(path: str) -> Name:
 def paths(world: World, directory: str = "") -> list[str]:
     """Everything below a directory."""
     found = []
-    for facts in world.store.list(n(directory)):
+    for facts in world.store.list(found_name(directory)):
         found.append(facts.path)
         found += paths(world, facts.path) if facts.directory else []
     return found
@@ -152,3 +160,111 @@ def test_inside_is_below_at_any_depth_and_not_the_same() -> None:
     assert is_inside(n("d"), n(""))
     assert not is_inside(n("D"), n("D"))
     assert not is_inside(n("DD/e"), n("D"))
+
+
+DEEP = 500
+
+
+def grown_by_hand(root: Path) -> World:
+    """A share in which somebody made 500 directories, each in the last, and a file at the bottom."""
+    bottom = root / "T"
+    bottom.mkdir()
+    for _ in range(DEEP):
+        bottom /= "d"
+        bottom.mkdir()
+    (bottom / "x").write_bytes(b"x")
+    return World(DiskFileStore(root))
+
+
+async def test_a_tree_deeper_than_any_path_may_be_is_listed_looked_over_and_deleted(tmp_path: Path) -> None:
+    world = grown_by_hand(tmp_path)
+    found = world.host.look(SVC, "OPEN", "T", None)
+    assert isinstance(found, list) and len(found) == DEEP + 2
+    assert len(world.host.list(SVC, "OPEN", "/".join(["T", *["d"] * (DEPTH_MAX - 1)]))) == 1  # type: ignore[arg-type]
+    refused = world.host.list(SVC, "OPEN", "/".join(["T", *["d"] * DEPTH_MAX]))
+    assert status(refused) is NtStatus.OBJECT_NAME_INVALID
+    assert status(await world.host.copy_tree(SVC, "OPEN", "T", "C", replace=False)) is NtStatus.OBJECT_NAME_INVALID
+    assert await world.host.move_tree(SVC, "OPEN", "T", "U", replace=False) == []
+    assert await world.host.delete_tree(SVC, "OPEN", "U") == []
+    assert paths(world) == []
+
+
+async def test_a_path_too_deep_is_refused_at_every_door(tmp_path: Path) -> None:
+    world = World(DiskFileStore(tmp_path))
+    deepest, over = "/".join(["d"] * DEPTH_MAX), "/".join(["d"] * (DEPTH_MAX + 1))
+    share, session = world.share(), world.session(SERVICE)
+    assert await world.host.make_directory(SVC, "OPEN", deepest, parents=True) is None
+    too_deep = NtStatus.OBJECT_NAME_INVALID
+    assert status(await world.host.make_directory(SVC, "OPEN", over, parents=True)) is too_deep
+    assert status(await world.host.make_directory(SVC, "OPEN", over, parents=False)) is too_deep
+    assert status(await world.host.put(SVC, "OPEN", over, b"")) is too_deep
+    assert status(await world.open(SERVICE, session, over, access="WRITE", disposition="OPEN_IF")) is too_deep
+    assert status(await world.host.dav_lock(SVC, "OPEN", over, LockWish())) is too_deep
+    await world.put("F")
+    assert status(await world.host.move(SVC, "OPEN", "F", over, replace=False)) is too_deep
+    assert status(await world.host.copy_tree(SVC, "OPEN", "F", over, replace=False)) is too_deep
+    handle = await world.hold(SERVICE, session, "F", access="DELETE", share_mode="READ|WRITE|DELETE")
+    assert status(await world.host.rename_open(SERVICE, handle, over, replace=False)) is too_deep
+    with pytest.raises(ShareError, match="65 parts"):
+        await share.make_directory(over)
+    with pytest.raises(ShareError, match="65 parts"):
+        await share.write(over, b"")
+
+
+@pytest.mark.parametrize("how", ["move", "tree", "rename", "copy", "over", "copy over"])
+@pytest.mark.parametrize("kind", ["depth", "length"])
+async def test_a_tree_whose_paths_would_become_too_far_stays_whole_and_so_does_what_is_in_its_way(
+    tmp_path: Path, how: str, kind: str
+) -> None:
+    world = World(DiskFileStore(tmp_path))
+    inner = "/".join(["d"] * (DEPTH_MAX - 1)) if kind == "depth" else "/".join(["x" * 250] * 4)
+    over = "B/T" if kind == "depth" else "T" * 100
+    for directory in (f"T/{inner}", "B"):
+        assert await world.host.make_directory(SVC, "OPEN", directory, parents=True) is None
+    if "over" in how:
+        assert await world.host.make_directory(SVC, "OPEN", over, parents=False) is None
+        await world.put(f"{over}/kept")
+    before = paths(world)
+    if how == "move":
+        answer = await world.host.move(SVC, "OPEN", "T", over, replace=False)
+    elif how == "rename":
+        session = world.session(SERVICE)
+        handle = await world.hold(SERVICE, session, "T", access="DELETE", share_mode="READ|WRITE|DELETE")
+        answer = await world.host.rename_open(SERVICE, handle, over, replace=False)
+    elif how.startswith("copy"):
+        answer = await world.host.copy_tree(SVC, "OPEN", "T", over, replace=True)
+    else:
+        answer = await world.host.move_tree(SVC, "OPEN", "T", over, replace=True)
+    assert status(answer) is NtStatus.OBJECT_NAME_INVALID
+    assert paths(world) == before
+
+
+async def test_a_move_over_a_directory_asks_all_that_can_be_asked_before_that_goes() -> None:
+    world = await planted()
+    await world.host.make_directory(SVC, "OPEN", "X/Y", parents=True)
+    world.host.set_rights("OPEN", "X", Role.SERVICE, Rights.FULL & ~Access.WRITE_DATA)  # type: ignore[arg-type]
+    assert status(await world.host.move_tree(SVC, "OPEN", "D", "X/Y", replace=True)) is NtStatus.ACCESS_DENIED
+    assert status(await world.host.copy_tree(SVC, "OPEN", "D", "X/Y", replace=True)) is NtStatus.ACCESS_DENIED
+    assert status(await world.host.copy_tree(SVC, "OPEN", "D/A", "X/Y", replace=True)) is NtStatus.ACCESS_DENIED
+    assert paths(world) == ["D", "D/A", "D/E", "D/E/B", "X", "X/Y"]
+
+
+async def test_a_read_only_file_is_not_moved_over_a_locked_one_by_half() -> None:
+    world = await planted()
+    locked = await world.host.dav_lock(SVC, "OPEN", "D/A", LockWish())
+    assert isinstance(locked, tuple)
+    world.store.set_attributes(n("D/E/B"), 1)
+    mine = Caller(SERVICE, tokens=frozenset({locked[0].token}))
+    assert status(await world.host.move_tree(mine, "OPEN", "D/E/B", "D/A", replace=True)) is NtStatus.CANNOT_DELETE
+    assert (world.store.read(n("D/A")), world.store.read(n("D/E/B"))) == (b"a", b"b")
+
+
+async def test_a_refused_move_ends_no_lock() -> None:
+    world = await planted()
+    locked = await world.host.dav_lock(SVC, "OPEN", "D/A", LockWish())
+    assert isinstance(locked, tuple)
+    mine = Caller(SERVICE, tokens=frozenset({locked[0].token}))
+    world.store.set_attributes(n("D/E/B"), 1)
+    for move in (world.host.move_tree, world.host.move):
+        assert status(await move(mine, "OPEN", "D/A", "D/E/B", replace=True)) is NtStatus.ACCESS_DENIED
+    assert world.host.dav_locks_on(mine, "OPEN", "D/A")[1] == [locked[0]]

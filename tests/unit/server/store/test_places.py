@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from despoolr_core.sharing import NtStatus
-from despoolr_server.share.engine.names import Name, parse_name
+from despoolr_server.share.engine.names import Name, found_name, parse_name
 from despoolr_server.store import places
 from despoolr_server.store.places import Places
 from despoolr_server.store.protocol import StoreError
@@ -115,3 +115,17 @@ def test_directories_remembered_are_bounded(root: Path, monkeypatch: pytest.Monk
         assert where.has_folder(n(name))
     assert len(where._folders) == 2
     assert where.has_folder(n("A"))
+
+
+def test_a_name_a_thousand_directories_down_is_found_without_recursion(tmp_path: Path) -> None:
+    deep = "/".join(["d"] * 1000)
+    bottom = tmp_path
+    for _ in range(1000):
+        bottom /= "d"
+        bottom.mkdir()
+    where = Places(str(tmp_path))
+    found = where.locate(found_name(f"{deep}/x".upper()))
+    assert found is None
+    found = where.locate(found_name(deep.upper()))
+    assert found is not None and found.stored == deep
+    assert where.locate(found_name(deep.replace("d", "e"))) is None

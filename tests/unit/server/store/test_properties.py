@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from despoolr_server.share.engine.names import ROOT, Name, parse_name
+from despoolr_server.share.engine.rows import HIDDEN
 from despoolr_server.store.files import DiskFileStore, JournalledFileStore
-from despoolr_server.store.properties import FILE, PropertyList
+from despoolr_server.store.properties import FILE, PART_MAX, PropertyList
+from despoolr_server.store.protocol import StoreError
 
 ONE = {"{urn:x}y": '<y xmlns="urn:x">1</y>'}
 TWO = {"{urn:x}y": '<y xmlns="urn:x">2</y>'}
@@ -83,7 +85,7 @@ def test_a_file_that_is_mostly_history_is_written_anew(tmp_path: Path) -> None:
 
 def test_nothing_is_written_where_nothing_changes(tmp_path: Path) -> None:
     kept = PropertyList(tmp_path / "properties")
-    kept.remove("A")
+    kept.forget_below("A")
     kept.rename("A", "B")
     kept.set("A", {})
     assert not (tmp_path / "properties").exists()
@@ -98,3 +100,90 @@ def test_a_directory_and_its_mirror_may_have_the_name_of_the_file_itself(tmp_pat
         kept.set(key, {key: "<a/>"})
     again = PropertyList(tmp_path)
     assert [list(again.get(key)) for key in (FILE.upper(), f"{FILE.upper()}/A")] == [[FILE.upper()], [f"{FILE.upper()}/A"]]
+
+
+@pytest.mark.parametrize("kind", [DiskFileStore, JournalledFileStore])
+def test_a_name_whose_key_is_longer_than_the_disk_takes_is_renamed_and_removed_like_any(
+    tmp_path: Path, kind: type[DiskFileStore]
+) -> None:
+    store = kind(tmp_path, threads=False)
+    long, other = n("\u0250" * 127), n("\u0251" * 127)  # two bytes each as written, three in capitals
+    assert len(long.key.encode()) > PART_MAX
+    store.make_directory(long, 0.0)
+    store.write_whole(n(f"{long.path}/A"), b"a", 0.0)
+    store.set_properties(n(f"{long.path}/A"), ONE)
+    store.set_properties(long, TWO)
+    store.rename(long, other)
+    assert dict(store.properties(n(f"{other.path}/A"))) == ONE
+    again = kind(tmp_path, threads=False)
+    assert (dict(again.properties(other)), dict(again.properties(long))) == (TWO, {})
+    again.remove(n(f"{other.path}/A"))
+    again.remove(other)
+    assert again.list(ROOT) == []
+    again.make_directory(other, 0.0)
+    assert (dict(again.properties(other)), dict(again.properties(n(f"{other.path}/A")))) == ({}, {})
+
+
+def everything(store: DiskFileStore) -> tuple[object, ...]:
+    """What there is of `A`, `B` and what is in `D`, with properties and attributes."""
+    found = [store.find(n(path)) for path in ("A", "B", "D", "D/A")]
+    return (
+        [(facts.path, facts.size, facts.attributes) if facts else None for facts in found],
+        [dict(store.properties(n(path))) for path in ("A", "B", "D", "D/A")],
+    )
+
+
+@pytest.mark.parametrize("kind", [DiskFileStore, JournalledFileStore])
+@pytest.mark.parametrize("broken", ["properties/D", "attributes.new"])
+@pytest.mark.parametrize("deed", ["rename", "replace", "directory", "remove", "write", "mark"])
+def test_what_cannot_be_kept_beside_a_file_stops_the_deed_before_it_is_done(
+    tmp_path: Path, kind: type[DiskFileStore], broken: str, deed: str
+) -> None:
+    store = kind(tmp_path, threads=False)
+    store.make_directory(n("D"), 0.0)
+    store.write_whole(n("A"), b"a", 0.0, HIDDEN)
+    store.write_whole(n("B"), b"bb", 0.0)
+    store.write_whole(n("D/A"), b"aaa", 0.0, HIDDEN)
+    for name, properties in (("A", ONE), ("B", TWO)):
+        store.set_properties(n(name), properties)
+    if broken == "attributes.new":
+        (tmp_path / ".despoolr" / broken).mkdir()  # where the list is written before it takes its place
+    else:
+        (tmp_path / ".despoolr" / broken).write_text("in the way of the directory that mirrors D")
+    before = everything(store)
+    deeds = {
+        "rename": lambda: store.rename(n("A"), n("D/X")),
+        "replace": lambda: store.rename(n("A"), n("D/A")),
+        "directory": lambda: store.rename(n("D"), n("E")),
+        "remove": lambda: store.remove(n("A")),
+        "write": lambda: store.write_whole(n("A"), b"new", 0.0),
+        "mark": lambda: store.set_attributes(n("A"), 0),
+    }
+    touches_properties = deed in ("rename", "replace")
+    if broken == "attributes.new" or touches_properties:
+        with pytest.raises(StoreError):
+            deeds[deed]()
+        assert everything(store) == before
+        (tmp_path / ".despoolr" / broken).rmdir() if broken == "attributes.new" else (tmp_path / ".despoolr" / broken).unlink()
+        assert everything(kind(tmp_path, threads=False)) == before
+    else:
+        deeds[deed]()
+        assert everything(store) != before
+
+
+@pytest.mark.parametrize("kind", [DiskFileStore, JournalledFileStore])
+def test_a_deed_that_fails_gives_back_what_is_kept_beside_the_file(tmp_path: Path, kind: type[DiskFileStore]) -> None:
+    store = kind(tmp_path, threads=False)
+    store.make_directory(n("D"), 0.0)
+    store.write_whole(n("D/A"), b"a", 0.0, HIDDEN)
+    for path in ("D", "D/A"):
+        store.set_properties(n(path), ONE)
+    store.set_attributes(n("D"), HIDDEN)
+    before = everything(store)
+    with pytest.raises(StoreError):
+        store.remove(n("D"))
+    assert everything(store) == before
+    with pytest.raises(StoreError):
+        store.rename(n("D"), n("D/X"))
+    assert everything(store) == before
+    assert everything(kind(tmp_path, threads=False)) == before

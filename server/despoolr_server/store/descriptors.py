@@ -1,0 +1,58 @@
+"""What a store asks of an open file, on every system it runs on.
+
+The law: data that was synced survives a power cut. Linux's `fdatasync` says so; macOS has none, and its `fsync` stops at the
+drive's cache, so there it is `F_FULLFSYNC` (fcntl(2) of macOS). Where neither is, `fsync` is what there is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Final
+
+
+def write_at(descriptor: int, offset: int, data: bytes) -> None:
+    """Put all of `data` at `offset`. Raises `OSError`; part of it may be there then."""
+    view = memoryview(data)
+    while view:
+        count = os.pwrite(descriptor, view, offset)
+        offset, view = offset + count, view[count:]
+
+
+def read_at(descriptor: int, length: int, offset: int) -> bytes:
+    """At most `length` bytes from `offset`. Raises `OSError`."""
+    return os.pread(descriptor, length, offset)
+
+
+def choose_sync(system: object, control: object) -> Callable[[int], object]:
+    """The strongest sync of a file's data that `system` (as `os`) and `control` (as `fcntl`, or None) offer."""
+    fdatasync: Callable[[int], object] | None = getattr(system, "fdatasync", None)
+    if fdatasync is not None:
+        return fdatasync
+    full: int | None = getattr(control, "F_FULLFSYNC", None)
+    if full is None:
+        return system.fsync  # type: ignore[attr-defined, no-any-return]
+
+    def full_sync(descriptor: int) -> None:
+        try:
+            control.fcntl(descriptor, full)  # type: ignore[attr-defined]
+        except OSError:  # a file system that does not know it
+            system.fsync(descriptor)  # type: ignore[attr-defined]
+
+    return full_sync
+
+
+def _control() -> object:
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return None
+    return fcntl
+
+
+_sync: Final = choose_sync(os, _control())
+
+
+def sync_data(descriptor: int) -> None:
+    """Return when a file's data are safe. Raises `OSError`."""
+    _sync(descriptor)
