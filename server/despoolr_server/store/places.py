@@ -120,7 +120,7 @@ class Places:
 
     def target(self, name: Name) -> Place:
         """Where a name would be put, or is. Raises `StoreError` (OBJECT_PATH_NOT_FOUND, ACCESS_DENIED)."""
-        if not name.key or name.key.partition("/")[0] == _PRIVATE_KEY:
+        if not name.key or _is_private(name.key):
             raise StoreError(NtStatus.ACCESS_DENIED, "the name is the store's own")
         found = self._seek(name)
         if found is None:
@@ -137,7 +137,7 @@ class Places:
             for entry in entries:
                 text = entry.name
                 shown = entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)
-                if not shown or why_bad(text) or (folder is self._top and fold(text) == _PRIVATE_KEY):
+                if not shown or why_bad(text) or (folder is self._top and _is_private(fold(text))):
                     continue
                 key = fold(text)
                 names[key] = min(text, names.get(key, text))
@@ -182,7 +182,7 @@ class Places:
 
     def _seek(self, name: Name) -> Place | None:
         """Where a name is or would be; None if its directory is not there."""
-        if name.key.partition("/")[0] == _PRIVATE_KEY:
+        if _is_private(name.key):
             return None
         folder, status = self._folder(name.parent)
         return None if folder is None or status is None else self._place(folder, status, name)
@@ -201,7 +201,7 @@ class Places:
             name = name.parent
         folder, status = remembered
         for step in reversed(ahead):
-            if status is None or step.key == _PRIVATE_KEY:
+            if status is None or _is_private(step.key):
                 return None, None
             found = self._place(folder, status, step)
             if not found.is_directory:
@@ -247,6 +247,12 @@ class Places:
         except OSError:
             actual = None
         return (part, None) if actual is None else (actual, _lstat(f"{folder.path}/{actual}"))
+
+
+def _is_private(key: str) -> bool:
+    """Whether a key is in the store's own directory, or would be on a file system that folds more letters than we do."""
+    first = key.partition("/")[0]
+    return first == _PRIVATE_KEY or (len(first) == len(PRIVATE) and first.casefold() == PRIVATE)
 
 
 def _lstat(path: str) -> os.stat_result | None:

@@ -114,7 +114,7 @@ def test_a_directory_replaced_by_a_link_stops_being_one(store: DiskFileStore, tm
 def test_the_stores_own_directory_is_nobodys(store: DiskFileStore) -> None:
     assert names(store) == []
     assert not store.has_children(ROOT)
-    for path in (".despoolr", ".DESPOOLR/attributes.json", ".despoolr/tmp/x"):
+    for path in (".despoolr", ".DESPOOLR/attributes.json", ".despoolr/tmp/x", ".de\u017fpoolr/tmp/x"):
         assert store.find(n(path)) is None
         with pytest.raises(StoreError) as caught:
             store.write_whole(n(path), b"", AT)
