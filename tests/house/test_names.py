@@ -29,6 +29,7 @@ WORDS: dict[str, tuple[int, str]] = {
     "server/despoolr_server/http/surface.py": (2, "true and false"),
     "server/despoolr_server/http/app.py": (1, "the word of Expect"),
     "server/despoolr_server/site/despooler.py": (3, "lines of a log, as the articles print them"),
+    "server/despoolr_server/store/places.py": (1, "what a file system that folds more would take for ours"),
     "server/despoolr_server/store/refold.py": (1, "the fold of older roots"),
     "server/despoolr_server/site/winst_box.py": (3, "lines of a log"),
     "server/despoolr_server/site/catalogue.py": (1, "names of columns"),

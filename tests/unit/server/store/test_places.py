@@ -123,9 +123,13 @@ def test_a_name_a_thousand_directories_down_is_found_without_recursion(tmp_path:
     for _ in range(1000):
         bottom /= "d"
         bottom.mkdir()
-    where = Places(str(tmp_path))
-    found = where.locate(found_name(f"{deep}/x".upper()))
-    assert found is None
-    found = where.locate(found_name(deep.upper()))
-    assert found is not None and found.stored == deep
-    assert where.locate(found_name(deep.replace("d", "e"))) is None
+    try:
+        where = Places(str(tmp_path))
+        assert where.locate(found_name(f"{deep}/x".upper())) is None
+        found = where.locate(found_name(deep.upper()))
+        assert found is not None and found.stored == deep
+        assert where.locate(found_name(deep.replace("d", "e"))) is None
+    finally:
+        while bottom != tmp_path:  # what sweeps after tests goes down by recursion
+            bottom.rmdir()
+            bottom = bottom.parent
