@@ -7,7 +7,7 @@ JOBS   ?= auto
 PIN    := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-emit-index-url \
           --no-emit-find-links --no-emit-trusted-host
 
-.PHONY: help demo test nightly mutants test-dav test-docker test-api check lint types layers format scenarios bench semantics oracle examples lock clean
+.PHONY: help demo test nightly mutants test-dav test-docker test-api check lint types layers format scenarios golden bench semantics oracle examples lock clean
 
 help:            ## Show this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -69,6 +69,9 @@ format: $(VENV)/dev.stamp ## Format the code
 
 scenarios: $(VENV)/run.stamp ## Every article on every version it speaks of
 	@$(BIN)/despoolr kb run --all
+
+golden: $(VENV)/run.stamp ## Write tests/golden/digests.json anew (CHECK=1: only compare)
+	@$(BIN)/python tests/golden/write.py $(if $(CHECK),--check)
 
 $(VENV)/bench.stamp: requirements/bench.txt $(VENV)/dev.stamp
 	@echo "installing the peers that the benches measure ..."

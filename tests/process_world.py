@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -87,8 +88,13 @@ class Workshop:
     processes: list[Process] = field(default_factory=list)
 
     def start(
-        self, *arguments: str, ready: str = "despoolr: ready", environment: Mapping[str, str] = MappingProxyType({})
+        self,
+        *arguments: str,
+        ready: str = "despoolr: ready",
+        environment: Mapping[str, str] = MappingProxyType({}),
+        memory_max: int = 0,
     ) -> Process:
+        """Start `despoolr` and wait until it says that it is ready. `memory_max`: bytes of address space it may have; 0: any."""
         log = self.path / f"{len(self.processes)}.log"
         with log.open("wb") as out:
             process = subprocess.Popen(
@@ -99,6 +105,8 @@ class Workshop:
                 stdout=out,
                 stderr=subprocess.STDOUT,
             )
+        if memory_max:
+            resource.prlimit(process.pid, resource.RLIMIT_AS, (memory_max, memory_max))
         started = Process(arguments, process, log)
         self.processes.append(started)
         return started.wait_for(ready) if ready else started
