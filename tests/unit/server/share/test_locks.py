@@ -200,6 +200,39 @@ def test_a_vanished_machines_locks_go_to_whoever_waits_when_its_lease_is_over_th
     in_virtual_time(story)
 
 
+def test_a_wait_does_not_outlive_the_lease_of_its_own_session() -> None:
+    async def story() -> None:
+        world = Waiters()
+        await world.put("F")
+        held = await world.holding(OTTO)
+        await world.lock(OTTO, held, 0, 10, "SHARED|FAIL_IMMEDIATELY")
+        mine = await world.holding(lease_s=20.0)
+        asked = asyncio.get_running_loop().time()
+        answer = await world.wait_for(ANNA, mine, 0, 10, wait_s=100.0)
+        assert asyncio.get_running_loop().time() - asked == 20.0
+        assert status(answer) is NtStatus.CANCELLED
+        assert status(await world.host.read_open(ANNA, mine, 0, 1)) is NtStatus.USER_SESSION_DELETED
+
+    in_virtual_time(story)
+
+
+def test_another_call_meanwhile_keeps_the_session_of_a_wait_alive() -> None:
+    async def story() -> None:
+        world = Waiters()
+        await world.put("F")
+        held = await world.holding(OTTO)
+        await world.lock(OTTO, held, 0, 10)
+        mine = await world.holding(lease_s=20.0)
+        wait = world.wait_for(ANNA, mine, 0, 10, wait_s=100.0)
+        for _ in range(3):
+            await asyncio.sleep(15.0)
+            assert not isinstance(world.host.locks(ANNA, mine), Problem)
+        world.host.unlock(OTTO, held, 0, 10)
+        assert isinstance(await wait, LockList)
+
+    in_virtual_time(story)
+
+
 def test_a_caller_that_is_cancelled_waits_no_longer() -> None:
     async def story() -> None:
         world = Waiters()
