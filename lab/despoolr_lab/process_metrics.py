@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import platform
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -28,8 +30,11 @@ class ProcessMetrics(Quiet):
     """What the process takes from its machine: what a soak looks at."""
 
     def collect(self) -> Iterator[Metric]:
-        """Memory, file descriptors, tasks, processor, birth."""
+        """Version, memory, file descriptors, tasks, processor, birth."""
         times = os.times()
+        build = GaugeMetricFamily("despoolr_build_info", "What runs; always 1.", labels=["version", "python"])
+        build.add_metric([version("despoolr"), platform.python_version()], 1)
+        yield build
         yield GaugeMetricFamily("despoolr_process_memory_bytes", "Memory that is resident.", _resident())
         yield GaugeMetricFamily("despoolr_process_file_descriptors", "File descriptors that are open.", _descriptors())
         yield GaugeMetricFamily("despoolr_process_tasks", "Tasks of the event loop.", len(asyncio.all_tasks()))

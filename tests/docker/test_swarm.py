@@ -34,6 +34,9 @@ def swarm(client: docker.DockerClient, tag: str) -> Iterator[docker.DockerClient
     was_swarm = client.info()["Swarm"]["LocalNodeState"] == "active"
     if not was_swarm:
         client.swarm.init(advertise_addr="127.0.0.1", listen_addr="127.0.0.1:2377")
+    (node,) = client.nodes.list(filters={"id": client.info()["Swarm"]["NodeID"]})
+    spec = node.attrs["Spec"]
+    node.update({**spec, "Labels": {f"despoolr.{name}": "yes" for name in ("site", "logon1", "logon2")}})
     try:
         secret = client.secrets.create(name="despoolr_secret", data=secrets.token_urlsafe(32).encode())
         settings = {"DESPOOLR_TAG": tag, "DESPOOLR_TIME": "x1000", "DESPOOLR_RESPONSE": "Very Fast", "DESPOOLR_CLIENTS": "10"}
@@ -49,6 +52,8 @@ def swarm(client: docker.DockerClient, tag: str) -> Iterator[docker.DockerClient
             )
             until_told(client, lambda: _removed(client), "its volumes are gone")
             secret.remove()
+            node.reload()
+            node.update({**node.attrs["Spec"], "Labels": spec.get("Labels") or {}})
     finally:
         if not was_swarm and not others(client):
             client.swarm.leave(force=True)
@@ -137,3 +142,9 @@ def test_every_service_is_found_by_round_robin_and_has_its_limits() -> None:
     for name, service in services.items():
         assert service["deploy"]["endpoint_mode"] == "dnsrr", name
         assert {"memory", "pids"} <= set(service["deploy"]["resources"]["limits"]), name
+
+
+def test_every_volume_has_a_machine_of_its_own() -> None:
+    for name, service in yaml.safe_load(STACK.read_text())["services"].items():
+        if "volumes" in service:
+            assert service["deploy"]["placement"]["constraints"] == [f"node.labels.despoolr.{name} == yes"], name

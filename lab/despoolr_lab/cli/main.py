@@ -56,6 +56,7 @@ COMMANDS: Final[dict[str, Subcommand]] = {
     "hotfix": Subcommand("despoolr_lab.cli.hotfix:command", "Apply an article's hotfix to a running site; list them."),
     "events": Subcommand("despoolr_lab.cli.ask:events", "The NT event log of a running site or a finished run."),
     "health": Subcommand("despoolr_lab.cli.health:command", "Whether servers answer: an open, a write, a read, a close."),
+    "token": Subcommand("despoolr_lab.cli.token:command", "A token signed by the site's secret: for Prometheus, for clients."),
     "mif": Subcommand("despoolr_lab.cli.mif:mif", "Check and show MIF files."),
     "pcmdump": Subcommand("despoolr_lab.cli.pcmdump:command", "Show a client's instruction file (WINST)."),
     "profiles": Subcommand("despoolr_lab.cli.profiles:command", "The behaviours of every SMS version, with their articles."),

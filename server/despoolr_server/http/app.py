@@ -86,9 +86,8 @@ def make_app(
     expect = _expecting(surface)
     for route in routes:
         kwargs = {"expect_handler": expect, **route.kwargs}
-        app.router.add_routes(
-            [web.RouteDef(route.method, route.path, guarded(route.handler, surface.counts(route.method)), kwargs)]
-        )
+        counts, latency = surface.counts(route.method), surface.latencies[route.method]
+        app.router.add_routes([web.RouteDef(route.method, route.path, guarded(route.handler, counts, latency), kwargs)])
     described.describe(app.router.resources())
     _refuse_other_methods(app, surface)
     return app
@@ -104,7 +103,8 @@ def _refuse_other_methods(app: web.Application, surface: Surface) -> None:
             methods.setdefault(resource.canonical, set()).update(route.method for route in resource)
     for canonical, resource in last.items():
         if hdrs.METH_ANY not in methods[canonical]:
-            resource.add_route(hdrs.METH_ANY, guarded(_wrong_method(methods[canonical]), surface.counts(hdrs.METH_ANY)))
+            counts, latency = surface.counts(hdrs.METH_ANY), surface.latencies[hdrs.METH_ANY]
+            resource.add_route(hdrs.METH_ANY, guarded(_wrong_method(methods[canonical]), counts, latency))
 
 
 def _wrong_method(methods: set[str]) -> Handler:

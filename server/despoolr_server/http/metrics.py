@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
@@ -107,6 +107,10 @@ class Metrics(Collector):
             for status, count in counts.items():
                 requests.add_metric([method, str(status)], count)
         yield requests
+        seconds = HistogramMetricFamily("despoolr_request_seconds", "How long answers took.", labels=["method"])
+        for method, latency in self._surface.latencies.items():
+            seconds.add_metric([method], latency.buckets(), latency.sum_s)
+        yield seconds
 
 
 def _bounded(values: dict[tuple[str, str], float]) -> Iterator[tuple[tuple[str, str], float]]:

@@ -8,6 +8,7 @@ which wraps every handler. There is no middleware: on the hot path a wrapper cos
 from __future__ import annotations
 
 import logging
+from asyncio import get_running_loop
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
@@ -18,6 +19,7 @@ from aiohttp import hdrs, web
 from despoolr_core.sharing import WIN32_CODE, NtStatus
 from despoolr_core.wire import Problem
 from despoolr_server.http.addresses import BadAddress, check_target
+from despoolr_server.http.latency import Latency
 from despoolr_server.http.whole import Whole
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -114,10 +116,12 @@ def answer(problem: Problem, headers: Mapping[str, str] | None = None, *, status
     return web.Response(status=problem.status, body=body, content_type=CONTENT_TYPE, headers=headers)
 
 
-def guarded(handler: Handler, counts: defaultdict[int, int]) -> Handler:
-    """`handler`, with everything it raises turned into a problem body, and every answer counted by its status."""
+def guarded(handler: Handler, counts: defaultdict[int, int], latency: Latency) -> Handler:
+    """`handler`, with everything it raises turned into a problem body, and every answer counted by its status and its time."""
 
     async def guard(request: web.Request) -> web.StreamResponse:
+        now = get_running_loop().time
+        began = now()
         try:
             target = request.raw_path
             if "%" in target or "#" in target or not target.isascii():
@@ -133,6 +137,7 @@ def guarded(handler: Handler, counts: defaultdict[int, int]) -> Handler:
             _log.exception("%s %s failed", request.method, request.path)
             response = answer(known("server-error"))
         counts[response.status] += 1
+        latency.add(now() - began)
         return response
 
     return guard

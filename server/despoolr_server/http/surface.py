@@ -19,6 +19,7 @@ from despoolr_core.rules.memory import Bounded
 from despoolr_core.rules.text import LINE_SIZE_MAX, NAME_SIZE_MAX, why_unfit
 from despoolr_core.sharing import Role
 from despoolr_server.http.auth import CHALLENGES, REMEMBERED_MAX, REMEMBERED_SIZE_MAX, Auth
+from despoolr_server.http.latency import Latency
 from despoolr_server.http.problem import Refused, bad_request, known
 from despoolr_server.http.whole import Whole
 from despoolr_server.share.host import Caller, Principal, ShareHost
@@ -57,6 +58,8 @@ class Surface:
         self.started_at = clock.now()
         self.answers: dict[str, defaultdict[int, int]] = {}
         """Answers by the route's method and the status."""
+        self.latencies: defaultdict[str, Latency] = defaultdict(Latency)
+        """How long answers took, by the route's method."""
         self._nameless: Bounded[Caller] = Bounded(
             REMEMBERED_MAX, REMEMBERED_SIZE_MAX
         )  # by `Authorization`: a token once proved stays proved
