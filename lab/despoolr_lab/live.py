@@ -214,6 +214,11 @@ def call(server: ServerAddress, method: str, target: str, body: bytes | None = N
             raise _refused(server, error.code, error.read(64 * 1024)) from None
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
+        if hasattr(reason, "verify_message"):  # ssl.SSLCertVerificationError, without importing ssl
+            raise Unreachable(
+                f"the certificate of {server.url} is not trusted ({reason.verify_message}); "
+                "name the file of its CA in SSL_CERT_FILE"
+            ) from None
         text = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
         raise Unreachable(f"{server.url} does not answer ({text}); is it running? Start one with `despoolr serve all`") from None
 
