@@ -107,10 +107,10 @@ class Metrics(Collector):
             for status, count in counts.items():
                 requests.add_metric([method, str(status)], count)
         yield requests
-        seconds = HistogramMetricFamily("despoolr_request_seconds", "How long answers took.", labels=["method"])
+        took = HistogramMetricFamily("despoolr_request_seconds", "How long answers took.", labels=["method"])
         for method, latency in self._surface.latencies.items():
-            seconds.add_metric([method], latency.buckets(), latency.sum_s)
-        yield seconds
+            took.add_metric([method], latency.buckets(), latency.sum_s)
+        yield took
 
 
 def _bounded(values: dict[tuple[str, str], float]) -> Iterator[tuple[tuple[str, str], float]]:
