@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from despoolr_lab.cli.output import EXIT_OK, fail
+from despoolr_lab.cli.output import EXIT_OK, fail, put
 
 
 @click.command("token")
@@ -34,5 +34,5 @@ def command(machine: str, user: str, role: str, data: Path | None) -> int:
         fail("there is no secret to sign with: give --data DIR, DESPOOLR_SECRET_FILE or DESPOOLR_COMMON")
     if len(user) > 64 or not user.isprintable():
         fail("--user takes up to 64 printable characters")
-    click.echo(Auth(secret).issue(name, user, Role(role)))
+    put(Auth(secret).issue(name, user, Role(role)))
     return EXIT_OK
