@@ -8,7 +8,6 @@ traceback) is in the same line. The images of this project ask for `text`.
 from __future__ import annotations
 
 import logging
-import re
 import sys
 import time
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -16,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import msgspec
 
 from despoolr_core.formats.tracer import ERROR, RENDERERS, WARNING, TraceLine
+from despoolr_core.rules.text import escaped
 
 if TYPE_CHECKING:
     from despoolr_server.site.logs import LogSink
@@ -29,7 +29,6 @@ WINDOW_S: Final = 10.0
 MESSAGE_SIZE_MAX: Final = 2_000
 """Characters of one message; what is longer ends in an ellipsis."""
 
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _log: Final = logging.getLogger(NAME)
 _LEVEL_OF_LINE: Final = {WARNING: logging.WARNING, ERROR: logging.ERROR}
 
@@ -133,7 +132,7 @@ class BurstFilter(logging.Filter):
 
 def _message(record: logging.LogRecord) -> str:
     """The message in one line, bounded, without control characters."""
-    text = _CONTROL.sub(" ", record.getMessage()).strip()
+    text = escaped(record.getMessage()).strip()
     return text if len(text) <= MESSAGE_SIZE_MAX else f"{text[: MESSAGE_SIZE_MAX - 1]}…"
 
 
@@ -165,7 +164,7 @@ class TextFormatter(_Formatter):
         """One line; the lines of a traceback are parted by ` | `."""
         text = f"{self.formatTime(record)} {record.levelname:<7} {NAME}: {_message(record)}"
         traceback = " | ".join(line.strip() for line in self.traceback(record).splitlines())
-        return f"{text} | {_CONTROL.sub(' ', traceback)}" if traceback else text
+        return f"{text} | {escaped(traceback)}" if traceback else text
 
 
 class JsonFormatter(_Formatter):

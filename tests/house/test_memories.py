@@ -69,6 +69,7 @@ TABLES: dict[str, str] = {
     "server/despoolr_server/http/metrics.py:Refusals.counts": "`LABELS_MAX`",
     "server/despoolr_server/http/openapi/routes.py:DocumentRoutes._kept": "two documents",
     "server/despoolr_server/http/surface.py:Surface.answers": "methods of routes",
+    "server/despoolr_server/http/surface.py:Surface.latencies": "methods of routes",
     "server/despoolr_server/share/base.py:ShareBase._shares": "shares of the configuration",
     "server/despoolr_server/share/base.py:ShareBase._gone": "`ended_handles_max`",
     "server/despoolr_server/share/base.py:ShareBase._parked": "`lock_waiters_max`",
