@@ -18,6 +18,8 @@ from despoolr_core.wire import Problem
 from despoolr_lab.clock import LoopClock
 from despoolr_server.http.app import make_app
 from despoolr_server.http.auth import Auth
+from despoolr_server.http.base.connection import ConnectionLimits
+from despoolr_server.http.base.connections import Runner
 from despoolr_server.share.host import ShareHost
 from despoolr_server.share.rights import Rights, RightsTable
 from despoolr_server.store.memory import MemoryFileStore
@@ -87,7 +89,9 @@ class Site:
 
 
 @asynccontextmanager
-async def serving(auth: Auth | None = None, extra_routes: Iterable[web.RouteDef] = ()) -> AsyncIterator[Site]:
+async def serving(
+    auth: Auth | None = None, extra_routes: Iterable[web.RouteDef] = (), limits: ConnectionLimits | None = None
+) -> AsyncIterator[Site]:
     """LOGON1 on a loopback port, with a share SMS_SHR in memory: clients may change files, but only read PCMINS.BOX."""
     clock = LoopClock(EPOCH)
     records: list[Record] = []
@@ -98,7 +102,7 @@ async def serving(auth: Auth | None = None, extra_routes: Iterable[web.RouteDef]
     auth = auth or Auth(b"sixteen octets!!")
     app = make_app(host, auth, clock, recorder=recorder, version="1.2.3", extra_routes=extra_routes)
     # A call that still waits when a test ends is nobody's: aiohttp would give it 60 s.
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    runner = Runner(app, limits=limits, shutdown_timeout=0.1)
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0)

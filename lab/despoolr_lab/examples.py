@@ -31,6 +31,7 @@ from despoolr_lab.setup_routes import SetupRoutes
 from despoolr_lab.slot_routes import SlotRoutes
 from despoolr_lab.slots import SlotTable
 from despoolr_server.http.auth import Auth
+from despoolr_server.http.base.connections import Runner
 from despoolr_server.http.openapi.examples import Example, dump_examples
 from despoolr_server.logon import make_logon_server
 from despoolr_server.site.context import RemoteServer, SiteServerRole
@@ -135,12 +136,12 @@ async def applications() -> AsyncIterator[tuple[web.Application, web.Application
 @asynccontextmanager
 async def serving() -> AsyncIterator[dict[str, str]]:
     """The two on ports of their own: names to URLs."""
-    runners: list[web.AppRunner] = []
+    runners: list[Runner] = []
     async with applications() as apps:
         try:
             urls = {}
             for name, app in zip(("LOGON1", "SITE1"), apps, strict=True):
-                runner = web.AppRunner(app, access_log=None)
+                runner = Runner(app)
                 await runner.setup()
                 runners.append(runner)
                 listener = web.TCPSite(runner, "127.0.0.1", 0)

@@ -18,6 +18,7 @@ from despoolr_lab.fleet_metrics import FleetMetrics
 from despoolr_lab.ground import StartError
 from despoolr_lab.process_metrics import ProcessMetrics
 from despoolr_server.http.auth import Auth, is_loopback
+from despoolr_server.http.base.connections import Runner
 from despoolr_server.http.surface import CHALLENGED
 
 STARTING: Final = "starting"
@@ -65,7 +66,7 @@ class FleetPage:
             )
         app = web.Application()
         app.add_routes([web.get("/healthz", self._get_health), web.get("/metrics", self._get_metrics)])
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+        self._runner = Runner(app, handle_signals=False, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, listen.host, listen.port)
         try:

@@ -38,6 +38,7 @@ from despoolr_lab.site_database import SiteDatabase, open_site_database
 from despoolr_lab.slot_routes import SlotRoutes
 from despoolr_lab.slots import SlotTable
 from despoolr_server.http.app import METRICS
+from despoolr_server.http.base.connections import Runner, backlog_of, descriptors
 from despoolr_server.logon import make_logon_server
 from despoolr_server.share.host import ShareHost
 from despoolr_server.site import boxes
@@ -244,11 +245,11 @@ class Servers:
         host.lease_s_max = max(host.lease_s_max, self.ground.lease_s)
         host.dav_time_scale = self.ground.scale
         self.ground.remember(host.ledger, host.server)
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+        runner = Runner(app, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
         self._runners.append(runner)
         self._hosts.append(host)
-        site = web.TCPSite(runner, listen.host, listen.port)
+        site = web.TCPSite(runner, listen.host, listen.port, backlog=backlog_of(descriptors()))
         try:
             await site.start()
         except OSError as error:

@@ -11,7 +11,6 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
-from aiohttp import web
 
 from despoolr_client.share import ShareServer
 from despoolr_core.chain import CALLS_MAX
@@ -24,6 +23,8 @@ from despoolr_lab.sim.sockets import SocketNetwork
 from despoolr_lab.sim.world import run_virtual
 from despoolr_server.http.app import make_app
 from despoolr_server.http.auth import Auth
+from despoolr_server.http.base.connection import UNLIMITED
+from despoolr_server.http.base.connections import Runner
 from despoolr_server.share.host import Principal, ShareHost
 from despoolr_server.share.local import LocalShare
 from despoolr_server.share.rights import Rights, RightsTable
@@ -52,7 +53,7 @@ class Carrier:
 
     async def __aenter__(self) -> Carrier:
         if self.network is not None:
-            runner = web.AppRunner(make_app(self.host, self.auth, self.clock), access_log=None)
+            runner = Runner(make_app(self.host, self.auth, self.clock), limits=UNLIMITED, keepalive_timeout=60.0)
             await runner.setup()
             self.stack.push_async_callback(runner.cleanup)
             await self.network.serve(runner, "logon1")

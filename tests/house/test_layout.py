@@ -94,6 +94,7 @@ SEEN_THROUGH: dict[str, tuple[str, str]] = {
     "despoolr_lab.site_caller": ("tests/process/test_fleets.py", "how fleets ask a site that starts, refuses, is gone"),
     "despoolr_lab.slot_routes": ("tests/process/test_fleets.py", "calls that only fleets make"),
     "despoolr_lab.sim": ("tests/sim/test_world.py", "a docstring: the front page of the package"),
+    "despoolr_server.http.base": ("tests/unit/server/http/base/test_connection.py", "a docstring: the front page of the package"),
     "despoolr_server.http.dav": ("tests/unit/server/http/dav/test_locking.py", "a docstring: the front page of the package"),
     "despoolr_server.http.openapi": ("tests/house/test_openapi.py", "a docstring: the front page of the package"),
     "despoolr_server.http.openapi.handle_calls": ("tests/house/test_openapi.py", "a table, checked against routes and answers"),

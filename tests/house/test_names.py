@@ -25,7 +25,7 @@ WORDS: dict[str, tuple[int, str]] = {
     "server/despoolr_server/http/openapi/document.py": (5, "methods, identifiers"),
     "server/despoolr_server/http/dav/asking.py": (5, "host names, words of headers"),
     "server/despoolr_server/http/dav/answers.py": (1, "what a client calls itself"),
-    "server/despoolr_server/http/problem.py": (1, "header names"),
+    "server/despoolr_server/http/problem.py": (2, "header names, codings"),
     "server/despoolr_server/http/surface.py": (2, "true and false"),
     "server/despoolr_server/http/app.py": (1, "the word of Expect"),
     "server/despoolr_server/site/despooler.py": (3, "lines of a log, as the articles print them"),

@@ -30,6 +30,7 @@ from despoolr_lab.bench.load import Script, answers_per_second, request
 from despoolr_lab.clock import LoopClock
 from despoolr_server.http.app import make_app
 from despoolr_server.http.auth import Auth
+from despoolr_server.http.base.connections import Runner
 from despoolr_server.share.host import Caller, Principal, ShareHost
 from despoolr_server.store.disk import DiskFileStore
 from despoolr_server.store.journalled import JournalledFileStore
@@ -242,7 +243,7 @@ async def _serve(kind: str, directory: Path) -> None:
     else:
         directory.mkdir()
         app = _share_app(_STORES[kind](directory))
-    runner = web.AppRunner(app, access_log=None)
+    runner = Runner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

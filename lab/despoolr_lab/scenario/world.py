@@ -40,6 +40,8 @@ from despoolr_lab.scenario.model import Scenario, span_s
 from despoolr_lab.scenario.programs import program_of, signed_span
 from despoolr_lab.sim.network import KEEPALIVE_S
 from despoolr_server.http.auth import Auth
+from despoolr_server.http.base.connection import UNLIMITED
+from despoolr_server.http.base.connections import Runner
 from despoolr_server.logon import LogonServer, make_logon_server
 from despoolr_server.site import boxes
 from despoolr_server.site.context import RemoteServer, SiteServerRole
@@ -195,7 +197,7 @@ class World:
         return self.stores[key]
 
     async def _serve(self, app: web.Application, name: str) -> web.AppRunner:
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0, keepalive_timeout=KEEPALIVE_S)
+        runner = Runner(app, limits=UNLIMITED, handle_signals=False, shutdown_timeout=1.0, keepalive_timeout=KEEPALIVE_S)
         await runner.setup()
         await self.surroundings.network.serve(runner, name.lower(), 80)
         self.runners.append(runner)

@@ -16,6 +16,8 @@ from despoolr_core.clock import Clock
 from despoolr_core.records import Recorder
 from despoolr_core.rules.fold import fold
 from despoolr_server.http.auth import Auth
+from despoolr_server.http.base.connection import Connection
+from despoolr_server.http.base.connections import TRAFFIC
 from despoolr_server.http.chain import ChainRoutes
 from despoolr_server.http.introspection import IntrospectionRoutes
 from despoolr_server.http.metrics import Metrics, Refusals
@@ -24,7 +26,7 @@ from despoolr_server.http.openapi.table import Call
 from despoolr_server.http.opens import OpenRoutes
 from despoolr_server.http.problem import Handler, Refused, answer, guarded, known
 from despoolr_server.http.shares import ShareRoutes
-from despoolr_server.http.surface import Surface, check_size
+from despoolr_server.http.surface import EXPECTING, Surface, check_size
 from despoolr_server.share.host import ShareHost
 
 RESERVED: Final = frozenset({"api", "docs", "healthz", "metrics", "openapi.json", "problems"})
@@ -47,7 +49,7 @@ def make_app(
     extra_routes: Iterable[web.RouteDef] = (),
     extra_calls: Sequence[Call] = (),
 ) -> web.Application:
-    """The application that serves `host`. Run it without access log: `web.AppRunner(app, access_log=None)`.
+    """The application that serves `host`. Run it with `http.base.connections.Runner`: time-outs and limits are its.
 
     Bodies are bounded by the host's `file_size_max` (JSON: 64 KiB). From `recorder`, the host's, refusals are counted for
     `/metrics`. `extra_routes` get the same problem bodies, limits and counting as our own;
@@ -60,6 +62,7 @@ def make_app(
     surface = Surface(host, auth, clock, body_size_max=host.file_size_max)
     app = web.Application(client_max_size=host.file_size_max)
     app[SURFACE] = surface
+    app[TRAFFIC] = surface.traffic
 
     shares = ShareRoutes(surface)
     refusals = Refusals(host.server)
@@ -89,11 +92,11 @@ def make_app(
         counts, latency = surface.counts(route.method), surface.latencies[route.method]
         app.router.add_routes([web.RouteDef(route.method, route.path, guarded(route.handler, counts, latency), kwargs)])
     described.describe(app.router.resources())
-    _refuse_other_methods(app, surface)
+    _refuse_other_methods(app, surface, expect)
     return app
 
 
-def _refuse_other_methods(app: web.Application, surface: Surface) -> None:
+def _refuse_other_methods(app: web.Application, surface: Surface, expect: Handler) -> None:
     """Give every address that has no `*` route one that answers 405."""
     last: dict[str, web.Resource] = {}
     methods: dict[str, set[str]] = {}
@@ -104,7 +107,8 @@ def _refuse_other_methods(app: web.Application, surface: Surface) -> None:
     for canonical, resource in last.items():
         if hdrs.METH_ANY not in methods[canonical]:
             counts, latency = surface.counts(hdrs.METH_ANY), surface.latencies[hdrs.METH_ANY]
-            resource.add_route(hdrs.METH_ANY, guarded(_wrong_method(methods[canonical]), counts, latency))
+            refuse = guarded(_wrong_method(methods[canonical]), counts, latency)
+            resource.add_route(hdrs.METH_ANY, refuse, expect_handler=expect)
 
 
 def _wrong_method(methods: set[str]) -> Handler:
@@ -121,21 +125,28 @@ async def _unknown_call(request: web.Request) -> web.StreamResponse:
 
 
 def _expecting(surface: Surface) -> Handler:
-    """Answers `Expect: 100-continue`: a body that would be refused is refused before it is sent."""
+    """Answers `Expect: 100-continue`: a body that would be refused is refused before it is sent.
 
-    async def expecting(request: web.Request) -> web.StreamResponse | None:
+    The handler is run as ever; it is `read_body` that says `100 Continue`, so that all is said first that needs no body.
+    """
+
+    async def expecting(request: web.Request) -> web.StreamResponse:
         try:
             if request.headers.get(hdrs.EXPECT, "").lower() != "100-continue":
                 raise Refused(known("bad-request", "This server meets no expectation but `100-continue`. Leave `Expect` out."))
-            surface.principal(request)
-            check_size(request, surface.body_size_max)
+            if request.body_exists:
+                surface.principal(request)
+                check_size(request, surface.body_size_max)
         except Refused as refused:
             surface.counts(hdrs.METH_ANY)[refused.problem.status] += 1
-            return answer(refused.problem, refused.headers)
-        if request.version >= HttpVersion11:
-            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            # aiohttp takes a non-zero size for an answer already begun (its own expect handler does the same).
-            request.writer.output_size = 0
-        return None
+            response: web.StreamResponse = answer(refused.problem, refused.headers)
+        else:
+            request[EXPECTING] = request.version >= HttpVersion11
+            response = await request.match_info.handler(request)
+        if not request.content.is_eof() and request.get(EXPECTING, True):
+            if isinstance(request.protocol, Connection):
+                request.protocol.wait_little()
+            response.force_close()  # it may or may not be sent now: what comes next cannot be told apart
+        return response
 
-    return expecting  # type: ignore[return-value]
+    return expecting

@@ -111,6 +111,12 @@ class Metrics(Collector):
         for method, latency in self._surface.latencies.items():
             took.add_metric([method], latency.buckets(), latency.sum_s)
         yield took
+        traffic = self._surface.traffic
+        yield GaugeMetricFamily("despoolr_connections", "Connections that stand.", traffic.connection_count)
+        troubles = CounterMetricFamily("despoolr_connection_troubles", "What went wrong on connections.", labels=["kind"])
+        for kind, count in traffic.counts.items():
+            troubles.add_metric([kind], count)
+        yield troubles
 
 
 def _bounded(values: dict[tuple[str, str], float]) -> Iterator[tuple[tuple[str, str], float]]:

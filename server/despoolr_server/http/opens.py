@@ -11,9 +11,10 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from despoolr_core.wire import Listing, LockRequest, OpenChange, OpenRequest, Problem, SessionRequest, WrittenReply
+from despoolr_server.http.base.connection import when_gone
 from despoolr_server.http.conditions import byte_range, content_range, open_range
 from despoolr_server.http.problem import Refused, answer, bad_request, known
-from despoolr_server.http.surface import Surface, json_answer, query, read_body, read_json, switch, whole_number
+from despoolr_server.http.surface import Surface, expects, json_answer, query, read_body, read_json, switch, whole_number
 from despoolr_server.http.whole import Whole
 
 OFFSET_MAX: Final = 2**64 - 1
@@ -146,7 +147,9 @@ class OpenRoutes:
         """Lock ranges; without FAIL_IMMEDIATELY the answer may take `wait_s`."""
         caller, handle = self._surface.caller(request), request.match_info["open"]
         asked = await read_json(request, LockRequest)
-        locked = await self._host.lock(caller.who, handle, asked, session=caller.session)
+        if request.transport is None or request.transport.is_closing():
+            raise ConnectionResetError("the caller has gone")
+        locked = await self._host.lock(caller.who, handle, asked, session=caller.session, when_gone=when_gone(request))
         if isinstance(locked, Problem):
             return answer(locked)
         if request.transport is None or request.transport.is_closing():
@@ -198,6 +201,12 @@ class OpenRoutes:
         """Put octets at `Content-Range`'s or `?offset=`'s place, or at the start."""
         caller = self._surface.caller(request)
         offset = whole_number("offset", query(request, "offset")["offset"], 0)
+        if expects(request):
+            refusal = self._host.why_not_write(
+                caller.who, request.match_info["open"], offset, request.content_length or 0, session=caller.session
+            )
+            if refusal is not None:
+                return answer(refusal)
         data = await read_body(request, self._surface.body_size_max)
         ranged = request.headers.get(hdrs.CONTENT_RANGE)
         if ranged is not None:

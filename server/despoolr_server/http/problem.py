@@ -30,6 +30,8 @@ TYPE_BASE: Final = "/problems/"
 
 _log = logging.getLogger("despoolr.http")
 _encode: Final = msgspec.json.Encoder().encode
+BODYLESS: Final = frozenset(("GET", "HEAD", "OPTIONS", "DELETE"))
+"""Methods whose requests have no body that anybody reads."""
 
 KNOWN: Final[dict[str, tuple[int, str, str]]] = {
     "authentication-required": (
@@ -49,11 +51,14 @@ KNOWN: Final[dict[str, tuple[int, str, str]]] = {
     "unknown-call": (404, "There is no such call", "See docs/share-api.md; the calls are listed at `/`."),
     "method-not-allowed": (405, "This address does not answer that method", "Use one of the methods in `Allow`."),
     "precondition-failed": (412, "The file is not in the state you stated", "Read it again, look at its ETag, then decide."),
+    "request-timeout": (408, "The request did not come in time", "Send it again, without pauses."),
     "payload-too-large": (413, "The body is larger than this server takes", "Send less; the detail names the limit."),
     "unsupported-media-type": (415, "This call takes no such body", "Send the body that docs/share-api.md shows."),
     "range-not-satisfiable": (416, "The file has no such octets", "Ask for a range inside the size in `Content-Range`."),
     "headers-too-large": (431, "A header is longer than this server takes", "Shorten it; the detail names the limit."),
     "bad-request": (400, "The request is not well formed", "Mend what the detail names; trying again will not help."),
+    "unknown-method": (501, "This server does not know that method", "Use one of those in an address's `Allow`."),
+    "server-busy": (503, "The server has no room for more now", "Try again in a second, or end what you do not need."),
     "another-server": (502, "The destination is not on this share", "Read here and write there instead."),
     "server-error": (500, "The server made a mistake", "It is in the server's log. Trying again may or may not help."),
 }
@@ -68,7 +73,9 @@ _NT_STATUS: Final[dict[int, NtStatus]] = {
     415: NtStatus.NOT_SUPPORTED,
     416: NtStatus.END_OF_FILE,
     500: NtStatus.IO_DEVICE_ERROR,
+    501: NtStatus.NOT_SUPPORTED,
     502: NtStatus.NOT_SUPPORTED,
+    503: NtStatus.INSUFFICIENT_RESOURCES,
 }
 
 
@@ -89,12 +96,16 @@ def known(name: str, detail: str = "", *, path: str = "", share: str = "") -> Pr
 
 
 class Refused(Exception):
-    """This layer will not go on with the request. `headers` go with the answer (`Allow`, `WWW-Authenticate`)."""
+    """This layer will not go on with the request. `headers` go with the answer (`Allow`, `WWW-Authenticate`).
 
-    def __init__(self, problem: Problem, headers: Mapping[str, str] | None = None) -> None:
+    `closes`: what follows on the connection cannot be read.
+    """
+
+    def __init__(self, problem: Problem, headers: Mapping[str, str] | None = None, *, closes: bool = False) -> None:
         super().__init__(problem.detail)
         self.problem = problem
         self.headers = headers
+        self.closes = closes
 
 
 def bad_request(detail: str) -> Refused:
@@ -116,6 +127,17 @@ def answer(problem: Problem, headers: Mapping[str, str] | None = None, *, status
     return web.Response(status=problem.status, body=body, content_type=CONTENT_TYPE, headers=headers)
 
 
+def check_coding(request: web.Request) -> None:
+    """Raises `Refused` (415) for a body in any coding: bodies are taken as they are, and stored so."""
+    if request.method in BODYLESS:
+        return
+    codings = ",".join(request.headers.getall(hdrs.CONTENT_ENCODING, []))
+    if all(coding.strip().lower() in ("", "identity") for coding in codings.split(",")):
+        return
+    detail = "Bodies are taken as they are: send it without `Content-Encoding`. A compressed file is a file like any other."
+    raise Refused(known("unsupported-media-type", detail), {hdrs.ACCEPT_ENCODING: "identity"})
+
+
 def guarded(handler: Handler, counts: defaultdict[int, int], latency: Latency) -> Handler:
     """`handler`, with everything it raises turned into a problem body, and every answer counted by its status and its time."""
 
@@ -126,9 +148,16 @@ def guarded(handler: Handler, counts: defaultdict[int, int], latency: Latency) -
             target = request.raw_path
             if "%" in target or "#" in target or not target.isascii():
                 _check_target(target)
+            if hdrs.CONTENT_ENCODING in request.headers:
+                check_coding(request)
             response = await handler(request)
         except Refused as refused:
             response = answer(refused.problem, refused.headers)
+            if refused.closes:
+                response.force_close()
+        except web.RequestPayloadError as error:
+            response = answer(known("bad-request", f"The body cannot be read: {str(error)[:200]}."))
+            response.force_close()
         except web.HTTPException as error:
             response = _of_aiohttp(request, error)
         except ConnectionError:

@@ -26,7 +26,7 @@ from despoolr_server.http.dav.locking import LockRoutes
 from despoolr_server.http.dav.properties import PropertyRoutes
 from despoolr_server.http.media import content_type
 from despoolr_server.http.problem import Handler, Refused, bad_request, known
-from despoolr_server.http.surface import Surface, json_answer, read_body, switch
+from despoolr_server.http.surface import Surface, expects, json_answer, read_body, switch
 from despoolr_server.http.whole import Whole
 from despoolr_server.share.host import NOT_MODIFIED, Caller, Content, NotModified
 
@@ -93,7 +93,7 @@ class ShareRoutes:
         entry, etag = found
         self._asking.check_state(request, share, path, etag or DIRECTORY_TAG, entry.modified_at)
         if entry.directory:
-            return web.Response(content_type="application/json")
+            return web.Response(content_type="application/json", headers=_VARY)
         if evaluate(request.headers, etag, entry.modified_at, reads=True).status:
             return Whole(304, {hdrs.ETAG: etag})
         headers = _file_headers(path, etag, entry.modified_at)
@@ -110,9 +110,15 @@ class ShareRoutes:
             caller = self._asking.under(request, caller, share, path)
         if hdrs.CONTENT_RANGE in request.headers:
             raise bad_request("PUT replaces the whole file. To write a part, open it and PUT to /api/v1/opens/{id}/content.")
+        create_only = request.headers.get(hdrs.IF_NONE_MATCH, "").strip() == "*"
+        if expects(request):
+            self._asking.check_match(request, caller, share, path)
+            size = request.content_length or 0
+            refusal = self._host.why_not_put(caller, share, path, size, create_only=create_only)
+            if refusal is not None:
+                return refuse(request, refusal, error=lock_error(refusal, self._host.dav_locks.of_handle))
         data = await read_body(request, self._surface.body_size_max)
         existing = self._asking.check_match(request, caller, share, path)
-        create_only = request.headers.get(hdrs.IF_NONE_MATCH, "").strip() == "*"
         etag = await self._host.put(caller, share, path, data, create_only=create_only)
         if isinstance(etag, Problem):
             return refuse(request, etag, error=lock_error(etag, self._host.dav_locks.of_handle))
@@ -159,8 +165,12 @@ class ShareRoutes:
             if not isinstance(found, Problem):
                 self._asking.check_state(request, share, path, DIRECTORY_TAG, found[0].modified_at)
         if prefers_html(request.headers.get(hdrs.ACCEPT, "")):
-            return web.Response(text=_index(share, path, entries), content_type="text/html")
-        return json_answer(Listing(path, entries))
+            return web.Response(text=_index(share, path, entries), content_type="text/html", headers=_VARY)
+        return json_answer(Listing(path, entries), headers=dict(_VARY))
+
+
+_VARY: Final[dict[str, str]] = {hdrs.VARY: hdrs.ACCEPT}
+"""Of every answer to which `Accept` made a difference."""
 
 
 def takes_listing(accept: str) -> bool:

@@ -19,6 +19,7 @@ from despoolr_core.rules.memory import Bounded
 from despoolr_core.rules.text import LINE_SIZE_MAX, NAME_SIZE_MAX, why_unfit
 from despoolr_core.sharing import Role
 from despoolr_server.http.auth import CHALLENGES, REMEMBERED_MAX, REMEMBERED_SIZE_MAX, Auth
+from despoolr_server.http.base.traffic import Traffic
 from despoolr_server.http.latency import Latency
 from despoolr_server.http.problem import Refused, bad_request, known
 from despoolr_server.http.whole import Whole
@@ -42,6 +43,9 @@ SESSION: Final = istr("Despoolr-Session")
 PROGRAM: Final = istr("Despoolr-Program")
 PURPOSE: Final = istr("Despoolr-Purpose")
 
+EXPECTING: Final = web.RequestKey("expecting", bool)
+"""Set for a request with `Expect: 100-continue`: true until it has been told to continue."""
+
 CHALLENGED: Final = CIMultiDict((hdrs.WWW_AUTHENTICATE, challenge) for challenge in CHALLENGES)
 _encode: Final = msgspec.json.Encoder().encode
 _JSON: Final[dict[str, str]] = {hdrs.CONTENT_TYPE: "application/json"}
@@ -56,6 +60,7 @@ class Surface:
         self.clock = clock
         self.body_size_max = body_size_max
         self.started_at = clock.now()
+        self.traffic = Traffic()
         self.answers: dict[str, defaultdict[int, int]] = {}
         """Answers by the route's method and the status."""
         self.latencies: defaultdict[str, Latency] = defaultdict(Latency)
@@ -107,17 +112,38 @@ def check_size(request: web.Request, size_max: int) -> None:
         raise _too_large(size_max)
 
 
+def expects(request: web.Request) -> bool:
+    """Whether the caller waits to be told to send its body."""
+    return bool(request.get(EXPECTING)) and not request.content.is_eof()
+
+
+async def _say_continue(request: web.Request) -> None:
+    """Nothing is in the body's way: let it come."""
+    request[EXPECTING] = False
+    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    # aiohttp takes a non-zero size for an answer already begun (its own expect handler does the same).
+    request.writer.output_size = 0
+
+
 async def read_body(request: web.Request, size_max: int) -> bytes:
-    """The whole body. Raises `Refused` (413) as soon as it is known to be longer than `size_max` octets."""
+    """The whole body. Raises `Refused` (413) as soon as it is known to be longer than `size_max` octets.
+
+    A caller that expects it is told to send it now: what would refuse the request without it is looked at before.
+    """
     check_size(request, size_max)
+    content = request.content
+    broken = content.exception()
+    if broken is not None:
+        raise broken
     if not request.can_read_body:
         return b""
-    content = request.content
     if content.is_eof():  # it came with its head: nothing to wait for
         whole = content.read_nowait()
         if len(whole) > size_max:
             raise _too_large(size_max)
         return whole
+    if expects(request):
+        await _say_continue(request)
     chunks: list[bytes] = []
     size = 0
     async for chunk in content.iter_any():
@@ -137,6 +163,10 @@ async def read_json(request: web.Request, kind: type[T], size_max: int = JSON_SI
         raise bad_request(f"The JSON body does not fit: {error}. See docs/share-api.md for this call's fields.") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise bad_request(f"The body is not JSON: {error}.") from None
+    except RecursionError:
+        raise bad_request(
+            "The JSON body is nested deeper than any call's. See docs/share-api.md for this call's fields."
+        ) from None
 
 
 def json_answer(body: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

@@ -30,6 +30,8 @@ BODY_SIZE_MAX: Final = 64 * 1024
 class Whole(web.Response):
     """`web.Response(status=, body=, headers=)`, made when it is sent: it has no `headers` before. A body has a `Content-Type`."""
 
+    _is_last = False
+
     def __init__(self, status: int, headers: dict[str, str] | None = None, body: bytes = b"") -> None:
         # Not `super().__init__()`, which is what is saved.
         assert not body or (headers is not None and hdrs.CONTENT_TYPE in headers), "octets of no type"
@@ -37,12 +39,18 @@ class Whole(web.Response):
         self._plain = headers
         self._octets = body
 
+    def force_close(self) -> None:
+        """Close the connection after this answer, and say so in it."""
+        self._is_last = True
+
     async def prepare(self, request: BaseRequest) -> AbstractStreamWriter | None:
         """Say everything; nothing is left for `write_eof`."""
         body = self._octets
         is_usual = request.version is HttpVersion11 and request.keep_alive and request.method != hdrs.METH_HEAD
-        if not is_usual or len(body) > BODY_SIZE_MAX:
+        if not is_usual or self._is_last or len(body) > BODY_SIZE_MAX:
             super().__init__(status=self._status, headers=self._plain, body=body or None)
+            if self._is_last:
+                super().force_close()
             return await super().prepare(request)
         transport = request.transport
         if transport is None or transport.is_closing():

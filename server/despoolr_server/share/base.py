@@ -74,10 +74,13 @@ class ShareBase:
         sessions_max: int = 100_000,
         opens_max: int = 1_000_000,
         opens_per_session_max: int = 16_384,
+        sessions_per_machine_max: int = 1_000,
+        opens_per_machine_max: int = 65_536,
         blockers_max: int = 16,
         locks_per_request_max: int = 64,
         locks_per_open_max: int = 16_384,
-        lock_waiters_max: int = 1_000,
+        lock_waiters_max: int = 10_000,
+        lock_waiters_per_machine_max: int = 1_000,
         lock_wait_s_max: float = 300.0,
         ended_handles_max: int = 10_000,
         episodes_max: int = 10_000,
@@ -99,9 +102,12 @@ class ShareBase:
             sessions_max=sessions_max,
             opens_max=opens_max,
             opens_per_session_max=opens_per_session_max,
+            sessions_per_machine_max=sessions_per_machine_max,
+            opens_per_machine_max=opens_per_machine_max,
             blockers_max=blockers_max,
             locks_per_open_max=locks_per_open_max,
             lock_waiters_max=lock_waiters_max,
+            lock_waiters_per_machine_max=lock_waiters_per_machine_max,
         )
         self.ledger = EpisodeLedger(server, episodes_max=episodes_max) if ledger is None else ledger
         self.dav_locks = DavLockTable(

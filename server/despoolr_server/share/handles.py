@@ -155,6 +155,8 @@ class HandleOperations(ShareBase):
         if length and not left:
             return problem(NtStatus.END_OF_FILE, row.share, row.path)
         count = left if length is None else min(length, left)
+        if not count:
+            return b""  # not asked of the store: a place behind the end may be one that no disk can name
         store, name = self._store(row), name_of(row)
         try:
             data = store.read(name, offset, count) if count <= store.inline_max else await store.read_large(name, offset, count)
@@ -169,20 +171,10 @@ class HandleOperations(ShareBase):
         row = self._row(who, handle, session)
         if isinstance(row, Problem):
             return row
-        if not row.access & WRITES:
-            return _denied(row, "the handle was not opened to write")
-        facts = self._facts(row)
-        refusal = _no_content(row, facts, offset, len(data))
-        if refusal is not None:
-            return refusal
-        assert facts is not None
-        if not row.access & _WRITE_DATA:
-            offset = facts.size
-        refusal = self._locked(row, offset, len(data), writes=True)
-        if refusal is not None:
-            return refusal
-        if offset + len(data) > self.file_size_max:
-            return self._too_large(row, offset + len(data))
+        place = self._write_place(row, offset, len(data))
+        if isinstance(place, Problem):
+            return place
+        offset = place
         if not data:
             return 0
         store = self._store(row)
@@ -195,6 +187,30 @@ class HandleOperations(ShareBase):
         if self.ledger.waiting_count:
             self._chronicle.was_read(actor_of(row), row.share, row.path, "written")
         return len(data)
+
+    def why_not_write(self, who: Principal, handle: str, offset: int, size: int, *, session: str = "") -> Problem | None:
+        """What `write_open` would say now to so many bytes, before they are there; None if nothing is in their way."""
+        row = self._row(who, handle, session)
+        if isinstance(row, Problem):
+            return row
+        place = self._write_place(row, offset, size)
+        return place if isinstance(place, Problem) else None
+
+    def _write_place(self, row: Open, offset: int, size: int) -> int | Problem:
+        """Where so many bytes go through a handle, or why they may not."""
+        if not row.access & WRITES:
+            return _denied(row, "the handle was not opened to write")
+        facts = self._facts(row)
+        refusal = _no_content(row, facts, offset, size)
+        if refusal is not None:
+            return refusal
+        assert facts is not None
+        if not row.access & _WRITE_DATA:
+            offset = facts.size
+        refusal = self._locked(row, offset, size, writes=True)
+        if refusal is not None:
+            return refusal
+        return self._too_large(row, offset + size) if offset + size > self.file_size_max else offset
 
     async def close(self, who: Principal, handle: str, *, session: str = "") -> Problem | None:
         """Give an open back; a file marked for deletion goes with its last open."""

@@ -61,7 +61,14 @@ class ShareHost(DavOperations, HandleOperations, LockOperations):
 
     def _begin(self, who: Principal, machine: str, user: str, program: str, lease_s: float, now: float) -> SessionReply | Problem:
         session = self.engine.start_session(
-            now, machine=machine, user=user, program=program, role=who.role, owner=who.machine, lease_s=lease_s
+            now,
+            machine=machine,
+            user=user,
+            program=program,
+            role=who.role,
+            owner=who.machine,
+            lease_s=lease_s,
+            counted_as=fold(who.machine) if who.role is Role.CLIENT else "",
         )
         if isinstance(session, Refusal):
             return self._refuse(Actor(machine, user, program), "", "", session)

@@ -9,6 +9,7 @@ anything for a long time: a vanished machine's locks are free when its lease is 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from despoolr_core.sharing import LockFlag, NtStatus, parse_flags
@@ -23,14 +24,22 @@ from despoolr_server.share.problems import blockers_of, problem, range_of, refus
 LEASE_LOOK_S: Final = 1.0
 """Site seconds between looks at the leases while somebody waits; a lease known beforehand is met on the instant."""
 
+WhenGone = Callable[[Callable[[], None]], Callable[[], None]]
+"""Takes what is to be called in the turn in which a caller goes; returns what takes that back."""
+
 _UNLOCK: Final = int(LockFlag.UNLOCK)
 
 
 class LockOperations(ShareBase):
     """Lock, unlock, wait, cancel."""
 
-    async def lock(self, who: Principal, handle: str, request: LockRequest, *, session: str = "") -> LockList | Problem:
-        """Lock ranges, or unlock them if the first element says so; what was locked. May wait (see `LockRequest`)."""
+    async def lock(
+        self, who: Principal, handle: str, request: LockRequest, *, session: str = "", when_gone: WhenGone | None = None
+    ) -> LockList | Problem:
+        """Lock ranges, or unlock them if the first element says so; what was locked. May wait (see `LockRequest`).
+
+        A wait ends when the caller goes, which `when_gone` tells: nothing is granted to it from that turn on.
+        """
         row = self._row(who, handle, session)
         if isinstance(row, Problem):
             return row
@@ -48,7 +57,7 @@ class LockOperations(ShareBase):
         if isinstance(answer, Refusal):
             return self._refuse_row(row, answer)
         if isinstance(answer, Waiting):
-            return await self._wait(row, answer, wait_s)
+            return await self._wait(row, answer, wait_s, when_gone)
         for lock in answer:
             self._chronicle.lock_granted(row, lock)
         return LockList([range_of(lock) for lock in answer])
@@ -103,7 +112,7 @@ class LockOperations(ShareBase):
         self._settle(unlocked.settled)
         return self._refuse_row(row, unlocked.refusal) if unlocked.refusal else None
 
-    async def _wait(self, row: Open, waiting: Waiting, wait_s: float) -> LockList | Problem:
+    async def _wait(self, row: Open, waiting: Waiting, wait_s: float, when_gone: WhenGone | None) -> LockList | Problem:
         """Park until settled. The refusal that began the wait is on record; being granted ends its episode."""
         blocked = self._refuse_row(row, self.engine.locking.blocked(waiting))
         settled: asyncio.Future[Settled] = asyncio.get_running_loop().create_future()
@@ -112,21 +121,44 @@ class LockOperations(ShareBase):
             self._lease_watch = asyncio.create_task(self._watch_leases())
         timer = asyncio.create_task(self._clock.sleep(wait_s))
         timer.add_done_callback(lambda _: _settle_once(settled, Settled(waiting, NtStatus.LOCK_NOT_GRANTED)))
+        is_gone = False
+
+        def leave() -> None:
+            nonlocal is_gone
+            is_gone = True
+            self.engine.locking.give_up(waiting)
+            _settle_once(settled, Settled(waiting, NtStatus.CANCELLED))
+
+        forget = when_gone(leave) if when_gone is not None else None
         try:
             outcome = await settled
             if outcome.status is NtStatus.LOCK_NOT_GRANTED:  # as of now: others may be in the way than at first
                 refusal = self.engine.locking.blocked(waiting)
                 return refusal_problem(refusal, row.share, row.path, blockers_of(refusal), blocked.episode)
+        except asyncio.CancelledError:
+            is_gone = True
+            raise
         finally:
+            if forget is not None:
+                forget()
+            if is_gone and settled.done() and not settled.cancelled():
+                self._take_back(settled.result())
             self._parked.pop(waiting.number, None)
             self.engine.locking.give_up(waiting)
             timer.cancel()
             if not self._parked and self._lease_watch is not None:
                 self._lease_watch.cancel()
                 self._lease_watch = None
-        if outcome.lock is None:
-            return problem(outcome.status, row.share, row.path)
+        if outcome.lock is None or is_gone:
+            status = NtStatus.CANCELLED if is_gone else outcome.status
+            return problem(status, row.share, row.path)
         return LockList([range_of(outcome.lock)])
+
+    def _take_back(self, outcome: Settled) -> None:
+        """Unlock what was granted to somebody who went before hearing of it."""
+        row = self.engine.find(outcome.waiting.handle)
+        if outcome.lock is not None and row is not None:
+            self._unlock(row, [Element(outcome.lock.offset, outcome.lock.length, _UNLOCK)])
 
     async def _watch_leases(self) -> None:
         while True:

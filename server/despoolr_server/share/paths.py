@@ -91,15 +91,9 @@ class PathOperations(ShareBase):
         visit = self._visit(caller, share, path)
         if isinstance(visit, Problem):
             return visit
-        if len(data) > self.file_size_max:
-            reason = f"{len(data)} octets are more than the limit of {self.file_size_max}"
-            return self._say_no(visit, Refusal(NtStatus.FILE_TOO_LARGE, reason=reason), _WRITE)
-        disposition = Disposition.CREATE if create_only else Disposition.OVERWRITE_IF
-        ask = ask_of(visit, _WRITE, _SHARE_READ, disposition, _FILE)
         store, facts = visit.share.store, visit.share.store.find(visit.name)
-        if facts is None and path.endswith(SEPARATORS):
-            return self._say_no(visit, NO_FILE_BEFORE_A_SEPARATOR, _WRITE)
-        refusal = self._check(visit, ask, facts) or self._locked_out(visit, len(data), writes=True)
+        ask = _ask_to_put(visit, create_only)
+        refusal = self._put_refusal(visit, ask, facts, len(data), path)
         if refusal is not None:
             return refusal
         try:
@@ -116,6 +110,21 @@ class PathOperations(ShareBase):
         except StoreError as error:
             return self._failed(visit.actor, visit.share.name, visit.name.path, error, _WRITE)
         return written.etag if written else ""
+
+    def why_not_put(self, caller: Caller, share: str, path: str, size: int, *, create_only: bool = False) -> Problem | None:
+        """What `put` would say now to so many bytes, before they are there; None if nothing is in their way."""
+        visit = self._visit(caller, share, path)
+        if isinstance(visit, Problem):
+            return visit
+        return self._put_refusal(visit, _ask_to_put(visit, create_only), visit.share.store.find(visit.name), size, path)
+
+    def _put_refusal(self, visit: Visit, ask: Ask, facts: FileFacts | None, size: int, path: str) -> Problem | None:
+        if size > self.file_size_max:
+            reason = f"{size} octets are more than the limit of {self.file_size_max}"
+            return self._say_no(visit, Refusal(NtStatus.FILE_TOO_LARGE, reason=reason), _WRITE)
+        if facts is None and path.endswith(SEPARATORS):
+            return self._say_no(visit, NO_FILE_BEFORE_A_SEPARATOR, _WRITE)
+        return self._check(visit, ask, facts) or self._locked_out(visit, size, writes=True)
 
     async def delete(self, caller: Caller, share: str, path: str, *, settles: bool = True) -> Problem | None:
         """Delete a file or an empty directory (access DELETE, sharing all); one that others have open goes with the last."""
@@ -375,6 +384,10 @@ class PathOperations(ShareBase):
         for closed in ended.closed if ended else ():
             if closed.remove:
                 self._finish_close(closed, "done")
+
+
+def _ask_to_put(visit: Visit, create_only: bool) -> Ask:
+    return ask_of(visit, _WRITE, _SHARE_READ, Disposition.CREATE if create_only else Disposition.OVERWRITE_IF, _FILE)
 
 
 def ask_of(visit: Visit, access: int, share_mode: int, disposition: Disposition = Disposition.OPEN, options: int = 0) -> Ask:

@@ -76,7 +76,8 @@ def problem(
 
 def refusal_problem(refusal: Refusal, share: str, path: str, blockers: list[Blocker], episode: str = "") -> Problem:
     """The body for a refusal of the engine; the detail names up to three of the opens in the way."""
-    detail = f"{path or share}: {refusal.reason}" if refusal.reason else ""
+    where = path or share
+    detail = (f"{where}: {refusal.reason}" if where else refusal.reason) if refusal.reason else ""
     if blockers:
         named = "; ".join(describe(blocker) for blocker in blockers[:_DETAILED_MAX])
         rest = refusal.blocker_count - _DETAILED_MAX

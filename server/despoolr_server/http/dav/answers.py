@@ -21,7 +21,7 @@ from aiohttp import hdrs, web
 from despoolr_core.rules.memory import remembered
 from despoolr_core.sharing import NtStatus
 from despoolr_core.wire import Blocker, Problem
-from despoolr_server.http.problem import answer
+from despoolr_server.http.problem import CONTENT_TYPE
 from despoolr_server.http.whole import Whole
 from despoolr_server.share.dav_locks import DavLock
 
@@ -53,6 +53,9 @@ CLIENTS: Final = (
 
 _MAKING: Final = ("PUT", "MKCOL", "LOCK", "COPY", "MOVE")
 """Methods that may make a name: to them a missing directory is a conflict (409)."""
+
+_CHOSEN_BY: Final = f"{hdrs.ACCEPT}, {hdrs.USER_AGENT}"
+"""What decides whether a refusal is XML or JSON."""
 
 _UNFIT: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _PROLOGUE: Final = '<?xml version="1.0" encoding="utf-8"?>\n'
@@ -98,10 +101,12 @@ def refuse(
         status = HTTPStatus.NOT_FOUND
     if error or (status and status != problem.status):
         problem = msgspec.structs.replace(problem, status=status or problem.status, dav_error=error)
+    headers = {**(headers or {}), hdrs.VARY: _CHOSEN_BY}
     if not prefers_xml(request):
-        return answer(problem, headers)
+        headers[hdrs.CONTENT_TYPE] = CONTENT_TYPE
+        return Whole(problem.status, headers, _encode(problem))
     body = _PROLOGUE + error_xml(problem, href(problem.share, problem.path, directory=directory), declared=True)
-    return web.Response(status=problem.status, body=body.encode(), headers={**(headers or {}), hdrs.CONTENT_TYPE: XML_TYPE})
+    return web.Response(status=problem.status, body=body.encode(), headers={**headers, hdrs.CONTENT_TYPE: XML_TYPE})
 
 
 def lock_error(problem: Problem, lock_of: Callable[[str], DavLock | None], *, locking: bool = False) -> str:

@@ -19,7 +19,7 @@ from despoolr_core.wire import Problem
 from despoolr_server.http.openapi import handle_calls, server_calls, share_calls, site_calls
 from despoolr_server.http.openapi.examples import Example, load_examples
 from despoolr_server.http.openapi.table import ANYONE, Answer, Call, Parameter
-from despoolr_server.http.problem import CONTENT_TYPE, KNOWN
+from despoolr_server.http.problem import BODYLESS, CONTENT_TYPE, KNOWN
 
 CALLS: Final = (
     *share_calls.CALLS,
@@ -46,6 +46,7 @@ REFUSED: Final[dict[int, str]] = {
     409: "The tree, or the lock, is not as you think.",
     410: "The handle, the session or its share is over (or never was): open again.",
     412: "The name is taken, or the file is not in the state you stated.",
+    408: "The body did not come in time: send it again, without pauses.",
     413: "The body is larger than this server takes.",
     415: "This call takes no such body.",
     416: "The file ends before that.",
@@ -194,7 +195,9 @@ def refusals(call: Call) -> list[int]:
     """The statuses of a call's problem bodies: those of its row, and those that follow from it."""
     implied = {401} if call.who != ANYONE else set()
     if call.body:
-        implied |= {400, 413}
+        implied |= {400, 408, 413}
+    if call.method not in BODYLESS:
+        implied |= {415}
     return sorted({*call.refusals, *implied})
 
 

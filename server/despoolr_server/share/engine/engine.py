@@ -33,17 +33,27 @@ class ShareEngine:
         sessions_max: int = 100_000,
         opens_max: int = 1_000_000,
         opens_per_session_max: int = 16_384,
+        sessions_per_machine_max: int = 1_000,
+        opens_per_machine_max: int = 65_536,
         blockers_max: int = 16,
         locks_per_open_max: int = 16_384,
-        lock_waiters_max: int = 1_000,
+        lock_waiters_max: int = 10_000,
+        lock_waiters_per_machine_max: int = 1_000,
     ) -> None:
         self.opens_max = opens_max
         self.opens_per_session_max = opens_per_session_max
+        self.opens_per_machine_max = opens_per_machine_max
         self.blockers_max = blockers_max
-        self.sessions = SessionTable(id_prefix=id_prefix, sessions_max=sessions_max)
+        self.sessions = SessionTable(
+            id_prefix=id_prefix, sessions_max=sessions_max, sessions_per_machine_max=sessions_per_machine_max
+        )
         self.table = OpenTable()
         self.locking = Locking(
-            self.table, blockers_max=blockers_max, locks_per_open_max=locks_per_open_max, waiters_max=lock_waiters_max
+            self.table,
+            blockers_max=blockers_max,
+            locks_per_open_max=locks_per_open_max,
+            waiters_max=lock_waiters_max,
+            waiters_per_machine_max=lock_waiters_per_machine_max,
         )
         self._left: dict[str, set[str]] = {}
         self._id_prefix = id_prefix
@@ -52,10 +62,28 @@ class ShareEngine:
     # -- sessions
 
     def start_session(
-        self, now: float, *, machine: str, user: str, program: str, role: Role, owner: str, lease_s: float
+        self,
+        now: float,
+        *,
+        machine: str,
+        user: str,
+        program: str,
+        role: Role,
+        owner: str,
+        lease_s: float,
+        counted_as: str = "",
     ) -> Session | Refusal:
         """Begin a session whose lease lapses `lease_s` after its last renewal (0: never)."""
-        return self.sessions.start(now, machine=machine, user=user, program=program, role=role, owner=owner, lease_s=lease_s)
+        return self.sessions.start(
+            now,
+            machine=machine,
+            user=user,
+            program=program,
+            role=role,
+            owner=owner,
+            lease_s=lease_s,
+            counted_as=counted_as,
+        )
 
     def end_session(self, name: str, reason: str, now: float = 0.0) -> Ended | None:
         """End a session and close its opens; None if there is none. `now` is when others get the locks it had."""
@@ -143,6 +171,9 @@ class ShareEngine:
         if self.table.session_count(session.session) >= self.opens_per_session_max:
             reason = f"the session has its limit of {self.opens_per_session_max} opens"
             return Refusal(NtStatus.INSUFFICIENT_RESOURCES, reason=reason)
+        if session.counted_as and self._has_its_opens(session.counted_as):
+            reason = f"{session.owner} has its limit of {self.opens_per_machine_max} opens"
+            return Refusal(NtStatus.INSUFFICIENT_RESOURCES, reason=reason)
         plan = self.check(ask, facts, parent_exists)
         if isinstance(plan, Refusal):
             return plan
@@ -168,6 +199,13 @@ class ShareEngine:
         )
         self.table.add(row)
         return Granted(row, plan.action)
+
+    def _has_its_opens(self, machine: str) -> bool:
+        """Whether one machine's sessions have as many opens as a machine may have. Counted only where they could."""
+        mine = self.sessions.counted_as(machine)
+        if len(mine) * self.opens_per_session_max < self.opens_per_machine_max:
+            return False
+        return sum(map(self.table.session_count, mine)) >= self.opens_per_machine_max
 
     def close(self, row: Open, now: float = 0.0) -> Closed:
         """Take an open out with its locks, and say whether the file must now go. `now` is when others get those locks."""

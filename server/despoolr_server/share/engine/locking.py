@@ -11,11 +11,13 @@ How long a request may wait is its caller's affair: nothing here knows the time.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
 
+from despoolr_core.rules.fold import fold
 from despoolr_core.sharing import LockFlag, NtStatus
 from despoolr_server.share.engine.ranges import EXCLUSIVE, OFFSET_END, READ, SHARED, WRITE, RangeLock, RangeLocks
 from despoolr_server.share.engine.rows import LockElement, Open, Refusal, Settled, Waiting
@@ -37,13 +39,23 @@ class Unlocked(msgspec.Struct, frozen=True, gc=False):
 class Locking:
     """The range locks and waiting requests of every open file in one table."""
 
-    def __init__(self, table: OpenTable, *, blockers_max: int, locks_per_open_max: int, waiters_max: int) -> None:
+    def __init__(
+        self,
+        table: OpenTable,
+        *,
+        blockers_max: int,
+        locks_per_open_max: int,
+        waiters_max: int,
+        waiters_per_machine_max: int,
+    ) -> None:
         self.blockers_max = blockers_max
         self.locks_per_open_max = locks_per_open_max
         self.waiters_max = waiters_max
+        self.waiters_per_machine_max = waiters_per_machine_max
         self._table = table
         self._number = 0
         self._waiters: dict[int, Waiting] = {}
+        self._waiters_of: Counter[str] = Counter()
         self._lock_counts: dict[str, int] = {}
 
     @property
@@ -125,7 +137,7 @@ class Locking:
 
     def give_up(self, waiting: Waiting) -> bool:
         """Stop waiting (cancelled, or waited long enough); False if it is settled already."""
-        if self._waiters.pop(waiting.number, None) is None:
+        if waiting.number not in self._waiters:
             return False
         row = self._table.find(waiting.handle)
         assert row is not None, "a waiter outlived its handle"
@@ -136,7 +148,6 @@ class Locking:
         """End every wait of a handle that goes."""
         mine = [one for one in (file.waiters or {}).values() if one.handle == handle]
         for waiting in mine:
-            del self._waiters[waiting.number]
             self._forget(file, waiting)
         return tuple(Settled(waiting, status) for waiting in mine)
 
@@ -165,6 +176,7 @@ class Locking:
                 assert not file.ranges.may_lock(waiting.handle, waiting.kind, waiting.offset, waiting.length)
         assert counts == self._lock_counts
         assert sum(len(file.waiters or ()) for file in self._table.files()) == len(self._waiters)
+        assert self._waiters_of == Counter(waiting.machine for waiting in self._waiters.values())
 
     # -- inside
 
@@ -182,9 +194,16 @@ class Locking:
             return self._refusal(NtStatus.LOCK_NOT_GRANTED, *blockers)
         if len(self._waiters) >= self.waiters_max:
             return Refusal(NtStatus.INSUFFICIENT_RESOURCES, reason=f"{self.waiters_max} lock requests wait already")
+        row = self._table.find(handle)
+        assert row is not None, "a closed handle locks"
+        machine = fold(row.machine)
+        if self._waiters_of[machine] >= self.waiters_per_machine_max:
+            reason = f"{self.waiters_per_machine_max} lock requests of {row.machine} wait already"
+            return Refusal(NtStatus.INSUFFICIENT_RESOURCES, reason=reason)
         self._number += 1
-        waiting = Waiting(self._number, handle, request, offset, length, kind)
+        waiting = Waiting(self._number, handle, request, offset, length, kind, machine)
         self._waiters[waiting.number] = waiting
+        self._waiters_of[machine] += 1
         if file.waiters is None:
             file.waiters = {}
         file.waiters[waiting.number] = waiting
@@ -195,7 +214,6 @@ class Locking:
         for waiting in list((file.waiters or {}).values()):
             if file.ranges is None or file.ranges.may_lock(waiting.handle, waiting.kind, waiting.offset, waiting.length):
                 lock = self._add(now, file, waiting.handle, waiting.kind, waiting.offset, waiting.length)
-                del self._waiters[waiting.number]
                 self._forget(file, waiting)
                 settled.append(Settled(waiting, NtStatus.SUCCESS, lock))
         return tuple(settled)
@@ -220,6 +238,10 @@ class Locking:
 
     def _forget(self, file: OpenedFile, waiting: Waiting) -> None:
         assert file.waiters is not None, "a waiter that its file does not know"
+        del self._waiters[waiting.number]
+        self._waiters_of[waiting.machine] -= 1
+        if not self._waiters_of[waiting.machine]:
+            del self._waiters_of[waiting.machine]
         del file.waiters[waiting.number]
         if not file.waiters:
             file.waiters = None

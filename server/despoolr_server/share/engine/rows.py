@@ -85,7 +85,10 @@ class Open(msgspec.Struct, frozen=True, gc=False):
 
 
 class Session(msgspec.Struct, frozen=True, gc=False):
-    """One machine's standing with the server. `owner` is the machine of the token that started it; `lease_s` 0 has no lease."""
+    """One machine's standing with the server. `owner` is the machine of the token that started it; `lease_s` 0 has no lease.
+
+    `counted_as` is under which name the session and its opens count towards the limits of one machine (`""`: under none).
+    """
 
     session: str
     number: int
@@ -96,6 +99,7 @@ class Session(msgspec.Struct, frozen=True, gc=False):
     owner: str
     lease_s: float
     started_at: float
+    counted_as: str = ""
 
 
 class LockElement(msgspec.Struct, frozen=True, gc=False):
@@ -115,6 +119,7 @@ class Waiting(msgspec.Struct, frozen=True, gc=False):
     offset: int
     length: int
     kind: str
+    machine: str = ""
 
 
 class Settled(msgspec.Struct, frozen=True, gc=False):

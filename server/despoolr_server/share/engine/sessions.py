@@ -8,7 +8,7 @@ lapse in the order of their deadlines, then of their age. What hangs on a sessio
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from despoolr_core.sharing import NtStatus, Role
 from despoolr_server.share.engine.rows import Refusal, Session
@@ -17,13 +17,15 @@ from despoolr_server.share.engine.rows import Refusal, Session
 class SessionTable:
     """All sessions of one server. A renewal costs one store: the heap keeps old deadlines and looks again when they pass."""
 
-    def __init__(self, *, id_prefix: str = "", sessions_max: int = 100_000) -> None:
+    def __init__(self, *, id_prefix: str = "", sessions_max: int = 100_000, sessions_per_machine_max: int = 1_000) -> None:
         self.sessions_max = sessions_max
+        self.sessions_per_machine_max = sessions_per_machine_max
         self._id_prefix = id_prefix
         self._number = 0
         self._sessions: dict[str, Session] = {}
         self._deadlines: dict[str, float] = {}
         self._heap: list[tuple[float, int, str]] = []
+        self._counted: dict[str, dict[str, None]] = {}
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -32,15 +34,35 @@ class SessionTable:
         return iter(self._sessions.values())
 
     def start(
-        self, now: float, *, machine: str, user: str, program: str, role: Role, owner: str, lease_s: float
+        self,
+        now: float,
+        *,
+        machine: str,
+        user: str,
+        program: str,
+        role: Role,
+        owner: str,
+        lease_s: float,
+        counted_as: str = "",
     ) -> Session | Refusal:
-        """Begin a session; `lease_s` 0 never lapses. Refused as INSUFFICIENT_RESOURCES at `sessions_max`."""
+        """Begin a session; `lease_s` 0 never lapses.
+
+        Refused as INSUFFICIENT_RESOURCES at `sessions_max`, and at `sessions_per_machine_max` of those
+        that count as one machine's.
+        """
         if len(self._sessions) >= self.sessions_max:
             return Refusal(NtStatus.INSUFFICIENT_RESOURCES, reason=f"the server has its limit of {self.sessions_max} sessions")
+        mine = self._counted.get(counted_as, {})
+        if counted_as and len(mine) >= self.sessions_per_machine_max:
+            reason = f"{owner} has its limit of {self.sessions_per_machine_max} sessions"
+            return Refusal(NtStatus.INSUFFICIENT_RESOURCES, reason=reason)
         self._number += 1
         name = f"S{self._id_prefix}{self._number}"
-        session = Session(name, self._number, machine, user, program, role, owner, lease_s, now)
+        session = Session(name, self._number, machine, user, program, role, owner, lease_s, now, counted_as)
         self._sessions[name] = session
+        if counted_as:
+            mine[name] = None
+            self._counted[counted_as] = mine
         if lease_s:
             self._deadlines[name] = now + lease_s
             heapq.heappush(self._heap, (now + lease_s, self._number, name))
@@ -65,7 +87,17 @@ class SessionTable:
     def remove(self, name: str) -> Session | None:
         """Forget a session (its heap entry is dropped when it comes up)."""
         self._deadlines.pop(name, None)
-        return self._sessions.pop(name, None)
+        session = self._sessions.pop(name, None)
+        if session is not None and session.counted_as:
+            mine = self._counted[session.counted_as]
+            del mine[name]
+            if not mine:
+                del self._counted[session.counted_as]
+        return session
+
+    def counted_as(self, machine: str) -> Collection[str]:
+        """The names of the sessions that count as one machine's."""
+        return self._counted.get(machine, {}).keys()
 
     def next_deadline(self) -> float:
         """No session lapses before this; infinity if none can."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 import pytest
@@ -11,8 +12,10 @@ from despoolr_core.records import Recorder
 from despoolr_lab.clock import LoopClock
 from despoolr_server.http.app import RESERVED, make_app
 from despoolr_server.http.auth import Auth
+from despoolr_server.http.base.connection import LINGER_S
 from despoolr_server.share.host import ShareHost
 from despoolr_server.store.memory import MemoryFileStore
+from raw_http import dial
 from share_site import FILE_SIZE_MAX, Site, serving
 
 CALLS = [
@@ -124,6 +127,83 @@ async def test_a_large_body_announced_is_refused_before_it_is_sent(site: Site) -
     async with site.http.put(site.base + "/SMS_SHR/A", data=b"x", headers=small, expect100=True) as reply:
         assert reply.status == 201
     assert (await site.ask("PUT", "/SMS_SHR/A", b"x", Expect="miracles")).status == 400
+
+
+async def expecting(site: Site, method: str, target: str, size: int, *headers: str, token: str | None = None) -> bytes:
+    """The head of the answer to a request whose body is not sent."""
+    raw = await dial(int(site.base.rpartition(":")[2]))
+    token = site.token if token is None else token
+    lines = [f"{method} {target} HTTP/1.1", "Host: x", f"Authorization: Bearer {token}", "Expect: 100-continue", *headers]
+    raw.say("\r\n".join([*lines, f"Content-Length: {size}"]).encode() + b"\r\n\r\n")
+    head = await raw.reader.readuntil(b"\r\n\r\n")
+    raw.hang_up()
+    return head
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "headers", "status"),
+    [
+        ("PUT", "/SMS_SHR/HELD", (), 423),
+        ("PUT", "/SMS_SHR/NONE/x", (), 409),
+        ("PUT", "/NOSHARE/x", (), 404),
+        ("PUT", "/SMS_SHR/a%3Ab%00", (), 400),
+        ("PUT", "/SMS_SHR/FREE", ("If-Match: *",), 412),
+        ("PUT", "/SMS_SHR/HELD", ("If-None-Match: *",), 412),
+        ("PUT", "/SMS_SHR/FREE", ("If: (<opaquelocktoken:1>)",), 412),
+        ("PUT", "/SMS_SHR/FREE", ("Content-Encoding: gzip",), 415),
+        ("PUT", "/SMS_SHR/FREE", ("Content-Range: bytes 0-1/*",), 400),
+        ("PUT", "/SMS_SHR/FREE", ("Despoolr-Session: S99",), 410),
+        ("PATCH", "/SMS_SHR/FREE", (), 405),
+        ("POST", "/api/v1/nothing", (), 404),
+        ("PUT", "/api/v1/opens/O99/content", (), 410),
+        ("PROPPATCH", "/SMS_SHR/FREE", ("If: (<opaquelocktoken:1>)",), 412),
+    ],
+)
+async def test_what_refuses_a_request_does_so_before_its_body_is_sent(
+    site: Site, method: str, target: str, headers: tuple[str, ...], status: int
+) -> None:
+    await site.ask("PUT", "/SMS_SHR/HELD", b"x")
+    await site.hold("HELD", access="READ", share_mode="READ")
+    said = await expecting(site, method, target, 500, *headers)
+    assert said.startswith(f"HTTP/1.1 {status} ".encode())
+    assert b"Connection: close" in said, "whether the body comes now cannot be told"
+    assert (await site.ask("HEAD", "/SMS_SHR/FREE")).status == 404
+
+
+async def test_who_may_not_is_told_before_the_body_is_sent(site: Site) -> None:
+    await site.ask("MKCOL", "/SMS_SHR/PCMINS.BOX")
+    assert (await expecting(site, "PUT", "/SMS_SHR/PCMINS.BOX/x", 500, token=site.client_token)).startswith(b"HTTP/1.1 403 ")
+    assert (await expecting(site, "PUT", "/SMS_SHR/x", 500, token="none")).startswith(b"HTTP/1.1 401 ")
+    assert (await expecting(site, "PUT", "/SMS_SHR/x", FILE_SIZE_MAX + 1)).startswith(b"HTTP/1.1 413 ")
+    assert (await expecting(site, "POST", "/api/v1/sessions", 70_000)).startswith(b"HTTP/1.1 413 ")
+    await site.ask("PUT", "/SMS_SHR/R", b"x")
+    handle = await site.hold("R", access="READ", share_mode="READ|WRITE")
+    target = f"/api/v1/opens/{handle}/content"
+    assert (await expecting(site, "PUT", target, 500, token=site.client_token)).startswith(b"HTTP/1.1 403 ")
+    writable = await site.hold("R", access="WRITE", share_mode="READ|WRITE")
+    target = f"/api/v1/opens/{writable}/content?offset={FILE_SIZE_MAX}"
+    assert (await expecting(site, "PUT", target, 500, token=site.client_token)).startswith(b"HTTP/1.1 413 ")
+
+
+async def test_a_connection_is_closed_soon_where_a_body_may_or_may_not_come(site: Site) -> None:
+    raw = await dial(int(site.base.rpartition(":")[2]))
+    raw.say(b"PUT /SMS_SHR/x HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n")
+    assert (await raw.answer())[0] == 401
+    async with asyncio.timeout(5 * LINGER_S):
+        assert await raw.heard() == b""
+    raw.transport.close()
+
+
+async def test_a_body_that_is_welcome_is_called_for_and_taken(site: Site) -> None:
+    raw = await dial(int(site.base.rpartition(":")[2]))
+    head = f"Host: x\r\nAuthorization: Bearer {site.token}\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"
+    for _ in range(2):
+        raw.say(f"PUT /SMS_SHR/A HTTP/1.1\r\n{head}".encode())
+        assert await raw.answer() == (100, b"")
+        raw.say(b"abc")
+        assert (await raw.answer())[0] in (201, 204)
+    raw.transport.close()
+    assert (await site.ask("GET", "/SMS_SHR/A")).body == b"abc"
 
 
 @pytest.mark.parametrize("name", sorted(RESERVED))

@@ -88,6 +88,26 @@ def test_a_range_of_an_open_needs_no_size_unless_it_counts_from_the_end() -> Non
     assert open_range("bytes=9-5") is None
 
 
+@given(st.one_of(st.text(max_size=60), st.from_regex(r"bytes=[0-9٣]{0,40}-[0-9]{0,40}", fullmatch=True)), st.integers(0, 2000))
+def test_any_range_has_an_answer(header: str, size: int) -> None:
+    try:
+        part = byte_range(header, size)
+    except ValueError as error:
+        assert str(error) == header, "416, and no mistake of ours"
+        part = None
+    assert part is None or 0 <= part[0] < part[1] <= size
+    place = open_range(header)
+    assert place is None or (0 <= place[0] <= OFFSET_MAX and (place[1] is None or 1 <= place[1] <= OFFSET_MAX))
+    placed = content_range(header.replace("=", " ") + "/*")
+    assert placed is None or (0 <= placed[0] <= OFFSET_MAX and placed[1] >= 1)
+
+
+@pytest.mark.parametrize("digits", [4000, 8000, 8_000_000])
+def test_the_digits_of_a_range_are_read_in_time_that_grows_with_their_number(digits: int) -> None:
+    assert open_range(f"bytes={'9' * digits}-") == (OFFSET_MAX, None)
+    assert open_range(f"bytes={'0' * digits}5-") == (5, None)
+
+
 def test_a_content_range_places_a_write() -> None:
     assert content_range("bytes 5-9/*") == (5, 5)
     assert content_range("bytes 0-0/10") == (0, 1)

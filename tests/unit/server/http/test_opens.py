@@ -7,6 +7,9 @@ from urllib.parse import quote
 import msgspec
 import pytest
 
+from despoolr_core.sharing import Role
+from despoolr_core.wire import SessionRequest
+from despoolr_server.share.host import Principal
 from share_site import FILE_SIZE_MAX, Site
 
 
@@ -135,7 +138,13 @@ async def test_an_unknown_word_is_told_the_words_there_are(site: Site) -> None:
     assert "'REED' is not one of" in reply.problem.detail
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff\xfe", b'{"program": NaN}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"", b"{", b"[]", b"\xff\xfe", b'{"program": NaN}', b'{"lease_s": 1e999}', b'{"lease_s": 1' + b"0" * 5000 + b"}"),
+        *(b'{"program": "\xff"}', b'{"program": "\xed\xa0\x80"}', b'{"program": "\\ud800"}', b'{"program": "\\udc00\\ud800"}'),
+    ],
+)
 async def test_what_is_no_json_object_is_told_so(site: Site, body: bytes) -> None:
     assert (await site.ask("POST", "/api/v1/sessions", body)).problem.type == "/problems/bad-request"
 
@@ -164,3 +173,61 @@ async def test_a_session_or_open_with_a_name_that_none_may_have_is_refused_befor
     chain = {"calls": [{"call": "session", "request": {"program": text}}]}
     assert (await site.ask("POST", "/api/v1/chain", msgspec.json.encode(chain))).status == 400
     assert (await site.ask("DELETE", f"/api/v1/opens/H1?force=true&reason={quote(text * 5)}")).status == 400
+
+
+@pytest.mark.parametrize("depth", [500, 10_000, 30_000])
+@pytest.mark.parametrize("target", ["/api/v1/sessions", "/api/v1/opens", "/api/v1/chain", "/api/v1/opens/O1/locks"])
+async def test_json_that_is_nested_too_deeply_is_refused(site: Site, target: str, depth: int) -> None:
+    for opening, closing in ((b"[", b"]"), (b'{"calls":[', b"]}"), (b'{"locks":[', b"]}")):
+        times = min(depth, 60_000 // len(opening + closing))
+        refused = await site.ask("POST", target, opening * times + closing * times)
+        assert (refused.status, refused.problem.type) == (400, "/problems/bad-request")
+
+
+@pytest.mark.parametrize("first", ["9999999999999999999", "9223372036854775807", "9223372036854775808", "1" + "0" * 4000])
+async def test_a_place_behind_every_files_end_is_not_satisfiable(site: Site, first: str) -> None:
+    await site.ask("PUT", "/SMS_SHR/A", b"0123456789")
+    handle = await site.hold("A", access="READ", share_mode="READ")
+    content = f"/api/v1/opens/{handle}/content"
+    for asked in (f"bytes={first}-", f"bytes={first}-{first}"):
+        refused = await site.ask("GET", content, token=site.client_token, Range=asked)
+        assert refused.status == 416
+        assert (await site.ask("GET", "/SMS_SHR/A", Range=asked)).status == 416
+    whole = await site.ask("GET", content, token=site.client_token, Range=f"bytes=0-{first}")
+    assert (whole.status, whole.body) == (206, b"0123456789")
+    assert (await site.ask("GET", content, token=site.client_token, Range=f"bytes=-{first}")).body == b"0123456789"
+    write = await site.ask("PUT", content, b"x", token=site.client_token, Content_Range=f"bytes {first}-{first}/*")
+    assert write.status in (403, 413)
+
+
+@pytest.mark.parametrize(
+    "number", ["9223372036854775807", "9223372036854775808", "99999999999999999999", "1" + "0" * 5000, "-1", "1e3"]
+)
+async def test_a_huge_number_in_a_query_has_an_answer(site: Site, number: str) -> None:
+    await site.ask("PUT", "/SMS_SHR/A", b"x")
+    handle = await site.hold("A", access="READ|WRITE", share_mode="READ|WRITE")
+    content, token = f"/api/v1/opens/{handle}/content", site.client_token
+    asked = [
+        ("GET", f"{content}?offset={number}", None),
+        ("GET", f"{content}?offset={number}&length={number}", None),
+        ("PUT", f"{content}?offset={number}", b"x"),
+        ("DELETE", f"/api/v1/opens/{handle}/locks?offset={number}&length={number}", None),
+        ("GET", f"/api/v1/opens?limit={number}", None),
+        ("GET", f"/api/v1/why?limit={number}", None),
+        ("GET", f"/api/v1/why?at={number}", None),
+    ]
+    for method, target, body in asked:
+        assert (await site.ask(method, target, body, token)).status < 500, target
+
+
+async def test_one_machine_has_at_most_sessions_per_machine_max_sessions(site: Site) -> None:
+    limit = site.host.engine.sessions.sessions_per_machine_max
+    assert limit == 1000
+    for _ in range(limit - 1):
+        site.host.start_session(Principal("PC07", "anna", Role.CLIENT), SessionRequest())
+    assert (await site.ask("POST", "/api/v1/sessions", b"{}", site.client_token)).status == 201
+    refused = await site.ask("POST", "/api/v1/sessions", b"{}", site.client_token)
+    assert (refused.status, refused.problem.detail) == (503, "PC07 has its limit of 1000 sessions")
+    other = site.auth.issue("PC08", "bert", Role.CLIENT)
+    assert (await site.ask("POST", "/api/v1/sessions", b"{}", other)).status == 201
+    assert (await site.ask("POST", "/api/v1/sessions", b"{}")).status == 201, "the service has no limit of its own"

@@ -114,6 +114,22 @@ def test_sessions_are_limited() -> None:
     assert world.host.session_count == 2
 
 
+async def test_sessions_and_opens_of_one_machine_are_limited_however_its_name_is_written() -> None:
+    world = World(sessions_per_machine_max=2, opens_per_machine_max=3, opens_per_session_max=2)
+    await world.put("F")
+    client, same = Principal("WS8", "a", Role.CLIENT), Principal("ws8", "b", Role.CLIENT)
+    one, two = world.session(client), world.session(same)
+    assert status(world.host.start_session(same, SessionRequest())) is NtStatus.INSUFFICIENT_RESOURCES
+    for session in (one, one, two):
+        await world.hold(client, session, "F")
+    assert status(await world.open(client, two, "F")) is NtStatus.INSUFFICIENT_RESOURCES
+    world.host.end_session(client, one)
+    await world.hold(client, two, "F")
+    world.session(client)
+    for _ in range(5):
+        world.session(ADMIN)
+
+
 async def test_opens_are_limited_in_all_and_for_each_session() -> None:
     world = World(opens_max=3, opens_per_session_max=2)
     await world.put("F")

@@ -218,6 +218,21 @@ def test_locks_and_waiters_are_bounded() -> None:
     assert isinstance(table.lock(mine, (2, 1, EXCLUSIVE)), tuple)
 
 
+def test_the_waiters_of_one_machine_are_bounded() -> None:
+    table = Table(lock_waiters_max=3, lock_waiters_per_machine_max=1)
+    mine = table.open()
+    table.lock(mine, (0, 9, EXCLUSIVE))
+    first = table.lock(table.open("B"), (0, 1, WAITS))
+    assert isinstance(first, Waiting)
+    assert status(table.lock(table.open("b"), (1, 1, WAITS))) is NtStatus.INSUFFICIENT_RESOURCES
+    assert isinstance(table.lock(table.open("C"), (0, 1, WAITS)), Waiting)
+    table.engine.locking.give_up(first)
+    assert isinstance(table.lock(table.open("b"), (1, 1, WAITS)), Waiting)
+    table.unlock(mine, (0, 9, UNLOCK))
+    table.engine.validate()
+    assert table.engine.locking.waiting_count == 0
+
+
 def test_a_refusal_names_the_locks_and_the_opens_that_hold_them() -> None:
     table = Table(blockers_max=2)
     for who in "ABC":

@@ -1,0 +1,76 @@
+"""What our connections lean on inside aiohttp is there, and is as it was when they were written."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from typing import Any
+
+from aiohttp import web_protocol, web_server
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.streams import StreamReader
+from aiohttp.web_protocol import RequestHandler
+
+from despoolr_server.http.base.connection import TOUCHED, Connection
+
+READ_WITH_CARE = {
+    "RequestHandler.connection_made": "44d50b5763b2",
+    "RequestHandler.connection_lost": "df2fe6e95fd0",
+    "RequestHandler.data_received": "1ee57ebe052e",
+    "RequestHandler.close": "84518f965e19",
+    "RequestHandler.force_close": "38d0e1e798e4",
+    "RequestHandler.handle_error": "94962ffef500",
+    "RequestHandler.start": "2e565fd40c8e",
+    "RequestHandler.finish_response": "b7eb53db8f4b",
+    "RequestHandler._handle_request": "a88a34ee65a2",
+    "RequestHandler._process_keepalive": "b472e0fb8445",
+    "StreamReader.set_exception": "dfa3db714fb8",
+    "StreamReader.feed_eof": "01592f4473c1",
+    "Server.__init__": "ceb06418afb9",
+    "Server.__call__": "c5700549e688",
+    "BaseProtocol.pause_writing": "e727e6c57a46",
+    "BaseProtocol.resume_writing": "7db135e0841e",
+}
+"""The methods between which ours stand, by the digest of their source.
+
+Where one differs, read what changed, try what `tests/unit/server/http/base` tries, then write the new digest down.
+"""
+
+CLASSES: dict[str, Any] = {
+    "RequestHandler": RequestHandler,
+    "StreamReader": StreamReader,
+    "Server": web_server.Server,
+    "BaseProtocol": BaseProtocol,
+}
+
+
+def test_the_methods_between_which_ours_stand_are_as_they_were() -> None:
+    found = {}
+    for name in READ_WITH_CARE:
+        owner, _, method = name.partition(".")
+        source = inspect.getsource(getattr(CLASSES[owner], method))
+        found[name] = hashlib.sha256(source.encode()).hexdigest()[:12]
+    assert found == READ_WITH_CARE, "aiohttp has changed: see docs/decisions/0002-aiohttp-internals.md"
+
+
+def test_what_is_overridden_called_and_read_is_there() -> None:
+    slots = {name for owner in RequestHandler.__mro__ for name in getattr(owner, "__slots__", ())}
+    for name in TOUCHED["overridden"]:
+        assert name in vars(Connection)
+        assert callable(getattr(RequestHandler, name))
+    for name in TOUCHED["called"]:
+        assert name not in vars(Connection)
+        assert callable(getattr(RequestHandler, name))
+    assert {*TOUCHED["read"], *TOUCHED["set"]} <= slots
+
+
+def test_no_name_of_ours_is_aiohttps() -> None:
+    theirs = {name for owner in RequestHandler.__mro__ for name in getattr(owner, "__slots__", ())} | set(dir(RequestHandler))
+    assert set(Connection.__slots__) & theirs == set()
+    own = {name for name in vars(Connection) if not name.startswith("__")} - set(Connection.__slots__)
+    assert own & theirs == set(TOUCHED["overridden"])
+
+
+def test_an_error_of_the_parser_is_what_we_take_it_for() -> None:
+    fields = [field.name for field in web_protocol._ErrInfo.__attrs_attrs__]
+    assert fields == ["status", "exc", "message"]
