@@ -198,6 +198,11 @@ class PcmAgent:
         return self._runner is not None
 
     @property
+    def is_connected(self) -> bool:
+        """Whether it has sessions or files open on servers, as far as it knows."""
+        return self._connections is not None
+
+    @property
     def is_at_rest(self) -> bool:
         """Whether nothing runs, and nothing is to be sent."""
         return self._runner is None and (self._outbox is None or not self._outbox.pending)

@@ -6,7 +6,7 @@ when nobody answered, or somebody did who is no Despoolr server.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -22,6 +22,8 @@ from despoolr_core.wire import Problem
 
 T = TypeVar("T")
 
+_OWN: Final = ("/api/v1/opens/", "/api/v1/sessions/")
+"""What a `DELETE` of ends an open or a session: to let go is never too late."""
 _GATEWAY_ERRORS: Final = (502, 503, 504)
 _STATUS_WITHOUT_BODY: Final[dict[int, NtStatus]] = {
     400: NtStatus.INVALID_PARAMETER,
@@ -43,7 +45,7 @@ _KNOWN_STATUSES: Final = frozenset(NtStatus)
 class HttpCaller:
     """A server's address, a token, and the pool they share with others."""
 
-    __slots__ = ("_base", "_http", "_lines", "_timeout", "name", "program")
+    __slots__ = ("_base", "_http", "_lines", "_timeout", "may_act", "name", "program")
 
     def __init__(
         self,
@@ -60,6 +62,8 @@ class HttpCaller:
         self._timeout = timeout or http.timeout
         self.name = name or fold(urlsplit(base_url).hostname or "")
         self.program = program
+        self.may_act: Callable[[], bool] | None = None
+        """Asked before every request but one that gives something back; None: it may."""
         # Octets only: without this, a GET of a directory is answered with its listing.
         headers = {"Accept": "application/octet-stream"}
         if token:
@@ -79,9 +83,11 @@ class HttpCaller:
     async def call(self, method: str, target: str, data: bytes | None = None, headers: Mapping[str, str] | None = None) -> Reply:
         """One round trip. `target` is percent-encoded. Raises `ShareError` for a problem, `ShareUnreachable` for no answer."""
         lines = self._lines + header_lines(headers) if headers else self._lines
-        http = self._http
+        http, may_act = self._http, self.may_act
+        if may_act is not None and method == "DELETE" and target.startswith(_OWN):
+            may_act = None
         try:
-            reply = await exchange(http, address_of(http, self._base), method, target, lines, data, self._timeout)
+            reply = await exchange(http, address_of(http, self._base), method, target, lines, data, self._timeout, may_act)
         except (aiohttp.ClientError, HttpProcessingError, TimeoutError, OSError) as error:
             raise ShareUnreachable(f"{self.name} does not answer at {self._base}: {error or type(error).__name__}") from error
         if reply.status < 300 or reply.status == 304:

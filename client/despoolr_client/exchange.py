@@ -10,7 +10,7 @@ request): half of a call's cost, which is most of what a fleet does. A session's
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 from weakref import WeakKeyDictionary
 
@@ -25,6 +25,10 @@ JOINED_MAX: Final = 64 * 1024
 _REPEATABLE: Final = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
 """Sent again on another connection where a kept one turns out to be closed (RFC 9110, 9.2.2)."""
 _BODYLESS: Final = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
+
+
+class Fenced(ConnectionError):
+    """The request was not sent: whoever asks may not act any more."""
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -79,10 +83,12 @@ async def exchange(
     lines: str,
     data: bytes | None,
     timeout: aiohttp.ClientTimeout,
+    may_send: Callable[[], bool] | None = None,
 ) -> Reply:
     """Send and be answered. `target` is percent-encoded, `lines` are `header_lines`.
 
-    Raises aiohttp's `ClientError`, `HttpProcessingError` for an answer that is not HTTP, `TimeoutError`, `OSError`.
+    `may_send` is asked right before the request goes out, after every wait. Raises aiohttp's `ClientError`,
+    `HttpProcessingError` for an answer that is not HTTP, `TimeoutError`, `OSError`, of these `Fenced` if it may not go out.
     """
     head = f"{method} {address.path}{target} HTTP/1.1\r\n{address.lines}{lines}"
     if data is not None:
@@ -97,6 +103,9 @@ async def exchange(
     async with asyncio.timeout(timeout.total or None):  # as there, 0 is no bound
         while True:
             connection = await connector.connect(address.request, [], timeout)
+            if may_send is not None and not may_send():
+                connection.release()
+                raise Fenced("this process may not act for that machine any more")
             try:
                 return await _converse(connection, octets, data, timeout, has_body=method != "HEAD")
             except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):

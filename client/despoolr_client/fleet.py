@@ -24,6 +24,9 @@ from despoolr_core.clock import Clock
 LATE_S: Final = 1.0
 """A poll that begins later than this after its time counts as late."""
 
+HALTED_AT_ONCE_MAX: Final = 1_000
+"""Clients that are halted before the loop has another turn."""
+
 POLL_S_BOUNDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Upper bounds of the classes that polls are counted in by how long they took, in seconds of this machine; one more is open."""
 
@@ -53,6 +56,7 @@ class Fleet:
         self._due: list[tuple[float, int]] = []
         self._group: asyncio.TaskGroup | None = None
         self._task: asyncio.Task[None] | None = None
+        self._is_halting = False
         self._sleep: asyncio.Future[Any] | None = None
         self._spawner: Spawn = self._spawn  # one bound method for all agents
         self._loop_time: Callable[[], float] = lambda: 0.0  # the loop's, once one runs
@@ -96,7 +100,7 @@ class Fleet:
                     await self._wake_next()
         finally:
             self._group = None
-            for agent in self._agents:
+            for agent in () if self._is_halting else self._agents:
                 await agent.close()
 
     async def start(self) -> None:
@@ -112,6 +116,39 @@ class Fleet:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+
+    async def halt(self, within_s: float) -> int:
+        """Stop polling and close what is open, all clients at once, as when their machines lose their power. `start` goes on.
+
+        A client that could not let go `within_s` (seconds of this machine's time) falls silent: its servers' leases end what it
+        has. How many these were. Every client's disk stays, and with it its history and its unsent reports.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + within_s
+        task, self._task = self._task, None
+        if task is not None:
+            self._is_halting = True
+            task.cancel()
+            await asyncio.wait([task], timeout=within_s / 2)
+        open_ones = [agent for agent in self._agents if agent.is_connected]
+        closing = [asyncio.ensure_future(agent.close()) for agent in open_ones]
+        if closing:
+            await asyncio.wait(closing, timeout=max(0.0, deadline - loop.time()))
+        late = [one for one in closing if not one.done()]
+        for one in late:
+            one.cancel()
+        for number, agent in enumerate(self._agents, 1):
+            server, was_on = agent.logon_server, agent.is_on
+            await agent.power_off()
+            agent.logon_server, agent.is_on = server, was_on
+            if not number % HALTED_AT_ONCE_MAX:
+                await asyncio.sleep(0)
+        ends = await asyncio.gather(*closing, *([task] if task is not None else []), return_exceptions=True)
+        self._is_halting = False
+        for end in ends:
+            if isinstance(end, Exception):
+                raise end
+        return len(late)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         assert self._group is not None, "an agent of this fleet acts while the fleet does not run"

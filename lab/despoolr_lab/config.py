@@ -22,6 +22,7 @@ from despoolr_core.profile import Profile, ProfileError, profile_of, with_overri
 from despoolr_core.response import Response
 from despoolr_core.rules.fold import fold
 from despoolr_lab.scenario.timing import Timing, parse_timing
+from despoolr_lab.slots import LEASE_S, LEASE_S_MAX, LEASE_S_MIN
 
 SITE_PORT: Final = 8801
 LOGON_PORT: Final = 8802
@@ -57,6 +58,7 @@ VARIABLES: Final[dict[str, str]] = {
     "DESPOOLR_PACKAGE_SHARE": "the share packages lie on, of `serve logon`",
     "DESPOOLR_CLIENTS": "how many clients to run",
     "DESPOOLR_CLIENTS_WANTED": "how many clients all fleets of the site are to be together; 0: as many as they lease",
+    "DESPOOLR_FLEET_LEASE": "how long a silent fleet's clients stay its own, in real time, such as 30s",
     "DESPOOLR_LEASE": "1: a fleet leases its clients' numbers from the site server",
     "DESPOOLR_HOLDER": "the name a fleet leases under; its host's name, if left out",
     "DESPOOLR_SEED": "seed of the clients' choices",
@@ -159,6 +161,8 @@ class SiteSettings:
     """URL of the site database; empty: a file in the data directory."""
     clients_wanted: int = 0
     """How many clients all fleets are to be together; 0: as many as they lease."""
+    fleet_lease_s: float = LEASE_S
+    """Seconds of this machine's time after which a silent fleet's numbers are given away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +314,14 @@ def parse_span(text: str) -> float:
         raise ConfigError(str(error)) from None
     if not seconds > 0:
         raise ConfigError(f"{text!r} is no time at all; give a span such as 1h")
+    return seconds
+
+
+def parse_fleet_lease(text: str) -> float:
+    """Seconds after which a silent fleet has lost its clients. Raises `ConfigError`."""
+    seconds = parse_span(text)
+    if not LEASE_S_MIN <= seconds <= LEASE_S_MAX:
+        raise ConfigError(f"{text!r} is no lease for fleets: give {LEASE_S_MIN:.0f}s to {LEASE_S_MAX / 3600:.0f}h, such as 30s")
     return seconds
 
 

@@ -23,6 +23,8 @@ from despoolr_server.http.surface import CHALLENGED
 
 STARTING: Final = "starting"
 STANDING_BY: Final = "standing by"
+STOPPED: Final = "stopped"
+"""Its lease is over; it asks for clients anew."""
 OK: Final = "ok"
 INCOMPLETE: Final = "incomplete"
 
@@ -34,6 +36,8 @@ def fleet_health(clients: Clients) -> dict[str, Any]:
     live = clients.live_count
     if lease is not None and lease.is_standing_by:
         status = STANDING_BY
+    elif clients.are_stopped:
+        status = STOPPED
     elif not live:
         status = STARTING
     else:

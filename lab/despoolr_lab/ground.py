@@ -43,11 +43,15 @@ class StartError(Exception):
 
 
 class SiteRefused(StartError):
-    """The site server answered no. `status` is HTTP's: from 500 on it may answer otherwise next time."""
+    """The site server answered no. `status` is HTTP's: from 500 on it may answer otherwise next time.
 
-    def __init__(self, status: int, message: str) -> None:
+    `retry_after_s`: after so many seconds it may, as it says itself; 0 if it does not say.
+    """
+
+    def __init__(self, status: int, message: str, retry_after_s: float = 0.0) -> None:
         super().__init__(message)
         self.status = status
+        self.retry_after_s = retry_after_s
 
 
 class _State(msgspec.Struct):

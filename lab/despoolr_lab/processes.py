@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -129,7 +129,7 @@ class Servers:
         self._databases.append(opened)
         opened.database.on_lost = self._end
         database = opened.database
-        slots = SlotRoutes(SlotTable(settings.clients_wanted), database, ground.recorder, settings.code)
+        slots = SlotRoutes(SlotTable(settings.clients_wanted, settings.fleet_lease_s), database, ground.recorder, settings.code)
         await slots.restore()
         logs = LogDirectory(ground.store_directory("LOGS", ""), settings.log_layout or settings.profile.log_layout)
         self._logs.append(logs)
@@ -165,10 +165,15 @@ class Servers:
             site.app[METRICS].add(more)
         url = await self._serve(site.app, site.host, settings.listen)
         self._tasks.append(asyncio.create_task(counts.refresh(), name=f"{settings.code}/metrics"))
+        self._tasks.append(asyncio.create_task(slots.keep_looking(), name=f"{settings.code}/FLEETS"))
         self._executives.append(site.executive)
         self._tasks.append(asyncio.create_task(site.executive.run(), name=f"{settings.code}/SMS_EXECUTIVE"))
         self._announce(name, "site", url, settings.code)
         return url
+
+    def watch(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Do this for as long as the servers run; what it fails with ends them."""
+        self._tasks.append(asyncio.create_task(work, name=name))
 
     def announce(self) -> None:
         """Let the commands that ask find these servers. Raises `ConfigError`."""

@@ -6,7 +6,7 @@ from typing import Final
 
 from despoolr_lab.setup_routes import SetupFacts, TokenList, TokenRequest
 from despoolr_lab.slot_routes import SlotFacts, SlotNews, SlotRequest, SlotSum
-from despoolr_server.http.openapi.table import ADMINISTRATORS, Call, done, json, ok
+from despoolr_server.http.openapi.table import ADMINISTRATORS, Call, done, in_query, json, ok
 
 SETUP: Final = "Set-up"
 SLOTS: Final = "Fleets of clients"
@@ -46,7 +46,7 @@ SETUP_CALLS: Final = (
         SLOTS,
         (ok(SlotFacts, "The holder's own range, or a free one; `count` 0 if none is free.", 201),),
         body=json(SlotRequest),
-        refusals=(400, 403),
+        refusals=(400, 403, 409),
         who=ADMINISTRATORS,
     ),
     Call(
@@ -56,7 +56,7 @@ SETUP_CALLS: Final = (
         SLOTS,
         (ok(SlotFacts, "It is the holder's for as long again."),),
         body=json(SlotNews),
-        refusals=(400, 403, 404),
+        refusals=(400, 403, 404, 409),
         who=ADMINISTRATORS,
     ),
     Call(
@@ -64,8 +64,9 @@ SETUP_CALLS: Final = (
         "/api/v1/slots/{holder}",
         "Give a range back",
         SLOTS,
-        (done("Whoever had it, it is free."),),
-        refusals=(403,),
+        (done("Whoever had it, it is free; with `instance` only if that process had it."),),
+        parameters=(in_query("instance", "Only if this process has it."),),
+        refusals=(400, 403),
         who=ADMINISTRATORS,
     ),
 )

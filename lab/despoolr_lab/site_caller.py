@@ -20,6 +20,8 @@ from despoolr_lab.leasing import SILENCES
 WAIT_S: Final = 30.0
 """Seconds to wait for a site server that is still starting."""
 AGAIN_S: Final = 0.2
+RETRY_AFTER_S_MAX: Final = 3600
+"""Seconds that a site server may tell its callers to wait."""
 
 
 @dataclass(slots=True)
@@ -63,5 +65,6 @@ class SiteCaller:
         if response.status >= 400:
             detail = answer.get("detail") or answer.get("title") if isinstance(answer, dict) else ""
             message = f"{self.url} refused {method} {path} ({response.status}): {detail}"
-            raise SiteRefused(response.status, message)
+            again = response.headers.get("Retry-After", "")
+            raise SiteRefused(response.status, message, min(RETRY_AFTER_S_MAX, int(again)) if again.isdecimal() else 0.0)
         return answer

@@ -2,56 +2,95 @@
 
 | Call | Does |
 | --- | --- |
-| `POST /api/v1/slots` `{holder, count}` | a range of client numbers: the holder's own, or a free one; `count` 0 if none is free |
+| `POST /api/v1/slots` `{holder, count}` | a range of numbers: the holder's own, a free one, or with `first` exactly those |
 | `PUT /api/v1/slots/{holder}` `{live}` | keeps it, and says how many of the clients exist; 404 if it is lost |
 | `DELETE /api/v1/slots/{holder}` | gives it back |
 | `GET /api/v1/slots` | every lease, how many clients are wanted and exist, and whether that is exact |
 
-The law: a range is in the database before its holder hears of it, so a killed site server never gives one out twice.
-For administrators: who may lease may register machines.
+A range of `count` 0 says that none is free, 409 that the numbers, or the holder's name, are another's.
+
+The law: a range is in the database before its holder hears of it, so a killed site server never gives one out twice; a number
+that is a machine of another name is not given out, so no machine is silently replaced. For administrators: who may lease may
+register machines.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Final
+import math
+from collections.abc import Callable
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 from aiohttp import web
 from sqlalchemy import Connection, delete, insert, select
 
 from despoolr_core.records import Recorder
+from despoolr_core.rules.fold import fold
 from despoolr_core.sharing import Role
-from despoolr_lab.slots import NUMBER_MAX, Lease, SlotTable
+from despoolr_lab.config import NAME_SIZE_MAX
+from despoolr_lab.numbers import name_of, number_of
+from despoolr_lab.slots import NUMBER_MAX, Lease, SlotConflict, SlotTable, Span, Wish
 from despoolr_server.http.app import SURFACE
 from despoolr_server.http.problem import Refused, known
-from despoolr_server.http.surface import Surface, json_answer, read_json
+from despoolr_server.http.surface import Surface, json_answer, query, read_json
 from despoolr_server.store.database import Database
-from despoolr_server.store.schema import CLIENT_SLOTS
+from despoolr_server.store.schema import CLIENT_SLOTS, MACHINES
+
+T = TypeVar("T")
 
 HOLDER_SIZE_MAX: Final = 64
+INSTANCE_SIZE_MAX: Final = 64
+
+Instance = Annotated[str, msgspec.Meta(max_length=INSTANCE_SIZE_MAX, pattern=r"^[A-Za-z0-9.-]*$")]
 
 
-class SlotRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """Who wants how many clients."""
+def _one_line(*words: str) -> None:
+    """A pattern's `$` lets a line end through. Raises `ValueError`."""
+    if any(word.endswith("\n") for word in words):
+        raise ValueError("a name has no line end")
 
-    holder: Annotated[str, msgspec.Meta(min_length=1, max_length=HOLDER_SIZE_MAX, pattern=r"^[\w.-]+$")]
+
+class SlotRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """Who wants how many clients, and from which number on (0: any).
+
+    `prefix` is what their machines' names begin with, `instance` names the process that asks, `stopped` says that it had to stop
+    its clients because it could not renew its lease.
+    """
+
+    holder: Annotated[str, msgspec.Meta(min_length=1, max_length=HOLDER_SIZE_MAX, pattern=r"^[A-Za-z0-9_.-]+$")]
     count: Annotated[int, msgspec.Meta(ge=1, le=NUMBER_MAX)]
+    first: Annotated[int, msgspec.Meta(ge=0, le=NUMBER_MAX)] = 0
+    prefix: Annotated[str, msgspec.Meta(max_length=NAME_SIZE_MAX, pattern=r"^[A-Za-z0-9_-]*$")] = "PC"
+    instance: Instance = ""
+    stopped: bool = False
+
+    def __post_init__(self) -> None:
+        _one_line(self.holder, self.prefix, self.instance)
 
 
-class SlotNews(msgspec.Struct, forbid_unknown_fields=True):
-    """How many of a holder's clients exist."""
+class SlotNews(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """How many of a holder's clients exist, and which process says so."""
 
     live: Annotated[int, msgspec.Meta(ge=0)]
+    instance: Instance = ""
+
+    def __post_init__(self) -> None:
+        _one_line(self.instance)
 
 
 class SlotFacts(msgspec.Struct):
-    """A holder's clients: `first` to `first + count - 1`; how long they are its own without being renewed, in real seconds."""
+    """A holder's clients: `first` to `first + count - 1`.
+
+    In real seconds: `lease_s` after it asked the holder stops them by its own clock, unless it was answered again meanwhile;
+    `free_after_s` after it was heard of the site gives the numbers to others.
+    """
 
     holder: str
     first: int
     count: int
     lease_s: float
+    free_after_s: float
 
 
 class FleetRow(msgspec.Struct):
@@ -64,7 +103,7 @@ class FleetRow(msgspec.Struct):
 
 
 class SlotSum(msgspec.Struct):
-    """`GET /api/v1/slots`. `exact`: as many exist as were asked for, and none was ever lost (`lapsed` leases)."""
+    """`GET /api/v1/slots`. `exact`: as many exist now as were asked for. `lapsed`: leases that ran out since the start."""
 
     wanted: int
     leased: int
@@ -81,6 +120,7 @@ class SlotRoutes:
         self.table = table
         self._database = database
         self._recorder = recorder
+        self._site = site
         self._actor = f"{site}/FLEETS"
         self._changing = asyncio.Lock()
 
@@ -98,6 +138,12 @@ class SlotRoutes:
         rows = await self._database.run(lambda db: db.execute(select(CLIENT_SLOTS)).all())
         self.table.restore([Lease(row.Holder, row.First, row.Count) for row in rows], _now())
 
+    async def keep_looking(self) -> None:
+        """Take back what ran out, for ever. A table that is looked at now and then knows when the whole site slept."""
+        while True:
+            await self._expire()
+            await asyncio.sleep(self.table.beat_s)
+
     async def _get(self, request: web.Request) -> web.Response:
         _require_administrator(request)
         await self._expire()
@@ -109,27 +155,38 @@ class SlotRoutes:
         _require_administrator(request)
         asked = await read_json(request, SlotRequest)
         await self._expire()
+        wish = Wish(asked.holder, asked.count, asked.first, asked.instance, asked.stopped)
         async with self._changing:
-            is_new = self.table.renew(asked.holder, 0, _now()) is None
-            lease = self.table.lease(asked.holder, asked.count, _now())
-            if is_new and lease.count:
-                await self._database.run(lambda db: _write(db, lease))
-                self._record("slots.leased", lease)
+            others = await self._database.run(lambda db: _other_names(db, self._site, fold(asked.prefix)))
+            before = {lease.holder: lease for lease in self.table.leases()}
+            lease = self._asked(lambda: self.table.lease(wish, _now(), others))
+            former = before.get(lease.holder)
+            if lease.count and (former is None or (former.first, former.count) != (lease.first, lease.count)):
+                await self._store(lease)
         return json_answer(self._facts(lease), 201)
 
     async def _put(self, request: web.Request) -> web.Response:
         _require_administrator(request)
         news = await read_json(request, SlotNews)
+        holder = request.match_info["holder"]
         await self._expire()
-        lease = self.table.renew(request.match_info["holder"], news.live, _now())
+        if self.table.has_lapsed(holder):
+            async with self._changing:
+                had_lapsed = self.table.has_lapsed(holder)
+                lease = self._asked(lambda: self.table.renew(holder, news.live, _now(), news.instance))
+                if lease is not None and had_lapsed:
+                    await self._store(lease)
+        else:
+            lease = self._asked(lambda: self.table.renew(holder, news.live, _now(), news.instance))
         if lease is None:
-            raise Refused(known("not-found", f"{request.match_info['holder']} holds no clients (any more). Lease anew."))
+            raise Refused(known("not-found", f"{holder} holds no clients (any more). Lease anew."))
         return json_answer(self._facts(lease))
 
     async def _delete(self, request: web.Request) -> web.Response:
         _require_administrator(request)
+        instance = query(request, "instance")["instance"]
         async with self._changing:
-            lease = self.table.release(request.match_info["holder"])
+            lease = self.table.release(request.match_info["holder"], instance)
             if lease is not None:
                 await self._database.run(lambda db: _erase(db, [lease]))
                 self._record("slots.released", lease)
@@ -144,8 +201,20 @@ class SlotRoutes:
                 for lease in lapsed:
                     self._record("slots.lapsed", lease)
 
+    async def _store(self, lease: Lease) -> None:
+        await self._database.run(lambda db: _write(db, lease))
+        self._record("slots.leased", lease)
+
+    def _asked(self, ask: Callable[[], T]) -> T:
+        """What the table answers. Raises `Refused` (409) for numbers, or a name, that are another's."""
+        try:
+            return ask()
+        except SlotConflict as conflict:
+            headers = {"Retry-After": str(math.ceil(conflict.wait_s))} if conflict.wait_s else None
+            raise Refused(known("clients-taken", str(conflict)), headers) from None
+
     def _facts(self, lease: Lease) -> SlotFacts:
-        return SlotFacts(lease.holder, lease.first, lease.count, self.table.lease_s)
+        return SlotFacts(lease.holder, lease.first, lease.count, self.table.hold_s, self.table.lease_s)
 
     def _record(self, kind: str, lease: Lease) -> None:
         self._recorder.record(self._actor, kind, holder=lease.holder, first=lease.first, count=lease.count)
@@ -154,6 +223,19 @@ class SlotRoutes:
 def _write(db: Connection, lease: Lease) -> None:
     db.execute(delete(CLIENT_SLOTS).where(CLIENT_SLOTS.c.Holder == lease.holder))
     db.execute(insert(CLIENT_SLOTS).values(Holder=lease.holder, First=lease.first, Count=lease.count))
+
+
+def _other_names(db: Connection, site: str, prefix: str) -> list[Span]:
+    """Numbers that are machines of other names than a fleet with this prefix would give them."""
+    rows = db.execute(select(MACHINES.c.SMSID, MACHINES.c.Name).where(MACHINES.c.SMSID.startswith(site, autoescape=True)))
+    numbered = ((number_of(sms_id), name) for sms_id, name in rows)
+    spans: list[Span] = []
+    for number in sorted(number for number, name in numbered if name != name_of(prefix, number)):
+        if spans and spans[-1][1] == number:
+            spans[-1] = (spans[-1][0], number + 1)
+        else:
+            spans.append((number, number + 1))
+    return spans
 
 
 def _erase(db: Connection, leases: list[Lease]) -> None:

@@ -141,6 +141,7 @@ TABLES: dict[str, str] = {
     "lab/despoolr_lab/process_log.py:BurstFilter._windows": "kinds of lines, named in code",
     "lab/despoolr_lab/server_metrics.py:BoxMetrics._known": "`DIRECTORIES_KNOWN_MAX`",
     "lab/despoolr_lab/slots.py:SlotTable._leases": "`FLEETS_MAX`",
+    "lab/despoolr_lab/slots.py:SlotTable._lapsed": "`FLEETS_MAX`",
 }
 """Dictionaries that begin empty and live in an object or a module: what bounds each."""
 

@@ -1,22 +1,32 @@
-"""Fleets that lease their clients from a site server: no number twice, none missing, and a fleet that lost its own ends."""
+"""Fleets and the numbers they have from a site server: none twice, none missing, whoever is paused, cut off or killed."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from despoolr_core.sharing import Role
 from despoolr_lab.asking import AskError
 from despoolr_lab.live import ServerAddress, call
+from despoolr_lab.soak.links import Link
 from despoolr_server.http.auth import Auth
 from process_world import Process, Workshop, until
 from support import free_port
 
 SERVE = ("serve", "all", "--listen", "127.0.0.1:0", "--listen-logon", "127.0.0.1:0", "--time", "x1000", "--common", "common")
 READY = "first poll of all"
+LEASE = ("--fleet-lease", "6s")
+"""The holder stops by itself after 4 s, the site gives numbers away after 6."""
 
 
 def fleet(workshop: Workshop, holder: str, *more: str, ready: str = READY) -> Process:
@@ -48,7 +58,7 @@ def test_fleets_share_the_clients_out_and_a_restarted_one_gets_its_own_back(work
 
     first.kill()
     assert "10 clients from number 1 on" in fleet(workshop, "one").said
-    assert second.terminate()[0] == 0
+    assert second.terminate()[0] == 143
     assert [f["holder"] for f in workshop.json("clients", "--expect", "10", "--within", "20s")["fleets"]] == ["one"]
 
 
@@ -62,24 +72,170 @@ def test_a_fleet_too_many_stands_by_and_takes_over(workshop: Workshop) -> None:
     health = json.loads(call(ServerAddress("two", page_of(second), ""), "GET", "/healthz"))
     assert (health["status"], health["wanted"]) == ("standing by", 0)
     assert workshop.run("health", "--url", page_of(second)).returncode == 0
-    assert first.terminate()[0] == 0
+    assert first.terminate()[0] == 143
     second.wait_for("10 clients from number 1 on")
     assert workshop.json("clients", "--within", "20s")["exact"]
-    assert second.terminate()[0] == 0
+    assert second.terminate()[0] == 143
 
 
-def test_a_fleet_that_lost_its_clients_ends_and_says_that_the_run_is_invalid(workshop: Workshop) -> None:
+def health_of(process: Process) -> dict[str, Any]:
+    return json.loads(call(ServerAddress("", page_of(process), ""), "GET", "/healthz"))
+
+
+def separate(workshop: Workshop, *more: str) -> Process:
+    """A logon server and a site server, each a process of its own, for ten clients; the site server."""
+    workshop.start("serve", "logon", "--listen", "127.0.0.1:0", "--data", "logon", "--common", "common")
+    logon = ("--logon", f"LOGON1={workshop.servers()['LOGON1'].url},distribution")
+    site = ("serve", "site", "--listen", "127.0.0.1:0", "--data", "site", "--common", "common", "--clients-wanted", "10")
+    return workshop.start(*site, *logon, *LEASE, *more)
+
+
+@contextmanager
+def linked(url: str) -> Iterator[tuple[Link, Any]]:
+    """A link to a server that can be cut: `do(link.cut, "silence")`, `do(link.mend)`."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    link = Link("link", int(url.rpartition(":")[2]))
+
+    async def act(what: Any, *words: Any) -> None:
+        what(*words)
+
+    try:
+        asyncio.run_coroutine_threadsafe(link.start(), loop).result()
+        yield link, lambda what, *words: asyncio.run_coroutine_threadsafe(act(what, *words), loop).result()
+    finally:
+        asyncio.run_coroutine_threadsafe(link.stop(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def test_a_lease_that_the_site_does_not_know_is_asked_for_anew_and_the_fleet_lives_on(workshop: Workshop) -> None:
     workshop.start(*SERVE)
     process = fleet(workshop, "one")
     call(workshop.servers()["SITE1"], "DELETE", "/api/v1/slots/one")
-    until(lambda: process.process.poll() is not None, "it notices")
-    assert process.process.returncode == 12
-    assert "no longer this fleet's" in process.said and "the run is invalid" in process.said
+    process.wait_for("they are this fleet's again")
+    assert workshop.json("clients", "--expect", "10", "--within", "20s")["lapsed"] == 0
+    assert process.process.poll() is None
+
+
+def test_a_fleet_that_is_cut_off_from_its_site_server_alone_stops_its_clients_before_another_gets_them(
+    workshop: Workshop,
+) -> None:
+    separate(workshop)
+    site = workshop.servers()["SITE1"]
+    with linked(site.url) as (link, do):
+        away = ("--site", link.url, "--token", site.token, "--listen", "127.0.0.1:0")
+        first = fleet(workshop, "one", *away)
+        second = fleet(workshop, "two", "--listen", "127.0.0.1:0", ready="standing by")
+        assert (health_of(first)["live"], health_of(second)["live"]) == (10, 0)
+        do(link.cut, "silence")
+        sums: list[int] = []
+
+        def has_moved() -> bool:
+            later, sooner = health_of(second)["live"], health_of(first)["live"]
+            sums.append(later + sooner)
+            return bool(later)
+
+        until(has_moved, "the other takes over")
+        assert max(sums) == 10, "no client exists twice at any time"
+        assert "were not renewed for 4 s" in first.said and health_of(first)["status"] == "stopped"
+        do(link.mend)
+        first.wait_for("standing by")
+        assert workshop.json("clients", "--within", "20s")["lapsed"] == 1, "exact now, and what was is told beside it"
+        assert second.terminate()[0] == 143
+        until(lambda: health_of(first)["live"] == 10, "it goes on when there are clients again")
+        assert first.process.poll() is None
+
+
+def test_a_fleet_that_was_paused_past_its_lease_finds_that_out_before_it_acts(workshop: Workshop) -> None:
+    separate(workshop)
+    first = fleet(workshop, "one", "--listen", "127.0.0.1:0", "--records", "one.jsonl")
+    second = fleet(workshop, "two", ready="standing by")
+    first.process.send_signal(signal.SIGSTOP)
+    second.wait_for("10 clients from number 1 on")
+    first.process.send_signal(signal.SIGCONT)
+    seen: list[int] = []
+    until(lambda: seen.append(health_of(first)["live"]) or "standing by" in first.said, "it stands by")
+    assert set(seen) == {0}, "its clients were gone at the first look"
+    assert [f["holder"] for f in workshop.json("clients", "--within", "20s")["fleets"]] == ["two"]
+
+
+def test_after_a_pause_of_the_site_every_fleet_goes_on_with_its_own_clients(workshop: Workshop) -> None:
+    site = separate(workshop)
+    fleets = [fleet(workshop, holder, "--clients", "5") for holder in ("one", "two")]
+    before = workshop.json("clients", "--within", "20s")["fleets"]
+    site.process.send_signal(signal.SIGSTOP)
+    paused_at = time.perf_counter()
+    for process in fleets:
+        process.wait_for("were not renewed for 4 s")
+    until(lambda: time.perf_counter() - paused_at > 8.0, "longer than a lease")
+    site.process.send_signal(signal.SIGCONT)
+    for process in fleets:
+        process.wait_for("go on")
+    after = workshop.json("clients", "--within", "20s")
+    assert after["exact"] and after["fleets"] == before and after["lapsed"] == 2
+    assert all(process.process.poll() is None for process in fleets)
+
+
+def test_the_clients_of_serve_all_are_counted_and_nobody_replaces_them(workshop: Workshop) -> None:
+    workshop.start(*SERVE, "--clients", "20")
+    counted = workshop.json("clients", "--within", "20s")
+    assert [(f["holder"], f["first"], f["live"]) for f in counted["fleets"]] == [("serve-all", 1, 20)] and counted["exact"]
+    for more in (("--prefix", "QX"), ("--first", "20"), ("--holder", "x")):
+        refused = workshop.run("fleet", "--clients", "5", "--for", "1h", *more)
+        assert refused.returncode == 2 and "Clients 1 to 20 are run by serve-all" in refused.stderr, refused
+        assert "--first 21, or --lease" in refused.stderr and len(refused.stderr.splitlines()) == 1
+    beside = workshop.run("fleet", "--clients", "5", "--lease", "--for", "1h", "--prefix", "QX")
+    assert beside.returncode == 0 and "5 clients from number 21 on" in beside.stderr, beside
+    machines = {row["machine"] for row in workshop.json("machines")["machines"]}
+    assert machines == {*(f"PC{n:05}" for n in range(1, 21)), *(f"QX{n:05}" for n in range(21, 26))}
+
+
+def test_numbers_of_machines_that_are_off_keep_their_names(workshop: Workshop) -> None:
+    workshop.start(*SERVE)
+    assert workshop.run("fleet", "--clients", "3", "--for", "1h").returncode == 0
+    refused = workshop.run("fleet", "--clients", "2", "--prefix", "QX", "--for", "1h")
+    assert refused.returncode == 2 and "Numbers 1 to 3 are machines of other names, which would be replaced" in refused.stderr
+    assert workshop.run("fleet", "--clients", "2", "--prefix", "QX", "--lease", "--for", "1h").returncode == 0
+    assert workshop.run("fleet", "--clients", "3", "--for", "1h").returncode == 0, "the same machines start up again"
+    machines = [row["machine"] for row in workshop.json("machines")["machines"]]
+    assert machines == ["PC00001", "PC00002", "PC00003", "QX00004", "QX00005"]
+
+
+def test_a_second_process_of_a_fleets_name_is_refused_while_the_first_lives(workshop: Workshop) -> None:
+    workshop.start(*SERVE, *LEASE)
+    first = fleet(workshop, "one")
+    second = workshop.run("fleet", "--lease", "--holder", "one", "--clients", "10")
+    assert second.returncode == 2 and "A fleet named one runs clients 1 to 10 already" in second.stderr, second
+    assert first.process.poll() is None
+    first.kill()
+    assert "10 clients from number 1 on" in fleet(workshop, "one").said
+
+
+def test_a_fleet_ends_with_0_only_when_its_time_is_up(workshop: Workshop) -> None:
+    workshop.start(*SERVE)
+    assert workshop.run("fleet", "--clients", "2", "--for", "1h").returncode == 0
+    assert fleet(workshop, "one").terminate()[0] == 143
+    interrupted = fleet(workshop, "one")
+    interrupted.process.send_signal(signal.SIGINT)
+    assert interrupted.process.wait(30) == 130
+
+
+def test_a_fleet_whose_clients_were_stopped_meanwhile_ends_its_time_with_12(workshop: Workshop) -> None:
+    workshop.start(*SERVE, *LEASE)
+    process = fleet(workshop, "one", "--for", "4h")
+    process.process.send_signal(signal.SIGSTOP)
+    until(lambda: json.loads(workshop.run("clients", "--json").stdout)["lapsed"], "its lease runs out")
+    process.process.send_signal(signal.SIGCONT)
+    assert process.process.wait(60) == 12
+    assert "the clients were lost 1 times; the run is invalid" in process.said
 
 
 def test_a_fleet_that_waits_for_its_site_ends_when_it_is_told_to(workshop: Workshop) -> None:
     process = workshop.start("fleet", "--site", "http://127.0.0.1:9", "--token", "x", ready="waiting for")
-    assert process.terminate()[0] == 0
+    assert process.terminate()[0] == 143
 
 
 def test_metrics_of_a_fleet_need_a_token_that_the_secret_signed(workshop: Workshop) -> None:

@@ -1,7 +1,7 @@
 """`despoolr clients`: which fleets run which clients of a site, and whether exactly those exist that were asked for.
 
-The law: exit code 0 if exactly so many exist, 12 (the run is invalid) if not. `--within` waits for it, and then says what is
-missing; nothing here changes anything.
+The law: exit code 0 if exactly so many exist now, 12 (the run is invalid) if not; what was before is told beside it and decides
+nothing. `--within` waits for it, and then says what is missing; nothing here changes anything.
 """
 
 from __future__ import annotations
@@ -51,6 +51,8 @@ def command(urls: tuple[str, ...], token: str, expect: int | None, within: str, 
         echo_table(
             ["FLEET", "FIRST", "CLIENTS", "EXIST"], [[f["holder"], f["first"], f["count"], f["live"]] for f in facts["fleets"]]
         )
+    if facts["lapsed"]:
+        say(f"despoolr: note: {history(facts['lapsed'])}")
     if facts["exact"]:
         return EXIT_OK
     say(f"despoolr: {reason(facts)}; a run with them is invalid")
@@ -61,13 +63,17 @@ def judged(facts: dict[str, Any], expect: int | None) -> dict[str, Any]:
     """The same, with `wanted` and `exact` as `--expect` would have them."""
     if expect is None:
         return facts
-    return facts | {"wanted": expect, "exact": facts["live"] == facts["leased"] == expect and not facts["lapsed"]}
+    return facts | {"wanted": expect, "exact": facts["live"] == facts["leased"] == expect}
 
 
 def reason(facts: dict[str, Any]) -> str:
     """Why they are not exactly those that were asked for."""
-    if facts["lapsed"]:
-        return f"{facts['lapsed']:,} fleets fell silent and lost their clients"
     if facts["leased"] != facts["wanted"]:
         return f"{facts['wanted']:,} clients are wanted, {facts['leased']:,} are leased"
     return f"{facts['wanted']:,} clients are wanted, {facts['live']:,} exist"
+
+
+def history(lapsed: int) -> str:
+    """What came before, in words: how often clients were stopped because a lease ran out."""
+    times = "once" if lapsed == 1 else f"{lapsed:,} times"
+    return f"{times} since the site server started, a fleet could not renew its clients and stopped them"

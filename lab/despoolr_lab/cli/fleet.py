@@ -1,8 +1,9 @@
 """`despoolr fleet`: many PCM clients in one process, against servers that run.
 
 The law: it ends cleanly on SIGTERM, Ctrl-C or after `--for` (clients log off), and always says what was done: one line on a
-terminal while it runs, one object with `--json` at the end. With `--lease` its clients are those the site server gave it, and
-losing them ends it with exit code 12: the run is invalid.
+terminal while it runs, one object with `--json` at the end. Exit code 0 is for a fleet whose time was up; told to stop before
+that it ends with 143 (SIGTERM) or 130. Its clients are those the site server lets it have: when it cannot renew that it stops
+them, asks anew and goes on, and ends with 12, because its run is invalid.
 """
 
 from __future__ import annotations
@@ -14,7 +15,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from despoolr_lab.cli.options import log_format_option
-from despoolr_lab.cli.output import EXIT_INTERRUPTED, EXIT_INVALID, EXIT_OK, echo_json, fail, json_option, put, put_over
+from despoolr_lab.cli.output import (
+    EXIT_INTERRUPTED,
+    EXIT_INVALID,
+    EXIT_OK,
+    EXIT_TERMINATED,
+    echo_json,
+    fail,
+    json_option,
+    put,
+    put_over,
+)
 from despoolr_lab.process_log import begin, say
 
 if TYPE_CHECKING:
@@ -64,20 +75,20 @@ PROGRESS_PLAIN_S = 10.0
     default=1,
     show_default=True,
     type=click.IntRange(1),
-    help="Number of the first client: two fleets must not overlap.",
+    help="Number of the first client, without --lease: one that another fleet has is refused.",
 )
 @click.option(
     "--lease",
     envvar="DESPOOLR_LEASE",
     is_flag=True,
-    help="Take the clients' numbers from the site server, so that fleets never overlap.",
+    help="Take any numbers that are free, as the site server gives them out.",
     show_envvar=True,
 )
 @click.option(
     "--holder",
     envvar="DESPOOLR_HOLDER",
     default="",
-    help="The name to lease under: the same name gets the same clients. Default: this host's.",
+    help="The name these clients are kept under: the same name gets the same ones. Default: this host's.",
     show_envvar=True,
 )
 @click.option(
@@ -174,20 +185,21 @@ def _settings(given: dict[str, Any]) -> ClientsSettings:
         prefix=prefix,
         poll_every_s=parse_span(given["poll_every"]),
         seed=given["seed"],
-        holder=_holder(given["holder"]) if given["lease"] else "",
+        holder=_holder(given["holder"], "" if given["lease"] else f"-{prefix}{given['first']}"),
+        takes_any=given["lease"],
         churn=parse_churn(given["churn"], given["churn_until"]) if given["churn"] else None,
         records=given["records"],
     )
 
 
-def _holder(name: str) -> str:
-    """The name to lease under. Raises `ConfigError`."""
+def _holder(name: str, mark: str) -> str:
+    """The name to lease under; of fleets without one, those on one host that have other numbers differ. Raises `ConfigError`."""
     import platform
     import re
 
     from despoolr_lab.config import ConfigError
 
-    holder = name or platform.node()
+    holder = name or (re.sub(r"[^A-Za-z0-9_.-]", "-", platform.node()) or "fleet")[: 64 - len(mark)] + mark
     if not re.fullmatch(r"[\w.-]{1,64}", holder, re.ASCII):
         raise ConfigError(f"{holder!r} is no name to lease under: up to 64 letters, digits, . - and _; give --holder")
     return holder
@@ -208,7 +220,7 @@ async def _run(settings: ClientsSettings, scale: float | None, for_s: float, lis
 
     from despoolr_lab.clients import Clients
     from despoolr_lab.fleet_page import FleetPage
-    from despoolr_lab.leasing import SlotsLost
+    from despoolr_lab.leasing import SlotsTaken
 
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -230,9 +242,13 @@ async def _run(settings: ClientsSettings, scale: float | None, for_s: float, lis
     try:
         if listen is not None:
             say(f"despoolr: health and metrics on {await page.start(listen)}")
-        await _until(stop, _live(clients, scale, for_s))
-    except SlotsLost as lost:
-        say(f"despoolr: {lost}; the run is invalid")
+        if not await _until(stop, _live(clients, scale, for_s)):
+            code = EXIT_TERMINATED if signal.SIGTERM in interrupted else EXIT_INTERRUPTED
+        elif clients.lapse_count:
+            say(f"despoolr: the clients were lost {clients.lapse_count} times; the run is invalid")
+            code = EXIT_INVALID
+    except SlotsTaken as taken:
+        say(f"despoolr: {taken}; the run is invalid")
         code = EXIT_INVALID
     finally:
         await clients.stop()
@@ -242,11 +258,11 @@ async def _run(settings: ClientsSettings, scale: float | None, for_s: float, lis
         echo_json(summary)
     else:
         put(", ".join(f"{name} {value:,}" for name, value in summary.items()))
-    return EXIT_INTERRUPTED if signal.SIGINT in interrupted else code
+    return code
 
 
-async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
-    """Do the work until it is done or `stop` is set: a fleet that still waits for its site or its clients ends, too."""
+async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+    """Do the work until it is done or `stop` is set; whether it was done. A fleet that still waits for its site ends, too."""
     import asyncio
 
     tasks = [asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())]
@@ -254,6 +270,7 @@ async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
+        return tasks[0] in done
     finally:
         for task in tasks:
             task.cancel()
@@ -272,20 +289,16 @@ async def _live(clients: Clients, scale: float | None, for_s: float) -> None:
     spread_s = clients.settings.poll_every_s / clients.scale
     who = f"{clients.live_count} clients from number {clients.numbers.start} on"
     say(f"despoolr: {who}, first poll of all within {spread_s:,.1f} s")
-    watching = _watch(clients, for_s / clients.scale)
-    if clients.lease is None:
-        await watching
-        return
     over = asyncio.Event()
-    keeping = asyncio.ensure_future(clients.lease.keep(lambda: clients.live_count))
+    keeping = asyncio.ensure_future(clients.keep())
     keeping.add_done_callback(lambda _: over.set())
     try:
-        await _until(over, watching)
+        await _until(over, _watch(clients, for_s / clients.scale))
     finally:
         keeping.cancel()
-        lost, *_ = await asyncio.gather(keeping, return_exceptions=True)
-        if isinstance(lost, Exception):
-            raise lost
+        end, *_ = await asyncio.gather(keeping, return_exceptions=True)
+        if isinstance(end, Exception):
+            raise end
 
 
 async def _watch(clients: Clients, for_s: float) -> None:

@@ -25,6 +25,8 @@ EXIT_EXPECTATION = 10
 EXIT_INVARIANT = 11
 EXIT_INVALID = 12
 EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
+"""SIGTERM ended it before its work was done: what shells say of a process that the signal killed."""
 
 GAP = "  "
 LAST_WIDTH_MIN = 24

@@ -60,6 +60,7 @@ _SITE = _options(
     _option("--set", "overrides", multiple=True, metavar="FIELD=VALUE", help="Change one behaviour; repeatable."),
     _option("--address", "addresses", multiple=True, metavar="SITE=SERVER=URL", help="Another site; repeatable."),
     _option("--parent", default="", metavar="SITE=SERVER=URL", help="The site above this one: it is told of every status."),
+    _option("--fleet-lease", default="30s", metavar="SPAN", help="Real time after which a silent fleet has lost its clients."),
 )
 
 
@@ -166,10 +167,10 @@ def serve_all(listen: str, listen_logon: str, data: Path, clients: int, poll_eve
             return _nothing
         from despoolr_lab.clients import Clients, ClientsSettings
 
-        fleet = Clients(
-            ClientsSettings(clients, url, running.ground.token, poll_every_s=poll_every_s), say, clock=running.ground.clock
-        )
+        wanted = ClientsSettings(clients, url, running.ground.token, poll_every_s=poll_every_s, holder=OWN_CLIENTS)
+        fleet = Clients(wanted, say, clock=running.ground.clock)
         await fleet.start()
+        running.watch(fleet.keep(), "clients")
         say(f"despoolr: {clients} clients, polling every {poll_every}")
         return fleet.stop
 
@@ -200,6 +201,7 @@ def _site_settings(listen: Listen, servers: tuple[NamedServer, ...], given: dict
         overrides=overrides,
         database=given.get("database", ""),
         clients_wanted=given.get("clients_wanted", 0),
+        fleet_lease_s=config.parse_fleet_lease(given["fleet_lease"]),
     )
 
 
@@ -234,6 +236,8 @@ def _ground_settings(data: Path, listens: tuple[Listen, ...], given: dict[str, A
 
 # -- running
 
+OWN_CLIENTS = "serve-all"
+"""The name under which the clients of `serve all` have their numbers."""
 Stopper = Callable[[], Coroutine[Any, Any, None]]
 Start = Callable[["Servers", "asyncio.Event"], Coroutine[Any, Any, Stopper]]
 

@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar
 
 from despoolr_lab.config import NamedServer
 from despoolr_lab.ground import StartError
-from despoolr_lab.leasing import SlotsLost
+from despoolr_lab.leasing import SlotsLost, SlotsTaken
 from despoolr_lab.load.judgement import Facts, Finding, JobFacts, findings, invalid
 from despoolr_lab.load.model import SECONDS_MAX, LoadFile
 from despoolr_lab.load.orders import Told, Word
@@ -135,14 +135,14 @@ class LoadRun:
         count = await stage.take_numbers(f"load-{self._wishes.stamp}-{os.getpid()}", load.client_count)
         if count != load.client_count:
             return False
-        self._keep(stage.keep_numbers(lambda: self._workers.sum().clients))
+        self._keep(stage.keep_numbers(lambda: self._workers.sum().clients, self._workers.hold))
         await stage.make_packages()
         await self._workers.start(orders_of(load, self._place(), stage.layout))
         return True
 
     def _keep(self, keeping: asyncio.Task[None]) -> None:
         def lost(task: asyncio.Task[None]) -> None:
-            if not task.cancelled() and isinstance(error := task.exception(), SlotsLost):
+            if not task.cancelled() and isinstance(error := task.exception(), (SlotsLost, SlotsTaken)):
                 self._troubles.append(str(error))
                 self.stop.set()
 

@@ -127,15 +127,16 @@ class Stage:
     async def take_numbers(self, holder: str, count: int) -> int:
         """Lease numbers for so many clients in one piece; how many there are to be had. `lease.first` is the first."""
         assert self._caller is not None
-        answer = await self.call("POST", "slots", {"holder": holder, "count": count})
         self.lease = SlotLease(self._caller.call, holder, count, self.say)
-        self.lease.first, self.lease.size = int(answer["first"]), int(answer["count"])
-        self.lease.lease_s = float(answer["lease_s"])
+        asked_at = self.lease.now()
+        self.lease.accept(await self.call("POST", "slots", self.lease.wish()), asked_at)
         return self.lease.size
 
-    def keep_numbers(self, live: Callable[[], int]) -> asyncio.Task[None]:
-        """Renew the lease until `close`. The task ends with `SlotsLost` when the site gave the numbers up."""
+    def keep_numbers(self, live: Callable[[], int], on_held: Callable[[float], None]) -> asyncio.Task[None]:
+        """Renew the lease until `close`; `on_held` hears until when it holds. The task ends with `SlotsLost` past that."""
         assert self.lease is not None
+        self.lease.on_held = on_held
+        on_held(self.lease.ends_at)
         self._keeping = asyncio.ensure_future(self.lease.keep(live))
         return self._keeping
 

@@ -28,6 +28,7 @@ from despoolr_lab.clients import Clients, ClientsSettings
 from despoolr_lab.config import NamedServer
 from despoolr_lab.garbage import leave_in_peace
 from despoolr_lab.ground import StartError
+from despoolr_lab.leasing import steady_now
 from despoolr_lab.load.driver import Driver
 from despoolr_lab.load.orders import LINE_SIZE_MAX, HoldOrder, Orders, Told, Word
 from despoolr_lab.load.shapes import Stay
@@ -85,6 +86,16 @@ class Worker:
         stays = [Stay(first, float("inf") if until is None else until) for p in self._orders.parts for first, until in p.stays]
         every_s = [part.every_s for part in self._orders.parts for _ in part.stays]
         self._driver = Driver(self._agents, stays, every_s, settings.gate, self._tally, self.now, self._orders.end)
+
+    def hold(self, until: float) -> None:
+        """Their numbers are these clients' until then (`steady_now`)."""
+        self._clients.held_until = until
+
+    async def keep_lease(self, words: asyncio.Queue[Word]) -> None:
+        """Stop when the lease is over that the director keeps: it may be paused, or gone, and others may get the numbers."""
+        while self._clients.may_act():  # noqa: ASYNC110 - the end moves on with every renewal
+            await asyncio.sleep(min(BEAT_S, max(0.0, self._clients.held_until - steady_now())))
+        words.put_nowait(Word("stop"))
 
     async def work(self, words: asyncio.Queue[Word]) -> None:
         """Keep the pace, then wait until told to stop; then log everyone off."""
@@ -226,14 +237,19 @@ async def _serve(orders: Orders, source: RawIOBase, say: Callable[[Told], None])
 
     async def listen() -> None:
         while line := await reader.readline():
-            words.put_nowait(msgspec.json.decode(line, type=Word))
+            word = msgspec.json.decode(line, type=Word)
+            if word.do == "hold":
+                worker.hold(word.at)
+            else:
+                words.put_nowait(word)
         words.put_nowait(Word("stop"))
 
-    listening = asyncio.ensure_future(listen())
+    background = [asyncio.ensure_future(listen()), asyncio.ensure_future(worker.keep_lease(words))]
     try:
         await worker.work(words)
     finally:
-        listening.cancel()
+        for task in background:
+            task.cancel()
     return 0
 
 

@@ -8,6 +8,7 @@ when nobody listens.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -49,6 +50,7 @@ class Workers:
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
         self.seconds: dict[int, Second] = {}
+        self._held_until = math.inf
 
     @property
     def all(self) -> Sequence[Worker]:
@@ -78,6 +80,7 @@ class Workers:
             assert process.stdin is not None
             data = msgspec.json.encode(order)
             process.stdin.write(len(data).to_bytes(8, "big") + data)
+        self.hold(self._held_until)
         try:
             async with asyncio.timeout(READY_S_MAX):
                 await self.until(lambda worker: worker.is_ready)
@@ -101,6 +104,12 @@ class Workers:
         for worker in self._workers:
             if worker.process.stdin is not None and not worker.process.stdin.is_closing():
                 worker.process.stdin.write(msgspec.json.encode(word) + b"\n")
+
+    def hold(self, until: float) -> None:
+        """Tell all of them until when their clients' numbers are theirs (`steady_now`): past that they stop by themselves."""
+        self._held_until = until
+        if math.isfinite(until):
+            self.say(Word("hold", until))
 
     async def until(self, condition: Callable[[Worker], bool]) -> None:
         """Wait until it is true of all, or one has ended early."""

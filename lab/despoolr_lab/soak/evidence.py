@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from despoolr_core.records import Record, decode
-from despoolr_lab.clients import sms_id_of
+from despoolr_lab.numbers import sms_id_of
 from despoolr_lab.soak.counts import Found, Job, Reported, Row
 
 SITE_CODE: Final = "BPC"

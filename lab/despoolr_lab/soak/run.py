@@ -23,7 +23,7 @@ from despoolr_lab.soak.counts import ENDED, Found
 from despoolr_lab.soak.evidence import read_clients, read_database
 from despoolr_lab.soak.holders import Holders
 from despoolr_lab.soak.plan import HELD_PACKAGE, LOGONS, SITE, Plan
-from despoolr_lab.soak.stack import Fell, Stack
+from despoolr_lab.soak.stack import FLEET_STOPPED, Fell, Stack
 from despoolr_lab.soak.watch import Watch
 from despoolr_lab.soak.work import Work
 from despoolr_server.site import boxes
@@ -153,7 +153,10 @@ class Soak:
             await asyncio.sleep(max(0.0, step.until_s - self.now))
             await self.stack.up(step.on)
             self.restart_count += 1
-            self.tell(f"{step.on} is up again" + (f" (it had ended with {code})" if step.how == "SIGTERM" and code else ""))
+            self.tell(
+                f"{step.on} is up again"
+                + (f" (it had ended with {code})" if step.how == "SIGTERM" and code not in (0, FLEET_STOPPED) else "")
+            )
 
     async def _cut(self) -> None:
         for step in self.plan.of("cut"):

@@ -28,6 +28,8 @@ STOP_S_MAX: Final = 20.0
 STEP_S: Final = 0.05
 COMMON: Final = "common"
 SERVER_READY: Final = "despoolr: ready"
+FLEET_STOPPED: Final = 143
+"""Exit code of a fleet that was told to stop before its time was up."""
 FLEET_READY: Final = "first poll of all"
 
 
@@ -157,11 +159,16 @@ class Stack:
             return -signal.SIGKILL
 
     async def stop(self) -> dict[str, int]:
-        """Stop fleets, then the site server, then the others; exit codes by name. Links go last."""
+        """Stop fleets, then the site server, then the others; exit codes by name, 0 for a clean stop. Links go last.
+
+        A fleet that is told to stop before its time is up says so by its code.
+        """
         codes: dict[str, int] = {}
+        told = dict.fromkeys(self.asked.fleets, FLEET_STOPPED)
         for names in (self.asked.fleets, (SITE,), LOGONS):
             there = [name for name in names if name in self.members and self.members[name].pid]
-            codes |= zip(there, await asyncio.gather(*(self.down(name, "SIGTERM") for name in there)), strict=True)
+            ends = await asyncio.gather(*(self.down(name, "SIGTERM") for name in there))
+            codes |= {name: 0 if code == told.get(name, 0) else code for name, code in zip(there, ends, strict=True)}
         for link in self.links.values():
             await link.stop()
         return codes

@@ -47,6 +47,7 @@ KNOWN: Final[dict[str, tuple[int, str, str]]] = {
         "No WebDAV lock there has that token",
         "It may have timed out: lock again, if you still need to.",
     ),
+    "clients-taken": (409, "Those clients are another fleet's", "Give this fleet other numbers, or another name."),
     "not-found": (404, "There is no such thing on this site", "The detail names what there is."),
     "unknown-call": (404, "There is no such call", "See docs/share-api.md; the calls are listed at `/`."),
     "method-not-allowed": (405, "This address does not answer that method", "Use one of the methods in `Allow`."),

@@ -14,7 +14,7 @@ from despoolr_client.fleet import Fleet
 from despoolr_client.gate import Gate
 from despoolr_client.pcm.state import Folder
 from despoolr_core.formats.sms_id import SmsId
-from unit.client.world import START, World, offered, play
+from unit.client.world import PACKAGE, START, World, offered, play
 
 HOUR = 3600.0
 IDLE_OCTETS_MAX = {"nothing": 1024, "an optional package": 2048}
@@ -112,6 +112,55 @@ def test_a_client_that_joins_later_and_is_due_earlier_does_not_wait_for_the_othe
         await world.clock.sleep(101)
         assert [r.actor for r in world.records if r.kind == "pcm.polled"] == ["PC00001"]
         await fleet.stop()
+
+    play(main)
+
+
+def test_a_halted_fleet_holds_nothing_does_nothing_and_goes_on_where_it_was() -> None:
+    async def main() -> None:
+        world = await World().set_up()
+        fleet = Fleet(world.clock, world.gate)
+        agents = clients(world, 4)
+        agents[1].logon_server = "SRV2"
+        fleet.add_spread(agents)
+        await fleet.start()
+        await world.clock.sleep(HOUR)
+        for agent in agents[:2]:
+            await agent.hold("SRV1", "SMS_PKGD", f"{PACKAGE}/SETUP.EXE")
+        assert len(world.holders()) == 2
+        assert await fleet.halt(10.0) == 0
+        assert world.holders() == []
+        polls = fleet.counts.polls
+        await world.clock.sleep(HOUR / 2)
+        assert fleet.counts.polls == polls
+        await fleet.start()
+        await world.clock.sleep(HOUR)
+        assert fleet.counts.polls >= polls + 4 and agents[1].logon_server == "SRV2" and all(agent.is_on for agent in agents)
+        await fleet.stop()
+
+    play(main)
+
+
+def test_a_client_that_cannot_let_go_in_time_falls_silent_and_holds_up_nobody() -> None:
+    async def main() -> None:
+        world = await World().set_up()
+        fleet = Fleet(world.clock, world.gate)
+        agents = clients(world, 2)
+
+        class Hung:
+            async def close(self) -> None:
+                await world.clock.sleep(HOUR)
+
+        fleet.add_spread(agents)
+        await fleet.start()
+        await world.clock.sleep(1)
+        for agent in agents:
+            await agent.hold("SRV1", "SMS_PKGD", f"{PACKAGE}/SETUP.EXE")
+        agents[0].connections.holds[0].opened = Hung()  # type: ignore[assignment]
+        began = world.clock.now()
+        assert await fleet.halt(10.0) == 1
+        assert world.clock.now() - began <= 10.0 and not agents[0].is_connected
+        assert [machine for machine, *_ in world.holders()] == ["PC00000"], "its server's lease ends that"
 
     play(main)
 

@@ -338,3 +338,47 @@ def test_answers_that_no_share_gave_are_understood_as_far_as_possible(
         await runner.cleanup()
 
     run_virtual(main)
+
+
+async def _fenced(story: Callable[[Logon, ShareServer, list[bool]], Awaitable[None]]) -> None:
+    async with logging_on() as logon:
+        await logon.server(role=Role.SERVICE).share("SMS_SHR").write("b.dat", b"one")
+        held = [True]
+        server = logon.server()
+        server.may_act = lambda: held[0]
+        await story(logon, server, held)
+        await server.close()
+
+
+def test_past_its_lease_a_client_sends_nothing_but_what_lets_go() -> None:
+    async def story(logon: Logon, server: ShareServer, held: list[bool]) -> None:
+        share = server.share("SMS_SHR")
+        opened = await share.open("b.dat")
+        held[0] = False
+        before = len(logon.asked)
+        for work in (share.read("b.dat"), share.write("c.dat", b"x"), share.delete("b.dat"), share.open("b.dat")):
+            with pytest.raises(ShareUnreachable, match="may not act for that machine any more"):
+                await work
+        assert len(logon.asked) == before, "nothing went out"
+        await opened.close()
+        assert len(logon.host.opens()) == 0
+        await server.close()
+        assert logon.kinds()[-1] == "session.ended"
+
+    run_virtual(lambda: _fenced(story))
+
+
+def test_a_request_that_waited_for_its_connection_is_not_sent_past_the_lease() -> None:
+    """A process that was paused while it connected wakes with a connection and without its lease."""
+
+    async def story(logon: Logon, server: ShareServer, held: list[bool]) -> None:
+        asked = [True, False]
+        server.may_act = lambda: asked.pop(0)
+        assert await server.share("SMS_SHR").read("b.dat") == b"one"
+        before = len(logon.asked)
+        with pytest.raises(ShareUnreachable):
+            await server.share("SMS_SHR").read("b.dat")
+        assert asked == [] and len(logon.asked) == before, "asked once for each, when there was a connection"
+        server.may_act = None
+
+    run_virtual(lambda: _fenced(story))

@@ -137,3 +137,14 @@ def test_every_variable_that_an_option_reads_is_known() -> None:
     read = {option.envvar for command in commands for option in command.params if option.envvar}
     assert read <= set(config.VARIABLES)
     assert set(config.VARIABLES) - read == {"DESPOOLR_SECRET", "DESPOOLR_DEBUG"}
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("3s", 3.0), ("30s", 30.0), ("1h", 3600.0)])
+def test_a_lease_of_fleets_is_a_span_of_real_time(text: str, seconds: float) -> None:
+    assert config.parse_fleet_lease(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["2s", "2h", "", "0s", "-5s", "x"])
+def test_a_lease_of_fleets_is_neither_too_short_nor_too_long(text: str) -> None:
+    with pytest.raises(ConfigError):
+        config.parse_fleet_lease(text)

@@ -1,0 +1,22 @@
+"""A client's number and its SMSID say the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from despoolr_core.formats.sms_id import is_sms_id
+from despoolr_lab.numbers import RANGE_SIZE, name_of, number_of, sms_id_of
+
+
+@pytest.mark.parametrize("number", [0, 1, 35, 36, RANGE_SIZE - 1, RANGE_SIZE, 1_000_000])
+def test_a_number_is_its_smsids_and_back(number: int) -> None:
+    sms_id = sms_id_of("BPC", number)
+    assert is_sms_id(sms_id) and sms_id.startswith("BPC") and number_of(sms_id) == number
+
+
+def test_a_range_ends_where_the_articles_say() -> None:
+    assert (sms_id_of("BPC", RANGE_SIZE - 1), sms_id_of("BPC", RANGE_SIZE)) == ("BPC00Y00", "BPC01000")
+
+
+def test_names_have_five_digits_and_more_where_they_need_them() -> None:
+    assert (name_of("PC", 7), name_of("QX", 123456)) == ("PC00007", "QX123456")
