@@ -294,6 +294,16 @@ class HttpOpen(OpenFile):
         """Unlock exactly this range."""
         await self._server.call("DELETE", f"{self._locks}?offset={offset}&length={length}")
 
+    async def stands(self) -> bool:
+        """Whether the server still has it open. Raises `ShareUnreachable` for no answer."""
+        if self._is_closed:
+            return False
+        try:
+            await self._server.call("GET", f"/api/v1/opens/{self._handle}")
+        except ShareError:
+            return False
+        return True
+
     @property
     def server(self) -> ShareServer:
         """Where it is open."""

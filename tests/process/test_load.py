@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from process_world import Process, Workshop, until
-from support import REPOSITORY
+from support import REPOSITORY, free_port
 
 SERVE = ("serve", "all", "--listen", "127.0.0.1:0", "--listen-logon", "127.0.0.1:0", "--response", "Very Fast")
 
@@ -160,7 +160,7 @@ def test_a_load_with_a_job_holders_and_an_update_is_judged_by_what_the_servers_s
     assert found["passed"] and found["valid"] and found["clients"] == {"wanted": 21, "there": 21}
     assert found["generator"]["processes"] == 2
     assert found["reports"] == {"sent": 15, "counted": 15, "unsent": 0}
-    assert found["holders"] == {"wanted": 4, "made": 4}
+    assert found["holders"] == {"wanted": 4, "made": 4, "broken": 0, "lost": ""}
     jobs = {job["name"]: job for job in found["jobs"]}
     assert jobs["FIRST"]["rows"]["Workstation"] == {"Complete": 15} and jobs["UPDATE"]["status"] == "Complete"
     assert found["refusals"][0]["program"] == "SMS_DESPOOLER" and found["episodes"]["resolved"] >= 1
@@ -231,6 +231,83 @@ def test_a_site_that_has_fewer_clients_to_give_makes_the_run_invalid(workshop: W
     process = load(workshop, STEADY.format(seconds=5, late_max="1s"), ready="")
     assert ended(process) == 12
     assert "50 clients were asked for and 49 were there" in process.said
+
+
+HELD = """\
+name = "held"
+title = "Five clients hold a file of LOGON1"
+[load]
+for = "40m"
+late_max = "20s"
+[[clients]]
+name = "ALL"
+count = 20
+poll_every = "1m"
+[[package]]
+name = "OFFICE"
+files = 5
+[[job]]
+name = "FIRST"
+package = "OFFICE"
+[[holders]]
+clients = "ALL"
+count = 5
+package = "OFFICE"
+at = "8m"
+for = "31m"
+[[expect]]
+that = "holders"
+"""
+
+
+def test_holders_whose_server_was_killed_have_not_held_their_file(workshop: Workshop) -> None:
+    port = free_port()
+    logon = ("serve", "logon", "--listen", f"127.0.0.1:{port}", "--data", "logon", "--common", "common", "--time", "x60")
+    killed = workshop.start(*logon)
+    named = ("--logon", f"LOGON1=http://127.0.0.1:{port},distribution")
+    pace = ("--time", "x60", "--response", "Very Fast")
+    workshop.start("serve", "site", "--listen", "127.0.0.1:0", "--data", "site", "--common", "common", *named, *pace)
+    process = load(workshop, HELD)
+
+    def are_held() -> bool:
+        return len(workshop.json("locks", "--url", f"http://127.0.0.1:{port}", *token(workshop))["locks"]) == 5
+
+    until(are_held, "all five hold")
+    killed.kill()
+    workshop.start(*logon)
+    assert ended(process) == 10, process.said
+    found = summary(workshop)
+    assert found["holders"]["made"] == found["holders"]["broken"] == 5 and "on LOGON1: " in found["holders"]["lost"]
+    assert "0 of 5 held their file, 5 lost it" in process.said
+
+
+def token(workshop: Workshop) -> tuple[str, str]:
+    return "--token", workshop.servers()["LOGON1"].token
+
+
+def test_a_load_of_too_few_polls_is_not_settled(workshop: Workshop, site: Process) -> None:
+    process = load(workshop, STEADY.format(seconds=3, late_max="20s"), "--clients", "5", ready="")
+    assert ended(process) == 12, process.said
+    assert "1 of 1 expectations are not settled" in process.said and "at least 100 decide" in process.said
+
+
+def test_a_load_whose_director_is_paused_past_its_lease_stops_its_clients_by_itself(workshop: Workshop) -> None:
+    workshop.start(*SERVE, "--fleet-lease", "6s")
+    process = load(workshop, STEADY.format(seconds=300, late_max="20s"))
+    (worker,) = workers(process)
+    process.process.send_signal(signal.SIGSTOP)
+    until(lambda: not is_alive(worker), "its clients log off")
+    process.process.send_signal(signal.SIGCONT)
+    assert ended(process) == 12, process.said
+    assert "clients 1 to 50" in summary(workshop)["reasons"][0]
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs: one that nobody has waited for yet does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_mistakes_are_one_line_and_leave_no_run(workshop: Workshop) -> None:

@@ -166,7 +166,7 @@ def _show(outcome: Outcome, summary: dict[str, Any], directory: Path) -> None:
     echo_table(["WHAT", "MEASURED"], lines_of(summary))
     if outcome.findings:
         put("")
-        rows = [(f.name, "-" if outcome.reasons else "ok" if f.ok else "FAILED", f.expected, f.actual) for f in outcome.findings]
+        rows = [(f.name, "-" if outcome.reasons else f.word, f.expected, f.actual) for f in outcome.findings]
         echo_table(["EXPECTATION", "RESULT", "EXPECTED", "WAS"], rows)
     put("")
     for note in outcome.notes:

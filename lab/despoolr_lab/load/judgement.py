@@ -21,6 +21,10 @@ from despoolr_lab.load.tally import BUSY, Second
 from despoolr_lab.scenario.words import span_s
 from despoolr_server.site.jobs import DetailKind, DetailStatus
 
+POLLS_MIN: Final = 100
+"""Measured polls without which an expectation about polls is not settled: of fewer, a p99 is the slowest and no more."""
+LOOKS_MIN: Final = 10
+"""Looks at the servers, one a second, without which an expectation about the most of a queue, or of refusals, is not settled."""
 LATE_SHARE_MAX: Final = 0.01
 """Share of the measured polls that the generator itself may begin later than `late_max`."""
 
@@ -61,6 +65,10 @@ class Facts:
     holders_wanted: int = 0
     holders_made: int = 0
     holders_refused: str = ""
+    holders_broken: int = 0
+    holders_lost: str = ""
+    looks: int = 0
+    """How often the servers were asked for their queues and refusals."""
     troubles: Sequence[str] = field(default_factory=tuple)
     """What makes the run invalid by itself: a process that died, numbers that were lost."""
 
@@ -82,6 +90,13 @@ class Finding(msgspec.Struct, frozen=True):
     expected: str
     actual: str
     ok: bool
+    is_settled: bool = True
+    """False: there were too few samples to say so; `ok` is False then as well."""
+
+    @property
+    def word(self) -> str:
+        """`ok`, `FAILED` or `not settled`."""
+        return "ok" if self.ok else "FAILED" if self.is_settled else "not settled"
 
 
 # -- whether the run counts
@@ -100,6 +115,12 @@ def invalid(load: LoadFile, facts: Facts, processes: int, processors: int) -> li
         reasons.append(
             f"{facts.holders_wanted:,} clients were to hold files and {facts.holders_made:,} could{why}: "
             "let them begin when the package is on its servers"
+        )
+    is_expected = any(isinstance(wanted, tables.HoldersExpectation) for wanted in load.expect)
+    if facts.holders_broken and not is_expected and not facts.troubles:
+        reasons.append(
+            f"{facts.holders_broken:,} of {facts.holders_made:,} holders lost their file ({facts.holders_lost}): "
+            "what was measured without them is another load; say what is expected of them ([[expect]] that = 'holders')"
         )
     polls = facts.polls
     if not polls.polls:
@@ -142,7 +163,8 @@ def _found(load: LoadFile, facts: Facts, wanted: tables.LoadExpectation) -> Iter
                 programs = [wanted.program] if wanted.program else {program for _, program in facts.refusals}
                 count = round(sum(n for (_, program), n in facts.refusals.items() if program in programs))
             of = f" of {wanted.program}" if wanted.program else ""
-            yield _between(wanted.name or f"refusals{of}", wanted.at_least, wanted.at_most, count)
+            found = _between(wanted.name or f"refusals{of}", wanted.at_least, wanted.at_most, count)
+            yield _settled(found, facts.looks, LOOKS_MIN, "looks") if wanted.at_most is not None else found
         case tables.EpisodesExpectation():
             count = None if facts.episodes is None else sum(wanted.state in ("", state) for state in facts.episodes)
             state = f" {wanted.state}" if wanted.state else ""
@@ -162,7 +184,10 @@ def _found(load: LoadFile, facts: Facts, wanted: tables.LoadExpectation) -> Iter
             yield Finding(wanted.name or "settled", f"within {wanted.within}", actual, ok)
         case tables.QueueExpectation():
             depth = next((d for box, d in facts.queues.items() if fold(box).endswith(fold(wanted.box))), None)
-            yield _between(wanted.name or f"queue {wanted.box}", 0, wanted.at_most, None if depth is None else round(depth))
+            found = _between(wanted.name or f"queue {wanted.box}", 0, wanted.at_most, None if depth is None else round(depth))
+            yield _settled(found, facts.looks, LOOKS_MIN, "looks")
+        case tables.HoldersExpectation():
+            yield _holders(facts, wanted)
 
 
 def _polls(facts: Facts, wanted: tables.PollsExpectation) -> Iterator[Finding]:
@@ -174,11 +199,29 @@ def _polls(facts: Facts, wanted: tables.PollsExpectation) -> Iterator[Finding]:
     ):
         if limit:
             ok = bool(polls.polls) and actual <= span_s(limit)
-            yield Finding(f"{name} {key}", f"at most {limit}", seconds(actual) if polls.polls else "no poll", ok)
+            found = Finding(f"{name} {key}", f"at most {limit}", seconds(actual) if polls.polls else "no poll", ok)
+            yield _settled(found, polls.polls, POLLS_MIN, "polls", decides_alone=key == "max")
     if wanted.failed is not None:
-        yield _between(f"{name} failed", 0, wanted.failed, polls.failed)
+        yield _settled(_between(f"{name} failed", 0, wanted.failed, polls.failed), polls.polls, POLLS_MIN, "polls")
     if wanted.at_least:
         yield _between(f"{name} made", wanted.at_least, None, polls.polls)
+
+
+def _settled(found: Finding, samples: int, samples_min: int, of: str, *, decides_alone: bool = True) -> Finding:
+    """The same, if there were samples enough. Passing on one is not passing; failing is failing where one sample decides."""
+    if samples >= samples_min or (decides_alone and not found.ok):
+        return found
+    few = f"{found.actual}, of {samples:,} {of}: at least {samples_min:,} decide"
+    return Finding(found.name, found.expected, few, ok=False, is_settled=False)
+
+
+def _holders(facts: Facts, wanted: tables.HoldersExpectation) -> Finding:
+    kept = facts.holders_made - facts.holders_broken
+    actual = f"{kept:,} of {facts.holders_wanted:,} kept their file, {facts.holders_broken:,} lost it"
+    if facts.holders_lost:
+        actual += f" ({facts.holders_lost})"
+    expected = f"at most {wanted.broken:,} lost" if wanted.broken else "all keep their file"
+    return Finding(wanted.name or "holders", expected, actual, ok=facts.holders_broken <= wanted.broken)
 
 
 def _rows(load: LoadFile, facts: Facts, wanted: tables.RowsExpectation) -> Finding:

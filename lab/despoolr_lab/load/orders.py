@@ -90,6 +90,10 @@ class Told(msgspec.Struct):
     """Files held open now."""
     holds_made: int = 0
     holds_refused: str = ""
+    holds_broken: int = 0
+    """Files that their server did not have open any more, or could not be asked about when their time was over."""
+    holds_lost: str = ""
+    """What became of the first of those."""
     """Why the last one that could not be held could not."""
     cpu_share: float = 0.0
     first_report_at: float | None = None

@@ -41,7 +41,9 @@ def exit_code(outcome: Outcome) -> int:
         return EXIT_INTERRUPTED
     if outcome.reasons:
         return EXIT_INVALID
-    return EXIT_OK if all(finding.ok for finding in outcome.findings) else EXIT_EXPECTATION
+    if any(not finding.ok and finding.is_settled for finding in outcome.findings):
+        return EXIT_EXPECTATION
+    return EXIT_OK if all(finding.ok for finding in outcome.findings) else EXIT_INVALID
 
 
 def verdict(outcome: Outcome) -> str:
@@ -51,12 +53,19 @@ def verdict(outcome: Outcome) -> str:
         return f"Interrupted: nothing was decided. Until then: {polls.polls:,} polls were measured."
     if outcome.reasons:
         return f"Invalid run: {outcome.reasons[0]}."
-    failed = [finding for finding in outcome.findings if not finding.ok]
+    failed = [finding for finding in outcome.findings if not finding.ok and finding.is_settled]
+    unsettled = [finding for finding in outcome.findings if not finding.is_settled]
     what = f"{outcome.facts.clients_there:,} clients, {polls.polls:,} polls, p99 {seconds(polls.took.percentile_s(99))}"
     if failed:
         one = failed[0]
         return (
             f"{what}: {len(failed)} of {len(outcome.findings)} expectations failed; {one.name}: {one.actual}, not {one.expected}."
+        )
+    if unsettled:
+        few = unsettled[0]
+        return (
+            f"{what}: {len(unsettled)} of {len(outcome.findings)} expectations are not settled; {few.name}: {few.actual}. "
+            "Let it go on for longer, or with more clients."
         )
     if len(outcome.findings) > 1:
         return f"{what}: all {len(outcome.findings)} expectations hold."
@@ -77,6 +86,7 @@ def summary_of(outcome: Outcome, stamp: str) -> dict[str, Any]:
         "time": str(Timing(outcome.scale)),
         "interrupted": outcome.is_interrupted,
         "valid": not outcome.reasons and not outcome.is_interrupted,
+        "settled": all(finding.is_settled for finding in outcome.findings),
         "passed": exit_code(outcome) == EXIT_OK,
         "exit_code": exit_code(outcome),
         "verdict": verdict(outcome),
@@ -97,7 +107,12 @@ def summary_of(outcome: Outcome, stamp: str) -> dict[str, Any]:
         "jobs": None if facts.jobs is None else [_job(name, job) for name, job in facts.jobs.items()],
         "reports": {"sent": facts.reports_sent, "counted": facts.reports_seen, "unsent": facts.reports_unsent},
         "settled_s": None if facts.settled_s is None else round(facts.settled_s, 1),
-        "holders": {"wanted": facts.holders_wanted, "made": facts.holders_made},
+        "holders": {
+            "wanted": facts.holders_wanted,
+            "made": facts.holders_made,
+            "broken": facts.holders_broken,
+            "lost": facts.holders_lost,
+        },
         "queues": {box: round(depth) for box, depth in sorted(facts.queues.items()) if depth},
         "wall_s": round(outcome.wall_s, 1),
         "machine": {"system": platform.system(), "python": platform.python_version()},
@@ -190,16 +205,19 @@ def junit(outcome: Outcome) -> bytes:
     valid = xml.SubElement(cases, "testcase", classname=f"load.{load}", name="the run is valid")
     for reason in ["interrupted"] if outcome.is_interrupted else outcome.reasons:
         xml.SubElement(valid, "error", message=reason)
-    failures = 0
+    failures = unsettled = 0
     for finding in outcome.findings:
         case = xml.SubElement(cases, "testcase", classname=f"load.{load}", name=f"{finding.name}: {finding.expected}")
         if outcome.reasons:
             xml.SubElement(case, "skipped", message="the run is invalid")
+        elif not finding.is_settled:
+            unsettled += 1
+            xml.SubElement(case, "error", message=f"{finding.name} is not settled: {finding.actual}")
         elif not finding.ok:
             failures += 1
             xml.SubElement(case, "failure", message=f"{finding.name}: expected {finding.expected}, was {finding.actual}")
     errors = len(valid)
-    counts = {"tests": len(cases), "failures": failures, "errors": min(1, errors)}
+    counts = {"tests": len(cases), "failures": failures, "errors": min(1, errors) + unsettled}
     counts["skipped"] = len(outcome.findings) if outcome.reasons else 0
     for name, count in counts.items():
         cases.set(name, str(count))
@@ -236,7 +254,10 @@ def lines_of(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         settled = summary["settled_s"]
         found.append(("settled", "no" if settled is None else f"{settled:,.1f} s after the first report"))
     if summary["holders"]["wanted"]:
-        found.append(("holders", f"{summary['holders']['made']:,} of {summary['holders']['wanted']:,} held their file"))
+        holders = summary["holders"]
+        kept = f"{holders['made'] - holders['broken']:,} of {holders['wanted']:,} held their file"
+        lost = f", {holders['broken']:,} lost it: {holders['lost']}" if holders["broken"] else ""
+        found.append(("holders", kept + lost))
     deepest = sorted(summary["queues"].items(), key=lambda item: -item[1])[:3]
     if deepest:
         found.append(("deepest boxes", ", ".join(f"{box} {depth:,}" for box, depth in deepest)))

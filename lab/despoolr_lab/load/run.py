@@ -317,6 +317,9 @@ class LoadRun:
             holders_wanted=sum(table.count for table in self._load.holders),
             holders_made=told.holds_made,
             holders_refused=told.holds_refused,
+            holders_broken=told.holds_broken,
+            holders_lost=told.holds_lost,
+            looks=len(watch.rows),
             troubles=self._troubles,
         )
         processes = max(1, len(self._workers.all))

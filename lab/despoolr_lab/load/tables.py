@@ -130,6 +130,16 @@ class QueueExpectation(ExpectTable, tag="queue", kw_only=True):
     at_most: int
 
 
+class HoldersExpectation(ExpectTable, tag="holders", kw_only=True):
+    """Files that holders lost before their time was over: at most so many."""
+
+    broken: int = 0
+
+    def __post_init__(self) -> None:
+        if self.broken < 0:
+            raise ValueError("fewer than no holders cannot lose their file")
+
+
 LoadExpectation = (
     PollsExpectation
     | RefusalsExpectation
@@ -139,6 +149,7 @@ LoadExpectation = (
     | ReportsExpectation
     | SettledExpectation
     | QueueExpectation
+    | HoldersExpectation
 )
 
 

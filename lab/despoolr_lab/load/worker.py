@@ -13,12 +13,13 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from io import RawIOBase
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from despoolr_client.agent import PcmAgent
 from despoolr_client.connections import Hold
+from despoolr_client.http_share import HttpOpen
 from despoolr_client.programs import Programs
 from despoolr_client.settings import WhenWarned
 from despoolr_core.records import Record
@@ -38,10 +39,20 @@ from despoolr_lab.scenario.programs import program_of
 
 BEAT_S: Final = 1.0
 """Seconds between two lines of what was measured."""
+HOLD_CHECK_S: Final = 10.0
+"""Seconds between two questions whether a file is still held; there is one more when its time is over."""
 HOLD_AGAIN_S: Final = 1.0
 """Seconds after which a file that could not be held is tried again."""
 EXIT_START: Final = 3
 """Its clients could not be made; the last line of standard error says why."""
+
+
+class HeldFile(NamedTuple):
+    """A file that a client of this worker holds, as it was ordered."""
+
+    agent: PcmAgent
+    hold: Hold
+    order: HoldOrder
 
 
 class Worker:
@@ -54,6 +65,10 @@ class Worker:
         self._began = 0.0
         self._holds: list[tuple[PcmAgent, Hold]] = []
         self._holds_refused = ""
+        self._held: dict[int, HeldFile] = {}
+        """Files that are held now, by the order's number."""
+        self._holds_broken = 0
+        self._holds_lost = ""
         self._packages = frozenset(orders.packages)
         self._runs = self._reports = self._others = 0
         self._first_report_at: float | None = None
@@ -117,12 +132,17 @@ class Worker:
             for agent in self._agents:
                 agent.attach(group.create_task)
             background = [group.create_task(self._beat()), group.create_task(self._send_rest(driver))]
-            background += [group.create_task(self._hold(hold)) for hold in self._orders.holds]
+            holding = [group.create_task(self._hold(number, hold)) for number, hold in enumerate(self._orders.holds)]
+            background += holding
             pacing = group.create_task(self._pace(driver, group))
             while (await words.get()).do != "stop":
                 driver.end()
             driver.end()
             await pacing
+            for task in holding:
+                task.cancel()
+            await asyncio.gather(*holding, return_exceptions=True)
+            await asyncio.gather(*(self._ask_held(number, is_last=True) for number in list(self._held)))
             for agent in self._agents:
                 agent.attach(None)
             for task in background:
@@ -171,6 +191,8 @@ class Worker:
             holds=sum(hold in agent.connections.holds for agent, hold in self._holds),
             holds_made=len(self._holds),
             holds_refused=self._holds_refused,
+            holds_broken=self._holds_broken,
+            holds_lost=self._holds_lost,
             cpu_share=round(share, 3),
             first_report_at=self._first_report_at,
             seconds={number: second.to_json() for number, second in self._tally.take().items()},
@@ -188,7 +210,7 @@ class Worker:
             if self._first_report_at is None:
                 self._first_report_at = self.now()
 
-    async def _hold(self, order: HoldOrder) -> None:
+    async def _hold(self, number: int, order: HoldOrder) -> None:
         """A user opens a file, tries again while that is refused, and keeps it until the time is over."""
         agent = self._agents[order.client]
         await asyncio.sleep(max(0.0, order.at - self.now()))
@@ -204,9 +226,35 @@ class Worker:
                 await asyncio.sleep(HOLD_AGAIN_S)
                 continue
             self._holds.append((agent, hold))
-            await asyncio.sleep(max(0.0, order.until - self.now()))
+            self._held[number] = HeldFile(agent, hold, order)
+            while number in self._held and self.now() < order.until:
+                await asyncio.sleep(min(HOLD_CHECK_S, max(0.0, order.until - self.now())))
+                await self._ask_held(number, is_last=self.now() >= order.until)
+            self._held.pop(number, None)
             await agent.release(hold)
             return
+
+    async def _ask_held(self, number: int, *, is_last: bool) -> None:
+        """Ask a server whether it still has a file open. One that does not answer is asked again, but for the last time."""
+        held = self._held.get(number)
+        if held is None:
+            return
+        if held.hold not in held.agent.connections.holds:
+            del self._held[number]  # its user let go: warned, or at the end of the day
+            return
+        reason = "its server has closed it"
+        try:
+            async with held.agent.settings.gate.starts:
+                opened = held.hold.opened
+                if not isinstance(opened, HttpOpen) or await opened.stands():
+                    return
+        except ShareUnreachable as error:
+            if not is_last:
+                return
+            reason = str(error)
+        if self._held.pop(number, None) is not None:
+            self._holds_broken += 1
+            self._holds_lost = self._holds_lost or f"{held.order.path} on {held.order.server}: {reason}"
 
     def _programs(self, group: str) -> Programs:
         programs = Programs()

@@ -134,9 +134,22 @@ class Workers:
         told = [worker.last for worker in self._workers]
         firsts = [one.first_report_at for one in told if one.first_report_at is not None]
         found = Told("sum", first_report_at=min(firsts) if firsts else None)
-        for name in ("clients", "runs", "reports", "others", "unsent", "running", "under_way", "gone", "holds", "holds_made"):
+        for name in (
+            "clients",
+            "runs",
+            "reports",
+            "others",
+            "unsent",
+            "running",
+            "under_way",
+            "gone",
+            "holds",
+            "holds_made",
+            "holds_broken",
+        ):
             setattr(found, name, sum(getattr(one, name) for one in told))
         found.holds_refused = next((one.holds_refused for one in told if one.holds_refused), "")
+        found.holds_lost = next((one.holds_lost for one in told if one.holds_lost), "")
         return found
 
     async def _listen(self, worker: Worker) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from despoolr_lab.load.file import parse_load
-from despoolr_lab.load.judgement import LATE_SHARE_MAX, Facts, JobFacts, findings, invalid, seconds
+from despoolr_lab.load.judgement import LATE_SHARE_MAX, LOOKS_MIN, POLLS_MIN, Facts, JobFacts, findings, invalid, seconds
 from despoolr_lab.load.tally import Second
 
 BASE = """\
@@ -51,6 +51,7 @@ FACTS = Facts(
     reports_unsent=0,
     settled_s=12.5,
     queues={"SITE1/SMS_SITE/SMS_SITE": 40.0},
+    looks=30,
 )
 
 
@@ -102,6 +103,67 @@ def test_a_run_without_a_measured_poll_decides_nothing() -> None:
 def test_holders_that_could_not_hold_make_a_run_invalid_and_say_why() -> None:
     (reason,) = reasons(holders_wanted=5, holders_made=4, holders_refused="F00001.DAT: not there")
     assert "5 clients were to hold files and 4 could (F00001.DAT: not there)" in reason
+
+
+def test_holders_that_lost_their_file_make_a_run_invalid_of_which_nothing_else_is_expected() -> None:
+    lost = {"holders_wanted": 5, "holders_made": 5, "holders_broken": 2, "holders_lost": "F1.DAT on LOGON1: closed"}
+    (reason,) = reasons(**lost)
+    assert "2 of 5 holders lost their file (F1.DAT on LOGON1: closed)" in reason
+    load = parse_load(f"{BASE}\n[[expect]]\nthat = 'holders'\n")
+    assert invalid(load, replace(FACTS, **lost), 1, 2) == [], "what is expected of them decides"
+
+
+@pytest.mark.parametrize(
+    ("broken", "allowed", "ok", "actual"),
+    [
+        (0, 0, True, "5 of 5 kept their file, 0 lost it"),
+        (1, 0, False, "4 of 5 kept their file, 1 lost it (F1.DAT on LOGON1: closed)"),
+        (2, 2, True, "3 of 5 kept their file, 2 lost it (F1.DAT on LOGON1: closed)"),
+        (3, 2, False, "2 of 5 kept their file, 3 lost it (F1.DAT on LOGON1: closed)"),
+    ],
+)
+def test_holders_are_counted_by_what_they_kept(broken: int, allowed: int, ok: bool, actual: str) -> None:
+    lost = "F1.DAT on LOGON1: closed" if broken else ""
+    facts = {"holders_wanted": 5, "holders_made": 5, "holders_broken": broken, "holders_lost": lost}
+    assert judged(f"that = 'holders'\nbroken = {allowed}", **facts) == [(ok, actual)]
+
+
+@pytest.mark.parametrize(
+    ("expect", "some", "ok", "settled"),
+    [
+        ("p99 = '1s'", polls(*[0.01] * POLLS_MIN), True, True),
+        ("p99 = '1s'", polls(*[0.01] * (POLLS_MIN - 1)), False, False),
+        ("p99 = '1s'", polls(0.01), False, False),
+        ("p50 = '1ms'", polls(0.01), False, False),
+        ("max = '1s'", polls(0.01), False, False),
+        ("max = '1ms'", polls(0.01), False, True),
+        ("failed = 0", polls(*[0.01] * (POLLS_MIN - 1)), False, False),
+        ("failed = 0", polls(0.01, failed=1), False, True),
+        ("failed = 0", polls(*[0.01] * POLLS_MIN), True, True),
+        ("at_least = 1", polls(0.01), True, True),
+    ],
+)
+def test_passing_on_fewer_polls_than_stated_is_not_settled(expect: str, some: Second, ok: bool, settled: bool) -> None:
+    load = parse_load(f"{BASE}\n[[expect]]\nthat = 'polls'\n{expect}\n")
+    (finding,) = findings(load, replace(FACTS, polls=some))
+    assert (finding.ok, finding.is_settled) == (ok, settled), finding
+    assert finding.word == ("ok" if ok else "FAILED" if settled else "not settled")
+
+
+@pytest.mark.parametrize(
+    ("expect", "looks", "ok", "settled"),
+    [
+        ("that = 'queue'\nbox = 'SMS_SITE'\nat_most = 40", LOOKS_MIN, True, True),
+        ("that = 'queue'\nbox = 'SMS_SITE'\nat_most = 40", LOOKS_MIN - 1, False, False),
+        ("that = 'queue'\nbox = 'SMS_SITE'\nat_most = 39", 1, False, True),
+        ("that = 'refusals'\nat_most = 3", LOOKS_MIN - 1, False, False),
+        ("that = 'refusals'\nat_most = 2", 1, False, True),
+        ("that = 'refusals'\nat_least = 3", 1, True, True),
+    ],
+)
+def test_passing_on_fewer_looks_than_stated_is_not_settled(expect: str, looks: int, ok: bool, settled: bool) -> None:
+    (finding,) = findings(parse_load(f"{BASE}\n[[expect]]\n{expect}\n"), replace(FACTS, looks=looks))
+    assert (finding.ok, finding.is_settled) == (ok, settled), finding
 
 
 def test_a_process_that_died_is_a_reason_by_itself() -> None:

@@ -40,10 +40,11 @@ at_most = 2
 )
 
 
-def outcome(refused: float = 2, there: int = 4, **changes: object) -> Outcome:
+def outcome(refused: float = 2, there: int = 4, polls: int = 200, **changes: object) -> Outcome:
     tally = Tally(0.05)
-    for number in range(40):
-        tally.poll(number / 4, number / 4, number / 4, number / 4 + 0.01, failed=number == 39)
+    for number in range(polls):
+        at = number * 10 / polls
+        tally.poll(at, at, at, at + 0.01, failed=number == polls - 1)
     seconds = tally.take()
     facts = Facts(
         clients_wanted=4,
@@ -58,6 +59,7 @@ def outcome(refused: float = 2, there: int = 4, **changes: object) -> Outcome:
         reports_unsent=0,
         settled_s=None,
         queues={"SITE1/SMS_SITE/SMS_SITE": 3.0},
+        looks=10,
     )
     rows = [Row(n, refusals=n, boxes={"SITE1/SMS_SITE/SMS_SITE": float(n % 4), "SITE1/X/Y": 0.0}) for n in range(1, 10)]
     made = Outcome(LOAD, facts, invalid(LOAD, facts, 1, 2), findings(LOAD, facts), seconds, rows, 2, 60.0, 1, ["a note"])
@@ -67,7 +69,9 @@ def outcome(refused: float = 2, there: int = 4, **changes: object) -> Outcome:
 @pytest.mark.parametrize(
     ("made", "code", "says"),
     [
-        (outcome(), 0, "4 clients, 32 polls, p99 10 ms: all 2 expectations hold."),
+        (outcome(), 0, "4 clients, 160 polls, p99 10 ms: all 2 expectations hold."),
+        (outcome(polls=40), 12, "1 of 2 expectations are not settled; polls p99: 10 ms, of 32 polls: at least 100 decide."),
+        (outcome(polls=40, refused=3), 10, "1 of 2 expectations failed; refusals: 3, not at most 2."),
         (outcome(refused=3), 10, "1 of 2 expectations failed; refusals: 3, not at most 2."),
         (outcome(there=3), 12, "Invalid run: 4 clients were asked for and 3 were there"),
         (outcome(is_interrupted=True, findings=[]), 130, "Interrupted: nothing was decided."),
@@ -84,7 +88,7 @@ def test_samples_have_a_line_for_every_second_and_a_column_for_every_box_that_wa
     rows = list(csv.DictReader(io.StringIO(samples_csv(made.seconds, made.rows, made.first_measured))))
     assert [row["second"] for row in rows] == [str(n) for n in range(10)]
     assert [row["measured"] for row in rows[:3]] == ["0", "0", "1"]
-    assert {row["polls"] for row in rows} == {"4"} and sum(int(row["polls"]) for row in rows if row["measured"] == "1") == 32
+    assert {row["polls"] for row in rows} == {"20"} and sum(int(row["polls"]) for row in rows if row["measured"] == "1") == 160
     assert rows[3]["SITE1/SMS_SITE/SMS_SITE"] == "3" and "SITE1/X/Y" not in rows[0]
     assert rows[0]["refusals"] == "", "nobody was asked in the first second"
 
@@ -101,6 +105,23 @@ def test_junit_of_an_invalid_run_has_an_error_and_decides_nothing() -> None:
     suite = ElementTree.fromstring(junit(outcome(refused=3, there=3)))
     assert [suite.get(name) for name in ("tests", "failures", "errors", "skipped")] == ["3", "0", "1", "2"]
     assert "3 were there" in str(suite[0][0].get("message"))
+
+
+def test_junit_of_too_few_samples_has_an_error_for_what_is_not_settled() -> None:
+    suite = ElementTree.fromstring(junit(outcome(polls=40)))
+    assert [suite.get(name) for name in ("tests", "failures", "errors", "skipped")] == ["3", "0", "1", "0"]
+    assert "is not settled: 10 ms, of 32 polls" in str(suite[1][0].get("message"))
+
+
+def test_files_that_were_lost_are_shown_wherever_holders_are() -> None:
+    made = outcome()
+    lost = replace(made.facts, holders_wanted=5, holders_made=5, holders_broken=2, holders_lost="F1.DAT on LOGON1: <closed>")
+    made = replace(made, facts=lost)
+    summary = msgspec.json.decode(msgspec.json.encode(summary_of(made, "19960603T080000Z")))
+    assert summary["holders"] == {"wanted": 5, "made": 5, "broken": 2, "lost": "F1.DAT on LOGON1: <closed>"}
+    facts = dict(lines_of(summary))
+    assert facts["holders"] == "3 of 5 held their file, 2 lost it: F1.DAT on LOGON1: <closed>"
+    assert "2 lost it: F1.DAT on LOGON1: &lt;closed&gt;" in render_report(summary, lines_of(summary), made.seconds, made.rows)
 
 
 def test_the_page_needs_nothing_else_and_takes_names_for_text() -> None:
@@ -120,7 +141,7 @@ def test_a_run_that_was_kept_is_read_again(tmp_path: Path) -> None:
     write_all(directory, made, summary_of(made, "19960603T080000Z"))
     kept = read_kept("one", tmp_path)
     assert kept.summary["load"] == "left" and len(kept.seconds) == 8
-    assert sum(second.count for second in kept.seconds) == 32
+    assert sum(second.count for second in kept.seconds) == 160
     assert {path.name for path in directory.iterdir()} == {
         "summary.json",
         "samples.csv",
