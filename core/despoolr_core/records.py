@@ -30,6 +30,7 @@ KINDS: Final[dict[str, str]] = {
     "file.deleted": "server, share, path, machine, program, purpose",
     "file.renamed": "server, share, path, new_path, machine, program, purpose",
     "box.restored": "server, share, path, aside (the new name of a file that stood there): a site's directory was missing",
+    "share.damaged": "server, share, found: what is wrong with its data; nothing on it can be changed",
     "rights.changed": "share, path, role, rights, was",
     "message.sent": "machine, text",
     "message.read": "server, text, does (what the machine's user does: close, crash)",

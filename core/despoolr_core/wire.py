@@ -294,8 +294,8 @@ class EpisodeEnd(msgspec.Struct, forbid_unknown_fields=True):
     reason: LineText
 
 
-class Health(msgspec.Struct):
-    """`GET /healthz`: `uptime_s` and `now` are site time."""
+class Health(msgspec.Struct, omit_defaults=True):
+    """`GET /healthz`: `uptime_s` and `now` are site time. `status` is `ok`, or `damaged`: `damages` says what and what to do."""
 
     status: str
     server: str
@@ -307,3 +307,4 @@ class Health(msgspec.Struct):
     opens: int
     episodes_waiting: int
     requests: int
+    damages: list[str] = []

@@ -371,6 +371,8 @@ def write_private(file: Path, data: bytes) -> None:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as out:
             out.write(data)
+            out.flush()
+            os.fsync(out.fileno())  # or a power cut could leave the name with nothing in it
         temporary.replace(file)
     except OSError as error:
         raise ConfigError(f"cannot write {file}: {error.strerror}") from None

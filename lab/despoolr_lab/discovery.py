@@ -8,6 +8,7 @@ it. Several processes started in one directory share `.despoolr/servers.json`; a
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,7 +64,10 @@ def withdraw(pid: int, directory: Path, data: Path | None = None) -> None:
 
 
 def running(directory: Path) -> list[RunningServer]:
-    """The servers that run, as listed in `directory`: sites first. Those whose process is gone are left out."""
+    """The servers that run, as listed in `directory`: sites first. Those whose process is gone are left out.
+
+    Raises `ConfigError`.
+    """
     listed = _read(directory / DIRECTORY / FILE)
     return sorted((s for s in listed.servers if _is_alive(s.pid)), key=lambda s: (s.role != "site", s.name))
 
@@ -89,10 +93,13 @@ def _changing(directory: Path) -> Iterator[_Listed]:
 
 
 def _read(file: Path) -> _Listed:
+    """The list; nothing where there is none. Raises `ConfigError` for one that is damaged: it may list others' servers."""
     try:
         return msgspec.json.decode(file.read_bytes(), type=_Listed)
-    except (OSError, msgspec.MsgspecError):
+    except OSError:
         return _Listed()
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} is damaged ({error}); move it away, and start again the servers it listed") from None
 
 
 def _lock(descriptor: int) -> None:
@@ -104,6 +111,8 @@ def _lock(descriptor: int) -> None:
 
 
 def _is_alive(pid: int) -> bool:
+    if sys.platform == "win32":  # where signal 0 is Ctrl-C, and no server of ours can run
+        return False
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

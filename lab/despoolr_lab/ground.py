@@ -27,6 +27,7 @@ from despoolr_core.sharing import Role
 from despoolr_lab.clock import LoopClock
 from despoolr_lab.config import ConfigError, GroundSettings, make_secret, read_secret, write_private
 from despoolr_lab.runs import RECORDS, RecordFile
+from despoolr_lab.state_file import DamagedState, State, read_state, write_state
 from despoolr_server.http.auth import Auth, is_loopback
 
 ADMINISTRATOR: Final = "ADMIN1"
@@ -54,17 +55,6 @@ class SiteRefused(StartError):
         self.retry_after_s = retry_after_s
 
 
-class _State(msgspec.Struct):
-    """`state.json`. Wall and site times in seconds since 1970; `stopped` is None unless the last stop was clean."""
-
-    starts: int = 0
-    scale: float = 1.0
-    wall: float = 0.0
-    site: float = 0.0
-    stopped: float | None = None
-    version: str = ""
-
-
 def wall_now() -> float:
     """Seconds since 1970 on this machine: where a real or scaled clock begins."""
     return time.time()  # noqa: TID251 - the composition root is where the site's time comes from
@@ -86,7 +76,7 @@ class Ground:
     recorder: Recorder = field(init=False)
     changes: list[str] = field(default_factory=list)
     """What is not as it was when this data was last served, one sentence each."""
-    _state: _State = field(default_factory=_State)
+    _state: State = field(default_factory=State)
     _lock: IO[str] | None = None
     _flusher: asyncio.TimerHandle | None = None
 
@@ -125,7 +115,7 @@ class Ground:
         self.recorder = Recorder(self.clock.now, [self._write])
         self.changes = self._changes(site_now)
         version = self.settings.version or self._state.version
-        self._state = _State(self.starts, self.scale, wall_now(), self.clock.now(), version=version)
+        self._state = State(self.starts, self.scale, wall_now(), self.clock.now(), version=version)
         self._save()
 
     def remember(self, ledger: EpisodeLedger, server: str) -> None:
@@ -189,7 +179,7 @@ class Ground:
         return now
 
     def _save(self) -> None:
-        write_private(self.data / "state.json", msgspec.json.encode(self._state) + b"\n")
+        write_state(self.data / "state.json", self._state)
 
     def _write(self, record: Record) -> None:
         self.records(record)
@@ -233,10 +223,10 @@ def prepare(settings: GroundSettings) -> Ground:
 def _prepared(settings: GroundSettings, lock: IO[str]) -> Ground:
     data, secret = settings.data, settings.secret
     secret_file, has_made = data / "secret", False
+    state = _read_state(data / "state.json")
     if secret is None:
         has_made = not secret_file.exists()
         secret = make_secret(secret_file) if has_made else read_secret(secret_file)
-    state = _read_state(data / "state.json")
     auth = Auth(secret)
     token = auth.issue(ADMINISTRATOR, "Administrator", Role.ADMIN)
     token_file = data / "admin.token"
@@ -275,15 +265,15 @@ def _take(data: Path) -> IO[str]:
     return lock
 
 
-def _read_state(file: Path) -> _State:
+def _read_state(file: Path) -> State:
     try:
-        return msgspec.json.decode(file.read_bytes(), type=_State)
-    except FileNotFoundError:
-        return _State()
+        return read_state(file)
     except OSError as error:
         raise StartError(f"cannot read {file}: {error.strerror}") from None
-    except msgspec.MsgspecError:
-        raise StartError(f"{file} is damaged; move it away (site time starts anew then), or restore the directory") from None
+    except DamagedState as error:
+        raise StartError(
+            f"{file} is damaged ({error}); move it away (site time starts anew then), or restore the directory"
+        ) from None
 
 
 def _tail(path: Path) -> Iterator[Record]:

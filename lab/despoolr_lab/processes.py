@@ -124,7 +124,7 @@ class Servers:
             parent=settings.parent.code if settings.parent else "",
         )
         opened = await open_site_database(
-            settings.database, ground.data / f"{settings.code}.db", ground.settings.database_password, self.say
+            settings.database, ground.data / f"{settings.code}.db", ground.settings.database_password, settings.code, self.say
         )
         self._databases.append(opened)
         opened.database.on_lost = self._end

@@ -46,6 +46,10 @@ def _refused(data: dict[str, Any]) -> Line | None:
     return logging.WARNING, f"{where} refused to {_who(data)} ({status}): {_who(first)} has it open{more}"
 
 
+def _damaged(data: dict[str, Any]) -> Line:
+    return logging.ERROR, f"nothing on {data['share']} of {data['server']} can be changed: {data['found']}"
+
+
 def _who(data: dict[str, Any]) -> str:
     program, machine = str(data.get("program", "")), str(data.get("machine", ""))
     return f"{program} on {machine}" if program else machine or "somebody"
@@ -92,6 +96,7 @@ def _poll(data: dict[str, Any]) -> Line | None:
 
 _LINES: Final[dict[str, Callable[[dict[str, Any]], Line | None]]] = {
     "open.refused": _refused,
+    "share.damaged": _damaged,
     "copy.ended": _copy_ended,
     "session.ended": _ended,
     "slots.leased": _slots("leased", logging.INFO),

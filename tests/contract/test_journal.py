@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import tracemalloc
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -20,7 +22,8 @@ from despoolr_core.sharing import NtStatus
 from despoolr_server.share.engine.names import ROOT, Name, parse_name
 from despoolr_server.store import journalled
 from despoolr_server.store.files import JournalledFileStore, StoreError
-from despoolr_server.store.journal import Make, Put, Remove, Void, frame, read_frames
+from despoolr_server.store.journal import FRAME, Entry, Make, Put, encode
+from despoolr_server.store.journal_chain import JOURNAL_HEADER_SIZE
 from despoolr_server.store.journalled import JOURNAL_MAX
 
 AT = 833785200.0
@@ -175,7 +178,7 @@ async def test_full_journals_are_dropped_while_it_goes_on(tmp_path: Path) -> Non
     for number in range(200):
         store.write_whole(n(f"F{number % 20}"), b"x" * 500, AT)
         await store.settle()
-    assert len(list((tmp_path / ".despoolr" / "journal").iterdir())) <= 4
+    assert len([path for path in (tmp_path / ".despoolr" / "journal").iterdir() if path.name.isdigit()]) <= 4
     await store.close()
     assert list((tmp_path / ".despoolr" / "journal").iterdir()) == []
     assert len(contents(JournalledFileStore(tmp_path))) == 20
@@ -210,8 +213,9 @@ def test_laying_out_a_journal_takes_no_memory_of_its_size(tmp_path: Path) -> Non
     finally:
         tracemalloc.stop()
     assert peak < JOURNAL_MAX / 8
-    (journal,) = (tmp_path / "root/.despoolr/journal").iterdir()
-    assert journal.stat().st_size == JOURNAL_MAX and not any(journal.read_bytes())
+    journal = tmp_path / "root/.despoolr/journal/1"
+    assert journal.stat().st_size == JOURNAL_MAX
+    assert not any(journal.read_bytes()[JOURNAL_HEADER_SIZE + 64 :])  # the header, and what the first record says
 
 
 def test_a_change_that_failed_is_not_repeated(tmp_path: Path) -> None:
@@ -226,25 +230,6 @@ def test_a_change_that_failed_is_not_repeated(tmp_path: Path) -> None:
     with pytest.raises(StoreError):
         store.rename(n("D/A"), n("X/Y"))
     assert contents(JournalledFileStore(tmp_path, threads=False)) == {"D": None, "D/A": b"x"}
-
-
-def test_a_journal_ends_at_the_first_frame_that_is_not_whole() -> None:
-    first, second = Make("D", AT), Put("A", 1, 0, b"data", 2, 0)
-    octets = frame(first) + frame(second)
-    assert list(read_frames(octets)) == [first, second]
-    for cut in range(len(frame(first)), len(octets)):
-        assert list(read_frames(octets[:cut])) == [first]
-    damaged = bytearray(octets)
-    damaged[-1] ^= 1
-    assert list(read_frames(bytes(damaged))) == [first]
-    assert list(read_frames(octets + b"\0" * 4096)) == [first, second]
-    assert list(read_frames(b"\0" * 4096)) == []
-
-
-def test_a_voided_record_is_left_out() -> None:
-    kept, voided = Remove("A", 1, False), Remove("B", 2, False)
-    assert list(read_frames(frame(kept) + frame(voided) + frame(Void()) + frame(kept))) == [kept, kept]
-    assert list(read_frames(frame(voided) + frame(Void()))) == []
 
 
 WORKER = """
@@ -303,3 +288,185 @@ def test_a_kill_at_any_instant_loses_no_answered_upload_and_resurrects_no_delete
             allowed.append(f"{who} {number} ".encode() * 100 if kind == "put" else None)
         assert after.get(f"W{who}.DAT") in allowed
     assert all(path.startswith("W") for path in after)
+
+
+# -- what is not as it was written
+
+
+def killed(root: Path) -> JournalledFileStore:
+    """A store that was killed: files of two versions each, one that was deleted, and all of it was answered."""
+    store = JournalledFileStore(root, threads=False, journal_max=1 << 16)
+    for version in (1, 2):
+        for number in range(8):
+            store.write_whole(n(f"F{number}"), f"version {version} ".encode() * 50, AT + version)
+    store.remove(n("F7"))
+    asyncio.run(store.settle())
+    return store
+
+
+def frames(data: bytes) -> list[tuple[int, int]]:
+    """Where each frame of a journal begins and ends."""
+    found, offset = [], JOURNAL_HEADER_SIZE
+    while (length := FRAME.unpack_from(data, offset)[0]) > 0:
+        found.append((offset, offset + FRAME.size + length))
+        offset = found[-1][1]
+    return found
+
+
+def flipped(data: bytes, offset: int) -> bytes:
+    return data[:offset] + bytes([data[offset] ^ 0x40]) + data[offset + 1 :]
+
+
+def swapped(data: bytes) -> bytes:
+    one, other = frames(data)[4:6]
+    return data[: one[0]] + data[other[0] : other[1]] + data[one[0] : one[1]] + data[other[1] :]
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "a byte of the header": lambda data: flipped(data, 20),
+    "a byte of the first frame": lambda data: flipped(data, frames(data)[0][1] - 2),
+    "a byte of a middle frame": lambda data: flipped(data, frames(data)[6][0] + 40),
+    "the length of a middle frame": lambda data: flipped(data, frames(data)[6][0] + 1),
+    "the checksum of a middle frame": lambda data: flipped(data, frames(data)[6][0] + 5),
+    "a byte of the last frame": lambda data: flipped(data, frames(data)[-1][1] - 2),
+    "all of the last frame": lambda data: data[: frames(data)[-1][0]] + bytes(len(data) - frames(data)[-1][0]),
+    "zeros in the middle": lambda data: data[:2048] + bytes(512) + data[2560:],
+    "half the file": lambda data: data[: len(data) // 2],
+    "the file within a frame": lambda data: data[: frames(data)[3][1] - 3],
+    "everything": lambda data: b"",
+    "everything but its size": lambda data: bytes(len(data)),
+    "something else": lambda data: b"no journal at all\n" * 100,
+    "two frames changed places": swapped,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_journal_changes_no_file_and_is_told_of(tmp_path: Path, damage: str) -> None:
+    expected = contents(killed(tmp_path / "r"))
+    journal = tmp_path / "r/.despoolr/journal/1"
+    journal.write_bytes(DAMAGES[damage](journal.read_bytes()))
+    left = journal.read_bytes()
+    for _ in range(2):
+        store = JournalledFileStore(tmp_path / "r", threads=False)
+        (finding,) = store.findings
+        assert finding.startswith(("journal 1 ", "the first bytes of journal 1 ")), finding
+        assert "move .despoolr/journal in the share's directory away and start again" in finding
+        assert contents(store) == expected
+        with pytest.raises(StoreError) as caught:
+            store.write_whole(n("F1"), b"new", AT)
+        assert caught.value.status is NtStatus.MEDIA_WRITE_PROTECTED
+        with pytest.raises(StoreError):
+            asyncio.run(store.stage(b"new", AT))
+        asyncio.run(store.settle())
+        asyncio.run(store.close())
+        assert journal.read_bytes() == left
+    journal.parent.rename(tmp_path / "aside")
+    store = JournalledFileStore(tmp_path / "r", threads=False)
+    assert (list(store.findings), contents(store)) == ([], expected)
+    store.write_whole(n("F1"), b"new", AT)
+    assert contents(JournalledFileStore(tmp_path / "r", threads=False)) == expected | {"F1": b"new"}
+
+
+@pytest.mark.parametrize("how", ["older", "another store's", "renumbered", "gone", "not the mark"])
+def test_a_journal_that_is_not_the_one_that_was_written_changes_no_file(tmp_path: Path, how: str) -> None:
+    root = tmp_path / "r"
+    store = killed(root)
+    journals = root / ".despoolr/journal"
+    older = (journals / "1").read_bytes()
+    store.write_whole(n("F2"), b"the last", AT + 9)
+    asyncio.run(store.settle())
+    expected = contents(store)
+    if how == "older":
+        (journals / "1").write_bytes(older)
+    elif how == "another store's":
+        killed(tmp_path / "other")
+        shutil.rmtree(journals)
+        shutil.copytree(tmp_path / "other/.despoolr/journal", journals)
+    elif how == "renumbered":
+        (journals / "1").rename(journals / "2")
+    elif how == "gone":
+        (journals / "1").unlink()
+    else:
+        (journals / "mark").write_bytes(b"\0" * 24)
+    again = JournalledFileStore(root, threads=False)
+    assert contents(again) == expected
+    assert bool(again.findings) == (how != "not the mark")  # the chain is whole, and so there is nothing to doubt
+
+
+def test_of_several_journals_none_may_be_missing_cut_or_older(tmp_path: Path) -> None:
+    def several(root: Path) -> dict[str, bytes | None]:
+        store = JournalledFileStore(root, threads=False, journal_max=900)
+        for number in range(12):
+            store.write_whole(n(f"F{number % 3}"), f"{number} ".encode() * 100, AT + number)
+        return contents(store)
+
+    expected = several(tmp_path / "whole")
+    journals = sorted((tmp_path / "whole/.despoolr/journal").glob("[0-9]*"), key=lambda path: int(path.name))
+    assert len(journals) >= 4
+    assert contents(JournalledFileStore(tmp_path / "whole", threads=False)) == expected
+    for case in range(3):
+        root = tmp_path / str(case)
+        several(root)
+        second = root / ".despoolr/journal/2"
+        if case == 0:
+            second.unlink()
+        elif case == 1:
+            second.write_bytes(flipped(second.read_bytes(), JOURNAL_HEADER_SIZE + 60))
+        else:
+            second.write_bytes((root / ".despoolr/journal/3").read_bytes())
+        store = JournalledFileStore(root, threads=False)
+        assert store.findings and contents(store) == expected, case
+
+
+def test_what_a_power_cut_leaves_of_the_last_frames_is_ordinary(tmp_path: Path) -> None:
+    """Sectors that never reached the disk, past what was answered; what was answered comes true."""
+    for case, (begin, end) in enumerate([(0.0, 1.0), (0.5, 1.0), (0.25, 0.6)]):
+        root = tmp_path / str(case)
+        store = killed(root)
+        expected = contents(store)
+        journal = root / ".despoolr/journal/1"
+        safe = frames(journal.read_bytes())[-1][1]
+        for number in (20, 21):
+            store.write_whole(n(f"F{number}"), bytes(range(1, 256)) * 20, AT)
+        data = bytearray(journal.read_bytes())
+        length = frames(bytes(data))[-1][1] - safe
+        lost = [max(safe, (safe + int(length * part)) // 512 * 512) for part in (begin, end)]
+        data[lost[0] : lost[1] + 512] = bytes(lost[1] + 512 - lost[0])
+        journal.write_bytes(data)
+        for number in (20, 21):
+            (root / f"F{number}").unlink()
+        again = JournalledFileStore(root, threads=False)
+        assert again.findings == []
+        assert expected.items() <= contents(again).items()
+
+
+# -- the version before
+
+
+def of_first_version(entries: list[Entry], size: int = 8192) -> bytes:
+    """A journal as version 0.9 wrote it: frames that check by themselves, then zeros."""
+    data = b"".join(FRAME.pack(len(payload), zlib.crc32(payload)) + payload for payload in (encode(entry) for entry in entries))
+    return data + bytes(size - len(data))
+
+
+def test_a_journal_of_the_version_before_comes_true(tmp_path: Path) -> None:
+    journals = tmp_path / "r/.despoolr/journal"
+    journals.mkdir(parents=True)
+    entries = [Make("D", AT), Put("D/A", 1, 0, b"a", int(AT * 1e9), 0)]
+    (journals / "1").write_bytes(of_first_version(entries))
+    (journals / "2").write_bytes(of_first_version([Put("D/B", 2, 0, b"b", int(AT * 1e9), 0)]))
+    (journals / "3").write_bytes(b"")  # one that was being laid out
+    store = JournalledFileStore(tmp_path / "r", threads=False)
+    assert (contents(store), store.findings) == ({"D": None, "D/A": b"a", "D/B": b"b"}, [])
+
+
+def test_a_damaged_journal_of_the_version_before_changes_no_file(tmp_path: Path) -> None:
+    journals = tmp_path / "r/.despoolr/journal"
+    journals.mkdir(parents=True)
+    entries: list[Entry] = [Put("A", number, 0, b"old %d" % number, int(AT * 1e9), 0) for number in range(3)]
+    (tmp_path / "r/A").write_bytes(b"the newest")
+    for offset in (12, 50, 80):
+        (journals / "1").write_bytes(flipped(of_first_version(entries), offset))
+        store = JournalledFileStore(tmp_path / "r", threads=False)
+        assert contents(store) == {"A": b"the newest"}
+        assert store.findings[0].startswith("journal 1 is damaged at byte ")

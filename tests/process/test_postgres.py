@@ -25,7 +25,7 @@ def silent(text: str) -> None:
 
 
 async def opened(url: str, password: str = "") -> site_database.SiteDatabase:
-    return await open_site_database(url, Path("unused"), password, silent)
+    return await open_site_database(url, Path("unused"), password, "BPC", silent)
 
 
 def test_a_site_on_postgresql_that_is_killed_in_mid_run_loses_nothing(workshop: Workshop, postgres: Postgres) -> None:

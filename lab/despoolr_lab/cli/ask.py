@@ -92,7 +92,10 @@ def find_servers(urls: tuple[str, ...], token: str) -> list[ServerAddress]:
     from despoolr_lab.config import ConfigError, parse_url
     from despoolr_lab.live import ServerAddress
 
-    here = discovery.running(Path.cwd())
+    try:
+        here = discovery.running(Path.cwd())
+    except ConfigError as error:
+        fail(str(error))
     if not urls:
         return [ServerAddress(s.name, s.url, token or _token_of(s.token_file)) for s in here]
     token = token or secret_token()

@@ -1,8 +1,9 @@
 """`despoolr health`: whether a server does its work, not whether its process exists.
 
 The law: healthy means that a file was created on a share, written, read back and closed (and so deleted), through the
-same opens as everyone's. A fleet is healthy when all its clients exist and a logon server of theirs is. Exit code 0 if
-everything asked is healthy, else 1: fit for a container's health check.
+same opens as everyone's. A share whose data are damaged is told of and not tried: nothing on it can be changed. A fleet is
+healthy when all its clients exist and a logon server of theirs is. Exit code 0 if everything asked is healthy, else 1: fit
+for a container's health check.
 """
 
 from __future__ import annotations
@@ -60,6 +61,8 @@ def check(server: ServerAddress, share: str, timeout_s: float) -> dict[str, Any]
         facts = health(server, timeout_s=timeout_s)
         ms["healthz"] = _ms(began)
         result |= {"server": facts.server, "version": facts.version, "waiting": facts.episodes_waiting, "opens": facts.opens}
+        if facts.damages:
+            raise AskError("; ".join(facts.damages))
         result["share"] = share or _first_share(server, timeout_s)
         _round_trip(server, result["share"], ms, timeout_s)
         result["healthy"] = True

@@ -96,8 +96,9 @@ class IntrospectionRoutes:
     async def health(self, request: web.Request) -> web.StreamResponse:
         """Whether the server answers, and a few counts. Asks for no token: it names nobody."""
         now = self._surface.clock.now()
+        damages = self._host.damages()
         body = Health(
-            status="ok",
+            status="damaged" if damages else "ok",
             server=self._host.server,
             version=self._version,
             now=now,
@@ -107,6 +108,7 @@ class IntrospectionRoutes:
             opens=self._metrics.open_count(),
             episodes_waiting=self._metrics.waiting_count(),
             requests=self._metrics.request_count(),
+            damages=damages,
         )
         return json_answer(body)
 

@@ -125,12 +125,21 @@ class ShareBase:
     # -- what there is
 
     def add_share(self, name: str, store: FileStore, rights: RightsTable | None = None) -> None:
-        """Serve a store under a name, case-insensitively. Raises `ValueError` for a name that is taken or no share name."""
+        """Serve a store under a name, case-insensitively, and put on record what is wrong with it.
+
+        Raises `ValueError` for a name that is taken or no share name.
+        """
         if isinstance(parse_name(name), BadName) or not name or "/" in name or "\\" in name:
             raise ValueError(f"{name!r} is not a name for a share")
         if fold(name) in self._shares:
             raise ValueError(f"there is a share {name} already")
         self._shares[fold(name)] = NetworkShare(name, store, (EVERYONE if rights is None else rights).copy())
+        for found in store.findings:
+            self._chronicle.damaged(name, found)
+
+    def damages(self) -> list[str]:
+        """What is wrong with the data of shares, so that nothing on them can be changed: a sentence each."""
+        return [f"{share.name}: {found}" for share in self._shares.values() for found in share.store.findings]
 
     def share_names(self) -> list[str]:
         """The shares, in the order in which they were added."""

@@ -193,6 +193,10 @@ class Chronicle:
         self._episode_number += 1
         return f"{self.server}-E{self._id_prefix}{self._episode_number}"
 
+    def damaged(self, share: str, found: str) -> None:
+        """Something is wrong with a share's data, and so nothing on it can be changed."""
+        self._write(self.server, "share.damaged", share=share, found=found)
+
     def _write(self, machine: str, kind: str, cause: int = 0, /, **facts: object) -> int:
         if not self._is_started:
             self._is_started = True

@@ -34,6 +34,7 @@ TITLES: Final[dict[NtStatus, str]] = {
     NtStatus.NOT_SUPPORTED: "This server does not do that",
     NtStatus.END_OF_FILE: "The file ends before that",
     NtStatus.DISK_FULL: "The server's disk is full",
+    NtStatus.MEDIA_WRITE_PROTECTED: "Nothing on the share can be changed until its data are mended",
     NtStatus.FILE_CLOSED: "The handle is closed, or never was",
     NtStatus.FILE_TOO_LARGE: "The file would be larger than this server takes",
     NtStatus.USER_SESSION_DELETED: "The session has ended",

@@ -2,12 +2,13 @@
 
 The law: READONLY, HIDDEN and SYSTEM belong to a name's key and follow it when it is renamed. A list is used and not the
 file's own extended attributes because every file system, container volume and copy tool can carry it; it holds only names
-that have an attribute, so it is short and rewritten whole (temporary file and rename). A change that the disk does not take
-is none: the list is what it was.
+that have an attribute, so it is short and rewritten whole (temporary file, sync and rename). A change that the disk does not
+take is none: the list is what it was. A list that cannot be read is never written over.
 """
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,17 +16,18 @@ import msgspec
 
 
 class AttributeList:
-    """Attribute bits by key, kept in `path`."""
+    """Attribute bits by key, kept in `path`. What is wrong with the file goes to `findings`. Raises `OSError`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, findings: list[str]) -> None:
         self._path = path
         self._bits: dict[str, int] = {}
         try:
             self._bits = msgspec.json.decode(path.read_bytes(), type=dict[str, int])
         except FileNotFoundError:
             pass
-        except msgspec.DecodeError:
-            path.replace(path.with_suffix(".bad"))
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            name = f"{path.parent.name}/{path.name}"
+            findings.append(f"{name} is damaged ({error}): restore it, or move it away and no file has attributes any more")
 
     def get(self, key: str) -> int:
         """The bits of a name; 0 for most."""
@@ -75,5 +77,7 @@ class AttributeList:
 
     def _save(self) -> None:
         temporary = self._path.with_suffix(".new")
-        temporary.write_bytes(msgspec.json.encode(self._bits, order="sorted"))
+        with temporary.open("wb", buffering=0) as file:
+            file.write(msgspec.json.encode(self._bits, order="sorted"))
+            os.fsync(file.fileno())  # or a power cut could leave the name with nothing in it
         temporary.replace(self._path)

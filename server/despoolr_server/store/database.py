@@ -134,6 +134,11 @@ class ThreadedDatabase:
         self._pool.shutdown()
         self._engine.dispose()
 
+    def abandon(self) -> None:
+        """Let go of a database that nobody has used yet."""
+        self._pool.shutdown()
+        self._engine.dispose()
+
     async def _write(self) -> None:
         loop = asyncio.get_running_loop()
         try:

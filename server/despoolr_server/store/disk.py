@@ -3,8 +3,9 @@
 The law: nothing outside the root is reached (symbolic links, devices and pipes are invisible, and a name they occupy is
 refused); names are found case-insensitively on a case-sensitive disk; a whole file comes by a temporary one and a rename.
 What is ours and not the user's (temporary files, the attribute list, dead properties) lies in `.despoolr` under the root,
-which no name reaches and no listing shows; leftovers in it are swept at start. One process owns a root; outside changes are
-noticed by looking at the disk: a known name costs one `lstat`, a listing always reads the directory.
+which no name reaches and no listing shows; leftovers in it are swept at start. If any of it is damaged nothing in the store can
+be changed until a person has mended it or moved it away: `findings` says what and how. One process owns a root; outside
+changes are noticed by looking at the disk: a known name costs one `lstat`, a listing always reads the directory.
 """
 # Paths are plain strings here: this is the hot path of every upload and poll.
 # ruff: noqa: PTH102, PTH104, PTH105, PTH106, PTH108
@@ -64,17 +65,26 @@ class DiskFileStore:
             self._temporary.mkdir(parents=True, exist_ok=True)
             self._base = os.path.realpath(self.root)
             self._places = Places(self._base)
-            self._attributes = AttributeList(self._private / "attributes.json")
-            self._properties = PropertyList(self._private / "properties")
-            refold(self._private, self._attributes, self._properties)
+            self.findings: list[str] = []
+            self._attributes = AttributeList(self._private / "attributes.json", self.findings)
+            self._properties = PropertyList(self._private / "properties", self.findings)
+            self._properties.check()
+            if not self.findings:
+                refold(self._private, self._attributes, self._properties)
             self._spares = Spares(self._private / "spare")
             self._start_clean()
 
     def _start_clean(self) -> None:
         """Sweep what a crash left."""
+        if self.findings:
+            return
         shutil.rmtree(self._temporary, ignore_errors=True)
         self._temporary.mkdir()
         self._spares.start()
+
+    def _check_writable(self) -> None:
+        if self.findings:
+            raise StoreError(NtStatus.MEDIA_WRITE_PROTECTED, f"nothing can be changed here: {self.findings[0]}")
 
     # -- asking
 
@@ -219,6 +229,7 @@ class DiskFileStore:
 
     def _put_aside(self, data: bytes, at: float) -> tuple[str, os.stat_result]:
         """A temporary file with this content and file time, and its `fstat`."""
+        self._check_writable()
         with answering:
             temporary, descriptor = self._spares.take() or self._new_temporary()
             try:
@@ -235,6 +246,7 @@ class DiskFileStore:
 
     async def stage(self, data: bytes, at: float) -> str:
         """A temporary file, written by a thread; if the caller is cancelled meanwhile, it is taken away again."""
+        self._check_writable()
         with answering:
             temporary, descriptor = self._new_temporary()
             os.close(descriptor)
@@ -287,6 +299,7 @@ class DiskFileStore:
 
     def write_at(self, name: Name, offset: int, data: bytes, at: float) -> None:
         """In place; a file that could not grow as far as it should has not grown."""
+        self._check_writable()
         with answering:
             descriptor = os.open(self._places.file(name).path, _UPDATE)
             try:
@@ -303,6 +316,7 @@ class DiskFileStore:
 
     def set_size(self, name: Name, size: int, at: float) -> None:
         """In place."""
+        self._check_writable()
         with answering:
             descriptor = os.open(self._places.file(name).path, _UPDATE)
             try:
@@ -315,6 +329,7 @@ class DiskFileStore:
 
     def make_directory(self, name: Name, at: float) -> None:
         """One level."""
+        self._check_writable()
         place = self._places.target(name)
         if place.status is not None:
             raise StoreError(NtStatus.OBJECT_NAME_COLLISION)
@@ -332,6 +347,7 @@ class DiskFileStore:
         self._remove(name, self._removable(name))
 
     def _removable(self, name: Name) -> Place:
+        self._check_writable()
         if not name.key:
             raise StoreError(NtStatus.ACCESS_DENIED, "the share's root stays")
         return self._places.existing(name)
@@ -361,6 +377,7 @@ class DiskFileStore:
 
     def rename(self, name: Name, new_name: Name) -> None:
         """A file under the new name is replaced; the new name's spelling is kept."""
+        self._check_writable()
         self._rename(name, new_name)
 
     def _rename(self, name: Name, new_name: Name, *, again: bool = False) -> None:
@@ -407,6 +424,7 @@ class DiskFileStore:
 
     def set_attributes(self, name: Name, attributes: int) -> None:
         """In the list beside the files: every file system can keep it."""
+        self._check_writable()
         self._places.existing(name)
         with answering:
             self._attributes.set(name.key, attributes & STORED_ATTRIBUTES)
@@ -414,6 +432,7 @@ class DiskFileStore:
 
     def set_modified(self, name: Name, at: float) -> None:
         """Of a file or directory."""
+        self._check_writable()
         path = self._places.existing(name).path
         with answering:
             os.utime(path, ns=self._stamp(at), follow_symlinks=False)
@@ -424,6 +443,7 @@ class DiskFileStore:
 
     def set_properties(self, name: Name, properties: Mapping[str, str]) -> None:
         """A line in that file."""
+        self._check_writable()
         self._places.existing(name)
         with answering:
             self._properties.set(name.key, properties)

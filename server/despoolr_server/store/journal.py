@@ -1,7 +1,7 @@
 """The journal of a store: what was done, in order, in a form that survives a crash.
 
 The law: a change is written here before it is made, and answered only after one `fdatasync` that all who wait share. A frame
-is its length, its CRC-32 and a MessagePack record; the first frame that is cut short or does not check ends the journal.
+is its length, its CRC-32 and a MessagePack record; how frames follow each other is `journal_chain`'s.
 `outcome` says what a journal makes true in the end, without looking at any disk: replaying from the start a history that
 was already carried out, wholly or in part, would meet files that came later under old names. A record that changes a file
 therefore names its inode, and what has to be true is worked out before anything is touched.
@@ -10,16 +10,16 @@ therefore names its inode, and what has to be true is worked out before anything
 from __future__ import annotations
 
 import struct
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 
 from despoolr_core.rules.fold import fold
 
-_FRAME: Final = struct.Struct(">II")
-HEADER_SIZE: Final = _FRAME.size
+FRAME: Final = struct.Struct(">II")
+"""A frame's length and CRC-32."""
+FRAME_SIZE: Final = FRAME.size
 FRAME_MAX: Final = 1 << 28
 
 
@@ -97,40 +97,29 @@ class Void(msgspec.Struct, tag="void", array_like=True):
     """The record before this one did not happen: the store could not do it."""
 
 
-Entry = Put | Patch | Size | Mark | Make | Remove | Move | MoveDirectory | Void
+class Follow(msgspec.Struct, tag="follow", array_like=True):
+    """Where the journal before this one ended (zeros: there was none); the first record of each."""
+
+    number: int
+    offset: int
+    checksum: int
+
+
+Entry = Put | Patch | Size | Mark | Make | Remove | Move | MoveDirectory | Void | Follow
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final = msgspec.msgpack.Decoder(Entry)
 
 
-def frame(entry: Entry) -> bytes:
-    """One record as it stands in the journal."""
-    payload = _ENCODER.encode(entry)
-    return _FRAME.pack(len(payload), zlib.crc32(payload)) + payload
+def encode(entry: Entry) -> bytes:
+    """A record as the payload of a frame."""
+    return _ENCODER.encode(entry)
 
 
-def read_frames(data: bytes) -> Iterator[Entry]:
-    """The records of a journal up to the first frame that is incomplete or damaged; records that were voided are left out."""
-    held: Entry | None = None
-    view, offset = memoryview(data), 0
-    while offset + _FRAME.size <= len(view):
-        length, checksum = _FRAME.unpack_from(view, offset)
-        start, end = offset + _FRAME.size, offset + _FRAME.size + length
-        if length > FRAME_MAX or end > len(view) or zlib.crc32(view[start:end]) != checksum:
-            break
-        try:
-            entry = _DECODER.decode(view[start:end])
-        except msgspec.DecodeError:
-            break
-        offset = end
-        if isinstance(entry, Void):
-            held = None
-            continue
-        if held is not None:
-            yield held
-        held = entry
-    if held is not None:
-        yield held
+def decode(payload: bytes | memoryview) -> Entry:
+    """The inverse. Raises `msgspec.DecodeError`."""
+    entry: Entry = _DECODER.decode(payload)
+    return entry
 
 
 class Fate:
@@ -159,7 +148,7 @@ def outcome(entries: Iterable[Entry]) -> Outcome:
     result = Outcome()
     seen: dict[str, set[int]] = {}
     for entry in entries:
-        if isinstance(entry, Void):
+        if isinstance(entry, Void | Follow):
             continue
         if isinstance(entry, MoveDirectory):
             result.trees.append(entry)

@@ -2,9 +2,10 @@
 
 The law: what was answered survives a power cut, and what was deleted stays deleted. Each change is first written to the
 journal, then made; `settle` returns after the journal's `fdatasync`, one for all who wait. A full journal is laid aside, a
-new one begun, and the old one dropped once the file system itself has been synced. At start the journals are worked out
-(`journal.outcome`) and made true before anybody is served. A large file is synced as it is staged and only its name is
-journalled.
+new one begun, and the old one dropped once the file system itself has been synced. At start the journals are checked as one
+chain (`journal_chain`), worked out (`journal.outcome`) and made true before anybody is served. If they are damaged nothing is
+made true: files and journals stay as they are, and nothing can be changed until a person has decided. A large file is synced
+as it is staged and only its name is journalled.
 """
 # Paths are plain strings here: this is the hot path of every upload.
 # ruff: noqa: PTH104
@@ -14,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -25,9 +27,10 @@ from despoolr_server.store.descriptors import sync_data, write_at
 from despoolr_server.store.disk import DiskFileStore
 from despoolr_server.store.errors import answering
 from despoolr_server.store.journal import (
-    HEADER_SIZE,
+    FRAME_SIZE,
     Entry,
     Fate,
+    Follow,
     Make,
     Mark,
     Move,
@@ -38,9 +41,18 @@ from despoolr_server.store.journal import (
     Remove,
     Size,
     Void,
-    frame,
+    encode,
     outcome,
-    read_frames,
+)
+from despoolr_server.store.journal_chain import (
+    JOURNAL_HEADER_SIZE,
+    Link,
+    first_checksum,
+    parse_mark,
+    read_journals,
+    render_frame,
+    render_header,
+    render_mark,
 )
 from despoolr_server.store.places import PRIVATE
 from despoolr_server.store.protocol import INLINE_MAX, StoreError
@@ -75,28 +87,66 @@ class JournalledFileStore(DiskFileStore):
         self._threads = threads
         self._journals = Path(root) / PRIVATE / "journal"
         super().__init__(root, threads=threads, inline_max=inline_max)
-        self._sequence = self._durable = 0
+        self._sequence = self._durable = self._begun_at = 0
         self._older: list[tuple[int, int]] = []
         self._spare: int | None = None
         self._being_laid_out: int | None = None
         self._flush: asyncio.Task[None] | None = None
         self._dropping: asyncio.Task[None] | None = None
+        if self.findings:
+            return
         with answering:
             self._journals.mkdir(exist_ok=True)
-            self._number = max(self._numbers(), default=0)
+            self._number = self._size = self._checksum = 0
             self._journal = self._begin()
+            self._mark = os.open(self._journals / "mark", os.O_WRONLY | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+            self._write_mark(self._begun)
 
     def _start_clean(self) -> None:
         """Make the journals true, then forget them: a staged file may be needed for that, so the sweep comes after."""
-        entries: list[Entry] = []
-        for number in self._numbers():
-            entries += read_frames(self._path(number).read_bytes())
-        if entries:
-            self._make_true(outcome(entries))
+        if not self.findings:
+            self._recover()
+        if not self.findings:
+            super()._start_clean()
+
+    def _recover(self) -> None:
+        numbers, mark_file = self._numbers(), self._journals / "mark"
+        self._store = self._identity()
+        mark = parse_mark(mark_file.read_bytes()) if mark_file.exists() else None
+        reading = read_journals([(number, self._path(number).read_bytes()) for number in numbers], self._store, mark)
+        if reading.damage:
+            self.findings.append(
+                f"{reading.damage}. The files are as they were found: if they are right, move {PRIVATE}/{self._journals.name} in "
+                "the share's directory away and start again; if not, restore a backup"
+            )
+            return
+        if reading.entries:
+            self._make_true(outcome(reading.entries))
             _sync_file_system(self._base)
-        for number in self._numbers():
-            self._path(number).unlink()
-        super()._start_clean()
+        self._forget_journals()
+
+    def _identity(self) -> int:
+        """What tells this store's journals from others': a number, drawn when the store was made."""
+        file = self._private / "store"
+        try:
+            return int(file.read_text("ascii"), 16) & 0xFFFF_FFFF_FFFF_FFFF
+        except (FileNotFoundError, ValueError):
+            # A new one: whatever journals there are, but for those of the version before, are then another store's.
+            store = secrets.randbits(64)
+            temporary = file.with_suffix(".new")
+            temporary.write_text(f"{store:016x}\n", "ascii")
+            _sync_path(str(temporary))
+            temporary.replace(file)
+            _sync_path(str(self._private))
+            return store
+
+    def _forget_journals(self) -> None:
+        """All that they say is true on disk. The mark goes first: without it nothing is missed."""
+        if self._journals.is_dir():
+            (self._journals / "mark").unlink(missing_ok=True)
+            _sync_path(str(self._journals))
+            for path in sorted(self._journals.iterdir(), key=lambda path: (len(path.name), path.name)):
+                path.unlink()
 
     # -- durability
 
@@ -115,24 +165,27 @@ class JournalledFileStore(DiskFileStore):
             await asyncio.shield(self._flush)
 
     async def close(self) -> None:
-        """Everything to disk, and the journals away."""
+        """Everything to disk, and the journals away; a store in which nothing can be changed leaves all as it is."""
+        if self.findings and self._sequence == 0:
+            return
         await self.settle()
         if self._dropping is not None:
             await asyncio.wait([self._dropping])
         with answering:
             _sync_file_system(self._base)
-            for descriptor, _ in [*self._older, (self._journal, self._number)]:
+            for descriptor, _ in [*self._older, (self._journal, self._number), (self._mark, 0)]:
                 os.close(descriptor)
-            for number in self._numbers():
-                self._path(number).unlink()
+            self._forget_journals()
 
     async def _sync(self) -> None:
         """One `fdatasync` for all who wait; journals that are full are dropped in the background."""
         covered, full = self._sequence, self._older
+        reached = Link(self._number, self._size, self._checksum)
         self._older = []
         try:
             with answering:
                 await self._in_thread(_sync_all, [*(descriptor for descriptor, _ in full), self._journal])
+                self._write_mark(reached)
             self._durable = covered
         except BaseException:
             self._older = full + self._older
@@ -185,43 +238,64 @@ class JournalledFileStore(DiskFileStore):
 
     def _begin(self) -> int:
         """Open the next journal: the one that lies ready, or one laid out now."""
+        before = Link(self._number, self._size, self._checksum)
         self._number += 1
-        self._size = 0
         if self._being_laid_out == self._number:
             self._number += 1  # a thread still writes zeros into that one
         if self._spare != self._number:
             self._lay_out(self._number)
         self._spare = None
-        journal = os.open(self._path(self._number), os.O_WRONLY | getattr(os, "O_CLOEXEC", 0))
+        journal = os.open(self._path(self._number), os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
         self._capacity = os.fstat(journal).st_size
+        self._size, self._checksum = JOURNAL_HEADER_SIZE, first_checksum(os.pread(journal, JOURNAL_HEADER_SIZE, 0))
+        self._begun = Link(self._number, self._size, self._checksum)
+        self._begun_at = self._sequence
+        self._append(journal, encode(Follow(*before)))
         return journal
 
+    def _append(self, journal: int, payload: bytes) -> None:
+        """Write one record where the journal ends; one that could not be written whole leaves nothing. Raises `OSError`."""
+        frame, checksum = render_frame(payload, self._checksum)
+        try:
+            write_at(journal, self._size, frame)
+        except OSError:
+            os.ftruncate(journal, self._size)
+            os.ftruncate(journal, max(self._capacity, self._size))
+            raise
+        self._size += len(frame)
+        self._checksum = checksum
+
+    def _write_mark(self, reached: Link) -> None:
+        write_at(self._mark, 0, render_mark(reached))
+
     def _lay_out(self, number: int) -> None:
-        """A journal full of zeros, synced: writing over them later changes no metadata, so that a sync is only the octets."""
-        path, size = self._path(number), self.journal_max
+        """A journal full of zeros, synced: writing over them later changes no metadata, so that a sync is only the bytes.
+
+        It gets its name when it is whole: a journal that is too short was cut by somebody.
+        """
+        path, size = self._journals / f"{number}.new", max(self.journal_max, JOURNAL_HEADER_SIZE)
         with path.open("wb", buffering=0) as file:
             # In pieces: a thread that lets go of megabytes keeps them, and every thread of the pool would come to have its own.
-            for start in range(0, size, len(_ZEROS)):
+            file.write(render_header(self._store, number, size))
+            for start in range(JOURNAL_HEADER_SIZE, size, len(_ZEROS)):
                 file.write(_ZEROS[: size - start])
         _sync_path(str(path))
+        path.replace(self._path(number))
         _sync_path(str(self._journals))
 
     def _log(self, entry: Entry) -> None:
         """Write one record; a record that did not fit is wiped out again, and the change does not happen."""
-        octets = frame(entry)
+        self._check_writable()
         with answering:
-            if self._size + len(octets) > self._capacity and self._size and not isinstance(entry, Void):
+            payload = encode(entry)
+            is_full = self._size + FRAME_SIZE + len(payload) > self._capacity and self._sequence > self._begun_at
+            if is_full and not isinstance(entry, Void):
                 full = (self._journal, self._number)
                 if self.journal_max >= JOURNAL_MAX:
                     self.journal_max = min(2 * self.journal_max, JOURNAL_GROWN_MAX)
                 self._journal = self._begin()
                 self._older.append(full)
-            try:
-                write_at(self._journal, self._size, octets)
-            except OSError:
-                write_at(self._journal, self._size, bytes(HEADER_SIZE))
-                raise
-        self._size += len(octets)
+            self._append(self._journal, payload)
         self._sequence += 1
 
     # -- changes: first the record, then the deed
@@ -284,6 +358,7 @@ class JournalledFileStore(DiskFileStore):
 
     def rename(self, name: Name, new_name: Name) -> None:
         """Recorded; a directory's rename begins a journal of its own, so that no record speaks of its old name."""
+        self._check_writable()
         place = self._places.existing(name)
         if place.is_directory:
             self._rename_directory(name, new_name, place.inode)
@@ -294,12 +369,11 @@ class JournalledFileStore(DiskFileStore):
     def _rename_directory(self, name: Name, new_name: Name, inode: int) -> None:
         with answering:
             _sync_file_system(self._base)
+            self._older.append((self._journal, self._number))
+            self._journal = self._begin()
             for number in self._numbers():
                 if number < self._number:  # not the one that lies ready
                     self._path(number).unlink(missing_ok=True)
-            os.ftruncate(self._journal, 0)
-            os.ftruncate(self._journal, self._capacity)
-            self._size = 0
         self._log(MoveDirectory(name.path, inode, new_name.path))
         self._or_void(super().rename, name, new_name)
 

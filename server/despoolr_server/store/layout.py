@@ -9,7 +9,12 @@ from despoolr_server.store.protocol import FileStore
 
 
 def make_directories(store: FileStore, paths: Iterable[str], at: float) -> None:
-    """Make every directory in `paths` (with `/`), and those above it. Raises `StoreError`, and `ValueError` for a bad name."""
+    """Make every directory in `paths` (with `/`), and those above it, unless nothing in the store can be changed.
+
+    Raises `StoreError`, and `ValueError` for a bad name.
+    """
+    if store.findings:
+        return
     for path in paths:
         parts = path.split("/")
         for depth in range(1, len(parts) + 1):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from despoolr_core.sharing import NtStatus
 from despoolr_server.share.engine.names import ROOT, Name
@@ -29,6 +29,7 @@ class MemoryFileStore:
     """
 
     inline_max = 1 << 62
+    findings: Sequence[str] = ()
 
     def __init__(self, capacity: int | None = None) -> None:
         self.capacity = capacity

@@ -7,6 +7,7 @@ a later version changed is refused: `SchemaError`.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from alembic import command
@@ -15,7 +16,11 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, inspect, text
 
+from despoolr_server.share.engine.names import printable
+
 FIRST: Final = "0001"
+OURS: Final = frozenset({"Jobs", "JobDetails", "SMSPackages", "Counters"})
+"""Tables that every site database has had from the first version on."""
 LOCK: Final = 0x534D53
 """PostgreSQL's advisory lock while one process migrates; ours, arbitrary: "SMS"."""
 
@@ -32,6 +37,8 @@ def migrate(connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
     config = _config(connection)
     tables = set(inspect(connection).get_table_names())
+    if foreign := why_foreign(tables):
+        raise SchemaError(foreign)
     try:
         if "alembic_version" in tables:
             if _is_current(connection, config):
@@ -43,6 +50,14 @@ def migrate(connection: Connection) -> None:
         raise SchemaError(
             f"it was made by a later version of Despoolr ({error}); use that version, or restore a backup"
         ) from None
+
+
+def why_foreign(tables: Collection[str]) -> str:
+    """Why a database with these tables is none of a site, as a clause; `""` if it is one, or has no tables yet."""
+    if not tables or OURS <= set(tables):
+        return ""
+    others = ", ".join(sorted(set(tables) - {"alembic_version"})[:3])
+    return f"it is no site database: it has {printable(others) or 'no tables of a site'}"
 
 
 def _is_current(connection: Connection, config: Config) -> bool:

@@ -2,10 +2,10 @@
 
 The law: properties belong to a name's key; they follow it when it is renamed and go when it is removed. Those of the names in
 one directory lie in one file, `properties.jsonl`, in a tree of directories that mirrors the keys: what `CS100005/b.dat` has
-stands in `.despoolr/properties/CS100005/properties.jsonl`. A line is a name and all its properties as of then; the last line
-of a name counts, an empty one says it has none, one that is cut short is passed over. A change appends a line; a file that is
-mostly history is written anew. A directory whose key is longer than a file system takes is mirrored under its SHA-256. A
-change that the disk does not take is none.
+stands in `.despoolr/properties/CS100005/properties.jsonl`. A line is a name, all its properties as of then and the CRC-32 of
+both; the last line of a name counts, an empty one says it has none, one that a crash cut short is passed over. A change
+appends a line; a file that is mostly history is written anew. A directory whose key is longer than a file system takes is
+mirrored under its SHA-256. A change that the disk does not take is none.
 """
 # Paths are plain strings where names may be too long for the disk: `os.path` then says no instead of raising.
 # ruff: noqa: PTH112, PTH106, PTH108
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +24,9 @@ import msgspec
 
 FILE: Final = "properties.jsonl"
 """In lower case, where every key is in upper case: no mirrored directory can have that name."""
+
+FINDINGS_MAX: Final = 16
+"""Damages that are told of; more of them change nothing."""
 
 PART_MAX: Final = 255
 """Bytes of one part of a path that every file system takes."""
@@ -34,20 +38,36 @@ _NONE: Final[Mapping[str, str]] = {}
 _Names = dict[str, dict[str, str]]
 
 
-class _Line(msgspec.Struct):
+class _Line(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
+    """`check` is 0 in lines of the version before."""
+
     name: str
     properties: dict[str, str]
+    check: int = 0
 
 
 class PropertyList:
-    """The properties by key, kept below `root`. `touched` are the files changed since somebody last cleared it."""
+    """The properties by key, kept below `root`. What is wrong with a file goes to `findings`.
 
-    def __init__(self, root: Path) -> None:
+    `touched` are the files changed since somebody last cleared it.
+    """
+
+    def __init__(self, root: Path, findings: list[str]) -> None:
+        self._findings = findings
         self.touched: set[Path] = set()
         self._root = root
         self._directories: dict[str, _Names] = {}
         self._line_counts: dict[str, int] = {}
         self._is_empty = not root.is_dir()
+
+    def check(self) -> None:
+        """Read every file once, for what is wrong with it."""
+        ahead = [str(self._root)]
+        while ahead:
+            directory = ahead.pop()
+            with suppress(OSError), os.scandir(directory) as entries:
+                ahead += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+            self._lines(Path(directory, FILE))
 
     def get(self, key: str) -> Mapping[str, str]:
         """`{namespace}name` to the element's XML; empty for most names."""
@@ -120,21 +140,39 @@ class PropertyList:
         return names
 
     def _read(self, directory: str) -> _Names:
-        try:
-            lines = (self._mirror(directory) / FILE).read_bytes().splitlines()
-        except OSError:  # none, or a name so long that nothing can be kept for it
-            lines = []
+        lines = self._lines(self._mirror(directory) / FILE)
         names: _Names = {}
-        for text in lines:
-            try:
-                line = msgspec.json.decode(text, type=_Line)
-            except msgspec.DecodeError:
-                continue
+        for line in lines:
             names.pop(line.name, None)
             if line.properties:
                 names[line.name] = line.properties
         self._line_counts[directory] = len(lines)
         return names
+
+    def _lines(self, file: Path) -> list[_Line]:
+        """The lines of a file, but for those that a crash cut short."""
+        try:
+            texts = file.read_bytes().split(b"\n")
+        except OSError:  # none, or a name so long that nothing can be kept for it
+            return []
+        lines: list[_Line] = []
+        for number, text in enumerate(texts, 1):
+            try:
+                line = msgspec.json.decode(text, type=_Line)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                if text and number < len(texts) and "truncated" not in str(error):
+                    self._found(file, number)
+                continue
+            if line.check not in (0, _check(line)):
+                self._found(file, number)
+            lines.append(line)
+        return lines
+
+    def _found(self, file: Path, number: int) -> None:
+        name = file.relative_to(self._root.parent.parent)
+        finding = f"line {number} of {name} is damaged: mend it, restore the file, or take the line out"
+        if finding not in self._findings and len(self._findings) < FINDINGS_MAX:
+            self._findings.append(finding)
 
     def _append(self, directory: str, names: _Names, line: _Line) -> None:
         count = self._line_counts[directory] = self._line_counts.get(directory, 0) + 1
@@ -150,7 +188,7 @@ class PropertyList:
             with file.open("a+b") as out:
                 if out.tell() and not _ends_a_line(out.tell(), file):
                     out.write(b"\n")
-                out.write(msgspec.json.encode(line) + b"\n")
+                out.write(_render(line))
         except BaseException:
             self._directories.pop(directory, None)  # what the disk has is what counts
             raise
@@ -160,7 +198,9 @@ class PropertyList:
             file.unlink(missing_ok=True)
             return
         temporary = file.with_suffix(".new")
-        temporary.write_bytes(b"".join(msgspec.json.encode(_Line(*pair)) + b"\n" for pair in names.items()))
+        with temporary.open("wb", buffering=0) as out:
+            out.write(b"".join(_render(_Line(*pair)) for pair in names.items()))
+            os.fsync(out.fileno())
         temporary.replace(file)
 
     def _forget(self, key: str) -> None:
@@ -168,6 +208,15 @@ class PropertyList:
         if key:
             for known in [known for known in self._directories if known == key or known.startswith(f"{key}/")]:
                 del self._directories[known]
+
+
+def _render(line: _Line) -> bytes:
+    line.check = _check(line)
+    return msgspec.json.encode(line) + b"\n"
+
+
+def _check(line: _Line) -> int:
+    return zlib.crc32(msgspec.json.encode((line.name, line.properties))) or 1
 
 
 def _mirrored(part: str) -> str:

@@ -8,7 +8,7 @@ its name whole or not at all; file times are site time, given by the caller. Two
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from despoolr_core.sharing import NtStatus
@@ -34,6 +34,11 @@ class FileStore(Protocol):
     @property
     def inline_max(self) -> int:
         """Octets up to which `read` and `write_whole` are used; above it `read_large` and `stage`, which may wait."""
+        ...
+
+    @property
+    def findings(self) -> Sequence[str]:
+        """What was found damaged, a sentence each that says what to do; while there is any, nothing can be changed."""
         ...
 
     def find(self, name: Name) -> FileFacts | None:

@@ -10,6 +10,7 @@ name paths as they were written and are folded as they are read.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -40,7 +41,8 @@ def _walk(base: str, private: str, attributes: AttributeList, properties: Proper
     todo = [(base, "")]
     while todo:
         path, key = todo.pop()
-        with os.scandir(path) as entries:
+        found: list[tuple[str, bool]] = []
+        with suppress(OSError), os.scandir(path) as entries:  # deeper than the system goes: made by hand
             found = [(e.name, e.is_dir(follow_symlinks=False)) for e in entries if key or e.name != private]
         taken = {fold(name) for name, _ in found}
         for name, is_directory in found:

@@ -8,6 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from despoolr_lab.config import ConfigError
 from despoolr_lab.discovery import RunningServer, publish, running, withdraw
 
 
@@ -40,8 +43,19 @@ def test_a_server_whose_process_is_gone_is_not_found(tmp_path: Path) -> None:
     assert [s.name for s in running(tmp_path)] == ["ALIVE"]
 
 
-def test_a_damaged_list_is_an_empty_one(tmp_path: Path) -> None:
+def test_a_damaged_list_is_told_of_and_not_written_over(tmp_path: Path) -> None:
     publish([_server("LOGON1")], tmp_path)
-    (tmp_path / ".despoolr/servers.json").write_text("{")
-    assert running(tmp_path) == []
+    file = tmp_path / ".despoolr/servers.json"
+    file.write_text("{")
+    for use in (lambda: running(tmp_path), lambda: publish([_server("LOGON2")], tmp_path)):
+        with pytest.raises(ConfigError, match=r"servers\.json is damaged .*; move it away"):
+            use()
     withdraw(os.getpid(), tmp_path)
+    assert file.read_text() == "{"
+
+
+def test_where_signal_0_is_ctrl_c_no_process_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish([_server("LOGON1")], tmp_path)
+    monkeypatch.setattr("sys.platform", "win32")
+    monkeypatch.setattr(os, "kill", lambda *_: pytest.fail("a process was sent a signal"))
+    assert running(tmp_path) == []

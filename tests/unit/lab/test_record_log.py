@@ -29,6 +29,12 @@ def everything_is_logged() -> Iterator[None]:
     ("kind", "data", "level", "message"),
     [
         (
+            "share.damaged",
+            {"server": "LOGON1", "share": "SMS_SHR", "found": "journal 1 is gone"},
+            ERROR,
+            "nothing on SMS_SHR of LOGON1 can be changed: journal 1 is gone",
+        ),
+        (
             "open.refused",
             {"server": "LOGON1", "path": "b.dat", "program": "SMS_DESPOOLER", "machine": "SITE1", "blockers": [WORD, WORD]}
             | {"nt_status": "STATUS_SHARING_VIOLATION"},

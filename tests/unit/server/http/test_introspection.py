@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from despoolr_server.http.introspection import site_time
+from despoolr_server.store.memory import MemoryFileStore
 from share_site import EPOCH, Site
 
 
@@ -82,6 +83,14 @@ async def test_an_episode_is_given_up(site: Site) -> None:
     reply = (await site.ask("GET", "/api/v1/episodes")).json
     assert (reply["count"], reply["episodes"][0]["state"]) == (1, "given up")
     assert (await site.post("/api/v1/episodes/none/end", reason="x")).status == 404
+
+
+async def test_health_tells_of_damaged_data(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "damages" not in (await site.ask("GET", "/healthz", token="")).json
+    monkeypatch.setattr(MemoryFileStore, "findings", ("journal 1 is gone",))
+    health = (await site.ask("GET", "/healthz", token="")).json
+    assert health["status"] == "damaged"
+    assert "SMS_SHR: journal 1 is gone" in health["damages"]
 
 
 async def test_health_counts_without_a_token_and_without_names(site: Site) -> None:

@@ -328,3 +328,13 @@ async def test_another_user_of_the_machine_does_not_use_a_clients_session() -> N
     assert status(await world.host.close(bob, handle)) is NtStatus.FILE_CLOSED
     assert status(await world.host.get(Caller(bob, session=session), "OPEN", "A.DAT")) is NtStatus.USER_SESSION_DELETED
     assert status(await world.host.close(client(user="alice"), handle)) is NtStatus.SUCCESS
+
+
+async def test_a_share_whose_data_are_damaged_is_on_record_and_told_of() -> None:
+    store = MemoryFileStore()
+    store.findings = ("journal 1 is gone",)
+    world = World(store)
+    found = [record.data for record in world.records if record.kind == "share.damaged"]
+    assert found == [{"server": "LOGON1", "share": "OPEN", "found": "journal 1 is gone"}]
+    assert world.host.damages() == ["OPEN: journal 1 is gone"]
+    assert World().host.damages() == []

@@ -151,11 +151,21 @@ def test_attributes_outlive_the_process(store: DiskFileStore) -> None:
     assert found.attributes == FileAttribute.READONLY
 
 
-def test_a_damaged_attribute_list_is_laid_aside(store: DiskFileStore) -> None:
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"A":"HIDDEN"}', b"\xff", b'{"A":1}x'])
+def test_a_damaged_attribute_list_is_kept_and_told_of(store: DiskFileStore, content: bytes) -> None:
     path = store.root / ".despoolr" / "attributes.json"
-    path.write_bytes(b"{")
-    assert DiskFileStore(store.root).find(n("A")) is None
-    assert path.with_suffix(".bad").read_bytes() == b"{"
+    store.write_whole(n("A"), b"a", AT)
+    path.write_bytes(content)
+    again = DiskFileStore(store.root)
+    (finding,) = again.findings
+    assert finding.startswith(".despoolr/attributes.json is damaged") and finding.endswith("no file has attributes any more")
+    assert again.read(n("A")) == b"a"
+    with pytest.raises(StoreError) as caught:
+        again.write_whole(n("A"), b"b", AT, 1)
+    assert caught.value.status is NtStatus.MEDIA_WRITE_PROTECTED
+    assert path.read_bytes() == content
+    path.unlink()
+    DiskFileStore(store.root).write_whole(n("A"), b"b", AT, 1)
 
 
 def test_a_root_that_cannot_be_made_is_an_error_at_once(tmp_path: Path) -> None:
