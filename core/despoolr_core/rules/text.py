@@ -1,9 +1,9 @@
 """What a text from outside may hold, and how it is shown: one rule at every door, one escape before every terminal.
 
 The law: a name or a line (of a machine, user, program, purpose, share, package, job, a reason, a comment) has a bound and no
-character that ends a line, drives a terminal, turns the direction of what stands beside it, or is half of one. Where it comes
-in, it is refused; it is never mended. File names are NTFS's and may hold C1 characters, and records are as old as they are:
-so whatever is printed is escaped as well.
+character that ends a line, drives a terminal, turns the direction of what stands beside it, or is none (U+FFFE, half of one).
+Where it comes in, it is refused; it is never mended. File names are NTFS's and may hold C1 characters, and records are as old
+as they are: so whatever is printed is escaped as well.
 
 Sources: ECMA-48 (C0, C1), Unicode Standard Annex 14 (U+0085, U+2028, U+2029 end lines) and 9 (bidirectional controls).
 """
@@ -18,7 +18,7 @@ NAME_SIZE_MAX: Final = 256
 LINE_SIZE_MAX: Final = 1024
 """Characters of a line: a purpose, a reason, a message, a command, a comment."""
 
-_UNFIT: Final = r"\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
+_UNFIT: Final = r"\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufffe\uffff"
 _HALF: Final = r"\ud800-\udfff"
 FIT: Final = rf"^[^{_UNFIT}]*$(?!\n)"
 """What a text that fits looks like, for a schema; JSON has no half characters."""

@@ -40,11 +40,13 @@ def mif() -> None:
 def check(files: tuple[Path, ...], mode: str, as_json: bool) -> None:
     """List everything there is to say about FILES, with line, column and the rule's source."""
     from despoolr_core.formats.mif import Mode, Severity, examine, kind_of
+    from despoolr_core.formats.mif.sms import MIF_SIZE_MAX
+    from despoolr_lab.bounded_file import read_bounded
 
     results: list[dict[str, Any]] = []
     for file in files:
         try:
-            data = file.read_bytes()
+            data = read_bounded(file, MIF_SIZE_MAX)
         except OSError as error:
             results.append(
                 {"file": str(file), "taken": False, "kind": None, "error": error.strerror or str(error), "findings": []}
@@ -90,9 +92,11 @@ def _plural(word: str, count: int) -> str:
 def show(file: Path, as_json: bool) -> None:
     """Show FILE's component: groups, attributes, values, enumerations, paths, tables."""
     from despoolr_core.formats.mif import MifError, Mode, Severity, examine, read
+    from despoolr_core.formats.mif.sms import MIF_SIZE_MAX
+    from despoolr_lab.bounded_file import read_bounded
 
     try:
-        data = file.read_bytes()
+        data = read_bounded(file, MIF_SIZE_MAX)
         tree = read(data, Mode.LENIENT)
     except OSError as error:
         raise _refused(f"{file}: cannot be read: {error.strerror or error}") from None

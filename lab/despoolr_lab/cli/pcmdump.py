@@ -13,8 +13,9 @@ import click
 
 from despoolr_core.errors import FormatError
 from despoolr_core.formats.pcmdump import TOOLS, dump, summary, to_json
-from despoolr_core.formats.winst import WinstFile, parse_winst
+from despoolr_core.formats.winst import FILE_SIZE_MAX, WinstFile, parse_winst
 from despoolr_core.rules.fold import fold
+from despoolr_lab.bounded_file import read_bounded
 from despoolr_lab.cli.output import put, put_json, put_prose
 
 USAGE_EXIT = 2
@@ -42,7 +43,7 @@ def command(arguments: tuple[str, ...], box: str | None, listed: str | None, too
     errors: list[str] = []
     for file in files:
         try:
-            read.append(parse_winst(file.read_bytes()))
+            read.append(parse_winst(read_bounded(file, FILE_SIZE_MAX)))
         except FormatError as error:
             errors.append(f"{file}: {error}")
         except OSError as error:

@@ -17,6 +17,7 @@ from xml.etree import ElementTree as xml
 
 import msgspec
 
+from despoolr_core.rules.text import escaped
 from despoolr_lab.load.judgement import seconds
 from despoolr_lab.load.report import render_report
 from despoolr_lab.load.run import Outcome
@@ -221,6 +222,8 @@ def junit(outcome: Outcome) -> bytes:
     counts["skipped"] = len(outcome.findings) if outcome.reasons else 0
     for name, count in counts.items():
         cases.set(name, str(count))
+    for case in cases.iter():  # XML has no control characters, and a name from a server may have any
+        case.attrib.update({key: escaped(value) for key, value in case.attrib.items()})
     xml.indent(cases)
     return bytes(xml.tostring(cases, encoding="utf-8", xml_declaration=True)) + b"\n"
 

@@ -16,6 +16,8 @@ import msgspec
 from msgspec import inspect
 
 from despoolr_core.errors import FormatError
+from despoolr_lab.bounded_file import read_bounded
+from despoolr_lab.scenario.toml_shape import unfit, why_refused
 
 FILE_SIZE_MAX: Final = 4 * 1024 * 1024
 T = TypeVar("T", bound=msgspec.Struct)
@@ -32,7 +34,7 @@ class ScenarioError(FormatError):
 
 def read_text(path: Path) -> str:
     """The text of a file. Raises `ScenarioError` for what is too large or no UTF-8, `OSError` for a file that cannot be read."""
-    data = path.read_bytes()
+    data = read_bounded(path, FILE_SIZE_MAX)
     if len(data) > FILE_SIZE_MAX:
         raise ScenarioError(f"{path.name} is larger than {FILE_SIZE_MAX:,} octets")
     try:
@@ -43,14 +45,21 @@ def read_text(path: Path) -> str:
 
 def parse_document(text: str) -> dict[str, Any]:
     """The TOML of a text, dates as text: the formats take moments as strings. Raises `ScenarioError`."""
+    if len(text) > FILE_SIZE_MAX:
+        raise ScenarioError(f"more than {FILE_SIZE_MAX:,} characters")
+    reason, line = why_refused(text)
+    if reason:
+        raise ScenarioError(reason, line, 1)
     try:
         document = _plain(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError is one; a number of 5,000 digits is another
         found = _TOML_PLACE.match(str(error))
         if found:
             raise ScenarioError(f"not TOML: {found[1]}", int(found[2]), int(found[3])) from None
         raise ScenarioError(f"not TOML: {error}", text.count("\n") + 1, 1) from None
     assert isinstance(document, dict)
+    for path, reason in unfit(document):
+        raise ScenarioError(reason, *place(path, text))
     return document
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from despoolr_core.formats.mif.findings import Finding, Mode, line_and_column
+from despoolr_core.formats.mif.findings import Finding, Mode, Places
 from despoolr_core.formats.mif.model import (
     KIND_OF,
     Attribute,
@@ -93,13 +93,13 @@ class Checker:
         """What was said, with places, in the order of the file."""
         if not self._said:
             return []
-        text, offsets = self._mif.text, locate(self._mif)
+        places, offsets = Places(self._mif.text), locate(self._mif)
         found = []
         for path, rule, words in self._said:
             row = RULES[rule]
             severity = row.severity(self.mode)
             assert severity is not None
-            line, column = (0, 0) if path is None else line_and_column(text, offsets[path])
+            line, column = (0, 0) if path is None else places.of(offsets[path])
             found.append(Finding(line, column, severity, rule, words, row.source))
         return sorted(found, key=lambda f: (f.line, f.column))
 
@@ -136,10 +136,9 @@ class Checker:
         first = component.group(1)
         if first is None or fold(first.class_name) not in COMPONENT_ID_CLASSES:
             self.say("component-id", (), "no group 1 of class DMTF|ComponentID|1.0")
-        for name in self.templates.keys() - self.used_templates:
-            template = self.templates[name]
-            if template.id is None:
-                at = next(n for n, item in enumerate(component.items) if item is template)
+        unused = {id(self.templates[name]): name for name in self.templates.keys() - self.used_templates}
+        for at, item in enumerate(component.items if unused else ()):
+            if id(item) in unused and (template := self.templates[unused[id(item)]]).id is None:
                 self.say("template-unused", (at,), f"no table uses the template {template.name!r}")
 
     def _facts(self, block: Block, path: NodePath) -> Facts:

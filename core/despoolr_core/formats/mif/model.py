@@ -13,11 +13,12 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Final, TypeAlias
 
 import msgspec
 
-from despoolr_core.formats.mif.findings import Finding, line_and_column
+from despoolr_core.formats.mif.findings import Finding, Places
 from despoolr_core.formats.mif.words import OS_KEYWORDS
 from despoolr_core.rules.fold import fold
 
@@ -234,7 +235,7 @@ class Table(_Classed, frozen=True):
         return [item for item in self.items if type(item) is Row]
 
 
-class Component(Block, frozen=True):
+class Component(Block, frozen=True, dict=True):
     """`START COMPONENT`: everything."""
 
     @property
@@ -269,7 +270,7 @@ class Component(Block, frozen=True):
 
     def enum(self, name: str) -> Enumeration | None:
         """A named enumeration (case counts)."""
-        return next((e for e in self.enums if e.name == name), None)
+        return self._enums_by_name.get(name)
 
     def enum_of(self, attribute: Attribute) -> Enumeration | None:
         """The enumeration an attribute's type speaks of, inline or named; None for any other type."""
@@ -280,7 +281,7 @@ class Component(Block, frozen=True):
 
     def table_rows(self, table: Table) -> list[dict[str, Value | None]]:
         """A table's rows by attribute name, empty fields filled with the template's defaults (IBM 036)."""
-        template = next((g for g in self.groups if g.class_name == table.class_name and g.key), None)
+        template = self._templates.get(table.class_name)
         if template is None:
             return []
         columns = sorted(template.attributes, key=lambda a: a.id or 0)
@@ -289,6 +290,14 @@ class Component(Block, frozen=True):
             values = row.values + (None,) * (len(columns) - len(row.values))
             rows.append({c.name: c.raw_value if v is None else v for c, v in zip(columns, values, strict=False)})
         return rows
+
+    @cached_property
+    def _enums_by_name(self) -> dict[str, Enumeration]:
+        return {e.name: e for e in reversed(self.enums)}  # the first of a name counts
+
+    @cached_property
+    def _templates(self) -> dict[str, Group]:
+        return {g.class_name: g for g in reversed(self.groups) if g.key}
 
 
 Item: TypeAlias = Statement | Member | Row | Skipped | Block
@@ -328,7 +337,8 @@ class Mif(msgspec.Struct, frozen=True):
     def comments(self) -> list[Comment]:
         """Every comment, in order. They carry data: the delta headers are comments."""
         text = self.text
-        return [Comment(*line_and_column(text, at), text=found) for at, found in scan_comments(text)]
+        places = Places(text)
+        return [Comment(*places.of(at), text=found) for at, found in scan_comments(text)]
 
     @property
     def delta_headers(self) -> dict[str, tuple[str, ...]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final, NoReturn
 
-from despoolr_core.formats.mif.findings import Finding, MifError, Mode, Severity, line_and_column
+from despoolr_core.formats.mif.findings import Finding, MifError, Mode, Places, Severity
 from despoolr_core.formats.mif.model import (
     BLOCKS,
     Block,
@@ -58,6 +58,7 @@ class Parser:
 
     def __init__(self, text: str, mode: Mode, encoding: Encoding = Encoding.LATIN_1, *, collect: bool = False) -> None:
         self._text = text
+        self._places = Places(text)
         self._mode = mode
         self._encoding = encoding
         self._wide = encoding is Encoding.UTF_16_BE
@@ -76,7 +77,7 @@ class Parser:
         severity = row.severity(self._mode)
         if severity is None:
             return
-        line, column = line_and_column(self._text, offset)
+        line, column = self._places.of(offset)
         if severity >= Severity.ERROR and not self._collect:
             raise MifError(text, line, column, rule, row.source)
         self.findings.append(Finding(line, column, severity, rule, text, row.source))
@@ -98,7 +99,7 @@ class Parser:
     def refuse(self, rule: str, offset: int, text: str) -> NoReturn:
         """Note a broken rule after which nothing more can be read. Raises `MifError`."""
         self.report(rule, offset, text)
-        raise MifError(text, *line_and_column(self._text, offset), rule, RULES[rule].source)
+        raise MifError(text, *self._places.of(offset), rule, RULES[rule].source)
 
     # tokens
 
@@ -213,7 +214,7 @@ class Parser:
         self._unexpected(token, wanted)
 
     def _unclosed(self, kind: str, token: Token, start_at: int) -> None:
-        line = line_and_column(self._text, start_at)[0]
+        line = self._places.of(start_at)[0]
         rule = "unclosed-component" if kind == "COMPONENT" else "unclosed"
         self.report(rule, token.start, f"the file ends without END {kind} (START {kind} stands in line {line})")
 

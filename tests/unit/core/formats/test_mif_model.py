@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from despoolr_core.formats.mif import Statement, parse
-from despoolr_core.formats.mif.findings import line_and_column
+from despoolr_core.formats.mif.findings import Places
 from despoolr_core.formats.mif.model import Block, locate, scan_comments
 from mif_samples import attribute, group, mif
 
@@ -30,7 +30,7 @@ def test_every_node_is_located_where_it_stands() -> None:
 
 
 def test_lines_and_columns_count_from_one_and_only_lf_ends_a_line() -> None:
-    assert [line_and_column("a\r\nb\rc", n) for n in (0, 2, 3, 5)] == [(1, 1), (1, 3), (2, 1), (2, 3)]
+    assert [Places("a\r\nb\rc").of(n) for n in (0, 2, 3, 5)] == [(1, 1), (1, 3), (2, 1), (2, 3)]
 
 
 def test_a_comment_is_no_comment_inside_a_literal_or_after_the_end_of_file() -> None:

@@ -101,6 +101,14 @@ def test_junit_has_a_case_for_validity_and_for_every_expectation() -> None:
     assert (failure.tag, failure.get("message")) == ("failure", "refusals: expected at most 2, was 3")
 
 
+def test_junit_is_xml_whatever_a_server_called_things() -> None:
+    made = outcome(refused=3)
+    bad = msgspec.structs.replace(made.findings[0], name="a\x01\x1b[2J\ud800\uffffb", actual="\x9b\u2028", ok=False)
+    found = replace(made, findings=[bad, *made.findings[1:]])
+    suite = ElementTree.fromstring(junit(found))
+    assert any(case.get("name", "").startswith("a\\x01\\x1b[2J\\ud800\\uffffb") for case in suite)
+
+
 def test_junit_of_an_invalid_run_has_an_error_and_decides_nothing() -> None:
     suite = ElementTree.fromstring(junit(outcome(refused=3, there=3)))
     assert [suite.get(name) for name in ("tests", "failures", "errors", "skipped")] == ["3", "0", "1", "2"]
