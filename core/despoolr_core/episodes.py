@@ -243,32 +243,57 @@ class EpisodeLedger:
 
     def rows(self, now: float | None = None, *, machine: str = "", path: str = "") -> list[EpisodeRow]:
         """Episodes by first refusal; `machine` is the waiter's or a blocker's, `path` matches case-insensitively."""
+        return [row for row in self.each(now, machine=machine, path=path) if row is not None]
+
+    def each(self, now: float | None = None, *, machine: str = "", path: str = "") -> Iterator[EpisodeRow | None]:
+        """`rows` of the episodes that there are now, one by one (None: one left out), for who lets others have a turn."""
         at = self._last_at if now is None else now
-        return [
-            episode.row(at)
-            for episode in self._episodes.values()
-            if (not path or fold(path) == fold(episode.path)) and (not machine or fold(machine) in _machines(episode))
-        ]
+        for episode in [*self._episodes.values()]:
+            if (not path or fold(path) == fold(episode.path)) and (not machine or fold(machine) in _machines(episode)):
+                yield episode.row(at)
+            else:
+                yield None
 
     def opens(self, at: float | None = None, *, machine: str = "", path: str = "") -> list[HeldOpen]:
         """Who held what at a time (None: now), oldest first."""
-        return [
-            held
-            for held in self._all_opens()
-            if (at is None and held.closed_at is None)
-            or (at is not None and held.opened_at <= at and (held.closed_at is None or at < held.closed_at))
-            if (not machine or fold(machine) == fold(held.machine)) and (not path or fold(path) == fold(held.path))
-        ]
+        return [held for held in self.each_open(at, machine=machine, path=path) if held is not None]
+
+    def each_open(self, at: float | None = None, *, machine: str = "", path: str = "") -> Iterator[HeldOpen | None]:
+        """`opens` as they are known now, one by one (None: one left out)."""
+        for record, closed_at in [*self._past, *((record, None) for record in self._held.values())]:
+            held = closed_at is None if at is None else record.at <= at and (closed_at is None or at < closed_at)
+            data = record.data
+            if (
+                held
+                and (not machine or fold(machine) == fold(data["machine"]))
+                and (not path or fold(path) == fold(data["path"]))
+            ):
+                yield _held_open(record, closed_at)
+            else:
+                yield None
+
+    def each_about(self, machine: str = "", path: str = "", at: float | None = None) -> Iterator[EpisodeRow | None]:
+        """The episodes of `why`, one by one (None: one left out)."""
+        moment = self.moment(at)
+        for row in self.each(moment if at is None else self._last_at, machine=machine, path=path):
+            if (
+                row is not None
+                and row.first_refused_at <= moment
+                and (at is None or row.ended_at is None or moment <= row.ended_at)
+            ):
+                yield row
+            else:
+                yield None
+
+    def moment(self, at: float | None = None) -> float:
+        """The time of a question: `at`, or (None) that of the last record."""
+        return self._last_at if at is None else at
 
     def why(self, machine: str = "", path: str = "", at: float | None = None) -> Why:
         """Who held it, and who was being refused, at a time (None: as of the last record), with a sentence for each refusal."""
-        moment = self._last_at if at is None else at
-        episodes = [
-            row
-            for row in self.rows(moment if at is None else self._last_at, machine=machine, path=path)
-            if row.first_refused_at <= moment and (at is None or row.ended_at is None or moment <= row.ended_at)
-        ]
-        return Why(moment, self.opens(at, machine=machine, path=path), episodes, [verdict(row) for row in episodes])
+        episodes = [row for row in self.each_about(machine, path, at) if row is not None]
+        opens = self.opens(at, machine=machine, path=path)
+        return Why(self.moment(at), opens, episodes, [verdict(row) for row in episodes])
 
     def waiter_seconds(self, now: float | None = None) -> dict[tuple[str, str], float]:
         """How long each (machine, program) made others wait in all: seconds from first blocking to release or end."""
@@ -379,12 +404,6 @@ class EpisodeLedger:
                     holds.remove(hold)
                     if not holds:
                         del self._blocking[key]
-
-    def _all_opens(self) -> Iterator[HeldOpen]:
-        for record, closed_at in self._past:
-            yield _held_open(record, closed_at)
-        for record in self._held.values():
-            yield _held_open(record, None)
 
 
 def _held_open(record: Record, closed_at: float | None) -> HeldOpen:

@@ -57,6 +57,16 @@ def test_what_was_written_is_read_back_with_its_facts(store: FileStore) -> None:
     assert facts.etag.endswith('"')
 
 
+def test_a_directory_is_told_one_by_one_and_without_what_went_meanwhile(store: FileStore) -> None:
+    for name in ("b", "A", "C"):
+        store.write_whole(n(name), b"1", AT)
+    assert [*store.each(ROOT)] == store.list(ROOT)
+    each = store.each(ROOT)
+    assert next(each).path == "A"
+    store.remove(n("b"))
+    assert [facts.path for facts in each] == ["C"]
+
+
 def test_part_of_a_file_can_be_read(store: FileStore) -> None:
     store.write_whole(n("A"), b"0123456789", AT)
     assert store.read(n("A"), 3, 4) == b"3456"

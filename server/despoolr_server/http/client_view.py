@@ -13,7 +13,6 @@ import msgspec
 from despoolr_core.episodes import HeldOpen, Why
 from despoolr_core.rules.fold import fold
 from despoolr_core.sharing import Role
-from despoolr_core.verdicts import verdict
 from despoolr_core.wire import EpisodeRow, OpenRow
 from despoolr_server.share.host import Principal
 
@@ -36,13 +35,13 @@ def opens_for(who: Principal, rows: list[OpenRow], episodes: Iterable[EpisodeRow
 
 
 def why_for(who: Principal, why: Why) -> Why:
-    """The same of an answer to "why": its opens, its episodes and their sentences."""
+    """The same of an answer to "why": its opens and its episodes, as yet without sentences."""
     if who.role is not Role.CLIENT:
         return why
     episodes = episodes_for(who, why.episodes)
     blocking = _blocking(episodes)
     opens = [held for held in why.opens if _is_own(who, held.machine) or _held(held) in blocking]
-    return Why(why.at, opens, episodes, [verdict(row) for row in episodes])
+    return Why(why.at, opens, episodes, [])
 
 
 def _is_own(who: Principal, machine: str) -> bool:

@@ -14,9 +14,11 @@ from aiohttp import web
 
 from despoolr_core.episodes import Why
 from despoolr_core.sharing import HTTP_STATUS, NtStatus, Role
-from despoolr_core.wire import EpisodeEnd, EpisodeList, Health, OpenList
+from despoolr_core.verdicts import verdict
+from despoolr_core.wire import EpisodeEnd, Health
 from despoolr_server.http.client_view import episodes_for, opens_for, why_for
 from despoolr_server.http.metrics import Metrics
+from despoolr_server.http.pieces import ROWS_BATCH, gathered, rows_answer
 from despoolr_server.http.problem import KNOWN, Refused, answer, bad_request, known
 from despoolr_server.http.surface import ROWS_MAX, Surface, json_answer, query, read_json, whole_number
 from despoolr_server.share.problems import TITLES
@@ -53,18 +55,18 @@ class IntrospectionRoutes:
         who = self._surface.principal(request)
         asked = query(request, "share", "path", "machine", "limit")
         limit = whole_number("limit", asked["limit"], ROWS_MAX, highest=ROWS_MAX)
-        rows = self._host.opens(asked["share"], asked["path"], asked["machine"])
+        rows = await gathered(self._host.each_open(asked["share"], asked["path"], asked["machine"]), ROWS_BATCH)
         if who.role is Role.CLIENT:
-            rows = opens_for(who, rows, self._host.episodes(who.machine))
-        return json_answer(OpenList(rows[:limit], len(rows)))
+            rows = opens_for(who, rows, await gathered(self._host.each_episode(who.machine), ROWS_BATCH))
+        return await rows_answer(request, ("opens", rows[:limit]), ("count", len(rows)))
 
     async def episodes(self, request: web.Request) -> web.StreamResponse:
         """The episodes on record: all (of a client: its own), or those of a waiting machine, a path."""
         who = self._surface.principal(request)
         asked = query(request, "machine", "path", "limit")
         limit = whole_number("limit", asked["limit"], ROWS_MAX, highest=ROWS_MAX)
-        rows = episodes_for(who, self._host.episodes(asked["machine"], asked["path"]))
-        return json_answer(EpisodeList(rows[:limit], len(rows)))
+        rows = episodes_for(who, await gathered(self._host.each_episode(asked["machine"], asked["path"]), ROWS_BATCH))
+        return await rows_answer(request, ("episodes", rows[:limit]), ("count", len(rows)))
 
     async def end_episode(self, request: web.Request) -> web.StreamResponse:
         """The update will not be tried again."""
@@ -79,8 +81,13 @@ class IntrospectionRoutes:
         asked = query(request, "machine", "path", "at", "limit")
         limit = whole_number("limit", asked["limit"], ROWS_MAX, highest=ROWS_MAX)
         at = site_time("at", asked["at"]) if asked["at"] else None
-        why = why_for(who, self._host.ledger.why(asked["machine"], asked["path"], at))
-        return json_answer(Why(why.at, why.opens[:limit], why.episodes[:limit], why.verdicts[:limit]))
+        ledger, machine, path = self._host.ledger, asked["machine"], asked["path"]
+        opens = await gathered(ledger.each_open(at, machine=machine, path=path))
+        episodes = await gathered(ledger.each_about(machine, path, at), ROWS_BATCH)
+        why = why_for(who, Why(ledger.moment(at), opens, episodes, []))
+        told = why.episodes[:limit]
+        sentences = ("verdicts", (verdict(row) for row in told))
+        return await rows_answer(request, ("at", why.at), ("opens", why.opens[:limit]), ("episodes", told), sentences)
 
     async def problem_type(self, request: web.Request) -> web.StreamResponse:
         """What a problem's type means, in a line of text."""

@@ -10,9 +10,10 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
-from despoolr_core.wire import Listing, LockRequest, OpenChange, OpenRequest, Problem, SessionRequest, WrittenReply
+from despoolr_core.wire import LockRequest, OpenChange, OpenRequest, Problem, SessionRequest, WrittenReply
 from despoolr_server.http.base.connection import when_gone
 from despoolr_server.http.conditions import byte_range, content_range, open_range
+from despoolr_server.http.listings import listing_answer
 from despoolr_server.http.problem import Refused, answer, bad_request, known
 from despoolr_server.http.surface import Surface, expects, json_answer, query, read_body, read_json, switch, whole_number
 from despoolr_server.http.whole import Whole
@@ -130,11 +131,11 @@ class OpenRoutes:
         """The names in the handle's directory."""
         query(request)
         caller, handle = self._surface.caller(request), request.match_info["open"]
-        found = self._host.entries(caller.who, handle, session=caller.session)
+        found = await self._host.entries(caller.who, handle, session=caller.session)
         if isinstance(found, Problem):
             return answer(found)
         facts = self._host.query(caller.who, handle, session=caller.session)
-        return answer(facts) if isinstance(facts, Problem) else json_answer(Listing(facts.path, found))
+        return answer(facts) if isinstance(facts, Problem) else await listing_answer(request, facts.path, found)
 
     async def locks(self, request: web.Request) -> web.StreamResponse:
         """What the handle has locked, and what it waits for."""

@@ -61,6 +61,7 @@ KNOWN: Final[dict[str, tuple[int, str, str]]] = {
     "unknown-method": (501, "This server does not know that method", "Use one of those in an address's `Allow`."),
     "server-busy": (503, "The server has no room for more now", "Try again in a second, or end what you do not need."),
     "another-server": (502, "The destination is not on this share", "Read here and write there instead."),
+    "answer-too-large": (507, "There is more than one answer may hold", "Ask for less at a time; the detail says how."),
     "server-error": (500, "The server made a mistake", "It is in the server's log. Trying again may or may not help."),
 }
 """The problems of this layer by the last part of their type: status, title, what to do next."""
@@ -77,6 +78,7 @@ _NT_STATUS: Final[dict[int, NtStatus]] = {
     501: NtStatus.NOT_SUPPORTED,
     502: NtStatus.NOT_SUPPORTED,
     503: NtStatus.INSUFFICIENT_RESOURCES,
+    507: NtStatus.INSUFFICIENT_RESOURCES,
 }
 
 

@@ -9,21 +9,19 @@ after the same check as any read.
 
 from __future__ import annotations
 
-from html import escape
 from http import HTTPStatus
-from typing import Final
-from urllib.parse import quote
 
 from aiohttp import hdrs, web
 
 from despoolr_core.sharing import NtStatus
-from despoolr_core.wire import Entry, Listing, Problem
+from despoolr_core.wire import Problem
 from despoolr_server.http.conditions import byte_range, evaluate, http_date, is_by_then, is_plain, matches
 from despoolr_server.http.dav.answers import lock_error, refuse
 from despoolr_server.http.dav.asking import DIRECTORY_TAG, Asking, check_query
 from despoolr_server.http.dav.collections import CollectionRoutes
 from despoolr_server.http.dav.locking import LockRoutes
 from despoolr_server.http.dav.properties import PropertyRoutes
+from despoolr_server.http.listings import listing_answer, listing_page
 from despoolr_server.http.media import content_type
 from despoolr_server.http.problem import Handler, Refused, bad_request, known
 from despoolr_server.http.surface import Surface, expects, json_answer, read_body, switch
@@ -65,9 +63,9 @@ class ShareRoutes:
             if switch("stat", request.query["stat"]):
                 return self._facts(request, caller, share, path)
         if not path or path[-1] == "/":
-            return self._listing(request, caller, share, path)
+            return await self._listing(request, caller, share, path)
         if hdrs.IF_MATCH in headers or hdrs.IF_UNMODIFIED_SINCE in headers:
-            return self._read(request, share, path, await self._host.get(caller, share, path), caller)
+            return await self._read(request, share, path, await self._host.get(caller, share, path), caller)
         wanted = headers.get(hdrs.IF_NONE_MATCH, "")
         if wanted and not is_plain(wanted):
             etag = self._asking.etag(caller, share, path)
@@ -82,7 +80,7 @@ class ShareRoutes:
         content = await self._host.get(caller, share, path, wanted)
         if content is NOT_MODIFIED:
             return Whole(304, {hdrs.ETAG: wanted})
-        return self._read(request, share, path, content, caller)
+        return await self._read(request, share, path, content, caller)
 
     async def head(self, request: web.Request) -> web.StreamResponse:
         """What GET would say of the file, by its attributes alone."""
@@ -130,13 +128,13 @@ class ShareRoutes:
 
     # -- what they share
 
-    def _read(
+    async def _read(
         self, request: web.Request, share: str, path: str, content: Content | NotModified | Problem, caller: Caller
-    ) -> web.Response:
+    ) -> web.StreamResponse:
         """What GET found, as far as the request's conditions let it be told."""
         if type(content) is Problem:
             if content.nt_status == NtStatus.FILE_IS_A_DIRECTORY and takes_listing(request.headers.get(hdrs.ACCEPT, "")):
-                return self._listing(request, caller, share, path)
+                return await self._listing(request, caller, share, path)
             return refuse(request, content)
         assert type(content) is Content
         return _file(request, share, path, content)
@@ -155,18 +153,18 @@ class ShareRoutes:
         self._asking.check_state(request, share, path, found[1] or DIRECTORY_TAG, found[0].modified_at)
         return json_answer(found[0], headers={hdrs.ETAG: found[1]} if found[1] else None)
 
-    def _listing(self, request: web.Request, caller: Caller, share: str, path: str) -> web.Response:
+    async def _listing(self, request: web.Request, caller: Caller, share: str, path: str) -> web.StreamResponse:
         path = path.rstrip("/")
-        entries = self._host.list(caller, share, path)
-        if isinstance(entries, Problem):
-            return refuse(request, entries)
+        listed = await self._host.list_long(caller, share, path)
+        if isinstance(listed, Problem):
+            return refuse(request, listed)
         if hdrs.IF_MATCH in request.headers or hdrs.IF_UNMODIFIED_SINCE in request.headers:
             found = self._host.stat(caller, share, path)
             if not isinstance(found, Problem):
                 self._asking.check_state(request, share, path, DIRECTORY_TAG, found[0].modified_at)
         if prefers_html(request.headers.get(hdrs.ACCEPT, "")):
-            return web.Response(text=_index(share, path, entries), content_type="text/html", headers=_VARY)
-        return json_answer(Listing(path, entries), headers=dict(_VARY))
+            return await listing_page(request, share, path, listed, _VARY)
+        return await listing_answer(request, path, listed, _VARY)
 
 
 _VARY: Final[dict[str, str]] = {hdrs.VARY: hdrs.ACCEPT}
@@ -215,32 +213,3 @@ def _file_headers(path: str, etag: str, modified_at: float) -> dict[str, str]:
         hdrs.ACCEPT_RANGES: "bytes",
         "X-Content-Type-Options": "nosniff",
     }
-
-
-def _index(share: str, path: str, entries: list[Entry]) -> str:
-    here = f"/{quote(share)}/{quote(path)}".rstrip("/") + "/"
-    rows = [] if not path else [f'<tr><td><a href="{escape(here.rsplit("/", 2)[0])}/">..</a></td><td></td><td></td></tr>']
-    for entry in entries:
-        href, slash = escape(here + quote(entry.name)), "/" if entry.directory else ""
-        size = "" if entry.directory else f"{entry.size:,}"
-        rows.append(
-            f'<tr><td><a href="{href}{slash}">{escape(entry.name)}{slash}</a></td>'
-            f"<td>{size}</td><td>{http_date(int(entry.modified_at))[5:-4]}</td></tr>"
-        )
-    title = escape(f"\\\\{share}\\{path}".rstrip("\\").replace("/", "\\"))
-    return _PAGE.format(title=title, rows="\n".join(rows))
-
-
-_PAGE: Final = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>{title}</title>
-<style>
-body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem }}
-table {{ border-collapse: collapse; width: 100% }} td, th {{ text-align: left; padding: .2rem .8rem .2rem 0 }}
-td:nth-child(2), th:nth-child(2) {{ text-align: right }}
-</style>
-<h1>{title}</h1>
-<table><tr><th>Name</th><th>Size</th><th>Modified (site time)</th></tr>
-{rows}
-</table>
-</html>
-"""

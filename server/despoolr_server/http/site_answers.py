@@ -6,10 +6,12 @@ their description can go stale alone.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import msgspec
 
+from despoolr_server.share.pace import batches, breathe
 from despoolr_server.site.administrator import DetailRow, EventRow, JobRow
 
 T = TypeVar("T")
@@ -206,3 +208,12 @@ class HotfixInstalled(msgspec.Struct, forbid_unknown_fields=True):
 def shaped(answer: Any, kind: type[T]) -> T:
     """An answer as the struct that describes it. Raises `msgspec.ValidationError`, a bug, where it does not fit."""
     return msgspec.convert(answer, kind, from_attributes=True)
+
+
+async def shaped_rows(rows: Iterable[Any], kind: type[T]) -> list[T]:
+    """The same of the rows of a long list, in batches."""
+    found: list[T] = []
+    for batch in batches(rows):
+        found += [shaped(row, kind) for row in batch]
+        await breathe(len(batch))
+    return found

@@ -24,10 +24,11 @@ from aiohttp import web
 from despoolr_core.profile import ARTICLES, ProfileError
 from despoolr_core.sharing import Role
 from despoolr_server.http import site_answers as answers
+from despoolr_server.http.pieces import rows_answer
 from despoolr_server.http.problem import Refused, known
-from despoolr_server.http.site_answers import shaped
+from despoolr_server.http.site_answers import shaped, shaped_rows
 from despoolr_server.http.surface import Surface, json_answer, query, read_json
-from despoolr_server.site.administrator import Administrator, MachineSpec, PackageSpec, SiteSpec
+from despoolr_server.site.administrator import Administrator, DetailRow, EventRow, JobRow, MachineSpec, PackageSpec, SiteSpec
 from despoolr_server.site.context import SiteContext
 from despoolr_server.site.hotfixes import Hotfixes
 from despoolr_server.site.job_checks import AdministratorError
@@ -112,29 +113,31 @@ class SiteRoutes:
         machines = await read_json(request, list[MachineSpec], MACHINES_SIZE_MAX)
         return _answer(answers.MachinesMade, {"machines": await self._asked(self._administrator.add_machines(machines))}, 201)
 
-    async def _get_machines(self, request: web.Request) -> web.Response:
+    async def _get_machines(self, request: web.Request) -> web.StreamResponse:
         self._require_administrator(request)
         asked = query(request, "limit", "after")
         machines, count = await self._administrator.machines(_limit(asked["limit"], MACHINES_MAX), asked["after"])
-        return _answer(answers.MachineList, {"machines": machines, "count": count})
+        rows = await shaped_rows(machines, answers.MachineRow)
+        return await rows_answer(request, ("machines", rows), ("count", count))
 
     async def _get_machine(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
         return _answer(answers.MachineFacts, await self._found(self._administrator.machine(request.match_info["name"])))
 
-    async def _get_jobs(self, request: web.Request) -> web.Response:
+    async def _get_jobs(self, request: web.Request) -> web.StreamResponse:
         self._require_administrator(request)
-        return _answer(answers.JobList, {"jobs": await self._administrator.jobs()})
+        return await rows_answer(request, ("jobs", await shaped_rows(await self._administrator.jobs(), JobRow)))
 
     async def _post_job(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
         spec = await read_json(request, JobSpec, MACHINES_SIZE_MAX)
         return _answer(answers.JobMade, {"job": await self._asked(self._administrator.create_job(spec))}, 201)
 
-    async def _get_job(self, request: web.Request) -> web.Response:
+    async def _get_job(self, request: web.Request) -> web.StreamResponse:
         self._require_administrator(request)
         job, details = await self._found(self._administrator.job(request.match_info["job"]))
-        return _answer(answers.JobFacts, {"job": job, "details": details})
+        rows = await shaped_rows(details, DetailRow)
+        return await rows_answer(request, ("job", shaped(job, JobRow)), ("details", rows))
 
     async def _post_cancel(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
@@ -181,11 +184,10 @@ class SiteRoutes:
             raise Refused(known("bad-request", f"{error}.")) from None
         return _answer(answers.HotfixInstalled, {"article": article.kb, "title": article.title, "fields": article.fix}, 201)
 
-    async def _get_events(self, request: web.Request) -> web.Response:
+    async def _get_events(self, request: web.Request) -> web.StreamResponse:
         self._require_administrator(request)
-        return _answer(
-            answers.EventList, {"events": await self._administrator.events(_limit(query(request, "limit")["limit"], EVENTS_MAX))}
-        )
+        events = await self._administrator.events(_limit(query(request, "limit")["limit"], EVENTS_MAX))
+        return await rows_answer(request, ("events", await shaped_rows(events, EventRow)))
 
     async def _post_service(self, request: web.Request) -> web.Response:
         self._require_administrator(request)

@@ -19,15 +19,19 @@ from despoolr_core.records import Recorder
 from despoolr_core.rules.fold import fold
 from despoolr_core.sharing import NtStatus, Role, render_attributes
 from despoolr_core.wire import Entry, Problem
-from despoolr_server.share.callers import Caller, Principal
+from despoolr_server.share.callers import Caller, Principal, TooMany
 from despoolr_server.share.chronicle import Actor, Chronicle
 from despoolr_server.share.dav_locks import DavLockTable
 from despoolr_server.share.engine.engine import ShareEngine
 from despoolr_server.share.engine.names import BadName, Name, found_name, parse_name, printable, why_too_far
 from despoolr_server.share.engine.rows import Closed, Ended, FileFacts, Open, Refusal, Session, Settled
+from despoolr_server.share.pace import batches, breathe
 from despoolr_server.share.problems import blockers_of, problem, refusal_problem
 from despoolr_server.share.rights import EVERYONE, Rights, RightsTable
 from despoolr_server.store.protocol import FileStore, StoreError
+
+LISTED_MAX: Final = 100_000
+"""Names that one listing of a directory may have."""
 
 SEPARATORS: Final = ("/", "\\")
 NO_FILE_BEFORE_A_SEPARATOR: Final = Refusal(
@@ -256,6 +260,16 @@ class ShareBase:
         except StoreError as error:
             return Refusal(error.status, reason=error.reason)
         return None
+
+    async def _facts_in(self, share: NetworkShare, name: Name) -> list[FileFacts] | TooMany:
+        """All that is in a directory, in batches. Raises `StoreError`."""
+        found: list[FileFacts] = []
+        for batch in batches(share.store.each(name)):
+            found += batch
+            if len(found) > LISTED_MAX:
+                return TooMany(LISTED_MAX)
+            await breathe(len(batch))
+        return found
 
     # -- the ways out
 

@@ -39,6 +39,13 @@ class Content:
     modified_at: float
 
 
+@dataclass(frozen=True, slots=True)
+class TooMany:
+    """There is more than one answer may hold: more than `found_max` things."""
+
+    found_max: int
+
+
 class NotModified:
     """The file still has the ETag the caller has."""
 

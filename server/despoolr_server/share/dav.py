@@ -17,12 +17,13 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.sharing import Access, CreateAction, Disposition, NtStatus, Role, ShareMode
 from despoolr_core.wire import Problem
 from despoolr_server.share.base import NO_FILE_BEFORE_A_SEPARATOR, SEPARATORS, Visit
-from despoolr_server.share.callers import Caller, Principal
+from despoolr_server.share.callers import Caller, Principal, TooMany
 from despoolr_server.share.dav_locks import DavLock
 from despoolr_server.share.engine.cover import NAMES, TREE
 from despoolr_server.share.engine.names import Name
 from despoolr_server.share.engine.rows import Ask, FileFacts, Open, Refusal
 from despoolr_server.share.engine.table import file_key
+from despoolr_server.share.pace import batches, breathe
 from despoolr_server.share.trees import Failures, TreeOperations
 from despoolr_server.store.protocol import StoreError
 
@@ -57,12 +58,6 @@ class Found(msgspec.Struct, frozen=True, gc=False):
     facts: FileFacts
     properties: Mapping[str, str]
     locks: list[DavLock]
-
-
-class TooMany(msgspec.Struct, frozen=True):
-    """There is more below than one answer may hold."""
-
-    found_max: int
 
 
 class DavOperations(TreeOperations):
@@ -204,7 +199,7 @@ class DavOperations(TreeOperations):
             return self._say_no(visit, Refusal(NtStatus.SHARING_VIOLATION, rows, len(blocking)), _WRITE_EA, _SHARE_ALL)
         return visit
 
-    def look(self, caller: Caller, share: str, path: str, depth: int | None) -> list[Found] | TooMany | Problem:
+    async def look(self, caller: Caller, share: str, path: str, depth: int | None) -> list[Found] | TooMany | Problem:
         """A resource and what is in it, to `depth` 0, 1, or all (None); what the caller may not list is shown closed."""
         visit = self._visit(caller, share, path)
         if isinstance(visit, Problem):
@@ -225,18 +220,18 @@ class DavOperations(TreeOperations):
         while ahead:
             directory = ahead.pop()
             try:
-                listing = store.list(directory)
+                for batch in batches(store.each(directory)):
+                    if len(found) + len(batch) > FOUND_MAX:
+                        return TooMany(FOUND_MAX)
+                    for one in batch:
+                        name = Name(one.path, fold(one.path))
+                        found.append(self._found(visit, name, one))
+                        if depth is None and one.directory and visit.share.rights.allowed(visit.role, name.key) & _READ:
+                            ahead.append(name)
+                    await breathe(len(batch))
             except StoreError as error:
                 if directory is visit.name:
                     return self._failed(visit.actor, share_name, visit.name.path, error, _READ)
-                continue
-            if len(found) + len(listing) > FOUND_MAX:
-                return TooMany(FOUND_MAX)
-            for one in listing:
-                name = Name(one.path, fold(one.path))
-                found.append(self._found(visit, name, one))
-                if depth is None and one.directory and visit.share.rights.allowed(visit.role, name.key) & _READ:
-                    ahead.append(name)
         return found
 
     def free_bytes(self, share: str) -> int:

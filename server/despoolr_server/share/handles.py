@@ -22,17 +22,16 @@ from despoolr_core.sharing import (
     parse_flags,
     render_attributes,
 )
-from despoolr_core.wire import Entry, OpenFacts, OpenReply, OpenRequest, Problem
+from despoolr_core.wire import OpenFacts, OpenReply, OpenRequest, Problem
 from despoolr_server.share.base import (
     NO_FILE_BEFORE_A_SEPARATOR,
     SEPARATORS,
     NetworkShare,
     ShareBase,
     actor_of,
-    entry_of,
     name_of,
 )
-from despoolr_server.share.callers import Principal
+from despoolr_server.share.callers import Principal, TooMany
 from despoolr_server.share.chronicle import Actor
 from despoolr_server.share.engine.conflict import DELETES, READS, WRITES
 from despoolr_server.share.engine.dispositions import STAYS
@@ -333,8 +332,8 @@ class HandleOperations(ShareBase):
             attributes=render_attributes(facts.attributes),
         )
 
-    def entries(self, who: Principal, handle: str, *, session: str = "") -> list[Entry] | Problem:
-        """The names in the directory of a handle that may list it (READ_DATA), sorted; those that are going still count."""
+    async def entries(self, who: Principal, handle: str, *, session: str = "") -> list[FileFacts] | TooMany | Problem:
+        """What is in the directory of a handle that may list it (READ_DATA), sorted; names that are going still count."""
         row = self._row(who, handle, session)
         if isinstance(row, Problem):
             return row
@@ -343,7 +342,7 @@ class HandleOperations(ShareBase):
         if not row.access & _READ_DATA:
             return _denied(row, "the handle was not opened to list")
         try:
-            return [entry_of(one) for one in self._store(row).list(name_of(row))]
+            return await self._facts_in(self._shares[fold(row.share)], name_of(row))
         except StoreError as error:
             return self._failed(actor_of(row), row.share, row.path, error, row.access)
 

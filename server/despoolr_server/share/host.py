@@ -6,6 +6,8 @@ Only moving octets may await; meanwhile the open that was granted protects the f
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from despoolr_core.rules.fold import fold
 from despoolr_core.sharing import NtStatus, Role, render_access, render_share_mode
 from despoolr_core.wire import RANGES_LISTED_MAX, EpisodeRow, OpenFacts, OpenRow, Problem, SessionReply, SessionRequest
@@ -145,21 +147,32 @@ class ShareHost(DavOperations, HandleOperations, LockOperations):
 
     def opens(self, share: str = "", path: str = "", machine: str = "") -> list[OpenRow]:
         """Who holds what, oldest first; each filter that is not empty must match, case-insensitively."""
+        return [row for row in self.each_open(share, path, machine) if row is not None]
+
+    def each_open(self, share: str = "", path: str = "", machine: str = "") -> Iterator[OpenRow | None]:
+        """The same of the opens that stand now, one by one, for who has to let others have a turn; None: one left out."""
         self._now()
         name = parse_name(path) if path else None
         if path and not isinstance(name, Name):
-            return []
-        return [
-            self._row_of(row)
-            for row in self.engine.table
-            if (not share or fold(share) == fold(row.share))
-            and (not machine or fold(machine) == fold(row.machine))
-            and (not isinstance(name, Name) or name.key == fold(row.path))
-        ]
+            return
+        share, machine = fold(share), fold(machine)
+        for row in [*self.engine.table]:
+            if (
+                (not share or share == fold(row.share))
+                and (not machine or machine == fold(row.machine))
+                and (not isinstance(name, Name) or name.key == fold(row.path))
+            ):
+                yield self._row_of(row)
+            else:
+                yield None
 
     def episodes(self, machine: str = "", path: str = "") -> list[EpisodeRow]:
         """Who was refused what, by first refusal; `machine` is the waiter's or a blocker's."""
-        return self.ledger.rows(self._now(), machine=machine, path=path.replace("\\", "/").strip("/"))
+        return [row for row in self.each_episode(machine, path) if row is not None]
+
+    def each_episode(self, machine: str = "", path: str = "") -> Iterator[EpisodeRow | None]:
+        """`episodes`, one by one (None: one left out)."""
+        return self.ledger.each(self._now(), machine=machine, path=path.replace("\\", "/").strip("/"))
 
     def end_episode(self, who: Principal, episode: str, reason: str) -> Problem | None:
         """Put on record that an update will not be tried again (`given up`)."""

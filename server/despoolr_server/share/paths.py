@@ -16,7 +16,7 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.sharing import Access, CreateOption, Disposition, NtStatus, ShareMode
 from despoolr_core.wire import Entry, Problem
 from despoolr_server.share.base import NO_FILE_BEFORE_A_SEPARATOR, SEPARATORS, ShareBase, Visit, entry_of
-from despoolr_server.share.callers import NOT_MODIFIED, Caller, Content, NotModified
+from despoolr_server.share.callers import NOT_MODIFIED, Caller, Content, NotModified, TooMany
 from despoolr_server.share.engine.dispositions import STAYS
 from despoolr_server.share.engine.names import BadName, Name, parse_name
 from despoolr_server.share.engine.rows import Ask, Ended, FileFacts, Granted, Open, Refusal
@@ -258,19 +258,32 @@ class PathOperations(ShareBase):
             return problem(NtStatus.OBJECT_NAME_COLLISION, share, path)
         return None
 
+    async def list_long(self, caller: Caller, share: str, path: str) -> list[FileFacts] | TooMany | Problem:
+        """`list` for who is served beside others: as facts, in batches, and at most `LISTED_MAX`."""
+        visit = self._may_list(caller, share, path)
+        if isinstance(visit, Problem):
+            return visit
+        try:
+            return await self._facts_in(visit.share, visit.name)
+        except StoreError as error:
+            return self._failed(visit.actor, visit.share.name, visit.name.path, error, _READ)
+
     def list(self, caller: Caller, share: str, path: str) -> list[Entry] | Problem:
         """The names in a directory, sorted case-insensitively (access READ, sharing all)."""
+        visit = self._may_list(caller, share, path)
+        if isinstance(visit, Problem):
+            return visit
+        try:
+            return [entry_of(one) for one in visit.share.store.list(visit.name)]
+        except StoreError as error:
+            return self._failed(visit.actor, visit.share.name, visit.name.path, error, _READ)
+
+    def _may_list(self, caller: Caller, share: str, path: str) -> Visit | Problem:
         visit = self._visit(caller, share, path)
         if isinstance(visit, Problem):
             return visit
-        store, facts = visit.share.store, visit.share.store.find(visit.name)
-        problem_ = self._check(visit, ask_of(visit, _READ, _SHARE_ALL, options=_DIRECTORY), facts)
-        if problem_ is not None:
-            return problem_
-        try:
-            return [entry_of(one) for one in store.list(visit.name)]
-        except StoreError as error:
-            return self._failed(visit.actor, visit.share.name, visit.name.path, error, _READ)
+        facts = visit.share.store.find(visit.name)
+        return self._check(visit, ask_of(visit, _READ, _SHARE_ALL, options=_DIRECTORY), facts) or visit
 
     def stat(self, caller: Caller, share: str, path: str) -> tuple[Entry, str] | Problem:
         """One name's entry and ETag, as a listing of its directory would show it. Conflicts with nothing."""

@@ -109,10 +109,13 @@ class DiskFileStore:
 
     def list(self, name: Name) -> list[FileFacts]:
         """Reads the directory each time."""
+        return [*self.each(name)]
+
+    def each(self, name: Name) -> Iterator[FileFacts]:
+        """Reads the names at once, and asks for the facts of each when it is its turn."""
         folder = self._places.folder(name)
         with answering:
-            names = self._places.names_in(folder)
-        listing = []
+            names = dict(self._places.names_in(folder))
         for key in sorted(names):
             actual = names[key]
             path = f"{folder.path}/{actual}"
@@ -120,8 +123,7 @@ class DiskFileStore:
                 status = os.lstat(path)
             except OSError:
                 continue
-            listing.append(self._facts(_join(name.key, key), path, _join(folder.stored, actual), status))
-        return listing
+            yield self._facts(_join(name.key, key), path, _join(folder.stored, actual), status)
 
     def tally(self, name: Name) -> tuple[int, tuple[str, ...]]:
         """Reads the directory, and asks nothing of the files in it."""

@@ -55,6 +55,14 @@ class MemoryFileStore:
         prefix = f"{name.key}/" if name.key else ""
         return [self._nodes[prefix + key].facts for key in sorted(self._children(name))]
 
+    def each(self, name: Name) -> Iterator[FileFacts]:
+        """Sorted by key."""
+        prefix = f"{name.key}/" if name.key else ""
+        for key in sorted(self._children(name)):
+            node = self._nodes.get(prefix + key)
+            if node is not None:
+                yield node.facts
+
     def tally(self, name: Name) -> tuple[int, tuple[str, ...]]:
         """One look at each child."""
         below = tuple(facts.path for facts in self.list(name) if facts.directory)

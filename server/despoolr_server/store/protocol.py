@@ -53,6 +53,10 @@ class FileStore(Protocol):
         """The facts of everything in a directory, sorted case-insensitively."""
         ...
 
+    def each(self, name: Name) -> Iterator[FileFacts]:
+        """`list`, one by one: whoever has many may let others have a turn between. What goes meanwhile is left out."""
+        ...
+
     def tally(self, name: Name) -> tuple[int, tuple[str, ...]]:
         """How many files a directory has, and the paths of the directories in it, in no order: a listing without facts."""
         ...

@@ -9,7 +9,7 @@ an element.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
@@ -178,6 +178,14 @@ def multistatus(responses: list[str]) -> web.Response:
     """207 with these responses."""
     body = f'{_PROLOGUE}<D:multistatus xmlns:D="DAV:">{"".join(responses)}</D:multistatus>'
     return web.Response(status=HTTPStatus.MULTI_STATUS, body=body.encode(), headers={hdrs.CONTENT_TYPE: XML_TYPE})
+
+
+def multistatus_texts(responses: Iterable[str]) -> Iterator[bytes]:
+    """The same, for `http.pieces`."""
+    yield f'{_PROLOGUE}<D:multistatus xmlns:D="DAV:">'.encode()
+    for response in responses:
+        yield response.encode()
+    yield b"</D:multistatus>"
 
 
 def prop_answer(content: str, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

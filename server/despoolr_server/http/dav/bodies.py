@@ -8,13 +8,13 @@ was in scope.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import Element, ParseError, TreeBuilder
 from xml.sax.saxutils import escape, quoteattr
 
 from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import fromstring
+from defusedxml.ElementTree import DefusedXMLParser
 
 from despoolr_core.rules.memory import remembered
 
@@ -26,6 +26,18 @@ DEPTH_MAX: Final = 64
 
 NAMES_MAX: Final = 256
 """Properties that one request may name."""
+
+NAMESPACE_MAX: Final = 1024
+"""Characters of the name of a namespace: each element in it has it, in memory and in an answer."""
+
+NAMES_SIZE_MAX: Final = 16 * 1024
+"""Bytes of all the properties that one request names, as they are written in an answer."""
+
+OWNER_SIZE_MAX: Final = 4096
+"""Characters of a lock's owner, which is shown for every resource in the lock's reach."""
+
+RENDERED_MAX: Final = 128 * 1024
+"""Characters of all the elements of one request that are kept, each with its namespaces declared."""
 
 DAV: Final = "{DAV:}"
 _LANG: Final = "{http://www.w3.org/XML/1998/namespace}lang"
@@ -65,12 +77,25 @@ class LockInfo(NamedTuple):
 ALL: Final = PropertyQuery("allprop", ())
 
 
+class _Elements(TreeBuilder):
+    """Elements as they come, of namespaces whose names are no longer than they need to be."""
+
+    def start_ns(self, prefix: str, uri: str) -> None:
+        """A namespace is declared. Raises `XmlRefused` for one with more than `NAMESPACE_MAX` characters."""
+        if len(uri or "") > NAMESPACE_MAX:
+            raise XmlRefused(f"the name of a namespace has at most {NAMESPACE_MAX} characters")
+
+
 def parse_xml(body: bytes) -> Element:
     """The root element. Raises `XmlRefused`."""
     if len(body) > XML_SIZE_MAX:
         raise XmlRefused(f"an XML body has at most {XML_SIZE_MAX} octets")
     try:
-        root: Element = fromstring(body, forbid_dtd=True)
+        parser = DefusedXMLParser(target=_Elements(), forbid_dtd=True)
+        parser.feed(body)
+        root: Element = parser.close()
+    except XmlRefused:
+        raise
     except DefusedXmlException:
         reason = "document types and entities are not read here. Send the XML without a <!DOCTYPE>"
         raise XmlRefused(reason, is_attack=True) from None
@@ -98,14 +123,15 @@ def parse_propfind(body: bytes) -> PropertyQuery:
     names = tuple(dict.fromkeys(child.tag for child in named)) if named is not None else ()
     if len(names) > NAMES_MAX:
         raise XmlRefused(f"a propfind names at most {NAMES_MAX} properties")
+    _check_names(names)
     return PropertyQuery(kind, names)
 
 
 def parse_proppatch(body: bytes) -> list[PropertyChange]:
     """The steps of a PROPPATCH, in their order. Raises `XmlRefused`."""
     root = _root(body, "propertyupdate")
-    changes = [
-        PropertyChange(element.tag, render(element, lang) if step.tag == DAV + "set" else None)
+    elements = [
+        (element, lang, step.tag == DAV + "set")
         for step in root
         if step.tag in (DAV + "set", DAV + "remove")
         for prop in step
@@ -113,10 +139,17 @@ def parse_proppatch(body: bytes) -> list[PropertyChange]:
         for lang in [prop.get(_LANG) or step.get(_LANG) or root.get(_LANG) or ""]
         for element in prop
     ]
-    if not changes:
+    if not elements:
         raise XmlRefused("a propertyupdate sets or removes at least one property")
-    if len(changes) > NAMES_MAX:
+    if len(elements) > NAMES_MAX:
         raise XmlRefused(f"a propertyupdate changes at most {NAMES_MAX} properties")
+    _check_names(element.tag for element, _, _ in elements)
+    left = RENDERED_MAX
+    changes: list[PropertyChange] = []
+    for element, lang, is_set in elements:
+        xml = render(element, lang, left) if is_set else None
+        left -= len(xml or "")
+        changes.append(PropertyChange(element.tag, xml))
     return changes
 
 
@@ -130,12 +163,22 @@ def parse_lockinfo(body: bytes) -> LockInfo:
     if not exclusive and root.find(f"{DAV}lockscope/{DAV}shared") is None:
         raise XmlRefused("a lockinfo has a lockscope: exclusive or shared")
     owner = root.find(DAV + "owner")
-    return LockInfo(exclusive, "" if owner is None else render(owner, root.get(_LANG) or ""))
+    return LockInfo(exclusive, "" if owner is None else render(owner, root.get(_LANG) or "", OWNER_SIZE_MAX))
 
 
-def render(element: Element, lang: str = "") -> str:
-    """An element and all in it as text that stands alone; `lang` is the `xml:lang` in scope around it."""
-    return "".join(_pieces(element, "", lang))
+def render(element: Element, lang: str = "", size_max: int = RENDERED_MAX) -> str:
+    """An element and all in it as text that stands alone; `lang` is the `xml:lang` in scope around it.
+
+    Raises `XmlRefused` past `size_max` characters: a namespace that is declared once is written at each element that needs it.
+    """
+    pieces: list[str] = []
+    left = size_max
+    for piece in _pieces(element, "", lang):
+        pieces.append(piece)
+        left -= len(piece)
+        if left < 0:
+            raise XmlRefused(f"{split_name(element.tag)[1][:80]}, written with its namespaces, has over {size_max} characters")
+    return "".join(pieces)
 
 
 def _pieces(element: Element, around: str, lang: str = "") -> Iterator[str]:
@@ -172,6 +215,21 @@ def empty_element(tag: str) -> str:
     """A property's name alone, as an element."""
     namespace, name = split_name(tag)
     return f"<{name} xmlns={_quoted(namespace)}/>" if namespace else f'<{name} xmlns=""/>'
+
+
+def byte_size(text: str) -> int:
+    """The bytes of a text in UTF-8."""
+    return len(text) if text.isascii() else len(text.encode())
+
+
+def names_size(names: Iterable[str]) -> int:
+    """The bytes of the names of properties, as they are written in an answer."""
+    return sum(byte_size(empty_element(name)) for name in names)
+
+
+def _check_names(names: Iterable[str]) -> None:
+    if names_size(names) > NAMES_SIZE_MAX:
+        raise XmlRefused(f"the names of properties have at most {NAMES_SIZE_MAX} bytes, with their namespaces")
 
 
 def split_name(tag: str) -> tuple[str, str]:

@@ -7,7 +7,8 @@ most `FOUND_MAX` resources; a deeper look is refused, and says how to look inste
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
 from xml.sax.saxutils import escape
@@ -18,10 +19,12 @@ from despoolr_core.wire import Problem
 from despoolr_server.http.conditions import http_date, iso_date
 from despoolr_server.http.dav.answers import (
     SUPPORTED_LOCKS,
+    XML_TYPE,
     href,
     lock_error,
     lockdiscovery,
     multistatus,
+    multistatus_texts,
     refuse,
     status_line,
     visible,
@@ -33,15 +36,20 @@ from despoolr_server.http.dav.bodies import (
     PropertyChange,
     PropertyQuery,
     XmlRefused,
+    byte_size,
     empty_element,
+    names_size,
     parse_propfind,
     parse_proppatch,
 )
 from despoolr_server.http.media import content_type
+from despoolr_server.http.pieces import check_size_of, in_pieces
 from despoolr_server.http.problem import Handler, known
 from despoolr_server.http.surface import Surface, read_body
-from despoolr_server.share.dav import Found, TooMany
+from despoolr_server.share.callers import TooMany
+from despoolr_server.share.dav import Found
 from despoolr_server.share.engine.rows import FileFacts
+from despoolr_server.share.pace import batches, breathe
 
 KEPT_MAX: Final = 256
 """Dead properties of one resource."""
@@ -52,6 +60,10 @@ KEPT_SIZE_MAX: Final = 128 * 1024
 _DISPLAY_NAME: Final = DAV + "displayname"
 _OK: Final = f"</D:prop><D:status>{status_line(200)}</D:status></D:propstat>"
 _NOT_FOUND: Final = f"</D:prop><D:status>{status_line(404)}</D:status></D:propstat>"
+
+_FIXED_SIZE: Final = 1536
+_LOCK_SIZE: Final = 512
+"""Bytes of a response with all live properties, and of a lock in it, but for what has a length of its own."""
 
 Live = Callable[["PropertyRoutes", str, Found], str | None]
 """A live property's element for a resource (share, what was found), or None where it has none."""
@@ -75,14 +87,20 @@ class PropertyRoutes:
         except XmlRefused as error:
             raise xml_refused(error, share, path) from None
         self._asking.check_match(request, caller, share, path)
-        found = self.host.look(caller, share, path, {"0": 0, "1": 1, "infinity": None}[how])
+        found = await self.host.look(caller, share, path, {"0": 0, "1": 1, "infinity": None}[how])
         if isinstance(found, Problem):
             return refuse(request, found)
         if isinstance(found, TooMany):
             detail = f"There are more than {found.found_max} resources below. Ask with `Depth: 1`, directory by directory."
             problem = known("propfind-finite-depth", detail, share=share, path=path)
             return refuse(request, problem, error="propfind-finite-depth")
-        return multistatus(self._responses(share, found, asked))
+        size = names_size(asked.names) * len(found)
+        for batch in batches(found):
+            size += sum(map(size_of, batch))
+            await breathe(len(batch))
+        check_size_of(size, "Ask for fewer properties, or with `Depth: 1`, directory by directory.")
+        texts = multistatus_texts(self._responses(share, found, asked))
+        return await in_pieces(request, HTTPStatus.MULTI_STATUS, XML_TYPE, texts)
 
     async def find_shares(self, request: web.Request) -> web.StreamResponse:
         """207 of the server's root: a directory with the shares in it. Clients look there before they look into a share."""
@@ -96,10 +114,10 @@ class PropertyRoutes:
             problem = known("propfind-finite-depth", "Ask the server's root with `Depth: 1`, then share by share.")
             return refuse(request, problem, error="propfind-finite-depth")
         root = FileFacts("", 0, self._surface.started_at, True, 0, "")
-        responses = self._responses("", [Found(root, {}, [])], asked)
+        responses = [*self._responses("", [Found(root, {}, [])], asked)]
         for share in self.host.share_names() if how == "1" else ():
-            found = self.host.look(caller, share, "", 0)
-            responses += self._responses(share, found, asked) if isinstance(found, list) else []
+            found = await self.host.look(caller, share, "", 0)
+            responses += [*self._responses(share, found, asked)] if isinstance(found, list) else []
         return multistatus(responses)
 
     async def patch(self, request: web.Request) -> web.StreamResponse:
@@ -131,12 +149,11 @@ class PropertyRoutes:
         where = href(visit.share.name, visit.name.path, directory=facts is not None and facts.directory)
         return multistatus([_patched(where, changes, wrong)])
 
-    def _responses(self, share: str, found: list[Found], asked: PropertyQuery) -> list[str]:
+    def _responses(self, share: str, found: list[Found], asked: PropertyQuery) -> Iterator[str]:
         """A response for each resource. What is the same for all (what is asked for, where they stand) is worked out once."""
         wanted = [(name, LIVE.get(name), empty_element(name)) for name in asked.names] if asked.kind == "prop" else None
         directory: str | None = None
         start = ""
-        responses = []
         for one in found:
             facts = one.facts
             parent, _, last = facts.path.rpartition("/")
@@ -144,10 +161,9 @@ class PropertyRoutes:
                 directory, start = parent, href(share, parent, directory=True)
             where = (start + quote(last) + ("/" if facts.directory else "")) if last else start
             if wanted is None:
-                responses.append(self._all(share, where, one, asked))
+                yield self._all(share, where, one, asked)
             else:
-                responses.append(self._named(share, where, one, wanted))
-        return responses
+                yield self._named(share, where, one, wanted)
 
     def _named(self, share: str, where: str, found: Found, wanted: list[tuple[str, Live | None, str]]) -> str:
         """The response to who asks for properties by name."""
@@ -184,6 +200,13 @@ class PropertyRoutes:
         if live is None or name in found.properties:
             return found.properties.get(name)
         return live(self, share, found)
+
+
+def size_of(found: Found) -> int:
+    """How many bytes the response about a resource may have, but for the names of what it does not have."""
+    kept = sum(map(byte_size, found.properties.values())) if found.properties else 0
+    locks = sum(byte_size(lock.owner) + 3 * byte_size(lock.path) + _LOCK_SIZE for lock in found.locks) if found.locks else 0
+    return _FIXED_SIZE + 8 * byte_size(found.facts.path) + kept + locks
 
 
 def _patched(where: str, changes: list[PropertyChange], wrong: dict[str, int]) -> str:

@@ -6,8 +6,8 @@ import pytest
 
 from despoolr_core.sharing import NtStatus, Role
 from despoolr_core.wire import OpenReply, Problem
-from despoolr_server.share.callers import Principal
-from despoolr_server.share.dav import FOUND_MAX, TIMEOUT_S_DEFAULT, TIMEOUT_S_MAX, LockWish, TooMany
+from despoolr_server.share.callers import Principal, TooMany
+from despoolr_server.share.dav import FOUND_MAX, TIMEOUT_S_DEFAULT, TIMEOUT_S_MAX, LockWish
 from despoolr_server.share.dav_locks import DavLock
 from despoolr_server.share.engine.names import Name, parse_name
 from despoolr_server.share.host import Caller
@@ -374,26 +374,26 @@ async def test_a_look_shows_a_tree_to_the_depth_asked_for_and_not_what_may_not_b
         await world.host.put(SVC, "SMS_SHR", f"{directory}/A", b"")
     world.host.set_rights("SMS_SHR", "S", Role.CLIENT, Rights.NONE)
 
-    def look(depth: int | None, path: str = "") -> list[str]:
-        found = world.host.look(ALICE, "SMS_SHR", path, depth)
+    async def look(depth: int | None, path: str = "") -> list[str]:
+        found = await world.host.look(ALICE, "SMS_SHR", path, depth)
         assert isinstance(found, list)
         return sorted(one.facts.path for one in found)
 
-    assert look(0) == [""]
-    assert look(1) == ["", "D", "S"]
-    assert look(None) == ["", "D", "D/E", "D/E/A", "S"]
-    assert look(None, "d/e/a") == ["D/E/A"]
-    assert status(world.host.look(ALICE, "SMS_SHR", "S", 0)) is NtStatus.ACCESS_DENIED
-    assert status(world.host.look(ALICE, "SMS_SHR", "X/Y", 0)) is NtStatus.OBJECT_PATH_NOT_FOUND
+    assert await look(0) == [""]
+    assert await look(1) == ["", "D", "S"]
+    assert await look(None) == ["", "D", "D/E", "D/E/A", "S"]
+    assert await look(None, "d/e/a") == ["D/E/A"]
+    assert status(await world.host.look(ALICE, "SMS_SHR", "S", 0)) is NtStatus.ACCESS_DENIED
+    assert status(await world.host.look(ALICE, "SMS_SHR", "X/Y", 0)) is NtStatus.OBJECT_PATH_NOT_FOUND
 
 
 async def test_a_look_at_more_than_one_answer_holds_is_refused() -> None:
     world = World()
     for number in range(FOUND_MAX):
         world.store.write_whole(n(f"F{number}"), b"", 0.0)
-    assert world.host.look(SVC, "OPEN", "", 1) == TooMany(FOUND_MAX)
+    assert await world.host.look(SVC, "OPEN", "", 1) == TooMany(FOUND_MAX)
     world.store.remove(n("F0"))
-    found = world.host.look(SVC, "OPEN", "", 1)
+    found = await world.host.look(SVC, "OPEN", "", 1)
     assert isinstance(found, list)
     assert len(found) == FOUND_MAX
 

@@ -303,7 +303,7 @@ async def test_all_that_a_handle_can_do_may_be_asked_in_its_session_only() -> No
             await host.close(WS3, handle, session=asked),
         ]
         assert {status(answer) for answer in answers} == {expected}
-    assert status(host.entries(WS3, handle, session=session)) is NtStatus.FILE_CLOSED
+    assert status(await host.entries(WS3, handle, session=session)) is NtStatus.FILE_CLOSED
     assert status(host.cancel_lock(WS3, handle, "q", session=session)) is NtStatus.FILE_CLOSED
 
 

@@ -9,6 +9,7 @@ import pytest
 from dav_site import D, P, lock, lockinfo, parts, propfind
 from despoolr_core.sharing import Role
 from despoolr_server.http.auth import Auth
+from despoolr_server.http.dav.bodies import OWNER_SIZE_MAX
 from share_site import Site, serving
 
 TIMEOUT = f"{D}lockdiscovery/{D}activelock/{D}timeout"
@@ -116,6 +117,16 @@ async def test_unlock_ends_a_lock_and_says_of_which_there_is_none(site: Site) ->
     assert (await site.ask("UNLOCK", "/SMS_SHR/A", token=other, Lock_Token=token)).status == 403
     assert (await site.ask("UNLOCK", "/SMS_SHR/A", token=site.client_token, Lock_Token=token)).status == 204
     assert (await site.ask("PUT", "/SMS_SHR/A", b"")).status == 204
+
+
+async def test_an_owner_is_as_long_as_it_may_be_and_no_longer(site: Site) -> None:
+    def owner(size: int) -> str:
+        around = len('<owner xmlns="DAV:"></owner>')
+        return f"<D:owner>{'x' * (size - around)}</D:owner>"
+
+    assert (await site.ask("LOCK", "/SMS_SHR/A", lockinfo(owner=owner(OWNER_SIZE_MAX)))).status == 201
+    assert (await site.ask("LOCK", "/SMS_SHR/B", lockinfo(owner=owner(OWNER_SIZE_MAX + 1)))).status == 400
+    assert (await site.ask("HEAD", "/SMS_SHR/B")).status == 404
 
 
 async def test_unlock_takes_a_token_without_angle_brackets_too(site: Site) -> None:

@@ -8,10 +8,14 @@ from xml.etree.ElementTree import fromstring
 import pytest
 
 from dav_site import D, lock, parts, propfind, proppatch
-from despoolr_server.http.dav.properties import ALWAYS, KEPT_MAX, KEPT_SIZE_MAX
+from despoolr_server.http.dav.bodies import NAMES_SIZE_MAX, NAMESPACE_MAX, names_size
+from despoolr_server.http.dav.properties import ALWAYS, KEPT_MAX, KEPT_SIZE_MAX, LIVE, size_of
+from despoolr_server.http.pieces import ANSWER_SIZE_MAX, PIECE_SIZE
+from despoolr_server.share.callers import Caller
 from despoolr_server.share.dav import FOUND_MAX
 from despoolr_server.share.engine.names import Name
 from share_site import Site
+from share_world import ADMIN
 
 
 async def test_live_properties_are_those_of_the_file(site: Site) -> None:
@@ -176,6 +180,62 @@ async def test_a_look_too_deep_is_refused_with_what_to_do_instead(site: Site) ->
     refused = await site.ask("PROPFIND", "/SMS_SHR/", Depth="1")
     assert (refused.status, refused.problem.dav_error) == (403, "propfind-finite-depth")
     assert "Depth: 1" in refused.problem.detail
+
+
+def named(count: int, namespace: str) -> bytes:
+    names = "".join(f"<u:n{number:03}/>" for number in range(count))
+    return f'<D:propfind xmlns:D="DAV:" xmlns:u="{namespace}"><D:prop>{names}</D:prop></D:propfind>'.encode()
+
+
+async def test_names_in_one_long_namespace_are_refused_up_front(site: Site) -> None:
+    assert (await site.ask("PROPFIND", "/SMS_SHR/", named(1, "u" * NAMESPACE_MAX), Depth="0")).status == 207
+    assert (await site.ask("PROPFIND", "/SMS_SHR/", named(1, "u" * (NAMESPACE_MAX + 1)), Depth="0")).status == 400
+    each = names_size(["{u}n000"]) + NAMESPACE_MAX - 1
+    most = NAMES_SIZE_MAX // each
+    assert (await site.ask("PROPFIND", "/SMS_SHR/", named(most, "u" * NAMESPACE_MAX), Depth="0")).status == 207
+    refused = await site.ask("PROPFIND", "/SMS_SHR/", named(most + 1, "u" * NAMESPACE_MAX), Depth="0")
+    assert (refused.status, str(NAMES_SIZE_MAX) in refused.problem.detail) == (400, True)
+    assert (await site.ask("PROPFIND", "/SMS_SHR/", named(256, "urn:a-namespace-of-some-length"), Depth="0")).status == 207
+
+
+async def test_an_answer_is_within_its_budget_or_refused(site: Site) -> None:
+    (share,) = site.host._shares.values()
+    body = named(15, "u" * NAMESPACE_MAX)
+    for number in range(3 * ANSWER_SIZE_MAX // (15 * NAMESPACE_MAX) // 2):
+        share.store.write_whole(Name(f"F{number}", f"F{number}"), b"", 0.0)
+    refused = await site.ask("PROPFIND", "/SMS_SHR/", body, Depth="1")
+    assert (refused.status, refused.problem.type) == (507, "/problems/answer-too-large")
+    assert "fewer properties" in refused.problem.detail
+    answered = await site.ask("PROPFIND", "/SMS_SHR/", propfind("getetag", "none"), Depth="1")
+    assert len(parts(answered)) == 3 * ANSWER_SIZE_MAX // (15 * NAMESPACE_MAX) // 2 + 1
+    assert len(answered.body) > PIECE_SIZE
+    assert "Content-Length" not in answered.headers
+
+
+async def test_no_response_is_longer_than_it_was_estimated(site: Site) -> None:
+    name = "&" * 60 + "ä" * 60
+    await site.ask("PUT", f"/SMS_SHR/{quote(name)}", b"1")
+    await site.ask("PROPPATCH", f"/SMS_SHR/{quote(name)}", proppatch("<D:set><D:prop><u:a>ä</u:a></D:prop></D:set>"))
+    for scope_token in (site.client_token, site.token):
+        await lock(site, f"/SMS_SHR/{quote(name)}", scope_token, "shared")
+    for asked in (b"", propfind(*(one.removeprefix(D) for one in LIVE))):
+        answered = await site.ask("PROPFIND", f"/SMS_SHR/{quote(name)}", asked, Depth="0")
+        (found,) = await site.host.look(Caller(ADMIN), "SMS_SHR", name, 0)  # type: ignore[misc]
+        assert len(answered.body) < size_of(found) + names_size(LIVE)
+
+
+@pytest.mark.parametrize(
+    ("inside", "status"),
+    [
+        ("<u:a>" + "<u:b/>" * 8000 + "</u:a>", 207),
+        ('<a xmlns="">' + "<u:b/>" * 8000 + "</a>", 400),
+        ("<u:a>" + '<b xmlns=""/>' * 4000 + "</u:a>", 207),
+    ],
+)
+async def test_what_is_kept_is_bounded_as_it_is_written_not_as_it_came(site: Site, inside: str, status: int) -> None:
+    await site.ask("PUT", "/SMS_SHR/A", b"1")
+    body = proppatch(f"<D:set><D:prop>{inside}</D:prop></D:set>").replace(b"urn:u", b"u" * 1000)
+    assert (await site.ask("PROPPATCH", "/SMS_SHR/A", body)).status == status
 
 
 @pytest.mark.parametrize(
