@@ -8,6 +8,7 @@ nothing: what is open inside is named and nothing moves. Dead properties go wher
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 from despoolr_core.sharing import Access, CreateOption, Disposition, NtStatus, ShareMode
@@ -17,11 +18,16 @@ from despoolr_server.share.callers import Caller, Content
 from despoolr_server.share.engine.dispositions import STAYS
 from despoolr_server.share.engine.names import Name, found_name, parse_name
 from despoolr_server.share.engine.rows import FileFacts, Open, Refusal
+from despoolr_server.share.pace import batches, breathe
 from despoolr_server.share.paths import PathOperations, ask_of
+from despoolr_server.share.problems import problem
 from despoolr_server.store.protocol import StoreError
 
 Failures = list[tuple[str, Problem]]
 """What could not be done to which path, in the order in which it was found. Empty: all was done."""
+
+FAILURES_MAX: Final = 256
+"""Refusals that one answer tells; whoever comes so far gives up."""
 
 _SETTLED_EACH: Final = 64
 _READ: Final = int(Access.READ_DATA)
@@ -149,8 +155,11 @@ class TreeOperations(PathOperations):
         for row in self.engine.open_below(visit.share.name, visit.name):
             name = found_name(row.path)
             under = self._under(caller, visit.share.name, name) if caller.tokens else visit.under
-            if row.handle not in under:
-                held.setdefault(row.path, []).append(row)
+            if row.handle in under:
+                continue
+            if row.path not in held and len(held) == FAILURES_MAX:
+                break
+            held.setdefault(row.path, []).append(row)
         blockers_max = self.engine.blockers_max
         return [
             (path, self._refuse(visit.actor, visit.share.name, path, refusal, _DELETE, _SHARE_ALL))
@@ -160,7 +169,7 @@ class TreeOperations(PathOperations):
 
     async def _delete_below(self, caller: Caller, visit: Visit, *, and_itself: bool) -> Failures:
         """Delete what is in a directory, the deepest first."""
-        names = self._below(visit, visit.name)
+        names = await self._below(visit, visit.name)
         if and_itself:
             names.insert(0, visit.name)
         failures: Failures = []
@@ -174,6 +183,8 @@ class TreeOperations(PathOperations):
             if refusal is not None and refusal.nt_status != NtStatus.OBJECT_NAME_NOT_FOUND:
                 failures.append((name.path, refusal))
                 kept.add(name.parent.key)
+                if len(failures) >= FAILURES_MAX:
+                    return [*failures, _given_up(visit)]
             if count % _SETTLED_EACH == 0 and (failure := await self._unsettled(visit)):
                 return failures + failure
         return failures + await self._unsettled(visit)
@@ -182,18 +193,21 @@ class TreeOperations(PathOperations):
         failure = await self._settled(visit.actor, visit.share.name, visit.name.path, _DELETE)
         return [] if failure is None else [(visit.name.path, failure)]
 
-    def _below(self, visit: Visit, top: Name) -> list[Name]:
+    async def _below(self, visit: Visit, top: Name) -> list[Name]:
         """Every name below a directory, each after the directory it stands in."""
         store = visit.share.store
         names: list[Name] = []
         ahead = [top]
         while ahead:
             directory = ahead.pop()
-            for facts in store.list(directory):
-                name = found_name(facts.path)
-                names.append(name)
-                if facts.directory:
-                    ahead.append(name)
+            with suppress(StoreError):  # it went while others had a turn
+                for batch in batches(store.each(directory)):
+                    for facts in batch:
+                        name = found_name(facts.path)
+                        names.append(name)
+                        if facts.directory:
+                            ahead.append(name)
+                    await breathe(len(batch))
         return names
 
     async def _copy_file(self, caller: Caller, visit: Visit, target: Name, target_facts: FileFacts | None) -> Problem | Failures:
@@ -224,7 +238,7 @@ class TreeOperations(PathOperations):
             refused = self._may_be_made(caller, visit, target, _DIRECTORY)
             if refused is not None:
                 return refused
-        below = self._below(visit, visit.name) if infinite else []
+        below = await self._below(visit, visit.name) if infinite else []
         gone: Problem | Failures = []
         if target_facts is not None and target_facts.directory:
             goal = self._visit(caller, share, target.path)
@@ -254,6 +268,8 @@ class TreeOperations(PathOperations):
                 skipped.add(name.key)
             else:
                 failures += result
+            if len(failures) >= FAILURES_MAX:
+                return [*failures, _given_up(visit)]
         return failures
 
     async def _copy_one(self, caller: Caller, share: str, name: Name, place: Name) -> Problem | Failures:
@@ -277,6 +293,14 @@ class TreeOperations(PathOperations):
         except StoreError as error:
             return [(target.path, self._failed(visit.actor, visit.share.name, target.path, error, _WRITE))]
         return []
+
+
+def _given_up(visit: Visit) -> tuple[str, Problem]:
+    path = visit.name.path
+    detail = f"{path}: so much was refused that the rest was not tried; mend what is named, then ask again"
+    refusal = problem(NtStatus.INSUFFICIENT_RESOURCES, visit.share.name, path, detail=detail)
+    refusal.status = 507
+    return path, refusal
 
 
 def is_inside(name: Name, directory: Name) -> bool:

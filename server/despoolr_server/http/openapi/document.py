@@ -193,7 +193,7 @@ def _operation(call: Call, schemas: Mapping[str, Any], examples: Sequence[Exampl
 
 def refusals(call: Call) -> list[int]:
     """The statuses of a call's problem bodies: those of its row, and those that follow from it."""
-    implied = {401} if call.who != ANYONE else set()
+    implied = {400, 401} if call.who != ANYONE else {400}
     if call.body:
         implied |= {400, 408, 413}
     if call.method not in BODYLESS:

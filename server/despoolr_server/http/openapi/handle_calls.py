@@ -125,7 +125,7 @@ CALLS: Final = (
         OPENS,
         (ok(Listing, "The names, sorted without regard to case."),),
         IDENTITY,
-        refusals=(*HANDLE, 409, 423),
+        refusals=(*HANDLE, 409, 423, 507),
     ),
     Call(
         "GET",

@@ -25,7 +25,7 @@ CALLS: Final = (
         QUESTIONS,
         (ok(OpenList, "The opens that stand, oldest first."),),
         (in_query("share", "A share."), _PATH, in_query("machine", "Whose."), _LIMIT),
-        refusals=(400,),
+        refusals=(400, 507),
     ),
     Call(
         "GET",
@@ -34,7 +34,7 @@ CALLS: Final = (
         QUESTIONS,
         (ok(EpisodeList, "The attempts of each update, linked, by first refusal."),),
         (in_query("machine", "Who waits, or is waited for."), _PATH, _LIMIT),
-        refusals=(400,),
+        refusals=(400, 507),
     ),
     Call(
         "POST",
@@ -57,7 +57,7 @@ CALLS: Final = (
             in_query("at", "Seconds since 1970 in site time, or a time like `1996-03-04T09:00`."),
             _LIMIT,
         ),
-        refusals=(400,),
+        refusals=(400, 507),
     ),
     Call(
         "PUT",

@@ -76,7 +76,7 @@ CALLS: Final = (
             _SINCE,
             _IF,
         ),
-        refusals=(*ASKING, 416),
+        refusals=(*ASKING, 416, 507),
         text="An open for reading that shares reading, the work, and a close: 423 names who is in the way.",
     ),
     Call(
@@ -154,7 +154,7 @@ CALLS: Final = (
         (*IDENTITY, _LOOK, *_CONDITIONS, _IF),
         {XML: None},
         body_required=False,
-        refusals=ASKING,
+        refusals=(*ASKING, 507),
     ),
     Call(
         "PROPPATCH",

@@ -51,6 +51,7 @@ CALLS: Final = (
         SITE,
         ok(answers.EventList, "The newest events, oldest first."),
         400,
+        507,
         parameters=(in_query("limit", "Events at most.", whole(EVENTS_MAX, 1)),),
     ),
     _call(
@@ -105,6 +106,7 @@ CALLS: Final = (
         MACHINES,
         ok(answers.MachineList, "A page of them, by name."),
         400,
+        507,
         parameters=(
             in_query("limit", "Machines at most.", whole(MACHINES_MAX, 1)),
             in_query("after", "The last name of the page before."),
@@ -138,7 +140,7 @@ CALLS: Final = (
         400,
         body=list[SiteSpec],
     ),
-    _call("GET", "/api/v1/jobs", "All jobs", JOBS, ok(answers.JobList, "Oldest first.")),
+    _call("GET", "/api/v1/jobs", "All jobs", JOBS, ok(answers.JobList, "Oldest first."), 507),
     _call(
         "POST",
         "/api/v1/jobs",
@@ -149,7 +151,7 @@ CALLS: Final = (
         body=JobSpec,
         text="What it names must be there: the refusal says what is.",
     ),
-    _call("GET", "/api/v1/jobs/{job}", "A job and its details", JOBS, ok(answers.JobFacts, "By id, or by name."), 404),
+    _call("GET", "/api/v1/jobs/{job}", "A job and its details", JOBS, ok(answers.JobFacts, "By id, or by name."), 404, 507),
     _call(
         "POST",
         "/api/v1/jobs/{job}/cancel",

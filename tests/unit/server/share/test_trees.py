@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ from despoolr_core.wire import Problem
 from despoolr_server.share.dav import LockWish
 from despoolr_server.share.engine.names import DEPTH_MAX, Name, found_name, parse_name
 from despoolr_server.share.host import Caller
+from despoolr_server.share.pace import BATCH
 from despoolr_server.share.rights import Rights
-from despoolr_server.share.trees import Failures, is_inside
+from despoolr_server.share.trees import FAILURES_MAX, Failures, is_inside
 from despoolr_server.store.disk import DiskFileStore
 from share_world import SERVICE, World, client, status
 
@@ -178,7 +180,7 @@ def grown_by_hand(root: Path) -> World:
 
 async def test_a_tree_deeper_than_any_path_may_be_is_listed_looked_over_and_deleted(tmp_path: Path) -> None:
     world = grown_by_hand(tmp_path)
-    found = world.host.look(SVC, "OPEN", "T", None)
+    found = await world.host.look(SVC, "OPEN", "T", None)
     assert isinstance(found, list) and len(found) == DEEP + 2
     assert len(world.host.list(SVC, "OPEN", "/".join(["T", *["d"] * (DEPTH_MAX - 1)]))) == 1  # type: ignore[arg-type]
     refused = world.host.list(SVC, "OPEN", "/".join(["T", *["d"] * DEPTH_MAX]))
@@ -268,3 +270,39 @@ async def test_a_refused_move_ends_no_lock() -> None:
     for move in (world.host.move_tree, world.host.move):
         assert status(await move(mine, "OPEN", "D/A", "D/E/B", replace=True)) is NtStatus.ACCESS_DENIED
     assert world.host.dav_locks_on(mine, "OPEN", "D/A")[1] == [locked[0]]
+
+
+async def test_whoever_is_refused_very_often_gives_up() -> None:
+    world = World()
+    await world.host.make_directory(SVC, "OPEN", "D", parents=False)
+    session = world.session(WS3)
+    for number in range(FAILURES_MAX + 10):
+        await world.put(f"D/F{number:03}")
+        await world.hold(WS3, session, f"D/F{number:03}")
+    failures = await world.host.delete_tree(SVC, "OPEN", "D")
+    assert isinstance(failures, list)
+    assert len(failures) == FAILURES_MAX + 1
+    assert (failures[-1][0], failures[-1][1].status) == ("D", 507)
+    moved = await world.host.move_tree(SVC, "OPEN", "D", "E", replace=False)
+    assert isinstance(moved, list)
+    assert len(moved) == FAILURES_MAX
+    assert len(paths(world, "D")) == FAILURES_MAX + 10
+
+
+async def test_a_tree_of_many_names_lets_others_have_turns() -> None:
+    world = World()
+    await world.host.make_directory(SVC, "OPEN", "D", parents=False)
+    for number in range(4 * BATCH):
+        world.store.write_whole(n(f"D/F{number}"), b"", 0.0)
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    task = asyncio.create_task(other())
+    assert await world.host.delete_tree(SVC, "OPEN", "D") == []
+    task.cancel()
+    assert turns >= 3
