@@ -10,6 +10,7 @@ after the same check as any read.
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Final
 
 from aiohttp import hdrs, web
 
