@@ -34,7 +34,7 @@ from despoolr_lab.clock import LoopClock
 from despoolr_lab.config import NamedServer, parse_profile
 from despoolr_lab.garbage import leave_in_peace
 from despoolr_lab.ground import FLUSH_S, StartError, clock_of
-from despoolr_lab.leasing import SlotLease, SlotsLost, steady_now
+from despoolr_lab.leasing import SILENCES, SlotLease, SlotsLost, steady_now
 from despoolr_lab.numbers import name_of, sms_id_of
 from despoolr_lab.record_log import log_record
 from despoolr_lab.runs import RecordFile
@@ -44,6 +44,8 @@ from despoolr_lab.site_caller import SiteCaller
 BATCH: Final = 1000
 """Machines registered, and tokens asked for, in one request."""
 CONNECTIONS_MAX: Final = 64
+REACH_S_MAX: Final = 3.0
+"""Seconds a logon server has to answer when somebody asks whether this fleet is ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,18 @@ class Clients:
             await asyncio.wait([churning])
             if not churning.cancelled() and (error := churning.exception()) is not None:
                 raise error
+
+    async def reaches_logon_server(self) -> bool:
+        """Whether one of the clients' logon servers answers now; the clients know them all."""
+        assert self._http is not None
+        for url in self.logon_urls:
+            try:
+                async with asyncio.timeout(REACH_S_MAX), self._http.get(f"{url}/healthz") as response:
+                    if response.status == 200:
+                        return True
+            except SILENCES:
+                continue
+        return False
 
     def may_act(self) -> bool:
         """Whether these clients' numbers are this process's now."""

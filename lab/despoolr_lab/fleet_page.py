@@ -1,6 +1,8 @@
-"""What a fleet tells over HTTP: `GET /healthz` (whether all its clients are there) and `GET /metrics` (for Prometheus).
+"""What a fleet tells over HTTP: `GET /healthz` (what it has), `/ready` (whether that is all), `/metrics` (for Prometheus).
 
-The law: it names no client, and changes nothing. Health asks for no token; metrics ask for one that the site's secret signed,
+The law: it names no client, and changes nothing. `/ready` is 200 if all its clients exist and one of their logon servers
+answers, or if it is there to stand by; else 503 with the reason. It costs a request and no process.
+Health asks for no token; metrics ask for one that the site's secret signed,
 as a server's do. A fleet without a secret answers on loopback only.
 """
 
@@ -54,7 +56,7 @@ def fleet_health(clients: Clients) -> dict[str, Any]:
 
 
 class FleetPage:
-    """The two calls of one fleet, listening. `auth` None: anyone may read the metrics (loopback only)."""
+    """The three calls of one fleet, listening. `auth` None: anyone may read the metrics (loopback only)."""
 
     def __init__(self, clients: Clients, auth: Auth | None) -> None:
         self._clients = clients
@@ -69,7 +71,8 @@ class FleetPage:
                 f"refusing to listen on {listen.host} without a configured secret: give DESPOOLR_SECRET, or --common"
             )
         app = web.Application()
-        app.add_routes([web.get("/healthz", self._get_health), web.get("/metrics", self._get_metrics)])
+        app.add_routes([web.get("/healthz", self._get_health), web.get("/ready", self._get_ready)])
+        app.add_routes([web.get("/metrics", self._get_metrics)])
         self._runner = Runner(app, handle_signals=False, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, listen.host, listen.port)
@@ -88,6 +91,15 @@ class FleetPage:
 
     async def _get_health(self, request: web.Request) -> web.Response:
         return web.Response(body=msgspec.json.encode(fleet_health(self._clients)), content_type="application/json")
+
+    async def _get_ready(self, request: web.Request) -> web.Response:
+        facts = fleet_health(self._clients)
+        reason = ""
+        if facts["status"] not in (OK, STANDING_BY):
+            reason = f"{facts['status']}: {facts['live']} of {facts['wanted']} clients"
+        elif facts["status"] == OK and not await self._clients.reaches_logon_server():
+            reason = "no logon server answers"
+        return web.Response(status=503 if reason else 200, text=f"{reason or facts['status']}\n")
 
     async def _get_metrics(self, request: web.Request) -> web.Response:
         if self._auth is not None and self._auth.check(request.headers.get(hdrs.AUTHORIZATION)) is None:

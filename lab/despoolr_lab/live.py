@@ -20,6 +20,7 @@ import msgspec
 from despoolr_core.episodes import Why
 from despoolr_core.wire import EpisodeList, EpisodeRow, Health, OpenList, Problem
 from despoolr_lab.asking import AskError, LockAnswer, LockRow, Wanted, WhyAnswer, concerns, holders_of, lock_row
+from despoolr_lab.skew import skew_s
 
 TIMEOUT_S: Final = 10.0
 ANSWER_SIZE_MAX: Final = 256 * 1024 * 1024
@@ -190,6 +191,18 @@ def ask(server: ServerAddress, path: str, kind: type[T], *, timeout_s: float = T
 def health(server: ServerAddress, *, timeout_s: float = TIMEOUT_S) -> Health:
     """`GET /healthz`. Raises `AskError`."""
     return _decoded(server, call(server, "GET", "/healthz", timeout_s=timeout_s), Health)
+
+
+def clock_skew_s(server: ServerAddress, *, timeout_s: float = TIMEOUT_S) -> float | None:
+    """Seconds by which a server's clock is ahead of this machine's; None if it does not tell."""
+    from despoolr_lab.ground import wall_now
+
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"{server.url}/healthz", timeout=timeout_s) as response:
+            return skew_s(response.headers.get("Date", ""), wall_now())
+    except (OSError, http.client.HTTPException):
+        return None
 
 
 def fleet_facts(server: ServerAddress, *, timeout_s: float = TIMEOUT_S) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +27,7 @@ from despoolr_core.sharing import Role
 from despoolr_lab import discovery
 from despoolr_lab.config import Listen, LogonSettings, NamedServer, SiteSettings
 from despoolr_lab.discovery import RunningServer
-from despoolr_lab.ground import Ground, StartError, clock_of
+from despoolr_lab.ground import Ground, StartError, clock_of, wall_now
 from despoolr_lab.process_log import ServiceLines
 from despoolr_lab.process_metrics import ProcessMetrics
 from despoolr_lab.server_metrics import BoxMetrics, SiteMetrics
@@ -35,6 +35,7 @@ from despoolr_lab.setup_calls import SETUP_CALLS
 from despoolr_lab.setup_routes import SetupRoutes
 from despoolr_lab.sim.network import session_options
 from despoolr_lab.site_database import SiteDatabase, open_site_database
+from despoolr_lab.skew import LOOK_S, PROMPT_S_MAX, SkewWatch
 from despoolr_lab.slot_routes import SlotRoutes
 from despoolr_lab.slots import SlotTable
 from despoolr_server.http.app import METRICS
@@ -166,6 +167,7 @@ class Servers:
         url = await self._serve(site.app, site.host, settings.listen)
         self._tasks.append(asyncio.create_task(counts.refresh(), name=f"{settings.code}/metrics"))
         self._tasks.append(asyncio.create_task(slots.keep_looking(), name=f"{settings.code}/FLEETS"))
+        self.watch(self._keep_comparing_clocks(urls), f"{settings.code}/CLOCKS")
         self._executives.append(site.executive)
         self._tasks.append(asyncio.create_task(site.executive.run(), name=f"{settings.code}/SMS_EXECUTIVE"))
         self._announce(name, "site", url, settings.code)
@@ -269,6 +271,20 @@ class Servers:
         token_file = str(self.ground.token_file.absolute())
         data = str(self.ground.data.absolute())
         self.announced.append(RunningServer(name, role, url, token_file, os.getpid(), site, data))
+
+    async def _keep_comparing_clocks(self, urls: Mapping[str, str]) -> None:
+        """Ask the servers of a site for their time now and then, and warn of a clock that differs from this machine's."""
+        loop = asyncio.get_running_loop()
+        watches = {name: SkewWatch(name, lambda text: self.say(f"despoolr: warning: {text}"), wall_now) for name in urls}
+        async with aiohttp.ClientSession(**session_options({})) as http:
+            while True:
+                for name, url in urls.items():
+                    asked_at = loop.time()
+                    with suppress(aiohttp.ClientError, TimeoutError, OSError):
+                        async with asyncio.timeout(PROMPT_S_MAX), http.get(f"{url}/healthz") as answer:
+                            if loop.time() - asked_at < PROMPT_S_MAX:
+                                watches[name].hear(answer.headers.get("Date", ""))
+                await asyncio.sleep(LOOK_S)
 
     def _connect(self, machine: str, urls: dict[str, str], server: str, program: str) -> RemoteServer:
         key = (fold(server), program)

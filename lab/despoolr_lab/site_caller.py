@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import aiohttp
 import msgspec
 
-from despoolr_lab.ground import SiteRefused, StartError
+from despoolr_lab.ground import SiteRefused, StartError, wall_now
 from despoolr_lab.leasing import SILENCES
+from despoolr_lab.skew import PROMPT_S_MAX, SkewWatch
 
 WAIT_S: Final = 30.0
 """Seconds to wait for a site server that is still starting."""
@@ -32,6 +33,10 @@ class SiteCaller:
     url: str
     token: str
     say: Callable[[str], None]
+    skew: SkewWatch = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.skew = SkewWatch(self.url, lambda text: self.say(f"despoolr: warning: {text}"), wall_now)
 
     async def patiently(self, method: str, path: str, body: Any = None, *, wait_s: float = WAIT_S) -> Any:
         """A call to a site server that may still be starting, or be starting again. Raises `StartError`."""
@@ -54,8 +59,11 @@ class SiteCaller:
         data = None if body is None else msgspec.json.encode(body)
         url = f"{self.url}/api/v1/{path}"
         headers = {"Authorization": f"Bearer {self.token}"}
+        asked_at = asyncio.get_running_loop().time()
         async with self.http.request(method, url, data=data, headers=headers) as response:
             raw = await response.read()
+        if asyncio.get_running_loop().time() - asked_at < PROMPT_S_MAX:  # one that was long on its way tells an old time
+            self.skew.hear(response.headers.get("Date", ""))
         if response.status == 204:
             return None
         try:

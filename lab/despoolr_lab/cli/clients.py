@@ -29,7 +29,8 @@ def command(urls: tuple[str, ...], token: str, expect: int | None, within: str, 
     from despoolr_lab.asking import AskError
     from despoolr_lab.cli.ask import find_servers
     from despoolr_lab.config import ConfigError, parse_span
-    from despoolr_lab.live import LiveSource
+    from despoolr_lab.live import LiveSource, clock_skew_s
+    from despoolr_lab.skew import SKEW_S_MAX, told
 
     try:
         left = parse_span(within) if within else 0.0
@@ -51,6 +52,9 @@ def command(urls: tuple[str, ...], token: str, expect: int | None, within: str, 
         echo_table(
             ["FLEET", "FIRST", "CLIENTS", "EXIST"], [[f["holder"], f["first"], f["count"], f["live"]] for f in facts["fleets"]]
         )
+    skew = clock_skew_s(servers[0]) or 0.0
+    if abs(skew) > SKEW_S_MAX:
+        say(f"despoolr: warning: {told(servers[0].name, skew)}")
     if facts["lapsed"]:
         say(f"despoolr: note: {history(facts['lapsed'])}")
     if facts["exact"]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from despoolr_lab.cli.options import log_format_option
+from despoolr_lab.cli.options import Text, Whole, log_format_option
 from despoolr_lab.cli.output import (
     EXIT_INTERRUPTED,
     EXIT_INVALID,
@@ -47,7 +47,7 @@ PROGRESS_PLAIN_S = 10.0
     envvar="DESPOOLR_CLIENTS",
     default=50,
     show_default=True,
-    type=click.IntRange(1, 1_000_000),
+    type=Whole("clients", 1, 1_000_000),
     help="How many.",
     show_envvar=True,
 )
@@ -74,7 +74,7 @@ PROGRESS_PLAIN_S = 10.0
     "--first",
     default=1,
     show_default=True,
-    type=click.IntRange(1),
+    type=Whole("a client", 1, 1_000_000),
     help="Number of the first client, without --lease: one that another fleet has is refused.",
 )
 @click.option(
@@ -112,6 +112,7 @@ PROGRESS_PLAIN_S = 10.0
     envvar="DESPOOLR_POLL_EVERY",
     default="1h",
     show_default=True,
+    type=Text("parse_span"),
     metavar="SPAN",
     help="Polling interval, in site time.",
     show_envvar=True,
@@ -121,13 +122,20 @@ PROGRESS_PLAIN_S = 10.0
     "pace",
     envvar="DESPOOLR_TIME",
     default="",
+    type=Text("parse_pace"),
     metavar="real|xN",
     help="The pace the site must have; default: whatever it has.",
     show_envvar=True,
 )
 @click.option("--for", "for_", default="", metavar="SPAN", help="End after so much site time. Default: run until stopped.")
 @click.option(
-    "--seed", envvar="DESPOOLR_SEED", default=1, show_default=True, help="Seed of the clients' choices.", show_envvar=True
+    "--seed",
+    envvar="DESPOOLR_SEED",
+    default=1,
+    type=Whole("a seed", -(10**15), 10**15),
+    show_default=True,
+    help="Seed of the clients' choices.",
+    show_envvar=True,
 )
 @click.option("--churn", default="", metavar="SHARE/SPAN", help="Machines that lose their power: 5%/1h, in site time.")
 @click.option("--churn-until", default=0.0, metavar="SECONDS", help="Site time (since 1970) at which all are on. Default: never.")

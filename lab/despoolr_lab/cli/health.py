@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from despoolr_lab.cli.output import EXIT_BUG, EXIT_OK, echo_json, fail, json_option, put
+from despoolr_lab.cli.output import EXIT_BUG, EXIT_OK, echo_json, fail, json_option, put, say
 
 if TYPE_CHECKING:
     from despoolr_lab.live import ServerAddress
@@ -33,6 +33,7 @@ CONTENT: Final = b"Despoolr was here.\r\n"
 def command(urls: tuple[str, ...], token: str, share: str, timeout_s: float, as_json: bool) -> int:
     """Whether servers answer: open a file on a share, write, read, close; how many milliseconds each took."""
     from despoolr_lab.cli.ask import find_servers
+    from despoolr_lab.skew import SKEW_S_MAX, told
 
     servers = find_servers(urls, token)
     if not servers:
@@ -43,13 +44,16 @@ def command(urls: tuple[str, ...], token: str, share: str, timeout_s: float, as_
     else:
         for r in results:
             put(f"{r['server']} at {r['url']}: {_words(r)}")
+    for r in results:
+        if abs(r.get("clock_skew_s", 0)) > SKEW_S_MAX:
+            say(f"despoolr: warning: {told(r['server'], r['clock_skew_s'])}")
     return EXIT_OK if all(r["healthy"] for r in results) else EXIT_BUG
 
 
 def check(server: ServerAddress, share: str, timeout_s: float) -> dict[str, Any]:
     """One server's round trip: `healthy`, `error`, and `ms` for each step."""
     from despoolr_lab.asking import AskError
-    from despoolr_lab.live import fleet_facts, health
+    from despoolr_lab.live import clock_skew_s, fleet_facts, health
 
     ms: dict[str, float] = {}
     result: dict[str, Any] = {"server": server.name, "url": server.url, "healthy": False, "error": "", "share": "", "ms": ms}
@@ -60,6 +64,7 @@ def check(server: ServerAddress, share: str, timeout_s: float) -> dict[str, Any]
             return result | _check_fleet(server, fleet, timeout_s)
         facts = health(server, timeout_s=timeout_s)
         ms["healthz"] = _ms(began)
+        result["clock_skew_s"] = round(clock_skew_s(server, timeout_s=timeout_s) or 0.0)
         result |= {"server": facts.server, "version": facts.version, "waiting": facts.episodes_waiting, "opens": facts.opens}
         if facts.damages:
             raise AskError("; ".join(facts.damages))

@@ -11,8 +11,54 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 LOG_FORMATS: Final = ("cmtrace", "sms1", "sms2", "jsonl")
 """The layouts of log files; `tracer.RENDERERS` by name, so that help imports nothing."""
+WHOLE_SIZE_MAX: Final = 18
+"""Digits of a number that is given."""
+SHOWN_MAX: Final = 40
+"""Characters of a wrong one that are shown."""
 PROCESS_LOG_FORMATS: Final = ("plain", "text", "json")
 """The forms of a process's own log; `process_log.FORMATS`, so that help imports nothing."""
+
+
+class Whole(click.ParamType[int]):
+    """A whole number of something, from `least` to `most`, in the digits of this language and nothing else."""
+
+    name = "number"
+
+    def __init__(self, of: str, least: int, most: int) -> None:
+        self._of = of
+        self._least = least
+        self._most = most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number. Fails with one line that says what is right; click names the option and its variable."""
+        text = str(value).strip()
+        digits = text.removeprefix("-")
+        is_number = digits.isascii() and digits.isdecimal() and len(digits) <= WHOLE_SIZE_MAX
+        if not is_number or not self._least <= int(text) <= self._most:
+            shown = ascii(text if len(text) <= SHOWN_MAX else text[:SHOWN_MAX] + "...")
+            right = f"give a whole number from {self._least:,} to {self._most:,}"
+            self.fail(f"{shown} is no number of {self._of}: {right}", param, ctx)
+        return int(text)
+
+
+class Text(click.ParamType[str]):
+    """A text that a function of `despoolr_lab.config` can read: what it refuses is refused with the option's name."""
+
+    name = "text"
+
+    def __init__(self, parser: str) -> None:
+        self._parser = parser
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The same text; empty where it may be left out."""
+        from despoolr_lab import config
+
+        try:
+            if value:
+                getattr(config, self._parser)(value)
+        except config.ConfigError as error:
+            self.fail(str(error), param, ctx)
+        return str(value)
 
 
 def log_format_option(function: F) -> F:

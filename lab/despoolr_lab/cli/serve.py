@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from despoolr_core.rules.fold import fold
-from despoolr_lab.cli.options import log_format_option
+from despoolr_lab.cli.options import Text, Whole, log_format_option
 from despoolr_lab.cli.output import EXIT_OK, fail
 from despoolr_lab.process_log import say
 
@@ -43,7 +43,14 @@ def _options(*options: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Ca
 
 
 _GROUND = _options(
-    _option("--time", "time", default="real", metavar="real|xN", help="Site time: real, or N site seconds a second."),
+    _option(
+        "--time",
+        "time",
+        default="real",
+        type=Text("parse_pace"),
+        metavar="real|xN",
+        help="Site time: real, or N site seconds a second.",
+    ),
     _option("--clock", default="", metavar="URL", help="Take over the time (and pace) of a running server."),
     _option("--secret-file", type=click.Path(path_type=Path), help="File with the secret that all servers of a site share."),
     _option(
@@ -60,7 +67,13 @@ _SITE = _options(
     _option("--set", "overrides", multiple=True, metavar="FIELD=VALUE", help="Change one behaviour; repeatable."),
     _option("--address", "addresses", multiple=True, metavar="SITE=SERVER=URL", help="Another site; repeatable."),
     _option("--parent", default="", metavar="SITE=SERVER=URL", help="The site above this one: it is told of every status."),
-    _option("--fleet-lease", default="30s", metavar="SPAN", help="Real time after which a silent fleet has lost its clients."),
+    _option(
+        "--fleet-lease",
+        default="30s",
+        type=Text("parse_fleet_lease"),
+        metavar="SPAN",
+        help="Real time after which a silent fleet has lost its clients.",
+    ),
 )
 
 
@@ -80,7 +93,10 @@ def command() -> None:
 @_option("--logon", "logons", multiple=True, metavar="NAME=URL[,distribution]", help="A logon server of the site; repeatable.")
 @_option("--database", default="", metavar="URL", help="The site database, such as postgresql://USER@HOST/NAME. Default: a file.")
 @_option(
-    "--clients-wanted", default=0, type=click.IntRange(0, 1_000_000), help="Clients all fleets are to be together; 0: any number."
+    "--clients-wanted",
+    default=0,
+    type=Whole("clients", 0, 1_000_000),
+    help="Clients all fleets are to be together; 0: any number.",
 )
 @_GROUND
 def site(listen: str, data: Path, logons: tuple[str, ...], **given: Any) -> int:
@@ -143,8 +159,10 @@ def logon(listen: str, data: Path, **given: Any) -> int:
 @_option("--listen-logon", default="127.0.0.1:8802", metavar="HOST:PORT", help="Where LOGON1 listens.")
 @_option("--data", default="despoolr-data/all", type=click.Path(path_type=Path), help="Files, database, logs, records.")
 @_SITE
-@_option("--clients", default=0, type=click.IntRange(0, 100_000), help="Run so many clients, too.")
-@_option("--poll-every", default="1h", metavar="SPAN", help="The clients' polling interval, in site time.")
+@_option("--clients", default=0, type=Whole("clients", 0, 100_000), help="Run so many clients, too.")
+@_option(
+    "--poll-every", default="1h", type=Text("parse_span"), metavar="SPAN", help="The clients' polling interval, in site time."
+)
 @_GROUND
 def serve_all(listen: str, listen_logon: str, data: Path, clients: int, poll_every: str, **given: Any) -> int:
     """Run a site server and LOGON1 (logon and distribution server) in one process, and clients if asked."""

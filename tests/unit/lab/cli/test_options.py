@@ -1,0 +1,65 @@
+"""Numbers and spans of options and their variables: a wrong one is one line that names both and says what is right."""
+
+from __future__ import annotations
+
+import click
+import pytest
+
+from despoolr_lab.cli.main import run
+from despoolr_lab.cli.options import SHOWN_MAX, Text, Whole
+
+CLIENTS = Whole("clients", 1, 1_000_000)
+
+
+@pytest.mark.parametrize(("text", "number"), [("1", 1), (" 250 ", 250), ("1000000", 1_000_000), ("007", 7)])
+def test_a_whole_number_in_its_range_is_taken(text: str, number: int) -> None:
+    assert CLIENTS.convert(text, None, None) == number
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "abc", "-5", "0", "1000001", "1.5", "1e3", "5_0", "+5", "0x10", "٥", "²", "9" * 500, "\x1b[31m", "5\n5"]
+)
+def test_anything_else_is_refused_with_the_right_form_and_never_raw(text: str) -> None:
+    with pytest.raises(click.BadParameter, match=r"is no number of clients: give a whole number from 1 to 1,000,000") as refused:
+        CLIENTS.convert(text, None, None)
+    assert refused.value.message.isprintable() and len(refused.value.message) < SHOWN_MAX + 120
+
+
+def test_a_text_is_read_by_its_function_and_stays_a_text() -> None:
+    assert Text("parse_span").convert("2h", None, None) == "2h"
+    with pytest.raises(click.BadParameter, match="'soon' is not a span of time"):
+        Text("parse_span").convert("soon", None, None)
+
+
+@pytest.mark.parametrize("wrong", ["abc", "-5", "0", "1.5", "9" * 30])
+def test_only_a_fleet_minds_a_wrong_number_of_its_clients_and_names_the_variable(
+    wrong: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DESPOOLR_CLIENTS", wrong)
+    assert run(["fleet", "--site", "http://127.0.0.1:9", "--token", "x"]) == 2
+    said = capsys.readouterr().err
+    assert "DESPOOLR_CLIENTS" in said and "give a whole number from 1 to 1,000,000" in said and len(said.splitlines()) == 1
+    for servers in (["serve", "site"], ["serve", "logon"]):
+        assert run([*servers, "--data", "/dev/null/x", "--listen", "127.0.0.1:0"]) == 2
+        said = capsys.readouterr().err
+        assert "DESPOOLR_CLIENTS" not in said and "/dev/null" in said, "it came as far as its data"
+
+
+@pytest.mark.parametrize(
+    ("variable", "command"),
+    [
+        ("DESPOOLR_SEED", ["fleet", "--site", "http://127.0.0.1:9", "--token", "x"]),
+        ("DESPOOLR_POLL_EVERY", ["fleet", "--site", "http://127.0.0.1:9", "--token", "x"]),
+        ("DESPOOLR_LEASE", ["fleet", "--site", "http://127.0.0.1:9", "--token", "x"]),
+        ("DESPOOLR_CLIENTS_WANTED", ["serve", "site", "--data", "/dev/null/x"]),
+        ("DESPOOLR_FLEET_LEASE", ["serve", "site", "--data", "/dev/null/x"]),
+        ("DESPOOLR_TIME", ["serve", "logon", "--data", "/dev/null/x"]),
+    ],
+)
+def test_every_variable_that_is_a_number_or_a_span_is_named_when_it_is_wrong(
+    variable: str, command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(variable, "so much")
+    assert run(command) == 2
+    said = capsys.readouterr().err
+    assert f"'{variable}'" in said and "so much" in said and len(said.splitlines()) == 1, said
