@@ -12,6 +12,7 @@ from despoolr_core.profile import ARTICLES, PROFILES, profile_of
 from despoolr_lab.kb import gallery, matrix
 from despoolr_lab.kb.matrix import Cell
 from despoolr_lab.scenario.run import Wishes
+from golden.write import assert_golden
 from scenarios.staging import article, failed, finding, play, status, until
 
 VERSIONS = ("1.0", "1.1", "1.2", "1.2 SP4")
@@ -31,6 +32,7 @@ def test_every_expectation_of_an_article_holds_on_every_version_it_speaks_of(cel
     result = article(cell.kb, cell.version, None, wishes.fix, wishes.bug)
     assert failed(result) == []
     assert len(result.findings) >= 8
+    assert_golden(cell, result.digest)
 
 
 @pytest.mark.parametrize(("kb", "version"), EXTRA)
