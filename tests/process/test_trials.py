@@ -69,6 +69,10 @@ def test_what_one_client_sends_is_forgotten_again(trial: Trial) -> None:
         assert int(after) - int(before) < 100, f"{what} took {int(after) - int(before)} MiB:\n{said}"
 
 
+def test_malformed_http_is_refused_and_keeps_nobody_else_waiting(trial: Trial) -> None:
+    assert lasting_faults(trial, "http_abuse.py", "--pid", str(trial.process.process.pid), "--idle", "0") == []
+
+
 def test_a_deep_tree_of_a_clients_keeps_no_server_from_starting_again(tmp_path: Path) -> None:
     said = alone("deep_restart.py", tmp_path)
     assert said.count("starts again: True") == 3, said
