@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -350,3 +351,51 @@ def test_a_tally_counts_files_and_names_directories(store: FileStore) -> None:
         store.tally(n("NONE"))
     with pytest.raises(StoreError):
         store.tally(n("A"))
+
+
+LONG = "\u6f22" * 250 + ".txt"  # 254 UTF-16 units, 754 bytes: more than ext4 takes for a name
+
+
+def test_a_name_of_255_units_is_a_name_like_any_other(store: FileStore) -> None:
+    long = "\u00e9" * 251 + ".dat"
+    store.write_whole(n(long), b"one", AT)
+    facts = store.find(n(long))
+    assert facts is not None
+    assert facts.path == long
+    other = store.find(n(long.replace("\u00e9", "\u00c9").upper()))
+    assert other is not None, "letters of either case are one"
+    assert other.path == long
+    store.write_whole(n(LONG), b"two", AT)
+    assert sorted(entry.path for entry in store.list(ROOT)) == sorted([long, LONG])
+    assert store.read(n(LONG)) == b"two"
+    assert sorted(store.below(ROOT)) == sorted([long, LONG])
+    store.remove(n(long))
+    assert store.find(n(long)) is None
+    assert [entry.path for entry in store.list(ROOT)] == [LONG]
+
+
+def test_long_names_are_renamed_take_properties_and_are_directories(store: FileStore) -> None:
+    store.make_directory(n(LONG), AT)
+    inside = f"{LONG}/\u00fc.txt"
+    store.write_whole(n(inside), b"x", AT)
+    store.set_properties(n(LONG), {"{x}a": "<a/>"})
+    store.set_properties(n(inside), {"{x}b": "<b/>"})
+    other = "\u5b57" * 255
+    store.rename(n(LONG), n(other))
+    assert store.find(n(LONG)) is None
+    assert store.read(n(f"{other}/\u00dc.TXT")) == b"x"
+    assert dict(store.properties(n(other))) == {"{x}a": "<a/>"}
+    assert dict(store.properties(n(f"{other}/\u00fc.txt"))) == {"{x}b": "<b/>"}
+    assert store.tally(ROOT)[1] == (other,)
+    last = "\u00fc" * 100 + ".longer"
+    store.rename(n(f"{other}/\u00fc.txt"), n(f"{other}/{last}"))
+    assert [entry.path for entry in store.list(n(other))] == [f"{other}/{last}"]
+
+
+def test_a_name_that_looks_like_a_hash_is_no_other_file(store: FileStore) -> None:
+    store.write_whole(n(LONG), b"long", AT)
+    hashed = f"~{hashlib.sha256(LONG.encode()).hexdigest()[:40]}.long"
+    assert store.find(n(hashed)) is None
+    store.write_whole(n(hashed), b"short", AT)
+    assert (store.read(n(LONG)), store.read(n(hashed))) == (b"long", b"short")
+    assert sorted(entry.path for entry in store.list(ROOT)) == sorted([hashed, LONG])

@@ -29,6 +29,7 @@ from despoolr_server.share.engine.rows import DIRECTORY, STORED_ATTRIBUTES, File
 from despoolr_server.store.attributes import AttributeList
 from despoolr_server.store.descriptors import read_at, write_at
 from despoolr_server.store.errors import answering
+from despoolr_server.store.long_names import on_disk
 from despoolr_server.store.places import PRIVATE, Place, Places
 from despoolr_server.store.properties import PropertyList
 from despoolr_server.store.protocol import INLINE_MAX, StoreError
@@ -118,7 +119,7 @@ class DiskFileStore:
             names = dict(self._places.names_in(folder))
         for key in sorted(names):
             actual = names[key]
-            path = f"{folder.path}/{actual}"
+            path = f"{folder.path}/{on_disk(actual)}"
             try:
                 status = os.lstat(path)
             except OSError:
@@ -134,7 +135,7 @@ class DiskFileStore:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     if name.key or entry.name != PRIVATE:
-                        below += (_join(folder.stored, entry.name),)
+                        below += (_join(folder.stored, self._places.long_names.name_of(entry.name) or entry.name),)
                 elif entry.is_file(follow_symlinks=False):
                     count += 1
         return count, below
@@ -148,9 +149,10 @@ class DiskFileStore:
                 shown = (entry for entry in entries if name.key or entry.name != PRIVATE)
                 found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in shown]
             for part, is_directory in found:
-                yield _join(inside, part)
+                stored = _join(inside, self._places.long_names.name_of(part) or part)
+                yield stored
                 if is_directory:
-                    ahead.append((f"{path}/{part}", _join(inside, part)))
+                    ahead.append((f"{path}/{part}", stored))
 
     def has_children(self, name: Name) -> bool:
         """Whether anything at all is in the directory, shown or not."""
@@ -390,7 +392,7 @@ class DiskFileStore:
         place, target = self._places.existing(name), self._places.target(new_name)
         if target.is_directory and new_name.key != name.key:
             raise StoreError(NtStatus.ACCESS_DENIED, "a directory is not replaced")
-        path = f"{target.folder.path}/{new_name.last}"
+        path = f"{target.folder.path}/{on_disk(new_name.last)}"
         attributes, replaced = self._attributes.snapshot(), self._properties.get(new_name.key)
         with answering:
             self._rename_lists(name.key, new_name.key, again=again)

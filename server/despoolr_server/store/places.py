@@ -15,6 +15,8 @@ from typing import Final
 from despoolr_core.rules.fold import fold
 from despoolr_core.sharing import NtStatus
 from despoolr_server.share.engine.names import Name, why_bad
+from despoolr_server.store.errors import answering
+from despoolr_server.store.long_names import LongNames, on_disk
 from despoolr_server.store.protocol import StoreError
 
 PRIVATE: Final = ".despoolr"
@@ -52,7 +54,7 @@ class Place:
     @property
     def path(self) -> str:
         """On disk."""
-        return f"{self.folder.path}/{self.actual}" if self.actual else self.folder.path
+        return f"{self.folder.path}/{on_disk(self.actual)}" if self.actual else self.folder.path
 
     @property
     def stored(self) -> str:
@@ -75,6 +77,7 @@ class Places:
 
     def __init__(self, base: str) -> None:
         self._base = base
+        self.long_names = LongNames(f"{base}/{PRIVATE}/names")
         self._top = Folder(base, "", "", 0)
         self._folders: dict[str, Folder] = {}
         self._tallies: dict[str, int] = {}
@@ -127,6 +130,9 @@ class Places:
             raise StoreError(NtStatus.OBJECT_PATH_NOT_FOUND)
         if found.status is not None and not _is_shown(found.status):
             raise StoreError(NtStatus.ACCESS_DENIED, "the name is taken by something that is not a file")
+        if on_disk(name.last) != name.last:
+            with answering:
+                self.long_names.keep(name.last)
         return found
 
     def names_in(self, folder: Folder) -> dict[str, str]:
@@ -135,7 +141,7 @@ class Places:
         names: dict[str, str] = {}
         with os.scandir(folder.path) as entries:
             for entry in entries:
-                text = entry.name
+                text = self.long_names.name_of(entry.name)
                 shown = entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)
                 if not shown or why_bad(text) or (folder is self._top and _is_private(fold(text))):
                     continue
@@ -232,11 +238,11 @@ class Places:
         """The stored name with a key and its `lstat`: what is remembered, else the very name, else a fresh scan."""
         actual = folder.names.get(key)
         if actual is not None:
-            status = _lstat(f"{folder.path}/{actual}")
+            status = _lstat(f"{folder.path}/{on_disk(actual)}")
             if status is not None:
                 return actual, status
             del folder.names[key]
-        status = _lstat(f"{folder.path}/{part}")
+        status = _lstat(f"{folder.path}/{on_disk(part)}")
         if status is not None:
             folder.names[key] = part
             return part, status
@@ -246,7 +252,7 @@ class Places:
             actual = self.names_in(folder).get(key)
         except OSError:
             actual = None
-        return (part, None) if actual is None else (actual, _lstat(f"{folder.path}/{actual}"))
+        return (part, None) if actual is None else (actual, _lstat(f"{folder.path}/{on_disk(actual)}"))
 
 
 def _is_private(key: str) -> bool:

@@ -19,7 +19,7 @@ from despoolr_core.rules.memory import remembered
 from despoolr_core.rules.text import escaped
 
 COMPONENT_MAX: Final = 255
-"""Bytes of one part in UTF-8: within NTFS's 255 UTF-16 units and within ext4's 255 bytes."""
+"""UTF-16 units of one part: NTFS's bound. A character above the BMP has two."""
 
 PATH_MAX: Final = 1024
 """Bytes of a whole path in UTF-8, separators included."""
@@ -126,9 +126,9 @@ def why_bad(part: str) -> str:
     if fold(part.partition(".")[0].rstrip(" ")) in DEVICE_NAMES:
         return f"{part!r} is a DOS device name"
     try:
-        size = len(part.encode())
+        units = len(part) if part.isascii() else len(part.encode("utf-16-le")) // 2
     except UnicodeEncodeError:
         return f"{part!r} has half a surrogate pair"
-    if size > COMPONENT_MAX:
-        return f"a part of the path is longer than {COMPONENT_MAX} bytes"
+    if units > COMPONENT_MAX:
+        return f"a part of the path is longer than {COMPONENT_MAX} UTF-16 units"
     return ""

@@ -86,11 +86,12 @@ def test_a_name_that_only_looks_bad_is_fine(text: str) -> None:
     assert isinstance(parse_name(text), Name)
 
 
-def test_a_part_may_have_255_octets_and_no_more() -> None:
+def test_a_part_may_have_255_utf_16_units_and_no_more() -> None:
     assert isinstance(parse_name("x" * COMPONENT_MAX), Name)
     assert isinstance(parse_name("x" * (COMPONENT_MAX + 1)), BadName)
-    assert isinstance(parse_name("ü" * 127), Name)
-    assert isinstance(parse_name("ü" * 128), BadName)
+    for letter, units in (("ü", 1), ("漢", 1), ("\U0001f600", 2)):
+        assert isinstance(parse_name(letter * (255 // units)), Name)
+        assert isinstance(parse_name(letter * (255 // units + 1)), BadName)
 
 
 def test_a_path_may_have_1024_octets_and_no_more() -> None:
