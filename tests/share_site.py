@@ -20,6 +20,7 @@ from despoolr_server.http.app import make_app
 from despoolr_server.http.auth import Auth
 from despoolr_server.http.base.connection import ConnectionLimits
 from despoolr_server.http.base.connections import Runner
+from despoolr_server.http.base.uploads import Uploads
 from despoolr_server.share.host import ShareHost
 from despoolr_server.share.rights import Rights, RightsTable
 from despoolr_server.store.memory import MemoryFileStore
@@ -90,7 +91,10 @@ class Site:
 
 @asynccontextmanager
 async def serving(
-    auth: Auth | None = None, extra_routes: Iterable[web.RouteDef] = (), limits: ConnectionLimits | None = None
+    auth: Auth | None = None,
+    extra_routes: Iterable[web.RouteDef] = (),
+    limits: ConnectionLimits | None = None,
+    uploads: Uploads | None = None,
 ) -> AsyncIterator[Site]:
     """LOGON1 on a loopback port, with a share SMS_SHR in memory: clients may change files, but only read PCMINS.BOX."""
     clock = LoopClock(EPOCH)
@@ -100,7 +104,7 @@ async def serving(
     rights = RightsTable({"": {Role.CLIENT: Rights.CHANGE}, "PCMINS.BOX": {Role.CLIENT: Rights.READ}})
     host.add_share("SMS_SHR", MemoryFileStore(), rights)
     auth = auth or Auth(b"sixteen octets!!")
-    app = make_app(host, auth, clock, recorder=recorder, version="1.2.3", extra_routes=extra_routes)
+    app = make_app(host, auth, clock, recorder=recorder, version="1.2.3", extra_routes=extra_routes, uploads=uploads)
     # A call that still waits when a test ends is nobody's: aiohttp would give it 60 s.
     runner = Runner(app, limits=limits, shutdown_timeout=0.1)
     await runner.setup()

@@ -70,6 +70,7 @@ TABLES: dict[str, str] = {
     "server/despoolr_server/http/base/connections.py:Connections._silent": "`connections_max`",
     "server/despoolr_server/http/base/connections.py:Connections._per_address": "`connections_max`",
     "server/despoolr_server/http/base/traffic.py:Traffic._untold": "`KINDS`",
+    "server/despoolr_server/http/base/uploads.py:Uploads._sizes": "callers whose bodies are on their way: `connections_max`",
     "server/despoolr_server/http/messages.py:MessageBoard._waiting": "`MACHINES_MAX` times `MESSAGES_MAX`",
     "server/despoolr_server/http/metrics.py:Refusals.counts": "`LABELS_MAX`",
     "server/despoolr_server/http/openapi/routes.py:DocumentRoutes._kept": "two documents",

@@ -18,6 +18,7 @@ from despoolr_core.rules.fold import fold
 from despoolr_server.http.auth import Auth
 from despoolr_server.http.base.connection import Connection
 from despoolr_server.http.base.connections import TRAFFIC
+from despoolr_server.http.base.uploads import UPLOADS, Uploads
 from despoolr_server.http.chain import ChainRoutes
 from despoolr_server.http.introspection import IntrospectionRoutes
 from despoolr_server.http.metrics import Metrics, Refusals
@@ -48,6 +49,7 @@ def make_app(
     version: str = "",
     extra_routes: Iterable[web.RouteDef] = (),
     extra_calls: Sequence[Call] = (),
+    uploads: Uploads | None = None,
 ) -> web.Application:
     """The application that serves `host`. Run it with `http.base.connections.Runner`: time-outs and limits are its.
 
@@ -63,6 +65,7 @@ def make_app(
     app = web.Application(client_max_size=host.file_size_max)
     app[SURFACE] = surface
     app[TRAFFIC] = surface.traffic
+    app[UPLOADS] = Uploads() if uploads is None else uploads
 
     shares = ShareRoutes(surface)
     refusals = Refusals(host.server)

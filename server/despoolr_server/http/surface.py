@@ -20,6 +20,7 @@ from despoolr_core.rules.text import LINE_SIZE_MAX, NAME_SIZE_MAX, why_unfit
 from despoolr_core.sharing import Role
 from despoolr_server.http.auth import CHALLENGES, REMEMBERED_MAX, REMEMBERED_SIZE_MAX, Auth
 from despoolr_server.http.base.traffic import Traffic
+from despoolr_server.http.base.uploads import UPLOADS
 from despoolr_server.http.latency import Latency
 from despoolr_server.http.problem import Refused, bad_request, known
 from despoolr_server.http.whole import Whole
@@ -142,21 +143,34 @@ async def read_body(request: web.Request, size_max: int) -> bytes:
         if len(whole) > size_max:
             raise _too_large(size_max)
         return whole
-    if expects(request):
-        await _say_continue(request)
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in content.iter_any():
-        size += len(chunk)
-        if size > size_max:
-            raise _too_large(size_max)
-        chunks.append(chunk)
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    uploads, caller = request.app[UPLOADS], request.headers.get(hdrs.AUTHORIZATION, "")
+    taken = request.content_length or 0
+    uploads.take(caller, taken)
+    try:
+        if expects(request):
+            await _say_continue(request)
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in content.iter_any():
+            size += len(chunk)
+            if size > size_max:
+                raise _too_large(size_max)
+            if size > taken:
+                uploads.take(caller, size - taken)
+                taken = size
+            chunks.append(chunk)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    finally:
+        uploads.give_back(caller, taken)
 
 
 async def read_json(request: web.Request, kind: type[T], size_max: int = JSON_SIZE_MAX) -> T:
     """The body as a `kind`. Raises `Refused` with the path of the field that is wrong."""
-    body = await read_body(request, size_max)
+    return decode_json(await read_body(request, size_max), kind)
+
+
+def decode_json(body: bytes, kind: type[T]) -> T:
+    """Bytes as a `kind`. Raises `Refused` (400) for any others."""
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:

@@ -98,6 +98,7 @@ class Connection(RequestHandler):
         "_has_odd_bytes",
         "_head_at",
         "_is_head",
+        "_is_plain",
         "_unsent",
         "_watch",
         "_watch_at",
@@ -114,6 +115,8 @@ class Connection(RequestHandler):
         """Whether it has not said one whole head yet."""
         self._gone: list[Callable[[], None]] = []
         self._has_begun = self._has_odd_bytes = self._is_head = False
+        self._is_plain = False
+        """Whether a head that comes now needs no look: it is not the first, nor the end of a part."""
         self._head_at = 0.0
         self._body: StreamReader | None = None
         self._body_at = self._body_read_at = 0.0
@@ -186,18 +189,20 @@ class Connection(RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         if not data.isascii():
-            self._has_odd_bytes = True
+            self._has_odd_bytes, self._is_plain = True, False
         if self._body is not None:
             self._body_size += len(data)
             self._body_read_at = self._loop.time()
         super().data_received(data)
         if self._messages:
-            self._look_at_head(data)
+            message, payload = self._messages[-1]
+            if payload is not EMPTY_PAYLOAD or not self._is_plain or type(message) is _ErrInfo:  # no poll
+                self._look_at_head(data)
         elif self._body is not None:
             if self._body.is_eof():
                 self._body = None
         elif self._waiter is not None:  # a part of a head
-            self._has_begun = True
+            self._has_begun, self._is_plain = True, False
             if not self._head_at and self._connections.limits.head_s:
                 self._head_at = self._loop.time()
                 self._watch_by(self._head_at + self._connections.limits.head_s)
@@ -264,6 +269,7 @@ class Connection(RequestHandler):
                 self._messages[-1] = (_ErrInfo(status=400, exc=refused, message=""), payload)
                 self._is_head = message.method == hdrs.METH_HEAD
         self._has_begun = self._has_odd_bytes = False
+        self._is_plain = True
         self._head_at = 0.0
         if self.is_silent:
             self.is_silent = False

@@ -195,7 +195,7 @@ def refusals(call: Call) -> list[int]:
     """The statuses of a call's problem bodies: those of its row, and those that follow from it."""
     implied = {400, 401} if call.who != ANYONE else {400}
     if call.body:
-        implied |= {400, 408, 413}
+        implied |= {400, 408, 413, 503}
     if call.method not in BODYLESS:
         implied |= {415}
     return sorted({*call.refusals, *implied})

@@ -1,8 +1,8 @@
 """What a row of the tables of calls is: one method of one address, what it takes, and every answer that it can give.
 
 The law: a status that is not in a call's row is never answered by it. Whatever has an address, which may be
-unreadable, can be answered 400, whatever wants a token 401, whatever takes a body 408 and 413, and
-whatever could have one 415; so these need not be said in the rows.
+unreadable, can be answered 400, whatever wants a token 401, whatever takes a body 408, 413 and
+503, and whatever could have one 415; so these need not be said in the rows.
 """
 
 from __future__ import annotations
