@@ -27,7 +27,7 @@ ANSWER_SIZE_MAX: Final = 32 * 1024 * 1024
 ROWS_BATCH: Final = 64
 """Rows of a list that are made in one turn: one may have many ranges, or holds, in it."""
 
-PIECE_SIZE: Final = 64 * 1024
+PIECE_SIZE: Final = 256 * 1024
 """Bytes after which a piece is sent; an answer with no more than this is sent whole, with its length."""
 
 NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})

@@ -24,6 +24,7 @@ from despoolr_core.wire import Blocker, Problem
 from despoolr_server.http.problem import CONTENT_TYPE
 from despoolr_server.http.whole import Whole
 from despoolr_server.share.dav_locks import DavLock
+from despoolr_server.share.pace import batches
 
 XML_TYPE: Final = 'application/xml; charset="utf-8"'
 PROBLEM_NAMESPACE: Final = "urn:ietf:rfc:7807"
@@ -59,6 +60,9 @@ _CHOSEN_BY: Final = f"{hdrs.ACCEPT}, {hdrs.USER_AGENT}"
 
 _UNFIT: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _PROLOGUE: Final = '<?xml version="1.0" encoding="utf-8"?>\n'
+_TOGETHER: Final = 32
+"""Responses that are joined and encoded at one time."""
+
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -183,8 +187,8 @@ def multistatus(responses: list[str]) -> web.Response:
 def multistatus_texts(responses: Iterable[str]) -> Iterator[bytes]:
     """The same, for `http.pieces`."""
     yield f'{_PROLOGUE}<D:multistatus xmlns:D="DAV:">'.encode()
-    for response in responses:
-        yield response.encode()
+    for batch in batches(responses, _TOGETHER):
+        yield "".join(batch).encode()
     yield b"</D:multistatus>"
 
 
