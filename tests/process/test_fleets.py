@@ -277,14 +277,14 @@ def test_a_fleet_is_ready_when_its_clients_are_there_and_reach_a_logon_server(wo
     assert [probe(url) for _ in range(10)] == [0] * 10
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / 10 < PROBE_S_MAX
-    second = fleet(workshop, "two", "--listen", "127.0.0.1:0", ready="standing by")
-    assert probe(page_of(second)) == 0, "one that stands by is as it should be"
     ready.process.send_signal(signal.SIGSTOP)
     assert probe(url) == 1, "a process that is paused takes connections and answers nothing"
     ready.process.send_signal(signal.SIGCONT)
     until(lambda: probe(url) == 0, "it is ready again")
+    second = fleet(workshop, "two", "--listen", "127.0.0.1:0", ready="standing by")
     logon.kill()
     assert probe(url) == 1
+    assert probe(page_of(second)) == 0, "one that stands by is as it should be"
     with pytest.raises(AskError):
         call(ServerAddress("", url, ""), "GET", "/ready")
     assert site.process.poll() is None
