@@ -145,7 +145,8 @@ class Connection(RequestHandler):
     @property
     def is_idle(self) -> bool:
         """Whether nothing is being done for it: it may be closed without anybody missing an answer."""
-        return self._current_request is None and not self._messages
+        waits = self._waiter is not None or self._body is not None  # for a head, or for what is left of a refused body
+        return waits and self._current_request is None and not self._messages
 
     @property
     def idle_until(self) -> float:

@@ -124,6 +124,21 @@ def test_where_all_are_at_work_the_newcomer_is_told_to_come_again() -> None:
     within(test)
 
 
+def test_a_request_that_has_just_come_is_answered_and_not_closed_for_room() -> None:
+    async def test(world: World) -> None:
+        idle = [await world.dial(said=GET) for _ in range(4)]
+        server = world.runner.server
+        assert isinstance(server, Connections)
+        [first, *_] = list(server._live)
+        first.data_received(GET)
+        for _ in range(2):  # it is taken out of the queue; its handler has not begun
+            assert not first.is_idle
+            await asyncio.sleep(0)
+        assert (await idle[0].answer())[0] == 200
+
+    within(test)
+
+
 def test_one_address_leaves_room_for_others() -> None:
     async def test(world: World) -> None:
         for _ in range(3):
