@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from despoolr_client.fleet import POLL_S_BOUNDS, FleetCounts
+from despoolr_server.http.exposition import Exposition
 
 if TYPE_CHECKING:
     from despoolr_lab.clients import Clients
@@ -25,17 +24,11 @@ class FleetMetrics(Collector):
 
     def __init__(self, clients: Clients, *more: Collector) -> None:
         self._clients = clients
-        self._registry = CollectorRegistry(auto_describe=False)
-        for collector in (self, *more):
-            self._registry.register(collector)
+        self._page = Exposition(self, *more)
 
     def render(self) -> tuple[bytes, str]:
         """The text for Prometheus, and its content type."""
-        return generate_latest(self._registry), CONTENT_TYPE_LATEST
-
-    def describe(self) -> list[Metric]:
-        """Nothing: so registering does not collect."""
-        return []
+        return self._page.render()
 
     def collect(self) -> Iterator[Metric]:
         """Every metric there is."""

@@ -18,15 +18,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 
-class Quiet(Collector):
-    """A collector that is not asked when it is registered."""
-
-    def describe(self) -> list[Metric]:
-        """Nothing."""
-        return []
-
-
-class ProcessMetrics(Quiet):
+class ProcessMetrics(Collector):
     """What the process takes from its machine: what a soak looks at."""
 
     def collect(self) -> Iterator[Metric]:

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from despoolr_lab.process_metrics import Quiet
 from despoolr_lab.slots import SlotTable
 from despoolr_server.share.engine.names import ROOT, Name, parse_name
 from despoolr_server.site.context import SiteContext
@@ -30,7 +30,7 @@ DIRECTORIES_KNOWN_MAX: Final = 10_000
 """Directories in boxes whose depth is remembered until they change."""
 
 
-class BoxMetrics(Quiet):
+class BoxMetrics(Collector):
     """How many files wait in each box of a share: in the directory, and in directories right below it that are no box."""
 
     def __init__(self, share: str, store: FileStore, boxes: Iterable[str]) -> None:
@@ -67,7 +67,7 @@ class BoxMetrics(Quiet):
         return depth
 
 
-class SiteMetrics(Quiet):
+class SiteMetrics(Collector):
     """Jobs, rows of Job Details, services and fleets of one site. `refresh` runs for as long as the site does."""
 
     def __init__(self, site: SiteContext, executive: Executive, slots: SlotTable) -> None:

@@ -105,6 +105,24 @@ def test_the_page_names_every_metric_with_its_labels_and_no_other(stack: Stack) 
     assert found == documented()
 
 
+def test_every_page_tells_of_a_metric_once(stack: Stack) -> None:
+    for what in stack.urls:
+        lines = stack.metrics(what).splitlines()
+        for heads in ([line for line in lines if line.startswith(head)] for head in ("# HELP ", "# TYPE ")):
+            names = [line.split()[2] for line in heads]
+            assert sorted(names) == sorted(set(names)), what
+        series = [line.rpartition(" ")[0] for line in lines if not line.startswith("#")]
+        assert sorted(series) == sorted(set(series)), what
+
+
+def test_promtool_finds_nothing_wrong_with_any_page(stack: Stack) -> None:
+    checker = program("promtool", "prometheus")
+    for what in stack.urls:
+        page = stack.metrics(what)
+        done = subprocess.run([checker, "check", "metrics"], input=page, capture_output=True, text=True)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), what
+
+
 def test_no_label_names_a_machine(stack: Stack) -> None:
     for what in stack.urls:
         text = stack.metrics(what)

@@ -10,12 +10,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
-from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from despoolr_core.records import Record
+from despoolr_server.http.exposition import Exposition
 from despoolr_server.http.surface import Surface
 
 LABELS_MAX: Final = 1000
@@ -44,8 +43,7 @@ class Metrics(Collector):
     def __init__(self, surface: Surface, refusals: Refusals) -> None:
         self._surface = surface
         self._refusals = refusals
-        self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(self)
+        self._page = Exposition(self)
 
     def open_count(self) -> int:
         """Opens that stand."""
@@ -65,15 +63,11 @@ class Metrics(Collector):
 
     def render(self) -> tuple[bytes, str]:
         """The text for Prometheus, and its content type."""
-        return generate_latest(self._registry), CONTENT_TYPE_LATEST
+        return self._page.render()
 
     def add(self, collector: Collector) -> None:
         """Let `/metrics` tell something more: what a composition root knows and a share does not."""
-        self._registry.register(collector)
-
-    def describe(self) -> list[Metric]:
-        """Nothing: so registering does not collect."""
-        return []
+        self._page.add(collector)
 
     def collect(self) -> Iterator[Metric]:
         """Every metric there is."""
