@@ -21,9 +21,12 @@ import msgspec
 from despoolr_lab.asking import AskError
 from despoolr_lab.cli.main import run
 from despoolr_lab.live import ServerAddress, ask, call
+from despoolr_lab.supervisor import Lifeline
 
 DEADLINE_S = 90.0
 STEP_S = 0.02
+LIFELINE = Lifeline()
+"""No process that a test starts outlives the tests, whatever ends those."""
 
 
 def until(condition: Callable[[], Any], what: str, deadline_s: float = DEADLINE_S) -> Any:
@@ -100,7 +103,7 @@ class Workshop:
             process = subprocess.Popen(
                 [sys.executable, "-m", "despoolr_lab.cli.main", *arguments],
                 cwd=self.path,
-                env=clean_environment() | environment,
+                **LIFELINE.options(clean_environment() | environment),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,

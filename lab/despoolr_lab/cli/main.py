@@ -8,15 +8,19 @@ Exit codes (design.md section 5): 0 all well, 1 our bug, 2 usage, 10 an expectat
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from types import FrameType
 from typing import Final, NamedTuple
 
 import click
 
 from despoolr_lab.cli.output import put, put_prose
+from despoolr_lab.cli.streams import OutputLost, finish, take_over
 
+EXIT_OK: Final = 0
 EXIT_BUG: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_INTERRUPTED: Final = 130
@@ -118,16 +122,34 @@ def root() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command and exit with its code. A mistake of the user's is one line; a bug of ours says that it is one."""
-    sys.exit(run(arguments))
+    """Run a command as this process and exit with its code.
+
+    A mistake of the user's is one line; a bug of ours says that it is one. Whatever ends the command's parent ends it.
+    """
+    if "DESPOOLR_SUPERVISOR" in os.environ:
+        from despoolr_lab.supervisor import end_with_parent
+
+        end_with_parent()
+    output = take_over()
+    _take_sigterm_for_ctrl_c()
+    try:
+        code = run(arguments)
+    except KeyboardInterrupt:  # one that came while the command was ending already
+        code = EXIT_INTERRUPTED
+    lost = finish(output)
+    if lost is not None and not lost.is_quiet:
+        put(f"despoolr: {lost}", err=True)
+        code = code if code == EXIT_INTERRUPTED else EXIT_USAGE  # nobody has what it came to
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code."""
     try:
         result = root.main(args=arguments, prog_name="despoolr", standalone_mode=False)
-        sys.stdout.flush()
-        return result if type(result) is int else 0
+        return result if type(result) is int else EXIT_OK
+    except SystemExit as end:
+        return end.code if type(end.code) is int else EXIT_OK if end.code is None else EXIT_BUG
     except click.exceptions.NoArgsIsHelpError as error:
         put_prose(error.format_message())
         return EXIT_USAGE
@@ -144,12 +166,26 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         put("despoolr: interrupted", err=True)
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader (`head`) has seen enough; the interpreter must not complain about it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except OutputLost as lost:
+        return EXIT_OK if lost.is_quiet else EXIT_USAGE  # a reader (`head`) that has seen enough is no failure
+    except ExceptionGroup as group:
+        lost_in_tasks, others = group.split(OutputLost)
+        return _explain(group) if lost_in_tasks is None or others is not None else EXIT_OK  # `main` says what was lost
     except Exception as error:
         return _explain(error)
+
+
+def _take_sigterm_for_ctrl_c() -> None:
+    """Whatever Ctrl-C does at a moment, SIGTERM does, unless the command has a handler of its own."""
+
+    def act(_: int, frame: FrameType | None) -> None:
+        handler = signal.getsignal(signal.SIGINT)
+        if callable(handler):
+            handler(signal.SIGINT, frame)
+        else:  # started with `&`, where a shell has Ctrl-C ignored
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, act)
 
 
 def _explain(error: Exception) -> int:

@@ -7,21 +7,23 @@ another. What comes back is what the table and the JSON show; records and report
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
 from despoolr_core.profile import ARTICLES, profile_of
 from despoolr_lab.kb.gallery import entries, load
 from despoolr_lab.scenario.run import Wishes
+from despoolr_lab.supervisor import process_pool
 
 AS_SHIPPED: Final = "as shipped"
 FIX: Final = "--fix"
 BUG: Final = "--bug"
+END_S_MAX: Final = 5.0
+"""Seconds that runs under way have to come to their end after Ctrl-C."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +74,10 @@ def cells(version: str = "") -> list[Cell]:
 def run_all(todo: Sequence[Cell], wishes: Wishes, out: Path, jobs: int = 0, *, log_format: str = "") -> Iterator[Outcome]:
     """Run the cells, on all cores unless `jobs` says otherwise, and give each as it is done.
 
-    After Ctrl-C the runs under way come to their end and are given, no other begins, and it raises `KeyboardInterrupt`.
+    After Ctrl-C (or SIGTERM) no other begins; the runs under way that come to their end within `END_S_MAX` are given, the others
+    are ended, as all are by a second Ctrl-C; and it raises `KeyboardInterrupt`.
     """
-    with ProcessPoolExecutor(jobs or os.cpu_count() or 1, get_context("spawn"), initializer=_leave_ctrl_c_alone) as pool:
+    with process_pool(jobs or os.cpu_count() or 1) as pool:
         # The long ones first: two cores are done at about the same time.
         futures = [pool.submit(run_cell, cell, wishes, out, log_format) for cell in sorted(todo, key=lambda cell: cell.kb)]
         given = set()
@@ -84,13 +87,10 @@ def run_all(todo: Sequence[Cell], wishes: Wishes, out: Path, jobs: int = 0, *, l
                 yield future.result()
         except KeyboardInterrupt:
             under_way = [future for future in futures if future not in given and not future.cancel()]
-            for future in as_completed(under_way):
-                yield future.result()
+            with suppress(TimeoutError):
+                for future in as_completed(under_way, timeout=END_S_MAX):
+                    yield future.result()
             raise
-
-
-def _leave_ctrl_c_alone() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def run_cell(cell: Cell, wishes: Wishes, out: Path, log_format: str = "") -> Outcome:

@@ -1,7 +1,7 @@
 """One process of a load run: its clients over real HTTP, driven by their pace, told of every second.
 
-The law: it does what its orders say and decides nothing. It ends when it is told to, when nobody listens any more, or when its
-own bug ends it; a signal of the terminal is its parent's to act on.
+The law: it does what its orders say and decides nothing. It ends when it is told to, when nobody listens any more (its parent is
+gone: then it is killed if it takes long), or when its own bug ends it; SIGINT and SIGTERM are its parent's to act on.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from despoolr_lab.load.shapes import Stay
 from despoolr_lab.load.tally import Tally
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.programs import program_of
+from despoolr_lab.supervisor import end_with_parent
 
 BEAT_S: Final = 1.0
 """Seconds between two lines of what was measured."""
@@ -305,7 +306,9 @@ def main() -> int:
     """Read the orders, do them. The parent hears of everything on standard output."""
     from despoolr_lab.cli.serve import loop_factory
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    end_with_parent(lambda: None)  # the end of standard input asks it to stop, at the same moment
     target = sys.stdout.buffer
     encode: Any = msgspec.json.Encoder().encode
 

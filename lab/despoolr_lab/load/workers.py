@@ -1,8 +1,8 @@
 """The worker processes of a run, as the process that directs them sees them: started, told, listened to, ended.
 
 The law: a worker that ends before it was told to is not hidden; its clients are gone, and the run is invalid. Workers are in a
-session of their own, so that Ctrl-C reaches the director alone, who ends them in order. None outlives the director: they end
-when nobody listens.
+session of their own, so that Ctrl-C reaches the director alone, who ends them in order. None outlives the director
+(`despoolr_lab.supervisor`): they log their clients off when nobody listens any more, and have `GRACE_S` for it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import math
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,6 +20,7 @@ import msgspec
 from despoolr_lab.ground import StartError
 from despoolr_lab.load.orders import LINE_SIZE_MAX, Orders, Told, Word
 from despoolr_lab.load.tally import Second, merge
+from despoolr_lab.supervisor import Supervisor
 
 READY_S_MAX: Final = 300.0
 """Seconds until all clients are registered and exist."""
@@ -46,6 +46,7 @@ class Workers:
     """All of them. `seconds` is what they have measured so far."""
 
     def __init__(self) -> None:
+        self._supervisor = Supervisor()
         self._workers: list[Worker] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
@@ -60,15 +61,13 @@ class Workers:
     async def start(self, orders: Sequence[Orders]) -> None:
         """Start one for each, and wait until all their clients exist. Raises `StartError`."""
         for order in orders:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *("-m", "despoolr_lab.load.worker"),
+            process = await self._supervisor.start(
+                (sys.executable, "-m", "despoolr_lab.load.worker"),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 limit=LINE_SIZE_MAX,
-                start_new_session=True,
-                env={
+                environment={
                     name: value
                     for name, value in os.environ.items()
                     if not name.startswith("DESPOOLR_") or name == "DESPOOLR_DEBUG"
@@ -118,15 +117,9 @@ class Workers:
             await self._changed.wait()
 
     async def end(self) -> None:
-        """Let all log their clients off and end; whoever does not is killed."""
+        """Let all log their clients off and end; whoever does not is killed, at once if this is cancelled."""
         self.say(Word("stop"))
-        with suppress(TimeoutError):
-            async with asyncio.timeout(END_S_MAX):
-                await asyncio.gather(*(worker.process.wait() for worker in self._workers))
-        for worker in self._workers:
-            if worker.process.returncode is None:
-                worker.process.kill()
-                await worker.process.wait()
+        await self._supervisor.end(is_asked=True, within_s=END_S_MAX)
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def sum(self) -> Told:

@@ -18,6 +18,7 @@ from typing import Final
 
 from despoolr_core.sharing import Role
 from despoolr_lab import discovery
+from despoolr_lab.supervisor import Lifeline
 from despoolr_server.http.auth import Auth
 
 SHARE: Final = "SMS_PKGD"
@@ -54,7 +55,7 @@ def serving() -> Iterator[Server]:
         with subprocess.Popen(
             command,
             cwd=place,
-            env=environment,
+            **Lifeline().options(environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -95,10 +95,8 @@ class Soak:
             self.fell = _first(group)
         finally:
             self.ended_at_s = self.now
-            self.stack.kill()
-            for link in self.stack.links.values():
-                await link.stop()
             self.watch.close()
+            await self.stack.end()
 
     async def _run(self, http: aiohttp.ClientSession) -> None:
         asked = self.plan.asked

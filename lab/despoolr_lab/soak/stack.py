@@ -1,8 +1,8 @@
 """The processes of a soak, each a `despoolr` of its own: started, waited for, killed or stopped, and started again.
 
 The law: a process is up when it has said so; one that ends and was not told to is a `Fell`, and ends the soak. All live in one
-directory, talk over links of ours, and none outlives the stack. Ports are the kernel's choice, once, so that a server that is
-started again is found where it was.
+directory, talk over links of ours, and none outlives the stack or the process that made it (`despoolr_lab.supervisor`). Ports
+are the kernel's choice, once, so that a server that is started again is found where it was.
 """
 
 from __future__ import annotations
@@ -20,11 +20,15 @@ from typing import Final
 from despoolr_lab.sampling import Source
 from despoolr_lab.soak.links import Link
 from despoolr_lab.soak.plan import LOGONS, SITE, Asked, links_of
+from despoolr_lab.supervisor import Supervisor
 
 VERSION: Final = "1.2 SP4 + hotfixes"
 """Of the site: the last of 1.2, in which no fault that the articles tell of loses a status."""
 READY_S_MAX: Final = 60.0
 STOP_S_MAX: Final = 20.0
+"""Seconds a process has to stop when the plan tells it to; a soak counts what a clean stop leaves."""
+END_S_MAX: Final = 8.0
+"""Seconds all of them have together when the soak ends early."""
 STEP_S: Final = 0.05
 COMMON: Final = "common"
 SERVER_READY: Final = "despoolr: ready"
@@ -84,6 +88,7 @@ class Stack:
     directory: Path
     members: dict[str, Member] = field(default_factory=dict)
     links: dict[str, Link] = field(default_factory=dict)
+    _supervisor: Supervisor = field(default_factory=Supervisor)
 
     async def start(self, churn: str = "", duration_s: float = 0.0) -> None:
         """Bring everything up, servers first. Raises `Fell`."""
@@ -123,14 +128,12 @@ class Stack:
         member.starts += 1
         member.log = self.directory / f"{name.lower()}.{member.starts}.log"
         with member.log.open("wb") as out:
-            member.process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "despoolr_lab.cli.main", *member.arguments),
+            member.process = await self._supervisor.start(
+                (sys.executable, "-m", "despoolr_lab.cli.main", *member.arguments),
                 cwd=self.directory,
-                env=self._environment(name),
-                stdin=asyncio.subprocess.DEVNULL,
+                environment=self._environment(name),
                 stdout=out,
                 stderr=asyncio.subprocess.STDOUT,
-                start_new_session=True,
             )
         try:
             async with asyncio.timeout(READY_S_MAX):
@@ -150,13 +153,8 @@ class Stack:
         if process is None or process.returncode is not None:
             return 0
         process.send_signal(getattr(signal, how))
-        try:
-            async with asyncio.timeout(STOP_S_MAX):
-                return await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
-            return -signal.SIGKILL
+        await self._supervisor.stop([process], is_asked=True, within_s=STOP_S_MAX)
+        return await process.wait()
 
     async def stop(self) -> dict[str, int]:
         """Stop fleets, then the site server, then the others; exit codes by name, 0 for a clean stop. Links go last.
@@ -173,11 +171,17 @@ class Stack:
             await link.stop()
         return codes
 
-    def kill(self) -> None:
-        """Leave nothing running, at once."""
+    async def end(self) -> None:
+        """Leave nothing running: whoever does is asked to end, and killed when `END_S_MAX` are over or this is cancelled."""
         for member in self.members.values():
-            if member.pid and member.process is not None:
-                member.process.kill()
+            member.is_meant_to_run = False
+        for link in self.links.values():
+            link.mend()  # who logs off over a silent link would wait for it
+        try:
+            await self._supervisor.end(within_s=END_S_MAX)
+        finally:
+            for link in self.links.values():
+                await link.stop()
 
     def falls(self) -> list[Fell]:
         """Processes that ended and were not told to."""
