@@ -54,8 +54,8 @@ class Site:
             purpose="",
         )
 
-    def close(self, handle: str = "O1") -> Site:
-        """It closes it."""
+    def close(self, handle: str = "O1", reason: str = "closed") -> Site:
+        """It closes it, or it ends for another reason."""
         machine, path, _ = self._opens[handle]
         return self.record(
             f"LOGON1/{machine}",
@@ -65,7 +65,7 @@ class Site:
             machine=machine,
             share="SMS_PKGD",
             path=path,
-            reason="closed",
+            reason=reason,
         )
 
     def refuse(self, handle: str = "O1", job: str = "J1", program: str = "WINWORD.EXE") -> Site:

@@ -64,6 +64,7 @@ KINDS: Final[dict[str, str]] = {
     # the scenario
     "scenario.step": "do, and what was asked",
     "scenario.expect": "name, expected, actual, ok",
+    "run.ended": "reason (time up, or ended early): the last record of a run; what was open then, nobody had closed",
 }
 """Every kind there is, and the facts it carries. An unknown kind is a bug of ours."""
 
@@ -91,6 +92,7 @@ class Recorder:
     def __init__(self, now: Callable[[], float], listeners: Iterable[Listener] = ()) -> None:
         self._now = now
         self._seq = 0
+        self._is_over = False
         self.listeners: list[Listener] = list(listeners)
 
     @property
@@ -101,11 +103,22 @@ class Recorder:
     def record(self, actor: str, kind: str, /, *, cause: int = 0, **data: Any) -> int:
         """Append one fact and return its sequence number."""
         assert kind in KINDS, f"unknown record kind {kind!r}"
+        if self._is_over:
+            return self._seq
         self._seq += 1
         entry = Record(self._seq, round(self._now(), 3), actor, kind, cause, data)
         for listener in self.listeners:
             listener(entry)
         return self._seq
+
+    def end(self, actor: str, /, *, reason: str) -> None:
+        """Append `run.ended`, the last fact there is.
+
+        What a run's parts say while they are taken apart never happened to the machines of the run: a file that is let go of
+        then has not been closed by its holder. So it is no record.
+        """
+        self.record(actor, "run.ended", reason=reason)
+        self._is_over = True
 
 
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")

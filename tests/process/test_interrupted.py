@@ -42,3 +42,5 @@ def test_an_interrupted_run_exits_130_with_its_report_marked_as_interrupted(
     assert "Interrupted after" in (directory / "report.html").read_text("utf-8")
     assert (directory / "logs/BPC/SMSEXEC.LOG").stat().st_size > 0
     assert workshop.json("why", "latest")["notes"] == [], "the records are whole"
+    last = json.loads((directory / "records.jsonl").read_text().splitlines()[-1])
+    assert (last["kind"], last["data"]) == ("run.ended", {"reason": "ended early"})

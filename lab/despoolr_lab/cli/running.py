@@ -19,7 +19,6 @@ from despoolr_core.share import ShareError
 from despoolr_core.verdicts import duration
 from despoolr_lab.cli.output import EXIT_INTERRUPTED, put, put_json, put_over, put_prose
 from despoolr_lab.ground import wall_now
-from despoolr_lab.report.facts import TEARDOWN_KINDS
 from despoolr_lab.report.html import render_report
 from despoolr_lab.report.text import render_text
 from despoolr_lab.run_logs import write_logs
@@ -144,10 +143,7 @@ def interrupted_summary(scenario: Scenario, wishes: Wishes, seed: int, records: 
     """The JSON of a run that did not come to its end: the keys of `RunResult.to_json`, `interrupted`, and no digest."""
     start, now = scenario.start, records[-1].at if records else scenario.start
     ledger = EpisodeLedger(episodes_max=1_000_000, history_max=5_000_000)
-    last = len(records)
-    while last and records[last - 1].kind in TEARDOWN_KINDS:  # files that were closed only because the run ended
-        last -= 1
-    for record in records[:last]:
+    for record in records:
         ledger.apply(record)
     why = ledger.why()
     verdict = f"Interrupted after {duration(now - start)} of {duration(scenario.end - start)}: nothing was decided."

@@ -1,8 +1,7 @@
 """The records of a run, folded once into what a report shows.
 
 The law: a fold over the records and nothing else; the summary adds only what was asked of the run (its expectations and its
-verdict). What servers close because the run stops is not a release: `without_teardown` leaves it out, so that a file nobody
-closed is shown as held to the end.
+verdict). A file that nobody has closed when the run ends (`run.ended`) is shown as held to the end.
 """
 
 from __future__ import annotations
@@ -17,9 +16,6 @@ from despoolr_core.records import Record, is_owners
 from despoolr_core.rules.fold import fold
 from despoolr_core.wire import EpisodeRow
 
-TEARDOWN_KINDS: Final = frozenset(["open.closed", "session.ended", "log"])
-TEARDOWN_SHARE_MAX: Final = 0.005
-"""Closing down happens within this part of the run's length."""
 EPISODES_MAX: Final = 100_000
 _PURPOSE: Final = re.compile(r"job (\S+)")
 
@@ -157,11 +153,10 @@ def read_facts(records: Sequence[Record], summary: Mapping[str, Any] | None = No
 
     Raises `KeyError` for a record of a share server that lacks what its kind must carry.
     """
-    kept = without_teardown(records)
     start, end = _bounds(records)
-    facts = Facts(start, end, len(records), kept, EpisodeLedger(episodes_max=EPISODES_MAX, history_max=0))
+    facts = Facts(start, end, len(records), records, EpisodeLedger(episodes_max=EPISODES_MAX, history_max=0))
     fold = _Fold(facts)
-    for record in kept:
+    for record in records:
         facts.ledger.apply(record)
         step = fold.steps.get(record.kind)
         if step is not None:
@@ -184,16 +179,6 @@ def _add_silent(facts: Facts, summary: Mapping[str, Any]) -> None:
             status = str(row.get("status", ""))
             if key not in facts.details:
                 facts.details[key] = DetailStory(*key, [Change(began, status, status)])
-
-
-def without_teardown(records: Sequence[Record]) -> Sequence[Record]:
-    """The records but for the closes and logoffs at the very end with which every run stops."""
-    start, end = _bounds(records)
-    earliest = end - TEARDOWN_SHARE_MAX * (end - start)
-    last = len(records)
-    while last and records[last - 1].kind in TEARDOWN_KINDS and records[last - 1].at >= earliest:
-        last -= 1
-    return records[:last] if last else records
 
 
 def _bounds(records: Sequence[Record]) -> tuple[float, float]:

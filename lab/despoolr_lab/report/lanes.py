@@ -15,7 +15,19 @@ from despoolr_core.wire import EpisodeRow
 from despoolr_lab.report.axis import Axis
 from despoolr_lab.report.facts import Change, DetailStory, Facts, Holding, JobStory, Note
 from despoolr_lab.report.shapes import FINAL, STATUS_CLASS, SYMBOL, Bar, Lane, Mark
-from despoolr_lab.report.words import clean, count, cut, moment, program_on, span, times, unc, words_of
+from despoolr_lab.report.words import (
+    SERVER_STOPPED,
+    clean,
+    count,
+    cut,
+    how_closed,
+    moment,
+    program_on,
+    span,
+    times,
+    unc,
+    words_of,
+)
 
 LABEL_MAX: Final = 32
 SUB_MAX: Final = 40
@@ -49,7 +61,7 @@ def hold_lane(facts: Facts, axis: Axis, held: Sequence[Holding], quiet: bool = F
     total = sum((facts.end if h.closed_at is None else h.closed_at) - h.opened_at for h in held)
     lane.outcome = f"held {span(total)}"
     last = held[-1]
-    lane.outcome_sub = "never closed" if last.closed_at is None else f"{_how_closed(last)} {_short(last.closed_at, axis)}"
+    lane.outcome_sub = "never closed" if last.closed_at is None else f"{how_closed(last.reason)} {_short(last.closed_at, axis)}"
     lane.outcome_kind = "quiet" if quiet else "hold"
     for holding in _merged(held, facts.end, axis):
         lane.bars.append(_hold_bar(facts, axis, holding, who, quiet))
@@ -97,14 +109,13 @@ def _hold_bar(facts: Facts, axis: Axis, stretch: _Stretch, who: str, quiet: bool
     return Bar(x, round(width, 1), "quiet" if quiet else "hold", title, clean(label), stretch.is_open)
 
 
-def _how_closed(holding: Holding) -> str:
-    return "closed" if holding.reason in ("", "closed") else clean(holding.reason)
-
-
 def _closing(holding: Holding) -> str:
     assert holding.closed_at is not None
+    who = program_on(holding.program, holding.machine)
+    if holding.reason == SERVER_STOPPED:
+        return f"the server stopped at {moment(holding.closed_at)}, and with it what {who} had open"
     how = "" if holding.reason in ("", "closed") else f" ({clean(holding.reason)})"
-    return f"{program_on(holding.program, holding.machine)} let go at {moment(holding.closed_at)}{how}"
+    return f"{who} let go at {moment(holding.closed_at)}{how}"
 
 
 def _short(at: float, axis: Axis) -> str:

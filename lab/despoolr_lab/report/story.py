@@ -201,8 +201,11 @@ _TELL: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
     "open.granted": lambda d: f"{_who(d)} opens it for {d.get('access', '')} sharing {d.get('share_mode', '')}",
     "open.refused": _refused,
     "open.closed": lambda d: (
-        f"{d.get('machine', '')} closes it" + ("" if d.get("reason") == "closed" else f": {d.get('reason')}")
+        f"{d.get('machine', '')} closes it"
+        if d.get("reason") == "closed"
+        else f"what {d.get('machine', '')} had open ends: {d.get('reason', '')}"
     ),
+    "run.ended": lambda d: f"the run ends ({d.get('reason', '')}); what is open now is not closed by anybody",
     "file.written": lambda d: f"{_who(d)} writes it, {count(int(d.get('size', 0)), 'byte')}",
     "file.deleted": lambda d: f"{_who(d)} deletes it",
     "file.renamed": lambda d: f"{_who(d)} renames {d.get('path', '')} to {d.get('new_path', '')}",

@@ -184,7 +184,7 @@ def _hold_lane(axis: Axis, facts: Facts, held: Sequence[Holding], used: set[str]
             cells[end] = ")"
     used |= set(cells) - {" "}
     first, last = held[0], held[-1]
-    outcome = "never closed" if last.closed_at is None else f"closed {words.moment(last.closed_at)[5:]}"
+    outcome = "never closed" if last.closed_at is None else f"{words.how_closed(last.reason)} {words.moment(last.closed_at)[5:]}"
     return _lane(words.program_on(first.program, first.machine), cells, outcome)
 
 

@@ -12,6 +12,8 @@ from despoolr_core.sharing import Access, ShareMode, parse_flags
 
 TEXT_MAX: Final = 400
 ELLIPSIS: Final = "…"
+SERVER_STOPPED: Final = "server stopped"
+"""The reason of an open's end that is neither its holder's doing nor anybody's who wanted the file."""
 ITEMS_MAX: Final = 40
 """Items of a list or a table that a value shows."""
 _UNPRINTABLE: Final = re.compile(
@@ -152,3 +154,8 @@ def _kinds(access: str) -> int:
 def _names(share_mode: int) -> str:
     kinds = (ShareMode.READ, ShareMode.WRITE, ShareMode.DELETE)
     return words_of("|".join(mode.name or "" for mode in kinds if share_mode & mode), "")
+
+
+def how_closed(reason: str) -> str:
+    """How an open came to its end, in a word or two: `closed` by its holder, or why it ended else."""
+    return "closed" if reason in ("", "closed") else clean(reason)

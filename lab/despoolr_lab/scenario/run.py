@@ -213,6 +213,7 @@ async def _run(
             findings = await _timeline(world, digest, profiles, progress)
             result = await _result(world, findings, profiles[first.code].version, seed, wishes.timing, digest)
         finally:
+            recorder.end("scenario", reason="time up" if result is not None else "ended early")
             await world.stop()
     assert result is not None
     result.digest = digest.hexdigest()  # of everything, the end included: what records.jsonl holds

@@ -173,12 +173,20 @@ def test_two_hundred_thousand_records_stay_small_and_quick() -> None:
     assert time.perf_counter() - began < 30
 
 
-def test_what_the_end_of_the_run_closes_is_not_a_release() -> None:
-    records = Site().at(0).step().hold("WS1").at(1).refuse().at(300).step().close().records
+def test_a_file_that_is_open_when_the_run_ends_was_never_closed() -> None:
+    records = Site().at(0).step().hold("WS1").at(1).refuse().at(300).step().records
     assert "never closed" in render_report(records, {})
-    assert "never closed" not in render_report(
-        Site().at(0).step().hold("WS1").at(1).refuse().at(200).close().at(300).step().records, {}
-    )
+
+
+def test_a_file_that_is_closed_in_the_last_moment_of_a_run_is_closed() -> None:
+    records = Site().at(0).step().hold("WS1").at(1).refuse().at(300).step().close().records
+    assert "never closed" not in render_report(records, {})
+
+
+def test_what_ends_because_a_server_stops_is_not_told_as_its_holders_doing() -> None:
+    site = Site().at(0).step().hold("WS1").at(1).refuse().at(300).close(reason="server stopped")
+    page = render_report(site.at(400).step().records, {})
+    assert "server stopped" in page and "let go at" not in page
 
 
 @pytest.mark.parametrize("records", [[], Site().at(0).step().records, Site().at(0).hold("WS1").records])
