@@ -84,7 +84,7 @@ def test_whoever_compares_names_asks_the_one_fold() -> None:
 PRINTERS: dict[str, str] = {
     "lab/despoolr_lab/cli/output.py": "the one place that prints, and escapes",
     "lab/despoolr_lab/cli/mif.py": "rich tables, whose cells are escaped",
-    "lab/despoolr_lab/cli/main.py": "flushes, and closes what nobody reads",
+    "lab/despoolr_lab/cli/streams.py": "flushes, and closes what nobody reads",
     "lab/despoolr_lab/load/worker.py": "JSON lines to the process that started it",
     "lab/despoolr_lab/examples.py": "a file of the repository",
     "lab/despoolr_lab/semantics.py": "a page of the repository",
