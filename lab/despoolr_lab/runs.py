@@ -7,8 +7,8 @@ virtual time too. A reader is bounded, and takes a last line that was cut off (t
 
 from __future__ import annotations
 
-import os
 import re
+import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -196,7 +196,7 @@ def check_root(root: Path) -> None:
     """Whether runs can be kept in `root`, before something long begins. Raises `RunError`."""
     try:
         root.mkdir(parents=True, exist_ok=True)
-        probe = root / f".{os.getpid()}.tmp"
+        probe = _beside(root / "probe")
         probe.touch()
         probe.unlink()
     except OSError as error:
@@ -205,11 +205,12 @@ def check_root(root: Path) -> None:
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file of a run, whole or not at all. Raises `RunError`."""
-    temporary = path.with_name(f"{path.name}.tmp")
+    temporary = _beside(path)
     try:
         temporary.write_bytes(data)
         temporary.replace(path)
     except OSError as error:
+        temporary.unlink(missing_ok=True)
         raise RunError(f"cannot write {path}: {error.strerror}") from None
 
 
@@ -266,13 +267,21 @@ def _fresh(root: Path, name: str) -> Path:
 
 
 def _point(pointer: Path, target: Path) -> None:
-    temporary = pointer.with_name(f"{pointer.name}.tmp")
-    temporary.unlink(missing_ok=True)
+    temporary = _beside(pointer)
     try:
-        temporary.symlink_to(target.name, target_is_directory=True)
-    except (OSError, NotImplementedError):
-        temporary.write_text(target.name + "\n", "utf-8")
-    temporary.replace(pointer)
+        try:
+            temporary.symlink_to(target.name, target_is_directory=True)
+        except (OSError, NotImplementedError):
+            temporary.write_text(target.name + "\n", "utf-8")
+        temporary.replace(pointer)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _beside(path: Path) -> Path:
+    """A name for what becomes `path`, nobody else's: runs begin and end beside each other, in containers with the same pids."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
 
 
 def _lines(path: Path, *, is_needed: bool) -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -130,3 +131,28 @@ def test_a_place_that_cannot_be_written_is_an_error_that_names_it(tmp_path: Path
     (tmp_path / "runs").write_text("a file")
     with pytest.raises(RunError, match=r"cannot write runs to .*choose another place with --out"):
         RunDirectory.create(tmp_path / "runs", STAMP, "demo", 1)
+
+
+def test_runs_that_begin_beside_each_other_have_places_of_their_own_and_one_is_the_latest(tmp_path: Path) -> None:
+    def many(_: int) -> list[Path]:
+        return [runs.new_directory(tmp_path, STAMP, "demo", 1) for _ in range(25)]
+
+    with ThreadPoolExecutor(8) as pool:
+        made = [path for paths in pool.map(many, range(8)) for path in paths]
+    assert len(set(made)) == 200 and latest(tmp_path) in made
+    assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".tmp")] == []
+
+
+def test_summaries_that_are_written_at_one_time_are_whole(tmp_path: Path) -> None:
+    file = tmp_path / "summary.json"
+    texts = [f"{n}".encode() * 50_000 for n in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda data: [runs.write_whole(file, data) for _ in range(25)], texts))
+    assert file.read_bytes() in texts and list(tmp_path.iterdir()) == [file]
+
+
+def test_what_cannot_be_put_in_its_place_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "summary.json" / "x").mkdir(parents=True)
+    with pytest.raises(RunError, match="cannot write"):
+        runs.write_whole(tmp_path / "summary.json", b"{}")
+    assert [path.name for path in tmp_path.iterdir()] == ["summary.json"]
