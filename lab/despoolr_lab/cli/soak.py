@@ -15,8 +15,10 @@ import click
 from despoolr_lab.cli.output import EXIT_INTERRUPTED, EXIT_INVALID, echo_json, echo_table, fail, json_option, put, put_over, say
 
 if TYPE_CHECKING:
+    from despoolr_lab.soak.counts import Count
     from despoolr_lab.soak.plan import Plan
     from despoolr_lab.soak.run import Soak
+    from despoolr_lab.soak.watch import Judged
 
 PROGRESS_PLAIN_S = 15.0
 CLIENTS_MIN = 10
@@ -30,8 +32,9 @@ DURATION_S_MIN = 10.0
 @click.option("--seed", default=1, show_default=True, help="Seed of the plan and of the clients' choices.")
 @click.option("--out", default="runs", show_default=True, type=click.Path(file_okay=False, path_type=Path), help="Where runs go.")
 @click.option("--plan", "only_plan", is_flag=True, help="Print what would happen when, and do nothing.")
+@click.option("--judge", default="", metavar="RUN", help="Judge a soak by what it left: `latest`, a directory, a name in --out.")
 @json_option
-def command(clients: int, for_: str, pace: str, seed: int, out: Path, only_plan: bool, as_json: bool) -> int:
+def command(clients: int, for_: str, pace: str, seed: int, out: Path, only_plan: bool, judge: str, as_json: bool) -> int:
     """Run a stack for hours under churn, restarts and cut links; find what grows, and count everything.
 
     A site server, two logon servers and fleets, each a process of its own. Exit codes: 0 nothing grows and all counts are
@@ -42,6 +45,8 @@ def command(clients: int, for_: str, pace: str, seed: int, out: Path, only_plan:
     from despoolr_lab.soak.plan import Asked, make_plan
 
     try:
+        if judge:
+            return _judge(judge, out, as_json=as_json)
         duration_s = parse_span(for_)
         if duration_s < DURATION_S_MIN:
             raise ConfigError(f"--for {for_} is too short for anything to happen: give {DURATION_S_MIN:g}s at least")
@@ -67,6 +72,18 @@ def _print_plan(plan: Plan, *, as_json: bool) -> None:
     echo_table(("AT", "WHAT", "ON", "HOW", "UNTIL"), rows)
     for what, meaning in WHAT.items():
         say(f"{what}: {meaning}")
+
+
+def _judge(run: str, out: Path, *, as_json: bool) -> int:
+    from despoolr_lab.runs import find_run
+    from despoolr_lab.soak.afterwards import judge
+
+    found = judge(find_run(run, out).path)
+    if as_json:
+        echo_json(found.summary)
+    else:
+        _show(found.judged, found.counts, found.summary)
+    return found.code
 
 
 def _soak(plan: Plan, out: Path, *, as_json: bool) -> int:
@@ -145,6 +162,8 @@ def _outcome(soak: Soak, *, interrupted: bool) -> tuple[int, dict[str, Any]]:
             "holders_vanished": holders.vanished_count if holders else 0,
             "samples_unanswered": soak.watch.silence_count,
         },
+        "fell": fell,
+        "has_lost_clients": has_lost_clients,
         "warm_up_s": soak.warm_up_s,
         **as_json(judged, counts),
     }
@@ -153,15 +172,21 @@ def _outcome(soak: Soak, *, interrupted: bool) -> tuple[int, dict[str, Any]]:
 
 def _print(soak: Soak, summary: dict[str, Any]) -> None:
     from despoolr_lab.soak.counts import count_all
+
+    counts = count_all(soak.found) if soak.found is not None else []
+    _show(soak.watch.judged(soak.warm_up_s, soak.plan.round_s), counts, summary)
+
+
+def _show(judged: list[Judged], counts: list[Count], summary: dict[str, Any]) -> None:
     from despoolr_lab.soak.outcome import COLUMNS, count_rows, table
 
-    echo_table(COLUMNS, table(soak.watch.judged(soak.warm_up_s, soak.plan.round_s)))
+    echo_table(COLUMNS, table(judged))
     put("")
-    if soak.found is not None:
-        echo_table(("COUNT", "EXPECTED", "ACTUAL", "RIGHT"), count_rows(count_all(soak.found)))
+    if counts:
+        echo_table(("COUNT", "EXPECTED", "ACTUAL", "RIGHT"), count_rows(counts))
         put("")
-    done = summary["done"]
-    put(", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in done.items()))
+    if done := summary.get("done"):
+        put(", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in done.items()))
     put(summary["verdict"])
 
 

@@ -104,6 +104,7 @@ def as_json(judged: Iterable[Judged], counts: Iterable[Count]) -> dict[str, Any]
         "resources": [{"process": row.process, "resource": row.resource, **_judgement_json(row.judgement)} for row in judged],
         "counts": [
             {"count": c.name, "expected": c.expected, "actual": c.actual, "ok": c.ok, "examples": list(c.examples)}
+            | ({"is_about_validity": True} if c.is_about_validity else {})
             for c in counts
         ],
     }

@@ -41,6 +41,11 @@ def limit_of(resource: str) -> Limit:
     return LIMITS[BOX if resource.startswith(BOX) else resource]
 
 
+def is_resource(name: str) -> bool:
+    """Whether there is a limit for it."""
+    return name.startswith(BOX) or name in LIMITS
+
+
 def values_of(sample: Sample) -> dict[str, float]:
     """Every resource a sample tells of, memory without what is the process's due."""
     share, fleet = sample.share, sample.fleet

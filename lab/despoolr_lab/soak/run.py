@@ -14,15 +14,17 @@ from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
+import msgspec
 
 from despoolr_lab.clock import LoopClock
+from despoolr_lab.runs import write_whole
 from despoolr_lab.sampling import sample_all
 from despoolr_lab.sim.network import session_options
 from despoolr_lab.soak.administrator import OrderRefused, SoakAdministrator
 from despoolr_lab.soak.counts import ENDED, Found
 from despoolr_lab.soak.evidence import read_clients, read_database
 from despoolr_lab.soak.holders import Holders
-from despoolr_lab.soak.plan import HELD_PACKAGE, LOGONS, SITE, Plan
+from despoolr_lab.soak.plan import HELD_PACKAGE, LOGONS, SITE, Asked, Plan
 from despoolr_lab.soak.stack import FLEET_STOPPED, Fell, Stack
 from despoolr_lab.soak.watch import Watch
 from despoolr_lab.soak.work import Work
@@ -34,6 +36,9 @@ HOLDERS: Final = 8
 SAMPLE_TIMEOUT_S: Final = 5.0
 DRAIN_S_MAX: Final = 300.0
 SITE_HOUR_S: Final = 3600.0
+ASKED: Final = "asked.json"
+"""What was asked for, beside the samples: with both, a soak can be judged that did not come to its end."""
+SAMPLES: Final = "samples.csv"
 PASSING: Final = tuple(
     name.rpartition("/")[2]
     for name in (
@@ -78,7 +83,7 @@ class Soak:
     @property
     def warm_up_s(self) -> float:
         """Seconds of every life of a process that are not judged."""
-        return min(120.0, max(2.0, self.plan.asked.duration_s / 10))
+        return warm_up_s(self.plan.asked)
 
     @property
     def sample_every_s(self) -> float:
@@ -87,7 +92,9 @@ class Soak:
 
     async def run(self) -> None:
         """Do it all. `found` is there when it ran to its end; `fell` when a process ended by itself."""
-        self.watch.open(self.directory / "samples.csv")
+        asked = self.plan.asked
+        write_whole(self.directory / ASKED, msgspec.json.encode(asked) + b"\n")
+        self.watch.open(self.directory / SAMPLES)
         try:
             async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64), **session_options({})) as http:
                 await self._run(http)
@@ -241,6 +248,11 @@ class Soak:
             left_files=self._passing(),
             events=tuple(f"{row['code']}: {row['text']}" for row in events if row["code"] in LOSSES),
         )
+
+
+def warm_up_s(asked: Asked) -> float:
+    """Seconds of every life of a process that are not judged."""
+    return min(120.0, max(2.0, asked.duration_s / 10))
 
 
 LOSSES: Final = (41, 245)

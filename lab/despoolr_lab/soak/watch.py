@@ -1,7 +1,7 @@
 """What the processes of a soak are seen to use over time: one series for each resource of each process, a piece for each life.
 
-The law: every sample goes to `samples.csv`, judged or not; what is judged is kept in memory, thinned out by half whenever a
-series reaches its bound, so that a soak of days needs no more than one of minutes.
+The law: every sample goes to `samples.csv` at once, judged or not, and can be read from there; what is judged is kept in memory,
+thinned out by half whenever a series reaches its bound, so that a soak of days needs no more than one of minutes.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from typing import IO, Final
 
 from despoolr_lab.sampling import Sample, Silence
 from despoolr_lab.soak.drift import Judgement, Point, Verdict, judge, without_beginning
-from despoolr_lab.soak.resources import limit_of, values_of
+from despoolr_lab.soak.resources import is_resource, limit_of, values_of
 
 POINTS_MAX: Final = 4000
 """Points of one piece that are kept."""
 PIECES_MAX: Final = 200
 """Lives of one process that are kept; the oldest go first."""
+COLUMNS: Final = ("seconds", "process", "started", "resource", "value", "judged")
+"""Of `samples.csv`; `judged` is 1 for what was taken while the plan was under way."""
 Key = tuple[str, str]
 """Process and resource."""
 
@@ -51,7 +53,7 @@ class Watch:
         """Write the samples there."""
         self._file = path.open("w", encoding="ascii", newline="", buffering=64 * 1024)
         self._csv = csv.writer(self._file)
-        self._csv.writerow(("seconds", "process", "started", "resource", "value"))
+        self._csv.writerow(COLUMNS)
 
     def close(self) -> None:
         """Write what is buffered."""
@@ -73,12 +75,31 @@ class Watch:
             raw = told.process.memory or 0.0
             kept = {name: value for name, value in values.items() if value or (told.name, name) in self.series}
             for name, value in {**kept, "resident memory": raw, "processor": told.process.cpu_s or 0.0}.items():
-                self._csv.writerow(
-                    (f"{at_s:.2f}", told.name, f"{born:.2f}", name, f"{value:.0f}" if value > 1000 else f"{value:g}")
-                )
+                self._csv.writerow((f"{at_s:.2f}", told.name, f"{born:.2f}", name, _written(value), int(is_judged)))
+            self._file.flush()  # whoever kills the soak leaves what was seen until then
         if is_judged:
             for name, value in values.items():
-                self._keep((told.name, name), Point(at_s, value), is_new=is_new)
+                # As it is written, so that a judgement from the file is the same.
+                self._keep((told.name, name), Point(float(f"{at_s:.2f}"), float(_written(value))), is_new=is_new)
+
+    def read(self, path: Path) -> None:
+        """Take what another watch has written: what it judged, this one judges.
+
+        A line that was cut off is none. Raises `OSError`.
+        """
+        lives: dict[Key, str] = {}
+        with path.open(encoding="ascii", errors="replace", newline="") as file:
+            for row in csv.DictReader(file):
+                if row.get("judged") != "1" or not is_resource(row["resource"]):
+                    continue
+                try:
+                    point = Point(float(row["seconds"]), float(row["value"]))
+                except (TypeError, ValueError):
+                    continue
+                key = (row["process"], row["resource"])
+                is_new = lives.get(key) != row["started"]
+                lives[key] = row["started"]
+                self._keep(key, point, is_new=is_new)
 
     def judged(self, warm_up_s: float, round_s: float) -> list[Judged]:
         """Every series that was ever anything but 0, the worst verdicts first."""
@@ -107,3 +128,7 @@ class Watch:
         piece.append(point)
         if len(piece) >= POINTS_MAX:
             del piece[1:-1:2]
+
+
+def _written(value: float) -> str:
+    return f"{value:.0f}" if value > 1000 else f"{value:g}"

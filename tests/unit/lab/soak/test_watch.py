@@ -40,9 +40,11 @@ def test_what_is_taken_while_draining_is_written_and_not_judged(tmp_path: Path) 
     watch.take(1.0, told(8.0, box=3.0), is_judged=False)
     watch.close()
     lines = (tmp_path / "samples.csv").read_text().splitlines()
-    assert lines[0] == "seconds,process,started,resource,value"
-    assert "1.00,SITE1,1.00,tasks,8" in lines and "1.00,SITE1,1.00,box SMS_SHR/DESPOOLR.BOX,3" in lines
-    assert "0.00,SITE1,1.00,box SMS_SHR/DESPOOLR.BOX,0" not in lines, "a box that never held anything is not written"
+    assert lines[0] == "seconds,process,started,resource,value,judged"
+    assert "1.00,SITE1,1.00,tasks,8,0" in lines and "1.00,SITE1,1.00,box SMS_SHR/DESPOOLR.BOX,3,0" in lines
+    assert not any(line.startswith("0.00,SITE1,1.00,box SMS_SHR") for line in lines), (
+        "a box that never held anything is not written"
+    )
     assert len(watch.series["SITE1", "tasks"][0]) == 1
     assert watch.boxes() == {"SITE1 DESPOOLR.BOX": 3}
 

@@ -1,0 +1,81 @@
+"""A soak judged from what it left on disk, whenever it ended and whatever ended it.
+
+The law: the same judgement as at its end, by the same functions, of the same samples. What only a soak that ran to its end knows,
+its counts and what fell, is in its summary; without that nothing was counted, and a soak of which nothing was counted cannot
+pass: where nothing grows, the run says nothing (exit code 12).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from despoolr_lab.runs import SUMMARY, RunError
+from despoolr_lab.soak.counts import Count
+from despoolr_lab.soak.outcome import EXIT_INVALID, EXIT_OK, as_json, exit_code, sentence
+from despoolr_lab.soak.plan import Asked, make_plan
+from despoolr_lab.soak.run import ASKED, SAMPLES, warm_up_s
+from despoolr_lab.soak.watch import Judged, Watch
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a soak came to: the exit code, the JSON, and what the tables show."""
+
+    code: int
+    summary: dict[str, Any]
+    judged: list[Judged]
+    counts: list[Count]
+
+
+def judge(directory: Path) -> Judgement:
+    """Judge the soak of a run directory. Raises `RunError`."""
+    summary = _summary(directory)
+    asked = _asked(directory)
+    watch = Watch()
+    try:
+        watch.read(directory / SAMPLES)
+    except OSError as error:
+        raise RunError(f"{directory} is no soak: cannot read {SAMPLES}: {error.strerror}") from None
+    judged = watch.judged(warm_up_s(asked), make_plan(asked).round_s)
+    try:
+        counts = [_count(row) for row in summary.get("counts", [])]
+    except (KeyError, TypeError):
+        raise RunError(f"{directory / SUMMARY} is damaged: its counts cannot be read") from None
+    fell = str(summary.get("fell", ""))
+    code = exit_code(judged, counts, fell, has_lost_clients=bool(summary.get("has_lost_clients")))
+    if not counts and code == EXIT_OK:
+        code = EXIT_INVALID
+    facts: dict[str, Any] = {"clients": asked.clients, "for_s": asked.duration_s, "scale": asked.scale, "seed": asked.seed}
+    facts |= summary or {"interrupted": True}
+    facts |= {"passed": code == EXIT_OK, "exit_code": code, "verdict": sentence(judged, counts, fell)}
+    return Judgement(code, facts | {"warm_up_s": warm_up_s(asked)} | as_json(judged, counts), judged, counts)
+
+
+def _asked(directory: Path) -> Asked:
+    try:
+        return msgspec.json.decode((directory / ASKED).read_bytes(), type=Asked)
+    except OSError as error:
+        raise RunError(f"{directory} is no soak: cannot read {ASKED}: {error.strerror}") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise RunError(f"{directory / ASKED} is damaged: {error}") from None
+
+
+def _summary(directory: Path) -> dict[str, Any]:
+    """What the soak said at its end; nothing for one that was killed."""
+    try:
+        found = msgspec.json.decode((directory / SUMMARY).read_bytes())
+    except OSError:
+        return {}
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise RunError(f"{directory / SUMMARY} is damaged: {error}") from None
+    return found if isinstance(found, dict) else {}
+
+
+def _count(row: dict[str, Any]) -> Count:
+    return Count(
+        str(row["count"]), int(row["expected"]), int(row["actual"]), tuple(row["examples"]), bool(row.get("is_about_validity"))
+    )
