@@ -225,9 +225,13 @@ def _site_settings(listen: Listen, servers: tuple[NamedServer, ...], given: dict
 
 def _ground_settings(data: Path, listens: tuple[Listen, ...], given: dict[str, Any]) -> GroundSettings:
     import os
+    import sys
 
     from despoolr_lab import config
+    from despoolr_server.store.descriptors import why_no_server
 
+    if why := why_no_server(sys.platform):
+        raise config.ConfigError(why)
     for line in config.unknown_variables(os.environ):
         raise config.ConfigError(line)
     timing = config.parse_pace(given["time"])

@@ -24,6 +24,13 @@ def read_at(descriptor: int, length: int, offset: int) -> bytes:
     return os.pread(descriptor, length, offset)
 
 
+def why_no_server(platform: str) -> str:
+    """Why no server can run on a system (as `sys.platform` names it), as one line; `""` if one can."""
+    if platform == "win32":
+        return "servers need Linux or macOS: on Windows an answered upload could not be made safe; use WSL, or a container"
+    return ""
+
+
 def choose_sync(system: object, control: object) -> Callable[[int], object]:
     """The strongest sync of a file's data that `system` (as `os`) and `control` (as `fcntl`, or None) offer."""
     fdatasync: Callable[[int], object] | None = getattr(system, "fdatasync", None)

@@ -6,7 +6,10 @@ import os
 from pathlib import Path
 from types import SimpleNamespace
 
-from despoolr_server.store.descriptors import choose_sync, read_at, sync_data, write_at
+import pytest
+
+from despoolr_lab.cli.main import run
+from despoolr_server.store.descriptors import choose_sync, read_at, sync_data, why_no_server, write_at
 
 
 def test_all_is_written_where_it_belongs_and_read_back(tmp_path: Path) -> None:
@@ -17,6 +20,24 @@ def test_all_is_written_where_it_belongs_and_read_back(tmp_path: Path) -> None:
         assert read_at(descriptor, 100, 0) == b"\0\0\0content"
     finally:
         os.close(descriptor)
+
+
+def test_servers_run_on_linux_and_macos_and_not_on_windows() -> None:
+    assert why_no_server("linux") == why_no_server("darwin") == ""
+    assert why_no_server("win32").startswith("servers need Linux or macOS: ")
+
+
+@pytest.mark.parametrize("server", ["site", "logon", "all"])
+def test_on_windows_each_server_says_so_in_one_line_and_makes_nothing(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.platform", "win32")
+    logon = ["--logon", "LOGON1=http://127.0.0.1:1"] if server == "site" else []
+    assert run(["serve", server, "--common", "c", *logon]) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.count("servers need Linux or macOS") == 1 and said.err.count("\n") <= 2
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_linux_syncs_the_data_alone() -> None:
