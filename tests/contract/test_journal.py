@@ -22,7 +22,7 @@ from despoolr_core.sharing import NtStatus
 from despoolr_server.share.engine.names import ROOT, Name, parse_name
 from despoolr_server.store import journalled
 from despoolr_server.store.files import JournalledFileStore, StoreError
-from despoolr_server.store.journal import FRAME, Entry, Make, Put, encode
+from despoolr_server.store.journal import FRAME, Entry, Make, Move, Put, encode
 from despoolr_server.store.journal_chain import JOURNAL_HEADER_SIZE
 from despoolr_server.store.journalled import JOURNAL_MAX
 
@@ -288,6 +288,32 @@ def test_a_kill_at_any_instant_loses_no_answered_upload_and_resurrects_no_delete
             allowed.append(f"{who} {number} ".encode() * 100 if kind == "put" else None)
         assert after.get(f"W{who}.DAT") in allowed
     assert all(path.startswith("W") for path in after)
+
+
+@pytest.mark.parametrize("was_put", [True, False])
+@pytest.mark.parametrize("how", ["nothing was done", "what goes along went"])
+def test_a_rename_that_was_begun_is_ended_with_properties_and_attributes(tmp_path: Path, was_put: bool, how: str) -> None:
+    mine, replaced = {"{x}a": "<a/>"}, {"{x}b": "<b/>"}
+    store = JournalledFileStore(tmp_path / "r", threads=False)
+    for name in ("A", "P"):
+        store.write_whole(n(name), name.encode(), AT, 2)
+    for name in ("B", "Q"):
+        store.write_whole(n(name), b"replaced", AT)
+        store.set_properties(n(name), replaced)
+    store.set_properties(n("A"), mine)
+    if not was_put:
+        asyncio.run(store.close())
+        store = JournalledFileStore(tmp_path / "r", threads=False)
+    for old, new, expected in (("A", "B", mine), ("P", "Q", {})):
+        along = store._attributes.get(old), dict(store.properties(n(old)))
+        store._log(Move(old, store._inode(n(old)), store._inode(n(new)), new, *along))
+        if how == "what goes along went":
+            store._rename_lists(old, new)
+        store = JournalledFileStore(tmp_path / "r", threads=False)  # killed before the file itself moved
+        assert contents(store).get(new) == old.encode() and old not in contents(store)
+        assert (dict(store.properties(n(new))), dict(store.properties(n(old)))) == (expected, {})
+        facts = store.find(n(new))
+        assert facts is not None and facts.attributes == 2
 
 
 # -- what is not as it was written

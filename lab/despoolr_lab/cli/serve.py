@@ -287,7 +287,7 @@ def _run(settings: GroundSettings, start: Start, log_form: str) -> int:
     """Prepare, start, wait for a signal, stop. Everything that keeps it from starting is one line and exit code 2."""
     import asyncio
 
-    from despoolr_lab import process_log
+    from despoolr_lab import discovery, process_log
     from despoolr_lab.config import ConfigError
     from despoolr_lab.ground import StartError, prepare
     from despoolr_lab.runs import RunError
@@ -295,6 +295,7 @@ def _run(settings: GroundSettings, start: Start, log_form: str) -> int:
 
     process_log.begin(log_form)
     try:
+        discovery.running(Path.cwd())  # a damaged list is told of before anything is served
         ground = prepare(settings)
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             return runner.run(_serve(ground, start))

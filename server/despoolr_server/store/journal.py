@@ -77,12 +77,17 @@ class Remove(msgspec.Struct, tag="remove", array_like=True):
 
 
 class Move(msgspec.Struct, tag="move", array_like=True):
-    """A file got another name. `path` may be that of a temporary file, which then is a large file's first name."""
+    """A file got another name. `path` may be that of a temporary file, which then is a large file's first name.
+
+    `attributes` and `properties` (None in records of the version before) are what goes along.
+    """
 
     path: str
     inode: int
     replaced: int
     new_path: str
+    attributes: int = 0
+    properties: dict[str, str] | None = None
 
 
 class MoveDirectory(msgspec.Struct, tag="tree", array_like=True):

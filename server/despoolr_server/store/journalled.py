@@ -122,6 +122,7 @@ class JournalledFileStore(DiskFileStore):
             return
         if reading.entries:
             self._make_true(outcome(reading.entries))
+            self._finish_move(reading.entries[-1])
             _sync_file_system(self._base)
         self._forget_journals()
 
@@ -363,7 +364,8 @@ class JournalledFileStore(DiskFileStore):
         if place.is_directory:
             self._rename_directory(name, new_name, place.inode)
             return
-        self._log(Move(name.path, place.inode, self._replaced(new_name), new_name.path))
+        along = self._attributes.get(name.key), dict(self._properties.get(name.key))
+        self._log(Move(name.path, place.inode, self._replaced(new_name), new_name.path, *along))
         self._or_void(super().rename, name, new_name)
 
     def _rename_directory(self, name: Name, new_name: Name, inode: int) -> None:
@@ -427,6 +429,16 @@ class JournalledFileStore(DiskFileStore):
         for staged, path in aside:
             attributes = self._attributes.get(_named(path).key)
             self._unless_moved_on(DiskFileStore.publish, staged, _named(path), attributes)
+
+    def _finish_move(self, last: Entry) -> None:
+        """What goes along with a file that was being renamed when the process died may still be under the old name."""
+        if isinstance(last, Move) and last.properties is not None and self.find(_named(last.new_path)) is not None:
+            key, new_key = _named(last.path).key, _named(last.new_path).key
+            for lost in (key,) if key != new_key and self.find(_named(last.path)) is None else ():
+                self._properties.set(lost, {})
+                self._attributes.set(lost, 0)
+            self._properties.set(new_key, last.properties)
+            self._attributes.set(new_key, last.attributes)
 
     def _unless_moved_on(self, deed: Callable[..., None], *arguments: object) -> None:
         """Do it, unless somebody has since taken the directory it would be in, or the name, for something else."""
