@@ -156,7 +156,7 @@ def _field(name: str, value: object) -> str:
 
 def visible(text: str) -> str:
     """Text with a `?` for each character that XML 1.0 cannot carry (section 2.2); NTFS allows some of them in names."""
-    return _UNFIT.sub("?", text)
+    return text if text.isprintable() and text.isascii() else _UNFIT.sub("?", text)
 
 
 def status_line(status: int) -> str:

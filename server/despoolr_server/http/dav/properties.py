@@ -186,13 +186,15 @@ class PropertyRoutes:
 
     def _all(self, share: str, where: str, found: Found, asked: PropertyQuery) -> str:
         """The response to who asks for all properties, or for their names."""
-        names = [name for name in ALWAYS if self._element(share, found, name) is not None]
-        names += [name for name in found.properties if name not in LIVE]
+        told = {name: element for name in ALWAYS if (element := self._element(share, found, name)) is not None}
+        if found.properties:
+            told |= {name: xml for name, xml in found.properties.items() if name not in LIVE}
         if asked.kind == "propname":
-            have = [empty_element(name) for name in names]
+            have = [empty_element(name) for name in told]
         else:
-            names += [name for name in asked.names if name not in names]
-            have = [element for name in names if (element := self._element(share, found, name)) is not None]
+            have = [*told.values()]
+            more = (self._element(share, found, name) for name in asked.names if name not in told)
+            have += [element for element in more if element is not None]
         return f"<D:response><D:href>{escape(where)}</D:href><D:propstat><D:prop>{''.join(have)}{_OK}</D:response>"
 
     def _element(self, share: str, found: Found, name: str) -> str | None:
