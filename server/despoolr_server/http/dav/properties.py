@@ -96,7 +96,7 @@ class PropertyRoutes:
             return refuse(request, problem, error="propfind-finite-depth")
         size = names_size(asked.names) * len(found)
         for batch in batches(found, 4 * BATCH):
-            size += sum([size_of(one) for one in batch])
+            size += sum(map(size_of, batch))
             await breathe(len(batch), 4 * BATCH)
         check_size_of(size, "Ask for fewer properties, or with `Depth: 1`, directory by directory.")
         texts = multistatus_texts(self._responses(share, found, asked))
@@ -150,7 +150,10 @@ class PropertyRoutes:
         return multistatus([_patched(where, changes, wrong)])
 
     def _responses(self, share: str, found: list[Found], asked: PropertyQuery) -> Iterator[str]:
-        """A response for each resource. What is the same for all (what is asked for, where they stand) is worked out once."""
+        """A response for each resource. What is the same for all (what is asked for, where they stand) is worked out once.
+
+        An address is percent-encoded, and so needs no escapes of XML.
+        """
         wanted = [(name, LIVE.get(name), empty_element(name)) for name in asked.names] if asked.kind == "prop" else None
         directory: str | None = None
         start = ""
@@ -176,7 +179,7 @@ class PropertyRoutes:
                 missing.append(empty)
             else:
                 have.append(element)
-        parts = ["<D:response><D:href>", escape(where), "</D:href>"]
+        parts = ["<D:response><D:href>", where, "</D:href>"]
         if have or not missing:
             parts += ["<D:propstat><D:prop>", *have, _OK]
         if missing:
@@ -195,7 +198,7 @@ class PropertyRoutes:
             have = [*told.values()]
             more = (self._element(share, found, name) for name in asked.names if name not in told)
             have += [element for element in more if element is not None]
-        return f"<D:response><D:href>{escape(where)}</D:href><D:propstat><D:prop>{''.join(have)}{_OK}</D:response>"
+        return f"<D:response><D:href>{where}</D:href><D:propstat><D:prop>{''.join(have)}{_OK}</D:response>"
 
     def _element(self, share: str, found: Found, name: str) -> str | None:
         live = LIVE.get(name)
