@@ -117,7 +117,7 @@ def test_sessions_are_limited() -> None:
 async def test_sessions_and_opens_of_one_machine_are_limited_however_its_name_is_written() -> None:
     world = World(sessions_per_machine_max=2, opens_per_machine_max=3, opens_per_session_max=2)
     await world.put("F")
-    client, same = Principal("WS8", "a", Role.CLIENT), Principal("ws8", "b", Role.CLIENT)
+    client, same = Principal("WS8", "a", Role.CLIENT), Principal("ws8", "a", Role.CLIENT)
     one, two = world.session(client), world.session(same)
     assert status(world.host.start_session(same, SessionRequest())) is NtStatus.INSUFFICIENT_RESOURCES
     for session in (one, one, two):
