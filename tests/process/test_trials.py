@@ -6,14 +6,16 @@ Long attacks run here in a short form, and whole in `make nightly`.
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from process_world import clean_environment
 from support import program
-from trial_world import INPUTS, Trial, alone, faults, running_trial, said_by
+from trial_world import INPUTS, WAIT_S_MAX, Trial, alone, despoolr, faults, running_trial, said_by
 
 SCRIPTS = sorted(path.name for path in INPUTS.iterdir() if path.suffix in (".sh", ".py") and path.name[:2] != "14")
 OR_REFUSED = "octets given back (or 415 above)"
@@ -44,6 +46,25 @@ def test_a_script_that_showed_a_fault_shows_none(trial: Trial, name: str) -> Non
     assert re.search(r"^ok ", said, re.MULTILINE), f"nothing was tried:\n{said}"
     wrong = [line for line in faults(said) if OR_REFUSED not in line or "PUT, not gzip at all, 400 or 415: 415" not in said]
     assert wrong == [], said
+
+
+def test_a_reader_who_has_enough_or_a_full_disk_is_no_bug_of_ours(trial: Trial) -> None:
+    said = said_by(["bash", str(INPUTS / "14-standard-output.sh")], trial.directory)
+    quiet = [line for line in said.splitlines() if "| true" in line]
+    assert len(quiet) == 2, said
+    assert all(re.search(r"\| true: (0|141) ", line) for line in quiet), "somebody who reads no further is no fault"
+    assert "full: 2 " in said, "a full disk is exit code 2"
+    assert "a bug of" not in said.replace("'this is a bug of Despoolr's'", ""), said
+
+
+def test_a_load_whose_names_have_control_characters_is_refused_in_one_line(tmp_path: Path) -> None:
+    """They made its junit.xml no XML."""
+    load = [str(despoolr()), "load", str(INPUTS / "09-junit.toml")]
+    done = subprocess.run(load, cwd=tmp_path, env=clean_environment(), capture_output=True, timeout=WAIT_S_MAX, check=False)
+    assert done.returncode == 2, done.stderr
+    (line,) = done.stderr.decode().splitlines()
+    assert "09-junit.toml:13:" in line and "U+0001" in line and line.isprintable()
+    assert not (tmp_path / "runs").exists(), "nothing was run"
 
 
 def test_odd_words_in_any_place_are_answered_in_time_and_never_with_500(trial: Trial) -> None:
