@@ -7,7 +7,7 @@ JOBS   ?= auto
 PIN    := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-emit-index-url \
           --no-emit-find-links --no-emit-trusted-host
 
-.PHONY: help demo test nightly mutants test-dav test-docker test-api check lint types layers format scenarios golden bench semantics oracle examples lock clean
+.PHONY: help demo test nightly mutants test-dav test-docker test-api check lint types layers format scenarios golden bench semantics security oracle examples lock clean
 
 help:            ## Show this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -83,6 +83,9 @@ bench: $(VENV)/bench.stamp ## Ratios, measured in one run (peers, from Debian: a
 
 semantics: $(VENV)/run.stamp ## Write docs/share-semantics.md anew from the engine's tables
 	@$(BIN)/python -m despoolr_lab.semantics > docs/share-semantics.md
+
+security: $(VENV)/run.stamp ## Write docs/security.md anew from the rights tables and the rows of calls
+	@$(BIN)/python -m despoolr_lab.security > docs/security.md
 
 oracle: $(VENV)/run.stamp ## Ask what a real SMB server was asked, over HTTP (FILES="a.json b.json")
 	@$(BIN)/python -m despoolr_lab.oracle $(or $(FILES),$(wildcard tests/data/oracle/*.json))

@@ -95,6 +95,7 @@ async def serving(
     extra_routes: Iterable[web.RouteDef] = (),
     limits: ConnectionLimits | None = None,
     uploads: Uploads | None = None,
+    host_names: Iterable[str] = (),
 ) -> AsyncIterator[Site]:
     """LOGON1 on a loopback port, with a share SMS_SHR in memory: clients may change files, but only read PCMINS.BOX."""
     clock = LoopClock(EPOCH)
@@ -104,7 +105,16 @@ async def serving(
     rights = RightsTable({"": {Role.CLIENT: Rights.CHANGE}, "PCMINS.BOX": {Role.CLIENT: Rights.READ}})
     host.add_share("SMS_SHR", MemoryFileStore(), rights)
     auth = auth or Auth(b"sixteen octets!!")
-    app = make_app(host, auth, clock, recorder=recorder, version="1.2.3", extra_routes=extra_routes, uploads=uploads)
+    app = make_app(
+        host,
+        auth,
+        clock,
+        recorder=recorder,
+        version="1.2.3",
+        extra_routes=extra_routes,
+        uploads=uploads,
+        host_names=host_names,
+    )
     # A call that still waits when a test ends is nobody's: aiohttp would give it 60 s.
     runner = Runner(app, limits=limits, shutdown_timeout=0.1)
     await runner.setup()

@@ -315,10 +315,6 @@ class PcmAgent:
         if self._pcm is None or not self._pcm.archive(request_id):
             raise ValueError(f"{self.machine} has no package {request_id} to archive")
 
-    def forget_history(self) -> None:
-        """PCMHIST.REG is lost: packages are pending again, mandatory ones run again (Q122202, Q229809)."""
-        self.pcm.forget()
-
     def _enqueue(self, turn: Turn) -> None:
         if self._runner is None:
             self._runner = Runner(self)

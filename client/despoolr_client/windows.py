@@ -80,11 +80,6 @@ class Windows:
         self._noidmifs[_upper(name)] = WindowsFile(data, modified_at)
         self.noidmifs_changed = self.noidmifs_changed or old is None or old.data != data
 
-    def delete_noidmif(self, name: str) -> None:
-        """Remove a NOIDMIF; the next inventory is without it."""
-        if self._noidmifs is not None and self._noidmifs.pop(_upper(name), None) is not None:
-            self.noidmifs_changed = True
-
     # -- a real directory
     def save(self, directory: Path) -> None:
         """Write everything below `directory`, replacing what an earlier `save` left. Raises `OSError`."""

@@ -295,20 +295,8 @@ class EpisodeLedger:
         opens = self.opens(at, machine=machine, path=path)
         return Why(self.moment(at), opens, episodes, [verdict(row) for row in episodes])
 
-    def waiter_seconds(self, now: float | None = None) -> dict[tuple[str, str], float]:
-        """How long each (machine, program) made others wait in all: seconds from first blocking to release or end."""
-        at = self._last_at if now is None else now
-        total: dict[tuple[str, str], float] = {}
-        for episode in self._episodes.values():
-            end = at if episode.ended_at is None else episode.ended_at
-            for hold in episode.holds.values():
-                until = end if hold.released is None else min(hold.released, end)
-                who = (hold.machine, hold.program)
-                total[who] = total.get(who, 0.0) + max(0.0, until - hold.first)
-        return total
-
     def waiter_seconds_by_share(self, now: float) -> dict[tuple[str, str], float]:
-        """How long each (share, program) made others wait, in seconds: `waiter_seconds` without the machines."""
+        """How long each (share, program) made others wait: seconds from first blocking to release or end."""
         total: dict[tuple[str, str], float] = {}
         for episode in self._episodes.values():
             end = now if episode.ended_at is None else episode.ended_at

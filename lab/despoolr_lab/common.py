@@ -9,6 +9,7 @@ afterwards. So no process has to start before another, and one that starts again
 | `database.password` | of the site database, where that is PostgreSQL | site server, PostgreSQL (0600) |
 | `metrics.token` | a client's token, for `/metrics` | Prometheus (0644) |
 | `since` | seconds since 1970 (UTC): site time is counted from there | servers (0644) |
+| `moment` | one moment by the wall clock and the steady clock of a machine (JSON) | servers (0644) |
 """
 
 from __future__ import annotations
@@ -19,14 +20,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from despoolr_core.sharing import Role
 from despoolr_lab.config import ConfigError, read_secret
+from despoolr_lab.time_source import Anchor, read_anchor
 from despoolr_server.http.auth import Auth
 
 SECRET: Final = "secret"
 PASSWORD: Final = "database.password"
 METRICS_TOKEN: Final = "metrics.token"
 SINCE: Final = "since"
+MOMENT: Final = "moment"
 WATCHER: Final = "PROMETHEUS"
 """The machine that the token for metrics names; it may look, and do no more than any client."""
 
@@ -38,22 +43,29 @@ class Common:
     secret: bytes
     password: str
     since: float
+    anchor: Anchor | None = None
+    """A moment by the steady clock of the machine whose process came first: it holds on that machine until that restarts."""
 
 
-def open_common(directory: Path, now: float) -> Common:
-    """Read the directory, making what is missing; `now` is this machine's time in seconds since 1970. Raises `ConfigError`."""
+def open_common(directory: Path, now: float, anchor: Anchor | None = None) -> Common:
+    """Read the directory, making what is missing; `now` and `anchor` are this machine's time. Raises `ConfigError`."""
     try:
-        directory.mkdir(mode=0o711, parents=True, exist_ok=True)
+        if not directory.is_dir():
+            directory.mkdir(mode=0o711, parents=True, exist_ok=True)
+            directory.chmod(0o711)  # Prometheus reads its token there, whatever our umask
         _make(directory / SECRET, secrets.token_urlsafe(32), 0o600)
         _make(directory / PASSWORD, secrets.token_urlsafe(24), 0o600)
         _make(directory / SINCE, repr(now), 0o644)
+        if anchor is not None:
+            _make(directory / MOMENT, msgspec.json.encode(anchor).decode(), 0o644)
     except OSError as error:
         raise ConfigError(f"cannot write {directory}: {error.strerror}; give a --common that this process can write") from None
     secret = read_secret(directory / SECRET)
     token = Auth(secret).issue(WATCHER, "", Role.CLIENT)
     try:
         _make(directory / METRICS_TOKEN, token, 0o644)
-        return Common(secret, _text(directory / PASSWORD), float(_text(directory / SINCE)))
+        since = float(_text(directory / SINCE))
+        return Common(secret, _text(directory / PASSWORD), since, read_anchor(directory / MOMENT))
     except OSError as error:
         raise ConfigError(f"cannot read {error.filename or directory}: {error.strerror}") from None
     except ValueError:

@@ -23,6 +23,7 @@ from despoolr_core.response import Response
 from despoolr_core.rules.fold import fold
 from despoolr_lab.scenario.timing import Timing, parse_timing
 from despoolr_lab.slots import LEASE_S, LEASE_S_MAX, LEASE_S_MIN
+from despoolr_lab.time_source import Anchor
 
 SITE_PORT: Final = 8801
 LOGON_PORT: Final = 8802
@@ -34,6 +35,7 @@ NAME_SIZE_MAX: Final = 15
 VARIABLES: Final[dict[str, str]] = {
     "DESPOOLR_LISTEN": "host:port a server listens on",
     "DESPOOLR_LISTEN_LOGON": "host:port of the logon server of `serve all`",
+    "DESPOOLR_ALLOW_HOST": "names a server may be addressed by without a Bearer token, separated by spaces",
     "DESPOOLR_DATA": "directory of shares, site database, logs, records and secret",
     "DESPOOLR_NAME": "machine name of the server",
     "DESPOOLR_CODE": "site code, three letters or digits",
@@ -137,8 +139,12 @@ class GroundSettings:
     listens: tuple[Listen, ...] = ()
     since: float | None = None
     """Seconds since 1970 that scaled time is counted from, where all processes of a stack have that in common."""
+    anchor: Anchor | None = None
+    """A moment by this machine's steady clock, where the processes of a stack have that in common too."""
     database_password: str = ""
     """For a site database whose URL has none."""
+    allow_hosts: tuple[str, ...] = ()
+    """Names by which browsers and WebDAV clients may address the servers, besides their own."""
 
 
 @dataclass(frozen=True, slots=True)

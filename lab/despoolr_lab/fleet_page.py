@@ -21,6 +21,8 @@ from despoolr_lab.ground import StartError
 from despoolr_lab.process_metrics import ProcessMetrics
 from despoolr_server.http.auth import Auth, is_loopback
 from despoolr_server.http.base.connections import Runner
+from despoolr_server.http.browser_guard import BrowserGuard
+from despoolr_server.http.problem import Refused, answer
 from despoolr_server.http.surface import CHALLENGED
 
 STARTING: Final = "starting"
@@ -62,6 +64,7 @@ class FleetPage:
         self._clients = clients
         self._auth = auth
         self._metrics = FleetMetrics(clients, ProcessMetrics())
+        self._guard = BrowserGuard()
         self._runner: web.AppRunner | None = None
 
     async def start(self, listen: Listen) -> str:
@@ -70,6 +73,7 @@ class FleetPage:
             raise ConfigError(
                 f"refusing to listen on {listen.host} without a configured secret: give DESPOOLR_SECRET, or --common"
             )
+        self._guard = BrowserGuard([listen.host], is_open=self._auth is None)
         app = web.Application()
         app.add_routes([web.get("/healthz", self._get_health), web.get("/ready", self._get_ready)])
         app.add_routes([web.get("/metrics", self._get_metrics)])
@@ -102,7 +106,11 @@ class FleetPage:
         return web.Response(status=503 if reason else 200, text=f"{reason or facts['status']}\n")
 
     async def _get_metrics(self, request: web.Request) -> web.Response:
+        try:
+            self._guard.check(request)
+        except Refused as refused:
+            return answer(refused.problem)
         if self._auth is not None and self._auth.check(request.headers.get(hdrs.AUTHORIZATION)) is None:
             return web.Response(status=401, headers=CHALLENGED)
         text, content_type = self._metrics.render()
-        return web.Response(body=text, headers={hdrs.CONTENT_TYPE: content_type})
+        return web.Response(body=text, headers={hdrs.CONTENT_TYPE: content_type, "X-Content-Type-Options": "nosniff"})

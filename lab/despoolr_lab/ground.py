@@ -4,7 +4,8 @@ The data directory holds one directory per machine with its shares, the site dat
 `admin.token` and `state.json`. The law: one process at a time; every start has a number, and ids begin with it, so that no
 handle, session or episode of a process that died is mistaken for a later one. Scaled time goes on while a killed process
 is down (its neighbours' did too); after a clean stop it goes on from where it stopped, unless all processes of a stack
-count it from the same moment (`despoolr_lab.common`): then it never stands still.
+count it from the same moment (`despoolr_lab.common`): then it never stands still. It never goes back, whatever is done to the
+wall clock (`despoolr_lab.time_source`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,8 +26,10 @@ from despoolr_core.records import Record, Recorder, decode
 from despoolr_core.sharing import Role
 from despoolr_lab.clock import LoopClock
 from despoolr_lab.config import ConfigError, GroundSettings, make_secret, read_secret, write_private
-from despoolr_lab.runs import RECORDS, RecordFile
-from despoolr_lab.state_file import DamagedState, State, read_state, write_state
+from despoolr_lab.privacy import make_directory, opener, tighten
+from despoolr_lab.runs import RECORDS, RECORDS_BEFORE, RecordFile
+from despoolr_lab.state_file import MOMENT_MAX, DamagedState, State, read_state, write_state
+from despoolr_lab.time_source import MACHINE, TimeSource
 from despoolr_server.http.auth import Auth, is_loopback
 
 ADMINISTRATOR: Final = "ADMIN1"
@@ -37,6 +39,12 @@ HISTORY_SIZE_MAX: Final = 32 * 1024 * 1024
 """Octets of old records a starting server reads, so that `why` remembers what was before."""
 FLUSH_S: Final = 0.1
 """Records wait at most so long in memory."""
+BEAT_S: Final = 10.0
+"""Seconds after which a running process notes its time again."""
+TOLD_S_MAX: Final = 2 * BEAT_S
+"""Seconds that a process which was killed may have run since it noted its time: two beats, if a beat was late."""
+LAST_SIZE_MAX: Final = 64 * 1024
+"""Bytes at the end of the records in which the last one is looked for."""
 
 
 class StartError(Exception):
@@ -55,11 +63,6 @@ class SiteRefused(StartError):
         self.retry_after_s = retry_after_s
 
 
-def wall_now() -> float:
-    """Seconds since 1970 on this machine: where a real or scaled clock begins."""
-    return time.time()  # noqa: TID251 - the composition root is where the site's time comes from
-
-
 @dataclass(slots=True)
 class Ground:
     """See the module. Make it with `prepare` (no event loop needed), then `begin` inside the loop."""
@@ -76,7 +79,9 @@ class Ground:
     recorder: Recorder = field(init=False)
     changes: list[str] = field(default_factory=list)
     """What is not as it was when this data was last served, one sentence each."""
+    source: TimeSource = MACHINE
     _state: State = field(default_factory=State)
+    _beat: asyncio.TimerHandle | None = None
     _lock: IO[str] | None = None
     _flusher: asyncio.TimerHandle | None = None
 
@@ -104,7 +109,7 @@ class Ground:
         """Where a share's files lie. Raises `StartError`."""
         directory = self.data / machine / share
         try:
-            directory.mkdir(parents=True, exist_ok=True)
+            make_directory(directory)
         except OSError as error:
             raise StartError(f"cannot write {directory}: {error.strerror}; choose another --data") from None
         return directory
@@ -113,10 +118,10 @@ class Ground:
         """Start the clock (at `site_now`, if a neighbour's time was asked for) and the records. Call inside the loop."""
         self.clock = LoopClock(self._epoch(site_now), self.scale)
         self.recorder = Recorder(self.clock.now, [self._write])
-        self.changes = self._changes(site_now)
+        self.changes += self._changes(site_now)
         version = self.settings.version or self._state.version
-        self._state = State(self.starts, self.scale, wall_now(), self.clock.now(), version=version)
-        self._save()
+        self._state = State(self.starts, self.scale, version=version)
+        self._note_time()
 
     def remember(self, ledger: EpisodeLedger, server: str) -> None:
         """Let a new server's ledger read what the records tell of its past; what was open then is open no more."""
@@ -132,6 +137,8 @@ class Ground:
         if self._flusher is not None:
             self._flusher.cancel()
         self.records.close()
+        if self._beat is not None:
+            self._beat.cancel()
         if is_clean:
             self._state.stopped = self.clock.now()
             self._save()
@@ -139,14 +146,27 @@ class Ground:
             self._lock.close()
 
     def _epoch(self, site_now: float | None) -> float:
+        """Where site time begins: never before what this data was told last."""
+        last = self._last()
         if site_now is not None:
-            return site_now
+            return max(site_now, last)
         old = self._state
         if self.settings.since is not None:
-            return self._since(self.settings.since)
+            return self._since(self.settings.since, last)
         if self.scale == 1.0 or not old.wall or old.scale != self.scale:
-            return wall_now()
-        return old.site + (wall_now() - old.wall) * self.scale if old.stopped is None else old.stopped
+            return max(self.source.wall(), last)
+        if old.stopped is not None:
+            return max(old.stopped, last)
+        return max(old.site + (self.source.wall_since(old.anchor) - old.wall) * self.scale, last)
+
+    def _last(self) -> float:
+        """The latest site time that this data knows of, by its state or by its last record."""
+        old = self._state
+        told = old.stopped
+        if told is None and old.wall:
+            elapsed = self.source.elapsed(old.anchor)
+            told = old.site + min(TOLD_S_MAX if elapsed is None else elapsed, TOLD_S_MAX) * old.scale
+        return max(old.site, told or 0.0, _last_at(self.data))
 
     def _changes(self, site_now: float | None) -> list[str]:
         found: list[str] = []
@@ -167,16 +187,29 @@ class Ground:
             )
         return found
 
-    def _since(self, since: float) -> float:
-        """Site time, counted from a moment all processes know. Raises `StartError` where that is before what was."""
-        now = since + (wall_now() - since) * self.scale
-        before = max(self._state.site, self._state.stopped or 0.0)
+    def _since(self, since: float, before: float) -> float:
+        """Site time, counted from a moment all processes know. Raises `StartError` where another pace would turn it back."""
+        now = since + (self.source.wall_since(self.settings.anchor) - since) * self.scale
+        if now < before and self._state.scale == self.scale:
+            return before  # the wall clock was set back
         if now < before:
             raise StartError(
                 f"site time would go back by {before - now:,.0f} s: this data was made at --time x{self._state.scale:g}; "
                 f"keep that, or begin anew with empty data and an empty --common"
             )
         return now
+
+    def _note_time(self) -> None:
+        """Remember what time it is, now and every `BEAT_S`. A full disk is no reason to stop: the next beat tries again."""
+        anchor = self.source.anchor()
+        self._state.wall, self._state.site, self._state.anchor = anchor.wall, self.clock.now(), anchor
+        is_first, loop = self._beat is None, asyncio.get_running_loop()
+        self._beat = loop.call_later(BEAT_S, self._note_time)
+        try:
+            self._save()
+        except ConfigError:
+            if is_first:
+                raise
 
     def _save(self) -> None:
         write_state(self.data / "state.json", self._state)
@@ -199,7 +232,7 @@ def _date(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M")
 
 
-def prepare(settings: GroundSettings) -> Ground:
+def prepare(settings: GroundSettings, source: TimeSource = MACHINE) -> Ground:
     """Take the data directory, count the start, find or make the secret. Raises `StartError` or `ConfigError`."""
     data = settings.data
     away = [listen.host for listen in settings.listens if not is_loopback(listen.host)]
@@ -209,18 +242,19 @@ def prepare(settings: GroundSettings) -> Ground:
             "or listen on 127.0.0.1"
         )
     try:
-        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(data)
+        tightened = tighten(data)
         lock = _take(data)
     except OSError as error:
         raise StartError(f"cannot write the data directory {data}: {error.strerror}; choose another --data") from None
     try:
-        return _prepared(settings, lock)
+        return _prepared(settings, lock, source, tightened)
     except BaseException:
         lock.close()
         raise
 
 
-def _prepared(settings: GroundSettings, lock: IO[str]) -> Ground:
+def _prepared(settings: GroundSettings, lock: IO[str], source: TimeSource, tightened: list[str]) -> Ground:
     data, secret = settings.data, settings.secret
     secret_file, has_made = data / "secret", False
     state = _read_state(data / "state.json")
@@ -240,6 +274,8 @@ def _prepared(settings: GroundSettings, lock: IO[str]) -> Ground:
         token=token,
         token_file=token_file,
         records=RecordFile(data / RECORDS, size_max=RECORDS_SIZE_MAX),
+        changes=tightened,
+        source=source,
         _state=state,
         _lock=lock,
     )
@@ -247,7 +283,7 @@ def _prepared(settings: GroundSettings, lock: IO[str]) -> Ground:
 
 def _take(data: Path) -> IO[str]:
     """Lock the directory for this process's life; the kernel lets go of it however the process ends."""
-    lock = (data / "lock").open("a+", encoding="ascii")
+    lock = open(data / "lock", "a+", encoding="ascii", opener=opener)  # noqa: SIM115 - held for the process's life
     try:
         import fcntl
 
@@ -276,13 +312,24 @@ def _read_state(file: Path) -> State:
         ) from None
 
 
-def _tail(path: Path) -> Iterator[Record]:
-    """The records at the end of a file, at most `HISTORY_SIZE_MAX` octets of them."""
+def _last_at(data: Path) -> float:
+    """Site time of the last record in a data directory; 0.0 if there is none."""
+    for name in (RECORDS, RECORDS_BEFORE):
+        at = 0.0
+        for record in _tail(data / name, LAST_SIZE_MAX):
+            at = max(at, record.at if record.at <= MOMENT_MAX else 0.0)
+        if at:
+            return at
+    return 0.0
+
+
+def _tail(path: Path, size_max: int = HISTORY_SIZE_MAX) -> Iterator[Record]:
+    """The records at the end of a file, at most `size_max` bytes of them."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - HISTORY_SIZE_MAX))
-            if size > HISTORY_SIZE_MAX:
+            file.seek(max(0, size - size_max))
+            if size > size_max:
                 file.readline()
             for line in file:
                 try:

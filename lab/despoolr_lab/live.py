@@ -195,7 +195,7 @@ def health(server: ServerAddress, *, timeout_s: float = TIMEOUT_S) -> Health:
 
 def clock_skew_s(server: ServerAddress, *, timeout_s: float = TIMEOUT_S) -> float | None:
     """Seconds by which a server's clock is ahead of this machine's; None if it does not tell."""
-    from despoolr_lab.ground import wall_now
+    from despoolr_lab.time_source import wall_now
 
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import socket
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ from despoolr_core.sharing import Role
 from despoolr_lab import discovery
 from despoolr_lab.config import Listen, LogonSettings, NamedServer, SiteSettings
 from despoolr_lab.discovery import RunningServer
-from despoolr_lab.ground import Ground, StartError, clock_of, wall_now
+from despoolr_lab.ground import Ground, StartError, clock_of
 from despoolr_lab.process_log import ServiceLines
 from despoolr_lab.process_metrics import ProcessMetrics
 from despoolr_lab.server_metrics import BoxMetrics, SiteMetrics
@@ -38,6 +39,7 @@ from despoolr_lab.site_database import SiteDatabase, open_site_database
 from despoolr_lab.skew import LOOK_S, PROMPT_S_MAX, SkewWatch
 from despoolr_lab.slot_routes import SlotRoutes
 from despoolr_lab.slots import SlotTable
+from despoolr_lab.time_source import wall_now
 from despoolr_server.http.app import METRICS
 from despoolr_server.http.base.connections import Runner, backlog_of, descriptors
 from despoolr_server.logon import make_logon_server
@@ -98,6 +100,7 @@ class Servers:
                 version=self.version,
                 extra_routes=SetupRoutes(ground, name).routes(),
                 extra_calls=SETUP_CALLS,
+                host_names=self._names_of(settings.listen),
             )
         except (StoreError, ValueError) as error:
             raise StartError(f"cannot use the files of {name} in {ground.data}: {error}") from None
@@ -153,6 +156,7 @@ class Servers:
                     *slots.routes(),
                 ],
                 extra_calls=SETUP_CALLS,
+                host_names=self._names_of(settings.listen),
             )
         except (StoreError, ValueError) as error:
             raise StartError(f"cannot use the files of {name} in {ground.data}: {error}") from None
@@ -242,6 +246,10 @@ class Servers:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     # -- parts
+
+    def _names_of(self, listen: Listen) -> tuple[str, ...]:
+        """What a server may be called by somebody without a Bearer token."""
+        return (*self.ground.settings.allow_hosts, listen.host, socket.gethostname())
 
     def _store(self, machine: str, share: str) -> FileStore:
         store = JournalledFileStore(self.ground.store_directory(machine, share))

@@ -13,6 +13,7 @@ from typing import Final
 
 from despoolr_core.formats.tracer import TraceLine
 from despoolr_core.records import Record
+from despoolr_lab.privacy import make_directory
 from despoolr_lab.runs import RunError
 from despoolr_server.site.context import thread_of
 from despoolr_server.site.logs import LogFile, file_of
@@ -33,7 +34,7 @@ def write_logs(directory: Path, records: Iterable[Record], layouts: Mapping[str,
     for (site, component), found in sorted(lines.items()):
         path = directory / LOGS / site / file_of(component)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_directory(path.parent)
             LogFile(path, layouts.get(site, _LAYOUT)).append(found)
         except OSError as error:
             raise RunError(f"cannot write {path}: {error.strerror}") from None

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, Final, Self
 import msgspec
 
 from despoolr_core.records import Record, decode, encode
+from despoolr_lab.privacy import DIRECTORY, make_directory, opener
 
 RECORDS: Final = "records.jsonl"
 RECORDS_BEFORE: Final = "records.1.jsonl"
@@ -87,7 +88,7 @@ class RecordFile:
 
     def _open(self) -> None:
         _end_cut_line(self.path)
-        self._file = self.path.open("ab", buffering=_BUFFER)
+        self._file = open(self.path, "ab", buffering=_BUFFER, opener=opener)  # noqa: SIM115 - until `close`
         self._size = self._file.tell()
 
     def _rotate(self) -> None:
@@ -184,7 +185,7 @@ def new_directory(root: Path, stamp: str, what: str, seed: int) -> Path:
     """
     name = f"{stamp}-{_UNSAFE.sub('-', what).strip('-.') or 'run'}-seed{seed}"
     try:
-        root.mkdir(parents=True, exist_ok=True)
+        make_directory(root)
         path = _fresh(root, name)
         _point(root / LATEST, path)
     except OSError as error:
@@ -195,7 +196,7 @@ def new_directory(root: Path, stamp: str, what: str, seed: int) -> Path:
 def check_root(root: Path) -> None:
     """Whether runs can be kept in `root`, before something long begins. Raises `RunError`."""
     try:
-        root.mkdir(parents=True, exist_ok=True)
+        make_directory(root)
         probe = _beside(root / "probe")
         probe.touch()
         probe.unlink()
@@ -207,7 +208,8 @@ def write_whole(path: Path, data: bytes) -> None:
     """Write a file of a run, whole or not at all. Raises `RunError`."""
     temporary = _beside(path)
     try:
-        temporary.write_bytes(data)
+        with open(temporary, "wb", opener=opener) as file:
+            file.write(data)
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
@@ -259,7 +261,7 @@ def _fresh(root: Path, name: str) -> Path:
     for number in range(1, 1000):
         path = root / (name if number == 1 else f"{name}-{number}")
         try:
-            path.mkdir()
+            path.mkdir(mode=DIRECTORY)
         except FileExistsError:
             continue
         return path

@@ -92,11 +92,6 @@ class FleetSample:
     reports_unsent: float | None = None
     """Reports that wait for their server."""
 
-    @property
-    def poll_count(self) -> float:
-        """All polls."""
-        return sum(self.polls.values())
-
 
 @dataclass(frozen=True, slots=True)
 class Sample:

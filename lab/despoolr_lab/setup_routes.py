@@ -137,7 +137,8 @@ class SetupRoutes:
         facts = SetupFacts(self._name, surface.host.share_names(), ClockFacts(ground.clock.now(), ground.scale), ground.starts)
         if self._site is not None:
             site = self._site
-            facts.site = SiteCard(site.code, site.domain, site.profile.version, site.overrides, str(site.response))
+            profile = site.profile if self._profile is None else self._profile()
+            facts.site = SiteCard(site.code, site.domain, profile.version, _differences(profile), str(site.response))
             facts.servers = [_card(s) for s in self._servers]
         return json_answer(facts)
 
@@ -156,9 +157,10 @@ class SetupRoutes:
 
 
 def _differences(profile: Profile) -> dict[str, str]:
-    """What is not as the version shipped: `--set`, and the hotfixes that are installed."""
+    """What is not as the version shipped: `--set`, and the hotfixes that are installed; as `--set` takes it."""
     shipped = profile_of(profile.version)
-    return {name: str(getattr(profile, name)) for name in FIELDS if getattr(profile, name) != getattr(shipped, name)}
+    changed = {name: getattr(profile, name) for name in FIELDS if getattr(profile, name) != getattr(shipped, name)}
+    return {name: ("false", "true")[value] if isinstance(value, bool) else str(value) for name, value in changed.items()}
 
 
 def _card(server: NamedServer) -> ServerCard:

@@ -14,9 +14,10 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 
-from despoolr_lab.ground import SiteRefused, StartError, wall_now
+from despoolr_lab.ground import SiteRefused, StartError
 from despoolr_lab.leasing import SILENCES
 from despoolr_lab.skew import PROMPT_S_MAX, SkewWatch
+from despoolr_lab.time_source import wall_now
 
 WAIT_S: Final = 30.0
 """Seconds to wait for a site server that is still starting."""

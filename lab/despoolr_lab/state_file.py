@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from despoolr_lab.config import write_private
+from despoolr_lab.time_source import Anchor
 
 MOMENT_MAX: Final = 32_503_680_000.0
 """Seconds since 1970 at which no site has arrived yet: the year 3000."""
@@ -33,6 +34,8 @@ class State(msgspec.Struct):
     site: float = 0.0
     stopped: float | None = None
     version: str = ""
+    anchor: Anchor | None = None
+    """The machine's clocks when `site` was noted."""
     check: int = 0
 
 

@@ -46,6 +46,7 @@ def make_logon_server(
     version: str = "",
     extra_routes: Iterable[web.RouteDef] = (),
     extra_calls: Sequence[Call] = (),
+    host_names: Iterable[str] = (),
 ) -> LogonServer:
     """Put one together. `logon` is the store of `SMS_SHR` (None: no logon server); `packages` are the package shares' stores."""
     host = ShareHost(name, clock, recorder, lease_s_default=lease_s, id_prefix=id_prefix)
@@ -55,6 +56,14 @@ def make_logon_server(
     for share, store in packages.items():
         host.add_share(share, store, rights.PACKAGE_SHARE)
     routes = [*AdministrationRoutes(host, recorder).routes(), *extra_routes]
-    return LogonServer(
-        name, host, make_app(host, auth, clock, recorder=recorder, version=version, extra_routes=routes, extra_calls=extra_calls)
+    app = make_app(
+        host,
+        auth,
+        clock,
+        recorder=recorder,
+        version=version,
+        extra_routes=routes,
+        extra_calls=extra_calls,
+        host_names=host_names,
     )
+    return LogonServer(name, host, app)

@@ -22,6 +22,7 @@ from despoolr_core.wire import OpenRow
 from despoolr_server.http.administration import AdministrationRoutes
 from despoolr_server.http.app import make_app
 from despoolr_server.http.auth import Auth
+from despoolr_server.http.messages import MessageBoard
 from despoolr_server.http.openapi.table import Call
 from despoolr_server.http.site_api import SiteRoutes
 from despoolr_server.share import rights
@@ -72,7 +73,7 @@ class SiteStores:
     sources: FileStore
 
 
-def _root_rights() -> RightsTable:
+def root_rights() -> RightsTable:
     """The root share serves everything but `RECEIVE`: that is reached as `SMS_SITE`, so that its opens are seen in one place."""
     nobody = dict.fromkeys(Role, Rights.NONE)
     return RightsTable(
@@ -100,14 +101,16 @@ class SiteServer:
         logs: LogSink | None = None,
         extra_routes: Iterable[web.RouteDef] = (),
         extra_calls: Sequence[Call] = (),
+        host_names: Iterable[str] = (),
     ) -> None:
         self.host = ShareHost(setup.server, clock, recorder, lease_s_default=lease_s, id_prefix=id_prefix)
         make_directories(stores.root, boxes.SITE_DIRECTORIES, clock.now())
         if setup.profile.package_status_by_sta:
             make_directories(stores.root, boxes.DISTRIBUTION_MANAGER_DIRECTORIES, clock.now())
-        self.host.add_share(boxes.ROOT_SHARE, stores.root, _root_rights())
+        self.host.add_share(boxes.ROOT_SHARE, stores.root, root_rights())
         self.host.add_share(boxes.SITE_SHARE, stores.receive, rights.SERVICE_ONLY)
         self.host.add_share(boxes.SOURCE_SHARE, stores.sources, rights.SOURCE)
+        self._board = MessageBoard()
         self._remote = connect
         self.context = SiteContext(
             code=setup.code,
@@ -129,7 +132,7 @@ class SiteServer:
         self.hotfixes = Hotfixes(self.context, self.executive)
         self.executive.before_start = self.hotfixes.restore
         routes = SiteRoutes(self.context, self.executive, self.administrator, self.hotfixes).routes()
-        routes += AdministrationRoutes(self.host, recorder).routes()
+        routes += AdministrationRoutes(self.host, recorder, self._board).routes()
         self.app = make_app(
             self.host,
             auth,
@@ -138,11 +141,12 @@ class SiteServer:
             version=version,
             extra_routes=[*routes, *extra_routes],
             extra_calls=extra_calls,
+            host_names=host_names,
         )
 
     def _connect(self, server: str, program: str) -> RemoteServer:
         if fold(server) == fold(self.host.server):
-            return _Local(self.host, self.context.recorder, program)
+            return _Local(self.host, self._board, self.context.recorder, program)
         return self._remote(server, program)
 
 
@@ -165,8 +169,9 @@ class _OpenList:
 class _Local:
     """This machine's own shares, as the service account."""
 
-    def __init__(self, host: ShareHost, recorder: Recorder, program: str) -> None:
+    def __init__(self, host: ShareHost, board: MessageBoard, recorder: Recorder, program: str) -> None:
         self._host = host
+        self._board = board
         self._recorder = recorder
         self._program = program
         self._who = Principal(host.server, SERVICE_ACCOUNT, Role.SERVICE)
@@ -185,4 +190,5 @@ class _Local:
         return None if former is None else former.name
 
     async def send_message(self, machine: str, text: str) -> None:
+        self._board.post(machine, text)
         self._recorder.record(f"{self._host.server}/{self._host.server}", "message.sent", machine=machine, text=text)

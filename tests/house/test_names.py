@@ -20,6 +20,7 @@ WORDS: dict[str, tuple[int, str]] = {
     "server/despoolr_server/share/problems.py": (1, "the address of a problem, from a status"),
     "server/despoolr_server/http/addresses.py": (2, "schemes and host names"),
     "server/despoolr_server/http/auth.py": (3, "schemes, localhost"),
+    "server/despoolr_server/http/browser_guard.py": (3, "host names, schemes, media types"),
     "server/despoolr_server/http/introspection.py": (1, "a status, from the address of a problem"),
     "server/despoolr_server/http/openapi/page.py": (2, "methods, anchors"),
     "server/despoolr_server/http/openapi/document.py": (5, "methods, identifiers"),
@@ -88,6 +89,7 @@ PRINTERS: dict[str, str] = {
     "lab/despoolr_lab/load/worker.py": "JSON lines to the process that started it",
     "lab/despoolr_lab/examples.py": "a file of the repository",
     "lab/despoolr_lab/semantics.py": "a page of the repository",
+    "lab/despoolr_lab/security.py": "a page of the repository",
     "lab/despoolr_lab/oracle/__main__.py": "cases of the repository",
     "lab/despoolr_lab/process_log.py": "one record, one line: its formatters clean it",
 }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sqlite3
+import stat
 from pathlib import Path
 
 import pytest
@@ -161,3 +163,17 @@ def test_a_wrong_value_of_a_variable_is_one_line_and_exit_code_2(
     monkeypatch.setenv("DESPOOLR_VERSION", "1.2 SP5")
     assert run(["serve", "all"]) == 2
     assert "no SMS version '1.2 SP5'; did you mean" in _one_line(capsys)
+
+
+def test_all_that_a_server_keeps_is_for_its_user_whatever_the_umask(workshop: Workshop) -> None:
+    before = os.umask(0)
+    try:
+        process = workshop.start("serve", "all", *FAST, *ANY_PORT)
+    finally:
+        os.umask(before)
+    call(workshop.servers()["LOGON1"], "PUT", "/SMS_SHR/DESPOOLR.BOX/X.TMP", b"x")
+    assert process.terminate()[0] == 0, process.said
+    data = workshop.path / "despoolr-data"
+    found = {path: stat.S_IMODE(path.lstat().st_mode) for path in [data, *data.rglob("*")]}
+    assert {"BPC.db", "records.jsonl", "admin.token", "X.TMP"} <= {path.name for path in found}
+    assert {path: oct(mode) for path, mode in found.items() if mode & 0o077} == {}

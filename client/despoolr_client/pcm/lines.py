@@ -1,14 +1,12 @@
 r"""The words PCM wrote to its log, letter for letter (`domain.md` b.9).
 
-`PCMWIN.LOG` prefixes each with date, time and `Package Command Manager ==> ` (Q166765, Q169491): `desktop_line`. `PACMAN.LOG` of
+`PCMWIN.LOG` prefixes each with date, time and `Package Command Manager ==> ` (Q166765, Q169491). `PACMAN.LOG` of
 the service is in the SMS Tracer layout, which `despoolr_core.formats.tracer` renders; here are only the texts.
 """
 
 from __future__ import annotations
 
 from typing import Final
-
-from despoolr_core.formats.dates import render_sms_date
 
 INITIALIZING: Final = "Initializing ....."
 POLLING: Final = "Polling ....."
@@ -76,8 +74,3 @@ def need_to_report(mif_path: str) -> str:
 def writing_status(directory: str) -> str:
     """The report goes to the results share."""
     return f"Writing status information to {directory}"
-
-
-def desktop_line(at: float, text: str) -> str:
-    """One line of `PCMWIN.LOG`: `[mm/dd/yy hh:mm:ss] Package Command Manager ==> <text>`; `at` by the client's clock."""
-    return f"[{render_sms_date(at)}] Package Command Manager ==> {text}"

@@ -41,11 +41,6 @@ def to_base36(value: int, width: int) -> str:
     return digits
 
 
-def is_site_code(text: str) -> bool:
-    """Whether `text` can be a site: three of `0-9A-Z` (36^3 values, Q127052), not a device name (Q182420)."""
-    return _SITE.fullmatch(text) is not None and text not in RESERVED_SITE_CODES
-
-
 def check_site_code(text: str) -> str:
     """`text` in upper case. Raises `IdError` with the reason if no site can have that code."""
     code = fold(text)
@@ -100,19 +95,6 @@ def next_sms_id(text: str) -> str:
     return str(sms_id._replace(sequence=sms_id.sequence + 1))
 
 
-def needs_new_range(text: str) -> bool:
-    """Whether the current value has passed `*****Y00`, so that the Maintenance Manager issues a new range (Q127052)."""
-    return parse_sms_id(text).sequence > SEQUENCE_LAST
-
-
-def next_range(text: str) -> str:
-    """The first SMSID of the range after that of `text`. Raises `IdError` after range `ZZ`: the site has no more."""
-    sms_id = parse_sms_id(text)
-    if sms_id.range == RANGE_MAX:
-        raise IdError(f"site {sms_id.site} has used all its {RANGE_MAX + 1} SMSID ranges")
-    return str(SmsId(sms_id.site, sms_id.range + 1, 0))
-
-
 def package_id(site: str, number: int) -> str:
     """A package's ID: site code and five hex digits, e.g. `BPC0000A` (Q123499)."""
     return _site_and_hex(site, number, "package")
@@ -137,11 +119,6 @@ def is_package_id(text: str) -> bool:
 def request_id(site: str, number: int) -> str:
     """A distribution's ID: site code and four base-36 digits, e.g. `BPC001M` (Q123499; base 36 is read off its samples)."""
     return f"{check_site_code(site)}{to_base36(number, 4)}"
-
-
-def is_request_id(text: str) -> bool:
-    """Whether `text` can be a request ID: seven of `0-9A-Z`, the first three a site."""
-    return _REQUEST_ID.fullmatch(text) is not None and text[:3] not in RESERVED_SITE_CODES
 
 
 def send_request_id(site: str, number: int) -> str:

@@ -147,11 +147,6 @@ class SmsIni:
         return self.find("Domain")
 
     @property
-    def machine_name(self) -> str:
-        """`MachineName` (Q195823)."""
-        return self.find("MachineName")
-
-    @property
     def current_logon_server(self) -> str:
         """`CurrentLogonServer`: where PCM takes its instructions from (Q126644, Q153288)."""
         return self.find("CurrentLogonServer")
@@ -189,11 +184,6 @@ class SmsIni:
         """A `[Local]` switch such as `DisablePCMCountdown=TRUE` (Q185805) or `ShowPCMIntroDialog=False` (Q192664)."""
         value = fold(self.get("Local", key))
         return value == "TRUE" if value in ("TRUE", "FALSE") else default
-
-    def local_number(self, key: str, default: int) -> int:
-        """A `[Local]` number such as `PCMPackageReminderInterval` in minutes (Q187287); `default` for what is no number."""
-        value = self.get("Local", key)
-        return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else default
 
 
 def _section(line: str) -> str | None:

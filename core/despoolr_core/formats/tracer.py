@@ -21,7 +21,7 @@ from typing import Any, Final
 import msgspec
 
 from despoolr_core.errors import FormatError
-from despoolr_core.formats.dates import DateError, calendar, parse_ctime, render_ctime, render_sms_date
+from despoolr_core.formats.dates import DateError, calendar, parse_ctime, render_ctime
 
 SITE_ZONE: Final = "Greenwich Standard Time"
 """The Windows name of the one zone at offset 0 that has no summer time."""
@@ -92,11 +92,6 @@ def render_jsonl(line: TraceLine) -> str:
         "text": one_line(line.text),
     }
     return msgspec.json.encode(facts).decode()
-
-
-def render_pcm(text: str, at: float) -> str:
-    """A line of PCMWIN.LOG: `[mm/dd/yy hh:mm:ss] Package Command Manager ==> text` (Q166765, Q169491)."""
-    return f"[{render_sms_date(at)}] Package Command Manager ==> {one_line(text)}"
 
 
 def parse_trace(line: str) -> TraceLine:

@@ -120,11 +120,6 @@ class WorkstationInstruction(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the end of the started process is the end of the job (our bit in Reserved)."""
         return bool(self.reserved[-1] & SYNCHRONOUS_EXIT_BIT)
 
-    @property
-    def is_mandatory(self) -> bool:
-        """Whether it runs unasked once the Install By Date has come."""
-        return self.install_by_full == 1
-
     def with_flags(self, *, background: bool, synchronous_exit: bool = False) -> WorkstationInstruction:
         """The record with our two bits of Reserved set as said."""
         bits = (BACKGROUND_BIT if background else 0) | (SYNCHRONOUS_EXIT_BIT if synchronous_exit else 0)

@@ -72,9 +72,10 @@ def command(file: str, out: Path, quiet: bool, as_json: bool, processes: int, **
     import asyncio
 
     from despoolr_lab.config import ConfigError, unknown_variables
-    from despoolr_lab.ground import StartError, wall_now
+    from despoolr_lab.ground import StartError
     from despoolr_lab.load.results import exit_code, summary_of, write_all
     from despoolr_lab.runs import RunError, check_root, new_directory, utc_stamp
+    from despoolr_lab.time_source import wall_now
 
     try:
         for line in unknown_variables(os.environ):

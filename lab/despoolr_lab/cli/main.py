@@ -69,6 +69,9 @@ COMMANDS: Final[dict[str, Subcommand]] = {
 }
 """Every command, in the order `--help` shows them."""
 
+KEEPING: Final = frozenset(("serve", "fleet", "clients", "run", "kb", "demo", "load", "soak", "whatif")) & COMMANDS.keys()
+"""Those that keep data, records or secrets: from then on the process makes what only its user can read (`privacy`)."""
+
 
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are called."""
@@ -82,6 +85,8 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[cmd_name].place.partition(":")
+        if cmd_name in KEEPING:
+            os.umask(os.umask(0o077) | 0o077)
         found = getattr(import_module(module), attribute)
         assert isinstance(found, click.Command), f"{COMMANDS[cmd_name].place} is no command"
         return found

@@ -18,7 +18,6 @@ from despoolr_core.records import Listener, Record
 from despoolr_core.share import ShareError
 from despoolr_core.verdicts import duration
 from despoolr_lab.cli.output import EXIT_INTERRUPTED, put, put_json, put_over, put_prose
-from despoolr_lab.ground import wall_now
 from despoolr_lab.report.html import render_report
 from despoolr_lab.report.text import render_text
 from despoolr_lab.run_logs import write_logs
@@ -27,6 +26,7 @@ from despoolr_lab.scenario.load import ScenarioError, load_scenario
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.run import RunResult, Wishes, profiles_of, run_scenario
 from despoolr_lab.scenario.steps import StepError
+from despoolr_lab.time_source import wall_now
 
 EXIT_EXPECTATION_FAILED = 10
 

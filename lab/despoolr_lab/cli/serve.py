@@ -56,6 +56,14 @@ _GROUND = _options(
     _option(
         "--common", type=click.Path(path_type=Path), help="Directory all processes share: secrets and time, made by the first."
     ),
+    _option(
+        "--allow-host",
+        "allow_hosts",
+        multiple=True,
+        envvar="DESPOOLR_ALLOW_HOST",
+        metavar="NAME",
+        help="A name browsers and WebDAV clients may use; repeatable.",
+    ),
     log_format_option,
 )
 _SITE = _options(
@@ -237,13 +245,13 @@ def _ground_settings(data: Path, listens: tuple[Listen, ...], given: dict[str, A
     timing = config.parse_pace(given["time"])
     secret = config.given_secret(os.environ.get("DESPOOLR_SECRET"), given["secret_file"])
     clock_url = config.parse_url(given["clock"]) if given["clock"] else ""
-    since, password = None, ""
+    since, password, anchor = None, "", None
     if given["common"] is not None:
         from despoolr_lab.common import open_common
-        from despoolr_lab.ground import wall_now
+        from despoolr_lab.time_source import MACHINE
 
-        common = open_common(given["common"], wall_now())
-        secret, since, password = secret or common.secret, common.since, common.password
+        common = open_common(given["common"], MACHINE.wall(), MACHINE.anchor())
+        secret, since, password, anchor = secret or common.secret, common.since, common.password, common.anchor
     return config.GroundSettings(
         data=data,
         timing=timing,
@@ -252,7 +260,9 @@ def _ground_settings(data: Path, listens: tuple[Listen, ...], given: dict[str, A
         version=given.get("version", ""),
         listens=listens,
         since=since,
+        anchor=anchor,
         database_password=password,
+        allow_hosts=tuple(given.get("allow_hosts", ())),
     )
 
 

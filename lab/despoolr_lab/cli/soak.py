@@ -91,9 +91,9 @@ def _soak(plan: Plan, out: Path, *, as_json: bool) -> int:
     import signal
 
     from despoolr_lab.cli.serve import loop_factory
-    from despoolr_lab.ground import wall_now
     from despoolr_lab.runs import RunDirectory, utc_stamp
     from despoolr_lab.soak.run import Soak
+    from despoolr_lab.time_source import wall_now
 
     with RunDirectory.create(out, utc_stamp(wall_now()), "soak", plan.asked.seed) as directory:
         progress = _Progress()

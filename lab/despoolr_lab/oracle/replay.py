@@ -231,7 +231,7 @@ class Replay:
                 step = step | {"info": step["info"] | {"end_of_file": body["size"]}}  # a directory's size is nobody's business
         elif op == "query_name":
             told = {"name": body["path"].replace("/", "\\").removeprefix(self.directory + "\\")}
-        elif op == "list":
+        elif op == "list" and "names" in step:  # a step without them tells nothing of what is listed
             told = {"names": [entry["name"] for entry in body["entries"]]}
         elif op == "read" and "result" in step:
             told = {"result": f"{len(body)} bytes"}

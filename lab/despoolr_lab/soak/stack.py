@@ -200,7 +200,7 @@ class Stack:
 
     def site_now(self) -> float:
         """Site time, as every process of the stack counts it."""
-        from despoolr_lab.ground import wall_now
+        from despoolr_lab.time_source import wall_now
 
         since = float((self.directory / COMMON / "since").read_text("ascii"))
         return since + (wall_now() - since) * self.asked.scale

@@ -63,12 +63,12 @@ class MessageList(msgspec.Struct):
 
 
 class AdministrationRoutes:
-    """The routes of one server."""
+    """The routes of one server. `board`: where its own process leaves messages as well."""
 
-    def __init__(self, host: ShareHost, recorder: Recorder) -> None:
+    def __init__(self, host: ShareHost, recorder: Recorder, board: MessageBoard | None = None) -> None:
         self._host = host
         self._recorder = recorder
-        self._board = MessageBoard()
+        self._board = MessageBoard() if board is None else board
 
     def routes(self) -> list[web.RouteDef]:
         """For `make_app(extra_routes=...)`."""

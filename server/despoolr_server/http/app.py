@@ -7,7 +7,7 @@ segment may not be one of `RESERVED`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from aiohttp import HttpVersion11, hdrs, web
@@ -19,6 +19,7 @@ from despoolr_server.http.auth import Auth
 from despoolr_server.http.base.connection import Connection
 from despoolr_server.http.base.connections import TRAFFIC
 from despoolr_server.http.base.uploads import UPLOADS, Uploads
+from despoolr_server.http.browser_guard import BrowserGuard
 from despoolr_server.http.chain import ChainRoutes
 from despoolr_server.http.introspection import IntrospectionRoutes
 from despoolr_server.http.metrics import Metrics, Refusals
@@ -29,6 +30,8 @@ from despoolr_server.http.problem import Handler, Refused, answer, guarded, know
 from despoolr_server.http.shares import ShareRoutes
 from despoolr_server.http.surface import EXPECTING, Surface, check_size
 from despoolr_server.share.host import ShareHost
+
+Check = Callable[[web.Request], None]
 
 RESERVED: Final = frozenset({"api", "docs", "healthz", "metrics", "openapi.json", "problems"})
 """First path segments that are calls, in lower case; no share may have such a name."""
@@ -50,12 +53,13 @@ def make_app(
     extra_routes: Iterable[web.RouteDef] = (),
     extra_calls: Sequence[Call] = (),
     uploads: Uploads | None = None,
+    host_names: Iterable[str] = (),
 ) -> web.Application:
     """The application that serves `host`. Run it with `http.base.connections.Runner`: time-outs and limits are its.
 
     Bodies are bounded by the host's `file_size_max` (JSON: 64 KiB). From `recorder`, the host's, refusals are counted for
     `/metrics`. `extra_routes` get the same problem bodies, limits and counting as our own;
-    `extra_calls` describe them.
+    `extra_calls` describe them. `host_names`: by what the server may be addressed (`http.browser_guard`).
     """
     names = {fold(name) for name in host.share_names()}
     taken = {word for word in RESERVED if fold(word) in names}
@@ -89,17 +93,18 @@ def make_app(
     ]
     routes += [web.route("*", path, _unknown_call) for path in ("/api", "/api/{rest:.*}", "/{rest:(?s:.*)}")]
 
-    expect = _expecting(surface)
+    guard = BrowserGuard(host_names, is_open=auth.is_open).check
+    expect = _expecting(surface, guard)
     for route in routes:
         kwargs = {"expect_handler": expect, **route.kwargs}
         counts, latency = surface.counts(route.method), surface.latencies[route.method]
-        app.router.add_routes([web.RouteDef(route.method, route.path, guarded(route.handler, counts, latency), kwargs)])
+        app.router.add_routes([web.RouteDef(route.method, route.path, guarded(route.handler, counts, latency, guard), kwargs)])
     described.describe(app.router.resources())
-    _refuse_other_methods(app, surface, expect)
+    _refuse_other_methods(app, surface, expect, guard)
     return app
 
 
-def _refuse_other_methods(app: web.Application, surface: Surface, expect: Handler) -> None:
+def _refuse_other_methods(app: web.Application, surface: Surface, expect: Handler, guard: Check) -> None:
     """Give every address that has no `*` route one that answers 405."""
     last: dict[str, web.Resource] = {}
     methods: dict[str, set[str]] = {}
@@ -110,7 +115,7 @@ def _refuse_other_methods(app: web.Application, surface: Surface, expect: Handle
     for canonical, resource in last.items():
         if hdrs.METH_ANY not in methods[canonical]:
             counts, latency = surface.counts(hdrs.METH_ANY), surface.latencies[hdrs.METH_ANY]
-            refuse = guarded(_wrong_method(methods[canonical]), counts, latency)
+            refuse = guarded(_wrong_method(methods[canonical]), counts, latency, guard)
             resource.add_route(hdrs.METH_ANY, refuse, expect_handler=expect)
 
 
@@ -127,7 +132,7 @@ async def _unknown_call(request: web.Request) -> web.StreamResponse:
     raise Refused(known("unknown-call", f"{request.path} is no call of this server; docs/share-api.md lists them."))
 
 
-def _expecting(surface: Surface) -> Handler:
+def _expecting(surface: Surface, guard: Check) -> Handler:
     """Answers `Expect: 100-continue`: a body that would be refused is refused before it is sent.
 
     The handler is run as ever; it is `read_body` that says `100 Continue`, so that all is said first that needs no body.
@@ -137,6 +142,7 @@ def _expecting(surface: Surface) -> Handler:
         try:
             if request.headers.get(hdrs.EXPECT, "").lower() != "100-continue":
                 raise Refused(known("bad-request", "This server meets no expectation but `100-continue`. Leave `Expect` out."))
+            guard(request)
             if request.body_exists:
                 surface.principal(request)
                 check_size(request, surface.body_size_max)

@@ -2,7 +2,7 @@
 
 A token is `base64url([machine, user, role]) "." base64url(HMAC-SHA256)`; whoever has the server's secret can issue one, and
 changing the secret revokes all. Verified headers are remembered in a bounded table, so a poll costs one look-up. The open
-mode, for development on loopback, believes everyone; `require_secret` keeps it from any other address.
+mode, for development on loopback, believes everyone; whoever binds a server keeps it from any other address (`is_loopback`).
 """
 
 from __future__ import annotations
@@ -31,10 +31,6 @@ CHALLENGES: Final = ('Basic realm="Despoolr", charset="UTF-8"', 'Bearer realm="D
 """What a 401 carries in `WWW-Authenticate`: a header each, since some WebDAV clients read no further than the first comma."""
 
 _LABEL: Final = b"despoolr token 1\n"
-
-
-class InsecureBinding(ValueError):
-    """A server was about to listen where others reach it, without a secret. Who must act: the operator."""
 
 
 class Auth:
@@ -121,15 +117,6 @@ class Auth:
 
     def _signature(self, payload: str) -> bytes:
         return hmac.digest(self._key, payload.encode("ascii"), "sha256")
-
-
-def require_secret(host: str, auth: Auth) -> None:
-    """Refuse to listen on `host` in open mode unless it is a loopback address. Raises `InsecureBinding`."""
-    if auth.is_open and not is_loopback(host):
-        raise InsecureBinding(
-            f"refusing to listen on {host or 'every address'!r} without a secret: anyone there could open and delete files. "
-            "Configure a secret, or listen on 127.0.0.1."
-        )
 
 
 def is_loopback(host: str) -> bool:

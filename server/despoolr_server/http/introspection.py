@@ -10,12 +10,13 @@ from datetime import datetime
 from importlib.resources import files
 from typing import Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from despoolr_core.episodes import Why
 from despoolr_core.sharing import HTTP_STATUS, NtStatus, Role
 from despoolr_core.verdicts import verdict
 from despoolr_core.wire import EpisodeEnd, Health
+from despoolr_server.http.browser_guard import inline, page_headers
 from despoolr_server.http.client_view import episodes_for, opens_for, why_for
 from despoolr_server.http.metrics import Metrics
 from despoolr_server.http.pieces import ROWS_BATCH, gathered, rows_answer
@@ -35,7 +36,10 @@ class IntrospectionRoutes:
         self._host = surface.host
         self._version = version
         self._metrics = metrics
-        self._page = files("despoolr_server.http").joinpath("live.html").read_bytes()
+        page = files("despoolr_server.http").joinpath("live.html").read_text("utf-8")
+        self._page = page.encode()
+        scripts, styles = inline(page, "script"), inline(page, "style")
+        self._page_headers = page_headers(scripts=scripts, styles=styles, connects=True) | {hdrs.CACHE_CONTROL: "no-cache"}
 
     def routes(self) -> list[web.RouteDef]:
         """The calls and their handlers."""
@@ -123,11 +127,11 @@ class IntrospectionRoutes:
         """The same counts, and refusals by share and program, for Prometheus."""
         self._surface.principal(request)
         text, content_type = self._metrics.render()
-        return web.Response(body=text, headers={"Content-Type": content_type})
+        return web.Response(body=text, headers={"Content-Type": content_type, "X-Content-Type-Options": "nosniff"})
 
     async def page(self, request: web.Request) -> web.StreamResponse:
         """The live page. It holds no data, so it needs no token: what it asks for does, and the person brings it."""
-        return web.Response(body=self._page, headers={"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-cache"})
+        return web.Response(body=self._page, headers=self._page_headers)
 
 
 def site_time(name: str, text: str) -> float:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from despoolr_server.http.browser_guard import inline, page_headers
 from despoolr_server.http.conditions import http_date
 from despoolr_server.http.pieces import NO_HEADERS, check_size_of, in_pieces, json_texts
 from despoolr_server.http.problem import Refused, known
@@ -36,7 +37,7 @@ async def listing_page(
 ) -> web.StreamResponse:
     """The same as a page."""
     texts = (text.encode("utf-8") for text in _page(share, path, await _checked(found, 16)))
-    return await in_pieces(request, 200, "text/html; charset=utf-8", texts, headers)
+    return await in_pieces(request, 200, "text/html; charset=utf-8", texts, _PAGE_HEADERS | dict(headers))
 
 
 async def _checked(found: list[FileFacts] | TooMany, factor: int) -> list[FileFacts]:
@@ -78,6 +79,9 @@ td:nth-child(2), th:nth-child(2) {{ text-align: right }}
 <h1>{title}</h1>
 <table><tr><th>Name</th><th>Size</th><th>Modified (site time)</th></tr>
 """
+
+_PAGE_HEADERS: Final = page_headers(styles=inline(_HEAD.format(title=""), "style"))
+"""Those of every such page, whatever it lists."""
 
 _FOOT: Final = """</table>
 </html>

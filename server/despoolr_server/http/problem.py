@@ -39,6 +39,7 @@ KNOWN: Final[dict[str, tuple[int, str, str]]] = {
         "This call needs a token",
         "Send `Authorization: Bearer TOKEN`, or Basic with the token as the password.",
     ),
+    "cross-origin": (403, "A page of another site may not change anything here", "Ask from this server's own page."),
     "forbidden": (403, "This token may not do that", "Ask with a token of the role that the detail names."),
     "no-external-entities": (403, "The XML has a document type or entities", "Send it without a <!DOCTYPE>."),
     "propfind-finite-depth": (403, "There is more below than one answer holds", "Ask with `Depth: 1`, directory by directory."),
@@ -56,6 +57,7 @@ KNOWN: Final[dict[str, tuple[int, str, str]]] = {
     "payload-too-large": (413, "The body is larger than this server takes", "Send less; the detail names the limit."),
     "unsupported-media-type": (415, "This call takes no such body", "Send the body that docs/share-api.md shows."),
     "range-not-satisfiable": (416, "The file has no such octets", "Ask for a range inside the size in `Content-Range`."),
+    "unknown-host": (421, "That is no name of this server", "Use its address, or a name its operator allows."),
     "headers-too-large": (431, "A header is longer than this server takes", "Shorten it; the detail names the limit."),
     "bad-request": (400, "The request is not well formed", "Mend what the detail names; trying again will not help."),
     "unknown-method": (501, "This server does not know that method", "Use one of those in an address's `Allow`."),
@@ -74,6 +76,7 @@ _NT_STATUS: Final[dict[int, NtStatus]] = {
     413: NtStatus.FILE_TOO_LARGE,
     415: NtStatus.NOT_SUPPORTED,
     416: NtStatus.END_OF_FILE,
+    421: NtStatus.ACCESS_DENIED,
     500: NtStatus.IO_DEVICE_ERROR,
     501: NtStatus.NOT_SUPPORTED,
     502: NtStatus.NOT_SUPPORTED,
@@ -141,13 +144,23 @@ def check_coding(request: web.Request) -> None:
     raise Refused(known("unsupported-media-type", detail), {hdrs.ACCEPT_ENCODING: "identity"})
 
 
-def guarded(handler: Handler, counts: defaultdict[int, int], latency: Latency) -> Handler:
-    """`handler`, with everything it raises turned into a problem body, and every answer counted by its status and its time."""
+def guarded(
+    handler: Handler,
+    counts: defaultdict[int, int],
+    latency: Latency,
+    check: Callable[[web.Request], None] | None = None,
+) -> Handler:
+    """`handler`, with everything it raises turned into a problem body, and every answer counted by its status and its time.
+
+    `check` is asked first, and raises `Refused` for a request that no handler is to see.
+    """
 
     async def guard(request: web.Request) -> web.StreamResponse:
         now = get_running_loop().time
         began = now()
         try:
+            if check is not None:
+                check(request)
             target = request.raw_path
             if "%" in target or "#" in target or not target.isascii():
                 _check_target(target)

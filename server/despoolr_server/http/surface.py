@@ -21,6 +21,7 @@ from despoolr_core.sharing import Role
 from despoolr_server.http.auth import CHALLENGES, REMEMBERED_MAX, REMEMBERED_SIZE_MAX, Auth
 from despoolr_server.http.base.traffic import Traffic
 from despoolr_server.http.base.uploads import UPLOADS
+from despoolr_server.http.browser_guard import check_json_type
 from despoolr_server.http.latency import Latency
 from despoolr_server.http.problem import Refused, bad_request, known
 from despoolr_server.http.whole import Whole
@@ -166,6 +167,7 @@ async def read_body(request: web.Request, size_max: int) -> bytes:
 
 async def read_json(request: web.Request, kind: type[T], size_max: int = JSON_SIZE_MAX) -> T:
     """The body as a `kind`. Raises `Refused` with the path of the field that is wrong."""
+    check_json_type(request)
     return decode_json(await read_body(request, size_max), kind)
 
 

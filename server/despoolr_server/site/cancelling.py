@@ -12,6 +12,7 @@ from despoolr_core.formats.instruction import Install
 from despoolr_core.share import Share, ShareError
 from despoolr_server.site import boxes, winst_box
 from despoolr_server.site.context import SiteContext
+from despoolr_server.site.episode_end import end_episode
 from despoolr_server.site.forced import ForcedDisconnect
 from despoolr_server.site.job_reports import JobReports
 from despoolr_server.site.jobs import DetailKind, DetailStatus
@@ -46,7 +47,7 @@ class Cancelling:
         """Take the job back; what became of it, for the record."""
         waiting = [file for file in self._files_of(install.job_id) if await self._drop(file)]
         for server in list(self._registry.values(f"{RETRY_HISTORY}\\{install.job_id}")):
-            await self._end_episode(install, server)
+            await end_episode(self._site, self._registry, install, server, f"job {install.job_id} was cancelled")
         for role in self._site.servers:
             if role.distribution:
                 await self._forced.restore(role, install)
@@ -69,18 +70,6 @@ class Cancelling:
                 raise
             return False
         return True
-
-    async def _end_episode(self, install: Install, server: str) -> None:
-        key = f"{RETRY_HISTORY}\\{install.job_id}"
-        role = next((role for role in self._site.servers if role.name == server), None)
-        episode = self._registry.get(key, server)
-        if role is not None and episode:
-            share = self._site.share(role.name, role.package_share, "SMS_DESPOOLER")
-            try:
-                await share.end_episode(episode, f"job {install.job_id} was cancelled")
-            except ShareError:
-                pass  # the server began anew: there is nothing to end
-        self._registry.delete(key, server)
 
     async def _drop_commands(self, install: Install) -> int:
         """Take the request out of every master WINST file; how many had it."""

@@ -29,6 +29,7 @@ from despoolr_core.sharing import NtStatus
 from despoolr_server.site import boxes, copying, winst_box
 from despoolr_server.site.cancelling import Cancelling
 from despoolr_server.site.context import SiteContext, SiteServerRole
+from despoolr_server.site.episode_end import end_episode
 from despoolr_server.site.forced import ForcedDisconnect
 from despoolr_server.site.job_reports import JobReports
 from despoolr_server.site.jobs import DetailKind, DetailStatus
@@ -130,7 +131,8 @@ class Installer:
             self._log("~No server is specified in the registry or in the instruction.")
             await self._site.report_event(COMPONENT, 13, job=install.job_id)
             for forgotten in list(self._registry.values(f"{RETRY_HISTORY}\\{install.job_id}")):
-                await self._end_episode(install, forgotten, f"job {install.job_id} forgot to retry {forgotten} (Q153576)")
+                reason = f"job {install.job_id} forgot to retry {forgotten} (Q153576)"
+                await end_episode(self._site, self._registry, install, forgotten, reason)
         for role in servers:
             if install.users_warned:
                 await self._forced.close_opens(role, install)
@@ -350,7 +352,7 @@ class Installer:
         self._log(f"~Job {install.job_id} has failed, {reason}")
         for name in [t.server for t in install.servers] if install.retry_of is RetryOf.SERVERS else []:
             await self._reports.detail(install, DetailKind.SERVER, name, DetailStatus.FAILED, state, tick, reason)
-            await self._end_episode(install, name, reason)
+            await end_episode(self._site, self._registry, install, name, reason)
         await self._registry.save()
         await self._fail(install, state, tick, reason)
         await self._site.report_event(COMPONENT, 14, COMPONENT, job=install.job_id)
@@ -364,18 +366,6 @@ class Installer:
         """Whether workstations are to run a package that no server of this site has."""
         wanted = install.command_line and install.workstations and install.retry_of is RetryOf.NOTHING
         return bool(wanted) and not self._servers.holders(install.package_id)
-
-    async def _end_episode(self, install: Install, server: str, reason: str) -> None:
-        """Tell a server that refused this job's update that it will not be tried again."""
-        key = f"{RETRY_HISTORY}\\{install.job_id}"
-        episode = self._registry.get(key, server)
-        role = next((r for r in self._site.servers if r.name == server), None)
-        if episode and role is not None:
-            try:
-                await self._site.share(role.name, role.package_share, COMPONENT).end_episode(episode, reason)
-            except (ShareError, ShareUnreachable):
-                pass  # the server is gone, or began anew: there is nothing to end
-        self._registry.delete(key, server)
 
     async def _clean_up(self, name: str, install: Install, *, keep: str = "", keep_package: bool = False) -> None:
         """What is known first, then the package, the instruction last: what is left tells a restarted despooler what to do."""

@@ -110,7 +110,7 @@ def test_a_lost_history_makes_a_mandatory_package_run_again() -> None:
         await world.offer(offered())
         agent = world.agent()
         await poll_and_run(agent)
-        agent.forget_history()
+        agent.pcm.forget()
         await poll_and_run(agent)
         assert len(world.facts("pcm.run")) == 2
         assert len({report.report_id for report in await world.reports()}) == 2

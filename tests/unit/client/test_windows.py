@@ -40,7 +40,7 @@ def test_a_noidmif_is_news_only_when_its_content_changes() -> None:
     windows.noidmifs_changed = False
     windows.write_noidmif("A.MIF", b"1", 2.0)
     assert not windows.noidmifs_changed
-    windows.delete_noidmif("A.MIF")
+    windows.write_noidmif("A.MIF", b"2", 3.0)
     assert windows.noidmifs_changed
 
 

@@ -156,7 +156,7 @@ def test_waiter_seconds_are_counted_for_each_blocker_until_it_lets_go() -> None:
     story = Story().granted("O1").refused("O1").refused("O1", "O2", machine="SITE2")
     story.at(100).closed("O1").at(300)
     story.written()
-    assert story.ledger.waiter_seconds(T0 + 300) == {("WS3", "WINWORD.EXE"): 100.0 + 100.0 + 300.0}
+    assert list(story.ledger.waiter_seconds_by_share(T0 + 300).values()) == [100.0 + 100.0 + 300.0]
 
 
 def test_a_restarted_server_holds_nothing_any_more() -> None:
@@ -204,7 +204,7 @@ def test_the_same_records_from_the_file_make_the_same_ledger() -> None:
     again = EpisodeLedger().apply_all(decode(line) for line in lines)
     assert msgspec.json.encode(again.rows()) == msgspec.json.encode(story.ledger.rows())
     assert again.opens(T0) == story.ledger.opens(T0)
-    assert again.waiter_seconds() == story.ledger.waiter_seconds()
+    assert again.waiter_seconds_by_share(T0 + 300) == story.ledger.waiter_seconds_by_share(T0 + 300)
 
 
 def test_a_ledger_for_one_server_ignores_the_others() -> None:

@@ -13,8 +13,9 @@ from despoolr_core.sharing import Role
 from despoolr_lab import common
 from despoolr_lab.common import common_secret, open_common
 from despoolr_lab.config import ConfigError, GroundSettings
-from despoolr_lab.ground import StartError, prepare, wall_now
+from despoolr_lab.ground import StartError, prepare
 from despoolr_lab.scenario.timing import Timing
+from despoolr_lab.time_source import wall_now
 from despoolr_server.http.auth import Auth
 
 

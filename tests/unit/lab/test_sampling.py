@@ -60,7 +60,7 @@ def test_a_site_servers_numbers_are_read_by_their_labels() -> None:
 
 def test_a_fleets_polls_are_read_with_their_classes() -> None:
     fleet = read("fleet", 0.0, 0.0, FLEET).fleet
-    assert fleet.poll_count == 12.0 and fleet.polls["failed"] == 1.0
+    assert sum(fleet.polls.values()) == 12.0 and fleet.polls["failed"] == 1.0
     assert fleet.poll_classes == {"0.001": 4.0, "+Inf": 12.0} and fleet.poll_s_sum == 0.5
     assert fleet.reports_unsent == 2.0
 

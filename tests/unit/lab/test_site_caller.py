@@ -10,8 +10,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from despoolr_lab.ground import SiteRefused, wall_now
+from despoolr_lab.ground import SiteRefused
 from despoolr_lab.site_caller import RETRY_AFTER_S_MAX, SiteCaller
+from despoolr_lab.time_source import wall_now
 
 
 @asynccontextmanager

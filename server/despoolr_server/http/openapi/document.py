@@ -16,6 +16,7 @@ import msgspec
 
 from despoolr_core.sharing import HTTP_STATUS
 from despoolr_core.wire import Problem
+from despoolr_server.http.browser_guard import ASKED_BY_ANYONE, NOT_SAFE, SAFE_METHODS
 from despoolr_server.http.openapi import handle_calls, server_calls, share_calls, site_calls
 from despoolr_server.http.openapi.examples import Example, load_examples
 from despoolr_server.http.openapi.table import ANYONE, Answer, Call, Parameter
@@ -40,7 +41,7 @@ _REF: Final = "#/components/schemas/{name}"
 REFUSED: Final[dict[int, str]] = {
     400: "The request is not well formed: mend what `detail` names.",
     401: "This call needs a token of this server.",
-    403: "This token may not do that there.",
+    403: "This token may not do that there, or it is another site's page that asks.",
     404: "There is no such thing.",
     405: "The name is taken.",
     409: "The tree, or the lock, is not as you think.",
@@ -50,6 +51,7 @@ REFUSED: Final[dict[int, str]] = {
     413: "The body is larger than this server takes.",
     415: "This call takes no such body.",
     416: "The file ends before that.",
+    421: "Without a Bearer token: the name in `Host` is none of this server's.",
     423: "Somebody holds it: `blockers` says who, with which program, since when. Try again later.",
     431: "A header is longer than this server takes.",
     501: "This server does not do that.",
@@ -198,6 +200,10 @@ def refusals(call: Call) -> list[int]:
         implied |= {400, 408, 413, 503}
     if call.method not in BODYLESS:
         implied |= {415}
+    if call.path not in ASKED_BY_ANYONE:
+        implied.add(421)
+    if call.method not in SAFE_METHODS or call.path in NOT_SAFE:
+        implied.add(403)
     return sorted({*call.refusals, *implied})
 
 

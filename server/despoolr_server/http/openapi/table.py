@@ -2,7 +2,8 @@
 
 The law: a status that is not in a call's row is never answered by it. Whatever has an address, which may be
 unreadable, can be answered 400, whatever wants a token 401, whatever takes a body 408, 413 and
-503, and whatever could have one 415; so these need not be said in the rows.
+503, whatever could have one 415, whatever changes something 403, and all but health 421
+(`http.browser_guard`); so these need not be said in the rows.
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from despoolr_client.pcm import lines
-from despoolr_core.formats.dates import site_time
 
 ATTESTED = [
     (lines.POLLING, "Polling ....."),
@@ -24,8 +23,3 @@ ATTESTED = [
 @pytest.mark.parametrize(("ours", "theirs"), ATTESTED)
 def test_a_line_is_the_archives(ours: str, theirs: str) -> None:
     assert ours == theirs
-
-
-def test_a_desktop_line_has_date_time_and_arrow() -> None:
-    at = site_time(1998, 6, 19, 10, 39, 28)
-    assert lines.desktop_line(at, lines.POLLING) == "[06/19/98 10:39:28] Package Command Manager ==> Polling ....."

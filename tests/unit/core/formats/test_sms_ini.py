@@ -55,12 +55,9 @@ def test_the_settings_have_their_names() -> None:
     assert INI.sms_id == "BPC00005"
     assert INI.site_code == "BPC"
     assert INI.domain == "SALES"
-    assert INI.machine_name == ""
     assert INI.local_flag("DisablePCMCountdown", False) is True
     assert INI.local_flag("ShowPCMIntroDialog", True) is False
     assert INI.local_flag("ShowPCMCantReachServersDialog", True) is True
-    assert INI.local_number("PCMPackageReminderInterval", 0) == 90
-    assert INI.local_number("SetupPhase", 7) == 7
 
 
 def test_the_logon_server_of_a_macintosh_is_another_thing() -> None:

@@ -17,7 +17,6 @@ from despoolr_core.formats.tracer import (
     parse_trace,
     render_cmtrace,
     render_jsonl,
-    render_pcm,
     render_sms1,
     render_sms2,
 )
@@ -100,13 +99,6 @@ def test_json_lines_have_the_facts() -> None:
 
 def test_every_log_format_has_its_renderer() -> None:
     assert set(RENDERERS) == {"sms1", "sms2", "cmtrace", "jsonl"}
-
-
-def test_pcm_writes_its_own_layout() -> None:
-    """Q166765, Q169491."""
-    assert render_pcm("Polling .....", site_time(1998, 6, 19, 10, 39, 28)) == (
-        "[06/19/98 10:39:28] Package Command Manager ==> Polling ....."
-    )
 
 
 def test_blanks_before_the_mark_may_be_lost() -> None:

@@ -92,7 +92,6 @@ def test_the_sample_has_the_values_the_article_explains() -> None:
     )
     assert record.reserved == RESERVED_SAMPLE
     assert record.pcm_version == "Beta 455"
-    assert not record.is_mandatory
 
 
 def test_a_record_has_the_21_fields_and_the_version() -> None:

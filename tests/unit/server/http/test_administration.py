@@ -15,6 +15,7 @@ from despoolr_server.http.auth import Auth
 from despoolr_server.logon import make_logon_server
 from despoolr_server.store.memory import MemoryFileStore
 from share_site import EPOCH, Site
+from unit.server.site.bench import Bench
 
 
 @pytest.fixture
@@ -75,3 +76,17 @@ async def test_a_message_has_a_length(site: Site) -> None:
     for length, status in ((1024, 200), (1025, 400)):
         text = ("x" * length).encode()
         assert (await site.ask("POST", "/api/v1/messages", b'{"machine": "WS2", "text": "' + text + b'"}')).status == status
+
+
+async def test_what_a_service_tells_a_user_of_the_site_servers_own_shares_reaches_the_user() -> None:
+    bench, network = Bench(), SocketNetwork()
+    runner = web.AppRunner(bench.server.app, access_log=None)
+    await runner.setup()
+    await network.serve(runner, "site1")
+    async with network.session("here") as http:
+        site = Site(bench.server.host, bench.auth, bench.clock, bench.records, http, "http://site1")
+        await bench.site.connect_as("SITE1", "SMS_DESPOOLER").send_message("WS1", "close it")
+        for machine, expected in (("WS2", []), ("WS1", ["close it"]), ("WS1", [])):
+            reply = await site.ask("GET", "/api/v1/messages", token=bench.auth.issue(machine, "", Role.CLIENT))
+            assert reply.json == {"messages": expected}
+    await runner.cleanup()
