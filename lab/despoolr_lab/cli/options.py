@@ -77,13 +77,12 @@ def log_format_option(function: F) -> F:
 
 
 def _log_format(context: click.Context, option: click.Parameter, text: str) -> tuple[str, str]:
-    from despoolr_lab.cli.output import fail
     from despoolr_lab.process_log import LogFormatError, parse_log_format
 
     try:
         return parse_log_format(text)
     except LogFormatError as error:
-        fail(f"--log-format: {error}")
+        raise click.BadParameter(str(error)) from None
 
 
 def run_options(function: F) -> F:
