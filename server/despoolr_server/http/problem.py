@@ -55,6 +55,7 @@ KNOWN: Final[dict[str, tuple[int, str, str]]] = {
     "precondition-failed": (412, "The file is not in the state you stated", "Read it again, look at its ETag, then decide."),
     "request-timeout": (408, "The request did not come in time", "Send it again, without pauses."),
     "payload-too-large": (413, "The body is larger than this server takes", "Send less; the detail names the limit."),
+    "address-too-long": (414, "The address is longer than this server takes", "Shorten it: 8,190 bytes are taken."),
     "unsupported-media-type": (415, "This call takes no such body", "Send the body that docs/share-api.md shows."),
     "range-not-satisfiable": (416, "The file has no such octets", "Ask for a range inside the size in `Content-Range`."),
     "unknown-host": (421, "That is no name of this server", "Use its address, or a name its operator allows."),

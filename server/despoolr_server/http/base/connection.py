@@ -281,6 +281,9 @@ class Connection(RequestHandler):
             self._messages.pop()  # it is in the middle of a body: that request answers it
             self._connections.traffic.count("malformed")
             self._break_body("bad-request", "The body breaks the framing of its chunks. Nothing was done with it.")
+        elif isinstance(error.exc, LineTooLong) and _is_address(error.exc, data):
+            refused = Refused(known("address-too-long"))
+            self._messages[-1] = (_ErrInfo(status=414, exc=refused, message=""), self._messages[-1][1])
         elif isinstance(error.exc, BadHttpMethod) and MADE_UP.search(data):
             refused = Refused(known("unknown-method"))
             self._messages[-1] = (_ErrInfo(status=501, exc=refused, message=""), self._messages[-1][1])
@@ -368,6 +371,13 @@ def when_gone(request: web.BaseRequest) -> Callable[[Callable[[], None]], Callab
     """How to be told that the caller of a request has gone; None where it already has."""
     protocol = request.protocol
     return protocol.when_gone if isinstance(protocol, Connection) and request.transport is not None else None
+
+
+def _is_address(error: LineTooLong, data: bytes) -> bool:
+    """Whether what is too long is the address of a request, as far as its packet shows."""
+    words = data.split(b" ", 2)
+    began = error.args[0]
+    return len(words) > 1 and isinstance(began, bytes | bytearray) and words[1].startswith(bytes(began[:64]))
 
 
 def _is_utf8(message: Any) -> bool:

@@ -237,6 +237,8 @@ def test_who_takes_no_answer_is_let_go_after_send_s() -> None:
         (b"GET / HTTP/9.9\r\n\r\n", 400),
         (b"\x16\x03\x01\x02\x00\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 9000 + b"\r\n\r\n", 431),
+        (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+        (b"GET /?" + b"a" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
         (b"GET / HTTP/1.1\r\nHost: x\r\nX: \xff\r\n\r\n", 400),
         (b"GET /S/\xff HTTP/1.1\r\nHost: x\r\n\r\n", 400),
         (b"GET /S/\xed\xa0\x80 HTTP/1.1\r\nHost: x\r\n\r\n", 400),
