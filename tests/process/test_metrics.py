@@ -137,6 +137,7 @@ def test_a_blocked_update_shows_where_it_is_blocked_and_by_which_program(stack: 
 
 
 def test_boxes_jobs_and_clients_are_counted(stack: Stack) -> None:
+    until(lambda: 'despoolr_jobs{status="Retrying"}' in stack.metrics("site"), "the rows are counted")
     site, logon, fleet = (stack.metrics(what) for what in ("site", "logon", "fleet"))
     assert 'despoolr_box_files{box="PCMINS.BOX",share="SMS_SHR"} 5.0' in logon
     assert 'despoolr_box_files{box="SITE.SRV/MAINCFG.BOX/PCMDOM.BOX",share="SMS_SHRD"} 5.0' in site
