@@ -25,6 +25,7 @@ import msgspec
 from aiohttp import web
 from sqlalchemy import Connection, delete, insert, select
 
+from despoolr_core.formats.sms_id import is_sms_id
 from despoolr_core.records import Recorder
 from despoolr_core.rules.fold import fold
 from despoolr_core.sharing import Role
@@ -163,6 +164,9 @@ class SlotRoutes:
             former = before.get(lease.holder)
             if lease.count and (former is None or (former.first, former.count) != (lease.first, lease.count)):
                 await self._store(lease)
+            elif former is not None and not lease.count:
+                await self._database.run(lambda db: _erase(db, [former]))
+                self._record("slots.released", former)
         return json_answer(self._facts(lease), 201)
 
     async def _put(self, request: web.Request) -> web.Response:
@@ -228,7 +232,8 @@ def _write(db: Connection, lease: Lease) -> None:
 def _other_names(db: Connection, site: str, prefix: str) -> list[Span]:
     """Numbers that are machines of other names than a fleet with this prefix would give them."""
     rows = db.execute(select(MACHINES.c.SMSID, MACHINES.c.Name).where(MACHINES.c.SMSID.startswith(site, autoescape=True)))
-    numbered = ((number_of(sms_id), name) for sms_id, name in rows)
+    # An older version's Data Loader took any text for an SMSID. What is none has no number.
+    numbered = ((number_of(sms_id), name) for sms_id, name in rows if is_sms_id(sms_id))
     spans: list[Span] = []
     for number in sorted(number for number, name in numbered if name != name_of(prefix, number)):
         if spans and spans[-1][1] == number:

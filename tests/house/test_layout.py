@@ -92,7 +92,6 @@ SEEN_THROUGH: dict[str, tuple[str, str]] = {
     "despoolr_lab.server_metrics": ("tests/process/test_metrics.py", "as servers that run answer, and as Prometheus reads it"),
     "despoolr_lab.setup_routes": ("tests/process/test_serve.py", "calls that only processes make"),
     "despoolr_lab.site_caller": ("tests/process/test_fleets.py", "how fleets ask a site that starts, refuses, is gone"),
-    "despoolr_lab.slot_routes": ("tests/process/test_fleets.py", "calls that only fleets make"),
     "despoolr_lab.sim": ("tests/sim/test_world.py", "a docstring: the front page of the package"),
     "despoolr_server.http.base": ("tests/unit/server/http/base/test_connection.py", "a docstring: the front page of the package"),
     "despoolr_server.http.dav": ("tests/unit/server/http/dav/test_locking.py", "a docstring: the front page of the package"),

@@ -22,7 +22,9 @@ from despoolr_core.formats.mif.model import Attribute, Component, Group
 from despoolr_core.formats.mif.render import render, render_verbatim
 from despoolr_core.formats.mif.sms import ARCHITECTURE_CLASS, IDENTIFICATION_CLASS, stored_values
 from despoolr_core.formats.plain_job_mif import SAMPLE_EVENT, SAMPLE_TIME, Pattern, mark
+from despoolr_core.formats.sms_id import is_sms_id
 from despoolr_core.rules.fold import fold
+from despoolr_core.rules.text import why_unfit
 
 JOB_DETAILS_CLASS: Final = "MICROSOFT|JOBDETAILS|1.0"
 JOB_DETAILS: Final = "JobDetails"
@@ -262,13 +264,22 @@ def _identification(number: int, machine: Machine) -> Group:
 
 
 def read_inventory_mif(data: bytes) -> Inventory:
-    """Whose inventory a MIF is and what it adds. Raises `MifError` without an Identification that names a machine by SMSID."""
+    """Whose inventory a MIF is and what it adds. Raises `MifError` without an Identification that names a machine by SMSID.
+
+    The rows of machines stand on these four texts, and a client wrote them: an SMSID that is none would be no client's number,
+    a name with a backslash no workstation that an instruction can name.
+    """
     component = parse(data, Mode.SMS).component
     identification = component.group(IDENTIFICATION_CLASS)
     if identification is None:
         raise MifError(f"no group of class {IDENTIFICATION_CLASS}", rule="kind-groups", source="BORES 7B")
     facts = stored_values(component, identification)
     known = {name: text_of(facts, name) for name in ("Site", "Domain", "Name", "SMSID")}
+    if not is_sms_id(known["SMSID"]):
+        raise MifError(f"SMSID {known['SMSID']!r} is not eight of 0-9 and A-Z")
+    for name in ("Site", "Domain", "Name"):
+        if reason := why_unfit(known[name]) or ("has a backslash" if "\\" in known[name] else ""):
+            raise MifError(f"the machine's {name} {reason}")
     own = (IDENTIFICATION_CLASS, ARCHITECTURE_CLASS)
     return Inventory(
         Machine(known["Site"], known["Domain"], known["Name"], known["SMSID"]),

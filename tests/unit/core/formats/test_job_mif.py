@@ -15,6 +15,7 @@ from despoolr_core.formats.job_mif import (
     read_inventory_mif,
     read_job_mif,
     render_job_mif,
+    render_machine_mif,
 )
 from despoolr_core.formats.mif import MifError, MifKind, Severity, check, kind_of, parse, render, would_sms_take
 from despoolr_core.formats.site_mif import read_delta_mif
@@ -134,6 +135,25 @@ def test_inventory_without_a_machine_is_refused() -> None:
         read_inventory_mif(NOIDMIF)
     with pytest.raises(MifError, match="SMSID"):
         read_inventory_mif(render(parse(add_identification(NOIDMIF, MACHINE))).replace(b'"SMSID"', b'"ID"'))
+
+
+@pytest.mark.parametrize(
+    "machine",
+    [
+        Machine("BPC", "SALES", "WS4", "BPC"),
+        Machine("BPC", "SALES", "WS4", "BPC 0004"),
+        Machine("BPC", "SALES", "WS4", "BPC-0004"),
+        Machine("BPC", "SALES", "WS4", "BPC000004"),
+        Machine("BPC", "SALES", "WS4", "BPC0000\u0664"),
+        Machine("BPC", "SALES", "WS\\4", "BPC00004"),
+        Machine("BPC", "SALES\\X", "WS4", "BPC00004"),
+        Machine("BPC", "SALES", "WS\u009b31m4", "BPC00004"),
+    ],
+    ids=repr,
+)
+def test_inventory_of_a_machine_that_no_row_can_be_of_is_refused(machine: Machine) -> None:
+    with pytest.raises(MifError):
+        read_inventory_mif(render_machine_mif(machine))
 
 
 def test_a_file_in_deltamif_col_is_told_by_its_groups_not_by_its_words() -> None:
