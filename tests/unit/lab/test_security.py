@@ -21,7 +21,7 @@ async def ask(host: ShareHost, who: Principal, share: str, box: str, call: str) 
     if call == THE_BOX:
         answers = [await host.move_tree(caller, share, box, "ELSEWHERE", replace=False)]
     elif call.startswith("GET"):
-        answers = [await host.get(caller, share, path), host.list(caller, share, box), host.look(caller, share, box, 0)]
+        answers = [await host.get(caller, share, path), host.list(caller, share, box), await host.look(caller, share, box, 0)]
     elif call.startswith("PUT"):
         answers = [
             await host.put(caller, share, path, b"y"),
