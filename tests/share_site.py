@@ -20,7 +20,7 @@ from despoolr_server.http.app import make_app
 from despoolr_server.http.auth import Auth
 from despoolr_server.http.base.connection import ConnectionLimits
 from despoolr_server.http.base.connections import Runner
-from despoolr_server.http.base.uploads import Uploads
+from despoolr_server.http.base.uploads import Downloads, Uploads
 from despoolr_server.share.host import ShareHost
 from despoolr_server.share.rights import Rights, RightsTable
 from despoolr_server.store.memory import MemoryFileStore
@@ -95,6 +95,7 @@ async def serving(
     extra_routes: Iterable[web.RouteDef] = (),
     limits: ConnectionLimits | None = None,
     uploads: Uploads | None = None,
+    downloads: Downloads | None = None,
     host_names: Iterable[str] = (),
 ) -> AsyncIterator[Site]:
     """LOGON1 on a loopback port, with a share SMS_SHR in memory: clients may change files, but only read PCMINS.BOX."""
@@ -113,6 +114,7 @@ async def serving(
         version="1.2.3",
         extra_routes=extra_routes,
         uploads=uploads,
+        downloads=downloads,
         host_names=host_names,
     )
     # A call that still waits when a test ends is nobody's: aiohttp would give it 60 s.

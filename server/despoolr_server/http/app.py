@@ -18,7 +18,7 @@ from despoolr_core.rules.fold import fold
 from despoolr_server.http.auth import Auth
 from despoolr_server.http.base.connection import Connection
 from despoolr_server.http.base.connections import TRAFFIC
-from despoolr_server.http.base.uploads import UPLOADS, Uploads
+from despoolr_server.http.base.uploads import DOWNLOADS, UPLOADS, Downloads, Uploads
 from despoolr_server.http.browser_guard import BrowserGuard
 from despoolr_server.http.chain import ChainRoutes
 from despoolr_server.http.introspection import IntrospectionRoutes
@@ -53,6 +53,7 @@ def make_app(
     extra_routes: Iterable[web.RouteDef] = (),
     extra_calls: Sequence[Call] = (),
     uploads: Uploads | None = None,
+    downloads: Downloads | None = None,
     host_names: Iterable[str] = (),
 ) -> web.Application:
     """The application that serves `host`. Run it with `http.base.connections.Runner`: time-outs and limits are its.
@@ -70,6 +71,7 @@ def make_app(
     app[SURFACE] = surface
     app[TRAFFIC] = surface.traffic
     app[UPLOADS] = Uploads() if uploads is None else uploads
+    app[DOWNLOADS] = Downloads() if downloads is None else downloads
 
     shares = ShareRoutes(surface)
     refusals = Refusals(host.server)

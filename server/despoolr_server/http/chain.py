@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from aiohttp import web
+import msgspec
+from aiohttp import hdrs, web
 
 from despoolr_core.chain import (
     CALLS_MAX,
@@ -26,12 +27,19 @@ from despoolr_core.chain import (
 )
 from despoolr_core.sharing import NtStatus
 from despoolr_core.wire import Problem
-from despoolr_server.http.problem import answer, bad_request
-from despoolr_server.http.surface import Surface, json_answer, read_json
+from despoolr_server.http.base.uploads import Sending
+from despoolr_server.http.pieces import bytes_answer
+from despoolr_server.http.problem import Refused, answer, bad_request
+from despoolr_server.http.surface import Surface, read_json
 from despoolr_server.share.host import Caller, Content
 
 BODY_SIZE_MAX: Final = 1024 * 1024
 """Octets of a chain's JSON: 512 KiB of files in base64, and the names."""
+
+COPIES: Final = 3
+"""How many times the size of a file that a chain gets is in memory: the file, and its base64 in the answer."""
+
+_encode: Final = msgspec.json.Encoder().encode
 
 
 class ChainRoutes:
@@ -49,6 +57,10 @@ class ChainRoutes:
         """A result for each call that was made."""
         caller = self._surface.caller(request)
         asked = await read_json(request, Chain, BODY_SIZE_MAX)
+        with Sending(request) as sending:
+            return await self._chain(request, caller, asked, sending)
+
+    async def _chain(self, request: web.Request, caller: Caller, asked: Chain, sending: Sending) -> web.StreamResponse:
         if not 1 <= len(asked.calls) <= CALLS_MAX:
             raise bad_request(f"A chain has 1 to {CALLS_MAX} calls, not {len(asked.calls)}.")
         results: list[ChainResult] = []
@@ -57,7 +69,7 @@ class ChainRoutes:
         for call in asked.calls:
             if isinstance(call, ChainOpen) and not call.request.session:
                 call.request.session = session
-            result = await self._one(caller, call)
+            result = await self._one(caller, call, sending)
             session = result.session.session if result.session is not None else session
             results.append(result)
             fetched += len(result.data or b"")
@@ -65,12 +77,17 @@ class ChainRoutes:
                 break
         written = {call.share for call in asked.calls[: len(results)] if isinstance(call, ChainPut | ChainDelete)}
         failure = await self._host.settle(written)
-        return answer(failure) if failure is not None else json_answer(ChainReply(results))
+        if failure is not None:
+            return answer(failure)
+        return await bytes_answer(request, 200, {hdrs.CONTENT_TYPE: "application/json"}, _encode(ChainReply(results)))
 
-    async def _one(self, caller: Caller, call: Link) -> ChainResult:
+    async def _one(self, caller: Caller, call: Link, sending: Sending) -> ChainResult:
         host, who = self._host, caller.who
         if isinstance(call, ChainGet):
-            content = await host.get(caller, call.share, call.path)
+            try:
+                content = await host.get(caller, call.share, call.path, before=lambda size: sending(COPIES * size))
+            except Refused as refused:
+                return ChainResult(problem=refused.problem)  # of this call alone: those before it are done
             if isinstance(content, Problem):
                 return ChainResult(problem=content)
             assert isinstance(content, Content), "not modified without an ETag"

@@ -12,8 +12,10 @@ from aiohttp import hdrs, web
 
 from despoolr_core.wire import LockRequest, OpenChange, OpenRequest, Problem, SessionRequest, WrittenReply
 from despoolr_server.http.base.connection import when_gone
+from despoolr_server.http.base.uploads import Sending
 from despoolr_server.http.conditions import byte_range, content_range, open_range
 from despoolr_server.http.listings import listing_answer
+from despoolr_server.http.pieces import bytes_answer
 from despoolr_server.http.problem import Refused, answer, bad_request, known
 from despoolr_server.http.surface import Surface, expects, json_answer, query, read_body, read_json, switch, whole_number
 from despoolr_server.http.whole import Whole
@@ -173,30 +175,35 @@ class OpenRoutes:
 
     async def read(self, request: web.Request) -> web.StreamResponse:
         """Octets of an open file: all, a `Range` (206), or `?offset=&length=` (200, empty at the end)."""
+        with Sending(request) as sending:
+            return await self._read(request, sending)
+
+    async def _read(self, request: web.Request, sending: Sending) -> web.StreamResponse:
         caller, handle = self._surface.caller(request), request.match_info["open"]
         who, session = caller.who, caller.session
         ranged = request.headers.get(hdrs.RANGE)
         if ranged is None:
             asked = query(request, "offset", "length")
             length = whole_number("length", asked["length"], 0) if asked["length"] else None
-            data = await self._host.read_open(who, handle, whole_number("offset", asked["offset"], 0), length, session=session)
-            return answer(data) if isinstance(data, Problem) else _octets(data)
+            offset = whole_number("offset", asked["offset"], 0)
+            data = await self._host.read_open(who, handle, offset, length, session=session, before=sending)
+            return answer(data) if isinstance(data, Problem) else await _octets(request, data)
         query(request)
         part = open_range(ranged)
-        data = await self._host.read_open(who, handle, *(part or (0, None)), session=session)
+        data = await self._host.read_open(who, handle, *(part or (0, None)), session=session, before=sending)
         if isinstance(data, Problem):
             return answer(data)
         if part is not None:
             if not data:
                 raise Refused(known("range-not-satisfiable", f"The file ends before octet {part[0]}."))
-            return _octets(data, f"bytes {part[0]}-{part[0] + len(data) - 1}/*")
+            return await _octets(request, data, f"bytes {part[0]}-{part[0] + len(data) - 1}/*")
         try:
             tail = byte_range(ranged, len(data))
         except ValueError:
             raise Refused(known("range-not-satisfiable", "The file is empty."), {hdrs.CONTENT_RANGE: "bytes */0"}) from None
         if tail is None:
-            return _octets(data)
-        return _octets(data[tail[0] : tail[1]], f"bytes {tail[0]}-{tail[1] - 1}/{len(data)}")
+            return await _octets(request, data)
+        return await _octets(request, data[tail[0] : tail[1]], f"bytes {tail[0]}-{tail[1] - 1}/{len(data)}")
 
     async def write(self, request: web.Request) -> web.StreamResponse:
         """Put octets at `Content-Range`'s or `?offset=`'s place, or at the start."""
@@ -219,8 +226,8 @@ class OpenRoutes:
         return answer(written) if isinstance(written, Problem) else json_answer(WrittenReply(written))
 
 
-def _octets(data: bytes, content_range: str = "") -> web.Response:
+async def _octets(request: web.Request, data: bytes, content_range: str = "") -> web.StreamResponse:
     headers = {hdrs.CONTENT_TYPE: "application/octet-stream", "X-Content-Type-Options": "nosniff"}
     if content_range:
         headers[hdrs.CONTENT_RANGE] = content_range
-    return Whole(206 if content_range else 200, headers, data)
+    return await bytes_answer(request, 206 if content_range else 200, headers, data)

@@ -94,6 +94,21 @@ async def in_pieces(
     return stream
 
 
+async def bytes_answer(request: web.Request, status: int, headers: dict[str, str], data: bytes) -> web.StreamResponse:
+    """An answer of these bytes: a large one goes out as its reader takes it, and is nowhere copied as a whole."""
+    if len(data) <= PIECE_SIZE or request.method == hdrs.METH_HEAD:
+        return Whole(status, headers, data)
+    stream = web.StreamResponse(status=status, headers=headers)
+    stream.content_length = len(data)
+    await stream.prepare(request)
+    view = memoryview(data)
+    for at in range(0, len(data), PIECE_SIZE):
+        await stream.write(view[at : at + PIECE_SIZE])
+        await asyncio.sleep(0)
+    await stream.write_eof()
+    return stream
+
+
 def json_texts(fields: Iterable[tuple[str, object]]) -> Iterator[bytes]:
     """A JSON object, field by field; a value that is an iterator becomes an array, element by element."""
     opened = b"{"

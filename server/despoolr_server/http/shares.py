@@ -16,6 +16,7 @@ from aiohttp import hdrs, web
 
 from despoolr_core.sharing import NtStatus
 from despoolr_core.wire import Problem
+from despoolr_server.http.base.uploads import Sending
 from despoolr_server.http.conditions import byte_range, evaluate, http_date, is_by_then, is_plain, matches
 from despoolr_server.http.dav.answers import lock_error, refuse
 from despoolr_server.http.dav.asking import DIRECTORY_TAG, Asking, check_query
@@ -24,6 +25,7 @@ from despoolr_server.http.dav.locking import LockRoutes
 from despoolr_server.http.dav.properties import PropertyRoutes
 from despoolr_server.http.listings import listing_answer, listing_page
 from despoolr_server.http.media import content_type
+from despoolr_server.http.pieces import bytes_answer
 from despoolr_server.http.problem import Handler, Refused, bad_request, known
 from despoolr_server.http.surface import Surface, expects, json_answer, read_body, switch
 from despoolr_server.http.whole import Whole
@@ -66,7 +68,9 @@ class ShareRoutes:
         if not path or path[-1] == "/":
             return await self._listing(request, caller, share, path)
         if hdrs.IF_MATCH in headers or hdrs.IF_UNMODIFIED_SINCE in headers:
-            return await self._read(request, share, path, await self._host.get(caller, share, path), caller)
+            with Sending(request) as sending:
+                found = await self._host.get(caller, share, path, before=sending)
+                return await self._read(request, share, path, found, caller)
         wanted = headers.get(hdrs.IF_NONE_MATCH, "")
         if wanted and not is_plain(wanted):
             etag = self._asking.etag(caller, share, path)
@@ -78,10 +82,11 @@ class ShareRoutes:
                 wanted = etag
         if wanted and self._host.is_unchanged(caller, share, path, wanted):
             return Whole(304, {hdrs.ETAG: wanted})
-        content = await self._host.get(caller, share, path, wanted)
-        if content is NOT_MODIFIED:
-            return Whole(304, {hdrs.ETAG: wanted})
-        return await self._read(request, share, path, content, caller)
+        with Sending(request) as sending:
+            content = await self._host.get(caller, share, path, wanted, sending)
+            if content is NOT_MODIFIED:
+                return Whole(304, {hdrs.ETAG: wanted})
+            return await self._read(request, share, path, content, caller)
 
     async def head(self, request: web.Request) -> web.StreamResponse:
         """What GET would say of the file, by its attributes alone."""
@@ -138,7 +143,7 @@ class ShareRoutes:
                 return await self._listing(request, caller, share, path)
             return refuse(request, content)
         assert type(content) is Content
-        return _file(request, share, path, content)
+        return await _file(request, share, path, content)
 
     def _unless_modified(self, caller: Caller, share: str, path: str, since: str) -> str:
         """The ETag of a file that was last changed by `since` (an HTTP date), or `""`."""
@@ -183,7 +188,7 @@ def prefers_html(accept: str) -> bool:
     return html >= 0 and (json < 0 or html < json)
 
 
-def _file(request: web.Request, share: str, path: str, content: Content) -> web.Response:
+async def _file(request: web.Request, share: str, path: str, content: Content) -> web.StreamResponse:
     headers = _file_headers(path, content.etag, content.modified_at)
     data = content.data
     if hdrs.IF_MATCH in request.headers or hdrs.IF_UNMODIFIED_SINCE in request.headers:
@@ -194,16 +199,16 @@ def _file(request: web.Request, share: str, path: str, content: Content) -> web.
             raise Refused(known("precondition-failed", verdict.reason, share=share, path=path))
     asked = request.headers.get(hdrs.RANGE)
     if asked is None or request.headers.get(hdrs.IF_RANGE, content.etag) != content.etag:
-        return Whole(200, headers, data)
+        return await bytes_answer(request, 200, headers, data)
     try:
         part = byte_range(asked, len(data))
     except ValueError:
         unsatisfied = known("range-not-satisfiable", f"The file has {len(data)} octets.", share=share, path=path)
         raise Refused(unsatisfied, {hdrs.CONTENT_RANGE: f"bytes */{len(data)}"}) from None
     if part is None:
-        return Whole(200, headers, data)
+        return await bytes_answer(request, 200, headers, data)
     headers[hdrs.CONTENT_RANGE] = f"bytes {part[0]}-{part[1] - 1}/{len(data)}"
-    return Whole(206, headers, data[part[0] : part[1]])
+    return await bytes_answer(request, 206, headers, data[part[0] : part[1]])
 
 
 def _file_headers(path: str, etag: str, modified_at: float) -> dict[str, str]:

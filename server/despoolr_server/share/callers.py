@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from despoolr_core.sharing import Role
+
+LARGE_SIZE: Final = 256 * 1024
+"""Bytes past which whoever asks for a file's content is told of its size before it is read."""
+
+BeforeLarge = Callable[[int], None]
+"""What is told of it. It may raise, and nothing has been done then."""
 
 
 @dataclass(frozen=True, slots=True)

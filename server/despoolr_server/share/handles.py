@@ -31,7 +31,7 @@ from despoolr_server.share.base import (
     actor_of,
     name_of,
 )
-from despoolr_server.share.callers import Principal, TooMany
+from despoolr_server.share.callers import LARGE_SIZE, BeforeLarge, Principal, TooMany
 from despoolr_server.share.chronicle import Actor
 from despoolr_server.share.engine.conflict import DELETES, READS, WRITES
 from despoolr_server.share.engine.dispositions import STAYS
@@ -134,9 +134,19 @@ class HandleOperations(ShareBase):
                 raise
 
     async def read_open(
-        self, who: Principal, handle: str, offset: int, length: int | None, *, session: str = ""
+        self,
+        who: Principal,
+        handle: str,
+        offset: int,
+        length: int | None,
+        *,
+        session: str = "",
+        before: BeforeLarge | None = None,
     ) -> bytes | Problem:
-        """Octets from `offset`; END_OF_FILE only if a `length` was asked for and there is nothing at all."""
+        """Octets from `offset`; END_OF_FILE only if a `length` was asked for and there is nothing at all.
+
+        `before` is told the size of what is large before it is read; what it raises ends the call.
+        """
         row = self._row(who, handle, session)
         if isinstance(row, Problem):
             return row
@@ -156,6 +166,8 @@ class HandleOperations(ShareBase):
         count = left if length is None else min(length, left)
         if not count:
             return b""  # not asked of the store: a place behind the end may be one that no disk can name
+        if count > LARGE_SIZE and before is not None:
+            before(count)
         store, name = self._store(row), name_of(row)
         try:
             data = store.read(name, offset, count) if count <= store.inline_max else await store.read_large(name, offset, count)

@@ -16,7 +16,7 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.sharing import Access, CreateOption, Disposition, NtStatus, ShareMode
 from despoolr_core.wire import Entry, Problem
 from despoolr_server.share.base import NO_FILE_BEFORE_A_SEPARATOR, SEPARATORS, ShareBase, Visit, entry_of
-from despoolr_server.share.callers import NOT_MODIFIED, Caller, Content, NotModified, TooMany
+from despoolr_server.share.callers import LARGE_SIZE, NOT_MODIFIED, BeforeLarge, Caller, Content, NotModified, TooMany
 from despoolr_server.share.engine.dispositions import STAYS
 from despoolr_server.share.engine.names import BadName, Name, parse_name
 from despoolr_server.share.engine.rows import Ask, Ended, FileFacts, Granted, Open, Refusal
@@ -36,8 +36,13 @@ _DIRECTORY: Final = int(CreateOption.DIRECTORY_FILE)
 class PathOperations(ShareBase):
     """GET, PUT, DELETE, MOVE, MKCOL and listings, each of one name. Trees: `share.trees`."""
 
-    async def get(self, caller: Caller, share: str, path: str, if_none_match: str = "") -> Content | NotModified | Problem:
-        """The whole file (access READ, sharing READ), or that it still has the ETag `if_none_match`."""
+    async def get(
+        self, caller: Caller, share: str, path: str, if_none_match: str = "", before: BeforeLarge | None = None
+    ) -> Content | NotModified | Problem:
+        """The whole file (access READ, sharing READ), or that it still has the ETag `if_none_match`.
+
+        `before` is told the size of a large one before it is read; what it raises ends the call.
+        """
         visit = self._visit(caller, share, path)
         if isinstance(visit, Problem):
             return visit
@@ -55,6 +60,8 @@ class PathOperations(ShareBase):
         refusal = self._locked_out(visit, facts.size, writes=False)
         if refusal is not None:
             return refusal
+        if facts.size > LARGE_SIZE and before is not None:
+            before(facts.size)
         try:
             if facts.size <= store.inline_max:
                 data = store.content(visit.name, facts)

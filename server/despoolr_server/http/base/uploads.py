@@ -1,12 +1,15 @@
-"""Bodies on their way in: how many bytes of them a server holds at one time, in all and for each caller.
+"""Bodies on their way in, and files on their way out: how many bytes a server holds at one time, in all and for each caller.
 
 The law: a body is in memory until it is whole, so what is on its way is bounded by what callers say (or, where
-they do not, by what has come). Whoever is past the bound is told to come again; nothing waits in a queue.
+they do not, by what has come). A file that is sent is in memory until its reader has taken it, so that is bounded, too.
+Whoever is past the bound is told to come again; nothing waits in a queue.
 """
 
 from __future__ import annotations
 
-from aiohttp import web
+from types import TracebackType
+
+from aiohttp import hdrs, web
 
 from despoolr_server.http.problem import Refused, known
 
@@ -15,6 +18,9 @@ MIB = 1024 * 1024
 
 class Uploads:
     """The bodies that one server reads. A caller is known by its `Authorization`."""
+
+    words = ("You send", "This server is being sent")
+    """Who does too much, as a refusal says it."""
 
     def __init__(self, *, size_max: int = 1024 * MIB, per_caller_max: int = 256 * MIB) -> None:
         self.size_max = size_max
@@ -29,7 +35,7 @@ class Uploads:
         """
         mine = self._sizes.get(caller, 0)
         if (mine and mine + size > self.per_caller_max) or (self.size and self.size + size > self.size_max):
-            whose = "You send" if mine and mine + size > self.per_caller_max else "This server is being sent"
+            whose = self.words[0] if mine and mine + size > self.per_caller_max else self.words[1]
             detail = f"{whose} as much at one time as it takes. Wait for an answer, then send this again."
             raise Refused(known("server-busy", detail), {"Retry-After": "1"})
         self.size += size
@@ -45,5 +51,39 @@ class Uploads:
             self._sizes.pop(caller, None)
 
 
+class Downloads(Uploads):
+    """The large files that one server sends."""
+
+    words = ("You are being sent", "This server sends")
+
+    def __init__(self, *, size_max: int = 512 * MIB, per_caller_max: int = 256 * MIB) -> None:
+        super().__init__(size_max=size_max, per_caller_max=per_caller_max)
+
+
+class Sending:
+    """The room that the answer to one request takes: none until it is asked for (a call), and none after it (`with`)."""
+
+    __slots__ = ("_request", "_size")
+
+    def __init__(self, request: web.Request) -> None:
+        self._request = request
+        self._size = 0
+
+    def __call__(self, size: int) -> None:
+        """Make room for so many more bytes. Raises `Refused` (503) where there is none."""
+        self._request.app[DOWNLOADS].take(self._request.headers.get(hdrs.AUTHORIZATION, ""), size)
+        self._size += size
+
+    def __enter__(self) -> Sending:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._size:
+            self._request.app[DOWNLOADS].give_back(self._request.headers.get(hdrs.AUTHORIZATION, ""), self._size)
+
+
 UPLOADS = web.AppKey("uploads", Uploads)
 """Where an application has the bodies that it reads."""
+
+DOWNLOADS = web.AppKey("downloads", Downloads)
+"""Where it has the files that it sends."""

@@ -142,7 +142,7 @@ CALLS: Final = (
             in_query("offset", "Where to begin.", whole(I64)),
             in_query("length", "How many octets at most.", whole(I64)),
         ),
-        refusals=(*HANDLE, 409, 416, 423),
+        refusals=(*HANDLE, 409, 416, 423, 503),
     ),
     Call(
         "PUT",

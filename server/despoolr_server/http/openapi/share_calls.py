@@ -76,7 +76,7 @@ CALLS: Final = (
             _SINCE,
             _IF,
         ),
-        refusals=(*ASKING, 416, 507),
+        refusals=(*ASKING, 416, 503, 507),
         text="An open for reading that shares reading, the work, and a close: 423 names who is in the way.",
     ),
     Call(

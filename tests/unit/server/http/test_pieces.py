@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from despoolr_core.wire import EpisodeList, OpenList
-from despoolr_server.http.pieces import ANSWER_SIZE_MAX, PIECE_SIZE, check_size_of, gathered, in_pieces, json_texts
+from despoolr_server.http.pieces import ANSWER_SIZE_MAX, PIECE_SIZE, bytes_answer, check_size_of, gathered, in_pieces, json_texts
 from despoolr_server.http.problem import Refused
 from despoolr_server.share.pace import BATCH
 from share_site import Site
@@ -90,3 +90,19 @@ async def test_lists_of_opens_and_episodes_are_what_they_were_in_one(site: Site)
     why = await site.ask("GET", "/api/v1/why?machine=PC07")
     assert list(why.json) == ["at", "opens", "episodes", "verdicts"]
     assert len(why.json["verdicts"]) == len(why.json["episodes"])
+
+
+@pytest.mark.parametrize("size", [0, 1, PIECE_SIZE, PIECE_SIZE + 1, 5 * PIECE_SIZE])
+async def test_bytes_arrive_as_they_are_with_their_length(size: int) -> None:
+    data = bytes(range(256)) * (size // 256 + 1)
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        return await bytes_answer(request, 206, {"Content-Type": "text/plain"}, data[:size])
+
+    app = web.Application()
+    app.router.add_get("/", handler)
+    async with TestClient(TestServer(app)) as client:
+        for _ in range(2):
+            async with client.get("/") as answer:
+                assert (answer.status, answer.headers["Content-Length"]) == (206, str(size))
+                assert await answer.read() == data[:size]

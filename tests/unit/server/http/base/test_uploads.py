@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
-from despoolr_server.http.base.uploads import Uploads
+from despoolr_server.http.base.uploads import Downloads, Uploads
 from despoolr_server.http.problem import Refused
+from despoolr_server.share.engine.names import Name
 from raw_http import Raw, dial
 from share_site import Site, serving
 
@@ -70,3 +71,47 @@ async def test_a_server_says_503_to_the_body_past_the_bound_and_takes_it_later()
         assert uploads.size == 0
         for raw in (first, refused, chunked):
             raw.transport.close()
+
+
+LARGE = 8 * 1024 * 1024
+
+
+async def test_large_files_on_their_way_out_are_bounded_and_their_room_comes_back() -> None:
+    downloads = Downloads(size_max=LARGE * 2, per_caller_max=LARGE)
+    async with serving(downloads=downloads) as site:
+        site.host._shares["SMS_SHR"].store.write_whole(Name("BIG", "BIG"), b"x" * LARGE, 0.0)
+        slow = await dial(int(site.base.rpartition(":")[2]))
+        slow.transport.pause_reading()
+        slow.say(f"GET /SMS_SHR/BIG HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {site.token}\r\n\r\n".encode())
+        async with asyncio.timeout(5):
+            while downloads.size != LARGE:
+                await site.ask("GET", "/healthz")
+        session = await site.session()
+        opened = await site.post("/api/v1/opens", session=session, share="SMS_SHR", path="BIG")
+        for target, headers in (
+            ("/SMS_SHR/BIG", {}),
+            ("/SMS_SHR/BIG", {"If_Match": "*"}),
+            ("/SMS_SHR/BIG", {"Range": "bytes=0-0"}),
+            (f"/api/v1/opens/{opened.json['open']}/content", {}),
+        ):
+            refused = await site.ask("GET", target, **headers)
+            assert (refused.status, refused.problem.detail[:22]) == (503, "You are being sent as ")
+            assert refused.headers["Retry-After"] == "1"
+        assert (await site.ask("HEAD", "/SMS_SHR/BIG")).status == 200
+        assert len((await site.ask("GET", "/SMS_SHR/BIG", token=site.client_token)).body) == LARGE
+        calls = [
+            {"call": "put", "share": "SMS_SHR", "path": "SMALL", "data": ""},
+            {"call": "get", "share": "SMS_SHR", "path": "BIG"},
+            {"call": "get", "share": "SMS_SHR", "path": "SMALL"},
+        ]
+        put, large, small = (await site.post("/api/v1/chain", calls=calls)).json["results"]
+        assert (put["etag"], large["problem"]["status"]) == (small["etag"], 503)
+        assert downloads.size == LARGE
+        slow.hang_up()
+        async with asyncio.timeout(5):
+            while downloads.size:
+                await site.ask("GET", "/healthz")
+        for target in ("/SMS_SHR/BIG", f"/api/v1/opens/{opened.json['open']}/content"):
+            assert len((await site.ask("GET", target)).body) == LARGE
+        assert len((await site.post("/api/v1/chain", calls=calls[1:2])).json["results"][0]["data"]) > LARGE
+        assert downloads.size == 0
