@@ -21,7 +21,7 @@ late_max = "20s"
 [[clients]]
 name = "ALL"
 count = 40
-poll_every = "20m"
+poll_every = "8m"
 [[package]]
 name = "OFFICE"
 [[program]]
