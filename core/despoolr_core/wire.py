@@ -225,7 +225,7 @@ class OpenRow(msgspec.Struct, frozen=True):
 class Hold(msgspec.Struct, frozen=True, omit_defaults=True):
     """How long one blocker stood in the way of an episode. `released_at` is None while it still does; `lock` as in `Blocker`.
 
-    `path` is the file it held: the attempts of one update may stop at different ones.
+    `path` is the file it held: the attempts of one update may stop at different ones. `open` is the blocking open's id.
     """
 
     machine: str
@@ -240,6 +240,7 @@ class Hold(msgspec.Struct, frozen=True, omit_defaults=True):
     refusal_count: int
     lock: LockedRange | None = None
     path: str = ""
+    open: str = ""
 
 
 class EpisodeRow(msgspec.Struct, frozen=True):

@@ -10,14 +10,11 @@ from collections.abc import Iterable
 
 import msgspec
 
-from despoolr_core.episodes import HeldOpen, Why
+from despoolr_core.episodes import Why
 from despoolr_core.rules.fold import fold
 from despoolr_core.sharing import Role
 from despoolr_core.wire import EpisodeRow, OpenRow
 from despoolr_server.share.host import Principal
-
-Held = tuple[str, str, str, float]
-"""An open as a refusal names it: machine, program, path (folded), and when it was opened, in milliseconds as records have it."""
 
 
 def episodes_for(who: Principal, rows: list[EpisodeRow]) -> list[EpisodeRow]:
@@ -30,7 +27,7 @@ def opens_for(who: Principal, rows: list[OpenRow], episodes: Iterable[EpisodeRow
     if who.role is not Role.CLIENT:
         return rows
     blocking = _blocking(episodes_for(who, list(episodes)))
-    shown = [row for row in rows if _is_own(who, row.machine) or _held(row) in blocking]
+    shown = [row for row in rows if _is_own(who, row.machine) or row.open in blocking]
     return [row if _is_callers(who, row) else msgspec.structs.replace(row, session="") for row in shown]
 
 
@@ -40,7 +37,7 @@ def why_for(who: Principal, why: Why) -> Why:
         return why
     episodes = episodes_for(who, why.episodes)
     blocking = _blocking(episodes)
-    opens = [held for held in why.opens if _is_own(who, held.machine) or _held(held) in blocking]
+    opens = [held for held in why.opens if _is_own(who, held.machine) or held.open in blocking]
     return Why(why.at, opens, episodes, [])
 
 
@@ -52,13 +49,5 @@ def _is_callers(who: Principal, row: OpenRow) -> bool:
     return _is_own(who, row.machine) and fold(row.user) == fold(who.user)
 
 
-def _held(row: OpenRow | HeldOpen) -> Held:
-    return fold(row.machine), row.program, fold(row.path), round(row.opened_at, 3)
-
-
-def _blocking(episodes: Iterable[EpisodeRow]) -> set[Held]:
-    return {
-        (fold(hold.machine), hold.program, fold(hold.path or row.path), round(hold.opened_at, 3))
-        for row in episodes
-        for hold in row.holds
-    }
+def _blocking(episodes: Iterable[EpisodeRow]) -> set[str]:
+    return {hold.open for row in episodes for hold in row.holds}

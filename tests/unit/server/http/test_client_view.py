@@ -54,6 +54,15 @@ async def test_a_client_still_reads_why_it_was_refused(site: Site) -> None:
     assert episode["machine"] == "PC08"
 
 
+async def test_a_blocking_open_is_known_by_its_id_and_not_by_a_time(site: Site) -> None:
+    """Its record is a moment later than the open: two times may fall into two milliseconds."""
+    bob, _ = await situation(site)
+    (episode,) = (await told(site, "episodes", bob))["episodes"]
+    blocking = {row["open"] for row in (await told(site, "opens", bob))["opens"] if row["machine"] == "PC07"}
+    assert {hold["open"] for hold in episode["holds"]} == blocking
+    assert blocking < {held["open"] for held in (await told(site, "why", bob))["opens"]}
+
+
 async def test_another_user_of_a_machine_does_not_see_its_sessions(site: Site) -> None:
     await situation(site)
     other = site.auth.issue("PC07", "otto", Role.CLIENT)
