@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from despoolr_core.formats.job_mif import JobReport, job_report
+from despoolr_core.formats.mif.codec import read
+from despoolr_core.formats.mif.findings import Mode
+
+
+def read_job_mif(data: bytes) -> JobReport:
+    """The report of a job-details MIF, by the same two steps as the Data Loader."""
+    return job_report(read(data, Mode.STRICT).component)
+
 
 def attribute(
     number: str = "1", *, type_: str = "STRING(8)", value: str | None = '"v"', name: str = '"a"', extra: str = ""

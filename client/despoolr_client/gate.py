@@ -29,11 +29,6 @@ class Gate:
         self.polls = Line(self)
         """Of those that ask whether there is anything to do."""
 
-    @property
-    def free_count(self) -> int:
-        """Places that nobody has."""
-        return self._free
-
     def take(self) -> bool:
         """Take a place, if one is free."""
         if not self._free:

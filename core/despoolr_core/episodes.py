@@ -12,7 +12,7 @@ Bounded: at `episodes_max` the episode that ended first is dropped, at `history_
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -64,6 +64,7 @@ class _Hold:
         "last",
         "lock",
         "machine",
+        "open",
         "opened_at",
         "path",
         "program",
@@ -74,6 +75,7 @@ class _Hold:
     )
 
     def __init__(self, blocker: dict[str, Any], at: float) -> None:
+        self.open: str = blocker["open"]
         self.machine: str = blocker["machine"]
         self.user: str = blocker["user"]
         self.program: str = blocker["program"]
@@ -99,6 +101,7 @@ class _Hold:
             last_blocked_at=self.last,
             released_at=self.released,
             refusal_count=self.refusals,
+            open=self.open,
             lock=self.lock,
             path=self.path,
         )
@@ -213,12 +216,6 @@ class EpisodeLedger:
         step = self._steps.get(record.kind)
         if step is not None and (not self._server or record.data.get("server") == self._server):
             step(record)
-
-    def apply_all(self, records: Iterable[Record]) -> EpisodeLedger:
-        """Take many records in, in order; returns itself."""
-        for record in records:
-            self.apply(record)
-        return self
 
     # -- asking
 

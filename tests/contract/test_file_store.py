@@ -228,14 +228,6 @@ def test_attributes_stay_with_a_file_through_renames_and_go_with_it(store: FileS
     assert attributes("E/B") == 0
 
 
-def test_the_file_time_can_be_set(store: FileStore) -> None:
-    store.write_whole(n("A"), b"", AT)
-    store.set_modified(n("A"), LATER)
-    facts = store.find(n("A"))
-    assert facts is not None
-    assert facts.modified_at == LATER
-
-
 async def test_staged_octets_appear_only_when_published(store: FileStore) -> None:
     large = b"x" * 300_000
     staged = await store.stage(large, AT)

@@ -244,7 +244,7 @@ class Host(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         self.run(asyncio.sleep(seconds))
         self.settle()  # a lock's time may have been over before a lease was: then nobody had lapsed yet
-        self.host.expire_sessions()
+        self.host.opens()  # whatever is asked ends what has lapsed
         lapsed = [name for name in self.sessions if self.has_lapsed(name)]
         for name in sorted(lapsed, key=lambda name: (self.sessions[name][2], int(name.rpartition("N")[2]))):
             self.left(name, forget=True)

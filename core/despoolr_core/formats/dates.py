@@ -31,7 +31,6 @@ MONTH_NAMES: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "S
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_S: Final = (datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC) - _EPOCH).total_seconds()
 _SMS: Final = re.compile(r"(\d\d)/(\d\d)/(\d{2,3}) (\d\d):(\d\d):(\d\d)", re.ASCII)
-_LONG: Final = re.compile(r"(\d\d)/(\d\d)/(\d{4}) (\d\d):(\d\d):(\d\d)", re.ASCII)
 _CTIME: Final = re.compile(r"([A-Z][a-z]{2}) ([A-Z][a-z]{2}) ( \d|\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{3}))? (\d{4})", re.ASCII)
 _DATE_TIME: Final = re.compile(r"(\d{1,2})-(\d{1,2})-(\d{4})(?: (\d\d):(\d\d):(\d\d)(?:\.(\d{3}))?)?", re.ASCII)
 
@@ -116,15 +115,6 @@ def render_long_date(epoch_s: float) -> str:
     """`mm/dd/yyyy hh:mm:ss`, as PCM prints when it was executed (Q188578)."""
     at = calendar(epoch_s)
     return f"{at.month:02}/{at.day:02}/{at.year:04} {at.hour:02}:{at.minute:02}:{at.second:02}"
-
-
-def parse_long_date(text: str) -> float:
-    """Read `mm/dd/yyyy hh:mm:ss`."""
-    match = _LONG.fullmatch(text)
-    if match is None:
-        raise DateError(f"{text!r} is not a date like 06/19/1998 10:39:28")
-    month, day, year, hour, minute, second = map(int, match.groups())
-    return site_time(year, month, day, hour, minute, second)
 
 
 def render_ctime(epoch_s: float, *, milliseconds: bool = False) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from despoolr_core.formats.mif.build import DATE, build_attribute, build_group, build_mif
-from despoolr_core.formats.mif.codec import parse, read
+from despoolr_core.formats.mif.codec import parse
 from despoolr_core.formats.mif.dates import parse_date, render_date
 from despoolr_core.formats.mif.findings import MifError, Mode
 from despoolr_core.formats.mif.model import Attribute, Component, Group
@@ -126,7 +126,7 @@ def _texts_of(report: JobReport) -> tuple[str, ...]:
 
 
 def read_plain_job_mif(data: bytes) -> JobReport | None:
-    """The report of a job-details MIF as `render_job_mif` writes them, quickly; None: ask `read_job_mif`."""
+    """The report of a job-details MIF as `render_job_mif` writes them, quickly; None: parse it and ask `job_report`."""
     found = _pattern().read(data)
     if found is None or found[0][_KIND] not in KINDS:
         return None
@@ -150,11 +150,6 @@ def _render(report: JobReport) -> bytes:
 def _fact_attributes(facts: JobFacts) -> list[Attribute]:
     attributes = [build_attribute(name, n, getattr(facts, field), size=size) for n, (name, field, size) in enumerate(_FACTS, 1)]
     return [*attributes, build_attribute("PackageVersion", len(attributes) + 1, facts.package_version)]
-
-
-def read_job_mif(data: bytes) -> JobReport:
-    """The report of a job-details MIF. Raises `MifError` for any other file and for one that lacks a fact."""
-    return job_report(read(data, Mode.STRICT).component)
 
 
 def job_report(component: Component) -> JobReport:

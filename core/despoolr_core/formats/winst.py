@@ -143,12 +143,6 @@ class WinstFile(msgspec.Struct, frozen=True):
             return WinstFile(self.file_name, (*self.records, record))
         return WinstFile(self.file_name, tuple(record if r.request_id == record.request_id else r for r in self.records))
 
-    def without_record(self, request_id: str) -> WinstFile:
-        """The file without that record; the very same object if it has none (the despooler's code 38a: Q264945)."""
-        if self.find(request_id) is None:
-            return self
-        return WinstFile(self.file_name, tuple(r for r in self.records if r.request_id != request_id))
-
 
 class Layout(msgspec.Struct, frozen=True):
     """How a tool prints an instruction file: the version in its heading, and its mistakes with dates."""
@@ -277,11 +271,6 @@ def render_text(file: WinstFile, layout: Layout = STORED) -> str:
         seen.add(record.request_id)
         lines += _lines_again(record) if layout.quirk == NO_QUIRK else _record_lines(record, layout.quirk)
     return "\n".join(lines) + "\n"
-
-
-def check_record(record: WorkstationInstruction) -> None:
-    """Raise `WinstError`, naming the field, unless `record` can be written and read back."""
-    _record_lines(record, NO_QUIRK)
 
 
 def _record_lines(record: WorkstationInstruction, quirk: DateQuirk) -> list[str]:

@@ -23,13 +23,14 @@ from despoolr_server.share.callers import Caller, Principal, TooMany
 from despoolr_server.share.chronicle import Actor, Chronicle
 from despoolr_server.share.dav_locks import DavLockTable
 from despoolr_server.share.engine.engine import ShareEngine
-from despoolr_server.share.engine.names import BadName, Name, found_name, parse_name, printable, why_too_far
+from despoolr_server.share.engine.names import ROOT, BadName, Name, found_name, parse_name, printable, why_too_far
 from despoolr_server.share.engine.rows import Closed, Ended, FileFacts, Open, Refusal, Session, Settled
 from despoolr_server.share.pace import batches, breathe
 from despoolr_server.share.problems import blockers_of, problem, refusal_problem
 from despoolr_server.share.rights import EVERYONE, Rights, RightsTable
 from despoolr_server.store.protocol import FileStore, StoreError
 
+ROOT_MISSING: Final = "its directory is not on the disk: put it back, or start the server again, which makes an empty one"
 LISTED_MAX: Final = 100_000
 """Names that one listing of a directory may have."""
 
@@ -143,7 +144,9 @@ class ShareBase:
 
     def damages(self) -> list[str]:
         """What is wrong with the data of shares, so that nothing on them can be changed: a sentence each."""
-        return [f"{share.name}: {found}" for share in self._shares.values() for found in share.store.findings]
+        found = [(share.name, finding) for share in self._shares.values() for finding in share.store.findings]
+        found += [(share.name, ROOT_MISSING) for share in self._shares.values() if share.store.find(ROOT) is None]
+        return [f"{name}: {finding}" for name, finding in found]
 
     def share_names(self) -> list[str]:
         """The shares, in the order in which they were added."""
@@ -346,11 +349,9 @@ class ShareBase:
         while len(self._gone) > self.ended_handles_max:
             del self._gone[next(iter(self._gone))]
 
-    def _expire(self, now: float) -> int:
-        ended = self.engine.expire(now)
-        for one in ended:
+    def _expire(self, now: float) -> None:
+        for one in self.engine.expire(now):
             self._finish_session(one)
-        return len(ended)
 
 
 def owns(who: Principal, session: Session) -> bool:

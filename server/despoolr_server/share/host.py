@@ -106,10 +106,6 @@ class ShareHost(DavOperations, HandleOperations, LockOperations):
         self.engine.rejoin(*found)
         return None
 
-    def expire_sessions(self) -> int:
-        """End every session whose lease is over; how many. Happens by itself whenever anything is asked."""
-        return self._expire(self._clock.now())
-
     def stop(self, reason: str = "server stopped") -> None:
         """End every session: what a server does before it goes."""
         for session in list(self.engine.sessions):

@@ -434,13 +434,6 @@ class DiskFileStore:
             self._attributes.set(name.key, attributes & STORED_ATTRIBUTES)
         self._known.pop(name.key, None)
 
-    def set_modified(self, name: Name, at: float) -> None:
-        """Of a file or directory."""
-        self._check_writable()
-        path = self._places.existing(name).path
-        with answering:
-            os.utime(path, ns=self._stamp(at), follow_symlinks=False)
-
     def properties(self, name: Name) -> Mapping[str, str]:
         """In a file for each directory that has any, in `.despoolr/properties`."""
         return self._properties.get(name.key)

@@ -191,11 +191,6 @@ class MemoryFileStore:
         node = self._node(name)
         self._touch(node, node.facts.modified_at, attributes & STORED_ATTRIBUTES)
 
-    def set_modified(self, name: Name, at: float) -> None:
-        """Part of the facts."""
-        node = self._node(name)
-        self._touch(node, at, node.facts.attributes)
-
     def properties(self, name: Name) -> Mapping[str, str]:
         """Part of the node."""
         node = self._nodes.get(name.key)

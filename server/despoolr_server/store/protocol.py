@@ -121,10 +121,6 @@ class FileStore(Protocol):
         """Keep READONLY, HIDDEN and SYSTEM with the file. The store itself does not obey them: the engine does."""
         ...
 
-    def set_modified(self, name: Name, at: float) -> None:
-        """Set the file time."""
-        ...
-
     def properties(self, name: Name) -> Mapping[str, str]:
         """The dead properties of a name: `{namespace}name` to the element's XML. Empty for a name that has none, or is none."""
         ...

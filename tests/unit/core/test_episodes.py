@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -197,11 +198,19 @@ def test_the_ledger_is_bounded_and_drops_what_ended_first() -> None:
     assert len(story.ledger.opens(T0)) <= 2
 
 
+def told(records: Iterable[Record], server: str = "") -> EpisodeLedger:
+    """A ledger that has taken these records in."""
+    ledger = EpisodeLedger(server)
+    for record in records:
+        ledger.apply(record)
+    return ledger
+
+
 def test_the_same_records_from_the_file_make_the_same_ledger() -> None:
     story = Story().granted("O1").refused("O1", purpose="job 1").at(60).refused("O1", "O2", purpose="job 1")
     story.at(70).closed("O1").at(80).written(purpose="job 1").refused("O3", path="X")
     lines = [encode(record) for record in story.records]
-    again = EpisodeLedger().apply_all(decode(line) for line in lines)
+    again = told([decode(line) for line in lines])
     assert msgspec.json.encode(again.rows()) == msgspec.json.encode(story.ledger.rows())
     assert again.opens(T0) == story.ledger.opens(T0)
     assert again.waiter_seconds_by_share(T0 + 300) == story.ledger.waiter_seconds_by_share(T0 + 300)
@@ -209,8 +218,8 @@ def test_the_same_records_from_the_file_make_the_same_ledger() -> None:
 
 def test_a_ledger_for_one_server_ignores_the_others() -> None:
     story = Story().granted("O1").refused("O1")
-    assert EpisodeLedger("LOGON2").apply_all(story.records).rows() == []
-    assert len(EpisodeLedger("LOGON1").apply_all(story.records).rows()) == 1
+    assert told(story.records, "LOGON2").rows() == []
+    assert len(told(story.records, "LOGON1").rows()) == 1
 
 
 def test_many_holders_are_named_up_to_three() -> None:

@@ -13,13 +13,12 @@ from despoolr_core.formats.job_mif import (
     Machine,
     add_identification,
     read_inventory_mif,
-    read_job_mif,
     render_job_mif,
     render_machine_mif,
 )
 from despoolr_core.formats.mif import MifError, MifKind, Severity, check, kind_of, parse, render, would_sms_take
 from despoolr_core.formats.site_mif import read_delta_mif
-from mif_samples import attribute, group, mif
+from mif_samples import attribute, group, mif, read_job_mif
 
 REPORT = JobReport(
     report="BPC00001-7",
@@ -35,6 +34,7 @@ REPORT = JobReport(
     event=374,
     request_id="00000012",
 )
+
 MACHINE = Machine("BPC", "BPCDOM", "PC4", "BPC00004")
 
 

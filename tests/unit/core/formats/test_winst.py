@@ -20,7 +20,6 @@ from despoolr_core.formats.winst import (
     WinstError,
     WinstFile,
     WorkstationInstruction,
-    check_record,
     parse_winst,
     render_winst,
 )
@@ -139,22 +138,16 @@ def test_a_record_with_the_same_request_is_replaced_in_its_place() -> None:
     assert file.find("BPC001X") is None
 
 
-def test_a_record_is_removed_by_its_request() -> None:
-    file = WinstFile("A.INS").with_record(RECORD)
-    assert file.without_record("BPC001M").records == ()
-
-
-def test_removing_a_request_that_is_not_there_gives_the_same_file() -> None:
-    """So that the despooler can tell its code 38a (Q264945)."""
-    file = WinstFile("A.INS").with_record(RECORD)
-    assert file.without_record("BPC001X") is file
-
-
 # -- limits --
 
 
 def servers(count: int) -> tuple[PackageServer, ...]:
     return tuple(PackageServer(f"\\\\SRV{number}\\SMS_PKGD\\BPC0000A\\") for number in range(count))
+
+
+def render_record(record: WorkstationInstruction) -> bytes:
+    """A file of one record."""
+    return render_winst(WinstFile("A.INS", (record,)))
 
 
 def test_a_record_lists_ten_servers_and_not_eleven() -> None:
@@ -163,7 +156,7 @@ def test_a_record_lists_ten_servers_and_not_eleven() -> None:
     text = render_winst(full).decode()
     assert parse_winst(text) == full
     with pytest.raises(WinstError, match=r"Server\(s\): 11 servers are more than 10"):
-        check_record(msgspec.structs.replace(RECORD, servers=servers(SERVERS_MAX + 1)))
+        render_record(msgspec.structs.replace(RECORD, servers=servers(SERVERS_MAX + 1)))
     last = f"{'':16}: {servers(SERVERS_MAX)[-1].unc} Type: 2\n"
     error = error_of(text.replace(last, last * 2))
     assert (error.line, error.column) == (31, 19)
@@ -181,9 +174,9 @@ def test_a_file_has_a_largest_number_of_records() -> None:
 
 
 def test_a_text_has_a_longest_length() -> None:
-    check_record(msgspec.structs.replace(RECORD, comments="x" * TEXT_MAX))
+    render_record(msgspec.structs.replace(RECORD, comments="x" * TEXT_MAX))
     with pytest.raises(WinstError, match="Comments: 1025 characters"):
-        check_record(msgspec.structs.replace(RECORD, comments="x" * (TEXT_MAX + 1)))
+        render_record(msgspec.structs.replace(RECORD, comments="x" * (TEXT_MAX + 1)))
 
 
 def test_a_file_has_a_largest_size() -> None:
@@ -198,7 +191,7 @@ def test_a_file_has_a_largest_size() -> None:
 @pytest.mark.parametrize("bad", ["two\nlines", "a\x00b", "\x1b", "\u2028", "\x85", "\ud800"])
 def test_control_characters_are_refused_by_field_and_place(field: str, bad: str) -> None:
     with pytest.raises(WinstError, match=r"control character U\+[0-9A-F]{4} at character [1-4]: this text must be one line"):
-        check_record(msgspec.structs.replace(RECORD, **{field: bad}))
+        render_record(msgspec.structs.replace(RECORD, **{field: bad}))
 
 
 def test_commas_quotes_colons_and_blanks_are_text() -> None:
@@ -225,7 +218,7 @@ def test_commas_quotes_colons_and_blanks_are_text() -> None:
 )
 def test_a_record_that_could_not_be_read_back_is_refused(field: str, value: object, reason: str) -> None:
     with pytest.raises(WinstError, match=reason.replace("(", r"\(")):
-        check_record(msgspec.structs.replace(RECORD, **{field: value}))
+        render_record(msgspec.structs.replace(RECORD, **{field: value}))
 
 
 def test_two_records_of_one_request_are_refused() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from despoolr_core.records import decode, encode
@@ -9,7 +12,7 @@ from despoolr_core.sharing import NtStatus, Role
 from despoolr_core.wire import LockElement, LockRequest, Problem, SessionReply, SessionRequest
 from despoolr_server.share.host import Caller, Principal, ShareHost
 from despoolr_server.share.rights import Rights
-from despoolr_server.store.files import MemoryFileStore
+from despoolr_server.store.files import DiskFileStore, MemoryFileStore
 from share_world import ADMIN, EPOCH, SERVICE, World, client, status
 
 WS3 = client("WS3", "ALICE")
@@ -338,3 +341,16 @@ async def test_a_share_whose_data_are_damaged_is_on_record_and_told_of() -> None
     assert found == [{"server": "LOGON1", "share": "OPEN", "found": "journal 1 is gone"}]
     assert world.host.damages() == ["OPEN: journal 1 is gone"]
     assert World().host.damages() == []
+
+
+def test_a_share_whose_directory_was_removed_is_told_of_until_a_new_start(tmp_path: Path) -> None:
+    root = tmp_path / "SMS_SITE"
+    world = World()
+    world.host.add_share("SMS_SITE", DiskFileStore(root, threads=False))
+    assert world.host.damages() == []
+    shutil.rmtree(root)
+    (damage,) = world.host.damages()
+    assert damage.startswith("SMS_SITE: its directory is not on the disk")
+    again = World()
+    again.host.add_share("SMS_SITE", DiskFileStore(root, threads=False))
+    assert again.host.damages() == []

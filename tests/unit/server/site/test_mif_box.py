@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from despoolr_core.formats.job_mif import JobReport, read_job_mif
+from despoolr_core.formats.job_mif import JobReport
 from despoolr_server.site import boxes
 from despoolr_server.site.mif_box import MifBox
+from mif_samples import read_job_mif
 from share_world import World
 
 REPORT = JobReport("R1", "BPC00001", "Workstation", "BPC", "Complete", 833785200.0, "SALES", "WS1", "BPC00001")

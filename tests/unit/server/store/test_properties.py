@@ -234,7 +234,6 @@ def test_a_damaged_line_is_told_of_and_nothing_can_be_changed_until_it_is_mended
         lambda: again.rename(n("D"), n("E")),
         lambda: again.make_directory(n("E"), 0.0),
         lambda: again.set_attributes(n("D/A"), HIDDEN),
-        lambda: again.set_modified(n("D/A"), 1.0),
         lambda: again.set_size(n("D/A"), 9, 1.0),
         lambda: again.write_at(n("D/A"), 9, b"x", 1.0),
     ):
