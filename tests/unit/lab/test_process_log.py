@@ -6,7 +6,6 @@ import io
 import json
 import logging
 import re
-from collections.abc import Iterator
 
 import pytest
 
@@ -14,16 +13,6 @@ from despoolr_core.formats.tracer import WARNING, TraceLine
 from despoolr_lab import process_log
 from despoolr_lab.process_log import LogFormatError, ServiceLines, begin, parse_log_format, say, tell
 from despoolr_server.site.logs import NoLogFiles
-
-
-@pytest.fixture(autouse=True)
-def logging_is_as_before() -> Iterator[None]:
-    loggers = [logging.getLogger(name) for name in ("", "despoolr", "despoolr.process")]
-    before = [(logger, list(logger.handlers), logger.level) for logger in loggers]
-    yield
-    for logger, handlers, level in before:
-        logger.handlers = handlers
-        logger.setLevel(level)
 
 
 def lines(form: str) -> io.StringIO:
