@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -20,14 +21,17 @@ settings.load_profile("house")
 
 
 @pytest.fixture(autouse=True)
-def logging_is_as_before() -> Iterator[None]:
-    """A command that runs in this process says what is logged; what the next test sees is none of its business."""
+def process_is_as_before() -> Iterator[None]:
+    """A command that a test runs in this process says what is logged, and whose files are: the next test finds all as it was."""
+    umask = os.umask(0)
+    os.umask(umask)
     loggers = [logging.getLogger(name) for name in ("", "despoolr", "despoolr.process")]
     before = [(logger, list(logger.handlers), logger.level) for logger in loggers]
     yield
     for logger, handlers, level in before:
         logger.handlers = handlers
         logger.setLevel(level)
+    os.umask(umask)
 
 
 @pytest.fixture(scope="session")
