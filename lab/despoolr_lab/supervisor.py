@@ -21,12 +21,14 @@ import signal
 import stat
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.connection import wait
-from typing import IO, Any, Final
+from typing import IO, Any, Final, TypeVar
+
+T = TypeVar("T")
 
 VARIABLE: Final = "DESPOOLR_SUPERVISOR"
 """How a child is told the descriptor of its pipe. It is taken out of the environment at once: it is nobody else's."""
@@ -148,6 +150,38 @@ def _begin_worker() -> None:
 
     _have_stopped_ones_woken()
     threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+def run_in_order(work: Coroutine[Any, Any, T]) -> T:
+    """`asyncio.run`, whose work SIGTERM cancels in order. Raises `KeyboardInterrupt` then.
+
+    Where SIGINT is not ignored, SIGTERM does what asyncio does for Ctrl-C. A shell ignores it for what is started with `&`, and
+    asyncio leaves that so: SIGTERM would raise in the middle of whatever the loop does.
+    """
+    asked: list[bool] = []
+
+    async def ended() -> T:
+        loop, task, before = asyncio.get_running_loop(), asyncio.current_task(), signal.getsignal(signal.SIGTERM)
+        assert task is not None
+
+        def end() -> None:
+            asked.append(True)
+            task.cancel()
+
+        loop.add_signal_handler(signal.SIGTERM, end)
+        try:
+            return await work
+        finally:
+            loop.remove_signal_handler(signal.SIGTERM)
+            signal.signal(signal.SIGTERM, before)
+
+    is_ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    try:
+        return asyncio.run(ended() if is_ours else work)
+    except asyncio.CancelledError:
+        if asked:
+            raise KeyboardInterrupt from None
+        raise
 
 
 def kill_group(child: asyncio.subprocess.Process) -> None:

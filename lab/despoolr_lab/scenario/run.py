@@ -153,10 +153,12 @@ def run_scenario(
             return run_virtual(
                 lambda: _run(scenario, wishes, seed, listeners or [], progress, None), seed=seed, epoch=scenario.start
             )
+        from despoolr_lab.supervisor import run_in_order
+
         if wishes.directory is not None:
-            return asyncio.run(_run(scenario, wishes, seed, listeners or [], progress, wishes.directory))
+            return run_in_order(_run(scenario, wishes, seed, listeners or [], progress, wishes.directory))
         with tempfile.TemporaryDirectory(prefix="despoolr-") as directory:
-            return asyncio.run(_run(scenario, wishes, seed, listeners or [], progress, Path(directory)))
+            return run_in_order(_run(scenario, wishes, seed, listeners or [], progress, Path(directory)))
     except ExceptionGroup as group:
         wrong: BaseException | None = group.subgroup(StepError)
         while isinstance(wrong, BaseExceptionGroup):

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from despoolr_lab import supervisor
-from despoolr_lab.supervisor import GRACE_S, VARIABLE, Lifeline, Supervisor, process_pool
+from despoolr_lab.cli.main import _take_sigterm_for_ctrl_c
+from despoolr_lab.supervisor import GRACE_S, VARIABLE, Lifeline, Supervisor, process_pool, run_in_order
 
 CHILD = (
     "from despoolr_lab.supervisor import end_with_parent; end_with_parent(); "
@@ -140,3 +141,30 @@ def test_a_pool_that_is_left_by_an_error_does_not_wait_for_its_workers() -> None
         assert pool.submit(os.getppid).result() == os.getpid()
         pool.submit(signal.pause)
         raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("ctrl_c", [signal.SIG_IGN, signal.default_int_handler], ids=["ignored", "as it is"])
+def test_sigterm_ends_work_in_order_whether_or_not_ctrl_c_is_ignored(ctrl_c: signal.Handlers) -> None:
+    """A shell ignores Ctrl-C for what is started with `&`."""
+    went: list[str] = []
+
+    async def work() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            went.append("on")  # nothing is raised in the middle of a task's own work
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            went.append("cancelled")
+            raise
+
+    before = signal.signal(signal.SIGINT, ctrl_c), signal.getsignal(signal.SIGTERM)
+    _take_sigterm_for_ctrl_c()
+    ours = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_in_order(work())
+        assert signal.getsignal(signal.SIGTERM) is ours
+    finally:
+        signal.signal(signal.SIGINT, before[0])
+        signal.signal(signal.SIGTERM, before[1])
+    assert went == ["on", "cancelled"]
