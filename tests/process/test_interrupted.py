@@ -13,15 +13,23 @@ from process_world import DEADLINE_S, Process, Workshop
 from support import REPOSITORY
 
 
-def interrupt_under_way(workshop: Workshop, begun: str, *arguments: str) -> tuple[Process, Path, dict[str, Any]]:
-    """Start a run, press Ctrl-C when it has said `begun`; the process, the run's directory, its summary."""
-    process = workshop.start(*arguments, ready=begun)
-    process.process.send_signal(signal.SIGINT)
+def interrupt_under_way(workshop: Workshop, begun: str, *arguments: str, by: int) -> tuple[Process, Path, dict[str, Any]]:
+    """Start a run, press Ctrl-C when it has said `begun`; the process, the run's directory, its summary.
+
+    `by` SIGTERM: one that was started with `&`, for which a shell has Ctrl-C ignored.
+    """
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN if by == signal.SIGTERM else signal.default_int_handler)
+    try:
+        process = workshop.start(*arguments, ready=begun)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    process.process.send_signal(by)
     process.process.wait(DEADLINE_S)
     directory = (workshop.path / "runs/latest").resolve()
     return process, directory, json.loads((directory / "summary.json").read_text())
 
 
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM in the background"])
 @pytest.mark.parametrize(
     ("begun", "arguments"),
     [
@@ -31,9 +39,9 @@ def interrupt_under_way(workshop: Workshop, begun: str, *arguments: str) -> tupl
     ids=["virtual", "scaled"],
 )
 def test_an_interrupted_run_exits_130_with_its_report_marked_as_interrupted(
-    workshop: Workshop, begun: str, arguments: tuple[str, ...]
+    workshop: Workshop, begun: str, arguments: tuple[str, ...], by: int
 ) -> None:
-    process, directory, summary = interrupt_under_way(workshop, begun, *arguments)
+    process, directory, summary = interrupt_under_way(workshop, begun, *arguments, by=by)
     assert process.process.returncode == 130, process.said
     assert "Traceback" not in process.said and "never awaited" not in process.said and "Unclosed" not in process.said
     assert process.said.endswith("despoolr: interrupted; what was recorded until then is kept\n")

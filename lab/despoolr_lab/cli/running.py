@@ -110,9 +110,11 @@ def _stopping_between_steps(is_virtual: bool) -> Iterator[Callable[[], None]]:
     if not is_virtual or threading.current_thread() is not threading.main_thread():
         yield stop_if_asked
         return
-    before = signal.getsignal(signal.SIGINT)
-    if before is signal.default_int_handler:
-        signal.signal(signal.SIGINT, ask)
+    # Where a shell has Ctrl-C ignored (it started this with `&`), it stays so, and SIGTERM asks.
+    number = signal.SIGTERM if signal.getsignal(signal.SIGINT) is signal.SIG_IGN else signal.SIGINT
+    before = signal.getsignal(number)
+    if number == signal.SIGTERM or before is signal.default_int_handler:
+        signal.signal(number, ask)
     try:
         yield stop_if_asked
     except ExceptionGroup as group:
@@ -120,7 +122,7 @@ def _stopping_between_steps(is_virtual: bool) -> Iterator[Callable[[], None]]:
             raise
         raise KeyboardInterrupt from None
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before)
 
 
 def _keep(run: RunDirectory, records: list[Record], summary: dict[str, Any], layouts: dict[str, str]) -> None:
