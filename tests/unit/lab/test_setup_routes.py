@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from despoolr_core.clock import Clock
 from despoolr_core.profile import Profile, profile_of, with_overrides
 from despoolr_core.response import Response
+from despoolr_core.sharing import Role
 from despoolr_lab.clock import LoopClock
 from despoolr_lab.config import Listen, SiteSettings, parse_profile
-from despoolr_lab.setup_routes import SetupRoutes
+from despoolr_lab.setup_routes import TOKENS_MAX, SetupRoutes
 from despoolr_server.http.auth import Auth
 from share_site import EPOCH, serving
 
@@ -52,3 +55,15 @@ async def test_whoever_reads_it_gets_the_same_behaviour() -> None:
     changed = with_overrides(profile_of("1.2"), {"retry_keeps_refresh": True, "expiry_status": "Retrying", "attempts_max": 7})
     card = await told(settings(), [changed])
     assert parse_profile(card["version"], card["set"]) == changed
+
+
+async def test_a_request_asks_for_so_many_tokens_and_no_more() -> None:
+    auth = Auth(b"a secret of its own")
+    routes = SetupRoutes(Ground(auth, LoopClock(EPOCH)), "SITE1", settings(), (), lambda: profile_of("1.2")).routes()
+    wanted = [{"machine": f"PC{number}"} for number in range(TOKENS_MAX + 1)]
+    async with serving(auth, routes) as served:
+        admin = auth.issue("ADMIN1", "Administrator", Role.ADMIN)
+        made = await served.ask("POST", "/api/v1/tokens", msgspec.json.encode(wanted[1:]), admin)
+        assert (made.status, len(made.json["tokens"])) == (201, TOKENS_MAX)
+        refused = await served.ask("POST", "/api/v1/tokens", msgspec.json.encode(wanted), admin)
+    assert (refused.status, "more than 10,000" in refused.json["detail"]) == (400, True)

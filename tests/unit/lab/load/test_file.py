@@ -10,7 +10,7 @@ import pytest
 
 from despoolr_lab.load import tables
 from despoolr_lab.load.file import changed, find_load, load_directory, parse_load, read_load
-from despoolr_lab.load.model import schema, size_of
+from despoolr_lab.load.model import CLIENTS_MAX, schema, size_of
 from despoolr_lab.scenario.toml_text import ScenarioError
 
 BASE = """\
@@ -54,6 +54,13 @@ def test_a_load_is_read_with_its_defaults() -> None:
     assert (load.client_count, load.target_count(load.job[0])) == (40, 30)
     assert load.members(["B"]) == [range(30, 40)] and load.members(["*"]) == [range(30), range(30, 40)]
     assert load.clients[1].over_s == 300.0, "a shape takes as long as the polling interval"
+
+
+def test_as_many_clients_as_stated_and_no_more() -> None:
+    """Those of all groups together."""
+    few = BASE.replace('poll_every = "5m"', 'poll_every = "10m"').replace("count = 30", 'count = 30\npoll_every = "10m"', 1)
+    parse_load(few.replace("count = 30", f"count = {CLIENTS_MAX - 10}", 1))
+    assert "200,001 clients are more than 200,000" in refused(few.replace("count = 30", f"count = {CLIENTS_MAX - 9}", 1))
 
 
 @pytest.mark.parametrize(
