@@ -41,7 +41,7 @@ def show(package: str, urls: tuple[str, ...], token: str, at_site: str, as_json:
         echo_json({"site": site.code, "source": site.server.url, **found})
         return EXIT_OK
     put(f"{found['package']} {found['name']}, source {found['source']}")
-    put(f"version {found['version']}, {found['size']:,} octets" if found["version"] else "never sent yet")
+    put(f"version {found['version']}, {found['size']:,} bytes" if found["version"] else "never sent yet")
     if found["status"]:
         echo_table(
             ["SITE", "SERVER", "STATUS", "VERSION", "SINCE"],

@@ -108,7 +108,7 @@ class Surface:
 
 
 def check_size(request: web.Request, size_max: int) -> None:
-    """Raises `Refused` (413) for a body that says it is longer than `size_max` octets."""
+    """Raises `Refused` (413) for a body that says it is longer than `size_max` bytes."""
     declared = request.content_length
     if declared is not None and declared > size_max:
         raise _too_large(size_max)
@@ -128,7 +128,7 @@ async def _say_continue(request: web.Request) -> None:
 
 
 async def read_body(request: web.Request, size_max: int) -> bytes:
-    """The whole body. Raises `Refused` (413) as soon as it is known to be longer than `size_max` octets.
+    """The whole body. Raises `Refused` (413) as soon as it is known to be longer than `size_max` bytes.
 
     A caller that expects it is told to send it now: what would refuse the request without it is looked at before.
     """

@@ -143,7 +143,7 @@ class HandleOperations(ShareBase):
         session: str = "",
         before: BeforeLarge | None = None,
     ) -> bytes | Problem:
-        """Octets from `offset`; END_OF_FILE only if a `length` was asked for and there is nothing at all.
+        """Bytes from `offset`; END_OF_FILE only if a `length` was asked for and there is nothing at all.
 
         `before` is told the size of what is large before it is read; what it raises ends the call.
         """
@@ -361,7 +361,7 @@ class HandleOperations(ShareBase):
     # -- inside
 
     def _too_large(self, row: Open, size: int) -> Problem:
-        reason = f"{size} octets are more than the limit of {self.file_size_max}"
+        reason = f"{size} bytes are more than the limit of {self.file_size_max}"
         return self._refuse_row(row, Refusal(NtStatus.FILE_TOO_LARGE, reason=reason))
 
 

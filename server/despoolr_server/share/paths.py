@@ -127,7 +127,7 @@ class PathOperations(ShareBase):
 
     def _put_refusal(self, visit: Visit, ask: Ask, facts: FileFacts | None, size: int, path: str) -> Problem | None:
         if size > self.file_size_max:
-            reason = f"{size} octets are more than the limit of {self.file_size_max}"
+            reason = f"{size} bytes are more than the limit of {self.file_size_max}"
             return self._say_no(visit, Refusal(NtStatus.FILE_TOO_LARGE, reason=reason), _WRITE)
         if facts is None and path.endswith(SEPARATORS):
             return self._say_no(visit, NO_FILE_BEFORE_A_SEPARATOR, _WRITE)
