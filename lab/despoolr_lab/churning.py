@@ -60,7 +60,13 @@ def turns(churn: Churn, count: int, seed: str, interval: int) -> list[Turn]:
 
 
 async def keep_churning(churn: Churn, agents: Sequence[PcmAgent], clock: Clock, seed: str) -> None:
-    """Do it, until it is over. An interval that would not end in time is not begun."""
+    """Do it, until it is over. An interval that would not end in time is not begun.
+
+    Whoever is off at first comes on: a churn before this one was broken off with its fleet, and nobody else would do it.
+    """
+    for agent in agents:
+        if not agent.is_on:
+            await agent.power_on()
     interval = 0
     while True:
         began = clock.now()

@@ -26,7 +26,7 @@ OFFERED_PACKAGE: Final = "OFFER"
 FILE_COUNT: Final = 3
 """Files of every package."""
 CUT_S_MAX: Final = 12.0
-"""A fleet that cannot reach its site for 30 s has lost its clients: cuts are shorter."""
+"""A fleet that cannot reach its site for 20 s stops its clients: cuts are shorter."""
 DOWN_S_MAX: Final = 5.0
 RESTARTS_MAX: Final = 6
 """Restarts of the first hours: more would leave no life long enough to judge."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from despoolr_lab.churning import Churn, parse_churn, turns
+from despoolr_lab.churning import Churn, keep_churning, parse_churn, turns
 from despoolr_lab.config import ConfigError
+from unit.client.world import START, World, play
 
 
 @given(st.integers(0, 300), st.floats(0.001, 0.5), st.integers(0, 50))
@@ -35,3 +38,18 @@ def test_a_churn_is_a_share_and_a_span() -> None:
     for text in ("5%", "5/1h", "0%/1h", "51%/1h", "x%/1h", "5%/x"):
         with pytest.raises(ConfigError):
             parse_churn(text)
+
+
+@pytest.mark.parametrize("until", [START, 0.0])
+def test_machines_that_a_churn_before_left_off_come_on_first(until: float) -> None:
+    async def script() -> None:
+        world = await World().set_up()
+        agents = [world.agent(f"PC{n}", f"BPC0000{n}") for n in range(1, 4)]
+        await agents[1].power_off()
+        churning = asyncio.create_task(keep_churning(Churn(0.05, 3600.0, until), agents, world.clock, "7/PC1"))
+        await world.clock.sleep(60.0)
+        assert [agent.is_on for agent in agents] == [True, True, True]
+        churning.cancel()
+        await asyncio.gather(churning, return_exceptions=True)
+
+    play(script)
