@@ -6,6 +6,7 @@ A path operation is one round trip; several files at one time are one for each c
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -295,13 +296,15 @@ class HttpOpen(OpenFile):
         await self._server.call("DELETE", f"{self._locks}?offset={offset}&length={length}")
 
     async def stands(self) -> bool:
-        """Whether the server still has it open. Raises `ShareUnreachable` for no answer."""
+        """Whether the server still has it open. Raises `ShareUnreachable` for no answer, `ShareError` for one about else."""
         if self._is_closed:
             return False
         try:
             await self._server.call("GET", f"/api/v1/opens/{self._handle}")
-        except ShareError:
-            return False
+        except ShareError as error:
+            if error.problem.status == HTTPStatus.NOT_FOUND:
+                return False
+            raise  # a server that is too busy has it open all the same
         return True
 
     @property

@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -29,6 +30,8 @@ SITE_PORT: Final = 8801
 LOGON_PORT: Final = 8802
 FLEET_PORT: Final = 8804
 SECRET_SIZE_MIN: Final = 16
+SECRET_SIZE_MAX: Final = 4096
+"""Bytes of a secret; no more of its file is read."""
 NAME_SIZE_MAX: Final = 15
 """Characters of a machine's name: NetBIOS."""
 
@@ -356,7 +359,8 @@ def given_secret(text: str | None, file: Path | None) -> bytes | None:
 def read_secret(file: Path) -> bytes:
     """A secret from a file. Raises `ConfigError`."""
     try:
-        return _checked(file.read_bytes().strip(), str(file))
+        with file.open("rb") as opened:
+            return _checked(opened.read(SECRET_SIZE_MAX + 2).strip(), str(file))
     except OSError as error:
         raise ConfigError(f"cannot read the secret in {file}: {error.strerror}") from None
 
@@ -381,12 +385,18 @@ def write_private(file: Path, data: bytes) -> None:
             os.fsync(out.fileno())  # or a power cut could leave the name with nothing in it
         temporary.replace(file)
     except OSError as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise ConfigError(f"cannot write {file}: {error.strerror}") from None
 
 
 def _checked(secret: bytes, where: str) -> bytes:
     if len(secret) < SECRET_SIZE_MIN:
-        raise ConfigError(f"the secret in {where} has {len(secret)} octets; give at least {SECRET_SIZE_MIN}")
+        raise ConfigError(f"the secret in {where} has {len(secret)} bytes; give at least {SECRET_SIZE_MIN}")
+    if len(secret) > SECRET_SIZE_MAX:
+        raise ConfigError(f"the secret in {where} has more than {SECRET_SIZE_MAX:,} bytes; give a shorter one")
+    if len(set(secret)) == 1:  # what a file that was lost holds
+        raise ConfigError(f"the secret in {where} is one byte, {len(secret)} times; restore the file, or move it away")
     return secret
 
 

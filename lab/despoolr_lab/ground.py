@@ -246,7 +246,7 @@ def prepare(settings: GroundSettings, source: TimeSource = MACHINE) -> Ground:
         tightened = tighten(data)
         lock = _take(data)
     except OSError as error:
-        raise StartError(f"cannot write the data directory {data}: {error.strerror}; choose another --data") from None
+        raise StartError(f"cannot write the data directory {data}: {error.strerror or error}; choose another --data") from None
     try:
         return _prepared(settings, lock, source, tightened)
     except BaseException:

@@ -6,6 +6,7 @@ from typing import Final
 
 from despoolr_core.formats.sms_id import SmsId
 
+DIGITS_MAX: Final = 15
 RANGE_SIZE: Final = 44_065
 """SMSIDs of one range (Q127052)."""
 
@@ -23,3 +24,12 @@ def number_of(sms_id: str) -> int:
 def name_of(prefix: str, number: int) -> str:
     """The machine name of a client."""
     return f"{prefix}{number:05}"
+
+
+def number_in(prefix: str, name: str) -> int | None:
+    """The number of the client that has a machine name; the inverse of `name_of`, None for a name that it does not give."""
+    digits = name[len(prefix) :]
+    if not name.startswith(prefix) or not (digits.isascii() and digits.isdecimal()) or len(digits) > DIGITS_MAX:
+        return None
+    number = int(digits)
+    return number if name_of(prefix, number) == name else None

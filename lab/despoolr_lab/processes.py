@@ -103,7 +103,7 @@ class Servers:
                 host_names=self._names_of(settings.listen),
             )
         except (StoreError, ValueError) as error:
-            raise StartError(f"cannot use the files of {name} in {ground.data}: {error}") from None
+            raise StartError(f"cannot use the files of {name} in {ground.data}: {error}{_place_of(error)}") from None
         server.app[METRICS].add(ProcessMetrics())
         if logon is not None:
             server.app[METRICS].add(BoxMetrics(boxes.LOGON_SHARE, logon, boxes.LOGON_DIRECTORIES))
@@ -159,7 +159,7 @@ class Servers:
                 host_names=self._names_of(settings.listen),
             )
         except (StoreError, ValueError) as error:
-            raise StartError(f"cannot use the files of {name} in {ground.data}: {error}") from None
+            raise StartError(f"cannot use the files of {name} in {ground.data}: {error}{_place_of(error)}") from None
         counts = SiteMetrics(site.context, site.executive, slots.table)
         for more in (
             ProcessMetrics(),
@@ -311,6 +311,12 @@ class Servers:
 
 def _in_domain(server: NamedServer, domain: str) -> NamedServer:
     return NamedServer(server.name, server.url, server.logon, server.distribution, server.package_share, domain)
+
+
+def _place_of(error: Exception) -> str:
+    """Which file it is about, where that is known."""
+    cause = error.__cause__
+    return f" ({cause.filename})" if isinstance(cause, OSError) and cause.filename else ""
 
 
 def _reachable(host: str) -> str:

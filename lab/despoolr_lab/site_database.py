@@ -121,6 +121,8 @@ def _check_file(path: Path) -> None:
 def _make_file(path: Path, code: str) -> None:
     """A new database, under its name when it is whole. Raises `SchemaError`, SQLAlchemy's errors or `OSError`."""
     log = path.with_name(f"{path.name}-wal")
+    if path.is_symlink():  # its disk is not there
+        raise SchemaError("it is a link to what is not there")
     if log.exists() and log.stat().st_size:
         raise SchemaError(f"it is gone, but {log.name} beside it holds changes to it")
     new = path.with_name(f"{path.name}.new")

@@ -30,7 +30,7 @@ from despoolr_core.records import Recorder
 from despoolr_core.rules.fold import fold
 from despoolr_core.sharing import Role
 from despoolr_lab.config import NAME_SIZE_MAX
-from despoolr_lab.numbers import name_of, number_of
+from despoolr_lab.numbers import name_of, number_in, number_of
 from despoolr_lab.slots import NUMBER_MAX, Lease, SlotConflict, SlotTable, Span, Wish
 from despoolr_server.http.app import SURFACE
 from despoolr_server.http.problem import Refused, known
@@ -68,6 +68,8 @@ class SlotRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True
 
     def __post_init__(self) -> None:
         _one_line(self.holder, self.prefix, self.instance)
+        if self.holder in (".", ".."):
+            raise ValueError("a holder's name is a part of an address, and . and .. are none")
 
 
 class SlotNews(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -230,12 +232,17 @@ def _write(db: Connection, lease: Lease) -> None:
 
 
 def _other_names(db: Connection, site: str, prefix: str) -> list[Span]:
-    """Numbers that are machines of other names than a fleet with this prefix would give them."""
+    """Numbers that are machines of other names than a fleet with this prefix would give them.
+
+    So are those to which it would give names of machines with other numbers: PC1 makes PC100001 of 1, PC of 100001.
+    """
     rows = db.execute(select(MACHINES.c.SMSID, MACHINES.c.Name).where(MACHINES.c.SMSID.startswith(site, autoescape=True)))
     # An older version's Data Loader took any text for an SMSID. What is none has no number.
-    numbered = ((number_of(sms_id), name) for sms_id, name in rows if is_sms_id(sms_id))
+    numbered = {number_of(sms_id): fold(name) for sms_id, name in rows if is_sms_id(sms_id)}
+    others = {number for number, name in numbered.items() if name != name_of(prefix, number)}
+    others |= {named for number in others if (named := number_in(prefix, numbered[number])) is not None}
     spans: list[Span] = []
-    for number in sorted(number for number, name in numbered if name != name_of(prefix, number)):
+    for number in sorted(others):
         if spans and spans[-1][1] == number:
             spans[-1] = (spans[-1][0], number + 1)
         else:

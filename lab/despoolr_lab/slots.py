@@ -252,7 +252,8 @@ class SlotTable:
         for begin, stop in others:
             if begin < end and wish.first < stop:
                 raise SlotConflict(
-                    f"Numbers {begin} to {stop - 1} are machines of other names, which would be replaced. "
+                    f"Numbers {begin} to {stop - 1} are machines of other names, which would be replaced, "
+                    "or would get names that other machines have. "
                     f"Give this fleet other numbers (--first {free}, or --lease), or the --prefix of those machines."
                 )
 

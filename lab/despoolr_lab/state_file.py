@@ -44,6 +44,8 @@ def read_state(file: Path) -> State:
     try:
         state = msgspec.json.decode(file.read_bytes(), type=State)
     except FileNotFoundError:
+        if file.is_symlink():
+            raise DamagedState("it is a link to what is not there") from None
         return State()
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise DamagedState(str(error)) from None

@@ -94,6 +94,12 @@ def test_what_a_server_cannot_trust_beside_its_shares_is_one_line_and_nothing_is
     state = json.loads((data / "state.json").read_bytes())
     refused(data / "state.json", json.dumps(state | {"starts": 7}).encode(), "is damaged (its checksum is that of other values)")
     refused(data / "secret", b"", "secret")
+    refused(data / "secret", bytes(44), "is one byte, 44 times")
+    temporary = data / "SITE1/PKGSRC/.despoolr/tmp"
+    shutil.rmtree(temporary)
+    temporary.write_bytes(b"")
+    refused(temporary, b"in its place", "File exists (")
+    temporary.unlink()
     (workshop.path / ".despoolr").mkdir(exist_ok=True)
     (workshop.path / ".despoolr/servers.json").write_text("{}")
     refused(workshop.path / ".despoolr/servers.json", b"{", "is damaged")

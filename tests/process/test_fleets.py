@@ -206,6 +206,22 @@ def test_numbers_of_machines_that_are_off_keep_their_names(workshop: Workshop) -
     assert machines == ["PC00001", "PC00002", "PC00003", "QX00004", "QX00005"]
 
 
+def test_two_prefixes_do_not_make_two_machines_of_one_name(workshop: Workshop) -> None:
+    workshop.start(*SERVE)
+    assert workshop.run("fleet", "--clients", "2", "--first", "100001", "--for", "1h").returncode == 0
+    refused = workshop.run("fleet", "--clients", "2", "--prefix", "PC1", "--for", "1h")
+    assert refused.returncode == 2 and "Numbers 1 to 2 are machines of other names" in refused.stderr, refused
+    assert workshop.run("fleet", "--clients", "2", "--prefix", "PC1", "--lease", "--for", "1h").returncode == 0
+    machines = [row["machine"] for row in workshop.json("machines")["machines"]]
+    assert machines == ["PC100001", "PC100002", "PC100003", "PC100004"]
+
+
+@pytest.mark.parametrize("holder", [".", ".."])
+def test_a_holder_is_named_by_what_an_address_can_carry(workshop: Workshop, holder: str) -> None:
+    refused = workshop.run("fleet", "--lease", "--holder", holder, "--site", "http://127.0.0.1:1", "--token", "t")
+    assert refused.returncode == 2 and "is no name to lease under" in refused.stderr, refused
+
+
 def test_a_second_process_of_a_fleets_name_is_refused_while_the_first_lives(workshop: Workshop) -> None:
     workshop.start(*SERVE, *LEASE)
     first = fleet(workshop, "one")
@@ -295,6 +311,16 @@ def test_a_fleet_is_ready_when_its_clients_are_there_and_reach_a_logon_server(wo
 def test_a_fleet_listens_beyond_loopback_only_with_a_secret(workshop: Workshop) -> None:
     done = workshop.run("fleet", "--site", "http://127.0.0.1:9", "--token", "x", "--listen", "0.0.0.0:0")
     assert done.returncode == 2 and "refusing to listen on 0.0.0.0 without a configured secret" in done.stderr
+
+
+def test_a_file_that_its_server_closed_was_not_held_until_the_end(workshop: Workshop) -> None:
+    workshop.start(*SERVE)
+    server = workshop.servers()["LOGON1"]
+    call(server, "PUT", "/SMS_PKGD/c.dat", b"one")
+    holder = workshop.start("hold", "SMS_PKGD/c.dat", ready="WS1 has")
+    call(server, "DELETE", f"/api/v1/opens/{workshop.json('locks')['locks'][0]['open']}")
+    code, said = holder.terminate()[0], holder.said.splitlines()
+    assert code == 2 and len(said) == 2 and "handle O1 is closed" in said[-1], said
 
 
 def test_a_file_is_held_until_the_holder_is_told_to_stop(workshop: Workshop) -> None:

@@ -99,7 +99,7 @@ def test_a_job_goes_down_to_the_child_and_its_package_status_comes_up(hierarchy:
             ("--parent", "PAR=P=http://127.0.0.1:1", "--address", "PAR=P=http://127.0.0.1:2"),
             "site PAR has two addresses that differ",
         ),
-        (("--log-format", "sms3"), "--log-format: 'sms3' is no log format"),
+        (("--log-format", "sms3"), "'--log-format' (env var: 'DESPOOLR_LOG_FORMAT'): 'sms3' is no log format"),
     ],
 )
 def test_a_parent_that_cannot_be_is_one_line_and_exit_code_2(

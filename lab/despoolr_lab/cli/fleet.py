@@ -208,7 +208,7 @@ def _holder(name: str, mark: str) -> str:
     from despoolr_lab.config import ConfigError
 
     holder = name or (re.sub(r"[^A-Za-z0-9_.-]", "-", platform.node()) or "fleet")[: 64 - len(mark)] + mark
-    if not re.fullmatch(r"[\w.-]{1,64}", holder, re.ASCII):
+    if not re.fullmatch(r"[\w.-]{1,64}", holder, re.ASCII) or holder in (".", ".."):
         raise ConfigError(f"{holder!r} is no name to lease under: up to 64 letters, digits, . - and _; give --holder")
     return holder
 

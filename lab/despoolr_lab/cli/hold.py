@@ -1,7 +1,8 @@
 r"""`despoolr hold`: open a file on a share and keep it, as a program on somebody's machine does.
 
 The law: the open is an ordinary one, over HTTP, in a session on a lease that is kept alive; it ends with `--for`, SIGTERM or
-Ctrl-C, and is closed then. Nothing else is done to the file. Refused: one line that names who is in the way, exit code 2.
+Ctrl-C, and is closed then. Nothing else is done to the file. Refused: one line that names who is in the way, exit code 2. So
+ends one whose open the server closed meanwhile: the file was not held until then.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import signal
 import threading
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -56,7 +58,7 @@ def command(file: str, urls: tuple[str, ...], token: str, for_: str, as_json: bo
             else:
                 who = f"{given['program']} on {given['machine']}"
                 put(f"{who} has {share}/{path} on {server.url} open: {opened['open']}, {given['access']}, {given['share_mode']}")
-            session.stay(for_s / scale)
+            session.stay(str(opened["open"]), for_s / scale)
     except (AskError, ConfigError) as error:
         fail(str(error))
     say("despoolr: closed")
@@ -99,16 +101,19 @@ class _Session:
         self._id = str(self._do("POST", "/api/v1/sessions", self._asked)["session"])
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._do("DELETE", f"/api/v1/sessions/{self._id}")
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        from despoolr_lab.asking import AskError
+
+        with suppress(AskError) if kind is not None else nullcontext():  # the first error says why
+            self._do("DELETE", f"/api/v1/sessions/{self._id}")
 
     def open(self, share: str, path: str, given: dict[str, str]) -> Any:
         """The answer of the server. Raises `AskError` for a refusal."""
         wanted = {"session": self._id, "share": share, "path": path, "access": given["access"], "share_mode": given["share_mode"]}
         return self._do("POST", "/api/v1/opens", wanted)
 
-    def stay(self, for_s: float) -> None:
-        """Keep the session alive for so many seconds, or until a signal."""
+    def stay(self, opened: str, for_s: float) -> None:
+        """Keep an open for so many seconds, or until a signal. Raises `AskError` if the server has closed it meanwhile."""
         over = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: over.set())
@@ -117,6 +122,8 @@ class _Session:
             left -= LEASE_S / 3
             if left > 0:
                 self._do("PUT", f"/api/v1/sessions/{self._id}")
+                self._do("GET", f"/api/v1/opens/{opened}")
+        self._do("GET", f"/api/v1/opens/{opened}")
 
     def _do(self, method: str, target: str, body: Any = None) -> Any:
         from despoolr_lab.live import call

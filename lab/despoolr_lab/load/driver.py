@@ -103,6 +103,9 @@ class Driver:
                         break
                     self._turn(spawn)
                 await asyncio.sleep(0)
+            over = min(self._end, self._now())
+            while self._due and self._due[0][0] < over:  # this process may be late in the end, too
+                self._turn(spawn)
         finally:
             self.is_pacing = False
         if polls:

@@ -236,7 +236,7 @@ class Worker:
             return
 
     async def _ask_held(self, number: int, *, is_last: bool) -> None:
-        """Ask a server whether it still has a file open. One that does not answer is asked again, but for the last time."""
+        """Ask a server whether it still has a file open. One that does not say so is asked again, but for the last time."""
         held = self._held.get(number)
         if held is None:
             return
@@ -249,7 +249,7 @@ class Worker:
                 opened = held.hold.opened
                 if not isinstance(opened, HttpOpen) or await opened.stands():
                     return
-        except ShareUnreachable as error:
+        except (ShareError, ShareUnreachable) as error:
             if not is_last:
                 return
             reason = str(error)

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
+from despoolr_client.http_share import HttpOpen
 from despoolr_client.share import ShareServer
 from despoolr_core.records import Record, Recorder
 from despoolr_core.share import ShareError, ShareUnreachable
@@ -334,6 +335,30 @@ def test_answers_that_no_share_gave_are_understood_as_far_as_possible(
             else:
                 assert isinstance(caught.value, ShareError)
                 assert caught.value.nt_status is wanted
+        await runner.cleanup()
+
+    run_virtual(main)
+
+
+@pytest.mark.parametrize(("status", "wanted"), [(200, True), (404, False), (503, ShareError), (502, ShareUnreachable)])
+def test_a_file_stands_until_its_server_says_that_it_does_not(status: int, wanted: bool | type[Exception]) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(status=status, body=b"" if status == 502 else msgspec.json.encode(Problem("x", "y", status)))
+
+    async def main() -> None:
+        network = Network()
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", answer)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        await network.serve(runner, "logon1")
+        async with network.session("ws3") as http:
+            opened = HttpOpen(ShareServer(http, "http://logon1", "", LoopClock(0.0)), "O1", 0)
+            if isinstance(wanted, bool):
+                assert await opened.stands() is wanted
+            else:
+                with pytest.raises(wanted):
+                    await opened.stands()
         await runner.cleanup()
 
     run_virtual(main)

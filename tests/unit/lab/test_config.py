@@ -104,10 +104,33 @@ def test_a_configured_secret_comes_from_one_place_and_is_long_enough(tmp_path: P
     assert config.given_secret("", None) is None
     with pytest.raises(ConfigError, match="not both"):
         config.given_secret("sixteen octets!!", file)
-    with pytest.raises(ConfigError, match="has 5 octets; give at least 16"):
+    with pytest.raises(ConfigError, match="has 5 bytes; give at least 16"):
         config.given_secret("short", None)
     with pytest.raises(ConfigError, match=r"cannot read the secret in .*No such file"):
         config.given_secret(None, tmp_path / "missing")
+
+
+@pytest.mark.parametrize(
+    ("held", "says"), [(bytes(44), "is one byte, 44 times"), (b"x" * 4095 + b"yz", "more than 4,096 bytes"), (b"", "has 0 bytes")]
+)
+def test_a_secret_that_a_power_cut_left_or_that_is_no_secret_is_refused(tmp_path: Path, held: bytes, says: str) -> None:
+    (tmp_path / "secret").write_bytes(held)
+    with pytest.raises(ConfigError, match=says):
+        config.read_secret(tmp_path / "secret")
+    (tmp_path / "secret").write_bytes(b"x" * 4095 + b"y\n")
+    assert len(config.read_secret(tmp_path / "secret")) == config.SECRET_SIZE_MAX
+
+
+def test_a_secret_file_without_an_end_is_not_read_to_it() -> None:
+    with pytest.raises(ConfigError, match="more than"):
+        config.read_secret(Path("/dev/urandom"))
+
+
+def test_a_private_file_that_cannot_be_written_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "admin.token").mkdir()
+    with pytest.raises(ConfigError, match="Is a directory"):
+        config.write_private(tmp_path / "admin.token", b"token")
+    assert [path.name for path in tmp_path.iterdir()] == ["admin.token"]
 
 
 def test_a_variable_that_no_command_reads_is_named_with_the_nearest_right_one() -> None:

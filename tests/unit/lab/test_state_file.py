@@ -52,6 +52,13 @@ def test_what_no_server_wrote_is_refused(tmp_path: Path, content: str) -> None:
         read_state(file)
 
 
+def test_a_link_to_what_is_not_there_is_no_directory_that_was_never_served(tmp_path: Path) -> None:
+    file = tmp_path / "state.json"
+    file.symlink_to(tmp_path / "a disk that is not there" / "state.json")
+    with pytest.raises(DamagedState, match="a link to what is not there"):
+        read_state(file)
+
+
 @pytest.mark.parametrize("edit", [{"starts": 1}, {"scale": 2.0}, {"site": 1.0}, {"stopped": None}, {"version": "1.1"}])
 def test_a_value_edited_by_hand_is_noticed(tmp_path: Path, edit: dict[str, object]) -> None:
     file = tmp_path / "state.json"

@@ -91,3 +91,26 @@ def test_a_poll_that_failed_is_counted_as_such() -> None:
     client = Client(lambda _: 0.01)
     client.result = PollResult.FAILED
     assert drive([client], [Stay(0.0)], 1.0, 3.0)[0].failed == 1
+
+
+def test_a_poll_that_a_late_generator_turns_to_after_the_end_is_made_and_counted() -> None:
+    """The process stands still from 3.0 to 6.0, and the pace ends at 5.0."""
+    stalled = [0.0]
+
+    def stall(now: float) -> float:
+        stalled[0] = 3.0 if now >= 3.0 else 0.0
+        return 0.01
+
+    clients, tally = [Client(stall), Client(lambda _: 0.01)], Tally(0.05)
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        driver = Driver(clients, [Stay(0.0), Stay(0.5)], [1.0] * 2, Gate(64), tally, lambda: loop.time() + stalled[0], 5.0)
+        async with asyncio.TaskGroup() as group:
+            await driver.run(group)
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(run())
+    seconds = tally.take()
+    assert [seconds[number].polls for number in range(5)] == [2] * 5
+    assert seconds[3].late == 1, "and it is the generator that was late"
