@@ -21,6 +21,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
+from multidict import istr
 
 from despoolr_server.http.problem import Refused, known
 
@@ -44,8 +45,9 @@ URLENCODED: Final = "application/x-www-form-urlencoded"
 POLICY: Final = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 """What every page's Content-Security-Policy begins with; its own scripts and styles are named by their hashes."""
 
-SEC_FETCH_SITE: Final = "Sec-Fetch-Site"
+SEC_FETCH_SITE: Final = istr("Sec-Fetch-Site")
 _BEARER: Final = "bearer "
+_USUAL_BEARERS: Final = frozenset(("Bearer ", _BEARER))
 _PORTS: Final = {"http": "80", "https": "443"}
 
 
@@ -60,10 +62,18 @@ class BrowserGuard:
     def check(self, request: web.Request) -> None:
         """Raises `Refused`: 403 for a change from another origin, 421 for a name that may be somebody else's."""
         headers = request.headers
+        authorization = headers.get(hdrs.AUTHORIZATION, "")
+        if (
+            authorization[:7] in _USUAL_BEARERS
+            and not self._is_open
+            and hdrs.ORIGIN not in headers
+            and SEC_FETCH_SITE not in headers
+        ):
+            return  # nobody's browser, and a token of ours: what all that follows comes to, and nearly all that is asked
         is_safe = request.method in SAFE_METHODS
         if not is_safe or request.path in NOT_SAFE:
             self._check_origin(request)
-        if not self._is_open and headers.get(hdrs.AUTHORIZATION, "")[:7].lower() == _BEARER:
+        if not self._is_open and authorization[:7].lower() == _BEARER:
             return
         host = headers.get(hdrs.HOST)
         if host and host not in self._known and request.path not in ASKED_BY_ANYONE:

@@ -61,6 +61,16 @@ def matches(header: str, etag: str, *, strongly: bool = False) -> bool:
     return header.strip() == "*" or any(tag == etag and not (strongly and weak) for weak, tag in _TAG.findall(header))
 
 
+def are_in(headers: MultiMapping[str]) -> bool:
+    """Whether a request has any condition that `evaluate` would hold against a resource."""
+    return (
+        hdrs.IF_MATCH in headers
+        or hdrs.IF_NONE_MATCH in headers
+        or hdrs.IF_UNMODIFIED_SINCE in headers
+        or hdrs.IF_MODIFIED_SINCE in headers
+    )
+
+
 def evaluate(headers: MultiMapping[str], etag: str, modified_at: float, *, reads: bool, creates: bool = False) -> Verdict:
     """Hold a request's conditions against a resource: `etag` `""` means that there is none.
 

@@ -27,7 +27,7 @@ from despoolr_server.http.listings import listing_answer, listing_page
 from despoolr_server.http.media import content_type
 from despoolr_server.http.pieces import bytes_answer
 from despoolr_server.http.problem import Handler, Refused, bad_request, known
-from despoolr_server.http.surface import Surface, expects, json_answer, read_body, switch
+from despoolr_server.http.surface import IF, Surface, expects, json_answer, read_body, switch
 from despoolr_server.http.whole import Whole
 from despoolr_server.share.host import NOT_MODIFIED, Caller, Content, NotModified
 
@@ -59,7 +59,7 @@ class ShareRoutes:
         info = request.match_info
         share, path = info["share"], info.get("path", "")
         headers = request.headers
-        if "If" in headers:
+        if IF in headers:
             self._asking.under(request, caller, share, path)
         if "?" in request.raw_path:
             check_query(request, "stat")
@@ -110,7 +110,7 @@ class ShareRoutes:
         caller, share, path = self._surface.caller(request), info["share"], info.get("path", "")
         if "?" in request.raw_path:
             check_query(request)
-        if "If" in request.headers:
+        if IF in request.headers:
             caller = self._asking.under(request, caller, share, path)
         if hdrs.CONTENT_RANGE in request.headers:
             raise bad_request("PUT replaces the whole file. To write a part, open it and PUT to /api/v1/opens/{id}/content.")

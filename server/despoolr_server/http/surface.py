@@ -41,6 +41,8 @@ HEADER_SIZE_MAX: Final = 8190
 ROWS_MAX: Final = 10_000
 """Rows in one answer of `opens` and `episodes`; the count in the answer is always the full one."""
 
+IF: Final = istr("If")
+"""WebDAV's header. (A header that is asked for by a plain text is folded anew each time: five times the cost.)"""
 SESSION: Final = istr("Despoolr-Session")
 PROGRAM: Final = istr("Despoolr-Program")
 PURPOSE: Final = istr("Despoolr-Purpose")
@@ -116,7 +118,7 @@ def check_size(request: web.Request, size_max: int) -> None:
 
 def expects(request: web.Request) -> bool:
     """Whether the caller waits to be told to send its body."""
-    return bool(request.get(EXPECTING)) and not request.content.is_eof()
+    return hdrs.EXPECT in request.headers and bool(request.get(EXPECTING)) and not request.content.is_eof()
 
 
 async def _say_continue(request: web.Request) -> None:

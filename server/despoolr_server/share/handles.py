@@ -229,7 +229,12 @@ class HandleOperations(ShareBase):
         if isinstance(row, Problem):
             return row
         failure = self._finish_close(self.engine.close(row, self._clock.now()), "closed")
-        return failure or await self._settled(actor_of(row), row.share, row.path, row.access)
+        if failure is None:
+            try:
+                await self._store(row).settle()
+            except StoreError as error:
+                return self._failed(actor_of(row), row.share, row.path, error, row.access)
+        return failure
 
     # -- what else a handle can do
 
@@ -380,7 +385,7 @@ WORDS_SIZE_MAX: Final = 256
 """Characters of an open's words that are remembered as numbers."""
 
 
-@remembered(1024, WORDS_SIZE_MAX)
+@remembered(1024, WORDS_SIZE_MAX, len)
 def _words(
     access: str, share_mode: str, disposition: str, options: str, attributes: str
 ) -> tuple[int, int, Disposition, int, int]:

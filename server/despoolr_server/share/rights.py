@@ -67,7 +67,7 @@ class RightsTable:
 
     def is_fixed(self, role: Role, key: str) -> bool:
         """Whether a role must leave a name's directory where it is, and may put no file in its place."""
-        return role is not Role.ADMIN and key in self._fixed
+        return key in self._fixed and role is not Role.ADMIN
 
     def entries(self) -> dict[str, dict[Role, Rights]]:
         """What stands in the table, by prefix (upper case) and role."""

@@ -281,18 +281,18 @@ class DiskFileStore:
     def _publish(self, staged: str, status: os.stat_result, name: Name, place: Place, attributes: int) -> FileFacts:
         """Let a staged file appear where its name was found to belong; what is known of it is known of the name."""
         with answering:
-            before = self._attributes.snapshot()
+            before, path = self._attributes.snapshot(), place.path
             try:
                 if place.is_directory:
                     raise StoreError(NtStatus.FILE_IS_A_DIRECTORY)
                 self._attributes.set(name.key, attributes & STORED_ATTRIBUTES)
-                os.replace(staged, place.path)
+                os.replace(staged, path)
             except BaseException:
                 self._attributes.restore(before)
                 self.discard(staged)
                 raise
             self._places.entered(place, place.actual)
-            return self._facts(name.key, place.path, place.stored, status)
+            return self._facts(name.key, path, place.stored, status)
 
     def discard(self, staged: str) -> None:
         """Unlink it, if it is still there."""

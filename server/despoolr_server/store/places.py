@@ -125,14 +125,15 @@ class Places:
         """Where a name would be put, or is. Raises `StoreError` (OBJECT_PATH_NOT_FOUND, ACCESS_DENIED)."""
         if not name.key or _is_private(name.key):
             raise StoreError(NtStatus.ACCESS_DENIED, "the name is the store's own")
-        found = self._seek(name)
+        found = self._where(name)
         if found is None:
             raise StoreError(NtStatus.OBJECT_PATH_NOT_FOUND)
         if found.status is not None and not _is_shown(found.status):
             raise StoreError(NtStatus.ACCESS_DENIED, "the name is taken by something that is not a file")
-        if on_disk(name.last) != name.last:
+        last = name.last
+        if on_disk(last) != last:
             with answering:
-                self.long_names.keep(name.last)
+                self.long_names.keep(last)
         return found
 
     def names_in(self, folder: Folder) -> dict[str, str]:
@@ -188,8 +189,9 @@ class Places:
 
     def _seek(self, name: Name) -> Place | None:
         """Where a name is or would be; None if its directory is not there."""
-        if _is_private(name.key):
-            return None
+        return None if _is_private(name.key) else self._where(name)
+
+    def _where(self, name: Name) -> Place | None:
         folder, status = self._folder(name.parent)
         return None if folder is None or status is None else self._place(folder, status, name)
 
@@ -257,6 +259,8 @@ class Places:
 
 def _is_private(key: str) -> bool:
     """Whether a key is in the store's own directory, or would be on a file system that folds more letters than we do."""
+    if key[:1] != ".":  # the first letter of all that is; no fold makes a full stop of anything else
+        return False
     first = key.partition("/")[0]
     return first == _PRIVATE_KEY or (len(first) == len(PRIVATE) and first.casefold() == PRIVATE)
 

@@ -194,7 +194,7 @@ class Connection(RequestHandler):
         if self._body is not None:
             self._body_size += len(data)
             self._body_read_at = self._loop.time()
-        super().data_received(data)
+        RequestHandler.data_received(self, data)  # not `super()`, which is another object for every request
         if self._messages:
             message, payload = self._messages[-1]
             if payload is not EMPTY_PAYLOAD or not self._is_plain or type(message) is _ErrInfo:  # no poll

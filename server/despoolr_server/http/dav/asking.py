@@ -15,17 +15,18 @@ from http import HTTPStatus
 from typing import Final
 
 from aiohttp import hdrs, web
+from multidict import istr
 
 from despoolr_core.rules.fold import fold
 from despoolr_core.rules.text import why_unfit
 from despoolr_core.sharing import NtStatus
 from despoolr_core.wire import Problem
 from despoolr_server.http.addresses import BadAddress, NoPlace, Place, is_same_authority, parse_url
-from despoolr_server.http.conditions import evaluate
+from despoolr_server.http.conditions import are_in, evaluate
 from despoolr_server.http.dav.bodies import XmlRefused
 from despoolr_server.http.dav.if_header import State, holds, parse_if, submitted
 from despoolr_server.http.problem import Refused, bad_request, known
-from despoolr_server.http.surface import Surface, query
+from despoolr_server.http.surface import IF, Surface, query
 from despoolr_server.share.dav import TIMEOUT_S_MAX
 from despoolr_server.share.host import Caller
 
@@ -35,6 +36,8 @@ Asked = tuple[Caller, str, str]
 PRODUCT_MAX: Final = 100
 """Characters of a `User-Agent`'s product that are kept."""
 
+_DEPTH: Final = istr("Depth")
+_TIMEOUT: Final = istr("Timeout")
 _SECONDS: Final = re.compile(r"second-([0-9]{1,10})", re.IGNORECASE)
 _MAKING: Final = ("PUT", "MKCOL", "LOCK")
 """Methods to which a name that is not there is no mistake, so that conditions on it count."""
@@ -63,7 +66,7 @@ class Asking:
             found = self._host.stat(caller, share, whole)
             if isinstance(found, Problem) and found.nt_status == NtStatus.OBJECT_NAME_INVALID:
                 raise Refused(found)  # a file's name, and a slash behind it
-        if "If" in request.headers:
+        if IF in request.headers:
             caller = self.under(request, caller, share, path)
         return caller, share, path
 
@@ -124,6 +127,11 @@ class Asking:
         found = self._host.stat(caller, share, path)
         return "" if isinstance(found, Problem) else (found[1] or DIRECTORY_TAG)
 
+    def check_conditions(self, request: web.Request, caller: Caller, share: str, path: str) -> None:
+        """`check_match` for who need not know whether the name exists: nothing is asked where there is no condition."""
+        if are_in(request.headers):
+            self.check_match(request, caller, share, path)
+
     def check_match(self, request: web.Request, caller: Caller, share: str, path: str) -> bool:
         """Whether the name exists. Raises `Refused` (412) where one of HTTP's own conditions forbids to go on."""
         found = self._host.stat(caller, share, path)
@@ -138,6 +146,8 @@ class Asking:
 
     def check_state(self, request: web.Request, share: str, path: str, etag: str, modified_at: float) -> None:
         """Raises `Refused` (412) where a condition of the request does not hold for what is there."""
+        if not are_in(request.headers):
+            return
         method = request.method
         reads, creates = method in (hdrs.METH_GET, hdrs.METH_HEAD), method == hdrs.METH_PUT
         verdict = evaluate(request.headers, etag, modified_at, reads=reads, creates=creates)
@@ -171,7 +181,7 @@ def _read(what: str, text: str) -> Place:
 
 def depth(request: web.Request, default: str, *allowed: str) -> str:
     """The `Depth` header in lower case. Raises `Refused` for one that the method does not take."""
-    text = request.headers.get("Depth", default).strip().lower()
+    text = request.headers.get(_DEPTH, default).strip().lower()
     if text not in allowed:
         raise bad_request(f"`Depth` of {request.method} must be {' or '.join(allowed)}, not {text[:40]!r}.")
     return text
@@ -179,7 +189,7 @@ def depth(request: web.Request, default: str, *allowed: str) -> str:
 
 def timeout_s(request: web.Request) -> float:
     """The first time that a `Timeout` header asks for, in seconds; 0 if it asks for none we know."""
-    for text in request.headers.get("Timeout", "").split(","):
+    for text in request.headers.get(_TIMEOUT, "").split(","):
         if text.strip().lower() == "infinite":
             return TIMEOUT_S_MAX
         found = _SECONDS.fullmatch(text.strip())

@@ -36,7 +36,7 @@ class CollectionRoutes:
         """Delete a file, or a directory with all that is in it (`Depth: 0`: only an empty one)."""
         caller, share, path = self._asking.asked(request)
         how = depth(request, "infinity", "0", "infinity")
-        self._asking.check_match(request, caller, share, path)
+        self._asking.check_conditions(request, caller, share, path)
         if how == "0":
             return self._answer(request, share, await self._host.delete(caller, share, path) or [])
         return self._answer(request, share, await self._host.delete_tree(caller, share, path))
@@ -46,7 +46,7 @@ class CollectionRoutes:
         caller, share, path = self._asking.asked(request)
         new_path, replace = self._asking.destination(request, share)
         how = depth(request, "infinity", "0", "infinity")
-        self._asking.check_match(request, caller, share, path)
+        self._asking.check_conditions(request, caller, share, path)
         existing = self._asking.exists(caller, share, new_path)
         move = self._host.move if how == "0" else self._host.move_tree
         result = await move(caller, share, path, new_path, replace=replace)
@@ -57,7 +57,7 @@ class CollectionRoutes:
         caller, share, path = self._asking.asked(request)
         new_path, replace = self._asking.destination(request, share)
         infinite = depth(request, "infinity", "0", "infinity") == "infinity"
-        self._asking.check_match(request, caller, share, path)
+        self._asking.check_conditions(request, caller, share, path)
         existing = self._asking.exists(caller, share, new_path)
         result = await self._host.copy_tree(caller, share, path, new_path, replace=replace, infinite=infinite)
         return self._answer(request, share, result, 204 if existing else 201)
@@ -70,7 +70,7 @@ class CollectionRoutes:
             raise Refused(known("unsupported-media-type", "MKCOL takes no body here. Send none."))
         existing = self._asking.exists(caller, share, path)
         if parents or not existing:  # where it is answered 405, conditions are not looked at
-            self._asking.check_match(request, caller, share, path)
+            self._asking.check_conditions(request, caller, share, path)
         refusal = await self._host.make_directory(caller, share, path, parents=parents)
         if refusal is not None and refusal.nt_status == NtStatus.OBJECT_NAME_COLLISION:
             # RFC 4918, 9.3.1: 405, where the share says 412

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from aiohttp import hdrs, web
+from multidict import istr
 
 from despoolr_core.sharing import Role
 from despoolr_core.wire import Problem
@@ -33,6 +34,7 @@ from despoolr_server.share.callers import Caller
 from despoolr_server.share.dav import LockWish
 from despoolr_server.share.dav_locks import DavLock
 
+_LOCK_TOKEN: Final = istr("Lock-Token")
 _TOKEN: Final = re.compile(r"<([^<>\s]+)>|([^<>\s]+)")
 """RFC 4918, 10.5 has the token in angle brackets; the npm package `webdav` sends it without."""
 
@@ -50,7 +52,7 @@ class LockRoutes:
         """200 with the lock (201 on a name that was free), 423 with the blockers, or 207 where they are further down."""
         caller, share, path = self._asking.asked(request)
         body = await read_body(request, XML_SIZE_MAX)
-        self._asking.check_match(request, caller, share, path)
+        self._asking.check_conditions(request, caller, share, path)
         if not body:
             return self._refresh(request, caller, share, path)
         try:
@@ -74,8 +76,8 @@ class LockRoutes:
     async def unlock(self, request: web.Request) -> web.StreamResponse:
         """204, or 409 for a token that is that of no lock there."""
         caller, share, path = self._asking.asked(request)
-        self._asking.check_match(request, caller, share, path)
-        found = _TOKEN.fullmatch(request.headers.get("Lock-Token", "").strip())
+        self._asking.check_conditions(request, caller, share, path)
+        found = _TOKEN.fullmatch(request.headers.get(_LOCK_TOKEN, "").strip())
         if found is None:
             raise bad_request("UNLOCK needs a `Lock-Token` header: <opaquelocktoken:...>, as LOCK answered it.")
         result = self._host.dav_unlock(caller, share, path, found[1] or found[2])

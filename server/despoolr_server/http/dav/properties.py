@@ -86,7 +86,7 @@ class PropertyRoutes:
             asked = parse_propfind(await read_body(request, XML_SIZE_MAX))
         except XmlRefused as error:
             raise xml_refused(error, share, path) from None
-        self._asking.check_match(request, caller, share, path)
+        self._asking.check_conditions(request, caller, share, path)
         found = await self.host.look(caller, share, path, {"0": 0, "1": 1, "infinity": None}[how])
         if isinstance(found, Problem):
             return refuse(request, found)
@@ -127,7 +127,7 @@ class PropertyRoutes:
             changes = parse_proppatch(await read_body(request, XML_SIZE_MAX))
         except XmlRefused as error:
             raise xml_refused(error, share, path) from None
-        self._asking.check_match(request, caller, share, path)
+        self._asking.check_conditions(request, caller, share, path)
         visit = self.host.may_set_properties(caller, share, path)
         if isinstance(visit, Problem):
             return refuse(request, visit, error=lock_error(visit, self.host.dav_locks.of_handle))

@@ -171,7 +171,7 @@ class ShareEngine:
         if self.table.session_count(session.session) >= self.opens_per_session_max:
             reason = f"the session has its limit of {self.opens_per_session_max} opens"
             return Refusal(NtStatus.INSUFFICIENT_RESOURCES, reason=reason)
-        if session.counted_as and self._has_its_opens(session.counted_as):
+        if session.counted_as and len(self.table) >= self.opens_per_machine_max and self._has_its_opens(session.counted_as):
             reason = f"{session.owner} has its limit of {self.opens_per_machine_max} opens"
             return Refusal(NtStatus.INSUFFICIENT_RESOURCES, reason=reason)
         plan = self.check(ask, facts, parent_exists)

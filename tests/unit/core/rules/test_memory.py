@@ -34,6 +34,20 @@ def test_a_text_past_the_bound_is_worked_out_each_time_and_at_it_is_remembered()
     assert [len(one + other) for one, other in asked] == [10, 11, 11]
 
 
+def test_the_sizes_of_several_texts_count_together() -> None:
+    asked: list[tuple[str, str]] = []
+
+    @remembered(8, 10, len)
+    def both(one: str, other: str) -> str:
+        asked.append((one, other))
+        return one + other
+
+    for _ in range(2):
+        assert both("x" * 5, "y" * 5) == "xxxxxyyyyy"
+        assert both("x" * 5, "y" * 6) == "xxxxxyyyyyy"
+    assert [len(one + other) for one, other in asked] == [10, 11, 11]
+
+
 def test_the_sizes_of_texts_in_tuples_count() -> None:
     assert size_of(("ab", b"cde", ("f", 7), None)) == 6
 
