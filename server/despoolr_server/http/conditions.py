@@ -58,7 +58,18 @@ def matches(header: str, etag: str, *, strongly: bool = False) -> bool:
     """Whether `If-Match` or `If-None-Match` names `etag` (`""` for a file that does not exist, which even `*` does not match)."""
     if not etag:
         return False
-    return header.strip() == "*" or any(tag == etag and not (strongly and weak) for weak, tag in _TAG.findall(header))
+    return _has_star(header) or any(tag == etag and not (strongly and weak) for weak, tag in _TAG.findall(header))
+
+
+def is_star(headers: MultiMapping[str], name: str) -> bool:
+    """Whether `If-Match` or `If-None-Match` is about any file at all."""
+    text = joined(headers, name)
+    return text is not None and _has_star(text)
+
+
+def _has_star(header: str) -> bool:
+    """Whether `*` is a list's element; beside tags it has no place there, and still means any (the stricter reading)."""
+    return header.strip() == "*" or ("*" in header and "*" in (part.strip() for part in _TAG.sub("", header).split(",")))
 
 
 def are_in(headers: MultiMapping[str]) -> bool:
@@ -77,23 +88,24 @@ def evaluate(headers: MultiMapping[str], etag: str, modified_at: float, *, reads
     `reads`: the method is GET or HEAD, to which what is known already is nothing new (304) and not a failure. `creates`: the
     share itself sees to `If-None-Match: *`, in one step with the write.
     """
-    match = _joined(headers, hdrs.IF_MATCH)
+    match = joined(headers, hdrs.IF_MATCH)
     if match is not None:
         if not matches(match, etag, strongly=True):
             seen = f"It is now {etag}" if etag else "There is no such file"
             return Verdict(412, f"{seen}, not {match[:80]}. Read it again, then decide.")
     elif etag and (text := headers.get(hdrs.IF_UNMODIFIED_SINCE)) is not None and is_by_then(text, modified_at) is False:
         return Verdict(412, f"It was changed after {text}. Read it again, then decide.")
-    none_match = _joined(headers, hdrs.IF_NONE_MATCH)
+    none_match = joined(headers, hdrs.IF_NONE_MATCH)
     if none_match is not None:
-        if matches(none_match, etag) and not (creates and none_match.strip() == "*"):
+        if matches(none_match, etag) and not (creates and _has_star(none_match)):
             return Verdict(304) if reads else Verdict(412, f"The file still is {etag}.")
     elif reads and etag and (text := headers.get(hdrs.IF_MODIFIED_SINCE)) is not None and is_by_then(text, modified_at):
         return Verdict(304)
     return GO_ON
 
 
-def _joined(headers: MultiMapping[str], name: str) -> str | None:
+def joined(headers: MultiMapping[str], name: str) -> str | None:
+    """All lines of a header as one list; None if there is none."""
     lines = headers.getall(name, None)
     return None if lines is None else ", ".join(lines)
 

@@ -7,7 +7,6 @@ not an answer, and between two pieces the loop is everybody's.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
@@ -17,7 +16,7 @@ from aiohttp import hdrs, web
 
 from despoolr_server.http.problem import Refused, known
 from despoolr_server.http.whole import Whole
-from despoolr_server.share.pace import BATCH, batches, breathe
+from despoolr_server.share.pace import BATCH, batches, breathe, turn
 
 T = TypeVar("T")
 
@@ -82,9 +81,9 @@ async def in_pieces(
                 await stream.prepare(request)
             await stream.write(b"".join(piece))
             piece, size = [], 0
-            await asyncio.sleep(0)
+            await turn()
         elif count % BATCH == 0:
-            await asyncio.sleep(0)
+            await turn()
     last = b"".join(piece)
     if stream is None:
         return Whole(status, headers, last)
@@ -104,7 +103,7 @@ async def bytes_answer(request: web.Request, status: int, headers: dict[str, str
     view = memoryview(data)
     for at in range(0, len(data), PIECE_SIZE):
         await stream.write(view[at : at + PIECE_SIZE])
-        await asyncio.sleep(0)
+        await turn()
     await stream.write_eof()
     return stream
 

@@ -17,7 +17,7 @@ from aiohttp import hdrs, web
 from despoolr_core.sharing import NtStatus
 from despoolr_core.wire import Problem
 from despoolr_server.http.base.uploads import Sending
-from despoolr_server.http.conditions import byte_range, evaluate, http_date, is_by_then, is_plain, matches
+from despoolr_server.http.conditions import byte_range, evaluate, http_date, is_by_then, is_plain, is_star, joined, matches
 from despoolr_server.http.dav.answers import lock_error, refuse
 from despoolr_server.http.dav.asking import DIRECTORY_TAG, Asking, check_query
 from despoolr_server.http.dav.collections import CollectionRoutes
@@ -72,7 +72,8 @@ class ShareRoutes:
                 found = await self._host.get(caller, share, path, before=sending)
                 return await self._read(request, share, path, found, caller)
         wanted = headers.get(hdrs.IF_NONE_MATCH, "")
-        if wanted and not is_plain(wanted):
+        if wanted and (not is_plain(wanted) or len(headers.getall(hdrs.IF_NONE_MATCH)) > 1):
+            wanted = joined(headers, hdrs.IF_NONE_MATCH) or ""
             etag = self._asking.etag(caller, share, path)
             wanted = etag if matches(wanted, etag) else ""
         since = headers.get(hdrs.IF_MODIFIED_SINCE)
@@ -114,7 +115,7 @@ class ShareRoutes:
             caller = self._asking.under(request, caller, share, path)
         if hdrs.CONTENT_RANGE in request.headers:
             raise bad_request("PUT replaces the whole file. To write a part, open it and PUT to /api/v1/opens/{id}/content.")
-        create_only = request.headers.get(hdrs.IF_NONE_MATCH, "").strip() == "*"
+        create_only = is_star(request.headers, hdrs.IF_NONE_MATCH)
         if expects(request):
             self._asking.check_match(request, caller, share, path)
             size = request.content_length or 0

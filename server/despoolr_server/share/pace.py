@@ -1,8 +1,10 @@
 """Long work on the server's one loop, cut so that nobody waits for it.
 
-The law: nothing holds the loop over some 10 ms. Whoever goes through many things takes them in batches, and between two of
-them lets others have a turn (`breathe`). What was seen before may have changed after: so what is gone through is a snapshot,
-or each thing is looked at by itself. In virtual time a turn costs no time, and what is short has none.
+The law: nothing holds the loop over some 10 ms. Whoever goes through many things takes them in batches,
+and between two of them lets others have a turn (`breathe`). However many do so at one time, there is one
+batch a turn: they queue for the next (`turn`), so that a short request waits for one batch and not for
+one of each. What was seen before may have changed after: so what is gone through is a snapshot, or each
+thing is looked at by itself. In virtual time a turn costs no time, and what is short has none.
 """
 
 from __future__ import annotations
@@ -11,11 +13,16 @@ import asyncio
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final, TypeVar
+from weakref import WeakKeyDictionary
 
 T = TypeVar("T")
 
 BATCH: Final = 256
 """Things that are gone through in one turn; at 10 microseconds each that is 2.5 ms."""
+
+
+_queues: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]] = WeakKeyDictionary()
+"""Who waits for a turn, first come first served: one queue a loop."""
 
 
 def batches(things: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:
@@ -28,4 +35,14 @@ def batches(things: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:
 async def breathe(count: int, size: int = BATCH) -> None:
     """Let others have a turn after a batch of `count` things, if it was a full one."""
     if count >= size:
+        await turn()
+
+
+async def turn() -> None:
+    """Let others have a turn, then go on when all who came before have."""
+    loop = asyncio.get_running_loop()
+    queue = _queues.get(loop)
+    if queue is None:
+        queue = _queues[loop] = asyncio.Lock()
+    async with queue:
         await asyncio.sleep(0)

@@ -22,10 +22,12 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from aiohttp import StreamReader, hdrs, web
+from aiohttp import HttpVersion11, StreamReader, hdrs, web
+from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
 from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
+from yarl import URL
 
 from despoolr_server.http.problem import CONTENT_TYPE, Refused, known
 
@@ -194,11 +196,20 @@ class Connection(RequestHandler):
         if self._body is not None:
             self._body_size += len(data)
             self._body_read_at = self._loop.time()
+        before = len(self._messages)
         RequestHandler.data_received(self, data)  # not `super()`, which is another object for every request
-        if self._messages:
-            message, payload = self._messages[-1]
-            if payload is not EMPTY_PAYLOAD or not self._is_plain or type(message) is _ErrInfo:  # no poll
-                self._look_at_head(data)
+        if len(self._messages) > before:
+            for at in range(before, len(self._messages)):
+                message, payload = self._messages[at]
+                if (
+                    payload is not EMPTY_PAYLOAD
+                    or not self._is_plain
+                    or type(message) is _ErrInfo
+                    or message.version is not HttpVersion11
+                    or message.path[0] != "/"
+                ):  # no poll
+                    self._look_at_head(data, at)
+            self._has_odd_bytes = False
         elif self._body is not None:
             if self._body.is_eof():
                 self._body = None
@@ -254,9 +265,9 @@ class Connection(RequestHandler):
             transport.write(f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)
         self.force_close()
 
-    def _look_at_head(self, data: bytes) -> None:
-        """A head has been read, or what is none."""
-        message, payload = self._messages[-1]
+    def _look_at_head(self, data: bytes, at: int) -> None:
+        """A head has been read, or what is none; several, if they came together."""
+        message, payload = self._messages[at]
         if isinstance(message, _ErrInfo):
             self._look_at_error(data, message)
         else:
@@ -267,10 +278,12 @@ class Connection(RequestHandler):
                     self._watch_by(self._body_at + self._connections.limits.body_s)
             if self._has_odd_bytes and not _is_utf8(message):
                 refused = Refused(known("bad-request", "The request line or a header is not UTF-8. Percent-encode it."))
-                self._messages[-1] = (_ErrInfo(status=400, exc=refused, message=""), payload)
+                self._messages[at] = (_ErrInfo(status=400, exc=refused, message=""), payload)
                 self._is_head = message.method == hdrs.METH_HEAD
-        self._has_begun = self._has_odd_bytes = False
-        self._is_plain = True
+            else:
+                self._messages[at] = (_as_ours(message), payload)
+        self._has_begun = False
+        self._is_plain = not self._has_odd_bytes
         self._head_at = 0.0
         if self.is_silent:
             self.is_silent = False
@@ -378,6 +391,19 @@ def _is_address(error: LineTooLong, data: bytes) -> bool:
     words = data.split(b" ", 2)
     began = error.args[0]
     return len(words) > 1 and isinstance(began, bytes | bytearray) and words[1].startswith(bytes(began[:64]))
+
+
+def _as_ours(message: RawRequestMessage) -> RawRequestMessage | _ErrInfo:
+    """A head as this server's routes know them: HTTP/1, and a path of this server (RFC 9112, 2.3 and 3.2)."""
+    if message.version.major != 1:
+        return _ErrInfo(status=505, exc=Refused(known("version-not-supported")), message="")
+    if message.method == hdrs.METH_CONNECT:
+        return _ErrInfo(status=501, exc=Refused(known("unknown-method", "This server is no proxy.")), message="")
+    if message.path == "*" and message.method == hdrs.METH_OPTIONS:
+        return message._replace(path="/", url=URL("/"))
+    if message.path[0] != "/" and message.url.raw_path == "/":  # perhaps none: yarl forgets that it stands for one
+        return message._replace(url=message.url.with_path("/").with_query(message.url.query_string))
+    return message
 
 
 def _is_utf8(message: Any) -> bool:

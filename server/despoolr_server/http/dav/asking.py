@@ -103,8 +103,8 @@ class Asking:
 
         Raises `Refused` for a destination elsewhere, or that is none.
         """
-        text = request.headers.get("Destination", "")
-        overwrite = request.headers.get("Overwrite", "T").strip().upper()
+        text = only(request, "Destination", "")
+        overwrite = only(request, "Overwrite", "T").strip().upper()
         if not text:
             raise bad_request(f"{request.method} needs a `Destination` header: /{share}/new/path, percent-encoded.")
         if overwrite not in ("T", "F"):
@@ -158,8 +158,18 @@ class Asking:
 def check_query(request: web.Request, *parameters: str) -> None:
     """Raises `Refused` (400) for a query with anything in it but `parameters`, lest `what?.txt` be taken for the file `what`."""
     query(request, *parameters)
-    if not request.query_string:
+    if not request.query:  # nothing, or `&` alone
         raise bad_request("The address has a `?` with nothing behind it. No file has one in its name: leave it out.")
+
+
+def only(request: web.Request, name: str, default: str) -> str:
+    """A header that a request has once or not at all. Raises `Refused` for two of them: each could be the one that is meant."""
+    lines = request.headers.getall(name, None)
+    if lines is None:
+        return default
+    if len(lines) > 1:
+        raise bad_request(f"There are {len(lines)} `{name}` headers. Send one.")
+    return lines[0]
 
 
 def host_of(request: web.Request) -> str:
@@ -181,7 +191,7 @@ def _read(what: str, text: str) -> Place:
 
 def depth(request: web.Request, default: str, *allowed: str) -> str:
     """The `Depth` header in lower case. Raises `Refused` for one that the method does not take."""
-    text = request.headers.get(_DEPTH, default).strip().lower()
+    text = only(request, _DEPTH, default).strip().lower()
     if text not in allowed:
         raise bad_request(f"`Depth` of {request.method} must be {' or '.join(allowed)}, not {text[:40]!r}.")
     return text

@@ -25,7 +25,7 @@ from despoolr_server.http.dav.answers import (
     prop_answer,
     refuse,
 )
-from despoolr_server.http.dav.asking import Asking, depth, product, timeout_s, xml_refused
+from despoolr_server.http.dav.asking import Asking, depth, only, product, timeout_s, xml_refused
 from despoolr_server.http.dav.bodies import XML_SIZE_MAX, XmlRefused, parse_lockinfo
 from despoolr_server.http.problem import Handler, Refused, bad_request, known
 from despoolr_server.http.surface import Surface, read_body
@@ -77,7 +77,7 @@ class LockRoutes:
         """204, or 409 for a token that is that of no lock there."""
         caller, share, path = self._asking.asked(request)
         self._asking.check_conditions(request, caller, share, path)
-        found = _TOKEN.fullmatch(request.headers.get(_LOCK_TOKEN, "").strip())
+        found = _TOKEN.fullmatch(only(request, _LOCK_TOKEN, "").strip())
         if found is None:
             raise bad_request("UNLOCK needs a `Lock-Token` header: <opaquelocktoken:...>, as LOCK answered it.")
         result = self._host.dav_unlock(caller, share, path, found[1] or found[2])

@@ -5,9 +5,11 @@ from __future__ import annotations
 from urllib.parse import quote
 
 import pytest
+from multidict import CIMultiDict
 
 from dav_site import lockinfo, proppatch
 from despoolr_server.share.host import Caller
+from raw_http import dial
 from share_site import FILE_SIZE_MAX, Site
 from share_world import SERVICE
 
@@ -292,3 +294,57 @@ async def test_options_lists_the_methods_and_the_classes_of_webdav_and_asks_for_
     reply = await site.ask("OPTIONS", "/SMS_SHR/A", token="")
     allow = "GET, HEAD, PUT, DELETE, MOVE, COPY, MKCOL, PROPFIND, PROPPATCH, LOCK, UNLOCK, OPTIONS"
     assert (reply.headers["Allow"], reply.headers["DAV"]) == (allow, "1, 2")
+
+
+async def several(site: Site, method: str, target: str, *lines: tuple[str, str], body: bytes = b"") -> int:
+    """The status of a request with a header in several lines."""
+    sent = CIMultiDict([("Authorization", f"Bearer {site.token}"), *lines])
+    async with site.http.request(method, site.base + target, data=body or None, headers=sent) as response:
+        return response.status
+
+
+async def test_conditions_in_several_lines_are_one_list(site: Site) -> None:
+    etag = (await site.ask("PUT", "/SMS_SHR/A", b"x")).headers["ETag"]
+    for none, wanted in (('"other"', 304), ("*", 304), ("garbage", 304)):
+        for lines in (("If-None-Match", none), ("If-None-Match", etag)), (("If-None-Match", etag), ("If-None-Match", none)):
+            assert await several(site, "GET", "/SMS_SHR/A", *lines) == wanted
+            assert await several(site, "HEAD", "/SMS_SHR/A", *lines) == wanted
+    star = (("If-None-Match", '"other"'), ("If-None-Match", "*"))
+    assert await several(site, "PUT", "/SMS_SHR/A", *star, body=b"lost") == 412
+    assert await several(site, "PUT", "/SMS_SHR/B", *star, body=b"new") == 201
+    assert (await site.ask("GET", "/SMS_SHR/A")).body == b"x"
+
+
+@pytest.mark.parametrize("asked", ["?&", "?&&", "?=", "?"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PROPFIND"])
+async def test_a_query_of_nothing_is_refused(site: Site, method: str, asked: str) -> None:
+    await site.ask("PUT", "/SMS_SHR/A", b"x")
+    raw = await dial(int(site.base.rpartition(":")[2]))
+    head = f"{method} /SMS_SHR/A{asked} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {site.token}\r\nConnection: close\r\n\r\n"
+    raw.say(head.encode())
+    assert (await raw.heard())[:12] == b"HTTP/1.1 400"
+    raw.transport.close()
+    assert (await site.ask("GET", "/SMS_SHR/A")).body == b"x"
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "first", "second"),
+    [
+        ("MOVE", "Destination", "/SMS_SHR/B", "/SMS_SHR/C"),
+        ("COPY", "Destination", "/SMS_SHR/B", "/SMS_SHR/B"),
+        ("MOVE", "Overwrite", "F", "T"),
+        ("DELETE", "Depth", "infinity", "0"),
+        ("PROPFIND", "Depth", "0", "1"),
+        ("UNLOCK", "Lock-Token", "<opaquelocktoken:1>", "<opaquelocktoken:2>"),
+    ],
+)
+async def test_two_of_a_header_that_has_one_meaning_are_refused(
+    site: Site, method: str, name: str, first: str, second: str
+) -> None:
+    await site.ask("PUT", "/SMS_SHR/A", b"x")
+    lines = [(name, first), (name, second)]
+    if name == "Overwrite":
+        lines.append(("Destination", "/SMS_SHR/B"))
+    assert await several(site, method, "/SMS_SHR/A", *lines) == 400
+    assert (await site.ask("GET", "/SMS_SHR/A")).body == b"x"
+    assert (await site.ask("GET", "/SMS_SHR/B")).status == 404

@@ -235,6 +235,9 @@ def test_who_takes_no_answer_is_let_go_after_send_s() -> None:
         (b"VERSION-CONTROLLED /S/x HTTP/1.1\r\nHost: x\r\n\r\n", 501),
         (b"G@T / HTTP/1.1\r\nHost: x\r\n\r\n", 400),
         (b"GET / HTTP/9.9\r\n\r\n", 400),
+        (b"GET / HTTP/2.0\r\nHost: x\r\n\r\n", 505),
+        (b"GET /\r\n\r\n", 505),
+        (b"CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n", 501),
         (b"\x16\x03\x01\x02\x00\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 9000 + b"\r\n\r\n", 431),
         (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
@@ -253,6 +256,35 @@ def test_what_is_no_http_is_answered_once_with_a_problem_and_closed(said: bytes,
         assert (got, b'"type":"/problems/' in body) == (status, True)
         assert await raw.heard() == b""
         assert world.counts == {"malformed": 1}
+
+    within(test)
+
+
+@pytest.mark.parametrize(
+    ("said", "statuses"),
+    [
+        (b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", [200]),
+        (b"GET http://x HTTP/1.1\r\nHost: x\r\n\r\n", [200]),
+        (b"GET http://x?y HTTP/1.1\r\nHost: x\r\n\r\n", [200]),
+        (b"GET http://x/healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 2, [200, 200]),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/2.0\r\nHost: x\r\n\r\n", [200, 505]),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX: \xff\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n", [400]),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\nX: \xff\r\n\r\n", [200, 400]),
+    ],
+)
+def test_every_head_of_a_packet_is_looked_at_and_means_a_path_of_this_server(said: bytes, statuses: list[int]) -> None:
+    async def test(world: World) -> None:
+        for is_first in (True, False):
+            raw = await world.dial()
+            if not is_first:
+                raw.say(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert (await raw.answer())[0] == 200
+            raw.say(said)
+            for status in statuses:
+                assert (await raw.answer())[0] == status
+            if statuses[-1] >= 400:
+                assert await raw.heard() == b""
+            raw.hang_up()
 
     within(test)
 
