@@ -28,16 +28,19 @@ async def listing_answer(
     request: web.Request, path: str, found: list[FileFacts] | TooMany, headers: Mapping[str, str] = NO_HEADERS
 ) -> web.StreamResponse:
     """A `Listing`."""
-    entries = (entry_of(facts) for facts in await _checked(found, 3))
-    return await in_pieces(request, 200, "application/json", json_texts([("path", path), ("entries", entries)]), headers)
+    checked = await _checked(found, 3)
+    texts = json_texts([("path", path), ("entries", (entry_of(facts) for facts in checked))])
+    return await in_pieces(request, 200, "application/json", texts, headers, size_about=_ENTRY_SIZE * len(checked))
 
 
 async def listing_page(
     request: web.Request, share: str, path: str, found: list[FileFacts] | TooMany, headers: Mapping[str, str] = NO_HEADERS
 ) -> web.StreamResponse:
     """The same as a page."""
-    texts = (text.encode("utf-8") for text in _page(share, path, await _checked(found, 16)))
-    return await in_pieces(request, 200, "text/html; charset=utf-8", texts, _PAGE_HEADERS | dict(headers))
+    checked = await _checked(found, 16)
+    texts = (text.encode("utf-8") for text in _page(share, path, checked))
+    more = _PAGE_HEADERS | dict(headers)
+    return await in_pieces(request, 200, "text/html; charset=utf-8", texts, more, size_about=_ENTRY_SIZE * len(checked))
 
 
 async def _checked(found: list[FileFacts] | TooMany, factor: int) -> list[FileFacts]:

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 from aiohttp import hdrs, web
 
+from despoolr_server.http.base.uploads import Sending
 from despoolr_server.http.problem import Refused, known
 from despoolr_server.http.whole import Whole
 from despoolr_server.share.pace import BATCH, batches, breathe, turn
@@ -65,9 +66,28 @@ async def rows_answer(request: web.Request, *fields: tuple[str, Any]) -> web.Str
 
 
 async def in_pieces(
-    request: web.Request, status: int, content_type: str, texts: Iterable[bytes], more: Mapping[str, str] = NO_HEADERS
+    request: web.Request,
+    status: int,
+    content_type: str,
+    texts: Iterable[bytes],
+    more: Mapping[str, str] = NO_HEADERS,
+    *,
+    size_about: int = 0,
 ) -> web.StreamResponse:
-    """An answer made of these texts, which are asked for as they are needed."""
+    """An answer made of these texts, which are asked for as they are needed.
+
+    What they are made of is in memory until the last is sent: of a large answer it takes room
+    (`size_about` bytes). Raises `Refused` (503) where there is none, and nothing has been sent.
+    """
+    with Sending(request) as sending:
+        if size_about > PIECE_SIZE:
+            sending(size_about)
+        return await _sent(request, status, content_type, texts, more)
+
+
+async def _sent(
+    request: web.Request, status: int, content_type: str, texts: Iterable[bytes], more: Mapping[str, str]
+) -> web.StreamResponse:
     headers: dict[str, str] = {hdrs.CONTENT_TYPE: content_type, **more}
     stream: web.StreamResponse | None = None
     piece: list[bytes] = []

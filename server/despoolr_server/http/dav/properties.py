@@ -7,6 +7,7 @@ most `FOUND_MAX` resources; a deeper look is refused, and says how to look inste
 
 from __future__ import annotations
 
+from asyncio import Semaphore
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Final
@@ -49,13 +50,16 @@ from despoolr_server.http.surface import Surface, read_body
 from despoolr_server.share.callers import TooMany
 from despoolr_server.share.dav import Found
 from despoolr_server.share.engine.rows import FileFacts
-from despoolr_server.share.pace import BATCH, batches, breathe
+from despoolr_server.share.pace import BATCH, turn
 
 KEPT_MAX: Final = 256
 """Dead properties of one resource."""
 
 KEPT_SIZE_MAX: Final = 128 * 1024
 """Characters of all dead properties of one resource."""
+
+LOOKING_MAX: Final = 8
+"""Looks of more than one resource that are made at one time; others wait. What is found is then sent, each at its own pace."""
 
 _DISPLAY_NAME: Final = DAV + "displayname"
 _OK: Final = f"</D:prop><D:status>{status_line(200)}</D:status></D:propstat>"
@@ -76,6 +80,7 @@ class PropertyRoutes:
         self._surface = surface
         self.host = surface.host
         self._asking = asking
+        self._looking = Semaphore(LOOKING_MAX)
         self.methods: dict[str, Handler] = {"PROPFIND": self.find, "PROPPATCH": self.patch}
 
     async def find(self, request: web.Request) -> web.StreamResponse:
@@ -87,20 +92,32 @@ class PropertyRoutes:
         except XmlRefused as error:
             raise xml_refused(error, share, path) from None
         self._asking.check_conditions(request, caller, share, path)
-        found = await self.host.look(caller, share, path, {"0": 0, "1": 1, "infinity": None}[how])
+        if how == "0":
+            found = await self.host.look(caller, share, path, 0)
+            return await self._told(request, share, path, asked, found)
+        async with self._looking:
+            found = await self.host.look(caller, share, path, {"1": 1, "infinity": None}[how])
+            size = await _size_about(found, asked) if isinstance(found, list) else 0
+        return await self._told(request, share, path, asked, found, size)
+
+    async def _told(
+        self,
+        request: web.Request,
+        share: str,
+        path: str,
+        asked: PropertyQuery,
+        found: list[Found] | TooMany | Problem,
+        size: int = 0,
+    ) -> web.StreamResponse:
         if isinstance(found, Problem):
             return refuse(request, found)
         if isinstance(found, TooMany):
             detail = f"There are more than {found.found_max} resources below. Ask with `Depth: 1`, directory by directory."
             problem = known("propfind-finite-depth", detail, share=share, path=path)
             return refuse(request, problem, error="propfind-finite-depth")
-        size = names_size(asked.names) * len(found)
-        for batch in batches(found, 4 * BATCH):
-            size += sum(map(size_of, batch))
-            await breathe(len(batch), 4 * BATCH)
         check_size_of(size, "Ask for fewer properties, or with `Depth: 1`, directory by directory.")
         texts = multistatus_texts(self._responses(share, found, asked))
-        return await in_pieces(request, HTTPStatus.MULTI_STATUS, XML_TYPE, texts)
+        return await in_pieces(request, HTTPStatus.MULTI_STATUS, XML_TYPE, texts, size_about=size)
 
     async def find_shares(self, request: web.Request) -> web.StreamResponse:
         """207 of the server's root: a directory with the shares in it. Clients look there before they look into a share."""
@@ -205,6 +222,18 @@ class PropertyRoutes:
         if live is None or name in found.properties:
             return found.properties.get(name)
         return live(self, share, found)
+
+
+async def _size_about(found: list[Found], asked: PropertyQuery) -> int:
+    """How many bytes an answer may have. What has many properties counts as many things."""
+    size, done = names_size(asked.names) * len(found), 0
+    for one in found:
+        size += size_of(one)
+        done += 1 + len(one.properties)
+        if done >= 4 * BATCH:
+            await turn()
+            done = 0
+    return size
 
 
 def size_of(found: Found) -> int:

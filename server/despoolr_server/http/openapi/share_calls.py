@@ -154,7 +154,7 @@ CALLS: Final = (
         (*IDENTITY, _LOOK, *_CONDITIONS, _IF),
         {XML: None},
         body_required=False,
-        refusals=(*ASKING, 507),
+        refusals=(*ASKING, 503, 507),
     ),
     Call(
         "PROPPATCH",

@@ -115,3 +115,22 @@ async def test_large_files_on_their_way_out_are_bounded_and_their_room_comes_bac
             assert len((await site.ask("GET", target)).body) == LARGE
         assert len((await site.post("/api/v1/chain", calls=calls[1:2])).json["results"][0]["data"]) > LARGE
         assert downloads.size == 0
+
+
+async def test_a_large_answer_of_any_kind_takes_room_and_a_small_one_none() -> None:
+    downloads = Downloads(size_max=LARGE, per_caller_max=LARGE)
+    async with serving(downloads=downloads) as site:
+        store = site.host._shares["SMS_SHR"].store
+        for count in range(2000):
+            store.write_whole(Name(f"{count}.TXT", f"{count}.TXT"), b"", 0.0)
+        asked = (("PROPFIND", {"Depth": "1"}), ("PROPFIND", {"Depth": "infinity"}), ("GET", {}), ("GET", {"Accept": "text/html"}))
+        downloads.take(f"Bearer {site.token}", LARGE)
+        for method, headers in asked:
+            refused = await site.ask(method, "/SMS_SHR/", **headers)
+            assert refused.status == 503
+            assert refused.problem.type == "/problems/server-busy"
+        assert (await site.ask("PROPFIND", "/SMS_SHR", Depth="0")).status == 207
+        downloads.give_back(f"Bearer {site.token}", LARGE)
+        for method, headers in asked:
+            assert (await site.ask(method, "/SMS_SHR/", **headers)).status in (200, 207)
+            assert downloads.size == 0
