@@ -91,7 +91,7 @@ class Auth:
             return self._open_to
         try:
             name, _, password = base64.b64decode(rest.strip(), validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # no base64 (of no ASCII even), or no UTF-8 in it
             return None
         principal = self._verify(password)
         if principal is not None:

@@ -204,7 +204,7 @@ class Connection(RequestHandler):
                 if (
                     payload is not EMPTY_PAYLOAD
                     or not self._is_plain
-                    or type(message) is _ErrInfo
+                    or isinstance(message, _ErrInfo)
                     or message.version is not HttpVersion11
                     or message.path[0] != "/"
                 ):  # no poll

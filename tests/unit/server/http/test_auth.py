@@ -6,7 +6,7 @@ import base64
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from despoolr_core.rules.text import why_unfit
@@ -126,3 +126,11 @@ def test_loopback_is_this_machine_alone(host: str) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "10.1.2.3", "example.org", "127.0.0.1.example.org"])
 def test_elsewhere_is_not(host: str) -> None:
     assert not is_loopback(host)
+
+
+@given(st.sampled_from(["Basic", "basic", "Bearer", "Digest", ""]), st.text())
+@example("Basic", "\u00e9")
+@example("Basic", "\udcff")
+@example("Bearer", "\u00e9.\u00e9")
+def test_any_text_after_a_scheme_proves_nothing(scheme: str, text: str) -> None:
+    assert Auth(b"sixteen octets!!").check(f"{scheme} {text}") is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import quote
 from xml.etree.ElementTree import fromstring
 
@@ -9,11 +10,12 @@ import pytest
 
 from dav_site import D, lock, parts, propfind, proppatch
 from despoolr_server.http.dav.bodies import NAMES_SIZE_MAX, NAMESPACE_MAX, names_size
-from despoolr_server.http.dav.properties import ALWAYS, KEPT_MAX, KEPT_SIZE_MAX, LIVE, size_of
+from despoolr_server.http.dav.properties import ALWAYS, KEPT_MAX, KEPT_SIZE_MAX, LIVE, LOOKING_MAX, size_of
 from despoolr_server.http.pieces import ANSWER_SIZE_MAX, PIECE_SIZE
 from despoolr_server.share.callers import Caller
 from despoolr_server.share.dav import FOUND_MAX
 from despoolr_server.share.engine.names import Name
+from despoolr_server.share.pace import BATCH
 from share_site import Site
 from share_world import ADMIN
 
@@ -267,3 +269,26 @@ async def test_an_attack_by_xml_is_named_as_one(site: Site) -> None:
     refused = await site.ask("PROPFIND", "/SMS_SHR/", b'<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>')
     assert refused.problem.type == "/problems/no-external-entities"
     assert "<!DOCTYPE>" in refused.problem.detail
+
+
+async def test_so_many_looks_are_made_at_one_time_and_the_others_wait(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = site.host._shares["SMS_SHR"].store
+    for count in range(3 * BATCH):
+        store.write_whole(Name(f"{count}.TXT", f"{count}.TXT"), b"", 0.0)
+    look, at_work, most = site.host.look, 0, 0
+
+    async def counted(caller: Caller, share: str, path: str, depth: int | None) -> object:
+        nonlocal at_work, most
+        at_work += 1
+        most = max(most, at_work)
+        try:
+            return await look(caller, share, path, depth)
+        finally:
+            at_work -= 1
+
+    monkeypatch.setattr(site.host, "look", counted)
+    replies = await asyncio.gather(
+        *(site.ask("PROPFIND", "/SMS_SHR", propfind("getetag"), Depth="1") for _ in range(2 * LOOKING_MAX))
+    )
+    assert {reply.status for reply in replies} == {207}
+    assert 1 < most <= LOOKING_MAX
