@@ -62,7 +62,6 @@ KNOWN: Final[dict[str, tuple[int, str, str]]] = {
     "headers-too-large": (431, "A header is longer than this server takes", "Shorten it; the detail names the limit."),
     "bad-request": (400, "The request is not well formed", "Mend what the detail names; trying again will not help."),
     "unknown-method": (501, "This server does not know that method", "Use one of those in an address's `Allow`."),
-    "version-not-supported": (505, "This server speaks HTTP/1.1", "Send the request as HTTP/1.1."),
     "server-busy": (503, "The server has no room for more now", "Try again in a second, or end what you do not need."),
     "another-server": (502, "The destination is not on this share", "Read here and write there instead."),
     "answer-too-large": (507, "There is more than one answer may hold", "Ask for less at a time; the detail says how."),

@@ -396,7 +396,7 @@ def _is_address(error: LineTooLong, data: bytes) -> bool:
 def _as_ours(message: RawRequestMessage) -> RawRequestMessage | _ErrInfo:
     """A head as this server's routes know them: HTTP/1, and a path of this server (RFC 9112, 2.3 and 3.2)."""
     if message.version.major != 1:
-        return _ErrInfo(status=505, exc=Refused(known("version-not-supported")), message="")
+        return _ErrInfo(status=400, exc=Refused(known("bad-request", "This server speaks HTTP/1.1.")), message="")
     if message.method == hdrs.METH_CONNECT:
         return _ErrInfo(status=501, exc=Refused(known("unknown-method", "This server is no proxy.")), message="")
     if message.path == "*" and message.method == hdrs.METH_OPTIONS:
