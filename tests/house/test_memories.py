@@ -74,6 +74,7 @@ TABLES: dict[str, str] = {
     "server/despoolr_server/http/messages.py:MessageBoard._waiting": "`MACHINES_MAX` times `MESSAGES_MAX`",
     "server/despoolr_server/http/metrics.py:Refusals.counts": "`LABELS_MAX`",
     "server/despoolr_server/http/openapi/routes.py:DocumentRoutes._kept": "two documents",
+    "core/despoolr_core/rules/fields.py:_texts_of": "kinds of bodies, named in code",
     "server/despoolr_server/http/surface.py:Surface.answers": "methods of routes",
     "server/despoolr_server/http/surface.py:Surface.latencies": "methods of routes",
     "server/despoolr_server/share/base.py:ShareBase._shares": "shares of the configuration",

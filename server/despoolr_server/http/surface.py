@@ -15,6 +15,7 @@ from aiohttp import hdrs, web
 from multidict import CIMultiDict, istr
 
 from despoolr_core.clock import Clock
+from despoolr_core.rules.fields import decode
 from despoolr_core.rules.memory import Bounded
 from despoolr_core.rules.text import LINE_SIZE_MAX, NAME_SIZE_MAX, why_unfit
 from despoolr_core.sharing import Role
@@ -176,7 +177,7 @@ async def read_json(request: web.Request, kind: type[T], size_max: int = JSON_SI
 def decode_json(body: bytes, kind: type[T]) -> T:
     """Bytes as a `kind`. Raises `Refused` (400) for any others."""
     try:
-        return msgspec.json.decode(body, type=kind)
+        return decode(body, kind)
     except msgspec.ValidationError as error:
         raise bad_request(f"The JSON body does not fit: {error}. See docs/share-api.md for this call's fields.") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
