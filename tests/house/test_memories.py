@@ -76,6 +76,8 @@ TABLES: dict[str, str] = {
     "server/despoolr_server/http/openapi/routes.py:DocumentRoutes._kept": "two documents",
     "core/despoolr_core/rules/fields.py:_texts_of": "kinds of bodies, named in code",
     "server/despoolr_server/http/surface.py:Surface.answers": "methods of routes",
+    "server/despoolr_server/site/box_repair.py:_by_parent": "lists of boxes, named in code",
+    "server/despoolr_server/site/box_repair.py:BoxRepair._whole": "directories of boxes, named in code",
     "server/despoolr_server/http/surface.py:Surface.latencies": "methods of routes",
     "server/despoolr_server/share/base.py:ShareBase._shares": "shares of the configuration",
     "server/despoolr_server/share/base.py:ShareBase._gone": "`ended_handles_max`",

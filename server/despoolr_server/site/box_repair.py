@@ -8,6 +8,7 @@ that stands where a box belongs is renamed, never deleted. Only an administrator
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from despoolr_core.rules.fold import fold
@@ -27,6 +28,8 @@ class BoxRepair:
     def __init__(self, site: SiteContext, component: str) -> None:
         self._site = site
         self._component = component
+        self._whole: dict[tuple[str, str, str], tuple[str, list[str]]] = {}
+        """The ETag of each directory as it was when nothing was missing in it, and what was looked for."""
 
     async def at_root(self, server: str, name: str, share: Share, entries: Iterable[Entry], boxes: Iterable[str]) -> int:
         """Restore boxes that stand in a share's root, by the root's listing; how many were restored."""
@@ -35,12 +38,25 @@ class BoxRepair:
         return sum([await self._restore(server, name, share, box, is_file=fold(box) in found) for box in missing])
 
     async def anywhere(self, server: str, name: str, share: Share, paths: Iterable[str]) -> int:
-        """Restore directories of any depth, from the top down; how many were restored."""
+        """Restore directories of any depth, from the top down; how many were restored.
+
+        A directory whose ETag says that no name in it came or went since all were there is not looked into: on the grid of a
+        service that is one question in the place of one for each box.
+        """
         count = 0
-        for path in _with_parents(paths):
-            entry = await share.stat(path)
-            if entry is None or not entry.directory:
-                count += await self._restore(server, name, share, path, is_file=entry is not None)
+        for parent, inside in _by_parent(tuple(paths)).items():
+            above = await share.stat(parent)
+            etag = above.etag if above is not None else ""
+            if etag and self._whole.get((server, name, parent)) == (etag, inside):
+                continue
+            missing = 0
+            for path in inside:
+                entry = await share.stat(path)
+                if entry is None or not entry.directory:
+                    missing += 1
+                    self._whole.pop((server, name, path), None)
+                    count += await self._restore(server, name, share, path, is_file=entry is not None)
+            self._whole[server, name, parent] = ("" if missing else etag, inside)
         return count
 
     async def _restore(self, server: str, name: str, share: Share, path: str, *, is_file: bool) -> bool:
@@ -71,3 +87,12 @@ def _with_parents(paths: Iterable[str]) -> list[str]:
     """Each path once, after the directories above it."""
     parts = [path.split("/") for path in paths]
     return list(dict.fromkeys("/".join(one[:depth]) for one in parts for depth in range(1, len(one) + 1)))
+
+
+@lru_cache(maxsize=16)
+def _by_parent(paths: tuple[str, ...]) -> dict[str, list[str]]:
+    """Paths and the directories above them by the directory they are in, from the top down."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(_with_parents(paths), key=lambda one: one.count("/")):
+        found.setdefault(path.rpartition("/")[0], []).append(path)
+    return found

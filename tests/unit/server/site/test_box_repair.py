@@ -6,7 +6,9 @@ import pytest
 
 from despoolr_core.share import ShareError
 from despoolr_core.sharing import Access, Role, ShareMode
+from despoolr_core.wire import Entry
 from despoolr_server.share.host import Caller, Principal
+from despoolr_server.share.local import LocalShare
 from despoolr_server.site import boxes
 from despoolr_server.site.box_repair import ASIDE_MAX
 from unit.server.site.bench import Bench
@@ -137,3 +139,21 @@ async def test_a_file_in_a_box_place_waits_while_no_name_is_free() -> None:
     await logon.delete(f"APPCTL.SRC.BAD{ASIDE_MAX - 1}")
     await bench.cycle("MAINTENANCE_MANAGER")
     assert restored(bench) == [("LOGON1", "APPCTL.SRC", f"APPCTL.SRC.BAD{ASIDE_MAX - 1}")]
+
+
+async def test_a_cycle_in_which_nothing_changed_asks_one_question_a_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = await bench_of()
+    await bench.cycle("MAINTENANCE_MANAGER")
+    asked: list[str] = []
+    real = LocalShare.stat
+
+    async def stat(share: LocalShare, path: str) -> Entry | None:
+        asked.append(path)
+        return await real(share, path)
+
+    monkeypatch.setattr(LocalShare, "stat", stat)
+    await bench.cycle("MAINTENANCE_MANAGER")
+    assert not {boxes.TOSEND, boxes.LAN_OUTBOX} & set(asked)
+    await remove(bench, bench.name, boxes.ROOT_SHARE, boxes.TOSEND)
+    await bench.cycle("MAINTENANCE_MANAGER")
+    assert boxes.TOSEND in asked and restored(bench) == [(bench.name, boxes.TOSEND, "")]
