@@ -1,4 +1,4 @@
-"""Every file of the corpus gives the facts its SOURCES.md states, and is written back octet for octet.
+"""Every file of the corpus gives the facts its SOURCES.md states, and is written back byte for byte.
 
 Vendors published those files; they are not ours to give away, so these tests run where they are found. `test_mif_files.py` asks
 the same of files of our own, which have the same constructs.

@@ -29,10 +29,10 @@ def on_disk(name: str) -> str:
     """What a name is called on the disk: itself, nearly always."""
     if len(name) <= _SHORT and name[:1] != "~":
         return name
-    octets = name.encode()
-    if len(octets) <= DISK_MAX and not _HASHED.fullmatch(name):
+    encoded = name.encode()
+    if len(encoded) <= DISK_MAX and not _HASHED.fullmatch(name):
         return name
-    return f"~{hashlib.sha256(octets).hexdigest()[:40]}.long"
+    return f"~{hashlib.sha256(encoded).hexdigest()[:40]}.long"
 
 
 class LongNames:
