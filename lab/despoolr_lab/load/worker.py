@@ -230,7 +230,8 @@ class Worker:
             self._held[number] = HeldFile(agent, hold, order)
             while number in self._held and self.now() < order.until:
                 await asyncio.sleep(min(HOLD_CHECK_S, max(0.0, order.until - self.now())))
-                await self._ask_held(number, is_last=self.now() >= order.until)
+                await self._ask_held(number, is_last=False)  # an answer may take past the end
+            await self._ask_held(number, is_last=True)
             self._held.pop(number, None)
             await agent.release(hold)
             return
