@@ -82,16 +82,16 @@ bench: $(VENV)/bench.stamp ## Ratios, measured in one run (peers, from Debian: a
 	@$(BIN)/python -m despoolr_lab.bench
 
 semantics: $(VENV)/run.stamp ## Write docs/share-semantics.md anew from the engine's tables
-	@$(BIN)/python -m despoolr_lab.semantics > docs/share-semantics.md
+	@$(BIN)/python -m despoolr_lab.docs.semantics > docs/share-semantics.md
 
 security: $(VENV)/run.stamp ## Write docs/security.md anew from the rights tables and the rows of calls
-	@$(BIN)/python -m despoolr_lab.security > docs/security.md
+	@$(BIN)/python -m despoolr_lab.docs.security > docs/security.md
 
 oracle: $(VENV)/run.stamp ## Ask what a real SMB server was asked, over HTTP (FILES="a.json b.json")
 	@$(BIN)/python -m despoolr_lab.oracle $(or $(FILES),$(wildcard tests/data/oracle/*.json))
 
 examples: $(VENV)/run.stamp ## Ask the examples of the OpenAPI description anew
-	@$(BIN)/python -m despoolr_lab.examples > $(VENV)/examples.json
+	@$(BIN)/python -m despoolr_lab.docs.examples > $(VENV)/examples.json
 	@mv $(VENV)/examples.json server/despoolr_server/http/openapi/examples.json
 
 lock: $(VENV)/dev.stamp ## Pin the dependencies anew (needs pip-tools)

@@ -18,11 +18,11 @@ from random import Random
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
-from despoolr_server.share.engine.names import Name, parse_name
-from despoolr_server.store.files import JournalledFileStore, StoreError
-from despoolr_server.store.journal import FRAME
-from despoolr_server.store.journal_chain import JOURNAL_HEADER_SIZE
-from despoolr_server.store.places import PRIVATE
+from despoolr_server.engine.names import Name, parse_name
+from despoolr_server.files import JournalledFileStore, StoreError
+from despoolr_server.files.journal import FRAME
+from despoolr_server.files.journal_chain import JOURNAL_HEADER_SIZE
+from despoolr_server.files.path_index import PRIVATE
 
 BOX = "CCR.BOX"
 PROPERTY = "{urn:chaos}p"

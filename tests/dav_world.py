@@ -7,8 +7,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from despoolr_core.wire import OpenList, OpenRow
-from despoolr_lab.live import ServerAddress, ask
+from despoolr_app.site_client.live import ServerAddress, ask
+from despoolr_core.share.wire import OpenList, OpenRow
 
 PACKAGES = "SMS_PKGD"
 PROGRAM_S_MAX = 120.0

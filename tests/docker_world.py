@@ -19,8 +19,8 @@ import msgspec
 from docker.models.containers import Container
 
 import docker
-from despoolr_lab.asking import AskError
-from despoolr_lab.live import ServerAddress, ask
+from despoolr_app.site_client.live import ServerAddress, ask
+from despoolr_app.site_client.queries import AskError
 from process_world import Administrator, Done, until
 from support import REPOSITORY, SHARED
 

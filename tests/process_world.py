@@ -18,10 +18,10 @@ from typing import Any
 
 import msgspec
 
-from despoolr_lab.asking import AskError
-from despoolr_lab.cli.main import run
-from despoolr_lab.live import ServerAddress, ask, call
-from despoolr_lab.supervisor import Lifeline
+from despoolr.console import run
+from despoolr_app.process.supervisor import Lifeline
+from despoolr_app.site_client.live import ServerAddress, ask, call
+from despoolr_app.site_client.queries import AskError
 
 DEADLINE_S = 90.0
 STEP_S = 0.02
@@ -101,7 +101,7 @@ class Workshop:
         log = self.path / f"{len(self.processes)}.log"
         with log.open("wb") as out:
             process = subprocess.Popen(
-                [sys.executable, "-m", "despoolr_lab.cli.main", *arguments],
+                [sys.executable, "-m", "despoolr.console", *arguments],
                 cwd=self.path,
                 **LIFELINE.options(clean_environment() | environment),
                 stdin=subprocess.DEVNULL,

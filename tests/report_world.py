@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from despoolr_core.records import Record, Recorder
+from despoolr_core.records.stream import Record, Recorder
 
 START = 833788800.0
 """1996-06-03 08:00."""

@@ -11,19 +11,19 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
+from despoolr_app.process.clock import LoopClock
 from despoolr_core.clock import Clock
-from despoolr_core.records import Record, Recorder
-from despoolr_core.sharing import Role
-from despoolr_core.wire import Problem
-from despoolr_lab.clock import LoopClock
+from despoolr_core.records.stream import Record, Recorder
+from despoolr_core.share.modes import Role
+from despoolr_core.share.wire import Problem
+from despoolr_server.files.memory import MemoryFileStore
 from despoolr_server.http.app import make_app
-from despoolr_server.http.auth import Auth
-from despoolr_server.http.base.connection import ConnectionLimits
-from despoolr_server.http.base.connections import Runner
+from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.base.uploads import Downloads, Uploads
-from despoolr_server.share.host import ShareHost
-from despoolr_server.share.rights import Rights, RightsTable
-from despoolr_server.store.memory import MemoryFileStore
+from despoolr_server.http.connections.connection import ConnectionLimits
+from despoolr_server.http.connections.connections import Runner
+from despoolr_server.shares.host import ShareHost
+from despoolr_server.shares.rights import Rights, RightsTable
 
 EPOCH = 825_926_400.0
 FILE_SIZE_MAX = 1000

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from despoolr_core.records import Record, Recorder
-from despoolr_core.sharing import NtStatus, Role
-from despoolr_core.wire import OpenReply, OpenRequest, Problem, SessionReply, SessionRequest
-from despoolr_server.share import rights
-from despoolr_server.share.host import Caller, Principal, ShareHost
-from despoolr_server.share.local import LocalShare
-from despoolr_server.store.files import FileStore, MemoryFileStore
+from despoolr_core.records.stream import Record, Recorder
+from despoolr_core.share.modes import NtStatus, Role
+from despoolr_core.share.wire import OpenReply, OpenRequest, Problem, SessionReply, SessionRequest
+from despoolr_server.files import FileStore, MemoryFileStore
+from despoolr_server.shares import rights
+from despoolr_server.shares.host import Caller, Principal, ShareHost
+from despoolr_server.shares.local import LocalShare
 
 EPOCH = 833785200.0
 """1996-06-03 07:00."""

@@ -16,9 +16,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from despoolr_client.agent import PcmAgent, Spawn
-from despoolr_client.gate import Gate
-from despoolr_client.polling import PollResult, next_poll
+from despoolr_client.agent.agent import PcmAgent, Spawn
+from despoolr_client.agent.polling import PollResult, next_poll
+from despoolr_client.transport.gate import Gate
 from despoolr_core.clock import Clock
 
 LATE_S: Final = 1.0

@@ -13,39 +13,39 @@ from aiohttp import web
 
 from despoolr_core.clock import Clock
 from despoolr_core.profile import Profile
-from despoolr_core.records import Recorder
+from despoolr_core.records.stream import Recorder
 from despoolr_core.response import Response
 from despoolr_core.rules.fold import fold
-from despoolr_core.share import Share
-from despoolr_core.sharing import Role
-from despoolr_core.wire import OpenRow
-from despoolr_server.http.administration import AdministrationRoutes
+from despoolr_core.share.contract import Share
+from despoolr_core.share.modes import Role
+from despoolr_core.share.wire import OpenRow
+from despoolr_server.database.database import Database
+from despoolr_server.files import FileStore
+from despoolr_server.files.layout import make_directories
 from despoolr_server.http.app import make_app
-from despoolr_server.http.auth import Auth
-from despoolr_server.http.messages import MessageBoard
+from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.openapi.table import Call
-from despoolr_server.http.site_api import SiteRoutes
-from despoolr_server.share import rights
-from despoolr_server.share.host import Principal, ShareHost
-from despoolr_server.share.local import LocalShare
-from despoolr_server.share.rights import FixedNames, Rights, RightsTable
-from despoolr_server.site import boxes
+from despoolr_server.http.shares.administration import AdministrationRoutes
+from despoolr_server.http.shares.messages import MessageBoard
+from despoolr_server.http.site.routes import SiteRoutes
+from despoolr_server.shares import rights
+from despoolr_server.shares.host import Principal, ShareHost
+from despoolr_server.shares.local import LocalShare
+from despoolr_server.shares.rights import FixedNames, Rights, RightsTable
 from despoolr_server.site.administrator import Administrator
-from despoolr_server.site.context import Connect, RemoteServer, SiteContext, SiteServerRole
-from despoolr_server.site.despooler import Despooler
-from despoolr_server.site.distribution_manager import DistributionManager
+from despoolr_server.site.despooler.service import Despooler
 from despoolr_server.site.hotfixes import Hotfixes
-from despoolr_server.site.inventory import InventoryProcessor
-from despoolr_server.site.loader import DataLoader
-from despoolr_server.site.logs import LogSink, NoLogFiles
-from despoolr_server.site.maintenance import MaintenanceManager
-from despoolr_server.site.scheduler import Scheduler
-from despoolr_server.site.sender import LanSender
-from despoolr_server.site.service import Executive, Service
-from despoolr_server.site.site_reporter import SiteReporter
-from despoolr_server.store.database import Database
-from despoolr_server.store.files import FileStore
-from despoolr_server.store.layout import make_directories
+from despoolr_server.site.services.distribution_manager import DistributionManager
+from despoolr_server.site.services.inventory_processor import InventoryProcessor
+from despoolr_server.site.services.loader import DataLoader
+from despoolr_server.site.services.maintenance import MaintenanceManager
+from despoolr_server.site.services.scheduler import Scheduler
+from despoolr_server.site.services.sender import LanSender
+from despoolr_server.site.services.service import Executive, Service
+from despoolr_server.site.services.site_reporter import SiteReporter
+from despoolr_server.site.state import boxes
+from despoolr_server.site.state.context import Connect, RemoteServer, SiteContext, SiteServerRole
+from despoolr_server.site.state.logs import LogSink, NoLogFiles
 
 SERVICE_ACCOUNT = "SMSSERVICE"
 

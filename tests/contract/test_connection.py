@@ -11,7 +11,7 @@ from aiohttp.base_protocol import BaseProtocol
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 
-from despoolr_server.http.base.connection import TOUCHED, Connection
+from despoolr_server.http.connections.connection import TOUCHED, Connection
 
 READ_WITH_CARE = {
     "RequestHandler.connection_made": "44d50b5763b2",

@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from despoolr_server.store.database import BATCH_MAX, Database, DatabaseLost, InlineDatabase, ThreadedDatabase
-from despoolr_server.store.schema import COUNTERS, METADATA, PACKAGES
+from despoolr_server.database.database import BATCH_MAX, Database, DatabaseLost, InlineDatabase, ThreadedDatabase
+from despoolr_server.database.schema import COUNTERS, METADATA, PACKAGES
 from postgres_world import Postgres
 
 

@@ -11,7 +11,7 @@ import pytest
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
-from despoolr_client.exchange import JOINED_MAX, Address, Reply, address_of, exchange, header_lines
+from despoolr_client.transport.exchange import JOINED_MAX, Address, Reply, address_of, exchange, header_lines
 
 OK = b'HTTP/1.1 200 OK\r\nETag: "e1"\r\nContent-Length: 3\r\n\r\none'
 OWN = {"Accept": "application/octet-stream", "Authorization": "Bearer abc.def"}

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from despoolr_core.sharing import FileAttribute, NtStatus
-from despoolr_server.share.engine.names import ROOT, Name, parse_name
-from despoolr_server.store.files import DiskFileStore, FileStore, JournalledFileStore, MemoryFileStore, StoreError
+from despoolr_core.share.modes import FileAttribute, NtStatus
+from despoolr_server.engine.names import ROOT, Name, parse_name
+from despoolr_server.files import DiskFileStore, FileStore, JournalledFileStore, MemoryFileStore, StoreError
 
 AT = 833785200.125
 LATER = AT + 3600

@@ -18,13 +18,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from despoolr_core.sharing import NtStatus
-from despoolr_server.share.engine.names import ROOT, Name, parse_name
-from despoolr_server.store import journalled
-from despoolr_server.store.files import JournalledFileStore, StoreError
-from despoolr_server.store.journal import FRAME, Entry, Make, Move, Put, encode
-from despoolr_server.store.journal_chain import JOURNAL_HEADER_SIZE
-from despoolr_server.store.journalled import JOURNAL_MAX
+from despoolr_core.share.modes import NtStatus
+from despoolr_server.engine.names import ROOT, Name, parse_name
+from despoolr_server.files import JournalledFileStore, StoreError, journalled
+from despoolr_server.files.journal import FRAME, Entry, Make, Move, Put, encode
+from despoolr_server.files.journal_chain import JOURNAL_HEADER_SIZE
+from despoolr_server.files.journalled import JOURNAL_MAX
 
 AT = 833785200.0
 NAMES = ["A", "B", "C", "D/A", "D/B"]
@@ -235,8 +234,8 @@ def test_a_change_that_failed_is_not_repeated(tmp_path: Path) -> None:
 WORKER = """
 import asyncio, os, sys
 from random import Random
-from despoolr_server.share.engine.names import parse_name
-from despoolr_server.store.files import JournalledFileStore
+from despoolr_server.engine.names import parse_name
+from despoolr_server.files import JournalledFileStore
 
 async def worker(store, who, rng):
     number = 0

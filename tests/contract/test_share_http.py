@@ -12,23 +12,23 @@ from typing import Any
 
 import pytest
 
-from despoolr_client.share import ShareServer
-from despoolr_core.chain import CALLS_MAX
-from despoolr_core.records import Record, Recorder, encode
-from despoolr_core.share import OpenFile, Share, ShareError
-from despoolr_core.sharing import Access, CreateOption, Disposition, NtStatus, Role, ShareMode
-from despoolr_lab.clock import LoopClock
+from despoolr_app.process.clock import LoopClock
+from despoolr_client.transport.server_session import ShareServer
+from despoolr_core.records.stream import Record, Recorder, encode
+from despoolr_core.share.chain import CALLS_MAX
+from despoolr_core.share.contract import OpenFile, Share, ShareError
+from despoolr_core.share.modes import Access, CreateOption, Disposition, NtStatus, Role, ShareMode
 from despoolr_lab.sim.network import Network
 from despoolr_lab.sim.sockets import SocketNetwork
 from despoolr_lab.sim.world import run_virtual
+from despoolr_server.files.memory import MemoryFileStore
 from despoolr_server.http.app import make_app
-from despoolr_server.http.auth import Auth
-from despoolr_server.http.base.connection import UNLIMITED
-from despoolr_server.http.base.connections import Runner
-from despoolr_server.share.host import Principal, ShareHost
-from despoolr_server.share.local import LocalShare
-from despoolr_server.share.rights import Rights, RightsTable
-from despoolr_server.store.memory import MemoryFileStore
+from despoolr_server.http.base.auth import Auth
+from despoolr_server.http.connections.connection import UNLIMITED
+from despoolr_server.http.connections.connections import Runner
+from despoolr_server.shares.host import Principal, ShareHost
+from despoolr_server.shares.local import LocalShare
+from despoolr_server.shares.rights import Rights, RightsTable
 
 EPOCH = 833_785_200.0
 FILE_SIZE_MAX = 300_000

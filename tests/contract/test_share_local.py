@@ -1,12 +1,12 @@
-"""`LocalShare` keeps the contract of `despoolr_core.share.Share`, and enjoys no privilege."""
+"""`LocalShare` keeps the contract of `despoolr_core.share.contract.Share`, and enjoys no privilege."""
 
 from __future__ import annotations
 
 import pytest
 
-from despoolr_core.share import OpenFile, Share, ShareError
-from despoolr_core.sharing import Access, CreateOption, Disposition, NtStatus, ShareMode
-from despoolr_core.wire import Entry
+from despoolr_core.share.contract import OpenFile, Share, ShareError
+from despoolr_core.share.modes import Access, CreateOption, Disposition, NtStatus, ShareMode
+from despoolr_core.share.wire import Entry
 from share_world import EPOCH, SERVICE, World, client
 
 

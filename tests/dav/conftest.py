@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from dav_world import PACKAGES, DavServer
-from despoolr_core.sharing import Role
-from despoolr_server.http.auth import Auth
+from despoolr_core.share.modes import Role
+from despoolr_server.http.base.auth import Auth
 from process_world import Workshop
 
 

@@ -14,8 +14,8 @@ import pytest
 
 from dav_site import lockinfo
 from dav_world import PACKAGES, DavServer, run
-from despoolr_core.sharing import Role
-from despoolr_server.http.auth import Auth
+from despoolr_core.share.modes import Role
+from despoolr_server.http.base.auth import Auth
 from process_world import Administrator, Workshop, until
 from support import leave_out
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import docker
-from despoolr_lab.config import STACK_VARIABLES, VARIABLES
+from despoolr_app.process.settings import STACK_VARIABLES, VARIABLES
 from docker_world import read_env_example
 from support import REPOSITORY
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import docker
-from despoolr_lab.asking import AskError
-from despoolr_lab.live import ask
+from despoolr_app.site_client.live import ask
+from despoolr_app.site_client.queries import AskError
 from docker_world import Stack, stack
 from process_world import Administrator, until
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 import docker
-from despoolr_lab.asking import AskError
-from despoolr_lab.live import ask
+from despoolr_app.site_client.live import ask
+from despoolr_app.site_client.queries import AskError
 from docker_world import SCALE_S_MAX, Stack, stack
 from process_world import until
 from support import REPOSITORY

@@ -11,10 +11,10 @@ import msgspec
 import pytest
 
 import docker
-from despoolr_lab.asking import AskError
-from despoolr_lab.cli.main import run
-from despoolr_lab.live import ServerAddress, ask, call
-from despoolr_lab.slots import LEASE_S
+from despoolr.console import run
+from despoolr_app.site_client.live import ServerAddress, ask, call
+from despoolr_app.site_client.queries import AskError
+from despoolr_server.site.state.slots import LEASE_S
 from docker_world import SCALE_S_MAX, UP_S_MAX, Stack, decoded, health, stack
 from process_world import until
 

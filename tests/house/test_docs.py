@@ -17,9 +17,9 @@ import jsonschema
 import msgspec
 import pytest
 
+from despoolr.console import COMMANDS, root, run
 from despoolr_core.profile import PROFILES
 from despoolr_core.response import POLLING_S, retry_interval_s
-from despoolr_lab.cli.main import COMMANDS, root, run
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.load import load_scenario, parse_scenario
 from despoolr_lab.scenario.run import Wishes, run_scenario

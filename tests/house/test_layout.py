@@ -11,13 +11,22 @@ import pytest
 
 from support import REPOSITORY, program
 
-ROOTS = ("core/despoolr_core", "server/despoolr_server", "client/despoolr_client", "lab/despoolr_lab")
+ROOTS = (
+    "core/despoolr_core",
+    "server/despoolr_server",
+    "client/despoolr_client",
+    "app/despoolr_app",
+    "lab/despoolr_lab",
+    "public/despoolr",
+)
 LINES_MAX = 600
 
 SEEN_THROUGH: dict[str, tuple[str, str]] = {
-    "despoolr_core": ("tests/house/test_layers.py", "a docstring: the front page of the package"),
-    "despoolr_core.chain": ("tests/unit/server/http/test_chain.py", "the bodies of a call, as a server takes and answers them"),
-    "despoolr_client.http_share": ("tests/contract/test_share_http.py", "one of the two carriers of a share"),
+    "despoolr_core.share.chain": (
+        "tests/unit/server/http/shares/test_chain.py",
+        "the bodies of a call, as a server takes and answers them",
+    ),
+    "despoolr_client.transport.http_share": ("tests/contract/test_share_http.py", "one of the two carriers of a share"),
     "despoolr_core.formats.mif.build": (
         "tests/unit/core/formats/test_mif_render.py",
         "parts of `despoolr_core.formats.mif`, which is one door",
@@ -37,20 +46,20 @@ SEEN_THROUGH: dict[str, tuple[str, str]] = {
     "despoolr_lab.bench.reports": ("tests/unit/lab/bench/test_load.py", "a measurement"),
     "despoolr_lab.bench.share_bench": ("tests/unit/lab/bench/test_load.py", "a measurement"),
     "despoolr_lab.bench.sim_events": ("tests/unit/lab/bench/test_load.py", "a measurement"),
-    "despoolr_lab.cli.clients": ("tests/process/test_fleets.py", "a command, asked of fleets that run"),
+    "despoolr_app.cli.clients": ("tests/process/test_fleets.py", "a command, asked of fleets that run"),
     "despoolr_lab.cli.demo": ("tests/process/test_cli.py", "a command, run as one"),
-    "despoolr_lab.cli.hotfix": ("tests/process/test_administering.py", "a command, run against a site"),
-    "despoolr_lab.cli.job": ("tests/process/test_administering.py", "a command, run against a site"),
+    "despoolr_app.cli.hotfix": ("tests/process/test_administering.py", "a command, run against a site"),
+    "despoolr_app.cli.job": ("tests/process/test_administering.py", "a command, run against a site"),
     "despoolr_lab.cli.compare": ("tests/process/test_load.py", "a command, asked about runs that were made"),
     "despoolr_lab.cli.load": ("tests/process/test_load.py", "a command, run against servers that run"),
-    "despoolr_lab.cli.machine": ("tests/process/test_administering.py", "a command, run against a site"),
-    "despoolr_lab.cli.package": ("tests/process/test_administering.py", "a command, run against a site"),
-    "despoolr_lab.cli.hold": ("tests/process/test_fleets.py", "a command, run against servers that run"),
+    "despoolr_app.cli.machine": ("tests/process/test_administering.py", "a command, run against a site"),
+    "despoolr_app.cli.package": ("tests/process/test_administering.py", "a command, run against a site"),
+    "despoolr_app.cli.hold": ("tests/process/test_fleets.py", "a command, run against servers that run"),
     "despoolr_lab.cli.kb": ("tests/house/test_docs.py", "a command, run as the documents print it"),
     "despoolr_lab.cli.narrator": ("tests/process/test_cli.py", "what the demo prints"),
     "despoolr_lab.cli.options": ("tests/house/test_docs.py", "options of commands that are run"),
-    "despoolr_lab.cli.output": ("tests/process/test_cli.py", "what commands print"),
-    "despoolr_lab.cli.profiles": ("tests/house/test_docs.py", "a command, run as the documents print it"),
+    "despoolr_app.cli.output": ("tests/process/test_cli.py", "what commands print"),
+    "despoolr_app.cli.profiles": ("tests/house/test_docs.py", "a command, run as the documents print it"),
     "despoolr_lab.cli.run": ("tests/house/test_docs.py", "a command, run as the documents print it"),
     "despoolr_lab.cli.running": ("tests/process/test_interrupted.py", "what run, kb and demo have in common"),
     "despoolr_lab.cli.schema": ("tests/house/test_docs.py", "a command, run as the documents print it"),
@@ -59,22 +68,20 @@ SEEN_THROUGH: dict[str, tuple[str, str]] = {
     "despoolr_lab.soak.run": ("tests/process/test_soak.py", "a soak, run"),
     "despoolr_lab.soak.stack": ("tests/process/test_soak.py", "processes, started, killed and started again"),
     "despoolr_lab.soak.work": ("tests/process/test_soak.py", "orders to a site that runs"),
-    "despoolr_lab.clients": ("tests/process/test_serve.py", "a process, started as one"),
-    "despoolr_lab.fleet_metrics": ("tests/process/test_metrics.py", "as a fleet that runs answers, and as Prometheus reads it"),
-    "despoolr_lab.fleet_page": ("tests/process/test_fleets.py", "the two calls of a fleet that runs"),
-    "despoolr_lab.garbage": ("tests/process/test_fleets.py", "a setting of processes that run"),
-    "despoolr_lab.ground": ("tests/process/test_serve.py", "what the processes stand on"),
-    "despoolr_core.rules": ("tests/unit/core/rules/test_fold.py", "a docstring: the front page of the package"),
-    "despoolr_lab.load": ("tests/house/test_load_docs.py", "a docstring: the front page of the package"),
-    "despoolr_lab.load.orders": ("tests/unit/lab/load/test_plan.py", "what is told to processes, made and read"),
+    "despoolr_app.fleet.fleet": ("tests/process/test_serve.py", "a process, started as one"),
+    "despoolr_app.fleet.metrics": ("tests/process/test_metrics.py", "as a fleet that runs answers, and as Prometheus reads it"),
+    "despoolr_app.fleet.page": ("tests/process/test_fleets.py", "the two calls of a fleet that runs"),
+    "despoolr_app.process.gc_tuning": ("tests/process/test_fleets.py", "a setting of processes that run"),
+    "despoolr_app.process.runtime": ("tests/process/test_serve.py", "what the processes stand on"),
+    "despoolr_lab.load.protocol": ("tests/unit/lab/load/test_plan.py", "what is told to processes, made and read"),
     "despoolr_lab.load.stage": ("tests/process/test_load.py", "a site that runs, asked and given work"),
     "despoolr_lab.load.worker": ("tests/process/test_load.py", "a process, started as one, stopped, killed"),
     "despoolr_lab.load.workers": ("tests/process/test_load.py", "those processes, directed"),
-    "despoolr_lab.process_metrics": ("tests/process/test_metrics.py", "as every process answers, and as Prometheus reads it"),
+    "despoolr_app.process.metrics": ("tests/process/test_metrics.py", "as every process answers, and as Prometheus reads it"),
     "despoolr_lab.oracle.__main__": ("tests/process/test_oracle.py", "a command, run as one"),
     "despoolr_lab.oracle.connection": ("tests/process/test_oracle.py", "what that command asks with"),
     "despoolr_lab.oracle.server": ("tests/process/test_oracle.py", "the process that it asks"),
-    "despoolr_lab.processes": ("tests/process/test_serve.py", "processes, started as such"),
+    "despoolr_app.servers.servers": ("tests/process/test_serve.py", "processes, started as such"),
     "despoolr_lab.report.facts": ("tests/unit/lab/report/test_text.py", "what a report is made of"),
     "despoolr_lab.report.lanes": ("tests/unit/lab/report/test_html.py", "a part of the page"),
     "despoolr_lab.report.shapes": ("tests/unit/lab/report/test_html.py", "a part of the page"),
@@ -86,48 +93,50 @@ SEEN_THROUGH: dict[str, tuple[str, str]] = {
     ),
     "despoolr_lab.scenario.programs": ("tests/unit/lab/scenario/test_run.py", "the programs of every run"),
     "despoolr_lab.scenario.step_tables": ("tests/house/test_docs.py", "every key of every step, against the document"),
-    "despoolr_lab.scenario.tables": ("tests/unit/lab/scenario/test_load.py", "what all tables refuse"),
+    "despoolr_lab.toml.tables": ("tests/unit/lab/scenario/test_load.py", "what all tables refuse"),
     "despoolr_lab.scenario.verdict": ("tests/scenarios/test_articles.py", "the sentence of a run"),
     "despoolr_lab.scenario.world": ("tests/unit/lab/scenario/test_run.py", "the machines of every run"),
-    "despoolr_lab.server_metrics": ("tests/process/test_metrics.py", "as servers that run answer, and as Prometheus reads it"),
-    "despoolr_lab.setup_routes": ("tests/process/test_serve.py", "calls that only processes make"),
-    "despoolr_lab.site_caller": ("tests/process/test_fleets.py", "how fleets ask a site that starts, refuses, is gone"),
-    "despoolr_lab.sim": ("tests/sim/test_world.py", "a docstring: the front page of the package"),
-    "despoolr_server.http.base": ("tests/unit/server/http/base/test_connection.py", "a docstring: the front page of the package"),
-    "despoolr_server.http.dav": ("tests/unit/server/http/dav/test_locking.py", "a docstring: the front page of the package"),
-    "despoolr_server.http.openapi": ("tests/house/test_openapi.py", "a docstring: the front page of the package"),
-    "despoolr_server.http.openapi.handle_calls": ("tests/house/test_openapi.py", "a table, checked against routes and answers"),
-    "despoolr_server.http.openapi.server_calls": ("tests/house/test_openapi.py", "a table, checked against routes and answers"),
-    "despoolr_server.http.openapi.share_calls": ("tests/house/test_openapi.py", "a table, checked against routes and answers"),
-    "despoolr_server.http.openapi.site_calls": ("tests/house/test_openapi.py", "a table, checked against routes and answers"),
-    "despoolr_server.http.site_answers": ("tests/house/test_openapi.py", "structs, checked against answers"),
-    "despoolr_server.http.site_api": ("tests/unit/server/site/test_administrator.py", "every call, as an administrator makes it"),
-    "despoolr_server.share.base": ("tests/unit/server/share/test_host.py", "what the host is built on"),
-    "despoolr_server.share.callers": ("tests/unit/server/share/test_paths.py", "who calls, in every test of the host"),
-    "despoolr_server.share.chronicle": ("tests/unit/server/share/test_host.py", "the records the host makes"),
-    "despoolr_server.share.engine.table": ("tests/property/test_share_engine.py", "inside the engine"),
-    "despoolr_server.share.problems": ("tests/unit/server/http/test_problem.py", "the words of every refusal"),
-    "despoolr_server.store.attributes": ("tests/contract/test_file_store.py", "beside the files on disk"),
-    "despoolr_server.store.journalled": ("tests/contract/test_journal.py", "the third twin"),
-    "despoolr_server.store.layout": ("tests/unit/server/site/bench.py", "makes the directories of every bench"),
-    "despoolr_server.store.migrations.env": ("tests/unit/server/store/test_migration.py", "what alembic runs"),
-    "despoolr_server.store.migrations.types": ("tests/unit/server/store/test_migration.py", "the types that migrations name"),
-    "despoolr_server.store.migrations.versions.m0001_first": ("tests/unit/server/store/test_migration.py", "a step of all"),
-    "despoolr_server.store.migrations.versions.m0002_client_slots": (
-        "tests/unit/server/store/test_migration.py",
+    "despoolr_app.servers.metrics": ("tests/process/test_metrics.py", "as servers that run answer, and as Prometheus reads it"),
+    "despoolr_server.http.site.setup": ("tests/process/test_serve.py", "calls that only processes make"),
+    "despoolr_app.site_client.client": ("tests/process/test_fleets.py", "how fleets ask a site that starts, refuses, is gone"),
+    "despoolr_server.http.shares.handle_calls": ("tests/house/test_openapi.py", "a table, checked against routes and answers"),
+    "despoolr_server.http.shares.server_calls": ("tests/house/test_openapi.py", "a table, checked against routes and answers"),
+    "despoolr_server.http.shares.share_calls": ("tests/house/test_openapi.py", "a table, checked against routes and answers"),
+    "despoolr_server.http.site.calls": ("tests/house/test_openapi.py", "a table, checked against routes and answers"),
+    "despoolr_server.http.site.answers": ("tests/house/test_openapi.py", "structs, checked against answers"),
+    "despoolr_server.http.site.routes": (
+        "tests/unit/server/site/test_administrator.py",
+        "every call, as an administrator makes it",
+    ),
+    "despoolr_server.shares.gate": ("tests/unit/server/shares/test_host.py", "what the host is built on"),
+    "despoolr_server.shares.principal": ("tests/unit/server/shares/test_paths.py", "who calls, in every test of the host"),
+    "despoolr_server.shares.audit": ("tests/unit/server/shares/test_host.py", "the records the host makes"),
+    "despoolr_server.engine.table": ("tests/property/test_share_engine.py", "inside the engine"),
+    "despoolr_server.shares.problems": ("tests/unit/server/http/base/test_problem.py", "the words of every refusal"),
+    "despoolr_server.files.attributes": ("tests/contract/test_file_store.py", "beside the files on disk"),
+    "despoolr_server.files.journalled": ("tests/contract/test_journal.py", "the third twin"),
+    "despoolr_server.files.layout": ("tests/unit/server/site/bench.py", "makes the directories of every bench"),
+    "despoolr_server.database.migrations.env": ("tests/unit/server/database/test_migration.py", "what alembic runs"),
+    "despoolr_server.database.migrations.types": (
+        "tests/unit/server/database/test_migration.py",
+        "the types that migrations name",
+    ),
+    "despoolr_server.database.migrations.versions.m0001_first": ("tests/unit/server/database/test_migration.py", "a step of all"),
+    "despoolr_server.database.migrations.versions.m0002_client_slots": (
+        "tests/unit/server/database/test_migration.py",
         "a step of all",
     ),
-    "despoolr_server.store.migrations.versions.m0003_sites": ("tests/unit/server/store/test_migration.py", "a step of all"),
-    "despoolr_server.store.migrations.versions.m0004_detail_status": (
-        "tests/unit/server/store/test_migration.py",
+    "despoolr_server.database.migrations.versions.m0003_sites": ("tests/unit/server/database/test_migration.py", "a step of all"),
+    "despoolr_server.database.migrations.versions.m0004_detail_status": (
+        "tests/unit/server/database/test_migration.py",
         "a step of all",
     ),
 }
 """Modules that no test imports by name: the test that shows what they do, and why there."""
 
 CLOCKS_AND_CHANCE = {
-    "time.time": {"lab/despoolr_lab/time_source.py"},
-    "time.monotonic": {"lab/despoolr_lab/time_source.py"},
+    "time.time": {"app/despoolr_app/process/time_source.py"},
+    "time.monotonic": {"app/despoolr_app/process/time_source.py"},
     "random.random": set(),
     "uuid.uuid4": set(),
     "os.urandom": set(),
@@ -139,12 +148,12 @@ CLOCKS_AND_CHANCE = {
 
 @cache
 def modules() -> dict[str, Path]:
-    """Dotted name to file, packages by their `__init__.py` where that says anything."""
+    """Dotted name to file, packages by their `__init__.py` where that has more than a front page."""
     found: dict[str, Path] = {}
     for root in ROOTS:
         base = REPOSITORY / Path(root).parts[0]
         for path in sorted((REPOSITORY / root).rglob("*.py")):
-            if not path.read_text("utf-8").strip():
+            if path.name == "__init__.py" and len(ast.parse(path.read_text("utf-8")).body) <= 1:
                 continue
             parts = path.relative_to(base).with_suffix("").parts
             found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
@@ -194,7 +203,7 @@ def test_what_is_seen_through_another_test_is_a_module_and_the_test_is_there() -
         assert reason, name
 
 
-@pytest.mark.parametrize("root", ["core", "server", "client", "lab", "tests"])
+@pytest.mark.parametrize("root", ["core", "server", "client", "app", "lab", "public", "tests"])
 def test_no_module_is_longer_than_a_person_reads(root: str) -> None:
     for path in sorted((REPOSITORY / root).rglob("*.py")):
         assert len(code_of(path).splitlines()) <= LINES_MAX, path

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from support import REPOSITORY
 
-ROOMS = ("core", "server", "client", "lab")
+ROOMS = ("core", "server", "client", "app", "lab", "public")
 CASES = ("upper", "lower", "casefold", "swapcase", "capitalize")
 
 WORDS: dict[str, tuple[int, str]] = {
@@ -17,49 +17,49 @@ WORDS: dict[str, tuple[int, str]] = {
     "core/despoolr_core/formats/pcmdump.py": (1, "hexadecimal digits"),
     "core/despoolr_core/formats/mif/tokens.py": (1, "the letter of an escape"),
     "core/despoolr_core/profile.py": (2, "true and false"),
-    "server/despoolr_server/share/problems.py": (1, "the address of a problem, from a status"),
-    "server/despoolr_server/http/addresses.py": (2, "schemes and host names"),
-    "server/despoolr_server/http/auth.py": (3, "schemes, localhost"),
-    "server/despoolr_server/http/browser_guard.py": (3, "host names, schemes, media types"),
-    "server/despoolr_server/http/introspection.py": (1, "a status, from the address of a problem"),
+    "server/despoolr_server/shares/problems.py": (1, "the address of a problem, from a status"),
+    "server/despoolr_server/http/base/addresses.py": (2, "schemes and host names"),
+    "server/despoolr_server/http/base/auth.py": (3, "schemes, localhost"),
+    "server/despoolr_server/http/base/browser_guard.py": (3, "host names, schemes, media types"),
+    "server/despoolr_server/http/shares/introspection.py": (1, "a status, from the address of a problem"),
     "server/despoolr_server/http/openapi/page.py": (2, "methods, anchors"),
     "server/despoolr_server/http/openapi/document.py": (5, "methods, identifiers"),
-    "server/despoolr_server/http/dav/asking.py": (5, "host names, words of headers"),
+    "server/despoolr_server/http/dav/request.py": (5, "host names, words of headers"),
     "server/despoolr_server/http/dav/answers.py": (1, "what a client calls itself"),
-    "server/despoolr_server/http/problem.py": (2, "header names, codings"),
-    "server/despoolr_server/http/surface.py": (2, "true and false"),
+    "server/despoolr_server/http/base/problem.py": (2, "header names, codings"),
+    "server/despoolr_server/http/base/surface.py": (2, "true and false"),
     "server/despoolr_server/http/app.py": (1, "the word of Expect"),
-    "server/despoolr_server/site/despooler.py": (3, "lines of a log, as the articles print them"),
-    "server/despoolr_server/store/places.py": (1, "what a file system that folds more would take for ours"),
-    "server/despoolr_server/store/refold.py": (1, "the fold of older roots"),
-    "server/despoolr_server/site/winst_box.py": (3, "lines of a log"),
-    "server/despoolr_server/site/catalogue.py": (1, "names of columns"),
-    "client/despoolr_client/agent.py": (2, "lines of a log"),
+    "server/despoolr_server/site/despooler/service.py": (3, "lines of a log, as the articles print them"),
+    "server/despoolr_server/files/path_index.py": (1, "what a file system that folds more would take for ours"),
+    "server/despoolr_server/files/names/refold.py": (1, "the fold of older roots"),
+    "server/despoolr_server/site/state/winst_box.py": (3, "lines of a log"),
+    "server/despoolr_server/site/state/queries.py": (1, "names of columns"),
+    "client/despoolr_client/agent/agent.py": (2, "lines of a log"),
     "lab/despoolr_lab/soak/evidence.py": (1, "a file of ours on disk"),
     "lab/despoolr_lab/soak/stack.py": (5, "files of ours on disk"),
     "lab/despoolr_lab/soak/run.py": (1, "a file of ours on disk"),
-    "lab/despoolr_lab/config.py": (3, "words of options"),
-    "lab/despoolr_lab/clients.py": (1, "a host name: a machine's name is ASCII"),
+    "app/despoolr_app/process/settings.py": (3, "words of options"),
+    "app/despoolr_app/fleet/fleet.py": (1, "a host name: a machine's name is ASCII"),
     "lab/despoolr_lab/report/words.py": (1, "shown"),
     "lab/despoolr_lab/report/text.py": (1, "shown"),
     "lab/despoolr_lab/report/html.py": (2, "a scenario's title"),
-    "lab/despoolr_lab/process_log.py": (2, "words of options, shown"),
-    "lab/despoolr_lab/watching.py": (3, "shown"),
+    "app/despoolr_app/process/process_log.py": (2, "words of options, shown"),
+    "app/despoolr_app/site_client/watch.py": (3, "shown"),
     "lab/despoolr_lab/sim/sockets.py": (4, "host names: a machine's name is ASCII"),
     "lab/despoolr_lab/sim/hosts.py": (10, "host names: a machine's name is ASCII"),
     "lab/despoolr_lab/scenario/world.py": (5, "host names: a machine's name is ASCII"),
     "lab/despoolr_lab/scenario/steps.py": (1, "host names: a machine's name is ASCII"),
-    "lab/despoolr_lab/scenario/words.py": (2, "what a mistyped word is near to"),
-    "lab/despoolr_lab/scenario/toml_text.py": (1, "shown"),
-    "lab/despoolr_lab/live.py": (1, "shown"),
+    "core/despoolr_core/times.py": (2, "what a mistyped word is near to"),
+    "lab/despoolr_lab/toml/toml_text.py": (1, "shown"),
+    "app/despoolr_app/site_client/live.py": (1, "shown"),
     "lab/despoolr_lab/oracle/connection.py": (1, "header names"),
     "lab/despoolr_lab/oracle/cases.py": (1, "a word of a case"),
-    "lab/despoolr_lab/cli/output.py": (2, "shown"),
-    "lab/despoolr_lab/cli/pcmdump.py": (4, "switches"),
-    "lab/despoolr_lab/cli/mif.py": (3, "shown"),
-    "lab/despoolr_lab/cli/hotfix.py": (1, "shown"),
-    "lab/despoolr_lab/cli/serve.py": (1, "the name of an environment variable"),
-    "lab/despoolr_lab/semantics.py": (1, "shown"),
+    "app/despoolr_app/cli/output.py": (2, "shown"),
+    "app/despoolr_app/cli/pcmdump.py": (4, "switches"),
+    "app/despoolr_app/cli/mif.py": (3, "shown"),
+    "app/despoolr_app/cli/hotfix.py": (1, "shown"),
+    "app/despoolr_app/cli/serve.py": (1, "the name of an environment variable"),
+    "lab/despoolr_lab/docs/semantics.py": (1, "shown"),
     "lab/despoolr_lab/bench/reports.py": (1, "host names: a machine's name is ASCII"),
 }
 """Modules that change the case of something which is not a name: how often, and what it is."""
@@ -83,15 +83,15 @@ def test_whoever_compares_names_asks_the_one_fold() -> None:
 
 
 PRINTERS: dict[str, str] = {
-    "lab/despoolr_lab/cli/output.py": "the one place that prints, and escapes",
-    "lab/despoolr_lab/cli/mif.py": "rich tables, whose cells are escaped",
-    "lab/despoolr_lab/cli/streams.py": "flushes, and closes what nobody reads",
+    "app/despoolr_app/cli/output.py": "the one place that prints, and escapes",
+    "app/despoolr_app/cli/mif.py": "rich tables, whose cells are escaped",
+    "app/despoolr_app/cli/streams.py": "flushes, and closes what nobody reads",
     "lab/despoolr_lab/load/worker.py": "JSON lines to the process that started it",
-    "lab/despoolr_lab/examples.py": "a file of the repository",
-    "lab/despoolr_lab/semantics.py": "a page of the repository",
-    "lab/despoolr_lab/security.py": "a page of the repository",
+    "lab/despoolr_lab/docs/examples.py": "a file of the repository",
+    "lab/despoolr_lab/docs/semantics.py": "a page of the repository",
+    "lab/despoolr_lab/docs/security.py": "a page of the repository",
     "lab/despoolr_lab/oracle/__main__.py": "cases of the repository",
-    "lab/despoolr_lab/process_log.py": "one record, one line: its formatters clean it",
+    "app/despoolr_app/process/process_log.py": "one record, one line: its formatters clean it",
 }
 """Modules that write to a terminal, and why what they write is harmless. The benches print their own figures."""
 
@@ -104,4 +104,4 @@ def test_whatever_a_command_prints_is_escaped_in_one_place() -> None:
         for path in (REPOSITORY / room).rglob("*.py")
         if "bench" not in path.parts and prints.search(path.read_text("utf-8"))
     }
-    assert sorted(found - set(PRINTERS)) == [], "print by despoolr_lab.cli.output"
+    assert sorted(found - set(PRINTERS)) == [], "print by despoolr_app.cli.output"

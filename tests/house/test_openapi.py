@@ -11,12 +11,12 @@ import pytest
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-import despoolr_lab.examples as asked
-from despoolr_lab.example_story import STORY
-from despoolr_lab.setup_calls import SETUP_CALLS
+import despoolr_lab.docs.examples as asked
+from despoolr_lab.docs.example_story import STORY
+from despoolr_server.http.base.problem import CONTENT_TYPE
 from despoolr_server.http.openapi.document import CALLS, MORE, REFUSED, make_document, operations
 from despoolr_server.http.openapi.examples import Example, dump_examples, load_examples
-from despoolr_server.http.problem import CONTENT_TYPE
+from despoolr_server.http.site.setup_calls import SETUP_CALLS
 from support import REPOSITORY
 
 EVERY = {call.key: call for call in (*CALLS, *SETUP_CALLS)}

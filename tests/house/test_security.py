@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from despoolr_lab.security import page
+from despoolr_lab.docs.security import page
 from support import REPOSITORY
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from despoolr_lab.semantics import page, table
+from despoolr_lab.docs.semantics import page, table
 from support import REPOSITORY
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from despoolr_core.sharing import Access, CreateAction, Disposition, NtStatus, Role, ShareMode, parse_flags
-from despoolr_server.share.engine.dispositions import EXISTING, IMPLIED, MISSING
-from despoolr_server.share.engine.engine import ShareEngine
-from despoolr_server.share.engine.names import Name
-from despoolr_server.share.engine.rows import Ask, FileFacts, Granted, Refusal, Session
+from despoolr_core.share.modes import Access, CreateAction, Disposition, NtStatus, Role, ShareMode, parse_flags
+from despoolr_server.engine.dispositions import EXISTING, IMPLIED, MISSING
+from despoolr_server.engine.engine import ShareEngine
+from despoolr_server.engine.names import Name
+from despoolr_server.engine.rows import Ask, FileFacts, Granted, Refusal, Session
 from support import oracle
 
 FACTS = FileFacts("f", 10, 0.0, False, 0, '"1"')

@@ -6,8 +6,8 @@ from itertools import product
 
 import pytest
 
-from despoolr_core.sharing import NtStatus
-from despoolr_server.share.engine.ranges import (
+from despoolr_core.share.modes import NtStatus
+from despoolr_server.engine.ranges import (
     EXCLUSIVE,
     IO_AGAINST_LOCK,
     LOCK_AGAINST_LOCK,

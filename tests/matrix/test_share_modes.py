@@ -6,11 +6,11 @@ from itertools import product
 
 import pytest
 
-from despoolr_core.sharing import Access, NtStatus, Role, ShareMode, parse_flags
-from despoolr_server.share.engine.conflict import conflicts, wants
-from despoolr_server.share.engine.engine import ShareEngine
-from despoolr_server.share.engine.names import Name
-from despoolr_server.share.engine.rows import Ask, FileFacts, Granted, Refusal, Session
+from despoolr_core.share.modes import Access, NtStatus, Role, ShareMode, parse_flags
+from despoolr_server.engine.conflict import conflicts, wants
+from despoolr_server.engine.engine import ShareEngine
+from despoolr_server.engine.names import Name
+from despoolr_server.engine.rows import Ask, FileFacts, Granted, Refusal, Session
 from support import oracle
 
 NOTE = Name("NOTE.TXT", "NOTE.TXT")

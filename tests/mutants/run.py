@@ -18,7 +18,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
-ROOMS = ("core", "server", "client", "lab")
+ROOMS = ("core", "server", "client", "app", "lab", "public")
 RED = 1
 """pytest's exit code for tests that failed; anything else says that the tests did not run as meant."""
 NOTICED_S_MAX = 300.0

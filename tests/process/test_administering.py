@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from despoolr_app.site_client.live import Refusal, call
 from despoolr_core.formats.job_mif import Machine, add_identification
-from despoolr_lab.live import Refusal, call
 from despoolr_lab.scenario.noidmif import render_noidmif
 from process_world import Workshop, until
 

@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from chaos_world import DAMAGES, Writer, check_copies, newest, over_http, write_for
-from despoolr_lab.live import ServerAddress, call
+from despoolr_app.site_client.live import ServerAddress, call
 from process_world import Process, Workshop
 from support import free_port
 

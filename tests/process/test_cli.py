@@ -11,8 +11,8 @@ from pathlib import Path
 import click
 import pytest
 
-from despoolr_lab.cli import main as cli
-from despoolr_lab.cli.main import COMMANDS, LazyGroup, run
+from despoolr import console as cli
+from despoolr.console import COMMANDS, LazyGroup, run
 from process_world import clean_environment
 
 HEAVY = ("aiohttp", "sqlalchemy", "rich", "msgspec", "asyncio", "jinja2", "despoolr_server", "despoolr_client")
@@ -28,14 +28,14 @@ def _modules_after(code: str) -> set[str]:
 
 
 def test_help_imports_nothing_heavy() -> None:
-    loaded = _modules_after("from despoolr_lab.cli.main import run\nassert run(['--help']) == 0")
+    loaded = _modules_after("from despoolr.console import run\nassert run(['--help']) == 0")
     assert "click" in loaded and not loaded & set(HEAVY)
     assert {name for name in loaded if name.startswith("despoolr_core")} <= ESCAPES
 
 
 @pytest.mark.parametrize("command", ["serve", "fleet", "locks", "health", "job", "package", "machines", "sites", "hotfix"])
 def test_a_commands_help_imports_no_network_and_no_database(command: str) -> None:
-    loaded = _modules_after(f"from despoolr_lab.cli.main import run\nassert run(['{command}', '--help']) == 0")
+    loaded = _modules_after(f"from despoolr.console import run\nassert run(['{command}', '--help']) == 0")
     assert not loaded & {"aiohttp", "sqlalchemy", "rich", "asyncio", "jinja2"}
 
 
@@ -44,7 +44,7 @@ def test_help_takes_less_than_its_budget_of_processor_time() -> None:
     for _ in range(5):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(
-            [sys.executable, "-m", "despoolr_lab.cli.main", "--help"], env=clean_environment(), capture_output=True, check=True
+            [sys.executable, "-m", "despoolr.console", "--help"], env=clean_environment(), capture_output=True, check=True
         )
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
@@ -114,7 +114,7 @@ def test_an_interruption_and_a_commands_own_code_are_the_exit_code(
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
-    command = f"{sys.executable} -m despoolr_lab.cli.main --help | head -1; exit ${{PIPESTATUS[0]}}"
+    command = f"{sys.executable} -m despoolr.console --help | head -1; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(
         ["bash", "-c", command],
         cwd=tmp_path,

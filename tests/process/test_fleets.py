@@ -17,11 +17,11 @@ from typing import Any
 
 import pytest
 
-from despoolr_core.sharing import Role
-from despoolr_lab.asking import AskError
-from despoolr_lab.live import ServerAddress, call
+from despoolr_app.site_client.live import ServerAddress, call
+from despoolr_app.site_client.queries import AskError
+from despoolr_core.share.modes import Role
 from despoolr_lab.soak.links import Link
-from despoolr_server.http.auth import Auth
+from despoolr_server.http.base.auth import Auth
 from process_world import Process, Workshop, until
 from support import REPOSITORY, free_port
 

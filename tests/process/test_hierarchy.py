@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from despoolr_lab.cli.main import run
+from despoolr.console import run
 from process_world import Workshop, until
 
 PACE = ("--time", "x2000")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from despoolr_lab.runs import load_run
+from despoolr_app.runs.directory import load_run
 from process_world import Administrator, Process, Workshop, until
 from support import free_port
 

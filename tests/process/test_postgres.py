@@ -7,12 +7,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from despoolr_lab import site_database
-from despoolr_lab.asking import AskError
-from despoolr_lab.config import ConfigError
-from despoolr_lab.ground import StartError
-from despoolr_lab.live import ask
-from despoolr_lab.site_database import open_site_database
+from despoolr_app.process import database_url as site_database
+from despoolr_app.process.database_url import open_site_database
+from despoolr_app.process.runtime import StartError
+from despoolr_app.process.settings import ConfigError
+from despoolr_app.site_client.live import ask
+from despoolr_app.site_client.queries import AskError
 from postgres_world import Postgres
 from process_world import Administrator, Workshop, until
 from support import free_port

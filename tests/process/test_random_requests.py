@@ -11,8 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from despoolr_core.sharing import Role
-from despoolr_server.http.auth import Auth
+from despoolr_core.share.modes import Role
+from despoolr_server.http.base.auth import Auth
 from process_world import Process, Workshop
 from request_world import Asker, Call, Reply, calls_of
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from despoolr_lab.runs import FinishedRun, latest
+from despoolr_app.runs.directory import FinishedRun, latest
 from process_world import Workshop
 
 

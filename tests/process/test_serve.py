@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from despoolr_lab.asking import AskError
-from despoolr_lab.cli.main import run
-from despoolr_lab.live import call
+from despoolr.console import run
+from despoolr_app.site_client.live import call
+from despoolr_app.site_client.queries import AskError
 from process_world import Administrator, Workshop, until
 
 FAST = ("--time", "x2000", "--response", "Very Fast")

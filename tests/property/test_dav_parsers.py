@@ -10,7 +10,7 @@ from aiohttp.test_utils import make_mocked_request
 from hypothesis import given
 from hypothesis import strategies as st
 
-from despoolr_server.http.dav.asking import depth, timeout_s
+from despoolr_server.http.base.problem import Refused
 from despoolr_server.http.dav.bodies import (
     NAMES_SIZE_MAX,
     OWNER_SIZE_MAX,
@@ -22,7 +22,7 @@ from despoolr_server.http.dav.bodies import (
     parse_proppatch,
 )
 from despoolr_server.http.dav.if_header import parse_if
-from despoolr_server.http.problem import Refused
+from despoolr_server.http.dav.request import depth, timeout_s
 
 HEADERS = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), max_size=300)
 PIECES = st.sampled_from(

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from despoolr_core.chain import Chain
-from despoolr_core.wire import EpisodeEnd, LockRequest, OpenChange, OpenRequest, SessionRequest
-from despoolr_server.http.problem import Refused
-from despoolr_server.http.surface import decode_json, switch, whole_number
+from despoolr_core.share.chain import Chain
+from despoolr_core.share.wire import EpisodeEnd, LockRequest, OpenChange, OpenRequest, SessionRequest
+from despoolr_server.http.base.problem import Refused
+from despoolr_server.http.base.surface import decode_json, switch, whole_number
 from despoolr_server.site.administrator import MachineSpec, PackageSpec, SiteSpec
-from despoolr_server.site.jobs import JobSpec
+from despoolr_server.site.jobs.model import JobSpec
 
 KINDS: list[Any] = [
     *(SessionRequest, OpenRequest, OpenChange, LockRequest, Chain, EpisodeEnd),

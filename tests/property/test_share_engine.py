@@ -8,10 +8,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from despoolr_core.sharing import CreateAction, CreateOption, Disposition, NtStatus, Role
-from despoolr_server.share.engine.engine import ShareEngine
-from despoolr_server.share.engine.names import Name, parse_name
-from despoolr_server.share.engine.rows import Ask, Closed, Ended, FileFacts, Granted, Open, Refusal, Session
+from despoolr_core.share.modes import CreateAction, CreateOption, Disposition, NtStatus, Role
+from despoolr_server.engine.engine import ShareEngine
+from despoolr_server.engine.names import Name, parse_name
+from despoolr_server.engine.rows import Ask, Closed, Ended, FileFacts, Granted, Open, Refusal, Session
 
 PATHS = st.sampled_from(["A", "A", "A", "B", "D", "D/A", "D/E", "D/E/A"])
 ACCESS = st.sampled_from([0x1, 0x2, 0x4, 0x20, 0x80, 0x10000, 0x3, 0x10001, 0x10003])

@@ -17,9 +17,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from despoolr_core.records import Recorder
-from despoolr_core.sharing import NtStatus, Role, render_access, render_share_mode
-from despoolr_core.wire import (
+from despoolr_app.process.clock import LoopClock
+from despoolr_core.records.stream import Recorder
+from despoolr_core.share.modes import NtStatus, Role, render_access, render_share_mode
+from despoolr_core.share.wire import (
     Blocker,
     LockElement,
     LockList,
@@ -30,10 +31,9 @@ from despoolr_core.wire import (
     SessionReply,
     SessionRequest,
 )
-from despoolr_lab.clock import LoopClock
 from despoolr_lab.sim.loop import VirtualLoop
-from despoolr_server.share.host import Caller, Principal, ShareHost
-from despoolr_server.store.files import MemoryFileStore
+from despoolr_server.files import MemoryFileStore
+from despoolr_server.shares.host import Caller, Principal, ShareHost
 
 T = TypeVar("T")
 

@@ -1,0 +1,1 @@
+"""Files of the field, one format a module: bytes in, structs out, and back."""

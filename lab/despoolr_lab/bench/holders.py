@@ -13,12 +13,12 @@ import statistics
 from time import perf_counter
 from typing import Final
 
-from despoolr_core.records import Recorder
-from despoolr_core.sharing import Role
-from despoolr_core.wire import LockElement, LockRequest, OpenReply, OpenRequest, Problem, SessionReply, SessionRequest
-from despoolr_lab.clock import LoopClock
-from despoolr_server.share.host import Caller, Principal, ShareHost
-from despoolr_server.store.memory import MemoryFileStore
+from despoolr_app.process.clock import LoopClock
+from despoolr_core.records.stream import Recorder
+from despoolr_core.share.modes import Role
+from despoolr_core.share.wire import LockElement, LockRequest, OpenReply, OpenRequest, Problem, SessionReply, SessionRequest
+from despoolr_server.files.memory import MemoryFileStore
+from despoolr_server.shares.host import Caller, Principal, ShareHost
 
 HELD: Final = (10, 1_000, 100_000)
 OF_ONE_FILE_MAX: Final = 10_000

@@ -20,27 +20,27 @@ from typing import Final
 
 from sqlalchemy import Connection, insert
 
-from despoolr_client.agent import PcmAgent
+from despoolr_app.process.clock import LoopClock
+from despoolr_client.agent.agent import PcmAgent
+from despoolr_client.agent.settings import ClientSettings
 from despoolr_client.fleet import Fleet
-from despoolr_client.gate import Gate
 from despoolr_client.pcm.behaviour import PcmBehaviour
-from despoolr_client.settings import ClientSettings
-from despoolr_client.share import ShareServer
+from despoolr_client.transport.gate import Gate
+from despoolr_client.transport.server_session import ShareServer
 from despoolr_core.formats.instruction import Result, WireRemove, render_instruction
 from despoolr_core.formats.job_mif import JobReport, render_job_mif
 from despoolr_core.formats.sms_id import first_sms_id, next_sms_id
 from despoolr_core.formats.status_mif import StatusMif, render_status_mif
 from despoolr_core.profile import profile_of
-from despoolr_core.records import Recorder
-from despoolr_core.share import Share
-from despoolr_lab.clock import LoopClock
+from despoolr_core.records.stream import Recorder
+from despoolr_core.share.contract import Share
 from despoolr_lab.scenario.model import Scenario, Site
 from despoolr_lab.scenario.world import Surroundings, World, disk_store
 from despoolr_lab.sim.sockets import SocketNetwork
-from despoolr_server.site import boxes
-from despoolr_server.site.catalogue import details
-from despoolr_server.store.database import ThreadedDatabase
-from despoolr_server.store.schema import JOB_DETAILS, LOADED_REPORTS
+from despoolr_server.database.database import ThreadedDatabase
+from despoolr_server.database.schema import JOB_DETAILS, LOADED_REPORTS
+from despoolr_server.site.state import boxes
+from despoolr_server.site.state.queries import details
 
 REPORTS: Final = 1_000
 ROWS_FEW: Final = 100

@@ -24,18 +24,18 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from despoolr_core.records import Recorder
-from despoolr_core.sharing import Role
+from despoolr_app.process.clock import LoopClock
+from despoolr_core.records.stream import Recorder
+from despoolr_core.share.modes import Role
 from despoolr_lab.bench.load import Script, answers_per_second, request
-from despoolr_lab.clock import LoopClock
+from despoolr_server.files.disk import DiskFileStore
+from despoolr_server.files.journalled import JournalledFileStore
+from despoolr_server.files.memory import MemoryFileStore
+from despoolr_server.files.protocol import FileStore
 from despoolr_server.http.app import make_app
-from despoolr_server.http.auth import Auth
-from despoolr_server.http.base.connections import Runner
-from despoolr_server.share.host import Caller, Principal, ShareHost
-from despoolr_server.store.disk import DiskFileStore
-from despoolr_server.store.journalled import JournalledFileStore
-from despoolr_server.store.memory import MemoryFileStore
-from despoolr_server.store.protocol import FileStore
+from despoolr_server.http.base.auth import Auth
+from despoolr_server.http.connections.connections import Runner
+from despoolr_server.shares.host import Caller, Principal, ShareHost
 
 CLIENTS: Final = 200
 """How many workstations have an instruction file on the measured share."""

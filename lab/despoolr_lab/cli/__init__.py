@@ -1,0 +1,1 @@
+"""The commands that study a site, one module each."""

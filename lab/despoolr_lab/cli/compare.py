@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from despoolr_lab.cli.output import EXIT_OK, echo_json, echo_table, fail, json_option, put, say
+from despoolr_app.cli.output import EXIT_OK, echo_json, echo_table, fail, json_option, put, say
 
 if TYPE_CHECKING:
     from despoolr_lab.load.compare import Line, Sample
@@ -36,9 +36,9 @@ def command(a: str, b: str, anyway: bool, runs: Path, as_json: bool) -> int:
 
     Each is a directory, the name of one in `--runs`, or `latest`.
     """
+    from despoolr_app.runs.directory import RunError
+    from despoolr_lab.load.archive import read_kept
     from despoolr_lab.load.compare import compare, differences, warnings
-    from despoolr_lab.load.kept import read_kept
-    from despoolr_lab.runs import RunError
 
     try:
         samples = [read_kept(name, runs) for name in (a, b)]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import click
 
-from despoolr_lab.cli.output import put_json, put_prose
-from despoolr_lab.cli.streams import OutputLost
+from despoolr_app.cli.output import put_json, put_prose
+from despoolr_app.cli.streams import OutputLost
 
 SCALE = 3000.0
 
@@ -47,11 +47,11 @@ What next?
 @click.option("--out", type=click.Path(file_okay=False), default="runs", show_default=True, help="Where runs are kept.")
 def command(as_json: bool, out: str) -> None:
     """Exit 0 if both halves went as Microsoft said."""
+    from despoolr_core.timing import Timing
     from despoolr_lab.cli.narrator import Narrator
     from despoolr_lab.cli.running import read_scenario, run_and_keep, to_json
     from despoolr_lab.kb.gallery import scenario_root
     from despoolr_lab.scenario.run import Wishes
-    from despoolr_lab.scenario.timing import Timing
 
     def say(text: str) -> None:
         if not as_json:

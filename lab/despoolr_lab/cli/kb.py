@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
+from despoolr_app.cli.output import EXIT_INTERRUPTED, put, put_json, put_over, put_prose, wrapped_cell
 from despoolr_lab.cli.options import run_options, wishes_of
-from despoolr_lab.cli.output import EXIT_INTERRUPTED, put, put_json, put_over, put_prose, wrapped_cell
 
 THIS = "(this article)"
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from despoolr_lab.cli.output import echo_json, echo_table, fail, json_option, put, put_over, say
+from despoolr_app.cli.output import echo_json, echo_table, fail, json_option, put, put_over, say
 
 if TYPE_CHECKING:
     from despoolr_lab.load.model import LoadFile
@@ -71,11 +71,11 @@ def command(file: str, out: Path, quiet: bool, as_json: bool, processes: int, **
     """
     import asyncio
 
-    from despoolr_lab.config import ConfigError, unknown_variables
-    from despoolr_lab.ground import StartError
+    from despoolr_app.process.runtime import StartError
+    from despoolr_app.process.settings import ConfigError, unknown_variables
+    from despoolr_app.process.time_source import wall_now
+    from despoolr_app.runs.directory import RunError, check_root, new_directory, utc_stamp
     from despoolr_lab.load.results import exit_code, summary_of, write_all
-    from despoolr_lab.runs import RunError, check_root, new_directory, utc_stamp
-    from despoolr_lab.time_source import wall_now
 
     try:
         for line in unknown_variables(os.environ):
@@ -101,7 +101,7 @@ def command(file: str, out: Path, quiet: bool, as_json: bool, processes: int, **
 def _read(file: str, given: dict[str, Any]) -> LoadFile:
     """The load, as the options change it; or one line and exit code 2."""
     from despoolr_lab.load.file import changed, find_load, read_load
-    from despoolr_lab.scenario.toml_text import ScenarioError
+    from despoolr_lab.toml.toml_text import ScenarioError
 
     path = file
     try:
@@ -116,9 +116,9 @@ def _read(file: str, given: dict[str, Any]) -> LoadFile:
 
 
 def _wishes(given: dict[str, Any], stamp: str, processes: int) -> Wishes:
-    from despoolr_lab import discovery
-    from despoolr_lab.cli.ask import secret_token
-    from despoolr_lab.config import parse_named_server, parse_url
+    from despoolr_app.cli.ask import secret_token
+    from despoolr_app.process import discovery
+    from despoolr_app.process.settings import parse_named_server, parse_url
     from despoolr_lab.load.run import Wishes
 
     url, token = given["site_url"], given["token"] or secret_token()

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from despoolr_core.records import Record
+from despoolr_core.records.stream import Record
 
 Say = Callable[[str], None]
 INDENT = 13

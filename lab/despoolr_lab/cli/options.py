@@ -42,7 +42,7 @@ class Whole(click.ParamType[int]):
 
 
 class Text(click.ParamType[str]):
-    """A text that a function of `despoolr_lab.config` can read: what it refuses is refused with the option's name."""
+    """A text that a function of `despoolr_app.process.settings` can read: what it refuses is refused with the option's name."""
 
     name = "text"
 
@@ -51,7 +51,7 @@ class Text(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The same text; empty where it may be left out."""
-        from despoolr_lab import config
+        from despoolr_app.process import settings as config
 
         try:
             if value:
@@ -77,7 +77,7 @@ def log_format_option(function: F) -> F:
 
 
 def _log_format(context: click.Context, option: click.Parameter, text: str) -> tuple[str, str]:
-    from despoolr_lab.process_log import LogFormatError, parse_log_format
+    from despoolr_app.process.process_log import LogFormatError, parse_log_format
 
     try:
         return parse_log_format(text)
@@ -112,9 +112,9 @@ def run_options(function: F) -> F:
 def wishes_of(options: dict[str, Any], fix: tuple[str, ...] = ()) -> Any:
     """`Wishes` from the parsed options. Raises `click.UsageError` for what cannot be."""
     from despoolr_core.profile import ProfileError, article_of, profile_of, with_overrides
+    from despoolr_core.timing import parse_timing
     from despoolr_lab.scenario.model import span_s
     from despoolr_lab.scenario.run import Wishes
-    from despoolr_lab.scenario.timing import parse_timing
 
     overrides: dict[str, Any] = {}
     for text in options["sets"]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from despoolr_lab.cli.output import echo_json, fail, put, put_prose, say
+from despoolr_app.cli.output import echo_json, fail, put, put_prose, say
 
 REPORT = "report.html"
 
@@ -22,9 +22,9 @@ REPORT = "report.html"
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def command(run: str, out: Path, as_text: bool, as_json: bool) -> None:
     """RUN is a directory, the name of one in `--out`, or `latest`. Exit 2 if there is none, or it cannot be read or written."""
+    from despoolr_app.runs.directory import RunError, find_run
     from despoolr_lab.report.html import render_report
     from despoolr_lab.report.text import render_text
-    from despoolr_lab.runs import RunError, find_run
 
     try:
         found = find_run(run, out)

@@ -13,20 +13,20 @@ from typing import Any, NoReturn
 
 import click
 
-from despoolr_core.episodes import EpisodeLedger
-from despoolr_core.records import Listener, Record
-from despoolr_core.share import ShareError
-from despoolr_core.verdicts import duration
-from despoolr_lab.cli.output import EXIT_INTERRUPTED, put, put_json, put_over, put_prose
+from despoolr_app.cli.output import EXIT_INTERRUPTED, put, put_json, put_over, put_prose
+from despoolr_app.process.time_source import wall_now
+from despoolr_app.runs.directory import RunDirectory, RunError, utc_stamp
+from despoolr_app.runs.logs import write_logs
+from despoolr_core.records.episodes import EpisodeLedger
+from despoolr_core.records.stream import Listener, Record
+from despoolr_core.records.verdicts import duration
+from despoolr_core.share.contract import ShareError
 from despoolr_lab.report.html import render_report
 from despoolr_lab.report.text import render_text
-from despoolr_lab.run_logs import write_logs
-from despoolr_lab.runs import RunDirectory, RunError, utc_stamp
 from despoolr_lab.scenario.load import ScenarioError, load_scenario
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.run import RunResult, Wishes, profiles_of, run_scenario
 from despoolr_lab.scenario.steps import StepError
-from despoolr_lab.time_source import wall_now
 
 EXIT_EXPECTATION_FAILED = 10
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from despoolr_lab.cli.output import put_json
+from despoolr_app.cli.output import put_json
 
 
 @click.command(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from despoolr_lab.cli.output import EXIT_INTERRUPTED, EXIT_INVALID, echo_json, echo_table, fail, json_option, put, put_over, say
+from despoolr_app.cli.output import EXIT_INTERRUPTED, EXIT_INVALID, echo_json, echo_table, fail, json_option, put, put_over, say
 
 if TYPE_CHECKING:
     from despoolr_lab.soak.counts import Count
@@ -40,8 +40,8 @@ def command(clients: int, for_: str, pace: str, seed: int, out: Path, only_plan:
     A site server, two logon servers and fleets, each a process of its own. Exit codes: 0 nothing grows and all counts are
     right, 10 something grows or a count is wrong, 12 the clients that were to exist did not.
     """
-    from despoolr_lab.config import ConfigError, parse_pace, parse_span
-    from despoolr_lab.runs import RunError
+    from despoolr_app.process.settings import ConfigError, parse_pace, parse_span
+    from despoolr_app.runs.directory import RunError
     from despoolr_lab.soak.plan import Asked, make_plan
 
     try:
@@ -75,7 +75,7 @@ def _print_plan(plan: Plan, *, as_json: bool) -> None:
 
 
 def _judge(run: str, out: Path, *, as_json: bool) -> int:
-    from despoolr_lab.runs import find_run
+    from despoolr_app.runs.directory import find_run
     from despoolr_lab.soak.afterwards import judge
 
     found = judge(find_run(run, out).path)
@@ -90,10 +90,10 @@ def _soak(plan: Plan, out: Path, *, as_json: bool) -> int:
     import asyncio
     import signal
 
-    from despoolr_lab.cli.serve import loop_factory
-    from despoolr_lab.runs import RunDirectory, utc_stamp
+    from despoolr_app.cli.serve import loop_factory
+    from despoolr_app.process.time_source import wall_now
+    from despoolr_app.runs.directory import RunDirectory, utc_stamp
     from despoolr_lab.soak.run import Soak
-    from despoolr_lab.time_source import wall_now
 
     with RunDirectory.create(out, utc_stamp(wall_now()), "soak", plan.asked.seed) as directory:
         progress = _Progress()

@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from despoolr_app.process.supervisor import process_pool
 from despoolr_core.profile import ARTICLES, profile_of
 from despoolr_lab.kb.gallery import entries, load
 from despoolr_lab.scenario.run import Wishes
-from despoolr_lab.supervisor import process_pool
 
 AS_SHIPPED: Final = "as shipped"
 FIX: Final = "--fix"

@@ -14,8 +14,8 @@ import math
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final, Protocol
 
-from despoolr_client.gate import Gate
-from despoolr_client.polling import PollResult
+from despoolr_client.agent.polling import PollResult
+from despoolr_client.transport.gate import Gate
 from despoolr_lab.load.shapes import Stay
 from despoolr_lab.load.tally import Tally
 
@@ -27,7 +27,7 @@ _LOG_OFF: Final = -1
 
 
 class Poller(Protocol):
-    """What is driven: a client (`despoolr_client.agent.PcmAgent`)."""
+    """What is driven: a client (`despoolr_client.agent.agent.PcmAgent`)."""
 
     async def poll(self) -> PollResult:
         """Poll now. Never raises for what a server answers or fails to answer."""

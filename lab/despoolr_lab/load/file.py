@@ -14,12 +14,12 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from despoolr_core.rules.fold import fold
+from despoolr_core.times import span_s
 from despoolr_lab.load import model
 from despoolr_lab.load.from_scenario import load_of
 from despoolr_lab.load.model import LoadFile
 from despoolr_lab.scenario.load import parse_scenario
-from despoolr_lab.scenario.toml_text import ScenarioError, nearest, parse_document, parse_tables, place, read_text
-from despoolr_lab.scenario.words import span_s
+from despoolr_lab.toml.toml_text import ScenarioError, nearest, parse_document, parse_tables, place, read_text
 
 _DIRECTORY: Final = "load"
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from despoolr_core.times import moment_s, span_s
 from despoolr_lab.load.model import Group, Holders, LoadFile, LoadJob, LoadPackage, Update
 from despoolr_lab.load.stage import file_name
 from despoolr_lab.load.tables import LoadPart, LoadTable
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.model import Scenario
-from despoolr_lab.scenario.toml_text import ScenarioError
-from despoolr_lab.scenario.words import moment_s, span_s
+from despoolr_lab.toml.toml_text import ScenarioError
 
 _EVEN: Final = "even if previously sent"
 _TAKEN: Final = ("name", "names", "count", "poll_every", "when_warned")

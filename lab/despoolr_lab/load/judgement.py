@@ -15,11 +15,11 @@ from typing import Final
 import msgspec
 
 from despoolr_core.rules.fold import fold
+from despoolr_core.times import span_s
 from despoolr_lab.load import tables
 from despoolr_lab.load.model import LoadFile
 from despoolr_lab.load.tally import BUSY, Second
-from despoolr_lab.scenario.words import span_s
-from despoolr_server.site.jobs import DetailKind, DetailStatus
+from despoolr_server.site.jobs.model import DetailKind, DetailStatus
 
 POLLS_MIN: Final = 100
 """Measured polls without which an expectation about polls is not settled: of fewer, a p99 is the slowest and no more."""

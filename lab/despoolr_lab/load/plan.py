@@ -15,11 +15,11 @@ from typing import Any
 
 import msgspec
 
-from despoolr_lab.config import NamedServer
+from despoolr_app.process.settings import NamedServer
+from despoolr_core.times import span_s
 from despoolr_lab.load.model import LoadFile
-from despoolr_lab.load.orders import HoldOrder, Orders, Part
+from despoolr_lab.load.protocol import HoldOrder, Orders, Part
 from despoolr_lab.load.shapes import Stay, stays
-from despoolr_lab.scenario.words import span_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,14 +17,14 @@ from xml.etree import ElementTree as xml
 
 import msgspec
 
+from despoolr_app.runs.directory import SUMMARY, write_whole
 from despoolr_core.rules.text import escaped
+from despoolr_core.timing import Timing
 from despoolr_lab.load.judgement import seconds
 from despoolr_lab.load.report import render_report
 from despoolr_lab.load.run import Outcome
 from despoolr_lab.load.tally import Second
 from despoolr_lab.load.watch import Row
-from despoolr_lab.runs import SUMMARY, write_whole
-from despoolr_lab.scenario.timing import Timing
 
 SAMPLES: Final = "samples.csv"
 SECONDS: Final = "seconds.json"

@@ -16,19 +16,19 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
-from despoolr_lab.config import NamedServer
-from despoolr_lab.ground import StartError
-from despoolr_lab.leasing import SlotsLost, SlotsTaken
+from despoolr_app.fleet.lease import SlotsLost, SlotsTaken
+from despoolr_app.process.runtime import StartError
+from despoolr_app.process.settings import NamedServer
+from despoolr_core.times import span_s
+from despoolr_core.timing import parse_timing
 from despoolr_lab.load.judgement import Facts, Finding, JobFacts, findings, invalid
 from despoolr_lab.load.model import SECONDS_MAX, LoadFile
-from despoolr_lab.load.orders import Told, Word
 from despoolr_lab.load.plan import Place, layout_of, orders_of
+from despoolr_lab.load.protocol import Told, Word
 from despoolr_lab.load.stage import Stage, file_name
 from despoolr_lab.load.tally import Second, total
 from despoolr_lab.load.watch import Row, Watch
 from despoolr_lab.load.workers import Workers
-from despoolr_lab.scenario.timing import parse_timing
-from despoolr_lab.scenario.words import span_s
 
 T = TypeVar("T")
 

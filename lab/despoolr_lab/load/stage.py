@@ -16,21 +16,21 @@ from urllib.parse import quote, urlencode
 import aiohttp
 import msgspec
 
+from despoolr_app.fleet.lease import SILENCES, SlotLease
+from despoolr_app.process.runtime import StartError, clock_of
+from despoolr_app.process.settings import NamedServer
+from despoolr_app.site_client.client import SiteCaller
 from despoolr_core.rules.fold import fold
-from despoolr_core.wire import EpisodeList
-from despoolr_lab.config import NamedServer
-from despoolr_lab.ground import StartError, clock_of
-from despoolr_lab.leasing import SILENCES, SlotLease
+from despoolr_core.share.wire import EpisodeList
+from despoolr_core.times import span_s
 from despoolr_lab.load.judgement import JobFacts
 from despoolr_lab.load.model import LoadFile, LoadJob, LoadPackage, Update, size_of
 from despoolr_lab.load.plan import Layout
 from despoolr_lab.sampling import Sample, Silence, Source, sample_all
-from despoolr_lab.scenario.words import span_s
 from despoolr_lab.sim.network import session_options
-from despoolr_lab.site_caller import SiteCaller
-from despoolr_server.site.boxes import SOURCE_SHARE
-from despoolr_server.site.jobs import ENDED, DistributePhase, JobSpec, JobType, RunPhase, SendPhase
-from despoolr_server.site.targets import DEFAULT_SERVERS
+from despoolr_server.site.jobs.model import ENDED, DistributePhase, JobSpec, JobType, RunPhase, SendPhase
+from despoolr_server.site.services.targets import DEFAULT_SERVERS
+from despoolr_server.site.state.boxes import SOURCE_SHARE
 
 UPLOADS_MAX: Final = 8
 """Files of packages under way at one time."""

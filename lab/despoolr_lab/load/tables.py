@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from msgspec import field
 
+from despoolr_core.times import EPISODE_STATES, JOB_STATUSES, ROW_STATUSES, one_of, span_s
+from despoolr_core.timing import parse_timing
 from despoolr_lab.load.shapes import SHAPES
-from despoolr_lab.scenario.tables import Moment, Name, Span, Table
-from despoolr_lab.scenario.timing import parse_timing
-from despoolr_lab.scenario.words import EPISODE_STATES, JOB_STATUSES, ROW_STATUSES, one_of, span_s
-from despoolr_server.site.jobs import DetailKind
+from despoolr_lab.toml.tables import Moment, Name, Span, Table
+from despoolr_server.site.jobs.model import DetailKind
 
 
 class LoadTable(Table, kw_only=True):

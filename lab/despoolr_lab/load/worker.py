@@ -17,26 +17,26 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from despoolr_client.agent import PcmAgent
-from despoolr_client.connections import Hold
-from despoolr_client.http_share import HttpOpen
-from despoolr_client.programs import Programs
-from despoolr_client.settings import WhenWarned
-from despoolr_core.records import Record
-from despoolr_core.share import ShareError, ShareUnreachable
-from despoolr_core.sharing import Access, ShareMode, parse_flags
-from despoolr_lab.clients import Clients, ClientsSettings
-from despoolr_lab.config import NamedServer
-from despoolr_lab.garbage import leave_in_peace
-from despoolr_lab.ground import StartError
-from despoolr_lab.leasing import steady_now
+from despoolr_app.fleet.fleet import Clients, ClientsSettings
+from despoolr_app.fleet.lease import steady_now
+from despoolr_app.process.gc_tuning import leave_in_peace
+from despoolr_app.process.runtime import StartError
+from despoolr_app.process.settings import NamedServer
+from despoolr_app.process.supervisor import end_with_parent
+from despoolr_client.agent.agent import PcmAgent
+from despoolr_client.agent.connections import Hold
+from despoolr_client.agent.programs import Programs
+from despoolr_client.agent.settings import WhenWarned
+from despoolr_client.transport.http_share import HttpOpen
+from despoolr_core.records.stream import Record
+from despoolr_core.share.contract import ShareError, ShareUnreachable
+from despoolr_core.share.modes import Access, ShareMode, parse_flags
 from despoolr_lab.load.driver import Driver
-from despoolr_lab.load.orders import LINE_SIZE_MAX, HoldOrder, Orders, Told, Word
+from despoolr_lab.load.protocol import LINE_SIZE_MAX, HoldOrder, Orders, Told, Word
 from despoolr_lab.load.shapes import Stay
 from despoolr_lab.load.tally import Tally
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.programs import program_of
-from despoolr_lab.supervisor import end_with_parent
 
 BEAT_S: Final = 1.0
 """Seconds between two lines of what was measured."""
@@ -305,7 +305,7 @@ async def _serve(orders: Orders, source: RawIOBase, say: Callable[[Told], None])
 
 def main() -> int:
     """Read the orders, do them. The parent hears of everything on standard output."""
-    from despoolr_lab.cli.serve import loop_factory
+    from despoolr_app.cli.serve import loop_factory
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)

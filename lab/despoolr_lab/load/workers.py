@@ -2,7 +2,7 @@
 
 The law: a worker that ends before it was told to is not hidden; its clients are gone, and the run is invalid. Workers are in a
 session of their own, so that Ctrl-C reaches the director alone, who ends them in order. None outlives the director
-(`despoolr_lab.supervisor`): they log their clients off when nobody listens any more, and have `GRACE_S` for it.
+(`despoolr_app.process.supervisor`): they log their clients off when nobody listens any more, and have `GRACE_S` for it.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from typing import Final
 
 import msgspec
 
-from despoolr_lab.ground import StartError
-from despoolr_lab.load.orders import LINE_SIZE_MAX, Orders, Told, Word
+from despoolr_app.process.runtime import StartError
+from despoolr_app.process.supervisor import Supervisor
+from despoolr_lab.load.protocol import LINE_SIZE_MAX, Orders, Told, Word
 from despoolr_lab.load.tally import Second, merge
-from despoolr_lab.supervisor import Supervisor
 
 READY_S_MAX: Final = 300.0
 """Seconds until all clients are registered and exist."""

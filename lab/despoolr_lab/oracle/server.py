@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from despoolr_core.sharing import Role
-from despoolr_lab import discovery
-from despoolr_lab.supervisor import Lifeline
-from despoolr_server.http.auth import Auth
+from despoolr_app.process import discovery
+from despoolr_app.process.supervisor import Lifeline
+from despoolr_core.share.modes import Role
+from despoolr_server.http.base.auth import Auth
 
 SHARE: Final = "SMS_PKGD"
 START_S_MAX: Final = 60.0
@@ -49,7 +49,7 @@ def serving() -> Iterator[Server]:
     with tempfile.TemporaryDirectory(prefix="despoolr-oracle-") as directory:
         place = Path(directory)
         (place / "secret").write_text(_SECRET)
-        command = [sys.executable, "-m", "despoolr_lab.cli.main", "serve", "logon", "--listen", "127.0.0.1:0"]
+        command = [sys.executable, "-m", "despoolr.console", "serve", "logon", "--listen", "127.0.0.1:0"]
         command += ["--data", str(place / "data"), "--secret-file", str(place / "secret"), "--roles", "distribution"]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("DESPOOLR_")}
         with subprocess.Popen(

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from despoolr_core.episodes import EpisodeLedger
-from despoolr_core.records import Record, is_owners
+from despoolr_core.records.episodes import EpisodeLedger
+from despoolr_core.records.stream import Record, is_owners
 from despoolr_core.rules.fold import fold
-from despoolr_core.wire import EpisodeRow
+from despoolr_core.share.wire import EpisodeRow
 
 EPISODES_MAX: Final = 100_000
 _PURPOSE: Final = re.compile(r"job (\S+)")

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from despoolr_core import verdicts
-from despoolr_core.records import Record
-from despoolr_core.wire import EpisodeRow, Hold
+from despoolr_core.records import verdicts
+from despoolr_core.records.stream import Record
+from despoolr_core.share.wire import EpisodeRow, Hold
 from despoolr_lab.report import words
 from despoolr_lab.report.facts import Change, DetailStory, Facts, JobStory, Note, read_facts
 from despoolr_lab.report.shapes import STATUS_CLASS, SYMBOL, tally

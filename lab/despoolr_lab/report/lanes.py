@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
-from despoolr_core.wire import EpisodeRow
+from despoolr_core.share.wire import EpisodeRow
 from despoolr_lab.report.axis import Axis
 from despoolr_lab.report.facts import Change, DetailStory, Facts, Holding, JobStory, Note
 from despoolr_lab.report.shapes import FINAL, STATUS_CLASS, SYMBOL, Bar, Lane, Mark

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from despoolr_core.records import Record
+from despoolr_core.records.stream import Record
 from despoolr_core.rules.fold import fold
 from despoolr_lab.report.facts import Facts, FileKey, file_key
 from despoolr_lab.report.words import clean, count, file_name, moment, program_on, span, unc

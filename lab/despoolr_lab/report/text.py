@@ -6,9 +6,9 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from despoolr_core import verdicts
-from despoolr_core.records import Record
-from despoolr_core.wire import EpisodeRow
+from despoolr_core.records import verdicts
+from despoolr_core.records.stream import Record
+from despoolr_core.share.wire import EpisodeRow
 from despoolr_lab.report import words
 from despoolr_lab.report.axis import Axis
 from despoolr_lab.report.facts import DetailStory, Facts, Holding, JobStory, file_key, read_facts

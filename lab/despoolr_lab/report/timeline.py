@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from despoolr_core.wire import EpisodeRow
+from despoolr_core.share.wire import EpisodeRow
 from despoolr_lab.report.axis import Axis
 from despoolr_lab.report.facts import DetailStory, Facts, FileKey, Holding, JobStory, file_key
 from despoolr_lab.report.lanes import by_holder, episode_lane, hold_lane, job_lane, workstation_lane

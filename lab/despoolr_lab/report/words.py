@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final
 
-from despoolr_core.sharing import Access, ShareMode, parse_flags
+from despoolr_core.share.modes import Access, ShareMode, parse_flags
 
 TEXT_MAX: Final = 400
 ELLIPSIS: Final = "…"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from despoolr_core.profile import profile_of
-from despoolr_lab.scenario.tables import Name, Table, check_fields
-from despoolr_lab.scenario.words import EPISODE_STATES, JOB_STATUSES, PACKAGE_STATUSES, ROW_STATUSES, moment_s, one_of
+from despoolr_core.times import EPISODE_STATES, JOB_STATUSES, PACKAGE_STATUSES, ROW_STATUSES, moment_s, one_of
+from despoolr_lab.toml.tables import Name, Table, check_fields
 
 
 class ExpectTable(Table, tag_field="that", kw_only=True):

@@ -14,16 +14,16 @@ from typing import Any, Final
 import msgspec
 
 from despoolr_client.pcm.state import Folder
-from despoolr_core.records import Record
+from despoolr_core.records.stream import Record
 from despoolr_core.rules.fold import fold
-from despoolr_core.share import ShareError
-from despoolr_core.wire import EpisodeRow
+from despoolr_core.share.contract import ShareError
+from despoolr_core.share.wire import EpisodeRow
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.model import moment_s, span_s
 from despoolr_lab.scenario.world import ApiError, World
-from despoolr_server.share.engine.names import Name, parse_name
-from despoolr_server.site import boxes
-from despoolr_server.site.packages import decompress
+from despoolr_server.engine.names import Name, parse_name
+from despoolr_server.site.state import boxes
+from despoolr_server.site.state.packages import decompress
 
 
 @dataclass(frozen=True, slots=True)

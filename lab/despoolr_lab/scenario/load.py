@@ -12,7 +12,7 @@ from typing import Any, Final
 from despoolr_core.rules.fold import fold
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.model import Scenario
-from despoolr_lab.scenario.toml_text import FILE_SIZE_MAX, ScenarioError, nearest, parse_tables, place, read_text
+from despoolr_lab.toml.toml_text import FILE_SIZE_MAX, ScenarioError, nearest, parse_tables, place, read_text
 
 __all__ = ["FILE_SIZE_MAX", "ScenarioError", "check_references", "load_scenario", "parse_scenario"]
 

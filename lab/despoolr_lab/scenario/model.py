@@ -12,11 +12,12 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta, field
 
-from despoolr_client.settings import WhenWarned
+from despoolr_client.agent.settings import WhenWarned
 from despoolr_core.formats.sms_id import check_site_code, is_package_id
 from despoolr_core.profile import profile_of
 from despoolr_core.response import Response
-from despoolr_core.sharing import Access, ShareMode, parse_flags
+from despoolr_core.share.modes import Access, ShareMode, parse_flags
+from despoolr_core.times import moment_s, one_of, span_s
 from despoolr_lab.load.tables import LoadPart
 from despoolr_lab.scenario.expectation_tables import (
     AttributeExpectation,
@@ -56,9 +57,8 @@ from despoolr_lab.scenario.step_tables import (
     SourceStep,
     Step,
 )
-from despoolr_lab.scenario.tables import Moment, Name, SiteCode, Span, Table, check_fields
-from despoolr_lab.scenario.words import moment_s, one_of, span_s
-from despoolr_server.share.engine.names import BadName, parse_name
+from despoolr_lab.toml.tables import Moment, Name, SiteCode, Span, Table, check_fields
+from despoolr_server.engine.names import BadName, parse_name
 
 __all__ = [
     "CLIENTS_MAX",

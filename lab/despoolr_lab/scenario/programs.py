@@ -5,10 +5,10 @@ The law: a file says what a program opens, how long it runs and how it ends; wha
 
 from __future__ import annotations
 
-from despoolr_client.programs import FileUse, MifToWrite, Program
-from despoolr_core.sharing import Access, ShareMode, parse_flags
+from despoolr_client.agent.programs import FileUse, MifToWrite, Program
+from despoolr_core.share.modes import Access, ShareMode, parse_flags
+from despoolr_core.times import span_s
 from despoolr_lab.scenario import model
-from despoolr_lab.scenario.words import span_s
 
 
 def program_of(spec: model.Program) -> Program:

@@ -14,21 +14,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from despoolr_app.process.clock import LoopClock
 from despoolr_core.profile import Profile, article_of, profile_of, with_overrides
-from despoolr_core.records import Record, Recorder, encode
-from despoolr_core.verdicts import duration
-from despoolr_lab.clock import LoopClock
+from despoolr_core.records.stream import Record, Recorder, encode
+from despoolr_core.records.verdicts import duration
+from despoolr_core.timing import VIRTUAL, Timing
 from despoolr_lab.scenario.expectations import Finding, all_episodes, check
 from despoolr_lab.scenario.model import Scenario, moment_s
 from despoolr_lab.scenario.steps import StepError, do_step
-from despoolr_lab.scenario.timing import VIRTUAL, Timing
 from despoolr_lab.scenario.verdict import verdict_of
 from despoolr_lab.scenario.world import Surroundings, World, disk_store
 from despoolr_lab.sim.network import Network
 from despoolr_lab.sim.sockets import SocketNetwork
 from despoolr_lab.sim.world import run_virtual
-from despoolr_server.store.database import InlineDatabase, ThreadedDatabase
-from despoolr_server.store.files import MemoryFileStore
+from despoolr_server.database.database import InlineDatabase, ThreadedDatabase
+from despoolr_server.files import MemoryFileStore
 
 LEASE_VIRTUAL_S = 3600.0
 LEASE_REAL_S = 60.0
@@ -153,7 +153,7 @@ def run_scenario(
             return run_virtual(
                 lambda: _run(scenario, wishes, seed, listeners or [], progress, None), seed=seed, epoch=scenario.start
             )
-        from despoolr_lab.supervisor import run_in_order
+        from despoolr_app.process.supervisor import run_in_order
 
         if wishes.directory is not None:
             return run_in_order(_run(scenario, wishes, seed, listeners or [], progress, wishes.directory))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from msgspec import field
 
 from despoolr_core.profile import article_of, profile_of
-from despoolr_core.sharing import Access, Disposition, ShareMode, parse_flags
-from despoolr_lab.scenario.tables import Moment, Name, Span, Table
-from despoolr_lab.scenario.words import moment_s, span_s
+from despoolr_core.share.modes import Access, Disposition, ShareMode, parse_flags
+from despoolr_core.times import moment_s, span_s
+from despoolr_lab.toml.tables import Moment, Name, Span, Table
 
 
 class StepTable(Table, tag_field="do", kw_only=True):

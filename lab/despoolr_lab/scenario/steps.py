@@ -11,16 +11,16 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from despoolr_core.rules.fold import fold
-from despoolr_core.share import ShareError
-from despoolr_core.sharing import Access, Disposition, Role, ShareMode, parse_flags
+from despoolr_core.share.contract import ShareError
+from despoolr_core.share.modes import Access, Disposition, Role, ShareMode, parse_flags
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.model import moment_s, span_s
 from despoolr_lab.scenario.noidmif import render_noidmif
 from despoolr_lab.scenario.world import ApiError, World
-from despoolr_server.site import boxes
-from despoolr_server.site.jobs import DistributePhase, JobSpec, JobType, RunPhase, SendPhase
-from despoolr_server.site.targets import DEFAULT_SERVERS
-from despoolr_server.store.files import MemoryFileStore
+from despoolr_server.files import MemoryFileStore
+from despoolr_server.site.jobs.model import DistributePhase, JobSpec, JobType, RunPhase, SendPhase
+from despoolr_server.site.services.targets import DEFAULT_SERVERS
+from despoolr_server.site.state import boxes
 
 JOB_TYPES: Final = {"run": JobType.RUN_COMMAND, "share": JobType.SHARE_PACKAGE, "remove": JobType.REMOVE_PACKAGE}
 

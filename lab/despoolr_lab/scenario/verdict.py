@@ -11,14 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from despoolr_core.nt_events import EVENTS
+from despoolr_core.formats.nt_events import EVENTS
 from despoolr_core.profile import ARTICLES, Profile
-from despoolr_core.records import Record, is_owners
+from despoolr_core.records.stream import Record, is_owners
+from despoolr_core.records.verdicts import duration, verdict
 from despoolr_core.rules.fold import fold
-from despoolr_core.verdicts import duration, verdict
-from despoolr_core.wire import EpisodeRow
+from despoolr_core.share.wire import EpisodeRow
 from despoolr_lab.scenario.model import Scenario
-from despoolr_server.site.jobs import NOT_INSTALLED
+from despoolr_server.site.jobs.model import NOT_INSTALLED
 
 EVENT_NO_SERVER: Final = 13
 """No server is specified in the registry or in the instruction."""

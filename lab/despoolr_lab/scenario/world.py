@@ -19,36 +19,36 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
-from despoolr_client.agent import PcmAgent
+from despoolr_app.process.clock import LoopClock
+from despoolr_client.agent.agent import PcmAgent
+from despoolr_client.agent.programs import Programs
+from despoolr_client.agent.settings import ClientSettings, WhenWarned
 from despoolr_client.fleet import Fleet
-from despoolr_client.gate import Gate
 from despoolr_client.pcm.behaviour import PcmBehaviour
-from despoolr_client.programs import Programs
-from despoolr_client.settings import ClientSettings, WhenWarned
-from despoolr_client.share import ShareServer
+from despoolr_client.transport.gate import Gate
+from despoolr_client.transport.server_session import ShareServer
 from despoolr_core.clock import Clock
 from despoolr_core.formats.sms_id import first_sms_id, next_sms_id
 from despoolr_core.profile import Profile
-from despoolr_core.records import Recorder
+from despoolr_core.records.stream import Recorder
 from despoolr_core.response import Response
 from despoolr_core.rules.fold import fold
-from despoolr_core.share import OpenFile
-from despoolr_core.sharing import Role
-from despoolr_lab.clock import LoopClock
+from despoolr_core.share.contract import OpenFile
+from despoolr_core.share.modes import Role
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.model import Scenario, span_s
 from despoolr_lab.scenario.programs import program_of, signed_span
 from despoolr_lab.sim.network import KEEPALIVE_S
-from despoolr_server.http.auth import Auth
-from despoolr_server.http.base.connection import UNLIMITED
-from despoolr_server.http.base.connections import Runner
-from despoolr_server.logon import LogonServer, make_logon_server
-from despoolr_server.site import boxes
-from despoolr_server.site.context import RemoteServer, SiteServerRole
-from despoolr_server.site.logs import LogSink, NoLogFiles
+from despoolr_server.database.database import Database
+from despoolr_server.files import FileStore
+from despoolr_server.http.base.auth import Auth
+from despoolr_server.http.connections.connection import UNLIMITED
+from despoolr_server.http.connections.connections import Runner
+from despoolr_server.logon_server import LogonServer, make_logon_server
+from despoolr_server.site.state import boxes
+from despoolr_server.site.state.context import RemoteServer, SiteServerRole
+from despoolr_server.site.state.logs import LogSink, NoLogFiles
 from despoolr_server.site_server import SERVICE_ACCOUNT, SiteServer, SiteSetup, SiteStores
-from despoolr_server.store.database import Database
-from despoolr_server.store.files import FileStore
 
 SECRET: Final = b"a secret for machines that exist only in this process"
 ADMINISTRATOR: Final = "ADMIN1"
@@ -436,7 +436,7 @@ class World:
 
 def disk_store(root: Path, machine: str, name: str, *, threads: bool) -> FileStore:
     """A share's files in a directory of this machine, laid out as `<root>/<MACHINE>/<share>`."""
-    from despoolr_server.store.files import DiskFileStore
+    from despoolr_server.files import DiskFileStore
 
     directory = root / machine / name
     directory.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from despoolr_lab.runs import SUMMARY, RunError
+from despoolr_app.runs.directory import SUMMARY, RunError
 from despoolr_lab.soak.counts import Count
 from despoolr_lab.soak.outcome import EXIT_INVALID, EXIT_OK, as_json, exit_code, sentence
 from despoolr_lab.soak.plan import Asked, make_plan

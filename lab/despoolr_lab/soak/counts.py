@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from despoolr_core.records import Record
+from despoolr_core.records.stream import Record
 
 NAMED_MAX: Final = 5
 """Examples that a count names."""

@@ -14,8 +14,8 @@ from typing import Final
 
 import msgspec
 
-from despoolr_core.records import Record, decode
-from despoolr_lab.numbers import sms_id_of
+from despoolr_core.formats.client_number import sms_id_of
+from despoolr_core.records.stream import Record, decode
 from despoolr_lab.soak.counts import Found, Job, Reported, Row
 
 SITE_CODE: Final = "BPC"

@@ -16,8 +16,8 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 
-from despoolr_lab.clock import LoopClock
-from despoolr_lab.runs import write_whole
+from despoolr_app.process.clock import LoopClock
+from despoolr_app.runs.directory import write_whole
 from despoolr_lab.sampling import sample_all
 from despoolr_lab.sim.network import session_options
 from despoolr_lab.soak.administrator import OrderRefused, SoakAdministrator
@@ -28,7 +28,7 @@ from despoolr_lab.soak.plan import HELD_PACKAGE, LOGONS, SITE, Asked, Plan
 from despoolr_lab.soak.stack import FLEET_STOPPED, Fell, Stack
 from despoolr_lab.soak.watch import Watch
 from despoolr_lab.soak.work import Work
-from despoolr_server.site import boxes
+from despoolr_server.site.state import boxes
 
 CHURN: Final = "5%/1h"
 """Five of a hundred machines lose their power in every hour of site time."""

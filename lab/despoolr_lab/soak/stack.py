@@ -1,8 +1,10 @@
-"""The processes of a soak, each a `despoolr` of its own: started, waited for, killed or stopped, and started again.
+"""The processes of a soak, each a `despoolr` of its own: started, waited for, killed or stopped,
+and started again.
 
-The law: a process is up when it has said so; one that ends and was not told to is a `Fell`, and ends the soak. All live in one
-directory, talk over links of ours, and none outlives the stack or the process that made it (`despoolr_lab.supervisor`). Ports
-are the kernel's choice, once, so that a server that is started again is found where it was.
+The law: a process is up when it has said so; one that ends and was not told to is a `Fell`, and
+ends the soak. All live in one directory, talk over links of ours, and none outlives the stack or
+the process that made it (`despoolr_app.process.supervisor`). Ports are the kernel's choice, once,
+so that a server that is started again is found where it was.
 """
 
 from __future__ import annotations
@@ -17,16 +19,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from despoolr_app.process.supervisor import Supervisor
 from despoolr_lab.sampling import Source
 from despoolr_lab.soak.links import Link
 from despoolr_lab.soak.plan import LOGONS, SITE, Asked, links_of
-from despoolr_lab.supervisor import Supervisor
 
 VERSION: Final = "1.2 SP4 + hotfixes"
 """Of the site: the last of 1.2, in which no fault that the articles tell of loses a status."""
 READY_S_MAX: Final = 60.0
 STOP_S_MAX: Final = 20.0
-"""Seconds a process has to stop when the plan tells it to; a soak counts what a clean stop leaves."""
+"""Seconds a process has to stop when the plan tells it to; a soak counts what a clean stop
+leaves.
+"""
 END_S_MAX: Final = 8.0
 """Seconds all of them have together when the soak ends early."""
 STEP_S: Final = 0.05
@@ -38,7 +42,9 @@ FLEET_READY: Final = "first poll of all"
 
 
 class Fell(Exception):
-    """A process that ended by itself, or did not come up; the message has the last thing it said."""
+    """A process that ended by itself, or did not come up; the message has the last thing it
+    said.
+    """
 
     def __init__(self, name: str, code: int | None, said: str) -> None:
         ended = f"ended by itself with code {code}" if code is not None else f"is not up after {READY_S_MAX:g} s"
@@ -82,7 +88,9 @@ class Member:
 
 @dataclass
 class Stack:
-    """All of them, in a directory of their own. `churn`: what fleets are told, and until when (site time)."""
+    """All of them, in a directory of their own. `churn`: what fleets are told, and until when (site
+    time).
+    """
 
     asked: Asked
     directory: Path
@@ -129,7 +137,7 @@ class Stack:
         member.log = self.directory / f"{name.lower()}.{member.starts}.log"
         with member.log.open("wb") as out:
             member.process = await self._supervisor.start(
-                (sys.executable, "-m", "despoolr_lab.cli.main", *member.arguments),
+                (sys.executable, "-m", "despoolr.console", *member.arguments),
                 cwd=self.directory,
                 environment=self._environment(name),
                 stdout=out,
@@ -146,7 +154,9 @@ class Stack:
         member.is_meant_to_run = True
 
     async def down(self, name: str, how: str) -> int:
-        """Kill it (SIGKILL) or let it stop (SIGTERM, and SIGKILL if it takes too long); its exit code."""
+        """Kill it (SIGKILL) or let it stop (SIGTERM, and SIGKILL if it takes too long); its exit
+        code.
+        """
         member = self.members[name]
         member.is_meant_to_run = False
         process = member.process
@@ -157,7 +167,8 @@ class Stack:
         return await process.wait()
 
     async def stop(self) -> dict[str, int]:
-        """Stop fleets, then the site server, then the others; exit codes by name, 0 for a clean stop. Links go last.
+        """Stop fleets, then the site server, then the others; exit codes by name, 0 for a clean
+        stop. Links go last.
 
         A fleet that is told to stop before its time is up says so by its code.
         """
@@ -172,7 +183,9 @@ class Stack:
         return codes
 
     async def end(self) -> None:
-        """Leave nothing running: whoever does is asked to end, and killed when `END_S_MAX` are over or this is cancelled."""
+        """Leave nothing running: whoever does is asked to end, and killed when `END_S_MAX` are over
+        or this is cancelled.
+        """
         for member in self.members.values():
             member.is_meant_to_run = False
         for link in self.links.values():
@@ -200,7 +213,7 @@ class Stack:
 
     def site_now(self) -> float:
         """Site time, as every process of the stack counts it."""
-        from despoolr_lab.time_source import wall_now
+        from despoolr_app.process.time_source import wall_now
 
         since = float((self.directory / COMMON / "since").read_text("ascii"))
         return since + (wall_now() - since) * self.asked.scale

@@ -13,23 +13,23 @@ from typing import Final
 from aiohttp import HttpVersion11, hdrs, web
 
 from despoolr_core.clock import Clock
-from despoolr_core.records import Recorder
+from despoolr_core.records.stream import Recorder
 from despoolr_core.rules.fold import fold
-from despoolr_server.http.auth import Auth
-from despoolr_server.http.base.connection import Connection
-from despoolr_server.http.base.connections import TRAFFIC
+from despoolr_server.http.base.auth import Auth
+from despoolr_server.http.base.browser_guard import BrowserGuard
+from despoolr_server.http.base.metrics import Metrics, Refusals
+from despoolr_server.http.base.problem import Handler, Refused, answer, guarded, known
+from despoolr_server.http.base.surface import EXPECTING, Surface, check_size
 from despoolr_server.http.base.uploads import DOWNLOADS, UPLOADS, Downloads, Uploads
-from despoolr_server.http.browser_guard import BrowserGuard
-from despoolr_server.http.chain import ChainRoutes
-from despoolr_server.http.introspection import IntrospectionRoutes
-from despoolr_server.http.metrics import Metrics, Refusals
+from despoolr_server.http.connections.connection import Connection
+from despoolr_server.http.connections.connections import TRAFFIC
 from despoolr_server.http.openapi.routes import DocumentRoutes
 from despoolr_server.http.openapi.table import Call
-from despoolr_server.http.opens import OpenRoutes
-from despoolr_server.http.problem import Handler, Refused, answer, guarded, known
-from despoolr_server.http.shares import ShareRoutes
-from despoolr_server.http.surface import EXPECTING, Surface, check_size
-from despoolr_server.share.host import ShareHost
+from despoolr_server.http.shares.chain import ChainRoutes
+from despoolr_server.http.shares.files import ShareRoutes
+from despoolr_server.http.shares.introspection import IntrospectionRoutes
+from despoolr_server.http.shares.opens import OpenRoutes
+from despoolr_server.shares.host import ShareHost
 
 Check = Callable[[web.Request], None]
 

@@ -16,14 +16,14 @@ from despoolr_core.formats.site_mif import SiteReport
 from despoolr_core.formats.sms_id import IdError, check_site_code, is_package_id, is_sms_id
 from despoolr_core.formats.sms_id import package_id as make_package_id
 from despoolr_core.rules.fold import fold
-from despoolr_server.site import boxes, catalogue
-from despoolr_server.site.context import SiteContext
+from despoolr_server.database.schema import EVENTS, JOBS, MACHINE_ATTRIBUTES, MACHINES, PACKAGES
 from despoolr_server.site.job_checks import AdministratorError, check_job, check_texts, find_package, nearest
-from despoolr_server.site.jobs import ENDED, JobSpec, JobStatus
-from despoolr_server.site.mif_box import MifBox
-from despoolr_server.site.packing import split_unc
-from despoolr_server.site.scheduler import create_job
-from despoolr_server.store.schema import EVENTS, JOBS, MACHINE_ATTRIBUTES, MACHINES, PACKAGES
+from despoolr_server.site.jobs.model import ENDED, JobSpec, JobStatus
+from despoolr_server.site.services.packing import split_unc
+from despoolr_server.site.services.scheduler import create_job
+from despoolr_server.site.state import boxes, queries
+from despoolr_server.site.state.context import SiteContext
+from despoolr_server.site.state.mif_box import MifBox
 
 COMPONENT = "SMS_ADMINISTRATOR"
 
@@ -119,7 +119,7 @@ class Administrator:
             if spec.id and not is_package_id(spec.id):
                 raise AdministratorError(f"{spec.id!r} is no PackageID: a site code and five hex digits, such as BPC0000A")
             package_id = spec.id or _next_package_id(db, self._site.code)
-            if catalogue.package(db, package_id) is not None:
+            if queries.package(db, package_id) is not None:
                 raise AdministratorError(f"there is a package {package_id} already")
             db.execute(insert(PACKAGES).values(PkgID=package_id, Name=spec.name, Comment=spec.comment, SourcePath=spec.source))
             return package_id
@@ -134,7 +134,7 @@ class Administrator:
             return _package_row(row) | {
                 "status": [
                     {"site": s.SiteCode, "server": s.Server, "status": s.Status, "version": s.Version, "updated_at": s.UpdatedAt}
-                    for s in catalogue.package_statuses(db, row.PkgID)
+                    for s in queries.package_statuses(db, row.PkgID)
                 ]
             }
 
@@ -152,10 +152,8 @@ class Administrator:
             if not is_sms_id(machine.sms_id):
                 raise AdministratorError(f"{machine.sms_id!r} is not an SMSID of eight letters and digits")
 
-        known = [
-            catalogue.Machine(0, m.name, m.sms_id, m.domain, m.operating_system, m.site or self._site.code) for m in machines
-        ]
-        await self._site.database.run(lambda db: catalogue.set_machines(db, known))
+        known = [queries.Machine(0, m.name, m.sms_id, m.domain, m.operating_system, m.site or self._site.code) for m in machines]
+        await self._site.database.run(lambda db: queries.set_machines(db, known))
         await self._tell_parent(machines)
         return len(machines)
 
@@ -183,14 +181,14 @@ class Administrator:
 
         def work(db: Connection) -> int:
             for report in reports:
-                catalogue.set_site(db, report)
+                queries.set_site(db, report)
             return len(reports)
 
         return await self._site.database.run(work)
 
     async def sites(self) -> list[dict[str, Any]]:
         """The sites below this one."""
-        rows = await self._site.database.run(catalogue.sites)
+        rows = await self._site.database.run(queries.sites)
         return [
             {
                 "site": r.SiteCode,
@@ -268,12 +266,12 @@ class Administrator:
             first = row.RepeatOf or row.JobID
             changed += [
                 (other, JobStatus.CANCELLED)
-                for other in catalogue.jobs(db, [JobStatus.PENDING])
+                for other in queries.jobs(db, [JobStatus.PENDING])
                 if first in (other.RepeatOf, other.JobID) and other.JobID != row.JobID
             ]
             for one, status in changed:
                 ended = "Complete" if status == JobStatus.CANCELLED else "Pending"
-                catalogue.set_job(db, one.JobID, now, Status=status, CancelStatus=ended)
+                queries.set_job(db, one.JobID, now, Status=status, CancelStatus=ended)
             return changed
 
         changed = await site.database.run(work)
@@ -286,7 +284,7 @@ class Administrator:
 
     async def jobs(self) -> list[JobRow]:
         """All jobs, oldest first."""
-        rows = await self._site.database.run(lambda db: catalogue.jobs(db))
+        rows = await self._site.database.run(lambda db: queries.jobs(db))
         return [_job_row(r) for r in rows]
 
     async def job(self, job_id: str) -> tuple[JobRow, list[DetailRow]]:
@@ -296,7 +294,7 @@ class Administrator:
             row = _find_job(db, job_id)
             return _job_row(row), [
                 DetailRow(d.Kind, d.SiteCode, d.MachineName, d.Domain, d.Status, d.UpdatedAt, d.Description)
-                for d in catalogue.details(db, row.JobID)
+                for d in queries.details(db, row.JobID)
             ]
 
         return await self._site.database.run(work)
@@ -318,17 +316,17 @@ def _package_row(r: Any) -> dict[str, Any]:
 def _next_package_id(db: Connection, site: str) -> str:
     """The next ID nobody has: an administrator may have given some by hand."""
     while True:
-        package_id = make_package_id(site, catalogue.next_number(db, "package"))
-        if catalogue.package(db, package_id) is None:
+        package_id = make_package_id(site, queries.next_number(db, "package"))
+        if queries.package(db, package_id) is None:
             return package_id
 
 
 def _find_job(db: Connection, job: str) -> Any:
-    row = catalogue.job(db, job)
+    row = queries.job(db, job)
     if row is None:
         row = db.execute(select(JOBS).where(JOBS.c.Name == job).order_by(JOBS.c.CreatedAt.desc(), JOBS.c.JobID.desc())).first()
     if row is None:
-        ids = [r.JobID for r in catalogue.jobs(db)]
+        ids = [r.JobID for r in queries.jobs(db)]
         raise AdministratorError(f"no job {job!r}; there are {', '.join(ids[:20]) or 'none yet'}")
     return row
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Final
 
 from despoolr_core.profile import Article, ProfileError, article_of, with_overrides
-from despoolr_server.site import boxes
-from despoolr_server.site.context import SiteContext
-from despoolr_server.site.registry import Registry
-from despoolr_server.site.service import Executive
+from despoolr_server.site.services.service import Executive
+from despoolr_server.site.state import boxes
+from despoolr_server.site.state.context import SiteContext
+from despoolr_server.site.state.registry import Registry
 
 COMPONENT: Final = "SMS_EXECUTIVE"
 HOTFIXES: Final = r"SMS_Setup\Hotfixes"

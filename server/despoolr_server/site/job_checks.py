@@ -14,11 +14,11 @@ from sqlalchemy import Connection, select
 
 from despoolr_core.rules.fields import why_unfit_fields
 from despoolr_core.rules.fold import fold
-from despoolr_server.site import catalogue
-from despoolr_server.site.context import SiteContext
-from despoolr_server.site.jobs import DistributePhase, JobSpec, JobType, RunPhase, SendPhase
-from despoolr_server.site.targets import DEFAULT_SERVERS, server_sites
-from despoolr_server.store.schema import PACKAGES
+from despoolr_server.database.schema import PACKAGES
+from despoolr_server.site.jobs.model import DistributePhase, JobSpec, JobType, RunPhase, SendPhase
+from despoolr_server.site.services.targets import DEFAULT_SERVERS, server_sites
+from despoolr_server.site.state import queries
+from despoolr_server.site.state.context import SiteContext
 
 NAMED_MAX: Final = 20
 """How many of what there is a refusal lists."""
@@ -54,7 +54,7 @@ def check_job(db: Connection, site: SiteContext, spec: JobSpec) -> JobSpec:
 
 def find_package(db: Connection, package: str) -> Any:
     """A package's row, by ID or name. Raises `AdministratorError`."""
-    row = catalogue.package(db, fold(package))
+    row = queries.package(db, fold(package))
     if row is None:
         named = [r for r in db.execute(select(PACKAGES)) if fold(r.Name) == fold(package)]
         if len(named) > 1:
@@ -119,10 +119,10 @@ def _check_machines(db: Connection, spec: JobSpec) -> None:
     names = {fold(name) for name in spec.machines if name != "*"}
     if not names:
         return
-    found = catalogue.machines(db, names)
+    found = queries.machines(db, names)
     missing = sorted(names - {fold(m.name) for m in found})
     if missing:
-        known = [m.name for m in catalogue.machines(db)]
+        known = [m.name for m in queries.machines(db)]
         raise AdministratorError(f"this site knows no machine {', '.join(missing)}{nearest(missing[0], known)}")
     elsewhere = sorted({m.name for m in found if spec.sites and m.site not in spec.sites})
     if elsewhere:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from despoolr_client.agent import PcmAgent
+from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.fleet import Fleet
-from despoolr_client.gate import Gate
 from despoolr_client.pcm.state import Folder
+from despoolr_client.transport.gate import Gate
 from despoolr_core.formats.sms_id import SmsId
 from unit.client.world import PACKAGE, START, World, offered, play
 

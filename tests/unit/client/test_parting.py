@@ -9,15 +9,15 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from despoolr_client.http_share import RIDING_MAX
-from despoolr_client.share import ShareServer
-from despoolr_core.records import Recorder
-from despoolr_core.share import OpenFile, Share, ShareUnreachable
-from despoolr_core.sharing import Access, NtStatus, Role, ShareMode
+from despoolr_client.transport.http_share import RIDING_MAX
+from despoolr_client.transport.server_session import ShareServer
+from despoolr_core.records.stream import Recorder
+from despoolr_core.share.contract import OpenFile, Share, ShareUnreachable
+from despoolr_core.share.modes import Access, NtStatus, Role, ShareMode
+from despoolr_server.files.memory import MemoryFileStore
 from despoolr_server.http.app import make_app
-from despoolr_server.share.host import Principal, ShareHost
-from despoolr_server.store.memory import MemoryFileStore
-from unit.client.test_share import LEASE_S, Logon, virtually
+from despoolr_server.shares.host import Principal, ShareHost
+from unit.client.transport.test_server_session import LEASE_S, Logon, virtually
 
 REPORT = [("DESPOOLR.BOX-1", b"pck"), ("DESPOOLR.BOX-2", b"sni")]
 ADMIN = Principal("SITE1", "ADMIN", Role.ADMIN)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from despoolr_client.agent.polling import PollResult
+from despoolr_client.agent.programs import MifToWrite, Program, Programs
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.pcm.history import HistoryState
 from despoolr_client.pcm.state import Folder
-from despoolr_client.polling import PollResult
-from despoolr_client.programs import MifToWrite, Program, Programs
 from despoolr_core.formats.instruction import Result
 from despoolr_core.formats.status_mif import read_status_mif
 from unit.client.world import START, World, offered, play, poll_and_run

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from random import Random
 
-from despoolr_client.agent import PcmAgent
-from despoolr_client.gate import Gate
+from despoolr_client.agent.agent import PcmAgent
+from despoolr_client.agent.programs import FileUse, Program, Programs
+from despoolr_client.agent.settings import ClientSettings
 from despoolr_client.pcm.behaviour import PcmBehaviour
-from despoolr_client.programs import FileUse, Program, Programs
-from despoolr_client.settings import ClientSettings
+from despoolr_client.transport.gate import Gate
 from despoolr_core.formats.winst import WinstFile, render_winst
-from despoolr_core.records import Recorder
-from despoolr_core.sharing import Role
-from despoolr_server.store.memory import MemoryFileStore
-from unit.client.test_share import Logon, virtually
+from despoolr_core.records.stream import Recorder
+from despoolr_core.share.modes import Role
+from despoolr_server.files.memory import MemoryFileStore
+from unit.client.transport.test_server_session import Logon, virtually
 from unit.client.world import PACKAGE, driven, offered, poll_and_run
 
 POLL = "GET /SMS_SHR/PCMINS.BOX/BPC00001.INS"

@@ -12,22 +12,22 @@ from contextlib import asynccontextmanager
 from random import Random
 from typing import Any
 
-from despoolr_client.agent import PcmAgent
-from despoolr_client.gate import Gate
+from despoolr_app.process.clock import LoopClock
+from despoolr_client.agent.agent import PcmAgent
+from despoolr_client.agent.polling import PollResult
+from despoolr_client.agent.settings import ClientSettings
 from despoolr_client.pcm.behaviour import PcmBehaviour
-from despoolr_client.polling import PollResult
-from despoolr_client.settings import ClientSettings
+from despoolr_client.transport.gate import Gate
 from despoolr_core.formats.instruction import WireRemove, parse_instruction
 from despoolr_core.formats.winst import PackageServer, WinstFile, WorkstationInstruction, render_winst
-from despoolr_core.records import Record, Recorder
-from despoolr_core.share import ShareUnreachable
-from despoolr_core.sharing import Role
-from despoolr_lab.clock import LoopClock
+from despoolr_core.records.stream import Record, Recorder
+from despoolr_core.share.contract import ShareUnreachable
+from despoolr_core.share.modes import Role
 from despoolr_lab.sim.world import EPOCH, run_virtual
-from despoolr_server.share.host import Principal, ShareHost
-from despoolr_server.share.local import LocalShare
-from despoolr_server.share.rights import PACKAGE_SHARE, SMS_SHR
-from despoolr_server.store.memory import MemoryFileStore
+from despoolr_server.files.memory import MemoryFileStore
+from despoolr_server.shares.host import Principal, ShareHost
+from despoolr_server.shares.local import LocalShare
+from despoolr_server.shares.rights import PACKAGE_SHARE, SMS_SHR
 
 PACKAGE = "BPC00001"
 START = EPOCH

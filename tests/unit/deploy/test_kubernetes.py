@@ -18,7 +18,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from despoolr_lab.config import VARIABLES, parse_named_server
+from despoolr_app.process.settings import VARIABLES, parse_named_server
 from support import REPOSITORY
 
 DIRECTORY = REPOSITORY / "deploy/kubernetes"

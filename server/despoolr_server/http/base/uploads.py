@@ -11,7 +11,7 @@ from types import TracebackType
 
 from aiohttp import hdrs, web
 
-from despoolr_server.http.problem import Refused, known
+from despoolr_server.http.base.problem import Refused, known
 
 MIB = 1024 * 1024
 

@@ -19,12 +19,12 @@ import msgspec
 from aiohttp import hdrs, web
 
 from despoolr_core.rules.memory import remembered
-from despoolr_core.sharing import NtStatus
-from despoolr_core.wire import Blocker, Problem
-from despoolr_server.http.problem import CONTENT_TYPE
-from despoolr_server.http.whole import Whole
-from despoolr_server.share.dav_locks import DavLock
-from despoolr_server.share.pace import batches
+from despoolr_core.share.modes import NtStatus
+from despoolr_core.share.wire import Blocker, Problem
+from despoolr_server.http.base.problem import CONTENT_TYPE
+from despoolr_server.http.base.single_write import Whole
+from despoolr_server.shares.dav_locks import DavLock
+from despoolr_server.shares.pace import batches
 
 XML_TYPE: Final = 'application/xml; charset="utf-8"'
 PROBLEM_NAMESPACE: Final = "urn:ietf:rfc:7807"

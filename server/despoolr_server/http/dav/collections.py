@@ -1,4 +1,4 @@
-"""DELETE, COPY, MOVE and MKCOL: what they answer. What they do is the share's (`despoolr_server.share.trees`).
+"""DELETE, COPY, MOVE and MKCOL: what they answer. What they do is the share's (`despoolr_server.shares.trees`).
 
 The law: a directory goes, comes and moves with all that is in it, and what could not be done is told by name in a
 multi-status. With `Depth: 0` DELETE and MOVE mean the one name alone, as a Windows redirector does: a directory with anything
@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from aiohttp import hdrs, web
 
-from despoolr_core.sharing import NtStatus
-from despoolr_core.wire import Problem
+from despoolr_core.share.modes import NtStatus
+from despoolr_core.share.wire import Problem
+from despoolr_server.http.base.problem import Handler, Refused, known
+from despoolr_server.http.base.surface import Surface, query, switch
 from despoolr_server.http.dav.answers import failed_response, lock_error, multistatus, refuse
-from despoolr_server.http.dav.asking import Asking, depth
-from despoolr_server.http.problem import Handler, Refused, known
-from despoolr_server.http.surface import Surface, query, switch
-from despoolr_server.share.trees import Failures
+from despoolr_server.http.dav.request import Asking, depth
+from despoolr_server.shares.trees import Failures
 
 
 class CollectionRoutes:

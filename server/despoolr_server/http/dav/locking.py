@@ -14,8 +14,11 @@ from typing import Final
 from aiohttp import hdrs, web
 from multidict import istr
 
-from despoolr_core.sharing import Role
-from despoolr_core.wire import Problem
+from despoolr_core.share.modes import Role
+from despoolr_core.share.wire import Problem
+from despoolr_server.http.base.problem import Handler, Refused, bad_request, known
+from despoolr_server.http.base.single_write import Whole
+from despoolr_server.http.base.surface import Surface, read_body
 from despoolr_server.http.dav.answers import (
     dependent_response,
     failed_response,
@@ -25,14 +28,11 @@ from despoolr_server.http.dav.answers import (
     prop_answer,
     refuse,
 )
-from despoolr_server.http.dav.asking import Asking, depth, only, product, timeout_s, xml_refused
 from despoolr_server.http.dav.bodies import XML_SIZE_MAX, XmlRefused, parse_lockinfo
-from despoolr_server.http.problem import Handler, Refused, bad_request, known
-from despoolr_server.http.surface import Surface, read_body
-from despoolr_server.http.whole import Whole
-from despoolr_server.share.callers import Caller
-from despoolr_server.share.dav import LockWish
-from despoolr_server.share.dav_locks import DavLock
+from despoolr_server.http.dav.request import Asking, depth, only, product, timeout_s, xml_refused
+from despoolr_server.shares.dav import LockWish
+from despoolr_server.shares.dav_locks import DavLock
+from despoolr_server.shares.principal import Caller
 
 _LOCK_TOKEN: Final = istr("Lock-Token")
 _TOKEN: Final = re.compile(r"<([^<>\s]+)>|([^<>\s]+)")

@@ -16,8 +16,13 @@ from xml.sax.saxutils import escape
 
 from aiohttp import web
 
-from despoolr_core.wire import Problem
-from despoolr_server.http.conditions import http_date, iso_date
+from despoolr_core.share.wire import Problem
+from despoolr_server.engine.rows import FileFacts
+from despoolr_server.http.base.conditions import http_date, iso_date
+from despoolr_server.http.base.media import content_type
+from despoolr_server.http.base.pieces import check_size_of, in_pieces
+from despoolr_server.http.base.problem import Handler, known
+from despoolr_server.http.base.surface import Surface, read_body
 from despoolr_server.http.dav.answers import (
     SUPPORTED_LOCKS,
     XML_TYPE,
@@ -30,7 +35,6 @@ from despoolr_server.http.dav.answers import (
     status_line,
     visible,
 )
-from despoolr_server.http.dav.asking import Asking, depth, xml_refused
 from despoolr_server.http.dav.bodies import (
     DAV,
     XML_SIZE_MAX,
@@ -43,14 +47,10 @@ from despoolr_server.http.dav.bodies import (
     parse_propfind,
     parse_proppatch,
 )
-from despoolr_server.http.media import content_type
-from despoolr_server.http.pieces import check_size_of, in_pieces
-from despoolr_server.http.problem import Handler, known
-from despoolr_server.http.surface import Surface, read_body
-from despoolr_server.share.callers import TooMany
-from despoolr_server.share.dav import Found
-from despoolr_server.share.engine.rows import FileFacts
-from despoolr_server.share.pace import BATCH, turn
+from despoolr_server.http.dav.request import Asking, depth, xml_refused
+from despoolr_server.shares.dav import Found
+from despoolr_server.shares.pace import BATCH, turn
+from despoolr_server.shares.principal import TooMany
 
 KEPT_MAX: Final = 256
 """Dead properties of one resource."""

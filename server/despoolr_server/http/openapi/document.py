@@ -14,13 +14,14 @@ from urllib.parse import parse_qs, unquote
 
 import msgspec
 
-from despoolr_core.sharing import HTTP_STATUS
-from despoolr_core.wire import Problem
-from despoolr_server.http.browser_guard import ASKED_BY_ANYONE, NOT_SAFE, SAFE_METHODS
-from despoolr_server.http.openapi import handle_calls, server_calls, share_calls, site_calls
+from despoolr_core.share.modes import HTTP_STATUS
+from despoolr_core.share.wire import Problem
+from despoolr_server.http.base.browser_guard import ASKED_BY_ANYONE, NOT_SAFE, SAFE_METHODS
+from despoolr_server.http.base.problem import BODYLESS, CONTENT_TYPE, KNOWN
 from despoolr_server.http.openapi.examples import Example, load_examples
 from despoolr_server.http.openapi.table import ANYONE, Answer, Call, Parameter
-from despoolr_server.http.problem import BODYLESS, CONTENT_TYPE, KNOWN
+from despoolr_server.http.shares import handle_calls, server_calls, share_calls
+from despoolr_server.http.site import calls as site_calls
 
 CALLS: Final = (
     *share_calls.CALLS,

@@ -1,7 +1,8 @@
-"""Examples: calls that a running server really answered so, kept beside the tables in `examples.json`.
+"""Examples: calls that a running server really answered so, kept beside the tables in
+`examples.json`.
 
-`python -m despoolr_lab.examples` asks them anew and prints the file; a house test compares. Ids, times and tokens are those of
-a server that has just started at a certain time.
+`python -m despoolr_lab.docs.examples` asks them anew and prints the file; a house test compares.
+Ids, times and tokens are those of a server that has just started at a certain time.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import msgspec
 
 
 class Example(msgspec.Struct, omit_defaults=True):
-    """One call and its answer. `call` is the row's key, `who` the caller's role (empty: no token); bodies as JSON, or as text."""
+    """One call and its answer. `call` is the row's key, `who` the caller's role (empty: no token);
+    bodies as JSON, or as text.
+    """
 
     call: str
     title: str

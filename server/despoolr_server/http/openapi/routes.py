@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 from aiohttp import hdrs, web
 
-from despoolr_server.http.conditions import matches
+from despoolr_server.http.base.conditions import matches
+from despoolr_server.http.base.surface import query
 from despoolr_server.http.openapi.table import Call
-from despoolr_server.http.surface import query
 
 
 class DocumentRoutes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from despoolr_core.formats.nt_event import NtEvent, Severity, render_event
-from despoolr_core.nt_events import event
+from despoolr_core.formats.nt_events import event
 
 
 def test_event_374_reads_as_q166833_prints_it() -> None:

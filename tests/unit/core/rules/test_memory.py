@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from despoolr_core.rules.memory import Bounded, remembered, size_of
-from despoolr_server.share.engine import names
+from despoolr_server.engine import names
 
 
 def test_the_last_results_are_remembered_and_no_more() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import pytest
 
-from despoolr_lab.cli.main import run
+from despoolr.console import run
 from despoolr_lab.cli.options import SHOWN_MAX, Text, Whole
 
 CLIENTS = Whole("clients", 1, 1_000_000)

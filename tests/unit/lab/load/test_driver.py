@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from despoolr_client.gate import Gate
-from despoolr_client.polling import PollResult
+from despoolr_client.agent.polling import PollResult
+from despoolr_client.transport.gate import Gate
 from despoolr_lab.load.driver import GRACE_S, Driver
 from despoolr_lab.load.shapes import Stay
 from despoolr_lab.load.tally import Second, Tally

@@ -7,7 +7,7 @@ import pytest
 from despoolr_lab.load.file import parse_load
 from despoolr_lab.scenario.load import parse_scenario
 from despoolr_lab.scenario.run import Wishes, run_scenario
-from despoolr_lab.scenario.toml_text import ScenarioError
+from despoolr_lab.toml.toml_text import ScenarioError
 
 SCENARIO = """\
 name = "both"

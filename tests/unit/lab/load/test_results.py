@@ -11,15 +11,15 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 
+from despoolr_app.runs.directory import RunError
+from despoolr_lab.load.archive import read_kept
 from despoolr_lab.load.file import parse_load
 from despoolr_lab.load.judgement import Facts, findings, invalid
-from despoolr_lab.load.kept import read_kept
 from despoolr_lab.load.report import render_report
 from despoolr_lab.load.results import exit_code, junit, lines_of, samples_csv, summary_of, verdict, write_all
 from despoolr_lab.load.run import Outcome
 from despoolr_lab.load.tally import Tally, total
 from despoolr_lab.load.watch import Row
-from despoolr_lab.runs import RunError
 
 LOAD = parse_load(
     """\

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from despoolr_app.runs.directory import RunDirectory
 from despoolr_lab.cli.report import command
-from despoolr_lab.runs import RunDirectory
 from report_world import blocked_update
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from despoolr_core.records import Record
+from despoolr_core.records.stream import Record
 from despoolr_lab.report.html import ROWS_MAX, render_report
 from despoolr_lab.scenario.load import load_scenario
 from despoolr_lab.scenario.run import Wishes, run_scenario

@@ -10,10 +10,10 @@ import msgspec
 import pytest
 
 from despoolr_core.profile import ProfileError
-from despoolr_core.records import decode, encode
+from despoolr_core.records.stream import decode, encode
+from despoolr_core.timing import parse_timing
 from despoolr_lab.scenario.run import Wishes, profiles_of, run_scenario
 from despoolr_lab.scenario.steps import StepError
-from despoolr_lab.scenario.timing import parse_timing
 from scenarios.staging import blocked_update, hold, play, scenario, share
 
 

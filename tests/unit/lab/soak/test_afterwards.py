@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from despoolr_lab.runs import RunError
+from despoolr_app.runs.directory import RunError
 from despoolr_lab.sampling import FleetSample, ProcessSample, Sample, ShareSample, SiteSample
 from despoolr_lab.soak.afterwards import judge
 from despoolr_lab.soak.outcome import as_json

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from despoolr_core.records import Record
+from despoolr_core.records.stream import Record
 from despoolr_lab.soak.counts import Count, Found, Job, Reported, Row, count_all, failed_runs, request_of
 
 MACHINES = {"PC00001": "BPC00001", "PC00002": "BPC00002"}

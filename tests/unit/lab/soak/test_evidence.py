@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from despoolr_core.records import Record, encode
+from despoolr_core.records.stream import Record, encode
 from despoolr_lab.soak.counts import Found, Job, Row
 from despoolr_lab.soak.evidence import read_clients, read_database
 

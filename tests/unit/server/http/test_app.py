@@ -8,13 +8,13 @@ import logging
 import pytest
 from aiohttp import web
 
-from despoolr_core.records import Recorder
-from despoolr_lab.clock import LoopClock
+from despoolr_app.process.clock import LoopClock
+from despoolr_core.records.stream import Recorder
+from despoolr_server.files.memory import MemoryFileStore
 from despoolr_server.http.app import RESERVED, make_app
-from despoolr_server.http.auth import Auth
-from despoolr_server.http.base.connection import LINGER_S
-from despoolr_server.share.host import ShareHost
-from despoolr_server.store.memory import MemoryFileStore
+from despoolr_server.http.base.auth import Auth
+from despoolr_server.http.connections.connection import LINGER_S
+from despoolr_server.shares.host import ShareHost
 from raw_http import dial
 from share_site import FILE_SIZE_MAX, Site, serving
 

@@ -15,25 +15,25 @@ from sqlalchemy import Connection, select
 from despoolr_core.formats.instruction import Result, WireRemove, render_instruction
 from despoolr_core.formats.status_mif import StatusMif, render_status_mif
 from despoolr_core.profile import profile_of, with_overrides
-from despoolr_core.records import Record, Recorder
+from despoolr_core.records.stream import Record, Recorder
 from despoolr_core.response import Response
-from despoolr_core.sharing import Access, Role, ShareMode
-from despoolr_core.wire import OpenList
-from despoolr_server.http.auth import Auth
-from despoolr_server.logon import LogonServer, make_logon_server
-from despoolr_server.share.engine.names import Name, parse_name
-from despoolr_server.share.host import Principal, ShareHost
-from despoolr_server.share.local import LocalShare
-from despoolr_server.share.rights import Rights
-from despoolr_server.site import boxes
+from despoolr_core.share.modes import Access, Role, ShareMode
+from despoolr_core.share.wire import OpenList
+from despoolr_server.database.database import InlineDatabase
+from despoolr_server.database.schema import EVENTS, JOB_DETAILS, JOBS, LOADED_REPORTS, MACHINE_ATTRIBUTES, PACKAGE_STATUS, SITES
+from despoolr_server.engine.names import Name, parse_name
+from despoolr_server.files import FileStore, MemoryFileStore
+from despoolr_server.http.base.auth import Auth
+from despoolr_server.logon_server import LogonServer, make_logon_server
+from despoolr_server.shares.host import Principal, ShareHost
+from despoolr_server.shares.local import LocalShare
+from despoolr_server.shares.rights import Rights
 from despoolr_server.site.administrator import MachineSpec, PackageSpec
-from despoolr_server.site.context import RemoteServer, SiteContext, SiteServerRole
-from despoolr_server.site.jobs import DistributePhase, JobSpec, JobType, RunPhase, SendPhase
-from despoolr_server.site.service import Service
+from despoolr_server.site.jobs.model import DistributePhase, JobSpec, JobType, RunPhase, SendPhase
+from despoolr_server.site.services.service import Service
+from despoolr_server.site.state import boxes
+from despoolr_server.site.state.context import RemoteServer, SiteContext, SiteServerRole
 from despoolr_server.site_server import SERVICE_ACCOUNT, SiteServer, SiteSetup, SiteStores
-from despoolr_server.store.database import InlineDatabase
-from despoolr_server.store.files import FileStore, MemoryFileStore
-from despoolr_server.store.schema import EVENTS, JOB_DETAILS, JOBS, LOADED_REPORTS, MACHINE_ATTRIBUTES, PACKAGE_STATUS, SITES
 from share_world import EPOCH, StillClock
 
 POLL_S = 300.0
@@ -463,7 +463,7 @@ class _Down:
 
 class _Unreachable:
     def __getattr__(self, name: str) -> Any:
-        from despoolr_core.share import ShareUnreachable
+        from despoolr_core.share.contract import ShareUnreachable
 
         async def call(*args: Any, **more: Any) -> Any:
             raise ShareUnreachable("LOGON1 does not answer")

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from despoolr_core.sharing import Role
+from despoolr_core.share.modes import Role
 from despoolr_server.site.administrator import AdministratorError, MachineSpec, PackageSpec
-from despoolr_server.site.jobs import JobSpec
+from despoolr_server.site.jobs.model import JobSpec
 from unit.server.site.bench import Bench
 
 

@@ -11,8 +11,8 @@ import pytest
 from despoolr_core.formats.instruction import Result
 from despoolr_core.formats.status_mif import StatusMif
 from despoolr_core.profile import with_overrides
-from despoolr_server.site import boxes
-from despoolr_server.site.jobs import DistributePhase, JobType
+from despoolr_server.site.jobs.model import DistributePhase, JobType
+from despoolr_server.site.state import boxes
 from unit.server.site.bench import Bench, Death, Died, Prepare
 
 OK = StatusMif("Success", "installed")

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from despoolr_core.profile import ProfileError
-from despoolr_server.site import boxes
 from despoolr_server.site.hotfixes import Hotfixes
-from despoolr_server.site.service import Executive
+from despoolr_server.site.services.service import Executive
+from despoolr_server.site.state import boxes
 from unit.server.site.bench import Bench
 
 

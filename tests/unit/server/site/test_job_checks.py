@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from despoolr_core.formats.site_mif import SiteReport
-from despoolr_server.site import catalogue
 from despoolr_server.site.administrator import MachineSpec, PackageSpec
 from despoolr_server.site.job_checks import NAMED_MAX, AdministratorError, check_job, nearest
-from despoolr_server.site.jobs import DistributePhase, JobSpec, JobType, RunPhase, SendPhase
+from despoolr_server.site.jobs.model import DistributePhase, JobSpec, JobType, RunPhase, SendPhase
+from despoolr_server.site.state import queries
 from unit.server.site.bench import Bench
 
 RUN = RunPhase("SETUP.EXE")
@@ -39,7 +39,7 @@ async def checked(**changes: Any) -> JobSpec:
     await bench.administrator.add_machines([MachineSpec("WS1", "BPC00001", "SALES")])
     bench.site.addresses["CHD"] = "CHILD"
     report = SiteReport("CHD", "BPC", "CHILD", "1.2", ("CHDIST",), 1.0)
-    await bench.database.run(lambda db: catalogue.set_site(db, report))
+    await bench.database.run(lambda db: queries.set_site(db, report))
     spec = JobSpec(**{"name": "J", "package": "OFFICE", **changes})
     return await bench.database.run(lambda db: check_job(db, bench.site, spec))
 

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
+from despoolr_server.engine.names import Name
+from despoolr_server.http.base.problem import Refused
 from despoolr_server.http.base.uploads import Downloads, Uploads
-from despoolr_server.http.problem import Refused
-from despoolr_server.share.engine.names import Name
 from raw_http import Raw, dial
 from share_site import Site, serving
 

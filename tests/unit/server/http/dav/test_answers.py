@@ -8,7 +8,7 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 
 from dav_site import D, P
-from despoolr_core.wire import Blocker, Problem
+from despoolr_core.share.wire import Blocker, Problem
 from despoolr_server.http.dav.answers import error_xml, failed_response, href, lock_error, prefers_xml, status_line
 
 BLOCKER = Blocker("O1", "WS<1>", "AN&NA", "A\x01B", "READ", "READ", 1.5)

@@ -9,13 +9,13 @@ from xml.etree.ElementTree import fromstring
 import pytest
 
 from dav_site import D, lock, parts, propfind, proppatch
+from despoolr_server.engine.names import Name
+from despoolr_server.http.base.pieces import ANSWER_SIZE_MAX, PIECE_SIZE
 from despoolr_server.http.dav.bodies import NAMES_SIZE_MAX, NAMESPACE_MAX, names_size
 from despoolr_server.http.dav.properties import ALWAYS, KEPT_MAX, KEPT_SIZE_MAX, LIVE, LOOKING_MAX, size_of
-from despoolr_server.http.pieces import ANSWER_SIZE_MAX, PIECE_SIZE
-from despoolr_server.share.callers import Caller
-from despoolr_server.share.dav import FOUND_MAX
-from despoolr_server.share.engine.names import Name
-from despoolr_server.share.pace import BATCH
+from despoolr_server.shares.dav import FOUND_MAX
+from despoolr_server.shares.pace import BATCH
+from despoolr_server.shares.principal import Caller
 from share_site import Site
 from share_world import ADMIN
 

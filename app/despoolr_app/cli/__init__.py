@@ -1,0 +1,1 @@
+"""The commands that run a site or ask it, one module each."""

@@ -1,0 +1,149 @@
+"""`despoolr health`: whether a server does its work, not whether its process exists.
+
+The law: healthy means that a file was created on a share, written, read back and closed (and so deleted), through the
+same opens as everyone's. A share whose data are damaged is told of and not tried: nothing on it can be changed. A fleet is
+healthy when all its clients exist and a logon server of theirs is. Exit code 0 if everything asked is healthy, else 1: fit
+for a container's health check.
+"""
+
+from __future__ import annotations
+
+import os
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from despoolr_app.cli.output import EXIT_BUG, EXIT_OK, echo_json, fail, json_option, put, say
+
+if TYPE_CHECKING:
+    from despoolr_app.site_client.live import ServerAddress
+
+CONTENT: Final = b"Despoolr was here.\r\n"
+
+
+@click.command("health")
+@click.option("--url", "urls", envvar="DESPOOLR_URL", multiple=True, help="A server; repeatable. Else those started here.")
+@click.option(
+    "--token", envvar="DESPOOLR_TOKEN", default="", help="An administrator's token (or set DESPOOLR_SECRET).", show_envvar=True
+)
+@click.option("--share", default="", help="The share to try. Default: the server's first.")
+@click.option("--timeout", "timeout_s", default=5.0, show_default=True, help="Seconds to wait for each answer.")
+@json_option
+def command(urls: tuple[str, ...], token: str, share: str, timeout_s: float, as_json: bool) -> int:
+    """Whether servers answer: open a file on a share, write, read, close; how many milliseconds each took."""
+    from despoolr_app.cli.ask import find_servers
+    from despoolr_app.process.skew import SKEW_S_MAX, told
+
+    servers = find_servers(urls, token)
+    if not servers:
+        fail("there is no running server here; give one with --url")
+    results = [check(server, share, timeout_s) for server in servers[: len(urls) or None]]
+    if as_json:
+        echo_json({"healthy": all(r["healthy"] for r in results), "servers": results})
+    else:
+        for r in results:
+            put(f"{r['server']} at {r['url']}: {_words(r)}")
+    for r in results:
+        if abs(r.get("clock_skew_s", 0)) > SKEW_S_MAX:
+            say(f"despoolr: warning: {told(r['server'], r['clock_skew_s'])}")
+    return EXIT_OK if all(r["healthy"] for r in results) else EXIT_BUG
+
+
+def check(server: ServerAddress, share: str, timeout_s: float) -> dict[str, Any]:
+    """One server's round trip: `healthy`, `error`, and `ms` for each step."""
+    from despoolr_app.site_client.live import clock_skew_s, fleet_facts, health
+    from despoolr_app.site_client.queries import AskError
+
+    ms: dict[str, float] = {}
+    result: dict[str, Any] = {"server": server.name, "url": server.url, "healthy": False, "error": "", "share": "", "ms": ms}
+    try:
+        began = perf_counter()
+        fleet = fleet_facts(server, timeout_s=timeout_s)
+        if fleet is not None:
+            return result | _check_fleet(server, fleet, timeout_s)
+        facts = health(server, timeout_s=timeout_s)
+        ms["healthz"] = _ms(began)
+        result["clock_skew_s"] = round(clock_skew_s(server, timeout_s=timeout_s) or 0.0)
+        result |= {"server": facts.server, "version": facts.version, "waiting": facts.episodes_waiting, "opens": facts.opens}
+        if facts.damages:
+            raise AskError("; ".join(facts.damages))
+        result["share"] = share or _first_share(server, timeout_s)
+        _round_trip(server, result["share"], ms, timeout_s)
+        result["healthy"] = True
+    except AskError as error:
+        result["error"] = str(error)
+    ms["total"] = round(sum(ms.values()), 2)
+    return result
+
+
+def _check_fleet(server: ServerAddress, fleet: dict[str, Any], timeout_s: float) -> dict[str, Any]:
+    """A fleet: are all its clients there, and can they open a file on a logon server? One that stands by needs none."""
+    from dataclasses import replace
+
+    result: dict[str, Any] = {"server": fleet["fleet"], "fleet": fleet, "healthy": fleet["status"] == "standing by", "error": ""}
+    if fleet["status"] == "ok":
+        # One logon server that works is enough: the clients know them all.
+        tried = [check(replace(server, name=url, url=url), "", timeout_s) for url in fleet["logons"]]
+        best = next((one for one in tried if one["healthy"]), tried[0])
+        result |= {name: best[name] for name in ("healthy", "error", "share", "ms")}
+    elif not result["healthy"]:
+        result["error"] = f"{fleet['status']}: {fleet['live']} of {fleet['wanted']} clients"
+    return result
+
+
+def _first_share(server: ServerAddress, timeout_s: float) -> str:
+    from despoolr_app.site_client.live import ask
+    from despoolr_app.site_client.queries import AskError
+
+    shares = ask(server, "setup", dict, timeout_s=timeout_s).get("shares")
+    if not shares:
+        raise AskError(f"{server.url} has no share to try; name one with --share")
+    return str(shares[0])
+
+
+def _round_trip(server: ServerAddress, share: str, ms: dict[str, float], timeout_s: float) -> None:
+    """A session, a file that goes with its open, its content there and back; the session is ended whatever happens."""
+    import json
+
+    from despoolr_app.site_client.live import call
+    from despoolr_app.site_client.queries import AskError
+
+    def do(step: str, method: str, target: str, body: bytes | None = None) -> bytes:
+        began = perf_counter()
+        answer = call(server, method, target, body, timeout_s=timeout_s)
+        ms[step] = _ms(began)
+        return answer
+
+    asked = json.dumps({"program": "despoolr health"}).encode()
+    session = json.loads(do("session", "POST", "/api/v1/sessions", asked))["session"]
+    try:
+        wanted = {
+            "session": session,
+            "share": share,
+            "path": f"H{os.getpid() % 10**7}.TMP",
+            "access": "READ|WRITE|DELETE",
+            "share_mode": "READ|WRITE|DELETE",
+            "disposition": "OVERWRITE_IF",
+            "options": "DELETE_ON_CLOSE",
+        }
+        handle = json.loads(do("open", "POST", "/api/v1/opens", json.dumps(wanted).encode()))["open"]
+        do("write", "PUT", f"/api/v1/opens/{handle}/content", CONTENT)
+        if do("read", "GET", f"/api/v1/opens/{handle}/content") != CONTENT:
+            raise AskError(f"{server.url} gave back something else than what was written to {share}")
+        do("close", "DELETE", f"/api/v1/opens/{handle}")
+    finally:
+        do("logoff", "DELETE", f"/api/v1/sessions/{session}")
+
+
+def _ms(began: float) -> float:
+    return round((perf_counter() - began) * 1000, 2)
+
+
+def _words(result: dict[str, Any]) -> str:
+    steps = ", ".join(f"{step} {ms:g}" for step, ms in result["ms"].items() if step != "total")
+    if result["healthy"] and not steps:
+        return "healthy: standing by"
+    if result["healthy"]:
+        return f"healthy in {result['ms']['total']:g} ms ({steps})"
+    return f"NOT healthy: {result['error']}"

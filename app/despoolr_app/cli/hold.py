@@ -1,0 +1,132 @@
+r"""`despoolr hold`: open a file on a share and keep it, as a program on somebody's machine does.
+
+The law: the open is an ordinary one, over HTTP, in a session on a lease that is kept alive; it ends with `--for`, SIGTERM or
+Ctrl-C, and is closed then. Nothing else is done to the file. Refused: one line that names who is in the way, exit code 2. So
+ends one whose open the server closed meanwhile: the file was not held until then.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from contextlib import nullcontext, suppress
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from despoolr_app.cli.output import EXIT_OK, echo_json, fail, json_option, put, say
+from despoolr_core.rules.fold import fold
+
+if TYPE_CHECKING:
+    from despoolr_app.site_client.live import ServerAddress
+
+LEASE_S: Final = 60.0
+"""Seconds of this machine's time that the session outlives a holder that vanished."""
+
+
+@click.command("hold")
+@click.argument("file", metavar="FILE")
+@click.option("--url", "urls", envvar="DESPOOLR_URL", multiple=True, help="A server; repeatable. Else those started here.")
+@click.option("--token", envvar="DESPOOLR_TOKEN", default="", help="An administrator's token.", show_envvar=True)
+@click.option("--machine", default="WS1", show_default=True, help="The machine that opens the file.")
+@click.option("--user", default="ALICE", show_default=True, help="Its user.")
+@click.option("--program", default="WINWORD.EXE", show_default=True, help="The program.")
+@click.option("--access", default="READ", show_default=True, help="READ, WRITE, EXECUTE, DELETE, joined by |.")
+@click.option(
+    "--share-mode", default="READ", show_default=True, help="What others may: READ, WRITE, DELETE, joined by |; or NONE."
+)
+@click.option(
+    "--for", "for_", default="", metavar="SPAN", help="Close it after so much site time. Default: hold it until stopped."
+)
+@json_option
+def command(file: str, urls: tuple[str, ...], token: str, for_: str, as_json: bool, **given: str) -> int:
+    r"""Open FILE and keep it open: \\LOGON1\SMS_PKGD\BPC00001\b.dat, or SMS_PKGD/BPC00001/b.dat on the first that has it."""
+    from despoolr_app.cli.ask import find_servers
+    from despoolr_app.process.settings import ConfigError, parse_span
+    from despoolr_app.site_client.queries import AskError
+
+    name, share, path = _parts(file)
+    try:
+        for_s = parse_span(for_) if for_ else 0.0
+        server, scale = _server(find_servers(urls, token), name, share)
+        with _Session(server, given, scale) as session:
+            opened = session.open(share, path, given)
+            facts = {**opened, "server": server.name, "share": share, "path": path, **given}
+            if as_json:
+                echo_json(facts)
+            else:
+                who = f"{given['program']} on {given['machine']}"
+                put(f"{who} has {share}/{path} on {server.url} open: {opened['open']}, {given['access']}, {given['share_mode']}")
+            session.stay(str(opened["open"]), for_s / scale)
+    except (AskError, ConfigError) as error:
+        fail(str(error))
+    say("despoolr: closed")
+    return EXIT_OK
+
+
+def _parts(file: str) -> tuple[str, str, str]:
+    """Server (or nothing), share, path."""
+    text = file.replace("\\", "/")
+    server, rest = text[2:].partition("/")[::2] if text.startswith("//") else ("", text)
+    share, _, path = rest.partition("/")
+    if not share or not path:
+        fail(rf"{file} names no file on a share; such are \\LOGON1\SMS_PKGD\BPC00001\b.dat and SMS_PKGD/BPC00001/b.dat")
+    return fold(server), fold(share), path
+
+
+def _server(servers: list[ServerAddress], name: str, share: str) -> tuple[ServerAddress, float]:
+    """The one that is meant, and the pace of its time. Raises `AskError`."""
+    from despoolr_app.site_client.live import ask
+    from despoolr_app.site_client.queries import AskError
+
+    if not servers:
+        raise AskError("there is no running server here; give one with --url")
+    for server in servers:
+        setup: Any = ask(server, "setup", dict)
+        if (not name or setup["server"] == name) and share in (fold(s) for s in setup["shares"]):
+            return server, float(setup["clock"]["scale"])
+    raise AskError(f"none of {', '.join(s.url for s in servers)} has the share {share}" + (f" and is {name}" if name else ""))
+
+
+class _Session:
+    """A session of one machine on one server, kept alive, ended whatever happens."""
+
+    def __init__(self, server: ServerAddress, given: dict[str, str], scale: float) -> None:
+        self._server = server
+        self._asked = {name: given[name] for name in ("machine", "user", "program")} | {"lease_s": LEASE_S * scale}
+        self._id = ""
+
+    def __enter__(self) -> _Session:
+        self._id = str(self._do("POST", "/api/v1/sessions", self._asked)["session"])
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        from despoolr_app.site_client.queries import AskError
+
+        with suppress(AskError) if kind is not None else nullcontext():  # the first error says why
+            self._do("DELETE", f"/api/v1/sessions/{self._id}")
+
+    def open(self, share: str, path: str, given: dict[str, str]) -> Any:
+        """The answer of the server. Raises `AskError` for a refusal."""
+        wanted = {"session": self._id, "share": share, "path": path, "access": given["access"], "share_mode": given["share_mode"]}
+        return self._do("POST", "/api/v1/opens", wanted)
+
+    def stay(self, opened: str, for_s: float) -> None:
+        """Keep an open for so many seconds, or until a signal. Raises `AskError` if the server has closed it meanwhile."""
+        over = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: over.set())
+        left = for_s or float("inf")
+        while left > 0 and not over.wait(min(left, LEASE_S / 3)):
+            left -= LEASE_S / 3
+            if left > 0:
+                self._do("PUT", f"/api/v1/sessions/{self._id}")
+                self._do("GET", f"/api/v1/opens/{opened}")
+        self._do("GET", f"/api/v1/opens/{opened}")
+
+    def _do(self, method: str, target: str, body: Any = None) -> Any:
+        from despoolr_app.site_client.live import call
+
+        answer = call(self._server, method, target, None if body is None else json.dumps(body).encode())
+        return json.loads(answer) if answer else None

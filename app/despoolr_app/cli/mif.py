@@ -1,0 +1,266 @@
+"""`despoolr mif check|show`: what is wrong with a MIF, and what is in it.
+
+Law: the commands print what the codec says and add nothing. Everything heavy is imported inside the commands, so that
+`despoolr --help` stays quick. Exit codes: 0 fine, 2 a file that cannot be read or is refused.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from despoolr_app.cli.output import put, put_json
+from despoolr_core.rules.text import escaped
+
+if TYPE_CHECKING:
+    from despoolr_core.formats.mif import Attribute, Component, Finding, Mif, Type, Value
+
+EXIT_REFUSED = 2
+WIDE_TABLE_COLUMNS = 6
+"""A table with more columns is shown row by row."""
+
+
+@click.group()
+def mif() -> None:
+    """Check and show MIF files (status MIFs, NOIDMIFs, IDMIFs, any DMI 1.x MIF)."""
+
+
+@mif.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--mode",
+    type=click.Choice(["strict", "lenient", "sms"]),
+    default="strict",
+    show_default=True,
+    help="strict: the DMI rules; lenient: a forgiving reader; sms: would SMS take it?",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def check(files: tuple[Path, ...], mode: str, as_json: bool) -> None:
+    """List everything there is to say about FILES, with line, column and the rule's source."""
+    from despoolr_app.disk.bounded_file import read_bounded
+    from despoolr_core.formats.mif import Mode, Severity, examine, kind_of
+    from despoolr_core.formats.mif.sms import MIF_SIZE_MAX
+
+    results: list[dict[str, Any]] = []
+    for file in files:
+        try:
+            data = read_bounded(file, MIF_SIZE_MAX)
+        except OSError as error:
+            results.append(
+                {"file": str(file), "taken": False, "kind": None, "error": error.strerror or str(error), "findings": []}
+            )
+            continue
+        tree, findings = examine(data, Mode(mode))
+        taken = all(finding.severity < Severity.ERROR for finding in findings)
+        kind = kind_of(tree).value if tree is not None else None
+        results.append({"file": str(file), "taken": taken, "kind": kind, "error": None, "findings": findings})
+    if as_json:
+        _echo_json({"mode": mode, "files": [{**r, "findings": [_finding(f) for f in r["findings"]]} for r in results]})
+    else:
+        _print_check(results, mode)
+    if not all(result["taken"] for result in results):
+        raise SystemExit(EXIT_REFUSED)
+
+
+def _print_check(results: list[dict[str, Any]], mode: str) -> None:
+    counts: dict[str, int] = {}
+    for result in results:
+        if result["error"]:
+            put(f"{result['file']}: cannot be read: {result['error']}")
+        for f in result["findings"]:
+            severity = f.severity.name.lower()
+            counts[severity] = counts.get(severity, 0) + 1
+            put(f"{result['file']}:{f.line}:{f.column}: {severity}: {f.text} ({f.rule}, {f.source})")
+        if mode == "sms" and not result["error"]:
+            what = result["kind"] or "file"
+            put(f"{result['file']}: SMS would {'take' if result['taken'] else 'not take'} this {what}")
+    refused = sum(not result["taken"] for result in results)
+    found = ", ".join(f"{n} {_plural(severity, n)}" for severity, n in counts.items()) or "no findings"
+    files = f"{len(results)} {_plural('file', len(results))}"
+    put(f"{files}, {len(results) - refused} fine, {refused} refused ({mode}): {found}")
+
+
+def _plural(word: str, count: int) -> str:
+    return word if count == 1 or word == "info" else f"{word}s"
+
+
+@mif.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def show(file: Path, as_json: bool) -> None:
+    """Show FILE's component: groups, attributes, values, enumerations, paths, tables."""
+    from despoolr_app.disk.bounded_file import read_bounded
+    from despoolr_core.formats.mif import MifError, Mode, Severity, examine, read
+    from despoolr_core.formats.mif.sms import MIF_SIZE_MAX
+
+    try:
+        data = read_bounded(file, MIF_SIZE_MAX)
+        tree = read(data, Mode.LENIENT)
+    except OSError as error:
+        raise _refused(f"{file}: cannot be read: {error.strerror or error}") from None
+    except MifError as error:
+        raise _refused(f"{file}: {error}") from None
+    findings = examine(data, Mode.LENIENT)[1]
+    if as_json:
+        _echo_json(_described(tree, findings))
+    else:
+        _print_tree(tree)
+        noteworthy = [f for f in findings if f.severity >= Severity.WARNING]
+        for f in noteworthy:
+            put(f"{file}:{f.line}:{f.column}: {f.severity.name.lower()}: {f.text} ({f.rule}, {f.source})")
+    if any(f.severity >= Severity.ERROR for f in findings):
+        raise SystemExit(EXIT_REFUSED)
+
+
+def _refused(message: str) -> SystemExit:
+    put(message, err=True)
+    return SystemExit(EXIT_REFUSED)
+
+
+def _echo_json(value: Any) -> None:
+    import json
+
+    put_json(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "line": finding.line,
+        "column": finding.column,
+        "severity": finding.severity.name.lower(),
+        "rule": finding.rule,
+        "text": finding.text,
+        "source": finding.source,
+    }
+
+
+def _described(tree: Mif, findings: list[Finding]) -> dict[str, Any]:
+    from despoolr_core.formats.mif import kind_of
+
+    component = tree.component
+    return {
+        "kind": kind_of(tree).value,
+        "encoding": tree.encoding.value,
+        "language": tree.language,
+        "headers": {name: list(texts) for name, texts in tree.delta_headers.items()},
+        "name": component.name,
+        "description": component.description,
+        "paths": [{"name": p.name, "programs": {os: _json_value(v) for os, v in p.programs.items()}} for p in component.paths],
+        "enums": [{"name": e.name, "members": {str(m.number): m.string for m in e.members}} for e in component.enums],
+        "groups": [
+            {
+                "name": g.name,
+                "id": g.id,
+                "class": g.class_name,
+                "key": list(g.key),
+                "description": g.description,
+                "attributes": [_described_attribute(component, a) for a in g.attributes],
+            }
+            for g in component.groups
+        ],
+        "tables": [
+            {
+                "name": t.name,
+                "id": t.id,
+                "class": t.class_name,
+                "rows": [{k: _json_value(v) for k, v in row.items()} for row in component.table_rows(t)],
+            }
+            for t in component.tables
+        ],
+        "comments": [{"line": c.line, "column": c.column, "text": c.text} for c in tree.comments],
+        "findings": [_finding(f) for f in findings],
+    }
+
+
+def _described_attribute(component: Component, attribute: Attribute) -> dict[str, Any]:
+    return {
+        "name": attribute.name,
+        "id": attribute.id,
+        "type": _type(attribute.type),
+        "access": attribute.access,
+        "storage": attribute.storage,
+        "description": attribute.description,
+        "value": _json_value(attribute.raw_value),
+        "meaning": _meaning(component, attribute),
+    }
+
+
+def _meaning(component: Component, attribute: Attribute) -> str | None:
+    """The string of an enumeration's number."""
+    enumeration = component.enum_of(attribute)
+    value = attribute.value
+    return enumeration.string_of(value) if enumeration is not None and isinstance(value, int) else None
+
+
+def _json_value(value: Value | None) -> str | int | None:
+    from despoolr_core.formats.mif import PathReference, Special
+
+    if isinstance(value, PathReference):
+        return f'*"{value.name}"'
+    return value.value if isinstance(value, Special) else value
+
+
+def _type(kind: Type | None) -> str:
+    if kind is None:
+        return ""
+    if kind.kind == "ENUM":
+        return f'"{kind.name}"' if kind.name is not None else "ENUM"
+    return kind.kind if kind.size is None else f"{kind.kind}({kind.size})"
+
+
+def _text(value: Value | None) -> str:
+    return "" if value is None else str(_json_value(value))
+
+
+def _print_tree(tree: Mif) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from despoolr_core.formats.mif import kind_of
+
+    console = Console(highlight=False)
+    component = tree.component
+
+    def shown(text: str) -> str:
+        return escape(escaped(text))
+
+    def title(kind: str, name: str, *facts: str) -> str:
+        return f"{kind} [bold]{shown(name)}[/bold]" + "".join(f", {shown(fact)}" for fact in facts if fact)
+
+    def grid(heading: str, columns: list[str], rows: list[list[str]]) -> None:
+        table = Table(title=heading, title_justify="left", title_style="")
+        for column in columns:
+            table.add_column(shown(column), overflow="fold")
+        for row in rows:
+            table.add_row(*map(shown, row))
+        console.print(table)
+
+    console.print(title("Component", component.name, kind_of(tree).value, component.description))
+    for name, texts in tree.delta_headers.items():
+        console.print(f"  header {shown(name)}: {shown(', '.join(texts))}")
+    for path in component.paths:
+        grid(title("Path", path.name), ["System", "Program"], [[os, _text(v)] for os, v in path.programs.items()])
+    for enumeration in component.enums:
+        grid(title("Enum", enumeration.name), ["Number", "String"], [[str(m.number), m.string] for m in enumeration.members])
+    for group in component.groups:
+        number = f"id {group.id}" if group.id is not None else "template"
+        key = f"key {','.join(str(n) for n in group.key)}" if group.key else ""
+        rows = []
+        for attribute in group.attributes:
+            meaning = _meaning(component, attribute)
+            value = _text(attribute.raw_value) + (f" ({meaning})" if meaning else "")
+            rows.append([str(attribute.id or ""), attribute.name, _type(attribute.type), attribute.access, value])
+        grid(
+            title("Group", group.name, number, f"class {group.class_name}", key), ["ID", "Name", "Type", "Access", "Value"], rows
+        )
+    for found in component.tables:
+        heading = title("Table", found.name, f"id {found.id}", f"class {found.class_name}")
+        table_rows = [{name: _text(v) for name, v in row.items()} for row in component.table_rows(found)]
+        if table_rows and len(table_rows[0]) <= WIDE_TABLE_COLUMNS:
+            grid(heading, list(table_rows[0]), [list(row.values()) for row in table_rows])
+            continue
+        for n, row in enumerate(table_rows, 1):
+            grid(f"{heading}, row {n} of {len(table_rows)}", ["Name", "Value"], [[name, v] for name, v in row.items()])

@@ -1,0 +1,34 @@
+"""`despoolr profiles`: what each SMS version does, behaviour by behaviour, with the article that says so."""
+
+from __future__ import annotations
+
+import click
+
+from despoolr_app.cli.output import put, put_json
+
+
+@click.command("profiles", help="Print the table of behaviours: field, value per version, article.")
+@click.option("--version", "versions", multiple=True, help="Only these versions (repeatable).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(versions: tuple[str, ...], as_json: bool) -> None:
+    """The profiles as they are in the code: `despoolr_core.profile`."""
+    from despoolr_core.profile import FIELDS, PROFILES, ProfileError, profile_of
+    from despoolr_lab.cli.running import to_json
+
+    try:
+        chosen = [profile_of(v) for v in versions] or list(PROFILES.values())
+    except ProfileError as error:
+        raise click.UsageError(str(error)) from None
+    if as_json:
+        fields = {name: {"source": meta["source"], "meaning": meta["meaning"]} for name, meta in FIELDS.items()}
+        values = {p.version: {name: getattr(p, name) for name in FIELDS} for p in chosen}
+        put_json(to_json({"fields": fields, "profiles": values}))
+        return
+    for name, meta in FIELDS.items():
+        put(f"{name}  [{meta['source']}]")
+        put(f"    {meta['meaning']}")
+        groups: dict[str, list[str]] = {}
+        for profile in chosen:
+            groups.setdefault(str(getattr(profile, name)) or "(none)", []).append(profile.version)
+        for value, where in groups.items():
+            put(f"    {value:<28} {', '.join(where) if len(groups) > 1 else 'all versions'}")

@@ -1,0 +1,394 @@
+"""`despoolr serve site|logon|all`: servers that run until they are told to stop.
+
+The law: every option has a `DESPOOLR_*` variable, and a wrong value of either is one line and exit code 2 before anything is
+bound. The address and, where a secret had to be made, the token are printed once; `ready` is the last line of the start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from despoolr_app.cli.output import EXIT_OK, fail
+from despoolr_app.process.process_log import say
+from despoolr_core.rules.fold import fold
+from despoolr_lab.cli.options import Text, Whole, log_format_option
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from despoolr_app.process.settings import GroundSettings, Listen, LogonSettings, NamedServer, SiteSettings
+    from despoolr_app.servers.servers import Servers
+
+
+def _option(*names: str, **kwargs: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """An option with its variable: `--secret-file` reads `DESPOOLR_SECRET_FILE`."""
+    longest = next(name for name in names if name.startswith("--"))
+    variable = f"DESPOOLR_{longest[2:].upper().replace('-', '_')}"
+    return click.option(
+        *names, envvar=kwargs.pop("envvar", variable), show_envvar=True, show_default=bool(kwargs.get("default")), **kwargs
+    )
+
+
+def _options(*options: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+_GROUND = _options(
+    _option(
+        "--time",
+        "time",
+        default="real",
+        type=Text("parse_pace"),
+        metavar="real|xN",
+        help="Site time: real, or N site seconds a second.",
+    ),
+    _option("--clock", default="", metavar="URL", help="Take over the time (and pace) of a running server."),
+    _option("--secret-file", type=click.Path(path_type=Path), help="File with the secret that all servers of a site share."),
+    _option(
+        "--common", type=click.Path(path_type=Path), help="Directory all processes share: secrets and time, made by the first."
+    ),
+    _option(
+        "--allow-host",
+        "allow_hosts",
+        multiple=True,
+        envvar="DESPOOLR_ALLOW_HOST",
+        metavar="NAME",
+        help="A name browsers and WebDAV clients may use; repeatable.",
+    ),
+    log_format_option,
+)
+_SITE = _options(
+    _option("--name", default="SITE1", help="The site server's machine name."),
+    _option("--code", default="BPC", help="The site code."),
+    _option("--domain", default="SALES", help="The domain of the site's machines."),
+    _option("--version", default="1.2", help="SMS version whose behaviour the site has."),
+    _option("--response", default="Fast", help="Very Fast, Fast, Medium or Slow: a service cycle each 1, 5, 15, 30 min."),
+    _option("--set", "overrides", multiple=True, metavar="FIELD=VALUE", help="Change one behaviour; repeatable."),
+    _option("--address", "addresses", multiple=True, metavar="SITE=SERVER=URL", help="Another site; repeatable."),
+    _option("--parent", default="", metavar="SITE=SERVER=URL", help="The site above this one: it is told of every status."),
+    _option(
+        "--fleet-lease",
+        default="30s",
+        type=Text("parse_fleet_lease"),
+        metavar="SPAN",
+        help="Real time after which a silent fleet has lost its clients.",
+    ),
+)
+
+
+@click.group("serve")
+def command() -> None:
+    """Run servers over real sockets until SIGTERM or Ctrl-C.
+
+    On loopback a secret is made and kept in the data directory; elsewhere one must be configured, with
+    --secret-file or DESPOOLR_SECRET.
+    """
+
+
+@command.command("site")
+@_option("--listen", default="127.0.0.1:8801", metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
+@_option("--data", default="despoolr-data/site", type=click.Path(path_type=Path), help="Files, database, logs, records.")
+@_SITE
+@_option("--logon", "logons", multiple=True, metavar="NAME=URL[,distribution]", help="A logon server of the site; repeatable.")
+@_option("--database", default="", metavar="URL", help="The site database, such as postgresql://USER@HOST/NAME. Default: a file.")
+@_option(
+    "--clients-wanted",
+    default=0,
+    type=Whole("clients", 0, 1_000_000),
+    help="Clients all fleets are to be together; 0: any number.",
+)
+@_GROUND
+def site(listen: str, data: Path, logons: tuple[str, ...], **given: Any) -> int:
+    """Run a site server with its services."""
+    from despoolr_app.process.settings import SITE_PORT, ConfigError, parse_listen, parse_named_server
+
+    try:
+        servers = tuple(parse_named_server(text) for text in logons)
+        settings = _site_settings(parse_listen(listen, SITE_PORT), servers, given)
+        if settings.database:
+            from despoolr_app.process.database_url import parse_database
+
+            parse_database(settings.database)
+        ground = _ground_settings(data, (settings.listen,), given)
+    except ConfigError as error:
+        fail(str(error))
+    if not servers:
+        say("despoolr: no --logon server is given: jobs will find nowhere to go")
+
+    async def start(running: Servers, stop: asyncio.Event) -> Stopper:
+        await _add_site(running, settings)
+        return _nothing
+
+    return _run(ground, start, given["log_format"][0])
+
+
+@command.command("logon")
+@_option("--listen", default="127.0.0.1:8802", metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
+@_option("--data", default="despoolr-data/logon", type=click.Path(path_type=Path), help="Files and records.")
+@_option("--name", default="LOGON1", help="The server's machine name.")
+@_option("--roles", default="logon,distribution", help="What it is: logon, distribution or both.")
+@_option("--package-share", default="SMS_PKGD", help="The share packages lie on.")
+@_GROUND
+def logon(listen: str, data: Path, **given: Any) -> int:
+    """Run a logon server, a distribution server, or both."""
+    from despoolr_app.process.settings import LOGON_PORT, ConfigError, LogonSettings, parse_listen, parse_machine, parse_roles
+
+    try:
+        is_logon, is_distribution = parse_roles(given["roles"])
+        settings = LogonSettings(
+            parse_listen(listen, LOGON_PORT),
+            parse_machine(given["name"]),
+            is_logon,
+            is_distribution,
+            fold(given["package_share"]),
+        )
+        ground = _ground_settings(data, (settings.listen,), given)
+    except ConfigError as error:
+        fail(str(error))
+
+    async def start(running: Servers, stop: asyncio.Event) -> Stopper:
+        await _add_logon(running, settings)
+        return _nothing
+
+    return _run(ground, start, given["log_format"][0])
+
+
+@command.command("all")
+@_option("--listen", default="127.0.0.1:8801", metavar="HOST:PORT", help="Where the site server listens.")
+@_option("--listen-logon", default="127.0.0.1:8802", metavar="HOST:PORT", help="Where LOGON1 listens.")
+@_option("--data", default="despoolr-data/all", type=click.Path(path_type=Path), help="Files, database, logs, records.")
+@_SITE
+@_option("--clients", default=0, type=Whole("clients", 0, 100_000), help="Run so many clients, too.")
+@_option(
+    "--poll-every", default="1h", type=Text("parse_span"), metavar="SPAN", help="The clients' polling interval, in site time."
+)
+@_GROUND
+def serve_all(listen: str, listen_logon: str, data: Path, clients: int, poll_every: str, **given: Any) -> int:
+    """Run a site server and LOGON1 (logon and distribution server) in one process, and clients if asked."""
+    from despoolr_app.process.settings import LOGON_PORT, SITE_PORT, ConfigError, LogonSettings, parse_listen, parse_span
+
+    try:
+        logon_settings = LogonSettings(parse_listen(listen_logon, LOGON_PORT), "LOGON1")
+        settings = _site_settings(parse_listen(listen, SITE_PORT), (), given)
+        ground = _ground_settings(data, (settings.listen, logon_settings.listen), given)
+        poll_every_s = parse_span(poll_every)
+    except ConfigError as error:
+        fail(str(error))
+
+    async def start(running: Servers, stop: asyncio.Event) -> Stopper:
+        from dataclasses import replace
+
+        server = await _add_logon(running, logon_settings)
+        url = await _add_site(running, replace(settings, servers=(server,)))
+        if not clients:
+            return _nothing
+        from despoolr_app.fleet.fleet import Clients, ClientsSettings
+
+        wanted = ClientsSettings(clients, url, running.ground.token, poll_every_s=poll_every_s, holder=OWN_CLIENTS)
+        fleet = Clients(wanted, say, clock=running.ground.clock)
+        await fleet.start()
+        running.watch(fleet.keep(), "clients")
+        say(f"despoolr: {clients} clients, polling every {poll_every}")
+        return fleet.stop
+
+    return _run(ground, start, given["log_format"][0])
+
+
+# -- from options to settings
+
+
+def _site_settings(listen: Listen, servers: tuple[NamedServer, ...], given: dict[str, Any]) -> SiteSettings:
+    from despoolr_app.process import settings as config
+
+    overrides = config.parse_overrides(given["overrides"])
+    addresses = tuple(config.parse_address(text) for text in given["addresses"])
+    parent = config.parse_address(given["parent"]) if given["parent"] else None
+    config.check_addresses(config.parse_code(given["code"]), config.parse_machine(given["name"]), addresses, parent)
+    return config.SiteSettings(
+        listen=listen,
+        name=config.parse_machine(given["name"]),
+        code=config.parse_code(given["code"]),
+        domain=config.parse_machine(given["domain"]),
+        profile=config.parse_profile(given["version"], overrides),
+        response=config.parse_response(given["response"]),
+        servers=servers,
+        addresses=addresses,
+        parent=parent,
+        log_layout=given["log_format"][1],
+        overrides=overrides,
+        database=given.get("database", ""),
+        clients_wanted=given.get("clients_wanted", 0),
+        fleet_lease_s=config.parse_fleet_lease(given["fleet_lease"]),
+    )
+
+
+def _ground_settings(data: Path, listens: tuple[Listen, ...], given: dict[str, Any]) -> GroundSettings:
+    import os
+    import sys
+
+    from despoolr_app.process import settings as config
+    from despoolr_server.files.descriptors import why_no_server
+
+    if why := why_no_server(sys.platform):
+        raise config.ConfigError(why)
+    for line in config.unknown_variables(os.environ):
+        raise config.ConfigError(line)
+    timing = config.parse_pace(given["time"])
+    secret = config.given_secret(os.environ.get("DESPOOLR_SECRET"), given["secret_file"])
+    clock_url = config.parse_url(given["clock"]) if given["clock"] else ""
+    since, password, anchor = None, "", None
+    if given["common"] is not None:
+        from despoolr_app.process.stack_dir import open_common
+        from despoolr_app.process.time_source import MACHINE
+
+        common = open_common(given["common"], MACHINE.wall(), MACHINE.anchor())
+        secret, since, password, anchor = secret or common.secret, common.since, common.password, common.anchor
+    return config.GroundSettings(
+        data=data,
+        timing=timing,
+        secret=secret,
+        clock_url=clock_url,
+        version=given.get("version", ""),
+        listens=listens,
+        since=since,
+        anchor=anchor,
+        database_password=password,
+        allow_hosts=tuple(given.get("allow_hosts", ())),
+    )
+
+
+# -- running
+
+OWN_CLIENTS = "serve-all"
+"""The name under which the clients of `serve all` have their numbers."""
+Stopper = Callable[[], Coroutine[Any, Any, None]]
+Start = Callable[["Servers", "asyncio.Event"], Coroutine[Any, Any, Stopper]]
+
+
+async def _nothing() -> None:
+    """There is nothing more to stop."""
+
+
+async def _add_site(running: Servers, settings: SiteSettings) -> str:
+    url = await running.add_site(settings)
+    below = f", below site {settings.parent.code}" if settings.parent else ""
+    about = f"SMS {settings.profile.version}, {settings.response}{below}"
+    say(f"despoolr: site {settings.code} ({about}) on {url}, server {settings.name}")
+    return url
+
+
+async def _add_logon(running: Servers, settings: LogonSettings) -> NamedServer:
+    server = await running.add_logon(settings)
+    roles = " and ".join(word for word, on in (("logon", settings.logon), ("distribution", settings.distribution)) if on)
+    say(f"despoolr: {roles} server {settings.name} on {server.url}")
+    return server
+
+
+def _run(settings: GroundSettings, start: Start, log_form: str) -> int:
+    """Prepare, start, wait for a signal, stop. Everything that keeps it from starting is one line and exit code 2."""
+    import asyncio
+
+    from despoolr_app.process import discovery, process_log
+    from despoolr_app.process.runtime import StartError, prepare
+    from despoolr_app.process.settings import ConfigError
+    from despoolr_app.runs.directory import RunError
+    from despoolr_server.database.database import DatabaseLost
+
+    process_log.begin(log_form)
+    try:
+        discovery.running(Path.cwd())  # a damaged list is told of before anything is served
+        ground = prepare(settings)
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            return runner.run(_serve(ground, start))
+    except (ConfigError, StartError, RunError) as error:
+        fail(str(error))
+    except DatabaseLost as error:
+        fail(f"{error}; start this server again, and it finishes what its boxes hold")
+
+
+async def _serve(ground: Any, start: Start) -> int:
+    import asyncio
+    import signal
+    from dataclasses import replace
+    from importlib.metadata import version
+
+    from despoolr_app.runs.record_log import log_record
+    from despoolr_app.servers.servers import Servers, ask_time
+    from despoolr_core.timing import Timing
+
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        try:
+            loop.add_signal_handler(number, stop.set)
+        except NotImplementedError:  # Windows: Ctrl-C ends it by KeyboardInterrupt
+            break
+    now = None
+    if ground.settings.clock_url:
+        now, scale = await ask_time(ground.settings.clock_url, ground.token, say)
+        ground.settings = replace(ground.settings, timing=Timing(scale))
+    ground.begin(now)
+    ground.recorder.listeners.append(log_record)
+    running = Servers(ground, Path.cwd(), say, version("despoolr"))
+    stop_more: Stopper = _nothing
+    try:
+        starting = asyncio.ensure_future(start(running, stop))
+        stopping = asyncio.ensure_future(stop.wait())
+        await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not starting.done():  # told to stop while it waits for a neighbour or its database
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+            return EXIT_OK
+        stop_more = starting.result()
+        running.announce()
+        _greet(running)
+        await running.run(stop)
+    finally:
+        try:
+            await stop_more()
+        finally:
+            await running.close()
+    say("despoolr: stopped")
+    return EXIT_OK
+
+
+def _greet(running: Servers) -> None:
+    from despoolr_app.cli import output
+    from despoolr_app.process.gc_tuning import leave_in_peace
+    from despoolr_app.process.process_log import is_plain
+
+    ground = running.ground
+    pace = "real time" if ground.scale == 1 else f"x{ground.scale:g} time"
+    say(f"despoolr: {pace}, data in {ground.data}, start {ground.starts}")
+    for line in ground.changes:
+        say(f"despoolr: note: {line}")
+    if ground.has_made_secret and is_plain():
+        url = running.announced[-1].url
+        path = "site" if running.announced[-1].role == "site" else "opens"
+        say(f"despoolr: made a secret for this data directory ({ground.secret_file}); the administrator's token is")
+        output.say(f"  {ground.token}")
+        output.say(f"  curl -H 'Authorization: Bearer {ground.token}' {url}/api/v1/{path}")
+        output.say(f"  live page: {running.announced[0].url}/#token={ground.token}")
+    else:
+        say(f"despoolr: the administrator's token is in {ground.token_file}")
+    leave_in_peace()
+    say("despoolr: ready")
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop where it is installed (the `speed` extra)."""
+    try:
+        from uvloop import new_event_loop
+    except ImportError:
+        return None
+    return new_event_loop

@@ -1,0 +1,69 @@
+"""`state.json`: how often this data directory was served, at which pace, until when.
+
+The law: ids of a start begin with its number and site time goes on from here, so a file that is not as it was written is
+neither used nor written over. It ends with a checksum; one without was written by the version before, and its values must be
+possible ones.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from despoolr_app.process.settings import write_private
+from despoolr_app.process.time_source import Anchor
+
+MOMENT_MAX: Final = 32_503_680_000.0
+"""Seconds since 1970 at which no site has arrived yet: the year 3000."""
+
+
+class DamagedState(ValueError):
+    """The file is not as it was written. Who must act: the operator."""
+
+
+class State(msgspec.Struct):
+    """Wall and site times in seconds since 1970; `stopped` is None unless the last stop was clean."""
+
+    starts: int = 0
+    scale: float = 1.0
+    wall: float = 0.0
+    site: float = 0.0
+    stopped: float | None = None
+    version: str = ""
+    anchor: Anchor | None = None
+    """The machine's clocks when `site` was noted."""
+    check: int = 0
+
+
+def read_state(file: Path) -> State:
+    """What was written last; of a directory that was never served, nothing. Raises `OSError` or `DamagedState`."""
+    try:
+        state = msgspec.json.decode(file.read_bytes(), type=State)
+    except FileNotFoundError:
+        if file.is_symlink():
+            raise DamagedState("it is a link to what is not there") from None
+        return State()
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise DamagedState(str(error)) from None
+    moments = [moment for moment in (state.wall, state.site, state.stopped) if moment is not None]
+    if state.check not in (0, _check(state)):
+        raise DamagedState("its checksum is that of other values")
+    if state.starts < 1 or not 0 < state.scale < math.inf:
+        raise DamagedState("no server wrote these values")
+    if not all(0 <= moment <= MOMENT_MAX for moment in moments):
+        raise DamagedState("its times are impossible")
+    return state
+
+
+def write_state(file: Path, state: State) -> None:
+    """Keep it, whole or not at all. Raises `ConfigError`."""
+    state.check = _check(state)
+    write_private(file, msgspec.json.encode(state) + b"\n")
+
+
+def _check(state: State) -> int:
+    return zlib.crc32(msgspec.json.encode(msgspec.structs.replace(state, check=0))) or 1

@@ -1,0 +1,1 @@
+"""Fleets: processes of many clients that lease their numbers from a site."""

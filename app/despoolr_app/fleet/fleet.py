@@ -1,0 +1,348 @@
+"""Many PCM clients in one process, against servers that run: registered, spread over the polling interval, counted.
+
+The law: a client reaches the world only by HTTP with its own token, and only while its number is this process's: past the end of
+the lease nothing is sent any more but what lets go. What all of them need (site, version, logon servers, the pace of time) is
+asked of the site server once, so that clients and servers agree on it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+import secrets
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+import msgspec
+
+from despoolr_app.fleet.churn import Churn, keep_churning
+from despoolr_app.fleet.lease import SILENCES, SlotLease, SlotsLost, steady_now
+from despoolr_app.process.clock import LoopClock
+from despoolr_app.process.gc_tuning import leave_in_peace
+from despoolr_app.process.runtime import FLUSH_S, StartError, clock_of
+from despoolr_app.process.settings import NamedServer, parse_profile
+from despoolr_app.runs.directory import RecordFile
+from despoolr_app.runs.record_log import log_record
+from despoolr_app.site_client.client import SiteCaller
+from despoolr_client.agent.agent import PcmAgent
+from despoolr_client.agent.settings import ClientSettings
+from despoolr_client.fleet import Fleet
+from despoolr_client.pcm.behaviour import PcmBehaviour
+from despoolr_client.transport.gate import Gate
+from despoolr_client.transport.server_session import ShareServer
+from despoolr_core.clock import Clock
+from despoolr_core.formats.client_number import name_of, sms_id_of
+from despoolr_core.records.stream import Record, Recorder
+from despoolr_core.rules.fold import fold
+from despoolr_lab.sim.network import session_options
+
+BATCH: Final = 1000
+"""Machines registered, and tokens asked for, in one request."""
+CONNECTIONS_MAX: Final = 64
+REACH_S_MAX: Final = 3.0
+"""Seconds a logon server has to answer when somebody asks whether this fleet is ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientsSettings:
+    """Which clients. `first` is the number of the first: two fleets of one site need numbers that do not meet."""
+
+    count: int
+    site_url: str
+    token: str
+    logons: tuple[NamedServer, ...] = ()
+    first: int = 1
+    prefix: str = "PC"
+    poll_every_s: float = 3600.0
+    seed: int = 1
+    holder: str = ""
+    """The name under which the site server keeps these clients' numbers; empty: somebody else keeps them."""
+    takes_any: bool = False
+    """Take whatever numbers are free, instead of exactly those from `first` on."""
+    churn: Churn | None = None
+    """Machines that lose their power now and then, and start up again."""
+    records: Path | None = None
+    """Where to append what the clients did, one record a line."""
+
+
+@dataclass(slots=True)
+class Clients:
+    """The clients of one process. `start`, then let time pass, then `stop`."""
+
+    settings: ClientsSettings
+    say: Callable[[str], None]
+    clock: Clock | None = None
+    scale: float = 1.0
+    fleet: Fleet | None = None
+    lease: SlotLease | None = None
+    counts: Counter[str] = field(default_factory=Counter)
+    lapse_count: int = 0
+    """How often these clients were stopped because their lease was over."""
+    are_stopped: bool = False
+    """Whether they stand still, because their numbers are not this process's now."""
+    held_until: float = math.inf
+    """When a lease that somebody else keeps ends (`steady_now`)."""
+    _http: aiohttp.ClientSession | None = None
+    _site: SiteCaller | None = None
+    _urls: dict[str, str] = field(default_factory=dict)
+    _logon_names: list[str] = field(default_factory=list)
+    _tokens: dict[str, str] = field(default_factory=dict)
+    _records: RecordFile | None = None
+    _background: list[asyncio.Task[None]] = field(default_factory=list)
+    _settings: ClientSettings | None = None
+    _registered: list[str] = field(default_factory=list)
+    _keeping: asyncio.Task[None] | None = None
+    _churning: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Ask the site, lease, register, begin to poll. `keep` then keeps what was leased. Raises `StartError`."""
+        if self.settings.records is not None:
+            self._records = RecordFile(self.settings.records)
+        self._settings = await self.prepare()
+        await self._make()
+        leave_in_peace()
+        if self._records is not None:
+            self._background.append(asyncio.create_task(_keep_flushing(self._records)))
+
+    async def prepare(self) -> ClientSettings:
+        """Ask the site, lease, register; the settings of all these clients, whom nobody drives yet. Raises `StartError`."""
+        connector = aiohttp.TCPConnector(limit=CONNECTIONS_MAX)
+        self._http = aiohttp.ClientSession(connector=connector, **session_options({}))
+        self._site = SiteCaller(self._http, self.settings.site_url, self.settings.token, self.say)
+        setup = await self._site.patiently("GET", "setup")
+        now, self.scale = clock_of(setup)
+        if self.clock is None:
+            self.clock = LoopClock(now, self.scale)
+        if "site" not in setup:
+            raise StartError(f"{self.settings.site_url} is {setup.get('server')}, which is no site server; give the site's URL")
+        logons = self._logon_servers(setup)
+        settings = self._client_settings(setup["site"], logons)
+        if self.settings.holder:
+            await self._take(SlotLease(self._site.call, self.settings.holder, self.settings.count, self.say))
+        await self._register(settings)
+        return settings
+
+    async def keep(self) -> None:
+        """Keep what was leased, for ever. When it is lost: stop the clients, ask anew, go on with what is given.
+
+        Raises `SlotsTaken`, or `StartError` when the site server refuses to give numbers.
+        """
+        assert self.lease is not None and self._keeping is not None and self._settings is not None
+        while True:
+            try:
+                await self._keeping
+            except SlotsLost as lost:
+                self.say(f"despoolr: {lost}; they are stopped, and the site server is asked anew")
+                await self._halt()
+                before = self.names
+                await self._take(self.lease, has_stopped=True)
+                if self.names != self._registered:
+                    await self._register(self._settings)
+                if self.names != before:
+                    unsent = sum(agent.unsent_count for agent in self.fleet.agents) if self.fleet is not None else 0
+                    self.say(f"despoolr: {before[0]} to {before[-1]} are no longer this fleet's, with {unsent} reports unsent")
+                    await self._make()
+                elif self.fleet is not None:
+                    await self._begin(self.fleet)
+                self.say(f"despoolr: {self.live_count} clients from number {self.numbers.start} on go on")
+
+    async def _take(self, lease: SlotLease, *, has_stopped: bool = False) -> None:
+        """Wait for numbers, and keep them from that moment on."""
+        self.lease = lease
+        lease.prefix, lease.instance = self.settings.prefix, lease.instance or secrets.token_hex(8)
+        lease.wanted_first = 0 if self.settings.takes_any else self.settings.first
+        await lease.take(has_stopped=has_stopped)
+        self._keeping = asyncio.create_task(lease.keep(lambda: self.live_count))
+
+    async def _make(self) -> None:
+        """New clients, with these numbers."""
+        assert self.clock is not None and self._settings is not None
+        counts = self.fleet.counts if self.fleet is not None else None
+        fleet = Fleet(self.clock, self._settings.gate)
+        if counts is not None:
+            fleet.counts = replace(counts, clients=0)
+        fleet.add_spread(self.agents(self._settings))
+        await self._begin(fleet)
+
+    async def _begin(self, fleet: Fleet) -> None:
+        await fleet.start()
+        self.fleet, self.are_stopped = fleet, False
+        if self.settings.churn is not None:
+            assert self.clock is not None
+            label = f"{self.settings.seed}/{self.names[0]}"
+            self._churning = asyncio.create_task(keep_churning(self.settings.churn, fleet.agents, self.clock, label))
+
+    async def _halt(self) -> None:
+        """Stop all clients; half of the time until the site may give their numbers away is enough, or they fall silent."""
+        assert self.lease is not None
+        self.lapse_count += 1
+        self.are_stopped = True
+        await self._stop_churning()
+        if self.fleet is not None:
+            await self.fleet.halt(self.lease.stop_s / 2)
+
+    async def _stop_churning(self) -> None:
+        churning, self._churning = self._churning, None
+        if churning is not None:
+            churning.cancel()
+            await asyncio.wait([churning])
+            if not churning.cancelled() and (error := churning.exception()) is not None:
+                raise error
+
+    async def reaches_logon_server(self) -> bool:
+        """Whether one of the clients' logon servers answers now; the clients know them all."""
+        assert self._http is not None
+        for url in self.logon_urls:
+            try:
+                async with asyncio.timeout(REACH_S_MAX), self._http.get(f"{url}/healthz") as response:
+                    if response.status == 200:
+                        return True
+            except SILENCES:
+                continue
+        return False
+
+    def may_act(self) -> bool:
+        """Whether these clients' numbers are this process's now."""
+        lease = self.lease
+        return lease.is_held if lease is not None else steady_now() < self.held_until
+
+    def agents(self, settings: ClientSettings) -> Iterator[PcmAgent]:
+        """These clients, in the order of their numbers, spread over the logon servers as a domain's controllers share logons."""
+        servers = settings.logon_servers
+        for name, number in zip(self.names, self.numbers, strict=True):
+            agent = PcmAgent(name, sms_id_of(settings.site, number), settings, user=_user(name))
+            agent.logon_server = servers[number % len(servers)]
+            yield agent
+
+    async def stop(self) -> None:
+        """Log all clients off, as at the end of a day, and give their numbers back."""
+        for task in self._background:
+            task.cancel()
+        ends = await asyncio.gather(*self._background, return_exceptions=True)
+        try:
+            await self._stop_churning()
+            if self.fleet is not None:
+                await self.fleet.stop()
+        finally:
+            if self._records is not None:
+                self._records.close()
+        for end in ends:
+            if isinstance(end, Exception):
+                raise end
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.gather(self._keeping, return_exceptions=True)
+        if self.lease is not None and self.lease.size:
+            await self.lease.give_back()
+        if self._http is not None:
+            await self._http.close()
+
+    @property
+    def numbers(self) -> range:
+        """The clients' numbers."""
+        first, count = (self.lease.first, self.lease.size) if self.lease else (self.settings.first, self.settings.count)
+        return range(first, first + count)
+
+    @property
+    def names(self) -> list[str]:
+        """Their machines' names."""
+        return [name_of(self.settings.prefix, n) for n in self.numbers]
+
+    @property
+    def live_count(self) -> int:
+        """How many clients exist: registered, driven, and this process's."""
+        return len(self.fleet) if self.fleet is not None and not self.are_stopped and self.may_act() else 0
+
+    def summary(self) -> dict[str, Any]:
+        """What the clients did so far. `late` counts polls that began over a second of site time after their time."""
+        done = self.fleet.counts if self.fleet is not None else None
+        return {
+            "clients": done.clients if done else 0,
+            "polls": done.polls if done else 0,
+            "changed": done.changed if done else 0,
+            "failed": done.failed if done else 0,
+            "late": done.late_count if done else 0,
+            "late_s_max": round(done.late_s_max / self.scale, 3) if done else 0.0,
+            "runs": self.counts["pcm.run"],
+            "reports": self.counts["pcm.reported"],
+            "lapses": self.lapse_count,
+        }
+
+    @property
+    def logon_urls(self) -> list[str]:
+        """Where the clients' logon servers answer."""
+        return [self._urls[fold(name)] for name in self._logon_names]
+
+    # -- asking the site
+
+    def _logon_servers(self, setup: Any) -> list[str]:
+        there = [msgspec.convert(server, NamedServer) for server in setup.get("servers", ())]
+        servers = {server.name: server for server in [*there, *self.settings.logons]}
+        self._urls = {fold(server.name): server.url for server in servers.values()}
+        wanted = [s.name for s in self.settings.logons] or [s.name for s in there if s.logon]
+        if not wanted:
+            raise StartError(f"the site at {self.settings.site_url} has no logon server; give one with --logon NAME=URL")
+        self._logon_names = wanted
+        return wanted
+
+    async def _register(self, settings: ClientSettings) -> None:
+        assert self._site is not None
+        names = self.names
+        ids = [sms_id_of(settings.site, n) for n in self.numbers]
+        for start in range(0, len(names), BATCH):
+            if not self.may_act():
+                return  # whoever has the numbers now registers them
+            part = slice(start, start + BATCH)
+            machines = [{"name": n, "sms_id": i, "domain": settings.domain} for n, i in zip(names[part], ids[part], strict=True)]
+            await self._site.patiently("POST", "machines", machines)
+            asked = [{"machine": name, "user": _user(name)} for name in names[part]]
+            self._tokens |= zip(names[part], (await self._site.patiently("POST", "tokens", asked))["tokens"], strict=True)
+        self._registered = names
+
+    def _client_settings(self, site: Any, logons: list[str]) -> ClientSettings:
+        assert self.clock is not None
+        seed = self.settings.seed
+        return ClientSettings(
+            clock=self.clock,
+            connect=self._connect,
+            recorder=Recorder(self.clock.now, [self._count]),
+            random=lambda label: random.Random(f"{seed}/{label}"),
+            gate=Gate(CONNECTIONS_MAX),
+            site=site["code"],
+            domain=site["domain"],
+            logon_servers=tuple(logons),
+            behaviour=PcmBehaviour.of(parse_profile(site["version"], site["set"])),
+            polling_interval_s=self.settings.poll_every_s,
+            records_idle_polls=False,
+        )
+
+    def _count(self, record: Record) -> None:
+        self.counts[record.kind] += 1
+        log_record(record)
+        if self._records is not None:
+            self._records(record)
+
+    def _connect(self, server: str, machine: str, user: str) -> ShareServer:
+        assert self._http is not None and self.clock is not None
+        # A distribution server the site named and nobody gave a URL for: its name may be one that resolves.
+        url = self._urls.get(fold(server), f"http://{server.lower()}")
+        token = self._tokens[machine]
+        connected = ShareServer(self._http, url, token, self.clock, name=server, lease_s=60.0 * self.scale)
+        connected.may_act = self.may_act
+        return connected
+
+
+async def _keep_flushing(records: RecordFile) -> None:
+    """A reader finds what happened in the file soon after; a process that is killed has lost no more than that."""
+    while True:
+        await asyncio.sleep(FLUSH_S)
+        records.flush()
+
+
+def _user(machine: str) -> str:
+    return f"USER_{machine}"

@@ -1,0 +1,1 @@
+"""What every process stands on: settings, clocks, logs, metrics, and how processes find and supervise each other."""

@@ -1,0 +1,369 @@
+r"""What all servers of one process stand on: a data directory that is theirs alone, the site's
+time, the records, the keys.
+
+The data directory holds one directory per machine with its shares, the site database, `LOGS`,
+`records.jsonl`, `secret`, `admin.token` and `state.json`. The law: one process at a time; every
+start has a number, and ids begin with it, so that no handle, session or episode of a process that
+died is mistaken for a later one. Scaled time goes on while a killed process is down (its
+neighbours' did too); after a clean stop it goes on from where it stopped, unless all processes of a
+stack count it from the same moment (`despoolr_app.process.stack_dir`): then it never stands still.
+It never goes back, whatever is done to the wall clock (`despoolr_app.process.time_source`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any, Final
+
+import msgspec
+
+from despoolr_app.disk.privacy import make_directory, opener, tighten
+from despoolr_app.disk.state_file import MOMENT_MAX, DamagedState, State, read_state, write_state
+from despoolr_app.process.clock import LoopClock
+from despoolr_app.process.settings import ConfigError, GroundSettings, make_secret, read_secret, write_private
+from despoolr_app.process.time_source import MACHINE, TimeSource
+from despoolr_app.runs.directory import RECORDS, RECORDS_BEFORE, RecordFile
+from despoolr_core.records.episodes import EpisodeLedger
+from despoolr_core.records.stream import Record, Recorder, decode
+from despoolr_core.share.modes import Role
+from despoolr_server.http.base.auth import Auth, is_loopback
+
+ADMINISTRATOR: Final = "ADMIN1"
+RECORDS_SIZE_MAX: Final = 256 * 1024 * 1024
+"""Octets `records.jsonl` grows to before it becomes `records.1.jsonl`; at most twice that is
+kept.
+"""
+HISTORY_SIZE_MAX: Final = 32 * 1024 * 1024
+"""Octets of old records a starting server reads, so that `why` remembers what was before."""
+FLUSH_S: Final = 0.1
+"""Records wait at most so long in memory."""
+BEAT_S: Final = 10.0
+"""Seconds after which a running process notes its time again."""
+TOLD_S_MAX: Final = 2 * BEAT_S
+"""Seconds that a process which was killed may have run since it noted its time: two beats, if a
+beat was late.
+"""
+LAST_SIZE_MAX: Final = 64 * 1024
+"""Bytes at the end of the records in which the last one is looked for."""
+
+
+class StartError(Exception):
+    """A process cannot start; one line says why and what to do. Who must act: the operator."""
+
+
+class SiteRefused(StartError):
+    """The site server answered no. `status` is HTTP's: from 500 on it may answer otherwise next
+    time.
+
+    `retry_after_s`: after so many seconds it may, as it says itself; 0 if it does not say.
+    """
+
+    def __init__(self, status: int, message: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(slots=True)
+class Ground:
+    """See the module. Make it with `prepare` (no event loop needed), then `begin` inside the
+    loop.
+    """
+
+    settings: GroundSettings
+    secret_file: Path | None
+    has_made_secret: bool
+    starts: int
+    auth: Auth
+    token: str
+    token_file: Path
+    records: RecordFile
+    clock: LoopClock = field(init=False)
+    recorder: Recorder = field(init=False)
+    changes: list[str] = field(default_factory=list)
+    """What is not as it was when this data was last served, one sentence each."""
+    source: TimeSource = MACHINE
+    _state: State = field(default_factory=State)
+    _beat: asyncio.TimerHandle | None = None
+    _lock: IO[str] | None = None
+    _flusher: asyncio.TimerHandle | None = None
+
+    @property
+    def data(self) -> Path:
+        """The data directory."""
+        return self.settings.data
+
+    @property
+    def scale(self) -> float:
+        """Site seconds a second."""
+        return self.settings.timing.scale or 1.0
+
+    @property
+    def id_prefix(self) -> str:
+        """What the ids of this start begin with."""
+        return "" if self.starts == 1 else f"R{self.starts}"
+
+    @property
+    def lease_s(self) -> float:
+        """A session's lease: a minute of real time, because a lost client is lost in real time."""
+        return 60.0 * self.scale
+
+    def store_directory(self, machine: str, share: str) -> Path:
+        """Where a share's files lie. Raises `StartError`."""
+        directory = self.data / machine / share
+        try:
+            make_directory(directory)
+        except OSError as error:
+            raise StartError(f"cannot write {directory}: {error.strerror}; choose another --data") from None
+        return directory
+
+    def begin(self, site_now: float | None = None) -> None:
+        """Start the clock (at `site_now`, if a neighbour's time was asked for) and the records.
+        Call inside the loop.
+        """
+        self.clock = LoopClock(self._epoch(site_now), self.scale)
+        self.recorder = Recorder(self.clock.now, [self._write])
+        self.changes += self._changes(site_now)
+        version = self.settings.version or self._state.version
+        self._state = State(self.starts, self.scale, version=version)
+        self._note_time()
+
+    def remember(self, ledger: EpisodeLedger, server: str) -> None:
+        """Let a new server's ledger read what the records tell of its past; what was open then is
+        open no more.
+        """
+        last_at = 0.0
+        for record in _tail(self.data / RECORDS):
+            last_at = record.at
+            ledger.apply(record)
+        if last_at:
+            ledger.apply(Record(0, last_at, server, "share.started", data={"server": server}))
+
+    def end(self, *, is_clean: bool) -> None:
+        """Flush and let go."""
+        if self._flusher is not None:
+            self._flusher.cancel()
+        self.records.close()
+        if self._beat is not None:
+            self._beat.cancel()
+        if is_clean:
+            self._state.stopped = self.clock.now()
+            self._save()
+        if self._lock is not None:
+            self._lock.close()
+
+    def _epoch(self, site_now: float | None) -> float:
+        """Where site time begins: never before what this data was told last."""
+        last = self._last()
+        if site_now is not None:
+            return max(site_now, last)
+        old = self._state
+        if self.settings.since is not None:
+            return self._since(self.settings.since, last)
+        if self.scale == 1.0 or not old.wall or old.scale != self.scale:
+            return max(self.source.wall(), last)
+        if old.stopped is not None:
+            return max(old.stopped, last)
+        return max(old.site + (self.source.wall_since(old.anchor) - old.wall) * self.scale, last)
+
+    def _last(self) -> float:
+        """The latest site time that this data knows of, by its state or by its last record."""
+        old = self._state
+        told = old.stopped
+        if told is None and old.wall:
+            elapsed = self.source.elapsed(old.anchor)
+            told = old.site + min(TOLD_S_MAX if elapsed is None else elapsed, TOLD_S_MAX) * old.scale
+        return max(old.site, told or 0.0, _last_at(self.data))
+
+    def _changes(self, site_now: float | None) -> list[str]:
+        found: list[str] = []
+        old = self._state
+        if not old.starts:
+            return found
+        if self.settings.version and old.version and self.settings.version != old.version:
+            found.append(
+                f"this data was last served as SMS {old.version} and is SMS {self.settings.version} from now on; "
+                "what it holds stays as it is"
+            )
+        if old.scale != self.scale:
+            last = old.stopped if old.stopped is not None else old.site
+            begins = "is taken over from --clock" if site_now is not None else f"begins at {_date(self.clock.now())}"
+            found.append(
+                f"this data was last served at {_pace(old.scale)}, until {_date(last)}; now it is {_pace(self.scale)}, "
+                f"and site time {begins}"
+            )
+        return found
+
+    def _since(self, since: float, before: float) -> float:
+        """Site time, counted from a moment all processes know. Raises `StartError` where another
+        pace would turn it back.
+        """
+        now = since + (self.source.wall_since(self.settings.anchor) - since) * self.scale
+        if now < before and self._state.scale == self.scale:
+            return before  # the wall clock was set back
+        if now < before:
+            raise StartError(
+                f"site time would go back by {before - now:,.0f} s: this data was made at --time x{self._state.scale:g}; "
+                f"keep that, or begin anew with empty data and an empty --common"
+            )
+        return now
+
+    def _note_time(self) -> None:
+        """Remember what time it is, now and every `BEAT_S`. A full disk is no reason to stop: the
+        next beat tries again.
+        """
+        anchor = self.source.anchor()
+        self._state.wall, self._state.site, self._state.anchor = anchor.wall, self.clock.now(), anchor
+        is_first, loop = self._beat is None, asyncio.get_running_loop()
+        self._beat = loop.call_later(BEAT_S, self._note_time)
+        try:
+            self._save()
+        except ConfigError:
+            if is_first:
+                raise
+
+    def _save(self) -> None:
+        write_state(self.data / "state.json", self._state)
+
+    def _write(self, record: Record) -> None:
+        self.records(record)
+        if self._flusher is None:
+            self._flusher = asyncio.get_running_loop().call_later(FLUSH_S, self._flush)
+
+    def _flush(self) -> None:
+        self._flusher = None
+        self.records.flush()
+
+
+def _pace(scale: float) -> str:
+    return "real time" if scale == 1.0 else f"x{scale:g}"
+
+
+def _date(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def prepare(settings: GroundSettings, source: TimeSource = MACHINE) -> Ground:
+    """Take the data directory, count the start, find or make the secret. Raises `StartError` or
+    `ConfigError`.
+    """
+    data = settings.data
+    away = [listen.host for listen in settings.listens if not is_loopback(listen.host)]
+    if settings.secret is None and away:
+        raise ConfigError(
+            f"refusing to listen on {away[0]} without a configured secret: give --secret-file or DESPOOLR_SECRET, "
+            "or listen on 127.0.0.1"
+        )
+    try:
+        make_directory(data)
+        tightened = tighten(data)
+        lock = _take(data)
+    except OSError as error:
+        raise StartError(f"cannot write the data directory {data}: {error.strerror or error}; choose another --data") from None
+    try:
+        return _prepared(settings, lock, source, tightened)
+    except BaseException:
+        lock.close()
+        raise
+
+
+def _prepared(settings: GroundSettings, lock: IO[str], source: TimeSource, tightened: list[str]) -> Ground:
+    data, secret = settings.data, settings.secret
+    secret_file, has_made = data / "secret", False
+    state = _read_state(data / "state.json")
+    if secret is None:
+        has_made = not secret_file.exists()
+        secret = make_secret(secret_file) if has_made else read_secret(secret_file)
+    auth = Auth(secret)
+    token = auth.issue(ADMINISTRATOR, "Administrator", Role.ADMIN)
+    token_file = data / "admin.token"
+    write_private(token_file, token.encode() + b"\n")
+    return Ground(
+        settings=settings,
+        secret_file=secret_file if settings.secret is None else None,
+        has_made_secret=has_made,
+        starts=state.starts + 1,
+        auth=auth,
+        token=token,
+        token_file=token_file,
+        records=RecordFile(data / RECORDS, size_max=RECORDS_SIZE_MAX),
+        changes=tightened,
+        source=source,
+        _state=state,
+        _lock=lock,
+    )
+
+
+def _take(data: Path) -> IO[str]:
+    """Lock the directory for this process's life; the kernel lets go of it however the process
+    ends.
+    """
+    lock = open(data / "lock", "a+", encoding="ascii", opener=opener)  # noqa: SIM115 - held for the process's life
+    try:
+        import fcntl
+
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except ImportError:  # Windows: two processes are not kept apart
+        return lock
+    except OSError:
+        lock.seek(0)
+        owner = lock.read().strip() or "another process"
+        lock.close()
+        raise StartError(f"{data} is in use by {owner}; give this server a --data of its own") from None
+    lock.truncate(0)
+    lock.write(f"process {os.getpid()}")
+    lock.flush()
+    return lock
+
+
+def _read_state(file: Path) -> State:
+    try:
+        return read_state(file)
+    except OSError as error:
+        raise StartError(f"cannot read {file}: {error.strerror}") from None
+    except DamagedState as error:
+        raise StartError(
+            f"{file} is damaged ({error}); move it away (site time starts anew then), or restore the directory"
+        ) from None
+
+
+def _last_at(data: Path) -> float:
+    """Site time of the last record in a data directory; 0.0 if there is none."""
+    for name in (RECORDS, RECORDS_BEFORE):
+        at = 0.0
+        for record in _tail(data / name, LAST_SIZE_MAX):
+            at = max(at, record.at if record.at <= MOMENT_MAX else 0.0)
+        if at:
+            return at
+    return 0.0
+
+
+def _tail(path: Path, size_max: int = HISTORY_SIZE_MAX) -> Iterator[Record]:
+    """The records at the end of a file, at most `size_max` bytes of them."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - size_max))
+            if size > size_max:
+                file.readline()
+            for line in file:
+                try:
+                    yield decode(line)
+                except msgspec.MsgspecError:
+                    continue
+    except OSError:
+        return
+
+
+def clock_of(setup: Any) -> tuple[float, float]:
+    """Site time and scale from the answer of `GET /api/v1/setup`. Raises `StartError`."""
+    try:
+        return float(setup["clock"]["now"]), float(setup["clock"]["scale"])
+    except (KeyError, TypeError, ValueError):
+        raise StartError(f"that server tells no time: {json.dumps(setup)[:80]}") from None

@@ -1,0 +1,1 @@
+"""Finished runs: their directories, their logs, their records."""

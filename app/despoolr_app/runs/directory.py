@@ -1,0 +1,308 @@
+"""Where a run is kept: `runs/<utc>-<scenario>-seed<N>/` with `records.jsonl`, `summary.json`, and `runs/latest` beside it.
+
+The law: `records.jsonl` is append-only and the one truth about the run; whatever is told of it later is read from there. A
+writer never raises into the run (a full disk is counted and said at the end), uses no thread and no `fsync`, so it serves
+virtual time too. A reader is bounded, and takes a last line that was cut off (the process was killed) for what it is.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Final, Self
+
+import msgspec
+
+from despoolr_app.disk.privacy import DIRECTORY, make_directory, opener
+from despoolr_core.records.stream import Record, decode, encode
+
+RECORDS: Final = "records.jsonl"
+RECORDS_BEFORE: Final = "records.1.jsonl"
+"""What a capped `records.jsonl` is renamed to when it is full."""
+SUMMARY: Final = "summary.json"
+LATEST: Final = "latest"
+LINE_SIZE_MAX: Final = 1024 * 1024
+RECORDS_MAX: Final = 10_000_000
+"""Records a reader takes from one run."""
+_BUFFER: Final = 256 * 1024
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+class RunError(ValueError):
+    """There is no such run, or it cannot be read or written; the message says what to do."""
+
+
+class RecordFile:
+    """Appends records to a file, buffered: a listener for a `Recorder`.
+
+    With `size_max` (octets) a full file becomes `records.1.jsonl`, whose predecessor goes, and a new one begins; so at most
+    twice that is kept. A write that fails is counted in `lost_count`; `failure` says why.
+    """
+
+    def __init__(self, path: Path, *, size_max: int = 0) -> None:
+        self.path = path
+        self.size_max = size_max
+        self.lost_count = 0
+        self.failure = ""
+        self._file: BinaryIO | None = None
+        self._size = 0
+        try:
+            self._open()
+        except OSError as error:
+            raise RunError(f"cannot write {path}: {error.strerror}") from None
+
+    def __call__(self, record: Record) -> None:
+        """Append one record."""
+        line = encode(record) + b"\n"
+        try:
+            if self._file is None:
+                self._open()
+            assert self._file is not None
+            self._file.write(line)
+            self._size += len(line)
+            if self.size_max and self._size >= self.size_max:
+                self._rotate()
+        except OSError as error:
+            self._fail(error)
+
+    def flush(self) -> None:
+        """Hand what is buffered to the operating system."""
+        if self._file is not None:
+            try:
+                self._file.flush()
+            except OSError as error:
+                self._fail(error)
+
+    def close(self) -> None:
+        """Flush and let go of the file."""
+        file, self._file = self._file, None
+        if file is not None:
+            try:
+                file.close()
+            except OSError as error:
+                self._fail(error)
+
+    def _open(self) -> None:
+        _end_cut_line(self.path)
+        self._file = open(self.path, "ab", buffering=_BUFFER, opener=opener)  # noqa: SIM115 - until `close`
+        self._size = self._file.tell()
+
+    def _rotate(self) -> None:
+        self.close()
+        self.path.replace(self.path.with_name(RECORDS_BEFORE))
+        self._open()
+
+    def _fail(self, error: OSError) -> None:
+        self.lost_count += 1
+        self.failure = error.strerror or type(error).__name__
+
+
+class RunDirectory:
+    """One run being written. `with RunDirectory.create(...) as run:` closes it; what was written stays."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.listener = RecordFile(path / RECORDS)
+
+    @classmethod
+    def create(cls, root: Path, stamp: str, scenario: str, seed: int) -> RunDirectory:
+        """Make `root/<stamp>-<scenario>-seed<N>` (`new_directory`) and open its records. Raises `RunError`."""
+        return cls(new_directory(root, stamp, scenario, seed))
+
+    def write_summary(self, summary: Any) -> None:
+        """Write `summary.json`, whole or not at all. Raises `RunError`."""
+        self.listener.flush()
+        write_whole(self.path / SUMMARY, msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
+
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know about the writing: records that were lost."""
+        lost = self.listener.lost_count
+        return [f"{lost:,} records could not be written to {self.listener.path}: {self.listener.failure}"] if lost else []
+
+    def close(self) -> None:
+        """Close the records."""
+        self.listener.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+class FinishedRun:
+    """A run to be read: `records()` streams what happened; `notes` says, after that, what was not as it should be."""
+
+    def __init__(self, path: Path, *, records_max: int = RECORDS_MAX) -> None:
+        self.path = path
+        self.records_max = records_max
+        self.notes: list[str] = []
+
+    @property
+    def summary(self) -> dict[str, Any] | None:
+        """`summary.json`, or None for a run that did not come to an end (or a server's data directory)."""
+        try:
+            summary = msgspec.json.decode((self.path / SUMMARY).read_bytes())
+        except (OSError, msgspec.DecodeError):
+            return None
+        return summary if isinstance(summary, dict) else None
+
+    def records(self) -> Iterator[Record]:
+        """Every record in order. Lines that are no records are skipped and counted in `notes`. Raises `RunError`."""
+        self.notes = []
+        read = damaged = 0
+        is_last_damaged = False
+        for name in (RECORDS_BEFORE, RECORDS):
+            for line in _lines(self.path / name, is_needed=name == RECORDS):
+                if read >= self.records_max:
+                    self.notes.append(f"only the first {self.records_max:,} records were read")
+                    return
+                try:
+                    record = decode(line)
+                except msgspec.MsgspecError:
+                    damaged += 1
+                    is_last_damaged = True
+                    continue
+                is_last_damaged = False
+                read += 1
+                yield record
+        if is_last_damaged:
+            self.notes.append("the last line is cut off: the process that wrote it was killed; everything before it counts")
+            damaged -= 1
+        if damaged:
+            self.notes.append(f"{damaged:,} {'line that is' if damaged == 1 else 'lines that are'} no record: skipped")
+
+
+def new_directory(root: Path, stamp: str, what: str, seed: int) -> Path:
+    """Make `root/<stamp>-<what>-seed<N>` and point `root/latest` at it. Raises `RunError`.
+
+    `stamp` is `utc_stamp(...)` of the moment. Two runs of one second get names that differ.
+    """
+    name = f"{stamp}-{_UNSAFE.sub('-', what).strip('-.') or 'run'}-seed{seed}"
+    try:
+        make_directory(root)
+        path = _fresh(root, name)
+        _point(root / LATEST, path)
+    except OSError as error:
+        raise RunError(f"cannot write runs to {root}: {error.strerror}; choose another place with --out") from None
+    return path
+
+
+def check_root(root: Path) -> None:
+    """Whether runs can be kept in `root`, before something long begins. Raises `RunError`."""
+    try:
+        make_directory(root)
+        probe = _beside(root / "probe")
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise RunError(f"cannot write runs to {root}: {error.strerror}; choose another place with --out") from None
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file of a run, whole or not at all. Raises `RunError`."""
+    temporary = _beside(path)
+    try:
+        with open(temporary, "wb", opener=opener) as file:
+            file.write(data)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise RunError(f"cannot write {path}: {error.strerror}") from None
+
+
+def utc_stamp(at: float) -> str:
+    """A moment (seconds since 1970) as it stands in a run's name: `19960603T080000Z`."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def load_run(path: Path) -> FinishedRun:
+    """A run by its directory (or the `records.jsonl` in it). Raises `RunError`."""
+    directory = path.parent if path.name == RECORDS else path
+    if not (directory / RECORDS).is_file():
+        raise RunError(f"{path} is no run: it has no {RECORDS}")
+    return FinishedRun(directory)
+
+
+def latest(root: Path) -> Path:
+    """The directory `root/latest` points at, be it a link or a text file. Raises `RunError`."""
+    pointer = root / LATEST
+    try:
+        is_link = pointer.is_symlink() or pointer.is_dir()
+        target = pointer.resolve() if is_link else root / pointer.read_text("utf-8").strip()
+    except OSError:
+        raise RunError(f"there is no finished run in {root}; make one with `despoolr run` or `despoolr kb run`") from None
+    if not target.is_dir():
+        raise RunError(f"{pointer} points at {target.name}, which is gone; name another run of {root}")
+    return target
+
+
+def find_run(text: str, root: Path) -> FinishedRun:
+    """A run as a user names it: `latest`, a directory, or the name of one in `root`. Raises `RunError`."""
+    if text == LATEST:
+        return load_run(latest(root))
+    for path in (Path(text), root / text):
+        if path.exists():
+            return load_run(path)
+    names = sorted((p.name for p in root.glob("*") if p.is_dir() and not p.is_symlink()), reverse=True)[:3]
+    there_are = f"; the newest in {root} are {', '.join(names)}" if names else f"; there are no runs in {root}"
+    raise RunError(f"there is no run {text!r}{there_are}")
+
+
+# -- files
+
+
+def _fresh(root: Path, name: str) -> Path:
+    for number in range(1, 1000):
+        path = root / (name if number == 1 else f"{name}-{number}")
+        try:
+            path.mkdir(mode=DIRECTORY)
+        except FileExistsError:
+            continue
+        return path
+    raise FileExistsError(17, "a thousand runs of the same second", name)
+
+
+def _point(pointer: Path, target: Path) -> None:
+    temporary = _beside(pointer)
+    try:
+        try:
+            temporary.symlink_to(target.name, target_is_directory=True)
+        except (OSError, NotImplementedError):
+            temporary.write_text(target.name + "\n", "utf-8")
+        temporary.replace(pointer)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _beside(path: Path) -> Path:
+    """A name for what becomes `path`, nobody else's: runs begin and end beside each other, in containers with the same pids."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+
+
+def _lines(path: Path, *, is_needed: bool) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            while line := file.readline(LINE_SIZE_MAX):
+                yield line
+    except FileNotFoundError:
+        if is_needed:
+            raise RunError(f"{path} is gone") from None
+    except OSError as error:
+        raise RunError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _end_cut_line(path: Path) -> None:
+    """A killed process may have left half a line: end it, so that the next record begins its own."""
+    try:
+        with path.open("r+b") as file:
+            if file.seek(0, 2) and file.seek(-1, 2) >= 0 and file.read(1) != b"\n":
+                file.write(b"\n")
+    except FileNotFoundError:
+        pass

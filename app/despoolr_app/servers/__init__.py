@@ -1,0 +1,1 @@
+"""Servers as processes: several machines in one, their metrics."""

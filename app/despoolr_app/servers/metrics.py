@@ -1,0 +1,123 @@
+"""What a running server counts beyond its opens: the depth of every box, jobs and their rows, services, fleets.
+
+The law: asking costs little, however much there is. A box that did not change is not listed again; the database is asked at
+most once in `REFRESH_S`, and only after a change. Labels are boxes, kinds, statuses and components, never a machine. The names
+are in docs/metrics.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from despoolr_server.database.schema import JOB_DETAILS, JOBS, LOADED_REPORTS
+from despoolr_server.engine.names import ROOT, Name, parse_name
+from despoolr_server.files import FileStore, StoreError
+from despoolr_server.site.services.service import Executive
+from despoolr_server.site.state.context import SiteContext
+from despoolr_server.site.state.slots import SlotTable
+
+REFRESH_S: Final = 5.0
+"""Seconds of this machine's time between two questions to the database."""
+
+DIRECTORIES_KNOWN_MAX: Final = 10_000
+"""Directories in boxes whose depth is remembered until they change."""
+
+
+class BoxMetrics(Collector):
+    """How many files wait in each box of a share: in the directory, and in directories right below it that are no box."""
+
+    def __init__(self, share: str, store: FileStore, boxes: Iterable[str]) -> None:
+        self._share = share
+        self._store = store
+        self._boxes = tuple(boxes)
+        self._known: dict[str, tuple[str, int, tuple[str, ...]]] = {}
+
+    def collect(self) -> Iterator[Metric]:
+        """The depth of each box."""
+        family = GaugeMetricFamily("despoolr_box_files", "Files that wait in a box.", labels=["share", "box"])
+        for box in self._boxes:
+            family.add_metric([self._share, box or self._share], self._depth(box, with_below=True))
+        yield family
+
+    def _depth(self, path: str, *, with_below: bool) -> int:
+        name = parse_name(path) if path else ROOT
+        assert isinstance(name, Name), path
+        try:
+            facts = self._store.find(name)
+            if facts is None:
+                return 0
+            known = self._known.get(path)
+            if known is None or known[0] != facts.etag or not facts.etag:
+                count, below = self._store.tally(name)
+                if len(self._known) >= DIRECTORIES_KNOWN_MAX:
+                    self._known.clear()  # clients make directories in boxes, and take them away
+                known = self._known[path] = (facts.etag, count, tuple(sorted(below)))
+        except StoreError:
+            return 0
+        depth = known[1]
+        if with_below:
+            depth += sum(self._depth(other, with_below=False) for other in known[2] if other not in self._boxes)
+        return depth
+
+
+class SiteMetrics(Collector):
+    """Jobs, rows of Job Details, services and fleets of one site. `refresh` runs for as long as the site does."""
+
+    def __init__(self, site: SiteContext, executive: Executive, slots: SlotTable) -> None:
+        self._site = site
+        self._executive = executive
+        self._slots = slots
+        self._jobs: Sequence[tuple[str, int]] = ()
+        self._details: Sequence[tuple[str, str, int]] = ()
+        self._loaded = 0
+
+    async def refresh(self) -> None:
+        """Keep the counts of rows fresh, for ever. A database that does not answer now is asked again."""
+        seen = -1
+        while True:
+            if seen != self._site.change_count:
+                seen = self._site.change_count
+                try:
+                    self._jobs, self._details, self._loaded = await self._site.database.run(_counts)
+                except SQLAlchemyError:
+                    seen = -1
+            await asyncio.sleep(REFRESH_S)
+
+    def collect(self) -> Iterator[Metric]:
+        """Every metric of the site."""
+        jobs = GaugeMetricFamily("despoolr_jobs", "Jobs by status.", labels=["status"])
+        for status, count in self._jobs:
+            jobs.add_metric([status], count)
+        yield jobs
+        details = GaugeMetricFamily("despoolr_job_details", "Rows of Job Details.", labels=["kind", "status"])
+        for kind, status, count in self._details:
+            details.add_metric([kind, status], count)
+        yield details
+        yield GaugeMetricFamily("despoolr_reports_loaded", "Reports that count, each once.", self._loaded)
+        cycles = CounterMetricFamily("despoolr_service_cycles", "Cycles of a service.", labels=["component"])
+        paused = GaugeMetricFamily("despoolr_service_paused", "1 for a service that is paused.", labels=["component"])
+        for service in self._executive.services:
+            cycles.add_metric([service.component], service.cycle_count)
+            paused.add_metric([service.component], float(service.is_paused))
+        yield cycles
+        yield paused
+        total = self._slots.sum(asyncio.get_running_loop().time())
+        yield GaugeMetricFamily("despoolr_site_clients_wanted", "Clients that all fleets are to be together.", total.wanted)
+        yield GaugeMetricFamily("despoolr_site_clients_leased", "Clients that fleets have leased.", total.leased)
+        yield GaugeMetricFamily("despoolr_site_clients_live", "Clients that exist, as their fleets say.", total.live)
+        yield CounterMetricFamily("despoolr_fleets_lapsed", "Fleets that fell silent and lost their clients.", total.lapsed_count)
+
+
+def _counts(db: Connection) -> tuple[Sequence[tuple[str, int]], Sequence[tuple[str, str, int]], int]:
+    jobs = db.execute(select(JOBS.c.Status, func.count()).group_by(JOBS.c.Status)).all()
+    kinds = (JOB_DETAILS.c.Kind, JOB_DETAILS.c.Status)
+    details = db.execute(select(*kinds, func.count()).group_by(*kinds)).all()
+    loaded = db.execute(select(func.count()).select_from(LOADED_REPORTS)).scalar_one()
+    return [(status, count) for status, count in jobs], [(kind, status, count) for kind, status, count in details], loaded

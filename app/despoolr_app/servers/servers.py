@@ -1,0 +1,348 @@
+"""Long-running servers over real sockets: put together, run until told to stop, taken apart in order.
+
+The law: a server is announced when it answers and not before; a clean stop lets each service finish its cycle, then closes
+sessions, flushes files and takes the announcement back, within `STOP_S_MAX` in all. A service that fails ends the process:
+half a site is worse than none. Whatever keeps a server from starting is a `StartError` of one line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+import msgspec
+from aiohttp import web
+
+from despoolr_app.process import discovery
+from despoolr_app.process.database_url import SiteDatabase, open_site_database
+from despoolr_app.process.discovery import RunningServer
+from despoolr_app.process.metrics import ProcessMetrics
+from despoolr_app.process.process_log import ServiceLines
+from despoolr_app.process.runtime import Ground, StartError, clock_of
+from despoolr_app.process.settings import Listen, LogonSettings, NamedServer, SiteSettings
+from despoolr_app.process.skew import LOOK_S, PROMPT_S_MAX, SkewWatch
+from despoolr_app.process.time_source import wall_now
+from despoolr_app.servers.metrics import BoxMetrics, SiteMetrics
+from despoolr_client.transport.server_session import ShareServer
+from despoolr_core.rules.fold import fold
+from despoolr_core.share.contract import ShareUnreachable
+from despoolr_core.share.modes import Role
+from despoolr_lab.sim.network import session_options
+from despoolr_server.database.database import DatabaseLost
+from despoolr_server.files import FileStore, JournalledFileStore, StoreError
+from despoolr_server.http.app import METRICS
+from despoolr_server.http.connections.connections import Runner, backlog_of, descriptors
+from despoolr_server.http.site.setup import SetupRoutes
+from despoolr_server.http.site.setup_calls import SETUP_CALLS
+from despoolr_server.http.site.slots import SlotRoutes
+from despoolr_server.logon_server import make_logon_server
+from despoolr_server.shares.host import ShareHost
+from despoolr_server.site.services.service import Executive
+from despoolr_server.site.state import boxes
+from despoolr_server.site.state.context import RemoteServer, SiteServerRole
+from despoolr_server.site.state.logs import LogDirectory
+from despoolr_server.site.state.slots import SlotTable
+from despoolr_server.site_server import SERVICE_ACCOUNT, SiteServer, SiteSetup, SiteStores
+
+STOP_S_MAX: Final = 4.5
+"""Seconds a clean stop takes at most; what is not done then is left as a killed process would leave it."""
+FINISH_S_MAX: Final = 2.0
+"""Seconds the services get to finish their cycles."""
+CLOCK_WAIT_S: Final = 30.0
+"""Seconds to wait for the server whose time is to be taken over."""
+
+
+@dataclass(slots=True)
+class Servers:
+    """The servers of one process. Add them, `announce`, `run`, `close`."""
+
+    ground: Ground
+    directory: Path
+    say: Callable[[str], None]
+    version: str = ""
+    announced: list[RunningServer] = field(default_factory=list)
+    _runners: list[web.AppRunner] = field(default_factory=list)
+    _hosts: list[ShareHost] = field(default_factory=list)
+    _executives: list[Executive] = field(default_factory=list)
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _databases: list[SiteDatabase] = field(default_factory=list)
+    _logs: list[LogDirectory] = field(default_factory=list)
+    _stores: list[JournalledFileStore] = field(default_factory=list)
+    _connections: dict[tuple[str, str], ShareServer] = field(default_factory=dict)
+    _session: aiohttp.ClientSession | None = None
+    _lost: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    # -- up
+
+    async def add_logon(self, settings: LogonSettings) -> NamedServer:
+        """Serve a logon server, a distribution server, or both. Raises `StartError`."""
+        ground, name = self.ground, settings.name
+        share = settings.package_share
+        try:
+            logon = self._store(name, boxes.LOGON_SHARE) if settings.logon else None
+            server = make_logon_server(
+                name,
+                ground.clock,
+                ground.recorder,
+                ground.auth,
+                logon=logon,
+                packages={share: self._store(name, share)} if settings.distribution else {},
+                lease_s=ground.lease_s,
+                id_prefix=ground.id_prefix,
+                version=self.version,
+                extra_routes=SetupRoutes(ground, name).routes(),
+                extra_calls=SETUP_CALLS,
+                host_names=self._names_of(settings.listen),
+            )
+        except (StoreError, ValueError) as error:
+            raise StartError(f"cannot use the files of {name} in {ground.data}: {error}{_place_of(error)}") from None
+        server.app[METRICS].add(ProcessMetrics())
+        if logon is not None:
+            server.app[METRICS].add(BoxMetrics(boxes.LOGON_SHARE, logon, boxes.LOGON_DIRECTORIES))
+        url = await self._serve(server.app, server.host, settings.listen)
+        self._announce(name, "logon", url)
+        return NamedServer(name, url, settings.logon, settings.distribution, share)
+
+    async def add_site(self, settings: SiteSettings) -> str:
+        """Serve a site server and run its services; its URL. Raises `StartError`."""
+        ground, name = self.ground, settings.name
+        servers = [s if s.domain else _in_domain(s, settings.domain) for s in settings.servers]
+        others = [*settings.addresses, *([settings.parent] if settings.parent else [])]
+        urls = {s.name: s.url for s in servers} | {a.server: a.url for a in others}
+        setup = SiteSetup(
+            code=settings.code,
+            server=name,
+            domain=settings.domain,
+            profile=settings.profile,
+            response=settings.response,
+            servers=tuple(SiteServerRole(s.name, s.domain, s.logon, s.distribution, s.package_share) for s in servers),
+            addresses={a.code: a.server for a in others},
+            parent=settings.parent.code if settings.parent else "",
+        )
+        opened = await open_site_database(
+            settings.database, ground.data / f"{settings.code}.db", ground.settings.database_password, settings.code, self.say
+        )
+        self._databases.append(opened)
+        opened.database.on_lost = self._end
+        database = opened.database
+        slots = SlotRoutes(SlotTable(settings.clients_wanted, settings.fleet_lease_s), database, ground.recorder, settings.code)
+        await slots.restore()
+        logs = LogDirectory(ground.store_directory("LOGS", ""), settings.log_layout or settings.profile.log_layout)
+        self._logs.append(logs)
+        try:
+            stores = SiteStores(*(self._store(name, s) for s in (boxes.ROOT_SHARE, boxes.SITE_SHARE, boxes.SOURCE_SHARE)))
+            site = SiteServer(
+                setup,
+                ground.clock,
+                ground.recorder,
+                database,
+                stores,
+                ground.auth,
+                lambda server, program: self._connect(name, urls, server, program),
+                lease_s=ground.lease_s,
+                id_prefix=ground.id_prefix,
+                version=self.version,
+                logs=ServiceLines(logs),
+                extra_routes=[
+                    *SetupRoutes(ground, name, settings, servers, lambda: site.context.profile).routes(),
+                    *slots.routes(),
+                ],
+                extra_calls=SETUP_CALLS,
+                host_names=self._names_of(settings.listen),
+            )
+        except (StoreError, ValueError) as error:
+            raise StartError(f"cannot use the files of {name} in {ground.data}: {error}{_place_of(error)}") from None
+        counts = SiteMetrics(site.context, site.executive, slots.table)
+        for more in (
+            ProcessMetrics(),
+            BoxMetrics(boxes.ROOT_SHARE, stores.root, (b for b in boxes.SITE_DIRECTORIES if b != boxes.RECEIVE)),
+            BoxMetrics(boxes.SITE_SHARE, stores.receive, ("",)),
+            counts,
+        ):
+            site.app[METRICS].add(more)
+        url = await self._serve(site.app, site.host, settings.listen)
+        self._tasks.append(asyncio.create_task(counts.refresh(), name=f"{settings.code}/metrics"))
+        self._tasks.append(asyncio.create_task(slots.keep_looking(), name=f"{settings.code}/FLEETS"))
+        self.watch(self._keep_comparing_clocks(urls), f"{settings.code}/CLOCKS")
+        self._executives.append(site.executive)
+        self._tasks.append(asyncio.create_task(site.executive.run(), name=f"{settings.code}/SMS_EXECUTIVE"))
+        self._announce(name, "site", url, settings.code)
+        return url
+
+    def watch(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Do this for as long as the servers run; what it fails with ends them."""
+        self._tasks.append(asyncio.create_task(work, name=name))
+
+    def announce(self) -> None:
+        """Let the commands that ask find these servers. Raises `ConfigError`."""
+        discovery.publish(self.announced, self.directory, self.ground.data)
+
+    # -- run and stop
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set. Raises what a service failed with, or `DatabaseLost`."""
+        stopping = asyncio.create_task(stop.wait())
+        ends: list[asyncio.Future[Any]] = [self._lost, *self._tasks]
+        try:
+            await asyncio.wait([stopping, *ends], return_when=asyncio.FIRST_COMPLETED)
+            for end in ends:
+                if end.done():
+                    end.result()
+        finally:
+            stopping.cancel()
+
+    def _end(self, lost: DatabaseLost) -> None:
+        if not self._lost.done():
+            self._lost.set_exception(lost)
+            self._lost.exception()  # a process that is ending already need not say it twice
+
+    async def close(self) -> None:
+        """Stop in order: announcement, services, connections to others, listeners, sessions, files, database, records."""
+        discovery.withdraw(os.getpid(), self.directory, self.ground.data)
+        is_clean = False
+        try:
+            async with asyncio.timeout(STOP_S_MAX):
+                await self._finish_services()
+                for server in self._connections.values():
+                    await server.close()
+                if self._session is not None:
+                    await self._session.close()
+                for runner in self._runners:
+                    await runner.cleanup()
+                for host in self._hosts:
+                    host.stop()
+                for store in self._stores:
+                    await store.close()
+                for database in self._databases:
+                    await database.close()
+                is_clean = True
+        except TimeoutError:
+            pass
+        finally:
+            for logs in self._logs:
+                logs.close()
+            self.ground.end(is_clean=is_clean)
+
+    async def _finish_services(self) -> None:
+        for executive in self._executives:
+            for service in executive.services:
+                service.pause()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FINISH_S_MAX):
+                for executive in self._executives:
+                    for service in executive.services:
+                        async with service._busy:  # free when the cycle under way is over
+                            pass
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # -- parts
+
+    def _names_of(self, listen: Listen) -> tuple[str, ...]:
+        """What a server may be called by somebody without a Bearer token."""
+        return (*self.ground.settings.allow_hosts, listen.host, socket.gethostname())
+
+    def _store(self, machine: str, share: str) -> FileStore:
+        store = JournalledFileStore(self.ground.store_directory(machine, share))
+        self._stores.append(store)
+        return store
+
+    async def _serve(self, app: web.Application, host: ShareHost, listen: Listen) -> str:
+        host.lease_s_max = max(host.lease_s_max, self.ground.lease_s)
+        host.dav_time_scale = self.ground.scale
+        self.ground.remember(host.ledger, host.server)
+        runner = Runner(app, handle_signals=False, shutdown_timeout=1.0)
+        await runner.setup()
+        self._runners.append(runner)
+        self._hosts.append(host)
+        site = web.TCPSite(runner, listen.host, listen.port, backlog=backlog_of(descriptors()))
+        try:
+            await site.start()
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise StartError(
+                    f"{listen} is in use; stop who listens there, or choose another --listen or --listen-logon"
+                ) from None
+            raise StartError(f"cannot listen on {listen}: {error.strerror or error}") from None
+        return f"http://{Listen(_reachable(listen.host), site.port)}"
+
+    def _announce(self, name: str, role: str, url: str, site: str = "") -> None:
+        token_file = str(self.ground.token_file.absolute())
+        data = str(self.ground.data.absolute())
+        self.announced.append(RunningServer(name, role, url, token_file, os.getpid(), site, data))
+
+    async def _keep_comparing_clocks(self, urls: Mapping[str, str]) -> None:
+        """Ask the servers of a site for their time now and then, and warn of a clock that differs from this machine's."""
+        loop = asyncio.get_running_loop()
+        watches = {name: SkewWatch(name, lambda text: self.say(f"despoolr: warning: {text}"), wall_now) for name in urls}
+        async with aiohttp.ClientSession(**session_options({})) as http:
+            while True:
+                for name, url in urls.items():
+                    asked_at = loop.time()
+                    with suppress(aiohttp.ClientError, TimeoutError, OSError):
+                        async with asyncio.timeout(PROMPT_S_MAX), http.get(f"{url}/healthz") as answer:
+                            if loop.time() - asked_at < PROMPT_S_MAX:
+                                watches[name].hear(answer.headers.get("Date", ""))
+                await asyncio.sleep(LOOK_S)
+
+    def _connect(self, machine: str, urls: dict[str, str], server: str, program: str) -> RemoteServer:
+        key = (fold(server), program)
+        if key not in self._connections:
+            url = urls.get(key[0])
+            if url is None:
+                raise ShareUnreachable(f"no URL is known for {server}: start the site with --logon {server}=URL or --address")
+            if self._session is None:
+                self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64), **session_options({}))
+            token = self.ground.auth.issue(machine, SERVICE_ACCOUNT, Role.SERVICE)
+            self._connections[key] = ShareServer(
+                self._session, url, token, self.ground.clock, name=server, program=program, lease_s=self.ground.lease_s
+            )
+        return self._connections[key]
+
+
+def _in_domain(server: NamedServer, domain: str) -> NamedServer:
+    return NamedServer(server.name, server.url, server.logon, server.distribution, server.package_share, domain)
+
+
+def _place_of(error: Exception) -> str:
+    """Which file it is about, where that is known."""
+    cause = error.__cause__
+    return f" ({cause.filename})" if isinstance(cause, OSError) and cause.filename else ""
+
+
+def _reachable(host: str) -> str:
+    """An address a client on this machine can use for a server that listens on `host`."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1", "localhost": "127.0.0.1"}.get(host, host)
+
+
+async def ask_time(url: str, token: str, say: Callable[[str], None]) -> tuple[float, float]:
+    """Site time and its scale, from a running server; waits a while for one that is still starting. Raises `StartError`."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + CLOCK_WAIT_S
+    has_said = False
+    async with aiohttp.ClientSession(**session_options({"headers": {"Authorization": f"Bearer {token}"}})) as http:
+        while True:
+            try:
+                asked_at = loop.time()
+                async with http.get(f"{url}/api/v1/setup") as response:
+                    body = await response.read()
+                    if response.status != 200:
+                        raise StartError(f"{url} does not tell its time (HTTP {response.status}): do both have the same secret?")
+                now, scale = clock_of(msgspec.json.decode(body))
+                return now + (loop.time() - asked_at) / 2 * scale, scale
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                if loop.time() >= deadline:
+                    raise StartError(f"{url} does not answer, so its time cannot be taken over: {error}") from None
+                if not has_said:
+                    say(f"waiting for {url} ...")
+                    has_said = True
+                await asyncio.sleep(0.2)

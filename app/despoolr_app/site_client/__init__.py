@@ -1,0 +1,1 @@
+"""Asking a running site, or the records of a finished run, and giving a site orders."""

@@ -1,0 +1,189 @@
+r"""A local directory's files, put on a site server's package source share: what a person copied to the source path with Explorer.
+
+The law: everything is looked at before anything is sent, and what a share of Windows could not hold (a symbolic link, a name DOS
+takes for a device, two names that differ in case alone) is an `UploadError` that names it. An update writes what is new first
+and only then takes away what is gone, so that no job finds less than the old or the new package. Every number has its bound.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import msgspec
+
+from despoolr_app.site_client.live import ServerAddress, call
+from despoolr_app.site_client.queries import AskError
+from despoolr_core.rules.fold import fold
+from despoolr_server.engine.names import BadName, parse_name
+from despoolr_server.site.state.boxes import SOURCE_SHARE
+
+FILES_MAX: Final = 10_000
+DEPTH_MAX: Final = 30
+"""Directories within each other; the Scheduler reads 32, the package's own among them."""
+SIZE_MAX: Final = 60 * 1024 * 1024
+"""Octets of all files: the site packs them into one file, and a share takes 64 MiB."""
+AT_ONCE_MAX: Final = 8
+"""Files under way at a time."""
+UPLOAD_TIMEOUT_S: Final = 60.0
+
+Progress = Callable[[int, int, str], None]
+"""`progress(done, of, file)`."""
+
+
+class UploadError(ValueError):
+    """A directory that cannot be a package's source; the message names what is in the way. Who must act: its owner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A directory as it will lie on the share: relative paths with `/`, each file's local path, all in order."""
+
+    files: dict[str, Path]
+    directories: tuple[str, ...]
+    size: int
+
+
+def read_source(directory: Path) -> Source:
+    """Look at a directory, without reading what is in its files. Raises `UploadError`."""
+    if not directory.is_dir():
+        what = "is a file: name the directory it is in" if directory.exists() else "is not there"
+        raise UploadError(f"{directory} {what}")
+    files: dict[str, Path] = {}
+    directories: list[str] = []
+    taken: dict[str, str] = {}
+    size = 0
+    pending = [("", directory)]
+    while pending:
+        below, place = pending.pop()
+        try:
+            entries = sorted(os.scandir(place), key=lambda entry: entry.name)
+        except OSError as error:
+            raise UploadError(f"cannot read {place}: {error.strerror}") from None
+        for entry in entries:
+            path = f"{below}/{entry.name}" if below else entry.name
+            _check(path, entry, taken)
+            if entry.is_dir(follow_symlinks=False):
+                directories.append(path)
+                pending.append((path, Path(entry.path)))
+                continue
+            files[path] = Path(entry.path)
+            size += entry.stat(follow_symlinks=False).st_size
+            if len(files) > FILES_MAX:
+                raise UploadError(f"{directory} has more than {FILES_MAX:,} files, which is the limit of one package")
+            if size > SIZE_MAX:
+                raise UploadError(f"the files of {directory} are larger than {SIZE_MAX // 1024**2} MiB, the limit of one package")
+    if not files:
+        raise UploadError(f"{directory} has no files: a package has at least one")
+    return Source(dict(sorted(files.items())), tuple(sorted(directories)), size)
+
+
+def _check(path: str, entry: os.DirEntry[str], taken: dict[str, str]) -> None:
+    name = parse_name(path)
+    if isinstance(name, BadName) or "\\" in path:
+        reason = name.reason if isinstance(name, BadName) else f"{entry.name!r} contains a backslash"
+        raise UploadError(f"{entry.path!r} cannot lie on a share: {reason}; rename it")
+    if entry.is_symlink():
+        raise UploadError(f"{entry.path} is a symbolic link, and a share has none: put what it points at in its place")
+    if not entry.is_dir(follow_symlinks=False) and not entry.is_file(follow_symlinks=False):
+        raise UploadError(f"{entry.path} is neither a file nor a directory")
+    if path.count("/") >= DEPTH_MAX:
+        raise UploadError(f"{entry.path} lies more than {DEPTH_MAX} directories deep, which is the limit of one package")
+    other = taken.setdefault(fold(path), path)
+    if other != path:
+        raise UploadError(f"{path!r} and {other!r} differ in case alone, and a share takes them for one: rename one")
+
+
+class SourceShare:
+    """The package source share of one site server."""
+
+    def __init__(self, server: ServerAddress) -> None:
+        self._server = server
+
+    def make(self, name: str, source: Source, progress: Progress) -> None:
+        """Make a new directory of these files. What was begun is taken back if it fails. Raises `AskError`, `UploadError`."""
+        if self.tree(name) is not None:
+            raise UploadError(
+                f"there is a directory {name} on {SOURCE_SHARE} already: give the package another name, "
+                f"or change its files with `despoolr package update`"
+            )
+        try:
+            self._write(name, source, progress)
+        except BaseException:
+            self.remove(name)
+            raise
+
+    def replace(self, name: str, source: Source, progress: Progress) -> int:
+        """Bring a directory to exactly these files; how many others were taken away. Raises `AskError`, `UploadError`."""
+        there = self.tree(name) or ([], [])
+        self._write(name, source, progress)
+        wanted = {fold(path) for path in (*source.files, *source.directories)}
+        gone = [path for path in there[0] if fold(path) not in wanted]
+        for path in gone:
+            self._ask("DELETE", f"{name}/{path}")
+        for path in sorted(there[1], reverse=True):  # the deepest first
+            if fold(path) not in wanted:
+                self._ask("DELETE", f"{name}/{path}")
+        return len(gone)
+
+    def remove(self, name: str) -> None:
+        """Take a directory away as far as that is possible."""
+        try:
+            files, directories = self.tree(name) or ([], [])
+            for path in [*files, *sorted(directories, reverse=True)]:
+                self._ask("DELETE", f"{name}/{path}")
+            self._ask("DELETE", name)
+        except AskError:
+            return
+
+    def tree(self, name: str) -> tuple[list[str], list[str]] | None:
+        """The files and the directories in a directory, or None where there is none. Raises `AskError`."""
+        top = self._entries("")
+        if fold(name) not in {fold(entry["name"]) for entry in top if entry.get("directory")}:
+            return None
+        files: list[str] = []
+        directories: list[str] = []
+        pending = [""]
+        while pending:
+            below = pending.pop()
+            for entry in self._entries(f"{name}/{below}" if below else name):
+                path = f"{below}/{entry['name']}" if below else entry["name"]
+                if entry.get("directory"):
+                    directories.append(path)
+                    pending.append(path)
+                else:
+                    files.append(path)
+        return files, directories
+
+    def _write(self, name: str, source: Source, progress: Progress) -> None:
+        for directory in ("", *source.directories):
+            self._ask("MKCOL", f"{name}/{directory}" if directory else name, query="?parents=true")
+        # A server makes a file durable before it answers; several at a time share that wait.
+        with ThreadPoolExecutor(AT_ONCE_MAX) as pool:
+            futures = [pool.submit(self._put, f"{name}/{path}", local) for path, local in source.files.items()]
+            try:
+                for number, (future, path) in enumerate(zip(futures, source.files, strict=True), 1):
+                    future.result()
+                    progress(number, len(futures), path)
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+
+    def _put(self, path: str, local: Path) -> None:
+        try:
+            data = local.read_bytes()
+        except OSError as error:
+            raise UploadError(f"cannot read {local}: {error.strerror}") from None
+        self._ask("PUT", path, data)
+
+    def _entries(self, path: str) -> list[dict[str, Any]]:
+        found = msgspec.json.decode(self._ask("GET", f"{path}/" if path else ""))
+        return list(found["entries"])
+
+    def _ask(self, method: str, path: str, body: bytes | None = None, query: str = "") -> bytes:
+        return call(self._server, method, f"/{SOURCE_SHARE}/{quote(path)}{query}", body, timeout_s=UPLOAD_TIMEOUT_S)

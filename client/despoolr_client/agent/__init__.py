@@ -1,0 +1,1 @@
+"""One client machine: it polls, runs programs, reports, and keeps what it has open."""

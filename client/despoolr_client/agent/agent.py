@@ -1,0 +1,470 @@
+r"""One client machine: the shell around PCM. It polls, runs what `despoolr_client.pcm` decided, reports, and records.
+
+The cycle (`domain.md` b.3): ask the current logon server for `PCMINS.BOX\<SMSID>.INS` (a conditional read), let `Pcm` decide,
+queue what is due, send what is to be sent. An agent has no task of its own while nothing runs; whoever drives it (`run`, or
+a `Fleet` for many) lends it a task group. Steps of a scenario are plain methods: `execute`, `hold`, `power_off`.
+What an idle client does not need (history, queue, connections, files) does not exist until it does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final
+
+from despoolr_client.agent.connections import Connections, Hold, same_path
+from despoolr_client.agent.inventory import send_noidmifs
+from despoolr_client.agent.outbox import Outbox, Results
+from despoolr_client.agent.polling import LOGON_SHARE, PollResult, fetch, logon_servers, next_poll
+from despoolr_client.agent.programs import Programs
+from despoolr_client.agent.runner import Runner, Turn
+from despoolr_client.agent.settings import MESSAGES_EVERY_S, ClientSettings, WhenWarned
+from despoolr_client.agent.windows import Windows, set_up, unc
+from despoolr_client.pcm import lines
+from despoolr_client.pcm.behaviour import PcmBehaviour
+from despoolr_client.pcm.reporting import Report, Reporter, expiry_report
+from despoolr_client.pcm.state import Decisions, Folder, Pcm, Records
+from despoolr_client.pcm.terms import is_expired
+from despoolr_core.formats.job_mif import Machine
+from despoolr_core.formats.sms_ini import SmsIni
+from despoolr_core.rules.fold import fold
+from despoolr_core.share.contract import OpenFile, Share, ShareError, ShareUnreachable
+from despoolr_core.share.modes import Access, Disposition, ShareMode
+
+RESULTS: Final = "DESPOOLR.BOX"
+
+Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
+"""How an agent gets a task: the `create_task` of the group that drives it."""
+
+
+class Dice:
+    """Chance on demand: the generator is made when there is something to decide."""
+
+    __slots__ = ("_agent", "_label")
+
+    def __init__(self, agent: PcmAgent, label: str) -> None:
+        self._agent = agent
+        self._label = label
+
+    def shuffle(self, x: list[Any], /) -> None:
+        """Random order, in place."""
+        if len(x) > 1:
+            self._agent.settings.random(self._agent.draw(self._label)).shuffle(x)
+
+
+class PcmAgent:
+    """One client. `user` is logged on; `drives` are the servers of its connected drives, in drive order."""
+
+    __slots__ = (
+        "_connections",
+        "_draw_count",
+        "_files",
+        "_outbox",
+        "_pcm",
+        "_programs",
+        "_runner",
+        "_spawn",
+        "clock_offset_s",
+        "drives",
+        "etag",
+        "is_on",
+        "logon_server",
+        "machine",
+        "settings",
+        "sms_id",
+        "user",
+    )
+
+    def __init__(
+        self,
+        machine: str,
+        sms_id: str,
+        settings: ClientSettings,
+        *,
+        user: str = "",
+        programs: Programs | None = None,
+        files: Windows | None = None,
+        drives: tuple[str, ...] = (),
+    ) -> None:
+        self.machine = machine
+        self.sms_id = sms_id
+        self.user = user
+        self.settings = settings
+        self.drives = drives
+        self.is_on = True
+        self.clock_offset_s = 0.0
+        self.etag = ""
+        self._draw_count = 0
+        self._programs = programs
+        self._files = files
+        self.logon_server = logon_servers(self)[0]
+        self._pcm: Pcm | None = None
+        self._outbox: Outbox | None = None
+        self._runner: Runner | None = None
+        self._connections: Connections | None = None
+        self._spawn: Spawn | None = None
+
+    # -- what it is
+    def now(self) -> float:
+        """The client's own clock, which may be wrong (Q126644)."""
+        return self.settings.clock.now() + self.clock_offset_s
+
+    def draw(self, label: str) -> str:
+        """The label of this client's next draw for a purpose: every draw has a generator of its own."""
+        self._draw_count += 1
+        return f"{self.machine}/{label}/{self._draw_count}"
+
+    def dice(self, label: str) -> Dice:
+        """Chance for one purpose."""
+        return Dice(self, label)
+
+    @property
+    def pcm(self) -> Pcm:
+        """What PCM knows; its history is that of PCMHIST.REG."""
+        if self._pcm is None:
+            self._pcm = Pcm(self.files.history)
+            self.files.history = self._pcm.history
+        return self._pcm
+
+    @property
+    def files(self) -> Windows:
+        """The client's own files."""
+        if self._files is None:
+            self._files = Windows()
+        return self._files
+
+    @property
+    def programs(self) -> Programs:
+        """What command lines do on this machine. Set it to give one machine programs of its own."""
+        return self.settings.programs if self._programs is None else self._programs
+
+    @programs.setter
+    def programs(self, programs: Programs) -> None:
+        self._programs = programs
+
+    @property
+    def own_ini(self) -> SmsIni | None:
+        """What the machine's SMS.INI says beyond what Client Setup wrote."""
+        return None if self._files is None else self._files.sms_ini
+
+    @property
+    def behaviour(self) -> PcmBehaviour:
+        """How this PCM behaves: the site's behaviour, and what the machine's SMS.INI says otherwise."""
+        ini = self.own_ini
+        return self.settings.behaviour if ini is None else self.settings.behaviour.with_sms_ini(ini)
+
+    @property
+    def sms_ini(self) -> SmsIni:
+        r"""`C:\SMS.INI` as it stands: what Client Setup wrote, and what was changed since (`files.sms_ini`)."""
+        server, share, directory = self._results_place()
+        return set_up(
+            SmsIni() if self.own_ini is None else self.own_ini,
+            {
+                "SMS Unique ID": self.sms_id,
+                "SiteCode": self.settings.site,
+                "Domain": self.settings.domain,
+                "MachineName": self.machine,
+                "LastLoggedUser": self.user,
+                "CurrentLogonServer": self.logon_server,
+            },
+            self.settings.logon_servers,
+            unc(server, share, directory.lower()),
+        )
+
+    @property
+    def reporter(self) -> Reporter:
+        """Who reports."""
+        return Reporter(self.sms_id, self.machine, self.settings.domain, self.user)
+
+    @property
+    def connections(self) -> Connections:
+        """What is open on servers."""
+        if self._connections is None:
+            self._connections = Connections(self.machine, self.user)
+        return self._connections
+
+    def folder(self, folder: Folder) -> list[str]:
+        """The RequestIDs the user sees in a folder of the PCM window."""
+        return [] if self._pcm is None else [record.request_id for record in self._pcm.folder(folder, self.now())]
+
+    @property
+    def unsent_count(self) -> int:
+        """Reports that are not on the results share yet."""
+        return 0 if self._outbox is None else len(self._outbox.pending)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a package runs or waits for its turn."""
+        return self._runner is not None
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether it has sessions or files open on servers, as far as it knows."""
+        return self._connections is not None
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing runs, and nothing is to be sent."""
+        return self._runner is None and (self._outbox is None or not self._outbox.pending)
+
+    # -- being driven
+    def attach(self, spawn: Spawn | None) -> None:
+        """Take tasks from `spawn`; None: from nobody, then `drain` runs what is queued."""
+        self._spawn = spawn
+        self._start_runner()
+
+    async def run(self, first_poll_s: float | None = None) -> None:
+        """Poll on the interval until cancelled, then close what is open.
+
+        The first poll is after `first_poll_s` seconds, or at a random time within the interval.
+        """
+        clock = self.settings.clock
+        if first_poll_s is None:
+            first_poll_s = self.settings.random(self.draw("first poll")).random() * self.settings.polling_interval_s
+        due_at = clock.now() + first_poll_s
+        try:
+            async with asyncio.TaskGroup() as group:
+                self.attach(group.create_task)
+                while True:
+                    await clock.sleep_until(due_at)
+                    await self.poll_once()
+                    due_at = next_poll(due_at, clock.now(), self.settings.polling_interval_s)
+        finally:
+            await self.close()
+
+    async def drain(self) -> None:
+        """Wait until no package is queued or running."""
+        while self._runner is not None:
+            await self._runner.drain()
+
+    async def close(self) -> None:
+        """Stop what runs and close what is open, as a logoff does."""
+        self._spawn = None
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.stop()
+        connections, self._connections = self._connections, None
+        if connections is not None:
+            await connections.close()
+
+    # -- a poll
+    async def poll_once(self) -> PollResult:
+        """Poll, when the gate lets it."""
+        async with self.settings.gate.polls:
+            return await self.poll()
+
+    async def poll(self) -> PollResult:
+        """Poll now. Never raises for what a server answers or fails to answer."""
+        if not self.is_on:
+            return PollResult.OFF
+        self.say(lines.POLLING)
+        with self.connections:
+            fetched = await fetch(self)
+            result = fetched.result
+            if not self.is_on:
+                return PollResult.OFF  # switched off while the question was on its way
+            cause = 0
+            if self.settings.records_idle_polls or result not in (PollResult.UNCHANGED, PollResult.MISSING):
+                cause = self.record("pcm.polled", result=result.value, server=self.logon_server, reason=fetched.reason)
+            if result is not PollResult.FAILED:
+                self._decide(result, fetched.records, cause)
+                await self.send()
+        self._start_runner()
+        await self.disconnect_if_idle()
+        return result
+
+    def _decide(self, result: PollResult, records: Records, cause: int) -> None:
+        settings = self.settings
+        if result is PollResult.CHANGED or (result is PollResult.MISSING and self._pcm is not None and self._pcm.records):
+            reading = self.pcm.read(records, settings.machine_platform, self.behaviour)
+            for text in reading.lines:
+                self.say(text)
+            for request in reading.gone:
+                self.record("pcm.record", cause=cause, request=request, package="", state="cancelled")
+        if self._pcm is not None and self._pcm.records:
+            now = self.now()
+            # Q163488: the file has not changed, so PCM does not look at its offer and mandatory dates. The article names
+            # those two; that a package which expires is dropped all the same is S1's check for 1.2 (articles.md).
+            only_expiry = result is PollResult.UNCHANGED and self.behaviour.skip_unchanged_instruction_file
+            interval_s = settings.polling_interval_s
+            dice = self.dice("due")
+            decisions = self._pcm.decide(now, self.behaviour, dice, polling_interval_s=interval_s, only_expiry=only_expiry)
+            self._take(decisions, now, cause)
+
+    def _take(self, decisions: Decisions, now: float, cause: int) -> None:
+        for text in decisions.lines:
+            self.say(text)
+        for record in decisions.shown:
+            self.record("pcm.record", cause=cause, request=record.request_id, package=record.package_id, state="New")
+        for record in decisions.expired:
+            self.record("pcm.record", cause=cause, request=record.request_id, package=record.package_id, state="expired")
+            self.add_report(expiry_report(record, self.reporter, now))
+        for record in decisions.due:
+            self._enqueue(Turn(record, self.behaviour.countdown, cause, has_expired=is_expired(record, now)))
+
+    # -- packages
+    def execute(self, request_id: str) -> None:
+        """The user runs a package from the window. Raises `ValueError` if it is not there to be run."""
+        if self._pcm is None or not self.is_on or not self._pcm.may_run(request_id, self.now()):
+            raise ValueError(f"{self.machine} has no package {request_id} to run")
+        self._enqueue(Turn(self._pcm.record(request_id)))
+        self._start_runner()
+
+    def archive(self, request_id: str) -> None:
+        """The user archives a command. Raises `ValueError` if there is none."""
+        if self._pcm is None or not self._pcm.archive(request_id):
+            raise ValueError(f"{self.machine} has no package {request_id} to archive")
+
+    def _enqueue(self, turn: Turn) -> None:
+        if self._runner is None:
+            self._runner = Runner(self)
+        self._runner.add(turn)
+
+    def _start_runner(self) -> None:
+        if self._runner is not None and self._spawn is not None:
+            self._runner.start(self._spawn)
+
+    def runner_is_done(self) -> None:
+        """Nothing is queued any more."""
+        self._runner = None
+
+    # -- sending
+    def add_report(self, report: Report, closing: Sequence[OpenFile] = ()) -> None:
+        """Remember a report until it is sent; whoever sends it gives `closing` back just before."""
+        if self._outbox is None:
+            self._outbox = Outbox(self.sms_id)
+        self._outbox.add(report, closing)
+
+    async def send(self, *, logoff: bool = False) -> None:
+        """Send what is to be sent. What does not get through stays, and goes with the next poll.
+
+        With `logoff` the session there ends after it, if nothing else is open in it.
+        """
+        try:
+            if self._outbox is not None and self._outbox.pending:
+                server, share, directory = self._results_place()
+                self.say(lines.writing_status(unc(server, share, directory.lower())))
+                results = Results(self.share(server, share), directory, self.behaviour, self.settings.clock)
+                await self._outbox.send(results, self._record_report, logoff=logoff)
+            if self._files is not None and self._files.noidmifs_changed:
+                machine = Machine(self.settings.site, self.settings.domain, self.machine, self.sms_id)
+                for reason in await send_noidmifs(self.share(self.logon_server, LOGON_SHARE), machine, self._files):
+                    self.say(reason)
+        except (ShareUnreachable, ShareError) as error:
+            self.say(f"Failed to write status information: {str(error) or type(error).__name__}")
+
+    def _record_report(self, report: Report) -> None:
+        wire = report.wire
+        self.record("pcm.reported", request=wire.request_id, package=wire.package_id, report=wire.report_id, result=report.result)
+
+    def _results_place(self) -> tuple[str, str, str]:
+        place = (self.own_ini.result_share_point if self.own_ini is not None else "") or self.settings.results
+        parts = [part for part in place.replace("/", "\\").split("\\") if part]
+        if len(parts) < 3:
+            return self.logon_server, LOGON_SHARE, RESULTS
+        return fold(parts[0]), fold(parts[1]), fold("/".join(parts[2:]))
+
+    # -- a user holds a file
+    async def hold(
+        self,
+        server: str,
+        share: str,
+        path: str,
+        *,
+        program: str = "WINWORD.EXE",
+        access: Access = Access.READ,
+        share_mode: ShareMode = ShareMode.READ,
+        disposition: Disposition = Disposition.OPEN,
+        for_s: float | None = None,
+    ) -> Hold:
+        """Open a file and keep it open, for a span or until `release`. Raises `ShareError` if the open is refused."""
+        if not self.is_on:
+            raise ValueError(f"{self.machine} is switched off")
+        if for_s is not None and self._spawn is None:
+            raise ValueError("a hold for a span needs somebody who drives the agent: `run` or a fleet")
+        try:
+            with self.connections as connections:
+                opened = await self.share(server, share).open(path, access, share_mode, disposition, program=program)
+                hold = Hold(server, share, path, opened)
+                connections.holds.append(hold)
+        finally:
+            await self.disconnect_if_idle()
+        if for_s is not None and self._spawn is not None:
+            self._spawn(self._release_later(hold, for_s))
+        if self.settings.when_warned is not WhenWarned.IGNORE and self._spawn is not None:
+            self._spawn(self._listen(hold))
+        return hold
+
+    async def _listen(self, hold: Hold) -> None:
+        """Look for messages while a file is held open, and do what this user does when one comes."""
+        while True:
+            await self.settings.clock.sleep(MESSAGES_EVERY_S)
+            if self._connections is None or hold not in self._connections.holds:
+                return
+            server = self._connections.server(hold.server)
+            try:
+                texts = await server.messages() if server is not None else []
+            except (ShareUnreachable, ShareError):
+                continue
+            for text in texts:
+                self.record("message.read", server=hold.server, text=text, does=self.settings.when_warned.value)
+            if texts and self.settings.when_warned is WhenWarned.CLOSE:
+                await self.release(hold)
+                return
+            if texts:
+                await self.power_off()
+                return
+
+    async def release(self, hold: Hold | None = None, *, path: str = "") -> int:
+        """Close one hold, those of a path (case does not matter), or all; how many there were."""
+        connections = self.connections
+        chosen = [held for held in connections.holds if hold in (None, held) and (not path or same_path(held.path, path))]
+        await connections.release(chosen)
+        await self.disconnect_if_idle()
+        return len(chosen)
+
+    async def _release_later(self, hold: Hold, seconds: float) -> None:
+        await self.settings.clock.sleep(seconds)
+        await self.release(hold)
+
+    # -- power
+    async def power_off(self) -> None:
+        """Pull the plug: what runs is gone, and nobody closes its opens; the server's lease does. Files on disk stay."""
+        self.is_on = False
+        connections, self._connections = self._connections, None
+        if connections is not None:
+            connections.abandon()
+        if self._outbox is not None:
+            self._outbox.forget_opens()
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.stop()
+        self._pcm = None
+        self.etag = ""
+        self.logon_server = logon_servers(self)[0]
+
+    async def power_on(self) -> PollResult:
+        """Start up: PCM reads its instruction file at once, changed or not."""
+        self.is_on = True
+        return await self.poll_once()
+
+    # -- the world
+    def share(self, server: str, name: str) -> Share:
+        """A share of a server."""
+        return self.connections.share(self.settings.connect, server, name)
+
+    async def disconnect_if_idle(self) -> None:
+        """Close the connections when nothing is open and nobody uses them."""
+        connections = self._connections
+        if connections is not None and connections.is_idle:
+            self._connections = None
+            await connections.close()
+
+    def say(self, text: str) -> None:
+        """One line for the PCM log."""
+        if self.settings.log is not None:
+            self.settings.log(self.machine, self.now(), text)
+
+    def record(self, kind: str, /, *, cause: int = 0, **facts: Any) -> int:
+        """One fact, by this machine."""
+        return self.settings.recorder.record(self.machine, kind, cause=cause, **facts)

@@ -1,0 +1,137 @@
+"""What a client has to report, until it is on the results share.
+
+The law: a report that could not be written stays and is tried again at the next poll; one that was written is forgotten.
+A file of ours that is there already (the answer to an earlier try got lost) counts as written, so nothing is doubled, and
+the report's id is the same on every try. Reports go in the order they arose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from despoolr_client.pcm.behaviour import PcmBehaviour
+from despoolr_client.pcm.reporting import NAMES_MAX, Report, files_of, report_name
+from despoolr_core.clock import Clock
+from despoolr_core.share.contract import OpenFile, Share, ShareError
+from despoolr_core.share.modes import NtStatus
+from despoolr_core.share.wire import Problem
+
+NAME_TRIES_MAX: Final = 64
+_COLLISION: Final = NtStatus.OBJECT_NAME_COLLISION
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Where reports go, and how this PCM writes them."""
+
+    share: Share
+    directory: str
+    behaviour: PcmBehaviour
+    clock: Clock
+
+
+class Pending:
+    """One report on its way: the name it was given once a file of it is on the share, and the files that are there.
+
+    `closing`: what the program it reports on had open, to be given back just before it.
+    """
+
+    __slots__ = ("closing", "name", "report", "written")
+
+    def __init__(self, report: Report, closing: Sequence[OpenFile] = ()) -> None:
+        self.report = report
+        self.closing = closing
+        self.name = ""
+        self.written = 0
+
+
+class Outbox:
+    """One client's unsent reports. Created with the first of them."""
+
+    __slots__ = ("_counter", "_is_sending", "_sms_id", "pending")
+
+    def __init__(self, sms_id: str) -> None:
+        self._sms_id = sms_id
+        self._counter = 0
+        self._is_sending = False
+        self.pending: list[Pending] = []
+
+    def add(self, report: Report, closing: Sequence[OpenFile] = ()) -> None:
+        """Remember a report that is to be sent, and what is to be given back with it."""
+        self.pending.append(Pending(report, closing))
+
+    def forget_opens(self) -> None:
+        """The machine has lost its power: what was open is no longer its own to give back."""
+        for pending in self.pending:
+            pending.closing = ()
+
+    async def send(self, results: Results, on_sent: Callable[[Report], None], *, logoff: bool = False) -> None:
+        """Write what is pending, oldest first; `on_sent` hears of each report that is on the share.
+
+        With `logoff` the session there ends after the last of them (`Share.create_all`).
+
+        Raises `ShareUnreachable` or `ShareError` when the share does not take it; what was written before that is kept in mind.
+        A second call while one is at work does nothing: the first takes what was added meanwhile.
+        """
+        if self._is_sending:
+            return
+        self._is_sending = True
+        try:
+            while self.pending:
+                await self._write(self.pending[0], results, logoff=logoff and len(self.pending) == 1)
+                on_sent(self.pending.pop(0).report)
+        finally:
+            self._is_sending = False
+
+    async def _write(self, pending: Pending, results: Results, *, logoff: bool) -> None:
+        for _ in range(NAME_TRIES_MAX):
+            name = pending.name or report_name(self._sms_id, self._counter)
+            files = files_of(pending.report, name, results.behaviour)
+            is_written = await self._write_files(pending, name, files, results, logoff=logoff)
+            self._counter = (self._counter + 1) % NAMES_MAX
+            if is_written:
+                return
+            # The name is taken. What we wrote under it goes, so that it pairs with nobody else's file.
+            for file in files[: pending.written]:
+                await _take_back(results, file)
+            pending.name, pending.written = "", 0
+        title = f"{NAME_TRIES_MAX} names in {results.directory} are taken"
+        raise ShareError(Problem("about:blank", title, 412, nt_status=_COLLISION.value))
+
+    async def _write_files(self, pending: Pending, name: str, files: tuple[str, ...], results: Results, *, logoff: bool) -> bool:
+        """Write the files that are not there yet; False when one's name is somebody else's."""
+        pause_s = results.behaviour.between_files_s
+        while pending.written < len(files):
+            if pending.written and pause_s:
+                await results.clock.sleep(pause_s)
+            pending.name = name
+            some = files[pending.written :][: 1 if pause_s else None]
+            wanted = [(f"{results.directory}/{file}", _content(pending.report, name, file)) for file in some]
+            ends = logoff and pending.written + len(some) == len(files)
+            made = await results.share.create_all(wanted, closing=pending.closing, logoff=ends)
+            for (path, data), error in zip(wanted, made, strict=False):
+                if error is not None and not await _is_ours(results, path, data, error):
+                    return False
+                pending.written += 1
+        return True
+
+
+def _content(report: Report, name: str, file: str) -> bytes:
+    return (report.mif or b"") if file.endswith(".PCK") else report.instruction(name)
+
+
+async def _is_ours(results: Results, path: str, data: bytes, error: ShareError) -> bool:
+    """Whether the name is taken by the very same file, whose answer got lost. Raises any other refusal."""
+    if error.nt_status is not _COLLISION:
+        raise error
+    return await results.share.read(path) == data
+
+
+async def _take_back(results: Results, file: str) -> None:
+    try:
+        await results.share.delete(f"{results.directory}/{file}")
+    except ShareError as error:
+        if not error.is_missing:
+            raise

@@ -1,0 +1,128 @@
+"""What all clients of a site share: one frozen object, so that a client costs only what is its own.
+
+Everything a client reaches the world by is here: the clock, the way to a server's shares, the recorder, and a maker of
+seeded generators. A generator is made when chance is needed and thrown away: a `random.Random` for each of fifty
+thousand clients would be 125 MB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from random import Random
+from typing import Final, Protocol
+
+from despoolr_client.agent.programs import NO_PROGRAMS, Programs
+from despoolr_client.pcm.behaviour import PLATFORM, PcmBehaviour
+from despoolr_client.transport.gate import Gate
+from despoolr_core.clock import Clock
+from despoolr_core.formats.winst import WorkstationInstruction
+from despoolr_core.records.stream import Recorder
+from despoolr_core.share.contract import Share
+
+INTERNED_MAX: Final = 10_000
+
+
+class Server(Protocol):
+    """A server as one client sees it: its shares, and an end."""
+
+    def share(self, name: str) -> Share:
+        """One of its shares."""
+        ...
+
+    async def messages(self) -> list[str]:
+        """What was sent to this machine's user since it was asked last."""
+        ...
+
+    async def close(self) -> None:
+        """End the session, if one was begun: what it had open is closed."""
+        ...
+
+    def abandon(self) -> None:
+        """Fall silent, as a machine without power does: nothing is closed and no lease is renewed any more."""
+        ...
+
+
+class WhenWarned(StrEnum):
+    """What a user who holds files open does when told to close them: nothing; save and close; or the machine is switched off."""
+
+    IGNORE = "ignore"
+    CLOSE = "close"
+    CRASH = "crash"
+
+
+MESSAGES_EVERY_S: Final = 60.0
+"""How often a machine that listens looks for messages, while its user holds a file."""
+
+
+Connect = Callable[[str, str, str], Server]
+"""`connect(server, machine, user)`: reach a server by name, as this user on this machine. Costs nothing until it is used."""
+
+MakeRandom = Callable[[str], Random]
+"""A generator for one purpose of one actor, e.g. `lambda label: Random(f"{seed}/{label}")`. Same label, same numbers."""
+
+LogSink = Callable[[str, float, str], None]
+"""`log(machine, at, text)`: one line of a client's PCM log, `at` by the client's clock."""
+
+
+class Interner:
+    """Equal instruction records are one object, however many clients have them. Bounded: when it is full, it starts anew."""
+
+    def __init__(self, records_max: int = INTERNED_MAX) -> None:
+        self._records: dict[WorkstationInstruction, WorkstationInstruction] = {}
+        self.records_max = records_max
+
+    def intern(self, record: WorkstationInstruction) -> WorkstationInstruction:
+        """The one object that stands for all records equal to this one."""
+        known = self._records.get(record)
+        if known is not None:
+            return known
+        if len(self._records) >= self.records_max:
+            self._records.clear()
+        self._records[record] = record
+        return record
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSettings:
+    """One site's clients. `gate` bounds the clients that talk to servers at one time."""
+
+    clock: Clock
+    connect: Connect
+    recorder: Recorder
+    random: MakeRandom
+    gate: Gate
+    site: str
+    domain: str
+    logon_servers: tuple[str, ...]
+    """`[Servers]` of SMS.INI: Client Setup copies the first eight (Q140145, Q279752). The first is the current one."""
+
+    behaviour: PcmBehaviour = field(default_factory=PcmBehaviour)
+    programs: Programs = NO_PROGRAMS
+    polling_interval_s: float = 3600.0
+    """Site Properties > Clients, default 60 minutes (Q125934)."""
+
+    platform: int = 0
+    """Bits of the Operating System mask that are this machine's; 0: those of the PCM variant."""
+
+    results: str = ""
+    r"""`ResultSharePoint`: UNC directory for reports (Q135768); empty: `\\<current logon server>\SMS_SHR\DESPOOLR.BOX`."""
+
+    log: LogSink | None = None
+    when_warned: WhenWarned = WhenWarned.IGNORE
+    """What a user does who is told that files will be closed (Q128458)."""
+
+    records_idle_polls: bool = True
+    """Whether a poll that brought nothing is a record too; a fleet of thousands says no."""
+
+    interner: Interner = field(default_factory=Interner)
+
+    def __post_init__(self) -> None:
+        if not self.logon_servers:
+            raise ValueError("a client needs at least one logon server")
+
+    @property
+    def machine_platform(self) -> int:
+        """The mask a record's Operating System field is compared with."""
+        return self.platform or PLATFORM[self.behaviour.variant]

@@ -1,0 +1,118 @@
+"""One HTTP call to one server as one token makes it, and what its answer means.
+
+The law: a call ends in a success, in a `ShareError` that carries the server's own problem body, or in `ShareUnreachable`
+when nobody answered, or somebody did who is no Despoolr server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+import aiohttp
+import msgspec
+from aiohttp.http_exceptions import HttpProcessingError
+
+from despoolr_client.transport.exchange import Reply, address_of, exchange, header_lines
+from despoolr_core.rules.fold import fold
+from despoolr_core.share.contract import ShareError, ShareUnreachable
+from despoolr_core.share.modes import WIN32_CODE, NtStatus
+from despoolr_core.share.wire import Problem
+
+T = TypeVar("T")
+
+_OWN: Final = ("/api/v1/opens/", "/api/v1/sessions/")
+"""What a `DELETE` of ends an open or a session: to let go is never too late."""
+_GATEWAY_ERRORS: Final = (502, 503, 504)
+_STATUS_WITHOUT_BODY: Final[dict[int, NtStatus]] = {
+    400: NtStatus.INVALID_PARAMETER,
+    401: NtStatus.ACCESS_DENIED,
+    403: NtStatus.ACCESS_DENIED,
+    404: NtStatus.OBJECT_NAME_NOT_FOUND,
+    410: NtStatus.FILE_CLOSED,
+    412: NtStatus.OBJECT_NAME_COLLISION,
+    413: NtStatus.FILE_TOO_LARGE,
+    416: NtStatus.END_OF_FILE,
+    423: NtStatus.SHARING_VIOLATION,
+    507: NtStatus.DISK_FULL,
+}
+encode: Final = msgspec.json.Encoder().encode
+_PROBLEM: Final = msgspec.json.Decoder(Problem)
+_KNOWN_STATUSES: Final = frozenset(NtStatus)
+
+
+class HttpCaller:
+    """A server's address, a token, and the pool they share with others."""
+
+    __slots__ = ("_base", "_http", "_lines", "_timeout", "may_act", "name", "program")
+
+    def __init__(
+        self,
+        http: aiohttp.ClientSession,
+        base_url: str,
+        token: str,
+        *,
+        name: str = "",
+        program: str = "",
+        timeout: aiohttp.ClientTimeout | None = None,
+    ) -> None:
+        self._http = http
+        self._base = base_url.rstrip("/")
+        self._timeout = timeout or http.timeout
+        self.name = name or fold(urlsplit(base_url).hostname or "")
+        self.program = program
+        self.may_act: Callable[[], bool] | None = None
+        """Asked before every request but one that gives something back; None: it may."""
+        # Octets only: without this, a GET of a directory is answered with its listing.
+        headers = {"Accept": "application/octet-stream"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        if program:
+            headers["Despoolr-Program"] = quote(program, errors="replace")
+        self._lines = header_lines(headers)
+
+    async def call_json(self, method: str, target: str, kind: type[T], body: msgspec.Struct | None = None) -> T:
+        """`call` with a JSON body, answered by a `kind`."""
+        reply = await self.call(method, target, None if body is None else encode(body))
+        try:
+            return msgspec.json.decode(reply.body, type=kind)
+        except msgspec.DecodeError as error:
+            raise ShareUnreachable(f"{self._base} answers, but not as a Despoolr server: {error}") from None
+
+    async def call(self, method: str, target: str, data: bytes | None = None, headers: Mapping[str, str] | None = None) -> Reply:
+        """One round trip. `target` is percent-encoded. Raises `ShareError` for a problem, `ShareUnreachable` for no answer."""
+        lines = self._lines + header_lines(headers) if headers else self._lines
+        http, may_act = self._http, self.may_act
+        if may_act is not None and method == "DELETE" and target.startswith(_OWN):
+            may_act = None
+        try:
+            reply = await exchange(http, address_of(http, self._base), method, target, lines, data, self._timeout, may_act)
+        except (aiohttp.ClientError, HttpProcessingError, TimeoutError, OSError) as error:
+            raise ShareUnreachable(f"{self.name} does not answer at {self._base}: {error or type(error).__name__}") from error
+        if reply.status < 300 or reply.status == 304:
+            return reply
+        raise self._failure(reply.status, reply.body)
+
+    def _failure(self, status: int, body: bytes) -> ShareError | ShareUnreachable:
+        try:
+            problem = _PROBLEM.decode(body)
+        except msgspec.DecodeError:
+            if status < 400 or status in _GATEWAY_ERRORS:
+                return ShareUnreachable(f"{self._base} answers {status}, but not as a Despoolr server")
+            problem = Problem("about:blank", f"HTTP {status}", status, body[:200].decode(errors="replace"))
+        return known_error(problem)
+
+
+def known_error(problem: Problem) -> ShareError:
+    """The error a problem body is; a status of another world is put into ours."""
+    if problem.nt_status not in _KNOWN_STATUSES:
+        nt_status = _STATUS_WITHOUT_BODY.get(problem.status, NtStatus.IO_DEVICE_ERROR)
+        problem = msgspec.structs.replace(problem, nt_status=nt_status, win32=WIN32_CODE[nt_status])
+    return ShareError(problem)
+
+
+def query(**given: str) -> str:
+    """A query string of what is not empty, with its `?`; `""` if nothing is."""
+    asked = {name: value for name, value in given.items() if value}
+    return f"?{urlencode(asked)}" if asked else ""

@@ -1,0 +1,104 @@
+"""One English sentence for one episode: who was refused what, how often, because of whom, and what would have fixed it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+from despoolr_core.share.wire import EpisodeRow, Hold, LockedRange
+
+_NAMED_MAX: Final = 3
+
+
+def verdict(episode: EpisodeRow) -> str:
+    """The sentence. Times are site time to the minute, spans to the minute (seconds below one)."""
+    waiter = _program(episode.program, episode.machine)
+    times = _times(episode.attempt_count)
+    span = episode.last_refused_at - episode.first_refused_at
+    over = f" over {duration(span)}" if episode.attempt_count > 1 else ""
+    files = list(dict.fromkeys(hold.path for hold in episode.holds if hold.path))
+    if len(files) > 1:
+        return f"{waiter} was refused {times}{over}: {_by_file(episode, files)}; {_remedy(episode)}."
+    name = _last(episode.path) or episode.share
+    return f"{waiter} was refused {name} {times}{over} because {_holders(episode)}; {_remedy(episode)}."
+
+
+def _by_file(episode: EpisodeRow, files: list[str]) -> str:
+    """Each file that attempts stopped at, in the order in which they met it, with its holders."""
+    parts = []
+    for path in files[:_NAMED_MAX]:
+        holds = [hold for hold in episode.holds if hold.path == path]
+        named = " and ".join(_holder(hold) for hold in holds[:_NAMED_MAX])
+        parts.append(f"{_last(path)} {_times(max(hold.refusal_count for hold in holds))} because {named}")
+    rest = len(files) - _NAMED_MAX
+    return ", ".join(parts) + (f", and {rest} more files" if rest > 0 else "")
+
+
+def _last(path: str) -> str:
+    return path.replace("/", "\\").rpartition("\\")[2]
+
+
+def duration(seconds: float) -> str:
+    """A span for people: `8 d 8 h 0 min`, `22 h 0 min`, `5 min`, `12 s`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes = whole // 60
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    if days:
+        return f"{days} d {hours} h {minutes} min"
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+def moment(at: float) -> str:
+    """A point of site time for people: `1996-06-03 08:30`."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def locked(lock: LockedRange) -> str:
+    """A lock for people: `octets 100 to 109 locked (EXCLUSIVE)`."""
+    if not lock.length:
+        return f"the point before octet {lock.offset} locked ({lock.kind})"
+    if lock.length == 1:
+        return f"octet {lock.offset} locked ({lock.kind})"
+    return f"octets {lock.offset} to {lock.offset + lock.length - 1} locked ({lock.kind})"
+
+
+def _holders(episode: EpisodeRow) -> str:
+    last = [hold for hold in episode.holds if hold.last_blocked_at == episode.last_refused_at] or episode.holds
+    named = "; ".join(_holder(hold) for hold in last[:_NAMED_MAX])
+    rest = len(last) - _NAMED_MAX
+    return f"{named} and {rest} more" if rest > 0 else named
+
+
+def _holder(hold: Hold) -> str:
+    user = f" (user {hold.user})" if hold.user else ""
+    if hold.lock is not None:
+        since = moment(hold.lock.locked_at)
+        return f"{_program(hold.program, hold.machine)}{user} held {locked(hold.lock)} since {since}"
+    return (
+        f"{_program(hold.program, hold.machine)}{user} held it open with {hold.access} access "
+        f"sharing {hold.share_mode} since {moment(hold.opened_at)}"
+    )
+
+
+def _remedy(episode: EpisodeRow) -> str:
+    what = "the update" if episode.purpose else "it"
+    if episode.state == "resolved" and episode.ended_at is not None:
+        return f"{what} got through at {moment(episode.ended_at)}, {duration(episode.blocked_s)} after the first refusal"
+    letting_go = "unlocking that range" if episode.holds and episode.holds[-1].lock is not None else "closing that file"
+    released = bool(episode.holds) and all(hold.released_at is not None for hold in episode.holds)
+    if episode.state == "given up":
+        return f"{letting_go} would have let {what} through"
+    if released:
+        free = "the range is free" if letting_go.startswith("un") else "the file is closed"
+        return f"{free} now, so the next attempt should let {what} through"
+    return f"{letting_go} would let {what} through"
+
+
+def _program(program: str, machine: str) -> str:
+    return f"{program} on {machine}" if program else machine
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")

@@ -1,0 +1,156 @@
+"""docs/security.md, generated: who may do what, from the rights tables and the rows of calls that the servers apply.
+
+    python -m despoolr_lab.docs.security > docs/security.md
+
+A house test compares the page with what this prints; another asks a server for every cell of the table of boxes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Final
+
+from despoolr_core.rules.fold import fold
+from despoolr_core.share.modes import Access, Role
+from despoolr_lab.docs.semantics import table
+from despoolr_server.http.openapi.document import CALLS
+from despoolr_server.http.openapi.table import ADMINISTRATORS, ANYONE, OPERATORS, Call
+from despoolr_server.http.site.setup_calls import SETUP_CALLS
+from despoolr_server.shares import rights
+from despoolr_server.shares.rights import RightsTable
+from despoolr_server.site.state import boxes
+from despoolr_server.site_server import root_rights
+
+HEAD: Final = """\
+# Security
+
+Who may do what, what is assumed, and how to report a problem. The tables are generated from those
+that the servers apply (`make security`); a test holds the page to them.
+
+## What is assumed
+
+* **The network is trusted, or something in front of the servers makes it so.** Despoolr speaks
+  plain HTTP: names, files and tokens cross the wire as they are. Across machines that others can
+  listen to, let a proxy end TLS in front of each server, and reach the server behind it only from
+  there. Without a configured secret a server listens on loopback only.
+* **Whoever has the secret is everybody.** Tokens are signed with it; they name a machine, a user
+  and a role, and do not expire. Changing the secret revokes all of them. It is at least 16 bytes,
+  lies in `secret` of the data directory (0600) unless it is configured, and is never recorded.
+  `admin.token` beside it is a token of role `admin`.
+* **A token is a bearer's.** Give each machine its own (`POST /api/v1/tokens`), and no machine
+  another's. A client's token is good for its machine and its user alone.
+* **The machine of a server is its administrator's.** Data directories and everything in them
+  (shares, site database, records, logs, secret, tokens) are readable by their owner only, 0700 and
+  0600, whatever the umask; what is found wider is tightened, with a line that says so.
+* **Clients may be anybody.** What they send is bounded ([limits](limits.md)), checked before it is
+  done, and recorded with the name of the token. What they write on a share is never shown as a
+  page.
+* **Browsers may be led astray.** A page of another site can make its visitor's browser send
+  requests, with a password that the browser remembers. So a call that changes something is refused
+  (403) when it comes from another origin (`Origin`, `Sec-Fetch-Site`), a JSON call (415) in one of
+  the types that a form can send, and a call without a Bearer token (421) when `Host` is a name that
+  somebody else can make mean this server. Good are IP addresses, loopback names, names without a
+  dot, names below `.local`, `.internal`, `.home.arpa`, `.svc` and `.cluster.local`, the machine's
+  own name, the name given to `--listen`, and those given with `--allow-host` or
+  `DESPOOLR_ALLOW_HOST`. Our own pages run the scripts and styles that their policy names by hash,
+  cannot be framed, and send no referrer.
+* **What is emulated is not what protects.** Share modes, locks and retries are behaviour, not
+  walls; the rights below are.
+
+## How to report a problem
+
+Tell the maintainers privately, before anybody else: by the "Report a vulnerability" form of the
+repository's Security tab. Say which version (`despoolr --version`), what you sent, what came back,
+and what it lets whom do. Never send a real secret or token. What is mended is named in the
+[changelog](../CHANGELOG.md) under *Security*.
+"""
+
+SHARES: Final[Mapping[str, tuple[str, RightsTable, tuple[str, ...]]]] = {
+    boxes.LOGON_SHARE: ("a logon server's share", rights.SMS_SHR, boxes.LOGON_DIRECTORIES),
+    boxes.PACKAGE_SHARE: ("a distribution server's packages", rights.PACKAGE_SHARE, ()),
+    boxes.ROOT_SHARE: (
+        "the site server's root",
+        root_rights(),
+        (*boxes.SITE_DIRECTORIES, *boxes.DISTRIBUTION_MANAGER_DIRECTORIES),
+    ),
+    boxes.SITE_SHARE: ("where senders write", rights.SERVICE_ONLY, ()),
+    boxes.SOURCE_SHARE: ("the package sources", rights.SOURCE, ()),
+}
+"""Each share with what it is, its rights and its boxes."""
+
+FILE_CALLS: Final[Mapping[str, Access]] = {
+    "GET, HEAD, PROPFIND, list": Access.READ_DATA,
+    "PUT, MKCOL": Access.WRITE_DATA,
+    "DELETE, MOVE": Access.DELETE,
+    "LOCK": Access.READ_DATA | Access.WRITE_DATA,
+    "PROPPATCH": Access.WRITE_EA,
+}
+"""Calls on a file in a box, with the access that each takes. COPY is a GET and a PUT; an open asks for what it names."""
+THE_BOX: Final = "DELETE, MOVE the box"
+NOBODY: Final = "-"
+
+
+def page() -> str:
+    """The whole page."""
+    return "\n".join([HEAD, *_boxes(), *_calls()])
+
+
+def may(share: str, box: str, call: str) -> list[Role]:
+    """The roles that may make a call of the table's columns on a file in a box, or on the box itself."""
+    _, allowed, _ = SHARES[share]
+    key = fold(box)
+    if call == THE_BOX:
+        return [role for role in Role if box and allowed.allowed(role, key) & Access.DELETE and not allowed.is_fixed(role, key)]
+    wanted = FILE_CALLS[call]
+    return [role for role in Role if allowed.allowed(role, f"{key}/X".lstrip("/")) & wanted == wanted]
+
+
+def _boxes() -> list[str]:
+    columns = [*FILE_CALLS, THE_BOX]
+    rows = [
+        [f"`{share}`", f"`{box}`" if box else what, *(_shown(may(share, box, column)) for column in columns)]
+        for share, (what, _, names) in SHARES.items()
+        for box in ("", *names)
+    ]
+    return [
+        "## Shares and boxes\n",
+        "Which roles may make a call on a file in a directory; `all` are `client`, `service` and `admin`.\n"
+        "The last column is about the directory itself: boxes stay, and only an administrator can take one\n"
+        "away, which the Maintenance Manager mends within its cycle. A service may change the entries of a\n"
+        "share while it runs (`PUT /api/v1/shares/{share}/rights`), as a forced disconnect does.\n",
+        table(["Share", "Directory", *columns], rows),
+    ]
+
+
+def _calls() -> list[str]:
+    groups: dict[str, list[Call]] = {}
+    for call in (*CALLS, *SETUP_CALLS):
+        if not call.path.startswith("/{share}"):
+            groups.setdefault(call.group, []).append(call)
+    rows = [
+        [", ".join(f"`{call.key}`" for call in calls if call.who == who), _who(who)]
+        for calls in groups.values()
+        for who in dict.fromkeys(call.who for call in calls)
+    ]
+    return [
+        "## Other calls\n",
+        "Handles and sessions are used by the machine (and, of a client, the user) that began them, and by\n"
+        "administrators. A client is told of its own opens, its own refusals and what blocks it; sessions\n"
+        "of others are shown to `service` and `admin` only.\n",
+        table(["Call", "Who"], rows),
+    ]
+
+
+def _who(who: str) -> str:
+    return {ANYONE: "anybody, without a token", OPERATORS: "`service`, `admin`", ADMINISTRATORS: "`admin`"}.get(who, "all")
+
+
+def _shown(roles: list[Role]) -> str:
+    if len(roles) == len(Role):
+        return "all"
+    return ", ".join(f"`{role}`" for role in roles) or NOBODY
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

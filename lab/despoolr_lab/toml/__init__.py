@@ -1,0 +1,1 @@
+"""TOML files of people: bounded, with the line of every mistake."""

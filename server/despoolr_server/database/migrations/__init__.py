@@ -1,0 +1,1 @@
+"""What alembic runs to bring a site database up to date."""

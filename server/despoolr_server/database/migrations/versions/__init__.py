@@ -1,0 +1,1 @@
+"""One step of the schema a module; a step that was shipped is never changed."""

@@ -1,0 +1,256 @@
+"""Lock requests: several ranges in one, granted at once, refused at once, or waiting for others to let go.
+
+The law ([MS-SMB2] 3.3.5.14). What the first element says makes a request one of locks or one of unlocks. Locks are all or
+nothing, and only a request for one of them may wait; unlocks are done one by one, and those before a failure stay done. A
+waiting request is granted as soon as its range is free, in the order of asking, but it holds nobody back: a new lock that
+goes with what is held is granted before it. A waiter whose handle closes is answered RANGE_NOT_LOCKED, one that is
+cancelled or whose session ends CANCELLED.
+
+How long a request may wait is its caller's affair: nothing here knows the time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import msgspec
+
+from despoolr_core.rules.fold import fold
+from despoolr_core.share.modes import LockFlag, NtStatus
+from despoolr_server.engine.ranges import EXCLUSIVE, OFFSET_END, READ, SHARED, WRITE, RangeLock, RangeLocks
+from despoolr_server.engine.rows import LockElement, Open, Refusal, Settled, Waiting
+from despoolr_server.engine.table import OpenedFile, OpenTable
+
+_FAIL_IMMEDIATELY: Final = int(LockFlag.FAIL_IMMEDIATELY)
+_UNLOCK: Final = int(LockFlag.UNLOCK)
+_KINDS: Final[dict[int, str]] = {int(LockFlag.SHARED): SHARED, int(LockFlag.EXCLUSIVE): EXCLUSIVE}
+
+
+class Unlocked(msgspec.Struct, frozen=True, gc=False):
+    """What a request of unlocks let go, who got something by it, and what stopped it (None: nothing)."""
+
+    released: tuple[RangeLock, ...]
+    settled: tuple[Settled, ...]
+    refusal: Refusal | None
+
+
+class Locking:
+    """The range locks and waiting requests of every open file in one table."""
+
+    def __init__(
+        self,
+        table: OpenTable,
+        *,
+        blockers_max: int,
+        locks_per_open_max: int,
+        waiters_max: int,
+        waiters_per_machine_max: int,
+    ) -> None:
+        self.blockers_max = blockers_max
+        self.locks_per_open_max = locks_per_open_max
+        self.waiters_max = waiters_max
+        self.waiters_per_machine_max = waiters_per_machine_max
+        self._table = table
+        self._number = 0
+        self._waiters: dict[int, Waiting] = {}
+        self._waiters_of: Counter[str] = Counter()
+        self._lock_counts: dict[str, int] = {}
+
+    @property
+    def waiting_count(self) -> int:
+        """How many requests wait."""
+        return len(self._waiters)
+
+    def __iter__(self) -> Iterator[Waiting]:
+        return iter(self._waiters.values())
+
+    # -- asking
+
+    def lock(
+        self, now: float, row: Open, elements: Sequence[LockElement], request: str = ""
+    ) -> tuple[RangeLock, ...] | Waiting | Refusal:
+        """Grant every element's range, none of them, or let a single one wait."""
+        if row.directory or not elements:
+            return Refusal(NtStatus.INVALID_PARAMETER, reason="only a file has ranges" if row.directory else "no range is named")
+        for element in elements:
+            if element.flags & ~_FAIL_IMMEDIATELY not in _KINDS:
+                return Refusal(NtStatus.INVALID_PARAMETER, reason="a lock is either SHARED or EXCLUSIVE")
+            if len(elements) > 1 and not element.flags & _FAIL_IMMEDIATELY:
+                return Refusal(NtStatus.INVALID_PARAMETER, reason="several ranges are locked with FAIL_IMMEDIATELY or not at all")
+        if self._lock_counts.get(row.handle, 0) + len(elements) > self.locks_per_open_max:
+            reason = f"a handle has at most {self.locks_per_open_max} locks"
+            return Refusal(NtStatus.INSUFFICIENT_RESOURCES, reason=reason)
+        file = self._file(row)
+        granted: list[RangeLock] = []
+        for element in elements:
+            answer = self._try(now, file, row.handle, element, request)
+            if not isinstance(answer, RangeLock):
+                for lock in granted:
+                    self._remove(file, lock)
+                return answer
+            granted.append(answer)
+        return tuple(granted)
+
+    def unlock(self, now: float, row: Open, elements: Sequence[LockElement]) -> Unlocked:
+        """Let go of exactly these ranges, one by one, until one was not locked like that."""
+        released: list[RangeLock] = []
+        refusal: Refusal | None = None
+        file = self._file(row)
+        for element in elements:
+            lock = file.ranges.find(row.handle, element.offset, element.length) if file.ranges else None
+            if row.directory or element.flags != _UNLOCK:
+                refusal = Refusal(NtStatus.INVALID_PARAMETER, reason="a request that begins with an unlock only unlocks")
+            elif element.offset + element.length > OFFSET_END:
+                refusal = Refusal(NtStatus.INVALID_LOCK_RANGE)
+            elif lock is None:
+                refusal = Refusal(NtStatus.RANGE_NOT_LOCKED)
+            else:
+                self._remove(file, lock)
+                released.append(lock)
+                continue
+            break
+        return Unlocked(tuple(released), self._wake(now, file) if released else (), refusal)
+
+    def check_transfer(self, file: OpenedFile, handle: str, *, writes: bool, offset: int, length: int) -> Refusal | None:
+        """Why octets of an open file may not be read or written (`handle` `""`: by somebody who has it not open)."""
+        ranges, kind = file.ranges, WRITE if writes else READ
+        if ranges is None or ranges.may_transfer(handle, kind, offset, length):
+            return None
+        locks, count = ranges.transfer_blockers(handle, kind, offset, length, self.blockers_max)
+        return self._refusal(NtStatus.FILE_LOCK_CONFLICT, locks, count)
+
+    def blocked(self, waiting: Waiting) -> Refusal:
+        """Who stands in a waiter's way now."""
+        row = self._table.find(waiting.handle)
+        assert row is not None, "a waiter outlived its handle"
+        ranges = self._file(row).ranges or RangeLocks()
+        locks = ranges.lock_blockers(waiting.handle, waiting.kind, waiting.offset, waiting.length, self.blockers_max)
+        return self._refusal(NtStatus.LOCK_NOT_GRANTED, *locks)
+
+    def find_waiting(self, handle: str, request: str) -> Waiting | None:
+        """A handle's waiting request by the name its caller gave it."""
+        return next((one for one in self._waiters.values() if one.handle == handle and one.request == request), None)
+
+    # -- ending
+
+    def give_up(self, waiting: Waiting) -> bool:
+        """Stop waiting (cancelled, or waited long enough); False if it is settled already."""
+        if waiting.number not in self._waiters:
+            return False
+        row = self._table.find(waiting.handle)
+        assert row is not None, "a waiter outlived its handle"
+        self._forget(self._file(row), waiting)
+        return True
+
+    def dismiss(self, file: OpenedFile, handle: str, status: NtStatus) -> tuple[Settled, ...]:
+        """End every wait of a handle that goes."""
+        mine = [one for one in (file.waiters or {}).values() if one.handle == handle]
+        for waiting in mine:
+            self._forget(file, waiting)
+        return tuple(Settled(waiting, status) for waiting in mine)
+
+    def release(self, now: float, file: OpenedFile, handle: str) -> tuple[Settled, ...]:
+        """Let go of all that a handle has locked; who got something by it."""
+        if self._lock_counts.pop(handle, 0) == 0 or file.ranges is None:
+            return ()
+        file.ranges.release(handle)
+        if not file.ranges:
+            file.ranges = None
+        return self._wake(now, file)
+
+    def validate(self) -> None:
+        """Assert that every lock and waiter has its handle, and no waiter could go ahead. For tests."""
+        counts: dict[str, int] = {}
+        for file in self._table.files():
+            for lock in () if file.ranges is None else file.ranges:
+                counts[lock.handle] = counts.get(lock.handle, 0) + 1
+                assert lock.handle in file.opens, f"an orphan lock: {lock}"
+            if file.ranges is not None:
+                assert file.ranges, "no locks, but a place for them"
+                file.ranges.validate()
+            for waiting in (file.waiters or {}).values():
+                assert waiting.handle in file.opens, f"an orphan waiter: {waiting}"
+                assert file.ranges is not None
+                assert not file.ranges.may_lock(waiting.handle, waiting.kind, waiting.offset, waiting.length)
+        assert counts == self._lock_counts
+        assert sum(len(file.waiters or ()) for file in self._table.files()) == len(self._waiters)
+        assert self._waiters_of == Counter(waiting.machine for waiting in self._waiters.values())
+
+    # -- inside
+
+    def _try(
+        self, now: float, file: OpenedFile, handle: str, element: LockElement, request: str
+    ) -> RangeLock | Waiting | Refusal:
+        offset, length = element.offset, element.length
+        if offset + length > OFFSET_END:
+            return Refusal(NtStatus.INVALID_LOCK_RANGE, reason="the range ends past 2^64")
+        kind = _KINDS[element.flags & ~_FAIL_IMMEDIATELY]
+        if file.ranges is None or file.ranges.may_lock(handle, kind, offset, length):
+            return self._add(now, file, handle, kind, offset, length)
+        if element.flags & _FAIL_IMMEDIATELY:
+            blockers = file.ranges.lock_blockers(handle, kind, offset, length, self.blockers_max)
+            return self._refusal(NtStatus.LOCK_NOT_GRANTED, *blockers)
+        if len(self._waiters) >= self.waiters_max:
+            return Refusal(NtStatus.INSUFFICIENT_RESOURCES, reason=f"{self.waiters_max} lock requests wait already")
+        row = self._table.find(handle)
+        assert row is not None, "a closed handle locks"
+        machine = fold(row.machine)
+        if self._waiters_of[machine] >= self.waiters_per_machine_max:
+            reason = f"{self.waiters_per_machine_max} lock requests of {row.machine} wait already"
+            return Refusal(NtStatus.INSUFFICIENT_RESOURCES, reason=reason)
+        self._number += 1
+        waiting = Waiting(self._number, handle, request, offset, length, kind, machine)
+        self._waiters[waiting.number] = waiting
+        self._waiters_of[machine] += 1
+        if file.waiters is None:
+            file.waiters = {}
+        file.waiters[waiting.number] = waiting
+        return waiting
+
+    def _wake(self, now: float, file: OpenedFile) -> tuple[Settled, ...]:
+        settled = []
+        for waiting in list((file.waiters or {}).values()):
+            if file.ranges is None or file.ranges.may_lock(waiting.handle, waiting.kind, waiting.offset, waiting.length):
+                lock = self._add(now, file, waiting.handle, waiting.kind, waiting.offset, waiting.length)
+                self._forget(file, waiting)
+                settled.append(Settled(waiting, NtStatus.SUCCESS, lock))
+        return tuple(settled)
+
+    def _add(self, now: float, file: OpenedFile, handle: str, kind: str, offset: int, length: int) -> RangeLock:
+        self._number += 1
+        lock = RangeLock(self._number, handle, offset, length, kind, now)
+        if file.ranges is None:
+            file.ranges = RangeLocks()
+        file.ranges.add(lock)
+        self._lock_counts[handle] = self._lock_counts.get(handle, 0) + 1
+        return lock
+
+    def _remove(self, file: OpenedFile, lock: RangeLock) -> None:
+        assert file.ranges is not None
+        file.ranges.remove(lock)
+        if not file.ranges:
+            file.ranges = None
+        self._lock_counts[lock.handle] -= 1
+        if not self._lock_counts[lock.handle]:
+            del self._lock_counts[lock.handle]
+
+    def _forget(self, file: OpenedFile, waiting: Waiting) -> None:
+        assert file.waiters is not None, "a waiter that its file does not know"
+        del self._waiters[waiting.number]
+        self._waiters_of[waiting.machine] -= 1
+        if not self._waiters_of[waiting.machine]:
+            del self._waiters_of[waiting.machine]
+        del file.waiters[waiting.number]
+        if not file.waiters:
+            file.waiters = None
+
+    def _file(self, row: Open) -> OpenedFile:
+        file = self._table.file(row.file)
+        assert file is not None, "an open without its file"
+        return file
+
+    def _refusal(self, status: NtStatus, locks: tuple[RangeLock, ...], count: int) -> Refusal:
+        rows = [self._table.find(lock.handle) for lock in locks]
+        return Refusal(status, tuple(row for row in rows if row is not None), count, locks=locks)

@@ -1,0 +1,118 @@
+"""Sessions and their leases: who is connected, and who has not been heard of for too long.
+
+The law: HTTP has no connection to break, so a session lives until it is ended or its lease lapses; whatever is asked in
+its name renews it. A lease that has lapsed at `now` is over, whether or not anybody looked: nothing revives it. Sessions
+lapse in the order of their deadlines, then of their age. What hangs on a session (its opens) is not known here.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Iterator
+
+from despoolr_core.share.modes import NtStatus, Role
+from despoolr_server.engine.rows import Refusal, Session
+
+
+class SessionTable:
+    """All sessions of one server. A renewal costs one store: the heap keeps old deadlines and looks again when they pass."""
+
+    def __init__(self, *, id_prefix: str = "", sessions_max: int = 100_000, sessions_per_machine_max: int = 1_000) -> None:
+        self.sessions_max = sessions_max
+        self.sessions_per_machine_max = sessions_per_machine_max
+        self._id_prefix = id_prefix
+        self._number = 0
+        self._sessions: dict[str, Session] = {}
+        self._deadlines: dict[str, float] = {}
+        self._heap: list[tuple[float, int, str]] = []
+        self._counted: dict[str, dict[str, None]] = {}
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(self._sessions.values())
+
+    def start(
+        self,
+        now: float,
+        *,
+        machine: str,
+        user: str,
+        program: str,
+        role: Role,
+        owner: str,
+        lease_s: float,
+        counted_as: str = "",
+    ) -> Session | Refusal:
+        """Begin a session; `lease_s` 0 never lapses.
+
+        Refused as INSUFFICIENT_RESOURCES at `sessions_max`, and at `sessions_per_machine_max` of those
+        that count as one machine's.
+        """
+        if len(self._sessions) >= self.sessions_max:
+            return Refusal(NtStatus.INSUFFICIENT_RESOURCES, reason=f"the server has its limit of {self.sessions_max} sessions")
+        mine = self._counted.get(counted_as, {})
+        if counted_as and len(mine) >= self.sessions_per_machine_max:
+            reason = f"{owner} has its limit of {self.sessions_per_machine_max} sessions"
+            return Refusal(NtStatus.INSUFFICIENT_RESOURCES, reason=reason)
+        self._number += 1
+        name = f"S{self._id_prefix}{self._number}"
+        session = Session(name, self._number, machine, user, program, role, owner, lease_s, now, counted_as)
+        self._sessions[name] = session
+        if counted_as:
+            mine[name] = None
+            self._counted[counted_as] = mine
+        if lease_s:
+            self._deadlines[name] = now + lease_s
+            heapq.heappush(self._heap, (now + lease_s, self._number, name))
+        return session
+
+    def find(self, name: str, now: float) -> Session | None:
+        """The session if it lives at `now`."""
+        session = self._sessions.get(name)
+        if session is None or (session.lease_s and self._deadlines[name] <= now):
+            return None
+        return session
+
+    def renew(self, session: Session, now: float) -> None:
+        """Push the deadline of a living session out by its lease."""
+        if session.lease_s:
+            self._deadlines[session.session] = now + session.lease_s
+
+    def deadline(self, session: Session) -> float:
+        """When the lease lapses, in site seconds; infinity without a lease."""
+        return self._deadlines.get(session.session, float("inf"))
+
+    def remove(self, name: str) -> Session | None:
+        """Forget a session (its heap entry is dropped when it comes up)."""
+        self._deadlines.pop(name, None)
+        session = self._sessions.pop(name, None)
+        if session is not None and session.counted_as:
+            mine = self._counted[session.counted_as]
+            del mine[name]
+            if not mine:
+                del self._counted[session.counted_as]
+        return session
+
+    def counted_as(self, machine: str) -> Collection[str]:
+        """The names of the sessions that count as one machine's."""
+        return self._counted.get(machine, {}).keys()
+
+    def next_deadline(self) -> float:
+        """No session lapses before this; infinity if none can."""
+        return self._heap[0][0] if self._heap else float("inf")
+
+    def pop_lapsed(self, now: float) -> Session | None:
+        """Take out the next session whose lease is over at `now`, or None. Cheap when there is none."""
+        heap = self._heap
+        while heap and heap[0][0] <= now:
+            _, number, name = heapq.heappop(heap)
+            deadline = self._deadlines.get(name)
+            if deadline is None:
+                continue
+            if deadline > now:
+                heapq.heappush(heap, (deadline, number, name))
+                continue
+            return self.remove(name)
+        return None

@@ -1,0 +1,165 @@
+"""The table of opens: the rows, and the sums that make asking cheap.
+
+The law: an open stands in exactly three places (by handle, under its file, under its session) and leaves all three at
+once. A file is in the table exactly while something has it open; so are its `delete_pending` flag and its range locks.
+Adding and removing cost the same however many opens there are. Nothing is decided here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+import msgspec
+
+from despoolr_server.engine.conflict import Holders
+from despoolr_server.engine.cover import Cover
+from despoolr_server.engine.names import Name
+from despoolr_server.engine.ranges import RangeLocks
+from despoolr_server.engine.rows import Open, Waiting
+
+
+def file_key(share: str, name: Name) -> str:
+    """The identity of a file while it is open; `share` must be folded."""
+    return f"{share}/{name.key}" if name.key else share
+
+
+class OpenedFile:
+    """One name somebody has open. `ranges` and `waiters` are None while nothing is locked and nobody waits for a lock."""
+
+    __slots__ = ("delete_pending", "holders", "key", "marked_by", "opens", "ranges", "waiters")
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.delete_pending = False
+        self.marked_by: tuple[str, str, str] | None = None
+        self.holders = Holders()
+        self.opens: dict[str, Open] = {}
+        self.ranges: RangeLocks | None = None
+        self.waiters: dict[int, Waiting] | None = None
+
+
+class OpenTable:
+    """Every open of one server."""
+
+    def __init__(self) -> None:
+        self.cover = Cover()
+        self._opens: dict[str, Open] = {}
+        self._files: dict[str, OpenedFile] = {}
+        self._by_session: dict[str, dict[str, None]] = {}
+        self._below: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._opens)
+
+    def __iter__(self) -> Iterator[Open]:
+        return iter(self._opens.values())
+
+    def find(self, handle: str) -> Open | None:
+        """The open with this handle."""
+        return self._opens.get(handle)
+
+    def file(self, key: str) -> OpenedFile | None:
+        """The file with this key, if anybody has it open."""
+        return self._files.get(key)
+
+    def files(self) -> Iterator[OpenedFile]:
+        """Every open file."""
+        return iter(self._files.values())
+
+    def of_session(self, session: str) -> list[str]:
+        """The handles of a session in the order in which they were opened."""
+        return list(self._by_session.get(session, ()))
+
+    def session_count(self, session: str) -> int:
+        """How many opens a session has."""
+        return len(self._by_session.get(session, ()))
+
+    def below_count(self, key: str) -> int:
+        """How many open files and directories stand below a directory, at any depth."""
+        return self._below.get(key, 0)
+
+    def add(self, row: Open) -> None:
+        """Enter an open."""
+        file = self._files.get(row.file)
+        if file is None:
+            file = self._files[row.file] = OpenedFile(row.file)
+            self._count_below(row.file, 1)
+        file.opens[row.handle] = row
+        file.holders.add(row)
+        self._opens[row.handle] = row
+        mine = self._by_session.get(row.session)
+        if mine is None:
+            mine = self._by_session[row.session] = {}
+        mine[row.handle] = None
+        if row.covers:
+            self.cover.add(row)
+
+    def remove(self, row: Open) -> OpenedFile:
+        """Take an open out; the file it was of, which has left the table if `opens` is now empty."""
+        del self._opens[row.handle]
+        mine = self._by_session[row.session]
+        del mine[row.handle]
+        if not mine:
+            del self._by_session[row.session]
+        file = self._files[row.file]
+        del file.opens[row.handle]
+        file.holders.remove(row)
+        if row.covers:
+            self.cover.remove(row)
+        if not file.opens:
+            del self._files[row.file]
+            self._count_below(row.file, -1)
+        return file
+
+    def move(self, old_key: str, new_key: str, new_path: str) -> None:
+        """Let every open of a file follow its rename; their order stays that of their opening."""
+        file = self._files.pop(old_key, None)
+        if file is None:
+            return
+        self._count_below(old_key, -1)
+        self._count_below(new_key, 1)
+        file.key = new_key
+        self._files[new_key] = file
+        for handle, row in file.opens.items():
+            moved = msgspec.structs.replace(row, path=new_path, file=new_key)
+            if row.covers:
+                self.cover.remove(row)
+                self.cover.add(moved)
+            file.opens[handle] = self._opens[handle] = moved
+            file.holders.follow(moved)
+
+    def first(self, file: OpenedFile, opens_max: int) -> tuple[Open, ...]:
+        """The oldest opens of a file."""
+        return tuple(islice(file.opens.values(), opens_max))
+
+    def validate(self) -> None:
+        """Assert that the sums are those of the rows. Walks everything: for tests."""
+        by_file: dict[str, list[Open]] = {}
+        for row in self._opens.values():
+            by_file.setdefault(row.file, []).append(row)
+            assert row.handle in self._by_session[row.session]
+        assert by_file.keys() == self._files.keys()
+        assert sum(map(len, self._by_session.values())) == len(self._opens)
+        below: dict[str, int] = {}
+        for key, rows in by_file.items():
+            fresh = Holders()
+            for row in rows:
+                fresh.add(row)
+            file = self._files[key]
+            assert file.opens == {row.handle: row for row in rows}
+            assert (file.holders.held, file.holders.denied) == (fresh.held, fresh.denied)
+            while (cut := key.rfind("/")) >= 0:
+                key = key[:cut]
+                below[key] = below.get(key, 0) + 1
+        assert below == self._below
+
+    def _count_below(self, key: str, step: int) -> None:
+        below = self._below
+        while (cut := key.rfind("/")) >= 0:
+            key = key[:cut]
+            count = below.get(key, 0) + step
+            if count:
+                below[key] = count
+            else:
+                del below[key]

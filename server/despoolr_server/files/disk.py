@@ -1,0 +1,532 @@
+"""Files in a real directory: what lies there can be read with any tool, and what any tool puts there is seen.
+
+The law: nothing outside the root is reached (symbolic links, devices and pipes are invisible, and a name they occupy is
+refused); names are found case-insensitively on a case-sensitive disk; a whole file comes by a temporary one and a rename.
+What is ours and not the user's (temporary files, the attribute list, dead properties) lies in `.despoolr` under the root,
+which no name reaches and no listing shows; leftovers in it are swept at start. If any of it is damaged nothing in the store can
+be changed until a person has mended it or moved it away: `findings` says what and how. One process owns a root; outside
+changes are noticed by looking at the disk: a known name costs one `lstat`, a listing always reads the directory.
+"""
+# Paths are plain strings here: this is the hot path of every upload and poll.
+# ruff: noqa: PTH102, PTH104, PTH105, PTH106, PTH108
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import stat
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiofiles
+
+from despoolr_core.share.modes import NtStatus
+from despoolr_server.engine.names import Name
+from despoolr_server.engine.rows import DIRECTORY, STORED_ATTRIBUTES, FileFacts
+from despoolr_server.files.attributes import AttributeList
+from despoolr_server.files.descriptors import read_at, write_at
+from despoolr_server.files.errors import answering
+from despoolr_server.files.inode_pool import Spares
+from despoolr_server.files.names.long_names import on_disk
+from despoolr_server.files.names.refold import refold
+from despoolr_server.files.path_index import PRIVATE, Place, Places
+from despoolr_server.files.properties import PropertyList
+from despoolr_server.files.protocol import INLINE_MAX, StoreError
+
+_T = TypeVar("_T")
+
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_READ = os.O_RDONLY | _NOFOLLOW
+_UPDATE = os.O_RDWR | _NOFOLLOW
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW
+_KNOWN_MAX = 65_536
+_KEPT_FILE_MAX = 64 * 1024
+_KEPT_MAX = 32 * 1024 * 1024
+
+
+class DiskFileStore:
+    """A directory as a store. Without `threads` even large files move inside the loop, as virtual time needs."""
+
+    def __init__(self, root: Path | str, *, threads: bool = True, inline_max: int = INLINE_MAX) -> None:
+        self.root = Path(root)
+        self.inline_max = inline_max if threads else 1 << 62
+        self._private = self.root / PRIVATE
+        self._temporary = self._private / "tmp"
+        self._known: dict[str, tuple[str, int, int, int, FileFacts]] = {}
+        self._kept: dict[str, tuple[FileFacts, bytes]] = {}
+        self._kept_size = 0
+        self._change = 0
+        self._temporary_count = 0
+        with answering:
+            if self._private.is_symlink():
+                raise StoreError(NtStatus.ACCESS_DENIED, f"{self._private} is a symbolic link")
+            self._temporary.mkdir(parents=True, exist_ok=True)
+            self._base = os.path.realpath(self.root)
+            self._places = Places(self._base)
+            self.findings: list[str] = []
+            self._attributes = AttributeList(self._private / "attributes.json", self.findings)
+            self._properties = PropertyList(self._private / "properties", self.findings)
+            self._properties.check()
+            if not self.findings:
+                refold(self._private, self._attributes, self._properties)
+            self._spares = Spares(self._private / "spare")
+            self._start_clean()
+
+    def _start_clean(self) -> None:
+        """Sweep what a crash left."""
+        if self.findings:
+            return
+        shutil.rmtree(self._temporary, ignore_errors=True)
+        self._temporary.mkdir()
+        self._spares.start()
+
+    def _check_writable(self) -> None:
+        if self.findings:
+            raise StoreError(NtStatus.MEDIA_WRITE_PROTECTED, f"nothing can be changed here: {self.findings[0]}")
+
+    # -- asking
+
+    def find(self, name: Name) -> FileFacts | None:
+        """One `lstat` for a name seen before; else one for each part of the path."""
+        known = self._known.get(name.key)
+        if known is not None:
+            path, mtime_ns, size, inode, facts = known
+            try:
+                now = os.lstat(path)
+            except OSError:
+                del self._known[name.key]
+            else:
+                if now.st_mtime_ns == mtime_ns and now.st_size == size and now.st_ino == inode:
+                    return facts
+        found = self._places.locate(name)
+        return None if found is None or found.status is None else self._facts(name.key, found.path, found.stored, found.status)
+
+    def has_directory(self, name: Name) -> bool:
+        """One `lstat` for one seen before."""
+        return self._places.has_folder(name)
+
+    def list(self, name: Name) -> list[FileFacts]:
+        """Reads the directory each time."""
+        return [*self.each(name)]
+
+    def each(self, name: Name) -> Iterator[FileFacts]:
+        """Reads the names at once, and asks for the facts of each when it is its turn."""
+        folder = self._places.folder(name)
+        with answering:
+            names = dict(self._places.names_in(folder))
+        for key in sorted(names):
+            actual = names[key]
+            path = f"{folder.path}/{on_disk(actual)}"
+            try:
+                status = os.lstat(path)
+            except OSError:
+                continue
+            yield self._facts(_join(name.key, key), path, _join(folder.stored, actual), status)
+
+    def tally(self, name: Name) -> tuple[int, tuple[str, ...]]:
+        """Reads the directory, and asks nothing of the files in it."""
+        folder = self._places.folder(name)
+        count = 0
+        below: tuple[str, ...] = ()
+        with answering, os.scandir(folder.path) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    if name.key or entry.name != PRIVATE:
+                        below += (_join(folder.stored, self._places.long_names.name_of(entry.name) or entry.name),)
+                elif entry.is_file(follow_symlinks=False):
+                    count += 1
+        return count, below
+
+    def below(self, name: Name) -> Iterator[str]:
+        """Reads every directory, and asks nothing of the files."""
+        ahead = [(self._places.folder(name).path, "")]
+        while ahead:
+            path, inside = ahead.pop()
+            with answering, os.scandir(path) as entries:
+                shown = (entry for entry in entries if name.key or entry.name != PRIVATE)
+                found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in shown]
+            for part, is_directory in found:
+                stored = _join(inside, self._places.long_names.name_of(part) or part)
+                yield stored
+                if is_directory:
+                    ahead.append((f"{path}/{part}", stored))
+
+    def has_children(self, name: Name) -> bool:
+        """Whether anything at all is in the directory, shown or not."""
+        with answering, os.scandir(self._places.folder(name).path) as entries:
+            return any(entry.name != PRIVATE or name.key for entry in entries)
+
+    def free_bytes(self) -> int:
+        """What the file system has left for us."""
+        with answering:
+            disk = os.statvfs(self._base)
+        return disk.f_bavail * disk.f_frsize
+
+    def used_bytes(self) -> int:
+        """What is taken of the file system, by whomever: what is left of it is shared as well."""
+        with answering:
+            disk = os.statvfs(self._base)
+        return (disk.f_blocks - disk.f_bfree) * disk.f_frsize
+
+    # -- content
+
+    def content(self, name: Name, facts: FileFacts) -> bytes:
+        """Small files are kept in memory, and given out for as long as the disk shows the very same facts."""
+        kept = self._kept.get(name.key)
+        if kept is not None and kept[0] is facts:
+            return kept[1]
+        data = self.read(name, 0, facts.size)
+        self._keep(name.key, facts, data)
+        return data
+
+    def _keep(self, key: str, facts: FileFacts, data: bytes) -> None:
+        """Remember a small file's content as that of these facts."""
+        kept = self._kept.pop(key, None)
+        if kept is not None:
+            self._kept_size -= len(kept[1])
+        if len(data) > _KEPT_FILE_MAX:
+            return
+        if self._kept_size + len(data) > _KEPT_MAX or len(self._kept) >= _KNOWN_MAX:
+            self._kept.clear()
+            self._kept_size = 0
+        self._kept[key] = (facts, data)
+        self._kept_size += len(data)
+
+    def read(self, name: Name, offset: int = 0, length: int | None = None) -> bytes:
+        """In the loop."""
+        with answering:
+            descriptor = self._open(name)
+            try:
+                return _read(descriptor, offset, length)
+            finally:
+                os.close(descriptor)
+
+    def _open(self, name: Name) -> int:
+        """A name that was found before lies where it lay, mostly."""
+        known = self._known.get(name.key)
+        if known is not None:
+            try:
+                return os.open(known[0], _READ)
+            except OSError:
+                pass
+        return os.open(self._places.file(name).path, _READ)
+
+    async def read_large(self, name: Name, offset: int = 0, length: int | None = None) -> bytes:
+        """In a thread."""
+        return await _to_the_end(self._read_large(self._places.file(name).path, offset, length))
+
+    async def _read_large(self, path: str, offset: int, length: int | None) -> bytes:
+        with answering:
+            async with aiofiles.open(path, "rb", opener=_nofollow) as file:
+                await file.seek(offset)
+                return await file.read(-1 if length is None else length)
+
+    def write_whole(self, name: Name, data: bytes, at: float, attributes: int = 0) -> FileFacts:
+        """Temporary file, file time, rename. Who reads it next, reads what was written: most boxes are emptied soon."""
+        place = self._places.target(name)
+        facts = self._publish(*self._put_aside(data, at), name, place, attributes)
+        self._keep(name.key, facts, bytes(data))
+        return facts
+
+    def _put_aside(self, data: bytes, at: float) -> tuple[str, os.stat_result]:
+        """A temporary file with this content and file time, and its `fstat`."""
+        self._check_writable()
+        with answering:
+            temporary, descriptor = self._spares.take() or self._new_temporary()
+            try:
+                try:
+                    _write(descriptor, data)
+                    os.utime(descriptor, ns=self._stamp(at))
+                    status = os.fstat(descriptor)
+                finally:
+                    os.close(descriptor)
+            except BaseException:
+                self.discard(temporary)
+                raise
+        return temporary, status
+
+    async def stage(self, data: bytes, at: float) -> str:
+        """A temporary file, written by a thread; if the caller is cancelled meanwhile, it is taken away again."""
+        self._check_writable()
+        with answering:
+            temporary, descriptor = self._new_temporary()
+            os.close(descriptor)
+        try:
+            await _to_the_end(self._stage(temporary, data, at))
+        except BaseException:
+            self.discard(temporary)
+            raise
+        return temporary
+
+    async def _stage(self, temporary: str, data: bytes, at: float) -> None:
+        with answering:
+            async with aiofiles.open(temporary, "wb") as file:
+                await file.write(data)
+            os.utime(temporary, ns=self._stamp(at))
+
+    def publish(self, staged: str, name: Name, attributes: int = 0) -> None:
+        """A rename over the name."""
+        try:
+            with answering:
+                status = os.lstat(staged)
+            place = self._places.target(name)
+        except BaseException:
+            self.discard(staged)
+            raise
+        self._publish(staged, status, name, place, attributes)
+
+    def _publish(self, staged: str, status: os.stat_result, name: Name, place: Place, attributes: int) -> FileFacts:
+        """Let a staged file appear where its name was found to belong; what is known of it is known of the name."""
+        with answering:
+            before, path = self._attributes.snapshot(), place.path
+            try:
+                if place.is_directory:
+                    raise StoreError(NtStatus.FILE_IS_A_DIRECTORY)
+                self._attributes.set(name.key, attributes & STORED_ATTRIBUTES)
+                os.replace(staged, path)
+            except BaseException:
+                self._attributes.restore(before)
+                self.discard(staged)
+                raise
+            self._places.entered(place, place.actual)
+            return self._facts(name.key, path, place.stored, status)
+
+    def discard(self, staged: str) -> None:
+        """Unlink it, if it is still there."""
+        try:
+            os.unlink(staged)
+        except OSError:
+            pass
+
+    def write_at(self, name: Name, offset: int, data: bytes, at: float) -> None:
+        """In place; a file that could not grow as far as it should has not grown."""
+        self._check_writable()
+        with answering:
+            descriptor = os.open(self._places.file(name).path, _UPDATE)
+            try:
+                size = os.fstat(descriptor).st_size
+                try:
+                    write_at(descriptor, offset, data)
+                except OSError:
+                    if os.fstat(descriptor).st_size > size:
+                        os.ftruncate(descriptor, size)
+                    raise
+                os.utime(descriptor, ns=self._stamp(at))
+            finally:
+                os.close(descriptor)
+
+    def set_size(self, name: Name, size: int, at: float) -> None:
+        """In place."""
+        self._check_writable()
+        with answering:
+            descriptor = os.open(self._places.file(name).path, _UPDATE)
+            try:
+                os.ftruncate(descriptor, size)
+                os.utime(descriptor, ns=self._stamp(at))
+            finally:
+                os.close(descriptor)
+
+    # -- names
+
+    def make_directory(self, name: Name, at: float) -> None:
+        """One level."""
+        self._check_writable()
+        place = self._places.target(name)
+        if place.status is not None:
+            raise StoreError(NtStatus.OBJECT_NAME_COLLISION)
+        with answering:
+            os.mkdir(place.path)
+            try:
+                os.utime(place.path, ns=self._stamp(at))
+            except OSError:
+                os.rmdir(place.path)
+                raise
+            self._places.entered(place, place.actual)
+
+    def remove(self, name: Name) -> None:
+        """A file, or a directory with nothing in it."""
+        self._remove(name, self._removable(name))
+
+    def _removable(self, name: Name) -> Place:
+        self._check_writable()
+        if not name.key:
+            raise StoreError(NtStatus.ACCESS_DENIED, "the share's root stays")
+        return self._places.existing(name)
+
+    def _remove(self, name: Name, place: Place) -> None:
+        """What can fail is done before the file goes, and undone if the file then stays."""
+        key = name.key
+        attributes, properties = self._attributes.snapshot(), self._properties.get(key)
+        with answering:
+            try:
+                self._properties.set(key, {})
+                self._attributes.set(key, 0)
+                if place.is_directory:
+                    os.rmdir(place.path)
+                elif place.status is None or not self._spares.keep(place.path, place.status):
+                    os.unlink(place.path)
+            except BaseException:
+                self._attributes.restore(attributes)
+                with suppress(OSError):
+                    self._properties.set(key, properties)
+                raise
+        if place.is_directory:
+            self._places.forget_below(key)
+            self._properties.forget_below(key)
+        self._places.left(place)
+        self._forget(key)
+
+    def rename(self, name: Name, new_name: Name) -> None:
+        """A file under the new name is replaced; the new name's spelling is kept."""
+        self._check_writable()
+        self._rename(name, new_name)
+
+    def _rename(self, name: Name, new_name: Name, *, again: bool = False) -> None:
+        """What can fail is done before the file moves, and undone if the file then stays.
+
+        `again`: this was begun before, so what is not kept under the old name any more has gone to the new one.
+        """
+        place, target = self._places.existing(name), self._places.target(new_name)
+        if target.is_directory and new_name.key != name.key:
+            raise StoreError(NtStatus.ACCESS_DENIED, "a directory is not replaced")
+        path = f"{target.folder.path}/{on_disk(new_name.last)}"
+        attributes, replaced = self._attributes.snapshot(), self._properties.get(new_name.key)
+        with answering:
+            self._rename_lists(name.key, new_name.key, again=again)
+            try:
+                if target.status is not None and new_name.key != name.key and target.path != path:
+                    os.rename(target.path, path)  # takes the new spelling first: what follows is one step
+                if place.path != path:
+                    os.replace(place.path, path)
+            except BaseException:
+                self._attributes.restore(attributes)
+                with suppress(OSError):
+                    self._properties.rename(new_name.key, name.key)
+                    self._properties.set(new_name.key, replaced)
+                raise
+        self._places.left(place)
+        self._places.entered(target, new_name.last)
+        for key in (name.key, new_name.key):
+            self._forget(key)
+            if place.is_directory:
+                self._forget_below(key)
+
+    def _rename_lists(self, key: str, new_key: str, *, again: bool = False) -> None:
+        """Attributes and properties go along. Raises `OSError`, and has changed nothing then."""
+        attributes = self._attributes.snapshot()
+        if not again or self._attributes.knows(key):
+            self._attributes.rename(key, new_key)
+        if not again or self._properties.knows(key):
+            try:
+                self._properties.rename(key, new_key)
+            except BaseException:
+                self._attributes.restore(attributes)
+                raise
+
+    def set_attributes(self, name: Name, attributes: int) -> None:
+        """In the list beside the files: every file system can keep it."""
+        self._check_writable()
+        self._places.existing(name)
+        with answering:
+            self._attributes.set(name.key, attributes & STORED_ATTRIBUTES)
+        self._known.pop(name.key, None)
+
+    def properties(self, name: Name) -> Mapping[str, str]:
+        """In a file for each directory that has any, in `.despoolr/properties`."""
+        return self._properties.get(name.key)
+
+    def set_properties(self, name: Name, properties: Mapping[str, str]) -> None:
+        """A line in that file."""
+        self._check_writable()
+        self._places.existing(name)
+        with answering:
+            self._properties.set(name.key, properties)
+
+    async def settle(self) -> None:
+        """The kernel writes it back when it likes; `JournalledFileStore` promises more."""
+        self._properties.touched.clear()
+
+    # -- inside
+
+    def _facts(self, key: str, path: str, stored: str, status: os.stat_result) -> FileFacts:
+        directory = stat.S_ISDIR(status.st_mode)
+        mtime_ns, size, inode = status.st_mtime_ns, status.st_size, status.st_ino
+        attributes = self._attributes.get(key) | (DIRECTORY if directory else 0)
+        tally = f"-{self._places.tally(key):x}" if directory else ""
+        etag = f'"{mtime_ns:x}-{size:x}-{inode:x}{tally}"'
+        facts = FileFacts(stored, 0 if directory else size, round(mtime_ns / 1e9, 6), directory, attributes, etag)
+        if not directory:
+            if len(self._known) >= _KNOWN_MAX:
+                self._known.clear()
+            self._known[key] = (path, mtime_ns, size, inode, facts)
+        return facts
+
+    def _forget(self, key: str) -> None:
+        """Neither the facts nor the content of a file that is gone: files with names of their own come and go all the time."""
+        self._known.pop(key, None)
+        kept = self._kept.pop(key, None)
+        if kept is not None:
+            self._kept_size -= len(kept[1])
+
+    def _forget_below(self, key: str) -> None:
+        """Nothing is known any more of what is in a directory. Walks all that is known: not for files."""
+        self._places.forget_below(key)
+        below = key + "/"
+        for other in [known for known in {**self._known, **self._kept} if known.startswith(below)]:
+            self._forget(other)
+
+    def _stamp(self, at: float) -> tuple[int, int]:
+        """Site time to the microsecond; below it a counter, so that two changes in one instant have two ETags."""
+        self._change = (self._change + 1) % 1000
+        stamp = round(at * 1e6) * 1000 + self._change
+        return stamp, stamp
+
+    def _new_temporary(self) -> tuple[str, int]:
+        while True:
+            self._temporary_count += 1
+            path = f"{self._base}/{PRIVATE}/tmp/{self._temporary_count}"
+            try:
+                return path, os.open(path, _NEW, 0o666)
+            except FileExistsError:
+                continue
+
+
+async def _to_the_end(work: Coroutine[Any, Any, _T]) -> _T:
+    """Await work that a thread is in the middle of: a cancelled caller waits for its end before it goes."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
+def _join(directory: str, part: str) -> str:
+    return f"{directory}/{part}" if directory else part
+
+
+def _nofollow(path: str, flags: int) -> int:
+    return os.open(path, flags | _NOFOLLOW)
+
+
+def _read(descriptor: int, offset: int, length: int | None) -> bytes:
+    if length is None:
+        length = max(0, os.fstat(descriptor).st_size - offset)
+    first = read_at(descriptor, length, offset)
+    if len(first) == length or not first:
+        return first
+    pieces = [first]
+    done = len(first)
+    while done < length and (piece := read_at(descriptor, length - done, offset + done)):
+        pieces.append(piece)
+        done += len(piece)
+    return b"".join(pieces)
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]

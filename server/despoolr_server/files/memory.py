@@ -1,0 +1,283 @@
+"""Files in memory: the twin for virtual time and tests, with a capacity so that a full disk can be had."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from despoolr_core.share.modes import NtStatus
+from despoolr_server.engine.names import ROOT, Name
+from despoolr_server.engine.rows import DIRECTORY, STORED_ATTRIBUTES, FileFacts
+from despoolr_server.files.protocol import StoreError
+
+
+class _Node:
+    """One file (`data`) or directory (`children`: key to None, in order of arrival)."""
+
+    __slots__ = ("children", "data", "facts", "properties")
+
+    def __init__(self, facts: FileFacts, data: bytes | bytearray, children: dict[str, None] | None) -> None:
+        self.facts = facts
+        self.data = data
+        self.children = children
+        self.properties: Mapping[str, str] = {}
+
+
+class MemoryFileStore:
+    """A store that forgets. `capacity` is in octets of content and may be changed at any time (None: no limit).
+
+    `quotas` are directories that are disks of their own: path to the octets a file written there may have.
+    """
+
+    inline_max = 1 << 62
+    findings: Sequence[str] = ()
+
+    def __init__(self, capacity: int | None = None) -> None:
+        self.capacity = capacity
+        self.used = 0
+        self.quotas: dict[str, int] = {}
+        self._change = 0
+        self._staged: dict[str, tuple[bytes, float]] = {}
+        root = FileFacts("", 0, 0.0, True, DIRECTORY, '"0"')
+        self._nodes: dict[str, _Node] = {"": _Node(root, b"", {})}
+
+    def find(self, name: Name) -> FileFacts | None:
+        """The facts are kept ready: one look-up."""
+        node = self._nodes.get(name.key)
+        return node.facts if node else None
+
+    def has_directory(self, name: Name) -> bool:
+        """One look-up."""
+        node = self._nodes.get(name.key)
+        return node is not None and node.facts.directory
+
+    def list(self, name: Name) -> list[FileFacts]:
+        """Sorted by key."""
+        prefix = f"{name.key}/" if name.key else ""
+        return [self._nodes[prefix + key].facts for key in sorted(self._children(name))]
+
+    def each(self, name: Name) -> Iterator[FileFacts]:
+        """Sorted by key."""
+        prefix = f"{name.key}/" if name.key else ""
+        for key in sorted(self._children(name)):
+            node = self._nodes.get(prefix + key)
+            if node is not None:
+                yield node.facts
+
+    def tally(self, name: Name) -> tuple[int, tuple[str, ...]]:
+        """One look at each child."""
+        below = tuple(facts.path for facts in self.list(name) if facts.directory)
+        return len(self._children(name)) - len(below), below
+
+    def below(self, name: Name) -> Iterator[str]:
+        """One look at each."""
+        ahead = [name.key]
+        while ahead:
+            key = ahead.pop()
+            for part in self._nodes[key].children or ():
+                inner = f"{key}/{part}" if key else part
+                yield self._nodes[inner].facts.path[len(name.path) :].lstrip("/")
+                ahead.append(inner)
+
+    def has_children(self, name: Name) -> bool:
+        """One look-up."""
+        return bool(self._children(name))
+
+    def read(self, name: Name, offset: int = 0, length: int | None = None) -> bytes:
+        """A copy only where the content is not already that."""
+        data = self._file(name).data
+        if offset == 0 and (length is None or length >= len(data)):
+            return bytes(data)
+        return bytes(data[offset : None if length is None else offset + length])
+
+    def content(self, name: Name, facts: FileFacts) -> bytes:
+        """At hand."""
+        return self.read(name)
+
+    async def read_large(self, name: Name, offset: int = 0, length: int | None = None) -> bytes:
+        """Memory is never slow."""
+        return self.read(name, offset, length)
+
+    def write_whole(self, name: Name, data: bytes, at: float, attributes: int = 0) -> FileFacts:
+        """The old content goes when the new is in."""
+        self._check_quota(name, len(data))
+        node = self._nodes.get(name.key)
+        if node is None:
+            self._enter(name, FileFacts("", 0, at, False, 0, ""), b"", None)
+            node = self._nodes[name.key]
+            try:
+                self._reserve(len(data))
+            except StoreError:
+                self._leave(name)
+                raise
+        else:
+            self._file(name)
+            self._reserve(len(data) - len(node.data))
+            parent = self._nodes[name.parent.key]
+            self._touch(parent, parent.facts.modified_at, parent.facts.attributes)
+        node.data = bytes(data)
+        self._touch(node, at, attributes & STORED_ATTRIBUTES)
+        return node.facts
+
+    async def stage(self, data: bytes, at: float) -> str:
+        """Kept until published."""
+        self._change += 1
+        self._staged[str(self._change)] = (data, at)
+        return str(self._change)
+
+    def publish(self, staged: str, name: Name, attributes: int = 0) -> None:
+        """As if written now."""
+        data, at = self._staged.pop(staged)
+        self.write_whole(name, data, at, attributes)
+
+    def discard(self, staged: str) -> None:
+        """Never seen."""
+        del self._staged[staged]
+
+    def write_at(self, name: Name, offset: int, data: bytes, at: float) -> None:
+        """In place; the content becomes a bytearray the first time."""
+        node = self._file(name)
+        end = offset + len(data)
+        self._check_quota(name, end)
+        self._reserve(max(0, end - len(node.data)))
+        content = node.data = node.data if isinstance(node.data, bytearray) else bytearray(node.data)
+        if offset > len(content):
+            content.extend(bytes(offset - len(content)))
+        content[offset:end] = data
+        self._touch(node, at, node.facts.attributes)
+
+    def set_size(self, name: Name, size: int, at: float) -> None:
+        """Cut or pad."""
+        node = self._file(name)
+        self._reserve(size - len(node.data))
+        node.data = bytes(node.data[:size]) + bytes(max(0, size - len(node.data)))
+        self._touch(node, at, node.facts.attributes)
+
+    def make_directory(self, name: Name, at: float) -> None:
+        """One level."""
+        if name.key in self._nodes:
+            raise StoreError(NtStatus.OBJECT_NAME_COLLISION)
+        self._enter(name, FileFacts("", 0, at, True, DIRECTORY, ""), b"", {})
+
+    def remove(self, name: Name) -> None:
+        """A file, or a directory with nothing in it."""
+        node = self._node(name)
+        if name == ROOT:
+            raise StoreError(NtStatus.ACCESS_DENIED, "the share's root stays")
+        if node.children:
+            raise StoreError(NtStatus.DIRECTORY_NOT_EMPTY)
+        self.used -= len(node.data)
+        self._leave(name)
+
+    def rename(self, name: Name, new_name: Name) -> None:
+        """Every node below moves along."""
+        node = self._node(name)
+        parent = self._directory(new_name.parent)
+        taken = self._nodes.get(new_name.key)
+        if taken is not None and taken is not node:
+            if taken.children is not None:
+                raise StoreError(NtStatus.ACCESS_DENIED, "a directory is not replaced")
+            self.used -= len(taken.data)
+            self._leave(new_name)
+        self._leave(name)
+        path = new_name.child_of(parent.facts.path)
+        self._nodes[new_name.key] = node
+        assert parent.children is not None
+        parent.children[new_name.key.rpartition("/")[2]] = None
+        self._relabel(node, path, name.key, new_name.key)
+        self._touch(parent, parent.facts.modified_at, parent.facts.attributes)
+
+    def set_attributes(self, name: Name, attributes: int) -> None:
+        """Part of the facts."""
+        node = self._node(name)
+        self._touch(node, node.facts.modified_at, attributes & STORED_ATTRIBUTES)
+
+    def properties(self, name: Name) -> Mapping[str, str]:
+        """Part of the node."""
+        node = self._nodes.get(name.key)
+        return node.properties if node else {}
+
+    def set_properties(self, name: Name, properties: Mapping[str, str]) -> None:
+        """Part of the node."""
+        self._node(name).properties = dict(properties)
+
+    def free_bytes(self) -> int:
+        """What `capacity` leaves."""
+        return (1 << 40) if self.capacity is None else max(0, self.capacity - self.used)
+
+    def used_bytes(self) -> int:
+        """What the files have in them."""
+        return self.used
+
+    async def settle(self) -> None:
+        """Nothing here survives, and nothing was promised."""
+
+    # -- inside
+
+    def _node(self, name: Name) -> _Node:
+        node = self._nodes.get(name.key)
+        if node is None:
+            missing = NtStatus.OBJECT_NAME_NOT_FOUND if name.parent.key in self._nodes else NtStatus.OBJECT_PATH_NOT_FOUND
+            raise StoreError(missing)
+        return node
+
+    def _file(self, name: Name) -> _Node:
+        node = self._node(name)
+        if node.children is not None:
+            raise StoreError(NtStatus.FILE_IS_A_DIRECTORY)
+        return node
+
+    def _directory(self, name: Name) -> _Node:
+        node = self._nodes.get(name.key)
+        if node is None or node.children is None:
+            raise StoreError(NtStatus.OBJECT_PATH_NOT_FOUND)
+        return node
+
+    def _children(self, name: Name) -> dict[str, None]:
+        children = self._node(name).children
+        if children is None:
+            raise StoreError(NtStatus.NOT_A_DIRECTORY)
+        return children
+
+    def _check_quota(self, name: Name, size: int) -> None:
+        for path, free in self.quotas.items():
+            if size > free and name.key.startswith(f"{path}/"):
+                raise StoreError(NtStatus.DISK_FULL)
+
+    def _reserve(self, more: int) -> None:
+        if more > 0 and more > self.free_bytes():
+            raise StoreError(NtStatus.DISK_FULL)
+        self.used += more
+
+    def _enter(self, name: Name, facts: FileFacts, data: bytes, children: dict[str, None] | None) -> None:
+        parent = self._directory(name.parent)
+        assert parent.children is not None
+        self._change += 1
+        path = name.child_of(parent.facts.path)
+        facts = FileFacts(path, 0, facts.modified_at, facts.directory, facts.attributes, f'"{self._change:x}"')
+        self._nodes[name.key] = _Node(facts, data, children)
+        parent.children[name.key.rpartition("/")[2]] = None
+        self._touch(parent, facts.modified_at, parent.facts.attributes)
+
+    def _leave(self, name: Name) -> None:
+        del self._nodes[name.key]
+        parent = self._nodes[name.parent.key]
+        assert parent.children is not None
+        del parent.children[name.key.rpartition("/")[2]]
+        self._touch(parent, parent.facts.modified_at, parent.facts.attributes)
+
+    def _touch(self, node: _Node, at: float, attributes: int) -> None:
+        self._change += 1
+        facts = node.facts
+        kept = attributes | DIRECTORY if facts.directory else attributes
+        node.facts = FileFacts(facts.path, len(node.data), at, facts.directory, kept, f'"{self._change:x}"')
+
+    def _relabel(self, node: _Node, path: str, old_key: str, new_key: str) -> None:
+        ahead = [(node, path, old_key, new_key)]
+        while ahead:
+            node, path, old_key, new_key = ahead.pop()
+            facts = node.facts
+            node.facts = FileFacts(path, facts.size, facts.modified_at, facts.directory, facts.attributes, facts.etag)
+            for part in node.children or ():
+                old, new = f"{old_key}/{part}", f"{new_key}/{part}"
+                child = self._nodes[new] = self._nodes.pop(old)
+                ahead.append((child, f"{path}/{child.facts.path.rpartition('/')[2]}", old, new))

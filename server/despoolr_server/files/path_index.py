@@ -1,0 +1,280 @@
+"""From names to the disk: where a name really lies, found case-insensitively on a file system that minds case.
+
+The law: what is remembered is never trusted without an `lstat`, so that outside changes are seen. A directory that was seen
+before costs one, whatever its depth: it is the same one if its inode is. Nothing outside the root is reached: a directory is
+walked to part by part the first time, and a symbolic link on the way has another inode than what it stands in for.
+"""
+# Paths are plain strings here: this is the hot path of every upload and poll.
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import Final
+
+from despoolr_core.rules.fold import fold
+from despoolr_core.share.modes import NtStatus
+from despoolr_server.engine.names import Name, why_bad
+from despoolr_server.files.errors import answering
+from despoolr_server.files.names.long_names import LongNames, on_disk
+from despoolr_server.files.protocol import StoreError
+
+PRIVATE: Final = ".despoolr"
+"""The directory under the root that is the store's own: no name reaches it, and no listing shows it."""
+_PRIVATE_KEY: Final = fold(PRIVATE)
+FOLDERS_MAX: Final = 65_536
+"""Directories that are remembered at most."""
+
+
+class Folder:
+    """What is remembered of one directory: its inode, and which stored name each key has as of `mtime_ns`."""
+
+    __slots__ = ("inode", "key", "mtime_ns", "names", "path", "stored")
+
+    def __init__(self, path: str, key: str, stored: str, inode: int) -> None:
+        self.path = path
+        self.key = key
+        self.stored = stored
+        self.inode = inode
+        self.names: dict[str, str] = {}
+        self.mtime_ns = -1
+
+
+class Place:
+    """Where a name lies, or would lie if `status` is None. `is_current`: all names of its folder were known a moment ago."""
+
+    __slots__ = ("actual", "folder", "is_current", "status")
+
+    def __init__(self, folder: Folder, is_current: bool, actual: str, status: os.stat_result | None) -> None:
+        self.folder = folder
+        self.is_current = is_current
+        self.actual = actual
+        self.status = status
+
+    @property
+    def path(self) -> str:
+        """On disk."""
+        return f"{self.folder.path}/{on_disk(self.actual)}" if self.actual else self.folder.path
+
+    @property
+    def stored(self) -> str:
+        """Relative to the root, as it is spelled on disk."""
+        return _join(self.folder.stored, self.actual)
+
+    @property
+    def inode(self) -> int:
+        """Of what is there; 0 if nothing is."""
+        return 0 if self.status is None else self.status.st_ino
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether a directory is there."""
+        return self.status is not None and stat.S_ISDIR(self.status.st_mode)
+
+
+class Places:
+    """The names below one root directory."""
+
+    def __init__(self, base: str) -> None:
+        self._base = base
+        self.long_names = LongNames(f"{base}/{PRIVATE}/names")
+        self._top = Folder(base, "", "", 0)
+        self._folders: dict[str, Folder] = {}
+        self._tallies: dict[str, int] = {}
+        self._tally_floor = 0
+
+    # -- asking
+
+    def locate(self, name: Name) -> Place | None:
+        """Where a name is; None if it is not there, or not shown."""
+        if not name.key:
+            status = _lstat(self._base)
+            return None if status is None else Place(self._top, status.st_mtime_ns == self._top.mtime_ns, "", status)
+        found = self._seek(name)
+        return found if found is not None and found.status is not None and _is_shown(found.status) else None
+
+    def existing(self, name: Name) -> Place:
+        """`locate`. Raises `StoreError` (OBJECT_NAME_NOT_FOUND or OBJECT_PATH_NOT_FOUND)."""
+        found = self.locate(name)
+        if found is None:
+            parent = self.locate(name.parent)
+            raise StoreError(NtStatus.OBJECT_NAME_NOT_FOUND if parent else NtStatus.OBJECT_PATH_NOT_FOUND)
+        return found
+
+    def file(self, name: Name) -> Place:
+        """`existing`. Raises `StoreError` for a directory, too (FILE_IS_A_DIRECTORY)."""
+        found = self.existing(name)
+        if found.is_directory:
+            raise StoreError(NtStatus.FILE_IS_A_DIRECTORY)
+        return found
+
+    def has_folder(self, name: Name) -> bool:
+        """Whether a directory of this name is there."""
+        folder, status = self._folder(name)
+        return folder is not None and status is not None
+
+    def folder(self, name: Name) -> Folder:
+        """A directory. Raises `StoreError` (a name error, or NOT_A_DIRECTORY)."""
+        folder, _ = self._folder(name)
+        if folder is None:
+            self.existing(name)
+            raise StoreError(NtStatus.NOT_A_DIRECTORY)
+        return folder
+
+    def target(self, name: Name) -> Place:
+        """Where a name would be put, or is. Raises `StoreError` (OBJECT_PATH_NOT_FOUND, ACCESS_DENIED)."""
+        if not name.key or _is_private(name.key):
+            raise StoreError(NtStatus.ACCESS_DENIED, "the name is the store's own")
+        found = self._where(name)
+        if found is None:
+            raise StoreError(NtStatus.OBJECT_PATH_NOT_FOUND)
+        if found.status is not None and not _is_shown(found.status):
+            raise StoreError(NtStatus.ACCESS_DENIED, "the name is taken by something that is not a file")
+        last = name.last
+        if on_disk(last) != last:
+            with answering:
+                self.long_names.keep(last)
+        return found
+
+    def names_in(self, folder: Folder) -> dict[str, str]:
+        """Reads the directory: the stored name of each key that is shown. Raises `OSError`."""
+        mtime_ns = os.lstat(folder.path).st_mtime_ns
+        names: dict[str, str] = {}
+        with os.scandir(folder.path) as entries:
+            for entry in entries:
+                text = self.long_names.name_of(entry.name)
+                shown = entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)
+                if not shown or why_bad(text) or (folder is self._top and _is_private(fold(text))):
+                    continue
+                key = fold(text)
+                names[key] = min(text, names.get(key, text))
+        folder.names = names
+        folder.mtime_ns = mtime_ns
+        return names
+
+    # -- being told
+
+    def entered(self, place: Place, actual: str) -> None:
+        """A name appeared where `place` was found before, spelled `actual`."""
+        place.folder.names[fold(actual)] = actual
+        self._changed(place)
+
+    def left(self, place: Place) -> None:
+        """What was found at `place` is gone."""
+        place.folder.names.pop(fold(place.actual), None)
+        self._changed(place)
+
+    def forget_below(self, key: str) -> None:
+        """A directory is called otherwise now, or gone."""
+        below = key + "/"
+        for known in [known for known in self._folders if known == key or known.startswith(below)]:
+            del self._folders[known]
+
+    def tally(self, key: str) -> int:
+        """Changes made in a directory since the start: its own time has its grain (4 ms on many file systems)."""
+        return self._tallies.get(key, self._tally_floor)
+
+    # -- inside
+
+    def _changed(self, place: Place) -> None:
+        folder = place.folder
+        tallies = self._tallies
+        if len(tallies) >= FOLDERS_MAX and folder.key not in tallies:
+            self._tally_floor = max(tallies.values()) + 1  # no directory gets a number again that it had
+            tallies.clear()
+        tallies[folder.key] = tallies.get(folder.key, self._tally_floor) + 1
+        if place.is_current:
+            status = _lstat(folder.path)
+            folder.mtime_ns = -1 if status is None else status.st_mtime_ns
+
+    def _seek(self, name: Name) -> Place | None:
+        """Where a name is or would be; None if its directory is not there."""
+        return None if _is_private(name.key) else self._where(name)
+
+    def _where(self, name: Name) -> Place | None:
+        folder, status = self._folder(name.parent)
+        return None if folder is None or status is None else self._place(folder, status, name)
+
+    def _place(self, folder: Folder, status: os.stat_result, name: Name) -> Place:
+        """Where a name is or would be in its directory, whose `lstat` is `status`."""
+        is_current = status.st_mtime_ns == folder.mtime_ns
+        actual, found = self._look(folder, is_current, name.key.rpartition("/")[2], name.last)
+        return Place(folder, folder.mtime_ns == status.st_mtime_ns, actual, found)
+
+    def _folder(self, name: Name) -> tuple[Folder | None, os.stat_result | None]:
+        """A directory and its `lstat`, found from the nearest one above it that is remembered."""
+        ahead: list[Name] = []
+        while (remembered := self._remembered(name.key)) is None:
+            ahead.append(name)
+            name = name.parent
+        folder, status = remembered
+        for step in reversed(ahead):
+            if status is None or _is_private(step.key):
+                return None, None
+            found = self._place(folder, status, step)
+            if not found.is_directory:
+                return None, None
+            folder, status = self._remember(found, step.key), found.status
+        return folder, status
+
+    def _remembered(self, key: str) -> tuple[Folder, os.stat_result | None] | None:
+        """A directory that was seen before and is still the same one; the root always is."""
+        if not key:
+            return self._top, _lstat(self._base)
+        folder = self._folders.get(key)
+        if folder is None:
+            return None
+        status = _lstat(folder.path)
+        if status is not None and status.st_ino == folder.inode and stat.S_ISDIR(status.st_mode):
+            return folder, status
+        del self._folders[key]
+        return None
+
+    def _remember(self, found: Place, key: str) -> Folder:
+        while len(self._folders) >= FOLDERS_MAX:
+            del self._folders[next(iter(self._folders))]
+        folder = self._folders[key] = Folder(found.path, key, found.stored, found.inode)
+        return folder
+
+    def _look(self, folder: Folder, is_current: bool, key: str, part: str) -> tuple[str, os.stat_result | None]:
+        """The stored name with a key and its `lstat`: what is remembered, else the very name, else a fresh scan."""
+        actual = folder.names.get(key)
+        if actual is not None:
+            status = _lstat(f"{folder.path}/{on_disk(actual)}")
+            if status is not None:
+                return actual, status
+            del folder.names[key]
+        status = _lstat(f"{folder.path}/{on_disk(part)}")
+        if status is not None:
+            folder.names[key] = part
+            return part, status
+        if is_current:
+            return part, None
+        try:
+            actual = self.names_in(folder).get(key)
+        except OSError:
+            actual = None
+        return (part, None) if actual is None else (actual, _lstat(f"{folder.path}/{on_disk(actual)}"))
+
+
+def _is_private(key: str) -> bool:
+    """Whether a key is in the store's own directory, or would be on a file system that folds more letters than we do."""
+    if key[:1] != ".":  # the first letter of all that is; no fold makes a full stop of anything else
+        return False
+    first = key.partition("/")[0]
+    return first == _PRIVATE_KEY or (len(first) == len(PRIVATE) and first.casefold() == PRIVATE)
+
+
+def _lstat(path: str) -> os.stat_result | None:
+    try:
+        return os.lstat(path)
+    except OSError:
+        return None
+
+
+def _join(directory: str, part: str) -> str:
+    return f"{directory}/{part}" if directory and part else directory or part
+
+
+def _is_shown(status: os.stat_result) -> bool:
+    return stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)

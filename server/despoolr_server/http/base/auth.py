@@ -1,0 +1,137 @@
+"""Who is calling: a token names a machine, a user and a role, and proves itself without a table.
+
+A token is `base64url([machine, user, role]) "." base64url(HMAC-SHA256)`; whoever has the server's secret can issue one, and
+changing the secret revokes all. Verified headers are remembered in a bounded table, so a poll costs one look-up. The open
+mode, for development on loopback, believes everyone; whoever binds a server keeps it from any other address (`is_loopback`).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import ipaddress
+from typing import Final
+
+import msgspec
+
+from despoolr_core.rules.fold import fold
+from despoolr_core.rules.memory import Bounded
+from despoolr_core.rules.text import why_unfit
+from despoolr_core.share.modes import Role
+from despoolr_server.shares.host import Principal
+
+SECRET_SIZE_MIN: Final = 16
+TOKEN_SIZE_MAX: Final = 1024
+REMEMBERED_MAX: Final = 65_536
+REMEMBERED_SIZE_MAX: Final = 8 * 1024 * 1024
+"""How many verified `Authorization` headers are remembered, and how many characters of them; the oldest leaves first."""
+
+CHALLENGES: Final = ('Basic realm="Despoolr", charset="UTF-8"', 'Bearer realm="Despoolr"')
+"""What a 401 carries in `WWW-Authenticate`: a header each, since some WebDAV clients read no further than the first comma."""
+
+_LABEL: Final = b"despoolr token 1\n"
+
+
+class Auth:
+    """Issues and checks the tokens of one secret (at least 16 octets)."""
+
+    def __init__(self, secret: bytes) -> None:
+        if len(secret) < SECRET_SIZE_MIN:
+            raise ValueError(f"a secret of {len(secret)} octets is too short: give at least {SECRET_SIZE_MIN}")
+        self._key = hmac.digest(secret, _LABEL, "sha256")
+        self._open_to: Principal | None = None
+        self._remembered: Bounded[Principal] = Bounded(REMEMBERED_MAX, REMEMBERED_SIZE_MAX)
+
+    @classmethod
+    def open(cls, principal: Principal | None = None) -> Auth:
+        """The mode that asks for no token: everyone is `principal` (an administrator called `anonymous`, if left out).
+
+        A Basic user name still names the machine, so that `curl -u PC1:` can play a client.
+        """
+        auth = cls(b"\0" * SECRET_SIZE_MIN)
+        auth._open_to = principal or Principal("anonymous", "anonymous", Role.ADMIN)
+        return auth
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anyone may call without a token."""
+        return self._open_to is not None
+
+    def issue(self, machine: str, user: str, role: Role | str) -> str:
+        """A token for `machine` and `user`. The same three always give the same token."""
+        payload = _b64(msgspec.json.encode([machine, user, Role(role).value]))
+        for name in (machine, user):
+            if reason := why_unfit(name):
+                raise ValueError(f"{name[:80]!r} is no name for a token: it {reason}")
+        token = f"{payload}.{_b64(self._signature(payload))}"
+        if len(token) > TOKEN_SIZE_MAX:
+            raise ValueError(f"the names {machine!r} and {user!r} are too long for a token of {TOKEN_SIZE_MAX} octets")
+        return token
+
+    def check(self, header: str | None) -> Principal | None:
+        """The principal of an `Authorization` header (Bearer or Basic), or None for one that proves nothing."""
+        if header is None:
+            return self._open_to
+        known = self._remembered.get(header)
+        if known is not None:
+            return known
+        principal = self._read_header(header)
+        if principal is not None:
+            self._remembered.keep(header, principal)
+        return principal
+
+    def _read_header(self, header: str) -> Principal | None:
+        if len(header) > 3 * TOKEN_SIZE_MAX:
+            return None
+        scheme, _, rest = header.partition(" ")
+        if scheme.lower() == "bearer":
+            return self._verify(rest.strip()) or self._open_to
+        if scheme.lower() != "basic":
+            return self._open_to
+        try:
+            name, _, password = base64.b64decode(rest.strip(), validate=True).decode().partition(":")
+        except ValueError:  # no base64 (of no ASCII even), or no UTF-8 in it
+            return None
+        principal = self._verify(password)
+        if principal is not None:
+            spoken_of = ("", fold(principal.machine), fold(principal.user))
+            return principal if fold(name) in spoken_of else None
+        if why_unfit(name):
+            return None
+        if self._open_to is not None and name:
+            return Principal(name, name, self._open_to.role)
+        return self._open_to
+
+    def _verify(self, token: str) -> Principal | None:
+        if len(token) > TOKEN_SIZE_MAX or not token.isascii():
+            return None
+        payload, _, signature = token.partition(".")
+        if not hmac.compare_digest(signature, _b64(self._signature(payload))):
+            return None
+        try:
+            machine, user, role = msgspec.json.decode(base64.urlsafe_b64decode(_padded(payload)), type=tuple[str, str, str])
+            return None if why_unfit(machine) or why_unfit(user) else Principal(machine, user, Role(role))
+        except (ValueError, binascii.Error):
+            return None
+
+    def _signature(self, payload: str) -> bytes:
+        return hmac.digest(self._key, payload.encode("ascii"), "sha256")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`. A name other than `localhost` counts as reachable."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _b64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def _padded(text: str) -> str:
+    return text + "=" * (-len(text) % 4)

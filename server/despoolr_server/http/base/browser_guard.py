@@ -1,0 +1,189 @@
+"""What a browser may be made to do by a page that is not ours: nothing that changes anything, and nothing under another name.
+
+The law: a caller that shows a token of ours itself (`Authorization: Bearer`) is nobody's victim. What a browser sends by itself
+is a password that it remembers (Basic), or nothing at all. So
+
+* a call that changes something comes from no other origin (`Sec-Fetch-Site`, `Origin`: cross-site request forgery);
+* a call without a Bearer token is addressed by a name that nobody outside can give to this server (`Host`: DNS rebinding):
+  an IP address, a loopback name, a name without a dot or below a domain that is not public, or one that was configured;
+* a JSON body is not sent as what a form can send (`Content-Type`).
+
+Sources: Fetch, "CORS-safelisted request-header"; RFC 6761, RFC 6762; OWASP's Cross-Site Request Forgery Prevention.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import ipaddress
+from collections.abc import Iterable
+from typing import Final
+from urllib.parse import urlsplit
+
+from aiohttp import hdrs, web
+from multidict import istr
+
+from despoolr_server.http.base.problem import Refused, known
+
+SAFE_METHODS: Final = frozenset(("GET", "HEAD", "OPTIONS", "PROPFIND"))
+"""Methods that change nothing."""
+
+NOT_SAFE: Final = frozenset(("/api/v1/messages",))
+"""Addresses whose GET changes something: a message that was read is gone."""
+
+ASKED_BY_ANYONE: Final = frozenset(("/healthz",))
+"""Addresses that answer under any name: they name nobody, and health is asked for by load balancers."""
+
+PRIVATE_DOMAINS: Final = ("localhost", "local", "internal", "home.arpa", "svc", "cluster.local")
+"""Domains that no public name server answers for: of the special-use names, and of Kubernetes' services."""
+
+FORM_TYPES: Final = frozenset(("text/plain", "multipart/form-data"))
+"""What a form of a foreign page can send, and no JSON client does."""
+URLENCODED: Final = "application/x-www-form-urlencoded"
+"""The third such type, which curl's `-d` says as well: refused where a browser sent it."""
+
+POLICY: Final = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+"""What every page's Content-Security-Policy begins with; its own scripts and styles are named by their hashes."""
+
+SEC_FETCH_SITE: Final = istr("Sec-Fetch-Site")
+_BEARER: Final = "bearer "
+_USUAL_BEARERS: Final = frozenset(("Bearer ", _BEARER))
+_PORTS: Final = {"http": "80", "https": "443"}
+
+
+class BrowserGuard:
+    """The checks of one server. `names` are those it may be addressed by besides; `is_open`: it asks nobody for a token."""
+
+    def __init__(self, names: Iterable[str] = (), *, is_open: bool = False) -> None:
+        self._names = frozenset(name.rstrip(".").lower() for name in names if name)
+        self._is_open = is_open
+        self._known: set[str] = set()
+
+    def check(self, request: web.Request) -> None:
+        """Raises `Refused`: 403 for a change from another origin, 421 for a name that may be somebody else's."""
+        headers = request.headers
+        authorization = headers.get(hdrs.AUTHORIZATION, "")
+        if (
+            authorization[:7] in _USUAL_BEARERS
+            and not self._is_open
+            and hdrs.ORIGIN not in headers
+            and SEC_FETCH_SITE not in headers
+        ):
+            return  # nobody's browser, and a token of ours: what all that follows comes to, and nearly all that is asked
+        is_safe = request.method in SAFE_METHODS
+        if not is_safe or request.path in NOT_SAFE:
+            self._check_origin(request)
+        if not self._is_open and authorization[:7].lower() == _BEARER:
+            return
+        host = headers.get(hdrs.HOST)
+        if host and host not in self._known and request.path not in ASKED_BY_ANYONE:
+            self._check_host(host)
+
+    def _check_origin(self, request: web.Request) -> None:
+        headers = request.headers
+        origin, site = headers.get(hdrs.ORIGIN), headers.get(SEC_FETCH_SITE)
+        if origin is None and site is None:
+            return  # no browser of today
+        if origin is not None:
+            if self._is_same(origin, headers.get(hdrs.HOST, "")):
+                return
+            told = f"`Origin: {_shown(origin)}` is not this server"
+        elif site in ("same-origin", "none"):
+            return
+        else:
+            told = f"`Sec-Fetch-Site: {_shown(site or '')}` says that another site's page asks"
+        raise Refused(
+            known("cross-origin", f"{told}: a page of another site may change nothing here. Ask from this server's own.")
+        )
+
+    def _is_same(self, origin: str, host: str) -> bool:
+        try:
+            parts = urlsplit(origin)
+            port = _PORTS[parts.scheme]
+            name, given = _split(parts.netloc)
+            here, here_port = _split(host)
+        except (ValueError, KeyError):
+            return False
+        if name and name in self._names:
+            return True
+        return bool(name) and name == here and (given or port) == (here_port or port)
+
+    def _check_host(self, host: str) -> None:
+        try:
+            name, _ = _split(host)
+        except ValueError:
+            name = ""
+        if not name or not (name in self._names or is_ours(name)):
+            raise Refused(
+                known(
+                    "unknown-host",
+                    f"`Host: {_shown(host)}` is no name this server knows as its own. Use its address, or have its operator "
+                    "allow the name (`--allow-host`, DESPOOLR_ALLOW_HOST); a call with a Bearer token may use any.",
+                )
+            )
+        if len(self._known) < _KNOWN_MAX:
+            self._known.add(host)
+
+
+_KNOWN_MAX: Final = 64
+"""`Host` headers remembered as good."""
+
+
+def is_ours(name: str) -> bool:
+    """Whether nobody outside can make this host name (lower case) mean this server: see the module."""
+    if "." not in name.rstrip("."):
+        return True  # of this machine, this compose network, this namespace
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return name.rstrip(".").endswith(tuple(f".{domain}" for domain in PRIVATE_DOMAINS))
+    return True
+
+
+def check_json_type(request: web.Request) -> None:
+    """Raises `Refused` (415) for a JSON call whose body is said to be what a form of another site's page can send."""
+    given = request.headers.get(hdrs.CONTENT_TYPE)
+    if given is None:
+        return
+    kind = given.partition(";")[0].strip().lower()
+    headers = request.headers
+    is_browser = hdrs.ORIGIN in headers or SEC_FETCH_SITE in headers
+    if kind in FORM_TYPES or (kind == URLENCODED and is_browser):
+        raise Refused(known("unsupported-media-type", f"This call takes JSON, not {_shown(kind)}. Send `application/json`."))
+
+
+def page_headers(*, scripts: Iterable[str] = (), styles: Iterable[str] = (), connects: bool = False) -> dict[str, str]:
+    """The headers of a page that runs these inline scripts and styles and no others; it may call this server if it `connects`."""
+    policy = POLICY
+    for directive, texts in (("script-src", scripts), ("style-src", styles)):
+        hashes = " ".join(f"'sha256-{_hash(text)}'" for text in texts)
+        policy += f"; {directive} {hashes}" if hashes else ""
+    return {
+        hdrs.CONTENT_TYPE: "text/html; charset=utf-8",
+        "Content-Security-Policy": f"{policy}; connect-src 'self'" if connects else policy,
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "X-Frame-Options": "DENY",
+    }
+
+
+def inline(html: str, tag: str) -> list[str]:
+    """What stands in a page between `<tag>` and `</tag>`: what its policy names by hash."""
+    return [part.partition(f"</{tag}>")[0] for part in html.split(f"<{tag}>")[1:]]
+
+
+def _hash(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _split(authority: str) -> tuple[str, str]:
+    """Host (lower case) and port of an authority. Raises `ValueError`."""
+    if "@" in authority or "/" in authority or authority != authority.strip():
+        raise ValueError(authority)
+    parts = urlsplit(f"//{authority}")
+    port = parts.port
+    return (parts.hostname or "").rstrip("."), "" if port is None else str(port)
+
+
+def _shown(text: str) -> str:
+    return ascii(text[:100])[1:-1]

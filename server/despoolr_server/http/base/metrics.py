@@ -1,0 +1,121 @@
+"""Counts for Prometheus: read at the moment of asking, so that counting costs the hot path one addition.
+
+Refusals are counted from the records, where local callers (the Despooler) and remote ones look the same. Labels come from
+callers, so their number is bounded: pairs beyond the bound are counted as `other`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Final
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from despoolr_core.records.stream import Record
+from despoolr_server.http.base.exposition import Exposition
+from despoolr_server.http.base.surface import Surface
+
+LABELS_MAX: Final = 1000
+"""How many pairs of share and program are counted apart."""
+
+
+class Refusals:
+    """A listener on the records: opens that `server` refused, by share and program."""
+
+    def __init__(self, server: str) -> None:
+        self._server = server
+        self.counts: defaultdict[tuple[str, str], int] = defaultdict(int)
+
+    def __call__(self, record: Record) -> None:
+        if record.kind != "open.refused" or record.data.get("server") != self._server:
+            return
+        key = (str(record.data.get("share", "")), str(record.data.get("program", "")))
+        if key not in self.counts and len(self.counts) >= LABELS_MAX:
+            key = ("other", "other")
+        self.counts[key] += 1
+
+
+class Metrics(Collector):
+    """What `/metrics` and `/healthz` count."""
+
+    def __init__(self, surface: Surface, refusals: Refusals) -> None:
+        self._surface = surface
+        self._refusals = refusals
+        self._page = Exposition(self)
+
+    def open_count(self) -> int:
+        """Opens that stand."""
+        return self._surface.host.open_count
+
+    def session_count(self) -> int:
+        """Sessions whose lease has not run out."""
+        return self._surface.host.session_count
+
+    def waiting_count(self) -> int:
+        """Episodes in which somebody still waits."""
+        return self._surface.host.ledger.waiting_count
+
+    def request_count(self) -> int:
+        """Requests answered since the start."""
+        return sum(sum(counts.values()) for counts in self._surface.answers.values())
+
+    def render(self) -> tuple[bytes, str]:
+        """The text for Prometheus, and its content type."""
+        return self._page.render()
+
+    def add(self, collector: Collector) -> None:
+        """Let `/metrics` tell something more: what a composition root knows and a share does not."""
+        self._page.add(collector)
+
+    def collect(self) -> Iterator[Metric]:
+        """Every metric there is."""
+        yield GaugeMetricFamily("despoolr_opens", "Opens that stand.", self.open_count())
+        yield GaugeMetricFamily("despoolr_sessions", "Sessions on a lease.", self.session_count())
+        yield GaugeMetricFamily("despoolr_episodes_waiting", "Updates that wait for a file.", self.waiting_count())
+        remembered = GaugeMetricFamily("despoolr_remembered", "What is kept to answer why.", labels=["kind"])
+        for kind, count in self._surface.host.ledger.remembered().items():
+            remembered.add_metric([kind], count)
+        yield remembered
+        waiting = GaugeMetricFamily("despoolr_lock_requests_waiting", "Requests for a range lock that wait.", labels=["share"])
+        for share, count in self._surface.host.lock_requests_waiting().items():
+            waiting.add_metric([share], count)
+        yield waiting
+        waited = GaugeMetricFamily(
+            "despoolr_waiter_site_seconds",
+            "How long a program's open files have made others wait, over the episodes on record.",
+            labels=["share", "program"],
+        )
+        for labels, seconds in _bounded(self._surface.host.ledger.waiter_seconds_by_share(self._surface.clock.now())):
+            waited.add_metric(labels, seconds)
+        yield waited
+        uptime = self._surface.clock.now() - self._surface.started_at
+        yield GaugeMetricFamily("despoolr_uptime_site_seconds", "Seconds of site time since the start.", uptime)
+        refusals = CounterMetricFamily("despoolr_refusals", "Opens refused.", labels=["share", "program"])
+        for (share, program), count in self._refusals.counts.items():
+            refusals.add_metric([share, program], count)
+        yield refusals
+        requests = CounterMetricFamily("despoolr_requests", "Requests answered.", labels=["method", "status"])
+        for method, counts in self._surface.answers.items():
+            for status, count in counts.items():
+                requests.add_metric([method, str(status)], count)
+        yield requests
+        took = HistogramMetricFamily("despoolr_request_seconds", "How long answers took.", labels=["method"])
+        for method, latency in self._surface.latencies.items():
+            took.add_metric([method], latency.buckets(), latency.sum_s)
+        yield took
+        traffic = self._surface.traffic
+        yield GaugeMetricFamily("despoolr_connections", "Connections that stand.", traffic.connection_count)
+        troubles = CounterMetricFamily("despoolr_connection_troubles", "What went wrong on connections.", labels=["kind"])
+        for kind, count in traffic.counts.items():
+            troubles.add_metric([kind], count)
+        yield troubles
+
+
+def _bounded(values: dict[tuple[str, str], float]) -> Iterator[tuple[tuple[str, str], float]]:
+    """The largest of them, and the sum of the rest as `other`."""
+    ordered = sorted(values.items(), key=lambda item: (-item[1], item[0]))
+    yield from ordered[:LABELS_MAX]
+    if len(ordered) > LABELS_MAX:
+        yield ("other", "other"), sum(value for _, value in ordered[LABELS_MAX:])

@@ -1,0 +1,120 @@
+"""`POST /api/v1/chain`: several calls in one round trip, one after the other, settled on disk together.
+
+The law: each call passes the same gate as alone, and nothing is answered before all that was written is safe. What a chain
+does is not undone when a later call is refused: the results say how far it came.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from aiohttp import hdrs, web
+
+from despoolr_core.share.chain import (
+    CALLS_MAX,
+    OCTETS_MAX,
+    Chain,
+    ChainDelete,
+    ChainGet,
+    ChainLogoff,
+    ChainOpen,
+    ChainPut,
+    ChainReply,
+    ChainResult,
+    ChainSession,
+    Link,
+)
+from despoolr_core.share.modes import NtStatus
+from despoolr_core.share.wire import Problem
+from despoolr_server.http.base.pieces import bytes_answer
+from despoolr_server.http.base.problem import Refused, answer, bad_request
+from despoolr_server.http.base.surface import Surface, read_json
+from despoolr_server.http.base.uploads import Sending
+from despoolr_server.shares.host import Caller, Content
+
+BODY_SIZE_MAX: Final = 1024 * 1024
+"""Octets of a chain's JSON: 512 KiB of files in base64, and the names."""
+
+COPIES: Final = 3
+"""How many times the size of a file that a chain gets is in memory: the file, and its base64 in the answer."""
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class ChainRoutes:
+    """The one call."""
+
+    def __init__(self, surface: Surface) -> None:
+        self._surface = surface
+        self._host = surface.host
+
+    def routes(self) -> list[web.RouteDef]:
+        """The call and its handler."""
+        return [web.post("/api/v1/chain", self.chain)]
+
+    async def chain(self, request: web.Request) -> web.StreamResponse:
+        """A result for each call that was made."""
+        caller = self._surface.caller(request)
+        asked = await read_json(request, Chain, BODY_SIZE_MAX)
+        with Sending(request) as sending:
+            return await self._chain(request, caller, asked, sending)
+
+    async def _chain(self, request: web.Request, caller: Caller, asked: Chain, sending: Sending) -> web.StreamResponse:
+        if not 1 <= len(asked.calls) <= CALLS_MAX:
+            raise bad_request(f"A chain has 1 to {CALLS_MAX} calls, not {len(asked.calls)}.")
+        results: list[ChainResult] = []
+        fetched = 0
+        session = ""
+        for call in asked.calls:
+            if isinstance(call, ChainOpen) and not call.request.session:
+                call.request.session = session
+            result = await self._one(caller, call, sending)
+            session = result.session.session if result.session is not None else session
+            results.append(result)
+            fetched += len(result.data or b"")
+            if (asked.stops and result.problem is not None) or fetched >= OCTETS_MAX:
+                break
+        written = {call.share for call in asked.calls[: len(results)] if isinstance(call, ChainPut | ChainDelete)}
+        failure = await self._host.settle(written)
+        if failure is not None:
+            return answer(failure)
+        return await bytes_answer(request, 200, {hdrs.CONTENT_TYPE: "application/json"}, _encode(ChainReply(results)))
+
+    async def _one(self, caller: Caller, call: Link, sending: Sending) -> ChainResult:
+        host, who = self._host, caller.who
+        if isinstance(call, ChainGet):
+            try:
+                content = await host.get(caller, call.share, call.path, before=lambda size: sending(COPIES * size))
+            except Refused as refused:
+                return ChainResult(problem=refused.problem)  # of this call alone: those before it are done
+            if isinstance(content, Problem):
+                return ChainResult(problem=content)
+            assert isinstance(content, Content), "not modified without an ETag"
+            return ChainResult(content.etag, content.data)
+        if isinstance(call, ChainPut):
+            etag = await host.put(caller, call.share, call.path, call.data, create_only=call.create, settles=False)
+            return ChainResult(problem=etag) if isinstance(etag, Problem) else ChainResult(etag)
+        if isinstance(call, ChainDelete):
+            return ChainResult(problem=await host.delete(caller, call.share, call.path, settles=False))
+        if isinstance(call, ChainSession):
+            reply = host.start_session(who, call.request)
+            return ChainResult(problem=reply) if isinstance(reply, Problem) else ChainResult(session=reply)
+        if isinstance(call, ChainOpen):
+            return await self._open(caller, call)
+        if isinstance(call, ChainLogoff):
+            return ChainResult(problem=host.end_session(who, call.session))
+        return ChainResult(problem=await host.close(who, call.open, session=caller.session))
+
+    async def _open(self, caller: Caller, call: ChainOpen) -> ChainResult:
+        reply = await self._host.open(caller.who, call.request)
+        if isinstance(reply, Problem):
+            return ChainResult(problem=reply)
+        if not call.read or reply.size > OCTETS_MAX:
+            return ChainResult(open=reply)
+        data = await self._host.read_open(caller.who, reply.open, 0, None)
+        if isinstance(data, Problem):
+            if data.nt_status != NtStatus.END_OF_FILE:
+                return ChainResult(open=reply, problem=data)
+            data = b""
+        return ChainResult(data=data, open=reply)

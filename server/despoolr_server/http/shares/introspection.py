@@ -1,0 +1,148 @@
+"""Who holds what, who waits, why refused: the questions of an operator, answered from the table and the episodes as they are.
+
+Nothing here changes anything, except the two calls of an operator that end an episode or close an open by force (the
+latter stands with the opens). Every list says how many rows there are, and cuts at a stated limit.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from importlib.resources import files
+from typing import Final
+
+from aiohttp import hdrs, web
+
+from despoolr_core.records.episodes import Why
+from despoolr_core.records.verdicts import verdict
+from despoolr_core.share.modes import HTTP_STATUS, NtStatus, Role
+from despoolr_core.share.wire import EpisodeEnd, Health
+from despoolr_server.http.base.browser_guard import inline, page_headers
+from despoolr_server.http.base.metrics import Metrics
+from despoolr_server.http.base.pieces import ROWS_BATCH, gathered, rows_answer
+from despoolr_server.http.base.problem import KNOWN, Refused, answer, bad_request, known
+from despoolr_server.http.base.surface import ROWS_MAX, Surface, json_answer, query, read_json, whole_number
+from despoolr_server.http.shares.client_view import episodes_for, opens_for, why_for
+from despoolr_server.shares.problems import TITLES
+
+_EPOCH: Final = datetime(1970, 1, 1)
+_TITLES: Final[dict[str, str]] = {status.value: title for status, title in TITLES.items()}
+
+
+class IntrospectionRoutes:
+    """Opens, episodes, why, health, metrics, and the page that shows them."""
+
+    def __init__(self, surface: Surface, version: str, metrics: Metrics) -> None:
+        self._surface = surface
+        self._host = surface.host
+        self._version = version
+        self._metrics = metrics
+        page = files("despoolr_server.http.shares").joinpath("live.html").read_text("utf-8")
+        self._page = page.encode()
+        scripts, styles = inline(page, "script"), inline(page, "style")
+        self._page_headers = page_headers(scripts=scripts, styles=styles, connects=True) | {hdrs.CACHE_CONTROL: "no-cache"}
+
+    def routes(self) -> list[web.RouteDef]:
+        """The calls and their handlers."""
+        return [
+            web.get("/api/v1/opens", self.opens),
+            web.get("/api/v1/episodes", self.episodes),
+            web.post("/api/v1/episodes/{episode}/end", self.end_episode),
+            web.get("/api/v1/why", self.why),
+            web.get("/problems/{name}", self.problem_type),
+            web.get("/healthz", self.health),
+            web.get("/metrics", self.metrics),
+            web.get("/", self.page),
+        ]
+
+    async def opens(self, request: web.Request) -> web.StreamResponse:
+        """The opens that stand, oldest first: all (of a client: what concerns it), or those of a share, a path, a machine."""
+        who = self._surface.principal(request)
+        asked = query(request, "share", "path", "machine", "limit")
+        limit = whole_number("limit", asked["limit"], ROWS_MAX, highest=ROWS_MAX)
+        rows = await gathered(self._host.each_open(asked["share"], asked["path"], asked["machine"]), ROWS_BATCH)
+        if who.role is Role.CLIENT:
+            rows = opens_for(who, rows, await gathered(self._host.each_episode(who.machine), ROWS_BATCH))
+        return await rows_answer(request, ("opens", rows[:limit]), ("count", len(rows)))
+
+    async def episodes(self, request: web.Request) -> web.StreamResponse:
+        """The episodes on record: all (of a client: its own), or those of a waiting machine, a path."""
+        who = self._surface.principal(request)
+        asked = query(request, "machine", "path", "limit")
+        limit = whole_number("limit", asked["limit"], ROWS_MAX, highest=ROWS_MAX)
+        rows = episodes_for(who, await gathered(self._host.each_episode(asked["machine"], asked["path"]), ROWS_BATCH))
+        return await rows_answer(request, ("episodes", rows[:limit]), ("count", len(rows)))
+
+    async def end_episode(self, request: web.Request) -> web.StreamResponse:
+        """The update will not be tried again."""
+        who = self._surface.principal(request)
+        end = await read_json(request, EpisodeEnd)
+        refusal = self._host.end_episode(who, request.match_info["episode"], end.reason)
+        return answer(refusal) if refusal else web.Response(status=204)
+
+    async def why(self, request: web.Request) -> web.StreamResponse:
+        """Who holds, or at a time held, a path or a machine's files, and each episode about it in one sentence."""
+        who = self._surface.principal(request)
+        asked = query(request, "machine", "path", "at", "limit")
+        limit = whole_number("limit", asked["limit"], ROWS_MAX, highest=ROWS_MAX)
+        at = site_time("at", asked["at"]) if asked["at"] else None
+        ledger, machine, path = self._host.ledger, asked["machine"], asked["path"]
+        opens = await gathered(ledger.each_open(at, machine=machine, path=path))
+        episodes = await gathered(ledger.each_about(machine, path, at), ROWS_BATCH)
+        why = why_for(who, Why(ledger.moment(at), opens, episodes, []))
+        told = why.episodes[:limit]
+        sentences = ("verdicts", (verdict(row) for row in told))
+        return await rows_answer(request, ("at", why.at), ("opens", why.opens[:limit]), ("episodes", told), sentences)
+
+    async def problem_type(self, request: web.Request) -> web.StreamResponse:
+        """What a problem's type means, in a line of text."""
+        name = request.match_info["name"]
+        if name in KNOWN:
+            status, title, advice = KNOWN[name]
+            return web.Response(text=f"{status} {title}. {advice}\n")
+        nt_status = "STATUS_" + name.upper().replace("-", "_")
+        if nt_status in _TITLES:
+            return web.Response(text=f"{HTTP_STATUS[NtStatus(nt_status)]} {nt_status}: {_TITLES[nt_status]}.\n")
+        raise Refused(known("unknown-call", f"There is no problem called {name[:80]!r}; see docs/share-api.md."))
+
+    async def health(self, request: web.Request) -> web.StreamResponse:
+        """Whether the server answers, and a few counts. Asks for no token: it names nobody."""
+        now = self._surface.clock.now()
+        damages = self._host.damages()
+        body = Health(
+            status="damaged" if damages else "ok",
+            server=self._host.server,
+            version=self._version,
+            now=now,
+            uptime_s=now - self._surface.started_at,
+            shares=len(self._host.share_names()),
+            sessions=self._metrics.session_count(),
+            opens=self._metrics.open_count(),
+            episodes_waiting=self._metrics.waiting_count(),
+            requests=self._metrics.request_count(),
+            damages=damages,
+        )
+        return json_answer(body)
+
+    async def metrics(self, request: web.Request) -> web.StreamResponse:
+        """The same counts, and refusals by share and program, for Prometheus."""
+        self._surface.principal(request)
+        text, content_type = self._metrics.render()
+        return web.Response(body=text, headers={"Content-Type": content_type, "X-Content-Type-Options": "nosniff"})
+
+    async def page(self, request: web.Request) -> web.StreamResponse:
+        """The live page. It holds no data, so it needs no token: what it asks for does, and the person brings it."""
+        return web.Response(body=self._page, headers=self._page_headers)
+
+
+def site_time(name: str, text: str) -> float:
+    """Site seconds from seconds, or from `1996-03-04T09:00` (no zone: sites of SMS 1.x have none)."""
+    try:
+        value = float(text)
+    except ValueError:
+        try:
+            value = (datetime.fromisoformat(text).replace(tzinfo=None) - _EPOCH).total_seconds()
+        except ValueError:
+            value = float("nan")
+    if not abs(value) < 1e12:
+        raise bad_request(f"`{name}` must be seconds since 1970 or a time like 1996-03-04T09:00, not {text[:40]!r}.")
+    return value

@@ -1,0 +1,1 @@
+"""The site's API: jobs, packages, machines, setup, and the client numbers that fleets lease."""

@@ -1,0 +1,167 @@
+"""Two calls that a composition root adds to its servers: what a newcomer must know, and tokens for others.
+
+| Call | Does |
+| --- | --- |
+| `GET /api/v1/setup` | the server, its shares, its time; of a site server also the site, its version, its machines' URLs |
+| `POST /api/v1/tokens` `[{machine, user, role}]` | a token for each; for administrators |
+
+They are the lab's because only the composition root knows URLs, the pace of time and the secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
+
+import msgspec
+from aiohttp import web
+
+from despoolr_app.process.settings import NamedServer, SiteSettings
+from despoolr_core.clock import Clock
+from despoolr_core.profile import FIELDS, Profile, profile_of
+from despoolr_core.rules.fields import NameText
+from despoolr_core.share.modes import Role
+from despoolr_server.http.app import SURFACE
+from despoolr_server.http.base.auth import Auth
+from despoolr_server.http.base.problem import Refused, bad_request, known
+from despoolr_server.http.base.surface import Surface, json_answer, read_json
+
+TOKENS_MAX: Final = 10_000
+"""Tokens one request may ask for."""
+TOKENS_SIZE_MAX: Final = 4 * 1024 * 1024
+"""Octets of such a request."""
+
+
+class TokenRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """Who a token is to be for. `role` is `client`, `service` or `admin`."""
+
+    machine: NameText
+    user: NameText = ""
+    role: Role = Role.CLIENT
+
+
+class ClockFacts(msgspec.Struct):
+    """Site time now, and how many site seconds pass in a second."""
+
+    now: float
+    scale: float
+
+
+class SiteCard(msgspec.Struct):
+    """The site by which a server was set up. `set` are the behaviours that were changed from the version's."""
+
+    code: str
+    domain: str
+    version: str
+    set: dict[str, Any]
+    response: str
+
+
+class ServerCard(msgspec.Struct):
+    """A server of the site and where it answers."""
+
+    name: str
+    url: str
+    logon: bool
+    distribution: bool
+    package_share: str
+    domain: str
+
+
+class SetupFacts(msgspec.Struct, omit_defaults=True):
+    """`GET /api/v1/setup`. `start` counts the starts of this server's data; a logon server has no `site`."""
+
+    server: str
+    shares: list[str]
+    clock: ClockFacts
+    start: int
+    site: SiteCard | None = None
+    servers: list[ServerCard] = []
+
+
+class TokenList(msgspec.Struct):
+    """The tokens, in the order in which they were asked for."""
+
+    tokens: list[str]
+
+
+class Standing(Protocol):
+    """What these calls must know of the process (`despoolr_app.process.runtime.Ground`)."""
+
+    @property
+    def auth(self) -> Auth:
+        """Who issues tokens."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """Site time."""
+        ...
+
+    @property
+    def starts(self) -> int:
+        """Which start of the data directory this is."""
+        ...
+
+    @property
+    def scale(self) -> float:
+        """Site seconds a second."""
+        ...
+
+
+class SetupRoutes:
+    """The two calls of one server. `site` is None for a logon server; `profile` is the site's as hotfixes have left it."""
+
+    def __init__(
+        self,
+        ground: Standing,
+        name: str,
+        site: SiteSettings | None = None,
+        servers: Sequence[NamedServer] = (),
+        profile: Callable[[], Profile] | None = None,
+    ) -> None:
+        self._ground = ground
+        self._name = name
+        self._site = site
+        self._servers = servers
+        self._profile = profile
+
+    def routes(self) -> list[web.RouteDef]:
+        """For `extra_routes`."""
+        return [web.get("/api/v1/setup", self._get_setup), web.post("/api/v1/tokens", self._post_tokens)]
+
+    async def _get_setup(self, request: web.Request) -> web.Response:
+        surface: Surface = request.app[SURFACE]
+        surface.principal(request)
+        ground = self._ground
+        facts = SetupFacts(self._name, surface.host.share_names(), ClockFacts(ground.clock.now(), ground.scale), ground.starts)
+        if self._site is not None:
+            site = self._site
+            profile = site.profile if self._profile is None else self._profile()
+            facts.site = SiteCard(site.code, site.domain, profile.version, _differences(profile), str(site.response))
+            facts.servers = [_card(s) for s in self._servers]
+        return json_answer(facts)
+
+    async def _post_tokens(self, request: web.Request) -> web.Response:
+        surface: Surface = request.app[SURFACE]
+        if surface.principal(request).role is not Role.ADMIN:
+            raise Refused(known("forbidden", "Only an administrator issues tokens. Use the token in admin.token."))
+        asked = await read_json(request, list[TokenRequest], TOKENS_SIZE_MAX)
+        if len(asked) > TOKENS_MAX:
+            raise bad_request(f"{len(asked):,} tokens in one request are more than {TOKENS_MAX:,}.")
+        try:
+            tokens = [self._ground.auth.issue(who.machine, who.user, who.role) for who in asked]
+        except ValueError as error:
+            raise bad_request(f"{error}.") from None
+        return json_answer(TokenList(tokens), 201)
+
+
+def _differences(profile: Profile) -> dict[str, str]:
+    """What is not as the version shipped: `--set`, and the hotfixes that are installed; as `--set` takes it."""
+    shipped = profile_of(profile.version)
+    changed = {name: getattr(profile, name) for name in FIELDS if getattr(profile, name) != getattr(shipped, name)}
+    return {name: ("false", "true")[value] if isinstance(value, bool) else str(value) for name, value in changed.items()}
+
+
+def _card(server: NamedServer) -> ServerCard:
+    return ServerCard(server.name, server.url, server.logon, server.distribution, server.package_share, server.domain)

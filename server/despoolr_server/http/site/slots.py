@@ -1,0 +1,264 @@
+"""The calls by which fleets lease their clients from a site server, and by which anyone sees that all are there.
+
+| Call | Does |
+| --- | --- |
+| `POST /api/v1/slots` `{holder, count}` | a range of numbers: the holder's own, a free one, or with `first` exactly those |
+| `PUT /api/v1/slots/{holder}` `{live}` | keeps it, and says how many of the clients exist; 404 if it is lost |
+| `DELETE /api/v1/slots/{holder}` | gives it back |
+| `GET /api/v1/slots` | every lease, how many clients are wanted and exist, and whether that is exact |
+
+A range of `count` 0 says that none is free, 409 that the numbers, or the holder's name, are another's.
+
+The law: a range is in the database before its holder hears of it, so a killed site server never gives one out twice; a number
+that is a machine of another name is not given out, so no machine is silently replaced. For administrators: who may lease may
+register machines.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from typing import Annotated, Final, TypeVar
+
+import msgspec
+from aiohttp import web
+from sqlalchemy import Connection, delete, insert, select
+
+from despoolr_app.process.settings import NAME_SIZE_MAX
+from despoolr_core.formats.client_number import name_of, number_in, number_of
+from despoolr_core.formats.sms_id import is_sms_id
+from despoolr_core.records.stream import Recorder
+from despoolr_core.rules.fold import fold
+from despoolr_core.share.modes import Role
+from despoolr_server.database.database import Database
+from despoolr_server.database.schema import CLIENT_SLOTS, MACHINES
+from despoolr_server.http.app import SURFACE
+from despoolr_server.http.base.problem import Refused, known
+from despoolr_server.http.base.surface import Surface, json_answer, query, read_json
+from despoolr_server.site.state.slots import NUMBER_MAX, Lease, SlotConflict, SlotTable, Span, Wish
+
+T = TypeVar("T")
+
+HOLDER_SIZE_MAX: Final = 64
+INSTANCE_SIZE_MAX: Final = 64
+
+Instance = Annotated[str, msgspec.Meta(max_length=INSTANCE_SIZE_MAX, pattern=r"^[A-Za-z0-9.-]*$")]
+
+
+def _one_line(*words: str) -> None:
+    """A pattern's `$` lets a line end through. Raises `ValueError`."""
+    if any(word.endswith("\n") for word in words):
+        raise ValueError("a name has no line end")
+
+
+class SlotRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """Who wants how many clients, and from which number on (0: any).
+
+    `prefix` is what their machines' names begin with, `instance` names the process that asks, `stopped` says that it had to stop
+    its clients because it could not renew its lease.
+    """
+
+    holder: Annotated[str, msgspec.Meta(min_length=1, max_length=HOLDER_SIZE_MAX, pattern=r"^[A-Za-z0-9_.-]+$")]
+    count: Annotated[int, msgspec.Meta(ge=1, le=NUMBER_MAX)]
+    first: Annotated[int, msgspec.Meta(ge=0, le=NUMBER_MAX)] = 0
+    prefix: Annotated[str, msgspec.Meta(max_length=NAME_SIZE_MAX, pattern=r"^[A-Za-z0-9_-]*$")] = "PC"
+    instance: Instance = ""
+    stopped: bool = False
+
+    def __post_init__(self) -> None:
+        _one_line(self.holder, self.prefix, self.instance)
+        if self.holder in (".", ".."):
+            raise ValueError("a holder's name is a part of an address, and . and .. are none")
+
+
+class SlotNews(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """How many of a holder's clients exist, and which process says so."""
+
+    live: Annotated[int, msgspec.Meta(ge=0)]
+    instance: Instance = ""
+
+    def __post_init__(self) -> None:
+        _one_line(self.instance)
+
+
+class SlotFacts(msgspec.Struct):
+    """A holder's clients: `first` to `first + count - 1`.
+
+    In real seconds: `lease_s` after it asked the holder stops them by its own clock, unless it was answered again meanwhile;
+    `free_after_s` after it was heard of the site gives the numbers to others.
+    """
+
+    holder: str
+    first: int
+    count: int
+    lease_s: float
+    free_after_s: float
+
+
+class FleetRow(msgspec.Struct):
+    """A lease, and how many of its clients exist."""
+
+    holder: str
+    first: int
+    count: int
+    live: int
+
+
+class SlotSum(msgspec.Struct):
+    """`GET /api/v1/slots`. `exact`: as many exist now as were asked for. `lapsed`: leases that ran out since the start."""
+
+    wanted: int
+    leased: int
+    live: int
+    lapsed: int
+    exact: bool
+    fleets: list[FleetRow]
+
+
+class SlotRoutes:
+    """The calls of one site server. `restore` them before it answers."""
+
+    def __init__(self, table: SlotTable, database: Database, recorder: Recorder, site: str) -> None:
+        self.table = table
+        self._database = database
+        self._recorder = recorder
+        self._site = site
+        self._actor = f"{site}/FLEETS"
+        self._changing = asyncio.Lock()
+
+    def routes(self) -> list[web.RouteDef]:
+        """For `extra_routes`."""
+        return [
+            web.get("/api/v1/slots", self._get),
+            web.post("/api/v1/slots", self._post),
+            web.put("/api/v1/slots/{holder}", self._put),
+            web.delete("/api/v1/slots/{holder}", self._delete),
+        ]
+
+    async def restore(self) -> None:
+        """Read what the last start of this site server gave out."""
+        rows = await self._database.run(lambda db: db.execute(select(CLIENT_SLOTS)).all())
+        self.table.restore([Lease(row.Holder, row.First, row.Count) for row in rows], _now())
+
+    async def keep_looking(self) -> None:
+        """Take back what ran out, for ever. A table that is looked at now and then knows when the whole site slept."""
+        while True:
+            await self._expire()
+            await asyncio.sleep(self.table.beat_s)
+
+    async def _get(self, request: web.Request) -> web.Response:
+        _require_administrator(request)
+        await self._expire()
+        total = self.table.sum(_now())
+        fleets = [FleetRow(x.holder, x.first, x.count, x.live) for x in self.table.leases()]
+        return json_answer(SlotSum(total.wanted, total.leased, total.live, total.lapsed_count, total.is_exact, fleets))
+
+    async def _post(self, request: web.Request) -> web.Response:
+        _require_administrator(request)
+        asked = await read_json(request, SlotRequest)
+        await self._expire()
+        wish = Wish(asked.holder, asked.count, asked.first, asked.instance, asked.stopped)
+        async with self._changing:
+            others = await self._database.run(lambda db: _other_names(db, self._site, fold(asked.prefix)))
+            before = {lease.holder: lease for lease in self.table.leases()}
+            lease = self._asked(lambda: self.table.lease(wish, _now(), others))
+            former = before.get(lease.holder)
+            if lease.count and (former is None or (former.first, former.count) != (lease.first, lease.count)):
+                await self._store(lease)
+            elif former is not None and not lease.count:
+                await self._database.run(lambda db: _erase(db, [former]))
+                self._record("slots.released", former)
+        return json_answer(self._facts(lease), 201)
+
+    async def _put(self, request: web.Request) -> web.Response:
+        _require_administrator(request)
+        news = await read_json(request, SlotNews)
+        holder = request.match_info["holder"]
+        await self._expire()
+        if self.table.has_lapsed(holder):
+            async with self._changing:
+                had_lapsed = self.table.has_lapsed(holder)
+                lease = self._asked(lambda: self.table.renew(holder, news.live, _now(), news.instance))
+                if lease is not None and had_lapsed:
+                    await self._store(lease)
+        else:
+            lease = self._asked(lambda: self.table.renew(holder, news.live, _now(), news.instance))
+        if lease is None:
+            raise Refused(known("not-found", f"{holder} holds no clients (any more). Lease anew."))
+        return json_answer(self._facts(lease))
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        _require_administrator(request)
+        instance = query(request, "instance")["instance"]
+        async with self._changing:
+            lease = self.table.release(request.match_info["holder"], instance)
+            if lease is not None:
+                await self._database.run(lambda db: _erase(db, [lease]))
+                self._record("slots.released", lease)
+        return web.Response(status=204)
+
+    async def _expire(self) -> None:
+        """Whoever asks first after a lease ran out takes it back; until somebody asks, it harms nobody."""
+        async with self._changing:
+            lapsed = self.table.expire(_now())
+            if lapsed:
+                await self._database.run(lambda db: _erase(db, lapsed))
+                for lease in lapsed:
+                    self._record("slots.lapsed", lease)
+
+    async def _store(self, lease: Lease) -> None:
+        await self._database.run(lambda db: _write(db, lease))
+        self._record("slots.leased", lease)
+
+    def _asked(self, ask: Callable[[], T]) -> T:
+        """What the table answers. Raises `Refused` (409) for numbers, or a name, that are another's."""
+        try:
+            return ask()
+        except SlotConflict as conflict:
+            headers = {"Retry-After": str(math.ceil(conflict.wait_s))} if conflict.wait_s else None
+            raise Refused(known("clients-taken", str(conflict)), headers) from None
+
+    def _facts(self, lease: Lease) -> SlotFacts:
+        return SlotFacts(lease.holder, lease.first, lease.count, self.table.hold_s, self.table.lease_s)
+
+    def _record(self, kind: str, lease: Lease) -> None:
+        self._recorder.record(self._actor, kind, holder=lease.holder, first=lease.first, count=lease.count)
+
+
+def _write(db: Connection, lease: Lease) -> None:
+    db.execute(delete(CLIENT_SLOTS).where(CLIENT_SLOTS.c.Holder == lease.holder))
+    db.execute(insert(CLIENT_SLOTS).values(Holder=lease.holder, First=lease.first, Count=lease.count))
+
+
+def _other_names(db: Connection, site: str, prefix: str) -> list[Span]:
+    """Numbers that are machines of other names than a fleet with this prefix would give them.
+
+    So are those to which it would give names of machines with other numbers: PC1 makes PC100001 of 1, PC of 100001.
+    """
+    rows = db.execute(select(MACHINES.c.SMSID, MACHINES.c.Name).where(MACHINES.c.SMSID.startswith(site, autoescape=True)))
+    # An older version's Data Loader took any text for an SMSID. What is none has no number.
+    numbered = {number_of(sms_id): fold(name) for sms_id, name in rows if is_sms_id(sms_id)}
+    others = {number for number, name in numbered.items() if name != name_of(prefix, number)}
+    others |= {named for number in others if (named := number_in(prefix, numbered[number])) is not None}
+    spans: list[Span] = []
+    for number in sorted(others):
+        if spans and spans[-1][1] == number:
+            spans[-1] = (spans[-1][0], number + 1)
+        else:
+            spans.append((number, number + 1))
+    return spans
+
+
+def _erase(db: Connection, leases: list[Lease]) -> None:
+    db.execute(delete(CLIENT_SLOTS).where(CLIENT_SLOTS.c.Holder.in_([lease.holder for lease in leases])))
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _require_administrator(request: web.Request) -> None:
+    surface: Surface = request.app[SURFACE]
+    if surface.principal(request).role is not Role.ADMIN:
+        raise Refused(known("forbidden", "Only an administrator leases clients. Use the token in admin.token."))

@@ -1,0 +1,69 @@
+r"""A logon server, which may also be a distribution server: `SMS_SHR` with its boxes, `SMS_PKGx` with the packages.
+
+The composition root of one process: stores in, an HTTP application out. It runs no service of its own; the site server's
+Maintenance Manager and Despooler work on it from outside, over the same shares as the clients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from despoolr_core.clock import Clock
+from despoolr_core.records.stream import Recorder
+from despoolr_server.files import FileStore
+from despoolr_server.files.layout import make_directories
+from despoolr_server.http.app import make_app
+from despoolr_server.http.base.auth import Auth
+from despoolr_server.http.openapi.table import Call
+from despoolr_server.http.shares.administration import AdministrationRoutes
+from despoolr_server.shares import rights
+from despoolr_server.shares.host import ShareHost
+from despoolr_server.site.state import boxes
+
+
+@dataclass(frozen=True, slots=True)
+class LogonServer:
+    """One logon server, ready to be served."""
+
+    name: str
+    host: ShareHost
+    app: web.Application
+
+
+def make_logon_server(
+    name: str,
+    clock: Clock,
+    recorder: Recorder,
+    auth: Auth,
+    *,
+    logon: FileStore | None,
+    packages: dict[str, FileStore],
+    lease_s: float = 60.0,
+    id_prefix: str = "",
+    version: str = "",
+    extra_routes: Iterable[web.RouteDef] = (),
+    extra_calls: Sequence[Call] = (),
+    host_names: Iterable[str] = (),
+) -> LogonServer:
+    """Put one together. `logon` is the store of `SMS_SHR` (None: no logon server); `packages` are the package shares' stores."""
+    host = ShareHost(name, clock, recorder, lease_s_default=lease_s, id_prefix=id_prefix)
+    if logon is not None:
+        make_directories(logon, boxes.LOGON_DIRECTORIES, clock.now())
+        host.add_share(boxes.LOGON_SHARE, logon, rights.SMS_SHR)
+    for share, store in packages.items():
+        host.add_share(share, store, rights.PACKAGE_SHARE)
+    routes = [*AdministrationRoutes(host, recorder).routes(), *extra_routes]
+    app = make_app(
+        host,
+        auth,
+        clock,
+        recorder=recorder,
+        version=version,
+        extra_routes=routes,
+        extra_calls=extra_calls,
+        host_names=host_names,
+    )
+    return LogonServer(name, host, app)

@@ -1,0 +1,205 @@
+"""What the share server puts on record: every grant, refusal, close, session, write, delete and rename.
+
+The law: one fact, one record; the actor is `<server>/<machine>` (the share server that saw it, the machine that did it) and
+every record names the server, so that the streams of several servers can be read together. Path operations record their
+refusals and what they changed, not their transient open. A name that is simply missing or taken is an answer, not a
+refusal, and is not recorded: a thousand clients polling for files that are not there would drown everything else.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from despoolr_core.records.episodes import GIVEN_UP, RESOLVED, EpisodeLedger
+from despoolr_core.records.stream import Recorder
+from despoolr_core.share.modes import WIN32_CODE, CreateAction, NtStatus, render_access, render_share_mode
+from despoolr_core.share.wire import Blocker
+from despoolr_server.engine.ranges import RangeLock
+from despoolr_server.engine.rows import Open, Refusal, Session
+
+QUIET: Final = frozenset(
+    [
+        NtStatus.OBJECT_NAME_NOT_FOUND,
+        NtStatus.OBJECT_PATH_NOT_FOUND,
+        NtStatus.OBJECT_NAME_COLLISION,
+        NtStatus.FILE_CLOSED,
+        NtStatus.USER_SESSION_DELETED,
+    ]
+)
+"""Answers about names and handles that are not worth a record."""
+
+
+class Actor(msgspec.Struct, frozen=True, gc=False):
+    """Who did it: the machine, its program, and what it did it for."""
+
+    machine: str
+    user: str
+    program: str
+    purpose: str = ""
+
+
+class Chronicle:
+    """The share server's pen, and the ledger that reads along."""
+
+    def __init__(self, server: str, recorder: Recorder, ledger: EpisodeLedger, id_prefix: str) -> None:
+        self.server = server
+        self.ledger = ledger
+        self._recorder = recorder
+        self._id_prefix = id_prefix
+        self._episode_number = 0
+        self._is_started = False
+        if ledger.apply not in recorder.listeners:
+            recorder.listeners.append(ledger.apply)
+
+    def session_started(self, session: Session) -> None:
+        """A machine connected."""
+        self._write(
+            session.machine,
+            "session.started",
+            session=session.session,
+            machine=session.machine,
+            user=session.user,
+            program=session.program,
+            lease_s=session.lease_s,
+        )
+
+    def session_ended(self, session: Session, reason: str) -> int:
+        """It left."""
+        return self._write(session.machine, "session.ended", session=session.session, machine=session.machine, reason=reason)
+
+    def granted(self, row: Open, action: CreateAction, lock: str = "") -> None:
+        """A handle was given out; `lock` says which if it is that of a WebDAV lock."""
+        more = {"lock": lock} if lock else {}
+        self._write(
+            row.machine,
+            "open.granted",
+            open=row.handle,
+            session=row.session,
+            machine=row.machine,
+            user=row.user,
+            program=row.program,
+            share=row.share,
+            path=row.path,
+            access=render_access(row.access),
+            share_mode=render_share_mode(row.share_mode),
+            action=action.value,
+            purpose=row.purpose,
+            **more,
+        )
+
+    def closed(self, row: Open, reason: str, cause: int = 0) -> int:
+        """A handle was given back, or taken."""
+        return self._write(
+            row.machine,
+            "open.closed",
+            cause,
+            open=row.handle,
+            machine=row.machine,
+            share=row.share,
+            path=row.path,
+            reason=reason,
+        )
+
+    def refused(
+        self, actor: Actor, share: str, path: str, access: int, share_mode: int, refusal: Refusal, blockers: list[Blocker]
+    ) -> str:
+        """Somebody was refused; the episode it belongs to, `""` if nobody's open was in the way."""
+        if refusal.status in QUIET and not blockers:
+            return ""
+        episode = ""
+        if blockers:
+            known = self.ledger.find(actor.machine, actor.program, self.server, share, path, actor.purpose)
+            episode = known or self._next_episode()
+        self._write(
+            actor.machine,
+            "open.refused",
+            machine=actor.machine,
+            user=actor.user,
+            program=actor.program,
+            share=share,
+            path=path,
+            access=render_access(access),
+            share_mode=render_share_mode(share_mode),
+            nt_status=refusal.status.value,
+            win32=WIN32_CODE[refusal.status],
+            blockers=msgspec.to_builtins(blockers),
+            purpose=actor.purpose,
+            episode=episode,
+        )
+        return episode
+
+    def lock_granted(self, row: Open, lock: RangeLock) -> None:
+        """A range is locked."""
+        self._ranged("lock.granted", row, lock, program=row.program, purpose=row.purpose)
+
+    def lock_released(self, row: Open, lock: RangeLock) -> None:
+        """A range is unlocked (a close releases without saying so)."""
+        self._ranged("lock.released", row, lock)
+
+    def written(self, actor: Actor, share: str, path: str, size: int) -> None:
+        """A file has new content."""
+        self._changed("file.written", actor, share, path, size=size)
+
+    def deleted(self, actor: Actor, share: str, path: str, cause: int = 0) -> None:
+        """A name is gone."""
+        self._changed("file.deleted", actor, share, path, cause)
+
+    def renamed(self, actor: Actor, share: str, path: str, new_path: str) -> None:
+        """A name is another."""
+        self._changed("file.renamed", actor, share, path, new_path=new_path)
+
+    def was_read(self, actor: Actor, share: str, path: str, how: str = "read") -> None:
+        """Octets were read (or written: `how`): no record, unless somebody had been waiting for just that."""
+        if not self.ledger.waiting_count:
+            return
+        episode = self.ledger.waiting(actor.machine, actor.program, self.server, share, path, actor.purpose)
+        if episode:
+            self._write(actor.machine, "episode.ended", episode=episode, state=RESOLVED, reason=how)
+
+    def gave_up(self, machine: str, episode: str, reason: str) -> None:
+        """An update will not be tried again."""
+        self._write(machine, "episode.ended", episode=episode, state=GIVEN_UP, reason=reason)
+
+    def _ranged(self, kind: str, row: Open, lock: RangeLock, **facts: str) -> None:
+        self._write(
+            row.machine,
+            kind,
+            open=row.handle,
+            machine=row.machine,
+            share=row.share,
+            path=row.path,
+            lock=lock.kind,
+            offset=lock.offset,
+            length=lock.length,
+            **facts,
+        )
+
+    def _changed(self, kind: str, actor: Actor, share: str, path: str, cause: int = 0, **facts: object) -> None:
+        self._write(
+            actor.machine,
+            kind,
+            cause,
+            share=share,
+            path=path,
+            machine=actor.machine,
+            program=actor.program,
+            purpose=actor.purpose,
+            **facts,
+        )
+
+    def _next_episode(self) -> str:
+        self._episode_number += 1
+        return f"{self.server}-E{self._id_prefix}{self._episode_number}"
+
+    def damaged(self, share: str, found: str) -> None:
+        """Something is wrong with a share's data, and so nothing on it can be changed."""
+        self._write(self.server, "share.damaged", share=share, found=found)
+
+    def _write(self, machine: str, kind: str, cause: int = 0, /, **facts: object) -> int:
+        if not self._is_started:
+            self._is_started = True
+            self._recorder.record(self.server, "share.started", server=self.server)
+        facts["server"] = self.server
+        return self._recorder.record(f"{self.server}/{machine}", kind, cause=cause, **facts)

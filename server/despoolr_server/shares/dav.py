@@ -1,0 +1,287 @@
+"""What WebDAV asks of a share beyond files and trees: locks, dead properties, and looking over a tree.
+
+The law: a lock is granted exactly when its open is (`dav_locks`), by the same engine as every other, and it ends with that
+open: unlocked, timed out by the site's clock (its session's lease), closed by force, or gone with its file. Nothing here
+survives the server: a token of another start is nobody's. Setting a property opens for attributes only and so meets no open,
+only locks. Sources: RFC 4918, sections 4, 6, 7, 9.1, 9.2, 9.10, 9.11.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from despoolr_core.rules.fold import fold
+from despoolr_core.share.modes import Access, CreateAction, Disposition, NtStatus, Role, ShareMode
+from despoolr_core.share.wire import Problem
+from despoolr_server.engine.cover import NAMES, TREE
+from despoolr_server.engine.names import Name
+from despoolr_server.engine.rows import Ask, FileFacts, Open, Refusal
+from despoolr_server.engine.table import file_key
+from despoolr_server.files.protocol import StoreError
+from despoolr_server.shares.dav_locks import DavLock
+from despoolr_server.shares.gate import NO_FILE_BEFORE_A_SEPARATOR, SEPARATORS, Visit
+from despoolr_server.shares.pace import batches, breathe
+from despoolr_server.shares.principal import Caller, Principal, TooMany
+from despoolr_server.shares.trees import Failures, TreeOperations
+
+TIMEOUT_S_DEFAULT: Final = 1800.0
+TIMEOUT_S_MAX: Final = 3600.0
+"""Seconds of a lock without, and at most with, a refresh: of the client's time (`dav_time_scale` makes them site seconds)."""
+
+FOUND_MAX: Final = 10_000
+"""Resources in one answer to a PROPFIND."""
+
+_EXCLUSIVE: Final = int(Access.READ_DATA | Access.WRITE_DATA)
+_SHARED: Final = int(Access.READ_DATA)
+_READ: Final = int(Access.READ_DATA)
+_WRITE: Final = int(Access.WRITE_DATA)
+_WRITE_EA: Final = int(Access.WRITE_EA)
+_SHARE_READ: Final = int(ShareMode.READ)
+_SHARE_ALL: Final = int(ShareMode.ALL)
+
+
+class LockWish(msgspec.Struct, frozen=True):
+    """What a LOCK asks for. `owner` is the client's XML; `timeout_s` 0 leaves it to the server."""
+
+    exclusive: bool = True
+    infinite: bool = True
+    owner: str = ""
+    timeout_s: float = 0.0
+
+
+class Found(msgspec.Struct, frozen=True, gc=False):
+    """One resource: its facts, dead properties, and the locks it is in the reach of."""
+
+    facts: FileFacts
+    properties: Mapping[str, str]
+    locks: list[DavLock]
+
+
+class DavOperations(TreeOperations):
+    """LOCK, UNLOCK, PROPFIND and PROPPATCH."""
+
+    async def dav_lock(self, caller: Caller, share: str, path: str, wish: LockWish) -> tuple[DavLock, bool] | Problem | Failures:
+        """Grant a lock (on an empty new file if there is no such name: True). Or say who is in the way, and where."""
+        visit = self._visit(caller, share, path)
+        if isinstance(visit, Problem):
+            return visit
+        store, facts = visit.share.store, visit.share.store.find(visit.name)
+        access = _EXCLUSIVE if wish.exclusive else _SHARED
+        if facts is None and path.endswith(SEPARATORS):
+            return self._say_no(visit, NO_FILE_BEFORE_A_SEPARATOR, access)
+        ask = self._lock_ask(visit, facts, wish, access)
+        owner = principal_of(caller.who)
+        full = self.dav_locks.why_full(owner)
+        if full:
+            refusal = Refusal(NtStatus.INSUFFICIENT_RESOURCES, reason=full)
+            return self._say_no(visit, refusal, access, _SHARE_READ)
+        timeout_s = min(wish.timeout_s or TIMEOUT_S_DEFAULT, TIMEOUT_S_MAX)
+        actor, now = visit.actor, visit.now
+        session = self.engine.start_session(
+            now,
+            machine=actor.machine,
+            user=actor.user,
+            program=actor.program,
+            role=visit.role,
+            owner=caller.who.machine,
+            lease_s=timeout_s * self.dav_time_scale,
+        )
+        if isinstance(session, Refusal):
+            return self._say_no(visit, session, access, _SHARE_READ)
+        granted = self.engine.open(now, session, ask, facts, self._has_parent(visit, facts))
+        if isinstance(granted, Refusal):
+            self.engine.end_session(session.session, "refused")
+            if any(row.file.startswith(f"{file_key(ask.share, ask.name)}/") for row in granted.blockers):
+                return self._refused_below(visit, granted, access)
+            return self._say_no(visit, granted, access, _SHARE_READ)
+        row, created = granted.open, granted.action is CreateAction.CREATED
+        try:
+            if created:
+                store.write_whole(visit.name, b"", now)
+        except StoreError as error:
+            self.engine.retract(row)
+            self.engine.end_session(session.session, "failed")
+            return self._failed(actor, visit.share.name, visit.name.path, error, access)
+        lock = DavLock(
+            token=self.dav_locks.next_token(now),
+            handle=row.handle,
+            session=session.session,
+            share=visit.share.name,
+            path=row.path,
+            key=row.file,
+            exclusive=wish.exclusive,
+            infinite=wish.infinite,
+            principal=owner,
+            owner=wish.owner,
+        )
+        self.dav_locks.add(lock)
+        self._chronicle.session_started(session)
+        self._chronicle.granted(row, granted.action, lock.kind)
+        if created:
+            failure = await self._settled(actor, visit.share.name, visit.name.path, access)
+            if failure is not None:
+                self._end_dav_locks(visit.share.name, visit.name, "failed")
+                return failure
+        return lock, created
+
+    def dav_refresh(self, caller: Caller, share: str, path: str) -> DavLock | Problem | None:
+        """Let a lock's time run from now again; None if no token submitted is the caller's on this resource."""
+        visit = self._visit(caller, share, path)
+        if isinstance(visit, Problem):
+            return visit
+        for lock in self.dav_locks.covering(visit.share.name, visit.name):
+            if lock.token in caller.tokens and lock.handle in visit.under:
+                session = self.engine.sessions.find(lock.session, visit.now)
+                assert session is not None, "a WebDAV lock outlived its session"
+                self.engine.sessions.renew(session, visit.now)
+                return lock
+        return None
+
+    def dav_left_s(self, lock: DavLock) -> int:
+        """How long a lock still has, in whole seconds of its client's time."""
+        now = self._clock.now()
+        session = self.engine.sessions.find(lock.session, now)
+        deadline = self.engine.sessions.deadline(session) if session else now
+        return max(0, round((deadline - now) / self.dav_time_scale))
+
+    def dav_unlock(self, caller: Caller, share: str, path: str, token: str) -> Problem | DavLock | None:
+        """End a lock: the lock that ended, or None if the token is that of no lock on this resource."""
+        visit = self._visit(caller, share, path)
+        if isinstance(visit, Problem):
+            return visit
+        lock = self.dav_locks.find(token)
+        if lock is None or lock not in self.dav_locks.covering(visit.share.name, visit.name):
+            return None
+        if caller.who.role is Role.CLIENT and lock.principal != principal_of(caller.who):
+            reason = f"the lock is that of {lock.principal[0]}"
+            return self._say_no(visit, Refusal(NtStatus.ACCESS_DENIED, reason=reason), _WRITE, _SHARE_READ)
+        ended = self.engine.end_session(lock.session, "unlocked")
+        assert ended is not None, "a WebDAV lock outlived its session"
+        self._finish_session(ended)
+        return lock
+
+    def dav_locks_on(self, caller: Caller, share: str, path: str) -> tuple[str, list[DavLock]]:
+        """The ETag of a name (`""`: there is none) and the locks it is in the reach of: what an `If` header is held against."""
+        visit = self._visit(caller, share, path)
+        if isinstance(visit, Problem):
+            return "", []
+        facts = visit.share.store.find(visit.name)
+        return facts.etag if facts else "", self.dav_locks.covering(visit.share.name, visit.name)
+
+    async def set_properties(self, caller: Caller, share: str, path: str, properties: Mapping[str, str]) -> Problem | None:
+        """Keep exactly these dead properties of a name."""
+        visit = self.may_set_properties(caller, share, path)
+        if isinstance(visit, Problem):
+            return visit
+        try:
+            visit.share.store.set_properties(visit.name, properties)
+            await visit.share.store.settle()
+        except StoreError as error:
+            return self._failed(visit.actor, visit.share.name, visit.name.path, error, _WRITE_EA)
+        return None
+
+    def may_set_properties(self, caller: Caller, share: str, path: str) -> Visit | Problem:
+        """Whether the caller may: by its rights, and by the locks it does not act under."""
+        visit = self._visit(caller, share, path)
+        if isinstance(visit, Problem):
+            return visit
+        ask = Ask(visit.share.name, visit.name, _WRITE_EA, _SHARE_ALL, Disposition.OPEN, 0, 0, visit.allowed)
+        refusal = self._check(visit, ask, visit.share.store.find(visit.name))
+        if refusal is not None:
+            return refusal
+        locks = self.dav_locks.covering(visit.share.name, visit.name)
+        blocking = [self._open_of(lock) for lock in locks if lock.handle not in visit.under]
+        if blocking:
+            rows = tuple(blocking[: self.engine.blockers_max])
+            return self._say_no(visit, Refusal(NtStatus.SHARING_VIOLATION, rows, len(blocking)), _WRITE_EA, _SHARE_ALL)
+        return visit
+
+    async def look(self, caller: Caller, share: str, path: str, depth: int | None) -> list[Found] | TooMany | Problem:
+        """A resource and what is in it, to `depth` 0, 1, or all (None); what the caller may not list is shown closed."""
+        visit = self._visit(caller, share, path)
+        if isinstance(visit, Problem):
+            return visit
+        store, facts = visit.share.store, visit.share.store.find(visit.name)
+        if facts is None or not visit.allowed:
+            refused = self.stat(caller, share, path)
+            assert isinstance(refused, Problem), "a name that is not there was found"
+            return refused
+        share_name = visit.share.name
+        found = [self._found(visit, visit.name, facts)]
+        if not facts.directory or depth == 0:
+            return found
+        refusal = self._check(visit, ask_to_list(visit, visit.name, visit.allowed), facts)
+        if refusal is not None:
+            return refusal
+        ahead = [visit.name]
+        while ahead:
+            directory = ahead.pop()
+            try:
+                for batch in batches(store.each(directory)):
+                    if len(found) + len(batch) > FOUND_MAX:
+                        return TooMany(FOUND_MAX)
+                    for one in batch:
+                        name = Name(one.path, fold(one.path))
+                        found.append(self._found(visit, name, one))
+                        if depth is None and one.directory and visit.share.rights.allowed(visit.role, name.key) & _READ:
+                            ahead.append(name)
+                    await breathe(len(batch))
+            except StoreError as error:
+                if directory is visit.name:
+                    return self._failed(visit.actor, share_name, visit.name.path, error, _READ)
+        return found
+
+    def free_bytes(self, share: str) -> int:
+        """Octets that still fit on a share that there is."""
+        return self._shares[fold(share)].store.free_bytes()
+
+    def used_bytes(self, share: str) -> int:
+        """Bytes that are taken where a share that there is has its files (RFC 4331, 4)."""
+        return self._shares[fold(share)].store.used_bytes()
+
+    # -- inside
+
+    def _lock_ask(self, visit: Visit, facts: FileFacts | None, wish: LockWish, access: int) -> Ask:
+        """Another lock's token lets a new name be made beside it; it does not let a second lock past an exclusive one."""
+        directory = facts is not None and facts.directory
+        covers = (TREE if wish.infinite else NAMES) if directory else 0
+        under = visit.under
+        if under:
+            own = self.dav_locks.covering(visit.share.name, visit.name)
+            under -= {lock.handle for lock in own if lock.exclusive or wish.exclusive}
+        open_if, allowed, actor = Disposition.OPEN_IF, visit.allowed, visit.actor
+        name = visit.name
+        program, purpose, fixed = actor.program, actor.purpose, visit.fixed
+        return Ask(visit.share.name, name, access, _SHARE_READ, open_if, 0, 0, allowed, program, purpose, under, covers, fixed)
+
+    def _refused_below(self, visit: Visit, refusal: Refusal, access: int) -> Failures:
+        """A lock on a tree in which something is held: each file that is, and by whom."""
+        held: dict[str, list[Open]] = {}
+        for row in refusal.blockers:
+            held.setdefault(row.path, []).append(row)
+        return [
+            (path, self._refuse(visit.actor, visit.share.name, path, one, access, _SHARE_READ))
+            for path, rows in held.items()
+            for one in [Refusal(refusal.status, tuple(rows), len(rows))]
+        ]
+
+    def _found(self, visit: Visit, name: Name, facts: FileFacts) -> Found:
+        return Found(facts, visit.share.store.properties(name), self.dav_locks.covering(visit.share.name, name))
+
+    def _open_of(self, lock: DavLock) -> Open:
+        row = self.engine.find(lock.handle)
+        assert row is not None, "a WebDAV lock outlived its open"
+        return row
+
+
+def principal_of(who: Principal) -> tuple[str, str]:
+    """Whose a lock is: the token's machine and user, folded."""
+    return fold(who.machine), fold(who.user)
+
+
+def ask_to_list(visit: Visit, name: Name, allowed: int) -> Ask:
+    """The open of who reads a directory's names."""
+    return Ask(visit.share.name, name, _READ, _SHARE_ALL, Disposition.OPEN, 0, 0, allowed)

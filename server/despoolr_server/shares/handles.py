@@ -1,0 +1,421 @@
+"""Operations on a handle: a granted open that stands in the way of others until it is closed.
+
+The law: an open is decided, entered in the table and carried out on the store in one turn; if the store cannot do its part
+the open is taken back as if it had never been. A handle does what its access says and nothing else; it is its session's
+own, and answers FILE_CLOSED to anybody else and after its end.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from despoolr_core.rules.fold import fold
+from despoolr_core.rules.memory import remembered
+from despoolr_core.share.modes import (
+    Access,
+    CreateAction,
+    CreateOption,
+    Disposition,
+    FileAttribute,
+    NtStatus,
+    ShareMode,
+    parse_flags,
+    render_attributes,
+)
+from despoolr_core.share.wire import OpenFacts, OpenReply, OpenRequest, Problem
+from despoolr_server.engine.conflict import DELETES, READS, WRITES
+from despoolr_server.engine.dispositions import STAYS
+from despoolr_server.engine.names import BadName, Name, parse_name
+from despoolr_server.engine.rows import STORED_ATTRIBUTES, Ask, FileFacts, Granted, Open, Refusal
+from despoolr_server.files.protocol import StoreError
+from despoolr_server.shares.audit import Actor
+from despoolr_server.shares.gate import (
+    NO_FILE_BEFORE_A_SEPARATOR,
+    SEPARATORS,
+    NetworkShare,
+    ShareBase,
+    actor_of,
+    name_of,
+)
+from despoolr_server.shares.principal import LARGE_SIZE, BeforeLarge, Principal, TooMany
+from despoolr_server.shares.problems import problem
+
+_READ_DATA: Final = int(Access.READ_DATA)
+_WRITE_DATA: Final = int(Access.WRITE_DATA)
+_DIRECTORY_FILE: Final = int(CreateOption.DIRECTORY_FILE)
+_NON_DIRECTORY_FILE: Final = int(CreateOption.NON_DIRECTORY_FILE)
+_WRITE_ATTRIBUTES: Final = int(Access.WRITE_ATTRIBUTES)
+
+
+class HandleOperations(ShareBase):
+    """Open, read, write, close, and what else a handle can do."""
+
+    async def open(self, who: Principal, request: OpenRequest) -> OpenReply | Problem:
+        """Grant an open and keep it, or say who is in the way."""
+        now = self._now()
+        session = self._session(who, request.session, now)
+        if session is None:
+            return problem(NtStatus.USER_SESSION_DELETED, request.share, request.path)
+        actor = Actor(session.machine, session.user, request.program or session.program, request.purpose)
+        share = self._shares.get(fold(request.share))
+        if share is None:
+            return problem(NtStatus.BAD_NETWORK_NAME, request.share, request.path)
+        if self.engine.has_left(session.session, share.name):
+            return problem(NtStatus.NETWORK_NAME_DELETED, share.name, request.path)
+        name = parse_name(request.path)
+        if isinstance(name, BadName):
+            return self._bad_name(actor, share.name, request.path, name)
+        try:
+            access, share_mode, disposition, options, attributes = _words(
+                request.access, request.share_mode, request.disposition, request.options, request.attributes
+            )
+        except ValueError as error:
+            return problem(NtStatus.INVALID_PARAMETER, share.name, request.path, detail=str(error))
+        facts, parent_exists, name = _look(share, name)
+        if request.path.endswith(SEPARATORS) and name.key and not options & _DIRECTORY_FILE:
+            if options & _NON_DIRECTORY_FILE or (facts is not None and not facts.directory):
+                return self._refuse(actor, share.name, name.path, NO_FILE_BEFORE_A_SEPARATOR, access, share_mode)
+            options |= _DIRECTORY_FILE if facts is None else 0
+        ask = Ask(
+            share.name,
+            name,
+            access,
+            share_mode,
+            disposition,
+            options,
+            attributes,
+            share.rights.allowed(who.role, name.key),
+            request.program,
+            request.purpose,
+            fixed=share.rights.is_fixed(who.role, name.key),
+        )
+        granted = self.engine.open(now, session, ask, facts, parent_exists)
+        if isinstance(granted, Refusal):
+            return self._refuse(actor, share.name, name.path, granted, access, share_mode)
+        action = granted.action
+        size, kept = (facts.size, facts.attributes) if facts is not None else (0, 0)
+        if action is not CreateAction.OPENED:
+            try:
+                self._carry_out(share, granted, attributes)
+            except StoreError as error:
+                self.engine.retract(granted.open)
+                return self._failed(actor, share.name, name.path, error, access)
+            size, kept = 0, attributes
+        self._chronicle.granted(granted.open, action)
+        if action is not CreateAction.OPENED:
+            failure = await self._settled(actor, share.name, name.path, access)
+            if failure is not None:
+                if self.engine.find(granted.open.handle) is not None:
+                    self._finish_close(self.engine.close(granted.open, self._clock.now()), "failed")
+                return failure
+        return OpenReply(granted.open.handle, action.value, size, render_attributes(kept), now)
+
+    def _carry_out(self, share: NetworkShare, granted: Granted, attributes: int) -> None:
+        """Do to the file what the disposition says."""
+        row, store = granted.open, share.store
+        name = name_of(row)
+        if granted.action is CreateAction.CREATED and row.directory:
+            store.make_directory(name, row.opened_at)
+            if attributes & STORED_ATTRIBUTES:
+                try:
+                    store.set_attributes(name, attributes)
+                except StoreError:
+                    store.remove(name)
+                    raise
+        elif granted.action is CreateAction.CREATED:
+            store.write_whole(name, b"", row.opened_at, attributes)
+        else:
+            facts = store.find(name)
+            store.set_attributes(name, attributes)
+            try:
+                store.set_size(name, 0, row.opened_at)
+            except StoreError:
+                store.set_attributes(name, facts.attributes if facts else 0)
+                raise
+
+    async def read_open(
+        self,
+        who: Principal,
+        handle: str,
+        offset: int,
+        length: int | None,
+        *,
+        session: str = "",
+        before: BeforeLarge | None = None,
+    ) -> bytes | Problem:
+        """Bytes from `offset`; END_OF_FILE only if a `length` was asked for and there is nothing at all.
+
+        `before` is told the size of what is large before it is read; what it raises ends the call.
+        """
+        row = self._row(who, handle, session)
+        if isinstance(row, Problem):
+            return row
+        if not row.access & READS:
+            return _denied(row, "the handle was not opened to read")
+        facts = self._facts(row)
+        refusal = _no_content(row, facts, offset, length or 0)
+        if refusal is not None:
+            return refusal
+        assert facts is not None
+        left = max(0, facts.size - offset)
+        refusal = self._locked(row, offset, left if length is None else length, writes=False)
+        if refusal is not None:
+            return refusal
+        if length and not left:
+            return problem(NtStatus.END_OF_FILE, row.share, row.path)
+        count = left if length is None else min(length, left)
+        if not count:
+            return b""  # not asked of the store: a place behind the end may be one that no disk can name
+        if count > LARGE_SIZE and before is not None:
+            before(count)
+        store, name = self._store(row), name_of(row)
+        try:
+            data = store.read(name, offset, count) if count <= store.inline_max else await store.read_large(name, offset, count)
+        except StoreError as error:
+            return self._failed(actor_of(row), row.share, row.path, error, row.access)
+        if data and self.ledger.waiting_count:
+            self._chronicle.was_read(actor_of(row), row.share, row.path)
+        return data
+
+    async def write_open(self, who: Principal, handle: str, offset: int, data: bytes, *, session: str = "") -> int | Problem:
+        """Put octets at `offset` (a handle with APPEND_DATA alone writes at the end); how many were written."""
+        row = self._row(who, handle, session)
+        if isinstance(row, Problem):
+            return row
+        place = self._write_place(row, offset, len(data))
+        if isinstance(place, Problem):
+            return place
+        offset = place
+        if not data:
+            return 0
+        store = self._store(row)
+        try:
+            store.write_at(name_of(row), offset, data, self._clock.now())
+            self._dirty.add(row.handle)
+            await store.settle()
+        except StoreError as error:
+            return self._failed(actor_of(row), row.share, row.path, error, row.access)
+        if self.ledger.waiting_count:
+            self._chronicle.was_read(actor_of(row), row.share, row.path, "written")
+        return len(data)
+
+    def why_not_write(self, who: Principal, handle: str, offset: int, size: int, *, session: str = "") -> Problem | None:
+        """What `write_open` would say now to so many bytes, before they are there; None if nothing is in their way."""
+        row = self._row(who, handle, session)
+        if isinstance(row, Problem):
+            return row
+        place = self._write_place(row, offset, size)
+        return place if isinstance(place, Problem) else None
+
+    def _write_place(self, row: Open, offset: int, size: int) -> int | Problem:
+        """Where so many bytes go through a handle, or why they may not."""
+        if not row.access & WRITES:
+            return _denied(row, "the handle was not opened to write")
+        facts = self._facts(row)
+        refusal = _no_content(row, facts, offset, size)
+        if refusal is not None:
+            return refusal
+        assert facts is not None
+        if not row.access & _WRITE_DATA:
+            offset = facts.size
+        refusal = self._locked(row, offset, size, writes=True)
+        if refusal is not None:
+            return refusal
+        return self._too_large(row, offset + size) if offset + size > self.file_size_max else offset
+
+    async def close(self, who: Principal, handle: str, *, session: str = "") -> Problem | None:
+        """Give an open back; a file marked for deletion goes with its last open."""
+        row = self._row(who, handle, session)
+        if isinstance(row, Problem):
+            return row
+        failure = self._finish_close(self.engine.close(row, self._clock.now()), "closed")
+        if failure is None:
+            try:
+                await self._store(row).settle()
+            except StoreError as error:
+                return self._failed(actor_of(row), row.share, row.path, error, row.access)
+        return failure
+
+    # -- what else a handle can do
+
+    async def mark_delete(self, who: Principal, handle: str, pending: bool, *, session: str = "") -> Problem | None:
+        """Set or clear the file's delete-pending flag (needs DELETE access)."""
+        row = self._row(who, handle, session)
+        if isinstance(row, Problem):
+            return row
+        facts = self._facts(row)
+        if facts is None:
+            return problem(NtStatus.OBJECT_NAME_NOT_FOUND, row.share, row.path)
+        filled = pending and facts.directory and self._store(row).has_children(name_of(row))
+        refusal = self.engine.mark_delete(row, pending, facts, filled)
+        return self._refuse_row(row, refusal) if refusal else None
+
+    async def rename_open(
+        self, who: Principal, handle: str, new_path: str, *, replace: bool, session: str = ""
+    ) -> Problem | None:
+        """Rename the file of a handle that has DELETE access; every other handle on it follows."""
+        row = self._row(who, handle, session)
+        if isinstance(row, Problem):
+            return row
+        target = parse_name(new_path)
+        if isinstance(target, BadName) or not target.key:
+            reason = target.reason if isinstance(target, BadName) else "the share's root has no name"
+            return self._refuse_row(row, Refusal(NtStatus.OBJECT_NAME_INVALID, reason=reason))
+        share = self._shares[fold(row.share)]
+        store, source = share.store, name_of(row)
+        target_facts, parent_exists, target = _look(share, target, keep_spelling=True)
+        if new_path.endswith(SEPARATORS) and not row.directory:
+            return self._refuse_row(row, NO_FILE_BEFORE_A_SEPARATOR)
+        refusal = self.engine.check_rename(
+            row.share,
+            source,
+            row.access,
+            target,
+            directory=row.directory,
+            replace=replace,
+            target_facts=target_facts,
+            parent_exists=parent_exists,
+        )
+        if refusal is None and not share.rights.allowed(who.role, target.key) & _WRITE_DATA:
+            refusal = Refusal(NtStatus.ACCESS_DENIED, reason="nothing may be put there")
+        if refusal is None and share.rights.is_fixed(who.role, target.key):
+            refusal = Refusal(NtStatus.ACCESS_DENIED, reason=STAYS)
+        if refusal is None and row.directory:
+            refusal = self._too_far_below(store, source, target)
+        if refusal is not None:
+            return self._refuse_row(row, refusal)
+        try:
+            store.rename(source, target)
+            self.engine.renamed(row.share, source, target)
+            self._chronicle.renamed(actor_of(row), row.share, row.path, target.path)
+            await store.settle()
+        except StoreError as error:
+            return self._failed(actor_of(row), row.share, row.path, error, DELETES)
+        return None
+
+    async def set_attributes(self, who: Principal, handle: str, attributes: str, *, session: str = "") -> Problem | None:
+        """Give the file these attributes (`"READONLY|HIDDEN"`, `"NORMAL"` for none); needs WRITE_ATTRIBUTES."""
+        row = self._row(who, handle, session)
+        if isinstance(row, Problem):
+            return row
+        if not row.access & _WRITE_ATTRIBUTES:
+            return _denied(row, "the handle was not opened to change attributes")
+        try:
+            store = self._store(row)
+            store.set_attributes(name_of(row), parse_flags(FileAttribute, attributes))
+            await store.settle()
+        except ValueError as error:
+            return problem(NtStatus.INVALID_PARAMETER, row.share, row.path, detail=str(error))
+        except StoreError as error:
+            return self._failed(actor_of(row), row.share, row.path, error, row.access)
+        return None
+
+    async def set_size(self, who: Principal, handle: str, size: int, *, session: str = "") -> Problem | None:
+        """Cut or lengthen the file; needs WRITE_DATA."""
+        row = self._row(who, handle, session)
+        if isinstance(row, Problem):
+            return row
+        if not row.access & _WRITE_DATA:
+            return _denied(row, "the handle was not opened to write")
+        refusal = _no_content(row, self._facts(row), size, 0)
+        if refusal is not None:
+            return refusal
+        if size > self.file_size_max:
+            return self._too_large(row, size)
+        try:
+            store = self._store(row)
+            store.set_size(name_of(row), size, self._clock.now())
+            self._dirty.add(row.handle)
+            await store.settle()
+        except StoreError as error:
+            return self._failed(actor_of(row), row.share, row.path, error, row.access)
+        return None
+
+    def query(self, who: Principal, handle: str, *, session: str = "") -> OpenFacts | Problem:
+        """What the handle's file is now."""
+        row = self._row(who, handle, session)
+        if isinstance(row, Problem):
+            return row
+        facts = self._facts(row)
+        if facts is None:
+            return problem(NtStatus.OBJECT_NAME_NOT_FOUND, row.share, row.path)
+        pending = self.engine.is_pending(row)
+        return OpenFacts(
+            path=row.path,
+            size=facts.size,
+            links=0 if pending else 1,
+            delete_pending=pending,
+            directory=facts.directory,
+            attributes=render_attributes(facts.attributes),
+        )
+
+    async def entries(self, who: Principal, handle: str, *, session: str = "") -> list[FileFacts] | TooMany | Problem:
+        """What is in the directory of a handle that may list it (READ_DATA), sorted; names that are going still count."""
+        row = self._row(who, handle, session)
+        if isinstance(row, Problem):
+            return row
+        if not row.directory:
+            return problem(NtStatus.INVALID_PARAMETER, row.share, row.path, detail=f"{row.path} is a file: it has no names in it")
+        if not row.access & _READ_DATA:
+            return _denied(row, "the handle was not opened to list")
+        try:
+            return await self._facts_in(self._shares[fold(row.share)], name_of(row))
+        except StoreError as error:
+            return self._failed(actor_of(row), row.share, row.path, error, row.access)
+
+    # -- inside
+
+    def _too_large(self, row: Open, size: int) -> Problem:
+        reason = f"{size} bytes are more than the limit of {self.file_size_max}"
+        return self._refuse_row(row, Refusal(NtStatus.FILE_TOO_LARGE, reason=reason))
+
+
+def _look(share: NetworkShare, name: Name, *, keep_spelling: bool = False) -> tuple[FileFacts | None, bool, Name]:
+    """A name's facts, whether its directory exists, and the name with the stored spelling of what exists."""
+    facts = share.store.find(name)
+    if facts is not None and not keep_spelling:
+        return facts, True, Name(facts.path, name.key)
+    parent = share.store.find(name.parent)
+    if parent is None or not parent.directory:
+        return facts, False, name
+    return facts, True, Name(name.child_of(parent.path), name.key)
+
+
+WORDS_SIZE_MAX: Final = 256
+"""Characters of an open's words that are remembered as numbers."""
+
+
+@remembered(1024, WORDS_SIZE_MAX, len)
+def _words(
+    access: str, share_mode: str, disposition: str, options: str, attributes: str
+) -> tuple[int, int, Disposition, int, int]:
+    """SMB's words as numbers. Raises `ValueError` naming the unknown one."""
+    try:
+        wanted = Disposition(fold(disposition))
+    except ValueError:
+        raise ValueError(f"{disposition!r} is not one of {', '.join(Disposition)}") from None
+    asked = parse_flags(Access, access)
+    if not asked:
+        raise ValueError("an open must ask for some access")
+    return (
+        asked,
+        parse_flags(ShareMode, share_mode),
+        wanted,
+        parse_flags(CreateOption, options),
+        parse_flags(FileAttribute, attributes),
+    )
+
+
+def _denied(row: Open, reason: str) -> Problem:
+    return problem(NtStatus.ACCESS_DENIED, row.share, row.path, detail=f"{row.path}: {reason}")
+
+
+def _no_content(row: Open, facts: FileFacts | None, offset: int, length: int) -> Problem | None:
+    """Why there are no octets to speak of at all."""
+    if facts is None:
+        return problem(NtStatus.OBJECT_NAME_NOT_FOUND, row.share, row.path)
+    if facts.directory:
+        return problem(NtStatus.FILE_IS_A_DIRECTORY, row.share, row.path)
+    if offset < 0 or length < 0:
+        return problem(NtStatus.INVALID_PARAMETER, row.share, row.path, detail="an offset or length is below zero")
+    return None

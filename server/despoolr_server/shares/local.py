@@ -1,0 +1,263 @@
+"""A share for a service in the process that owns the table: no HTTP, and no privilege either.
+
+The law: a local open is checked like any other, by the same host, with the caller's own role. Only the lease is spared: a
+service that shares the table's process cannot vanish without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from despoolr_core.share.contract import OpenFile, ShareError, ShareUnreachable
+from despoolr_core.share.modes import (
+    Access,
+    CreateOption,
+    Disposition,
+    NtStatus,
+    ShareMode,
+    render_access,
+    render_options,
+    render_share_mode,
+)
+from despoolr_core.share.wire import Entry, OpenReply, OpenRequest, Problem, lock_request
+from despoolr_server.shares.host import Caller, Content, Principal, ShareHost
+
+
+class LocalOpenFile:
+    """A granted open of a `LocalShare`."""
+
+    def __init__(self, host: ShareHost, who: Principal, reply: OpenReply) -> None:
+        self._host = host
+        self._who = who
+        self._reply = reply
+        self._is_closed = False
+
+    @property
+    def handle(self) -> str:
+        """The open's id on its server."""
+        return self._reply.open
+
+    @property
+    def size(self) -> int:
+        """Octets in the file when it was opened."""
+        return self._reply.size
+
+    async def read(self, offset: int = 0, length: int | None = None) -> bytes:
+        """Octets from `offset`; none at the end of the file."""
+        data = await self._host.read_open(self._who, self.handle, offset, length)
+        if isinstance(data, Problem):
+            if data.nt_status == NtStatus.END_OF_FILE:
+                return b""
+            raise ShareError(data)
+        return data
+
+    async def write(self, data: bytes, offset: int = 0) -> None:
+        """Put octets at `offset`, growing the file as needed."""
+        written = await self._host.write_open(self._who, self.handle, offset, data)
+        if isinstance(written, Problem):
+            raise ShareError(written)
+
+    async def lock(self, offset: int, length: int, *, exclusive: bool = True, wait_s: float = 0.0) -> None:
+        """Lock octets against other opens, at once or within `wait_s` site seconds."""
+        request = lock_request(offset, length, exclusive=exclusive, wait_s=wait_s)
+        locked = await self._host.lock(self._who, self.handle, request)
+        if isinstance(locked, Problem):
+            raise ShareError(locked)
+
+    async def unlock(self, offset: int, length: int) -> None:
+        """Unlock exactly this range."""
+        _must(self._host.unlock(self._who, self.handle, offset, length))
+
+    async def close(self) -> None:
+        """Give the open back; one that its server closed already is closed."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        refusal = await self._host.close(self._who, self.handle)
+        if refusal is not None and refusal.nt_status not in (NtStatus.FILE_CLOSED, NtStatus.USER_SESSION_DELETED):
+            raise ShareError(refusal)
+
+
+class LocalShare:
+    """One share of a `ShareHost` as one machine, user and program see it; implements `despoolr_core.share.contract.Share`."""
+
+    def __init__(self, host: ShareHost, share: str, who: Principal, program: str = "") -> None:
+        self._host = host
+        self._share = share
+        self._who = who
+        self._program = program
+        self._session = ""
+
+    @property
+    def unc(self) -> str:
+        r"""`\\SERVER\SHARE`, for logs."""
+        return rf"\\{self._host.server}\{self._share}"
+
+    async def open(
+        self,
+        path: str,
+        access: Access = Access.READ,
+        share_mode: ShareMode = ShareMode.READ,
+        disposition: Disposition = Disposition.OPEN,
+        options: CreateOption = CreateOption.NONE,
+        *,
+        program: str = "",
+        purpose: str = "",
+    ) -> LocalOpenFile:
+        """Open a file and keep it open. Raises `ShareError` with the blockers when another open forbids it."""
+        request = OpenRequest(
+            session=self._start(),
+            share=self._share,
+            path=path,
+            access=render_access(access),
+            share_mode=render_share_mode(share_mode),
+            disposition=disposition.value,
+            options=render_options(options),
+            program=program,
+            purpose=purpose,
+        )
+        reply = await self._host.open(self._who, request)
+        if isinstance(reply, Problem):
+            raise ShareError(reply)
+        return LocalOpenFile(self._host, self._who, reply)
+
+    async def open_all(
+        self, paths: Sequence[str], access: Access, share_mode: ShareMode, *, program: str = "", read: bool = False
+    ) -> tuple[list[OpenFile], ShareError | None]:
+        """Open files one after the other; those that are open now, and what the next one was refused."""
+        opened: list[OpenFile] = []
+        try:
+            for path in paths:
+                opened.append(await self.open(path, access, share_mode, program=program))
+                if read:
+                    await opened[-1].read()
+        except ShareError as error:
+            return opened, error
+        return opened, None
+
+    async def read_all(self, paths: Sequence[str]) -> list[bytes | ShareError]:
+        """Whole files: the octets of each, or why not."""
+        found: list[bytes | ShareError] = []
+        for path in paths:
+            try:
+                found.append(await self.read(path))
+            except ShareError as error:
+                found.append(error)
+        return found
+
+    async def create_all(
+        self, files: Sequence[tuple[str, bytes]], *, closing: Sequence[OpenFile] = (), logoff: bool = False
+    ) -> list[ShareError | None]:
+        """Files one after the other, up to the first refusal; safe together. Its session has no lease, and ends with `close`."""
+        for one in closing:
+            with suppress(ShareError, ShareUnreachable):
+                await one.close()
+        return await self._put_all(files, create=True)
+
+    async def write_all(self, files: Sequence[tuple[str, bytes]]) -> list[ShareError | None]:
+        """Files: None for each that is written, or why not; safe together."""
+        return await self._put_all(files, create=False)
+
+    async def _put_all(self, files: Sequence[tuple[str, bytes]], *, create: bool) -> list[ShareError | None]:
+        made: list[ShareError | None] = []
+        caller = self._caller("")
+        for path, data in files:
+            etag = await self._host.put(caller, self._share, path, data, create_only=create, settles=False)
+            made.append(ShareError(etag) if isinstance(etag, Problem) else None)
+            if create and made[-1] is not None:
+                break
+        _must(await self._host.settle((self._share,)))
+        return made
+
+    async def delete_all(self, paths: Sequence[str]) -> list[ShareError | None]:
+        """Files: None for each that is gone, or why not; safe together."""
+        caller = self._caller("")
+        gone: list[ShareError | None] = []
+        for path in paths:
+            refusal = await self._host.delete(caller, self._share, path, settles=False)
+            gone.append(None if refusal is None else ShareError(refusal))
+        _must(await self._host.settle((self._share,)))
+        return gone
+
+    async def read(self, path: str, *, purpose: str = "") -> bytes:
+        """The whole file (access READ, sharing READ)."""
+        content = await self._host.get(self._caller(purpose), self._share, path)
+        if isinstance(content, Problem):
+            raise ShareError(content)
+        assert isinstance(content, Content), "not modified without an ETag"
+        return content.data
+
+    async def read_if_changed(self, path: str, etag: str) -> tuple[bytes, str] | None:
+        """The file and its ETag, or None when it still has `etag` (`""` never matches)."""
+        content = await self._host.get(self._caller(""), self._share, path, etag)
+        if isinstance(content, Problem):
+            raise ShareError(content)
+        return (content.data, content.etag) if isinstance(content, Content) else None
+
+    async def write(self, path: str, data: bytes, *, purpose: str = "") -> None:
+        """Replace or create the whole file (access WRITE, sharing READ)."""
+        etag = await self._host.put(self._caller(purpose), self._share, path, data)
+        if isinstance(etag, Problem):
+            raise ShareError(etag)
+
+    async def create(self, path: str, data: bytes, *, purpose: str = "") -> None:
+        """As `write`, but `STATUS_OBJECT_NAME_COLLISION` if the name exists."""
+        etag = await self._host.put(self._caller(purpose), self._share, path, data, create_only=True)
+        if isinstance(etag, Problem):
+            raise ShareError(etag)
+
+    async def delete(self, path: str, *, purpose: str = "") -> None:
+        """Delete a file or an empty directory (access DELETE)."""
+        _must(await self._host.delete(self._caller(purpose), self._share, path))
+
+    async def rename(self, path: str, new_path: str, *, replace: bool = False, purpose: str = "") -> None:
+        """Rename within the share (access DELETE on the source)."""
+        _must(await self._host.move(self._caller(purpose), self._share, path, new_path, replace=replace))
+
+    async def list(self, path: str = "") -> list[Entry]:
+        """The names in a directory, sorted case-insensitively."""
+        entries = self._host.list(self._caller(""), self._share, path)
+        if isinstance(entries, Problem):
+            raise ShareError(entries)
+        return entries
+
+    async def stat(self, path: str) -> Entry | None:
+        """One name's facts, or None if there is no such name."""
+        found = self._host.stat(self._caller(""), self._share, path)
+        if isinstance(found, Problem):
+            error = ShareError(found)
+            if error.is_missing:
+                return None
+            raise error
+        return found[0]
+
+    async def make_directory(self, path: str) -> None:
+        """Make a directory and those above it that are missing; one that exists is fine."""
+        _must(await self._host.make_directory(self._caller(""), self._share, path, parents=True))
+
+    async def end_episode(self, episode: str, reason: str) -> None:
+        """Tell the host that this update will not be tried again (`given up`)."""
+        _must(self._host.end_episode(self._who, episode, reason))
+
+    async def close(self) -> None:
+        """End the session and with it every open this share still has."""
+        if self._session:
+            self._host.end_session(self._who, self._session)
+            self._session = ""
+
+    def _caller(self, purpose: str) -> Caller:
+        return Caller(self._who, program=self._program, purpose=purpose)
+
+    def _start(self) -> str:
+        if not self._session:
+            reply = self._host.start_local_session(self._who, self._program)
+            if isinstance(reply, Problem):
+                raise ShareError(reply)
+            self._session = reply.session
+        return self._session
+
+
+def _must(refusal: Problem | None) -> None:
+    if refusal is not None:
+        raise ShareError(refusal)

@@ -1,0 +1,1 @@
+"""The Despooler: what it installs, copies, removes, cancels and reports, on every server of a package."""

@@ -1,0 +1,83 @@
+r"""Cancelling a job at one site: what waits for it goes, its commands leave the instruction files, running copies are not undone.
+
+"Cancelling only stops new tasks" (Q191338): files already on distribution servers stay there, and what a workstation has
+reported stays its last word. Event 6 says that the package will not be installed. Doing it twice changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from despoolr_core.formats.instruction import Install
+from despoolr_core.share.contract import Share, ShareError
+from despoolr_server.site.despooler.episode_end import end_episode
+from despoolr_server.site.despooler.forced_disconnect import ForcedDisconnect
+from despoolr_server.site.despooler.job_reports import JobReports
+from despoolr_server.site.jobs.model import DetailKind, DetailStatus
+from despoolr_server.site.jobs.retry import RetryState, retry_file
+from despoolr_server.site.state import boxes, winst_box
+from despoolr_server.site.state.context import SiteContext
+from despoolr_server.site.state.registry import RETRY_HISTORY, Registry
+
+EVENT_CANCELLED = 6
+
+
+class Cancelling:
+    """The Despooler's part that takes a job back."""
+
+    def __init__(
+        self,
+        site: SiteContext,
+        root: Share,
+        receive: Share,
+        registry: Registry,
+        reports: JobReports,
+        forced: ForcedDisconnect,
+        log: Callable[[str], None],
+    ) -> None:
+        self._site = site
+        self._root = root
+        self._receive = receive
+        self._registry = registry
+        self._reports = reports
+        self._forced = forced
+        self._log = log
+
+    async def execute(self, name: str, install: Install, tick: float) -> str:
+        """Take the job back; what became of it, for the record."""
+        waiting = [file for file in self._files_of(install.job_id) if await self._drop(file)]
+        for server in list(self._registry.values(f"{RETRY_HISTORY}\\{install.job_id}")):
+            await end_episode(self._site, self._registry, install, server, f"job {install.job_id} was cancelled")
+        for role in self._site.servers:
+            if role.distribution:
+                await self._forced.restore(role, install)
+        await self._registry.save()
+        count = await self._drop_commands(install)
+        self._log(f"~Job {install.job_id} has been cancelled: {count} commands and {len(waiting)} waiting files removed.")
+        await self._site.report_event("SMS_DESPOOLER", EVENT_CANCELLED, job=install.job_id)
+        await self._reports.detail(install, DetailKind.COMPLETION, "", DetailStatus.CANCELED, RetryState(), tick)
+        await self._receive.delete(name)
+        return f"Canceled: {count} commands removed"
+
+    def _files_of(self, job: str) -> tuple[str, ...]:
+        return (retry_file(job), f"{job}.INS", f"{job}.IST", f"{job}.NIL", f"{job}.PCK")
+
+    async def _drop(self, file: str) -> bool:
+        try:
+            await self._receive.delete(file)
+        except ShareError as error:
+            if not error.is_missing:
+                raise
+            return False
+        return True
+
+    async def _drop_commands(self, install: Install) -> int:
+        """Take the request out of every master WINST file; how many had it."""
+        count = 0
+        for directory in await self._root.list(boxes.PCM_DOMAINS):
+            path = f"{boxes.PCM_DOMAINS}/{directory.name}"
+            for entry in await self._root.list(path) if directory.directory else []:
+                count += await winst_box.drop_records(
+                    self._root, f"{path}/{entry.name}", lambda record: record.request_id == install.request_id
+                )
+        return count

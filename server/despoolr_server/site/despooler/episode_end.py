@@ -1,0 +1,26 @@
+"""Telling a server that an update it refused will not be tried again: its episode ends, whoever gives up and why."""
+
+from __future__ import annotations
+
+from despoolr_core.formats.instruction import Install
+from despoolr_core.share.contract import ShareError, ShareUnreachable
+from despoolr_server.site.state.context import SiteContext
+from despoolr_server.site.state.registry import RETRY_HISTORY, Registry
+
+COMPONENT = "SMS_DESPOOLER"
+
+
+async def end_episode(site: SiteContext, registry: Registry, install: Install, server: str, reason: str) -> None:
+    """End the episode that the retry history has for a job on a server, and forget it.
+
+    A server that is gone or began anew has nothing to end; nobody waits for it.
+    """
+    key = f"{RETRY_HISTORY}\\{install.job_id}"
+    episode = registry.get(key, server)
+    role = next((role for role in site.servers if role.name == server), None)
+    if episode and role is not None:
+        try:
+            await site.share(role.name, role.package_share, COMPONENT).end_episode(episode, reason)
+        except (ShareError, ShareUnreachable):
+            pass
+    registry.delete(key, server)

@@ -1,0 +1,82 @@
+r"""Which distribution servers have a package, which version, in which directory, and which an instruction concerns.
+
+What is known lies in the registry (`Transfer Packages\W_<pkgid>\<server>`: Q235157, Q199994), so that a restarted Despooler
+knows it too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from despoolr_core.formats.instruction import Install, RetryOf
+from despoolr_core.rules.fold import fold
+from despoolr_server.site.state.context import SiteContext, SiteServerRole
+from despoolr_server.site.state.registry import TRANSFER_PACKAGES, Registry
+
+PACKAGE_DIRECTORIES: Final = r"SMS_Despooler\Package Directories"
+"""Ours: only the strategy `new_folder_and_switch` puts a package anywhere but below its own ID."""
+
+
+class PackageServers:
+    """What one site's Despooler knows of its distribution servers."""
+
+    def __init__(self, site: SiteContext, registry: Registry, log: Callable[[str], None]) -> None:
+        self._site = site
+        self._registry = registry
+        self._log = log
+
+    @property
+    def roles(self) -> list[SiteServerRole]:
+        """The distribution servers, in the site's order."""
+        return [role for role in self._site.servers if role.distribution]
+
+    def holders(self, package: str) -> list[SiteServerRole]:
+        """The servers that have a package."""
+        have = self._registry.values(f"{TRANSFER_PACKAGES}\\W_{package}")
+        return [role for role in self.roles if role.name in have]
+
+    def concerned(self, install: Install) -> list[SiteServerRole]:
+        """Whom an instruction concerns.
+
+        A retry lists its servers itself. Else: the specified ones (all, if none is named) that lack the package (one that has
+        it is left alone: Q140051), and with Refresh Existing, or when a new one is added (Q235157), all that have it.
+        """
+        named = {fold(target.server) for target in install.servers}
+        put_on = [role.name for role in self.roles if fold(role.name) in named]
+        if install.retry_of is RetryOf.SERVERS:
+            return [role for role in self.roles if role.name in put_on]
+        if install.put_on_specified and not install.servers:
+            put_on = [role.name for role in self.roles]
+        have = {role.name for role in self.holders(install.package_id)}
+        wanted = {name for name in put_on if name not in have}
+        if install.refresh_existing or (wanted and have and not self._forgets(install)):
+            wanted |= have
+        for name in sorted(set(put_on) & have - wanted):
+            self._log(
+                f"~Server {name} has package {install.package_id} already and no refresh was asked for, we'll skip this server."
+            )
+        return [role for role in self.roles if role.name in wanted]
+
+    def _forgets(self, install: Install) -> bool:
+        """Whether this is the retry after a failed store that leaves the existing servers as they are (Q195936)."""
+        return install.retry_of is RetryOf.STORE and not self._site.profile.retry_keeps_refresh
+
+    def directory(self, role: SiteServerRole, package: str) -> str:
+        """Where a package lies on a server, relative to its package share."""
+        return self._registry.get(f"{PACKAGE_DIRECTORIES}\\W_{package}", role.name, package)
+
+    def unc(self, role: SiteServerRole, package: str) -> str:
+        r"""The directory as clients are told: `\\SERVER\SMS_PKGD\BPC00001\`."""
+        return f"\\\\{role.name}\\{role.package_share}\\{self.directory(role, package)}\\"
+
+    def has(self, role: SiteServerRole, package: str, version: int, directory: str) -> None:
+        """A server has a version of a package now."""
+        self._registry.set(f"{TRANSFER_PACKAGES}\\W_{package}", role.name, str(version))
+        if directory != self.directory(role, package):
+            self._registry.set(f"{PACKAGE_DIRECTORIES}\\W_{package}", role.name, directory)
+
+    def lost(self, role: SiteServerRole, package: str) -> None:
+        """A server has a package no more."""
+        self._registry.delete(f"{TRANSFER_PACKAGES}\\W_{package}", role.name)
+        self._registry.delete(f"{PACKAGE_DIRECTORIES}\\W_{package}", role.name)

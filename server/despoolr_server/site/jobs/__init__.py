@@ -1,0 +1,1 @@
+"""Jobs: what they are, which statuses follow which, when a try is made again. Pure."""

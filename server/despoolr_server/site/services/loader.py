@@ -1,0 +1,303 @@
+r"""Inventory Data Loader: loads MIFs from `DATALOAD.BOX\DELTAMIF.COL` into the site database, each exactly once.
+
+The law: rows first, file after. A batch of MIFs becomes one transaction; only when that is safe are the files deleted. A
+process that died between the two finds the files again, and the report numbers in `LoadedReports` tell it that they count
+already. What does not parse goes to `BADMIFS` with a reason and event 245; the rest goes on.
+What concerns a site above is copied to `SITEREP.BOX` before the file goes (hop 6 of Q169491), whether it counted here or not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from despoolr_core.formats.job_mif import Inventory, JobReport
+from despoolr_core.formats.mif import MifError
+from despoolr_core.formats.site_mif import DeltaMif, PackageReport, SiteReport, read_delta_mif
+from despoolr_core.rules.fold import fold
+from despoolr_core.share.contract import ShareError
+from despoolr_server.database.schema import LOADED_REPORTS, MACHINE_ATTRIBUTES, MACHINES
+from despoolr_server.site.jobs.model import DetailKind, DetailStatus
+from despoolr_server.site.services.service import Service
+from despoolr_server.site.state import boxes, package_status, queries
+from despoolr_server.site.state.concurrency import all_of
+from despoolr_server.site.state.context import SiteContext, event_facts, insert_event
+from despoolr_server.site.state.detail_rows import DetailRows, Key
+from despoolr_server.site.state.inbox import Inbox
+from despoolr_server.site.state.mif_box import MifBox
+
+BATCH_MAX: Final = 200
+MIF_SIZE_MAX: Final = 5_000_000
+"""Octets of a MIF the loader takes (`Max MIF Size`, Q198766)."""
+EVENT_NO_DETAIL_RECORD: Final = 41
+EVENT_MIF_MOVED: Final = 245
+EVENTS_TAKEN: Final = (0, 374)
+"""The events a job-status MIF may ask to be logged: none, or that a workstation's installation failed (Q169491)."""
+
+_STATUSES: Final = tuple(status.value for status in DetailStatus)
+_ADD_LOADED: Final = insert(LOADED_REPORTS)
+
+Fact = tuple[str, dict[str, Any]]
+"""A record to make once the transaction is safe: its kind and its facts."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    name: str
+    mif: DeltaMif
+    data: bytes
+
+
+class _Books:
+    """What one transaction knows of reports and jobs, each asked for once."""
+
+    def __init__(self, db: Connection, reports: list[JobReport]) -> None:
+        self.db = db
+        self.rows = DetailRows(db, map(_row_of, reports))
+        self._counted = queries.in_table(db, LOADED_REPORTS.c.Report, [mif.report for mif in reports])
+        self._new: list[str] = []
+        self._jobs: dict[str, Row[Any] | None] = {}
+
+    def counts(self, report: str) -> bool:
+        """Whether a report is counted now, for the first time."""
+        if report in self._counted:
+            return False
+        self._counted.add(report)
+        self._new.append(report)
+        return True
+
+    def enter(self, tick: float) -> None:
+        """Write what the rows say now, and remember for ever what was counted."""
+        self.rows.write()
+        if self._new:
+            self.db.execute(_ADD_LOADED, [{"Report": report, "At": tick} for report in self._new])
+
+    def job(self, job_id: str) -> Row[Any] | None:
+        """One job, or None."""
+        if job_id not in self._jobs:
+            self._jobs[job_id] = queries.job(self.db, job_id)
+        return self._jobs[job_id]
+
+    def forget(self, job_id: str) -> None:
+        """A job was changed."""
+        self._jobs.pop(job_id, None)
+        self.rows.forget(job_id)
+
+
+class DataLoader(Service):
+    """SMS_INVENTORY_DATA_LOADER."""
+
+    component: ClassVar[str] = "SMS_INVENTORY_DATA_LOADER"
+
+    def __init__(self, site: SiteContext) -> None:
+        super().__init__(site)
+        self._root = site.share(site.server, boxes.ROOT_SHARE, self.component)
+        self._inbox = Inbox(self._root, boxes.DELTA_MIFS)
+        self._upward = MifBox(self._root, "L", boxes.SITE_REPORTS)
+
+    async def started(self) -> None:
+        if self.site.parent:
+            await self._upward.started()
+
+    async def cycle(self, tick: float) -> None:
+        entries = await self._inbox.files()
+        if not entries:
+            self._inbox.rest()
+        names = sorted((e.name for e in entries), key=lambda name: (name[:1] != "I", name))
+        for start in range(0, len(names), BATCH_MAX):
+            await self._load_batch(names[start : start + BATCH_MAX], tick)
+
+    async def _load_batch(self, names: list[str], tick: float) -> None:
+        found = await self._root.read_all([f"{boxes.DELTA_MIFS}/{name}" for name in names])
+        batch = [loaded for name, data in zip(names, found, strict=True) if (loaded := await self._take(name, data)) is not None]
+        if not batch:
+            return
+        facts = await self.site.database.run(lambda db: self._load_all(db, batch, tick))
+        self.site.change_count += 1
+        aside: dict[str, str] = {}
+        for kind, data in facts:
+            self.site.record(self.component, kind, **data)
+            if kind == "detail.status":
+                self.site.touched_jobs.add(data["job"])
+            if kind == "package.unknown":
+                self.warn(data["reason"])
+                aside |= {data["file"]: data["reason"]} if data["kept"] else {}
+        await self._finish(batch, aside)
+
+    async def _finish(self, batch: list[_Loaded], aside: dict[str, str]) -> None:
+        """The rows are safe: pass on what concerns the parent, and let the files go (or keep them, for a reason)."""
+        await all_of(self._upward.put_data(i.data, fold(i.name[-3:])) for i in batch if self._concerns_parent(i.mif))
+        await all_of(self._set_aside(i.name, i.data, aside[i.name]) for i in batch if i.name in aside)
+        done = [f"{boxes.DELTA_MIFS}/{item.name}" for item in batch if item.name not in aside]
+        for error in await self._root.delete_all(done):
+            if error is not None:
+                raise error
+
+    async def _take(self, name: str, data: bytes | ShareError) -> _Loaded | None:
+        """A MIF, if it can be read and is one."""
+        if isinstance(data, ShareError):
+            if data.is_refusal or data.is_missing:
+                return None
+            raise data
+        try:
+            if len(data) > MIF_SIZE_MAX:
+                raise MifError(f"{len(data):,} octets are more than the {MIF_SIZE_MAX:,} of Max MIF Size")
+            return _Loaded(name, _checked(read_delta_mif(data)), data)
+        except MifError as error:
+            try:
+                await self._set_aside(name, data, str(error))
+            except ShareError as refused:
+                self.warn(f"~Cannot move {name} to BADMIFS, Win32 Error = {refused.win32}. It stays until there is room for it.")
+            return None
+
+    async def _set_aside(self, name: str, data: bytes, reason: str) -> None:
+        self.warn(f"~Bad MIF {name}: {reason}. Moved to BADMIFS.")
+        await self._root.write(f"{boxes.BAD_MIFS}/{name}", data)
+        await self._root.write(f"{boxes.BAD_MIFS}/{name}.TXT", f"{name}: {reason}\r\n".encode("latin-1", "replace"))
+        await self.site.report_event(self.component, EVENT_MIF_MOVED, f"{boxes.BAD_MIFS}/{name}".replace("/", "\\"))
+        await self._root.delete(f"{boxes.DELTA_MIFS}/{name}")
+        self.site.record(self.component, "mif.refused", file=name, reason=reason)
+
+    def _concerns_parent(self, mif: DeltaMif) -> bool:
+        """Whether a site above wants to know: of machines and sites always, of jobs and packages that are not this site's."""
+        own = self.site.code
+        if not self.site.parent:
+            return False
+        if isinstance(mif, JobReport):
+            return mif.job_id[:3] != own and mif.status != DetailStatus.NONE
+        return not isinstance(mif, PackageReport) or mif.package_id[:3] != own
+
+    # -- inside the transaction
+
+    def _load_all(self, db: Connection, batch: list[_Loaded], tick: float) -> list[Fact]:
+        books = _Books(db, [item.mif for item in batch if isinstance(item.mif, JobReport)])
+        facts = [fact for item in batch for fact in self._load(books, item, tick)]
+        books.enter(tick)
+        return facts
+
+    def _load(self, books: _Books, item: _Loaded, tick: float) -> list[Fact]:
+        mif, db = item.mif, books.db
+        if isinstance(mif, JobReport):
+            return self._load_job(books, item.name, mif)
+        if isinstance(mif, PackageReport):
+            return self._load_package(db, item.name, mif)
+        if isinstance(mif, SiteReport):
+            queries.set_site(db, mif)
+            return [("mif.loaded", {"file": item.name, "report": mif.code, "kind": "site"})]
+        return self._load_inventory(db, item.name, mif, tick)
+
+    def _load_job(self, books: _Books, name: str, mif: JobReport) -> list[Fact]:
+        db = books.db
+        if not books.counts(mif.report):
+            return [("mif.refused", {"file": name, "reason": f"report {mif.report} has been counted already"})]
+        facts: list[Fact] = [("mif.loaded", {"file": name, "report": mif.report, "kind": mif.kind})]
+        if mif.facts is not None and mif.site == self.site.code and books.job(mif.job_id) is None:
+            queries.adopt_job(db, mif, mif.facts)
+            books.forget(mif.job_id)
+        if self.site.code not in (mif.job_id[:3], mif.site):
+            return facts  # another site's job at another site: it only passes through here
+        if books.job(mif.job_id) is None:
+            event = self.site.event(self.component, EVENT_NO_DETAIL_RECORD, job=mif.job_id)
+            insert_event(db, event)
+            facts.append(("event", event_facts(event)))
+            return facts
+        was = books.rows.set(_row_of(mif), mif.status, mif.time, mif.description, mif.domain)
+        row = {
+            "job": mif.job_id,
+            "detail": mif.kind,
+            "site": mif.site,
+            "machine": mif.machine,
+            "status": mif.status,
+            "was": was or "",
+        }
+        facts.append(("detail.status", row))
+        if mif.kind == DetailKind.COMPLETION and mif.status == DetailStatus.CANCELED:
+            books.rows.write()
+            queries.cancel_details(db, mif.job_id, mif.site, mif.time)
+            books.forget(mif.job_id)
+        if mif.kind == DetailKind.SERVER and (mif.site == self.site.code or not self.site.profile.package_status_by_sta):
+            self._load_package_status(books, mif)
+        if mif.event:
+            facts.append(self._load_event(db, mif))
+        return facts
+
+    def _load_package_status(self, books: _Books, mif: JobReport) -> None:
+        job, db = books.job(mif.job_id), books.db
+        assert job is not None
+        package = queries.package(db, job.PackageID)
+        version = int(package.StoredVersion) if package is not None else 0
+        queries.set_package_status(db, job.PackageID, mif.site, mif.machine, mif.status, version, mif.time)
+
+    def _load_package(self, db: Connection, name: str, mif: PackageReport) -> list[Fact]:
+        """A package's status at a site, of a 1.x site's child. What one's own servers have is known from the job's rows."""
+        facts: list[Fact] = [("mif.loaded", {"file": name, "report": mif.report, "kind": "package"})]
+        if mif.site == self.site.code:
+            return facts
+        found, was = package_status.load(db, mif, resolves_marks=self.site.profile.marked_package_id_resolves)
+        if found.package:
+            status = {"package": found.package, "site": mif.site, "status": mif.result, "was": was, "job": mif.job_id}
+            facts.append(("package.status", status))
+        elif mif.package_id[:3] == self.site.code:
+            text = package_status.ambiguous(mif, found.candidates) if found.candidates else package_status.missing(mif.package_id)
+            unknown = {"said": mif.package_id, "site": mif.site, "result": mif.result, "file": name, "reason": text}
+            facts.append(("package.unknown", unknown | {"kept": found.is_ambiguous}))
+        return facts
+
+    def _load_event(self, db: Connection, mif: JobReport) -> Fact:
+        """Event 374: the Despooler made it, the loader stores it; its component is the Despooler (Q166833, Q169491)."""
+        event = self.site.event(
+            "SMS_DESPOOLER",
+            mif.event,
+            mif.machine,
+            mif.domain,
+            mif.description,
+            job=mif.job_id,
+            machine=mif.machine,
+            at=mif.time,
+            site=mif.site,
+        )
+        insert_event(db, event)
+        return "event", event_facts(event)
+
+    def _load_inventory(self, db: Connection, name: str, mif: Inventory, tick: float) -> list[Fact]:
+        """The machine's row and its attributes. Same-named groups override; attributes left out become null (Q170440)."""
+        machine = mif.machine
+        values = {"Name": machine.name, "Domain": machine.domain, "SiteCode": machine.site, "UpdatedAt": tick}
+        where = MACHINES.c.SMSID == machine.sms_id
+        if db.execute(update(MACHINES).where(where).values(**values)).rowcount == 0:
+            db.execute(insert(MACHINES).values(SMSID=machine.sms_id, **values))
+        machine_id = db.execute(select(MACHINES.c.MachineID).where(where)).scalar_one()
+        for group, attributes in mif.groups.items():
+            db.execute(
+                delete(MACHINE_ATTRIBUTES).where(
+                    MACHINE_ATTRIBUTES.c.MachineID == machine_id, MACHINE_ATTRIBUTES.c.GroupName == group
+                )
+            )
+            rows = [
+                {
+                    "MachineID": machine_id,
+                    "GroupName": group,
+                    "Attribute": a,
+                    "Value": None if v is None else str(v),
+                    "UpdatedAt": tick,
+                }
+                for a, v in attributes.items()
+            ]
+            if rows:
+                db.execute(insert(MACHINE_ATTRIBUTES), rows)
+        return [("mif.loaded", {"file": name, "report": "", "kind": "inventory"})]
+
+
+def _row_of(mif: JobReport) -> Key:
+    return mif.job_id, mif.kind, mif.site, mif.machine
+
+
+def _checked(mif: DeltaMif) -> DeltaMif:
+    """The same; `MifError` for a report that says what no row can, or asks for an event no workstation's result can cause."""
+    if isinstance(mif, JobReport) and mif.event not in EVENTS_TAKEN:
+        raise MifError(f"Event is {mif.event}, not one of {', '.join(map(str, EVENTS_TAKEN))}")
+    if isinstance(mif, JobReport) and mif.status not in _STATUSES:
+        raise MifError(f"Status is {mif.status!r}, not one of {', '.join(_STATUSES)}")
+    return mif

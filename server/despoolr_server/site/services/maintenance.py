@@ -1,0 +1,190 @@
+r"""Maintenance Manager: carries files between the site server and its logon servers, both ways, every cycle.
+
+Out: the master WINST files of `PCMDOM.BOX` to each logon server's `PCMINS.BOX`, those that changed. In: `.PCK`, `.SNI` and
+`.RAW` files to `RECEIVE` and `INVENTRY.BOX`, many at a time: a night's reports must not wait for each other's round trips.
+Each is written here first and deleted there after, so that a file is never nowhere.
+A file that was carried twice (a death between the two) is told apart later by the report it carries. Files of the same name
+from two servers wait for each other. Stale `.INS` files on logon servers are left there (Q269768).
+Boxes that are missing, here or there, are made again first (`site.box_repair`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar, Final
+
+from despoolr_core.formats.instruction import MINIJOB
+from despoolr_core.rules.fold import fold
+from despoolr_core.share.chain import CALLS_MAX, OCTETS_MAX
+from despoolr_core.share.contract import Share, ShareError, ShareUnreachable
+from despoolr_core.share.modes import NtStatus
+from despoolr_core.share.wire import Entry
+from despoolr_server.site.services.box_repair import BoxRepair
+from despoolr_server.site.services.masters import MasterCarrier
+from despoolr_server.site.services.service import Service
+from despoolr_server.site.state import boxes
+from despoolr_server.site.state.context import SiteContext, SiteServerRole
+
+COLLECTED: Final = (
+    (boxes.LOGON_DESPOOLER, (".PCK", ".SNI")),
+    (boxes.LOGON_INVENTORY, (".RAW",)),
+)
+"""What is collected from where, in this order: the status MIF before the instruction that names it."""
+THOROUGH_EVERY: Final = 50
+"""Cycles after which every box is looked into whatever its time says: a file system's times have their grain."""
+
+
+class MaintenanceManager(Service):
+    """SMS_MAINTENANCE_MANAGER."""
+
+    component: ClassVar[str] = "SMS_MAINTENANCE_MANAGER"
+
+    def __init__(self, site: SiteContext) -> None:
+        super().__init__(site)
+        self._root = site.share(site.server, boxes.ROOT_SHARE, self.component)
+        self._receive = site.share(site.server, boxes.SITE_SHARE, self.component)
+        self._masters = MasterCarrier(self._root)
+        self._repair = BoxRepair(site, self.component)
+        self._own = [path for path in boxes.SITE_DIRECTORIES if path != boxes.RECEIVE]  # that is the share SMS_SITE
+        if site.profile.package_status_by_sta:
+            self._own += boxes.DISTRIBUTION_MANAGER_DIRECTORIES
+        self._is_down: set[str] = set()
+        self._empty_at: dict[tuple[str, str], str] = {}
+        """(logon server, box) to the directory's ETag when it was last found empty: as long as that stays, nothing is there."""
+
+    async def cycle(self, tick: float) -> None:
+        here = self.site.server
+        await self._repair.anywhere(here, boxes.ROOT_SHARE, self._root, [*self._own, *self._masters.directories])
+        await self._masters.look()
+        for role in self.site.servers:
+            if not role.logon:
+                continue
+            try:
+                await self._work_on(role)
+            except ShareUnreachable as error:
+                if role.name not in self._is_down:
+                    self._is_down.add(role.name)
+                    self.warn(f"~Cannot connect to logon server {role.name}: {error}. It will be tried on every cycle.")
+            except ShareError as error:
+                self.warn(f"~Logon server {role.name} answered no: {error.problem.path}, {error}, Win32 Error = {error.win32}")
+            else:
+                if role.name in self._is_down:
+                    self._is_down.discard(role.name)
+                    self.log(f"~Logon server {role.name} answers again.")
+
+    async def _work_on(self, role: SiteServerRole) -> None:
+        there = self.site.share(role.name, boxes.LOGON_SHARE, self.component)
+        thorough = self.cycle_count % THOROUGH_EVERY == 1
+        entries = await there.list()
+        if await self._repair.at_root(role.name, boxes.LOGON_SHARE, there, entries, boxes.LOGON_DIRECTORIES):
+            entries = await there.list()
+            self._masters.forget(role.name)
+        count = await self._collect(role, there, entries, thorough=thorough)
+        count += await self._masters.carry(role, there, thorough=thorough)
+        if count:
+            self.log(f"~Working on logon server {role.name}")
+
+    async def _collect(self, role: SiteServerRole, there: Share, entries: list[Entry], *, thorough: bool) -> int:
+        """The listing of the share tells which boxes changed; only those are looked into (all of them now and then)."""
+        etags = {fold(entry.name): entry.etag for entry in entries}
+        count = 0
+        for box, extensions in COLLECTED:
+            key = (role.name, box)
+            if not thorough and self._empty_at.get(key, "?") == etags.get(box, ""):
+                continue
+            files = [entry for entry in await there.list(box) if not entry.directory]
+            self._empty_at.pop(key, None)
+            if not files:
+                self._empty_at[key] = etags.get(box, "")
+            for extension in extensions:
+                wanted = [entry for entry in files if fold(entry.name).endswith(extension)]
+                failures: list[ShareError] = []
+                for some in _together(wanted):
+                    contents = await there.read_all([f"{box}/{name}" for name in some])
+                    count += await self._take_over(there, box, dict(zip(some, contents, strict=True)), failures)
+                if failures:  # one file that cannot be had does not keep the others of its kind
+                    raise failures[0]
+        return count
+
+    async def _take_over(self, there: Share, box: str, found: dict[str, bytes | ShareError], failures: list[ShareError]) -> int:
+        """Write these files here, then delete them there; how many came. What trying again will not mend goes to `failures`."""
+        files: dict[str, bytes] = {}
+        count = 0
+        for name, data in found.items():
+            if isinstance(data, ShareError):
+                if not (data.is_refusal or data.is_missing):
+                    failures.append(data)
+            elif _gives_orders(data):
+                await self._refuse(there, f"{box}/{name}", name, data)
+                count += 1
+            else:
+                files[name] = data
+        carried: list[str] = []
+        is_stuck = False
+        while files and not is_stuck:
+            names = list(files)
+            made = await self._create_here(box, files)
+            for name, error in zip(names, made, strict=False):
+                data = files.pop(name)
+                if error is None:
+                    carried.append(name)
+                elif error.nt_status is NtStatus.OBJECT_NAME_COLLISION:
+                    if await self._is_here(box, name, data):
+                        carried.append(name)
+                    # Else another file of this name is still being worked on: left for the next cycle.
+                elif not (error.is_refusal or error.is_missing):
+                    failures.append(error)
+                    is_stuck = True
+        for error in await there.delete_all([f"{box}/{name}" for name in carried]):
+            if error is not None and not (error.is_refusal or error.is_missing):
+                failures.append(error)
+        return count + len(carried)
+
+    async def _create_here(self, box: str, files: dict[str, bytes]) -> list[ShareError | None]:
+        """Up to the first refusal."""
+        share, prefix = self._place_of(box)
+        return await share.create_all([(prefix + name, data) for name, data in files.items()])
+
+    async def _is_here(self, box: str, name: str, data: bytes) -> bool:
+        """Whether it came already, and only its deletion is missing."""
+        share, prefix = self._place_of(box)
+        try:
+            return await share.read(prefix + name) == data
+        except ShareError as error:
+            if not (error.is_refusal or error.is_missing):
+                raise
+            return False
+
+    def _place_of(self, box: str) -> tuple[Share, str]:
+        """Where the files of a logon server's box go."""
+        return (self._root, f"{boxes.INVENTORY}/") if box == boxes.LOGON_INVENTORY else (self._receive, "")
+
+    async def _refuse(self, there: Share, path: str, name: str, data: bytes) -> bool:
+        """A client's box is for results. An instruction that tells the Despooler to install or remove is not passed on."""
+        self.warn(f"~{name} is no result of a client: it has been set aside.")
+        await self._root.write(f"{boxes.BAD_INSTRUCTIONS}/{name}", data)
+        reason = f"{name}: a client's box may hold results only, and this is another instruction\r\n"
+        await self._root.write(f"{boxes.BAD_INSTRUCTIONS}/{name}.TXT", reason.encode("latin-1", "replace"))
+        await self.site.report_event(self.component, 1)
+        await there.delete(path)
+        return True
+
+
+def _together(entries: list[Entry]) -> Iterator[list[str]]:
+    """The names of files that are fetched at one time: few enough for one chain, and not too large to be held in memory."""
+    some: list[str] = []
+    octets = 0
+    for entry in entries:
+        if some and (len(some) == CALLS_MAX or octets + entry.size > OCTETS_MAX):
+            yield some
+            some, octets = [], 0
+        some.append(entry.name)
+        octets += entry.size
+    if some:
+        yield some
+
+
+def _gives_orders(data: bytes) -> bool:
+    """Whether a file's type line says it is a minijob (what cannot be read is the Despooler's to judge)."""
+    lines = data.split(b"\n", 3)
+    return len(lines) > 2 and lines[2].startswith(MINIJOB.encode())

@@ -1,0 +1,376 @@
+r"""Scheduler: turns a Pending job into an Active one, compresses the package, sends instructions, keeps the job's status.
+
+Its hops (`domain.md` a.2, d.2): source directory -> `SENDER.BOX\TOSEND` (`.P00` package, one `.I00`, `.I01` ... a site) -> a send
+request (`.SRQ`) for each site in the LAN sender's outbox. Status comes back through Job Details, which only the Data Loader
+writes after the rows are made here; the rule that reads them is `job_status.overall_status`.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import Any, ClassVar, Final
+
+import msgspec
+from sqlalchemy import Connection, Row, insert
+
+from despoolr_core.formats.instruction import Install, InstallKind, PackageTarget, TargetWorkstation, render_instruction
+from despoolr_core.formats.sms_id import job_id as make_job_id
+from despoolr_core.formats.sms_id import request_id as make_request_id
+from despoolr_core.share.contract import Share
+from despoolr_server.database.schema import JOB_DETAILS, JOBS
+from despoolr_server.site.jobs.model import (
+    INSTALL_KINDS,
+    UNDER_WAY,
+    DetailKind,
+    DetailStatus,
+    JobSpec,
+    JobStatus,
+    JobType,
+    RunPhase,
+    SendPhase,
+)
+from despoolr_server.site.jobs.retry import patience_s
+from despoolr_server.site.jobs.status import overall_status
+from despoolr_server.site.services import targets
+from despoolr_server.site.services.packing import NoRoom, Packing, SourceFailure
+from despoolr_server.site.services.sender import SendRequest, render_send_request
+from despoolr_server.site.services.service import Service
+from despoolr_server.site.services.targets import DEFAULT_SERVERS, Targets
+from despoolr_server.site.state import boxes, queries
+from despoolr_server.site.state.context import SiteContext
+
+ACTIVATIONS_PER_CYCLE_MAX: Final = 100
+EVENT_NO_PACKAGE: Final = 33
+EVENT_NO_TARGETS: Final = 323
+
+
+class Scheduler(Service):
+    """SMS_SCHEDULER."""
+
+    component: ClassVar[str] = "SMS_SCHEDULER"
+
+    def __init__(self, site: SiteContext) -> None:
+        super().__init__(site)
+        self._packing = Packing(site)
+        self._seen_change = -1
+        self._next_activation = 0.0
+        self._next_verdict = math.inf
+        """When a job that retries because a workstation failed is Failed for good."""
+
+    async def cycle(self, tick: float) -> None:
+        """Look at the jobs when something about them changed, or when one is due."""
+        change = self.site.change_count
+        if change == self._seen_change and tick < min(self._next_activation, self._next_verdict):
+            return
+        await self._activate_due(tick)
+        await self._send_cancellations(tick)
+        await self._keep_status(tick)
+        self._seen_change = change
+
+    # -- Pending -> Active
+
+    async def _activate_due(self, tick: float) -> None:
+        pending = await self.site.database.run(lambda db: queries.jobs(db, [JobStatus.PENDING]))
+        due = [r for r in pending if r.ActivateAt <= tick and not self._is_blocked(r, pending)]
+        self._next_activation = min((r.ActivateAt for r in pending if r.ActivateAt > tick), default=math.inf)
+        for row in due[:ACTIVATIONS_PER_CYCLE_MAX]:
+            await self._activate(row, queries.spec_of(row), tick)
+        if due:
+            self._next_activation = tick  # a repetition may have been made, or one put off: look again on the next cycle
+
+    def _is_blocked(self, row: Row[Any], pending: list[Row[Any]]) -> bool:
+        """Whether an earlier instance of a repeating job is Pending still, and that holds this one up (Q153533)."""
+        if not self.site.profile.pending_instance_blocks_next or not row.RepeatOf:
+            return False
+        return any(
+            row.RepeatOf in (other.JobID, other.RepeatOf) and other.ActivateAt < row.ActivateAt
+            for other in pending
+            if other.JobID != row.JobID
+        )
+
+    async def _activate(self, row: Row[Any], spec: JobSpec, tick: float) -> None:
+        site = self.site
+        if spec.repeat_every_s > 0:
+            await site.database.run(lambda db: self._make_next_repetition(db, row, spec, tick))
+        package = await site.database.run(lambda db: queries.package(db, spec.package))
+        if package is None:
+            await self._fail(row, tick, EVENT_NO_PACKAGE, spec.package)
+            return
+        found = await site.database.run(lambda db: targets.find_targets(db, site, spec))
+        if spec.run is not None and not found.workstations:
+            await self._fail(row, tick, EVENT_NO_TARGETS, row.JobID)  # an empty target list: failed without action (Q122180)
+            return
+        needing = await site.database.run(lambda db: self._needing(db, row.JobID, spec, found.sites))
+        packed: dict[str, int] | None = None
+        try:
+            packed = await self._pack(row, spec, package, bool(needing))
+        except NoRoom:
+            return  # still Pending: the next cycle tries again
+        except SourceFailure as failure:
+            await self._fail(row, tick, failure.event, package.SourcePath)
+            return
+        version = packed["StoredVersion"] if packed else int(package.StoredVersion)
+        await site.database.run(lambda db: self._make_details(db, row, spec, found, tick))
+        for number, code in enumerate(found.sites):
+            await self._send(row, spec, package, version, code, number, found, send_package=code in needing)
+        # The version counts only with the job: a process that died in between would take the package for sent.
+        await self._set_status(row, JobStatus.ACTIVE, tick, "activated", packed, SendingStatus="Active", WorkingStatus="Active")
+
+    def _needing(self, db: Connection, job: str, spec: JobSpec, sites: tuple[str, ...]) -> frozenset[str]:
+        """The sites the package itself goes to: all of them, or (Only if not previously sent) those that never got it."""
+        if spec.type == JobType.REMOVE_PACKAGE:
+            return frozenset()
+        if spec.send is SendPhase.EVEN_IF_SENT:
+            return frozenset(sites)
+        is_own = spec.package[:3] == self.site.code
+        return frozenset(
+            code for code in sites if not targets.was_sent(db, spec.package, code, job) and (is_own or code != self.site.code)
+        )
+
+    async def _pack(self, row: Row[Any], spec: JobSpec, package: Row[Any], is_sent: bool) -> dict[str, int] | None:
+        """The compressed package: made anew as the next version, or the one of an earlier job."""
+        if not is_sent:
+            return None
+        version = int(package.StoredVersion)
+        if spec.send is not SendPhase.EVEN_IF_SENT and version and await self._packing.is_packed(package.PkgID):
+            return None
+        if spec.send is SendPhase.EVEN_IF_SENT or not version:
+            version += 1
+        return await self._packing.pack(row.JobID, package, version)
+
+    def _make_details(self, db: Connection, row: Row[Any], spec: JobSpec, found: Targets, tick: float) -> None:
+        job = row.JobID
+        if db.execute(JOB_DETAILS.select().where(JOB_DETAILS.c.JobID == job).limit(1)).first() is not None:
+            return  # the process died after this and before the job was Active: the rows are there
+        blank = {"MachineName": "", "Domain": "", "MachineID": 0}
+        for code in found.sites:
+            rows: list[dict[str, Any]] = [{"Kind": kind} for kind in queries.ARRIVING]
+            if spec.is_send_only:
+                rows = rows[:1]  # the Scheduler's rule for such a job: Site Arrival alone (Q221945)
+            rows += [
+                {"Kind": DetailKind.WORKSTATION, "MachineName": m.name, "Domain": m.domain, "MachineID": m.machine_id}
+                for m in found.at(code)
+            ]
+            queries.add_details(db, job, code, [{**blank, **r} for r in rows], tick)
+            if code != self.site.code and spec.type != JobType.REMOVE_PACKAGE:
+                queries.expect_package(db, spec.package, code, tick)
+
+    def _make_next_repetition(self, db: Connection, row: Row[Any], spec: JobSpec, tick: float) -> None:
+        """A repeating job is made anew for its next time: its own JobID, the same phases, its dates moved on."""
+        first = row.RepeatOf or row.JobID
+        due = row.ActivateAt + spec.repeat_every_s
+        twin = db.execute(JOBS.select().where(JOBS.c.RepeatOf == first, JOBS.c.ActivateAt == due)).first()
+        if twin is None:
+            keeps = self.site.profile.repeat_keeps_mandatory_date
+            create_job(db, self.site.code, repeated(spec, due, keeps_mandatory_date=keeps), tick, repeat_of=first)
+
+    # -- instructions
+
+    async def _send(
+        self,
+        row: Row[Any],
+        spec: JobSpec,
+        package: Row[Any],
+        version: int,
+        code: str,
+        number: int,
+        found: Targets,
+        *,
+        send_package: bool,
+    ) -> None:
+        put_on = found.put_on(spec, code)
+        install = Install(
+            kind=INSTALL_KINDS[spec.type],
+            site=self.site.code,
+            job_id=row.JobID,
+            package_id=package.PkgID,
+            package_version=version,
+            package_file=f"{row.JobID}.PCK" if send_package else "",
+            request_id=row.RequestID,
+            servers=tuple(PackageTarget(name, self._package_share(name)) for name in put_on),
+            put_on_specified=bool(put_on) or DEFAULT_SERVERS in spec.distribute.put_on,
+            send_even_if_previously_sent=spec.send is SendPhase.EVEN_IF_SENT,
+            refresh_existing=spec.distribute.refresh_existing,
+            package_name=package.Name,
+            package_source=package.SourcePath,
+            job_name=row.Name,
+            comments=package.Comment,
+            workstations=tuple(TargetWorkstation(m.name, m.sms_id, m.domain) for m in found.at(code)),
+            report_to=self.site.code,
+        )
+        if spec.run is not None:
+            install = with_run_phase(install, spec.run)
+        await self._put_in_outbox(row, install, code, number, package.PkgID if send_package else "", spec.priority)
+
+    async def _put_in_outbox(self, row: Row[Any], install: Install, code: str, number: int, package: str, priority: int) -> None:
+        """One instruction for one site, and the request to send it (and the package) there."""
+        root, stem = self._root(), row.JobID
+        if install.kind is InstallKind.CANCEL:
+            stem = f"{row.JobID}_C"
+        instruction = f"{stem}.I{number:02}"
+        await root.write(f"{boxes.TOSEND}/{instruction}", render_instruction(install.to_instruction()))
+        request = SendRequest(
+            request=row.RequestID,
+            job=row.JobID,
+            destination=code,
+            package_file=f"{package}.P00" if package else "",
+            instruction_file=instruction,
+            remote_package=install.package_file,
+            remote_instruction=f"{stem}.INS",
+            priority=priority,
+        )
+        # One request a job and site, under a name made of both: doing it again after a crash makes no second one.
+        await root.write(f"{boxes.LAN_OUTBOX}/{stem[3:]}{code}.SRQ", render_send_request(request))
+
+    def _package_share(self, server: str) -> str:
+        return next((role.package_share for role in self.site.servers if role.name == server), boxes.PACKAGE_SHARE)
+
+    # -- Cancelling
+
+    async def _send_cancellations(self, tick: float) -> None:
+        """Tell the sites of each job that is Cancelling to take it back; once (Q191338: it stops new tasks only)."""
+        site = self.site
+        rows = await site.database.run(lambda db: queries.jobs(db, [JobStatus.CANCELLING]))
+        for row in rows:
+            if row.CancelStatus == "Active":
+                continue
+            details = await site.database.run(partial(queries.details, job=row.JobID))
+            codes = [d.SiteCode for d in details if d.Kind == DetailKind.SITE_ARRIVAL]
+            spec = queries.spec_of(row)
+            for number, code in enumerate(codes):
+                cancel = Install(
+                    kind=InstallKind.CANCEL,
+                    site=site.code,
+                    job_id=row.JobID,
+                    package_id=row.PackageID,
+                    request_id=row.RequestID,
+                    job_name=row.Name,
+                    report_to=site.code,
+                )
+                await self._put_in_outbox(row, cancel, code, number, "", spec.priority)
+            await site.database.run(partial(queries.set_job, job_id=row.JobID, now=tick, CancelStatus="Active"))
+
+    # -- status
+
+    async def _keep_status(self, tick: float) -> None:
+        """Read the rows of every job under way and set its overall, sending and working status (Q150026, Q221945)."""
+        site = self.site
+        patience = patience_s(site.profile, site.retry_s)
+        verdicts = [math.inf]
+        touched, site.touched_jobs = site.touched_jobs, set()
+        looks_at_all = self._seen_change < 0  # nothing is known of what happened before
+
+        def work(db: Connection) -> list[tuple[Row[Any], JobStatus]]:
+            changed = []
+            for row in queries.jobs(db, (*UNDER_WAY, JobStatus.COMPLETE)):
+                if row.Status == JobStatus.COMPLETE and not (looks_at_all or row.JobID in touched):
+                    continue
+                said = queries.detail_statuses(db, row.JobID)
+                has_given_up = False
+                if (DetailKind.WORKSTATION, DetailStatus.FAILED) in said:
+                    deadline = (queries.first_failure(db, row.JobID) or tick) + patience
+                    has_given_up = tick >= deadline
+                    verdicts.append(math.inf if has_given_up else deadline)
+                status = overall_status(
+                    JobStatus(row.Status), said, stays_retrying=site.profile.job_stays_retrying, has_given_up=has_given_up
+                )
+                arrived = [status for kind, status in said if kind == DetailKind.SITE_ARRIVAL]
+                if arrived and all(status == DetailStatus.COMPLETE for status in arrived) and row.SendingStatus != "Complete":
+                    queries.set_job(db, row.JobID, tick, SendingStatus="Complete")
+                if status != row.Status:
+                    ended = {"CancelStatus": "Complete"} if status == JobStatus.CANCELLED else {"WorkingStatus": status}
+                    queries.set_job(db, row.JobID, tick, Status=status, **ended)
+                    changed.append((row, status))
+            return changed
+
+        for row, status in await site.database.run(work):
+            site.record(
+                self.component, "job.status", job=row.JobID, name=row.Name, status=str(status), was=row.Status, reason="details"
+            )
+            self.log(f"~Job {row.JobID} is now {status}.")
+        self._next_verdict = min(verdicts)
+
+    async def _set_status(
+        self, row: Row[Any], status: JobStatus, tick: float, reason: str, package: dict[str, int] | None = None, **columns: Any
+    ) -> None:
+        def work(db: Connection) -> tuple[JobStatus, str]:
+            if package is not None:
+                queries.set_package(db, row.PackageID, **package)
+            current = queries.job(db, row.JobID)
+            if current is None or current.Status != JobStatus.CANCELLED:
+                queries.set_job(db, row.JobID, tick, Status=status, **columns)
+                return status, row.Status
+            if status is JobStatus.ACTIVE:
+                # Cancelled while it was being sent: it is under way, and its sites have to take it back.
+                queries.set_job(db, row.JobID, tick, **{**columns, "Status": JobStatus.CANCELLING, "CancelStatus": "Pending"})
+                return JobStatus.CANCELLING, current.Status
+            return JobStatus.CANCELLED, JobStatus.CANCELLED
+
+        now, was = await self.site.database.run(work)
+        if now == was:
+            return
+        self.site.record(self.component, "job.status", job=row.JobID, name=row.Name, status=str(now), was=was, reason=reason)
+        self.log(f"~Job {row.JobID} is now {now}.")
+
+    async def _fail(self, row: Row[Any], tick: float, event: int, *insertions: str) -> None:
+        await self.site.report_event(self.component, event, *insertions, job=row.JobID)
+        await self._set_status(row, JobStatus.FAILED, tick, f"event {event}", WorkingStatus="Failed")
+
+    def _root(self) -> Share:
+        return self.site.share(self.site.server, boxes.ROOT_SHARE, self.component)
+
+
+def create_job(db: Connection, site: str, spec: JobSpec, now: float, *, repeat_of: str = "") -> str:
+    """Insert a Pending job and return its JobID. One request for the whole job, as each WINST record names it."""
+    number = queries.next_number(db, "job")
+    job_id = make_job_id(site, number)
+    db.execute(
+        insert(JOBS).values(
+            JobID=job_id,
+            Name=spec.name,
+            Type=spec.type,
+            PackageID=spec.package,
+            RequestID=make_request_id(site, queries.next_number(db, "request")),
+            Status=JobStatus.PENDING,
+            Priority=spec.priority,
+            CreatedAt=now,
+            ActivateAt=spec.activate_at if spec.activate_at > 0 else now,
+            RepeatEvery=spec.repeat_every_s,
+            RepeatOf=repeat_of,
+            StatusAt=now,
+            Spec=msgspec.json.encode(spec).decode(),
+        )
+    )
+    return job_id
+
+
+def repeated(spec: JobSpec, activate_at: float, *, keeps_mandatory_date: bool) -> JobSpec:
+    """The same job for its next time: its dates are moved on by the interval, the mandatory date unless Q141192 keeps it."""
+    run = spec.run
+    if run is not None:
+        later = spec.repeat_every_s
+        run = msgspec.structs.replace(
+            run,
+            offer_after=run.offer_after + later,
+            mandatory_after=run.mandatory_after
+            if run.mandatory_after is None or keeps_mandatory_date
+            else run.mandatory_after + later,
+            expires_after=None if run.expires_after is None else run.expires_after + later,
+        )
+    return msgspec.structs.replace(spec, activate_at=activate_at, run=run)
+
+
+def with_run_phase(install: Install, run: RunPhase) -> Install:
+    """The instruction with the run phase filled in."""
+    return msgspec.structs.replace(
+        install,
+        command_line=run.command,
+        command_name=run.command_name or run.command,
+        offer_after=run.offer_after,
+        mandatory_after=run.mandatory_after,
+        expires_after=run.expires_after,
+        operating_system=run.operating_system,
+        user_input_required=run.user_input_required,
+        background=run.background,
+    )

@@ -1,0 +1,159 @@
+r"""LAN Sender: carries packages and instructions from `TOSEND` to the `SMS_SITE` share of the destination, package first.
+
+A send request (`.SRQ`) becomes `.SRS` while it is worked on; a process that dies finds it there and begins again: writing
+the same files a second time changes nothing. The instruction goes last, because the Despooler starts as soon as it sees one
+(Q161043). What cannot be delivered is tried again every cycle for seven days (Q214485), then given up with event 21; the
+row of the site's arrival says Failed then, and so the job does.
+The request's text is ours: SMS's is binary (`domain.md` h).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+import msgspec
+
+from despoolr_core.errors import FormatError
+from despoolr_core.formats.job_mif import JobReport
+from despoolr_core.rules.fold import fold
+from despoolr_core.share.contract import Share, ShareError, ShareUnreachable
+from despoolr_server.site.jobs.model import DetailKind, DetailStatus
+from despoolr_server.site.services.service import Service
+from despoolr_server.site.state import boxes
+from despoolr_server.site.state.context import SiteContext
+from despoolr_server.site.state.inbox import Inbox
+from despoolr_server.site.state.mif_box import MifBox
+
+GIVE_UP_S: Final = 7 * 86400.0
+
+
+class SendRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What to carry where. `first_tried_at` is site time of the first failure (0: none yet)."""
+
+    request: str
+    job: str
+    destination: str
+    package_file: str
+    instruction_file: str
+    remote_package: str
+    remote_instruction: str
+    priority: int = 2
+    retries: int = 0
+    first_tried_at: float = 0.0
+
+
+class SendRequestError(FormatError):
+    """A send request that is not one."""
+
+
+def render_send_request(request: SendRequest) -> bytes:
+    """The request as indented JSON: a person can read what waits in an outbox."""
+    return msgspec.json.format(msgspec.json.encode(request), indent=2) + b"\n"
+
+
+def parse_send_request(data: bytes) -> SendRequest:
+    """The inverse of `render_send_request`. Raises `SendRequestError`."""
+    try:
+        return msgspec.json.decode(data, type=SendRequest)
+    except msgspec.MsgspecError as error:
+        raise SendRequestError(f"not a send request: {error}") from None
+
+
+class LanSender(Service):
+    """SMS_LAN_SENDER."""
+
+    component: ClassVar[str] = "SMS_LAN_SENDER"
+
+    def __init__(self, site: SiteContext) -> None:
+        super().__init__(site)
+        self._inbox = Inbox(self._root(), boxes.LAN_OUTBOX)
+        self._mifs = MifBox(self._root(), "S")
+
+    async def started(self) -> None:
+        await self._mifs.started()
+
+    async def cycle(self, tick: float) -> None:
+        root = self._root()
+        entries = await self._inbox.files()
+        if not entries:
+            self._inbox.rest()
+        requests = [e.name for e in entries if fold(e.name).endswith((".SRQ", ".SRS"))]
+        todo: list[tuple[int, str, SendRequest]] = []
+        for name in requests:
+            try:
+                request = parse_send_request(await root.read(f"{boxes.LAN_OUTBOX}/{name}"))
+            except SendRequestError as error:
+                await self._set_aside(root, name, str(error))
+                continue
+            except ShareError as error:
+                self.warn(f"~Cannot read send request {name}, Win32 Error = {error.win32}. We will try again on the next cycle.")
+                continue
+            todo.append((request.priority, name, request))
+        for _, name, request in sorted(todo, key=lambda item: item[:2]):
+            await self._send(root, name, request, tick)
+
+    async def _set_aside(self, root: Share, name: str, reason: str) -> None:
+        self.warn(f"~Send request {name} is invalid and has been set aside: {reason}")
+        target = f"{boxes.BAD_INSTRUCTIONS}/{name}"
+        await root.write(f"{target}.TXT", f"{name}: {reason}\r\n".encode("latin-1", "replace"))
+        await self.site.report_event(self.component, 309, name)
+        await root.rename(f"{boxes.LAN_OUTBOX}/{name}", target, replace=True)
+
+    async def _send(self, root: Share, name: str, request: SendRequest, tick: float) -> None:
+        box, working = boxes.LAN_OUTBOX, f"{name.rpartition('.')[0]}.SRS"
+        if name != working:
+            await root.rename(f"{box}/{name}", f"{box}/{working}", replace=True)
+        try:
+            await self._deliver(root, request)
+        except (ShareError, ShareUnreachable) as error:
+            await self._put_off(root, working, request, tick, error)
+            return
+        await root.delete(f"{box}/{working}")
+        await root.delete(f"{boxes.TOSEND}/{request.instruction_file}")
+        if not request.job:
+            await root.delete(f"{boxes.TOSEND}/{request.package_file}")  # a packet of MIFs is nobody's master copy
+        self.log(f"~{_what(request)} sent successfully to site {request.destination}.")
+
+    async def _deliver(self, root: Share, request: SendRequest) -> None:
+        server = self.site.addresses.get(request.destination)
+        if server is None:
+            await self.site.report_event(self.component, 332, request.destination, job=request.job)
+            raise ShareUnreachable(f"no address to site {request.destination}")
+        there = self.site.share(server, boxes.SITE_SHARE, self.component)
+        if request.package_file:
+            await there.write(request.remote_package, await root.read(f"{boxes.TOSEND}/{request.package_file}"))
+        await there.write(request.remote_instruction, await root.read(f"{boxes.TOSEND}/{request.instruction_file}"))
+
+    async def _put_off(
+        self, root: Share, working: str, request: SendRequest, tick: float, error: ShareError | ShareUnreachable
+    ) -> None:
+        first = request.first_tried_at or tick
+        what = f"{_what(request)} to site {request.destination}"
+        self.warn(f"~Cannot send {what}, Win32 Error = {error.win32}. Retry {request.retries + 1}")
+        if tick - first >= GIVE_UP_S and request.job:  # what sites report of themselves is never given up
+            await self.site.report_event(self.component, 21, str(request.retries), job=request.job)
+            await self._mifs.put(self._failure(request, tick))
+            await root.delete(f"{boxes.LAN_OUTBOX}/{working}")
+            return
+        later = msgspec.structs.replace(request, retries=request.retries + 1, first_tried_at=first)
+        await root.write(f"{boxes.LAN_OUTBOX}/{working}", render_send_request(later))
+
+    def _failure(self, request: SendRequest, tick: float) -> JobReport:
+        """The job never arrived at its site."""
+        return JobReport(
+            report=f"{request.job}/{DetailKind.SITE_ARRIVAL}/{request.destination}/{DetailStatus.FAILED}",
+            job_id=request.job,
+            kind=DetailKind.SITE_ARRIVAL,
+            site=request.destination,
+            status=DetailStatus.FAILED,
+            time=tick,
+            description=f"could not be sent in {request.retries} retries",
+            request_id=request.request,
+        )
+
+    def _root(self) -> Share:
+        return self.site.share(self.site.server, boxes.ROOT_SHARE, self.component)
+
+
+def _what(request: SendRequest) -> str:
+    return f"Job {request.job}" if request.job else f"Packet {request.request}"

@@ -1,0 +1,179 @@
+"""A service of the SMS Executive: wakes on the site's polling interval, does one cycle, sleeps again.
+
+The law: cycles lie on a fixed grid (multiples of the interval since the service started), so that "24 x the polling
+interval later" is a cycle and not just after one. A cycle that took too long skips what it missed. What a cycle does must
+be safe to do again: the process may die between any two steps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from typing import ClassVar
+
+from despoolr_core.formats.tracer import WARNING
+from despoolr_core.share.contract import ShareError, ShareUnreachable
+from despoolr_server.site.state.context import SiteContext
+
+START_STAGGER_S = 1.0
+"""Seconds between the first cycles of two services, in the order the files travel: a file may cross several in one round."""
+
+
+class Service:
+    """One service. Subclasses say `component` and do `cycle(tick)`."""
+
+    component: ClassVar[str]
+
+    def __init__(self, site: SiteContext) -> None:
+        self.site = site
+        self.cycle_count = 0
+        self.wake_at = math.inf
+        """Site time of an extra cycle before the next one on the grid; a cycle may set it."""
+        self._running = asyncio.Event()
+        self._running.set()
+        self._busy = asyncio.Lock()
+
+    async def cycle(self, tick: float) -> None:
+        """One watchdog cycle. `tick` is the site time this cycle was due: the time decisions are made with."""
+        raise NotImplementedError
+
+    async def started(self) -> None:
+        """Once, before the first cycle after a (re)start."""
+
+    def pause(self) -> None:
+        """Finish the cycle under way, then wait for `resume` (SMS Service Manager)."""
+        self._running.clear()
+
+    def resume(self) -> None:
+        """Go on with the next cycle."""
+        self._running.set()
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the service waits for `resume`."""
+        return not self._running.is_set()
+
+    async def run(self, delay_s: float = 0.0) -> None:
+        """Cycle until cancelled. A share that answers no, or not at all, ends a cycle early; the next one tries again."""
+        clock = self.site.clock
+        while not await self._has_started():
+            await clock.sleep(self.site.polling_s)
+        due = grid = clock.now() + delay_s
+        while True:
+            await clock.sleep_until(due)
+            await self._running.wait()
+            await self.cycle_now(due)
+            wake, self.wake_at = self.wake_at, math.inf
+            if wake < grid + self.site.polling_s:
+                due = max(wake, clock.now())  # an extra cycle; the grid stays where it is
+                continue
+            grid += self.site.polling_s
+            behind = clock.now() - grid
+            if behind > 0:
+                grid += self.site.polling_s * (int(behind // self.site.polling_s) + 1)
+            due = grid
+
+    async def _has_started(self) -> bool:
+        try:
+            await self.started()
+        except (ShareError, ShareUnreachable) as error:
+            self.warn(f"~{self.component} cannot start yet: {error}, Win32 Error = {error.win32}")
+            return False
+        return True
+
+    async def cycle_now(self, tick: float) -> None:
+        """One cycle, never two at a time."""
+        async with self._busy:
+            self.cycle_count += 1
+            try:
+                await self.cycle(tick)
+            except ShareUnreachable as error:
+                self.warn(f"~Cannot reach a server this cycle: {error}. We will try again on the next cycle.")
+            except ShareError as error:
+                where = error.problem.path or error.problem.share
+                self.warn(f"~The share answered no this cycle: {where}, {error}, Win32 Error = {error.win32}")
+
+    def log(self, text: str) -> None:
+        """One line in this component's log."""
+        self.site.log(self.component, text)
+
+    def warn(self, text: str) -> None:
+        """One line in this component's log about something that failed and is tried again, or was set aside."""
+        self.site.log(self.component, text, WARNING)
+
+
+class Executive:
+    """SMS_EXECUTIVE: the host of the services, in the order work flows through them."""
+
+    def __init__(self, site: SiteContext, services: Sequence[Service]) -> None:
+        self.site = site
+        self.services = list(services)
+        self.before_start: Callable[[], Awaitable[None]] | None = None
+        """What is to be done once, before the first service starts."""
+        self._group: asyncio.TaskGroup | None = None
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def service(self, component: str) -> Service:
+        """A service by its component name. Raises `KeyError`."""
+        for service in self.services:
+            if service.component == component:
+                return service
+        raise KeyError(component)
+
+    async def run(self) -> None:
+        """Run every service until cancelled; a bug in one ends all (event 376 says which), it is never swallowed."""
+        if self.before_start is not None:
+            await self.before_start()
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            try:
+                self.start()
+                await asyncio.Event().wait()  # the services may all be stopped for a while
+            finally:
+                self._group = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the services run."""
+        return bool(self._tasks)
+
+    def start(self) -> None:
+        """Start every service. Nothing happens while they run."""
+        if self._tasks:
+            return
+        self.site.log("SMS_EXECUTIVE", "~SMS Executive started.")
+        for number, service in enumerate(self.services):
+            self._start(service, number * START_STAGGER_S)
+
+    async def stop(self) -> bool:
+        """Stop every service where it stands; whether they ran. What boxes and database hold stays: they go on from there."""
+        tasks, self._tasks = list(self._tasks.values()), {}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            self.site.log("SMS_EXECUTIVE", "~SMS Executive stopped.")
+        return bool(tasks)
+
+    async def restart(self, component: str) -> None:
+        """Stop one service where it stands and start it again, as the SMS Service Manager does."""
+        service = self.service(component)
+        task = self._tasks.get(component)
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        self.site.log("SMS_EXECUTIVE", f"~{component} restarted.")
+        self._start(service, 0.0)
+
+    def _start(self, service: Service, delay_s: float) -> None:
+        assert self._group is not None, "a service is started while the executive does not run"
+        name = f"{self.site.code}/{service.component}"
+        self._tasks[service.component] = self._group.create_task(self._run(service, delay_s), name=name)
+
+    async def _run(self, service: Service, delay_s: float) -> None:
+        try:
+            await service.run(delay_s)
+        except Exception:
+            await self.site.report_event("SMS_EXECUTIVE", 376, service.component)
+            raise

@@ -1,0 +1,84 @@
+"""Where a job goes: which sites, which workstations there, which servers of each. Pure, but for the rows it reads.
+
+The law: sites that are named are the sites. Else they follow from the job's phases: the sites of its workstations, of the servers
+it names, and with Refresh Existing those that have the package; without any of these it is the site's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, select
+
+from despoolr_core.rules.fold import fold
+from despoolr_server.database.schema import JOB_DETAILS, JOBS
+from despoolr_server.site.jobs.model import DetailKind, DetailStatus, JobSpec, JobType
+from despoolr_server.site.state import queries
+from despoolr_server.site.state.context import SiteContext
+
+DEFAULT_SERVERS: Final = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """A job's sites in the order they are sent to (one's own first), and its workstations."""
+
+    sites: tuple[str, ...]
+    workstations: tuple[queries.Machine, ...]
+    servers: dict[str, str]
+    """Every known distribution server to its site."""
+
+    def at(self, site: str) -> list[queries.Machine]:
+        """The workstations of one site."""
+        return [machine for machine in self.workstations if machine.site == site]
+
+    def put_on(self, spec: JobSpec, site: str) -> tuple[str, ...]:
+        """The servers a job names at one site."""
+        return tuple(name for name in spec.distribute.put_on if self.servers.get(fold(name)) == site)
+
+
+def find_targets(db: Connection, site: SiteContext, spec: JobSpec) -> Targets:
+    """Where a job goes."""
+    servers = server_sites(db, site)
+    machines = _workstations(db, spec)
+    named = {servers[fold(name)] for name in spec.distribute.put_on if fold(name) in servers}
+    codes = set(spec.sites) or named | {machine.site for machine in machines}
+    if not spec.sites and spec.distribute.refresh_existing:
+        codes |= {row.SiteCode for row in queries.package_statuses(db, spec.package)}
+    if not spec.sites and (not codes or (spec.run is None and not named)):
+        codes.add(site.code)
+    ordered = tuple(sorted(codes, key=lambda code: (code != site.code, code)))
+    return Targets(ordered, tuple(machine for machine in machines if machine.site in codes), servers)
+
+
+def server_sites(db: Connection, site: SiteContext) -> dict[str, str]:
+    """Every distribution server this site knows, in capitals, to the site it is at."""
+    known = {fold(name): row.SiteCode for row in queries.sites(db) for name in row.Servers.split()}
+    return known | {fold(role.name): site.code for role in site.servers if role.distribution}
+
+
+def _workstations(db: Connection, spec: JobSpec) -> Iterable[queries.Machine]:
+    if spec.run is None:
+        return []
+    machines = queries.machines(db, None if "*" in spec.machines else spec.machines)
+    return [machine for machine in machines if machine.operating_system & spec.run.operating_system]
+
+
+def was_sent(db: Connection, package: str, site: str, job: str) -> bool:
+    """Whether another job has sent a package to a site before (and its sending has not failed)."""
+    query: Any = (
+        select(JOB_DETAILS.c.ID)
+        .join(JOBS, JOBS.c.JobID == JOB_DETAILS.c.JobID)
+        .where(
+            JOBS.c.PackageID == package,
+            JOBS.c.JobID != job,
+            JOBS.c.Type != JobType.REMOVE_PACKAGE,
+            JOB_DETAILS.c.Kind == DetailKind.SITE_ARRIVAL,
+            JOB_DETAILS.c.SiteCode == site,
+            JOB_DETAILS.c.Status != DetailStatus.FAILED,
+        )
+        .limit(1)
+    )
+    return db.execute(query).first() is not None

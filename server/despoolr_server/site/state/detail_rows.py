@@ -1,0 +1,88 @@
+"""The rows of Job Details that one transaction asks about and sets: read together, written together.
+
+The law: what is set here is what the rows said, one report after the other, would have become. Whoever changes rows another way
+in the same transaction calls `write` before it and `forget` after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from despoolr_server.database.schema import JOB_DETAILS
+from despoolr_server.site.jobs.model import DetailStatus
+
+Key = tuple[str, str, str, str]
+"""JobID, Kind, SiteCode, MachineName."""
+
+ASKED_AT_ONE_TIME: Final = 500
+"""Machines of one question: below the 999 parameters of an old SQLite."""
+
+_C: Final = JOB_DETAILS.c
+_PLACE: Final = (_C.JobID == bindparam("job"), _C.Kind == bindparam("kind"), _C.SiteCode == bindparam("site"))
+_ROWS: Final = select(_C.MachineName, _C.Status, _C.UpdatedAt).where(
+    *_PLACE, _C.MachineName.in_(bindparam("machines", expanding=True))
+)
+"""Of one job, kind and site: a list of whole keys would be looked for row by row (SQLite uses no index for it)."""
+_ADD: Final = insert(JOB_DETAILS)
+_SET: Final = (
+    update(JOB_DETAILS)
+    .where(*_PLACE, _C.MachineName == bindparam("machine"))
+    .values(Status=bindparam("status"), UpdatedAt=bindparam("at"), Description=bindparam("description"))
+)
+
+
+class DetailRows:
+    """Made for one transaction. `keys`: rows that will be asked about; others are looked up one by one."""
+
+    def __init__(self, db: Connection, keys: Iterable[Key] = ()) -> None:
+        self._db = db
+        self._known: dict[Key, tuple[str, float] | None] = {}
+        self._changed: dict[Key, dict[str, Any]] = {}
+        self._look_up(dict.fromkeys(keys))
+
+    def set(self, key: Key, status: str, at: float, description: str = "", domain: str = "") -> str | None:
+        """Set one row's status, making the row if it is missing. Returns what it was (None: there was no row).
+
+        A report older than what the row already says changes nothing: reports may overtake each other on the way. A row of
+        which nothing was reported takes any: a report bears the time at which its service's round began, perhaps before the row
+        was made.
+        """
+        if key not in self._known:
+            self._look_up([key])
+        was = self._known[key]
+        job, kind, site, machine = key
+        if was is None:
+            new = {"JobID": job, "Kind": kind, "SiteCode": site, "MachineName": machine, "Domain": domain, "MachineID": 0}
+            self._db.execute(_ADD, {**new, "Status": status, "UpdatedAt": at, "Description": description})
+            self._known[key] = (status, at)
+            return None
+        if at >= was[1] or was[0] == DetailStatus.NONE:
+            where = {"job": job, "kind": kind, "site": site, "machine": machine}
+            self._changed[key] = {**where, "status": status, "at": at, "description": description}
+            self._known[key] = (status, at)
+        return was[0]
+
+    def write(self) -> None:
+        """Let the rows say what they were set to."""
+        if self._changed:
+            self._db.execute(_SET, list(self._changed.values()))
+            self._changed.clear()
+
+    def forget(self, job: str) -> None:
+        """Rows of a job were changed another way."""
+        self._known = {key: said for key, said in self._known.items() if key[0] != job}
+
+    def _look_up(self, keys: Iterable[Key]) -> None:
+        machines_of: dict[tuple[str, str, str], list[str]] = {}
+        for job, kind, site, machine in keys:
+            self._known[job, kind, site, machine] = None
+            machines_of.setdefault((job, kind, site), []).append(machine)
+        for (job, kind, site), machines in machines_of.items():
+            for start in range(0, len(machines), ASKED_AT_ONE_TIME):
+                some = machines[start : start + ASKED_AT_ONE_TIME]
+                asked = {"job": job, "kind": kind, "site": site, "machines": some}
+                for machine, status, at in self._db.execute(_ROWS, asked):
+                    self._known[job, kind, site, machine] = (str(status), float(at))

@@ -1,0 +1,173 @@
+"""What a process may be told, and what each wrong value is answered with."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from despoolr_app.process import settings as config
+from despoolr_app.process.settings import ConfigError, Listen, NamedServer, SiteAddress
+from despoolr_core.response import Response
+
+
+@pytest.mark.parametrize(
+    ("text", "listen"),
+    [
+        ("127.0.0.1:9000", Listen("127.0.0.1", 9000)),
+        ("0.0.0.0", Listen("0.0.0.0", 8801)),
+        (":9000", Listen("127.0.0.1", 9000)),
+        ("9000", Listen("127.0.0.1", 9000)),
+        ("[::1]:9000", Listen("::1", 9000)),
+        ("[::1]", Listen("::1", 8801)),
+        ("site1:0", Listen("site1", 0)),
+    ],
+)
+def test_an_address_to_listen_on(text: str, listen: Listen) -> None:
+    assert config.parse_listen(text, 8801) == listen
+
+
+def test_an_address_is_written_as_it_stands_in_a_url() -> None:
+    assert (str(Listen("::1", 80)), str(Listen("127.0.0.1", 80))) == ("[::1]:80", "127.0.0.1:80")
+
+
+def test_a_logon_server_of_a_site_and_what_it_is() -> None:
+    assert config.parse_named_server("logon1=http://h:1/") == NamedServer("LOGON1", "http://h:1")
+    assert config.parse_named_server("D2=https://h,nologon,distribution,share=sms_pkge,domain=ADMIN") == NamedServer(
+        "D2", "https://h", logon=False, distribution=True, package_share="SMS_PKGE", domain="ADMIN"
+    )
+
+
+def test_another_site() -> None:
+    assert config.parse_address("par=PARSRV=http://h:1") == SiteAddress("PAR", "PARSRV", "http://h:1")
+
+
+@pytest.mark.parametrize("text", ["Very Fast", "very-fast", "VERY_FAST"])
+def test_a_response_setting_however_it_is_spelt(text: str) -> None:
+    assert config.parse_response(text) is Response.VERY_FAST
+
+
+def test_a_profile_with_a_behaviour_changed() -> None:
+    overrides = config.parse_overrides(["attempts_max=7", "use_forced_disconnect = yes"])
+    profile = config.parse_profile("1.2", overrides)
+    assert profile.attempts_max == 7 and profile.use_forced_disconnect
+
+
+@pytest.mark.parametrize(
+    ("call", "text", "says"),
+    [
+        (lambda t: config.parse_listen(t, 8801), "host:port", "is not host:port, such as 127.0.0.1:8801"),
+        (lambda t: config.parse_listen(t, 8801), "1.2.3.4:70000", "is not host:port"),
+        (lambda t: config.parse_listen(t, 8801), "::1:80", "is not host:port"),
+        (config.parse_named_server, "http://h:1", "is not NAME=URL"),
+        (config.parse_named_server, "L=ftp://h", "is not a server's URL"),
+        (config.parse_named_server, "L=http://h/path", "is not a server's URL"),
+        (config.parse_named_server, "L=http://h:x", "is not a server's URL"),
+        (config.parse_named_server, "L=http://h,distributor", "is none of distribution, nologon"),
+        (config.parse_named_server, "L=http://h,nologon", "neither a logon nor a distribution server"),
+        (config.parse_address, "PAR=http://h", "is not SITE=SERVER=URL"),
+        (config.parse_code, "CON", "device name"),
+        (config.parse_code, "ABCD", "three of"),
+        (config.parse_machine, "A NAME", "is not a machine name"),
+        (config.parse_machine, "A" * 16, "is not a machine name"),
+        (config.parse_response, "Quick", "there are Very Fast, Fast, Medium, Slow"),
+        (config.parse_pace, "virtual", "real or scaled time"),
+        (config.parse_pace, "x0", "is not real, virtual or xN"),
+        (config.parse_span, "soon", "is not a span of time"),
+        (config.parse_span, "0s", "is no time at all"),
+        (config.parse_roles, "logon,printer", "is not logon, distribution"),
+        (lambda t: config.parse_overrides([t]), "attempts_max", "is not field=value"),
+        (lambda t: config.parse_profile(t, {}), "1.3", "no SMS version '1.3'"),
+        (lambda t: config.parse_profile("1.2", {t: "1"}), "attempt_max", "did you mean 'attempts_max'"),
+    ],
+)
+def test_a_wrong_value_is_one_line_that_says_what_would_be_right(call: Callable[[str], Any], text: str, says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        call(text)
+    assert says in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_secret_is_made_for_its_owner_alone_and_read_back(tmp_path: Path) -> None:
+    made = config.make_secret(tmp_path / "data" / "secret")
+    assert len(made) >= 32 and config.read_secret(tmp_path / "data" / "secret") == made
+    assert stat.S_IMODE((tmp_path / "data" / "secret").stat().st_mode) == 0o600
+    assert [p.name for p in (tmp_path / "data").iterdir()] == ["secret"]
+
+
+def test_a_configured_secret_comes_from_one_place_and_is_long_enough(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("sixteen octets!!\n")
+    assert config.given_secret(None, file) == config.given_secret("sixteen octets!!", None) == b"sixteen octets!!"
+    assert config.given_secret("", None) is None
+    with pytest.raises(ConfigError, match="not both"):
+        config.given_secret("sixteen octets!!", file)
+    with pytest.raises(ConfigError, match="has 5 bytes; give at least 16"):
+        config.given_secret("short", None)
+    with pytest.raises(ConfigError, match=r"cannot read the secret in .*No such file"):
+        config.given_secret(None, tmp_path / "missing")
+
+
+@pytest.mark.parametrize(
+    ("held", "says"), [(bytes(44), "is one byte, 44 times"), (b"x" * 4095 + b"yz", "more than 4,096 bytes"), (b"", "has 0 bytes")]
+)
+def test_a_secret_that_a_power_cut_left_or_that_is_no_secret_is_refused(tmp_path: Path, held: bytes, says: str) -> None:
+    (tmp_path / "secret").write_bytes(held)
+    with pytest.raises(ConfigError, match=says):
+        config.read_secret(tmp_path / "secret")
+    (tmp_path / "secret").write_bytes(b"x" * 4095 + b"y\n")
+    assert len(config.read_secret(tmp_path / "secret")) == config.SECRET_SIZE_MAX
+
+
+def test_a_secret_file_without_an_end_is_not_read_to_it() -> None:
+    with pytest.raises(ConfigError, match="more than"):
+        config.read_secret(Path("/dev/urandom"))
+
+
+def test_a_private_file_that_cannot_be_written_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "admin.token").mkdir()
+    with pytest.raises(ConfigError, match="Is a directory"):
+        config.write_private(tmp_path / "admin.token", b"token")
+    assert [path.name for path in tmp_path.iterdir()] == ["admin.token"]
+
+
+def test_a_variable_that_no_command_reads_is_named_with_the_nearest_right_one() -> None:
+    assert config.unknown_variables({"DESPOOLR_DATA": "x", "PATH": "y"}) == []
+    assert config.unknown_variables({"DESPOOLR_SECRETS": "x"}) == [
+        "DESPOOLR_SECRETS is no setting of Despoolr; did you mean DESPOOLR_SECRET?"
+    ]
+
+
+def test_every_variable_that_an_option_reads_is_known() -> None:
+    from despoolr_app.cli import ask, fleet, health, hotfix, job, machine, package, serve, sites
+
+    commands = [
+        *serve.command.commands.values(),
+        fleet.command,
+        health.command,
+        ask.locks,
+        ask.why,
+        ask.jobs,
+        ask.events,
+        *(found for group in (job, package, hotfix) for found in group.command.commands.values()),
+        package.packages,
+        machine.machine,
+        machine.machines,
+        sites.command,
+    ]
+    read = {option.envvar for command in commands for option in command.params if option.envvar}
+    assert read <= set(config.VARIABLES)
+    assert set(config.VARIABLES) - read == {"DESPOOLR_SECRET", "DESPOOLR_DEBUG"}
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("3s", 3.0), ("30s", 30.0), ("1h", 3600.0)])
+def test_a_lease_of_fleets_is_a_span_of_real_time(text: str, seconds: float) -> None:
+    assert config.parse_fleet_lease(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["2s", "2h", "", "0s", "-5s", "x"])
+def test_a_lease_of_fleets_is_neither_too_short_nor_too_long(text: str) -> None:
+    with pytest.raises(ConfigError):
+        config.parse_fleet_lease(text)

@@ -1,0 +1,123 @@
+"""Reports that do not get through at once: nothing is lost, nothing is doubled, no name is used twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from despoolr_client.agent.programs import MifToWrite, Program, Programs
+from despoolr_client.pcm.behaviour import PcmBehaviour
+from despoolr_core.formats.instruction import parse_instruction
+from unit.client.world import START, World, driven, offered, play, poll_and_run
+
+HOUR = 3600.0
+
+
+def test_a_report_that_cannot_be_written_is_kept_and_written_once() -> None:
+    async def main() -> None:
+        world = await World().set_up()
+        world.settings = replace(world.settings, results=r"\\SRV2\SMS_SHR\despoolr.box")
+        await world.offer(offered())
+        agent = world.agent()
+        world.down.add("SRV2")
+        await poll_and_run(agent)
+        assert (agent.unsent_count, world.facts("pcm.reported")) == (1, [])
+        await poll_and_run(agent)
+        world.down.clear()
+        await poll_and_run(agent)
+        await poll_and_run(agent)
+        assert agent.unsent_count == 0
+        assert len(await world.reports("SRV2")) == 1
+        assert len(world.facts("pcm.reported")) == 1
+        assert len(world.facts("pcm.run")) == 1
+
+    play(main)
+
+
+@pytest.mark.parametrize("sni_first", [True, False])
+def test_a_report_whose_answer_got_lost_is_not_doubled(sni_first: bool) -> None:
+    async def main() -> None:
+        behaviour = PcmBehaviour(countdown_s=0.0, sni_before_pck=sni_first)
+        world = await World(behaviour, programs=Programs(default=Program(status_mif=MifToWrite()))).set_up()
+        await world.offer(offered())
+        agent = world.agent()
+        world.lose_answers.add("create")
+        for _ in range(4):
+            await poll_and_run(agent)
+        world.lose_answers.clear()
+        await poll_and_run(agent)
+        assert agent.unsent_count == 0
+        assert sorted(name[-3:] for name in await world.names()) == ["PCK", "SNI"]
+        assert (await world.reports())[0].mif_file in await world.names()
+
+    play(main)
+
+
+def test_a_name_that_is_taken_is_passed_over() -> None:
+    async def main() -> None:
+        world = await World(programs=Programs(default=Program(status_mif=MifToWrite()))).set_up()
+        await world.offer(offered())
+        box = world.service("SRV1", "SMS_SHR")
+        await box.write("DESPOOLR.BOX/00001000.PCK", b"somebody else's")
+        await box.write("DESPOOLR.BOX/00001001.SNI", b"somebody else's")
+        await poll_and_run(world.agent())
+        assert await world.names() == ["00001000.PCK", "00001001.SNI", "00001002.PCK", "00001002.SNI"]
+        wire = parse_instruction(await box.read("DESPOOLR.BOX/00001002.SNI"))
+        assert wire.text("MIF") == "00001002.PCK"
+
+    play(main)
+
+
+def test_two_clients_never_share_a_name_and_reports_of_one_have_their_own_ids() -> None:
+    async def main() -> None:
+        world = await World().set_up()
+        agents = [world.agent(f"PC{n}", f"BPC0000{n}") for n in (1, 2)]
+        for agent in agents:
+            await world.offer(offered(), offered("BPC0002"), sms_id=agent.sms_id)
+        for agent in agents:
+            await poll_and_run(agent)
+        reports = await world.reports()
+        assert len(reports) == 4
+        assert len({report.report_id for report in reports}) == 4
+        assert await world.names() == [f"0000{c}00{n}.SNI" for c in (1, 2) for n in (0, 1)]
+
+    play(main)
+
+
+def test_an_instruction_from_a_clock_that_is_ahead_is_to_be_executed_in_the_future() -> None:
+    """Q172899."""
+
+    async def main() -> None:
+        world = await World().set_up()
+        await world.offer(offered())
+        agent = world.agent()
+        agent.clock_offset_s = 86400.0
+        await poll_and_run(agent)
+        [name] = await world.names()
+        instruction = parse_instruction(await world.service("SRV1", "SMS_SHR").read(f"DESPOOLR.BOX/{name}"))
+        assert instruction.execute_at == START + 86400 + 60
+
+    play(main)
+
+
+def test_two_senders_at_one_time_send_a_report_once() -> None:
+    """The end of a run meets a poll."""
+
+    async def main() -> None:
+        behaviour = PcmBehaviour(countdown_s=0.0, between_files_s=5.0)
+        world = await World(behaviour, programs=Programs(default=Program(status_mif=MifToWrite()))).set_up()
+        await world.offer(offered())
+        agent = world.agent()
+        async with driven(agent):
+            await agent.poll_once()
+            await world.clock.sleep(62)
+            assert agent.unsent_count == 1
+            await agent.poll_once()
+            await world.clock.sleep(10)
+        assert len(await world.names()) == 2
+        assert [call for call in world.calls if call[1] == "create"] == [
+            ("SRV1", "create", f"DESPOOLR.BOX/00001000.{extension}") for extension in ("PCK", "SNI")
+        ]
+
+    play(main)

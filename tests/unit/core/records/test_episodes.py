@@ -1,0 +1,265 @@
+"""The ledger of episodes: who waited for whom, from the records alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from despoolr_core.records.episodes import EpisodeLedger
+from despoolr_core.records.stream import Record, Recorder, decode, encode
+from despoolr_core.records.verdicts import duration, moment, verdict
+
+T0 = 833785200.0
+"""1996-06-03 07:00."""
+WORD = {"machine": "WS3", "user": "ALICE", "program": "WINWORD.EXE", "access": "READ", "share_mode": "READ"}
+
+
+class Story:
+    """Writes records as a share server would, `at` seconds after T0, into a ledger."""
+
+    def __init__(self, **limits: int) -> None:
+        self.time = T0
+        self.records: list[Record] = []
+        self.ledger = EpisodeLedger(**limits)
+        self.recorder = Recorder(lambda: self.time, [self.records.append, self.ledger.apply])
+
+    def at(self, seconds: float) -> Story:
+        self.time = T0 + seconds
+        return self
+
+    def granted(self, handle: str, path: str = "P1/b.dat", **who: str) -> Story:
+        facts = WORD | {"session": "S1", "action": "OPENED", "purpose": ""} | who
+        self.recorder.record("LOGON1/WS3", "open.granted", server="LOGON1", open=handle, share="PKG", path=path, **facts)
+        return self
+
+    def closed(self, handle: str, path: str = "P1/b.dat") -> Story:
+        facts = {"machine": "WS3", "share": "PKG", "path": path, "reason": "closed"}
+        self.recorder.record("LOGON1/WS3", "open.closed", server="LOGON1", open=handle, **facts)
+        return self
+
+    def refused_by_locks(self, *blockers: tuple[str, int, int]) -> Story:
+        """A range is refused because of locks by (open, offset, length)."""
+        named = [
+            WORD | {"open": o, "opened_at": T0, "lock": {"kind": "EXCLUSIVE", "offset": at, "length": n, "locked_at": self.time}}
+            for o, at, n in blockers
+        ]
+        facts = {"share": "PKG", "path": "P1/b.dat", "access": "WRITE", "share_mode": "READ", "win32": 33, "purpose": ""}
+        facts |= {"nt_status": "STATUS_LOCK_NOT_GRANTED", "blockers": named, "episode": "E1", "user": ""}
+        who = {"machine": "SITE1", "program": "SMS_DESPOOLER"}
+        self.recorder.record("LOGON1/SITE1", "open.refused", server="LOGON1", **facts, **who)
+        return self
+
+    def unlocked(self, handle: str, offset: int, length: int) -> Story:
+        facts = {"machine": "WS3", "share": "PKG", "path": "P1/b.dat", "lock": "EXCLUSIVE", "offset": offset, "length": length}
+        self.recorder.record("LOGON1/WS3", "lock.released", server="LOGON1", open=handle, **facts)
+        return self
+
+    def refused(self, *blockers: str, path: str = "P1/b.dat", purpose: str = "", **waiter: str) -> Story:
+        who = {"machine": "SITE1", "program": "SMS_DESPOOLER"} | waiter
+        found = self.ledger.find(who["machine"], who["program"], "LOGON1", "PKG", path, purpose)
+        episode = (found or f"E{len(self.records)}") if blockers else ""
+        self.recorder.record(
+            "LOGON1/SITE1",
+            "open.refused",
+            server="LOGON1",
+            user="SMSADMIN",
+            share="PKG",
+            path=path,
+            access="WRITE",
+            share_mode="READ",
+            nt_status="STATUS_SHARING_VIOLATION",
+            win32=32,
+            blockers=[WORD | {"open": blocker, "opened_at": T0 - 3600} for blocker in blockers],
+            purpose=purpose,
+            episode=episode,
+            **who,
+        )
+        return self
+
+    def written(self, path: str = "P1/b.dat", purpose: str = "", **waiter: str) -> Story:
+        who = {"machine": "SITE1", "program": "SMS_DESPOOLER"} | waiter
+        facts: dict[str, Any] = {"share": "PKG", "path": path, "size": 1, "purpose": purpose}
+        self.recorder.record("LOGON1/SITE1", "file.written", server="LOGON1", **facts, **who)
+        return self
+
+
+def test_refusals_of_one_update_are_attempts_of_one_episode() -> None:
+    story = Story().granted("O1")
+    for attempt in range(12):
+        story.at(attempt * 7200).refused("O1", purpose="job 1")
+    (row,) = story.ledger.rows()
+    assert (row.state, row.attempt_count, row.blocked_s) == ("waiting", 12, 79200.0)
+    assert (row.machine, row.program, row.path, row.server) == ("SITE1", "SMS_DESPOOLER", "P1/b.dat", "LOGON1")
+    (hold,) = row.holds
+    assert (hold.machine, hold.refusal_count, hold.first_blocked_at, hold.released_at) == ("WS3", 12, T0, None)
+    assert story.ledger.rows(T0 + 100_000)[0].blocked_s == 100_000
+
+
+def test_the_verdict_is_one_sentence_that_says_who_what_how_long_and_the_remedy() -> None:
+    story = Story().granted("O1")
+    for attempt in range(12):
+        story.at(attempt * 7200).refused("O1", purpose="job 1")
+    story.recorder.record("LOGON1/SITE1", "episode.ended", server="LOGON1", episode="E1", state="given up", reason="100 attempts")
+    assert verdict(story.ledger.rows()[0]) == (
+        "SMS_DESPOOLER on SITE1 was refused b.dat 12 times over 22 h 0 min because WINWORD.EXE on WS3 (user ALICE) held it "
+        "open with READ access sharing READ since 1996-06-03 06:00; closing that file would have let the update through."
+    )
+
+
+def test_getting_the_blocked_path_at_last_resolves_the_episode() -> None:
+    story = Story().granted("O1").refused("O1", purpose="job 1")
+    story.at(50).written("P1/a.dat", purpose="job 1")
+    assert story.ledger.rows()[0].state == "waiting"
+    story.at(60).closed("O1").at(100).written("p1/B.DAT", purpose="job 1")
+    (row,) = story.ledger.rows()
+    assert (row.state, row.ended_at, row.blocked_s) == ("resolved", T0 + 100, 100.0)
+    assert row.holds[0].released_at == T0 + 60
+    assert verdict(row).endswith("the update got through at 1996-06-03 07:01, 1 min after the first refusal.")
+    assert story.ledger.waiting_count == 0
+
+
+def test_a_new_refusal_under_the_same_purpose_opens_the_same_episode_again() -> None:
+    story = Story().refused("O1", purpose="job 1").at(10).written(purpose="job 1")
+    story.at(20).refused("O2", path="P1/c.dat", purpose="job 1")
+    (row,) = story.ledger.rows()
+    assert (row.state, row.attempt_count, row.path, len(row.holds), row.ended_at) == ("waiting", 2, "P1/c.dat", 2, None)
+    assert story.ledger.waiting_count == 1
+
+
+def test_without_a_purpose_each_path_has_its_episode_and_a_resolved_one_stays_so() -> None:
+    story = Story().refused("O1").refused("O1", path="P1/c.dat").at(10).written().at(20).refused("O1")
+    assert [(row.path, row.state) for row in story.ledger.rows()] == [
+        ("P1/b.dat", "resolved"),
+        ("P1/c.dat", "waiting"),
+        ("P1/b.dat", "waiting"),
+    ]
+
+
+def test_an_episode_given_up_is_not_reopened() -> None:
+    story = Story().refused("O1", purpose="job 1")
+    story.recorder.record("L", "episode.ended", server="LOGON1", episode="E0", state="given up", reason="")
+    story.at(10).refused("O1", purpose="job 1")
+    assert [row.state for row in story.ledger.rows()] == ["given up", "waiting"]
+
+
+def test_somebody_elses_success_resolves_nothing() -> None:
+    story = Story().refused("O1", purpose="job 1").written(purpose="job 2").written(purpose="job 1", machine="SITE2")
+    assert story.ledger.rows()[0].state == "waiting"
+
+
+def test_a_refusal_that_nobody_blocks_is_no_episode() -> None:
+    assert Story().refused().ledger.rows() == []
+
+
+def test_waiter_seconds_are_counted_for_each_blocker_until_it_lets_go() -> None:
+    story = Story().granted("O1").refused("O1").refused("O1", "O2", machine="SITE2")
+    story.at(100).closed("O1").at(300)
+    story.written()
+    assert list(story.ledger.waiter_seconds_by_share(T0 + 300).values()) == [100.0 + 100.0 + 300.0]
+
+
+def test_a_restarted_server_holds_nothing_any_more() -> None:
+    story = Story().granted("O1").refused("O1", purpose="job 1").at(50)
+    story.recorder.record("LOGON1", "share.started", server="LOGON1")
+    assert story.ledger.opens() == []
+    assert story.ledger.rows()[0].holds[0].released_at == T0 + 50
+
+
+def test_why_tells_who_held_and_who_was_refused_at_a_time() -> None:
+    story = Story().granted("O1").at(100).refused("O1", purpose="job 1").at(200).closed("O1")
+    story.at(300).written(purpose="job 1").at(400).granted("O2", machine="WS9")
+    ledger = story.ledger
+    assert [held.open for held in ledger.why(path="p1/B.dat", at=T0 + 150).opens] == ["O1"]
+    assert len(ledger.why(path="P1/b.dat", at=T0 + 150).episodes) == 1
+    assert ledger.why(path="P1/b.dat", at=T0 + 250).opens == []
+    assert ledger.why(path="P1/b.dat", at=T0 + 50).episodes == []
+    assert ledger.why(path="P1/b.dat", at=T0 + 350).episodes == []
+    now = ledger.why(path="P1/b.dat")
+    assert [held.machine for held in now.opens] == ["WS9"]
+    assert len(now.verdicts) == 1
+    assert ledger.why(machine="ws3").episodes[0].machine == "SITE1"
+    assert ledger.why(machine="site1", path="P1/other").episodes == []
+
+
+def test_the_ledger_is_bounded_and_drops_what_ended_first() -> None:
+    story = Story(episodes_max=3, history_max=2)
+    for number in range(3):
+        story.refused("O1", path=f"F{number}")
+    story.written("F1")
+    story.refused("O1", path="F3")
+    assert [row.path for row in story.ledger.rows()] == ["F0", "F2", "F3"]
+    story.refused("O1", path="F4")
+    assert [row.path for row in story.ledger.rows()] == ["F2", "F3", "F4"]
+    assert story.ledger.waiting_count == 3
+    for number in range(4):
+        story.granted(f"O{number}").closed(f"O{number}")
+    assert len(story.ledger.opens(T0)) <= 2
+
+
+def told(records: Iterable[Record], server: str = "") -> EpisodeLedger:
+    """A ledger that has taken these records in."""
+    ledger = EpisodeLedger(server)
+    for record in records:
+        ledger.apply(record)
+    return ledger
+
+
+def test_the_same_records_from_the_file_make_the_same_ledger() -> None:
+    story = Story().granted("O1").refused("O1", purpose="job 1").at(60).refused("O1", "O2", purpose="job 1")
+    story.at(70).closed("O1").at(80).written(purpose="job 1").refused("O3", path="X")
+    lines = [encode(record) for record in story.records]
+    again = told([decode(line) for line in lines])
+    assert msgspec.json.encode(again.rows()) == msgspec.json.encode(story.ledger.rows())
+    assert again.opens(T0) == story.ledger.opens(T0)
+    assert again.waiter_seconds_by_share(T0 + 300) == story.ledger.waiter_seconds_by_share(T0 + 300)
+
+
+def test_a_ledger_for_one_server_ignores_the_others() -> None:
+    story = Story().granted("O1").refused("O1")
+    assert told(story.records, "LOGON2").rows() == []
+    assert len(told(story.records, "LOGON1").rows()) == 1
+
+
+def test_many_holders_are_named_up_to_three() -> None:
+    row = Story().refused("O1", "O2", "O3", "O4", "O5").ledger.rows()[0]
+    assert verdict(row).count("WINWORD.EXE") == 3
+    assert "and 2 more" in verdict(row)
+    assert "refused b.dat once because" in verdict(row)
+
+
+def test_spans_and_moments_are_said_for_people() -> None:
+    assert [duration(s) for s in (0, 59, 60, 3600, 79200, 720000)] == [
+        "0 s",
+        "59 s",
+        "1 min",
+        "1 h 0 min",
+        "22 h 0 min",
+        "8 d 8 h 0 min",
+    ]
+    assert moment(T0) == "1996-06-03 07:00"
+
+
+def test_each_lock_in_the_way_is_a_hold_of_its_own_that_ends_with_its_unlock_or_its_open() -> None:
+    story = Story().at(0).granted("O1").at(60).refused_by_locks(("O1", 0, 10), ("O1", 20, 1), ("O1", 30, 0))
+    assert verdict(story.ledger.rows()[0]) == (
+        "SMS_DESPOOLER on SITE1 was refused b.dat once because WINWORD.EXE on WS3 (user ALICE) held octets 0 to 9 locked "
+        "(EXCLUSIVE) since 1996-06-03 07:01; WINWORD.EXE on WS3 (user ALICE) held octet 20 locked (EXCLUSIVE) since "
+        "1996-06-03 07:01; WINWORD.EXE on WS3 (user ALICE) held the point before octet 30 locked (EXCLUSIVE) since "
+        "1996-06-03 07:01; unlocking that range would let it through."
+    )
+    story.at(120).unlocked("O1", 20, 1).at(180).closed("O1")
+    (row,) = story.ledger.rows()
+    assert [hold.released_at for hold in row.holds] == [T0 + 180, T0 + 120, T0 + 180]
+    assert "the range is free now" in verdict(row)
+
+
+def test_a_lock_that_is_granted_at_last_resolves_the_episode() -> None:
+    story = Story().granted("O1").refused_by_locks(("O1", 0, 10))
+    facts = {"share": "PKG", "path": "P1/b.dat", "lock": "EXCLUSIVE", "offset": 0, "length": 10, "purpose": ""}
+    who = {"machine": "SITE1", "program": "SMS_DESPOOLER"}
+    story.at(90).recorder.record("LOGON1/SITE1", "lock.granted", server="LOGON1", open="O2", **facts, **who)
+    (row,) = story.ledger.rows()
+    assert (row.state, row.blocked_s) == ("resolved", 90)
+    assert decode(encode(story.records[1])) == story.records[1]

@@ -1,0 +1,254 @@
+"""Dead properties on disk: where a person finds them, and what survives."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from despoolr_core.share.modes import NtStatus
+from despoolr_server.engine.names import ROOT, Name, parse_name
+from despoolr_server.engine.rows import HIDDEN
+from despoolr_server.files import DiskFileStore, JournalledFileStore
+from despoolr_server.files.properties import FILE, FINDINGS_MAX, PART_MAX, PropertyList
+from despoolr_server.files.protocol import StoreError
+
+ONE = {"{urn:x}y": '<y xmlns="urn:x">1</y>'}
+TWO = {"{urn:x}y": '<y xmlns="urn:x">2</y>'}
+
+
+def n(path: str) -> Name:
+    name = parse_name(path)
+    assert isinstance(name, Name)
+    return name
+
+
+def lines(file: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+
+
+def test_they_lie_in_a_readable_file_that_mirrors_the_directory(tmp_path: Path) -> None:
+    store = DiskFileStore(tmp_path)
+    store.make_directory(n("Office"), 0.0)
+    store.write_whole(n("Office/b.dat"), b"", 0.0)
+    store.set_properties(n("Office/b.dat"), ONE)
+    file = tmp_path / ".despoolr" / "properties" / "OFFICE" / FILE
+    (line,) = lines(file)
+    assert line == {"name": "B.DAT", "properties": ONE, "check": line["check"]}
+    assert [facts.path for facts in store.list(ROOT)] == ["Office"]
+    assert [facts.path for facts in store.list(n("Office"))] == ["Office/b.dat"]
+    assert store.find(n(".despoolr/properties/OFFICE/" + FILE)) is None
+
+
+@pytest.mark.parametrize("kind", [DiskFileStore, JournalledFileStore])
+async def test_they_survive_a_restart(tmp_path: Path, kind: type[DiskFileStore]) -> None:
+    store = kind(tmp_path)
+    store.write_whole(n("A"), b"", 0.0)
+    store.set_properties(n("A"), ONE)
+    store.set_properties(n("A"), TWO)
+    store.rename(n("A"), n("B"))
+    await store.settle()
+    again = kind(tmp_path)  # what a killed process leaves
+    assert dict(again.properties(n("B"))) == TWO
+    assert dict(again.properties(n("A"))) == {}
+
+
+async def test_a_settled_change_is_no_longer_owed_to_the_disk(tmp_path: Path) -> None:
+    store = JournalledFileStore(tmp_path)
+    store.write_whole(n("A"), b"", 0.0)
+    store.set_properties(n("A"), ONE)
+    assert store._properties.touched
+    await store.settle()
+    assert not store._properties.touched
+
+
+def test_the_last_line_of_a_name_counts_and_one_cut_short_is_passed_over(tmp_path: Path) -> None:
+    kept = PropertyList(tmp_path, [])
+    kept.set("A", ONE)
+    kept.set("A", TWO)
+    with (tmp_path / FILE).open("ab") as file:
+        file.write(b'{"name":"A","prop')
+    again = PropertyList(tmp_path, [])
+    assert dict(again.get("A")) == TWO
+    again.set("B", ONE)
+    assert {key: dict(PropertyList(tmp_path, []).get(key)) for key in "AB"} == {"A": TWO, "B": ONE}
+
+
+def test_a_file_that_is_mostly_history_is_written_anew(tmp_path: Path) -> None:
+    kept = PropertyList(tmp_path, [])
+    kept.set("A", ONE)
+    for number in range(300):
+        kept.set("B", {"n": f"<n>{number}</n>"})
+    assert len(lines(tmp_path / FILE)) < 100
+    assert dict(PropertyList(tmp_path, []).get("A")) == ONE
+    assert dict(PropertyList(tmp_path, []).get("B")) == {"n": "<n>299</n>"}
+
+
+def test_nothing_is_written_where_nothing_changes(tmp_path: Path) -> None:
+    kept = PropertyList(tmp_path / "properties", [])
+    kept.forget_below("A")
+    kept.rename("A", "B")
+    kept.set("A", {})
+    assert not (tmp_path / "properties").exists()
+    kept.set("A", ONE)
+    kept.set("A", dict(ONE))
+    assert len(lines(tmp_path / "properties" / FILE)) == 1
+
+
+def test_a_directory_and_its_mirror_may_have_the_name_of_the_file_itself(tmp_path: Path) -> None:
+    kept = PropertyList(tmp_path, [])
+    for key in (FILE.upper(), f"{FILE.upper()}/A"):
+        kept.set(key, {key: "<a/>"})
+    again = PropertyList(tmp_path, [])
+    assert [list(again.get(key)) for key in (FILE.upper(), f"{FILE.upper()}/A")] == [[FILE.upper()], [f"{FILE.upper()}/A"]]
+
+
+@pytest.mark.parametrize("kind", [DiskFileStore, JournalledFileStore])
+def test_a_name_whose_key_is_longer_than_the_disk_takes_is_renamed_and_removed_like_any(
+    tmp_path: Path, kind: type[DiskFileStore]
+) -> None:
+    store = kind(tmp_path, threads=False)
+    long, other = n("\u0250" * 127), n("\u0251" * 127)  # two bytes each as written, three in capitals
+    assert len(long.key.encode()) > PART_MAX
+    store.make_directory(long, 0.0)
+    store.write_whole(n(f"{long.path}/A"), b"a", 0.0)
+    store.set_properties(n(f"{long.path}/A"), ONE)
+    store.set_properties(long, TWO)
+    store.rename(long, other)
+    assert dict(store.properties(n(f"{other.path}/A"))) == ONE
+    again = kind(tmp_path, threads=False)
+    assert (dict(again.properties(other)), dict(again.properties(long))) == (TWO, {})
+    again.remove(n(f"{other.path}/A"))
+    again.remove(other)
+    assert again.list(ROOT) == []
+    again.make_directory(other, 0.0)
+    assert (dict(again.properties(other)), dict(again.properties(n(f"{other.path}/A")))) == ({}, {})
+
+
+def everything(store: DiskFileStore) -> tuple[object, ...]:
+    """What there is of `A`, `B` and what is in `D`, with properties and attributes."""
+    found = [store.find(n(path)) for path in ("A", "B", "D", "D/A")]
+    return (
+        [(facts.path, facts.size, facts.attributes) if facts else None for facts in found],
+        [dict(store.properties(n(path))) for path in ("A", "B", "D", "D/A")],
+    )
+
+
+@pytest.mark.parametrize("kind", [DiskFileStore, JournalledFileStore])
+@pytest.mark.parametrize("broken", ["properties/D", "attributes.new"])
+@pytest.mark.parametrize("deed", ["rename", "replace", "directory", "remove", "write", "mark"])
+def test_what_cannot_be_kept_beside_a_file_stops_the_deed_before_it_is_done(
+    tmp_path: Path, kind: type[DiskFileStore], broken: str, deed: str
+) -> None:
+    store = kind(tmp_path, threads=False)
+    store.make_directory(n("D"), 0.0)
+    store.write_whole(n("A"), b"a", 0.0, HIDDEN)
+    store.write_whole(n("B"), b"bb", 0.0)
+    store.write_whole(n("D/A"), b"aaa", 0.0, HIDDEN)
+    for name, properties in (("A", ONE), ("B", TWO)):
+        store.set_properties(n(name), properties)
+    if broken == "attributes.new":
+        (tmp_path / ".despoolr" / broken).mkdir()  # where the list is written before it takes its place
+    else:
+        (tmp_path / ".despoolr" / broken).write_text("in the way of the directory that mirrors D")
+    before = everything(store)
+    deeds = {
+        "rename": lambda: store.rename(n("A"), n("D/X")),
+        "replace": lambda: store.rename(n("A"), n("D/A")),
+        "directory": lambda: store.rename(n("D"), n("E")),
+        "remove": lambda: store.remove(n("A")),
+        "write": lambda: store.write_whole(n("A"), b"new", 0.0),
+        "mark": lambda: store.set_attributes(n("A"), 0),
+    }
+    touches_properties = deed in ("rename", "replace")
+    if broken == "attributes.new" or touches_properties:
+        with pytest.raises(StoreError):
+            deeds[deed]()
+        assert everything(store) == before
+        (tmp_path / ".despoolr" / broken).rmdir() if broken == "attributes.new" else (tmp_path / ".despoolr" / broken).unlink()
+        assert everything(kind(tmp_path, threads=False)) == before
+    else:
+        deeds[deed]()
+        assert everything(store) != before
+
+
+@pytest.mark.parametrize("kind", [DiskFileStore, JournalledFileStore])
+def test_a_deed_that_fails_gives_back_what_is_kept_beside_the_file(tmp_path: Path, kind: type[DiskFileStore]) -> None:
+    store = kind(tmp_path, threads=False)
+    store.make_directory(n("D"), 0.0)
+    store.write_whole(n("D/A"), b"a", 0.0, HIDDEN)
+    for path in ("D", "D/A"):
+        store.set_properties(n(path), ONE)
+    store.set_attributes(n("D"), HIDDEN)
+    before = everything(store)
+    with pytest.raises(StoreError):
+        store.remove(n("D"))
+    assert everything(store) == before
+    with pytest.raises(StoreError):
+        store.rename(n("D"), n("D/X"))
+    assert everything(store) == before
+    assert everything(kind(tmp_path, threads=False)) == before
+
+
+def test_lines_without_a_checksum_are_those_of_the_version_before(tmp_path: Path) -> None:
+    former = [b'{"name":"A","properties":{"n":"<n/>"}}', b'{"name":"B","prop', b'{"name":"C","properties":{"m":"<m/>"}}']
+    (tmp_path / FILE).write_bytes(b"\n".join([*former, b""]))
+    findings: list[str] = []
+    kept = PropertyList(tmp_path, findings)
+    kept.check()
+    assert (dict(kept.get("A")), dict(kept.get("C")), findings) == ({"n": "<n/>"}, {"m": "<m/>"}, [])
+
+
+@pytest.mark.parametrize("kind", [DiskFileStore, JournalledFileStore])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data.replace(b"1</y>", b"7</y>"),
+        lambda data: data.replace(b'"properties"', b'"propertiez"'),
+        lambda data: data.replace(b'"check"', b'"chekk"'),
+        lambda data: b"\0" * 64 + b"\n" + data,
+        lambda data: b"\xff\xfe" + data,
+    ],
+)
+def test_a_damaged_line_is_told_of_and_nothing_can_be_changed_until_it_is_mended(
+    tmp_path: Path, kind: type[DiskFileStore], damage: Callable[[bytes], bytes]
+) -> None:
+    store = kind(tmp_path, threads=False)
+    store.make_directory(n("D"), 0.0)
+    store.write_whole(n("D/A"), b"a", 0.0)
+    store.set_properties(n("D/A"), ONE)
+    file = tmp_path / ".despoolr" / "properties" / "D" / FILE
+    whole = file.read_bytes()
+    file.write_bytes(damage(whole))
+    before = file.read_bytes()
+    again = kind(tmp_path, threads=False)
+    said = "is damaged: mend it, restore the file, or take the line out"
+    assert again.findings == [f"line 1 of .despoolr/properties/D/{FILE} {said}"]
+    assert again.read(n("D/A")) == b"a"
+    for deed in (
+        lambda: again.write_whole(n("D/B"), b"", 0.0),
+        lambda: again.set_properties(n("D/A"), TWO),
+        lambda: again.remove(n("D/A")),
+        lambda: again.rename(n("D"), n("E")),
+        lambda: again.make_directory(n("E"), 0.0),
+        lambda: again.set_attributes(n("D/A"), HIDDEN),
+        lambda: again.set_size(n("D/A"), 9, 1.0),
+        lambda: again.write_at(n("D/A"), 9, b"x", 1.0),
+    ):
+        with pytest.raises(StoreError) as caught:
+            deed()
+        assert caught.value.status is NtStatus.MEDIA_WRITE_PROTECTED
+    assert file.read_bytes() == before
+    file.write_bytes(whole)
+    mended = kind(tmp_path, threads=False)
+    assert (mended.findings, dict(mended.properties(n("D/A")))) == ([], ONE)
+    mended.write_whole(n("D/B"), b"", 0.0)
+
+
+def test_only_so_many_damages_are_told_of(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(b"?\n" * (FINDINGS_MAX + 9))
+    findings: list[str] = []
+    PropertyList(tmp_path, findings).check()
+    assert len(findings) == FINDINGS_MAX

@@ -1,0 +1,47 @@
+"""Long work in batches."""
+
+from __future__ import annotations
+
+import asyncio
+
+from despoolr_server.shares.pace import BATCH, batches, breathe, turn
+
+
+def test_batches_are_all_there_is_in_its_order() -> None:
+    assert list(batches(range(7), 3)) == [[0, 1, 2], [3, 4, 5], [6]]
+    assert list(batches([], 3)) == []
+    assert [len(batch) for batch in batches(range(2 * BATCH))] == [BATCH, BATCH]
+
+
+async def test_only_a_full_batch_gives_a_turn_away() -> None:
+    turns: list[int] = []
+    task = asyncio.create_task(asyncio.sleep(0, turns.append(0)))
+    asyncio.get_running_loop().call_soon(turns.append, 1)
+    await breathe(BATCH - 1)
+    assert turns == [0]
+    await breathe(BATCH)
+    assert turns == [0, 1]
+    await task
+
+
+async def test_however_many_work_there_is_one_batch_a_turn_and_each_has_its_own_in_order() -> None:
+    done: list[str] = []
+    now = 0
+
+    async def work(name: str) -> None:
+        for count in range(3):
+            done.append(f"{now}:{name}{count}")
+            await turn()
+
+    async def count_turns() -> None:
+        nonlocal now
+        while True:
+            now += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count_turns())
+    await asyncio.gather(*(work(name) for name in "abcd"))
+    counting.cancel()
+    later = [each.partition(":") for each in done[4:]]
+    assert len({at for at, _, _ in later}) == len(later) == 8
+    assert [what for _, _, what in later] == ["a1", "b1", "c1", "d1", "a2", "b2", "c2", "d2"]

@@ -1,0 +1,185 @@
+"""The copy strategies against a real share: which files are new, old or gone when somebody holds one of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from despoolr_core.profile import COPY_STRATEGIES
+from despoolr_core.share.modes import Access, ShareMode
+from despoolr_server.site.despooler.copying import STRATEGIES, CopyResult, Target, present_files
+from share_world import World, client
+
+OLD = dict.fromkeys(("a.dat", "b.dat", "c.dat"), b"old")
+NEW = dict.fromkeys(OLD, b"new!")
+NO_SHARING = ShareMode.NONE
+READ, WRITE, DELETE = ShareMode.READ, ShareMode.READ | ShareMode.WRITE, ShareMode.READ | ShareMode.DELETE
+ALL = ShareMode.READ | ShareMode.WRITE | ShareMode.DELETE
+
+
+async def update(
+    strategy: str,
+    held: str = "",
+    share_mode: ShareMode = READ,
+    *,
+    access: Access = Access.READ,
+    new: dict[str, bytes] = NEW,
+    refresh: bool = True,
+    world: World | None = None,
+) -> tuple[CopyResult, dict[str, str], list[tuple[str, str, int]]]:
+    """Put OLD there, let somebody hold a file, run a strategy: its result, what is there now, what it said of each file."""
+    world = world or World()
+    share = world.share()
+    await share.make_directory("PKG")
+    for name, data in OLD.items():
+        await share.write(f"PKG/{name}", data)
+    if held:
+        await world.share(client()).open(f"PKG/{held}", access, share_mode, program="WINWORD.EXE")
+    said: list[tuple[str, str, int]] = []
+    target = Target(share, "PKG", new, "job J", refresh, lambda *about: said.append(about))
+    result = await STRATEGIES[strategy](target)
+    there = {name: bytes(world.store.read(_name(f"PKG/{name}"))).decode() for name in await present_files(share, "PKG")}
+    return result, there, said
+
+
+def _name(path: str) -> object:
+    from despoolr_server.engine.names import parse_name
+
+    return parse_name(path)
+
+
+def test_the_strategies_are_those_a_profile_can_name() -> None:
+    assert set(STRATEGIES) == set(COPY_STRATEGIES)
+
+
+@pytest.mark.parametrize("strategy", [s for s in COPY_STRATEGIES if s != "new_folder_and_switch"])
+async def test_without_a_holder_every_file_is_new(strategy: str) -> None:
+    result, there, _ = await update(strategy)
+    assert result.is_complete
+    assert result.copied == ("a.dat", "b.dat", "c.dat")
+    assert there == dict.fromkeys(NEW, "new!")
+
+
+TABLE = [
+    # strategy, held, what is left
+    ("stop_at_first_lock", "a.dat", {"a.dat": "old", "b.dat": "old", "c.dat": "old"}),
+    ("stop_at_first_lock", "b.dat", {"a.dat": "new!", "b.dat": "old", "c.dat": "old"}),  # Q128458
+    ("stop_at_first_lock", "c.dat", {"a.dat": "new!", "b.dat": "new!", "c.dat": "old"}),
+    ("delete_then_copy", "a.dat", {"a.dat": "old"}),  # Q184489: what can be deleted is gone
+    ("delete_then_copy", "b.dat", {"b.dat": "old"}),
+    ("delete_then_copy_checked", "b.dat", {"a.dat": "old", "b.dat": "old", "c.dat": "old"}),
+    ("skip_locked_and_retry", "b.dat", {"a.dat": "new!", "b.dat": "old", "c.dat": "new!"}),
+]
+
+
+@pytest.mark.parametrize(("strategy", "held", "left"), TABLE, ids=[f"{s}-{h}" for s, h, _ in TABLE])
+async def test_a_held_file_stops_each_strategy_in_its_own_way(strategy: str, held: str, left: dict[str, str]) -> None:
+    result, there, said = await update(strategy, held)
+    assert there == left
+    assert not result.is_complete
+    assert [name for name, _ in result.failed] == [held]
+    assert result.win32 == 32
+    assert (held, "refused", 32) in said
+    blocker = result.failed[0][1].blockers[0]  # type: ignore[union-attr]
+    assert (blocker.machine, blocker.program, blocker.share_mode) == ("WS3", "WINWORD.EXE", "READ")
+
+
+@pytest.mark.parametrize("share_mode", [READ | ShareMode.WRITE, ALL])
+async def test_a_reader_who_shares_writing_does_not_block_the_copy_of_1_0(share_mode: ShareMode) -> None:
+    result, there, _ = await update("stop_at_first_lock", "b.dat", share_mode)
+    assert result.is_complete
+    assert there == dict.fromkeys(NEW, "new!")
+
+
+@pytest.mark.parametrize("share_mode", [NO_SHARING, READ, ShareMode.DELETE, DELETE])
+async def test_who_does_not_share_writing_blocks_the_copy_of_1_0(share_mode: ShareMode) -> None:
+    result, there, _ = await update("stop_at_first_lock", "b.dat", share_mode)
+    assert (result.win32, there["b.dat"]) == (32, "old")
+
+
+async def test_sharing_writing_alone_does_not_help_against_the_deletion_of_1_2() -> None:
+    result, there, _ = await update("delete_then_copy", "b.dat", WRITE)
+    assert (result.win32, there) == (32, {"b.dat": "old"})
+
+
+async def test_a_file_deleted_under_its_holder_is_pending_and_cannot_be_written() -> None:
+    result, there, said = await update("delete_then_copy", "b.dat", DELETE)
+    assert ("b.dat", "deleted", 0) in said
+    assert [name for name, _ in result.failed] == ["b.dat"]
+    assert there["a.dat"] == "new!"
+    assert "c.dat" not in there, "the copy stopped there"
+
+
+async def test_a_writer_blocks_even_if_it_shares_everything() -> None:
+    result, _, _ = await update("stop_at_first_lock", "b.dat", ALL, access=Access.READ | Access.WRITE)
+    assert result.win32 == 32, "the copy shares reading only"
+
+
+async def test_attributes_only_opens_block_nobody() -> None:
+    result, _, _ = await update("stop_at_first_lock", "b.dat", NO_SHARING, access=Access.READ_ATTRIBUTES)
+    assert result.is_complete
+
+
+@pytest.mark.parametrize("strategy", ["delete_then_copy", "delete_then_copy_checked"])
+async def test_files_that_left_the_package_leave_the_server_too(strategy: str) -> None:
+    result, there, _ = await update(strategy, new={"a.dat": b"new!"})
+    assert result.is_complete
+    assert there == {"a.dat": "new!"}
+
+
+async def test_the_copy_of_1_0_leaves_files_that_left_the_package() -> None:
+    _, there, _ = await update("stop_at_first_lock", new={"a.dat": b"new!"})
+    assert there == {"a.dat": "new!", "b.dat": "old", "c.dat": "old"}
+
+
+@pytest.mark.parametrize(("refresh", "blocked"), [(True, True), (False, False)])
+async def test_a_held_file_that_did_not_change_blocks_only_who_writes_every_file(refresh: bool, blocked: bool) -> None:
+    new = {"a.dat": b"new!", "b.dat": b"old", "c.dat": b"old"}
+    result, there, _ = await update("delete_then_copy_checked", "b.dat", new=new, refresh=refresh)  # Q184512
+    assert result.is_complete is not blocked
+    assert there["a.dat"] == ("old" if blocked else "new!")
+
+
+async def test_unchanged_files_are_said_to_be_unchanged() -> None:
+    new = {"a.dat": b"new!", "b.dat": b"old", "c.dat": b"old"}
+    result, _, said = await update("delete_then_copy_checked", new=new, refresh=False)
+    assert result.copied == ("a.dat",)
+    assert ("b.dat", "unchanged", 0) in said
+
+
+@pytest.mark.parametrize("share_mode", [READ, WRITE])
+async def test_a_rename_over_an_open_file_is_no_remedy(share_mode: ShareMode) -> None:
+    result, there, _ = await update("temp_and_rename", "b.dat", share_mode)
+    assert [name for name, _ in result.failed] == ["b.dat"]
+    assert (there["a.dat"], there["b.dat"], there["c.dat"]) == ("new!", "old", "new!")
+
+
+async def test_a_new_directory_leaves_holders_of_the_old_one_alone() -> None:
+    world = World()
+    result, there, _ = await update("new_folder_and_switch", "b.dat", NO_SHARING, world=world)
+    assert result.is_complete
+    assert result.directory == "PKG.NEW"
+    assert there == dict.fromkeys(OLD, "old")
+    assert await present_files(world.share(), "PKG.NEW") == ["a.dat", "b.dat", "c.dat"]
+
+
+async def test_directories_of_a_package_are_made_on_the_way() -> None:
+    result, there, _ = await update("stop_at_first_lock", new={"sub/deep/x.dat": b"new!"})
+    assert result.is_complete
+    assert there["sub/deep/x.dat"] == "new!"
+
+
+async def test_a_full_disk_fails_with_its_own_code() -> None:
+    world = World()
+    world.store.capacity = 9  # type: ignore[attr-defined]
+    result, _, _ = await update("stop_at_first_lock", world=world)
+    assert result.win32 == 112
+    assert [name for name, _ in result.failed] == ["a.dat"]
+
+
+async def test_two_holders_are_both_reported_by_the_check_of_sp4() -> None:
+    world = World()
+    await update("stop_at_first_lock", world=world)
+    for name in ("a.dat", "c.dat"):
+        await world.share(client()).open(f"PKG/{name}", Access.READ, READ)
+    result = await STRATEGIES["delete_then_copy_checked"](Target(world.share(), "PKG", OLD, "job J", True))
+    assert [name for name, _ in result.failed] == ["a.dat", "c.dat"]

@@ -1,0 +1,52 @@
+"""Which servers have a package, and whom an instruction concerns."""
+
+from __future__ import annotations
+
+from despoolr_core.formats.instruction import Install, InstallKind, PackageTarget, RetryOf
+from despoolr_server.site.despooler.package_servers import PackageServers
+from despoolr_server.site.state.registry import Registry
+from unit.server.site.bench import Bench
+
+PACKAGE = "BPC00001"
+
+
+def servers() -> PackageServers:
+    bench = Bench("1.2", ("LOGON1", "LOGON2", "LOGON3"))
+    return PackageServers(bench.site, Registry(bench.root), lambda text: None)
+
+
+def install(*put_on: str, refresh: bool = False, retry_of: RetryOf = RetryOf.NOTHING) -> Install:
+    targets = tuple(PackageTarget(name, "SMS_PKGD") for name in put_on)
+    return Install(
+        kind=InstallKind.INSTALL,
+        site="BPC",
+        job_id="BPC00001",
+        package_id=PACKAGE,
+        servers=targets,
+        refresh_existing=refresh,
+        retry_of=retry_of,
+    )
+
+
+def test_whom_an_instruction_concerns() -> None:
+    known = servers()
+    known.has(known.roles[0], PACKAGE, 1, PACKAGE)
+    concerned = {
+        "a server that has it is left alone (Q140051)": (install("LOGON1"), []),
+        "refresh concerns those that have it": (install(refresh=True), ["LOGON1"]),
+        "a new server refreshes the old ones (Q235157)": (install("LOGON2"), ["LOGON1", "LOGON2"]),
+        "a retry lists its servers itself": (install("LOGON3", refresh=True, retry_of=RetryOf.SERVERS), ["LOGON3"]),
+    }
+    for why, (what, names) in concerned.items():
+        assert [role.name for role in known.concerned(what)] == names, why
+
+
+def test_a_package_has_a_directory_on_each_server() -> None:
+    known = servers()
+    first = known.roles[0]
+    assert known.unc(first, PACKAGE) == "\\\\LOGON1\\SMS_PKGD\\BPC00001\\"
+    known.has(first, PACKAGE, 2, f"{PACKAGE}.NEW")
+    assert known.unc(first, PACKAGE) == "\\\\LOGON1\\SMS_PKGD\\BPC00001.NEW\\"
+    known.lost(first, PACKAGE)
+    assert known.holders(PACKAGE) == []
+    assert known.directory(first, PACKAGE) == PACKAGE

@@ -1,0 +1,79 @@
+"""Remove Package From Server: its directory goes, its commands go, and a file in use is waited for."""
+
+from __future__ import annotations
+
+from despoolr_server.site.despooler.removal import remove_commands, remove_package
+from despoolr_server.site.jobs.model import DistributePhase, JobType
+from unit.server.site.bench import FILES, Bench
+
+DEEP = {**FILES, "lib/deep/x.txt": "x", "lib/y.txt": "y", "only/inner/z.txt": "z"}
+
+
+async def offered(servers: tuple[str, ...] = ("LOGON1", "LOGON2"), **overrides: object) -> tuple[Bench, str]:
+    bench = Bench("1.1", servers, **overrides)  # type: ignore[arg-type]
+    await bench.machines(2)
+    package = await bench.package(DEEP)
+    await bench.run_job(package)
+    await bench.pump(2)
+    return bench, package
+
+
+async def remove(bench: Bench, package: str, *servers: str) -> str:
+    return await bench.job(package, "REMOVE", type=JobType.REMOVE_PACKAGE, distribute=DistributePhase(servers))
+
+
+async def test_the_directory_goes_from_every_server_and_the_commands_from_every_client() -> None:
+    bench, package = await offered()
+    assert b"SETUP.EXE" in bench.files("LOGON1/SMS_SHR")["PCMINS.BOX/BPC00001.INS"]
+    job = await remove(bench, package)
+    await bench.pump(2)
+    assert bench.status(job) == "Complete"
+    for server in bench.logons:
+        assert bench.names(f"{server}/SMS_PKGD") == []
+        assert await bench.share(server, "SMS_PKGD").list() == [], "no empty directories are left"
+        assert b"SETUP.EXE" not in bench.files(f"{server}/SMS_SHR")["PCMINS.BOX/BPC00001.INS"]
+
+
+async def test_a_server_that_keeps_the_package_keeps_the_commands() -> None:
+    bench, package = await offered()
+    job = await remove(bench, package, "LOGON1")
+    await bench.pump(2)
+    assert bench.status(job) == "Complete"
+    assert (bench.names("LOGON1/SMS_PKGD"), len(bench.names("LOGON2/SMS_PKGD"))) == ([], len(DEEP))
+    assert b"SETUP.EXE" in bench.files("LOGON1/SMS_SHR")["PCMINS.BOX/BPC00001.INS"]
+
+
+async def test_a_file_in_use_is_told_by_event_106_and_goes_with_a_retry() -> None:
+    bench, package = await offered(("LOGON1",))
+    held = await bench.hold(f"{package}/lib/y.txt")
+    job = await remove(bench, package)
+    await bench.pump(2)
+    assert (bench.status(job), bench.events()) == ("Retrying", [106])
+    assert [name.rpartition("/")[2] for name in bench.names("LOGON1/SMS_PKGD")] == ["y.txt"]
+    await held.close()
+    await bench.pump(25)
+    assert bench.status(job) == "Complete"
+    assert await bench.share("LOGON1", "SMS_PKGD").list() == []
+
+
+async def test_a_server_that_does_not_answer_is_retried_and_the_other_is_cleared() -> None:
+    bench, package = await offered()
+    bench.down.add("LOGON1")
+    job = await remove(bench, package)
+    await bench.pump(2)
+    assert bench.details(job)["Server", "LOGON2"] == "Complete"
+    assert bench.details(job)["Server", "LOGON1"] == "Retrying"
+    bench.down.clear()
+    await bench.pump(25)
+    assert bench.status(job) == "Complete"
+
+
+async def test_a_package_that_is_not_there_is_removed_already() -> None:
+    bench, package = await offered(("LOGON1",))
+    await remove(bench, package)
+    await bench.pump(2)
+    again = await remove(bench, package, "LOGON1")
+    await bench.pump(2)
+    assert bench.status(again) == "Complete"
+    assert await remove_commands(bench.root, package) == 0
+    assert remove_package.__doc__

@@ -1,0 +1,93 @@
+"""Carrying masters out: what changed goes, what did not costs nothing, and a file that is read at this moment goes later."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from despoolr_core.share.modes import Access, ShareMode
+from despoolr_server.site.services import masters
+from despoolr_server.site.services.masters import MasterCarrier
+from despoolr_server.site.state import boxes
+from unit.server.site.bench import Bench
+
+HERE = boxes.domain_directory("SALES")
+THERE = boxes.PCM_INSTRUCTIONS
+
+
+class Counting:
+    """The root share, and how often its files were asked for."""
+
+    def __init__(self, share: Any) -> None:
+        self._share = share
+        self.asked: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("read_if_changed", "list"):
+            return lambda path, *more: self.asked.append(path) or getattr(self._share, name)(path, *more)
+        return getattr(self._share, name)
+
+
+async def set_up(count: int = 3) -> tuple[Bench, MasterCarrier, Counting]:
+    bench = Bench("1.2", ("LOGON1",))
+    await bench.root.make_directory(HERE)
+    for number in range(count):
+        await bench.root.write(f"{HERE}/{number:03}.INS", b"first %d" % number)
+    root = Counting(bench.root)
+    return bench, MasterCarrier(root), root
+
+
+async def carry(bench: Bench, carrier: MasterCarrier, *, thorough: bool = False) -> int:
+    await carrier.look()
+    role = next(role for role in bench.site.servers if role.logon)
+    return await carrier.carry(role, bench.share("LOGON1", boxes.LOGON_SHARE), thorough=thorough)
+
+
+async def test_all_masters_are_carried_and_then_nothing_is_asked_until_one_changes() -> None:
+    bench, carrier, root = await set_up(masters.CALLS_MAX + 1)
+    assert await carry(bench, carrier) == masters.CALLS_MAX + 1
+    root.asked.clear()
+    assert await carry(bench, carrier) == 0
+    assert root.asked == [boxes.PCM_DOMAINS], "one listing of the domains is all an idle cycle costs"
+    await bench.root.write(f"{HERE}/001.INS", b"second 1")
+    assert await carry(bench, carrier) == 1
+    assert await bench.share("LOGON1", boxes.LOGON_SHARE).read(f"{THERE}/001.INS") == b"second 1"
+
+
+async def test_now_and_then_all_are_looked_at_whatever_the_directory_says() -> None:
+    bench, carrier, root = await set_up()
+    await carry(bench, carrier)
+    root.asked.clear()
+    assert await carry(bench, carrier, thorough=True) == 0
+    assert len(root.asked) == 2 + 3
+
+
+async def test_a_file_that_is_read_at_this_moment_goes_with_the_next_cycle() -> None:
+    bench, carrier, _ = await set_up()
+    await carry(bench, carrier)
+    there = bench.share("LOGON1", boxes.LOGON_SHARE)
+    held = await there.open(f"{THERE}/001.INS", Access.READ, ShareMode.READ)
+    for number in range(3):
+        await bench.root.write(f"{HERE}/{number:03}.INS", b"second")
+    assert await carry(bench, carrier) == 2
+    assert await carry(bench, carrier) == 0
+    await held.close()
+    assert await carry(bench, carrier) == 1
+    assert await there.read(f"{THERE}/001.INS") == b"second"
+
+
+async def test_what_is_no_instruction_file_and_another_domains_stay() -> None:
+    bench, carrier, _ = await set_up(1)
+    await bench.root.write(f"{HERE}/NOTES.TXT", b"x")
+    await bench.root.make_directory(boxes.domain_directory("OTHER"))
+    await bench.root.write(f"{boxes.domain_directory('OTHER')}/777.INS", b"x")
+    assert await carry(bench, carrier) == 1
+
+
+@pytest.mark.parametrize("octets_max", [7, 14, 15])
+async def test_chains_are_no_longer_than_the_octets_of_one(monkeypatch: pytest.MonkeyPatch, octets_max: int) -> None:
+    monkeypatch.setattr(masters, "OCTETS_MAX", octets_max)
+    bench, carrier, _ = await set_up(5)
+    assert await carry(bench, carrier) == 5
+    assert len(await bench.share("LOGON1", boxes.LOGON_SHARE).list(THERE)) == 5

@@ -1,0 +1,160 @@
+"""The SMS Executive in virtual time: cycles on a grid, pausing, restarting, and what a bug in one service does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from despoolr_app.process.clock import LoopClock
+from despoolr_core.response import POLLING_S, Response
+from despoolr_core.share.contract import ShareUnreachable
+from despoolr_lab.sim.world import EPOCH, run_virtual
+from despoolr_server.site.services.service import START_STAGGER_S, Executive, Service
+from unit.server.site.bench import Bench
+
+
+class Counting(Service):
+    """Notes when it was due, may take its time, may fail."""
+
+    component = "SMS_SCHEDULER"
+
+    def __init__(self, bench: Bench, takes_s: float = 0.0, error: Exception | None = None) -> None:
+        super().__init__(bench.site)
+        self.ticks: list[float] = []
+        self.takes_s = takes_s
+        self.error = error
+        self.starts = 0
+
+    async def started(self) -> None:
+        self.starts += 1
+
+    async def cycle(self, tick: float) -> None:
+        self.ticks.append(tick - EPOCH)
+        await self.site.clock.sleep(self.takes_s)
+        if self.error is not None:
+            raise self.error
+
+
+class Other(Counting):
+    component = "SMS_DESPOOLER"
+
+
+def play(main: Callable[[Bench], Awaitable[None]], **more: object) -> None:
+    async def scene() -> None:
+        bench = Bench(**more)  # type: ignore[arg-type]
+        clock = LoopClock(EPOCH)
+        bench.site.clock = clock
+        await main(bench)
+
+    run_virtual(scene, limit_s=40 * 86400.0)
+
+
+async def run_for(executive: Executive, seconds: float) -> None:
+    task = asyncio.create_task(executive.run())
+    await executive.site.clock.sleep(seconds)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.parametrize("response", Response)
+def test_cycles_lie_on_the_grid_of_the_response_setting(response: Response) -> None:
+    async def main(bench: Bench) -> None:
+        service = Counting(bench)
+        await run_for(Executive(bench.site, [service]), 3.5 * POLLING_S[response])
+        assert service.ticks == [n * POLLING_S[response] for n in range(4)]
+
+    play(main, response=response)
+
+
+def test_services_start_in_the_order_work_flows_through_them() -> None:
+    async def main(bench: Bench) -> None:
+        first, second = Counting(bench), Other(bench)
+        await run_for(Executive(bench.site, [first, second]), 301.5)
+        assert (first.ticks, second.ticks) == ([0, 300.0], [START_STAGGER_S, 300.0 + START_STAGGER_S])
+
+    play(main)
+
+
+def test_a_cycle_that_takes_too_long_skips_what_it_missed_and_stays_on_the_grid() -> None:
+    async def main(bench: Bench) -> None:
+        service = Counting(bench, takes_s=700.0)
+        await run_for(Executive(bench.site, [service]), 2000.0)
+        assert service.ticks == [0, 900.0, 1800.0]
+
+    play(main)
+
+
+def test_a_server_that_does_not_answer_ends_one_cycle_only() -> None:
+    async def main(bench: Bench) -> None:
+        service = Counting(bench, error=ShareUnreachable("LOGON1 does not answer"))
+        await run_for(Executive(bench.site, [service]), 700.0)
+        assert len(service.ticks) == 3
+        assert any("Cannot reach a server this cycle: LOGON1 does not answer" in line for line in bench.log("SCHEDULER"))
+
+    play(main)
+
+
+def test_a_bug_in_one_service_ends_the_executive_and_event_376_names_it() -> None:
+    async def main(bench: Bench) -> None:
+        executive = Executive(bench.site, [Counting(bench), Other(bench, error=ZeroDivisionError("a bug"))])
+        with pytest.raises(ExceptionGroup) as raised:
+            await executive.run()
+        assert isinstance(raised.value.exceptions[0], ZeroDivisionError)
+        (event,) = await bench.administrator.events()
+        assert (event.code, event.text) == (376, "SMS_DESPOOLER caused an exception. Shutting down the SMS Executive.")
+
+    play(main)
+
+
+def test_a_paused_service_rests_and_goes_on_where_it_was() -> None:
+    async def main(bench: Bench) -> None:
+        service = Counting(bench)
+        executive = Executive(bench.site, [service])
+        task = asyncio.create_task(executive.run())
+        await bench.site.clock.sleep(10.0)
+        service.pause()
+        assert service.is_paused
+        await bench.site.clock.sleep(1000.0)
+        assert service.ticks == [0]
+        service.resume()
+        await bench.site.clock.sleep(300.0)
+        assert service.ticks == [0, 300.0, 1200.0]
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    play(main)
+
+
+def test_a_service_can_be_restarted_alone() -> None:
+    async def main(bench: Bench) -> None:
+        first, second = Counting(bench), Other(bench)
+        executive = Executive(bench.site, [first, second])
+        task = asyncio.create_task(executive.run())
+        await bench.site.clock.sleep(100.0)
+        await executive.restart("SMS_DESPOOLER")
+        await bench.site.clock.sleep(250.0)
+        assert (first.starts, second.starts) == (1, 2)
+        assert second.ticks == [1.0, 100.0]
+        assert first.ticks == [0, 300.0]
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    play(main)
+
+
+def test_a_cycle_asked_for_waits_for_the_one_under_way() -> None:
+    async def main(bench: Bench) -> None:
+        service = Counting(bench, takes_s=50.0)
+        await asyncio.gather(service.cycle_now(EPOCH), service.cycle_now(EPOCH + 1))
+        assert bench.site.clock.now() == EPOCH + 100.0
+
+    play(main)
+
+
+def test_there_is_no_service_of_another_name() -> None:
+    bench = Bench()
+    with pytest.raises(KeyError):
+        bench.server.executive.service("SMS_TELEPATHY")
+    assert [s.component for s in bench.services][:3] == ["SMS_SCHEDULER", "SMS_LAN_SENDER", "SMS_DESPOOLER"]

@@ -1,0 +1,102 @@
+"""Rows of Job Details set many at one time say what they would say had each report been set alone."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Connection, event, select
+
+from despoolr_server.database.database import open_engine
+from despoolr_server.database.schema import JOB_DETAILS
+from despoolr_server.site.state import queries
+from despoolr_server.site.state.detail_rows import ASKED_AT_ONE_TIME, DetailRows, Key
+from unit.server.site.bench import Bench
+
+
+def set_row(db: Connection, key: Key, status: str, at: float) -> str | None:
+    """One row, alone."""
+    rows = DetailRows(db)
+    was = rows.set(key, status, at)
+    rows.write()
+    return was
+
+
+async def test_a_row_is_made_when_it_is_missing_and_keeps_the_newest() -> None:
+    bench = Bench()
+    job = await bench.job(await bench.package())
+    key = (job, "Server", "BPC", "LOGON1")
+    was = [
+        await bench.database.run(lambda db, s=status, a=at: set_row(db, key, s, a))
+        for status, at in (("Retrying", 10.0), ("Complete", 20.0), ("Retrying", 15.0))
+    ]
+    assert was == [None, "Retrying", "Complete"]
+    assert bench.details(job) == {("Server", "LOGON1"): "Complete"}
+    assert await bench.database.run(lambda db: queries.detail_statuses(db, job)) == {("Server", "Complete")}
+
+
+async def test_a_row_of_which_nothing_was_reported_takes_a_report_from_before_it_was_made() -> None:
+    """A round of the Despooler that began earlier may take up an instruction that was made since (found by a soak)."""
+    bench = Bench()
+    await bench.machines(1)
+    job = await bench.run_job(await bench.package())
+    await bench.pump(1)
+    made_at = min(row.UpdatedAt for row in await bench.database.run(lambda db: queries.details(db, job)))
+    key = (job, "Completion", "BPC", "")
+    await bench.database.run(lambda db: set_row(db, key, "Complete", made_at - 300.0))
+    assert bench.details(job)["Completion", ""] == "Complete"
+    await bench.database.run(lambda db: set_row(db, key, "Retrying", made_at - 400.0))
+    assert bench.details(job)["Completion", ""] == "Complete"
+
+
+REPORTS = st.lists(
+    st.tuples(
+        st.sampled_from([("BPC00001", "Workstation", "BPC", f"WS{n}") for n in range(3)]),
+        st.sampled_from(["None", "Active", "Retrying", "Complete", "Failed"]),
+        st.floats(0.0, 5.0).map(round),
+        st.text("ab", max_size=2),
+    ),
+    max_size=12,
+)
+
+
+@given(REPORTS, st.integers(0, 3))
+def test_together_they_become_what_they_would_have_become_one_by_one(
+    reports: list[tuple[Key, str, float, str]], asked_for: int
+) -> None:
+    told, found = [], []
+    for together in (True, False):
+        engine = open_engine("sqlite://")
+        with engine.begin() as db:
+            rows = DetailRows(db, [key for key, *_ in reports[:asked_for]])
+            was = []
+            for key, status, at, description in reports:
+                was.append(rows.set(key, status, at, description))
+                if not together:
+                    rows.write()
+                    rows = DetailRows(db)
+            rows.write()
+            told.append(was)
+            found.append(db.execute(select(JOB_DETAILS).order_by(JOB_DETAILS.c.MachineName)).all())
+        engine.dispose()
+    assert told[0] == told[1]
+    assert [row[1:] for row in found[0]] == [row[1:] for row in found[1]]
+
+
+def test_many_rows_are_asked_for_and_set_in_few_statements_through_an_index() -> None:
+    engine = open_engine("sqlite://")
+    keys = [("BPC00001", "Workstation", "BPC", f"WS{n}") for n in range(2 * ASKED_AT_ONE_TIME)]
+    with engine.begin() as db:
+        queries.add_details(db, "BPC00001", "BPC", [{"Kind": k, "MachineName": m} for _, k, _, m in keys], 1.0)
+        said: list[str] = []
+        event.listen(engine, "before_cursor_execute", lambda *a: said.append(a[2].split()[0]))
+        rows = DetailRows(db, keys)
+        assert {rows.set(key, "Complete", 2.0) for key in keys} == {"None"}
+        rows.write()
+        assert said == ["SELECT", "SELECT", "UPDATE"]
+        plan = db.exec_driver_sql(
+            'EXPLAIN QUERY PLAN SELECT "Status" FROM "JobDetails" '
+            """WHERE "JobID" = 'BPC00001' AND "Kind" = 'Workstation' AND "SiteCode" = 'BPC' AND "MachineName" IN ('WS1', 'WS2')"""
+        ).all()
+        assert any("SEARCH JobDetails USING INDEX" in row[-1] for row in plan), plan
+        assert queries.detail_statuses(db, "BPC00001") == {("Workstation", "Complete")}
+    engine.dispose()

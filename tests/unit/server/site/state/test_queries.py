@@ -1,0 +1,52 @@
+"""The few queries the services share."""
+
+from __future__ import annotations
+
+from despoolr_server.database.schema import PACKAGE_STATUS
+from despoolr_server.site.jobs.model import JobStatus
+from despoolr_server.site.state import queries
+from unit.server.site.bench import Bench
+
+
+async def test_numbers_count_from_one_each_on_its_own() -> None:
+    bench = Bench()
+    got = [await bench.database.run(lambda db, n=name: queries.next_number(db, n)) for name in ("job", "job", "package")]
+    assert got == [1, 2, 1]
+
+
+async def test_machines_are_found_whatever_the_case_and_in_the_order_of_their_ids() -> None:
+    bench = Bench()
+    await bench.machines(3)
+    found = await bench.database.run(lambda db: queries.machines(db, ["ws3", "WS1", "GHOST"]))
+    assert [machine.name for machine in found] == ["WS1", "WS3"]
+    assert len(await bench.database.run(queries.machines)) == 3
+
+
+async def test_rows_of_a_job_come_in_the_order_a_person_reads_them() -> None:
+    bench = Bench()
+    await bench.machines(2)
+    job = await bench.run_job(await bench.package())
+    await bench.pump(2)
+    rows = await bench.database.run(lambda db: queries.details(db, job))
+    assert [(r.Kind, r.MachineName) for r in rows] == [
+        ("Site Arrival", ""),
+        ("Completion", ""),
+        ("Server", "LOGON1"),
+        ("Workstation", "WS1"),
+        ("Workstation", "WS2"),
+    ]
+
+
+async def test_jobs_are_found_by_status_and_keep_their_phases() -> None:
+    bench = Bench()
+    job = await bench.job(await bench.package(), priority=1)
+    (row,) = await bench.database.run(lambda db: queries.jobs(db, [JobStatus.PENDING]))
+    assert (row.JobID, queries.spec_of(row).priority) == (job, 1)
+    assert await bench.database.run(lambda db: queries.jobs(db, [JobStatus.ACTIVE])) == []
+
+
+async def test_what_a_server_says_of_a_package_is_one_row() -> None:
+    bench = Bench()
+    for status in ("Retrying", "Complete"):
+        await bench.database.run(lambda db, s=status: queries.set_package_status(db, "BPC00001", "BPC", "LOGON1", s, 1, 10.0))
+    assert bench.rows(PACKAGE_STATUS, "Server", "Status", "Version") == [("LOGON1", "Complete", 1)]
