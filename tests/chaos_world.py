@@ -1,7 +1,9 @@
-"""A logon server that is killed under writers, again and again, and what must be there afterwards: all that was answered.
+"""A logon server that is killed under writers, again and again, and what must be there afterwards:
+all that was answered.
 
-Each writer has a directory of its own and one call under way at most. So at any moment its files are those of its answered
-calls, or those and of the one call that was never answered; whatever else is found was lost, came back or is there twice.
+Each writer has a directory of its own and one call under way at most. So at any moment its files
+are those of its answered calls, or those and of the one call that was never answered; whatever else
+is found was lost, came back or is there twice.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ Files = dict[str, bytes]
 
 @dataclass
 class Writer:
-    """One client. `files` and `properties` are what was answered, `pending` what the call under way would make of them."""
+    """One client. `files` and `properties` are what was answered, `pending` what the call under way
+    would make of them.
+    """
 
     number: int
     rng: Random
@@ -65,7 +69,10 @@ class Writer:
             method = "MKCOL"
         elif draw < 0.65 or not names:
             method, name = "PUT", f"F{self.rng.randrange(6)}"
-            path, body = f"{self.home}/{name}", b"%d of %d\r\n" % (self.serial, self.number) * self.rng.randrange(1, 200)
+            path, body = (
+                f"{self.home}/{name}",
+                b"%d of %d\r\n" % (self.serial, self.number) * self.rng.randrange(1, 200),
+            )
             files[name] = body
         elif draw < 0.75:
             method, name = "DELETE", self.rng.choice(names)
@@ -86,7 +93,8 @@ class Writer:
             path = f"{self.home}/{name}"
             properties[name] = f"v{self.serial}"
             body = (
-                b'<propertyupdate xmlns="DAV:"><set><prop><p xmlns="urn:chaos">%s</p></prop></set></propertyupdate>'
+                b'<propertyupdate xmlns="DAV:"><set><prop><p '
+                b'xmlns="urn:chaos">%s</p></prop></set></propertyupdate>'
                 % properties[name].encode()
             )
         else:
@@ -98,25 +106,38 @@ class Writer:
                 new = "E" if path.endswith("/D") else "D"
                 headers = headers | {"Destination": f"/SMS_SHR/{self.home}/{new}", "Overwrite": "F"}
                 files[f"{new}/in"] = files.pop(inside[0])
-        if method == "MOVE" and path.rpartition("/")[2] == headers["Destination"].rpartition("/")[2]:
+        if (
+            method == "MOVE"
+            and path.rpartition("/")[2] == headers["Destination"].rpartition("/")[2]
+        ):
             return
         self.pending = (files, properties)
         self.call(connection, method, path, body, headers)
-        if method == "MKCOL" and self.has_begun:  # a directory gets its one file at once, so that it is seen
+        # a directory gets its one file at once, so that it is seen
+        if method == "MKCOL" and self.has_begun:
             files["D/in"] = b"in"
             self.call(connection, "PUT", f"{path}/in", b"in", headers)
         self.has_begun = True
         self.files, self.properties, self.pending = files, properties, None
         self.answered += 1
 
-    def call(self, connection: http.client.HTTPConnection, method: str, path: str, body: bytes, headers: dict[str, str]) -> None:
+    def call(
+        self,
+        connection: http.client.HTTPConnection,
+        method: str,
+        path: str,
+        body: bytes,
+        headers: dict[str, str],
+    ) -> None:
         connection.request(method, f"/SMS_SHR/{path}", body, headers)
         answer = connection.getresponse()
         said = answer.read()
         there = method == "MKCOL" and answer.status == 405
         assert 200 <= answer.status < 300 or there, (method, path, answer.status, said[:300])
 
-    def check(self, files: Files, properties: dict[str, str] | None = None, *, goes_on: bool = False) -> None:
+    def check(
+        self, files: Files, properties: dict[str, str] | None = None, *, goes_on: bool = False
+    ) -> None:
         """Hold what is there against what may be; `goes_on`: it is what the next start has."""
         allowed = [(self.files, self.properties), *([self.pending] if self.pending else [])]
         for may_files, may_properties in allowed:
@@ -125,28 +146,40 @@ class Writer:
                     self.files, self.properties, self.pending = may_files, may_properties, None
                 return
         differs = {
-            name: (files.get(name, b"(none)")[:24], [may[0].get(name, b"(none)")[:24] for may in allowed])
+            name: (
+                files.get(name, b"(none)")[:24],
+                [may[0].get(name, b"(none)")[:24] for may in allowed],
+            )
             for name in sorted({*files, *(name for may in allowed for name in may[0])})
             if any(files.get(name) != may[0].get(name) for may in allowed)
         }
-        raise AssertionError(f"writer {self.number} after {self.answered} answers: {differs}, {properties} for {allowed[0][1]}")
+        raise AssertionError(
+            f"writer {self.number} after {self.answered} answers: {differs}, {properties} for "
+            f"{allowed[0][1]}"
+        )
 
 
-def write_for(writers: list[Writer], url: str, token: str, kill: Callable[[], None], answers: int) -> None:
+def write_for(
+    writers: list[Writer], url: str, token: str, kill: Callable[[], None], answers: int
+) -> None:
     """Let all write at once, and kill the server when that many calls were answered."""
     before, done = sum(writer.answered for writer in writers), threading.Event()
     threads = [threading.Thread(target=writer.run, args=(url, token, done)) for writer in writers]
     for thread in threads:
         thread.start()
     try:
-        while sum(writer.answered for writer in writers) < before + answers and any(thread.is_alive() for thread in threads):
+        while sum(writer.answered for writer in writers) < before + answers and any(
+            thread.is_alive() for thread in threads
+        ):
             done.wait(0.002)
         kill()
     finally:
         done.set()
         for thread in threads:
             thread.join()
-    assert sum(writer.answered for writer in writers) >= before + answers, "the writers did not come that far"
+    assert sum(writer.answered for writer in writers) >= before + answers, (
+        "the writers did not come that far"
+    )
 
 
 def on_disk(store: JournalledFileStore, home: str) -> tuple[Files, dict[str, str]]:
@@ -181,7 +214,9 @@ def over_http(url: str, token: str, writer: Writer) -> tuple[Files, dict[str, st
         assert answer.status in (200, 404), (name, answer.status)
         if answer.status == 200:
             files[name] = content
-            connection.request("PROPFIND", f"/SMS_SHR/{writer.home}/{name}", asked, headers | {"Depth": "0"})
+            connection.request(
+                "PROPFIND", f"/SMS_SHR/{writer.home}/{name}", asked, headers | {"Depth": "0"}
+            )
             if found := re.search(rb">(v\d+)<", connection.getresponse().read()):
                 properties[name] = found[1].decode()
     connection.close()
@@ -199,7 +234,11 @@ def _name(path: str) -> Name:
 
 def newest(root: Path) -> Path:
     """The journal that was written last."""
-    used = [path for path in (root / ".despoolr/journal").glob("*") if path.name.isdigit() and _frames(path.read_bytes())]
+    used = [
+        path
+        for path in (root / ".despoolr/journal").glob("*")
+        if path.name.isdigit() and _frames(path.read_bytes())
+    ]
     return max(used, key=lambda path: int(path.name))
 
 
@@ -264,24 +303,34 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "two frames changed places": _swap,
     "zeros": lambda root: newest(root).write_bytes(bytes(newest(root).stat().st_size)),
     "something else": lambda root: newest(root).write_text("nothing of ours\n" * 1000),
-    "no journal": lambda root: [path.unlink() for path in (root / ".despoolr/journal").glob("[0-9]*")],
+    "no journal": lambda root: [
+        path.unlink() for path in (root / ".despoolr/journal").glob("[0-9]*")
+    ],
     "another number": lambda root: newest(root).rename(root / ".despoolr/journal/999"),
-    "an attribute list that is none": lambda root: (root / ".despoolr/attributes.json").write_text('{"A":'),
+    "an attribute list that is none": lambda root: (root / ".despoolr/attributes.json").write_text(
+        '{"A":'
+    ),
     "a property changed by hand": _lines(lambda data: data.replace(b">v", b">w")),
     "properties that are none": _lines(lambda data: b"\x00\xff\n" + data),
 }
 
 
 def _link(source: str, target: str) -> None:
-    """The very same file, as a journal names it by its inode; but not of what is written in place."""
+    """The very same file, as a journal names it by its inode; but not of what is written in
+    place.
+    """
     if f"/{PRIVATE}/" in source and f"/{PRIVATE}/tmp/" not in source:
         shutil.copy(source, target)
     else:
         Path(target).hardlink_to(source)
 
 
-def copies(root: Path, scratch: Path, damages: list[str]) -> Iterator[tuple[str, JournalledFileStore]]:
-    """A copy of a killed server's share for each damage (`""`: none), opened as the next start would."""
+def copies(
+    root: Path, scratch: Path, damages: list[str]
+) -> Iterator[tuple[str, JournalledFileStore]]:
+    """A copy of a killed server's share for each damage (`""`: none), opened as the next start
+    would.
+    """
     for damage in ["", *damages]:
         shutil.rmtree(scratch, ignore_errors=True)
         shutil.copytree(root, scratch, copy_function=_link)
@@ -291,13 +340,16 @@ def copies(root: Path, scratch: Path, damages: list[str]) -> Iterator[tuple[str,
 
 
 def check_copies(root: Path, scratch: Path, writers: list[Writer], damages: list[str]) -> None:
-    """Nothing that was answered is lost, doubled or old, damaged or not; and a damaged share says so and takes nothing."""
+    """Nothing that was answered is lost, doubled or old, damaged or not; and a damaged share says
+    so and takes nothing.
+    """
     for damage, store in copies(root, scratch, damages):
         try:
             assert bool(store.findings) == bool(damage), (damage, store.findings)
             for writer in writers:
                 files, properties = on_disk(store, writer.home)
-                writer.check(files, None if damage else properties)  # damaged, a move under way is not ended
+                # damaged, a move under way is not ended
+                writer.check(files, None if damage else properties)
         except StoreError as error:
             raise AssertionError(f"{damage}: {error.status}") from error
         if damage:

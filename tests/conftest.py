@@ -22,7 +22,9 @@ settings.load_profile("house")
 
 @pytest.fixture(autouse=True)
 def process_is_as_before() -> Iterator[None]:
-    """A command that a test runs in this process says what is logged, and whose files are: the next test finds all as it was."""
+    """A command that a test runs in this process says what is logged, and whose files are: the next
+    test finds all as it was.
+    """
     umask = os.umask(0)
     os.umask(umask)
     loggers = [logging.getLogger(name) for name in ("", "despoolr", "despoolr.process")]
@@ -71,8 +73,11 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """One line for what did not run; other people's files being away is no failure, in CI neither."""
+    """One line for what did not run; other people's files being away is no failure, in CI
+    neither.
+    """
     if count := config.stash.get(_NOT_RUN, 0):
         terminalreporter.write_line(
-            f"{count} tests of other people's files did not run: {SHARED.name}/{THEIR_MIFS.name} is not there"
+            f"{count} tests of other people's files did not run: {SHARED.name}/{THEIR_MIFS.name} "
+            "is not there"
         )

@@ -12,7 +12,9 @@ P = "{urn:ietf:rfc:7807}"
 
 
 class Part(NamedTuple):
-    """One response of a multi-status: its status (0: see the properties), and each property's status and element."""
+    """One response of a multi-status: its status (0: see the properties), and each property's
+    status and element.
+    """
 
     status: int
     properties: dict[str, tuple[int, Element]]
@@ -28,9 +30,17 @@ def parts(reply: Reply) -> dict[str, Part]:
     found: dict[str, Part] = {}
     for response in root:
         href = response.findtext(D + "href") or ""
-        properties = {element.tag: (status_of(stat), element) for stat in response.findall(D + "propstat") for element in stat[0]}
+        properties = {
+            element.tag: (status_of(stat), element)
+            for stat in response.findall(D + "propstat")
+            for element in stat[0]
+        }
         assert href not in found, href
-        found[href] = Part(status_of(response) if response.find(D + "status") is not None else 0, properties, response)
+        found[href] = Part(
+            status_of(response) if response.find(D + "status") is not None else 0,
+            properties,
+            response,
+        )
     return found
 
 
@@ -56,7 +66,9 @@ def proppatch(inside: str) -> bytes:
     return f'<D:propertyupdate xmlns:D="DAV:" xmlns:u="urn:u">{inside}</D:propertyupdate>'.encode()
 
 
-async def lock(site: Site, target: str, token: str | None = None, scope: str = "exclusive", **headers: str) -> str:
+async def lock(
+    site: Site, target: str, token: str | None = None, scope: str = "exclusive", **headers: str
+) -> str:
     """A lock that must be granted; its token, in angle brackets."""
     reply = await site.ask("LOCK", target, lockinfo(scope), token, **headers)
     assert reply.status in (200, 201), reply

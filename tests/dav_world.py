@@ -1,4 +1,6 @@
-"""What tests with real WebDAV clients stand on: the server's address, and programs that must succeed."""
+"""What tests with real WebDAV clients stand on: the server's address, and programs that must
+succeed.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,13 @@ class DavServer:
         return ask(self.administrator, f"opens?path={path}" if path else "opens", OpenList).opens
 
 
-def run(*command: str, at: Path, env: dict[str, str] | None = None, text: str = "", expected: int | None = 0) -> str:
+def run(
+    *command: str,
+    at: Path,
+    env: dict[str, str] | None = None,
+    text: str = "",
+    expected: int | None = 0,
+) -> str:
     """What a program printed. It must end in time, with the exit code expected (None: any)."""
     done = subprocess.run(
         command,
@@ -52,5 +60,7 @@ def run(*command: str, at: Path, env: dict[str, str] | None = None, text: str = 
         check=False,
     )
     said = done.stdout.decode("utf-8", "replace")
-    assert expected is None or done.returncode == expected, f"{command} ended with {done.returncode}:\n{said}"
+    assert expected is None or done.returncode == expected, (
+        f"{command} ended with {done.returncode}:\n{said}"
+    )
     return said

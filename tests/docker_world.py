@@ -1,7 +1,8 @@
-"""A stack of real containers for tests: an engine (started if none runs), our images, `docker-compose.yml` as users have it.
+"""A stack of real containers for tests: an engine (started if none runs), our images,
+`docker-compose.yml` as users have it.
 
-Compose is asked through its command line, because that is what users type; containers through the engine's API. Whatever a
-stack made is gone when its test is over.
+Compose is asked through its command line, because that is what users type; containers through the
+engine's API. Whatever a stack made is gone when its test is over.
 """
 
 from __future__ import annotations
@@ -24,7 +25,14 @@ from despoolr_app.site_client.queries import AskError
 from process_world import Administrator, Done, until
 from support import REPOSITORY, SHARED
 
-PORTS = {"site": 8801, "logon1": 8802, "logon2": 8803, "parent": 8811, "prometheus": 9090, "grafana": 3000}
+PORTS = {
+    "site": 8801,
+    "logon1": 8802,
+    "logon2": 8803,
+    "parent": 8811,
+    "prometheus": 9090,
+    "grafana": 3000,
+}
 UP_S_MAX = 60.0
 """Seconds until a stack is healthy."""
 SCALE_S_MAX = 180.0
@@ -35,8 +43,8 @@ LABEL = "com.docker.compose.project"
 def engine_runs() -> bool:
     """Whether an engine answers.
 
-    The command is asked, not the client: its socket to an engine that does not answer is never closed, and the warning about that
-    is raised in whichever test runs when the collector finds it.
+    The command is asked, not the client: its socket to an engine that does not answer is never
+    closed, and the warning about that is raised in whichever test runs when the collector finds it.
     """
     try:
         return subprocess.run(["docker", "info"], capture_output=True, timeout=60).returncode == 0
@@ -50,7 +58,9 @@ def engine() -> docker.DockerClient:
         starter = SHARED / "start-docker-engine"
         assert starter.exists(), f"no Docker engine runs, and {starter} is not there to start one"
         done = subprocess.run([starter], capture_output=True, text=True, timeout=600)
-        assert done.returncode == 0, f"no Docker engine runs, and none could be started:\n{done.stdout}{done.stderr}"
+        assert done.returncode == 0, (
+            f"no Docker engine runs, and none could be started:\n{done.stdout}{done.stderr}"
+        )
     client = docker.from_env()
     client.ping()
     return client
@@ -70,7 +80,11 @@ def compose_command() -> tuple[str, ...]:
 
 def environment(**settings: str) -> dict[str, str]:
     """This machine's, with no setting but those given."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("DESPOOLR_", "COMPOSE_"))}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("DESPOOLR_", "COMPOSE_"))
+    }
     # The engine that Debian has knows no BuildKit; a newer one does not mind.
     return kept | {"DOCKER_BUILDKIT": "0", "COMPOSE_DOCKER_CLI_BUILD": "0"} | settings
 
@@ -96,7 +110,9 @@ class Stack:
             text=True,
             timeout=600,
         )
-        assert not check or done.returncode == 0, f"{arguments}:\n{done.stdout}{done.stderr}\n{self.logs()}"
+        assert not check or done.returncode == 0, (
+            f"{arguments}:\n{done.stdout}{done.stderr}\n{self.logs()}"
+        )
         return Done(done.returncode, done.stdout, done.stderr)
 
     def up(self, *arguments: str, clients: int = 1) -> None:
@@ -110,7 +126,10 @@ class Stack:
             found = self.containers()
             ended = [c.name for c in found if c.status == "exited"]
             assert not ended, f"{ended} ended:\n{self.logs()}"
-            return all(health(c) in ("healthy", "none") for c in found) and len(self.containers("clients")) == self.replicas
+            return (
+                all(health(c) in ("healthy", "none") for c in found)
+                and len(self.containers("clients")) == self.replicas
+            )
 
         try:
             until(are_healthy, f"{self.project} is healthy", deadline_s)
@@ -120,7 +139,9 @@ class Stack:
 
     def containers(self, service: str = "") -> list[Container]:
         """Those of the stack, or of one service."""
-        wanted = [f"{LABEL}={self.project}"] + ([f"com.docker.compose.service={service}"] if service else [])
+        wanted = [f"{LABEL}={self.project}"] + (
+            [f"com.docker.compose.service={service}"] if service else []
+        )
         return self.client.containers.list(all=True, filters={"label": wanted}, ignore_removed=True)
 
     def container(self, service: str) -> Container:
@@ -170,7 +191,10 @@ class Stack:
 
     def logs(self) -> str:
         """The last lines of every container."""
-        return "\n".join(f"--- {c.name} ({c.status})\n{c.logs(tail=15).decode(errors='replace')}" for c in self.containers())
+        return "\n".join(
+            f"--- {c.name} ({c.status})\n{c.logs(tail=15).decode(errors='replace')}"
+            for c in self.containers()
+        )
 
     def down(self) -> None:
         for container in self.extra:
@@ -196,10 +220,17 @@ def health(container: Container) -> str:
 
 
 @contextmanager
-def stack(client: docker.DockerClient, tag: str, name: str, profiles: Sequence[str] = (), **settings: str) -> Iterator[Stack]:
+def stack(
+    client: docker.DockerClient, tag: str, name: str, profiles: Sequence[str] = (), **settings: str
+) -> Iterator[Stack]:
     """A stack that is not up yet, and is gone afterwards."""
     ports = {f"DESPOOLR_{service.upper()}_PORT": "0" for service in PORTS}
-    made = Stack(client, f"despoolr-test-{name}-{os.getpid()}", {"DESPOOLR_TAG": tag, **ports, **settings}, tuple(profiles))
+    made = Stack(
+        client,
+        f"despoolr-test-{name}-{os.getpid()}",
+        {"DESPOOLR_TAG": tag, **ports, **settings},
+        tuple(profiles),
+    )
     try:
         yield made
     finally:
@@ -218,5 +249,8 @@ def decoded(text: str) -> Any:
 
 def read_env_example() -> dict[str, str]:
     """Every setting of `.env.example`, and the value it shows."""
-    lines = (line.lstrip("#").strip() for line in Path(REPOSITORY, ".env.example").read_text().splitlines())
+    lines = (
+        line.lstrip("#").strip()
+        for line in Path(REPOSITORY, ".env.example").read_text().splitlines()
+    )
     return dict(line.split("=", 1) for line in lines if line.startswith("DESPOOLR_"))

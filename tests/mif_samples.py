@@ -13,16 +13,25 @@ def read_job_mif(data: bytes) -> JobReport:
 
 
 def attribute(
-    number: str = "1", *, type_: str = "STRING(8)", value: str | None = '"v"', name: str = '"a"', extra: str = ""
+    number: str = "1",
+    *,
+    type_: str = "STRING(8)",
+    value: str | None = '"v"',
+    name: str = '"a"',
+    extra: str = "",
 ) -> str:
     """One attribute; texts stand as written. `value` None: no VALUE."""
     stated = "" if value is None else f" VALUE={value}"
     return f"START ATTRIBUTE NAME={name} ID={number} {extra} TYPE={type_}{stated} END ATTRIBUTE\n"
 
 
-def group(*attributes: str, head: str = 'ID=1 CLASS="DMTF|ComponentID|1.0"', name: str = '"g"') -> str:
+def group(
+    *attributes: str, head: str = 'ID=1 CLASS="DMTF|ComponentID|1.0"', name: str = '"g"'
+) -> str:
     """One group of these attributes (one plain one if none)."""
-    return f"START GROUP NAME={name} {head}\n" + "".join(attributes or (attribute(),)) + "END GROUP\n"
+    return (
+        f"START GROUP NAME={name} {head}\n" + "".join(attributes or (attribute(),)) + "END GROUP\n"
+    )
 
 
 def mif(*blocks: str, before: str = "", after: str = "") -> bytes:

@@ -1,4 +1,6 @@
-"""A PostgreSQL server of our own for tests: Debian's program, a private cluster on loopback, gone afterwards."""
+"""A PostgreSQL server of our own for tests: Debian's program, a private cluster on loopback, gone
+afterwards.
+"""
 
 from __future__ import annotations
 
@@ -45,12 +47,16 @@ class Postgres:
         """End every connection to a database: what a restart of the server does."""
         with psycopg.connect(self.url(), autocommit=True) as connection:
             name = url.rpartition("/")[2]
-            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,)
+            )
 
 
 def programs() -> Path:
     """Where `initdb` and `postgres` are."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[4]))
+    found = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[4])
+    )
     return found[-1].parent if found else Path(program("initdb", "postgresql")).parent
 
 
@@ -80,10 +86,21 @@ def running_postgres() -> Iterator[Postgres]:
             stdout=subprocess.DEVNULL,
             **rights,
         )
-        settings = (f"port={port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", "shared_buffers=16MB")
+        settings = (
+            f"port={port}",
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            "fsync=off",
+            "shared_buffers=16MB",
+        )
         with (home / "log").open("wb") as log:
             process = subprocess.Popen(
-                [binaries / "postgres", "-D", data, *(word for setting in settings for word in ("-c", setting))],
+                [
+                    binaries / "postgres",
+                    "-D",
+                    data,
+                    *(word for setting in settings for word in ("-c", setting)),
+                ],
                 cwd="/",
                 stdout=log,
                 stderr=log,

@@ -1,4 +1,6 @@
-"""Real processes for tests: started in a directory of their own, waited for by what they say, never left behind."""
+"""Real processes for tests: started in a directory of their own, waited for by what they say, never
+left behind.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ LIFELINE = Lifeline()
 
 
 def until(condition: Callable[[], Any], what: str, deadline_s: float = DEADLINE_S) -> Any:
-    """The first true value of a condition that is asked again and again; fails when the deadline is over."""
+    """The first true value of a condition that is asked again and again; fails when the deadline is
+    over.
+    """
     end = time.perf_counter() + deadline_s
     while True:
         value = condition()
@@ -55,7 +59,9 @@ class Process:
 
     def wait_for(self, text: str) -> Process:
         def is_there() -> bool:
-            assert self.process.poll() is None or text in self.said, f"{self.arguments} ended early:\n{self.said}"
+            assert self.process.poll() is None or text in self.said, (
+                f"{self.arguments} ended early:\n{self.said}"
+            )
             return text in self.said
 
         until(is_there, f"{self.arguments} says {text!r}")
@@ -97,7 +103,9 @@ class Workshop:
         environment: Mapping[str, str] = MappingProxyType({}),
         memory_max: int = 0,
     ) -> Process:
-        """Start `despoolr` and wait until it says that it is ready. `memory_max`: bytes of address space it may have; 0: any."""
+        """Start `despoolr` and wait until it says that it is ready. `memory_max`: bytes of address
+        space it may have; 0: any.
+        """
         log = self.path / f"{len(self.processes)}.log"
         with log.open("wb") as out:
             process = subprocess.Popen(
@@ -115,9 +123,15 @@ class Workshop:
         return started.wait_for(ready) if ready else started
 
     def run(self, *arguments: str) -> Done:
-        """A command that ends by itself, in this process: a start of Python for each question would take longer than the test."""
+        """A command that ends by itself, in this process: a start of Python for each question would
+        take longer than the test.
+        """
         out, err = io.StringIO(), io.StringIO()
-        with contextlib.chdir(self.path), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        with (
+            contextlib.chdir(self.path),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
             code = run(arguments)
         return Done(code, out.getvalue(), err.getvalue())
 
@@ -129,8 +143,13 @@ class Workshop:
 
     def servers(self) -> dict[str, ServerAddress]:
         """What `.despoolr/servers.json` lists, by name."""
-        listed = msgspec.json.decode((self.path / ".despoolr" / "servers.json").read_bytes())["servers"]
-        return {s["name"]: ServerAddress(s["name"], s["url"], Path(s["token_file"]).read_text().strip()) for s in listed}
+        listed = msgspec.json.decode((self.path / ".despoolr" / "servers.json").read_bytes())[
+            "servers"
+        ]
+        return {
+            s["name"]: ServerAddress(s["name"], s["url"], Path(s["token_file"]).read_text().strip())
+            for s in listed
+        }
 
 
 def clean_environment() -> dict[str, str]:
@@ -155,21 +174,35 @@ class Administrator:
         """Upload a package's source and make the package; its id."""
         call(self.site, "MKCOL", f"/PKGSRC/{name}?parents=true")
         self.upload(name, **files)
-        return str(self.post("packages", name=name, source=f"\\\\{self.server}\\PKGSRC\\{name}")["package"])
+        return str(
+            self.post("packages", name=name, source=f"\\\\{self.server}\\PKGSRC\\{name}")["package"]
+        )
 
     def upload(self, package: str, **files: str) -> None:
         for file, text in files.items():
             call(self.site, "PUT", f"/PKGSRC/{package}/{file}.dat", text.encode())
 
     def run_everywhere(self, name: str, package: str, server: str = "LOGON1") -> str:
-        """A job that puts the package on a server and runs it, mandatory at once, on every machine."""
+        """A job that puts the package on a server and runs it, mandatory at once, on every
+        machine.
+        """
         run = {"command": "SETUP.EXE", "mandatory_after": self.now()}
-        spec = {"name": name, "package": package, "machines": ["*"], "distribute": {"put_on": [server]}, "run": run}
+        spec = {
+            "name": name,
+            "package": package,
+            "machines": ["*"],
+            "distribute": {"put_on": [server]},
+            "run": run,
+        }
         return str(self.post("jobs", **spec)["job"])
 
     def update(self, name: str, package: str) -> str:
         """A job that brings a package up to date where it lies."""
-        spec = {"type": "Share Package On Server", "send": "Even if previously sent", "distribute": {"refresh_existing": True}}
+        spec = {
+            "type": "Share Package On Server",
+            "send": "Even if previously sent",
+            "distribute": {"refresh_existing": True},
+        }
         return str(self.post("jobs", name=name, package=package, **spec)["job"])
 
     def job(self, job: str) -> Any:
@@ -178,6 +211,8 @@ class Administrator:
     def statuses(self, job: str, kind: str = "Workstation") -> dict[str, str]:
         """Machine to status, of one kind of row; nothing while the site server is down."""
         try:
-            return {d["machine"]: d["status"] for d in self.job(job)["details"] if d["kind"] == kind}
+            return {
+                d["machine"]: d["status"] for d in self.job(job)["details"] if d["kind"] == kind
+            }
         except AskError:
             return {}

@@ -1,4 +1,6 @@
-"""HTTP said byte by byte, for tests of what aiohttp's client would never send; over sockets or the simulated network."""
+"""HTTP said byte by byte, for tests of what aiohttp's client would never send; over sockets or the
+simulated network.
+"""
 
 from __future__ import annotations
 
@@ -49,5 +51,7 @@ async def dial(port: int) -> Raw:
 async def dial_in_memory(network: Network, host: str, source: str = "ws1") -> Raw:
     """A connection over the simulated network."""
     reader = asyncio.StreamReader()
-    transport, _ = await network.connect(lambda: asyncio.StreamReaderProtocol(reader), host, 80, source=source)
+    transport, _ = await network.connect(
+        lambda: asyncio.StreamReaderProtocol(reader), host, 80, source=source
+    )
     return Raw(reader, transport)

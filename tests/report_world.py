@@ -1,4 +1,6 @@
-"""Records of a made-up run for the report's tests: one holder, an update with its attempts, jobs, workstations, events."""
+"""Records of a made-up run for the report's tests: one holder, an update with its attempts, jobs,
+workstations, events.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,13 @@ class Site:
         """A mark of the scenario: the run begins or ends here."""
         return self.record("scenario", "scenario.step", do="hold", at="0s")
 
-    def hold(self, machine: str, handle: str = "O1", path: str = "PKG/b.dat", program: str = "WINWORD.EXE") -> Site:
+    def hold(
+        self,
+        machine: str,
+        handle: str = "O1",
+        path: str = "PKG/b.dat",
+        program: str = "WINWORD.EXE",
+    ) -> Site:
         """A machine opens a file for READ sharing READ."""
         self._opens[handle] = (machine, path, self._now)
         return self.record(
@@ -114,23 +122,46 @@ class Site:
 
     def job(self, status: str, was: str = "", job: str = "J1", name: str = "UPDATE") -> Site:
         """A job's status."""
-        return self.record("BPC/SMS_SCHEDULER", "job.status", job=job, name=name, status=status, was=was, reason="details")
+        return self.record(
+            "BPC/SMS_SCHEDULER",
+            "job.status",
+            job=job,
+            name=name,
+            status=status,
+            was=was,
+            reason="details",
+        )
 
     def workstation(self, machine: str, status: str, was: str = "None", job: str = "J1") -> Site:
         """A workstation's row."""
         return self.record(
-            "BPC/LOADER", "detail.status", job=job, detail="Workstation", site="BPC", machine=machine, status=status, was=was
+            "BPC/LOADER",
+            "detail.status",
+            job=job,
+            detail="Workstation",
+            site="BPC",
+            machine=machine,
+            status=status,
+            was=was,
         )
 
     def event(self, text: str, code: int = 108) -> Site:
         """An NT event."""
         return self.record(
-            "BPC/SMS_DESPOOLER", "event", event=code, component="SMS_DESPOOLER", text=text, job="J1", machine="SITE1"
+            "BPC/SMS_DESPOOLER",
+            "event",
+            event=code,
+            component="SMS_DESPOOLER",
+            text=text,
+            job="J1",
+            machine="SITE1",
         )
 
 
 def blocked_update(attempts: int = 12, *, resolved: bool = True) -> list[Record]:
-    """b.dat is held from the first hour; attempts every two hours; closed after the last one, then it gets through."""
+    """b.dat is held from the first hour; attempts every two hours; closed after the last one, then
+    it gets through.
+    """
     site = Site().at(0).step().job("Pending").at(1).hold("WS1").at(2).job("Active", "Pending")
     for number in range(attempts):
         site.at(2 + 2 * number).refuse().event("Failed to install package.")

@@ -1,8 +1,9 @@
-"""Random requests to every call that a server says it has: its own description is the table, a seed the only chance.
+"""Random requests to every call that a server says it has: its own description is the table, a seed
+the only chance.
 
-A request is made of what the call takes (its methods, addresses, parameters, bodies and their examples), each part now and
-then replaced by something that nobody should send. What is learnt from answers (ids of sessions, opens, jobs) is used again,
-so that most requests get somewhere.
+A request is made of what the call takes (its methods, addresses, parameters, bodies and their
+examples), each part now and then replaced by something that nobody should send. What is learnt from
+answers (ids of sessions, opens, jobs) is used again, so that most requests get somewhere.
 """
 
 from __future__ import annotations
@@ -19,9 +20,32 @@ from urllib.request import Request, urlopen
 import msgspec
 
 TIMEOUT_S: Final = 20.0
-DATES: Final = ["Mon, 04 Mar 1996 08:00:00 GMT", "Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "yesterday", "\udcff"]
-TOKENS: Final = ["<opaquelocktoken:x>", "(<opaquelocktoken:x>)", '(["x"])', "(Not <urn:x>)", "</SMS_SHR/R/a> (Not <DAV:no-lock>)"]
-PATHS: Final = ["R", "R/", "R/a.txt", "R/b.txt", "R/D", "R/D/", "R/D/c", "R/x%20y", "R/%C3%A4", "PCMINS.BOX", "R/%EF%BF%BF"]
+DATES: Final = [
+    "Mon, 04 Mar 1996 08:00:00 GMT",
+    "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
+    "yesterday",
+    "\udcff",
+]
+TOKENS: Final = [
+    "<opaquelocktoken:x>",
+    "(<opaquelocktoken:x>)",
+    '(["x"])',
+    "(Not <urn:x>)",
+    "</SMS_SHR/R/a> (Not <DAV:no-lock>)",
+]
+PATHS: Final = [
+    "R",
+    "R/",
+    "R/a.txt",
+    "R/b.txt",
+    "R/D",
+    "R/D/",
+    "R/D/c",
+    "R/x%20y",
+    "R/%C3%A4",
+    "PCMINS.BOX",
+    "R/%EF%BF%BF",
+]
 BAD_PATHS: Final = [
     "..", "R/../a", "%2e%2e/x", "CON", "R/%00", "R/%ff", "R/%", "R/%zz", "R/a#b", "R/a?b", "R/" + "x" * 300, "a/" * 200, "R//a",
     "R/a%5C", "R/%5C", "R/a.txt/", "%2F", "R/\udcff", "R/a.", "R/a:b", "R/%ED%A0%80", "R/*", "",
@@ -53,17 +77,26 @@ JUNK: Final[list[Any]] = [
     None, True, -1, 0, 2**63, 2**64, 10**30, 1.5, "", "x", "x" * 3000, "\x00", "\x1b[31m", "..", "\uffff", [], {}, [[]], ["x"],
     {"a": 1},
 ]  # fmt: skip
-NAMED: Final = '<propfind xmlns="DAV:"><prop>' + "".join(f'<p{n} xmlns="urn:x"/>' for n in range(200)) + "</prop></propfind>"
+NAMED: Final = (
+    '<propfind xmlns="DAV:"><prop>'
+    + "".join(f'<p{n} xmlns="urn:x"/>' for n in range(200))
+    + "</prop></propfind>"
+)
 XML: Final = [
     '<propfind xmlns="DAV:"><allprop/></propfind>',
     '<propfind xmlns="DAV:"><propname/></propfind>',
     '<propfind xmlns="DAV:"><prop><getetag/><quota-used-bytes/><lockdiscovery/></prop></propfind>',
     NAMED,
     '<propertyupdate xmlns="DAV:"><set><prop><a xmlns="urn:x">1</a></prop></set></propertyupdate>',
-    '<propertyupdate xmlns="DAV:"><remove><prop><a xmlns="urn:x"/></prop></remove></propertyupdate>',
-    '<lockinfo xmlns="DAV:"><lockscope><exclusive/></lockscope><locktype><write/></locktype><owner>x</owner></lockinfo>',
-    '<lockinfo xmlns="DAV:"><lockscope><shared/></lockscope><locktype><write/></locktype></lockinfo>',
-    f'<propfind xmlns="DAV:" xmlns:u="{"u" * 28000}"><prop>' + "<u:a/>" * 256 + "</prop></propfind>",
+    '<propertyupdate xmlns="DAV:"><remove><prop><a '
+    'xmlns="urn:x"/></prop></remove></propertyupdate>',
+    "<lockinfo "
+    'xmlns="DAV:"><lockscope><exclusive/></lockscope><locktype><write/></locktype><owner>x</owner></lockinfo>',
+    "<lockinfo "
+    'xmlns="DAV:"><lockscope><shared/></lockscope><locktype><write/></locktype></lockinfo>',
+    f'<propfind xmlns="DAV:" xmlns:u="{"u" * 28000}"><prop>'
+    + "<u:a/>" * 256
+    + "</prop></propfind>",
     '<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>',
     "<a>" * 300 + "</a>" * 300,
     "<",
@@ -96,18 +129,36 @@ class Reply:
 
 def calls_of(url: str, token: str) -> list[Call]:
     """Every call that a server describes, with the examples of its bodies."""
-    with urlopen(Request(f"{url}/openapi.json", headers={"Authorization": f"Bearer {token}"})) as answer:
+    with urlopen(
+        Request(f"{url}/openapi.json", headers={"Authorization": f"Bearer {token}"})
+    ) as answer:
         described = msgspec.json.decode(answer.read())
     found: list[Call] = []
     for path, item in described["paths"].items():
-        more = next((value for key, value in item.items() if key.startswith("x-") and isinstance(value, dict)), {})
-        for method, operation in {**{k: v for k, v in item.items() if not k.startswith("x-")}, **more}.items():
+        more = next(
+            (
+                value
+                for key, value in item.items()
+                if key.startswith("x-") and isinstance(value, dict)
+            ),
+            {},
+        )
+        for method, operation in {
+            **{k: v for k, v in item.items() if not k.startswith("x-")},
+            **more,
+        }.items():
             if not isinstance(operation, dict) or "responses" not in operation:
                 continue
             content = operation.get("requestBody", {}).get("content", {})
-            bodies = [(kind, one["value"]) for kind, said in content.items() for one in said.get("examples", {}).values()]
+            bodies = [
+                (kind, one["value"])
+                for kind, said in content.items()
+                for one in said.get("examples", {}).values()
+            ]
             bodies += [(kind, None) for kind, said in content.items() if not said.get("examples")]
-            found.append(Call(method.upper(), path, tuple(operation.get("parameters", ())), tuple(bodies)))
+            found.append(
+                Call(method.upper(), path, tuple(operation.get("parameters", ())), tuple(bodies))
+            )
     return found
 
 
@@ -135,7 +186,9 @@ class Asker:
             except (ConnectionError, TimeoutError) as error:
                 self.close()
                 if again or isinstance(error, TimeoutError):
-                    return Reply(call, request, 0, repr(error).encode(), time.perf_counter() - began)
+                    return Reply(
+                        call, request, 0, repr(error).encode(), time.perf_counter() - began
+                    )
             else:
                 self._learn(body)
                 return Reply(call, request, status, body, time.perf_counter() - began)
@@ -143,9 +196,14 @@ class Asker:
 
     def tell(self, method: str, target: str, body: bytes = b"") -> Reply:
         """A request of the first token that is as it should be."""
-        head = f"Host: h\r\nAuthorization: Bearer {self.tokens[0]}\r\nContent-Length: {len(body)}\r\n"
+        head = (
+            f"Host: h\r\nAuthorization: Bearer {self.tokens[0]}\r\nContent-Length: {len(body)}\r\n"
+        )
         kind = "Content-Type: application/json\r\n" if method == "POST" else ""
-        return self.send(Call(method, target, (), ()), f"{method} {target} HTTP/1.1\r\n{head}{kind}\r\n".encode() + body)
+        return self.send(
+            Call(method, target, (), ()),
+            f"{method} {target} HTTP/1.1\r\n{head}{kind}\r\n".encode() + body,
+        )
 
     def close(self) -> None:
         if self._socket is not None:
@@ -157,38 +215,65 @@ class Asker:
         one, seldom = self.chance.choice, self.chance.random
         address = re.sub(r"{(\w+)}", lambda found: self._part(found[1]), call.path)
         asked = [p for p in call.parameters if p["in"] == "query" and seldom() < 0.3]
-        pairs = [f"{p['name']}={quote(str(self._value(p)), safe='')}" for p in asked] + (["x=%"] if seldom() < 0.01 else [])
+        pairs = [f"{p['name']}={quote(str(self._value(p)), safe='')}" for p in asked] + (
+            ["x=%"] if seldom() < 0.01 else []
+        )
         headers = {"Host": "h"}
         if seldom() < 0.97:
             headers["Authorization"] = f"Bearer {one(self.tokens) if seldom() < 0.98 else 'x.y'}"
-        wanted = [p["name"] for p in call.parameters if p["in"] == "header" and (p["required"] or seldom() < 0.15)]
+        wanted = [
+            p["name"]
+            for p in call.parameters
+            if p["in"] == "header" and (p["required"] or seldom() < 0.15)
+        ]
         wanted += [one(list(HEADERS))] if seldom() < 0.1 else []
         for name in wanted:
-            known = self.learnt.get("session", []) if name == "Despoolr-Session" else HEADERS.get(name, ["x"])
-            headers[name] = one(known[:3] if known and seldom() < 0.7 else (known or ["x"])).replace("SMS_SHR", self.share)
+            known = (
+                self.learnt.get("session", [])
+                if name == "Despoolr-Session"
+                else HEADERS.get(name, ["x"])
+            )
+            headers[name] = one(
+                known[:3] if known and seldom() < 0.7 else (known or ["x"])
+            ).replace("SMS_SHR", self.share)
         body = self._body(call) if call.bodies or seldom() < 0.02 else b""
         if call.bodies and seldom() < 0.9:
-            headers.setdefault("Content-Type", one(call.bodies)[0].replace("*/*", "application/octet-stream"))
+            headers.setdefault(
+                "Content-Type", one(call.bodies)[0].replace("*/*", "application/octet-stream")
+            )
         headers["Content-Length"] = str(len(body))
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         target = f"{address}?{'&'.join(pairs)}" if pairs else address
-        return f"{call.method} {target} HTTP/1.1\r\n{head}\r\n".encode("utf-8", "surrogateescape") + body
+        return (
+            f"{call.method} {target} HTTP/1.1\r\n{head}\r\n".encode("utf-8", "surrogateescape")
+            + body
+        )
 
     def _part(self, name: str) -> str:
         one, seldom = self.chance.choice, self.chance.random
         if name == "path":
             return one(PATHS) if seldom() < 0.85 else one(BAD_PATHS)
         if name == "share":
-            return self.share if seldom() < 0.9 else one([self.share.lower(), "NONE", "%ff", "api", "x" * 200])
+            return (
+                self.share
+                if seldom() < 0.9
+                else one([self.share.lower(), "NONE", "%ff", "api", "x" * 200])
+            )
         known = self.learnt.get(name, [])
-        return quote(one(known), safe="") if known and seldom() < 0.8 else one(["O1", "S1", "1", "%ff", "x" * 300, "..", "%00"])
+        return (
+            quote(one(known), safe="")
+            if known and seldom() < 0.8
+            else one(["O1", "S1", "1", "%ff", "x" * 300, "..", "%00"])
+        )
 
     def _value(self, parameter: dict[str, Any]) -> Any:
         schema = parameter["schema"]
         if self.chance.random() < 0.2:
             return self.chance.choice(JUNK)
         shown = [example["value"] for example in parameter.get("examples", {}).values()]
-        plain = {"integer": [0, 1, 10], "boolean": ["true", "false"]}.get(schema.get("type"), ["x", "R/a.txt", "PC07"])
+        plain = {"integer": [0, 1, 10], "boolean": ["true", "false"]}.get(
+            schema.get("type"), ["x", "R/a.txt", "PC07"]
+        )
         return self.chance.choice(schema.get("enum") or shown or plain)
 
     def _body(self, call: Call) -> bytes:
@@ -209,7 +294,10 @@ class Asker:
 
     def _changed(self, value: Any, harm: bool) -> Any:
         if isinstance(value, dict):
-            changed = {key: self._changed(inner, harm and self.chance.random() < 0.4) for key, inner in value.items()}
+            changed = {
+                key: self._changed(inner, harm and self.chance.random() < 0.4)
+                for key, inner in value.items()
+            }
             for key in changed.keys() & self.learnt.keys():
                 if isinstance(changed[key], str) and self.chance.random() < 0.8:
                     changed[key] = self.chance.choice(self.learnt[key])
@@ -223,7 +311,9 @@ class Asker:
         return self.chance.choice(JUNK) if harm and self.chance.random() < 0.5 else value
 
     def _learn(self, body: bytes) -> None:
-        for name, value in re.findall(rb'"(session|open|episode|job|package|etag)":"([^"\\]{1,80})"', body[:4000]):
+        for name, value in re.findall(
+            rb'"(session|open|episode|job|package|etag)":"([^"\\]{1,80})"', body[:4000]
+        ):
             known = self.learnt.setdefault(name.decode(), [])
             known.append(value.decode("utf-8", "replace"))
             del known[:-20]
@@ -240,7 +330,9 @@ class Asker:
         head, _, body = data.partition(b"\r\n\r\n")
         status = int(head.split(b" ", 2)[1])
         lines = head.lower().split(b"\r\n")
-        length = next((int(line.split(b":")[1]) for line in lines if line.startswith(b"content-length:")), 0)
+        length = next(
+            (int(line.split(b":")[1]) for line in lines if line.startswith(b"content-length:")), 0
+        )
         if method == "HEAD" or status in (204, 304):
             length = 0
         if b"transfer-encoding: chunked" in lines:

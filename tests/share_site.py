@@ -52,7 +52,13 @@ class Site:
     """One server and what is needed to ask it."""
 
     def __init__(
-        self, host: ShareHost, auth: Auth, clock: Clock, records: list[Record], http: aiohttp.ClientSession, base: str
+        self,
+        host: ShareHost,
+        auth: Auth,
+        clock: Clock,
+        records: list[Record],
+        http: aiohttp.ClientSession,
+        base: str,
     ) -> None:
         self.host = host
         self.auth = auth
@@ -63,13 +69,24 @@ class Site:
         self.token = auth.issue("BPC", "SMSService", Role.SERVICE)
         self.client_token = auth.issue("PC07", "anna", Role.CLIENT)
 
-    async def ask(self, method: str, target: str, body: bytes | None = None, token: str | None = None, **headers: str) -> Reply:
-        """One request, with the service account's token unless told otherwise (`""`: none). `If_Match=` is `If-Match`."""
+    async def ask(
+        self,
+        method: str,
+        target: str,
+        body: bytes | None = None,
+        token: str | None = None,
+        **headers: str,
+    ) -> Reply:
+        """One request, with the service account's token unless told otherwise (`""`: none).
+        `If_Match=` is `If-Match`.
+        """
         token = self.token if token is None else token
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if token:
             sent["Authorization"] = f"Bearer {token}"
-        async with self.http.request(method, self.base + target, data=body, headers=sent) as response:
+        async with self.http.request(
+            method, self.base + target, data=body, headers=sent
+        ) as response:
             return Reply(response.status, response.headers, await response.read())
 
     async def post(self, target: str, **fields: Any) -> Reply:
@@ -80,11 +97,15 @@ class Site:
         assert reply.status == 201, reply
         return str(reply.json["session"])
 
-    async def hold(self, path: str, program: str = "EXCEL.EXE", share: str = "SMS_SHR", **fields: Any) -> str:
+    async def hold(
+        self, path: str, program: str = "EXCEL.EXE", share: str = "SMS_SHR", **fields: Any
+    ) -> str:
         """PC07 holds a file open; the handle."""
         session = await self.session(self.client_token, program=program)
         request = {"session": session, "share": share, "path": path, **fields}
-        reply = await self.ask("POST", "/api/v1/opens", msgspec.json.encode(request), self.client_token)
+        reply = await self.ask(
+            "POST", "/api/v1/opens", msgspec.json.encode(request), self.client_token
+        )
         assert reply.status == 201, reply
         return str(reply.json["open"])
 
@@ -98,12 +119,16 @@ async def serving(
     downloads: Downloads | None = None,
     host_names: Iterable[str] = (),
 ) -> AsyncIterator[Site]:
-    """LOGON1 on a loopback port, with a share SMS_SHR in memory: clients may change files, but only read PCMINS.BOX."""
+    """LOGON1 on a loopback port, with a share SMS_SHR in memory: clients may change files, but only
+    read PCMINS.BOX.
+    """
     clock = LoopClock(EPOCH)
     records: list[Record] = []
     recorder = Recorder(clock.now, [records.append])
     host = ShareHost("LOGON1", clock, recorder, file_size_max=FILE_SIZE_MAX, blockers_max=3)
-    rights = RightsTable({"": {Role.CLIENT: Rights.CHANGE}, "PCMINS.BOX": {Role.CLIENT: Rights.READ}})
+    rights = RightsTable(
+        {"": {Role.CLIENT: Rights.CHANGE}, "PCMINS.BOX": {Role.CLIENT: Rights.READ}}
+    )
     host.add_share("SMS_SHR", MemoryFileStore(), rights)
     auth = auth or Auth(b"sixteen octets!!")
     app = make_app(

@@ -42,7 +42,9 @@ def client(machine: str = "WS3", user: str = "ALICE") -> Principal:
 
 
 class World:
-    """A host `LOGON1` with shares `SMS_SHR` (the logon server's rights), `SMS_PKGC` and `OPEN` (everybody everything)."""
+    """A host `LOGON1` with shares `SMS_SHR` (the logon server's rights), `SMS_PKGC` and `OPEN`
+    (everybody everything).
+    """
 
     def __init__(self, store: FileStore | None = None, **limits: Any) -> None:
         self.clock = StillClock()
@@ -64,9 +66,13 @@ class World:
         assert isinstance(reply, SessionReply), reply
         return reply.session
 
-    async def open(self, who: Principal, session: str, path: str, **words: str) -> OpenReply | Problem:
+    async def open(
+        self, who: Principal, session: str, path: str, **words: str
+    ) -> OpenReply | Problem:
         """Ask for an open on the share `OPEN`."""
-        return await self.host.open(who, OpenRequest(session=session, share="OPEN", path=path, **words))
+        return await self.host.open(
+            who, OpenRequest(session=session, share="OPEN", path=path, **words)
+        )
 
     async def hold(self, who: Principal, session: str, path: str, **words: str) -> str:
         """An open that must be granted; its handle."""

@@ -1,9 +1,11 @@
-"""What several tests need: the data beside them, what other people wrote, and programs that are Debian's.
+"""What several tests need: the data beside them, what other people wrote, and programs that are
+Debian's.
 
-The law: what a test needs lies in `tests/data`. What other people wrote is not ours to give away: tests of it are marked
-`theirs`, run where it is found in a directory `shared` beside the repository, and are counted in one line where it is not. A
-program that is missing, or a machine that cannot do what a test needs, leaves a test out and says why, so that `make test`
-needs make and Python alone; with CI=true that is a failure. No test skips by itself.
+The law: what a test needs lies in `tests/data`. What other people wrote is not ours to give away:
+tests of it are marked `theirs`, run where it is found in a directory `shared` beside the
+repository, and are counted in one line where it is not. A program that is missing, or a machine
+that cannot do what a test needs, leaves a test out and says why, so that `make test` needs make and
+Python alone; with CI=true that is a failure. No test skips by itself.
 """
 
 from __future__ import annotations
@@ -33,14 +35,18 @@ def data(*parts: str) -> Path:
 
 
 def leave_out(why: str) -> NoReturn:
-    """End a test that cannot be tried on this machine: left out, with the reason; a failure where CI=true."""
+    """End a test that cannot be tried on this machine: left out, with the reason; a failure where
+    CI=true.
+    """
     if os.environ.get("CI") == "true":
         pytest.fail(f"this cannot be tried, and CI leaves nothing out: {why}")
     pytest.skip(why)
 
 
 def program(name: str, package: str) -> str:
-    """Where a program is. Without it, the test is left out and says which package of Debian's has it."""
+    """Where a program is. Without it, the test is left out and says which package of Debian's has
+    it.
+    """
     found = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
     return found or leave_out(f"{name} is not installed; on Debian: apt-get install {package}")
 

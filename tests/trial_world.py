@@ -1,4 +1,5 @@
-"""A server on trial: one whose memory is bounded, and the scripts of `tests/data/trials` that try it as they would by hand.
+"""A server on trial: one whose memory is bounded, and the scripts of `tests/data/trials` that try
+it as they would by hand.
 
 Each script prints a line for each question, and FAULT where the answer is wrong.
 """
@@ -19,7 +20,9 @@ from support import data, free_port
 INPUTS = data("trials", "inputs")
 ATTACKS = data("trials", "attack")
 MEMORY_MAX = 3 << 30
-"""Bytes of address space that an attacked server may have: one that grows ends, and its test says so."""
+"""Bytes of address space that an attacked server may have: one that grows ends, and its test says
+so.
+"""
 WAIT_S_MAX = 300
 
 
@@ -39,13 +42,24 @@ class Trial:
     def attack(self, name: str, *more: str) -> str:
         """An attack on the running server; what it said."""
         secret = str(self.directory / "despoolr-data/all/secret")
-        at = ("--site", self.site, "--logon", self.logon, "--token", self.token, "--secret-file", secret)
+        at = (
+            "--site",
+            self.site,
+            "--logon",
+            self.logon,
+            "--token",
+            self.token,
+            "--secret-file",
+            secret,
+        )
         return said_by([sys.executable, str(ATTACKS / name), *at, *more], self.directory)
 
 
 def said_by(command: list[str], directory: Path, **environment: str) -> str:
     """All that a program prints; it must come to its end."""
-    environment = clean_environment() | {"PATH": f"{despoolr().parent}:{os.environ['PATH']}"} | environment
+    environment = (
+        clean_environment() | {"PATH": f"{despoolr().parent}:{os.environ['PATH']}"} | environment
+    )
     done = subprocess.run(
         command,
         cwd=directory,
@@ -82,7 +96,9 @@ def running_trial(directory: Path) -> Iterator[Trial]:
     process = workshop.start("serve", "all", "--version", "1.1", *listen, memory_max=MEMORY_MAX)
     try:
         yield Trial(process, directory, f"http://127.0.0.1:{site}", f"http://127.0.0.1:{logon}")
-        assert process.process.poll() is None, f"the server did not live through its trials:\n{process.said[-4000:]}"
+        assert process.process.poll() is None, (
+            f"the server did not live through its trials:\n{process.said[-4000:]}"
+        )
         code, _ = process.terminate()
         assert code == 0, process.said[-4000:]
     finally:
@@ -92,5 +108,12 @@ def running_trial(directory: Path) -> Iterator[Trial]:
 
 def alone(name: str, work: Path, *more: str) -> str:
     """An attack that starts a server of its own below `work`; what it said."""
-    command = [sys.executable, str(ATTACKS / name), "--despoolr", str(despoolr()), "--work", str(work)]
+    command = [
+        sys.executable,
+        str(ATTACKS / name),
+        "--despoolr",
+        str(despoolr()),
+        "--work",
+        str(work),
+    ]
     return said_by([*command, "--port", str(free_port()), *more], work)

@@ -1,8 +1,10 @@
-"""Many clients in one process. An idle client is an entry in a heap of times, not a task: one driver wakes whoever is due.
+"""Many clients in one process. An idle client is an entry in a heap of times, not a task: one
+driver wakes whoever is due.
 
-The law: polls are spread evenly over the interval and stay so (a client that is late keeps its own beat); at most as many
-clients talk to servers at one time as the gate lets through, and nothing queues behind it but the driver itself. Measured:
-see `tests/unit/client/test_fleet.py`, which holds an idle client to its budget.
+The law: polls are spread evenly over the interval and stay so (a client that is late keeps its own
+beat); at most as many clients talk to servers at one time as the gate lets through, and nothing
+queues behind it but the driver itself. Measured: see `tests/unit/client/test_fleet.py`, which holds
+an idle client to its budget.
 """
 
 from __future__ import annotations
@@ -28,12 +30,16 @@ HALTED_AT_ONCE_MAX: Final = 1_000
 """Clients that are halted before the loop has another turn."""
 
 POLL_S_BOUNDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
-"""Upper bounds of the classes that polls are counted in by how long they took, in seconds of this machine; one more is open."""
+"""Upper bounds of the classes that polls are counted in by how long they took, in seconds of this
+machine; one more is open.
+"""
 
 
 @dataclass(slots=True)
 class FleetCounts:
-    """What a fleet has done so far. `late_count`: polls that began late, because the gate or the process was too busy."""
+    """What a fleet has done so far. `late_count`: polls that began late, because the gate or the
+    process was too busy.
+    """
 
     clients: int = 0
     polls: int = 0
@@ -43,11 +49,15 @@ class FleetCounts:
     late_s_max: float = 0.0
     poll_s_sum: float = 0.0
     poll_s_classes: list[int] = field(default_factory=lambda: [0] * (len(POLL_S_BOUNDS) + 1))
-    """Polls by how long they took: from the moment a client may talk until it knows what its server has for it."""
+    """Polls by how long they took: from the moment a client may talk until it knows what its server
+    has for it.
+    """
 
 
 class Fleet:
-    """Drives agents. `gate` is the one of the agents' settings. Use `run`, or `start` and `stop`."""
+    """Drives agents. `gate` is the one of the agents' settings. Use `run`, or `start` and
+    `stop`.
+    """
 
     def __init__(self, clock: Clock, gate: Gate) -> None:
         self._clock = clock
@@ -82,7 +92,9 @@ class Fleet:
             self._sleep.cancel()  # this one is due before the one the driver waits for
 
     def add_spread(self, agents: Iterable[PcmAgent]) -> None:
-        """Add clients whose first polls are spread evenly over their polling interval, starting now."""
+        """Add clients whose first polls are spread evenly over their polling interval, starting
+        now.
+        """
         them = list(agents)
         for number, agent in enumerate(them):
             self.add(agent, agent.settings.polling_interval_s * number / len(them))
@@ -104,7 +116,9 @@ class Fleet:
                 await agent.close()
 
     async def start(self) -> None:
-        """Begin to drive the clients, in the background. `stop` ends it, and raises what went wrong meanwhile."""
+        """Begin to drive the clients, in the background. `stop` ends it, and raises what went wrong
+        meanwhile.
+        """
         if self._task is not None:
             raise RuntimeError("the fleet runs already")
         self._task = asyncio.get_running_loop().create_task(self.run())
@@ -118,10 +132,12 @@ class Fleet:
                 await task
 
     async def halt(self, within_s: float) -> int:
-        """Stop polling and close what is open, all clients at once, as when their machines lose their power. `start` goes on.
+        """Stop polling and close what is open, all clients at once, as when their machines lose
+        their power. `start` goes on.
 
-        A client that could not let go `within_s` (seconds of this machine's time) falls silent: its servers' leases end what it
-        has. How many these were. Every client's disk stays, and with it its history and its unsent reports.
+        A client that could not let go `within_s` (seconds of this machine's time) falls silent: its
+        servers' leases end what it has. How many these were. Every client's disk stays, and with it
+        its history and its unsent reports.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + within_s
@@ -143,7 +159,9 @@ class Fleet:
             agent.logon_server, agent.is_on = server, was_on
             if not number % HALTED_AT_ONCE_MAX:
                 await asyncio.sleep(0)
-        ends = await asyncio.gather(*closing, *([task] if task is not None else []), return_exceptions=True)
+        ends = await asyncio.gather(
+            *closing, *([task] if task is not None else []), return_exceptions=True
+        )
         self._is_halting = False
         for end in ends:
             if isinstance(end, Exception):
@@ -166,12 +184,16 @@ class Fleet:
         if now - due_at > LATE_S:
             self.counts.late_count += 1
             self.counts.late_s_max = max(self.counts.late_s_max, now - due_at)
-        heapq.heapreplace(self._due, (next_poll(due_at, now, agent.settings.polling_interval_s), index))
+        heapq.heapreplace(
+            self._due, (next_poll(due_at, now, agent.settings.polling_interval_s), index)
+        )
         self._spawn(self._poll(agent))
 
     async def _sleep_until(self, due_at: float) -> None:
         """Sleep, unless a client is added that is due before that."""
-        waiting: Coroutine[Any, Any, Any] = self._clock.sleep_until(due_at) if math.isfinite(due_at) else asyncio.Event().wait()
+        waiting: Coroutine[Any, Any, Any] = (
+            self._clock.sleep_until(due_at) if math.isfinite(due_at) else asyncio.Event().wait()
+        )
         self._sleep = asyncio.ensure_future(waiting)
         try:
             await asyncio.wait([self._sleep])

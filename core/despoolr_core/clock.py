@@ -1,7 +1,8 @@
 """Time as the services see it: seconds since 1970 on the site's calendar, and a way to wait.
 
-One code base runs in real, scaled and virtual time because nothing reads a wall clock: everything asks a `Clock`.
-The two twins live in the lab (`despoolr_app.process.clock`), since waiting needs an event loop.
+One code base runs in real, scaled and virtual time because nothing reads a wall clock: everything
+asks a `Clock`. The two twins live in the lab (`despoolr_app.process.clock`), since waiting needs an
+event loop.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ class Clock(Protocol):
     """What time it is on the site, and how to wait. Seconds throughout."""
 
     def now(self) -> float:
-        """Seconds since 1970-01-01 00:00 on the site's calendar (no time zone: SMS 1.x has none in its files)."""
+        """Seconds since 1970-01-01 00:00 on the site's calendar (no time zone: SMS 1.x has none in
+        its files).
+        """
         ...
 
     async def sleep(self, seconds: float) -> None:

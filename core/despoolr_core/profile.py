@@ -1,8 +1,10 @@
-"""Versions are data: one named field per behaviour, one `Profile` per SMS version, one switch per article.
+"""Versions are data: one named field per behaviour, one `Profile` per SMS version, one switch per
+article.
 
-No code asks for a version; it asks for the field. A run may override any field (`--set name=value`), put an article's
-fault in (`--bug Q147819`) or take it out (`--fix Q147819`). `FIELDS` says of each field what it decides and where that
-is written; `despoolr profiles` prints the table and `docs/fidelity.md` is checked against it.
+No code asks for a version; it asks for the field. A run may override any field (`--set
+name=value`), put an article's fault in (`--bug Q147819`) or take it out (`--fix Q147819`). `FIELDS`
+says of each field what it decides and where that is written; `despoolr profiles` prints the table
+and `docs/fidelity.md` is checked against it.
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ from despoolr_core.rules.fold import fold
 
 
 def _behaviour(default: Any, source: str, meaning: str, choices: tuple[str, ...] = ()) -> Any:
-    return field(default=default, metadata={"source": source, "meaning": meaning, "choices": choices})
+    return field(
+        default=default, metadata={"source": source, "meaning": meaning, "choices": choices}
+    )
 
 
 COPY_STRATEGIES: Final = (
@@ -42,93 +46,164 @@ class Profile:
         "how the Despooler replaces the files of a package on a distribution server",
         COPY_STRATEGIES,
     )
-    refresh_every_file: bool = _behaviour(True, "Q184512", "files that did not change are written again all the same")
+    refresh_every_file: bool = _behaviour(
+        True, "Q184512", "files that did not change are written again all the same"
+    )
     partial_retry_list_lost: bool = _behaviour(
-        False, "Q153576", "when some of several servers failed, the retry instruction lists none and ends as complete"
+        False,
+        "Q153576",
+        "when some of several servers failed, the retry instruction lists none and ends "
+        "as complete",
     )
     retry_keeps_refresh: bool = _behaviour(
-        False, "Q195936", "the retry instruction after a failed store keeps Refresh Existing Distribution Servers"
+        False,
+        "Q195936",
+        "the retry instruction after a failed store keeps Refresh Existing Distribution Servers",
     )
 
     # -- giving up
     give_up_rule: str = _behaviour(
         "count",
         "Q140374 (100 times), Q147819 and Q182414 (a week): the sources disagree",
-        "what ends the retries: the number of attempts, the time since the first, or whichever comes first",
+        "what ends the retries: the number of attempts, the time since the first, or whichever "
+        "comes first",
         GIVE_UP_RULES,
     )
-    attempts_max: int = _behaviour(100, "Q140374", "attempts the Despooler makes before the job is Failed")
+    attempts_max: int = _behaviour(
+        100, "Q140374", "attempts the Despooler makes before the job is Failed"
+    )
     give_up_after_s: float = _behaviour(
-        7 * 86400.0, "Q147819, Q182414", "seconds of retrying before the job is Failed (rules time, first)"
+        7 * 86400.0,
+        "Q147819, Q182414",
+        "seconds of retrying before the job is Failed (rules time, first)",
     )
     retry_count_step: int = _behaviour(1, "Q191360", "how far one retry moves the retry count")
-    restart_resets_retry_count: bool = _behaviour(True, "Q140374", "restarting the Despooler sets the retry counts to zero")
+    restart_resets_retry_count: bool = _behaviour(
+        True, "Q140374", "restarting the Despooler sets the retry counts to zero"
+    )
 
     # -- forced disconnect
-    forced_disconnect_available: bool = _behaviour(True, "Q128458", "the registry values of forced disconnect have an effect")
-    use_forced_disconnect: bool = _behaviour(False, "Q128458", "registry value Use Forced Disconnect")
-    forced_disconnect_retries: int = _behaviour(12, "Q128458", "registry value Number Of Retries Before Forced Disconnection")
-    forced_disconnect_delay_min: int = _behaviour(5, "Q128458", "registry value Forced Disconnection Delay In Minutes")
-    forced_disconnect_restores_rights: bool = _behaviour(False, "Q182414", "access is restored after a forced disconnect")
+    forced_disconnect_available: bool = _behaviour(
+        True, "Q128458", "the registry values of forced disconnect have an effect"
+    )
+    use_forced_disconnect: bool = _behaviour(
+        False, "Q128458", "registry value Use Forced Disconnect"
+    )
+    forced_disconnect_retries: int = _behaviour(
+        12, "Q128458", "registry value Number Of Retries Before Forced Disconnection"
+    )
+    forced_disconnect_delay_min: int = _behaviour(
+        5, "Q128458", "registry value Forced Disconnection Delay In Minutes"
+    )
+    forced_disconnect_restores_rights: bool = _behaviour(
+        False, "Q182414", "access is restored after a forced disconnect"
+    )
 
     copy_failure_says_disk_full: bool = _behaviour(
-        True, "Q193766", "the event of any failed copy is 109, out of disk space, with blank numbers"
+        True,
+        "Q193766",
+        "the event of any failed copy is 109, out of disk space, with blank numbers",
     )
 
     # -- job status
     expiry_status: str = _behaviour(
         "",
         "Q152229",
-        "the workstation status an expiry notification wrongly causes (empty: none, the last reported status stays)",
+        "the workstation status an expiry notification wrongly causes (empty: none, the last "
+        "reported status stays)",
         ("", "Retrying", "Canceled"),
     )
     failed_mif_status: str = _behaviour(
-        "Retrying", "Q166833, Q169491", "the workstation status a Failed status MIF gives", ("Retrying", "Failed")
+        "Retrying",
+        "Q166833, Q169491",
+        "the workstation status a Failed status MIF gives",
+        ("Retrying", "Failed"),
     )
     failed_mif_logs_event: bool = _behaviour(
-        True, "Q166833, Q169491", "a Failed status MIF with a description causes event 374 (false: the other reading of Q166833)"
+        True,
+        "Q166833, Q169491",
+        "a Failed status MIF with a description causes event 374 (false: the other reading "
+        "of Q166833)",
     )
-    malformed_mif_is_success: bool = _behaviour(True, "Q190135", "a status MIF that does not parse counts as success")
-    escaped_quote_in_mif_loads: bool = _behaviour(True, "Q140810", 'a job status MIF with \\" in a literal is loaded')
+    malformed_mif_is_success: bool = _behaviour(
+        True, "Q190135", "a status MIF that does not parse counts as success"
+    )
+    escaped_quote_in_mif_loads: bool = _behaviour(
+        True, "Q140810", 'a job status MIF with \\" in a literal is loaded'
+    )
     job_stays_retrying: bool = _behaviour(
-        True, "Q150026", "a job stays Retrying while other workstations have not reported, after the retrying ones are done"
+        True,
+        "Q150026",
+        "a job stays Retrying while other workstations have not reported, after the retrying "
+        "ones are done",
     )
     success_marks_package_id: bool = _behaviour(
-        True, "Q235805", "a successful Share Package On Server job puts Z in the fourth place of the package ID it reports"
+        True,
+        "Q235805",
+        "a successful Share Package On Server job puts Z in the fourth place of the package ID "
+        "it reports",
     )
     package_status_by_sta: bool = _behaviour(
-        False, "Q235805", "package status from child sites goes through .STA files and Distribution Manager"
+        False,
+        "Q235805",
+        "package status from child sites goes through .STA files and Distribution Manager",
     )
-    marked_package_id_resolves: bool = _behaviour(True, "Q235805", "the parent finds the package behind a marked ID")
+    marked_package_id_resolves: bool = _behaviour(
+        True, "Q235805", "the parent finds the package behind a marked ID"
+    )
     repeat_keeps_mandatory_date: bool = _behaviour(
         False, "Q141192", "every repetition of a job keeps the mandatory date of the first"
     )
     pending_instance_blocks_next: bool = _behaviour(
-        False, "Q153533", "while one instance of a repeating job is Pending, the next is not activated"
+        False,
+        "Q153533",
+        "while one instance of a repeating job is Pending, the next is not activated",
     )
 
     # -- the client
     server_choice_always_random: bool = _behaviour(
         True, "Q165508", "PCM never matches its logon server or drives, always picks at random"
     )
-    polls_only_changed_file: bool = _behaviour(True, "Q163488", "PCM parses its instruction file only when it changed")
+    polls_only_changed_file: bool = _behaviour(
+        True, "Q163488", "PCM parses its instruction file only when it changed"
+    )
     sni_before_pck: bool = _behaviour(True, "Q138241", "PCM writes the .SNI before the .PCK")
-    leaked_drive_after_run: bool = _behaviour(True, "Q163597", "files an application leaves open stay open after the run")
+    leaked_drive_after_run: bool = _behaviour(
+        True, "Q163597", "files an application leaves open stay open after the run"
+    )
     random_logon_server_search: bool = _behaviour(
-        False, "Q153288, Q171589", "after its current logon server fails, a client tries the others in random order"
+        False,
+        "Q153288, Q171589",
+        "after its current logon server fails, a client tries the others in random order",
     )
-    arbitrary_mandatory_order: bool = _behaviour(True, "Q173388", "packages due at one time run in arbitrary order")
-    desktop_runs_system_tasks: bool = _behaviour(True, "Q165147", "PCMWIN32 runs packages meant for the PCM service")
-    service_runs_optional: bool = _behaviour(False, "Q174933", "the PCM service also runs packages that are not mandatory")
+    arbitrary_mandatory_order: bool = _behaviour(
+        True, "Q173388", "packages due at one time run in arbitrary order"
+    )
+    desktop_runs_system_tasks: bool = _behaviour(
+        True, "Q165147", "PCMWIN32 runs packages meant for the PCM service"
+    )
+    service_runs_optional: bool = _behaviour(
+        False, "Q174933", "the PCM service also runs packages that are not mandatory"
+    )
     search_on_missing_file: bool = _behaviour(
-        False, "Q191293", "a client without an instruction file on its logon server looks on the others"
+        False,
+        "Q191293",
+        "a client without an instruction file on its logon server looks on the others",
     )
-    honours_disabled_countdown: bool = _behaviour(False, "Q185805", "DisablePCMCountdown in SMS.INI has an effect")
-    runs_newly_found_expired: bool = _behaviour(False, "Q255284", "a record first found after it expired runs all the same")
-    package_servers_max: int = _behaviour(10, "Q161310", "distribution servers a WINST record lists")
+    honours_disabled_countdown: bool = _behaviour(
+        False, "Q185805", "DisablePCMCountdown in SMS.INI has an effect"
+    )
+    runs_newly_found_expired: bool = _behaviour(
+        False, "Q255284", "a record first found after it expired runs all the same"
+    )
+    package_servers_max: int = _behaviour(
+        10, "Q161310", "distribution servers a WINST record lists"
+    )
 
     # -- logs and tools
-    log_layout: str = _behaviour("sms1", "Q193784, Q244405", "how a line of a service's log file looks", ("sms1", "sms2"))
+    log_layout: str = _behaviour(
+        "sms1", "Q193784, Q244405", "how a line of a service's log file looks", ("sms1", "sms2")
+    )
     dump_months_from_zero: bool = _behaviour(False, "Q153369", "PCMDUMP prints months 0-11")
     dump_year_2000_is_100: bool = _behaviour(True, "Q249578", "PCMDUMP prints the year 2000 as 100")
 
@@ -179,7 +254,11 @@ _SP4: Final = replace(
     runs_newly_found_expired=True,
 )
 _HOTFIXED: Final = replace(
-    _SP4, version="1.2 SP4 + hotfixes", retry_keeps_refresh=True, malformed_mif_is_success=False, runs_newly_found_expired=False
+    _SP4,
+    version="1.2 SP4 + hotfixes",
+    retry_keeps_refresh=True,
+    malformed_mif_is_success=False,
+    runs_newly_found_expired=False,
 )
 _V20: Final = replace(
     _HOTFIXED,
@@ -212,7 +291,9 @@ PROFILES: Final[dict[str, Profile]] = {
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """One Knowledge Base article as a switch: the field values that have its fault, and those that do not."""
+    """One Knowledge Base article as a switch: the field values that have its fault, and those that
+    do not.
+    """
 
     kb: str
     title: str
@@ -221,7 +302,9 @@ class Article:
     versions: tuple[str, ...]
 
     def has_fault(self, profile: Profile) -> bool:
-        """Whether the profile behaves as the article complains: what the switch turns is not as the fix has it."""
+        """Whether the profile behaves as the article complains: what the switch turns is not as the
+        fix has it.
+        """
         return any(getattr(profile, name) != self.fix[name] for name in self.bug)
 
 
@@ -232,7 +315,11 @@ ARTICLES: Final[dict[str, Article]] = {
             "Q147819",
             "Update Job Fails If Clients Are Logged On to the Share",
             bug={"use_forced_disconnect": False},
-            fix={"forced_disconnect_available": True, "use_forced_disconnect": True, "forced_disconnect_restores_rights": True},
+            fix={
+                "forced_disconnect_available": True,
+                "use_forced_disconnect": True,
+                "forced_disconnect_restores_rights": True,
+            },
             versions=("1.0", "1.1", "1.2"),
         ),
         Article(
@@ -282,7 +369,9 @@ def profile_of(version: str) -> Profile:
     try:
         return PROFILES[version]
     except KeyError:
-        raise ProfileError(f"no SMS version {version!r}{_nearest(version, list(PROFILES))}") from None
+        raise ProfileError(
+            f"no SMS version {version!r}{_nearest(version, list(PROFILES))}"
+        ) from None
 
 
 def article_of(kb: str) -> Article:
@@ -295,7 +384,9 @@ def article_of(kb: str) -> Article:
 
 
 def with_overrides(profile: Profile, overrides: dict[str, Any]) -> Profile:
-    """The profile with some fields changed. Values may be strings as typed on a command line. Raises `ProfileError`."""
+    """The profile with some fields changed. Values may be strings as typed on a command line.
+    Raises `ProfileError`.
+    """
     changes: dict[str, Any] = {}
     for name, value in overrides.items():
         if name not in FIELDS:
@@ -308,7 +399,16 @@ def _coerce(name: str, value: Any, current: Any) -> Any:
     kind = type(current)
     choices = FIELDS[name]["choices"]
     if kind is bool:
-        words = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+        words = {
+            "true": True,
+            "1": True,
+            "yes": True,
+            "on": True,
+            "false": False,
+            "0": False,
+            "no": False,
+            "off": False,
+        }
         if isinstance(value, bool):
             return value
         if str(value).lower() in words:

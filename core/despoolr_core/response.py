@@ -1,6 +1,8 @@
-"""The Response setting: how often a site's services wake, and how long the Despooler waits between attempts.
+"""The Response setting: how often a site's services wake, and how long the Despooler waits between
+attempts.
 
-Source: `domain.md` (e.2); the retry interval is 24 times the polling interval (Q128458 prints all four).
+Source: `domain.md` (e.2); the retry interval is 24 times the polling interval (Q128458 prints all
+four).
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""The words a scenario file is written in: spans and moments of time, and the statuses an expectation may ask for."""
+"""The words a scenario file is written in: spans and moments of time, and the statuses an
+expectation may ask for.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,15 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Final
 
-_SPAN_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_SPAN_UNITS: Final = {
+    "ms": 0.001,
+    "s": 1.0,
+    "m": 60.0,
+    "min": 60.0,
+    "h": 3600.0,
+    "d": 86400.0,
+    "w": 604800.0,
+}
 _SPAN: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|min|[smhdw])")
 
 
@@ -39,12 +49,22 @@ def one_of(word: str, words: Iterable[str], what: str) -> None:
     """Raises `ValueError` with the nearest right word."""
     known = [str(w) for w in words]
     if word not in known:
-        near = get_close_matches(word, known, 1, 0.4) or [k for k in known if k.lower() == word.lower()]
+        near = get_close_matches(word, known, 1, 0.4) or [
+            k for k in known if k.lower() == word.lower()
+        ]
         hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(known)}"
         raise ValueError(f"there is no {what} {word!r}{hint}")
 
 
-JOB_STATUSES: Final = ("Pending", "Active", "Retrying", "Complete", "Failed", "Cancelling", "Cancelled")
+JOB_STATUSES: Final = (
+    "Pending",
+    "Active",
+    "Retrying",
+    "Complete",
+    "Failed",
+    "Cancelling",
+    "Cancelled",
+)
 ROW_STATUSES: Final = ("None", "Active", "Complete", "Retrying", "Failed", "Canceled")
 PACKAGE_STATUSES: Final = ("Not installed", "Success", "Failed", "Complete", "Retrying")
 EPISODE_STATES: Final = ("waiting", "resolved", "given up")

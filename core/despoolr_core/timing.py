@@ -39,5 +39,7 @@ def parse_timing(text: str) -> Timing:
     except ValueError:
         scale = math.nan
     if not 0 < scale <= SCALE_MAX:
-        raise ValueError(f"{text!r} is not real, virtual or xN (N at most {SCALE_MAX:,.0f}), such as x20000")
+        raise ValueError(
+            f"{text!r} is not real, virtual or xN (N at most {SCALE_MAX:,.0f}), such as x20000"
+        )
     return Timing(scale)

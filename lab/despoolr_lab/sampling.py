@@ -1,8 +1,10 @@
-"""What the processes of a stack say of themselves at one moment: their `/metrics`, as a load run or a soak needs them.
+"""What the processes of a stack say of themselves at one moment: their `/metrics`, as a load run or
+a soak needs them.
 
-The law: a sample is one process at one moment, and holds what that process said and no more: a number it did not tell is None,
-a table it did not tell is empty. A process that does not answer is a `Silence`, a value like any other; sampling never raises for
-it. Nothing is judged here, nothing is kept. The names are those of docs/metrics.md.
+The law: a sample is one process at one moment, and holds what that process said and no more: a
+number it did not tell is None, a table it did not tell is empty. A process that does not answer is
+a `Silence`, a value like any other; sampling never raises for it. Nothing is judged here, nothing
+is kept. The names are those of docs/metrics.md.
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ PART_SIZE: Final = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A process that answers `/metrics`: what it is called here, where it is, what it wants to be asked with."""
+    """A process that answers `/metrics`: what it is called here, where it is, what it wants to be
+    asked with.
+    """
 
     name: str
     url: str
@@ -35,7 +39,9 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class ProcessSample:
-    """What it takes from its machine. `memory` is in octets; `started_at` in seconds since 1970, another after a restart."""
+    """What it takes from its machine. `memory` is in octets; `started_at` in seconds since 1970,
+    another after a restart.
+    """
 
     memory: float | None = None
     file_descriptors: float | None = None
@@ -46,7 +52,9 @@ class ProcessSample:
 
 @dataclass(frozen=True, slots=True)
 class ShareSample:
-    """What its shares hold and have done. Refusals by share and program, requests by method and status, since its start."""
+    """What its shares hold and have done. Refusals by share and program, requests by method and
+    status, since its start.
+    """
 
     opens: float | None = None
     sessions: float | None = None
@@ -63,7 +71,9 @@ class ShareSample:
 
 @dataclass(frozen=True, slots=True)
 class SiteSample:
-    """What a site server counts: jobs by status, rows of Job Details by kind and status, cycles by service, clients."""
+    """What a site server counts: jobs by status, rows of Job Details by kind and status, cycles by
+    service, clients.
+    """
 
     jobs: Mapping[str, float] = field(default_factory=dict)
     details: Mapping[tuple[str, str], float] = field(default_factory=dict)
@@ -78,7 +88,9 @@ class SiteSample:
 
 @dataclass(frozen=True, slots=True)
 class FleetSample:
-    """What a fleet counts since its start. `poll_classes`: polls that took at most so many seconds, by that bound as printed."""
+    """What a fleet counts since its start. `poll_classes`: polls that took at most so many seconds,
+    by that bound as printed.
+    """
 
     clients_wanted: float | None = None
     clients: float | None = None
@@ -95,7 +107,9 @@ class FleetSample:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One process at one moment. `at`: seconds of the asker's loop, when the answer was there; `took_s`: how long it took."""
+    """One process at one moment. `at`: seconds of the asker's loop, when the answer was there;
+    `took_s`: how long it took.
+    """
 
     name: str
     at: float
@@ -115,20 +129,27 @@ class Silence:
     reason: str
 
 
-async def sample(http: aiohttp.ClientSession, source: Source, *, timeout_s: float = TIMEOUT_S) -> Sample | Silence:
+async def sample(
+    http: aiohttp.ClientSession, source: Source, *, timeout_s: float = TIMEOUT_S
+) -> Sample | Silence:
     """Ask one process. Never raises for what it answers or fails to answer."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     headers = {"Authorization": f"Bearer {source.token}"} if source.token else {}
     try:
-        async with asyncio.timeout(timeout_s), http.get(f"{source.url}/metrics", headers=headers) as response:
+        async with (
+            asyncio.timeout(timeout_s),
+            http.get(f"{source.url}/metrics", headers=headers) as response,
+        ):
             if response.status != 200:
                 return Silence(source.name, loop.time(), f"HTTP {response.status}")
             text = await _read(response)
     except TimeoutError:
         return Silence(source.name, loop.time(), f"no answer within {timeout_s:g} s")
     except (aiohttp.ClientError, OSError) as error:
-        return Silence(source.name, loop.time(), " ".join(str(error).split()) or type(error).__name__)
+        return Silence(
+            source.name, loop.time(), " ".join(str(error).split()) or type(error).__name__
+        )
     at = loop.time()
     if len(text) > TEXT_SIZE_MAX:
         return Silence(source.name, at, f"an answer of more than {TEXT_SIZE_MAX} octets")
@@ -152,7 +173,9 @@ async def sample_all(
     http: aiohttp.ClientSession, sources: Iterable[Source], *, timeout_s: float = TIMEOUT_S
 ) -> list[Sample | Silence]:
     """Ask all of them at once; the answers in the order of the sources."""
-    return list(await asyncio.gather(*(sample(http, source, timeout_s=timeout_s) for source in sources)))
+    return list(
+        await asyncio.gather(*(sample(http, source, timeout_s=timeout_s) for source in sources))
+    )
 
 
 Labels = tuple[str, ...]
@@ -221,7 +244,9 @@ LABELS: Final[Mapping[str, Labels]] = {
     "fleet_polls_total": ("result",),
     "fleet_poll_seconds_bucket": ("le",),
 }
-"""The labels of a metric, in the order in which its keys have them; one that is not here has none."""
+"""The labels of a metric, in the order in which its keys have them; one that is not here has
+none.
+"""
 PREFIX: Final = "despoolr_"
 
 

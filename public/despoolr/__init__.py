@@ -1,1 +1,3 @@
-"""The public face: it names the other rooms by their import paths and imports one only when it is asked for."""
+"""The public face: it names the other rooms by their import paths and imports one only when it is
+asked for.
+"""

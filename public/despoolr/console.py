@@ -1,8 +1,9 @@
-"""`despoolr`: the root of the command line. It knows the commands by name and imports one only when it is called.
+"""`despoolr`: the root of the command line. It knows the commands by name and imports one only when
+it is called.
 
-The law: `--help` imports nothing but click (it answers in under 0.15 s), so the one-line help of each command stands here.
-Exit codes (design.md section 5): 0 all well, 1 our bug, 2 usage, 10 an expectation failed, 11 an invariant was violated,
-12 the run is invalid, 130 interrupted.
+The law: `--help` imports nothing but click (it answers in under 0.15 s), so the one-line help of
+each command stands here. Exit codes (design.md section 5): 0 all well, 1 our bug, 2 usage, 10 an
+expectation failed, 11 an invariant was violated, 12 the run is invalid, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -34,43 +35,102 @@ class Subcommand(NamedTuple):
 
 
 COMMANDS: Final[dict[str, Subcommand]] = {
-    "demo": Subcommand("despoolr_lab.cli.demo:command", "The blocked update, live, in seconds: servers, 50 clients, verdict."),
-    "kb": Subcommand("despoolr_lab.cli.kb:command", "Reproduce Knowledge Base articles: list, show, run."),
-    "run": Subcommand("despoolr_lab.cli.run:command", "Run a scenario in virtual, scaled or real time."),
-    "serve": Subcommand("despoolr_app.cli.serve:command", "Run servers over real sockets: site, logon, all."),
-    "fleet": Subcommand("despoolr_app.cli.fleet:command", "Run many clients in one process against running servers."),
-    "load": Subcommand("despoolr_lab.cli.load:command", "Make a load on a running stack, as a file says, and judge it."),
-    "compare": Subcommand("despoolr_lab.cli.compare:command", "Two load runs side by side: which differences matter."),
+    "demo": Subcommand(
+        "despoolr_lab.cli.demo:command",
+        "The blocked update, live, in seconds: servers, 50 clients, verdict.",
+    ),
+    "kb": Subcommand(
+        "despoolr_lab.cli.kb:command", "Reproduce Knowledge Base articles: list, show, run."
+    ),
+    "run": Subcommand(
+        "despoolr_lab.cli.run:command", "Run a scenario in virtual, scaled or real time."
+    ),
+    "serve": Subcommand(
+        "despoolr_app.cli.serve:command", "Run servers over real sockets: site, logon, all."
+    ),
+    "fleet": Subcommand(
+        "despoolr_app.cli.fleet:command", "Run many clients in one process against running servers."
+    ),
+    "load": Subcommand(
+        "despoolr_lab.cli.load:command",
+        "Make a load on a running stack, as a file says, and judge it.",
+    ),
+    "compare": Subcommand(
+        "despoolr_lab.cli.compare:command", "Two load runs side by side: which differences matter."
+    ),
     "clients": Subcommand(
-        "despoolr_app.cli.clients:command", "Which fleets run which clients; whether all that were wanted exist."
+        "despoolr_app.cli.clients:command",
+        "Which fleets run which clients; whether all that were wanted exist.",
     ),
     "soak": Subcommand(
-        "despoolr_lab.cli.soak:command", "Hours of work, churn, restarts and cut links: what grows, what is lost."
+        "despoolr_lab.cli.soak:command",
+        "Hours of work, churn, restarts and cut links: what grows, what is lost.",
     ),
-    "hold": Subcommand("despoolr_app.cli.hold:command", "Open a file on a share and keep it, as a program does."),
-    "locks": Subcommand("despoolr_app.cli.ask:locks", "Who holds which file, since when, and whom that has kept out."),
-    "why": Subcommand("despoolr_app.cli.ask:why", "Who was refused what, by whom, how often; one sentence each."),
-    "jobs": Subcommand("despoolr_app.cli.ask:jobs", "The jobs of a running site or a finished run."),
-    "job": Subcommand("despoolr_app.cli.job:command", "One job and its details; create, cancel, watch."),
+    "hold": Subcommand(
+        "despoolr_app.cli.hold:command", "Open a file on a share and keep it, as a program does."
+    ),
+    "locks": Subcommand(
+        "despoolr_app.cli.ask:locks",
+        "Who holds which file, since when, and whom that has kept out.",
+    ),
+    "why": Subcommand(
+        "despoolr_app.cli.ask:why", "Who was refused what, by whom, how often; one sentence each."
+    ),
+    "jobs": Subcommand(
+        "despoolr_app.cli.ask:jobs", "The jobs of a running site or a finished run."
+    ),
+    "job": Subcommand(
+        "despoolr_app.cli.job:command", "One job and its details; create, cancel, watch."
+    ),
     "packages": Subcommand("despoolr_app.cli.package:packages", "The packages of a running site."),
-    "package": Subcommand("despoolr_app.cli.package:command", "One package and where it is; create, update."),
-    "machines": Subcommand("despoolr_app.cli.machine:machines", "The machines a running site knows."),
-    "machine": Subcommand("despoolr_app.cli.machine:machine", "One machine and the attributes it reported."),
-    "sites": Subcommand("despoolr_app.cli.sites:command", "The hierarchy as a tree: versions, servers."),
-    "hotfix": Subcommand("despoolr_app.cli.hotfix:command", "Apply an article's hotfix to a running site; list them."),
-    "events": Subcommand("despoolr_app.cli.ask:events", "The NT event log of a running site or a finished run."),
-    "health": Subcommand("despoolr_app.cli.health:command", "Whether servers answer: an open, a write, a read, a close."),
-    "token": Subcommand("despoolr_app.cli.token:command", "A token signed by the site's secret: for Prometheus, for clients."),
+    "package": Subcommand(
+        "despoolr_app.cli.package:command", "One package and where it is; create, update."
+    ),
+    "machines": Subcommand(
+        "despoolr_app.cli.machine:machines", "The machines a running site knows."
+    ),
+    "machine": Subcommand(
+        "despoolr_app.cli.machine:machine", "One machine and the attributes it reported."
+    ),
+    "sites": Subcommand(
+        "despoolr_app.cli.sites:command", "The hierarchy as a tree: versions, servers."
+    ),
+    "hotfix": Subcommand(
+        "despoolr_app.cli.hotfix:command", "Apply an article's hotfix to a running site; list them."
+    ),
+    "events": Subcommand(
+        "despoolr_app.cli.ask:events", "The NT event log of a running site or a finished run."
+    ),
+    "health": Subcommand(
+        "despoolr_app.cli.health:command",
+        "Whether servers answer: an open, a write, a read, a close.",
+    ),
+    "token": Subcommand(
+        "despoolr_app.cli.token:command",
+        "A token signed by the site's secret: for Prometheus, for clients.",
+    ),
     "mif": Subcommand("despoolr_app.cli.mif:mif", "Check and show MIF files."),
-    "pcmdump": Subcommand("despoolr_app.cli.pcmdump:command", "Show a client's instruction file (WINST)."),
-    "profiles": Subcommand("despoolr_app.cli.profiles:command", "The behaviours of every SMS version, with their articles."),
-    "schema": Subcommand("despoolr_lab.cli.schema:command", "The JSON Schema of scenario files, for editors."),
+    "pcmdump": Subcommand(
+        "despoolr_app.cli.pcmdump:command", "Show a client's instruction file (WINST)."
+    ),
+    "profiles": Subcommand(
+        "despoolr_app.cli.profiles:command",
+        "The behaviours of every SMS version, with their articles.",
+    ),
+    "schema": Subcommand(
+        "despoolr_lab.cli.schema:command", "The JSON Schema of scenario files, for editors."
+    ),
     "report": Subcommand("despoolr_lab.cli.report:command", "A finished run as an HTML page."),
 }
 """Every command, in the order `--help` shows them."""
 
-KEEPING: Final = frozenset(("serve", "fleet", "clients", "run", "kb", "demo", "load", "soak", "whatif")) & COMMANDS.keys()
-"""Those that keep data, records or secrets: from then on the process makes what only its user can read (`privacy`)."""
+KEEPING: Final = (
+    frozenset(("serve", "fleet", "clients", "run", "kb", "demo", "load", "soak", "whatif"))
+    & COMMANDS.keys()
+)
+"""Those that keep data, records or secrets: from then on the process makes what only its user can
+read (`privacy`).
+"""
 
 
 class LazyGroup(click.Group):
@@ -91,7 +151,9 @@ class LazyGroup(click.Group):
         assert isinstance(found, click.Command), f"{COMMANDS[cmd_name].place} is no command"
         return found
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         """An unknown command is told the nearest right one."""
         name = args[0]
         if name not in COMMANDS and not name.startswith("-"):
@@ -118,18 +180,27 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Show the version.")
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_print_version,
+    help="Show the version.",
+)
 def root() -> None:
     """Who blocked the update, for how long, and what would have fixed it?
 
-    A Systems Management Server site you can run: servers, shares with Windows share modes, and any number of clients.
+    A Systems Management Server site you can run: servers, shares with Windows share modes, and any
+    number of clients.
     """
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command as this process and exit with its code.
 
-    A mistake of the user's is one line; a bug of ours says that it is one. Whatever ends the command's parent ends it.
+    A mistake of the user's is one line; a bug of ours says that it is one. Whatever ends the
+    command's parent ends it.
     """
     if "DESPOOLR_SUPERVISOR" in os.environ:
         from despoolr_app.process.supervisor import end_with_parent
@@ -164,7 +235,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return EXIT_USAGE
     except click.ClickException as error:
         put_prose(f"despoolr: {error.format_message()}", err=True)
-        # click's default is 1, which is ours for bugs; whatever a command refuses is the asker's to mend.
+        # click's default is 1, which is ours for bugs; whatever a command refuses is the asker's to
+        # mend.
         return error.exit_code if error.exit_code != EXIT_BUG else EXIT_USAGE
     except click.exceptions.Exit as error:
         return error.exit_code
@@ -172,16 +244,20 @@ def run(arguments: Sequence[str] | None = None) -> int:
         put("despoolr: interrupted", err=True)
         return EXIT_INTERRUPTED
     except OutputLost as lost:
-        return EXIT_OK if lost.is_quiet else EXIT_USAGE  # a reader (`head`) that has seen enough is no failure
+        # a reader (`head`) that has seen enough is no failure
+        return EXIT_OK if lost.is_quiet else EXIT_USAGE
     except ExceptionGroup as group:
         lost_in_tasks, others = group.split(OutputLost)
-        return _explain(group) if lost_in_tasks is None or others is not None else EXIT_OK  # `main` says what was lost
+        # `main` says what was lost
+        return _explain(group) if lost_in_tasks is None or others is not None else EXIT_OK
     except Exception as error:
         return _explain(error)
 
 
 def _take_sigterm_for_ctrl_c() -> None:
-    """Whatever Ctrl-C does at a moment, SIGTERM does, unless the command has a handler of its own."""
+    """Whatever Ctrl-C does at a moment, SIGTERM does, unless the command has a handler of its
+    own.
+    """
 
     def act(_: int, frame: FrameType | None) -> None:
         handler = signal.getsignal(signal.SIGINT)
@@ -204,7 +280,10 @@ def _explain(error: Exception) -> int:
         return EXIT_USAGE
     reason = " ".join(str(error).split())
     text = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
-    put(f"despoolr: {text[:500]}; this is a bug of Despoolr's (DESPOOLR_DEBUG=1 shows where)", err=True)
+    put(
+        f"despoolr: {text[:500]}; this is a bug of Despoolr's (DESPOOLR_DEBUG=1 shows where)",
+        err=True,
+    )
     return EXIT_BUG
 
 

@@ -1,7 +1,9 @@
-r"""A logon server, which may also be a distribution server: `SMS_SHR` with its boxes, `SMS_PKGx` with the packages.
+r"""A logon server, which may also be a distribution server: `SMS_SHR` with its boxes, `SMS_PKGx`
+with the packages.
 
-The composition root of one process: stores in, an HTTP application out. It runs no service of its own; the site server's
-Maintenance Manager and Despooler work on it from outside, over the same shares as the clients.
+The composition root of one process: stores in, an HTTP application out. It runs no service of its
+own; the site server's Maintenance Manager and Despooler work on it from outside, over the same
+shares as the clients.
 """
 
 from __future__ import annotations
@@ -48,7 +50,9 @@ def make_logon_server(
     extra_calls: Sequence[Call] = (),
     host_names: Iterable[str] = (),
 ) -> LogonServer:
-    """Put one together. `logon` is the store of `SMS_SHR` (None: no logon server); `packages` are the package shares' stores."""
+    """Put one together. `logon` is the store of `SMS_SHR` (None: no logon server); `packages` are
+    the package shares' stores.
+    """
     host = ShareHost(name, clock, recorder, lease_s_default=lease_s, id_prefix=id_prefix)
     if logon is not None:
         make_directories(logon, boxes.LOGON_DIRECTORIES, clock.now())

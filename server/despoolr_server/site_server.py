@@ -1,7 +1,9 @@
-r"""A site server: its root share with the boxes of `SITE.SRV`, `SMS_SITE`, the package sources, and the SMS Executive.
+r"""A site server: its root share with the boxes of `SITE.SRV`, `SMS_SITE`, the package sources, and
+the SMS Executive.
 
-The composition root of one process. Its services use its own shares through the same engine as everyone else (a local open
-is checked like any other) and other machines through `connect_as`, which the process's owner provides.
+The composition root of one process. Its services use its own shares through the same engine as
+everyone else (a local open is checked like any other) and other machines through `connect_as`,
+which the process's owner provides.
 """
 
 from __future__ import annotations
@@ -66,7 +68,9 @@ class SiteSetup:
 
 @dataclass(frozen=True, slots=True)
 class SiteStores:
-    r"""Where a site server's shares keep their files: the SMS root, `RECEIVE` (which is `SMS_SITE`), the package sources."""
+    r"""Where a site server's shares keep their files: the SMS root, `RECEIVE` (which is
+    `SMS_SITE`), the package sources.
+    """
 
     root: FileStore
     receive: FileStore
@@ -74,11 +78,15 @@ class SiteStores:
 
 
 def root_rights() -> RightsTable:
-    """The root share serves everything but `RECEIVE`: that is reached as `SMS_SITE`, so that its opens are seen in one place."""
+    """The root share serves everything but `RECEIVE`: that is reached as `SMS_SITE`, so that its
+    opens are seen in one place.
+    """
     nobody = dict.fromkeys(Role, Rights.NONE)
     return RightsTable(
         {boxes.RECEIVE: nobody},
-        FixedNames([*boxes.SITE_DIRECTORIES, *boxes.DISTRIBUTION_MANAGER_DIRECTORIES], [boxes.PCM_DOMAINS]),
+        FixedNames(
+            [*boxes.SITE_DIRECTORIES, *boxes.DISTRIBUTION_MANAGER_DIRECTORIES], [boxes.PCM_DOMAINS]
+        ),
     )
 
 
@@ -103,7 +111,9 @@ class SiteServer:
         extra_calls: Sequence[Call] = (),
         host_names: Iterable[str] = (),
     ) -> None:
-        self.host = ShareHost(setup.server, clock, recorder, lease_s_default=lease_s, id_prefix=id_prefix)
+        self.host = ShareHost(
+            setup.server, clock, recorder, lease_s_default=lease_s, id_prefix=id_prefix
+        )
         make_directories(stores.root, boxes.SITE_DIRECTORIES, clock.now())
         if setup.profile.package_status_by_sta:
             make_directories(stores.root, boxes.DISTRIBUTION_MANAGER_DIRECTORIES, clock.now())
@@ -131,7 +141,9 @@ class SiteServer:
         self.administrator = Administrator(self.context)
         self.hotfixes = Hotfixes(self.context, self.executive)
         self.executive.before_start = self.hotfixes.restore
-        routes = SiteRoutes(self.context, self.executive, self.administrator, self.hotfixes).routes()
+        routes = SiteRoutes(
+            self.context, self.executive, self.administrator, self.hotfixes
+        ).routes()
         routes += AdministrationRoutes(self.host, recorder, self._board).routes()
         self.app = make_app(
             self.host,
@@ -169,7 +181,9 @@ class _OpenList:
 class _Local:
     """This machine's own shares, as the service account."""
 
-    def __init__(self, host: ShareHost, board: MessageBoard, recorder: Recorder, program: str) -> None:
+    def __init__(
+        self, host: ShareHost, board: MessageBoard, recorder: Recorder, program: str
+    ) -> None:
         self._host = host
         self._board = board
         self._recorder = recorder
@@ -185,10 +199,16 @@ class _Local:
     async def close_by_force(self, handle: str, reason: str = "") -> None:
         self._host.close_by_force(self._who, handle, reason)
 
-    async def set_rights(self, share: str, prefix: str, role: Role, rights: str | None) -> str | None:
-        former = self._host.set_rights(share, prefix, role, None if rights is None else Rights[rights])
+    async def set_rights(
+        self, share: str, prefix: str, role: Role, rights: str | None
+    ) -> str | None:
+        former = self._host.set_rights(
+            share, prefix, role, None if rights is None else Rights[rights]
+        )
         return None if former is None else former.name
 
     async def send_message(self, machine: str, text: str) -> None:
         self._board.post(machine, text)
-        self._recorder.record(f"{self._host.server}/{self._host.server}", "message.sent", machine=machine, text=text)
+        self._recorder.record(
+            f"{self._host.server}/{self._host.server}", "message.sent", machine=machine, text=text
+        )

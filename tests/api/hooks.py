@@ -1,7 +1,9 @@
-"""What schemathesis is told about the server it asks: names that exist, so that more is reached than `404`; WebDAV's methods.
+"""What schemathesis is told about the server it asks: names that exist, so that more is reached
+than `404`; WebDAV's methods.
 
-Loaded by schemathesis itself (`SCHEMATHESIS_HOOKS`), in an environment without this project. Half of all names in an address
-become real ones, chosen by the name itself, so that a seed still says everything. `real.json` (`DESPOOLR_REAL`) lists them.
+Loaded by schemathesis itself (`SCHEMATHESIS_HOOKS`), in an environment without this project. Half
+of all names in an address become real ones, chosen by the name itself, so that a seed still says
+everything. `real.json` (`DESPOOLR_REAL`) lists them.
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ import schemathesis
 
 REAL: dict[str, list[str]] = json.loads(Path(os.environ["DESPOOLR_REAL"]).read_text("utf-8"))
 MARK = "_by_"
-"""`/{share_by_LOCK}/{path_by_LOCK}` with a POST is how a description says LOCK that has no field for it."""
+"""`/{share_by_LOCK}/{path_by_LOCK}` with a POST is how a description says LOCK that has no field
+for it.
+"""
 
 
 @schemathesis.hook

@@ -1,8 +1,10 @@
-"""`make test-api`: schemathesis asks real servers everything that their OpenAPI description says, and much that it does not.
+"""`make test-api`: schemathesis asks real servers everything that their OpenAPI description says,
+and much that it does not.
 
-A site server and a logon server run as one process, as `despoolr serve all` starts them. Each is asked twice, as an
-administrator and as a client. Any server error, any status, header, type of content or body that is not described, and any
-malformed request that is taken ends with exit code 1.
+A site server and a logon server run as one process, as `despoolr serve all` starts them. Each is
+asked twice, as an administrator and as a client. Any server error, any status, header, type of
+content or body that is not described, and any malformed request that is taken ends with exit code
+1.
 
     python tests/api/run.py SCHEMATHESIS [--examples N]
 
@@ -33,15 +35,20 @@ SEED = 1996
 EXAMPLES = 40
 """Fuzzed requests an operation, besides the examples and one for each constraint."""
 EXCLUDED = {
-    "POST /api/v1/hotfixes/{article}": "it changes for good what the site does; tests/unit/server/site/test_hotfixes.py asks it",
-    "POST /api/v1/services/{component}/{action}": "it pauses the services, and a later request would find another site",
+    "POST /api/v1/hotfixes/{article}": "it changes for good what the site does; "
+    "tests/unit/server/site/test_hotfixes.py asks it",
+    "POST /api/v1/services/{component}/{action}": "it pauses the services, and a later request "
+    "would find another site",
 }
 """Operations that are not fuzzed."""
 
 UNCHECKED = {
-    "positive_data_acceptance": "a request that fits its schema may still name what is not there, or what somebody holds",
-    "allow_header_conformance": "`Allow` names WebDAV's methods, for which OpenAPI 3.1 has no field",
-    "ensure_resource_availability": "a lease may end, or an operator close, what was made a moment ago",
+    "positive_data_acceptance": "a request that fits its schema may still name what is not there, "
+    "or what somebody holds",
+    "allow_header_conformance": "`Allow` names WebDAV's methods, for which OpenAPI 3.1 has "
+    "no field",
+    "ensure_resource_availability": "a lease may end, or an operator close, what was made "
+    "a moment ago",
 }
 """Checks that cannot hold here."""
 
@@ -59,12 +66,19 @@ def main() -> int:
         try:
             with ThreadPoolExecutor(len(urls)) as pool:
                 failed = [
-                    what for some in pool.map(lambda server: both(asked, where, server, urls[server]), urls) for what in some
+                    what
+                    for some in pool.map(
+                        lambda server: both(asked, where, server, urls[server]), urls
+                    )
+                    for what in some
                 ]
         finally:
             for process in workshop.processes:
                 process.terminate()
-        print(*(f"left out: {what}: {why}" for what, why in {**EXCLUDED, **UNCHECKED}.items()), sep="\n")
+        print(
+            *(f"left out: {what}: {why}" for what, why in {**EXCLUDED, **UNCHECKED}.items()),
+            sep="\n",
+        )
     print(f"test-api: {', '.join(failed) or 'nothing'} found wanting")
     return 1 if failed else 0
 
@@ -72,9 +86,20 @@ def main() -> int:
 def start(workshop: Workshop) -> dict[str, str]:
     """The two servers on free ports; their names and URLs."""
     said = workshop.start(
-        "serve", "all", "--data", "data", "--listen", "127.0.0.1:0", "--listen-logon", "127.0.0.1:0", ready="despoolr: ready"
+        "serve",
+        "all",
+        "--data",
+        "data",
+        "--listen",
+        "127.0.0.1:0",
+        "--listen-logon",
+        "127.0.0.1:0",
+        ready="despoolr: ready",
     ).said
-    return {"LOGON1": re.findall(r"LOGON1 on (http\S+)", said)[0], "SITE1": re.findall(r"site BPC .* on (http[^,\s]+)", said)[0]}
+    return {
+        "LOGON1": re.findall(r"LOGON1 on (http\S+)", said)[0],
+        "SITE1": re.findall(r"site BPC .* on (http[^,\s]+)", said)[0],
+    }
 
 
 def both(asked: argparse.Namespace, where: Path, server: str, url: str) -> list[str]:
@@ -88,7 +113,9 @@ def both(asked: argparse.Namespace, where: Path, server: str, url: str) -> list[
     return failed
 
 
-def run(asked: argparse.Namespace, where: Path, server: str, url: str, role: str) -> subprocess.CompletedProcess[str]:
+def run(
+    asked: argparse.Namespace, where: Path, server: str, url: str, role: str
+) -> subprocess.CompletedProcess[str]:
     """One server as one role."""
     token = token_of(where, url, role)
     here = where / f"{server}-{role}"
@@ -99,13 +126,38 @@ def run(asked: argparse.Namespace, where: Path, server: str, url: str, role: str
     (here / "openapi.json").write_text(json.dumps(with_webdav(ask(url, "/openapi.json"))))
     (here / "schemathesis.toml").write_text(CONFIG)
     command = [str(asked.schemathesis.absolute()), "run", "openapi.json", "--url", url]
-    command += ["--seed", str(SEED), "--max-examples", str(asked.examples), "--phases", "examples,coverage,fuzzing"]
-    command += ["--header", f"Authorization: Bearer {token}", "--exclude-checks", ",".join(UNCHECKED)]
-    command += ["--request-timeout", "30", "--continue-on-failure", "--warnings", "off", "--no-color"]
+    command += [
+        "--seed",
+        str(SEED),
+        "--max-examples",
+        str(asked.examples),
+        "--phases",
+        "examples,coverage,fuzzing",
+    ]
+    command += [
+        "--header",
+        f"Authorization: Bearer {token}",
+        "--exclude-checks",
+        ",".join(UNCHECKED),
+    ]
+    command += [
+        "--request-timeout",
+        "30",
+        "--continue-on-failure",
+        "--warnings",
+        "off",
+        "--no-color",
+    ]
     for operation in EXCLUDED:
         command += ["--exclude-name", operation]
-    told = {"DESPOOLR_REAL": str(here / "real.json"), "SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(HERE)}
-    return subprocess.run(command, cwd=here, env={**os.environ, **told}, check=False, capture_output=True, text=True)
+    told = {
+        "DESPOOLR_REAL": str(here / "real.json"),
+        "SCHEMATHESIS_HOOKS": "hooks",
+        "PYTHONPATH": str(HERE),
+    }
+    return subprocess.run(
+        command, cwd=here, env={**os.environ, **told}, check=False, capture_output=True, text=True
+    )
 
 
 CONFIG = """\
@@ -153,7 +205,12 @@ def put_back(url: str, directory: str, token: str) -> None:
     for method in ("MKCOL", "DELETE", "MKCOL"):
         try:
             with urlopen(
-                Request(f"{url}{directory}?parents=true" if method == "MKCOL" else url + directory, None, headers, method=method)
+                Request(
+                    f"{url}{directory}?parents=true" if method == "MKCOL" else url + directory,
+                    None,
+                    headers,
+                    method=method,
+                )
             ):
                 if method == "MKCOL":
                     return
@@ -171,7 +228,11 @@ def prepare(url: str, token: str, server: str, role: str) -> dict[str, list[str]
     if server == "LOGON1":
         for number in range(6):
             path = f"INVENTRY.BOX/{role}{number}.txt"
-            access = {"access": "READ|WRITE|DELETE", "share_mode": "READ|WRITE|DELETE", "disposition": "OPEN_IF"}
+            access = {
+                "access": "READ|WRITE|DELETE",
+                "share_mode": "READ|WRITE|DELETE",
+                "disposition": "OPEN_IF",
+            }
             body = {"session": session, "share": "SMS_SHR", "path": path, **access}
             real["open"].append(str(ask(url, "/api/v1/opens", "POST", body, token)["open"]))
         real["path"] = [
@@ -188,14 +249,17 @@ def prepare(url: str, token: str, server: str, role: str) -> dict[str, list[str]
 
 
 def with_webdav(document: dict[str, Any]) -> dict[str, Any]:
-    """The description with each of WebDAV's methods as the POST of an address that is marked with it (see `hooks`)."""
+    """The description with each of WebDAV's methods as the POST of an address that is marked with
+    it (see `hooks`).
+    """
     for path, item in list(document["paths"].items()):
         for method, operation in item.pop("x-additionalOperations", {}).items():
             if "{" not in path:
                 continue
             marked = re.sub(r"{(\w+)}", rf"{{\1_by_{method}}}", path)
             parameters = [
-                {**p, "name": f"{p['name']}_by_{method}"} if p["in"] == "path" else p for p in operation.get("parameters", ())
+                {**p, "name": f"{p['name']}_by_{method}"} if p["in"] == "path" else p
+                for p in operation.get("parameters", ())
             ]
             document["paths"][marked] = {"post": {**operation, "parameters": parameters}}
     return document

@@ -126,7 +126,11 @@ def test_virtual_deadlines_are_reached_exactly(gaps):
     run_virtual(story)
 
 
-@given(st.floats(min_value=0, max_value=1e6), st.floats(min_value=0.01, max_value=1e5), st.floats(min_value=0.001, max_value=1e7))
+@given(
+    st.floats(min_value=0, max_value=1e6),
+    st.floats(min_value=0.01, max_value=1e5),
+    st.floats(min_value=0.001, max_value=1e7),
+)
 def test_scaled_virtual_deadlines_are_reached_within_the_calendars_resolution(start, scale, gap):
     async def story():
         await asyncio.sleep(start)

@@ -33,7 +33,8 @@ READ_WITH_CARE = {
 }
 """The methods between which ours stand, by the digest of their source.
 
-Where one differs, read what changed, try what `tests/unit/server/http/base` tries, then write the new digest down.
+Where one differs, read what changed, try what `tests/unit/server/http/base` tries, then write the
+new digest down.
 """
 
 CLASSES: dict[str, Any] = {
@@ -50,7 +51,9 @@ def test_the_methods_between_which_ours_stand_are_as_they_were() -> None:
         owner, _, method = name.partition(".")
         source = inspect.getsource(getattr(CLASSES[owner], method))
         found[name] = hashlib.sha256(source.encode()).hexdigest()[:12]
-    assert found == READ_WITH_CARE, "aiohttp has changed: see docs/decisions/0002-aiohttp-internals.md"
+    assert found == READ_WITH_CARE, (
+        "aiohttp has changed: see docs/decisions/0002-aiohttp-internals.md"
+    )
 
 
 def test_what_is_overridden_called_and_read_is_there() -> None:
@@ -65,9 +68,13 @@ def test_what_is_overridden_called_and_read_is_there() -> None:
 
 
 def test_no_name_of_ours_is_aiohttps() -> None:
-    theirs = {name for owner in RequestHandler.__mro__ for name in getattr(owner, "__slots__", ())} | set(dir(RequestHandler))
+    theirs = {
+        name for owner in RequestHandler.__mro__ for name in getattr(owner, "__slots__", ())
+    } | set(dir(RequestHandler))
     assert set(Connection.__slots__) & theirs == set()
-    own = {name for name in vars(Connection) if not name.startswith("__")} - set(Connection.__slots__)
+    own = {name for name in vars(Connection) if not name.startswith("__")} - set(
+        Connection.__slots__
+    )
     assert own & theirs == set(TOUCHED["overridden"])
 
 

@@ -1,4 +1,5 @@
-"""Both databases keep one contract: `run` returns after the commit, a piece of work is whole or not at all, in order.
+"""Both databases keep one contract: `run` returns after the commit, a piece of work is whole or not
+at all, in order.
 
 On SQLite, and on a PostgreSQL server that the tests start: what holds for one holds for the other.
 """
@@ -13,7 +14,13 @@ import pytest
 from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from despoolr_server.database.database import BATCH_MAX, Database, DatabaseLost, InlineDatabase, ThreadedDatabase
+from despoolr_server.database.database import (
+    BATCH_MAX,
+    Database,
+    DatabaseLost,
+    InlineDatabase,
+    ThreadedDatabase,
+)
 from despoolr_server.database.schema import COUNTERS, METADATA, PACKAGES
 from postgres_world import Postgres
 
@@ -31,7 +38,9 @@ async def opened(request: pytest.FixtureRequest, url: str) -> AsyncIterator[tupl
     """A database, and where a second one finds the same rows."""
     if "memory" in request.param:
         url = "sqlite://"
-    database: Database = ThreadedDatabase(url) if request.param == "threaded" else InlineDatabase(url)
+    database: Database = (
+        ThreadedDatabase(url) if request.param == "threaded" else InlineDatabase(url)
+    )
     yield database, url
     await database.close()
 
@@ -64,7 +73,9 @@ async def test_what_run_returned_of_is_committed(opened: tuple[Database, str]) -
     await other.close()
 
 
-async def test_work_that_fails_leaves_nothing_and_raises_what_it_raised(opened: tuple[Database, str]) -> None:
+async def test_work_that_fails_leaves_nothing_and_raises_what_it_raised(
+    opened: tuple[Database, str],
+) -> None:
     database, _ = opened
 
     def work(db: Connection) -> None:
@@ -76,7 +87,9 @@ async def test_work_that_fails_leaves_nothing_and_raises_what_it_raised(opened: 
     assert await database.run(count) == 0
 
 
-async def test_a_bad_piece_of_work_does_not_undo_its_neighbours(opened: tuple[Database, str]) -> None:
+async def test_a_bad_piece_of_work_does_not_undo_its_neighbours(
+    opened: tuple[Database, str],
+) -> None:
     database, _ = opened
 
     def bad(db: Connection) -> None:
@@ -91,11 +104,15 @@ async def test_a_bad_piece_of_work_does_not_undo_its_neighbours(opened: tuple[Da
 async def test_work_is_done_in_the_order_it_was_asked_for(opened: tuple[Database, str]) -> None:
     database, _ = opened
     seen: list[int] = []
-    await asyncio.gather(*(database.run(lambda db, n=n: seen.append(n)) for n in range(2 * BATCH_MAX + 3)))  # type: ignore[misc]
+    await asyncio.gather(
+        *(database.run(lambda db, n=n: seen.append(n)) for n in range(2 * BATCH_MAX + 3))
+    )  # type: ignore[misc]
     assert seen == list(range(2 * BATCH_MAX + 3))
 
 
-async def test_somebody_who_stops_waiting_does_not_hold_up_the_others(opened: tuple[Database, str]) -> None:
+async def test_somebody_who_stops_waiting_does_not_hold_up_the_others(
+    opened: tuple[Database, str],
+) -> None:
     database, _ = opened
     first = asyncio.create_task(database.run(put("first")))  # type: ignore[arg-type]
     second = asyncio.create_task(database.run(put("second")))  # type: ignore[arg-type]
@@ -127,12 +144,16 @@ async def test_closing_finishes_what_is_queued(url: str) -> None:
     await other.close()
 
 
-async def test_words_longer_than_the_fields_column_and_numbers_beyond_32_bits_are_kept(opened: tuple[Database, str]) -> None:
+async def test_words_longer_than_the_fields_column_and_numbers_beyond_32_bits_are_kept(
+    opened: tuple[Database, str],
+) -> None:
     database, _ = opened
     words, size = "long" * 1000, 2**40
 
     def work(db: Connection) -> None:
-        db.execute(insert(PACKAGES).values(PkgID="BPC00001", Name=words, SourcePath=words, SourceSize=size))
+        db.execute(
+            insert(PACKAGES).values(PkgID="BPC00001", Name=words, SourcePath=words, SourceSize=size)
+        )
 
     await database.run(work)
     row = await database.run(lambda db: db.execute(select(PACKAGES)).one())
@@ -146,7 +167,9 @@ async def test_a_nul_in_a_text_stops_nothing(opened: tuple[Database, str]) -> No
     assert name in ("a\0b", "a\N{SYMBOL FOR NULL}b")
 
 
-async def test_a_row_that_is_there_already_is_refused_and_the_next_piece_of_work_goes_on(opened: tuple[Database, str]) -> None:
+async def test_a_row_that_is_there_already_is_refused_and_the_next_piece_of_work_goes_on(
+    opened: tuple[Database, str],
+) -> None:
     database, _ = opened
     await database.run(put("a"))  # type: ignore[arg-type]
     results = await asyncio.gather(
@@ -157,7 +180,9 @@ async def test_a_row_that_is_there_already_is_refused_and_the_next_piece_of_work
     assert await database.run(count) == 3
 
 
-async def test_a_lost_connection_is_told_to_all_who_wait_and_nothing_is_tried_again(postgres: Postgres) -> None:
+async def test_a_lost_connection_is_told_to_all_who_wait_and_nothing_is_tried_again(
+    postgres: Postgres,
+) -> None:
     url = postgres.create()
     database = ThreadedDatabase(url)
     told: list[DatabaseLost] = []

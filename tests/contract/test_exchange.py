@@ -1,4 +1,6 @@
-"""`exchange` beside `aiohttp.ClientSession.request`: the same request on the wire, the same answer, the same trouble."""
+"""`exchange` beside `aiohttp.ClientSession.request`: the same request on the wire, the same answer,
+the same trouble.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,14 @@ import pytest
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
-from despoolr_client.transport.exchange import JOINED_MAX, Address, Reply, address_of, exchange, header_lines
+from despoolr_client.transport.exchange import (
+    JOINED_MAX,
+    Address,
+    Reply,
+    address_of,
+    exchange,
+    header_lines,
+)
 
 OK = b'HTTP/1.1 200 OK\r\nETag: "e1"\r\nContent-Length: 3\r\n\r\none'
 OWN = {"Accept": "application/octet-stream", "Authorization": "Bearer abc.def"}
@@ -61,7 +70,9 @@ class Server:
 
 @asynccontextmanager
 async def serving(*answers: bytes) -> AsyncIterator[tuple[Server, aiohttp.ClientSession]]:
-    """A server whose every connection answers each request with the next of `answers`, or as its `scripts` are set to."""
+    """A server whose every connection answers each request with the next of `answers`, or as its
+    `scripts` are set to.
+    """
     server = Server()
     left = list(answers)
 
@@ -89,7 +100,9 @@ async def ask(
     total: float = 5.0,
 ) -> Reply:
     timeout = aiohttp.ClientTimeout(total=total)
-    return await exchange(http, address_of(http, server.url), method, target, header_lines(OWN), data, timeout)
+    return await exchange(
+        http, address_of(http, server.url), method, target, header_lines(OWN), data, timeout
+    )
 
 
 def lines_of(request: bytes) -> tuple[bytes, set[bytes], bytes]:
@@ -120,7 +133,9 @@ async def test_on_the_wire_a_request_is_what_aiohttp_would_send(
     async with serving(OK) as (server, http):
         server.url += prefix
         reply = await ask(server, http, method, target, data)
-        async with http.request(method, URL(server.url + target, encoded=True), data=data, headers=OWN) as response:
+        async with http.request(
+            method, URL(server.url + target, encoded=True), data=data, headers=OWN
+        ) as response:
             assert reply == Reply(response.status, response.headers["ETag"], await response.read())
         ours, theirs = map(lines_of, server.heard)
         assert ours == theirs
@@ -132,13 +147,28 @@ async def test_on_the_wire_a_request_is_what_aiohttp_would_send(
     [
         (b'HTTP/1.1 304 Not Modified\r\nETag: "x"\r\n\r\n', Reply(304, '"x"', b"")),
         (b"HTTP/1.1 204 No Content\r\n\r\n", Reply(204, "", b"")),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n4\r\nmore\r\n0\r\n\r\n", Reply(200, "", b"onemore")),
-        (b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", Reply(200, "", b"ok")),
-        (b"HTTP/1.1 423 Locked\r\nContent-Length: 2\r\nSet-Cookie: a=b\r\n\r\n{}", Reply(423, "", b"{}")),
-        (b"HTTP/1.1 302 Found\r\nLocation: http://elsewhere/\r\nContent-Length: 0\r\n\r\n", Reply(302, "", b"")),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: "
+            b"chunked\r\n\r\n3\r\none\r\n4\r\nmore\r\n0\r\n\r\n",
+            Reply(200, "", b"onemore"),
+        ),
+        (
+            b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+            Reply(200, "", b"ok"),
+        ),
+        (
+            b"HTTP/1.1 423 Locked\r\nContent-Length: 2\r\nSet-Cookie: a=b\r\n\r\n{}",
+            Reply(423, "", b"{}"),
+        ),
+        (
+            b"HTTP/1.1 302 Found\r\nLocation: http://elsewhere/\r\nContent-Length: 0\r\n\r\n",
+            Reply(302, "", b""),
+        ),
     ],
 )
-async def test_answers_of_all_kinds_are_read_whole_and_their_connection_is_used_again(octets: bytes, reply: Reply) -> None:
+async def test_answers_of_all_kinds_are_read_whole_and_their_connection_is_used_again(
+    octets: bytes, reply: Reply
+) -> None:
     async with serving(octets) as (server, http):
         assert [await ask(server, http), await ask(server, http)] == [reply, reply]
         assert server.connections == 1
@@ -163,7 +193,8 @@ async def _hang_up(talk: Talk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "goes_through"), [("GET", True), ("PUT", True), ("DELETE", True), ("POST", False), ("MOVE", False)]
+    ("method", "goes_through"),
+    [("GET", True), ("PUT", True), ("DELETE", True), ("POST", False), ("MOVE", False)],
 )
 async def test_only_what_may_be_done_twice_is_sent_again_when_a_kept_connection_is_closed(
     method: str, goes_through: bool
@@ -189,7 +220,9 @@ async def test_only_what_may_be_done_twice_is_sent_again_when_a_kept_connection_
     ],
     ids=["no HTTP", "cut off", "a header too long", "nothing"],
 )
-async def test_an_answer_that_is_none_is_an_error_and_its_connection_is_closed(octets: bytes, error: type[Exception]) -> None:
+async def test_an_answer_that_is_none_is_an_error_and_its_connection_is_closed(
+    octets: bytes, error: type[Exception]
+) -> None:
     async with serving(OK) as (server, http):
 
         async def broken(talk: Talk) -> None:
@@ -271,7 +304,9 @@ async def test_a_servers_own_etag_goes_back_as_the_octets_it_came_as() -> None:
         etag = (await ask(server, http)).etag
         timeout = aiohttp.ClientTimeout(total=5.0)
         lines = header_lines({"If-None-Match": etag})
-        assert (await exchange(http, address_of(http, server.url), "GET", "/S/F", lines, None, timeout)).status == 200
+        assert (
+            await exchange(http, address_of(http, server.url), "GET", "/S/F", lines, None, timeout)
+        ).status == 200
         assert b'If-None-Match: "\xff"' in server.heard[1]
 
 

@@ -1,4 +1,6 @@
-"""The file stores' contract: the same questions to memory, to the disk, and to the disk with a journal."""
+"""The file stores' contract: the same questions to memory, to the disk, and to the disk with a
+journal.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,13 @@ import pytest
 
 from despoolr_core.share.modes import FileAttribute, NtStatus
 from despoolr_server.engine.names import ROOT, Name, parse_name
-from despoolr_server.files import DiskFileStore, FileStore, JournalledFileStore, MemoryFileStore, StoreError
+from despoolr_server.files import (
+    DiskFileStore,
+    FileStore,
+    JournalledFileStore,
+    MemoryFileStore,
+    StoreError,
+)
 
 AT = 833785200.125
 LATER = AT + 3600
@@ -22,12 +30,16 @@ def n(path: str) -> Name:
     return name
 
 
-@pytest.fixture(params=["memory", "disk", "disk without threads", "journal", "journal without threads"])
+@pytest.fixture(
+    params=["memory", "disk", "disk without threads", "journal", "journal without threads"]
+)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> FileStore:
     if request.param == "memory":
         return MemoryFileStore()
     if request.param.startswith("journal"):
-        return JournalledFileStore(tmp_path / "root", threads=request.param == "journal", journal_max=2000)
+        return JournalledFileStore(
+            tmp_path / "root", threads=request.param == "journal", journal_max=2000
+        )
     return DiskFileStore(tmp_path / "root", threads=request.param == "disk")
 
 
@@ -53,7 +65,13 @@ def test_what_was_written_is_read_back_with_its_facts(store: FileStore) -> None:
     assert store.read(n("NOTE.TXT")) == b"hello"
     facts = store.find(n("note.TXT"))
     assert facts is not None
-    assert (facts.path, facts.size, facts.modified_at, facts.directory, facts.attributes) == ("Note.txt", 5, AT, False, 0)
+    assert (facts.path, facts.size, facts.modified_at, facts.directory, facts.attributes) == (
+        "Note.txt",
+        5,
+        AT,
+        False,
+        0,
+    )
     assert facts.etag.startswith('"')
     assert facts.etag.endswith('"')
 
@@ -262,7 +280,10 @@ def test_properties_belong_to_a_name_until_others_are_set(store: FileStore) -> N
     assert dict(store.properties(n("A.txt"))) == {"z": "<z/>"}
     store.set_properties(n("A.txt"), {})
     assert dict(store.properties(n("A.txt"))) == {}
-    assert status_of(lambda: store.set_properties(n("B"), PROPERTIES)) is NtStatus.OBJECT_NAME_NOT_FOUND
+    assert (
+        status_of(lambda: store.set_properties(n("B"), PROPERTIES))
+        is NtStatus.OBJECT_NAME_NOT_FOUND
+    )
     assert dict(store.properties(n("X/Y"))) == {}
 
 
@@ -271,10 +292,16 @@ def test_directories_and_the_root_have_properties_too(store: FileStore) -> None:
     store.write_whole(n("D/A"), b"", AT)
     for name in (ROOT, n("D"), n("D/A")):
         store.set_properties(name, {name.key or "root": "<a/>"})
-    assert [list(store.properties(name)) for name in (ROOT, n("d"), n("d/a"))] == [["root"], ["D"], ["D/A"]]
+    assert [list(store.properties(name)) for name in (ROOT, n("d"), n("d/a"))] == [
+        ["root"],
+        ["D"],
+        ["D/A"],
+    ]
 
 
-def test_properties_stay_with_a_file_that_is_written_and_go_with_one_that_is_removed(store: FileStore) -> None:
+def test_properties_stay_with_a_file_that_is_written_and_go_with_one_that_is_removed(
+    store: FileStore,
+) -> None:
     store.write_whole(n("A"), b"1", AT)
     store.set_properties(n("A"), PROPERTIES)
     store.write_whole(n("A"), b"2", LATER)
@@ -306,7 +333,11 @@ def test_everything_below_a_directory_keeps_its_properties_when_it_moves(store: 
     for name in ("D", "D/E", "D/E/A"):
         store.set_properties(n(name), {name: "<a/>"})
     store.rename(n("D"), n("F/G"))
-    assert [list(store.properties(n(name))) for name in ("F/G", "F/G/E", "F/G/E/A")] == [["D"], ["D/E"], ["D/E/A"]]
+    assert [list(store.properties(n(name))) for name in ("F/G", "F/G/E", "F/G/E/A")] == [
+        ["D"],
+        ["D/E"],
+        ["D/E/A"],
+    ]
     store.make_directory(n("D"), AT)
     store.make_directory(n("D/E"), AT)
     assert [dict(store.properties(n(name))) for name in ("D", "D/E", "D/E/A")] == [{}, {}, {}]

@@ -1,4 +1,6 @@
-"""The journal: whatever a crash leaves of the files, what was done comes true, and what was undone stays undone."""
+"""The journal: whatever a crash leaves of the files, what was done comes true, and what was undone
+stays undone.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,9 @@ def same_inodes(source: Path, target: Path) -> None:
 
 OPERATIONS = st.lists(
     st.tuples(
-        st.sampled_from(["put", "put", "put", "patch", "size", "remove", "rename", "rename", "make", "settle"]),
+        st.sampled_from(
+            ["put", "put", "put", "patch", "size", "remove", "rename", "rename", "make", "settle"]
+        ),
         st.sampled_from(NAMES),
         st.sampled_from(NAMES),
         st.binary(min_size=1, max_size=6),
@@ -100,7 +104,8 @@ def test_any_history_comes_true_from_what_was_before_it_and_from_what_was_after_
     asyncio.run(store.close())
     same_inodes(root, snapshot)
 
-    # No journal is dropped here, however full, as long as nothing settles: the power may fail at any time.
+    # No journal is dropped here, however full, as long as nothing settles: the power may fail at
+    # any time.
     store = JournalledFileStore(root, threads=False, journal_max=journal_max)
     carry_out(store, [operation for operation in after if operation[0] != "settle"])
     expected = contents(store)
@@ -159,7 +164,9 @@ async def test_all_who_wait_share_one_sync(tmp_path: Path, monkeypatch: pytest.M
     store = JournalledFileStore(tmp_path)
     syncs = []
     real = os.fdatasync
-    monkeypatch.setattr(os, "fdatasync", lambda descriptor: (syncs.append(descriptor), real(descriptor)))
+    monkeypatch.setattr(
+        os, "fdatasync", lambda descriptor: (syncs.append(descriptor), real(descriptor))
+    )
 
     async def upload(number: int) -> None:
         store.write_whole(n(f"F{number}"), b"x", AT)
@@ -177,7 +184,12 @@ async def test_full_journals_are_dropped_while_it_goes_on(tmp_path: Path) -> Non
     for number in range(200):
         store.write_whole(n(f"F{number % 20}"), b"x" * 500, AT)
         await store.settle()
-    assert len([path for path in (tmp_path / ".despoolr" / "journal").iterdir() if path.name.isdigit()]) <= 4
+    assert (
+        len(
+            [path for path in (tmp_path / ".despoolr" / "journal").iterdir() if path.name.isdigit()]
+        )
+        <= 4
+    )
     await store.close()
     assert list((tmp_path / ".despoolr" / "journal").iterdir()) == []
     assert len(contents(JournalledFileStore(tmp_path))) == 20
@@ -186,7 +198,9 @@ async def test_full_journals_are_dropped_while_it_goes_on(tmp_path: Path) -> Non
 async def test_journals_grow_under_a_store_that_fills_them_up_to_their_bound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A small one is soon read after a crash; a large one is seldom dropped, and dropping one costs a sync of the disk."""
+    """A small one is soon read after a crash; a large one is seldom dropped, and dropping one costs
+    a sync of the disk.
+    """
     monkeypatch.setattr(journalled, "JOURNAL_MAX", 4096)
     monkeypatch.setattr(journalled, "JOURNAL_GROWN_MAX", 10_000)
     store = JournalledFileStore(tmp_path / "s", journal_max=4096)
@@ -204,7 +218,9 @@ async def test_journals_grow_under_a_store_that_fills_them_up_to_their_bound(
 
 
 def test_laying_out_a_journal_takes_no_memory_of_its_size(tmp_path: Path) -> None:
-    """Found by a soak: each thread of the pool came to keep the eight megabytes of zeros that it had once written."""
+    """Found by a soak: each thread of the pool came to keep the eight megabytes of zeros that it
+    had once written.
+    """
     tracemalloc.start()
     try:
         JournalledFileStore(tmp_path / "root")
@@ -214,7 +230,8 @@ def test_laying_out_a_journal_takes_no_memory_of_its_size(tmp_path: Path) -> Non
     assert peak < JOURNAL_MAX / 8
     journal = tmp_path / "root/.despoolr/journal/1"
     assert journal.stat().st_size == JOURNAL_MAX
-    assert not any(journal.read_bytes()[JOURNAL_HEADER_SIZE + 64 :])  # the header, and what the first record says
+    # the header, and what the first record says
+    assert not any(journal.read_bytes()[JOURNAL_HEADER_SIZE + 64 :])
 
 
 def test_a_change_that_failed_is_not_repeated(tmp_path: Path) -> None:
@@ -265,8 +282,12 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_kill_at_any_instant_loses_no_answered_upload_and_resurrects_no_deleted_file(tmp_path: Path, seed: int) -> None:
-    process = subprocess.Popen([sys.executable, "-c", WORKER, str(tmp_path), str(seed)], stdout=subprocess.PIPE)
+def test_a_kill_at_any_instant_loses_no_answered_upload_and_resurrects_no_deleted_file(
+    tmp_path: Path, seed: int
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", WORKER, str(tmp_path), str(seed)], stdout=subprocess.PIPE
+    )
     assert process.stdout is not None
     lines = [process.stdout.readline() for _ in range(Random(seed).randrange(50, 1500))]
     process.send_signal(signal.SIGKILL)
@@ -291,7 +312,9 @@ def test_a_kill_at_any_instant_loses_no_answered_upload_and_resurrects_no_delete
 
 @pytest.mark.parametrize("was_put", [True, False])
 @pytest.mark.parametrize("how", ["nothing was done", "what goes along went"])
-def test_a_rename_that_was_begun_is_ended_with_properties_and_attributes(tmp_path: Path, was_put: bool, how: str) -> None:
+def test_a_rename_that_was_begun_is_ended_with_properties_and_attributes(
+    tmp_path: Path, was_put: bool, how: str
+) -> None:
     mine, replaced = {"{x}a": "<a/>"}, {"{x}b": "<b/>"}
     store = JournalledFileStore(tmp_path / "r", threads=False)
     for name in ("A", "P"):
@@ -308,7 +331,8 @@ def test_a_rename_that_was_begun_is_ended_with_properties_and_attributes(tmp_pat
         store._log(Move(old, store._inode(n(old)), store._inode(n(new)), new, *along))
         if how == "what goes along went":
             store._rename_lists(old, new)
-        store = JournalledFileStore(tmp_path / "r", threads=False)  # killed before the file itself moved
+        # killed before the file itself moved
+        store = JournalledFileStore(tmp_path / "r", threads=False)
         assert contents(store).get(new) == old.encode() and old not in contents(store)
         assert (dict(store.properties(n(new))), dict(store.properties(n(old)))) == (expected, {})
         facts = store.find(n(new))
@@ -319,7 +343,9 @@ def test_a_rename_that_was_begun_is_ended_with_properties_and_attributes(tmp_pat
 
 
 def killed(root: Path) -> JournalledFileStore:
-    """A store that was killed: files of two versions each, one that was deleted, and all of it was answered."""
+    """A store that was killed: files of two versions each, one that was deleted, and all of it was
+    answered.
+    """
     store = JournalledFileStore(root, threads=False, journal_max=1 << 16)
     for version in (1, 2):
         for number in range(8):
@@ -354,7 +380,9 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "the length of a middle frame": lambda data: flipped(data, frames(data)[6][0] + 1),
     "the checksum of a middle frame": lambda data: flipped(data, frames(data)[6][0] + 5),
     "a byte of the last frame": lambda data: flipped(data, frames(data)[-1][1] - 2),
-    "all of the last frame": lambda data: data[: frames(data)[-1][0]] + bytes(len(data) - frames(data)[-1][0]),
+    "all of the last frame": lambda data: (
+        data[: frames(data)[-1][0]] + bytes(len(data) - frames(data)[-1][0])
+    ),
     "zeros in the middle": lambda data: data[:2048] + bytes(512) + data[2560:],
     "half the file": lambda data: data[: len(data) // 2],
     "the file within a frame": lambda data: data[: frames(data)[3][1] - 3],
@@ -393,7 +421,9 @@ def test_a_damaged_journal_changes_no_file_and_is_told_of(tmp_path: Path, damage
 
 
 @pytest.mark.parametrize("how", ["older", "another store's", "renumbered", "gone", "not the mark"])
-def test_a_journal_that_is_not_the_one_that_was_written_changes_no_file(tmp_path: Path, how: str) -> None:
+def test_a_journal_that_is_not_the_one_that_was_written_changes_no_file(
+    tmp_path: Path, how: str
+) -> None:
     root = tmp_path / "r"
     store = killed(root)
     journals = root / ".despoolr/journal"
@@ -415,7 +445,8 @@ def test_a_journal_that_is_not_the_one_that_was_written_changes_no_file(tmp_path
         (journals / "mark").write_bytes(b"\0" * 24)
     again = JournalledFileStore(root, threads=False)
     assert contents(again) == expected
-    assert bool(again.findings) == (how != "not the mark")  # the chain is whole, and so there is nothing to doubt
+    # the chain is whole, and so there is nothing to doubt
+    assert bool(again.findings) == (how != "not the mark")
 
 
 def test_of_several_journals_none_may_be_missing_cut_or_older(tmp_path: Path) -> None:
@@ -426,7 +457,9 @@ def test_of_several_journals_none_may_be_missing_cut_or_older(tmp_path: Path) ->
         return contents(store)
 
     expected = several(tmp_path / "whole")
-    journals = sorted((tmp_path / "whole/.despoolr/journal").glob("[0-9]*"), key=lambda path: int(path.name))
+    journals = sorted(
+        (tmp_path / "whole/.despoolr/journal").glob("[0-9]*"), key=lambda path: int(path.name)
+    )
     assert len(journals) >= 4
     assert contents(JournalledFileStore(tmp_path / "whole", threads=False)) == expected
     for case in range(3):
@@ -470,7 +503,10 @@ def test_what_a_power_cut_leaves_of_the_last_frames_is_ordinary(tmp_path: Path) 
 
 def of_first_version(entries: list[Entry], size: int = 8192) -> bytes:
     """A journal as version 0.9 wrote it: frames that check by themselves, then zeros."""
-    data = b"".join(FRAME.pack(len(payload), zlib.crc32(payload)) + payload for payload in (encode(entry) for entry in entries))
+    data = b"".join(
+        FRAME.pack(len(payload), zlib.crc32(payload)) + payload
+        for payload in (encode(entry) for entry in entries)
+    )
     return data + bytes(size - len(data))
 
 
@@ -488,7 +524,9 @@ def test_a_journal_of_the_version_before_comes_true(tmp_path: Path) -> None:
 def test_a_damaged_journal_of_the_version_before_changes_no_file(tmp_path: Path) -> None:
     journals = tmp_path / "r/.despoolr/journal"
     journals.mkdir(parents=True)
-    entries: list[Entry] = [Put("A", number, 0, b"old %d" % number, int(AT * 1e9), 0) for number in range(3)]
+    entries: list[Entry] = [
+        Put("A", number, 0, b"old %d" % number, int(AT * 1e9), 0) for number in range(3)
+    ]
     (tmp_path / "r/A").write_bytes(b"the newest")
     for offset in (12, 50, 80):
         (journals / "1").write_bytes(flipped(of_first_version(entries), offset))

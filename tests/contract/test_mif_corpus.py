@@ -1,7 +1,8 @@
-"""Every file of the corpus gives the facts its SOURCES.md states, and is written back byte for byte.
+"""Every file of the corpus gives the facts its SOURCES.md states, and is written back byte for
+byte.
 
-Vendors published those files; they are not ours to give away, so these tests run where they are found. `test_mif_files.py` asks
-the same of files of our own, which have the same constructs.
+Vendors published those files; they are not ours to give away, so these tests run where they are
+found. `test_mif_files.py` asks the same of files of our own, which have the same constructs.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ REFUSED_IN_STRICT = {
     "kb-q186415__ismif32-setup.mif": (73, "literal-newline", False),
     "rendered__portswitch-failed-overlong.mif": (74, "overlong", False),
     "rendered__psadt-ext-status-utf16le.mif": (1, "encoding", True),
-    # Not on SOURCES.md's list, but by the same rule: its place holder "[default gateway]" is 17 octets in a String(16).
+    # Not on SOURCES.md's list, but by the same rule: its place holder "[default gateway]" is 17
+    # octets in a String(16).
     "kb-q170440__network-noidmif.mif": (69, "overlong", False),
 }
 FILES = sorted([*FINE_IN_STRICT, *REFUSED_IN_STRICT])
@@ -107,7 +109,10 @@ def test_memdocs_sample_names_the_line_of_the_unclosed_component_and_targets_sys
         parse(data)
     tree, findings = examine(data, Mode.SMS)
     assert tree is not None and kind_of(tree) is MifKind.IDMIF
-    assert tree.delta_headers == {"Architecture": ("System",), "UniqueID": ("3b93b13a-afb4-40cf-86d4-3ad1aaaa8414",)}
+    assert tree.delta_headers == {
+        "Architecture": ("System",),
+        "UniqueID": ("3b93b13a-afb4-40cf-86d4-3ad1aaaa8414",),
+    }
     assert [c.line for c in tree.comments] == [2, 3], "the first line is empty"
     assert tree.component.groups[0].key == (1, 2, 3)
     assert shape(tree.component) == [3]
@@ -172,7 +177,11 @@ def test_q166833_status_mif() -> None:
     assert shape(component) == [5, 2]
     assert {a.type for g in component.groups for a in g.attributes} == {Type("STRING", 45)}
     status = read_status_mif(octets("kb-q166833__status.mif"))
-    assert (status.status, status.installation, status.description) == ("Success", "12/12/95", "ErrorJamalz")
+    assert (status.status, status.installation, status.description) == (
+        "Success",
+        "12/12/95",
+        "ErrorJamalz",
+    )
     assert (status.manufacturer, status.product, status.version) == ("Jamalz", "JamalTest", "3.15")
     assert (status.serial_number, status.locale) == ("01122121r", None)
 
@@ -216,14 +225,20 @@ def test_q170440_noidmif() -> None:
         "[DNS name]",
         "[logon name]",
     ]
-    assert kind_of(tree) is MifKind.NOIDMIF and would_sms_take(octets("kb-q170440__network-noidmif.mif")).taken
+    assert (
+        kind_of(tree) is MifKind.NOIDMIF
+        and would_sms_take(octets("kb-q170440__network-noidmif.mif")).taken
+    )
 
 
 def test_bores_smallest_idmif() -> None:
     tree = parse(octets("techshelps__bores-s3d75-employee-min.mif"))
     assert [g.name for g in tree.component.groups] == ["Architecture", "Identification"]
     assert shape(tree.component) == [1, 1]
-    assert kind_of(tree) is MifKind.IDMIF and would_sms_take(octets("techshelps__bores-s3d75-employee-min.mif")).taken
+    assert (
+        kind_of(tree) is MifKind.IDMIF
+        and would_sms_take(octets("techshelps__bores-s3d75-employee-min.mif")).taken
+    )
 
 
 def test_bores_employee_idmif() -> None:
@@ -248,7 +263,11 @@ def test_sdk_tape_drive_noidmif() -> None:
 def test_technet_noidmif_with_statements_sharing_a_line() -> None:
     tree = parse(octets("technet-cc181210__wide-world-asset-numbers.mif"))
     (group,) = tree.component.groups
-    assert (group.name, group.class_name, group.key) == ("Wide World Asset Numbers", "wideWorldAssetNumbers", (1,))
+    assert (group.name, group.class_name, group.key) == (
+        "Wide World Asset Numbers",
+        "wideWorldAssetNumbers",
+        (1,),
+    )
     assert group.value("Computer Asset Number") == "414207" and shape(tree.component) == [1]
     assert "class-form" in [f.rule for f in tree.findings]
 
@@ -309,7 +328,9 @@ def test_ibm_plural_path() -> None:
 
 
 def test_ibm_long_enumeration_keyword_without_type() -> None:
-    (enum,) = parse(wrap_block(fragment("ibm-dnal1mst-040__enumeration-long-keyword.frag"))).component.enums
+    (enum,) = parse(
+        wrap_block(fragment("ibm-dnal1mst-040__enumeration-long-keyword.frag"))
+    ).component.enums
     assert {m.number: m.string for m in enum.members} == {0: "False", 1: "True"}
     assert enum.get("TYPE") is None
 
@@ -328,14 +349,26 @@ def test_ibm_inline_enum_with_a_value_by_string() -> None:
     component = parse(wrap_attribute(b"START ATTRIBUTE\n" + body + b"END ATTRIBUTE")).component
     (attribute,) = component.groups[0].attributes
     assert attribute.value == "OK" and component.enum_of(attribute).number_of("OK") == 4  # type: ignore[union-attr]
-    assert attribute.description == "The current state of the Event type identified by Event Type attribute in this row."
+    assert (
+        attribute.description
+        == "The current state of the Event type identified by Event Type attribute in this row."
+    )
 
 
 def test_ibm_sample_table_has_nine_empty_fields_and_a_date_that_is_too_short() -> None:
-    types = [b"INTEGER", b"INTEGER", b"INTEGER", b"INTEGER", b"COUNTER", b"STRING(9)", b"OCTETSTRING(9)"]
+    types = [
+        b"INTEGER",
+        b"INTEGER",
+        b"INTEGER",
+        b"INTEGER",
+        b"COUNTER",
+        b"STRING(9)",
+        b"OCTETSTRING(9)",
+    ]
     types += [b"DATE", b"GAUGE", b"INTEGER"]
     attributes = b"".join(
-        b'START ATTRIBUTE NAME="a" ID=%d TYPE=%s VALUE=%s END ATTRIBUTE\n' % (n, kind, b'""' if kind[:1] in b"SOD" else b"0")
+        b'START ATTRIBUTE NAME="a" ID=%d TYPE=%s VALUE=%s END ATTRIBUTE\n'
+        % (n, kind, b'""' if kind[:1] in b"SOD" else b"0")
         for n, kind in enumerate(types, 1)
     )
     template = b'START GROUP NAME="t" CLASS="group2 class" KEY=1\n' + attributes + b"END GROUP\n"

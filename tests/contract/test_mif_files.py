@@ -1,4 +1,6 @@
-"""Every MIF of `tests/data/mif` gives the facts its README states, and is written back byte for byte."""
+"""Every MIF of `tests/data/mif` gives the facts its README states, and is written back byte for
+byte.
+"""
 
 from __future__ import annotations
 
@@ -112,8 +114,16 @@ def test_a_status_mif_without_a_locale_says_how_an_installation_went() -> None:
     assert shape(component) == [5, 2]
     assert {a.type for g in component.groups for a in g.attributes} == {Type("STRING", 45)}
     status = read_status_mif(data)
-    assert (status.status, status.installation, status.description) == ("Success", "03/02/96", "LedgerOnDisk")
-    assert (status.manufacturer, status.product, status.version) == ("Harbour Tools", "Ledger", "4.02")
+    assert (status.status, status.installation, status.description) == (
+        "Success",
+        "03/02/96",
+        "LedgerOnDisk",
+    )
+    assert (status.manufacturer, status.product, status.version) == (
+        "Harbour Tools",
+        "Ledger",
+        "4.02",
+    )
     assert (status.serial_number, status.locale) == ("77-0193k", None)
 
 
@@ -177,7 +187,10 @@ def test_an_unclosed_component_is_named_with_the_line_it_began_in() -> None:
         parse(data)
     tree, findings = examine(data, Mode.SMS)
     assert tree is not None and kind_of(tree) is MifKind.IDMIF
-    assert tree.delta_headers == {"Architecture": ("System",), "UniqueID": ("6a1f0c22-1b7e-4f35-8a90-2f4d5c6b7a81",)}
+    assert tree.delta_headers == {
+        "Architecture": ("System",),
+        "UniqueID": ("6a1f0c22-1b7e-4f35-8a90-2f4d5c6b7a81",),
+    }
     assert [c.line for c in tree.comments] == [2, 3], "the first line is empty"
     assert tree.component.groups[0].key == (1, 2, 3)
     assert shape(tree.component) == [3]
@@ -231,7 +244,11 @@ def test_a_noidmif_without_access_and_storage_has_those_of_the_specification() -
 def test_statements_may_share_a_line() -> None:
     tree = parse(content("noidmif_shared_lines.mif"))
     (group,) = tree.component.groups
-    assert (group.name, group.class_name, group.key) == ("Quay Inventory Tags", "quayInventoryTags", (1,))
+    assert (group.name, group.class_name, group.key) == (
+        "Quay Inventory Tags",
+        "quayInventoryTags",
+        (1,),
+    )
     assert group.value("Inventory Tag") == "HB0093" and shape(tree.component) == [1]
     assert "class-form" in [f.rule for f in tree.findings]
 
@@ -251,7 +268,9 @@ def test_a_component_with_paths_an_enum_and_values_that_a_program_gives() -> Non
     assert path.start == "Start Paths" and path.end == "End Paths"
     assert path.programs == {"OS2": "clocks"}
     assert tree.tail.endswith("\x1a")
-    remarks = [c.text for c in tree.comments if "search path" in c.text or "exactly there" in c.text]
+    remarks = [
+        c.text for c in tree.comments if "search path" in c.text or "exactly there" in c.text
+    ]
     assert len(remarks) == 2 and '"' in remarks[0] and "\\" in remarks[1]
     clocks = component.group("HARBOUR|Clocks|1.0")
     assert clocks is not None
@@ -336,10 +355,19 @@ def test_an_inline_enum_with_a_value_by_string() -> None:
 
 
 def test_a_table_row_may_have_empty_fields_and_a_date_that_is_too_short_is_refused() -> None:
-    types = [b"INTEGER", b"INTEGER", b"INTEGER", b"INTEGER", b"COUNTER", b"STRING(9)", b"OCTETSTRING(9)"]
+    types = [
+        b"INTEGER",
+        b"INTEGER",
+        b"INTEGER",
+        b"INTEGER",
+        b"COUNTER",
+        b"STRING(9)",
+        b"OCTETSTRING(9)",
+    ]
     types += [b"DATE", b"GAUGE", b"INTEGER"]
     attributes = b"".join(
-        b'START ATTRIBUTE NAME="a" ID=%d TYPE=%s VALUE=%s END ATTRIBUTE\n' % (n, kind, b'""' if kind[:1] in b"SOD" else b"0")
+        b'START ATTRIBUTE NAME="a" ID=%d TYPE=%s VALUE=%s END ATTRIBUTE\n'
+        % (n, kind, b'""' if kind[:1] in b"SOD" else b"0")
         for n, kind in enumerate(types, 1)
     )
     template = b'START GROUP NAME="t" CLASS="tide class" KEY=1\n' + attributes + b"END GROUP\n"

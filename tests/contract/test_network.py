@@ -1,4 +1,6 @@
-"""The network's contract: aiohttp's client and server say the same over memory and over loopback sockets."""
+"""The network's contract: aiohttp's client and server say the same over memory and over loopback
+sockets.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ RUNNERS = {MEMORY: _in_memory, SOCKETS: _over_sockets}
 
 @pytest.fixture(params=[MEMORY, SOCKETS])
 def run(request):
-    """Runs an async function of a network that has a server on `http://logon1/` (see `_application`) and a session."""
+    """Runs an async function of a network that has a server on `http://logon1/` (see
+    `_application`) and a session.
+    """
     return lambda story: RUNNERS[request.param](_with_site(story))
 
 
@@ -81,7 +85,9 @@ async def _hello(request):
 
 async def _digest(request):
     body = await request.read()
-    return web.json_response({"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}, status=201)
+    return web.json_response(
+        {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}, status=201
+    )
 
 
 async def _large(request):
@@ -148,7 +154,11 @@ async def _outcome(awaitable):
     """What a request comes to: the reply, or the kind of failure."""
     try:
         async with awaitable as reply:
-            headers = {name: value for name, value in reply.headers.items() if name not in ("Date", "Server")}
+            headers = {
+                name: value
+                for name, value in reply.headers.items()
+                if name not in ("Date", "Server")
+            }
             return reply.status, reply.reason, headers, await reply.read()
     except (aiohttp.ClientError, TimeoutError) as exc:
         return type(exc).__name__, getattr(exc, "errno", None)
@@ -215,7 +225,9 @@ def test_a_server_that_closes_after_its_reply_gets_a_new_connection_next_time(ru
 
 def test_two_hundred_requests_at_once_are_all_answered(run):
     async def story(session):
-        replies = await asyncio.gather(*(_outcome(session.get(f"http://logon1/hello/{n}")) for n in range(200)))
+        replies = await asyncio.gather(
+            *(_outcome(session.get(f"http://logon1/hello/{n}")) for n in range(200))
+        )
         return [body for _, _, _, body in replies]
 
     assert run(story) == [f"hello {n}".encode() for n in range(200)]
@@ -292,7 +304,11 @@ def test_a_server_that_stopped_refuses_and_one_started_again_answers(request):
                 answers.append((await _outcome(session.get("http://logon1/hello/x")))[0])
         return answers
 
-    assert _in_memory(story) == _over_sockets(story) == [200, "ClientConnectorError", 200, "ClientConnectorError"]
+    assert (
+        _in_memory(story)
+        == _over_sockets(story)
+        == [200, "ClientConnectorError", 200, "ClientConnectorError"]
+    )
 
 
 @pytest.mark.parametrize("kind", [MEMORY, SOCKETS])

@@ -1,6 +1,8 @@
-"""The share's contract: the same stories over a function call, over the simulated network and over loopback sockets.
+"""The share's contract: the same stories over a function call, over the simulated network and over
+loopback sockets.
 
-What `LocalShare` says of its host, `HttpShare` says of a server: same answers, same refusals, same records.
+What `LocalShare` says of its host, `HttpShare` says of a server: same answers, same refusals, same
+records.
 """
 
 from __future__ import annotations
@@ -37,7 +39,9 @@ Story = Callable[["Carrier"], Awaitable[None]]
 
 
 class Carrier:
-    """A host `LOGON1` with the shares OPEN (everybody everything) and SHUT (clients only read), and a way to it."""
+    """A host `LOGON1` with the shares OPEN (everybody everything) and SHUT (clients only read), and
+    a way to it.
+    """
 
     def __init__(self, network: Network | SocketNetwork | None) -> None:
         self.network = network
@@ -46,14 +50,18 @@ class Carrier:
         recorder = Recorder(self.clock.now, [self.records.append])
         self.host = ShareHost("LOGON1", self.clock, recorder, file_size_max=FILE_SIZE_MAX)
         self.host.add_share("OPEN", MemoryFileStore())
-        self.host.add_share("SHUT", MemoryFileStore(), RightsTable({"": {Role.CLIENT: Rights.READ}}))
+        self.host.add_share(
+            "SHUT", MemoryFileStore(), RightsTable({"": {Role.CLIENT: Rights.READ}})
+        )
         self.auth = Auth(b"sixteen octets!!")
         self.stack = AsyncExitStack()
         self.http: Any = None
 
     async def __aenter__(self) -> Carrier:
         if self.network is not None:
-            runner = Runner(make_app(self.host, self.auth, self.clock), limits=UNLIMITED, keepalive_timeout=60.0)
+            runner = Runner(
+                make_app(self.host, self.auth, self.clock), limits=UNLIMITED, keepalive_timeout=60.0
+            )
             await runner.setup()
             self.stack.push_async_callback(runner.cleanup)
             await self.network.serve(runner, "logon1")
@@ -63,12 +71,20 @@ class Carrier:
     async def __aexit__(self, *error: object) -> None:
         await self.stack.aclose()
 
-    def share(self, machine: str = "SITE1", role: Role = Role.SERVICE, share: str = "OPEN", program: str = "") -> Share:
+    def share(
+        self,
+        machine: str = "SITE1",
+        role: Role = Role.SERVICE,
+        share: str = "OPEN",
+        program: str = "",
+    ) -> Share:
         """A share as one machine sees it."""
         if self.network is None:
             return LocalShare(self.host, share, Principal(machine, machine, role), program)
         token = self.auth.issue(machine, machine, role)
-        server = ShareServer(self.http, "http://logon1", token, self.clock, name="LOGON1", program=program)
+        server = ShareServer(
+            self.http, "http://logon1", token, self.clock, name="LOGON1", program=program
+        )
         self.stack.push_async_callback(server.close)
         return server.share(share)
 
@@ -149,7 +165,9 @@ def test_files_are_written_read_listed_and_deleted(tell: Tell) -> None:
         assert (await refused(share.read("PCMINS.BOX/AB1.INS"))).is_missing
         assert (await refused(share.list("NOWHERE"))).is_missing
         assert (await refused(share.read("PCMINS.BOX"))).nt_status is NtStatus.FILE_IS_A_DIRECTORY
-        assert (await refused(share.write("NOWHERE/F", b""))).nt_status is NtStatus.OBJECT_PATH_NOT_FOUND
+        assert (
+            await refused(share.write("NOWHERE/F", b""))
+        ).nt_status is NtStatus.OBJECT_PATH_NOT_FOUND
         root = await share.stat("")
         assert root is not None
         assert root.directory
@@ -161,14 +179,23 @@ def test_many_files_are_read_each_with_its_own_answer(tell: Tell) -> None:
     async def story(carrier: Carrier) -> None:
         share = carrier.share()
         names = [f"F{number:03}" for number in range(CALLS_MAX + 3)]
-        assert await share.write_all([(name, name.encode()) for name in names]) == [None] * len(names)
+        assert await share.write_all([(name, name.encode()) for name in names]) == [None] * len(
+            names
+        )
         held = await share.open("F001", Access.READ, ShareMode.NONE)
         found = await share.read_all([*names, "NONE"])
-        assert [one for one in found if isinstance(one, bytes)] == [n.encode() for n in names if n != "F001"]
+        assert [one for one in found if isinstance(one, bytes)] == [
+            n.encode() for n in names if n != "F001"
+        ]
         refused_one, missing = found[1], found[-1]
         assert isinstance(refused_one, ShareError) and refused_one.blockers[0].open == held.handle
         assert isinstance(missing, ShareError) and missing.is_missing
-        assert await share.read_all([]) == await share.write_all([]) == await share.delete_all([]) == []
+        assert (
+            await share.read_all([])
+            == await share.write_all([])
+            == await share.delete_all([])
+            == []
+        )
         await held.close()
 
     tell(story)
@@ -180,7 +207,11 @@ def test_many_files_are_written_each_with_its_own_answer(tell: Tell) -> None:
         await share.write("B", b"old")
         held = await share.open("B", Access.READ, ShareMode.READ)
         done = await share.write_all([("A", b"1"), ("B", b"2"), ("C", b"3"), ("", b"4")])
-        assert [error and error.nt_status for error in done[:3]] == [None, NtStatus.SHARING_VIOLATION, None]
+        assert [error and error.nt_status for error in done[:3]] == [
+            None,
+            NtStatus.SHARING_VIOLATION,
+            None,
+        ]
         assert done[3] is not None
         assert await share.read_all(["A", "B", "C"]) == [b"1", b"old", b"3"]
         await held.close()
@@ -193,7 +224,10 @@ def test_files_are_created_one_after_the_other_up_to_the_first_refusal(tell: Tel
         share = carrier.share()
         await share.write("2", b"somebody's")
         done = await share.create_all([("1", b"a"), ("2", b"b"), ("3", b"c")])
-        assert [error and error.nt_status for error in done] == [None, NtStatus.OBJECT_NAME_COLLISION]
+        assert [error and error.nt_status for error in done] == [
+            None,
+            NtStatus.OBJECT_NAME_COLLISION,
+        ]
         assert [entry.name for entry in await share.list()] == ["1", "2"]
         assert await share.create_all([]) == []
         large = bytes(FILE_SIZE_MAX - 1)
@@ -212,7 +246,9 @@ def test_what_is_given_back_with_files_is_given_back_before_them(tell: Tell) -> 
         await opened[0].close()
         assert await share.create_all([("1", b"a")], closing=opened, logoff=True) == [None]
         assert carrier.host.opens() == []
-        assert [record.kind for record in carrier.records if record.kind != "session.ended"][-2:] == [
+        assert [record.kind for record in carrier.records if record.kind != "session.ended"][
+            -2:
+        ] == [
             "open.closed",
             "file.written",
         ]
@@ -245,7 +281,9 @@ def test_many_files_are_opened_up_to_the_first_refusal_and_stay_open(tell: Tell)
         share = carrier.share()
         await share.write_all([(name, name.encode()) for name in "ABC"])
         blocker = await carrier.share(machine="PC07").open("C", Access.READ, ShareMode.NONE)
-        opened, error = await share.open_all(["A", "B", "C"], Access.READ, ShareMode.READ, program="SETUP.EXE", read=True)
+        opened, error = await share.open_all(
+            ["A", "B", "C"], Access.READ, ShareMode.READ, program="SETUP.EXE", read=True
+        )
         assert error is not None and error.blockers[0].machine == "PC07"
         assert [(row.path, row.program) for row in carrier.host.opens(machine="SITE1")] == [
             ("A", "SETUP.EXE"),
@@ -275,7 +313,17 @@ def test_an_unchanged_file_is_not_sent_again(tell: Tell) -> None:
     tell(story)
 
 
-@pytest.mark.parametrize("name", ["ä ö ü.INS", "100% & more #1;a=b+c.TXT", "日本語.MIF", "%41%2F..", "it's (1).MIF", "[!]$,@~.x"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ä ö ü.INS",
+        "100% & more #1;a=b+c.TXT",
+        "日本語.MIF",
+        "%41%2F..",
+        "it's (1).MIF",
+        "[!]$,@~.x",
+    ],
+)
 def test_names_travel_whole(tell: Tell, name: str) -> None:
     name = name.rstrip(".")
 
@@ -290,7 +338,9 @@ def test_names_travel_whole(tell: Tell, name: str) -> None:
     tell(story)
 
 
-@pytest.mark.parametrize("name", ["../F", "A/../../F", "NUL", "F.", "a:b", "a\0b", "x" * 256, "a//b", "half\ud800"])
+@pytest.mark.parametrize(
+    "name", ["../F", "A/../../F", "NUL", "F.", "a:b", "a\0b", "x" * 256, "a//b", "half\ud800"]
+)
 def test_names_that_no_file_has_are_refused_alike(tell: Tell, name: str) -> None:
     async def story(carrier: Carrier) -> None:
         share = carrier.share()
@@ -328,11 +378,22 @@ def test_an_open_stands_in_the_way_until_it_is_closed(tell: Tell) -> None:
         writer = carrier.share(program="SMS_DESPOOLER")
         await writer.write("b.dat", b"old")
         file = await holder.open("b.dat", program="NOTEPAD.EXE")
-        assert (file.size, await file.read(), await file.read(1, 1), await file.read(99, 1)) == (3, b"old", b"l", b"")
+        assert (file.size, await file.read(), await file.read(1, 1), await file.read(99, 1)) == (
+            3,
+            b"old",
+            b"l",
+            b"",
+        )
         assert (await file.read(3), await file.read(0, 0)) == (b"", b"")
         error = await refused(writer.write("b.dat", b"new", purpose="job 1 für b"))
-        assert (error.nt_status, error.win32, error.is_refusal) == (NtStatus.SHARING_VIOLATION, 32, True)
-        assert [(b.machine, b.user, b.program) for b in error.blockers] == [("WS3", "WS3", "NOTEPAD.EXE")]
+        assert (error.nt_status, error.win32, error.is_refusal) == (
+            NtStatus.SHARING_VIOLATION,
+            32,
+            True,
+        )
+        assert [(b.machine, b.user, b.program) for b in error.blockers] == [
+            ("WS3", "WS3", "NOTEPAD.EXE")
+        ]
         assert error.problem.episode == "LOGON1-E1"
         assert carrier.host.episodes()[0].purpose == "job 1 für b"
         await file.close()
@@ -378,8 +439,12 @@ def test_rights_and_limits_are_refused_alike(tell: Tell) -> None:
         assert await user.read("F") == b"x" * FILE_SIZE_MAX
         assert (await refused(user.write("F", b"y"))).nt_status is NtStatus.ACCESS_DENIED
         assert (await refused(user.delete("F"))).nt_status is NtStatus.ACCESS_DENIED
-        assert (await refused(service.write("F", b"x" * (FILE_SIZE_MAX + 1)))).nt_status is NtStatus.FILE_TOO_LARGE
-        assert (await refused(carrier.share(share="NONE").read("F"))).nt_status is NtStatus.BAD_NETWORK_NAME
+        assert (
+            await refused(service.write("F", b"x" * (FILE_SIZE_MAX + 1)))
+        ).nt_status is NtStatus.FILE_TOO_LARGE
+        assert (
+            await refused(carrier.share(share="NONE").read("F"))
+        ).nt_status is NtStatus.BAD_NETWORK_NAME
 
     tell(story)
 
@@ -392,7 +457,9 @@ def test_giving_up_is_put_on_record(tell: Tell) -> None:
         error = await refused(share.write("F", b"y"))
         await share.end_episode(error.problem.episode, "100 attempts")
         assert carrier.host.episodes()[0].state == "given up"
-        assert (await refused(share.end_episode("E99", ""))).nt_status is NtStatus.OBJECT_NAME_NOT_FOUND
+        assert (
+            await refused(share.end_episode("E99", ""))
+        ).nt_status is NtStatus.OBJECT_NAME_NOT_FOUND
 
     tell(story)
 
@@ -418,13 +485,18 @@ def test_octets_are_locked_waited_for_and_unlocked(tell: Callable[[Story], list[
     async def story(carrier: Carrier) -> None:
         one, other = carrier.share("WS1", program="A.EXE"), carrier.share("WS2", program="B.EXE")
         await one.write("F", b"0123456789")
-        mine, theirs = [await share.open("F", Access.READ | Access.WRITE, ShareMode.ALL) for share in (one, other)]
+        mine, theirs = [
+            await share.open("F", Access.READ | Access.WRITE, ShareMode.ALL)
+            for share in (one, other)
+        ]
         await mine.lock(2**64 - 1, 1)
         await mine.lock(0, 5)
         error = await refused(theirs.lock(4, 1, exclusive=False))
         assert error.nt_status == NtStatus.LOCK_NOT_GRANTED
         assert error.is_refusal
-        assert [(blocker.machine, blocker.lock and blocker.lock.length) for blocker in error.blockers] == [("WS1", 5)]
+        assert [
+            (blocker.machine, blocker.lock and blocker.lock.length) for blocker in error.blockers
+        ] == [("WS1", 5)]
         assert (await refused(theirs.lock(4, 1, wait_s=0.2))).nt_status == NtStatus.LOCK_NOT_GRANTED
         assert (await refused(theirs.read(0, 5))).nt_status == NtStatus.FILE_LOCK_CONFLICT
         assert (await refused(theirs.unlock(0, 5))).nt_status == NtStatus.RANGE_NOT_LOCKED

@@ -1,4 +1,6 @@
-"""`LocalShare` keeps the contract of `despoolr_core.share.contract.Share`, and enjoys no privilege."""
+"""`LocalShare` keeps the contract of `despoolr_core.share.contract.Share`, and enjoys no
+privilege.
+"""
 
 from __future__ import annotations
 
@@ -79,8 +81,14 @@ async def test_an_open_stands_in_the_way_until_it_is_closed() -> None:
     file = await holder.open("b.dat", program="NOTEPAD.EXE")
     assert (file.size, await file.read(1, 1), await file.read(99, 1)) == (3, b"l", b"")
     error = await refused(writer.write("b.dat", b"new", purpose="job 1"))
-    assert (error.nt_status, error.win32, error.is_refusal) == (NtStatus.SHARING_VIOLATION, 32, True)
-    assert [(b.machine, b.user, b.program) for b in error.blockers] == [("WS3", "ALICE", "NOTEPAD.EXE")]
+    assert (error.nt_status, error.win32, error.is_refusal) == (
+        NtStatus.SHARING_VIOLATION,
+        32,
+        True,
+    )
+    assert [(b.machine, b.user, b.program) for b in error.blockers] == [
+        ("WS3", "ALICE", "NOTEPAD.EXE")
+    ]
     assert error.problem.episode == "LOGON1-E1"
     await file.close()
     await file.close()
@@ -101,7 +109,9 @@ async def test_an_open_can_write_and_is_limited_by_its_access() -> None:
 
 async def test_options_travel() -> None:
     share = World().share()
-    file = await share.open("F", Access.DELETE, ShareMode.ALL, Disposition.CREATE, CreateOption.DELETE_ON_CLOSE)
+    file = await share.open(
+        "F", Access.DELETE, ShareMode.ALL, Disposition.CREATE, CreateOption.DELETE_ON_CLOSE
+    )
     await file.close()
     assert await share.stat("F") is None
 

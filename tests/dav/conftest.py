@@ -1,4 +1,6 @@
-"""A logon server in a process of its own, for WebDAV clients that are programs; `make test-dav` runs these tests."""
+"""A logon server in a process of its own, for WebDAV clients that are programs; `make test-dav`
+runs these tests.
+"""
 
 from __future__ import annotations
 
@@ -32,14 +34,27 @@ def server(workshop: Workshop) -> DavServer:
     workshop.start("serve", "logon", "--listen", "127.0.0.1:0", "--data", "data")
     address = workshop.servers()["LOGON1"]
     auth = Auth((workshop.path / "data" / "secret").read_bytes().strip())
-    return DavServer(address.url, PACKAGES, "anna", auth.issue("WS7", "anna", Role.SERVICE), address.token)
+    return DavServer(
+        address.url, PACKAGES, "anna", auth.issue("WS7", "anna", Role.SERVICE), address.token
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)
 def clients_are_installed() -> None:
     """A client that is not there is a failure, not a test left out."""
-    needed = {"litmus": "litmus", "cadaver": "cadaver", "rclone": "rclone", "mount.davfs": "davfs2", "curl": "curl"}
+    needed = {
+        "litmus": "litmus",
+        "cadaver": "cadaver",
+        "rclone": "rclone",
+        "mount.davfs": "davfs2",
+        "curl": "curl",
+    }
     path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
-    missing = [package for program, package in needed.items() if not shutil.which(program, path=path)]
+    missing = [
+        package for program, package in needed.items() if not shutil.which(program, path=path)
+    ]
     if missing:
-        pytest.fail(f"these tests need programs that are not installed; on Debian: apt-get install {' '.join(missing)}")
+        pytest.fail(
+            "these tests need programs that are not installed; on Debian: apt-get install "
+            f"{' '.join(missing)}"
+        )

@@ -23,7 +23,9 @@ class Curl:
 
     def __call__(self, path: str, *options: str) -> str:
         user = ("-u", f"{self.server.user}:{self.server.token}")
-        return run("curl", "-sS", "--path-as-is", *user, *options, self.server.url + path, at=self.at)
+        return run(
+            "curl", "-sS", "--path-as-is", *user, *options, self.server.url + path, at=self.at
+        )
 
     def status(self, path: str, *options: str) -> int:
         return int(self(path, "-o", "answer", "-w", "%{http_code}", *options))
@@ -52,7 +54,9 @@ def test_curl_writes_reads_in_part_moves_and_deletes(curl: Curl, tmp_path: Path)
     assert curl.status("D/moved") == 404
 
 
-def test_curl_uploads_a_large_file_and_takes_up_where_it_stopped(curl: Curl, tmp_path: Path) -> None:
+def test_curl_uploads_a_large_file_and_takes_up_where_it_stopped(
+    curl: Curl, tmp_path: Path
+) -> None:
     content = bytes(range(256)) * 8192
     (tmp_path / "large").write_bytes(content)
     assert curl.status("large", "-T", "large", "-H", "Expect: 100-continue") == 201
@@ -61,11 +65,17 @@ def test_curl_uploads_a_large_file_and_takes_up_where_it_stopped(curl: Curl, tmp
     assert (tmp_path / "part").read_bytes() == content
 
 
-def test_curl_locks_and_everybody_else_is_told_who_holds_the_file(curl: Curl, tmp_path: Path) -> None:
+def test_curl_locks_and_everybody_else_is_told_who_holds_the_file(
+    curl: Curl, tmp_path: Path
+) -> None:
     (tmp_path / "body").write_bytes(lockinfo())
-    assert curl.status("b.dat", "-X", "LOCK", "-H", "Depth: 0", "-T", "body", "-D", "headers") == 201
+    assert (
+        curl.status("b.dat", "-X", "LOCK", "-H", "Depth: 0", "-T", "body", "-D", "headers") == 201
+    )
     token = next(
-        line.split()[1] for line in (tmp_path / "headers").read_text().splitlines() if line.lower().startswith("lock-token:")
+        line.split()[1]
+        for line in (tmp_path / "headers").read_text().splitlines()
+        if line.lower().startswith("lock-token:")
     )
     assert curl.status("b.dat", "-T", "body") == 423
     assert '"program":"curl"' in curl.answer()
@@ -78,9 +88,13 @@ def test_curl_locks_and_everybody_else_is_told_who_holds_the_file(curl: Curl, tm
     assert curl.server.opens() == []
 
 
-def test_what_was_kept_survives_a_killed_server_and_locks_do_not(workshop: Workshop, curl: Curl, tmp_path: Path) -> None:
+def test_what_was_kept_survives_a_killed_server_and_locks_do_not(
+    workshop: Workshop, curl: Curl, tmp_path: Path
+) -> None:
     (tmp_path / "lock").write_bytes(lockinfo())
-    (tmp_path / "patch").write_bytes(proppatch("<D:set><D:prop><u:colour>röd</u:colour></D:prop></D:set>"))
+    (tmp_path / "patch").write_bytes(
+        proppatch("<D:set><D:prop><u:colour>röd</u:colour></D:prop></D:set>")
+    )
     assert curl.status("A", "-X", "LOCK", "-T", "lock", "-D", "headers") == 201
     headers = (tmp_path / "headers").read_text().splitlines()
     token = next(line.split()[1] for line in headers if line.lower().startswith("lock-token:"))
@@ -93,7 +107,15 @@ def test_what_was_kept_survives_a_killed_server_and_locks_do_not(workshop: Works
     assert curl.status("A", "-T", "lock", "-H", f"If: ({token})") == 412
     assert curl.status("A", "-X", "UNLOCK", "-H", f"Lock-Token: {token}") == 409
     assert curl.status("A", "-T", "lock") == 204
-    beside = tmp_path / "data" / "LOGON1" / curl.server.share / ".despoolr" / "properties" / "properties.jsonl"
+    beside = (
+        tmp_path
+        / "data"
+        / "LOGON1"
+        / curl.server.share
+        / ".despoolr"
+        / "properties"
+        / "properties.jsonl"
+    )
     assert "colour" in beside.read_text("utf-8")
 
 
@@ -105,11 +127,16 @@ def test_cadaver_works_as_a_person_would_with_it(server: DavServer, tmp_path: Pa
     (tmp_path / "ä b.txt").write_text("hello")
     commands = (
         'mkcol D\ncd D\nput "ä b.txt"\nls\nlock "ä b.txt"\ndiscover "ä b.txt"\nput "ä b.txt"\n'
-        'propset "ä b.txt" colour red\npropget "ä b.txt" colour\ncopy "ä b.txt" c.txt\nmove c.txt d.txt\nget d.txt out.txt\n'
+        'propset "ä b.txt" colour red\npropget "ä b.txt" colour\ncopy "ä b.txt" c.txt\nmove c.txt '
+        "d.txt\nget d.txt out.txt\n"
         'unlock "ä b.txt"\ndelete d.txt\ncd ..\ncopy D E\nrmcol D\nrmcol E\nls\nquit\n'
     )
     said = run(
-        "cadaver", server.url, at=tmp_path, env={"HOME": str(tmp_path), "TERM": "dumb", "LC_ALL": "C.UTF-8"}, text=commands
+        "cadaver",
+        server.url,
+        at=tmp_path,
+        env={"HOME": str(tmp_path), "TERM": "dumb", "LC_ALL": "C.UTF-8"},
+        text=commands,
     )
     assert "failed" not in said, said
     assert "Scope: exclusive  Type: write" in said
@@ -118,13 +145,21 @@ def test_cadaver_works_as_a_person_would_with_it(server: DavServer, tmp_path: Pa
     assert (tmp_path / "out.txt").read_text() == "hello"
 
 
-def test_cadaver_is_told_that_a_file_is_locked(server: DavServer, tmp_path: Path, curl: Curl) -> None:
+def test_cadaver_is_told_that_a_file_is_locked(
+    server: DavServer, tmp_path: Path, curl: Curl
+) -> None:
     (tmp_path / "body").write_bytes(lockinfo())
     assert curl.status("b.dat", "-X", "LOCK", "-T", "body") == 201
     netrc = tmp_path / ".netrc"
     netrc.write_text(f"machine 127.0.0.1 login {server.user} password {server.token}\n")
     netrc.chmod(0o600)
-    said = run("cadaver", server.url, at=tmp_path, env={"HOME": str(tmp_path), "TERM": "dumb"}, text="put body b.dat\nquit\n")
+    said = run(
+        "cadaver",
+        server.url,
+        at=tmp_path,
+        env={"HOME": str(tmp_path), "TERM": "dumb"},
+        text="put body b.dat\nquit\n",
+    )
     assert "423 Locked" in said
 
 
@@ -145,17 +180,35 @@ def test_rclone_copies_checks_moves_and_purges_a_tree(server: DavServer, tmp_pat
     (tmp_path / "rclone.conf").write_text("")
 
     def rclone(*command: str, expected: int = 0) -> str:
-        return run("rclone", "--retries", "1", "--low-level-retries", "1", *command, at=tmp_path, env=remote, expected=expected)
+        return run(
+            "rclone",
+            "--retries",
+            "1",
+            "--low-level-retries",
+            "1",
+            *command,
+            at=tmp_path,
+            env=remote,
+            expected=expected,
+        )
 
     rclone("copy", "source", "D:copy")
     assert "0 differences found" in rclone("check", "source", "D:copy", "--download")
-    assert sorted(rclone("lsf", "-R", "--files-only", "D:copy").splitlines()) == ["empty", "x/y/b.dat", f"x/{NAME}"]
+    assert sorted(rclone("lsf", "-R", "--files-only", "D:copy").splitlines()) == [
+        "empty",
+        "x/y/b.dat",
+        f"x/{NAME}",
+    ]
     assert rclone("cat", f"D:copy/x/{NAME}") == "one"
     assert len(rclone("cat", "D:copy/x/y/b.dat", "--offset", "100", "--count", "7")) == 7
     rclone("moveto", "D:copy/x", "D:copy/z")
     rclone("copyto", "D:copy/z/y/b.dat", "D:copy/z/c.dat")
     assert "directory not found" in rclone("lsf", "D:copy/x", expected=3)
     rclone("sync", "source", "D:copy")
-    assert sorted(rclone("lsf", "-R", "--files-only", "D:copy").splitlines()) == ["empty", "x/y/b.dat", f"x/{NAME}"]
+    assert sorted(rclone("lsf", "-R", "--files-only", "D:copy").splitlines()) == [
+        "empty",
+        "x/y/b.dat",
+        f"x/{NAME}",
+    ]
     rclone("purge", "D:copy")
     assert rclone("lsf", "D:") == ""

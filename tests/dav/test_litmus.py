@@ -14,9 +14,22 @@ SUITES = {"basic": 16, "copymove": 13, "props": 30, "locks": 41, "http": 4}
 
 
 @pytest.mark.parametrize("suite", SUITES)
-def test_every_test_of_a_suite_passes_without_a_warning(server: DavServer, tmp_path: Path, suite: str) -> None:
-    said = run("litmus", "-k", server.url, server.user, server.token, at=tmp_path, env={"TESTS": suite}, expected=None)
-    summary = re.search(rf"summary for `{suite}': of (\d+) tests run: (\d+) passed, (\d+) failed", said)
+def test_every_test_of_a_suite_passes_without_a_warning(
+    server: DavServer, tmp_path: Path, suite: str
+) -> None:
+    said = run(
+        "litmus",
+        "-k",
+        server.url,
+        server.user,
+        server.token,
+        at=tmp_path,
+        env={"TESTS": suite},
+        expected=None,
+    )
+    summary = re.search(
+        rf"summary for `{suite}': of (\d+) tests run: (\d+) passed, (\d+) failed", said
+    )
     assert summary is not None, said
     count = SUITES[suite]
     assert [int(number) for number in summary.groups()] == [count, count, 0], said

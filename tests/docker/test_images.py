@@ -15,12 +15,18 @@ ADDED_MB_MAX = 120
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_an_image_says_what_it_is_and_runs_as_nobody_in_particular(client: docker.DockerClient, tag: str, name: str) -> None:
+def test_an_image_says_what_it_is_and_runs_as_nobody_in_particular(
+    client: docker.DockerClient, tag: str, name: str
+) -> None:
     image = client.images.get(f"{name}:{tag}")
     config = image.attrs["Config"]
     assert config["User"] == "10001:10001"
     assert config["StopSignal"] == "SIGTERM"
-    probe = ["CMD", "bash", "/opt/despoolr/bin/probe"] if name == "despoolr-client" else ["CMD", "despoolr", "health"]
+    probe = (
+        ["CMD", "bash", "/opt/despoolr/bin/probe"]
+        if name == "despoolr-client"
+        else ["CMD", "despoolr", "health"]
+    )
     assert config["Healthcheck"]["Test"][:3] == probe[:3]
     container = client.containers.run(image, ["--version"], detach=True, read_only=True)
     container.wait(timeout=30)
@@ -39,19 +45,33 @@ def test_an_image_adds_little_to_its_base(client: docker.DockerClient, tag: str,
 @pytest.mark.parametrize(
     ("name", "settings", "says"),
     [
-        ("despoolr-server", {"DESPOOLR_RESPONSE": "Fastest"}, "'Fastest' is no Response setting; there are Very Fast"),
+        (
+            "despoolr-server",
+            {"DESPOOLR_RESPONSE": "Fastest"},
+            "'Fastest' is no Response setting; there are Very Fast",
+        ),
         ("despoolr-server", {"DESPOOLR_RESPONCE": "Fast"}, "did you mean DESPOOLR_RESPONSE?"),
         ("despoolr-server", {"DESPOOLR_TIME": "virtual"}, "real or scaled time"),
         ("despoolr-server", {"DESPOOLR_DATABASE": "mysql://x"}, "no site database can be mysql"),
         ("despoolr-server", {"DESPOOLR_CLIENTS_WANTED": "many"}, "'many' is no number of clients"),
-        ("despoolr-client", {"DESPOOLR_CLIENTS": "0", "DESPOOLR_SITE": "http://site:8801"}, "'0' is no number of clients"),
-        ("despoolr-client", {"DESPOOLR_CLEINTS": "5", "DESPOOLR_SITE": "http://site:8801"}, "did you mean DESPOOLR_CLIENTS?"),
+        (
+            "despoolr-client",
+            {"DESPOOLR_CLIENTS": "0", "DESPOOLR_SITE": "http://site:8801"},
+            "'0' is no number of clients",
+        ),
+        (
+            "despoolr-client",
+            {"DESPOOLR_CLEINTS": "5", "DESPOOLR_SITE": "http://site:8801"},
+            "did you mean DESPOOLR_CLIENTS?",
+        ),
     ],
 )
 def test_a_wrong_setting_is_one_line_and_exit_code_2(
     client: docker.DockerClient, tag: str, name: str, settings: dict[str, str], says: str
 ) -> None:
-    container = client.containers.run(f"{name}:{tag}", environment=settings, detach=True, read_only=True)
+    container = client.containers.run(
+        f"{name}:{tag}", environment=settings, detach=True, read_only=True
+    )
     try:
         code = container.wait(timeout=30)["StatusCode"]
         said = container.logs().decode()
@@ -68,4 +88,6 @@ def test_the_example_of_settings_names_every_one_that_the_stack_reads_and_no_oth
     assert set(told) == read
     for name, value in told.items():
         if name != "DESPOOLR_ENV_FILE":
-            assert f"${{{name}:-{value}}}" in compose, f"{name}: the default that is shown is not the one of docker-compose.yml"
+            assert f"${{{name}:-{value}}}" in compose, (
+                f"{name}: the default that is shown is not the one of docker-compose.yml"
+            )

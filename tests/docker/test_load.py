@@ -1,4 +1,6 @@
-"""`docker compose run load`: a load on a stack of containers, judged in the end; what it leaves stays in a volume."""
+"""`docker compose run load`: a load on a stack of containers, judged in the end; what it leaves
+stays in a volume.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,9 @@ def test_a_load_runs_against_the_stack_it_starts_and_is_judged(here: Stack, tmp_
     file = tmp_path / "contained.toml"
     file.write_text(LOAD)
     tmp_path.chmod(0o755)
-    found = decoded(run(here, "-v", f"{file}:/contained.toml:ro", "load", "/contained.toml", "--json"))
+    found = decoded(
+        run(here, "-v", f"{file}:/contained.toml:ro", "load", "/contained.toml", "--json")
+    )
     assert found["passed"] and found["clients"] == {"wanted": 40, "there": 40}
     assert found["reports"] == {"sent": 40, "counted": 40, "unsent": 0}
     services = {c.labels["com.docker.compose.service"] for c in here.containers()}

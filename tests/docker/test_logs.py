@@ -18,7 +18,9 @@ LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (INFO |WARNING|ERROR 
 @pytest.fixture(scope="module", params=["text", "json"])
 def here(request: pytest.FixtureRequest, client: docker.DockerClient, tag: str) -> Iterator[Stack]:
     settings = {"DESPOOLR_TIME": "x1000", "DESPOOLR_RESPONSE": "Very Fast", "DESPOOLR_CLIENTS": "3"}
-    with stack(client, tag, f"logs-{request.param}", DESPOOLR_LOG_FORMAT=request.param, **settings) as made:
+    with stack(
+        client, tag, f"logs-{request.param}", DESPOOLR_LOG_FORMAT=request.param, **settings
+    ) as made:
         made.up()
         yield made
 
@@ -29,7 +31,11 @@ def lines(here: Stack, service: str) -> list[str]:
 
 def test_a_container_tells_one_line_a_fact_and_what_matters_is_in_it(here: Stack) -> None:
     here.container("logon2").stop()
-    until(lambda: any("LOGON2" in line and "WARN" in line.upper() for line in lines(here, "site")), "LOGON2 is missed", 60.0)
+    until(
+        lambda: any("LOGON2" in line and "WARN" in line.upper() for line in lines(here, "site")),
+        "LOGON2 is missed",
+        60.0,
+    )
     for service in ("site", "logon1", "clients"):
         for line in lines(here, service):
             if here.settings["DESPOOLR_LOG_FORMAT"] == "json":

@@ -1,7 +1,9 @@
-"""The profiles: the site database on PostgreSQL, Prometheus reading every process of the stack, a parent site.
+"""The profiles: the site database on PostgreSQL, Prometheus reading every process of the stack, a
+parent site.
 
-The images of PostgreSQL and Prometheus are stand-ins made from Debian's packages; what is proved is docker-compose.yml. Debian
-has no Grafana: its dashboard is checked by `tests/process/test_metrics.py`.
+The images of PostgreSQL and Prometheus are stand-ins made from Debian's packages; what is proved is
+docker-compose.yml. Debian has no Grafana: its dashboard is checked by
+`tests/process/test_metrics.py`.
 """
 
 from __future__ import annotations
@@ -31,8 +33,13 @@ def standins(client: docker.DockerClient) -> dict[str, str]:
     """Settings that name the images that are not ours."""
     for name in ("postgres", "prometheus"):
         path = str(REPOSITORY / "tests/docker/standins")
-        client.images.build(path=path, dockerfile=f"{name}.Dockerfile", tag=f"despoolr-test-{name}", rm=True)
-    return {f"DESPOOLR_{name.upper()}_IMAGE": f"despoolr-test-{name}" for name in ("postgres", "prometheus")}
+        client.images.build(
+            path=path, dockerfile=f"{name}.Dockerfile", tag=f"despoolr-test-{name}", rm=True
+        )
+    return {
+        f"DESPOOLR_{name.upper()}_IMAGE": f"despoolr-test-{name}"
+        for name in ("postgres", "prometheus")
+    }
 
 
 @pytest.fixture(scope="module")
@@ -46,16 +53,21 @@ def here(client: docker.DockerClient, tag: str, standins: dict[str, str]) -> Ite
         "DESPOOLR_ADDRESS": "PAR=PARSRV=http://parent:8811",
     }
     with stack(client, tag, "profiles", **settings, **standins) as made:
-        # Grafana's profile is the one of Prometheus, and there is no image of it here: so services are named.
+        # Grafana's profile is the one of Prometheus, and there is no image of it here: so services
+        # are named.
         made.up(*SERVICES, clients=REPLICAS)
         yield made
 
 
 def sql(here: Stack, question: str) -> str:
-    return here.run("postgres", "psql", "-h", "/tmp", "-U", "despoolr", "-At", "-c", question).strip()
+    return here.run(
+        "postgres", "psql", "-h", "/tmp", "-U", "despoolr", "-At", "-c", question
+    ).strip()
 
 
-def test_a_job_runs_with_its_rows_in_postgresql_and_survives_a_kill_of_the_database(here: Stack) -> None:
+def test_a_job_runs_with_its_rows_in_postgresql_and_survives_a_kill_of_the_database(
+    here: Stack,
+) -> None:
     administrator = here.administrator()
     package = administrator.make_package("OFFICE", a="a one")
     job = administrator.run_everywhere("FIRST", package)
@@ -65,8 +77,16 @@ def test_a_job_runs_with_its_rows_in_postgresql_and_survives_a_kill_of_the_datab
     for service in ("postgres", "site"):
         until(lambda s=service: here.container(s).status == "running", f"{service} runs")  # type: ignore[misc]
     until(lambda: status(here, job) == "Complete", "the job completes", SCALE_S_MAX)
-    assert sql(here, """SELECT "Status", count(*) FROM "JobDetails" WHERE "Kind" = 'Workstation' GROUP BY 1""") == "Complete|10"
-    assert sql(here, """SELECT count(*) FROM "LoadedReports" WHERE "Report" NOT LIKE '%/%'""") == "10"
+    assert (
+        sql(
+            here,
+            """SELECT "Status", count(*) FROM "JobDetails" WHERE "Kind" = 'Workstation' GROUP BY 1""",
+        )
+        == "Complete|10"
+    )
+    assert (
+        sql(here, """SELECT count(*) FROM "LoadedReports" WHERE "Report" NOT LIKE '%/%'""") == "10"
+    )
     assert "BPC.db" not in here.run("site", "ls", "/data")
 
 
@@ -83,7 +103,9 @@ def test_prometheus_reads_every_process_of_the_stack(here: Stack) -> None:
     def asked(path: str, **query: str) -> Any:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(f"{url}/api/v1/{path}?{urllib.parse.urlencode(query)}", timeout=5) as response:
+            with opener.open(
+                f"{url}/api/v1/{path}?{urllib.parse.urlencode(query)}", timeout=5
+            ) as response:
                 return json.loads(response.read())["data"]
         except OSError:
             return {"activeTargets": [], "result": []}
@@ -99,7 +121,11 @@ def test_prometheus_reads_every_process_of_the_stack(here: Stack) -> None:
     until(lambda: up() == wanted, f"{wanted} are up", SCALE_S_MAX)
     live = "sum(despoolr_site_clients_live)"
     until(
-        lambda: [float(r["value"][1]) for r in asked("query", query=live)["result"]] == [CLIENTS * REPLICAS], "clients are seen"
+        lambda: (
+            [float(r["value"][1]) for r in asked("query", query=live)["result"]]
+            == [CLIENTS * REPLICAS]
+        ),
+        "clients are seen",
     )
 
 

@@ -1,4 +1,6 @@
-"""`docker stack deploy` on a swarm of one node: the same images, found by name, the secret from the swarm."""
+"""`docker stack deploy` on a swarm of one node: the same images, found by name, the secret from the
+swarm.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ STACK = REPOSITORY / "deploy/swarm/stack.yml"
 
 
 def command(*words: str, **settings: str) -> str:
-    done = subprocess.run(["docker", *words], capture_output=True, text=True, env=environment(**settings), timeout=120)
+    done = subprocess.run(
+        ["docker", *words], capture_output=True, text=True, env=environment(**settings), timeout=120
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -36,18 +40,40 @@ def swarm(client: docker.DockerClient, tag: str) -> Iterator[docker.DockerClient
         client.swarm.init(advertise_addr="127.0.0.1", listen_addr="127.0.0.1:2377")
     (node,) = client.nodes.list(filters={"id": client.info()["Swarm"]["NodeID"]})
     spec = node.attrs["Spec"]
-    node.update({**spec, "Labels": {f"despoolr.{name}": "yes" for name in ("site", "logon1", "logon2")}})
+    node.update(
+        {**spec, "Labels": {f"despoolr.{name}": "yes" for name in ("site", "logon1", "logon2")}}
+    )
     try:
-        secret = client.secrets.create(name="despoolr_secret", data=secrets.token_urlsafe(32).encode())
-        settings = {"DESPOOLR_TAG": tag, "DESPOOLR_TIME": "x1000", "DESPOOLR_RESPONSE": "Very Fast", "DESPOOLR_CLIENTS": "10"}
+        secret = client.secrets.create(
+            name="despoolr_secret", data=secrets.token_urlsafe(32).encode()
+        )
+        settings = {
+            "DESPOOLR_TAG": tag,
+            "DESPOOLR_TIME": "x1000",
+            "DESPOOLR_RESPONSE": "Very Fast",
+            "DESPOOLR_CLIENTS": "10",
+        }
         try:
-            command("stack", "deploy", "--resolve-image", "never", "--compose-file", str(STACK), NAME, **settings)
+            command(
+                "stack",
+                "deploy",
+                "--resolve-image",
+                "never",
+                "--compose-file",
+                str(STACK),
+                NAME,
+                **settings,
+            )
             yield client
         finally:
             command("stack", "rm", NAME)
             until_told(
                 client,
-                lambda: not client.containers.list(all=True, filters={"label": LABEL}, ignore_removed=True),
+                lambda: (
+                    not client.containers.list(
+                        all=True, filters={"label": LABEL}, ignore_removed=True
+                    )
+                ),
                 "its containers are gone",
             )
             until_told(client, lambda: _removed(client), "its volumes are gone")
@@ -62,11 +88,16 @@ def swarm(client: docker.DockerClient, tag: str) -> Iterator[docker.DockerClient
 def others(client: docker.DockerClient) -> list[str]:
     """Networks of others that leaving the swarm would take away, with all who are on them.
 
-    An engine that leaves a swarm removes every network that is attachable, local ones too, and Compose 1.29 makes such: a stack
-    that somebody runs beside this test would be cut off. Then the engine stays a swarm of one, which is in nobody's way.
+    An engine that leaves a swarm removes every network that is attachable, local ones too, and
+    Compose 1.29 makes such: a stack that somebody runs beside this test would be cut off. Then the
+    engine stays a swarm of one, which is in nobody's way.
     """
     found = client.networks.list(filters={"driver": "bridge"}, greedy=True)
-    return [str(network.name) for network in found if network.attrs["Attachable"] and network.attrs["Containers"]]
+    return [
+        str(network.name)
+        for network in found
+        if network.attrs["Attachable"] and network.attrs["Containers"]
+    ]
 
 
 def _removed(client: docker.DockerClient) -> bool:
@@ -88,14 +119,34 @@ def until_told(client: docker.DockerClient, condition: Callable[[], Any], what: 
 
 def story(client: docker.DockerClient) -> str:
     """Which clients the site knows, every task there was, and what it said last."""
-    tasks = ["stack", "ps", "--no-trunc", "--format", "{{.Name}} {{.DesiredState}} {{.CurrentState}} {{.Error}}", NAME]
-    logs = [["service", "logs", "--raw", "--tail", "8", f"{NAME}_{name}"] for name in ("site", "logon1", "logon2", "clients")]
-    said = [subprocess.run(["docker", *words], capture_output=True, text=True, timeout=60) for words in (tasks, *logs)]
-    return "\n---\n".join([run(client, "site", "despoolr", "clients")[1], *(done.stdout + done.stderr for done in said)])
+    tasks = [
+        "stack",
+        "ps",
+        "--no-trunc",
+        "--format",
+        "{{.Name}} {{.DesiredState}} {{.CurrentState}} {{.Error}}",
+        NAME,
+    ]
+    logs = [
+        ["service", "logs", "--raw", "--tail", "8", f"{NAME}_{name}"]
+        for name in ("site", "logon1", "logon2", "clients")
+    ]
+    said = [
+        subprocess.run(["docker", *words], capture_output=True, text=True, timeout=60)
+        for words in (tasks, *logs)
+    ]
+    return "\n---\n".join(
+        [
+            run(client, "site", "despoolr", "clients")[1],
+            *(done.stdout + done.stderr for done in said),
+        ]
+    )
 
 
 def run(client: docker.DockerClient, service: str, *words: str) -> tuple[int, str]:
-    """A command in a container of a service: its exit code and what it said; 1 while there is no container."""
+    """A command in a container of a service: its exit code and what it said; 1 while there is no
+    container.
+    """
     for container in client.containers.list(
         filters={"label": f"com.docker.swarm.service.name={NAME}_{service}"}, ignore_removed=True
     ):
@@ -108,15 +159,22 @@ def run(client: docker.DockerClient, service: str, *words: str) -> tuple[int, st
 
 
 def clients_are(client: docker.DockerClient, count: int) -> bool:
-    """Whether exactly so many clients exist. The question waits for them a while itself: each one is a Python to start."""
-    return run(client, "site", "despoolr", "clients", "--expect", str(count), "--within", "10s")[0] == 0
+    """Whether exactly so many clients exist. The question waits for them a while itself: each one
+    is a Python to start.
+    """
+    return (
+        run(client, "site", "despoolr", "clients", "--expect", str(count), "--within", "10s")[0]
+        == 0
+    )
 
 
 def is_healthy(client: docker.DockerClient, service: str) -> bool:
     return run(client, service, "despoolr", "health")[0] == 0
 
 
-def test_a_stack_on_a_swarm_has_its_servers_and_exactly_its_clients(swarm: docker.DockerClient) -> None:
+def test_a_stack_on_a_swarm_has_its_servers_and_exactly_its_clients(
+    swarm: docker.DockerClient,
+) -> None:
     until_told(swarm, lambda: clients_are(swarm, 20), "both replicas have their clients")
     for service in ("site", "logon1", "logon2"):
         until_told(swarm, lambda name=service: is_healthy(swarm, name), f"{service} works")  # type: ignore[misc]
@@ -124,11 +182,15 @@ def test_a_stack_on_a_swarm_has_its_servers_and_exactly_its_clients(swarm: docke
     until_told(swarm, lambda: clients_are(swarm, 30), "a third replica came")
 
 
-def test_a_network_that_somebody_is_on_is_not_taken_away_by_leaving_a_swarm(client: docker.DockerClient, tag: str) -> None:
+def test_a_network_that_somebody_is_on_is_not_taken_away_by_leaving_a_swarm(
+    client: docker.DockerClient, tag: str
+) -> None:
     network = client.networks.create(f"{NAME}-neighbour", attachable=True)
     try:
         assert network.name not in others(client), "nobody is on it"
-        container = client.containers.run(f"despoolr-server:{tag}", ["serve", "logon"], detach=True, network=network.name)
+        container = client.containers.run(
+            f"despoolr-server:{tag}", ["serve", "logon"], detach=True, network=network.name
+        )
         try:
             assert network.name in others(client)
         finally:
@@ -147,4 +209,6 @@ def test_every_service_is_found_by_round_robin_and_has_its_limits() -> None:
 def test_every_volume_has_a_machine_of_its_own() -> None:
     for name, service in yaml.safe_load(STACK.read_text())["services"].items():
         if "volumes" in service:
-            assert service["deploy"]["placement"]["constraints"] == [f"node.labels.despoolr.{name} == yes"], name
+            assert service["deploy"]["placement"]["constraints"] == [
+                f"node.labels.despoolr.{name} == yes"
+            ], name

@@ -1,6 +1,8 @@
-"""The profile `tls`: a certificate of somebody's own, our commands with its CA, WebDAV through the proxy.
+"""The profile `tls`: a certificate of somebody's own, our commands with its CA, WebDAV through the
+proxy.
 
-The image of nginx is a stand-in made from Debian's package; what is proved is docker-compose.yml and deploy/tls/nginx.conf.
+The image of nginx is a stand-in made from Debian's package; what is proved is docker-compose.yml
+and deploy/tls/nginx.conf.
 """
 
 from __future__ import annotations
@@ -28,12 +30,17 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("tls")
     directory.chmod(0o755)
     for command in (
-        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=despoolr-ca -keyout ca.key -out ca.pem",
-        "openssl req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout server.key -out server.csr",
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=despoolr-ca -keyout ca.key "
+        "-out ca.pem",
+        "openssl req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout server.key "
+        "-out server.csr",
     ):
         subprocess.run(command.split(), cwd=directory, check=True, capture_output=True)
     (directory / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
-    sign = "openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out server.pem"
+    sign = (
+        "openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 "
+        "-extfile names -out server.pem"
+    )
     subprocess.run(sign.split(), cwd=directory, check=True, capture_output=True)
     (directory / "server.key").chmod(0o644)
     return directory
@@ -42,7 +49,10 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def here(client: docker.DockerClient, tag: str, certificates: Path) -> Iterator[Stack]:
     client.images.build(
-        path=str(REPOSITORY / "tests/docker/standins"), dockerfile="nginx.Dockerfile", tag="despoolr-test-nginx", rm=True
+        path=str(REPOSITORY / "tests/docker/standins"),
+        dockerfile="nginx.Dockerfile",
+        tag="despoolr-test-nginx",
+        rm=True,
     )
     settings = {
         "DESPOOLR_TLS_IMAGE": "despoolr-test-nginx",
@@ -65,12 +75,22 @@ def despoolr(here: Stack, *words: str, ca: Path | None) -> subprocess.CompletedP
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("DESPOOLR_", "SSL_"))}
     environment |= {"DESPOOLR_TOKEN": here.token()} | ({"SSL_CERT_FILE": str(ca)} if ca else {})
     command = [str(Path(sys.executable).with_name("despoolr")), *words]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, env=environment, timeout=120, check=False
+    )
 
 
-def test_commands_ask_through_tls_with_the_ca_they_were_given(here: Stack, certificates: Path) -> None:
+def test_commands_ask_through_tls_with_the_ca_they_were_given(
+    here: Stack, certificates: Path
+) -> None:
     logon = url(here, 8444)
-    until(lambda: despoolr(here, "health", "--url", logon, ca=certificates / "ca.pem").returncode == 0, "healthy", SCALE_S_MAX)
+    until(
+        lambda: (
+            despoolr(here, "health", "--url", logon, ca=certificates / "ca.pem").returncode == 0
+        ),
+        "healthy",
+        SCALE_S_MAX,
+    )
     done = despoolr(here, "jobs", "--url", url(here, 8443), "--json", ca=certificates / "ca.pem")
     assert done.returncode == 0, done.stderr
 
@@ -103,7 +123,19 @@ def test_a_file_is_put_and_moved_by_its_https_address(here: Stack, certificates:
 
 def test_a_fleet_polls_through_tls(here: Stack, certificates: Path) -> None:
     site, logon = url(here, 8443), url(here, 8444)
-    words = ("fleet", "--clients", "3", "--first", "90001", "--site", site, "--logon", f"LOGON1={logon}")
-    done = despoolr(here, *words, "--poll-every", "5s", "--for", "10s", "--json", ca=certificates / "ca.pem")
+    words = (
+        "fleet",
+        "--clients",
+        "3",
+        "--first",
+        "90001",
+        "--site",
+        site,
+        "--logon",
+        f"LOGON1={logon}",
+    )
+    done = despoolr(
+        here, *words, "--poll-every", "5s", "--for", "10s", "--json", ca=certificates / "ca.pem"
+    )
     assert done.returncode == 0, done.stderr
     assert '"failed": 0' in done.stdout and '"clients": 3' in done.stdout

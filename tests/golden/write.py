@@ -1,8 +1,10 @@
-"""Golden digests: what every article and scenario records, as one number a run, in `digests.json` beside this file.
+"""Golden digests: what every article and scenario records, as one number a run, in `digests.json`
+beside this file.
 
-The law: a digest is of all records of a run in virtual time, so a change of one is a change of what a user sees, and has its
-line in the CHANGELOG. Digests are the same whatever the hash seed and on every Python that Despoolr runs on. The tests that
-run an article or a scenario anyway compare; nothing runs twice for it.
+The law: a digest is of all records of a run in virtual time, so a change of one is a change of what
+a user sees, and has its line in the CHANGELOG. Digests are the same whatever the hash seed and on
+every Python that Despoolr runs on. The tests that run an article or a scenario anyway compare;
+nothing runs twice for it.
 
     make golden            write the file anew
     make golden CHECK=1    say what differs, and write nothing (exit code 1)
@@ -28,9 +30,14 @@ FILE = Path(__file__).with_name("digests.json")
 
 
 def cells() -> list[Cell]:
-    """Every run with a digest: the articles' cells, then the scenarios that are no article, by file name."""
+    """Every run with a digest: the articles' cells, then the scenarios that are no article, by file
+    name.
+    """
     scenarios = sorted(path.stem for path in gallery.scenario_root().glob("*.toml"))
-    return [*matrix.cells(), *(Cell(name, version, AS_SHIPPED) for name in scenarios for version in versions(name))]
+    return [
+        *matrix.cells(),
+        *(Cell(name, version, AS_SHIPPED) for name in scenarios for version in versions(name)),
+    ]
 
 
 def versions(scenario: str) -> list[str]:
@@ -40,7 +47,9 @@ def versions(scenario: str) -> list[str]:
 
 
 def scenario_of(name: str) -> Scenario:
-    """An article's scenario by its number, another by its file's name. A new one each time: a run changes it."""
+    """An article's scenario by its number, another by its file's name. A new one each time: a run
+    changes it.
+    """
     path = gallery.scenario_root() / f"{name}.toml"
     return load_scenario(path) if path.exists() else gallery.load(name)
 
@@ -67,7 +76,9 @@ def written() -> dict[str, str]:
 def assert_golden(cell: Cell, digest: str) -> None:
     """Fail if a run's digest is another than the one in the file."""
     wanted = written().get(key(cell))
-    assert digest == wanted, f"the records of {key(cell)} have changed: {digest}, not {wanted} (see CONTRIBUTING.md)"
+    assert digest == wanted, (
+        f"the records of {key(cell)} have changed: {digest}, not {wanted} (see CONTRIBUTING.md)"
+    )
 
 
 def main(arguments: list[str]) -> int:

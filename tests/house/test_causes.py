@@ -1,4 +1,5 @@
-"""No article reproduces by itself: take its cause away, leave all else, and its scenario goes red where it must.
+"""No article reproduces by itself: take its cause away, leave all else, and its scenario goes red
+where it must.
 
 And turning an article's switch changes its symptom and nothing else that is left in the end.
 """
@@ -23,7 +24,9 @@ Change = Callable[[Scenario], None]
 
 def nobody_holds(scenario: Scenario) -> None:
     """Nobody opens a file that the Despooler wants."""
-    scenario.step = [s for s in scenario.step if not isinstance(s, model.HoldStep | model.ReleaseStep)]
+    scenario.step = [
+        s for s in scenario.step if not isinstance(s, model.HoldStep | model.ReleaseStep)
+    ]
 
 
 def the_file_is_released(scenario: Scenario) -> None:
@@ -57,7 +60,9 @@ def the_refresh_flag_is_kept(scenario: Scenario) -> None:
     for expectation in scenario.expect:
         expectation.when = {}  # what the faulty version shows is asked for all the same
     scenario.expect = [
-        e for e in scenario.expect if "is refreshed by the retry" not in e.name and e.name != "and so is the second"
+        e
+        for e in scenario.expect
+        if "is refreshed by the retry" not in e.name and e.name != "and so is the second"
     ]
 
 
@@ -85,7 +90,11 @@ CAUSES: list[tuple[str, str, Change, set[str]]] = [
         "Q166833",
         "1.2",
         every_mif_says_success,
-        {"the failed workstation's detail says Retrying", "the job retries", "event 374 has the words of the setup script"},
+        {
+            "the failed workstation's detail says Retrying",
+            "the job retries",
+            "event 374 has the words of the setup script",
+        },
     ),
     (
         "Q195936",
@@ -101,19 +110,31 @@ CAUSES: list[tuple[str, str, Change, set[str]]] = [
         "Q195936",
         "1.2",
         the_refresh_flag_is_kept,
-        {"the first server keeps the old version: the retry forgot the refresh", "and so does the second"},
+        {
+            "the first server keeps the old version: the retry forgot the refresh",
+            "and so does the second",
+        },
     ),
     (
         "Q235805",
         "2.0",
         the_mif_is_sent_intact,
-        {"Distribution Manager does not know the marked ID", "to the parent the package is not installed at the child"},
+        {
+            "Distribution Manager does not know the marked ID",
+            "to the parent the package is not installed at the child",
+        },
     ),
 ]
 
 
-@pytest.mark.parametrize(("kb", "version", "change", "red"), CAUSES, ids=[f"{c[0]}-{c[1]}-{c[2].__name__}" for c in CAUSES])
-def test_without_its_cause_an_article_does_not_reproduce(kb: str, version: str, change: Change, red: set[str]) -> None:
+@pytest.mark.parametrize(
+    ("kb", "version", "change", "red"),
+    CAUSES,
+    ids=[f"{c[0]}-{c[1]}-{c[2].__name__}" for c in CAUSES],
+)
+def test_without_its_cause_an_article_does_not_reproduce(
+    kb: str, version: str, change: Change, red: set[str]
+) -> None:
     scenario = gallery.load(kb)
     names = {e.name for e in scenario.expect}
     assert red <= names, "the scenario expects these"
@@ -133,7 +154,9 @@ Value = Any
 
 @cache
 def end_state(kb: str, version: str, fix: bool, bug: bool) -> dict[str, Value]:
-    """What is left in the end: rows, jobs, files on servers, events, PCM windows; without times and texts of logs."""
+    """What is left in the end: rows, jobs, files on servers, events, PCM windows; without times and
+    texts of logs.
+    """
     return _end_state(article(kb, version, None, (kb,) if fix else (), (kb,) if bug else ()))
 
 
@@ -142,7 +165,10 @@ def _end_state(result: RunResult) -> dict[str, Value]:
     for record in result.records:
         data = record.data
         if record.kind == "detail.status":
-            state[f"{record.actor.partition('/')[0]} row {data['job']} {data['detail']} {data['machine']}"] = data["status"]
+            state[
+                f"{record.actor.partition('/')[0]} row {data['job']} {data['detail']} "
+                f"{data['machine']}"
+            ] = data["status"]
         elif record.kind == "job.status":
             state[f"job {data['job']}"] = data["status"]
         elif record.kind in ("file.written", "file.deleted") and data["share"] == "SMS_PKGD":
@@ -159,19 +185,27 @@ def _end_state(result: RunResult) -> dict[str, Value]:
 
 SYMPTOMS: dict[str, Callable[[str], bool]] = {
     # what a switch may change, by the beginning of a name
-    "Q147819": lambda name: name.startswith(("BPC row BPC00003", "job BPC00003", "file LOGON1 BPC00001/", "events")),
+    "Q147819": lambda name: name.startswith(
+        ("BPC row BPC00003", "job BPC00003", "file LOGON1 BPC00001/", "events")
+    ),
     "Q152229": lambda name: name.startswith(("BPC row BPC00001 Workstation", "job BPC00001")),
     "Q166833": lambda name: name.startswith(("BPC row BPC00001 Workstation", "job BPC00001")),
-    "Q195936": lambda name: name.startswith(("file DIST1 BPC00001", "file DIST2 BPC00001", "BPC row BPC00003 Server DIST")),
+    "Q195936": lambda name: name.startswith(
+        ("file DIST1 BPC00001", "file DIST2 BPC00001", "BPC row BPC00003 Server DIST")
+    ),
     "Q235805": lambda name: name.startswith("package 1000000"),
 }
 
 
 @pytest.mark.parametrize("kb", ARTICLES)
 @pytest.mark.parametrize("version", ["first", "last"])
-def test_turning_an_articles_fault_changes_its_symptom_and_nothing_else_in_the_end(kb: str, version: str) -> None:
+def test_turning_an_articles_fault_changes_its_symptom_and_nothing_else_in_the_end(
+    kb: str, version: str
+) -> None:
     of = ARTICLES[kb].versions[0 if version == "first" else -1]
-    shipped, fixed, broken = (end_state(kb, of, fix, bug) for fix, bug in ((False, False), (True, False), (False, True)))
+    shipped, fixed, broken = (
+        end_state(kb, of, fix, bug) for fix, bug in ((False, False), (True, False), (False, True))
+    )
     assert shipped in (fixed, broken), "a version either has the fault or has it not"
     changed = {name for name in {*fixed, *broken} if fixed.get(name) != broken.get(name)}
     assert changed, "the switch does something"

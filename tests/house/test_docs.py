@@ -1,4 +1,6 @@
-"""The documents say what is true: their examples parse and run, their links and names lead somewhere, nothing is left out."""
+"""The documents say what is true: their examples parse and run, their links and names lead
+somewhere, nothing is left out.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ from support import REPOSITORY
 
 DOCS = REPOSITORY / "docs"
 PAGES = sorted([*REPOSITORY.glob("*.md"), *DOCS.rglob("*.md")])
-SCENARIOS = sorted(path for path in (REPOSITORY / "scenarios").rglob("*.toml") if path.parent.name != "load")
+SCENARIOS = sorted(
+    path for path in (REPOSITORY / "scenarios").rglob("*.toml") if path.parent.name != "load"
+)
 
 BASE = """\
 name = "base"
@@ -103,10 +107,15 @@ def is_whole(block: Block) -> bool:
 def without_twins(base: str, fragment: str) -> str:
     """The base without the packages, servers and jobs that the fragment makes itself."""
     made = {
-        name for table in tomllib.loads(fragment).values() if isinstance(table, list) for name in (t.get("name") for t in table)
+        name
+        for table in tomllib.loads(fragment).values()
+        if isinstance(table, list)
+        for name in (t.get("name") for t in table)
     }
     parts = base.split("\n\n")
-    return "\n\n".join(part for part in parts if not any(f'name = "{name}"' in part for name in made if name))
+    return "\n\n".join(
+        part for part in parts if not any(f'name = "{name}"' in part for name in made if name)
+    )
 
 
 @pytest.mark.parametrize("block", TOML, ids=str)
@@ -114,7 +123,10 @@ def test_every_toml_example_is_a_scenario_or_a_part_of_one(block: Block) -> None
     text = block.text if is_whole(block) else f"{without_twins(BASE, block.text)}\n{block.text}"
     parse_scenario(text)
     plain = msgspec.to_builtins(tomllib.loads(text))
-    errors = [error.message for error in jsonschema.Draft202012Validator(model.schema()).iter_errors(plain)]
+    errors = [
+        error.message
+        for error in jsonschema.Draft202012Validator(model.schema()).iter_errors(plain)
+    ]
     assert not errors
 
 
@@ -142,14 +154,22 @@ TABLES: dict[str, Any] = {
     "`[[package]]`": model.Package,
     "`[[program]]`": model.Program,
 }
-TAGGED: dict[str, list[Any]] = {"Steps": list(model.Step.__args__), "Expectations": list(model.Expectation.__args__)}
-IN_COMMON = {"Steps": {"at", "versions"}, "Expectations": {"at", "name", "versions", "when", "site"}}
+TAGGED: dict[str, list[Any]] = {
+    "Steps": list(model.Step.__args__),
+    "Expectations": list(model.Expectation.__args__),
+}
+IN_COMMON = {
+    "Steps": {"at", "versions"},
+    "Expectations": {"at", "name", "versions", "when", "site"},
+}
 OWN_TABLES = {"run", "load", "site", "server", "clients", "package", "program", "step", "expect"}
 
 
 @cache
 def sections() -> dict[str, str]:
-    """`Steps` or `Steps/hold` to the text below that heading of docs/scenarios.md, sub-headings left out."""
+    """`Steps` or `Steps/hold` to the text below that heading of docs/scenarios.md, sub-headings
+    left out.
+    """
     found: dict[str, str] = {}
     upper = ""
     name = ""
@@ -185,13 +205,19 @@ def default_of(field: msgspec.structs.FieldInfo) -> str:
 
 def documented(cls: Any, text: str, without: set[str] = frozenset()) -> None:
     told = rows(text)
-    wanted = {f.encode_name: default_of(f) for f in msgspec.structs.fields(cls) if f.encode_name not in without}
+    wanted = {
+        f.encode_name: default_of(f)
+        for f in msgspec.structs.fields(cls)
+        if f.encode_name not in without
+    }
     assert {key: told.get(key) for key in wanted} == wanted
 
 
 @pytest.mark.parametrize("title", TABLES)
 def test_every_key_of_a_table_is_explained_with_its_default(title: str) -> None:
-    documented(TABLES[title], sections()[title], OWN_TABLES if title == "The top of the file" else set())
+    documented(
+        TABLES[title], sections()[title], OWN_TABLES if title == "The top of the file" else set()
+    )
     if title == "`[[program]]`":
         own, _, mif = sections()[title].partition("`mif` is a table")
         documented(model.Program, own)
@@ -199,9 +225,13 @@ def test_every_key_of_a_table_is_explained_with_its_default(title: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("upper", "cls"), [(u, c) for u, them in TAGGED.items() for c in them], ids=lambda x: getattr(x, "__name__", x)
+    ("upper", "cls"),
+    [(u, c) for u, them in TAGGED.items() for c in them],
+    ids=lambda x: getattr(x, "__name__", x),
 )
-def test_every_step_and_expectation_has_a_section_an_example_and_its_keys(upper: str, cls: Any) -> None:
+def test_every_step_and_expectation_has_a_section_an_example_and_its_keys(
+    upper: str, cls: Any
+) -> None:
     tag = cls.__struct_config__.tag
     text = sections()[f"{upper}/{tag}"]
     documented(cls, text, IN_COMMON[upper])
@@ -224,7 +254,9 @@ def test_no_section_explains_what_is_not_there() -> None:
 
 
 def test_the_response_table_is_that_of_the_code() -> None:
-    told = dict(re.findall(r"^\| `(Very Fast|Fast|Medium|Slow)` \| (.*) \|$", sections()["Time"], re.M))
+    told = dict(
+        re.findall(r"^\| `(Very Fast|Fast|Medium|Slow)` \| (.*) \|$", sections()["Time"], re.M)
+    )
     for response, polling_s in POLLING_S.items():
         retry_s = retry_interval_s(response)
         retry = f"{retry_s / 60:.0f} min" if retry_s < 3600 else f"{retry_s / 3600:.0f} h"
@@ -251,7 +283,9 @@ def commands() -> Iterator[tuple[str, list[str]]]:
 COMMAND_LINES = list(commands())
 
 
-@pytest.mark.parametrize(("place", "words"), COMMAND_LINES, ids=[place for place, _ in COMMAND_LINES])
+@pytest.mark.parametrize(
+    ("place", "words"), COMMAND_LINES, ids=[place for place, _ in COMMAND_LINES]
+)
 def test_every_command_in_the_docs_is_one_the_program_has(place: str, words: list[str]) -> None:
     context: click.Context = click.Context(root, info_name="despoolr")
     command: click.Command = root
@@ -260,16 +294,29 @@ def test_every_command_in_the_docs_is_one_the_program_has(place: str, words: lis
         found = command.get_command(context, rest[0])
         assert found is not None, f"{place}: despoolr has no command {rest[0]!r}"
         context, command, rest = click.Context(found, context, rest[0]), found, rest[1:]
-    known = {option for parameter in command.params if isinstance(parameter, click.Option) for option in parameter.opts}
+    known = {
+        option
+        for parameter in command.params
+        if isinstance(parameter, click.Option)
+        for option in parameter.opts
+    }
     for word in rest:
         if word.startswith("--"):
-            assert word.partition("=")[0] in {*known, "--help"}, f"{place}: {command.name} has no option {word}"
+            assert word.partition("=")[0] in {*known, "--help"}, (
+                f"{place}: {command.name} has no option {word}"
+            )
     if not any(isinstance(p, click.Option) and p.callback for p in command.params):
         command.make_parser(context).parse_args(list(rest))
 
 
-@pytest.mark.parametrize(("place", "words"), [c for c in COMMAND_LINES if any(c[1][: len(x)] == x for x in CHEAP)], ids=str)
-def test_cheap_commands_in_the_docs_run(place: str, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [c for c in COMMAND_LINES if any(c[1][: len(x)] == x for x in CHEAP)],
+    ids=str,
+)
+def test_cheap_commands_in_the_docs_run(
+    place: str, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(words) == 0, place
     assert capsys.readouterr().out
 
@@ -277,7 +324,9 @@ def test_cheap_commands_in_the_docs_run(place: str, words: list[str], capsys: py
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_is_somewhere_in_the_docs(name: str) -> None:
     everything = "\n".join(page.read_text("utf-8") for page in PAGES)
-    assert re.search(rf"despoolr {name}\b|`{name}`", everything), f"no page speaks of `despoolr {name}`"
+    assert re.search(rf"despoolr {name}\b|`{name}`", everything), (
+        f"no page speaks of `despoolr {name}`"
+    )
 
 
 def test_every_make_target_in_the_docs_is_in_the_makefile() -> None:
@@ -325,7 +374,9 @@ def test_modules_and_files_that_are_named_exist(page: Path) -> None:
     text = page.read_text("utf-8")
     for dotted in set(re.findall(r"`(despoolr_(?:core|server|client|lab)[\w.]*)`", text)):
         assert resolves(dotted), f"{name_of(page)} speaks of {dotted}"
-    for path in set(re.findall(r"`((?:core|server|client|lab|tests|scenarios|docs)/[\w./-]+\.\w+)`", text)):
+    for path in set(
+        re.findall(r"`((?:core|server|client|lab|tests|scenarios|docs)/[\w./-]+\.\w+)`", text)
+    ):
         assert (REPOSITORY / path).exists(), f"{name_of(page)} speaks of {path}"
 
 
@@ -367,16 +418,27 @@ def test_decisions_are_numbered_without_gaps() -> None:
 # -- what must not be in any file
 
 FORBIDDEN = {
-    "a path of somebody's machine": re.compile(r"(?<![\w.~$}])/(?:root|home/\w+|Users/\w+|work/[a-z]+)(?=[/\s\"'`]|$)"),
+    "a path of somebody's machine": re.compile(
+        r"(?<![\w.~$}])/(?:root|home/\w+|Users/\w+|work/[a-z]+)(?=[/\s\"'`]|$)"
+    ),
     "a path of somebody's Windows": re.compile(r"[A-Z]:\\\\?Users\\"),
     "a package registry": re.compile(
-        "|".join(["py" + r"pi\.org", "python" + r"hosted\.org", "--(?:extra-)?index" + "-url[ =]http", "arti" + "factory"])
+        "|".join(
+            [
+                "py" + r"pi\.org",
+                "python" + r"hosted\.org",
+                "--(?:extra-)?index" + "-url[ =]http",
+                "arti" + "factory",
+            ]
+        )
     ),
 }
 
 
 def committed_files() -> list[Path]:
-    """What is, or would be, in the repository; everything but what is made here, where there is no git."""
+    """What is, or would be, in the repository; everything but what is made here, where there is no
+    git.
+    """
     try:
         listed = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -386,7 +448,16 @@ def committed_files() -> list[Path]:
         ).stdout.decode()
         paths = [REPOSITORY / name for name in listed.split("\0") if name]
     except (OSError, subprocess.CalledProcessError):
-        made = {".venv", "runs", ".git", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", "__pycache__"}
+        made = {
+            ".venv",
+            "runs",
+            ".git",
+            ".mypy_cache",
+            ".ruff_cache",
+            ".pytest_cache",
+            ".hypothesis",
+            "__pycache__",
+        }
         paths = [path for path in REPOSITORY.rglob("*") if not made & set(path.parts)]
     return [path for path in paths if path.is_file()]
 
@@ -399,7 +470,10 @@ def test_no_committed_file_contains(what: str) -> None:
             text = path.read_text("utf-8")
         except (UnicodeDecodeError, OSError):
             continue
-        found += [f"{name_of(path)}:{text.count(chr(10), 0, m.start()) + 1}: {m[0]}" for m in FORBIDDEN[what].finditer(text)]
+        found += [
+            f"{name_of(path)}:{text.count(chr(10), 0, m.start()) + 1}: {m[0]}"
+            for m in FORBIDDEN[what].finditer(text)
+        ]
     assert not found
 
 

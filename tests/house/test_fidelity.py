@@ -1,4 +1,6 @@
-"""The fidelity ledger is true: every behaviour, value, scenario and test it names is there, and none is left out."""
+"""The fidelity ledger is true: every behaviour, value, scenario and test it names is there, and
+none is left out.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from support import REPOSITORY, oracle
 LEDGER = REPOSITORY / "docs" / "fidelity.md"
 STATUSES = ("emulated", "simplified", "unknown")
 NOT_YET = "not yet used"
-SCENARIOS = sorted(str(path.relative_to(REPOSITORY)) for path in (REPOSITORY / "scenarios").rglob("*.toml"))
+SCENARIOS = sorted(
+    str(path.relative_to(REPOSITORY)) for path in (REPOSITORY / "scenarios").rglob("*.toml")
+)
 
 
 class Row(NamedTuple):
@@ -41,13 +45,17 @@ def rows() -> list[Row]:
         if not heads:
             heads = cells
         elif set(line) - set("|- "):
-            assert len(cells) == len(heads), f"line {number} has {len(cells)} cells, not {len(heads)}"
+            assert len(cells) == len(heads), (
+                f"line {number} has {len(cells)} cells, not {len(heads)}"
+            )
             found.append(Row(number, dict(zip(heads, cells, strict=True))))
     return found
 
 
 def field_rows() -> dict[str, Row]:
-    return {row.cells["Profile field"].strip("`"): row for row in rows() if "Profile field" in row.cells}
+    return {
+        row.cells["Profile field"].strip("`"): row for row in rows() if "Profile field" in row.cells
+    }
 
 
 def values(name: str) -> str:
@@ -71,7 +79,11 @@ def _word(value: Any) -> str:
 @cache
 def source() -> str:
     roots = ("server/despoolr_server", "client/despoolr_client", "lab/despoolr_lab")
-    return "\n".join(path.read_text("utf-8") for root in roots for path in sorted((REPOSITORY / root).rglob("*.py")))
+    return "\n".join(
+        path.read_text("utf-8")
+        for root in roots
+        for path in sorted((REPOSITORY / root).rglob("*.py"))
+    )
 
 
 def is_read(name: str) -> bool:
@@ -80,7 +92,9 @@ def is_read(name: str) -> bool:
 
 
 def test_every_behaviour_is_in_the_ledger_once_and_nothing_else_is() -> None:
-    named = [row.cells["Profile field"].strip("`") for row in rows() if "Profile field" in row.cells]
+    named = [
+        row.cells["Profile field"].strip("`") for row in rows() if "Profile field" in row.cells
+    ]
     assert sorted(named) == sorted(FIELDS)
 
 
@@ -124,9 +138,9 @@ def test_every_test_and_scenario_it_names_exists() -> None:
             if name.startswith("tests/"):
                 assert test, f"line {row.line}: {name} without a test"
                 if test != "*":
-                    assert re.search(rf"^(async )?def {test}\(", path.read_text("utf-8"), re.MULTILINE), (
-                        f"line {row.line}: {place}"
-                    )
+                    assert re.search(
+                        rf"^(async )?def {test}\(", path.read_text("utf-8"), re.MULTILINE
+                    ), f"line {row.line}: {place}"
 
 
 def test_every_scenario_and_article_of_the_gallery_is_in_it() -> None:

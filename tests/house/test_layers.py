@@ -1,4 +1,6 @@
-"""The layers hold, and what is pure stays pure: import-linter's contracts, and that they say what the design says."""
+"""The layers hold, and what is pure stays pure: import-linter's contracts, and that they say what
+the design says.
+"""
 
 from __future__ import annotations
 
@@ -38,16 +40,30 @@ def contracts() -> list[dict[str, Any]]:
 
 def test_the_contracts_are_kept() -> None:
     linter = Path(sys.executable).with_name("lint-imports")
-    done = subprocess.run([str(linter), "--no-cache"], cwd=REPOSITORY, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [str(linter), "--no-cache"], cwd=REPOSITORY, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 broken" in done.stdout
 
 
 def test_the_contracts_say_what_the_design_says() -> None:
     layers, pure = contracts()[:2]
-    assert layers["layers"] == ["despoolr", "despoolr_lab", "despoolr_app", "despoolr_server | despoolr_client", "despoolr_core"]
-    assert set(pure["source_modules"]) == {"despoolr_core", "despoolr_server.engine", "despoolr_client.pcm"}
-    assert {"asyncio", "aiohttp", "os", "pathlib", "time", "random"} <= set(pure["forbidden_modules"])
+    assert layers["layers"] == [
+        "despoolr",
+        "despoolr_lab",
+        "despoolr_app",
+        "despoolr_server | despoolr_client",
+        "despoolr_core",
+    ]
+    assert set(pure["source_modules"]) == {
+        "despoolr_core",
+        "despoolr_server.engine",
+        "despoolr_client.pcm",
+    }
+    assert {"asyncio", "aiohttp", "os", "pathlib", "time", "random"} <= set(
+        pure["forbidden_modules"]
+    )
 
 
 def exceptions() -> list[str]:
@@ -78,13 +94,21 @@ def test_a_package_imports_only_those_it_stands_on(package: str) -> None:
     assert modules
     for path in modules:
         ours = {name for name in imports_of(path) if name.startswith("despoolr")}
-        known = {entry.partition(" -> ")[2].partition(".")[0] for entry in exceptions() if entry.startswith(f"{dotted(path)} ->")}
+        known = {
+            entry.partition(" -> ")[2].partition(".")[0]
+            for entry in exceptions()
+            if entry.startswith(f"{dotted(path)} ->")
+        }
         assert ours <= MAY_IMPORT[package] | known, path
 
 
 def test_hearts_import_nothing_that_acts() -> None:
     forbidden = set(contracts()[1]["forbidden_modules"])
-    hearts = (PACKAGES["despoolr_core"], PACKAGES["despoolr_server"] / "engine", PACKAGES["despoolr_client"] / "pcm")
+    hearts = (
+        PACKAGES["despoolr_core"],
+        PACKAGES["despoolr_server"] / "engine",
+        PACKAGES["despoolr_client"] / "pcm",
+    )
     for heart in hearts:
         for path in sorted(heart.rglob("*.py")):
             assert not imports_of(path) & forbidden, path

@@ -6,7 +6,9 @@ import re
 
 from support import REPOSITORY
 
-ROW = re.compile(r"^\| (?!Limit |---)(?P<limit>.+?) \| (?P<value>.+?) \| (?P<past>.+?) \| (?P<tests>.+?) \|$")
+ROW = re.compile(
+    r"^\| (?!Limit |---)(?P<limit>.+?) \| (?P<value>.+?) \| (?P<past>.+?) \| (?P<tests>.+?) \|$"
+)
 
 
 def rows() -> list[dict[str, str]]:

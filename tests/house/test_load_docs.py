@@ -1,4 +1,6 @@
-"""docs/load.md says what a load file can hold: every key with its default, every expectation with an example that is read."""
+"""docs/load.md says what a load file can hold: every key with its default, every expectation with
+an example that is read.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,11 @@ def sections() -> dict[str, str]:
 
 def rows(text: str) -> dict[str, str]:
     """The tables `| key | default | meaning |` of a section: key to default."""
-    cells = ([cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| `"))
+    cells = (
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in text.splitlines()
+        if line.startswith("| `")
+    )
     return {row[0].strip("`"): row[1].strip("`") for row in cells if len(row) == 3}
 
 
@@ -59,7 +65,11 @@ def default_of(field: msgspec.structs.FieldInfo) -> str:
 @pytest.mark.parametrize(("title", "cls"), [*TABLES.items(), *EXPECTATIONS.items()], ids=str)
 def test_every_key_is_explained_with_its_default_and_no_other(title: str, cls: Any) -> None:
     without = PARTS if cls is model.LoadFile else {"name"} if title in EXPECTATIONS else set()
-    wanted = {f.encode_name: default_of(f) for f in msgspec.structs.fields(cls) if f.encode_name not in without}
+    wanted = {
+        f.encode_name: default_of(f)
+        for f in msgspec.structs.fields(cls)
+        if f.encode_name not in without
+    }
     assert rows(sections()[title]) == wanted
 
 
@@ -72,7 +82,9 @@ def test_every_expectation_has_an_example(tag: str) -> None:
 def test_every_example_is_a_load_or_a_part_of_one(block: str) -> None:
     text = block if block is WHOLE else f"{WHOLE}\n{block}"
     parse_load(text)
-    jsonschema.Draft202012Validator(model.schema()).validate(msgspec.to_builtins(tomllib.loads(text)))
+    jsonschema.Draft202012Validator(model.schema()).validate(
+        msgspec.to_builtins(tomllib.loads(text))
+    )
 
 
 def test_every_shape_is_explained() -> None:

@@ -1,4 +1,6 @@
-"""Every memory of the product: nothing remembers what somebody outside sends without a bound that stands here."""
+"""Every memory of the product: nothing remembers what somebody outside sends without a bound that
+stands here.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,12 @@ import pytest
 
 from support import REPOSITORY
 
-ROOMS = ("core/despoolr_core", "server/despoolr_server", "client/despoolr_client", "app/despoolr_app")
+ROOMS = (
+    "core/despoolr_core",
+    "server/despoolr_server",
+    "client/despoolr_client",
+    "app/despoolr_app",
+)
 """Rooms whose processes live long; what the lab remembers ends with its run or its command."""
 
 BYTES_MAX = 24 * 1024 * 1024
@@ -37,7 +44,9 @@ REMEMBERED: dict[str, tuple[int, int]] = {
     "server/despoolr_server/files/names/long_names.py:LongNames._known": (4096, 255),
     "server/despoolr_server/http/base/surface.py:Surface._nameless": (65_536, 128),
 }
-"""What remembers texts from outside: how many, and how many characters of each (of `Bounded` tables: on average)."""
+"""What remembers texts from outside: how many, and how many characters of each (of `Bounded`
+tables: on average).
+"""
 
 NUMBERS: dict[str, str] = {
     "core/despoolr_core/formats/dates.py:render_date_time": "64 times",
@@ -55,7 +64,8 @@ NUMBERS: dict[str, str] = {
 """What remembers results of numbers or of nothing, by `lru_cache` or `cache`."""
 
 TABLES: dict[str, str] = {
-    "core/despoolr_core/records/episodes.py:_Episode.holds": "`blockers_max` a refusal, `episodes_max` episodes",
+    "core/despoolr_core/records/episodes.py:_Episode.holds": "`blockers_max` a refusal, "
+    "`episodes_max` episodes",
     "core/despoolr_core/records/episodes.py:EpisodeLedger._episodes": "`episodes_max`",
     "core/despoolr_core/records/episodes.py:EpisodeLedger._by_key": "an episode each",
     "core/despoolr_core/records/episodes.py:EpisodeLedger._blocking": "holds of episodes that wait",
@@ -68,14 +78,18 @@ TABLES: dict[str, str] = {
     "server/despoolr_server/http/connections/connections.py:Connections._silent": "`connections_max`",
     "server/despoolr_server/http/connections/connections.py:Connections._per_address": "`connections_max`",
     "server/despoolr_server/http/connections/traffic.py:Traffic._untold": "`KINDS`",
-    "server/despoolr_server/http/base/uploads.py:Uploads._sizes": "callers whose bodies are on their way: `connections_max`",
-    "server/despoolr_server/http/shares/messages.py:MessageBoard._waiting": "`MACHINES_MAX` times `MESSAGES_MAX`",
+    "server/despoolr_server/http/base/uploads.py:Uploads._sizes": "callers whose bodies are on "
+    "their way: `connections_max`",
+    "server/despoolr_server/http/shares/messages.py:MessageBoard._waiting": "`MACHINES_MAX` times "
+    "`MESSAGES_MAX`",
     "server/despoolr_server/http/base/metrics.py:Refusals.counts": "`LABELS_MAX`",
     "server/despoolr_server/http/openapi/routes.py:DocumentRoutes._kept": "two documents",
     "core/despoolr_core/rules/fields.py:_texts_of": "kinds of bodies, named in code",
     "server/despoolr_server/http/base/surface.py:Surface.answers": "methods of routes",
-    "server/despoolr_server/site/services/box_repair.py:_by_parent": "lists of boxes, named in code",
-    "server/despoolr_server/site/services/box_repair.py:BoxRepair._whole": "directories of boxes, named in code",
+    "server/despoolr_server/site/services/box_repair.py:_by_parent": "lists of boxes, named "
+    "in code",
+    "server/despoolr_server/site/services/box_repair.py:BoxRepair._whole": "directories of boxes, "
+    "named in code",
     "server/despoolr_server/http/base/surface.py:Surface.latencies": "methods of routes",
     "server/despoolr_server/shares/gate.py:ShareBase._shares": "shares of the configuration",
     "server/despoolr_server/shares/gate.py:ShareBase._gone": "`ended_handles_max`",
@@ -100,23 +114,32 @@ TABLES: dict[str, str] = {
     "server/despoolr_server/engine/table.py:OpenTable._opens": "`opens_max`",
     "server/despoolr_server/engine/table.py:OpenTable._files": "`opens_max`",
     "server/despoolr_server/engine/table.py:OpenTable._by_session": "`opens_max`",
-    "server/despoolr_server/engine/table.py:OpenTable._below": "`opens_max`, times the depth of a path",
+    "server/despoolr_server/engine/table.py:OpenTable._below": "`opens_max`, times the depth of "
+    "a path",
     "server/despoolr_server/shares/rights.py:RightsTable._entries": "rights of the configuration",
     "server/despoolr_server/site/despooler/client_results.py:ClientResults._requests": "`FILES_REMEMBERED_MAX`",
-    "server/despoolr_server/site/despooler/service.py:Despooler._waits_for": "an instruction file each",
-    "server/despoolr_server/site/despooler/service.py:Despooler._put_off_until": "an instruction file each",
+    "server/despoolr_server/site/despooler/service.py:Despooler._waits_for": "an instruction "
+    "file each",
+    "server/despoolr_server/site/despooler/service.py:Despooler._put_off_until": "an instruction "
+    "file each",
     "server/despoolr_server/site/state/detail_rows.py:DetailRows._known": "one batch",
     "server/despoolr_server/site/state/detail_rows.py:DetailRows._changed": "one batch",
     "server/despoolr_server/site/services/loader.py:_Books._jobs": "one batch",
     "server/despoolr_server/site/state/logs.py:LogDirectory._waiting": "half a second of lines",
-    "server/despoolr_server/site/services/maintenance.py:MaintenanceManager._empty_at": "boxes of servers of the configuration",
-    "server/despoolr_server/site/services/masters.py:MasterCarrier._domains": "domains of the configuration",
-    "server/despoolr_server/site/services/masters.py:MasterCarrier._names": "files of the domains' boxes",
-    "server/despoolr_server/site/services/masters.py:MasterCarrier._carried": "files of the domains' boxes, a server each",
-    "server/despoolr_server/site/services/masters.py:MasterCarrier._complete_at": "domains, a server each",
+    "server/despoolr_server/site/services/maintenance.py:MaintenanceManager._empty_at": "boxes of "
+    "servers of the configuration",
+    "server/despoolr_server/site/services/masters.py:MasterCarrier._domains": "domains of the "
+    "configuration",
+    "server/despoolr_server/site/services/masters.py:MasterCarrier._names": "files of the "
+    "domains' boxes",
+    "server/despoolr_server/site/services/masters.py:MasterCarrier._carried": "files of the "
+    "domains' boxes, a server each",
+    "server/despoolr_server/site/services/masters.py:MasterCarrier._complete_at": "domains, a "
+    "server each",
     "server/despoolr_server/site/state/registry.py:Registry._keys": "values of one registry file",
     "server/despoolr_server/site/services/service.py:Executive._tasks": "services",
-    "server/despoolr_server/files/attributes.py:AttributeList._bits": "a file each that has attributes",
+    "server/despoolr_server/files/attributes.py:AttributeList._bits": "a file each that "
+    "has attributes",
     "server/despoolr_server/files/disk.py:DiskFileStore._known": "`_KNOWN_MAX` files that exist",
     "server/despoolr_server/files/disk.py:DiskFileStore._kept": "`_KEPT_MAX` bytes",
     "server/despoolr_server/files/journal.py:Outcome.directories": "one journal",
@@ -151,7 +174,13 @@ TABLES: dict[str, str] = {
 
 def name_of(node: ast.expr) -> str:
     """The last word of a name or attribute."""
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+    return (
+        node.attr
+        if isinstance(node, ast.Attribute)
+        else node.id
+        if isinstance(node, ast.Name)
+        else ""
+    )
 
 
 def begins_empty(value: ast.expr | None) -> bool:
@@ -161,7 +190,9 @@ def begins_empty(value: ast.expr | None) -> bool:
     if not isinstance(value, ast.Call):
         return False
     name = name_of(value.func)
-    return name in ("defaultdict", "Bounded") or (name in ("dict", "OrderedDict", "Counter") and not value.args)
+    return name in ("defaultdict", "Bounded") or (
+        name in ("dict", "OrderedDict", "Counter") and not value.args
+    )
 
 
 def targets_of(node: ast.AST) -> list[ast.expr]:
@@ -176,7 +207,9 @@ def memories_in(tree: ast.Module) -> Iterator[str]:
     for statement in tree.body:
         yield from (target.id for target in targets_of(statement) if isinstance(target, ast.Name))
         if isinstance(statement, ast.Assign) and any(
-            name_of(n) in ("lru_cache", "cache") for n in ast.walk(statement) if isinstance(n, ast.expr)
+            name_of(n) in ("lru_cache", "cache")
+            for n in ast.walk(statement)
+            if isinstance(n, ast.expr)
         ):
             yield from (name_of(target) for target in statement.targets)
     for node in ast.walk(tree):
@@ -185,8 +218,15 @@ def memories_in(tree: ast.Module) -> Iterator[str]:
             if any(name_of(call) in ("cache", "lru_cache", "remembered") for call in calls):
                 yield node.name
         if isinstance(node, ast.ClassDef):
-            attributes = [t for inner in ast.walk(node) for t in targets_of(inner) if isinstance(t, ast.Attribute)]
-            yield from dict.fromkeys(f"{node.name}.{t.attr}" for t in attributes if name_of(t.value) == "self")
+            attributes = [
+                t
+                for inner in ast.walk(node)
+                for t in targets_of(inner)
+                if isinstance(t, ast.Attribute)
+            ]
+            yield from dict.fromkeys(
+                f"{node.name}.{t.attr}" for t in attributes if name_of(t.value) == "self"
+            )
 
 
 def found() -> set[str]:
@@ -201,7 +241,9 @@ def found() -> set[str]:
 
 def test_every_memory_is_listed_with_its_bound() -> None:
     listed = {*REMEMBERED, *NUMBERS, *TABLES}
-    assert sorted(found() - listed) == [], "say what bounds it; what has texts from outside for keys is `remembered`"
+    assert sorted(found() - listed) == [], (
+        "say what bounds it; what has texts from outside for keys is `remembered`"
+    )
     assert sorted(listed - found()) == [], "these are no more"
 
 
@@ -210,7 +252,9 @@ def test_no_memory_of_texts_can_come_to_hold_more_than_a_few_megabytes() -> None
         assert count * size * 2 <= BYTES_MAX, name
 
 
-@pytest.mark.parametrize("place", [place for place in REMEMBERED if "." not in place.rpartition(":")[2]])
+@pytest.mark.parametrize(
+    "place", [place for place in REMEMBERED if "." not in place.rpartition(":")[2]]
+)
 def test_what_is_listed_is_what_the_function_keeps_to(place: str) -> None:
     path, _, name = place.partition(":")
     module = import_module(path.removesuffix(".py").partition("/")[2].replace("/", "."))

@@ -1,4 +1,6 @@
-"""One way to compare names: no module changes the case of a text but to read a word of its own, and says which."""
+"""One way to compare names: no module changes the case of a text but to read a word of its own, and
+says which.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,10 @@ WORDS: dict[str, tuple[int, str]] = {
     "server/despoolr_server/http/base/addresses.py": (2, "schemes and host names"),
     "server/despoolr_server/http/base/auth.py": (3, "schemes, localhost"),
     "server/despoolr_server/http/base/browser_guard.py": (3, "host names, schemes, media types"),
-    "server/despoolr_server/http/shares/introspection.py": (1, "a status, from the address of a problem"),
+    "server/despoolr_server/http/shares/introspection.py": (
+        1,
+        "a status, from the address of a problem",
+    ),
     "server/despoolr_server/http/openapi/page.py": (2, "methods, anchors"),
     "server/despoolr_server/http/openapi/document.py": (5, "methods, identifiers"),
     "server/despoolr_server/http/dav/request.py": (5, "host names, words of headers"),
@@ -29,8 +34,14 @@ WORDS: dict[str, tuple[int, str]] = {
     "server/despoolr_server/http/base/problem.py": (2, "header names, codings"),
     "server/despoolr_server/http/base/surface.py": (2, "true and false"),
     "server/despoolr_server/http/app.py": (1, "the word of Expect"),
-    "server/despoolr_server/site/despooler/service.py": (3, "lines of a log, as the articles print them"),
-    "server/despoolr_server/files/path_index.py": (1, "what a file system that folds more would take for ours"),
+    "server/despoolr_server/site/despooler/service.py": (
+        3,
+        "lines of a log, as the articles print them",
+    ),
+    "server/despoolr_server/files/path_index.py": (
+        1,
+        "what a file system that folds more would take for ours",
+    ),
     "server/despoolr_server/files/names/refold.py": (1, "the fold of older roots"),
     "server/despoolr_server/site/state/winst_box.py": (3, "lines of a log"),
     "server/despoolr_server/site/state/queries.py": (1, "names of columns"),
@@ -66,8 +77,13 @@ WORDS: dict[str, tuple[int, str]] = {
 
 
 def cases_in(path: Path) -> int:
-    """Calls in a file that change the case of a text, however they are reached (`map(str.upper, ...)` too)."""
-    return sum(isinstance(node, ast.Attribute) and node.attr in CASES for node in ast.walk(ast.parse(path.read_text("utf-8"))))
+    """Calls in a file that change the case of a text, however they are reached (`map(str.upper,
+    ...)` too).
+    """
+    return sum(
+        isinstance(node, ast.Attribute) and node.attr in CASES
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+    )
 
 
 def test_whoever_compares_names_asks_the_one_fold() -> None:
@@ -78,7 +94,10 @@ def test_whoever_compares_names_asks_the_one_fold() -> None:
         if (count := cases_in(path))
     }
     more = {path: count for path, count in found.items() if count > WORDS.get(path, (0, ""))[0]}
-    assert more == {}, "compare names by despoolr_core.rules.fold; what is no name goes into the table, with what it is"
+    assert more == {}, (
+        "compare names by despoolr_core.rules.fold; what is no name goes into the table, "
+        "with what it is"
+    )
     assert sorted(set(WORDS) - set(found)) == [], "these do it no more"
 
 
@@ -93,11 +112,15 @@ PRINTERS: dict[str, str] = {
     "lab/despoolr_lab/oracle/__main__.py": "cases of the repository",
     "app/despoolr_app/process/process_log.py": "one record, one line: its formatters clean it",
 }
-"""Modules that write to a terminal, and why what they write is harmless. The benches print their own figures."""
+"""Modules that write to a terminal, and why what they write is harmless. The benches print their
+own figures.
+"""
 
 
 def test_whatever_a_command_prints_is_escaped_in_one_place() -> None:
-    prints = re.compile(r"\bclick\.(?:echo|secho)\(|(?<![\w.])print\(|\bConsole\(|\bsys\.std(?:out|err)\.(?:write|buffer|flush)")
+    prints = re.compile(
+        r"\bclick\.(?:echo|secho)\(|(?<![\w.])print\(|\bConsole\(|\bsys\.std(?:out|err)\.(?:write|buffer|flush)"
+    )
     found = {
         path.relative_to(REPOSITORY).as_posix()
         for room in ROOMS

@@ -1,4 +1,6 @@
-"""The OpenAPI description says all that servers answer and nothing else, and its examples are what they really answer."""
+"""The OpenAPI description says all that servers answer and nothing else, and its examples are what
+they really answer.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,13 @@ EXAMPLES = load_examples()
 
 def document() -> dict[str, Any]:
     """The description of a server that answers everything."""
-    return make_document([(c.method, c.path) for c in EVERY.values()], SETUP_CALLS, server="ALL", version="1", examples=EXAMPLES)
+    return make_document(
+        [(c.method, c.path) for c in EVERY.values()],
+        SETUP_CALLS,
+        server="ALL",
+        version="1",
+        examples=EXAMPLES,
+    )
 
 
 DOCUMENT = document()
@@ -36,8 +44,14 @@ async def test_every_route_is_described_and_every_description_has_its_route() ->
     async with asked.applications() as (logon, site):
         routed: set[str] = set()
         for app in (logon, site):
-            routes = {f"{r.method} {r.resource.canonical}" for r in app.router.routes() if r.resource is not None}
-            heads = {key for key in routes if key.startswith("HEAD ") and f"GET {key[5:]}" in routes}
+            routes = {
+                f"{r.method} {r.resource.canonical}"
+                for r in app.router.routes()
+                if r.resource is not None
+            }
+            heads = {
+                key for key in routes if key.startswith("HEAD ") and f"GET {key[5:]}" in routes
+            }
             routed |= {key for key in routes if not key.startswith("* ")} - (heads - set(EVERY))
     assert routed - set(EVERY) == set(), "answered, but not described"
     assert set(EVERY) - routed == set(), "described, but not answered"
@@ -63,12 +77,22 @@ def test_no_call_is_described_twice_and_ids_are_unique() -> None:
 def test_methods_without_a_field_stand_under_an_extension() -> None:
     for path, item in DOCUMENT["paths"].items():
         assert set(item) <= {"get", "head", "put", "post", "patch", "delete", "options", MORE}, path
-        assert set(item.get(MORE, {})) <= {"MOVE", "COPY", "MKCOL", "PROPFIND", "PROPPATCH", "LOCK", "UNLOCK"}, path
+        assert set(item.get(MORE, {})) <= {
+            "MOVE",
+            "COPY",
+            "MKCOL",
+            "PROPFIND",
+            "PROPPATCH",
+            "LOCK",
+            "UNLOCK",
+        }, path
 
 
 def test_every_reference_leads_somewhere_and_every_schema_is_one() -> None:
     schemas = DOCUMENT["components"]["schemas"]
-    referred = set(re.findall(r'"#/components/schemas/(\w+)"', msgspec.json.encode(DOCUMENT).decode()))
+    referred = set(
+        re.findall(r'"#/components/schemas/(\w+)"', msgspec.json.encode(DOCUMENT).decode())
+    )
     assert referred <= set(schemas)
     assert set(schemas) - referred == set(), "no call speaks of it"
     for schema in schemas.values():
@@ -77,7 +101,11 @@ def test_every_reference_leads_somewhere_and_every_schema_is_one() -> None:
 
 def test_every_parameter_of_an_address_is_described_as_required() -> None:
     for key, operation in OPERATIONS.items():
-        in_path = {p["name"] for p in operation.get("parameters", ()) if p["in"] == "path" and p["required"]}
+        in_path = {
+            p["name"]
+            for p in operation.get("parameters", ())
+            if p["in"] == "path" and p["required"]
+        }
         assert in_path == set(re.findall(r"{(\w+)}", key)), key
 
 
@@ -112,7 +140,11 @@ def test_every_example_fits_its_description(example: Example, registry: Registry
         valid(example.answer, response["content"][example.answer_type]["schema"], registry)
     if example.body is not None and example.status < 400:
         content = operation["requestBody"]["content"]
-        valid(example.body, content.get(example.content_type, content.get("*/*", {}))["schema"], registry)
+        valid(
+            example.body,
+            content.get(example.content_type, content.get("*/*", {}))["schema"],
+            registry,
+        )
     for parameter in operation.get("parameters", ()):
         for shown in parameter.get("examples", {}).values():
             valid(shown["value"], parameter["schema"], registry)

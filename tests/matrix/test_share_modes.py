@@ -1,4 +1,6 @@
-"""Every access against every share mode, both orders: the two-line rule, the rule said differently, and the oracle."""
+"""Every access against every share mode, both orders: the two-line rule, the rule said differently,
+and the oracle.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,10 @@ RIGHTS = {
     ShareMode.DELETE: Access.DELETE,
 }
 ACCESSES = [
-    *(Access(r | w | d) for r, w, d in product((0, Access.READ_DATA), (0, Access.WRITE_DATA), (0, Access.DELETE))),
+    *(
+        Access(r | w | d)
+        for r, w, d in product((0, Access.READ_DATA), (0, Access.WRITE_DATA), (0, Access.DELETE))
+    ),
     Access.EXECUTE,
     Access.APPEND_DATA,
     Access.READ_ATTRIBUTES | Access.WRITE_ATTRIBUTES | Access.SYNCHRONIZE | Access.READ_CONTROL,
@@ -32,8 +37,12 @@ SHARES = [ShareMode(bits) for bits in range(8)]
 
 
 def said_differently(first: int, first_share: int, second: int, second_share: int) -> bool:
-    """The rule right by right: for each of the three, whoever has it needs everybody else's leave."""
-    if not any(first & rights for rights in RIGHTS.values()) or not any(second & rights for rights in RIGHTS.values()):
+    """The rule right by right: for each of the three, whoever has it needs everybody else's
+    leave.
+    """
+    if not any(first & rights for rights in RIGHTS.values()) or not any(
+        second & rights for rights in RIGHTS.values()
+    ):
         return False
     return any(
         (second & rights and not first_share & mode) or (first & rights and not second_share & mode)
@@ -50,7 +59,9 @@ class Table:
         self.sessions = {who: self._session(who) for who in "AB"}
 
     def _session(self, who: str) -> Session:
-        session = self.engine.start_session(0.0, machine=who, user=who, program="P", role=Role.CLIENT, owner=who, lease_s=0.0)
+        session = self.engine.start_session(
+            0.0, machine=who, user=who, program="P", role=Role.CLIENT, owner=who, lease_s=0.0
+        )
         assert isinstance(session, Session)
         return session
 
@@ -131,7 +142,9 @@ def test_the_oracles_directories_agree() -> None:
 
 
 def test_the_oracles_single_bits_agree() -> None:
-    for bit, newcomer, holder_opens, all_after_bit in oracle("share_modes")["single_access_bits"]["rows"]:
+    for bit, newcomer, holder_opens, all_after_bit in oracle("share_modes")["single_access_bits"][
+        "rows"
+    ]:
         table = Table()
         assert table.status("A", "READ_DATA|WRITE_DATA|DELETE", "NONE") == NtStatus.SUCCESS
         assert table.status("B", bit, "NONE") == newcomer, bit

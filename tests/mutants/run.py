@@ -1,8 +1,9 @@
-"""Tell each small lie about the product in a copy of it, and want the test that should notice to go red.
+"""Tell each small lie about the product in a copy of it, and want the test that should notice to go
+red.
 
-A lie is a patch beside this file. The lines above its diff say what is wrong (`Lie:`) and which test must fail (`Red:`, as pytest
-names tests, several separated by spaces). Exit code 0: every lie was noticed. 1: one was not, not within `NOTICED_S_MAX`, or its
-patch does not apply.
+A lie is a patch beside this file. The lines above its diff say what is wrong (`Lie:`) and which
+test must fail (`Red:`, as pytest names tests, several separated by spaces). Exit code 0: every lie
+was noticed. 1: one was not, not within `NOTICED_S_MAX`, or its patch does not apply.
 
     python tests/mutants/run.py [NAME ...]
 """
@@ -20,9 +21,13 @@ HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
 ROOMS = ("core", "server", "client", "app", "lab", "public")
 RED = 1
-"""pytest's exit code for tests that failed; anything else says that the tests did not run as meant."""
+"""pytest's exit code for tests that failed; anything else says that the tests did not run as
+meant.
+"""
 NOTICED_S_MAX = 300.0
-"""Seconds in which a test must go red, on a machine that has much else to do: an idle one needs about five."""
+"""Seconds in which a test must go red, on a machine that has much else to do: an idle one needs
+about five.
+"""
 
 
 def main(names: list[str]) -> int:
@@ -43,17 +48,42 @@ def is_noticed(patch: Path) -> bool:
     said = dict(line.split(": ", 1) for line in head if ": " in line)
     with tempfile.TemporaryDirectory(prefix="despoolr-mutant-") as made:
         copy = Path(made, "despoolr")
-        skip = shutil.ignore_patterns(".git", ".venv", "runs", "despoolr-data", ".*_cache", ".hypothesis", "__pycache__")
+        skip = shutil.ignore_patterns(
+            ".git", ".venv", "runs", "despoolr-data", ".*_cache", ".hypothesis", "__pycache__"
+        )
         shutil.copytree(REPOSITORY, copy, ignore=skip, symlinks=True)
-        applied = subprocess.run(["git", "apply", "-p1", str(patch)], cwd=copy, capture_output=True, text=True, check=False)
+        applied = subprocess.run(
+            ["git", "apply", "-p1", str(patch)],
+            cwd=copy,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if applied.returncode:
             print(f"{patch.stem}: does not apply: {applied.stderr.strip()}")
             return False
         paths = os.pathsep.join(str(copy / room) for room in ROOMS)
-        tests = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *said["Red"].split()]
+        tests = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-x",
+            "-p",
+            "no:cacheprovider",
+            *said["Red"].split(),
+        ]
         told = os.environ | {"PYTHONPATH": paths}
         try:
-            done = subprocess.run(tests, cwd=copy, env=told, capture_output=True, text=True, check=False, timeout=NOTICED_S_MAX)
+            done = subprocess.run(
+                tests,
+                cwd=copy,
+                env=told,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=NOTICED_S_MAX,
+            )
         except subprocess.TimeoutExpired:
             print(f"{patch.stem}: NOT NOTICED ({said['Lie']}) within {NOTICED_S_MAX:g} s")
             return False

@@ -14,7 +14,9 @@ ROUNDS, KILLS_EACH = 20, 10
 
 
 @pytest.mark.parametrize("seed", range(100, 100 + ROUNDS))
-def test_ten_kills_of_two_hundred_lose_double_and_bring_back_nothing(tmp_path: Path, seed: int) -> None:
+def test_ten_kills_of_two_hundred_lose_double_and_bring_back_nothing(
+    tmp_path: Path, seed: int
+) -> None:
     workshop = Workshop(tmp_path)
     try:
         assert chaos(workshop, KILLS_EACH, seed, damages_each=len(DAMAGES)) >= KILLS_EACH * 150

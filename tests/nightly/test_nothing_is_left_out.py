@@ -1,4 +1,6 @@
-"""`make nightly` says that it is the long run: tests here ask for their long form by `DESPOOLR_NIGHTLY`."""
+"""`make nightly` says that it is the long run: tests here ask for their long form by
+`DESPOOLR_NIGHTLY`.
+"""
 
 from __future__ import annotations
 

@@ -12,4 +12,6 @@ class LongHost(Host):
 
 
 TestLongHost = LongHost.TestCase
-TestLongHost.settings = settings(TestLongHost.settings, max_examples=100 * EXAMPLES, stateful_step_count=40, deadline=None)
+TestLongHost.settings = settings(
+    TestLongHost.settings, max_examples=100 * EXAMPLES, stateful_step_count=40, deadline=None
+)

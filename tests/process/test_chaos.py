@@ -1,4 +1,6 @@
-"""Kills of a real logon server under writers, and damage to all that it keeps: what was answered is there, exactly."""
+"""Kills of a real logon server under writers, and damage to all that it keeps: what was answered is
+there, exactly.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ def start(workshop: Workshop, port: int) -> tuple[Process, ServerAddress]:
 
 
 def chaos(workshop: Workshop, kills: int, seed: int, *, damages_each: int) -> int:
-    """That many kills, each followed by a look at copies with that many damages; how many answered changes held."""
+    """That many kills, each followed by a look at copies with that many damages; how many answered
+    changes held.
+    """
     rng, port, root = Random(seed), free_port(), workshop.path / SHARE
     writers = [Writer(number, Random(f"{seed}/{number}")) for number in range(4)]
     names = list(DAMAGES)
@@ -33,18 +37,29 @@ def chaos(workshop: Workshop, kills: int, seed: int, *, damages_each: int) -> in
         for writer in writers:
             writer.check(*over_http(server.url, server.token, writer), goes_on=True)
         write_for(writers, server.url, server.token, process.kill, rng.randrange(150, 400))
-        chosen = [names[(kill * damages_each + index) % len(names)] for index in range(damages_each)]
+        chosen = [
+            names[(kill * damages_each + index) % len(names)] for index in range(damages_each)
+        ]
         has_properties = any(writer.properties for writer in writers)
-        check_copies(root, workshop.path / "copy", writers, [d for d in chosen if has_properties or "propert" not in d])
+        check_copies(
+            root,
+            workshop.path / "copy",
+            writers,
+            [d for d in chosen if has_properties or "propert" not in d],
+        )
     return sum(writer.answered for writer in writers)
 
 
-def test_fifteen_kills_and_every_damage_lose_double_and_bring_back_nothing(workshop: Workshop) -> None:
+def test_fifteen_kills_and_every_damage_lose_double_and_bring_back_nothing(
+    workshop: Workshop,
+) -> None:
     assert len(DAMAGES) <= KILLS
     assert chaos(workshop, KILLS, seed=1, damages_each=1) >= KILLS * 150
 
 
-def test_a_damaged_share_is_served_as_it_is_and_told_of_until_a_person_has_decided(workshop: Workshop) -> None:
+def test_a_damaged_share_is_served_as_it_is_and_told_of_until_a_person_has_decided(
+    workshop: Workshop,
+) -> None:
     port, root = free_port(), workshop.path / SHARE
     process, server = start(workshop, port)
     writers = [Writer(0, Random(7))]
@@ -54,11 +69,15 @@ def test_a_damaged_share_is_served_as_it_is_and_told_of_until_a_person_has_decid
     before = newest(root).read_bytes()
     process, server = start(workshop, port)
     writers[0].check(*over_http(server.url, server.token, writers[0]))
-    assert "nothing on SMS_SHR of LOGON1 can be changed: journal 1 is damaged at byte" in process.said
+    assert (
+        "nothing on SMS_SHR of LOGON1 can be changed: journal 1 is damaged at byte" in process.said
+    )
     with pytest.raises(Exception, match="can be changed"):
         call(server, "PUT", "/SMS_SHR/CCR.BOX/new", b"x")
     health = json.loads(call(server, "GET", "/healthz"))
-    assert health["status"] == "damaged" and health["damages"][0].startswith("SMS_SHR: journal 1 is damaged")
+    assert health["status"] == "damaged" and health["damages"][0].startswith(
+        "SMS_SHR: journal 1 is damaged"
+    )
     done = workshop.run("health", "--url", server.url, "--token", server.token)
     assert done.returncode == 1 and "SMS_SHR: journal 1 is damaged" in done.stdout, done
     records = (workshop.path / "despoolr-data/logon/records.jsonl").read_text()
@@ -73,7 +92,9 @@ def test_a_damaged_share_is_served_as_it_is_and_told_of_until_a_person_has_decid
     assert process.terminate()[0] == 0
 
 
-def test_what_a_server_cannot_trust_beside_its_shares_is_one_line_and_nothing_is_written_over(workshop: Workshop) -> None:
+def test_what_a_server_cannot_trust_beside_its_shares_is_one_line_and_nothing_is_written_over(
+    workshop: Workshop,
+) -> None:
     site = ("serve", "site", "--listen", "127.0.0.1:0", "--database", "")
     workshop.start(*site).terminate()
     data = workshop.path / "despoolr-data/site"
@@ -92,7 +113,11 @@ def test_what_a_server_cannot_trust_beside_its_shares_is_one_line_and_nothing_is
     refused(data / "BPC.db", b"CREATE TABLE" * 500, "cannot be used")
     refused(data / "state.json", b"", "is damaged")
     state = json.loads((data / "state.json").read_bytes())
-    refused(data / "state.json", json.dumps(state | {"starts": 7}).encode(), "is damaged (its checksum is that of other values)")
+    refused(
+        data / "state.json",
+        json.dumps(state | {"starts": 7}).encode(),
+        "is damaged (its checksum is that of other values)",
+    )
     refused(data / "secret", b"", "secret")
     refused(data / "secret", bytes(44), "is one byte, 44 times")
     temporary = data / "SITE1/PKGSRC/.despoolr/tmp"

@@ -15,7 +15,16 @@ from despoolr import console as cli
 from despoolr.console import COMMANDS, LazyGroup, run
 from process_world import clean_environment
 
-HEAVY = ("aiohttp", "sqlalchemy", "rich", "msgspec", "asyncio", "jinja2", "despoolr_server", "despoolr_client")
+HEAVY = (
+    "aiohttp",
+    "sqlalchemy",
+    "rich",
+    "msgspec",
+    "asyncio",
+    "jinja2",
+    "despoolr_server",
+    "despoolr_client",
+)
 ESCAPES = {"despoolr_core", "despoolr_core.rules", "despoolr_core.rules.text"}
 """What every printed line goes through; it imports nothing."""
 HELP_S_MAX = 0.15
@@ -23,7 +32,13 @@ HELP_S_MAX = 0.15
 
 def _modules_after(code: str) -> set[str]:
     script = f"import sys\n{code}\nprint('\\n'.join(sys.modules), file=sys.stderr)"
-    done = subprocess.run([sys.executable, "-c", script], env=clean_environment(), capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return {name.partition(".")[0] for name in done.stderr.split()}
 
 
@@ -33,9 +48,14 @@ def test_help_imports_nothing_heavy() -> None:
     assert {name for name in loaded if name.startswith("despoolr_core")} <= ESCAPES
 
 
-@pytest.mark.parametrize("command", ["serve", "fleet", "locks", "health", "job", "package", "machines", "sites", "hotfix"])
+@pytest.mark.parametrize(
+    "command",
+    ["serve", "fleet", "locks", "health", "job", "package", "machines", "sites", "hotfix"],
+)
 def test_a_commands_help_imports_no_network_and_no_database(command: str) -> None:
-    loaded = _modules_after(f"from despoolr.console import run\nassert run(['{command}', '--help']) == 0")
+    loaded = _modules_after(
+        f"from despoolr.console import run\nassert run(['{command}', '--help']) == 0"
+    )
     assert not loaded & {"aiohttp", "sqlalchemy", "rich", "asyncio", "jinja2"}
 
 
@@ -44,14 +64,19 @@ def test_help_takes_less_than_its_budget_of_processor_time() -> None:
     for _ in range(5):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(
-            [sys.executable, "-m", "despoolr.console", "--help"], env=clean_environment(), capture_output=True, check=True
+            [sys.executable, "-m", "despoolr.console", "--help"],
+            env=clean_environment(),
+            capture_output=True,
+            check=True,
         )
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert min(spent) < HELP_S_MAX
 
 
-def test_every_command_of_the_table_is_in_the_help_and_is_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_of_the_table_is_in_the_help_and_is_a_command(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert run(["--help"]) == 0
     said = capsys.readouterr().out
     group = cli.root
@@ -78,13 +103,17 @@ def test_the_version_is_the_distributions(capsys: pytest.CaptureFixture[str]) ->
         (["job"], "despoolr job show: Missing argument 'ID|NAME'"),
     ],
 )
-def test_a_usage_error_is_one_line_and_exit_code_2(capsys: pytest.CaptureFixture[str], arguments: list[str], says: str) -> None:
+def test_a_usage_error_is_one_line_and_exit_code_2(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], says: str
+) -> None:
     assert run(arguments) == 2
     said = capsys.readouterr().err
     assert says in said and len(said.splitlines()) == 1
 
 
-def test_a_bug_of_ours_is_one_line_that_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bug_of_ours_is_one_line_that_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     @click.command()
     def broken() -> None:
         raise RuntimeError("two\nlines")
@@ -93,7 +122,10 @@ def test_a_bug_of_ours_is_one_line_that_says_so(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.delenv("DESPOOLR_DEBUG", raising=False)
     assert run(["locks"]) == 1
     said = capsys.readouterr().err
-    assert said == "despoolr: RuntimeError: two lines; this is a bug of Despoolr's (DESPOOLR_DEBUG=1 shows where)\n"
+    assert (
+        said == "despoolr: RuntimeError: two lines; this is a bug of Despoolr's (DESPOOLR_DEBUG=1 "
+        "shows where)\n"
+    )
     monkeypatch.setenv("DESPOOLR_DEBUG", "1")
     with pytest.raises(RuntimeError):
         run(["locks"])

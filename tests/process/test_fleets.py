@@ -1,4 +1,6 @@
-"""Fleets and the numbers they have from a site server: none twice, none missing, whoever is paused, cut off or killed."""
+"""Fleets and the numbers they have from a site server: none twice, none missing, whoever is paused,
+cut off or killed.
+"""
 
 from __future__ import annotations
 
@@ -25,14 +27,35 @@ from despoolr_server.http.base.auth import Auth
 from process_world import Process, Workshop, until
 from support import REPOSITORY, free_port
 
-SERVE = ("serve", "all", "--listen", "127.0.0.1:0", "--listen-logon", "127.0.0.1:0", "--time", "x1000", "--common", "common")
+SERVE = (
+    "serve",
+    "all",
+    "--listen",
+    "127.0.0.1:0",
+    "--listen-logon",
+    "127.0.0.1:0",
+    "--time",
+    "x1000",
+    "--common",
+    "common",
+)
 READY = "first poll of all"
 LEASE = ("--fleet-lease", "6s")
 """The holder stops by itself after 4 s, the site gives numbers away after 6."""
 
 
 def fleet(workshop: Workshop, holder: str, *more: str, ready: str = READY) -> Process:
-    arguments = ("fleet", "--lease", "--holder", holder, "--clients", "10", "--poll-every", "1h", *more)
+    arguments = (
+        "fleet",
+        "--lease",
+        "--holder",
+        holder,
+        "--clients",
+        "10",
+        "--poll-every",
+        "1h",
+        *more,
+    )
     return workshop.start(*arguments, ready=ready)
 
 
@@ -42,13 +65,21 @@ def page_of(process: Process) -> str:
     return found[1]
 
 
-def test_fleets_share_the_clients_out_and_a_restarted_one_gets_its_own_back(workshop: Workshop) -> None:
+def test_fleets_share_the_clients_out_and_a_restarted_one_gets_its_own_back(
+    workshop: Workshop,
+) -> None:
     workshop.start(*SERVE)
     first = fleet(workshop, "one")
     second = fleet(workshop, "two", "--listen", "127.0.0.1:0")
-    assert "10 clients from number 1 on" in first.said and "10 clients from number 11 on" in second.said
+    assert (
+        "10 clients from number 1 on" in first.said
+        and "10 clients from number 11 on" in second.said
+    )
     facts = workshop.json("clients", "--within", "20s", "--expect", "20")
-    assert [(f["holder"], f["first"], f["live"]) for f in facts["fleets"]] == [("one", 1, 10), ("two", 11, 10)]
+    assert [(f["holder"], f["first"], f["live"]) for f in facts["fleets"]] == [
+        ("one", 1, 10),
+        ("two", 11, 10),
+    ]
     assert workshop.run("clients", "--expect", "21").returncode == 12
 
     page = ServerAddress("two", page_of(second), "")
@@ -61,12 +92,27 @@ def test_fleets_share_the_clients_out_and_a_restarted_one_gets_its_own_back(work
     first.kill()
     assert "10 clients from number 1 on" in fleet(workshop, "one").said
     assert second.terminate()[0] == 143
-    assert [f["holder"] for f in workshop.json("clients", "--expect", "10", "--within", "20s")["fleets"]] == ["one"]
+    assert [
+        f["holder"] for f in workshop.json("clients", "--expect", "10", "--within", "20s")["fleets"]
+    ] == ["one"]
 
 
 def test_a_fleet_too_many_stands_by_and_takes_over(workshop: Workshop) -> None:
-    logon = workshop.start("serve", "logon", "--listen", "127.0.0.1:0", "--data", "logon", "--common", "common")
-    site = ("serve", "site", "--listen", "127.0.0.1:0", "--data", "site", "--common", "common", "--clients-wanted", "10")
+    logon = workshop.start(
+        "serve", "logon", "--listen", "127.0.0.1:0", "--data", "logon", "--common", "common"
+    )
+    site = (
+        "serve",
+        "site",
+        "--listen",
+        "127.0.0.1:0",
+        "--data",
+        "site",
+        "--common",
+        "common",
+        "--clients-wanted",
+        "10",
+    )
     workshop.start(*site, "--logon", f"LOGON1={workshop.servers()['LOGON1'].url},distribution")
     assert logon.process.poll() is None
     first = fleet(workshop, "one")
@@ -85,10 +131,25 @@ def health_of(process: Process) -> dict[str, Any]:
 
 
 def separate(workshop: Workshop, *more: str) -> Process:
-    """A logon server and a site server, each a process of its own, for ten clients; the site server."""
-    workshop.start("serve", "logon", "--listen", "127.0.0.1:0", "--data", "logon", "--common", "common")
+    """A logon server and a site server, each a process of its own, for ten clients; the site
+    server.
+    """
+    workshop.start(
+        "serve", "logon", "--listen", "127.0.0.1:0", "--data", "logon", "--common", "common"
+    )
     logon = ("--logon", f"LOGON1={workshop.servers()['LOGON1'].url},distribution")
-    site = ("serve", "site", "--listen", "127.0.0.1:0", "--data", "site", "--common", "common", "--clients-wanted", "10")
+    site = (
+        "serve",
+        "site",
+        "--listen",
+        "127.0.0.1:0",
+        "--data",
+        "site",
+        "--common",
+        "common",
+        "--clients-wanted",
+        "10",
+    )
     return workshop.start(*site, *logon, *LEASE, *more)
 
 
@@ -105,7 +166,10 @@ def linked(url: str) -> Iterator[tuple[Link, Any]]:
 
     try:
         asyncio.run_coroutine_threadsafe(link.start(), loop).result()
-        yield link, lambda what, *words: asyncio.run_coroutine_threadsafe(act(what, *words), loop).result()
+        yield (
+            link,
+            lambda what, *words: asyncio.run_coroutine_threadsafe(act(what, *words), loop).result(),
+        )
     finally:
         asyncio.run_coroutine_threadsafe(link.stop(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
@@ -113,7 +177,9 @@ def linked(url: str) -> Iterator[tuple[Link, Any]]:
         loop.close()
 
 
-def test_a_lease_that_the_site_does_not_know_is_asked_for_anew_and_the_fleet_lives_on(workshop: Workshop) -> None:
+def test_a_lease_that_the_site_does_not_know_is_asked_for_anew_and_the_fleet_lives_on(
+    workshop: Workshop,
+) -> None:
     workshop.start(*SERVE)
     process = fleet(workshop, "one")
     call(workshop.servers()["SITE1"], "DELETE", "/api/v1/slots/one")
@@ -145,13 +211,17 @@ def test_a_fleet_that_is_cut_off_from_its_site_server_alone_stops_its_clients_be
         assert "were not renewed for 4 s" in first.said and health_of(first)["status"] == "stopped"
         do(link.mend)
         first.wait_for("standing by")
-        assert workshop.json("clients", "--within", "20s")["lapsed"] == 1, "exact now, and what was is told beside it"
+        assert workshop.json("clients", "--within", "20s")["lapsed"] == 1, (
+            "exact now, and what was is told beside it"
+        )
         assert second.terminate()[0] == 143
         until(lambda: health_of(first)["live"] == 10, "it goes on when there are clients again")
         assert first.process.poll() is None
 
 
-def test_a_fleet_that_was_paused_past_its_lease_finds_that_out_before_it_acts(workshop: Workshop) -> None:
+def test_a_fleet_that_was_paused_past_its_lease_finds_that_out_before_it_acts(
+    workshop: Workshop,
+) -> None:
     separate(workshop)
     first = fleet(workshop, "one", "--listen", "127.0.0.1:0", "--records", "one.jsonl")
     second = fleet(workshop, "two", ready="standing by")
@@ -159,12 +229,16 @@ def test_a_fleet_that_was_paused_past_its_lease_finds_that_out_before_it_acts(wo
     second.wait_for("10 clients from number 1 on")
     first.process.send_signal(signal.SIGCONT)
     seen: list[int] = []
-    until(lambda: seen.append(health_of(first)["live"]) or "standing by" in first.said, "it stands by")
+    until(
+        lambda: seen.append(health_of(first)["live"]) or "standing by" in first.said, "it stands by"
+    )
     assert set(seen) == {0}, "its clients were gone at the first look"
     assert [f["holder"] for f in workshop.json("clients", "--within", "20s")["fleets"]] == ["two"]
 
 
-def test_after_a_pause_of_the_site_every_fleet_goes_on_with_its_own_clients(workshop: Workshop) -> None:
+def test_after_a_pause_of_the_site_every_fleet_goes_on_with_its_own_clients(
+    workshop: Workshop,
+) -> None:
     site = separate(workshop)
     fleets = [fleet(workshop, holder, "--clients", "5") for holder in ("one", "two")]
     before = workshop.json("clients", "--within", "20s")["fleets"]
@@ -184,10 +258,14 @@ def test_after_a_pause_of_the_site_every_fleet_goes_on_with_its_own_clients(work
 def test_the_clients_of_serve_all_are_counted_and_nobody_replaces_them(workshop: Workshop) -> None:
     workshop.start(*SERVE, "--clients", "20")
     counted = workshop.json("clients", "--within", "20s")
-    assert [(f["holder"], f["first"], f["live"]) for f in counted["fleets"]] == [("serve-all", 1, 20)] and counted["exact"]
+    assert [(f["holder"], f["first"], f["live"]) for f in counted["fleets"]] == [
+        ("serve-all", 1, 20)
+    ] and counted["exact"]
     for more in (("--prefix", "QX"), ("--first", "20"), ("--holder", "x")):
         refused = workshop.run("fleet", "--clients", "5", "--for", "1h", *more)
-        assert refused.returncode == 2 and "Clients 1 to 20 are run by serve-all" in refused.stderr, refused
+        assert (
+            refused.returncode == 2 and "Clients 1 to 20 are run by serve-all" in refused.stderr
+        ), refused
         assert "--first 21, or --lease" in refused.stderr and len(refused.stderr.splitlines()) == 1
     beside = workshop.run("fleet", "--clients", "5", "--lease", "--for", "1h", "--prefix", "QX")
     assert beside.returncode == 0 and "5 clients from number 21 on" in beside.stderr, beside
@@ -199,34 +277,59 @@ def test_numbers_of_machines_that_are_off_keep_their_names(workshop: Workshop) -
     workshop.start(*SERVE)
     assert workshop.run("fleet", "--clients", "3", "--for", "1h").returncode == 0
     refused = workshop.run("fleet", "--clients", "2", "--prefix", "QX", "--for", "1h")
-    assert refused.returncode == 2 and "Numbers 1 to 3 are machines of other names, which would be replaced" in refused.stderr
-    assert workshop.run("fleet", "--clients", "2", "--prefix", "QX", "--lease", "--for", "1h").returncode == 0
-    assert workshop.run("fleet", "--clients", "3", "--for", "1h").returncode == 0, "the same machines start up again"
+    assert (
+        refused.returncode == 2
+        and "Numbers 1 to 3 are machines of other names, which would be replaced" in refused.stderr
+    )
+    assert (
+        workshop.run(
+            "fleet", "--clients", "2", "--prefix", "QX", "--lease", "--for", "1h"
+        ).returncode
+        == 0
+    )
+    assert workshop.run("fleet", "--clients", "3", "--for", "1h").returncode == 0, (
+        "the same machines start up again"
+    )
     machines = [row["machine"] for row in workshop.json("machines")["machines"]]
     assert machines == ["PC00001", "PC00002", "PC00003", "QX00004", "QX00005"]
 
 
 def test_two_prefixes_do_not_make_two_machines_of_one_name(workshop: Workshop) -> None:
     workshop.start(*SERVE)
-    assert workshop.run("fleet", "--clients", "2", "--first", "100001", "--for", "1h").returncode == 0
+    assert (
+        workshop.run("fleet", "--clients", "2", "--first", "100001", "--for", "1h").returncode == 0
+    )
     refused = workshop.run("fleet", "--clients", "2", "--prefix", "PC1", "--for", "1h")
-    assert refused.returncode == 2 and "Numbers 1 to 2 are machines of other names" in refused.stderr, refused
-    assert workshop.run("fleet", "--clients", "2", "--prefix", "PC1", "--lease", "--for", "1h").returncode == 0
+    assert (
+        refused.returncode == 2 and "Numbers 1 to 2 are machines of other names" in refused.stderr
+    ), refused
+    assert (
+        workshop.run(
+            "fleet", "--clients", "2", "--prefix", "PC1", "--lease", "--for", "1h"
+        ).returncode
+        == 0
+    )
     machines = [row["machine"] for row in workshop.json("machines")["machines"]]
     assert machines == ["PC100001", "PC100002", "PC100003", "PC100004"]
 
 
 @pytest.mark.parametrize("holder", [".", ".."])
 def test_a_holder_is_named_by_what_an_address_can_carry(workshop: Workshop, holder: str) -> None:
-    refused = workshop.run("fleet", "--lease", "--holder", holder, "--site", "http://127.0.0.1:1", "--token", "t")
+    refused = workshop.run(
+        "fleet", "--lease", "--holder", holder, "--site", "http://127.0.0.1:1", "--token", "t"
+    )
     assert refused.returncode == 2 and "is no name to lease under" in refused.stderr, refused
 
 
-def test_a_second_process_of_a_fleets_name_is_refused_while_the_first_lives(workshop: Workshop) -> None:
+def test_a_second_process_of_a_fleets_name_is_refused_while_the_first_lives(
+    workshop: Workshop,
+) -> None:
     workshop.start(*SERVE, *LEASE)
     first = fleet(workshop, "one")
     second = workshop.run("fleet", "--lease", "--holder", "one", "--clients", "10")
-    assert second.returncode == 2 and "A fleet named one runs clients 1 to 10 already" in second.stderr, second
+    assert (
+        second.returncode == 2 and "A fleet named one runs clients 1 to 10 already" in second.stderr
+    ), second
     assert first.process.poll() is None
     first.kill()
     assert "10 clients from number 1 on" in fleet(workshop, "one").said
@@ -241,18 +344,24 @@ def test_a_fleet_ends_with_0_only_when_its_time_is_up(workshop: Workshop) -> Non
     assert interrupted.process.wait(30) == 130
 
 
-def test_a_fleet_whose_clients_were_stopped_meanwhile_ends_its_time_with_12(workshop: Workshop) -> None:
+def test_a_fleet_whose_clients_were_stopped_meanwhile_ends_its_time_with_12(
+    workshop: Workshop,
+) -> None:
     workshop.start(*SERVE, *LEASE)
     process = fleet(workshop, "one", "--for", "4h")
     process.process.send_signal(signal.SIGSTOP)
-    until(lambda: json.loads(workshop.run("clients", "--json").stdout)["lapsed"], "its lease runs out")
+    until(
+        lambda: json.loads(workshop.run("clients", "--json").stdout)["lapsed"], "its lease runs out"
+    )
     process.process.send_signal(signal.SIGCONT)
     assert process.process.wait(60) == 12
     assert "the clients were lost 1 times; the run is invalid" in process.said
 
 
 def test_a_fleet_that_waits_for_its_site_ends_when_it_is_told_to(workshop: Workshop) -> None:
-    process = workshop.start("fleet", "--site", "http://127.0.0.1:9", "--token", "x", ready="waiting for")
+    process = workshop.start(
+        "fleet", "--site", "http://127.0.0.1:9", "--token", "x", ready="waiting for"
+    )
     assert process.terminate()[0] == 143
 
 
@@ -261,12 +370,17 @@ def test_metrics_of_a_fleet_need_a_token_that_the_secret_signed(workshop: Worksh
     secret = (workshop.path / "common" / "secret").read_bytes().strip()
     (workshop.path / "secret").write_bytes(secret)
     process = workshop.start(
-        *("fleet", "--clients", "3", "--listen", "127.0.0.1:0"), ready=READY, environment={"DESPOOLR_SECRET_FILE": "secret"}
+        *("fleet", "--clients", "3", "--listen", "127.0.0.1:0"),
+        ready=READY,
+        environment={"DESPOOLR_SECRET_FILE": "secret"},
     )
     page = page_of(process)
     token = Auth(secret).issue("PROMETHEUS", "", Role.CLIENT)
     assert b"despoolr_fleet_clients 3.0" in call(ServerAddress("", page, token), "GET", "/metrics")
-    until(lambda: b'result="unchanged"' in call(ServerAddress("", page, token), "GET", "/metrics"), "polls are counted")
+    until(
+        lambda: b'result="unchanged"' in call(ServerAddress("", page, token), "GET", "/metrics"),
+        "polls are counted",
+    )
     assert workshop.run("health", "--url", page, "--token", "wrong").returncode == 1
     with pytest.raises(AskError, match="401"):
         call(ServerAddress("", page, ""), "GET", "/metrics")
@@ -274,7 +388,9 @@ def test_metrics_of_a_fleet_need_a_token_that_the_secret_signed(workshop: Worksh
 
 PROBE = REPOSITORY / "client" / "probe.sh"
 PROBE_S_MAX = 0.015
-"""Seconds of a processor: 20 fleets that are asked every 15 s cost 2 % of a core at 0.015 s each. 0.003 were seen."""
+"""Seconds of a processor: 20 fleets that are asked every 15 s cost 2 % of a core at 0.015 s each.
+0.003 were seen.
+"""
 
 
 def probe(url: str) -> int:
@@ -283,7 +399,9 @@ def probe(url: str) -> int:
     return subprocess.run(["bash", PROBE], env=bare, capture_output=True, check=False).returncode
 
 
-def test_a_fleet_is_ready_when_its_clients_are_there_and_reach_a_logon_server(workshop: Workshop) -> None:
+def test_a_fleet_is_ready_when_its_clients_are_there_and_reach_a_logon_server(
+    workshop: Workshop,
+) -> None:
     site = separate(workshop)
     logon = workshop.processes[0]
     ready = fleet(workshop, "one", "--listen", "127.0.0.1:0")
@@ -309,8 +427,13 @@ def test_a_fleet_is_ready_when_its_clients_are_there_and_reach_a_logon_server(wo
 
 
 def test_a_fleet_listens_beyond_loopback_only_with_a_secret(workshop: Workshop) -> None:
-    done = workshop.run("fleet", "--site", "http://127.0.0.1:9", "--token", "x", "--listen", "0.0.0.0:0")
-    assert done.returncode == 2 and "refusing to listen on 0.0.0.0 without a configured secret" in done.stderr
+    done = workshop.run(
+        "fleet", "--site", "http://127.0.0.1:9", "--token", "x", "--listen", "0.0.0.0:0"
+    )
+    assert (
+        done.returncode == 2
+        and "refusing to listen on 0.0.0.0 without a configured secret" in done.stderr
+    )
 
 
 def test_a_file_that_its_server_closed_was_not_held_until_the_end(workshop: Workshop) -> None:
@@ -328,9 +451,15 @@ def test_a_file_is_held_until_the_holder_is_told_to_stop(workshop: Workshop) -> 
     call(workshop.servers()["LOGON1"], "PUT", "/SMS_PKGD/b.dat", b"one")
     holder = workshop.start("hold", "//LOGON1/SMS_PKGD/b.dat", "--machine", "WS7", ready="WS7 has")
     held = workshop.json("locks")["locks"]
-    assert [(row["machine"], row["program"], row["access"]) for row in held] == [("WS7", "WINWORD.EXE", "READ")]
+    assert [(row["machine"], row["program"], row["access"]) for row in held] == [
+        ("WS7", "WINWORD.EXE", "READ")
+    ]
     refused = workshop.run("hold", "SMS_PKGD/b.dat", "--access", "WRITE", "--for", "1s")
-    assert refused.returncode == 2 and "WINWORD.EXE on WS7" in refused.stderr and len(refused.stderr.splitlines()) == 1
+    assert (
+        refused.returncode == 2
+        and "WINWORD.EXE on WS7" in refused.stderr
+        and len(refused.stderr.splitlines()) == 1
+    )
     assert holder.terminate()[0] == 0
     assert workshop.json("locks")["locks"] == []
 
@@ -343,23 +472,33 @@ def test_a_file_is_held_until_the_holder_is_told_to_stop(workshop: Workshop) -> 
         ("//SRV9/SMS_PKGD/b", "is SRV9"),
     ],
 )
-def test_what_is_no_file_on_a_share_cannot_be_held(workshop: Workshop, file: str, says: str) -> None:
+def test_what_is_no_file_on_a_share_cannot_be_held(
+    workshop: Workshop, file: str, says: str
+) -> None:
     workshop.start(*SERVE)
     done = workshop.run("hold", file)
     assert done.returncode == 2 and says in done.stderr, done
 
 
-def test_fifty_thousand_clients_fit_in_one_process_and_ask_both_logon_servers_alike(workshop: Workshop) -> None:
+def test_fifty_thousand_clients_fit_in_one_process_and_ask_both_logon_servers_alike(
+    workshop: Workshop,
+) -> None:
     """250 MB is the bound that was promised; 85 were seen."""
     ports = {name: free_port() for name in ("LOGON1", "LOGON2")}
     for name, port in ports.items():
         clock = () if name == "LOGON1" else ("--clock", f"http://127.0.0.1:{ports['LOGON1']}")
         listen = ("--listen", f"127.0.0.1:{port}", "--data", name)
         workshop.start("serve", "logon", "--name", name, *listen, "--common", "common", *clock)
-    logons = [word for name, port in ports.items() for word in ("--logon", f"{name}=http://127.0.0.1:{port},distribution")]
+    logons = [
+        word
+        for name, port in ports.items()
+        for word in ("--logon", f"{name}=http://127.0.0.1:{port},distribution")
+    ]
     site = ("serve", "site", "--listen", "127.0.0.1:0", "--data", "site", "--common", "common")
     workshop.start(*site, *logons, "--clock", f"http://127.0.0.1:{ports['LOGON1']}")
-    many = workshop.start("fleet", "--clients", "50000", "--poll-every", "5m", "--for", "6s", "--json", ready=READY)
+    many = workshop.start(
+        "fleet", "--clients", "50000", "--poll-every", "5m", "--for", "6s", "--json", ready=READY
+    )
     highest = 0
 
     def is_over() -> bool:
@@ -374,6 +513,9 @@ def test_fifty_thousand_clients_fit_in_one_process_and_ask_both_logon_servers_al
     assert 800 <= done["polls"] <= 1200, "a fiftieth of the interval, a fiftieth of the clients"
     assert 40_000 < highest < 250_000, "kB"
     asked = [
-        json.loads(call(ServerAddress(n, f"http://127.0.0.1:{p}", ""), "GET", "/healthz"))["requests"] for n, p in ports.items()
+        json.loads(call(ServerAddress(n, f"http://127.0.0.1:{p}", ""), "GET", "/healthz"))[
+            "requests"
+        ]
+        for n, p in ports.items()
     ]
     assert min(asked) > 0.8 * max(asked)

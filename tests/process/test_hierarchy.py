@@ -1,4 +1,6 @@
-"""Two sites in two processes, with one secret: jobs go down, statuses come up, and each is asked by its code."""
+"""Two sites in two processes, with one secret: jobs go down, statuses come up, and each is asked by
+its code.
+"""
 
 from __future__ import annotations
 
@@ -45,11 +47,40 @@ def hierarchy(workshop: Workshop) -> Hierarchy:
     workshop.start("serve", "logon", "--listen", "127.0.0.1:0", *PACE, *secret)
     logon = workshop.servers()["LOGON1"].url
     common = ("--response", "Very Fast", "--clock", logon, *secret)
-    above = ("--code", "PAR", "--name", "PARSRV", "--version", "2.0 SP1", "--listen", parent[7:], "--data", "par")
+    above = (
+        "--code",
+        "PAR",
+        "--name",
+        "PARSRV",
+        "--version",
+        "2.0 SP1",
+        "--listen",
+        parent[7:],
+        "--data",
+        "par",
+    )
     workshop.start("serve", "site", *above, "--address", f"CHD=CHDSRV={child}", *common)
-    below = ("--code", "CHD", "--name", "CHDSRV", "--version", "1.2", "--listen", child[7:], "--data", "chd")
+    below = (
+        "--code",
+        "CHD",
+        "--name",
+        "CHDSRV",
+        "--version",
+        "1.2",
+        "--listen",
+        child[7:],
+        "--data",
+        "chd",
+    )
     lowest = workshop.start(
-        "serve", "site", *below, "--parent", f"PAR=PARSRV={parent}", "--logon", f"LOGON1={logon},distribution", *common
+        "serve",
+        "site",
+        *below,
+        "--parent",
+        f"PAR=PARSRV={parent}",
+        "--logon",
+        f"LOGON1={logon},distribution",
+        *common,
     )
     assert "SMS 1.2, Very Fast, below site PAR" in lowest.said
     return Hierarchy(workshop, parent, child)
@@ -61,26 +92,52 @@ def test_a_job_goes_down_to_the_child_and_its_package_status_comes_up(hierarchy:
     tree = workshop.run("sites")
     assert tree.stdout.splitlines()[0] == "PAR  SMS 2.0 SP1, PARSRV"
     assert tree.stdout.splitlines()[1].startswith("`- CHD  SMS 1.2, CHDSRV, with LOGON1, told ")
-    assert f"asking site PAR at {hierarchy.parent}; CHD could be asked with --at-site" in tree.stderr
-    assert workshop.run("sites", "--at-site", "chd").stdout.splitlines()[0] == "PAR (the parent; it knows more)"
+    assert (
+        f"asking site PAR at {hierarchy.parent}; CHD could be asked with --at-site" in tree.stderr
+    )
+    assert (
+        workshop.run("sites", "--at-site", "chd").stdout.splitlines()[0]
+        == "PAR (the parent; it knows more)"
+    )
 
     source = workshop.path / "office"
     source.mkdir()
     (source / "a.dat").write_text("one")
     assert ask("package", "create", "OFFICE", "office")["package"] == "PAR00001"
-    done = workshop.run("job", "create", "SHARE", "--package", "OFFICE", "--put-on", "LOGON1", "--watch")
+    done = workshop.run(
+        "job", "create", "SHARE", "--package", "OFFICE", "--put-on", "LOGON1", "--watch"
+    )
     assert done.returncode == 0, (done.stdout, done.stderr)
-    assert "server LOGON1 at CHD: Complete" in done.stdout and "job SHARE is Complete" in done.stdout.splitlines()[-1]
+    assert (
+        "server LOGON1 at CHD: Complete" in done.stdout
+        and "job SHARE is Complete" in done.stdout.splitlines()[-1]
+    )
 
     def statuses() -> set[tuple[str, str]]:
         return {(s["site"], s["status"]) for s in ask("package", "OFFICE")["status"]}
 
-    until(lambda: ("CHD", "Success") in statuses(), "the package's status arrives, its mark notwithstanding (Q235805)")
-    assert [j["name"] for j in ask("jobs", "--at-site", "CHD")["jobs"]] == ["SHARE"], "the child shows the job it got"
+    until(
+        lambda: ("CHD", "Success") in statuses(),
+        "the package's status arrives, its mark notwithstanding (Q235805)",
+    )
+    assert [j["name"] for j in ask("jobs", "--at-site", "CHD")["jobs"]] == ["SHARE"], (
+        "the child shows the job it got"
+    )
     refused = workshop.run("job", "cancel", "SHARE", "--at-site", "CHD")
     assert refused.returncode == 2 and "is site PAR's: cancel it there" in refused.stderr
 
-    fleet = workshop.run("fleet", "--clients", "2", "--site", hierarchy.child, "--poll-every", "1h", "--for", "2h", "--json")
+    fleet = workshop.run(
+        "fleet",
+        "--clients",
+        "2",
+        "--site",
+        hierarchy.child,
+        "--poll-every",
+        "1h",
+        "--for",
+        "2h",
+        "--json",
+    )
     assert fleet.returncode == 0 and msgspec.json.decode(fleet.stdout)["failed"] == 0
     until(lambda: ask("machines")["count"] == 2, "the parent learns of the child's machines")
     assert {m["site"] for m in ask("machines")["machines"]} == {"CHD"}
@@ -94,12 +151,18 @@ def test_a_job_goes_down_to_the_child_and_its_package_status_comes_up(hierarchy:
     [
         (("--parent", "PAR=PARSRV"), "'PAR=PARSRV' is not SITE=SERVER=URL"),
         (("--parent", "BPC=PARSRV=http://127.0.0.1:1"), "site BPC cannot be its own parent"),
-        (("--parent", "PAR=SITE1=http://127.0.0.1:1"), "site PAR and this one cannot both be on SITE1"),
+        (
+            ("--parent", "PAR=SITE1=http://127.0.0.1:1"),
+            "site PAR and this one cannot both be on SITE1",
+        ),
         (
             ("--parent", "PAR=P=http://127.0.0.1:1", "--address", "PAR=P=http://127.0.0.1:2"),
             "site PAR has two addresses that differ",
         ),
-        (("--log-format", "sms3"), "'--log-format' (env var: 'DESPOOLR_LOG_FORMAT'): 'sms3' is no log format"),
+        (
+            ("--log-format", "sms3"),
+            "'--log-format' (env var: 'DESPOOLR_LOG_FORMAT'): 'sms3' is no log format",
+        ),
     ],
 )
 def test_a_parent_that_cannot_be_is_one_line_and_exit_code_2(

@@ -13,12 +13,17 @@ from process_world import DEADLINE_S, Process, Workshop
 from support import REPOSITORY
 
 
-def interrupt_under_way(workshop: Workshop, begun: str, *arguments: str, by: int) -> tuple[Process, Path, dict[str, Any]]:
-    """Start a run, press Ctrl-C when it has said `begun`; the process, the run's directory, its summary.
+def interrupt_under_way(
+    workshop: Workshop, begun: str, *arguments: str, by: int
+) -> tuple[Process, Path, dict[str, Any]]:
+    """Start a run, press Ctrl-C when it has said `begun`; the process, the run's directory, its
+    summary.
 
     `by` SIGTERM: one that was started with `&`, for which a shell has Ctrl-C ignored.
     """
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN if by == signal.SIGTERM else signal.default_int_handler)
+    before = signal.signal(
+        signal.SIGINT, signal.SIG_IGN if by == signal.SIGTERM else signal.default_int_handler
+    )
     try:
         process = workshop.start(*arguments, ready=begun)
     finally:
@@ -29,7 +34,9 @@ def interrupt_under_way(workshop: Workshop, begun: str, *arguments: str, by: int
     return process, directory, json.loads((directory / "summary.json").read_text())
 
 
-@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM in the background"])
+@pytest.mark.parametrize(
+    "by", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM in the background"]
+)
 @pytest.mark.parametrize(
     ("begun", "arguments"),
     [
@@ -43,7 +50,11 @@ def test_an_interrupted_run_exits_130_with_its_report_marked_as_interrupted(
 ) -> None:
     process, directory, summary = interrupt_under_way(workshop, begun, *arguments, by=by)
     assert process.process.returncode == 130, process.said
-    assert "Traceback" not in process.said and "never awaited" not in process.said and "Unclosed" not in process.said
+    assert (
+        "Traceback" not in process.said
+        and "never awaited" not in process.said
+        and "Unclosed" not in process.said
+    )
     assert process.said.endswith("despoolr: interrupted; what was recorded until then is kept\n")
     assert summary["interrupted"] and not summary["passed"] and summary["expectations"] == []
     assert summary["verdict"].startswith("Interrupted after ")

@@ -1,4 +1,6 @@
-"""A site server that is killed in mid-run, twice: nothing is lost, and no status is counted twice."""
+"""A site server that is killed in mid-run, twice: nothing is lost, and no status is counted
+twice.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ PACE = ("--time", "x2000")
 REPORT = re.compile(r"BPC\w{5}-BPC\w{4}-")
 
 
-def test_a_site_server_killed_twice_in_mid_run_loses_nothing_and_counts_nothing_twice(workshop: Workshop) -> None:
+def test_a_site_server_killed_twice_in_mid_run_loses_nothing_and_counts_nothing_twice(
+    workshop: Workshop,
+) -> None:
     logon_port, site_port = free_port(), free_port()
     secret = workshop.path / "secret"
     secret.write_text("a secret both servers have been given\n")
@@ -38,7 +42,15 @@ def test_a_site_server_killed_twice_in_mid_run_loses_nothing_and_counts_nothing_
     site = start_site()
     administrator = Administrator(workshop.servers()["SITE1"])
     package = administrator.make_package("OFFICE", a="a", b="b", c="c")
-    fleet = workshop.start("fleet", "--clients", str(CLIENTS), "--poll-every", "12h", "--json", ready="first poll of all")
+    fleet = workshop.start(
+        "fleet",
+        "--clients",
+        str(CLIENTS),
+        "--poll-every",
+        "12h",
+        "--json",
+        ready="first poll of all",
+    )
     job = administrator.run_everywhere("FIRST", package)
 
     def done() -> int:
@@ -49,7 +61,10 @@ def test_a_site_server_killed_twice_in_mid_run_loses_nothing_and_counts_nothing_
         assert done() < CLIENTS, "the site server is to die in mid-run"
         site.kill()
         site = start_site()
-    until(lambda: administrator.job(job)["job"]["status"] == "Complete", "every workstation is counted")
+    until(
+        lambda: administrator.job(job)["job"]["status"] == "Complete",
+        "every workstation is counted",
+    )
     until(lambda: not _waiting_files(workshop.path / "despoolr-data"), "every box is empty")
 
     assert set(administrator.statuses(job)) == {f"PC{n:05}" for n in range(1, CLIENTS + 1)}
@@ -61,14 +76,22 @@ def test_a_site_server_killed_twice_in_mid_run_loses_nothing_and_counts_nothing_
     assert site.terminate()[0] == 0
     data = workshop.path / "despoolr-data/site"
     with closing(sqlite3.connect(data / "BPC.db")) as database:
-        loaded = [row[0] for row in database.execute("SELECT Report FROM LoadedReports") if REPORT.match(row[0])]
-        rows = database.execute("SELECT COUNT(*) FROM JobDetails WHERE Kind = 'Workstation'").fetchone()[0]
+        loaded = [
+            row[0]
+            for row in database.execute("SELECT Report FROM LoadedReports")
+            if REPORT.match(row[0])
+        ]
+        rows = database.execute(
+            "SELECT COUNT(*) FROM JobDetails WHERE Kind = 'Workstation'"
+        ).fetchone()[0]
         events = database.execute("SELECT Code, Text FROM Events").fetchall()
     assert len(loaded) == CLIENTS and rows == CLIENTS
     assert events == [], "nothing was moved aside, nothing was unknown"
 
     told = [r.data for r in load_run(data).records() if r.kind == "detail.status"]
-    counted = Counter((row["machine"], row["status"]) for row in told if row["machine"].startswith("PC"))
+    counted = Counter(
+        (row["machine"], row["status"]) for row in told if row["machine"].startswith("PC")
+    )
     assert max(counted.values()) == 1, "a status was counted twice"
 
 

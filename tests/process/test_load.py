@@ -1,4 +1,6 @@
-"""Load runs against servers that run: judged by what the servers say, with no mercy for stalls, honest about itself."""
+"""Load runs against servers that run: judged by what the servers say, with no mercy for stalls,
+honest about itself.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,16 @@ import pytest
 from process_world import Process, Workshop, until
 from support import REPOSITORY, free_port
 
-SERVE = ("serve", "all", "--listen", "127.0.0.1:0", "--listen-logon", "127.0.0.1:0", "--response", "Very Fast")
+SERVE = (
+    "serve",
+    "all",
+    "--listen",
+    "127.0.0.1:0",
+    "--listen-logon",
+    "127.0.0.1:0",
+    "--response",
+    "Very Fast",
+)
 
 UPDATE = """\
 name = "update"
@@ -148,11 +159,15 @@ def let_pass(seconds: float) -> None:
 
 def workers(process: Process) -> list[int]:
     """The processes it started."""
-    children = Path(f"/proc/{process.process.pid}/task/{process.process.pid}/children").read_text().split()
+    children = (
+        Path(f"/proc/{process.process.pid}/task/{process.process.pid}/children").read_text().split()
+    )
     return [int(child) for child in children]
 
 
-def test_a_load_with_a_job_holders_and_an_update_is_judged_by_what_the_servers_say(workshop: Workshop) -> None:
+def test_a_load_with_a_job_holders_and_an_update_is_judged_by_what_the_servers_say(
+    workshop: Workshop,
+) -> None:
     workshop.start(*SERVE, "--time", "x600")
     process = load(workshop, UPDATE, "--processes", "2", "--json", ready="")
     assert ended(process) == 0, process.said
@@ -162,7 +177,10 @@ def test_a_load_with_a_job_holders_and_an_update_is_judged_by_what_the_servers_s
     assert found["reports"] == {"sent": 15, "counted": 15, "unsent": 0}
     assert found["holders"] == {"wanted": 4, "made": 4, "broken": 0, "lost": ""}
     jobs = {job["name"]: job for job in found["jobs"]}
-    assert jobs["FIRST"]["rows"]["Workstation"] == {"Complete": 15} and jobs["UPDATE"]["status"] == "Complete"
+    assert (
+        jobs["FIRST"]["rows"]["Workstation"] == {"Complete": 15}
+        and jobs["UPDATE"]["status"] == "Complete"
+    )
     assert found["refusals"][0]["program"] == "SMS_DESPOOLER" and found["episodes"]["resolved"] >= 1
     suite = ElementTree.parse(kept(workshop) / "junit.xml").getroot()
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("8", "0", "0")
@@ -185,7 +203,9 @@ def test_a_server_that_stands_still_is_not_flattered(workshop: Workshop, site: P
     assert found["generator"]["late"] == 0
 
 
-def test_a_generator_that_stands_still_makes_the_run_invalid(workshop: Workshop, site: Process) -> None:
+def test_a_generator_that_stands_still_makes_the_run_invalid(
+    workshop: Workshop, site: Process
+) -> None:
     process = load(workshop, STEADY.format(seconds=6, late_max="200ms"))
     (worker,) = workers(process)
     os.kill(worker, signal.SIGSTOP)
@@ -198,7 +218,9 @@ def test_a_generator_that_stands_still_makes_the_run_invalid(workshop: Workshop,
     assert (suite.get("errors"), suite.get("skipped")) == ("1", "1")
 
 
-def test_a_process_of_the_generator_that_dies_makes_the_run_invalid(workshop: Workshop, site: Process) -> None:
+def test_a_process_of_the_generator_that_dies_makes_the_run_invalid(
+    workshop: Workshop, site: Process
+) -> None:
     process = load(workshop, STEADY.format(seconds=60, late_max="20s"), "--processes", "2")
     os.kill(workers(process)[1], signal.SIGKILL)
     assert ended(process) == 12
@@ -217,16 +239,31 @@ def test_ctrl_c_ends_a_run_in_order_and_keeps_its_report(workshop: Workshop, sit
 
 def test_ctrl_c_before_the_first_poll_is_an_interruption_too(workshop: Workshop) -> None:
     (workshop.path / "load.toml").write_text(STEADY.format(seconds=60, late_max="20s"))
-    process = workshop.start("load", "load.toml", "--site", "http://127.0.0.1:9", "--token", "x", ready="waiting for")
+    process = workshop.start(
+        "load", "load.toml", "--site", "http://127.0.0.1:9", "--token", "x", ready="waiting for"
+    )
     process.process.send_signal(signal.SIGINT)
     assert ended(process) == 130, process.said
     assert "Traceback" not in process.said
 
 
 def test_a_site_that_has_fewer_clients_to_give_makes_the_run_invalid(workshop: Workshop) -> None:
-    workshop.start("serve", "logon", "--listen", "127.0.0.1:0", "--data", "logon", "--common", "common")
+    workshop.start(
+        "serve", "logon", "--listen", "127.0.0.1:0", "--data", "logon", "--common", "common"
+    )
     logon = f"LOGON1={workshop.servers()['LOGON1'].url},distribution"
-    site = ("serve", "site", "--listen", "127.0.0.1:0", "--data", "site", "--common", "common", "--clients-wanted", "49")
+    site = (
+        "serve",
+        "site",
+        "--listen",
+        "127.0.0.1:0",
+        "--data",
+        "site",
+        "--common",
+        "common",
+        "--clients-wanted",
+        "49",
+    )
     workshop.start(*site, "--logon", logon)
     process = load(workshop, STEADY.format(seconds=5, late_max="1s"), ready="")
     assert ended(process) == 12
@@ -262,23 +299,51 @@ that = "holders"
 
 def test_holders_whose_server_was_killed_have_not_held_their_file(workshop: Workshop) -> None:
     port = free_port()
-    logon = ("serve", "logon", "--listen", f"127.0.0.1:{port}", "--data", "logon", "--common", "common", "--time", "x60")
+    logon = (
+        "serve",
+        "logon",
+        "--listen",
+        f"127.0.0.1:{port}",
+        "--data",
+        "logon",
+        "--common",
+        "common",
+        "--time",
+        "x60",
+    )
     killed = workshop.start(*logon)
     named = ("--logon", f"LOGON1=http://127.0.0.1:{port},distribution")
     pace = ("--time", "x60", "--response", "Very Fast")
-    workshop.start("serve", "site", "--listen", "127.0.0.1:0", "--data", "site", "--common", "common", *named, *pace)
+    workshop.start(
+        "serve",
+        "site",
+        "--listen",
+        "127.0.0.1:0",
+        "--data",
+        "site",
+        "--common",
+        "common",
+        *named,
+        *pace,
+    )
     process = load(workshop, HELD)
 
     def are_held() -> bool:
-        locks = workshop.json("locks", "--url", f"http://127.0.0.1:{port}", *token(workshop))["locks"]
-        return sum(lock["program"] == "WINWORD.EXE" for lock in locks) == 5  # packages that run hold files for a moment, too
+        locks = workshop.json("locks", "--url", f"http://127.0.0.1:{port}", *token(workshop))[
+            "locks"
+        ]
+        # packages that run hold files for a moment, too
+        return sum(lock["program"] == "WINWORD.EXE" for lock in locks) == 5
 
     until(are_held, "all five hold")
     killed.kill()
     workshop.start(*logon)
     assert ended(process) == 10, process.said
     found = summary(workshop)
-    assert found["holders"]["made"] == found["holders"]["broken"] == 5 and "on LOGON1: " in found["holders"]["lost"]
+    assert (
+        found["holders"]["made"] == found["holders"]["broken"] == 5
+        and "on LOGON1: " in found["holders"]["lost"]
+    )
     assert "0 of 5 held their file, 5 lost it" in process.said
 
 
@@ -289,10 +354,15 @@ def token(workshop: Workshop) -> tuple[str, str]:
 def test_a_load_of_too_few_polls_is_not_settled(workshop: Workshop, site: Process) -> None:
     process = load(workshop, STEADY.format(seconds=3, late_max="20s"), "--clients", "5", ready="")
     assert ended(process) == 12, process.said
-    assert "1 of 1 expectations are not settled" in process.said and "at least 100 decide" in process.said
+    assert (
+        "1 of 1 expectations are not settled" in process.said
+        and "at least 100 decide" in process.said
+    )
 
 
-def test_a_load_whose_director_is_paused_past_its_lease_stops_its_clients_by_itself(workshop: Workshop) -> None:
+def test_a_load_whose_director_is_paused_past_its_lease_stops_its_clients_by_itself(
+    workshop: Workshop,
+) -> None:
     workshop.start(*SERVE, "--fleet-lease", "6s")
     process = load(workshop, STEADY.format(seconds=300, late_max="20s"))
     (worker,) = workers(process)
@@ -312,7 +382,9 @@ def is_alive(pid: int) -> bool:
 
 
 def test_mistakes_are_one_line_and_leave_no_run(workshop: Workshop) -> None:
-    (workshop.path / "bad.toml").write_text(STEADY.format(seconds=5, late_max="1s").replace("poll_every", "pol_every"))
+    (workshop.path / "bad.toml").write_text(
+        STEADY.format(seconds=5, late_max="1s").replace("poll_every", "pol_every")
+    )
     (workshop.path / "good.toml").write_text(STEADY.format(seconds=5, late_max="1s"))
     for arguments, says in (
         (("bad.toml",), "bad.toml:9:1: unknown key 'pol_every'; did you mean 'poll_every'?"),
@@ -323,11 +395,15 @@ def test_mistakes_are_one_line_and_leave_no_run(workshop: Workshop) -> None:
         (("good.toml", "--clients", "5", "--for", "soon"), "'soon' is not a span"),
     ):
         done = workshop.run("load", *arguments)
-        assert done.returncode == 2 and says in done.stderr and len(done.stderr.splitlines()) == 1, done
+        assert (
+            done.returncode == 2 and says in done.stderr and len(done.stderr.splitlines()) == 1
+        ), done
     assert not (workshop.path / "runs").exists()
 
 
-def test_a_stack_that_is_not_the_one_meant_is_refused_before_it_is_touched(workshop: Workshop, site: Process) -> None:
+def test_a_stack_that_is_not_the_one_meant_is_refused_before_it_is_touched(
+    workshop: Workshop, site: Process
+) -> None:
     text = STEADY.format(seconds=5, late_max="1s").replace("[load]", '[load]\ntime = "x60"')
     (workshop.path / "load.toml").write_text(text)
     done = workshop.run("load", "load.toml")
@@ -335,13 +411,24 @@ def test_a_stack_that_is_not_the_one_meant_is_refused_before_it_is_touched(works
     url, token = workshop.servers()["LOGON1"].url, workshop.servers()["SITE1"].token
     done = workshop.run("load", "load.toml", "--site", url, "--token", token)
     assert done.returncode == 2 and "which is no site server" in done.stderr
-    done = workshop.run("load", "load.toml", "--site", workshop.servers()["SITE1"].url, "--token", "wrong")
+    done = workshop.run(
+        "load", "load.toml", "--site", workshop.servers()["SITE1"].url, "--token", "wrong"
+    )
     assert done.returncode == 2 and "(401)" in done.stderr
 
 
-def test_a_server_that_is_out_of_reach_from_here_is_named_before_anything_is_made(workshop: Workshop) -> None:
+def test_a_server_that_is_out_of_reach_from_here_is_named_before_anything_is_made(
+    workshop: Workshop,
+) -> None:
     workshop.start(
-        "serve", "site", "--listen", "127.0.0.1:0", "--data", "site", "--logon", "LOGON1=http://127.0.0.1:9,distribution"
+        "serve",
+        "site",
+        "--listen",
+        "127.0.0.1:0",
+        "--data",
+        "site",
+        "--logon",
+        "LOGON1=http://127.0.0.1:9,distribution",
     )
     (workshop.path / "load.toml").write_text(STEADY.format(seconds=5, late_max="1s"))
     done = workshop.run("load", "load.toml")
@@ -351,26 +438,43 @@ def test_a_server_that_is_out_of_reach_from_here_is_named_before_anything_is_mad
 
 
 def test_the_example_of_the_page_runs_and_its_expectations_hold(workshop: Workshop) -> None:
-    blocks = re.findall(r"^```toml\n(.*?)^```", (REPOSITORY / "docs/load.md").read_text(), re.M | re.S)
+    blocks = re.findall(
+        r"^```toml\n(.*?)^```", (REPOSITORY / "docs/load.md").read_text(), re.M | re.S
+    )
     (whole,) = (block for block in blocks if block.startswith("name = "))
     workshop.start(*SERVE, "--time", "x600")
-    process = load(workshop, whole.replace('late_max = "1s"', 'late_max = "20s"').replace('p99 = "1s"', 'p99 = "20s"'), ready="")
+    process = load(
+        workshop,
+        whole.replace('late_max = "1s"', 'late_max = "20s"').replace('p99 = "1s"', 'p99 = "20s"'),
+        ready="",
+    )
     assert ended(process) == 0, process.said
     assert "all 5 expectations hold" in process.said
 
 
-def test_two_runs_are_compared_and_what_was_not_made_alike_is_refused(workshop: Workshop, site: Process) -> None:
+def test_two_runs_are_compared_and_what_was_not_made_alike_is_refused(
+    workshop: Workshop, site: Process
+) -> None:
     names: list[str] = []
     for clients in ("50", "50", "40"):
-        process = load(workshop, STEADY.format(seconds=3, late_max="20s"), "--clients", clients, ready="")
+        process = load(
+            workshop, STEADY.format(seconds=3, late_max="20s"), "--clients", clients, ready=""
+        )
         assert ended(process) in (0, 10), process.said
         names.append(kept(workshop).name)
     found = workshop.json("compare", names[0], names[1])
     assert [line["name"] for line in found["measures"]][:3] == ["poll p50", "poll p90", "poll p99"]
-    assert found["differences"] == [] and found["measures"][0]["matters"] is None, "three seconds decide nothing"
+    assert found["differences"] == [] and found["measures"][0]["matters"] is None, (
+        "three seconds decide nothing"
+    )
     text = workshop.run("compare", names[0], names[1])
-    assert text.returncode == 0 and re.search(r"poll p99 \(ms\) +[\d.]+ +[\d.]+ +x[\d.]+", text.stdout), text
+    assert text.returncode == 0 and re.search(
+        r"poll p99 \(ms\) +[\d.]+ +[\d.]+ +x[\d.]+", text.stdout
+    ), text
     done = workshop.run("compare", names[0], "latest")
-    assert done.returncode == 2 and "clients differ: ALL count is 50 in A, 40 in B. Say --anyway" in done.stderr
+    assert (
+        done.returncode == 2
+        and "clients differ: ALL count is 50 in A, 40 in B. Say --anyway" in done.stderr
+    )
     assert workshop.run("compare", names[0], "latest", "--anyway").returncode == 0
     assert workshop.run("compare", names[0], "nosuch").returncode == 2

@@ -1,4 +1,6 @@
-"""A site server whose database is PostgreSQL: it does the same work, survives a kill, and keeps a second server out."""
+"""A site server whose database is PostgreSQL: it does the same work, survives a kill, and keeps a
+second server out.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ async def opened(url: str, password: str = "") -> site_database.SiteDatabase:
     return await open_site_database(url, Path("unused"), password, "BPC", silent)
 
 
-def test_a_site_on_postgresql_that_is_killed_in_mid_run_loses_nothing(workshop: Workshop, postgres: Postgres) -> None:
+def test_a_site_on_postgresql_that_is_killed_in_mid_run_loses_nothing(
+    workshop: Workshop, postgres: Postgres
+) -> None:
     url, port = postgres.create(), free_port()
     workshop.start("serve", "logon", "--listen", "127.0.0.1:0", "--data", "logon", *PACE)
     logon = workshop.servers()["LOGON1"].url
@@ -54,11 +58,15 @@ def test_a_site_on_postgresql_that_is_killed_in_mid_run_loses_nothing(workshop: 
     first.kill()
     second = workshop.start(*arguments)
     until(lambda: administrator.job(job)["job"]["status"] == "Complete", "the job completes")
-    assert len(administrator.statuses(job)) == 40 and set(administrator.statuses(job).values()) == {"Complete"}
+    assert len(administrator.statuses(job)) == 40 and set(administrator.statuses(job).values()) == {
+        "Complete"
+    }
     assert second.terminate()[0] == 0
     assert list((workshop.path / "site").glob("*.db*")) == [], "nothing is kept in a file"
     with psycopg.connect(url) as connection:
-        rows = connection.execute("""SELECT count(*) FROM "JobDetails" WHERE "Kind" = 'Workstation'""").fetchone()
+        rows = connection.execute(
+            """SELECT count(*) FROM "JobDetails" WHERE "Kind" = 'Workstation'"""
+        ).fetchone()
         reports = connection.execute("""SELECT count(*) FROM "LoadedReports" """).fetchone()
     assert rows == (40,) and reports is not None and reports[0] >= 41
 
@@ -78,7 +86,9 @@ def test_a_site_whose_database_goes_away_ends_with_one_line_and_goes_on_when_it_
     assert first.process.returncode == 2
     assert "the site database is lost: terminating connection" in first.said.splitlines()[-1]
     workshop.start(*site)
-    assert [p["package"] for p in ask(administrator.site, "packages", dict)["packages"]] == [package]
+    assert [p["package"] for p in ask(administrator.site, "packages", dict)["packages"]] == [
+        package
+    ]
 
 
 async def test_a_second_site_server_waits_and_then_says_who_is_in_the_way(
@@ -103,10 +113,16 @@ async def test_a_second_site_server_waits_and_then_says_who_is_in_the_way(
         ("what:{password}", "cannot be read"),
     ],
 )
-async def test_a_database_that_cannot_be_used_is_one_line_without_the_password(postgres: Postgres, url: str, says: str) -> None:
+async def test_a_database_that_cannot_be_used_is_one_line_without_the_password(
+    postgres: Postgres, url: str, says: str
+) -> None:
     with pytest.raises((StartError, ConfigError), match=says) as refused:
         await opened(url.format(port=postgres.port, password=postgres.password))
-    assert "\n" not in str(refused.value) and postgres.password not in str(refused.value) and "wrong" not in str(refused.value)
+    assert (
+        "\n" not in str(refused.value)
+        and postgres.password not in str(refused.value)
+        and "wrong" not in str(refused.value)
+    )
 
 
 async def test_a_server_that_does_not_answer_is_waited_for_and_then_named(

@@ -1,4 +1,6 @@
-"""Thousands of random requests through every route and method of real servers: none is too much for them."""
+"""Thousands of random requests through every route and method of real servers: none is too much for
+them.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +21,15 @@ from request_world import Asker, Call, Reply, calls_of
 SEED = 1996
 COUNT = 20_000
 PLANTED_EACH = 40
-"""Requests after which there are files, a session and an open again: some of them take everything away."""
+"""Requests after which there are files, a session and an open again: some of them take everything
+away.
+"""
 WARM_UP = 1_000
 """Requests after which all that is made once is made."""
 GROWTH_MAX = 48 * 1024 * 1024
-"""Bytes that a server may be larger afterwards: what it remembers to answer "why" is bounded, and not yet full."""
+"""Bytes that a server may be larger afterwards: what it remembers to answer "why" is bounded, and
+not yet full.
+"""
 MEMORY_MAX = 3 << 30
 """Bytes of address space that the servers have."""
 ANSWER_S_MAX = 1.0
@@ -62,7 +68,10 @@ def plant(asker: Asker) -> None:
     asker.tell("MKCOL", f"/{asker.share}/R/D?parents=true")
     for path in ("a.txt", "b.txt", "D/c"):
         asker.tell("PUT", f"/{asker.share}/R/{path}", b"0123456789")
-    session = re.findall(rb'"session":"(.*?)"', asker.tell("POST", "/api/v1/sessions", b'{"program":"EXCEL.EXE"}').body)
+    session = re.findall(
+        rb'"session":"(.*?)"',
+        asker.tell("POST", "/api/v1/sessions", b'{"program":"EXCEL.EXE"}').body,
+    )
     opened = {
         "session": session[0].decode() if session else "",
         "share": asker.share,
@@ -74,14 +83,32 @@ def plant(asker: Asker) -> None:
 
 def test_no_request_is_too_much_for_a_server(workshop: Workshop) -> None:
     started = workshop.start(
-        "serve", "all", "--data", "data", "--listen", "127.0.0.1:0", "--listen-logon", "127.0.0.1:0", memory_max=MEMORY_MAX
+        "serve",
+        "all",
+        "--data",
+        "data",
+        "--listen",
+        "127.0.0.1:0",
+        "--listen-logon",
+        "127.0.0.1:0",
+        memory_max=MEMORY_MAX,
     )
-    urls = [re.findall(r"LOGON1 on (http\S+)", started.said)[0], re.findall(r"site BPC .* on (http[^,\s]+)", started.said)[0]]
+    urls = [
+        re.findall(r"LOGON1 on (http\S+)", started.said)[0],
+        re.findall(r"site BPC .* on (http[^,\s]+)", started.said)[0],
+    ]
     auth = Auth((workshop.path / "data" / "secret").read_bytes().strip())
-    who = [("ADMIN1", "Administrator", Role.ADMIN), ("BPC", "SMSService", Role.SERVICE), ("PC07", "anna", Role.CLIENT)]
+    who = [
+        ("ADMIN1", "Administrator", Role.ADMIN),
+        ("BPC", "SMSService", Role.SERVICE),
+        ("PC07", "anna", Role.CLIENT),
+    ]
     tokens = [auth.issue(*one) for one in who]
     shares = [asked_of(url, tokens[0]) for url in urls]
-    askers = [Asker(url, tokens, random.Random(SEED + n), share) for n, (url, share) in enumerate(zip(urls, shares, strict=True))]
+    askers = [
+        Asker(url, tokens, random.Random(SEED + n), share)
+        for n, (url, share) in enumerate(zip(urls, shares, strict=True))
+    ]
     calls = [calls_of(url, tokens[0]) for url in urls]
     assert {"PROPFIND", "LOCK", "PATCH", "POST"} <= {call.method for call in calls[0]}
 
@@ -95,17 +122,27 @@ def test_no_request_is_too_much_for_a_server(workshop: Workshop) -> None:
             sizes.append(rss(started))
 
     told = Counter(reply.status for reply in replies)
-    wrong = [reply for reply in replies if not 200 <= reply.status < 500 and reply.status not in DOCUMENTED]
+    wrong = [
+        reply
+        for reply in replies
+        if not 200 <= reply.status < 500 and reply.status not in DOCUMENTED
+    ]
     assert [(reply.request[:400], reply.status, reply.body[:200]) for reply in wrong] == []
     asker_of = {id(call): asker for asker, some in zip(askers, calls, strict=True) for call in some}
-    slow = [reply for reply in replies if reply.seconds > ANSWER_S_MAX]  # of a machine with much to do, if not again
+    # of a machine with much to do, if not again
+    slow = [reply for reply in replies if reply.seconds > ANSWER_S_MAX]
     again = [asker_of[id(reply.call)].send(reply.call, reply.request) for reply in slow]
-    assert [(reply.request[:200], reply.seconds) for reply in again if reply.seconds > ANSWER_S_MAX] == []
+    assert [
+        (reply.request[:200], reply.seconds) for reply in again if reply.seconds > ANSWER_S_MAX
+    ] == []
     assert sizes[1] - sizes[0] < GROWTH_MAX, [size >> 20 for size in sizes]
     assert told[405] < len(replies) // 50, told
     assert sum(told[status] for status in (200, 201, 204, 207)) > len(replies) // 4, told
     assert "Traceback" not in started.said
-    print(f"{len(replies)} requests: {dict(sorted(told.items()))}, MiB {[size >> 20 for size in sizes]}")
+    print(
+        f"{len(replies)} requests: {dict(sorted(told.items()))}, MiB "
+        f"{[size >> 20 for size in sizes]}"
+    )
     assert started.terminate()[0] == 0
 
 

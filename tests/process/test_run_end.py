@@ -19,11 +19,17 @@ def run(workshop: Workshop) -> Any:
     return json.loads(done.stdout)
 
 
-def test_the_end_of_a_run_is_its_last_record_and_closes_nothing(workshop: Workshop, run: Any) -> None:
+def test_the_end_of_a_run_is_its_last_record_and_closes_nothing(
+    workshop: Workshop, run: Any
+) -> None:
     records = list(FinishedRun(latest(workshop.path / "runs")).records())
     assert (records[-1].kind, records[-1].data) == ("run.ended", {"reason": "time up"})
     assert run["records"] == len(records)
-    granted = {(r.data["server"], r.data["open"]) for r in records if r.kind == "open.granted" and r.data["program"] != ""}
+    granted = {
+        (r.data["server"], r.data["open"])
+        for r in records
+        if r.kind == "open.granted" and r.data["program"] != ""
+    }
     closed = {(r.data["server"], r.data["open"]) for r in records if r.kind == "open.closed"}
     assert granted - closed, "the file that was in the way was never closed"
 
@@ -31,12 +37,16 @@ def test_the_end_of_a_run_is_its_last_record_and_closes_nothing(workshop: Worksh
 def test_all_who_tell_of_it_say_that_nobody_closed_it(workshop: Workshop, run: Any) -> None:
     told = run["episodes"]
     why = workshop.json("why", "latest")
-    assert [(row["episode"], row["holds"]) for row in why["episodes"]] == [(row["episode"], row["holds"]) for row in told]
+    assert [(row["episode"], row["holds"]) for row in why["episodes"]] == [
+        (row["episode"], row["holds"]) for row in told
+    ]
     holder = next(hold for row in told for hold in row["holds"] if hold["released_at"] is None)
     last = FinishedRun(latest(workshop.path / "runs"))
     at = max(record.at for record in last.records())
     rows = workshop.json("locks", "latest", "--at", f"{at:.0f}")["locks"]
-    assert any(row["machine"] == holder["machine"] and row["closed_at"] is None for row in rows), rows
+    assert any(row["machine"] == holder["machine"] and row["closed_at"] is None for row in rows), (
+        rows
+    )
     page = (last.path / "report.html").read_text("utf-8")
     assert "never closed" in page
     assert "is closed now" not in workshop.run("why", "latest").stdout

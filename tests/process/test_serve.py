@@ -1,4 +1,6 @@
-"""Servers as processes: they start, do the work over real sockets, answer questions, and stop when told."""
+"""Servers as processes: they start, do the work over real sockets, answer questions, and stop when
+told.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ ANY_PORT = ("--listen", "127.0.0.1:0", "--listen-logon", "127.0.0.1:0")
 STOP_S_MAX = 5.0
 
 
-def test_one_process_serves_a_site_that_does_a_job_and_explains_a_blocked_update(workshop: Workshop) -> None:
+def test_one_process_serves_a_site_that_does_a_job_and_explains_a_blocked_update(
+    workshop: Workshop,
+) -> None:
     process = workshop.start("serve", "all", *FAST, *ANY_PORT, "--clients", "8")
     servers = workshop.servers()
     administrator, logon = Administrator(servers["SITE1"]), servers["LOGON1"]
@@ -31,18 +35,38 @@ def test_one_process_serves_a_site_that_does_a_job_and_explains_a_blocked_update
 
     package = administrator.make_package("OFFICE", a="a one", b="b one", c="c one")
     first = administrator.run_everywhere("FIRST", package)
-    until(lambda: administrator.job(first)["job"]["status"] == "Complete", "the job runs on every machine")
-    assert set(administrator.statuses(first).values()) == {"Complete"} and len(administrator.statuses(first)) == 8
+    until(
+        lambda: administrator.job(first)["job"]["status"] == "Complete",
+        "the job runs on every machine",
+    )
+    assert (
+        set(administrator.statuses(first).values()) == {"Complete"}
+        and len(administrator.statuses(first)) == 8
+    )
 
-    session = json.loads(call(logon, "POST", "/api/v1/sessions", b'{"machine": "WS1", "user": "anna", "program": "WINWORD.EXE"}'))
-    opened = json.dumps({"session": session["session"], "share": "SMS_PKGD", "path": f"{package}/b.dat"}).encode()
+    session = json.loads(
+        call(
+            logon,
+            "POST",
+            "/api/v1/sessions",
+            b'{"machine": "WS1", "user": "anna", "program": "WINWORD.EXE"}',
+        )
+    )
+    opened = json.dumps(
+        {"session": session["session"], "share": "SMS_PKGD", "path": f"{package}/b.dat"}
+    ).encode()
     handle = json.loads(call(logon, "POST", "/api/v1/opens", opened))["open"]
     administrator.upload("OFFICE", a="a two", b="b two", c="c two")
     update = administrator.update("UPDATE", package)
-    until(lambda: administrator.job(update)["job"]["status"] == "Retrying", "the update stops at the open file")
+    until(
+        lambda: administrator.job(update)["job"]["status"] == "Retrying",
+        "the update stops at the open file",
+    )
 
     held = workshop.json("locks", "--path", "b.dat")["locks"]
-    assert [(r["machine"], r["program"], r["access"], r["share_mode"]) for r in held] == [("WS1", "WINWORD.EXE", "READ", "READ")]
+    assert [(r["machine"], r["program"], r["access"], r["share_mode"]) for r in held] == [
+        ("WS1", "WINWORD.EXE", "READ", "READ")
+    ]
     assert held[0]["refusal_count"] >= 1 and held[0]["closed_at"] is None
     why = workshop.run("why", "--machine", "WS1")
     assert "WINWORD.EXE on WS1 (user anna) held it open with READ access sharing READ" in why.stdout
@@ -51,32 +75,48 @@ def test_one_process_serves_a_site_that_does_a_job_and_explains_a_blocked_update
     assert {e["code"] for e in workshop.json("events")["events"]} == {109}
 
     call(logon, "DELETE", f"/api/v1/opens/{handle}")
-    until(lambda: administrator.job(update)["job"]["status"] == "Complete", "the next attempt gets through")
+    until(
+        lambda: administrator.job(update)["job"]["status"] == "Complete",
+        "the next attempt gets through",
+    )
 
     code, seconds = process.terminate()
     assert code == 0 and seconds < STOP_S_MAX, process.said
-    assert not (workshop.path / ".despoolr" / "servers.json").exists(), "a clean stop takes the announcement back"
+    assert not (workshop.path / ".despoolr" / "servers.json").exists(), (
+        "a clean stop takes the announcement back"
+    )
     assert (workshop.path / "despoolr-data/all/LOGS/DESPOOL.LOG").stat().st_size > 0
 
     after = workshop.json("why", "despoolr-data/all")
-    assert [e["state"] for e in after["episodes"]] == ["resolved"] and after["holders"][0]["machine"] == "WS1"
-    assert [(j["name"], j["status"]) for j in workshop.json("jobs", "despoolr-data/all")["jobs"]] == [
+    assert [e["state"] for e in after["episodes"]] == ["resolved"] and after["holders"][0][
+        "machine"
+    ] == "WS1"
+    assert [
+        (j["name"], j["status"]) for j in workshop.json("jobs", "despoolr-data/all")["jobs"]
+    ] == [
         ("FIRST", "Complete"),
         ("UPDATE", "Complete"),
     ]
 
 
-def test_a_restarted_server_gives_new_ids_keeps_its_secret_and_remembers_who_was_refused(workshop: Workshop) -> None:
+def test_a_restarted_server_gives_new_ids_keeps_its_secret_and_remembers_who_was_refused(
+    workshop: Workshop,
+) -> None:
     arguments = ("serve", "logon", "--listen", "127.0.0.1:0", "--data", "data")
     first = workshop.start(*arguments)
     logon = workshop.servers()["LOGON1"]
     call(logon, "PUT", "/SMS_PKGD/b.dat", b"one")
-    session = json.loads(call(logon, "POST", "/api/v1/sessions", b'{"machine": "WS1", "program": "WINWORD.EXE"}'))["session"]
+    session = json.loads(
+        call(logon, "POST", "/api/v1/sessions", b'{"machine": "WS1", "program": "WINWORD.EXE"}')
+    )["session"]
     wanted = json.dumps({"session": session, "share": "SMS_PKGD", "path": "b.dat"}).encode()
     handle = json.loads(call(logon, "POST", "/api/v1/opens", wanted))["open"]
     with pytest.raises(AskError, match=r"held open by WINWORD\.EXE on WS1"):
         call(logon, "PUT", "/SMS_PKGD/b.dat", b"two")
-    until(lambda: b"open.refused" in (workshop.path / "data/records.jsonl").read_bytes(), "the refusal is on record")
+    until(
+        lambda: b"open.refused" in (workshop.path / "data/records.jsonl").read_bytes(),
+        "the refusal is on record",
+    )
     first.kill()
 
     again = workshop.start(*arguments)
@@ -84,7 +124,9 @@ def test_a_restarted_server_gives_new_ids_keeps_its_secret_and_remembers_who_was
     logon = workshop.servers()["LOGON1"]
     assert workshop.json("locks")["locks"] == [], "nobody holds what was open when the server died"
     episodes = workshop.json("why", "--path", "b.dat")["episodes"]
-    assert [(e["machine"], e["holds"][0]["program"]) for e in episodes] == [("ADMIN1", "WINWORD.EXE")]
+    assert [(e["machine"], e["holds"][0]["program"]) for e in episodes] == [
+        ("ADMIN1", "WINWORD.EXE")
+    ]
     session = json.loads(call(logon, "POST", "/api/v1/sessions", b'{"machine": "WS1"}'))["session"]
     wanted = json.dumps({"session": session, "share": "SMS_PKGD", "path": "b.dat"}).encode()
     assert json.loads(call(logon, "POST", "/api/v1/opens", wanted))["open"] != handle
@@ -102,7 +144,9 @@ def _one_line(capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().err.splitlines()[-1]
 
 
-def test_a_port_in_use_is_one_line_and_exit_code_2(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_port_in_use_is_one_line_and_exit_code_2(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         place = f"127.0.0.1:{taken.getsockname()[1]}"
         assert run(["serve", "logon", "--listen", place]) == 2
@@ -126,7 +170,9 @@ def test_a_damaged_site_database_is_one_line_and_exit_code_2(
     if damage is None:
         with sqlite3.connect(data / "BPC.db") as made:
             made.execute("CREATE TABLE Jobs (JobID TEXT PRIMARY KEY, Spec TEXT)")
-            made.executemany("INSERT INTO Jobs VALUES (?, ?)", [(f"J{n}", "x" * 500) for n in range(200)])
+            made.executemany(
+                "INSERT INTO Jobs VALUES (?, ?)", [(f"J{n}", "x" * 500) for n in range(200)]
+            )
         made.close()
         whole = (data / "BPC.db").read_bytes()
         damage = whole[:8192] + b"\xff" * 4096 + whole[12288:]
@@ -136,7 +182,9 @@ def test_a_damaged_site_database_is_one_line_and_exit_code_2(
     assert "the site database data/BPC.db cannot be used" in line and "move it away" in line
 
 
-def test_no_server_listens_beyond_loopback_without_a_configured_secret(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_server_listens_beyond_loopback_without_a_configured_secret(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(["serve", "all", "--listen", "0.0.0.0:0"]) == 2
     assert "refusing to listen on 0.0.0.0 without a configured secret" in _one_line(capsys)
     assert not (here / "despoolr-data/all/secret").exists()
@@ -154,7 +202,10 @@ def test_a_misspelt_variable_is_pointed_out(
 ) -> None:
     monkeypatch.setenv("DESPOOLR_RESPONCE", "Fast")
     assert run(["serve", "all"]) == 2
-    assert _one_line(capsys) == "despoolr: DESPOOLR_RESPONCE is no setting of Despoolr; did you mean DESPOOLR_RESPONSE?"
+    assert (
+        _one_line(capsys)
+        == "despoolr: DESPOOLR_RESPONCE is no setting of Despoolr; did you mean DESPOOLR_RESPONSE?"
+    )
 
 
 def test_a_wrong_value_of_a_variable_is_one_line_and_exit_code_2(

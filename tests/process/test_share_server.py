@@ -1,4 +1,6 @@
-"""A share server over real sockets, used as people use it: with curl, as docs/share-api.md shows."""
+"""A share server over real sockets, used as people use it: with curl, as docs/share-api.md
+shows.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +82,8 @@ async def test_every_example_of_the_document_answers_as_shown(site: Site) -> Non
     assert len([example for example in told if example.shown is not None]) > 30
     mark = "--- end of the answer ---"
     script = "set -u\n" + "\n".join(
-        example.command if example.shown is None else f"{example.command}\necho; echo '{mark}'" for example in told
+        example.command if example.shown is None else f"{example.command}\necho; echo '{mark}'"
+        for example in told
     )
     tokens = {"SERVICE_TOKEN": site.token, "PC07_TOKEN": site.client_token}
     code, output = await run(script, BASE=site.base, **tokens)
@@ -91,7 +94,8 @@ async def test_every_example_of_the_document_answers_as_shown(site: Site) -> Non
     for example, answer in zip(shown, answers, strict=True):
         assert example.shown is not None
         assert as_shown(example.shown, answer.lstrip("\n")), (
-            f"docs/share-api.md:{example.line}\n$ {example.command}\nshown: {example.shown}\ngot:   {answer.strip()}"
+            f"docs/share-api.md:{example.line}\n$ {example.command}\nshown: {example.shown}\ngot: "
+            f"  {answer.strip()}"
         )
 
 
@@ -118,7 +122,11 @@ async def test_curl_uploads_with_basic_and_keeps_a_hold_across_connections(site:
 async def test_what_is_not_http_is_refused_and_disturbs_nobody(site: Site) -> None:
     host, port = site.base.removeprefix("http://").split(":")
     too_long = b"GET /" + b"x" * 9000 + b" HTTP/1.1"
-    for rubbish, status in ((b"\x16\x03\x01\x02\x00\x01", b"400"), (b"GET / HTTP/9.9", b"400"), (too_long, b"414")):
+    for rubbish, status in (
+        (b"\x16\x03\x01\x02\x00\x01", b"400"),
+        (b"GET / HTTP/9.9", b"400"),
+        (too_long, b"414"),
+    ):
         reader, writer = await asyncio.open_connection(host, int(port))
         writer.write(rubbish + b"\r\n\r\n")
         assert (await reader.readline()).split()[1] == status
@@ -129,12 +137,17 @@ async def test_what_is_not_http_is_refused_and_disturbs_nobody(site: Site) -> No
 
 async def test_a_caller_that_leaves_in_the_middle_of_a_body_leaves_no_file(site: Site) -> None:
     host, port = site.base.removeprefix("http://").split(":")
-    head = f"PUT /SMS_SHR/HALF HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {site.token}\r\nContent-Length: 500\r\n\r\n"
+    head = (
+        "PUT /SMS_SHR/HALF HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "
+        f"{site.token}\r\nContent-Length: 500\r\n\r\n"
+    )
     _, writer = await asyncio.open_connection(host, int(port), family=socket.AF_INET)
     writer.write(head.encode() + b"x" * 100)
     await writer.drain()
     writer.close()
     await writer.wait_closed()
     assert (await site.ask("PUT", "/SMS_SHR/WHOLE", b"x")).status == 201
-    assert [entry["name"] for entry in (await site.ask("GET", "/SMS_SHR/")).json["entries"]] == ["WHOLE"]
+    assert [entry["name"] for entry in (await site.ask("GET", "/SMS_SHR/")).json["entries"]] == [
+        "WHOLE"
+    ]
     assert not site.host.opens()

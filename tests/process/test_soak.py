@@ -1,4 +1,6 @@
-"""A short soak of real processes: one restart, one cut, every count exact; and one that ends before its time leaves nothing."""
+"""A short soak of real processes: one restart, one cut, every count exact; and one that ends before
+its time leaves nothing.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ SHORT = ("soak", "--clients", "60", "--for", "20s", "--time", "x600", "--seed", 
 
 def pids(workshop: Workshop) -> list[int]:
     """The servers of the stack."""
-    listed = msgspec.json.decode((workshop.path / "runs/latest/stack/.despoolr/servers.json").read_bytes())["servers"]
+    listed = msgspec.json.decode(
+        (workshop.path / "runs/latest/stack/.despoolr/servers.json").read_bytes()
+    )["servers"]
     return [server["pid"] for server in listed]
 
 
@@ -45,17 +49,31 @@ def test_a_soak_with_a_restart_and_a_cut_link_counts_everything_exactly(workshop
     process = workshop.start(*SHORT, ready="clients for 0:20")
     code, summary = ended(process)
     assert code == 0, process.said
-    assert summary["passed"] and all(count["ok"] for count in summary["counts"]) and len(summary["counts"]) >= 15
+    assert (
+        summary["passed"]
+        and all(count["ok"] for count in summary["counts"])
+        and len(summary["counts"]) >= 15
+    )
     assert "counts are exact" in summary["verdict"]
     done = summary["done"]
     assert done["restarts"] == done["cuts"] == 1 and done["files_held"] >= 1
     assert done["reports"] >= 3 * 60, "every client has run three packages"
-    assert {row["process"] for row in summary["resources"]} == {"SITE1", "LOGON1", "LOGON2", "FLEET1", "FLEET2"}
-    assert {row["verdict"] for row in summary["resources"]} == {"too short"}, "twenty seconds tell nothing, and say so"
+    assert {row["process"] for row in summary["resources"]} == {
+        "SITE1",
+        "LOGON1",
+        "LOGON2",
+        "FLEET1",
+        "FLEET2",
+    }
+    assert {row["verdict"] for row in summary["resources"]} == {"too short"}, (
+        "twenty seconds tell nothing, and say so"
+    )
     with (workshop.path / "runs/latest/samples.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {row["process"] for row in rows} >= {"SITE1", "FLEET1"}
-    assert len({row["started"] for row in rows if row["process"] == "SITE1"}) == 2, "the site server had two lives"
+    assert len({row["started"] for row in rows if row["process"] == "SITE1"}) == 2, (
+        "the site server had two lives"
+    )
     assert "SITE1 gets SIGKILL" in process.said and "link SITE1-LOGON1 is cut" in process.said
     assert "too short" in process.said and summary["verdict"] in process.said
 
@@ -63,7 +81,9 @@ def test_a_soak_with_a_restart_and_a_cut_link_counts_everything_exactly(workshop
 def test_a_server_that_falls_ends_the_soak_and_is_named(workshop: Workshop) -> None:
     process = workshop.start(*SHORT, "--json", ready="running")
     all_of_them = pids(workshop)
-    listed = msgspec.json.decode((workshop.path / "runs/latest/stack/.despoolr/servers.json").read_bytes())["servers"]
+    listed = msgspec.json.decode(
+        (workshop.path / "runs/latest/stack/.despoolr/servers.json").read_bytes()
+    )["servers"]
     os.kill(next(server["pid"] for server in listed if server["name"] == "LOGON2"), signal.SIGKILL)
     code, summary = ended(process)
     assert code == 10 and summary["counts"] == []
@@ -71,19 +91,33 @@ def test_a_server_that_falls_ends_the_soak_and_is_named(workshop: Workshop) -> N
     until(lambda: not any(map(is_running, all_of_them)), "no process is left")
 
 
-def test_an_interrupted_soak_leaves_no_process_and_says_that_nothing_was_counted(workshop: Workshop) -> None:
+def test_an_interrupted_soak_leaves_no_process_and_says_that_nothing_was_counted(
+    workshop: Workshop,
+) -> None:
     process = workshop.start(*SHORT, ready="running")
     all_of_them = pids(workshop)
     process.process.send_signal(signal.SIGINT)
     code, summary = ended(process)
-    assert code == 130 and summary["interrupted"] and summary["verdict"] == "Interrupted: nothing was counted."
+    assert (
+        code == 130
+        and summary["interrupted"]
+        and summary["verdict"] == "Interrupted: nothing was counted."
+    )
     until(lambda: not any(map(is_running, all_of_them)), "no process is left")
 
 
 def test_a_plan_is_printed_and_nothing_is_done(workshop: Workshop) -> None:
     plan = workshop.json("soak", "--clients", "2000", "--for", "30m", "--plan")
     assert plan == workshop.json("soak", "--clients", "2000", "--for", "30m", "--plan")
-    assert {step["what"] for step in plan["steps"]} == {"run", "update", "offer", "remove", "hold", "restart", "cut"}
+    assert {step["what"] for step in plan["steps"]} == {
+        "run",
+        "update",
+        "offer",
+        "remove",
+        "hold",
+        "restart",
+        "cut",
+    }
     printed = workshop.run("soak", "--for", "30m", "--plan")
     assert "SIGKILL" in printed.stdout and "a user opens this file" in printed.stderr
     assert not (workshop.path / "runs").exists()

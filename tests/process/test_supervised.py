@@ -1,4 +1,6 @@
-"""What a command has started ends with it, whatever ends the command, and whenever: no process of its run is left."""
+"""What a command has started ends with it, whatever ends the command, and whenever: no process of
+its run is left.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ def processes_of(run: str) -> dict[int, str]:
         if place.name.isdigit():
             try:
                 if f"{MARK}={run}".encode() in (place / "environ").read_bytes().split(b"\0"):
-                    found[int(place.name)] = (place / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                    found[int(place.name)] = (
+                        (place / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                    )
             except OSError:
                 continue
     return {number: line for number, line in found.items() if line}  # a zombie has none
@@ -57,7 +61,9 @@ def run(workshop: Workshop) -> Iterator[str]:
         os.kill(number, signal.SIGKILL)
 
 
-def start(workshop: Workshop, run: str, *arguments: str, processes: int = 1, ready: str = "") -> Process:
+def start(
+    workshop: Workshop, run: str, *arguments: str, processes: int = 1, ready: str = ""
+) -> Process:
     """Start it, and wait for so many processes, and for what it says."""
     process = workshop.start(*arguments, ready=ready, environment={MARK: run})
     until(lambda: len(processes_of(run)) >= processes, f"{processes} processes of {arguments}")
@@ -84,9 +90,23 @@ MOMENTS = [
     pytest.param(ALL, 4, "", id="kb-running"),
     pytest.param(("demo",), 1, "", id="demo-starting"),
     pytest.param(("demo",), 1, "1. LIVE", id="demo-running"),
-    pytest.param(("run", str(REPOSITORY / "scenarios/demo_live.toml"), "--time", "x500"), 1, "0%", id="run-running"),
     pytest.param(
-        ("serve", "all", "--listen", "127.0.0.1:0", "--listen-logon", "127.0.0.1:0", "--clients", "10"),
+        ("run", str(REPOSITORY / "scenarios/demo_live.toml"), "--time", "x500"),
+        1,
+        "0%",
+        id="run-running",
+    ),
+    pytest.param(
+        (
+            "serve",
+            "all",
+            "--listen",
+            "127.0.0.1:0",
+            "--listen-logon",
+            "127.0.0.1:0",
+            "--clients",
+            "10",
+        ),
         *(1, "despoolr: ready"),
         id="serve-with-clients",
     ),
@@ -116,12 +136,25 @@ def test_a_command_that_gets_sigterm_ends_in_order_and_leaves_nothing(
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 @pytest.mark.parametrize("when", ["starting", "running"])
-def test_nothing_is_left_of_a_load_and_its_site_goes_on(workshop: Workshop, run: str, number: int, when: str) -> None:
-    serve = ("serve", "all", "--listen", "127.0.0.1:0", "--listen-logon", "127.0.0.1:0", "--time", "x60")
+def test_nothing_is_left_of_a_load_and_its_site_goes_on(
+    workshop: Workshop, run: str, number: int, when: str
+) -> None:
+    serve = (
+        "serve",
+        "all",
+        "--listen",
+        "127.0.0.1:0",
+        "--listen-logon",
+        "127.0.0.1:0",
+        "--time",
+        "x60",
+    )
     site = workshop.start(*serve)
     (workshop.path / "load.toml").write_text(LOAD)
     ready = "running" if when == "running" else ""
-    process = start(workshop, run, "load", "load.toml", "--processes", "2", processes=3, ready=ready)
+    process = start(
+        workshop, run, "load", "load.toml", "--processes", "2", processes=3, ready=ready
+    )
     code = ended_by(process, number)
     assert_nothing_is_left(run)
     assert site.process.poll() is None
@@ -129,7 +162,9 @@ def test_nothing_is_left_of_a_load_and_its_site_goes_on(workshop: Workshop, run:
         assert code == 130 and "Traceback" not in process.said, process.said
 
 
-def test_a_child_that_is_stopped_when_its_parent_is_killed_ends_as_well(workshop: Workshop, run: str) -> None:
+def test_a_child_that_is_stopped_when_its_parent_is_killed_ends_as_well(
+    workshop: Workshop, run: str
+) -> None:
     process = start(workshop, run, *SOAK, processes=6, ready="running")
     for number, line in processes_of(run).items():
         if " fleet " in line or " site " in line:
@@ -144,7 +179,10 @@ def test_a_second_signal_ends_a_soak_at_once(workshop: Workshop, run: str) -> No
         if " fleet " in line:
             os.kill(number, signal.SIGSTOP)  # it does not end because it is asked to
     process.process.send_signal(signal.SIGTERM)
-    until(lambda: not any(" site " in line for line in processes_of(run).values()), "the others have ended")
+    until(
+        lambda: not any(" site " in line for line in processes_of(run).values()),
+        "the others have ended",
+    )
     assert len(processes_of(run)) == 3, "the soak waits for its fleets"
     assert ended_by(process, signal.SIGTERM) == 130
     assert_nothing_is_left(run)

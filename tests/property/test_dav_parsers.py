@@ -1,4 +1,6 @@
-"""Any input to a parser of WebDAV's headers and bodies has a documented end, of a size that is linear in it."""
+"""Any input to a parser of WebDAV's headers and bodies has a documented end, of a size that is
+linear in it.
+"""
 
 from __future__ import annotations
 
@@ -26,11 +28,24 @@ from despoolr_server.http.dav.request import depth, timeout_s
 
 HEADERS = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), max_size=300)
 PIECES = st.sampled_from(
-    ["<D:prop>", "</D:prop>", "<u:a/>", "<D:set>", "</D:set>", "<D:owner>", "</D:owner>", "x", "&amp;", "<D:allprop/>"]
+    [
+        "<D:prop>",
+        "</D:prop>",
+        "<u:a/>",
+        "<D:set>",
+        "</D:set>",
+        "<D:owner>",
+        "</D:owner>",
+        "x",
+        "&amp;",
+        "<D:allprop/>",
+    ]
 )
 ROOTS = st.sampled_from(["propfind", "propertyupdate", "lockinfo"])
 BODIES = st.binary(max_size=300) | st.builds(
-    lambda root, pieces: f'<D:{root} xmlns:D="DAV:" xmlns:u="urn:u">{"".join(pieces)}</D:{root}>'.encode(),
+    lambda root, pieces: (
+        f'<D:{root} xmlns:D="DAV:" xmlns:u="urn:u">{"".join(pieces)}</D:{root}>'.encode()
+    ),
     ROOTS,
     st.lists(PIECES),
 )
@@ -58,7 +73,10 @@ def test_any_depth_and_timeout_is_one_of_a_few(text: str) -> None:
 
 
 @pytest.mark.parametrize("parse", [parse_propfind, parse_proppatch, parse_lockinfo])
-@given(body=BODIES | BODIES.map(lambda body: body.replace(b"</D:lockinfo>", WITH_LOCK + b"</D:lockinfo>")))
+@given(
+    body=BODIES
+    | BODIES.map(lambda body: body.replace(b"</D:lockinfo>", WITH_LOCK + b"</D:lockinfo>"))
+)
 def test_any_body_is_read_or_refused(parse: Callable[[bytes], Any], body: bytes) -> None:
     try:
         found = parse(body)

@@ -1,4 +1,6 @@
-"""`parse(render(x)) == x` for every format, and no input makes a parser fail in any way but its own error."""
+"""`parse(render(x)) == x` for every format, and no input makes a parser fail in any way but its own
+error.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,9 @@ texts = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), max_
 any_text = st.text(max_size=40)
 names = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-", min_size=1, max_size=15)
 base36 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-sites = st.text(base36, min_size=3, max_size=3).filter(lambda site: site not in ("CON", "PRN", "AUX", "NUL"))
+sites = st.text(base36, min_size=3, max_size=3).filter(
+    lambda site: site not in ("CON", "PRN", "AUX", "NUL")
+)
 quirks = st.builds(DateQuirk, st.booleans(), st.booleans())
 
 
@@ -88,12 +92,18 @@ records = st.builds(
     domain_name=texts,
     reserved=st.binary(min_size=32, max_size=32),
 )  # fmt: skip
-winst_files = st.builds(WinstFile, texts, st.lists(records, max_size=4, unique_by=lambda record: record.request_id).map(tuple))
+winst_files = st.builds(
+    WinstFile,
+    texts,
+    st.lists(records, max_size=4, unique_by=lambda record: record.request_id).map(tuple),
+)
 
 
 @relaxed
 @given(seconds, quirks)
-def test_an_sms_date_reads_back_with_the_quirk_it_was_printed_with(at: float, quirk: DateQuirk) -> None:
+def test_an_sms_date_reads_back_with_the_quirk_it_was_printed_with(
+    at: float, quirk: DateQuirk
+) -> None:
     assert parse_sms_date(render_sms_date(at, quirk), quirk) == at
 
 
@@ -142,7 +152,9 @@ def test_an_instruction_reads_back(instruction: DespoolerInstruction) -> None:
 @relaxed
 @given(st.data())
 def test_a_changed_instruction_file_is_refused(data: st.DataObject) -> None:
-    octets = bytearray(render_instruction(DespoolerInstruction("T", fields={"A": "1", "B": "two"}, servers=("S",))))
+    octets = bytearray(
+        render_instruction(DespoolerInstruction("T", fields={"A": "1", "B": "two"}, servers=("S",)))
+    )
     at = data.draw(st.integers(0, len(octets) - 1))
     octets[at] ^= 1 << data.draw(st.integers(0, 7))
     with pytest.raises(FormatError):
@@ -169,7 +181,10 @@ def test_a_changed_instruction_file_is_refused(data: st.DataObject) -> None:
     )
 )
 def test_a_report_reads_back(report: WireRemove) -> None:
-    assert WireRemove.from_instruction(parse_instruction(render_instruction(report.to_instruction()))) == report
+    assert (
+        WireRemove.from_instruction(parse_instruction(render_instruction(report.to_instruction())))
+        == report
+    )
 
 
 @relaxed
@@ -183,11 +198,15 @@ def test_a_report_reads_back(report: WireRemove) -> None:
         package_version=st.integers(0, 10**6),
         package_file=any_text,
         request_id=any_text,
-        servers=st.lists(st.builds(PackageTarget, names, texts.filter(bool)), max_size=3).map(tuple),
+        servers=st.lists(st.builds(PackageTarget, names, texts.filter(bool)), max_size=3).map(
+            tuple
+        ),
         refresh_existing=st.booleans(),
         put_on_specified=st.booleans(),
         send_even_if_previously_sent=st.booleans(),
-        workstations=st.lists(st.builds(TargetWorkstation, names, ids(8), names), max_size=3).map(tuple),
+        workstations=st.lists(st.builds(TargetWorkstation, names, ids(8), names), max_size=3).map(
+            tuple
+        ),
         command_line=any_text,
         command_name=any_text,
         offer_after=st.none() | milliseconds,
@@ -200,7 +219,10 @@ def test_a_report_reads_back(report: WireRemove) -> None:
     )
 )
 def test_the_work_of_a_job_reads_back(install: Install) -> None:
-    assert Install.from_instruction(parse_instruction(render_instruction(install.to_instruction()))) == install
+    assert (
+        Install.from_instruction(parse_instruction(render_instruction(install.to_instruction())))
+        == install
+    )
 
 
 keys = st.text("abcDEF012 ", min_size=1, max_size=8).map(str.strip).filter(bool)
@@ -209,7 +231,9 @@ values = texts.map(str.strip).filter(lambda text: text == text.strip())
 
 @relaxed
 @given(st.lists(st.tuples(keys, keys, values), max_size=8))
-def test_what_is_set_in_an_ini_file_is_there_after_reading_it_back(settings_: list[tuple[str, str, str]]) -> None:
+def test_what_is_set_in_an_ini_file_is_there_after_reading_it_back(
+    settings_: list[tuple[str, str, str]],
+) -> None:
     ini = SmsIni()
     wanted: dict[tuple[str, str], str] = {}
     for section, key, value in settings_:
@@ -244,17 +268,23 @@ def test_the_next_sms_id_is_one_further(site: str, range_number: int, sequence: 
 @pytest.mark.parametrize("parse", [parse_winst, parse_instruction, parse_sms_ini])
 @relaxed
 @given(data=st.binary(max_size=300) | st.text(max_size=300))
-def test_no_octets_make_a_parser_fail_but_with_its_own_error(parse: Callable[[Any], Any], data: bytes | str) -> None:
+def test_no_octets_make_a_parser_fail_but_with_its_own_error(
+    parse: Callable[[Any], Any], data: bytes | str
+) -> None:
     try:
         parse(data)
     except FormatError as error:
         assert error.reason
 
 
-@pytest.mark.parametrize("parse", [parse_sms_date, parse_ctime, parse_date_time, parse_trace, parse_sms_id])
+@pytest.mark.parametrize(
+    "parse", [parse_sms_date, parse_ctime, parse_date_time, parse_trace, parse_sms_id]
+)
 @relaxed
 @given(text=st.text("0123456789/-: .ANZaov~<>$", max_size=40) | st.text(max_size=40))
-def test_no_text_makes_a_reader_fail_but_with_its_own_error(parse: Callable[[str], Any], text: str) -> None:
+def test_no_text_makes_a_reader_fail_but_with_its_own_error(
+    parse: Callable[[str], Any], text: str
+) -> None:
     try:
         parse(text)
     except FormatError as error:
@@ -263,7 +293,9 @@ def test_no_text_makes_a_reader_fail_but_with_its_own_error(parse: Callable[[str
 
 @relaxed
 @given(data=st.data(), file=winst_files)
-def test_a_damaged_winst_file_is_refused_or_still_a_winst_file(data: st.DataObject, file: WinstFile) -> None:
+def test_a_damaged_winst_file_is_refused_or_still_a_winst_file(
+    data: st.DataObject, file: WinstFile
+) -> None:
     octets = bytearray(render_winst(file))
     octets[data.draw(st.integers(0, len(octets) - 1))] = data.draw(st.integers(0, 255))
     try:

@@ -1,7 +1,8 @@
 """Round trips and second opinions on generated MIFs.
 
-render_verbatim(parse(x)) == x; parse(render(m)) means m; the short way agrees with the parser; parse refuses exactly what
-check calls an error; a grammar written in another notation (lark) accepts and refuses the same texts.
+render_verbatim(parse(x)) == x; parse(render(m)) means m; the short way agrees with the parser;
+parse refuses exactly what check calls an error; a grammar written in another notation (lark)
+accepts and refuses the same texts.
 """
 
 from __future__ import annotations
@@ -54,7 +55,10 @@ def attributes(draw: st.DrawFn, number: int, strings: st.SearchStrategy[str]) ->
     elif kind == "COUNTER64":
         type_, value = Type(kind), draw(st.integers(0, 2**64 - 1))
     elif kind == "DATE":
-        type_, value = Type(kind), draw(st.sampled_from(["", "19950715110000.500000+000", "****0715110000.******-060"]))
+        type_, value = (
+            Type(kind),
+            draw(st.sampled_from(["", "19950715110000.500000+000", "****0715110000.******-060"])),
+        )
     elif kind == "ENUM":
         if draw(st.booleans()):
             type_ = Type(kind, name="E")
@@ -77,9 +81,19 @@ def trees(draw: st.DrawFn, strings: st.SearchStrategy[str] = STRINGS) -> Mif:
         blocks.append(build_group(draw(NAMES), number, f"a|b|{number}", members, key=key))
     if draw(st.booleans()):
         blocks.append(
-            build_group("T", None, "a|b|t", [build_attribute("k", 2, 0), build_attribute("v", 1, "", size=90)], key=(2,))
+            build_group(
+                "T",
+                None,
+                "a|b|t",
+                [build_attribute("k", 2, 0), build_attribute("v", 1, "", size=90)],
+                key=(2,),
+            )
         )
-        rows = draw(st.lists(st.tuples(strings, INTEGERS), min_size=1, max_size=3, unique_by=lambda row: row[1]))
+        rows = draw(
+            st.lists(
+                st.tuples(strings, INTEGERS), min_size=1, max_size=3, unique_by=lambda row: row[1]
+            )
+        )
         blocks.append(build_table("R", next(n for n in range(1, 9) if n not in ids), "a|b|t", rows))
     headers = draw(st.lists(st.sampled_from(["UniqueID<1>", ' a "remark" \\', "/"]), max_size=2))
     return build_mif(draw(NAMES), blocks, headers=headers)
@@ -105,7 +119,9 @@ def test_unicode_trees_survive_too(tree: Mif) -> None:
 
 # Texts made of the format's own pieces, in spellings no writer of ours would choose.
 
-BLANKS = st.sampled_from([" ", "\n", "\r\n", "\t", "  \n ", " // c\n", '//"\\\n', "\f ", "//\x80\n", "// \x01 c\n"])
+BLANKS = st.sampled_from(
+    [" ", "\n", "\r\n", "\t", "  \n ", " // c\n", '//"\\\n', "\f ", "//\x80\n", "// \x01 c\n"]
+)
 PIECES = st.sampled_from(
     [
         "START",
@@ -372,7 +388,9 @@ def mutants(draw: st.DrawFn) -> bytes:
 @pytest.mark.parametrize("mode", list(Mode))
 @given(data=mutants() | soup())
 @settings(deadline=None, max_examples=300)
-def test_what_is_accepted_is_written_back_octet_for_octet_and_refusals_agree_with_check(mode: Mode, data: bytes) -> None:
+def test_what_is_accepted_is_written_back_octet_for_octet_and_refusals_agree_with_check(
+    mode: Mode, data: bytes
+) -> None:
     found = check(data, mode)
     errors = [f for f in found if f.severity >= Severity.ERROR and not f.rule.startswith("kind-")]
     try:
@@ -409,7 +427,11 @@ def ours_and_theirs(ours: list[str], theirs: list[str]) -> pytest.MarkDecorator:
 
 @ours_and_theirs(
     ["status_success.mif", "status_two_numbers.mif", "noidmif_printer.mif"],
-    ["kb-q166833__status.mif", "rendered__portswitch-success-two-ports.mif", "kb-q170440__network-noidmif.mif"],
+    [
+        "kb-q166833__status.mif",
+        "rendered__portswitch-success-two-ports.mif",
+        "kb-q170440__network-noidmif.mif",
+    ],
 )
 def test_the_short_way_is_taken_by_ordinary_files(file: Path) -> None:
     assert fast.read(file.read_bytes().decode("latin-1")) is not None
@@ -458,7 +480,9 @@ def grammar_accepts(text: str) -> bool:
 
 
 def we_read(data: bytes) -> bool:
-    """Whether the grammar alone accepts: placement is a check of its own, as in the other grammar."""
+    """Whether the grammar alone accepts: placement is a check of its own, as in the other
+    grammar.
+    """
     try:
         read(data, Mode.STRICT)
     except MifError:

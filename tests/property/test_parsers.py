@@ -1,4 +1,6 @@
-"""Every parser of `despoolr_core.formats`: any bytes in, a value or its documented error out, in time linear in their number."""
+"""Every parser of `despoolr_core.formats`: any bytes in, a value or its documented error out, in
+time linear in their number.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,11 @@ PARSERS: Final[dict[str, Parser]] = {
     "mif, sms": lambda data: parse(data, Mode.SMS),
     "mif, all findings": lambda data: [check(data, mode) for mode in Mode],
     "mif, verdict": would_sms_take,
-    "mif, comments": lambda data: (read(data).comments, read(data).delta_headers, render_verbatim(read(data))),
+    "mif, comments": lambda data: (
+        read(data).comments,
+        read(data).delta_headers,
+        render_verbatim(read(data)),
+    ),
     "job mif": read_job_mif,
     "plain job mif": read_plain_job_mif,
     "inventory mif": read_inventory_mif,
@@ -96,7 +102,11 @@ PIECES: Final = [
 ]
 """What inputs are made of: parts of the formats, and what stands in nobody's way."""
 
-FRAMES: Final = [(b"", b""), (b'START COMPONENT\nNAME="C"\n', b"END COMPONENT\n"), (b"[Local]\n", b"")]
+FRAMES: Final = [
+    (b"", b""),
+    (b'START COMPONENT\nNAME="C"\n', b"END COMPONENT\n"),
+    (b"[Local]\n", b""),
+]
 
 
 @pytest.mark.parametrize("parser", PARSERS)
@@ -104,9 +114,10 @@ FRAMES: Final = [(b"", b""), (b'START COMPONENT\nNAME="C"\n', b"END COMPONENT\n"
 @given(
     st.one_of(
         st.binary(max_size=200),
-        st.tuples(st.sampled_from(FRAMES), st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=3)), max_size=12)).map(
-            lambda drawn: drawn[0][0] + b"".join(drawn[1]) + drawn[0][1]
-        ),
+        st.tuples(
+            st.sampled_from(FRAMES),
+            st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=3)), max_size=12),
+        ).map(lambda drawn: drawn[0][0] + b"".join(drawn[1]) + drawn[0][1]),
     )
 )
 def test_any_bytes_are_a_value_or_the_documented_error(parser: str, data: bytes) -> None:
@@ -136,7 +147,17 @@ def cost(parser: Parser, data: bytes, times: int = 1) -> float:
 BYTES_FEW, TIMES, RATIO_MAX = 20_000, 4, 7
 SECONDS_SEEN = 0.04
 """What takes less at four times the size is not worth a ratio."""
-MEASURED = ["instruction", "winst", "sms.ini", "sta", "trace", "mif, all findings", "mif, comments", "inventory mif", "delta mif"]
+MEASURED = [
+    "instruction",
+    "winst",
+    "sms.ini",
+    "sta",
+    "trace",
+    "mif, all findings",
+    "mif, comments",
+    "inventory mif",
+    "delta mif",
+]
 REPEATED = [GROUP, *PIECES[1:5], b'"', b"\\", b"// x<y>\n", b"{", b"\n", b"[x]\n", b"a=b\n", b"9"]
 
 

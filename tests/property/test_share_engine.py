@@ -1,4 +1,6 @@
-"""A machine of opens, closes, marks, renames and lapsing leases: what must hold after every step."""
+"""A machine of opens, closes, marks, renames and lapsing leases: what must hold after every
+step.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +13,25 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from despoolr_core.share.modes import CreateAction, CreateOption, Disposition, NtStatus, Role
 from despoolr_server.engine.engine import ShareEngine
 from despoolr_server.engine.names import Name, parse_name
-from despoolr_server.engine.rows import Ask, Closed, Ended, FileFacts, Granted, Open, Refusal, Session
+from despoolr_server.engine.rows import (
+    Ask,
+    Closed,
+    Ended,
+    FileFacts,
+    Granted,
+    Open,
+    Refusal,
+    Session,
+)
 
 PATHS = st.sampled_from(["A", "A", "A", "B", "D", "D/A", "D/E", "D/E/A"])
 ACCESS = st.sampled_from([0x1, 0x2, 0x4, 0x20, 0x80, 0x10000, 0x3, 0x10001, 0x10003])
 SHARE = st.sampled_from([7, 7, 7, 0, 1, 2, 3, 4, 5, 6])
-DISPOSITION = st.sampled_from([Disposition.OPEN_IF] * 3 + [Disposition.SUPERSEDE, Disposition.OVERWRITE_IF] + list(Disposition))
+DISPOSITION = st.sampled_from(
+    [Disposition.OPEN_IF] * 3
+    + [Disposition.SUPERSEDE, Disposition.OVERWRITE_IF]
+    + list(Disposition)
+)
 OPTIONS = st.sampled_from([0, 0, 0, int(CreateOption.DELETE_ON_CLOSE)])
 WISH = st.tuples(PATHS, ACCESS, SHARE, DISPOSITION, OPTIONS)
 
@@ -24,7 +39,9 @@ WISH = st.tuples(PATHS, ACCESS, SHARE, DISPOSITION, OPTIONS)
 def clash(one: int, one_share: int, other: int, other_share: int, only: int = 7) -> bool:
     """The rule right by right, said here once more so that the engine is not its own witness."""
     for mode, rights in ((1, 0x21), (2, 0x6), (4, 0x10000)):
-        if mode & only and ((one & rights and not other_share & mode) or (other & rights and not one_share & mode)):
+        if mode & only and (
+            (one & rights and not other_share & mode) or (other & rights and not one_share & mode)
+        ):
             return True
     return False
 
@@ -93,20 +110,30 @@ class Engine(RuleBasedStateMachine):
 
     def start(self, lease_s: float) -> None:
         session = self.engine.start_session(
-            self.now, machine="WS", user="", program="", role=Role.CLIENT, owner="WS", lease_s=lease_s
+            self.now,
+            machine="WS",
+            user="",
+            program="",
+            role=Role.CLIENT,
+            owner="WS",
+            lease_s=lease_s,
         )
         assert isinstance(session, Session)
         self.sessions[session.session] = (session, self.now + lease_s if lease_s else float("inf"))
 
     @precondition(lambda self: self.sessions)
     @rule(data=st.data(), wishes=st.lists(WISH, min_size=1, max_size=4))
-    def open(self, data: st.DataObject, wishes: list[tuple[str, int, int, Disposition, int]]) -> None:
+    def open(
+        self, data: st.DataObject, wishes: list[tuple[str, int, int, Disposition, int]]
+    ) -> None:
         session, _ = self.sessions[data.draw(st.sampled_from(sorted(self.sessions)))]
         for path, access, share, disposition, options in wishes:
             facts = self.names.get(path)
             parent = path.rpartition("/")[0]
             ask = Ask("T", named(path), access, share, disposition, options)
-            answer = self.engine.open(self.now, session, ask, facts, not parent or parent in self.names)
+            answer = self.engine.open(
+                self.now, session, ask, facts, not parent or parent in self.names
+            )
             if isinstance(answer, Granted):
                 assert path not in self.pending
                 assert not self._guilty(ask, facts)
@@ -118,13 +145,23 @@ class Engine(RuleBasedStateMachine):
 
     def _guilty(self, ask: Ask, facts: FileFacts | None) -> list[Open]:
         """The opens that the rule, said here once more, holds against a wish."""
-        implied = {Disposition.OVERWRITE: 0x2, Disposition.OVERWRITE_IF: 0x2, Disposition.SUPERSEDE: 0x10000}
+        implied = {
+            Disposition.OVERWRITE: 0x2,
+            Disposition.OVERWRITE_IF: 0x2,
+            Disposition.SUPERSEDE: 0x10000,
+        }
         access = ask.access | (implied.get(ask.disposition, 0) if facts is not None else 0)
         if not wants_any(access):
             return []
         only = 7 if wants_any(ask.access) else 4
-        here = [row for row in self.opens.values() if row.path == ask.name.path and wants_any(row.access)]
-        return [row for row in here if clash(access, ask.share_mode, row.access, row.share_mode, only)]
+        here = [
+            row
+            for row in self.opens.values()
+            if row.path == ask.name.path and wants_any(row.access)
+        ]
+        return [
+            row for row in here if clash(access, ask.share_mode, row.access, row.share_mode, only)
+        ]
 
     def _justify(self, refusal: Refusal, ask: Ask, facts: FileFacts | None) -> None:
         if refusal.status is NtStatus.SHARING_VIOLATION:
@@ -150,9 +187,12 @@ class Engine(RuleBasedStateMachine):
     @rule(data=st.data(), pending=st.booleans())
     def mark(self, data: st.DataObject, pending: bool) -> None:
         row = self._pick(data)
-        refusal = self.engine.mark_delete(row, pending, self.names[row.path], self._filled(row.path))
+        refusal = self.engine.mark_delete(
+            row, pending, self.names[row.path], self._filled(row.path)
+        )
         assert (refusal is None) == (
-            bool(row.access & 0x10000) and not (pending and self.names[row.path].directory and self._filled(row.path))
+            bool(row.access & 0x10000)
+            and not (pending and self.names[row.path].directory and self._filled(row.path))
         )
         if refusal is None:
             (self.pending.add if pending else self.pending.discard)(row.path)
@@ -177,9 +217,15 @@ class Engine(RuleBasedStateMachine):
         assert row.access & 0x10000
         source = row.path
         if source != goal:
-            assert not any(other.path == goal for other in self.opens.values()), "renamed over an open file"
+            assert not any(other.path == goal for other in self.opens.values()), (
+                "renamed over an open file"
+            )
             assert not any(other.path.startswith(source + "/") for other in self.opens.values())
-            moved = {name: facts for name, facts in self.names.items() if name == source or name.startswith(source + "/")}
+            moved = {
+                name: facts
+                for name, facts in self.names.items()
+                if name == source or name.startswith(source + "/")
+            }
             for name in moved:
                 del self.names[name]
             for name, facts in moved.items():
@@ -233,11 +279,15 @@ class Engine(RuleBasedStateMachine):
     @invariant()
     def the_table_is_what_was_granted(self) -> None:
         assert {row.handle: row for row in self.engine.table} == self.opens
-        assert all(self.engine.is_pending(row) == (row.path in self.pending) for row in self.opens.values())
+        assert all(
+            self.engine.is_pending(row) == (row.path in self.pending) for row in self.opens.values()
+        )
         assert all(row.session in self.sessions for row in self.opens.values())
         assert all(row.path in self.names for row in self.opens.values())
         self.engine.validate()
 
 
 TestEngine = Engine.TestCase
-TestEngine.settings = settings(max_examples=100, stateful_step_count=30, deadline=None, report_multiple_bugs=False)
+TestEngine.settings = settings(
+    max_examples=100, stateful_step_count=30, deadline=None, report_multiple_bugs=False
+)

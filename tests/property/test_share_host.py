@@ -1,8 +1,10 @@
-"""A share server driven at random, restarts and all: opens, range locks, reads, writes, deletes, renames, lapsing leases.
+"""A share server driven at random, restarts and all: opens, range locks, reads, writes, deletes,
+renames, lapsing leases.
 
-The model beside it knows what a person would write down: which names there are and what is in them, who holds what in which
-mode, who has locked which octets. After each step nothing may stand together that must not, nothing may be lost or come
-back, and every refusal must name somebody who is really in the way.
+The model beside it knows what a person would write down: which names there are and what is in them,
+who holds what in which mode, who has locked which octets. After each step nothing may stand
+together that must not, nothing may be lost or come back, and every refusal must name somebody who
+is really in the way.
 """
 
 from __future__ import annotations
@@ -40,7 +42,9 @@ T = TypeVar("T")
 PATHS = st.sampled_from(["A", "A", "B", "D/A", "D/B"])
 ACCESS = st.sampled_from([0x1, 0x3, 0x3, 0x2, 0x80, 0x10000, 0x10001, 0x10003])
 SHARE = st.sampled_from([7, 7, 7, 7, 3, 1, 0, 5])
-DISPOSITION = st.sampled_from(["OPEN_IF", "OPEN_IF", "OPEN", "CREATE", "OVERWRITE_IF", "SUPERSEDE", "OVERWRITE"])
+DISPOSITION = st.sampled_from(
+    ["OPEN_IF", "OPEN_IF", "OPEN", "CREATE", "OVERWRITE_IF", "SUPERSEDE", "OVERWRITE"]
+)
 OPTIONS = st.sampled_from(["", "", "", "DELETE_ON_CLOSE"])
 OFFSET = st.sampled_from([0, 0, 2, 5, 2**64 - 4])
 LENGTH = st.sampled_from([4, 4, 3, 1, 0])
@@ -52,7 +56,9 @@ ADMIN = Principal("BPC", "SMS", Role.SERVICE)
 
 
 def meets(one: tuple[int, int], other: tuple[int, int]) -> bool:
-    """Whether two ranges have an octet in common, or the point that one is lies inside the other."""
+    """Whether two ranges have an octet in common, or the point that one is lies inside the
+    other.
+    """
     (a, a_length), (b, b_length) = one, other
     if a_length and b_length:
         return max(a, b) <= min(a + a_length, b + b_length) - 1
@@ -64,7 +70,9 @@ def meets(one: tuple[int, int], other: tuple[int, int]) -> bool:
 
 def letters(access: int) -> str:
     """What an access wants, in the letters of share modes."""
-    return "".join(letter for letter, rights in (("R", 0x21), ("W", 0x6), ("D", 0x10000)) if access & rights)
+    return "".join(
+        letter for letter, rights in (("R", 0x21), ("W", 0x6), ("D", 0x10000)) if access & rights
+    )
 
 
 def shared(share: int) -> str:
@@ -72,7 +80,9 @@ def shared(share: int) -> str:
 
 
 def clash(one: int, one_share: int, other: int, other_share: int) -> bool:
-    """The sharing rule in letters, said here once more so that the engine is not its own witness."""
+    """The sharing rule in letters, said here once more so that the engine is not its own
+    witness.
+    """
     mine, theirs = letters(one), letters(other)
     if not mine or not theirs:
         return False
@@ -112,7 +122,8 @@ class Host(RuleBasedStateMachine):
         self.run(self.host.make_directory(Caller(ADMIN), "T", "D", parents=True))
         for lease_s in (3000.0, 20.0):
             self.log_on(lease_s)
-        for session in sorted(self.sessions):  # two strangers on one file: without them few locks ever meet
+        # two strangers on one file: without them few locks ever meet
+        for session in sorted(self.sessions):
             self.take(session, "A", 0x3, 7, "OPEN_IF", "")
 
     def teardown(self) -> None:
@@ -131,7 +142,14 @@ class Host(RuleBasedStateMachine):
         async def make() -> ShareHost:
             self.clock = LoopClock(1000.0 + self.loop.time())
             recorder = Recorder(self.clock.now)
-            return ShareHost("S", self.clock, recorder, id_prefix=f"R{self.starts}N", blockers_max=2, lock_waiters_max=3)
+            return ShareHost(
+                "S",
+                self.clock,
+                recorder,
+                id_prefix=f"R{self.starts}N",
+                blockers_max=2,
+                lock_waiters_max=3,
+            )
 
         self.host = self.run(make())
         self.host.add_share("T", self.store)
@@ -149,7 +167,9 @@ class Host(RuleBasedStateMachine):
         self.sessions[session] = (who, lease_s, self.clock.now() + lease_s)
 
     def has_lapsed(self, session: str) -> bool:
-        """Whether its lease is over. Waiting renews nothing: while somebody waits, the host ends sessions on the instant."""
+        """Whether its lease is over. Waiting renews nothing: while somebody waits, the host ends
+        sessions on the instant.
+        """
         return self.sessions[session][2] <= self.clock.now()
 
     def gone(self, one: Held) -> None:
@@ -196,7 +216,9 @@ class Host(RuleBasedStateMachine):
             for held_kind, held_offset, held_length in one.locks:
                 if not length or not meets((offset, length), (held_offset, held_length)):
                     continue
-                if (held_kind == "EXCLUSIVE" and one is not mine) or (held_kind == "SHARED" and writes):
+                if (held_kind == "EXCLUSIVE" and one is not mine) or (
+                    held_kind == "SHARED" and writes
+                ):
                     found.append(one)
         return found
 
@@ -243,21 +265,48 @@ class Host(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([1.0, 1.0, 5.0, 30.0]))
     def wait(self, seconds: float) -> None:
         self.run(asyncio.sleep(seconds))
-        self.settle()  # a lock's time may have been over before a lease was: then nobody had lapsed yet
+        # a lock's time may have been over before a lease was: then nobody had lapsed yet
+        self.settle()
         self.host.opens()  # whatever is asked ends what has lapsed
         lapsed = [name for name in self.sessions if self.has_lapsed(name)]
-        for name in sorted(lapsed, key=lambda name: (self.sessions[name][2], int(name.rpartition("N")[2]))):
+        for name in sorted(
+            lapsed, key=lambda name: (self.sessions[name][2], int(name.rpartition("N")[2]))
+        ):
             self.left(name, forget=True)
         self.settle()
 
     # -- opens
 
     @precondition(lambda self: self.sessions)
-    @rule(data=st.data(), path=PATHS, access=ACCESS, share=SHARE, disposition=DISPOSITION, options=OPTIONS)
-    def open(self, data: st.DataObject, path: str, access: int, share: int, disposition: str, options: str) -> None:
-        self.take(data.draw(st.sampled_from(sorted(self.sessions))), path, access, share, disposition, options)
+    @rule(
+        data=st.data(),
+        path=PATHS,
+        access=ACCESS,
+        share=SHARE,
+        disposition=DISPOSITION,
+        options=OPTIONS,
+    )
+    def open(
+        self,
+        data: st.DataObject,
+        path: str,
+        access: int,
+        share: int,
+        disposition: str,
+        options: str,
+    ) -> None:
+        self.take(
+            data.draw(st.sampled_from(sorted(self.sessions))),
+            path,
+            access,
+            share,
+            disposition,
+            options,
+        )
 
-    def take(self, session: str, path: str, access: int, share: int, disposition: str, options: str) -> None:
+    def take(
+        self, session: str, path: str, access: int, share: int, disposition: str, options: str
+    ) -> None:
         who = self.sessions[session][0]
         words = {"access": render_access(access), "share_mode": render_share_mode(share)}
         request = OpenRequest(session, "T", path, disposition=disposition, options=options, **words)
@@ -272,7 +321,9 @@ class Host(RuleBasedStateMachine):
         if answer.action != "OPENED":
             self.files[path] = b""
         assert answer.size == len(self.files[path])
-        self.held[answer.open] = Held(answer.open, session, who, path, access, share, "DELETE_ON_CLOSE" in options)
+        self.held[answer.open] = Held(
+            answer.open, session, who, path, access, share, "DELETE_ON_CLOSE" in options
+        )
 
     def open_guilty(self, path: str, access: int, share: int, disposition: str) -> list[Held]:
         if path not in self.files:
@@ -282,11 +333,16 @@ class Host(RuleBasedStateMachine):
             return [
                 one
                 for one in self.at(path)
-                if letters(one.access) and clash(implied & 0x10000 or 0x1, share | 3, one.access, one.share | 3)
+                if letters(one.access)
+                and clash(implied & 0x10000 or 0x1, share | 3, one.access, one.share | 3)
             ]
-        return [one for one in self.at(path) if clash(access | implied, share, one.access, one.share)]
+        return [
+            one for one in self.at(path) if clash(access | implied, share, one.access, one.share)
+        ]
 
-    def refused_open(self, problem: Problem, path: str, access: int, share: int, disposition: str) -> None:
+    def refused_open(
+        self, problem: Problem, path: str, access: int, share: int, disposition: str
+    ) -> None:
         match NtStatus(problem.nt_status):
             case NtStatus.SHARING_VIOLATION:
                 guilty = self.open_guilty(path, access, share, disposition)
@@ -321,10 +377,15 @@ class Host(RuleBasedStateMachine):
     # -- ranges
 
     @precondition(lambda self: self.held)
-    @rule(data=st.data(), elements=st.lists(st.tuples(FLAGS, OFFSET, LENGTH), min_size=1, max_size=3))
+    @rule(
+        data=st.data(), elements=st.lists(st.tuples(FLAGS, OFFSET, LENGTH), min_size=1, max_size=3)
+    )
     def lock(self, data: st.DataObject, elements: list[tuple[str, int, int]]) -> None:
         one = self.pick(data)
-        asked = [LockElement(offset, length, f"{kind}|FAIL_IMMEDIATELY") for kind, offset, length in elements]
+        asked = [
+            LockElement(offset, length, f"{kind}|FAIL_IMMEDIATELY")
+            for kind, offset, length in elements
+        ]
         answer = self.run(self.host.lock(one.who, one.handle, LockRequest(asked)))
         self.renewed(one.session)
         kept = len(one.locks)
@@ -342,8 +403,16 @@ class Host(RuleBasedStateMachine):
         assert [(got.kind, got.offset, got.length) for got in answer.locks] == elements
 
     @precondition(lambda self: self.held)
-    @rule(data=st.data(), kind=FLAGS, offset=OFFSET, length=LENGTH, wait_s=st.sampled_from([3.0, 100.0]))
-    def lock_and_wait(self, data: st.DataObject, kind: str, offset: int, length: int, wait_s: float) -> None:
+    @rule(
+        data=st.data(),
+        kind=FLAGS,
+        offset=OFFSET,
+        length=LENGTH,
+        wait_s=st.sampled_from([3.0, 100.0]),
+    )
+    def lock_and_wait(
+        self, data: st.DataObject, kind: str, offset: int, length: int, wait_s: float
+    ) -> None:
         one = self.pick(data)
         self.wait_number += 1
         name = f"q{self.wait_number}"
@@ -379,7 +448,9 @@ class Host(RuleBasedStateMachine):
     @precondition(lambda self: any(one.locks for one in self.held.values()))
     @rule(data=st.data(), strange=st.booleans())
     def unlock(self, data: st.DataObject, strange: bool) -> None:
-        handle = data.draw(st.sampled_from(sorted(handle for handle, one in self.held.items() if one.locks)))
+        handle = data.draw(
+            st.sampled_from(sorted(handle for handle, one in self.held.items() if one.locks))
+        )
         one = self.held[handle]
         _, offset, length = data.draw(st.sampled_from(one.locks))
         if strange:
@@ -406,7 +477,9 @@ class Host(RuleBasedStateMachine):
         content = self.files[one.path]
         guilty = self.transfer_guilty(one, writes, offset, length)
         if writes:
-            answer: object = self.run(self.host.write_open(one.who, one.handle, offset, b"y" * length))
+            answer: object = self.run(
+                self.host.write_open(one.who, one.handle, offset, b"y" * length)
+            )
         else:
             answer = self.run(self.host.read_open(one.who, one.handle, offset, length))
         self.renewed(one.session)
@@ -420,7 +493,11 @@ class Host(RuleBasedStateMachine):
         elif writes:
             assert answer == length
             if length:
-                self.files[one.path] = content[:offset].ljust(offset, b"\0") + b"y" * length + content[offset + length :]
+                self.files[one.path] = (
+                    content[:offset].ljust(offset, b"\0")
+                    + b"y" * length
+                    + content[offset + length :]
+                )
         elif length and offset >= len(content):
             assert isinstance(answer, Problem)
             assert answer.nt_status == NtStatus.END_OF_FILE
@@ -486,7 +563,9 @@ class Host(RuleBasedStateMachine):
 
     @rule(is_clean=st.booleans())
     def restart(self, is_clean: bool) -> None:
-        """The process ends, by itself or by a kill; the next one has the files, and lets everything be taken again."""
+        """The process ends, by itself or by a kill; the next one has the files, and lets everything
+        be taken again.
+        """
         before = [one for one in self.held.values() if is_clean or one.path not in self.pending]
         if is_clean:
             self.host.stop()
@@ -507,12 +586,16 @@ class Host(RuleBasedStateMachine):
         (session,) = self.sessions
         who = self.sessions[session][0]
         for one in kept:
-            words = {"access": render_access(one.access), "share_mode": render_share_mode(one.share)}
+            words = {
+                "access": render_access(one.access),
+                "share_mode": render_share_mode(one.share),
+            }
             reply = self.run(self.host.open(who, OpenRequest(session, "T", one.path, **words)))
             assert isinstance(reply, OpenReply), f"{one} cannot be taken again: {reply}"
             again = Held(reply.open, session, who, one.path, one.access, one.share, False)
             self.held[reply.open] = again
-            for kind, offset, length in sorted(one.locks, key=lambda lock: lock[0]):  # a shared lock lies over an exclusive one
+            # a shared lock lies over an exclusive one
+            for kind, offset, length in sorted(one.locks, key=lambda lock: lock[0]):
                 element = LockElement(offset, length, f"{kind}|FAIL_IMMEDIATELY")
                 answer = self.run(self.host.lock(who, reply.open, LockRequest([element])))
                 assert isinstance(answer, LockList), f"{one} cannot lock again: {answer}"
@@ -523,7 +606,9 @@ class Host(RuleBasedStateMachine):
     @invariant()
     def no_two_opens_conflict(self) -> None:
         for one, other in combinations(self.held.values(), 2):
-            assert one.path != other.path or not clash(one.access, one.share, other.access, other.share)
+            assert one.path != other.path or not clash(
+                one.access, one.share, other.access, other.share
+            )
 
     @invariant()
     def no_two_locks_conflict(self) -> None:
@@ -537,14 +622,19 @@ class Host(RuleBasedStateMachine):
     def the_host_knows_what_the_model_knows(self) -> None:
         engine = self.host.engine
         engine.validate()
-        assert {row.handle: row.path for row in engine.table} == {one.handle: one.path for one in self.held.values()}
+        assert {row.handle: row.path for row in engine.table} == {
+            one.handle: one.path for one in self.held.values()
+        }
         for handle, one in self.held.items():
             row = engine.find(handle)
             assert row is not None
             assert engine.is_pending(row) == (one.path in self.pending)
             file = engine.table.file(row.file)
             assert file is not None
-            locks = [(lock.kind, lock.offset, lock.length) for lock in (file.ranges.of_handle(handle) if file.ranges else [])]
+            locks = [
+                (lock.kind, lock.offset, lock.length)
+                for lock in (file.ranges.of_handle(handle) if file.ranges else [])
+            ]
             assert sorted(locks) == sorted(one.locks)
 
     @invariant()
@@ -553,7 +643,11 @@ class Host(RuleBasedStateMachine):
         for directory in ("", "D"):
             entries = self.host.list(Caller(ADMIN), "T", directory)
             assert not isinstance(entries, Problem)
-            there |= {f"{directory}/{one.name}".strip("/"): one.size for one in entries if not one.directory}
+            there |= {
+                f"{directory}/{one.name}".strip("/"): one.size
+                for one in entries
+                if not one.directory
+            }
         assert there == {path: len(content) for path, content in self.files.items()}
 
 
@@ -562,4 +656,6 @@ async def _result(task: asyncio.Task[T]) -> T:
 
 
 TestHost = Host.TestCase
-TestHost.settings = settings(max_examples=EXAMPLES, stateful_step_count=40, deadline=None, report_multiple_bugs=False)
+TestHost.settings = settings(
+    max_examples=EXAMPLES, stateful_step_count=40, deadline=None, report_multiple_bugs=False
+)

@@ -28,7 +28,9 @@ def scenario(
     seed: int = 1,
     **site: Any,
 ) -> Scenario:
-    """A site (1.1, Fast unless said otherwise), its servers, clients WS1 to WS3, the package OFFICE, and a timeline."""
+    """A site (1.1, Fast unless said otherwise), its servers, clients WS1 to WS3, the package
+    OFFICE, and a timeline.
+    """
     return msgspec.convert(
         {
             "name": "staged",
@@ -37,7 +39,10 @@ def scenario(
             "site": [{"code": "BPC", "domain": "SALES", **site}],
             "server": [{"name": name} for name in servers],
             "clients": clients or [{"names": ["WS1", "WS2", "WS3"], "poll_every": "4h"}],
-            "package": [{"name": name, "files": files} for name, files in (packages or {"OFFICE": FILES}).items()],
+            "package": [
+                {"name": name, "files": files}
+                for name, files in (packages or {"OFFICE": FILES}).items()
+            ],
             "program": programs or [],
             "step": [{"at": "0s", **step} for step in steps],
             "expect": expect or [],
@@ -46,12 +51,16 @@ def scenario(
     )
 
 
-def share(name: str = "FIRST", package: str = "OFFICE", at: str = "0s", **more: Any) -> dict[str, Any]:
+def share(
+    name: str = "FIRST", package: str = "OFFICE", at: str = "0s", **more: Any
+) -> dict[str, Any]:
     """A job that puts a package on servers."""
     return {"do": "job", "at": at, "name": name, "package": package, "type": "share", **more}
 
 
-def update(at: str = "2h", files: dict[str, str] = NEW, package: str = "OFFICE", name: str = "UPDATE") -> list[dict[str, Any]]:
+def update(
+    at: str = "2h", files: dict[str, str] = NEW, package: str = "OFFICE", name: str = "UPDATE"
+) -> list[dict[str, Any]]:
     """New source files, and the job that refreshes every server with them."""
     return [
         {"do": "source", "at": at, "package": package, "files": files},
@@ -65,7 +74,9 @@ def hold(machine: str = "WS1", file: str = "b.dat", at: str = "1h", **more: Any)
 
 
 def blocked_update(*steps: dict[str, Any], **more: Any) -> Scenario:
-    """OFFICE is put there, WS1 holds b.dat from the first hour, the update comes with the second."""
+    """OFFICE is put there, WS1 holds b.dat from the first hour, the update comes with the
+    second.
+    """
     steps = steps or (hold(),)
     return scenario(share(), *steps, *update(), **more)
 
@@ -76,7 +87,13 @@ def play(staged: Scenario, version: str = "", **wishes: Any) -> RunResult:
 
 
 @cache
-def article(kb: str, version: str, seed: int | None = None, fix: tuple[str, ...] = (), bug: tuple[str, ...] = ()) -> RunResult:
+def article(
+    kb: str,
+    version: str,
+    seed: int | None = None,
+    fix: tuple[str, ...] = (),
+    bug: tuple[str, ...] = (),
+) -> RunResult:
     """An article's scenario, run once for all tests that look at it."""
     return run_scenario(gallery.load(kb), Wishes(version=version, seed=seed, fix=fix, bug=bug))
 
@@ -123,8 +140,12 @@ def status(result: RunResult, name: str = "UPDATE") -> str:
     return next(str(job["status"]) for job in result.jobs if job["name"] == name)
 
 
-def copies(result: RunResult, name: str = "UPDATE", server: str = "LOGON1") -> list[tuple[float, str]]:
-    """Each attempt at a server: hours since the start, and `complete` or the file that was refused."""
+def copies(
+    result: RunResult, name: str = "UPDATE", server: str = "LOGON1"
+) -> list[tuple[float, str]]:
+    """Each attempt at a server: hours since the start, and `complete` or the file that was
+    refused.
+    """
     job = next(job["job"] for job in result.jobs if job["name"] == name)
     return [
         (hours(result, r.at), r.data["file"] or r.data["result"])
@@ -146,6 +167,15 @@ def events(result: RunResult) -> list[int]:
 
 
 def files(package: str = "OFFICE", server: str = "", at: str = "", **text: Any) -> dict[str, Any]:
-    """An expectation of all files of a package on a server; `a="second"` stands for a.dat with "a, second", None for absent."""
+    """An expectation of all files of a package on a server; `a="second"` stands for a.dat with "a,
+    second", None for absent.
+    """
     wanted = {f"{n}.dat": f"{n}, {word}" for n, word in text.items() if word}
-    return {"that": "files", "package": package, "server": server, "files": wanted, "only": True, "at": at}
+    return {
+        "that": "files",
+        "package": package,
+        "server": server,
+        "files": wanted,
+        "only": True,
+        "at": at,
+    }

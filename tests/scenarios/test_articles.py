@@ -1,4 +1,6 @@
-"""Each article reproduces on the versions that had its fault and not on the others, and only because of its cause."""
+"""Each article reproduces on the versions that had its fault and not on the others, and only
+because of its cause.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,13 @@ from scenarios.staging import article, failed, finding, play, status, until
 VERSIONS = ("1.0", "1.1", "1.2", "1.2 SP4")
 KBS = [kb for kb, _ in gallery.entries()]
 CELLS = matrix.cells()
-EXTRA = [("Q147819", "1.2 SP4"), ("Q152229", "1.2 SP4"), ("Q166833", "1.1"), ("Q166833", "2.0"), ("Q195936", "1.1")]
+EXTRA = [
+    ("Q147819", "1.2 SP4"),
+    ("Q152229", "1.2 SP4"),
+    ("Q166833", "1.1"),
+    ("Q166833", "2.0"),
+    ("Q195936", "1.1"),
+]
 """Versions an article does not speak of, on which its scenario makes sense all the same."""
 
 
@@ -56,14 +64,22 @@ def test_nothing_of_q147819_is_seen_when_the_file_is_closed_before_the_update() 
     assert finding(result, RETRIES).actual == "Complete"
 
 
-@pytest.mark.parametrize(("share_mode", "version"), [("READ|WRITE", "1.1"), ("READ|WRITE|DELETE", "1.0")])
-def test_nothing_of_q147819_is_seen_when_the_holder_shares_writing(share_mode: str, version: str) -> None:
+@pytest.mark.parametrize(
+    ("share_mode", "version"), [("READ|WRITE", "1.1"), ("READ|WRITE|DELETE", "1.0")]
+)
+def test_nothing_of_q147819_is_seen_when_the_holder_shares_writing(
+    share_mode: str, version: str
+) -> None:
     staged = until(gallery.load("Q147819"), 3.0)
     (held,) = [s for s in staged.step if getattr(s, "program", "") == "WINWORD.EXE"]
     held.share_mode = share_mode
     result = play(staged, version)
     assert not finding(result, RETRIES).ok
-    assert finding(result, STOPPED).actual == {"a.dat": "a, second", "b.dat": "b, second", "c.dat": "c, second"}
+    assert finding(result, STOPPED).actual == {
+        "a.dat": "a, second",
+        "b.dat": "b, second",
+        "c.dat": "c, second",
+    }
 
 
 def test_nothing_of_q147819_is_seen_when_nobody_is_there() -> None:
@@ -87,7 +103,9 @@ def test_a_session_that_held_the_file_would_be_found() -> None:
 def test_q147819_takes_eight_days_and_ten_hours_to_be_failed_and_names_who_did_it() -> None:
     result = article("Q147819", "1.1")
     assert status(result) == "Failed"
-    (at,) = [r.at for r in result.records if r.kind == "job.status" and r.data["status"] == "Failed"]
+    (at,) = [
+        r.at for r in result.records if r.kind == "job.status" and r.data["status"] == "Failed"
+    ]
     days = (at - result.scenario.start) / 86400.0 - 2 / 24
     assert 7.0 < days < 9.0
     for word in ("WINWORD.EXE", "WS1", "b.dat", "100 times", "forced disconnect"):
@@ -96,7 +114,10 @@ def test_q147819_takes_eight_days_and_ten_hours_to_be_failed_and_names_who_did_i
 
 # -- Q152229
 
-FIX, BUG = "after the job expired, corrected", {"1.0": "after the job expired, 1.0", "1.1": "after the job expired, 1.1"}
+FIX, BUG = (
+    "after the job expired, corrected",
+    {"1.0": "after the job expired, 1.0", "1.1": "after the job expired, 1.1"},
+)
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
@@ -134,18 +155,29 @@ def test_the_statuses_of_q152229_stay_when_the_clients_are_off_before_they_expir
         ("1.0", (), ("Q152229",), BUG["1.0"]),  # it has the fault already, in its own way
     ],
 )
-def test_the_switches_of_q152229_flip_its_symptom(version: str, fix: tuple[str, ...], bug: tuple[str, ...], holds: str) -> None:
+def test_the_switches_of_q152229_flip_its_symptom(
+    version: str, fix: tuple[str, ...], bug: tuple[str, ...], holds: str
+) -> None:
     result = article("Q152229", version, None, fix, bug)
     assert result.passed
-    assert [f.name for f in result.findings if f.name.startswith("after the job expired")] == [holds]
+    assert [f.name for f in result.findings if f.name.startswith("after the job expired")] == [
+        holds
+    ]
 
 
 def test_the_versions_have_the_faults_the_articles_say() -> None:
     assert {v for v in VERSIONS if ARTICLES["Q152229"].has_fault(profile_of(v))} == {"1.0", "1.1"}
     assert {v for v in VERSIONS if ARTICLES["Q147819"].has_fault(profile_of(v))} == set(VERSIONS)
-    faulty = {kb: {v for v in PROFILES if ARTICLES[kb].has_fault(profile_of(v))} for kb in ("Q166833", "Q195936", "Q235805")}
-    assert {v for v in ARTICLES["Q166833"].versions if v in faulty["Q166833"]} == set(ARTICLES["Q166833"].versions)
-    assert {v for v in ARTICLES["Q195936"].versions if v not in faulty["Q195936"]} == {"1.2 SP4 + hotfixes"}
+    faulty = {
+        kb: {v for v in PROFILES if ARTICLES[kb].has_fault(profile_of(v))}
+        for kb in ("Q166833", "Q195936", "Q235805")
+    }
+    assert {v for v in ARTICLES["Q166833"].versions if v in faulty["Q166833"]} == set(
+        ARTICLES["Q166833"].versions
+    )
+    assert {v for v in ARTICLES["Q195936"].versions if v not in faulty["Q195936"]} == {
+        "1.2 SP4 + hotfixes"
+    }
     assert {v for v in ARTICLES["Q235805"].versions if v in faulty["Q235805"]} == {"2.0"}
 
 
@@ -170,7 +202,12 @@ print(run_scenario(gallery.load("Q152229"), Wishes(version="1.1")).digest)
 def test_the_same_seed_gives_the_same_records_in_other_processes(hash_seed: str) -> None:
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
     done = subprocess.run(
-        [sys.executable, "-c", DIGEST], env=environment, capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-c", DIGEST],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
     )
     assert done.stdout.strip() == article("Q152229", "1.1").digest
 

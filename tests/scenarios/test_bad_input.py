@@ -1,4 +1,6 @@
-"""Bad input to a whole site: each gets a line or an event, and what is good goes through at the same time."""
+"""Bad input to a whole site: each gets a line or an event, and what is good goes through at the
+same time.
+"""
 
 from __future__ import annotations
 
@@ -18,51 +20,96 @@ def put(server: str, share_name: str, path: str, at: str = "1h", **content: str)
 
 PUTS = [
     # a file somebody puts, the event, the component that complains, a word of the complaint
-    (put("LOGON1", "SMS_SHR", "DESPOOLR.BOX/BADBAD00.SNI", text="garbage"), 1, "DESPOOLER", "this is no despooler instruction"),
     (
-        put("LOGON1", "SMS_SHR", "DESPOOLR.BOX/CUTOFF00.SNI", text="The execution time is M/D/Y 1-1-1996\nThe number of\n"),
+        put("LOGON1", "SMS_SHR", "DESPOOLR.BOX/BADBAD00.SNI", text="garbage"),
+        1,
+        "DESPOOLER",
+        "this is no despooler instruction",
+    ),
+    (
+        put(
+            "LOGON1",
+            "SMS_SHR",
+            "DESPOOLR.BOX/CUTOFF00.SNI",
+            text="The execution time is M/D/Y 1-1-1996\nThe number of\n",
+        ),
         1,
         "DESPOOLER",
         "truncated",
     ),
-    (put("SITE1", "SMS_SITE", "BADBAD00.INS", hex="00ff00ff"), 1, "DESPOOLER", "this is no despooler instruction"),
-    (put("SITE1", "SMS_SHRD", "SITE.SRV/DATALOAD.BOX/DELTAMIF.COL/X0BADBAD.MIF", text="garbage"), 245, "LOADER", "Bad MIF"),
+    (
+        put("SITE1", "SMS_SITE", "BADBAD00.INS", hex="00ff00ff"),
+        1,
+        "DESPOOLER",
+        "this is no despooler instruction",
+    ),
+    (
+        put("SITE1", "SMS_SHRD", "SITE.SRV/DATALOAD.BOX/DELTAMIF.COL/X0BADBAD.MIF", text="garbage"),
+        245,
+        "LOADER",
+        "Bad MIF",
+    ),
     (
         put("SITE1", "SMS_SHRD", "SITE.SRV/SENDER.BOX/REQUESTS/LAN_DEFA.000/0BAD.SRQ", text="{"),
         309,
         "SENDER",
         "not a send request",
     ),
-    (put("LOGON1", "SMS_SHR", "INVENTRY.BOX/BPC00000.RAW", text="garbage"), 245, "INVENTORY_PROCESSOR", "Compilation failed"),
+    (
+        put("LOGON1", "SMS_SHR", "INVENTRY.BOX/BPC00000.RAW", text="garbage"),
+        245,
+        "INVENTORY_PROCESSOR",
+        "Compilation failed",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("step", "event", "component", "says"), PUTS, ids=[p[0]["path"].rpartition("/")[2] for p in PUTS])
+@pytest.mark.parametrize(
+    ("step", "event", "component", "says"),
+    PUTS,
+    ids=[p[0]["path"].rpartition("/")[2] for p in PUTS],
+)
 def test_garbage_in_a_box_is_told_and_the_clients_results_count(
     step: dict[str, Any], event: int, component: str, says: str
 ) -> None:
     result = play(
-        scenario(OFFER, step, {"do": "execute", "at": "1h", "machine": "WS1", "job": "PATCH"}, clients=CLIENTS, hours=3), "1.1"
+        scenario(
+            OFFER,
+            step,
+            {"do": "execute", "at": "1h", "machine": "WS1", "job": "PATCH"},
+            clients=CLIENTS,
+            hours=3,
+        ),
+        "1.1",
     )
     assert events(result) == [event]
     assert log(result, component, says)
     assert result.workstations == {"WS1": "Complete", "WS2": "None"}
 
 
-MIFS = {"malformed": "START COMPONENT\n  NAME = nonsense\n", "oversized": "START COMPONENT\n" + " " * 70_000}
+MIFS = {
+    "malformed": "START COMPONENT\n  NAME = nonsense\n",
+    "oversized": "START COMPONENT\n" + " " * 70_000,
+}
 
 
 @pytest.mark.parametrize("kind", MIFS)
 def test_a_bad_status_mif_counts_as_success_with_event_119(kind: str) -> None:
-    programs = [{"command": "SETUP.EXE", "runs": "2m", "machines": ["WS1"], "mif": {"raw": MIFS[kind]}}]
-    steps = [{"do": "execute", "at": "1h", "machine": name, "job": "PATCH"} for name in ("WS1", "WS2")]
+    programs = [
+        {"command": "SETUP.EXE", "runs": "2m", "machines": ["WS1"], "mif": {"raw": MIFS[kind]}}
+    ]
+    steps = [
+        {"do": "execute", "at": "1h", "machine": name, "job": "PATCH"} for name in ("WS1", "WS2")
+    ]
     result = play(scenario(OFFER, *steps, clients=CLIENTS, programs=programs, hours=3), "1.1")
     assert events(result) == [119]
     assert result.workstations == {"WS1": "Complete", "WS2": "Complete"}  # Q190135
 
 
 @pytest.mark.parametrize(("version", "event"), [("1.1", 109), ("1.2", 109)])
-def test_a_full_distribution_server_keeps_the_old_files_it_cannot_replace_and_recovers(version: str, event: int) -> None:
+def test_a_full_distribution_server_keeps_the_old_files_it_cannot_replace_and_recovers(
+    version: str, event: int
+) -> None:
     big = {"a.dat": "a, second", "b.dat": "b" * 5000, "c.dat": "c, second"}
     result = play(
         scenario(

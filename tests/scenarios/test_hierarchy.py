@@ -1,4 +1,6 @@
-"""Sites of different versions in one hierarchy: jobs go down, reports come up hop by hop, each once, whatever breaks."""
+"""Sites of different versions in one hierarchy: jobs go down, reports come up hop by hop, each
+once, whatever breaks.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ def chain(
     response: str = "Fast",
     packages: list[dict[str, Any]] | None = None,
 ) -> Scenario:
-    """Sites S00 above S01 above S02 ..., each with a server D0, D1, ... and two clients; the package is the top's."""
+    """Sites S00 above S01 above S02 ..., each with a server D0, D1, ... and two clients; the
+    package is the top's.
+    """
     codes = [f"S0{n}" for n in range(len(versions))]
     return msgspec.convert(
         {
@@ -43,9 +47,18 @@ def chain(
                 for n, (code, version) in enumerate(zip(codes, versions, strict=True))
             ],
             "server": [{"name": f"D{n}", "site": code} for n, code in enumerate(codes)],
-            "clients": [{"names": [f"PC{n}A", f"PC{n}B"], "site": code, "poll_every": "30m"} for n, code in enumerate(codes)],
+            "clients": [
+                {"names": [f"PC{n}A", f"PC{n}B"], "site": code, "poll_every": "30m"}
+                for n, code in enumerate(codes)
+            ],
             "package": packages or [{"name": "APP", "files": {"setup.exe": "x"}}],
-            "program": [{"command": "SETUP.EXE", "runs": "2m", "mif": {"status": "Success", "description": "done"}}],
+            "program": [
+                {
+                    "command": "SETUP.EXE",
+                    "runs": "2m",
+                    "mif": {"status": "Success", "description": "done"},
+                }
+            ],
             "step": [{"at": "0s", **step} for step in steps],
             "expect": expect or [],
         },
@@ -53,7 +66,13 @@ def chain(
     )
 
 
-RUN: dict[str, Any] = {"do": "job", "name": "RUN", "package": "APP", "command": "SETUP.EXE", "mandatory_after": "1m"}
+RUN: dict[str, Any] = {
+    "do": "job",
+    "name": "RUN",
+    "package": "APP",
+    "command": "SETUP.EXE",
+    "mandatory_after": "1m",
+}
 
 
 def rows(result: RunResult, site: str) -> dict[str, str]:
@@ -61,7 +80,9 @@ def rows(result: RunResult, site: str) -> dict[str, str]:
     return {
         r.data["machine"]: r.data["status"]
         for r in result.records
-        if r.kind == "detail.status" and r.data["detail"] == "Workstation" and r.actor.startswith(f"{site}/")
+        if r.kind == "detail.status"
+        and r.data["detail"] == "Workstation"
+        and r.actor.startswith(f"{site}/")
     }
 
 
@@ -88,20 +109,31 @@ def test_a_job_from_the_top_runs_at_the_bottom_and_every_report_arrives_once(res
     )
     assert failed(result) == []
     assert rows(result, "S02") == {"PC2A": "Complete", "PC2B": "Complete"}
-    assert set(rows(result, "S01")) == {"PC1A", "PC1B"}, "what is between them only passes on what is not its own"
+    assert set(rows(result, "S01")) == {"PC1A", "PC1B"}, (
+        "what is between them only passes on what is not its own"
+    )
 
 
 def test_a_report_goes_through_every_box_on_its_way_up() -> None:
     result = play(chain(RUN, hours=12))
     hops = [r for r in result.records if r.kind == "mifs.sent"]
-    assert {(r.actor.partition("/")[0], r.data["to"]) for r in hops} == {("S02", "S01"), ("S01", "S00")}
-    unpacked = [r for r in result.records if r.kind == "instruction.executed" and "MIFs of site" in str(r.data["result"])]
+    assert {(r.actor.partition("/")[0], r.data["to"]) for r in hops} == {
+        ("S02", "S01"),
+        ("S01", "S00"),
+    }
+    unpacked = [
+        r
+        for r in result.records
+        if r.kind == "instruction.executed" and "MIFs of site" in str(r.data["result"])
+    ]
     assert {r.actor for r in unpacked} == {"S01/SMS_DESPOOLER", "S00/SMS_DESPOOLER"}
 
 
 @pytest.mark.parametrize("site", ["S00", "S01", "S02"])
 @pytest.mark.parametrize("second", [0, 2, 5])
-def test_a_site_server_killed_in_the_middle_of_it_all_loses_nothing_and_doubles_nothing(site: str, second: int) -> None:
+def test_a_site_server_killed_in_the_middle_of_it_all_loses_nothing_and_doubles_nothing(
+    site: str, second: int
+) -> None:
     result = play(
         chain(
             RUN,
@@ -124,8 +156,17 @@ def test_a_link_that_is_down_for_more_than_a_week_delays_reports_and_loses_none(
             {"do": "link", "at": "9d", "server": "SRV1", "other": "SRV2", "up": True},
             hours=24 * 9 + 6,
             expect=[
-                {"that": "workstations", "job": "RUN", "rows": {"PC2A": "None", "PC1A": "Complete"}, "at": "8d 23h"},
-                {"that": "workstations", "job": "RUN", "rows": {"PC2A": "Complete", "PC2B": "Complete"}},
+                {
+                    "that": "workstations",
+                    "job": "RUN",
+                    "rows": {"PC2A": "None", "PC1A": "Complete"},
+                    "at": "8d 23h",
+                },
+                {
+                    "that": "workstations",
+                    "job": "RUN",
+                    "rows": {"PC2A": "Complete", "PC2B": "Complete"},
+                },
                 {"that": "mifs", "job": "RUN", "status": "Complete", "count": 6},
             ],
         )
@@ -140,9 +181,13 @@ def shared(name: str, package: str, site: str, **more: Any) -> dict[str, Any]:
     return {"do": "job", "name": name, "package": package, "type": "share", "sites": [site], **more}
 
 
-@pytest.mark.parametrize(("top", "says"), [("2.0", "Not installed"), ("2.0 SP1", "Success"), ("1.2 SP4", "Success")])
+@pytest.mark.parametrize(
+    ("top", "says"), [("2.0", "Not installed"), ("2.0 SP1", "Success"), ("1.2 SP4", "Success")]
+)
 @pytest.mark.parametrize("child", ["1.2", "1.2 SP4 + hotfixes"])
-def test_whether_a_parent_learns_that_its_child_has_a_package(top: str, child: str, says: str) -> None:
+def test_whether_a_parent_learns_that_its_child_has_a_package(
+    top: str, child: str, says: str
+) -> None:
     result = play(
         chain(
             shared("SHARE", "APP", "S01"),
@@ -155,14 +200,25 @@ def test_whether_a_parent_learns_that_its_child_has_a_package(top: str, child: s
         )
     )
     assert failed(result) == []
-    unknown = log(result, "DISTRIBUTION_MANAGER", "This PkgID (S00Z0001) does not exist in the parent table, SMSPackages.")
+    unknown = log(
+        result,
+        "DISTRIBUTION_MANAGER",
+        "This PkgID (S00Z0001) does not exist in the parent table, SMSPackages.",
+    )
     assert len(unknown) == (1 if top == "2.0" else 0)
 
 
 @pytest.mark.parametrize("top", ["2.0", "2.0 SP1"])
 def test_a_1_1_child_marks_nothing_and_is_understood(top: str) -> None:
     expect = [{"that": "package_status", "package": "APP", "of_site": "S01", "status": "Success"}]
-    assert failed(play(chain(shared("SHARE", "APP", "S01"), versions=(top, "1.1"), hours=4, expect=expect))) == []
+    assert (
+        failed(
+            play(
+                chain(shared("SHARE", "APP", "S01"), versions=(top, "1.1"), hours=4, expect=expect)
+            )
+        )
+        == []
+    )
 
 
 def test_sp1_resolves_ids_whose_fourth_character_is_not_zero_and_keeps_what_may_mean_two() -> None:
@@ -179,8 +235,18 @@ def test_sp1_resolves_ids_whose_fourth_character_is_not_zero_and_keeps_what_may_
             hours=4,
             expect=[
                 {"that": "package_status", "package": "FAR", "of_site": "S01", "status": "Success"},
-                {"that": "package_status", "package": "ONE", "of_site": "S01", "status": "Not installed"},
-                {"that": "package_status", "package": "TWO", "of_site": "S01", "status": "Not installed"},
+                {
+                    "that": "package_status",
+                    "package": "ONE",
+                    "of_site": "S01",
+                    "status": "Not installed",
+                },
+                {
+                    "that": "package_status",
+                    "package": "TWO",
+                    "of_site": "S01",
+                    "status": "Not installed",
+                },
                 {
                     "that": "box",
                     "server": "SRV0",
@@ -193,14 +259,30 @@ def test_sp1_resolves_ids_whose_fourth_character_is_not_zero_and_keeps_what_may_
         )
     )
     assert failed(result) == []
-    assert len(log(result, "DISTRIBUTION_MANAGER", "may be any of S0000008, S0030008: the status Success is kept")) == 2
+    assert (
+        len(
+            log(
+                result,
+                "DISTRIBUTION_MANAGER",
+                "may be any of S0000008, S0030008: the status Success is kept",
+            )
+        )
+        == 2
+    )
 
 
 def test_a_job_made_at_a_child_for_a_parents_package_is_reported_to_the_parent() -> None:
     result = play(
         chain(
             shared("SEND", "APP", "S01", distribute=False),
-            {"do": "job", "at": "2h", "name": "LOCAL", "package": "APP", "type": "share", "site": "S01"},
+            {
+                "do": "job",
+                "at": "2h",
+                "name": "LOCAL",
+                "package": "APP",
+                "type": "share",
+                "site": "S01",
+            },
             versions=("2.0 SP1", "1.2"),
             hours=5,
             expect=[
@@ -222,7 +304,11 @@ def test_a_cancelled_job_is_taken_back_at_every_site() -> None:
             expect=[
                 {"that": "pcm", "machine": "PC2A", "pending": ["RUN"], "at": "2h 55m"},
                 {"that": "job", "job": "RUN", "status": "Cancelled"},
-                {"that": "workstations", "job": "RUN", "rows": {"PC0A": "Canceled", "PC1A": "Canceled", "PC2B": "Canceled"}},
+                {
+                    "that": "workstations",
+                    "job": "RUN",
+                    "rows": {"PC0A": "Canceled", "PC1A": "Canceled", "PC2B": "Canceled"},
+                },
                 {"that": "pcm", "machine": "PC2A", "pending": []},
             ],
         )

@@ -1,4 +1,6 @@
-"""Jobs over their life: cancelled, repeated, sent only, rewritten by an expiry, blocked at one file after another."""
+"""Jobs over their life: cancelled, repeated, sent only, rewritten by an expiry, blocked at one file
+after another.
+"""
 
 from __future__ import annotations
 
@@ -32,11 +34,21 @@ def test_a_cancelled_job_leaves_the_clients_and_what_they_reported_stays() -> No
             expect=[
                 {"that": "pcm", "machine": "WS2", "pending": ["PATCH"], "at": "9h"},
                 {"that": "job", "job": "PATCH", "status": "Cancelled"},
-                {"that": "workstations", "job": "PATCH", "rows": {"WS1": "Complete", "WS2": "Canceled", "WS3": "Canceled"}},
+                {
+                    "that": "workstations",
+                    "job": "PATCH",
+                    "rows": {"WS1": "Complete", "WS2": "Canceled", "WS3": "Canceled"},
+                },
                 {"that": "pcm", "machine": "WS1", "executed": [], "pending": []},
                 {"that": "pcm", "machine": "WS2", "executed": [], "pending": []},
                 {"that": "events", "code": 6, "job": "PATCH", "count": 1},
-                {"that": "reached", "job": "PATCH", "status": "Cancelling", "after": "10h", "before": "10h 1m"},
+                {
+                    "that": "reached",
+                    "job": "PATCH",
+                    "status": "Cancelling",
+                    "after": "10h",
+                    "before": "10h 1m",
+                },
             ],
         ),
         "1.2",
@@ -48,7 +60,13 @@ def test_a_repeating_update_is_made_anew_each_day_and_blocked_each_day() -> None
     result = play(
         blocked_update(
             hold(),
-            share("DAILY", at="4h", send="even if previously sent", refresh_existing=True, repeat_every="1d"),
+            share(
+                "DAILY",
+                at="4h",
+                send="even if previously sent",
+                refresh_existing=True,
+                repeat_every="1d",
+            ),
             hours=55,
         ),
         "1.1",
@@ -57,7 +75,9 @@ def test_a_repeating_update_is_made_anew_each_day_and_blocked_each_day() -> None
     assert [job["status"] for job in daily] == ["Retrying", "Retrying", "Retrying", "Pending"]
 
 
-def test_a_send_only_job_is_complete_when_its_package_has_arrived_and_nothing_is_on_any_server() -> None:
+def test_a_send_only_job_is_complete_when_its_package_has_arrived_and_nothing_is_on_any_server() -> (
+    None
+):
     result = play(
         scenario(
             share("SEND", distribute=False),
@@ -73,9 +93,15 @@ def test_a_send_only_job_is_complete_when_its_package_has_arrived_and_nothing_is
     assert failed(result) == []
 
 
-@pytest.mark.parametrize(("version", "second"), [("1.1", "1996-06-04 08:10"), ("1.2 SP2", "1996-06-05 08:10")])
-def test_a_repetitions_mandatory_date_moves_on_but_in_the_versions_of_q141192(version: str, second: str) -> None:
-    """In 1.1 the second instance is mandatory at the date of the first, which is over: it runs at once."""
+@pytest.mark.parametrize(
+    ("version", "second"), [("1.1", "1996-06-04 08:10"), ("1.2 SP2", "1996-06-05 08:10")]
+)
+def test_a_repetitions_mandatory_date_moves_on_but_in_the_versions_of_q141192(
+    version: str, second: str
+) -> None:
+    """In 1.1 the second instance is mandatory at the date of the first, which is over: it runs at
+    once.
+    """
     result = play(
         scenario(
             {
@@ -99,7 +125,9 @@ def test_a_repetitions_mandatory_date_moves_on_but_in_the_versions_of_q141192(ve
     assert days[:2] == ([1.0, 1.0] if version == "1.1" else [1.0, 2.0]), second
 
 
-def test_when_the_whole_disk_is_full_nothing_goes_on_and_everything_does_once_there_is_room() -> None:
+def test_when_the_whole_disk_is_full_nothing_goes_on_and_everything_does_once_there_is_room() -> (
+    None
+):
     result = play(
         scenario(
             share(),
@@ -116,14 +144,23 @@ def test_when_the_whole_disk_is_full_nothing_goes_on_and_everything_does_once_th
         "1.2",
     )
     assert failed(result) == []
-    assert len(log(result, "DESPOOLER", "Cannot execute the instruction")) < 40, "once a poll, not more"
+    assert len(log(result, "DESPOOLER", "Cannot execute the instruction")) < 40, (
+        "once a poll, not more"
+    )
 
 
 def test_a_job_that_was_complete_retries_when_an_expiry_rewrites_its_rows_in_1_0() -> None:
     def expired(version: str) -> str:
         result = play(
             scenario(
-                {"do": "job", "at": "0s", "name": "PATCH", "package": "OFFICE", "command": "X", "expires_after": "1d"},
+                {
+                    "do": "job",
+                    "at": "0s",
+                    "name": "PATCH",
+                    "package": "OFFICE",
+                    "command": "X",
+                    "expires_after": "1d",
+                },
                 {"do": "execute", "at": "5h", "machine": "WS1", "job": "PATCH"},
                 clients=[{"names": ["WS1"], "poll_every": "1h"}],
                 programs=[{"command": "X", "runs": "1m"}],
@@ -142,7 +179,12 @@ def test_a_job_that_was_complete_retries_when_an_expiry_rewrites_its_rows_in_1_0
 
 
 def test_a_cancelled_retry_is_not_waited_for_in_any_time() -> None:
-    result = play(blocked_update(hold(), {"do": "cancel", "at": "3h", "job": "UPDATE"}, hours=9, response="Very Fast"), "1.2 SP4")
+    result = play(
+        blocked_update(
+            hold(), {"do": "cancel", "at": "3h", "job": "UPDATE"}, hours=9, response="Very Fast"
+        ),
+        "1.2 SP4",
+    )
     assert status(result) == "Cancelled"
 
 

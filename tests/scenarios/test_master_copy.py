@@ -1,4 +1,6 @@
-"""The master copy that cannot be stored (Q195936): other paces, other causes, new servers, hotfixes."""
+"""The master copy that cannot be stored (Q195936): other paces, other causes, new servers,
+hotfixes.
+"""
 
 from __future__ import annotations
 
@@ -28,13 +30,21 @@ STORE = "SITE.SRV/DESPOOLR.BOX/STORE/{package:OFFICE}.PCK"
 
 def backup(**more: Any) -> dict[str, Any]:
     """A program on the site server keeps the master copy open."""
-    where = {"machine": "SITE1", "server": "SITE1", "share": "SMS_SHRD", "path": STORE, "program": "NTBACKUP.EXE"}
+    where = {
+        "machine": "SITE1",
+        "server": "SITE1",
+        "share": "SMS_SHRD",
+        "path": STORE,
+        "program": "NTBACKUP.EXE",
+    }
     return {"do": "hold", "at": "1h", **where, **more}
 
 
 @pytest.mark.parametrize("version", ["1.2", "1.2 SP4", "1.2 SP4 + hotfixes"])
 @pytest.mark.parametrize("response", ["Very Fast", "Medium"])
-def test_the_retry_after_a_failed_store_refreshes_or_forgets_at_any_pace(version: str, response: str) -> None:
+def test_the_retry_after_a_failed_store_refreshes_or_forgets_at_any_pace(
+    version: str, response: str
+) -> None:
     keeps = version.endswith("hotfixes")
     result = play(
         scenario(
@@ -45,7 +55,10 @@ def test_the_retry_after_a_failed_store_refreshes_or_forgets_at_any_pace(version
             servers=("D1", "D2", "D3"),
             hours=12,
             response=response,
-            expect=[files(server=name, **dict.fromkeys("abc", "second" if keeps else "first")) for name in ("D1", "D2", "D3")],
+            expect=[
+                files(server=name, **dict.fromkeys("abc", "second" if keeps else "first"))
+                for name in ("D1", "D2", "D3")
+            ],
         ),
         version,
     )
@@ -77,7 +90,14 @@ def test_a_full_disk_keeps_the_master_from_being_stored_as_well(version: str, wo
 
 
 def test_a_new_server_gets_the_package_by_the_retry_and_the_old_one_is_still_forgotten() -> None:
-    new = {"do": "job", "at": "2h", "name": "UPDATE", "package": "OFFICE", "type": "share", "put_on": ["D2"]}
+    new = {
+        "do": "job",
+        "at": "2h",
+        "name": "UPDATE",
+        "package": "OFFICE",
+        "type": "share",
+        "put_on": ["D2"],
+    }
     result = play(
         scenario(
             share(put_on=["D1"]),
@@ -98,7 +118,9 @@ def test_a_new_server_gets_the_package_by_the_retry_and_the_old_one_is_still_for
 
 @pytest.mark.parametrize(("at", "word"), [("1h 30m", "second"), ("3h", "first")])
 def test_a_hotfix_helps_what_comes_after_it_and_keeps_what_is_in_flight(at: str, word: str) -> None:
-    """Installed before the store fails it keeps the flag; installed later, the retry instruction has lost it already."""
+    """Installed before the store fails it keeps the flag; installed later, the retry instruction
+    has lost it already.
+    """
     result = play(
         scenario(
             share(),
@@ -106,9 +128,14 @@ def test_a_hotfix_helps_what_comes_after_it_and_keeps_what_is_in_flight(at: str,
             *update(at="2h"),
             {"do": "hotfix", "at": at, "article": "Q195936"},
             hours=6,
-            expect=[files(**dict.fromkeys("abc", word)), {"that": "job", "job": "UPDATE", "status": "Complete"}],
+            expect=[
+                files(**dict.fromkeys("abc", word)),
+                {"that": "job", "job": "UPDATE", "status": "Complete"},
+            ],
         ),
         "1.2 SP4",
     )
     assert failed(result) == []
-    assert [r.data["fields"] for r in result.records if r.kind == "hotfix.installed"] == [{"retry_keeps_refresh": True}]
+    assert [r.data["fields"] for r in result.records if r.kind == "hotfix.installed"] == [
+        {"retry_keeps_refresh": True}
+    ]

@@ -1,4 +1,6 @@
-"""Other people's scenarios: other names, counts and orders, and one thing changed at a time. The articles' rules still hold."""
+"""Other people's scenarios: other names, counts and orders, and one thing changed at a time. The
+articles' rules still hold.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ ORDER = ["Alpha.dll", "beta.ini", "lib/deep/x.txt", "Zeta.exe"]
 
 
 @pytest.mark.parametrize("held", ORDER)
-def test_files_before_the_held_one_are_new_and_the_rest_old_whatever_they_are_called(held: str) -> None:
+def test_files_before_the_held_one_are_new_and_the_rest_old_whatever_they_are_called(
+    held: str,
+) -> None:
     old, new = dict.fromkeys(ORDER, "old"), dict.fromkeys(ORDER, "new")
     at = ORDER.index(held)
     result = play(
@@ -55,7 +59,13 @@ def test_files_before_the_held_one_are_new_and_the_rest_old_whatever_they_are_ca
                     "files": {name: "new" if n < at else "old" for n, name in enumerate(ORDER)},
                     "only": True,
                 },
-                {"that": "episode", "path": held, "blocker": "DESK-7", "program": "123.EXE", "state": "waiting"},
+                {
+                    "that": "episode",
+                    "path": held,
+                    "blocker": "DESK-7",
+                    "program": "123.EXE",
+                    "state": "waiting",
+                },
                 {"that": "job", "job": "SHIP-2", "status": "Retrying"},
             ],
         ),
@@ -84,7 +94,14 @@ def test_of_two_holders_of_two_files_each_is_met_in_its_turn() -> None:
 
 def test_two_holders_of_one_file_must_both_let_go() -> None:
     result = play(
-        blocked_update(hold("WS1"), hold("WS2"), {"do": "release", "at": "3h", "machine": "WS1"}, hours=7, expect=[]), "1.1"
+        blocked_update(
+            hold("WS1"),
+            hold("WS2"),
+            {"do": "release", "at": "3h", "machine": "WS1"},
+            hours=7,
+            expect=[],
+        ),
+        "1.1",
     )
     assert [what for _, what in copies(result)] == ["b.dat"] * 3
     (episode,) = result.episodes
@@ -99,7 +116,8 @@ WRITES = {
     ("1.1", "READ|DELETE"): True,
     ("1.1", "READ|WRITE"): False,
     ("1.2", "READ|WRITE"): True,  # the deletion before the copy needs DELETE
-    ("1.2", "READ|WRITE|DELETE"): True,  # deleted under its holder, the name stays taken until it closes
+    # deleted under its holder, the name stays taken until it closes
+    ("1.2", "READ|WRITE|DELETE"): True,
 }
 
 
@@ -116,7 +134,9 @@ def test_what_the_holder_shares_decides(version: str, share_mode: str) -> None:
 
 
 def test_a_release_between_two_attempts_is_found_by_the_next_one_and_not_before() -> None:
-    result = play(blocked_update(hold(), {"do": "release", "at": "4h 30m", "machine": "WS1"}, hours=8), "1.1")
+    result = play(
+        blocked_update(hold(), {"do": "release", "at": "4h 30m", "machine": "WS1"}, hours=8), "1.1"
+    )
     attempts = copies(result)
     assert [what for _, what in attempts] == ["b.dat", "b.dat", "complete"]
     assert [round(b - a, 1) for (a, _), (b, _) in pairwise(attempts)] == [2.0, 2.0]
@@ -124,9 +144,15 @@ def test_a_release_between_two_attempts_is_found_by_the_next_one_and_not_before(
 
 
 @pytest.mark.parametrize("response", Response)
-def test_the_job_fails_attempts_times_the_retry_interval_after_the_first(response: Response) -> None:
+def test_the_job_fails_attempts_times_the_retry_interval_after_the_first(
+    response: Response,
+) -> None:
     interval_h = 24 * POLLING_S[response] / 3600
-    result = play(blocked_update(hours=2 + 11 * interval_h, response=response), "1.1", overrides={"attempts_max": 10})
+    result = play(
+        blocked_update(hours=2 + 11 * interval_h, response=response),
+        "1.1",
+        overrides={"attempts_max": 10},
+    )
     attempts = copies(result)
     assert len(attempts) == 10
     first, (at,) = attempts[0][0], reached(result, "Failed")
@@ -138,7 +164,9 @@ def test_the_job_fails_attempts_times_the_retry_interval_after_the_first(respons
     ("rule", "attempts", "after_h", "count"),
     [("count", 8, 9, 8), ("time", 8, 9, 5), ("first", 8, 9, 5), ("first", 3, 9, 3)],
 )
-def test_the_rule_for_giving_up_is_the_one_of_the_profile(rule: str, attempts: int, after_h: float, count: int) -> None:
+def test_the_rule_for_giving_up_is_the_one_of_the_profile(
+    rule: str, attempts: int, after_h: float, count: int
+) -> None:
     """Attempts lie two hours apart: nine hours have passed when the sixth would be due."""
     overrides = {"give_up_rule": rule, "attempts_max": attempts, "give_up_after_s": after_h * 3600}
     result = play(blocked_update(hours=20), "1.1", overrides=overrides)
@@ -147,11 +175,18 @@ def test_the_rule_for_giving_up_is_the_one_of_the_profile(rule: str, attempts: i
 
 
 def test_a_machine_that_loses_its_power_blocks_until_its_lease_lapses() -> None:
-    result = play(blocked_update(hold(), {"do": "power", "at": "3h 30m", "machine": "WS1", "on": False}, hours=8), "1.1")
+    result = play(
+        blocked_update(
+            hold(), {"do": "power", "at": "3h 30m", "machine": "WS1", "on": False}, hours=8
+        ),
+        "1.1",
+    )
     assert [what for _, what in copies(result)][-1] == "complete"
     closed = [r for r in result.records if r.kind == "open.closed" and r.data["machine"] == "WS1"]
     assert [r.data["reason"] for r in closed] == ["lease expired"]
-    assert 3.5 < hours(result, closed[0].at) <= 4.6, "an hour's lease at most, from the last keep-alive"
+    assert 3.5 < hours(result, closed[0].at) <= 4.6, (
+        "an hour's lease at most, from the last keep-alive"
+    )
     assert status(result) == "Complete"
 
 
@@ -164,32 +199,58 @@ def test_a_hold_that_begins_after_the_update_blocks_nothing() -> None:
 
 
 @pytest.mark.parametrize(("version", "restored"), [("1.2", False), ("1.2 SP4", True)])
-def test_forced_disconnect_closes_the_file_at_the_time_of_the_formula(version: str, restored: bool) -> None:
-    """(x * (y + 1)) + z after the first failure: two hours, one retry, five minutes make four hours and five minutes."""
-    overrides = {"use_forced_disconnect": True, "forced_disconnect_retries": 1, "forced_disconnect_delay_min": 5}
-    result = play(blocked_update(hours=8, expect=[files(a="second", b="second", c="second")]), version, overrides=overrides)
+def test_forced_disconnect_closes_the_file_at_the_time_of_the_formula(
+    version: str, restored: bool
+) -> None:
+    """(x * (y + 1)) + z after the first failure: two hours, one retry, five minutes make four hours
+    and five minutes.
+    """
+    overrides = {
+        "use_forced_disconnect": True,
+        "forced_disconnect_retries": 1,
+        "forced_disconnect_delay_min": 5,
+    }
+    result = play(
+        blocked_update(hours=8, expect=[files(a="second", b="second", c="second")]),
+        version,
+        overrides=overrides,
+    )
     assert failed(result) == []
     attempts = copies(result)
     assert [what for _, what in attempts] == ["b.dat", "b.dat", "b.dat", "complete"]
     assert attempts[-1][0] - attempts[0][0] == pytest.approx(4 + 5 / 60, abs=0.002)
     kinds = ("rights.changed", "message.sent", "open.closed")
-    ladder = [r for r in result.records if r.kind in kinds and "SITE1" not in str(r.data.get("machine"))]
+    ladder = [
+        r for r in result.records if r.kind in kinds and "SITE1" not in str(r.data.get("machine"))
+    ]
     assert [r.kind for r in ladder[:3]] == ["rights.changed", "message.sent", "open.closed"]
     assert (ladder[1].data["machine"], ladder[2].data["reason"]) == ("WS1", "forced disconnect")
     assert (len([r for r in ladder if r.kind == "rights.changed"]) == 2) is restored  # Q182414
 
 
 def test_a_user_who_closes_the_file_when_told_to_is_not_closed_by_force() -> None:
-    overrides = {"use_forced_disconnect": True, "forced_disconnect_retries": 1, "forced_disconnect_delay_min": 30}
+    overrides = {
+        "use_forced_disconnect": True,
+        "forced_disconnect_retries": 1,
+        "forced_disconnect_delay_min": 30,
+    }
     released = {"do": "release", "at": "6h 15m", "machine": "WS1"}
     result = play(blocked_update(hold(), released, hours=8), "1.2 SP4", overrides=overrides)
     assert status(result) == "Complete"
-    assert not [r for r in result.records if r.kind == "open.closed" and r.data["reason"] == "forced disconnect"]
+    assert not [
+        r
+        for r in result.records
+        if r.kind == "open.closed" and r.data["reason"] == "forced disconnect"
+    ]
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
 def test_the_registry_value_of_forced_disconnect_means_nothing_before_1_2(version: str) -> None:
-    result = play(blocked_update(hours=8), version, overrides={"use_forced_disconnect": True, "forced_disconnect_retries": 0})
+    result = play(
+        blocked_update(hours=8),
+        version,
+        overrides={"use_forced_disconnect": True, "forced_disconnect_retries": 0},
+    )
     assert status(result) == "Retrying"
     assert not [r for r in result.records if r.kind == "message.sent"]
 
@@ -217,17 +278,29 @@ def test_when_one_of_three_servers_fails_1_2_retries_it_and_1_1_forgets_it(versi
     for server in ("LOGON1", "LOGON3"):
         assert [what for _, what in copies(result, server=server)] == ["complete"]
     second = copies(result, server="LOGON2")
-    assert [what for _, what in second] == (["b.dat"] if version == "1.1" else ["b.dat", "complete"])  # Q153576
+    # Q153576
+    assert [what for _, what in second] == (
+        ["b.dat"] if version == "1.1" else ["b.dat", "complete"]
+    )
     assert (13 in events(result)) is (version == "1.1")
 
 
 # -- jobs with a run phase
 
-SETUP = [{"command": "SETUP.EXE", "runs": "5m", "mif": {"status": "Success", "description": "installed"}}]
+SETUP = [
+    {"command": "SETUP.EXE", "runs": "5m", "mif": {"status": "Success", "description": "installed"}}
+]
 
 
 def offer(**more: Any) -> dict[str, Any]:
-    return {"do": "job", "at": "0s", "name": "PATCH", "package": "OFFICE", "command": "SETUP.EXE /q", **more}
+    return {
+        "do": "job",
+        "at": "0s",
+        "name": "PATCH",
+        "package": "OFFICE",
+        "command": "SETUP.EXE /q",
+        **more,
+    }
 
 
 def rows(result: Any) -> dict[str, str]:
@@ -240,7 +313,9 @@ def clients(**more: Any) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
 def test_a_mandatory_package_runs_by_itself_and_its_job_is_complete(version: str) -> None:
-    result = play(scenario(offer(mandatory_after="6h"), clients=clients(), programs=SETUP, hours=10), version)
+    result = play(
+        scenario(offer(mandatory_after="6h"), clients=clients(), programs=SETUP, hours=10), version
+    )
     assert rows(result) == {"WS1": "Complete", "WS2": "Complete", "WS3": "Complete"}
     assert status(result, "PATCH") == "Complete"
     runs = [hours(result, r.at) for r in result.records if r.kind == "pcm.run"]
@@ -249,9 +324,14 @@ def test_a_mandatory_package_runs_by_itself_and_its_job_is_complete(version: str
 
 
 def test_a_mandatory_date_passes_unnoticed_where_only_a_changed_file_is_read() -> None:
-    """Q163488: nobody's file changes after the first poll, so nobody looks at the date; SP2 does."""
+    """Q163488: nobody's file changes after the first poll, so nobody looks at the date; SP2
+    does.
+    """
     for version, runs in (("1.2", 0), ("1.2 SP2", 3)):
-        result = play(scenario(offer(mandatory_after="6h"), clients=clients(), programs=SETUP, hours=10), version)
+        result = play(
+            scenario(offer(mandatory_after="6h"), clients=clients(), programs=SETUP, hours=10),
+            version,
+        )
         assert sum(r.kind == "pcm.run" for r in result.records) == runs, version
 
 
@@ -265,11 +345,14 @@ def test_without_an_expiration_date_nothing_is_ever_lost() -> None:
 EXPIRES = "12h"
 
 
-@pytest.mark.parametrize(("version", "lost"), [("1.0", "Retrying"), ("1.1", "Canceled"), ("1.2", "None")])
+@pytest.mark.parametrize(
+    ("version", "lost"), [("1.0", "Retrying"), ("1.1", "Canceled"), ("1.2", "None")]
+)
 def test_each_client_lets_it_expire_by_its_own_clock(version: str, lost: str) -> None:
     """WS1 is right, WS2 is six hours fast, WS3 is a day slow.
 
-    WS2 drops the package after six hours; its notice says noon and waits at the site until then (Q172899).
+    WS2 drops the package after six hours; its notice says noon and waits at the site until then
+    (Q172899).
     """
     machines = [
         {"names": ["WS1"], "poll_every": "30m"},
@@ -280,26 +363,51 @@ def test_each_client_lets_it_expire_by_its_own_clock(version: str, lost: str) ->
         {"that": "pcm", "machine": "WS2", "pending": ["PATCH"], "at": "5h 50m"},
         {"that": "pcm", "machine": "WS2", "pending": [], "at": "6h 10m"},
         {"that": "pcm", "machine": "WS1", "pending": ["PATCH"], "at": "11h"},
-        {"that": "workstations", "job": "PATCH", "rows": {"WS1": "None", "WS2": "None", "WS3": "None"}, "at": "11h"},
-        {"that": "workstations", "job": "PATCH", "rows": {"WS1": lost, "WS2": lost, "WS3": "None"}, "at": "20h"},
+        {
+            "that": "workstations",
+            "job": "PATCH",
+            "rows": {"WS1": "None", "WS2": "None", "WS3": "None"},
+            "at": "11h",
+        },
+        {
+            "that": "workstations",
+            "job": "PATCH",
+            "rows": {"WS1": lost, "WS2": lost, "WS3": "None"},
+            "at": "20h",
+        },
         {"that": "expiries", "job": "PATCH", "count": 2},
     ]
-    result = play(scenario(offer(expires_after=EXPIRES), clients=machines, hours=20, expect=expect), version)
+    result = play(
+        scenario(offer(expires_after=EXPIRES), clients=machines, hours=20, expect=expect), version
+    )
     assert failed(result) == []
     assert log(result, "DESPOOLER", "won't be processed till")
 
 
-def test_a_client_that_was_off_reports_the_expiry_when_it_comes_back_and_one_that_stays_off_never() -> None:
+def test_a_client_that_was_off_reports_the_expiry_when_it_comes_back_and_one_that_stays_off_never() -> (
+    None
+):
     steps = [
         {"do": "power", "at": "2h", "machine": "WS1", "on": False},
         {"do": "power", "at": "2h", "machine": "WS2", "on": False},
         {"do": "power", "at": "20h", "machine": "WS1", "on": True},
     ]
     expect = [
-        {"that": "workstations", "job": "PATCH", "rows": {"WS1": "None", "WS2": "None", "WS3": "Canceled"}, "at": "19h"},
-        {"that": "workstations", "job": "PATCH", "rows": {"WS1": "Canceled", "WS2": "None", "WS3": "Canceled"}},
+        {
+            "that": "workstations",
+            "job": "PATCH",
+            "rows": {"WS1": "None", "WS2": "None", "WS3": "Canceled"},
+            "at": "19h",
+        },
+        {
+            "that": "workstations",
+            "job": "PATCH",
+            "rows": {"WS1": "Canceled", "WS2": "None", "WS3": "Canceled"},
+        },
     ]
-    staged = scenario(offer(expires_after=EXPIRES), *steps, clients=clients(), hours=24, expect=expect)
+    staged = scenario(
+        offer(expires_after=EXPIRES), *steps, clients=clients(), hours=24, expect=expect
+    )
     assert failed(play(staged, "1.1")) == []
 
 
@@ -372,7 +480,14 @@ def test_a_killed_site_server_loses_nothing_and_counts_nothing_twice(at: str, ve
             *update(),
             *more,
             clients=clients(poll_every="20m"),
-            programs=[*SETUP, {**SETUP[0], "mif": {"status": "Failed", "description": "no disk"}, "machines": ["WS2"]}],
+            programs=[
+                *SETUP,
+                {
+                    **SETUP[0],
+                    "mif": {"status": "Failed", "description": "no disk"},
+                    "machines": ["WS2"],
+                },
+            ],
             hours=11,
         )
 
@@ -384,7 +499,11 @@ def test_a_killed_site_server_loses_nothing_and_counts_nothing_twice(at: str, ve
     assert events(killed).count(374) == events(calm).count(374) == 1
 
     def counted(result: Any) -> list[str]:
-        return sorted(r.data["report"] for r in result.records if r.kind == "mif.loaded" and "BPC0001-" in r.data["report"])
+        return sorted(
+            r.data["report"]
+            for r in result.records
+            if r.kind == "mif.loaded" and "BPC0001-" in r.data["report"]
+        )
 
     assert counted(killed) == counted(calm)
     assert len(set(counted(killed))) == len(counted(killed))
@@ -393,7 +512,9 @@ def test_a_killed_site_server_loses_nothing_and_counts_nothing_twice(at: str, ve
 def test_a_despooler_started_anew_counts_its_retries_from_zero_until_sp4() -> None:
     restart = {"do": "service", "at": "5h", "action": "restart", "service": "SMS_DESPOOLER"}
     for version, count in (("1.1", 5), ("1.2 SP4", 3)):
-        result = play(blocked_update(hold(), restart, hours=15), version, overrides={"attempts_max": 3})
+        result = play(
+            blocked_update(hold(), restart, hours=15), version, overrides={"attempts_max": 3}
+        )
         assert len(copies(result)) == count, version  # Q140374
         assert status(result) == "Failed"
         assert len(log(result, "DESPOOLER", "retry count is now")) == count
@@ -403,18 +524,34 @@ def test_a_despooler_started_anew_counts_its_retries_from_zero_until_sp4() -> No
 
 
 @pytest.mark.parametrize(
-    ("does", "reason", "at"), [("ignore", "forced disconnect", 26), ("close", "closed", 26), ("crash", "lease expired", 26)]
+    ("does", "reason", "at"),
+    [("ignore", "forced disconnect", 26), ("close", "closed", 26), ("crash", "lease expired", 26)],
 )
-def test_what_a_user_does_who_is_told_to_close_a_file_is_theirs(does: str, reason: str, at: int) -> None:
-    """The update gets through at the time of the formula in any case; how the file came to be closed differs."""
+def test_what_a_user_does_who_is_told_to_close_a_file_is_theirs(
+    does: str, reason: str, at: int
+) -> None:
+    """The update gets through at the time of the formula in any case; how the file came to be
+    closed differs.
+    """
     staged = blocked_update(
-        hold(), clients=[{"names": ["WS1"], "poll_every": "4h", "when_warned": does}], hours=30, server="SITE1"
+        hold(),
+        clients=[{"names": ["WS1"], "poll_every": "4h", "when_warned": does}],
+        hours=30,
+        server="SITE1",
     )
     result = play(staged, "1.2 SP4", overrides={"use_forced_disconnect": True})
     assert status(result) == "Complete"
     read = [r.data["does"] for r in result.records if r.kind == "message.read"]
     assert read == ([] if does == "ignore" else [does])
-    closed = [r.data["reason"] for r in result.records if r.kind == "open.closed" and r.data["machine"] == "WS1"]
+    closed = [
+        r.data["reason"]
+        for r in result.records
+        if r.kind == "open.closed" and r.data["machine"] == "WS1"
+    ]
     assert closed[-1] == (reason if does != "crash" else "forced disconnect")
-    (done,) = [hours(result, r.at) for r in result.records if r.kind == "copy.ended" and r.data["result"] == "complete"][-1:]
+    (done,) = [
+        hours(result, r.at)
+        for r in result.records
+        if r.kind == "copy.ended" and r.data["result"] == "complete"
+    ][-1:]
     assert int(done) == 2 + at

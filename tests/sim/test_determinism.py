@@ -20,7 +20,8 @@ def traffic():
 
 def test_two_runs_in_one_process_put_the_same_bytes_on_the_wire(traffic):
     first = traffic["digest"]()
-    clutter = [object() for _ in range(12_345)]  # addresses of objects move, and with them the order of careless sets
+    # addresses of objects move, and with them the order of careless sets
+    clutter = [object() for _ in range(12_345)]
     assert traffic["digest"]() == first
     assert clutter
 
@@ -31,6 +32,12 @@ def test_another_seed_puts_other_bytes_on_the_wire(traffic):
 
 @pytest.mark.parametrize("hash_seed", ["0", "1", "random"])
 def test_another_process_puts_the_same_bytes_on_the_wire_under_any_hash_seed(traffic, hash_seed):
-    environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": os.pathsep.join(sys.path)}
-    run = subprocess.run([sys.executable, str(SCRIPT)], env=environment, capture_output=True, text=True, timeout=60)
+    environment = {
+        **os.environ,
+        "PYTHONHASHSEED": hash_seed,
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    run = subprocess.run(
+        [sys.executable, str(SCRIPT)], env=environment, capture_output=True, text=True, timeout=60
+    )
     assert run.stdout == traffic["digest"](), run.stderr

@@ -18,7 +18,9 @@ PATIENT = aiohttp.ClientTimeout(total=None)
 
 
 def on_site(story, **options):
-    """Run `story(network, session)` with a server on LOGON1 that answers /, and /slow after 10 s."""
+    """Run `story(network, session)` with a server on LOGON1 that answers /, and /slow after 10
+    s.
+    """
 
     async def main():
         network = Network(**options)
@@ -71,7 +73,8 @@ def test_a_refusing_link_resets_what_is_open_and_refuses_what_is_new():
         return (await pending)[0], (await _get(session))[0]
 
     reset, refused = on_site(story)
-    assert (reset, refused) == (errno.ECONNREFUSED, errno.ECONNREFUSED)  # aiohttp tries a reset GET again, and is refused
+    # aiohttp tries a reset GET again, and is refused
+    assert (reset, refused) == (errno.ECONNREFUSED, errno.ECONNREFUSED)
 
 
 def test_a_reset_breaks_open_connections_and_leaves_the_link_whole():
@@ -120,7 +123,9 @@ def test_an_open_connection_into_a_black_hole_is_given_up_in_the_end():
     async def story(network, session):
         await _get(session)
         network.cut("PC1", "LOGON1")
-        return await asyncio.gather(session.post("http://logon1/"), return_exceptions=True), asyncio.get_running_loop().time()
+        return await asyncio.gather(
+            session.post("http://logon1/"), return_exceptions=True
+        ), asyncio.get_running_loop().time()
 
     (outcome,), when = on_site(story)
     assert outcome.errno == errno.ETIMEDOUT

@@ -1,4 +1,6 @@
-"""The virtual loop keeps asyncio's promises, and three of its own: no waiting, no hanging, no threads."""
+"""The virtual loop keeps asyncio's promises, and three of its own: no waiting, no hanging, no
+threads.
+"""
 
 from __future__ import annotations
 

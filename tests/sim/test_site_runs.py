@@ -1,4 +1,6 @@
-"""A small site over days: many clients and jobs at once, counted at the end, and the same to the octet when played again."""
+"""A small site over days: many clients and jobs at once, counted at the end, and the same to the
+octet when played again.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +22,19 @@ KEPT = {"partial_retry_list_lost": False}
 
 
 def staged() -> Any:
-    """Thirty clients, one in five of whose installations fails; a package that runs, one that is blocked for a day."""
+    """Thirty clients, one in five of whose installations fails; a package that runs, one that is
+    blocked for a day.
+    """
     failing = [f"PC{n}" for n in range(5, CLIENTS + 1, 5)]
     return scenario(
-        {"do": "job", "at": "0s", "name": "RUN", "package": "TOOLS", "command": "SETUP.EXE", "mandatory_after": "4h"},
+        {
+            "do": "job",
+            "at": "0s",
+            "name": "RUN",
+            "package": "TOOLS",
+            "command": "SETUP.EXE",
+            "mandatory_after": "4h",
+        },
         share(),
         hold("PC1", at="1h"),
         *update(),
@@ -31,8 +42,17 @@ def staged() -> Any:
         clients=[{"name": "PC{n}", "count": CLIENTS, "poll_every": "2h"}],
         packages={"OFFICE": {"a.dat": "1", "b.dat": "1"}, "TOOLS": {"setup.exe": "x"}},
         programs=[
-            {"command": "SETUP.EXE", "runs": "10m", "mif": {"status": "Success", "description": "ok"}},
-            {"command": "SETUP.EXE", "runs": "10m", "machines": failing, "mif": {"status": "Failed", "description": "no"}},
+            {
+                "command": "SETUP.EXE",
+                "runs": "10m",
+                "mif": {"status": "Success", "description": "ok"},
+            },
+            {
+                "command": "SETUP.EXE",
+                "runs": "10m",
+                "machines": failing,
+                "mif": {"status": "Failed", "description": "no"},
+            },
         ],
         servers=("LOGON1", "LOGON2"),
         hours=36,
@@ -52,7 +72,9 @@ def test_every_client_reported_once_and_every_row_says_what_it_reported() -> Non
     assert events(run()).count(374) == 6
     reports = [r.data["report"] for r in run().records if r.kind == "pcm.reported"]
     assert len(reports) == len(set(reports)) == CLIENTS
-    loaded = Counter(r.data["report"] for r in run().records if r.kind == "mif.loaded" and r.data["report"])
+    loaded = Counter(
+        r.data["report"] for r in run().records if r.kind == "mif.loaded" and r.data["report"]
+    )
     assert set(loaded.values()) == {1}
     assert set(reports) <= set(loaded)
 
@@ -75,7 +97,9 @@ def test_another_seed_plays_another_run_with_the_same_result() -> None:
     other = run(2)
     assert other.digest != run().digest, "clients choose their servers at random"
     assert other.workstations == run().workstations
-    assert {j["name"]: j["status"] for j in other.jobs} == {j["name"]: j["status"] for j in run().jobs}
+    assert {j["name"]: j["status"] for j in other.jobs} == {
+        j["name"]: j["status"] for j in run().jobs
+    }
 
 
 def test_the_records_are_in_order_known_and_read_back_as_they_were_written() -> None:
@@ -100,7 +124,9 @@ def test_the_episodes_can_be_told_from_the_records_alone(server: str) -> None:
 
 
 def test_every_open_that_was_granted_was_closed_or_its_session_ended() -> None:
-    granted = {(r.data["server"], r.data["open"]) for r in run().records if r.kind == "open.granted"}
+    granted = {
+        (r.data["server"], r.data["open"]) for r in run().records if r.kind == "open.granted"
+    }
     closed = {(r.data["server"], r.data["open"]) for r in run().records if r.kind == "open.closed"}
     assert granted == closed
 

@@ -67,7 +67,9 @@ def connected(story, *, keep_open=False, **options):
             return servers[-1]
 
         network.listen("server", 80, factory)
-        _, client = await network.connect(lambda: Recorder(keep_open), "server", 80, source="client")
+        _, client = await network.connect(
+            lambda: Recorder(keep_open), "server", 80, source="client"
+        )
         await story(client, servers[0])
         await asyncio.sleep(1.0)
         return client, servers[0]
@@ -91,7 +93,9 @@ def test_what_is_written_arrives_after_the_links_latency():
 def test_both_ends_know_each_other_by_name():
     async def story(client, server):
         assert client.transport.get_extra_info("peername") == ("server", 80)
-        assert server.transport.get_extra_info("peername") == client.transport.get_extra_info("sockname")
+        assert server.transport.get_extra_info("peername") == client.transport.get_extra_info(
+            "sockname"
+        )
         assert server.transport.get_extra_info("peername")[0] == "client"
         assert client.transport.get_extra_info("socket") is None
 
@@ -179,7 +183,11 @@ def test_a_large_write_comes_in_the_pieces_a_socket_would_give():
         client.transport.write(b"x" * (2 * CHUNK_MAX + 1))
 
     _, server = connected(story)
-    assert [len(event[2]) for event in server.events if event[1] == "data"] == [CHUNK_MAX, CHUNK_MAX, 1]
+    assert [len(event[2]) for event in server.events if event[1] == "data"] == [
+        CHUNK_MAX,
+        CHUNK_MAX,
+        1,
+    ]
 
 
 def test_a_reader_may_pause_between_the_pieces():

@@ -145,7 +145,10 @@ def test_the_date_header_follows_the_calendar():
         await runner.cleanup()
         return dates
 
-    assert run_virtual(main, epoch=EPOCH + 3600) == ["Mon, 01 Jan 1996 01:00:00 GMT", "Tue, 02 Jan 1996 01:00:00 GMT"]
+    assert run_virtual(main, epoch=EPOCH + 3600) == [
+        "Mon, 01 Jan 1996 01:00:00 GMT",
+        "Tue, 02 Jan 1996 01:00:00 GMT",
+    ]
 
 
 def test_the_date_header_is_the_real_one_again_afterwards():
@@ -184,7 +187,11 @@ def test_two_runs_in_one_process_are_alike():
     async def main():
         tasks = [asyncio.ensure_future(asyncio.sleep(n)) for n in range(3)]
         form = aiohttp.FormData({"a": "b"}, default_to_multipart=True)
-        return [task.get_name() for task in tasks], form().headers["Content-Type"], await asyncio.wait(tasks) is not None
+        return (
+            [task.get_name() for task in tasks],
+            form().headers["Content-Type"],
+            await asyncio.wait(tasks) is not None,
+        )
 
     assert run_virtual(main) == run_virtual(main)
     assert run_virtual(main, seed=1)[1] != run_virtual(main, seed=2)[1]

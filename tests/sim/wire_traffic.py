@@ -1,7 +1,9 @@
-"""A busy quarter of an hour on the simulated network, and the digest of every byte on its wires; as a script, it prints it.
+"""A busy quarter of an hour on the simulated network, and the digest of every byte on its wires; as
+a script, it prints it.
 
-It has what differs between runs if nobody takes care: waiters of several hosts at a full pool, multipart bodies, groups of
-tasks that are cancelled together, a session closed with connections in use, jitter, resets, connections that idle too long.
+It has what differs between runs if nobody takes care: waiters of several hosts at a full pool,
+multipart bodies, groups of tasks that are cancelled together, a session closed with connections in
+use, jitter, resets, connections that idle too long.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`despoolr locks`, `why`, `jobs`, `events`: questions to a running site, or to a finished run.
 
-Which one: RUN, if it is given (`latest`, a directory, a name in `runs`); else `--url`; else the servers started in this
-directory; else the latest finished run. What was asked is always said.
+Which one: RUN, if it is given (`latest`, a directory, a name in `runs`); else `--url`; else the
+servers started in this directory; else the latest finished run. What was asked is always said.
 """
 
 from __future__ import annotations
@@ -14,35 +14,66 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from despoolr_app.cli.at_site import at_site_option
-from despoolr_app.cli.output import echo_json, echo_table, fail, json_option, moment, put, put_prose, say, wrapped
+from despoolr_app.cli.output import (
+    echo_json,
+    echo_table,
+    fail,
+    json_option,
+    moment,
+    put,
+    put_prose,
+    say,
+    wrapped,
+)
 from despoolr_core.rules.fold import fold
 
 if TYPE_CHECKING:
     from despoolr_app.site_client.live import ServerAddress
     from despoolr_app.site_client.queries import LockRow, Source, Wanted
 
-SOURCES = "Asks RUN (`latest`, a directory, a name in `runs`), else --url, else the servers started here, else the latest run."
+SOURCES = (
+    "Asks RUN (`latest`, a directory, a name in `runs`), else --url, else the servers "
+    "started here, else the latest run."
+)
 
 
 def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--url`, `--token`, `--runs`: whom to ask."""
     for option in (
         click.option(
-            "--runs", envvar="DESPOOLR_RUNS", default="runs", type=click.Path(path_type=Path), help="Where runs are kept."
+            "--runs",
+            envvar="DESPOOLR_RUNS",
+            default="runs",
+            type=click.Path(path_type=Path),
+            help="Where runs are kept.",
         ),
-        click.option("--token", envvar="DESPOOLR_TOKEN", default="", help="An administrator's token.", show_envvar=True),
         click.option(
-            "--url", "urls", envvar="DESPOOLR_URL", multiple=True, help="A running server; repeatable.", show_envvar=True
+            "--token",
+            envvar="DESPOOLR_TOKEN",
+            default="",
+            help="An administrator's token.",
+            show_envvar=True,
+        ),
+        click.option(
+            "--url",
+            "urls",
+            envvar="DESPOOLR_URL",
+            multiple=True,
+            help="A running server; repeatable.",
+            show_envvar=True,
         ),
     ):
         command = option(command)
     return command
 
 
-def find_source(run: str, urls: tuple[str, ...], token: str, runs: Path, at_site: str = "", about: str = "") -> Source:
+def find_source(
+    run: str, urls: tuple[str, ...], token: str, runs: Path, at_site: str = "", about: str = ""
+) -> Source:
     """Whom to ask, by the rule of this module. Ends the command where there is nobody.
 
-    Of several sites that run, jobs and events are those of `at_site`, or of the one that `choose` chooses (`about`: a job).
+    Of several sites that run, jobs and events are those of `at_site`, or of the one that `choose`
+    chooses (`about`: a job).
     """
     from despoolr_app.runs.directory import LATEST, RunError, find_run
     from despoolr_app.site_client.live import LiveSource
@@ -57,10 +88,14 @@ def find_source(run: str, urls: tuple[str, ...], token: str, runs: Path, at_site
         if servers:
             return LiveSource(_site_first(servers, at_site, about))
         if at_site:
-            fail(f"no site {fold(at_site)} runs here; start it with `despoolr serve site`, or give its --url")
+            fail(
+                f"no site {fold(at_site)} runs here; start it with `despoolr serve site`, or "
+                "give its --url"
+            )
         if not (runs / LATEST).exists():
             fail(
-                "there is no running site here and no finished run: start one with `despoolr serve all` or `despoolr demo`, "
+                "there is no running site here and no finished run: start one with `despoolr "
+                "serve all` or `despoolr demo`, "
                 "or point at one with --url and --token"
             )
         found = RunSource(find_run(LATEST, runs))
@@ -82,12 +117,16 @@ def _site_first(servers: list[ServerAddress], at_site: str, about: str) -> list[
     site = choose(sites, at_site, about)
     if not at_site:
         others = ", ".join(other.code for other in sites if other is not site)
-        say(f"jobs and events are those of site {site.code}; {others} could be asked with --at-site")
+        say(
+            f"jobs and events are those of site {site.code}; {others} could be asked with --at-site"
+        )
     return [site.server, *(server for server in servers if server.url != site.server.url)]
 
 
 def find_servers(urls: tuple[str, ...], token: str) -> list[ServerAddress]:
-    """The servers at `--url` and those a site server among them knows; else those started in this directory."""
+    """The servers at `--url` and those a site server among them knows; else those started in this
+    directory.
+    """
     from despoolr_app.process import discovery
     from despoolr_app.process.settings import ConfigError, parse_url
     from despoolr_app.site_client.live import ServerAddress
@@ -104,7 +143,10 @@ def find_servers(urls: tuple[str, ...], token: str) -> list[ServerAddress]:
         wanted = [parse_url(url) for url in urls]
     except ConfigError as error:
         fail(str(error))
-    found = [ServerAddress(url, url, token or (_token_of(tokens[url]) if url in tokens else "")) for url in wanted]
+    found = [
+        ServerAddress(url, url, token or (_token_of(tokens[url]) if url in tokens else ""))
+        for url in wanted
+    ]
     return [*found, *_known_to(found)]
 
 
@@ -119,7 +161,8 @@ def _known_to(servers: list[ServerAddress]) -> list[ServerAddress]:
             setups.append((server, ask(server, "setup", dict)))
         except AskError:
             continue
-    # By name, too: a server may have one URL for its neighbours and another for us (containers with published ports).
+    # By name, too: a server may have one URL for its neighbours and another for us (containers with
+    # published ports).
     asked = {server.url for server in servers} | {setup.get("server") for _, setup in setups}
     more: list[ServerAddress] = []
     for server, setup in setups:
@@ -149,7 +192,9 @@ def answering(question: Callable[[], Any]) -> Any:
 
 
 def _at(text: str, source: Source) -> float | None:
-    """Site seconds of `--at`: seconds since 1970, `1996-06-03 09:00`, or `+2h` (since a finished run's beginning)."""
+    """Site seconds of `--at`: seconds since 1970, `1996-06-03 09:00`, or `+2h` (since a finished
+    run's beginning).
+    """
     from despoolr_app.site_client.queries import RunSource
     from despoolr_lab.scenario.model import moment_s
 
@@ -158,7 +203,10 @@ def _at(text: str, source: Source) -> float | None:
     try:
         if text.startswith("+"):
             if not isinstance(source, RunSource):
-                fail("--at +SPAN counts from the beginning of a finished run; for a running site give a date and time")
+                fail(
+                    "--at +SPAN counts from the beginning of a finished run; for a running site "
+                    "give a date and time"
+                )
             return moment_s(text[1:], source.first_at or 0.0)
         if text.replace(".", "", 1).isdecimal():
             return float(text)
@@ -168,7 +216,10 @@ def _at(text: str, source: Source) -> float | None:
 
 
 def _no_time(text: str) -> float:
-    fail(f"--at {text!r} is no time: give 1996-06-03T09:00, seconds since 1970, or +2h after a run's beginning")
+    fail(
+        f"--at {text!r} is no time: give 1996-06-03T09:00, seconds since 1970, or +2h after a "
+        "run's beginning"
+    )
 
 
 def _wanted(share: str, path: str, machine: str) -> Wanted:
@@ -194,15 +245,27 @@ def _span(seconds: float) -> str:
 @click.command("locks", epilog=SOURCES)
 @click.argument("run", default="", metavar="[RUN]")
 @click.option("--share", default="", help="Only this share.")
-@click.option("--path", default="", help="Only this file: its path, its name, or a pattern such as '*.dat'.")
+@click.option(
+    "--path", default="", help="Only this file: its path, its name, or a pattern such as '*.dat'."
+)
 @click.option("--machine", default="", help="Only what this machine holds.")
 @click.option("--at", default="", help="At this site time instead of now.")
 @source_options
 @json_option
 def locks(
-    run: str, share: str, path: str, machine: str, at: str, urls: tuple[str, ...], token: str, runs: Path, as_json: bool
+    run: str,
+    share: str,
+    path: str,
+    machine: str,
+    at: str,
+    urls: tuple[str, ...],
+    token: str,
+    runs: Path,
+    as_json: bool,
 ) -> None:
-    """Who holds which file, since when, in what mode, how many opens of others that has refused, and which octets are locked."""
+    """Who holds which file, since when, in what mode, how many opens of others that has refused,
+    and which octets are locked.
+    """
     source = find_source(run, urls, token, runs)
     answer = answering(lambda: source.locks(_wanted(share, path, machine), _at(at, source)))
     if as_json:
@@ -237,14 +300,19 @@ def _echo_locks(rows: list[LockRow], at: float) -> None:
 
 
 def _echo_ranges(rows: list[LockRow]) -> None:
-    """The octets that are locked, and waited for, inside the files; nothing where there are none."""
+    """The octets that are locked, and waited for, inside the files; nothing where there are
+    none.
+    """
     ranged = [row for row in rows if row.range_count or row.waiting_count]
     if not ranged:
         return
     cells = []
     for row in ranged:
         who = (_unc(row), row.machine, row.program or "-")
-        cells += [(*who, octets(held.offset, held.length), held.kind, moment(held.locked_at)) for held in row.ranges]
+        cells += [
+            (*who, octets(held.offset, held.length), held.kind, moment(held.locked_at))
+            for held in row.ranges
+        ]
         cells += [(*who, octets(one.offset, one.length), one.kind, "waits") for one in row.waiting]
         more = row.range_count - len(row.ranges) + row.waiting_count - len(row.waiting)
         if more:
@@ -274,15 +342,31 @@ def _held_for(row: LockRow, at: float) -> str:
 @click.command("why", epilog=SOURCES)
 @click.argument("run", default="", metavar="[RUN]")
 @click.option("--machine", default="", help="Only where this machine waits or makes others wait.")
-@click.option("--path", default="", help="Only this file: its path, its name, or a pattern such as '*.dat'.")
+@click.option(
+    "--path", default="", help="Only this file: its path, its name, or a pattern such as '*.dat'."
+)
 @click.option("--share", default="", help="Only this share.")
-@click.option("--at", default="", help="Only updates that were waiting at this site time, and who held what then.")
+@click.option(
+    "--at",
+    default="",
+    help="Only updates that were waiting at this site time, and who held what then.",
+)
 @source_options
 @json_option
 def why(
-    run: str, machine: str, path: str, share: str, at: str, urls: tuple[str, ...], token: str, runs: Path, as_json: bool
+    run: str,
+    machine: str,
+    path: str,
+    share: str,
+    at: str,
+    urls: tuple[str, ...],
+    token: str,
+    runs: Path,
+    as_json: bool,
 ) -> None:
-    """Who was refused what, by whom, how often, since when: one sentence for each update, and who holds the file."""
+    """Who was refused what, by whom, how often, since when: one sentence for each update, and who
+    holds the file.
+    """
     source = find_source(run, urls, token, runs)
     answer = answering(lambda: source.why(_wanted(share, path, machine), _at(at, source)))
     if as_json:
@@ -306,7 +390,9 @@ def why(
 @at_site_option
 @source_options
 @json_option
-def jobs(run: str, at_site: str, urls: tuple[str, ...], token: str, runs: Path, as_json: bool) -> None:
+def jobs(
+    run: str, at_site: str, urls: tuple[str, ...], token: str, runs: Path, as_json: bool
+) -> None:
     """All jobs and their states."""
     source = find_source(run, urls, token, runs, at_site)
     found = answering(source.jobs)
@@ -320,7 +406,15 @@ def jobs(run: str, at_site: str, urls: tuple[str, ...], token: str, runs: Path, 
     echo_table(
         ["JOB", "NAME", "STATUS", "SINCE", "TYPE", "PACKAGE", "CREATED"],
         [
-            (j["job"], j["name"], j["status"], moment(j["status_at"]), j.get("type"), j.get("package"), moment(j["created_at"]))
+            (
+                j["job"],
+                j["name"],
+                j["status"],
+                moment(j["status_at"]),
+                j.get("type"),
+                j.get("package"),
+                moment(j["created_at"]),
+            )
             for j in found
         ],
     )
@@ -328,9 +422,15 @@ def jobs(run: str, at_site: str, urls: tuple[str, ...], token: str, runs: Path, 
 
 @click.command("events", epilog=SOURCES)
 @click.argument("run", default="", metavar="[RUN]")
-@click.option("--code", "codes", type=int, multiple=True, help="Only events with this code; repeatable.")
 @click.option(
-    "--limit", type=click.IntRange(1, 10_000), default=1000, show_default=True, help="How many of the newest to look at."
+    "--code", "codes", type=int, multiple=True, help="Only events with this code; repeatable."
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 10_000),
+    default=1000,
+    show_default=True,
+    help="How many of the newest to look at.",
 )
 @at_site_option
 @source_options
@@ -353,10 +453,20 @@ def events(
         return
     notes_of(source.notes)
     if not found:
-        put(f"There are no such events ({source.name})." if codes else f"There are no events ({source.name}).")
+        put(
+            f"There are no such events ({source.name})."
+            if codes
+            else f"There are no events ({source.name})."
+        )
         return
     columns = ["AT", "CODE", "SEVERITY", "COMPONENT", "JOB", "TEXT"]
-    echo_table(columns, [(moment(e["at"]), e["code"], e["severity"], e["component"], e["job"], e["text"]) for e in found])
+    echo_table(
+        columns,
+        [
+            (moment(e["at"]), e["code"], e["severity"], e["component"], e["job"], e["text"])
+            for e in found
+        ],
+    )
 
 
 def secret_token() -> str:
@@ -371,7 +481,9 @@ def secret_token() -> str:
 
 
 def configured_secret() -> bytes | None:
-    """The secret that `DESPOOLR_SECRET`, `DESPOOLR_SECRET_FILE` or `DESPOOLR_COMMON` names, or None."""
+    """The secret that `DESPOOLR_SECRET`, `DESPOOLR_SECRET_FILE` or `DESPOOLR_COMMON` names, or
+    None.
+    """
     from despoolr_app.process.settings import ConfigError, given_secret
     from despoolr_app.process.stack_dir import common_secret
 

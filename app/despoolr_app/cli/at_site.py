@@ -1,7 +1,9 @@
-"""Which site the administrating commands ask, when several run: one rule, and what was asked is said.
+"""Which site the administrating commands ask, when several run: one rule, and what was asked is
+said.
 
-The law: `--at-site CODE`; else the site whose code the asked ID begins with; else the only one; else the topmost, the one that
-no other site here is above. Only servers that run are asked: what is over is not administered. A refusal is the site's own line.
+The law: `--at-site CODE`; else the site whose code the asked ID begins with; else the only one;
+else the topmost, the one that no other site here is above. Only servers that run are asked: what is
+over is not administered. A refusal is the site's own line.
 """
 
 from __future__ import annotations
@@ -24,9 +26,20 @@ SITES = "Asks the site at --url or, if several run here, --at-site CODE; else th
 def site_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--at-site`, `--url`, `--token`: whom to ask."""
     for option in (
-        click.option("--token", envvar="DESPOOLR_TOKEN", default="", help="An administrator's token.", show_envvar=True),
         click.option(
-            "--url", "urls", envvar="DESPOOLR_URL", multiple=True, help="A running server; repeatable.", show_envvar=True
+            "--token",
+            envvar="DESPOOLR_TOKEN",
+            default="",
+            help="An administrator's token.",
+            show_envvar=True,
+        ),
+        click.option(
+            "--url",
+            "urls",
+            envvar="DESPOOLR_URL",
+            multiple=True,
+            help="A running server; repeatable.",
+            show_envvar=True,
         ),
         at_site_option,
     ):
@@ -74,7 +87,11 @@ class RunningSite:
         """End the command with what the site said."""
         from despoolr_app.site_client.live import Refusal
 
-        fail(f"site {self.code} says: {error.detail.rstrip('.')}" if isinstance(error, Refusal) else str(error))
+        fail(
+            f"site {self.code} says: {error.detail.rstrip('.')}"
+            if isinstance(error, Refusal)
+            else str(error)
+        )
 
     def _decoded(self, method: str, path: str, body: bytes | None) -> Any:
         import msgspec
@@ -91,13 +108,16 @@ class RunningSite:
 
 
 def find_site(urls: tuple[str, ...], token: str, at_site: str, about: str = "") -> RunningSite:
-    """The site to ask, by the rule of this module; `about` is the job or package that is asked about. Says which it is."""
+    """The site to ask, by the rule of this module; `about` is the job or package that is asked
+    about. Says which it is.
+    """
     from despoolr_app.cli.ask import find_servers
 
     servers = find_servers(urls, token)
     if not servers:
         fail(
-            "there is no running site here: start one with `despoolr serve all`, or point at one with --url and --token "
+            "there is no running site here: start one with `despoolr serve all`, or point at one "
+            "with --url and --token "
             "(a finished run can be asked, not administered)"
         )
     sites = running_sites(servers, is_needed=True)
@@ -109,7 +129,9 @@ def find_site(urls: tuple[str, ...], token: str, at_site: str, about: str = "") 
 
 
 def running_sites(servers: list[ServerAddress], *, is_needed: bool = False) -> list[RunningSite]:
-    """Those of the servers that are site servers. If one is needed and there is none, the command ends."""
+    """Those of the servers that are site servers. If one is needed and there is none, the command
+    ends.
+    """
     from despoolr_app.site_client.live import NoSuchCall, ask
     from despoolr_app.site_client.queries import AskError
 

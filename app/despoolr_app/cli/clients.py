@@ -1,7 +1,9 @@
-"""`despoolr clients`: which fleets run which clients of a site, and whether exactly those exist that were asked for.
+"""`despoolr clients`: which fleets run which clients of a site, and whether exactly those exist
+that were asked for.
 
-The law: exit code 0 if exactly so many exist now, 12 (the run is invalid) if not; what was before is told beside it and decides
-nothing. `--within` waits for it, and then says what is missing; nothing here changes anything.
+The law: exit code 0 if exactly so many exist now, 12 (the run is invalid) if not; what was before
+is told beside it and decides nothing. `--within` waits for it, and then says what is missing;
+nothing here changes anything.
 """
 
 from __future__ import annotations
@@ -11,21 +13,52 @@ from typing import Any, Final
 
 import click
 
-from despoolr_app.cli.output import EXIT_INVALID, EXIT_OK, echo_json, echo_table, fail, json_option, say
+from despoolr_app.cli.output import (
+    EXIT_INVALID,
+    EXIT_OK,
+    echo_json,
+    echo_table,
+    fail,
+    json_option,
+    say,
+)
 
 STEP_S: Final = 0.5
 
 
 @click.command("clients")
-@click.option("--url", "urls", envvar="DESPOOLR_URL", multiple=True, help="The site server. Else the one started here.")
-@click.option("--token", envvar="DESPOOLR_TOKEN", default="", help="An administrator's token.", show_envvar=True)
 @click.option(
-    "--expect", type=click.IntRange(0), help="How many there must be. Default: what the site was told, or the leases' sum."
+    "--url",
+    "urls",
+    envvar="DESPOOLR_URL",
+    multiple=True,
+    help="The site server. Else the one started here.",
 )
-@click.option("--within", default="", metavar="SPAN", help="Wait so long, in time of this machine, for them to be there.")
+@click.option(
+    "--token",
+    envvar="DESPOOLR_TOKEN",
+    default="",
+    help="An administrator's token.",
+    show_envvar=True,
+)
+@click.option(
+    "--expect",
+    type=click.IntRange(0),
+    help="How many there must be. Default: what the site was told, or the leases' sum.",
+)
+@click.option(
+    "--within",
+    default="",
+    metavar="SPAN",
+    help="Wait so long, in time of this machine, for them to be there.",
+)
 @json_option
-def command(urls: tuple[str, ...], token: str, expect: int | None, within: str, as_json: bool) -> int:
-    """The fleets of a site, and whether exactly the clients that were asked for exist (exit code 12 if not)."""
+def command(
+    urls: tuple[str, ...], token: str, expect: int | None, within: str, as_json: bool
+) -> int:
+    """The fleets of a site, and whether exactly the clients that were asked for exist (exit code 12
+    if not).
+    """
     from despoolr_app.cli.ask import find_servers
     from despoolr_app.process.settings import ConfigError, parse_span
     from despoolr_app.process.skew import SKEW_S_MAX, told
@@ -36,7 +69,10 @@ def command(urls: tuple[str, ...], token: str, expect: int | None, within: str, 
         left = parse_span(within) if within else 0.0
         servers = find_servers(urls, token)
         if not servers:
-            fail("there is no running site here; start one with `despoolr serve all`, or give --url and --token")
+            fail(
+                "there is no running site here; start one with `despoolr serve all`, or give "
+                "--url and --token"
+            )
         source = LiveSource(servers)
         while True:
             facts = judged(source.slots(), expect)
@@ -50,7 +86,8 @@ def command(urls: tuple[str, ...], token: str, expect: int | None, within: str, 
         echo_json(facts)
     else:
         echo_table(
-            ["FLEET", "FIRST", "CLIENTS", "EXIST"], [[f["holder"], f["first"], f["count"], f["live"]] for f in facts["fleets"]]
+            ["FLEET", "FIRST", "CLIENTS", "EXIST"],
+            [[f["holder"], f["first"], f["count"], f["live"]] for f in facts["fleets"]],
         )
     skew = clock_skew_s(servers[0]) or 0.0
     if abs(skew) > SKEW_S_MAX:
@@ -80,4 +117,7 @@ def reason(facts: dict[str, Any]) -> str:
 def history(lapsed: int) -> str:
     """What came before, in words: how often clients were stopped because a lease ran out."""
     times = "once" if lapsed == 1 else f"{lapsed:,} times"
-    return f"{times} since the site server started, a fleet could not renew its clients and stopped them"
+    return (
+        f"{times} since the site server started, a fleet could not renew its clients and "
+        "stopped them"
+    )

@@ -1,9 +1,10 @@
 """`despoolr fleet`: many PCM clients in one process, against servers that run.
 
-The law: it ends cleanly on SIGTERM, Ctrl-C or after `--for` (clients log off), and always says what was done: one line on a
-terminal while it runs, one object with `--json` at the end. Exit code 0 is for a fleet whose time was up; told to stop before
-that it ends with 143 (SIGTERM) or 130. Its clients are those the site server lets it have: when it cannot renew that it stops
-them, asks anew and goes on, and ends with 12, because its run is invalid.
+The law: it ends cleanly on SIGTERM, Ctrl-C or after `--for` (clients log off), and always says what
+was done: one line on a terminal while it runs, one object with `--json` at the end. Exit code 0 is
+for a fleet whose time was up; told to stop before that it ends with 143 (SIGTERM) or 130. Its
+clients are those the site server lets it have: when it cannot renew that it stops them, asks anew
+and goes on, and ends with 12, because its run is invalid.
 """
 
 from __future__ import annotations
@@ -69,7 +70,13 @@ PROGRESS_PLAIN_S = 10.0
     help="A logon server; repeatable. Default: the site's.",
     show_envvar=True,
 )
-@click.option("--token", envvar="DESPOOLR_TOKEN", default="", help="An administrator's token.", show_envvar=True)
+@click.option(
+    "--token",
+    envvar="DESPOOLR_TOKEN",
+    default="",
+    help="An administrator's token.",
+    show_envvar=True,
+)
 @click.option(
     "--first",
     default=1,
@@ -88,7 +95,8 @@ PROGRESS_PLAIN_S = 10.0
     "--holder",
     envvar="DESPOOLR_HOLDER",
     default="",
-    help="The name these clients are kept under: the same name gets the same ones. Default: this host's.",
+    help="The name these clients are kept under: the same name gets the same ones. Default: "
+    "this host's.",
     show_envvar=True,
 )
 @click.option(
@@ -127,7 +135,13 @@ PROGRESS_PLAIN_S = 10.0
     help="The pace the site must have; default: whatever it has.",
     show_envvar=True,
 )
-@click.option("--for", "for_", default="", metavar="SPAN", help="End after so much site time. Default: run until stopped.")
+@click.option(
+    "--for",
+    "for_",
+    default="",
+    metavar="SPAN",
+    help="End after so much site time. Default: run until stopped.",
+)
 @click.option(
     "--seed",
     envvar="DESPOOLR_SEED",
@@ -137,21 +151,42 @@ PROGRESS_PLAIN_S = 10.0
     help="Seed of the clients' choices.",
     show_envvar=True,
 )
-@click.option("--churn", default="", metavar="SHARE/SPAN", help="Machines that lose their power: 5%/1h, in site time.")
-@click.option("--churn-until", default=0.0, metavar="SECONDS", help="Site time (since 1970) at which all are on. Default: never.")
 @click.option(
-    "--records", type=click.Path(dir_okay=False, path_type=Path), help="Append what the clients do, one JSON record a line."
+    "--churn",
+    default="",
+    metavar="SHARE/SPAN",
+    help="Machines that lose their power: 5%/1h, in site time.",
+)
+@click.option(
+    "--churn-until",
+    default=0.0,
+    metavar="SECONDS",
+    help="Site time (since 1970) at which all are on. Default: never.",
+)
+@click.option(
+    "--records",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Append what the clients do, one JSON record a line.",
 )
 @log_format_option
 @json_option
 def command(**given: Any) -> int:
-    """Run many clients in one process: they are registered at the site, poll, run packages, report."""
+    """Run many clients in one process: they are registered at the site, poll, run packages,
+    report.
+    """
     import asyncio
     import os
 
     from despoolr_app.cli.serve import loop_factory
     from despoolr_app.process.runtime import StartError
-    from despoolr_app.process.settings import FLEET_PORT, ConfigError, parse_listen, parse_pace, parse_span, unknown_variables
+    from despoolr_app.process.settings import (
+        FLEET_PORT,
+        ConfigError,
+        parse_listen,
+        parse_pace,
+        parse_span,
+        unknown_variables,
+    )
     from despoolr_app.runs.directory import RunError
 
     begin(given["log_format"][0])
@@ -173,12 +208,20 @@ def _settings(given: dict[str, Any]) -> ClientsSettings:
     from despoolr_app.fleet.churn import parse_churn
     from despoolr_app.fleet.fleet import ClientsSettings
     from despoolr_app.process import discovery
-    from despoolr_app.process.settings import parse_machine, parse_named_server, parse_span, parse_url
+    from despoolr_app.process.settings import (
+        parse_machine,
+        parse_named_server,
+        parse_span,
+        parse_url,
+    )
 
     url, token = given["site_url"], given["token"] or secret_token()
     here = {s.url: s for s in discovery.running(Path.cwd()) if s.role == "site"}
     if not url and not here:
-        fail("there is no running site here; start one with `despoolr serve all`, or give --site URL and --token")
+        fail(
+            "there is no running site here; start one with `despoolr serve all`, or give --site "
+            "URL and --token"
+        )
     url = parse_url(url) if url else next(iter(here))
     if not token and url in here:
         token = Path(here[url].token_file).read_text("ascii").strip()
@@ -201,20 +244,30 @@ def _settings(given: dict[str, Any]) -> ClientsSettings:
 
 
 def _holder(name: str, mark: str) -> str:
-    """The name to lease under; of fleets without one, those on one host that have other numbers differ. Raises `ConfigError`."""
+    """The name to lease under; of fleets without one, those on one host that have other numbers
+    differ. Raises `ConfigError`.
+    """
     import platform
     import re
 
     from despoolr_app.process.settings import ConfigError
 
-    holder = name or (re.sub(r"[^A-Za-z0-9_.-]", "-", platform.node()) or "fleet")[: 64 - len(mark)] + mark
+    holder = (
+        name
+        or (re.sub(r"[^A-Za-z0-9_.-]", "-", platform.node()) or "fleet")[: 64 - len(mark)] + mark
+    )
     if not re.fullmatch(r"[\w.-]{1,64}", holder, re.ASCII) or holder in (".", ".."):
-        raise ConfigError(f"{holder!r} is no name to lease under: up to 64 letters, digits, . - and _; give --holder")
+        raise ConfigError(
+            f"{holder!r} is no name to lease under: up to 64 letters, digits, . - and _; "
+            "give --holder"
+        )
     return holder
 
 
 def _auth() -> Auth | None:
-    """What checks the tokens of those who read the metrics: this process's secret, if it was given one."""
+    """What checks the tokens of those who read the metrics: this process's secret, if it was given
+    one.
+    """
     from despoolr_app.cli.ask import configured_secret
     from despoolr_server.http.base.auth import Auth
 
@@ -222,7 +275,14 @@ def _auth() -> Auth | None:
     return Auth(secret) if secret else None
 
 
-async def _run(settings: ClientsSettings, scale: float | None, for_s: float, listen: Listen | None, *, as_json: bool) -> int:
+async def _run(
+    settings: ClientsSettings,
+    scale: float | None,
+    for_s: float,
+    listen: Listen | None,
+    *,
+    as_json: bool,
+) -> int:
     import asyncio
     import signal
 
@@ -270,7 +330,9 @@ async def _run(settings: ClientsSettings, scale: float | None, for_s: float, lis
 
 
 async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
-    """Do the work until it is done or `stop` is set; whether it was done. A fleet that still waits for its site ends, too."""
+    """Do the work until it is done or `stop` is set; whether it was done. A fleet that still waits
+    for its site ends, too.
+    """
     import asyncio
 
     tasks = [asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())]
@@ -293,7 +355,9 @@ async def _live(clients: Clients, scale: float | None, for_s: float) -> None:
 
     await clients.start()
     if scale is not None and scale != clients.scale:
-        raise StartError(f"the site runs at x{clients.scale:g}, not at x{scale:g}; leave --time out to follow it")
+        raise StartError(
+            f"the site runs at x{clients.scale:g}, not at x{scale:g}; leave --time out to follow it"
+        )
     spread_s = clients.settings.poll_every_s / clients.scale
     who = f"{clients.live_count} clients from number {clients.numbers.start} on"
     say(f"despoolr: {who}, first poll of all within {spread_s:,.1f} s")
@@ -324,7 +388,10 @@ async def _watch(clients: Clients, for_s: float) -> None:
             done, now = clients.summary(), loop.time()
             rate = (done["polls"] - before) / max(now - then, 1e-9)
             before, then = done["polls"], now
-            text = f"{done['polls']:,} polls ({rate:,.0f}/s), {done['failed']:,} failed, {done['late']:,} late"
+            text = (
+                f"{done['polls']:,} polls ({rate:,.0f}/s), {done['failed']:,} failed, "
+                f"{done['late']:,} late"
+            )
             text += f", {done['reports']:,} reports"
             if is_terminal:
                 put_over(f"{text}")

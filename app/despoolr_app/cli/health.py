@@ -1,9 +1,10 @@
 """`despoolr health`: whether a server does its work, not whether its process exists.
 
-The law: healthy means that a file was created on a share, written, read back and closed (and so deleted), through the
-same opens as everyone's. A share whose data are damaged is told of and not tried: nothing on it can be changed. A fleet is
-healthy when all its clients exist and a logon server of theirs is. Exit code 0 if everything asked is healthy, else 1: fit
-for a container's health check.
+The law: healthy means that a file was created on a share, written, read back and closed (and so
+deleted), through the same opens as everyone's. A share whose data are damaged is told of and not
+tried: nothing on it can be changed. A fleet is healthy when all its clients exist and a logon
+server of theirs is. Exit code 0 if everything asked is healthy, else 1: fit for a container's
+health check.
 """
 
 from __future__ import annotations
@@ -23,15 +24,33 @@ CONTENT: Final = b"Despoolr was here.\r\n"
 
 
 @click.command("health")
-@click.option("--url", "urls", envvar="DESPOOLR_URL", multiple=True, help="A server; repeatable. Else those started here.")
 @click.option(
-    "--token", envvar="DESPOOLR_TOKEN", default="", help="An administrator's token (or set DESPOOLR_SECRET).", show_envvar=True
+    "--url",
+    "urls",
+    envvar="DESPOOLR_URL",
+    multiple=True,
+    help="A server; repeatable. Else those started here.",
+)
+@click.option(
+    "--token",
+    envvar="DESPOOLR_TOKEN",
+    default="",
+    help="An administrator's token (or set DESPOOLR_SECRET).",
+    show_envvar=True,
 )
 @click.option("--share", default="", help="The share to try. Default: the server's first.")
-@click.option("--timeout", "timeout_s", default=5.0, show_default=True, help="Seconds to wait for each answer.")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    default=5.0,
+    show_default=True,
+    help="Seconds to wait for each answer.",
+)
 @json_option
 def command(urls: tuple[str, ...], token: str, share: str, timeout_s: float, as_json: bool) -> int:
-    """Whether servers answer: open a file on a share, write, read, close; how many milliseconds each took."""
+    """Whether servers answer: open a file on a share, write, read, close; how many milliseconds
+    each took.
+    """
     from despoolr_app.cli.ask import find_servers
     from despoolr_app.process.skew import SKEW_S_MAX, told
 
@@ -56,7 +75,14 @@ def check(server: ServerAddress, share: str, timeout_s: float) -> dict[str, Any]
     from despoolr_app.site_client.queries import AskError
 
     ms: dict[str, float] = {}
-    result: dict[str, Any] = {"server": server.name, "url": server.url, "healthy": False, "error": "", "share": "", "ms": ms}
+    result: dict[str, Any] = {
+        "server": server.name,
+        "url": server.url,
+        "healthy": False,
+        "error": "",
+        "share": "",
+        "ms": ms,
+    }
     try:
         began = perf_counter()
         fleet = fleet_facts(server, timeout_s=timeout_s)
@@ -65,7 +91,12 @@ def check(server: ServerAddress, share: str, timeout_s: float) -> dict[str, Any]
         facts = health(server, timeout_s=timeout_s)
         ms["healthz"] = _ms(began)
         result["clock_skew_s"] = round(clock_skew_s(server, timeout_s=timeout_s) or 0.0)
-        result |= {"server": facts.server, "version": facts.version, "waiting": facts.episodes_waiting, "opens": facts.opens}
+        result |= {
+            "server": facts.server,
+            "version": facts.version,
+            "waiting": facts.episodes_waiting,
+            "opens": facts.opens,
+        }
         if facts.damages:
             raise AskError("; ".join(facts.damages))
         result["share"] = share or _first_share(server, timeout_s)
@@ -78,13 +109,22 @@ def check(server: ServerAddress, share: str, timeout_s: float) -> dict[str, Any]
 
 
 def _check_fleet(server: ServerAddress, fleet: dict[str, Any], timeout_s: float) -> dict[str, Any]:
-    """A fleet: are all its clients there, and can they open a file on a logon server? One that stands by needs none."""
+    """A fleet: are all its clients there, and can they open a file on a logon server? One that
+    stands by needs none.
+    """
     from dataclasses import replace
 
-    result: dict[str, Any] = {"server": fleet["fleet"], "fleet": fleet, "healthy": fleet["status"] == "standing by", "error": ""}
+    result: dict[str, Any] = {
+        "server": fleet["fleet"],
+        "fleet": fleet,
+        "healthy": fleet["status"] == "standing by",
+        "error": "",
+    }
     if fleet["status"] == "ok":
         # One logon server that works is enough: the clients know them all.
-        tried = [check(replace(server, name=url, url=url), "", timeout_s) for url in fleet["logons"]]
+        tried = [
+            check(replace(server, name=url, url=url), "", timeout_s) for url in fleet["logons"]
+        ]
         best = next((one for one in tried if one["healthy"]), tried[0])
         result |= {name: best[name] for name in ("healthy", "error", "share", "ms")}
     elif not result["healthy"]:
@@ -103,7 +143,9 @@ def _first_share(server: ServerAddress, timeout_s: float) -> str:
 
 
 def _round_trip(server: ServerAddress, share: str, ms: dict[str, float], timeout_s: float) -> None:
-    """A session, a file that goes with its open, its content there and back; the session is ended whatever happens."""
+    """A session, a file that goes with its open, its content there and back; the session is ended
+    whatever happens.
+    """
     import json
 
     from despoolr_app.site_client.live import call
@@ -127,10 +169,14 @@ def _round_trip(server: ServerAddress, share: str, ms: dict[str, float], timeout
             "disposition": "OVERWRITE_IF",
             "options": "DELETE_ON_CLOSE",
         }
-        handle = json.loads(do("open", "POST", "/api/v1/opens", json.dumps(wanted).encode()))["open"]
+        handle = json.loads(do("open", "POST", "/api/v1/opens", json.dumps(wanted).encode()))[
+            "open"
+        ]
         do("write", "PUT", f"/api/v1/opens/{handle}/content", CONTENT)
         if do("read", "GET", f"/api/v1/opens/{handle}/content") != CONTENT:
-            raise AskError(f"{server.url} gave back something else than what was written to {share}")
+            raise AskError(
+                f"{server.url} gave back something else than what was written to {share}"
+            )
         do("close", "DELETE", f"/api/v1/opens/{handle}")
     finally:
         do("logoff", "DELETE", f"/api/v1/sessions/{session}")

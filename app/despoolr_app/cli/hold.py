@@ -1,8 +1,9 @@
 r"""`despoolr hold`: open a file on a share and keep it, as a program on somebody's machine does.
 
-The law: the open is an ordinary one, over HTTP, in a session on a lease that is kept alive; it ends with `--for`, SIGTERM or
-Ctrl-C, and is closed then. Nothing else is done to the file. Refused: one line that names who is in the way, exit code 2. So
-ends one whose open the server closed meanwhile: the file was not held until then.
+The law: the open is an ordinary one, over HTTP, in a session on a lease that is kept alive; it ends
+with `--for`, SIGTERM or Ctrl-C, and is closed then. Nothing else is done to the file. Refused: one
+line that names who is in the way, exit code 2. So ends one whose open the server closed meanwhile:
+the file was not held until then.
 """
 
 from __future__ import annotations
@@ -27,21 +28,48 @@ LEASE_S: Final = 60.0
 
 @click.command("hold")
 @click.argument("file", metavar="FILE")
-@click.option("--url", "urls", envvar="DESPOOLR_URL", multiple=True, help="A server; repeatable. Else those started here.")
-@click.option("--token", envvar="DESPOOLR_TOKEN", default="", help="An administrator's token.", show_envvar=True)
-@click.option("--machine", default="WS1", show_default=True, help="The machine that opens the file.")
+@click.option(
+    "--url",
+    "urls",
+    envvar="DESPOOLR_URL",
+    multiple=True,
+    help="A server; repeatable. Else those started here.",
+)
+@click.option(
+    "--token",
+    envvar="DESPOOLR_TOKEN",
+    default="",
+    help="An administrator's token.",
+    show_envvar=True,
+)
+@click.option(
+    "--machine", default="WS1", show_default=True, help="The machine that opens the file."
+)
 @click.option("--user", default="ALICE", show_default=True, help="Its user.")
 @click.option("--program", default="WINWORD.EXE", show_default=True, help="The program.")
-@click.option("--access", default="READ", show_default=True, help="READ, WRITE, EXECUTE, DELETE, joined by |.")
 @click.option(
-    "--share-mode", default="READ", show_default=True, help="What others may: READ, WRITE, DELETE, joined by |; or NONE."
+    "--access", default="READ", show_default=True, help="READ, WRITE, EXECUTE, DELETE, joined by |."
 )
 @click.option(
-    "--for", "for_", default="", metavar="SPAN", help="Close it after so much site time. Default: hold it until stopped."
+    "--share-mode",
+    default="READ",
+    show_default=True,
+    help="What others may: READ, WRITE, DELETE, joined by |; or NONE.",
+)
+@click.option(
+    "--for",
+    "for_",
+    default="",
+    metavar="SPAN",
+    help="Close it after so much site time. Default: hold it until stopped.",
 )
 @json_option
-def command(file: str, urls: tuple[str, ...], token: str, for_: str, as_json: bool, **given: str) -> int:
-    r"""Open FILE and keep it open: \\LOGON1\SMS_PKGD\BPC00001\b.dat, or SMS_PKGD/BPC00001/b.dat on the first that has it."""
+def command(
+    file: str, urls: tuple[str, ...], token: str, for_: str, as_json: bool, **given: str
+) -> int:
+    r"""Open FILE and keep it open: \\LOGON1\SMS_PKGD\BPC00001\b.dat, or SMS_PKGD/BPC00001/b.dat on
+    the first that has it.
+    """
     from despoolr_app.cli.ask import find_servers
     from despoolr_app.process.settings import ConfigError, parse_span
     from despoolr_app.site_client.queries import AskError
@@ -57,7 +85,10 @@ def command(file: str, urls: tuple[str, ...], token: str, for_: str, as_json: bo
                 echo_json(facts)
             else:
                 who = f"{given['program']} on {given['machine']}"
-                put(f"{who} has {share}/{path} on {server.url} open: {opened['open']}, {given['access']}, {given['share_mode']}")
+                put(
+                    f"{who} has {share}/{path} on {server.url} open: {opened['open']}, "
+                    f"{given['access']}, {given['share_mode']}"
+                )
             session.stay(str(opened["open"]), for_s / scale)
     except (AskError, ConfigError) as error:
         fail(str(error))
@@ -71,7 +102,10 @@ def _parts(file: str) -> tuple[str, str, str]:
     server, rest = text[2:].partition("/")[::2] if text.startswith("//") else ("", text)
     share, _, path = rest.partition("/")
     if not share or not path:
-        fail(rf"{file} names no file on a share; such are \\LOGON1\SMS_PKGD\BPC00001\b.dat and SMS_PKGD/BPC00001/b.dat")
+        fail(
+            rf"{file} names no file on a share; such are \\LOGON1\SMS_PKGD\BPC00001\b.dat and "
+            rf"SMS_PKGD/BPC00001/b.dat"
+        )
     return fold(server), fold(share), path
 
 
@@ -86,7 +120,10 @@ def _server(servers: list[ServerAddress], name: str, share: str) -> tuple[Server
         setup: Any = ask(server, "setup", dict)
         if (not name or setup["server"] == name) and share in (fold(s) for s in setup["shares"]):
             return server, float(setup["clock"]["scale"])
-    raise AskError(f"none of {', '.join(s.url for s in servers)} has the share {share}" + (f" and is {name}" if name else ""))
+    raise AskError(
+        f"none of {', '.join(s.url for s in servers)} has the share {share}"
+        + (f" and is {name}" if name else "")
+    )
 
 
 class _Session:
@@ -94,7 +131,9 @@ class _Session:
 
     def __init__(self, server: ServerAddress, given: dict[str, str], scale: float) -> None:
         self._server = server
-        self._asked = {name: given[name] for name in ("machine", "user", "program")} | {"lease_s": LEASE_S * scale}
+        self._asked = {name: given[name] for name in ("machine", "user", "program")} | {
+            "lease_s": LEASE_S * scale
+        }
         self._id = ""
 
     def __enter__(self) -> _Session:
@@ -109,11 +148,19 @@ class _Session:
 
     def open(self, share: str, path: str, given: dict[str, str]) -> Any:
         """The answer of the server. Raises `AskError` for a refusal."""
-        wanted = {"session": self._id, "share": share, "path": path, "access": given["access"], "share_mode": given["share_mode"]}
+        wanted = {
+            "session": self._id,
+            "share": share,
+            "path": path,
+            "access": given["access"],
+            "share_mode": given["share_mode"],
+        }
         return self._do("POST", "/api/v1/opens", wanted)
 
     def stay(self, opened: str, for_s: float) -> None:
-        """Keep an open for so many seconds, or until a signal. Raises `AskError` if the server has closed it meanwhile."""
+        """Keep an open for so many seconds, or until a signal. Raises `AskError` if the server has
+        closed it meanwhile.
+        """
         over = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: over.set())
@@ -128,5 +175,7 @@ class _Session:
     def _do(self, method: str, target: str, body: Any = None) -> Any:
         from despoolr_app.site_client.live import call
 
-        answer = call(self._server, method, target, None if body is None else json.dumps(body).encode())
+        answer = call(
+            self._server, method, target, None if body is None else json.dumps(body).encode()
+        )
         return json.loads(answer) if answer else None

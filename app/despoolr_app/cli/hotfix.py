@@ -1,4 +1,6 @@
-"""`despoolr hotfix`: corrected files for a running site, installed as the articles say, and what is installed."""
+"""`despoolr hotfix`: corrected files for a running site, installed as the articles say, and what is
+installed.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,8 @@ def command() -> None:
 def apply(article: str, urls: tuple[str, ...], token: str, at_site: str, as_json: bool) -> int:
     """Install an article's hotfix.
 
-    The SMS Executive is stopped and started for it; everything in flight is kept. It stays installed.
+    The SMS Executive is stopped and started for it; everything in flight is kept. It stays
+    installed.
     """
     from urllib.parse import quote
 
@@ -50,7 +53,9 @@ def list_(urls: tuple[str, ...], token: str, at_site: str, as_json: bool) -> int
         return EXIT_OK
     from despoolr_core.profile import ARTICLES
 
-    rows = [(kb, f"since {moment(at)}", ARTICLES[kb].title) for kb, at in found["installed"].items()]
+    rows = [
+        (kb, f"since {moment(at)}", ARTICLES[kb].title) for kb, at in found["installed"].items()
+    ]
     rows += [(a["article"], "could be applied", a["title"]) for a in found["available"]]
     put(f"site {site.code}, SMS {found['version']}")
     if rows:

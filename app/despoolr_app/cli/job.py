@@ -1,4 +1,5 @@
-"""`despoolr job`: one job, shown, made, cancelled, watched: the Jobs window of the SMS Administrator program.
+"""`despoolr job`: one job, shown, made, cancelled, watched: the Jobs window of the SMS
+Administrator program.
 
 The law: `despoolr job ID|NAME` shows; `create` and `cancel` ask a running site, and what the site refuses changes nothing there.
 Watching ends with the job: exit code 0 if it is Complete, 10 if it is Failed or Cancelled.
@@ -33,10 +34,17 @@ LOOK_S = 0.25
 """Seconds between two looks at a job that is watched."""
 LOST_S_MAX = 30.0
 """Seconds a site server may be away before watching ends."""
-SPANS = "Times are spans after the job's beginning (2h, 1d 4h) or dates (1996-06-03 09:00), in site time."
+SPANS = (
+    "Times are spans after the job's beginning (2h, 1d 4h) or dates (1996-06-03 09:00), "
+    "in site time."
+)
 
 
-@click.group("job", cls=ShowGroup, epilog="ID|NAME is a JobID such as BPC00002, or the job's name: the latest of that name.")
+@click.group(
+    "job",
+    cls=ShowGroup,
+    epilog="ID|NAME is a JobID such as BPC00002, or the job's name: the latest of that name.",
+)
 def command() -> None:
     """One job: `despoolr job ID|NAME [RUN]` shows it, `create` makes one, `cancel` ends it."""
 
@@ -44,11 +52,24 @@ def command() -> None:
 @command.command("show", epilog=SOURCES)
 @click.argument("job_id", metavar="ID|NAME")
 @click.argument("run", default="", metavar="[RUN]")
-@click.option("--watch", is_flag=True, help="Follow it until it ends, one line a change; exit code 10 unless it is Complete.")
+@click.option(
+    "--watch",
+    is_flag=True,
+    help="Follow it until it ends, one line a change; exit code 10 unless it is Complete.",
+)
 @at_site_option
 @source_options
 @json_option
-def show(job_id: str, run: str, watch: bool, at_site: str, urls: tuple[str, ...], token: str, runs: Path, as_json: bool) -> int:
+def show(
+    job_id: str,
+    run: str,
+    watch: bool,
+    at_site: str,
+    urls: tuple[str, ...],
+    token: str,
+    runs: Path,
+    as_json: bool,
+) -> int:
     """Show one job and its details, or watch it.
 
     Details are site arrival, completion, servers, workstations.
@@ -67,11 +88,21 @@ def show(job_id: str, run: str, watch: bool, at_site: str, urls: tuple[str, ...]
     head = found["job"]
     put(f"{head['job']} {head['name']}: {head['status']} since {moment(head['status_at'])}")
     if head.get("type"):
-        put(f"{head['type']}, package {head['package']}, sending {head['sending']}, working {head['working']}")
+        put(
+            f"{head['type']}, package {head['package']}, sending {head['sending']}, working "
+            f"{head['working']}"
+        )
     echo_table(
         ["KIND", "SITE", "MACHINE", "STATUS", "AT", "DESCRIPTION"],
         [
-            (d["kind"], d["site"], d["machine"], d["status"], moment(d["updated_at"]), d.get("description"))
+            (
+                d["kind"],
+                d["site"],
+                d["machine"],
+                d["status"],
+                moment(d["updated_at"]),
+                d.get("description"),
+            )
             for d in found["details"]
         ],
     )
@@ -82,31 +113,78 @@ def show(job_id: str, run: str, watch: bool, at_site: str, urls: tuple[str, ...]
 @click.argument("name")
 @click.option("--package", required=True, metavar="ID|NAME", help="The package it is about.")
 @click.option(
-    "--type", "type", type=click.Choice(["run", "share", "remove"]), help="Default: run if there is a command, else share."
-)
-@click.option("--command", default="", help="The command line that workstations run, e.g. SETUP.EXE.")
-@click.option("--machines", multiple=True, metavar="WS1,WS2|*", help="Who runs it; quote the '*', which is all.")
-@click.option(
-    "--site", "sites", multiple=True, metavar="CODE", help="Send it to this site; repeatable. Default: from its targets."
+    "--type",
+    "type",
+    type=click.Choice(["run", "share", "remove"]),
+    help="Default: run if there is a command, else share.",
 )
 @click.option(
-    "--put-on", multiple=True, metavar="SERVER", help="Distribution server; repeatable. Default: each site's own servers."
+    "--command", default="", help="The command line that workstations run, e.g. SETUP.EXE."
 )
-@click.option("--refresh-existing", is_flag=True, help="Refresh the package on every distribution server that has it.")
-@click.option("--send-even-if-sent", is_flag=True, help="Send the files anew, even to sites that have had the package.")
+@click.option(
+    "--machines",
+    multiple=True,
+    metavar="WS1,WS2|*",
+    help="Who runs it; quote the '*', which is all.",
+)
+@click.option(
+    "--site",
+    "sites",
+    multiple=True,
+    metavar="CODE",
+    help="Send it to this site; repeatable. Default: from its targets.",
+)
+@click.option(
+    "--put-on",
+    multiple=True,
+    metavar="SERVER",
+    help="Distribution server; repeatable. Default: each site's own servers.",
+)
+@click.option(
+    "--refresh-existing",
+    is_flag=True,
+    help="Refresh the package on every distribution server that has it.",
+)
+@click.option(
+    "--send-even-if-sent",
+    is_flag=True,
+    help="Send the files anew, even to sites that have had the package.",
+)
 @click.option("--send-only", is_flag=True, help="Send the package to its sites, and no further.")
 @click.option("--at", default="", metavar="SPAN|DATE", help="When it begins. Default: now.")
-@click.option("--offer-after", default="", metavar="SPAN|DATE", help="When workstations are first offered it.")
-@click.option("--mandatory-after", default="", metavar="SPAN|DATE", help="When it runs without asking. Default: never.")
-@click.option("--expires-after", default="", metavar="SPAN|DATE", help="When it is offered no more. Default: never.")
+@click.option(
+    "--offer-after", default="", metavar="SPAN|DATE", help="When workstations are first offered it."
+)
+@click.option(
+    "--mandatory-after",
+    default="",
+    metavar="SPAN|DATE",
+    help="When it runs without asking. Default: never.",
+)
+@click.option(
+    "--expires-after",
+    default="",
+    metavar="SPAN|DATE",
+    help="When it is offered no more. Default: never.",
+)
 @click.option("--repeat-every", default="", metavar="SPAN", help="Make it again and again.")
-@click.option("--priority", type=click.IntRange(1, 3), default=2, show_default=True, help="1 high, 2 medium, 3 low.")
+@click.option(
+    "--priority",
+    type=click.IntRange(1, 3),
+    default=2,
+    show_default=True,
+    help="1 high, 2 medium, 3 low.",
+)
 @click.option("--background", is_flag=True, help="A system background task.")
 @click.option("--user-input", is_flag=True, help="The command needs the user.")
-@click.option("--watch", is_flag=True, help="Follow it until it ends; exit code 10 unless it is Complete.")
+@click.option(
+    "--watch", is_flag=True, help="Follow it until it ends; exit code 10 unless it is Complete."
+)
 @site_options
 @json_option
-def create(watch: bool, as_json: bool, urls: tuple[str, ...], token: str, at_site: str, **given: Any) -> int:
+def create(
+    watch: bool, as_json: bool, urls: tuple[str, ...], token: str, at_site: str, **given: Any
+) -> int:
     """Make a job at a running site.
 
     It runs a command on workstations, shares a package on servers, or removes it there.
@@ -134,14 +212,22 @@ def create(watch: bool, as_json: bool, urls: tuple[str, ...], token: str, at_sit
 
 
 def _where(spec: Any) -> str:
-    put_on = ", ".join("each site's servers" if name == "*" else name for name in spec.distribute.put_on)
+    put_on = ", ".join(
+        "each site's servers" if name == "*" else name for name in spec.distribute.put_on
+    )
     parts = [f"on {put_on}"] if put_on else []
     if spec.distribute.refresh_existing:
         parts.append("refreshing every server that has it")
     if spec.machines:
-        parts.append("for all machines" if "*" in spec.machines else f"for {', '.join(spec.machines)}")
+        parts.append(
+            "for all machines" if "*" in spec.machines else f"for {', '.join(spec.machines)}"
+        )
     if not parts:
-        parts.append("from every server that has it" if spec.type.startswith("Remove") else "sent and no further")
+        parts.append(
+            "from every server that has it"
+            if spec.type.startswith("Remove")
+            else "sent and no further"
+        )
     return "; ".join(parts)
 
 
@@ -166,7 +252,9 @@ def cancel(job_id: str, urls: tuple[str, ...], token: str, at_site: str, as_json
 
 
 def _watch(site: RunningSite, job: str, *, as_json: bool) -> int:
-    """Follow a job to its end. Lines go to standard output, with `--json` to standard error: the object comes last."""
+    """Follow a job to its end. Lines go to standard output, with `--json` to standard error: the
+    object comes last.
+    """
     import time
     from urllib.parse import quote
 
@@ -180,7 +268,9 @@ def _watch(site: RunningSite, job: str, *, as_json: bool) -> int:
         try:
             found: Any = ask(site.server, f"jobs/{quote(job, safe='')}", dict)
         except Unreachable as error:
-            if before is None or (lost_since is not None and time.perf_counter() - lost_since > LOST_S_MAX):
+            if before is None or (
+                lost_since is not None and time.perf_counter() - lost_since > LOST_S_MAX
+            ):
                 fail(str(error))
             if lost_since is None:
                 lost_since = time.perf_counter()
@@ -194,7 +284,8 @@ def _watch(site: RunningSite, job: str, *, as_json: bool) -> int:
             put(line, err=as_json)
         if has_ended(found):
             break
-        job, before = found["job"]["job"], found  # by its ID from now on: a repeating job has many of one name
+        # by its ID from now on: a repeating job has many of one name
+        job, before = found["job"]["job"], found
         time.sleep(LOOK_S)
     if as_json:
         echo_json({"site": site.code, "source": site.server.url, **found})

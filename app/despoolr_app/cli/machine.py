@@ -1,4 +1,6 @@
-"""`despoolr machine`, `machines`: what a site knows of its clients, as the Sites window showed it."""
+"""`despoolr machine`, `machines`: what a site knows of its clients, as the Sites window showed
+it.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from despoolr_app.cli.output import EXIT_OK, echo_json, echo_table, json_option,
 @site_options
 @json_option
 def machine(name: str, urls: tuple[str, ...], token: str, at_site: str, as_json: bool) -> int:
-    """One machine and the attributes it reported: groups of its NOIDMIFs, as the site loaded them."""
+    """One machine and the attributes it reported: groups of its NOIDMIFs, as the site loaded
+    them.
+    """
     from urllib.parse import quote
 
     site = find_site(urls, token, at_site)
@@ -21,8 +25,15 @@ def machine(name: str, urls: tuple[str, ...], token: str, at_site: str, as_json:
     if as_json:
         echo_json({"asked": site.code, "source": site.server.url, **found})
         return EXIT_OK
-    put(f"{found['machine']}: SMSID {found['sms_id']}, domain {found['domain']}, site {found['site']}")
-    rows = sorted((group, name, value) for group, values in found["attributes"].items() for name, value in values.items())
+    put(
+        f"{found['machine']}: SMSID {found['sms_id']}, domain {found['domain']}, site "
+        f"{found['site']}"
+    )
+    rows = sorted(
+        (group, name, value)
+        for group, values in found["attributes"].items()
+        for name, value in values.items()
+    )
     if rows:
         echo_table(["GROUP", "ATTRIBUTE", "VALUE"], rows)
     else:
@@ -31,11 +42,21 @@ def machine(name: str, urls: tuple[str, ...], token: str, at_site: str, as_json:
 
 
 @click.command("machines", epilog=SITES)
-@click.option("--limit", type=click.IntRange(1, 10_000), default=1000, show_default=True, help="How many to list.")
-@click.option("--after", default="", metavar="NAME", help="Only those whose name comes after this one.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 10_000),
+    default=1000,
+    show_default=True,
+    help="How many to list.",
+)
+@click.option(
+    "--after", default="", metavar="NAME", help="Only those whose name comes after this one."
+)
 @site_options
 @json_option
-def machines(limit: int, after: str, urls: tuple[str, ...], token: str, at_site: str, as_json: bool) -> int:
+def machines(
+    limit: int, after: str, urls: tuple[str, ...], token: str, at_site: str, as_json: bool
+) -> int:
     """List the machines a running site knows, by name."""
     from urllib.parse import urlencode
 
@@ -47,9 +68,19 @@ def machines(limit: int, after: str, urls: tuple[str, ...], token: str, at_site:
         echo_json({"site": site.code, "source": site.server.url, **found})
         return EXIT_OK
     if not rows:
-        put(f"There are no machines after {after}." if after else "There are no machines; `despoolr fleet` brings some.")
+        put(
+            f"There are no machines after {after}."
+            if after
+            else "There are no machines; `despoolr fleet` brings some."
+        )
         return EXIT_OK
-    echo_table(["MACHINE", "SMSID", "DOMAIN", "SITE"], [(m["machine"], m["sms_id"], m["domain"], m["site"]) for m in rows])
+    echo_table(
+        ["MACHINE", "SMSID", "DOMAIN", "SITE"],
+        [(m["machine"], m["sms_id"], m["domain"], m["site"]) for m in rows],
+    )
     if len(rows) == limit and found["count"] > limit:
-        put(f"{limit:,} of {found['count']:,}; the next: despoolr machines --limit {limit} --after {rows[-1]['machine']}")
+        put(
+            f"{limit:,} of {found['count']:,}; the next: despoolr machines --limit {limit} "
+            f"--after {rows[-1]['machine']}"
+        )
     return EXIT_OK

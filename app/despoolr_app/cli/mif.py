@@ -1,7 +1,8 @@
 """`despoolr mif check|show`: what is wrong with a MIF, and what is in it.
 
-Law: the commands print what the codec says and add nothing. Everything heavy is imported inside the commands, so that
-`despoolr --help` stays quick. Exit codes: 0 fine, 2 a file that cannot be read or is refused.
+Law: the commands print what the codec says and add nothing. Everything heavy is imported inside the
+commands, so that `despoolr --help` stays quick. Exit codes: 0 fine, 2 a file that cannot be read or
+is refused.
 """
 
 from __future__ import annotations
@@ -49,15 +50,28 @@ def check(files: tuple[Path, ...], mode: str, as_json: bool) -> None:
             data = read_bounded(file, MIF_SIZE_MAX)
         except OSError as error:
             results.append(
-                {"file": str(file), "taken": False, "kind": None, "error": error.strerror or str(error), "findings": []}
+                {
+                    "file": str(file),
+                    "taken": False,
+                    "kind": None,
+                    "error": error.strerror or str(error),
+                    "findings": [],
+                }
             )
             continue
         tree, findings = examine(data, Mode(mode))
         taken = all(finding.severity < Severity.ERROR for finding in findings)
         kind = kind_of(tree).value if tree is not None else None
-        results.append({"file": str(file), "taken": taken, "kind": kind, "error": None, "findings": findings})
+        results.append(
+            {"file": str(file), "taken": taken, "kind": kind, "error": None, "findings": findings}
+        )
     if as_json:
-        _echo_json({"mode": mode, "files": [{**r, "findings": [_finding(f) for f in r["findings"]]} for r in results]})
+        _echo_json(
+            {
+                "mode": mode,
+                "files": [{**r, "findings": [_finding(f) for f in r["findings"]]} for r in results],
+            }
+        )
     else:
         _print_check(results, mode)
     if not all(result["taken"] for result in results):
@@ -72,12 +86,19 @@ def _print_check(results: list[dict[str, Any]], mode: str) -> None:
         for f in result["findings"]:
             severity = f.severity.name.lower()
             counts[severity] = counts.get(severity, 0) + 1
-            put(f"{result['file']}:{f.line}:{f.column}: {severity}: {f.text} ({f.rule}, {f.source})")
+            put(
+                f"{result['file']}:{f.line}:{f.column}: {severity}: {f.text} ({f.rule}, {f.source})"
+            )
         if mode == "sms" and not result["error"]:
             what = result["kind"] or "file"
-            put(f"{result['file']}: SMS would {'take' if result['taken'] else 'not take'} this {what}")
+            put(
+                f"{result['file']}: SMS would {'take' if result['taken'] else 'not take'} "
+                f"this {what}"
+            )
     refused = sum(not result["taken"] for result in results)
-    found = ", ".join(f"{n} {_plural(severity, n)}" for severity, n in counts.items()) or "no findings"
+    found = (
+        ", ".join(f"{n} {_plural(severity, n)}" for severity, n in counts.items()) or "no findings"
+    )
     files = f"{len(results)} {_plural('file', len(results))}"
     put(f"{files}, {len(results) - refused} fine, {refused} refused ({mode}): {found}")
 
@@ -109,7 +130,10 @@ def show(file: Path, as_json: bool) -> None:
         _print_tree(tree)
         noteworthy = [f for f in findings if f.severity >= Severity.WARNING]
         for f in noteworthy:
-            put(f"{file}:{f.line}:{f.column}: {f.severity.name.lower()}: {f.text} ({f.rule}, {f.source})")
+            put(
+                f"{file}:{f.line}:{f.column}: {f.severity.name.lower()}: {f.text} ({f.rule}, "
+                f"{f.source})"
+            )
     if any(f.severity >= Severity.ERROR for f in findings):
         raise SystemExit(EXIT_REFUSED)
 
@@ -147,8 +171,14 @@ def _described(tree: Mif, findings: list[Finding]) -> dict[str, Any]:
         "headers": {name: list(texts) for name, texts in tree.delta_headers.items()},
         "name": component.name,
         "description": component.description,
-        "paths": [{"name": p.name, "programs": {os: _json_value(v) for os, v in p.programs.items()}} for p in component.paths],
-        "enums": [{"name": e.name, "members": {str(m.number): m.string for m in e.members}} for e in component.enums],
+        "paths": [
+            {"name": p.name, "programs": {os: _json_value(v) for os, v in p.programs.items()}}
+            for p in component.paths
+        ],
+        "enums": [
+            {"name": e.name, "members": {str(m.number): m.string for m in e.members}}
+            for e in component.enums
+        ],
         "groups": [
             {
                 "name": g.name,
@@ -165,7 +195,9 @@ def _described(tree: Mif, findings: list[Finding]) -> dict[str, Any]:
                 "name": t.name,
                 "id": t.id,
                 "class": t.class_name,
-                "rows": [{k: _json_value(v) for k, v in row.items()} for row in component.table_rows(t)],
+                "rows": [
+                    {k: _json_value(v) for k, v in row.items()} for row in component.table_rows(t)
+                ],
             }
             for t in component.tables
         ],
@@ -191,7 +223,9 @@ def _meaning(component: Component, attribute: Attribute) -> str | None:
     """The string of an enumeration's number."""
     enumeration = component.enum_of(attribute)
     value = attribute.value
-    return enumeration.string_of(value) if enumeration is not None and isinstance(value, int) else None
+    return (
+        enumeration.string_of(value) if enumeration is not None and isinstance(value, int) else None
+    )
 
 
 def _json_value(value: Value | None) -> str | int | None:
@@ -228,7 +262,9 @@ def _print_tree(tree: Mif) -> None:
         return escape(escaped(text))
 
     def title(kind: str, name: str, *facts: str) -> str:
-        return f"{kind} [bold]{shown(name)}[/bold]" + "".join(f", {shown(fact)}" for fact in facts if fact)
+        return f"{kind} [bold]{shown(name)}[/bold]" + "".join(
+            f", {shown(fact)}" for fact in facts if fact
+        )
 
     def grid(heading: str, columns: list[str], rows: list[list[str]]) -> None:
         table = Table(title=heading, title_justify="left", title_style="")
@@ -242,9 +278,17 @@ def _print_tree(tree: Mif) -> None:
     for name, texts in tree.delta_headers.items():
         console.print(f"  header {shown(name)}: {shown(', '.join(texts))}")
     for path in component.paths:
-        grid(title("Path", path.name), ["System", "Program"], [[os, _text(v)] for os, v in path.programs.items()])
+        grid(
+            title("Path", path.name),
+            ["System", "Program"],
+            [[os, _text(v)] for os, v in path.programs.items()],
+        )
     for enumeration in component.enums:
-        grid(title("Enum", enumeration.name), ["Number", "String"], [[str(m.number), m.string] for m in enumeration.members])
+        grid(
+            title("Enum", enumeration.name),
+            ["Number", "String"],
+            [[str(m.number), m.string] for m in enumeration.members],
+        )
     for group in component.groups:
         number = f"id {group.id}" if group.id is not None else "template"
         key = f"key {','.join(str(n) for n in group.key)}" if group.key else ""
@@ -252,15 +296,31 @@ def _print_tree(tree: Mif) -> None:
         for attribute in group.attributes:
             meaning = _meaning(component, attribute)
             value = _text(attribute.raw_value) + (f" ({meaning})" if meaning else "")
-            rows.append([str(attribute.id or ""), attribute.name, _type(attribute.type), attribute.access, value])
+            rows.append(
+                [
+                    str(attribute.id or ""),
+                    attribute.name,
+                    _type(attribute.type),
+                    attribute.access,
+                    value,
+                ]
+            )
         grid(
-            title("Group", group.name, number, f"class {group.class_name}", key), ["ID", "Name", "Type", "Access", "Value"], rows
+            title("Group", group.name, number, f"class {group.class_name}", key),
+            ["ID", "Name", "Type", "Access", "Value"],
+            rows,
         )
     for found in component.tables:
         heading = title("Table", found.name, f"id {found.id}", f"class {found.class_name}")
-        table_rows = [{name: _text(v) for name, v in row.items()} for row in component.table_rows(found)]
+        table_rows = [
+            {name: _text(v) for name, v in row.items()} for row in component.table_rows(found)
+        ]
         if table_rows and len(table_rows[0]) <= WIDE_TABLE_COLUMNS:
             grid(heading, list(table_rows[0]), [list(row.values()) for row in table_rows])
             continue
         for n, row in enumerate(table_rows, 1):
-            grid(f"{heading}, row {n} of {len(table_rows)}", ["Name", "Value"], [[name, v] for name, v in row.items()])
+            grid(
+                f"{heading}, row {n} of {len(table_rows)}",
+                ["Name", "Value"],
+                [[name, v] for name, v in row.items()],
+            )

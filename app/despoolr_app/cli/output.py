@@ -1,8 +1,10 @@
-"""How commands speak: one JSON object for machines, tables for people, one line for what went wrong.
+"""How commands speak: one JSON object for machines, tables for people, one line for what went
+wrong.
 
-The law: results go to standard output, everything else to standard error; what stands on a terminal fits its width, and nothing
-is cut off for it; nothing heavy is imported before it is needed. Every command prints through `put` and its kin, which escape
-what came from outside: a name drives no terminal and forges no line (`despoolr_core.rules.text`). A house test holds them to it.
+The law: results go to standard output, everything else to standard error; what stands on a terminal
+fits its width, and nothing is cut off for it; nothing heavy is imported before it is needed. Every
+command prints through `put` and its kin, which escape what came from outside: a name drives no
+terminal and forges no line (`despoolr_core.rules.text`). A house test holds them to it.
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ EXIT_INVARIANT = 11
 EXIT_INVALID = 12
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
-"""SIGTERM ended it before its work was done: what shells say of a process that the signal killed."""
+"""SIGTERM ended it before its work was done: what shells say of a process that the signal
+killed.
+"""
 
 GAP = "  "
 LAST_WIDTH_MIN = 24
@@ -86,19 +90,26 @@ def echo_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None
     click.echo("\n".join([click.style(head, bold=True), *rest]))
 
 
-def table_lines(columns: Sequence[str], rows: Sequence[Sequence[str]], width_max: int = 0) -> list[str]:
+def table_lines(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], width_max: int = 0
+) -> list[str]:
     """A table in lines of at most `width_max` characters (0: any), from which nothing is cut.
 
-    Where it is too wide the last column is wrapped; where that leaves too little, each row becomes a line that says what it is
-    about, and a sentence with the rest.
+    Where it is too wide the last column is wrapped; where that leaves too little, each row becomes
+    a line that says what it is about, and a sentence with the rest.
     """
-    widths = [max([len(column), *(len(row[n]) for row in rows)]) for n, column in enumerate(columns)]
+    widths = [
+        max([len(column), *(len(row[n]) for row in rows)]) for n, column in enumerate(columns)
+    ]
     lead = sum(widths[:-1]) + len(GAP) * (len(columns) - 1)
     room = width_max - lead
     if width_max and widths[-1] > room:
         if room < LAST_WIDTH_MIN:
             return _stacked(columns, rows, width_max)
-        rows = [[*row[:-1], textwrap.fill(row[-1], room).replace("\n", "\n" + " " * lead)] for row in rows]
+        rows = [
+            [*row[:-1], textwrap.fill(row[-1], room).replace("\n", "\n" + " " * lead)]
+            for row in rows
+        ]
     lines: list[str] = []
     for row in [columns, *rows]:
         line = GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
@@ -110,7 +121,9 @@ def _stacked(columns: Sequence[str], rows: Sequence[Sequence[str]], width_max: i
     first, *others = columns
     lines = [f"{first}: {', '.join(name.lower() for name in others)}"[:width_max]]
     for row in rows:
-        facts = ", ".join(f"{name.lower()} {cell}" for name, cell in zip(others, row[1:], strict=True) if cell)
+        facts = ", ".join(
+            f"{name.lower()} {cell}" for name, cell in zip(others, row[1:], strict=True) if cell
+        )
         lines += textwrap.wrap(row[0], width_max)
         lines += textwrap.wrap(facts, width_max, initial_indent="    ", subsequent_indent="    ")
     return lines
@@ -128,7 +141,9 @@ def moment(at: float | None) -> str:
 
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--json`, as `as_json`."""
-    return click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")(command)
+    return click.option(
+        "--json", "as_json", is_flag=True, help="One JSON object on standard output."
+    )(command)
 
 
 def wrapped(text: str) -> str:
@@ -136,11 +151,15 @@ def wrapped(text: str) -> str:
     text = escaped(text)
     if not sys.stdout.isatty():
         return text
-    return textwrap.fill(text, max(60, shutil.get_terminal_size().columns - 1), subsequent_indent="    ")
+    return textwrap.fill(
+        text, max(60, shutil.get_terminal_size().columns - 1), subsequent_indent="    "
+    )
 
 
 def wrapped_cell(text: str, indent: int) -> str:
-    """A long sentence in the last column of a table, which begins at `indent`; one line where it goes into a pipe."""
+    """A long sentence in the last column of a table, which begins at `indent`; one line where it
+    goes into a pipe.
+    """
     text = escaped(text)
     width = shutil.get_terminal_size().columns - 1 - indent
     if not sys.stdout.isatty() or width < 30:
@@ -149,7 +168,9 @@ def wrapped_cell(text: str, indent: int) -> str:
 
 
 class ShowGroup(click.Group):
-    """A group whose first word may be what its `show` command is to show: `despoolr job UPDATE` is `job show UPDATE`."""
+    """A group whose first word may be what its `show` command is to show: `despoolr job UPDATE` is
+    `job show UPDATE`.
+    """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put `show` before what is no command's name."""

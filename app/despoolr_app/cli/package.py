@@ -1,6 +1,8 @@
-"""`despoolr package` and `packages`: what there is to distribute, and the source files it is made of.
+"""`despoolr package` and `packages`: what there is to distribute, and the source files it is made
+of.
 
-The law: `create` and `update` look at every file before they send one; a package that cannot be made leaves nothing behind.
+The law: `create` and `update` look at every file before they send one; a package that cannot be
+made leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -12,17 +14,34 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from despoolr_app.cli.at_site import SITES, find_site, site_options
-from despoolr_app.cli.output import EXIT_OK, ShowGroup, echo_json, echo_table, fail, json_option, moment, put, put_over
+from despoolr_app.cli.output import (
+    EXIT_OK,
+    ShowGroup,
+    echo_json,
+    echo_table,
+    fail,
+    json_option,
+    moment,
+    put,
+    put_over,
+)
 from despoolr_core.rules.fold import fold
 
 if TYPE_CHECKING:
     from despoolr_app.cli.at_site import RunningSite
 
-BOUNDS = "At most 10,000 files, 60 MiB in all, 30 directories deep; no symbolic links, no names Windows cannot store."
+BOUNDS = (
+    "At most 10,000 files, 60 MiB in all, 30 directories deep; no symbolic links, no names "
+    "Windows cannot store."
+)
 DIRECTORY = click.Path(path_type=Path, file_okay=False)
 
 
-@click.group("package", cls=ShowGroup, epilog="ID|NAME is a PackageID such as BPC00001, or the package's name in any case.")
+@click.group(
+    "package",
+    cls=ShowGroup,
+    epilog="ID|NAME is a PackageID such as BPC00001, or the package's name in any case.",
+)
 def command() -> None:
     """One package: `despoolr package ID|NAME` shows it, `create` makes one, `update` changes its files."""
 
@@ -41,12 +60,22 @@ def show(package: str, urls: tuple[str, ...], token: str, at_site: str, as_json:
         echo_json({"site": site.code, "source": site.server.url, **found})
         return EXIT_OK
     put(f"{found['package']} {found['name']}, source {found['source']}")
-    put(f"version {found['version']}, {found['size']:,} bytes" if found["version"] else "never sent yet")
+    put(
+        f"version {found['version']}, {found['size']:,} bytes"
+        if found["version"]
+        else "never sent yet"
+    )
     if found["status"]:
         echo_table(
             ["SITE", "SERVER", "STATUS", "VERSION", "SINCE"],
             [
-                (s["site"], s["server"] or "-", s["status"], s["version"] or "-", moment(s["updated_at"] or None))
+                (
+                    s["site"],
+                    s["server"] or "-",
+                    s["status"],
+                    s["version"] or "-",
+                    moment(s["updated_at"] or None),
+                )
                 for s in found["status"]
             ],
         )
@@ -65,7 +94,10 @@ def packages(urls: tuple[str, ...], token: str, at_site: str, as_json: bool) -> 
     elif not found:
         put("There are no packages; make one with `despoolr package create NAME DIRECTORY`.")
     else:
-        rows = [(p["package"], p["name"], p["version"] or "-", f"{p['size']:,}", p["source"]) for p in found]
+        rows = [
+            (p["package"], p["name"], p["version"] or "-", f"{p['size']:,}", p["source"])
+            for p in found
+        ]
         echo_table(["PACKAGE", "NAME", "VERSION", "OCTETS", "SOURCE"], rows)
     return EXIT_OK
 
@@ -74,7 +106,9 @@ def packages(urls: tuple[str, ...], token: str, at_site: str, as_json: bool) -> 
 @click.argument("name")
 @click.argument("directory", type=DIRECTORY)
 @click.option("--comment", default="", help="A line about it.")
-@click.option("--id", "package_id", default="", metavar="ID", help="Its PackageID. Default: the site's next.")
+@click.option(
+    "--id", "package_id", default="", metavar="ID", help="Its PackageID. Default: the site's next."
+)
 @site_options
 @json_option
 def create(
@@ -110,7 +144,12 @@ def create(
     try:
         with _Progress(directory, quiet=as_json) as progress:
             share.make(name, source, progress.update)
-        spec = {"name": name, "source": rf"\\{site.facts['server']}\{SOURCE_SHARE}\{name}", "comment": comment, "id": package_id}
+        spec = {
+            "name": name,
+            "source": rf"\\{site.facts['server']}\{SOURCE_SHARE}\{name}",
+            "comment": comment,
+            "id": package_id,
+        }
         try:
             made = site.post("packages", spec)["package"]
         except click.ClickException:
@@ -122,7 +161,9 @@ def create(
         site.refused(error)
     if as_json:
         facts = {"files": len(source.files), "octets": source.size}
-        echo_json({"site": site.code, "package": made, "name": name, "source": spec["source"], **facts})
+        echo_json(
+            {"site": site.code, "package": made, "name": name, "source": spec["source"], **facts}
+        )
     else:
         put(f"package {made} {name} is made of {_amount(source)} in {spec['source']}")
         put(f"distribute it with `despoolr job create FIRST --package {name}`")
@@ -133,11 +174,15 @@ def _check_free(site: RunningSite, name: str, package_id: str) -> None:
     for there in site.get("packages")["packages"]:
         if fold(there["name"]) == fold(name):
             fail(
-                f"there is a package {there['package']} {there['name']} already: change its files with "
+                f"there is a package {there['package']} {there['name']} already: change its "
+                "files with "
                 f"`despoolr package update {there['name']} DIRECTORY`, or choose another name"
             )
         if package_id and there["package"] == fold(package_id):
-            fail(f"PackageID {there['package']} is {there['name']}'s already: leave --id out, or choose another")
+            fail(
+                f"PackageID {there['package']} is {there['name']}'s already: leave --id out, or "
+                "choose another"
+            )
 
 
 @command.command("update", epilog=f"{BOUNDS} {SITES}")
@@ -145,7 +190,9 @@ def _check_free(site: RunningSite, name: str, package_id: str) -> None:
 @click.argument("directory", type=DIRECTORY)
 @site_options
 @json_option
-def update(package: str, directory: Path, urls: tuple[str, ...], token: str, at_site: str, as_json: bool) -> int:
+def update(
+    package: str, directory: Path, urls: tuple[str, ...], token: str, at_site: str, as_json: bool
+) -> int:
     """Replace a package's source files.
 
     Servers get them by a job that sends them even if sent before.
@@ -164,7 +211,10 @@ def update(package: str, directory: Path, urls: tuple[str, ...], token: str, at_
     found = site.get(f"packages/{quote(package, safe='')}")
     server, share, path = split_unc(found["source"])
     if fold(server) != fold(site.facts["server"]) or fold(share) != "PKGSRC":
-        fail(f"the source of {found['package']} is {found['source']}, which is not on this site server: change the files there")
+        fail(
+            f"the source of {found['package']} is {found['source']}, which is not on this site "
+            "server: change the files there"
+        )
     try:
         with _Progress(directory, quiet=as_json) as progress:
             gone = SourceShare(site.server).replace(path, source, progress.update)
@@ -174,11 +224,22 @@ def update(package: str, directory: Path, urls: tuple[str, ...], token: str, at_
         site.refused(error)
     if as_json:
         facts = {"files": len(source.files), "octets": source.size, "removed": gone}
-        echo_json({"site": site.code, "package": found["package"], "name": found["name"], "source": found["source"], **facts})
+        echo_json(
+            {
+                "site": site.code,
+                "package": found["package"],
+                "name": found["name"],
+                "source": found["source"],
+                **facts,
+            }
+        )
     else:
         taken = f", and {gone:,} taken away" if gone else ""
         put(f"the source of {found['package']} {found['name']} is now {_amount(source)}{taken}")
-        order = f"despoolr job create UPDATE --package {found['package']} --send-even-if-sent --refresh-existing"
+        order = (
+            f"despoolr job create UPDATE --package {found['package']} --send-even-if-sent "
+            "--refresh-existing"
+        )
         put(f"bring it to the servers that have it with `{order}`")
     return EXIT_OK
 

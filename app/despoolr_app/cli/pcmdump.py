@@ -1,6 +1,7 @@
 """`despoolr pcmdump`: print instruction files the way PCMDUMP.EXE did, or with true dates.
 
-Every mistake is one line on standard error and exit code 2; in a whole box, one bad file does not hide the others.
+Every mistake is one line on standard error and exit code 2; in a whole box, one bad file does not
+hide the others.
 """
 
 from __future__ import annotations
@@ -23,17 +24,30 @@ USAGE_EXIT = 2
 
 @click.command("pcmdump", short_help="Show a client's instruction file (WINST).")
 @click.argument("arguments", nargs=-1, metavar="FILE | /r FILE | /a DIRECTORY | /l DIRECTORY")
-@click.option("--all", "box", metavar="DIRECTORY", help="Dump every .INS file of a box (the old tool's /a).")
-@click.option("--list", "listed", metavar="DIRECTORY", help="List a box, one line a file (the old tool's /l).")
+@click.option(
+    "--all", "box", metavar="DIRECTORY", help="Dump every .INS file of a box (the old tool's /a)."
+)
+@click.option(
+    "--list", "listed", metavar="DIRECTORY", help="List a box, one line a file (the old tool's /l)."
+)
 @click.option(
     "--tool",
     type=click.Choice(tuple(TOOLS)),
-    help="Print as the tool of that SMS version: 1.0 and 1.1 count months from 0, all print 2000 as 100. Default: true dates.",
+    help="Print as the tool of that SMS version: 1.0 and 1.1 count months from 0, all print 2000 "
+    "as 100. Default: true dates.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of the tool's layout.")
-def command(arguments: tuple[str, ...], box: str | None, listed: str | None, tool: str | None, as_json: bool) -> None:
-    """Show a client's instruction file: what it is offered, from when, until when, from which servers."""
-    wanted = [("/a", box)] * (box is not None) + [("/l", listed)] * (listed is not None) + _switches(arguments)
+def command(
+    arguments: tuple[str, ...], box: str | None, listed: str | None, tool: str | None, as_json: bool
+) -> None:
+    """Show a client's instruction file: what it is offered, from when, until when, from which
+    servers.
+    """
+    wanted = (
+        [("/a", box)] * (box is not None)
+        + [("/l", listed)] * (listed is not None)
+        + _switches(arguments)
+    )
     if len(wanted) != 1:
         _fail("give one of: FILE, /r FILE, --all DIRECTORY (/a), --list DIRECTORY (/l)")
     switch, name = wanted[0]
@@ -74,8 +88,9 @@ def _dumps(files: list[WinstFile], tool: str | None, errors: list[str]) -> list[
 
 
 def _switches(arguments: tuple[str, ...]) -> list[tuple[str, str | None]]:
-    """`FILE`, `/r FILE`, `/a DIRECTORY`, `/l DIRECTORY`, as the tool of 1.2 takes them (Q168724); `/d` (detailed) is the only
-    way we print, so it changes nothing."""
+    """`FILE`, `/r FILE`, `/a DIRECTORY`, `/l DIRECTORY`, as the tool of 1.2 takes them (Q168724);
+    `/d` (detailed) is the only way we print, so it changes nothing.
+    """
     wanted: list[tuple[str, str | None]] = []
     rest = [argument for argument in arguments if argument.lower() != "/d"]
     while rest:

@@ -1,4 +1,6 @@
-"""`despoolr profiles`: what each SMS version does, behaviour by behaviour, with the article that says so."""
+"""`despoolr profiles`: what each SMS version does, behaviour by behaviour, with the article that
+says so.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,10 @@ def command(versions: tuple[str, ...], as_json: bool) -> None:
     except ProfileError as error:
         raise click.UsageError(str(error)) from None
     if as_json:
-        fields = {name: {"source": meta["source"], "meaning": meta["meaning"]} for name, meta in FIELDS.items()}
+        fields = {
+            name: {"source": meta["source"], "meaning": meta["meaning"]}
+            for name, meta in FIELDS.items()
+        }
         values = {p.version: {name: getattr(p, name) for name in FIELDS} for p in chosen}
         put_json(to_json({"fields": fields, "profiles": values}))
         return

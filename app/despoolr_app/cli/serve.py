@@ -1,7 +1,8 @@
 """`despoolr serve site|logon|all`: servers that run until they are told to stop.
 
-The law: every option has a `DESPOOLR_*` variable, and a wrong value of either is one line and exit code 2 before anything is
-bound. The address and, where a secret had to be made, the token are printed once; `ready` is the last line of the start.
+The law: every option has a `DESPOOLR_*` variable, and a wrong value of either is one line and exit
+code 2 before anything is bound. The address and, where a secret had to be made, the token are
+printed once; `ready` is the last line of the start.
 """
 
 from __future__ import annotations
@@ -20,7 +21,13 @@ from despoolr_lab.cli.options import Text, Whole, log_format_option
 if TYPE_CHECKING:
     import asyncio
 
-    from despoolr_app.process.settings import GroundSettings, Listen, LogonSettings, NamedServer, SiteSettings
+    from despoolr_app.process.settings import (
+        GroundSettings,
+        Listen,
+        LogonSettings,
+        NamedServer,
+        SiteSettings,
+    )
     from despoolr_app.servers.servers import Servers
 
 
@@ -29,11 +36,17 @@ def _option(*names: str, **kwargs: Any) -> Callable[[Callable[..., Any]], Callab
     longest = next(name for name in names if name.startswith("--"))
     variable = f"DESPOOLR_{longest[2:].upper().replace('-', '_')}"
     return click.option(
-        *names, envvar=kwargs.pop("envvar", variable), show_envvar=True, show_default=bool(kwargs.get("default")), **kwargs
+        *names,
+        envvar=kwargs.pop("envvar", variable),
+        show_envvar=True,
+        show_default=bool(kwargs.get("default")),
+        **kwargs,
     )
 
 
-def _options(*options: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def _options(
+    *options: Callable[[Callable[..., Any]], Callable[..., Any]],
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         for option in reversed(options):
             command = option(command)
@@ -51,10 +64,21 @@ _GROUND = _options(
         metavar="real|xN",
         help="Site time: real, or N site seconds a second.",
     ),
-    _option("--clock", default="", metavar="URL", help="Take over the time (and pace) of a running server."),
-    _option("--secret-file", type=click.Path(path_type=Path), help="File with the secret that all servers of a site share."),
     _option(
-        "--common", type=click.Path(path_type=Path), help="Directory all processes share: secrets and time, made by the first."
+        "--clock",
+        default="",
+        metavar="URL",
+        help="Take over the time (and pace) of a running server.",
+    ),
+    _option(
+        "--secret-file",
+        type=click.Path(path_type=Path),
+        help="File with the secret that all servers of a site share.",
+    ),
+    _option(
+        "--common",
+        type=click.Path(path_type=Path),
+        help="Directory all processes share: secrets and time, made by the first.",
     ),
     _option(
         "--allow-host",
@@ -71,10 +95,31 @@ _SITE = _options(
     _option("--code", default="BPC", help="The site code."),
     _option("--domain", default="SALES", help="The domain of the site's machines."),
     _option("--version", default="1.2", help="SMS version whose behaviour the site has."),
-    _option("--response", default="Fast", help="Very Fast, Fast, Medium or Slow: a service cycle each 1, 5, 15, 30 min."),
-    _option("--set", "overrides", multiple=True, metavar="FIELD=VALUE", help="Change one behaviour; repeatable."),
-    _option("--address", "addresses", multiple=True, metavar="SITE=SERVER=URL", help="Another site; repeatable."),
-    _option("--parent", default="", metavar="SITE=SERVER=URL", help="The site above this one: it is told of every status."),
+    _option(
+        "--response",
+        default="Fast",
+        help="Very Fast, Fast, Medium or Slow: a service cycle each 1, 5, 15, 30 min.",
+    ),
+    _option(
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="FIELD=VALUE",
+        help="Change one behaviour; repeatable.",
+    ),
+    _option(
+        "--address",
+        "addresses",
+        multiple=True,
+        metavar="SITE=SERVER=URL",
+        help="Another site; repeatable.",
+    ),
+    _option(
+        "--parent",
+        default="",
+        metavar="SITE=SERVER=URL",
+        help="The site above this one: it is told of every status.",
+    ),
     _option(
         "--fleet-lease",
         default="30s",
@@ -89,17 +134,38 @@ _SITE = _options(
 def command() -> None:
     """Run servers over real sockets until SIGTERM or Ctrl-C.
 
-    On loopback a secret is made and kept in the data directory; elsewhere one must be configured, with
-    --secret-file or DESPOOLR_SECRET.
+    On loopback a secret is made and kept in the data directory; elsewhere one must be configured,
+    with --secret-file or DESPOOLR_SECRET.
     """
 
 
 @command.command("site")
-@_option("--listen", default="127.0.0.1:8801", metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
-@_option("--data", default="despoolr-data/site", type=click.Path(path_type=Path), help="Files, database, logs, records.")
+@_option(
+    "--listen",
+    default="127.0.0.1:8801",
+    metavar="HOST:PORT",
+    help="Where to listen; port 0 takes a free one.",
+)
+@_option(
+    "--data",
+    default="despoolr-data/site",
+    type=click.Path(path_type=Path),
+    help="Files, database, logs, records.",
+)
 @_SITE
-@_option("--logon", "logons", multiple=True, metavar="NAME=URL[,distribution]", help="A logon server of the site; repeatable.")
-@_option("--database", default="", metavar="URL", help="The site database, such as postgresql://USER@HOST/NAME. Default: a file.")
+@_option(
+    "--logon",
+    "logons",
+    multiple=True,
+    metavar="NAME=URL[,distribution]",
+    help="A logon server of the site; repeatable.",
+)
+@_option(
+    "--database",
+    default="",
+    metavar="URL",
+    help="The site database, such as postgresql://USER@HOST/NAME. Default: a file.",
+)
 @_option(
     "--clients-wanted",
     default=0,
@@ -109,7 +175,12 @@ def command() -> None:
 @_GROUND
 def site(listen: str, data: Path, logons: tuple[str, ...], **given: Any) -> int:
     """Run a site server with its services."""
-    from despoolr_app.process.settings import SITE_PORT, ConfigError, parse_listen, parse_named_server
+    from despoolr_app.process.settings import (
+        SITE_PORT,
+        ConfigError,
+        parse_listen,
+        parse_named_server,
+    )
 
     try:
         servers = tuple(parse_named_server(text) for text in logons)
@@ -132,15 +203,32 @@ def site(listen: str, data: Path, logons: tuple[str, ...], **given: Any) -> int:
 
 
 @command.command("logon")
-@_option("--listen", default="127.0.0.1:8802", metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
-@_option("--data", default="despoolr-data/logon", type=click.Path(path_type=Path), help="Files and records.")
+@_option(
+    "--listen",
+    default="127.0.0.1:8802",
+    metavar="HOST:PORT",
+    help="Where to listen; port 0 takes a free one.",
+)
+@_option(
+    "--data",
+    default="despoolr-data/logon",
+    type=click.Path(path_type=Path),
+    help="Files and records.",
+)
 @_option("--name", default="LOGON1", help="The server's machine name.")
 @_option("--roles", default="logon,distribution", help="What it is: logon, distribution or both.")
 @_option("--package-share", default="SMS_PKGD", help="The share packages lie on.")
 @_GROUND
 def logon(listen: str, data: Path, **given: Any) -> int:
     """Run a logon server, a distribution server, or both."""
-    from despoolr_app.process.settings import LOGON_PORT, ConfigError, LogonSettings, parse_listen, parse_machine, parse_roles
+    from despoolr_app.process.settings import (
+        LOGON_PORT,
+        ConfigError,
+        LogonSettings,
+        parse_listen,
+        parse_machine,
+        parse_roles,
+    )
 
     try:
         is_logon, is_distribution = parse_roles(given["roles"])
@@ -163,18 +251,44 @@ def logon(listen: str, data: Path, **given: Any) -> int:
 
 
 @command.command("all")
-@_option("--listen", default="127.0.0.1:8801", metavar="HOST:PORT", help="Where the site server listens.")
-@_option("--listen-logon", default="127.0.0.1:8802", metavar="HOST:PORT", help="Where LOGON1 listens.")
-@_option("--data", default="despoolr-data/all", type=click.Path(path_type=Path), help="Files, database, logs, records.")
-@_SITE
-@_option("--clients", default=0, type=Whole("clients", 0, 100_000), help="Run so many clients, too.")
 @_option(
-    "--poll-every", default="1h", type=Text("parse_span"), metavar="SPAN", help="The clients' polling interval, in site time."
+    "--listen", default="127.0.0.1:8801", metavar="HOST:PORT", help="Where the site server listens."
+)
+@_option(
+    "--listen-logon", default="127.0.0.1:8802", metavar="HOST:PORT", help="Where LOGON1 listens."
+)
+@_option(
+    "--data",
+    default="despoolr-data/all",
+    type=click.Path(path_type=Path),
+    help="Files, database, logs, records.",
+)
+@_SITE
+@_option(
+    "--clients", default=0, type=Whole("clients", 0, 100_000), help="Run so many clients, too."
+)
+@_option(
+    "--poll-every",
+    default="1h",
+    type=Text("parse_span"),
+    metavar="SPAN",
+    help="The clients' polling interval, in site time.",
 )
 @_GROUND
-def serve_all(listen: str, listen_logon: str, data: Path, clients: int, poll_every: str, **given: Any) -> int:
-    """Run a site server and LOGON1 (logon and distribution server) in one process, and clients if asked."""
-    from despoolr_app.process.settings import LOGON_PORT, SITE_PORT, ConfigError, LogonSettings, parse_listen, parse_span
+def serve_all(
+    listen: str, listen_logon: str, data: Path, clients: int, poll_every: str, **given: Any
+) -> int:
+    """Run a site server and LOGON1 (logon and distribution server) in one process, and clients if
+    asked.
+    """
+    from despoolr_app.process.settings import (
+        LOGON_PORT,
+        SITE_PORT,
+        ConfigError,
+        LogonSettings,
+        parse_listen,
+        parse_span,
+    )
 
     try:
         logon_settings = LogonSettings(parse_listen(listen_logon, LOGON_PORT), "LOGON1")
@@ -193,7 +307,9 @@ def serve_all(listen: str, listen_logon: str, data: Path, clients: int, poll_eve
             return _nothing
         from despoolr_app.fleet.fleet import Clients, ClientsSettings
 
-        wanted = ClientsSettings(clients, url, running.ground.token, poll_every_s=poll_every_s, holder=OWN_CLIENTS)
+        wanted = ClientsSettings(
+            clients, url, running.ground.token, poll_every_s=poll_every_s, holder=OWN_CLIENTS
+        )
         fleet = Clients(wanted, say, clock=running.ground.clock)
         await fleet.start()
         running.watch(fleet.keep(), "clients")
@@ -206,13 +322,17 @@ def serve_all(listen: str, listen_logon: str, data: Path, clients: int, poll_eve
 # -- from options to settings
 
 
-def _site_settings(listen: Listen, servers: tuple[NamedServer, ...], given: dict[str, Any]) -> SiteSettings:
+def _site_settings(
+    listen: Listen, servers: tuple[NamedServer, ...], given: dict[str, Any]
+) -> SiteSettings:
     from despoolr_app.process import settings as config
 
     overrides = config.parse_overrides(given["overrides"])
     addresses = tuple(config.parse_address(text) for text in given["addresses"])
     parent = config.parse_address(given["parent"]) if given["parent"] else None
-    config.check_addresses(config.parse_code(given["code"]), config.parse_machine(given["name"]), addresses, parent)
+    config.check_addresses(
+        config.parse_code(given["code"]), config.parse_machine(given["name"]), addresses, parent
+    )
     return config.SiteSettings(
         listen=listen,
         name=config.parse_machine(given["name"]),
@@ -231,7 +351,9 @@ def _site_settings(listen: Listen, servers: tuple[NamedServer, ...], given: dict
     )
 
 
-def _ground_settings(data: Path, listens: tuple[Listen, ...], given: dict[str, Any]) -> GroundSettings:
+def _ground_settings(
+    data: Path, listens: tuple[Listen, ...], given: dict[str, Any]
+) -> GroundSettings:
     import os
     import sys
 
@@ -251,7 +373,12 @@ def _ground_settings(data: Path, listens: tuple[Listen, ...], given: dict[str, A
         from despoolr_app.process.time_source import MACHINE
 
         common = open_common(given["common"], MACHINE.wall(), MACHINE.anchor())
-        secret, since, password, anchor = secret or common.secret, common.since, common.password, common.anchor
+        secret, since, password, anchor = (
+            secret or common.secret,
+            common.since,
+            common.password,
+            common.anchor,
+        )
     return config.GroundSettings(
         data=data,
         timing=timing,
@@ -288,13 +415,19 @@ async def _add_site(running: Servers, settings: SiteSettings) -> str:
 
 async def _add_logon(running: Servers, settings: LogonSettings) -> NamedServer:
     server = await running.add_logon(settings)
-    roles = " and ".join(word for word, on in (("logon", settings.logon), ("distribution", settings.distribution)) if on)
+    roles = " and ".join(
+        word
+        for word, on in (("logon", settings.logon), ("distribution", settings.distribution))
+        if on
+    )
     say(f"despoolr: {roles} server {settings.name} on {server.url}")
     return server
 
 
 def _run(settings: GroundSettings, start: Start, log_form: str) -> int:
-    """Prepare, start, wait for a signal, stop. Everything that keeps it from starting is one line and exit code 2."""
+    """Prepare, start, wait for a signal, stop. Everything that keeps it from starting is one line
+    and exit code 2.
+    """
     import asyncio
 
     from despoolr_app.process import discovery, process_log
@@ -375,7 +508,10 @@ def _greet(running: Servers) -> None:
     if ground.has_made_secret and is_plain():
         url = running.announced[-1].url
         path = "site" if running.announced[-1].role == "site" else "opens"
-        say(f"despoolr: made a secret for this data directory ({ground.secret_file}); the administrator's token is")
+        say(
+            f"despoolr: made a secret for this data directory ({ground.secret_file}); the "
+            "administrator's token is"
+        )
         output.say(f"  {ground.token}")
         output.say(f"  curl -H 'Authorization: Bearer {ground.token}' {url}/api/v1/{path}")
         output.say(f"  live page: {running.announced[0].url}/#token={ground.token}")

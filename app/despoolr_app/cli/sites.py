@@ -25,7 +25,14 @@ def command(urls: tuple[str, ...], token: str, at_site: str, as_json: bool) -> i
         "servers": [server["name"] for server in site.facts["servers"]],
     }
     if as_json:
-        echo_json({"source": site.server.url, "site": site.code, "parent": site.parent, "sites": [own, *below]})
+        echo_json(
+            {
+                "source": site.server.url,
+                "site": site.code,
+                "parent": site.parent,
+                "sites": [own, *below],
+            }
+        )
         return EXIT_OK
     if site.parent:
         put(f"{site.parent} (the parent; it knows more)")
@@ -33,12 +40,20 @@ def command(urls: tuple[str, ...], token: str, at_site: str, as_json: bool) -> i
     return EXIT_OK
 
 
-def tree(own: dict[str, Any], below: list[dict[str, Any]], *, is_last_of_parent: bool = False) -> list[str]:
-    """The lines of the tree; a site whose parent is not among them hangs from the top, and none is left out."""
+def tree(
+    own: dict[str, Any], below: list[dict[str, Any]], *, is_last_of_parent: bool = False
+) -> list[str]:
+    """The lines of the tree; a site whose parent is not among them hangs from the top, and none is
+    left out.
+    """
     known = {own["site"], *(row["site"] for row in below)}
     children: dict[str, list[dict[str, Any]]] = {}
     for row in sorted(below, key=lambda row: row["site"]):
-        parent = row["parent"] if row["parent"] in known and row["parent"] != row["site"] else own["site"]
+        parent = (
+            row["parent"]
+            if row["parent"] in known and row["parent"] != row["site"]
+            else own["site"]
+        )
         children.setdefault(parent, []).append(row)
     lines: list[str] = []
     drawn: set[str] = set()

@@ -1,7 +1,8 @@
-"""`despoolr token MACHINE`: a token of the site's, signed by its secret, for whoever must ask without an administrator.
+"""`despoolr token MACHINE`: a token of the site's, signed by its secret, for whoever must ask
+without an administrator.
 
-The secret is the one this process was given (`DESPOOLR_SECRET`, `DESPOOLR_SECRET_FILE`, `DESPOOLR_COMMON`), or that of a data
-directory. The token goes to standard output and nowhere else.
+The secret is the one this process was given (`DESPOOLR_SECRET`, `DESPOOLR_SECRET_FILE`,
+`DESPOOLR_COMMON`), or that of a data directory. The token goes to standard output and nowhere else.
 """
 
 from __future__ import annotations
@@ -16,8 +17,14 @@ from despoolr_app.cli.output import EXIT_OK, fail, put
 @click.command("token")
 @click.argument("machine")
 @click.option("--user", default="", help="The user that the token names. Default: none.")
-@click.option("--role", type=click.Choice(["client", "service", "admin"]), default="client", show_default=True)
-@click.option("--data", type=click.Path(path_type=Path), help="A data directory, whose secret signs. Default: the one given.")
+@click.option(
+    "--role", type=click.Choice(["client", "service", "admin"]), default="client", show_default=True
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="A data directory, whose secret signs. Default: the one given.",
+)
 def command(machine: str, user: str, role: str, data: Path | None) -> int:
     """Print a token for MACHINE: for Prometheus, for a client of your own, for a colleague."""
     from despoolr_app.cli.ask import configured_secret
@@ -31,7 +38,10 @@ def command(machine: str, user: str, role: str, data: Path | None) -> int:
     except ConfigError as error:
         fail(str(error))
     if secret is None:
-        fail("there is no secret to sign with: give --data DIR, DESPOOLR_SECRET_FILE or DESPOOLR_COMMON")
+        fail(
+            "there is no secret to sign with: give --data DIR, DESPOOLR_SECRET_FILE or "
+            "DESPOOLR_COMMON"
+        )
     if len(user) > 64 or not user.isprintable():
         fail("--user takes up to 64 printable characters")
     put(Auth(secret).issue(name, user, Role(role)))

@@ -1,8 +1,8 @@
 """`state.json`: how often this data directory was served, at which pace, until when.
 
-The law: ids of a start begin with its number and site time goes on from here, so a file that is not as it was written is
-neither used nor written over. It ends with a checksum; one without was written by the version before, and its values must be
-possible ones.
+The law: ids of a start begin with its number and site time goes on from here, so a file that is not
+as it was written is neither used nor written over. It ends with a checksum; one without was written
+by the version before, and its values must be possible ones.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ class DamagedState(ValueError):
 
 
 class State(msgspec.Struct):
-    """Wall and site times in seconds since 1970; `stopped` is None unless the last stop was clean."""
+    """Wall and site times in seconds since 1970; `stopped` is None unless the last stop was
+    clean.
+    """
 
     starts: int = 0
     scale: float = 1.0
@@ -40,7 +42,9 @@ class State(msgspec.Struct):
 
 
 def read_state(file: Path) -> State:
-    """What was written last; of a directory that was never served, nothing. Raises `OSError` or `DamagedState`."""
+    """What was written last; of a directory that was never served, nothing. Raises `OSError` or
+    `DamagedState`.
+    """
     try:
         state = msgspec.json.decode(file.read_bytes(), type=State)
     except FileNotFoundError:

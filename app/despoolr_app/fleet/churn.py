@@ -1,8 +1,10 @@
-"""Clients that come and go: in every interval a share of a fleet's machines lose their power for a while, and start up again.
+"""Clients that come and go: in every interval a share of a fleet's machines lose their power for a
+while, and start up again.
 
-The law: who goes when is a pure function of seed, fleet and interval; a machine that went off in an interval is on again before
-the next begins, and every machine is on at `until`. Power is pulled: nobody closes what is open (the lease does), what runs is
-gone; the machine's disk, and with it its history and its unsent reports, stays.
+The law: who goes when is a pure function of seed, fleet and interval; a machine that went off in an
+interval is on again before the next begins, and every machine is on at `until`. Power is pulled:
+nobody closes what is open (the lease does), what runs is gone; the machine's disk, and with it its
+history and its unsent reports, stays.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ OFF_SHARE_MAX: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Churn:
-    """`share` of the machines (0 to 0.5) in every `every_s` of site time; all are on at `until` (site time; 0: never ends)."""
+    """`share` of the machines (0 to 0.5) in every `every_s` of site time; all are on at `until`
+    (site time; 0: never ends).
+    """
 
     share: float
     every_s: float
@@ -30,7 +34,9 @@ class Churn:
 
 
 class Turn(NamedTuple):
-    """One change: at so many seconds after the interval's begin, the machine at this place goes off, or comes on."""
+    """One change: at so many seconds after the interval's begin, the machine at this place goes
+    off, or comes on.
+    """
 
     at_s: float
     place: int
@@ -45,24 +51,33 @@ def parse_churn(text: str, until: float = 0.0) -> Churn:
     except ValueError:
         value = -1.0
     if not (slash and share.strip().endswith("%") and 0 < value <= OFF_SHARE_MAX):
-        raise ConfigError(f"{text!r} is no churn: give a share of at most {OFF_SHARE_MAX:.0%} and a span, such as 5%/1h")
+        raise ConfigError(
+            f"{text!r} is no churn: give a share of at most {OFF_SHARE_MAX:.0%} and a span, "
+            "such as 5%/1h"
+        )
     return Churn(value, parse_span(span), until)
 
 
 def turns(churn: Churn, count: int, seed: str, interval: int) -> list[Turn]:
-    """What happens to `count` machines in one interval, in order of time: each machine of the share goes off, and on again."""
+    """What happens to `count` machines in one interval, in order of time: each machine of the share
+    goes off, and on again.
+    """
     rng = random.Random(f"{seed}/churn/{interval}")
     changed: list[Turn] = []
     for index in rng.sample(range(count), round(churn.share * count)):
         begin, end = sorted((rng.uniform(0.0, 0.95), rng.uniform(0.0, 0.95)))
-        changed += [Turn(begin * churn.every_s, index, is_on=False), Turn(end * churn.every_s, index, is_on=True)]
+        changed += [
+            Turn(begin * churn.every_s, index, is_on=False),
+            Turn(end * churn.every_s, index, is_on=True),
+        ]
     return sorted(changed)
 
 
 async def keep_churning(churn: Churn, agents: Sequence[PcmAgent], clock: Clock, seed: str) -> None:
     """Do it, until it is over. An interval that would not end in time is not begun.
 
-    Whoever is off at first comes on: a churn before this one was broken off with its fleet, and nobody else would do it.
+    Whoever is off at first comes on: a churn before this one was broken off with its fleet, and
+    nobody else would do it.
     """
     for agent in agents:
         if not agent.is_on:

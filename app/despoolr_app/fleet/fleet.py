@@ -1,8 +1,10 @@
-"""Many PCM clients in one process, against servers that run: registered, spread over the polling interval, counted.
+"""Many PCM clients in one process, against servers that run: registered, spread over the polling
+interval, counted.
 
-The law: a client reaches the world only by HTTP with its own token, and only while its number is this process's: past the end of
-the lease nothing is sent any more but what lets go. What all of them need (site, version, logon servers, the pace of time) is
-asked of the site server once, so that clients and servers agree on it.
+The law: a client reaches the world only by HTTP with its own token, and only while its number is
+this process's: past the end of the lease nothing is sent any more but what lets go. What all of
+them need (site, version, logon servers, the pace of time) is asked of the site server once, so that
+clients and servers agree on it.
 """
 
 from __future__ import annotations
@@ -50,7 +52,9 @@ REACH_S_MAX: Final = 3.0
 
 @dataclass(frozen=True, slots=True)
 class ClientsSettings:
-    """Which clients. `first` is the number of the first: two fleets of one site need numbers that do not meet."""
+    """Which clients. `first` is the number of the first: two fleets of one site need numbers that
+    do not meet.
+    """
 
     count: int
     site_url: str
@@ -61,7 +65,9 @@ class ClientsSettings:
     poll_every_s: float = 3600.0
     seed: int = 1
     holder: str = ""
-    """The name under which the site server keeps these clients' numbers; empty: somebody else keeps them."""
+    """The name under which the site server keeps these clients' numbers; empty: somebody else keeps
+    them.
+    """
     takes_any: bool = False
     """Take whatever numbers are free, instead of exactly those from `first` on."""
     churn: Churn | None = None
@@ -100,7 +106,9 @@ class Clients:
     _churning: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Ask the site, lease, register, begin to poll. `keep` then keeps what was leased. Raises `StartError`."""
+        """Ask the site, lease, register, begin to poll. `keep` then keeps what was leased. Raises
+        `StartError`.
+        """
         if self.settings.records is not None:
             self._records = RecordFile(self.settings.records)
         self._settings = await self.prepare()
@@ -110,7 +118,9 @@ class Clients:
             self._background.append(asyncio.create_task(_keep_flushing(self._records)))
 
     async def prepare(self) -> ClientSettings:
-        """Ask the site, lease, register; the settings of all these clients, whom nobody drives yet. Raises `StartError`."""
+        """Ask the site, lease, register; the settings of all these clients, whom nobody drives yet.
+        Raises `StartError`.
+        """
         connector = aiohttp.TCPConnector(limit=CONNECTIONS_MAX)
         self._http = aiohttp.ClientSession(connector=connector, **session_options({}))
         self._site = SiteCaller(self._http, self.settings.site_url, self.settings.token, self.say)
@@ -119,16 +129,22 @@ class Clients:
         if self.clock is None:
             self.clock = LoopClock(now, self.scale)
         if "site" not in setup:
-            raise StartError(f"{self.settings.site_url} is {setup.get('server')}, which is no site server; give the site's URL")
+            raise StartError(
+                f"{self.settings.site_url} is {setup.get('server')}, which is no site server; "
+                "give the site's URL"
+            )
         logons = self._logon_servers(setup)
         settings = self._client_settings(setup["site"], logons)
         if self.settings.holder:
-            await self._take(SlotLease(self._site.call, self.settings.holder, self.settings.count, self.say))
+            await self._take(
+                SlotLease(self._site.call, self.settings.holder, self.settings.count, self.say)
+            )
         await self._register(settings)
         return settings
 
     async def keep(self) -> None:
-        """Keep what was leased, for ever. When it is lost: stop the clients, ask anew, go on with what is given.
+        """Keep what was leased, for ever. When it is lost: stop the clients, ask anew, go on with
+        what is given.
 
         Raises `SlotsTaken`, or `StartError` when the site server refuses to give numbers.
         """
@@ -144,12 +160,21 @@ class Clients:
                 if self.names != self._registered:
                     await self._register(self._settings)
                 if self.names != before:
-                    unsent = sum(agent.unsent_count for agent in self.fleet.agents) if self.fleet is not None else 0
-                    self.say(f"despoolr: {before[0]} to {before[-1]} are no longer this fleet's, with {unsent} reports unsent")
+                    unsent = (
+                        sum(agent.unsent_count for agent in self.fleet.agents)
+                        if self.fleet is not None
+                        else 0
+                    )
+                    self.say(
+                        f"despoolr: {before[0]} to {before[-1]} are no longer this fleet's, with "
+                        f"{unsent} reports unsent"
+                    )
                     await self._make()
                 elif self.fleet is not None:
                     await self._begin(self.fleet)
-                self.say(f"despoolr: {self.live_count} clients from number {self.numbers.start} on go on")
+                self.say(
+                    f"despoolr: {self.live_count} clients from number {self.numbers.start} on go on"
+                )
 
     async def _take(self, lease: SlotLease, *, has_stopped: bool = False) -> None:
         """Wait for numbers, and keep them from that moment on."""
@@ -175,10 +200,14 @@ class Clients:
         if self.settings.churn is not None:
             assert self.clock is not None
             label = f"{self.settings.seed}/{self.names[0]}"
-            self._churning = asyncio.create_task(keep_churning(self.settings.churn, fleet.agents, self.clock, label))
+            self._churning = asyncio.create_task(
+                keep_churning(self.settings.churn, fleet.agents, self.clock, label)
+            )
 
     async def _halt(self) -> None:
-        """Stop all clients; half of the time until the site may give their numbers away is enough, or they fall silent."""
+        """Stop all clients; half of the time until the site may give their numbers away is enough,
+        or they fall silent.
+        """
         assert self.lease is not None
         self.lapse_count += 1
         self.are_stopped = True
@@ -199,7 +228,10 @@ class Clients:
         assert self._http is not None
         for url in self.logon_urls:
             try:
-                async with asyncio.timeout(REACH_S_MAX), self._http.get(f"{url}/healthz") as response:
+                async with (
+                    asyncio.timeout(REACH_S_MAX),
+                    self._http.get(f"{url}/healthz") as response,
+                ):
                     if response.status == 200:
                         return True
             except SILENCES:
@@ -212,7 +244,9 @@ class Clients:
         return lease.is_held if lease is not None else steady_now() < self.held_until
 
     def agents(self, settings: ClientSettings) -> Iterator[PcmAgent]:
-        """These clients, in the order of their numbers, spread over the logon servers as a domain's controllers share logons."""
+        """These clients, in the order of their numbers, spread over the logon servers as a domain's
+        controllers share logons.
+        """
         servers = settings.logon_servers
         for name, number in zip(self.names, self.numbers, strict=True):
             agent = PcmAgent(name, sms_id_of(settings.site, number), settings, user=_user(name))
@@ -245,7 +279,11 @@ class Clients:
     @property
     def numbers(self) -> range:
         """The clients' numbers."""
-        first, count = (self.lease.first, self.lease.size) if self.lease else (self.settings.first, self.settings.count)
+        first, count = (
+            (self.lease.first, self.lease.size)
+            if self.lease
+            else (self.settings.first, self.settings.count)
+        )
         return range(first, first + count)
 
     @property
@@ -256,10 +294,16 @@ class Clients:
     @property
     def live_count(self) -> int:
         """How many clients exist: registered, driven, and this process's."""
-        return len(self.fleet) if self.fleet is not None and not self.are_stopped and self.may_act() else 0
+        return (
+            len(self.fleet)
+            if self.fleet is not None and not self.are_stopped and self.may_act()
+            else 0
+        )
 
     def summary(self) -> dict[str, Any]:
-        """What the clients did so far. `late` counts polls that began over a second of site time after their time."""
+        """What the clients did so far. `late` counts polls that began over a second of site time
+        after their time.
+        """
         done = self.fleet.counts if self.fleet is not None else None
         return {
             "clients": done.clients if done else 0,
@@ -286,7 +330,10 @@ class Clients:
         self._urls = {fold(server.name): server.url for server in servers.values()}
         wanted = [s.name for s in self.settings.logons] or [s.name for s in there if s.logon]
         if not wanted:
-            raise StartError(f"the site at {self.settings.site_url} has no logon server; give one with --logon NAME=URL")
+            raise StartError(
+                f"the site at {self.settings.site_url} has no logon server; give one with "
+                "--logon NAME=URL"
+            )
         self._logon_names = wanted
         return wanted
 
@@ -298,10 +345,17 @@ class Clients:
             if not self.may_act():
                 return  # whoever has the numbers now registers them
             part = slice(start, start + BATCH)
-            machines = [{"name": n, "sms_id": i, "domain": settings.domain} for n, i in zip(names[part], ids[part], strict=True)]
+            machines = [
+                {"name": n, "sms_id": i, "domain": settings.domain}
+                for n, i in zip(names[part], ids[part], strict=True)
+            ]
             await self._site.patiently("POST", "machines", machines)
             asked = [{"machine": name, "user": _user(name)} for name in names[part]]
-            self._tokens |= zip(names[part], (await self._site.patiently("POST", "tokens", asked))["tokens"], strict=True)
+            self._tokens |= zip(
+                names[part],
+                (await self._site.patiently("POST", "tokens", asked))["tokens"],
+                strict=True,
+            )
         self._registered = names
 
     def _client_settings(self, site: Any, logons: list[str]) -> ClientSettings:
@@ -329,16 +383,21 @@ class Clients:
 
     def _connect(self, server: str, machine: str, user: str) -> ShareServer:
         assert self._http is not None and self.clock is not None
-        # A distribution server the site named and nobody gave a URL for: its name may be one that resolves.
+        # A distribution server the site named and nobody gave a URL for: its name may be one that
+        # resolves.
         url = self._urls.get(fold(server), f"http://{server.lower()}")
         token = self._tokens[machine]
-        connected = ShareServer(self._http, url, token, self.clock, name=server, lease_s=60.0 * self.scale)
+        connected = ShareServer(
+            self._http, url, token, self.clock, name=server, lease_s=60.0 * self.scale
+        )
         connected.may_act = self.may_act
         return connected
 
 
 async def _keep_flushing(records: RecordFile) -> None:
-    """A reader finds what happened in the file soon after; a process that is killed has lost no more than that."""
+    """A reader finds what happened in the file soon after; a process that is killed has lost no
+    more than that.
+    """
     while True:
         await asyncio.sleep(FLUSH_S)
         records.flush()

@@ -1,9 +1,10 @@
 """A fleet's side of client slots: take a range from the site server, keep it, give it back.
 
-The law: clients exist only while their range is this fleet's, by this machine's own clock (`is_held`). A renewal holds from the
-moment at which it was asked for, so the holder's end always comes before the site may give the numbers away; what happens in
-between (a paused process, a cut network, a paused site) cannot change that order. A site server that is down takes nothing
-away before that end. A site that does not know the lease any more is asked anew at once.
+The law: clients exist only while their range is this fleet's, by this machine's own clock
+(`is_held`). A renewal holds from the moment at which it was asked for, so the holder's end always
+comes before the site may give the numbers away; what happens in between (a paused process, a cut
+network, a paused site) cannot change that order. A site server that is down takes nothing away
+before that end. A site that does not know the lease any more is asked anew at once.
 """
 
 from __future__ import annotations
@@ -21,27 +22,37 @@ from despoolr_app.process.runtime import SiteRefused, StartError
 from despoolr_server.site.state.slots import BEATS
 
 Call = Callable[[str, str, Any], Awaitable[Any]]
-"""`call(method, path, body)`: a call to the site server. Raises `StartError` for a refusal, aiohttp's errors for silence."""
+"""`call(method, path, body)`: a call to the site server. Raises `StartError` for a refusal,
+aiohttp's errors for silence.
+"""
 
 STANDBY_S: Final = 2.0
 """Seconds between two questions of a fleet for which no clients are left."""
 TRY_BEATS: Final = 2
-"""Renewals' time after which one that is not answered is tried anew: its connection may be dead, and a new one not."""
+"""Renewals' time after which one that is not answered is tried anew: its connection may be dead,
+and a new one not.
+"""
 SILENCES: Final = (aiohttp.ClientError, TimeoutError, OSError)
 UNKNOWN: Final = 404
 TAKEN: Final = 409
 
 
 class SlotsLost(Exception):
-    """The lease is over, and its holder stops its clients. Who must act: the holder, by asking anew."""
+    """The lease is over, and its holder stops its clients. Who must act: the holder, by asking
+    anew.
+    """
 
 
 class SlotsTaken(Exception):
-    """Another process runs these clients under this name: the run is invalid. Who must act: whoever started both."""
+    """Another process runs these clients under this name: the run is invalid. Who must act: whoever
+    started both.
+    """
 
 
 def steady_now() -> float:
-    """Seconds of a clock that only goes forward: also while this process is paused and, where it can be told, the machine."""
+    """Seconds of a clock that only goes forward: also while this process is paused and, where it
+    can be told, the machine.
+    """
     return time.clock_gettime(_STEADY) if _STEADY is not None else time.perf_counter()
 
 
@@ -50,7 +61,9 @@ _STEADY: Final[int | None] = getattr(time, "CLOCK_BOOTTIME", None)
 
 @dataclass(slots=True)
 class SlotLease:
-    """The lease of one fleet: `holder` wants `count` clients. `first` and `size` say what it has, `ends_at` until when."""
+    """The lease of one fleet: `holder` wants `count` clients. `first` and `size` say what it has,
+    `ends_at` until when.
+    """
 
     call: Call
     holder: str
@@ -78,11 +91,14 @@ class SlotLease:
 
     @property
     def stop_s(self) -> float:
-        """Seconds between the end of the lease and the moment at which the site may give the numbers away."""
+        """Seconds between the end of the lease and the moment at which the site may give the
+        numbers away.
+        """
         return self.free_after_s - self.lease_s
 
     async def take(self, *, has_stopped: bool = False) -> None:
-        """Wait until there are clients for this fleet. `has_stopped`: its clients were stopped because a lease ran out.
+        """Wait until there are clients for this fleet. `has_stopped`: its clients were stopped
+        because a lease ran out.
 
         Raises `SiteRefused` (409) for numbers, or a name, that are another's.
         """
@@ -94,7 +110,8 @@ class SlotLease:
             except SiteRefused as error:
                 if error.status < 500 and not (may_wait and error.retry_after_s):
                     raise
-                may_wait = error.status >= 500  # a process of this name that died is missed after that time
+                # a process of this name that died is missed after that time
+                may_wait = error.status >= 500
                 await asyncio.sleep(error.retry_after_s or STANDBY_S)
                 continue
             except SILENCES:
@@ -113,11 +130,16 @@ class SlotLease:
             await asyncio.sleep(STANDBY_S)
 
     async def keep(self, live: Callable[[], int]) -> None:
-        """Renew for ever; `live` says how many clients exist now. Raises `SlotsLost` at its end, `SlotsTaken`."""
+        """Renew for ever; `live` says how many clients exist now. Raises `SlotsLost` at its end,
+        `SlotsTaken`.
+        """
         while True:
             asked_at, beat_s = self.now(), self.lease_s / BEATS
             if asked_at >= self.ends_at:
-                raise SlotsLost(f"{self._whose} were not renewed for {self.lease_s:.0f} s: the site server does not answer")
+                raise SlotsLost(
+                    f"{self._whose} were not renewed for {self.lease_s:.0f} s: the site server "
+                    "does not answer"
+                )
             try:
                 async with asyncio.timeout(min(self.ends_at - asked_at, TRY_BEATS * beat_s)):
                     await self._renew(live(), asked_at)
@@ -129,7 +151,11 @@ class SlotLease:
         """Let others have the range; a site server that does not answer will notice by itself."""
         self.ends_at = -math.inf
         try:
-            await self.call("DELETE", f"slots/{self.holder}" + (f"?instance={self.instance}" if self.instance else ""), None)
+            await self.call(
+                "DELETE",
+                f"slots/{self.holder}" + (f"?instance={self.instance}" if self.instance else ""),
+                None,
+            )
         except (StartError, *SILENCES):
             pass
 
@@ -146,25 +172,38 @@ class SlotLease:
         self._hold(answer, asked_at)
 
     async def _ask_back(self, error: SiteRefused) -> None:
-        """The site does not know the lease: the same numbers, at once, or none. Raises `SlotsLost`."""
+        """The site does not know the lease: the same numbers, at once, or none. Raises
+        `SlotsLost`.
+        """
         asked_at = self.now()
         try:
-            answer = await self.call("POST", "slots", self.wish() | {"first": self.first, "count": self.size})
+            answer = await self.call(
+                "POST", "slots", self.wish() | {"first": self.first, "count": self.size}
+            )
         except (StartError, *SILENCES):
             answer = {}
         if (answer.get("first"), answer.get("count")) != (self.first, self.size):
             self.ends_at = -math.inf
             raise SlotsLost(f"{self._whose} are no longer this fleet's: {error}")
         self._hold(answer, asked_at)
-        self.say(f"despoolr: the site server did not know {self._whose}; they are this fleet's again")
+        self.say(
+            f"despoolr: the site server did not know {self._whose}; they are this fleet's again"
+        )
 
     def wish(self, *, has_stopped: bool = False) -> dict[str, Any]:
         """The body of `POST /api/v1/slots`."""
-        wish = {"holder": self.holder, "count": self.count, "first": self.wanted_first, "prefix": self.prefix}
+        wish = {
+            "holder": self.holder,
+            "count": self.count,
+            "first": self.wanted_first,
+            "prefix": self.prefix,
+        }
         return wish | {"instance": self.instance, "stopped": has_stopped}
 
     def accept(self, answer: Any, asked_at: float) -> None:
-        """Take what the site server answered to `wish`; `asked_at` is when that went out, by `now`."""
+        """Take what the site server answered to `wish`; `asked_at` is when that went out, by
+        `now`.
+        """
         self.first, self.size = int(answer["first"]), int(answer["count"])
         self._hold(answer, asked_at)
 

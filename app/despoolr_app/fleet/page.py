@@ -1,8 +1,9 @@
-"""What a fleet tells over HTTP: `GET /healthz` (what it has), `/ready` (whether that is all), `/metrics` (for Prometheus).
+"""What a fleet tells over HTTP: `GET /healthz` (what it has), `/ready` (whether that is all),
+`/metrics` (for Prometheus).
 
-The law: it names no client, and changes nothing. `/ready` is 200 if all its clients exist and one of their logon servers
-answers, or if it is there to stand by; else 503 with the reason. It costs a request and no process.
-Health asks for no token; metrics ask for one that the site's secret signed,
+The law: it names no client, and changes nothing. `/ready` is 200 if all its clients exist and one
+of their logon servers answers, or if it is there to stand by; else 503 with the reason. It costs a
+request and no process. Health asks for no token; metrics ask for one that the site's secret signed,
 as a server's do. A fleet without a secret answers on loopback only.
 """
 
@@ -34,7 +35,9 @@ INCOMPLETE: Final = "incomplete"
 
 
 def fleet_health(clients: Clients) -> dict[str, Any]:
-    """The body of `/healthz`. `status` is `ok` once every client this fleet is to have exists, or it is there to stand by."""
+    """The body of `/healthz`. `status` is `ok` once every client this fleet is to have exists, or
+    it is there to stand by.
+    """
     lease = clients.lease
     wanted = len(clients.numbers) if lease is None or lease.size else 0
     live = clients.live_count
@@ -58,7 +61,9 @@ def fleet_health(clients: Clients) -> dict[str, Any]:
 
 
 class FleetPage:
-    """The three calls of one fleet, listening. `auth` None: anyone may read the metrics (loopback only)."""
+    """The three calls of one fleet, listening. `auth` None: anyone may read the metrics (loopback
+    only).
+    """
 
     def __init__(self, clients: Clients, auth: Auth | None) -> None:
         self._clients = clients
@@ -71,7 +76,8 @@ class FleetPage:
         """Listen; the URL. Raises `StartError` or `ConfigError`."""
         if self._auth is None and not is_loopback(listen.host):
             raise ConfigError(
-                f"refusing to listen on {listen.host} without a configured secret: give DESPOOLR_SECRET, or --common"
+                f"refusing to listen on {listen.host} without a configured secret: give "
+                "DESPOOLR_SECRET, or --common"
             )
         self._guard = BrowserGuard([listen.host], is_open=self._auth is None)
         app = web.Application()
@@ -84,8 +90,12 @@ class FleetPage:
             await site.start()
         except OSError as error:
             await self.stop()
-            reason = "is in use" if error.errno == errno.EADDRINUSE else error.strerror or str(error)
-            raise StartError(f"{listen} cannot be listened on ({reason}); choose another --listen") from None
+            reason = (
+                "is in use" if error.errno == errno.EADDRINUSE else error.strerror or str(error)
+            )
+            raise StartError(
+                f"{listen} cannot be listened on ({reason}); choose another --listen"
+            ) from None
         return f"http://{Listen(listen.host, site.port)}"
 
     async def stop(self) -> None:
@@ -94,7 +104,9 @@ class FleetPage:
             await self._runner.cleanup()
 
     async def _get_health(self, request: web.Request) -> web.Response:
-        return web.Response(body=msgspec.json.encode(fleet_health(self._clients)), content_type="application/json")
+        return web.Response(
+            body=msgspec.json.encode(fleet_health(self._clients)), content_type="application/json"
+        )
 
     async def _get_ready(self, request: web.Request) -> web.Response:
         facts = fleet_health(self._clients)
@@ -110,7 +122,13 @@ class FleetPage:
             self._guard.check(request)
         except Refused as refused:
             return answer(refused.problem)
-        if self._auth is not None and self._auth.check(request.headers.get(hdrs.AUTHORIZATION)) is None:
+        if (
+            self._auth is not None
+            and self._auth.check(request.headers.get(hdrs.AUTHORIZATION)) is None
+        ):
             return web.Response(status=401, headers=CHALLENGED)
         text, content_type = self._metrics.render()
-        return web.Response(body=text, headers={hdrs.CONTENT_TYPE: content_type, "X-Content-Type-Options": "nosniff"})
+        return web.Response(
+            body=text,
+            headers={hdrs.CONTENT_TYPE: content_type, "X-Content-Type-Options": "nosniff"},
+        )

@@ -2,9 +2,10 @@
 
     now()  =  epoch + (loop.time() - t0) * scale
 
-On an ordinary loop with `scale` 1 that is real time, with `scale` 60 a minute a second; on `sim.loop.VirtualLoop` it is
-virtual time. Nothing else in the house may ask what time it is. Waiting goes to the loop as a deadline, so that a service
-that wakes at 09:00 finds `now() >= 09:00`, and exactly 09:00 in virtual time (`epoch` being whole seconds).
+On an ordinary loop with `scale` 1 that is real time, with `scale` 60 a minute a second; on
+`sim.loop.VirtualLoop` it is virtual time. Nothing else in the house may ask what time it is.
+Waiting goes to the loop as a deadline, so that a service that wakes at 09:00 finds `now() >=
+09:00`, and exactly 09:00 in virtual time (`epoch` being whole seconds).
 """
 
 from __future__ import annotations
@@ -18,17 +19,21 @@ __all__ = ["LoopClock"]
 
 
 class LoopClock:
-    """The site's calendar on the running event loop: `epoch` at the start, then `scale` site seconds a second.
+    """The site's calendar on the running event loop: `epoch` at the start, then `scale` site
+    seconds a second.
 
-    Binds to the loop that runs when it is made, else to the one that runs at first use; it then belongs to that loop.
-    Raises `ValueError` for a scale that is not a positive number, `RuntimeError` if used before any loop runs.
+    Binds to the loop that runs when it is made, else to the one that runs at first use; it then
+    belongs to that loop. Raises `ValueError` for a scale that is not a positive number,
+    `RuntimeError` if used before any loop runs.
     """
 
     __slots__ = ("_t0", "_time", "_wait", "epoch", "scale")
 
     def __init__(self, epoch: float, scale: float = 1.0) -> None:
         if not (scale > 0 and math.isfinite(scale)):
-            raise ValueError(f"a clock's scale is a positive number of site seconds a second, not {scale!r}")
+            raise ValueError(
+                f"a clock's scale is a positive number of site seconds a second, not {scale!r}"
+            )
         self.epoch = epoch
         self.scale = scale
         self._t0 = 0.0
@@ -39,7 +44,9 @@ class LoopClock:
             pass
 
     def hold(self) -> None:
-        """Stand still at `epoch` until `start`: a world is built first, then its time begins. Nothing may wait meanwhile."""
+        """Stand still at `epoch` until `start`: a world is built first, then its time begins.
+        Nothing may wait meanwhile.
+        """
         self._bind(asyncio.get_running_loop())
         t0 = self._t0
         self._time = lambda: t0
@@ -67,7 +74,8 @@ class LoopClock:
             await asyncio.sleep(0)
             return
         when = self._t0 + (deadline - self.epoch) / self.scale
-        while self.epoch + (when - self._t0) * self.scale < deadline:  # rounding must not wake us an instant early
+        # rounding must not wake us an instant early
+        while self.epoch + (when - self._t0) * self.scale < deadline:
             when = max(when + math.ulp(deadline) / self.scale / 4, math.nextafter(when, math.inf))
         while self.now() < deadline:
             await self._wait(when)
@@ -76,7 +84,9 @@ class LoopClock:
         self._time = loop.time
         self._t0 = loop.time()
         # the virtual loop keeps bare futures in its heap: half the cost of a timer handle
-        self._wait: Callable[[float], asyncio.Future[None]] = getattr(loop, "sleeper", None) or partial(_sleeper, loop)
+        self._wait: Callable[[float], asyncio.Future[None]] = getattr(
+            loop, "sleeper", None
+        ) or partial(_sleeper, loop)
 
     def _first_time(self) -> float:
         self._bind(asyncio.get_running_loop())

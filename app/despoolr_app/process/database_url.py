@@ -1,10 +1,12 @@
-"""The site database of a running site server: a SQLite file of its own, or a PostgreSQL database, by URL.
+"""The site database of a running site server: a SQLite file of its own, or a PostgreSQL database,
+by URL.
 
-The law: one site server at a time. The data directory sees to that for the file; in PostgreSQL the server holds an advisory
-lock for as long as it lives, which the database lets go of when its connection ends, however that ends. A database that is
-still starting is waited for; whatever else is wrong with it is a `StartError` of one line that never shows a password. A
-database says whose it is, in a row of `Counters`. A file is made beside its place and gets its name when it is whole, so that
-an empty one is never ordinary.
+The law: one site server at a time. The data directory sees to that for the file; in PostgreSQL the
+server holds an advisory lock for as long as it lives, which the database lets go of when its
+connection ends, however that ends. A database that is still starting is waited for; whatever else
+is wrong with it is a `StartError` of one line that never shows a password. A database says whose it
+is, in a row of `Counters`. A file is made beside its place and gets its name when it is whole, so
+that an empty one is never ordinary.
 """
 
 from __future__ import annotations
@@ -33,10 +35,14 @@ from despoolr_server.engine.names import printable
 CHECK_SIZE_MAX: Final = 256 * 1024 * 1024
 """Octets up to which a SQLite file is checked whole at start."""
 WAIT_S: Final = 60.0
-"""Seconds to wait for a PostgreSQL server that does not answer yet, or for another site server to let go."""
+"""Seconds to wait for a PostgreSQL server that does not answer yet, or for another site server to
+let go.
+"""
 STEP_S: Final = 0.5
 WHOSE: Final = "Site"
-"""The row of `Counters` that says whose the database is: its value is the site code's letters as one number."""
+"""The row of `Counters` that says whose the database is: its value is the site code's letters as
+one number.
+"""
 LOCK: Final = 0x534D5301
 """PostgreSQL's advisory lock of a running site server."""
 
@@ -56,8 +62,11 @@ class SiteDatabase:
             self.claim.engine.dispose()
 
 
-async def open_site_database(url: str, path: Path, password: str, code: str, say: Callable[[str], None]) -> SiteDatabase:
-    """Open the database of site `code` at `url`, or the file `path`. `password`: for a URL without one.
+async def open_site_database(
+    url: str, path: Path, password: str, code: str, say: Callable[[str], None]
+) -> SiteDatabase:
+    """Open the database of site `code` at `url`, or the file `path`. `password`: for a URL without
+    one.
 
     Raises `StartError` or `ConfigError`.
     """
@@ -74,9 +83,13 @@ def parse_database(url: str) -> URL:
     try:
         place = with_driver(url)
     except (ArgumentError, ValueError):
-        raise ConfigError("the URL of the site database cannot be read; give postgresql://USER@HOST/NAME") from None
+        raise ConfigError(
+            "the URL of the site database cannot be read; give postgresql://USER@HOST/NAME"
+        ) from None
     if place.get_backend_name() != "postgresql":
-        raise ConfigError(f"no site database can be {place.drivername}; give postgresql://USER@HOST/NAME, or none")
+        raise ConfigError(
+            f"no site database can be {place.drivername}; give postgresql://USER@HOST/NAME, or none"
+        )
     return place
 
 
@@ -96,11 +109,15 @@ def _open_file(path: Path, code: str) -> SiteDatabase:
         return SiteDatabase(database)
     except (sqlite3.Error, SQLAlchemyError, SchemaError, OSError) as error:
         reason = getattr(error, "orig", None) or error
-        raise StartError(f"the site database {path} cannot be used ({reason}); restore it, or move it away") from None
+        raise StartError(
+            f"the site database {path} cannot be used ({reason}); restore it, or move it away"
+        ) from None
 
 
 def _check_file(path: Path) -> None:
-    """What is wrong with a file, before anything of ours opens it to write. Raises `SchemaError`, `OSError`, `sqlite3.Error`."""
+    """What is wrong with a file, before anything of ours opens it to write. Raises `SchemaError`,
+    `OSError`, `sqlite3.Error`.
+    """
     size = path.stat().st_size
     if not size:
         raise SchemaError("it is empty")
@@ -108,8 +125,15 @@ def _check_file(path: Path) -> None:
     if broken_at:
         raise SchemaError(broken_at)
     with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
-        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0] if size <= CHECK_SIZE_MAX else "ok"
+        tables = {
+            name
+            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        }
+        found = (
+            connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if size <= CHECK_SIZE_MAX
+            else "ok"
+        )
     if not tables:
         raise SchemaError("it is empty")
     if foreign := why_foreign(tables):
@@ -119,7 +143,9 @@ def _check_file(path: Path) -> None:
 
 
 def _make_file(path: Path, code: str) -> None:
-    """A new database, under its name when it is whole. Raises `SchemaError`, SQLAlchemy's errors or `OSError`."""
+    """A new database, under its name when it is whole. Raises `SchemaError`, SQLAlchemy's errors or
+    `OSError`.
+    """
     log = path.with_name(f"{path.name}-wal")
     if path.is_symlink():  # its disk is not there
         raise SchemaError("it is a link to what is not there")
@@ -139,11 +165,15 @@ def _make_file(path: Path, code: str) -> None:
 
 
 def _belong(engine: Engine, code: str) -> None:
-    """Let a database say whose it is. Raises `SchemaError` if it is another site's. Lets go of `engine`."""
+    """Let a database say whose it is. Raises `SchemaError` if it is another site's. Lets go of
+    `engine`.
+    """
     number = int.from_bytes(code.encode("ascii"), "big")
     try:
         with engine.begin() as connection:
-            found = connection.execute(select(COUNTERS.c.Value).where(COUNTERS.c.Name == WHOSE)).scalar()
+            found = connection.execute(
+                select(COUNTERS.c.Value).where(COUNTERS.c.Name == WHOSE)
+            ).scalar()
             if found is None:
                 connection.execute(insert(COUNTERS).values(Name=WHOSE, Value=number))
             elif found != number:
@@ -165,13 +195,18 @@ async def _open_server(place: URL, code: str, say: Callable[[str], None]) -> Sit
                 return SiteDatabase(_opened(place, claim, code), claim)
             reason = "another site server uses it"
         except ModuleNotFoundError as error:
-            raise StartError(f"{shown} needs {error.name}, which is not installed: pip install 'despoolr[postgres]'") from None
+            raise StartError(
+                f"{shown} needs {error.name}, which is not installed: pip install "
+                "'despoolr[postgres]'"
+            ) from None
         except OperationalError as error:
             reason = _first_line(error)
             if "authentication failed" in reason or "does not exist" in reason:
                 raise StartError(f"the site database {shown} cannot be used: {reason}") from None
         except (SQLAlchemyError, SchemaError) as error:
-            raise StartError(f"the site database {shown} cannot be used: {_first_line(error)}") from None
+            raise StartError(
+                f"the site database {shown} cannot be used: {_first_line(error)}"
+            ) from None
         if loop.time() >= deadline:
             raise StartError(f"the site database {shown} cannot be had for {WAIT_S:g} s: {reason}")
         if not has_said:
@@ -196,12 +231,16 @@ def _opened(place: URL, claim: Connection, code: str) -> ThreadedDatabase:
 
 
 def _claim(place: URL) -> Connection | None:
-    """A connection that holds the lock for as long as it is open; None if somebody else holds it."""
+    """A connection that holds the lock for as long as it is open; None if somebody else holds
+    it.
+    """
     engine = create_engine(place, connect_args={"connect_timeout": 5}, isolation_level="AUTOCOMMIT")
     connection = None
     try:
         connection = engine.connect()
-        if connection.execute(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": LOCK}).scalar_one():
+        if connection.execute(
+            text("SELECT pg_try_advisory_lock(:lock)"), {"lock": LOCK}
+        ).scalar_one():
             return connection
         connection.close()
     except BaseException:

@@ -1,8 +1,10 @@
-"""Which servers run here: a small file that `serve` and `demo` write, and the commands that ask read.
+"""Which servers run here: a small file that `serve` and `demo` write, and the commands that ask
+read.
 
-The law: a server is listed from when it answers until it stops cleanly; one that was killed is dropped by the next reader,
-because its process is gone. The file names addresses and where the token lies, not the token, and only its owner can read
-it. Several processes started in one directory share `.despoolr/servers.json`; a lock keeps them from losing each other.
+The law: a server is listed from when it answers until it stops cleanly; one that was killed is
+dropped by the next reader, because its process is gone. The file names addresses and where the
+token lies, not the token, and only its owner can read it. Several processes started in one
+directory share `.despoolr/servers.json`; a lock keeps them from losing each other.
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ LISTED_MAX: Final = 1000
 
 
 class RunningServer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One server that answers. `role` is `site` or `logon`; `token_file` holds an administrator's token."""
+    """One server that answers. `role` is `site` or `logon`; `token_file` holds an administrator's
+    token.
+    """
 
     name: str
     role: str
@@ -41,17 +45,25 @@ class _Listed(msgspec.Struct):
 
 
 def publish(servers: Iterable[RunningServer], directory: Path, data: Path | None = None) -> None:
-    """List servers in `directory/.despoolr/servers.json` (and, only them, in `data/servers.json`). Raises `ConfigError`."""
+    """List servers in `directory/.despoolr/servers.json` (and, only them, in `data/servers.json`).
+    Raises `ConfigError`.
+    """
     new = list(servers)
     with _changing(directory) as listed:
         taken = {(s.name, s.url) for s in new}
-        listed.servers = ([s for s in listed.servers if (s.name, s.url) not in taken] + new)[-LISTED_MAX:]
+        listed.servers = ([s for s in listed.servers if (s.name, s.url) not in taken] + new)[
+            -LISTED_MAX:
+        ]
     if data is not None:
-        write_private(data / FILE, msgspec.json.format(msgspec.json.encode(_Listed(new)), indent=2) + b"\n")
+        write_private(
+            data / FILE, msgspec.json.format(msgspec.json.encode(_Listed(new)), indent=2) + b"\n"
+        )
 
 
 def withdraw(pid: int, directory: Path, data: Path | None = None) -> None:
-    """Take a process's servers off the list: a clean stop. A list that is gone, or cannot be written, is fine."""
+    """Take a process's servers off the list: a clean stop. A list that is gone, or cannot be
+    written, is fine.
+    """
     if data is not None:
         (data / FILE).unlink(missing_ok=True)
     if not (directory / DIRECTORY / FILE).exists():
@@ -64,23 +76,30 @@ def withdraw(pid: int, directory: Path, data: Path | None = None) -> None:
 
 
 def running(directory: Path) -> list[RunningServer]:
-    """The servers that run, as listed in `directory`: sites first. Those whose process is gone are left out.
+    """The servers that run, as listed in `directory`: sites first. Those whose process is gone are
+    left out.
 
     Raises `ConfigError`.
     """
     listed = _read(directory / DIRECTORY / FILE)
-    return sorted((s for s in listed.servers if _is_alive(s.pid)), key=lambda s: (s.role != "site", s.name))
+    return sorted(
+        (s for s in listed.servers if _is_alive(s.pid)), key=lambda s: (s.role != "site", s.name)
+    )
 
 
 @contextmanager
 def _changing(directory: Path) -> Iterator[_Listed]:
-    """Read, change, write, with no other process in between; dead servers are dropped on the way."""
+    """Read, change, write, with no other process in between; dead servers are dropped on the
+    way.
+    """
     file = directory / DIRECTORY / FILE
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = (file.parent / "lock").open("w")
     except OSError as error:
-        raise ConfigError(f"cannot write {file}: {error.strerror}; run in a directory that can be written") from None
+        raise ConfigError(
+            f"cannot write {file}: {error.strerror}; run in a directory that can be written"
+        ) from None
     with lock:
         _lock(lock.fileno())
         listed = _read(file)
@@ -93,13 +112,17 @@ def _changing(directory: Path) -> Iterator[_Listed]:
 
 
 def _read(file: Path) -> _Listed:
-    """The list; nothing where there is none. Raises `ConfigError` for one that is damaged: it may list others' servers."""
+    """The list; nothing where there is none. Raises `ConfigError` for one that is damaged: it may
+    list others' servers.
+    """
     try:
         return msgspec.json.decode(file.read_bytes(), type=_Listed)
     except OSError:
         return _Listed()
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file} is damaged ({error}); move it away, and start again the servers it listed") from None
+        raise ConfigError(
+            f"{file} is damaged ({error}); move it away, and start again the servers it listed"
+        ) from None
 
 
 def _lock(descriptor: int) -> None:

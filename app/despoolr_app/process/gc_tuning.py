@@ -1,7 +1,8 @@
-"""The garbage collector of a long-running process: what has been made stays, and is not looked at time and again.
+"""The garbage collector of a long-running process: what has been made stays, and is not looked at
+time and again.
 
-Measured: with 20,000 clients polling, a logon server spent 14 % of its time looking through objects that had been there since its
-start.
+Measured: with 20,000 clients polling, a logon server spent 14 % of its time looking through objects
+that had been there since its start.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import gc
 from typing import Final
 
 THRESHOLDS: Final = (50_000, 20, 50)
-"""Objects made, and rounds of each younger generation, between two collections (Python's own: 700, 10, 10)."""
+"""Objects made, and rounds of each younger generation, between two collections (Python's own: 700,
+10, 10).
+"""
 
 
 def leave_in_peace() -> None:

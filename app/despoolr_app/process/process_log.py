@@ -1,8 +1,10 @@
-"""What a process that stays says while it runs: one line a fact, with time and level where somebody collects logs.
+"""What a process that stays says while it runs: one line a fact, with time and level where somebody
+collects logs.
 
-Three forms. `plain` is for the person who started it: the message alone. `text` and `json` are for containers and log
-collectors: one line each, with the machine's time (UTC, milliseconds) and a level; what follows from a line of code (a
-traceback) is in the same line. The images of this project ask for `text`.
+Three forms. `plain` is for the person who started it: the message alone. `text` and `json` are for
+containers and log collectors: one line each, with the machine's time (UTC, milliseconds) and a
+level; what follows from a line of code (a traceback) is in the same line. The images of this
+project ask for `text`.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ PLAIN, TEXT, JSON = "plain", "text", "json"
 FORMATS: Final = (PLAIN, TEXT, JSON)
 NAME: Final = "despoolr"
 LINES_MAX: Final = 20
-"""Lines of one kind that are told in a window of `WINDOW_S`; the rest are counted, and told as one line after it."""
+"""Lines of one kind that are told in a window of `WINDOW_S`; the rest are counted, and told as one
+line after it.
+"""
 WINDOW_S: Final = 10.0
 MESSAGE_SIZE_MAX: Final = 2_000
 """Characters of one message; what is longer ends in an ellipsis."""
@@ -34,11 +38,14 @@ _LEVEL_OF_LINE: Final = {WARNING: logging.WARNING, ERROR: logging.ERROR}
 
 
 class LogFormatError(ValueError):
-    """Words that are no log format; the message says which there are. Who must act: the operator."""
+    """Words that are no log format; the message says which there are. Who must act: the
+    operator.
+    """
 
 
 def parse_log_format(text: str) -> tuple[str, str]:
-    """Read `DESPOOLR_LOG_FORMAT`: the form of the process log, and the layout of the services' files (empty: not said).
+    """Read `DESPOOLR_LOG_FORMAT`: the form of the process log, and the layout of the services'
+    files (empty: not said).
 
     Both may be given, separated by a comma: `json,sms2`. Raises `LogFormatError`.
     """
@@ -50,14 +57,17 @@ def parse_log_format(text: str) -> tuple[str, str]:
             layout = word
         else:
             raise LogFormatError(
-                f"{word[:40]!r} is no log format: {', '.join(FORMATS)} say how this process tells what happens, "
+                f"{word[:40]!r} is no log format: {', '.join(FORMATS)} say how this process tells "
+                "what happens, "
                 f"{', '.join(RENDERERS)} how the services' files look"
             )
     return form, layout
 
 
 def begin(form: str, stream: IO[str] | None = None) -> None:
-    """Send everything that is logged in this process to `stream` (standard error) in one of `FORMATS`."""
+    """Send everything that is logged in this process to `stream` (standard error) in one of
+    `FORMATS`.
+    """
     handler = logging.StreamHandler(sys.stderr if stream is None else stream)
     handler.setFormatter({PLAIN: PlainFormatter, TEXT: TextFormatter, JSON: JsonFormatter}[form]())
     handler.addFilter(BurstFilter(handler))
@@ -75,16 +85,22 @@ def say(message: str) -> None:
 
 def is_plain() -> bool:
     """Whether a person reads along: greetings and hints belong there, not into a collector."""
-    return not any(isinstance(h.formatter, TextFormatter | JsonFormatter) for h in logging.getLogger().handlers)
+    return not any(
+        isinstance(h.formatter, TextFormatter | JsonFormatter) for h in logging.getLogger().handlers
+    )
 
 
 def tell(level: int, kind: str, message: str, **facts: Any) -> None:
-    """One line about something that happened. `kind` groups lines: of one kind, `LINES_MAX` a window are told."""
+    """One line about something that happened. `kind` groups lines: of one kind, `LINES_MAX` a
+    window are told.
+    """
     _log.log(level, message, extra={"kind": kind, "facts": facts})
 
 
 class ServiceLines:
-    """A sink for the services' log lines: hands each on to their files, and tells warnings and errors."""
+    """A sink for the services' log lines: hands each on to their files, and tells warnings and
+    errors.
+    """
 
     def __init__(self, files: LogSink) -> None:
         self._files = files
@@ -94,7 +110,12 @@ class ServiceLines:
         self._files.write(line)
         level = _LEVEL_OF_LINE.get(line.kind)
         if level is not None:
-            tell(level, line.component, f"{line.component}: {line.text.strip('~ ')}", component=line.component)
+            tell(
+                level,
+                line.component,
+                f"{line.component}: {line.text.strip('~ ')}",
+                component=line.component,
+            )
 
     def close(self) -> None:
         """Let go of the files."""
@@ -102,7 +123,9 @@ class ServiceLines:
 
 
 class BurstFilter(logging.Filter):
-    """Lets `LINES_MAX` lines of a kind through in each window, and tells how many there were more."""
+    """Lets `LINES_MAX` lines of a kind through in each window, and tells how many there were
+    more.
+    """
 
     def __init__(self, handler: logging.Handler) -> None:
         super().__init__()
@@ -121,7 +144,11 @@ class BurstFilter(logging.Filter):
             began, count = record.created, 0
         self._windows[kind] = (began, count + 1)
         if count == LINES_MAX:
-            self._tell(record, f"{LINES_MAX} lines of kind {kind} in {WINDOW_S:g} s: for now the rest is only counted")
+            self._tell(
+                record,
+                f"{LINES_MAX} lines of kind {kind} in {WINDOW_S:g} s: for now the rest is "
+                "only counted",
+            )
         return count < LINES_MAX
 
     def _tell(self, record: logging.LogRecord, text: str) -> None:
@@ -168,7 +195,9 @@ class TextFormatter(_Formatter):
 
 
 class JsonFormatter(_Formatter):
-    """One object a line: `time`, `level`, `message`, then the facts of the line, and `traceback` if something was raised."""
+    """One object a line: `time`, `level`, `message`, then the facts of the line, and `traceback` if
+    something was raised.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
@@ -179,7 +208,11 @@ class JsonFormatter(_Formatter):
         }
         if kind := getattr(record, "kind", ""):
             said["kind"] = kind
-        said |= {key: value for key, value in getattr(record, "facts", {}).items() if value not in ("", None)}
+        said |= {
+            key: value
+            for key, value in getattr(record, "facts", {}).items()
+            if value not in ("", None)
+        }
         if traceback := self.traceback(record):
             said["traceback"] = traceback
         return msgspec.json.encode(said).decode()

@@ -26,7 +26,13 @@ import msgspec
 from despoolr_app.disk.privacy import make_directory, opener, tighten
 from despoolr_app.disk.state_file import MOMENT_MAX, DamagedState, State, read_state, write_state
 from despoolr_app.process.clock import LoopClock
-from despoolr_app.process.settings import ConfigError, GroundSettings, make_secret, read_secret, write_private
+from despoolr_app.process.settings import (
+    ConfigError,
+    GroundSettings,
+    make_secret,
+    read_secret,
+    write_private,
+)
 from despoolr_app.process.time_source import MACHINE, TimeSource
 from despoolr_app.runs.directory import RECORDS, RECORDS_BEFORE, RecordFile
 from despoolr_core.records.episodes import EpisodeLedger
@@ -120,7 +126,9 @@ class Ground:
         try:
             make_directory(directory)
         except OSError as error:
-            raise StartError(f"cannot write {directory}: {error.strerror}; choose another --data") from None
+            raise StartError(
+                f"cannot write {directory}: {error.strerror}; choose another --data"
+            ) from None
         return directory
 
     def begin(self, site_now: float | None = None) -> None:
@@ -178,7 +186,9 @@ class Ground:
         told = old.stopped
         if told is None and old.wall:
             elapsed = self.source.elapsed(old.anchor)
-            told = old.site + min(TOLD_S_MAX if elapsed is None else elapsed, TOLD_S_MAX) * old.scale
+            told = (
+                old.site + min(TOLD_S_MAX if elapsed is None else elapsed, TOLD_S_MAX) * old.scale
+            )
         return max(old.site, told or 0.0, _last_at(self.data))
 
     def _changes(self, site_now: float | None) -> list[str]:
@@ -188,14 +198,20 @@ class Ground:
             return found
         if self.settings.version and old.version and self.settings.version != old.version:
             found.append(
-                f"this data was last served as SMS {old.version} and is SMS {self.settings.version} from now on; "
+                f"this data was last served as SMS {old.version} and is SMS "
+                f"{self.settings.version} from now on; "
                 "what it holds stays as it is"
             )
         if old.scale != self.scale:
             last = old.stopped if old.stopped is not None else old.site
-            begins = "is taken over from --clock" if site_now is not None else f"begins at {_date(self.clock.now())}"
+            begins = (
+                "is taken over from --clock"
+                if site_now is not None
+                else f"begins at {_date(self.clock.now())}"
+            )
             found.append(
-                f"this data was last served at {_pace(old.scale)}, until {_date(last)}; now it is {_pace(self.scale)}, "
+                f"this data was last served at {_pace(old.scale)}, until {_date(last)}; now it is "
+                f"{_pace(self.scale)}, "
                 f"and site time {begins}"
             )
         return found
@@ -209,7 +225,8 @@ class Ground:
             return before  # the wall clock was set back
         if now < before:
             raise StartError(
-                f"site time would go back by {before - now:,.0f} s: this data was made at --time x{self._state.scale:g}; "
+                f"site time would go back by {before - now:,.0f} s: this data was made at --time "
+                f"x{self._state.scale:g}; "
                 f"keep that, or begin anew with empty data and an empty --common"
             )
         return now
@@ -219,7 +236,11 @@ class Ground:
         next beat tries again.
         """
         anchor = self.source.anchor()
-        self._state.wall, self._state.site, self._state.anchor = anchor.wall, self.clock.now(), anchor
+        self._state.wall, self._state.site, self._state.anchor = (
+            anchor.wall,
+            self.clock.now(),
+            anchor,
+        )
         is_first, loop = self._beat is None, asyncio.get_running_loop()
         self._beat = loop.call_later(BEAT_S, self._note_time)
         try:
@@ -257,7 +278,8 @@ def prepare(settings: GroundSettings, source: TimeSource = MACHINE) -> Ground:
     away = [listen.host for listen in settings.listens if not is_loopback(listen.host)]
     if settings.secret is None and away:
         raise ConfigError(
-            f"refusing to listen on {away[0]} without a configured secret: give --secret-file or DESPOOLR_SECRET, "
+            f"refusing to listen on {away[0]} without a configured secret: give --secret-file or "
+            "DESPOOLR_SECRET, "
             "or listen on 127.0.0.1"
         )
     try:
@@ -265,7 +287,10 @@ def prepare(settings: GroundSettings, source: TimeSource = MACHINE) -> Ground:
         tightened = tighten(data)
         lock = _take(data)
     except OSError as error:
-        raise StartError(f"cannot write the data directory {data}: {error.strerror or error}; choose another --data") from None
+        raise StartError(
+            f"cannot write the data directory {data}: {error.strerror or error}; choose "
+            "another --data"
+        ) from None
     try:
         return _prepared(settings, lock, source, tightened)
     except BaseException:
@@ -273,7 +298,9 @@ def prepare(settings: GroundSettings, source: TimeSource = MACHINE) -> Ground:
         raise
 
 
-def _prepared(settings: GroundSettings, lock: IO[str], source: TimeSource, tightened: list[str]) -> Ground:
+def _prepared(
+    settings: GroundSettings, lock: IO[str], source: TimeSource, tightened: list[str]
+) -> Ground:
     data, secret = settings.data, settings.secret
     secret_file, has_made = data / "secret", False
     state = _read_state(data / "state.json")
@@ -315,7 +342,9 @@ def _take(data: Path) -> IO[str]:
         lock.seek(0)
         owner = lock.read().strip() or "another process"
         lock.close()
-        raise StartError(f"{data} is in use by {owner}; give this server a --data of its own") from None
+        raise StartError(
+            f"{data} is in use by {owner}; give this server a --data of its own"
+        ) from None
     lock.truncate(0)
     lock.write(f"process {os.getpid()}")
     lock.flush()
@@ -329,7 +358,8 @@ def _read_state(file: Path) -> State:
         raise StartError(f"cannot read {file}: {error.strerror}") from None
     except DamagedState as error:
         raise StartError(
-            f"{file} is damaged ({error}); move it away (site time starts anew then), or restore the directory"
+            f"{file} is damaged ({error}); move it away (site time starts anew then), or restore "
+            "the directory"
         ) from None
 
 

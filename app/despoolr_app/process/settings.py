@@ -1,7 +1,9 @@
-"""What a long-running process is told: command-line options and `DESPOOLR_*` variables, each read by one function.
+"""What a long-running process is told: command-line options and `DESPOOLR_*` variables, each read
+by one function.
 
-The law: a wrong value stops the process before anything is bound or written, with one line that names the value and what
-would be right (`ConfigError`). Nothing here touches the network; only secrets touch files.
+The law: a wrong value stops the process before anything is bound or written, with one line that
+names the value and what would be right (`ConfigError`). Nothing here touches the network; only
+secrets touch files.
 """
 
 from __future__ import annotations
@@ -38,7 +40,8 @@ NAME_SIZE_MAX: Final = 15
 VARIABLES: Final[dict[str, str]] = {
     "DESPOOLR_LISTEN": "host:port a server listens on",
     "DESPOOLR_LISTEN_LOGON": "host:port of the logon server of `serve all`",
-    "DESPOOLR_ALLOW_HOST": "names a server may be addressed by without a Bearer token, separated by spaces",
+    "DESPOOLR_ALLOW_HOST": "names a server may be addressed by without a Bearer token, "
+    "separated by spaces",
     "DESPOOLR_DATA": "directory of shares, site database, logs, records and secret",
     "DESPOOLR_NAME": "machine name of the server",
     "DESPOOLR_CODE": "site code, three letters or digits",
@@ -50,20 +53,24 @@ VARIABLES: Final[dict[str, str]] = {
     "DESPOOLR_CLOCK": "URL of a running server whose time to take over",
     "DESPOOLR_SECRET": "the secret all servers of a site share, at least 16 octets",
     "DESPOOLR_SECRET_FILE": "a file with that secret",
-    "DESPOOLR_COMMON": "a directory all processes of a stack have in common: secrets, and when its time began",
+    "DESPOOLR_COMMON": "a directory all processes of a stack have in common: secrets, and when "
+    "its time began",
     "DESPOOLR_DATABASE": "URL of the site database, where it is not a file in the data directory",
     "DESPOOLR_TOKEN": "a token, for the commands that ask a running site",
     "DESPOOLR_URL": "URLs of running servers, for the commands that ask, separated by spaces",
     "DESPOOLR_LOGON": "logon servers of the site: NAME=URL[,distribution], separated by spaces",
     "DESPOOLR_PARENT": "the site above this one: SITE=SERVER=URL",
     "DESPOOLR_AT_SITE": "code of the site that the administrating commands ask",
-    "DESPOOLR_LOG_FORMAT": "how a process tells what happens: plain, text or json; and the layout of a site's log files",
+    "DESPOOLR_LOG_FORMAT": "how a process tells what happens: plain, text or json; and the layout "
+    "of a site's log files",
     "DESPOOLR_ADDRESS": "other sites: SITE=SERVER=URL, separated by spaces",
     "DESPOOLR_ROLES": "what `serve logon` is: logon, distribution or both",
     "DESPOOLR_PACKAGE_SHARE": "the share packages lie on, of `serve logon`",
     "DESPOOLR_CLIENTS": "how many clients to run",
-    "DESPOOLR_CLIENTS_WANTED": "how many clients all fleets of the site are to be together; 0: as many as they lease",
-    "DESPOOLR_FLEET_LEASE": "how long a silent fleet's clients stay its own, in real time, such as 30s",
+    "DESPOOLR_CLIENTS_WANTED": "how many clients all fleets of the site are to be together; 0: as "
+    "many as they lease",
+    "DESPOOLR_FLEET_LEASE": "how long a silent fleet's clients stay its own, in real time, "
+    "such as 30s",
     "DESPOOLR_LEASE": "1: a fleet leases its clients' numbers from the site server",
     "DESPOOLR_HOLDER": "the name a fleet leases under; its host's name, if left out",
     "DESPOOLR_SEED": "seed of the clients' choices",
@@ -78,20 +85,40 @@ VARIABLES: Final[dict[str, str]] = {
 STACK_VARIABLES: Final = frozenset(
     f"DESPOOLR_{name}"
     for name in (
-        *("ENV_FILE", "PARENT_VERSION", "BASE", "TAG", "POSTGRES_IMAGE", "PROMETHEUS_IMAGE", "GRAFANA_IMAGE", "TLS_IMAGE"),
-        *("SITE_PORT", "LOGON1_PORT", "LOGON2_PORT", "PARENT_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT"),
+        *(
+            "ENV_FILE",
+            "PARENT_VERSION",
+            "BASE",
+            "TAG",
+            "POSTGRES_IMAGE",
+            "PROMETHEUS_IMAGE",
+            "GRAFANA_IMAGE",
+            "TLS_IMAGE",
+        ),
+        *(
+            "SITE_PORT",
+            "LOGON1_PORT",
+            "LOGON2_PORT",
+            "PARENT_PORT",
+            "PROMETHEUS_PORT",
+            "GRAFANA_PORT",
+        ),
         *("TLS_SITE_PORT", "TLS_LOGON1_PORT", "TLS_LOGON2_PORT", "TLS_DIRECTORY"),
         *("SERVER_MEMORY", "CLIENTS_MEMORY", "LOAD_MEMORY", "PROMETHEUS_MEMORY", "GRAFANA_MEMORY"),
     )
 )
-"""Those that only `docker-compose.yml` reads: every container is given the whole file of settings."""
+"""Those that only `docker-compose.yml` reads: every container is given the whole file of
+settings.
+"""
 
 _MACHINE: Final = re.compile(r"[A-Z0-9][A-Z0-9_-]*")
 _SHARE: Final = re.compile(r"[A-Za-z0-9_$][A-Za-z0-9_$.-]{0,79}")
 
 
 class ConfigError(ValueError):
-    """A setting that cannot be used; the message is one line and says what can. Who must act: the operator."""
+    """A setting that cannot be used; the message is one line and says what can. Who must act: the
+    operator.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +158,9 @@ REAL: Final = Timing(1.0)
 
 @dataclass(frozen=True, slots=True)
 class GroundSettings:
-    """What every process is told. `secret` None: take the one in `data`, or make one if `listens` are all loopback."""
+    """What every process is told. `secret` None: take the one in `data`, or make one if `listens`
+    are all loopback.
+    """
 
     data: Path
     timing: Timing = REAL
@@ -141,9 +170,13 @@ class GroundSettings:
     """The SMS version of the site that is served; none for a logon server."""
     listens: tuple[Listen, ...] = ()
     since: float | None = None
-    """Seconds since 1970 that scaled time is counted from, where all processes of a stack have that in common."""
+    """Seconds since 1970 that scaled time is counted from, where all processes of a stack have that
+    in common.
+    """
     anchor: Anchor | None = None
-    """A moment by this machine's steady clock, where the processes of a stack have that in common too."""
+    """A moment by this machine's steady clock, where the processes of a stack have that in common
+    too.
+    """
     database_password: str = ""
     """For a site database whose URL has none."""
     allow_hosts: tuple[str, ...] = ()
@@ -194,7 +227,12 @@ def parse_listen(text: str, port_default: int) -> Listen:
     host = host.strip("[]") or "127.0.0.1"
     if not port:
         return Listen(host, port_default)
-    if not port.isdecimal() or int(port) > 65535 or "/" in host or (":" in host and "[" not in wanted):
+    if (
+        not port.isdecimal()
+        or int(port) > 65535
+        or "/" in host
+        or (":" in host and "[" not in wanted)
+    ):
         raise ConfigError(f"{text!r} is not host:port, such as 127.0.0.1:{port_default}")
     return Listen(host, int(port))
 
@@ -203,7 +241,10 @@ def parse_machine(text: str) -> str:
     """A machine's name in upper case. Raises `ConfigError`."""
     name = fold(text.strip())
     if not _MACHINE.fullmatch(name) or len(name) > NAME_SIZE_MAX:
-        raise ConfigError(f"{text!r} is not a machine name: up to {NAME_SIZE_MAX} letters, digits, - and _, such as LOGON1")
+        raise ConfigError(
+            f"{text!r} is not a machine name: up to {NAME_SIZE_MAX} letters, digits, - and _, "
+            "such as LOGON1"
+        )
     return name
 
 
@@ -212,7 +253,12 @@ def parse_url(text: str) -> str:
     url = text.strip().rstrip("/")
     try:
         parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.path and parts.port != 0
+        good = (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and not parts.path
+            and parts.port != 0
+        )
     except ValueError:
         good = False
     if not good:
@@ -221,11 +267,15 @@ def parse_url(text: str) -> str:
 
 
 def parse_named_server(text: str) -> NamedServer:
-    """Read `NAME=URL`, then after commas `distribution`, `nologon`, `share=NAME`, `domain=NAME`. Raises `ConfigError`."""
+    """Read `NAME=URL`, then after commas `distribution`, `nologon`, `share=NAME`, `domain=NAME`.
+    Raises `ConfigError`.
+    """
     place, *words = text.split(",")
     name, equals, url = place.partition("=")
     if not equals:
-        raise ConfigError(f"{text!r} is not NAME=URL, such as LOGON1=http://127.0.0.1:{LOGON_PORT},distribution")
+        raise ConfigError(
+            f"{text!r} is not NAME=URL, such as LOGON1=http://127.0.0.1:{LOGON_PORT},distribution"
+        )
     server = {"logon": True, "distribution": False}
     named = {"share": "SMS_PKGD", "domain": ""}
     for word in (w.strip() for w in words):
@@ -237,11 +287,18 @@ def parse_named_server(text: str) -> NamedServer:
         elif equals and key in named and _SHARE.fullmatch(value):
             named[key] = fold(value)
         else:
-            raise ConfigError(f"{word!r} in {text!r} is none of distribution, nologon, share=NAME, domain=NAME")
+            raise ConfigError(
+                f"{word!r} in {text!r} is none of distribution, nologon, share=NAME, domain=NAME"
+            )
     if not server["logon"] and not server["distribution"]:
         raise ConfigError(f"{text!r} is neither a logon nor a distribution server")
     return NamedServer(
-        parse_machine(name), parse_url(url), server["logon"], server["distribution"], named["share"], named["domain"]
+        parse_machine(name),
+        parse_url(url),
+        server["logon"],
+        server["distribution"],
+        named["share"],
+        named["domain"],
     )
 
 
@@ -249,21 +306,35 @@ def parse_address(text: str) -> SiteAddress:
     """Read `SITE=SERVER=URL`. Raises `ConfigError`."""
     parts = text.split("=", 2)
     if len(parts) != 3:
-        raise ConfigError(f"{text!r} is not SITE=SERVER=URL, such as PAR=PARSRV=http://127.0.0.1:8811")
+        raise ConfigError(
+            f"{text!r} is not SITE=SERVER=URL, such as PAR=PARSRV=http://127.0.0.1:8811"
+        )
     return SiteAddress(parse_code(parts[0]), parse_machine(parts[1]), parse_url(parts[2]))
 
 
-def check_addresses(code: str, server: str, addresses: Iterable[SiteAddress], parent: SiteAddress | None) -> None:
-    """Whether every other site has one address and none is this site's own. Raises `ConfigError`."""
+def check_addresses(
+    code: str, server: str, addresses: Iterable[SiteAddress], parent: SiteAddress | None
+) -> None:
+    """Whether every other site has one address and none is this site's own. Raises
+    `ConfigError`.
+    """
     known: dict[str, SiteAddress] = {}
     for address in [*addresses, *([parent] if parent else [])]:
         if address.code == code:
             what = "its own parent" if address is parent else "another site"
-            raise ConfigError(f"site {code} cannot be {what}: give this site another --code, or name another site")
+            raise ConfigError(
+                f"site {code} cannot be {what}: give this site another --code, or name another site"
+            )
         if address.server == server:
-            raise ConfigError(f"site {address.code} and this one cannot both be on {server}: give this server another --name")
+            raise ConfigError(
+                f"site {address.code} and this one cannot both be on {server}: give this server "
+                "another --name"
+            )
         if known.setdefault(address.code, address) != address:
-            raise ConfigError(f"site {address.code} has two addresses that differ: {known[address.code].url} and {address.url}")
+            raise ConfigError(
+                f"site {address.code} has two addresses that differ: {known[address.code].url} "
+                f"and {address.url}"
+            )
 
 
 def parse_code(text: str) -> str:
@@ -309,7 +380,10 @@ def parse_pace(text: str) -> Timing:
     except ValueError as error:
         raise ConfigError(str(error)) from None
     if timing.is_virtual:
-        raise ConfigError("servers with real clients run in real or scaled time: --time real or --time xN, such as x60")
+        raise ConfigError(
+            "servers with real clients run in real or scaled time: --time real or --time xN, "
+            "such as x60"
+        )
     return timing
 
 
@@ -330,12 +404,17 @@ def parse_fleet_lease(text: str) -> float:
     """Seconds after which a silent fleet has lost its clients. Raises `ConfigError`."""
     seconds = parse_span(text)
     if not LEASE_S_MIN <= seconds <= LEASE_S_MAX:
-        raise ConfigError(f"{text!r} is no lease for fleets: give {LEASE_S_MIN:.0f}s to {LEASE_S_MAX / 3600:.0f}h, such as 30s")
+        raise ConfigError(
+            f"{text!r} is no lease for fleets: give {LEASE_S_MIN:.0f}s to "
+            f"{LEASE_S_MAX / 3600:.0f}h, such as 30s"
+        )
     return seconds
 
 
 def parse_roles(text: str) -> tuple[bool, bool]:
-    """Whether `logon` and whether `distribution` is in a comma-separated list. Raises `ConfigError`."""
+    """Whether `logon` and whether `distribution` is in a comma-separated list. Raises
+    `ConfigError`.
+    """
     words = {word.strip().lower() for word in text.split(",") if word.strip()}
     if not words or words - {"logon", "distribution"}:
         raise ConfigError(f"{text!r} is not logon, distribution, or logon,distribution")
@@ -346,9 +425,14 @@ def parse_roles(text: str) -> tuple[bool, bool]:
 
 
 def given_secret(text: str | None, file: Path | None) -> bytes | None:
-    """The secret an operator configured, or None. A file's trailing newline does not count. Raises `ConfigError`."""
+    """The secret an operator configured, or None. A file's trailing newline does not count. Raises
+    `ConfigError`.
+    """
     if text and file is not None:
-        raise ConfigError("give the secret once: DESPOOLR_SECRET, or --secret-file (DESPOOLR_SECRET_FILE), not both")
+        raise ConfigError(
+            "give the secret once: DESPOOLR_SECRET, or --secret-file (DESPOOLR_SECRET_FILE), "
+            "not both"
+        )
     if file is not None:
         return read_secret(file)
     if not text:
@@ -392,11 +476,18 @@ def write_private(file: Path, data: bytes) -> None:
 
 def _checked(secret: bytes, where: str) -> bytes:
     if len(secret) < SECRET_SIZE_MIN:
-        raise ConfigError(f"the secret in {where} has {len(secret)} bytes; give at least {SECRET_SIZE_MIN}")
+        raise ConfigError(
+            f"the secret in {where} has {len(secret)} bytes; give at least {SECRET_SIZE_MIN}"
+        )
     if len(secret) > SECRET_SIZE_MAX:
-        raise ConfigError(f"the secret in {where} has more than {SECRET_SIZE_MAX:,} bytes; give a shorter one")
+        raise ConfigError(
+            f"the secret in {where} has more than {SECRET_SIZE_MAX:,} bytes; give a shorter one"
+        )
     if len(set(secret)) == 1:  # what a file that was lost holds
-        raise ConfigError(f"the secret in {where} is one byte, {len(secret)} times; restore the file, or move it away")
+        raise ConfigError(
+            f"the secret in {where} is one byte, {len(secret)} times; restore the file, or "
+            "move it away"
+        )
     return secret
 
 
@@ -410,5 +501,7 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     for name in sorted(environment):
         if name.startswith("DESPOOLR_") and name not in known:
             near = get_close_matches(name, known, 1, 0.6)
-            found.append(f"{name} is no setting of Despoolr" + (f"; did you mean {near[0]}?" if near else ""))
+            found.append(
+                f"{name} is no setting of Despoolr" + (f"; did you mean {near[0]}?" if near else "")
+            )
     return found

@@ -1,8 +1,9 @@
 """Whether two machines' clocks agree: what a server's `Date` says, against this machine's time.
 
-The law: a difference of more than `SKEW_S_MAX` is warned of once, and again only after the clocks had agreed in between. Site
-time is counted from a moment all processes know, so clocks that differ make clients come late, dates wrong and logs useless;
-nothing is changed because of it. `Date` has whole seconds, and the way takes a while: less than two seconds say nothing.
+The law: a difference of more than `SKEW_S_MAX` is warned of once, and again only after the clocks
+had agreed in between. Site time is counted from a moment all processes know, so clocks that differ
+make clients come late, dates wrong and logs useless; nothing is changed because of it. `Date` has
+whole seconds, and the way takes a while: less than two seconds say nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ DATE_SIZE_MAX: Final = 64
 
 
 def skew_s(date: str, now: float) -> float | None:
-    """Seconds by which a server's clock is ahead of `now` (seconds since 1970), by its `Date`; None if that tells no time."""
+    """Seconds by which a server's clock is ahead of `now` (seconds since 1970), by its `Date`; None
+    if that tells no time.
+    """
     if not date or len(date) > DATE_SIZE_MAX:
         return None
     try:
@@ -33,7 +36,10 @@ def skew_s(date: str, now: float) -> float | None:
 def told(name: str, skew: float) -> str:
     """A difference in words."""
     way = "ahead of" if skew > 0 else "behind"
-    return f"the clock of {name} is {abs(skew):,.0f} s {way} this machine's: set both by one time server (NTP)"
+    return (
+        f"the clock of {name} is {abs(skew):,.0f} s {way} this machine's: set both by one time "
+        "server (NTP)"
+    )
 
 
 class SkewWatch:

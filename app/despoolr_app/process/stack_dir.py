@@ -1,7 +1,9 @@
-"""The directory all processes of a stack have in common: its secrets, and the moment its time is counted from.
+"""The directory all processes of a stack have in common: its secrets, and the moment its time is
+counted from.
 
-The law: whoever comes first makes what is not there yet, whole, and everyone reads the same; nothing in it ever changes
-afterwards. So no process has to start before another, and one that starts again finds the time where its neighbours are.
+The law: whoever comes first makes what is not there yet, whole, and everyone reads the same;
+nothing in it ever changes afterwards. So no process has to start before another, and one that
+starts again finds the time where its neighbours are.
 
 | File | Holds | Read by |
 | --- | --- | --- |
@@ -44,11 +46,15 @@ class Common:
     password: str
     since: float
     anchor: Anchor | None = None
-    """A moment by the steady clock of the machine whose process came first: it holds on that machine until that restarts."""
+    """A moment by the steady clock of the machine whose process came first: it holds on that
+    machine until that restarts.
+    """
 
 
 def open_common(directory: Path, now: float, anchor: Anchor | None = None) -> Common:
-    """Read the directory, making what is missing; `now` and `anchor` are this machine's time. Raises `ConfigError`."""
+    """Read the directory, making what is missing; `now` and `anchor` are this machine's time.
+    Raises `ConfigError`.
+    """
     try:
         if not directory.is_dir():
             directory.mkdir(mode=0o711, parents=True, exist_ok=True)
@@ -59,7 +65,10 @@ def open_common(directory: Path, now: float, anchor: Anchor | None = None) -> Co
         if anchor is not None:
             _make(directory / MOMENT, msgspec.json.encode(anchor).decode(), 0o644)
     except OSError as error:
-        raise ConfigError(f"cannot write {directory}: {error.strerror}; give a --common that this process can write") from None
+        raise ConfigError(
+            f"cannot write {directory}: {error.strerror}; give a --common that this process "
+            "can write"
+        ) from None
     secret = read_secret(directory / SECRET)
     token = Auth(secret).issue(WATCHER, "", Role.CLIENT)
     try:
@@ -69,7 +78,9 @@ def open_common(directory: Path, now: float, anchor: Anchor | None = None) -> Co
     except OSError as error:
         raise ConfigError(f"cannot read {error.filename or directory}: {error.strerror}") from None
     except ValueError:
-        raise ConfigError(f"{directory / SINCE} is damaged; write the seconds since 1970 that site time began at") from None
+        raise ConfigError(
+            f"{directory / SINCE} is damaged; write the seconds since 1970 that site time began at"
+        ) from None
 
 
 def common_secret(directory: Path) -> bytes:
@@ -78,7 +89,9 @@ def common_secret(directory: Path) -> bytes:
 
 
 def _make(file: Path, text: str, mode: int) -> None:
-    """Write a file unless it is there: a link of a whole file under its name, which only one process gets to make."""
+    """Write a file unless it is there: a link of a whole file under its name, which only one
+    process gets to make.
+    """
     if file.exists():
         return
     temporary = file.with_name(f"{file.name}.{secrets.token_hex(8)}.tmp")

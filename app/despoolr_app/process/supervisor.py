@@ -1,13 +1,16 @@
-"""Child processes that end with their parent, whatever ends it; and in order, within a stated time, when they are told to.
+"""Child processes that end with their parent, whatever ends it; and in order, within a stated time,
+when they are told to.
 
-The law: a child holds the reading end of a pipe whose only writing end its parent has. When the parent is gone, by SIGKILL or by
-a bug or in order, the pipe ends, and a thread of the child that waits for this asks the child to end as SIGTERM would, and kills
-it and all of its process group after `GRACE_S`. This is the same on Linux and macOS, has no moment between fork and exec in which
-it does not hold (a pipe that has ended stays so), and does not depend on which thread of the parent made the child. On Linux the
-kernel sends the child SIGCONT as well, so that one that is stopped hears of it. A child's own children have a pipe to the child,
-so a whole tree ends from its top.
+The law: a child holds the reading end of a pipe whose only writing end its parent has. When the
+parent is gone, by SIGKILL or by a bug or in order, the pipe ends, and a thread of the child that
+waits for this asks the child to end as SIGTERM would, and kills it and all of its process group
+after `GRACE_S`. This is the same on Linux and macOS, has no moment between fork and exec in which
+it does not hold (a pipe that has ended stays so), and does not depend on which thread of the parent
+made the child. On Linux the kernel sends the child SIGCONT as well, so that one that is stopped
+hears of it. A child's own children have a pipe to the child, so a whole tree ends from its top.
 
-The workers of a pool are children of the same kind: `multiprocessing` gives each such a pipe of its own (its parent's sentinel).
+The workers of a pool are children of the same kind: `multiprocessing` gives each such a pipe of its
+own (its parent's sentinel).
 
 A child leads a session of its own: Ctrl-C reaches the parent alone, who asks the children in order.
 """
@@ -31,7 +34,9 @@ from typing import IO, Any, Final, TypeVar
 T = TypeVar("T")
 
 VARIABLE: Final = "DESPOOLR_SUPERVISOR"
-"""How a child is told the descriptor of its pipe. It is taken out of the environment at once: it is nobody else's."""
+"""How a child is told the descriptor of its pipe. It is taken out of the environment at once: it is
+nobody else's.
+"""
 GRACE_S: Final = 3.0
 """Seconds a child has to end in order once its parent is gone."""
 STOP_S_MAX: Final = 10.0
@@ -40,7 +45,9 @@ _PR_SET_PDEATHSIG: Final = 1
 
 
 class Lifeline:
-    """The pipe between a parent and all of its children. For as long as this process has it open, they may live."""
+    """The pipe between a parent and all of its children. For as long as this process has it open,
+    they may live.
+    """
 
     def __init__(self) -> None:
         self._reading, self._writing = os.pipe()
@@ -81,7 +88,9 @@ class Supervisor:
         stderr: int | IO[bytes] | None = None,
         limit: int = 2**16,
     ) -> asyncio.subprocess.Process:
-        """Start one. `environment` None: this process'; `limit`: bytes of a line that is read from it. Raises `OSError`."""
+        """Start one. `environment` None: this process'; `limit`: bytes of a line that is read from
+        it. Raises `OSError`.
+        """
         child = await asyncio.create_subprocess_exec(
             *arguments,
             cwd=cwd,
@@ -96,9 +105,14 @@ class Supervisor:
         return child
 
     async def stop(
-        self, children: Iterable[asyncio.subprocess.Process], *, is_asked: bool = False, within_s: float = STOP_S_MAX
+        self,
+        children: Iterable[asyncio.subprocess.Process],
+        *,
+        is_asked: bool = False,
+        within_s: float = STOP_S_MAX,
     ) -> None:
-        """Ask them to end (unless they were asked in another way), wait, and kill the groups of those that did not.
+        """Ask them to end (unless they were asked in another way), wait, and kill the groups of
+        those that did not.
 
         They are killed as well if the waiting is cancelled.
         """
@@ -125,7 +139,9 @@ class Supervisor:
 
 @contextmanager
 def process_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """A pool whose workers leave Ctrl-C and SIGTERM to this process, and end with it. What raises out of it ends them at once."""
+    """A pool whose workers leave Ctrl-C and SIGTERM to this process, and end with it. What raises
+    out of it ends them at once.
+    """
     pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin_worker)
     try:
         yield pool
@@ -155,13 +171,18 @@ def _begin_worker() -> None:
 def run_in_order(work: Coroutine[Any, Any, T]) -> T:
     """`asyncio.run`, whose work SIGTERM cancels in order. Raises `KeyboardInterrupt` then.
 
-    Where SIGINT is not ignored, SIGTERM does what asyncio does for Ctrl-C. A shell ignores it for what is started with `&`, and
-    asyncio leaves that so: SIGTERM would raise in the middle of whatever the loop does.
+    Where SIGINT is not ignored, SIGTERM does what asyncio does for Ctrl-C. A shell ignores it for
+    what is started with `&`, and asyncio leaves that so: SIGTERM would raise in the middle of
+    whatever the loop does.
     """
     asked: list[bool] = []
 
     async def ended() -> T:
-        loop, task, before = asyncio.get_running_loop(), asyncio.current_task(), signal.getsignal(signal.SIGTERM)
+        loop, task, before = (
+            asyncio.get_running_loop(),
+            asyncio.current_task(),
+            signal.getsignal(signal.SIGTERM),
+        )
         assert task is not None
 
         def end() -> None:
@@ -175,7 +196,10 @@ def run_in_order(work: Coroutine[Any, Any, T]) -> T:
             loop.remove_signal_handler(signal.SIGTERM)
             signal.signal(signal.SIGTERM, before)
 
-    is_ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    is_ours = (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    )
     try:
         return asyncio.run(ended() if is_ours else work)
     except asyncio.CancelledError:
@@ -211,7 +235,9 @@ def end_with_parent(ask: Callable[[], object] | None = None) -> None:
 
 
 def end_now(ask: Callable[[], object] | None = None, grace_s: float = GRACE_S) -> None:
-    """End this process: asked first, killed with its group when the grace is over. Called from a thread beside its work."""
+    """End this process: asked first, killed with its group when the grace is over. Called from a
+    thread beside its work.
+    """
     if ask is None:
         os.kill(os.getpid(), signal.SIGTERM)
     else:
@@ -231,7 +257,9 @@ def _pipe(told: str) -> int | None:
 
 
 def _have_stopped_ones_woken() -> None:
-    """Linux: SIGCONT when the parent goes (or its thread that made this process: to one that runs it means nothing)."""
+    """Linux: SIGCONT when the parent goes (or its thread that made this process: to one that runs
+    it means nothing).
+    """
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGCONT, 0, 0, 0)

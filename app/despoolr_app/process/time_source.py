@@ -1,8 +1,10 @@
-"""Where a server's site time comes from: one anchor on the machine's steady clock, and the wall clock only where there is none.
+"""Where a server's site time comes from: one anchor on the machine's steady clock, and the wall
+clock only where there is none.
 
-The law: site time never goes back. Within a process it runs on the event loop's clock, which nobody sets. From one start to the
-next it goes on along the steady clock of the machine, which is the same for all of its processes and restarts with the machine
-(its boot has a name); after a restart of the machine it goes by the wall clock, and never to before what was told last.
+The law: site time never goes back. Within a process it runs on the event loop's clock, which nobody
+sets. From one start to the next it goes on along the steady clock of the machine, which is the same
+for all of its processes and restarts with the machine (its boot has a name); after a restart of the
+machine it goes by the wall clock, and never to before what was told last.
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ def steady_now() -> float:
 
 
 def boot_name() -> str:
-    """What tells this run of the machine from others; `""` where nobody knows, and then no anchor holds."""
+    """What tells this run of the machine from others; `""` where nobody knows, and then no anchor
+    holds.
+    """
     try:
         return _BOOT.read_text("ascii").strip()
     except OSError:
@@ -37,7 +41,9 @@ def boot_name() -> str:
 
 
 class Anchor(msgspec.Struct, frozen=True):
-    """One moment on both clocks of a machine: seconds since 1970, seconds of its steady clock, and of which boot."""
+    """One moment on both clocks of a machine: seconds since 1970, seconds of its steady clock, and
+    of which boot.
+    """
 
     wall: float
     steady: float
@@ -64,7 +70,9 @@ class TimeSource:
         return elapsed if elapsed >= 0 else None
 
     def wall_since(self, anchor: Anchor | None) -> float:
-        """The time by the wall clock as it was at `anchor`, moved on by the steady clock; without one, what the wall says."""
+        """The time by the wall clock as it was at `anchor`, moved on by the steady clock; without
+        one, what the wall says.
+        """
         elapsed = self.elapsed(anchor)
         return self.wall() if anchor is None or elapsed is None else anchor.wall + elapsed
 

@@ -1,8 +1,10 @@
-"""Where a run is kept: `runs/<utc>-<scenario>-seed<N>/` with `records.jsonl`, `summary.json`, and `runs/latest` beside it.
+"""Where a run is kept: `runs/<utc>-<scenario>-seed<N>/` with `records.jsonl`, `summary.json`, and
+`runs/latest` beside it.
 
-The law: `records.jsonl` is append-only and the one truth about the run; whatever is told of it later is read from there. A
-writer never raises into the run (a full disk is counted and said at the end), uses no thread and no `fsync`, so it serves
-virtual time too. A reader is bounded, and takes a last line that was cut off (the process was killed) for what it is.
+The law: `records.jsonl` is append-only and the one truth about the run; whatever is told of it
+later is read from there. A writer never raises into the run (a full disk is counted and said at the
+end), uses no thread and no `fsync`, so it serves virtual time too. A reader is bounded, and takes a
+last line that was cut off (the process was killed) for what it is.
 """
 
 from __future__ import annotations
@@ -39,8 +41,9 @@ class RunError(ValueError):
 class RecordFile:
     """Appends records to a file, buffered: a listener for a `Recorder`.
 
-    With `size_max` (octets) a full file becomes `records.1.jsonl`, whose predecessor goes, and a new one begins; so at most
-    twice that is kept. A write that fails is counted in `lost_count`; `failure` says why.
+    With `size_max` (octets) a full file becomes `records.1.jsonl`, whose predecessor goes, and a
+    new one begins; so at most twice that is kept. A write that fails is counted in `lost_count`;
+    `failure` says why.
     """
 
     def __init__(self, path: Path, *, size_max: int = 0) -> None:
@@ -102,7 +105,9 @@ class RecordFile:
 
 
 class RunDirectory:
-    """One run being written. `with RunDirectory.create(...) as run:` closes it; what was written stays."""
+    """One run being written. `with RunDirectory.create(...) as run:` closes it; what was written
+    stays.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -110,19 +115,30 @@ class RunDirectory:
 
     @classmethod
     def create(cls, root: Path, stamp: str, scenario: str, seed: int) -> RunDirectory:
-        """Make `root/<stamp>-<scenario>-seed<N>` (`new_directory`) and open its records. Raises `RunError`."""
+        """Make `root/<stamp>-<scenario>-seed<N>` (`new_directory`) and open its records. Raises
+        `RunError`.
+        """
         return cls(new_directory(root, stamp, scenario, seed))
 
     def write_summary(self, summary: Any) -> None:
         """Write `summary.json`, whole or not at all. Raises `RunError`."""
         self.listener.flush()
-        write_whole(self.path / SUMMARY, msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
+        write_whole(
+            self.path / SUMMARY, msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n"
+        )
 
     @property
     def notes(self) -> list[str]:
         """What the user should know about the writing: records that were lost."""
         lost = self.listener.lost_count
-        return [f"{lost:,} records could not be written to {self.listener.path}: {self.listener.failure}"] if lost else []
+        return (
+            [
+                f"{lost:,} records could not be written to {self.listener.path}: "
+                f"{self.listener.failure}"
+            ]
+            if lost
+            else []
+        )
 
     def close(self) -> None:
         """Close the records."""
@@ -131,12 +147,19 @@ class RunDirectory:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
 
 class FinishedRun:
-    """A run to be read: `records()` streams what happened; `notes` says, after that, what was not as it should be."""
+    """A run to be read: `records()` streams what happened; `notes` says, after that, what was not
+    as it should be.
+    """
 
     def __init__(self, path: Path, *, records_max: int = RECORDS_MAX) -> None:
         self.path = path
@@ -145,7 +168,9 @@ class FinishedRun:
 
     @property
     def summary(self) -> dict[str, Any] | None:
-        """`summary.json`, or None for a run that did not come to an end (or a server's data directory)."""
+        """`summary.json`, or None for a run that did not come to an end (or a server's data
+        directory).
+        """
         try:
             summary = msgspec.json.decode((self.path / SUMMARY).read_bytes())
         except (OSError, msgspec.DecodeError):
@@ -153,7 +178,9 @@ class FinishedRun:
         return summary if isinstance(summary, dict) else None
 
     def records(self) -> Iterator[Record]:
-        """Every record in order. Lines that are no records are skipped and counted in `notes`. Raises `RunError`."""
+        """Every record in order. Lines that are no records are skipped and counted in `notes`.
+        Raises `RunError`.
+        """
         self.notes = []
         read = damaged = 0
         is_last_damaged = False
@@ -172,10 +199,16 @@ class FinishedRun:
                 read += 1
                 yield record
         if is_last_damaged:
-            self.notes.append("the last line is cut off: the process that wrote it was killed; everything before it counts")
+            self.notes.append(
+                "the last line is cut off: the process that wrote it was killed; everything "
+                "before it counts"
+            )
             damaged -= 1
         if damaged:
-            self.notes.append(f"{damaged:,} {'line that is' if damaged == 1 else 'lines that are'} no record: skipped")
+            self.notes.append(
+                f"{damaged:,} {'line that is' if damaged == 1 else 'lines that are'} no "
+                "record: skipped"
+            )
 
 
 def new_directory(root: Path, stamp: str, what: str, seed: int) -> Path:
@@ -189,7 +222,9 @@ def new_directory(root: Path, stamp: str, what: str, seed: int) -> Path:
         path = _fresh(root, name)
         _point(root / LATEST, path)
     except OSError as error:
-        raise RunError(f"cannot write runs to {root}: {error.strerror}; choose another place with --out") from None
+        raise RunError(
+            f"cannot write runs to {root}: {error.strerror}; choose another place with --out"
+        ) from None
     return path
 
 
@@ -201,7 +236,9 @@ def check_root(root: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise RunError(f"cannot write runs to {root}: {error.strerror}; choose another place with --out") from None
+        raise RunError(
+            f"cannot write runs to {root}: {error.strerror}; choose another place with --out"
+        ) from None
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -236,21 +273,33 @@ def latest(root: Path) -> Path:
         is_link = pointer.is_symlink() or pointer.is_dir()
         target = pointer.resolve() if is_link else root / pointer.read_text("utf-8").strip()
     except OSError:
-        raise RunError(f"there is no finished run in {root}; make one with `despoolr run` or `despoolr kb run`") from None
+        raise RunError(
+            f"there is no finished run in {root}; make one with `despoolr run` or `despoolr kb run`"
+        ) from None
     if not target.is_dir():
-        raise RunError(f"{pointer} points at {target.name}, which is gone; name another run of {root}")
+        raise RunError(
+            f"{pointer} points at {target.name}, which is gone; name another run of {root}"
+        )
     return target
 
 
 def find_run(text: str, root: Path) -> FinishedRun:
-    """A run as a user names it: `latest`, a directory, or the name of one in `root`. Raises `RunError`."""
+    """A run as a user names it: `latest`, a directory, or the name of one in `root`. Raises
+    `RunError`.
+    """
     if text == LATEST:
         return load_run(latest(root))
     for path in (Path(text), root / text):
         if path.exists():
             return load_run(path)
-    names = sorted((p.name for p in root.glob("*") if p.is_dir() and not p.is_symlink()), reverse=True)[:3]
-    there_are = f"; the newest in {root} are {', '.join(names)}" if names else f"; there are no runs in {root}"
+    names = sorted(
+        (p.name for p in root.glob("*") if p.is_dir() and not p.is_symlink()), reverse=True
+    )[:3]
+    there_are = (
+        f"; the newest in {root} are {', '.join(names)}"
+        if names
+        else f"; there are no runs in {root}"
+    )
     raise RunError(f"there is no run {text!r}{there_are}")
 
 
@@ -282,7 +331,9 @@ def _point(pointer: Path, target: Path) -> None:
 
 
 def _beside(path: Path) -> Path:
-    """A name for what becomes `path`, nobody else's: runs begin and end beside each other, in containers with the same pids."""
+    """A name for what becomes `path`, nobody else's: runs begin and end beside each other, in
+    containers with the same pids.
+    """
     return path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
 
 
@@ -299,7 +350,9 @@ def _lines(path: Path, *, is_needed: bool) -> Iterator[bytes]:
 
 
 def _end_cut_line(path: Path) -> None:
-    """A killed process may have left half a line: end it, so that the next record begins its own."""
+    """A killed process may have left half a line: end it, so that the next record begins its
+    own.
+    """
     try:
         with path.open("r+b") as file:
             if file.seek(0, 2) and file.seek(-1, 2) >= 0 and file.read(1) != b"\n":

@@ -1,8 +1,9 @@
-"""The log files of a finished run: `logs/<SITE>/DESPOOL.LOG` and its like, one file a component, written from the records.
+"""The log files of a finished run: `logs/<SITE>/DESPOOL.LOG` and its like, one file a component,
+written from the records.
 
-The law: the records are the one truth, so the files are made of them when the run is over, and equal records give equal files.
-A line is as the component printed it; only its layout is the version's, or the one that was asked for. A run's files are whole
-where a server's are capped.
+The law: the records are the one truth, so the files are made of them when the run is over, and
+equal records give equal files. A line is as the component printed it; only its layout is the
+version's, or the one that was asked for. A run's files are whole where a server's are capped.
 """
 
 from __future__ import annotations
@@ -22,8 +23,12 @@ LOGS: Final = "logs"
 _LAYOUT: Final = "sms1"
 
 
-def write_logs(directory: Path, records: Iterable[Record], layouts: Mapping[str, str]) -> list[Path]:
-    """Write the files below `directory/logs`; `layouts` names each site's layout. Their paths, sorted. Raises `RunError`."""
+def write_logs(
+    directory: Path, records: Iterable[Record], layouts: Mapping[str, str]
+) -> list[Path]:
+    """Write the files below `directory/logs`; `layouts` names each site's layout. Their paths,
+    sorted. Raises `RunError`.
+    """
     lines: dict[tuple[str, str], list[TraceLine]] = {}
     for record in records:
         if record.kind == "log":

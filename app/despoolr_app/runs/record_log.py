@@ -1,7 +1,7 @@
 """Which records of a process its log tells, at which level, in which words.
 
-The log is for whoever watches a process: what was refused, what failed, what changed for good. Everything else is in the
-records, which this never replaces.
+The log is for whoever watches a process: what was refused, what failed, what changed for good.
+Everything else is in the records, which this never replaces.
 """
 
 from __future__ import annotations
@@ -30,7 +30,18 @@ def log_record(record: Record) -> None:
 
 def _facts(data: dict[str, Any]) -> dict[str, Any]:
     """Facts that are short, by name: what a query asks for."""
-    names = ("job", "package", "server", "share", "path", "machine", "program", "nt_status", "holder", "file")
+    names = (
+        "job",
+        "package",
+        "server",
+        "share",
+        "path",
+        "machine",
+        "program",
+        "nt_status",
+        "holder",
+        "file",
+    )
     return {name: str(data[name])[:200] for name in names if data.get(name)}
 
 
@@ -43,11 +54,17 @@ def _refused(data: dict[str, Any]) -> Line | None:
         return None
     first = data["blockers"][0]
     more = f" and {len(data['blockers']) - 1} more" if len(data["blockers"]) > 1 else ""
-    return logging.WARNING, f"{where} refused to {_who(data)} ({status}): {_who(first)} has it open{more}"
+    return (
+        logging.WARNING,
+        f"{where} refused to {_who(data)} ({status}): {_who(first)} has it open{more}",
+    )
 
 
 def _damaged(data: dict[str, Any]) -> Line:
-    return logging.ERROR, f"nothing on {data['share']} of {data['server']} can be changed: {data['found']}"
+    return (
+        logging.ERROR,
+        f"nothing on {data['share']} of {data['server']} can be changed: {data['found']}",
+    )
 
 
 def _who(data: dict[str, Any]) -> str:
@@ -61,14 +78,18 @@ def _copy_ended(data: dict[str, Any]) -> Line | None:
     what = f"package {data.get('package')} to {data.get('server')}, attempt {data.get('attempt')}"
     return (
         logging.WARNING,
-        f"copy of {what}: refused at {data.get('file')}, Win32 error {data.get('win32')}; it will be tried again",
+        f"copy of {what}: refused at {data.get('file')}, Win32 error {data.get('win32')}; it will "
+        "be tried again",
     )
 
 
 def _ended(data: dict[str, Any]) -> Line | None:
     if data.get("reason") != "lease expired":
         return None
-    return logging.WARNING, f"session {data.get('session')} of {data.get('machine')} fell silent: its lease is over"
+    return (
+        logging.WARNING,
+        f"session {data.get('session')} of {data.get('machine')} fell silent: its lease is over",
+    )
 
 
 def _slots(word: str, level: int) -> Callable[[dict[str, Any]], Line]:
@@ -81,7 +102,9 @@ def _slots(word: str, level: int) -> Callable[[dict[str, Any]], Line]:
 
 def _job(data: dict[str, Any]) -> Line:
     level = logging.WARNING if data.get("status") in ("Failed", "Retrying") else logging.INFO
-    return level, f"job {data.get('job')} is {data.get('status')}" + (f": {data['reason']}" if data.get("reason") else "")
+    return level, f"job {data.get('job')} is {data.get('status')}" + (
+        f": {data['reason']}" if data.get("reason") else ""
+    )
 
 
 def _mif(data: dict[str, Any]) -> Line:

@@ -1,8 +1,9 @@
-"""What a running server counts beyond its opens: the depth of every box, jobs and their rows, services, fleets.
+"""What a running server counts beyond its opens: the depth of every box, jobs and their rows,
+services, fleets.
 
-The law: asking costs little, however much there is. A box that did not change is not listed again; the database is asked at
-most once in `REFRESH_S`, and only after a change. Labels are boxes, kinds, statuses and components, never a machine. The names
-are in docs/metrics.md.
+The law: asking costs little, however much there is. A box that did not change is not listed again;
+the database is asked at most once in `REFRESH_S`, and only after a change. Labels are boxes, kinds,
+statuses and components, never a machine. The names are in docs/metrics.md.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ DIRECTORIES_KNOWN_MAX: Final = 10_000
 
 
 class BoxMetrics(Collector):
-    """How many files wait in each box of a share: in the directory, and in directories right below it that are no box."""
+    """How many files wait in each box of a share: in the directory, and in directories right below
+    it that are no box.
+    """
 
     def __init__(self, share: str, store: FileStore, boxes: Iterable[str]) -> None:
         self._share = share
@@ -41,7 +44,9 @@ class BoxMetrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """The depth of each box."""
-        family = GaugeMetricFamily("despoolr_box_files", "Files that wait in a box.", labels=["share", "box"])
+        family = GaugeMetricFamily(
+            "despoolr_box_files", "Files that wait in a box.", labels=["share", "box"]
+        )
         for box in self._boxes:
             family.add_metric([self._share, box or self._share], self._depth(box, with_below=True))
         yield family
@@ -63,12 +68,18 @@ class BoxMetrics(Collector):
             return 0
         depth = known[1]
         if with_below:
-            depth += sum(self._depth(other, with_below=False) for other in known[2] if other not in self._boxes)
+            depth += sum(
+                self._depth(other, with_below=False)
+                for other in known[2]
+                if other not in self._boxes
+            )
         return depth
 
 
 class SiteMetrics(Collector):
-    """Jobs, rows of Job Details, services and fleets of one site. `refresh` runs for as long as the site does."""
+    """Jobs, rows of Job Details, services and fleets of one site. `refresh` runs for as long as the
+    site does.
+    """
 
     def __init__(self, site: SiteContext, executive: Executive, slots: SlotTable) -> None:
         self._site = site
@@ -79,7 +90,9 @@ class SiteMetrics(Collector):
         self._loaded = 0
 
     async def refresh(self) -> None:
-        """Keep the counts of rows fresh, for ever. A database that does not answer now is asked again."""
+        """Keep the counts of rows fresh, for ever. A database that does not answer now is asked
+        again.
+        """
         seen = -1
         while True:
             if seen != self._site.change_count:
@@ -96,28 +109,54 @@ class SiteMetrics(Collector):
         for status, count in self._jobs:
             jobs.add_metric([status], count)
         yield jobs
-        details = GaugeMetricFamily("despoolr_job_details", "Rows of Job Details.", labels=["kind", "status"])
+        details = GaugeMetricFamily(
+            "despoolr_job_details", "Rows of Job Details.", labels=["kind", "status"]
+        )
         for kind, status, count in self._details:
             details.add_metric([kind, status], count)
         yield details
-        yield GaugeMetricFamily("despoolr_reports_loaded", "Reports that count, each once.", self._loaded)
-        cycles = CounterMetricFamily("despoolr_service_cycles", "Cycles of a service.", labels=["component"])
-        paused = GaugeMetricFamily("despoolr_service_paused", "1 for a service that is paused.", labels=["component"])
+        yield GaugeMetricFamily(
+            "despoolr_reports_loaded", "Reports that count, each once.", self._loaded
+        )
+        cycles = CounterMetricFamily(
+            "despoolr_service_cycles", "Cycles of a service.", labels=["component"]
+        )
+        paused = GaugeMetricFamily(
+            "despoolr_service_paused", "1 for a service that is paused.", labels=["component"]
+        )
         for service in self._executive.services:
             cycles.add_metric([service.component], service.cycle_count)
             paused.add_metric([service.component], float(service.is_paused))
         yield cycles
         yield paused
         total = self._slots.sum(asyncio.get_running_loop().time())
-        yield GaugeMetricFamily("despoolr_site_clients_wanted", "Clients that all fleets are to be together.", total.wanted)
-        yield GaugeMetricFamily("despoolr_site_clients_leased", "Clients that fleets have leased.", total.leased)
-        yield GaugeMetricFamily("despoolr_site_clients_live", "Clients that exist, as their fleets say.", total.live)
-        yield CounterMetricFamily("despoolr_fleets_lapsed", "Fleets that fell silent and lost their clients.", total.lapsed_count)
+        yield GaugeMetricFamily(
+            "despoolr_site_clients_wanted",
+            "Clients that all fleets are to be together.",
+            total.wanted,
+        )
+        yield GaugeMetricFamily(
+            "despoolr_site_clients_leased", "Clients that fleets have leased.", total.leased
+        )
+        yield GaugeMetricFamily(
+            "despoolr_site_clients_live", "Clients that exist, as their fleets say.", total.live
+        )
+        yield CounterMetricFamily(
+            "despoolr_fleets_lapsed",
+            "Fleets that fell silent and lost their clients.",
+            total.lapsed_count,
+        )
 
 
-def _counts(db: Connection) -> tuple[Sequence[tuple[str, int]], Sequence[tuple[str, str, int]], int]:
+def _counts(
+    db: Connection,
+) -> tuple[Sequence[tuple[str, int]], Sequence[tuple[str, str, int]], int]:
     jobs = db.execute(select(JOBS.c.Status, func.count()).group_by(JOBS.c.Status)).all()
     kinds = (JOB_DETAILS.c.Kind, JOB_DETAILS.c.Status)
     details = db.execute(select(*kinds, func.count()).group_by(*kinds)).all()
     loaded = db.execute(select(func.count()).select_from(LOADED_REPORTS)).scalar_one()
-    return [(status, count) for status, count in jobs], [(kind, status, count) for kind, status, count in details], loaded
+    return (
+        [(status, count) for status, count in jobs],
+        [(kind, status, count) for kind, status, count in details],
+        loaded,
+    )

@@ -1,8 +1,10 @@
-"""Long-running servers over real sockets: put together, run until told to stop, taken apart in order.
+"""Long-running servers over real sockets: put together, run until told to stop, taken apart in
+order.
 
-The law: a server is announced when it answers and not before; a clean stop lets each service finish its cycle, then closes
-sessions, flushes files and takes the announcement back, within `STOP_S_MAX` in all. A service that fails ends the process:
-half a site is worse than none. Whatever keeps a server from starting is a `StartError` of one line.
+The law: a server is announced when it answers and not before; a clean stop lets each service finish
+its cycle, then closes sessions, flushes files and takes the announcement back, within `STOP_S_MAX`
+in all. A service that fails ends the process: half a site is worse than none. Whatever keeps a
+server from starting is a `StartError` of one line.
 """
 
 from __future__ import annotations
@@ -53,7 +55,9 @@ from despoolr_server.site.state.slots import SlotTable
 from despoolr_server.site_server import SERVICE_ACCOUNT, SiteServer, SiteSetup, SiteStores
 
 STOP_S_MAX: Final = 4.5
-"""Seconds a clean stop takes at most; what is not done then is left as a killed process would leave it."""
+"""Seconds a clean stop takes at most; what is not done then is left as a killed process would leave
+it.
+"""
 FINISH_S_MAX: Final = 2.0
 """Seconds the services get to finish their cycles."""
 CLOCK_WAIT_S: Final = 30.0
@@ -78,7 +82,9 @@ class Servers:
     _stores: list[JournalledFileStore] = field(default_factory=list)
     _connections: dict[tuple[str, str], ShareServer] = field(default_factory=dict)
     _session: aiohttp.ClientSession | None = None
-    _lost: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    _lost: asyncio.Future[None] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
 
     # -- up
 
@@ -103,7 +109,9 @@ class Servers:
                 host_names=self._names_of(settings.listen),
             )
         except (StoreError, ValueError) as error:
-            raise StartError(f"cannot use the files of {name} in {ground.data}: {error}{_place_of(error)}") from None
+            raise StartError(
+                f"cannot use the files of {name} in {ground.data}: {error}{_place_of(error)}"
+            ) from None
         server.app[METRICS].add(ProcessMetrics())
         if logon is not None:
             server.app[METRICS].add(BoxMetrics(boxes.LOGON_SHARE, logon, boxes.LOGON_DIRECTORIES))
@@ -123,22 +131,41 @@ class Servers:
             domain=settings.domain,
             profile=settings.profile,
             response=settings.response,
-            servers=tuple(SiteServerRole(s.name, s.domain, s.logon, s.distribution, s.package_share) for s in servers),
+            servers=tuple(
+                SiteServerRole(s.name, s.domain, s.logon, s.distribution, s.package_share)
+                for s in servers
+            ),
             addresses={a.code: a.server for a in others},
             parent=settings.parent.code if settings.parent else "",
         )
         opened = await open_site_database(
-            settings.database, ground.data / f"{settings.code}.db", ground.settings.database_password, settings.code, self.say
+            settings.database,
+            ground.data / f"{settings.code}.db",
+            ground.settings.database_password,
+            settings.code,
+            self.say,
         )
         self._databases.append(opened)
         opened.database.on_lost = self._end
         database = opened.database
-        slots = SlotRoutes(SlotTable(settings.clients_wanted, settings.fleet_lease_s), database, ground.recorder, settings.code)
+        slots = SlotRoutes(
+            SlotTable(settings.clients_wanted, settings.fleet_lease_s),
+            database,
+            ground.recorder,
+            settings.code,
+        )
         await slots.restore()
-        logs = LogDirectory(ground.store_directory("LOGS", ""), settings.log_layout or settings.profile.log_layout)
+        logs = LogDirectory(
+            ground.store_directory("LOGS", ""), settings.log_layout or settings.profile.log_layout
+        )
         self._logs.append(logs)
         try:
-            stores = SiteStores(*(self._store(name, s) for s in (boxes.ROOT_SHARE, boxes.SITE_SHARE, boxes.SOURCE_SHARE)))
+            stores = SiteStores(
+                *(
+                    self._store(name, s)
+                    for s in (boxes.ROOT_SHARE, boxes.SITE_SHARE, boxes.SOURCE_SHARE)
+                )
+            )
             site = SiteServer(
                 setup,
                 ground.clock,
@@ -152,28 +179,40 @@ class Servers:
                 version=self.version,
                 logs=ServiceLines(logs),
                 extra_routes=[
-                    *SetupRoutes(ground, name, settings, servers, lambda: site.context.profile).routes(),
+                    *SetupRoutes(
+                        ground, name, settings, servers, lambda: site.context.profile
+                    ).routes(),
                     *slots.routes(),
                 ],
                 extra_calls=SETUP_CALLS,
                 host_names=self._names_of(settings.listen),
             )
         except (StoreError, ValueError) as error:
-            raise StartError(f"cannot use the files of {name} in {ground.data}: {error}{_place_of(error)}") from None
+            raise StartError(
+                f"cannot use the files of {name} in {ground.data}: {error}{_place_of(error)}"
+            ) from None
         counts = SiteMetrics(site.context, site.executive, slots.table)
         for more in (
             ProcessMetrics(),
-            BoxMetrics(boxes.ROOT_SHARE, stores.root, (b for b in boxes.SITE_DIRECTORIES if b != boxes.RECEIVE)),
+            BoxMetrics(
+                boxes.ROOT_SHARE,
+                stores.root,
+                (b for b in boxes.SITE_DIRECTORIES if b != boxes.RECEIVE),
+            ),
             BoxMetrics(boxes.SITE_SHARE, stores.receive, ("",)),
             counts,
         ):
             site.app[METRICS].add(more)
         url = await self._serve(site.app, site.host, settings.listen)
         self._tasks.append(asyncio.create_task(counts.refresh(), name=f"{settings.code}/metrics"))
-        self._tasks.append(asyncio.create_task(slots.keep_looking(), name=f"{settings.code}/FLEETS"))
+        self._tasks.append(
+            asyncio.create_task(slots.keep_looking(), name=f"{settings.code}/FLEETS")
+        )
         self.watch(self._keep_comparing_clocks(urls), f"{settings.code}/CLOCKS")
         self._executives.append(site.executive)
-        self._tasks.append(asyncio.create_task(site.executive.run(), name=f"{settings.code}/SMS_EXECUTIVE"))
+        self._tasks.append(
+            asyncio.create_task(site.executive.run(), name=f"{settings.code}/SMS_EXECUTIVE")
+        )
         self._announce(name, "site", url, settings.code)
         return url
 
@@ -205,7 +244,9 @@ class Servers:
             self._lost.exception()  # a process that is ending already need not say it twice
 
     async def close(self) -> None:
-        """Stop in order: announcement, services, connections to others, listeners, sessions, files, database, records."""
+        """Stop in order: announcement, services, connections to others, listeners, sessions, files,
+        database, records.
+        """
         discovery.withdraw(os.getpid(), self.directory, self.ground.data)
         is_clean = False
         try:
@@ -270,7 +311,8 @@ class Servers:
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise StartError(
-                    f"{listen} is in use; stop who listens there, or choose another --listen or --listen-logon"
+                    f"{listen} is in use; stop who listens there, or choose another --listen or "
+                    "--listen-logon"
                 ) from None
             raise StartError(f"cannot listen on {listen}: {error.strerror or error}") from None
         return f"http://{Listen(_reachable(listen.host), site.port)}"
@@ -281,36 +323,59 @@ class Servers:
         self.announced.append(RunningServer(name, role, url, token_file, os.getpid(), site, data))
 
     async def _keep_comparing_clocks(self, urls: Mapping[str, str]) -> None:
-        """Ask the servers of a site for their time now and then, and warn of a clock that differs from this machine's."""
+        """Ask the servers of a site for their time now and then, and warn of a clock that differs
+        from this machine's.
+        """
         loop = asyncio.get_running_loop()
-        watches = {name: SkewWatch(name, lambda text: self.say(f"despoolr: warning: {text}"), wall_now) for name in urls}
+        watches = {
+            name: SkewWatch(name, lambda text: self.say(f"despoolr: warning: {text}"), wall_now)
+            for name in urls
+        }
         async with aiohttp.ClientSession(**session_options({})) as http:
             while True:
                 for name, url in urls.items():
                     asked_at = loop.time()
                     with suppress(aiohttp.ClientError, TimeoutError, OSError):
-                        async with asyncio.timeout(PROMPT_S_MAX), http.get(f"{url}/healthz") as answer:
+                        async with (
+                            asyncio.timeout(PROMPT_S_MAX),
+                            http.get(f"{url}/healthz") as answer,
+                        ):
                             if loop.time() - asked_at < PROMPT_S_MAX:
                                 watches[name].hear(answer.headers.get("Date", ""))
                 await asyncio.sleep(LOOK_S)
 
-    def _connect(self, machine: str, urls: dict[str, str], server: str, program: str) -> RemoteServer:
+    def _connect(
+        self, machine: str, urls: dict[str, str], server: str, program: str
+    ) -> RemoteServer:
         key = (fold(server), program)
         if key not in self._connections:
             url = urls.get(key[0])
             if url is None:
-                raise ShareUnreachable(f"no URL is known for {server}: start the site with --logon {server}=URL or --address")
+                raise ShareUnreachable(
+                    f"no URL is known for {server}: start the site with --logon {server}=URL "
+                    "or --address"
+                )
             if self._session is None:
-                self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64), **session_options({}))
+                self._session = aiohttp.ClientSession(
+                    connector=aiohttp.TCPConnector(limit=64), **session_options({})
+                )
             token = self.ground.auth.issue(machine, SERVICE_ACCOUNT, Role.SERVICE)
             self._connections[key] = ShareServer(
-                self._session, url, token, self.ground.clock, name=server, program=program, lease_s=self.ground.lease_s
+                self._session,
+                url,
+                token,
+                self.ground.clock,
+                name=server,
+                program=program,
+                lease_s=self.ground.lease_s,
             )
         return self._connections[key]
 
 
 def _in_domain(server: NamedServer, domain: str) -> NamedServer:
-    return NamedServer(server.name, server.url, server.logon, server.distribution, server.package_share, domain)
+    return NamedServer(
+        server.name, server.url, server.logon, server.distribution, server.package_share, domain
+    )
 
 
 def _place_of(error: Exception) -> str:
@@ -325,23 +390,32 @@ def _reachable(host: str) -> str:
 
 
 async def ask_time(url: str, token: str, say: Callable[[str], None]) -> tuple[float, float]:
-    """Site time and its scale, from a running server; waits a while for one that is still starting. Raises `StartError`."""
+    """Site time and its scale, from a running server; waits a while for one that is still starting.
+    Raises `StartError`.
+    """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + CLOCK_WAIT_S
     has_said = False
-    async with aiohttp.ClientSession(**session_options({"headers": {"Authorization": f"Bearer {token}"}})) as http:
+    async with aiohttp.ClientSession(
+        **session_options({"headers": {"Authorization": f"Bearer {token}"}})
+    ) as http:
         while True:
             try:
                 asked_at = loop.time()
                 async with http.get(f"{url}/api/v1/setup") as response:
                     body = await response.read()
                     if response.status != 200:
-                        raise StartError(f"{url} does not tell its time (HTTP {response.status}): do both have the same secret?")
+                        raise StartError(
+                            f"{url} does not tell its time (HTTP {response.status}): do both have "
+                            "the same secret?"
+                        )
                 now, scale = clock_of(msgspec.json.decode(body))
                 return now + (loop.time() - asked_at) / 2 * scale, scale
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 if loop.time() >= deadline:
-                    raise StartError(f"{url} does not answer, so its time cannot be taken over: {error}") from None
+                    raise StartError(
+                        f"{url} does not answer, so its time cannot be taken over: {error}"
+                    ) from None
                 if not has_said:
                     say(f"waiting for {url} ...")
                     has_said = True

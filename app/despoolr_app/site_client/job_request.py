@@ -1,9 +1,11 @@
-"""What an administrator orders on the command line, as the job the site is to make. Pure: words in, a `JobSpec` out.
+"""What an administrator orders on the command line, as the job the site is to make. Pure: words in,
+a `JobSpec` out.
 
-The law: what is left out is what the SMS Administrator program had ticked: a job with a command runs it, one without shares the
-package; the package goes on each site's default servers unless others are named or only those that have it are refreshed.
-Words that contradict each other are an `OrderError` that says which; what must exist (packages, machines, servers, sites) is
-for the site to say.
+The law: what is left out is what the SMS Administrator program had ticked: a job with a command
+runs it, one without shares the package; the package goes on each site's default servers unless
+others are named or only those that have it are refreshed. Words that contradict each other are an
+`OrderError` that says which; what must exist (packages, machines, servers, sites) is for the site
+to say.
 """
 
 from __future__ import annotations
@@ -16,11 +18,17 @@ from despoolr_lab.scenario.model import moment_s, span_s
 from despoolr_server.site.jobs.model import DistributePhase, JobSpec, JobType, RunPhase, SendPhase
 from despoolr_server.site.services.targets import DEFAULT_SERVERS
 
-TYPES: Final = {"run": JobType.RUN_COMMAND, "share": JobType.SHARE_PACKAGE, "remove": JobType.REMOVE_PACKAGE}
+TYPES: Final = {
+    "run": JobType.RUN_COMMAND,
+    "share": JobType.SHARE_PACKAGE,
+    "remove": JobType.REMOVE_PACKAGE,
+}
 
 
 class OrderError(ValueError):
-    """Words of an order that cannot be; the message says which and what can. Who must act: the administrator."""
+    """Words of an order that cannot be; the message says which and what can. Who must act: the
+    administrator.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +85,9 @@ def _check(order: Order, kind: str) -> None:
     if kind == "run" and not order.command and not order.send_only:
         raise OrderError("a run job needs the command it is to run: --command SETUP.EXE")
     if kind == "run" and order.command and not order.machines:
-        raise OrderError("a run job needs target machines: --machines WS1,WS2, or --machines '*' for all")
+        raise OrderError(
+            "a run job needs target machines: --machines WS1,WS2, or --machines '*' for all"
+        )
     about_running = {
         "--command": order.command,
         "--machines": order.machines,
@@ -89,21 +99,36 @@ def _check(order: Order, kind: str) -> None:
     }
     given = [option for option, value in about_running.items() if value]
     if given and kind != "run":
-        raise OrderError(f"{given[0]} is about running a command, and a {kind} job runs none: leave it out, or say --type run")
-    if order.send_only and (order.command or order.put_on or order.refresh_existing or kind == "remove"):
         raise OrderError(
-            "--send-only sends the package to its sites and no further: leave out the rest, or leave out --send-only"
+            f"{given[0]} is about running a command, and a {kind} job runs none: leave it out, or "
+            "say --type run"
+        )
+    if order.send_only and (
+        order.command or order.put_on or order.refresh_existing or kind == "remove"
+    ):
+        raise OrderError(
+            "--send-only sends the package to its sites and no further: leave out the rest, or "
+            "leave out --send-only"
         )
     if kind == "remove" and (order.refresh_existing or order.send_even_if_sent):
-        raise OrderError("a remove job takes a package away: --refresh-existing and --send-even-if-sent are not for it")
+        raise OrderError(
+            "a remove job takes a package away: --refresh-existing and --send-even-if-sent "
+            "are not for it"
+        )
 
 
 def _run(order: Order, begin: float) -> RunPhase:
     return RunPhase(
         command=order.command,
-        offer_after=_moment(order.offer_after, begin, "--offer-after") if order.offer_after else 0.0,
-        mandatory_after=_moment(order.mandatory_after, begin, "--mandatory-after") if order.mandatory_after else None,
-        expires_after=_moment(order.expires_after, begin, "--expires-after") if order.expires_after else None,
+        offer_after=_moment(order.offer_after, begin, "--offer-after")
+        if order.offer_after
+        else 0.0,
+        mandatory_after=_moment(order.mandatory_after, begin, "--mandatory-after")
+        if order.mandatory_after
+        else None,
+        expires_after=_moment(order.expires_after, begin, "--expires-after")
+        if order.expires_after
+        else None,
         user_input_required=order.user_input,
         background=order.background,
     )
@@ -111,7 +136,9 @@ def _run(order: Order, begin: float) -> RunPhase:
 
 def _names(given: tuple[str, ...]) -> tuple[str, ...]:
     """`WS1,WS2` and repeated options alike, in order, each once."""
-    return tuple(dict.fromkeys(word.strip() for text in given for word in text.split(",") if word.strip()))
+    return tuple(
+        dict.fromkeys(word.strip() for text in given for word in text.split(",") if word.strip())
+    )
 
 
 def _moment(text: str, start: float, option: str) -> float:
@@ -120,7 +147,10 @@ def _moment(text: str, start: float, option: str) -> float:
     try:
         return moment_s(text.removeprefix("+"), start)
     except ValueError:
-        raise OrderError(f"{option} {text!r} is neither a span such as 2h or 1d 4h nor a date such as 1996-06-03 09:00") from None
+        raise OrderError(
+            f"{option} {text!r} is neither a span such as 2h or 1d 4h nor a date such as "
+            "1996-06-03 09:00"
+        ) from None
 
 
 def _span(text: str, option: str) -> float:

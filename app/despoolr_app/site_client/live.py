@@ -1,8 +1,10 @@
-"""The questions of an operator, put to servers that run: over HTTP, each server asked for what it alone knows.
+"""The questions of an operator, put to servers that run: over HTTP, each server asked for what it
+alone knows.
 
-The law: opens and refusals live where the share is, jobs and events at the site server; a server that does not answer, or
-cuts its list, is a note, and only when none answers an error. One request at a time, through no proxy, each with a limit of
-time; every failure is an `AskError` that says what to do next.
+The law: opens and refusals live where the share is, jobs and events at the site server; a server
+that does not answer, or cuts its list, is a note, and only when none answers an error. One request
+at a time, through no proxy, each with a limit of time; every failure is an `AskError` that says
+what to do next.
 """
 
 from __future__ import annotations
@@ -18,7 +20,16 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from despoolr_app.process.skew import skew_s
-from despoolr_app.site_client.queries import AskError, LockAnswer, LockRow, Wanted, WhyAnswer, concerns, holders_of, lock_row
+from despoolr_app.site_client.queries import (
+    AskError,
+    LockAnswer,
+    LockRow,
+    Wanted,
+    WhyAnswer,
+    concerns,
+    holders_of,
+    lock_row,
+)
 from despoolr_core.records.episodes import Why
 from despoolr_core.share.wire import EpisodeList, EpisodeRow, Health, OpenList, Problem
 
@@ -26,7 +37,9 @@ TIMEOUT_S: Final = 10.0
 ANSWER_SIZE_MAX: Final = 256 * 1024 * 1024
 ROWS_MAX: Final = 10_000
 HISTORY_TOLERANCE_S: Final = 1.0
-"""How far the record of an open may lie behind the open, in site seconds (scaled time makes milliseconds long)."""
+"""How far the record of an open may lie behind the open, in site seconds (scaled time makes
+milliseconds long).
+"""
 T = TypeVar("T")
 
 
@@ -56,7 +69,9 @@ class LiveSource:
         found = LockAnswer(self.name, at or 0.0, [], self.notes)
         for told in self._each(wanted, at):
             found.at = max(found.at, told.why.at) if at is None else at
-            found.locks += [row for row in told.rows if wanted.takes(row.share, row.path, [row.machine])]
+            found.locks += [
+                row for row in told.rows if wanted.takes(row.share, row.path, [row.machine])
+            ]
         found.locks.sort(key=lambda r: (r.opened_at, r.path))
         return found
 
@@ -64,7 +79,11 @@ class LiveSource:
         """Every server's episodes, and who holds what they wait for."""
         answer = WhyAnswer(self.name, at or 0.0, [], [], [], self.notes)
         for told in self._each(wanted, at):
-            pairs = [pair for pair in zip(told.why.episodes, told.why.verdicts, strict=True) if concerns(wanted, pair[0])]
+            pairs = [
+                pair
+                for pair in zip(told.why.episodes, told.why.verdicts, strict=True)
+                if concerns(wanted, pair[0])
+            ]
             answer.at = max(answer.at, told.why.at) if at is None else at
             answer.episodes += [row for row, _ in pairs]
             answer.verdicts += [sentence for _, sentence in pairs]
@@ -95,14 +114,21 @@ class LiveSource:
         machine = {"machine": wanted.machine} if wanted.machine else {}
         for server in self.servers:
             try:
-                why = ask(server, "why?" + urlencode(limit if at is None else {"at": repr(at), **limit}), Why)
+                why = ask(
+                    server,
+                    "why?" + urlencode(limit if at is None else {"at": repr(at), **limit}),
+                    Why,
+                )
                 episodes = ask(server, "episodes?" + urlencode(machine | limit), EpisodeList)
                 listed = ask(server, "opens?" + urlencode(limit), OpenList) if at is None else None
             except AskError as error:
                 failures.append(error)
                 continue
             if len(why.opens) >= ROWS_MAX or episodes.count > len(episodes.episodes):
-                self.notes.append(f"{server.name} cut its list at {ROWS_MAX:,}; narrow the question with --machine")
+                self.notes.append(
+                    f"{server.name} cut its list at {ROWS_MAX:,}; narrow the question "
+                    "with --machine"
+                )
             answers.append(_Told(why, _live_rows(why, episodes.episodes, listed)))
         if not answers:
             raise failures[0] if failures else AskError("there is no server to ask")
@@ -132,15 +158,18 @@ class _Told:
 
 
 def _live_rows(why: Why, episodes: list[EpisodeRow], listed: OpenList | None) -> list[LockRow]:
-    """Each open with the refusals it has caused. `listed`: what stands now; else the opens of a past moment.
+    """Each open with the refusals it has caused. `listed`: what stands now; else the opens of a
+    past moment.
 
-    An episode knows a blocker by its machine, program and the instant of its open. The list of opens has the same instant;
-    the history has the record's, which is a little later.
+    An episode knows a blocker by its machine, program and the instant of its open. The list of
+    opens has the same instant; the history has the record's, which is a little later.
     """
     refusals: dict[tuple[str, str], list[tuple[float, int]]] = {}
     for episode in episodes:
         for hold in episode.holds:
-            refusals.setdefault((hold.machine, hold.program), []).append((hold.opened_at, hold.refusal_count))
+            refusals.setdefault((hold.machine, hold.program), []).append(
+                (hold.opened_at, hold.refusal_count)
+            )
     stand = {row.open: row for row in listed.opens} if listed is not None else {}
     rows = []
     for held in why.opens:
@@ -149,7 +178,11 @@ def _live_rows(why: Why, episodes: list[EpisodeRow], listed: OpenList | None) ->
             continue  # closed between the two questions
         opened_at = now.opened_at if now is not None else held.opened_at
         tolerance_s = 0.0 if listed is not None else HISTORY_TOLERANCE_S
-        count = sum(n for at, n in refusals.get((held.machine, held.program), ()) if abs(at - opened_at) <= tolerance_s)
+        count = sum(
+            n
+            for at, n in refusals.get((held.machine, held.program), ())
+            if abs(at - opened_at) <= tolerance_s
+        )
         row = msgspec.structs.replace(lock_row(held, count), opened_at=opened_at)
         if now is not None:
             row = msgspec.structs.replace(
@@ -211,7 +244,14 @@ def fleet_facts(server: ServerAddress, *, timeout_s: float = TIMEOUT_S) -> dict[
     return facts if "fleet" in facts else None
 
 
-def call(server: ServerAddress, method: str, target: str, body: bytes | None = None, *, timeout_s: float = TIMEOUT_S) -> bytes:
+def call(
+    server: ServerAddress,
+    method: str,
+    target: str,
+    body: bytes | None = None,
+    *,
+    timeout_s: float = TIMEOUT_S,
+) -> bytes:
     """One request, the body of its answer. Goes through no proxy. Raises `AskError`."""
     request = urllib.request.Request(server.url + target, data=body, method=method)
     if server.token:
@@ -233,17 +273,23 @@ def call(server: ServerAddress, method: str, target: str, body: bytes | None = N
                 "name the file of its CA in SSL_CERT_FILE"
             ) from None
         text = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
-        raise Unreachable(f"{server.url} does not answer ({text}); is it running? Start one with `despoolr serve all`") from None
+        raise Unreachable(
+            f"{server.url} does not answer ({text}); is it running? Start one with "
+            "`despoolr serve all`"
+        ) from None
 
 
 def _refused(server: ServerAddress, status: int, body: bytes) -> AskError:
     try:
         problem = msgspec.json.decode(body, type=Problem)
     except msgspec.MsgspecError:
-        return AskError(f"{server.url} answers {status}, but not as a Despoolr server; check the URL")
+        return AskError(
+            f"{server.url} answers {status}, but not as a Despoolr server; check the URL"
+        )
     if status in (401, 403):
         return AskError(
-            f"{server.url} does not accept the token ({status}: {problem.title.lower()}); give the one in its data directory's "
+            f"{server.url} does not accept the token ({status}: {problem.title.lower()}); give "
+            "the one in its data directory's "
             "admin.token with --token or DESPOOLR_TOKEN"
         )
     text = problem.detail or problem.title
@@ -254,4 +300,6 @@ def _decoded(server: ServerAddress, body: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.MsgspecError as error:
-        raise AskError(f"{server.url} answers, but not as a Despoolr server of this version: {error}") from None
+        raise AskError(
+            f"{server.url} answers, but not as a Despoolr server of this version: {error}"
+        ) from None

@@ -191,12 +191,21 @@ class RunSource:
         elif record.kind == "lock.released":
             self._unlocked(data)
         elif record.kind == "share.started":
-            self._closed([key for key in (*self._blockers, *self._ranges) if key[0] == data["server"]], record.at)
+            self._closed(
+                [key for key in (*self._blockers, *self._ranges) if key[0] == data["server"]],
+                record.at,
+            )
         elif record.kind in ("job.status", "detail.status") and not is_owners(record):
             return  # what a child site makes of it is the child's
         elif record.kind == "job.status":
-            job = self._jobs.setdefault(data["job"], {"job": data["job"], "name": "", "created_at": record.at})
-            job |= {"name": data.get("name") or job["name"], "status": data["status"], "status_at": record.at}
+            job = self._jobs.setdefault(
+                data["job"], {"job": data["job"], "name": "", "created_at": record.at}
+            )
+            job |= {
+                "name": data.get("name") or job["name"],
+                "status": data["status"],
+                "status_at": record.at,
+            }
         elif record.kind == "detail.status":
             row = (data.get("detail", ""), data["site"], data["machine"])
             self._details.setdefault(data["job"], {})[row] = {
@@ -243,7 +252,9 @@ class RunSource:
     def _unlocked(self, data: dict[str, Any]) -> None:
         held = self._ranges.get((data["server"], data["open"]), [])
         gone = (data["lock"], data["offset"], data["length"])
-        index = next((i for i, one in enumerate(held) if (one.kind, one.offset, one.length) == gone), None)
+        index = next(
+            (i for i, one in enumerate(held) if (one.kind, one.offset, one.length) == gone), None
+        )
         if index is not None:
             del held[index]
 
@@ -263,18 +274,27 @@ class RunSource:
         rows = self._held(at)
         if at is None:
             rows += [row for row in self._blockers.values() if row.closed_at is not None]
-        found = sorted((r for r in rows if wanted.takes(r.share, r.path, [r.machine])), key=lambda r: (r.opened_at, r.path))
+        found = sorted(
+            (r for r in rows if wanted.takes(r.share, r.path, [r.machine])),
+            key=lambda r: (r.opened_at, r.path),
+        )
         return LockAnswer(self.name, self.last_at if at is None else at, found, self.notes)
 
     def why(self, wanted: Wanted, at: float | None) -> WhyAnswer:
         """Without a time: every refusal of the run, and who stood in the way."""
         answer = self._ledger.why(at=at)
-        pairs = [pair for pair in zip(answer.episodes, answer.verdicts, strict=True) if concerns(wanted, pair[0])]
+        pairs = [
+            pair
+            for pair in zip(answer.episodes, answer.verdicts, strict=True)
+            if concerns(wanted, pair[0])
+        ]
         rows = self._held(at)
         if at is None:
             rows += [row for row in self._blockers.values() if row.closed_at is not None]
         holders = holders_of(rows, wanted, [row for row, _ in pairs])
-        return WhyAnswer(self.name, answer.at, [v for _, v in pairs], [e for e, _ in pairs], holders, self.notes)
+        return WhyAnswer(
+            self.name, answer.at, [v for _, v in pairs], [e for e, _ in pairs], holders, self.notes
+        )
 
     def jobs(self) -> list[dict[str, Any]]:
         """From the `job.status` records."""
@@ -284,14 +304,21 @@ class RunSource:
         """From the `job.status` and `detail.status` records: rows that never reported are not
         there.
         """
-        found = self._jobs.get(fold(job)) or next((j for j in reversed(self._jobs.values()) if j["name"] == job), None)
+        found = self._jobs.get(fold(job)) or next(
+            (j for j in reversed(self._jobs.values()) if j["name"] == job), None
+        )
         if found is None:
             ids = ", ".join(f"{j['job']} ({j['name']})" for j in list(self._jobs.values())[:20])
             raise AskError(f"no job {job!r} in {self.name}; there are {ids or 'none'}")
         details = self._details.get(found["job"], {})
         order = ["Site Arrival", "Completion", "Server", "Workstation"]
         rows = sorted(
-            details.values(), key=lambda d: (order.index(d["kind"]) if d["kind"] in order else 9, d["site"], d["machine"])
+            details.values(),
+            key=lambda d: (
+                order.index(d["kind"]) if d["kind"] in order else 9,
+                d["site"],
+                d["machine"],
+            ),
         )
         return {"job": found, "details": rows}
 
@@ -305,10 +332,14 @@ class RunSource:
     def _row(self, held: HeldOpen) -> LockRow:
         key = (held.server, held.open)
         ranges, blocker = self._ranges.get(key, []), self._blockers.get(key)
-        row = msgspec.structs.replace(lock_row(held, 0), ranges=tuple(ranges[:RANGES_LISTED_MAX]), range_count=len(ranges))
+        row = msgspec.structs.replace(
+            lock_row(held, 0), ranges=tuple(ranges[:RANGES_LISTED_MAX]), range_count=len(ranges)
+        )
         if blocker is None:
             return row
-        return msgspec.structs.replace(row, refusal_count=blocker.refusal_count, opened_at=blocker.opened_at)
+        return msgspec.structs.replace(
+            row, refusal_count=blocker.refusal_count, opened_at=blocker.opened_at
+        )
 
 
 def _severity(code: int) -> str:
@@ -361,5 +392,6 @@ def _stood_in_the_way(row: LockRow, episode: EpisodeRow) -> bool:
     its holds name all.
     """
     return row.server == episode.server and any(
-        (h.machine, h.program, h.opened_at) == (row.machine, row.program, row.opened_at) for h in episode.holds
+        (h.machine, h.program, h.opened_at) == (row.machine, row.program, row.opened_at)
+        for h in episode.holds
     )

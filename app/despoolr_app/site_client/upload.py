@@ -1,8 +1,10 @@
-r"""A local directory's files, put on a site server's package source share: what a person copied to the source path with Explorer.
+r"""A local directory's files, put on a site server's package source share: what a person copied to
+the source path with Explorer.
 
-The law: everything is looked at before anything is sent, and what a share of Windows could not hold (a symbolic link, a name DOS
-takes for a device, two names that differ in case alone) is an `UploadError` that names it. An update writes what is new first
-and only then takes away what is gone, so that no job finds less than the old or the new package. Every number has its bound.
+The law: everything is looked at before anything is sent, and what a share of Windows could not hold
+(a symbolic link, a name DOS takes for a device, two names that differ in case alone) is an
+`UploadError` that names it. An update writes what is new first and only then takes away what is
+gone, so that no job finds less than the old or the new package. Every number has its bound.
 """
 
 from __future__ import annotations
@@ -37,12 +39,16 @@ Progress = Callable[[int, int, str], None]
 
 
 class UploadError(ValueError):
-    """A directory that cannot be a package's source; the message names what is in the way. Who must act: its owner."""
+    """A directory that cannot be a package's source; the message names what is in the way. Who must
+    act: its owner.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A directory as it will lie on the share: relative paths with `/`, each file's local path, all in order."""
+    """A directory as it will lie on the share: relative paths with `/`, each file's local path, all
+    in order.
+    """
 
     files: dict[str, Path]
     directories: tuple[str, ...]
@@ -75,9 +81,15 @@ def read_source(directory: Path) -> Source:
             files[path] = Path(entry.path)
             size += entry.stat(follow_symlinks=False).st_size
             if len(files) > FILES_MAX:
-                raise UploadError(f"{directory} has more than {FILES_MAX:,} files, which is the limit of one package")
+                raise UploadError(
+                    f"{directory} has more than {FILES_MAX:,} files, which is the limit of "
+                    "one package"
+                )
             if size > SIZE_MAX:
-                raise UploadError(f"the files of {directory} are larger than {SIZE_MAX // 1024**2} MiB, the limit of one package")
+                raise UploadError(
+                    f"the files of {directory} are larger than {SIZE_MAX // 1024**2} MiB, the "
+                    "limit of one package"
+                )
     if not files:
         raise UploadError(f"{directory} has no files: a package has at least one")
     return Source(dict(sorted(files.items())), tuple(sorted(directories)), size)
@@ -86,17 +98,28 @@ def read_source(directory: Path) -> Source:
 def _check(path: str, entry: os.DirEntry[str], taken: dict[str, str]) -> None:
     name = parse_name(path)
     if isinstance(name, BadName) or "\\" in path:
-        reason = name.reason if isinstance(name, BadName) else f"{entry.name!r} contains a backslash"
+        reason = (
+            name.reason if isinstance(name, BadName) else f"{entry.name!r} contains a backslash"
+        )
         raise UploadError(f"{entry.path!r} cannot lie on a share: {reason}; rename it")
     if entry.is_symlink():
-        raise UploadError(f"{entry.path} is a symbolic link, and a share has none: put what it points at in its place")
+        raise UploadError(
+            f"{entry.path} is a symbolic link, and a share has none: put what it points at in "
+            "its place"
+        )
     if not entry.is_dir(follow_symlinks=False) and not entry.is_file(follow_symlinks=False):
         raise UploadError(f"{entry.path} is neither a file nor a directory")
     if path.count("/") >= DEPTH_MAX:
-        raise UploadError(f"{entry.path} lies more than {DEPTH_MAX} directories deep, which is the limit of one package")
+        raise UploadError(
+            f"{entry.path} lies more than {DEPTH_MAX} directories deep, which is the limit of "
+            "one package"
+        )
     other = taken.setdefault(fold(path), path)
     if other != path:
-        raise UploadError(f"{path!r} and {other!r} differ in case alone, and a share takes them for one: rename one")
+        raise UploadError(
+            f"{path!r} and {other!r} differ in case alone, and a share takes them for one: "
+            "rename one"
+        )
 
 
 class SourceShare:
@@ -106,10 +129,13 @@ class SourceShare:
         self._server = server
 
     def make(self, name: str, source: Source, progress: Progress) -> None:
-        """Make a new directory of these files. What was begun is taken back if it fails. Raises `AskError`, `UploadError`."""
+        """Make a new directory of these files. What was begun is taken back if it fails. Raises
+        `AskError`, `UploadError`.
+        """
         if self.tree(name) is not None:
             raise UploadError(
-                f"there is a directory {name} on {SOURCE_SHARE} already: give the package another name, "
+                f"there is a directory {name} on {SOURCE_SHARE} already: give the package "
+                "another name, "
                 f"or change its files with `despoolr package update`"
             )
         try:
@@ -119,7 +145,9 @@ class SourceShare:
             raise
 
     def replace(self, name: str, source: Source, progress: Progress) -> int:
-        """Bring a directory to exactly these files; how many others were taken away. Raises `AskError`, `UploadError`."""
+        """Bring a directory to exactly these files; how many others were taken away. Raises
+        `AskError`, `UploadError`.
+        """
         there = self.tree(name) or ([], [])
         self._write(name, source, progress)
         wanted = {fold(path) for path in (*source.files, *source.directories)}
@@ -142,7 +170,9 @@ class SourceShare:
             return
 
     def tree(self, name: str) -> tuple[list[str], list[str]] | None:
-        """The files and the directories in a directory, or None where there is none. Raises `AskError`."""
+        """The files and the directories in a directory, or None where there is none. Raises
+        `AskError`.
+        """
         top = self._entries("")
         if fold(name) not in {fold(entry["name"]) for entry in top if entry.get("directory")}:
             return None
@@ -165,7 +195,10 @@ class SourceShare:
             self._ask("MKCOL", f"{name}/{directory}" if directory else name, query="?parents=true")
         # A server makes a file durable before it answers; several at a time share that wait.
         with ThreadPoolExecutor(AT_ONCE_MAX) as pool:
-            futures = [pool.submit(self._put, f"{name}/{path}", local) for path, local in source.files.items()]
+            futures = [
+                pool.submit(self._put, f"{name}/{path}", local)
+                for path, local in source.files.items()
+            ]
             try:
                 for number, (future, path) in enumerate(zip(futures, source.files, strict=True), 1):
                     future.result()
@@ -186,4 +219,10 @@ class SourceShare:
         return list(found["entries"])
 
     def _ask(self, method: str, path: str, body: bytes | None = None, query: str = "") -> bytes:
-        return call(self._server, method, f"/{SOURCE_SHARE}/{quote(path)}{query}", body, timeout_s=UPLOAD_TIMEOUT_S)
+        return call(
+            self._server,
+            method,
+            f"/{SOURCE_SHARE}/{quote(path)}{query}",
+            body,
+            timeout_s=UPLOAD_TIMEOUT_S,
+        )

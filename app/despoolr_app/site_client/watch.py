@@ -1,7 +1,8 @@
 """What changed about a job between two looks at it, in lines for a person. Pure.
 
-The law: every change of the job's status and of each row of its details is one line, in the order of their times; many rows of
-one kind that went the same way at one look are one line with their number. What did not change is not said.
+The law: every change of the job's status and of each row of its details is one line, in the order
+of their times; many rows of one kind that went the same way at one look are one line with their
+number. What did not change is not said.
 """
 
 from __future__ import annotations
@@ -35,7 +36,10 @@ def changes(before: dict[str, Any] | None, now: dict[str, Any], moment: Moment) 
         if len(found) > EACH_MAX:
             lines.append((at, 0, f"{len(found):,} {_plural(kind)}: {status}{_was(was)}"))
         else:
-            lines += [(row["updated_at"], 0, f"{_who(row)}: {status}{_was(was)}{_said(row)}") for row in found]
+            lines += [
+                (row["updated_at"], 0, f"{_who(row)}: {status}{_was(was)}{_said(row)}")
+                for row in found
+            ]
     job, was = now["job"], before["job"]["status"] if before else ""
     if job["status"] != was:
         lines.append((job["status_at"], 1, f"job {job['name']} is {job['status']}{_was(was)}"))
@@ -53,7 +57,9 @@ def _who(row: dict[str, Any]) -> str:
 
 
 def _plural(kind: str) -> str:
-    return {"Site Arrival": "sites, arrival", "Completion": "sites, completion"}.get(kind, f"{kind.lower()}s")
+    return {"Site Arrival": "sites, arrival", "Completion": "sites, completion"}.get(
+        kind, f"{kind.lower()}s"
+    )
 
 
 def _was(was: str) -> str:

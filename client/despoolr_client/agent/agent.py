@@ -1,9 +1,11 @@
-r"""One client machine: the shell around PCM. It polls, runs what `despoolr_client.pcm` decided, reports, and records.
+r"""One client machine: the shell around PCM. It polls, runs what `despoolr_client.pcm` decided,
+reports, and records.
 
-The cycle (`domain.md` b.3): ask the current logon server for `PCMINS.BOX\<SMSID>.INS` (a conditional read), let `Pcm` decide,
-queue what is due, send what is to be sent. An agent has no task of its own while nothing runs; whoever drives it (`run`, or
-a `Fleet` for many) lends it a task group. Steps of a scenario are plain methods: `execute`, `hold`, `power_off`.
-What an idle client does not need (history, queue, connections, files) does not exist until it does.
+The cycle (`domain.md` b.3): ask the current logon server for `PCMINS.BOX\<SMSID>.INS` (a
+conditional read), let `Pcm` decide, queue what is due, send what is to be sent. An agent has no
+task of its own while nothing runs; whoever drives it (`run`, or a `Fleet` for many) lends it a task
+group. Steps of a scenario are plain methods: `execute`, `hold`, `power_off`. What an idle client
+does not need (history, queue, connections, files) does not exist until it does.
 """
 
 from __future__ import annotations
@@ -53,7 +55,9 @@ class Dice:
 
 
 class PcmAgent:
-    """One client. `user` is logged on; `drives` are the servers of its connected drives, in drive order."""
+    """One client. `user` is logged on; `drives` are the servers of its connected drives, in drive
+    order.
+    """
 
     __slots__ = (
         "_connections",
@@ -110,7 +114,9 @@ class PcmAgent:
         return self.settings.clock.now() + self.clock_offset_s
 
     def draw(self, label: str) -> str:
-        """The label of this client's next draw for a purpose: every draw has a generator of its own."""
+        """The label of this client's next draw for a purpose: every draw has a generator of its
+        own.
+        """
         self._draw_count += 1
         return f"{self.machine}/{label}/{self._draw_count}"
 
@@ -149,13 +155,17 @@ class PcmAgent:
 
     @property
     def behaviour(self) -> PcmBehaviour:
-        """How this PCM behaves: the site's behaviour, and what the machine's SMS.INI says otherwise."""
+        """How this PCM behaves: the site's behaviour, and what the machine's SMS.INI says
+        otherwise.
+        """
         ini = self.own_ini
         return self.settings.behaviour if ini is None else self.settings.behaviour.with_sms_ini(ini)
 
     @property
     def sms_ini(self) -> SmsIni:
-        r"""`C:\SMS.INI` as it stands: what Client Setup wrote, and what was changed since (`files.sms_ini`)."""
+        r"""`C:\SMS.INI` as it stands: what Client Setup wrote, and what was changed since
+        (`files.sms_ini`).
+        """
         server, share, directory = self._results_place()
         return set_up(
             SmsIni() if self.own_ini is None else self.own_ini,
@@ -185,7 +195,11 @@ class PcmAgent:
 
     def folder(self, folder: Folder) -> list[str]:
         """The RequestIDs the user sees in a folder of the PCM window."""
-        return [] if self._pcm is None else [record.request_id for record in self._pcm.folder(folder, self.now())]
+        return (
+            []
+            if self._pcm is None
+            else [record.request_id for record in self._pcm.folder(folder, self.now())]
+        )
 
     @property
     def unsent_count(self) -> int:
@@ -220,7 +234,10 @@ class PcmAgent:
         """
         clock = self.settings.clock
         if first_poll_s is None:
-            first_poll_s = self.settings.random(self.draw("first poll")).random() * self.settings.polling_interval_s
+            first_poll_s = (
+                self.settings.random(self.draw("first poll")).random()
+                * self.settings.polling_interval_s
+            )
         due_at = clock.now() + first_poll_s
         try:
             async with asyncio.TaskGroup() as group:
@@ -264,8 +281,16 @@ class PcmAgent:
             if not self.is_on:
                 return PollResult.OFF  # switched off while the question was on its way
             cause = 0
-            if self.settings.records_idle_polls or result not in (PollResult.UNCHANGED, PollResult.MISSING):
-                cause = self.record("pcm.polled", result=result.value, server=self.logon_server, reason=fetched.reason)
+            if self.settings.records_idle_polls or result not in (
+                PollResult.UNCHANGED,
+                PollResult.MISSING,
+            ):
+                cause = self.record(
+                    "pcm.polled",
+                    result=result.value,
+                    server=self.logon_server,
+                    reason=fetched.reason,
+                )
             if result is not PollResult.FAILED:
                 self._decide(result, fetched.records, cause)
                 await self.send()
@@ -275,36 +300,61 @@ class PcmAgent:
 
     def _decide(self, result: PollResult, records: Records, cause: int) -> None:
         settings = self.settings
-        if result is PollResult.CHANGED or (result is PollResult.MISSING and self._pcm is not None and self._pcm.records):
+        if result is PollResult.CHANGED or (
+            result is PollResult.MISSING and self._pcm is not None and self._pcm.records
+        ):
             reading = self.pcm.read(records, settings.machine_platform, self.behaviour)
             for text in reading.lines:
                 self.say(text)
             for request in reading.gone:
-                self.record("pcm.record", cause=cause, request=request, package="", state="cancelled")
+                self.record(
+                    "pcm.record", cause=cause, request=request, package="", state="cancelled"
+                )
         if self._pcm is not None and self._pcm.records:
             now = self.now()
-            # Q163488: the file has not changed, so PCM does not look at its offer and mandatory dates. The article names
-            # those two; that a package which expires is dropped all the same is S1's check for 1.2 (articles.md).
-            only_expiry = result is PollResult.UNCHANGED and self.behaviour.skip_unchanged_instruction_file
+            # Q163488: the file has not changed, so PCM does not look at its offer and mandatory
+            # dates. The article names those two; that a package which expires is dropped all the
+            # same is S1's check for 1.2 (articles.md).
+            only_expiry = (
+                result is PollResult.UNCHANGED and self.behaviour.skip_unchanged_instruction_file
+            )
             interval_s = settings.polling_interval_s
             dice = self.dice("due")
-            decisions = self._pcm.decide(now, self.behaviour, dice, polling_interval_s=interval_s, only_expiry=only_expiry)
+            decisions = self._pcm.decide(
+                now, self.behaviour, dice, polling_interval_s=interval_s, only_expiry=only_expiry
+            )
             self._take(decisions, now, cause)
 
     def _take(self, decisions: Decisions, now: float, cause: int) -> None:
         for text in decisions.lines:
             self.say(text)
         for record in decisions.shown:
-            self.record("pcm.record", cause=cause, request=record.request_id, package=record.package_id, state="New")
+            self.record(
+                "pcm.record",
+                cause=cause,
+                request=record.request_id,
+                package=record.package_id,
+                state="New",
+            )
         for record in decisions.expired:
-            self.record("pcm.record", cause=cause, request=record.request_id, package=record.package_id, state="expired")
+            self.record(
+                "pcm.record",
+                cause=cause,
+                request=record.request_id,
+                package=record.package_id,
+                state="expired",
+            )
             self.add_report(expiry_report(record, self.reporter, now))
         for record in decisions.due:
-            self._enqueue(Turn(record, self.behaviour.countdown, cause, has_expired=is_expired(record, now)))
+            self._enqueue(
+                Turn(record, self.behaviour.countdown, cause, has_expired=is_expired(record, now))
+            )
 
     # -- packages
     def execute(self, request_id: str) -> None:
-        """The user runs a package from the window. Raises `ValueError` if it is not there to be run."""
+        """The user runs a package from the window. Raises `ValueError` if it is not there to be
+        run.
+        """
         if self._pcm is None or not self.is_on or not self._pcm.may_run(request_id, self.now()):
             raise ValueError(f"{self.machine} has no package {request_id} to run")
         self._enqueue(Turn(self._pcm.record(request_id)))
@@ -344,21 +394,35 @@ class PcmAgent:
             if self._outbox is not None and self._outbox.pending:
                 server, share, directory = self._results_place()
                 self.say(lines.writing_status(unc(server, share, directory.lower())))
-                results = Results(self.share(server, share), directory, self.behaviour, self.settings.clock)
+                results = Results(
+                    self.share(server, share), directory, self.behaviour, self.settings.clock
+                )
                 await self._outbox.send(results, self._record_report, logoff=logoff)
             if self._files is not None and self._files.noidmifs_changed:
-                machine = Machine(self.settings.site, self.settings.domain, self.machine, self.sms_id)
-                for reason in await send_noidmifs(self.share(self.logon_server, LOGON_SHARE), machine, self._files):
+                machine = Machine(
+                    self.settings.site, self.settings.domain, self.machine, self.sms_id
+                )
+                for reason in await send_noidmifs(
+                    self.share(self.logon_server, LOGON_SHARE), machine, self._files
+                ):
                     self.say(reason)
         except (ShareUnreachable, ShareError) as error:
             self.say(f"Failed to write status information: {str(error) or type(error).__name__}")
 
     def _record_report(self, report: Report) -> None:
         wire = report.wire
-        self.record("pcm.reported", request=wire.request_id, package=wire.package_id, report=wire.report_id, result=report.result)
+        self.record(
+            "pcm.reported",
+            request=wire.request_id,
+            package=wire.package_id,
+            report=wire.report_id,
+            result=report.result,
+        )
 
     def _results_place(self) -> tuple[str, str, str]:
-        place = (self.own_ini.result_share_point if self.own_ini is not None else "") or self.settings.results
+        place = (
+            self.own_ini.result_share_point if self.own_ini is not None else ""
+        ) or self.settings.results
         parts = [part for part in place.replace("/", "\\").split("\\") if part]
         if len(parts) < 3:
             return self.logon_server, LOGON_SHARE, RESULTS
@@ -377,14 +441,20 @@ class PcmAgent:
         disposition: Disposition = Disposition.OPEN,
         for_s: float | None = None,
     ) -> Hold:
-        """Open a file and keep it open, for a span or until `release`. Raises `ShareError` if the open is refused."""
+        """Open a file and keep it open, for a span or until `release`. Raises `ShareError` if the
+        open is refused.
+        """
         if not self.is_on:
             raise ValueError(f"{self.machine} is switched off")
         if for_s is not None and self._spawn is None:
-            raise ValueError("a hold for a span needs somebody who drives the agent: `run` or a fleet")
+            raise ValueError(
+                "a hold for a span needs somebody who drives the agent: `run` or a fleet"
+            )
         try:
             with self.connections as connections:
-                opened = await self.share(server, share).open(path, access, share_mode, disposition, program=program)
+                opened = await self.share(server, share).open(
+                    path, access, share_mode, disposition, program=program
+                )
                 hold = Hold(server, share, path, opened)
                 connections.holds.append(hold)
         finally:
@@ -396,7 +466,9 @@ class PcmAgent:
         return hold
 
     async def _listen(self, hold: Hold) -> None:
-        """Look for messages while a file is held open, and do what this user does when one comes."""
+        """Look for messages while a file is held open, and do what this user does when one
+        comes.
+        """
         while True:
             await self.settings.clock.sleep(MESSAGES_EVERY_S)
             if self._connections is None or hold not in self._connections.holds:
@@ -407,7 +479,12 @@ class PcmAgent:
             except (ShareUnreachable, ShareError):
                 continue
             for text in texts:
-                self.record("message.read", server=hold.server, text=text, does=self.settings.when_warned.value)
+                self.record(
+                    "message.read",
+                    server=hold.server,
+                    text=text,
+                    does=self.settings.when_warned.value,
+                )
             if texts and self.settings.when_warned is WhenWarned.CLOSE:
                 await self.release(hold)
                 return
@@ -418,7 +495,11 @@ class PcmAgent:
     async def release(self, hold: Hold | None = None, *, path: str = "") -> int:
         """Close one hold, those of a path (case does not matter), or all; how many there were."""
         connections = self.connections
-        chosen = [held for held in connections.holds if hold in (None, held) and (not path or same_path(held.path, path))]
+        chosen = [
+            held
+            for held in connections.holds
+            if hold in (None, held) and (not path or same_path(held.path, path))
+        ]
         await connections.release(chosen)
         await self.disconnect_if_idle()
         return len(chosen)
@@ -429,7 +510,9 @@ class PcmAgent:
 
     # -- power
     async def power_off(self) -> None:
-        """Pull the plug: what runs is gone, and nobody closes its opens; the server's lease does. Files on disk stay."""
+        """Pull the plug: what runs is gone, and nobody closes its opens; the server's lease does.
+        Files on disk stay.
+        """
         self.is_on = False
         connections, self._connections = self._connections, None
         if connections is not None:

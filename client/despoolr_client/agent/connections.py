@@ -1,7 +1,9 @@
-"""What one machine has open on servers: sessions, files its user holds, and files its programs left open.
+"""What one machine has open on servers: sessions, files its user holds, and files its programs left
+open.
 
-The law: a connection lives while something is open on it, or while it is being used; then it is closed. When the power
-goes, nothing is closed: the server's lease does it. Exists only while there is something in it.
+The law: a connection lives while something is open on it, or while it is being used; then it is
+closed. When the power goes, nothing is closed: the server's lease does it. Exists only while there
+is something in it.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ class Hold:
 
 
 class Connections:
-    """One machine's connections. `connect` makes one; names of servers are compared without regard to case."""
+    """One machine's connections. `connect` makes one; names of servers are compared without regard
+    to case.
+    """
 
     __slots__ = ("_machine", "_servers", "_user", "_users", "holds", "leaked")
 

@@ -1,7 +1,8 @@
-"""Starting a package's program and ending it: its files are opened on the share and stay open in between.
+"""Starting a package's program and ending it: its files are opened on the share and stay open in
+between.
 
-Nothing here decides anything: which server, whether and when is PCM's (`despoolr_client.pcm`). A program that may not open a
-file it needs does not start, and the Win32 code is its launch error.
+Nothing here decides anything: which server, whether and when is PCM's (`despoolr_client.pcm`). A
+program that may not open a file it needs does not start, and the Win32 code is its launch error.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ PACKAGE_DEPTH_MAX: Final = 32
 
 
 class LaunchFailed(Exception):
-    """The program did not start. `code` is what PCM prints as `Execution error #20 detected.` (Q149672)."""
+    """The program did not start. `code` is what PCM prints as `Execution error #20 detected.`
+    (Q149672).
+    """
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
@@ -27,7 +30,8 @@ class LaunchFailed(Exception):
 
 
 async def package_files(share: Share, directory: str) -> list[str]:
-    """Every file below a package's directory, paths relative to the share, in the order of the directories' listings.
+    """Every file below a package's directory, paths relative to the share, in the order of the
+    directories' listings.
 
     Raises `ShareError`, and `LaunchFailed` (Win32 206 or 14) beyond the stated limits.
     """
@@ -48,9 +52,11 @@ async def package_files(share: Share, directory: str) -> list[str]:
     return files
 
 
-async def launch(share: Share, directory: str, program: Program, name: str, opens: list[OpenFile]) -> bool:
-    """Open what the program needs of its package; False if the package is not there. Every open is put into `opens` at once,
-    and is the caller's to close.
+async def launch(
+    share: Share, directory: str, program: Program, name: str, opens: list[OpenFile]
+) -> bool:
+    """Open what the program needs of its package; False if the package is not there. Every open is
+    put into `opens` at once, and is the caller's to close.
 
     Raises `LaunchFailed`, `ShareError` (the package cannot be looked into) or `ShareUnreachable`.
     """
@@ -66,8 +72,14 @@ async def launch(share: Share, directory: str, program: Program, name: str, open
         return False
     if program.launch_error:
         raise LaunchFailed(program.launch_error, "the program does not start")
-    for (access, share_mode, read), uses in groupby(program.files, lambda use: (use.access, use.share_mode, use.read)):
-        paths = [path for use in uses for path in (everything if use.path == ALL_FILES else [_below(directory, use.path)])]
+    for (access, share_mode, read), uses in groupby(
+        program.files, lambda use: (use.access, use.share_mode, use.read)
+    ):
+        paths = [
+            path
+            for use in uses
+            for path in (everything if use.path == ALL_FILES else [_below(directory, use.path)])
+        ]
         opened, refusal = await share.open_all(paths, access, share_mode, program=name, read=read)
         opens += opened
         if refusal is not None:
@@ -88,7 +100,9 @@ async def _is_there(share: Share, directory: str) -> bool:
 
 
 async def close_all(opens: Iterable[OpenFile]) -> None:
-    """Give opens back. A server that does not answer, or does not know them any more, has lost them already."""
+    """Give opens back. A server that does not answer, or does not know them any more, has lost them
+    already.
+    """
     for opened in opens:
         try:
             await opened.close()

@@ -1,9 +1,11 @@
-r"""The Inventory Agent's part that the articles need: NOIDMIFs go to `INVENTRY.BOX` as `.RAW` files when they change.
+r"""The Inventory Agent's part that the articles need: NOIDMIFs go to `INVENTRY.BOX` as `.RAW` files
+when they change.
 
-A NOIDMIF says nothing of whose it is; the agent adds the identification (Q199229, Q170440). A file is written as `.TMP` and
-renamed when it is whole (Q181630), under the SMSID; further NOIDMIFs of one machine get names of their own, so that none
-overwrites another that is still waiting. Q162557: before its hotfix the agent chose a free name and created it later, and two
-clients could choose the same; ours never choose, so there is no gap to keep.
+A NOIDMIF says nothing of whose it is; the agent adds the identification (Q199229, Q170440). A file
+is written as `.TMP` and renamed when it is whole (Q181630), under the SMSID; further NOIDMIFs of
+one machine get names of their own, so that none overwrites another that is still waiting. Q162557:
+before its hotfix the agent chose a free name and created it later, and two clients could choose the
+same; ours never choose, so there is no gap to keep.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ INVENTORY: Final = "INVENTRY.BOX"
 
 
 def raw_name(sms_id: str, index: int) -> str:
-    """The name of a machine's `index`th file without extension: the SMSID, then range, sequence and a counter."""
+    """The name of a machine's `index`th file without extension: the SMSID, then range, sequence and
+    a counter.
+    """
     return sms_id if index == 0 else sms_id[3:] + to_base36(index, 3)
 
 
@@ -30,7 +34,8 @@ async def send_noidmifs(share: Share, machine: Machine, files: Windows) -> list[
     Raises `ShareUnreachable` or `ShareError`; then all are sent again with the next poll.
     """
     refused: list[str] = []
-    files.noidmifs_changed = False  # before the work: what changes meanwhile is sent with the next poll
+    # before the work: what changes meanwhile is sent with the next poll
+    files.noidmifs_changed = False
     try:
         index = 0
         for name, file in sorted(files.noidmifs.items()):

@@ -1,8 +1,9 @@
 """What a client has to report, until it is on the results share.
 
-The law: a report that could not be written stays and is tried again at the next poll; one that was written is forgotten.
-A file of ours that is there already (the answer to an earlier try got lost) counts as written, so nothing is doubled, and
-the report's id is the same on every try. Reports go in the order they arose.
+The law: a report that could not be written stays and is tried again at the next poll; one that was
+written is forgotten. A file of ours that is there already (the answer to an earlier try got lost)
+counts as written, so nothing is doubled, and the report's id is the same on every try. Reports go
+in the order they arose.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ class Results:
 
 
 class Pending:
-    """One report on its way: the name it was given once a file of it is on the share, and the files that are there.
+    """One report on its way: the name it was given once a file of it is on the share, and the files
+    that are there.
 
     `closing`: what the program it reports on had open, to be given back just before it.
     """
@@ -67,20 +69,25 @@ class Outbox:
         for pending in self.pending:
             pending.closing = ()
 
-    async def send(self, results: Results, on_sent: Callable[[Report], None], *, logoff: bool = False) -> None:
+    async def send(
+        self, results: Results, on_sent: Callable[[Report], None], *, logoff: bool = False
+    ) -> None:
         """Write what is pending, oldest first; `on_sent` hears of each report that is on the share.
 
         With `logoff` the session there ends after the last of them (`Share.create_all`).
 
-        Raises `ShareUnreachable` or `ShareError` when the share does not take it; what was written before that is kept in mind.
-        A second call while one is at work does nothing: the first takes what was added meanwhile.
+        Raises `ShareUnreachable` or `ShareError` when the share does not take it; what was written
+        before that is kept in mind. A second call while one is at work does nothing: the first
+        takes what was added meanwhile.
         """
         if self._is_sending:
             return
         self._is_sending = True
         try:
             while self.pending:
-                await self._write(self.pending[0], results, logoff=logoff and len(self.pending) == 1)
+                await self._write(
+                    self.pending[0], results, logoff=logoff and len(self.pending) == 1
+                )
                 on_sent(self.pending.pop(0).report)
         finally:
             self._is_sending = False
@@ -93,14 +100,17 @@ class Outbox:
             self._counter = (self._counter + 1) % NAMES_MAX
             if is_written:
                 return
-            # The name is taken. What we wrote under it goes, so that it pairs with nobody else's file.
+            # The name is taken. What we wrote under it goes, so that it pairs with nobody else's
+            # file.
             for file in files[: pending.written]:
                 await _take_back(results, file)
             pending.name, pending.written = "", 0
         title = f"{NAME_TRIES_MAX} names in {results.directory} are taken"
         raise ShareError(Problem("about:blank", title, 412, nt_status=_COLLISION.value))
 
-    async def _write_files(self, pending: Pending, name: str, files: tuple[str, ...], results: Results, *, logoff: bool) -> bool:
+    async def _write_files(
+        self, pending: Pending, name: str, files: tuple[str, ...], results: Results, *, logoff: bool
+    ) -> bool:
         """Write the files that are not there yet; False when one's name is somebody else's."""
         pause_s = results.behaviour.between_files_s
         while pending.written < len(files):
@@ -108,7 +118,10 @@ class Outbox:
                 await results.clock.sleep(pause_s)
             pending.name = name
             some = files[pending.written :][: 1 if pause_s else None]
-            wanted = [(f"{results.directory}/{file}", _content(pending.report, name, file)) for file in some]
+            wanted = [
+                (f"{results.directory}/{file}", _content(pending.report, name, file))
+                for file in some
+            ]
             ends = logoff and pending.written + len(some) == len(files)
             made = await results.share.create_all(wanted, closing=pending.closing, logoff=ends)
             for (path, data), error in zip(wanted, made, strict=False):
@@ -123,7 +136,9 @@ def _content(report: Report, name: str, file: str) -> bytes:
 
 
 async def _is_ours(results: Results, path: str, data: bytes, error: ShareError) -> bool:
-    """Whether the name is taken by the very same file, whose answer got lost. Raises any other refusal."""
+    """Whether the name is taken by the very same file, whose answer got lost. Raises any other
+    refusal.
+    """
     if error.nt_status is not _COLLISION:
         raise error
     return await results.share.read(path) == data

@@ -1,8 +1,9 @@
-r"""Asking for the instruction file: which logon server, and what it answered. Changes nothing but where the agent stands.
+r"""Asking for the instruction file: which logon server, and what it answered. Changes nothing but
+where the agent stands.
 
-The current logon server is asked first, then the others: in the order of SMS.INI (Q171589) or at random (Q153288). The
-server that answers is the current one from then on, and the results go there (Q126644). A file that cannot be read as one fails
-the poll and leaves what was known before.
+The current logon server is asked first, then the others: in the order of SMS.INI (Q171589) or at
+random (Q153288). The server that answers is the current one from then on, and the results go there
+(Q126644). A file that cannot be read as one fails the poll and leaves what was known before.
 """
 
 from __future__ import annotations
@@ -75,7 +76,11 @@ async def fetch(agent: PcmAgent) -> Fetched:
             break
         agent.logon_server = server
         return Fetched(PollResult.UNCHANGED) if got is None else _read(agent, *got)
-    return Fetched(PollResult.MISSING) if is_missing else Fetched(PollResult.FAILED, reason="no logon server answers")
+    return (
+        Fetched(PollResult.MISSING)
+        if is_missing
+        else Fetched(PollResult.FAILED, reason="no logon server answers")
+    )
 
 
 def _read(agent: PcmAgent, data: bytes, etag: str) -> Fetched:

@@ -1,7 +1,9 @@
-"""What a package's command line does when it runs on a client: declared by the scenario, nothing is really executed.
+"""What a package's command line does when it runs on a client: declared by the scenario, nothing is
+really executed.
 
-A `Program` takes so long, ends with such an exit code, opens these files of its package (and holds them until it ends,
-or leaves them open), and writes this status MIF. `Programs` finds it by the first word of the command line.
+A `Program` takes so long, ends with such an exit code, opens these files of its package (and holds
+them until it ends, or leaves them open), and writes this status MIF. `Programs` finds it by the
+first word of the command line.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ ALL_FILES: Final = "*"
 
 @dataclass(frozen=True, slots=True)
 class FileUse:
-    """Files of the package that a program opens for as long as it runs: a path below the package, or `*` for every file."""
+    """Files of the package that a program opens for as long as it runs: a path below the package,
+    or `*` for every file.
+    """
 
     path: str = ALL_FILES
     access: Access = Access.READ
@@ -32,8 +36,9 @@ class FileUse:
 class MifToWrite:
     """The status MIF a program leaves in the Windows directory.
 
-    `modified_offset_s` is the file's time in seconds after the run's start; negative: a MIF older than the run, which PCM
-    does not collect (Q166833); None: when the program ends. `data` replaces the rendered MIF (to be malformed, say).
+    `modified_offset_s` is the file's time in seconds after the run's start; negative: a MIF older
+    than the run, which PCM does not collect (Q166833); None: when the program ends. `data` replaces
+    the rendered MIF (to be malformed, say).
     """
 
     status: str = "Success"
@@ -59,7 +64,9 @@ class NoidmifToWrite:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What one program does. `launch_error` is the code of `Execution error #20 detected.`: it does not start (Q149672)."""
+    """What one program does. `launch_error` is the code of `Execution error #20 detected.`: it does
+    not start (Q149672).
+    """
 
     duration_s: float = 60.0
     exit_code: int = 0
@@ -75,7 +82,9 @@ DEFAULT_PROGRAM: Final = Program()
 
 
 def first_word(command_line: str) -> str:
-    r"""The program's name in upper case, without its directory: `SETUP.EXE` for `"bin\setup.exe" /q`."""
+    r"""The program's name in upper case, without its directory: `SETUP.EXE` for `"bin\setup.exe"
+    /q`.
+    """
     text = command_line.strip()
     word = text[1:].split('"', 1)[0] if text.startswith('"') else (text.split(None, 1) or [""])[0]
     return fold(word.replace("\\", "/").rsplit("/", 1)[-1])
@@ -83,7 +92,9 @@ def first_word(command_line: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """Programs by the first word of their command line (case does not matter), and the one for all others."""
+    """Programs by the first word of their command line (case does not matter), and the one for all
+    others.
+    """
 
     by_name: Mapping[str, Program] = field(default_factory=dict)
     default: Program = DEFAULT_PROGRAM

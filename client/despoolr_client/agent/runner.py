@@ -1,9 +1,10 @@
-"""The packages of one client that run or wait for it: one at a time, beside the polls (Q214448). Exists only while there are any.
+"""The packages of one client that run or wait for it: one at a time, beside the polls (Q214448).
+Exists only while there are any.
 
-A turn: count down (desktop, mandatory), look again whether it may still run, connect to a distribution server in the
-documented order, open the program's files and hold them until it ends, leave its MIFs, report. The files are given back
-on the way of the report, just before it. A package for which no server can be had is not reported; it stays pending and is
-tried at the next poll.
+A turn: count down (desktop, mandatory), look again whether it may still run, connect to a
+distribution server in the documented order, open the program's files and hold them until it ends,
+leave its MIFs, report. The files are given back on the way of the report, just before it. A package
+for which no server can be had is not reported; it stays pending and is tried at the next poll.
 """
 
 from __future__ import annotations
@@ -25,12 +26,19 @@ if TYPE_CHECKING:
 
 
 class Turn:
-    """A package waiting for its run. `has_expired`: it was due although it had expired already (Q255284)."""
+    """A package waiting for its run. `has_expired`: it was due although it had expired already
+    (Q255284).
+    """
 
     __slots__ = ("cause", "countdown_s", "has_expired", "record")
 
     def __init__(
-        self, record: WorkstationInstruction, countdown_s: float = 0.0, cause: int = 0, *, has_expired: bool = False
+        self,
+        record: WorkstationInstruction,
+        countdown_s: float = 0.0,
+        cause: int = 0,
+        *,
+        has_expired: bool = False,
     ) -> None:
         self.record = record
         self.countdown_s = countdown_s
@@ -101,7 +109,13 @@ class Runner:
                 return
             agent.say(lines.AN_ERROR if error else lines.NO_ERROR)
             agent.pcm.executed(record.request_id, agent.now())
-            agent.record("pcm.record", cause=turn.cause, request=record.request_id, package=record.package_id, state="Executed")
+            agent.record(
+                "pcm.record",
+                cause=turn.cause,
+                request=record.request_id,
+                package=record.package_id,
+                state="Executed",
+            )
             self._report(record, started_at, error, () if self._leaks(program) else opens)
             async with agent.settings.gate.ends:
                 await agent.send(logoff=len(self._queue) == 1)
@@ -109,9 +123,16 @@ class Runner:
             await self._end(program, opens)
 
     async def _run(
-        self, record: WorkstationInstruction, program: Program, started_at: float, cause: int, opens: list[OpenFile]
+        self,
+        record: WorkstationInstruction,
+        program: Program,
+        started_at: float,
+        cause: int,
+        opens: list[OpenFile],
     ) -> int | None:
-        """Start the program and wait for its end: its error, 0 for none; None if no server can be had."""
+        """Start the program and wait for its end: its error, 0 for none; None if no server can be
+        had.
+        """
         agent = self._agent
         try:
             async with agent.settings.gate.starts:
@@ -126,13 +147,17 @@ class Runner:
         agent.say(lines.JOB_COMPLETED)
         return program.exit_code if agent.behaviour.exit_code_counts else 0
 
-    async def _launch(self, record: WorkstationInstruction, program: Program, cause: int, opens: list[OpenFile]) -> bool:
+    async def _launch(
+        self, record: WorkstationInstruction, program: Program, cause: int, opens: list[OpenFile]
+    ) -> bool:
         """Connect to a distribution server and start the program; False if no server can be had."""
         agent = self._agent
         uncs = [server.unc for server in record.servers]
         name = first_word(record.run_command)
         connected = [*agent.drives, *(hold.server for hold in agent.connections.holds)]
-        for step, place in candidates(uncs, agent.logon_server, connected, agent.behaviour, agent.dice("server")):
+        for step, place in candidates(
+            uncs, agent.logon_server, connected, agent.behaviour, agent.dice("server")
+        ):
             share = agent.share(place.server, place.share)
             about = {"request": record.request_id, "package": record.package_id, "step": step.value}
             try:
@@ -149,7 +174,14 @@ class Runner:
         agent.say(lines.unable_to_connect(uncs))
         return False
 
-    def _started(self, record: WorkstationInstruction, cause: int, server: str, program: str, about: dict[str, str]) -> None:
+    def _started(
+        self,
+        record: WorkstationInstruction,
+        cause: int,
+        server: str,
+        program: str,
+        about: dict[str, str],
+    ) -> None:
         """On record: the program was started there, whether or not it came up."""
         self._agent.record("pcm.run", cause=cause, server=server, program=program, **about)
         self._agent.say(lines.executing(record.run_command))
@@ -176,7 +208,13 @@ class Runner:
     def _leaks(self, program: Program) -> bool:
         return program.leaks_handles and self._agent.behaviour.leaks_open_files
 
-    def _report(self, record: WorkstationInstruction, started_at: float, error: int, closing: Sequence[OpenFile]) -> None:
+    def _report(
+        self,
+        record: WorkstationInstruction,
+        started_at: float,
+        error: int,
+        closing: Sequence[OpenFile],
+    ) -> None:
         agent = self._agent
         files = agent.files.files
         name = collect_mif(files, started_at)
@@ -185,4 +223,6 @@ class Runner:
             agent.say(lines.need_to_report(f"{agent.files.path}\\{name}"))
         agent.say(lines.REPORTING)
         mif = None if name is None else files[name].data
-        agent.add_report(run_report(record, agent.reporter, started_at, agent.now(), error, mif), closing)
+        agent.add_report(
+            run_report(record, agent.reporter, started_at, agent.now(), error, mif), closing
+        )

@@ -1,8 +1,8 @@
 """What all clients of a site share: one frozen object, so that a client costs only what is its own.
 
-Everything a client reaches the world by is here: the clock, the way to a server's shares, the recorder, and a maker of
-seeded generators. A generator is made when chance is needed and thrown away: a `random.Random` for each of fifty
-thousand clients would be 125 MB.
+Everything a client reaches the world by is here: the clock, the way to a server's shares, the
+recorder, and a maker of seeded generators. A generator is made when chance is needed and thrown
+away: a `random.Random` for each of fifty thousand clients would be 125 MB.
 """
 
 from __future__ import annotations
@@ -40,12 +40,16 @@ class Server(Protocol):
         ...
 
     def abandon(self) -> None:
-        """Fall silent, as a machine without power does: nothing is closed and no lease is renewed any more."""
+        """Fall silent, as a machine without power does: nothing is closed and no lease is renewed
+        any more.
+        """
         ...
 
 
 class WhenWarned(StrEnum):
-    """What a user who holds files open does when told to close them: nothing; save and close; or the machine is switched off."""
+    """What a user who holds files open does when told to close them: nothing; save and close; or
+    the machine is switched off.
+    """
 
     IGNORE = "ignore"
     CLOSE = "close"
@@ -57,17 +61,23 @@ MESSAGES_EVERY_S: Final = 60.0
 
 
 Connect = Callable[[str, str, str], Server]
-"""`connect(server, machine, user)`: reach a server by name, as this user on this machine. Costs nothing until it is used."""
+"""`connect(server, machine, user)`: reach a server by name, as this user on this machine. Costs
+nothing until it is used.
+"""
 
 MakeRandom = Callable[[str], Random]
-"""A generator for one purpose of one actor, e.g. `lambda label: Random(f"{seed}/{label}")`. Same label, same numbers."""
+"""A generator for one purpose of one actor, e.g. `lambda label: Random(f"{seed}/{label}")`. Same
+label, same numbers.
+"""
 
 LogSink = Callable[[str, float, str], None]
 """`log(machine, at, text)`: one line of a client's PCM log, `at` by the client's clock."""
 
 
 class Interner:
-    """Equal instruction records are one object, however many clients have them. Bounded: when it is full, it starts anew."""
+    """Equal instruction records are one object, however many clients have them. Bounded: when it is
+    full, it starts anew.
+    """
 
     def __init__(self, records_max: int = INTERNED_MAX) -> None:
         self._records: dict[WorkstationInstruction, WorkstationInstruction] = {}
@@ -96,7 +106,9 @@ class ClientSettings:
     site: str
     domain: str
     logon_servers: tuple[str, ...]
-    """`[Servers]` of SMS.INI: Client Setup copies the first eight (Q140145, Q279752). The first is the current one."""
+    """`[Servers]` of SMS.INI: Client Setup copies the first eight (Q140145, Q279752). The first is
+    the current one.
+    """
 
     behaviour: PcmBehaviour = field(default_factory=PcmBehaviour)
     programs: Programs = NO_PROGRAMS
@@ -107,7 +119,9 @@ class ClientSettings:
     """Bits of the Operating System mask that are this machine's; 0: those of the PCM variant."""
 
     results: str = ""
-    r"""`ResultSharePoint`: UNC directory for reports (Q135768); empty: `\\<current logon server>\SMS_SHR\DESPOOLR.BOX`."""
+    r"""`ResultSharePoint`: UNC directory for reports (Q135768); empty: `\\<current logon
+    server>\SMS_SHR\DESPOOLR.BOX`.
+    """
 
     log: LogSink | None = None
     when_warned: WhenWarned = WhenWarned.IGNORE

@@ -1,7 +1,8 @@
-"""How one PCM behaves: one field per behaviour, and the variant that runs. No code asks for an SMS version.
+"""How one PCM behaves: one field per behaviour, and the variant that runs. No code asks for an SMS
+version.
 
-`PcmBehaviour.of(profile)` takes from a site's profile the fields that are the client's; the rest have the defaults of
-`domain.md` (b) and are set by a scenario.
+`PcmBehaviour.of(profile)` takes from a site's profile the fields that are the client's; the rest
+have the defaults of `domain.md` (b) and are set by a scenario.
 """
 
 from __future__ import annotations
@@ -32,11 +33,15 @@ PLATFORM: Final[dict[PcmVariant, int]] = {
     PcmVariant.DOS: 0x20,
     PcmVariant.MAC: 0x40,
 }
-"""The bit of a record's Operating System mask that stands for each variant's machine (Q123499; Intel NT for the 32-bit ones)."""
+"""The bit of a record's Operating System mask that stands for each variant's machine (Q123499;
+Intel NT for the 32-bit ones).
+"""
 
 
 class ServerChoice(StrEnum):
-    """`DisableRandomPCMServers=` in `[Local]` of SMS.INI (Q180151, Q195944). The preferred-server words are not built."""
+    """`DisableRandomPCMServers=` in `[Local]` of SMS.INI (Q180151, Q195944). The preferred-server
+    words are not built.
+    """
 
     DOCUMENTED = ""
     LOCAL_ONLY = "LOCALONLY"
@@ -64,13 +69,19 @@ class PcmBehaviour:
     """Distribution servers of a record that are looked at (Q161310)."""
 
     skip_unchanged_instruction_file: bool = False
-    """A poll that finds the file unchanged notices no offer or mandatory date that has come (Q163488); expiry it does notice."""
+    """A poll that finds the file unchanged notices no offer or mandatory date that has come
+    (Q163488); expiry it does notice.
+    """
 
     search_on_missing_file: bool = False
-    """No instruction file on the current logon server: look on the others (Q191293; PCMSVC32 from SP4)."""
+    """No instruction file on the current logon server: look on the others (Q191293; PCMSVC32 from
+    SP4).
+    """
 
     random_logon_server_search: bool = False
-    """After the current logon server, the others are tried in random order (Q153288; 1.0, 1.1), else as listed (Q171589)."""
+    """After the current logon server, the others are tried in random order (Q153288; 1.0, 1.1),
+    else as listed (Q171589).
+    """
 
     countdown_s: float = 300.0
     """How long a desktop PCM counts down before it runs a mandatory package (Q185805)."""
@@ -85,13 +96,17 @@ class PcmBehaviour:
     """Several due packages run in arbitrary order rather than by date (Q173388; 1.2 before SP4)."""
 
     runs_newly_found_expired: bool = False
-    """A record found for the first time when it has already expired is run all the same (Q255284; 1.2 SP4)."""
+    """A record found for the first time when it has already expired is run all the same (Q255284;
+    1.2 SP4).
+    """
 
     desktop_runs_system_tasks: bool = False
     """PCMWIN32 runs packages meant for the service (Q165147; 1.2 before SP2)."""
 
     service_runs_optional: bool = False
-    """The service also runs packages that are not mandatory, once offered, if they want no input (Q174933; from SP3)."""
+    """The service also runs packages that are not mandatory, once offered, if they want no input
+    (Q174933; from SP3).
+    """
 
     rerun_when_polled_under_s: float = 1200.0
     """The service runs a package again if it polls again sooner than this (Q166765); 0: never."""
@@ -103,10 +118,14 @@ class PcmBehaviour:
     """How long PCM takes between the two files of a report: the width of Q138241's race."""
 
     leaks_open_files: bool = False
-    """Files an application leaves open when it ends stay open (Q163597); else PCM's disconnect closes them."""
+    """Files an application leaves open when it ends stay open (Q163597); else PCM's disconnect
+    closes them.
+    """
 
     exit_code_counts: bool = True
-    """A non-zero exit code is a failure. The archive only attests launch errors (Q149672); our reading, so a switch."""
+    """A non-zero exit code is a failure. The archive only attests launch errors (Q149672); our
+    reading, so a switch.
+    """
 
     @property
     def is_service(self) -> bool:
@@ -115,15 +134,20 @@ class PcmBehaviour:
 
     @property
     def countdown(self) -> float:
-        """Seconds between a mandatory package's turn and its start: none for the service or when disabled."""
+        """Seconds between a mandatory package's turn and its start: none for the service or when
+        disabled.
+        """
         return 0.0 if self.is_service or self.countdown_disabled else self.countdown_s
 
     def with_sms_ini(self, ini: SmsIni) -> PcmBehaviour:
-        """The behaviour as the machine's own SMS.INI changes it: `DisablePCMCountdown`, `DisableRandomPCMServers`."""
+        """The behaviour as the machine's own SMS.INI changes it: `DisablePCMCountdown`,
+        `DisableRandomPCMServers`.
+        """
         word = fold(ini.get("Local", "DisableRandomPCMServers"))
         return replace(
             self,
-            countdown_disabled=self.honours_disabled_countdown and ini.local_flag("DisablePCMCountdown", self.countdown_disabled),
+            countdown_disabled=self.honours_disabled_countdown
+            and ini.local_flag("DisablePCMCountdown", self.countdown_disabled),
             server_choice=ServerChoice(word) if word in _SERVER_CHOICES else self.server_choice,
         )
 

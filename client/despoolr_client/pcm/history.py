@@ -1,8 +1,8 @@
 r"""`PCMHIST.REG`, the client's memory of packages: RequestID to `New` or `Executed` (Q125934).
 
-Deleting it puts packages back to pending (Q122202), and mandatory ones run again (Q229809). The archive shows names and
-data, not the file's layout; ours is a registry script. `Expired` is ours too: PCM must remember that it has reported an
-expiry, or it would report it at every poll.
+Deleting it puts packages back to pending (Q122202), and mandatory ones run again (Q229809). The
+archive shows names and data, not the file's layout; ours is a registry script. `Expired` is ours
+too: PCM must remember that it has reported an expiry, or it would report it at every poll.
 """
 
 from __future__ import annotations
@@ -50,6 +50,10 @@ def parse_history(text: str) -> dict[str, HistoryState]:
             continue
         match = _VALUE.fullmatch(text_of_line)
         if match is None:
-            raise HistoryError(f'not a value of the history, which looks like "BPC001M"="New": {text_of_line!r}', number, 1)
+            raise HistoryError(
+                f'not a value of the history, which looks like "BPC001M"="New": {text_of_line!r}',
+                number,
+                1,
+            )
         history[match[1]] = HistoryState(match[2])
     return history

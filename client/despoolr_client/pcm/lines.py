@@ -1,7 +1,8 @@
 r"""The words PCM wrote to its log, letter for letter (`domain.md` b.9).
 
-`PCMWIN.LOG` prefixes each with date, time and `Package Command Manager ==> ` (Q166765, Q169491). `PACMAN.LOG` of
-the service is in the SMS Tracer layout, which `despoolr_core.formats.tracer` renders; here are only the texts.
+`PCMWIN.LOG` prefixes each with date, time and `Package Command Manager ==> ` (Q166765, Q169491).
+`PACMAN.LOG` of the service is in the SMS Tracer layout, which `despoolr_core.formats.tracer`
+renders; here are only the texts.
 """
 
 from __future__ import annotations

@@ -2,14 +2,15 @@
 
 The rules:
 
-* **Collected** is a `*.MIF` of the Windows directory whose time is strictly later than the run's start (Q166833, Q169491).
-  Several: the newest; a report has one.
-* **The status** of a run is the MIF's, if one was collected and reads as one; else the process's (Q125934, Q149672). The
-  `.SNI` states the process's result and names the `.PCK`: what the MIF says is for the Despooler to read, so that a `.PCK` that
-  comes late or malformed has the effects of Q138241 and Q190135.
+* **Collected** is a `*.MIF` of the Windows directory whose time is strictly later than the run's
+  start (Q166833, Q169491). Several: the newest; a report has one.
+* **The status** of a run is the MIF's, if one was collected and reads as one; else the process's
+  (Q125934, Q149672). The `.SNI` states the process's result and names the `.PCK`: what the MIF says
+  is for the Despooler to read, so that a `.PCK` that comes late or malformed has the effects of
+  Q138241 and Q190135.
 * **The order** of the two files is a behaviour (Q138241 against Q169491).
-* **Names** are range, sequence and a counter, in base 36: no two clients of a site can meet, and one client only after
-  46,656 reports. A name that is taken is passed over.
+* **Names** are range, sequence and a counter, in base 36: no two clients of a site can meet, and
+  one client only after 46,656 reports. A name that is taken is passed over.
 * **The report id** is stable over retries, so a report that was sent twice counts once.
 """
 
@@ -45,18 +46,24 @@ class Dated(Protocol):
 def collect_mif(files: Mapping[str, Dated], started_at: float) -> str | None:
     """The name of the status MIF to report for a run that started then, or None."""
     newer = [
-        (file.modified_at, name) for name, file in files.items() if fold(name).endswith(".MIF") and file.modified_at > started_at
+        (file.modified_at, name)
+        for name, file in files.items()
+        if fold(name).endswith(".MIF") and file.modified_at > started_at
     ]
     return max(newer)[1] if newer else None
 
 
 def report_name(sms_id: str, counter: int) -> str:
-    """The eight characters of a report's files: `00001` + `00A` for SMSID `BPC00001` and its tenth report."""
+    """The eight characters of a report's files: `00001` + `00A` for SMSID `BPC00001` and its tenth
+    report.
+    """
     return sms_id[3:] + to_base36(counter % NAMES_MAX, COUNTER_DIGITS)
 
 
 def report_id(sms_id: str, request_id: str, started_at: float | None) -> str:
-    """What makes a report that one and no other: client, request and the run's start; None: the expiry."""
+    """What makes a report that one and no other: client, request and the run's start; None: the
+    expiry.
+    """
     return f"{sms_id}-{request_id}-{'expired' if started_at is None else f'{started_at:.3f}'}"
 
 
@@ -72,9 +79,11 @@ class Reporter:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One report to send: the instruction (the MIF's name is put in when it is chosen) and the MIF's octets, if there is one.
+    """One report to send: the instruction (the MIF's name is put in when it is chosen) and the
+    MIF's octets, if there is one.
 
-    `result` is what the client knows (the MIF's status before the process's), for people and records.
+    `result` is what the client knows (the MIF's status before the process's), for people and
+    records.
     """
 
     wire: WireRemove
@@ -82,24 +91,48 @@ class Report:
     result: str
 
     def instruction(self, name: str) -> bytes:
-        """The `.SNI`, when the report's files are called `name`. It is to be executed from the client's time on (Q172899)."""
-        wire = self.wire if self.mif is None else msgspec.structs.replace(self.wire, mif_file=f"{name}.PCK")
+        """The `.SNI`, when the report's files are called `name`. It is to be executed from the
+        client's time on (Q172899).
+        """
+        wire = (
+            self.wire
+            if self.mif is None
+            else msgspec.structs.replace(self.wire, mif_file=f"{name}.PCK")
+        )
         return render_instruction(wire.to_instruction(execute_at=wire.finished_at))
 
 
 def run_report(
-    record: WorkstationInstruction, who: Reporter, started_at: float, ended_at: float, error: int, mif: bytes | None
+    record: WorkstationInstruction,
+    who: Reporter,
+    started_at: float,
+    ended_at: float,
+    error: int,
+    mif: bytes | None,
 ) -> Report:
-    """The report on a run: `error` is the launch error or exit code, 0 for none; times by the client's clock."""
+    """The report on a run: `error` is the launch error or exit code, 0 for none; times by the
+    client's clock.
+    """
     result = Result.FAILED if error else Result.SUCCESS
-    wire = _wire(record, who, result, started_at, ended_at, "" if not error else f"The program ended with error {error}.")
+    wire = _wire(
+        record,
+        who,
+        result,
+        started_at,
+        ended_at,
+        "" if not error else f"The program ended with error {error}.",
+    )
     known = result.value if mif is None else status_of(mif) or result.value
     return Report(wire, mif, known)
 
 
 def expiry_report(record: WorkstationInstruction, who: Reporter, now: float) -> Report:
     """The one notice that a package has expired (Q152229, Q188042)."""
-    return Report(_wire(record, who, Result.EXPIRED, None, now, "The package has expired."), None, Result.EXPIRED.value)
+    return Report(
+        _wire(record, who, Result.EXPIRED, None, now, "The package has expired."),
+        None,
+        Result.EXPIRED.value,
+    )
 
 
 def status_of(mif: bytes) -> str:
@@ -111,7 +144,12 @@ def status_of(mif: bytes) -> str:
 
 
 def _wire(
-    record: WorkstationInstruction, who: Reporter, result: Result, started_at: float | None, ended_at: float, description: str
+    record: WorkstationInstruction,
+    who: Reporter,
+    result: Result,
+    started_at: float | None,
+    ended_at: float,
+    description: str,
 ) -> WireRemove:
     return WireRemove(
         site=record.site_id,
@@ -133,4 +171,8 @@ def files_of(report: Report, name: str, behaviour: PcmBehaviour) -> tuple[str, .
     """The report's file names in the order they are written."""
     if report.mif is None:
         return (f"{name}.SNI",)
-    return (f"{name}.SNI", f"{name}.PCK") if behaviour.sni_before_pck else (f"{name}.PCK", f"{name}.SNI")
+    return (
+        (f"{name}.SNI", f"{name}.PCK")
+        if behaviour.sni_before_pck
+        else (f"{name}.PCK", f"{name}.SNI")
+    )

@@ -1,8 +1,10 @@
-"""Which records of the instruction file are for this machine and this PCM: "packages before filter, after filter".
+"""Which records of the instruction file are for this machine and this PCM: "packages before filter,
+after filter".
 
-A record passes when its Operating System mask has the machine's bit, and the variant may run it (Q166765, Q174933,
-Q165147): the service runs only unattended background tasks that are mandatory; a desktop PCM leaves background tasks to
-the service. Where a record says that it is a background task is our choice (`WorkstationInstruction.background`).
+A record passes when its Operating System mask has the machine's bit, and the variant may run it
+(Q166765, Q174933, Q165147): the service runs only unattended background tasks that are mandatory; a
+desktop PCM leaves background tasks to the service. Where a record says that it is a background task
+is our choice (`WorkstationInstruction.background`).
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ def is_for_platform(record: WorkstationInstruction, platform: int) -> bool:
 
 def is_for_service_only(record: WorkstationInstruction, behaviour: PcmBehaviour) -> bool:
     """Whether a desktop PCM must leave it to PCMSVC32."""
-    return not behaviour.is_service and record.background and not behaviour.desktop_runs_system_tasks
+    return (
+        not behaviour.is_service and record.background and not behaviour.desktop_runs_system_tasks
+    )
 
 
 def is_for_variant(record: WorkstationInstruction, behaviour: PcmBehaviour) -> bool:
@@ -34,7 +38,9 @@ def is_for_variant(record: WorkstationInstruction, behaviour: PcmBehaviour) -> b
 def screen(
     records: Sequence[WorkstationInstruction], platform: int, behaviour: PcmBehaviour
 ) -> tuple[tuple[WorkstationInstruction, ...], tuple[WorkstationInstruction, ...]]:
-    """The records that pass, and those a desktop PCM skips because they are the service's (each gets a log line)."""
+    """The records that pass, and those a desktop PCM skips because they are the service's (each
+    gets a log line).
+    """
     ours = [record for record in records if is_for_platform(record, platform)]
     passed = tuple(record for record in ours if is_for_variant(record, behaviour))
     return passed, tuple(record for record in ours if is_for_service_only(record, behaviour))

@@ -1,8 +1,10 @@
-"""Which distribution server a package is fetched from: the documented order, as a table (Q161310, Q165508).
+"""Which distribution server a package is fetched from: the documented order, as a table (Q161310,
+Q165508).
 
-A record lists at most ten package directories. `candidates` gives them in the order PCM tries them; the caller connects,
-and goes on to the next when that fails. Step 3 names a place that is on no list: the package's directory on the current
-logon server, which may hold it all the same. `RULES` is the table; the fault of Q165508 is to know only its last row.
+A record lists at most ten package directories. `candidates` gives them in the order PCM tries them;
+the caller connects, and goes on to the next when that fails. Step 3 names a place that is on no
+list: the package's directory on the current logon server, which may hold it all the same. `RULES`
+is the table; the fault of Q165508 is to know only its last row.
 """
 
 from __future__ import annotations
@@ -62,11 +64,15 @@ def _place(unc: str) -> PackagePlace:
 Listed = Sequence[PackagePlace]
 
 
-def _on_logon_server(listed: Listed, logon_server: str, _connected: Sequence[str]) -> Iterator[PackagePlace]:
+def _on_logon_server(
+    listed: Listed, logon_server: str, _connected: Sequence[str]
+) -> Iterator[PackagePlace]:
     return (place for place in listed if place.server == logon_server)
 
 
-def _on_connected_drive(listed: Listed, _logon_server: str, connected: Sequence[str]) -> Iterator[PackagePlace]:
+def _on_connected_drive(
+    listed: Listed, _logon_server: str, connected: Sequence[str]
+) -> Iterator[PackagePlace]:
     return (place for server in connected for place in listed if place.server == server)
 
 
@@ -88,19 +94,28 @@ STEPS: Final[dict[ServerChoice, frozenset[SelectionStep]]] = {
     ServerChoice.DOCUMENTED: frozenset(SelectionStep),
     ServerChoice.RANDOM: frozenset(SelectionStep),
     ServerChoice.LOCAL_ONLY: frozenset({SelectionStep.LOGON_SERVER, SelectionStep.PROBE}),
-    ServerChoice.DRIVE_MAPPINGS: frozenset({SelectionStep.LOGON_SERVER, SelectionStep.CONNECTED_DRIVE, SelectionStep.PROBE}),
+    ServerChoice.DRIVE_MAPPINGS: frozenset(
+        {SelectionStep.LOGON_SERVER, SelectionStep.CONNECTED_DRIVE, SelectionStep.PROBE}
+    ),
     ServerChoice.RANDOM_ONLY: frozenset({SelectionStep.RANDOM}),
 }
-"""The steps each word of `DisableRandomPCMServers` leaves (Q180151: it goes as far down the order as its name)."""
+"""The steps each word of `DisableRandomPCMServers` leaves (Q180151: it goes as far down the order
+as its name).
+"""
 
 
 def candidates(
-    servers: Sequence[str], logon_server: str, connected: Sequence[str], behaviour: PcmBehaviour, rng: Chance
+    servers: Sequence[str],
+    logon_server: str,
+    connected: Sequence[str],
+    behaviour: PcmBehaviour,
+    rng: Chance,
 ) -> Iterator[tuple[SelectionStep, PackagePlace]]:
-    """The places to try, in order, with the step each came from; no place twice, and no draw before there is need of it.
+    """The places to try, in order, with the step each came from; no place twice, and no draw before
+    there is need of it.
 
-    `servers` are the UNC directories of the record, `connected` the servers of the client's connected drives in drive order.
-    Entries that are no UNC are passed over.
+    `servers` are the UNC directories of the record, `connected` the servers of the client's
+    connected drives in drive order. Entries that are no UNC are passed over.
     """
     listed: list[PackagePlace] = []
     for unc in servers[: behaviour.package_servers_max]:
@@ -108,7 +123,11 @@ def candidates(
             listed.append(_place(unc))
         except ValueError:
             continue
-    steps = frozenset({SelectionStep.RANDOM}) if behaviour.random_server_bug else STEPS[behaviour.server_choice]
+    steps = (
+        frozenset({SelectionStep.RANDOM})
+        if behaviour.random_server_bug
+        else STEPS[behaviour.server_choice]
+    )
     chosen: set[str] = set()
     drives = [fold(server) for server in connected]
     for step, rule in RULES:
@@ -116,7 +135,8 @@ def candidates(
             continue
         if rule is None:
             by_unc = {place.unc: place for place in listed if place.unc not in chosen}
-            order = sorted(by_unc)  # the draw depends on the servers, not on how the record happens to list them
+            # the draw depends on the servers, not on how the record happens to list them
+            order = sorted(by_unc)
             rng.shuffle(order)
             found: Iterator[PackagePlace] = (by_unc[unc] for unc in order)
         else:

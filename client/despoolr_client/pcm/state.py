@@ -1,8 +1,8 @@
 """One PCM's memory of its packages, and what a poll decides from it. All change goes through `Pcm`.
 
-The law: a RequestID is shown once (`New`), runs by itself at most once (`Executed`), and its expiry is reported exactly
-once. The record itself stays in the instruction file until expiry or cancel (`domain.md` c); only the history says
-whether it has run. Times are the client's own clock.
+The law: a RequestID is shown once (`New`), runs by itself at most once (`Executed`), and its expiry
+is reported exactly once. The record itself stays in the instruction file until expiry or cancel
+(`domain.md` c); only the history says whether it has run. Times are the client's own clock.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ Records = tuple[WorkstationInstruction, ...]
 
 
 class Folder(StrEnum):
-    """The folders of the PCM window. The archive's literal name is not known; *Archived* is our word (Q122202)."""
+    """The folders of the PCM window. The archive's literal name is not known; *Archived* is our
+    word (Q122202).
+    """
 
     PENDING = "Pending Commands"
     EXECUTED = "Executed Commands"
@@ -48,7 +50,9 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """What one poll decided: records to show as new, to run, to report as expired; and log lines."""
+    """What one poll decided: records to show as new, to run, to report as expired; and log
+    lines.
+    """
 
     shown: Records = ()
     due: Records = ()
@@ -71,14 +75,19 @@ class Pcm:
         self.executed_at: dict[str, float] | None = None
 
     # -- a poll
-    def read(self, records: Sequence[WorkstationInstruction], platform: int, behaviour: PcmBehaviour) -> Reading:
-        """Take the records of a changed instruction file. A request that was there and is not any more was cancelled."""
+    def read(
+        self, records: Sequence[WorkstationInstruction], platform: int, behaviour: PcmBehaviour
+    ) -> Reading:
+        """Take the records of a changed instruction file. A request that was there and is not any
+        more was cancelled.
+        """
         passed, skipped = screen(records, platform, behaviour)
         there = {record.request_id for record in passed}
         gone = tuple(
             record.request_id
             for record in self.records
-            if record.request_id not in there and self.history.get(record.request_id) is not HistoryState.EXPIRED
+            if record.request_id not in there
+            and self.history.get(record.request_id) is not HistoryState.EXPIRED
         )
         self.records = passed
         self.archived -= frozenset(gone)
@@ -96,10 +105,11 @@ class Pcm:
         polling_interval_s: float = 3600.0,
         only_expiry: bool = False,
     ) -> Decisions:
-        """What is to be shown, run and reported as expired at `now`. Remembers what it decided, so nothing is decided twice.
+        """What is to be shown, run and reported as expired at `now`. Remembers what it decided, so
+        nothing is decided twice.
 
-        A due record stays due until `executed` says that it ran: a client that could not connect tries at the next poll.
-        `only_expiry` looks at no other date (Q163488).
+        A due record stays due until `executed` says that it ran: a client that could not connect
+        tries at the next poll. `only_expiry` looks at no other date (Q163488).
         """
         shown: list[WorkstationInstruction] = []
         due: list[WorkstationInstruction] = []
@@ -109,7 +119,9 @@ class Pcm:
             state = self.history.get(request)
             if state is HistoryState.EXPIRED:
                 continue
-            if is_expired(record, now) and not (behaviour.runs_newly_found_expired and state is None):
+            if is_expired(record, now) and not (
+                behaviour.runs_newly_found_expired and state is None
+            ):
                 self.history[request] = HistoryState.EXPIRED
                 self.archived -= {request}
                 expired.append(record)
@@ -129,16 +141,28 @@ class Pcm:
         return Decisions(tuple(shown), tuple(due), tuple(expired), said)
 
     def _runs_by_itself(
-        self, record: WorkstationInstruction, state: HistoryState | None, now: float, behaviour: PcmBehaviour, interval_s: float
+        self,
+        record: WorkstationInstruction,
+        state: HistoryState | None,
+        now: float,
+        behaviour: PcmBehaviour,
+        interval_s: float,
     ) -> bool:
-        optional_too = behaviour.is_service and behaviour.service_runs_optional  # Q174933: from the offer time on
+        # Q174933: from the offer time on
+        optional_too = behaviour.is_service and behaviour.service_runs_optional
         wanted = is_due(record, now) or (optional_too and not record.install_by_full)
         if not wanted or state is not HistoryState.EXECUTED:
             return wanted
-        # Q166765: polled again before the site has dealt with the status, the service takes the package for one not run yet.
+        # Q166765: polled again before the site has dealt with the status, the service takes the
+        # package for one not run yet.
         race_s = behaviour.rerun_when_polled_under_s
         ran_at = (self.executed_at or {}).get(record.request_id)
-        return behaviour.is_service and interval_s < race_s and ran_at is not None and now - ran_at < race_s
+        return (
+            behaviour.is_service
+            and interval_s < race_s
+            and ran_at is not None
+            and now - ran_at < race_s
+        )
 
     # -- what happened
     def executed(self, request_id: str, now: float) -> None:
@@ -150,7 +174,9 @@ class Pcm:
         self.executed_at.setdefault(request_id, now)
 
     def archive(self, request_id: str) -> bool:
-        """The user moves a package to the archive (Q122202); whether there is one. A mandatory one runs all the same."""
+        """The user moves a package to the archive (Q122202); whether there is one. A mandatory one
+        runs all the same.
+        """
         is_there = any(record.request_id == request_id for record in self.records)
         if is_there:
             self.archived |= {request_id}
@@ -164,7 +190,9 @@ class Pcm:
 
     # -- what there is
     def record(self, request_id: str) -> WorkstationInstruction:
-        """The record of one request. Raises `KeyError` when the instruction file does not have it (any more)."""
+        """The record of one request. Raises `KeyError` when the instruction file does not have it
+        (any more).
+        """
         for record in self.records:
             if record.request_id == request_id:
                 return record
@@ -180,18 +208,29 @@ class Pcm:
         return is_offered(record, now) and not over
 
     def folder_of(self, request_id: str, now: float) -> Folder | None:
-        """Where the user sees a package; None when it is not in the window (not offered, expired, unknown)."""
+        """Where the user sees a package; None when it is not in the window (not offered, expired,
+        unknown).
+        """
         try:
             record = self.record(request_id)
         except KeyError:
             return None
         state = self.history.get(request_id)
-        if state is None or state is HistoryState.EXPIRED or is_expired(record, now) or not is_shown(record, now):
+        if (
+            state is None
+            or state is HistoryState.EXPIRED
+            or is_expired(record, now)
+            or not is_shown(record, now)
+        ):
             return None
         if request_id in self.archived:
             return Folder.ARCHIVED
         return Folder.EXECUTED if state is HistoryState.EXECUTED else Folder.PENDING
 
     def folder(self, folder: Folder, now: float) -> Records:
-        """The packages in one folder, in the order of the instruction file. Executed ones stay until they expire (Q191348)."""
-        return tuple(record for record in self.records if self.folder_of(record.request_id, now) is folder)
+        """The packages in one folder, in the order of the instruction file. Executed ones stay
+        until they expire (Q191348).
+        """
+        return tuple(
+            record for record in self.records if self.folder_of(record.request_id, now) is folder
+        )

@@ -6,7 +6,8 @@
 | Mandatory After | Install By Date / Full | runs by itself once `now >= date` and offered; no date: once offered (Q126644) |
 | Expires After | Expiration Date / Full | gone and reported once `now > date`; no date: never |
 
-Nothing is corrected for time zones: a client whose clock is wrong decides wrongly (Q126644, Q107244, Q189305).
+Nothing is corrected for time zones: a client whose clock is wrong decides wrongly (Q126644,
+Q107244, Q189305).
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ def is_shown(record: WorkstationInstruction, now: float) -> bool:
 
 
 def due_at(record: WorkstationInstruction) -> float | None:
-    """When the package runs by itself, in site seconds on the client's clock; None for an optional one."""
+    """When the package runs by itself, in site seconds on the client's clock; None for an optional
+    one.
+    """
     if not record.install_by_full:
         return None
     mandatory = _ALWAYS if record.install_by_date is None else record.install_by_date
@@ -43,4 +46,8 @@ def is_due(record: WorkstationInstruction, now: float) -> bool:
 
 def is_expired(record: WorkstationInstruction, now: float) -> bool:
     """Whether its time is over."""
-    return bool(record.expiration_full) and record.expiration_date is not None and now > record.expiration_date
+    return (
+        bool(record.expiration_full)
+        and record.expiration_date is not None
+        and now > record.expiration_date
+    )

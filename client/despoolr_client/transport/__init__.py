@@ -1,1 +1,3 @@
-"""How a client speaks to servers: sessions, shares, chains of calls, and the limit on requests at one time."""
+"""How a client speaks to servers: sessions, shares, chains of calls, and the limit on requests at
+one time.
+"""

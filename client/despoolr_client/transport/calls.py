@@ -1,7 +1,7 @@
 """One HTTP call to one server as one token makes it, and what its answer means.
 
-The law: a call ends in a success, in a `ShareError` that carries the server's own problem body, or in `ShareUnreachable`
-when nobody answered, or somebody did who is no Despoolr server.
+The law: a call ends in a success, in a `ShareError` that carries the server's own problem body, or
+in `ShareUnreachable` when nobody answered, or somebody did who is no Despoolr server.
 """
 
 from __future__ import annotations
@@ -72,24 +72,47 @@ class HttpCaller:
             headers["Despoolr-Program"] = quote(program, errors="replace")
         self._lines = header_lines(headers)
 
-    async def call_json(self, method: str, target: str, kind: type[T], body: msgspec.Struct | None = None) -> T:
+    async def call_json(
+        self, method: str, target: str, kind: type[T], body: msgspec.Struct | None = None
+    ) -> T:
         """`call` with a JSON body, answered by a `kind`."""
         reply = await self.call(method, target, None if body is None else encode(body))
         try:
             return msgspec.json.decode(reply.body, type=kind)
         except msgspec.DecodeError as error:
-            raise ShareUnreachable(f"{self._base} answers, but not as a Despoolr server: {error}") from None
+            raise ShareUnreachable(
+                f"{self._base} answers, but not as a Despoolr server: {error}"
+            ) from None
 
-    async def call(self, method: str, target: str, data: bytes | None = None, headers: Mapping[str, str] | None = None) -> Reply:
-        """One round trip. `target` is percent-encoded. Raises `ShareError` for a problem, `ShareUnreachable` for no answer."""
+    async def call(
+        self,
+        method: str,
+        target: str,
+        data: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """One round trip. `target` is percent-encoded. Raises `ShareError` for a problem,
+        `ShareUnreachable` for no answer.
+        """
         lines = self._lines + header_lines(headers) if headers else self._lines
         http, may_act = self._http, self.may_act
         if may_act is not None and method == "DELETE" and target.startswith(_OWN):
             may_act = None
         try:
-            reply = await exchange(http, address_of(http, self._base), method, target, lines, data, self._timeout, may_act)
+            reply = await exchange(
+                http,
+                address_of(http, self._base),
+                method,
+                target,
+                lines,
+                data,
+                self._timeout,
+                may_act,
+            )
         except (aiohttp.ClientError, HttpProcessingError, TimeoutError, OSError) as error:
-            raise ShareUnreachable(f"{self.name} does not answer at {self._base}: {error or type(error).__name__}") from error
+            raise ShareUnreachable(
+                f"{self.name} does not answer at {self._base}: {error or type(error).__name__}"
+            ) from error
         if reply.status < 300 or reply.status == 304:
             return reply
         raise self._failure(reply.status, reply.body)
@@ -99,8 +122,12 @@ class HttpCaller:
             problem = _PROBLEM.decode(body)
         except msgspec.DecodeError:
             if status < 400 or status in _GATEWAY_ERRORS:
-                return ShareUnreachable(f"{self._base} answers {status}, but not as a Despoolr server")
-            problem = Problem("about:blank", f"HTTP {status}", status, body[:200].decode(errors="replace"))
+                return ShareUnreachable(
+                    f"{self._base} answers {status}, but not as a Despoolr server"
+                )
+            problem = Problem(
+                "about:blank", f"HTTP {status}", status, body[:200].decode(errors="replace")
+            )
         return known_error(problem)
 
 

@@ -1,10 +1,13 @@
-"""One HTTP/1.1 exchange over a connection of aiohttp's pool: a request said in one write, and its whole answer.
+"""One HTTP/1.1 exchange over a connection of aiohttp's pool: a request said in one write, and its
+whole answer.
 
-The law: on the wire a request is, line for line, what `aiohttp.ClientSession.request` would send, and what may go wrong is
-what goes wrong there; connections, their pool, names, TLS and the parser are aiohttp's own. What is saved is everything
-around them that a share's small calls have no use for (cookies, redirects, payload objects, a multidict for each
-request): half of a call's cost, which is most of what a fleet does. A session's default headers are sent; its proxy, its
-`auth` and its traces are not looked at. Contract tests hold the two side by side; aiohttp's minor version is pinned.
+The law: on the wire a request is, line for line, what `aiohttp.ClientSession.request` would send,
+and what may go wrong is what goes wrong there; connections, their pool, names, TLS and the parser
+are aiohttp's own. What is saved is everything around them that a share's small calls have no use
+for (cookies, redirects, payload objects, a multidict for each request): half of a call's cost,
+which is most of what a fleet does. A session's default headers are sent; its proxy, its `auth` and
+its traces are not looked at. Contract tests hold the two side by side; aiohttp's minor version is
+pinned.
 """
 
 from __future__ import annotations
@@ -40,24 +43,33 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 class Address:
-    """A server as one session reaches it: what the pool must know of it, and the lines with which every request begins."""
+    """A server as one session reaches it: what the pool must know of it, and the lines with which
+    every request begins.
+    """
 
     __slots__ = ("lines", "path", "request")
 
     def __init__(self, http: aiohttp.ClientSession, base: str) -> None:
         url = URL(base)
-        if http.connector is not None and url.scheme not in http.connector.allowed_protocol_schema_set:
+        if (
+            http.connector is not None
+            and url.scheme not in http.connector.allowed_protocol_schema_set
+        ):
             raise aiohttp.NonHttpUrlClientError(url)
         self.request = aiohttp.ClientRequest("GET", url, loop=asyncio.get_running_loop())
         self.path = url.raw_path.rstrip("/")
         self.lines = header_lines({hdrs.HOST: self.request.headers[hdrs.HOST], **http.headers})
 
 
-_ADDRESSES: Final[WeakKeyDictionary[aiohttp.ClientSession, dict[str, Address]]] = WeakKeyDictionary()
+_ADDRESSES: Final[WeakKeyDictionary[aiohttp.ClientSession, dict[str, Address]]] = (
+    WeakKeyDictionary()
+)
 
 
 def address_of(http: aiohttp.ClientSession, base: str) -> Address:
-    """The address of a server, made once for all that share a session. Raises aiohttp's `InvalidURL` for what is none."""
+    """The address of a server, made once for all that share a session. Raises aiohttp's
+    `InvalidURL` for what is none.
+    """
     known = _ADDRESSES.setdefault(http, {})
     found = known.get(base)
     if found is None:
@@ -87,15 +99,17 @@ async def exchange(
 ) -> Reply:
     """Send and be answered. `target` is percent-encoded, `lines` are `header_lines`.
 
-    `may_send` is asked right before the request goes out, after every wait. Raises aiohttp's `ClientError`,
-    `HttpProcessingError` for an answer that is not HTTP, `TimeoutError`, `OSError`, of these `Fenced` if it may not go out.
+    `may_send` is asked right before the request goes out, after every wait. Raises aiohttp's
+    `ClientError`, `HttpProcessingError` for an answer that is not HTTP, `TimeoutError`, `OSError`,
+    of these `Fenced` if it may not go out.
     """
     head = f"{method} {address.path}{target} HTTP/1.1\r\n{address.lines}{lines}"
     if data is not None:
         head += f"Content-Length: {len(data)}\r\nContent-Type: application/octet-stream\r\n"
     elif method not in _BODYLESS:
         head += "Content-Length: 0\r\n"
-    octets = head.encode(errors="surrogateescape") + b"\r\n"  # an ETag goes back as the octets it came as
+    # an ETag goes back as the octets it came as
+    octets = head.encode(errors="surrogateescape") + b"\r\n"
     connector = http.connector
     if connector is None:
         raise RuntimeError("Session is closed")
@@ -115,7 +129,12 @@ async def exchange(
 
 
 async def _converse(
-    connection: Any, octets: bytes, data: bytes | None, timeout: aiohttp.ClientTimeout, *, has_body: bool
+    connection: Any,
+    octets: bytes,
+    data: bytes | None,
+    timeout: aiohttp.ClientTimeout,
+    *,
+    has_body: bool,
 ) -> Reply:
     """On one connection, which goes back to the pool, or is closed if anything went wrong."""
     try:
@@ -144,7 +163,8 @@ async def _converse(
         connection.close()
         raise
     if transport.get_write_buffer_size():
-        connection.close()  # answered before it was all read: what is left to say would go before the next request
+        # answered before it was all read: what is left to say would go before the next request
+        connection.close()
     else:
         connection.release()
     return Reply(message.code, message.headers.get(hdrs.ETAG, ""), body)

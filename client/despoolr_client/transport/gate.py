@@ -1,7 +1,9 @@
-"""How many clients of one process may talk to servers at one time, and who goes first when there is no place for all.
+"""How many clients of one process may talk to servers at one time, and who goes first when there is
+no place for all.
 
-The law: whoever is further on goes first: who ends a program (its files are held until then), then who starts one, then who
-polls; within a line, in the order of coming. So what has begun ends soon, however many wait to begin.
+The law: whoever is further on goes first: who ends a program (its files are held until then), then
+who starts one, then who polls; within a line, in the order of coming. So what has begun ends soon,
+however many wait to begin.
 """
 
 from __future__ import annotations
@@ -62,7 +64,8 @@ class Line:
         try:
             await place
         except BaseException:
-            if not place.cancelled():  # it was given at the very moment at which its taker was told to go
+            # it was given at the very moment at which its taker was told to go
+            if not place.cancelled():
                 self._gate.give_back()
             raise
 

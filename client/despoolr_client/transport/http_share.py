@@ -89,15 +89,28 @@ class HttpShare(Share):
         return HttpOpen(self._server, reply.open, reply.size)
 
     async def open_all(
-        self, paths: Sequence[str], access: Access, share_mode: ShareMode, *, program: str = "", read: bool = False
+        self,
+        paths: Sequence[str],
+        access: Access,
+        share_mode: ShareMode,
+        *,
+        program: str = "",
+        read: bool = False,
     ) -> tuple[list[OpenFile], ShareError | None]:
         """Open files one after the other (and read each), in few round trips."""
         opened: list[OpenFile] = []
-        words = {"access": render_access(access), "share_mode": render_share_mode(share_mode), "program": program}
+        words = {
+            "access": render_access(access),
+            "share_mode": render_share_mode(share_mode),
+            "program": program,
+        }
         server, done = self._server, 0
         try:
             while done < len(paths):
-                some = [OpenRequest("", self._name, self._named(path), **words) for path in paths[done : done + CALLS_MAX]]
+                some = [
+                    OpenRequest("", self._name, self._named(path), **words)
+                    for path in paths[done : done + CALLS_MAX]
+                ]
                 results = await server._open_all([ChainOpen(request, read) for request in some])
                 for result in results:
                     if result.open is not None:
@@ -119,13 +132,24 @@ class HttpShare(Share):
         """Whole files, in few round trips."""
         found: list[bytes | ShareError] = []
         while len(found) < len(paths):
-            some = [ChainGet(self._name, self._named(path)) for path in paths[len(found) : len(found) + CALLS_MAX]]
+            some = [
+                ChainGet(self._name, self._named(path))
+                for path in paths[len(found) : len(found) + CALLS_MAX]
+            ]
             for result in await self._server.chain(some):
-                found.append(known_error(result.problem) if result.problem is not None else result.data or b"")
+                found.append(
+                    known_error(result.problem)
+                    if result.problem is not None
+                    else result.data or b""
+                )
         return found
 
     async def create_all(
-        self, files: Sequence[tuple[str, bytes]], *, closing: Sequence[OpenFile] = (), logoff: bool = False
+        self,
+        files: Sequence[tuple[str, bytes]],
+        *,
+        closing: Sequence[OpenFile] = (),
+        logoff: bool = False,
     ) -> list[ShareError | None]:
         """Files one after the other, up to the first refusal; what ends with them goes in the same
         round trips.
@@ -133,7 +157,9 @@ class HttpShare(Share):
         riding = await self._give_back_others(closing, logoff=logoff)
         made: list[ShareError | None] = []
         while len(made) < len(files):
-            some = self._puts(files[len(made) : len(made) + CALLS_MAX - len(riding) - 1], create=True)
+            some = self._puts(
+                files[len(made) : len(made) + CALLS_MAX - len(riding) - 1], create=True
+            )
             if some:
                 is_last = len(made) + len(some) == len(files)
                 results = await self._server._part_with(riding, some, logoff=logoff and is_last)
@@ -145,7 +171,9 @@ class HttpShare(Share):
                 break
         return made
 
-    async def _give_back_others(self, closing: Sequence[OpenFile], *, logoff: bool) -> list[HttpOpen]:
+    async def _give_back_others(
+        self, closing: Sequence[OpenFile], *, logoff: bool
+    ) -> list[HttpOpen]:
         """Give back what the next chain cannot: what is open on other servers, and what is too
         much; the rest rides on it.
         """
@@ -185,7 +213,10 @@ class HttpShare(Share):
         """Files, in few round trips."""
         gone: list[ShareError | None] = []
         while len(gone) < len(paths):
-            some = [ChainDelete(self._name, self._named(path)) for path in paths[len(gone) : len(gone) + CALLS_MAX]]
+            some = [
+                ChainDelete(self._name, self._named(path))
+                for path in paths[len(gone) : len(gone) + CALLS_MAX]
+            ]
             gone += [_error_of(result) for result in await self._server.chain(some)]
         return gone
 
@@ -216,15 +247,25 @@ class HttpShare(Share):
         """Delete a file or an empty directory."""
         await self._call("DELETE", path, {"Depth": "0"}, purpose=purpose)
 
-    async def rename(self, path: str, new_path: str, *, replace: bool = False, purpose: str = "") -> None:
+    async def rename(
+        self, path: str, new_path: str, *, replace: bool = False, purpose: str = ""
+    ) -> None:
         """Rename within the share."""
-        headers = {"Depth": "0", "Destination": self._target(new_path), "Overwrite": "T" if replace else "F"}
+        headers = {
+            "Depth": "0",
+            "Destination": self._target(new_path),
+            "Overwrite": "T" if replace else "F",
+        }
         await self._call("MOVE", path, headers, purpose=purpose)
 
     async def list(self, path: str = "") -> list[Entry]:
         """The names in a directory, sorted case-insensitively."""
         target = self._target(path)
-        return (await self._server.call_json("GET", target if target.endswith("/") else target + "/", Listing)).entries
+        return (
+            await self._server.call_json(
+                "GET", target if target.endswith("/") else target + "/", Listing
+            )
+        ).entries
 
     async def stat(self, path: str) -> Entry | None:
         """One name's facts, or None if there is no such name."""
@@ -250,7 +291,13 @@ class HttpShare(Share):
             raise ShareError(_not_a_name(self._name, path)) from None
 
     async def _call(
-        self, method: str, path: str, headers: dict[str, str] | None = None, *, data: bytes | None = None, purpose: str = ""
+        self,
+        method: str,
+        path: str,
+        headers: dict[str, str] | None = None,
+        *,
+        data: bytes | None = None,
+        purpose: str = "",
     ) -> Reply:
         if purpose:
             headers = {**(headers or {}), "Despoolr-Purpose": quote(purpose, errors="replace")}
@@ -282,7 +329,9 @@ class HttpOpen(OpenFile):
         """Octets from `offset`; fewer at the end of the file."""
         if length == 0:
             return b""
-        asked = query(offset=str(offset) if offset else "", length="" if length is None else str(length))
+        asked = query(
+            offset=str(offset) if offset else "", length="" if length is None else str(length)
+        )
         try:
             return (await self._server.call("GET", self._content + asked)).body
         except ShareError as error:
@@ -292,9 +341,13 @@ class HttpOpen(OpenFile):
 
     async def write(self, data: bytes, offset: int = 0) -> None:
         """Put octets at `offset`, growing the file as needed."""
-        await self._server.call("PUT", self._content + query(offset=str(offset) if offset else ""), data)
+        await self._server.call(
+            "PUT", self._content + query(offset=str(offset) if offset else ""), data
+        )
 
-    async def lock(self, offset: int, length: int, *, exclusive: bool = True, wait_s: float = 0.0) -> None:
+    async def lock(
+        self, offset: int, length: int, *, exclusive: bool = True, wait_s: float = 0.0
+    ) -> None:
         """Lock octets against other opens, at once or within `wait_s` site seconds."""
         request = lock_request(offset, length, exclusive=exclusive, wait_s=wait_s)
         await self._server.call("POST", self._locks, encode(request))
@@ -364,4 +417,13 @@ def _not_a_name(share: str, path: str) -> Problem:
     status = NtStatus.OBJECT_NAME_INVALID
     shown = ascii(path)[1:-1]
     detail = f"{shown} has half a surrogate pair, which no file name has. Ask for another name."
-    return Problem("about:blank", "No file can have this name", 400, detail, status, WIN32_CODE[status], share, shown)
+    return Problem(
+        "about:blank",
+        "No file can have this name",
+        400,
+        detail,
+        status,
+        WIN32_CODE[status],
+        share,
+        shown,
+    )

@@ -1,10 +1,12 @@
-"""A share on another machine, over HTTP: one round trip for each thing asked, and none that was not.
+"""A share on another machine, over HTTP: one round trip for each thing asked, and none that was
+not.
 
-A `ShareServer` is one server as one token sees it. Many of them (one for each client of a fleet) stand on one
-`aiohttp.ClientSession`, whose pool bounds what is in flight; an idle one costs a few hundred octets. Opens need a session on
-a lease: it is started by the first open and kept alive every half of its lease, by the clock that was passed in, for as
-long as files are held. A close that could not be delivered is delivered later; until then the server still counts the file
-as open, as it does when a real machine drops off the network.
+A `ShareServer` is one server as one token sees it. Many of them (one for each client of a fleet)
+stand on one `aiohttp.ClientSession`, whose pool bounds what is in flight; an idle one costs a few
+hundred octets. Opens need a session on a lease: it is started by the first open and kept alive
+every half of its lease, by the clock that was passed in, for as long as files are held. A close
+that could not be delivered is delivered later; until then the server still counts the file as open,
+as it does when a real machine drops off the network.
 """
 
 from __future__ import annotations
@@ -62,10 +64,12 @@ _DEAD: Final = (NtStatus.FILE_CLOSED, NtStatus.USER_SESSION_DELETED, NtStatus.NE
 
 
 class ShareServer(HttpCaller):
-    """One server, as the machine and user of one token see it. Use it as an async context, or `close` it.
+    """One server, as the machine and user of one token see it. Use it as an async context, or
+    `close` it.
 
-    `http` is shared and stays its owner's. `timeout` bounds one request on the event loop's clock (None: the session's own).
-    `lease_s` is asked for (0: the server's default). The keep-alive task lives in `tasks`, or else ends with `close`.
+    `http` is shared and stays its owner's. `timeout` bounds one request on the event loop's clock
+    (None: the session's own). `lease_s` is asked for (0: the server's default). The keep-alive task
+    lives in `tasks`, or else ends with `close`.
     """
 
     __slots__ = (
@@ -109,22 +113,33 @@ class ShareServer(HttpCaller):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         await self.close()
 
     def share(self, name: str) -> HttpShare:
-        """One of the server's shares. It costs no round trip; a share that is not there is found out when it is used."""
+        """One of the server's shares. It costs no round trip; a share that is not there is found
+        out when it is used.
+        """
         return HttpShare(self, name)
 
     async def close(self) -> None:
-        """Log off, if logged on, and stop keeping alive. A server that does not answer will find out by the lease."""
+        """Log off, if logged on, and stop keeping alive. A server that does not answer will find
+        out by the lease.
+        """
         try:
             await self.end_session()
         except (ShareError, ShareUnreachable):
             pass
 
     def abandon(self) -> None:
-        """Fall silent, as a machine without power does: nothing is closed, and no lease is renewed any more."""
+        """Fall silent, as a machine without power does: nothing is closed, and no lease is renewed
+        any more.
+        """
         session, keeper = self._session, self._keeper
         if session is not None:
             self._forget(session)
@@ -134,7 +149,9 @@ class ShareServer(HttpCaller):
     # -- sessions
 
     async def start_session(self, program: str = "", lease_s: float = 0.0) -> SessionReply:
-        """Log on now, and stay so until `end_session`. Opens made from now on belong to this session."""
+        """Log on now, and stay so until `end_session`. Opens made from now on belong to this
+        session.
+        """
         await self.end_session()
         async with self._lock():
             reply = await self._start(program or self.program, lease_s or self.lease_s)
@@ -175,7 +192,12 @@ class ShareServer(HttpCaller):
         return self._session
 
     async def _start(self, program: str, lease_s: float) -> SessionReply:
-        reply = await self.call_json("POST", "/api/v1/sessions", SessionReply, SessionRequest(program=program, lease_s=lease_s))
+        reply = await self.call_json(
+            "POST",
+            "/api/v1/sessions",
+            SessionReply,
+            SessionRequest(program=program, lease_s=lease_s),
+        )
         self._adopt(reply)
         return reply
 
@@ -184,7 +206,11 @@ class ShareServer(HttpCaller):
         self._session = session
         self._used = True
         keep = self._keep_alive(session)
-        self._keeper = self._tasks.create_task(keep) if self._tasks else asyncio.get_running_loop().create_task(keep)
+        self._keeper = (
+            self._tasks.create_task(keep)
+            if self._tasks
+            else asyncio.get_running_loop().create_task(keep)
+        )
 
     async def _keep_alive(self, session: SessionReply) -> None:
         """Renew until the session is ended, lost, or was of no use for a whole beat."""
@@ -198,7 +224,9 @@ class ShareServer(HttpCaller):
                     await self.call("DELETE", f"/api/v1/sessions/{session.session}")
                     return
                 self._used = False
-                renewed = await self.call_json("PUT", f"/api/v1/sessions/{session.session}", SessionReply)
+                renewed = await self.call_json(
+                    "PUT", f"/api/v1/sessions/{session.session}", SessionReply
+                )
                 expires_at = renewed.expires_at
             except ShareUnreachable:
                 if self._clock.now() < expires_at:
@@ -234,7 +262,9 @@ class ShareServer(HttpCaller):
                 try:
                     return await self.call_json("POST", "/api/v1/opens", OpenReply, request)
                 except ShareError as error:
-                    if not (may_start_again and error.problem.nt_status == NtStatus.USER_SESSION_DELETED):
+                    if not (
+                        may_start_again and error.problem.nt_status == NtStatus.USER_SESSION_DELETED
+                    ):
                         raise
                     self._lost(session)
             raise AssertionError("the second attempt returns or raises")
@@ -256,7 +286,11 @@ class ShareServer(HttpCaller):
                         link.request.session = session.session
                     results = await self.chain(wanted, stops=True)
                     first = results[0].problem
-                    if may_start_again and first is not None and first.nt_status == NtStatus.USER_SESSION_DELETED:
+                    if (
+                        may_start_again
+                        and first is not None
+                        and first.nt_status == NtStatus.USER_SESSION_DELETED
+                    ):
                         self._lost(session)
                         continue
                 granted = sum(result.open is not None for result in results)
@@ -266,7 +300,9 @@ class ShareServer(HttpCaller):
             self._held -= len(wanted) - granted
 
     async def _log_on_with(self, wanted: list[ChainOpen]) -> list[ChainResult] | None:
-        """The first opens in the round trip that logs on; None if somebody else logged on meanwhile, or a chain has no room."""
+        """The first opens in the round trip that logs on; None if somebody else logged on
+        meanwhile, or a chain has no room.
+        """
         if len(wanted) == CALLS_MAX:
             return None
         async with self._lock():
@@ -290,7 +326,9 @@ class ShareServer(HttpCaller):
             keeper.cancel()
 
     async def _part(self, opens: Sequence[HttpOpen], *, logoff: bool) -> None:
-        """Give opens back, and log off if asked to and nothing else is open. Who does not answer is told later, as by `close`."""
+        """Give opens back, and log off if asked to and nothing else is open. Who does not answer is
+        told later, as by `close`.
+        """
         try:
             for start in range(0, len(opens), PARTING_MAX):
                 await self._part_with(opens[start : start + PARTING_MAX], (), logoff=logoff)
@@ -302,10 +340,14 @@ class ShareServer(HttpCaller):
         except ShareError:
             pass  # their own `close` will hear it again
 
-    async def _part_with(self, opens: Sequence[HttpOpen], calls: Sequence[Link], *, logoff: bool) -> list[ChainResult]:
-        """Give opens back and make `calls`, up to the first that is refused; then log off if asked to and nothing else is open.
+    async def _part_with(
+        self, opens: Sequence[HttpOpen], calls: Sequence[Link], *, logoff: bool
+    ) -> list[ChainResult]:
+        """Give opens back and make `calls`, up to the first that is refused; then log off if asked
+        to and nothing else is open.
 
-        The results of `calls`. An open whose close was answered is closed, whatever the answer; all others stay as they are.
+        The results of `calls`. An open whose close was answered is closed, whatever the answer; all
+        others stay as they are.
         """
         session, keeper = self._leave() if logoff and self._held == len(opens) else (None, None)
         has_left = False
@@ -321,22 +363,29 @@ class ShareServer(HttpCaller):
         self._closed(opens[: len(results)])
         if made or not (opens and (calls or logoff)):
             return made[: len(calls)]
-        # One that the server had closed already ended the chain. The rest goes together, whatever each is answered.
+        # One that the server had closed already ended the chain. The rest goes together, whatever
+        # each is answered.
         rest = opens[len(results) :]
         if rest:
             self._closed(rest[: len(await self.chain([ChainClose(one.handle) for one in rest]))])
         return await self._part_with((), calls, logoff=logoff)
 
     def _leave(self) -> tuple[SessionReply | None, asyncio.Task[None] | None]:
-        """The session that is about to end. Who opens something meanwhile begins another: this one would end under them."""
+        """The session that is about to end. Who opens something meanwhile begins another: this one
+        would end under them.
+        """
         if self._pinned or self._session is None:
             return None, None
         session, keeper = self._session, self._keeper
         self._session = self._keeper = None
         return session, keeper
 
-    def _left(self, session: SessionReply, keeper: asyncio.Task[None] | None, *, has_left: bool) -> None:
-        """What follows: the session is over, or goes on if it was not told and there is no other."""
+    def _left(
+        self, session: SessionReply, keeper: asyncio.Task[None] | None, *, has_left: bool
+    ) -> None:
+        """What follows: the session is over, or goes on if it was not told and there is no
+        other.
+        """
         if not has_left and self._session is None:
             self._session, self._keeper = session, keeper
         elif keeper is not None:
@@ -353,7 +402,9 @@ class ShareServer(HttpCaller):
         """Several calls in one round trip; a result for each that was made, at least one."""
         reply = await self.call_json("POST", "/api/v1/chain", ChainReply, Chain(list(calls), stops))
         if not reply.results:
-            raise ShareUnreachable(f"{self.name} answers, but not as a Despoolr server: a chain without a result")
+            raise ShareUnreachable(
+                f"{self.name} answers, but not as a Despoolr server: a chain without a result"
+            )
         return reply.results
 
     async def _give_back(self, handle: str) -> None:
@@ -382,16 +433,24 @@ class ShareServer(HttpCaller):
 
     async def opens(self, share: str = "", path: str = "", machine: str = "") -> OpenList:
         """The opens that stand on the server: all, or those of a share, a path, a machine."""
-        return await self.call_json("GET", "/api/v1/opens" + query(share=share, path=path, machine=machine), OpenList)
+        return await self.call_json(
+            "GET", "/api/v1/opens" + query(share=share, path=path, machine=machine), OpenList
+        )
 
     async def episodes(self, machine: str = "", path: str = "") -> EpisodeList:
         """The updates that were refused there: all, or those of a waiting machine, a path."""
-        return await self.call_json("GET", "/api/v1/episodes" + query(machine=machine, path=path), EpisodeList)
+        return await self.call_json(
+            "GET", "/api/v1/episodes" + query(machine=machine, path=path), EpisodeList
+        )
 
     async def why(self, machine: str = "", path: str = "", at: float | None = None) -> Why:
-        """Why a machine, or a path, waits or makes others wait: one sentence for each episode, and who holds it."""
+        """Why a machine, or a path, waits or makes others wait: one sentence for each episode, and
+        who holds it.
+        """
         return await self.call_json(
-            "GET", "/api/v1/why" + query(machine=machine, path=path, at="" if at is None else repr(at)), Why
+            "GET",
+            "/api/v1/why" + query(machine=machine, path=path, at="" if at is None else repr(at)),
+            Why,
         )
 
     async def health(self) -> Health:
@@ -400,14 +459,22 @@ class ShareServer(HttpCaller):
 
     async def end_episode(self, episode: str, reason: str) -> None:
         """Tell the server that an update will not be tried again."""
-        await self.call("POST", f"/api/v1/episodes/{quote(episode, safe='')}/end", encode(EpisodeEnd(reason)))
+        await self.call(
+            "POST", f"/api/v1/episodes/{quote(episode, safe='')}/end", encode(EpisodeEnd(reason))
+        )
 
     async def close_by_force(self, handle: str, reason: str = "") -> None:
         """Close somebody else's open. Takes a token of role `service` or `admin`."""
-        await self.call("DELETE", f"/api/v1/opens/{quote(handle, safe='')}" + query(force="true", reason=reason))
+        await self.call(
+            "DELETE", f"/api/v1/opens/{quote(handle, safe='')}" + query(force="true", reason=reason)
+        )
 
-    async def set_rights(self, share: str, prefix: str, role: Role, rights: str | None) -> str | None:
-        """Change what a role may do below a directory (`NONE`, `READ`, `CHANGE`, `FULL`; None: no entry); what it was."""
+    async def set_rights(
+        self, share: str, prefix: str, role: Role, rights: str | None
+    ) -> str | None:
+        """Change what a role may do below a directory (`NONE`, `READ`, `CHANGE`, `FULL`; None: no
+        entry); what it was.
+        """
         body = encode({"prefix": prefix, "role": role, "rights": rights})
         reply = await self.call("PUT", f"/api/v1/shares/{quote(share, safe='')}/rights", body)
         former = msgspec.json.decode(reply.body, type=dict[str, str | None])

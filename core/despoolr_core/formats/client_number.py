@@ -1,4 +1,6 @@
-"""Client numbers, names and SMSIDs: a client's SMSID is what one logon server would have handed out to it (Q127052)."""
+"""Client numbers, names and SMSIDs: a client's SMSID is what one logon server would have handed out
+to it (Q127052).
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ def sms_id_of(site: str, number: int) -> str:
 
 
 def number_of(sms_id: str) -> int:
-    """The number of the client that has an SMSID of eight characters; the inverse of `sms_id_of`."""
+    """The number of the client that has an SMSID of eight characters; the inverse of
+    `sms_id_of`.
+    """
     return int(sms_id[3:5], 36) * RANGE_SIZE + int(sms_id[5:], 36)
 
 
@@ -27,9 +31,15 @@ def name_of(prefix: str, number: int) -> str:
 
 
 def number_in(prefix: str, name: str) -> int | None:
-    """The number of the client that has a machine name; the inverse of `name_of`, None for a name that it does not give."""
+    """The number of the client that has a machine name; the inverse of `name_of`, None for a name
+    that it does not give.
+    """
     digits = name[len(prefix) :]
-    if not name.startswith(prefix) or not (digits.isascii() and digits.isdecimal()) or len(digits) > DIGITS_MAX:
+    if (
+        not name.startswith(prefix)
+        or not (digits.isascii() and digits.isdecimal())
+        or len(digits) > DIGITS_MAX
+    ):
         return None
     number = int(digits)
     return number if name_of(prefix, number) == name else None

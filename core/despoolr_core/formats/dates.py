@@ -1,11 +1,12 @@
 """The ways SMS writes a point in time, and their inverses.
 
-Site time is a float of seconds since 1970-01-01 00:00 on the site's own calendar. SMS 1.x has no time zone in any file,
-so this module has none either: a date printed and read again is the same number, wherever the program runs.
-Every form keeps whole seconds (the fraction is cut off), except `render_date_time`, which keeps milliseconds.
+Site time is a float of seconds since 1970-01-01 00:00 on the site's own calendar. SMS 1.x has no
+time zone in any file, so this module has none either: a date printed and read again is the same
+number, wherever the program runs. Every form keeps whole seconds (the fraction is cut off), except
+`render_date_time`, which keeps milliseconds.
 
-Old tools print two dates wrongly, and a `DateQuirk` says how: months from 0 (Q153369) and years as `year - 1900`,
-so that 2000 is `100` (Q249578).
+Old tools print two dates wrongly, and a `DateQuirk` says how: months from 0 (Q153369) and years as
+`year - 1900`, so that 2000 is `100` (Q249578).
 """
 
 from __future__ import annotations
@@ -26,13 +27,31 @@ FIRST_YEAR: Final = 1970
 """Two-digit years are read as 1970 to 2069."""
 
 DAY_NAMES: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-MONTH_NAMES: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MONTH_NAMES: Final = (
+    "Jan",
+    "Feb",
+    "Mar",
+    "Apr",
+    "May",
+    "Jun",
+    "Jul",
+    "Aug",
+    "Sep",
+    "Oct",
+    "Nov",
+    "Dec",
+)
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_S: Final = (datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC) - _EPOCH).total_seconds()
 _SMS: Final = re.compile(r"(\d\d)/(\d\d)/(\d{2,3}) (\d\d):(\d\d):(\d\d)", re.ASCII)
-_CTIME: Final = re.compile(r"([A-Z][a-z]{2}) ([A-Z][a-z]{2}) ( \d|\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{3}))? (\d{4})", re.ASCII)
-_DATE_TIME: Final = re.compile(r"(\d{1,2})-(\d{1,2})-(\d{4})(?: (\d\d):(\d\d):(\d\d)(?:\.(\d{3}))?)?", re.ASCII)
+_CTIME: Final = re.compile(
+    r"([A-Z][a-z]{2}) ([A-Z][a-z]{2}) ( \d|\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{3}))? (\d{4})",
+    re.ASCII,
+)
+_DATE_TIME: Final = re.compile(
+    r"(\d{1,2})-(\d{1,2})-(\d{4})(?: (\d\d):(\d\d):(\d\d)(?:\.(\d{3}))?)?", re.ASCII
+)
 
 
 class DateError(FormatError):
@@ -40,7 +59,9 @@ class DateError(FormatError):
 
 
 class DateQuirk(NamedTuple):
-    """How an old tool misprints a date. The default misprints nothing: it is what stored files have."""
+    """How an old tool misprints a date. The default misprints nothing: it is what stored files
+    have.
+    """
 
     month_from_zero: bool = False
     """January is 00 and December 11 (Q153369)."""
@@ -63,14 +84,23 @@ def calendar(epoch_s: float) -> datetime:
 
 
 def site_time(
-    year: int, month: int = 1, day: int = 1, hour: int = 0, minute: int = 0, second: int = 0, millisecond: int = 0
+    year: int,
+    month: int = 1,
+    day: int = 1,
+    hour: int = 0,
+    minute: int = 0,
+    second: int = 0,
+    millisecond: int = 0,
 ) -> float:
-    """Seconds since 1970 of a calendar time: the inverse of `calendar`. Raises `DateError` when there is no such day."""
+    """Seconds since 1970 of a calendar time: the inverse of `calendar`. Raises `DateError` when
+    there is no such day.
+    """
     try:
         moment = datetime(year, month, day, hour, minute, second, millisecond * 1000, tzinfo=UTC)
     except ValueError:
         raise DateError(
-            f"there is no such time as {month}/{day}/{year} {hour:02}:{minute:02}:{second:02} (month/day/year)"
+            f"there is no such time as {month}/{day}/{year} {hour:02}:{minute:02}:{second:02} "
+            "(month/day/year)"
         ) from None
     if year < FIRST_YEAR:
         raise DateError(f"the year {year} is before {FIRST_YEAR}")
@@ -80,7 +110,8 @@ def site_time(
 def render_sms_date(epoch_s: float | None, quirk: DateQuirk = NO_QUIRK) -> str:
     """`mm/dd/yy hh:mm:ss`; None is `00/00/00 00:00:00` (Q123499).
 
-    Raises `DateError` outside 1970 to 2069, where two digits of a year would be read as another century.
+    Raises `DateError` outside 1970 to 2069, where two digits of a year would be read as another
+    century.
     """
     if epoch_s is None:
         return NO_SMS_DATE
@@ -93,7 +124,9 @@ def render_sms_date(epoch_s: float | None, quirk: DateQuirk = NO_QUIRK) -> str:
 
 
 def parse_sms_date(text: str, quirk: DateQuirk = NO_QUIRK) -> float | None:
-    """Read `mm/dd/yy hh:mm:ss` as the tool with this quirk printed it; None for `00/00/00 00:00:00`."""
+    """Read `mm/dd/yy hh:mm:ss` as the tool with this quirk printed it; None for `00/00/00
+    00:00:00`.
+    """
     if text == NO_SMS_DATE:
         return None
     match = _SMS.fullmatch(text)
@@ -103,7 +136,9 @@ def parse_sms_date(text: str, quirk: DateQuirk = NO_QUIRK) -> float | None:
     if quirk.year_since_1900:
         year += 1900
     elif len(match[3]) == 3:
-        raise DateError(f"{text!r} has a year of three digits, as an old PCMDUMP prints it (Q249578)")
+        raise DateError(
+            f"{text!r} has a year of three digits, as an old PCMDUMP prints it (Q249578)"
+        )
     else:
         year += 1900 if year >= FIRST_YEAR % 100 else 2000
     if quirk.month_from_zero:
@@ -118,7 +153,9 @@ def render_long_date(epoch_s: float) -> str:
 
 
 def render_ctime(epoch_s: float, *, milliseconds: bool = False) -> str:
-    """`Www Mmm dd hh:mm:ss yyyy`, as the Tracer prints it (Q193784); with `.mmm` after the seconds in 2.0 (Q244405)."""
+    """`Www Mmm dd hh:mm:ss yyyy`, as the Tracer prints it (Q193784); with `.mmm` after the seconds
+    in 2.0 (Q244405).
+    """
     at = calendar(epoch_s)
     fraction = f".{at.microsecond // 1000:03}" if milliseconds else ""
     return (
@@ -128,8 +165,9 @@ def render_ctime(epoch_s: float, *, milliseconds: bool = False) -> str:
 
 
 def parse_ctime(text: str) -> float:
-    """Read `Www Mmm dd hh:mm:ss[.mmm] yyyy`; the day may have a blank for its first digit. The weekday is not checked
-    against the date (the archive's samples are transcribed by hand)."""
+    """Read `Www Mmm dd hh:mm:ss[.mmm] yyyy`; the day may have a blank for its first digit. The
+    weekday is not checked against the date (the archive's samples are transcribed by hand).
+    """
     match = _CTIME.fullmatch(text)
     if match is None or match[1] not in DAY_NAMES or match[2] not in MONTH_NAMES:
         raise DateError(f"{text!r} is not a time like Tue Nov 10 17:56:25 1998")
@@ -146,10 +184,12 @@ def parse_ctime(text: str) -> float:
 
 @lru_cache(maxsize=64)  # one instruction has one time in several places
 def render_date_time(epoch_s: float | None) -> str:
-    """`M-D-YYYY [hh:mm:ss[.mmm]]`: the form of an instruction's execution time, e.g. `2-19-1970` (Q140374).
+    """`M-D-YYYY [hh:mm:ss[.mmm]]`: the form of an instruction's execution time, e.g. `2-19-1970`
+    (Q140374).
 
-    The article shows the day only; the time of day follows when it is not midnight, the milliseconds when they are not 0,
-    so that nothing is lost. None is `1-1-1970`: a time long past, hence "at once".
+    The article shows the day only; the time of day follows when it is not midnight, the
+    milliseconds when they are not 0, so that nothing is lost. None is `1-1-1970`: a time long past,
+    hence "at once".
     """
     at = calendar(0.0 if epoch_s is None else round(epoch_s, 3))
     date = f"{at.month}-{at.day}-{at.year:04}"
@@ -166,5 +206,7 @@ def parse_date_time(text: str) -> float | None:
     match = _DATE_TIME.fullmatch(text)
     if match is None:
         raise DateError(f"{text!r} is not a time like 2-19-1970 or 2-19-1970 18:04:37")
-    month, day, year, hour, minute, second, millisecond = (int(part or 0) for part in match.groups())
+    month, day, year, hour, minute, second, millisecond = (
+        int(part or 0) for part in match.groups()
+    )
     return site_time(year, month, day, hour, minute, second, millisecond) or None

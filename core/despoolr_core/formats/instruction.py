@@ -1,11 +1,13 @@
-"""What despooler instructions ask for: a client's report (`WireRemove`) and a job's work at a site (`Install`).
+"""What despooler instructions ask for: a client's report (`WireRemove`) and a job's work at a site
+(`Install`).
 
-Both are views of a `DespoolerInstruction`: `to_instruction` writes one, `from_instruction` takes it apart again and
-refuses, with the line, what is missing or makes no sense. Times are site seconds.
+Both are views of a `DespoolerInstruction`: `to_instruction` writes one, `from_instruction` takes it
+apart again and refuses, with the line, what is missing or makes no sense. Times are site seconds.
 
-A WIREMOVE reads like Q172899's: type, site, an 8-character ID (*the JOBID*, says the article) and last the client's SMSID;
-what the article leaves out between them is UNKNOWN, ours is the result. The archive names two minijob types (INVENTORY,
-CONFIG) and none for packages: INSTALL, SHARE, REMOVE and CANCEL are our names, and so are all fields.
+A WIREMOVE reads like Q172899's: type, site, an 8-character ID (*the JOBID*, says the article) and
+last the client's SMSID; what the article leaves out between them is UNKNOWN, ours is the result.
+The archive names two minijob types (INVENTORY, CONFIG) and none for packages: INSTALL, SHARE,
+REMOVE and CANCEL are our names, and so are all fields.
 """
 
 from __future__ import annotations
@@ -50,7 +52,9 @@ MINIJOB: Final = "MICROSOFT|SMS|MINIJOBINSTRUCTION|"
 
 
 class Result(StrEnum):
-    """What a client reports of a package. Success and Failed are the words of the status MIF (Q169491); Expired is ours."""
+    """What a client reports of a package. Success and Failed are the words of the status MIF
+    (Q169491); Expired is ours.
+    """
 
     SUCCESS = "Success"
     FAILED = "Failed"
@@ -76,8 +80,9 @@ class InstallKind(StrEnum):
 
 
 class RetryOf(StrEnum):
-    """What a retry instruction repeats: nothing (it is the first), the copy to the servers it lists, or the whole after a
-    failed store of the master package (Q195936). Our names."""
+    """What a retry instruction repeats: nothing (it is the first), the copy to the servers it
+    lists, or the whole after a failed store of the master package (Q195936). Our names.
+    """
 
     NOTHING = ""
     SERVERS = "Servers"
@@ -87,8 +92,9 @@ class RetryOf(StrEnum):
 class WireRemove(msgspec.Struct, frozen=True, kw_only=True):
     """A client's report on one package: it ran (well or not), or it expired (Q169491, Q152229).
 
-    `report_id` is unique, so that a report that arrives twice counts once. `mif_file` names the `.PCK` that came with it, or
-    is empty; `description` is what the client knows of the outcome. `finished_at` is on the client's clock.
+    `report_id` is unique, so that a report that arrives twice counts once. `mif_file` names the
+    `.PCK` that came with it, or is empty; `description` is what the client knows of the outcome.
+    `finished_at` is on the client's clock.
     """
 
     site: str
@@ -105,7 +111,9 @@ class WireRemove(msgspec.Struct, frozen=True, kw_only=True):
     mif_file: str = ""
     description: str = ""
 
-    def to_instruction(self, *, execute_at: float | None = None, retries: int = 0) -> DespoolerInstruction:
+    def to_instruction(
+        self, *, execute_at: float | None = None, retries: int = 0
+    ) -> DespoolerInstruction:
         """The report as an instruction."""
         return DespoolerInstruction(
             WIREMOVE,
@@ -127,7 +135,9 @@ class WireRemove(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_instruction(cls, instruction: DespoolerInstruction) -> WireRemove:
-        """The report that an instruction is. Raises `InstructionError` for another type, a missing or senseless value."""
+        """The report that an instruction is. Raises `InstructionError` for another type, a missing
+        or senseless value.
+        """
         _expect(instruction, (WIREMOVE,), 4)
         site, job_id, result, sms_id = instruction.words
         if result not in list(Result):
@@ -155,7 +165,9 @@ class WireRemove(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PackageTarget(NamedTuple):
-    """A distribution server and the share there: `SRV1`, `SMS_PKGD` (or a nested name, `APPS\\WIN\\EXCEL`: Q107245)."""
+    """A distribution server and the share there: `SRV1`, `SMS_PKGD` (or a nested name,
+    `APPS\\WIN\\EXCEL`: Q107245).
+    """
 
     server: str
     share: str
@@ -178,11 +190,13 @@ class TargetWorkstation(NamedTuple):
 class Install(msgspec.Struct, frozen=True, kw_only=True):
     """A job's work at one site: install or update, share, remove, cancel.
 
-    An empty `command_line` means that the job has no Run phase. `offer_after`, `mandatory_after` and `expires_after` are on
-    the clients' clocks. `report_to` is the site that gets the status. `package_file` lies beside the instruction, or is empty.
-    With `retry_of` SERVERS, `servers` are those that failed, and no others are meant; `first_attempt_at` is the site's time.
-    With `put_on_specified` and no `servers`, the site's default servers are meant: all it has.
-    `users_warned`: a forced disconnect has revoked access and told the holders; this attempt closes their files (Q128458).
+    An empty `command_line` means that the job has no Run phase. `offer_after`, `mandatory_after`
+    and `expires_after` are on the clients' clocks. `report_to` is the site that gets the status.
+    `package_file` lies beside the instruction, or is empty. With `retry_of` SERVERS, `servers` are
+    those that failed, and no others are meant; `first_attempt_at` is the site's time. With
+    `put_on_specified` and no `servers`, the site's default servers are meant: all it has.
+    `users_warned`: a forced disconnect has revoked access and told the holders; this attempt closes
+    their files (Q128458).
     """
 
     kind: InstallKind
@@ -214,14 +228,20 @@ class Install(msgspec.Struct, frozen=True, kw_only=True):
     job_name: str = ""
     package_source: str = ""
 
-    def to_instruction(self, *, execute_at: float | None = None, retries: int = 0) -> DespoolerInstruction:
-        """The work as an instruction. Raises `InstructionError` for a name that has a backslash where it cannot."""
+    def to_instruction(
+        self, *, execute_at: float | None = None, retries: int = 0
+    ) -> DespoolerInstruction:
+        """The work as an instruction. Raises `InstructionError` for a name that has a backslash
+        where it cannot.
+        """
         for target in self.servers:
             if not target.server or not target.share or "\\" in target.server:
                 raise InstructionError(f"{str(target)!r} is not a server and a share")
         for workstation in self.workstations:
             if " " in workstation.sms_id or "\\" in workstation.domain + workstation.machine:
-                raise InstructionError(f"{str(workstation)!r} is not an SMSID, a domain and a machine")
+                raise InstructionError(
+                    f"{str(workstation)!r} is not an SMSID, a domain and a machine"
+                )
         return DespoolerInstruction(
             self.kind.type,
             (self.site, self.job_id, self.package_id),
@@ -257,7 +277,9 @@ class Install(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_instruction(cls, instruction: DespoolerInstruction) -> Install:
-        """The work that an instruction asks for. Raises `InstructionError` for another type, a missing or senseless value."""
+        """The work that an instruction asks for. Raises `InstructionError` for another type, a
+        missing or senseless value.
+        """
         _expect(instruction, tuple(kind.type for kind in InstallKind), 3)
         site, job_id, package_id = instruction.words
         return cls(
@@ -285,7 +307,9 @@ class Install(msgspec.Struct, frozen=True, kw_only=True):
             background=instruction.flag("SystemTask"),
             report_to=instruction.text("ReportTo"),
             retry_of=_retry_of(instruction),
-            first_attempt_at=instruction.time("FirstAttempt") if "FirstAttempt" in instruction.fields else None,
+            first_attempt_at=instruction.time("FirstAttempt")
+            if "FirstAttempt" in instruction.fields
+            else None,
             users_warned="UsersWarned" in instruction.fields and instruction.flag("UsersWarned"),
             job_name=instruction.fields.get("JobName", ""),
             package_source=instruction.fields.get("PackageSource", ""),
@@ -293,9 +317,11 @@ class Install(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MifTransfer(msgspec.Struct, frozen=True, kw_only=True):
-    """MIFs of a site on their way to its parent: `package_file` holds them, compressed, and lies beside the instruction.
+    """MIFs of a site on their way to its parent: `package_file` holds them, compressed, and lies
+    beside the instruction.
 
-    The type is Q153246's minijob INVENTORY; what such an instruction says is UNKNOWN, the fields are ours.
+    The type is Q153246's minijob INVENTORY; what such an instruction says is UNKNOWN, the fields
+    are ours.
     """
 
     site: str
@@ -310,7 +336,9 @@ class MifTransfer(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_instruction(cls, instruction: DespoolerInstruction) -> MifTransfer:
-        """The transfer that an instruction is. Raises `InstructionError` for another type, a missing or senseless value."""
+        """The transfer that an instruction is. Raises `InstructionError` for another type, a
+        missing or senseless value.
+        """
         _expect(instruction, (INVENTORY,), 2)
         site, request_id = instruction.words
         return cls(
@@ -332,13 +360,17 @@ def _expect(instruction: DespoolerInstruction, types: tuple[str, ...], word_coun
     if instruction.type not in types:
         raise InstructionError(f"{instruction.type} is not {' or '.join(types)}", 3, 1)
     if len(instruction.words) != word_count:
-        raise InstructionError(f"{instruction.type} takes {word_count} words, not {len(instruction.words)}", 3, 1)
+        raise InstructionError(
+            f"{instruction.type} takes {word_count} words, not {len(instruction.words)}", 3, 1
+        )
 
 
 def _target(unc: str) -> PackageTarget:
     server, _, share = unc.removeprefix("\\\\").partition("\\")
     if not unc.startswith("\\\\") or not server or not share:
-        raise InstructionError(f"Server = {unc!r} is not a server and a share like \\\\SRV1\\SMS_PKGD")
+        raise InstructionError(
+            f"Server = {unc!r} is not a server and a share like \\\\SRV1\\SMS_PKGD"
+        )
     return PackageTarget(server, share)
 
 
@@ -346,5 +378,8 @@ def _workstation(text: str) -> TargetWorkstation:
     sms_id, blank, rest = text.partition(" ")
     domain, backslash, machine = rest.partition("\\")
     if not blank or not backslash or not sms_id or not machine:
-        raise InstructionError(f"Workstation = {text!r} is not an SMSID, a domain and a machine like BPC00005 SALES\\PC5")
+        raise InstructionError(
+            f"Workstation = {text!r} is not an SMSID, a domain and a machine like "
+            "BPC00005 SALES\\PC5"
+        )
     return TargetWorkstation(machine, sms_id, domain)

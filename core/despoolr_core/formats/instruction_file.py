@@ -1,6 +1,8 @@
-"""Despooler instructions: what one machine asks the despooler of a site to do (`.INS`, `.SNI` in a `DESPOOLR.BOX`).
+"""Despooler instructions: what one machine asks the despooler of a site to do (`.INS`, `.SNI` in a
+`DESPOOLR.BOX`).
 
-The original is binary; ours has the layout that `snirdr` prints (Q140374), so that a person can read every file:
+The original is binary; ours has the layout that `snirdr` prints (Q140374), so that a person can
+read every file:
 
     The execution time is M/D/Y 2-19-1970
     The number of retries is 0
@@ -10,9 +12,10 @@ The original is binary; ours has the layout that `snirdr` prints (Q140374), so t
     Server = \\\\SRV1\\SMS_PKGD
     End of instruction, 12 lines, CRC 1A2B3C4D
 
-The last line counts the lines before it and has the CRC-32 of their octets, so a truncated or damaged file is known as such.
-A value is one line: a control character in it is written `&#10;`, and a literal `&#` as `&#38;#`.
-The original compresses an `.INS` (Hdecomp makes the `.SNI` of it: Q140374); ours is plain under both names.
+The last line counts the lines before it and has the CRC-32 of their octets, so a truncated or
+damaged file is known as such. A value is one line: a control character in it is written `&#10;`,
+and a literal `&#` as `&#38;#`. The original compresses an `.INS` (Hdecomp makes the `.SNI` of it:
+Q140374); ours is plain under both names.
 
 What an instruction asks for is in `instruction`; this module knows only the paper it is written on.
 """
@@ -45,15 +48,18 @@ RETRIES_MAX: Final = 1_000_000
 
 
 class InstructionError(FormatError):
-    """An instruction that is truncated, damaged or not one (event 1), or one that cannot be written."""
+    """An instruction that is truncated, damaged or not one (event 1), or one that cannot be
+    written.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class DespoolerInstruction:
     """One instruction: when, which attempt, what, and its named values in order.
 
-    `execute_at` is in site seconds, None for "at once". `retries` counts the attempts so far; it can be negative (Q191360).
-    `words` follow the type on its line. `servers` and `workstations` are the repeated lines `Server = ` and `Workstation = `.
+    `execute_at` is in site seconds, None for "at once". `retries` counts the attempts so far; it
+    can be negative (Q191360). `words` follow the type on its line. `servers` and `workstations` are
+    the repeated lines `Server = ` and `Workstation = `.
     """
 
     type: str
@@ -101,7 +107,9 @@ class DespoolerInstruction:
 
     def wrong(self, key: str, reason: str) -> InstructionError:
         """A complaint about the value of a field, at its line."""
-        return InstructionError(f"{key} = {self.fields.get(key, '')!r} {reason}", self.lines.get(key, 0), len(key) + 4)
+        return InstructionError(
+            f"{key} = {self.fields.get(key, '')!r} {reason}", self.lines.get(key, 0), len(key) + 4
+        )
 
 
 def render_flag(value: bool) -> str:
@@ -128,7 +136,9 @@ _WORKSTATION: Final = "Workstation"
 
 
 def render_instruction(instruction: DespoolerInstruction) -> bytes:
-    """The instruction as a file, UTF-8. Raises `InstructionError` for what could not be read back."""
+    """The instruction as a file, UTF-8. Raises `InstructionError` for what could not be read
+    back.
+    """
     _check(instruction)
     lines = [
         f"{_TIME}{render_date_time(instruction.execute_at)}",
@@ -181,7 +191,9 @@ def _line(key: str, value: str) -> str:
 
 
 def parse_instruction(data: bytes | str) -> DespoolerInstruction:
-    """Read an instruction file. Raises `InstructionError` with the line for one that is cut short, damaged or no instruction."""
+    """Read an instruction file. Raises `InstructionError` with the line for one that is cut short,
+    damaged or no instruction.
+    """
     lines = _whole(data)
     execute_at = _execution_time(lines[0])
     retries = lines[1].removeprefix(_RETRIES)
@@ -203,7 +215,14 @@ def parse_instruction(data: bytes | str) -> DespoolerInstruction:
             fields[key] = value
             where[key] = number
     instruction = DespoolerInstruction(
-        kind, tuple(words), fields, tuple(repeated[_SERVER]), tuple(repeated[_WORKSTATION]), execute_at, int(retries), where
+        kind,
+        tuple(words),
+        fields,
+        tuple(repeated[_SERVER]),
+        tuple(repeated[_WORKSTATION]),
+        execute_at,
+        int(retries),
+        where,
     )
     _check_bounds(instruction)
     return instruction
@@ -213,19 +232,29 @@ def _whole(data: bytes | str) -> list[str]:
     """The lines before the last, after a check that the last fits them."""
     if len(data) > FILE_SIZE_MAX:
         raise InstructionError(f"{len(data)} octets are more than {FILE_SIZE_MAX}")
-    octets = (data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass")).replace(b"\r\n", b"\n")
+    octets = (data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass")).replace(
+        b"\r\n", b"\n"
+    )
     body, _, last = octets.removesuffix(b"\n").rpartition(b"\n")
     count = body.count(b"\n") + 1
     if not octets.startswith(_TIME.encode()):
-        raise InstructionError(f"expected '{_TIME}M-D-YYYY': this is no despooler instruction", 1, 1)
+        raise InstructionError(
+            f"expected '{_TIME}M-D-YYYY': this is no despooler instruction", 1, 1
+        )
     found = _END.fullmatch(last.decode("ascii", "replace"))
     if found is None:
-        raise InstructionError("the file is truncated: its last line is not 'End of instruction'", count + 1, 1)
+        raise InstructionError(
+            "the file is truncated: its last line is not 'End of instruction'", count + 1, 1
+        )
     if int(found[1]) != count:
-        raise InstructionError(f"the last line speaks of {found[1]} lines, there are {count}", count + 1, 1)
+        raise InstructionError(
+            f"the last line speaks of {found[1]} lines, there are {count}", count + 1, 1
+        )
     body += b"\n"
     if int(found[2], 16) != crc32(body):
-        raise InstructionError(f"the file is damaged: its CRC is {crc32(body):08X}, not {found[2]}", count + 1, 1)
+        raise InstructionError(
+            f"the file is damaged: its CRC is {crc32(body):08X}, not {found[2]}", count + 1, 1
+        )
     if count < 3:
         raise InstructionError("there is no type line", count + 1, 1)
     try:
@@ -254,4 +283,6 @@ def _field(line: str, number: int) -> tuple[str, str]:
     try:
         return key, _REFERENCE.sub(lambda found: chr(int(found[1])), value[1:])
     except (ValueError, OverflowError):
-        raise InstructionError("a character reference beyond U+10FFFF", number, len(key) + 4) from None
+        raise InstructionError(
+            "a character reference beyond U+10FFFF", number, len(key) + 4
+        ) from None

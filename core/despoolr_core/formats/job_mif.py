@@ -1,9 +1,9 @@
 """MIFs that travel to the Data Loader: one row of job details, or one machine's added inventory.
 
-Law: both are SMS 1.x IDMIFs (`mif.md` section 8): a group Identification, whose key decides what is matched, a group
-Architecture, then the facts. The Despooler writes the first into `DELTAMIF.COL` and the Data Loader turns it into a row
-of `JobDetails` (Q169491, Q152229); architecture JobDetails is one of SMS's own (BORES 7D). The attribute names inside
-are ours: no article prints such a file.
+Law: both are SMS 1.x IDMIFs (`mif.md` section 8): a group Identification, whose key decides what is
+matched, a group Architecture, then the facts. The Despooler writes the first into `DELTAMIF.COL`
+and the Data Loader turns it into a row of `JobDetails` (Q169491, Q152229); architecture JobDetails
+is one of SMS's own (BORES 7D). The attribute names inside are ours: no article prints such a file.
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ InventoryValue = str | int | None
 
 
 class JobFacts(msgspec.Struct, frozen=True):
-    """What a site that gets a job from elsewhere is to know of it: told once, with the report of its arrival there."""
+    """What a site that gets a job from elsewhere is to know of it: told once, with the report of
+    its arrival there.
+    """
 
     name: str
     type: str
@@ -60,9 +62,10 @@ class JobFacts(msgspec.Struct, frozen=True):
 class JobReport(msgspec.Struct, frozen=True):
     """One thing that is to be known about a job at one place.
 
-    `report` is unique: a report that arrives twice counts once. `time` is site time in seconds since 1970; `event` the
-    NT event to log with it (374: a workstation installation failed), 0 for none. A `description` over 255 characters is cut
-    by the reader, as SMS cuts every string. `facts` travel with an arrival only.
+    `report` is unique: a report that arrives twice counts once. `time` is site time in seconds
+    since 1970; `event` the NT event to log with it (374: a workstation installation failed), 0 for
+    none. A `description` over 255 characters is cut by the reader, as SMS cuts every string.
+    `facts` travel with an arrival only.
     """
 
     report: str
@@ -110,7 +113,11 @@ _FACTS: Final = (
 def render_job_mif(report: JobReport) -> bytes:
     """The job-details MIF of one report. Raises `MifError` for a kind that is none of `KINDS`."""
     _known(report.kind)
-    plain = None if report.facts is not None else _pattern().render(_texts_of(report), report.time, report.event)
+    plain = (
+        None
+        if report.facts is not None
+        else _pattern().render(_texts_of(report), report.time, report.event)
+    )
     return _render(report) if plain is None else plain
 
 
@@ -126,7 +133,9 @@ def _texts_of(report: JobReport) -> tuple[str, ...]:
 
 
 def read_plain_job_mif(data: bytes) -> JobReport | None:
-    """The report of a job-details MIF as `render_job_mif` writes them, quickly; None: parse it and ask `job_report`."""
+    """The report of a job-details MIF as `render_job_mif` writes them, quickly; None: parse it and
+    ask `job_report`.
+    """
     found = _pattern().read(data)
     if found is None or found[0][_KIND] not in KINDS:
         return None
@@ -135,28 +144,55 @@ def read_plain_job_mif(data: bytes) -> JobReport | None:
 
 
 def _render(report: JobReport) -> bytes:
-    facts = [build_attribute(name, n, getattr(report, field), size=size) for n, (name, field, size) in enumerate(_TEXTS, 1)]
+    facts = [
+        build_attribute(name, n, getattr(report, field), size=size)
+        for n, (name, field, size) in enumerate(_TEXTS, 1)
+    ]
     facts.append(build_attribute("Time", len(facts) + 1, render_date(report.time), kind=DATE))
     facts.append(build_attribute("Event", len(facts) + 1, report.event))
     identification = build_group(
-        "Identification", 1, IDENTIFICATION_CLASS, [build_attribute("Report", 1, report.report, size=_WIDTH_REPORT)], key=(1,)
+        "Identification",
+        1,
+        IDENTIFICATION_CLASS,
+        [build_attribute("Report", 1, report.report, size=_WIDTH_REPORT)],
+        key=(1,),
     )
-    groups = [identification, architecture(2, JOB_DETAILS), build_group(JOB_DETAILS, 3, JOB_DETAILS_CLASS, facts)]
+    groups = [
+        identification,
+        architecture(2, JOB_DETAILS),
+        build_group(JOB_DETAILS, 3, JOB_DETAILS_CLASS, facts),
+    ]
     if report.facts is not None:
         groups.append(build_group("Job", 4, JOB_FACTS_CLASS, _fact_attributes(report.facts)))
     return render(build_mif(JOB_DETAILS, groups))
 
 
 def _fact_attributes(facts: JobFacts) -> list[Attribute]:
-    attributes = [build_attribute(name, n, getattr(facts, field), size=size) for n, (name, field, size) in enumerate(_FACTS, 1)]
-    return [*attributes, build_attribute("PackageVersion", len(attributes) + 1, facts.package_version)]
+    attributes = [
+        build_attribute(name, n, getattr(facts, field), size=size)
+        for n, (name, field, size) in enumerate(_FACTS, 1)
+    ]
+    return [
+        *attributes,
+        build_attribute("PackageVersion", len(attributes) + 1, facts.package_version),
+    ]
 
 
 def job_report(component: Component) -> JobReport:
     """The report that a parsed job-details MIF is. Raises `MifError`."""
-    identification, details = component.group(IDENTIFICATION_CLASS), component.group(JOB_DETAILS_CLASS)
-    if identification is None or details is None or fold(architecture_name(component)) != fold(JOB_DETAILS):
-        raise MifError("no job-details MIF: groups Identification and JobDetails, architecture JobDetails expected")
+    identification, details = (
+        component.group(IDENTIFICATION_CLASS),
+        component.group(JOB_DETAILS_CLASS),
+    )
+    if (
+        identification is None
+        or details is None
+        or fold(architecture_name(component)) != fold(JOB_DETAILS)
+    ):
+        raise MifError(
+            "no job-details MIF: groups Identification and JobDetails, architecture "
+            "JobDetails expected"
+        )
     facts = stored_values(component, details)
     event, at = facts.get("Event"), parse_date(text_of(facts, "Time"))
     if not isinstance(event, int) or at is None:
@@ -173,7 +209,8 @@ def _job_facts(component: Component) -> JobFacts | None:
         return None
     facts = stored_values(component, group)
     return JobFacts(
-        **{field: text_of(facts, name) for name, field, _ in _FACTS}, package_version=number_of(facts, "PackageVersion")
+        **{field: text_of(facts, name) for name, field, _ in _FACTS},
+        package_version=number_of(facts, "PackageVersion"),
     )
 
 
@@ -200,7 +237,12 @@ def number_of(facts: Mapping[str, InventoryValue], name: str) -> int:
 
 def architecture(number: int, name: str) -> Group:
     """The group that says what kind of object a MIF is about."""
-    return build_group("Architecture", number, ARCHITECTURE_CLASS, [build_attribute("ArchitectureName", 1, name, size=_WIDTH)])
+    return build_group(
+        "Architecture",
+        number,
+        ARCHITECTURE_CLASS,
+        [build_attribute("ArchitectureName", 1, name, size=_WIDTH)],
+    )
 
 
 def architecture_name(component: Component) -> str:
@@ -219,7 +261,8 @@ class Machine(msgspec.Struct, frozen=True):
 
 
 class Inventory(msgspec.Struct, frozen=True):
-    """A machine and what was added to it: group name to attribute name to value, and the rows of each table by its name.
+    """A machine and what was added to it: group name to attribute name to value, and the rows of
+    each table by its name.
 
     Of two groups with one name the later counts.
     """
@@ -230,44 +273,70 @@ class Inventory(msgspec.Struct, frozen=True):
 
 
 def add_identification(noidmif: bytes, machine: Machine) -> bytes:
-    """A NOIDMIF with the groups that say whose it is, its own text untouched: what the machine's inventory carries on.
+    """A NOIDMIF with the groups that say whose it is, its own text untouched: what the machine's
+    inventory carries on.
 
-    Raises `MifError` if SMS would not compile the file, or if it holds one of the two groups already (SDK 3i0p).
+    Raises `MifError` if SMS would not compile the file, or if it holds one of the two groups
+    already (SDK 3i0p).
     """
     mif = parse(noidmif, Mode.SMS)
     component = mif.component
     for class_name in (IDENTIFICATION_CLASS, ARCHITECTURE_CLASS):
         if component.group(class_name) is not None:
-            raise MifError(f"a NOIDMIF has no group of class {class_name}", rule="kind-groups", source="SDK 3i0p")
+            raise MifError(
+                f"a NOIDMIF has no group of class {class_name}",
+                rule="kind-groups",
+                source="SDK 3i0p",
+            )
     free = max((item.id or 0 for item in (*component.groups, *component.tables)), default=0) + 1
     added = (_identification(free, machine), architecture(free + 1, PERSONAL_COMPUTER))
     return render_verbatim(
-        msgspec.structs.replace(mif, component=msgspec.structs.replace(component, items=component.items + added))
+        msgspec.structs.replace(
+            mif, component=msgspec.structs.replace(component, items=component.items + added)
+        )
     )
 
 
 def render_machine_mif(machine: Machine) -> bytes:
-    """A machine's inventory with nothing in it but who it is: how a site tells its parent of one."""
-    return render(build_mif(PERSONAL_COMPUTER, [_identification(1, machine), architecture(2, PERSONAL_COMPUTER)]))
+    """A machine's inventory with nothing in it but who it is: how a site tells its parent of
+    one.
+    """
+    return render(
+        build_mif(
+            PERSONAL_COMPUTER, [_identification(1, machine), architecture(2, PERSONAL_COMPUTER)]
+        )
+    )
 
 
 def _identification(number: int, machine: Machine) -> Group:
-    facts = (("Site", machine.site, 3), ("Domain", machine.domain, 15), ("Name", machine.name, _WIDTH))
-    attributes = [build_attribute(name, n, value, size=size) for n, (name, value, size) in enumerate(facts, 1)]
+    facts = (
+        ("Site", machine.site, 3),
+        ("Domain", machine.domain, 15),
+        ("Name", machine.name, _WIDTH),
+    )
+    attributes = [
+        build_attribute(name, n, value, size=size) for n, (name, value, size) in enumerate(facts, 1)
+    ]
     attributes.append(build_attribute("SMSID", len(attributes) + 1, machine.sms_id, size=_WIDTH))
-    return build_group("Identification", number, IDENTIFICATION_CLASS, attributes, key=(len(attributes),))
+    return build_group(
+        "Identification", number, IDENTIFICATION_CLASS, attributes, key=(len(attributes),)
+    )
 
 
 def read_inventory_mif(data: bytes) -> Inventory:
-    """Whose inventory a MIF is and what it adds. Raises `MifError` without an Identification that names a machine by SMSID.
+    """Whose inventory a MIF is and what it adds. Raises `MifError` without an Identification that
+    names a machine by SMSID.
 
-    The rows of machines stand on these four texts, and a client wrote them: an SMSID that is none would be no client's number,
-    a name with a backslash no workstation that an instruction can name.
+    The rows of machines stand on these four texts, and a client wrote them: an SMSID that is none
+    would be no client's number, a name with a backslash no workstation that an instruction can
+    name.
     """
     component = parse(data, Mode.SMS).component
     identification = component.group(IDENTIFICATION_CLASS)
     if identification is None:
-        raise MifError(f"no group of class {IDENTIFICATION_CLASS}", rule="kind-groups", source="BORES 7B")
+        raise MifError(
+            f"no group of class {IDENTIFICATION_CLASS}", rule="kind-groups", source="BORES 7B"
+        )
     facts = stored_values(component, identification)
     known = {name: text_of(facts, name) for name in ("Site", "Domain", "Name", "SMSID")}
     if not is_sms_id(known["SMSID"]):
@@ -285,7 +354,10 @@ def read_inventory_mif(data: bytes) -> Inventory:
         },
         {
             table.name: [
-                {name: value if isinstance(value, str | int) else None for name, value in row.items()}
+                {
+                    name: value if isinstance(value, str | int) else None
+                    for name, value in row.items()
+                }
                 for row in component.table_rows(table)
             ]
             for table in component.tables

@@ -1,8 +1,9 @@
-"""The short way for plain job-details MIFs: the Despooler writes 40,000 a night, and the Data Loader reads them (Q140389).
+"""The short way for plain job-details MIFs: the Despooler writes 40,000 a night, and the Data
+Loader reads them (Q140389).
 
-Law: never of another opinion than `job_mif`. Its own rendering of one report is the pattern: a report whose texts need no escape
-and fit their declared lengths is that text with other values, and such a file is read by the same pattern turned round. Whatever
-is not so is declined with None.
+Law: never of another opinion than `job_mif`. Its own rendering of one report is the pattern: a
+report whose texts need no escape and fit their declared lengths is that text with other values, and
+such a file is read by the same pattern turned round. Whatever is not so is declined with None.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ _MARK: Final = "<%d>"
 
 
 class Pattern:
-    """One report's file with its values taken out. `widths` are the declared lengths of its texts, in order.
+    """One report's file with its values taken out. `widths` are the declared lengths of its texts,
+    in order.
 
-    `sample` was rendered from texts `mark(0)`, `mark(1)`, ..., the time `SAMPLE_TIME` and the event `SAMPLE_EVENT`.
+    `sample` was rendered from texts `mark(0)`, `mark(1)`, ..., the time `SAMPLE_TIME` and the event
+    `SAMPLE_EVENT`.
     """
 
     def __init__(self, sample: bytes, widths: tuple[int, ...]) -> None:
@@ -36,7 +39,9 @@ class Pattern:
         time, event = render_date(SAMPLE_TIME), f"VALUE = {SAMPLE_EVENT}\r\n"
         self._text = text.replace(f'"{time}"', '"%s"', 1).replace(event, "VALUE = %d\r\n", 1)
         regex = regex.replace(re.escape(f'"{time}"'.encode()), b'"' + _DATE + b'"', 1)
-        self._regex = re.compile(regex.replace(re.escape(event.encode()), rb"VALUE\ =\ " + _NUMBER + rb"\r\n", 1))
+        self._regex = re.compile(
+            regex.replace(re.escape(event.encode()), rb"VALUE\ =\ " + _NUMBER + rb"\r\n", 1)
+        )
         # Texts, one after the other and each no longer than declared.
         self._texts = re.compile("\0".join(f"{PLAIN}{{0,{width}}}" for width in widths))
 

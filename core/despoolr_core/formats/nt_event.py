@@ -1,11 +1,13 @@
 """Events of the NT application log (source `SMS`), and the texts an administrator sees.
 
-Three layouts are in the archive: an error (`Non-fatal Error in module: ...`, Q168510), an information (`Information from
-module: ...`, Q129125, Q153826), and a job's event, which has no heading and ends with `JobID` and `JobDestination`
-(Q166833). Which text belongs to which code is in `despoolr_core.formats.nt_events`.
+Three layouts are in the archive: an error (`Non-fatal Error in module: ...`, Q168510), an
+information (`Information from module: ...`, Q129125, Q153826), and a job's event, which has no
+heading and ends with `JobID` and `JobDestination` (Q166833). Which text belongs to which code is in
+`despoolr_core.formats.nt_events`.
 
-CONFLICT: Q153657 prints the source as `SMS_Scheduler`; ours is `SMS` (Q137209), and the component is a line of the text.
-An event is written for people and never read back from its text; its record is this struct.
+CONFLICT: Q153657 prints the source as `SMS_Scheduler`; ours is `SMS` (Q137209), and the component
+is a line of the text. An event is written for people and never read back from its text; its record
+is this struct.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ SOURCE = "SMS"
 
 
 class Severity(StrEnum):
-    """How bad it is, in the words of the heading. `Non-fatal Error` and `Information` are attested, the others ours."""
+    """How bad it is, in the words of the heading. `Non-fatal Error` and `Information` are attested,
+    the others ours.
+    """
 
     INFORMATION = "Information"
     WARNING = "Warning"
@@ -28,10 +32,11 @@ class Severity(StrEnum):
 
 
 class NtEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One event. `at` in site seconds; `text` is the finished sentence; `component` e.g. `SMS_DESPOOLER`.
+    """One event. `at` in site seconds; `text` is the finished sentence; `component` e.g.
+    `SMS_DESPOOLER`.
 
-    `insertions` are named values in order: `JobID` and `JobDestination` for a job's event; `Operation`, `Object`,
-    `Object name` and `Error code` for an error that says what it was doing.
+    `insertions` are named values in order: `JobID` and `JobDestination` for a job's event;
+    `Operation`, `Object`, `Object name` and `Error code` for an error that says what it was doing.
     """
 
     at: float
@@ -52,7 +57,9 @@ _FAILURE = ("Operation", "Object", "Object name", "Error code")
 
 
 def render_event(event: NtEvent) -> str:
-    """The event as the Event Viewer shows it, lines without a final newline, in the layout that fits its insertions."""
+    """The event as the Event Viewer shows it, lines without a final newline, in the layout that
+    fits its insertions.
+    """
     named = dict(event.insertions)
     if any(name in named for name in _FAILURE):
         return render_error(event)
@@ -69,16 +76,20 @@ def render_error(event: NtEvent) -> str:
 
 
 def render_information(event: NtEvent) -> str:
-    """`Information from module: X.`, the sentence, `MachineName = `, `SiteCode = `, `Component = ` (Q129125, Q153826).
+    """`Information from module: X.`, the sentence, `MachineName = `, `SiteCode = `, `Component = `
+    (Q129125, Q153826).
 
-    An event of another severity without details has the same lines under `Non-fatal Error in module: X.` (ours).
+    An event of another severity without details has the same lines under `Non-fatal Error in
+    module: X.` (ours).
     """
     preposition = "from" if event.severity is Severity.INFORMATION else "in"
     return "\n".join([f"{event.severity} {preposition} module: {event.component}.", *_body(event)])
 
 
 def render_job_event(event: NtEvent) -> str:
-    """The sentence, then `MachineName`, `SiteCode`, `Component`, `JobID`, `JobDestination`, as Q166833 prints event 374."""
+    """The sentence, then `MachineName`, `SiteCode`, `Component`, `JobID`, `JobDestination`, as
+    Q166833 prints event 374.
+    """
     return "\n".join(_body(event))
 
 

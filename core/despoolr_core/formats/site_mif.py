@@ -1,8 +1,9 @@
-"""MIFs that sites send to their parents: what became of a package at a site, and which sites there are.
+"""MIFs that sites send to their parents: what became of a package at a site, and which sites there
+are.
 
-Law: the same shape as a job-details MIF (`job_mif`): Identification, Architecture, the facts. The archive shows neither file
-(Q235805 names the package-status MIF and prints one ID out of it); class names and attributes are ours.
-`read_delta_mif` reads whatever may lie in `DELTAMIF.COL`.
+Law: the same shape as a job-details MIF (`job_mif`): Identification, Architecture, the facts. The
+archive shows neither file (Q235805 names the package-status MIF and prints one ID out of it); class
+names and attributes are ours. `read_delta_mif` reads whatever may lie in `DELTAMIF.COL`.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ SUCCESS: Final = "Success"
 FAILED: Final = "Failed"
 PACKAGE_RESULTS: Final = (SUCCESS, FAILED)
 MARK: Final = "Z"
-"""What 1.2 puts in the fourth place of the ID of a package that a Share Package On Server job installed (Q235805)."""
+"""What 1.2 puts in the fourth place of the ID of a package that a Share Package On Server job
+installed (Q235805).
+"""
 
 _WIDTH: Final = 64
 _WIDTH_REPORT: Final = 96
@@ -51,7 +54,8 @@ _WIDTH_REPORT: Final = 96
 class PackageReport(msgspec.Struct, frozen=True):
     """What became of a package at a site: `result` is Success or Failed, `time` site seconds.
 
-    `package_id` is as the site wrote it: it may carry the mark of Q235805 and then is no package's ID.
+    `package_id` is as the site wrote it: it may carry the mark of Q235805 and then is no package's
+    ID.
     """
 
     report: str
@@ -64,7 +68,9 @@ class PackageReport(msgspec.Struct, frozen=True):
 
 
 class SiteReport(msgspec.Struct, frozen=True):
-    """A site as it tells its parents: who it is, whose child, which servers it has. `time` is site seconds."""
+    """A site as it tells its parents: who it is, whose child, which servers it has. `time` is site
+    seconds.
+    """
 
     code: str
     parent: str
@@ -123,11 +129,17 @@ def render_site_mif(report: SiteReport) -> bytes:
 def _render(kind: str, class_name: str, key: str, facts: list[Attribute]) -> bytes:
     attribute = build_attribute("Report", 1, key, size=_WIDTH_REPORT)
     identification = build_group("Identification", 1, IDENTIFICATION_CLASS, [attribute], key=(1,))
-    return render(build_mif(kind, [identification, architecture(2, kind), build_group(kind, 3, class_name, facts)]))
+    return render(
+        build_mif(
+            kind, [identification, architecture(2, kind), build_group(kind, 3, class_name, facts)]
+        )
+    )
 
 
 def read_delta_mif(data: bytes) -> DeltaMif:
-    """What a file in `DELTAMIF.COL` is about, by the group it has; a machine if it has none of ours. Raises `MifError`."""
+    """What a file in `DELTAMIF.COL` is about, by the group it has; a machine if it has none of
+    ours. Raises `MifError`.
+    """
     plain = read_plain_job_mif(data)
     if plain is not None:
         return plain
@@ -168,11 +180,15 @@ def _site_report(component: Component) -> SiteReport:
     )
 
 
-def _facts(component: Component, kind: str, class_name: str) -> tuple[str, dict[str, str | int | None]]:
+def _facts(
+    component: Component, kind: str, class_name: str
+) -> tuple[str, dict[str, str | int | None]]:
     identification, group = component.group(IDENTIFICATION_CLASS), component.group(class_name)
     if identification is None or group is None or fold(architecture_name(component)) != fold(kind):
         raise MifError(f"groups Identification and {kind}, architecture {kind} expected")
-    return text_of(stored_values(component, identification), "Report"), stored_values(component, group)
+    return text_of(stored_values(component, identification), "Report"), stored_values(
+        component, group
+    )
 
 
 def _time(facts: dict[str, str | int | None]) -> float:

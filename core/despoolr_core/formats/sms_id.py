@@ -1,8 +1,10 @@
-"""The identifiers of SMS: what is a site code, an SMSID, a request, package or job ID, and which comes next.
+"""The identifiers of SMS: what is a site code, an SMSID, a request, package or job ID, and which
+comes next.
 
-An SMSID is `<site 3><range 2><sequence 3>` in base 36 (Q127052). Each logon server hands out one range: a client takes the
-name of the `.UID` file and renames it to the next value. Once the value has passed `*****Y00` (44,065 IDs), the
-Maintenance Manager issues a new range; the values from Y01 to ZZZ keep clients going until it does.
+An SMSID is `<site 3><range 2><sequence 3>` in base 36 (Q127052). Each logon server hands out one
+range: a client takes the name of the `.UID` file and renames it to the next value. Once the value
+has passed `*****Y00` (44,065 IDs), the Maintenance Manager issues a new range; the values from Y01
+to ZZZ keep clients going until it does.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ class IdError(FormatError):
 
 
 def to_base36(value: int, width: int) -> str:
-    """`value` in base 36, upper case, filled with zeros to `width`. Raises `IdError` if it does not fit."""
+    """`value` in base 36, upper case, filled with zeros to `width`. Raises `IdError` if it does not
+    fit.
+    """
     if not 0 <= value < 36**width:
         raise IdError(f"{value} does not fit in {width} base-36 digits")
     digits = ""
@@ -45,7 +49,9 @@ def check_site_code(text: str) -> str:
     """`text` in upper case. Raises `IdError` with the reason if no site can have that code."""
     code = fold(text)
     if code in RESERVED_SITE_CODES:
-        raise IdError(f"site code {text!r} is a device name (CON, PRN, AUX and NUL are reserved: Q182420)")
+        raise IdError(
+            f"site code {text!r} is a device name (CON, PRN, AUX and NUL are reserved: Q182420)"
+        )
     if _SITE.fullmatch(code) is None:
         raise IdError(f"site code {text!r} must be three of 0-9 and A-Z")
     return code
@@ -70,7 +76,9 @@ RANGE_MAX: Final = 36**2 - 1
 
 
 def parse_sms_id(text: str) -> SmsId:
-    """Read eight base-36 characters. Raises `IdError` if they are no SMSID or belong to no possible site."""
+    """Read eight base-36 characters. Raises `IdError` if they are no SMSID or belong to no possible
+    site.
+    """
     if _SMS_ID.fullmatch(text) is None:
         raise IdError(f"SMSID {text!r} must be eight of 0-9 and A-Z")
     check_site_code(text[:3])
@@ -83,12 +91,16 @@ def is_sms_id(text: str) -> bool:
 
 
 def first_sms_id(site: str, range_number: int = 0) -> str:
-    """The SMSID with which a range starts, e.g. `BPC00000`: what the Maintenance Manager names a new `.UID` file."""
+    """The SMSID with which a range starts, e.g. `BPC00000`: what the Maintenance Manager names a
+    new `.UID` file.
+    """
     return str(SmsId(check_site_code(site), range_number, 0))
 
 
 def next_sms_id(text: str) -> str:
-    """What a client renames the `.UID` file to after it took `text`. Raises `IdError` after `ZZZ`: the range is empty."""
+    """What a client renames the `.UID` file to after it took `text`. Raises `IdError` after `ZZZ`:
+    the range is empty.
+    """
     sms_id = parse_sms_id(text)
     if sms_id.sequence == SEQUENCE_MAX:
         raise IdError(f"the SMSID range {text[:5]} is used up")
@@ -112,15 +124,21 @@ def _site_and_hex(site: str, number: int, what: str) -> str:
 
 
 def is_package_id(text: str) -> bool:
-    """Whether `text` can be a package's or a job's ID. (`100Z0006`, the mark of Q235805, is none.)"""
+    """Whether `text` can be a package's or a job's ID. (`100Z0006`, the mark of Q235805, is
+    none.)
+    """
     return _PACKAGE_ID.fullmatch(text) is not None and text[:3] not in RESERVED_SITE_CODES
 
 
 def request_id(site: str, number: int) -> str:
-    """A distribution's ID: site code and four base-36 digits, e.g. `BPC001M` (Q123499; base 36 is read off its samples)."""
+    """A distribution's ID: site code and four base-36 digits, e.g. `BPC001M` (Q123499; base 36 is
+    read off its samples).
+    """
     return f"{check_site_code(site)}{to_base36(number, 4)}"
 
 
 def send_request_id(site: str, number: int) -> str:
-    """A send request's ID: `_`, three base-36 digits and the site code, e.g. `_2ZYBPC` (Q123221; the form is read off it)."""
+    """A send request's ID: `_`, three base-36 digits and the site code, e.g. `_2ZYBPC` (Q123221;
+    the form is read off it).
+    """
     return f"_{to_base36(number, 3)}{check_site_code(site)}"

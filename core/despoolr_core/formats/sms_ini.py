@@ -1,13 +1,17 @@
-"""SMS.INI, the client's hidden file of settings: read, changed one key at a time, and otherwise left as it was.
+"""SMS.INI, the client's hidden file of settings: read, changed one key at a time, and otherwise
+left as it was.
 
-Sections and keys are found in any case. Comments, blank lines and unknown keys survive, and the kind of line end; of two
-equal keys the first counts, as Windows reads it. `SmsIni` is a value: a change makes a new one.
+Sections and keys are found in any case. Comments, blank lines and unknown keys survive, and the
+kind of line end; of two equal keys the first counts, as Windows reads it. `SmsIni` is a value: a
+change makes a new one.
 
-No article prints a whole file (domain.md b.1). For several keys the archive names no section: they are looked for in every
-section but `[AppleServers]`, whose `CurrentLogonServer` is another thing (Q127929), and written to `[Local]`.
+No article prints a whole file (domain.md b.1). For several keys the archive names no section: they
+are looked for in every section but `[AppleServers]`, whose `CurrentLogonServer` is another thing
+(Q127929), and written to `[Local]`.
 
-CONFLICT: the key for results is `ResultsSharePoint` in Q166833 and the 1.0 manual, `ResultSharePoint` in Q135768, which says
-that the manual is wrong. Both are read; `ResultSharePoint` is written, in `[Package Command Manager]`.
+CONFLICT: the key for results is `ResultsSharePoint` in Q166833 and the 1.0 manual,
+`ResultSharePoint` in Q135768, which says that the manual is wrong. Both are read;
+`ResultSharePoint` is written, in `[Package Command Manager]`.
 """
 
 from __future__ import annotations
@@ -55,15 +59,23 @@ class SmsIni:
     def items(self, section: str) -> list[tuple[str, str]]:
         """The keys and values of a section in order, as written."""
         wanted = fold(section)
-        return [(key, self.lines[at].partition("=")[2].strip()) for at, name, key in self._entries() if name == wanted]
+        return [
+            (key, self.lines[at].partition("=")[2].strip())
+            for at, name, key in self._entries()
+            if name == wanted
+        ]
 
     def with_value(self, section: str, key: str, value: str) -> SmsIni:
-        """The file with one key set: in its place, or at the end of its section, which is made if it is not there.
+        """The file with one key set: in its place, or at the end of its section, which is made if
+        it is not there.
 
         Raises `SmsIniError` for what would not be read back as that key and value.
         """
         if _CONTROL.search(key + value) or value != value.strip():
-            raise SmsIniError(f"{key}={value!r} cannot stand in an INI file: it must be one line without blanks around it")
+            raise SmsIniError(
+                f"{key}={value!r} cannot stand in an INI file: it must be one line without "
+                "blanks around it"
+            )
         if not key or key != key.strip() or "=" in key or key[0] in ";[":
             raise SmsIniError(f"{key!r} cannot be a key")
         if not section or section != section.strip() or "]" in section or _CONTROL.search(section):
@@ -83,7 +95,9 @@ class SmsIni:
         """The file without a key, however often it stands there."""
         name, wanted = fold(section), fold(key)
         gone = {at for at, where, what in self._entries() if where == name and fold(what) == wanted}
-        return SmsIni(tuple(line for at, line in enumerate(self.lines) if at not in gone), self.line_end)
+        return SmsIni(
+            tuple(line for at, line in enumerate(self.lines) if at not in gone), self.line_end
+        )
 
     def _entries(self) -> Iterator[tuple[int, str, str]]:
         """Every `key=value`: index of its line, its section folded, its key as written."""
@@ -97,7 +111,10 @@ class SmsIni:
 
     def _find(self, section: str, key: str) -> int | None:
         name, wanted = fold(section), fold(key)
-        return next((at for at, where, what in self._entries() if where == name and fold(what) == wanted), None)
+        return next(
+            (at for at, where, what in self._entries() if where == name and fold(what) == wanted),
+            None,
+        )
 
     def _end_of(self, section: str) -> int | None:
         """Where a new key of the section goes: after its last line that is not blank."""
@@ -128,7 +145,11 @@ class SmsIni:
     def with_found(self, key: str, value: str) -> SmsIni:
         """The file with such a key set: where it stands, else in `[Local]`."""
         wanted = fold(key)
-        sections = [where for _, where, what in self._entries() if where != "APPLESERVERS" and fold(what) == wanted]
+        sections = [
+            where
+            for _, where, what in self._entries()
+            if where != "APPLESERVERS" and fold(what) == wanted
+        ]
         return self.with_value(sections[0] if sections else _DEFAULT_SECTION, key, value)
 
     @property
@@ -153,16 +174,22 @@ class SmsIni:
 
     @property
     def result_share_point(self) -> str:
-        """The UNC directory for results, in either spelling; the right one first (Q135768, Q166833)."""
+        """The UNC directory for results, in either spelling; the right one first (Q135768,
+        Q166833).
+        """
         return next((value for key in RESULT_KEYS if (value := self.get(PCM_SECTION, key))), "")
 
     def with_result_share_point(self, unc: str) -> SmsIni:
-        """The file with `ResultSharePoint` set and the manual's spelling gone, so that no two answers remain (Q135768)."""
+        """The file with `ResultSharePoint` set and the manual's spelling gone, so that no two
+        answers remain (Q135768).
+        """
         return self.without(PCM_SECTION, RESULT_KEYS[1]).with_value(PCM_SECTION, RESULT_KEY, unc)
 
     @property
     def servers(self) -> tuple[str, ...]:
-        """The logon servers of `[Servers]` in the order of their numbers, at most eight (Q140145)."""
+        """The logon servers of `[Servers]` in the order of their numbers, at most eight
+        (Q140145).
+        """
         numbered = {
             int(found[1]): value
             for key, value in reversed(self.items("Servers"))
@@ -171,7 +198,9 @@ class SmsIni:
         return tuple(numbered[number] for number in sorted(numbered))[:SERVERS_MAX]
 
     def with_servers(self, servers: Iterable[str]) -> SmsIni:
-        """The file with these logon servers in `[Servers]`: only the first eight, as Client Setup copies them (Q140145)."""
+        """The file with these logon servers in `[Servers]`: only the first eight, as Client Setup
+        copies them (Q140145).
+        """
         ini = self
         for key, _ in self.items("Servers"):
             if _SERVER.fullmatch(fold(key)):
@@ -181,7 +210,9 @@ class SmsIni:
         return ini
 
     def local_flag(self, key: str, default: bool) -> bool:
-        """A `[Local]` switch such as `DisablePCMCountdown=TRUE` (Q185805) or `ShowPCMIntroDialog=False` (Q192664)."""
+        """A `[Local]` switch such as `DisablePCMCountdown=TRUE` (Q185805) or
+        `ShowPCMIntroDialog=False` (Q192664).
+        """
         value = fold(self.get("Local", key))
         return value == "TRUE" if value in ("TRUE", "FALSE") else default
 
@@ -192,8 +223,10 @@ def _section(line: str) -> str | None:
 
 
 def parse_sms_ini(data: bytes | str) -> SmsIni:
-    """Read an INI file. Raises `SmsIniError` with line and column for a heading without `]`, a value without a key, a key
-    before the first section, a control character, octets that are no UTF-8."""
+    """Read an INI file. Raises `SmsIniError` with line and column for a heading without `]`, a
+    value without a key, a key before the first section, a control character, octets that are no
+    UTF-8.
+    """
     if len(data) > FILE_SIZE_MAX:
         raise SmsIniError(f"{len(data)} octets are more than {FILE_SIZE_MAX}")
     try:
@@ -220,7 +253,10 @@ def parse_sms_ini(data: bytes | str) -> SmsIni:
             raise SmsIniError("a value without a key", number, column)
         elif "=" in bare and not bare.startswith(";") and not inside:
             raise SmsIniError("a key before the first section", number, column)
-    return SmsIni(tuple(lines[:-1] if not lines[-1] else lines), "\r\n" if "\r\n" in text or "\n" not in text else "\n")
+    return SmsIni(
+        tuple(lines[:-1] if not lines[-1] else lines),
+        "\r\n" if "\r\n" in text or "\n" not in text else "\n",
+    )
 
 
 def render_sms_ini(ini: SmsIni) -> bytes:

@@ -1,4 +1,5 @@
-"""Package status records (`*.STA`): what 2.0's Despooler makes of a package-status MIF for Distribution Manager (Q235805).
+"""Package status records (`*.STA`): what 2.0's Despooler makes of a package-status MIF for
+Distribution Manager (Q235805).
 
 The layout is UNKNOWN; ours is indented JSON, so that a person can read what waits in the inbox.
 """

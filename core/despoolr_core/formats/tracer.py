@@ -1,16 +1,20 @@
-"""Log lines: the Tracer layout of SMS 1.x and of 2.0, letter for letter, and the same line for newer viewers.
+"""Log lines: the Tracer layout of SMS 1.x and of 2.0, letter for letter, and the same line for
+newer viewers.
 
 1.x (Q193784), three blanks before `$$<`:
 
-    Job still running............~   $$<SMS_PACKAGE_COMMAND_MANAGER_NT><Tue Nov 10 17:56:25 1998~><thread=112>
+    Job still running............~   $$<SMS_PACKAGE_COMMAND_MANAGER_NT><Tue Nov 10 17:56:25
+    1998~><thread=112>
 
 2.0 (Q244405), two blanks, milliseconds, a zone, the thread in both bases:
 
-    ...  $$<SMS_DISTRIBUTION_MANAGER><Fri Oct 15 17:09:46.677 1999 Pacific Daylight Time><thread=297 (0x129)>
+    ...  $$<SMS_DISTRIBUTION_MANAGER><Fri Oct 15 17:09:46.677 1999 Pacific Daylight Time><thread=297
+    (0x129)>
 
-A tilde stands where the component printed a newline, at the start or at the end of the text. A `TraceLine` holds the text as
-the log shows it, tildes included; `message` adds the tilde that a component of 1.x would print.
-Site time has no zone: 2.0's lines name one that never changes its clocks (`SITE_ZONE`), and 1.x's lines none.
+A tilde stands where the component printed a newline, at the start or at the end of the text. A
+`TraceLine` holds the text as the log shows it, tildes included; `message` adds the tilde that a
+component of 1.x would print. Site time has no zone: 2.0's lines name one that never changes its
+clocks (`SITE_ZONE`), and 1.x's lines none.
 """
 
 from __future__ import annotations
@@ -35,7 +39,9 @@ class TraceError(FormatError):
 
 
 class TraceLine(msgspec.Struct, frozen=True):
-    """One line of a component's log. `at` in site seconds; `thread` is the Win32 thread ID; `kind` as in CMTrace."""
+    """One line of a component's log. `at` in site seconds; `thread` is the Win32 thread ID; `kind`
+    as in CMTrace.
+    """
 
     text: str
     component: str
@@ -48,7 +54,10 @@ class TraceLine(msgspec.Struct, frozen=True):
 _BREAK: Final = re.compile(r"\r\n|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1b\x1f\x7f\ud800-\udfff]")
 _SMS1: Final = re.compile(r"(.*?) {0,3}\$\$<([^<>]*)><([^<>~]*)~><thread=([0-9A-F]{1,8})>")
-_SMS2: Final = re.compile(r"(.*?) {0,2}\$\$<([^<>]*)><([^<>]*? \d{4})(?: ([^<>]*))?><thread=(\d{1,10}) \(0x([0-9A-F]{1,8})\)>")
+_SMS2: Final = re.compile(
+    r"(.*?) {0,2}\$\$<([^<>]*)><([^<>]*? \d{4})(?: ([^<>]*))?><thread=(\d{1,10}) "
+    r"\(0x([0-9A-F]{1,8})\)>"
+)
 
 
 def message(text: str) -> str:
@@ -57,33 +66,49 @@ def message(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """`text` fit for a log: every line break a tilde, every other control character a blank. Writing a log never fails."""
+    """`text` fit for a log: every line break a tilde, every other control character a blank.
+    Writing a log never fails.
+    """
     return _CONTROL.sub(" ", _BREAK.sub("~", text))
 
 
 def render_sms1(line: TraceLine) -> str:
-    """The line as SMS 1.x writes it, without a newline (Q193784): whole seconds, upper-case hex thread."""
-    return f"{one_line(line.text)}   $$<{line.component}><{render_ctime(line.at)}~><thread={line.thread:X}>"
+    """The line as SMS 1.x writes it, without a newline (Q193784): whole seconds, upper-case hex
+    thread.
+    """
+    return (
+        f"{one_line(line.text)}   "
+        f"$$<{line.component}><{render_ctime(line.at)}~><thread={line.thread:X}>"
+    )
 
 
 def render_sms2(line: TraceLine) -> str:
     """The line as SMS 2.0 writes it, without a newline (Q244405)."""
     at = render_ctime(line.at, milliseconds=True)
-    return f"{one_line(line.text)}  $$<{line.component}><{at} {line.zone}><thread={line.thread} (0x{line.thread:X})>"
+    return (
+        f"{one_line(line.text)}  $$<{line.component}><{at} {line.zone}><thread={line.thread} "
+        f"(0x{line.thread:X})>"
+    )
 
 
 def render_cmtrace(line: TraceLine) -> str:
-    """The line for CMTrace and its kin, without a newline; the tildes become what they stand for, nothing at the ends."""
+    """The line for CMTrace and its kin, without a newline; the tildes become what they stand for,
+    nothing at the ends.
+    """
     at = calendar(line.at)
     text = one_line(line.text).strip("~").replace("]LOG]!>", "]LOG] !>")
     return (
-        f'<![LOG[{text}]LOG]!><time="{at:%H:%M:%S}.{at.microsecond // 1000:03}+000" date="{at:%m-%d-%Y}" '
-        f'component="{line.component}" context="" type="{line.kind}" thread="{line.thread}" file="">'
+        f'<![LOG[{text}]LOG]!><time="{at:%H:%M:%S}.{at.microsecond // 1000:03}+000" '
+        f'date="{at:%m-%d-%Y}" '
+        f'component="{line.component}" context="" type="{line.kind}" '
+        f'thread="{line.thread}" file="">'
     )
 
 
 def render_jsonl(line: TraceLine) -> str:
-    """The line as one JSON object, without a newline: `at` (site seconds), `component`, `thread`, `kind`, `text`."""
+    """The line as one JSON object, without a newline: `at` (site seconds), `component`, `thread`,
+    `kind`, `text`.
+    """
     facts: dict[str, Any] = {
         "at": round(line.at, 3),
         "component": line.component,
@@ -95,9 +120,11 @@ def render_jsonl(line: TraceLine) -> str:
 
 
 def parse_trace(line: str) -> TraceLine:
-    """Read a line of either layout. Raises `TraceError` (line 1, and the column where the layout breaks).
+    """Read a line of either layout. Raises `TraceError` (line 1, and the column where the layout
+    breaks).
 
-    In a line of 2.0 the two spellings of the thread must agree. The kind is not in the line: it comes back as information.
+    In a line of 2.0 the two spellings of the thread must agree. The kind is not in the line: it
+    comes back as information.
     """
     line = line.removesuffix("\n").removesuffix("\r")
     found = _SMS1.fullmatch(line)
@@ -121,5 +148,10 @@ def _time(found: re.Match[str], group: int) -> float:
         raise TraceError(error.reason, 1, found.start(group) + 1) from None
 
 
-RENDERERS: Final = {"sms1": render_sms1, "sms2": render_sms2, "cmtrace": render_cmtrace, "jsonl": render_jsonl}
+RENDERERS: Final = {
+    "sms1": render_sms1,
+    "sms2": render_sms2,
+    "cmtrace": render_cmtrace,
+    "jsonl": render_jsonl,
+}
 """The layouts of `--log-format`."""

@@ -1,12 +1,15 @@
-"""WINST: the instruction file of one client (`PCMINS.BOX\\<SMSID>.INS`), many records, one per package it is offered.
+"""WINST: the instruction file of one client (`PCMINS.BOX\\<SMSID>.INS`), many records, one per
+package it is offered.
 
-The original is binary and its offsets are unknown, so a file is stored in the layout that PCMDUMP prints (Q123499): a
-heading of three lines, then records of 21 fields (domain.md (c)), a blank line between two records. The sample of Q123499
-reads and writes back character for character. Stored files have true months (1 to 12) and two-digit years (1970 to 2069);
-what the old tools print instead is in `pcmdump`.
+The original is binary and its offsets are unknown, so a file is stored in the layout that PCMDUMP
+prints (Q123499): a heading of three lines, then records of 21 fields (domain.md (c)), a blank line
+between two records. The sample of Q123499 reads and writes back character for character. Stored
+files have true months (1 to 12) and two-digit years (1970 to 2069); what the old tools print
+instead is in `pcmdump`.
 
-Where SMS keeps *background task* and *synchronous exit* is UNKNOWN; domain.md guesses the Reserved field. Ours are bits 0
-and 1 of its last octet, which is 00 in the sample; all other octets are kept as they come, and are the sample's by default.
+Where SMS keeps *background task* and *synchronous exit* is UNKNOWN; domain.md guesses the Reserved
+field. Ours are bits 0 and 1 of its last octet, which is 00 in the sample; all other octets are kept
+as they come, and are the sample's by default.
 """
 
 from __future__ import annotations
@@ -35,7 +38,8 @@ FILE_SIZE_MAX: Final = 4 * 1024 * 1024
 PCM_VERSION: Final = "Beta 455"
 """Version 6, the right one for SMS 1.0 (Q123499)."""
 RESERVED_SAMPLE: Final = bytes.fromhex(
-    "00 E6 F8 77 60 82 F9 77 FF FF FF FF 94 FF 03 00 FE 5F 40 00 00 00 05 00 08 00 00 00 0F 00 00 00"
+    "00 E6 F8 77 60 82 F9 77 FF FF FF FF 94 FF 03 00 FE 5F 40 00 00 00 05 00 08 00 00 00 0F 00 "
+    "00 00"
 )
 """The 32 octets that all four sample records of Q123499 have."""
 BACKGROUND_BIT: Final = 0x01
@@ -73,7 +77,9 @@ class ServerType(IntEnum):
 
 
 class PackageServer(msgspec.Struct, frozen=True):
-    """One distribution server: the package's folder there (`\\\\CNS-SMS\\SMS_PKGD\\BPC0000A\\`), and the zone for Macintosh."""
+    """One distribution server: the package's folder there (`\\\\CNS-SMS\\SMS_PKGD\\BPC0000A\\`),
+    and the zone for Macintosh.
+    """
 
     unc: str
     type: ServerType = ServerType.WINNT3
@@ -83,8 +89,9 @@ class PackageServer(msgspec.Struct, frozen=True):
 class WorkstationInstruction(msgspec.Struct, frozen=True, kw_only=True):
     """One WINST record: a command that a client is offered, with PCMDUMP's 21 fields in its order.
 
-    Dates are site seconds or None; `install_by_full`, `display_full`, `expiration_full` and `user_input_flags` are 0 or 1;
-    `install_flag` 2 asks for a fast link (never honoured: Q191317). Raises nothing by itself: `render_winst` checks.
+    Dates are site seconds or None; `install_by_full`, `display_full`, `expiration_full` and
+    `user_input_flags` are 0 or 1; `install_flag` 2 asks for a fast link (never honoured: Q191317).
+    Raises nothing by itself: `render_winst` checks.
     """
 
     site_id: str
@@ -120,15 +127,21 @@ class WorkstationInstruction(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the end of the started process is the end of the job (our bit in Reserved)."""
         return bool(self.reserved[-1] & SYNCHRONOUS_EXIT_BIT)
 
-    def with_flags(self, *, background: bool, synchronous_exit: bool = False) -> WorkstationInstruction:
+    def with_flags(
+        self, *, background: bool, synchronous_exit: bool = False
+    ) -> WorkstationInstruction:
         """The record with our two bits of Reserved set as said."""
-        bits = (BACKGROUND_BIT if background else 0) | (SYNCHRONOUS_EXIT_BIT if synchronous_exit else 0)
+        bits = (BACKGROUND_BIT if background else 0) | (
+            SYNCHRONOUS_EXIT_BIT if synchronous_exit else 0
+        )
         last = self.reserved[-1] & ~(BACKGROUND_BIT | SYNCHRONOUS_EXIT_BIT) | bits
         return msgspec.structs.replace(self, reserved=self.reserved[:-1] + bytes([last]))
 
 
 class WinstFile(msgspec.Struct, frozen=True):
-    """The instruction file of one client: its name (as printed, e.g. `mdm00005.ins`) and its records in order."""
+    """The instruction file of one client: its name (as printed, e.g. `mdm00005.ins`) and its
+    records in order.
+    """
 
     file_name: str
     records: tuple[WorkstationInstruction, ...] = ()
@@ -141,11 +154,16 @@ class WinstFile(msgspec.Struct, frozen=True):
         """The file with `record` in the place of the one with its RequestID, or at the end."""
         if self.find(record.request_id) is None:
             return WinstFile(self.file_name, (*self.records, record))
-        return WinstFile(self.file_name, tuple(record if r.request_id == record.request_id else r for r in self.records))
+        return WinstFile(
+            self.file_name,
+            tuple(record if r.request_id == record.request_id else r for r in self.records),
+        )
 
 
 class Layout(msgspec.Struct, frozen=True):
-    """How a tool prints an instruction file: the version in its heading, and its mistakes with dates."""
+    """How a tool prints an instruction file: the version in its heading, and its mistakes with
+    dates.
+    """
 
     version: str
     quirk: DateQuirk = NO_QUIRK
@@ -157,7 +175,9 @@ STORED: Final = Layout("1.0")
 RECORDS_REMEMBERED_MAX: Final = 1024
 RECORD_REMEMBERED_SIZE_MAX: Final = 4096
 """Characters of a record that is remembered."""
-"""Records that are read and written once however many files they stand in: a job's is the same in 20,000 clients' files."""
+"""Records that are read and written once however many files they stand in: a job's is the same in
+20,000 clients' files.
+"""
 
 _TITLE: Final = "PCM Instruction File Dump Utility v"
 _COPYRIGHT: Final = "Copyright 1993, 1994 Microsoft Corporation"
@@ -173,7 +193,8 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _HEX: Final = re.compile(r"[0-9A-F]{2}(?: [0-9A-F]{2})*")
 
 
-# -- one value on one line: how it is read and written. Both directions refuse the same things, with a reason. --
+# -- one value on one line: how it is read and written. Both directions refuse the same things, with
+# a reason. --
 
 
 class _Scalar(NamedTuple):
@@ -184,7 +205,10 @@ class _Scalar(NamedTuple):
 def _text(value: str, quirk: DateQuirk = NO_QUIRK) -> str:
     found = _CONTROL.search(value)
     if found:
-        raise WinstError(f"control character U+{ord(found[0]):04X} at character {found.start() + 1}: this text must be one line")
+        raise WinstError(
+            f"control character U+{ord(found[0]):04X} at character {found.start() + 1}: this text "
+            "must be one line"
+        )
     if len(value) > TEXT_MAX:
         raise WinstError(f"{len(value)} characters are more than {TEXT_MAX}")
     return value
@@ -244,15 +268,18 @@ _FIELDS: Final[tuple[tuple[str, str, _Scalar | str], ...]] = (
     ("Domain Name", "domain_name", _TEXT),
     ("Reserved", "reserved", _RESERVED),
 )
-"""Every field of a record in order: its label, the attribute that holds its value, and how the value is written."""
+"""Every field of a record in order: its label, the attribute that holds its value, and how the
+value is written.
+"""
 
 
 # -- writing --
 
 
 def render_winst(file: WinstFile, layout: Layout = STORED) -> bytes:
-    """The file in PCMDUMP's layout, UTF-8, one newline a line. Raises `WinstError`, naming the field, for what could not
-    be read back."""
+    """The file in PCMDUMP's layout, UTF-8, one newline a line. Raises `WinstError`, naming the
+    field, for what could not be read back.
+    """
     return render_text(file, layout).encode()
 
 
@@ -269,7 +296,11 @@ def render_text(file: WinstFile, layout: Layout = STORED) -> str:
         if seen:
             lines.append("")
         seen.add(record.request_id)
-        lines += _lines_again(record) if layout.quirk == NO_QUIRK else _record_lines(record, layout.quirk)
+        lines += (
+            _lines_again(record)
+            if layout.quirk == NO_QUIRK
+            else _record_lines(record, layout.quirk)
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -286,7 +317,9 @@ def _record_lines(record: WorkstationInstruction, quirk: DateQuirk) -> list[str]
     return lines
 
 
-@remembered(RECORDS_REMEMBERED_MAX, RECORD_REMEMBERED_SIZE_MAX, lambda record: size_of(astuple(record)))
+@remembered(
+    RECORDS_REMEMBERED_MAX, RECORD_REMEMBERED_SIZE_MAX, lambda record: size_of(astuple(record))
+)
 def _lines_again(record: WorkstationInstruction) -> list[str]:
     return _record_lines(record, NO_QUIRK)
 
@@ -329,7 +362,9 @@ def _reserved_lines(label: str, value: bytes) -> list[str]:
 
 
 class _Lines:
-    """The lines of a file and where the reader is. `number` counts from 1 and is that of the line taken last."""
+    """The lines of a file and where the reader is. `number` counts from 1 and is that of the line
+    taken last.
+    """
 
     def __init__(self, lines: list[str]) -> None:
         self._lines = lines
@@ -341,7 +376,9 @@ class _Lines:
     def take(self, expected: str) -> str:
         line = self.peek()
         if line is None:
-            raise WinstError(f"the file ends where {expected} should be", self.number, len(self._lines[-1]) + 1)
+            raise WinstError(
+                f"the file ends where {expected} should be", self.number, len(self._lines[-1]) + 1
+            )
         self.number += 1
         return line
 
@@ -375,18 +412,24 @@ def parse_winst(data: bytes | str, layout: Layout = STORED) -> WinstFile:
             raise WinstError(f"more than {RECORDS_MAX} records", first, 1)
         record = _record(lines, layout.quirk)
         if record.request_id in seen:
-            raise WinstError(f"RequestID: {record.request_id} appears twice", first + 2, _VALUE_COLUMN)
+            raise WinstError(
+                f"RequestID: {record.request_id} appears twice", first + 2, _VALUE_COLUMN
+            )
         seen.add(record.request_id)
         records.append(record)
     return WinstFile(file_name, tuple(records))
 
 
 def _quick(data: bytes) -> WinstFile | None:
-    """The file as `render_winst` writes it, its records looked up by their text; None if it must be read line by line."""
+    """The file as `render_winst` writes it, its records looked up by their text; None if it must be
+    read line by line.
+    """
     if len(data) > FILE_SIZE_MAX or not data.isascii() or b"\r" in data:
         return None
     first, *blocks = data.decode("ascii").removesuffix("\n").split("\n\n")
-    title, copyright_, name, *rest = first.split("\n", 3) if first.count("\n") >= 2 else ("", "", "")
+    title, copyright_, name, *rest = (
+        first.split("\n", 3) if first.count("\n") >= 2 else ("", "", "")
+    )
     if title != _TITLE + STORED.version or copyright_ != _COPYRIGHT or len(blocks) >= RECORDS_MAX:
         return None
     try:
@@ -394,7 +437,11 @@ def _quick(data: bytes) -> WinstFile | None:
         records = tuple(map(_record_again, (*rest, *blocks)))
     except WinstError:
         return None
-    return WinstFile(file_name, records) if len({record.request_id for record in records}) == len(records) else None
+    return (
+        WinstFile(file_name, records)
+        if len({record.request_id for record in records}) == len(records)
+        else None
+    )
 
 
 @remembered(RECORDS_REMEMBERED_MAX, RECORD_REMEMBERED_SIZE_MAX, len)
@@ -413,8 +460,11 @@ def _split(data: bytes | str) -> list[str]:
     try:
         text = data.decode() if isinstance(data, bytes) else data
     except UnicodeDecodeError as error:
-        line, column = data.count(b"\n", 0, error.start) + 1, error.start - data.rfind(b"\n", 0, error.start)  # type: ignore[arg-type]
-        raise WinstError(f"octet {error.object[error.start]:02X} is not UTF-8 text", line, column) from None
+        line = error.object.count(b"\n", 0, error.start) + 1
+        column = error.start - error.object.rfind(b"\n", 0, error.start)
+        raise WinstError(
+            f"octet {error.object[error.start]:02X} is not UTF-8 text", line, column
+        ) from None
     lines = [line.removesuffix("\r") for line in text.split("\n")]
     return lines[:-1] if len(lines) > 1 and not lines[-1] else lines
 
@@ -458,12 +508,16 @@ def _servers(lines: _Lines, label: str) -> tuple[PackageServer, ...]:
         line = lines.take("a server")
         if line.startswith(f"{_CONTINUED}:"):
             if len(servers) == SERVERS_MAX:
-                raise lines.fail(f"{label}: more than {SERVERS_MAX} servers (Q161310)", _VALUE_COLUMN)
+                raise lines.fail(
+                    f"{label}: more than {SERVERS_MAX} servers (Q161310)", _VALUE_COLUMN
+                )
             servers.append(_server(lines, _after_colon(lines, line)))
             continue
         zone = _plain(lines, line.removeprefix(f"{_CONTINUED}  {_ZONE}"))
         if zone == line or not zone or servers[-1].zone:
-            raise lines.fail(f"{label}: expected another server, or the zone of the last one", _VALUE_COLUMN)
+            raise lines.fail(
+                f"{label}: expected another server, or the zone of the last one", _VALUE_COLUMN
+            )
         servers[-1] = msgspec.structs.replace(servers[-1], zone=zone)
     return tuple(servers)
 
@@ -471,7 +525,10 @@ def _servers(lines: _Lines, label: str) -> tuple[PackageServer, ...]:
 def _server(lines: _Lines, value: str) -> PackageServer:
     unc, _, kind = value.rpartition(_TYPE)
     if not unc or kind not in map(str, _SERVER_TYPES):
-        raise lines.fail(f"{value!r} is not a server like \\\\CNS-SMS\\SMS_PKGD\\BPC0000A\\ Type: 2", _VALUE_COLUMN)
+        raise lines.fail(
+            f"{value!r} is not a server like \\\\CNS-SMS\\SMS_PKGD\\BPC0000A\\ Type: 2",
+            _VALUE_COLUMN,
+        )
     return PackageServer(_plain(lines, unc), ServerType(int(kind)))
 
 
@@ -487,7 +544,11 @@ def _reserved(lines: _Lines, label: str) -> bytes:
     for octet_count in (_RESERVED_ROW, len(RESERVED_SAMPLE) - _RESERVED_ROW):
         if rows and not (lines.peek() or f"{_CONTINUED}  ").startswith(f"{_CONTINUED}  "):
             raise lines.fail(f"{label}: its second line is missing", _VALUE_COLUMN)
-        row = lines.take("the second line of Reserved")[_VALUE_COLUMN - 1 :] if rows else _value(lines, label)
+        row = (
+            lines.take("the second line of Reserved")[_VALUE_COLUMN - 1 :]
+            if rows
+            else _value(lines, label)
+        )
         if not _HEX.fullmatch(row) or len(row) != octet_count * 3 - 1:
             raise lines.fail(f"{label}: {row!r} is not {octet_count} octets in hex", _VALUE_COLUMN)
         rows.append(row)

@@ -1,12 +1,14 @@
 """Who waited for whom: the refusals of one update linked into an episode, without sampling.
 
-The law: the ledger is a fold over the records of the share engine and nothing else; fed the same records, live or from
-`records.jsonl`, it is the same ledger. The waiter is known by (machine, program, share server, purpose), or without a
-purpose by (machine, program, share server, share, path). The first refusal because of others' opens or locks begins one,
-further ones are its attempts; when the same waiter gets the blocked path at last, it is `resolved`; a new refusal under the
-same purpose opens the same episode again. `episode.ended` ends it otherwise (`given up`).
+The law: the ledger is a fold over the records of the share engine and nothing else; fed the same
+records, live or from `records.jsonl`, it is the same ledger. The waiter is known by (machine,
+program, share server, purpose), or without a purpose by (machine, program, share server, share,
+path). The first refusal because of others' opens or locks begins one, further ones are its
+attempts; when the same waiter gets the blocked path at last, it is `resolved`; a new refusal under
+the same purpose opens the same episode again. `episode.ended` ends it otherwise (`given up`).
 
-Bounded: at `episodes_max` the episode that ended first is dropped, at `history_max` the open that was closed first.
+Bounded: at `episodes_max` the episode that ended first is dropped, at `history_max` the open that
+was closed first.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ _Key = tuple[str, ...]
 
 
 class HeldOpen(msgspec.Struct, frozen=True):
-    """One open as the records tell it. `closed_at` is None while it is held; `kind` is empty for what is only an open."""
+    """One open as the records tell it. `closed_at` is None while it is held; `kind` is empty for
+    what is only an open.
+    """
 
     server: str
     open: str
@@ -47,7 +51,9 @@ class HeldOpen(msgspec.Struct, frozen=True):
 
 
 class Why(msgspec.Struct, frozen=True):
-    """The answer to "who held it, who was refused, and why" at one time: opens, then episodes, oldest first."""
+    """The answer to "who held it, who was refused, and why" at one time: opens, then episodes,
+    oldest first.
+    """
 
     at: float
     opens: list[HeldOpen]
@@ -175,9 +181,13 @@ class _Episode:
 
 
 class EpisodeLedger:
-    """Every episode and every open that the records tell of; `server` limits it to one share server's records."""
+    """Every episode and every open that the records tell of; `server` limits it to one share
+    server's records.
+    """
 
-    def __init__(self, server: str = "", *, episodes_max: int = 10_000, history_max: int = 50_000) -> None:
+    def __init__(
+        self, server: str = "", *, episodes_max: int = 10_000, history_max: int = 50_000
+    ) -> None:
         self.episodes_max = episodes_max
         self._server = server
         self._episodes: dict[str, _Episode] = {}
@@ -202,7 +212,9 @@ class EpisodeLedger:
         }
 
     def remembered(self) -> dict[str, int]:
-        """How much is kept of what is over, up to the bounds: `opens` that were closed, `episodes`."""
+        """How much is kept of what is over, up to the bounds: `opens` that were closed,
+        `episodes`.
+        """
         return {"opens": len(self._past), "episodes": len(self._episodes)}
 
     @property
@@ -211,7 +223,9 @@ class EpisodeLedger:
         return self._waiting_count
 
     def apply(self, record: Record) -> None:
-        """Take one record in. Kinds that are not the share engine's, and other servers' records, change nothing."""
+        """Take one record in. Kinds that are not the share engine's, and other servers' records,
+        change nothing.
+        """
         self._last_at = record.at
         step = self._steps.get(record.kind)
         if step is not None and (not self._server or record.data.get("server") == self._server):
@@ -219,14 +233,20 @@ class EpisodeLedger:
 
     # -- asking
 
-    def find(self, machine: str, program: str, server: str, share: str, path: str, purpose: str = "") -> str | None:
-        """The episode a refusal of this waiter would belong to; None if it would begin a new one."""
+    def find(
+        self, machine: str, program: str, server: str, share: str, path: str, purpose: str = ""
+    ) -> str | None:
+        """The episode a refusal of this waiter would belong to; None if it would begin a new
+        one.
+        """
         episode = self._by_key.get(_key(machine, program, server, share, path, purpose))
         if episode is None or (episode.state != WAITING and not _may_reopen(episode)):
             return None
         return episode.name
 
-    def waiting(self, machine: str, program: str, server: str, share: str, path: str, purpose: str = "") -> str | None:
+    def waiting(
+        self, machine: str, program: str, server: str, share: str, path: str, purpose: str = ""
+    ) -> str | None:
         """The episode in which this waiter waits for this very path, if there is one."""
         episode = self._by_key.get(_key(machine, program, server, share, path, purpose))
         if episode is None or episode.state != WAITING or not _same(episode, share, path):
@@ -238,27 +258,45 @@ class EpisodeLedger:
         found = self._episodes.get(episode)
         return found.row(self._last_at if now is None else now) if found else None
 
-    def rows(self, now: float | None = None, *, machine: str = "", path: str = "") -> list[EpisodeRow]:
-        """Episodes by first refusal; `machine` is the waiter's or a blocker's, `path` matches case-insensitively."""
+    def rows(
+        self, now: float | None = None, *, machine: str = "", path: str = ""
+    ) -> list[EpisodeRow]:
+        """Episodes by first refusal; `machine` is the waiter's or a blocker's, `path` matches
+        case-insensitively.
+        """
         return [row for row in self.each(now, machine=machine, path=path) if row is not None]
 
-    def each(self, now: float | None = None, *, machine: str = "", path: str = "") -> Iterator[EpisodeRow | None]:
-        """`rows` of the episodes that there are now, one by one (None: one left out), for who lets others have a turn."""
+    def each(
+        self, now: float | None = None, *, machine: str = "", path: str = ""
+    ) -> Iterator[EpisodeRow | None]:
+        """`rows` of the episodes that there are now, one by one (None: one left out), for who lets
+        others have a turn.
+        """
         at = self._last_at if now is None else now
         for episode in [*self._episodes.values()]:
-            if (not path or fold(path) == fold(episode.path)) and (not machine or fold(machine) in _machines(episode)):
+            if (not path or fold(path) == fold(episode.path)) and (
+                not machine or fold(machine) in _machines(episode)
+            ):
                 yield episode.row(at)
             else:
                 yield None
 
-    def opens(self, at: float | None = None, *, machine: str = "", path: str = "") -> list[HeldOpen]:
+    def opens(
+        self, at: float | None = None, *, machine: str = "", path: str = ""
+    ) -> list[HeldOpen]:
         """Who held what at a time (None: now), oldest first."""
         return [held for held in self.each_open(at, machine=machine, path=path) if held is not None]
 
-    def each_open(self, at: float | None = None, *, machine: str = "", path: str = "") -> Iterator[HeldOpen | None]:
+    def each_open(
+        self, at: float | None = None, *, machine: str = "", path: str = ""
+    ) -> Iterator[HeldOpen | None]:
         """`opens` as they are known now, one by one (None: one left out)."""
         for record, closed_at in [*self._past, *((record, None) for record in self._held.values())]:
-            held = closed_at is None if at is None else record.at <= at and (closed_at is None or at < closed_at)
+            held = (
+                closed_at is None
+                if at is None
+                else record.at <= at and (closed_at is None or at < closed_at)
+            )
             data = record.data
             if (
                 held
@@ -269,7 +307,9 @@ class EpisodeLedger:
             else:
                 yield None
 
-    def each_about(self, machine: str = "", path: str = "", at: float | None = None) -> Iterator[EpisodeRow | None]:
+    def each_about(
+        self, machine: str = "", path: str = "", at: float | None = None
+    ) -> Iterator[EpisodeRow | None]:
         """The episodes of `why`, one by one (None: one left out)."""
         moment = self.moment(at)
         for row in self.each(moment if at is None else self._last_at, machine=machine, path=path):
@@ -287,13 +327,17 @@ class EpisodeLedger:
         return self._last_at if at is None else at
 
     def why(self, machine: str = "", path: str = "", at: float | None = None) -> Why:
-        """Who held it, and who was being refused, at a time (None: as of the last record), with a sentence for each refusal."""
+        """Who held it, and who was being refused, at a time (None: as of the last record), with a
+        sentence for each refusal.
+        """
         episodes = [row for row in self.each_about(machine, path, at) if row is not None]
         opens = self.opens(at, machine=machine, path=path)
         return Why(self.moment(at), opens, episodes, [verdict(row) for row in episodes])
 
     def waiter_seconds_by_share(self, now: float) -> dict[tuple[str, str], float]:
-        """How long each (share, program) made others wait: seconds from first blocking to release or end."""
+        """How long each (share, program) made others wait: seconds from first blocking to release
+        or end.
+        """
         total: dict[tuple[str, str], float] = {}
         for episode in self._episodes.values():
             end = now if episode.ended_at is None else episode.ended_at
@@ -329,14 +373,25 @@ class EpisodeLedger:
         data = record.data
         for hold in self._blocking.get((data["server"], data["open"]), ()):
             lock = hold.lock
-            if lock is not None and (lock.kind, lock.offset, lock.length) == (data["lock"], data["offset"], data["length"]):
+            if lock is not None and (lock.kind, lock.offset, lock.length) == (
+                data["lock"],
+                data["offset"],
+                data["length"],
+            ):
                 hold.released = record.at
 
     def _refused(self, record: Record) -> None:
         data = record.data
         if not data["blockers"] or not data["episode"]:
             return
-        key = _key(data["machine"], data["program"], data["server"], data["share"], data["path"], data["purpose"])
+        key = _key(
+            data["machine"],
+            data["program"],
+            data["server"],
+            data["share"],
+            data["path"],
+            data["purpose"],
+        )
         episode = self._episodes.get(data["episode"])
         if episode is None:
             episode = _Episode(data["episode"], key, record)
@@ -351,15 +406,30 @@ class EpisodeLedger:
                 self._waiting_count += 1
             episode.refuse(record)
         for name in list(episode.holds)[known:]:
-            self._blocking.setdefault((data["server"], _open_of(name)), []).append(episode.holds[name])
+            self._blocking.setdefault((data["server"], _open_of(name)), []).append(
+                episode.holds[name]
+            )
 
     def _got_through(self, record: Record) -> None:
         if not self._waiting_count:
             return
         data = record.data
         purpose = data.get("purpose", "")
-        episode = self._by_key.get(_key(data["machine"], data["program"], data["server"], data["share"], data["path"], purpose))
-        if episode is not None and episode.state == WAITING and _same(episode, data["share"], data["path"]):
+        episode = self._by_key.get(
+            _key(
+                data["machine"],
+                data["program"],
+                data["server"],
+                data["share"],
+                data["path"],
+                purpose,
+            )
+        )
+        if (
+            episode is not None
+            and episode.state == WAITING
+            and _same(episode, data["share"], data["path"])
+        ):
             self._end(episode, RESOLVED, record.at)
 
     def _episode_ended(self, record: Record) -> None:
@@ -412,7 +482,11 @@ def _held_open(record: Record, closed_at: float | None) -> HeldOpen:
 def _hold_name(blocker: dict[str, Any]) -> str:
     """A blocker within an episode: an open, or one lock of it."""
     lock = blocker.get("lock")
-    return f"{blocker['open']} {lock['kind']} {lock['offset']} {lock['length']}" if lock else str(blocker["open"])
+    return (
+        f"{blocker['open']} {lock['kind']} {lock['offset']} {lock['length']}"
+        if lock
+        else str(blocker["open"])
+    )
 
 
 def _open_of(hold_name: str) -> str:

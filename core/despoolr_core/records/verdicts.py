@@ -1,4 +1,6 @@
-"""One English sentence for one episode: who was refused what, how often, because of whom, and what would have fixed it."""
+"""One English sentence for one episode: who was refused what, how often, because of whom, and what
+would have fixed it.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,14 @@ def verdict(episode: EpisodeRow) -> str:
     over = f" over {duration(span)}" if episode.attempt_count > 1 else ""
     files = list(dict.fromkeys(hold.path for hold in episode.holds if hold.path))
     if len(files) > 1:
-        return f"{waiter} was refused {times}{over}: {_by_file(episode, files)}; {_remedy(episode)}."
+        return (
+            f"{waiter} was refused {times}{over}: {_by_file(episode, files)}; {_remedy(episode)}."
+        )
     name = _last(episode.path) or episode.share
-    return f"{waiter} was refused {name} {times}{over} because {_holders(episode)}; {_remedy(episode)}."
+    return (
+        f"{waiter} was refused {name} {times}{over} because {_holders(episode)}; "
+        f"{_remedy(episode)}."
+    )
 
 
 def _by_file(episode: EpisodeRow, files: list[str]) -> str:
@@ -29,7 +36,9 @@ def _by_file(episode: EpisodeRow, files: list[str]) -> str:
     for path in files[:_NAMED_MAX]:
         holds = [hold for hold in episode.holds if hold.path == path]
         named = " and ".join(_holder(hold) for hold in holds[:_NAMED_MAX])
-        parts.append(f"{_last(path)} {_times(max(hold.refusal_count for hold in holds))} because {named}")
+        parts.append(
+            f"{_last(path)} {_times(max(hold.refusal_count for hold in holds))} because {named}"
+        )
     rest = len(files) - _NAMED_MAX
     return ", ".join(parts) + (f", and {rest} more files" if rest > 0 else "")
 
@@ -65,7 +74,9 @@ def locked(lock: LockedRange) -> str:
 
 
 def _holders(episode: EpisodeRow) -> str:
-    last = [hold for hold in episode.holds if hold.last_blocked_at == episode.last_refused_at] or episode.holds
+    last = [
+        hold for hold in episode.holds if hold.last_blocked_at == episode.last_refused_at
+    ] or episode.holds
     named = "; ".join(_holder(hold) for hold in last[:_NAMED_MAX])
     rest = len(last) - _NAMED_MAX
     return f"{named} and {rest} more" if rest > 0 else named
@@ -75,7 +86,9 @@ def _holder(hold: Hold) -> str:
     user = f" (user {hold.user})" if hold.user else ""
     if hold.lock is not None:
         since = moment(hold.lock.locked_at)
-        return f"{_program(hold.program, hold.machine)}{user} held {locked(hold.lock)} since {since}"
+        return (
+            f"{_program(hold.program, hold.machine)}{user} held {locked(hold.lock)} since {since}"
+        )
     return (
         f"{_program(hold.program, hold.machine)}{user} held it open with {hold.access} access "
         f"sharing {hold.share_mode} since {moment(hold.opened_at)}"
@@ -85,8 +98,15 @@ def _holder(hold: Hold) -> str:
 def _remedy(episode: EpisodeRow) -> str:
     what = "the update" if episode.purpose else "it"
     if episode.state == "resolved" and episode.ended_at is not None:
-        return f"{what} got through at {moment(episode.ended_at)}, {duration(episode.blocked_s)} after the first refusal"
-    letting_go = "unlocking that range" if episode.holds and episode.holds[-1].lock is not None else "closing that file"
+        return (
+            f"{what} got through at {moment(episode.ended_at)}, {duration(episode.blocked_s)} "
+            "after the first refusal"
+        )
+    letting_go = (
+        "unlocking that range"
+        if episode.holds and episode.holds[-1].lock is not None
+        else "closing that file"
+    )
     released = bool(episode.holds) and all(hold.released_at is not None for hold in episode.holds)
     if episode.state == "given up":
         return f"{letting_go} would have let {what} through"

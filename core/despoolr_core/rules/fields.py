@@ -1,9 +1,11 @@
-"""The rule for names and lines (`despoolr_core.rules.text`) as the type of a field in a body that is read from outside.
+"""The rule for names and lines (`despoolr_core.rules.text`) as the type of a field in a body that
+is read from outside.
 
-The law: a body with such a field is refused as it is decoded (`decode`), with the path of the field, before anybody sees it.
-The pattern stands in the schema and is not left to the decoder, which calls a regular expression for each field: 9.3 us for
-the body of an open in the place of 0.6. A body in plain ASCII without an escape can hold nothing that is unfit, and only others
-are looked at field by field.
+The law: a body with such a field is refused as it is decoded (`decode`), with the path of the
+field, before anybody sees it. The pattern stands in the schema and is not left to the decoder,
+which calls a regular expression for each field: 9.3 us for the body of an open in the place of 0.6.
+A body in plain ASCII without an escape can hold nothing that is unfit, and only others are looked
+at field by field.
 """
 
 from __future__ import annotations
@@ -25,15 +27,21 @@ LineText = Annotated[str, _LINE]
 
 
 def decode(body: bytes, kind: type[T]) -> T:
-    """JSON as a `kind`. Raises what `msgspec.json.decode` raises, `ValidationError` for a text that is unfit as well."""
+    """JSON as a `kind`. Raises what `msgspec.json.decode` raises, `ValidationError` for a text that
+    is unfit as well.
+    """
     value = msgspec.json.decode(body, type=kind)
-    if (not body.isascii() or b"\\" in body or b"\x7f" in body) and (reason := _why_unfit(value, "$")):
+    if (not body.isascii() or b"\\" in body or b"\x7f" in body) and (
+        reason := _why_unfit(value, "$")
+    ):
         raise msgspec.ValidationError(reason)
     return value
 
 
 def why_unfit_fields(body: Struct, size_max: int = LINE_SIZE_MAX) -> str:
-    """Why a struct has a text that is no line, in a field or deeper: the field and a clause; `""` for one that has none."""
+    """Why a struct has a text that is no line, in a field or deeper: the field and a clause; `""`
+    for one that has none.
+    """
     for field in body.__struct_fields__:
         value = getattr(body, field)
         for one in value if isinstance(value, tuple | list) else (value,):
@@ -47,7 +55,9 @@ def why_unfit_fields(body: Struct, size_max: int = LINE_SIZE_MAX) -> str:
 
 
 def _why_unfit(value: object, where: str) -> str:
-    """Why a `NameText` or `LineText` in a body or deeper is unfit: a clause with the path of the field."""
+    """Why a `NameText` or `LineText` in a body or deeper is unfit: a clause with the path of the
+    field.
+    """
     if isinstance(value, list | tuple):
         found = (_why_unfit(one, f"{where}[{number}]") for number, one in enumerate(value))
         return next(filter(None, found), "")

@@ -1,15 +1,18 @@
 """How names are compared: letters of either case are one, as NTFS folds them.
 
-The law: two names are one if they are equal after each UTF-16 unit of them was replaced by its capital in NTFS's `$UpCase`.
-There is one such table, this one, and it is frozen: it asks no Python's Unicode, so that a name is the same on every Python
-and a key on disk stays what it is. Whoever compares names of files, shares, machines or programs asks `fold`, nobody else.
+The law: two names are one if they are equal after each UTF-16 unit of them was replaced by its
+capital in NTFS's `$UpCase`. There is one such table, this one, and it is frozen: it asks no
+Python's Unicode, so that a name is the same on every Python and a key on disk stays what it is.
+Whoever compares names of files, shares, machines or programs asks `fold`, nobody else.
 
-The table is that of Windows 7 and later, which has not changed since: the simple upper-case mappings of Unicode 5.1.0's
-`UnicodeData.txt` within the Basic Multilingual Plane, without the letters of `NOT_FOLDED`. Units above that plane are
-surrogates, which nothing folds: a capital and a small letter of Deseret are two names. So are pairs that Unicode got later.
+The table is that of Windows 7 and later, which has not changed since: the simple upper-case
+mappings of Unicode 5.1.0's `UnicodeData.txt` within the Basic Multilingual Plane, without the
+letters of `NOT_FOLDED`. Units above that plane are surrogates, which nothing folds: a capital and a
+small letter of Deseret are two names. So are pairs that Unicode got later.
 
-Sources: [MS-UCODEREF] 3.1.5.3 (upper-casing goes unit by unit, by one table); Microsoft's "Windows 8 Upper Case Mapping
-Table" named there; "exFAT file system specification" 7.2.5 (one unit to one unit, no letter becomes two); Unicode 5.1.0.
+Sources: [MS-UCODEREF] 3.1.5.3 (upper-casing goes unit by unit, by one table); Microsoft's "Windows
+8 Upper Case Mapping Table" named there; "exFAT file system specification" 7.2.5 (one unit to one
+unit, no letter becomes two); Unicode 5.1.0.
 """
 
 from __future__ import annotations
@@ -21,10 +24,14 @@ UNICODE: Final = "5.1.0"
 """Whose upper-case mappings these are."""
 
 FOLD: Final = f"ntfs {UNICODE}"
-"""The name of this fold, for what is kept under folded names: whoever finds another one there folds anew."""
+"""The name of this fold, for what is kept under folded names: whoever finds another one there folds
+anew.
+"""
 
 NOT_FOLDED: Final = "\u00b5\u0131\u017f\u01c5\u01c8\u01cb\u01f2\u0345\u03c2\u03d0\u03d1\u03d5\u03d6\u03f0\u03f1\u03f5\u1e9b\u1fbe"
-"""Letters that Unicode maps to a capital and NTFS does not: the capital has another small letter of its own."""
+"""Letters that Unicode maps to a capital and NTFS does not: the capital has another small letter of
+its own.
+"""
 
 _RUNS: Final = """
 0061-007A-32 00E0-00F6-32 00F8-00FE-32 00FF+121 0101-012F/2-1 0133-0137/2-1 013A-0148/2-1
@@ -61,5 +68,7 @@ CAPITALS: Final = _table()
 
 
 def fold(text: str) -> str:
-    """The form in which names are compared, and in which a name is a key. As long as the name, unit by unit."""
+    """The form in which names are compared, and in which a name is a key. As long as the name, unit
+    by unit.
+    """
     return text.upper() if text.isascii() else text.translate(CAPITALS)

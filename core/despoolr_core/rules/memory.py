@@ -1,8 +1,8 @@
 """What is worked out once and remembered: within a bound of bytes, whoever sends what.
 
-The law: whatever is kept under a text from outside has two bounds, how many and how large, so that their product is a number
-of bytes. A text that is too large to be kept is worked out each time, or refused before it comes here. A house test knows
-every memory of the product, and its bound.
+The law: whatever is kept under a text from outside has two bounds, how many and how large, so that
+their product is a number of bytes. A text that is too large to be kept is worked out each time, or
+refused before it comes here. A house test knows every memory of the product, and its bound.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ _V = TypeVar("_V")
 
 
 def size_of(value: object) -> int:
-    """Characters or bytes of a text, of all texts in a tuple; anything else has a size of its own kind, which counts as none."""
+    """Characters or bytes of a text, of all texts in a tuple; anything else has a size of its own
+    kind, which counts as none.
+    """
     if isinstance(value, str | bytes):
         return len(value)
     return sum(map(size_of, value)) if isinstance(value, tuple) else 0
@@ -29,10 +31,12 @@ def size_of(value: object) -> int:
 def remembered(
     count_max: int, size_max: int, size: Callable[[Any], int] = size_of
 ) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
-    """Let a function of hashable values remember its last `count_max` results, of arguments of `size_max` characters at most.
+    """Let a function of hashable values remember its last `count_max` results, of arguments of
+    `size_max` characters at most.
 
     `size` `len` is for functions that take nothing but texts, by their places; it costs the least.
-    What it keeps is below `count_max * size_max * CHARACTER_SIZE` bytes, and as much again for what it returns.
+    What it keeps is below `count_max * size_max * CHARACTER_SIZE` bytes, and as much again for what
+    it returns.
     """
 
     def decorate(function: Callable[_P, _R]) -> Callable[_P, _R]:
@@ -40,7 +44,11 @@ def remembered(
 
         @wraps(function)
         def bounded(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-            result: _R = again(*args, **kwargs) if sum(map(size, args)) <= size_max else function(*args, **kwargs)
+            result: _R = (
+                again(*args, **kwargs)
+                if sum(map(size, args)) <= size_max
+                else function(*args, **kwargs)
+            )
             return result
 
         @wraps(function)
@@ -63,7 +71,9 @@ def remembered(
 
 
 class Bounded(Generic[_V]):
-    """A table under texts from outside; what came first leaves first once it holds `count_max`, or `size_max` characters."""
+    """A table under texts from outside; what came first leaves first once it holds `count_max`, or
+    `size_max` characters.
+    """
 
     __slots__ = ("_size", "_table", "count_max", "get", "size_max")
 
@@ -87,7 +97,9 @@ class Bounded(Generic[_V]):
         size = size_of(key)
         if key in self._table or size > self.size_max:
             return
-        while self._table and (len(self._table) >= self.count_max or self._size + size > self.size_max):
+        while self._table and (
+            len(self._table) >= self.count_max or self._size + size > self.size_max
+        ):
             oldest = next(iter(self._table))
             del self._table[oldest]
             self._size -= size_of(oldest)

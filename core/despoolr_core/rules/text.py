@@ -1,11 +1,14 @@
-"""What a text from outside may hold, and how it is shown: one rule at every door, one escape before every terminal.
+"""What a text from outside may hold, and how it is shown: one rule at every door, one escape before
+every terminal.
 
-The law: a name or a line (of a machine, user, program, purpose, share, package, job, a reason, a comment) has a bound and no
-character that ends a line, drives a terminal, turns the direction of what stands beside it, or is none (U+FFFE, half of one).
-Where it comes in, it is refused; it is never mended. File names are NTFS's and may hold C1 characters, and records are as old
-as they are: so whatever is printed is escaped as well.
+The law: a name or a line (of a machine, user, program, purpose, share, package, job, a reason, a
+comment) has a bound and no character that ends a line, drives a terminal, turns the direction of
+what stands beside it, or is none (U+FFFE, half of one). Where it comes in, it is refused; it is
+never mended. File names are NTFS's and may hold C1 characters, and records are as old as they are:
+so whatever is printed is escaped as well.
 
-Sources: ECMA-48 (C0, C1), Unicode Standard Annex 14 (U+0085, U+2028, U+2029 end lines) and 9 (bidirectional controls).
+Sources: ECMA-48 (C0, C1), Unicode Standard Annex 14 (U+0085, U+2028, U+2029 end lines) and 9
+(bidirectional controls).
 """
 
 from __future__ import annotations
@@ -37,13 +40,17 @@ def why_unfit(text: str, size_max: int = NAME_SIZE_MAX) -> str:
 
 
 def why_unfit_prose(text: str) -> str:
-    """The same for a text of several lines, which has tabs and line ends, and no bound of its own."""
+    """The same for a text of several lines, which has tabs and line ends, and no bound of its
+    own.
+    """
     found = None if text.isascii() and text.isprintable() else _BAD_BUT_LINES.search(text)
     return f"has the character U+{ord(found[0]):04X}" if found else ""
 
 
 def escaped(text: str) -> str:
-    """A text as one line that is safe to print: what the rule forbids is shown as `\\x1b` or `\\u202e`."""
+    """A text as one line that is safe to print: what the rule forbids is shown as `\\x1b` or
+    `\\u202e`.
+    """
     if text.isascii() and text.isprintable():
         return text
     return _BAD.sub(_escape, text)
@@ -55,7 +62,9 @@ def escaped_prose(text: str) -> str:
 
 
 def escaped_json(text: str) -> str:
-    """JSON that is safe to print, and still the same JSON: what JSON itself leaves raw can only stand in its strings."""
+    """JSON that is safe to print, and still the same JSON: what JSON itself leaves raw can only
+    stand in its strings.
+    """
     return _BAD_BUT_LINES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 

@@ -1,9 +1,10 @@
-"""How a service or a client uses a share, wherever it is: the small interface everything is written against.
+"""How a service or a client uses a share, wherever it is: the small interface everything is written
+against.
 
-Two carriers implement it: `LocalShare` in the server (the process that owns the table; a local open is checked like any
-other) and `HttpShare` in the client package (any machine, over HTTP). Paths are relative to the share, with `/` or `\\`
-between the parts. Every failure the share itself answers is a `ShareError`; a share that does not answer is
-`ShareUnreachable`.
+Two carriers implement it: `LocalShare` in the server (the process that owns the table; a local open
+is checked like any other) and `HttpShare` in the client package (any machine, over HTTP). Paths are
+relative to the share, with `/` or `\\` between the parts. Every failure the share itself answers is
+a `ShareError`; a share that does not answer is `ShareUnreachable`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ _REFUSALS: Final = (
 
 
 class ShareError(Exception):
-    """The share answered no. `problem` says why; `nt_status`, `win32` and `blockers` are its parts that code asks for."""
+    """The share answered no. `problem` says why; `nt_status`, `win32` and `blockers` are its parts
+    that code asks for.
+    """
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.detail or problem.title)
@@ -52,11 +55,16 @@ class ShareError(Exception):
     @property
     def is_missing(self) -> bool:
         """Whether the name, or a directory on the way to it, does not exist."""
-        return self.problem.nt_status in (NtStatus.OBJECT_NAME_NOT_FOUND, NtStatus.OBJECT_PATH_NOT_FOUND)
+        return self.problem.nt_status in (
+            NtStatus.OBJECT_NAME_NOT_FOUND,
+            NtStatus.OBJECT_PATH_NOT_FOUND,
+        )
 
 
 class ShareUnreachable(Exception):
-    """Nobody answered at the share's server: down, cut off, or timed out. The redirector's Win32 code is 53 or 64."""
+    """Nobody answered at the share's server: down, cut off, or timed out. The redirector's Win32
+    code is 53 or 64.
+    """
 
     win32 = 53
 
@@ -82,15 +90,21 @@ class OpenFile(Protocol):
         """Put octets at `offset`, growing the file as needed."""
         ...
 
-    async def lock(self, offset: int, length: int, *, exclusive: bool = True, wait_s: float = 0.0) -> None:
-        """Lock octets against other opens, at once or within `wait_s` (site seconds, fewer than a call may take).
+    async def lock(
+        self, offset: int, length: int, *, exclusive: bool = True, wait_s: float = 0.0
+    ) -> None:
+        """Lock octets against other opens, at once or within `wait_s` (site seconds, fewer than a
+        call may take).
 
-        Raises `ShareError` (LOCK_NOT_GRANTED) with the blockers. The lock goes with `unlock`, or with the open.
+        Raises `ShareError` (LOCK_NOT_GRANTED) with the blockers. The lock goes with `unlock`, or
+        with the open.
         """
         ...
 
     async def unlock(self, offset: int, length: int) -> None:
-        """Unlock exactly this range. Raises `ShareError` (RANGE_NOT_LOCKED) if it was not locked so."""
+        """Unlock exactly this range. Raises `ShareError` (RANGE_NOT_LOCKED) if it was not locked
+        so.
+        """
         ...
 
     async def close(self) -> None:
@@ -99,7 +113,9 @@ class OpenFile(Protocol):
 
 
 class Share(Protocol):
-    """One share as one machine, user and program see it. Path operations are an open, the work and a close."""
+    """One share as one machine, user and program see it. Path operations are an open, the work and
+    a close.
+    """
 
     @property
     def unc(self) -> str:
@@ -117,13 +133,23 @@ class Share(Protocol):
         program: str = "",
         purpose: str = "",
     ) -> OpenFile:
-        """Open a file and keep it open. Raises `ShareError` with the blockers when another open forbids it."""
+        """Open a file and keep it open. Raises `ShareError` with the blockers when another open
+        forbids it.
+        """
         ...
 
     async def open_all(
-        self, paths: Sequence[str], access: Access, share_mode: ShareMode, *, program: str = "", read: bool = False
+        self,
+        paths: Sequence[str],
+        access: Access,
+        share_mode: ShareMode,
+        *,
+        program: str = "",
+        read: bool = False,
     ) -> tuple[list[OpenFile], ShareError | None]:
-        """Open files one after the other (and read each); those that are open now, and what the next one was refused."""
+        """Open files one after the other (and read each); those that are open now, and what the
+        next one was refused.
+        """
         ...
 
     async def read_all(self, paths: Sequence[str]) -> list[bytes | ShareError]:
@@ -131,12 +157,18 @@ class Share(Protocol):
         ...
 
     async def create_all(
-        self, files: Sequence[tuple[str, bytes]], *, closing: Sequence[OpenFile] = (), logoff: bool = False
+        self,
+        files: Sequence[tuple[str, bytes]],
+        *,
+        closing: Sequence[OpenFile] = (),
+        logoff: bool = False,
     ) -> list[ShareError | None]:
-        """Files one after the other, as `create` each; ends with the first refusal, if there is one.
+        """Files one after the other, as `create` each; ends with the first refusal, if there is
+        one.
 
-        First `closing` is given back: a program's files, by its report. With `logoff` the session ends after the last file,
-        if nothing else is open in it. Where that cannot be done on the way it is left undone, for the caller's own `close`.
+        First `closing` is given back: a program's files, by its report. With `logoff` the session
+        ends after the last file, if nothing else is open in it. Where that cannot be done on the
+        way it is left undone, for the caller's own `close`.
         """
         ...
 
@@ -153,11 +185,15 @@ class Share(Protocol):
         ...
 
     async def read_if_changed(self, path: str, etag: str) -> tuple[bytes, str] | None:
-        """The file and its ETag, or None when it still has `etag` (`""` never matches). A conditional GET."""
+        """The file and its ETag, or None when it still has `etag` (`""` never matches). A
+        conditional GET.
+        """
         ...
 
     async def write(self, path: str, data: bytes, *, purpose: str = "") -> None:
-        """Replace or create the whole file: it appears under its name whole or not at all (access WRITE, sharing READ)."""
+        """Replace or create the whole file: it appears under its name whole or not at all (access
+        WRITE, sharing READ).
+        """
         ...
 
     async def create(self, path: str, data: bytes, *, purpose: str = "") -> None:
@@ -168,16 +204,22 @@ class Share(Protocol):
         """Delete a file or an empty directory (access DELETE)."""
         ...
 
-    async def rename(self, path: str, new_path: str, *, replace: bool = False, purpose: str = "") -> None:
+    async def rename(
+        self, path: str, new_path: str, *, replace: bool = False, purpose: str = ""
+    ) -> None:
         """Rename within the share (access DELETE on the source)."""
         ...
 
     async def list(self, path: str = "") -> list[Entry]:
-        """The names in a directory, sorted case-insensitively. Raises `ShareError` if there is no such directory."""
+        """The names in a directory, sorted case-insensitively. Raises `ShareError` if there is no
+        such directory.
+        """
         ...
 
     async def stat(self, path: str) -> Entry | None:
-        """One name's facts, or None if there is no such name. Conflicts with nothing (attributes only)."""
+        """One name's facts, or None if there is no such name. Conflicts with nothing (attributes
+        only).
+        """
         ...
 
     async def make_directory(self, path: str) -> None:

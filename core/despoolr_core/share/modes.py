@@ -1,7 +1,8 @@
-"""Share modes in the field's words: what an opener wants, what it lets others do, what the answer is called.
+"""Share modes in the field's words: what an opener wants, what it lets others do, what the answer
+is called.
 
-Numbers are those of the wire ([MS-SMB2] 2.2.13, [MS-FSCC] 2.6, [MS-ERREF]); names are SMB's. The rule that uses
-them stands in `despoolr_server.engine`; this module only knows the words.
+Numbers are those of the wire ([MS-SMB2] 2.2.13, [MS-FSCC] 2.6, [MS-ERREF]); names are SMB's. The
+rule that uses them stands in `despoolr_server.engine`; this module only knows the words.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from despoolr_core.rules.fold import fold
 
 
 class Access(IntFlag):
-    """What an open may do ([MS-SMB2] 2.2.13.1). `READ` and `WRITE` are the short words for the data rights."""
+    """What an open may do ([MS-SMB2] 2.2.13.1). `READ` and `WRITE` are the short words for the data
+    rights.
+    """
 
     NONE = 0
     READ_DATA = 0x1
@@ -80,7 +83,9 @@ class CreateOption(IntFlag):
 
 
 class LockFlag(IntFlag):
-    """What a lock request does with one range ([MS-SMB2] 2.2.26.1). FAIL_IMMEDIATELY goes with SHARED or EXCLUSIVE only."""
+    """What a lock request does with one range ([MS-SMB2] 2.2.26.1). FAIL_IMMEDIATELY goes with
+    SHARED or EXCLUSIVE only.
+    """
 
     NONE = 0
     SHARED = 0x1
@@ -176,7 +181,9 @@ WIN32_CODE: Final[dict[NtStatus, int]] = {
     NtStatus.INSUFFICIENT_RESOURCES: 1450,
     NtStatus.IO_DEVICE_ERROR: 1117,
 }
-"""The Win32 code RtlNtStatusToDosError gives for each status; what SMS prints as `Win32 Error = 32`."""
+"""The Win32 code RtlNtStatusToDosError gives for each status; what SMS prints as `Win32 Error =
+32`.
+"""
 
 HTTP_STATUS: Final[dict[NtStatus, int]] = {
     NtStatus.SUCCESS: 200,
@@ -214,7 +221,12 @@ HTTP_STATUS: Final[dict[NtStatus, int]] = {
 
 
 def parse_flags(
-    kind: type[Access] | type[ShareMode] | type[CreateOption] | type[FileAttribute] | type[LockFlag], text: str
+    kind: type[Access]
+    | type[ShareMode]
+    | type[CreateOption]
+    | type[FileAttribute]
+    | type[LockFlag],
+    text: str,
 ) -> int:
     """Read `"READ|WRITE"` (blanks, commas and case do not matter; `""` and `"NONE"` are 0).
 
@@ -236,7 +248,13 @@ def render_access(access: int) -> str:
     """`READ|WRITE|DELETE` for people: the short words first, then the rest by name; `NONE` for 0."""
     words = [
         word
-        for word, bit in (("READ", 0x1), ("WRITE", 0x2), ("APPEND_DATA", 0x4), ("EXECUTE", 0x20), ("DELETE", 0x10000))
+        for word, bit in (
+            ("READ", 0x1),
+            ("WRITE", 0x2),
+            ("APPEND_DATA", 0x4),
+            ("EXECUTE", 0x20),
+            ("DELETE", 0x10000),
+        )
         if access & bit
     ]
     rest = access & ~0x10027
@@ -251,16 +269,25 @@ def render_access(access: int) -> str:
 @lru_cache(maxsize=1024)
 def render_share_mode(share_mode: int) -> str:
     """`READ|WRITE|DELETE`, or `NONE` for an open that shares nothing."""
-    return "|".join(word for word, bit in (("READ", 1), ("WRITE", 2), ("DELETE", 4)) if share_mode & bit) or "NONE"
+    return (
+        "|".join(
+            word for word, bit in (("READ", 1), ("WRITE", 2), ("DELETE", 4)) if share_mode & bit
+        )
+        or "NONE"
+    )
 
 
 @lru_cache(maxsize=1024)
 def render_attributes(attributes: int) -> str:
     """`READONLY|HIDDEN|SYSTEM`, or `""` for a file with none of them."""
-    return "|".join(word for word, bit in (("READONLY", 1), ("HIDDEN", 2), ("SYSTEM", 4)) if attributes & bit)
+    return "|".join(
+        word for word, bit in (("READONLY", 1), ("HIDDEN", 2), ("SYSTEM", 4)) if attributes & bit
+    )
 
 
 @lru_cache(maxsize=1024)
 def render_options(options: int) -> str:
     """`NON_DIRECTORY_FILE|DELETE_ON_CLOSE`, or `""` for none."""
-    return "|".join(name for name, bit in CreateOption.__members__.items() if bit.value and options & bit.value)
+    return "|".join(
+        name for name, bit in CreateOption.__members__.items() if bit.value and options & bit.value
+    )

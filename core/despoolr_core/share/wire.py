@@ -14,9 +14,11 @@ from despoolr_core.rules.fields import LineText, NameText
 
 
 class SessionRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """`POST /api/v1/sessions`. `machine` and `user` may be left out: the token names them. `lease_s` is capped by the server.
+    """`POST /api/v1/sessions`. `machine` and `user` may be left out: the token names them.
+    `lease_s` is capped by the server.
 
-    `previous` names a session of the caller's that this one takes the place of: it ends ([MS-SMB2] PreviousSessionId).
+    `previous` names a session of the caller's that this one takes the place of: it ends ([MS-SMB2]
+    PreviousSessionId).
     """
 
     program: NameText = ""
@@ -38,7 +40,9 @@ class SessionReply(msgspec.Struct):
 
 
 class OpenRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """`POST /api/v1/opens`. `program` overrides the session's; `purpose` links the attempts of one update."""
+    """`POST /api/v1/opens`. `program` overrides the session's; `purpose` links the attempts of one
+    update.
+    """
 
     session: NameText
     share: NameText
@@ -63,7 +67,9 @@ class OpenReply(msgspec.Struct):
 
 
 class OpenFacts(msgspec.Struct, frozen=True):
-    """`GET /api/v1/opens/{id}`: what a handle's file is now: its present name, size in octets, link count (0 once pending)."""
+    """`GET /api/v1/opens/{id}`: what a handle's file is now: its present name, size in octets, link
+    count (0 once pending).
+    """
 
     path: str
     size: int
@@ -76,8 +82,8 @@ class OpenFacts(msgspec.Struct, frozen=True):
 class OpenChange(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """`PATCH /api/v1/opens/{id}`: exactly one thing to change about the file of a handle.
 
-    `path` renames it (`replace` whatever has that name), `delete` sets or clears the delete disposition, `size` is in octets,
-    `attributes` are SMB's words (`NORMAL` for none).
+    `path` renames it (`replace` whatever has that name), `delete` sets or clears the delete
+    disposition, `size` is in octets, `attributes` are SMB's words (`NORMAL` for none).
     """
 
     path: str | None = None
@@ -96,7 +102,8 @@ class LockElement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LockRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """`POST /api/v1/opens/{id}/locks`. Without FAIL_IMMEDIATELY it waits at most `wait_s` (0: as long as the server lets it).
+    """`POST /api/v1/opens/{id}/locks`. Without FAIL_IMMEDIATELY it waits at most `wait_s` (0: as
+    long as the server lets it).
 
     `request` is the caller's name for a request that may wait, by which it can be cancelled.
     """
@@ -109,7 +116,9 @@ class LockRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True
 def lock_request(offset: int, length: int, *, exclusive: bool, wait_s: float) -> LockRequest:
     """The request for one lock, refused at once if it cannot be granted and `wait_s` is 0."""
     kind = "EXCLUSIVE" if exclusive else "SHARED"
-    return LockRequest([LockElement(offset, length, kind if wait_s else f"{kind}|FAIL_IMMEDIATELY")], wait_s)
+    return LockRequest(
+        [LockElement(offset, length, kind if wait_s else f"{kind}|FAIL_IMMEDIATELY")], wait_s
+    )
 
 
 class LockedRange(msgspec.Struct, frozen=True):
@@ -131,14 +140,18 @@ class WaitingRange(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class LockList(msgspec.Struct, omit_defaults=True):
-    """What `POST /api/v1/opens/{id}/locks` granted, or with `GET` all that a handle has locked and waits for, oldest first."""
+    """What `POST /api/v1/opens/{id}/locks` granted, or with `GET` all that a handle has locked and
+    waits for, oldest first.
+    """
 
     locks: list[LockedRange]
     waiting: list[WaitingRange] = []
 
 
 class Blocker(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One open that stands in the way: whose, which program, how, since when; `lock` if not the open but its lock does."""
+    """One open that stands in the way: whose, which program, how, since when; `lock` if not the
+    open but its lock does.
+    """
 
     open: str
     machine: str
@@ -151,9 +164,11 @@ class Blocker(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Problem(msgspec.Struct, omit_defaults=True):
-    """An RFC 9457 problem body. `blockers` is cut at the server's stated maximum; `blocker_count` is the full count.
+    """An RFC 9457 problem body. `blockers` is cut at the server's stated maximum; `blocker_count`
+    is the full count.
 
-    `dav_error` is the element of `DAV:error` that says the same (RFC 4918, 16), where WebDAV has one.
+    `dav_error` is the element of `DAV:error` that says the same (RFC 4918, 16), where WebDAV has
+    one.
     """
 
     type: str
@@ -171,10 +186,11 @@ class Problem(msgspec.Struct, omit_defaults=True):
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One name in a directory. `modified_at` is the file time in site seconds; `size` in octets (0 for a directory).
+    """One name in a directory. `modified_at` is the file time in site seconds; `size` in octets (0
+    for a directory).
 
-    A directory's `etag` changes whenever a name in it comes, goes or changes, or a file is put there: who saw it need not list
-    again.
+    A directory's `etag` changes whenever a name in it comes, goes or changes, or a file is put
+    there: who saw it need not list again.
     """
 
     name: str
@@ -197,10 +213,12 @@ RANGES_LISTED_MAX: Final = 10
 
 
 class OpenRow(msgspec.Struct, frozen=True):
-    """One row of `GET /api/v1/opens`, named like a row of `smbstatus -j`. `kind` is empty for what is only an open.
+    """One row of `GET /api/v1/opens`, named like a row of `smbstatus -j`. `kind` is empty for what
+    is only an open.
 
-    `ranges` are the octets it has locked and `waiting` those it waits for, oldest first: the first `RANGES_LISTED_MAX` of
-    the `range_count` and `waiting_count` there are. The locks of a handle are listed in full by `GET /api/v1/opens/{id}/locks`.
+    `ranges` are the octets it has locked and `waiting` those it waits for, oldest first: the first
+    `RANGES_LISTED_MAX` of the `range_count` and `waiting_count` there are. The locks of a handle
+    are listed in full by `GET /api/v1/opens/{id}/locks`.
     """
 
     open: str
@@ -223,9 +241,11 @@ class OpenRow(msgspec.Struct, frozen=True):
 
 
 class Hold(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How long one blocker stood in the way of an episode. `released_at` is None while it still does; `lock` as in `Blocker`.
+    """How long one blocker stood in the way of an episode. `released_at` is None while it still
+    does; `lock` as in `Blocker`.
 
-    `path` is the file it held: the attempts of one update may stop at different ones. `open` is the blocking open's id.
+    `path` is the file it held: the attempts of one update may stop at different ones. `open` is the
+    blocking open's id.
     """
 
     machine: str
@@ -244,7 +264,8 @@ class Hold(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class EpisodeRow(msgspec.Struct, frozen=True):
-    """The attempts of one update, linked: who waited, on what, since when, how often refused, by whom.
+    """The attempts of one update, linked: who waited, on what, since when, how often refused, by
+    whom.
 
     `state` is `waiting`, `resolved` (the blocked path was opened at last) or `given up`.
     `blocked_s` runs from the first refusal to the end, or to now.
@@ -276,7 +297,9 @@ class WrittenReply(msgspec.Struct):
 
 
 class OpenList(msgspec.Struct):
-    """`GET /api/v1/opens`: the first `limit` rows that match, oldest first, and how many match in all."""
+    """`GET /api/v1/opens`: the first `limit` rows that match, oldest first, and how many match in
+    all.
+    """
 
     opens: list[OpenRow]
     count: int
@@ -296,7 +319,9 @@ class EpisodeEnd(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Health(msgspec.Struct, omit_defaults=True):
-    """`GET /healthz`: `uptime_s` and `now` are site time. `status` is `ok`, or `damaged`: `damages` says what and what to do."""
+    """`GET /healthz`: `uptime_s` and `now` are site time. `status` is `ok`, or `damaged`: `damages`
+    says what and what to do.
+    """
 
     status: str
     server: str

@@ -1,4 +1,5 @@
-"""`make bench`: what is fast and what is not, as ratios to a peer or a bare ceiling measured in the same run.
+"""`make bench`: what is fast and what is not, as ratios to a peer or a bare ceiling measured in the
+same run.
 
 python -m despoolr_lab.bench [--json]
 """
@@ -22,13 +23,29 @@ ROWS: Final = (
     ("an open + close with 100,000 opens held, to 10", "open_growth_100000", "opens_100000_s"),
     ("a refusal by 10,000 holders, to one by 10", "refusal_growth_10000", "refusals_10000_s"),
     ("a lock + unlock among 10,000 locks, to 10", "lock_growth_10000", "locks_10000_s"),
-    ("status reports from PUT to JobDetails, to their uploads", "reports_to_uploads", "reports_per_s"),
-    ("simulated sleeps of 10,000 tasks, to asyncio's turns", "sim_sleeps_to_asyncio_turns", "sim_sleeps_per_s"),
-    ("simulated HTTP requests, to loopback sockets", "sim_requests_to_socket_requests", "sim_requests_per_s_shared_session"),
+    (
+        "status reports from PUT to JobDetails, to their uploads",
+        "reports_to_uploads",
+        "reports_per_s",
+    ),
+    (
+        "simulated sleeps of 10,000 tasks, to asyncio's turns",
+        "sim_sleeps_to_asyncio_turns",
+        "sim_sleeps_per_s",
+    ),
+    (
+        "simulated HTTP requests, to loopback sockets",
+        "sim_requests_to_socket_requests",
+        "sim_requests_per_s_shared_session",
+    ),
     ("octets an idle client takes beside the shared session", "octets_per_idle_client", ""),
     ("loading a status: with 230,000 rows, to 100 rows", "load_growth_230000", ""),
     *(
-        (f"open + close pairs, clients: {count}, to Samba", f"open_close_{count}_to_samba", f"open_close_{count}_ours_s")
+        (
+            f"open + close pairs, clients: {count}, to Samba",
+            f"open_close_{count}_to_samba",
+            f"open_close_{count}_ours_s",
+        )
         for count in samba.CLIENTS
     ),
     *(
@@ -98,7 +115,10 @@ def _print(found: dict[str, float]) -> None:
             sign = "at most" if _is_bound(key) else "at least"
             goal = f"{sign} {GOALS[key]:g}: {'met' if _is_met(key, value) else 'MISSED'}"
         print(f"{label:<58} {shown:>8} {f'{found[rate]:,.0f}' if rate else '':>10}  {goal}")
-    print(f"\nload average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; compare ratios, not rates: machines are noisy.")
+    print(
+        f"\nload average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; compare ratios, not "
+        "rates: machines are noisy."
+    )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
-"""WebDAV beside its peers in one run: Apache's mod_dav and wsgidav, each on the core that ours has, the load on another.
+"""WebDAV beside its peers in one run: Apache's mod_dav and wsgidav, each on the core that ours has,
+the load on another.
 
-GET and PUT of 1.2 KB and LOCK+UNLOCK pairs with eight connections (Apache's pairs with one: with more its lock database
-loses locks), PROPFIND of 1,000 files with one. Ours runs as the product does (uvloop where it is installed), once on the plain
-disk, as the peers do, and once with durable uploads, which no peer has. A peer that is not installed is said to be missing and
-leaves its ratios out: Debian's `apache2`, PyPI's `wsgidav` (the `bench` extra).
+GET and PUT of 1.2 KB and LOCK+UNLOCK pairs with eight connections (Apache's pairs with one: with
+more its lock database loses locks), PROPFIND of 1,000 files with one. Ours runs as the product does
+(uvloop where it is installed), once on the plain disk, as the peers do, and once with durable
+uploads, which no peer has. A peer that is not installed is said to be missing and leaves its ratios
+out: Debian's `apache2`, PyPI's `wsgidav` (the `bench` extra).
 
     python -m despoolr_lab.bench.dav
 """
@@ -43,7 +45,8 @@ _LOCK: Final = (
     b"<D:locktype><D:write/></D:locktype><D:owner>bench</D:owner></D:lockinfo>"
 )
 _FIND: Final = (
-    b'<?xml version="1.0"?><D:propfind xmlns:D="DAV:"><D:prop><D:resourcetype/><D:getcontentlength/>'
+    b'<?xml version="1.0"?><D:propfind '
+    b'xmlns:D="DAV:"><D:prop><D:resourcetype/><D:getcontentlength/>'
     b"<D:getlastmodified/><D:getetag/></D:prop></D:propfind>"
 )
 _HTTPD: Final = """\
@@ -77,13 +80,17 @@ PEERS: Final = ("apache", "wsgidav")
 
 
 def measure(seconds: float = 2.0) -> dict[str, float]:
-    """Answers as `dav_{work}_{server}_s` (a second) and `..._per_cpu_s`, and `dav_{work}_to_{peer}`: ours on theirs.
+    """Answers as `dav_{work}_{server}_s` (a second) and `..._per_cpu_s`, and
+    `dav_{work}_to_{peer}`: ours on theirs.
 
-    Medians of interleaved rounds. Ratios compare answers per CPU second of the server, all its processes counted: each has one
-    core, and what else the machine does falsifies them less.
+    Medians of interleaved rounds. Ratios compare answers per CPU second of the server, all its
+    processes counted: each has one core, and what else the machine does falsifies them less.
     """
     figures: dict[str, list[float]] = {}
-    with tempfile.TemporaryDirectory(prefix="despoolr-dav-") as directory, _servers(Path(directory)) as servers:
+    with (
+        tempfile.TemporaryDirectory(prefix="despoolr-dav-") as directory,
+        _servers(Path(directory)) as servers,
+    ):
         for turn in range(_ROUNDS):
             for work in WORK:
                 for server, (port, pid) in servers.items():
@@ -91,13 +98,17 @@ def measure(seconds: float = 2.0) -> dict[str, float]:
                     rate = _rate(work, server, port, turn, seconds)
                     cpu, took = _cpu_s(pid) - cpu, seconds * 1.1
                     figures.setdefault(f"dav_{work}_{server}_s", []).append(rate)
-                    figures.setdefault(f"dav_{work}_{server}_per_cpu_s", []).append(rate * took / max(cpu, 0.01))
+                    figures.setdefault(f"dav_{work}_{server}_per_cpu_s", []).append(
+                        rate * took / max(cpu, 0.01)
+                    )
     result = {name: round(statistics.median(values), 1) for name, values in figures.items()}
     for work in WORK:
         for peer in PEERS:
             theirs = result.get(f"dav_{work}_{peer}_per_cpu_s")
             if theirs:
-                result[f"dav_{work}_to_{peer}"] = round(result[f"dav_{work}_ours_per_cpu_s"] / theirs, 2)
+                result[f"dav_{work}_to_{peer}"] = round(
+                    result[f"dav_{work}_ours_per_cpu_s"] / theirs, 2
+                )
     return result
 
 
@@ -133,12 +144,23 @@ def _get(client: int, turn: int) -> Script:
 
 
 def _put(client: int, turn: int) -> Script:
-    return always(request("PUT", f"{BOX}/{client}.PCK", identity(client), body=b"x" * WINST_SIZE), 201, 204)
+    return always(
+        request("PUT", f"{BOX}/{client}.PCK", identity(client), body=b"x" * WINST_SIZE), 201, 204
+    )
 
 
 def _lock_unlock(client: int, turn: int) -> Script:
-    target, who = f"{BOX}/L{client}-{turn}.PCK", identity(client)  # the last turn's may have been left locked
-    lock = request("LOCK", target, who, "Depth: 0", "Timeout: Second-60", "Content-Type: application/xml", body=_LOCK)
+    # the last turn's may have been left locked
+    target, who = f"{BOX}/L{client}-{turn}.PCK", identity(client)
+    lock = request(
+        "LOCK",
+        target,
+        who,
+        "Depth: 0",
+        "Timeout: Second-60",
+        "Content-Type: application/xml",
+        body=_LOCK,
+    )
 
     def script(status: int, body: bytes) -> bytes:
         if status in (200, 201):
@@ -152,12 +174,21 @@ def _lock_unlock(client: int, turn: int) -> Script:
     return script
 
 
-_SCRIPTS: Final[dict[str, Callable[[int, int], Script]]] = {"get": _get, "put": _put, "lock_unlock": _lock_unlock}
+_SCRIPTS: Final[dict[str, Callable[[int, int], Script]]] = {
+    "get": _get,
+    "put": _put,
+    "lock_unlock": _lock_unlock,
+}
 
 
 async def _finds_per_second(port: int, seconds: float) -> float:
-    """One PROPFIND after the other, each on a connection of its own, whose end ends the answer: peers send it in chunks."""
-    head = f"PROPFIND {LISTED}/ HTTP/1.0\r\nHost: bench\r\n{identity(0)}\r\nDepth: 1\r\nContent-Type: application/xml\r\n"
+    """One PROPFIND after the other, each on a connection of its own, whose end ends the answer:
+    peers send it in chunks.
+    """
+    head = (
+        f"PROPFIND {LISTED}/ HTTP/1.0\r\nHost: bench\r\n{identity(0)}\r\nDepth: "
+        "1\r\nContent-Type: application/xml\r\n"
+    )
     octets = head.encode() + b"Content-Length: %d\r\n\r\n" % len(_FIND) + _FIND
     count, started = 0, perf_counter()
     while (took := perf_counter() - started) < seconds or not count:
@@ -177,7 +208,9 @@ async def _finds_per_second(port: int, seconds: float) -> float:
 
 @contextmanager
 def _servers(directory: Path) -> Iterator[dict[str, tuple[int, int]]]:
-    """Ours and every peer that is installed, each with its files laid out, by name; their ports and process ids."""
+    """Ours and every peer that is installed, each with its files laid out, by name; their ports and
+    process ids.
+    """
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     started: list[subprocess.Popen[bytes]] = []
     servers: dict[str, tuple[int, int]] = {}
@@ -189,7 +222,13 @@ def _servers(directory: Path) -> Iterator[dict[str, tuple[int, int]]]:
         for name, command in {
             "ours": [*ours, "disk", str(directory / "ours"), loop],
             "ours_durable": [*ours, "journal", str(directory / "durable"), loop],
-            "wsgidav": [sys.executable, "-m", "despoolr_lab.bench.dav", "serve", str(_laid_out(directory / "wsgidav"))],
+            "wsgidav": [
+                sys.executable,
+                "-m",
+                "despoolr_lab.bench.dav",
+                "serve",
+                str(_laid_out(directory / "wsgidav")),
+            ],
         }.items():
             if name == "wsgidav" and find_spec("wsgidav") is None:
                 print("wsgidav is not installed (the `bench` extra): not compared", file=sys.stderr)
@@ -222,7 +261,10 @@ def _apache(directory: Path) -> Iterator[tuple[int, int] | None]:
     program = shutil.which("apache2", path=f"{os.environ.get('PATH', '')}:/usr/sbin") or ""
     modules = Path("/usr/lib/apache2/modules")
     if not program or not (modules / "mod_dav_fs.so").exists():
-        print("Apache's mod_dav is not installed (Debian: apt-get install apache2): not compared", file=sys.stderr)
+        print(
+            "Apache's mod_dav is not installed (Debian: apt-get install apache2): not compared",
+            file=sys.stderr,
+        )
         yield None
         return
     files, port = _laid_out(directory / "files"), _free_port()
@@ -232,7 +274,9 @@ def _apache(directory: Path) -> Iterator[tuple[int, int] | None]:
         for path in (directory.parent, directory, *directory.rglob("*")):
             shutil.chown(path, "www-data", "www-data")
     config = directory / "httpd.conf"
-    config.write_text(_HTTPD.format(root=directory, files=files, port=port, modules=modules, user=user))
+    config.write_text(
+        _HTTPD.format(root=directory, files=files, port=port, modules=modules, user=user)
+    )
     subprocess.run([program, "-f", str(config)], check=True)
     deadline = perf_counter() + _START_S_MAX
     while not (directory / "pid").exists():
@@ -267,7 +311,9 @@ async def _fill(port: int) -> float:
         number = state["number"] = state["number"] + 1
         if number == 1:
             return request("MKCOL", LISTED, identity(0))
-        return request("PUT", f"{LISTED}/F{min(number - 2, FILES - 1)}", identity(0), body=b"x" * WINST_SIZE)
+        return request(
+            "PUT", f"{LISTED}/F{min(number - 2, FILES - 1)}", identity(0), body=b"x" * WINST_SIZE
+        )
 
     while state["number"] < FILES + 2:
         await answers_per_second(port, [script], 0.2)
@@ -283,7 +329,9 @@ def _free_port() -> int:
 
 
 def _serve_wsgidav(root: str) -> None:
-    """wsgidav on cheroot, as its own command runs it, with locks in memory, until the input ends."""
+    """wsgidav on cheroot, as its own command runs it, with locks in memory, until the input
+    ends.
+    """
     import threading
 
     from cheroot.wsgi import Server

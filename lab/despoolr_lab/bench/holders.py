@@ -1,7 +1,9 @@
-"""What an open costs while many are held: 10, 1,000 and 100,000 opens of one server, up to 10,000 of one file.
+"""What an open costs while many are held: 10, 1,000 and 100,000 opens of one server, up to 10,000
+of one file.
 
-The host is asked directly, without HTTP, so that nothing hides the growth. Three hosts stand side by side and take turns,
-so that a busy machine slows all of them alike; a figure is the median of the ratios of one turn.
+The host is asked directly, without HTTP, so that nothing hides the growth. Three hosts stand side
+by side and take turns, so that a busy machine slows all of them alike; a figure is the median of
+the ratios of one turn.
 
     python -m despoolr_lab.bench.holders
 """
@@ -16,7 +18,15 @@ from typing import Final
 from despoolr_app.process.clock import LoopClock
 from despoolr_core.records.stream import Recorder
 from despoolr_core.share.modes import Role
-from despoolr_core.share.wire import LockElement, LockRequest, OpenReply, OpenRequest, Problem, SessionReply, SessionRequest
+from despoolr_core.share.wire import (
+    LockElement,
+    LockRequest,
+    OpenReply,
+    OpenRequest,
+    Problem,
+    SessionReply,
+    SessionRequest,
+)
 from despoolr_server.files.memory import MemoryFileStore
 from despoolr_server.shares.host import Caller, Principal, ShareHost
 
@@ -29,10 +39,11 @@ _WHO: Final = Principal("PC00001", "user", Role.SERVICE)
 
 
 def measure() -> dict[str, float]:
-    """`open_growth_1000` and `open_growth_100000`: an open and a close, to those at 10 held (goal: 2 at most); `opens_*_s`.
+    """`open_growth_1000` and `open_growth_100000`: an open and a close, to those at 10 held (goal:
+    2 at most); `opens_*_s`.
 
-    `refusal_growth_10000`: a refusal by 10,000 holders, to one by 10; `lock_growth_10000`: a lock and an unlock in a file with
-    10,000 locks, to one with 10.
+    `refusal_growth_10000`: a refusal by 10,000 holders, to one by 10; `lock_growth_10000`: a lock
+    and an unlock in a file with 10,000 locks, to one with 10.
     """
     return asyncio.run(_measure())
 
@@ -57,7 +68,9 @@ async def _measure() -> dict[str, float]:
 
 
 class _World:
-    """A host with so many opens, `OF_ONE_FILE_MAX` of them of one file, as many locks in that file, and a session that asks."""
+    """A host with so many opens, `OF_ONE_FILE_MAX` of them of one file, as many locks in that file,
+    and a session that asks.
+    """
 
     def __init__(self, host: ShareHost, session: str, locker: str) -> None:
         self.host = host
@@ -68,7 +81,9 @@ class _World:
     async def make(cls, held: int) -> _World:
         """Open everything that is to be held."""
         clock = LoopClock(825_926_400.0)
-        host = ShareHost("BENCH", clock, Recorder(clock.now), locks_per_open_max=OF_ONE_FILE_MAX + 1)
+        host = ShareHost(
+            "BENCH", clock, Recorder(clock.now), locks_per_open_max=OF_ONE_FILE_MAX + 1
+        )
         host.add_share("S", MemoryFileStore())
         session = ""
         for number in range(held):

@@ -1,7 +1,9 @@
-"""A load that costs little: raw HTTP/1.1 over an asyncio protocol, one request in flight on each kept connection.
+"""A load that costs little: raw HTTP/1.1 over an asyncio protocol, one request in flight on each
+kept connection.
 
-aiohttp's own client would be the bottleneck (10-13 thousand requests/s where the server does 35), so the bench speaks HTTP by
-hand: enough of it to send what a `Script` says and to cut answers by their `Content-Length`. Not for anything but benches.
+aiohttp's own client would be the bottleneck (10-13 thousand requests/s where the server does 35),
+so the bench speaks HTTP by hand: enough of it to send what a `Script` says and to cut answers by
+their `Content-Length`. Not for anything but benches.
 """
 
 from __future__ import annotations
@@ -12,7 +14,9 @@ from time import perf_counter
 from typing import cast
 
 Script = Callable[[int, bytes], bytes]
-"""What a connection sends next: takes the last answer's status and body (0 and nothing at first). Raises for a wrong answer."""
+"""What a connection sends next: takes the last answer's status and body (0 and nothing at first).
+Raises for a wrong answer.
+"""
 
 
 class Connection(asyncio.Protocol):
@@ -90,12 +94,16 @@ def request(method: str, target: str, *headers: str, body: bytes = b"") -> bytes
 
 
 async def answers_per_second(port: int, scripts: list[Script], seconds: float) -> float:
-    """Play each script on a connection of its own for `seconds`, after a tenth of that to warm up; answers per second.
+    """Play each script on a connection of its own for `seconds`, after a tenth of that to warm up;
+    answers per second.
 
     Raises what a script raised, and `ConnectionError` when the server closed a connection.
     """
     loop = asyncio.get_running_loop()
-    made = [await loop.create_connection(lambda script=script: Connection(script), "127.0.0.1", port) for script in scripts]  # type: ignore[misc]
+    made = [
+        await loop.create_connection(lambda script=script: Connection(script), "127.0.0.1", port)  # type: ignore[misc]
+        for script in scripts
+    ]
     connections = [connection for _, connection in made]
     await asyncio.sleep(seconds / 10)
     before, started = sum(c.answer_count for c in connections), perf_counter()

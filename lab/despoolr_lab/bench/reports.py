@@ -1,8 +1,10 @@
-"""How fast status reports travel from a client's PUT to a row of Job Details, and what an idle client weighs.
+"""How fast status reports travel from a client's PUT to a row of Job Details, and what an idle
+client weighs.
 
-One process, loopback sockets, files on disk, the database thread: every hop of the real thing (`.PCK` and `.SNI` uploaded,
-carried by the Maintenance Manager, executed by the Despooler, loaded by the Data Loader), its services called in turn instead
-of waiting for their intervals. The ceiling it is compared with is the upload alone, measured in the same run.
+One process, loopback sockets, files on disk, the database thread: every hop of the real thing
+(`.PCK` and `.SNI` uploaded, carried by the Maintenance Manager, executed by the Despooler, loaded
+by the Data Loader), its services called in turn instead of waiting for their intervals. The ceiling
+it is compared with is the upload alone, measured in the same run.
 """
 
 from __future__ import annotations
@@ -52,8 +54,10 @@ IDLE_CLIENTS: Final = 20_000
 
 
 def measure() -> dict[str, float]:
-    """`reports_per_s`, `uploads_per_s` (a report's two files, nothing else), their ratio, `octets_per_idle_client`, and
-    `load_growth_230000`: what loading a status costs with as many rows, to its cost with 100."""
+    """`reports_per_s`, `uploads_per_s` (a report's two files, nothing else), their ratio,
+    `octets_per_idle_client`, and `load_growth_230000`: what loading a status costs with as many
+    rows, to its cost with 100.
+    """
     with tempfile.TemporaryDirectory(prefix="despoolr-bench-") as directory:
         found = asyncio.run(_reports(Path(directory)))
     found["load_growth_230000"] = _loads(ROWS_MANY) / _loads(ROWS_FEW)
@@ -61,7 +65,9 @@ def measure() -> dict[str, float]:
 
 
 def _loads(rows: int) -> float:
-    """Seconds that the Data Loader takes for a status while Job Details has so many rows (Q162558)."""
+    """Seconds that the Data Loader takes for a status while Job Details has so many rows
+    (Q162558).
+    """
     with tempfile.TemporaryDirectory(prefix="despoolr-bench-") as directory:
         return asyncio.run(_load(Path(directory), rows))
 
@@ -70,7 +76,14 @@ async def _load(root: Path, rows: int) -> float:
     clock = LoopClock(833_803_200.0)
     scenario = Scenario(name="bench", title="loading", site=[Site(response="Slow")])
     async with asyncio.TaskGroup() as group, AsyncExitStack() as stack:
-        world = World(scenario, {"BPC": profile_of("1.2")}, _surroundings(root, clock), Recorder(clock.now), 1, group)
+        world = World(
+            scenario,
+            {"BPC": profile_of("1.2")},
+            _surroundings(root, clock),
+            Recorder(clock.now),
+            1,
+            group,
+        )
         stack.push_async_callback(world.stop)
         await world.start()
         machines, job, _ = await _job_for_everyone(world)
@@ -79,10 +92,22 @@ async def _load(root: Path, rows: int) -> float:
         took = []
         for turn in range(TURNS):
             reports = [
-                JobReport(f"{turn}/{sms}", job, "Workstation", "BPC", "Complete", clock.now(), "DOMAIN1", name, sms)
+                JobReport(
+                    f"{turn}/{sms}",
+                    job,
+                    "Workstation",
+                    "BPC",
+                    "Complete",
+                    clock.now(),
+                    "DOMAIN1",
+                    name,
+                    sms,
+                )
                 for name, sms in machines
             ]
-            await here.write_all([(f"{boxes.DELTA_MIFS}/{r.sms_id}.MIF", render_job_mif(r)) for r in reports])
+            await here.write_all(
+                [(f"{boxes.DELTA_MIFS}/{r.sms_id}.MIF", render_job_mif(r)) for r in reports]
+            )
             started = perf_counter()
             await _cycles(world, ("SMS_INVENTORY_DATA_LOADER",))
             took.append((perf_counter() - started) / len(reports))
@@ -90,8 +115,17 @@ async def _load(root: Path, rows: int) -> float:
 
 
 def _fill(db: Connection, count: int) -> None:
-    row = {"Kind": "Workstation", "SiteCode": "BPC", "Domain": "DOMAIN1", "Status": "Complete", "UpdatedAt": 0.0}
-    rows = [{**row, "JobID": f"BPC1{n // 1000:04}", "MachineName": f"PC{n % 1000:05}"} for n in range(count)]
+    row = {
+        "Kind": "Workstation",
+        "SiteCode": "BPC",
+        "Domain": "DOMAIN1",
+        "Status": "Complete",
+        "UpdatedAt": 0.0,
+    }
+    rows = [
+        {**row, "JobID": f"BPC1{n // 1000:04}", "MachineName": f"PC{n % 1000:05}"}
+        for n in range(count)
+    ]
     db.execute(insert(JOB_DETAILS), rows)
     db.execute(insert(LOADED_REPORTS), [{"Report": f"OLD{n}", "At": 0.0} for n in range(count)])
 
@@ -111,17 +145,23 @@ async def _reports(root: Path) -> dict[str, float]:
     surroundings = _surroundings(root, clock)
     scenario = Scenario(name="bench", title="status reports", site=[Site(response="Slow")])
     async with asyncio.TaskGroup() as group, AsyncExitStack() as stack:
-        world = World(scenario, {"BPC": profile_of("1.2")}, surroundings, Recorder(clock.now), 1, group)
+        world = World(
+            scenario, {"BPC": profile_of("1.2")}, surroundings, Recorder(clock.now), 1, group
+        )
         stack.push_async_callback(world.stop)
         await world.start()
         machines, job, request = await _job_for_everyone(world)
         boxes = world.administrator("LOGON1").share("SMS_SHR")
-        uploads = await _upload(boxes, [("WARM", *m) for m in machines[:200]], job, request, finish=False)
+        uploads = await _upload(
+            boxes, [("WARM", *m) for m in machines[:200]], job, request, finish=False
+        )
         for entry in await boxes.list("DESPOOLR.BOX"):
             await boxes.delete(f"DESPOOLR.BOX/{entry.name}")
         started = perf_counter()
         uploads = await _upload(boxes, [("REAL", *m) for m in machines], job, request)
-        await _cycles(world, ("SMS_MAINTENANCE_MANAGER", "SMS_DESPOOLER", "SMS_INVENTORY_DATA_LOADER"))
+        await _cycles(
+            world, ("SMS_MAINTENANCE_MANAGER", "SMS_DESPOOLER", "SMS_INVENTORY_DATA_LOADER")
+        )
         elapsed = perf_counter() - started
         rows = await world.sites["BPC"].database.run(lambda db: details(db, job))
         counts = Counter((row.Kind, row.Status) for row in rows)
@@ -143,7 +183,9 @@ async def _job_for_everyone(world: World) -> tuple[list[tuple[str, str]], str, s
     await world.api("BPC", "POST", "machines", known)
     await world.put_source("BPC", "PATCH", {"setup.exe": "a patch"})
     source = f"\\\\{world.sites['BPC'].setup.server}\\PKGSRC\\PATCH"
-    package = (await world.api("BPC", "POST", "packages", {"name": "PATCH", "source": source}))["package"]
+    package = (await world.api("BPC", "POST", "packages", {"name": "PATCH", "source": source}))[
+        "package"
+    ]
     spec = {
         "name": "ALL",
         "package": package,
@@ -152,7 +194,9 @@ async def _job_for_everyone(world: World) -> tuple[list[tuple[str, str]], str, s
         "run": {"command": "setup.exe"},
     }
     job = (await world.api("BPC", "POST", "jobs", spec))["job"]
-    await _cycles(world, ("SMS_SCHEDULER", "SMS_LAN_SENDER", "SMS_DESPOOLER", "SMS_INVENTORY_DATA_LOADER"))
+    await _cycles(
+        world, ("SMS_SCHEDULER", "SMS_LAN_SENDER", "SMS_DESPOOLER", "SMS_INVENTORY_DATA_LOADER")
+    )
     request = (await world.api("BPC", "GET", f"jobs/{job}"))["job"]["request"]
     return machines, job, request
 
@@ -163,7 +207,14 @@ async def _cycles(world: World, components: tuple[str, ...]) -> None:
         await executive.service(component).cycle_now(world.clock.now())
 
 
-async def _upload(share: Share, machines: list[tuple[str, str, str]], job: str, request: str, *, finish: bool = True) -> float:
+async def _upload(
+    share: Share,
+    machines: list[tuple[str, str, str]],
+    job: str,
+    request: str,
+    *,
+    finish: bool = True,
+) -> float:
     """Put every report's two files into the box; the seconds it took."""
     gate = asyncio.Semaphore(IN_FLIGHT)
     mif = render_status_mif(StatusMif("Success", "installed"))
@@ -185,7 +236,9 @@ async def _upload(share: Share, machines: list[tuple[str, str, str]], job: str, 
         )
         async with gate:
             await share.write(f"DESPOOLR.BOX/{stem}.PCK", mif)
-            await share.write(f"DESPOOLR.BOX/{stem}.SNI", render_instruction(result.to_instruction()))
+            await share.write(
+                f"DESPOOLR.BOX/{stem}.SNI", render_instruction(result.to_instruction())
+            )
 
     started = perf_counter()
     await asyncio.gather(*(report(number, *machine) for number, machine in enumerate(machines)))
@@ -201,7 +254,9 @@ def _idle_client() -> float:
         async with network.session("clients") as session:
             settings = ClientSettings(
                 clock=clock,
-                connect=lambda server, machine, user: ShareServer(session, f"http://{server.lower()}", "", clock, name=server),
+                connect=lambda server, machine, user: ShareServer(
+                    session, f"http://{server.lower()}", "", clock, name=server
+                ),
                 recorder=Recorder(clock.now),
                 random=lambda label: random.Random(label),
                 gate=Gate(),

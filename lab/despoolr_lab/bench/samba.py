@@ -1,11 +1,15 @@
-"""Open+close pairs beside a real SMB server: Samba's smbd on loopback, in a directory of its own, in the same run.
+"""Open+close pairs beside a real SMB server: Samba's smbd on loopback, in a directory of its own,
+in the same run.
 
-Both are asked for the very same open: an existing file, attributes only, everything shared, closed again at once, by 1, 4 and
-16 clients. That is the open `smbtorture` (`smb2.bench.path-contention-shared`, in C, the fastest SMB client there is here)
-asks for; an open of the data costs Samba more, and us no more. Each server has one core, the load another; ratios are pairs
-per CPU second of the server, all its processes counted: smbd forks one for each client, we never do.
+Both are asked for the very same open: an existing file, attributes only, everything shared, closed
+again at once, by 1, 4 and 16 clients. That is the open `smbtorture`
+(`smb2.bench.path-contention-shared`, in C, the fastest SMB client there is here) asks for; an open
+of the data costs Samba more, and us no more. Each server has one core, the load another; ratios are
+pairs per CPU second of the server, all its processes counted: smbd forks one for each client, we
+never do.
 
-Debian: `samba` and `samba-testsuite`; smbd wants to be root. Where they are missing it is said, and the ratios are left out.
+Debian: `samba` and `samba-testsuite`; smbd wants to be root. Where they are missing it is said, and
+the ratios are left out.
 
     python -m despoolr_lab.bench.samba
 """
@@ -35,7 +39,9 @@ from despoolr_lab.bench.share_bench import pairs, run_loop, winst_path
 CLIENTS: Final = (1, 4, 16)
 START_S_MAX: Final = 30.0
 LATE_S_MAX: Final = 30.0
-"""How much longer than asked `smbtorture` may take before it is ended, on a machine that does other things."""
+"""How much longer than asked `smbtorture` may take before it is ended, on a machine that does other
+things.
+"""
 
 _ROUNDS: Final = 3
 _TICK: Final = re.compile(rb"(\d+\.\d+) second: open\[num/s=\d+[^]]*\] close\[num/s=(\d+)[^]]*\]")
@@ -70,7 +76,8 @@ class SambaError(Exception):
 
 
 def measure(seconds: float = 2.0) -> dict[str, float]:
-    """Pairs as `open_close_{clients}_{server}_s` (a second), `..._per_cpu_s`, and `open_close_{clients}_to_samba`.
+    """Pairs as `open_close_{clients}_{server}_s` (a second), `..._per_cpu_s`, and
+    `open_close_{clients}_to_samba`.
 
     Medians of interleaved rounds of `seconds`. Nothing where Samba is not installed.
     """
@@ -93,21 +100,33 @@ def measure(seconds: float = 2.0) -> dict[str, float]:
                     "samba": _ask_samba(*smbd, count, seconds),
                 }.items():
                     figures.setdefault(f"open_close_{count}_{server}_s", []).append(rate)
-                    figures.setdefault(f"open_close_{count}_{server}_per_cpu_s", []).append(per_cpu_s)
+                    figures.setdefault(f"open_close_{count}_{server}_per_cpu_s", []).append(
+                        per_cpu_s
+                    )
     result = {name: round(statistics.median(values), 1) for name, values in figures.items()}
     for count in CLIENTS:
-        ratios = zip(figures[f"open_close_{count}_ours_per_cpu_s"], figures[f"open_close_{count}_samba_per_cpu_s"], strict=True)
-        result[f"open_close_{count}_to_samba"] = round(statistics.median(one / other for one, other in ratios), 2)
+        ratios = zip(
+            figures[f"open_close_{count}_ours_per_cpu_s"],
+            figures[f"open_close_{count}_samba_per_cpu_s"],
+            strict=True,
+        )
+        result[f"open_close_{count}_to_samba"] = round(
+            statistics.median(one / other for one, other in ratios), 2
+        )
     return result
 
 
 def ticks(said: bytes) -> list[tuple[float, int]]:
-    """What `smbtorture` has told so far: seconds since it began, and how many opens a second it closed since the last time."""
+    """What `smbtorture` has told so far: seconds since it began, and how many opens a second it
+    closed since the last time.
+    """
     return [(float(at), int(rate)) for at, rate in _TICK.findall(said)]
 
 
 def tree_ticks(stats: Iterable[str], pid: int) -> int:
-    """CPU ticks of a process, its children, and those of its children that have ended, from lines of `/proc/*/stat`."""
+    """CPU ticks of a process, its children, and those of its children that have ended, from lines
+    of `/proc/*/stat`.
+    """
     total = 0
     for line in stats:
         own, _, rest = line.partition(" ")
@@ -132,7 +151,10 @@ def _cpu_s(pid: int) -> float:
 
 def _ask_ours(port: int, pid: int, count: int, seconds: float) -> tuple[float, float]:
     """Pairs a second, and a CPU second of the server."""
-    scripts = [pairs(client, winst_path(0), "READ_ATTRIBUTES", "READ|WRITE|DELETE") for client in range(count)]
+    scripts = [
+        pairs(client, winst_path(0), "READ_ATTRIBUTES", "READ|WRITE|DELETE")
+        for client in range(count)
+    ]
     cpu, started = _cpu_s(pid), perf_counter()
     rate = run_loop(lambda: answers_per_second(port, scripts, seconds)) / 2
     busy = (_cpu_s(pid) - cpu) / (perf_counter() - started)
@@ -140,11 +162,19 @@ def _ask_ours(port: int, pid: int, count: int, seconds: float) -> tuple[float, f
 
 
 def _ask_samba(port: int, pid: int, count: int, seconds: float) -> tuple[float, float]:
-    """The same of smbd. Connecting and the first second are not counted: `smbtorture` tells once a second."""
+    """The same of smbd. Connecting and the first second are not counted: `smbtorture` tells once a
+    second.
+    """
     command = ["smbtorture", "//127.0.0.1/files", f"--smb-ports={port}", "-U%"]
-    command += [f"--option=torture:{name}" for name in (f"timelimit={seconds + 1:.0f}", f"nprocs={count}", "bench_path=F0")]
+    command += [
+        f"--option=torture:{name}"
+        for name in (f"timelimit={seconds + 1:.0f}", f"nprocs={count}", "bench_path=F0")
+    ]
     with subprocess.Popen(
-        [*command, "smb2.bench.path-contention-shared"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0
+        [*command, "smb2.bench.path-contention-shared"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        bufsize=0,
     ) as process:
         late = Timer(seconds + LATE_S_MAX, process.kill)
         late.start()
@@ -170,7 +200,10 @@ def _follow(process: subprocess.Popen[bytes], pid: int) -> tuple[float, float]:
     if ended[0] <= began[0]:
         raise SambaError(f"smbtorture told nothing of use: {said[-2000:].decode(errors='replace')}")
     told = ticks(said)
-    count = sum(rate * (at - before) for (before, _), (at, rate) in zip(told[first - 1 :], told[first:], strict=False))
+    count = sum(
+        rate * (at - before)
+        for (before, _), (at, rate) in zip(told[first - 1 :], told[first:], strict=False)
+    )
     return count / (ended[0] - began[0]), count / max(ended[1] - began[1], 0.01)
 
 
@@ -190,7 +223,9 @@ def _program(name: str) -> str | None:
 
 @contextmanager
 def _pinned() -> Iterator[Callable[[], None]]:
-    """What is started in here has the first core, until the load is given the second; all as before in the end."""
+    """What is started in here has the first core, until the load is given the second; all as before
+    in the end.
+    """
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[0]})
     try:
@@ -203,7 +238,15 @@ def _pinned() -> Iterator[Callable[[], None]]:
 def _ours(directory: Path) -> Iterator[tuple[int, int]]:
     """Our server's port and process id."""
     loop = "uvloop" if find_spec("uvloop") else "asyncio"
-    command = [sys.executable, "-m", "despoolr_lab.bench.share_bench", "serve", "disk", str(directory), loop]
+    command = [
+        sys.executable,
+        "-m",
+        "despoolr_lab.bench.share_bench",
+        "serve",
+        "disk",
+        str(directory),
+        loop,
+    ]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         said = process.stdout.readline()
@@ -231,9 +274,14 @@ def _smbd(root: Path) -> Iterator[tuple[int, int]]:
     program = _program("smbd")
     assert program is not None
     command = [program, "--foreground", "--no-process-group", f"--configfile={config}"]
-    # A session of its own: smbd ends its whole process group with itself. It ends by itself at the end of its input.
+    # A session of its own: smbd ends its whole process group with itself. It ends by itself at the
+    # end of its input.
     process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         _await_port(port, process, root / "log.smbd")
@@ -253,7 +301,9 @@ def _await_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
             return
         sleep(0.05)
-    raise SambaError(f"smbd did not start: {log.read_text() if log.exists() else 'it wrote no log'}")
+    raise SambaError(
+        f"smbd did not start: {log.read_text() if log.exists() else 'it wrote no log'}"
+    )
 
 
 def main() -> None:

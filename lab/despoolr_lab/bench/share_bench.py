@@ -1,8 +1,9 @@
 """How fast one share server answers, as ratios to a bare aiohttp route measured in the same run.
 
-The server runs in a process of its own, on one core where the system lets us choose; the load runs here, on another. Ratios
-compare what a request costs the server in CPU time, so that a busy machine falsifies them less; rates a second are wall time,
-and were limited by something else than the server where its share of one core, `*_busy`, is below 0.9.
+The server runs in a process of its own, on one core where the system lets us choose; the load runs
+here, on another. Ratios compare what a request costs the server in CPU time, so that a busy machine
+falsifies them less; rates a second are wall time, and were limited by something else than the
+server where its share of one core, `*_busy`, is below 0.9.
 
     python -m despoolr_lab.bench.share_bench
 """
@@ -54,10 +55,12 @@ _TICKS: Final = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
 def measure(seconds: float = 2.0, *, uvloop: bool = False) -> dict[str, float]:
-    """Requests/s by kind, each the median of interleaved rounds of `seconds`, and their ratios to the bare route.
+    """Requests/s by kind, each the median of interleaved rounds of `seconds`, and their ratios to
+    the bare route.
 
-    `polls_304_ratio` (goal: 0.8) is conditional GETs of an unchanged WINST file on disk, with a token, against a bare dynamic
-    aiohttp route; `gets_200_ratio` reads the file; `puts_s` replaces it; `open_close_pairs_s` opens and closes it by handle.
+    `polls_304_ratio` (goal: 0.8) is conditional GETs of an unchanged WINST file on disk, with a
+    token, against a bare dynamic aiohttp route; `gets_200_ratio` reads the file; `puts_s` replaces
+    it; `open_close_pairs_s` opens and closes it by handle.
     """
     kinds: dict[str, tuple[str, Callable[[], list[Script]]]] = {
         "bare_s": ("bare", _bare),
@@ -73,9 +76,12 @@ def measure(seconds: float = 2.0, *, uvloop: bool = False) -> dict[str, float]:
             for name, (server, scripts) in kinds.items():
                 port, pid = servers[server]
                 cpu, started = _cpu_s(pid), perf_counter()
-                rate = run_loop(lambda port=port, scripts=scripts: answers_per_second(port, scripts(), seconds))  # type: ignore[misc]
+                rate = run_loop(
+                    lambda port=port, scripts=scripts: answers_per_second(port, scripts(), seconds)  # type: ignore[misc]
+                )
                 busy = (_cpu_s(pid) - cpu) / (perf_counter() - started)
-                rate = rate / 2 if name == "open_close_pairs_s" else rate  # one open and one close are a pair
+                # one open and one close are a pair
+                rate = rate / 2 if name == "open_close_pairs_s" else rate
                 kind = name.removesuffix("_s")
                 figures.setdefault(name, []).append(rate)
                 figures.setdefault(f"{kind}_busy", []).append(busy)
@@ -111,14 +117,19 @@ def always(octets: bytes, *statuses: int) -> Script:
 
     def script(status: int, body: bytes) -> bytes:
         if status and status not in statuses:
-            raise ValueError(f"{octets.split(b' HTTP', 1)[0]!r} was answered {status}: {body[:200]!r}")
+            raise ValueError(
+                f"{octets.split(b' HTTP', 1)[0]!r} was answered {status}: {body[:200]!r}"
+            )
         return octets
 
     return script
 
 
 def _bare() -> list[Script]:
-    return [always(request("GET", f"/SMS_SHR/{winst_path(n)}", identity(n)), 200) for n in range(CONNECTIONS)]
+    return [
+        always(request("GET", f"/SMS_SHR/{winst_path(n)}", identity(n)), 200)
+        for n in range(CONNECTIONS)
+    ]
 
 
 def _polls() -> list[Script]:
@@ -144,13 +155,20 @@ def _poll(client: int) -> Script:
 
 
 def _gets() -> list[Script]:
-    return [always(request("GET", f"/SMS_SHR/{winst_path(n)}", identity(n)), 200) for n in range(CONNECTIONS)]
+    return [
+        always(request("GET", f"/SMS_SHR/{winst_path(n)}", identity(n)), 200)
+        for n in range(CONNECTIONS)
+    ]
 
 
 def _puts() -> list[Script]:
     body = b"x" * WINST_SIZE
     return [
-        always(request("PUT", f"/SMS_SHR/DESPOOLR.BOX/{_machine(n)}.PCK", identity(n), body=body), 201, 204)
+        always(
+            request("PUT", f"/SMS_SHR/DESPOOLR.BOX/{_machine(n)}.PCK", identity(n), body=body),
+            201,
+            204,
+        )
         for n in range(CONNECTIONS)
     ]
 
@@ -166,14 +184,22 @@ def pairs(client: int, path: str, access: str, share_mode: str) -> Script:
 
     def script(status: int, body: bytes) -> bytes:
         if not status:
-            return request("POST", "/api/v1/sessions", who, body=b'{"program":"BENCH","lease_s":600}')
+            return request(
+                "POST", "/api/v1/sessions", who, body=b'{"program":"BENCH","lease_s":600}'
+            )
         if status == 204:
             return state["open"]
         if status != 201:
             raise ValueError(f"an open was answered {status}: {body[:200]!r}")
         answer: dict[str, Any] = msgspec.json.decode(body)
         if "open" not in answer:
-            asked = {"session": answer["session"], "share": "SMS_SHR", "path": path, "access": access, "share_mode": share_mode}
+            asked = {
+                "session": answer["session"],
+                "share": "SMS_SHR",
+                "path": path,
+                "access": access,
+                "share_mode": share_mode,
+            }
             state["open"] = request("POST", "/api/v1/opens", who, body=msgspec.json.encode(asked))
             return state["open"]
         return request("DELETE", f"/api/v1/opens/{answer['open']}", who)
@@ -193,9 +219,20 @@ def _servers(kinds: set[str], uvloop: bool) -> Iterator[dict[str, tuple[int, int
     with tempfile.TemporaryDirectory(prefix="despoolr-bench-") as directory:
         try:
             for kind in sorted(kinds):
-                command = [sys.executable, "-m", __spec__.name if __spec__ else "despoolr_lab.bench.share_bench"]
-                command += ["serve", kind, str(Path(directory) / kind), "uvloop" if uvloop else "asyncio"]
-                processes[kind] = process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+                command = [
+                    sys.executable,
+                    "-m",
+                    __spec__.name if __spec__ else "despoolr_lab.bench.share_bench",
+                ]
+                command += [
+                    "serve",
+                    kind,
+                    str(Path(directory) / kind),
+                    "uvloop" if uvloop else "asyncio",
+                ]
+                processes[kind] = process = subprocess.Popen(
+                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+                )
                 assert process.stdout is not None
                 port = process.stdout.readline()
                 if not port:
@@ -277,7 +314,13 @@ def _share_app(store: FileStore) -> web.Application:
         found = host.stat(service, "SMS_SHR", asked.match_info["path"])
         return web.Response(text=found[1] if isinstance(found, tuple) else "")
 
-    app = make_app(host, Auth(_SECRET), clock, recorder=recorder, extra_routes=[web.get("/bench/etag/{path:.*}", etag)])
+    app = make_app(
+        host,
+        Auth(_SECRET),
+        clock,
+        recorder=recorder,
+        extra_routes=[web.get("/bench/etag/{path:.*}", etag)],
+    )
     app.on_startup.append(fill)
     return app
 

@@ -1,4 +1,5 @@
-"""What virtual time costs: events and requests a second, and how they stand to asyncio's own loop and to sockets.
+"""What virtual time costs: events and requests a second, and how they stand to asyncio's own loop
+and to sockets.
 
 Absolute numbers are this machine's; the ratios, measured in one run, are what to compare.
 """
@@ -30,12 +31,16 @@ URL = "http://logon1/pcmins.box/1.ins"
 
 
 def measure() -> dict[str, float]:
-    """Sleeps and requests a second in virtual time, the same on asyncio's loop and over sockets, and the two ratios."""
+    """Sleeps and requests a second in virtual time, the same on asyncio's loop and over sockets,
+    and the two ratios.
+    """
     sleeps = TASKS * TURNS / _seconds(lambda: run_virtual(_sleepers))
     turns = TASKS * TURNS / _seconds(lambda: asyncio.run(_turners()))
     requests = CLIENTS * REQUESTS
     shared = requests / _seconds(lambda: run_virtual(lambda: _polls(Network(), 1.0)))
-    own = requests / _seconds(lambda: run_virtual(lambda: _polls(Network(), 1.0, own_sessions=True)))
+    own = requests / _seconds(
+        lambda: run_virtual(lambda: _polls(Network(), 1.0, own_sessions=True))
+    )
     sockets = requests / _seconds(lambda: asyncio.run(_over_sockets()))
     return {
         "sim_sleeps_per_s": sleeps,
@@ -77,7 +82,9 @@ async def _over_sockets() -> None:
     await _polls(SocketNetwork(), 0.0)
 
 
-async def _polls(network: Network | SocketNetwork, interval_s: float, *, own_sessions: bool = False) -> None:
+async def _polls(
+    network: Network | SocketNetwork, interval_s: float, *, own_sessions: bool = False
+) -> None:
     app = web.Application()
     app.router.add_get("/pcmins.box/{file}", _answer)
     runner = web.AppRunner(app, access_log=None)
@@ -113,4 +120,6 @@ async def _all(make: Callable[[], Awaitable[None]], count: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps({name: round(value, 3) for name, value in measure().items()}, indent=2) + "\n")
+    sys.stdout.write(
+        json.dumps({name: round(value, 3) for name, value in measure().items()}, indent=2) + "\n"
+    )

@@ -1,7 +1,7 @@
 """`despoolr compare A B`: two load runs side by side, and which of their differences matter.
 
-The law: what was not made alike is not compared, unless `--anyway`; then the difference is said above the table. The exit code
-is 0 whatever the numbers are: a comparison has no expectations.
+The law: what was not made alike is not compared, unless `--anyway`; then the difference is said
+above the table. The exit code is 0 whatever the numbers are: a comparison has no expectations.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 @click.command("compare")
 @click.argument("a")
 @click.argument("b", default="latest")
-@click.option("--anyway", is_flag=True, help="Compare runs of different loads, or invalid ones, all the same.")
+@click.option(
+    "--anyway", is_flag=True, help="Compare runs of different loads, or invalid ones, all the same."
+)
 @click.option(
     "--runs",
     envvar="DESPOOLR_RUNS",
@@ -51,7 +53,15 @@ def command(a: str, b: str, anyway: bool, runs: Path, as_json: bool) -> int:
         fail(f"these runs cannot be compared: {what}. Say --anyway to see the numbers side by side")
     lines = compare(*samples)
     if as_json:
-        echo_json({"a": samples[0].name, "b": samples[1].name, "differences": unlike, "warnings": doubts, "measures": lines})
+        echo_json(
+            {
+                "a": samples[0].name,
+                "b": samples[1].name,
+                "differences": unlike,
+                "warnings": doubts,
+                "measures": lines,
+            }
+        )
         return EXIT_OK
     for text in [*unlike, *doubts]:
         say(f"note: {text}")
@@ -62,7 +72,10 @@ def command(a: str, b: str, anyway: bool, runs: Path, as_json: bool) -> int:
 def _show(samples: list[Sample], lines: list[Line]) -> None:
     for letter, sample in zip("AB", samples, strict=True):
         put(f"{letter}: {sample.name}: {sample.summary['verdict']}")
-    rows = [(_name(line), _number(line.a), _number(line.b), _ratio(line), _matters(line)) for line in lines]
+    rows = [
+        (_name(line), _number(line.a), _number(line.b), _ratio(line), _matters(line))
+        for line in lines
+    ]
     echo_table(["MEASURE", "A", "B", "B TO A", "MATTERS"], rows)
     sure = [line.name for line in lines if line.matters]
     none = "No difference matters, as far as one run each can tell."

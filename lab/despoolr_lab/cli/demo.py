@@ -42,9 +42,17 @@ What next?
 """
 
 
-@click.command("demo", help="The blocked update, live, in seconds: servers, 50 clients, verdict, report.")
+@click.command(
+    "demo", help="The blocked update, live, in seconds: servers, 50 clients, verdict, report."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and no story.")
-@click.option("--out", type=click.Path(file_okay=False), default="runs", show_default=True, help="Where runs are kept.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False),
+    default="runs",
+    show_default=True,
+    help="Where runs are kept.",
+)
 def command(as_json: bool, out: str) -> None:
     """Exit 0 if both halves went as Microsoft said."""
     from despoolr_core.timing import Timing
@@ -58,11 +66,18 @@ def command(as_json: bool, out: str) -> None:
             put_prose(text)
 
     def tell(text: str) -> None:
-        with suppress(OutputLost):  # a run must not end in its middle because nobody reads; what follows it does
+        # a run must not end in its middle because nobody reads; what follows it does
+        with suppress(OutputLost):
             say(text)
 
     def say_verdict(text: str) -> None:
-        say("\n" + textwrap.fill(text, 110, initial_indent="   VERDICT  ", subsequent_indent="            ") + "\n")
+        say(
+            "\n"
+            + textwrap.fill(
+                text, 110, initial_indent="   VERDICT  ", subsequent_indent="            "
+            )
+            + "\n"
+        )
 
     started = time.perf_counter()
     say(INTRODUCTION)
@@ -92,8 +107,17 @@ def command(as_json: bool, out: str) -> None:
         sys.exit(0 if passed else 10)
     checks = [*live.findings, *gone.findings]
     for finding in checks:
-        say(f"   {'ok ' if finding.ok else 'NOT'} {finding.name}" + ("" if finding.ok else f": found {finding.actual}"))
-    say(f"\n   {sum(f.ok for f in checks)} of {len(checks)} as Microsoft said, in {time.perf_counter() - started:.0f} s.")
-    say(f"   Pictures: {live_directory / 'report.html'}\n             {gone_directory / 'report.html'}\n")
+        say(
+            f"   {'ok ' if finding.ok else 'NOT'} {finding.name}"
+            + ("" if finding.ok else f": found {finding.actual}")
+        )
+    say(
+        f"\n   {sum(f.ok for f in checks)} of {len(checks)} as Microsoft said, in "
+        f"{time.perf_counter() - started:.0f} s."
+    )
+    say(
+        f"   Pictures: {live_directory / 'report.html'}\n             "
+        f"{gone_directory / 'report.html'}\n"
+    )
     say(NEXT)
     sys.exit(0 if passed else 10)

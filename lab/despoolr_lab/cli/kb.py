@@ -8,7 +8,14 @@ from typing import Any
 
 import click
 
-from despoolr_app.cli.output import EXIT_INTERRUPTED, put, put_json, put_over, put_prose, wrapped_cell
+from despoolr_app.cli.output import (
+    EXIT_INTERRUPTED,
+    put,
+    put_json,
+    put_over,
+    put_prose,
+    wrapped_cell,
+)
 from despoolr_lab.cli.options import run_options, wishes_of
 
 THIS = "(this article)"
@@ -19,7 +26,10 @@ def command() -> None:
     """The group."""
 
 
-@command.command("list", help="List the articles, the versions they speak of, and what in a profile decides them.")
+@command.command(
+    "list",
+    help="List the articles, the versions they speak of, and what in a profile decides them.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
 def list_(as_json: bool) -> None:
     """One line an article."""
@@ -29,16 +39,33 @@ def list_(as_json: bool) -> None:
 
     rows = [ARTICLES[kb] for kb, _ in entries()]
     if as_json:
-        put_json(to_json([{"kb": a.kb, "title": a.title, "versions": a.versions, "bug": a.bug, "fix": a.fix} for a in rows]))
+        put_json(
+            to_json(
+                [
+                    {
+                        "kb": a.kb,
+                        "title": a.title,
+                        "versions": a.versions,
+                        "bug": a.bug,
+                        "fix": a.fix,
+                    }
+                    for a in rows
+                ]
+            )
+        )
         return
     for article in rows:
         put_prose(f"{article.kb}  {wrapped_cell(article.title, 9)}")
-        facts = f"versions {', '.join(article.versions)}; decided by {', '.join(sorted(article.fix))}"
+        facts = (
+            f"versions {', '.join(article.versions)}; decided by {', '.join(sorted(article.fix))}"
+        )
         put_prose(f"         {wrapped_cell(facts, 9)}")
     put("", "Try: despoolr kb run Q147819 --version 1.1")
 
 
-@command.command("show", help="Tell the story of one article and what is expected on which version.")
+@command.command(
+    "show", help="Tell the story of one article and what is expected on which version."
+)
 @click.argument("kb")
 def show(kb: str) -> None:
     """The story, the switch, the file."""
@@ -55,30 +82,63 @@ def show(kb: str) -> None:
     for version in article.versions:
         fault = "has the fault" if article.has_fault(PROFILES[version]) else "does not have it"
         put(f"  SMS {version} {fault}")
-    put("", f"Decided by: {', '.join(f'{k} = {v!r}' for k, v in article.fix.items())} takes the fault out.")
+    put(
+        "",
+        f"Decided by: {', '.join(f'{k} = {v!r}' for k, v in article.fix.items())} takes the "
+        "fault out.",
+    )
     put("Expected:")
     for expectation in scenario.expect:
-        only = f"  (only when {', '.join(f'{k} = {v}' for k, v in expectation.when.items())})" if expectation.when else ""
+        only = (
+            f"  (only when {', '.join(f'{k} = {v}' for k, v in expectation.when.items())})"
+            if expectation.when
+            else ""
+        )
         put(f"  - {describe(expectation)}{only}")
     put("", f"Scenario: {path}")
 
 
-@command.command("run", help="Run an article's scenario on one version; --all runs every article on every version it speaks of.")
+@command.command(
+    "run",
+    help="Run an article's scenario on one version; --all runs every article on every version "
+    "it speaks of.",
+)
 @click.argument("kb", required=False, default="")
-@click.option("--all", "every", is_flag=True, help="Every article on every version, as it shipped and with its fault turned.")
-@click.option("--fix", is_flag=False, flag_value=THIS, multiple=True, metavar="[KB]", help="Take the article's fault out.")
+@click.option(
+    "--all",
+    "every",
+    is_flag=True,
+    help="Every article on every version, as it shipped and with its fault turned.",
+)
+@click.option(
+    "--fix",
+    is_flag=False,
+    flag_value=THIS,
+    multiple=True,
+    metavar="[KB]",
+    help="Take the article's fault out.",
+)
 @run_options
 def run(kb: str, every: bool, fix: tuple[str, ...], **options: Any) -> None:
     """Exit 0 if all expectations hold, 10 if one does not."""
     from despoolr_core.profile import ProfileError
-    from despoolr_lab.cli.running import EXIT_EXPECTATION_FAILED, Interrupted, end_interrupted, print_result, run_and_keep
+    from despoolr_lab.cli.running import (
+        EXIT_EXPECTATION_FAILED,
+        Interrupted,
+        end_interrupted,
+        print_result,
+        run_and_keep,
+    )
     from despoolr_lab.kb.gallery import entry, load
 
     if every == bool(kb):
         raise click.UsageError("name an article, or say --all (despoolr kb list shows them)")
     if every:
         if THIS in fix:
-            raise click.UsageError("--all runs every article with its fix as well; --fix KB puts a certain one into every run")
+            raise click.UsageError(
+                "--all runs every article with its fix as well; --fix KB puts a certain one "
+                "into every run"
+            )
         sys.exit(_run_all(wishes_of(options, fix), options))
     try:
         number = entry(kb)[0]
@@ -88,7 +148,11 @@ def run(kb: str, every: bool, fix: tuple[str, ...], **options: Any) -> None:
     log_format = options["log_format"] or ""
     try:
         result, directory = run_and_keep(
-            load(number), wishes, Path(options["out"]), quiet=options["as_json"], log_format=log_format
+            load(number),
+            wishes,
+            Path(options["out"]),
+            quiet=options["as_json"],
+            log_format=log_format,
         )
     except Interrupted as interrupted:
         end_interrupted(interrupted, options["as_json"])
@@ -138,19 +202,26 @@ def _print_table(outcomes: list[Any]) -> None:
     from despoolr_core.profile import ARTICLES, profile_of
 
     width = max((len(outcome.cell.version) for outcome in outcomes), default=7)
-    put(f"{'version':<{width + 10}} {'has the fault':<14} {'as Microsoft said':<18} and with the fault turned")
+    put(
+        f"{'version':<{width + 10}} {'has the fault':<14} {'as Microsoft said':<18} and with the "
+        "fault turned"
+    )
     pairs: dict[tuple[str, str], list[Any]] = {}
     for outcome in outcomes:
         pairs.setdefault((outcome.cell.kb, outcome.cell.version), []).append(outcome)
     before, said = "", ""
-    for shipped, turned in (pair for pair in pairs.values() if len(pair) == 2):  # one alone: it was interrupted
+    # one alone: it was interrupted
+    for shipped, turned in (pair for pair in pairs.values() if len(pair) == 2):
         cell = shipped.cell
         if cell.kb != before:
             put("", f"{cell.kb}   {ARTICLES[cell.kb].title}")
             before, said = cell.kb, ""
         has = "yes" if ARTICLES[cell.kb].has_fault(profile_of(cell.version)) else "no"
         turn = f"{turned.cell.variant} {'yes' if turned.passed else 'NO'}"
-        put(f"{'':<10}{cell.version:<{width}} {has:<14} {'yes' if shipped.passed else 'NO':<18} {turn}")
+        put(
+            f"{'':<10}{cell.version:<{width}} {has:<14} "
+            f"{'yes' if shipped.passed else 'NO':<18} {turn}"
+        )
         verdict = shipped.result["verdict"].replace(f"SMS {cell.version} ", "SMS ")
         if verdict != said:  # what one version says, the next often says again
             put_prose(f"{'':<12}{wrapped_cell(shipped.result['verdict'], 12)}")
@@ -158,6 +229,13 @@ def _print_table(outcomes: list[Any]) -> None:
         for outcome in (shipped, turned):
             for wrong in outcome.wrong:
                 found = f"expected {wrong['expected']}, found {wrong['actual']}"
-                put(f"{'':<10}{outcome.cell.variant}, NOT: {wrong['name']}: {found} ({outcome.directory})")
+                put(
+                    f"{'':<10}{outcome.cell.variant}, NOT: {wrong['name']}: {found} "
+                    f"({outcome.directory})"
+                )
     passed = sum(outcome.passed for outcome in outcomes)
-    put("", f"{passed} of {len(outcomes)} runs were as Microsoft said (yes: every expectation of the scenario holds).")
+    put(
+        "",
+        f"{passed} of {len(outcomes)} runs were as Microsoft said (yes: every expectation of the "
+        "scenario holds).",
+    )

@@ -1,8 +1,8 @@
 """`despoolr load`: many clients against a running stack, as a file says; judged in the end.
 
-The law: one line while it runs, a table in the end, or one object with `--json`; all of it is kept in a run directory. Exit
-codes: 0 all expectations hold, 10 one does not, 12 the run is invalid and decides nothing, 2 a mistake in the file or no
-stack, 130 interrupted.
+The law: one line while it runs, a table in the end, or one object with `--json`; all of it is kept
+in a run directory. Exit codes: 0 all expectations hold, 10 one does not, 12 the run is invalid and
+decides nothing, 2 a mistake in the file or no stack, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -42,7 +42,13 @@ PLAIN_EVERY_S: Final = 10.0
     metavar="NAME=URL",
     help="Where a server of the site answers, if not where the site says; repeatable.",
 )
-@click.option("--token", envvar="DESPOOLR_TOKEN", default="", help="An administrator's token.", show_envvar=True)
+@click.option(
+    "--token",
+    envvar="DESPOOLR_TOKEN",
+    default="",
+    help="An administrator's token.",
+    show_envvar=True,
+)
 @click.option(
     "--processes",
     default=1,
@@ -50,8 +56,14 @@ PLAIN_EVERY_S: Final = 10.0
     type=click.IntRange(1, 64),
     help="Processes that make the load: each is one processor at most.",
 )
-@click.option("--clients", type=click.IntRange(1, 200_000), help="So many clients in all, the groups in their proportion.")
-@click.option("--for", "for_", default="", metavar="SPAN", help="How long, in site time. Default: the file's.")
+@click.option(
+    "--clients",
+    type=click.IntRange(1, 200_000),
+    help="So many clients in all, the groups in their proportion.",
+)
+@click.option(
+    "--for", "for_", default="", metavar="SPAN", help="How long, in site time. Default: the file's."
+)
 @click.option("--seed", type=int, help="Default: the file's.")
 @click.option(
     "--out",
@@ -67,7 +79,8 @@ PLAIN_EVERY_S: Final = 10.0
 def command(file: str, out: Path, quiet: bool, as_json: bool, processes: int, **given: Any) -> int:
     """Make the load that a file describes on a running stack, and judge it.
 
-    LOADFILE is a path, or the name of a load that comes with Despoolr: logon_storm, shift_change, night.
+    LOADFILE is a path, or the name of a load that comes with Despoolr: logon_storm, shift_change,
+    night.
     """
     import asyncio
 
@@ -107,7 +120,9 @@ def _read(file: str, given: dict[str, Any]) -> LoadFile:
     try:
         found = find_load(file)
         path = str(found)
-        return changed(read_load(found), clients=given["clients"], for_=given["for_"], seed=given["seed"])
+        return changed(
+            read_load(found), clients=given["clients"], for_=given["for_"], seed=given["seed"]
+        )
     except ScenarioError as error:
         where = f"{path}:{error.line}:{error.column}: " if error.line else ""
         fail(f"{where}{error.reason}")
@@ -124,7 +139,10 @@ def _wishes(given: dict[str, Any], stamp: str, processes: int) -> Wishes:
     url, token = given["site_url"], given["token"] or secret_token()
     here = {s.url: s for s in discovery.running(Path.cwd()) if s.role == "site"}
     if not url and not here:
-        fail("there is no running site here; start one with `despoolr serve all`, or give --site URL and --token")
+        fail(
+            "there is no running site here; start one with `despoolr serve all`, or give --site "
+            "URL and --token"
+        )
     url = parse_url(url) if url else next(iter(here))
     if not token and url in here:
         token = Path(here[url].token_file).read_text("ascii").strip()
@@ -167,7 +185,10 @@ def _show(outcome: Outcome, summary: dict[str, Any], directory: Path) -> None:
     echo_table(["WHAT", "MEASURED"], lines_of(summary))
     if outcome.findings:
         put("")
-        rows = [(f.name, "-" if outcome.reasons else f.word, f.expected, f.actual) for f in outcome.findings]
+        rows = [
+            (f.name, "-" if outcome.reasons else f.word, f.expected, f.actual)
+            for f in outcome.findings
+        ]
         echo_table(["EXPECTATION", "RESULT", "EXPECTED", "WAS"], rows)
     put("")
     for note in outcome.notes:
@@ -179,7 +200,9 @@ def _show(outcome: Outcome, summary: dict[str, Any], directory: Path) -> None:
 
 
 class _Progress:
-    """A line that says how far the run is: drawn anew on a terminal, every ten seconds elsewhere, never with `--quiet`."""
+    """A line that says how far the run is: drawn anew on a terminal, every ten seconds elsewhere,
+    never with `--quiet`.
+    """
 
     def __init__(self, name: str, *, quiet: bool) -> None:
         self._name = name
@@ -224,9 +247,15 @@ def _line(name: str, beat: Beat) -> str:
 
     told, now, row = beat.told, beat.now, beat.row
     took = now.took
-    parts = [f"{name} {_clock(beat.second)}/{_clock(beat.seconds)} {beat.phase}", f"{told.clients - told.gone:,} clients"]
+    parts = [
+        f"{name} {_clock(beat.second)}/{_clock(beat.seconds)} {beat.phase}",
+        f"{told.clients - told.gone:,} clients",
+    ]
     if now.polls:
-        parts.append(f"{now.polls / 10:,.1f} polls/s p50 {seconds(took.percentile_s(50))} p99 {seconds(took.percentile_s(99))}")
+        parts.append(
+            f"{now.polls / 10:,.1f} polls/s p50 {seconds(took.percentile_s(50))} p99 "
+            f"{seconds(took.percentile_s(99))}"
+        )
     if now.failed:
         parts.append(f"{now.failed:,} failed")
     if told.under_way:

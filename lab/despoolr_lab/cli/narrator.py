@@ -1,6 +1,8 @@
-"""Telling a run while it happens, for somebody who has never heard of SMS: a listener that turns records into sentences.
+"""Telling a run while it happens, for somebody who has never heard of SMS: a listener that turns
+records into sentences.
 
-Only what matters to the story is told; of many attempts the first ones are told in full and then every 25th in short.
+Only what matters to the story is told; of many attempts the first ones are told in full and then
+every 25th in short.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ INDENT_DATED = 20
 
 
 class Narrator:
-    """A record listener. `say` gets finished lines; `brief` leaves out most attempts and gives dates (for long runs).
+    """A record listener. `say` gets finished lines; `brief` leaves out most attempts and gives
+    dates (for long runs).
 
     What happens from `until` (site seconds) on is the stage being cleared, and not told.
     """
@@ -53,7 +56,9 @@ class Narrator:
         elif status == "Retrying":
             self._tell(record, f"Job {name} is now Retrying.")
         elif status in ("Complete", "Failed"):
-            self._tell(record, f"Job {name} is {status}{'' if was != 'Retrying' else ', after Retrying'}.")
+            self._tell(
+                record, f"Job {name} is {status}{'' if was != 'Retrying' else ', after Retrying'}."
+            )
 
     def _open_granted(self, record: Record) -> None:
         data = record.data
@@ -63,7 +68,8 @@ class Narrator:
         how = f"access {data['access']}, sharing {data['share_mode']}"
         self._tell(
             record,
-            f"{data['machine']} (user {data['user']}) opens {_last(data['path'])} in {data['program']}: {how}. It stays open.",
+            f"{data['machine']} (user {data['user']}) opens {_last(data['path'])} in "
+            f"{data['program']}: {how}. It stays open.",
         )
 
     def _open_closed(self, record: Record) -> None:
@@ -76,7 +82,9 @@ class Narrator:
         if blockers:
             first = blockers[0]
             self._holder = (
-                f"{first['program']} on {first['machine']}" if isinstance(first, dict) else f"{first.program} on {first.machine}"
+                f"{first['program']} on {first['machine']}"
+                if isinstance(first, dict)
+                else f"{first.program} on {first.machine}"
             )
 
     def _copy_started(self, record: Record) -> None:
@@ -93,15 +101,28 @@ class Narrator:
         known |= set(self._files)
         if self._is_left_out(data["win32"]):
             return
-        done = ", ".join(f"{name} {'new' if result == 'copied' else result}" for name, result in self._files.items())
+        done = ", ".join(
+            f"{name} {'new' if result == 'copied' else result}"
+            for name, result in self._files.items()
+        )
         if not data["win32"]:
-            self._tell(record, f"The Despooler copies to {data['server']}, attempt {self._attempt}: {done}.")
+            self._tell(
+                record,
+                f"The Despooler copies to {data['server']}, attempt {self._attempt}: {done}.",
+            )
             return
         what = "sharing violation" if data["win32"] == 32 else "refused"
-        self._tell(record, f"The Despooler copies to {data['server']}, attempt {self._attempt}: {done}")
-        self._add(f"(Win32 error {data['win32']}, {what}: {self._holder or 'somebody'} has it open).")
+        self._tell(
+            record, f"The Despooler copies to {data['server']}, attempt {self._attempt}: {done}"
+        )
+        self._add(
+            f"(Win32 error {data['win32']}, {what}: {self._holder or 'somebody'} has it open)."
+        )
         if self._attempt == 1:
-            now = ", ".join(f"{name} {'new' if self._files.get(name) == 'copied' else 'old'}" for name in sorted(known))
+            now = ", ".join(
+                f"{name} {'new' if self._files.get(name) == 'copied' else 'old'}"
+                for name in sorted(known)
+            )
             self._add(f"On the share are now: {now}.")
 
     def _is_left_out(self, win32: int) -> bool:
@@ -110,7 +131,9 @@ class Narrator:
     def _instruction_written(self, record: Record) -> None:
         if self._brief and record.data["retries"] > 1:
             return
-        self._add(f"It will try again at {datetime.fromtimestamp(record.data['execute_at'], UTC):%H:%M}.")
+        self._add(
+            f"It will try again at {datetime.fromtimestamp(record.data['execute_at'], UTC):%H:%M}."
+        )
 
 
 def _last(path: str) -> str:

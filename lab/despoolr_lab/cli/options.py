@@ -20,7 +20,9 @@ PROCESS_LOG_FORMATS: Final = ("plain", "text", "json")
 
 
 class Whole(click.ParamType[int]):
-    """A whole number of something, from `least` to `most`, in the digits of this language and nothing else."""
+    """A whole number of something, from `least` to `most`, in the digits of this language and
+    nothing else.
+    """
 
     name = "number"
 
@@ -30,7 +32,9 @@ class Whole(click.ParamType[int]):
         self._most = most
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The number. Fails with one line that says what is right; click names the option and its variable."""
+        """The number. Fails with one line that says what is right; click names the option and its
+        variable.
+        """
         text = str(value).strip()
         digits = text.removeprefix("-")
         is_number = digits.isascii() and digits.isdecimal() and len(digits) <= WHOLE_SIZE_MAX
@@ -42,7 +46,9 @@ class Whole(click.ParamType[int]):
 
 
 class Text(click.ParamType[str]):
-    """A text that a function of `despoolr_app.process.settings` can read: what it refuses is refused with the option's name."""
+    """A text that a function of `despoolr_app.process.settings` can read: what it refuses is
+    refused with the option's name.
+    """
 
     name = "text"
 
@@ -62,7 +68,9 @@ class Text(click.ParamType[str]):
 
 
 def log_format_option(function: F) -> F:
-    """How a process that stays tells what happens: `log_format` is its form and the layout of its services' files."""
+    """How a process that stays tells what happens: `log_format` is its form and the layout of its
+    services' files.
+    """
     return click.option(
         "--log-format",
         envvar="DESPOOLR_LOG_FORMAT",
@@ -71,7 +79,8 @@ def log_format_option(function: F) -> F:
         show_default=True,
         metavar="FORM[,LAYOUT]",
         callback=_log_format,
-        help=f"What this process tells: {', '.join(PROCESS_LOG_FORMATS)}. Layout of the services' files, of a site: "
+        help=f"What this process tells: {', '.join(PROCESS_LOG_FORMATS)}. Layout of the services' "
+        "files, of a site: "
         f"{', '.join(LOG_FORMATS)}; default: the version's.",
     )(function)
 
@@ -89,20 +98,62 @@ def run_options(function: F) -> F:
     """Add them to a command."""
     for option in reversed(
         [
-            click.option("--version", "version", default="", help="SMS version of the first site, e.g. 1.1 or '1.2 SP4'."),
-            click.option("--time", "time_", default="virtual", show_default=True, help="real, virtual, or xN (N times faster)."),
-            click.option("--seed", type=int, default=None, help="Seed of the run; the same seed gives the same run."),
-            click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="Override one behaviour of the profile."),
-            click.option("--bug", multiple=True, metavar="KB", help="Put an article's fault in, e.g. Q152229."),
-            click.option("--clients", type=int, default=None, help="How many clients the last counted group has."),
-            click.option("--for", "for_", default="", metavar="SPAN", help="How long the run goes, e.g. 7d."),
             click.option(
-                "--out", type=click.Path(file_okay=False), default="runs", show_default=True, help="Where runs are kept."
+                "--version",
+                "version",
+                default="",
+                help="SMS version of the first site, e.g. 1.1 or '1.2 SP4'.",
             ),
             click.option(
-                "--log-format", type=click.Choice(LOG_FORMATS), help="Layout of the run's log files. Default: the version's."
+                "--time",
+                "time_",
+                default="virtual",
+                show_default=True,
+                help="real, virtual, or xN (N times faster).",
             ),
-            click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else."),
+            click.option(
+                "--seed",
+                type=int,
+                default=None,
+                help="Seed of the run; the same seed gives the same run.",
+            ),
+            click.option(
+                "--set",
+                "sets",
+                multiple=True,
+                metavar="NAME=VALUE",
+                help="Override one behaviour of the profile.",
+            ),
+            click.option(
+                "--bug",
+                multiple=True,
+                metavar="KB",
+                help="Put an article's fault in, e.g. Q152229.",
+            ),
+            click.option(
+                "--clients",
+                type=int,
+                default=None,
+                help="How many clients the last counted group has.",
+            ),
+            click.option(
+                "--for", "for_", default="", metavar="SPAN", help="How long the run goes, e.g. 7d."
+            ),
+            click.option(
+                "--out",
+                type=click.Path(file_okay=False),
+                default="runs",
+                show_default=True,
+                help="Where runs are kept.",
+            ),
+            click.option(
+                "--log-format",
+                type=click.Choice(LOG_FORMATS),
+                help="Layout of the run's log files. Default: the version's.",
+            ),
+            click.option(
+                "--json", "as_json", is_flag=True, help="Print one JSON object and nothing else."
+            ),
         ]
     ):
         function = option(function)

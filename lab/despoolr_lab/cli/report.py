@@ -1,7 +1,7 @@
 """`despoolr report [RUN]`: the report of a finished run, made again from its records.
 
-The law: the report is a reading of `records.jsonl` and `summary.json` and changes neither; a run that was killed has no
-summary and still has a report.
+The law: the report is a reading of `records.jsonl` and `summary.json` and changes neither; a run
+that was killed has no summary and still has a report.
 """
 
 from __future__ import annotations
@@ -15,13 +15,28 @@ from despoolr_app.cli.output import echo_json, fail, put, put_prose, say
 REPORT = "report.html"
 
 
-@click.command("report", help="Write report.html of a finished run (latest by default) and print its path.")
+@click.command(
+    "report", help="Write report.html of a finished run (latest by default) and print its path."
+)
 @click.argument("run", default="latest")
-@click.option("--out", type=click.Path(path_type=Path), default="runs", show_default=True, help="Where runs are kept.")
-@click.option("--text", "as_text", is_flag=True, help="Print the run in words and ASCII instead; write nothing.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default="runs",
+    show_default=True,
+    help="Where runs are kept.",
+)
+@click.option(
+    "--text",
+    "as_text",
+    is_flag=True,
+    help="Print the run in words and ASCII instead; write nothing.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def command(run: str, out: Path, as_text: bool, as_json: bool) -> None:
-    """RUN is a directory, the name of one in `--out`, or `latest`. Exit 2 if there is none, or it cannot be read or written."""
+    """RUN is a directory, the name of one in `--out`, or `latest`. Exit 2 if there is none, or it
+    cannot be read or written.
+    """
     from despoolr_app.runs.directory import RunError, find_run
     from despoolr_lab.report.html import render_report
     from despoolr_lab.report.text import render_text
@@ -34,7 +49,10 @@ def command(run: str, out: Path, as_text: bool, as_json: bool) -> None:
     except RunError as error:
         fail(str(error))
     except (KeyError, TypeError, AttributeError) as error:
-        fail(f"{found.path}: its records are not as this version writes them ({type(error).__name__}: {error})")
+        fail(
+            f"{found.path}: its records are not as this version writes them "
+            f"({type(error).__name__}: {error})"
+        )
     if not records:
         fail(f"{found.path}: there are no records to tell of")
     for note in found.notes:
@@ -48,6 +66,13 @@ def command(run: str, out: Path, as_text: bool, as_json: bool) -> None:
     except OSError as error:
         fail(f"cannot write {path}: {error.strerror or error}")
     if as_json:
-        echo_json({"run": found.path.name, "report": str(path), "records": len(records), "notes": found.notes})
+        echo_json(
+            {
+                "run": found.path.name,
+                "report": str(path),
+                "records": len(records),
+                "notes": found.notes,
+            }
+        )
     else:
         put(str(path))

@@ -11,9 +11,15 @@ import click
 from despoolr_lab.cli.options import run_options, wishes_of
 
 
-@click.command("run", help="Run a scenario file and say who blocked what, for how long, and whether its expectations held.")
+@click.command(
+    "run",
+    help="Run a scenario file and say who blocked what, for how long, and whether its "
+    "expectations held.",
+)
 @click.argument("scenario", type=click.Path(path_type=Path))
-@click.option("--fix", multiple=True, metavar="KB", help="Take an article's fault out, e.g. Q147819.")
+@click.option(
+    "--fix", multiple=True, metavar="KB", help="Take an article's fault out, e.g. Q147819."
+)
 @run_options
 def command(scenario: Path, fix: tuple[str, ...], **options: Any) -> None:
     """Exit 0 if all expectations hold, 10 if one does not, 2 for a scenario that cannot be run."""
@@ -30,7 +36,9 @@ def command(scenario: Path, fix: tuple[str, ...], **options: Any) -> None:
     loaded = read_scenario(scenario)
     log_format = options["log_format"] or ""
     try:
-        result, directory = run_and_keep(loaded, wishes, Path(options["out"]), quiet=options["as_json"], log_format=log_format)
+        result, directory = run_and_keep(
+            loaded, wishes, Path(options["out"]), quiet=options["as_json"], log_format=log_format
+        )
     except Interrupted as run:
         end_interrupted(run, options["as_json"])
     print_result(result, directory, options["as_json"])

@@ -1,4 +1,6 @@
-"""Running a scenario from the command line: progress while it goes, the run directory, the summary at the end."""
+"""Running a scenario from the command line: progress while it goes, the run directory, the summary
+at the end.
+"""
 
 from __future__ import annotations
 
@@ -51,14 +53,19 @@ def run_and_keep(
     listeners: Sequence[Listener] = (),
     log_format: str = "",
 ) -> tuple[RunResult, Path]:
-    """Run it, keep records, summary, report and logs under `out`; the result and the run's directory.
+    """Run it, keep records, summary, report and logs under `out`; the result and the run's
+    directory.
 
-    Raises `Interrupted` for a run that was ended by Ctrl-C: all of that is kept of what there was until then.
+    Raises `Interrupted` for a run that was ended by Ctrl-C: all of that is kept of what there was
+    until then.
     """
     import time
 
     seed = scenario.run.seed if wishes.seed is None else wishes.seed
-    layouts = {site: log_format or profile.log_layout for site, profile in profiles_of(scenario, wishes).items()}
+    layouts = {
+        site: log_format or profile.log_layout
+        for site, profile in profiles_of(scenario, wishes).items()
+    }
     started = time.perf_counter()
     heard: list[Record] = []
     try:
@@ -74,7 +81,9 @@ def run_and_keep(
                         heard_by = [run.listener, heard.append, *listeners]
                         result = run_scenario(scenario, wishes, listeners=heard_by, progress=update)
                 except KeyboardInterrupt:
-                    summary = interrupted_summary(scenario, wishes, seed, heard, time.perf_counter() - started)
+                    summary = interrupted_summary(
+                        scenario, wishes, seed, heard, time.perf_counter() - started
+                    )
                     _keep(run, heard, summary, layouts)
                     raise Interrupted(summary, heard, run.path) from None
             result.wall_s = time.perf_counter() - started
@@ -92,7 +101,8 @@ class _StopAsked(Exception):
 
 @contextmanager
 def _stopping_between_steps(is_virtual: bool) -> Iterator[Callable[[], None]]:
-    """Ctrl-C in virtual time ends the run at its next beat, so that the world is stopped in order; a second one at once.
+    """Ctrl-C in virtual time ends the run at its next beat, so that the world is stopped in order;
+    a second one at once.
 
     In real and scaled time asyncio does that by itself. Raises `KeyboardInterrupt`.
     """
@@ -125,7 +135,9 @@ def _stopping_between_steps(is_virtual: bool) -> Iterator[Callable[[], None]]:
         signal.signal(number, before)
 
 
-def _keep(run: RunDirectory, records: list[Record], summary: dict[str, Any], layouts: dict[str, str]) -> None:
+def _keep(
+    run: RunDirectory, records: list[Record], summary: dict[str, Any], layouts: dict[str, str]
+) -> None:
     run.write_summary(summary)
     write_logs(run.path, records, layouts)
     (run.path / "report.html").write_text(render_report(records, _plain(summary)), encoding="utf-8")
@@ -141,14 +153,21 @@ class Interrupted(KeyboardInterrupt):
         self.directory = directory
 
 
-def interrupted_summary(scenario: Scenario, wishes: Wishes, seed: int, records: list[Record], wall_s: float) -> dict[str, Any]:
-    """The JSON of a run that did not come to its end: the keys of `RunResult.to_json`, `interrupted`, and no digest."""
+def interrupted_summary(
+    scenario: Scenario, wishes: Wishes, seed: int, records: list[Record], wall_s: float
+) -> dict[str, Any]:
+    """The JSON of a run that did not come to its end: the keys of `RunResult.to_json`,
+    `interrupted`, and no digest.
+    """
     start, now = scenario.start, records[-1].at if records else scenario.start
     ledger = EpisodeLedger(episodes_max=1_000_000, history_max=5_000_000)
     for record in records:
         ledger.apply(record)
     why = ledger.why()
-    verdict = f"Interrupted after {duration(now - start)} of {duration(scenario.end - start)}: nothing was decided."
+    verdict = (
+        f"Interrupted after {duration(now - start)} of {duration(scenario.end - start)}: "
+        "nothing was decided."
+    )
     return {
         "kb": scenario.article,
         "scenario": scenario.name,
@@ -157,7 +176,9 @@ def interrupted_summary(scenario: Scenario, wishes: Wishes, seed: int, records: 
         "time": str(wishes.timing),
         "interrupted": True,
         "passed": False,
-        "verdict": " ".join([verdict, *(f"Until then: {sentence}" for sentence in why.verdicts[:1])]),
+        "verdict": " ".join(
+            [verdict, *(f"Until then: {sentence}" for sentence in why.verdicts[:1])]
+        ),
         "expectations": [],
         "episodes": why.episodes,
         "digest": "",
@@ -202,7 +223,9 @@ def _plain(value: Any) -> Any:
 
 
 class Progress:
-    """A line that says how far a run is: rewritten in place on a terminal, now and then elsewhere, never with `quiet`."""
+    """A line that says how far a run is: rewritten in place on a terminal, now and then elsewhere,
+    never with `quiet`.
+    """
 
     def __init__(self, name: str, quiet: bool) -> None:
         self._name = name

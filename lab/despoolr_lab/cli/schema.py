@@ -8,7 +8,9 @@ from despoolr_app.cli.output import put_json
 
 
 @click.command(
-    "schema", help="Print the format of scenario (or load) files as JSON Schema: point your editor's TOML plug-in at it."
+    "schema",
+    help="Print the format of scenario (or load) files as JSON Schema: point your editor's TOML "
+    "plug-in at it.",
 )
 @click.argument("of", type=click.Choice(["scenario", "load"]), default="scenario")
 def command(of: str) -> None:

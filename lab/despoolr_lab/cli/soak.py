@@ -1,7 +1,9 @@
-"""`despoolr soak`: a stack of its own under work, churn, restarts and cut links; what grows, and whether every count is exact.
+"""`despoolr soak`: a stack of its own under work, churn, restarts and cut links; what grows, and
+whether every count is exact.
 
-The law: the plan is a pure function of what was asked for (`--plan` prints it and does nothing). The run leaves a directory with
-`summary.json`, `samples.csv` and every process's log, however it ends, and no process behind.
+The law: the plan is a pure function of what was asked for (`--plan` prints it and does nothing).
+The run leaves a directory with `summary.json`, `samples.csv` and every process's log, however it
+ends, and no process behind.
 """
 
 from __future__ import annotations
@@ -12,7 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from despoolr_app.cli.output import EXIT_INTERRUPTED, EXIT_INVALID, echo_json, echo_table, fail, json_option, put, put_over, say
+from despoolr_app.cli.output import (
+    EXIT_INTERRUPTED,
+    EXIT_INVALID,
+    echo_json,
+    echo_table,
+    fail,
+    json_option,
+    put,
+    put_over,
+    say,
+)
 
 if TYPE_CHECKING:
     from despoolr_lab.soak.counts import Count
@@ -26,19 +38,65 @@ DURATION_S_MIN = 10.0
 
 
 @click.command("soak")
-@click.option("--clients", default=500, show_default=True, type=click.IntRange(CLIENTS_MIN, 99_999), help="How many clients.")
-@click.option("--for", "for_", default="30m", show_default=True, metavar="SPAN", help="How long, in time of this machine.")
-@click.option("--time", "pace", default="x60", show_default=True, metavar="real|xN", help="The pace of site time.")
-@click.option("--seed", default=1, show_default=True, help="Seed of the plan and of the clients' choices.")
-@click.option("--out", default="runs", show_default=True, type=click.Path(file_okay=False, path_type=Path), help="Where runs go.")
-@click.option("--plan", "only_plan", is_flag=True, help="Print what would happen when, and do nothing.")
-@click.option("--judge", default="", metavar="RUN", help="Judge a soak by what it left: `latest`, a directory, a name in --out.")
+@click.option(
+    "--clients",
+    default=500,
+    show_default=True,
+    type=click.IntRange(CLIENTS_MIN, 99_999),
+    help="How many clients.",
+)
+@click.option(
+    "--for",
+    "for_",
+    default="30m",
+    show_default=True,
+    metavar="SPAN",
+    help="How long, in time of this machine.",
+)
+@click.option(
+    "--time",
+    "pace",
+    default="x60",
+    show_default=True,
+    metavar="real|xN",
+    help="The pace of site time.",
+)
+@click.option(
+    "--seed", default=1, show_default=True, help="Seed of the plan and of the clients' choices."
+)
+@click.option(
+    "--out",
+    default="runs",
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where runs go.",
+)
+@click.option(
+    "--plan", "only_plan", is_flag=True, help="Print what would happen when, and do nothing."
+)
+@click.option(
+    "--judge",
+    default="",
+    metavar="RUN",
+    help="Judge a soak by what it left: `latest`, a directory, a name in --out.",
+)
 @json_option
-def command(clients: int, for_: str, pace: str, seed: int, out: Path, only_plan: bool, judge: str, as_json: bool) -> int:
-    """Run a stack for hours under churn, restarts and cut links; find what grows, and count everything.
+def command(
+    clients: int,
+    for_: str,
+    pace: str,
+    seed: int,
+    out: Path,
+    only_plan: bool,
+    judge: str,
+    as_json: bool,
+) -> int:
+    """Run a stack for hours under churn, restarts and cut links; find what grows, and count
+    everything.
 
-    A site server, two logon servers and fleets, each a process of its own. Exit codes: 0 nothing grows and all counts are
-    right, 10 something grows or a count is wrong, 12 the clients that were to exist did not.
+    A site server, two logon servers and fleets, each a process of its own. Exit codes: 0 nothing
+    grows and all counts are right, 10 something grows or a count is wrong, 12 the clients that were
+    to exist did not.
     """
     from despoolr_app.process.settings import ConfigError, parse_pace, parse_span
     from despoolr_app.runs.directory import RunError
@@ -49,7 +107,10 @@ def command(clients: int, for_: str, pace: str, seed: int, out: Path, only_plan:
             return _judge(judge, out, as_json=as_json)
         duration_s = parse_span(for_)
         if duration_s < DURATION_S_MIN:
-            raise ConfigError(f"--for {for_} is too short for anything to happen: give {DURATION_S_MIN:g}s at least")
+            raise ConfigError(
+                f"--for {for_} is too short for anything to happen: give {DURATION_S_MIN:g}s "
+                "at least"
+            )
         scale = parse_pace(pace).scale
         assert scale is not None
         plan = make_plan(Asked(clients, duration_s, scale, seed))
@@ -64,9 +125,15 @@ def command(clients: int, for_: str, pace: str, seed: int, out: Path, only_plan:
 def _print_plan(plan: Plan, *, as_json: bool) -> None:
     from despoolr_lab.soak.plan import WHAT
 
-    rows = [(_clock(s.at_s), s.what, s.on, s.how, _clock(s.until_s) if s.until_s else "") for s in plan.steps]
+    rows = [
+        (_clock(s.at_s), s.what, s.on, s.how, _clock(s.until_s) if s.until_s else "")
+        for s in plan.steps
+    ]
     if as_json:
-        steps = [{"at_s": s.at_s, "what": s.what, "on": s.on, "how": s.how, "until_s": s.until_s} for s in plan.steps]
+        steps = [
+            {"at_s": s.at_s, "what": s.what, "on": s.on, "how": s.how, "until_s": s.until_s}
+            for s in plan.steps
+        ]
         echo_json({"round_s": plan.round_s, "steps": steps})
         return
     echo_table(("AT", "WHAT", "ON", "HOW", "UNTIL"), rows)
@@ -99,7 +166,10 @@ def _soak(plan: Plan, out: Path, *, as_json: bool) -> int:
         progress = _Progress()
         soak = Soak(plan, directory.path.absolute(), progress.tell, progress.sample)
         asked = plan.asked
-        say(f"despoolr: {asked.clients:,} clients for {_clock(asked.duration_s)} at x{asked.scale:g}, in {directory.path}")
+        say(
+            f"despoolr: {asked.clients:,} clients for {_clock(asked.duration_s)} at "
+            f"x{asked.scale:g}, in {directory.path}"
+        )
         interrupted = False
 
         async def run() -> None:
@@ -139,7 +209,11 @@ def _outcome(soak: Soak, *, interrupted: bool) -> tuple[int, dict[str, Any]]:
     counts = count_all(soak.found) if soak.found is not None else []
     fell = str(soak.fell) if soak.fell is not None else ""
     has_lost_clients = isinstance(soak.fell, Fell) and soak.fell.code == EXIT_INVALID
-    code = EXIT_INTERRUPTED if interrupted else exit_code(judged, counts, fell, has_lost_clients=has_lost_clients)
+    code = (
+        EXIT_INTERRUPTED
+        if interrupted
+        else exit_code(judged, counts, fell, has_lost_clients=has_lost_clients)
+    )
     asked, found, work, holders = soak.plan.asked, soak.found, soak.work, soak.holders
     summary = {
         "clients": asked.clients,
@@ -149,7 +223,9 @@ def _outcome(soak: Soak, *, interrupted: bool) -> tuple[int, dict[str, Any]]:
         "passed": code == 0,
         "exit_code": code,
         "interrupted": interrupted,
-        "verdict": "Interrupted: nothing was counted." if interrupted else sentence(judged, counts, fell),
+        "verdict": "Interrupted: nothing was counted."
+        if interrupted
+        else sentence(judged, counts, fell),
         "ended_at_s": round(soak.ended_at_s, 1),
         "done": {
             "jobs": len(work.ordered) if work else 0,
@@ -191,7 +267,9 @@ def _show(judged: list[Judged], counts: list[Count], summary: dict[str, Any]) ->
 
 
 class _Progress:
-    """One line on a terminal, a plain line now and then elsewhere; what happens is a line of its own."""
+    """One line on a terminal, a plain line now and then elsewhere; what happens is a line of its
+    own.
+    """
 
     def __init__(self) -> None:
         self._is_terminal = sys.stderr.isatty()
@@ -225,13 +303,17 @@ def _line(soak: Soak) -> str:
     live = max((told.site.clients_live or 0 for told in last.values()), default=0)
     loaded = max((told.site.reports_loaded or 0 for told in last.values()), default=0)
     waiting = sum(told.share.episodes_waiting or 0 for told in last.values())
-    memory = " ".join(f"{name} {(told.process.memory or 0) / MIB:.0f}" for name, told in sorted(last.items()))
+    memory = " ".join(
+        f"{name} {(told.process.memory or 0) / MIB:.0f}" for name, told in sorted(last.items())
+    )
     ended = sum(row["status"] in ENDED for row in rows)
     ordered = len(soak.work.ordered) if soak.work else 0
     left = f"; left: {', '.join(soak.left[:4])}" if soak.left else ""
     return (
-        f"{soak.phase} {_clock(soak.now)} of {_clock(soak.plan.asked.duration_s)}: {live:,.0f} clients, "
-        f"{ordered} jobs ({ended} ended), {loaded:,.0f} reports, {waiting:.0f} updates wait, MiB {memory}{left}"
+        f"{soak.phase} {_clock(soak.now)} of {_clock(soak.plan.asked.duration_s)}: "
+        f"{live:,.0f} clients, "
+        f"{ordered} jobs ({ended} ended), {loaded:,.0f} reports, {waiting:.0f} updates wait, MiB "
+        f"{memory}{left}"
     )
 
 

@@ -1,10 +1,11 @@
-"""The examples of the OpenAPI description, asked of running servers: a story of one blocked update, over real sockets.
+"""The examples of the OpenAPI description, asked of running servers: a story of one blocked update,
+over real sockets.
 
     python -m despoolr_lab.docs.examples > server/despoolr_server/http/openapi/examples.json
 
-The law: nothing in the file is written by hand. The servers have just started, their clock stands still, their secret is
-known, so the same story gives the same file; a house test tells it again and compares. `STORY` has at least one line for every
-call there is.
+The law: nothing in the file is written by hand. The servers have just started, their clock stands
+still, their secret is known, so the same story gives the same file; a house test tells it again and
+compares. `STORY` has at least one line for every call there is.
 """
 
 from __future__ import annotations
@@ -47,7 +48,15 @@ SHOWN_SIZE_MAX: Final = 6000
 """Characters of an answer that is shown; pages and metrics are longer, and are not."""
 ITSELF: Final = ("/openapi.json", "/docs")
 """What has the examples in it, and so cannot be in them."""
-SHOWN_HEADERS: Final = ("Location", "ETag", "Content-Range", "Allow", "DAV", "Lock-Token", "WWW-Authenticate")
+SHOWN_HEADERS: Final = (
+    "Location",
+    "ETag",
+    "Content-Range",
+    "Allow",
+    "DAV",
+    "Lock-Token",
+    "WWW-Authenticate",
+)
 CALLERS: Final = {
     "admin": ("ADMIN1", "Administrator", Role.ADMIN),
     "service": ("SITE1", "SMSService", Role.SERVICE),
@@ -112,7 +121,13 @@ async def applications() -> AsyncIterator[tuple[web.Application, web.Application
     slots = SlotRoutes(SlotTable(20), database, recorder, "BPC")
     site = SiteServer(
         SiteSetup(
-            "BPC", "SITE1", "SALES", profile, Response.FAST, (SiteServerRole("LOGON1", "SALES", True, True, "SMS_PKGD"),), {}
+            "BPC",
+            "SITE1",
+            "SALES",
+            profile,
+            Response.FAST,
+            (SiteServerRole("LOGON1", "SALES", True, True, "SMS_PKGD"),),
+            {},
         ),
         ground.clock,
         recorder,
@@ -160,7 +175,10 @@ def _nobody(server: str, program: str) -> RemoteServer:
 async def tell() -> list[Example]:
     """Tell the whole story to new servers."""
     told: list[Example] = []
-    async with serving() as urls, aiohttp.ClientSession(skip_auto_headers=["User-Agent", "Accept"]) as http:
+    async with (
+        serving() as urls,
+        aiohttp.ClientSession(skip_auto_headers=["User-Agent", "Accept"]) as http,
+    ):
         for line in STORY:
             example = await _ask(http, urls[line.server], line, told)
             assert example.status == line.status, (
@@ -178,7 +196,10 @@ async def _ask(http: aiohttp.ClientSession, base: str, line: Line, told: list[Ex
     data: bytes | None = None
     content_type = ""
     if isinstance(line.body, str):
-        data, content_type = line.body.encode(), "application/xml" if line.body.startswith("<") else "application/octet-stream"
+        data, content_type = (
+            line.body.encode(),
+            "application/xml" if line.body.startswith("<") else "application/octet-stream",
+        )
     elif line.body is not None:
         data, content_type = msgspec.json.encode(line.body), "application/json"
     if data is not None:
@@ -188,7 +209,12 @@ async def _ask(http: aiohttp.ClientSession, base: str, line: Line, told: list[Ex
         text = (await response.read()).decode()
         kind = response.content_type if text else ""
         answer: Any = None
-        if text and len(text) <= SHOWN_SIZE_MAX and kind not in ("text/html",) and line.target not in ITSELF:
+        if (
+            text
+            and len(text) <= SHOWN_SIZE_MAX
+            and kind not in ("text/html",)
+            and line.target not in ITSELF
+        ):
             answer = msgspec.json.decode(text) if kind.endswith("json") else text
         return Example(
             call=line.call,
@@ -200,7 +226,9 @@ async def _ask(http: aiohttp.ClientSession, base: str, line: Line, told: list[Ex
             body=line.body,
             content_type=content_type,
             answer_headers={
-                name: response.headers[name] for name in SHOWN_HEADERS if name in response.headers and line.target not in ITSELF
+                name: response.headers[name]
+                for name in SHOWN_HEADERS
+                if name in response.headers and line.target not in ITSELF
             },
             answer=answer,
             answer_type=kind if answer is not None else "",

@@ -1,8 +1,10 @@
-"""docs/security.md, generated: who may do what, from the rights tables and the rows of calls that the servers apply.
+"""docs/security.md, generated: who may do what, from the rights tables and the rows of calls that
+the servers apply.
 
     python -m despoolr_lab.docs.security > docs/security.md
 
-A house test compares the page with what this prints; another asks a server for every cell of the table of boxes.
+A house test compares the page with what this prints; another asks a server for every cell of the
+table of boxes.
 """
 
 from __future__ import annotations
@@ -86,7 +88,9 @@ FILE_CALLS: Final[Mapping[str, Access]] = {
     "LOCK": Access.READ_DATA | Access.WRITE_DATA,
     "PROPPATCH": Access.WRITE_EA,
 }
-"""Calls on a file in a box, with the access that each takes. COPY is a GET and a PUT; an open asks for what it names."""
+"""Calls on a file in a box, with the access that each takes. COPY is a GET and a PUT; an open asks
+for what it names.
+"""
 THE_BOX: Final = "DELETE, MOVE the box"
 NOBODY: Final = "-"
 
@@ -97,27 +101,44 @@ def page() -> str:
 
 
 def may(share: str, box: str, call: str) -> list[Role]:
-    """The roles that may make a call of the table's columns on a file in a box, or on the box itself."""
+    """The roles that may make a call of the table's columns on a file in a box, or on the box
+    itself.
+    """
     _, allowed, _ = SHARES[share]
     key = fold(box)
     if call == THE_BOX:
-        return [role for role in Role if box and allowed.allowed(role, key) & Access.DELETE and not allowed.is_fixed(role, key)]
+        return [
+            role
+            for role in Role
+            if box
+            and allowed.allowed(role, key) & Access.DELETE
+            and not allowed.is_fixed(role, key)
+        ]
     wanted = FILE_CALLS[call]
-    return [role for role in Role if allowed.allowed(role, f"{key}/X".lstrip("/")) & wanted == wanted]
+    return [
+        role for role in Role if allowed.allowed(role, f"{key}/X".lstrip("/")) & wanted == wanted
+    ]
 
 
 def _boxes() -> list[str]:
     columns = [*FILE_CALLS, THE_BOX]
     rows = [
-        [f"`{share}`", f"`{box}`" if box else what, *(_shown(may(share, box, column)) for column in columns)]
+        [
+            f"`{share}`",
+            f"`{box}`" if box else what,
+            *(_shown(may(share, box, column)) for column in columns),
+        ]
         for share, (what, _, names) in SHARES.items()
         for box in ("", *names)
     ]
     return [
         "## Shares and boxes\n",
-        "Which roles may make a call on a file in a directory; `all` are `client`, `service` and `admin`.\n"
-        "The last column is about the directory itself: boxes stay, and only an administrator can take one\n"
-        "away, which the Maintenance Manager mends within its cycle. A service may change the entries of a\n"
+        "Which roles may make a call on a file in a directory; `all` are `client`, `service` "
+        "and `admin`.\n"
+        "The last column is about the directory itself: boxes stay, and only an administrator "
+        "can take one\n"
+        "away, which the Maintenance Manager mends within its cycle. A service may change the "
+        "entries of a\n"
         "share while it runs (`PUT /api/v1/shares/{share}/rights`), as a forced disconnect does.\n",
         table(["Share", "Directory", *columns], rows),
     ]
@@ -135,15 +156,21 @@ def _calls() -> list[str]:
     ]
     return [
         "## Other calls\n",
-        "Handles and sessions are used by the machine (and, of a client, the user) that began them, and by\n"
-        "administrators. A client is told of its own opens, its own refusals and what blocks it; sessions\n"
+        "Handles and sessions are used by the machine (and, of a client, the user) that began "
+        "them, and by\n"
+        "administrators. A client is told of its own opens, its own refusals and what blocks "
+        "it; sessions\n"
         "of others are shown to `service` and `admin` only.\n",
         table(["Call", "Who"], rows),
     ]
 
 
 def _who(who: str) -> str:
-    return {ANYONE: "anybody, without a token", OPERATORS: "`service`, `admin`", ADMINISTRATORS: "`admin`"}.get(who, "all")
+    return {
+        ANYONE: "anybody, without a token",
+        OPERATORS: "`service`, `admin`",
+        ADMINISTRATORS: "`admin`",
+    }.get(who, "all")
 
 
 def _shown(roles: list[Role]) -> str:

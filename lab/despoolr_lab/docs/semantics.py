@@ -1,8 +1,10 @@
-"""docs/share-semantics.md, generated: the rules of the share engine as tables, from the very tables that it applies.
+"""docs/share-semantics.md, generated: the rules of the share engine as tables, from the very tables
+that it applies.
 
     python -m despoolr_lab.docs.semantics > docs/share-semantics.md
 
-A house test compares the page with what this prints. Nothing about a rule is written here that the engine does not say.
+A house test compares the page with what this prints. Nothing about a rule is written here that the
+engine does not say.
 """
 
 from __future__ import annotations
@@ -12,10 +14,24 @@ import textwrap
 from collections.abc import Iterable
 from typing import Final
 
-from despoolr_core.share.modes import HTTP_STATUS, WIN32_CODE, Access, CreateAction, NtStatus, render_access, render_share_mode
+from despoolr_core.share.modes import (
+    HTTP_STATUS,
+    WIN32_CODE,
+    Access,
+    CreateAction,
+    NtStatus,
+    render_access,
+    render_share_mode,
+)
 from despoolr_server.engine.conflict import DELETES, READS, WRITES, conflicts, wants
 from despoolr_server.engine.deletion import MARK_RULES
-from despoolr_server.engine.dispositions import BEFORE_DELETE_PENDING, EXISTING, GENERIC, IMPLIED, MISSING
+from despoolr_server.engine.dispositions import (
+    BEFORE_DELETE_PENDING,
+    EXISTING,
+    GENERIC,
+    IMPLIED,
+    MISSING,
+)
 from despoolr_server.engine.ranges import (
     EXCLUSIVE,
     IO_AGAINST_LOCK,
@@ -37,13 +53,33 @@ The rules of every share, table by table. This page is generated from the tables
 sources are [MS-FSA] and [MS-SMB2], and where Samba and Windows differ these rules are Windows'.
 """
 
-SPANS: Final = ((100, 10), (95, 10), (105, 10), (103, 2), (90, 10), (110, 10), (100, 0), (105, 0), (109, 0), (110, 0))
+SPANS: Final = (
+    (100, 10),
+    (95, 10),
+    (105, 10),
+    (103, 2),
+    (90, 10),
+    (110, 10),
+    (100, 0),
+    (105, 0),
+    (109, 0),
+    (110, 0),
+)
 """Ranges that are set against octets 100 to 109."""
 
 
 def page() -> str:
     """The whole page."""
-    parts = [HEAD, *_sharing(), *_dispositions(), *_deleting(), *_renaming(), *_ranges(), *_sessions(), *_answers()]
+    parts = [
+        HEAD,
+        *_sharing(),
+        *_dispositions(),
+        *_deleting(),
+        *_renaming(),
+        *_ranges(),
+        *_sessions(),
+        *_answers(),
+    ]
     return "\n".join(parts)
 
 
@@ -71,13 +107,22 @@ def _status(status: NtStatus | CreateAction | None) -> str:
 
 
 def _rights(mask: int) -> str:
-    return ", ".join(_code(name) for name, bit in Access.__members__.items() if bit.value and mask & bit and name == bit.name)
+    return ", ".join(
+        _code(name)
+        for name, bit in Access.__members__.items()
+        if bit.value and mask & bit and name == bit.name
+    )
 
 
 def _sharing() -> list[str]:
     wanted = {"reads": READS, "writes": WRITES, "deletes": DELETES}
     rest = ~(READS | WRITES | DELETES) & 0x1F01FF
-    takes = [table(["An open that has", "counts as one that"], [[_rights(mask), word] for word, mask in wanted.items()])]
+    takes = [
+        table(
+            ["An open that has", "counts as one that"],
+            [[_rights(mask), word] for word, mask in wanted.items()],
+        )
+    ]
     words = list(wanted)
     rows = []
     for shared in range(8):
@@ -89,25 +134,33 @@ def _sharing() -> list[str]:
     return [
         "## Who may open what others have open\n",
         _text(
-            "Two opens of one file or directory coexist only if each wants no more than the other shares. Who the openers "
-            "are does not matter: a program conflicts with itself. An open with none of these rights conflicts with nobody, "
+            "Two opens of one file or directory coexist only if each wants no more than the other "
+            "shares. Who the openers "
+            "are does not matter: a program conflicts with itself. An open with none of these "
+            "rights conflicts with nobody, "
             "and denies nobody anything."
         ),
         *takes,
         _text(
-            "Somebody has it open with every right, sharing what stands on the left. A newcomer that shares everything and "
+            "Somebody has it open with every right, sharing what stands on the left. A newcomer "
+            "that shares everything and "
             "wants to do what stands above:"
         ),
         table(["held sharing", *words, "none of these"], rows),
         _text(
-            "The same table, read the other way round, is that of a newcomer that shares what stands on the left, and a "
+            "The same table, read the other way round, is that of a newcomer that shares what "
+            "stands on the left, and a "
             "holder that does what stands above. Refused is `SHARING_VIOLATION`."
         ),
         _text(
-            "Generic rights are what they map to, and `MAXIMUM_ALLOWED` is all that the caller's rights on the path (and "
+            "Generic rights are what they map to, and `MAXIMUM_ALLOWED` is all that the caller's "
+            "rights on the path (and "
             "the file's READONLY attribute) permit:"
         ),
-        table(["Right", "is"], [[_rights(generic), _code(render_access(bits))] for generic, bits in GENERIC.items()]),
+        table(
+            ["Right", "is"],
+            [[_rights(generic), _code(render_access(bits))] for generic, bits in GENERIC.items()],
+        ),
     ]
 
 
@@ -127,26 +180,45 @@ def _dispositions() -> list[str]:
     return [
         "## What an open does to a name\n",
         table(
-            ["Disposition", "no such name", "the name exists", "counts as wanting, while rights and sharing are checked"], rows
+            [
+                "Disposition",
+                "no such name",
+                "the name exists",
+                "counts as wanting, while rights and sharing are checked",
+            ],
+            rows,
         ),
         _text(
-            "The checks come in this order: options that contradict each other, the path, whether it is a directory, "
-            "`CREATE` on a name that exists, delete-pending, READONLY and other attributes, rights, sharing. An open that "
-            "overwrites a file which is HIDDEN or SYSTEM must ask for that attribute (`ACCESS_DENIED`). An open that asks "
-            "for attributes only and overwrites is held to the DELETE part of the sharing rule alone."
+            "The checks come in this order: options that contradict each other, the path, whether "
+            "it is a directory, "
+            "`CREATE` on a name that exists, delete-pending, READONLY and other attributes, "
+            "rights, sharing. An open that "
+            "overwrites a file which is HIDDEN or SYSTEM must ask for that attribute "
+            "(`ACCESS_DENIED`). An open that asks "
+            "for attributes only and overwrites is held to the DELETE part of the sharing "
+            "rule alone."
         ),
-        _text(f"A name that is delete-pending answers `DELETE_PENDING`, except where the answer is {before} anyway."),
+        _text(
+            "A name that is delete-pending answers `DELETE_PENDING`, except where the answer is "
+            f"{before} anyway."
+        ),
     ]
 
 
 def _deleting() -> list[str]:
-    rows = [[rule.when, _status(rule.status), _status(rule.status) if rule.forbids_clearing else "-"] for rule in MARK_RULES]
+    rows = [
+        [rule.when, _status(rule.status), _status(rule.status) if rule.forbids_clearing else "-"]
+        for rule in MARK_RULES
+    ]
     return [
         "## Deleting what is open\n",
         _text(
-            "Delete-pending is one flag on the name. It is set at once by the delete disposition of a handle, and by a "
-            "handle with `DELETE_ON_CLOSE` when that closes. While it is set, no open is granted; handles that were open "
-            "before go on reading, writing and locking. The name goes when the last handle of any kind closes, READONLY or "
+            "Delete-pending is one flag on the name. It is set at once by the delete disposition "
+            "of a handle, and by a "
+            "handle with `DELETE_ON_CLOSE` when that closes. While it is set, no open is granted; "
+            "handles that were open "
+            "before go on reading, writing and locking. The name goes when the last handle of any "
+            "kind closes, READONLY or "
             "not."
         ),
         table(["When", "setting it is answered", "clearing it is answered"], rows),
@@ -154,11 +226,15 @@ def _deleting() -> list[str]:
 
 
 def _renaming() -> list[str]:
-    rows = [[str(number), rule.when, _status(rule.status)] for number, rule in enumerate(RENAME_RULES, 1)]
+    rows = [
+        [str(number), rule.when, _status(rule.status)]
+        for number, rule in enumerate(RENAME_RULES, 1)
+    ]
     return [
         "## Renaming what is open\n",
         _text(
-            "The first rule that holds is the answer; if none does, the rename goes ahead, and every other handle on the "
+            "The first rule that holds is the answer; if none does, the rename goes ahead, and "
+            "every other handle on the "
             "file follows it, with its locks."
         ),
         table(["", "When", "Answer"], rows),
@@ -167,32 +243,49 @@ def _renaming() -> list[str]:
 
 def _ranges() -> list[str]:
     def may(rule: dict[tuple[str, str, str], bool], kind: str) -> list[str]:
-        return ["may" if rule[kind, held, owner] else "refused" for held in (SHARED, EXCLUSIVE) for owner in (OWN, OTHERS)]
+        return [
+            "may" if rule[kind, held, owner] else "refused"
+            for held in (SHARED, EXCLUSIVE)
+            for owner in (OWN, OTHERS)
+        ]
 
     heads = ["", *(f"{owner} {held}" for held in (SHARED, EXCLUSIVE) for owner in (OWN, OTHERS))]
-    spans = [[f"{o}, {n}", "meets it" if meet((o, o + n), (100, 110)) else "does not"] for o, n in SPANS]
+    spans = [
+        [f"{o}, {n}", "meets it" if meet((o, o + n), (100, 110)) else "does not"] for o, n in SPANS
+    ]
     return [
         "## Locking ranges of octets\n",
         _text(
-            "The owner of a lock is a handle: another handle of the same session is a stranger. Where two ranges meet, a "
+            "The owner of a lock is a handle: another handle of the same session is a stranger. "
+            "Where two ranges meet, a "
             "lock beside a lock:"
         ),
-        table(heads, [[_code(kind), *may(LOCK_AGAINST_LOCK, kind)] for kind in (SHARED, EXCLUSIVE)]),
+        table(
+            heads, [[_code(kind), *may(LOCK_AGAINST_LOCK, kind)] for kind in (SHARED, EXCLUSIVE)]
+        ),
         _text(
-            "Refused is `LOCK_NOT_GRANTED`, or waits, if the request may. A read or write that touches a locked octet "
+            "Refused is `LOCK_NOT_GRANTED`, or waits, if the request may. A read or write that "
+            "touches a locked octet "
             "anywhere is refused whole, with `FILE_LOCK_CONFLICT`:"
         ),
-        table(heads, [[_code(kind.lower()), *may(IO_AGAINST_LOCK, kind)] for kind in (READ, WRITE)]),
+        table(
+            heads, [[_code(kind.lower()), *may(IO_AGAINST_LOCK, kind)] for kind in (READ, WRITE)]
+        ),
         _text(
-            "Ranges are an offset and a length, both 64 bits, wherever the file ends. A range of no octets is the point "
-            "before its octet, and meets another range only strictly inside it; reading or writing nothing meets nobody. "
+            "Ranges are an offset and a length, both 64 bits, wherever the file ends. A range of "
+            "no octets is the point "
+            "before its octet, and meets another range only strictly inside it; reading or "
+            "writing nothing meets nobody. "
             "Against 100, 10:"
         ),
         table(["Offset, length", ""], spans),
         _text(
-            "Several ranges are locked together or not at all. An unlock names offset and length exactly, and takes the "
-            "exclusive lock of a stack first; of several unlocks, those before one that fails stay done. A close releases "
-            "the handle's locks and no others. A waiting request holds nobody back. Overwriting and setting the size do not "
+            "Several ranges are locked together or not at all. An unlock names offset and length "
+            "exactly, and takes the "
+            "exclusive lock of a stack first; of several unlocks, those before one that fails "
+            "stay done. A close releases "
+            "the handle's locks and no others. A waiting request holds nobody back. Overwriting "
+            "and setting the size do not "
             "look at locks."
         ),
     ]
@@ -208,12 +301,17 @@ def _sessions() -> list[str]:
     return [
         "## When a session ends\n",
         _text(
-            "Logging off, a lease that is over, a new session that takes the old one's place, and leaving a share all free "
-            "the same: opens with their share modes, locks, and waits for locks (answered `CANCELLED`); what was to be "
-            "deleted on close is deleted, and whoever waited for one of the locks is granted it. A close, too, ends the waits "
+            "Logging off, a lease that is over, a new session that takes the old one's place, and "
+            "leaving a share all free "
+            "the same: opens with their share modes, locks, and waits for locks (answered "
+            "`CANCELLED`); what was to be "
+            "deleted on close is deleted, and whoever waited for one of the locks is granted it. "
+            "A close, too, ends the waits "
             "of its handle, with `RANGE_NOT_LOCKED`. A late call on a handle is answered:"
         ),
-        table(["When", "Answer"], [[str(when), _status(NtStatus(status))] for when, status in ended]),
+        table(
+            ["When", "Answer"], [[str(when), _status(NtStatus(status))] for when, status in ended]
+        ),
     ]
 
 

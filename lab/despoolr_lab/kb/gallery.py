@@ -1,6 +1,7 @@
 """The gallery: the articles that have a scenario, and where their files are.
 
-In a checkout the files are `scenarios/kb/*.toml`; in an installed wheel they lie beside this package.
+In a checkout the files are `scenarios/kb/*.toml`; in an installed wheel they lie beside this
+package.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ def scenario_root() -> Path:
     for candidate in (package / "scenarios", package.parents[1] / "scenarios"):
         if candidate.is_dir():
             return candidate
-    raise FileNotFoundError("the scenarios that come with Despoolr are not installed; reinstall the package")
+    raise FileNotFoundError(
+        "the scenarios that come with Despoolr are not installed; reinstall the package"
+    )
 
 
 def entries() -> list[tuple[str, Path]]:
@@ -33,12 +36,16 @@ def entries() -> list[tuple[str, Path]]:
 
 
 def entry(kb: str) -> tuple[str, Path]:
-    """One article's number and file; `147819` and `q147819` will do. Raises `ProfileError` with the nearest right one."""
+    """One article's number and file; `147819` and `q147819` will do. Raises `ProfileError` with the
+    nearest right one.
+    """
     wanted = article_of(kb).kb
     for number, path in entries():
         if number == wanted:
             return number, path
-    raise ProfileError(f"{wanted} has no scenario yet; there are {', '.join(number for number, _ in entries())}")
+    raise ProfileError(
+        f"{wanted} has no scenario yet; there are {', '.join(number for number, _ in entries())}"
+    )
 
 
 def load(kb: str) -> Scenario:

@@ -1,7 +1,9 @@
-"""Every article on every version it speaks of, as it shipped and with its fault turned the other way: one cell a run.
+"""Every article on every version it speaks of, as it shipped and with its fault turned the other
+way: one cell a run.
 
-The law: a cell is one run of the article's scenario in a process of its own, so that all cores work and no cell can lean on
-another. What comes back is what the table and the JSON show; records and report stay in the run's directory.
+The law: a cell is one run of the article's scenario in a process of its own, so that all cores work
+and no cell can lean on another. What comes back is what the table and the JSON show; records and
+report stay in the run's directory.
 """
 
 from __future__ import annotations
@@ -43,7 +45,9 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a cell: `result` is the run's JSON, `wrong` the expectations that do not hold."""
+    """What became of a cell: `result` is the run's JSON, `wrong` the expectations that do not
+    hold.
+    """
 
     cell: Cell
     result: dict[str, Any]
@@ -61,7 +65,9 @@ class Outcome:
 
 
 def cells(version: str = "") -> list[Cell]:
-    """Every cell, by article and version: as shipped, and with the fix where there is a fault, else with the fault."""
+    """Every cell, by article and version: as shipped, and with the fix where there is a fault, else
+    with the fault.
+    """
     found = []
     for kb, _ in entries():
         article = ARTICLES[kb]
@@ -71,22 +77,30 @@ def cells(version: str = "") -> list[Cell]:
     return found
 
 
-def run_all(todo: Sequence[Cell], wishes: Wishes, out: Path, jobs: int = 0, *, log_format: str = "") -> Iterator[Outcome]:
+def run_all(
+    todo: Sequence[Cell], wishes: Wishes, out: Path, jobs: int = 0, *, log_format: str = ""
+) -> Iterator[Outcome]:
     """Run the cells, on all cores unless `jobs` says otherwise, and give each as it is done.
 
-    After Ctrl-C (or SIGTERM) no other begins; the runs under way that come to their end within `END_S_MAX` are given, the others
-    are ended, as all are by a second Ctrl-C; and it raises `KeyboardInterrupt`.
+    After Ctrl-C (or SIGTERM) no other begins; the runs under way that come to their end within
+    `END_S_MAX` are given, the others are ended, as all are by a second Ctrl-C; and it raises
+    `KeyboardInterrupt`.
     """
     with process_pool(jobs or os.cpu_count() or 1) as pool:
         # The long ones first: two cores are done at about the same time.
-        futures = [pool.submit(run_cell, cell, wishes, out, log_format) for cell in sorted(todo, key=lambda cell: cell.kb)]
+        futures = [
+            pool.submit(run_cell, cell, wishes, out, log_format)
+            for cell in sorted(todo, key=lambda cell: cell.kb)
+        ]
         given = set()
         try:
             for future in as_completed(futures):
                 given.add(future)
                 yield future.result()
         except KeyboardInterrupt:
-            under_way = [future for future in futures if future not in given and not future.cancel()]
+            under_way = [
+                future for future in futures if future not in given and not future.cancel()
+            ]
             with suppress(TimeoutError):
                 for future in as_completed(under_way, timeout=END_S_MAX):
                     yield future.result()
@@ -97,5 +111,7 @@ def run_cell(cell: Cell, wishes: Wishes, out: Path, log_format: str = "") -> Out
     """One run, kept below `out`."""
     from despoolr_lab.cli.running import run_and_keep
 
-    result, directory = run_and_keep(load(cell.kb), cell.wishes(wishes), out, quiet=True, log_format=log_format)
+    result, directory = run_and_keep(
+        load(cell.kb), cell.wishes(wishes), out, quiet=True, log_format=log_format
+    )
     return Outcome(cell, {**result.to_json(), "variant": cell.variant}, str(directory))

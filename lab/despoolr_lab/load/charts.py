@@ -1,8 +1,8 @@
 """Lines over the seconds of a run, as the paths of an SVG. Pure: numbers in, places on paper out.
 
-The law: nothing is smoothed away. Where a run has more seconds than the paper has room for, each place shows the greatest of its
-seconds. A gap in the numbers is a gap in the line. All charts of a page have one width and one time axis, so that eyes can
-compare them straight down.
+The law: nothing is smoothed away. Where a run has more seconds than the paper has room for, each
+place shows the greatest of its seconds. A gap in the numbers is a gap in the line. All charts of a
+page have one width and one time axis, so that eyes can compare them straight down.
 """
 
 from __future__ import annotations
@@ -22,7 +22,25 @@ LOW_MIN: Final = 0.001
 """The least value that a scale of powers of ten begins at."""
 POINTS_MAX: Final = 600
 """Places along the time axis."""
-TICKS_S: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
+TICKS_S: Final = (
+    1,
+    2,
+    5,
+    10,
+    15,
+    30,
+    60,
+    120,
+    300,
+    600,
+    900,
+    1800,
+    3600,
+    7200,
+    14400,
+    28800,
+    86400,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +91,21 @@ class Scale:
 
     def y(self, value: float) -> float:
         """Where a value is, rounded to a tenth."""
-        logs = math.log(max(value, self.low) / self.low) / math.log(self.high / self.low) if self.is_log else 0.0
+        logs = (
+            math.log(max(value, self.low) / self.low) / math.log(self.high / self.low)
+            if self.is_log
+            else 0.0
+        )
         part = logs if self.is_log else value / self.high
         return round(TOP + (HEIGHT - TOP - BOTTOM) * (1 - min(1.0, max(0.0, part))), 1)
 
     def ticks(self) -> list[float]:
         """The values that are marked."""
         if self.is_log:
-            return [10.0**n for n in range(round(math.log10(self.low)), round(math.log10(self.high)) + 1)]
+            return [
+                10.0**n
+                for n in range(round(math.log10(self.low)), round(math.log10(self.high)) + 1)
+            ]
         step = nice(self.high / 3)
         return [step * n for n in range(round(self.high / step) + 1)]
 
@@ -128,7 +153,9 @@ def draw(
     step = next((s for s in TICKS_S if s * room / max(1, last) >= 70), TICKS_S[-1])
     x_ticks = [Tick(x(at), clock(at)) for at in range(0, last + 1, step)]
     y_ticks = [Tick(scale.y(value), (text or amount)(value)) for value in scale.ticks()]
-    return Chart(title, note, lines, x_ticks, y_ticks, round(x(min(first_measured, last)) - LEFT, 1))
+    return Chart(
+        title, note, lines, x_ticks, y_ticks, round(x(min(first_measured, last)) - LEFT, 1)
+    )
 
 
 def _path(one: Series, scale: Scale, x: Callable[[float], float], width: int) -> str:

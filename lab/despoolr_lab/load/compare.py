@@ -1,11 +1,14 @@
-"""Two load runs side by side: what changed, by how much, and whether that is more than the runs differ within themselves.
+"""Two load runs side by side: what changed, by how much, and whether that is more than the runs
+differ within themselves.
 
-The law: only runs of one load are compared (clients, shapes, packages, pace of the site; the seed may differ); an invalid or
-interrupted one is compared only by force, and said to be so. A difference **matters** if it is larger than what seconds of one
-run differ from its other seconds by: percentiles are drawn again and again from blocks of each run's seconds (polls of
-neighbouring seconds are no strangers to each other), and the middle 95 % of the drawn differences must lie on one side of zero;
-and it must be at least `RATIO_MIN`. One run each says nothing of how much two runs of the same stack differ: so "matters" is a
-reason to run again, not a proof. Numbers that must be zero matter as soon as they are not alike. Pure: samples in, rows out.
+The law: only runs of one load are compared (clients, shapes, packages, pace of the site; the seed
+may differ); an invalid or interrupted one is compared only by force, and said to be so. A
+difference **matters** if it is larger than what seconds of one run differ from its other seconds
+by: percentiles are drawn again and again from blocks of each run's seconds (polls of neighbouring
+seconds are no strangers to each other), and the middle 95 % of the drawn differences must lie on
+one side of zero; and it must be at least `RATIO_MIN`. One run each says nothing of how much two
+runs of the same stack differ: so "matters" is a reason to run again, not a proof. Numbers that must
+be zero matter as soon as they are not alike. Pure: samples in, rows out.
 """
 
 from __future__ import annotations
@@ -23,7 +26,9 @@ DRAWS: Final = 200
 BLOCKS_MAX: Final = 60
 """Blocks of neighbouring seconds that are drawn; a run of a minute has its seconds."""
 RATIO_MIN: Final = 0.05
-"""A difference of less than this share does not matter, however sure it is; an error of the classes is below it."""
+"""A difference of less than this share does not matter, however sure it is; an error of the classes
+is below it.
+"""
 SECONDS_MIN: Final = 10
 """Fewer measured seconds than this decide nothing."""
 assert RATIO_MIN > 2 * ERROR
@@ -31,7 +36,9 @@ assert RATIO_MIN > 2 * ERROR
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One run to be compared: its name, its `summary.json`, and the histogram of each measured second."""
+    """One run to be compared: its name, its `summary.json`, and the histogram of each measured
+    second.
+    """
 
     name: str
     summary: Mapping[str, Any]
@@ -40,7 +47,9 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One measure. `ratio` is B to A, None where A has nothing; `matters` is None where that cannot be said."""
+    """One measure. `ratio` is B to A, None where A has nothing; `matters` is None where that cannot
+    be said.
+    """
 
     name: str
     unit: str
@@ -53,7 +62,11 @@ class Line:
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     """Why two runs are not comparable; nothing if they are."""
-    found = [f"{name} is {one[name]} in A and {other[name]} in B" for name in ("load", "time") if one[name] != other[name]]
+    found = [
+        f"{name} is {one[name]} in A and {other[name]} in B"
+        for name in ("load", "time")
+        if one[name] != other[name]
+    ]
     a, b = one["file"], other["file"]
     for name in _PARTS:
         if a.get(name) != b.get(name):
@@ -94,11 +107,29 @@ def warnings(samples: Iterable[Sample]) -> list[str]:
 def compare(a: Sample, b: Sample) -> list[Line]:
     """Every measure of two comparable runs."""
     lines = _percentiles(a, b)
-    lines.append(_plain("poll max", "ms", _of(a, "polls", "max_ms"), _of(b, "polls", "max_ms"), "one poll decides it"))
-    lines.append(_plain("polls a second", "", _of(a, "polls", "per_s"), _of(b, "polls", "per_s"), "the pace was given"))
+    lines.append(
+        _plain(
+            "poll max",
+            "ms",
+            _of(a, "polls", "max_ms"),
+            _of(b, "polls", "max_ms"),
+            "one poll decides it",
+        )
+    )
+    lines.append(
+        _plain(
+            "polls a second",
+            "",
+            _of(a, "polls", "per_s"),
+            _of(b, "polls", "per_s"),
+            "the pace was given",
+        )
+    )
     lines.append(_zero("failed polls", _of(a, "polls", "failed"), _of(b, "polls", "failed")))
     lines.append(_plain("refusals", "", _sum(a, "refusals"), _sum(b, "refusals"), "one run each"))
-    lines.append(_plain("settled after", "s", a.summary["settled_s"], b.summary["settled_s"], "one run each"))
+    lines.append(
+        _plain("settled after", "s", a.summary["settled_s"], b.summary["settled_s"], "one run each")
+    )
     lines.append(_zero("reports not counted", _uncounted(a), _uncounted(b)))
     for name, key in (("generator busy", "cpu_shares"),):
         shares = [max(sample.summary["generator"][key], default=0.0) for sample in (a, b)]
@@ -124,7 +155,9 @@ def _percentiles(a: Sample, b: Sample) -> list[Line]:
 
 
 def _spreads(a: Sample, b: Sample) -> dict[float, tuple[float, float]]:
-    """Of each percentile, the middle 95 % of the differences (B less A, in ms) of blocks drawn with replacement."""
+    """Of each percentile, the middle 95 % of the differences (B less A, in ms) of blocks drawn with
+    replacement.
+    """
     rng = Random("compare")
     blocks = [_blocks(sample.seconds) for sample in (a, b)]
     drawn: dict[float, list[float]] = {percent: [] for percent in PERCENTILES.values()}
@@ -133,7 +166,9 @@ def _spreads(a: Sample, b: Sample) -> dict[float, tuple[float, float]]:
         for percent, found in drawn.items():
             found.append((after.percentile_s(percent) - before.percentile_s(percent)) * 1e3)
     cut = int(DRAWS * 0.025)
-    return {percent: (sorted(found)[cut], sorted(found)[-1 - cut]) for percent, found in drawn.items()}
+    return {
+        percent: (sorted(found)[cut], sorted(found)[-1 - cut]) for percent, found in drawn.items()
+    }
 
 
 def _blocks(seconds: Sequence[Histogram]) -> list[Histogram]:
@@ -154,7 +189,15 @@ def _plain(name: str, unit: str, a: float | None, b: float | None, why: str) -> 
 
 
 def _zero(name: str, a: float | None, b: float | None) -> Line:
-    return Line(name, "", a, b, b / a if a and b is not None else None, None if None in (a, b) else a != b, "should be 0")
+    return Line(
+        name,
+        "",
+        a,
+        b,
+        b / a if a and b is not None else None,
+        None if None in (a, b) else a != b,
+        "should be 0",
+    )
 
 
 def _of(sample: Sample, *keys: str) -> float:

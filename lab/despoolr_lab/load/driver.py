@@ -1,9 +1,10 @@
-"""Keeping a pace with real clients: each poll is turned to when it is meant to begin, whatever became of those before.
+"""Keeping a pace with real clients: each poll is turned to when it is meant to begin, whatever
+became of those before.
 
-The law: nothing the servers do moves a later poll. A client whose last poll is not answered yet cannot ask twice at once; its
-next one waits, and counts from when it was meant to begin all the same. At most as many clients talk at one time as the gate lets
-through; who waits there waits on the clock. When the pace is over, what is still unanswered gets `GRACE_S` and then counts as
-failed.
+The law: nothing the servers do moves a later poll. A client whose last poll is not answered yet
+cannot ask twice at once; its next one waits, and counts from when it was meant to begin all the
+same. At most as many clients talk at one time as the gate lets through; who waits there waits on
+the clock. When the pace is over, what is still unanswered gets `GRACE_S` and then counts as failed.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ class Poller(Protocol):
 
 
 class Driver:
-    """Drives `agents`, each with its stay and its interval (seconds of this machine's time), until `end`; `now` is the run's."""
+    """Drives `agents`, each with its stay and its interval (seconds of this machine's time), until
+    `end`; `now` is the run's.
+    """
 
     def __init__(
         self,
@@ -84,7 +87,9 @@ class Driver:
         _wake(self._nap)
 
     async def run(self, group: asyncio.TaskGroup) -> None:
-        """Keep the pace to its end. The agents live in `group`, and stay as they are when this is over."""
+        """Keep the pace to its end. The agents live in `group`, and stay as they are when this is
+        over.
+        """
         polls: set[asyncio.Task[None]] = set()
 
         def spawn(work: Coroutine[Any, Any, None]) -> None:
@@ -161,8 +166,11 @@ class Driver:
             finally:
                 self._gate.polls.leave()
             meant = owed.pop(0)
-            self._tally.poll(meant, min(turned, sent), sent, self._now(), failed=result is PollResult.FAILED)
-            turned = owed[0] if owed else turned  # it was the answer that was waited for, not the generator
+            self._tally.poll(
+                meant, min(turned, sent), sent, self._now(), failed=result is PollResult.FAILED
+            )
+            # it was the answer that was waited for, not the generator
+            turned = owed[0] if owed else turned
         del self._waiting[index]
 
     async def _log_off(self, index: int) -> None:

@@ -1,7 +1,9 @@
-"""Reading a load file: TOML in, a `LoadFile` out, or one error that names the line and the nearest right word.
+"""Reading a load file: TOML in, a `LoadFile` out, or one error that names the line and the nearest
+right word.
 
-The law: what cannot be meant is found before anything is asked of a stack: a name that is not there or there twice, more
-holders than clients, what happens after the end, more polls than a run may make.
+The law: what cannot be meant is found before anything is asked of a stack: a name that is not there
+or there twice, more holders than clients, what happens after the end, more polls than a run may
+make.
 """
 
 from __future__ import annotations
@@ -19,7 +21,14 @@ from despoolr_lab.load import model
 from despoolr_lab.load.from_scenario import load_of
 from despoolr_lab.load.model import LoadFile
 from despoolr_lab.scenario.load import parse_scenario
-from despoolr_lab.toml.toml_text import ScenarioError, nearest, parse_document, parse_tables, place, read_text
+from despoolr_lab.toml.toml_text import (
+    ScenarioError,
+    nearest,
+    parse_document,
+    parse_tables,
+    place,
+    read_text,
+)
 
 _DIRECTORY: Final = "load"
 
@@ -30,17 +39,24 @@ def load_directory() -> Path:
     for candidate in (package / "scenarios", package.parents[1] / "scenarios"):
         if (candidate / _DIRECTORY).is_dir():
             return candidate / _DIRECTORY
-    raise FileNotFoundError("the load files that come with Despoolr are not installed; reinstall the package")
+    raise FileNotFoundError(
+        "the load files that come with Despoolr are not installed; reinstall the package"
+    )
 
 
 def find_load(text: str) -> Path:
-    """A load file as a user names it: a path, or the name of one that comes with Despoolr. Raises `ScenarioError`."""
+    """A load file as a user names it: a path, or the name of one that comes with Despoolr. Raises
+    `ScenarioError`.
+    """
     if Path(text).exists() or text.endswith(".toml"):
         return Path(text)
     shipped = {path.stem: path for path in sorted(load_directory().glob("*.toml"))}
     if text in shipped:
         return shipped[text]
-    raise ScenarioError(f"there is no file {text}, and no load of that name comes with Despoolr{nearest(text, list(shipped))}")
+    raise ScenarioError(
+        f"there is no file {text}, and no load of that name comes with "
+        f"Despoolr{nearest(text, list(shipped))}"
+    )
 
 
 def read_load(path: Path) -> LoadFile:
@@ -61,11 +77,16 @@ def parse_load(text: str) -> LoadFile:
 
 def _is_scenario(document: dict[str, Any]) -> bool:
     """A load has jobs and updates where a scenario has steps, and no site of its own."""
-    return any(name in document for name in ("run", "site", "server", "step", "versions", "article"))
+    return any(
+        name in document for name in ("run", "site", "server", "step", "versions", "article")
+    )
 
 
-def changed(load: LoadFile, *, clients: int | None = None, for_: str = "", seed: int | None = None) -> LoadFile:
-    """The same load with other numbers: so many clients in all, each group its part, holders too. Raises `ScenarioError`.
+def changed(
+    load: LoadFile, *, clients: int | None = None, for_: str = "", seed: int | None = None
+) -> LoadFile:
+    """The same load with other numbers: so many clients in all, each group its part, holders too.
+    Raises `ScenarioError`.
 
     Rows that are expected by a number of their own stay as they are written.
     """
@@ -77,9 +98,16 @@ def changed(load: LoadFile, *, clients: int | None = None, for_: str = "", seed:
             cuts.append(cuts[-1] + group.count)
         scaled = [cut * clients // before for cut in cuts]
         if 0 in (end - begin for begin, end in pairwise(scaled)):
-            raise ScenarioError(f"{clients:,} clients are too few: one of the {len(groups)} groups would have none")
-        counts = {g.name: end - begin for g, (begin, end) in zip(groups, pairwise(scaled), strict=True)}
-        holders = [replace(h, count=max(1, min(counts[h.clients], h.count * clients // before))) for h in holders]
+            raise ScenarioError(
+                f"{clients:,} clients are too few: one of the {len(groups)} groups would have none"
+            )
+        counts = {
+            g.name: end - begin for g, (begin, end) in zip(groups, pairwise(scaled), strict=True)
+        }
+        holders = [
+            replace(h, count=max(1, min(counts[h.clients], h.count * clients // before)))
+            for h in holders
+        ]
         groups = [replace(group, count=counts[group.name]) for group in groups]
     try:
         table = replace(table, for_=for_ or table.for_, seed=table.seed if seed is None else seed)
@@ -102,12 +130,21 @@ def check(load: LoadFile, text: str) -> None:
     for table in ("job", "holders", "update", "program", "expect"):
         rows: list[Any] = getattr(load, table)
         for index, row in enumerate(rows):
-            for key, kind in (("package", "package"), ("clients", "clients"), ("machines", "clients"), ("job", "job")):
+            for key, kind in (
+                ("package", "package"),
+                ("clients", "clients"),
+                ("machines", "clients"),
+                ("job", "job"),
+            ):
                 value = getattr(row, key, None)
                 for word in value if isinstance(value, list) else [value]:
                     if word and word != "*" and word not in names[kind]:
                         noun = "group of clients" if kind == "clients" else kind
-                        raise _error(f"there is no {noun} {word!r}{nearest(word, names[kind])}", [table, index, key], text)
+                        raise _error(
+                            f"there is no {noun} {word!r}{nearest(word, names[kind])}",
+                            [table, index, key],
+                            text,
+                        )
     _check_times(load, text)
     _check_counts(load, text)
 
@@ -119,7 +156,8 @@ def _check_times(load: LoadFile, text: str) -> None:
         for index, row in enumerate(rows):
             if span_s(row.at) > end:
                 reason = (
-                    f"{row.at} is after the end of the run, which goes for {load.load.for_}; let it go on longer ([load] for)"
+                    f"{row.at} is after the end of the run, which goes for {load.load.for_}; "
+                    "let it go on longer ([load] for)"
                 )
                 raise _error(reason, [table, index, "at"], text)
 
@@ -129,17 +167,27 @@ def _check_counts(load: LoadFile, text: str) -> None:
     sizes = {package.name: package.files for package in load.package}
     for index, row in enumerate(load.holders):
         if row.count > counts[row.clients]:
-            reason = f"{row.clients} has {counts[row.clients]:,} clients, so {row.count:,} of them cannot hold a file"
+            reason = (
+                f"{row.clients} has {counts[row.clients]:,} clients, so {row.count:,} of "
+                "them cannot hold a file"
+            )
             raise _error(reason, ["holders", index, "count"], text)
         if row.files != "*" and not 1 <= int(row.files) <= sizes[row.package]:
             reason = f"{row.package} has the files 1 to {sizes[row.package]:,}, not {row.files}"
             raise _error(reason, ["holders", index, "files"], text)
     if load.client_count > model.CLIENTS_MAX:
-        raise _error(f"{load.client_count:,} clients are more than {model.CLIENTS_MAX:,}", ["clients", 0, "count"], text)
+        raise _error(
+            f"{load.client_count:,} clients are more than {model.CLIENTS_MAX:,}",
+            ["clients", 0, "count"],
+            text,
+        )
     end = span_s(load.load.for_)
     polls = sum(group.count * (1 + int(end / span_s(group.poll_every))) for group in load.clients)
     if polls > model.POLLS_MAX:
-        reason = f"{polls:,} polls are more than {model.POLLS_MAX:,}: fewer clients, a longer poll_every, or a shorter run"
+        reason = (
+            f"{polls:,} polls are more than {model.POLLS_MAX:,}: fewer clients, a longer "
+            "poll_every, or a shorter run"
+        )
         raise _error(reason, ["load", "for"], text)
 
 

@@ -1,10 +1,11 @@
-"""A scenario with a `[load]` part, as the load it makes: its clients, packages, programs, jobs, updates and holds, by their
-numbers.
+"""A scenario with a `[load]` part, as the load it makes: its clients, packages, programs, jobs,
+updates and holds, by their numbers.
 
-The law: what a load cannot do to clients and servers that run (switch them off, cut a link, kill a service) is refused by
-name, not left out. Packages keep the number of their files and the size of the largest; a file is known by its place in the
-order of their names. A job that sends files even if sent before brings a new version. The scenario's own expectations are
-about virtual time: those of `[load]` decide.
+The law: what a load cannot do to clients and servers that run (switch them off, cut a link, kill a
+service) is refused by name, not left out. Packages keep the number of their files and the size of
+the largest; a file is known by its place in the order of their names. A job that sends files even
+if sent before brings a new version. The scenario's own expectations are about virtual time: those
+of `[load]` decide.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ def load_of(scenario: Scenario) -> LoadFile:
     """The load. Raises `ScenarioError` for what a load cannot do."""
     part = scenario.load
     if part is None:
-        raise ScenarioError("this scenario has no [load] part; run it with `despoolr run`, or give it one")
+        raise ScenarioError(
+            "this scenario has no [load] part; run it with `despoolr run`, or give it one"
+        )
     groups = {f"G{number}": table for number, table in enumerate(scenario.clients, 1)}
     found = LoadFile(
         name=scenario.name,
@@ -49,7 +52,9 @@ def _group(name: str, table: model.Clients, part: LoadPart) -> Group:
     default = model.Clients(count=1)
     for key in table.__struct_fields__:
         if key not in _TAKEN and getattr(table, key) != getattr(default, key):
-            raise ScenarioError(f"[[clients]] {key} is nothing a load can give its clients: leave it out")
+            raise ScenarioError(
+                f"[[clients]] {key} is nothing a load can give its clients: leave it out"
+            )
     return Group(
         name=name,
         count=len(table.expand()),
@@ -66,12 +71,20 @@ def _package(table: model.Package) -> LoadPackage:
     return LoadPackage(name=table.name, files=max(1, len(table.files)), size=str(size))
 
 
-def _program(scenario: Scenario, table: model.Program, groups: dict[str, model.Clients]) -> model.Program:
+def _program(
+    scenario: Scenario, table: model.Program, groups: dict[str, model.Clients]
+) -> model.Program:
     names = sorted(name for package in scenario.package for name in package.files)
-    opens = [use if use == "*" else _file(scenario, use) for use in table.opens if use == "*" or use in names]
+    opens = [
+        use if use == "*" else _file(scenario, use)
+        for use in table.opens
+        if use == "*" or use in names
+    ]
     return model.Program(
         command=table.command,
-        machines=_groups_of(table.machines, groups, f"program {table.command}") if table.machines else [],
+        machines=_groups_of(table.machines, groups, f"program {table.command}")
+        if table.machines
+        else [],
         runs=table.runs,
         exit_code=table.exit_code,
         opens=opens,
@@ -94,7 +107,9 @@ def _take(load: LoadFile, scenario: Scenario, step: Any, groups: dict[str, model
             load.update.append(Update(name=step.name, package=step.package, at=at))
         case model.JobStep() if step.type != "remove":
             after = _after(scenario, step.mandatory_after, step.at)
-            machines = _groups_of(step.machines, groups, f"job {step.name}") if step.command else ["*"]
+            machines = (
+                _groups_of(step.machines, groups, f"job {step.name}") if step.command else ["*"]
+            )
             load.job.append(
                 LoadJob(
                     name=step.name,
@@ -111,7 +126,9 @@ def _take(load: LoadFile, scenario: Scenario, step: Any, groups: dict[str, model
         case model.HoldStep() if step.package and (group := _home(step.machine, groups)):
             package = _package_of(scenario, step.package)
             if step.file not in package.files:
-                raise ScenarioError(f"{package.name} has no file {step.file!r} for {step.machine} to hold")
+                raise ScenarioError(
+                    f"{package.name} has no file {step.file!r} for {step.machine} to hold"
+                )
             number = sorted(package.files).index(step.file) + 1
             load.holders.append(
                 Holders(
@@ -130,7 +147,10 @@ def _take(load: LoadFile, scenario: Scenario, step: Any, groups: dict[str, model
             pass  # the hold knows how long it lasts
         case _:
             tag = step.__struct_config__.tag
-            raise ScenarioError(f"the step {tag!r} at {step.at} is nothing a load can do to a stack that runs: leave it out")
+            raise ScenarioError(
+                f"the step {tag!r} at {step.at} is nothing a load can do to a stack that runs: "
+                "leave it out"
+            )
 
 
 def _package_of(scenario: Scenario, name: str) -> model.Package:
@@ -148,7 +168,10 @@ def _groups_of(machines: list[str], groups: dict[str, model.Clients], what: str)
     chosen = [name for name, table in groups.items() if set(table.expand()) <= set(machines)]
     left = set(machines) - {machine for name in chosen for machine in groups[name].expand()}
     if left:
-        raise ScenarioError(f"{what} is for {min(left)}, but not for all of its [[clients]]: a load knows whole groups")
+        raise ScenarioError(
+            f"{what} is for {min(left)}, but not for all of its [[clients]]: a load knows "
+            "whole groups"
+        )
     return chosen
 
 
@@ -160,10 +183,14 @@ def _held_for(scenario: Scenario, hold: model.HoldStep) -> str:
     ends = [
         moment_s(step.at, scenario.start)
         for step in scenario.step
-        if isinstance(step, model.ReleaseStep) and step.machine == hold.machine and step.file in ("", hold.file)
+        if isinstance(step, model.ReleaseStep)
+        and step.machine == hold.machine
+        and step.file in ("", hold.file)
     ]
     assert scenario.load is not None
-    end = min((at for at in ends if at > began), default=scenario.start + span_s(scenario.load.for_))
+    end = min(
+        (at for at in ends if at > began), default=scenario.start + span_s(scenario.load.for_)
+    )
     return f"{max(1.0, end - began):f}s"
 
 

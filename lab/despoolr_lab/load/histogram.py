@@ -1,10 +1,10 @@
-"""How long things took, in classes whose width grows with the value: any number of them in a few kilobytes, added up over
-processes.
+"""How long things took, in classes whose width grows with the value: any number of them in a few
+kilobytes, added up over processes.
 
-The law: a percentile is the upper end of the class it falls in, so it is never flattering, and at most `ERROR` of itself too
-high. Values are whole microseconds; below 128 they are kept exactly. This is the layout of HdrHistogram with two digits. The
-library of that name has no wheel for Linux on ARM, where an image would need a compiler for it; what is needed of it is a
-screen of code.
+The law: a percentile is the upper end of the class it falls in, so it is never flattering, and at
+most `ERROR` of itself too high. Values are whole microseconds; below 128 they are kept exactly.
+This is the layout of HdrHistogram with two digits. The library of that name has no wheel for Linux
+on ARM, where an image would need a compiler for it; what is needed of it is a screen of code.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ class Histogram:
         self.max_us = max(self.max_us, other.max_us)
 
     def percentile_s(self, percent: float) -> float:
-        """Seconds that `percent` of the values do not exceed; 0 for none. The greatest value is exact."""
+        """Seconds that `percent` of the values do not exceed; 0 for none. The greatest value is
+        exact.
+        """
         if not self.count:
             return 0.0
         wanted = max(1, -(-self.count * percent // 100))
@@ -76,7 +78,9 @@ class Histogram:
 
     @classmethod
     def from_json(cls, told: Mapping[str, object]) -> Histogram:
-        """The inverse of `to_json`. Raises `KeyError`, `TypeError` or `ValueError` for what is none."""
+        """The inverse of `to_json`. Raises `KeyError`, `TypeError` or `ValueError` for what is
+        none.
+        """
         made = cls()
         counts = told["counts"]
         assert isinstance(counts, Iterable)

@@ -1,8 +1,10 @@
-"""What a load run is worth: whether the generator did what was meant, and whether what was expected holds. Pure.
+"""What a load run is worth: whether the generator did what was meant, and whether what was expected
+holds. Pure.
 
-The law: validity comes first. A run whose clients were not all there, or whose polls were begun late by the generator itself,
-measured the generator, and its expectations decide nothing. Each reason names the number that decided, what was allowed, and
-what to do. What is not known is not assumed: an expectation about it does not hold.
+The law: validity comes first. A run whose clients were not all there, or whose polls were begun
+late by the generator itself, measured the generator, and its expectations decide nothing. Each
+reason names the number that decided, what was allowed, and what to do. What is not known is not
+assumed: an expectation about it does not hold.
 """
 
 from __future__ import annotations
@@ -22,9 +24,13 @@ from despoolr_lab.load.tally import BUSY, Second
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
 
 POLLS_MIN: Final = 100
-"""Measured polls without which an expectation about polls is not settled: of fewer, a p99 is the slowest and no more."""
+"""Measured polls without which an expectation about polls is not settled: of fewer, a p99 is the
+slowest and no more.
+"""
 LOOKS_MIN: Final = 10
-"""Looks at the servers, one a second, without which an expectation about the most of a queue, or of refusals, is not settled."""
+"""Looks at the servers, one a second, without which an expectation about the most of a queue, or of
+refusals, is not settled.
+"""
 LATE_SHARE_MAX: Final = 0.01
 """Share of the measured polls that the generator itself may begin later than `late_max`."""
 
@@ -79,7 +85,9 @@ class Facts:
             return None
         over = (DetailStatus.COMPLETE, DetailStatus.FAILED, DetailStatus.CANCELED)
         return sum(
-            kind == DetailKind.WORKSTATION and status in over for job in self.jobs.values() for kind, _, status in job.rows
+            kind == DetailKind.WORKSTATION and status in over
+            for job in self.jobs.values()
+            for kind, _, status in job.rows
         )
 
 
@@ -107,20 +115,24 @@ def invalid(load: LoadFile, facts: Facts, processes: int, processors: int) -> li
     reasons = list(facts.troubles)
     if facts.clients_there != facts.clients_wanted:
         reasons.append(
-            f"{facts.clients_wanted:,} clients were asked for and {facts.clients_there:,} were there: "
+            f"{facts.clients_wanted:,} clients were asked for and {facts.clients_there:,} "
+            "were there: "
             "give the site room for more (DESPOOLR_CLIENTS_WANTED), or ask for fewer"
         )
     if facts.holders_made != facts.holders_wanted and not facts.troubles:
         why = f" ({facts.holders_refused})" if facts.holders_refused else ""
         reasons.append(
-            f"{facts.holders_wanted:,} clients were to hold files and {facts.holders_made:,} could{why}: "
+            f"{facts.holders_wanted:,} clients were to hold files and {facts.holders_made:,} "
+            f"could{why}: "
             "let them begin when the package is on its servers"
         )
     is_expected = any(isinstance(wanted, tables.HoldersExpectation) for wanted in load.expect)
     if facts.holders_broken and not is_expected and not facts.troubles:
         reasons.append(
-            f"{facts.holders_broken:,} of {facts.holders_made:,} holders lost their file ({facts.holders_lost}): "
-            "what was measured without them is another load; say what is expected of them ([[expect]] that = 'holders')"
+            f"{facts.holders_broken:,} of {facts.holders_made:,} holders lost their file "
+            f"({facts.holders_lost}): "
+            "what was measured without them is another load; say what is expected of them "
+            "([[expect]] that = 'holders')"
         )
     polls = facts.polls
     if not polls.polls:
@@ -133,15 +145,23 @@ def invalid(load: LoadFile, facts: Facts, processes: int, processors: int) -> li
 def _bottleneck(load: LoadFile, facts: Facts, processes: int, processors: int) -> str:
     polls, peak = facts.polls, max(facts.cpu_peaks, default=0.0)
     if peak < BUSY:
-        remedy = "other programs kept it from its processor: run it where processors are free, or allow more ([load] late_max)"
+        remedy = (
+            "other programs kept it from its processor: run it where processors are free, or "
+            "allow more ([load] late_max)"
+        )
     elif processes < processors:
         remedy = f"use more processes (--processes {processes + 1}) or fewer clients"
     else:
-        remedy = "use fewer clients, or a machine with more processors that are free for the generator"
+        remedy = (
+            "use fewer clients, or a machine with more processors that are free for the generator"
+        )
     return (
-        f"the generator was the bottleneck: it began {polls.late / polls.polls:.1%} of the polls over {load.load.late_max} late "
-        f"by itself, and {LATE_SHARE_MAX:.0%} is allowed; its loop lagged by up to {seconds(polls.lag.max_s)}, "
-        f"its busiest process used {max(facts.cpu_shares, default=0.0):.0%} of a processor, {peak:.0%} at its peak: {remedy}"
+        f"the generator was the bottleneck: it began {polls.late / polls.polls:.1%} of the polls "
+        f"over {load.load.late_max} late "
+        f"by itself, and {LATE_SHARE_MAX:.0%} is allowed; its loop lagged by up to "
+        f"{seconds(polls.lag.max_s)}, "
+        f"its busiest process used {max(facts.cpu_shares, default=0.0):.0%} of a processor, "
+        f"{peak:.0%} at its peak: {remedy}"
     )
 
 
@@ -160,20 +180,40 @@ def _found(load: LoadFile, facts: Facts, wanted: tables.LoadExpectation) -> Iter
         case tables.RefusalsExpectation():
             count = None
             if facts.refusals is not None:
-                programs = [wanted.program] if wanted.program else {program for _, program in facts.refusals}
-                count = round(sum(n for (_, program), n in facts.refusals.items() if program in programs))
+                programs = (
+                    [wanted.program]
+                    if wanted.program
+                    else {program for _, program in facts.refusals}
+                )
+                count = round(
+                    sum(n for (_, program), n in facts.refusals.items() if program in programs)
+                )
             of = f" of {wanted.program}" if wanted.program else ""
             found = _between(wanted.name or f"refusals{of}", wanted.at_least, wanted.at_most, count)
-            yield _settled(found, facts.looks, LOOKS_MIN, "looks") if wanted.at_most is not None else found
+            yield (
+                _settled(found, facts.looks, LOOKS_MIN, "looks")
+                if wanted.at_most is not None
+                else found
+            )
         case tables.EpisodesExpectation():
-            count = None if facts.episodes is None else sum(wanted.state in ("", state) for state in facts.episodes)
+            count = (
+                None
+                if facts.episodes is None
+                else sum(wanted.state in ("", state) for state in facts.episodes)
+            )
             state = f" {wanted.state}" if wanted.state else ""
-            yield _between(wanted.name or f"episodes{state}", wanted.at_least, wanted.at_most, count)
+            yield _between(
+                wanted.name or f"episodes{state}", wanted.at_least, wanted.at_most, count
+            )
         case tables.JobExpectation():
             status = [wanted.status] if isinstance(wanted.status, str) else wanted.status
             job = (facts.jobs or {}).get(wanted.job)
-            actual = "not known" if facts.jobs is None else "never made" if job is None else job.status
-            yield Finding(wanted.name or f"job {wanted.job}", " or ".join(status), actual, actual in status)
+            actual = (
+                "not known" if facts.jobs is None else "never made" if job is None else job.status
+            )
+            yield Finding(
+                wanted.name or f"job {wanted.job}", " or ".join(status), actual, actual in status
+            )
         case tables.RowsExpectation():
             yield _rows(load, facts, wanted)
         case tables.ReportsExpectation():
@@ -183,8 +223,15 @@ def _found(load: LoadFile, facts: Facts, wanted: tables.LoadExpectation) -> Iter
             actual = "not settled" if facts.settled_s is None else f"after {facts.settled_s:.1f} s"
             yield Finding(wanted.name or "settled", f"within {wanted.within}", actual, ok)
         case tables.QueueExpectation():
-            depth = next((d for box, d in facts.queues.items() if fold(box).endswith(fold(wanted.box))), None)
-            found = _between(wanted.name or f"queue {wanted.box}", 0, wanted.at_most, None if depth is None else round(depth))
+            depth = next(
+                (d for box, d in facts.queues.items() if fold(box).endswith(fold(wanted.box))), None
+            )
+            found = _between(
+                wanted.name or f"queue {wanted.box}",
+                0,
+                wanted.at_most,
+                None if depth is None else round(depth),
+            )
             yield _settled(found, facts.looks, LOOKS_MIN, "looks")
         case tables.HoldersExpectation():
             yield _holders(facts, wanted)
@@ -199,16 +246,30 @@ def _polls(facts: Facts, wanted: tables.PollsExpectation) -> Iterator[Finding]:
     ):
         if limit:
             ok = bool(polls.polls) and actual <= span_s(limit)
-            found = Finding(f"{name} {key}", f"at most {limit}", seconds(actual) if polls.polls else "no poll", ok)
+            found = Finding(
+                f"{name} {key}",
+                f"at most {limit}",
+                seconds(actual) if polls.polls else "no poll",
+                ok,
+            )
             yield _settled(found, polls.polls, POLLS_MIN, "polls", decides_alone=key == "max")
     if wanted.failed is not None:
-        yield _settled(_between(f"{name} failed", 0, wanted.failed, polls.failed), polls.polls, POLLS_MIN, "polls")
+        yield _settled(
+            _between(f"{name} failed", 0, wanted.failed, polls.failed),
+            polls.polls,
+            POLLS_MIN,
+            "polls",
+        )
     if wanted.at_least:
         yield _between(f"{name} made", wanted.at_least, None, polls.polls)
 
 
-def _settled(found: Finding, samples: int, samples_min: int, of: str, *, decides_alone: bool = True) -> Finding:
-    """The same, if there were samples enough. Passing on one is not passing; failing is failing where one sample decides."""
+def _settled(
+    found: Finding, samples: int, samples_min: int, of: str, *, decides_alone: bool = True
+) -> Finding:
+    """The same, if there were samples enough. Passing on one is not passing; failing is failing
+    where one sample decides.
+    """
     if samples >= samples_min or (decides_alone and not found.ok):
         return found
     few = f"{found.actual}, of {samples:,} {of}: at least {samples_min:,} decide"
@@ -217,17 +278,26 @@ def _settled(found: Finding, samples: int, samples_min: int, of: str, *, decides
 
 def _holders(facts: Facts, wanted: tables.HoldersExpectation) -> Finding:
     kept = facts.holders_made - facts.holders_broken
-    actual = f"{kept:,} of {facts.holders_wanted:,} kept their file, {facts.holders_broken:,} lost it"
+    actual = (
+        f"{kept:,} of {facts.holders_wanted:,} kept their file, {facts.holders_broken:,} lost it"
+    )
     if facts.holders_lost:
         actual += f" ({facts.holders_lost})"
     expected = f"at most {wanted.broken:,} lost" if wanted.broken else "all keep their file"
-    return Finding(wanted.name or "holders", expected, actual, ok=facts.holders_broken <= wanted.broken)
+    return Finding(
+        wanted.name or "holders", expected, actual, ok=facts.holders_broken <= wanted.broken
+    )
 
 
 def _rows(load: LoadFile, facts: Facts, wanted: tables.RowsExpectation) -> Finding:
     jobs = {name: job for name, job in (facts.jobs or {}).items() if wanted.job in ("", name)}
     made = {job.name for job in load.job} | {update.name for update in load.update}
-    rows = [(name, machine, status) for name, job in jobs.items() for kind, machine, status in job.rows if kind == wanted.kind]
+    rows = [
+        (name, machine, status)
+        for name, job in jobs.items()
+        for kind, machine, status in job.rows
+        if kind == wanted.kind
+    ]
     targets = [(name, machine) for name, job in jobs.items() for machine in job.targets]
     if wanted.count is not None:
         count = wanted.count
@@ -235,26 +305,49 @@ def _rows(load: LoadFile, facts: Facts, wanted: tables.RowsExpectation) -> Findi
         count = sum(load.target_count(job) for job in load.job if wanted.job in ("", job.name))
     right = sum(status == wanted.status for _, _, status in rows)
     twice = sum(n - 1 for n in Counter((name, machine) for name, machine, _ in rows).values())
-    lost = len(set(targets) - {(name, machine) for name, machine, _ in rows}) if wanted.kind == DetailKind.WORKSTATION else 0
+    lost = (
+        len(set(targets) - {(name, machine) for name, machine, _ in rows})
+        if wanted.kind == DetailKind.WORKSTATION
+        else 0
+    )
     expected = f"{count:,} {wanted.kind} rows {wanted.status}, none lost, none twice"
     never = sorted(name for name in made if wanted.job in ("", name) and name not in jobs)
     others = Counter(status for _, _, status in rows if status != wanted.status)
     more = ", ".join(f"{n:,} {status}" for status, n in sorted(others.items()))
-    actual = f"{right:,} {wanted.status}" + (f", {more}" if more else "") + f", {lost:,} lost, {twice:,} twice"
+    actual = (
+        f"{right:,} {wanted.status}"
+        + (f", {more}" if more else "")
+        + f", {lost:,} lost, {twice:,} twice"
+    )
     if facts.jobs is None:
         actual = "not known"
     elif never:
         actual += f"; never made: {', '.join(never)}"
-    ok = facts.jobs is not None and right == count and len(rows) == right and not twice and not lost and not never
-    return Finding(wanted.name or (f"rows of {wanted.job}" if wanted.job else "rows"), expected, actual, ok)
+    ok = (
+        facts.jobs is not None
+        and right == count
+        and len(rows) == right
+        and not twice
+        and not lost
+        and not never
+    )
+    return Finding(
+        wanted.name or (f"rows of {wanted.job}" if wanted.job else "rows"), expected, actual, ok
+    )
 
 
 def _reports(facts: Facts, wanted: tables.ReportsExpectation) -> Finding:
     seen = facts.reports_seen
-    expected = "every report sent is counted once" + (f", at least {wanted.at_least:,}" if wanted.at_least else "")
+    expected = "every report sent is counted once" + (
+        f", at least {wanted.at_least:,}" if wanted.at_least else ""
+    )
     told = "not known" if seen is None else f"{seen:,}"
     actual = f"{facts.reports_sent:,} sent, {told} counted, {facts.reports_unsent:,} unsent"
-    ok = seen == facts.reports_sent and not facts.reports_unsent and facts.reports_sent >= wanted.at_least
+    ok = (
+        seen == facts.reports_sent
+        and not facts.reports_unsent
+        and facts.reports_sent >= wanted.at_least
+    )
     return Finding(wanted.name or "reports", expected, actual, ok)
 
 

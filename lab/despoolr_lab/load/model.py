@@ -1,8 +1,10 @@
-"""What a load file can say: clients by exact counts and how they come, packages, jobs, holders, updates, and what is expected.
+"""What a load file can say: clients by exact counts and how they come, packages, jobs, holders,
+updates, and what is expected.
 
-The structs are the schema; `docs/load.md` explains them in the same order. The law: times are those of scenario files, spans of
-site time since the start of the run, warm-up included. What a server is judged by (`p99`, `within`, `late_max`) is this machine's
-time. In `machines` and `clients` stand names of groups: a load has no use for one machine's name.
+The structs are the schema; `docs/load.md` explains them in the same order. The law: times are those
+of scenario files, spans of site time since the start of the run, warm-up included. What a server is
+judged by (`p99`, `within`, `late_max`) is this machine's time. In `machines` and `clients` stand
+names of groups: a load has no use for one machine's name.
 """
 
 from __future__ import annotations
@@ -47,7 +49,9 @@ def size_of(text: str) -> int:
 
 
 class Group(Table, kw_only=True):
-    """`[[clients]]`: clients that are alike: exactly so many, how often they poll, how they come."""
+    """`[[clients]]`: clients that are alike: exactly so many, how often they poll, how they
+    come.
+    """
 
     name: Name
     count: Annotated[int, Meta(ge=1, le=CLIENTS_MAX)]
@@ -72,7 +76,9 @@ class Group(Table, kw_only=True):
 
 
 class LoadPackage(Table, kw_only=True):
-    """`[[package]]`: a package of so many files of such a size. What is in them follows from the seed and the version."""
+    """`[[package]]`: a package of so many files of such a size. What is in them follows from the
+    seed and the version.
+    """
 
     name: Name
     files: Annotated[int, Meta(ge=1, le=FILES_MAX)] = 10
@@ -81,7 +87,10 @@ class LoadPackage(Table, kw_only=True):
     def __post_init__(self) -> None:
         if self.files * size_of(self.size) > PACKAGE_SIZE_MAX:
             limit = PACKAGE_SIZE_MAX // 1024**2
-            raise ValueError(f"{self.files:,} files of {self.size} are more than {limit} MiB, the limit of one package")
+            raise ValueError(
+                f"{self.files:,} files of {self.size} are more than {limit} MiB, the limit of "
+                "one package"
+            )
 
 
 class LoadJob(Table, kw_only=True):
@@ -122,11 +131,15 @@ class Holders(Table, kw_only=True):
         parse_flags(Access, self.access)
         parse_flags(ShareMode, self.share_mode)
         if self.files != "*" and not self.files.isdecimal():
-            raise ValueError(f"files {self.files!r} is neither '*' nor the number of a file, from 1")
+            raise ValueError(
+                f"files {self.files!r} is neither '*' nor the number of a file, from 1"
+            )
 
 
 class Update(Table, kw_only=True):
-    """`[[update]]`: a new version of a package's files, and the job that refreshes every server that has it."""
+    """`[[update]]`: a new version of a package's files, and the job that refreshes every server
+    that has it.
+    """
 
     name: Name
     package: Name
@@ -161,7 +174,9 @@ class LoadFile(Table, kw_only=True):
         return sum(group.count for group in self.clients)
 
     def members(self, names: list[str]) -> list[range]:
-        """The clients (counted from 0, group after group) of the groups that are named; `*` is all of them."""
+        """The clients (counted from 0, group after group) of the groups that are named; `*` is all
+        of them.
+        """
         found: list[range] = []
         first = 0
         for group in self.clients:

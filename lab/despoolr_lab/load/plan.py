@@ -1,7 +1,9 @@
-"""From a load file to what each process is told: which clients it has, when each polls, who holds which file. Pure.
+"""From a load file to what each process is told: which clients it has, when each polls, who holds
+which file. Pure.
 
-The law: every process has its share of every group, so that all are equally busy. Clients are counted from 0, group after
-group; their numbers at the site follow the processes, since each has one range of them. `Layout` knows both ways.
+The law: every process has its share of every group, so that all are equally busy. Clients are
+counted from 0, group after group; their numbers at the site follow the processes, since each has
+one range of them. `Layout` knows both ways.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ from despoolr_lab.load.shapes import Stay, stays
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a load is played: what it must know of the site. `packages` is name to id and file names."""
+    """Where a load is played: what it must know of the site. `packages` is name to id and file
+    names.
+    """
 
     url: str
     token: str
@@ -38,7 +42,9 @@ class Place:
 
 
 class Layout:
-    """Which process has which clients. `pieces[p]` are its clients, in the order of their numbers."""
+    """Which process has which clients. `pieces[p]` are its clients, in the order of their
+    numbers.
+    """
 
     def __init__(self, counts: Sequence[int], processes: int) -> None:
         self.pieces: list[list[int]] = [[] for _ in range(processes)]
@@ -64,7 +70,9 @@ class Layout:
 
 
 def layout_of(load: LoadFile, processes: int) -> Layout:
-    """The layout of a load on so many processes, or on one for each client if there are fewer of those."""
+    """The layout of a load on so many processes, or on one for each client if there are fewer of
+    those.
+    """
     return Layout([group.count for group in load.clients], min(processes, load.client_count))
 
 
@@ -85,7 +93,9 @@ def pace_of(load: LoadFile, scale: float) -> list[Stay]:
 
 
 def holds_of(load: LoadFile, place: Place) -> list[HoldOrder]:
-    """Who holds which file: clients in an order that the seed chose, files and servers in turn. `client` counts over all."""
+    """Who holds which file: clients in an order that the seed chose, files and servers in turn.
+    `client` counts over all.
+    """
     found: list[HoldOrder] = []
     taken: set[int] = set()
     for number, table in enumerate(load.holders):
@@ -97,10 +107,16 @@ def holds_of(load: LoadFile, place: Place) -> list[HoldOrder]:
         at, for_s = span_s(table.at) / place.scale, span_s(table.for_) / place.scale
         for index, client in enumerate(sorted(clients, key=lambda c: c in taken)[: table.count]):
             taken.add(client)
-            file = files[index // len(servers) % len(files) if table.files == "*" else int(table.files) - 1]
+            file = files[
+                index // len(servers) % len(files) if table.files == "*" else int(table.files) - 1
+            ]
             server = servers[index % len(servers)]
             where = (server.name, server.package_share, f"{package}/{file}")
-            found.append(HoldOrder(client, at, at + for_s, *where, table.access, table.share_mode, table.program))
+            found.append(
+                HoldOrder(
+                    client, at, at + for_s, *where, table.access, table.share_mode, table.program
+                )
+            )
     return found
 
 
@@ -130,7 +146,11 @@ def orders_of(load: LoadFile, place: Place, layout: Layout) -> list[Orders]:
                 first=place.first + layout.first_of(process),
                 parts=parts,
                 programs=programs,
-                holds=[msgspec.structs.replace(hold, client=local[hold.client]) for hold in holds if hold.client in local],
+                holds=[
+                    msgspec.structs.replace(hold, client=local[hold.client])
+                    for hold in holds
+                    if hold.client in local
+                ],
                 packages=[package for package, _ in place.packages.values()],
                 seed=load.load.seed,
                 end=span_s(load.load.for_) / place.scale,

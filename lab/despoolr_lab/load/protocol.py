@@ -1,9 +1,9 @@
 """What a worker is told, and what it tells: lines of JSON over its standard input and output.
 
-A worker is told once what it is (`Orders`), then in a word what to do: `start`, `settle`, `stop`; and now and then until when its
-clients' numbers are its own (`hold`). It says `ready` when its
-clients exist, `told` every second, `over` when it has ended. Times are seconds: of the run where they are paces, site time
-where they are moments.
+A worker is told once what it is (`Orders`), then in a word what to do: `start`, `settle`, `stop`;
+and now and then until when its clients' numbers are its own (`hold`). It says `ready` when its
+clients exist, `told` every second, `over` when it has ended. Times are seconds: of the run where
+they are paces, site time where they are moments.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ LINE_SIZE_MAX: Final = 64 * 1024 * 1024
 
 
 class HoldOrder(msgspec.Struct, frozen=True):
-    """One client of this worker (counted from 0 within it) opens a file after `at` and keeps it until `until`, seconds of the
-    run."""
+    """One client of this worker (counted from 0 within it) opens a file after `at` and keeps it
+    until `until`, seconds of the run.
+    """
 
     client: int
     at: float
@@ -32,7 +33,9 @@ class HoldOrder(msgspec.Struct, frozen=True):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """Clients of one group that a worker has: how many, their stays (first poll, log-off or none), how often they poll."""
+    """Clients of one group that a worker has: how many, their stays (first poll, log-off or none),
+    how often they poll.
+    """
 
     group: str
     stays: list[tuple[float, float | None]]
@@ -42,7 +45,9 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Orders(msgspec.Struct, frozen=True):
-    """What a worker is: its clients, their numbers from `first` on, the pace they keep, the servers they meet."""
+    """What a worker is: its clients, their numbers from `first` on, the pace they keep, the servers
+    they meet.
+    """
 
     site_url: str
     token: str
@@ -64,15 +69,18 @@ class Orders(msgspec.Struct, frozen=True):
 
 
 class Word(msgspec.Struct, frozen=True):
-    """What to do now. `start`: the run's second 0 is at `at` (this machine's `perf_counter`); `hold`: until `at`
-    (`leasing.steady_now`) the clients may act."""
+    """What to do now. `start`: the run's second 0 is at `at` (this machine's `perf_counter`);
+    `hold`: until `at` (`leasing.steady_now`) the clients may act.
+    """
 
     do: str
     at: float = 0.0
 
 
 class Told(msgspec.Struct):
-    """What a worker says. `kind` is `ready`, `told`, `paced` (no more polls) or `over`; counts are since the start."""
+    """What a worker says. `kind` is `ready`, `told`, `paced` (no more polls) or `over`; counts are
+    since the start.
+    """
 
     kind: str
     clients: int = 0
@@ -91,7 +99,9 @@ class Told(msgspec.Struct):
     holds_made: int = 0
     holds_refused: str = ""
     holds_broken: int = 0
-    """Files that their server did not have open any more, or could not be asked about when their time was over."""
+    """Files that their server did not have open any more, or could not be asked about when their
+    time was over.
+    """
     holds_lost: str = ""
     """What became of the first of those."""
     """Why the last one that could not be held could not."""

@@ -1,6 +1,8 @@
-"""The page of a load run: one file that needs nothing else, with the verdict, the expectations and lines over time.
+"""The page of a load run: one file that needs nothing else, with the verdict, the expectations and
+lines over time.
 
-The law: it shows what `summary.json` and `samples.csv` say, and nothing else. Names from servers are text, never markup.
+The law: it shows what `summary.json` and `samples.csv` say, and nothing else. Names from servers
+are text, never markup.
 """
 
 from __future__ import annotations
@@ -11,7 +13,18 @@ from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from despoolr_lab.load.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Chart, Series, draw, milliseconds
+from despoolr_lab.load.charts import (
+    BOTTOM,
+    HEIGHT,
+    LEFT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    Chart,
+    Series,
+    draw,
+    milliseconds,
+)
 from despoolr_lab.load.tally import Second
 from despoolr_lab.load.watch import Row
 
@@ -20,13 +33,23 @@ BOXES_MAX: Final = 4
 
 
 def render_report(
-    summary: Mapping[str, Any], facts: list[tuple[str, str]], seconds: Mapping[int, Second], rows: Iterable[Row]
+    summary: Mapping[str, Any],
+    facts: list[tuple[str, str]],
+    seconds: Mapping[int, Second],
+    rows: Iterable[Row],
 ) -> str:
     """The page. `summary` is plain JSON; `facts` the names and values of the table."""
     told = list(rows)
     first = summary["measured"]["first_second"]
     charts = charts_of(seconds, told, first)
-    place = {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "top": TOP, "bottom": BOTTOM}
+    place = {
+        "width": WIDTH,
+        "height": HEIGHT,
+        "left": LEFT,
+        "right": RIGHT,
+        "top": TOP,
+        "bottom": BOTTOM,
+    }
     return _template().render(summary=summary, facts=facts, charts=charts, place=place, first=first)
 
 
@@ -53,14 +76,20 @@ def charts_of(seconds: Mapping[int, Second], rows: list[Row], first: int) -> lis
         draw("Poll times", times, last, first, note=note, is_log=True, text=milliseconds),
         draw("Polls a second", rates, last, first, note="as they were meant"),
     ]
-    refused = Series("refused since the start", "p99", {row.second: float(row.refusals) for row in rows})
+    refused = Series(
+        "refused since the start", "p99", {row.second: float(row.refusals) for row in rows}
+    )
     waiting = Series("updates that wait", "max", {row.second: float(row.waiting) for row in rows})
     if any(refused.values.values()) or any(waiting.values.values()):
         charts.append(draw("Refusals", [refused, waiting], last, first, note="as the servers say"))
     sent = Series("handed in", "p99", {row.second: float(row.reports) for row in rows})
-    counted = Series("counted at the site", "p50", {row.second: float(row.rows_ended) for row in rows})
+    counted = Series(
+        "counted at the site", "p50", {row.second: float(row.rows_ended) for row in rows}
+    )
     if any(sent.values.values()):
-        charts.append(draw("Reports", [sent, counted], last, first, note="the site counts its rows every 5 s"))
+        charts.append(
+            draw("Reports", [sent, counted], last, first, note="the site counts its rows every 5 s")
+        )
     charts += _queues(rows, last, first)
     return charts
 
@@ -71,12 +100,22 @@ def _queues(rows: list[Row], last: int, first: int) -> list[Chart]:
     for row in rows:
         for box, depth in row.boxes.items():
             depths.setdefault(box, {})[row.second] = depth
-    moved = {box: values for box, values in depths.items() if max(values.values()) > min(values.values())}
+    moved = {
+        box: values for box, values in depths.items() if max(values.values()) > min(values.values())
+    }
     deepest = sorted(moved, key=lambda box: -max(moved[box].values()))[:BOXES_MAX]
     if not deepest:
         return []
     series = [Series(box, f"box{number}", moved[box]) for number, box in enumerate(deepest)]
-    return [draw("Files that wait in boxes", series, last, first, note=f"the {len(series)} deepest whose depth changed")]
+    return [
+        draw(
+            "Files that wait in boxes",
+            series,
+            last,
+            first,
+            note=f"the {len(series)} deepest whose depth changed",
+        )
+    ]
 
 
 @lru_cache(maxsize=1)

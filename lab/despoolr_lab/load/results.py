@@ -1,7 +1,9 @@
-"""What a load run leaves: `summary.json`, `samples.csv`, `junit.xml`, `report.html`, and a table for people.
+"""What a load run leaves: `summary.json`, `samples.csv`, `junit.xml`, `report.html`, and a table
+for people.
 
-The law: all of them say the same, from one outcome. Percentiles are of the measured seconds, and never flattering
-(`histogram`). An invalid run keeps its numbers, and says beside them that they do not count.
+The law: all of them say the same, from one outcome. Percentiles are of the measured seconds, and
+never flattering (`histogram`). An invalid run keeps its numbers, and says beside them that they do
+not count.
 """
 
 from __future__ import annotations
@@ -56,16 +58,21 @@ def verdict(outcome: Outcome) -> str:
         return f"Invalid run: {outcome.reasons[0]}."
     failed = [finding for finding in outcome.findings if not finding.ok and finding.is_settled]
     unsettled = [finding for finding in outcome.findings if not finding.is_settled]
-    what = f"{outcome.facts.clients_there:,} clients, {polls.polls:,} polls, p99 {seconds(polls.took.percentile_s(99))}"
+    what = (
+        f"{outcome.facts.clients_there:,} clients, {polls.polls:,} polls, p99 "
+        f"{seconds(polls.took.percentile_s(99))}"
+    )
     if failed:
         one = failed[0]
         return (
-            f"{what}: {len(failed)} of {len(outcome.findings)} expectations failed; {one.name}: {one.actual}, not {one.expected}."
+            f"{what}: {len(failed)} of {len(outcome.findings)} expectations failed; "
+            f"{one.name}: {one.actual}, not {one.expected}."
         )
     if unsettled:
         few = unsettled[0]
         return (
-            f"{what}: {len(unsettled)} of {len(outcome.findings)} expectations are not settled; {few.name}: {few.actual}. "
+            f"{what}: {len(unsettled)} of {len(outcome.findings)} expectations are not settled; "
+            f"{few.name}: {few.actual}. "
             "Let it go on for longer, or with more clients."
         )
     if len(outcome.findings) > 1:
@@ -94,7 +101,10 @@ def summary_of(outcome: Outcome, stamp: str) -> dict[str, Any]:
         "reasons": outcome.reasons,
         "expectations": outcome.findings,
         "clients": {"wanted": facts.clients_wanted, "there": facts.clients_there},
-        "polls": {**_times(facts.polls), "per_s": round(facts.polls.polls / span_s, 1) if span_s else 0.0},
+        "polls": {
+            **_times(facts.polls),
+            "per_s": round(facts.polls.polls / span_s, 1) if span_s else 0.0,
+        },
         "measured": {"first_second": outcome.first_measured, "seconds": span_s},
         "generator": _generator(outcome),
         "refusals": None
@@ -104,9 +114,17 @@ def summary_of(outcome: Outcome, stamp: str) -> dict[str, Any]:
             for (share, program), count in sorted(facts.refusals.items())
             if count
         ],
-        "episodes": None if facts.episodes is None else dict(sorted(Counter(facts.episodes).items())),
-        "jobs": None if facts.jobs is None else [_job(name, job) for name, job in facts.jobs.items()],
-        "reports": {"sent": facts.reports_sent, "counted": facts.reports_seen, "unsent": facts.reports_unsent},
+        "episodes": None
+        if facts.episodes is None
+        else dict(sorted(Counter(facts.episodes).items())),
+        "jobs": None
+        if facts.jobs is None
+        else [_job(name, job) for name, job in facts.jobs.items()],
+        "reports": {
+            "sent": facts.reports_sent,
+            "counted": facts.reports_seen,
+            "unsent": facts.reports_unsent,
+        },
         "settled_s": None if facts.settled_s is None else round(facts.settled_s, 1),
         "holders": {
             "wanted": facts.holders_wanted,
@@ -124,7 +142,10 @@ def summary_of(outcome: Outcome, stamp: str) -> dict[str, Any]:
 
 def _times(second: Second) -> dict[str, Any]:
     took = second.took
-    percentiles = {f"p{name}_ms": round(took.percentile_s(percent) * 1e3, 3) for name, percent in _PERCENTILES.items()}
+    percentiles = {
+        f"p{name}_ms": round(took.percentile_s(percent) * 1e3, 3)
+        for name, percent in _PERCENTILES.items()
+    }
     return {
         "count": second.polls,
         "failed": second.failed,
@@ -157,7 +178,13 @@ def _job(name: str, job: Any) -> dict[str, Any]:
     for kind, _, status in job.rows:
         rows.setdefault(kind, {}).setdefault(status, 0)
         rows[kind][status] += 1
-    return {"name": name, "job": job.id, "status": job.status, "targets": len(job.targets), "rows": rows}
+    return {
+        "name": name,
+        "job": job.id,
+        "status": job.status,
+        "targets": len(job.targets),
+        "rows": rows,
+    }
 
 
 # -- files
@@ -165,17 +192,31 @@ def _job(name: str, job: Any) -> dict[str, Any]:
 
 def write_all(directory: Path, outcome: Outcome, summary: dict[str, Any]) -> None:
     """Every file of a run. Raises `RunError`."""
-    write_whole(directory / SUMMARY, msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
-    write_whole(directory / SAMPLES, samples_csv(outcome.seconds, outcome.rows, outcome.first_measured).encode())
-    measured = [second.took.to_json() for number, second in outcome.seconds.items() if number >= outcome.first_measured]
+    write_whole(
+        directory / SUMMARY, msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n"
+    )
+    write_whole(
+        directory / SAMPLES,
+        samples_csv(outcome.seconds, outcome.rows, outcome.first_measured).encode(),
+    )
+    measured = [
+        second.took.to_json()
+        for number, second in outcome.seconds.items()
+        if number >= outcome.first_measured
+    ]
     write_whole(directory / SECONDS, msgspec.json.encode(measured) + b"\n")
     write_whole(directory / JUNIT, junit(outcome))
     plain = msgspec.json.decode(msgspec.json.encode(summary))
-    write_whole(directory / REPORT, render_report(plain, lines_of(plain), outcome.seconds, outcome.rows).encode())
+    write_whole(
+        directory / REPORT,
+        render_report(plain, lines_of(plain), outcome.seconds, outcome.rows).encode(),
+    )
 
 
 def samples_csv(measured: dict[int, Second], rows: Iterable[Row], first: int) -> str:
-    """A line a second: what clients felt, what servers said; a column for each box in which anything ever waited."""
+    """A line a second: what clients felt, what servers said; a column for each box in which
+    anything ever waited.
+    """
     by_second = {row.second: row for row in rows}
     boxes = sorted({box for row in by_second.values() for box, depth in row.boxes.items() if depth})
     text = io.StringIO()
@@ -187,13 +228,33 @@ def samples_csv(measured: dict[int, Second], rows: Iterable[Row], first: int) ->
         times: list[object] = ["", "", ""]
         if second.polls:
             times = [
-                round(value * 1e3, 3) for value in (second.took.percentile_s(50), second.took.percentile_s(99), second.took.max_s)
+                round(value * 1e3, 3)
+                for value in (
+                    second.took.percentile_s(50),
+                    second.took.percentile_s(99),
+                    second.took.max_s,
+                )
             ]
-        felt = [number, int(number >= first), second.polls, second.failed, second.late, second.waited, *times]
+        felt = [
+            number,
+            int(number >= first),
+            second.polls,
+            second.failed,
+            second.late,
+            second.waited,
+            *times,
+        ]
         told = (
             ["" for _ in range(5 + len(boxes))]
             if row is None
-            else [row.refusals, row.waiting, row.opens, row.reports, row.rows_ended, *(round(row.boxes.get(b, 0)) for b in boxes)]
+            else [
+                row.refusals,
+                row.waiting,
+                row.opens,
+                row.reports,
+                row.rows_ended,
+                *(round(row.boxes.get(b, 0)) for b in boxes),
+            ]
         )
         writer.writerow([*felt, *told])
     return text.getvalue()
@@ -208,21 +269,30 @@ def junit(outcome: Outcome) -> bytes:
         xml.SubElement(valid, "error", message=reason)
     failures = unsettled = 0
     for finding in outcome.findings:
-        case = xml.SubElement(cases, "testcase", classname=f"load.{load}", name=f"{finding.name}: {finding.expected}")
+        case = xml.SubElement(
+            cases, "testcase", classname=f"load.{load}", name=f"{finding.name}: {finding.expected}"
+        )
         if outcome.reasons:
             xml.SubElement(case, "skipped", message="the run is invalid")
         elif not finding.is_settled:
             unsettled += 1
-            xml.SubElement(case, "error", message=f"{finding.name} is not settled: {finding.actual}")
+            xml.SubElement(
+                case, "error", message=f"{finding.name} is not settled: {finding.actual}"
+            )
         elif not finding.ok:
             failures += 1
-            xml.SubElement(case, "failure", message=f"{finding.name}: expected {finding.expected}, was {finding.actual}")
+            xml.SubElement(
+                case,
+                "failure",
+                message=f"{finding.name}: expected {finding.expected}, was {finding.actual}",
+            )
     errors = len(valid)
     counts = {"tests": len(cases), "failures": failures, "errors": min(1, errors) + unsettled}
     counts["skipped"] = len(outcome.findings) if outcome.reasons else 0
     for name, count in counts.items():
         cases.set(name, str(count))
-    for case in cases.iter():  # XML has no control characters, and a name from a server may have any
+    # XML has no control characters, and a name from a server may have any
+    for case in cases.iter():
         case.attrib.update({key: escaped(value) for key, value in case.attrib.items()})
     xml.indent(cases)
     return bytes(xml.tostring(cases, encoding="utf-8", xml_declaration=True)) + b"\n"
@@ -236,15 +306,28 @@ def lines_of(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     polls, generator, reports = summary["polls"], summary["generator"], summary["reports"]
     found = [
         ("clients", f"{summary['clients']['there']:,} of {summary['clients']['wanted']:,}"),
-        ("polls", f"{polls['count']:,} in {summary['measured']['seconds']:,} s ({polls['per_s']:,} a second)"),
+        (
+            "polls",
+            f"{polls['count']:,} in {summary['measured']['seconds']:,} s ({polls['per_s']:,} "
+            "a second)",
+        ),
         ("poll times", ", ".join(f"{name} {seconds(polls[key] / 1e3)}" for name, key in _SHOWN)),
         ("failed polls", f"{polls['failed']:,}"),
     ]
     if summary["refusals"] is not None:
-        by = ", ".join(f"{row['count']:,} {row['program'] or 'no program'} on {row['share']}" for row in summary["refusals"])
+        by = ", ".join(
+            f"{row['count']:,} {row['program'] or 'no program'} on {row['share']}"
+            for row in summary["refusals"]
+        )
         found.append(("refusals", by or "none"))
     if summary["episodes"] is not None:
-        found.append(("episodes", ", ".join(f"{count:,} {state}" for state, count in summary["episodes"].items()) or "none"))
+        found.append(
+            (
+                "episodes",
+                ", ".join(f"{count:,} {state}" for state, count in summary["episodes"].items())
+                or "none",
+            )
+        )
     for job in summary["jobs"] or []:
         rows = "; ".join(
             f"{kind} " + ", ".join(f"{count:,} {status}" for status, count in statuses.items())
@@ -253,9 +336,16 @@ def lines_of(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         found.append((f"job {job['name']}", f"{job['status']}: {rows}"))
     if summary["jobs"]:
         counted = "not known" if reports["counted"] is None else f"{reports['counted']:,}"
-        found.append(("reports", f"{reports['sent']:,} sent, {counted} counted, {reports['unsent']:,} unsent"))
+        found.append(
+            (
+                "reports",
+                f"{reports['sent']:,} sent, {counted} counted, {reports['unsent']:,} unsent",
+            )
+        )
         settled = summary["settled_s"]
-        found.append(("settled", "no" if settled is None else f"{settled:,.1f} s after the first report"))
+        found.append(
+            ("settled", "no" if settled is None else f"{settled:,.1f} s after the first report")
+        )
     if summary["holders"]["wanted"]:
         holders = summary["holders"]
         kept = f"{holders['made'] - holders['broken']:,} of {holders['wanted']:,} held their file"
@@ -265,9 +355,20 @@ def lines_of(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     if deepest:
         found.append(("deepest boxes", ", ".join(f"{box} {depth:,}" for box, depth in deepest)))
     shares = ", ".join(f"{share:.0%}" for share in generator["cpu_shares"]) or "-"
-    late = f"{generator['late_share']:.2%} begun late, lag p99 {seconds(generator['lag_p99_ms'] / 1e3)}"
-    found.append(("generator", f"{generator['processes']} process(es) at {shares} of a processor, {late}"))
+    late = (
+        f"{generator['late_share']:.2%} begun late, lag p99 "
+        f"{seconds(generator['lag_p99_ms'] / 1e3)}"
+    )
+    found.append(
+        ("generator", f"{generator['processes']} process(es) at {shares} of a processor, {late}")
+    )
     return found
 
 
-_SHOWN: Final = (("p50", "p50_ms"), ("p90", "p90_ms"), ("p99", "p99_ms"), ("p99.9", "p999_ms"), ("max", "max_ms"))
+_SHOWN: Final = (
+    ("p50", "p50_ms"),
+    ("p90", "p90_ms"),
+    ("p99", "p99_ms"),
+    ("p99.9", "p999_ms"),
+    ("max", "max_ms"),
+)

@@ -1,8 +1,10 @@
-"""A load run from its file to its outcome: numbers, packages, clients, the pace, what happens meanwhile, what became of it.
+"""A load run from its file to its outcome: numbers, packages, clients, the pace, what happens
+meanwhile, what became of it.
 
-The law: the pace is made before the first poll, and nothing that goes wrong later bends it. Whatever ends the run early
-(Ctrl-C, a worker that dies, numbers that were lost) ends it in order: clients log off, the site gets its numbers back, and
-what was measured until then is told. What keeps it from starting is a `StartError` of one line.
+The law: the pace is made before the first poll, and nothing that goes wrong later bends it.
+Whatever ends the run early (Ctrl-C, a worker that dies, numbers that were lost) ends it in order:
+clients log off, the site gets its numbers back, and what was measured until then is told. What
+keeps it from starting is a `StartError` of one line.
 """
 
 from __future__ import annotations
@@ -42,7 +44,9 @@ WAIT_S: Final = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """Against which stack, with how many processes. `stamp` names the run; `seed` None: the file's."""
+    """Against which stack, with how many processes. `stamp` names the run; `seed` None: the
+    file's.
+    """
 
     url: str
     token: str
@@ -87,15 +91,21 @@ class Outcome:
 
 
 class LoadRun:
-    """See the module. `stop` may be set at any time: the run then ends in order, as an interrupted one."""
+    """See the module. `stop` may be set at any time: the run then ends in order, as an interrupted
+    one.
+    """
 
-    def __init__(self, load: LoadFile, wishes: Wishes, progress: Progress, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, load: LoadFile, wishes: Wishes, progress: Progress, say: Callable[[str], None]
+    ) -> None:
         self._load = load
         self._wishes = wishes
         self._progress = progress
         self.stop = asyncio.Event()
         layout = layout_of(load, wishes.processes)
-        self._stage = Stage(load, wishes.url, wishes.token, wishes.logons, wishes.stamp[-7:-1], say, layout)
+        self._stage = Stage(
+            load, wishes.url, wishes.token, wishes.logons, wishes.stamp[-7:-1], say, layout
+        )
         self._workers = Workers()
         self._watch = Watch([])
         self._troubles: list[str] = []
@@ -127,12 +137,19 @@ class LoadRun:
         await stage.open(WAIT_S)
         table = load.load
         if table.time and parse_timing(table.time).scale != stage.scale:
-            raise StartError(f"this load is for a site at {table.time}, and {stage.url} runs at x{stage.scale:g}")
+            raise StartError(
+                f"this load is for a site at {table.time}, and {stage.url} runs at x{stage.scale:g}"
+            )
         if span_s(table.for_) / stage.scale > SECONDS_MAX:
-            raise StartError(f"{table.for_} of site time are more than {SECONDS_MAX // 3600} hours here, the limit of one run")
+            raise StartError(
+                f"{table.for_} of site time are more than {SECONDS_MAX // 3600} hours here, the "
+                "limit of one run"
+            )
         names = [f"{stage.site['server']}", *stage.servers]
         self._watch = Watch(names)
-        count = await stage.take_numbers(f"load-{self._wishes.stamp}-{os.getpid()}", load.client_count)
+        count = await stage.take_numbers(
+            f"load-{self._wishes.stamp}-{os.getpid()}", load.client_count
+        )
         if count != load.client_count:
             return False
         self._keep(stage.keep_numbers(lambda: self._workers.sum().clients, self._workers.hold))
@@ -142,7 +159,9 @@ class LoadRun:
 
     def _keep(self, keeping: asyncio.Task[None]) -> None:
         def lost(task: asyncio.Task[None]) -> None:
-            if not task.cancelled() and isinstance(error := task.exception(), (SlotsLost, SlotsTaken)):
+            if not task.cancelled() and isinstance(
+                error := task.exception(), (SlotsLost, SlotsTaken)
+            ):
                 self._troubles.append(str(error))
                 self.stop.set()
 
@@ -154,8 +173,14 @@ class LoadRun:
         meet = {name: stage.distribution_servers(name) for name in stage.packages}
         for table in self._load.holders:
             if not meet[table.package]:
-                raise StartError(f"{table.package} is put on no distribution server, so nobody can hold its files")
-        files = {name: [file_name(n) for n in range(1, package.table.files + 1)] for name, package in stage.packages.items()}
+                raise StartError(
+                    f"{table.package} is put on no distribution server, so nobody can hold "
+                    "its files"
+                )
+        files = {
+            name: [file_name(n) for n in range(1, package.table.files + 1)]
+            for name, package in stage.packages.items()
+        }
         return Place(
             url=stage.url,
             token=stage.token,
@@ -198,7 +223,9 @@ class LoadRun:
         for job in self._load.job:
             found.append((span_s(job.at) / scale, lambda job=job: stage.make_job(job)))  # type: ignore[misc]
         for update in self._load.update:
-            found.append((span_s(update.at) / scale, lambda update=update: stage.make_update(update)))  # type: ignore[misc]
+            found.append(
+                (span_s(update.at) / scale, lambda update=update: stage.make_update(update))  # type: ignore[misc]
+            )
         return found
 
     async def _act(self, at: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -206,9 +233,13 @@ class LoadRun:
         await work()
 
     async def _pace(self) -> None:
-        """Until every poll that was meant is made, or, if that is asked for, until all is settled."""
+        """Until every poll that was meant is made, or, if that is asked for, until all is
+        settled.
+        """
         paced = asyncio.ensure_future(self._workers.until(lambda worker: worker.is_paced))
-        settled = asyncio.ensure_future(self._until_settled() if self._load.load.until_settled else asyncio.Event().wait())
+        settled = asyncio.ensure_future(
+            self._until_settled() if self._load.load.until_settled else asyncio.Event().wait()
+        )
         try:
             await asyncio.wait([paced, settled], return_when=asyncio.FIRST_COMPLETED)
             if self._workers.ended_early:
@@ -253,9 +284,15 @@ class LoadRun:
             row = self._watch.take(math.floor(self._now()), await self._stage.sample())
             row.reports = self._workers.sum().reports
             now = math.floor(self._now())
-            recent = total(self._workers.seconds[n] for n in range(now - 11, now - 1) if n in self._workers.seconds)
+            recent = total(
+                self._workers.seconds[n]
+                for n in range(now - 11, now - 1)
+                if n in self._workers.seconds
+            )
             end = span_s(self._load.load.for_) / self._stage.scale
-            phase = "settling" if now > end else "warm-up" if now < self._first_measured else "running"
+            phase = (
+                "settling" if now > end else "warm-up" if now < self._first_measured else "running"
+            )
             self._progress(Beat(phase, self._now(), end, self._workers.sum(), recent, row))
 
     async def _ask_what_became(self) -> None:
@@ -298,7 +335,9 @@ class LoadRun:
         seconds = dict(sorted(self._workers.seconds.items()))
         lease = self._stage.lease
         there = (
-            min(told.clients, lease.size) if lease is not None and self._workers.all else (lease.size if lease is not None else 0)
+            min(told.clients, lease.size)
+            if lease is not None and self._workers.all
+            else (lease.size if lease is not None else 0)
         )
         shares = [w.cpu_shares[first:] or w.cpu_shares for w in self._workers.all]
         facts = Facts(
@@ -327,10 +366,14 @@ class LoadRun:
         reasons = invalid(self._load, facts, processes, self._wishes.processors) if is_over else []
         if told.others:
             self._notes.append(
-                f"clients ran {told.others:,} packages of earlier jobs, which were still in their instruction files: "
+                f"clients ran {told.others:,} packages of earlier jobs, which were still in their "
+                "instruction files: "
                 "a stack that is new measures this load alone"
             )
-        self._notes += [f"{name} did not answer {count:,} times" for name, count in sorted(watch.silences.items())]
+        self._notes += [
+            f"{name} did not answer {count:,} times"
+            for name, count in sorted(watch.silences.items())
+        ]
         return Outcome(
             self._load,
             facts,

@@ -1,9 +1,11 @@
-"""Shapes: how clients come and go over a run. A shape is a pure function from a seed to the moments polls are meant to begin.
+"""Shapes: how clients come and go over a run. A shape is a pure function from a seed to the moments
+polls are meant to begin.
 
-The law: the whole pace is known before the run starts, and is the same for the same seed. A client's first poll is where the
-shape puts it, the next ones follow on its polling interval, as PCM's do, until it leaves or the run ends. Moments are
-stratified: of n clients each has the n-th part of the shape to itself, so that a small run has the form of a large one. Which
-client gets which part is the seed's choice. Times are seconds since the start of the run.
+The law: the whole pace is known before the run starts, and is the same for the same seed. A
+client's first poll is where the shape puts it, the next ones follow on its polling interval, as
+PCM's do, until it leaves or the run ends. Moments are stratified: of n clients each has the n-th
+part of the shape to itself, so that a small run has the form of a large one. Which client gets
+which part is the seed's choice. Times are seconds since the start of the run.
 
 | Shape | Clients come |
 | --- | --- |
@@ -67,7 +69,10 @@ def shift_change(count: int, at: float, over_s: float, every_s: float, rng: Rand
     early = _shuffled(_parts(before, rng), rng)
     leaving = _shuffled(_parts(before, rng), rng)
     coming = _shuffled(_parts(count - before, rng), rng)
-    stays = [Stay(every_s * first, at + over_s * last) for first, last in zip(early, leaving, strict=True)]
+    stays = [
+        Stay(every_s * first, at + over_s * last)
+        for first, last in zip(early, leaving, strict=True)
+    ]
     return stays + [Stay(at + over_s * part) for part in coming]
 
 
@@ -78,11 +83,17 @@ SHAPES: Final[dict[str, Shape]] = {
     "shift change": shift_change,
     "night": steady,
 }
-"""Every shape. A night is steady within a short `over`: what makes it one are its mandatory jobs."""
+"""Every shape. A night is steady within a short `over`: what makes it one are its mandatory
+jobs.
+"""
 
 
-def stays(shape: str, count: int, at: float, over_s: float, every_s: float, seed: str) -> list[Stay]:
-    """The stay of each of `count` clients. Same seed, same stays. Raises `KeyError` for a shape there is not."""
+def stays(
+    shape: str, count: int, at: float, over_s: float, every_s: float, seed: str
+) -> list[Stay]:
+    """The stay of each of `count` clients. Same seed, same stays. Raises `KeyError` for a shape
+    there is not.
+    """
     return SHAPES[shape](count, at, over_s, every_s, Random(f"{seed}/{shape}"))
 
 

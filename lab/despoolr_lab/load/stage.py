@@ -1,8 +1,9 @@
-"""The running site, as a load run uses it: its clients' numbers, packages, jobs, updates, and what became of them.
+"""The running site, as a load run uses it: its clients' numbers, packages, jobs, updates, and what
+became of them.
 
-The law: what the run says of the servers is what the servers said, at the moment they were asked: jobs and rows from the site's
-API, episodes from each server's, queues and refusals from `/metrics`. A stack may have other jobs and other clients; what is
-counted here is this run's.
+The law: what the run says of the servers is what the servers said, at the moment they were asked:
+jobs and rows from the site's API, episodes from each server's, queues and refusals from `/metrics`.
+A stack may have other jobs and other clients; what is counted here is this run's.
 """
 
 from __future__ import annotations
@@ -28,7 +29,14 @@ from despoolr_lab.load.model import LoadFile, LoadJob, LoadPackage, Update, size
 from despoolr_lab.load.plan import Layout
 from despoolr_lab.sampling import Sample, Silence, Source, sample_all
 from despoolr_lab.sim.network import session_options
-from despoolr_server.site.jobs.model import ENDED, DistributePhase, JobSpec, JobType, RunPhase, SendPhase
+from despoolr_server.site.jobs.model import (
+    ENDED,
+    DistributePhase,
+    JobSpec,
+    JobType,
+    RunPhase,
+    SendPhase,
+)
 from despoolr_server.site.services.targets import DEFAULT_SERVERS
 from despoolr_server.site.state.boxes import SOURCE_SHARE
 
@@ -43,7 +51,9 @@ ATTEMPTS_S_MAX: Final = 120.0
 
 @dataclass(slots=True)
 class Package:
-    """A package that was made: its id, its directory on the source share, how often it was uploaded."""
+    """A package that was made: its id, its directory on the source share, how often it was
+    uploaded.
+    """
 
     table: LoadPackage
     id: str
@@ -53,7 +63,9 @@ class Package:
 
 @dataclass(slots=True)
 class Stage:
-    """See the module. `open` first; `close` in the end. `tag` keeps the names of one run apart from those of another."""
+    """See the module. `open` first; `close` in the end. `tag` keeps the names of one run apart from
+    those of another.
+    """
 
     load: LoadFile
     url: str
@@ -82,20 +94,28 @@ class Stage:
         setup = await self._caller.patiently("GET", "setup", wait_s=wait_s)
         _, self.scale = clock_of(setup)
         if "site" not in setup:
-            raise StartError(f"{self.url} is {setup.get('server')}, which is no site server; give the site's URL")
+            raise StartError(
+                f"{self.url} is {setup.get('server')}, which is no site server; give the site's URL"
+            )
         self.site = {**setup["site"], "server": setup["server"]}
         there = [msgspec.convert(server, NamedServer) for server in setup.get("servers", ())]
         known = {server.name: server for server in there}
         for given in self.logons:  # another way to a server the site knows, or one more
-            known[given.name] = replace(known[given.name], url=given.url) if given.name in known else given
+            known[given.name] = (
+                replace(known[given.name], url=given.url) if given.name in known else given
+            )
         self.servers = known
         if not any(server.logon for server in known.values()):
-            raise StartError(f"the site at {self.url} has no logon server; give one with --logon NAME=URL")
+            raise StartError(
+                f"the site at {self.url} has no logon server; give one with --logon NAME=URL"
+            )
         await self.call("GET", "site")  # a token that may not administrate is refused here
         await self._meet_all(wait_s)
 
     async def _meet_all(self, wait_s: float) -> None:
-        """Every server answers from here: a name that resolves for its neighbours need not do so for us. Raises `StartError`."""
+        """Every server answers from here: a name that resolves for its neighbours need not do so
+        for us. Raises `StartError`.
+        """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + wait_s
         while silent := [told for told in await self.sample() if isinstance(told, Silence)]:
@@ -103,7 +123,8 @@ class Stage:
                 first = silent[0]
                 url = next(source.url for source in self.sources() if source.name == first.name)
                 raise StartError(
-                    f"{first.name} does not answer at {url} ({first.reason}); say where it does with --logon {first.name}=URL"
+                    f"{first.name} does not answer at {url} ({first.reason}); say where it does "
+                    f"with --logon {first.name}=URL"
                 )
             await asyncio.sleep(MEET_AGAIN_S)
 
@@ -125,15 +146,21 @@ class Stage:
     # -- clients
 
     async def take_numbers(self, holder: str, count: int) -> int:
-        """Lease numbers for so many clients in one piece; how many there are to be had. `lease.first` is the first."""
+        """Lease numbers for so many clients in one piece; how many there are to be had.
+        `lease.first` is the first.
+        """
         assert self._caller is not None
         self.lease = SlotLease(self._caller.call, holder, count, self.say)
         asked_at = self.lease.now()
         self.lease.accept(await self.call("POST", "slots", self.lease.wish()), asked_at)
         return self.lease.size
 
-    def keep_numbers(self, live: Callable[[], int], on_held: Callable[[float], None]) -> asyncio.Task[None]:
-        """Renew the lease until `close`; `on_held` hears until when it holds. The task ends with `SlotsLost` past that."""
+    def keep_numbers(
+        self, live: Callable[[], int], on_held: Callable[[float], None]
+    ) -> asyncio.Task[None]:
+        """Renew the lease until `close`; `on_held` hears until when it holds. The task ends with
+        `SlotsLost` past that.
+        """
         assert self.lease is not None
         self.lease.on_held = on_held
         on_held(self.lease.ends_at)
@@ -144,7 +171,11 @@ class Stage:
         """The machines of groups."""
         assert self.lease is not None
         first = self.lease.first
-        return [f"PC{first + self.layout.slot(client):05}" for part in self.load.members(list(names)) for client in part]
+        return [
+            f"PC{first + self.layout.slot(client):05}"
+            for part in self.load.members(list(names))
+            for client in part
+        ]
 
     # -- packages and jobs
 
@@ -155,7 +186,11 @@ class Stage:
             package = Package(table, "", directory)
             await self._upload(package)
             source = rf"\\{self.site['server']}\{SOURCE_SHARE}\{directory}"
-            package.id = str((await self.call("POST", "packages", {"name": directory, "source": source}))["package"])
+            package.id = str(
+                (await self.call("POST", "packages", {"name": directory, "source": source}))[
+                    "package"
+                ]
+            )
             self.packages[table.name] = package
 
     async def make_job(self, job: LoadJob) -> None:
@@ -176,7 +211,9 @@ class Stage:
         self.jobs[job.name] = str((await self.call("POST", "jobs", spec))["job"])
 
     async def make_update(self, update: Update) -> None:
-        """Upload the next version of a package, and make the job that refreshes it where it lies. Raises `StartError`."""
+        """Upload the next version of a package, and make the job that refreshes it where it lies.
+        Raises `StartError`.
+        """
         package = self.packages[update.package]
         package.version += 1
         await self._upload(package)
@@ -191,13 +228,22 @@ class Stage:
 
     def distribution_servers(self, package: str) -> list[NamedServer]:
         """The servers that a package of the file is put on."""
-        named = {fold(name) for job in self.load.job if job.package == package for name in job.put_on}
-        return [server for server in self.servers.values() if server.distribution and (not named or fold(server.name) in named)]
+        named = {
+            fold(name) for job in self.load.job if job.package == package for name in job.put_on
+        }
+        return [
+            server
+            for server in self.servers.values()
+            if server.distribution and (not named or fold(server.name) in named)
+        ]
 
     async def _upload(self, package: Package) -> None:
         table, gate = package.table, asyncio.Semaphore(UPLOADS_MAX)
         await self._put("MKCOL", f"{package.directory}?parents=true", b"", gate)
-        files = [(file_name(n), content(self.load, table, package.version, n)) for n in range(1, table.files + 1)]
+        files = [
+            (file_name(n), content(self.load, table, package.version, n))
+            for n in range(1, table.files + 1)
+        ]
         async with asyncio.TaskGroup() as group:
             for name, data in files:
                 group.create_task(self._put("PUT", f"{package.directory}/{name}", data, gate))
@@ -212,7 +258,9 @@ class Stage:
                 async with self._http.request(method, url, data=data, headers=headers) as response:
                     await response.read()
             except SILENCES as error:
-                raise StartError(f"the site server does not take {place}: {error or type(error).__name__}") from None
+                raise StartError(
+                    f"the site server does not take {place}: {error or type(error).__name__}"
+                ) from None
         if response.status >= 400:
             raise StartError(f"the site server refused {method} {place} ({response.status})")
 
@@ -251,7 +299,9 @@ class Stage:
         return found
 
     async def episodes(self) -> tuple[list[str], list[str]]:
-        """The states of the episodes that began during the run, of all servers; and what could not be asked."""
+        """The states of the episodes that began during the run, of all servers; and what could not
+        be asked.
+        """
         assert self._http is not None
         states: list[str] = []
         notes: list[str] = []
@@ -259,14 +309,21 @@ class Stage:
             headers = {"Authorization": f"Bearer {self.token}"}
             url = f"{source.url}/api/v1/episodes?{urlencode({'limit': EPISODES_MAX})}"
             try:
-                async with asyncio.timeout(ANSWER_S_MAX), self._http.get(url, headers=headers) as response:
+                async with (
+                    asyncio.timeout(ANSWER_S_MAX),
+                    self._http.get(url, headers=headers) as response,
+                ):
                     told = msgspec.json.decode(await response.read(), type=EpisodeList)
             except (msgspec.MsgspecError, *SILENCES) as error:
-                notes.append(f"{source.name} did not tell its episodes: {error or type(error).__name__}")
+                notes.append(
+                    f"{source.name} did not tell its episodes: {error or type(error).__name__}"
+                )
                 continue
             states += [row.state for row in told.episodes if row.first_refused_at >= self.began_at]
             if told.count > len(told.episodes):
-                notes.append(f"{source.name} told {len(told.episodes):,} of {told.count:,} episodes")
+                notes.append(
+                    f"{source.name} told {len(told.episodes):,} of {told.count:,} episodes"
+                )
         return states, notes
 
 
@@ -276,7 +333,9 @@ def file_name(number: int) -> str:
 
 
 def content(load: LoadFile, package: LoadPackage, version: int, number: int) -> bytes:
-    """What is in the n-th file of a package's version: text that says so, as long as the file is to be."""
+    """What is in the n-th file of a package's version: text that says so, as long as the file is to
+    be.
+    """
     size = size_of(package.size)
     line = f"{package.name} version {version}, file {number} of {package.files}, seed {load.load.seed}.\r\n".encode()
     return (line * (size // len(line) + 1))[:size]

@@ -1,7 +1,8 @@
-"""`[load]` and `[[expect]]` of a load file: how long, how fair the generator must be, and what is expected in the end.
+"""`[load]` and `[[expect]]` of a load file: how long, how fair the generator must be, and what is
+expected in the end.
 
-The law: these are the tables that a load and a scenario with a `[load]` part have in common. What each expectation looks at is in
-`judgement`.
+The law: these are the tables that a load and a scenario with a `[load]` part have in common. What
+each expectation looks at is in `judgement`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from despoolr_server.site.jobs.model import DetailKind
 
 
 class LoadTable(Table, kw_only=True):
-    """`[load]`: how long, how much of it is warm-up, which pace the stack must have, what the generator may miss."""
+    """`[load]`: how long, how much of it is warm-up, which pace the stack must have, what the
+    generator may miss.
+    """
 
     for_: Span = field(default="5m", name="for")
     warm_up: Span = "0s"
@@ -27,17 +30,24 @@ class LoadTable(Table, kw_only=True):
     seed: int = 1
     time: str = ""
     late_max: Span = "50ms"
-    """A poll that the generator itself begins later than this was not made as it was meant to be. This machine's time."""
+    """A poll that the generator itself begins later than this was not made as it was meant to be.
+    This machine's time.
+    """
 
     def __post_init__(self) -> None:
         for text in (self.for_, self.late_max):
             if span_s(text) <= 0:
                 raise ValueError(f"{text!r} is no time at all")
         if span_s(self.warm_up) >= span_s(self.for_):
-            raise ValueError(f"the warm-up of {self.warm_up} leaves nothing of a run of {self.for_} to be measured")
+            raise ValueError(
+                f"the warm-up of {self.warm_up} leaves nothing of a run of {self.for_} to "
+                "be measured"
+            )
         span_s(self.settle)
         if self.time and parse_timing(self.time).is_virtual:
-            raise ValueError("a stack runs in real or scaled time: time = 'real' or 'xN', such as 'x60'")
+            raise ValueError(
+                "a stack runs in real or scaled time: time = 'real' or 'xN', such as 'x60'"
+            )
 
 
 # -- what is expected
@@ -72,7 +82,9 @@ class RefusalsExpectation(ExpectTable, tag="refusals", kw_only=True):
 
 
 class EpisodesExpectation(ExpectTable, tag="episodes", kw_only=True):
-    """Episodes that began during the run (blocked updates, programs that could not start); those in a `state`, or all."""
+    """Episodes that began during the run (blocked updates, programs that could not start); those in
+    a `state`, or all.
+    """
 
     at_most: int | None = None
     at_least: int = 0
@@ -95,7 +107,9 @@ class JobExpectation(ExpectTable, tag="job", kw_only=True):
 
 
 class RowsExpectation(ExpectTable, tag="rows", kw_only=True):
-    """Rows of Job Details of a job (or of all jobs of the file): so many with this status, no more, none twice, none missing."""
+    """Rows of Job Details of a job (or of all jobs of the file): so many with this status, no more,
+    none twice, none missing.
+    """
 
     job: str = ""
     kind: str = "Workstation"
@@ -115,7 +129,9 @@ class ReportsExpectation(ExpectTable, tag="reports", kw_only=True):
 
 
 class SettledExpectation(ExpectTable, tag="settled", kw_only=True):
-    """From the first report handed in until every job has ended and every report is counted. This machine's time."""
+    """From the first report handed in until every job has ended and every report is counted. This
+    machine's time.
+    """
 
     within: Span
 
@@ -154,7 +170,9 @@ LoadExpectation = (
 
 
 class LoadPart(LoadTable, kw_only=True):
-    """`[load]` of a scenario: how all its clients come, and what is expected of the load, beside what every load says."""
+    """`[load]` of a scenario: how all its clients come, and what is expected of the load, beside
+    what every load says.
+    """
 
     shape: str = "steady"
     at: Moment = "0s"

@@ -1,9 +1,10 @@
-"""What was measured, second by second: polls by when they were meant to begin, how long they took from then, what was late and
-why.
+"""What was measured, second by second: polls by when they were meant to begin, how long they took
+from then, what was late and why.
 
-The law: a second of the run (this machine's, counted from its start) has the polls that were meant to begin in it, however long
-after it they ended. So a server that stands still shows as a slope: a poll meant five seconds before it goes on took five
-seconds. Tallies of several processes are added. Pure: whoever measures says when.
+The law: a second of the run (this machine's, counted from its start) has the polls that were meant
+to begin in it, however long after it they ended. So a server that stands still shows as a slope: a
+poll meant five seconds before it goes on took five seconds. Tallies of several processes are added.
+Pure: whoever measures says when.
 """
 
 from __future__ import annotations
@@ -15,14 +16,18 @@ from typing import Any, Final
 from despoolr_lab.load.histogram import Histogram
 
 OWN_PART: Final = 0.25
-"""Share of a poll's time from which the generator's own delay spoils it: a server's five seconds hide a tenth of one."""
+"""Share of a poll's time from which the generator's own delay spoils it: a server's five seconds
+hide a tenth of one.
+"""
 BUSY: Final = 0.9
 """Share of a processor from which a process counts as busy: what waits in it then waits for it."""
 
 
 @dataclass(slots=True)
 class Second:
-    """The polls meant for one second. `late`: those the generator itself began late; `waited`: those late for want of a place."""
+    """The polls meant for one second. `late`: those the generator itself began late; `waited`:
+    those late for want of a place.
+    """
 
     polls: int = 0
     failed: int = 0
@@ -43,7 +48,12 @@ class Second:
 
     def to_json(self) -> dict[str, Any]:
         """As it goes from process to process."""
-        counts = {"polls": self.polls, "failed": self.failed, "late": self.late, "waited": self.waited}
+        counts = {
+            "polls": self.polls,
+            "failed": self.failed,
+            "late": self.late,
+            "waited": self.waited,
+        }
         return {**counts, "took": self.took.to_json(), "lag": self.lag.to_json()}
 
     @classmethod
@@ -62,7 +72,9 @@ class Tally:
         self._waited: dict[int, int] = {}
 
     def poll(self, meant: float, turned: float, sent: float, done: float, *, failed: bool) -> None:
-        """One poll: meant to begin then, turned to, given a place among those that talk to servers, ended. Seconds of the run."""
+        """One poll: meant to begin then, turned to, given a place among those that talk to servers,
+        ended. Seconds of the run.
+        """
         number = int(meant)
         second = self.seconds.setdefault(number, Second())
         second.polls += 1
@@ -77,7 +89,8 @@ class Tally:
             self._waited[number] = self._waited.get(number, 0) + 1
 
     def judge(self, cpu_share: float) -> None:
-        """Decide on the polls that waited for a place since the last time: in a busy process they waited for the process.
+        """Decide on the polls that waited for a place since the last time: in a busy process they
+        waited for the process.
 
         In one that had time, they waited for answers, and that is the server's doing.
         """

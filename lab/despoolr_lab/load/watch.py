@@ -1,8 +1,9 @@
-"""What the servers said of themselves over a run, sample after sample: counters added up through restarts, the greatest depths
-kept.
+"""What the servers said of themselves over a run, sample after sample: counters added up through
+restarts, the greatest depths kept.
 
-The law: a counter that went back was a process that started again, and counts from 0; a server that never answered has told
-nothing, and what only it can tell is not known. Pure: samples come in, sums go out.
+The law: a counter that went back was a process that started again, and counts from 0; a server that
+never answered has told nothing, and what only it can tell is not known. Pure: samples come in, sums
+go out.
 """
 
 from __future__ import annotations
@@ -92,4 +93,8 @@ class Watch:
 
 def _ended(sample: Sample) -> float:
     over = ("Complete", "Failed", "Canceled")
-    return sum(count for (kind, status), count in sample.site.details.items() if kind == "Workstation" and status in over)
+    return sum(
+        count
+        for (kind, status), count in sample.site.details.items()
+        if kind == "Workstation" and status in over
+    )

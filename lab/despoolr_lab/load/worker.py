@@ -1,7 +1,9 @@
-"""One process of a load run: its clients over real HTTP, driven by their pace, told of every second.
+"""One process of a load run: its clients over real HTTP, driven by their pace, told of every
+second.
 
-The law: it does what its orders say and decides nothing. It ends when it is told to, when nobody listens any more (its parent is
-gone: then it is killed if it takes long), or when its own bug ends it; SIGINT and SIGTERM are its parent's to act on.
+The law: it does what its orders say and decides nothing. It ends when it is told to, when nobody
+listens any more (its parent is gone: then it is killed if it takes long), or when its own bug ends
+it; SIGINT and SIGTERM are its parent's to act on.
 """
 
 from __future__ import annotations
@@ -41,7 +43,9 @@ from despoolr_lab.scenario.programs import program_of
 BEAT_S: Final = 1.0
 """Seconds between two lines of what was measured."""
 HOLD_CHECK_S: Final = 10.0
-"""Seconds between two questions whether a file is still held; there is one more when its time is over."""
+"""Seconds between two questions whether a file is still held; there is one more when its time is
+over.
+"""
 HOLD_AGAIN_S: Final = 1.0
 """Seconds after which a file that could not be held is tried again."""
 EXIT_START: Final = 3
@@ -76,7 +80,9 @@ class Worker:
         self._agents: list[PcmAgent] = []
         self._driver: Driver | None = None
         logons = tuple(NamedServer(name, url) for name, url in orders.logons)
-        settings = ClientsSettings(orders.count, orders.site_url, orders.token, logons, orders.first, seed=orders.seed)
+        settings = ClientsSettings(
+            orders.count, orders.site_url, orders.token, logons, orders.first, seed=orders.seed
+        )
         self._clients = Clients(settings, _complain)
         self._cpu = (0.0, 0.0)
 
@@ -89,7 +95,11 @@ class Worker:
         settings = await self._clients.prepare()
         settings.recorder.listeners.append(self._heard)
         groups = [
-            replace(settings, polling_interval_s=part.poll_every_site_s, when_warned=WhenWarned(part.when_warned))
+            replace(
+                settings,
+                polling_interval_s=part.poll_every_site_s,
+                when_warned=WhenWarned(part.when_warned),
+            )
             for part in self._orders.parts
             for _ in part.stays
         ]
@@ -99,16 +109,24 @@ class Worker:
         for agent, own, its in zip(self._agents, groups, programs, strict=True):
             agent.settings = own
             agent.programs = its
-        stays = [Stay(first, float("inf") if until is None else until) for p in self._orders.parts for first, until in p.stays]
+        stays = [
+            Stay(first, float("inf") if until is None else until)
+            for p in self._orders.parts
+            for first, until in p.stays
+        ]
         every_s = [part.every_s for part in self._orders.parts for _ in part.stays]
-        self._driver = Driver(self._agents, stays, every_s, settings.gate, self._tally, self.now, self._orders.end)
+        self._driver = Driver(
+            self._agents, stays, every_s, settings.gate, self._tally, self.now, self._orders.end
+        )
 
     def hold(self, until: float) -> None:
         """Their numbers are these clients' until then (`steady_now`)."""
         self._clients.held_until = until
 
     async def keep_lease(self, words: asyncio.Queue[Word]) -> None:
-        """Stop when the lease is over that the director keeps: it may be paused, or gone, and others may get the numbers."""
+        """Stop when the lease is over that the director keeps: it may be paused, or gone, and
+        others may get the numbers.
+        """
         while self._clients.may_act():  # noqa: ASYNC110 - the end moves on with every renewal
             await asyncio.sleep(min(BEAT_S, max(0.0, self._clients.held_until - steady_now())))
         words.put_nowait(Word("stop"))
@@ -132,8 +150,14 @@ class Worker:
         async with asyncio.TaskGroup() as group:
             for agent in self._agents:
                 agent.attach(group.create_task)
-            background = [group.create_task(self._beat()), group.create_task(self._send_rest(driver))]
-            holding = [group.create_task(self._hold(number, hold)) for number, hold in enumerate(self._orders.holds)]
+            background = [
+                group.create_task(self._beat()),
+                group.create_task(self._send_rest(driver)),
+            ]
+            holding = [
+                group.create_task(self._hold(number, hold))
+                for number, hold in enumerate(self._orders.holds)
+            ]
             background += holding
             pacing = group.create_task(self._pace(driver, group))
             while (await words.get()).do != "stop":
@@ -143,7 +167,9 @@ class Worker:
             for task in holding:
                 task.cancel()
             await asyncio.gather(*holding, return_exceptions=True)
-            await asyncio.gather(*(self._ask_held(number, is_last=True) for number in list(self._held)))
+            await asyncio.gather(
+                *(self._ask_held(number, is_last=True) for number in list(self._held))
+            )
             for agent in self._agents:
                 agent.attach(None)
             for task in background:
@@ -164,7 +190,9 @@ class Worker:
             self._say(self._told("told"))
 
     async def _send_rest(self, driver: Driver) -> None:
-        """What could not be sent goes with the next poll; when there is none any more, it goes by itself."""
+        """What could not be sent goes with the next poll; when there is none any more, it goes by
+        itself.
+        """
         while True:
             await asyncio.sleep(BEAT_S)
             for agent in () if driver.is_pacing else self._agents:
@@ -212,15 +240,25 @@ class Worker:
                 self._first_report_at = self.now()
 
     async def _hold(self, number: int, order: HoldOrder) -> None:
-        """A user opens a file, tries again while that is refused, and keeps it until the time is over."""
+        """A user opens a file, tries again while that is refused, and keeps it until the time is
+        over.
+        """
         agent = self._agents[order.client]
         await asyncio.sleep(max(0.0, order.at - self.now()))
-        access, share_mode = Access(parse_flags(Access, order.access)), ShareMode(parse_flags(ShareMode, order.share_mode))
+        access, share_mode = (
+            Access(parse_flags(Access, order.access)),
+            ShareMode(parse_flags(ShareMode, order.share_mode)),
+        )
         while self.now() < order.until:
             try:
                 async with agent.settings.gate.starts:
                     hold = await agent.hold(
-                        order.server, order.share, order.path, program=order.program, access=access, share_mode=share_mode
+                        order.server,
+                        order.share,
+                        order.path,
+                        program=order.program,
+                        access=access,
+                        share_mode=share_mode,
                     )
             except (ShareError, ShareUnreachable) as error:
                 self._holds_refused = f"{order.path}: {error}"
@@ -237,7 +275,9 @@ class Worker:
             return
 
     async def _ask_held(self, number: int, *, is_last: bool) -> None:
-        """Ask a server whether it still has a file open. One that does not say so is asked again, but for the last time."""
+        """Ask a server whether it still has a file open. One that does not say so is asked again,
+        but for the last time.
+        """
         held = self._held.get(number)
         if held is None:
             return
@@ -256,7 +296,9 @@ class Worker:
             reason = str(error)
         if self._held.pop(number, None) is not None:
             self._holds_broken += 1
-            self._holds_lost = self._holds_lost or f"{held.order.path} on {held.order.server}: {reason}"
+            self._holds_lost = (
+                self._holds_lost or f"{held.order.path} on {held.order.server}: {reason}"
+            )
 
     def _programs(self, group: str) -> Programs:
         programs = Programs()
@@ -317,7 +359,8 @@ def main() -> int:
         target.write(encode(told) + b"\n")
         target.flush()
 
-    with open(0, "rb", buffering=0) as source:  # unbuffered: what follows the orders is the loop's to read
+    # unbuffered: what follows the orders is the loop's to read
+    with open(0, "rb", buffering=0) as source:
         orders = msgspec.json.decode(_read_orders(source), type=Orders)
         try:
             with asyncio.Runner(loop_factory=loop_factory()) as runner:

@@ -1,8 +1,10 @@
-"""The worker processes of a run, as the process that directs them sees them: started, told, listened to, ended.
+"""The worker processes of a run, as the process that directs them sees them: started, told,
+listened to, ended.
 
-The law: a worker that ends before it was told to is not hidden; its clients are gone, and the run is invalid. Workers are in a
-session of their own, so that Ctrl-C reaches the director alone, who ends them in order. None outlives the director
-(`despoolr_app.process.supervisor`): they log their clients off when nobody listens any more, and have `GRACE_S` for it.
+The law: a worker that ends before it was told to is not hidden; its clients are gone, and the run
+is invalid. Workers are in a session of their own, so that Ctrl-C reaches the director alone, who
+ends them in order. None outlives the director (`despoolr_app.process.supervisor`): they log their
+clients off when nobody listens any more, and have `GRACE_S` for it.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ PROCESSES_MAX: Final = 64
 
 @dataclass(slots=True)
 class Worker:
-    """One process. `last` is what it told last; `cpu_shares` what it used of a processor, second by second of its own."""
+    """One process. `last` is what it told last; `cpu_shares` what it used of a processor, second by
+    second of its own.
+    """
 
     process: asyncio.subprocess.Process
     last: Told = field(default_factory=lambda: Told("none"))
@@ -75,7 +79,10 @@ class Workers:
             )
             worker = Worker(process)
             self._workers.append(worker)
-            self._tasks += [asyncio.ensure_future(self._listen(worker)), asyncio.ensure_future(self._complaints(worker))]
+            self._tasks += [
+                asyncio.ensure_future(self._listen(worker)),
+                asyncio.ensure_future(self._complaints(worker)),
+            ]
             assert process.stdin is not None
             data = msgspec.json.encode(order)
             process.stdin.write(len(data).to_bytes(8, "big") + data)
@@ -105,7 +112,9 @@ class Workers:
                 worker.process.stdin.write(msgspec.json.encode(word) + b"\n")
 
     def hold(self, until: float) -> None:
-        """Tell all of them until when their clients' numbers are theirs (`steady_now`): past that they stop by themselves."""
+        """Tell all of them until when their clients' numbers are theirs (`steady_now`): past that
+        they stop by themselves.
+        """
         self._held_until = until
         if math.isfinite(until):
             self.say(Word("hold", until))
@@ -117,7 +126,9 @@ class Workers:
             await self._changed.wait()
 
     async def end(self) -> None:
-        """Let all log their clients off and end; whoever does not is killed, at once if this is cancelled."""
+        """Let all log their clients off and end; whoever does not is killed, at once if this is
+        cancelled.
+        """
         self.say(Word("stop"))
         await self._supervisor.end(is_asked=True, within_s=END_S_MAX)
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -149,7 +160,10 @@ class Workers:
         assert worker.process.stdout is not None
         while line := await worker.process.stdout.readline():
             told = msgspec.json.decode(line, type=Told)
-            merge(self.seconds, {number: Second.from_json(second) for number, second in told.seconds.items()})
+            merge(
+                self.seconds,
+                {number: Second.from_json(second) for number, second in told.seconds.items()},
+            )
             told.seconds = {}
             worker.last = told
             worker.is_ready = True

@@ -1,7 +1,9 @@
-"""`python -m despoolr_lab.oracle FILE...`: replay case files against a server of ours; 0 only without disagreements.
+"""`python -m despoolr_lab.oracle FILE...`: replay case files against a server of ours; 0 only
+without disagreements.
 
-It prints the agreements of each part, each disagreement with its case, what it cannot express, and as its last line
-`agree N, disagree N, inexpressible N`. Exit code 1 with disagreements, 2 if a file cannot be read or no server starts.
+It prints the agreements of each part, each disagreement with its case, what it cannot express, and
+as its last line `agree N, disagree N, inexpressible N`. Exit code 1 with disagreements, 2 if a file
+cannot be read or no server starts.
 """
 
 from __future__ import annotations
@@ -72,7 +74,10 @@ def _tell(units: list[Unit], outcomes: list[list[Outcome]]) -> int:
                 agreements[unit.section] += 1
     for section, count in agreements.items():
         print(f"agree          {section}: {count}")
-    print(f"agree {sum(agreements.values())}, disagree {total['disagree']}, inexpressible {total['inexpressible']}")
+    print(
+        f"agree {sum(agreements.values())}, disagree {total['disagree']}, inexpressible "
+        f"{total['inexpressible']}"
+    )
     return 1 if total["disagree"] else 0
 
 

@@ -1,8 +1,9 @@
 """Case files of the SMB oracle as units of steps.
 
-The law: every matrix row and every script is one case, and is known by its columns or its `steps`, not by the name of its
-file. A step's truth is `ms_fsa` where it has one, else `status`; a matrix's is its last column that says what Windows does.
-A unit is what is played in one directory by the same sessions: a script, or several rows that do not disturb each other.
+The law: every matrix row and every script is one case, and is known by its columns or its `steps`,
+not by the name of its file. A step's truth is `ms_fsa` where it has one, else `status`; a matrix's
+is its last column that says what Windows does. A unit is what is played in one directory by the
+same sessions: a script, or several rows that do not disturb each other.
 """
 
 from __future__ import annotations
@@ -35,9 +36,11 @@ class CaseFileError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """Files to make, steps to play, and the cases they decide. A step with `case` belongs to that one, others to all.
+    """Files to make, steps to play, and the cases they decide. A step with `case` belongs to that
+    one, others to all.
 
-    In a `script` nothing is worth playing after the first disagreement; the rows of a matrix go on without each other.
+    In a `script` nothing is worth playing after the first disagreement; the rows of a matrix go on
+    without each other.
     """
 
     files: dict[str, Any]
@@ -89,7 +92,9 @@ def _script(node: Step, section: str) -> Unit:
     steps = tuple(node["steps"])
     cannot = next((why for step in steps if (why := _inexpressible(step))), "")
     name = f"{section}/{node['id']}"
-    return Unit(dict(node.get("files") or {}), steps, (name,), section, is_script=True, cannot=cannot)
+    return Unit(
+        dict(node.get("files") or {}), steps, (name,), section, is_script=True, cannot=cannot
+    )
 
 
 def _inexpressible(step: Step) -> str:
@@ -123,9 +128,14 @@ def _matrix(columns: list[str], rows: list[list[Any]], section: str) -> Iterator
     steps_of = next((steps for column, steps in kinds.items() if column in columns), None)
     for start in range(0, len(named), ROWS_PER_UNIT):
         part = named[start : start + ROWS_PER_UNIT]
-        cases = tuple(f"{section}/row {start + n}: {' '.join(map(str, row.values()))}" for n, row in enumerate(part))
+        cases = tuple(
+            f"{section}/row {start + n}: {' '.join(map(str, row.values()))}"
+            for n, row in enumerate(part)
+        )
         if steps_of is None:
-            yield Unit({}, (), cases, section, cannot=f"a matrix with the columns {', '.join(columns)}")
+            yield Unit(
+                {}, (), cases, section, cannot=f"a matrix with the columns {', '.join(columns)}"
+            )
             continue
         files: dict[str, Any] = {}
         steps: list[Step] = []
@@ -137,7 +147,9 @@ def _matrix(columns: list[str], rows: list[list[Any]], section: str) -> Iterator
 
 
 def _pairs(rows: list[Step], section: str) -> Iterator[Unit]:
-    """Pairs of opens. One holder serves all rows that begin with it; each newcomer is another session, then the same one."""
+    """Pairs of opens. One holder serves all rows that begin with it; each newcomer is another
+    session, then the same one.
+    """
     is_directory = section.endswith("directories")
     other, same = ("A2", "") if "same_connection" in section else ("B", "A")
     options = "DIRECTORY_FILE" if is_directory else "NON_DIRECTORY_FILE"
@@ -151,12 +163,16 @@ def _pairs(rows: list[Step], section: str) -> Iterator[Unit]:
                 asked = (row["second_access"], row["second_share"], row["second_status"])
                 steps.append(_open(who, "g", "f", *asked, options=options) | {"case": case})
                 steps.append({"op": "close_if_open", "handle": "g", "case": case})
-        cases = tuple(f"{section}/row {number}: {' '.join(map(str, row.values()))}" for number, row in members)
+        cases = tuple(
+            f"{section}/row {number}: {' '.join(map(str, row.values()))}" for number, row in members
+        )
         yield Unit({"f": DIRECTORY if is_directory else 10}, tuple(steps), cases, section)
 
 
 def _dispositions(rows: list[Step], section: str) -> Iterator[Unit]:
-    """Second opens with every disposition. Those that leave the file as it is share one file and its holder."""
+    """Second opens with every disposition. Those that leave the file as it is share one file and
+    its holder.
+    """
     groups: dict[tuple[str, str], list[tuple[int, Step]]] = {}
     for number, row in enumerate(rows):
         groups.setdefault((row["first_access"], row["first_share"]), []).append((number, row))
@@ -174,13 +190,30 @@ def _dispositions(rows: list[Step], section: str) -> Iterator[Unit]:
                     path = f"f{case}"
                     files[path] = 10
                     steps.append(_open("A", f"h{case}", path, access, share) | {"case": case})
-                second = _open("B", "g", path, row["second_access"], row["second_share"], status, row["disposition"])
+                second = _open(
+                    "B",
+                    "g",
+                    path,
+                    row["second_access"],
+                    row["second_share"],
+                    status,
+                    row["disposition"],
+                )
                 action = {"action": row["create_action"]} if is_agreed and status == SUCCESS else {}
                 steps.append(second | action | {"case": case})
-                disk = {"op": "disk", "path": path, "result": "present", "status": "(disk)", "size": size}
+                disk = {
+                    "op": "disk",
+                    "path": path,
+                    "result": "present",
+                    "status": "(disk)",
+                    "size": size,
+                }
                 steps.append(disk | {"case": case})
                 steps.append({"op": "close_if_open", "handle": "g", "case": case})
-            cases = tuple(f"{section}/row {number}: {' '.join(map(str, row.values()))}" for number, row in part)
+            cases = tuple(
+                f"{section}/row {number}: {' '.join(map(str, row.values()))}"
+                for number, row in part
+            )
             yield Unit(files, tuple(steps), cases, section)
 
 
@@ -204,15 +237,25 @@ def _three(row: Step, path: str) -> tuple[int, list[Step]]:
 
 
 def _lock_pair(row: Step, path: str) -> tuple[int, list[Step]]:
-    held = _lock(f"{path}h", row["held_kind"], row["held_offset"], row["held_length"], row["held_status"])
+    held = _lock(
+        f"{path}h", row["held_kind"], row["held_offset"], row["held_length"], row["held_status"]
+    )
     steps, handle = _actor(row["actor"], path, held)
     return 400, [*steps, _lock(handle, row["kind"], row["offset"], row["length"], row["status"])]
 
 
 def _transfer(row: Step, path: str) -> tuple[int, list[Step]]:
-    held = _lock(f"{path}h", row["held_kind"], row.get("held_offset", 100), row.get("held_length", 10))
+    held = _lock(
+        f"{path}h", row["held_kind"], row.get("held_offset", 100), row.get("held_length", 10)
+    )
     steps, handle = _actor(row["actor"], path, held)
-    io = {"op": row["io"], "handle": handle, "offset": row["offset"], "length": row["length"], "status": row["status"]}
+    io = {
+        "op": row["io"],
+        "handle": handle,
+        "offset": row["offset"],
+        "length": row["length"],
+        "status": row["status"],
+    }
     return 400, [*steps, io]
 
 
@@ -240,7 +283,11 @@ def _closed_handle(answers: dict[str, str], section: str) -> Iterator[Unit]:
         step = {"op": op, "handle": "h", "status": status, **arguments.get(op, {})}
         close = {"op": "close", "handle": "h", "status": SUCCESS}
         yield Unit(
-            {"f": 10}, (_open("A", "h", "f", _EVERYTHING, ALL), close, step), (f"{section}/{op}",), section, is_script=True
+            {"f": 10},
+            (_open("A", "h", "f", _EVERYTHING, ALL), close, step),
+            (f"{section}/{op}",),
+            section,
+            is_script=True,
         )
 
 
@@ -268,4 +315,9 @@ def _open(
 
 
 def _lock(handle: str, kind: str, offset: int, length: int, status: str = SUCCESS) -> Step:
-    return {"op": "lock", "handle": handle, "elements": [[offset, length, f"{kind}|FAIL_IMMEDIATELY"]], "status": status}
+    return {
+        "op": "lock",
+        "handle": handle,
+        "elements": [[offset, length, f"{kind}|FAIL_IMMEDIATELY"]],
+        "status": status,
+    }

@@ -1,8 +1,9 @@
-"""HTTP/1.1 by hand, enough for the oracle: kept connections, one call in flight on each, JSON in and out.
+"""HTTP/1.1 by hand, enough for the oracle: kept connections, one call in flight on each, JSON in
+and out.
 
-Fifty thousand calls are asked in a minute on a machine that also runs the server asked, so the asking must cost little;
-aiohttp's client costs more than the server's answer. What is understood is what our server says: answers with
-`Content-Length`. Anything else is a `ConnectionError`.
+Fifty thousand calls are asked in a minute on a machine that also runs the server asked, so the
+asking must cost little; aiohttp's client costs more than the server's answer. What is understood is
+what our server says: answers with `Content-Length`. Anything else is a `ConnectionError`.
 """
 
 from __future__ import annotations
@@ -72,9 +73,16 @@ class Pool:
         self._idle: list[Connection] = []
         self._places = asyncio.Semaphore(CONNECTIONS_MAX)
 
-    async def call(self, method: str, target: str, headers: str, body: bytes) -> tuple[int, bytes, bytes]:
-        """One request. `headers` are whole lines, each with its line end. Raises `OSError` if nobody answers."""
-        head = f"{method} {target} HTTP/1.1\r\nHost: {self._host}\r\n{headers}Content-Length: {len(body)}\r\n\r\n"
+    async def call(
+        self, method: str, target: str, headers: str, body: bytes
+    ) -> tuple[int, bytes, bytes]:
+        """One request. `headers` are whole lines, each with its line end. Raises `OSError` if
+        nobody answers.
+        """
+        head = (
+            f"{method} {target} HTTP/1.1\r\nHost: {self._host}\r\n{headers}Content-Length: "
+            f"{len(body)}\r\n\r\n"
+        )
         async with self._places:
             connection = await self._take()
             answer = await connection.call(head.encode() + body)
@@ -92,7 +100,9 @@ class Pool:
             connection = self._idle.pop()
             if connection.is_open:
                 return connection
-        _, connection = await asyncio.get_running_loop().create_connection(Connection, self._host, self._port)
+        _, connection = await asyncio.get_running_loop().create_connection(
+            Connection, self._host, self._port
+        )
         return connection
 
 

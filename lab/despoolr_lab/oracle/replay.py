@@ -1,11 +1,12 @@
 """Playing a unit of steps against a server, as an HTTP client would.
 
-The law: a step is one or a few calls of the public API and is judged by the `nt_status` that comes back; nothing looks into
-the server. The sessions of a unit are its own, and end with it. After a step in which Windows and Samba part, the disk that
-Samba left says nothing about ours, so it is not compared any more.
+The law: a step is one or a few calls of the public API and is judged by the `nt_status` that comes
+back; nothing looks into the server. The sessions of a unit are its own, and end with it. After a
+step in which Windows and Samba part, the disk that Samba left says nothing about ours, so it is not
+compared any more.
 
-What has no word of its own in HTTP is played by what means the same: a lock that waits is a call that is not answered, a
-dropped connection is a client that falls silent until its lease is over.
+What has no word of its own in HTTP is played by what means the same: a lock that waits is a call
+that is not answered, a dropped connection is a client that falls silent until its lease is over.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ class Unready(Exception):
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of one case: `difference` is empty if it agrees, `cannot` says what could not be expressed."""
+    """What became of one case: `difference` is empty if it agrees, `cannot` says what could not be
+    expressed.
+    """
 
     case: str
     difference: str = ""
@@ -69,8 +72,12 @@ class Asker:
         self._pool = pool
         self._headers: dict[str, str] = {}
 
-    async def ask(self, who: str, method: str, target: str, body: Any = None, *, session: str = "") -> Reply:
-        """One call as a machine, in a session if one is named. Raises `OSError` if nobody answers."""
+    async def ask(
+        self, who: str, method: str, target: str, body: Any = None, *, session: str = ""
+    ) -> Reply:
+        """One call as a machine, in a session if one is named. Raises `OSError` if nobody
+        answers.
+        """
         headers = self._headers.get(who)
         if headers is None:
             headers = self._headers[who] = f"Authorization: Bearer {self._server.token(who)}\r\n"
@@ -88,7 +95,9 @@ class Asker:
 
 @dataclass
 class Replay:
-    """One unit's world: a directory of its own, a session for each `who`, the handles by their names in the script."""
+    """One unit's world: a directory of its own, a session for each `who`, the handles by their
+    names in the script.
+    """
 
     asker: Asker
     unit: Unit
@@ -129,7 +138,9 @@ class Replay:
                 return
             if difference:
                 for outcome in mine:
-                    outcome.difference = outcome.difference or f"step {number}: {step['op']}: {difference}"
+                    outcome.difference = (
+                        outcome.difference or f"step {number}: {step['op']}: {difference}"
+                    )
                 if self.unit.is_script or step.get("case") is None:
                     return
             parted = parted or (self.unit.is_script and truth(step) != step["status"])
@@ -169,15 +180,24 @@ class Replay:
         return f"/{SHARE}/" + quote(self._path(path).replace("\\", "/"))
 
     async def _session(self, who: str) -> str:
-        """The session of a name, begun at first use; a machine that will fall silent has a short lease."""
+        """The session of a name, begun at first use; a machine that will fall silent has a short
+        lease.
+        """
         session = self.sessions.get(who)
         if session is None:
-            silent = any(step["op"] in _DROPS and self._machine(step["who"]) == self._machine(who) for step in self.unit.steps)
-            session = self.sessions[who] = await self._log_on(who, SILENT_LEASE_S if silent else LEASE_S)
+            silent = any(
+                step["op"] in _DROPS and self._machine(step["who"]) == self._machine(who)
+                for step in self.unit.steps
+            )
+            session = self.sessions[who] = await self._log_on(
+                who, SILENT_LEASE_S if silent else LEASE_S
+            )
         return session
 
     async def _log_on(self, who: str, lease_s: float = LEASE_S, previous: str = "") -> str:
-        asked = {"program": "oracle", "lease_s": lease_s} | ({"previous": previous} if previous else {})
+        asked = {"program": "oracle", "lease_s": lease_s} | (
+            {"previous": previous} if previous else {}
+        )
         reply = await self.asker.ask(self._machine(who), "POST", "/api/v1/sessions", asked)
         if reply.status != SUCCESS:
             raise Unready(f"no session for {who}: {reply.status}")
@@ -185,13 +205,17 @@ class Replay:
         self._begun.append((who, session))
         return session
 
-    async def _of_handle(self, step: Step, method: str, target: str = "", body: Any = None) -> Reply:
+    async def _of_handle(
+        self, step: Step, method: str, target: str = "", body: Any = None
+    ) -> Reply:
         """A call on a handle, in the session that opened it unless the step says whose."""
         owner, session, handle = self.handles.get(step["handle"], ("", "", "O0"))
         who = step.get("who") or owner or "A"
         if who != owner or not session:
             session = await self._session(who)
-        return await self.asker.ask(self._machine(who), method, f"/api/v1/opens/{handle}{target}", body, session=session)
+        return await self.asker.ask(
+            self._machine(who), method, f"/api/v1/opens/{handle}{target}", body, session=session
+        )
 
     # -- judging
 
@@ -223,15 +247,27 @@ class Replay:
         told: dict[str, Any] = {}
         op = step["op"]
         if op in ("open", "open_until", "probe"):
-            told = {key: body[key] for key in ("action", "size") if key in step and not (op == "probe" and key == "action")}
+            told = {
+                key: body[key]
+                for key in ("action", "size")
+                if key in step and not (op == "probe" and key == "action")
+            }
         elif op == "query_standard":
-            names = {"end_of_file": "size", "links": "links", "delete_pending": "delete_pending", "directory": "directory"}
+            names = {
+                "end_of_file": "size",
+                "links": "links",
+                "delete_pending": "delete_pending",
+                "directory": "directory",
+            }
             told = {"info": {name: body[names[name]] for name in step["info"] if name in names}}
             if body["directory"]:
-                step = step | {"info": step["info"] | {"end_of_file": body["size"]}}  # a directory's size is nobody's business
+                # a directory's size is nobody's business
+                step = step | {"info": step["info"] | {"end_of_file": body["size"]}}
         elif op == "query_name":
             told = {"name": body["path"].replace("/", "\\").removeprefix(self.directory + "\\")}
-        elif op == "list" and "names" in step:  # a step without them tells nothing of what is listed
+        elif (
+            op == "list" and "names" in step
+        ):  # a step without them tells nothing of what is listed
             told = {"names": [entry["name"] for entry in body["entries"]]}
         elif op == "read" and "result" in step:
             told = {"result": f"{len(body)} bytes"}
@@ -274,10 +310,14 @@ class Replay:
         return reply
 
     async def _read(self, step: Step) -> Reply:
-        return await self._of_handle(step, "GET", f"/content?offset={step['offset']}&length={step['length']}")
+        return await self._of_handle(
+            step, "GET", f"/content?offset={step['offset']}&length={step['length']}"
+        )
 
     async def _write(self, step: Step) -> Reply:
-        return await self._of_handle(step, "PUT", f"/content?offset={step['offset']}", b"y" * step["length"])
+        return await self._of_handle(
+            step, "PUT", f"/content?offset={step['offset']}", b"y" * step["length"]
+        )
 
     async def _set_disposition(self, step: Step) -> Reply:
         return await self._of_handle(step, "PATCH", body={"delete": bool(step["delete"])})
@@ -302,7 +342,12 @@ class Replay:
         return await self._of_handle(step, "GET", "/entries")
 
     async def _probe(self, step: Step) -> Reply:
-        asked = {"path": step["path"], "access": "READ_ATTRIBUTES", "share": "READ|WRITE|DELETE", "options": ""}
+        asked = {
+            "path": step["path"],
+            "access": "READ_ATTRIBUTES",
+            "share": "READ|WRITE|DELETE",
+            "options": "",
+        }
         reply = await self._open(asked | {"who": step.get("who", "Z"), "handle": "(probe)"})
         if reply.status == SUCCESS:
             await self._close_if_open({"handle": "(probe)"})
@@ -312,17 +357,24 @@ class Replay:
         return await self.asker.ask("Z", "GET", self._url(step["path"]) + "?stat=true")
 
     async def _lock(self, step: Step) -> Reply:
-        elements = [dict(zip(("offset", "length", "flags"), element, strict=True)) for element in step["elements"]]
+        elements = [
+            dict(zip(("offset", "length", "flags"), element, strict=True))
+            for element in step["elements"]
+        ]
         may_wait = len(elements) == 1 and elements[0]["flags"] in ("SHARED", "EXCLUSIVE")
         if not may_wait:
             return await self._of_handle(step, "POST", "/locks", {"locks": elements})
         self._request_number += 1
         request = f"q{self._request_number}"
-        call = asyncio.create_task(self._of_handle(step, "POST", "/locks", {"locks": elements, "request": request}))
+        call = asyncio.create_task(
+            self._of_handle(step, "POST", "/locks", {"locks": elements, "request": request})
+        )
         call.set_name(request)
         while not call.done():
             waits = await self._of_handle(step, "GET", "/locks")
-            if waits.status == SUCCESS and any(one.get("request") == request for one in waits.body.get("waiting", ())):
+            if waits.status == SUCCESS and any(
+                one.get("request") == request for one in waits.body.get("waiting", ())
+            ):
                 self.parked[step["handle"]] = call
                 if "request" in step:
                     self.parked[step["request"]] = call
@@ -338,7 +390,9 @@ class Replay:
         return await self._answer_of(step["handle"], step.get("timeout") or UNTIL_S)
 
     async def _await_count(self, step: Step) -> str:
-        replies = await asyncio.gather(*(self._answer_of(handle, step.get("timeout") or UNTIL_S) for handle in step["handles"]))
+        replies = await asyncio.gather(
+            *(self._answer_of(handle, step.get("timeout") or UNTIL_S) for handle in step["handles"])
+        )
         granted = sum(reply.status == SUCCESS for reply in replies)
         got = f"({granted} of {len(replies)} granted)"
         return "" if got == step["status"] else f"{got} instead of {step['status']}"
@@ -356,34 +410,49 @@ class Replay:
         if call is None:
             return Reply("nothing waits there")
         handle = next(handle for handle in self.handles if self.parked.get(handle) is call)
-        return await self._of_handle({"handle": handle}, "DELETE", f"/locks?request={call.get_name()}")
+        return await self._of_handle(
+            {"handle": handle}, "DELETE", f"/locks?request={call.get_name()}"
+        )
 
     # -- sessions
 
     async def _logoff(self, step: Step) -> Reply:
         """Log off; the script may go on speaking in the session that is gone."""
         session = await self._session(step["who"])
-        return await self.asker.ask(self._machine(step["who"]), "DELETE", f"/api/v1/sessions/{session}")
+        return await self.asker.ask(
+            self._machine(step["who"]), "DELETE", f"/api/v1/sessions/{session}"
+        )
 
     async def _tree_disconnect(self, step: Step) -> Reply:
         session = await self._session(step["who"])
-        return await self.asker.ask(self._machine(step["who"]), "DELETE", f"/api/v1/sessions/{session}/shares/{SHARE}")
+        return await self.asker.ask(
+            self._machine(step["who"]), "DELETE", f"/api/v1/sessions/{session}/shares/{SHARE}"
+        )
 
     async def _tree_connect(self, step: Step) -> Reply:
         session = await self._session(step["who"])
-        return await self.asker.ask(self._machine(step["who"]), "PUT", f"/api/v1/sessions/{session}/shares/{SHARE}")
+        return await self.asker.ask(
+            self._machine(step["who"]), "PUT", f"/api/v1/sessions/{session}/shares/{SHARE}"
+        )
 
     async def _new_session_replacing(self, step: Step) -> Reply:
         previous = await self._session(step["old"])
         who = step["who"]
-        self.machines[who] = self._machine(step["old"])  # the server ends only what is the same machine's
+        # the server ends only what is the same machine's
+        self.machines[who] = self._machine(step["old"])
         self.sessions[who] = await self._log_on(who, previous=previous)
         return Reply(SUCCESS)
 
     async def _drop_tcp(self, step: Step) -> Reply:
-        """Fall silent, for as long as the lease runs; the others' leases are kept alive meanwhile."""
+        """Fall silent, for as long as the lease runs; the others' leases are kept alive
+        meanwhile.
+        """
         machine = self._machine(step["who"])
-        others = [(who, session) for who, session in self.sessions.items() if self._machine(who) != machine]
+        others = [
+            (who, session)
+            for who, session in self.sessions.items()
+            if self._machine(who) != machine
+        ]
         for _ in range(KEEP_ALIVES):
             await asyncio.sleep(SILENT_LEASE_S / KEEP_ALIVES)
             for who, session in others:
@@ -401,9 +470,38 @@ class Replay:
 
 OPERATIONS: Final = frozenset(
     (
-        *("open", "open_until", "close", "close_if_open", "read", "write", "set_disposition", "rename", "set_attributes"),
-        *("set_eof", "query_standard", "query_name", "list", "probe", "disk", "lock", "lock_until", "await", "cancel"),
-        *("logoff", "tree_disconnect", "tree_connect", "new_session_replacing", "drop_tcp", "forget", "sleep"),
+        *(
+            "open",
+            "open_until",
+            "close",
+            "close_if_open",
+            "read",
+            "write",
+            "set_disposition",
+            "rename",
+            "set_attributes",
+        ),
+        *(
+            "set_eof",
+            "query_standard",
+            "query_name",
+            "list",
+            "probe",
+            "disk",
+            "lock",
+            "lock_until",
+            "await",
+            "cancel",
+        ),
+        *(
+            "logoff",
+            "tree_disconnect",
+            "tree_connect",
+            "new_session_replacing",
+            "drop_tcp",
+            "forget",
+            "sleep",
+        ),
     )
 )
 """The oracle's operations that have calls here (`await_count` is judged by itself)."""

@@ -1,6 +1,8 @@
-"""A server to ask: `despoolr serve logon` in a process of its own, in a directory that is gone afterwards.
+"""A server to ask: `despoolr serve logon` in a process of its own, in a directory that is gone
+afterwards.
 
-The law: what is asked is the server anybody would run, over a socket, with tokens, on a disk; nothing of it is imported here.
+The law: what is asked is the server anybody would run, over a socket, with tokens, on a disk;
+nothing of it is imported here.
 """
 
 from __future__ import annotations
@@ -49,9 +51,26 @@ def serving() -> Iterator[Server]:
     with tempfile.TemporaryDirectory(prefix="despoolr-oracle-") as directory:
         place = Path(directory)
         (place / "secret").write_text(_SECRET)
-        command = [sys.executable, "-m", "despoolr.console", "serve", "logon", "--listen", "127.0.0.1:0"]
-        command += ["--data", str(place / "data"), "--secret-file", str(place / "secret"), "--roles", "distribution"]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("DESPOOLR_")}
+        command = [
+            sys.executable,
+            "-m",
+            "despoolr.console",
+            "serve",
+            "logon",
+            "--listen",
+            "127.0.0.1:0",
+        ]
+        command += [
+            "--data",
+            str(place / "data"),
+            "--secret-file",
+            str(place / "secret"),
+            "--roles",
+            "distribution",
+        ]
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("DESPOOLR_")
+        }
         with subprocess.Popen(
             command,
             cwd=place,

@@ -1,9 +1,11 @@
 """What a finished run looks like to a person: `report.html`, and the same in a terminal.
 
 * `facts` folds the records once into holders, attempts, jobs, workstations, events.
-* `timeline` lays the facts out as a picture (`lanes` of `shapes` on an `axis`); `html` puts picture and tables into one file.
+* `timeline` lays the facts out as a picture (`lanes` of `shapes` on an `axis`); `html` puts picture
+  and tables into one file.
 * `story` tells what happened to one file, in sentences; `text` draws and tabulates in 100 columns.
 
-Everything here is a function of the records and the summary: no clock, no chance, so equal runs give equal reports.
-Names in records come from clients. They are cleaned (`words.clean`) and escaped before anybody sees them.
+Everything here is a function of the records and the summary: no clock, no chance, so equal runs
+give equal reports. Names in records come from clients. They are cleaned (`words.clean`) and escaped
+before anybody sees them.
 """

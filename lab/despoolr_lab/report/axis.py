@@ -66,6 +66,11 @@ class Axis:
         when = datetime.fromtimestamp(at, UTC)
         is_day = at % DAY == 0
         if step >= DAY:
-            return Tick(self.x(at), f"{when:%m-%d}" if step < 364 * DAY else f"{when:%Y-%m-%d}", f"{when:%a}", True)
+            return Tick(
+                self.x(at),
+                f"{when:%m-%d}" if step < 364 * DAY else f"{when:%Y-%m-%d}",
+                f"{when:%a}",
+                True,
+            )
         text = f"{when:%H:%M:%S}" if step < MINUTE else f"{when:%H:%M}"
         return Tick(self.x(at), text, f"{when:%a %m-%d}" if is_day or is_first else "", is_day)

@@ -1,7 +1,8 @@
 """The records of a run, folded once into what a report shows.
 
-The law: a fold over the records and nothing else; the summary adds only what was asked of the run (its expectations and its
-verdict). A file that nobody has closed when the run ends (`run.ended`) is shown as held to the end.
+The law: a fold over the records and nothing else; the summary adds only what was asked of the run
+(its expectations and its verdict). A file that nobody has closed when the run ends (`run.ended`) is
+shown as held to the end.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ def file_key(server: str, share: str, path: str) -> FileKey:
 
 @dataclass(slots=True)
 class Holding:
-    """One open from grant to close. `closed_at` None: still open when the run ended. `refused`: attempts it made fail."""
+    """One open from grant to close. `closed_at` None: still open when the run ended. `refused`:
+    attempts it made fail.
+    """
 
     server: str
     machine: str
@@ -154,7 +157,9 @@ def read_facts(records: Sequence[Record], summary: Mapping[str, Any] | None = No
     Raises `KeyError` for a record of a share server that lacks what its kind must carry.
     """
     start, end = _bounds(records)
-    facts = Facts(start, end, len(records), records, EpisodeLedger(episodes_max=EPISODES_MAX, history_max=0))
+    facts = Facts(
+        start, end, len(records), records, EpisodeLedger(episodes_max=EPISODES_MAX, history_max=0)
+    )
     fold = _Fold(facts)
     for record in records:
         facts.ledger.apply(record)
@@ -162,7 +167,9 @@ def read_facts(records: Sequence[Record], summary: Mapping[str, Any] | None = No
         if step is not None:
             step(record)
     _add_silent(facts, summary or {})
-    facts.episodes = sorted(facts.ledger.rows(end), key=lambda row: (-row.blocked_s, row.first_refused_at, row.episode))
+    facts.episodes = sorted(
+        facts.ledger.rows(end), key=lambda row: (-row.blocked_s, row.first_refused_at, row.episode)
+    )
     return facts
 
 
@@ -182,7 +189,9 @@ def _add_silent(facts: Facts, summary: Mapping[str, Any]) -> None:
 
 
 def _bounds(records: Sequence[Record]) -> tuple[float, float]:
-    """The first and the last moment; a scaled clock is set when the site is up, so the first record may not be the earliest."""
+    """The first and the last moment; a scaled clock is set when the site is up, so the first record
+    may not be the earliest.
+    """
     if not records:
         return 0.0, 0.0
     return min(record.at for record in records), max(record.at for record in records)
@@ -263,16 +272,24 @@ class _Fold:
 
     def _event(self, record: Record) -> None:
         data = record.data
-        key = tuple(str(data.get(name, "")) for name in ("event", "component", "machine", "job", "text"))
+        key = tuple(
+            str(data.get(name, "")) for name in ("event", "component", "machine", "job", "text")
+        )
         event = self._facts.events.get(key)
         if event is None:
             code, component, machine, job, text = key
-            event = self._facts.events[key] = EventStory(code, component, machine, job, text, record.at, record.at)
+            event = self._facts.events[key] = EventStory(
+                code, component, machine, job, text, record.at, record.at
+            )
         event.last_at = record.at
         event.count += 1
 
     def _run(self, record: Record) -> None:
-        self._note(record, "run", f"runs {record.data.get('program', '')} from {record.data.get('server', '')}")
+        self._note(
+            record,
+            "run",
+            f"runs {record.data.get('program', '')} from {record.data.get('server', '')}",
+        )
 
     def _reported(self, record: Record) -> None:
         result = str(record.data.get("result", ""))
@@ -283,10 +300,18 @@ class _Fold:
 
     def _step(self, record: Record) -> None:
         data = record.data
-        rest = [str(value) for key, value in data.items() if key not in ("do", "at") and isinstance(value, str | int | float)]
-        self._facts.steps.append(Note(record.at, str(data.get("do", "")), " ".join([str(data.get("do", "")), *rest])))
+        rest = [
+            str(value)
+            for key, value in data.items()
+            if key not in ("do", "at") and isinstance(value, str | int | float)
+        ]
+        self._facts.steps.append(
+            Note(record.at, str(data.get("do", "")), " ".join([str(data.get("do", "")), *rest]))
+        )
 
 
 def _change(record: Record) -> Change:
     data: dict[str, Any] = record.data
-    return Change(record.at, str(data["status"]), str(data.get("was", "")), str(data.get("reason", "")))
+    return Change(
+        record.at, str(data["status"]), str(data.get("was", "")), str(data.get("reason", ""))
+    )

@@ -1,7 +1,7 @@
 """`report.html`: one self-contained file with the verdict, a picture and the tables of a run.
 
-The law: equal records and equal summaries give equal files. Wall time is left out; everything is escaped by the template;
-each table says how many rows it does not show.
+The law: equal records and equal summaries give equal files. Wall time is left out; everything is
+escaped by the template; each table says how many rows it does not show.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ class Figure:
 
 
 def render_report(records: Sequence[Record], summary: Mapping[str, Any]) -> str:
-    """The report of a run. `summary` is the JSON of `despoolr run --json`; what it lacks is left out or read from the records."""
+    """The report of a run. `summary` is the JSON of `despoolr run --json`; what it lacks is left
+    out or read from the records.
+    """
     facts = read_facts(records, summary)
     findings = [item for item in summary.get("expectations", []) if isinstance(item, Mapping)]
     return _template().render(
@@ -71,7 +73,9 @@ def render_report(records: Sequence[Record], summary: Mapping[str, Any]) -> str:
         held=sum(1 for item in findings if item.get("ok")),
         jobs=_rows(facts.jobs.values(), "jobs", _job),
         details=_rows(
-            [row for row in facts.details.values() if row.kind != "Workstation"], "details", lambda row: _detail(row, facts)
+            [row for row in facts.details.values() if row.kind != "Workstation"],
+            "details",
+            lambda row: _detail(row, facts),
         ),
         episodes=_rows(facts.episodes, "episodes", lambda row: _episode(row, facts)),
         workstations=_rows(_workstations(facts), "workstations"),
@@ -122,20 +126,32 @@ def _title(summary: Mapping[str, Any]) -> str:
 def _about(summary: Mapping[str, Any]) -> list[str]:
     """Version, time and seed of the run, as far as the summary knows them."""
     known = (("version", "SMS {}"), ("time", "{} time"), ("seed", "seed {}"))
-    return [words.clean(text.format(summary[key])) for key, text in known if summary.get(key) not in (None, "")]
+    return [
+        words.clean(text.format(summary[key]))
+        for key, text in known
+        if summary.get(key) not in (None, "")
+    ]
 
 
 def _passed(summary: Mapping[str, Any], findings: Sequence[Mapping[str, Any]]) -> bool | None:
     """Whether it went as expected; None where nothing was expected."""
-    return bool(summary.get("passed", all(item.get("ok") for item in findings))) if findings else None
+    return (
+        bool(summary.get("passed", all(item.get("ok") for item in findings))) if findings else None
+    )
 
 
 def _verdict(facts: Facts) -> str:
-    return verdicts.verdict(facts.episodes[0]) if facts.episodes else "Nobody was in the way: no open was refused."
+    return (
+        verdicts.verdict(facts.episodes[0])
+        if facts.episodes
+        else "Nobody was in the way: no open was refused."
+    )
 
 
 def _figures(facts: Facts) -> list[Figure]:
-    """Who, how often, how long, and how it ended, of the longest episode; the jobs' ends without one."""
+    """Who, how often, how long, and how it ended, of the longest episode; the jobs' ends without
+    one.
+    """
     if not facts.episodes:
         if not facts.details:
             return []
@@ -143,9 +159,16 @@ def _figures(facts: Facts) -> list[Figure]:
         changed = sum(1 for row in rows if len(_reported(row.changes)) > 1)
         return [
             Figure("Opens refused", "0", "nobody was in anybody's way"),
-            Figure("Workstations", f"{len(rows):,}", tally(row.status for row in rows) or "none reported"),
             Figure(
-                "Status replaced", f"{changed:,}", "workstations whose reported status was replaced", "bad" if changed else ""
+                "Workstations",
+                f"{len(rows):,}",
+                tally(row.status for row in rows) or "none reported",
+            ),
+            Figure(
+                "Status replaced",
+                f"{changed:,}",
+                "workstations whose reported status was replaced",
+                "bad" if changed else "",
             ),
             Figure("Job", *_job_end(next(iter(facts.jobs.values()), None))),
         ]
@@ -158,16 +181,33 @@ def _figures(facts: Facts) -> list[Figure]:
     if hold and more:
         release = f"the first named was in the way {words.times(hold.refusal_count)}"
     figures = [
-        Figure("In the way", words.program_on(hold.program, hold.machine) + more if hold else "not named", release, "hold"),
-        Figure("Refused", words.times(episode.attempt_count), f"first at {words.moment(episode.first_refused_at)}", "bad"),
+        Figure(
+            "In the way",
+            words.program_on(hold.program, hold.machine) + more if hold else "not named",
+            release,
+            "hold",
+        ),
+        Figure(
+            "Refused",
+            words.times(episode.attempt_count),
+            f"first at {words.moment(episode.first_refused_at)}",
+            "bad",
+        ),
         Figure(
             "Blocked",
             words.span(episode.blocked_s),
-            {"resolved": "until it got through", "given up": "until it was given up"}.get(episode.state, "to the end of the run"),
+            {"resolved": "until it got through", "given up": "until it was given up"}.get(
+                episode.state, "to the end of the run"
+            ),
         ),
     ]
     job = facts.job_of(episode)
-    return [*figures, Figure(f"Job {words.clean(job.name or job.job)}", *_job_end(job)) if job else _file_end(episode)]
+    return [
+        *figures,
+        Figure(f"Job {words.clean(job.name or job.job)}", *_job_end(job))
+        if job
+        else _file_end(episode),
+    ]
 
 
 def _job_end(job: JobStory | None) -> tuple[str, str, str]:
@@ -180,7 +220,10 @@ def _job_end(job: JobStory | None) -> tuple[str, str, str]:
 
 def _file_end(episode: EpisodeRow) -> Figure:
     return Figure(
-        "Outcome", words.clean(episode.state), words.file_name(episode.path), "good" if episode.state == "resolved" else "bad"
+        "Outcome",
+        words.clean(episode.state),
+        words.file_name(episode.path),
+        "good" if episode.state == "resolved" else "bad",
     )
 
 
@@ -242,7 +285,9 @@ def _workstations(facts: Facts) -> list[dict[str, Any]]:
             {
                 "job": words.clean(_job_name(facts, row.job)),
                 "machine": words.clean(row.machine),
-                "before": words.clean(changes[-2].status if len(changes) > 1 else changes[-1].was or "None"),
+                "before": words.clean(
+                    changes[-2].status if len(changes) > 1 else changes[-1].was or "None"
+                ),
                 "before_at": changes[-2].at if len(changes) > 1 else None,
                 "after": words.clean(changes[-1].status),
                 "after_at": None if changes[-1].status == changes[-1].was else changes[-1].at,
@@ -266,16 +311,26 @@ def _episode(row: EpisodeRow, facts: Facts) -> dict[str, Any]:
         "waiter": words.program_on(row.program, row.machine),
         "job": words.clean(job.name or job.job) if job else "",
         "file": words.unc(row.server, row.share, row.path),
-        "holds": Rows([_hold(hold, row) for hold in row.holds[: ROWS_MAX["holds"]]], max(0, len(row.holds) - ROWS_MAX["holds"])),
+        "holds": Rows(
+            [_hold(hold, row) for hold in row.holds[: ROWS_MAX["holds"]]],
+            max(0, len(row.holds) - ROWS_MAX["holds"]),
+        ),
         "verdict": words.clean(verdicts.verdict(row), 2000),
         "split": _split(row),
     }
 
 
 def _split(row: EpisodeRow) -> str:
-    """Of the time an update was blocked: how long the file was held, and how long it then waited for its next try."""
+    """Of the time an update was blocked: how long the file was held, and how long it then waited
+    for its next try.
+    """
     released = [hold.released_at for hold in row.holds if hold.released_at is not None]
-    if row.ended_at is None or row.state != "resolved" or not released or len(released) < len(row.holds):
+    if (
+        row.ended_at is None
+        or row.state != "resolved"
+        or not released
+        or len(released) < len(row.holds)
+    ):
         return ""
     last = min(row.ended_at, max(released))
     held, waited = words.span(last - row.first_refused_at), words.span(row.ended_at - last)

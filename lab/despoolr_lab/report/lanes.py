@@ -1,6 +1,7 @@
 """One lane each: a holder's openings, an update's attempts, a job's statuses, a workstation's row.
 
-Marks closer than the picture can show are merged: openings into one bar, attempts into a density, notes into one of a kind.
+Marks closer than the picture can show are merged: openings into one bar, attempts into a density,
+notes into one of a kind.
 """
 
 from __future__ import annotations
@@ -55,18 +56,30 @@ def hold_lane(facts: Facts, axis: Axis, held: Sequence[Holding], quiet: bool = F
     first = held[0]
     who = program_on(first.program, first.machine)
     user = f"user {clean(first.user)}" if first.user else "no user named"
-    where = f"{clean(first.path.rpartition('/')[2])}, {user}" if quiet else f"held the file open, {user}"
+    where = (
+        f"{clean(first.path.rpartition('/')[2])}, {user}"
+        if quiet
+        else f"held the file open, {user}"
+    )
     lane = Lane(cut(who, LABEL_MAX), cut(where, SUB_MAX), f"{who}, {user}", 34 if not quiet else 32)
     refused = sum(h.refused for h in held)
     total = sum((facts.end if h.closed_at is None else h.closed_at) - h.opened_at for h in held)
     lane.outcome = f"held {span(total)}"
     last = held[-1]
-    lane.outcome_sub = "never closed" if last.closed_at is None else f"{how_closed(last.reason)} {_short(last.closed_at, axis)}"
+    lane.outcome_sub = (
+        "never closed"
+        if last.closed_at is None
+        else f"{how_closed(last.reason)} {_short(last.closed_at, axis)}"
+    )
     lane.outcome_kind = "quiet" if quiet else "hold"
     for holding in _merged(held, facts.end, axis):
         lane.bars.append(_hold_bar(facts, axis, holding, who, quiet))
     if not quiet and refused:
-        lane.marks = [Mark(axis.x(h.closed_at), "release", _closing(h)) for h in held[:RELEASES_MAX] if h.closed_at is not None]
+        lane.marks = [
+            Mark(axis.x(h.closed_at), "release", _closing(h))
+            for h in held[:RELEASES_MAX]
+            if h.closed_at is not None
+        ]
     return lane
 
 
@@ -86,7 +99,9 @@ def _merged(held: Sequence[Holding], end: float, axis: Axis) -> list[_Stretch]:
         is_open = holding.closed_at is None
         if stretches and axis.x(holding.opened_at) - axis.x(stretches[-1].until) < BAR_GAP_MIN:
             last = stretches[-1]
-            stretches[-1] = _Stretch(last.first, max(last.until, until), last.count + 1, last.is_open or is_open)
+            stretches[-1] = _Stretch(
+                last.first, max(last.until, until), last.count + 1, last.is_open or is_open
+            )
         else:
             stretches.append(_Stretch(holding, until, 1, is_open))
     return stretches
@@ -98,15 +113,22 @@ def _hold_bar(facts: Facts, axis: Axis, stretch: _Stretch, who: str, quiet: bool
     until = "the end of the run" if stretch.is_open else moment(stretch.until)
     several = f", opened {times(stretch.count)}" if stretch.count > 1 else ""
     title = (
-        f"{who} held {unc(first.server, first.share, first.path)} from {moment(first.opened_at)} to {until} "
-        f"({span(stretch.until - first.opened_at)}{several}) with {clean(first.access)} access sharing {clean(first.share_mode)}"
+        f"{who} held {unc(first.server, first.share, first.path)} from {moment(first.opened_at)} "
+        f"to {until} "
+        f"({span(stretch.until - first.opened_at)}{several}) with {clean(first.access)} access "
+        f"sharing {clean(first.share_mode)}"
     )
-    label = f"may {words_of(first.access, 'do nothing')}, lets others {words_of(first.share_mode, 'do nothing')}"
+    label = (
+        f"may {words_of(first.access, 'do nothing')}, lets others "
+        f"{words_of(first.share_mode, 'do nothing')}"
+    )
     if len(label) * CHAR + 14 > width:
         label = f"{first.access} / shares {first.share_mode}"
     if len(label) * CHAR + 14 > width:
         label = ""
-    return Bar(x, round(width, 1), "quiet" if quiet else "hold", title, clean(label), stretch.is_open)
+    return Bar(
+        x, round(width, 1), "quiet" if quiet else "hold", title, clean(label), stretch.is_open
+    )
 
 
 def _closing(holding: Holding) -> str:
@@ -129,22 +151,36 @@ def _short(at: float, axis: Axis) -> str:
 def episode_lane(facts: Facts, axis: Axis, episode: EpisodeRow) -> Lane:
     who = program_on(episode.program, episode.machine)
     job = facts.job_of(episode)
-    what = f"wants to {words_of(episode.access, 'open it')}" + (f" for job {clean(job.name or job.job)}" if job else "")
-    lane = Lane(cut(who, LABEL_MAX), cut(what, SUB_MAX), f"{who}, {what}, {clean(episode.purpose)}", 38)
+    what = f"wants to {words_of(episode.access, 'open it')}" + (
+        f" for job {clean(job.name or job.job)}" if job else ""
+    )
+    lane = Lane(
+        cut(who, LABEL_MAX), cut(what, SUB_MAX), f"{who}, {what}, {clean(episode.purpose)}", 38
+    )
     at = facts.attempts.get(episode.episode, [])
     refused = f"refused {times(episode.attempt_count)}"
-    lane.outcome, lane.outcome_sub, lane.outcome_kind = refused, f"blocked {span(episode.blocked_s)}", "bad"
+    lane.outcome, lane.outcome_sub, lane.outcome_kind = (
+        refused,
+        f"blocked {span(episode.blocked_s)}",
+        "bad",
+    )
     if episode.state == "resolved":
         lane.outcome, lane.outcome_kind = "✓ got through", "good"
         lane.outcome_sub = f"{count(episode.attempt_count, 'refusal')}, {span(episode.blocked_s)}"
     end = facts.end if episode.ended_at is None else episode.ended_at
     x = axis.x(episode.first_refused_at)
-    waited = f"{who} waited from {moment(episode.first_refused_at)} to {moment(end)}: {episode.state}"
+    waited = (
+        f"{who} waited from {moment(episode.first_refused_at)} to {moment(end)}: {episode.state}"
+    )
     lane.bars.append(Bar(x, round(max(1.0, axis.x(end) - x), 1), "wait", waited))
     _draw_attempts(lane, axis, at)
     if episode.state == "resolved":
         lane.marks.append(
-            Mark(axis.x(end), "through", f"got through at {moment(end)}, {span(episode.blocked_s)} after the first")
+            Mark(
+                axis.x(end),
+                "through",
+                f"got through at {moment(end)}, {span(episode.blocked_s)} after the first",
+            )
         )
     elif episode.state == "given up":
         lane.marks.append(Mark(axis.x(end), "gave-up", f"given up at {moment(end)}"))
@@ -157,7 +193,8 @@ def _draw_attempts(lane: Lane, axis: Axis, at: Sequence[float]) -> None:
     gaps = [b - a for a, b in pairwise(xs)]
     if not gaps or min(gaps) >= MARK_ROOM:
         lane.marks += [
-            Mark(x, "refused", f"attempt {n}, {moment(t)}: refused") for n, (x, t) in enumerate(zip(xs, at, strict=True), 1)
+            Mark(x, "refused", f"attempt {n}, {moment(t)}: refused")
+            for n, (x, t) in enumerate(zip(xs, at, strict=True), 1)
         ]
         return
     bins: dict[int, list[float]] = {}
@@ -167,7 +204,15 @@ def _draw_attempts(lane: Lane, axis: Axis, at: Sequence[float]) -> None:
     for number, found in bins.items():
         share = math.log1p(len(found)) / math.log1p(most)
         title = f"{count(len(found), 'refusal')}, {moment(found[0])} to {moment(found[-1])}"
-        lane.bars.append(Bar(round(axis.left + number * BIN, 1), BIN - 1, "dense", title, height=round(6 + 18 * share, 1)))
+        lane.bars.append(
+            Bar(
+                round(axis.left + number * BIN, 1),
+                BIN - 1,
+                "dense",
+                title,
+                height=round(6 + 18 * share, 1),
+            )
+        )
 
 
 # -- statuses
@@ -175,18 +220,27 @@ def _draw_attempts(lane: Lane, axis: Axis, at: Sequence[float]) -> None:
 
 def job_lane(axis: Axis, job: JobStory, end: float) -> Lane:
     lane = Lane(
-        cut(f"Job {clean(job.name or job.job)}", LABEL_MAX), cut(f"status of {clean(job.job)}", SUB_MAX), clean(job.label), 34
+        cut(f"Job {clean(job.name or job.job)}", LABEL_MAX),
+        cut(f"status of {clean(job.job)}", SUB_MAX),
+        clean(job.label),
+        34,
     )
     _draw_statuses(lane, axis, job.changes, end, f"job {clean(job.label)}")
     if lane.bars and lane.bars[-1].kind in FINAL:
         lane.bars[-1] = replace(lane.bars[-1], height=FINAL_HEIGHT, label="")
         lane.marks.append(
-            Mark(lane.bars[-1].x, "through" if lane.bars[-1].kind == "complete" else "gave-up", lane.bars[-1].title)
+            Mark(
+                lane.bars[-1].x,
+                "through" if lane.bars[-1].kind == "complete" else "gave-up",
+                lane.bars[-1].title,
+            )
         )
     return lane
 
 
-def _draw_statuses(lane: Lane, axis: Axis, changes: Sequence[Change], end: float, what: str) -> None:
+def _draw_statuses(
+    lane: Lane, axis: Axis, changes: Sequence[Change], end: float, what: str
+) -> None:
     """A band for each status."""
     stretches: list[tuple[Change, float]] = []
     for number, change in enumerate(changes):
@@ -199,7 +253,10 @@ def _draw_statuses(lane: Lane, axis: Axis, changes: Sequence[Change], end: float
         x = axis.x(change.at)
         width = max(2.0, axis.x(until) - x)
         status = clean(change.status)
-        title = f"{what}: {status} from {moment(change.at)} to {moment(until)} ({span(until - change.at)})"
+        title = (
+            f"{what}: {status} from {moment(change.at)} to {moment(until)} "
+            f"({span(until - change.at)})"
+        )
         label = status if len(status) * CHAR + 10 <= width else ""
         lane.bars.append(Bar(x, round(width, 1), kind, title, label))
     if changes:
@@ -224,7 +281,13 @@ def workstation_lane(facts: Facts, axis: Axis, row: DetailStory) -> Lane:
         lane.bars.append(Bar(x, width, kind, title, label))
     _draw_statuses(lane, axis, row.changes, facts.end, clean(row.machine))
     for note in _thinned(facts.notes.get(row.machine, []), axis):
-        lane.marks.append(Mark(axis.x(note.at), note.kind, f"{clean(row.machine)} {clean(note.text)} at {moment(note.at)}"))
+        lane.marks.append(
+            Mark(
+                axis.x(note.at),
+                note.kind,
+                f"{clean(row.machine)} {clean(note.text)} at {moment(note.at)}",
+            )
+        )
     return lane
 
 

@@ -1,4 +1,6 @@
-"""The shapes of a picture, and the colours and symbols of statuses: what `timeline` fills in and the template draws."""
+"""The shapes of a picture, and the colours and symbols of statuses: what `timeline` fills in and
+the template draws.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,18 @@ STATUS_CLASS: Final = {
     "Canceled": "canceled",
     "Cancelled": "canceled",
 }
-"""The colour of each status; a status that is not here is drawn like a pending one, with its name."""
-SYMBOL: Final = {"complete": "✓", "failed": "✗", "canceled": "⊘", "retrying": "↻", "active": "▸", "pending": "·", "none": "·"}
+"""The colour of each status; a status that is not here is drawn like a pending one, with its
+name.
+"""
+SYMBOL: Final = {
+    "complete": "✓",
+    "failed": "✗",
+    "canceled": "⊘",
+    "retrying": "↻",
+    "active": "▸",
+    "pending": "·",
+    "none": "·",
+}
 FINAL: Final = frozenset(["complete", "failed", "canceled"])
 
 
@@ -123,5 +135,6 @@ def tally(statuses: Iterable[str]) -> str:
     for status in statuses:
         found[status] = found.get(status, 0) + 1
     return ", ".join(
-        f"{clean(status)} {number:,}" for status, number in sorted(found.items(), key=lambda item: (-item[1], item[0]))
+        f"{clean(status)} {number:,}"
+        for status, number in sorted(found.items(), key=lambda item: (-item[1], item[0]))
     )

@@ -1,7 +1,7 @@
 """What happened, in sentences: the story of one file, and of one attempt to replace it.
 
-A story keeps the first two and the last of sentences that say the same; the gap between them is counted, so that a hundred
-equal attempts read as four lines.
+A story keeps the first two and the last of sentences that say the same; the gap between them is
+counted, so that a hundred equal attempts read as four lines.
 """
 
 from __future__ import annotations
@@ -50,21 +50,31 @@ def sentence(record: Record) -> str:
 
 
 def file_stories(facts: Facts) -> list[FileStory]:
-    """The stories of the files that were in somebody's way, longest blocked first; without any, of those that were held."""
+    """The stories of the files that were in somebody's way, longest blocked first; without any, of
+    those that were held.
+    """
     chosen: dict[FileKey, tuple[str, str, str]] = {}
     for episode in facts.episodes:
         if len(chosen) == STORIES_MAX:
             break
-        chosen.setdefault(file_key(episode.server, episode.share, episode.path), (episode.server, episode.share, episode.path))
+        chosen.setdefault(
+            file_key(episode.server, episode.share, episode.path),
+            (episode.server, episode.share, episode.path),
+        )
     if not chosen:
         for holding in facts.holdings[:STORIES_MAX]:
             chosen.setdefault(holding.file, (holding.server, holding.share, holding.path))
     found = _mentions(facts.records, chosen)
-    return [FileStory(unc(*names), file_name(names[2]), len(found[key]), condense(found[key])) for key, names in chosen.items()]
+    return [
+        FileStory(unc(*names), file_name(names[2]), len(found[key]), condense(found[key]))
+        for key, names in chosen.items()
+    ]
 
 
 def _mentions(records: Iterable[Record], chosen: dict[FileKey, Any]) -> dict[FileKey, list[Record]]:
-    """The records about each chosen file: those of its share server, and the copies of its package to that server."""
+    """The records about each chosen file: those of its share server, and the copies of its package
+    to that server.
+    """
     found: dict[FileKey, list[Record]] = {key: [] for key in chosen}
     by_copy: dict[tuple[str, str, str], list[FileKey]] = {}
     for key in chosen:
@@ -80,7 +90,11 @@ def _mentions(records: Iterable[Record], chosen: dict[FileKey, Any]) -> dict[Fil
             if key in found:
                 found[key].append(record)
         elif record.kind == "copy.file":
-            copied = (str(data.get("server", "")), fold(str(data.get("package", ""))), fold(str(data.get("file", ""))))
+            copied = (
+                str(data.get("server", "")),
+                fold(str(data.get("package", ""))),
+                fold(str(data.get("file", ""))),
+            )
             for key in by_copy.get(copied, ()):
                 found[key].append(record)
     return found
@@ -89,7 +103,10 @@ def _mentions(records: Iterable[Record], chosen: dict[FileKey, Any]) -> dict[Fil
 def condense(records: Sequence[Record]) -> list[Line]:
     """The lines of a story, repetitions left out and counted, at most `LINES_MAX`."""
     texts = [sentence(record) for record in records]
-    last = {(record.kind, text): number for number, (record, text) in enumerate(zip(records, texts, strict=True))}
+    last = {
+        (record.kind, text): number
+        for number, (record, text) in enumerate(zip(records, texts, strict=True))
+    }
     seen: dict[tuple[str, str], int] = {}
     lines: list[Line] = []
     for number, (record, text) in enumerate(zip(records, texts, strict=True)):
@@ -103,7 +120,15 @@ def condense(records: Sequence[Record]) -> list[Line]:
         head, tail = LINES_MAX * 2 // 3, LINES_MAX // 3
         middle = lines[head : len(lines) - tail]
         omitted = sum(line.omitted or 1 for line in middle)
-        gap = Line(0, middle[0].at, "", "", f"{count(omitted, 'record')} not shown", omitted, middle[-1].until or middle[-1].at)
+        gap = Line(
+            0,
+            middle[0].at,
+            "",
+            "",
+            f"{count(omitted, 'record')} not shown",
+            omitted,
+            middle[-1].until or middle[-1].at,
+        )
         lines = [*lines[:head], gap, *lines[len(lines) - tail :]]
     return lines
 
@@ -116,13 +141,20 @@ def _omit(lines: list[Line], record: Record) -> None:
 
 
 def first_attempt(facts: Facts) -> list[Line]:
-    """What the first refused copy of the longest episode did, record by record, until its next try was written down."""
+    """What the first refused copy of the longest episode did, record by record, until its next try
+    was written down.
+    """
     if not facts.episodes:
         return []
     episode = facts.episodes[0]
     job = facts.job_of(episode)
     refused = next(
-        (n for n, r in enumerate(facts.records) if r.kind == "open.refused" and r.data.get("episode") == episode.episode), None
+        (
+            n
+            for n, r in enumerate(facts.records)
+            if r.kind == "open.refused" and r.data.get("episode") == episode.episode
+        ),
+        None,
     )
     if refused is None:
         return []
@@ -138,7 +170,9 @@ def first_attempt(facts: Facts) -> list[Line]:
     for record in facts.records[first : refused + 200]:
         if not _is_of_attempt(record, job.job if job else "", episode.purpose, episode.episode):
             continue
-        lines.append(Line(record.seq, record.at, record.kind, clean(record.actor), sentence(record)))
+        lines.append(
+            Line(record.seq, record.at, record.kind, clean(record.actor), sentence(record))
+        )
         if record.kind in ("instruction.written", "episode.ended") or len(lines) >= LINES_MAX // 2:
             break
         if not job:
@@ -146,7 +180,9 @@ def first_attempt(facts: Facts) -> list[Line]:
     return lines
 
 
-_ATTEMPT_KINDS: Final = frozenset(["copy.started", "copy.file", "copy.ended", "event", "instruction.written"])
+_ATTEMPT_KINDS: Final = frozenset(
+    ["copy.started", "copy.file", "copy.ended", "event", "instruction.written"]
+)
 
 
 def _is_of_attempt(record: Record, job: str, purpose: str, episode: str) -> bool:
@@ -160,24 +196,30 @@ def _is_of_attempt(record: Record, job: str, purpose: str, episode: str) -> bool
 
 
 def _facts_of(data: dict[str, Any]) -> str:
-    return ", ".join(f"{key}: {value}" for key, value in data.items() if value not in ("", [], None))
+    return ", ".join(
+        f"{key}: {value}" for key, value in data.items() if value not in ("", [], None)
+    )
 
 
 def _who(data: dict[str, Any]) -> str:
     user = data.get("user", "")
-    return program_on(str(data.get("program", "")), str(data.get("machine", ""))) + (f" (user {user})" if user else "")
+    return program_on(str(data.get("program", "")), str(data.get("machine", ""))) + (
+        f" (user {user})" if user else ""
+    )
 
 
 def _refused(data: dict[str, Any]) -> str:
     blockers = [b for b in data.get("blockers", []) if isinstance(b, dict)]
     named = "; ".join(
-        f"{_who(b)} has it open for {b.get('access', '')} sharing {b.get('share_mode', '')}, since {moment(b['opened_at'])}"
+        f"{_who(b)} has it open for {b.get('access', '')} sharing {b.get('share_mode', '')}, "
+        f"since {moment(b['opened_at'])}"
         for b in blockers[:3]
     )
     more = f" and {len(blockers) - 3} more" if len(blockers) > 3 else ""
     because = f": {named}{more}" if named else ""
     return (
-        f"{_who(data)} is refused {data.get('access', '')} ({data.get('nt_status', '')}, Win32 {data.get('win32', '')}){because}"
+        f"{_who(data)} is refused {data.get('access', '')} ({data.get('nt_status', '')}, Win32 "
+        f"{data.get('win32', '')}){because}"
     )
 
 
@@ -198,18 +240,25 @@ def _next_try(data: dict[str, Any]) -> str:
 
 
 _TELL: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
-    "open.granted": lambda d: f"{_who(d)} opens it for {d.get('access', '')} sharing {d.get('share_mode', '')}",
+    "open.granted": lambda d: (
+        f"{_who(d)} opens it for {d.get('access', '')} sharing {d.get('share_mode', '')}"
+    ),
     "open.refused": _refused,
     "open.closed": lambda d: (
         f"{d.get('machine', '')} closes it"
         if d.get("reason") == "closed"
         else f"what {d.get('machine', '')} had open ends: {d.get('reason', '')}"
     ),
-    "run.ended": lambda d: f"the run ends ({d.get('reason', '')}); what is open now is not closed by anybody",
+    "run.ended": lambda d: (
+        f"the run ends ({d.get('reason', '')}); what is open now is not closed by anybody"
+    ),
     "file.written": lambda d: f"{_who(d)} writes it, {count(int(d.get('size', 0)), 'byte')}",
     "file.deleted": lambda d: f"{_who(d)} deletes it",
     "file.renamed": lambda d: f"{_who(d)} renames {d.get('path', '')} to {d.get('new_path', '')}",
-    "copy.started": lambda d: f"attempt {d.get('attempt', '')} to copy package {d.get('package', '')} to {d.get('server', '')}",
+    "copy.started": lambda d: (
+        f"attempt {d.get('attempt', '')} to copy package {d.get('package', '')} to "
+        f"{d.get('server', '')}"
+    ),
     "copy.file": _copy_file,
     "copy.ended": _copy_ended,
     "instruction.written": _next_try,

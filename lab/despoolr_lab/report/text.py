@@ -1,4 +1,6 @@
-"""A run in a terminal: verdict, expectations, jobs over time, and a timeline in plain ASCII that fits 100 columns."""
+"""A run in a terminal: verdict, expectations, jobs over time, and a timeline in plain ASCII that
+fits 100 columns.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,14 @@ SHOWN_MAX: Final = 600
 """Characters of a value that was expected or found."""
 OVER: Final = frozenset(["Complete", "Failed", "Canceled", "Cancelled"])
 
-LETTERS: Final[dict[str, str]] = {"Pending": "p", "Active": "a", "Retrying": "r", "Complete": "C", "Failed": "F", "None": "."}
+LETTERS: Final[dict[str, str]] = {
+    "Pending": "p",
+    "Active": "a",
+    "Retrying": "r",
+    "Complete": "C",
+    "Failed": "F",
+    "None": ".",
+}
 LETTERS.update(dict.fromkeys(("Cancelling", "Canceled", "Cancelled"), "/"))
 """A status in a lane; others by the first letter of their name."""
 
@@ -36,41 +45,70 @@ LETTERS.update(dict.fromkeys(("Cancelling", "Canceled", "Cancelled"), "/"))
 def render_text(summary: Mapping[str, Any], records: Sequence[Record]) -> str:
     """The run in words and ASCII, no line longer than 100 columns, no colour."""
     facts = read_facts(records, summary)
-    parts = [_verdict(summary, facts), _expectations(summary), _jobs(facts), _workstations(facts), _timeline(facts)]
+    parts = [
+        _verdict(summary, facts),
+        _expectations(summary),
+        _jobs(facts),
+        _workstations(facts),
+        _timeline(facts),
+    ]
     return "\n\n".join(part for part in parts if part)
 
 
 def _verdict(summary: Mapping[str, Any], facts: Facts) -> str:
     verdict = summary.get("verdict")
     if not verdict:
-        verdict = verdicts.verdict(facts.episodes[0]) if facts.episodes else "Nobody was in the way: no open was refused."
+        verdict = (
+            verdicts.verdict(facts.episodes[0])
+            if facts.episodes
+            else "Nobody was in the way: no open was refused."
+        )
     lines = [_wrapped("VERDICT  ", words.clean(verdict, 2000), "         ")]
-    lines += [_wrapped("NOTE     ", words.clean(note, 500), "         ") for note in summary.get("notes", [])]
+    lines += [
+        _wrapped("NOTE     ", words.clean(note, 500), "         ")
+        for note in summary.get("notes", [])
+    ]
     return "\n".join(lines)
 
 
 def _wrapped(first: str, text: str, rest: str) -> str:
-    return textwrap.fill(text, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
+    return textwrap.fill(
+        text, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False
+    )
 
 
 def _expectations(summary: Mapping[str, Any]) -> str:
     findings = [item for item in summary.get("expectations", []) if isinstance(item, Mapping)]
     if not findings:
         return ""
-    lines = [f"EXPECTATIONS  {sum(1 for item in findings if item.get('ok'))} of {len(findings)} hold"]
+    lines = [
+        f"EXPECTATIONS  {sum(1 for item in findings if item.get('ok'))} of {len(findings)} hold"
+    ]
     for item in findings[:EXPECTATIONS_MAX]:
         name = words.clean(item.get("name", ""))
         if item.get("ok"):
             actual = words.cut(words.value_text(item.get("actual")), max(12, WIDTH - 8 - len(name)))
             line = f"  ok   {name}"
             room = WIDTH - len(line) - 2
-            lines.append(f"{line}  {actual:>{room}}" if len(actual) <= room else words.cut(line, WIDTH))
+            lines.append(
+                f"{line}  {actual:>{room}}" if len(actual) <= room else words.cut(line, WIDTH)
+            )
         else:
             lines.append(_wrapped("  NOT  ", name, "       "))
-            lines.append(_wrapped("       expected  ", words.value_text(item.get("expected"), SHOWN_MAX), " " * 17))
-            lines.append(_wrapped("       found     ", words.value_text(item.get("actual"), SHOWN_MAX), " " * 17))
+            lines.append(
+                _wrapped(
+                    "       expected  ", words.value_text(item.get("expected"), SHOWN_MAX), " " * 17
+                )
+            )
+            lines.append(
+                _wrapped(
+                    "       found     ", words.value_text(item.get("actual"), SHOWN_MAX), " " * 17
+                )
+            )
     if len(findings) > EXPECTATIONS_MAX:
-        lines.append(f"  {words.count(len(findings) - EXPECTATIONS_MAX, 'more expectation')} not shown")
+        lines.append(
+            f"  {words.count(len(findings) - EXPECTATIONS_MAX, 'more expectation')} not shown"
+        )
     return "\n".join(lines)
 
 
@@ -82,14 +120,19 @@ def _jobs(facts: Facts) -> str:
     lines = ["JOBS"]
     for job in jobs[:JOBS_MAX]:
         name = words.cut(words.clean(job.name or job.job), width)
-        steps = [f"{words.clean(change.status)} {words.moment(change.at)}" for change in job.changes]
+        steps = [
+            f"{words.clean(change.status)} {words.moment(change.at)}" for change in job.changes
+        ]
         if len(steps) > 6:
             steps = [*steps[:3], f"{len(steps) - 5} more", *steps[-2:]]
         text = " > ".join(step.replace(" ", "\xa0") for step in steps)
         lines.append(_wrapped(f"  {name:<{width}}  ", text, " " * (width + 4)).replace("\xa0", " "))
     if len(jobs) > JOBS_MAX:
         left_out = jobs[JOBS_MAX:]
-        lines.append(f"  {words.count(len(left_out), 'more job')} not shown: {tally(job.status for job in left_out)}"[:WIDTH])
+        lines.append(
+            f"  {words.count(len(left_out), 'more job')} not shown: "
+            f"{tally(job.status for job in left_out)}"[:WIDTH]
+        )
     return "\n".join(lines)
 
 
@@ -101,13 +144,18 @@ def _workstations(facts: Facts) -> str:
     for row in sorted(rows[:WORKSTATIONS_MAX], key=lambda row: (row.job, row.machine)):
         steps = [
             row.changes[0].was or "None",
-            *(f"{change.status} {words.moment(change.at)}" for change in row.changes[-2:] if change.status != change.was),
+            *(
+                f"{change.status} {words.moment(change.at)}"
+                for change in row.changes[-2:]
+                if change.status != change.was
+            ),
         ]
         if len(row.changes) > 2:
             steps.insert(1, f"{len(row.changes) - 2} more")
         job = facts.jobs.get(row.job)
         name = (
-            f"  {words.cut(words.clean(row.machine), 15):<15}  {words.cut(words.clean(job.name if job else row.job), 16):<16}  "
+            f"  {words.cut(words.clean(row.machine), 15):<15}  "
+            f"{words.cut(words.clean(job.name if job else row.job), 16):<16}  "
         )
         lines.append(words.cut(name + words.clean(" > ".join(steps)), WIDTH))
     if len(rows) > WORKSTATIONS_MAX:
@@ -123,12 +171,17 @@ def _timeline(facts: Facts) -> str:
         return ""
     axis = Axis(facts.start, facts.end, 0, COLUMNS)
     column = words.span((facts.end - facts.start) / COLUMNS)
-    lines = [f"TIMELINE  {words.moment(facts.start)} to {words.moment(facts.end)}, one column is {column}"]
+    lines = [
+        f"TIMELINE  {words.moment(facts.start)} to {words.moment(facts.end)}, one column "
+        f"is {column}"
+    ]
     drawn: set[str] = set()
     used: set[str] = set()
     by_file: dict[Any, list[EpisodeRow]] = {}
     for episode in facts.episodes:
-        by_file.setdefault(file_key(episode.server, episode.share, episode.path), []).append(episode)
+        by_file.setdefault(file_key(episode.server, episode.share, episode.path), []).append(
+            episode
+        )
     body: list[str] = []
     for key, episodes in list(by_file.items())[:FILES_MAX]:
         body += _file(facts, axis, key, episodes, drawn, used)
@@ -142,14 +195,23 @@ def _timeline(facts: Facts) -> str:
     return "\n".join([*lines, _ruler(axis), *body, *_key(used)])
 
 
-def _file(facts: Facts, axis: Axis, key: Any, episodes: Sequence[EpisodeRow], drawn: set[str], used: set[str]) -> list[str]:
+def _file(
+    facts: Facts,
+    axis: Axis,
+    key: Any,
+    episodes: Sequence[EpisodeRow],
+    drawn: set[str],
+    used: set[str],
+) -> list[str]:
     first = episodes[0]
     lines = [words.cut(f"  {words.unc(first.server, first.share, first.path)}", WIDTH)]
     lanes: dict[tuple[str, str], list[Holding]] = {}
     for holding in facts.holdings:
         if holding.refused and holding.file == key:
             lanes.setdefault((holding.machine, holding.program), []).append(holding)
-    ranked = sorted(lanes.values(), key=lambda held: (-sum(h.refused for h in held), held[0].opened_at))
+    ranked = sorted(
+        lanes.values(), key=lambda held: (-sum(h.refused for h in held), held[0].opened_at)
+    )
     lines += [_hold_lane(axis, facts, held, used) for held in ranked[:HOLDERS_MAX]]
     if len(lanes) > HOLDERS_MAX:
         lines.append(f"    {words.count(len(lanes) - HOLDERS_MAX, 'more holder')} not drawn")
@@ -184,7 +246,11 @@ def _hold_lane(axis: Axis, facts: Facts, held: Sequence[Holding], used: set[str]
             cells[end] = ")"
     used |= set(cells) - {" "}
     first, last = held[0], held[-1]
-    outcome = "never closed" if last.closed_at is None else f"{words.how_closed(last.reason)} {words.moment(last.closed_at)[5:]}"
+    outcome = (
+        "never closed"
+        if last.closed_at is None
+        else f"{words.how_closed(last.reason)} {words.moment(last.closed_at)[5:]}"
+    )
     return _lane(words.program_on(first.program, first.machine), cells, outcome)
 
 
@@ -232,7 +298,11 @@ def _statuses(axis: Axis, row: JobStory | DetailStory) -> list[str]:
 
 def _explain(cells: Sequence[str], row: JobStory | DetailStory, used: set[str]) -> None:
     """Remember the letters that are to be seen."""
-    used |= {f"{_letter(c.status)} {words.clean(c.status)}" for c in row.changes if _letter(c.status) in cells}
+    used |= {
+        f"{_letter(c.status)} {words.clean(c.status)}"
+        for c in row.changes
+        if _letter(c.status) in cells
+    }
 
 
 def _ruler(axis: Axis) -> str:
@@ -257,6 +327,8 @@ def _key(used: set[str]) -> list[str]:
         ("o", "o got through"),
         ("!", "! given up"),
     )
-    found = [text for symbol, text in symbols if symbol in used] + sorted(text for text in used if len(text) > 2)
+    found = [text for symbol, text in symbols if symbol in used] + sorted(
+        text for text in used if len(text) > 2
+    )
     text = ", ".join(item.replace(" ", "\xa0") for item in found)
     return [_wrapped("  ", text, "  ").replace("\xa0", " ")] if found else []

@@ -1,10 +1,11 @@
 """The picture of a run: what is drawn where, as plain shapes that the template turns into SVG.
 
-One group for each blocked file, cause above effect: who held the file, the update's attempts against it, the status of the
-job that waited. Then the jobs with what their workstations reported, other jobs, and the opens that blocked nobody.
+One group for each blocked file, cause above effect: who held the file, the update's attempts
+against it, the status of the job that waited. Then the jobs with what their workstations reported,
+other jobs, and the opens that blocked nobody.
 
-Everything is bounded: lanes by the `*_MAX` below, marks by the width of the picture (closer ones are drawn as a density).
-What is left out is counted in words.
+Everything is bounded: lanes by the `*_MAX` below, marks by the width of the picture (closer ones
+are drawn as a density). What is left out is counted in words.
 """
 
 from __future__ import annotations
@@ -67,10 +68,14 @@ def _place(picture: Picture) -> None:
 
 
 def _blocked_groups(facts: Facts, axis: Axis) -> tuple[list[Group], str, set[str]]:
-    """A group a file, longest blocked first; what is left out in words; the jobs that were drawn."""
+    """A group a file, longest blocked first; what is left out in words; the jobs that were
+    drawn.
+    """
     by_file: dict[FileKey, list[EpisodeRow]] = {}
     for episode in facts.episodes:
-        by_file.setdefault(file_key(episode.server, episode.share, episode.path), []).append(episode)
+        by_file.setdefault(file_key(episode.server, episode.share, episode.path), []).append(
+            episode
+        )
     holdings: dict[FileKey, list[Holding]] = {}
     for holding in facts.holdings:
         if holding.refused:
@@ -80,29 +85,50 @@ def _blocked_groups(facts: Facts, axis: Axis) -> tuple[list[Group], str, set[str
     for key, episodes in list(by_file.items())[:GROUPS_MAX]:
         groups.append(_blocked_group(facts, axis, episodes, holdings.get(key, []), shown))
     left_out = sum(len(rows) for rows in list(by_file.values())[GROUPS_MAX:])
-    rest = f"{count(len(by_file) - GROUPS_MAX, 'more blocked file')} ({count(left_out, 'episode')})" if left_out else ""
+    rest = (
+        f"{count(len(by_file) - GROUPS_MAX, 'more blocked file')} ({count(left_out, 'episode')})"
+        if left_out
+        else ""
+    )
     return groups, rest, shown
 
 
 def _blocked_group(
-    facts: Facts, axis: Axis, episodes: Sequence[EpisodeRow], holdings: Sequence[Holding], shown: set[str]
+    facts: Facts,
+    axis: Axis,
+    episodes: Sequence[EpisodeRow],
+    holdings: Sequence[Holding],
+    shown: set[str],
 ) -> Group:
     first = episodes[0]
-    group = Group(unc(first.server, first.share, first.path), "who held it, and the update that had to wait")
+    group = Group(
+        unc(first.server, first.share, first.path), "who held it, and the update that had to wait"
+    )
     lanes = by_holder(holdings)
-    ranked = sorted(lanes, key=lambda lane: (-sum(h.refused for h in lane), lane[0].opened_at, lane[0].machine))
-    for held in sorted(ranked[:HOLD_LANES_MAX], key=lambda lane: (lane[0].opened_at, lane[0].machine)):
+    ranked = sorted(
+        lanes, key=lambda lane: (-sum(h.refused for h in lane), lane[0].opened_at, lane[0].machine)
+    )
+    for held in sorted(
+        ranked[:HOLD_LANES_MAX], key=lambda lane: (lane[0].opened_at, lane[0].machine)
+    ):
         group.lanes.append(hold_lane(facts, axis, held))
     for episode in episodes[:EPISODE_LANES_MAX]:
         group.lanes.append(episode_lane(facts, axis, episode))
-    jobs = {job.job: job for job in (facts.job_of(e) for e in episodes[:EPISODE_LANES_MAX]) if job is not None}
+    jobs = {
+        job.job: job
+        for job in (facts.job_of(e) for e in episodes[:EPISODE_LANES_MAX])
+        if job is not None
+    }
     for job in jobs.values():
         if job.job not in shown:
             group.lanes.append(job_lane(axis, job, facts.end))
             shown.add(job.job)
     more = [
         count(number, noun)
-        for number, noun in ((len(lanes) - HOLD_LANES_MAX, "more holder"), (len(episodes) - EPISODE_LANES_MAX, "more episode"))
+        for number, noun in (
+            (len(lanes) - HOLD_LANES_MAX, "more holder"),
+            (len(episodes) - EPISODE_LANES_MAX, "more episode"),
+        )
         if number > 0
     ]
     group.rest = f"not drawn: {' and '.join(more)} of this file" if more else ""
@@ -120,7 +146,9 @@ def _reporting_groups(facts: Facts, axis: Axis) -> tuple[list[Group], set[str]]:
     groups = []
     for job_id, rows in list(by_job.items())[:JOB_GROUPS_MAX]:
         job = facts.jobs.get(job_id) or JobStory(job_id, "")
-        group = Group(f"Job {clean(job.label)}", "what the site's Job Details said of each workstation")
+        group = Group(
+            f"Job {clean(job.label)}", "what the site's Job Details said of each workstation"
+        )
         if job.changes:
             group.lanes.append(job_lane(axis, job, facts.end))
         chosen = rows[:WORKSTATION_LANES_MAX]
@@ -128,7 +156,10 @@ def _reporting_groups(facts: Facts, axis: Axis) -> tuple[list[Group], set[str]]:
             group.lanes.append(workstation_lane(facts, axis, row))
         left_out = rows[WORKSTATION_LANES_MAX:]
         if left_out:
-            group.rest = f"not drawn: {count(len(left_out), 'more workstation')} ({tally(row.status for row in left_out)})"
+            group.rest = (
+                f"not drawn: {count(len(left_out), 'more workstation')} "
+                f"({tally(row.status for row in left_out)})"
+            )
         groups.append(group)
     return groups, set(list(by_job)[:JOB_GROUPS_MAX])
 
@@ -141,7 +172,10 @@ def _other_jobs(facts: Facts, axis: Axis, shown: set[str]) -> list[Group]:
     group.lanes = [job_lane(axis, job, facts.end) for job in jobs[:OTHER_JOBS_MAX]]
     left_out = jobs[OTHER_JOBS_MAX:]
     if left_out:
-        group.rest = f"not drawn: {count(len(left_out), 'more job')} ({tally(job.status for job in left_out)})"
+        group.rest = (
+            f"not drawn: {count(len(left_out), 'more job')} "
+            f"({tally(job.status for job in left_out)})"
+        )
     return [group]
 
 
@@ -154,11 +188,15 @@ def _quiet_group(facts: Facts, axis: Axis) -> list[Group]:
     def held_s(lane: Sequence[Holding]) -> float:
         return sum((facts.end if h.closed_at is None else h.closed_at) - h.opened_at for h in lane)
 
-    ranked = sorted(lanes, key=lambda lane: (-round(held_s(lane)), lane[0].opened_at, lane[0].machine))
+    ranked = sorted(
+        lanes, key=lambda lane: (-round(held_s(lane)), lane[0].opened_at, lane[0].machine)
+    )
     group = Group("Files held open that blocked nobody", "")
     group.lanes = [hold_lane(facts, axis, lane, quiet=True) for lane in ranked[:QUIET_LANES_MAX]]
     if len(lanes) > QUIET_LANES_MAX:
-        group.rest = f"not drawn: {count(len(lanes) - QUIET_LANES_MAX, 'more holder')} who blocked nobody"
+        group.rest = (
+            f"not drawn: {count(len(lanes) - QUIET_LANES_MAX, 'more holder')} who blocked nobody"
+        )
     return [group]
 
 
@@ -167,7 +205,9 @@ def _quiet_group(facts: Facts, axis: Axis) -> list[Group]:
 
 def _legend(groups: Iterable[Group]) -> list[tuple[str, str]]:
     lanes = [lane for group in groups for lane in group.lanes]
-    used = {bar.kind for lane in lanes for bar in lane.bars} | {mark.kind for lane in lanes for mark in lane.marks}
+    used = {bar.kind for lane in lanes for bar in lane.bars} | {
+        mark.kind for lane in lanes for mark in lane.marks
+    }
     return [(kind, text) for kind, text in LEGEND if kind in used]
 
 
@@ -175,12 +215,20 @@ def _description(facts: Facts) -> str:
     """What the picture shows, for those who cannot see it."""
     parts = [f"Site time from {moment(facts.start)} to {moment(facts.end)}."]
     for episode in facts.episodes[:GROUPS_MAX]:
-        holders = ", ".join(program_on(h.program, h.machine) for h in episode.holds[:3]) or "nobody named"
+        holders = (
+            ", ".join(program_on(h.program, h.machine) for h in episode.holds[:3]) or "nobody named"
+        )
         parts.append(
-            f"{program_on(episode.program, episode.machine)} was refused {unc(episode.server, episode.share, episode.path)} "
-            f"{times(episode.attempt_count)} from {moment(episode.first_refused_at)} to {moment(episode.last_refused_at)}, "
+            f"{program_on(episode.program, episode.machine)} was refused "
+            f"{unc(episode.server, episode.share, episode.path)} "
+            f"{times(episode.attempt_count)} from {moment(episode.first_refused_at)} to "
+            f"{moment(episode.last_refused_at)}, "
             f"held by {holders}; {episode.state} after {span(episode.blocked_s)}."
         )
     for job in list(facts.jobs.values())[:OTHER_JOBS_MAX]:
-        parts.append(f"Job {clean(job.label)}: " + ", ".join(f"{c.status} {moment(c.at)}" for c in job.changes[:10]) + ".")
+        parts.append(
+            f"Job {clean(job.label)}: "
+            + ", ".join(f"{c.status} {moment(c.at)}" for c in job.changes[:10])
+            + "."
+        )
     return clean(" ".join(parts), 3000)

@@ -1,4 +1,6 @@
-"""Times, spans and values in words: the few ways a report writes them, and nothing that a terminal or a browser would obey."""
+"""Times, spans and values in words: the few ways a report writes them, and nothing that a terminal
+or a browser would obey.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +15,23 @@ from despoolr_core.share.modes import Access, ShareMode, parse_flags
 TEXT_MAX: Final = 400
 ELLIPSIS: Final = "…"
 SERVER_STOPPED: Final = "server stopped"
-"""The reason of an open's end that is neither its holder's doing nor anybody's who wanted the file."""
+"""The reason of an open's end that is neither its holder's doing nor anybody's who wanted the
+file.
+"""
 ITEMS_MAX: Final = 40
 """Items of a list or a table that a value shows."""
 _UNPRINTABLE: Final = re.compile(
     "[\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\u061c\\u200b-\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ufeff]"
 )
-"""Control and unpaired characters, and those without a shape that reorder or hide their neighbours."""
+"""Control and unpaired characters, and those without a shape that reorder or hide their
+neighbours.
+"""
 
 
 def clean(value: Any, text_max: int = TEXT_MAX) -> str:
-    """Text that is safe to print: control, bidirectional and unpaired characters become U+FFFD, and it is cut at `text_max`."""
+    """Text that is safe to print: control, bidirectional and unpaired characters become U+FFFD, and
+    it is cut at `text_max`.
+    """
     text = str(value)
     if len(text) > text_max:
         text = text[: text_max - 1] + ELLIPSIS
@@ -70,7 +78,9 @@ def times(number: int) -> str:
 
 
 def value_text(value: Any, text_max: int = TEXT_MAX) -> str:
-    """An expected or found value for people: `WS1: Complete, WS2: None`; lists one item after the other; `nothing` for none."""
+    """An expected or found value for people: `WS1: Complete, WS2: None`; lists one item after the
+    other; `nothing` for none.
+    """
     return clean(_value_text(value), text_max)
 
 
@@ -82,7 +92,9 @@ def _value_text(value: Any, is_inside: bool = False) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict):
-        return _listed((f"{key}: {_value_text(item, True)}" for key, item in value.items()), len(value), ", ")
+        return _listed(
+            (f"{key}: {_value_text(item, True)}" for key, item in value.items()), len(value), ", "
+        )
     if isinstance(value, list | tuple):
         return _listed((_value_text(item) for item in value), len(value), "; ")
     return str(value)
@@ -119,7 +131,8 @@ def words_of(flags: str, none: str) -> str:
 
 
 def clash(access: str, share_mode: str, holder_access: str, holder_share_mode: str) -> str:
-    """Why two opens exclude each other, by the rule: each one's access must be inside what the other lets happen.
+    """Why two opens exclude each other, by the rule: each one's access must be inside what the
+    other lets happen.
 
     Empty when the words do not tell (a lock, a pending delete).
     """
@@ -131,10 +144,14 @@ def clash(access: str, share_mode: str, holder_access: str, holder_share_mode: s
     reasons = []
     if wanted & ~left:
         reasons.append(
-            f"it wants to {_names(wanted & ~left)}; the holder lets others {words_of(holder_share_mode, 'do nothing')}"
+            f"it wants to {_names(wanted & ~left)}; the holder lets others "
+            f"{words_of(holder_share_mode, 'do nothing')}"
         )
     if held & ~let:
-        reasons.append(f"the holder may {_names(held & ~let)}; it lets others {words_of(share_mode, 'do nothing')}")
+        reasons.append(
+            f"the holder may {_names(held & ~let)}; it lets others "
+            f"{words_of(share_mode, 'do nothing')}"
+        )
     return clean("; ".join(reasons))
 
 
@@ -157,5 +174,7 @@ def _names(share_mode: int) -> str:
 
 
 def how_closed(reason: str) -> str:
-    """How an open came to its end, in a word or two: `closed` by its holder, or why it ended else."""
+    """How an open came to its end, in a word or two: `closed` by its holder, or why it ended
+    else.
+    """
     return "closed" if reason in ("", "closed") else clean(reason)

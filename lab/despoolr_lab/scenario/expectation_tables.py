@@ -1,11 +1,20 @@
-"""`[[expect]]`: what may be expected of a scenario, one struct for each `that`. What each looks at is in `expectations`."""
+"""`[[expect]]`: what may be expected of a scenario, one struct for each `that`. What each looks at
+is in `expectations`.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from despoolr_core.profile import profile_of
-from despoolr_core.times import EPISODE_STATES, JOB_STATUSES, PACKAGE_STATUSES, ROW_STATUSES, moment_s, one_of
+from despoolr_core.times import (
+    EPISODE_STATES,
+    JOB_STATUSES,
+    PACKAGE_STATUSES,
+    ROW_STATUSES,
+    moment_s,
+    one_of,
+)
 from despoolr_lab.toml.tables import Name, Table, check_fields
 
 
@@ -37,7 +46,9 @@ class JobExpectation(ExpectTable, tag="job", kw_only=True):
 
 
 class ReachedExpectation(ExpectTable, tag="reached", kw_only=True):
-    """A job reached a status for the first time between two moments (or never, with `never = true`)."""
+    """A job reached a status for the first time between two moments (or never, with `never =
+    true`).
+    """
 
     job: Name
     status: str
@@ -75,7 +86,9 @@ class ServersExpectation(ExpectTable, tag="servers", kw_only=True):
 
 
 class FilesExpectation(ExpectTable, tag="files", kw_only=True):
-    """A package's files on a distribution server: path to text, or false for absent. `only` forbids others."""
+    """A package's files on a distribution server: path to text, or false for absent. `only` forbids
+    others.
+    """
 
     package: Name
     server: str = ""
@@ -84,7 +97,9 @@ class FilesExpectation(ExpectTable, tag="files", kw_only=True):
 
 
 class MasterExpectation(ExpectTable, tag="master", kw_only=True):
-    """The files in a package's master copy (`DESPOOLR.BOX\\STORE`) at a site: path to text. `none = true`: there is no copy."""
+    """The files in a package's master copy (`DESPOOLR.BOX\\STORE`) at a site: path to text. `none =
+    true`: there is no copy.
+    """
 
     package: Name
     files: dict[str, str] = {}
@@ -127,7 +142,9 @@ class LogExpectation(ExpectTable, tag="log", kw_only=True):
 
 
 class EpisodeExpectation(ExpectTable, tag="episode", kw_only=True):
-    """An episode: who was refused what, by whom, how often, how it ended. `none = true` expects there is none."""
+    """An episode: who was refused what, by whom, how often, how it ended. `none = true` expects
+    there is none.
+    """
 
     path: str = ""
     state: str = ""
@@ -146,7 +163,9 @@ class EpisodeExpectation(ExpectTable, tag="episode", kw_only=True):
 
 
 class MifsExpectation(ExpectTable, tag="mifs", kw_only=True):
-    """How many job-details MIFs have been loaded (at a `site`; else the first) for a job's workstations with a status."""
+    """How many job-details MIFs have been loaded (at a `site`; else the first) for a job's
+    workstations with a status.
+    """
 
     job: Name
     status: str = ""
@@ -179,7 +198,9 @@ class PcmExpectation(ExpectTable, tag="pcm", kw_only=True):
 
 
 class BoxExpectation(ExpectTable, tag="box", kw_only=True):
-    """How many files with an extension (or any end of a name) lie in a directory of a server's share."""
+    """How many files with an extension (or any end of a name) lie in a directory of a server's
+    share.
+    """
 
     server: str
     share: str

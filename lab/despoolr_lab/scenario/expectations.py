@@ -1,7 +1,8 @@
 """What each expectation looks at, and what it found: one function per kind, found by its type.
 
-An expectation never changes the world. It looks where a person would look: Job Details over the site's API, files on a
-distribution server's disk, the event log, the services' log lines, the episodes of the share.
+An expectation never changes the world. It looks where a person would look: Job Details over the
+site's API, files on a distribution server's disk, the event log, the services' log lines, the
+episodes of the share.
 """
 
 from __future__ import annotations
@@ -60,7 +61,9 @@ def describe(expectation: Any) -> str:
 
 
 def _finding(expectation: Any, expected: Any, actual: Any, ok: bool | None = None) -> Finding:
-    return Finding(describe(expectation), expected, actual, expected == actual if ok is None else ok)
+    return Finding(
+        describe(expectation), expected, actual, expected == actual if ok is None else ok
+    )
 
 
 # -- jobs
@@ -90,23 +93,36 @@ async def _reached(world: World, records: list[Record], e: model.ReachedExpectat
         None,
     )
     if e.never:
-        return _finding(e, f"never {e.status}", None if at is None else f"{e.status} after {_span(at - start)}", at is None)
+        return _finding(
+            e,
+            f"never {e.status}",
+            None if at is None else f"{e.status} after {_span(at - start)}",
+            at is None,
+        )
     expected = f"{e.status} between {e.after or '0s'} and {e.before or 'the end'}"
     if at is None:
         return _finding(e, expected, f"never {e.status}", False)
     late_enough = not e.after or at >= moment_s(e.after, start)
     early_enough = not e.before or at <= moment_s(e.before, start)
-    return _finding(e, expected, f"{e.status} after {_span(at - start)}", late_enough and early_enough)
+    return _finding(
+        e, expected, f"{e.status} after {_span(at - start)}", late_enough and early_enough
+    )
 
 
 async def _rows(world: World, e: Any, kind: str) -> Finding:
     answer = await _get_job(world, e, e.job)
-    rows = {d["machine"]: d["status"] for d in (answer["details"] if answer else []) if d["kind"] == kind}
+    rows = {
+        d["machine"]: d["status"]
+        for d in (answer["details"] if answer else [])
+        if d["kind"] == kind
+    }
     actual = {name: rows.get(name) for name in e.rows}
     return _finding(e, e.rows, actual)
 
 
-async def _workstations(world: World, records: list[Record], e: model.WorkstationsExpectation) -> Finding:
+async def _workstations(
+    world: World, records: list[Record], e: model.WorkstationsExpectation
+) -> Finding:
     return await _rows(world, e, "Workstation")
 
 
@@ -165,8 +181,13 @@ async def _files(world: World, records: list[Record], e: model.FilesExpectation)
     store = world.package_stores[e.server or servers[0]]
     present = _tree(store, package_id)
     spelled = {fold(name): name for name in present}  # names on a share have no case
-    actual: dict[str, str | bool] = {name: present.get(spelled.get(fold(name), ""), False) for name in e.files}
-    ok = all(actual[name] == wanted if wanted is not True else actual[name] is not False for name, wanted in e.files.items())
+    actual: dict[str, str | bool] = {
+        name: present.get(spelled.get(fold(name), ""), False) for name in e.files
+    }
+    ok = all(
+        actual[name] == wanted if wanted is not True else actual[name] is not False
+        for name, wanted in e.files.items()
+    )
     if e.only:
         wanted = {fold(name) for name in e.files}
         actual |= {name: text for name, text in present.items() if fold(name) not in wanted}
@@ -187,7 +208,10 @@ def _tree(store: Any, directory: str) -> dict[str, str]:
         for facts in store.list(name):
             (ahead if facts.directory else files).append(name.child(facts.path.rpartition("/")[2]))
     files.sort(key=lambda name: name.key.split("/"))
-    return {name.path[len(top.path) :].lstrip("/"): store.read(name).decode("utf-8", "replace") for name in files}
+    return {
+        name.path[len(top.path) :].lstrip("/"): store.read(name).decode("utf-8", "replace")
+        for name in files
+    }
 
 
 async def _master(world: World, records: list[Record], e: model.MasterExpectation) -> Finding:
@@ -201,11 +225,17 @@ async def _master(world: World, records: list[Record], e: model.MasterExpectatio
             return _finding(e, dict(e.files) or "no master copy", str(error), False)
         return _finding(e, "no master copy" if e.none else dict(e.files), "no master copy", e.none)
     actual = {name: data.decode("utf-8", "replace") for name, data in found.items()}
-    is_same = {fold(name): text for name, text in actual.items()} == {fold(n): text for n, text in e.files.items()}
-    return _finding(e, "no master copy" if e.none else dict(e.files), actual, not e.none and is_same)
+    is_same = {fold(name): text for name, text in actual.items()} == {
+        fold(n): text for n, text in e.files.items()
+    }
+    return _finding(
+        e, "no master copy" if e.none else dict(e.files), actual, not e.none and is_same
+    )
 
 
-async def _package_status(world: World, records: list[Record], e: model.PackageStatusExpectation) -> Finding:
+async def _package_status(
+    world: World, records: list[Record], e: model.PackageStatusExpectation
+) -> Finding:
     site, package_id = world.packages[e.package]
     try:
         answer = await world.api(e.site or site, "GET", f"packages/{package_id}")
@@ -223,7 +253,11 @@ async def _box(world: World, records: list[Record], e: model.BoxExpectation) -> 
         if not error.is_missing:
             raise
         entries = []  # where there is no such directory, there are no files in it
-    count = sum(1 for entry in entries if not entry.directory and fold(entry.name).endswith(fold(e.extension)))
+    count = sum(
+        1
+        for entry in entries
+        if not entry.directory and fold(entry.name).endswith(fold(e.extension))
+    )
     return _counted(e, count)
 
 
@@ -243,7 +277,11 @@ async def _events(world: World, records: list[Record], e: model.EventsExpectatio
     if e.job:
         answer = await _get_job(world, e, e.job)
         job_id = answer["job"]["job"] if answer else "?"
-    count = sum(1 for x in events if x["code"] == e.code and job_id in ("", x["job"]) and e.text in x["text"])
+    count = sum(
+        1
+        for x in events
+        if x["code"] == e.code and job_id in ("", x["job"]) and e.text in x["text"]
+    )
     return _counted(e, count)
 
 
@@ -285,16 +323,31 @@ async def _episode(world: World, records: list[Record], e: model.EpisodeExpectat
 
 def all_episodes(world: World) -> list[EpisodeRow]:
     """The episodes of every server of the world, by first refusal."""
-    hosts = [logon.host for logon in world.logons.values()] + [site.server.host for site in world.sites.values()]
-    return sorted((row for host in hosts for row in host.episodes()), key=lambda row: (row.first_refused_at, row.episode))
+    hosts = [logon.host for logon in world.logons.values()] + [
+        site.server.host for site in world.sites.values()
+    ]
+    return sorted(
+        (row for host in hosts for row in host.episodes()),
+        key=lambda row: (row.first_refused_at, row.episode),
+    )
 
 
 def _is_meant(row: EpisodeRow, e: model.EpisodeExpectation) -> bool:
     return (
-        (not e.path or any(fold(path).endswith(fold(e.path)) for path in (row.path, *(h.path for h in row.holds))))
+        (
+            not e.path
+            or any(
+                fold(path).endswith(fold(e.path))
+                for path in (row.path, *(h.path for h in row.holds))
+            )
+        )
         and (not e.state or row.state == e.state)
         and (not e.blocker or any(hold.machine == e.blocker for hold in row.holds))
-        and (not e.program or row.program == e.program or any(hold.program == e.program for hold in row.holds))
+        and (
+            not e.program
+            or row.program == e.program
+            or any(hold.program == e.program for hold in row.holds)
+        )
         and (e.attempts is None or row.attempt_count == e.attempts)
         and row.attempt_count >= e.attempts_at_least
         and (not e.blocked_at_least or row.blocked_s >= span_s(e.blocked_at_least))
@@ -304,7 +357,10 @@ def _is_meant(row: EpisodeRow, e: model.EpisodeExpectation) -> bool:
 
 def _episode_line(row: EpisodeRow) -> str:
     holders = ", ".join(f"{h.machine}/{h.program}" for h in row.holds)
-    return f"{row.program} on {row.path}: {row.state}, {row.attempt_count} attempts, {_span(row.blocked_s)}, blocked by {holders}"
+    return (
+        f"{row.program} on {row.path}: {row.state}, {row.attempt_count} attempts, "
+        f"{_span(row.blocked_s)}, blocked by {holders}"
+    )
 
 
 # -- machines

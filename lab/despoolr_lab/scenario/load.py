@@ -1,7 +1,8 @@
-"""Reading a scenario file: TOML in, a `Scenario` out, or one error that names the line and the nearest right word.
+"""Reading a scenario file: TOML in, a `Scenario` out, or one error that names the line and the
+nearest right word.
 
-The law: what the schema cannot say is checked here, before anything runs: every name that is used is there, and none twice;
-nothing happens after the end.
+The law: what the schema cannot say is checked here, before anything runs: every name that is used
+is there, and none twice; nothing happens after the end.
 """
 
 from __future__ import annotations
@@ -12,7 +13,14 @@ from typing import Any, Final
 from despoolr_core.rules.fold import fold
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.model import Scenario
-from despoolr_lab.toml.toml_text import FILE_SIZE_MAX, ScenarioError, nearest, parse_tables, place, read_text
+from despoolr_lab.toml.toml_text import (
+    FILE_SIZE_MAX,
+    ScenarioError,
+    nearest,
+    parse_tables,
+    place,
+    read_text,
+)
 
 __all__ = ["FILE_SIZE_MAX", "ScenarioError", "check_references", "load_scenario", "parse_scenario"]
 
@@ -33,10 +41,17 @@ def parse_scenario(text: str) -> Scenario:
 
 
 def check_references(scenario: Scenario, text: str) -> None:
-    """Every machine, package, server, job and site that is named must be there, and none twice. Raises `ScenarioError`."""
+    """Every machine, package, server, job and site that is named must be there, and none twice.
+    Raises `ScenarioError`.
+    """
     _refuse_after_the_end(scenario, text)
     names = _names(scenario)
-    for table, noun in (("clients", "machine"), ("package", "package"), ("server", "server"), ("site", "site")):
+    for table, noun in (
+        ("clients", "machine"),
+        ("package", "package"),
+        ("server", "server"),
+        ("site", "site"),
+    ):
         _refuse_twice(names[noun], noun, table, text)
     _refuse_twice(names["job"], "job", "step", text)
     for table in ("clients", "server", "package", "program", "step", "expect"):
@@ -61,7 +76,8 @@ def _refuse_after_the_end(scenario: Scenario, text: str) -> None:
                 raise ScenarioError(reason, *place([table, index, "at"], text))
             if one.at and model.moment_s(one.at, scenario.start) > scenario.end:
                 reason = (
-                    f"{one.at} is after the end of the run, which goes for {scenario.run.for_}; let it go on longer ([run] for)"
+                    f"{one.at} is after the end of the run, which goes for "
+                    f"{scenario.run.for_}; let it go on longer ([run] for)"
                 )
                 raise ScenarioError(reason, *place([table, index, "at"], text))
 
@@ -112,6 +128,16 @@ def _refuse_twice(names: list[str], noun: str, table: str, text: str) -> None:
     seen: set[str] = set()
     for name in names:
         if fold(name) in seen:
-            line = next((n for n, row in reversed(list(enumerate(text.splitlines(), 1))) if f'"{name}"' in row), 0)
-            raise ScenarioError(f"there are two {noun}s called {name!r}", *((line, 1) if line else place([table, 0], text)))
+            line = next(
+                (
+                    n
+                    for n, row in reversed(list(enumerate(text.splitlines(), 1)))
+                    if f'"{name}"' in row
+                ),
+                0,
+            )
+            raise ScenarioError(
+                f"there are two {noun}s called {name!r}",
+                *((line, 1) if line else place([table, 0], text)),
+            )
         seen.add(fold(name))

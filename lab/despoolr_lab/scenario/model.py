@@ -1,8 +1,8 @@
 """What a scenario file can say: topology, packages, a timeline of steps, and what is expected when.
 
-The structs are the schema: `schema()` (the command `despoolr schema`) gives them as JSON Schema for editors, `load` reads TOML
-into them, and `docs/scenarios.md` explains them in the same order. Times are spans since the start of the run (`"90m"`,
-`"2d 4h"`) or a date and time on the site's calendar.
+The structs are the schema: `schema()` (the command `despoolr schema`) gives them as JSON Schema for
+editors, `load` reads TOML into them, and `docs/scenarios.md` explains them in the same order. Times
+are spans since the start of the run (`"90m"`, `"2d 4h"`) or a date and time on the site's calendar.
 """
 
 from __future__ import annotations
@@ -162,7 +162,9 @@ class Server(Table, kw_only=True):
 
 
 class Clients(Table, kw_only=True):
-    """`[[clients]]`: client machines that are alike. `name` with `{n}` and `count`, or a list of `names`."""
+    """`[[clients]]`: client machines that are alike. `name` with `{n}` and `count`, or a list of
+    `names`.
+    """
 
     names: list[Name] = []
     name: str = "WS{n}"
@@ -177,7 +179,9 @@ class Clients(Table, kw_only=True):
     on: bool = True
     known: bool = True
     when_warned: str = "ignore"
-    """What a user does who is told that files will be closed by force: `ignore`, `close` (save and close) or `crash`."""
+    """What a user does who is told that files will be closed by force: `ignore`, `close` (save and
+    close) or `crash`.
+    """
     report_gap: Span = "0s"
     """How long PCM takes between the two files of a report: the width of Q138241's race."""
 
@@ -185,16 +189,25 @@ class Clients(Table, kw_only=True):
         if bool(self.names) == bool(self.count):
             raise ValueError("say either names = [...] or count = N")
         one_of(self.when_warned, WhenWarned, "way to take a warning")
-        for text in (self.poll_every, self.first_poll or "0s", self.clock_offset.lstrip("+-") or "0s", self.report_gap):
+        for text in (
+            self.poll_every,
+            self.first_poll or "0s",
+            self.clock_offset.lstrip("+-") or "0s",
+            self.report_gap,
+        ):
             span_s(text)
 
     def expand(self) -> list[str]:
         """The machine names."""
-        return list(self.names) or [self.name.replace("{n}", str(i)) for i in range(1, self.count + 1)]
+        return list(self.names) or [
+            self.name.replace("{n}", str(i)) for i in range(1, self.count + 1)
+        ]
 
 
 class Package(Table, kw_only=True):
-    """`[[package]]`: a package and the files of its source directory (path to text). An `id` begins with its site's code."""
+    """`[[package]]`: a package and the files of its source directory (path to text). An `id` begins
+    with its site's code.
+    """
 
     name: Name
     files: dict[str, str] = {}
@@ -204,7 +217,9 @@ class Package(Table, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.id and not is_package_id(self.id):
-            raise ValueError(f"{self.id!r} is no PackageID: a site code and five hex digits, such as BPC0000A")
+            raise ValueError(
+                f"{self.id!r} is no PackageID: a site code and five hex digits, such as BPC0000A"
+            )
         seen: dict[str, str] = {}
         for name in self.files:
             parsed = parse_name(name)
@@ -230,7 +245,9 @@ class StatusMifSpec(Table, kw_only=True):
 
 
 class Program(Table, kw_only=True):
-    """`[[program]]`: what a command line does on a client: how long it runs, what it opens, how it ends."""
+    """`[[program]]`: what a command line does on a client: how long it runs, what it opens, how it
+    ends.
+    """
 
     command: str
     machines: list[str] = []
@@ -272,7 +289,9 @@ class Scenario(Table, kw_only=True):
         for package in self.package:
             code = package.site or self.site[0].code
             if package.id and package.id[:3] != code:
-                raise ValueError(f"package {package.name} is site {code}'s: its id begins so, not {package.id}")
+                raise ValueError(
+                    f"package {package.name} is site {code}'s: its id begins so, not {package.id}"
+                )
         parents = {site.code: site.parent for site in self.site}
         for code in parents:
             above(parents, code)
@@ -289,11 +308,16 @@ class Scenario(Table, kw_only=True):
 
 
 def above(parents: dict[str, str], code: str) -> list[str]:
-    """The sites above one, nearest first. Raises `ValueError` for a parent that is none, or a circle."""
+    """The sites above one, nearest first. Raises `ValueError` for a parent that is none, or a
+    circle.
+    """
     found: list[str] = []
     while parent := parents[code]:
         if parent not in parents:
-            raise ValueError(f"there is no site {parent!r} to be the parent of {code}; there are {', '.join(parents)}")
+            raise ValueError(
+                f"there is no site {parent!r} to be the parent of {code}; there are "
+                f"{', '.join(parents)}"
+            )
         if parent in found or parent == code:
             raise ValueError(f"site {code} would be above itself")
         found.append(parent)

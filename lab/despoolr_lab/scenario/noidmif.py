@@ -13,4 +13,6 @@ def render_noidmif(group: str, attributes: dict[str, str]) -> bytes:
         build_attribute(name, number, value, size=max(64, len(value)))
         for number, (name, value) in enumerate(attributes.items(), 1)
     ]
-    return render(build_mif("Machine", [build_group(group, 1, f"MICROSOFT|{fold(group)}|1.0", rows)]))
+    return render(
+        build_mif("Machine", [build_group(group, 1, f"MICROSOFT|{fold(group)}|1.0", rows)])
+    )

@@ -1,6 +1,8 @@
-"""What a command line does on a client, from the words of a file (`[[program]]`): scenarios and loads mean the same by them.
+"""What a command line does on a client, from the words of a file (`[[program]]`): scenarios and
+loads mean the same by them.
 
-The law: a file says what a program opens, how long it runs and how it ends; what comes of that, clients and servers decide.
+The law: a file says what a program opens, how long it runs and how it ends; what comes of that,
+clients and servers decide.
 """
 
 from __future__ import annotations
@@ -22,10 +24,14 @@ def program_of(spec: model.Program) -> Program:
             status=spec.mif.status,
             description=spec.mif.description,
             file_name=spec.mif.file,
-            modified_offset_s=signed_span(spec.mif.offset) if spec.mif.offset not in ("", "0s") else None,
+            modified_offset_s=signed_span(spec.mif.offset)
+            if spec.mif.offset not in ("", "0s")
+            else None,
             data=spec.mif.raw.encode() or None,
         )
-    return Program(duration_s=span_s(spec.runs), exit_code=spec.exit_code, files=files, status_mif=mif)
+    return Program(
+        duration_s=span_s(spec.runs), exit_code=spec.exit_code, files=files, status_mif=mif
+    )
 
 
 def signed_span(text: str) -> float:

@@ -1,7 +1,9 @@
-"""One run of a scenario, from a file and some wishes to a `RunResult`: the same code in virtual, scaled and real time.
+"""One run of a scenario, from a file and some wishes to a `RunResult`: the same code in virtual,
+scaled and real time.
 
-The law: the timeline is done at its times, expectations before steps where they fall together; nothing is made true that the
-world did not do. In virtual time the same seed gives the same records, to the octet: their digest says so.
+The law: the timeline is done at its times, expectations before steps where they fall together;
+nothing is made true that the world did not do. In virtual time the same seed gives the same
+records, to the octet: their digest says so.
 """
 
 from __future__ import annotations
@@ -41,7 +43,9 @@ Progress = Callable[[float, float, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What a caller may change about a run. `for_s` 0: as the scenario says; `versions` by site, or one for the first site."""
+    """What a caller may change about a run. `for_s` 0: as the scenario says; `versions` by site, or
+    one for the first site.
+    """
 
     version: str = ""
     fix: tuple[str, ...] = ()
@@ -52,7 +56,9 @@ class Wishes:
     clients: int | None = None
     for_s: float = 0.0
     directory: Path | None = None
-    """Where the shares' files, logs and records go; None: memory (virtual) or a temporary directory."""
+    """Where the shares' files, logs and records go; None: memory (virtual) or a temporary
+    directory.
+    """
 
 
 @dataclass(slots=True)
@@ -92,7 +98,10 @@ class RunResult:
             "passed": self.passed,
             "verdict": self.verdict,
             "notes": self.notes,
-            "expectations": [{"name": f.name, "expected": f.expected, "actual": f.actual, "ok": f.ok} for f in self.findings],
+            "expectations": [
+                {"name": f.name, "expected": f.expected, "actual": f.actual, "ok": f.ok}
+                for f in self.findings
+            ],
             "job": self.job,
             "jobs": self.jobs,
             "workstations": self.workstations,
@@ -121,7 +130,9 @@ class Digest:
 
 
 def profiles_of(scenario: Scenario, wishes: Wishes) -> dict[str, Profile]:
-    """Each site's profile: its version (or the wished one, for the first site), then its own, the switches, the overrides."""
+    """Each site's profile: its version (or the wished one, for the first site), then its own, the
+    switches, the overrides.
+    """
     profiles: dict[str, Profile] = {}
     for number, site in enumerate(scenario.site):
         version = wishes.version if wishes.version and number == 0 else site.version
@@ -140,7 +151,10 @@ def _switch_bug(profile: Profile, kb: str) -> Profile:
 
 
 def run_scenario(
-    scenario: Scenario, wishes: Wishes, listeners: list[Any] | None = None, progress: Progress | None = None
+    scenario: Scenario,
+    wishes: Wishes,
+    listeners: list[Any] | None = None,
+    progress: Progress | None = None,
 ) -> RunResult:
     """Run it and say what was found; expectations that fail are in the result.
 
@@ -151,14 +165,20 @@ def run_scenario(
     try:
         if wishes.timing.is_virtual:
             return run_virtual(
-                lambda: _run(scenario, wishes, seed, listeners or [], progress, None), seed=seed, epoch=scenario.start
+                lambda: _run(scenario, wishes, seed, listeners or [], progress, None),
+                seed=seed,
+                epoch=scenario.start,
             )
         from despoolr_app.process.supervisor import run_in_order
 
         if wishes.directory is not None:
-            return run_in_order(_run(scenario, wishes, seed, listeners or [], progress, wishes.directory))
+            return run_in_order(
+                _run(scenario, wishes, seed, listeners or [], progress, wishes.directory)
+            )
         with tempfile.TemporaryDirectory(prefix="despoolr-") as directory:
-            return run_in_order(_run(scenario, wishes, seed, listeners or [], progress, Path(directory)))
+            return run_in_order(
+                _run(scenario, wishes, seed, listeners or [], progress, Path(directory))
+            )
     except ExceptionGroup as group:
         wrong: BaseException | None = group.subgroup(StepError)
         while isinstance(wrong, BaseExceptionGroup):
@@ -178,14 +198,20 @@ def _adapted(scenario: Scenario, wishes: Wishes) -> Scenario:
     return scenario
 
 
-def _surroundings(scenario: Scenario, wishes: Wishes, seed: int, directory: Path | None) -> Surroundings:
+def _surroundings(
+    scenario: Scenario, wishes: Wishes, seed: int, directory: Path | None
+) -> Surroundings:
     if wishes.timing.scale is None:
         files = wishes.directory
         return Surroundings(
             clock=LoopClock(scenario.start),
             network=Network(seed=seed),
-            store=(lambda m, n: disk_store(files, m, n, threads=False)) if files else (lambda m, n: MemoryFileStore()),
-            database=lambda site: InlineDatabase(f"sqlite:///{files}/{site}.db" if files else "sqlite://"),
+            store=(lambda m, n: disk_store(files, m, n, threads=False))
+            if files
+            else (lambda m, n: MemoryFileStore()),
+            database=lambda site: InlineDatabase(
+                f"sqlite:///{files}/{site}.db" if files else "sqlite://"
+            ),
             lease_s=LEASE_VIRTUAL_S,
         )
     assert directory is not None
@@ -200,7 +226,12 @@ def _surroundings(scenario: Scenario, wishes: Wishes, seed: int, directory: Path
 
 
 async def _run(
-    scenario: Scenario, wishes: Wishes, seed: int, listeners: list[Any], progress: Progress | None, directory: Path | None
+    scenario: Scenario,
+    wishes: Wishes,
+    seed: int,
+    listeners: list[Any],
+    progress: Progress | None,
+    directory: Path | None,
 ) -> RunResult:
     surroundings = _surroundings(scenario, wishes, seed, directory)
     profiles = profiles_of(scenario, wishes)
@@ -213,7 +244,9 @@ async def _run(
         try:
             await world.start()
             findings = await _timeline(world, digest, profiles, progress)
-            result = await _result(world, findings, profiles[first.code].version, seed, wishes.timing, digest)
+            result = await _result(
+                world, findings, profiles[first.code].version, seed, wishes.timing, digest
+            )
         finally:
             recorder.end("scenario", reason="time up" if result is not None else "ended early")
             await world.stop()
@@ -231,7 +264,9 @@ class _Entry:
 
 
 def _entries(scenario: Scenario, profiles: dict[str, Profile]) -> list[_Entry]:
-    """The timeline in order: at one moment, expectations before steps; those of other versions left out."""
+    """The timeline in order: at one moment, expectations before steps; those of other versions left
+    out.
+    """
     profile = profiles[scenario.site[0].code]
     start = scenario.start
     entries = [
@@ -244,16 +279,28 @@ def _entries(scenario: Scenario, profiles: dict[str, Profile]) -> list[_Entry]:
             continue
         if not _applies(expectation.when, profiles[expectation.site or scenario.site[0].code]):
             continue
-        entries.append(_Entry(moment_s(expectation.at, start) if expectation.at else scenario.end, 0, n, expectation))
+        entries.append(
+            _Entry(
+                moment_s(expectation.at, start) if expectation.at else scenario.end,
+                0,
+                n,
+                expectation,
+            )
+        )
     # A run cut short (`--for`) leaves out what would come later.
     return sorted(entry for entry in entries if entry.at <= scenario.end)
 
 
 def _applies(when: dict[str, Any], profile: Profile) -> bool:
-    return all(getattr(with_overrides(profile, {name: value}), name) == getattr(profile, name) for name, value in when.items())
+    return all(
+        getattr(with_overrides(profile, {name: value}), name) == getattr(profile, name)
+        for name, value in when.items()
+    )
 
 
-async def _timeline(world: World, digest: Digest, profiles: dict[str, Profile], progress: Progress | None) -> list[Finding]:
+async def _timeline(
+    world: World, digest: Digest, profiles: dict[str, Profile], progress: Progress | None
+) -> list[Finding]:
     scenario, clock = world.scenario, world.clock
     findings: list[tuple[int, Finding]] = []
     for entry in _entries(scenario, profiles):
@@ -261,7 +308,12 @@ async def _timeline(world: World, digest: Digest, profiles: dict[str, Profile], 
         if entry.rank == 0:
             finding = await check(world, digest.records, entry.what)
             world.recorder.record(
-                "scenario", "scenario.expect", name=finding.name, expected=finding.expected, actual=finding.actual, ok=finding.ok
+                "scenario",
+                "scenario.expect",
+                name=finding.name,
+                expected=finding.expected,
+                actual=finding.actual,
+                ok=finding.ok,
             )
             findings.append((entry.number, finding))
         else:
@@ -293,14 +345,18 @@ def _describe_step(step: Any) -> str:
     return " ".join(part for part in (step.__struct_config__.tag, who, what) if part)
 
 
-async def _result(world: World, findings: list[Finding], version: str, seed: int, timing: Timing, digest: Digest) -> RunResult:
+async def _result(
+    world: World, findings: list[Finding], version: str, seed: int, timing: Timing, digest: Digest
+) -> RunResult:
     site = world.scenario.site[0].code
     jobs = (await world.api(site, "GET", "jobs"))["jobs"]
     shown = [await world.api(site, "GET", f"jobs/{job['job']}") for job in jobs]
     last = shown[-1] if shown else {"job": {}, "details": []}
     workstations: dict[str, str] = {}
     for item in shown:
-        workstations |= {d["machine"]: d["status"] for d in item["details"] if d["kind"] == "Workstation"}
+        workstations |= {
+            d["machine"]: d["status"] for d in item["details"] if d["kind"] == "Workstation"
+        }
     episodes = all_episodes(world)
     return RunResult(
         scenario=world.scenario,
@@ -321,7 +377,9 @@ async def _result(world: World, findings: list[Finding], version: str, seed: int
 
 
 def _notes(scenario: Scenario, records: list[Record]) -> list[str]:
-    """The steps that were done and refused by a share: what a scenario meant by them did not happen."""
+    """The steps that were done and refused by a share: what a scenario meant by them did not
+    happen.
+    """
     notes = []
     for record in records:
         result = record.data.get("result") if record.kind == "scenario.step" else None
@@ -334,4 +392,9 @@ def _notes(scenario: Scenario, records: list[Record]) -> list[str]:
 def _summary(item: Any) -> dict[str, Any]:
     """One job for the JSON result: its states over time are in the records."""
     servers = {d["machine"]: d["status"] for d in item["details"] if d["kind"] == "Server"}
-    return {"job": item["job"]["job"], "name": item["job"]["name"], "status": item["job"]["status"], "servers": servers}
+    return {
+        "job": item["job"]["job"],
+        "name": item["job"]["name"],
+        "status": item["job"]["status"],
+        "servers": servers,
+    }

@@ -1,4 +1,6 @@
-"""`[[step]]`: what may happen in a scenario, one struct for each `do`. What a step does is in `steps`."""
+"""`[[step]]`: what may happen in a scenario, one struct for each `do`. What a step does is in
+`steps`.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +23,12 @@ class StepTable(Table, tag_field="do", kw_only=True):
 
 
 class JobStep(StepTable, tag="job", kw_only=True):
-    """Make a job. `command` gives it a run phase; without `send` the package is sent only if it was not before.
+    """Make a job. `command` gives it a run phase; without `send` the package is sent only if it was
+    not before.
 
-    It goes to the `sites` that are named, else to those of its machines and servers. Without `put_on` and `refresh_existing` it
-    is put on each site's default servers, all it has; `distribute = false` only sends.
+    It goes to the `sites` that are named, else to those of its machines and servers. Without
+    `put_on` and `refresh_existing` it is put on each site's default servers, all it has;
+    `distribute = false` only sends.
     """
 
     name: Name
@@ -50,7 +54,10 @@ class JobStep(StepTable, tag="job", kw_only=True):
         if self.type not in ("run", "share", "remove"):
             raise ValueError(f"type {self.type!r} is not one of run, share, remove")
         if self.send not in ("only if not previously sent", "even if previously sent"):
-            raise ValueError(f"send {self.send!r} is not one of 'only if not previously sent', 'even if previously sent'")
+            raise ValueError(
+                f"send {self.send!r} is not one of 'only if not previously sent', 'even if "
+                "previously sent'"
+            )
         for text in (self.offer_after, self.mandatory_after, self.expires_after):
             if text:
                 moment_s(text, 0.0)
@@ -64,7 +71,9 @@ class CancelStep(StepTable, tag="cancel", kw_only=True):
 
 
 class HotfixStep(StepTable, tag="hotfix", kw_only=True):
-    """Stop a site's SMS Executive, install the hotfix of an article, start it; everything in flight is kept."""
+    """Stop a site's SMS Executive, install the hotfix of an article, start it; everything in flight
+    is kept.
+    """
 
     article: str
     site: str = ""
@@ -83,9 +92,11 @@ class SourceStep(StepTable, tag="source", kw_only=True):
 
 
 class HoldStep(StepTable, tag="hold", kw_only=True):
-    """A program on a machine opens a file and keeps it open (for a span, or until released): a package's file, or any path.
+    """A program on a machine opens a file and keeps it open (for a span, or until released): a
+    package's file, or any path.
 
-    The machine may be a server: a backup program there. In `path`, `{package:NAME}` stands for a package's ID.
+    The machine may be a server: a backup program there. In `path`, `{package:NAME}` stands for a
+    package's ID.
     """
 
     machine: Name
@@ -119,7 +130,9 @@ class ReleaseStep(StepTable, tag="release", kw_only=True):
 
 
 class ConnectStep(StepTable, tag="connect", kw_only=True):
-    """A machine connects to a share's server without opening anything (logged on, but nothing in use)."""
+    """A machine connects to a share's server without opening anything (logged on, but nothing in
+    use).
+    """
 
     machine: Name
     server: str = ""
@@ -189,7 +202,9 @@ class ServiceStep(StepTable, tag="service", kw_only=True):
 
 
 class KillStep(StepTable, tag="kill", kw_only=True):
-    """A site's processes die at once and start again after a span (their boxes and database stay)."""
+    """A site's processes die at once and start again after a span (their boxes and database
+    stay).
+    """
 
     site: str = ""
     down_for: Span = "10m"
@@ -200,7 +215,9 @@ class KillStep(StepTable, tag="kill", kw_only=True):
 
 
 class LinkStep(StepTable, tag="link", kw_only=True):
-    """A server is cut off the network, or comes back. With `other` only the way between the two is cut."""
+    """A server is cut off the network, or comes back. With `other` only the way between the two is
+    cut.
+    """
 
     server: Name
     up: bool
@@ -208,7 +225,9 @@ class LinkStep(StepTable, tag="link", kw_only=True):
 
 
 class DiskStep(StepTable, tag="disk", kw_only=True):
-    """A server's disk has this many octets left (negative: as many as it had); with `path`, a directory's own disk."""
+    """A server's disk has this many octets left (negative: as many as it had); with `path`, a
+    directory's own disk.
+    """
 
     server: Name
     free: int

@@ -1,8 +1,8 @@
 """What each step of a timeline does to a world: one function per kind of step, found by its type.
 
-A step acts as somebody: an administrator over the site's API and the source share, a user at a client, an operator of a
-machine. None reaches into a service's state; only `kill` and `disk` touch what a person would touch with a power switch or a
-full disk.
+A step acts as somebody: an administrator over the site's API and the source share, a user at a
+client, an operator of a machine. None reaches into a service's state; only `kill` and `disk` touch
+what a person would touch with a power switch or a full disk.
 """
 
 from __future__ import annotations
@@ -22,7 +22,11 @@ from despoolr_server.site.jobs.model import DistributePhase, JobSpec, JobType, R
 from despoolr_server.site.services.targets import DEFAULT_SERVERS
 from despoolr_server.site.state import boxes
 
-JOB_TYPES: Final = {"run": JobType.RUN_COMMAND, "share": JobType.SHARE_PACKAGE, "remove": JobType.REMOVE_PACKAGE}
+JOB_TYPES: Final = {
+    "run": JobType.RUN_COMMAND,
+    "share": JobType.SHARE_PACKAGE,
+    "remove": JobType.REMOVE_PACKAGE,
+}
 
 
 class StepError(Exception):
@@ -30,7 +34,9 @@ class StepError(Exception):
 
 
 async def do_step(world: World, step: model.Step) -> None:
-    """Do one step. Raises `StepError`; a refusal of the share (a hold that is not granted) is recorded, not raised."""
+    """Do one step. Raises `StepError`; a refusal of the share (a hold that is not granted) is
+    recorded, not raised.
+    """
     try:
         await _DO[type(step)](world, step)
     except (ApiError, StepError) as error:
@@ -52,7 +58,11 @@ async def _job(world: World, step: model.JobStep) -> None:
             background=step.background,
         )
     put_on = tuple(step.put_on) or (() if step.refresh_existing else (DEFAULT_SERVERS,))
-    phase = DistributePhase(put_on=put_on, refresh_existing=step.refresh_existing) if step.distribute else DistributePhase()
+    phase = (
+        DistributePhase(put_on=put_on, refresh_existing=step.refresh_existing)
+        if step.distribute
+        else DistributePhase()
+    )
     spec = JobSpec(
         name=step.name,
         package=package_id,
@@ -128,7 +138,10 @@ async def _release(world: World, step: model.ReleaseStep) -> None:
     if step.machine not in world.agents:
         count = await world.let_go(step.machine, step.file)
         if not count:
-            raise StepError(f"{step.machine} holds no {step.file or 'file'}: it was never opened, or is closed already")
+            raise StepError(
+                f"{step.machine} holds no {step.file or 'file'}: it was never opened, or is "
+                "closed already"
+            )
         _note(world, step, released=count)
         return
     agent = world.agents[step.machine]
@@ -136,7 +149,9 @@ async def _release(world: World, step: model.ReleaseStep) -> None:
     if step.file:
         held = [h.path for h in agent.connections.holds if fold(h.path).endswith(fold(step.file))]
         if not held:
-            raise StepError(f"{step.machine} holds no {step.file}: it was never opened, or is closed already")
+            raise StepError(
+                f"{step.machine} holds no {step.file}: it was never opened, or is closed already"
+            )
         path = held[0]
     count = await agent.release(path=path)
     _note(world, step, released=count)
@@ -159,7 +174,9 @@ async def _execute(world: World, step: model.ExecuteStep) -> None:
     try:
         world.agents[step.machine].execute(answer["job"]["request"])
     except (KeyError, ValueError) as error:
-        raise StepError(f"{step.machine} has no pending command of job {step.job}: {error}") from None
+        raise StepError(
+            f"{step.machine} has no pending command of job {step.job}: {error}"
+        ) from None
 
 
 async def _power(world: World, step: model.PowerStep) -> None:
@@ -207,7 +224,9 @@ async def _kill(world: World, step: model.KillStep) -> None:
 
 async def _link(world: World, step: model.LinkStep) -> None:
     network = world.surroundings.network
-    name = ("heal" if step.up else "cut") if step.other else ("bring_up" if step.up else "take_down")
+    name = (
+        ("heal" if step.up else "cut") if step.other else ("bring_up" if step.up else "take_down")
+    )
     change = getattr(network, name, None)
     if change is None:
         raise StepError("links are cut in virtual time only (--time virtual)")

@@ -1,8 +1,9 @@
 """The one sentence of a run: who, what, how long, and what would fix it, read from what happened.
 
-The law: facts decide, not the label of a scenario. A run about an article is asked about that first; else about what the
-articles know of (a forgotten refresh, a lost status, rows that an expiry rewrote); then the update that was blocked longest
-speaks; then whatever else failed. A run with nothing of the kind says that nobody was in the way.
+The law: facts decide, not the label of a scenario. A run about an article is asked about that
+first; else about what the articles know of (a forgotten refresh, a lost status, rows that an expiry
+rewrote); then the update that was blocked longest speaks; then whatever else failed. A run with
+nothing of the kind says that nobody was in the way.
 """
 
 from __future__ import annotations
@@ -51,11 +52,25 @@ class Run:
 
     def name_of(self, job: str) -> str:
         """A job's name; its ID if nobody said it."""
-        return next((str(r.data["name"]) for r in self.of("job.status") if r.data["job"] == job and r.data.get("name")), job)
+        return next(
+            (
+                str(r.data["name"])
+                for r in self.of("job.status")
+                if r.data["job"] == job and r.data.get("name")
+            ),
+            job,
+        )
 
     def status_of(self, job: str) -> str:
         """A job's last status, as the site it belongs to says it."""
-        return next((str(r.data["status"]) for r in reversed(self.of("job.status")) if r.data["job"] == job and is_owners(r)), "")
+        return next(
+            (
+                str(r.data["status"])
+                for r in reversed(self.of("job.status"))
+                if r.data["job"] == job and is_owners(r)
+            ),
+            "",
+        )
 
     @property
     def end(self) -> float:
@@ -68,7 +83,12 @@ def site_of(record: Record) -> str:
     return record.actor.partition("/")[0]
 
 
-def verdict_of(scenario: Scenario, profiles: dict[str, Profile], episodes: list[EpisodeRow], records: list[Record]) -> str:
+def verdict_of(
+    scenario: Scenario,
+    profiles: dict[str, Profile],
+    episodes: list[EpisodeRow],
+    records: list[Record],
+) -> str:
     """The sentence of a run."""
     run = Run(scenario, profiles, episodes, records)
     own = _SENTENCES.get(scenario.article)
@@ -84,14 +104,19 @@ def verdict_of(scenario: Scenario, profiles: dict[str, Profile], episodes: list[
         _understood,
         _expired,
     ]
-    return next((sentence for tell in tells if (sentence := tell(run))), "Nobody was in the way: no update was refused a file.")
+    return next(
+        (sentence for tell in tells if (sentence := tell(run))),
+        "Nobody was in the way: no update was refused a file.",
+    )
 
 
 # -- somebody was in the way
 
 
 def _blocked(run: Run) -> str:
-    """The update that was blocked longest, what would have cured it, and how many others there were."""
+    """The update that was blocked longest, what would have cured it, and how many others there
+    were.
+    """
     if not run.episodes:
         return ""
     longest = max(run.episodes, key=lambda row: (row.blocked_s, row.attempt_count))
@@ -99,18 +124,33 @@ def _blocked(run: Run) -> str:
     profile = run.profiles[run.scenario.site[0].code]
     if run.events(EVENT_NO_SERVER) and longest.state == "given up":
         return (
-            f"{sentence[:-1]}. The retry instruction listed no server, so SMS {profile.version} never tried again, and the "
+            f"{sentence[:-1]}. The retry instruction listed no server, so SMS {profile.version} "
+            "never tried again, and the "
             "job says Complete all the same (Q153576); SMS 1.2 would have retried."
         )
     if longest.state == "resolved":
-        if any(r.data["reason"] == FORCED and r.data.get("path") == longest.path for r in run.of("open.closed")):
+        if any(
+            r.data["reason"] == FORCED and r.data.get("path") == longest.path
+            for r in run.of("open.closed")
+        ):
             sentence = f"{sentence[:-1]}: SMS closed the file by force (Q128458)."
-    elif longest.program == "SMS_DESPOOLER" and ARTICLES["Q147819"].has_fault(profile) and longest.share.startswith("SMS_PKG"):
-        cure = "turning on forced disconnect" if profile.forced_disconnect_available else "SMS 1.2 with forced disconnect"
+    elif (
+        longest.program == "SMS_DESPOOLER"
+        and ARTICLES["Q147819"].has_fault(profile)
+        and longest.share.startswith("SMS_PKG")
+    ):
+        cure = (
+            "turning on forced disconnect"
+            if profile.forced_disconnect_available
+            else "SMS 1.2 with forced disconnect"
+        )
         sentence = f"{sentence[:-1]}, and so would {cure} (Q128458)."
     others = len(run.episodes) - 1
     return (
-        sentence if not others else f"{sentence[:-1]}; {others} other update{'s were' if others > 1 else ' was'} blocked as well."
+        sentence
+        if not others
+        else f"{sentence[:-1]}; {others} other update{'s were' if others > 1 else ' was'} "
+        "blocked as well."
     )
 
 
@@ -130,7 +170,9 @@ def _expired(run: Run) -> str:
 
 
 def _rewritten_rows(run: Run) -> str:
-    """What expiry notifications did to the rows of Job Details, at the sites whose Despooler takes them for reports."""
+    """What expiry notifications did to the rows of Job Details, at the sites whose Despooler takes
+    them for reports.
+    """
     notices = [notice for notice in _notices(run) if run.profile(notice).expiry_status]
     if not notices:
         return ""
@@ -141,7 +183,8 @@ def _rewritten_rows(run: Run) -> str:
     versions = _and(sorted({run.profile(notice).version for notice in notices}))
     words = _and(sorted({run.profile(notice).expiry_status for notice in notices})) or status
     return (
-        f"The Despooler of SMS {versions} took {_told(run, notices)}, within {span}, for reports and set their rows to "
+        f"The Despooler of SMS {versions} took {_told(run, notices)}, within {span}, for reports "
+        "and set their rows to "
         f"{words}, so that what had been reported is lost for {said}; "
         "SMS 1.2, a later expiration date, or a NOIDMIF would have kept it (Q152229)."
     )
@@ -152,7 +195,11 @@ def _about_expiry(run: Run) -> str:
 
 
 def _notices(run: Run) -> list[Record]:
-    return [r for r in run.of("instruction.executed") if str(r.data.get("result", "")).startswith("expired")]
+    return [
+        r
+        for r in run.of("instruction.executed")
+        if str(r.data.get("result", "")).startswith("expired")
+    ]
 
 
 def _told(run: Run, notices: list[Record]) -> str:
@@ -166,7 +213,11 @@ def _overwritten(run: Run, notices: list[Record]) -> list[tuple[str, str]]:
     faulty = {site_of(notice): run.profile(notice).expiry_status for notice in notices}
     for record in run.of("detail.status"):
         data = record.data
-        if record.at < notices[0].at or data["detail"] != "Workstation" or site_of(record) not in faulty:
+        if (
+            record.at < notices[0].at
+            or data["detail"] != "Workstation"
+            or site_of(record) not in faulty
+        ):
             continue
         if data["status"] == faulty[site_of(record)] and data["was"] not in ("", data["status"]):
             found.setdefault(data["machine"], data["was"])
@@ -179,7 +230,11 @@ def _overwritten(run: Run, notices: list[Record]) -> list[tuple[str, str]]:
 def _failed_mifs(run: Run) -> str:
     """What became of the workstations that reported a failure."""
     reports = [r for r in run.of("pcm.reported") if r.data["result"] == "Failed"]
-    rows = {r.data["machine"]: r for r in run.of("detail.status") if r.data["detail"] == "Workstation" and is_owners(r)}
+    rows = {
+        r.data["machine"]: r
+        for r in run.of("detail.status")
+        if r.data["detail"] == "Workstation" and is_owners(r)
+    }
     machines = sorted({r.actor for r in reports} & set(rows))
     if not machines:
         return ""
@@ -188,9 +243,14 @@ def _failed_mifs(run: Run) -> str:
     first = rows[machines[0]]
     version = run.profile(first).version
     told = {r.data.get("machine") for r in run.events(EVENT_INSTALL_FAILED)} & set(machines)
-    event = f"NT event 374 tells why ({len(told)} of {len(machines)})" if told else "no NT event 374 tells why"
+    event = (
+        f"NT event 374 tells why ({len(told)} of {len(machines)})"
+        if told
+        else "no NT event 374 tells why"
+    )
     start = (
-        f"{_and(machines)} reported a failed setup, and SMS {version} shows {shown}, {duration(run.end - reports[0].at)} later"
+        f"{_and(machines)} reported a failed setup, and SMS {version} shows {shown}, "
+        f"{duration(run.end - reports[0].at)} later"
     )
     end = f"job {run.name_of(job)} is {run.status_of(job)}; {event}"
     if run.profile(first).failed_mif_status == "Failed":
@@ -247,15 +307,22 @@ def _lost_package_status(run: Run) -> str:
     there = unknown[first.data["said"], site]
     version = run.profile(there).version
     span = duration(run.end - first.at)
-    start = f"The Despooler of site {site} reported package {package} as {first.data['said']}, its mark for success, and "
+    start = (
+        f"The Despooler of site {site} reported package {package} as {first.data['said']}, "
+        "its mark for success, and "
+    )
     if there.data["kept"]:
-        return f"{start}site {site_of(there)} (SMS {version}) cannot say which of several packages that is: the report is kept."
+        return (
+            f"{start}site {site_of(there)} (SMS {version}) cannot say which of several "
+            "packages that is: the report is kept."
+        )
     stands = says.get((package, site), NOT_INSTALLED)
     known = f"for {span}, to the end, it is not installed there to the parent"
     if stands != NOT_INSTALLED:
         known = f"what it was told before stands, {stands}"
     return (
-        f"{start}Distribution Manager of SMS {version} at site {site_of(there)} knows no such package: {known}; "
+        f"{start}Distribution Manager of SMS {version} at site {site_of(there)} knows no such "
+        f"package: {known}; "
         "2.0 SP1 would have found it (Q235805)."
     )
 
@@ -272,7 +339,8 @@ def _understood(run: Run) -> str:
     parent = arrived[0]
     version = run.profile(parent).version
     return (
-        f"Site {site_of(parent)} (SMS {version}) found {ids} behind the mark that its child puts on success: the status arrived."
+        f"Site {site_of(parent)} (SMS {version}) found {ids} behind the mark that its child "
+        "puts on success: the status arrived."
     )
 
 
@@ -294,7 +362,11 @@ def _failed_jobs(run: Run) -> str:
         return ""
     first = failed[0]
     why = next((r for r in run.of("event") if r.data.get("job") == first.data["job"]), None)
-    said = f": event {why.data['event']}, {why.data['text']}" if why is not None and why.data["event"] in EVENTS else "."
+    said = (
+        f": event {why.data['event']}, {why.data['text']}"
+        if why is not None and why.data["event"] in EVENTS
+        else "."
+    )
     more = f" {len(failed) - 1} more failed as well." if len(failed) > 1 else ""
     return f"Nobody was in the way, but job {run.name_of(first.data['job'])} is Failed{said}{more}"
 
@@ -303,7 +375,9 @@ def _and(words: list[str]) -> str:
     """`a, b and c`; no more than `NAMED_MAX` are named."""
     if len(words) > NAMED_MAX:
         return f"{', '.join(words[:NAMED_MAX])} and {len(words) - NAMED_MAX} more"
-    return " and ".join(part for part in (", ".join(words[:-1]), words[-1] if words else "") if part)
+    return " and ".join(
+        part for part in (", ".join(words[:-1]), words[-1] if words else "") if part
+    )
 
 
 _SENTENCES: Final[dict[str, Callable[[Run], str]]] = {

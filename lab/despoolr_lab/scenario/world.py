@@ -1,8 +1,9 @@
 """The machines of a scenario, alive: servers on a network, services running, clients polling.
 
-The same world stands in virtual time (in-memory network and files, no threads) and in real or scaled time (loopback sockets,
-files on disk, a database thread). Which it is, is decided by what it is given: a `Surroundings`. Everything between machines
-is HTTP to a share; what this module knows directly of a server it uses only to look, never to change.
+The same world stands in virtual time (in-memory network and files, no threads) and in real or
+scaled time (loopback sockets, files on disk, a database thread). Which it is, is decided by what it
+is given: a `Surroundings`. Everything between machines is HTTP to a share; what this module knows
+directly of a server it uses only to look, never to change.
 """
 
 from __future__ import annotations
@@ -71,7 +72,9 @@ class Network(Protocol):
 
 @dataclass(slots=True)
 class Surroundings:
-    """What a world stands in. `store(machine, name)` makes or reopens a share's files, `database(site)` a site's rows."""
+    """What a world stands in. `store(machine, name)` makes or reopens a share's files,
+    `database(site)` a site's rows.
+    """
 
     clock: LoopClock
     network: Network
@@ -136,7 +139,9 @@ class World:
     # -- up and down
 
     async def start(self) -> None:
-        """Bring up servers, tell each site what it knows of packages and machines; then time begins, services and clients go."""
+        """Bring up servers, tell each site what it knows of packages and machines; then time
+        begins, services and clients go.
+        """
         self.surroundings.clock.hold()
         for server in self.scenario.server:
             await self._start_logon(server)
@@ -197,7 +202,13 @@ class World:
         return self.stores[key]
 
     async def _serve(self, app: web.Application, name: str) -> web.AppRunner:
-        runner = Runner(app, limits=UNLIMITED, handle_signals=False, shutdown_timeout=1.0, keepalive_timeout=KEEPALIVE_S)
+        runner = Runner(
+            app,
+            limits=UNLIMITED,
+            handle_signals=False,
+            shutdown_timeout=1.0,
+            keepalive_timeout=KEEPALIVE_S,
+        )
         await runner.setup()
         await self.surroundings.network.serve(runner, name.lower(), 80)
         self.runners.append(runner)
@@ -207,7 +218,13 @@ class World:
 
     async def _start_site(self, site: model.Site) -> None:
         servers = tuple(
-            SiteServerRole(s.name, s.domain or site.domain, "logon" in s.roles, "distribution" in s.roles, s.package_share)
+            SiteServerRole(
+                s.name,
+                s.domain or site.domain,
+                "logon" in s.roles,
+                "distribution" in s.roles,
+                s.package_share,
+            )
             for s in self.scenario.server
             if (s.site or self.scenario.site[0].code) == site.code
         )
@@ -229,11 +246,18 @@ class World:
         await self._run_site(setup, stores, self.surroundings.database(site.code), 1)
 
     async def _attach_sites(self) -> None:
-        """Every site has been attached before the story begins: those above it know it and its servers."""
+        """Every site has been attached before the story begins: those above it know it and its
+        servers.
+        """
         for code, machine in self.sites.items():
             setup = machine.setup
             servers = [role.name for role in setup.servers if role.distribution]
-            facts = {"code": code, "parent": setup.parent, "server": setup.server, "version": setup.profile.version}
+            facts = {
+                "code": code,
+                "parent": setup.parent,
+                "server": setup.server,
+                "version": setup.profile.version,
+            }
             for parent in self.above(code):
                 await self.api(parent, "POST", "sites", [{**facts, "servers": servers}])
 
@@ -241,7 +265,9 @@ class World:
         """The sites above one, nearest first."""
         return model.above({site.code: site.parent for site in self.scenario.site}, code)
 
-    async def _run_site(self, setup: SiteSetup, stores: SiteStores, database: Database, starts: int) -> None:
+    async def _run_site(
+        self, setup: SiteSetup, stores: SiteStores, database: Database, starts: int
+    ) -> None:
         server = SiteServer(
             setup,
             self.clock,
@@ -263,7 +289,9 @@ class World:
         machine.executive = self.group.create_task(machine.server.executive.run(), name=name)
 
     async def kill_site(self, code: str) -> None:
-        """The site server's process is gone between two steps; its files and its database stay as they are."""
+        """The site server's process is gone between two steps; its files and its database stay as
+        they are.
+        """
         machine = self.sites[code]
         assert machine.executive is not None
         machine.executive.cancel()
@@ -280,7 +308,9 @@ class World:
     def _service_connection(self, source: str, server: str, program: str) -> RemoteServer:
         return self._connection(source, server, SERVICE_ACCOUNT, Role.SERVICE, program)
 
-    def _connection(self, machine: str, server: str, user: str, role: Role, program: str = "") -> ShareServer:
+    def _connection(
+        self, machine: str, server: str, user: str, role: Role, program: str = ""
+    ) -> ShareServer:
         key = (machine, server, program)
         if key not in self._servers:
             token = self.auth.issue(machine, user, role)
@@ -302,15 +332,21 @@ class World:
 
     def administrator(self, server: str) -> ShareServer:
         """A server as an administrator at another machine sees it."""
-        return self._connection(ADMINISTRATOR, server, "Administrator", Role.ADMIN, "SMS_ADMINISTRATOR")
+        return self._connection(
+            ADMINISTRATOR, server, "Administrator", Role.ADMIN, "SMS_ADMINISTRATOR"
+        )
 
     async def api(self, site: str, method: str, path: str, body: Any = None) -> Any:
         """One call of a site's API as an administrator. Raises `ApiError`."""
         machine = self.sites[site]
-        headers = {"Authorization": f"Bearer {self.auth.issue(ADMINISTRATOR, 'Administrator', Role.ADMIN)}"}
+        headers = {
+            "Authorization": f"Bearer {self.auth.issue(ADMINISTRATOR, 'Administrator', Role.ADMIN)}"
+        }
         data = None if body is None else msgspec.json.encode(body)
         url = f"http://{machine.setup.server.lower()}/api/v1/{path}"
-        async with self._session(ADMINISTRATOR).request(method, url, data=data, headers=headers) as response:
+        async with self._session(ADMINISTRATOR).request(
+            method, url, data=data, headers=headers
+        ) as response:
             answer = msgspec.json.decode(await response.read())
             if response.status >= 400:
                 raise ApiError(response.status, answer.get("detail") or answer.get("title"))
@@ -323,14 +359,23 @@ class World:
         server = self.sites[site].setup.server
         await self.put_source(site, package.name, package.files)
         source = f"\\\\{server}\\{boxes.SOURCE_SHARE}\\{package.name}"
-        spec = {"name": package.name, "source": source, "comment": package.comment, "id": package.id}
+        spec = {
+            "name": package.name,
+            "source": source,
+            "comment": package.comment,
+            "id": package.id,
+        }
         answer = await self.api(site, "POST", "packages", spec)
         self.packages[package.name] = (site, answer["package"])
 
     async def put_source(self, site: str, package: str, files: dict[str, str]) -> None:
-        """Put files into a package's source directory, as an administrator with a copy of Explorer would."""
+        """Put files into a package's source directory, as an administrator with a copy of Explorer
+        would.
+        """
         share = self.administrator(self.sites[site].setup.server).share(boxes.SOURCE_SHARE)
-        for directory in sorted({package, *(f"{package}/{name}".rpartition("/")[0] for name in files)}):
+        for directory in sorted(
+            {package, *(f"{package}/{name}".rpartition("/")[0] for name in files)}
+        ):
             await share.make_directory(directory)
         for name, text in files.items():
             await share.write(f"{package}/{name}", text.encode())
@@ -350,16 +395,26 @@ class World:
             for number, name in enumerate(names):
                 sms_id = sms_ids[site]
                 sms_ids[site] = next_sms_id(sms_id)
-                agent = PcmAgent(name, sms_id, settings, user=group.user or f"USER_{name}", programs=self._programs(name))
+                agent = PcmAgent(
+                    name,
+                    sms_id,
+                    settings,
+                    user=group.user or f"USER_{name}",
+                    programs=self._programs(name),
+                )
                 agent.clock_offset_s = signed_span(group.clock_offset)
                 agent.is_on = group.on
                 self.agents[name] = agent
-                self.first_polls[name] = span_s(group.first_poll) if group.first_poll else spread * number / len(names)
+                self.first_polls[name] = (
+                    span_s(group.first_poll) if group.first_poll else spread * number / len(names)
+                )
                 known.append({"name": name, "sms_id": sms_id, "domain": settings.domain})
             if group.known:  # and so do the sites above, whose inventory it is part of
                 await self.api(site, "POST", "machines", known)
                 for parent in self.above(site):
-                    await self.api(parent, "POST", "machines", [{**machine, "site": site} for machine in known])
+                    await self.api(
+                        parent, "POST", "machines", [{**machine, "site": site} for machine in known]
+                    )
 
     def _add_clients(self) -> None:
         assert self.fleet is not None
@@ -370,7 +425,9 @@ class World:
         machine = self.sites[site]
         logons = [s.name for s in machine.setup.servers if s.logon]
         first = group.logon_server or logons[0]
-        behaviour = replace(PcmBehaviour.of(machine.setup.profile), between_files_s=span_s(group.report_gap))
+        behaviour = replace(
+            PcmBehaviour.of(machine.setup.profile), between_files_s=span_s(group.report_gap)
+        )
         return ClientSettings(
             clock=self.clock,
             connect=self._client_connection,
@@ -386,7 +443,9 @@ class World:
             records_idle_polls=False,
         )
 
-    def _client_connection(self, server: str, machine: str, user: str, role: Role = Role.CLIENT) -> ShareServer:
+    def _client_connection(
+        self, server: str, machine: str, user: str, role: Role = Role.CLIENT
+    ) -> ShareServer:
         token = self.auth.issue(machine, user, role)
         return ShareServer(
             self._session("CLIENTS"),
@@ -398,7 +457,9 @@ class World:
         )
 
     def log_on(self, machine: str, user: str, server: str, role: Role = Role.CLIENT) -> ShareServer:
-        """A machine's own connection to a server, kept until the world ends: logged on, nothing open."""
+        """A machine's own connection to a server, kept until the world ends: logged on, nothing
+        open.
+        """
         key = (machine, server, "logged on")
         if key not in self._servers:
             self._servers[key] = self._client_connection(server, machine, user, role)
@@ -408,15 +469,21 @@ class World:
         """A program on a server keeps a file open, for a span or until it is released."""
         self.server_holds.append((machine, path, file))
         if for_s is not None:
-            self.group.create_task(self._let_go_later(machine, path, for_s), name=f"{machine} holds {path}")
+            self.group.create_task(
+                self._let_go_later(machine, path, for_s), name=f"{machine} holds {path}"
+            )
 
     async def _let_go_later(self, machine: str, path: str, for_s: float) -> None:
         await self.clock.sleep(for_s)
         await self.let_go(machine, path)
 
     async def let_go(self, machine: str, file: str = "") -> int:
-        """Close what programs on a server keep open: one file by the end of its path, or all; how many there were."""
-        chosen = [h for h in self.server_holds if h[0] == machine and fold(h[1]).endswith(fold(file))]
+        """Close what programs on a server keep open: one file by the end of its path, or all; how
+        many there were.
+        """
+        chosen = [
+            h for h in self.server_holds if h[0] == machine and fold(h[1]).endswith(fold(file))
+        ]
         for hold in chosen:
             self.server_holds.remove(hold)
             await hold[2].close()
@@ -424,7 +491,10 @@ class World:
 
     def with_ids(self, text: str) -> str:
         """The text with `{package:NAME}` replaced by that package's ID."""
-        return _PLACEHOLDER.sub(lambda found: self.packages[found[1]][1] if found[1] in self.packages else found[0], text)
+        return _PLACEHOLDER.sub(
+            lambda found: self.packages[found[1]][1] if found[1] in self.packages else found[0],
+            text,
+        )
 
     def _programs(self, machine: str) -> Programs:
         programs = Programs()

@@ -1,8 +1,9 @@
 """A network of named hosts in memory: who listens where, how long the way is, and what is broken.
 
-The law: what hosts say to one another goes through a link and nothing else, and a link has one state at a time. It is whole;
-or it *refuses* (the machine is there, the program is not: connections are reset, new ones refused); or it is a *black hole*
-(packets vanish: nobody is told, TCP keeps trying and gives up in the end). Two hosts have one link; a host has one to itself.
+The law: what hosts say to one another goes through a link and nothing else, and a link has one
+state at a time. It is whole; or it *refuses* (the machine is there, the program is not: connections
+are reset, new ones refused); or it is a *black hole* (packets vanish: nobody is told, TCP keeps
+trying and gives up in the end). Two hosts have one link; a host has one to itself.
 
 Host names are case-insensitive, as in URLs. Nothing here knows of HTTP: `sim.network` adds it.
 """
@@ -25,10 +26,14 @@ LATENCY_S = 0.0005
 """One way, default: a quiet Ethernet segment."""
 
 SYN_RETRIES_S = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
-"""How long a connection attempt into a black hole waits before each new try (Linux: 127 s in all)."""
+"""How long a connection attempt into a black hole waits before each new try (Linux: 127 s in
+all).
+"""
 
 STALL_S_MAX = 924.6
-"""How long an established connection resends into a black hole before it gives up (Linux, tcp_retries2)."""
+"""How long an established connection resends into a black hole before it gives up (Linux,
+tcp_retries2).
+"""
 
 FIRST_EPHEMERAL_PORT, LAST_EPHEMERAL_PORT = 49_152, 65_535
 
@@ -38,9 +43,20 @@ ProtocolFactory = Callable[[], asyncio.Protocol]
 
 
 class Link:
-    """The way between two hosts: `latency_s` one way, plus up to `jitter_s` drawn from the network's generator."""
+    """The way between two hosts: `latency_s` one way, plus up to `jitter_s` drawn from the
+    network's generator.
+    """
 
-    __slots__ = ("_connections", "_held", "_rng", "blocked", "faults", "jitter_s", "latency_s", "stall_s_max")
+    __slots__ = (
+        "_connections",
+        "_held",
+        "_rng",
+        "blocked",
+        "faults",
+        "jitter_s",
+        "latency_s",
+        "stall_s_max",
+    )
 
     def __init__(self, latency_s: float, jitter_s: float, rng: random.Random) -> None:
         self.latency_s = latency_s
@@ -48,14 +64,18 @@ class Link:
         self.stall_s_max = STALL_S_MAX
         self.blocked = False
         self.faults: dict[str, Fault] = {}
-        """What is broken, by who broke it: a cut and a dead host at one end are mended one by one."""
+        """What is broken, by who broke it: a cut and a dead host at one end are mended one by
+        one.
+        """
         self._rng = rng
         self._held: dict[Pipe, None] = {}
         self._connections: dict[MemoryTransport, None] = {}
 
     def delay(self) -> float:
         """Seconds the next packet takes."""
-        return self.latency_s + self._rng.random() * self.jitter_s if self.jitter_s else self.latency_s
+        return (
+            self.latency_s + self._rng.random() * self.jitter_s if self.jitter_s else self.latency_s
+        )
 
     def hold(self, pipe: Pipe) -> None:
         """Keep `pipe` waiting until the black hole closes."""
@@ -69,7 +89,8 @@ class Link:
     def add(self, transport: MemoryTransport) -> None:
         """Remember an established connection, for resets."""
         connections = self._connections
-        if len(connections) >= 64 and len(connections) & (len(connections) - 1) == 0:  # now and then, at powers of two
+        # now and then, at powers of two
+        if len(connections) >= 64 and len(connections) & (len(connections) - 1) == 0:
             self._connections = connections = {one: None for one in connections if not one.lost}
         connections[transport] = None
 
@@ -95,7 +116,9 @@ class Link:
 
 
 class Listener:
-    """A port somebody listens on; closing it refuses new connections and leaves the established ones alone."""
+    """A port somebody listens on; closing it refuses new connections and leaves the established
+    ones alone.
+    """
 
     sockets: tuple[object, ...] = ()
 
@@ -113,11 +136,19 @@ class Listener:
 class HostNetwork:
     """All hosts, links and listeners of one simulation.
 
-    `latency_s`, `jitter_s`: of every link not told otherwise through `link(a, b)`; `seed`: of the jitter's generator.
-    `tap`: called with every write (loop time, from, to, bytes), in order: for wire records and digests.
+    `latency_s`, `jitter_s`: of every link not told otherwise through `link(a, b)`; `seed`: of the
+    jitter's generator. `tap`: called with every write (loop time, from, to, bytes), in order: for
+    wire records and digests.
     """
 
-    def __init__(self, *, latency_s: float = LATENCY_S, jitter_s: float = 0.0, seed: object = 0, tap: Tap | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        latency_s: float = LATENCY_S,
+        jitter_s: float = 0.0,
+        seed: object = 0,
+        tap: Tap | None = None,
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._latency_s = latency_s
         self._jitter_s = jitter_s
@@ -128,14 +159,17 @@ class HostNetwork:
         self._links: dict[tuple[str, str], Link] = {}
         self._listeners: dict[Address, Listener] = {}
 
-    # --- hosts and ports -----------------------------------------------------------------------------------------------
+    # --- hosts and ports
+    # -----------------------------------------------------------------------------------------------
 
     def add_host(self, name: str) -> None:
         """Make `name` known; listening and connecting from it do so too."""
         self._hosts.setdefault(name.lower(), FIRST_EPHEMERAL_PORT)
 
     def listen(self, host: str, port: int, factory: ProtocolFactory) -> Listener:
-        """Answer connections to `host:port` by a protocol from `factory`; port 0 takes a free one. Raises `OSError` (in use)."""
+        """Answer connections to `host:port` by a protocol from `factory`; port 0 takes a free one.
+        Raises `OSError` (in use).
+        """
         host = host.lower()
         self.add_host(host)
         if port == 0:
@@ -153,9 +187,11 @@ class HostNetwork:
     async def connect(
         self, factory: Callable[[], asyncio.Protocol], host: str, port: int, *, source: str
     ) -> tuple[MemoryTransport, asyncio.Protocol]:
-        """Connect `source` to `host:port`; the protocol has been told when this returns, a round trip later.
+        """Connect `source` to `host:port`; the protocol has been told when this returns, a round
+        trip later.
 
-        Raises `socket.gaierror` (unknown host), `ConnectionRefusedError`, or `TimeoutError` out of a black hole.
+        Raises `socket.gaierror` (unknown host), `ConnectionRefusedError`, or `TimeoutError` out of
+        a black hole.
         """
         host, source, loop = host.lower(), source.lower(), self._loop
         if host not in self._hosts:
@@ -175,7 +211,9 @@ class HostNetwork:
         def arrive() -> None:
             listener = self._listeners.get((host, port))
             if listener is None or link.refuses:
-                refusal = ConnectionRefusedError(errno.ECONNREFUSED, f"Connect call failed ('{host}', {port})")
+                refusal = ConnectionRefusedError(
+                    errno.ECONNREFUSED, f"Connect call failed ('{host}', {port})"
+                )
                 loop.call_later(link.delay(), _settle, established, refusal)
                 return
             if established.done():
@@ -183,7 +221,9 @@ class HostNetwork:
             far_protocol = listener.factory()
             near_protocol = factory()
             near = MemoryTransport(loop, near_protocol, context, near_address, listener.address)
-            far = MemoryTransport(loop, far_protocol, listener.context, listener.address, near_address)
+            far = MemoryTransport(
+                loop, far_protocol, listener.context, listener.address, near_address
+            )
             connect_pair(link, near, far, self._tap)
             link.add(near)
             loop.call_later(link.delay(), complete, near, near_protocol, context=context)
@@ -200,7 +240,8 @@ class HostNetwork:
         loop.call_later(link.delay(), arrive)
         return await established
 
-    # --- links and faults -----------------------------------------------------------------------------------------------
+    # --- links and faults
+    # -----------------------------------------------------------------------------------------------
 
     def link(self, a: str, b: str) -> Link:
         """The link between two hosts, for its latency and its faults."""
@@ -226,7 +267,9 @@ class HostNetwork:
         self.link(a, b).reset()
 
     def take_down(self, host: str, fault: Fault = "refuse") -> None:
-        """Break every link of `host`: its program has died (`refuse`), or the machine is off or unplugged (`black hole`)."""
+        """Break every link of `host`: its program has died (`refuse`), or the machine is off or
+        unplugged (`black hole`).
+        """
         self.add_host(host)
         self._host_faults[host.lower()] = fault
         self._set_host_fault(host.lower(), fault)
@@ -247,6 +290,8 @@ class HostNetwork:
         return port
 
 
-def _settle(waiter: asyncio.Future[tuple[MemoryTransport, asyncio.Protocol]], refusal: OSError) -> None:
+def _settle(
+    waiter: asyncio.Future[tuple[MemoryTransport, asyncio.Protocol]], refusal: OSError
+) -> None:
     if not waiter.done():
         waiter.set_exception(refusal)

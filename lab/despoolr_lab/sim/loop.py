@@ -1,11 +1,13 @@
 """An asyncio event loop whose clock jumps to the next timer.
 
-The law: time stands still while anything can run, then moves to the earliest timer, never past it and never back. Equal
-times run in the order in which they were asked for. There is no selector, no socket, no thread and no pipe, so nothing
-outside the process can change a run; what would need one raises `RealWorldCall`.
+The law: time stands still while anything can run, then moves to the earliest timer, never past it
+and never back. Equal times run in the order in which they were asked for. There is no selector, no
+socket, no thread and no pipe, so nothing outside the process can change a run; what would need one
+raises `RealWorldCall`.
 
-Three things end a run that would otherwise hang, each naming the tasks and the lines where they wait: nothing left to do
-(`Deadlock`), time that never moves (`Livelock`), and a limit on virtual time (`TimeLimitReached`).
+Three things end a run that would otherwise hang, each naming the tasks and the lines where they
+wait: nothing left to do (`Deadlock`), time that never moves (`Livelock`), and a limit on virtual
+time (`TimeLimitReached`).
 """
 
 from __future__ import annotations
@@ -38,16 +40,25 @@ class Deadlock(RuntimeError):
     def __init__(self, now: float, waiting: list[str]) -> None:
         self.now = now
         self.waiting = waiting
-        super().__init__(_story(f"deadlock at {now:.6f} s: nothing can run and no timer is left", waiting))
+        super().__init__(
+            _story(f"deadlock at {now:.6f} s: nothing can run and no timer is left", waiting)
+        )
 
 
 class Livelock(RuntimeError):
-    """The loop has turned `turns_max` times without time moving: somebody calls without ever waiting."""
+    """The loop has turned `turns_max` times without time moving: somebody calls without ever
+    waiting.
+    """
 
     def __init__(self, now: float, turns_max: int, ready: list[str], waiting: list[str]) -> None:
         self.now = now
         self.waiting = waiting
-        super().__init__(_story(f"livelock: {turns_max} turns at {now:.6f} s without time moving", [*ready, *waiting]))
+        super().__init__(
+            _story(
+                f"livelock: {turns_max} turns at {now:.6f} s without time moving",
+                [*ready, *waiting],
+            )
+        )
 
 
 class TimeLimitReached(RuntimeError):
@@ -56,7 +67,9 @@ class TimeLimitReached(RuntimeError):
     def __init__(self, limit_s: float, waiting: list[str]) -> None:
         self.limit_s = limit_s
         self.waiting = waiting
-        super().__init__(_story(f"the run is not done after {limit_s:g} s of virtual time", waiting))
+        super().__init__(
+            _story(f"the run is not done after {limit_s:g} s of virtual time", waiting)
+        )
 
 
 class RealWorldCall(RuntimeError):
@@ -68,7 +81,9 @@ def _story(headline: str, lines: list[str]) -> str:
 
 
 class _Handle(asyncio.Handle):
-    """A callback in the queue: asyncio's own without the debug fields and without `__init__`, because one is made per event."""
+    """A callback in the queue: asyncio's own without the debug fields and without `__init__`,
+    because one is made per event.
+    """
 
     __slots__ = ()
     _repr = None
@@ -97,7 +112,9 @@ _bare: Any = object.__new__
 
 
 class _Task(asyncio.Task[T]):
-    """A task whose hash is its number, so that sets of tasks (`TaskGroup`, `asyncio.wait`) iterate alike in every run."""
+    """A task whose hash is its number, so that sets of tasks (`TaskGroup`, `asyncio.wait`) iterate
+    alike in every run.
+    """
 
     __slots__ = ("number",)
 
@@ -114,7 +131,8 @@ class _Task(asyncio.Task[T]):
 class VirtualLoop(asyncio.BaseEventLoop):
     """An event loop in virtual time, starting at 0.
 
-    `limit_s`: virtual seconds after which the run ends with `TimeLimitReached`. `turns_max`: bound on turns without time moving.
+    `limit_s`: virtual seconds after which the run ends with `TimeLimitReached`. `turns_max`: bound
+    on turns without time moving.
     """
 
     _ready: deque[asyncio.Handle]
@@ -128,24 +146,30 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._limit = math.inf if limit_s is None else limit_s
         self._turns_max = turns_max
         self._turns = 0
-        self._timers: list[tuple[float, int, Any]] = []  # _TimerHandle, or a bare future to be woken
+        # _TimerHandle, or a bare future to be woken
+        self._timers: list[tuple[float, int, Any]] = []
         self._sequence = 0
         self._purge_at = _PURGE_MIN
         self._task_count = 0
 
-    # --- time ----------------------------------------------------------------------------------------------------
+    # --- time
+    # ----------------------------------------------------------------------------------------------------
 
     def time(self) -> float:
         """Virtual seconds since the loop was made."""
         return self._now
 
     def extend(self, seconds: float) -> None:
-        """Allow `seconds` of virtual time from now on, whatever the limit was: for clearing up after a run."""
+        """Allow `seconds` of virtual time from now on, whatever the limit was: for clearing up
+        after a run.
+        """
         self._limit = self._now + seconds
         self._turns = 0
 
     def sleeper(self, when: float) -> asyncio.Future[None]:
-        """A future that is done at loop time `when`: the cheap form of a sleep, with neither handle nor context."""
+        """A future that is done at loop time `when`: the cheap form of a sleep, with neither handle
+        nor context.
+        """
         waiter = asyncio.Future[None](loop=self)
         self._push(when, waiter)
         return waiter
@@ -165,12 +189,20 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return handle  # type: ignore[no-any-return]
 
     def call_later(  # type: ignore[override]
-        self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self,
+        delay: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: Context | None = None,
     ) -> _TimerHandle:
         return self.call_at(self._now + delay, callback, *args, context=context)
 
     def call_at(  # type: ignore[override]
-        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: Context | None = None,
     ) -> _TimerHandle:
         if self._closed:
             raise RuntimeError("Event loop is closed")
@@ -196,28 +228,37 @@ class VirtualLoop(asyncio.BaseEventLoop):
             self._purge()
 
     def _purge(self) -> None:
-        """Drop cancelled timers before they outnumber the living: at most every doubling, so the cost is shared out."""
+        """Drop cancelled timers before they outnumber the living: at most every doubling, so the
+        cost is shared out.
+        """
         timers = self._timers
         timers[:] = [entry for entry in timers if not _is_dead(entry[2])]
         heapify(timers)
         self._purge_at = self._sequence + max(_PURGE_MIN, len(timers))
 
-    # --- tasks ---------------------------------------------------------------------------------------------------
+    # --- tasks
+    # ---------------------------------------------------------------------------------------------------
 
-    def create_task(self, coro: Generator[Any, None, T] | Coroutine[Any, Any, T], **kwargs: Any) -> asyncio.Task[T]:
+    def create_task(
+        self, coro: Generator[Any, None, T] | Coroutine[Any, Any, T], **kwargs: Any
+    ) -> asyncio.Task[T]:
         if self._closed:
             raise RuntimeError("Event loop is closed")
         if self._task_factory is not None:
             return super().create_task(coro, **kwargs)
         self._task_count = number = self._task_count + 1
         if kwargs.get("name") is None:
-            kwargs["name"] = f"Task-{number}"  # asyncio's own counter is the process's, and names end up in stories
+            # asyncio's own counter is the process's, and names end up in stories
+            kwargs["name"] = f"Task-{number}"
         return _Task(number, coro, loop=self, **kwargs)
 
-    # --- running -------------------------------------------------------------------------------------------------
+    # --- running
+    # -------------------------------------------------------------------------------------------------
 
     def _run_once(self) -> None:
-        """Run until asked to stop; `run_forever` calls this in a loop and looks at the same flag."""
+        """Run until asked to stop; `run_forever` calls this in a loop and looks at the same
+        flag.
+        """
         ready = self._ready
         popleft = ready.popleft
         timers = self._timers
@@ -244,7 +285,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
                 raise Livelock(self._now, self._turns_max, running, describe_waiting(self))
 
     def _collect(self) -> None:
-        """Move the timers that are due to the ready queue; if nothing is ready, move time to the next one first."""
+        """Move the timers that are due to the ready queue; if nothing is ready, move time to the
+        next one first.
+        """
         timers, ready, now = self._timers, self._ready, self._now
         while timers:
             when, _, what = timers[0]
@@ -268,7 +311,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
             raise Deadlock(now, describe_waiting(self))
 
     def _report(self, handle: Any, exc: BaseException) -> None:
-        context = {"message": f"Exception in callback {handle._callback!r}", "exception": exc, "handle": handle}
+        context = {
+            "message": f"Exception in callback {handle._callback!r}",
+            "exception": exc,
+            "handle": handle,
+        }
         self.call_exception_handler(context)
 
     def close(self) -> None:
@@ -277,7 +324,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
             self._timers.clear()
         super().close()
 
-    # --- what virtual time must not touch -----------------------------------------------------------------------------
+    # --- what virtual time must not touch
+    # -----------------------------------------------------------------------------
 
     def _asyncgen_finalizer_hook(self, agen: AsyncGenerator[Any, Any]) -> None:
         self._asyncgens.discard(agen)  # type: ignore[attr-defined]
@@ -300,7 +348,10 @@ def _is_dead(what: Any) -> bool:
 
 def _refusing(name: str) -> Callable[..., NoReturn]:
     def refuse(self: VirtualLoop, *args: object, **kwargs: object) -> NoReturn:
-        raise RealWorldCall(f"loop.{name}() in a simulation: virtual time must not use threads, sockets, processes or signals")
+        raise RealWorldCall(
+            f"loop.{name}() in a simulation: virtual time must not use threads, sockets, "
+            "processes or signals"
+        )
 
     refuse.__name__ = name
     return refuse

@@ -1,8 +1,10 @@
-"""aiohttp, unmodified, on the simulated network: its client through a connector, its server through a site.
+"""aiohttp, unmodified, on the simulated network: its client through a connector, its server through
+a site.
 
-Both halves of aiohttp are asked for through their own seams (`BaseConnector._create_connection`, `web.BaseSite`), so what a
-simulation runs is the code that runs over sockets. What aiohttp would leave to chance is put in order here: sets of
-connections iterate in the order in which they were opened. (`docs/decisions/0002-aiohttp-internals.md`)
+Both halves of aiohttp are asked for through their own seams (`BaseConnector._create_connection`,
+`web.BaseSite`), so what a simulation runs is the code that runs over sockets. What aiohttp would
+leave to chance is put in order here: sets of connections iterate in the order in which they were
+opened. (`docs/decisions/0002-aiohttp-internals.md`)
 """
 
 from __future__ import annotations
@@ -22,20 +24,26 @@ from despoolr_lab.sim.hosts import HostNetwork, Listener
 __all__ = ["TIMEOUT", "MemoryConnector", "MemorySite", "Network"]
 
 TIMEOUT = aiohttp.ClientTimeout(total=60.0)
-"""One timer a request; `sock_connect` and `sock_read` would cost a seventh of a request more and tell no more."""
+"""One timer a request; `sock_connect` and `sock_read` would cost a seventh of a request more and
+tell no more.
+"""
 
 LIMIT = 64
 """Requests in flight for one session; more wait their turn."""
 
 KEEPALIVE_S = 7 * 86400.0
-"""How long an idle connection is kept: a new one for every poll would cost two thirds of a request more."""
+"""How long an idle connection is kept: a new one for every poll would cost two thirds of a request
+more.
+"""
 
 HEADERS = {"User-Agent": "despoolr"}
 """aiohttp's own names the Python version, and a wire record should not."""
 
 
 class _InOrder(dict[Any, None]):
-    """A set that iterates in the order of insertion: aiohttp closes connections by iterating over one."""
+    """A set that iterates in the order of insertion: aiohttp closes connections by iterating over
+    one.
+    """
 
     def add(self, item: object) -> None:
         self[item] = None
@@ -65,7 +73,9 @@ class MemoryConnector(aiohttp.BaseConnector):
         host, port = req.url.raw_host or "", req.port
         try:
             async with ceil_timeout(timeout.sock_connect, timeout.ceil_threshold):
-                _, protocol = await self._network.connect(self._factory, host, port or 80, source=self._source)
+                _, protocol = await self._network.connect(
+                    self._factory, host, port or 80, source=self._source
+                )
         except socket.gaierror as exc:
             raise aiohttp.ClientConnectorDNSError(req.connection_key, exc) from exc
         except OSError as exc:
@@ -76,11 +86,15 @@ class MemoryConnector(aiohttp.BaseConnector):
 
 
 class MemorySite(web.BaseSite):
-    """What `web.TCPSite` is to a socket: a runner's application, listening on a host of the simulated network."""
+    """What `web.TCPSite` is to a socket: a runner's application, listening on a host of the
+    simulated network.
+    """
 
     __slots__ = ("_host", "_network", "_port")
 
-    def __init__(self, runner: web.BaseRunner, network: HostNetwork, host: str, port: int = 80) -> None:
+    def __init__(
+        self, runner: web.BaseRunner, network: HostNetwork, host: str, port: int = 80
+    ) -> None:
         super().__init__(runner)
         self._network = network
         self._host = host
@@ -104,14 +118,19 @@ class MemorySite(web.BaseSite):
         except OSError:
             self._runner._unreg_site(self)
             raise
-        self._server = cast(asyncio.AbstractServer, listener)  # runners only close it and ask for its `sockets`
+        # runners only close it and ask for its `sockets`
+        self._server = cast(asyncio.AbstractServer, listener)
 
 
 class Network(HostNetwork):
-    """The simulated network with HTTP on it; `despoolr_lab.sim.sockets.SocketNetwork` is its twin."""
+    """The simulated network with HTTP on it; `despoolr_lab.sim.sockets.SocketNetwork` is its
+    twin.
+    """
 
     async def serve(self, runner: web.BaseRunner, host: str, port: int = 80) -> MemorySite:
-        """Let a runner that has been set up answer on `host:port`; its `cleanup` ends it. Raises `OSError` (port in use)."""
+        """Let a runner that has been set up answer on `host:port`; its `cleanup` ends it. Raises
+        `OSError` (port in use).
+        """
         site = MemorySite(runner, self, host, port)
         await site.start()
         return site
@@ -119,7 +138,9 @@ class Network(HostNetwork):
     def session(
         self, source: str, *, limit: int = LIMIT, keepalive_s: float = KEEPALIVE_S, **kwargs: Any
     ) -> aiohttp.ClientSession:
-        """A cookie-less client session of the machine `source`, to be closed; `kwargs` go to `aiohttp.ClientSession`."""
+        """A cookie-less client session of the machine `source`, to be closed; `kwargs` go to
+        `aiohttp.ClientSession`.
+        """
         connector = MemoryConnector(self, source, limit=limit, keepalive_timeout=keepalive_s)
         return aiohttp.ClientSession(connector=connector, **session_options(kwargs))
 
@@ -127,4 +148,9 @@ class Network(HostNetwork):
 def session_options(kwargs: dict[str, Any]) -> dict[str, Any]:
     """What both twins give to `aiohttp.ClientSession` where the caller does not say otherwise."""
     headers = {**HEADERS, **kwargs.get("headers", {})}
-    return {"cookie_jar": aiohttp.DummyCookieJar(), "timeout": TIMEOUT, **kwargs, "headers": headers}
+    return {
+        "cookie_jar": aiohttp.DummyCookieJar(),
+        "timeout": TIMEOUT,
+        **kwargs,
+        "headers": headers,
+    }

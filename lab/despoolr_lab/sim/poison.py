@@ -1,10 +1,12 @@
 """Nothing in a simulation may ask the real world for time, chance, identity, threads or sockets.
 
-While `poison` lasts, the usual ways of asking raise `RealWorldCall` in the simulation's thread (other threads of the process are
-left alone). A caught exception does not hide the deed: every call is kept, and `sim.world` fails a run that has one.
+While `poison` lasts, the usual ways of asking raise `RealWorldCall` in the simulation's thread
+(other threads of the process are left alone). A caught exception does not hide the deed: every call
+is kept, and `sim.world` fails a run that has one.
 
-Out of reach, and therefore banned by the linter instead: `datetime.now` and names imported before (`from time import time`).
-Left alone on purpose: `perf_counter` and `process_time`, which measure what a run costs and decide nothing in it.
+Out of reach, and therefore banned by the linter instead: `datetime.now` and names imported before
+(`from time import time`). Left alone on purpose: `perf_counter` and `process_time`, which measure
+what a run costs and decide nothing in it.
 """
 
 from __future__ import annotations
@@ -27,13 +29,18 @@ from despoolr_lab.sim.loop import RealWorldCall
 __all__ = ["HARMLESS", "poison"]
 
 HARMLESS = ("logging", "sqlalchemy", "prometheus_client", "_pytest", "pluggy")
-"""Packages whose reads of the clock reach no record: a console line's time, a pooled connection's age, a metric's birth."""
+"""Packages whose reads of the clock reach no record: a console line's time, a pooled connection's
+age, a metric's birth.
+"""
 
 _INSTEAD = {
     time: ("take a Clock or `now`", ["time", "time_ns", "monotonic", "monotonic_ns", "sleep"]),
     uuid: ("take ids from a counter or a seeded generator", ["uuid1", "uuid4"]),
     os: ("take a seeded random.Random", ["urandom", "getrandom"]),
-    secrets: ("secrets are arguments", ["token_bytes", "token_hex", "token_urlsafe", "randbelow", "randbits", "choice"]),
+    secrets: (
+        "secrets are arguments",
+        ["token_bytes", "token_hex", "token_urlsafe", "randbelow", "randbits", "choice"],
+    ),
     random: (
         "take a seeded random.Random",
         [name for name in random.__all__ if name[0].islower()] + ["_urandom"],
@@ -47,7 +54,9 @@ _INSTEAD = {
 
 @contextmanager
 def poison() -> Iterator[list[str]]:
-    """Make calls to the real world raise `RealWorldCall` in this thread; yields the list of those that were tried."""
+    """Make calls to the real world raise `RealWorldCall` in this thread; yields the list of those
+    that were tried.
+    """
     thread = threading.get_ident()
     tried: list[str] = []
     restore: list[Callable[[], None]] = []
@@ -71,7 +80,11 @@ def poison() -> Iterator[list[str]]:
         inherited = name not in vars(owner)
         original = getattr(owner, name)
         setattr(owner, name, refusing(f"{owner.__name__}.{name}", instead, original))
-        restore.append((lambda: delattr(owner, name)) if inherited else (lambda: setattr(owner, name, original)))
+        restore.append(
+            (lambda: delattr(owner, name))
+            if inherited
+            else (lambda: setattr(owner, name, original))
+        )
 
     try:
         for owner, (instead, names) in _INSTEAD.items():

@@ -1,7 +1,9 @@
-"""The network's other twin: the same host names and the same two calls, over real sockets on loopback.
+"""The network's other twin: the same host names and the same two calls, over real sockets on
+loopback.
 
-`serve` binds a free loopback port and remembers it under the host's name and port; `session` resolves those names. A scenario
-therefore uses the URL `http://logon1/...` in real, scaled and virtual time.
+`serve` binds a free loopback port and remembers it under the host's name and port; `session`
+resolves those names. A scenario therefore uses the URL `http://logon1/...` in real, scaled and
+virtual time.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ class SocketNetwork:
         self._sites: dict[tuple[str, int], web.TCPSite] = {}
 
     async def serve(self, runner: web.BaseRunner, host: str, port: int = 80) -> web.TCPSite:
-        """Let a runner that has been set up answer as `host:port`; its `cleanup` ends it. Raises `OSError` (name in use)."""
+        """Let a runner that has been set up answer as `host:port`; its `cleanup` ends it. Raises
+        `OSError` (name in use).
+        """
         old = self._sites.get((host.lower(), port))
         if old is not None and old in old._runner.sites:
             raise OSError(errno.EADDRINUSE, f"address {host}:{port} is already in use")
@@ -38,8 +42,12 @@ class SocketNetwork:
         return site
 
     def session(self, source: str, *, limit: int = LIMIT, **kwargs: Any) -> aiohttp.ClientSession:
-        """A cookie-less client session, to be closed; nobody sees `source`. `kwargs` go to `aiohttp.ClientSession`."""
-        connector = aiohttp.TCPConnector(resolver=_Names(self._sites), limit=limit, use_dns_cache=False)
+        """A cookie-less client session, to be closed; nobody sees `source`. `kwargs` go to
+        `aiohttp.ClientSession`.
+        """
+        connector = aiohttp.TCPConnector(
+            resolver=_Names(self._sites), limit=limit, use_dns_cache=False
+        )
         return aiohttp.ClientSession(connector=connector, **session_options(kwargs))
 
 
@@ -47,14 +55,22 @@ class _Names(AbstractResolver):
     def __init__(self, sites: dict[tuple[str, int], web.TCPSite]) -> None:
         self._sites = sites
 
-    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
         if not any(known == host.lower() for known, _ in self._sites):
             raise socket.gaierror(socket.EAI_NONAME, f"no host {host!r} on this network")
         site = self._sites.get((host.lower(), port))
-        real_port = 1 if site is None else site.port  # nobody listens on tcpmux: the host is known, the port is closed
+        # nobody listens on tcpmux: the host is known, the port is closed
+        real_port = 1 if site is None else site.port
         return [
             ResolveResult(
-                hostname=host, host=LOOPBACK, port=real_port, family=socket.AF_INET, proto=0, flags=socket.AI_NUMERICHOST
+                hostname=host,
+                host=LOOPBACK,
+                port=real_port,
+                family=socket.AF_INET,
+                proto=0,
+                flags=socket.AI_NUMERICHOST,
             )
         ]
 

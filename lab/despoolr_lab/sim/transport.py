@@ -1,8 +1,9 @@
 """Connections without sockets: two transports, and between them two pipes that keep what TCP keeps.
 
-A connection delivers every byte once and in order, after the link's latency, then the end of the stream; or it is reset.
-Bytes wait while the reader has paused (the writer is then told to pause) and while the link is cut (TCP sends again, until
-it gives up). Protocols are called from the loop and never from inside `write` or `close`, as with sockets.
+A connection delivers every byte once and in order, after the link's latency, then the end of the
+stream; or it is reset. Bytes wait while the reader has paused (the writer is then told to pause)
+and while the link is cut (TCP sends again, until it gives up). Protocols are called from the loop
+and never from inside `write` or `close`, as with sockets.
 """
 
 from __future__ import annotations
@@ -49,7 +50,9 @@ class LinkState(Protocol):
 
 
 class Pipe:
-    """One direction of a connection: what was written at one end and not yet received at the other."""
+    """One direction of a connection: what was written at one end and not yet received at the
+    other.
+    """
 
     __slots__ = (
         "_give_up_timer",
@@ -63,7 +66,9 @@ class Pipe:
         "held",
     )
 
-    def __init__(self, link: LinkState, sender: MemoryTransport, receiver: MemoryTransport, tap: Tap | None) -> None:
+    def __init__(
+        self, link: LinkState, sender: MemoryTransport, receiver: MemoryTransport, tap: Tap | None
+    ) -> None:
         self._loop = sender.loop
         self._link = link
         self._sender = sender
@@ -83,7 +88,9 @@ class Pipe:
         due = now + self._link.delay()
         # kept in order: what jitter lets overtake waits for what it overtook
         if data and len(data) > CHUNK_MAX:
-            self._in_flight.extend((due, data[start : start + CHUNK_MAX]) for start in range(0, len(data), CHUNK_MAX))
+            self._in_flight.extend(
+                (due, data[start : start + CHUNK_MAX]) for start in range(0, len(data), CHUNK_MAX)
+            )
         else:
             self._in_flight.append((due, data))
         if data:
@@ -104,8 +111,14 @@ class Pipe:
         self.resume()
 
     def has_unread(self) -> bool:
-        """Whether bytes have arrived that the receiver has not taken (closing then resets, as TCP does)."""
-        return bool(self._in_flight) and bool(self._in_flight[0][1]) and self._in_flight[0][0] <= self._loop.time()
+        """Whether bytes have arrived that the receiver has not taken (closing then resets, as TCP
+        does).
+        """
+        return (
+            bool(self._in_flight)
+            and bool(self._in_flight[0][1])
+            and self._in_flight[0][0] <= self._loop.time()
+        )
 
     def drop(self) -> None:
         """Forget what is on its way."""
@@ -123,7 +136,9 @@ class Pipe:
             return
         if self._link.blocked:
             self._link.hold(self)
-            self._give_up_timer = self._loop.call_later(self._link.stall_s_max, self._give_up, context=self._sender.context)
+            self._give_up_timer = self._loop.call_later(
+                self._link.stall_s_max, self._give_up, context=self._sender.context
+            )
             return
         data = in_flight[0][1]
         if receiver.lost:
@@ -151,7 +166,12 @@ class Pipe:
         assert data
         if in_flight:  # what has arrived as well comes in the same piece, as from a socket
             parts, size, now = [data], len(data), self._loop.time()
-            while in_flight and in_flight[0][0] <= now and (more := in_flight[0][1]) and size + len(more) <= CHUNK_MAX:
+            while (
+                in_flight
+                and in_flight[0][0] <= now
+                and (more := in_flight[0][1])
+                and size + len(more) <= CHUNK_MAX
+            ):
                 parts.append(more)
                 size += len(more)
                 in_flight.popleft()
@@ -167,7 +187,9 @@ class Pipe:
 
 
 class MemoryTransport(asyncio.Transport):
-    """One end of a connection; to a protocol it is like the transport of a TCP socket, but has no `socket`."""
+    """One end of a connection; to a protocol it is like the transport of a TCP socket, but has no
+    `socket`.
+    """
 
     __slots__ = (
         "_closing",
@@ -189,13 +211,20 @@ class MemoryTransport(asyncio.Transport):
     _outgoing: Pipe
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, protocol: asyncio.Protocol, context: Context, address: Address, peer: Address
+        self,
+        loop: asyncio.AbstractEventLoop,
+        protocol: asyncio.Protocol,
+        context: Context,
+        address: Address,
+        peer: Address,
     ) -> None:
         super().__init__(extra={"sockname": address, "peername": peer})
         self.loop = loop
         self.protocol = protocol
         self.context = context
-        """Where the protocol is called: what a client has set in its own must not reach the server by a back door."""
+        """Where the protocol is called: what a client has set in its own must not reach the server
+        by a back door.
+        """
         self.address = address
         self.lost = False
         """`connection_lost` has been scheduled: nothing more is delivered."""
@@ -209,7 +238,8 @@ class MemoryTransport(asyncio.Transport):
         """Join the two directions to this end, once."""
         self._incoming, self._outgoing = incoming, outgoing
 
-    # --- what protocols call -----------------------------------------------------------------------------------------
+    # --- what protocols call
+    # -----------------------------------------------------------------------------------------
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         if self._wrote_eof:
@@ -278,10 +308,13 @@ class MemoryTransport(asyncio.Transport):
         assert isinstance(protocol, asyncio.Protocol)
         self.protocol = protocol
 
-    # --- what pipes and the network call -------------------------------------------------------------------------------
+    # --- what pipes and the network call
+    # -------------------------------------------------------------------------------
 
     def receive_eof(self) -> None:
-        """The peer has finished writing: close as well, unless the protocol keeps its own half open."""
+        """The peer has finished writing: close as well, unless the protocol keeps its own half
+        open.
+        """
         if not self.protocol.eof_received():
             self.close()
 
@@ -310,7 +343,12 @@ class MemoryTransport(asyncio.Transport):
 
     def fail(self, exc: Exception) -> None:
         """The protocol raised: report it and break the connection off, as asyncio does."""
-        context = {"message": "Fatal error: protocol failed", "exception": exc, "transport": self, "protocol": self.protocol}
+        context = {
+            "message": "Fatal error: protocol failed",
+            "exception": exc,
+            "transport": self,
+            "protocol": self.protocol,
+        }
         self.loop.call_exception_handler(context)
         if not self.lost:
             self._outgoing.send(_RESET)
@@ -332,7 +370,9 @@ class MemoryTransport(asyncio.Transport):
         self.loop.call_soon(self.protocol.connection_lost, exc, context=self.context)
 
 
-def connect_pair(link: LinkState, near: MemoryTransport, far: MemoryTransport, tap: Tap | None = None) -> None:
+def connect_pair(
+    link: LinkState, near: MemoryTransport, far: MemoryTransport, tap: Tap | None = None
+) -> None:
     """Join two ends over `link`; both protocols have still to be told (`connection_made`)."""
     there, back = Pipe(link, near, far, tap), Pipe(link, far, near, tap)
     near.attach(incoming=back, outgoing=there)

@@ -1,7 +1,8 @@
 """Who waits, and where: the story a stuck run tells.
 
-A task's own stack shows only its outermost coroutine; the line that matters is at the end of the chain of awaits. Each line
-names the task, the innermost frame, and the innermost frame outside of the libraries if that is another one.
+A task's own stack shows only its outermost coroutine; the line that matters is at the end of the
+chain of awaits. Each line names the task, the innermost frame, and the innermost frame outside of
+the libraries if that is another one.
 """
 
 from __future__ import annotations
@@ -20,11 +21,15 @@ __all__ = ["describe_waiting", "tasks_in_order"]
 LINES_MAX = 50
 FRAMES_MAX = 100
 
-_LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+_LIBRARIES = tuple(
+    {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+)
 
 
 def tasks_in_order(loop: asyncio.AbstractEventLoop) -> list[asyncio.Task[Any]]:
-    """The loop's unfinished tasks in the order in which they were made (asyncio keeps them in a set)."""
+    """The loop's unfinished tasks in the order in which they were made (asyncio keeps them in a
+    set).
+    """
     return sorted(asyncio.all_tasks(loop), key=_order)
 
 
@@ -39,7 +44,9 @@ def describe_waiting(loop: asyncio.AbstractEventLoop) -> list[str]:
 
 def _order(task: asyncio.Task[Any]) -> tuple[float, list[tuple[int, str]]]:
     pieces = re.split(r"(\d+)", task.get_name())
-    return getattr(task, "number", float("inf")), [(int(piece), "") if piece.isdigit() else (-1, piece) for piece in pieces]
+    return getattr(task, "number", float("inf")), [
+        (int(piece), "") if piece.isdigit() else (-1, piece) for piece in pieces
+    ]
 
 
 def _describe(task: asyncio.Task[Any]) -> str:
@@ -49,7 +56,14 @@ def _describe(task: asyncio.Task[Any]) -> str:
     if not frames:
         return f"{name} has not started"
     place = f"{name} waits at {_place(frames[-1])}"
-    own = next((frame for frame in reversed(frames) if not frame.f_code.co_filename.startswith(_LIBRARIES)), None)
+    own = next(
+        (
+            frame
+            for frame in reversed(frames)
+            if not frame.f_code.co_filename.startswith(_LIBRARIES)
+        ),
+        None,
+    )
     if own is not None and own is not frames[-1]:
         place += f", called from {_place(own)}"
     return place

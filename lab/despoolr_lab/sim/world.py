@@ -1,7 +1,8 @@
 """One simulation: set the world aside, run to the end, leave nothing behind.
 
-The law: what `run_virtual` returns depends on `main` and its arguments alone. Time starts at 0, chance at the seed, tasks are
-numbered from 1; the real world is out of reach, and a run that tried to reach it fails even if somebody swallowed the exception.
+The law: what `run_virtual` returns depends on `main` and its arguments alone. Time starts at 0,
+chance at the seed, tasks are numbered from 1; the real world is out of reach, and a run that tried
+to reach it fails even if somebody swallowed the exception.
 """
 
 from __future__ import annotations
@@ -13,7 +14,14 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from despoolr_lab.sim.aiohttp_time import redirect_aiohttp
-from despoolr_lab.sim.loop import TURNS_MAX, Deadlock, Livelock, RealWorldCall, TimeLimitReached, VirtualLoop
+from despoolr_lab.sim.loop import (
+    TURNS_MAX,
+    Deadlock,
+    Livelock,
+    RealWorldCall,
+    TimeLimitReached,
+    VirtualLoop,
+)
 from despoolr_lab.sim.poison import poison
 from despoolr_lab.sim.waiting import tasks_in_order
 
@@ -36,10 +44,12 @@ def run_virtual(
     limit_s: float | None = None,
     turns_max: int = TURNS_MAX,
 ) -> T:
-    """Run `main()` to its end in virtual time and return its result; what it leaves running is cancelled.
+    """Run `main()` to its end in virtual time and return its result; what it leaves running is
+    cancelled.
 
-    `epoch`: the calendar's time (seconds since 1970) at loop time 0, for aiohttp's `Date`; `limit_s`: virtual seconds allowed.
-    Raises what `main` raises, `Deadlock`, `Livelock`, `TimeLimitReached`, or `RealWorldCall` (`sim.poison`).
+    `epoch`: the calendar's time (seconds since 1970) at loop time 0, for aiohttp's `Date`;
+    `limit_s`: virtual seconds allowed. Raises what `main` raises, `Deadlock`, `Livelock`,
+    `TimeLimitReached`, or `RealWorldCall` (`sim.poison`).
     """
     loop = VirtualLoop(limit_s=limit_s, turns_max=turns_max)
 
@@ -56,13 +66,18 @@ def run_virtual(
             finally:
                 loop.close()
     if tried:
-        raise RealWorldCall("the simulation asked the real world, and somebody swallowed the refusal: " + "; ".join(tried[:5]))
+        raise RealWorldCall(
+            "the simulation asked the real world, and somebody swallowed the refusal: "
+            + "; ".join(tried[:5])
+        )
     return result
 
 
 @contextmanager
 def _rare_collections() -> Iterator[None]:
-    """Let the cyclic collector run a hundred times more rarely: it took a fifth of a run and found 29 objects."""
+    """Let the cyclic collector run a hundred times more rarely: it took a fifth of a run and found
+    29 objects.
+    """
     before = gc.get_threshold()
     gc.set_threshold(100_000, 50, 100)
     try:
@@ -72,7 +87,9 @@ def _rare_collections() -> Iterator[None]:
 
 
 def _cancel_all(loop: VirtualLoop) -> None:
-    """Cancel what is left, in the order in which it was made, and let it end; what refuses to is reported."""
+    """Cancel what is left, in the order in which it was made, and let it end; what refuses to is
+    reported.
+    """
     loop.extend(CLEANUP_S_MAX)
     while tasks := tasks_in_order(loop):
         for task in tasks:
@@ -85,7 +102,11 @@ def _cancel_all(loop: VirtualLoop) -> None:
         for task in tasks:
             if not task.cancelled() and task.exception() is not None:
                 loop.call_exception_handler(
-                    {"message": "a task failed while it was cancelled", "exception": task.exception(), "task": task}
+                    {
+                        "message": "a task failed while it was cancelled",
+                        "exception": task.exception(),
+                        "task": task,
+                    }
                 )
 
 

@@ -1,8 +1,9 @@
-"""What an administrator of a soak orders, over HTTP like anyone: packages, jobs, updates, cancellations.
+"""What an administrator of a soak orders, over HTTP like anyone: packages, jobs, updates,
+cancellations.
 
-The law: an order is given exactly once, although a site server may die between doing it and saying so: every job has a name of
-its own, and before an order is given again it is looked whether it stands. A site that does not answer is asked again until
-the order stands or the time is up.
+The law: an order is given exactly once, although a site server may die between doing it and saying
+so: every job has a name of its own, and before an order is given again it is looked whether it
+stands. A site that does not answer is asked again until the order stands or the time is up.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ class SoakAdministrator:
         for number in range(FILE_COUNT):
             text = f"{package} file {number} edition {edition}\r\n"
             body = (text * (FILE_SIZE // len(text) + 1)).encode()
-            await self._until_done(lambda n=number, b=body: self._put(f"/PKGSRC/{package}/F{n}.DAT", b))  # type: ignore[misc]
+            await self._until_done(
+                lambda n=number, b=body: self._put(f"/PKGSRC/{package}/F{n}.DAT", b)  # type: ignore[misc]
+            )
 
     async def make_package(self, package: str) -> str:
         """Make it of its source, once; its id."""
@@ -67,7 +70,12 @@ class SoakAdministrator:
         async def once() -> str:
             there = await self.jobs()
             known = next((row["job"] for row in there if row["name"] == name), "")
-            return str(known or (await self.ask("POST", "jobs", {"name": name, "package": package, **spec}))["job"])
+            return str(
+                known
+                or (await self.ask("POST", "jobs", {"name": name, "package": package, **spec}))[
+                    "job"
+                ]
+            )
 
         return await self._until_done(once)
 
@@ -99,17 +107,24 @@ class SoakAdministrator:
     async def _put(self, path: str, body: bytes) -> None:
         await self._call("PUT", path, body)
 
-    async def _call(self, method: str, target: str, body: bytes | None, allowed: tuple[int, ...] = ()) -> bytes:
+    async def _call(
+        self, method: str, target: str, body: bytes | None, allowed: tuple[int, ...] = ()
+    ) -> bytes:
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         timeout = aiohttp.ClientTimeout(total=REQUEST_S)
-        async with self.http.request(method, self.url + target, data=body, headers=headers, timeout=timeout) as response:
+        async with self.http.request(
+            method, self.url + target, data=body, headers=headers, timeout=timeout
+        ) as response:
             raw = await response.read()
             if response.status in allowed:
                 return raw
-            if response.status >= 500 or response.status == 423:  # it stops, or somebody has the file open: not now
+            # it stops, or somebody has the file open: not now
+            if response.status >= 500 or response.status == 423:
                 raise aiohttp.ClientConnectionError(f"HTTP {response.status}")
             if response.status >= 400:
-                raise OrderRefused(f"{method} {target}: {response.status} {raw[:300].decode('utf-8', 'replace')}")
+                raise OrderRefused(
+                    f"{method} {target}: {response.status} {raw[:300].decode('utf-8', 'replace')}"
+                )
             return raw
 
     async def _until_done(self, once: Callable[[], Awaitable[T]]) -> T:
@@ -119,5 +134,7 @@ class SoakAdministrator:
                 return await once()
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 if asyncio.get_running_loop().time() > deadline:
-                    raise OrderRefused(f"{self.url} takes no order for {GIVE_UP_S:g} s: {error}") from None
+                    raise OrderRefused(
+                        f"{self.url} takes no order for {GIVE_UP_S:g} s: {error}"
+                    ) from None
                 await asyncio.sleep(AGAIN_S)

@@ -1,8 +1,9 @@
 """A soak judged from what it left on disk, whenever it ended and whatever ended it.
 
-The law: the same judgement as at its end, by the same functions, of the same samples. What only a soak that ran to its end knows,
-its counts and what fell, is in its summary; without that nothing was counted, and a soak of which nothing was counted cannot
-pass: where nothing grows, the run says nothing (exit code 12).
+The law: the same judgement as at its end, by the same functions, of the same samples. What only a
+soak that ran to its end knows, its counts and what fell, is in its summary; without that nothing
+was counted, and a soak of which nothing was counted cannot pass: where nothing grows, the run says
+nothing (exit code 12).
 """
 
 from __future__ import annotations
@@ -49,10 +50,21 @@ def judge(directory: Path) -> Judgement:
     code = exit_code(judged, counts, fell, has_lost_clients=bool(summary.get("has_lost_clients")))
     if not counts and code == EXIT_OK:
         code = EXIT_INVALID
-    facts: dict[str, Any] = {"clients": asked.clients, "for_s": asked.duration_s, "scale": asked.scale, "seed": asked.seed}
+    facts: dict[str, Any] = {
+        "clients": asked.clients,
+        "for_s": asked.duration_s,
+        "scale": asked.scale,
+        "seed": asked.seed,
+    }
     facts |= summary or {"interrupted": True}
-    facts |= {"passed": code == EXIT_OK, "exit_code": code, "verdict": sentence(judged, counts, fell)}
-    return Judgement(code, facts | {"warm_up_s": warm_up_s(asked)} | as_json(judged, counts), judged, counts)
+    facts |= {
+        "passed": code == EXIT_OK,
+        "exit_code": code,
+        "verdict": sentence(judged, counts, fell),
+    }
+    return Judgement(
+        code, facts | {"warm_up_s": warm_up_s(asked)} | as_json(judged, counts), judged, counts
+    )
 
 
 def _asked(directory: Path) -> Asked:
@@ -77,5 +89,9 @@ def _summary(directory: Path) -> dict[str, Any]:
 
 def _count(row: dict[str, Any]) -> Count:
     return Count(
-        str(row["count"]), int(row["expected"]), int(row["actual"]), tuple(row["examples"]), bool(row.get("is_about_validity"))
+        str(row["count"]),
+        int(row["expected"]),
+        int(row["actual"]),
+        tuple(row["examples"]),
+        bool(row.get("is_about_validity")),
     )

@@ -1,16 +1,21 @@
-"""Whether a resource of a process grows without end: a slope with an interval, judged against a limit.
+"""Whether a resource of a process grows without end: a slope with an interval, judged against a
+limit.
 
-The law: what is judged is the slope, never the level. A series is split where the process was restarted, the beginning of each
-piece is left out, and slopes are taken between moments of one piece only; so a restart neither hides growth nor looks like it.
+The law: what is judged is the slope, never the level. A series is split where the process was
+restarted, the beginning of each piece is left out, and slopes are taken between moments of one
+piece only; so a restart neither hides growth nor looks like it.
 
-* **Floors**: of what comes and goes with the work (opens, tasks, queues) the least value of each round of work is taken: what is
-  there when the work is done. A leak raises the floor, a burst does not.
-* **Slope**: the median of the slopes between all pairs of points (Theil 1950, Sen 1968), of up to `BINS_MAX` points, each the
-  median of its span: a fifth of all points may be wild without moving it. A comb (garbage collection) has slope 0.
-* **Interval**: Sen's, from the variance of Kendall's S summed over the pieces, widened by what neighbouring points tell of each
-  other (the lag-1 autocorrelation r, times (1 + r) / (1 - r)); 99.9 %, because dozens of series are judged at once.
-* **Drift**: the interval lies above the limit, and the last third of the pieces still grows. Where the interval of that third
-  lies below the limit, what grew has *settled*.
+* **Floors**: of what comes and goes with the work (opens, tasks, queues) the least value of each
+  round of work is taken: what is there when the work is done. A leak raises the floor, a burst does
+  not.
+* **Slope**: the median of the slopes between all pairs of points (Theil 1950, Sen 1968), of up to
+  `BINS_MAX` points, each the median of its span: a fifth of all points may be wild without moving
+  it. A comb (garbage collection) has slope 0.
+* **Interval**: Sen's, from the variance of Kendall's S summed over the pieces, widened by what
+  neighbouring points tell of each other (the lag-1 autocorrelation r, times (1 + r) / (1 - r));
+  99.9 %, because dozens of series are judged at once.
+* **Drift**: the interval lies above the limit, and the last third of the pieces still grows. Where
+  the interval of that third lies below the limit, what grew has *settled*.
 * Whatever else is not wholly below the limit is *unclear*: neither shown nor excluded.
 * Less time than a resource needs is *too short*.
 
@@ -66,7 +71,9 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Growth an hour that is still none: the larger of `at_least` and `share` of the level; the seconds it takes to judge."""
+    """Growth an hour that is still none: the larger of `at_least` and `share` of the level; the
+    seconds it takes to judge.
+    """
 
     share: float
     at_least: float
@@ -81,7 +88,9 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """The slope an hour, its interval, the level (a median), the first and last value (medians), the time judged."""
+    """The slope an hour, its interval, the level (a median), the first and last value (medians),
+    the time judged.
+    """
 
     per_hour: float
     low: float
@@ -120,8 +129,14 @@ def judge(pieces: Sequence[Piece], limit: Limit, round_s: float = 0.0) -> Judgem
 
 
 def without_beginning(pieces: Sequence[Piece], warm_up_s: float) -> list[list[Point]]:
-    """The pieces without their first seconds: a process that starts fills its caches and takes up what waited."""
-    kept = [[point for point in piece if point.at_s - piece[0].at_s >= warm_up_s] for piece in pieces if piece]
+    """The pieces without their first seconds: a process that starts fills its caches and takes up
+    what waited.
+    """
+    kept = [
+        [point for point in piece if point.at_s - piece[0].at_s >= warm_up_s]
+        for piece in pieces
+        if piece
+    ]
     return [piece for piece in kept if len(piece) > 1]
 
 
@@ -133,7 +148,13 @@ def floors(pieces: Sequence[Piece], round_s: float) -> list[list[Point]]:
         for point in piece:
             rounds.setdefault(int((point.at_s - piece[0].at_s) / round_s), []).append(point.value)
         whole = int((piece[-1].at_s - piece[0].at_s) / round_s + ROUND_TOLERANCE) if piece else 0
-        found.append([Point(piece[0].at_s + (n + 0.5) * round_s, min(v)) for n, v in sorted(rounds.items()) if n < whole])
+        found.append(
+            [
+                Point(piece[0].at_s + (n + 0.5) * round_s, min(v))
+                for n, v in sorted(rounds.items())
+                if n < whole
+            ]
+        )
     return found
 
 
@@ -145,7 +166,10 @@ def trend_of(pieces: Sequence[Piece], *, points_min: int = POINTS_MIN) -> Trend 
         return None
     thin = [_binned(piece, max(2, round(BINS_MAX * len(piece) / count))) for piece in long]
     slopes = sorted(
-        (b.value - a.value) / (b.at_s - a.at_s) for piece in thin for a, b in combinations(piece, 2) if b.at_s > a.at_s
+        (b.value - a.value) / (b.at_s - a.at_s)
+        for piece in thin
+        for a, b in combinations(piece, 2)
+        if b.at_s > a.at_s
     )
     if not slopes:
         return None
@@ -168,7 +192,9 @@ def trend_of(pieces: Sequence[Piece], *, points_min: int = POINTS_MIN) -> Trend 
 
 
 def _binned(piece: Piece, bins_max: int) -> list[Point]:
-    """About so many points, each the median of neighbours: of unequal numbers, else a comb that beats with them has a slope."""
+    """About so many points, each the median of neighbours: of unequal numbers, else a comb that
+    beats with them has a slope.
+    """
     size = len(piece) / bins_max
     parts: list[Piece] = []
     start = 0
@@ -176,11 +202,16 @@ def _binned(piece: Piece, bins_max: int) -> list[Point]:
         stop = start + max(1, round(size * (0.5 + len(parts) * GOLDEN % 1)))
         parts.append(piece[start:stop])
         start = stop
-    return [Point(statistics.fmean(p.at_s for p in part), statistics.median(p.value for p in part)) for part in parts]
+    return [
+        Point(statistics.fmean(p.at_s for p in part), statistics.median(p.value for p in part))
+        for part in parts
+    ]
 
 
 def _inflation(pieces: Sequence[Piece], slope: float) -> float:
-    """How much wider an interval is because neighbours resemble each other, once the slope is taken away."""
+    """How much wider an interval is because neighbours resemble each other, once the slope is taken
+    away.
+    """
     above = below = 0.0
     for piece in pieces:
         rest = [point.value - slope * point.at_s for point in piece]
@@ -192,4 +223,8 @@ def _inflation(pieces: Sequence[Piece], slope: float) -> float:
 
 
 def _last_third(piece: Piece) -> Piece:
-    return [point for point in piece if point.at_s >= piece[0].at_s + (piece[-1].at_s - piece[0].at_s) * 2 / 3]
+    return [
+        point
+        for point in piece
+        if point.at_s >= piece[0].at_s + (piece[-1].at_s - piece[0].at_s) * 2 / 3
+    ]

@@ -1,6 +1,8 @@
-"""What is counted at the end of a soak, read from where it lies: the clients' own records, and the site's database file.
+"""What is counted at the end of a soak, read from where it lies: the clients' own records, and the
+site's database file.
 
-The law: it only reads. Lines that a stopped fleet left half written are no records; a fleet that ends cleanly leaves none.
+The law: it only reads. Lines that a stopped fleet left half written are no records; a fleet that
+ends cleanly leaves none.
 """
 
 from __future__ import annotations
@@ -38,11 +40,21 @@ def read_clients(directory: Path, fleets: Iterable[str]) -> Reported:
 def read_database(path: Path, found: Found) -> None:
     """Put in what the site's database has."""
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
-        found.loaded = frozenset(row[0] for row in db.execute("SELECT Report FROM LoadedReports") if CLIENT_REPORT.match(row[0]))
-        found.jobs = tuple(
-            Job(*row) for row in db.execute("SELECT JobID, Name, RequestID, Status, RepeatOf FROM Jobs ORDER BY JobID")
+        found.loaded = frozenset(
+            row[0]
+            for row in db.execute("SELECT Report FROM LoadedReports")
+            if CLIENT_REPORT.match(row[0])
         )
-        events = "SELECT j.RequestID, e.Text FROM Events e JOIN Jobs j ON j.JobID = e.JobID WHERE e.Code = ?"
+        found.jobs = tuple(
+            Job(*row)
+            for row in db.execute(
+                "SELECT JobID, Name, RequestID, Status, RepeatOf FROM Jobs ORDER BY JobID"
+            )
+        )
+        events = (
+            "SELECT j.RequestID, e.Text FROM Events e JOIN Jobs j ON j.JobID = e.JobID "
+            "WHERE e.Code = ?"
+        )
         for request, text in db.execute(events, (UNKNOWN_COMMAND,)):
             machine = _MACHINE.search(text)
             found.unknown[request, machine[1] if machine else ""] += 1

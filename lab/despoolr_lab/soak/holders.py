@@ -1,7 +1,9 @@
-"""Users of a soak who open a file of the package that is being updated, keep it, and let go, or are never heard of again.
+"""Users of a soak who open a file of the package that is being updated, keep it, and let go, or are
+never heard of again.
 
-The law: a holder does what a person at a machine could: an ordinary open over a link, in a session on a lease. Refused or out of
-reach, it tries again until its time is over. All are gone when their tasks have ended; those who vanished, when their lease has.
+The law: a holder does what a person at a machine could: an ordinary open over a link, in a session
+on a lease. Refused or out of reach, it tries again until its time is over. All are gone when their
+tasks have ended; those who vanished, when their lease has.
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ AGAIN_S: Final = 1.0
 
 @dataclass
 class Holders:
-    """`url_of` gives the link to a server, `tokens` each holder's; `directory` is the package's on every server."""
+    """`url_of` gives the link to a server, `tokens` each holder's; `directory` is the package's on
+    every server.
+    """
 
     http: aiohttp.ClientSession
     clock: Clock
@@ -46,12 +50,16 @@ class Holders:
         self._turn += 1
         lease_s = LEASE_S * self.scale
         url = self.url_of(server_name)
-        server = ShareServer(self.http, url, token, self.clock, name=server_name, program=PROGRAM, lease_s=lease_s)
+        server = ShareServer(
+            self.http, url, token, self.clock, name=server_name, program=PROGRAM, lease_s=lease_s
+        )
         vanishes = False
         try:
             while now() < step.until_s:
                 try:
-                    opened = await server.share("SMS_PKGD").open(f"{self.directory}/{file}", program=PROGRAM)
+                    opened = await server.share("SMS_PKGD").open(
+                        f"{self.directory}/{file}", program=PROGRAM
+                    )
                 except (ShareError, ShareUnreachable, TimeoutError):
                     self.refused_count += 1
                     await asyncio.sleep(AGAIN_S)

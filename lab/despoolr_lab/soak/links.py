@@ -1,8 +1,10 @@
-"""A link between two processes: a TCP relay of ours that can be cut. It knows nothing of what it carries.
+"""A link between two processes: a TCP relay of ours that can be cut. It knows nothing of what it
+carries.
 
-The law: octets arrive in order or the connection ends; none is changed, dropped or repeated within one. `refuse` is a line that
-is down: connections are reset, new ones too. `silence` is a line that loses packets: connections stay and carry nothing, new
-ones are taken and carry nothing; when it ends they go on, as TCP's repetitions make them.
+The law: octets arrive in order or the connection ends; none is changed, dropped or repeated within
+one. `refuse` is a line that is down: connections are reset, new ones too. `silence` is a line that
+loses packets: connections stay and carry nothing, new ones are taken and carry nothing; when it
+ends they go on, as TCP's repetitions make them.
 """
 
 from __future__ import annotations
@@ -102,7 +104,10 @@ class Link:
         there, back = await asyncio.open_connection("127.0.0.1", self.target_port, limit=PART_SIZE)
         self._writers.add(back)
         try:
-            ways = [asyncio.ensure_future(self._pump(reader, back)), asyncio.ensure_future(self._pump(there, writer))]
+            ways = [
+                asyncio.ensure_future(self._pump(reader, back)),
+                asyncio.ensure_future(self._pump(there, writer)),
+            ]
             try:
                 await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
             finally:

@@ -1,8 +1,9 @@
 """What a soak came to: the table of resources, the counts, one sentence, an exit code. Pure.
 
-The law: the sentence names the worst thing first, with its number. Exit codes: 0 nothing grows and every count is right; 10 a
-resource drifts, a count is wrong or a process fell; 12 the clients that were to exist did not. What is unclear or too short to
-judge is said, and fails nothing: nobody has shown that it grows.
+The law: the sentence names the worst thing first, with its number. Exit codes: 0 nothing grows and
+every count is right; 10 a resource drifts, a count is wrong or a process fell; 12 the clients that
+were to exist did not. What is unclear or too short to judge is said, and fails nothing: nobody has
+shown that it grows.
 """
 
 from __future__ import annotations
@@ -18,17 +19,35 @@ from despoolr_lab.soak.watch import Judged
 EXIT_OK: Final = 0
 EXIT_WRONG: Final = 10
 EXIT_INVALID: Final = 12
-COLUMNS: Final = ("PROCESS", "RESOURCE", "FROM", "TO", "PER HOUR", "INTERVAL", "LIMIT", "OVER TIME", "VERDICT")
+COLUMNS: Final = (
+    "PROCESS",
+    "RESOURCE",
+    "FROM",
+    "TO",
+    "PER HOUR",
+    "INTERVAL",
+    "LIMIT",
+    "OVER TIME",
+    "VERDICT",
+)
 BARS: Final = "▁▂▃▄▅▆▇█"
 BARS_MAX: Final = 16
 
 
-def exit_code(judged: Iterable[Judged], counts: Iterable[Count], fell: str = "", *, has_lost_clients: bool = False) -> int:
+def exit_code(
+    judged: Iterable[Judged],
+    counts: Iterable[Count],
+    fell: str = "",
+    *,
+    has_lost_clients: bool = False,
+) -> int:
     """The command's exit code."""
     counts = list(counts)
     if has_lost_clients or any(not count.ok for count in counts if count.is_about_validity):
         return EXIT_INVALID
-    is_wrong = fell or any(not count.ok for count in counts) or any(_is_drift(row) for row in judged)
+    is_wrong = (
+        fell or any(not count.ok for count in counts) or any(_is_drift(row) for row in judged)
+    )
     return EXIT_WRONG if is_wrong else EXIT_OK
 
 
@@ -40,7 +59,11 @@ def sentence(judged: Sequence[Judged], counts: Sequence[Count], fell: str = "") 
     parts += [_drift(row) for row in judged if _is_drift(row)]
     if parts:
         return "; ".join(parts) + "."
-    unclear = [f"{row.resource} of {row.process}" for row in judged if row.judgement.verdict is Verdict.UNCLEAR]
+    unclear = [
+        f"{row.resource} of {row.process}"
+        for row in judged
+        if row.judgement.verdict is Verdict.UNCLEAR
+    ]
     short = [row for row in judged if row.judgement.verdict is Verdict.TOO_SHORT]
     steady = len(judged) - len(unclear) - len(short)
     text = f"No drift in {steady} resources"
@@ -49,7 +72,11 @@ def sentence(judged: Sequence[Judged], counts: Sequence[Count], fell: str = "") 
     if short:
         kinds = sorted({row.resource for row in short})
         text += f"; {len(short)} watched too briefly to judge ({', '.join(kinds[:4])}{', ...' if len(kinds) > 4 else ''})"
-    return f"{text}; all {len(counts)} counts are exact." if counts else f"{text}; nothing was counted."
+    return (
+        f"{text}; all {len(counts)} counts are exact."
+        if counts
+        else f"{text}; nothing was counted."
+    )
 
 
 def table(judged: Iterable[Judged]) -> list[tuple[str, ...]]:
@@ -63,15 +90,30 @@ def table(judged: Iterable[Judged]) -> list[tuple[str, ...]]:
             cells = ("-", amount(kind, last), "-", "-")
         else:
             between = f"{rate(kind, trend.low)} .. {rate(kind, trend.high)}"
-            cells = (amount(kind, trend.first), amount(kind, trend.last), rate(kind, trend.per_hour), between)
+            cells = (
+                amount(kind, trend.first),
+                amount(kind, trend.last),
+                rate(kind, trend.per_hour),
+                between,
+            )
         limit = rate(kind, judgement.limit_per_hour)
-        rows.append((row.process, name, *cells, limit, sparkline(row.points), str(judgement.verdict)))
+        rows.append(
+            (row.process, name, *cells, limit, sparkline(row.points), str(judgement.verdict))
+        )
     return rows
 
 
 def count_rows(counts: Iterable[Count]) -> list[tuple[str, ...]]:
     """The rows of the counts: what, expected, actual, and whether that is right."""
-    return [(c.name, f"{c.expected:,}", f"{c.actual:,}", "yes" if c.ok else "NO: " + ", ".join(c.examples)) for c in counts]
+    return [
+        (
+            c.name,
+            f"{c.expected:,}",
+            f"{c.actual:,}",
+            "yes" if c.ok else "NO: " + ", ".join(c.examples),
+        )
+        for c in counts
+    ]
 
 
 def sparkline(points: Sequence[Point]) -> str:
@@ -79,11 +121,16 @@ def sparkline(points: Sequence[Point]) -> str:
     if not points:
         return ""
     size = max(1, -(-len(points) // BARS_MAX))
-    values = [sum(p.value for p in part) / len(part) for part in (points[i : i + size] for i in range(0, len(points), size))]
+    values = [
+        sum(p.value for p in part) / len(part)
+        for part in (points[i : i + size] for i in range(0, len(points), size))
+    ]
     low, high = min(values), max(values)
     if high <= low:
         return BARS[0] * len(values)
-    return "".join(BARS[min(len(BARS) - 1, int((value - low) / (high - low) * len(BARS)))] for value in values)
+    return "".join(
+        BARS[min(len(BARS) - 1, int((value - low) / (high - low) * len(BARS)))] for value in values
+    )
 
 
 def amount(resource: str, value: float) -> str:
@@ -101,9 +148,18 @@ def rate(resource: str, per_hour: float) -> str:
 def as_json(judged: Iterable[Judged], counts: Iterable[Count]) -> dict[str, Any]:
     """Both, as numbers."""
     return {
-        "resources": [{"process": row.process, "resource": row.resource, **_judgement_json(row.judgement)} for row in judged],
+        "resources": [
+            {"process": row.process, "resource": row.resource, **_judgement_json(row.judgement)}
+            for row in judged
+        ],
         "counts": [
-            {"count": c.name, "expected": c.expected, "actual": c.actual, "ok": c.ok, "examples": list(c.examples)}
+            {
+                "count": c.name,
+                "expected": c.expected,
+                "actual": c.actual,
+                "ok": c.ok,
+                "examples": list(c.examples),
+            }
             | ({"is_about_validity": True} if c.is_about_validity else {})
             for c in counts
         ],
@@ -112,7 +168,10 @@ def as_json(judged: Iterable[Judged], counts: Iterable[Count]) -> dict[str, Any]
 
 def _judgement_json(judgement: Judgement) -> dict[str, Any]:
     trend = judgement.trend
-    facts: dict[str, Any] = {"verdict": str(judgement.verdict), "limit_per_hour": round(judgement.limit_per_hour, 3)}
+    facts: dict[str, Any] = {
+        "verdict": str(judgement.verdict),
+        "limit_per_hour": round(judgement.limit_per_hour, 3),
+    }
     if trend is not None:
         names = ("per_hour", "low", "high", "level", "first", "last", "span_s")
         facts |= {name: round(getattr(trend, name), 3) for name in names}
@@ -127,7 +186,10 @@ def _drift(row: Judged) -> str:
     trend = row.judgement.trend
     assert trend is not None
     between = f"{rate(row.resource, trend.low)} to {rate(row.resource, trend.high)}"
-    return f"{row.resource} of {row.process} grows by {rate(row.resource, trend.per_hour)} an hour ({between})"
+    return (
+        f"{row.resource} of {row.process} grows by {rate(row.resource, trend.per_hour)} an "
+        f"hour ({between})"
+    )
 
 
 def _wrong(count: Count) -> str:

@@ -1,9 +1,10 @@
 """What happens in a soak, and when: jobs, updates, holders, restarts, cut links.
 
-The law: a plan is a pure function of what was asked for, so `--plan` shows what a run will do, and the same seed does it again.
-Times are seconds of this machine from the moment the stack is up. Work comes in rounds: in each, one job runs on every machine;
-files are updated while users hold them; every third offers a package that expires. A package is removed when its turn is
-over, so that what clients and servers keep of it goes. Restarts and cuts are spread over the time and drawn at random
+The law: a plan is a pure function of what was asked for, so `--plan` shows what a run will do, and
+the same seed does it again. Times are seconds of this machine from the moment the stack is up. Work
+comes in rounds: in each, one job runs on every machine; files are updated while users hold them;
+every third offers a package that expires. A package is removed when its turn is over, so that what
+clients and servers keep of it goes. Restarts and cuts are spread over the time and drawn at random
 within their slots; no two processes are down together, and the last tenth is left alone.
 """
 
@@ -58,7 +59,9 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that happens. The words are those of `WHAT`; `until_s` is the moment it is over, for what lasts."""
+    """One thing that happens. The words are those of `WHAT`; `until_s` is the moment it is over,
+    for what lasts.
+    """
 
     at_s: float
     what: str
@@ -74,7 +77,8 @@ WHAT: Final = {
     "remove": "this package is taken from all servers, once its jobs have ended",
     "hold": "a user opens this file and keeps it; `vanish`: is never heard of again",
     "restart": "this process is killed (SIGKILL) or stopped (SIGTERM), and started again",
-    "cut": "this link is cut: `refuse` resets connections and takes none, `silence` carries nothing",
+    "cut": "this link is cut: `refuse` resets connections and takes none, `silence` "
+    "carries nothing",
 }
 
 
@@ -93,14 +97,20 @@ class Plan:
 
 def links_of(asked: Asked) -> tuple[tuple[str, str], ...]:
     """Every link: who calls, who is called. All fleets share theirs."""
-    return (*((SITE, logon) for logon in LOGONS), *(("FLEETS", logon) for logon in LOGONS), ("FLEETS", SITE))
+    return (
+        *((SITE, logon) for logon in LOGONS),
+        *(("FLEETS", logon) for logon in LOGONS),
+        ("FLEETS", SITE),
+    )
 
 
 def make_plan(asked: Asked) -> Plan:
     """The plan of a soak."""
     round_s = min(max(ROUND_S_MIN, asked.clients * ROUND_CLIENT_S), asked.duration_s / 3)
     steps = [*_work(asked, round_s), *_holds(asked, round_s), *_restarts(asked), *_cuts(asked)]
-    return Plan(asked, round_s, tuple(sorted(steps, key=lambda step: (step.at_s, step.what, step.on))))
+    return Plan(
+        asked, round_s, tuple(sorted(steps, key=lambda step: (step.at_s, step.what, step.on)))
+    )
 
 
 def _work(asked: Asked, round_s: float) -> list[Step]:
@@ -112,21 +122,30 @@ def _work(asked: Asked, round_s: float) -> list[Step]:
         found.append(Step(begin, "run", RUN_PACKAGES[turn % len(RUN_PACKAGES)]))
         found.append(Step(begin + 0.3 * round_s, "update", HELD_PACKAGE))
         if number % 3 == 1:
-            found.append(Step(begin + 0.5 * round_s, "offer", OFFERED_PACKAGE, until_s=begin + 1.4 * round_s))
+            found.append(
+                Step(begin + 0.5 * round_s, "offer", OFFERED_PACKAGE, until_s=begin + 1.4 * round_s)
+            )
         if place == 0 and turn:
-            found.append(Step(begin + 0.6 * round_s, "remove", RUN_PACKAGES[(turn - 1) % len(RUN_PACKAGES)]))
+            found.append(
+                Step(begin + 0.6 * round_s, "remove", RUN_PACKAGES[(turn - 1) % len(RUN_PACKAGES)])
+            )
     return found
 
 
 def _holds(asked: Asked, round_s: float) -> list[Step]:
-    """Users open files before the update comes and let go in the first two thirds of the round, so that it succeeds at last."""
+    """Users open files before the update comes and let go in the first two thirds of the round, so
+    that it succeeds at last.
+    """
     rng = random.Random(f"{asked.seed}/holds")
     found: list[Step] = []
     for number in range(int(asked.duration_s / round_s)):
         begin = number * round_s
         for logon in LOGONS:
             file = f"{logon}/F{rng.randrange(FILE_COUNT)}.DAT"
-            at_s, until_s = begin + rng.uniform(0.15, 0.3) * round_s, begin + rng.uniform(0.35, 0.65) * round_s
+            at_s, until_s = (
+                begin + rng.uniform(0.15, 0.3) * round_s,
+                begin + rng.uniform(0.35, 0.65) * round_s,
+            )
             how = "vanish" if rng.random() < 0.2 else "close"
             if number:  # in the first round the package is on its way
                 found.append(Step(at_s, "hold", file, how, until_s))
@@ -135,12 +154,32 @@ def _holds(asked: Asked, round_s: float) -> list[Step]:
 
 def _restarts(asked: Asked) -> list[Step]:
     rng = random.Random(f"{asked.seed}/restarts")
-    victims = [(SITE, "SIGKILL"), (LOGONS[0], "SIGKILL"), (asked.fleets[0], "SIGTERM"), (LOGONS[1], "SIGTERM")]
-    victims += [(asked.fleets[-1], "SIGTERM"), (SITE, "SIGTERM"), (LOGONS[1], "SIGKILL"), (LOGONS[0], "SIGTERM")]
+    victims = [
+        (SITE, "SIGKILL"),
+        (LOGONS[0], "SIGKILL"),
+        (asked.fleets[0], "SIGTERM"),
+        (LOGONS[1], "SIGTERM"),
+    ]
+    victims += [
+        (asked.fleets[-1], "SIGTERM"),
+        (SITE, "SIGTERM"),
+        (LOGONS[1], "SIGKILL"),
+        (LOGONS[0], "SIGTERM"),
+    ]
     found = []
-    for number, (at_s, slot_s) in enumerate(_slots(asked, rng, per_s=75.0, count_max=RESTARTS_MAX, then_every_s=1800.0)):
+    for number, (at_s, slot_s) in enumerate(
+        _slots(asked, rng, per_s=75.0, count_max=RESTARTS_MAX, then_every_s=1800.0)
+    ):
         name, how = victims[number % len(victims)]
-        found.append(Step(at_s, "restart", name, how, at_s + min(DOWN_S_MAX, slot_s / 4) * rng.uniform(0.2, 1.0)))
+        found.append(
+            Step(
+                at_s,
+                "restart",
+                name,
+                how,
+                at_s + min(DOWN_S_MAX, slot_s / 4) * rng.uniform(0.2, 1.0),
+            )
+        )
     return found
 
 
@@ -148,17 +187,29 @@ def _cuts(asked: Asked) -> list[Step]:
     rng = random.Random(f"{asked.seed}/cuts")
     links = links_of(asked)
     found = []
-    for number, (at_s, slot_s) in enumerate(_slots(asked, rng, per_s=45.0, count_max=12, then_every_s=900.0)):
+    for number, (at_s, slot_s) in enumerate(
+        _slots(asked, rng, per_s=45.0, count_max=12, then_every_s=900.0)
+    ):
         source, target = links[number % len(links)]
         how = rng.choice(("refuse", "silence"))
-        found.append(Step(at_s, "cut", f"{source}-{target}", how, at_s + min(CUT_S_MAX, slot_s / 3) * rng.uniform(0.3, 1.0)))
+        found.append(
+            Step(
+                at_s,
+                "cut",
+                f"{source}-{target}",
+                how,
+                at_s + min(CUT_S_MAX, slot_s / 3) * rng.uniform(0.3, 1.0),
+            )
+        )
     return found
 
 
 def _slots(
     asked: Asked, rng: random.Random, *, per_s: float, count_max: int, then_every_s: float
 ) -> Sequence[tuple[float, float]]:
-    """Moments in equal slots of the first nine tenths: one for each `per_s`, `count_max` at most; in a long run by the other."""
+    """Moments in equal slots of the first nine tenths: one for each `per_s`, `count_max` at most;
+    in a long run by the other.
+    """
     span_s = asked.duration_s * 0.9
     count = max(1, min(count_max, int(span_s / per_s)), int(span_s / then_every_s))
     slot_s = span_s / count

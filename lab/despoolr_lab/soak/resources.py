@@ -1,8 +1,10 @@
-"""Which numbers of a process are watched for drift, how much growth an hour is still none, and what growth is its due.
+"""Which numbers of a process are watched for drift, how much growth an hour is still none, and what
+growth is its due.
 
-The law: what only grows with the work is no resource here: rows of the database, its file, the records on disk, counters. What
-a process remembers on purpose, up to a bound it states, or of every package it ran, is taken off its memory before that
-is judged, by the number of things remembered and a stated size of each; the rest must not grow.
+The law: what only grows with the work is no resource here: rows of the database, its file, the
+records on disk, counters. What a process remembers on purpose, up to a bound it states, or of every
+package it ran, is taken off its memory before that is judged, by the number of things remembered
+and a stated size of each; the rest must not grow.
 """
 
 from __future__ import annotations
@@ -27,11 +29,15 @@ LIMITS: Final[Mapping[str, Limit]] = {
     "unsent reports": Limit(share=0.10, at_least=12.0, span_s_min=120.0, is_of_floors=True),
     BOX: Limit(share=0.10, at_least=12.0, span_s_min=120.0, is_of_floors=True),
 }
-"""Growth an hour that is still none. Memory wants eight minutes of settled running: Python's allocator gives back little of what
-a burst took, so that after a start memory climbs for minutes to a plateau, and a shorter look at it says nothing."""
+"""Growth an hour that is still none. Memory wants eight minutes of settled running: Python's
+allocator gives back little of what a burst took, so that after a start memory climbs for minutes to
+a plateau, and a shorter look at it says nothing.
+"""
 
 REMEMBERED_SIZES: Final[Mapping[str, float]] = {"opens": 1800.0, "episodes": 3000.0}
-"""Octets of memory for each thing a server remembers to answer *why* (at most 50,000 opens and 10,000 episodes)."""
+"""Octets of memory for each thing a server remembers to answer *why* (at most 50,000 opens and
+10,000 episodes).
+"""
 RUN_SIZE: Final = 300.0
 """Octets of memory for each package a client ran: its line in PCMHIST.REG, and when."""
 
@@ -68,5 +74,7 @@ def values_of(sample: Sample) -> dict[str, float]:
 
 def due_memory(sample: Sample) -> float:
     """Octets that the process may well have for what it remembers."""
-    kept = sum(count * REMEMBERED_SIZES.get(kind, 0.0) for kind, count in sample.share.remembered.items())
+    kept = sum(
+        count * REMEMBERED_SIZES.get(kind, 0.0) for kind, count in sample.share.remembered.items()
+    )
     return kept + (sample.fleet.runs or 0.0) * RUN_SIZE

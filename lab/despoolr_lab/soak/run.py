@@ -1,8 +1,10 @@
-"""One soak from beginning to end: stack up, plan done, everything mended and drained, stopped, counted.
+"""One soak from beginning to end: stack up, plan done, everything mended and drained, stopped,
+counted.
 
-The law: the plan's time begins when the last process is up. Whatever ends it (the time, an interruption, a process that fell)
-leaves no process behind, and leaves the samples that were taken. Only a soak whose time was up is drained: everybody lets go,
-links are mended, and it is waited until nothing is under way any more, or `DRAIN_S_MAX`; what is left then is left, and counted.
+The law: the plan's time begins when the last process is up. Whatever ends it (the time, an
+interruption, a process that fell) leaves no process behind, and leaves the samples that were taken.
+Only a soak whose time was up is drained: everybody lets go, links are mended, and it is waited
+until nothing is under way any more, or `DRAIN_S_MAX`; what is left then is left, and counted.
 """
 
 from __future__ import annotations
@@ -37,12 +39,20 @@ SAMPLE_TIMEOUT_S: Final = 5.0
 DRAIN_S_MAX: Final = 300.0
 SITE_HOUR_S: Final = 3600.0
 ASKED: Final = "asked.json"
-"""What was asked for, beside the samples: with both, a soak can be judged that did not come to its end."""
+"""What was asked for, beside the samples: with both, a soak can be judged that did not come to its
+end.
+"""
 SAMPLES: Final = "samples.csv"
 PASSING: Final = tuple(
     name.rpartition("/")[2]
     for name in (
-        *(boxes.LOGON_DESPOOLER, boxes.SITE_SHARE, boxes.BAD_MIFS, boxes.BAD_INSTRUCTIONS, boxes.LAN_OUTBOX),
+        *(
+            boxes.LOGON_DESPOOLER,
+            boxes.SITE_SHARE,
+            boxes.BAD_MIFS,
+            boxes.BAD_INSTRUCTIONS,
+            boxes.LAN_OUTBOX,
+        ),
         *(boxes.DELTA_MIFS, boxes.SITE_REPORTS, boxes.INVENTORY),
     )
 )
@@ -53,7 +63,9 @@ Tell = Callable[[str], None]
 
 @dataclass
 class Soak:
-    """A soak that is run. `directory` takes the samples and the stack; `tell` hears of what happens, one line each."""
+    """A soak that is run. `directory` takes the samples and the stack; `tell` hears of what
+    happens, one line each.
+    """
 
     plan: Plan
     directory: Path
@@ -91,12 +103,16 @@ class Soak:
         return min(10.0, max(0.5, self.plan.asked.duration_s / 600))
 
     async def run(self) -> None:
-        """Do it all. `found` is there when it ran to its end; `fell` when a process ended by itself."""
+        """Do it all. `found` is there when it ran to its end; `fell` when a process ended by
+        itself.
+        """
         asked = self.plan.asked
         write_whole(self.directory / ASKED, msgspec.json.encode(asked) + b"\n")
         self.watch.open(self.directory / SAMPLES)
         try:
-            async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64), **session_options({})) as http:
+            async with aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=64), **session_options({})
+            ) as http:
                 await self._run(http)
         except* (Fell, OrderRefused) as group:
             self.fell = _first(group)
@@ -108,20 +124,30 @@ class Soak:
     async def _run(self, http: aiohttp.ClientSession) -> None:
         asked = self.plan.asked
         await self.stack.start(CHURN, asked.duration_s)
-        administrator = SoakAdministrator(http, self.stack.url(SITE), self.stack.token(), self.stack.site_now)
+        administrator = SoakAdministrator(
+            http, self.stack.url(SITE), self.stack.token(), self.stack.site_now
+        )
         work = self.work = Work(self.plan, administrator, lambda: self.now)
         await work.prepare()
         wanted = [{"machine": f"USER{n}", "user": f"USER{n}"} for n in range(1, HOLDERS + 1)]
         tokens = list((await administrator.ask("POST", "tokens", wanted))["tokens"])
         clock = LoopClock(self.stack.site_now(), asked.scale)
         self.holders = Holders(
-            http, clock, asked.scale, lambda n: self.stack.links[f"FLEETS-{n}"].url, tokens, work.packages[HELD_PACKAGE]
+            http,
+            clock,
+            asked.scale,
+            lambda n: self.stack.links[f"FLEETS-{n}"].url,
+            tokens,
+            work.packages[HELD_PACKAGE],
         )
         self._began = asyncio.get_running_loop().time()
         self.phase = "running"
         over = asyncio.Event()
         async with asyncio.TaskGroup() as group:
-            background = [group.create_task(self._keep_sampling(http, over)), group.create_task(self._keep_watch(over))]
+            background = [
+                group.create_task(self._keep_sampling(http, over)),
+                group.create_task(self._keep_watch(over)),
+            ]
             async with asyncio.TaskGroup() as plan:
                 plan.create_task(work.do())
                 plan.create_task(self._hold())
@@ -137,7 +163,9 @@ class Soak:
         found.stops = await self.stack.stop()
         self.phase = "counting"
         found.reported = await asyncio.to_thread(read_clients, self.stack.directory, asked.fleets)
-        await asyncio.to_thread(read_database, self.stack.directory / SITE.lower() / "BPC.db", found)
+        await asyncio.to_thread(
+            read_database, self.stack.directory / SITE.lower() / "BPC.db", found
+        )
         self.found = found
         self.phase = "over"
 
@@ -160,7 +188,11 @@ class Soak:
             self.restart_count += 1
             self.tell(
                 f"{step.on} is up again"
-                + (f" (it had ended with {code})" if step.how == "SIGTERM" and code not in (0, FLEET_STOPPED) else "")
+                + (
+                    f" (it had ended with {code})"
+                    if step.how == "SIGTERM" and code not in (0, FLEET_STOPPED)
+                    else ""
+                )
             )
 
     async def _cut(self) -> None:
@@ -189,7 +221,9 @@ class Soak:
 
     async def _sample(self, http: aiohttp.ClientSession) -> None:
         is_judged = self.phase == "running"
-        for told in await sample_all(http, self.stack.sources(self.stack.token()), timeout_s=SAMPLE_TIMEOUT_S):
+        for told in await sample_all(
+            http, self.stack.sources(self.stack.token()), timeout_s=SAMPLE_TIMEOUT_S
+        ):
             self.watch.take(self.now, told, is_judged=is_judged)
 
     # -- the end
@@ -203,21 +237,41 @@ class Soak:
             quiet = 0 if self.left else quiet + 1
             self.on_sample(self)
             await asyncio.sleep(max(0.5, self.sample_every_s))
-        self.tell("everything has ended" if quiet else f"not everything has ended: {'; '.join(self.left)}")
+        self.tell(
+            "everything has ended" if quiet else f"not everything has ended: {'; '.join(self.left)}"
+        )
 
     async def _left(self, work: Work) -> list[str]:
         """What is still under way, as far as it can be asked of processes that run."""
         run = set(work.run)
         await work.look()
-        left = [f"{row['name']} is {row['status']}" for row in work.rows if row["status"] not in ENDED]
+        left = [
+            f"{row['name']} is {row['status']}" for row in work.rows if row["status"] not in ENDED
+        ]
         for row in work.rows:
-            if row["name"] in run and row["status"] == "Retrying" and not await self._is_silent(work, row["job"]):
-                left.remove(f"{row['name']} is Retrying")  # a package that failed on a machine: it is retried for a week
+            if (
+                row["name"] in run
+                and row["status"] == "Retrying"
+                and not await self._is_silent(work, row["job"])
+            ):
+                # a package that failed on a machine: it is retried for a week
+                left.remove(f"{row['name']} is Retrying")
         left += [f"{box} holds {depth}" for box, depth in self._passing().items()]
         for name, told in self.watch.last.items():
-            opens, waiting, unsent = told.share.opens or 0, told.share.episodes_waiting or 0, told.fleet.reports_unsent or 0
-            left += [f"{name} has {n:g} {what}" for n, what in ((opens, "opens"), (waiting, "updates"), (unsent, "reports")) if n]
-            if told.site.clients_live is not None and told.site.clients_live != self.plan.asked.clients:
+            opens, waiting, unsent = (
+                told.share.opens or 0,
+                told.share.episodes_waiting or 0,
+                told.fleet.reports_unsent or 0,
+            )
+            left += [
+                f"{name} has {n:g} {what}"
+                for n, what in ((opens, "opens"), (waiting, "updates"), (unsent, "reports"))
+                if n
+            ]
+            if (
+                told.site.clients_live is not None
+                and told.site.clients_live != self.plan.asked.clients
+            ):
                 left.append(f"{told.site.clients_live:g} clients are live")
         return left
 
@@ -229,7 +283,11 @@ class Soak:
         return any(d["status"] not in ENDED for d in details if d["kind"] == "Workstation")
 
     def _passing(self) -> dict[str, int]:
-        return {name: n for name, n in self.watch.boxes().items() if n and name.rpartition(" ")[2].rpartition("/")[2] in PASSING}
+        return {
+            name: n
+            for name, n in self.watch.boxes().items()
+            if n and name.rpartition(" ")[2].rpartition("/")[2] in PASSING
+        }
 
     async def _final(self, http: aiohttp.ClientSession, work: Work) -> Found:
         await self._sample(http)
@@ -238,7 +296,9 @@ class Soak:
         events = (await work.administrator.ask("GET", "events?limit=1000"))["events"]
         return Found(
             clients_wanted=self.plan.asked.clients,
-            clients_live=int(slots["live"]) if slots["leased"] == slots["wanted"] else int(slots["leased"]),
+            clients_live=int(slots["live"])
+            if slots["leased"] == slots["wanted"]
+            else int(slots["leased"]),
             fleets_lapsed=self.watch.lapsed_count,
             ordered=tuple(work.ordered),
             run=tuple(work.run),
@@ -246,7 +306,9 @@ class Soak:
             left_waiting=int(sum(told.share.episodes_waiting or 0 for told in last.values())),
             left_unsent=int(sum(told.fleet.reports_unsent or 0 for told in last.values())),
             left_files=self._passing(),
-            events=tuple(f"{row['code']}: {row['text']}" for row in events if row["code"] in LOSSES),
+            events=tuple(
+                f"{row['code']}: {row['text']}" for row in events if row["code"] in LOSSES
+            ),
         )
 
 

@@ -47,7 +47,11 @@ class Fell(Exception):
     """
 
     def __init__(self, name: str, code: int | None, said: str) -> None:
-        ended = f"ended by itself with code {code}" if code is not None else f"is not up after {READY_S_MAX:g} s"
+        ended = (
+            f"ended by itself with code {code}"
+            if code is not None
+            else f"is not up after {READY_S_MAX:g} s"
+        )
         super().__init__(f"{name} {ended}: {said or 'it said nothing'}")
         self.name = name
         self.code = code
@@ -69,7 +73,9 @@ class Member:
     @property
     def pid(self) -> int:
         """Of the process that runs, 0 if none does."""
-        return self.process.pid if self.process is not None and self.process.returncode is None else 0
+        return (
+            self.process.pid if self.process is not None and self.process.returncode is None else 0
+        )
 
     def last_line(self) -> str:
         """The last thing it said."""
@@ -81,7 +87,11 @@ class Member:
 
     def fall(self) -> Fell | None:
         """What is to be said if it ended without being told to."""
-        if self.is_meant_to_run and self.process is not None and self.process.returncode is not None:
+        if (
+            self.is_meant_to_run
+            and self.process is not None
+            and self.process.returncode is not None
+        ):
             return Fell(self.name, self.process.returncode, self.last_line())
         return None
 
@@ -101,31 +111,93 @@ class Stack:
     async def start(self, churn: str = "", duration_s: float = 0.0) -> None:
         """Bring everything up, servers first. Raises `Fell`."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        ports = dict(zip((SITE, *LOGONS, *self.asked.fleets), _free_ports(3 + len(self.asked.fleets)), strict=True))
+        ports = dict(
+            zip(
+                (SITE, *LOGONS, *self.asked.fleets),
+                _free_ports(3 + len(self.asked.fleets)),
+                strict=True,
+            )
+        )
         for source, target in links_of(self.asked):
             link = self.links[f"{source}-{target}"] = Link(f"{source}-{target}", ports[target])
             await link.start()
-        pace = ("--time", f"x{self.asked.scale:g}" if self.asked.scale != 1 else "real", "--common", COMMON)
+        pace = (
+            "--time",
+            f"x{self.asked.scale:g}" if self.asked.scale != 1 else "real",
+            "--common",
+            COMMON,
+        )
         for logon in LOGONS:
-            place = ("--name", logon, "--listen", f"127.0.0.1:{ports[logon]}", "--data", logon.lower())
+            place = (
+                "--name",
+                logon,
+                "--listen",
+                f"127.0.0.1:{ports[logon]}",
+                "--data",
+                logon.lower(),
+            )
             self._add(logon, ("serve", "logon", *place, *pace), SERVER_READY, ports[logon])
-        to_logons = [w for n in LOGONS for w in ("--logon", f"{n}={self.links[f'{SITE}-{n}'].url},distribution")]
+        to_logons = [
+            w
+            for n in LOGONS
+            for w in ("--logon", f"{n}={self.links[f'{SITE}-{n}'].url},distribution")
+        ]
         place = ("--name", SITE, "--listen", f"127.0.0.1:{ports[SITE]}", "--data", SITE.lower())
-        what = ("--version", VERSION, "--response", "Very Fast", "--clients-wanted", str(self.asked.clients))
-        self._add(SITE, ("serve", "site", *place, *what, *to_logons, *pace), SERVER_READY, ports[SITE])
+        what = (
+            "--version",
+            VERSION,
+            "--response",
+            "Very Fast",
+            "--clients-wanted",
+            str(self.asked.clients),
+        )
+        self._add(
+            SITE, ("serve", "site", *place, *what, *to_logons, *pace), SERVER_READY, ports[SITE]
+        )
         await asyncio.gather(*(self.up(name) for name in (*LOGONS, SITE)))
         until = self.site_now() + duration_s * self.asked.scale
         for number, fleet in enumerate(self.asked.fleets):
-            self._add(fleet, self._fleet(fleet, number, ports[fleet], churn, until), FLEET_READY, ports[fleet])
+            self._add(
+                fleet,
+                self._fleet(fleet, number, ports[fleet], churn, until),
+                FLEET_READY,
+                ports[fleet],
+            )
             await self.up(fleet)
 
-    def _fleet(self, name: str, number: int, port: int, churn: str, until: float) -> tuple[str, ...]:
+    def _fleet(
+        self, name: str, number: int, port: int, churn: str, until: float
+    ) -> tuple[str, ...]:
         order = LOGONS if number % 2 == 0 else LOGONS[::-1]
         logons = [w for n in order for w in ("--logon", f"{n}={self.links[f'FLEETS-{n}'].url}")]
-        who = ("--lease", "--holder", name, "--clients", str(self.asked.clients_of(name)), "--seed", str(self.asked.seed))
-        where = ("--site", self.links[f"FLEETS-{SITE}"].url, *logons, "--listen", f"127.0.0.1:{port}")
+        who = (
+            "--lease",
+            "--holder",
+            name,
+            "--clients",
+            str(self.asked.clients_of(name)),
+            "--seed",
+            str(self.asked.seed),
+        )
+        where = (
+            "--site",
+            self.links[f"FLEETS-{SITE}"].url,
+            *logons,
+            "--listen",
+            f"127.0.0.1:{port}",
+        )
         moving = ("--churn", churn, "--churn-until", f"{until:.0f}") if churn else ()
-        return ("fleet", *who, *where, "--poll-every", "1h", "--records", f"{name.lower()}.jsonl", "--json", *moving)
+        return (
+            "fleet",
+            *who,
+            *where,
+            "--poll-every",
+            "1h",
+            "--records",
+            f"{name.lower()}.jsonl",
+            "--json",
+            *moving,
+        )
 
     def _add(self, name: str, arguments: tuple[str, ...], ready: str, port: int) -> None:
         self.members[name] = Member(name, arguments, ready, port)
@@ -177,7 +249,10 @@ class Stack:
         for names in (self.asked.fleets, (SITE,), LOGONS):
             there = [name for name in names if name in self.members and self.members[name].pid]
             ends = await asyncio.gather(*(self.down(name, "SIGTERM") for name in there))
-            codes |= {name: 0 if code == told.get(name, 0) else code for name, code in zip(there, ends, strict=True)}
+            codes |= {
+                name: 0 if code == told.get(name, 0) else code
+                for name, code in zip(there, ends, strict=True)
+            }
         for link in self.links.values():
             await link.stop()
         return codes
@@ -224,7 +299,9 @@ class Stack:
 
     def _environment(self, name: str) -> Mapping[str, str]:
         plain = {key: value for key, value in os.environ.items() if not key.startswith("DESPOOLR_")}
-        return plain | ({"DESPOOLR_SECRET_FILE": f"{COMMON}/secret"} if name in self.asked.fleets else {})
+        return plain | (
+            {"DESPOOLR_SECRET_FILE": f"{COMMON}/secret"} if name in self.asked.fleets else {}
+        )
 
 
 def _free_ports(count: int) -> list[int]:

@@ -1,7 +1,9 @@
-"""What the processes of a soak are seen to use over time: one series for each resource of each process, a piece for each life.
+"""What the processes of a soak are seen to use over time: one series for each resource of each
+process, a piece for each life.
 
-The law: every sample goes to `samples.csv` at once, judged or not, and can be read from there; what is judged is kept in memory,
-thinned out by half whenever a series reaches its bound, so that a soak of days needs no more than one of minutes.
+The law: every sample goes to `samples.csv` at once, judged or not, and can be read from there; what
+is judged is kept in memory, thinned out by half whenever a series reaches its bound, so that a soak
+of days needs no more than one of minutes.
 """
 
 from __future__ import annotations
@@ -73,14 +75,28 @@ class Watch:
         values = values_of(told)
         if self._file is not None:
             raw = told.process.memory or 0.0
-            kept = {name: value for name, value in values.items() if value or (told.name, name) in self.series}
-            for name, value in {**kept, "resident memory": raw, "processor": told.process.cpu_s or 0.0}.items():
-                self._csv.writerow((f"{at_s:.2f}", told.name, f"{born:.2f}", name, _written(value), int(is_judged)))
+            kept = {
+                name: value
+                for name, value in values.items()
+                if value or (told.name, name) in self.series
+            }
+            for name, value in {
+                **kept,
+                "resident memory": raw,
+                "processor": told.process.cpu_s or 0.0,
+            }.items():
+                self._csv.writerow(
+                    (f"{at_s:.2f}", told.name, f"{born:.2f}", name, _written(value), int(is_judged))
+                )
             self._file.flush()  # whoever kills the soak leaves what was seen until then
         if is_judged:
             for name, value in values.items():
                 # As it is written, so that a judgement from the file is the same.
-                self._keep((told.name, name), Point(float(f"{at_s:.2f}"), float(_written(value))), is_new=is_new)
+                self._keep(
+                    (told.name, name),
+                    Point(float(f"{at_s:.2f}"), float(_written(value))),
+                    is_new=is_new,
+                )
 
     def read(self, path: Path) -> None:
         """Take what another watch has written: what it judged, this one judges.
@@ -107,9 +123,18 @@ class Watch:
         for (process, resource), pieces in self.series.items():
             if any(point.value for piece in pieces for point in piece):
                 settled = without_beginning(pieces, warm_up_s)
-                found.append(Judged(process, resource, judge(settled, limit_of(resource), round_s), tuple(pieces[-1])))
+                found.append(
+                    Judged(
+                        process,
+                        resource,
+                        judge(settled, limit_of(resource), round_s),
+                        tuple(pieces[-1]),
+                    )
+                )
         order = list(Verdict)
-        return sorted(found, key=lambda row: (order.index(row.judgement.verdict), row.process, row.resource))
+        return sorted(
+            found, key=lambda row: (order.index(row.judgement.verdict), row.process, row.resource)
+        )
 
     def boxes(self) -> Mapping[str, int]:
         """Box to files that wait, as last told."""

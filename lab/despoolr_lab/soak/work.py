@@ -1,7 +1,8 @@
 """The plan's work, ordered step by step, and what came of it.
 
-The law: steps of one kind are done in their order, each at its time or as soon after as the site takes orders. A package is
-removed only when every job that runs it has ended, and runs no more until that is done: else machines would have no result.
+The law: steps of one kind are done in their order, each at its time or as soon after as the site
+takes orders. A package is removed only when every job that runs it has ended, and runs no more
+until that is done: else machines would have no result.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ NIGHTLY: Final = "NIGHTLY"
 
 @dataclass
 class Work:
-    """What is ordered of one stack. `ordered` are the names of all jobs, `run` of those that every machine must run."""
+    """What is ordered of one stack. `ordered` are the names of all jobs, `run` of those that every
+    machine must run.
+    """
 
     plan: Plan
     administrator: SoakAdministrator
@@ -38,7 +41,9 @@ class Work:
     run: list[str] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
     """The jobs as the site showed them last."""
-    _removing: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    _removing: defaultdict[str, asyncio.Lock] = field(
+        default_factory=lambda: defaultdict(asyncio.Lock)
+    )
     """By package: nobody orders that it runs while it is being removed."""
     _numbers: Counter[str] = field(default_factory=Counter)
     _edition: int = 0
@@ -47,10 +52,17 @@ class Work:
         """Make the packages, and put the one that is held where it can be."""
         for package in (*RUN_PACKAGES, HELD_PACKAGE, OFFERED_PACKAGE):
             self.packages[package] = await self.administrator.make_package(package)
-        await self._order("FIRST", HELD_PACKAGE, type="Share Package On Server", distribute=EVERYWHERE)
+        await self._order(
+            "FIRST", HELD_PACKAGE, type="Share Package On Server", distribute=EVERYWHERE
+        )
         await self.until_ended(["FIRST"])
-        # One that repeats: every two hours of site time the offered package is put where it may be missing.
-        share = {"type": "Share Package On Server", "distribute": EVERYWHERE, "repeat_every_s": NIGHTLY_SITE_S}
+        # One that repeats: every two hours of site time the offered package is put where it may be
+        # missing.
+        share = {
+            "type": "Share Package On Server",
+            "distribute": EVERYWHERE,
+            "repeat_every_s": NIGHTLY_SITE_S,
+        }
         await self._order(NIGHTLY, OFFERED_PACKAGE, **share)
 
     async def do(self) -> None:
@@ -98,7 +110,9 @@ class Work:
 
     # -- steps
 
-    async def _in_order(self, steps: Iterable[Step], act: Callable[[Step], Awaitable[None]]) -> None:
+    async def _in_order(
+        self, steps: Iterable[Step], act: Callable[[Step], Awaitable[None]]
+    ) -> None:
         for step in steps:
             await asyncio.sleep(max(0.0, step.at_s - self.now()))
             await act(step)
@@ -127,8 +141,14 @@ class Work:
         name, package = self._name("REMOVE"), self.packages[step.on]
         while True:
             async with self._removing[step.on]:
-                if all(row["status"] in ENDED for row in await self._look() if row["package"] == package):
-                    await self._order(name, step.on, type="Remove Package From Server", distribute=EVERYWHERE)
+                if all(
+                    row["status"] in ENDED
+                    for row in await self._look()
+                    if row["package"] == package
+                ):
+                    await self._order(
+                        name, step.on, type="Remove Package From Server", distribute=EVERYWHERE
+                    )
                     await self.until_ended([name])
                     return
             await asyncio.sleep(LOOK_S)

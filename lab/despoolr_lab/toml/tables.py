@@ -1,4 +1,6 @@
-"""What all tables of a scenario file have in common: strictness, and the kinds of value that many of their keys take."""
+"""What all tables of a scenario file have in common: strictness, and the kinds of value that many
+of their keys take.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,17 @@ from msgspec import Meta, Struct
 
 from despoolr_core.profile import PROFILES, profile_of, with_overrides
 
-Span = Annotated[str, Meta(description="A span of time: 30s, 90m, 2h, 3d, 1w, or several together as in 2d 4h 30m")]
-Moment = Annotated[str, Meta(description="A span since the start of the run (2d 4h), or a date and time (1996-06-03 09:00)")]
+Span = Annotated[
+    str,
+    Meta(description="A span of time: 30s, 90m, 2h, 3d, 1w, or several together as in 2d 4h 30m"),
+]
+Moment = Annotated[
+    str,
+    Meta(
+        description="A span since the start of the run (2d 4h), or a date and time "
+        "(1996-06-03 09:00)"
+    ),
+]
 Name = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9_.$-]+$")]
 SiteCode = Annotated[str, Meta(pattern=r"^[A-Z0-9]{3}$", description="Three letters or digits")]
 

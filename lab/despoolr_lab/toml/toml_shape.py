@@ -1,9 +1,10 @@
 """What a TOML text may be before anything reads it, and what its texts may hold afterwards.
 
-The law: TOML's reader in Python's library calls itself for each bracket and each part of a dotted key, and takes time in the
-square of the parts. So a key has at most `PARTS_MAX` parts, brackets stand at most `DEPTH_MAX` deep in each other, and a text
-with more is refused by one look that costs no more than its length. Names and lines keep to `despoolr_core.rules.text`;
-prose and the content of files may have lines of their own.
+The law: TOML's reader in Python's library calls itself for each bracket and each part of a dotted
+key, and takes time in the square of the parts. So a key has at most `PARTS_MAX` parts, brackets
+stand at most `DEPTH_MAX` deep in each other, and a text with more is refused by one look that costs
+no more than its length. Names and lines keep to `despoolr_core.rules.text`; prose and the content
+of files may have lines of their own.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ _TOKEN: Final = re.compile(
 
 
 def why_refused(text: str) -> tuple[str, int]:
-    """Why a text is not handed to a reader, as a clause, and the line; `("", 0)` for one that is."""
+    """Why a text is not handed to a reader, as a clause, and the line; `("", 0)` for one that
+    is.
+    """
     depth = dots = 0
     for token in _TOKEN.finditer(text):
         kind = token.lastgroup
@@ -50,23 +53,35 @@ def why_refused(text: str) -> tuple[str, int]:
         if kind == "open":
             depth += 1
             if depth > DEPTH_MAX:
-                return f"brackets stand more than {DEPTH_MAX} deep in each other", _line(text, token.start())
+                return f"brackets stand more than {DEPTH_MAX} deep in each other", _line(
+                    text, token.start()
+                )
         elif kind == "close":
             depth = max(0, depth - 1)
     return "", 0
 
 
 def unfit(document: dict[str, Any]) -> Iterator[tuple[list[str | int], str]]:
-    """The paths of keys and texts that nobody may have, each with a clause. The document is as deep as `DEPTH_MAX` at most."""
+    """The paths of keys and texts that nobody may have, each with a clause. The document is as deep
+    as `DEPTH_MAX` at most.
+    """
     yield from _unfit_in(document, [], why_unfit)
 
 
-def _unfit_in(value: Any, path: list[str | int], rule: Any) -> Iterator[tuple[list[str | int], str]]:
+def _unfit_in(
+    value: Any, path: list[str | int], rule: Any
+) -> Iterator[tuple[list[str | int], str]]:
     if isinstance(value, dict):
         for key, item in value.items():
             if reason := why_unfit(key):
                 yield path, f"a key {reason}"
-            within = None if key in CONTENT or rule is None else why_unfit_prose if key in PROSE else rule
+            within = (
+                None
+                if key in CONTENT or rule is None
+                else why_unfit_prose
+                if key in PROSE
+                else rule
+            )
             yield from _unfit_in(item, [*path, key], within)
     elif isinstance(value, list):
         for number, item in enumerate(value):

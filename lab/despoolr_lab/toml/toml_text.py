@@ -1,7 +1,9 @@
-"""TOML into the structs that are its schema, or one error that names the line and the nearest right word.
+"""TOML into the structs that are its schema, or one error that names the line and the nearest right
+word.
 
-The law: a table takes the keys it has and no other. TOML readers do not say where a key stood, so a mistake's place is found
-again in the text: by the table it is in (the n-th `[[step]]`) and the key. What kinds of table there are the structs say.
+The law: a table takes the keys it has and no other. TOML readers do not say where a key stood, so a
+mistake's place is found again in the text: by the table it is in (the n-th `[[step]]`) and the key.
+What kinds of table there are the structs say.
 """
 
 from __future__ import annotations
@@ -29,22 +31,30 @@ _TOML_PLACE: Final = re.compile(r"^(.*?)\s*\(at line (\d+), column (\d+)\)")
 
 
 class ScenarioError(FormatError):
-    """A scenario that cannot be run as written. `line` is where; the reason names the nearest right word."""
+    """A scenario that cannot be run as written. `line` is where; the reason names the nearest right
+    word.
+    """
 
 
 def read_text(path: Path) -> str:
-    """The text of a file. Raises `ScenarioError` for what is too large or no UTF-8, `OSError` for a file that cannot be read."""
+    """The text of a file. Raises `ScenarioError` for what is too large or no UTF-8, `OSError` for a
+    file that cannot be read.
+    """
     data = read_bounded(path, FILE_SIZE_MAX)
     if len(data) > FILE_SIZE_MAX:
         raise ScenarioError(f"{path.name} is larger than {FILE_SIZE_MAX:,} octets")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ScenarioError(f"not UTF-8 text: octet {error.start}", data.count(b"\n", 0, error.start) + 1, 1) from None
+        raise ScenarioError(
+            f"not UTF-8 text: octet {error.start}", data.count(b"\n", 0, error.start) + 1, 1
+        ) from None
 
 
 def parse_document(text: str) -> dict[str, Any]:
-    """The TOML of a text, dates as text: the formats take moments as strings. Raises `ScenarioError`."""
+    """The TOML of a text, dates as text: the formats take moments as strings. Raises
+    `ScenarioError`.
+    """
     if len(text) > FILE_SIZE_MAX:
         raise ScenarioError(f"more than {FILE_SIZE_MAX:,} characters")
     reason, line = why_refused(text)
@@ -124,19 +134,38 @@ def _type_at(keys: list[str | int], text: str, root: type[msgspec.Struct]) -> in
             kind = kind.item_type if isinstance(kind, inspect.ListType) else kind
             document = document[key] if isinstance(document, list) and key < len(document) else {}
             continue
-        fields = [field for one in _structs(_chosen(kind, document)) for field in one.fields if field.encode_name == key]
+        fields = [
+            field
+            for one in _structs(_chosen(kind, document))
+            for field in one.fields
+            if field.encode_name == key
+        ]
         if not fields:
             return inspect.AnyType()
         kind = fields[0].type
         if isinstance(kind, inspect.UnionType):
-            kind = next((one for one in kind.types if isinstance(one, (inspect.ListType, inspect.StructType))), kind)
+            kind = next(
+                (
+                    one
+                    for one in kind.types
+                    if isinstance(one, (inspect.ListType, inspect.StructType))
+                ),
+                kind,
+            )
         document = document.get(key, {}) if isinstance(document, dict) else {}
     return kind
 
 
 def _chosen(kind: inspect.Type, document: Any) -> inspect.Type:
     said = document if isinstance(document, dict) else {}
-    return next((one for one in _structs(kind) if one.tag is not None and said.get(one.tag_field or "") == one.tag), kind)
+    return next(
+        (
+            one
+            for one in _structs(kind)
+            if one.tag is not None and said.get(one.tag_field or "") == one.tag
+        ),
+        kind,
+    )
 
 
 def _words_at(keys: list[str | int], text: str, root: type[msgspec.Struct]) -> list[str]:
@@ -160,14 +189,22 @@ def nearest(word: str, words: list[str]) -> str:
 
 
 def place(keys: list[str | int], text: str) -> tuple[int, int]:
-    """Line and column (from 1) of a path such as `["step", 2, "machine"]`: the key if found, else its table, else line 1."""
+    """Line and column (from 1) of a path such as `["step", 2, "machine"]`: the key if found, else
+    its table, else line 1.
+    """
     lines = text.splitlines()
     names = [key for key in keys if isinstance(key, str)]
     indexes = [key for key in keys if isinstance(key, int)]
-    start, end = _table_lines(lines, names[0], indexes[0] if indexes else 0) if names else (0, _top_end(lines))
+    start, end = (
+        _table_lines(lines, names[0], indexes[0] if indexes else 0)
+        if names
+        else (0, _top_end(lines))
+    )
     wanted = names[-1] if names else ""
     for number in range(start, end):
-        found = re.match(rf"""^(\s*|.*[{{,]\s*)["']?{re.escape(wanted)}["']?\s*(=|\.)""", lines[number])
+        found = re.match(
+            rf"""^(\s*|.*[{{,]\s*)["']?{re.escape(wanted)}["']?\s*(=|\.)""", lines[number]
+        )
         if wanted and found:
             return number + 1, len(found[1]) + 1
     return min(start + 1, max(1, len(lines))), 1
@@ -178,7 +215,9 @@ def _top_end(lines: list[str]) -> int:
 
 
 def _table_lines(lines: list[str], name: str, index: int) -> tuple[int, int]:
-    """The lines of the index-th table of a name, with its sub-tables; for a key at the top, the lines before any table."""
+    """The lines of the index-th table of a name, with its sub-tables; for a key at the top, the
+    lines before any table.
+    """
     starts = [i for i, line in enumerate(lines) if (m := _TABLE.match(line)) and m[2] == name]
     if index >= len(starts):
         return 0, _top_end(lines) if not starts else len(lines)

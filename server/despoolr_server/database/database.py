@@ -1,8 +1,10 @@
-"""The site database behind one call: `run(work)` gives `work` a connection inside a transaction and returns its result.
+"""The site database behind one call: `run(work)` gives `work` a connection inside a transaction and
+returns its result.
 
-Two twins keep one contract. `InlineDatabase` does the work where it stands (virtual time: no threads).
-`ThreadedDatabase` hands it to one writer thread that commits everything queued in one transaction (group commit:
-performance.md measured 78 k rows/s against 7 k one by one). Either way `run` returns only after the commit.
+Two twins keep one contract. `InlineDatabase` does the work where it stands (virtual time: no
+threads). `ThreadedDatabase` hands it to one writer thread that commits everything queued in one
+transaction (group commit: performance.md measured 78 k rows/s against 7 k one by one). Either way
+`run` returns only after the commit.
 """
 
 from __future__ import annotations
@@ -24,13 +26,17 @@ T = TypeVar("T")
 Work = Callable[[Connection], T]
 
 BATCH_MAX = 500
-"""Pieces of work one group commit takes at most, so that the first in the queue does not wait for ever."""
+"""Pieces of work one group commit takes at most, so that the first in the queue does not wait for
+ever.
+"""
 
 
 class DatabaseLost(Exception):
-    """There is no connection to the database any more. Who must act: whoever started the process; it must start anew.
+    """There is no connection to the database any more. Who must act: whoever started the process;
+    it must start anew.
 
-    Nothing is tried again here: what the process believes about the database may no longer be so, and another may have it.
+    Nothing is tried again here: what the process believes about the database may no longer be so,
+    and another may have it.
     """
 
 
@@ -47,9 +53,11 @@ class Database(Protocol):
 
 
 def open_engine(url: str) -> Engine:
-    """An engine for `sqlite:///path`, `sqlite://` (in memory) or `postgresql://...`, with the schema of this version.
+    """An engine for `sqlite:///path`, `sqlite://` (in memory) or `postgresql://...`, with the
+    schema of this version.
 
-    Raises `SchemaError`, SQLAlchemy's errors, or `ModuleNotFoundError` where the driver is not installed.
+    Raises `SchemaError`, SQLAlchemy's errors, or `ModuleNotFoundError` where the driver is not
+    installed.
     """
     if url == IN_MEMORY:
         engine = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
@@ -61,7 +69,8 @@ def open_engine(url: str) -> Engine:
         event.listen(engine, "connect", _set_pragmas)
     try:
         if url == IN_MEMORY:
-            METADATA.create_all(engine)  # a database that lives as long as one run needs no account of its versions
+            # a database that lives as long as one run needs no account of its versions
+            METADATA.create_all(engine)
         else:
             from despoolr_server.database.migration import migrate
 
@@ -76,24 +85,32 @@ def open_engine(url: str) -> Engine:
 def with_driver(url: str) -> URL:
     """`postgresql://` means psycopg 3."""
     made = make_url(url)
-    return made.set(drivername="postgresql+psycopg") if made.drivername in ("postgresql", "postgres") else made
+    return (
+        made.set(drivername="postgresql+psycopg")
+        if made.drivername in ("postgresql", "postgres")
+        else made
+    )
 
 
 def _set_pragmas(connection: Any, _: object) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")  # group commit makes it cheap; a file is deleted only after its row is safe
+    # group commit makes it cheap; a file is deleted only after its row is safe
+    cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA busy_timeout=5000")
     cursor.close()
 
 
 class InlineDatabase:
-    """Does the work at once, in the loop: deterministic, no thread. For virtual time and for tests."""
+    """Does the work at once, in the loop: deterministic, no thread. For virtual time and for
+    tests.
+    """
 
     def __init__(self, url: str = "sqlite://") -> None:
         self._engine = open_engine(url)
         self._connection = self._engine.connect()
-        # Whoever forgets the database without closing it must not leave an open file behind (an error from Python 3.13 on).
+        # Whoever forgets the database without closing it must not leave an open file behind (an
+        # error from Python 3.13 on).
         self._let_go = weakref.finalize(self, _let_go, self._connection, self._engine)
 
     async def run(self, work: Callable[[Connection], T]) -> T:
@@ -115,7 +132,9 @@ class ThreadedDatabase:
     def __init__(self, url: str) -> None:
         self._engine = open_engine(url)
         self.on_lost: Callable[[DatabaseLost], None] = lambda lost: None
-        """Told in the loop when the connection is lost; everyone who waits, or asks later, gets the same `DatabaseLost`."""
+        """Told in the loop when the connection is lost; everyone who waits, or asks later, gets the
+        same `DatabaseLost`.
+        """
         self._lost: DatabaseLost | None = None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="site-database")
         self._queue: list[tuple[Work[Any], asyncio.Future[Any]]] = []
@@ -144,7 +163,9 @@ class ThreadedDatabase:
         try:
             while self._queue:
                 batch, self._queue = self._queue[:BATCH_MAX], self._queue[BATCH_MAX:]
-                results = await loop.run_in_executor(self._pool, self._commit, [work for work, _ in batch])
+                results = await loop.run_in_executor(
+                    self._pool, self._commit, [work for work, _ in batch]
+                )
                 for (_, done), (ok, value) in zip(batch, results, strict=True):
                     if done.cancelled():
                         continue
@@ -158,7 +179,9 @@ class ThreadedDatabase:
             self._writer = None
 
     def _commit(self, batch: list[Work[Any]]) -> list[tuple[bool, Any]]:
-        """All in one transaction; if one fails, each in its own, so that one bad piece does not undo its neighbours."""
+        """All in one transaction; if one fails, each in its own, so that one bad piece does not
+        undo its neighbours.
+        """
         if self._lost is None:
             try:
                 return self._attempt(batch)

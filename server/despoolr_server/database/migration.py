@@ -1,8 +1,8 @@
 """Brings a site database up to the schema of this version, whether it is new, old or current.
 
-The law: every change of `schema.py` has a migration, and the migrations make exactly that schema (a test compares them on
-SQLite and PostgreSQL). A database of version 0.1.0, which kept no account of itself, is taken to be at the first one. One that
-a later version changed is refused: `SchemaError`.
+The law: every change of `schema.py` has a migration, and the migrations make exactly that schema (a
+test compares them on SQLite and PostgreSQL). A database of version 0.1.0, which kept no account of
+itself, is taken to be at the first one. One that a later version changed is refused: `SchemaError`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ class SchemaError(Exception):
 def migrate(connection: Connection) -> None:
     """Upgrade in the transaction of `connection`, whole or not at all. Raises `SchemaError`."""
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")  # the driver begins none for CREATE TABLE by itself
+        # the driver begins none for CREATE TABLE by itself
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
     config = _config(connection)
@@ -48,12 +49,15 @@ def migrate(connection: Connection) -> None:
         command.upgrade(config, "head")
     except CommandError as error:
         raise SchemaError(
-            f"it was made by a later version of Despoolr ({error}); use that version, or restore a backup"
+            f"it was made by a later version of Despoolr ({error}); use that version, or "
+            "restore a backup"
         ) from None
 
 
 def why_foreign(tables: Collection[str]) -> str:
-    """Why a database with these tables is none of a site, as a clause; `""` if it is one, or has no tables yet."""
+    """Why a database with these tables is none of a site, as a clause; `""` if it is one, or has no
+    tables yet.
+    """
     if not tables or OURS <= set(tables):
         return ""
     others = ", ".join(sorted(set(tables) - {"alembic_version"})[:3])

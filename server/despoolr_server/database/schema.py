@@ -1,7 +1,8 @@
-"""The site database: SMS's own table and column names, so that a user who opens the file finds what the field calls it.
+"""The site database: SMS's own table and column names, so that a user who opens the file finds what
+the field calls it.
 
-Times are site seconds since 1970 (REAL). Sources: `Jobs`/`JobDetails` (Q162558, Q167007, Q186414), `SMSPackages` (Q326045),
-machine groups and attributes (Q138021). The rest is ours and says so.
+Times are site seconds since 1970 (REAL). Sources: `Jobs`/`JobDetails` (Q162558, Q167007, Q186414),
+`SMSPackages` (Q326045), machine groups and attributes (Q138021). The rest is ours and says so.
 """
 
 from __future__ import annotations
@@ -122,7 +123,9 @@ SITES: Final = Table(
     Column("Servers", Text, nullable=False, default=""),
     Column("UpdatedAt", Float, nullable=False, default=0.0),
 )
-"""The sites below this one (Q319189 names the table); `Servers` are the distribution servers a job there can name."""
+"""The sites below this one (Q319189 names the table); `Servers` are the distribution servers a job
+there can name.
+"""
 
 EVENTS: Final = Table(
     "Events",
@@ -145,7 +148,9 @@ LOADED_REPORTS: Final = Table(
     Column("Report", String(96), primary_key=True),
     Column("At", Float, nullable=False),
 )
-"""Reports already counted: a file that comes a second time after a crash changes nothing. Ours; SMS counted twice."""
+"""Reports already counted: a file that comes a second time after a crash changes nothing. Ours; SMS
+counted twice.
+"""
 
 COUNTERS: Final = Table(
     "Counters",
@@ -173,11 +178,17 @@ class AnyText(TypeDecorator[str]):
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """What PostgreSQL is given."""
-        return value.replace("\0", "\N{SYMBOL FOR NULL}") if value is not None and "\0" in value else value
+        return (
+            value.replace("\0", "\N{SYMBOL FOR NULL}")
+            if value is not None and "\0" in value
+            else value
+        )
 
 
 def _portable() -> None:
-    """Sizes are those the field's tables had; SQLite enforces none of them, so PostgreSQL must not either."""
+    """Sizes are those the field's tables had; SQLite enforces none of them, so PostgreSQL must not
+    either.
+    """
     for table in METADATA.tables.values():
         for column in table.columns:
             if isinstance(column.type, String):

@@ -1,8 +1,9 @@
 """Whether SQLite's write-ahead log is whole: what SQLite itself does not ask.
 
-SQLite reads the log up to the first frame that does not check and forgets the rest without a word, as is right after a power
-cut. But a transaction is committed only when the one before is on disk; so if frames of a later transaction follow a bad one,
-somebody damaged the file, and to go on would bring old rows back. Format: sqlite.org/fileformat2.html, section 4.
+SQLite reads the log up to the first frame that does not check and forgets the rest without a word,
+as is right after a power cut. But a transaction is committed only when the one before is on disk;
+so if frames of a later transaction follow a bad one, somebody damaged the file, and to go on would
+bring old rows back. Format: sqlite.org/fileformat2.html, section 4.
 """
 
 from __future__ import annotations
@@ -14,13 +15,17 @@ from typing import Final
 _HEADER: Final = struct.Struct(">8I")
 _FRAME: Final = struct.Struct(">6I")
 CHECKED_MAX: Final = 16 * 1024 * 1024
-"""Bytes of a log that is looked at: SQLite begins it anew at 4 MiB, unless somebody reads all the while."""
+"""Bytes of a log that is looked at: SQLite begins it anew at 4 MiB, unless somebody reads all the
+while.
+"""
 _MAGIC: Final = (0x377F0682, 0x377F0683)
 """The last bit says in which order the words of a checksum are read: little or big end first."""
 
 
 def why_log_broken(path: Path) -> str:
-    """What is wrong with a log, as a clause; `""` if nothing is, or there is none. Raises `OSError`."""
+    """What is wrong with a log, as a clause; `""` if nothing is, or there is none. Raises
+    `OSError`.
+    """
     try:
         data = path.read_bytes() if path.stat().st_size <= CHECKED_MAX else b""
     except FileNotFoundError:

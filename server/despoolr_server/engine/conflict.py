@@ -5,11 +5,13 @@ The law, in two lines ([MS-FSA] 2.1.5.1.2.2). A new open conflicts with a holder
     it wants what the holder does not share, or
     it does not share what the holder has.
 
-Reads are READ_DATA or EXECUTE, writes WRITE_DATA or APPEND_DATA, deletes DELETE; an open with none of these never conflicts
-and denies nothing. Who the openers are must never be known here: a machine conflicts with itself.
+Reads are READ_DATA or EXECUTE, writes WRITE_DATA or APPEND_DATA, deletes DELETE; an open with none
+of these never conflicts and denies nothing. Who the openers are must never be known here: a machine
+conflicts with itself.
 
-`Holders` keeps the sums of one file's opens, so that asking costs the same with one holder as with ten thousand. Only a
-refusal looks at the holders themselves, and only at classes (7 wants x 8 share modes) that really conflict.
+`Holders` keeps the sums of one file's opens, so that asking costs the same with one holder as with
+ten thousand. Only a refusal looks at the holders themselves, and only at classes (7 wants x 8 share
+modes) that really conflict.
 """
 
 from __future__ import annotations
@@ -29,8 +31,14 @@ TAKES_PART: Final = 8
 
 
 def wants(access: int) -> int:
-    """The part of an access that share modes speak of, in their letters: READ 1, WRITE 2, DELETE 4."""
-    return (1 if access & READS else 0) | (2 if access & WRITES else 0) | (4 if access & DELETES else 0)
+    """The part of an access that share modes speak of, in their letters: READ 1, WRITE 2, DELETE
+    4.
+    """
+    return (
+        (1 if access & READS else 0)
+        | (2 if access & WRITES else 0)
+        | (4 if access & DELETES else 0)
+    )
 
 
 def stance(access: int, share_mode: int) -> int:
@@ -39,10 +47,12 @@ def stance(access: int, share_mode: int) -> int:
 
 
 def terms(access: int, implied: int, share_mode: int) -> tuple[int, int]:
-    """What a newcomer wants and shares, as the rule sees it, when its disposition implies more than it asks for.
+    """What a newcomer wants and shares, as the rule sees it, when its disposition implies more than
+    it asks for.
 
-    An open that asks for attributes only but overwrites or supersedes is held to the DELETE part of the rule alone
-    ([MS-FSA] 2.1.5.1.2 as the oracle's matrix reads it): it takes part, and READ and WRITE are as good as shared.
+    An open that asks for attributes only but overwrites or supersedes is held to the DELETE part of
+    the rule alone ([MS-FSA] 2.1.5.1.2 as the oracle's matrix reads it): it takes part, and READ and
+    WRITE are as good as shared.
     """
     if wants(access) or not implied:
         return wants(access | implied), share_mode
@@ -55,7 +65,9 @@ def conflicts(wanted: int, shared: int, held_wanted: int, held_shared: int) -> b
 
 
 class Holders:
-    """The opens of one file that want something, summed up: what they have, what they deny, and who they are by class."""
+    """The opens of one file that want something, summed up: what they have, what they deny, and who
+    they are by class.
+    """
 
     __slots__ = ("_classes", "denied", "held")
 
@@ -102,11 +114,16 @@ class Holders:
     def blockers(
         self, wanted: int, shared: int, blockers_max: int, besides: Collection[str] = ()
     ) -> tuple[tuple[Open, ...], int]:
-        """The first `blockers_max` opens that conflict with a newcomer, oldest first, and how many there are in all.
+        """The first `blockers_max` opens that conflict with a newcomer, oldest first, and how many
+        there are in all.
 
         Opens whose handles are in `besides` do not count.
         """
-        classes = [members for stance, members in self._classes.items() if conflicts(wanted, shared, stance >> 3, stance & 7)]
+        classes = [
+            members
+            for stance, members in self._classes.items()
+            if conflicts(wanted, shared, stance >> 3, stance & 7)
+        ]
         oldest = merge(*(members.values() for members in classes), key=lambda row: row.number)
         if besides:
             others = [row for row in oldest if row.handle not in besides]

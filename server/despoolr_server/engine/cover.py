@@ -1,9 +1,10 @@
 """Opens of directories that also speak for what is in them.
 
-The law: an open may cover the names in its directory (`NAMES`: who adds, removes or renames one meets it) or everything
-below, at any depth (`TREE`: it counts as an open of each file there, with its own access and share mode, and whoever makes a
-name there meets it too). The two-line rule of `conflict` decides, as between any two opens; only what a name is covered by is
-known here. SMB has no such opens: WebDAV's locks on collections are the ones there are (RFC 4918, 7.4 and 7.5).
+The law: an open may cover the names in its directory (`NAMES`: who adds, removes or renames one
+meets it) or everything below, at any depth (`TREE`: it counts as an open of each file there, with
+its own access and share mode, and whoever makes a name there meets it too). The two-line rule of
+`conflict` decides, as between any two opens; only what a name is covered by is known here. SMB has
+no such opens: WebDAV's locks on collections are the ones there are (RFC 4918, 7.4 and 7.5).
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ _DELETES: Final = 4
 
 
 class Cover:
-    """The covering opens by their directory's key. Empty, as it mostly is, it costs a look at `count`."""
+    """The covering opens by their directory's key. Empty, as it mostly is, it costs a look at
+    `count`.
+    """
 
     __slots__ = ("_directories", "count")
 
@@ -42,7 +45,9 @@ class Cover:
             del self._directories[row.file]
         self.count -= 1
 
-    def blockers(self, key: str, wanted: int, shared: int, *, creates: bool, besides: Collection[str] = ()) -> list[Open]:
+    def blockers(
+        self, key: str, wanted: int, shared: int, *, creates: bool, besides: Collection[str] = ()
+    ) -> list[Open]:
         """The covering opens that conflict with an open of a name, oldest first."""
         named = creates or wanted & _DELETES
         wanted = wanted | _ADDS if creates else wanted
@@ -56,7 +61,9 @@ class Cover:
         return sorted(found, key=lambda row: row.number)
 
     def _over(self, key: str) -> Iterator[tuple[Open, bool]]:
-        """Every covering open of a directory above a name, and whether the directory is the one it stands in."""
+        """Every covering open of a directory above a name, and whether the directory is the one it
+        stands in.
+        """
         is_parent = True
         while (cut := key.rfind("/")) >= 0:
             key = key[:cut]

@@ -1,9 +1,10 @@
 """What an open does to a name, before anybody else's opens are looked at.
 
-The law is two tables: what each disposition does to a name that exists and to one that does not. OVERWRITE and SUPERSEDE
-count as wanting WRITE_DATA and DELETE *while sharing is checked* and are not held afterwards ([MS-FSA] 2.1.5.1.2). The
-checks come in the specification's order: options, path, directory-ness, CREATE on an existing name, attributes and
-rights; sharing comes last and is not decided here.
+The law is two tables: what each disposition does to a name that exists and to one that does not.
+OVERWRITE and SUPERSEDE count as wanting WRITE_DATA and DELETE *while sharing is checked* and are
+not held afterwards ([MS-FSA] 2.1.5.1.2). The checks come in the specification's order: options,
+path, directory-ness, CREATE on an existing name, attributes and rights; sharing comes last and is
+not decided here.
 """
 
 from __future__ import annotations
@@ -55,13 +56,17 @@ BEFORE_DELETE_PENDING: Final = frozenset(
         NtStatus.OBJECT_NAME_COLLISION,
     ]
 )
-"""What an open of a delete-pending name is answered all the same; anything else is DELETE_PENDING."""
+"""What an open of a delete-pending name is answered all the same; anything else is
+DELETE_PENDING.
+"""
 
 STAYS: Final = "it is one of the site's own directories, and stays where it is"
 """Why a fixed directory is not deleted, renamed or replaced."""
 
 _SPECIAL: Final = 0xF2000000
-_TRUNCATING: Final = frozenset([Disposition.SUPERSEDE, Disposition.OVERWRITE, Disposition.OVERWRITE_IF])
+_TRUNCATING: Final = frozenset(
+    [Disposition.SUPERSEDE, Disposition.OVERWRITE, Disposition.OVERWRITE_IF]
+)
 _WRITES: Final = int(Access.WRITE_DATA | Access.APPEND_DATA)
 _DIRECTORY_FILE: Final = int(CreateOption.DIRECTORY_FILE)
 _NON_DIRECTORY_FILE: Final = int(CreateOption.NON_DIRECTORY_FILE)
@@ -71,7 +76,9 @@ _MAXIMUM_ALLOWED: Final = int(Access.MAXIMUM_ALLOWED)
 
 
 class Plan(msgspec.Struct, frozen=True, gc=False):
-    """An open that may go ahead if sharing allows: what it does, the access it will hold, the access its action implies."""
+    """An open that may go ahead if sharing allows: what it does, the access it will hold, the
+    access its action implies.
+    """
 
     action: CreateAction
     access: int
@@ -95,7 +102,9 @@ def decide(ask: Ask, facts: FileFacts | None, parent_exists: bool) -> Plan | NtS
     """What an open would do to a name with these facts (None: no such name), or why it cannot."""
     options = ask.options
     if options:
-        if options & _DIRECTORY_FILE and (options & _NON_DIRECTORY_FILE or ask.disposition in _TRUNCATING):
+        if options & _DIRECTORY_FILE and (
+            options & _NON_DIRECTORY_FILE or ask.disposition in _TRUNCATING
+        ):
             return NtStatus.INVALID_PARAMETER
         if options & _DELETE_ON_CLOSE and not expand(ask.access, ask.allowed) & _DELETE:
             return NtStatus.INVALID_PARAMETER
@@ -135,7 +144,10 @@ def _decide_existing(ask: Ask, facts: FileFacts) -> Plan | NtStatus:
         return NtStatus.CANNOT_DELETE
     if attributes and not facts.directory:
         if attributes & READONLY:
-            if action is CreateAction.OVERWRITTEN or expand(ask.access, allowed & ~_WRITES) & _WRITES:
+            if (
+                action is CreateAction.OVERWRITTEN
+                or expand(ask.access, allowed & ~_WRITES) & _WRITES
+            ):
                 return NtStatus.ACCESS_DENIED
             if ask.access & _MAXIMUM_ALLOWED:
                 allowed &= ~_WRITES

@@ -1,8 +1,9 @@
 """The one door to the table of opens: every grant, refusal, close, mark and rename is decided here.
 
-The law: `now` is an argument, a refusal is a value that names its blockers, and a decision changes the table at once or
-not at all. The engine never touches a file: what a decision means for the store (create, truncate, remove) stands in the
-value it returns, and the caller tells it what the store knows (`FileFacts`, read in the same turn).
+The law: `now` is an argument, a refusal is a value that names its blockers, and a decision changes
+the table at once or not at all. The engine never touches a file: what a decision means for the
+store (create, truncate, remove) stands in the value it returns, and the caller tells it what the
+store knows (`FileFacts`, read in the same turn).
 """
 
 from __future__ import annotations
@@ -15,7 +16,17 @@ from despoolr_server.engine.dispositions import BEFORE_DELETE_PENDING, STAYS, Pl
 from despoolr_server.engine.locking import Locking
 from despoolr_server.engine.names import Name
 from despoolr_server.engine.renames import RenameCase, may_rename
-from despoolr_server.engine.rows import Ask, Closed, Ended, FileFacts, Granted, Open, Refusal, Session, Settled
+from despoolr_server.engine.rows import (
+    Ask,
+    Closed,
+    Ended,
+    FileFacts,
+    Granted,
+    Open,
+    Refusal,
+    Session,
+    Settled,
+)
 from despoolr_server.engine.sessions import SessionTable
 from despoolr_server.engine.table import OpenedFile, OpenTable, file_key
 
@@ -45,7 +56,9 @@ class ShareEngine:
         self.opens_per_machine_max = opens_per_machine_max
         self.blockers_max = blockers_max
         self.sessions = SessionTable(
-            id_prefix=id_prefix, sessions_max=sessions_max, sessions_per_machine_max=sessions_per_machine_max
+            id_prefix=id_prefix,
+            sessions_max=sessions_max,
+            sessions_per_machine_max=sessions_per_machine_max,
         )
         self.table = OpenTable()
         self.locking = Locking(
@@ -86,7 +99,9 @@ class ShareEngine:
         )
 
     def end_session(self, name: str, reason: str, now: float = 0.0) -> Ended | None:
-        """End a session and close its opens; None if there is none. `now` is when others get the locks it had."""
+        """End a session and close its opens; None if there is none. `now` is when others get the
+        locks it had.
+        """
         session = self.sessions.remove(name)
         if session is None:
             return None
@@ -94,7 +109,9 @@ class ShareEngine:
         return self._ended(session, reason, rows, self._dismiss(rows), now)
 
     def expire(self, now: float) -> list[Ended]:
-        """End every session whose lease is over. First they all stop waiting: no lock passes from one of them to another."""
+        """End every session whose lease is over. First they all stop waiting: no lock passes from
+        one of them to another.
+        """
         lapsed = []
         while session := self.sessions.pop_lapsed(now):
             lapsed.append((session, self._rows(session)))
@@ -105,7 +122,9 @@ class ShareEngine:
         ]
 
     def leave(self, session: Session, share: str, reason: str, now: float = 0.0) -> Ended:
-        """Disconnect a session from one share: its opens there are closed, and it opens nothing there until it is back."""
+        """Disconnect a session from one share: its opens there are closed, and it opens nothing
+        there until it is back.
+        """
         self._left.setdefault(session.session, set()).add(share)
         rows = [row for row in self._rows(session) if row.share == share]
         settled = self._dismiss(rows)
@@ -122,7 +141,14 @@ class ShareEngine:
         """Whether a session has disconnected from a share."""
         return bool(self._left) and share in self._left.get(session, ())
 
-    def _ended(self, session: Session, reason: str, rows: list[Open], settled: tuple[Settled, ...], now: float) -> Ended:
+    def _ended(
+        self,
+        session: Session,
+        reason: str,
+        rows: list[Open],
+        settled: tuple[Settled, ...],
+        now: float,
+    ) -> Ended:
         self._left.pop(session.session, None)
         return Ended(session, reason, tuple(self.close(row, now) for row in rows), settled)
 
@@ -130,26 +156,43 @@ class ShareEngine:
         if not self.locking.waiting_count:
             return ()
         files = [(self._file(row), row.handle) for row in rows]
-        return tuple(one for file, handle in files for one in self.locking.dismiss(file, handle, NtStatus.CANCELLED))
+        return tuple(
+            one
+            for file, handle in files
+            for one in self.locking.dismiss(file, handle, NtStatus.CANCELLED)
+        )
 
     def _rows(self, session: Session) -> list[Open]:
         return [self._row(handle) for handle in self.table.of_session(session.session)]
 
     # -- opens
 
-    def check(self, ask: Ask, facts: FileFacts | None, parent_exists: bool = True) -> Plan | Refusal:
-        """What an open would do, or why not; nothing changes. Enough for work that is over before anything else runs."""
+    def check(
+        self, ask: Ask, facts: FileFacts | None, parent_exists: bool = True
+    ) -> Plan | Refusal:
+        """What an open would do, or why not; nothing changes. Enough for work that is over before
+        anything else runs.
+        """
         key = file_key(ask.share, ask.name)
         file = self.table.file(key)
         plan = decide(ask, facts, parent_exists)
-        if file is not None and file.delete_pending and ask.allowed and plan not in BEFORE_DELETE_PENDING:
+        if (
+            file is not None
+            and file.delete_pending
+            and ask.allowed
+            and plan not in BEFORE_DELETE_PENDING
+        ):
             return self._blocked_by_all(NtStatus.DELETE_PENDING, file)
         if isinstance(plan, NtStatus):
-            return Refusal(plan, reason=STAYS if ask.fixed and plan is NtStatus.ACCESS_DENIED else "")
+            return Refusal(
+                plan, reason=STAYS if ask.fixed and plan is NtStatus.ACCESS_DENIED else ""
+            )
         if file is not None:
             wanted, shared = terms(plan.access, plan.implied, ask.share_mode)
             if file.holders.refuse(wanted, shared):
-                blockers, count = file.holders.blockers(wanted, shared, self.blockers_max, ask.under)
+                blockers, count = file.holders.blockers(
+                    wanted, shared, self.blockers_max, ask.under
+                )
                 if count:
                     return Refusal(NtStatus.SHARING_VIOLATION, blockers, count)
         if self.table.cover.count or ask.covers:
@@ -163,15 +206,27 @@ class ShareEngine:
         return plan
 
     def open(
-        self, now: float, session: Session, ask: Ask, facts: FileFacts | None, parent_exists: bool = True
+        self,
+        now: float,
+        session: Session,
+        ask: Ask,
+        facts: FileFacts | None,
+        parent_exists: bool = True,
     ) -> Granted | Refusal:
         """Grant an open and enter it, or refuse it."""
         if len(self.table) >= self.opens_max:
-            return Refusal(NtStatus.INSUFFICIENT_RESOURCES, reason=f"the server has its limit of {self.opens_max} opens")
+            return Refusal(
+                NtStatus.INSUFFICIENT_RESOURCES,
+                reason=f"the server has its limit of {self.opens_max} opens",
+            )
         if self.table.session_count(session.session) >= self.opens_per_session_max:
             reason = f"the session has its limit of {self.opens_per_session_max} opens"
             return Refusal(NtStatus.INSUFFICIENT_RESOURCES, reason=reason)
-        if session.counted_as and len(self.table) >= self.opens_per_machine_max and self._has_its_opens(session.counted_as):
+        if (
+            session.counted_as
+            and len(self.table) >= self.opens_per_machine_max
+            and self._has_its_opens(session.counted_as)
+        ):
             reason = f"{session.owner} has its limit of {self.opens_per_machine_max} opens"
             return Refusal(NtStatus.INSUFFICIENT_RESOURCES, reason=reason)
         plan = self.check(ask, facts, parent_exists)
@@ -201,14 +256,18 @@ class ShareEngine:
         return Granted(row, plan.action)
 
     def _has_its_opens(self, machine: str) -> bool:
-        """Whether one machine's sessions have as many opens as a machine may have. Counted only where they could."""
+        """Whether one machine's sessions have as many opens as a machine may have. Counted only
+        where they could.
+        """
         mine = self.sessions.counted_as(machine)
         if len(mine) * self.opens_per_session_max < self.opens_per_machine_max:
             return False
         return sum(map(self.table.session_count, mine)) >= self.opens_per_machine_max
 
     def close(self, row: Open, now: float = 0.0) -> Closed:
-        """Take an open out with its locks, and say whether the file must now go. `now` is when others get those locks."""
+        """Take an open out with its locks, and say whether the file must now go. `now` is when
+        others get those locks.
+        """
         file = self.table.remove(row)
         settled: tuple[Settled, ...] = ()
         if file.waiters is not None:
@@ -231,7 +290,9 @@ class ShareEngine:
 
     # -- deletes and renames
 
-    def mark_delete(self, row: Open, pending: bool, facts: FileFacts, has_children: bool = False) -> Refusal | None:
+    def mark_delete(
+        self, row: Open, pending: bool, facts: FileFacts, has_children: bool = False
+    ) -> Refusal | None:
         """Set or clear the delete-pending flag of an open's file."""
         if status := may_mark(row.access, pending, facts, has_children):
             return Refusal(status)
@@ -240,7 +301,9 @@ class ShareEngine:
         file.marked_by = (row.machine, row.program, row.purpose) if pending else None
         return None
 
-    def check_delete(self, ask: Ask, facts: FileFacts | None, parent_exists: bool, has_children: bool) -> Refusal | None:
+    def check_delete(
+        self, ask: Ask, facts: FileFacts | None, parent_exists: bool, has_children: bool
+    ) -> Refusal | None:
         """Why a name may not be deleted; nothing changes."""
         plan = self.check(ask, facts, parent_exists)
         if isinstance(plan, Refusal):
@@ -250,9 +313,16 @@ class ShareEngine:
         return Refusal(status) if status else None
 
     def delete_named(
-        self, ask: Ask, facts: FileFacts | None, parent_exists: bool, has_children: bool, by: tuple[str, str, str]
+        self,
+        ask: Ask,
+        facts: FileFacts | None,
+        parent_exists: bool,
+        has_children: bool,
+        by: tuple[str, str, str],
     ) -> bool | Refusal:
-        """Open for DELETE, mark, close, in one: True if the file must go now, False if it goes when its last open closes."""
+        """Open for DELETE, mark, close, in one: True if the file must go now, False if it goes when
+        its last open closes.
+        """
         refusal = self.check_delete(ask, facts, parent_exists, has_children)
         if refusal is not None:
             return refusal
@@ -277,22 +347,33 @@ class ShareEngine:
         under: frozenset[str] = frozenset(),
         ends_below: bool = False,
     ) -> Refusal | None:
-        """Why a file (or `directory`) opened with `access` may not be renamed; `target_facts` None: the new name is free.
+        """Why a file (or `directory`) opened with `access` may not be renamed; `target_facts` None:
+        the new name is free.
 
-        `ends_below`: what is open below the source ends before the rename, and so is not in its way.
+        `ends_below`: what is open below the source ends before the rename, and so is not in its
+        way.
         """
         source_key, target_key = file_key(share, source), file_key(share, target)
         source_file, target_file = self.table.file(source_key), self.table.file(target_key)
         parent = self.table.file(file_key(share, target.parent))
         in_place = source_key == target_key
-        parent_held = parent is not None and parent.holders.refuse(_ADDING_TO_A_DIRECTORY, _SHARED_WHILE_ADDING)
+        parent_held = parent is not None and parent.holders.refuse(
+            _ADDING_TO_A_DIRECTORY, _SHARED_WHILE_ADDING
+        )
         if parent_held and under:
             assert parent is not None
-            parent_held = parent.holders.blockers(_ADDING_TO_A_DIRECTORY, _SHARED_WHILE_ADDING, 1, under)[1] > 0
+            parent_held = (
+                parent.holders.blockers(_ADDING_TO_A_DIRECTORY, _SHARED_WHILE_ADDING, 1, under)[1]
+                > 0
+            )
         if self.table.cover.count:
-            covering = self.table.cover.blockers(target_key, _ADDING_TO_A_DIRECTORY, 7, creates=True, besides=under)
+            covering = self.table.cover.blockers(
+                target_key, _ADDING_TO_A_DIRECTORY, 7, creates=True, besides=under
+            )
             if covering:
-                return Refusal(NtStatus.SHARING_VIOLATION, tuple(covering[: self.blockers_max]), len(covering))
+                return Refusal(
+                    NtStatus.SHARING_VIOLATION, tuple(covering[: self.blockers_max]), len(covering)
+                )
         case = RenameCase(
             access=access,
             directory=directory,
@@ -314,7 +395,9 @@ class ShareEngine:
         if parent is not None and status is NtStatus.DELETE_PENDING and parent.delete_pending:
             return self._blocked_by_all(status, parent)
         if status is NtStatus.SHARING_VIOLATION and parent is not None and parent_held:
-            blockers, count = parent.holders.blockers(_ADDING_TO_A_DIRECTORY, _SHARED_WHILE_ADDING, self.blockers_max, under)
+            blockers, count = parent.holders.blockers(
+                _ADDING_TO_A_DIRECTORY, _SHARED_WHILE_ADDING, self.blockers_max, under
+            )
             return Refusal(status, blockers, count)
         if target_facts is not None and target_file is not None and not in_place:
             return self._blocked_by_all(status, target_file)
@@ -331,13 +414,17 @@ class ShareEngine:
         return self.table.find(handle)
 
     def validate(self) -> None:
-        """Assert what must always hold: no open without a session, no lock without an open, no sum that is wrong. For tests."""
+        """Assert what must always hold: no open without a session, no lock without an open, no sum
+        that is wrong. For tests.
+        """
         self.table.validate()
         self.locking.validate()
         alive = {session.session for session in self.sessions}
         for file in self.table.files():
             rows = list(file.opens.values())
-            assert all(row.session in alive for row in rows), f"an open of {file.key} outlived its session"
+            assert all(row.session in alive for row in rows), (
+                f"an open of {file.key} outlived its session"
+            )
 
     def opens_of(self, share: str, name: Name) -> tuple[Open, ...]:
         """The opens of one name, oldest first."""
@@ -345,23 +432,33 @@ class ShareEngine:
         return tuple(file.opens.values()) if file else ()
 
     def open_below(self, share: str, name: Name) -> list[Open]:
-        """The opens of everything below a directory, oldest first. Walks the table, unless there are none."""
+        """The opens of everything below a directory, oldest first. Walks the table, unless there
+        are none.
+        """
         key = file_key(share, name)
         if not self.table.below_count(key):
             return []
         return [row for row in self.table if row.file.startswith(f"{key}/")]
 
     def _meet_cover(self, key: str, plan: Plan, ask: Ask) -> Refusal | None:
-        """Whether an open meets one that covers its name, or, if it covers a tree itself, one of a file in that tree."""
+        """Whether an open meets one that covers its name, or, if it covers a tree itself, one of a
+        file in that tree.
+        """
         wanted, shared = terms(plan.access, plan.implied, ask.share_mode)
         creates = plan.action is CreateAction.CREATED
-        blockers = self.table.cover.blockers(key, wanted, shared, creates=creates, besides=ask.under)
+        blockers = self.table.cover.blockers(
+            key, wanted, shared, creates=creates, besides=ask.under
+        )
         if ask.covers == TREE:
             below = self.open_below(ask.share, ask.name)
-            blockers += [row for row in below if conflicts(wanted, shared, row.stance >> 3, row.stance & 7)]
+            blockers += [
+                row for row in below if conflicts(wanted, shared, row.stance >> 3, row.stance & 7)
+            ]
         if not blockers:
             return None
-        return Refusal(NtStatus.SHARING_VIOLATION, tuple(blockers[: self.blockers_max]), len(blockers))
+        return Refusal(
+            NtStatus.SHARING_VIOLATION, tuple(blockers[: self.blockers_max]), len(blockers)
+        )
 
     def _row(self, handle: str) -> Open:
         row = self.table.find(handle)

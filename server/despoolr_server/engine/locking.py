@@ -1,10 +1,12 @@
-"""Lock requests: several ranges in one, granted at once, refused at once, or waiting for others to let go.
+"""Lock requests: several ranges in one, granted at once, refused at once, or waiting for others to
+let go.
 
-The law ([MS-SMB2] 3.3.5.14). What the first element says makes a request one of locks or one of unlocks. Locks are all or
-nothing, and only a request for one of them may wait; unlocks are done one by one, and those before a failure stay done. A
-waiting request is granted as soon as its range is free, in the order of asking, but it holds nobody back: a new lock that
-goes with what is held is granted before it. A waiter whose handle closes is answered RANGE_NOT_LOCKED, one that is
-cancelled or whose session ends CANCELLED.
+The law ([MS-SMB2] 3.3.5.14). What the first element says makes a request one of locks or one of
+unlocks. Locks are all or nothing, and only a request for one of them may wait; unlocks are done one
+by one, and those before a failure stay done. A waiting request is granted as soon as its range is
+free, in the order of asking, but it holds nobody back: a new lock that goes with what is held is
+granted before it. A waiter whose handle closes is answered RANGE_NOT_LOCKED, one that is cancelled
+or whose session ends CANCELLED.
 
 How long a request may wait is its caller's affair: nothing here knows the time.
 """
@@ -19,7 +21,15 @@ import msgspec
 
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import LockFlag, NtStatus
-from despoolr_server.engine.ranges import EXCLUSIVE, OFFSET_END, READ, SHARED, WRITE, RangeLock, RangeLocks
+from despoolr_server.engine.ranges import (
+    EXCLUSIVE,
+    OFFSET_END,
+    READ,
+    SHARED,
+    WRITE,
+    RangeLock,
+    RangeLocks,
+)
 from despoolr_server.engine.rows import LockElement, Open, Refusal, Settled, Waiting
 from despoolr_server.engine.table import OpenedFile, OpenTable
 
@@ -29,7 +39,9 @@ _KINDS: Final[dict[int, str]] = {int(LockFlag.SHARED): SHARED, int(LockFlag.EXCL
 
 
 class Unlocked(msgspec.Struct, frozen=True, gc=False):
-    """What a request of unlocks let go, who got something by it, and what stopped it (None: nothing)."""
+    """What a request of unlocks let go, who got something by it, and what stopped it (None:
+    nothing).
+    """
 
     released: tuple[RangeLock, ...]
     settled: tuple[Settled, ...]
@@ -73,12 +85,20 @@ class Locking:
     ) -> tuple[RangeLock, ...] | Waiting | Refusal:
         """Grant every element's range, none of them, or let a single one wait."""
         if row.directory or not elements:
-            return Refusal(NtStatus.INVALID_PARAMETER, reason="only a file has ranges" if row.directory else "no range is named")
+            return Refusal(
+                NtStatus.INVALID_PARAMETER,
+                reason="only a file has ranges" if row.directory else "no range is named",
+            )
         for element in elements:
             if element.flags & ~_FAIL_IMMEDIATELY not in _KINDS:
-                return Refusal(NtStatus.INVALID_PARAMETER, reason="a lock is either SHARED or EXCLUSIVE")
+                return Refusal(
+                    NtStatus.INVALID_PARAMETER, reason="a lock is either SHARED or EXCLUSIVE"
+                )
             if len(elements) > 1 and not element.flags & _FAIL_IMMEDIATELY:
-                return Refusal(NtStatus.INVALID_PARAMETER, reason="several ranges are locked with FAIL_IMMEDIATELY or not at all")
+                return Refusal(
+                    NtStatus.INVALID_PARAMETER,
+                    reason="several ranges are locked with FAIL_IMMEDIATELY or not at all",
+                )
         if self._lock_counts.get(row.handle, 0) + len(elements) > self.locks_per_open_max:
             reason = f"a handle has at most {self.locks_per_open_max} locks"
             return Refusal(NtStatus.INSUFFICIENT_RESOURCES, reason=reason)
@@ -99,9 +119,16 @@ class Locking:
         refusal: Refusal | None = None
         file = self._file(row)
         for element in elements:
-            lock = file.ranges.find(row.handle, element.offset, element.length) if file.ranges else None
+            lock = (
+                file.ranges.find(row.handle, element.offset, element.length)
+                if file.ranges
+                else None
+            )
             if row.directory or element.flags != _UNLOCK:
-                refusal = Refusal(NtStatus.INVALID_PARAMETER, reason="a request that begins with an unlock only unlocks")
+                refusal = Refusal(
+                    NtStatus.INVALID_PARAMETER,
+                    reason="a request that begins with an unlock only unlocks",
+                )
             elif element.offset + element.length > OFFSET_END:
                 refusal = Refusal(NtStatus.INVALID_LOCK_RANGE)
             elif lock is None:
@@ -113,8 +140,12 @@ class Locking:
             break
         return Unlocked(tuple(released), self._wake(now, file) if released else (), refusal)
 
-    def check_transfer(self, file: OpenedFile, handle: str, *, writes: bool, offset: int, length: int) -> Refusal | None:
-        """Why octets of an open file may not be read or written (`handle` `""`: by somebody who has it not open)."""
+    def check_transfer(
+        self, file: OpenedFile, handle: str, *, writes: bool, offset: int, length: int
+    ) -> Refusal | None:
+        """Why octets of an open file may not be read or written (`handle` `""`: by somebody who has
+        it not open).
+        """
         ranges, kind = file.ranges, WRITE if writes else READ
         if ranges is None or ranges.may_transfer(handle, kind, offset, length):
             return None
@@ -126,12 +157,21 @@ class Locking:
         row = self._table.find(waiting.handle)
         assert row is not None, "a waiter outlived its handle"
         ranges = self._file(row).ranges or RangeLocks()
-        locks = ranges.lock_blockers(waiting.handle, waiting.kind, waiting.offset, waiting.length, self.blockers_max)
+        locks = ranges.lock_blockers(
+            waiting.handle, waiting.kind, waiting.offset, waiting.length, self.blockers_max
+        )
         return self._refusal(NtStatus.LOCK_NOT_GRANTED, *locks)
 
     def find_waiting(self, handle: str, request: str) -> Waiting | None:
         """A handle's waiting request by the name its caller gave it."""
-        return next((one for one in self._waiters.values() if one.handle == handle and one.request == request), None)
+        return next(
+            (
+                one
+                for one in self._waiters.values()
+                if one.handle == handle and one.request == request
+            ),
+            None,
+        )
 
     # -- ending
 
@@ -161,7 +201,9 @@ class Locking:
         return self._wake(now, file)
 
     def validate(self) -> None:
-        """Assert that every lock and waiter has its handle, and no waiter could go ahead. For tests."""
+        """Assert that every lock and waiter has its handle, and no waiter could go ahead. For
+        tests.
+        """
         counts: dict[str, int] = {}
         for file in self._table.files():
             for lock in () if file.ranges is None else file.ranges:
@@ -173,7 +215,9 @@ class Locking:
             for waiting in (file.waiters or {}).values():
                 assert waiting.handle in file.opens, f"an orphan waiter: {waiting}"
                 assert file.ranges is not None
-                assert not file.ranges.may_lock(waiting.handle, waiting.kind, waiting.offset, waiting.length)
+                assert not file.ranges.may_lock(
+                    waiting.handle, waiting.kind, waiting.offset, waiting.length
+                )
         assert counts == self._lock_counts
         assert sum(len(file.waiters or ()) for file in self._table.files()) == len(self._waiters)
         assert self._waiters_of == Counter(waiting.machine for waiting in self._waiters.values())
@@ -193,7 +237,10 @@ class Locking:
             blockers = file.ranges.lock_blockers(handle, kind, offset, length, self.blockers_max)
             return self._refusal(NtStatus.LOCK_NOT_GRANTED, *blockers)
         if len(self._waiters) >= self.waiters_max:
-            return Refusal(NtStatus.INSUFFICIENT_RESOURCES, reason=f"{self.waiters_max} lock requests wait already")
+            return Refusal(
+                NtStatus.INSUFFICIENT_RESOURCES,
+                reason=f"{self.waiters_max} lock requests wait already",
+            )
         row = self._table.find(handle)
         assert row is not None, "a closed handle locks"
         machine = fold(row.machine)
@@ -212,13 +259,19 @@ class Locking:
     def _wake(self, now: float, file: OpenedFile) -> tuple[Settled, ...]:
         settled = []
         for waiting in list((file.waiters or {}).values()):
-            if file.ranges is None or file.ranges.may_lock(waiting.handle, waiting.kind, waiting.offset, waiting.length):
-                lock = self._add(now, file, waiting.handle, waiting.kind, waiting.offset, waiting.length)
+            if file.ranges is None or file.ranges.may_lock(
+                waiting.handle, waiting.kind, waiting.offset, waiting.length
+            ):
+                lock = self._add(
+                    now, file, waiting.handle, waiting.kind, waiting.offset, waiting.length
+                )
                 self._forget(file, waiting)
                 settled.append(Settled(waiting, NtStatus.SUCCESS, lock))
         return tuple(settled)
 
-    def _add(self, now: float, file: OpenedFile, handle: str, kind: str, offset: int, length: int) -> RangeLock:
+    def _add(
+        self, now: float, file: OpenedFile, handle: str, kind: str, offset: int, length: int
+    ) -> RangeLock:
         self._number += 1
         lock = RangeLock(self._number, handle, offset, length, kind, now)
         if file.ranges is None:

@@ -1,10 +1,10 @@
 """Which names a share accepts: decided here, once, before any file is touched.
 
-The law: a name is parts between `/` or `\\`, kept as written (case-preserving) and compared by its `key`
-(`despoolr_core.rules.fold`: as NTFS does, so that `ß` is not `SS`). A part that Windows
-could not store, or would take for something else, is refused as OBJECT_NAME_INVALID: `.` and `..`, control characters,
-`<>:"|?*`, a trailing dot or blank, a DOS device name with or without extension ([MS-FSCC] 2.1.5; Win32 "Naming Files,
-Paths, and Namespaces"). This module never knows what exists.
+The law: a name is parts between `/` or `\\`, kept as written (case-preserving) and compared by its
+`key` (`despoolr_core.rules.fold`: as NTFS does, so that `ß` is not `SS`). A part that Windows could
+not store, or would take for something else, is refused as OBJECT_NAME_INVALID: `.` and `..`,
+control characters, `<>:"|?*`, a trailing dot or blank, a DOS device name with or without extension
+([MS-FSCC] 2.1.5; Win32 "Naming Files, Paths, and Namespaces"). This module never knows what exists.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ _SEPARATOR: Final = re.compile(r"[/\\]")
 
 
 class Name(msgspec.Struct, frozen=True, gc=False):
-    """One accepted path: `path` as written with `/` between the parts, `key` for comparing; both `""` for the share's root."""
+    """One accepted path: `path` as written with `/` between the parts, `key` for comparing; both
+    `""` for the share's root.
+    """
 
     path: str
     key: str
@@ -58,7 +60,11 @@ class Name(msgspec.Struct, frozen=True, gc=False):
 
     def child(self, part: str) -> Name:
         """A name inside this directory (`part` must already be an accepted one)."""
-        return Name(f"{self.path}/{part}", f"{self.key}/{fold(part)}") if self.path else Name(part, fold(part))
+        return (
+            Name(f"{self.path}/{part}", f"{self.key}/{fold(part)}")
+            if self.path
+            else Name(part, fold(part))
+        )
 
     def child_of(self, directory: str) -> str:
         """The path of this name's last part in a directory given by its stored path."""
@@ -77,7 +83,9 @@ class BadName(msgspec.Struct, frozen=True):
 
 @remembered(16_384, TEXT_REMEMBERED_MAX, len)
 def parse_name(text: str) -> Name | BadName:
-    """Read a path relative to a share. Separators at either end are dropped; an empty part in the middle is refused."""
+    """Read a path relative to a share. Separators at either end are dropped; an empty part in the
+    middle is refused.
+    """
     text = text.strip("/\\")
     if len(text) > PATH_MAX:  # before anything looks at it, or quotes it
         return BadName(f"the path is longer than {PATH_MAX} bytes")
@@ -94,7 +102,9 @@ def parse_name(text: str) -> Name | BadName:
 
 
 def found_name(path: str) -> Name:
-    """The name of what a store has: made by hand or by an older version, it may be one that is accepted no more."""
+    """The name of what a store has: made by hand or by an older version, it may be one that is
+    accepted no more.
+    """
     return Name(path, fold(path))
 
 
@@ -109,7 +119,9 @@ def why_too_far(path: str) -> str:
 
 
 def printable(text: str) -> str:
-    """A refused path as it may stand in a record or a problem: cut at `PATH_MAX`, as one line that is safe to print."""
+    """A refused path as it may stand in a record or a problem: cut at `PATH_MAX`, as one line that
+    is safe to print.
+    """
     return escaped(text[:PATH_MAX])
 
 

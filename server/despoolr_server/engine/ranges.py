@@ -1,15 +1,17 @@
-"""Byte-range locks of one file: which locks can stand beside each other, and which reads and writes they stop.
+"""Byte-range locks of one file: which locks can stand beside each other, and which reads and writes
+they stop.
 
-The law is two tables ([MS-FSA] 2.1.4.10). The owner of a lock is a handle; another handle of the same session is a
-stranger. `LOCK_AGAINST_LOCK`: exclusive goes with nothing, its owner's own locks included, but a shared lock may be laid
-over one's own exclusive one. `IO_AGAINST_LOCK`: strangers stay out of an exclusive range, and nobody writes into a shared
-one, its owner included.
+The law is two tables ([MS-FSA] 2.1.4.10). The owner of a lock is a handle; another handle of the
+same session is a stranger. `LOCK_AGAINST_LOCK`: exclusive goes with nothing, its owner's own locks
+included, but a shared lock may be laid over one's own exclusive one. `IO_AGAINST_LOCK`: strangers
+stay out of an exclusive range, and nobody writes into a shared one, its owner included.
 
-Two ranges meet if each begins before the other ends: a range of no octets meets another only strictly inside it, and
-reading or writing nothing meets nobody. The file's size is never known here, and neither is who waits.
+Two ranges meet if each begins before the other ends: a range of no octets meets another only
+strictly inside it, and reading or writing nothing meets nobody. The file's size is never known
+here, and neither is who waits.
 
-Ranges are kept by size (each power of two in a list of its own, sorted), so that asking looks only at neighbours, however
-many locks there are elsewhere in the file.
+Ranges are kept by size (each power of two in a list of its own, sorted), so that asking looks only
+at neighbours, however many locks there are elsewhere in the file.
 """
 
 from __future__ import annotations
@@ -61,7 +63,9 @@ _Rule = dict[tuple[str, str, str], bool]
 
 
 class RangeLock(msgspec.Struct, frozen=True, gc=False):
-    """One granted lock: `length` octets from `offset` through one handle. `number` orders locks by age."""
+    """One granted lock: `length` octets from `offset` through one handle. `number` orders locks by
+    age.
+    """
 
     number: int
     handle: str
@@ -72,7 +76,9 @@ class RangeLock(msgspec.Struct, frozen=True, gc=False):
 
 
 def meet(one: _Range, other: _Range) -> bool:
-    """Whether two half-open ranges have an octet in common, or one of no octets lies strictly inside the other."""
+    """Whether two half-open ranges have an octet in common, or one of no octets lies strictly
+    inside the other.
+    """
     return one[0] < other[1] and other[0] < one[1]
 
 
@@ -108,7 +114,8 @@ class _Held:
     def meeting(self, span: _Range) -> Iterator[dict[int, RangeLock]]:
         """The locks whose range meets `span`, in groups of one range, each by age."""
         for size, spans in self._by_size.items():
-            first = bisect_right(spans, (span[0] - (1 << size), OFFSET_END))  # all that begin earlier end before it
+            # all that begin earlier end before it
+            first = bisect_right(spans, (span[0] - (1 << size), OFFSET_END))
             for index in range(first, bisect_left(spans, (span[1], 0))):
                 if meet(spans[index], span):
                     yield self.locks[spans[index]]
@@ -135,20 +142,28 @@ class RangeLocks:
     def of_handle(self, handle: str) -> list[RangeLock]:
         """A handle's locks, oldest first."""
         mine = self._by_handle.get(handle, {})
-        return sorted((lock for locks in mine.values() for lock in locks), key=lambda lock: lock.number)
+        return sorted(
+            (lock for locks in mine.values() for lock in locks), key=lambda lock: lock.number
+        )
 
     def may_lock(self, handle: str, kind: str, offset: int, length: int) -> bool:
         """Whether `LOCK_AGAINST_LOCK` grants this."""
-        return not any(_some(group) for group in self._groups(LOCK_AGAINST_LOCK, handle, kind, offset, length))
+        return not any(
+            _some(group) for group in self._groups(LOCK_AGAINST_LOCK, handle, kind, offset, length)
+        )
 
     def may_transfer(self, handle: str, kind: str, offset: int, length: int) -> bool:
         """Whether `IO_AGAINST_LOCK` lets this read or write through; `handle` `""` is nobody's."""
-        return not length or not any(_some(group) for group in self._groups(IO_AGAINST_LOCK, handle, kind, offset, length))
+        return not length or not any(
+            _some(group) for group in self._groups(IO_AGAINST_LOCK, handle, kind, offset, length)
+        )
 
     def lock_blockers(
         self, handle: str, kind: str, offset: int, length: int, locks_max: int
     ) -> tuple[tuple[RangeLock, ...], int]:
-        """The first `locks_max` locks in the way of a lock, oldest first, and how many there are in all."""
+        """The first `locks_max` locks in the way of a lock, oldest first, and how many there are in
+        all.
+        """
         return self._blockers(LOCK_AGAINST_LOCK, handle, kind, offset, length, locks_max)
 
     def transfer_blockers(
@@ -165,7 +180,9 @@ class RangeLocks:
         mine.setdefault((lock.offset, lock.length), []).append(lock)
 
     def find(self, handle: str, offset: int, length: int) -> RangeLock | None:
-        """What an unlock of exactly this range takes: the handle's exclusive lock first, else its newest shared one."""
+        """What an unlock of exactly this range takes: the handle's exclusive lock first, else its
+        newest shared one.
+        """
         stacked = self._by_handle.get(handle, {}).get((offset, length))
         if not stacked:
             return None
@@ -191,11 +208,16 @@ class RangeLocks:
         return len(locks)
 
     def validate(self) -> None:
-        """Assert that no two locks stand together that must not, and that every list has the same locks. For tests."""
+        """Assert that no two locks stand together that must not, and that every list has the same
+        locks. For tests.
+        """
         locks = sorted(self, key=lambda lock: lock.number)
         assert len(locks) == self._count
         for kind, held in self._held.items():
-            kept = sorted((lock for group in held.locks.values() for lock in group.values()), key=lambda lock: lock.number)
+            kept = sorted(
+                (lock for group in held.locks.values() for lock in group.values()),
+                key=lambda lock: lock.number,
+            )
             assert kept == [lock for lock in locks if lock.kind == kind]
         for index, later in enumerate(locks):
             for earlier in locks[:index]:
@@ -204,14 +226,22 @@ class RangeLocks:
                 stands = LOCK_AGAINST_LOCK[later.kind, earlier.kind, owner]
                 assert stands or not meet(*spans), f"{later} was granted against {earlier}"
 
-    def _groups(self, rule: _Rule, handle: str, kind: str, offset: int, length: int) -> Iterator[Iterator[RangeLock]]:
-        """The locks that a rule holds against something, in groups of one range and kind, each by age."""
+    def _groups(
+        self, rule: _Rule, handle: str, kind: str, offset: int, length: int
+    ) -> Iterator[Iterator[RangeLock]]:
+        """The locks that a rule holds against something, in groups of one range and kind, each by
+        age.
+        """
         for held_kind, held in self._held.items():
             own, others = rule[kind, held_kind, OWN], rule[kind, held_kind, OTHERS]
             if (own and others) or not held.locks:
                 continue
             for group in held.meeting((offset, offset + length)):
-                yield (lock for lock in group.values() if not (own if lock.handle == handle else others))
+                yield (
+                    lock
+                    for lock in group.values()
+                    if not (own if lock.handle == handle else others)
+                )
 
     def _blockers(
         self, rule: _Rule, handle: str, kind: str, offset: int, length: int, locks_max: int

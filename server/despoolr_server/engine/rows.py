@@ -1,14 +1,22 @@
 """The values that go in and out of the engine, and the rows it keeps: all frozen.
 
-An `Ask` is one wish to open; `FileFacts` is what the store knows of the name; an `Open` is a granted wish; a `Refusal`
-names the status and the opens in the way. Only the engine makes `Open`s and `Session`s.
+An `Ask` is one wish to open; `FileFacts` is what the store knows of the name; an `Open` is a
+granted wish; a `Refusal` names the status and the opens in the way. Only the engine makes `Open`s
+and `Session`s.
 """
 
 from __future__ import annotations
 
 import msgspec
 
-from despoolr_core.share.modes import CreateAction, CreateOption, Disposition, FileAttribute, NtStatus, Role
+from despoolr_core.share.modes import (
+    CreateAction,
+    CreateOption,
+    Disposition,
+    FileAttribute,
+    NtStatus,
+    Role,
+)
 from despoolr_server.engine.names import Name
 from despoolr_server.engine.ranges import RangeLock
 
@@ -18,11 +26,15 @@ SYSTEM = int(FileAttribute.SYSTEM)
 DIRECTORY = int(FileAttribute.DIRECTORY)
 _DELETE_ON_CLOSE = int(CreateOption.DELETE_ON_CLOSE)
 STORED_ATTRIBUTES = READONLY | HIDDEN | SYSTEM
-"""The attributes a store keeps; DIRECTORY follows from what the name is, ARCHIVE and NORMAL are not kept."""
+"""The attributes a store keeps; DIRECTORY follows from what the name is, ARCHIVE and NORMAL are not
+kept.
+"""
 
 
 class FileFacts(msgspec.Struct, frozen=True, gc=False):
-    """What a store knows of one existing name. `path` has the stored case, `etag` is strong and quoted."""
+    """What a store knows of one existing name. `path` has the stored case, `etag` is strong and
+    quoted.
+    """
 
     path: str
     size: int
@@ -33,10 +45,12 @@ class FileFacts(msgspec.Struct, frozen=True, gc=False):
 
 
 class Ask(msgspec.Struct, frozen=True, gc=False):
-    """One wish to open: [MS-SMB2] 2.2.13 in our words. `allowed` is the access the caller's rights permit on this path.
+    """One wish to open: [MS-SMB2] 2.2.13 in our words. `allowed` is the access the caller's rights
+    permit on this path.
 
-    `under` are handles of opens that the asker acts under: they do not stand in its way. `covers`: see `engine.cover`.
-    A name that is `fixed` is that of a directory which this asker may neither delete, rename nor make a file of.
+    `under` are handles of opens that the asker acts under: they do not stand in its way. `covers`:
+    see `engine.cover`. A name that is `fixed` is that of a directory which this asker may neither
+    delete, rename nor make a file of.
     """
 
     share: str
@@ -60,9 +74,11 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
 
 
 class Open(msgspec.Struct, frozen=True, gc=False):
-    """One granted open. `number` counts up within one table and orders opens by age; `access` has no generic bits left.
+    """One granted open. `number` counts up within one table and orders opens by age; `access` has
+    no generic bits left.
 
-    `stance` is the open's class in the sharing rule: what it wants, above what it shares (`conflict.stance`).
+    `stance` is the open's class in the sharing rule: what it wants, above what it shares
+    (`conflict.stance`).
     """
 
     handle: str
@@ -85,9 +101,11 @@ class Open(msgspec.Struct, frozen=True, gc=False):
 
 
 class Session(msgspec.Struct, frozen=True, gc=False):
-    """One machine's standing with the server. `owner` is the machine of the token that started it; `lease_s` 0 has no lease.
+    """One machine's standing with the server. `owner` is the machine of the token that started it;
+    `lease_s` 0 has no lease.
 
-    `counted_as` is under which name the session and its opens count towards the limits of one machine (`""`: under none).
+    `counted_as` is under which name the session and its opens count towards the limits of one
+    machine (`""`: under none).
     """
 
     session: str
@@ -103,7 +121,9 @@ class Session(msgspec.Struct, frozen=True, gc=False):
 
 
 class LockElement(msgspec.Struct, frozen=True, gc=False):
-    """One range of a lock request and what to do with it (`LockFlag`); `offset` and `length` are 64-bit unsigned."""
+    """One range of a lock request and what to do with it (`LockFlag`); `offset` and `length` are
+    64-bit unsigned.
+    """
 
     offset: int
     length: int
@@ -111,7 +131,9 @@ class LockElement(msgspec.Struct, frozen=True, gc=False):
 
 
 class Waiting(msgspec.Struct, frozen=True, gc=False):
-    """A lock request that waits for its range. `number` orders waiters by age; `request` is the caller's own name for it."""
+    """A lock request that waits for its range. `number` orders waiters by age; `request` is the
+    caller's own name for it.
+    """
 
     number: int
     handle: str
@@ -133,7 +155,8 @@ class Settled(msgspec.Struct, frozen=True, gc=False):
 class Refusal(msgspec.Struct, frozen=True, gc=False):
     """Why not, and because of whom: at most `blockers_max` opens, oldest first, and the full count.
 
-    Where range locks are in the way, `locks` are they, and `blockers` the opens that hold them, one for each.
+    Where range locks are in the way, `locks` are they, and `blockers` the opens that hold them, one
+    for each.
     """
 
     status: NtStatus
@@ -151,10 +174,11 @@ class Granted(msgspec.Struct, frozen=True, gc=False):
 
 
 class Closed(msgspec.Struct, frozen=True, gc=False):
-    """A closed open; `remove` says that the file must now go (it was delete-pending and this was the last open).
+    """A closed open; `remove` says that the file must now go (it was delete-pending and this was
+    the last open).
 
-    `marked_by` is the machine, program and purpose of whoever marked it; `settled` are the waits for locks that it ended, its
-    own and those of others who were granted what it let go.
+    `marked_by` is the machine, program and purpose of whoever marked it; `settled` are the waits
+    for locks that it ended, its own and those of others who were granted what it let go.
     """
 
     open: Open
@@ -164,10 +188,11 @@ class Closed(msgspec.Struct, frozen=True, gc=False):
 
 
 class Ended(msgspec.Struct, frozen=True, gc=False):
-    """A session that ended, or left a share, and its opens there, closed in the order in which they were opened.
+    """A session that ended, or left a share, and its opens there, closed in the order in which they
+    were opened.
 
-    `settled` are its own waits for locks: all are over before anything is closed, so that no lock passes from one of its
-    handles to another on the way.
+    `settled` are its own waits for locks: all are over before anything is closed, so that no lock
+    passes from one of its handles to another on the way.
     """
 
     session: Session

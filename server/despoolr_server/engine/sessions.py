@@ -1,8 +1,9 @@
 """Sessions and their leases: who is connected, and who has not been heard of for too long.
 
-The law: HTTP has no connection to break, so a session lives until it is ended or its lease lapses; whatever is asked in
-its name renews it. A lease that has lapsed at `now` is over, whether or not anybody looked: nothing revives it. Sessions
-lapse in the order of their deadlines, then of their age. What hangs on a session (its opens) is not known here.
+The law: HTTP has no connection to break, so a session lives until it is ended or its lease lapses;
+whatever is asked in its name renews it. A lease that has lapsed at `now` is over, whether or not
+anybody looked: nothing revives it. Sessions lapse in the order of their deadlines, then of their
+age. What hangs on a session (its opens) is not known here.
 """
 
 from __future__ import annotations
@@ -15,9 +16,17 @@ from despoolr_server.engine.rows import Refusal, Session
 
 
 class SessionTable:
-    """All sessions of one server. A renewal costs one store: the heap keeps old deadlines and looks again when they pass."""
+    """All sessions of one server. A renewal costs one store: the heap keeps old deadlines and looks
+    again when they pass.
+    """
 
-    def __init__(self, *, id_prefix: str = "", sessions_max: int = 100_000, sessions_per_machine_max: int = 1_000) -> None:
+    def __init__(
+        self,
+        *,
+        id_prefix: str = "",
+        sessions_max: int = 100_000,
+        sessions_per_machine_max: int = 1_000,
+    ) -> None:
         self.sessions_max = sessions_max
         self.sessions_per_machine_max = sessions_per_machine_max
         self._id_prefix = id_prefix
@@ -47,18 +56,23 @@ class SessionTable:
     ) -> Session | Refusal:
         """Begin a session; `lease_s` 0 never lapses.
 
-        Refused as INSUFFICIENT_RESOURCES at `sessions_max`, and at `sessions_per_machine_max` of those
-        that count as one machine's.
+        Refused as INSUFFICIENT_RESOURCES at `sessions_max`, and at `sessions_per_machine_max` of
+        those that count as one machine's.
         """
         if len(self._sessions) >= self.sessions_max:
-            return Refusal(NtStatus.INSUFFICIENT_RESOURCES, reason=f"the server has its limit of {self.sessions_max} sessions")
+            return Refusal(
+                NtStatus.INSUFFICIENT_RESOURCES,
+                reason=f"the server has its limit of {self.sessions_max} sessions",
+            )
         mine = self._counted.get(counted_as, {})
         if counted_as and len(mine) >= self.sessions_per_machine_max:
             reason = f"{owner} has its limit of {self.sessions_per_machine_max} sessions"
             return Refusal(NtStatus.INSUFFICIENT_RESOURCES, reason=reason)
         self._number += 1
         name = f"S{self._id_prefix}{self._number}"
-        session = Session(name, self._number, machine, user, program, role, owner, lease_s, now, counted_as)
+        session = Session(
+            name, self._number, machine, user, program, role, owner, lease_s, now, counted_as
+        )
         self._sessions[name] = session
         if counted_as:
             mine[name] = None
@@ -104,7 +118,9 @@ class SessionTable:
         return self._heap[0][0] if self._heap else float("inf")
 
     def pop_lapsed(self, now: float) -> Session | None:
-        """Take out the next session whose lease is over at `now`, or None. Cheap when there is none."""
+        """Take out the next session whose lease is over at `now`, or None. Cheap when there is
+        none.
+        """
         heap = self._heap
         while heap and heap[0][0] <= now:
             _, number, name = heapq.heappop(heap)

@@ -1,8 +1,9 @@
 """The table of opens: the rows, and the sums that make asking cheap.
 
-The law: an open stands in exactly three places (by handle, under its file, under its session) and leaves all three at
-once. A file is in the table exactly while something has it open; so are its `delete_pending` flag and its range locks.
-Adding and removing cost the same however many opens there are. Nothing is decided here.
+The law: an open stands in exactly three places (by handle, under its file, under its session) and
+leaves all three at once. A file is in the table exactly while something has it open; so are its
+`delete_pending` flag and its range locks. Adding and removing cost the same however many opens
+there are. Nothing is decided here.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ def file_key(share: str, name: Name) -> str:
 
 
 class OpenedFile:
-    """One name somebody has open. `ranges` and `waiters` are None while nothing is locked and nobody waits for a lock."""
+    """One name somebody has open. `ranges` and `waiters` are None while nothing is locked and
+    nobody waits for a lock.
+    """
 
     __slots__ = ("delete_pending", "holders", "key", "marked_by", "opens", "ranges", "waiters")
 
@@ -96,7 +99,9 @@ class OpenTable:
             self.cover.add(row)
 
     def remove(self, row: Open) -> OpenedFile:
-        """Take an open out; the file it was of, which has left the table if `opens` is now empty."""
+        """Take an open out; the file it was of, which has left the table if `opens` is now
+        empty.
+        """
         del self._opens[row.handle]
         mine = self._by_session[row.session]
         del mine[row.handle]

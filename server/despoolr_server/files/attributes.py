@@ -1,9 +1,10 @@
 """The attributes of a directory tree's files, in one small JSON file beside them.
 
-The law: READONLY, HIDDEN and SYSTEM belong to a name's key and follow it when it is renamed. A list is used and not the
-file's own extended attributes because every file system, container volume and copy tool can carry it; it holds only names
-that have an attribute, so it is short and rewritten whole (temporary file, sync and rename). A change that the disk does not
-take is none: the list is what it was. A list that cannot be read is never written over.
+The law: READONLY, HIDDEN and SYSTEM belong to a name's key and follow it when it is renamed. A list
+is used and not the file's own extended attributes because every file system, container volume and
+copy tool can carry it; it holds only names that have an attribute, so it is short and rewritten
+whole (temporary file, sync and rename). A change that the disk does not take is none: the list is
+what it was. A list that cannot be read is never written over.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import msgspec
 
 
 class AttributeList:
-    """Attribute bits by key, kept in `path`. What is wrong with the file goes to `findings`. Raises `OSError`."""
+    """Attribute bits by key, kept in `path`. What is wrong with the file goes to `findings`. Raises
+    `OSError`.
+    """
 
     def __init__(self, path: Path, findings: list[str]) -> None:
         self._path = path
@@ -27,7 +30,10 @@ class AttributeList:
             pass
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             name = f"{path.parent.name}/{path.name}"
-            findings.append(f"{name} is damaged ({error}): restore it, or move it away and no file has attributes any more")
+            findings.append(
+                f"{name} is damaged ({error}): restore it, or move it away and no file has "
+                "attributes any more"
+            )
 
     def get(self, key: str) -> int:
         """The bits of a name; 0 for most."""
@@ -40,14 +46,20 @@ class AttributeList:
             self._change(others | {key: bits} if bits else others)
 
     def rename(self, key: str, new_key: str) -> None:
-        """A name and all below it get another; what had the new one is gone. Raises `OSError`, and has changed nothing then."""
+        """A name and all below it get another; what had the new one is gone. Raises `OSError`, and
+        has changed nothing then.
+        """
         if not self._bits or key == new_key:
             return
         moved = {
-            new_key + known[len(key) :]: bits for known, bits in self._bits.items() if known == key or known.startswith(key + "/")
+            new_key + known[len(key) :]: bits
+            for known, bits in self._bits.items()
+            if known == key or known.startswith(key + "/")
         }
         kept = {
-            known: bits for known, bits in self._bits.items() if known not in (key, new_key) and not known.startswith(key + "/")
+            known: bits
+            for known, bits in self._bits.items()
+            if known not in (key, new_key) and not known.startswith(key + "/")
         }
         if moved or len(kept) != len(self._bits):
             self._change(kept | moved)
@@ -64,7 +76,8 @@ class AttributeList:
         """What was changed since `snapshot` did not happen after all."""
         if bits is not self._bits:
             self._bits = bits
-            with suppress(OSError):  # what is remembered is right, and is written with the next change
+            # what is remembered is right, and is written with the next change
+            with suppress(OSError):
                 self._save()
 
     def _change(self, bits: dict[str, int]) -> None:

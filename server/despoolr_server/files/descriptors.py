@@ -1,7 +1,8 @@
 """What a store asks of an open file, on every system it runs on.
 
-The law: data that was synced survives a power cut. Linux's `fdatasync` says so; macOS has none, and its `fsync` stops at the
-drive's cache, so there it is `F_FULLFSYNC` (fcntl(2) of macOS). Where neither is, `fsync` is what there is.
+The law: data that was synced survives a power cut. Linux's `fdatasync` says so; macOS has none, and
+its `fsync` stops at the drive's cache, so there it is `F_FULLFSYNC` (fcntl(2) of macOS). Where
+neither is, `fsync` is what there is.
 """
 
 from __future__ import annotations
@@ -25,14 +26,21 @@ def read_at(descriptor: int, length: int, offset: int) -> bytes:
 
 
 def why_no_server(platform: str) -> str:
-    """Why no server can run on a system (as `sys.platform` names it), as one line; `""` if one can."""
+    """Why no server can run on a system (as `sys.platform` names it), as one line; `""` if one
+    can.
+    """
     if platform == "win32":
-        return "servers need Linux or macOS: on Windows an answered upload could not be made safe; use WSL, or a container"
+        return (
+            "servers need Linux or macOS: on Windows an answered upload could not be made "
+            "safe; use WSL, or a container"
+        )
     return ""
 
 
 def choose_sync(system: object, control: object) -> Callable[[int], object]:
-    """The strongest sync of a file's data that `system` (as `os`) and `control` (as `fcntl`, or None) offer."""
+    """The strongest sync of a file's data that `system` (as `os`) and `control` (as `fcntl`, or
+    None) offer.
+    """
     fdatasync: Callable[[int], object] | None = getattr(system, "fdatasync", None)
     if fdatasync is not None:
         return fdatasync

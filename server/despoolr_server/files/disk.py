@@ -1,11 +1,14 @@
-"""Files in a real directory: what lies there can be read with any tool, and what any tool puts there is seen.
+"""Files in a real directory: what lies there can be read with any tool, and what any tool puts
+there is seen.
 
-The law: nothing outside the root is reached (symbolic links, devices and pipes are invisible, and a name they occupy is
-refused); names are found case-insensitively on a case-sensitive disk; a whole file comes by a temporary one and a rename.
-What is ours and not the user's (temporary files, the attribute list, dead properties) lies in `.despoolr` under the root,
-which no name reaches and no listing shows; leftovers in it are swept at start. If any of it is damaged nothing in the store can
-be changed until a person has mended it or moved it away: `findings` says what and how. One process owns a root; outside
-changes are noticed by looking at the disk: a known name costs one `lstat`, a listing always reads the directory.
+The law: nothing outside the root is reached (symbolic links, devices and pipes are invisible, and a
+name they occupy is refused); names are found case-insensitively on a case-sensitive disk; a whole
+file comes by a temporary one and a rename. What is ours and not the user's (temporary files, the
+attribute list, dead properties) lies in `.despoolr` under the root, which no name reaches and no
+listing shows; leftovers in it are swept at start. If any of it is damaged nothing in the store can
+be changed until a person has mended it or moved it away: `findings` says what and how. One process
+owns a root; outside changes are noticed by looking at the disk: a known name costs one `lstat`, a
+listing always reads the directory.
 """
 # Paths are plain strings here: this is the hot path of every upload and poll.
 # ruff: noqa: PTH102, PTH104, PTH105, PTH106, PTH108
@@ -48,9 +51,13 @@ _KEPT_MAX = 32 * 1024 * 1024
 
 
 class DiskFileStore:
-    """A directory as a store. Without `threads` even large files move inside the loop, as virtual time needs."""
+    """A directory as a store. Without `threads` even large files move inside the loop, as virtual
+    time needs.
+    """
 
-    def __init__(self, root: Path | str, *, threads: bool = True, inline_max: int = INLINE_MAX) -> None:
+    def __init__(
+        self, root: Path | str, *, threads: bool = True, inline_max: int = INLINE_MAX
+    ) -> None:
         self.root = Path(root)
         self.inline_max = inline_max if threads else 1 << 62
         self._private = self.root / PRIVATE
@@ -85,7 +92,9 @@ class DiskFileStore:
 
     def _check_writable(self) -> None:
         if self.findings:
-            raise StoreError(NtStatus.MEDIA_WRITE_PROTECTED, f"nothing can be changed here: {self.findings[0]}")
+            raise StoreError(
+                NtStatus.MEDIA_WRITE_PROTECTED, f"nothing can be changed here: {self.findings[0]}"
+            )
 
     # -- asking
 
@@ -102,7 +111,11 @@ class DiskFileStore:
                 if now.st_mtime_ns == mtime_ns and now.st_size == size and now.st_ino == inode:
                     return facts
         found = self._places.locate(name)
-        return None if found is None or found.status is None else self._facts(name.key, found.path, found.stored, found.status)
+        return (
+            None
+            if found is None or found.status is None
+            else self._facts(name.key, found.path, found.stored, found.status)
+        )
 
     def has_directory(self, name: Name) -> bool:
         """One `lstat` for one seen before."""
@@ -135,7 +148,12 @@ class DiskFileStore:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     if name.key or entry.name != PRIVATE:
-                        below += (_join(folder.stored, self._places.long_names.name_of(entry.name) or entry.name),)
+                        below += (
+                            _join(
+                                folder.stored,
+                                self._places.long_names.name_of(entry.name) or entry.name,
+                            ),
+                        )
                 elif entry.is_file(follow_symlinks=False):
                     count += 1
         return count, below
@@ -174,7 +192,9 @@ class DiskFileStore:
     # -- content
 
     def content(self, name: Name, facts: FileFacts) -> bytes:
-        """Small files are kept in memory, and given out for as long as the disk shows the very same facts."""
+        """Small files are kept in memory, and given out for as long as the disk shows the very same
+        facts.
+        """
         kept = self._kept.get(name.key)
         if kept is not None and kept[0] is facts:
             return kept[1]
@@ -225,7 +245,9 @@ class DiskFileStore:
                 return await file.read(-1 if length is None else length)
 
     def write_whole(self, name: Name, data: bytes, at: float, attributes: int = 0) -> FileFacts:
-        """Temporary file, file time, rename. Who reads it next, reads what was written: most boxes are emptied soon."""
+        """Temporary file, file time, rename. Who reads it next, reads what was written: most boxes
+        are emptied soon.
+        """
         place = self._places.target(name)
         facts = self._publish(*self._put_aside(data, at), name, place, attributes)
         self._keep(name.key, facts, bytes(data))
@@ -249,7 +271,9 @@ class DiskFileStore:
         return temporary, status
 
     async def stage(self, data: bytes, at: float) -> str:
-        """A temporary file, written by a thread; if the caller is cancelled meanwhile, it is taken away again."""
+        """A temporary file, written by a thread; if the caller is cancelled meanwhile, it is taken
+        away again.
+        """
         self._check_writable()
         with answering:
             temporary, descriptor = self._new_temporary()
@@ -278,8 +302,12 @@ class DiskFileStore:
             raise
         self._publish(staged, status, name, place, attributes)
 
-    def _publish(self, staged: str, status: os.stat_result, name: Name, place: Place, attributes: int) -> FileFacts:
-        """Let a staged file appear where its name was found to belong; what is known of it is known of the name."""
+    def _publish(
+        self, staged: str, status: os.stat_result, name: Name, place: Place, attributes: int
+    ) -> FileFacts:
+        """Let a staged file appear where its name was found to belong; what is known of it is known
+        of the name.
+        """
         with answering:
             before, path = self._attributes.snapshot(), place.path
             try:
@@ -387,7 +415,8 @@ class DiskFileStore:
     def _rename(self, name: Name, new_name: Name, *, again: bool = False) -> None:
         """What can fail is done before the file moves, and undone if the file then stays.
 
-        `again`: this was begun before, so what is not kept under the old name any more has gone to the new one.
+        `again`: this was begun before, so what is not kept under the old name any more has gone to
+        the new one.
         """
         place, target = self._places.existing(name), self._places.target(new_name)
         if target.is_directory and new_name.key != name.key:
@@ -398,7 +427,8 @@ class DiskFileStore:
             self._rename_lists(name.key, new_name.key, again=again)
             try:
                 if target.status is not None and new_name.key != name.key and target.path != path:
-                    os.rename(target.path, path)  # takes the new spelling first: what follows is one step
+                    # takes the new spelling first: what follows is one step
+                    os.rename(target.path, path)
                 if place.path != path:
                     os.replace(place.path, path)
             except BaseException:
@@ -457,7 +487,9 @@ class DiskFileStore:
         attributes = self._attributes.get(key) | (DIRECTORY if directory else 0)
         tally = f"-{self._places.tally(key):x}" if directory else ""
         etag = f'"{mtime_ns:x}-{size:x}-{inode:x}{tally}"'
-        facts = FileFacts(stored, 0 if directory else size, round(mtime_ns / 1e9, 6), directory, attributes, etag)
+        facts = FileFacts(
+            stored, 0 if directory else size, round(mtime_ns / 1e9, 6), directory, attributes, etag
+        )
         if not directory:
             if len(self._known) >= _KNOWN_MAX:
                 self._known.clear()
@@ -465,21 +497,27 @@ class DiskFileStore:
         return facts
 
     def _forget(self, key: str) -> None:
-        """Neither the facts nor the content of a file that is gone: files with names of their own come and go all the time."""
+        """Neither the facts nor the content of a file that is gone: files with names of their own
+        come and go all the time.
+        """
         self._known.pop(key, None)
         kept = self._kept.pop(key, None)
         if kept is not None:
             self._kept_size -= len(kept[1])
 
     def _forget_below(self, key: str) -> None:
-        """Nothing is known any more of what is in a directory. Walks all that is known: not for files."""
+        """Nothing is known any more of what is in a directory. Walks all that is known: not for
+        files.
+        """
         self._places.forget_below(key)
         below = key + "/"
         for other in [known for known in {**self._known, **self._kept} if known.startswith(below)]:
             self._forget(other)
 
     def _stamp(self, at: float) -> tuple[int, int]:
-        """Site time to the microsecond; below it a counter, so that two changes in one instant have two ETags."""
+        """Site time to the microsecond; below it a counter, so that two changes in one instant have
+        two ETags.
+        """
         self._change = (self._change + 1) % 1000
         stamp = round(at * 1e6) * 1000 + self._change
         return stamp, stamp
@@ -495,7 +533,9 @@ class DiskFileStore:
 
 
 async def _to_the_end(work: Coroutine[Any, Any, _T]) -> _T:
-    """Await work that a thread is in the middle of: a cancelled caller waits for its end before it goes."""
+    """Await work that a thread is in the middle of: a cancelled caller waits for its end before it
+    goes.
+    """
     task = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(task)

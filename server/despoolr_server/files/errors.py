@@ -1,7 +1,8 @@
 """What the operating system says, in the share's words.
 
-The law: an `OSError` never leaves a store. A full disk is DISK_FULL, a forbidden or read-only one ACCESS_DENIED, a name
-that vanished meanwhile OBJECT_NAME_NOT_FOUND, and what nobody can explain IO_DEVICE_ERROR.
+The law: an `OSError` never leaves a store. A full disk is DISK_FULL, a forbidden or read-only one
+ACCESS_DENIED, a name that vanished meanwhile OBJECT_NAME_NOT_FOUND, and what nobody can explain
+IO_DEVICE_ERROR.
 """
 
 from __future__ import annotations
@@ -40,10 +41,17 @@ class _Answering:
     def __enter__(self) -> None:
         return None
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if isinstance(error, OSError):
             status = STATUS_OF_ERRNO.get(error.errno or 0, NtStatus.IO_DEVICE_ERROR)
-            raise StoreError(status, os.strerror(error.errno) if error.errno else str(error)) from error
+            raise StoreError(
+                status, os.strerror(error.errno) if error.errno else str(error)
+            ) from error
 
 
 answering: Final = _Answering()

@@ -1,8 +1,10 @@
-"""Emptied files that wait to become the next ones: a box through which 40,000 reports pass makes and deletes no file for each.
+"""Emptied files that wait to become the next ones: a box through which 40,000 reports pass makes
+and deletes no file for each.
 
-Why: on ext4 a new file soon after many deletions costs a scan for an inode that was not just freed, 0.5 ms instead of 0.03.
-The law: a file laid aside is empty before its name goes to another, so that a power cut shows nothing of what it held. Only
-files that this store could have made are kept: plain, with one name, our own and with the usual mode.
+Why: on ext4 a new file soon after many deletions costs a scan for an inode that was not just freed,
+0.5 ms instead of 0.03. The law: a file laid aside is empty before its name goes to another, so that
+a power cut shows nothing of what it held. Only files that this store could have made are kept:
+plain, with one name, our own and with the usual mode.
 """
 # Paths are plain strings here: this is the hot path of every upload.
 # ruff: noqa: PTH104, PTH103, PTH108
@@ -36,7 +38,9 @@ class Spares:
         return len(self._paths)
 
     def start(self) -> None:
-        """Make the directory, learn what a file of ours looks like, find what an earlier process left. Raises `OSError`."""
+        """Make the directory, learn what a file of ours looks like, find what an earlier process
+        left. Raises `OSError`.
+        """
         os.makedirs(self._directory, exist_ok=True)
         first = f"{self._directory}/0"
         descriptor = os.open(first, _WRITE | os.O_CREAT, 0o666)
@@ -64,8 +68,14 @@ class Spares:
         return None
 
     def keep(self, path: str, status: os.stat_result) -> bool:
-        """Lay a file aside instead of deleting it, if it is one of ours; `status` is its `lstat`. Raises `OSError`."""
-        if len(self._paths) >= self._count_max or status.st_size > SIZE_MAX or not self._is_ours(status):
+        """Lay a file aside instead of deleting it, if it is one of ours; `status` is its `lstat`.
+        Raises `OSError`.
+        """
+        if (
+            len(self._paths) >= self._count_max
+            or status.st_size > SIZE_MAX
+            or not self._is_ours(status)
+        ):
             return False
         self._number += 1
         spare = f"{self._directory}/{self._number}"
@@ -83,7 +93,12 @@ class Spares:
         return True
 
     def _is_ours(self, status: os.stat_result) -> bool:
-        return status.st_mode == self._mode and stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and _is_own(status)
+        return (
+            status.st_mode == self._mode
+            and stat.S_ISREG(status.st_mode)
+            and status.st_nlink == 1
+            and _is_own(status)
+        )
 
 
 def _is_own(status: os.stat_result) -> bool:

@@ -1,10 +1,11 @@
 """The journal of a store: what was done, in order, in a form that survives a crash.
 
-The law: a change is written here before it is made, and answered only after one `fdatasync` that all who wait share. A frame
-is its length, its CRC-32 and a MessagePack record; how frames follow each other is `journal_chain`'s.
-`outcome` says what a journal makes true in the end, without looking at any disk: replaying from the start a history that
-was already carried out, wholly or in part, would meet files that came later under old names. A record that changes a file
-therefore names its inode, and what has to be true is worked out before anything is touched.
+The law: a change is written here before it is made, and answered only after one `fdatasync` that
+all who wait share. A frame is its length, its CRC-32 and a MessagePack record; how frames follow
+each other is `journal_chain`'s. `outcome` says what a journal makes true in the end, without
+looking at any disk: replaying from the start a history that was already carried out, wholly or in
+part, would meet files that came later under old names. A record that changes a file therefore names
+its inode, and what has to be true is worked out before anything is touched.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ FRAME_MAX: Final = 1 << 28
 
 
 class Put(msgspec.Struct, tag="put", array_like=True):
-    """A whole file appeared: its content, file time in nanoseconds, attributes, its inode and that of the file it replaced."""
+    """A whole file appeared: its content, file time in nanoseconds, attributes, its inode and that
+    of the file it replaced.
+    """
 
     path: str
     inode: int
@@ -77,7 +80,8 @@ class Remove(msgspec.Struct, tag="remove", array_like=True):
 
 
 class Move(msgspec.Struct, tag="move", array_like=True):
-    """A file got another name. `path` may be that of a temporary file, which then is a large file's first name.
+    """A file got another name. `path` may be that of a temporary file, which then is a large file's
+    first name.
 
     `attributes` and `properties` (None in records of the version before) are what goes along.
     """

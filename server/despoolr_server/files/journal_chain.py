@@ -1,10 +1,13 @@
-"""The frames of a store's journals as one chain: each proves that it follows the one before, in its journal and across them.
+"""The frames of a store's journals as one chain: each proves that it follows the one before, in its
+journal and across them.
 
-The law: a frame's CRC-32 begins where that of the frame before ended, the first frame's with its journal's header, which
-names the store, the journal's number and the size it was laid out with; the first record of a journal says where the one
-before ended. Beside the journals a mark says how far they were safe when the last sync returned. What is whole up to the mark
-and ends there, or in a frame of which a sector never reached the disk, ends as a kill or a power cut leaves it. Whatever else
-does not follow is damage, and then nothing of any journal is to be trusted over the files as they are.
+The law: a frame's CRC-32 begins where that of the frame before ended, the first frame's with its
+journal's header, which names the store, the journal's number and the size it was laid out with; the
+first record of a journal says where the one before ended. Beside the journals a mark says how far
+they were safe when the last sync returned. What is whole up to the mark and ends there, or in a
+frame of which a sector never reached the disk, ends as a kill or a power cut leaves it. Whatever
+else does not follow is damage, and then nothing of any journal is to be trusted over the files as
+they are.
 
 A journal of the version before has no header, no chain and no mark; its frames check by themselves.
 """
@@ -38,7 +41,9 @@ class Link(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What journals say. With `damage` (why, as a clause) there are no entries: none can be trusted."""
+    """What journals say. With `damage` (why, as a clause) there are no entries: none can be
+    trusted.
+    """
 
     entries: list[Entry]
     damage: str = ""
@@ -60,7 +65,9 @@ def first_checksum(header: bytes) -> int:
 
 
 def render_frame(payload: bytes, previous: int) -> tuple[bytes, int]:
-    """One record as it stands in the journal after a frame with the checksum `previous`, and its own checksum."""
+    """One record as it stands in the journal after a frame with the checksum `previous`, and its
+    own checksum.
+    """
     checksum = _checksum(len(payload), payload, previous)
     return FRAME.pack(len(payload), checksum) + payload, checksum
 
@@ -80,7 +87,9 @@ def parse_mark(data: bytes) -> Link | None:
 
 
 def read_journals(journals: Sequence[tuple[int, bytes]], store: int, mark: Link | None) -> Reading:
-    """All records, by number and content of each journal in order, or why there is no telling; `mark` None: it is not there."""
+    """All records, by number and content of each journal in order, or why there is no telling;
+    `mark` None: it is not there.
+    """
     try:
         return Reading(_read(journals, store, mark))
     except Damaged as damage:
@@ -99,9 +108,15 @@ def _read(journals: Sequence[tuple[int, bytes]], store: int, mark: Link | None) 
         if not found:
             continue  # laid out and never begun
         if end is not None and journal.follows != end:
-            # What the journal before lacks at its end may never have been safe; then nothing after it was either.
-            if not _ends_sooner(end, journal.follows) or (mark is not None and mark.number > end.number):
-                raise Damaged(f"journal {number} does not follow journal {end.number}, which ends at byte {end.offset}")
+            # What the journal before lacks at its end may never have been safe; then nothing after
+            # it was either.
+            if not _ends_sooner(end, journal.follows) or (
+                mark is not None and mark.number > end.number
+            ):
+                raise Damaged(
+                    f"journal {number} does not follow journal {end.number}, which ends at byte "
+                    f"{end.offset}"
+                )
             break
         end = journal.end
         _join(entries, found)
@@ -111,11 +126,16 @@ def _read(journals: Sequence[tuple[int, bytes]], store: int, mark: Link | None) 
 
 
 class _Journal:
-    """One journal: `read` goes through its frames; then `follows` is its first record, `end` where it ends."""
+    """One journal: `read` goes through its frames; then `follows` is its first record, `end` where
+    it ends.
+    """
 
     def __init__(self, number: int, data: bytes, store: int) -> None:
         head = data[:JOURNAL_HEADER_SIZE]
-        if len(head) < JOURNAL_HEADER_SIZE or head[:-4] != render_header(*_HEADER.unpack(head)[1:4])[:-4]:
+        if (
+            len(head) < JOURNAL_HEADER_SIZE
+            or head[:-4] != render_header(*_HEADER.unpack(head)[1:4])[:-4]
+        ):
             raise Damaged(f"journal {number} does not begin as one")
         if head != render_header(*_HEADER.unpack(head)[1:4]):
             raise Damaged(f"the first bytes of journal {number} do not check")
@@ -145,7 +165,9 @@ class _Journal:
         if found and not isinstance(found[0], Follow):
             raise Damaged(f"journal {self._number} does not say what it follows")
         how = _ending(self._data, self.end.offset)
-        if how == "damaged" or (mark is not None and not has_passed and self.end.offset < mark.offset):
+        if how == "damaged" or (
+            mark is not None and not has_passed and self.end.offset < mark.offset
+        ):
             raise Damaged(f"journal {self._number} is damaged at byte {self.end.offset}")
         if not has_passed:
             raise Damaged(f"journal {self._number} is not the one that was written")
@@ -157,7 +179,9 @@ def _ends_sooner(end: Link, follows: Link | None) -> bool:
 
 
 def _step(data: memoryview, offset: int, previous: int | None) -> tuple[Entry, int, int] | None:
-    """The record at an offset, where it ends, its checksum; None if there is no whole one. `previous` None: without a chain."""
+    """The record at an offset, where it ends, its checksum; None if there is no whole one.
+    `previous` None: without a chain.
+    """
     start = offset + FRAME_SIZE
     if start > len(data):
         return None
@@ -166,7 +190,9 @@ def _step(data: memoryview, offset: int, previous: int | None) -> tuple[Entry, i
     if not length or length > FRAME_MAX or end > len(data):
         return None
     payload = data[start:end]
-    if checksum != (zlib.crc32(payload) if previous is None else _checksum(length, payload, previous)):
+    if checksum != (
+        zlib.crc32(payload) if previous is None else _checksum(length, payload, previous)
+    ):
         return None
     try:
         return decode(payload), end, checksum
@@ -175,7 +201,9 @@ def _step(data: memoryview, offset: int, previous: int | None) -> tuple[Entry, i
 
 
 def _ending(data: memoryview, offset: int) -> str:
-    """How a journal ends at an offset where no whole frame is: with nothing (`end`), `cut` by a crash, or `damaged`."""
+    """How a journal ends at an offset where no whole frame is: with nothing (`end`), `cut` by a
+    crash, or `damaged`.
+    """
     head = data[offset : offset + FRAME_SIZE]
     if not any(head):
         return "end"
@@ -183,7 +211,9 @@ def _ending(data: memoryview, offset: int) -> str:
     end = offset + FRAME_SIZE + length
     if len(head) < FRAME_SIZE or (length <= FRAME_MAX and end > len(data)):
         return "cut"  # the file ends in it: a frame too large for its journal, which had to grow
-    for start in range(offset - offset % SECTOR, min(end, offset + FRAME_SIZE + FRAME_MAX, len(data)), SECTOR):
+    for start in range(
+        offset - offset % SECTOR, min(end, offset + FRAME_SIZE + FRAME_MAX, len(data)), SECTOR
+    ):
         if not any(data[max(start, offset) : min(start + SECTOR, end)]):
             return "cut"
     return "damaged"

@@ -1,11 +1,13 @@
-"""Files on disk whose uploads are durable: answered after a group commit, made true again after a crash.
+"""Files on disk whose uploads are durable: answered after a group commit, made true again after a
+crash.
 
-The law: what was answered survives a power cut, and what was deleted stays deleted. Each change is first written to the
-journal, then made; `settle` returns after the journal's `fdatasync`, one for all who wait. A full journal is laid aside, a
-new one begun, and the old one dropped once the file system itself has been synced. At start the journals are checked as one
-chain (`journal_chain`), worked out (`journal.outcome`) and made true before anybody is served. If they are damaged nothing is
-made true: files and journals stay as they are, and nothing can be changed until a person has decided. A large file is synced
-as it is staged and only its name is journalled.
+The law: what was answered survives a power cut, and what was deleted stays deleted. Each change is
+first written to the journal, then made; `settle` returns after the journal's `fdatasync`, one for
+all who wait. A full journal is laid aside, a new one begun, and the old one dropped once the file
+system itself has been synced. At start the journals are checked as one chain (`journal_chain`),
+worked out (`journal.outcome`) and made true before anybody is served. If they are damaged nothing
+is made true: files and journals stay as they are, and nothing can be changed until a person has
+decided. A large file is synced as it is staged and only its name is journalled.
 """
 # Paths are plain strings here: this is the hot path of every upload.
 # ruff: noqa: PTH104
@@ -71,17 +73,26 @@ _ZEROS: Final = bytes(64 * 1024)
 JOURNAL_MAX: Final = 8 * 1024 * 1024
 """Octets after which the first journal is laid aside."""
 JOURNAL_GROWN_MAX: Final = 64 * 1024 * 1024
-"""Octets of the journals of a store that fills them: each is twice the one before, up to this. Dropping one syncs the file
-system, and a file that is gone by then has never cost the disk a block."""
+"""Octets of the journals of a store that fills them: each is twice the one before, up to this.
+Dropping one syncs the file system, and a file that is gone by then has never cost the disk a
+block.
+"""
 
 _T = TypeVar("_T")
 
 
 class JournalledFileStore(DiskFileStore):
-    """A `DiskFileStore` with a journal in `.despoolr/journal`. Call `close` when done; a crash instead costs nothing."""
+    """A `DiskFileStore` with a journal in `.despoolr/journal`. Call `close` when done; a crash
+    instead costs nothing.
+    """
 
     def __init__(
-        self, root: Path | str, *, threads: bool = True, inline_max: int = INLINE_MAX, journal_max: int = JOURNAL_MAX
+        self,
+        root: Path | str,
+        *,
+        threads: bool = True,
+        inline_max: int = INLINE_MAX,
+        journal_max: int = JOURNAL_MAX,
     ) -> None:
         self.journal_max = journal_max
         self._threads = threads
@@ -99,11 +110,17 @@ class JournalledFileStore(DiskFileStore):
             self._journals.mkdir(exist_ok=True)
             self._number = self._size = self._checksum = 0
             self._journal = self._begin()
-            self._mark = os.open(self._journals / "mark", os.O_WRONLY | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+            self._mark = os.open(
+                self._journals / "mark",
+                os.O_WRONLY | os.O_CREAT | getattr(os, "O_CLOEXEC", 0),
+                0o600,
+            )
             self._write_mark(self._begun)
 
     def _start_clean(self) -> None:
-        """Make the journals true, then forget them: a staged file may be needed for that, so the sweep comes after."""
+        """Make the journals true, then forget them: a staged file may be needed for that, so the
+        sweep comes after.
+        """
         if not self.findings:
             self._recover()
         if not self.findings:
@@ -113,10 +130,13 @@ class JournalledFileStore(DiskFileStore):
         numbers, mark_file = self._numbers(), self._journals / "mark"
         self._store = self._identity()
         mark = parse_mark(mark_file.read_bytes()) if mark_file.exists() else None
-        reading = read_journals([(number, self._path(number).read_bytes()) for number in numbers], self._store, mark)
+        reading = read_journals(
+            [(number, self._path(number).read_bytes()) for number in numbers], self._store, mark
+        )
         if reading.damage:
             self.findings.append(
-                f"{reading.damage}. The files are as they were found: if they are right, move {PRIVATE}/{self._journals.name} in "
+                f"{reading.damage}. The files are as they were found: if they are right, move "
+                f"{PRIVATE}/{self._journals.name} in "
                 "the share's directory away and start again; if not, restore a backup"
             )
             return
@@ -127,12 +147,15 @@ class JournalledFileStore(DiskFileStore):
         self._forget_journals()
 
     def _identity(self) -> int:
-        """What tells this store's journals from others': a number, drawn when the store was made."""
+        """What tells this store's journals from others': a number, drawn when the store was
+        made.
+        """
         file = self._private / "store"
         try:
             return int(file.read_text("ascii"), 16) & 0xFFFF_FFFF_FFFF_FFFF
         except (FileNotFoundError, ValueError):
-            # A new one: whatever journals there are, but for those of the version before, are then another store's.
+            # A new one: whatever journals there are, but for those of the version before, are then
+            # another store's.
             store = secrets.randbits(64)
             temporary = file.with_suffix(".new")
             temporary.write_text(f"{store:016x}\n", "ascii")
@@ -146,13 +169,17 @@ class JournalledFileStore(DiskFileStore):
         if self._journals.is_dir():
             (self._journals / "mark").unlink(missing_ok=True)
             _sync_path(str(self._journals))
-            for path in sorted(self._journals.iterdir(), key=lambda path: (len(path.name), path.name)):
+            for path in sorted(
+                self._journals.iterdir(), key=lambda path: (len(path.name), path.name)
+            ):
                 path.unlink()
 
     # -- durability
 
     async def settle(self) -> None:
-        """Return when the journal on disk has every change made so far. Raises `StoreError` if the disk cannot keep it."""
+        """Return when the journal on disk has every change made so far. Raises `StoreError` if the
+        disk cannot keep it.
+        """
         touched = self._properties.touched
         if touched:
             files = sorted(touched)
@@ -166,7 +193,9 @@ class JournalledFileStore(DiskFileStore):
             await asyncio.shield(self._flush)
 
     async def close(self) -> None:
-        """Everything to disk, and the journals away; a store in which nothing can be changed leaves all as it is."""
+        """Everything to disk, and the journals away; a store in which nothing can be changed leaves
+        all as it is.
+        """
         if self.findings and self._sequence == 0:
             return
         await self.settle()
@@ -179,13 +208,17 @@ class JournalledFileStore(DiskFileStore):
             self._forget_journals()
 
     async def _sync(self) -> None:
-        """One `fdatasync` for all who wait; journals that are full are dropped in the background."""
+        """One `fdatasync` for all who wait; journals that are full are dropped in the
+        background.
+        """
         covered, full = self._sequence, self._older
         reached = Link(self._number, self._size, self._checksum)
         self._older = []
         try:
             with answering:
-                await self._in_thread(_sync_all, [*(descriptor for descriptor, _ in full), self._journal])
+                await self._in_thread(
+                    _sync_all, [*(descriptor for descriptor, _ in full), self._journal]
+                )
                 self._write_mark(reached)
             self._durable = covered
         except BaseException:
@@ -199,7 +232,9 @@ class JournalledFileStore(DiskFileStore):
             self._older = full + self._older
 
     async def _drop(self, full: list[tuple[int, int]]) -> None:
-        """Sync the file system, so that what these journals say is true without them, and remove them; lay a new one ready."""
+        """Sync the file system, so that what these journals say is true without them, and remove
+        them; lay a new one ready.
+        """
         try:
             with answering:
                 await self._in_thread(_sync_file_system, self._base)
@@ -212,7 +247,9 @@ class JournalledFileStore(DiskFileStore):
             self._dropping = None
 
     async def _lay_ready(self, number: int) -> None:
-        """Lay out a journal ahead of its time; if a later number was begun meanwhile, it is not needed."""
+        """Lay out a journal ahead of its time; if a later number was begun meanwhile, it is not
+        needed.
+        """
         self._being_laid_out = number
         try:
             await self._in_thread(self._lay_out, number)
@@ -248,14 +285,19 @@ class JournalledFileStore(DiskFileStore):
         self._spare = None
         journal = os.open(self._path(self._number), os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
         self._capacity = os.fstat(journal).st_size
-        self._size, self._checksum = JOURNAL_HEADER_SIZE, first_checksum(os.pread(journal, JOURNAL_HEADER_SIZE, 0))
+        self._size, self._checksum = (
+            JOURNAL_HEADER_SIZE,
+            first_checksum(os.pread(journal, JOURNAL_HEADER_SIZE, 0)),
+        )
         self._begun = Link(self._number, self._size, self._checksum)
         self._begun_at = self._sequence
         self._append(journal, encode(Follow(*before)))
         return journal
 
     def _append(self, journal: int, payload: bytes) -> None:
-        """Write one record where the journal ends; one that could not be written whole leaves nothing. Raises `OSError`."""
+        """Write one record where the journal ends; one that could not be written whole leaves
+        nothing. Raises `OSError`.
+        """
         frame, checksum = render_frame(payload, self._checksum)
         try:
             write_at(journal, self._size, frame)
@@ -270,13 +312,15 @@ class JournalledFileStore(DiskFileStore):
         write_at(self._mark, 0, render_mark(reached))
 
     def _lay_out(self, number: int) -> None:
-        """A journal full of zeros, synced: writing over them later changes no metadata, so that a sync is only the bytes.
+        """A journal full of zeros, synced: writing over them later changes no metadata, so that a
+        sync is only the bytes.
 
         It gets its name when it is whole: a journal that is too short was cut by somebody.
         """
         path, size = self._journals / f"{number}.new", max(self.journal_max, JOURNAL_HEADER_SIZE)
         with path.open("wb", buffering=0) as file:
-            # In pieces: a thread that lets go of megabytes keeps them, and every thread of the pool would come to have its own.
+            # In pieces: a thread that lets go of megabytes keeps them, and every thread of the pool
+            # would come to have its own.
             file.write(render_header(self._store, number, size))
             for start in range(JOURNAL_HEADER_SIZE, size, len(_ZEROS)):
                 file.write(_ZEROS[: size - start])
@@ -285,11 +329,16 @@ class JournalledFileStore(DiskFileStore):
         _sync_path(str(self._journals))
 
     def _log(self, entry: Entry) -> None:
-        """Write one record; a record that did not fit is wiped out again, and the change does not happen."""
+        """Write one record; a record that did not fit is wiped out again, and the change does not
+        happen.
+        """
         self._check_writable()
         with answering:
             payload = encode(entry)
-            is_full = self._size + FRAME_SIZE + len(payload) > self._capacity and self._sequence > self._begun_at
+            is_full = (
+                self._size + FRAME_SIZE + len(payload) > self._capacity
+                and self._sequence > self._begun_at
+            )
             if is_full and not isinstance(entry, Void):
                 full = (self._journal, self._number)
                 if self.journal_max >= JOURNAL_MAX:
@@ -358,7 +407,9 @@ class JournalledFileStore(DiskFileStore):
         self._or_void(self._remove, name, place)
 
     def rename(self, name: Name, new_name: Name) -> None:
-        """Recorded; a directory's rename begins a journal of its own, so that no record speaks of its old name."""
+        """Recorded; a directory's rename begins a journal of its own, so that no record speaks of
+        its old name.
+        """
         self._check_writable()
         place = self._places.existing(name)
         if place.is_directory:
@@ -395,7 +446,9 @@ class JournalledFileStore(DiskFileStore):
     # -- after a crash
 
     def _make_true(self, result: Outcome) -> None:
-        """Bring the disk to what the journal says, whatever part of it is there already. Doing it twice changes nothing."""
+        """Bring the disk to what the journal says, whatever part of it is there already. Doing it
+        twice changes nothing.
+        """
         for tree in result.trees:
             if self._inode_at(_named(tree.path)) == tree.inode:
                 self._rename(_named(tree.path), _named(tree.new_path), again=True)
@@ -410,11 +463,15 @@ class JournalledFileStore(DiskFileStore):
             if facts is not None and not facts.directory and self._inode_at(_named(path)) in inodes:
                 DiskFileStore.remove(self, _named(path))
         for gone in sorted(result.gone_directories.values(), key=lambda one: -one.path.count("/")):
-            if self._inode_at(_named(gone.path)) == gone.inode and not self.has_children(_named(gone.path)):
+            if self._inode_at(_named(gone.path)) == gone.inode and not self.has_children(
+                _named(gone.path)
+            ):
                 DiskFileStore.remove(self, _named(gone.path))
 
     def _make_moves_true(self, result: Outcome) -> None:
-        """Files that were only renamed: all out of the way first, then each to its place, so that they may change places."""
+        """Files that were only renamed: all out of the way first, then each to its place, so that
+        they may change places.
+        """
         aside: list[tuple[str, str]] = []
         for path, fate in result.files.values():
             if fate.put is not None or self._inode_at(_named(path)) == fate.inode:
@@ -431,8 +488,14 @@ class JournalledFileStore(DiskFileStore):
             self._unless_moved_on(DiskFileStore.publish, staged, _named(path), attributes)
 
     def _finish_move(self, last: Entry) -> None:
-        """What goes along with a file that was being renamed when the process died may still be under the old name."""
-        if isinstance(last, Move) and last.properties is not None and self.find(_named(last.new_path)) is not None:
+        """What goes along with a file that was being renamed when the process died may still be
+        under the old name.
+        """
+        if (
+            isinstance(last, Move)
+            and last.properties is not None
+            and self.find(_named(last.new_path)) is not None
+        ):
             key, new_key = _named(last.path).key, _named(last.new_path).key
             for lost in (key,) if key != new_key and self.find(_named(last.path)) is None else ():
                 self._properties.set(lost, {})
@@ -441,7 +504,9 @@ class JournalledFileStore(DiskFileStore):
             self._attributes.set(new_key, last.attributes)
 
     def _unless_moved_on(self, deed: Callable[..., None], *arguments: object) -> None:
-        """Do it, unless somebody has since taken the directory it would be in, or the name, for something else."""
+        """Do it, unless somebody has since taken the directory it would be in, or the name, for
+        something else.
+        """
         try:
             deed(self, *arguments)
         except StoreError as error:
@@ -485,7 +550,9 @@ class JournalledFileStore(DiskFileStore):
 
 
 def _named(path: str) -> Name:
-    """A name in a journal: accepted once, perhaps by a version that accepted others. Raises `StoreError` for one outside."""
+    """A name in a journal: accepted once, perhaps by a version that accepted others. Raises
+    `StoreError` for one outside.
+    """
     if any(part in ("", ".", "..") or "\0" in part for part in path.split("/")):
         raise StoreError(NtStatus.IO_DEVICE_ERROR, f"the journal names {path!r}")
     return found_name(path)
@@ -513,7 +580,9 @@ def _sync_all(descriptors: list[int]) -> None:
 
 
 def _sync_file_system(path: str) -> None:
-    """Everything of the file system that a path is on (Linux's `syncfs`); of all of them where that is not to be had."""
+    """Everything of the file system that a path is on (Linux's `syncfs`); of all of them where that
+    is not to be had.
+    """
     syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
     if syncfs is None:
         os.sync()

@@ -9,7 +9,8 @@ from despoolr_server.files.protocol import FileStore
 
 
 def make_directories(store: FileStore, paths: Iterable[str], at: float) -> None:
-    """Make every directory in `paths` (with `/`), and those above it, unless nothing in the store can be changed.
+    """Make every directory in `paths` (with `/`), and those above it, unless nothing in the store
+    can be changed.
 
     Raises `StoreError`, and `ValueError` for a bad name.
     """

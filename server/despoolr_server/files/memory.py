@@ -1,4 +1,6 @@
-"""Files in memory: the twin for virtual time and tests, with a capacity so that a full disk can be had."""
+"""Files in memory: the twin for virtual time and tests, with a capacity so that a full disk can be
+had.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ class _Node:
 
     __slots__ = ("children", "data", "facts", "properties")
 
-    def __init__(self, facts: FileFacts, data: bytes | bytearray, children: dict[str, None] | None) -> None:
+    def __init__(
+        self, facts: FileFacts, data: bytes | bytearray, children: dict[str, None] | None
+    ) -> None:
         self.facts = facts
         self.data = data
         self.children = children
@@ -23,9 +27,11 @@ class _Node:
 
 
 class MemoryFileStore:
-    """A store that forgets. `capacity` is in octets of content and may be changed at any time (None: no limit).
+    """A store that forgets. `capacity` is in octets of content and may be changed at any time
+    (None: no limit).
 
-    `quotas` are directories that are disks of their own: path to the octets a file written there may have.
+    `quotas` are directories that are disks of their own: path to the octets a file written there
+    may have.
     """
 
     inline_max = 1 << 62
@@ -139,7 +145,9 @@ class MemoryFileStore:
         end = offset + len(data)
         self._check_quota(name, end)
         self._reserve(max(0, end - len(node.data)))
-        content = node.data = node.data if isinstance(node.data, bytearray) else bytearray(node.data)
+        content = node.data = (
+            node.data if isinstance(node.data, bytearray) else bytearray(node.data)
+        )
         if offset > len(content):
             content.extend(bytes(offset - len(content)))
         content[offset:end] = data
@@ -216,7 +224,11 @@ class MemoryFileStore:
     def _node(self, name: Name) -> _Node:
         node = self._nodes.get(name.key)
         if node is None:
-            missing = NtStatus.OBJECT_NAME_NOT_FOUND if name.parent.key in self._nodes else NtStatus.OBJECT_PATH_NOT_FOUND
+            missing = (
+                NtStatus.OBJECT_NAME_NOT_FOUND
+                if name.parent.key in self._nodes
+                else NtStatus.OBJECT_PATH_NOT_FOUND
+            )
             raise StoreError(missing)
         return node
 
@@ -248,12 +260,16 @@ class MemoryFileStore:
             raise StoreError(NtStatus.DISK_FULL)
         self.used += more
 
-    def _enter(self, name: Name, facts: FileFacts, data: bytes, children: dict[str, None] | None) -> None:
+    def _enter(
+        self, name: Name, facts: FileFacts, data: bytes, children: dict[str, None] | None
+    ) -> None:
         parent = self._directory(name.parent)
         assert parent.children is not None
         self._change += 1
         path = name.child_of(parent.facts.path)
-        facts = FileFacts(path, 0, facts.modified_at, facts.directory, facts.attributes, f'"{self._change:x}"')
+        facts = FileFacts(
+            path, 0, facts.modified_at, facts.directory, facts.attributes, f'"{self._change:x}"'
+        )
         self._nodes[name.key] = _Node(facts, data, children)
         parent.children[name.key.rpartition("/")[2]] = None
         self._touch(parent, facts.modified_at, parent.facts.attributes)
@@ -269,14 +285,18 @@ class MemoryFileStore:
         self._change += 1
         facts = node.facts
         kept = attributes | DIRECTORY if facts.directory else attributes
-        node.facts = FileFacts(facts.path, len(node.data), at, facts.directory, kept, f'"{self._change:x}"')
+        node.facts = FileFacts(
+            facts.path, len(node.data), at, facts.directory, kept, f'"{self._change:x}"'
+        )
 
     def _relabel(self, node: _Node, path: str, old_key: str, new_key: str) -> None:
         ahead = [(node, path, old_key, new_key)]
         while ahead:
             node, path, old_key, new_key = ahead.pop()
             facts = node.facts
-            node.facts = FileFacts(path, facts.size, facts.modified_at, facts.directory, facts.attributes, facts.etag)
+            node.facts = FileFacts(
+                path, facts.size, facts.modified_at, facts.directory, facts.attributes, facts.etag
+            )
             for part in node.children or ():
                 old, new = f"{old_key}/{part}", f"{new_key}/{part}"
                 child = self._nodes[new] = self._nodes.pop(old)

@@ -1,8 +1,10 @@
-"""From names to the disk: where a name really lies, found case-insensitively on a file system that minds case.
+"""From names to the disk: where a name really lies, found case-insensitively on a file system that
+minds case.
 
-The law: what is remembered is never trusted without an `lstat`, so that outside changes are seen. A directory that was seen
-before costs one, whatever its depth: it is the same one if its inode is. Nothing outside the root is reached: a directory is
-walked to part by part the first time, and a symbolic link on the way has another inode than what it stands in for.
+The law: what is remembered is never trusted without an `lstat`, so that outside changes are seen. A
+directory that was seen before costs one, whatever its depth: it is the same one if its inode is.
+Nothing outside the root is reached: a directory is walked to part by part the first time, and a
+symbolic link on the way has another inode than what it stands in for.
 """
 # Paths are plain strings here: this is the hot path of every upload and poll.
 
@@ -20,14 +22,18 @@ from despoolr_server.files.names.long_names import LongNames, on_disk
 from despoolr_server.files.protocol import StoreError
 
 PRIVATE: Final = ".despoolr"
-"""The directory under the root that is the store's own: no name reaches it, and no listing shows it."""
+"""The directory under the root that is the store's own: no name reaches it, and no listing shows
+it.
+"""
 _PRIVATE_KEY: Final = fold(PRIVATE)
 FOLDERS_MAX: Final = 65_536
 """Directories that are remembered at most."""
 
 
 class Folder:
-    """What is remembered of one directory: its inode, and which stored name each key has as of `mtime_ns`."""
+    """What is remembered of one directory: its inode, and which stored name each key has as of
+    `mtime_ns`.
+    """
 
     __slots__ = ("inode", "key", "mtime_ns", "names", "path", "stored")
 
@@ -41,11 +47,15 @@ class Folder:
 
 
 class Place:
-    """Where a name lies, or would lie if `status` is None. `is_current`: all names of its folder were known a moment ago."""
+    """Where a name lies, or would lie if `status` is None. `is_current`: all names of its folder
+    were known a moment ago.
+    """
 
     __slots__ = ("actual", "folder", "is_current", "status")
 
-    def __init__(self, folder: Folder, is_current: bool, actual: str, status: os.stat_result | None) -> None:
+    def __init__(
+        self, folder: Folder, is_current: bool, actual: str, status: os.stat_result | None
+    ) -> None:
         self.folder = folder
         self.is_current = is_current
         self.actual = actual
@@ -89,16 +99,26 @@ class Places:
         """Where a name is; None if it is not there, or not shown."""
         if not name.key:
             status = _lstat(self._base)
-            return None if status is None else Place(self._top, status.st_mtime_ns == self._top.mtime_ns, "", status)
+            return (
+                None
+                if status is None
+                else Place(self._top, status.st_mtime_ns == self._top.mtime_ns, "", status)
+            )
         found = self._seek(name)
-        return found if found is not None and found.status is not None and _is_shown(found.status) else None
+        return (
+            found
+            if found is not None and found.status is not None and _is_shown(found.status)
+            else None
+        )
 
     def existing(self, name: Name) -> Place:
         """`locate`. Raises `StoreError` (OBJECT_NAME_NOT_FOUND or OBJECT_PATH_NOT_FOUND)."""
         found = self.locate(name)
         if found is None:
             parent = self.locate(name.parent)
-            raise StoreError(NtStatus.OBJECT_NAME_NOT_FOUND if parent else NtStatus.OBJECT_PATH_NOT_FOUND)
+            raise StoreError(
+                NtStatus.OBJECT_NAME_NOT_FOUND if parent else NtStatus.OBJECT_PATH_NOT_FOUND
+            )
         return found
 
     def file(self, name: Name) -> Place:
@@ -122,14 +142,18 @@ class Places:
         return folder
 
     def target(self, name: Name) -> Place:
-        """Where a name would be put, or is. Raises `StoreError` (OBJECT_PATH_NOT_FOUND, ACCESS_DENIED)."""
+        """Where a name would be put, or is. Raises `StoreError` (OBJECT_PATH_NOT_FOUND,
+        ACCESS_DENIED).
+        """
         if not name.key or _is_private(name.key):
             raise StoreError(NtStatus.ACCESS_DENIED, "the name is the store's own")
         found = self._where(name)
         if found is None:
             raise StoreError(NtStatus.OBJECT_PATH_NOT_FOUND)
         if found.status is not None and not _is_shown(found.status):
-            raise StoreError(NtStatus.ACCESS_DENIED, "the name is taken by something that is not a file")
+            raise StoreError(
+                NtStatus.ACCESS_DENIED, "the name is taken by something that is not a file"
+            )
         last = name.last
         if on_disk(last) != last:
             with answering:
@@ -171,7 +195,9 @@ class Places:
             del self._folders[known]
 
     def tally(self, key: str) -> int:
-        """Changes made in a directory since the start: its own time has its grain (4 ms on many file systems)."""
+        """Changes made in a directory since the start: its own time has its grain (4 ms on many
+        file systems).
+        """
         return self._tallies.get(key, self._tally_floor)
 
     # -- inside
@@ -180,7 +206,8 @@ class Places:
         folder = place.folder
         tallies = self._tallies
         if len(tallies) >= FOLDERS_MAX and folder.key not in tallies:
-            self._tally_floor = max(tallies.values()) + 1  # no directory gets a number again that it had
+            # no directory gets a number again that it had
+            self._tally_floor = max(tallies.values()) + 1
             tallies.clear()
         tallies[folder.key] = tallies.get(folder.key, self._tally_floor) + 1
         if place.is_current:
@@ -236,8 +263,12 @@ class Places:
         folder = self._folders[key] = Folder(found.path, key, found.stored, found.inode)
         return folder
 
-    def _look(self, folder: Folder, is_current: bool, key: str, part: str) -> tuple[str, os.stat_result | None]:
-        """The stored name with a key and its `lstat`: what is remembered, else the very name, else a fresh scan."""
+    def _look(
+        self, folder: Folder, is_current: bool, key: str, part: str
+    ) -> tuple[str, os.stat_result | None]:
+        """The stored name with a key and its `lstat`: what is remembered, else the very name, else
+        a fresh scan.
+        """
         actual = folder.names.get(key)
         if actual is not None:
             status = _lstat(f"{folder.path}/{on_disk(actual)}")
@@ -254,12 +285,17 @@ class Places:
             actual = self.names_in(folder).get(key)
         except OSError:
             actual = None
-        return (part, None) if actual is None else (actual, _lstat(f"{folder.path}/{on_disk(actual)}"))
+        return (
+            (part, None) if actual is None else (actual, _lstat(f"{folder.path}/{on_disk(actual)}"))
+        )
 
 
 def _is_private(key: str) -> bool:
-    """Whether a key is in the store's own directory, or would be on a file system that folds more letters than we do."""
-    if key[:1] != ".":  # the first letter of all that is; no fold makes a full stop of anything else
+    """Whether a key is in the store's own directory, or would be on a file system that folds more
+    letters than we do.
+    """
+    # the first letter of all that is; no fold makes a full stop of anything else
+    if key[:1] != ".":
         return False
     first = key.partition("/")[0]
     return first == _PRIVATE_KEY or (len(first) == len(PRIVATE) and first.casefold() == PRIVATE)

@@ -1,13 +1,17 @@
 """The dead properties of a directory tree's files (RFC 4918, 4), in readable files beside them.
 
-The law: properties belong to a name's key; they follow it when it is renamed and go when it is removed. Those of the names in
-one directory lie in one file, `properties.jsonl`, in a tree of directories that mirrors the keys: what `CS100005/b.dat` has
-stands in `.despoolr/properties/CS100005/properties.jsonl`. A line is a name, all its properties as of then and the CRC-32 of
-both; the last line of a name counts, an empty one says it has none, one that a crash cut short is passed over. A change
-appends a line; a file that is mostly history is written anew. A directory whose key is longer than a file system takes is
-mirrored under its SHA-256. A change that the disk does not take is none.
+The law: properties belong to a name's key; they follow it when it is renamed and go when it is
+removed. Those of the names in one directory lie in one file, `properties.jsonl`, in a tree of
+directories that mirrors the keys: what `CS100005/b.dat` has stands in
+`.despoolr/properties/CS100005/properties.jsonl`. A line is a name, all its properties as of then
+and the CRC-32 of both; the last line of a name counts, an empty one says it has none, one that a
+crash cut short is passed over. A change appends a line; a file that is mostly history is written
+anew. A directory whose key is longer than a file system takes is mirrored under its SHA-256. A
+change that the disk does not take is none.
 """
-# Paths are plain strings where names may be too long for the disk: `os.path` then says no instead of raising.
+# Paths are plain strings where names may be too long for the disk: `os.path` then says no instead
+# of raising.
+
 # ruff: noqa: PTH112, PTH106, PTH108
 
 from __future__ import annotations
@@ -77,7 +81,9 @@ class PropertyList:
         return self._names(directory).get(last, _NONE)
 
     def set(self, key: str, properties: Mapping[str, str]) -> None:
-        """Keep exactly these properties of a name. Raises `OSError`, and has changed nothing then."""
+        """Keep exactly these properties of a name. Raises `OSError`, and has changed nothing
+        then.
+        """
         if self._is_empty and not properties:
             return
         directory, _, last = key.rpartition("/")
@@ -101,7 +107,9 @@ class PropertyList:
             self._forget(key)
 
     def rename(self, key: str, new_key: str) -> None:
-        """A name and all below it get another; what had the new one is gone. Raises `OSError`, and has changed nothing then."""
+        """A name and all below it get another; what had the new one is gone. Raises `OSError`, and
+        has changed nothing then.
+        """
         if self._is_empty or key == new_key:
             return
         properties, replaced = self.get(key), self.get(new_key)
@@ -129,7 +137,9 @@ class PropertyList:
         self._forget(new_key)
 
     def _mirror(self, directory: str) -> Path:
-        return self._root.joinpath(*map(_mirrored, directory.split("/"))) if directory else self._root
+        return (
+            self._root.joinpath(*map(_mirrored, directory.split("/"))) if directory else self._root
+        )
 
     def _names(self, directory: str) -> _Names:
         names = self._directories.get(directory)
@@ -170,7 +180,9 @@ class PropertyList:
 
     def _found(self, file: Path, number: int) -> None:
         name = file.relative_to(self._root.parent.parent)
-        finding = f"line {number} of {name} is damaged: mend it, restore the file, or take the line out"
+        finding = (
+            f"line {number} of {name} is damaged: mend it, restore the file, or take the line out"
+        )
         if finding not in self._findings and len(self._findings) < FINDINGS_MAX:
             self._findings.append(finding)
 
@@ -206,7 +218,9 @@ class PropertyList:
     def _forget(self, key: str) -> None:
         """Read again what was remembered of a directory and those below it."""
         if key:
-            for known in [known for known in self._directories if known == key or known.startswith(f"{key}/")]:
+            for known in [
+                known for known in self._directories if known == key or known.startswith(f"{key}/")
+            ]:
                 del self._directories[known]
 
 
@@ -220,13 +234,17 @@ def _check(line: _Line) -> int:
 
 
 def _mirrored(part: str) -> str:
-    """What stands for a part of a key on disk. In lower case, where every key is in upper case: the two never meet."""
+    """What stands for a part of a key on disk. In lower case, where every key is in upper case: the
+    two never meet.
+    """
     encoded = part.encode()
     return part if len(encoded) <= PART_MAX else f"long-{hashlib.sha256(encoded).hexdigest()}"
 
 
 def _remove_tree(top: Path) -> None:
-    """Remove a directory of ours with all that is in it, as far as the disk lets us: nothing in it counts any more."""
+    """Remove a directory of ours with all that is in it, as far as the disk lets us: nothing in it
+    counts any more.
+    """
     ahead = [str(top)]
     while ahead and os.path.isdir(ahead[-1]):
         inside: list[str] = []

@@ -1,9 +1,11 @@
-"""Where a share's files live: the interface the share host is written against, and what may go wrong.
+"""Where a share's files live: the interface the share host is written against, and what may go
+wrong.
 
-The law: names come in already accepted (`Name`), compare case-insensitively and keep their case; metadata calls are
-synchronous and quick, so that a decision and its effect happen in one turn of the loop; a file written whole appears under
-its name whole or not at all; file times are site time, given by the caller. Two twins pass one contract test:
-`MemoryFileStore` and `DiskFileStore`; `JournalledFileStore` is the disk with durable uploads.
+The law: names come in already accepted (`Name`), compare case-insensitively and keep their case;
+metadata calls are synchronous and quick, so that a decision and its effect happen in one turn of
+the loop; a file written whole appears under its name whole or not at all; file times are site time,
+given by the caller. Two twins pass one contract test: `MemoryFileStore` and `DiskFileStore`;
+`JournalledFileStore` is the disk with durable uploads.
 """
 
 from __future__ import annotations
@@ -16,11 +18,15 @@ from despoolr_server.engine.names import Name
 from despoolr_server.engine.rows import FileFacts
 
 INLINE_MAX = 256 * 1024
-"""Octets up to which a file is moved inside the loop; more goes by a thread where threads are allowed."""
+"""Octets up to which a file is moved inside the loop; more goes by a thread where threads are
+allowed.
+"""
 
 
 class StoreError(Exception):
-    """The store could not do it. `status` is the answer to give: DISK_FULL, ACCESS_DENIED, IO_DEVICE_ERROR, a name error."""
+    """The store could not do it. `status` is the answer to give: DISK_FULL, ACCESS_DENIED,
+    IO_DEVICE_ERROR, a name error.
+    """
 
     def __init__(self, status: NtStatus, reason: str = "") -> None:
         super().__init__(reason or status.value)
@@ -29,20 +35,28 @@ class StoreError(Exception):
 
 
 class FileStore(Protocol):
-    """The files of one share. Every method but `find` and `has_directory` raises `StoreError`; `at` is site time in seconds."""
+    """The files of one share. Every method but `find` and `has_directory` raises `StoreError`; `at`
+    is site time in seconds.
+    """
 
     @property
     def inline_max(self) -> int:
-        """Octets up to which `read` and `write_whole` are used; above it `read_large` and `stage`, which may wait."""
+        """Octets up to which `read` and `write_whole` are used; above it `read_large` and `stage`,
+        which may wait.
+        """
         ...
 
     @property
     def findings(self) -> Sequence[str]:
-        """What was found damaged, a sentence each that says what to do; while there is any, nothing can be changed."""
+        """What was found damaged, a sentence each that says what to do; while there is any, nothing
+        can be changed.
+        """
         ...
 
     def find(self, name: Name) -> FileFacts | None:
-        """What there is under a name; None if nothing, or nothing that a share shows (symbolic links, devices)."""
+        """What there is under a name; None if nothing, or nothing that a share shows (symbolic
+        links, devices).
+        """
         ...
 
     def has_directory(self, name: Name) -> bool:
@@ -54,15 +68,21 @@ class FileStore(Protocol):
         ...
 
     def each(self, name: Name) -> Iterator[FileFacts]:
-        """`list`, one by one: whoever has many may let others have a turn between. What goes meanwhile is left out."""
+        """`list`, one by one: whoever has many may let others have a turn between. What goes
+        meanwhile is left out.
+        """
         ...
 
     def tally(self, name: Name) -> tuple[int, tuple[str, ...]]:
-        """How many files a directory has, and the paths of the directories in it, in no order: a listing without facts."""
+        """How many files a directory has, and the paths of the directories in it, in no order: a
+        listing without facts.
+        """
         ...
 
     def below(self, name: Name) -> Iterator[str]:
-        """The path, from the directory on, of everything in a directory and in those below it, in no order."""
+        """The path, from the directory on, of everything in a directory and in those below it, in
+        no order.
+        """
         ...
 
     def has_children(self, name: Name) -> bool:
@@ -74,7 +94,9 @@ class FileStore(Protocol):
         ...
 
     def content(self, name: Name, facts: FileFacts) -> bytes:
-        """The whole content of a file whose facts were found in this turn: what `facts.etag` stands for."""
+        """The whole content of a file whose facts were found in this turn: what `facts.etag` stands
+        for.
+        """
         ...
 
     async def read_large(self, name: Name, offset: int = 0, length: int | None = None) -> bytes:
@@ -82,15 +104,21 @@ class FileStore(Protocol):
         ...
 
     def write_whole(self, name: Name, data: bytes, at: float, attributes: int = 0) -> FileFacts:
-        """Create or replace a file: whole or not at all; what there is now. The directory it stands in must exist."""
+        """Create or replace a file: whole or not at all; what there is now. The directory it stands
+        in must exist.
+        """
         ...
 
     async def stage(self, data: bytes, at: float) -> str:
-        """Put a large file's octets aside without holding up the loop; returns what `publish` or `discard` take."""
+        """Put a large file's octets aside without holding up the loop; returns what `publish` or
+        `discard` take.
+        """
         ...
 
     def publish(self, staged: str, name: Name, attributes: int = 0) -> None:
-        """Let staged octets appear under a name, as `write_whole` does; they are discarded if that fails."""
+        """Let staged octets appear under a name, as `write_whole` does; they are discarded if that
+        fails.
+        """
         ...
 
     def discard(self, staged: str) -> None:
@@ -114,19 +142,27 @@ class FileStore(Protocol):
         ...
 
     def rename(self, name: Name, new_name: Name) -> None:
-        """Rename within the store; a file under the new name is replaced, a directory there is not."""
+        """Rename within the store; a file under the new name is replaced, a directory there is
+        not.
+        """
         ...
 
     def set_attributes(self, name: Name, attributes: int) -> None:
-        """Keep READONLY, HIDDEN and SYSTEM with the file. The store itself does not obey them: the engine does."""
+        """Keep READONLY, HIDDEN and SYSTEM with the file. The store itself does not obey them: the
+        engine does.
+        """
         ...
 
     def properties(self, name: Name) -> Mapping[str, str]:
-        """The dead properties of a name: `{namespace}name` to the element's XML. Empty for a name that has none, or is none."""
+        """The dead properties of a name: `{namespace}name` to the element's XML. Empty for a name
+        that has none, or is none.
+        """
         ...
 
     def set_properties(self, name: Name, properties: Mapping[str, str]) -> None:
-        """Keep exactly these properties of an existing name. They follow a rename and go with a removal."""
+        """Keep exactly these properties of an existing name. They follow a rename and go with a
+        removal.
+        """
         ...
 
     def free_bytes(self) -> int:
@@ -134,9 +170,13 @@ class FileStore(Protocol):
         ...
 
     def used_bytes(self) -> int:
-        """Bytes that are taken where new content goes, by these files and by whatever else is there."""
+        """Bytes that are taken where new content goes, by these files and by whatever else is
+        there.
+        """
         ...
 
     async def settle(self) -> None:
-        """Return when everything done so far would survive a crash (at once for a store that promises nothing)."""
+        """Return when everything done so far would survive a crash (at once for a store that
+        promises nothing).
+        """
         ...

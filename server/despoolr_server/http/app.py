@@ -1,8 +1,9 @@
-"""One server's HTTP application: the share, the opens, the questions, and whatever the composition root adds.
+"""One server's HTTP application: the share, the opens, the questions, and whatever the composition
+root adds.
 
-No access log (the records are the log), no middleware, no per-request objects but aiohttp's own. Every address answers a
-wrong method with 405 and `Allow`, every unknown call under `/api/` with 404, each as a problem body. A share's first path
-segment may not be one of `RESERVED`.
+No access log (the records are the log), no middleware, no per-request objects but aiohttp's own.
+Every address answers a wrong method with 405 and `Allow`, every unknown call under `/api/` with
+404, each as a problem body. A share's first path segment may not be one of `RESERVED`.
 """
 
 from __future__ import annotations
@@ -56,16 +57,20 @@ def make_app(
     downloads: Downloads | None = None,
     host_names: Iterable[str] = (),
 ) -> web.Application:
-    """The application that serves `host`. Run it with `http.base.connections.Runner`: time-outs and limits are its.
+    """The application that serves `host`. Run it with `http.base.connections.Runner`: time-outs and
+    limits are its.
 
-    Bodies are bounded by the host's `file_size_max` (JSON: 64 KiB). From `recorder`, the host's, refusals are counted for
-    `/metrics`. `extra_routes` get the same problem bodies, limits and counting as our own;
-    `extra_calls` describe them. `host_names`: by what the server may be addressed (`http.browser_guard`).
+    Bodies are bounded by the host's `file_size_max` (JSON: 64 KiB). From `recorder`, the host's,
+    refusals are counted for `/metrics`. `extra_routes` get the same problem bodies, limits and
+    counting as our own; `extra_calls` describe them. `host_names`: by what the server may be
+    addressed (`http.browser_guard`).
     """
     names = {fold(name) for name in host.share_names()}
     taken = {word for word in RESERVED if fold(word) in names}
     if taken:
-        raise ValueError(f"no share may be called {' or '.join(sorted(taken))}: that address is a call")
+        raise ValueError(
+            f"no share may be called {' or '.join(sorted(taken))}: that address is a call"
+        )
     surface = Surface(host, auth, clock, body_size_max=host.file_size_max)
     app = web.Application(client_max_size=host.file_size_max)
     app[SURFACE] = surface
@@ -80,11 +85,17 @@ def make_app(
     app[METRICS] = Metrics(surface, refusals)
     questions = IntrospectionRoutes(surface, version, app[METRICS])
     described = DocumentRoutes(host.server, version, extra_calls)
-    # Shares first: aiohttp looks for longer literal prefixes before shorter ones, and in order only among equals.
+    # Shares first: aiohttp looks for longer literal prefixes before shorter ones, and in order only
+    # among equals.
     routes: list[web.RouteDef] = []
-    for path in ("/{share:[^/]+}/{path:(?s:.*)}", "/{share:[^/]+}"):  # any octet: what is no name is refused as such
+    # any octet: what is no name is refused as such
+    for path in ("/{share:[^/]+}/{path:(?s:.*)}", "/{share:[^/]+}"):
         for method, call in shares.methods.items():
-            routes.append(web.RouteDef(method, path, call, {"allow_head": False} if method == hdrs.METH_GET else {}))
+            routes.append(
+                web.RouteDef(
+                    method, path, call, {"allow_head": False} if method == hdrs.METH_GET else {}
+                )
+            )
     routes += [web.RouteDef(method, "/", call, {}) for method, call in shares.root_methods.items()]
     routes += [
         *OpenRoutes(surface).routes(),
@@ -93,20 +104,31 @@ def make_app(
         *described.routes(),
         *extra_routes,
     ]
-    routes += [web.route("*", path, _unknown_call) for path in ("/api", "/api/{rest:.*}", "/{rest:(?s:.*)}")]
+    routes += [
+        web.route("*", path, _unknown_call)
+        for path in ("/api", "/api/{rest:.*}", "/{rest:(?s:.*)}")
+    ]
 
     guard = BrowserGuard(host_names, is_open=auth.is_open).check
     expect = _expecting(surface, guard)
     for route in routes:
         kwargs = {"expect_handler": expect, **route.kwargs}
         counts, latency = surface.counts(route.method), surface.latencies[route.method]
-        app.router.add_routes([web.RouteDef(route.method, route.path, guarded(route.handler, counts, latency, guard), kwargs)])
+        app.router.add_routes(
+            [
+                web.RouteDef(
+                    route.method, route.path, guarded(route.handler, counts, latency, guard), kwargs
+                )
+            ]
+        )
     described.describe(app.router.resources())
     _refuse_other_methods(app, surface, expect, guard)
     return app
 
 
-def _refuse_other_methods(app: web.Application, surface: Surface, expect: Handler, guard: Check) -> None:
+def _refuse_other_methods(
+    app: web.Application, surface: Surface, expect: Handler, guard: Check
+) -> None:
     """Give every address that has no `*` route one that answers 405."""
     last: dict[str, web.Resource] = {}
     methods: dict[str, set[str]] = {}
@@ -125,25 +147,39 @@ def _wrong_method(methods: set[str]) -> Handler:
     allow = ", ".join(sorted(methods))
 
     async def wrong_method(request: web.Request) -> web.StreamResponse:
-        raise Refused(known("method-not-allowed", f"{request.path} answers {allow}, not {request.method}."), {hdrs.ALLOW: allow})
+        raise Refused(
+            known("method-not-allowed", f"{request.path} answers {allow}, not {request.method}."),
+            {hdrs.ALLOW: allow},
+        )
 
     return wrong_method
 
 
 async def _unknown_call(request: web.Request) -> web.StreamResponse:
-    raise Refused(known("unknown-call", f"{request.path} is no call of this server; docs/share-api.md lists them."))
+    raise Refused(
+        known(
+            "unknown-call",
+            f"{request.path} is no call of this server; docs/share-api.md lists them.",
+        )
+    )
 
 
 def _expecting(surface: Surface, guard: Check) -> Handler:
     """Answers `Expect: 100-continue`: a body that would be refused is refused before it is sent.
 
-    The handler is run as ever; it is `read_body` that says `100 Continue`, so that all is said first that needs no body.
+    The handler is run as ever; it is `read_body` that says `100 Continue`, so that all is said
+    first that needs no body.
     """
 
     async def expecting(request: web.Request) -> web.StreamResponse:
         try:
             if request.headers.get(hdrs.EXPECT, "").lower() != "100-continue":
-                raise Refused(known("bad-request", "This server meets no expectation but `100-continue`. Leave `Expect` out."))
+                raise Refused(
+                    known(
+                        "bad-request",
+                        "This server meets no expectation but `100-continue`. Leave `Expect` out.",
+                    )
+                )
             guard(request)
             if request.body_exists:
                 surface.principal(request)
@@ -157,7 +193,8 @@ def _expecting(surface: Surface, guard: Check) -> Handler:
         if not request.content.is_eof() and request.get(EXPECTING, True):
             if isinstance(request.protocol, Connection):
                 request.protocol.wait_little()
-            response.force_close()  # it may or may not be sent now: what comes next cannot be told apart
+            # it may or may not be sent now: what comes next cannot be told apart
+            response.force_close()
         return response
 
     return expecting

@@ -1,9 +1,11 @@
-"""What the share server puts on record: every grant, refusal, close, session, write, delete and rename.
+"""What the share server puts on record: every grant, refusal, close, session, write, delete and
+rename.
 
-The law: one fact, one record; the actor is `<server>/<machine>` (the share server that saw it, the machine that did it) and
-every record names the server, so that the streams of several servers can be read together. Path operations record their
-refusals and what they changed, not their transient open. A name that is simply missing or taken is an answer, not a
-refusal, and is not recorded: a thousand clients polling for files that are not there would drown everything else.
+The law: one fact, one record; the actor is `<server>/<machine>` (the share server that saw it, the
+machine that did it) and every record names the server, so that the streams of several servers can
+be read together. Path operations record their refusals and what they changed, not their transient
+open. A name that is simply missing or taken is an answer, not a refusal, and is not recorded: a
+thousand clients polling for files that are not there would drown everything else.
 """
 
 from __future__ import annotations
@@ -14,7 +16,13 @@ import msgspec
 
 from despoolr_core.records.episodes import GIVEN_UP, RESOLVED, EpisodeLedger
 from despoolr_core.records.stream import Recorder
-from despoolr_core.share.modes import WIN32_CODE, CreateAction, NtStatus, render_access, render_share_mode
+from despoolr_core.share.modes import (
+    WIN32_CODE,
+    CreateAction,
+    NtStatus,
+    render_access,
+    render_share_mode,
+)
 from despoolr_core.share.wire import Blocker
 from despoolr_server.engine.ranges import RangeLock
 from despoolr_server.engine.rows import Open, Refusal, Session
@@ -43,7 +51,9 @@ class Actor(msgspec.Struct, frozen=True, gc=False):
 class Chronicle:
     """The share server's pen, and the ledger that reads along."""
 
-    def __init__(self, server: str, recorder: Recorder, ledger: EpisodeLedger, id_prefix: str) -> None:
+    def __init__(
+        self, server: str, recorder: Recorder, ledger: EpisodeLedger, id_prefix: str
+    ) -> None:
         self.server = server
         self.ledger = ledger
         self._recorder = recorder
@@ -67,7 +77,13 @@ class Chronicle:
 
     def session_ended(self, session: Session, reason: str) -> int:
         """It left."""
-        return self._write(session.machine, "session.ended", session=session.session, machine=session.machine, reason=reason)
+        return self._write(
+            session.machine,
+            "session.ended",
+            session=session.session,
+            machine=session.machine,
+            reason=reason,
+        )
 
     def granted(self, row: Open, action: CreateAction, lock: str = "") -> None:
         """A handle was given out; `lock` says which if it is that of a WebDAV lock."""
@@ -103,14 +119,23 @@ class Chronicle:
         )
 
     def refused(
-        self, actor: Actor, share: str, path: str, access: int, share_mode: int, refusal: Refusal, blockers: list[Blocker]
+        self,
+        actor: Actor,
+        share: str,
+        path: str,
+        access: int,
+        share_mode: int,
+        refusal: Refusal,
+        blockers: list[Blocker],
     ) -> str:
         """Somebody was refused; the episode it belongs to, `""` if nobody's open was in the way."""
         if refusal.status in QUIET and not blockers:
             return ""
         episode = ""
         if blockers:
-            known = self.ledger.find(actor.machine, actor.program, self.server, share, path, actor.purpose)
+            known = self.ledger.find(
+                actor.machine, actor.program, self.server, share, path, actor.purpose
+            )
             episode = known or self._next_episode()
         self._write(
             actor.machine,
@@ -151,10 +176,14 @@ class Chronicle:
         self._changed("file.renamed", actor, share, path, new_path=new_path)
 
     def was_read(self, actor: Actor, share: str, path: str, how: str = "read") -> None:
-        """Octets were read (or written: `how`): no record, unless somebody had been waiting for just that."""
+        """Octets were read (or written: `how`): no record, unless somebody had been waiting for
+        just that.
+        """
         if not self.ledger.waiting_count:
             return
-        episode = self.ledger.waiting(actor.machine, actor.program, self.server, share, path, actor.purpose)
+        episode = self.ledger.waiting(
+            actor.machine, actor.program, self.server, share, path, actor.purpose
+        )
         if episode:
             self._write(actor.machine, "episode.ended", episode=episode, state=RESOLVED, reason=how)
 
@@ -176,7 +205,9 @@ class Chronicle:
             **facts,
         )
 
-    def _changed(self, kind: str, actor: Actor, share: str, path: str, cause: int = 0, **facts: object) -> None:
+    def _changed(
+        self, kind: str, actor: Actor, share: str, path: str, cause: int = 0, **facts: object
+    ) -> None:
         self._write(
             actor.machine,
             kind,

@@ -1,9 +1,11 @@
-"""What WebDAV asks of a share beyond files and trees: locks, dead properties, and looking over a tree.
+"""What WebDAV asks of a share beyond files and trees: locks, dead properties, and looking over a
+tree.
 
-The law: a lock is granted exactly when its open is (`dav_locks`), by the same engine as every other, and it ends with that
-open: unlocked, timed out by the site's clock (its session's lease), closed by force, or gone with its file. Nothing here
-survives the server: a token of another start is nobody's. Setting a property opens for attributes only and so meets no open,
-only locks. Sources: RFC 4918, sections 4, 6, 7, 9.1, 9.2, 9.10, 9.11.
+The law: a lock is granted exactly when its open is (`dav_locks`), by the same engine as every
+other, and it ends with that open: unlocked, timed out by the site's clock (its session's lease),
+closed by force, or gone with its file. Nothing here survives the server: a token of another start
+is nobody's. Setting a property opens for attributes only and so meets no open, only locks. Sources:
+RFC 4918, sections 4, 6, 7, 9.1, 9.2, 9.10, 9.11.
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ from despoolr_server.shares.trees import Failures, TreeOperations
 
 TIMEOUT_S_DEFAULT: Final = 1800.0
 TIMEOUT_S_MAX: Final = 3600.0
-"""Seconds of a lock without, and at most with, a refresh: of the client's time (`dav_time_scale` makes them site seconds)."""
+"""Seconds of a lock without, and at most with, a refresh: of the client's time (`dav_time_scale`
+makes them site seconds).
+"""
 
 FOUND_MAX: Final = 10_000
 """Resources in one answer to a PROPFIND."""
@@ -63,8 +67,12 @@ class Found(msgspec.Struct, frozen=True, gc=False):
 class DavOperations(TreeOperations):
     """LOCK, UNLOCK, PROPFIND and PROPPATCH."""
 
-    async def dav_lock(self, caller: Caller, share: str, path: str, wish: LockWish) -> tuple[DavLock, bool] | Problem | Failures:
-        """Grant a lock (on an empty new file if there is no such name: True). Or say who is in the way, and where."""
+    async def dav_lock(
+        self, caller: Caller, share: str, path: str, wish: LockWish
+    ) -> tuple[DavLock, bool] | Problem | Failures:
+        """Grant a lock (on an empty new file if there is no such name: True). Or say who is in the
+        way, and where.
+        """
         visit = self._visit(caller, share, path)
         if isinstance(visit, Problem):
             return visit
@@ -94,7 +102,9 @@ class DavOperations(TreeOperations):
         granted = self.engine.open(now, session, ask, facts, self._has_parent(visit, facts))
         if isinstance(granted, Refusal):
             self.engine.end_session(session.session, "refused")
-            if any(row.file.startswith(f"{file_key(ask.share, ask.name)}/") for row in granted.blockers):
+            if any(
+                row.file.startswith(f"{file_key(ask.share, ask.name)}/") for row in granted.blockers
+            ):
                 return self._refused_below(visit, granted, access)
             return self._say_no(visit, granted, access, _SHARE_READ)
         row, created = granted.open, granted.action is CreateAction.CREATED
@@ -128,7 +138,9 @@ class DavOperations(TreeOperations):
         return lock, created
 
     def dav_refresh(self, caller: Caller, share: str, path: str) -> DavLock | Problem | None:
-        """Let a lock's time run from now again; None if no token submitted is the caller's on this resource."""
+        """Let a lock's time run from now again; None if no token submitted is the caller's on this
+        resource.
+        """
         visit = self._visit(caller, share, path)
         if isinstance(visit, Problem):
             return visit
@@ -147,8 +159,12 @@ class DavOperations(TreeOperations):
         deadline = self.engine.sessions.deadline(session) if session else now
         return max(0, round((deadline - now) / self.dav_time_scale))
 
-    def dav_unlock(self, caller: Caller, share: str, path: str, token: str) -> Problem | DavLock | None:
-        """End a lock: the lock that ended, or None if the token is that of no lock on this resource."""
+    def dav_unlock(
+        self, caller: Caller, share: str, path: str, token: str
+    ) -> Problem | DavLock | None:
+        """End a lock: the lock that ended, or None if the token is that of no lock on this
+        resource.
+        """
         visit = self._visit(caller, share, path)
         if isinstance(visit, Problem):
             return visit
@@ -157,21 +173,27 @@ class DavOperations(TreeOperations):
             return None
         if caller.who.role is Role.CLIENT and lock.principal != principal_of(caller.who):
             reason = f"the lock is that of {lock.principal[0]}"
-            return self._say_no(visit, Refusal(NtStatus.ACCESS_DENIED, reason=reason), _WRITE, _SHARE_READ)
+            return self._say_no(
+                visit, Refusal(NtStatus.ACCESS_DENIED, reason=reason), _WRITE, _SHARE_READ
+            )
         ended = self.engine.end_session(lock.session, "unlocked")
         assert ended is not None, "a WebDAV lock outlived its session"
         self._finish_session(ended)
         return lock
 
     def dav_locks_on(self, caller: Caller, share: str, path: str) -> tuple[str, list[DavLock]]:
-        """The ETag of a name (`""`: there is none) and the locks it is in the reach of: what an `If` header is held against."""
+        """The ETag of a name (`""`: there is none) and the locks it is in the reach of: what an
+        `If` header is held against.
+        """
         visit = self._visit(caller, share, path)
         if isinstance(visit, Problem):
             return "", []
         facts = visit.share.store.find(visit.name)
         return facts.etag if facts else "", self.dav_locks.covering(visit.share.name, visit.name)
 
-    async def set_properties(self, caller: Caller, share: str, path: str, properties: Mapping[str, str]) -> Problem | None:
+    async def set_properties(
+        self, caller: Caller, share: str, path: str, properties: Mapping[str, str]
+    ) -> Problem | None:
         """Keep exactly these dead properties of a name."""
         visit = self.may_set_properties(caller, share, path)
         if isinstance(visit, Problem):
@@ -188,7 +210,16 @@ class DavOperations(TreeOperations):
         visit = self._visit(caller, share, path)
         if isinstance(visit, Problem):
             return visit
-        ask = Ask(visit.share.name, visit.name, _WRITE_EA, _SHARE_ALL, Disposition.OPEN, 0, 0, visit.allowed)
+        ask = Ask(
+            visit.share.name,
+            visit.name,
+            _WRITE_EA,
+            _SHARE_ALL,
+            Disposition.OPEN,
+            0,
+            0,
+            visit.allowed,
+        )
         refusal = self._check(visit, ask, visit.share.store.find(visit.name))
         if refusal is not None:
             return refusal
@@ -196,11 +227,20 @@ class DavOperations(TreeOperations):
         blocking = [self._open_of(lock) for lock in locks if lock.handle not in visit.under]
         if blocking:
             rows = tuple(blocking[: self.engine.blockers_max])
-            return self._say_no(visit, Refusal(NtStatus.SHARING_VIOLATION, rows, len(blocking)), _WRITE_EA, _SHARE_ALL)
+            return self._say_no(
+                visit,
+                Refusal(NtStatus.SHARING_VIOLATION, rows, len(blocking)),
+                _WRITE_EA,
+                _SHARE_ALL,
+            )
         return visit
 
-    async def look(self, caller: Caller, share: str, path: str, depth: int | None) -> list[Found] | TooMany | Problem:
-        """A resource and what is in it, to `depth` 0, 1, or all (None); what the caller may not list is shown closed."""
+    async def look(
+        self, caller: Caller, share: str, path: str, depth: int | None
+    ) -> list[Found] | TooMany | Problem:
+        """A resource and what is in it, to `depth` 0, 1, or all (None); what the caller may not
+        list is shown closed.
+        """
         visit = self._visit(caller, share, path)
         if isinstance(visit, Problem):
             return visit
@@ -226,7 +266,11 @@ class DavOperations(TreeOperations):
                     for one in batch:
                         name = Name(one.path, fold(one.path))
                         found.append(self._found(visit, name, one))
-                        if depth is None and one.directory and visit.share.rights.allowed(visit.role, name.key) & _READ:
+                        if (
+                            depth is None
+                            and one.directory
+                            and visit.share.rights.allowed(visit.role, name.key) & _READ
+                        ):
                             ahead.append(name)
                     await breathe(len(batch))
             except StoreError as error:
@@ -245,7 +289,9 @@ class DavOperations(TreeOperations):
     # -- inside
 
     def _lock_ask(self, visit: Visit, facts: FileFacts | None, wish: LockWish, access: int) -> Ask:
-        """Another lock's token lets a new name be made beside it; it does not let a second lock past an exclusive one."""
+        """Another lock's token lets a new name be made beside it; it does not let a second lock
+        past an exclusive one.
+        """
         directory = facts is not None and facts.directory
         covers = (TREE if wish.infinite else NAMES) if directory else 0
         under = visit.under
@@ -255,7 +301,21 @@ class DavOperations(TreeOperations):
         open_if, allowed, actor = Disposition.OPEN_IF, visit.allowed, visit.actor
         name = visit.name
         program, purpose, fixed = actor.program, actor.purpose, visit.fixed
-        return Ask(visit.share.name, name, access, _SHARE_READ, open_if, 0, 0, allowed, program, purpose, under, covers, fixed)
+        return Ask(
+            visit.share.name,
+            name,
+            access,
+            _SHARE_READ,
+            open_if,
+            0,
+            0,
+            allowed,
+            program,
+            purpose,
+            under,
+            covers,
+            fixed,
+        )
 
     def _refused_below(self, visit: Visit, refusal: Refusal, access: int) -> Failures:
         """A lock on a tree in which something is held: each file that is, and by whom."""
@@ -269,7 +329,11 @@ class DavOperations(TreeOperations):
         ]
 
     def _found(self, visit: Visit, name: Name, facts: FileFacts) -> Found:
-        return Found(facts, visit.share.store.properties(name), self.dav_locks.covering(visit.share.name, name))
+        return Found(
+            facts,
+            visit.share.store.properties(name),
+            self.dav_locks.covering(visit.share.name, name),
+        )
 
     def _open_of(self, lock: DavLock) -> Open:
         row = self.engine.find(lock.handle)

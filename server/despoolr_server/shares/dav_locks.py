@@ -1,11 +1,12 @@
 """WebDAV's write locks: which there are, what each covers, and whom a lock token lets through.
 
-The law: a `DavLock` is a token and the open it stands for. The open, in the table like any other, is what refuses others
-(exclusive: access READ and WRITE sharing READ, as an editor on a Windows redirector; shared: READ sharing READ); the lock
-adds what opens do not have: a token that names it to its owner's requests, and a reach. It lives exactly as long as its open,
-whatever ends that. Whoever submits the token of one lock on a resource acts under all of them: an exclusive lock is alone,
-and of shared ones any will do. Sources: RFC 4918, sections 6 and 7. A range lock is something else (`engine`), and so is an
-open.
+The law: a `DavLock` is a token and the open it stands for. The open, in the table like any other,
+is what refuses others (exclusive: access READ and WRITE sharing READ, as an editor on a Windows
+redirector; shared: READ sharing READ); the lock adds what opens do not have: a token that names it
+to its owner's requests, and a reach. It lives exactly as long as its open, whatever ends that.
+Whoever submits the token of one lock on a resource acts under all of them: an exclusive lock is
+alone, and of shared ones any will do. Sources: RFC 4918, sections 6 and 7. A range lock is
+something else (`engine`), and so is an open.
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ _NOBODY: Final[frozenset[str]] = frozenset()
 
 
 class DavLock(msgspec.Struct, frozen=True, gc=False):
-    """One lock. `key` is its root's in the table of opens; `owner` is the client's XML, given back as it came.
+    """One lock. `key` is its root's in the table of opens; `owner` is the client's XML, given back
+    as it came.
 
-    `principal` is the folded machine and user of whoever made it. How long it still has its session knows.
+    `principal` is the folded machine and user of whoever made it. How long it still has its session
+    knows.
     """
 
     token: str
@@ -42,14 +45,24 @@ class DavLock(msgspec.Struct, frozen=True, gc=False):
     @property
     def kind(self) -> str:
         """What it is, for people: beside an open in a list."""
-        return f"WebDAV lock, {'exclusive' if self.exclusive else 'shared'}, depth {'infinity' if self.infinite else '0'}"
+        return (
+            f"WebDAV lock, {'exclusive' if self.exclusive else 'shared'}, depth "
+            f"{'infinity' if self.infinite else '0'}"
+        )
 
 
 class DavLockTable:
-    """Every lock of one server. `locks_max` in all, `locks_per_principal_max` of one machine and user."""
+    """Every lock of one server. `locks_max` in all, `locks_per_principal_max` of one machine and
+    user.
+    """
 
     def __init__(
-        self, server: str, *, id_prefix: str = "", locks_max: int = 10_000, locks_per_principal_max: int = 1_000
+        self,
+        server: str,
+        *,
+        id_prefix: str = "",
+        locks_max: int = 10_000,
+        locks_per_principal_max: int = 1_000,
     ) -> None:
         self.locks_max = locks_max
         self.locks_per_principal_max = locks_per_principal_max
@@ -76,7 +89,9 @@ class DavLockTable:
         return ""
 
     def next_token(self, now: float) -> str:
-        """A new lock token: a URI that no other lock has or had, of this start of the server or another."""
+        """A new lock token: a URI that no other lock has or had, of this start of the server or
+        another.
+        """
         self._number += 1
         return f"opaquelocktoken:{uuid5(NAMESPACE_URL, f'{self._label}{self._number}@{now!r}')}"
 
@@ -114,7 +129,9 @@ class DavLockTable:
         return None if token is None else self._by_token[token]
 
     def covering(self, share: str, name: Name) -> list[DavLock]:
-        """The locks a name is in the reach of: its own, then those of depth infinity above it, nearest first."""
+        """The locks a name is in the reach of: its own, then those of depth infinity above it,
+        nearest first.
+        """
         if not self._by_token:
             return []
         key = file_key(share, name)
@@ -122,11 +139,17 @@ class DavLockTable:
         if self._infinite_count:
             while (cut := key.rfind("/")) >= 0:
                 key = key[:cut]
-                found += [lock for token in self._by_key.get(key, ()) if (lock := self._by_token[token]).infinite]
+                found += [
+                    lock
+                    for token in self._by_key.get(key, ())
+                    if (lock := self._by_token[token]).infinite
+                ]
         return found
 
     def guarding(self, share: str, name: Name) -> list[DavLock]:
-        """The locks whose token it takes to add or remove a name: those on it, and any on its directory."""
+        """The locks whose token it takes to add or remove a name: those on it, and any on its
+        directory.
+        """
         found = self.covering(share, name)
         if self._by_token and name.key:
             parent = self._by_key.get(file_key(share, name.parent), ())
@@ -138,12 +161,20 @@ class DavLockTable:
         if not self._by_token:
             return []
         key = file_key(share, name)
-        return [lock for lock in self._by_token.values() if lock.key == key or lock.key.startswith(f"{key}/")]
+        return [
+            lock
+            for lock in self._by_token.values()
+            if lock.key == key or lock.key.startswith(f"{key}/")
+        ]
 
-    def under(self, share: str, name: Name, principal: tuple[str, str] | None, tokens: frozenset[str]) -> frozenset[str]:
-        """The handles of the opens that a request on a name acts under, given the tokens it submits.
+    def under(
+        self, share: str, name: Name, principal: tuple[str, str] | None, tokens: frozenset[str]
+    ) -> frozenset[str]:
+        """The handles of the opens that a request on a name acts under, given the tokens it
+        submits.
 
-        `principal` None is an administrator, who may use any token; another's token lets nobody else through.
+        `principal` None is an administrator, who may use any token; another's token lets nobody
+        else through.
         """
         if not tokens or not self._by_token:
             return _NOBODY

@@ -1,8 +1,10 @@
-"""What handle and path operations stand on: the shares, the engine, the record, and the way into all of them.
+"""What handle and path operations stand on: the shares, the engine, the record, and the way into
+all of them.
 
-The law: a request comes in through one of two gates, which see to expired leases, the session, the share, the name and
-the rights, in that order; every refusal leaves through one, which records it and words the problem. Between looking at
-the table and changing it nothing else runs, because nothing here awaits.
+The law: a request comes in through one of two gates, which see to expired leases, the session, the
+share, the name and the rights, in that order; every refusal leaves through one, which records it
+and words the problem. Between looking at the table and changing it nothing else runs, because
+nothing here awaits.
 """
 
 from __future__ import annotations
@@ -20,7 +22,15 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import NtStatus, Role, render_attributes
 from despoolr_core.share.wire import Entry, Problem
 from despoolr_server.engine.engine import ShareEngine
-from despoolr_server.engine.names import ROOT, BadName, Name, found_name, parse_name, printable, why_too_far
+from despoolr_server.engine.names import (
+    ROOT,
+    BadName,
+    Name,
+    found_name,
+    parse_name,
+    printable,
+    why_too_far,
+)
 from despoolr_server.engine.rows import Closed, Ended, FileFacts, Open, Refusal, Session, Settled
 from despoolr_server.files.protocol import FileStore, StoreError
 from despoolr_server.shares.audit import Actor, Chronicle
@@ -30,13 +40,17 @@ from despoolr_server.shares.principal import Caller, Principal, TooMany
 from despoolr_server.shares.problems import blockers_of, problem, refusal_problem
 from despoolr_server.shares.rights import EVERYONE, Rights, RightsTable
 
-ROOT_MISSING: Final = "its directory is not on the disk: put it back, or start the server again, which makes an empty one"
+ROOT_MISSING: Final = (
+    "its directory is not on the disk: put it back, or start the server again, "
+    "which makes an empty one"
+)
 LISTED_MAX: Final = 100_000
 """Names that one listing of a directory may have."""
 
 SEPARATORS: Final = ("/", "\\")
 NO_FILE_BEFORE_A_SEPARATOR: Final = Refusal(
-    NtStatus.OBJECT_NAME_INVALID, reason="a separator stands behind a name that is, or would be, a file's"
+    NtStatus.OBJECT_NAME_INVALID,
+    reason="a separator stands behind a name that is, or would be, a file's",
 )
 """[MS-FSA] 2.1.5.1: a path with a separator at its end is a directory's."""
 
@@ -116,14 +130,18 @@ class ShareBase:
         )
         self.ledger = EpisodeLedger(server, episodes_max=episodes_max) if ledger is None else ledger
         self.dav_locks = DavLockTable(
-            server, id_prefix=id_prefix, locks_max=dav_locks_max, locks_per_principal_max=dav_locks_per_principal_max
+            server,
+            id_prefix=id_prefix,
+            locks_max=dav_locks_max,
+            locks_per_principal_max=dav_locks_per_principal_max,
         )
         self.dav_time_scale = dav_time_scale
         self._clock = clock
         self._chronicle = Chronicle(server, recorder, self.ledger, id_prefix)
         self._shares: dict[str, NetworkShare] = {}
         self._dirty: set[str] = set()
-        self._gone: dict[str, tuple[Session, NtStatus]] = {}  # handles that their session took along, oldest first
+        # handles that their session took along, oldest first
+        self._gone: dict[str, tuple[Session, NtStatus]] = {}
         self._parked: dict[int, asyncio.Future[Settled]] = {}
         self._lease_watch: asyncio.Task[None] | None = None
 
@@ -138,24 +156,40 @@ class ShareBase:
             raise ValueError(f"{name!r} is not a name for a share")
         if fold(name) in self._shares:
             raise ValueError(f"there is a share {name} already")
-        self._shares[fold(name)] = NetworkShare(name, store, (EVERYONE if rights is None else rights).copy())
+        self._shares[fold(name)] = NetworkShare(
+            name, store, (EVERYONE if rights is None else rights).copy()
+        )
         for found in store.findings:
             self._chronicle.damaged(name, found)
 
     def damages(self) -> list[str]:
-        """What is wrong with the data of shares, so that nothing on them can be changed: a sentence each."""
-        found = [(share.name, finding) for share in self._shares.values() for finding in share.store.findings]
-        found += [(share.name, ROOT_MISSING) for share in self._shares.values() if share.store.find(ROOT) is None]
+        """What is wrong with the data of shares, so that nothing on them can be changed: a sentence
+        each.
+        """
+        found = [
+            (share.name, finding)
+            for share in self._shares.values()
+            for finding in share.store.findings
+        ]
+        found += [
+            (share.name, ROOT_MISSING)
+            for share in self._shares.values()
+            if share.store.find(ROOT) is None
+        ]
         return [f"{name}: {finding}" for name, finding in found]
 
     def share_names(self) -> list[str]:
         """The shares, in the order in which they were added."""
         return [share.name for share in self._shares.values()]
 
-    def set_rights(self, share: str, prefix: str, role: Role, rights: Rights | None) -> Rights | None:
-        """Change what a role may do below a prefix from now on (None: as the directory above); returns what stood there.
+    def set_rights(
+        self, share: str, prefix: str, role: Role, rights: Rights | None
+    ) -> Rights | None:
+        """Change what a role may do below a prefix from now on (None: as the directory above);
+        returns what stood there.
 
-        Opens already granted are not touched, as with Windows. Raises `KeyError` for an unknown share.
+        Opens already granted are not touched, as with Windows. Raises `KeyError` for an unknown
+        share.
         """
         return self._shares[fold(share)].rights.set(prefix, role, rights)
 
@@ -168,17 +202,27 @@ class ShareBase:
         return now
 
     def _visit(self, caller: Caller, share_name: str, asked: str | Name) -> Visit | Problem:
-        """The gate of path operations. A `Name` is one that the store has, which need not be one that is accepted."""
+        """The gate of path operations. A `Name` is one that the store has, which need not be one
+        that is accepted.
+        """
         now = self._now()
         path = asked if isinstance(asked, str) else asked.path
         who = caller.who
         if caller.session:
             session = self._session(who, caller.session, now)
             if session is None:
-                return problem(NtStatus.USER_SESSION_DELETED, printable(share_name), printable(path))
-            if (found := self._shares.get(fold(share_name))) and self.engine.has_left(session.session, found.name):
-                return problem(NtStatus.NETWORK_NAME_DELETED, printable(share_name), printable(path))
-            actor = Actor(session.machine, session.user, caller.program or session.program, caller.purpose)
+                return problem(
+                    NtStatus.USER_SESSION_DELETED, printable(share_name), printable(path)
+                )
+            if (found := self._shares.get(fold(share_name))) and self.engine.has_left(
+                session.session, found.name
+            ):
+                return problem(
+                    NtStatus.NETWORK_NAME_DELETED, printable(share_name), printable(path)
+                )
+            actor = Actor(
+                session.machine, session.user, caller.program or session.program, caller.purpose
+            )
         else:
             actor = Actor(who.machine, who.user, caller.program, caller.purpose)
         share = self._shares.get(fold(share_name))
@@ -187,11 +231,28 @@ class ShareBase:
         name = parse_name(asked) if isinstance(asked, str) else asked
         if isinstance(name, BadName):
             return self._bad_name(actor, share.name, path, name)
-        allowed, fixed = share.rights.allowed(who.role, name.key), share.rights.is_fixed(who.role, name.key)
-        if allowed and path.endswith(SEPARATORS) and (facts := share.store.find(name)) is not None and not facts.directory:
+        allowed, fixed = (
+            share.rights.allowed(who.role, name.key),
+            share.rights.is_fixed(who.role, name.key),
+        )
+        if (
+            allowed
+            and path.endswith(SEPARATORS)
+            and (facts := share.store.find(name)) is not None
+            and not facts.directory
+        ):
             return self._refuse(actor, share.name, name.path, NO_FILE_BEFORE_A_SEPARATOR)
         if caller.tokens:
-            return Visit(now, share, name, allowed, actor, who.role, self._under(caller, share.name, name), fixed)
+            return Visit(
+                now,
+                share,
+                name,
+                allowed,
+                actor,
+                who.role,
+                self._under(caller, share.name, name),
+                fixed,
+            )
         return Visit(now, share, name, allowed, actor, who.role, fixed=fixed)
 
     def _under(self, caller: Caller, share: str, name: Name) -> frozenset[str]:
@@ -211,21 +272,31 @@ class ShareBase:
     def _row(self, who: Principal, handle: str, session_name: str = "") -> Open | Problem:
         """The gate of handle operations: the caller's own open, its session renewed.
 
-        A call may say in which session it is made: that one must live, and the open must be its own. Without, the open's own
-        session speaks for it.
+        A call may say in which session it is made: that one must live, and the open must be its
+        own. Without, the open's own session speaks for it.
         """
         now = self._now()
         if session_name and self._session(who, session_name, now) is None:
-            return problem(NtStatus.USER_SESSION_DELETED, detail=f"session {session_name} has ended, or never was")
+            return problem(
+                NtStatus.USER_SESSION_DELETED,
+                detail=f"session {session_name} has ended, or never was",
+            )
         row = self.engine.find(handle)
         session = self.engine.sessions.find(row.session, now) if row else None
-        if row is None or session is None or not owns(who, session) or (session_name and row.session != session_name):
+        if (
+            row is None
+            or session is None
+            or not owns(who, session)
+            or (session_name and row.session != session_name)
+        ):
             return self._no_row(who, handle)
         self.engine.sessions.renew(session, now)
         return row
 
     def _no_row(self, who: Principal, handle: str) -> Problem:
-        """What a late call gets: its session is gone, the share was left, or the handle is closed, or never was."""
+        """What a late call gets: its session is gone, the share was left, or the handle is closed,
+        or never was.
+        """
         session, status = self._gone.get(handle, (None, NtStatus.FILE_CLOSED))
         if session is None or not owns(who, session):
             return problem(NtStatus.FILE_CLOSED, detail=f"handle {handle} is closed, or never was")
@@ -239,7 +310,9 @@ class ShareBase:
         file = self.engine.table.file(row.file)
         if file is None or file.ranges is None:
             return None
-        refusal = self.engine.locking.check_transfer(file, row.handle, writes=writes, offset=offset, length=length)
+        refusal = self.engine.locking.check_transfer(
+            file, row.handle, writes=writes, offset=offset, length=length
+        )
         return self._refuse_row(row, refusal) if refusal else None
 
     def _store(self, row: Open) -> FileStore:
@@ -248,18 +321,29 @@ class ShareBase:
     def _facts(self, row: Open) -> FileFacts | None:
         return self._store(row).find(name_of(row))
 
-    def _too_far_below(self, store: FileStore, name: Name, target: Name, *, anew: bool = False) -> Refusal | None:
-        """Why a directory may not come to be called `target`: something in it would have a path that none may have.
+    def _too_far_below(
+        self, store: FileStore, name: Name, target: Name, *, anew: bool = False
+    ) -> Refusal | None:
+        """Why a directory may not come to be called `target`: something in it would have a path
+        that none may have.
 
-        What is moved (not made `anew`) to a path that is neither longer nor deeper is not looked at.
+        What is moved (not made `anew`) to a path that is neither longer nor deeper is not looked
+        at.
         """
         at_most, now = target.path, name.path
-        if not anew and at_most.count("/") <= now.count("/") and len(at_most.encode()) <= len(now.encode()):
+        if (
+            not anew
+            and at_most.count("/") <= now.count("/")
+            and len(at_most.encode()) <= len(now.encode())
+        ):
             return None
         try:
             for inner in store.below(name):
                 if reason := why_too_far(f"{target.path}/{inner}"):
-                    return Refusal(NtStatus.OBJECT_NAME_INVALID, reason=f"{printable(inner)} is in it: {reason}")
+                    return Refusal(
+                        NtStatus.OBJECT_NAME_INVALID,
+                        reason=f"{printable(inner)} is in it: {reason}",
+                    )
         except StoreError as error:
             return Refusal(error.status, reason=error.reason)
         return None
@@ -276,7 +360,15 @@ class ShareBase:
 
     # -- the ways out
 
-    def _refuse(self, actor: Actor, share: str, path: str, refusal: Refusal, access: int = 0, share_mode: int = 0) -> Problem:
+    def _refuse(
+        self,
+        actor: Actor,
+        share: str,
+        path: str,
+        refusal: Refusal,
+        access: int = 0,
+        share_mode: int = 0,
+    ) -> Problem:
         """Record a refusal and word it."""
         blockers = blockers_of(refusal)
         episode = self._chronicle.refused(actor, share, path, access, share_mode, refusal, blockers)
@@ -287,13 +379,19 @@ class ShareBase:
 
     def _bad_name(self, actor: Actor, share: str, path: str, bad: BadName) -> Problem:
         """Record a path that no share could have and word it."""
-        return self._refuse(actor, share, printable(path), Refusal(NtStatus.OBJECT_NAME_INVALID, reason=bad.reason))
+        return self._refuse(
+            actor, share, printable(path), Refusal(NtStatus.OBJECT_NAME_INVALID, reason=bad.reason)
+        )
 
-    def _failed(self, actor: Actor, share: str, path: str, error: StoreError, access: int = 0) -> Problem:
+    def _failed(
+        self, actor: Actor, share: str, path: str, error: StoreError, access: int = 0
+    ) -> Problem:
         """Record what the store could not do and word it."""
         return self._refuse(actor, share, path, Refusal(error.status, reason=error.reason), access)
 
-    async def _settled(self, actor: Actor, share: str, path: str, access: int = 0) -> Problem | None:
+    async def _settled(
+        self, actor: Actor, share: str, path: str, access: int = 0
+    ) -> Problem | None:
         """Wait until what was done to a share is safe; why the disk cannot keep it."""
         try:
             await self._shares[fold(share)].store.settle()
@@ -302,7 +400,9 @@ class ShareBase:
         return None
 
     def _finish_close(self, closed: Closed, reason: str, cause: int = 0) -> Problem | None:
-        """What follows from a close: the record, and the removal of a file that was marked. The store may fail to remove."""
+        """What follows from a close: the record, and the removal of a file that was marked. The
+        store may fail to remove.
+        """
         row = closed.open
         store = self._store(row)
         self.dav_locks.forget(row.handle)
@@ -341,7 +441,9 @@ class ShareBase:
         self._finish_ended(ended, NtStatus.USER_SESSION_DELETED, cause)
 
     def _finish_ended(self, ended: Ended, status: NtStatus, cause: int = 0) -> None:
-        """What follows when a session's opens go with it; `status` is what late calls on them get."""
+        """What follows when a session's opens go with it; `status` is what late calls on them
+        get.
+        """
         self._settle(ended.settled)
         for closed in ended.closed:
             self._gone[closed.open.handle] = (ended.session, status)
@@ -355,12 +457,18 @@ class ShareBase:
 
 
 def owns(who: Principal, session: Session) -> bool:
-    """Whether a session is the caller's: its machine began it and, if the caller is a client, its user."""
+    """Whether a session is the caller's: its machine began it and, if the caller is a client, its
+    user.
+    """
     if who.role is Role.ADMIN:
         return True
     if who.machine != session.owner and fold(who.machine) != fold(session.owner):
         return False
-    return who.role is not Role.CLIENT or who.user == session.user or fold(who.user) == fold(session.user)
+    return (
+        who.role is not Role.CLIENT
+        or who.user == session.user
+        or fold(who.user) == fold(session.user)
+    )
 
 
 def name_of(row: Open) -> Name:

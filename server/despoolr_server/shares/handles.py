@@ -1,8 +1,9 @@
 """Operations on a handle: a granted open that stands in the way of others until it is closed.
 
-The law: an open is decided, entered in the table and carried out on the store in one turn; if the store cannot do its part
-the open is taken back as if it had never been. A handle does what its access says and nothing else; it is its session's
-own, and answers FILE_CLOSED to anybody else and after its end.
+The law: an open is decided, entered in the table and carried out on the store in one turn; if the
+store cannot do its part the open is taken back as if it had never been. A handle does what its
+access says and nothing else; it is its session's own, and answers FILE_CLOSED to anybody else and
+after its end.
 """
 
 from __future__ import annotations
@@ -56,7 +57,9 @@ class HandleOperations(ShareBase):
         session = self._session(who, request.session, now)
         if session is None:
             return problem(NtStatus.USER_SESSION_DELETED, request.share, request.path)
-        actor = Actor(session.machine, session.user, request.program or session.program, request.purpose)
+        actor = Actor(
+            session.machine, session.user, request.program or session.program, request.purpose
+        )
         share = self._shares.get(fold(request.share))
         if share is None:
             return problem(NtStatus.BAD_NETWORK_NAME, request.share, request.path)
@@ -67,14 +70,20 @@ class HandleOperations(ShareBase):
             return self._bad_name(actor, share.name, request.path, name)
         try:
             access, share_mode, disposition, options, attributes = _words(
-                request.access, request.share_mode, request.disposition, request.options, request.attributes
+                request.access,
+                request.share_mode,
+                request.disposition,
+                request.options,
+                request.attributes,
             )
         except ValueError as error:
             return problem(NtStatus.INVALID_PARAMETER, share.name, request.path, detail=str(error))
         facts, parent_exists, name = _look(share, name)
         if request.path.endswith(SEPARATORS) and name.key and not options & _DIRECTORY_FILE:
             if options & _NON_DIRECTORY_FILE or (facts is not None and not facts.directory):
-                return self._refuse(actor, share.name, name.path, NO_FILE_BEFORE_A_SEPARATOR, access, share_mode)
+                return self._refuse(
+                    actor, share.name, name.path, NO_FILE_BEFORE_A_SEPARATOR, access, share_mode
+                )
             options |= _DIRECTORY_FILE if facts is None else 0
         ask = Ask(
             share.name,
@@ -143,7 +152,8 @@ class HandleOperations(ShareBase):
         session: str = "",
         before: BeforeLarge | None = None,
     ) -> bytes | Problem:
-        """Bytes from `offset`; END_OF_FILE only if a `length` was asked for and there is nothing at all.
+        """Bytes from `offset`; END_OF_FILE only if a `length` was asked for and there is nothing at
+        all.
 
         `before` is told the size of what is large before it is read; what it raises ends the call.
         """
@@ -165,20 +175,29 @@ class HandleOperations(ShareBase):
             return problem(NtStatus.END_OF_FILE, row.share, row.path)
         count = left if length is None else min(length, left)
         if not count:
-            return b""  # not asked of the store: a place behind the end may be one that no disk can name
+            # not asked of the store: a place behind the end may be one that no disk can name
+            return b""
         if count > LARGE_SIZE and before is not None:
             before(count)
         store, name = self._store(row), name_of(row)
         try:
-            data = store.read(name, offset, count) if count <= store.inline_max else await store.read_large(name, offset, count)
+            data = (
+                store.read(name, offset, count)
+                if count <= store.inline_max
+                else await store.read_large(name, offset, count)
+            )
         except StoreError as error:
             return self._failed(actor_of(row), row.share, row.path, error, row.access)
         if data and self.ledger.waiting_count:
             self._chronicle.was_read(actor_of(row), row.share, row.path)
         return data
 
-    async def write_open(self, who: Principal, handle: str, offset: int, data: bytes, *, session: str = "") -> int | Problem:
-        """Put octets at `offset` (a handle with APPEND_DATA alone writes at the end); how many were written."""
+    async def write_open(
+        self, who: Principal, handle: str, offset: int, data: bytes, *, session: str = ""
+    ) -> int | Problem:
+        """Put octets at `offset` (a handle with APPEND_DATA alone writes at the end); how many were
+        written.
+        """
         row = self._row(who, handle, session)
         if isinstance(row, Problem):
             return row
@@ -199,8 +218,12 @@ class HandleOperations(ShareBase):
             self._chronicle.was_read(actor_of(row), row.share, row.path, "written")
         return len(data)
 
-    def why_not_write(self, who: Principal, handle: str, offset: int, size: int, *, session: str = "") -> Problem | None:
-        """What `write_open` would say now to so many bytes, before they are there; None if nothing is in their way."""
+    def why_not_write(
+        self, who: Principal, handle: str, offset: int, size: int, *, session: str = ""
+    ) -> Problem | None:
+        """What `write_open` would say now to so many bytes, before they are there; None if nothing
+        is in their way.
+        """
         row = self._row(who, handle, session)
         if isinstance(row, Problem):
             return row
@@ -238,7 +261,9 @@ class HandleOperations(ShareBase):
 
     # -- what else a handle can do
 
-    async def mark_delete(self, who: Principal, handle: str, pending: bool, *, session: str = "") -> Problem | None:
+    async def mark_delete(
+        self, who: Principal, handle: str, pending: bool, *, session: str = ""
+    ) -> Problem | None:
         """Set or clear the file's delete-pending flag (needs DELETE access)."""
         row = self._row(who, handle, session)
         if isinstance(row, Problem):
@@ -259,7 +284,9 @@ class HandleOperations(ShareBase):
             return row
         target = parse_name(new_path)
         if isinstance(target, BadName) or not target.key:
-            reason = target.reason if isinstance(target, BadName) else "the share's root has no name"
+            reason = (
+                target.reason if isinstance(target, BadName) else "the share's root has no name"
+            )
             return self._refuse_row(row, Refusal(NtStatus.OBJECT_NAME_INVALID, reason=reason))
         share = self._shares[fold(row.share)]
         store, source = share.store, name_of(row)
@@ -293,7 +320,9 @@ class HandleOperations(ShareBase):
             return self._failed(actor_of(row), row.share, row.path, error, DELETES)
         return None
 
-    async def set_attributes(self, who: Principal, handle: str, attributes: str, *, session: str = "") -> Problem | None:
+    async def set_attributes(
+        self, who: Principal, handle: str, attributes: str, *, session: str = ""
+    ) -> Problem | None:
         """Give the file these attributes (`"READONLY|HIDDEN"`, `"NORMAL"` for none); needs WRITE_ATTRIBUTES."""
         row = self._row(who, handle, session)
         if isinstance(row, Problem):
@@ -310,7 +339,9 @@ class HandleOperations(ShareBase):
             return self._failed(actor_of(row), row.share, row.path, error, row.access)
         return None
 
-    async def set_size(self, who: Principal, handle: str, size: int, *, session: str = "") -> Problem | None:
+    async def set_size(
+        self, who: Principal, handle: str, size: int, *, session: str = ""
+    ) -> Problem | None:
         """Cut or lengthen the file; needs WRITE_DATA."""
         row = self._row(who, handle, session)
         if isinstance(row, Problem):
@@ -349,13 +380,22 @@ class HandleOperations(ShareBase):
             attributes=render_attributes(facts.attributes),
         )
 
-    async def entries(self, who: Principal, handle: str, *, session: str = "") -> list[FileFacts] | TooMany | Problem:
-        """What is in the directory of a handle that may list it (READ_DATA), sorted; names that are going still count."""
+    async def entries(
+        self, who: Principal, handle: str, *, session: str = ""
+    ) -> list[FileFacts] | TooMany | Problem:
+        """What is in the directory of a handle that may list it (READ_DATA), sorted; names that are
+        going still count.
+        """
         row = self._row(who, handle, session)
         if isinstance(row, Problem):
             return row
         if not row.directory:
-            return problem(NtStatus.INVALID_PARAMETER, row.share, row.path, detail=f"{row.path} is a file: it has no names in it")
+            return problem(
+                NtStatus.INVALID_PARAMETER,
+                row.share,
+                row.path,
+                detail=f"{row.path} is a file: it has no names in it",
+            )
         if not row.access & _READ_DATA:
             return _denied(row, "the handle was not opened to list")
         try:
@@ -370,8 +410,12 @@ class HandleOperations(ShareBase):
         return self._refuse_row(row, Refusal(NtStatus.FILE_TOO_LARGE, reason=reason))
 
 
-def _look(share: NetworkShare, name: Name, *, keep_spelling: bool = False) -> tuple[FileFacts | None, bool, Name]:
-    """A name's facts, whether its directory exists, and the name with the stored spelling of what exists."""
+def _look(
+    share: NetworkShare, name: Name, *, keep_spelling: bool = False
+) -> tuple[FileFacts | None, bool, Name]:
+    """A name's facts, whether its directory exists, and the name with the stored spelling of what
+    exists.
+    """
     facts = share.store.find(name)
     if facts is not None and not keep_spelling:
         return facts, True, Name(facts.path, name.key)
@@ -417,5 +461,10 @@ def _no_content(row: Open, facts: FileFacts | None, offset: int, length: int) ->
     if facts.directory:
         return problem(NtStatus.FILE_IS_A_DIRECTORY, row.share, row.path)
     if offset < 0 or length < 0:
-        return problem(NtStatus.INVALID_PARAMETER, row.share, row.path, detail="an offset or length is below zero")
+        return problem(
+            NtStatus.INVALID_PARAMETER,
+            row.share,
+            row.path,
+            detail="an offset or length is below zero",
+        )
     return None

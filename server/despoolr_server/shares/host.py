@@ -1,7 +1,9 @@
-"""The shares of one server process: the one door between callers (HTTP handlers, local services) and the table of opens.
+"""The shares of one server process: the one door between callers (HTTP handlers, local services)
+and the table of opens.
 
-Refusals are values (`Problem`). Decisions never await: between looking at the table and changing it nothing else runs.
-Only moving octets may await; meanwhile the open that was granted protects the file.
+Refusals are values (`Problem`). Decisions never await: between looking at the table and changing it
+nothing else runs. Only moving octets may await; meanwhile the open that was granted protects the
+file.
 """
 
 from __future__ import annotations
@@ -10,7 +12,15 @@ from collections.abc import Iterator
 
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import NtStatus, Role, render_access, render_share_mode
-from despoolr_core.share.wire import RANGES_LISTED_MAX, EpisodeRow, OpenFacts, OpenRow, Problem, SessionReply, SessionRequest
+from despoolr_core.share.wire import (
+    RANGES_LISTED_MAX,
+    EpisodeRow,
+    OpenFacts,
+    OpenRow,
+    Problem,
+    SessionReply,
+    SessionRequest,
+)
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.engine.rows import Open, Refusal, Session
 from despoolr_server.shares.audit import Actor
@@ -20,14 +30,23 @@ from despoolr_server.shares.locks import LockOperations
 from despoolr_server.shares.principal import NOT_MODIFIED, Caller, Content, NotModified, Principal
 from despoolr_server.shares.problems import problem
 
-__all__ = ["NOT_MODIFIED", "Caller", "Content", "NotModified", "OpenFacts", "Principal", "ShareHost"]
+__all__ = [
+    "NOT_MODIFIED",
+    "Caller",
+    "Content",
+    "NotModified",
+    "OpenFacts",
+    "Principal",
+    "ShareHost",
+]
 
 
 class ShareHost(DavOperations, HandleOperations, LockOperations):
     """All shares of one server, their sessions and their table of opens.
 
-    `recorder` gets the facts and feeds the host's own episode ledger; limits are keyword arguments of `ShareBase`. Ids are
-    counters (`S1`, `O1`, `<server>-E1`): give a restarted server an `id_prefix` of its own.
+    `recorder` gets the facts and feeds the host's own episode ledger; limits are keyword arguments
+    of `ShareBase`. Ids are counters (`S1`, `O1`, `<server>-E1`): give a restarted server an
+    `id_prefix` of its own.
     """
 
     @property
@@ -43,15 +62,24 @@ class ShareHost(DavOperations, HandleOperations, LockOperations):
     # -- sessions on leases
 
     def start_session(self, who: Principal, request: SessionRequest) -> SessionReply | Problem:
-        """Begin a session. Only the service and administrators may speak for another machine or user than the token's."""
+        """Begin a session. Only the service and administrators may speak for another machine or
+        user than the token's.
+        """
         now = self._now()
         machine, user = request.machine or who.machine, request.user or who.user
         if who.role is Role.CLIENT and fold(machine) != fold(who.machine):
-            return self._refuse_claim(who, request, f"the token is for {who.machine}, not for {machine}")
+            return self._refuse_claim(
+                who, request, f"the token is for {who.machine}, not for {machine}"
+            )
         if who.role is Role.CLIENT and fold(user) != fold(who.user):
-            return self._refuse_claim(who, request, f"the token is for user {who.user or '(none)'}, not for {user}")
+            return self._refuse_claim(
+                who, request, f"the token is for user {who.user or '(none)'}, not for {user}"
+            )
         if not 0.0 <= request.lease_s < float("inf"):
-            return problem(NtStatus.INVALID_PARAMETER, detail="lease_s is a number of seconds, 0 for the server's default")
+            return problem(
+                NtStatus.INVALID_PARAMETER,
+                detail="lease_s is a number of seconds, 0 for the server's default",
+            )
         lease_s = min(request.lease_s or self.lease_s_default, self.lease_s_max)
         if request.previous and self._session(who, request.previous, now) is not None:
             self._end(request.previous, "replaced by a new session", now)
@@ -61,7 +89,9 @@ class ShareHost(DavOperations, HandleOperations, LockOperations):
         """A session without a lease, for a service in the process that owns the table."""
         return self._begin(who, who.machine, who.user, program, 0.0, self._now())
 
-    def _begin(self, who: Principal, machine: str, user: str, program: str, lease_s: float, now: float) -> SessionReply | Problem:
+    def _begin(
+        self, who: Principal, machine: str, user: str, program: str, lease_s: float, now: float
+    ) -> SessionReply | Problem:
         session = self.engine.start_session(
             now,
             machine=machine,
@@ -90,7 +120,9 @@ class ShareHost(DavOperations, HandleOperations, LockOperations):
         return None
 
     def leave_share(self, who: Principal, session: str, share: str) -> Problem | None:
-        """Disconnect a session from one share: its opens there are closed, late calls on them get NETWORK_NAME_DELETED."""
+        """Disconnect a session from one share: its opens there are closed, late calls on them get
+        NETWORK_NAME_DELETED.
+        """
         found = self._session_on(who, session, share)
         if isinstance(found, Problem):
             return found
@@ -121,7 +153,9 @@ class ShareHost(DavOperations, HandleOperations, LockOperations):
         assert ended is not None, "a session vanished in one turn"
         self._finish_session(ended)
 
-    def _session_on(self, who: Principal, session: str, share: str) -> tuple[Session, str] | Problem:
+    def _session_on(
+        self, who: Principal, session: str, share: str
+    ) -> tuple[Session, str] | Problem:
         found = self._session(who, session, self._now())
         if found is None:
             return _no_session(session)
@@ -142,11 +176,17 @@ class ShareHost(DavOperations, HandleOperations, LockOperations):
     # -- asking
 
     def opens(self, share: str = "", path: str = "", machine: str = "") -> list[OpenRow]:
-        """Who holds what, oldest first; each filter that is not empty must match, case-insensitively."""
+        """Who holds what, oldest first; each filter that is not empty must match,
+        case-insensitively.
+        """
         return [row for row in self.each_open(share, path, machine) if row is not None]
 
-    def each_open(self, share: str = "", path: str = "", machine: str = "") -> Iterator[OpenRow | None]:
-        """The same of the opens that stand now, one by one, for who has to let others have a turn; None: one left out."""
+    def each_open(
+        self, share: str = "", path: str = "", machine: str = ""
+    ) -> Iterator[OpenRow | None]:
+        """The same of the opens that stand now, one by one, for who has to let others have a turn;
+        None: one left out.
+        """
         self._now()
         name = parse_name(path) if path else None
         if path and not isinstance(name, Name):
@@ -168,7 +208,9 @@ class ShareHost(DavOperations, HandleOperations, LockOperations):
 
     def each_episode(self, machine: str = "", path: str = "") -> Iterator[EpisodeRow | None]:
         """`episodes`, one by one (None: one left out)."""
-        return self.ledger.each(self._now(), machine=machine, path=path.replace("\\", "/").strip("/"))
+        return self.ledger.each(
+            self._now(), machine=machine, path=path.replace("\\", "/").strip("/")
+        )
 
     def end_episode(self, who: Principal, episode: str, reason: str) -> Problem | None:
         """Put on record that an update will not be tried again (`given up`)."""
@@ -182,10 +224,15 @@ class ShareHost(DavOperations, HandleOperations, LockOperations):
         return None
 
     def close_by_force(self, who: Principal, handle: str, reason: str) -> Problem | None:
-        """Close somebody else's open, as Server Manager's *Close Resource* does. Only for the service and administrators."""
+        """Close somebody else's open, as Server Manager's *Close Resource* does. Only for the
+        service and administrators.
+        """
         self._now()
         if who.role is Role.CLIENT:
-            return problem(NtStatus.ACCESS_DENIED, detail="only the service and administrators close others' opens")
+            return problem(
+                NtStatus.ACCESS_DENIED,
+                detail="only the service and administrators close others' opens",
+            )
         row = self.engine.find(handle)
         if row is None:
             return problem(NtStatus.FILE_CLOSED, detail=f"handle {handle} is closed, or never was")
@@ -217,4 +264,6 @@ class ShareHost(DavOperations, HandleOperations, LockOperations):
 
 
 def _no_session(session: str) -> Problem:
-    return problem(NtStatus.USER_SESSION_DELETED, detail=f"session {session} has ended, or never was")
+    return problem(
+        NtStatus.USER_SESSION_DELETED, detail=f"session {session} has ended, or never was"
+    )

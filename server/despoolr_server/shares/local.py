@@ -1,7 +1,7 @@
 """A share for a service in the process that owns the table: no HTTP, and no privilege either.
 
-The law: a local open is checked like any other, by the same host, with the caller's own role. Only the lease is spared: a
-service that shares the table's process cannot vanish without it.
+The law: a local open is checked like any other, by the same host, with the caller's own role. Only
+the lease is spared: a service that shares the table's process cannot vanish without it.
 """
 
 from __future__ import annotations
@@ -58,7 +58,9 @@ class LocalOpenFile:
         if isinstance(written, Problem):
             raise ShareError(written)
 
-    async def lock(self, offset: int, length: int, *, exclusive: bool = True, wait_s: float = 0.0) -> None:
+    async def lock(
+        self, offset: int, length: int, *, exclusive: bool = True, wait_s: float = 0.0
+    ) -> None:
         """Lock octets against other opens, at once or within `wait_s` site seconds."""
         request = lock_request(offset, length, exclusive=exclusive, wait_s=wait_s)
         locked = await self._host.lock(self._who, self.handle, request)
@@ -75,12 +77,17 @@ class LocalOpenFile:
             return
         self._is_closed = True
         refusal = await self._host.close(self._who, self.handle)
-        if refusal is not None and refusal.nt_status not in (NtStatus.FILE_CLOSED, NtStatus.USER_SESSION_DELETED):
+        if refusal is not None and refusal.nt_status not in (
+            NtStatus.FILE_CLOSED,
+            NtStatus.USER_SESSION_DELETED,
+        ):
             raise ShareError(refusal)
 
 
 class LocalShare:
-    """One share of a `ShareHost` as one machine, user and program see it; implements `despoolr_core.share.contract.Share`."""
+    """One share of a `ShareHost` as one machine, user and program see it; implements
+    `despoolr_core.share.contract.Share`.
+    """
 
     def __init__(self, host: ShareHost, share: str, who: Principal, program: str = "") -> None:
         self._host = host
@@ -105,7 +112,9 @@ class LocalShare:
         program: str = "",
         purpose: str = "",
     ) -> LocalOpenFile:
-        """Open a file and keep it open. Raises `ShareError` with the blockers when another open forbids it."""
+        """Open a file and keep it open. Raises `ShareError` with the blockers when another open
+        forbids it.
+        """
         request = OpenRequest(
             session=self._start(),
             share=self._share,
@@ -123,9 +132,17 @@ class LocalShare:
         return LocalOpenFile(self._host, self._who, reply)
 
     async def open_all(
-        self, paths: Sequence[str], access: Access, share_mode: ShareMode, *, program: str = "", read: bool = False
+        self,
+        paths: Sequence[str],
+        access: Access,
+        share_mode: ShareMode,
+        *,
+        program: str = "",
+        read: bool = False,
     ) -> tuple[list[OpenFile], ShareError | None]:
-        """Open files one after the other; those that are open now, and what the next one was refused."""
+        """Open files one after the other; those that are open now, and what the next one was
+        refused.
+        """
         opened: list[OpenFile] = []
         try:
             for path in paths:
@@ -147,9 +164,15 @@ class LocalShare:
         return found
 
     async def create_all(
-        self, files: Sequence[tuple[str, bytes]], *, closing: Sequence[OpenFile] = (), logoff: bool = False
+        self,
+        files: Sequence[tuple[str, bytes]],
+        *,
+        closing: Sequence[OpenFile] = (),
+        logoff: bool = False,
     ) -> list[ShareError | None]:
-        """Files one after the other, up to the first refusal; safe together. Its session has no lease, and ends with `close`."""
+        """Files one after the other, up to the first refusal; safe together. Its session has no
+        lease, and ends with `close`.
+        """
         for one in closing:
             with suppress(ShareError, ShareUnreachable):
                 await one.close()
@@ -159,11 +182,15 @@ class LocalShare:
         """Files: None for each that is written, or why not; safe together."""
         return await self._put_all(files, create=False)
 
-    async def _put_all(self, files: Sequence[tuple[str, bytes]], *, create: bool) -> list[ShareError | None]:
+    async def _put_all(
+        self, files: Sequence[tuple[str, bytes]], *, create: bool
+    ) -> list[ShareError | None]:
         made: list[ShareError | None] = []
         caller = self._caller("")
         for path, data in files:
-            etag = await self._host.put(caller, self._share, path, data, create_only=create, settles=False)
+            etag = await self._host.put(
+                caller, self._share, path, data, create_only=create, settles=False
+            )
             made.append(ShareError(etag) if isinstance(etag, Problem) else None)
             if create and made[-1] is not None:
                 break
@@ -203,7 +230,9 @@ class LocalShare:
 
     async def create(self, path: str, data: bytes, *, purpose: str = "") -> None:
         """As `write`, but `STATUS_OBJECT_NAME_COLLISION` if the name exists."""
-        etag = await self._host.put(self._caller(purpose), self._share, path, data, create_only=True)
+        etag = await self._host.put(
+            self._caller(purpose), self._share, path, data, create_only=True
+        )
         if isinstance(etag, Problem):
             raise ShareError(etag)
 
@@ -211,9 +240,15 @@ class LocalShare:
         """Delete a file or an empty directory (access DELETE)."""
         _must(await self._host.delete(self._caller(purpose), self._share, path))
 
-    async def rename(self, path: str, new_path: str, *, replace: bool = False, purpose: str = "") -> None:
+    async def rename(
+        self, path: str, new_path: str, *, replace: bool = False, purpose: str = ""
+    ) -> None:
         """Rename within the share (access DELETE on the source)."""
-        _must(await self._host.move(self._caller(purpose), self._share, path, new_path, replace=replace))
+        _must(
+            await self._host.move(
+                self._caller(purpose), self._share, path, new_path, replace=replace
+            )
+        )
 
     async def list(self, path: str = "") -> list[Entry]:
         """The names in a directory, sorted case-insensitively."""

@@ -1,9 +1,10 @@
 """Byte-range locks through a handle: granted, refused, or waited for.
 
-The law: a lock request is decided in one turn like everything else. One that may wait is parked: its call is not answered
-until the range is free, it is cancelled, its handle goes, or it has waited long enough; who is parked is bounded in number
-and in time, and costs nothing but a timer. While anybody is parked, leases are looked at by the clock, since nobody may ask
-anything for a long time: a vanished machine's locks are free when its lease is over.
+The law: a lock request is decided in one turn like everything else. One that may wait is parked:
+its call is not answered until the range is free, it is cancelled, its handle goes, or it has waited
+long enough; who is parked is bounded in number and in time, and costs nothing but a timer. While
+anybody is parked, leases are looked at by the clock, since nobody may ask anything for a long time:
+a vanished machine's locks are free when its lease is over.
 """
 
 from __future__ import annotations
@@ -13,7 +14,14 @@ from collections.abc import Callable
 from typing import Final
 
 from despoolr_core.share.modes import LockFlag, NtStatus, parse_flags
-from despoolr_core.share.wire import LockedRange, LockElement, LockList, LockRequest, Problem, WaitingRange
+from despoolr_core.share.wire import (
+    LockedRange,
+    LockElement,
+    LockList,
+    LockRequest,
+    Problem,
+    WaitingRange,
+)
 from despoolr_server.engine.ranges import OFFSET_END
 from despoolr_server.engine.rows import LockElement as Element
 from despoolr_server.engine.rows import Open, Refusal, Settled, Waiting
@@ -22,7 +30,9 @@ from despoolr_server.shares.principal import Principal
 from despoolr_server.shares.problems import blockers_of, problem, range_of, refusal_problem
 
 LEASE_LOOK_S: Final = 1.0
-"""Site seconds between looks at the leases while somebody waits; a lease known beforehand is met on the instant."""
+"""Site seconds between looks at the leases while somebody waits; a lease known beforehand is met on
+the instant.
+"""
 
 WhenGone = Callable[[Callable[[], None]], Callable[[], None]]
 """Takes what is to be called in the turn in which a caller goes; returns what takes that back."""
@@ -34,11 +44,19 @@ class LockOperations(ShareBase):
     """Lock, unlock, wait, cancel."""
 
     async def lock(
-        self, who: Principal, handle: str, request: LockRequest, *, session: str = "", when_gone: WhenGone | None = None
+        self,
+        who: Principal,
+        handle: str,
+        request: LockRequest,
+        *,
+        session: str = "",
+        when_gone: WhenGone | None = None,
     ) -> LockList | Problem:
-        """Lock ranges, or unlock them if the first element says so; what was locked. May wait (see `LockRequest`).
+        """Lock ranges, or unlock them if the first element says so; what was locked. May wait (see
+        `LockRequest`).
 
-        A wait ends when the caller goes, which `when_gone` tells: nothing is granted to it from that turn on.
+        A wait ends when the caller goes, which `when_gone` tells: nothing is granted to it from
+        that turn on.
         """
         row = self._row(who, handle, session)
         if isinstance(row, Problem):
@@ -62,19 +80,36 @@ class LockOperations(ShareBase):
             self._chronicle.lock_granted(row, lock)
         return LockList([range_of(lock) for lock in answer])
 
-    def unlock(self, who: Principal, handle: str, offset: int, length: int, *, session: str = "") -> Problem | None:
-        """Unlock exactly this range: the handle's exclusive lock first, if locks are stacked there."""
+    def unlock(
+        self, who: Principal, handle: str, offset: int, length: int, *, session: str = ""
+    ) -> Problem | None:
+        """Unlock exactly this range: the handle's exclusive lock first, if locks are stacked
+        there.
+        """
         row = self._row(who, handle, session)
-        return row if isinstance(row, Problem) else self._unlock(row, [Element(offset, length, _UNLOCK)])
+        return (
+            row
+            if isinstance(row, Problem)
+            else self._unlock(row, [Element(offset, length, _UNLOCK)])
+        )
 
-    def cancel_lock(self, who: Principal, handle: str, request: str, *, session: str = "") -> Problem | None:
-        """Cancel a waiting request by the name its caller gave it; its own call answers CANCELLED."""
+    def cancel_lock(
+        self, who: Principal, handle: str, request: str, *, session: str = ""
+    ) -> Problem | None:
+        """Cancel a waiting request by the name its caller gave it; its own call answers
+        CANCELLED.
+        """
         row = self._row(who, handle, session)
         if isinstance(row, Problem):
             return row
         waiting = self.engine.locking.find_waiting(handle, request)
         if waiting is None:
-            return problem(NtStatus.OBJECT_NAME_NOT_FOUND, row.share, row.path, detail=f"no request {request!r} waits there")
+            return problem(
+                NtStatus.OBJECT_NAME_NOT_FOUND,
+                row.share,
+                row.path,
+                detail=f"no request {request!r} waits there",
+            )
         self.engine.locking.give_up(waiting)
         self._settle((Settled(waiting, NtStatus.CANCELLED),))
         return None
@@ -102,7 +137,11 @@ class LockOperations(ShareBase):
         file = self.engine.table.file(row.file)
         held = file.ranges.of_handle(row.handle) if file and file.ranges else []
         waits = file.waiters.values() if file and file.waiters else ()
-        waiting = [WaitingRange(one.kind, one.offset, one.length, one.request) for one in waits if one.handle == row.handle]
+        waiting = [
+            WaitingRange(one.kind, one.offset, one.length, one.request)
+            for one in waits
+            if one.handle == row.handle
+        ]
         return [range_of(lock) for lock in held], waiting
 
     def _unlock(self, row: Open, elements: list[Element]) -> Problem | None:
@@ -112,15 +151,21 @@ class LockOperations(ShareBase):
         self._settle(unlocked.settled)
         return self._refuse_row(row, unlocked.refusal) if unlocked.refusal else None
 
-    async def _wait(self, row: Open, waiting: Waiting, wait_s: float, when_gone: WhenGone | None) -> LockList | Problem:
-        """Park until settled. The refusal that began the wait is on record; being granted ends its episode."""
+    async def _wait(
+        self, row: Open, waiting: Waiting, wait_s: float, when_gone: WhenGone | None
+    ) -> LockList | Problem:
+        """Park until settled. The refusal that began the wait is on record; being granted ends its
+        episode.
+        """
         blocked = self._refuse_row(row, self.engine.locking.blocked(waiting))
         settled: asyncio.Future[Settled] = asyncio.get_running_loop().create_future()
         self._parked[waiting.number] = settled
         if self._lease_watch is None:
             self._lease_watch = asyncio.create_task(self._watch_leases())
         timer = asyncio.create_task(self._clock.sleep(wait_s))
-        timer.add_done_callback(lambda _: _settle_once(settled, Settled(waiting, NtStatus.LOCK_NOT_GRANTED)))
+        timer.add_done_callback(
+            lambda _: _settle_once(settled, Settled(waiting, NtStatus.LOCK_NOT_GRANTED))
+        )
         is_gone = False
 
         def leave() -> None:
@@ -132,9 +177,12 @@ class LockOperations(ShareBase):
         forget = when_gone(leave) if when_gone is not None else None
         try:
             outcome = await settled
-            if outcome.status is NtStatus.LOCK_NOT_GRANTED:  # as of now: others may be in the way than at first
+            # as of now: others may be in the way than at first
+            if outcome.status is NtStatus.LOCK_NOT_GRANTED:
                 refusal = self.engine.locking.blocked(waiting)
-                return refusal_problem(refusal, row.share, row.path, blockers_of(refusal), blocked.episode)
+                return refusal_problem(
+                    refusal, row.share, row.path, blockers_of(refusal), blocked.episode
+                )
         except asyncio.CancelledError:
             is_gone = True
             raise
@@ -180,5 +228,7 @@ def _element(one: LockElement) -> Element:
 
 def _seconds(wait_s: float) -> float:
     if not 0.0 <= wait_s < float("inf"):
-        raise ValueError("`wait_s` is a number of seconds, 0 for as long as the server lets it wait")
+        raise ValueError(
+            "`wait_s` is a number of seconds, 0 for as long as the server lets it wait"
+        )
     return wait_s

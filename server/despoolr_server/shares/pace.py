@@ -1,10 +1,11 @@
 """Long work on the server's one loop, cut so that nobody waits for it.
 
-The law: nothing holds the loop over some 10 ms. Whoever goes through many things takes them in batches,
-and between two of them lets others have a turn (`breathe`). However many do so at one time, there is one
-batch a turn: they queue for the next (`turn`), so that a short request waits for one batch and not for
-one of each. What was seen before may have changed after: so what is gone through is a snapshot, or each
-thing is looked at by itself. In virtual time a turn costs no time, and what is short has none.
+The law: nothing holds the loop over some 10 ms. Whoever goes through many things takes them in
+batches, and between two of them lets others have a turn (`breathe`). However many do so at one
+time, there is one batch a turn: they queue for the next (`turn`), so that a short request waits for
+one batch and not for one of each. What was seen before may have changed after: so what is gone
+through is a snapshot, or each thing is looked at by itself. In virtual time a turn costs no time,
+and what is short has none.
 """
 
 from __future__ import annotations

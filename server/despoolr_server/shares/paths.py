@@ -1,8 +1,10 @@
-"""Operations on a path: an open, the work, and a close, with the access and share mode a Windows redirector would use.
+"""Operations on a path: an open, the work, and a close, with the access and share mode a Windows
+redirector would use.
 
-The law: work that is over before anything else runs needs no row in the table, only the check; work that awaits (a large
-file on its way to or from the disk) holds a real open in an implicit session meanwhile, so that others are refused just
-as by any other open. What a write produced appears whole or not at all, and is answered when the store calls it settled.
+The law: work that is over before anything else runs needs no row in the table, only the check; work
+that awaits (a large file on its way to or from the disk) holds a real open in an implicit session
+meanwhile, so that others are refused just as by any other open. What a write produced appears whole
+or not at all, and is answered when the store calls it settled.
 """
 
 from __future__ import annotations
@@ -20,8 +22,22 @@ from despoolr_server.engine.names import BadName, Name, parse_name
 from despoolr_server.engine.rows import Ask, Ended, FileFacts, Granted, Open, Refusal
 from despoolr_server.engine.table import file_key
 from despoolr_server.files.protocol import StoreError
-from despoolr_server.shares.gate import NO_FILE_BEFORE_A_SEPARATOR, SEPARATORS, ShareBase, Visit, entry_of
-from despoolr_server.shares.principal import LARGE_SIZE, NOT_MODIFIED, BeforeLarge, Caller, Content, NotModified, TooMany
+from despoolr_server.shares.gate import (
+    NO_FILE_BEFORE_A_SEPARATOR,
+    SEPARATORS,
+    ShareBase,
+    Visit,
+    entry_of,
+)
+from despoolr_server.shares.principal import (
+    LARGE_SIZE,
+    NOT_MODIFIED,
+    BeforeLarge,
+    Caller,
+    Content,
+    NotModified,
+    TooMany,
+)
 from despoolr_server.shares.problems import problem
 
 _READ: Final = int(Access.READ_DATA)
@@ -37,9 +53,15 @@ class PathOperations(ShareBase):
     """GET, PUT, DELETE, MOVE, MKCOL and listings, each of one name. Trees: `share.trees`."""
 
     async def get(
-        self, caller: Caller, share: str, path: str, if_none_match: str = "", before: BeforeLarge | None = None
+        self,
+        caller: Caller,
+        share: str,
+        path: str,
+        if_none_match: str = "",
+        before: BeforeLarge | None = None,
     ) -> Content | NotModified | Problem:
-        """The whole file (access READ, sharing READ), or that it still has the ETag `if_none_match`.
+        """The whole file (access READ, sharing READ), or that it still has the ETag
+        `if_none_match`.
 
         `before` is told the size of a large one before it is read; what it raises ends the call.
         """
@@ -79,10 +101,17 @@ class PathOperations(ShareBase):
         return Content(data, facts.etag, facts.modified_at)
 
     def is_unchanged(self, caller: Caller, share: str, path: str, etag: str) -> bool:
-        """Whether `get` with this ETag would answer NOT_MODIFIED and put nothing on record: a poll's short way."""
+        """Whether `get` with this ETag would answer NOT_MODIFIED and put nothing on record: a
+        poll's short way.
+        """
         found = self._shares.get(fold(share))
         name = parse_name(path)
-        if found is None or isinstance(name, BadName) or caller.session or self.ledger.waiting_count:
+        if (
+            found is None
+            or isinstance(name, BadName)
+            or caller.session
+            or self.ledger.waiting_count
+        ):
             return False
         if self.engine.table.file(file_key(found.name, name)) is not None:
             return False
@@ -92,9 +121,18 @@ class PathOperations(ShareBase):
         return facts is not None and facts.etag == etag and not facts.directory
 
     async def put(
-        self, caller: Caller, share: str, path: str, data: bytes, *, create_only: bool = False, settles: bool = True
+        self,
+        caller: Caller,
+        share: str,
+        path: str,
+        data: bytes,
+        *,
+        create_only: bool = False,
+        settles: bool = True,
     ) -> str | Problem:
-        """Replace or create the whole file (access WRITE, sharing READ); the new ETag. Not `settles`: the caller sees to that."""
+        """Replace or create the whole file (access WRITE, sharing READ); the new ETag. Not
+        `settles`: the caller sees to that.
+        """
         visit = self._visit(caller, share, path)
         if isinstance(visit, Problem):
             return visit
@@ -111,21 +149,34 @@ class PathOperations(ShareBase):
                 if failure is not None:
                     return failure
                 written = store.find(visit.name)
-            self._chronicle.written(visit.actor, visit.share.name, written.path if written else visit.name.path, len(data))
+            self._chronicle.written(
+                visit.actor,
+                visit.share.name,
+                written.path if written else visit.name.path,
+                len(data),
+            )
             if settles:
                 await store.settle()
         except StoreError as error:
             return self._failed(visit.actor, visit.share.name, visit.name.path, error, _WRITE)
         return written.etag if written else ""
 
-    def why_not_put(self, caller: Caller, share: str, path: str, size: int, *, create_only: bool = False) -> Problem | None:
-        """What `put` would say now to so many bytes, before they are there; None if nothing is in their way."""
+    def why_not_put(
+        self, caller: Caller, share: str, path: str, size: int, *, create_only: bool = False
+    ) -> Problem | None:
+        """What `put` would say now to so many bytes, before they are there; None if nothing is in
+        their way.
+        """
         visit = self._visit(caller, share, path)
         if isinstance(visit, Problem):
             return visit
-        return self._put_refusal(visit, _ask_to_put(visit, create_only), visit.share.store.find(visit.name), size, path)
+        return self._put_refusal(
+            visit, _ask_to_put(visit, create_only), visit.share.store.find(visit.name), size, path
+        )
 
-    def _put_refusal(self, visit: Visit, ask: Ask, facts: FileFacts | None, size: int, path: str) -> Problem | None:
+    def _put_refusal(
+        self, visit: Visit, ask: Ask, facts: FileFacts | None, size: int, path: str
+    ) -> Problem | None:
         if size > self.file_size_max:
             reason = f"{size} bytes are more than the limit of {self.file_size_max}"
             return self._say_no(visit, Refusal(NtStatus.FILE_TOO_LARGE, reason=reason), _WRITE)
@@ -133,8 +184,12 @@ class PathOperations(ShareBase):
             return self._say_no(visit, NO_FILE_BEFORE_A_SEPARATOR, _WRITE)
         return self._check(visit, ask, facts) or self._locked_out(visit, size, writes=True)
 
-    async def delete(self, caller: Caller, share: str, path: str, *, settles: bool = True) -> Problem | None:
-        """Delete a file or an empty directory (access DELETE, sharing all); one that others have open goes with the last."""
+    async def delete(
+        self, caller: Caller, share: str, path: str, *, settles: bool = True
+    ) -> Problem | None:
+        """Delete a file or an empty directory (access DELETE, sharing all); one that others have
+        open goes with the last.
+        """
         visit = self._visit(caller, share, path)
         if isinstance(visit, Problem):
             return visit
@@ -144,7 +199,9 @@ class PathOperations(ShareBase):
         return refusal
 
     async def settle(self, shares: Iterable[str]) -> Problem | None:
-        """Return when all that was written to these shares without being settled is safe; why it cannot be."""
+        """Return when all that was written to these shares without being settled is safe; why it
+        cannot be.
+        """
         for name in sorted({fold(share) for share in shares}):
             share = self._shares.get(name)
             if share is None:
@@ -156,14 +213,18 @@ class PathOperations(ShareBase):
         return None
 
     def _delete(self, visit: Visit) -> Problem | None:
-        """`delete`, not yet settled. A WebDAV lock that the caller acts under goes first, so that it is not the last open."""
+        """`delete`, not yet settled. A WebDAV lock that the caller acts under goes first, so that
+        it is not the last open.
+        """
         store, facts = visit.share.store, visit.share.store.find(visit.name)
         ask = ask_of(visit, _DELETE, _SHARE_ALL)
         try:
             filled = facts is not None and facts.directory and store.has_children(visit.name)
             actor = visit.actor
             by = (actor.machine, actor.program, actor.purpose)
-            answer = self.engine.delete_named(ask, facts, self._has_parent(visit, facts), filled, by)
+            answer = self.engine.delete_named(
+                ask, facts, self._has_parent(visit, facts), filled, by
+            )
             if isinstance(answer, Refusal):
                 return self._say_no(visit, answer, _DELETE, _SHARE_ALL)
             if answer:
@@ -176,7 +237,9 @@ class PathOperations(ShareBase):
             return self._failed(visit.actor, visit.share.name, visit.name.path, error, _DELETE)
         return None
 
-    async def move(self, caller: Caller, share: str, path: str, new_path: str, *, replace: bool) -> Problem | None:
+    async def move(
+        self, caller: Caller, share: str, path: str, new_path: str, *, replace: bool
+    ) -> Problem | None:
         """Rename within the share (access DELETE on the source, sharing all)."""
         pair = self._visit_two(caller, share, path, new_path)
         if isinstance(pair, Problem):
@@ -212,7 +275,9 @@ class PathOperations(ShareBase):
         replace: bool,
         ends_below: bool = False,
     ) -> Problem | None:
-        """Why a name may not be renamed, where `target_facts` is what then has the new name; nothing changes."""
+        """Why a name may not be renamed, where `target_facts` is what then has the new name;
+        nothing changes.
+        """
         refused = self._check(visit, ask_of(visit, _DELETE, _SHARE_ALL), facts)
         if refused is not None:
             return refused
@@ -235,7 +300,9 @@ class PathOperations(ShareBase):
             refusal = self._too_far_below(visit.share.store, visit.name, target)
         return None if refusal is None else self._say_no(visit, refusal, _DELETE, _SHARE_ALL)
 
-    async def make_directory(self, caller: Caller, share: str, path: str, *, parents: bool) -> Problem | None:
+    async def make_directory(
+        self, caller: Caller, share: str, path: str, *, parents: bool
+    ) -> Problem | None:
         """Make a directory; with `parents`, those above it too, and one that exists is fine."""
         visit = self._visit(caller, share, path)
         if isinstance(visit, Problem):
@@ -249,11 +316,15 @@ class PathOperations(ShareBase):
             allowed = visit.share.rights.allowed(visit.role, name.key)
             under = self._under(caller, visit.share.name, name) if caller.tokens else visit.under
             fixed = visit.share.rights.is_fixed(visit.role, name.key)
-            step = Visit(visit.now, visit.share, name, allowed, visit.actor, visit.role, under, fixed)
+            step = Visit(
+                visit.now, visit.share, name, allowed, visit.actor, visit.role, under, fixed
+            )
             facts = store.find(name)
             if parents and facts is not None and facts.directory:
                 continue
-            problem_ = self._check(step, ask_of(step, _READ, _SHARE_ALL, Disposition.CREATE, _DIRECTORY), facts)
+            problem_ = self._check(
+                step, ask_of(step, _READ, _SHARE_ALL, Disposition.CREATE, _DIRECTORY), facts
+            )
             if problem_ is not None:
                 return problem_
             try:
@@ -265,8 +336,12 @@ class PathOperations(ShareBase):
             return problem(NtStatus.OBJECT_NAME_COLLISION, share, path)
         return None
 
-    async def list_long(self, caller: Caller, share: str, path: str) -> list[FileFacts] | TooMany | Problem:
-        """`list` for who is served beside others: as facts, in batches, and at most `LISTED_MAX`."""
+    async def list_long(
+        self, caller: Caller, share: str, path: str
+    ) -> list[FileFacts] | TooMany | Problem:
+        """`list` for who is served beside others: as facts, in batches, and at most
+        `LISTED_MAX`.
+        """
         visit = self._may_list(caller, share, path)
         if isinstance(visit, Problem):
             return visit
@@ -290,16 +365,22 @@ class PathOperations(ShareBase):
         if isinstance(visit, Problem):
             return visit
         facts = visit.share.store.find(visit.name)
-        return self._check(visit, ask_of(visit, _READ, _SHARE_ALL, options=_DIRECTORY), facts) or visit
+        return (
+            self._check(visit, ask_of(visit, _READ, _SHARE_ALL, options=_DIRECTORY), facts) or visit
+        )
 
     def stat(self, caller: Caller, share: str, path: str) -> tuple[Entry, str] | Problem:
-        """One name's entry and ETag, as a listing of its directory would show it. Conflicts with nothing."""
+        """One name's entry and ETag, as a listing of its directory would show it. Conflicts with
+        nothing.
+        """
         visit = self._visit(caller, share, path)
         if isinstance(visit, Problem):
             return visit
         facts = visit.share.store.find(visit.name)
         if not visit.allowed:
-            return self._say_no(visit, Refusal(NtStatus.ACCESS_DENIED), int(Access.READ_ATTRIBUTES), _SHARE_ALL)
+            return self._say_no(
+                visit, Refusal(NtStatus.ACCESS_DENIED), int(Access.READ_ATTRIBUTES), _SHARE_ALL
+            )
         if facts is None:
             missing = NtStatus.OBJECT_NAME_NOT_FOUND
             if not self._has_parent(visit, None):
@@ -310,8 +391,12 @@ class PathOperations(ShareBase):
     # -- inside
 
     def _past_dav_locks(self, visit: Visit) -> Visit:
-        """A visit that only reads a whole file acts under every WebDAV lock: they are write locks (RFC 4918, 7)."""
-        handles = frozenset(lock.handle for lock in self.dav_locks.covering(visit.share.name, visit.name))
+        """A visit that only reads a whole file acts under every WebDAV lock: they are write locks
+        (RFC 4918, 7).
+        """
+        handles = frozenset(
+            lock.handle for lock in self.dav_locks.covering(visit.share.name, visit.name)
+        )
         return msgspec.structs.replace(visit, under=handles) if handles else visit
 
     def _end_dav_locks(self, share: str, name: Name, reason: str) -> None:
@@ -321,8 +406,12 @@ class PathOperations(ShareBase):
             assert ended is not None, "a WebDAV lock outlived its session"
             self._finish_session(ended)
 
-    def _visit_two(self, caller: Caller, share: str, path: str, new_path: str) -> tuple[Visit, Name, int] | Problem:
-        """The gate of what has a source and a target: the source's visit, the target and the rights on it."""
+    def _visit_two(
+        self, caller: Caller, share: str, path: str, new_path: str
+    ) -> tuple[Visit, Name, int] | Problem:
+        """The gate of what has a source and a target: the source's visit, the target and the rights
+        on it.
+        """
         visit = self._visit(caller, share, path)
         if isinstance(visit, Problem):
             return visit
@@ -330,14 +419,20 @@ class PathOperations(ShareBase):
         if isinstance(target, BadName):
             return self._bad_name(visit.actor, visit.share.name, new_path, target)
         if not visit.name.key or not target.key:
-            return self._say_no(visit, Refusal(NtStatus.ACCESS_DENIED, reason="the share's root stays"), _DELETE)
+            return self._say_no(
+                visit, Refusal(NtStatus.ACCESS_DENIED, reason="the share's root stays"), _DELETE
+            )
         if visit.share.rights.is_fixed(visit.role, target.key):
             refusal = Refusal(NtStatus.ACCESS_DENIED, reason=STAYS)
-            return self._refuse(visit.actor, visit.share.name, target.path, refusal, _WRITE, _SHARE_READ)
+            return self._refuse(
+                visit.actor, visit.share.name, target.path, refusal, _WRITE, _SHARE_READ
+            )
         if new_path.endswith(SEPARATORS):
             there = visit.share.store.find(target) or visit.share.store.find(visit.name)
             if there is not None and not there.directory:
-                return self._refuse(visit.actor, visit.share.name, target.path, NO_FILE_BEFORE_A_SEPARATOR, _WRITE)
+                return self._refuse(
+                    visit.actor, visit.share.name, target.path, NO_FILE_BEFORE_A_SEPARATOR, _WRITE
+                )
         return visit, target, visit.share.rights.allowed(visit.role, target.key)
 
     def _check(self, visit: Visit, ask: Ask, facts: FileFacts | None) -> Problem | None:
@@ -347,15 +442,21 @@ class PathOperations(ShareBase):
         return None
 
     def _locked_out(self, visit: Visit, size: int, *, writes: bool) -> Problem | None:
-        """Why a range lock keeps the first `size` octets from being read or written by somebody who has none of the locks."""
+        """Why a range lock keeps the first `size` octets from being read or written by somebody who
+        has none of the locks.
+        """
         file = self.engine.table.file(file_key(visit.share.name, visit.name))
         if file is None or file.ranges is None:
             return None
         refusal = self.engine.locking.check_transfer(file, "", writes=writes, offset=0, length=size)
         return self._say_no(visit, refusal, _WRITE if writes else _READ) if refusal else None
 
-    def _say_no(self, visit: Visit, refusal: Refusal, access: int = 0, share_mode: int = _SHARE_READ) -> Problem:
-        return self._refuse(visit.actor, visit.share.name, visit.name.path, refusal, access, share_mode)
+    def _say_no(
+        self, visit: Visit, refusal: Refusal, access: int = 0, share_mode: int = _SHARE_READ
+    ) -> Problem:
+        return self._refuse(
+            visit.actor, visit.share.name, visit.name.path, refusal, access, share_mode
+        )
 
     def _has_parent(self, visit: Visit, facts: FileFacts | None) -> bool:
         return facts is not None or self._is_directory(visit, visit.name.parent)
@@ -363,8 +464,12 @@ class PathOperations(ShareBase):
     def _is_directory(self, visit: Visit, name: Name) -> bool:
         return visit.share.store.has_directory(name)
 
-    async def _put_large(self, visit: Visit, ask: Ask, facts: FileFacts | None, data: bytes) -> Problem | None:
-        """Stage the octets while an open keeps others out, then publish them, if that open is still there."""
+    async def _put_large(
+        self, visit: Visit, ask: Ask, facts: FileFacts | None, data: bytes
+    ) -> Problem | None:
+        """Stage the octets while an open keeps others out, then publish them, if that open is still
+        there.
+        """
         store = visit.share.store
         row = self._hold(visit, ask, facts)
         if isinstance(row, Problem):
@@ -407,11 +512,37 @@ class PathOperations(ShareBase):
 
 
 def _ask_to_put(visit: Visit, create_only: bool) -> Ask:
-    return ask_of(visit, _WRITE, _SHARE_READ, Disposition.CREATE if create_only else Disposition.OVERWRITE_IF, _FILE)
+    return ask_of(
+        visit,
+        _WRITE,
+        _SHARE_READ,
+        Disposition.CREATE if create_only else Disposition.OVERWRITE_IF,
+        _FILE,
+    )
 
 
-def ask_of(visit: Visit, access: int, share_mode: int, disposition: Disposition = Disposition.OPEN, options: int = 0) -> Ask:
+def ask_of(
+    visit: Visit,
+    access: int,
+    share_mode: int,
+    disposition: Disposition = Disposition.OPEN,
+    options: int = 0,
+) -> Ask:
     """The open that a path operation is, under the locks its caller acts under."""
     allowed, under, fixed = visit.allowed, visit.under, visit.fixed
     name = visit.name
-    return Ask(visit.share.name, name, access, share_mode, disposition, options, 0, allowed, "", "", under, 0, fixed)
+    return Ask(
+        visit.share.name,
+        name,
+        access,
+        share_mode,
+        disposition,
+        options,
+        0,
+        allowed,
+        "",
+        "",
+        under,
+        0,
+        fixed,
+    )

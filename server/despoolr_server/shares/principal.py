@@ -1,4 +1,6 @@
-"""Who asks, and what a path operation gives back: the small values of the share host's interface."""
+"""Who asks, and what a path operation gives back: the small values of the share host's
+interface.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,8 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """One request's caller: the principal, and (optionally) the session it runs in, its program, and what it is for.
+    """One request's caller: the principal, and (optionally) the session it runs in, its program,
+    and what it is for.
 
     `tokens` are the WebDAV lock tokens the request submits.
     """
@@ -40,7 +43,9 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A file's octets as of one open: `etag` is strong and quoted, `modified_at` is site time in seconds."""
+    """A file's octets as of one open: `etag` is strong and quoted, `modified_at` is site time in
+    seconds.
+    """
 
     data: bytes
     etag: str

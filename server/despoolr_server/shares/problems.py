@@ -1,7 +1,7 @@
 """Refusals as RFC 9457 problem bodies, in words a person can act on.
 
-The law: every answer that is not a success has one body: its status by name, number and HTTP code, one title, and a
-detail that says what is in the way, whose it is and since when.
+The law: every answer that is not a success has one body: its status by name, number and HTTP code,
+one title, and a detail that says what is in the way, whose it is and since when.
 """
 
 from __future__ import annotations
@@ -9,7 +9,13 @@ from __future__ import annotations
 from typing import Final
 
 from despoolr_core.records.verdicts import locked, moment
-from despoolr_core.share.modes import HTTP_STATUS, WIN32_CODE, NtStatus, render_access, render_share_mode
+from despoolr_core.share.modes import (
+    HTTP_STATUS,
+    WIN32_CODE,
+    NtStatus,
+    render_access,
+    render_share_mode,
+)
 from despoolr_core.share.wire import Blocker, LockedRange, Problem
 from despoolr_server.engine.ranges import RangeLock
 from despoolr_server.engine.rows import Open, Refusal
@@ -75,8 +81,12 @@ def problem(
     )
 
 
-def refusal_problem(refusal: Refusal, share: str, path: str, blockers: list[Blocker], episode: str = "") -> Problem:
-    """The body for a refusal of the engine; the detail names up to three of the opens in the way."""
+def refusal_problem(
+    refusal: Refusal, share: str, path: str, blockers: list[Blocker], episode: str = ""
+) -> Problem:
+    """The body for a refusal of the engine; the detail names up to three of the opens in the
+    way.
+    """
     where = path or share
     detail = (f"{where}: {refusal.reason}" if where else refusal.reason) if refusal.reason else ""
     if blockers:
@@ -98,7 +108,10 @@ def refusal_problem(refusal: Refusal, share: str, path: str, blockers: list[Bloc
 def blockers_of(refusal: Refusal) -> list[Blocker]:
     """The opens, or the locks of opens, that a refusal names."""
     if refusal.locks:
-        return [blocker_of(row, range_of(lock)) for row, lock in zip(refusal.blockers, refusal.locks, strict=True)]
+        return [
+            blocker_of(row, range_of(lock))
+            for row, lock in zip(refusal.blockers, refusal.locks, strict=True)
+        ]
     return [blocker_of(row) for row in refusal.blockers]
 
 
@@ -124,10 +137,14 @@ def blocker_of(row: Open, lock: LockedRange | None = None) -> Blocker:
 def describe(blocker: Blocker) -> str:
     """`WINWORD.EXE on WS3 (user ALICE) with READ access sharing READ since 1996-06-03 08:30`.
 
-    For a lock: `octets 0 to 9 locked (EXCLUSIVE) by WINWORD.EXE on WS3 (user ALICE) since 1996-06-03 08:30`.
+    For a lock: `octets 0 to 9 locked (EXCLUSIVE) by WINWORD.EXE on WS3 (user ALICE) since
+    1996-06-03 08:30`.
     """
     who = f"{blocker.program} on {blocker.machine}" if blocker.program else blocker.machine
     user = f" (user {blocker.user})" if blocker.user else ""
     if blocker.lock is not None:
         return f"{locked(blocker.lock)} by {who}{user} since {moment(blocker.lock.locked_at)}"
-    return f"{who}{user} with {blocker.access} access sharing {blocker.share_mode} since {moment(blocker.opened_at)}"
+    return (
+        f"{who}{user} with {blocker.access} access sharing {blocker.share_mode} since "
+        f"{moment(blocker.opened_at)}"
+    )

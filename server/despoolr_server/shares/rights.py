@@ -1,9 +1,11 @@
-"""Who may do what below a share: one small table of prefixes, as the File Manager's Permissions dialog kept it.
+"""Who may do what below a share: one small table of prefixes, as the File Manager's Permissions
+dialog kept it.
 
-The law: the longest prefix that names the caller's role decides; a role that nothing names has no access. `Change` and
-`Read` are the masks of Windows NT. Service and administrators have Full Control everywhere, so that they need no entry.
-Sources: [Q189809] (directories of the logon server), [Q167656] and [Q272923] (package access is Read or Read/Write),
-[Q125453] (senders write to `SMS_SITE` with the service account).
+The law: the longest prefix that names the caller's role decides; a role that nothing names has no
+access. `Change` and `Read` are the masks of Windows NT. Service and administrators have Full
+Control everywhere, so that they need no entry. Sources: [Q189809] (directories of the logon
+server), [Q167656] and [Q272923] (package access is Read or Read/Write), [Q125453] (senders write to
+`SMS_SITE` with the service account).
 """
 
 from __future__ import annotations
@@ -26,28 +28,41 @@ class Rights(IntEnum):
 
 
 class FixedNames:
-    """The directories of a share that clients and services leave where they are, those above them included.
+    """The directories of a share that clients and services leave where they are, those above them
+    included.
 
-    `names` are paths; of a path in `parents` every name directly in it is fixed as well (a directory for each domain).
+    `names` are paths; of a path in `parents` every name directly in it is fixed as well (a
+    directory for each domain).
     """
 
     def __init__(self, names: Iterable[str] = (), parents: Iterable[str] = ()) -> None:
         self._parents = frozenset(map(fold, parents))
         keys = [*map(fold, names), *self._parents]
-        self._keys = frozenset("/".join(key.split("/")[:depth]) for key in keys for depth in range(1, key.count("/") + 2))
+        self._keys = frozenset(
+            "/".join(key.split("/")[:depth])
+            for key in keys
+            for depth in range(1, key.count("/") + 2)
+        )
 
     def __contains__(self, key: str) -> bool:
         """Whether the name with this key is fixed."""
-        return key in self._keys or (bool(self._parents) and key.rpartition("/")[0] in self._parents)
+        return key in self._keys or (
+            bool(self._parents) and key.rpartition("/")[0] in self._parents
+        )
 
 
 class RightsTable:
-    """The permissions of one share. Entries may change while it is served (a forced disconnect revokes and restores).
+    """The permissions of one share. Entries may change while it is served (a forced disconnect
+    revokes and restores).
 
     What is `fixed` stays whatever the entries allow, except for an administrator.
     """
 
-    def __init__(self, entries: Mapping[str, Mapping[Role, Rights]] | None = None, fixed: FixedNames | None = None) -> None:
+    def __init__(
+        self,
+        entries: Mapping[str, Mapping[Role, Rights]] | None = None,
+        fixed: FixedNames | None = None,
+    ) -> None:
         self._fixed = fixed or FixedNames()
         self._entries: dict[str, dict[Role, Rights]] = {}
         for prefix, by_role in (entries or {}).items():
@@ -66,7 +81,9 @@ class RightsTable:
             key = key.rpartition("/")[0]
 
     def is_fixed(self, role: Role, key: str) -> bool:
-        """Whether a role must leave a name's directory where it is, and may put no file in its place."""
+        """Whether a role must leave a name's directory where it is, and may put no file in its
+        place.
+        """
         return key in self._fixed and role is not Role.ADMIN
 
     def entries(self) -> dict[str, dict[Role, Rights]]:
@@ -74,7 +91,9 @@ class RightsTable:
         return {prefix: dict(by_role) for prefix, by_role in self._entries.items()}
 
     def set(self, prefix: str, role: Role, rights: Rights | None) -> Rights | None:
-        """Change one entry (None takes it out, so that the directory above decides); returns what it was."""
+        """Change one entry (None takes it out, so that the directory above decides); returns what
+        it was.
+        """
         key = fold(prefix.replace("\\", "/").strip("/"))
         by_role = self._entries.setdefault(key, {})
         former = by_role.pop(role, None)
@@ -90,14 +109,27 @@ class RightsTable:
 
 
 def _clients(default: Rights, changeable: tuple[str, ...] = ()) -> dict[str, dict[Role, Rights]]:
-    return {"": {Role.CLIENT: default}} | {prefix: {Role.CLIENT: Rights.CHANGE} for prefix in changeable}
+    return {"": {Role.CLIENT: default}} | {
+        prefix: {Role.CLIENT: Rights.CHANGE} for prefix in changeable
+    }
 
 
-_REPORTED_TO: Final = ("CCR.BOX", "DESPOOLR.BOX", "INVENTRY.BOX", "ISVMIF.BOX", "PCMPKG.SRC", "SMSID")
+_REPORTED_TO: Final = (
+    "CCR.BOX",
+    "DESPOOLR.BOX",
+    "INVENTRY.BOX",
+    "ISVMIF.BOX",
+    "PCMPKG.SRC",
+    "SMSID",
+)
 _READ_FROM: Final = ("PCMINS.BOX", "INVENCFG.BOX", "APPCTL.SRC")
 
-SMS_SHR: Final = RightsTable(_clients(Rights.READ, _REPORTED_TO), FixedNames([*_REPORTED_TO, *_READ_FROM]))
-"""A logon server's share: clients Change in the boxes they report through, Read elsewhere [Q189809]. The boxes stay."""
+SMS_SHR: Final = RightsTable(
+    _clients(Rights.READ, _REPORTED_TO), FixedNames([*_REPORTED_TO, *_READ_FROM])
+)
+"""A logon server's share: clients Change in the boxes they report through, Read elsewhere
+[Q189809]. The boxes stay.
+"""
 
 PACKAGE_SHARE: Final = RightsTable(_clients(Rights.READ))
 """A package root: Read."""

@@ -1,9 +1,11 @@
-"""Operations on whole trees, as WebDAV has them: copy, move and delete a directory with all that is in it.
+"""Operations on whole trees, as WebDAV has them: copy, move and delete a directory with all that is
+in it.
 
-The law: each name is asked for by itself, in its caller's name, like any other (`paths`); what stands in the way is reported
-by name and the rest goes on, except that nothing is taken out from around what stays. A move is one rename, and so all or
-nothing: what is open inside is named and nothing moves. Dead properties go where their file goes. Sources: RFC 4918, 9.6 to
-9.9; what a rename obeys is in `engine.renames`.
+The law: each name is asked for by itself, in its caller's name, like any other (`paths`); what
+stands in the way is reported by name and the rest goes on, except that nothing is taken out from
+around what stays. A move is one rename, and so all or nothing: what is open inside is named and
+nothing moves. Dead properties go where their file goes. Sources: RFC 4918, 9.6 to 9.9; what a
+rename obeys is in `engine.renames`.
 """
 
 from __future__ import annotations
@@ -42,7 +44,9 @@ class TreeOperations(PathOperations):
     """DELETE, COPY and MOVE of collections."""
 
     async def delete_tree(self, caller: Caller, share: str, path: str) -> Problem | Failures:
-        """Delete a file, or a directory with all that is in it; what is in use stays, and with it what it stands in."""
+        """Delete a file, or a directory with all that is in it; what is in use stays, and with it
+        what it stands in.
+        """
         visit = self._visit(caller, share, path)
         if isinstance(visit, Problem):
             return visit
@@ -50,18 +54,34 @@ class TreeOperations(PathOperations):
         if facts is None or not facts.directory:
             return await self.delete(caller, share, path) or []
         if not visit.name.key:
-            return self._say_no(visit, Refusal(NtStatus.ACCESS_DENIED, reason="the share's root stays"), _DELETE, _SHARE_ALL)
+            return self._say_no(
+                visit,
+                Refusal(NtStatus.ACCESS_DENIED, reason="the share's root stays"),
+                _DELETE,
+                _SHARE_ALL,
+            )
         if visit.fixed:
-            return self._say_no(visit, Refusal(NtStatus.ACCESS_DENIED, reason=STAYS), _DELETE, _SHARE_ALL)
+            return self._say_no(
+                visit, Refusal(NtStatus.ACCESS_DENIED, reason=STAYS), _DELETE, _SHARE_ALL
+            )
         failures = await self._delete_below(caller, visit, and_itself=True)
         return failures[0][1] if len(failures) == 1 and failures[0][0] == facts.path else failures
 
     async def copy_tree(
-        self, caller: Caller, share: str, path: str, new_path: str, *, replace: bool, infinite: bool = True
+        self,
+        caller: Caller,
+        share: str,
+        path: str,
+        new_path: str,
+        *,
+        replace: bool,
+        infinite: bool = True,
     ) -> Problem | Failures:
-        """Copy a file, or a directory (with all that is in it, if `infinite`): each file as a read and a write.
+        """Copy a file, or a directory (with all that is in it, if `infinite`): each file as a read
+        and a write.
 
-        An existing target is replaced, if `replace`: a file's content, a directory's whole contents.
+        An existing target is replaced, if `replace`: a file's content, a directory's whole
+        contents.
         """
         pair = self._visit_two(caller, share, path, new_path)
         if isinstance(pair, Problem):
@@ -69,7 +89,9 @@ class TreeOperations(PathOperations):
         visit, target, _ = pair
         store = visit.share.store
         facts, target_facts = store.find(visit.name), store.find(target)
-        if target.key == visit.name.key or (facts is not None and facts.directory and is_inside(target, visit.name)):
+        if target.key == visit.name.key or (
+            facts is not None and facts.directory and is_inside(target, visit.name)
+        ):
             reason = "it cannot be copied onto or into itself"
             return self._say_no(visit, Refusal(NtStatus.ACCESS_DENIED, reason=reason), _READ)
         if target_facts is not None and target_facts.directory and is_inside(visit.name, target):
@@ -77,22 +99,34 @@ class TreeOperations(PathOperations):
             return self._say_no(visit, Refusal(NtStatus.ACCESS_DENIED, reason=reason), _READ)
         if target_facts is not None and not replace and facts is not None:
             collision = Refusal(NtStatus.OBJECT_NAME_COLLISION)
-            return self._refuse(visit.actor, visit.share.name, target.path, collision, _WRITE, _SHARE_READ)
+            return self._refuse(
+                visit.actor, visit.share.name, target.path, collision, _WRITE, _SHARE_READ
+            )
         if facts is None or not facts.directory:
             return await self._copy_file(caller, visit, target, target_facts)
         return await self._copy_directory(caller, visit, target, target_facts, infinite=infinite)
 
-    async def move_tree(self, caller: Caller, share: str, path: str, new_path: str, *, replace: bool) -> Problem | Failures:
-        """Rename a file or a directory; with `replace`, what has the new name goes first, with all that is in it."""
+    async def move_tree(
+        self, caller: Caller, share: str, path: str, new_path: str, *, replace: bool
+    ) -> Problem | Failures:
+        """Rename a file or a directory; with `replace`, what has the new name goes first, with all
+        that is in it.
+        """
         pair = self._visit_two(caller, share, path, new_path)
         if isinstance(pair, Problem):
             return pair
         visit, target, _ = pair
         store = visit.share.store
         facts, target_facts = store.find(visit.name), store.find(target)
-        if facts is None or target.key == visit.name.key or (target_facts is None and not self.dav_locks):
+        if (
+            facts is None
+            or target.key == visit.name.key
+            or (target_facts is None and not self.dav_locks)
+        ):
             return await self._move_here(caller, visit, target, replace=replace)
-        refusal = self._check(visit, ask_of(visit, _DELETE, _SHARE_ALL), facts) or self._may_be_put(caller, visit, target)
+        refusal = self._check(visit, ask_of(visit, _DELETE, _SHARE_ALL), facts) or self._may_be_put(
+            caller, visit, target
+        )
         if refusal is not None:
             return refusal
         held = self._held_below(caller, visit) if facts.directory else []
@@ -101,12 +135,20 @@ class TreeOperations(PathOperations):
         if target_facts is not None:
             if is_inside(target, visit.name) or is_inside(visit.name, target):
                 reason = "one stands inside the other"
-                return self._say_no(visit, Refusal(NtStatus.ACCESS_DENIED, reason=reason), _DELETE, _SHARE_ALL)
-            if not facts.directory and not target_facts.directory and self.engine.opens_of(visit.share.name, target):
+                return self._say_no(
+                    visit, Refusal(NtStatus.ACCESS_DENIED, reason=reason), _DELETE, _SHARE_ALL
+                )
+            if (
+                not facts.directory
+                and not target_facts.directory
+                and self.engine.opens_of(visit.share.name, target)
+            ):
                 return await self._move_over_open_file(caller, visit, target, facts, target_facts)
         goes_first = target_facts is not None and (facts.directory or target_facts.directory)
         left = None if goes_first else target_facts
-        refusal = self._may_move(caller, visit, target, facts, left, replace=replace, ends_below=True)
+        refusal = self._may_move(
+            caller, visit, target, facts, left, replace=replace, ends_below=True
+        )
         if refusal is not None:
             return refusal
         if goes_first:
@@ -118,18 +160,25 @@ class TreeOperations(PathOperations):
 
     # -- inside
 
-    async def _move_here(self, caller: Caller, visit: Visit, target: Name, *, replace: bool) -> Problem | Failures:
+    async def _move_here(
+        self, caller: Caller, visit: Visit, target: Name, *, replace: bool
+    ) -> Problem | Failures:
         facts = visit.share.store.find(visit.name)
         if facts is not None and facts.directory:
             held = self._held_below(caller, visit)
             if held:
                 return held
-        return await self.move(caller, visit.share.name, visit.name.path, target.path, replace=replace) or []
+        return (
+            await self.move(caller, visit.share.name, visit.name.path, target.path, replace=replace)
+            or []
+        )
 
     async def _move_over_open_file(
         self, caller: Caller, visit: Visit, target: Name, facts: FileFacts, target_facts: FileFacts
     ) -> Problem | Failures:
-        """A target that is locked by the caller keeps its lock (RFC 4918, 7.6): it gets the content, the source goes."""
+        """A target that is locked by the caller keeps its lock (RFC 4918, 7.6): it gets the
+        content, the source goes.
+        """
         refusal = self.engine.check_delete(ask_of(visit, _DELETE, _SHARE_ALL), facts, True, False)
         if refusal is not None:
             return self._say_no(visit, refusal, _DELETE, _SHARE_ALL)
@@ -139,18 +188,30 @@ class TreeOperations(PathOperations):
         return await self.delete(caller, visit.share.name, visit.name.path) or []
 
     def _may_be_put(self, caller: Caller, visit: Visit, target: Name) -> Problem | None:
-        """Whether a name may be made where the target is, by rights and locks; asked before anything is undone."""
-        return None if visit.share.store.find(target) is not None else self._may_be_made(caller, visit, target)
+        """Whether a name may be made where the target is, by rights and locks; asked before
+        anything is undone.
+        """
+        return (
+            None
+            if visit.share.store.find(target) is not None
+            else self._may_be_made(caller, visit, target)
+        )
 
-    def _may_be_made(self, caller: Caller, visit: Visit, target: Name, options: int = 0) -> Problem | None:
+    def _may_be_made(
+        self, caller: Caller, visit: Visit, target: Name, options: int = 0
+    ) -> Problem | None:
         """The same where what has that name now goes first."""
         goal = self._visit(caller, visit.share.name, target)
         if isinstance(goal, Problem):
             return goal
-        return self._check(goal, ask_of(goal, _WRITE, _SHARE_ALL, Disposition.CREATE, options), None)
+        return self._check(
+            goal, ask_of(goal, _WRITE, _SHARE_ALL, Disposition.CREATE, options), None
+        )
 
     def _held_below(self, caller: Caller, visit: Visit) -> Failures:
-        """Who has what open inside a directory, by file, but for the locks that the caller acts under."""
+        """Who has what open inside a directory, by file, but for the locks that the caller acts
+        under.
+        """
         held: dict[str, list[Open]] = {}
         for row in self.engine.open_below(visit.share.name, visit.name):
             name = found_name(row.path)
@@ -164,7 +225,9 @@ class TreeOperations(PathOperations):
         return [
             (path, self._refuse(visit.actor, visit.share.name, path, refusal, _DELETE, _SHARE_ALL))
             for path, rows in held.items()
-            for refusal in [Refusal(NtStatus.SHARING_VIOLATION, tuple(rows[:blockers_max]), len(rows))]
+            for refusal in [
+                Refusal(NtStatus.SHARING_VIOLATION, tuple(rows[:blockers_max]), len(rows))
+            ]
         ]
 
     async def _delete_below(self, caller: Caller, visit: Visit, *, and_itself: bool) -> Failures:
@@ -210,21 +273,37 @@ class TreeOperations(PathOperations):
                     await breathe(len(batch))
         return names
 
-    async def _copy_file(self, caller: Caller, visit: Visit, target: Name, target_facts: FileFacts | None) -> Problem | Failures:
+    async def _copy_file(
+        self, caller: Caller, visit: Visit, target: Name, target_facts: FileFacts | None
+    ) -> Problem | Failures:
         share = visit.share.name
         content = await self.get(caller, share, visit.name.path)
         if isinstance(content, Problem):
             return content
         assert isinstance(content, Content), "a copy asks for no ETag"
         if target_facts is not None and target_facts.directory:
-            gone = self._may_be_made(caller, visit, target) or await self.delete_tree(caller, share, target.path)
+            gone = self._may_be_made(caller, visit, target) or await self.delete_tree(
+                caller, share, target.path
+            )
             if gone:
                 return gone
-        written = await self.put(caller, share, target.path, content.data, create_only=target_facts is None)
-        return written if isinstance(written, Problem) else await self._copy_properties(visit, visit.name, target)
+        written = await self.put(
+            caller, share, target.path, content.data, create_only=target_facts is None
+        )
+        return (
+            written
+            if isinstance(written, Problem)
+            else await self._copy_properties(visit, visit.name, target)
+        )
 
     async def _copy_directory(
-        self, caller: Caller, visit: Visit, target: Name, target_facts: FileFacts | None, *, infinite: bool
+        self,
+        caller: Caller,
+        visit: Visit,
+        target: Name,
+        target_facts: FileFacts | None,
+        *,
+        infinite: bool,
     ) -> Problem | Failures:
         share, store = visit.share.name, visit.share.store
         refused = self._check(visit, ask_of(visit, _READ, _SHARE_ALL), store.find(visit.name))
@@ -260,7 +339,9 @@ class TreeOperations(PathOperations):
             place = parse_name(target.path + name.path[len(visit.name.path) :])
             result: Problem | Failures | None
             if not isinstance(place, Name):
-                result = self._bad_name(visit.actor, share, target.path + name.path[len(visit.name.path) :], place)
+                result = self._bad_name(
+                    visit.actor, share, target.path + name.path[len(visit.name.path) :], place
+                )
             else:
                 result = await self._copy_one(caller, share, name, place)
             if isinstance(result, Problem):
@@ -272,7 +353,9 @@ class TreeOperations(PathOperations):
                 return [*failures, _given_up(visit)]
         return failures
 
-    async def _copy_one(self, caller: Caller, share: str, name: Name, place: Name) -> Problem | Failures:
+    async def _copy_one(
+        self, caller: Caller, share: str, name: Name, place: Name
+    ) -> Problem | Failures:
         visit = self._visit(caller, share, name)
         if isinstance(visit, Problem):
             return visit
@@ -291,13 +374,21 @@ class TreeOperations(PathOperations):
             store.set_properties(target, properties)
             await store.settle()
         except StoreError as error:
-            return [(target.path, self._failed(visit.actor, visit.share.name, target.path, error, _WRITE))]
+            return [
+                (
+                    target.path,
+                    self._failed(visit.actor, visit.share.name, target.path, error, _WRITE),
+                )
+            ]
         return []
 
 
 def _given_up(visit: Visit) -> tuple[str, Problem]:
     path = visit.name.path
-    detail = f"{path}: so much was refused that the rest was not tried; mend what is named, then ask again"
+    detail = (
+        f"{path}: so much was refused that the rest was not tried; mend what is named, "
+        "then ask again"
+    )
     refusal = problem(NtStatus.INSUFFICIENT_RESOURCES, visit.share.name, path, detail=detail)
     refusal.status = 507
     return path, refusal

@@ -1,7 +1,7 @@
 """What the SMS Administrator program does to a site: packages, jobs, machines, and looking at them.
 
-Every refusal says what there is instead (`AdministratorError`), because a person typed it. Rows go through `Database`; the
-files of a package are put on the source share by whoever has them.
+Every refusal says what there is instead (`AdministratorError`), because a person typed it. Rows go
+through `Database`; the files of a package are put on the source share by whoever has them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,13 @@ from despoolr_core.formats.sms_id import IdError, check_site_code, is_package_id
 from despoolr_core.formats.sms_id import package_id as make_package_id
 from despoolr_core.rules.fold import fold
 from despoolr_server.database.schema import EVENTS, JOBS, MACHINE_ATTRIBUTES, MACHINES, PACKAGES
-from despoolr_server.site.job_checks import AdministratorError, check_job, check_texts, find_package, nearest
+from despoolr_server.site.job_checks import (
+    AdministratorError,
+    check_job,
+    check_texts,
+    find_package,
+    nearest,
+)
 from despoolr_server.site.jobs.model import ENDED, JobSpec, JobStatus
 from despoolr_server.site.services.packing import split_unc
 from despoolr_server.site.services.scheduler import create_job
@@ -29,7 +35,9 @@ COMPONENT = "SMS_ADMINISTRATOR"
 
 
 class PackageSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    r"""A package as the administrator fills it in. `source` is `\\SERVER\SHARE\DIRECTORY`; `id` is usually left to the site."""
+    r"""A package as the administrator fills it in. `source` is `\\SERVER\SHARE\DIRECTORY`; `id` is
+    usually left to the site.
+    """
 
     name: str
     source: str
@@ -38,7 +46,9 @@ class PackageSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True
 
 
 class MachineSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """A client the site is to know before its first inventory. `site` is the site it belongs to (empty: this one)."""
+    """A client the site is to know before its first inventory. `site` is the site it belongs to
+    (empty: this one).
+    """
 
     name: str
     sms_id: str
@@ -48,7 +58,9 @@ class MachineSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True
 
 
 class SiteSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """A site below this one that was attached before: its code, its parent, its server, its distribution servers."""
+    """A site below this one that was attached before: its code, its parent, its server, its
+    distribution servers.
+    """
 
     code: str
     parent: str
@@ -117,11 +129,18 @@ class Administrator:
 
         def work(db: Connection) -> str:
             if spec.id and not is_package_id(spec.id):
-                raise AdministratorError(f"{spec.id!r} is no PackageID: a site code and five hex digits, such as BPC0000A")
+                raise AdministratorError(
+                    f"{spec.id!r} is no PackageID: a site code and five hex digits, such "
+                    "as BPC0000A"
+                )
             package_id = spec.id or _next_package_id(db, self._site.code)
             if queries.package(db, package_id) is not None:
                 raise AdministratorError(f"there is a package {package_id} already")
-            db.execute(insert(PACKAGES).values(PkgID=package_id, Name=spec.name, Comment=spec.comment, SourcePath=spec.source))
+            db.execute(
+                insert(PACKAGES).values(
+                    PkgID=package_id, Name=spec.name, Comment=spec.comment, SourcePath=spec.source
+                )
+            )
             return package_id
 
         return await self._site.database.run(work)
@@ -133,7 +152,13 @@ class Administrator:
             row = find_package(db, package)
             return _package_row(row) | {
                 "status": [
-                    {"site": s.SiteCode, "server": s.Server, "status": s.Status, "version": s.Version, "updated_at": s.UpdatedAt}
+                    {
+                        "site": s.SiteCode,
+                        "server": s.Server,
+                        "status": s.Status,
+                        "version": s.Version,
+                        "updated_at": s.UpdatedAt,
+                    }
                     for s in queries.package_statuses(db, row.PkgID)
                 ]
             }
@@ -142,23 +167,36 @@ class Administrator:
 
     async def packages(self) -> list[dict[str, Any]]:
         """All packages."""
-        rows = await self._site.database.run(lambda db: db.execute(select(PACKAGES).order_by(PACKAGES.c.PkgID)).all())
+        rows = await self._site.database.run(
+            lambda db: db.execute(select(PACKAGES).order_by(PACKAGES.c.PkgID)).all()
+        )
         return [_package_row(r) for r in rows]
 
     async def add_machines(self, machines: list[MachineSpec]) -> int:
-        """Make machines known (as their first inventory would); those already known are brought up to date."""
+        """Make machines known (as their first inventory would); those already known are brought up
+        to date.
+        """
         for machine in machines:
             check_texts(machine)
             if not is_sms_id(machine.sms_id):
-                raise AdministratorError(f"{machine.sms_id!r} is not an SMSID of eight letters and digits")
+                raise AdministratorError(
+                    f"{machine.sms_id!r} is not an SMSID of eight letters and digits"
+                )
 
-        known = [queries.Machine(0, m.name, m.sms_id, m.domain, m.operating_system, m.site or self._site.code) for m in machines]
+        known = [
+            queries.Machine(
+                0, m.name, m.sms_id, m.domain, m.operating_system, m.site or self._site.code
+            )
+            for m in machines
+        ]
         await self._site.database.run(lambda db: queries.set_machines(db, known))
         await self._tell_parent(machines)
         return len(machines)
 
     async def _tell_parent(self, machines: list[MachineSpec]) -> None:
-        """A site above learns of this site's machines the way it learns of everything: by MIFs in `SITEREP.BOX` (Q169491)."""
+        """A site above learns of this site's machines the way it learns of everything: by MIFs in
+        `SITEREP.BOX` (Q169491).
+        """
         if not self._site.parent:
             return
         root = self._site.share(self._site.server, boxes.ROOT_SHARE, COMPONENT)
@@ -166,7 +204,9 @@ class Administrator:
         await box.started()
         for m in machines:
             if m.site in ("", self._site.code):
-                await box.put_data(render_machine_mif(Machine(self._site.code, m.domain, m.name, m.sms_id)))
+                await box.put_data(
+                    render_machine_mif(Machine(self._site.code, m.domain, m.name, m.sms_id))
+                )
 
     async def add_sites(self, sites: list[SiteSpec]) -> int:
         """Make sites below this one known, as they would themselves once they are attached."""
@@ -177,7 +217,9 @@ class Administrator:
             except IdError as error:
                 raise AdministratorError(str(error)) from None
         now = self._site.clock.now()
-        reports = [SiteReport(s.code, s.parent, s.server, s.version, tuple(s.servers), now) for s in sites]
+        reports = [
+            SiteReport(s.code, s.parent, s.server, s.version, tuple(s.servers), now) for s in sites
+        ]
 
         def work(db: Connection) -> int:
             for report in reports:
@@ -202,12 +244,17 @@ class Administrator:
         ]
 
     async def machines(self, limit: int, after: str = "") -> tuple[list[dict[str, Any]], int]:
-        """The first `limit` machines by name, those `after` a name only; and how many there are in all."""
+        """The first `limit` machines by name, those `after` a name only; and how many there are in
+        all.
+        """
 
         def work(db: Connection) -> tuple[list[dict[str, Any]], int]:
             query = select(MACHINES).order_by(MACHINES.c.Name, MACHINES.c.SMSID).limit(limit)
             rows = db.execute(query.where(MACHINES.c.Name > after) if after else query).all()
-            found = [{"machine": r.Name, "sms_id": r.SMSID, "domain": r.Domain, "site": r.SiteCode} for r in rows]
+            found = [
+                {"machine": r.Name, "sms_id": r.SMSID, "domain": r.Domain, "site": r.SiteCode}
+                for r in rows
+            ]
             return found, int(db.execute(select(func.count()).select_from(MACHINES)).scalar_one())
 
         return await self._site.database.run(work)
@@ -216,12 +263,20 @@ class Administrator:
         """One machine with the attributes it reported."""
 
         def work(db: Connection) -> dict[str, Any]:
-            row = next((r for r in db.execute(select(MACHINES)) if fold(r.Name) == fold(name)), None)
+            row = next(
+                (r for r in db.execute(select(MACHINES)) if fold(r.Name) == fold(name)), None
+            )
             if row is None:
-                names = [r.Name for r in db.execute(select(MACHINES.c.Name).order_by(MACHINES.c.Name))]
-                raise AdministratorError(f"this site knows no machine {name!r}{nearest(name, names)}")
+                names = [
+                    r.Name for r in db.execute(select(MACHINES.c.Name).order_by(MACHINES.c.Name))
+                ]
+                raise AdministratorError(
+                    f"this site knows no machine {name!r}{nearest(name, names)}"
+                )
             attributes: dict[str, dict[str, str]] = {}
-            for a in db.execute(select(MACHINE_ATTRIBUTES).where(MACHINE_ATTRIBUTES.c.MachineID == row.MachineID)):
+            for a in db.execute(
+                select(MACHINE_ATTRIBUTES).where(MACHINE_ATTRIBUTES.c.MachineID == row.MachineID)
+            ):
                 attributes.setdefault(a.GroupName, {})[a.Attribute] = a.Value
             return {
                 "machine": row.Name,
@@ -236,7 +291,9 @@ class Administrator:
     # -- jobs
 
     async def create_job(self, spec: JobSpec) -> str:
-        """Make a Pending job and return its JobID. Raises `AdministratorError` for what the site does not have."""
+        """Make a Pending job and return its JobID. Raises `AdministratorError` for what the site
+        does not have.
+        """
         site = self._site
 
         def work(db: Connection) -> str:
@@ -245,24 +302,42 @@ class Administrator:
 
         job_id = await site.database.run(work)
         site.change_count += 1
-        site.record(COMPONENT, "job.status", job=job_id, name=spec.name, status=str(JobStatus.PENDING), was="", reason="created")
+        site.record(
+            COMPONENT,
+            "job.status",
+            job=job_id,
+            name=spec.name,
+            status=str(JobStatus.PENDING),
+            was="",
+            reason="created",
+        )
         return job_id
 
     async def cancel_job(self, job: str) -> JobRow:
-        """Edit > Cancel Job (Q188042): a Pending job is Cancelled, one under way is Cancelling. By id or name.
+        """Edit > Cancel Job (Q188042): a Pending job is Cancelled, one under way is Cancelling. By
+        id or name.
 
-        What a repeating job would do next is cancelled with it. Raises `AdministratorError` for a job that has ended, is not
-        there, or came from another site.
+        What a repeating job would do next is cancelled with it. Raises `AdministratorError` for a
+        job that has ended, is not there, or came from another site.
         """
         site, now = self._site, self._site.clock.now()
 
         def work(db: Connection) -> list[tuple[Any, JobStatus]]:
             row = _find_job(db, job)
             if row.JobID[:3] != site.code:
-                raise AdministratorError(f"job {row.JobID} {row.Name} is site {row.JobID[:3]}'s: cancel it there")
+                raise AdministratorError(
+                    f"job {row.JobID} {row.Name} is site {row.JobID[:3]}'s: cancel it there"
+                )
             if row.Status in ENDED or row.Status == JobStatus.CANCELLING:
                 raise AdministratorError(f"job {row.JobID} {row.Name} is {row.Status} already")
-            changed = [(row, JobStatus.CANCELLED if row.Status == JobStatus.PENDING else JobStatus.CANCELLING)]
+            changed = [
+                (
+                    row,
+                    JobStatus.CANCELLED
+                    if row.Status == JobStatus.PENDING
+                    else JobStatus.CANCELLING,
+                )
+            ]
             first = row.RepeatOf or row.JobID
             changed += [
                 (other, JobStatus.CANCELLED)
@@ -278,7 +353,13 @@ class Administrator:
         site.change_count += 1
         for row, status in changed:
             site.record(
-                COMPONENT, "job.status", job=row.JobID, name=row.Name, status=str(status), was=row.Status, reason="cancelled"
+                COMPONENT,
+                "job.status",
+                job=row.JobID,
+                name=row.Name,
+                status=str(status),
+                was=row.Status,
+                reason="cancelled",
             )
         return (await self.job(changed[0][0].JobID))[0]
 
@@ -293,7 +374,15 @@ class Administrator:
         def work(db: Connection) -> tuple[JobRow, list[DetailRow]]:
             row = _find_job(db, job_id)
             return _job_row(row), [
-                DetailRow(d.Kind, d.SiteCode, d.MachineName, d.Domain, d.Status, d.UpdatedAt, d.Description)
+                DetailRow(
+                    d.Kind,
+                    d.SiteCode,
+                    d.MachineName,
+                    d.Domain,
+                    d.Status,
+                    d.UpdatedAt,
+                    d.Description,
+                )
                 for d in queries.details(db, row.JobID)
             ]
 
@@ -305,12 +394,21 @@ class Administrator:
             lambda db: db.execute(select(EVENTS).order_by(EVENTS.c.ID.desc()).limit(limit)).all()
         )
         return [
-            EventRow(r.At, r.Code, r.Severity, r.Component, r.MachineName, r.SiteCode, r.JobID, r.Text) for r in reversed(rows)
+            EventRow(
+                r.At, r.Code, r.Severity, r.Component, r.MachineName, r.SiteCode, r.JobID, r.Text
+            )
+            for r in reversed(rows)
         ]
 
 
 def _package_row(r: Any) -> dict[str, Any]:
-    return {"package": r.PkgID, "name": r.Name, "source": r.SourcePath, "version": r.StoredVersion, "size": r.SourceSize}
+    return {
+        "package": r.PkgID,
+        "name": r.Name,
+        "source": r.SourcePath,
+        "version": r.StoredVersion,
+        "size": r.SourceSize,
+    }
 
 
 def _next_package_id(db: Connection, site: str) -> str:
@@ -324,7 +422,11 @@ def _next_package_id(db: Connection, site: str) -> str:
 def _find_job(db: Connection, job: str) -> Any:
     row = queries.job(db, job)
     if row is None:
-        row = db.execute(select(JOBS).where(JOBS.c.Name == job).order_by(JOBS.c.CreatedAt.desc(), JOBS.c.JobID.desc())).first()
+        row = db.execute(
+            select(JOBS)
+            .where(JOBS.c.Name == job)
+            .order_by(JOBS.c.CreatedAt.desc(), JOBS.c.JobID.desc())
+        ).first()
     if row is None:
         ids = [r.JobID for r in queries.jobs(db)]
         raise AdministratorError(f"no job {job!r}; there are {', '.join(ids[:20]) or 'none yet'}")

@@ -1,8 +1,9 @@
-r"""Hotfixes: a corrected file is put in place while the SMS Executive is stopped, and everything in flight is kept.
+r"""Hotfixes: a corrected file is put in place while the SMS Executive is stopped, and everything in
+flight is kept.
 
-The procedure of Q195936 and its like: stop the SMS Executive, replace the DLL, start it. Here the DLL is the profile field that
-has the article's fault. What boxes and database hold is not touched. The registry remembers what is installed, so that a site
-server that starts again has it.
+The procedure of Q195936 and its like: stop the SMS Executive, replace the DLL, start it. Here the
+DLL is the profile field that has the article's fault. What boxes and database hold is not touched.
+The registry remembers what is installed, so that a site server that starts again has it.
 """
 
 from __future__ import annotations
@@ -27,11 +28,16 @@ class Hotfixes:
         self._executive = executive
 
     async def apply(self, kb: str) -> Article:
-        """Stop the Executive, install, start it. Raises `ProfileError` where there is nothing to mend."""
+        """Stop the Executive, install, start it. Raises `ProfileError` where there is nothing to
+        mend.
+        """
         article = article_of(kb)
         profile = self._site.profile
         if all(getattr(profile, name) == value for name, value in article.fix.items()):
-            raise ProfileError(f"SMS {profile.version} at site {self._site.code} does not have the fault of {article.kb}")
+            raise ProfileError(
+                f"SMS {profile.version} at site {self._site.code} does not have the fault of "
+                f"{article.kb}"
+            )
         was_running = await self._executive.stop()
         registry = self._registry()
         await registry.load()
@@ -54,7 +60,11 @@ class Hotfixes:
         return {kb: float(at) for kb, at in sorted(registry.values(HOTFIXES).items())}
 
     def _install(self, article: Article) -> None:
-        changed = {name: value for name, value in article.fix.items() if getattr(self._site.profile, name) != value}
+        changed = {
+            name: value
+            for name, value in article.fix.items()
+            if getattr(self._site.profile, name) != value
+        }
         self._site.profile = with_overrides(self._site.profile, article.fix)
         if changed:
             self._site.log(COMPONENT, f"~Hotfix {article.kb} is installed.")

@@ -1,4 +1,6 @@
-"""Many clients in one process: evenly spread polls, a bound on what is in flight, and a small client."""
+"""Many clients in one process: evenly spread polls, a bound on what is in flight, and a small
+client.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ IDLE_OCTETS_MAX = {"nothing": 1024, "an optional package": 2048}
 
 
 def clients(world: World, count: int) -> list[PcmAgent]:
-    return [world.agent(f"PC{n:05}", str(SmsId("BPC", n // 40_000, n % 40_000))) for n in range(count)]
+    return [
+        world.agent(f"PC{n:05}", str(SmsId("BPC", n // 40_000, n % 40_000))) for n in range(count)
+    ]
 
 
 def test_polls_are_spread_evenly_and_stay_so() -> None:
@@ -135,7 +139,11 @@ def test_a_halted_fleet_holds_nothing_does_nothing_and_goes_on_where_it_was() ->
         assert fleet.counts.polls == polls
         await fleet.start()
         await world.clock.sleep(HOUR)
-        assert fleet.counts.polls >= polls + 4 and agents[1].logon_server == "SRV2" and all(agent.is_on for agent in agents)
+        assert (
+            fleet.counts.polls >= polls + 4
+            and agents[1].logon_server == "SRV2"
+            and all(agent.is_on for agent in agents)
+        )
         await fleet.stop()
 
     play(main)
@@ -160,7 +168,9 @@ def test_a_client_that_cannot_let_go_in_time_falls_silent_and_holds_up_nobody() 
         began = world.clock.now()
         assert await fleet.halt(10.0) == 1
         assert world.clock.now() - began <= 10.0 and not agents[0].is_connected
-        assert [machine for machine, *_ in world.holders()] == ["PC00000"], "its server's lease ends that"
+        assert [machine for machine, *_ in world.holders()] == ["PC00000"], (
+            "its server's lease ends that"
+        )
 
     play(main)
 

@@ -1,4 +1,6 @@
-"""What ends with a report goes with it: a program's files are given back and the session ends in the report's own round trip."""
+"""What ends with a report goes with it: a program's files are given back and the session ends in
+the report's own round trip.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ CHAIN = "POST /api/v1/chain"
 async def hold(logon: Logon, count: int = 1) -> tuple[Share, list[OpenFile]]:
     share = logon.server().share("SMS_SHR")
     await share.write_all([(f"F{n}", b"x") for n in range(count)])
-    opened, error = await share.open_all([f"F{n}" for n in range(count)], Access.READ, ShareMode.READ)
+    opened, error = await share.open_all(
+        [f"F{n}" for n in range(count)], Access.READ, ShareMode.READ
+    )
     assert error is None
     logon.asked.clear()
     return share, opened
@@ -104,7 +108,9 @@ def test_a_program_with_many_files_gives_them_back_in_few_round_trips() -> None:
 
 @asynccontextmanager
 async def beside(logon: Logon) -> AsyncIterator[tuple[Share, ShareHost]]:
-    """A second server of the network, with the same accounts: its share as WS3 sees it, and its host."""
+    """A second server of the network, with the same accounts: its share as WS3 sees it, and its
+    host.
+    """
     host = ShareHost("LOGON2", logon.clock, Recorder(logon.clock.now), lease_s_default=LEASE_S)
     host.add_share("PKG", MemoryFileStore())
     runner = web.AppRunner(make_app(host, logon.auth, logon.clock), access_log=None)
@@ -130,7 +136,9 @@ def test_files_of_another_server_are_given_back_there_and_the_session_there_ends
     virtually(story)
 
 
-def test_another_server_that_is_down_does_not_keep_the_report_and_hears_of_the_close_later() -> None:
+def test_another_server_that_is_down_does_not_keep_the_report_and_hears_of_the_close_later() -> (
+    None
+):
     async def story(logon: Logon) -> None:
         async with beside(logon) as (packages, host):
             await packages.write("SETUP.EXE", b"MZ")

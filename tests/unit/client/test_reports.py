@@ -29,7 +29,9 @@ MIF_CASES = [
 
 
 @pytest.mark.parametrize(("offset", "is_collected"), MIF_CASES)
-def test_a_mif_is_collected_only_if_it_is_later_than_the_start_of_the_run(offset: float | None, is_collected: bool) -> None:
+def test_a_mif_is_collected_only_if_it_is_later_than_the_start_of_the_run(
+    offset: float | None, is_collected: bool
+) -> None:
     """Q166833."""
 
     async def main() -> None:
@@ -77,7 +79,9 @@ def test_of_several_new_mifs_the_newest_is_reported() -> None:
         await poll_and_run(agent)
         [name] = [name for name in await world.names() if name.endswith(".PCK")]
         assert await world.service("SRV1", "SMS_SHR").read(f"DESPOOLR.BOX/{name}") == b"b"
-        assert world.facts("pcm.reported")[0]["result"] == "Success", "a MIF that is none says nothing"
+        assert world.facts("pcm.reported")[0]["result"] == "Success", (
+            "a MIF that is none says nothing"
+        )
 
     play(main)
 
@@ -88,10 +92,16 @@ def test_the_order_of_the_two_files_is_a_behaviour(sni_first: bool, order: list[
 
     async def main() -> None:
         behaviour = PcmBehaviour(countdown_s=0.0, sni_before_pck=sni_first, between_files_s=5.0)
-        world = await World(behaviour, programs=Programs(default=Program(status_mif=MifToWrite()))).set_up()
+        world = await World(
+            behaviour, programs=Programs(default=Program(status_mif=MifToWrite()))
+        ).set_up()
         await world.offer(offered())
         await poll_and_run(world.agent())
-        written = [r for r in world.records if r.kind == "file.written" and r.data["path"].startswith("DESPOOLR.BOX/")]
+        written = [
+            r
+            for r in world.records
+            if r.kind == "file.written" and r.data["path"].startswith("DESPOOLR.BOX/")
+        ]
         assert [r.data["path"][-3:] for r in written] == order
         assert written[1].at - written[0].at == 5.0
 
@@ -105,7 +115,11 @@ def test_the_order_of_the_two_files_is_a_behaviour(sni_first: bool, order: list[
 def test_an_expired_package_leaves_the_window_and_writes_exactly_one_sni(runs_before: bool) -> None:
     async def main() -> None:
         world = await World().set_up()
-        await world.offer(offered(install_by_full=int(runs_before), expiration_full=1, expiration_date=START + HOUR))
+        await world.offer(
+            offered(
+                install_by_full=int(runs_before), expiration_full=1, expiration_date=START + HOUR
+            )
+        )
         agent = world.agent()
         await poll_and_run(agent)
         before = len(await world.reports())
@@ -125,7 +139,9 @@ def test_an_expired_package_leaves_the_window_and_writes_exactly_one_sni(runs_be
 def test_a_client_that_never_polls_after_the_expiry_reports_nothing() -> None:
     async def main() -> None:
         world = await World().set_up()
-        await world.offer(offered(install_by_full=0, expiration_full=1, expiration_date=START + HOUR))
+        await world.offer(
+            offered(install_by_full=0, expiration_full=1, expiration_date=START + HOUR)
+        )
         agent = world.agent()
         await agent.poll_once()
         await agent.power_off()

@@ -1,4 +1,6 @@
-"""How often a client asks its servers anything: what a night of twenty thousand machines multiplies."""
+"""How often a client asks its servers anything: what a night of twenty thousand machines
+multiplies.
+"""
 
 from __future__ import annotations
 
@@ -21,17 +23,24 @@ CHAIN = "POST /api/v1/chain"
 
 
 async def a_client(logon: Logon, *requests: str) -> PcmAgent:
-    """WS3, to whom these commands are offered, each a package of two files that are read and kept open for a minute."""
+    """WS3, to whom these commands are offered, each a package of two files that are read and kept
+    open for a minute.
+    """
     logon.host.add_share("SMS_PKGD", MemoryFileStore())
     service = logon.server("SITE1", Role.SERVICE)
     files = {f"{PACKAGE}/SETUP.EXE": b"MZ", f"{PACKAGE}/DATA.CAB": b"x" * 1000}
-    for share, directories in (("SMS_SHR", ("PCMINS.BOX", "DESPOOLR.BOX")), ("SMS_PKGD", (PACKAGE,))):
+    for share, directories in (
+        ("SMS_SHR", ("PCMINS.BOX", "DESPOOLR.BOX")),
+        ("SMS_PKGD", (PACKAGE,)),
+    ):
         for directory in directories:
             await service.share(share).make_directory(directory)
     for path, data in files.items():
         await service.share("SMS_PKGD").write(path, data)
     offers = tuple(offered(request, "LOGON1") for request in requests)
-    await service.share("SMS_SHR").write("PCMINS.BOX/BPC00001.INS", render_winst(WinstFile("BPC00001.INS", offers)))
+    await service.share("SMS_SHR").write(
+        "PCMINS.BOX/BPC00001.INS", render_winst(WinstFile("BPC00001.INS", offers))
+    )
     logon.asked.clear()
     program = Program(files=(FileUse("SETUP.EXE"), FileUse("DATA.CAB")), duration_s=60.0)
     settings = ClientSettings(

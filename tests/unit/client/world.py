@@ -1,7 +1,9 @@
-"""A small site for client tests: real share servers in memory, in virtual time, with a network that can be cut.
+"""A small site for client tests: real share servers in memory, in virtual time, with a network that
+can be cut.
 
-`SRV1` and `SRV2` are logon servers and distribution servers. Clients reach them as `LocalShare`s through `Wire`, which raises
-`ShareUnreachable` while a server, or one of its operations, is down, or after it did the work (`lose_answers`).
+`SRV1` and `SRV2` are logon servers and distribution servers. Clients reach them as `LocalShare`s
+through `Wire`, which raises `ShareUnreachable` while a server, or one of its operations, is down,
+or after it did the work (`lose_answers`).
 """
 
 from __future__ import annotations
@@ -19,7 +21,12 @@ from despoolr_client.agent.settings import ClientSettings
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.transport.gate import Gate
 from despoolr_core.formats.instruction import WireRemove, parse_instruction
-from despoolr_core.formats.winst import PackageServer, WinstFile, WorkstationInstruction, render_winst
+from despoolr_core.formats.winst import (
+    PackageServer,
+    WinstFile,
+    WorkstationInstruction,
+    render_winst,
+)
 from despoolr_core.records.stream import Record, Recorder
 from despoolr_core.share.contract import ShareUnreachable
 from despoolr_core.share.modes import Role
@@ -52,7 +59,9 @@ class Wire:
             one = name.removesuffix("_all")
             files = args[0] if one != name else args[:1] or ("",)
             for file in files:
-                self._world.calls.append((self._server, one, file[0] if isinstance(file, tuple) else file))
+                self._world.calls.append(
+                    (self._server, one, file[0] if isinstance(file, tuple) else file)
+                )
             result = await real(*args, **more)
             if one in self._world.lose_answers:
                 raise ShareUnreachable("the answer got lost")
@@ -71,7 +80,9 @@ class Link:
         self._shares: dict[str, LocalShare] = {}
 
     def share(self, name: str) -> Any:
-        share = self._shares.setdefault(name, LocalShare(self._world.hosts[self._server], name, self._who))
+        share = self._shares.setdefault(
+            name, LocalShare(self._world.hosts[self._server], name, self._who)
+        )
         return Wire(self._world, self._server, share)
 
     async def close(self) -> None:
@@ -85,7 +96,10 @@ class Link:
 
 class World:
     def __init__(
-        self, behaviour: PcmBehaviour | None = None, servers: tuple[str, ...] = ("SRV1", "SRV2"), **settings: Any
+        self,
+        behaviour: PcmBehaviour | None = None,
+        servers: tuple[str, ...] = ("SRV1", "SRV2"),
+        **settings: Any,
     ) -> None:
         self.clock = LoopClock(START)
         self.records: list[Record] = []
@@ -103,7 +117,9 @@ class World:
         self.gate = Gate()
         self.settings = ClientSettings(
             clock=self.clock,
-            connect=lambda server, machine, user: Link(self, server, Principal(machine, user, Role.CLIENT)),
+            connect=lambda server, machine, user: Link(
+                self, server, Principal(machine, user, Role.CLIENT)
+            ),
             recorder=self.recorder,
             random=lambda label: Random(f"1/{label}"),
             gate=self.gate,
@@ -123,7 +139,9 @@ class World:
             share = self.service(name, "SMS_SHR")
             for box in ("PCMINS.BOX", "DESPOOLR.BOX", "INVENTRY.BOX"):
                 await share.make_directory(box)
-            await self.package(name, files if files is not None else {"SETUP.EXE": b"exe", "DATA/B.DAT": b"b"})
+            await self.package(
+                name, files if files is not None else {"SETUP.EXE": b"exe", "DATA/B.DAT": b"b"}
+            )
         return self
 
     async def package(self, server: str, files: dict[str, bytes], package: str = PACKAGE) -> None:
@@ -132,7 +150,9 @@ class World:
             await share.make_directory(f"{package}/{path}".rpartition("/")[0])
             await share.write(f"{package}/{path}", data)
 
-    async def offer(self, *records: WorkstationInstruction, sms_id: str = "BPC00001", server: str = "SRV1") -> None:
+    async def offer(
+        self, *records: WorkstationInstruction, sms_id: str = "BPC00001", server: str = "SRV1"
+    ) -> None:
         data = render_winst(WinstFile(f"{sms_id}.INS", records))
         await self.service(server, "SMS_SHR").write(f"PCMINS.BOX/{sms_id}.INS", data)
 
@@ -167,7 +187,10 @@ def offered(request: str = "BPC0001", *servers: str, **fields: Any) -> Workstati
         **{
             "run_command": "setup.exe /q",
             "install_by_full": 1,
-            "servers": tuple(PackageServer(rf"\\{name}\SMS_PKGD\{PACKAGE}" + "\\") for name in servers or ("SRV1",)),
+            "servers": tuple(
+                PackageServer(rf"\\{name}\SMS_PKGD\{PACKAGE}" + "\\")
+                for name in servers or ("SRV1",)
+            ),
             **fields,
         },
     )

@@ -1,4 +1,6 @@
-"""Versions are data: each profile, each override, each switch; and a wrong word names the nearest right one."""
+"""Versions are data: each profile, each override, each switch; and a wrong word names the nearest
+right one.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,8 @@ def test_the_versions_come_oldest_first() -> None:
 
 
 EXPECTED: dict[str, dict[str, Any]] = {
-    # the fixes of domain.md (j) and the articles: field to its value in 1.0, 1.1, 1.2, 1.2 SP2, 1.2 SP4
+    # the fixes of domain.md (j) and the articles: field to its value in 1.0, 1.1, 1.2, 1.2 SP2, 1.2
+    # SP4
     "copy_strategy": {
         "1.0": "stop_at_first_lock",
         "1.1": "stop_at_first_lock",
@@ -55,7 +58,14 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "partial_retry_list_lost": {"1.0": True, "1.1": True, "1.2": False},
     "expiry_status": {"1.0": "Retrying", "1.1": "Canceled", "1.2": "", "2.0": ""},
     "attempts_max": dict.fromkeys(PROFILES, 100),
-    "retry_count_step": {"1.1": 1, "1.2": 1, "1.2 SP1": 2, "1.2 SP2": 2, "1.2 SP3": 2, "1.2 SP4": 1},
+    "retry_count_step": {
+        "1.1": 1,
+        "1.2": 1,
+        "1.2 SP1": 2,
+        "1.2 SP2": 2,
+        "1.2 SP3": 2,
+        "1.2 SP4": 1,
+    },
     "restart_resets_retry_count": {"1.1": True, "1.2 SP3": True, "1.2 SP4": False},
     "forced_disconnect_available": {"1.0": False, "1.1": False, "1.2": True},
     "use_forced_disconnect": dict.fromkeys(PROFILES, False),
@@ -140,7 +150,9 @@ def test_a_switch_puts_the_fault_in_and_takes_it_out(kb: str, version: str) -> N
 def test_a_fix_leaves_every_other_behaviour_as_it_was(kb: str) -> None:
     article, profile = ARTICLES[kb], profile_of("1.1")
     fixed = with_overrides(profile, article.fix)
-    assert {name for name in FIELDS if getattr(fixed, name) != getattr(profile, name)} <= set(article.fix)
+    assert {name for name in FIELDS if getattr(fixed, name) != getattr(profile, name)} <= set(
+        article.fix
+    )
 
 
 def test_overrides_leave_the_profile_of_the_version_alone() -> None:

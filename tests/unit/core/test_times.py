@@ -27,7 +27,8 @@ status = "Complete"
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("90m", 5400.0), ("2d 4h 30m", 189000.0), ("0s", 0.0), ("1.5h", 5400.0), ("1w", 604800.0)]
+    ("text", "seconds"),
+    [("90m", 5400.0), ("2d 4h 30m", 189000.0), ("0s", 0.0), ("1.5h", 5400.0), ("1w", 604800.0)],
 )
 def test_a_span_is_so_many_seconds(text: str, seconds: float) -> None:
     assert span_s(text) == seconds

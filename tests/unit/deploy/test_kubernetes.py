@@ -1,7 +1,9 @@
-"""The Kubernetes manifests are what the published schemas allow, and agree with each other, the images and the settings.
+"""The Kubernetes manifests are what the published schemas allow, and agree with each other, the
+images and the settings.
 
-Overlays are rendered by what a page of code knows of kustomize (resources, images, strategic merges), and that is compared with
-`kubectl kustomize` where a kubectl is installed: the one of Debian is too old to read them.
+Overlays are rendered by what a page of code knows of kustomize (resources, images, strategic
+merges), and that is compared with `kubectl kustomize` where a kubectl is installed: the one of
+Debian is too old to read them.
 """
 
 from __future__ import annotations
@@ -28,7 +30,11 @@ VERSIONS = ("1.29", "1.33")
 @cache
 def objects() -> dict[tuple[str, str], Any]:
     """Every object of the base, as it is written, by kind and name."""
-    files = [path for path in sorted((DIRECTORY / "base").glob("*.yaml")) if path.name != "kustomization.yaml"]
+    files = [
+        path
+        for path in sorted((DIRECTORY / "base").glob("*.yaml"))
+        if path.name != "kustomization.yaml"
+    ]
     return by_name("---\n".join(path.read_text() for path in files))
 
 
@@ -45,26 +51,41 @@ def rendered(place: str) -> dict[tuple[str, str], Any]:
     for resource in told["resources"]:
         path = (directory / resource).resolve()
         inside = path.is_dir()
-        found |= deepcopy(rendered(str(path.relative_to(DIRECTORY))) if inside else by_name(path.read_text()))
+        found |= deepcopy(
+            rendered(str(path.relative_to(DIRECTORY))) if inside else by_name(path.read_text())
+        )
     for patch in told.get("patches", ()):
         change = yaml.safe_load(patch["patch"])
         key = (change["kind"], change["metadata"]["name"])
         found[key] = merged(found[key], change)
     tags = {image["name"]: image["newTag"] for image in told.get("images", ())}
     for what in found.values():
-        for container in what["spec"].get("template", {"spec": {"containers": []}})["spec"]["containers"]:
+        for container in what["spec"].get("template", {"spec": {"containers": []}})["spec"][
+            "containers"
+        ]:
             name, _, tag = container["image"].partition(":")
             container["image"] = f"{name}:{tags.get(name, tag)}"
     return found
 
 
 def merged(old: Any, new: Any) -> Any:
-    """A strategic merge: mappings key by key, lists of named things by name, everything else replaced."""
+    """A strategic merge: mappings key by key, lists of named things by name, everything else
+    replaced.
+    """
     if isinstance(old, dict) and isinstance(new, dict):
-        return {**old, **{key: merged(old[key], value) if key in old else value for key, value in new.items()}}
-    if isinstance(old, list) and isinstance(new, list) and all("name" in item for item in [*old, *new]):
+        return {
+            **old,
+            **{key: merged(old[key], value) if key in old else value for key, value in new.items()},
+        }
+    if (
+        isinstance(old, list)
+        and isinstance(new, list)
+        and all("name" in item for item in [*old, *new])
+    ):
         there = {item["name"]: item for item in old}
-        return list({**there, **{i["name"]: merged(there.get(i["name"], {}), i) for i in new}}.values())
+        return list(
+            {**there, **{i["name"]: merged(there.get(i["name"], {}), i) for i in new}}.values()
+        )
     return new
 
 
@@ -73,13 +94,17 @@ def unordered(what: Any) -> Any:
     if isinstance(what, dict):
         return {key: unordered(value) for key, value in what.items()}
     if isinstance(what, list):
-        return sorted((unordered(item) for item in what), key=lambda item: json.dumps(item, sort_keys=True))
+        return sorted(
+            (unordered(item) for item in what), key=lambda item: json.dumps(item, sort_keys=True)
+        )
     return what
 
 
 def variables(what: Any) -> dict[str, Any]:
     """The environment of an object's container."""
-    return {v["name"]: v.get("value") for v in what["spec"]["template"]["spec"]["containers"][0]["env"]}
+    return {
+        v["name"]: v.get("value") for v in what["spec"]["template"]["spec"]["containers"][0]["env"]
+    }
 
 
 def pod(kind: str, name: str) -> Any:
@@ -96,7 +121,10 @@ def test_an_object_fits_the_published_schema(what: tuple[str, str], version: str
 
 
 def test_the_schema_refuses_what_does_not_fit() -> None:
-    bad = {**objects()["Job", "clients"], "spec": {**objects()["Job", "clients"]["spec"], "completionMod": "Indexed"}}
+    bad = {
+        **objects()["Job", "clients"],
+        "spec": {**objects()["Job", "clients"]["spec"], "completionMod": "Indexed"},
+    }
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(bad, VERSIONS[-1], strict=True)
 
@@ -105,20 +133,26 @@ def test_the_schema_refuses_what_does_not_fit() -> None:
 def test_a_pod_may_do_next_to_nothing_and_is_bounded(what: tuple[str, str]) -> None:
     spec = pod(*what)
     assert spec["securityContext"]["runAsNonRoot"] and not spec["automountServiceAccountToken"]
-    assert spec["enableServiceLinks"] is False, "a service named `despoolr_...` must not become a setting"
+    assert spec["enableServiceLinks"] is False, (
+        "a service named `despoolr_...` must not become a setting"
+    )
     for container in spec["containers"]:
         context = container["securityContext"]
         assert context["readOnlyRootFilesystem"] and not context["allowPrivilegeEscalation"]
         assert context["capabilities"] == {"drop": ["ALL"]}
         assert container["resources"]["limits"]["memory"]
-        assert {v["name"] for v in container["env"] if v["name"].startswith("DESPOOLR_")} <= set(VARIABLES)
+        assert {v["name"] for v in container["env"] if v["name"].startswith("DESPOOLR_")} <= set(
+            VARIABLES
+        )
 
 
 def test_the_site_knows_every_logon_server_by_the_name_and_address_it_has() -> None:
     env = {v["name"]: v.get("value") for v in pod("StatefulSet", "site")["containers"][0]["env"]}
     known = [parse_named_server(text) for text in env["DESPOOLR_LOGON"].split()]
     replicas = objects()["StatefulSet", "logon"]["spec"]["replicas"]
-    assert [(s.name, s.url) for s in known] == [(f"LOGON-{n}", f"http://logon-{n}.logon:8802") for n in range(replicas)]
+    assert [(s.name, s.url) for s in known] == [
+        (f"LOGON-{n}", f"http://logon-{n}.logon:8802") for n in range(replicas)
+    ]
 
 
 def test_the_fleets_are_as_many_clients_as_the_site_wants() -> None:
@@ -127,9 +161,13 @@ def test_the_fleets_are_as_many_clients_as_the_site_wants() -> None:
     site = {v["name"]: v.get("value") for v in pod("StatefulSet", "site")["containers"][0]["env"]}
     assert job["completionMode"] == "Indexed" and job["completions"] == job["parallelism"]
     assert job["completions"] * int(env["DESPOOLR_CLIENTS"]) == int(site["DESPOOLR_CLIENTS_WANTED"])
-    assert 12 in job["podFailurePolicy"]["rules"][0]["onExitCodes"]["values"], "a run without its clients is invalid"
+    assert 12 in job["podFailurePolicy"]["rules"][0]["onExitCodes"]["values"], (
+        "a run without its clients is invalid"
+    )
     ignored = [rule for rule in job["podFailurePolicy"]["rules"] if rule["action"] == "Ignore"]
-    assert {"containerName": "fleet", "operator": "In", "values": [143]} in [rule.get("onExitCodes") for rule in ignored]
+    assert {"containerName": "fleet", "operator": "In", "values": [143]} in [
+        rule.get("onExitCodes") for rule in ignored
+    ]
 
 
 PLACES = ("base", "overlays/scaled", "overlays/postgres", "load")
@@ -141,7 +179,9 @@ KUBECTL = shutil.which("kubectl")
 @pytest.mark.parametrize("place", PLACES if KUBECTL else ())
 def test_kustomize_itself_renders_the_same(place: str) -> None:
     assert KUBECTL is not None
-    done = subprocess.run([KUBECTL, "kustomize", str(DIRECTORY / place)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [KUBECTL, "kustomize", str(DIRECTORY / place)], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert unordered(by_name(done.stdout)) == unordered(rendered(place))
 
@@ -156,7 +196,9 @@ def test_what_a_cluster_would_get_fits_the_published_schema(place: str, version:
 @pytest.mark.parametrize("place", PLACES)
 def test_images_of_ours_have_the_version_of_the_project(place: str) -> None:
     version = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
-    pods = [o["spec"]["template"]["spec"] for o in rendered(place).values() if "template" in o["spec"]]
+    pods = [
+        o["spec"]["template"]["spec"] for o in rendered(place).values() if "template" in o["spec"]
+    ]
     images = {container["image"] for spec in pods for container in spec["containers"]}
     assert images, place
     assert {image for image in images if image.startswith("despoolr-")} <= {
@@ -184,14 +226,29 @@ def test_the_small_site_has_as_many_clients_as_it_wants_and_one_time() -> None:
 def test_the_password_of_postgresql_is_in_a_secret_that_both_ends_read() -> None:
     objects = rendered("overlays/postgres")
     env = {
-        name: {v["name"]: v for v in objects["StatefulSet", name]["spec"]["template"]["spec"]["containers"][0]["env"]}
+        name: {
+            v["name"]: v
+            for v in objects["StatefulSet", name]["spec"]["template"]["spec"]["containers"][0][
+                "env"
+            ]
+        }
         for name in ("site", "postgres")
     }
     secret = {"secretKeyRef": {"name": "despoolr-database", "key": "password"}}
-    assert env["site"]["PGPASSWORD"]["valueFrom"] == env["postgres"]["POSTGRES_PASSWORD"]["valueFrom"] == secret
-    assert "@postgres/" in env["site"]["DESPOOLR_DATABASE"]["value"] and ":" not in env["site"]["DESPOOLR_DATABASE"]["value"][13:]
+    assert (
+        env["site"]["PGPASSWORD"]["valueFrom"]
+        == env["postgres"]["POSTGRES_PASSWORD"]["valueFrom"]
+        == secret
+    )
+    assert (
+        "@postgres/" in env["site"]["DESPOOLR_DATABASE"]["value"]
+        and ":" not in env["site"]["DESPOOLR_DATABASE"]["value"][13:]
+    )
 
 
 def test_a_load_is_tried_once_and_its_exit_code_stands() -> None:
     (load,) = rendered("load").values()
-    assert load["spec"]["backoffLimit"] == 0 and load["spec"]["template"]["spec"]["restartPolicy"] == "Never"
+    assert (
+        load["spec"]["backoffLimit"] == 0
+        and load["spec"]["template"]["spec"]["restartPolicy"] == "Never"
+    )

@@ -17,11 +17,20 @@ RULES = yaml.safe_load((DIRECTORY / "alerts.yml").read_text())["groups"][0]["rul
 
 
 def promtool(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([program("promtool", "prometheus"), *words], capture_output=True, text=True, check=False, cwd=DIRECTORY)
+    return subprocess.run(
+        [program("promtool", "prometheus"), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=DIRECTORY,
+    )
 
 
 def test_prometheus_reads_the_rules_and_the_configuration() -> None:
-    for words in (("check", "rules", "alerts.yml"), ("check", "config", "--syntax-only", "prometheus.yml")):
+    for words in (
+        ("check", "rules", "alerts.yml"),
+        ("check", "config", "--syntax-only", "prometheus.yml"),
+    ):
         done = promtool(*words)
         assert done.returncode == 0, done.stdout + done.stderr
 
@@ -39,7 +48,9 @@ def test_the_configuration_of_a_cluster_is_one_but_for_its_discovery(tmp_path: P
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
 def test_an_alert_is_about_metrics_that_exist_and_says_what_to_do(rule: dict[str, Any]) -> None:
-    documented = set(re.findall(r"^\| `(despoolr_\w+)` \|", (REPOSITORY / "docs/metrics.md").read_text(), re.M))
+    documented = set(
+        re.findall(r"^\| `(despoolr_\w+)` \|", (REPOSITORY / "docs/metrics.md").read_text(), re.M)
+    )
     used = {re.sub(r"_bucket$", "", name) for name in re.findall(r"despoolr_[a-z_]+", rule["expr"])}
     assert used <= documented
     assert used or "up ==" in rule["expr"]
@@ -50,11 +61,23 @@ def test_an_alert_is_about_metrics_that_exist_and_says_what_to_do(rule: dict[str
 CASES = {
     "DespoolrProcessGone": ('up{job="site",instance="site:8801"}', "0x30"),
     "DespoolrUpdateBlocked": ('despoolr_episodes_waiting{instance="site:8801"}', "2x60"),
-    "DespoolrQueueGrows": ('despoolr_box_files{share="SMS_SITE",box="IN",instance="site:8801"}', "0+60x90"),
-    "DespoolrServicePaused": ('despoolr_service_paused{component="SMS_DESPOOLER",instance="site:8801"}', "1x90"),
+    "DespoolrQueueGrows": (
+        'despoolr_box_files{share="SMS_SITE",box="IN",instance="site:8801"}',
+        "0+60x90",
+    ),
+    "DespoolrServicePaused": (
+        'despoolr_service_paused{component="SMS_DESPOOLER",instance="site:8801"}',
+        "1x90",
+    ),
     "DespoolrClientsMissing": ('despoolr_site_clients_live{instance="site:8801"}', "90x30"),
-    "DespoolrSlowAnswers": ('despoolr_request_seconds_bucket{method="GET",le="1.0",instance="site:8801"}', "0+10x60"),
-    "DespoolrServerMistakes": ('despoolr_requests_total{method="GET",status="500",instance="site:8801"}', "0+1x30"),
+    "DespoolrSlowAnswers": (
+        'despoolr_request_seconds_bucket{method="GET",le="1.0",instance="site:8801"}',
+        "0+10x60",
+    ),
+    "DespoolrServerMistakes": (
+        'despoolr_requests_total{method="GET",status="500",instance="site:8801"}',
+        "0+1x30",
+    ),
 }
 """An input that makes each fire: a series, and its values a minute apart."""
 
@@ -62,9 +85,14 @@ CASES = {
 def test_every_alert_fires_when_it_should_and_not_before(tmp_path: Path) -> None:
     assert CASES.keys() == {rule["alert"] for rule in RULES}
     more = {
-        "DespoolrClientsMissing": [{"series": 'despoolr_site_clients_wanted{instance="site:8801"}', "values": "100x30"}],
+        "DespoolrClientsMissing": [
+            {"series": 'despoolr_site_clients_wanted{instance="site:8801"}', "values": "100x30"}
+        ],
         "DespoolrSlowAnswers": [
-            {"series": f'despoolr_request_seconds_bucket{{method="GET",le="{le}",instance="site:8801"}}', "values": values}
+            {
+                "series": f'despoolr_request_seconds_bucket{{method="GET",le="{le}",instance="site:8801"}}',
+                "values": values,
+            }
             for le, values in (("0.5", "0x60"), ("+Inf", "0+10x60"))
         ],
     }
@@ -85,6 +113,8 @@ def test_every_alert_fires_when_it_should_and_not_before(tmp_path: Path) -> None
     ]
     rules = tmp_path / "alerts.yml"
     rules.write_text((DIRECTORY / "alerts.yml").read_text())
-    (tmp_path / "test.yml").write_text(yaml.safe_dump({"rule_files": [str(rules)], "evaluation_interval": "1m", "tests": tests}))
+    (tmp_path / "test.yml").write_text(
+        yaml.safe_dump({"rule_files": [str(rules)], "evaluation_interval": "1m", "tests": tests})
+    )
     done = promtool("test", "rules", str(tmp_path / "test.yml"))
     assert done.returncode == 0, done.stdout + done.stderr

@@ -51,10 +51,16 @@ despoolr_fleet_reports_unsent 2.0
 def test_a_site_servers_numbers_are_read_by_their_labels() -> None:
     told = read("SITE1", 12.5, 0.1, SITE)
     assert (told.name, told.at, told.took_s) == ("SITE1", 12.5, 0.1)
-    assert (told.process.memory, told.process.started_at, told.share.opens) == (5.0e7, 1795600000.25, 3.0)
+    assert (told.process.memory, told.process.started_at, told.share.opens) == (
+        5.0e7,
+        1795600000.25,
+        3.0,
+    )
     assert told.share.refusals == {("SMS_PKGD", "SMS_DESPOOLER"): 7.0}
     assert told.share.boxes == {("SMS_SHR", "PCMINS.BOX"): 5.0, ("SMS_SHR", "DESPOOLR.BOX"): 0.0}
-    assert told.site.jobs == {"Retrying": 1.0} and told.site.details == {("Workstation", "Complete"): 40.0}
+    assert told.site.jobs == {"Retrying": 1.0} and told.site.details == {
+        ("Workstation", "Complete"): 40.0
+    }
     assert told.site.reports_loaded == 43.0
 
 
@@ -67,7 +73,12 @@ def test_a_fleets_polls_are_read_with_their_classes() -> None:
 
 def test_what_was_not_told_is_none_or_empty() -> None:
     told = read("fleet", 0.0, 0.0, FLEET)
-    assert told.process.memory is None and told.share.opens is None and told.share.boxes == {} and told.site.jobs == {}
+    assert (
+        told.process.memory is None
+        and told.share.opens is None
+        and told.share.boxes == {}
+        and told.site.jobs == {}
+    )
 
 
 async def ask_one(answer: web.Response | None) -> Sample | Silence:
@@ -85,7 +96,11 @@ async def ask_one(answer: web.Response | None) -> Sample | Silence:
     await site.start()
     try:
         async with aiohttp.ClientSession() as http:
-            return await sample(http, Source("X", f"http://127.0.0.1:{site.port}", "t"), timeout_s=0.2 if answer is None else 5.0)
+            return await sample(
+                http,
+                Source("X", f"http://127.0.0.1:{site.port}", "t"),
+                timeout_s=0.2 if answer is None else 5.0,
+            )
     finally:
         await runner.cleanup()
 
@@ -95,9 +110,12 @@ async def test_a_process_that_answers_is_a_sample() -> None:
     assert isinstance(told, Sample) and told.share.opens == 3.0 and told.took_s > 0
 
 
-async def test_a_process_that_refuses_stalls_or_says_nonsense_is_a_silence_with_its_reason() -> None:
+async def test_a_process_that_refuses_stalls_or_says_nonsense_is_a_silence_with_its_reason() -> (
+    None
+):
     refused, stalled, nonsense = [
-        await ask_one(answer) for answer in (web.Response(status=401), None, web.Response(text="despoolr_opens {{ x"))
+        await ask_one(answer)
+        for answer in (web.Response(status=401), None, web.Response(text="despoolr_opens {{ x"))
     ]
     assert isinstance(refused, Silence) and refused.reason == "HTTP 401"
     assert isinstance(stalled, Silence) and stalled.reason == "no answer within 0.2 s"
@@ -114,5 +132,7 @@ async def test_an_answer_is_read_up_to_its_bound(monkeypatch: pytest.MonkeyPatch
 
 async def test_all_are_asked_and_one_that_is_not_there_harms_no_other() -> None:
     async with aiohttp.ClientSession() as http:
-        told = await sample_all(http, [Source("A", "http://127.0.0.1:9"), Source("B", "http://127.0.0.1:9")])
+        told = await sample_all(
+            http, [Source("A", "http://127.0.0.1:9"), Source("B", "http://127.0.0.1:9")]
+        )
     assert [(type(one), one.name) for one in told] == [(Silence, "A"), (Silence, "B")]

@@ -1,13 +1,15 @@
 """MIF: the Management Information Format of DMI 1.x and SMS 1.x/2.0, read and written without loss.
 
-The nouns: a `Mif` is one component; a `Component` holds groups, tables, enumerations and paths; a `Group` has a class
-and attributes; an `Attribute` has a type and perhaps a value. A `Finding` is something a reader noticed, with its place,
-its rule and the rule's source; `RULES` says what each means for the DMI specification (`Mode.STRICT`), for a forgiving
-reader (`Mode.LENIENT`) and for SMS (`Mode.SMS`).
+The nouns: a `Mif` is one component; a `Component` holds groups, tables, enumerations and paths; a
+`Group` has a class and attributes; an `Attribute` has a type and perhaps a value. A `Finding` is
+something a reader noticed, with its place, its rule and the rule's source; `RULES` says what each
+means for the DMI specification (`Mode.STRICT`), for a forgiving reader (`Mode.LENIENT`) and for SMS
+(`Mode.SMS`).
 
     parse(data, mode)   the tree, or `MifError`            check(data, mode)     every finding
-    render(mif)         one clean style                    render_verbatim(mif)  as it was read, octet for octet
-    build_mif(...)      a tree from a program's values     would_sms_take(data)  a verdict
+    render(mif)         one clean style                    render_verbatim(mif)  as it was read,
+    octet for octet build_mif(...)      a tree from a program's values     would_sms_take(data)  a
+    verdict
 """
 
 from __future__ import annotations
@@ -47,7 +49,13 @@ from despoolr_core.formats.mif.model import (
 )
 from despoolr_core.formats.mif.render import plain, render, render_verbatim
 from despoolr_core.formats.mif.rules import RULES, Rule
-from despoolr_core.formats.mif.sms import STATUS_MIF_SIZE_MAX, MifKind, Verdict, kind_of, stored_value
+from despoolr_core.formats.mif.sms import (
+    STATUS_MIF_SIZE_MAX,
+    MifKind,
+    Verdict,
+    kind_of,
+    stored_value,
+)
 
 __all__ = [
     "COUNTER",

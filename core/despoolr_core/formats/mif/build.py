@@ -42,10 +42,14 @@ def build_attribute(
     access: str = "READ-ONLY",
     storage: str = "SPECIFIC",
 ) -> Attribute:
-    """One attribute. Without `kind` a number is an INTEGER and a literal a STRING of `size` octets, or as many as it has."""
+    """One attribute. Without `kind` a number is an INTEGER and a literal a STRING of `size` octets,
+    or as many as it has.
+    """
     if kind is None:
         kind = (
-            INTEGER if isinstance(value, int) else Type("STRING", max(size or 0, len(value) if isinstance(value, str) else 0, 1))
+            INTEGER
+            if isinstance(value, int)
+            else Type("STRING", max(size or 0, len(value) if isinstance(value, str) else 0, 1))
         )
     items = [Statement("NAME", name), Statement("ID", number)]
     if description:
@@ -83,21 +87,35 @@ def build_group(
 def build_enum(name: str, members: Mapping[int, str]) -> Enumeration:
     """A named enumeration of numbers and their strings."""
     return Enumeration(
-        (Statement("NAME", name), Statement("TYPE", INTEGER), *(Member(number, string) for number, string in members.items()))
+        (
+            Statement("NAME", name),
+            Statement("TYPE", INTEGER),
+            *(Member(number, string) for number, string in members.items()),
+        )
     )
 
 
-def build_table(name: str, number: int, class_name: str, rows: Iterable[Sequence[Value | None]]) -> Table:
+def build_table(
+    name: str, number: int, class_name: str, rows: Iterable[Sequence[Value | None]]
+) -> Table:
     """A table for a template of this class; values in ascending order of the attributes' ids."""
     return Table(
-        (Statement("NAME", name), Statement("ID", number), Statement("CLASS", class_name), *(Row(tuple(row)) for row in rows))
+        (
+            Statement("NAME", name),
+            Statement("ID", number),
+            Statement("CLASS", class_name),
+            *(Row(tuple(row)) for row in rows),
+        )
     )
 
 
-def build_mif(name: str, blocks: Iterable[Block], *, description: str = "", headers: Iterable[str] = ()) -> Mif:
+def build_mif(
+    name: str, blocks: Iterable[Block], *, description: str = "", headers: Iterable[str] = ()
+) -> Mif:
     """A whole file. `headers` are comments at its top, without the strokes: `UniqueID<...>`.
 
-    A string with characters beyond ISO 8859-1 makes it a Unicode file when it is written, which SMS refuses.
+    A string with characters beyond ISO 8859-1 makes it a Unicode file when it is written, which SMS
+    refuses.
     """
     items: list[Item] = [Statement("NAME", name)]
     if description:

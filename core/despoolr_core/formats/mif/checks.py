@@ -1,7 +1,8 @@
 """What a MIF must be beyond its grammar: `mif.md` section 3, row by row.
 
-Law: a check looks at one block and says which rule of `RULES` is broken by which node; severities, modes and sources are
-that table's. Checks never stop: they find all there is to find, in file order.
+Law: a check looks at one block and says which rule of `RULES` is broken by which node; severities,
+modes and sources are that table's. Checks never stop: they find all there is to find, in file
+order.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ ALLOWED: Final[dict[str, frozenset[str]]] = {
     "PATH": frozenset({"NAME"}) | OS_KEYWORDS,
     "ENUM": frozenset({"NAME", "TYPE"}),
     "GROUP": frozenset({"NAME", "CLASS", "ID", "DESCRIPTION", "KEY", "PRAGMA"}),
-    "ATTRIBUTE": frozenset({"NAME", "ID", "TYPE", "DESCRIPTION", "ACCESS", "STORAGE", "VALUE", "PRAGMA"}),
+    "ATTRIBUTE": frozenset(
+        {"NAME", "ID", "TYPE", "DESCRIPTION", "ACCESS", "STORAGE", "VALUE", "PRAGMA"}
+    ),
     "TABLE": frozenset({"NAME", "ID", "CLASS"}),
 }
 """Which statements may stand in which block."""
@@ -64,7 +67,9 @@ Facts = dict[str, tuple[int, Value | Type | tuple[int, ...]]]
 """What a block states: keyword to the index of its (first) statement and the value."""
 
 AttributeCheck = Callable[["Checker", NodePath, Facts], None]
-"""A dialect's own look at an attribute: the checker to say it to, the attribute's place, its facts."""
+"""A dialect's own look at an attribute: the checker to say it to, the attribute's place, its
+facts.
+"""
 
 
 class Checker:
@@ -136,7 +141,9 @@ class Checker:
         first = component.group(1)
         if first is None or fold(first.class_name) not in COMPONENT_ID_CLASSES:
             self.say("component-id", (), "no group 1 of class DMTF|ComponentID|1.0")
-        unused = {id(self.templates[name]): name for name in self.templates.keys() - self.used_templates}
+        unused = {
+            id(self.templates[name]): name for name in self.templates.keys() - self.used_templates
+        }
         for at, item in enumerate(component.items if unused else ()):
             if id(item) in unused and (template := self.templates[unused[id(item)]]).id is None:
                 self.say("template-unused", (at,), f"no table uses the template {template.name!r}")
@@ -156,7 +163,11 @@ class Checker:
                 self.say("misplaced", (*path, n), f"{keyword} inside {kind}")
             elif keyword in facts:
                 if (kind, keyword) not in REPEATABLE:
-                    self.say("duplicate-statement", (*path, n), f"{keyword} stands in this {kind} a second time")
+                    self.say(
+                        "duplicate-statement",
+                        (*path, n),
+                        f"{keyword} stands in this {kind} a second time",
+                    )
             else:
                 facts[keyword] = (n, item.value)
             if keyword not in IDENTIFYING:
@@ -173,7 +184,11 @@ class Checker:
         at, name = facts["NAME"]
         assert isinstance(name, str)
         if not 1 <= len(name) <= NAME_MAX[self.mode]:
-            self.say("name-length", (*path, at), f"a NAME of {len(name)} characters, allowed are 1 to {NAME_MAX[self.mode]}")
+            self.say(
+                "name-length",
+                (*path, at),
+                f"a NAME of {len(name)} characters, allowed are 1 to {NAME_MAX[self.mode]}",
+            )
         return name
 
     def identified(self, block: Block, path: NodePath, facts: Facts, taken: set[int]) -> int | None:
@@ -206,7 +221,11 @@ class Checker:
         """What group and table have in common: facts, id and class."""
         facts = self._facts(block, path)
         self._named(block, path, facts)
-        return facts, self.identified(block, path, facts, self.ids), self.classed(block, path, facts)
+        return (
+            facts,
+            self.identified(block, path, facts, self.ids),
+            self.classed(block, path, facts),
+        )
 
     def _path_block(self, block: PathBlock, path: NodePath) -> None:
         facts = self._facts(block, path)
@@ -218,14 +237,18 @@ class Checker:
             self.say("path-empty", path, "a PATH names at least one operating system")
 
     def _enum(self, block: Enumeration, path: NodePath, *, inline: bool) -> None:
-        """An enumeration; everything said of an inline one is said at its TYPE statement (`path`)."""
+        """An enumeration; everything said of an inline one is said at its TYPE statement
+        (`path`).
+        """
 
         def place(n: int) -> NodePath:
             return path if inline else (*path, n)
 
         if inline:
             if block.name:
-                self.say("enum-inline-name", path, "the name of an inline enumeration means nothing")
+                self.say(
+                    "enum-inline-name", path, "the name of an inline enumeration means nothing"
+                )
             for item in block.items:
                 if isinstance(item, Statement) and item.keyword not in ALLOWED["ENUM"]:
                     self.say("misplaced", path, f"{item.keyword} inside ENUM")
@@ -243,7 +266,11 @@ class Checker:
             if type(item) is not Member:
                 continue
             if item.number in numbers:
-                self.say("enum-number", place(n), f"number {item.number} stands in this ENUM a second time")
+                self.say(
+                    "enum-number",
+                    place(n),
+                    f"number {item.number} stands in this ENUM a second time",
+                )
             elif not -(2**31) <= item.number < 2**31:
                 self.say("enum-number", place(n), f"number {item.number} has more than 32 bits")
             numbers.add(item.number)
@@ -256,7 +283,11 @@ class Checker:
         if number is None and "KEY" not in facts:
             self.say("group-kind", path, "a GROUP has an ID, a KEY or both")
         if "PRAGMA" in facts and not _PRAGMA.fullmatch(str(facts["PRAGMA"][1])):
-            self.say("pragma-form", (*path, facts["PRAGMA"][0]), "a PRAGMA is keyword:value[,keyword:value]")
+            self.say(
+                "pragma-form",
+                (*path, facts["PRAGMA"][0]),
+                "a PRAGMA is keyword:value[,keyword:value]",
+            )
         taken: set[int] = set()
         shape: list[object] = []
         for n, item in enumerate(group.items):
@@ -266,23 +297,38 @@ class Checker:
             self.say("group-empty", path, "a GROUP has at least one attribute")
         for n, wanted in enumerate(key):
             if wanted not in taken:
-                self.say("key-unknown", (*path, facts["KEY"][0]), f"KEY {wanted} is no attribute of this group")
+                self.say(
+                    "key-unknown",
+                    (*path, facts["KEY"][0]),
+                    f"KEY {wanted} is no attribute of this group",
+                )
             if wanted in key[:n]:
                 self.say("key-duplicate", (*path, facts["KEY"][0]), f"KEY {wanted} twice")
         self._register(group, path, class_name, number, tuple(shape))
 
-    def _register(self, group: Group, path: NodePath, class_name: str, number: int | None, shape: tuple[object, ...]) -> None:
+    def _register(
+        self,
+        group: Group,
+        path: NodePath,
+        class_name: str,
+        number: int | None,
+        shape: tuple[object, ...],
+    ) -> None:
         if not class_name:
             return
         if group.key:
-            if class_name in self.templates and (number is None or self.templates[class_name].id is None):
+            if class_name in self.templates and (
+                number is None or self.templates[class_name].id is None
+            ):
                 self.say("class-template", path, f"a second template of class {class_name!r}")
             else:
                 self.templates[class_name] = group
         if self._classes.setdefault(class_name, shape) != shape:
             self.say("class-definition", path, f"class {class_name!r} was defined otherwise above")
 
-    def _attribute(self, attribute: Attribute, path: NodePath, taken: set[int], *, is_template: bool) -> object:
+    def _attribute(
+        self, attribute: Attribute, path: NodePath, taken: set[int], *, is_template: bool
+    ) -> object:
         """Check one attribute and return what equal classes must have in common (IBM 028)."""
         facts = self._facts(attribute, path)
         if self._on_attribute is not None:
@@ -300,7 +346,11 @@ class Checker:
         at, value = facts.get("VALUE", (-1, None))
         assert not isinstance(value, Type | tuple)
         if kind.size is None and kind.kind in STRING_KINDS and not isinstance(value, str):
-            self.say("size-missing", (*path, type_at), f"{kind.kind} without a length, and no literal that gives it")
+            self.say(
+                "size-missing",
+                (*path, type_at),
+                f"{kind.kind} without a length, and no literal that gives it",
+            )
         enumeration = self.enum_of(kind, (*path, type_at)) if kind.kind == "ENUM" else None
         if value is None:
             if not is_template:
@@ -309,25 +359,57 @@ class Checker:
             if at < type_at:
                 self.say("order", (*path, at), "VALUE before TYPE")
             if access == "WRITE-ONLY" and not isinstance(value, PathReference | Special):
-                self.say("write-only-value", (*path, at), "a write-only attribute has no value of its own")
-            if type(value) is not str or kind.kind != "STRING" or self.wide or kind.size is None or len(value) > kind.size:
+                self.say(
+                    "write-only-value",
+                    (*path, at),
+                    "a write-only attribute has no value of its own",
+                )
+            if (
+                type(value) is not str
+                or kind.kind != "STRING"
+                or self.wide
+                or kind.size is None
+                or len(value) > kind.size
+            ):
                 # All but the common case: a short enough text in a string.
                 self.value(value, kind, enumeration, (*path, at), size=kind.size)
-        return number, kind.kind, kind.size, access, facts["STORAGE"][1] if "STORAGE" in facts else "SPECIFIC"
+        return (
+            number,
+            kind.kind,
+            kind.size,
+            access,
+            facts["STORAGE"][1] if "STORAGE" in facts else "SPECIFIC",
+        )
 
     def enum_of(self, kind: Type, path: NodePath) -> Enumeration | None:
-        """The enumeration an ENUM type speaks of; says so if nobody has defined it yet. Checks an inline one."""
+        """The enumeration an ENUM type speaks of; says so if nobody has defined it yet. Checks an
+        inline one.
+        """
         if kind.enum is not None:
             self._enum(kind.enum, path, inline=True)
             return kind.enum
         assert kind.name is not None
         if kind.name not in self.enums:
-            self.say("undefined-enum", path, f"no ENUM {kind.name!r} has been defined (a type's keyword has no quotes)")
+            self.say(
+                "undefined-enum",
+                path,
+                f"no ENUM {kind.name!r} has been defined (a type's keyword has no quotes)",
+            )
         return self.enums.get(kind.name)
 
-    def value(self, value: Value, kind: Type, enumeration: Enumeration | None, path: NodePath, *, size: int | None) -> None:
+    def value(
+        self,
+        value: Value,
+        kind: Type,
+        enumeration: Enumeration | None,
+        path: NodePath,
+        *,
+        size: int | None,
+    ) -> None:
         """Check one value, of an attribute or of a row's field."""
         if isinstance(value, PathReference) and value.name not in self.paths:
             self.say("undefined-path", path, f"no PATH {value.name!r} has been defined")
-        for rule, text in value_flaws(value, kind, enumeration, size=size, wide=self.wide, mode=self.mode):
+        for rule, text in value_flaws(
+            value, kind, enumeration, size=size, wide=self.wide, mode=self.mode
+        ):
             self.say(rule, path, text)

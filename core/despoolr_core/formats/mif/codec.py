@@ -1,7 +1,8 @@
 """Octets in, tree out: `parse` refuses, `check` lists.
 
-Law: `parse(data, mode)` raises exactly when `check(data, mode)` has a finding from ERROR on that comes from the format
-(for SMS, `check` also judges the kind: `sms.check_kind`). What a mode tolerates is in `Mif.findings`, never silent.
+Law: `parse(data, mode)` raises exactly when `check(data, mode)` has a finding from ERROR on that
+comes from the format (for SMS, `check` also judges the kind: `sms.check_kind`). What a mode
+tolerates is in `Mif.findings`, never silent.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ SIZE_SOURCE: Final = "Q198766, Q319167"
 
 
 def read(data: bytes, mode: Mode = Mode.LENIENT, *, size_max: int = sms.MIF_SIZE_MAX) -> Mif:
-    """The tree of a MIF by grammar alone: meaning is not checked. For readers that look for one group and trust nothing.
+    """The tree of a MIF by grammar alone: meaning is not checked. For readers that look for one
+    group and trust nothing.
 
-    Raises `MifError` for what a reader of this mode cannot read, `MifTooLarge` for more than `size_max` octets.
+    Raises `MifError` for what a reader of this mode cannot read, `MifTooLarge` for more than
+    `size_max` octets.
     """
     if len(data) > size_max:
         raise MifTooLarge(len(data), size_max, SIZE_SOURCE)
@@ -47,7 +50,9 @@ def _read(data: bytes, mode: Mode, *, collect: bool) -> tuple[Mif, list[Finding]
         if not collect:
             raise
         raise _Unreadable(parser.findings, error) from None
-    return msgspec.structs.replace(mif, findings=tuple(parser.findings)) if parser.findings else mif, parser.findings
+    return msgspec.structs.replace(
+        mif, findings=tuple(parser.findings)
+    ) if parser.findings else mif, parser.findings
 
 
 class _Unreadable(Exception):
@@ -58,9 +63,11 @@ class _Unreadable(Exception):
 
 
 def parse(data: bytes, mode: Mode = Mode.STRICT, *, size_max: int = sms.MIF_SIZE_MAX) -> Mif:
-    """Read and check a MIF. Raises `MifError` (line, column, rule, source) at the first thing the mode does not allow.
+    """Read and check a MIF. Raises `MifError` (line, column, rule, source) at the first thing the
+    mode does not allow.
 
-    Raises `MifTooLarge` for more than `size_max` octets. What is allowed but noteworthy is in `Mif.findings`.
+    Raises `MifTooLarge` for more than `size_max` octets. What is allowed but noteworthy is in
+    `Mif.findings`.
     """
     mif = read(data, mode, size_max=size_max)
     found = _check_tree(mif, mode, None)
@@ -72,13 +79,19 @@ def parse(data: bytes, mode: Mode = Mode.STRICT, *, size_max: int = sms.MIF_SIZE
     return msgspec.structs.replace(mif, findings=_sorted([*mif.findings, *found]))
 
 
-def check(data: bytes, mode: Mode = Mode.STRICT, *, size_max: int = sms.MIF_SIZE_MAX) -> list[Finding]:
+def check(
+    data: bytes, mode: Mode = Mode.STRICT, *, size_max: int = sms.MIF_SIZE_MAX
+) -> list[Finding]:
     """Everything there is to say about a MIF in a mode, in the order of the file; never raises."""
     return examine(data, mode, size_max=size_max)[1]
 
 
-def examine(data: bytes, mode: Mode = Mode.STRICT, *, size_max: int = sms.MIF_SIZE_MAX) -> tuple[Mif | None, list[Finding]]:
-    """As `check`, with the tree that was read, mistakes stepped over; None where nothing can be read."""
+def examine(
+    data: bytes, mode: Mode = Mode.STRICT, *, size_max: int = sms.MIF_SIZE_MAX
+) -> tuple[Mif | None, list[Finding]]:
+    """As `check`, with the tree that was read, mistakes stepped over; None where nothing can be
+    read.
+    """
     if len(data) > size_max:
         error = MifTooLarge(len(data), size_max, SIZE_SOURCE)
         return None, [Finding(0, 0, Severity.ERROR, "size", error.reason, error.source)]
@@ -90,9 +103,15 @@ def examine(data: bytes, mode: Mode = Mode.STRICT, *, size_max: int = sms.MIF_SI
 
 
 def _with_reason(findings: list[Finding], error: MifError) -> list[Finding]:
-    if any(f.severity >= Severity.ERROR and f.line == error.line and f.column == error.column for f in findings):
+    if any(
+        f.severity >= Severity.ERROR and f.line == error.line and f.column == error.column
+        for f in findings
+    ):
         return findings
-    return [*findings, Finding(error.line, error.column, Severity.ERROR, error.rule, error.reason, error.source)]
+    return [
+        *findings,
+        Finding(error.line, error.column, Severity.ERROR, error.rule, error.reason, error.source),
+    ]
 
 
 def _check_tree(mif: Mif, mode: Mode, size: int | None) -> list[Finding]:

@@ -1,7 +1,9 @@
-"""MIF's DATE: 25 characters, `yyyymmddHHMMSS.uuuuuu+ooo`, where `ooo` is minutes east (+) or west (-) of UTC.
+"""MIF's DATE: 25 characters, `yyyymmddHHMMSS.uuuuuu+ooo`, where `ooo` is minutes east (+) or west
+(-) of UTC.
 
-Law (IBM 015): zero-padded; a field nobody knows is `*` in every character; an empty literal stands for no date.
-Site time has no zone (SMS 1.x has none in its files), so what is rendered here ends in `+000`.
+Law (IBM 015): zero-padded; a field nobody knows is `*` in every character; an empty literal stands
+for no date. Site time has no zone (SMS 1.x has none in its files), so what is rendered here ends in
+`+000`.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ EMPTY_DATE: Final = "00000000000000.000000+000"
 """What REF makes of `""` (in ComponentID's Installation: the time of the install)."""
 
 _FORM: Final = re.compile(
-    r"(\d{4}|\*{4})(\d\d|\*\*)(\d\d|\*\*)(\d\d|\*\*)(\d\d|\*\*)(\d\d|\*\*)\.(\d{6}|\*{6})([+-])(\d{3}|\*{3})", re.ASCII
+    r"(\d{4}|\*{4})(\d\d|\*\*)(\d\d|\*\*)(\d\d|\*\*)(\d\d|\*\*)(\d\d|\*\*)\.(\d{6}|\*{6})([+-])(\d{3}|\*{3})",
+    re.ASCII,
 )
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -49,8 +52,8 @@ def render_date(at: float) -> str:
 def parse_date(text: str) -> float | None:
     """Seconds since 1970 of a DATE; unknown microseconds and offset count as 0.
 
-    None for an empty or all-zero date and for one with an unknown larger field. Raises `MifError` for a malformed or
-    impossible one.
+    None for an empty or all-zero date and for one with an unknown larger field. Raises `MifError`
+    for a malformed or impossible one.
     """
     flaw = date_flaw(text)
     if flaw:
@@ -59,8 +62,13 @@ def parse_date(text: str) -> float | None:
         return None
     known = text.replace("*", "0")
     try:
-        moment = datetime(*(int(known[a:b]) for a, b in ((0, 4), (4, 6), (6, 8), (8, 10), (10, 12), (12, 14))), tzinfo=UTC)  # type: ignore[misc, arg-type]
+        moment = datetime(
+            *(int(known[a:b]) for a, b in ((0, 4), (4, 6), (6, 8), (8, 10), (10, 12), (12, 14))),  # type: ignore[misc, arg-type]
+            tzinfo=UTC,
+        )
     except ValueError as error:
-        raise MifError(f"no such date: {text} ({error})", rule="date-form", source="IBM 015") from None
+        raise MifError(
+            f"no such date: {text} ({error})", rule="date-form", source="IBM 015"
+        ) from None
     seconds = (moment - _EPOCH) // timedelta(seconds=1) - int(known[21:25]) * 60
     return (seconds * 1_000_000 + int(known[15:21])) / 1_000_000

@@ -1,9 +1,10 @@
 """The short way for plain MIFs, several times faster than the parser and never of another opinion.
 
-Law: whatever is not plain (adjacent literals, enumerations, tables, paths, a Unicode file, any mistake) is
-declined with None and goes to `parser`, which alone knows what is wrong. One regular expression cuts the text into
-statements; a statement seen before is not looked at again: nodes are frozen and know no position, so equal texts share
-one node. (40,000 status MIFs a night, Q140389, are made of the same sixty lines.)
+Law: whatever is not plain (adjacent literals, enumerations, tables, paths, a Unicode file, any
+mistake) is declined with None and goes to `parser`, which alone knows what is wrong. One regular
+expression cuts the text into statements; a statement seen before is not looked at again: nodes are
+frozen and know no position, so equal texts share one node. (40,000 status MIFs a night, Q140389,
+are made of the same sixty lines.)
 """
 
 from __future__ import annotations
@@ -11,9 +12,26 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from despoolr_core.formats.mif.model import BLOCKS, Block, Component, Item, Mif, Special, Statement, Type, Value
+from despoolr_core.formats.mif.model import (
+    BLOCKS,
+    Block,
+    Component,
+    Item,
+    Mif,
+    Special,
+    Statement,
+    Type,
+    Value,
+)
 from despoolr_core.formats.mif.tokens import INTEGER, WORD, parse_integer, unescape
-from despoolr_core.formats.mif.words import ACCESS_WORDS, BLOCK_WORDS, LITERAL_KEYWORDS, STORAGE_WORDS, STRING_KINDS, TYPE_KINDS
+from despoolr_core.formats.mif.words import (
+    ACCESS_WORDS,
+    BLOCK_WORDS,
+    LITERAL_KEYWORDS,
+    STORAGE_WORDS,
+    STRING_KINDS,
+    TYPE_KINDS,
+)
 from despoolr_core.rules.fold import fold
 from despoolr_core.rules.memory import remembered
 
@@ -26,7 +44,9 @@ _CUT: Final = re.compile(
     rf"{_PLAIN_TRIVIA}{WORD}{_BLANK}(?:={_BLANK}(?:{_PLAIN}|{INTEGER}(?:{_BLANK},{_BLANK}{INTEGER})*+|{WORD}(?:{_BLANK}\({_BLANK}{INTEGER}{_BLANK}\))?+)|{WORD})"
     r"|[\s\S]++"
 )
-"""A statement, a START or an END with the white space before it; or, as the last piece, all the rest."""
+"""A statement, a START or an END with the white space before it; or, as the last piece, all the
+rest.
+"""
 
 _PARTS: Final = re.compile(
     rf"({_PLAIN_TRIVIA})(({WORD}){_BLANK}(?:={_BLANK}(?:{_PLAIN_GROUP}|({INTEGER}(?:{_BLANK},{_BLANK}{INTEGER})*+)"
@@ -34,7 +54,9 @@ _PARTS: Final = re.compile(
 )
 _TAIL: Final = re.compile(rf"{_PLAIN_TRIVIA}(?:\x1a[ \t\r\n\f\v\x1a]*+)?+\Z")
 _PIECE_MAX: Final = 500
-"""Longer pieces are declined: no literal here can exceed the 508 octets that need a warning, and the memory is bounded."""
+"""Longer pieces are declined: no literal here can exceed the 508 octets that need a warning, and
+the memory is bounded.
+"""
 
 
 class _Edge:
@@ -137,7 +159,9 @@ def _word_value(keyword: str, word: str, size: str | None) -> Value | Type | Non
         return Type(kind, parse_integer(size)) if kind in STRING_KINDS else None
     if size is not None:
         return None
-    if (keyword == "ACCESS" and word in ACCESS_WORDS) or (keyword == "STORAGE" and word in STORAGE_WORDS):
+    if (keyword == "ACCESS" and word in ACCESS_WORDS) or (
+        keyword == "STORAGE" and word in STORAGE_WORDS
+    ):
         return word
     if keyword == "VALUE" and word in ("UNSUPPORTED", "UNKNOWN"):
         return Special(word)

@@ -1,6 +1,7 @@
 """What a reader says about a MIF: in whose name, how bad, where, and by which rule.
 
-Law: a finding is a value with a place; a refusal is an exception with the same facts. Who must act: the giver of the file.
+Law: a finding is a value with a place; a refusal is an exception with the same facts. Who must act:
+the giver of the file.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ class Severity(enum.IntEnum):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing a reader noticed: where (from 1; 0 for the file as a whole), how bad, which rule of `RULES`, whose rule."""
+    """One thing a reader noticed: where (from 1; 0 for the file as a whole), how bad, which rule of
+    `RULES`, whose rule.
+    """
 
     line: int
     column: int
@@ -43,19 +46,27 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class MifError(FormatError):
-    """A MIF that is refused. `rule` names the row of `RULES`, `source` the document the rule comes from."""
+    """A MIF that is refused. `rule` names the row of `RULES`, `source` the document the rule comes
+    from.
+    """
 
-    def __init__(self, reason: str, line: int = 0, column: int = 0, rule: str = "", source: str = "") -> None:
+    def __init__(
+        self, reason: str, line: int = 0, column: int = 0, rule: str = "", source: str = ""
+    ) -> None:
         super().__init__(reason, line, column)
         self.rule = rule
         self.source = source
 
 
 class MifTooLarge(MifError):
-    """A MIF refused for its size alone, before a look at its content. `size` and `size_max` in octets."""
+    """A MIF refused for its size alone, before a look at its content. `size` and `size_max` in
+    octets.
+    """
 
     def __init__(self, size: int, size_max: int, source: str) -> None:
-        super().__init__(f"{size} octets, more than the {size_max} allowed", rule="size", source=source)
+        super().__init__(
+            f"{size} octets, more than the {size_max} allowed", rule="size", source=source
+        )
         self.size = size
         self.size_max = size_max
 
@@ -70,7 +81,9 @@ class Places:
         self._ends: list[int] | None = None
 
     def of(self, offset: int) -> tuple[int, int]:
-        """Line and column of an offset, both from 1. Only LF ends a line, as in every MIF reader."""
+        """Line and column of an offset, both from 1. Only LF ends a line, as in every MIF
+        reader.
+        """
         if self._ends is None:
             self._ends = [found.start() for found in re.finditer("\n", self._text)]
         line = bisect_left(self._ends, offset)

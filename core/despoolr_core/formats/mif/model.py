@@ -1,11 +1,14 @@
-"""The tree of a MIF: what stands in the file, in the order and the spelling in which it stands there.
+"""The tree of a MIF: what stands in the file, in the order and the spelling in which it stands
+there.
 
-Law: every node keeps the exact text it was read from (`text`, `start`, `end`) and the white space and comments before
-it (`lead`), so the file can be written again octet for octet; what the text *means* stands beside it (`value`, `number`,
-`values`). A node made by a program has no text; the writer gives it one. Nodes are frozen and know no position: a
-position is where a node comes to stand when the file is written (`locate`).
+Law: every node keeps the exact text it was read from (`text`, `start`, `end`) and the white space
+and comments before it (`lead`), so the file can be written again octet for octet; what the text
+*means* stands beside it (`value`, `number`, `values`). A node made by a program has no text; the
+writer gives it one. Nodes are frozen and know no position: a position is where a node comes to
+stand when the file is written (`locate`).
 
-The grammar is `mif.md` section 2 (DMI 1.x as IBM and the reference service layer read it, SMS's dialect beside it).
+The grammar is `mif.md` section 2 (DMI 1.x as IBM and the reference service layer read it, SMS's
+dialect beside it).
 """
 
 from __future__ import annotations
@@ -24,7 +27,9 @@ from despoolr_core.rules.fold import fold
 
 
 class Encoding(enum.StrEnum):
-    """How the octets become characters. Only the first two are legal (IBM, CA, NC); the others are read leniently."""
+    """How the octets become characters. Only the first two are legal (IBM, CA, NC); the others are
+    read leniently.
+    """
 
     LATIN_1 = "iso8859-1"
     UTF_16_BE = "utf-16-be"
@@ -51,7 +56,9 @@ Value: TypeAlias = str | int | PathReference | Special
 
 
 class Type(msgspec.Struct, frozen=True, gc=False):
-    """An attribute's type. `kind` is a key of `TYPE_KINDS`' values or `ENUM`; `size` in octets; an enum is named or inline."""
+    """An attribute's type. `kind` is a key of `TYPE_KINDS`' values or `ENUM`; `size` in octets; an
+    enum is named or inline.
+    """
 
     kind: str
     size: int | None = None
@@ -60,7 +67,9 @@ class Type(msgspec.Struct, frozen=True, gc=False):
 
 
 class Statement(msgspec.Struct, frozen=True, gc=False):
-    """`KEYWORD = value`. `keyword` is upper-case; `value` is a `Value`, a `Type` or, for KEY, a tuple of ids."""
+    """`KEYWORD = value`. `keyword` is upper-case; `value` is a `Value`, a `Type` or, for KEY, a
+    tuple of ids.
+    """
 
     keyword: str
     value: Value | Type | tuple[int, ...]
@@ -78,7 +87,9 @@ class Member(msgspec.Struct, frozen=True, gc=False):
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
-    """One table row; its values belong to the template's attributes in ascending order of their ids. None: an empty field."""
+    """One table row; its values belong to the template's attributes in ascending order of their
+    ids. None: an empty field.
+    """
 
     values: tuple[Value | None, ...]
     lead: str = ""
@@ -86,14 +97,18 @@ class Row(msgspec.Struct, frozen=True, gc=False):
 
 
 class Skipped(msgspec.Struct, frozen=True, gc=False):
-    """What a lenient reader stepped over; kept so that nothing is lost, never written in the writer's own style."""
+    """What a lenient reader stepped over; kept so that nothing is lost, never written in the
+    writer's own style.
+    """
 
     lead: str = ""
     text: str = ""
 
 
 class Block(msgspec.Struct, frozen=True):
-    """`START KIND ... END KIND`. A block from a file has its `start` text; `end` is empty if the file lacks it."""
+    """`START KIND ... END KIND`. A block from a file has its `start` text; `end` is empty if the
+    file lacks it.
+    """
 
     items: tuple[Item, ...] = ()
     lead: str = ""
@@ -156,7 +171,9 @@ class PathBlock(Block, frozen=True):
         return {
             s.keyword: s.value
             for s in self.items
-            if type(s) is Statement and s.keyword in OS_KEYWORDS and isinstance(s.value, str | Special)
+            if type(s) is Statement
+            and s.keyword in OS_KEYWORDS
+            and isinstance(s.value, str | Special)
         }
 
 
@@ -200,7 +217,9 @@ class _Classed(Block, frozen=True):
 
 
 class Group(_Classed, frozen=True):
-    """`START GROUP`: facts that belong together; ID only = scalar, KEY only = template, both = instrumented table."""
+    """`START GROUP`: facts that belong together; ID only = scalar, KEY only = template, both =
+    instrumented table.
+    """
 
     @property
     def key(self) -> tuple[int, ...]:
@@ -221,7 +240,9 @@ class Group(_Classed, frozen=True):
         return None
 
     def value(self, which: str | int) -> str | int | None:
-        """An attribute's decoded value by name or id; None if there is no such attribute or no value."""
+        """An attribute's decoded value by name or id; None if there is no such attribute or no
+        value.
+        """
         found = self.attribute(which)
         return found.value if found is not None else None
 
@@ -273,14 +294,18 @@ class Component(Block, frozen=True, dict=True):
         return self._enums_by_name.get(name)
 
     def enum_of(self, attribute: Attribute) -> Enumeration | None:
-        """The enumeration an attribute's type speaks of, inline or named; None for any other type."""
+        """The enumeration an attribute's type speaks of, inline or named; None for any other
+        type.
+        """
         kind = attribute.type
         if kind is None or kind.kind != "ENUM":
             return None
         return kind.enum if kind.name is None else self.enum(kind.name)
 
     def table_rows(self, table: Table) -> list[dict[str, Value | None]]:
-        """A table's rows by attribute name, empty fields filled with the template's defaults (IBM 036)."""
+        """A table's rows by attribute name, empty fields filled with the template's defaults (IBM
+        036).
+        """
         template = self._templates.get(table.class_name)
         if template is None:
             return []
@@ -288,7 +313,12 @@ class Component(Block, frozen=True, dict=True):
         rows = []
         for row in table.rows:
             values = row.values + (None,) * (len(columns) - len(row.values))
-            rows.append({c.name: c.raw_value if v is None else v for c, v in zip(columns, values, strict=False)})
+            rows.append(
+                {
+                    c.name: c.raw_value if v is None else v
+                    for c, v in zip(columns, values, strict=False)
+                }
+            )
         return rows
 
     @cached_property
@@ -312,7 +342,9 @@ class Comment(msgspec.Struct, frozen=True):
 
 
 class Mif(msgspec.Struct, frozen=True):
-    """A whole file: LANGUAGE statements before the component, the component, and what follows it (0x1A included)."""
+    """A whole file: LANGUAGE statements before the component, the component, and what follows it
+    (0x1A included).
+    """
 
     component: Component
     header: tuple[Statement | Skipped, ...] = ()
@@ -342,7 +374,9 @@ class Mif(msgspec.Struct, frozen=True):
 
     @property
     def delta_headers(self) -> dict[str, tuple[str, ...]]:
-        """`//UniqueID<x>`, `//ResyncClass<Class><1>` before START COMPONENT: name to the texts in angle brackets (cc180804)."""
+        """`//UniqueID<x>`, `//ResyncClass<Class><1>` before START COMPONENT: name to the texts in
+        angle brackets (cc180804).
+        """
         before = (self.header[0].lead if self.header else "") + self.component.lead
         found: dict[str, tuple[str, ...]] = {}
         for _, comment in scan_comments(before):
@@ -388,7 +422,9 @@ def _block_pieces(block: Block) -> Iterator[str]:
 
 
 NodePath: TypeAlias = tuple[int, ...]
-"""Indices of items from the component down: `()` the component, `(2, 5)` the sixth item of its third. `(-1, n)`: the header."""
+"""Indices of items from the component down: `()` the component, `(2, 5)` the sixth item of its
+third. `(-1, n)`: the header.
+"""
 
 
 def locate(mif: Mif) -> dict[NodePath, int]:

@@ -1,8 +1,9 @@
 """The grammar of `mif.md` section 2, one method a rule, over tokens taken one at a time.
 
-Law: the parser knows what a MIF looks like and nothing of what it means; meaning is checked afterwards (`checks`).
-What is wrong is reported by the name of a rule; whether that ends the reading is the reader's mode (`rules`), unless the
-reader collects: then a bad statement is stepped over and the next one read. Every octet ends up in some node.
+Law: the parser knows what a MIF looks like and nothing of what it means; meaning is checked
+afterwards (`checks`). What is wrong is reported by the name of a rule; whether that ends the
+reading is the reader's mode (`rules`), unless the reader collects: then a bad statement is stepped
+over and the next one read. Every octet ends up in some node.
 """
 
 from __future__ import annotations
@@ -29,7 +30,14 @@ from despoolr_core.formats.mif.model import (
     Value,
 )
 from despoolr_core.formats.mif.rules import RULES
-from despoolr_core.formats.mif.tokens import LITERAL_MAX, Token, next_token, octet_count, parse_integer, unescape
+from despoolr_core.formats.mif.tokens import (
+    LITERAL_MAX,
+    Token,
+    next_token,
+    octet_count,
+    parse_integer,
+    unescape,
+)
 from despoolr_core.formats.mif.words import (
     ACCESS_WORDS,
     BLOCK_WORDS,
@@ -54,9 +62,13 @@ class _Resync(Exception):
 
 
 class Parser:
-    """Reads one component. `collect`: go on after errors, so that `findings` has as many as there are."""
+    """Reads one component. `collect`: go on after errors, so that `findings` has as many as there
+    are.
+    """
 
-    def __init__(self, text: str, mode: Mode, encoding: Encoding = Encoding.LATIN_1, *, collect: bool = False) -> None:
+    def __init__(
+        self, text: str, mode: Mode, encoding: Encoding = Encoding.LATIN_1, *, collect: bool = False
+    ) -> None:
         self._text = text
         self._places = Places(text)
         self._mode = mode
@@ -64,7 +76,9 @@ class Parser:
         self._wide = encoding is Encoding.UTF_16_BE
         self._collect = collect
         self._end = 0
-        """Where the last consumed token ends; what follows up to a node's first token is that node's lead."""
+        """Where the last consumed token ends; what follows up to a node's first token is that
+        node's lead.
+        """
         self._peeked: Token | None = None
         self._open: list[str] = []
         self.findings: list[Finding] = []
@@ -72,7 +86,9 @@ class Parser:
     # reports
 
     def report(self, rule: str, offset: int, text: str) -> None:
-        """Note a broken rule. Raises `MifError` if it is an error here and this reader does not collect."""
+        """Note a broken rule. Raises `MifError` if it is an error here and this reader does not
+        collect.
+        """
         row = RULES[rule]
         severity = row.severity(self._mode)
         if severity is None:
@@ -82,7 +98,9 @@ class Parser:
             raise MifError(text, line, column, rule, row.source)
         self.findings.append(Finding(line, column, severity, rule, text, row.source))
         if len(self.findings) >= FINDINGS_MAX:
-            raise MifError(f"{FINDINGS_MAX} findings: not read further", line, column, rule, row.source)
+            raise MifError(
+                f"{FINDINGS_MAX} findings: not read further", line, column, rule, row.source
+            )
 
     def _fail(self, rule: str, offset: int, text: str) -> NoReturn:
         self.report(rule, offset, text)
@@ -91,7 +109,9 @@ class Parser:
     def _unexpected(self, token: Token, wanted: str) -> NoReturn:
         if token.kind == "bad":
             if token.text == '"':
-                self.refuse("literal-unterminated", token.start, "the file ends inside this literal")
+                self.refuse(
+                    "literal-unterminated", token.start, "the file ends inside this literal"
+                )
             self._fail("illegal-character", token.start, f"illegal character {token.text!r}")
         found = "the end of the file" if token.kind == "eof" else repr(token.text[:40])
         self._fail("syntax", token.start, f"{wanted} expected, {found} found")
@@ -153,7 +173,9 @@ class Parser:
         if after.kind != "eof":
             again = after.kind == "word" and fold(after.text) == "START"
             self.report(
-                "trailing-text", after.start, "a second component" if again else f"{after.text[:40]!r} after END COMPONENT"
+                "trailing-text",
+                after.start,
+                "a second component" if again else f"{after.text[:40]!r} after END COMPONENT",
             )
         elif after.text and self._text[after.end :].strip(" \t\r\n\f\v\x1a"):
             self.report("after-end-of-file", after.end, "octets after 0x1A are not read")
@@ -210,16 +232,26 @@ class Parser:
 
     def _stray(self, token: Token, wanted: str) -> NoReturn:
         if token.kind == "word":
-            self._fail("unknown-statement", token.start, f"unknown statement {token.text[:40]!r}, {wanted} expected")
+            self._fail(
+                "unknown-statement",
+                token.start,
+                f"unknown statement {token.text[:40]!r}, {wanted} expected",
+            )
         self._unexpected(token, wanted)
 
     def _unclosed(self, kind: str, token: Token, start_at: int) -> None:
         line = self._places.of(start_at)[0]
         rule = "unclosed-component" if kind == "COMPONENT" else "unclosed"
-        self.report(rule, token.start, f"the file ends without END {kind} (START {kind} stands in line {line})")
+        self.report(
+            rule,
+            token.start,
+            f"the file ends without END {kind} (START {kind} stands in line {line})",
+        )
 
     def _ends(self, kind: str, end: Token) -> bool:
-        """Whether END closes this block; if not and an outer block is meant, the END is left for that one."""
+        """Whether END closes this block; if not and an outer block is meant, the END is left for
+        that one.
+        """
         self._next()
         word = self._peek()
         closes = BLOCK_WORDS.get(fold(word.text)) if word.kind == "word" else None
@@ -247,7 +279,9 @@ class Parser:
         return self._block(kind, lead, start.start)
 
     def _skip(self, lead_at: int, first: Token) -> Skipped:
-        """Step over a bad statement: to the next thing that begins a statement, at least one token on."""
+        """Step over a bad statement: to the next thing that begins a statement, at least one token
+        on.
+        """
         end = max(first.end, self._end) if self._end > first.start else first.end
         self._back_to(end)
         while True:
@@ -255,7 +289,9 @@ class Parser:
             if token.kind == "eof" or self._begins(token):
                 return Skipped(self._text[lead_at : first.start], self._text[first.start : end])
             if token.kind == "bad" and token.text == '"':
-                self.refuse("literal-unterminated", token.start, "the file ends inside this literal")
+                self.refuse(
+                    "literal-unterminated", token.start, "the file ends inside this literal"
+                )
             end = token.end
             self._back_to(end)
 
@@ -265,7 +301,9 @@ class Parser:
             following = next_token(self._text, token.end, _ignore)
             return following.kind == "word" and fold(following.text) in BLOCK_WORDS
         innermost = self._open[-1] if self._open else ""
-        if (token.kind == "word" and word in STATEMENTS) or (token.kind == "integer" and innermost == "ENUM"):
+        if (token.kind == "word" and word in STATEMENTS) or (
+            token.kind == "integer" and innermost == "ENUM"
+        ):
             return next_token(self._text, token.end, _ignore).text == "="
         return innermost == "TABLE" and token.text == "{"
 
@@ -307,7 +345,11 @@ class Parser:
         joined = "".join(parts)
         octets = octet_count(joined, wide=self._wide)
         if octets > LITERAL_MAX:
-            self.report("literal-length", first, f"a literal of {octets} octets, {LITERAL_MAX} is the most others read")
+            self.report(
+                "literal-length",
+                first,
+                f"a literal of {octets} octets, {LITERAL_MAX} is the most others read",
+            )
         return joined
 
     def _literal_or_rest(self) -> str:
@@ -316,7 +358,12 @@ class Parser:
         if token.kind == "literal":
             return self._literal()
         unterminated = token.kind == "bad" and token.text == '"'
-        if unterminated or token.kind == "eof" or "\n" in self._text[before : token.start] or self._begins(token):
+        if (
+            unterminated
+            or token.kind == "eof"
+            or "\n" in self._text[before : token.start]
+            or self._begins(token)
+        ):
             self._unexpected(token, "a literal")
         self.report("unquoted", token.start, "a literal without its quotes")
         match = _REST_OF_LINE.match(self._text, token.start)
@@ -394,7 +441,10 @@ class Parser:
         if token.text == "*":
             self._next()
             return PathReference(self._literal())
-        if token.kind == "word" and fold(token.text) in (Special.UNSUPPORTED.value, Special.UNKNOWN.value):
+        if token.kind == "word" and fold(token.text) in (
+            Special.UNSUPPORTED.value,
+            Special.UNKNOWN.value,
+        ):
             self._next()
             return Special(fold(token.text))
         return self._literal_or_rest()

@@ -1,8 +1,9 @@
 """A tree back to octets: letter for letter (`render_verbatim`), or in one clean style (`render`).
 
-Law: `render_verbatim(parse(x)) == x`; `parse(render(m))` means what `m` means (`plain`). The style is ISMIF32's: CRLF,
-ASCII, upper-case keywords, one statement a line, two blanks a level; everything outside 20-7E is an escape. Comments
-are kept, each on a line of its own before the statement it stood with: delta headers are comments.
+Law: `render_verbatim(parse(x)) == x`; `parse(render(m))` means what `m` means (`plain`). The style
+is ISMIF32's: CRLF, ASCII, upper-case keywords, one statement a line, two blanks a level; everything
+outside 20-7E is an escape. Comments are kept, each on a line of its own before the statement it
+stood with: delta headers are comments.
 """
 
 from __future__ import annotations
@@ -31,13 +32,16 @@ from despoolr_core.formats.mif.model import (
 from despoolr_core.formats.mif.tokens import encode, quote
 
 LITERAL_PART_MAX: Final = 500
-"""Octets of one literal; a longer string is written as adjacent literals (REF reads at most 508 in one)."""
+"""Octets of one literal; a longer string is written as adjacent literals (REF reads at most 508 in
+one).
+"""
 
 _WORD_STATEMENTS: Final = frozenset({"ID", "ACCESS", "STORAGE"})
 
 
 def render_verbatim(mif: Mif) -> bytes:
-    """The file as it was read. Nodes put in by a program are written in the writer's style on lines of their own.
+    """The file as it was read. Nodes put in by a program are written in the writer's style on lines
+    of their own.
 
     Raises `MifError` if such a node has a character the file has no way to write.
     """
@@ -68,7 +72,9 @@ def _verbatim(block: Block, depth: int, mif: Mif, out: list[str]) -> None:
 
 
 def render(mif: Mif) -> bytes:
-    """The file in the writer's style: ASCII octets, or UTF-16 (FE FF) if a character lies beyond ISO 8859-1."""
+    """The file in the writer's style: ASCII octets, or UTF-16 (FE FF) if a character lies beyond
+    ISO 8859-1.
+    """
     try:
         return _render(mif, wide=False)
     except _TooWide:
@@ -79,7 +85,9 @@ class _TooWide(MifError):
     """A character that an 8-bit file has no escape for."""
 
     def __init__(self) -> None:
-        super().__init__("a character beyond ISO 8859-1 in an 8-bit file", rule="escape", source="IBM 016")
+        super().__init__(
+            "a character beyond ISO 8859-1 in an 8-bit file", rule="escape", source="IBM 016"
+        )
 
 
 def _render(mif: Mif, *, wide: bool) -> bytes:
@@ -118,7 +126,12 @@ def _write(item: Item, pad: str, wide: bool, out: list[str]) -> None:
         out.append(f"{pad}{item.number} = {first}")
         out += [f"{pad}  {part}" for part in more]
     elif type(item) is Row:
-        out.append(pad + "{" + ", ".join("" if v is None else " ".join(_value(v, wide)) for v in item.values) + "}")
+        out.append(
+            pad
+            + "{"
+            + ", ".join("" if v is None else " ".join(_value(v, wide)) for v in item.values)
+            + "}"
+        )
 
 
 def _comments(text: str, pad: str, out: list[str]) -> None:
@@ -149,7 +162,11 @@ def _statement(statement: Statement, pad: str, wide: bool, out: list[str]) -> No
 
 def _bare(block: Block) -> Block:
     """An inline enumeration without its comments: the TYPE statement's text has them already."""
-    items = tuple(msgspec.structs.replace(item, lead="", text="") for item in block.items if isinstance(item, Statement | Member))
+    items = tuple(
+        msgspec.structs.replace(item, lead="", text="")
+        for item in block.items
+        if isinstance(item, Statement | Member)
+    )
     return type(block)(items)
 
 
@@ -179,10 +196,19 @@ def _literals(string: str, wide: bool) -> list[str]:
 
 
 def plain(mif: Mif) -> Mif:
-    """What a MIF means, without its spelling: no text, comments, skipped parts, findings or encoding. For comparing."""
-    header = tuple(msgspec.structs.replace(s, lead="", text="") for s in mif.header if isinstance(s, Statement))
+    """What a MIF means, without its spelling: no text, comments, skipped parts, findings or
+    encoding. For comparing.
+    """
+    header = tuple(
+        msgspec.structs.replace(s, lead="", text="") for s in mif.header if isinstance(s, Statement)
+    )
     component = _plain_block(mif.component)
-    return Mif(msgspec.structs.replace(mif.component, items=component.items, lead="", start="", end_lead="", end=""), header)
+    return Mif(
+        msgspec.structs.replace(
+            mif.component, items=component.items, lead="", start="", end_lead="", end=""
+        ),
+        header,
+    )
 
 
 def _plain_block(block: Block) -> Block:
@@ -192,9 +218,15 @@ def _plain_block(block: Block) -> Block:
             items.append(_plain_block(item))
         elif not isinstance(item, Skipped):
             item = msgspec.structs.replace(item, lead="", text="")
-            if isinstance(item, Statement) and isinstance(item.value, Type) and item.value.enum is not None:
+            if (
+                isinstance(item, Statement)
+                and isinstance(item.value, Type)
+                and item.value.enum is not None
+            ):
                 inline = _plain_block(item.value.enum)
                 assert isinstance(inline, Enumeration)
-                item = msgspec.structs.replace(item, value=msgspec.structs.replace(item.value, enum=inline))
+                item = msgspec.structs.replace(
+                    item, value=msgspec.structs.replace(item.value, enum=inline)
+                )
             items.append(item)
     return type(block)(tuple(items))

@@ -1,7 +1,9 @@
-"""Every rule a MIF can break: how bad it is for DMI, for a forgiving reader and for SMS, and who says so.
+"""Every rule a MIF can break: how bad it is for DMI, for a forgiving reader and for SMS, and who
+says so.
 
-Law: readers and checks say only *which* rule is broken and where; this table alone decides what follows. None means the
-rule does not exist for that reader. From ERROR on the file is refused. Tags of sources as in `mif.md` section 0.
+Law: readers and checks say only *which* rule is broken and where; this table alone decides what
+follows. None means the rule does not exist for that reader. From ERROR on the file is refused. Tags
+of sources as in `mif.md` section 0.
 """
 
 from __future__ import annotations
@@ -26,7 +28,13 @@ class Rule(msgspec.Struct, frozen=True):
 
     def severity(self, mode: Mode) -> Severity | None:
         """What breaking the rule means in a mode."""
-        return self.strict if mode is Mode.STRICT else self.lenient if mode is Mode.LENIENT else self.sms
+        return (
+            self.strict
+            if mode is Mode.STRICT
+            else self.lenient
+            if mode is Mode.LENIENT
+            else self.sms
+        )
 
 
 RULES: Final[dict[str, Rule]] = {
@@ -55,7 +63,9 @@ RULES: Final[dict[str, Rule]] = {
     "trailing-text": Rule(_E, _E, _E, "IBM, CA, REF: one component a file"),
     "misplaced": Rule(_E, _E, _E, "IBM 020-022, 026; REF"),
     "duplicate-statement": Rule(_E, _E, _E, "REF"),
-    "order": Rule(_W, _W, _N, "REF: NAME, ID, CLASS first, TYPE before VALUE; IBM allows any order"),
+    "order": Rule(
+        _W, _W, _N, "REF: NAME, ID, CLASS first, TYPE before VALUE; IBM allows any order"
+    ),
     "language-form": Rule(_E, _W, _N, "IBM 018"),
     # names, ids, classes, keys
     "name-missing": Rule(_E, _E, _E, "IBM 020; REF"),
@@ -113,13 +123,22 @@ RULES: Final[dict[str, Rule]] = {
     "sms-name-blank": Rule(_N, _N, _E, "Q160776: Compilation failed"),
     "sms-name-apostrophe": Rule(_N, _N, _W, "Q176544: queries break"),
     "sms-year": Rule(_N, _N, _E, "BORES 7B; Q239534: 1980 to 2030 (2035 with the hotfix)"),
-    "sms-initialiser": Rule(_N, _N, _E, "BORES 7B: a row's string longer than its default is refused"),
-    "sms-initialiser-declared": Rule(_N, _N, _W, "BORES 7B does not say whether a declared length lifts this"),
+    "sms-initialiser": Rule(
+        _N, _N, _E, "BORES 7B: a row's string longer than its default is refused"
+    ),
+    "sms-initialiser-declared": Rule(
+        _N, _N, _W, "BORES 7B does not say whether a declared length lifts this"
+    ),
     "sms-pragma": Rule(_N, _N, _I, "BORES 7B; RG2 10016: honoured only in .nhm files"),
     # the kinds of SMS MIF
     "kind-size": Rule(_N, _N, _E, "Q122178; Q202078; Q198766; MS"),
     "kind-size-warning": Rule(_N, _N, _W, "Q202078; MS"),
-    "kind-groups": Rule(_N, _N, _E, "BORES 7B; SDK 3i0p: Identification and Architecture both, or neither; one of each"),
+    "kind-groups": Rule(
+        _N,
+        _N,
+        _E,
+        "BORES 7B; SDK 3i0p: Identification and Architecture both, or neither; one of each",
+    ),
     "kind-architecture": Rule(_N, _N, _E, "Q202078"),
     "kind-header": Rule(_N, _N, _E, "RG2 06004; cc180804"),
     "kind-header-spelling": Rule(_N, _N, _W, "cc180804: spelled exactly; Q202078 has a blank"),

@@ -1,8 +1,9 @@
-"""What SMS makes of a MIF: its dialect (parser of MIFCHECK, inventory processor, data loader), its kinds, its limits.
+"""What SMS makes of a MIF: its dialect (parser of MIFCHECK, inventory processor, data loader), its
+kinds, its limits.
 
-Law: `mif.md` sections 7 to 9, with the article in each row of `RULES`. The dialect decides whether the file compiles at
-all; the kind (status, NOIDMIF, IDMIF, delta) adds what PCM, a client or a site then refuses. What SMS changes without a
-word (a cut string) is a warning here.
+Law: `mif.md` sections 7 to 9, with the article in each row of `RULES`. The dialect decides whether
+the file compiles at all; the kind (status, NOIDMIF, IDMIF, delta) adds what PCM, a client or a site
+then refuses. What SMS changes without a word (a cut string) is a warning here.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ STATUS_MIF_SIZE_MAX: Final = 65_536
 CUSTOM_MIF_SIZE_SMS2: Final = 100 * 1024
 """The default limit of an SMS 2.0 client for NOIDMIFs and IDMIFs (Q202078)."""
 CUSTOM_MIF_SIZE_DEFAULT: Final = (250_000, 250 * 1024)
-"""ConfigMgr's default of 250 KB; whether KB means 1,000 or 1,024 octets is unknown, so between the two it is a warning."""
+"""ConfigMgr's default of 250 KB; whether KB means 1,000 or 1,024 octets is unknown, so between the
+two it is a warning.
+"""
 CUSTOM_MIF_SIZE_MAX: Final = 5 * 1024 * 1024
 """The most an SMS 2.0 or ConfigMgr client can be told to take (Q202078; MS)."""
 MIF_SIZE_MAX: Final = 5_000_000
@@ -78,7 +81,11 @@ def kind_of(mif: Mif) -> MifKind:
         return MifKind.STATUS
     if "KEYATTRIBUTE" in headers:
         return MifKind.DELTA
-    if component.group(IDENTIFICATION_CLASS) or component.group(ARCHITECTURE_CLASS) or "ARCHITECTURE" in headers:
+    if (
+        component.group(IDENTIFICATION_CLASS)
+        or component.group(ARCHITECTURE_CLASS)
+        or "ARCHITECTURE" in headers
+    ):
         return MifKind.IDMIF
     return MifKind.NOIDMIF
 
@@ -90,14 +97,20 @@ def verdict(findings: list[Finding], kind: MifKind | None) -> Verdict:
 
 
 def stored_value(component: Component, attribute: Attribute) -> str | int | None:
-    """What SMS keeps of a value: enums as their string, strings cut at NUL, the declared length and 255 characters."""
+    """What SMS keeps of a value: enums as their string, strings cut at NUL, the declared length and
+    255 characters.
+    """
     value, kind = attribute.value, attribute.type
     if isinstance(value, int):
         enumeration = component.enum_of(attribute)
         return value if enumeration is None else enumeration.string_of(value) or value
     if value is None:
         return None
-    size = STORED_STRING_MAX if kind is None or kind.size is None else min(kind.size, STORED_STRING_MAX)
+    size = (
+        STORED_STRING_MAX
+        if kind is None or kind.size is None
+        else min(kind.size, STORED_STRING_MAX)
+    )
     return value.partition("\0")[0][:size] if "\0" in value else value[:size]
 
 
@@ -119,7 +132,11 @@ def check_dialect(checker: Checker, mif: Mif) -> None:
                 if type(inner) is Statement and inner.keyword == "PRAGMA":
                     known = fold(str(inner.value)) in PRAGMAS
                     checker.say(
-                        "sms-pragma", (n, m), "honoured only in .nhm files" if known else f"{inner.value!r} means nothing"
+                        "sms-pragma",
+                        (n, m),
+                        "honoured only in .nhm files"
+                        if known
+                        else f"{inner.value!r} means nothing",
                     )
         elif type(item) is PathBlock:
             checker.say("sms-ignored", (n,), "PATH is ignored")
@@ -144,12 +161,16 @@ def check_attribute(checker: Checker, path: NodePath, facts: Facts) -> None:
         if "'" in name:
             checker.say("sms-name-apostrophe", (*path, at), "a name with a '")
     if "PRAGMA" in facts:
-        checker.say("sms-version", (*path, facts["PRAGMA"][0]), "an attribute has no PRAGMA in DMI 1.x")
+        checker.say(
+            "sms-version", (*path, facts["PRAGMA"][0]), "an attribute has no PRAGMA in DMI 1.x"
+        )
     if "VALUE" in facts:
         at, value = facts["VALUE"]
         if isinstance(value, str):
             kind = facts["TYPE"][1] if "TYPE" in facts else None
-            _string(checker, value, (*path, at), is_date=isinstance(kind, Type) and kind.kind == "DATE")
+            _string(
+                checker, value, (*path, at), is_date=isinstance(kind, Type) and kind.kind == "DATE"
+            )
         elif isinstance(value, PathReference):
             checker.say("sms-ignored", (*path, at), "the value's program is never asked")
 
@@ -162,7 +183,12 @@ def _string(checker: Checker, value: str, path: NodePath, *, is_date: bool) -> N
         checker.say("sms-nul", path, "the value ends at its NUL")
     if len(value) > STORED_STRING_MAX:
         checker.say("sms-cut", path, f"{len(value)} characters, cut to {STORED_STRING_MAX}")
-    if is_date and len(value) == DATE_LENGTH and (year := date_year(value)) is not None and year not in YEARS:
+    if (
+        is_date
+        and len(value) == DATE_LENGTH
+        and (year := date_year(value)) is not None
+        and year not in YEARS
+    ):
         checker.say("sms-year", path, f"the year {year} is outside {YEARS[0]}..{YEARS[-1]}")
 
 
@@ -182,18 +208,30 @@ def check_kind(checker: Checker, mif: Mif, size: int) -> None:
 def _size(checker: Checker, kind: MifKind, size: int) -> None:
     if kind is MifKind.STATUS:
         if size > STATUS_MIF_SIZE_MAX:
-            checker.say("kind-size", None, f"{size} octets: PCM refuses a status MIF over 64 KB (event 119)")
+            checker.say(
+                "kind-size", None, f"{size} octets: PCM refuses a status MIF over 64 KB (event 119)"
+            )
     elif kind is not MifKind.DELTA:
         if size > CUSTOM_MIF_SIZE_DEFAULT[1]:
             checker.say("kind-size", None, f"{size} octets: over the default limit of 250 KB")
         elif size > CUSTOM_MIF_SIZE_DEFAULT[0]:
-            checker.say("kind-size-warning", None, f"{size} octets: over 250 KB if a KB has 1,000 octets")
+            checker.say(
+                "kind-size-warning", None, f"{size} octets: over 250 KB if a KB has 1,000 octets"
+            )
         elif size > CUSTOM_MIF_SIZE_SMS2:
-            checker.say("kind-size-warning", None, f"{size} octets: over the default limit of an SMS 2.0 client, 100 KB")
+            checker.say(
+                "kind-size-warning",
+                None,
+                f"{size} octets: over the default limit of an SMS 2.0 client, 100 KB",
+            )
 
 
 def _find(component: Component, class_name: str) -> list[tuple[int, Group]]:
-    return [(n, g) for n, g in enumerate(component.items) if type(g) is Group and fold(g.class_name) == class_name]
+    return [
+        (n, g)
+        for n, g in enumerate(component.items)
+        if type(g) is Group and fold(g.class_name) == class_name
+    ]
 
 
 def _status(checker: Checker, component: Component) -> None:
@@ -205,27 +243,49 @@ def _status(checker: Checker, component: Component) -> None:
     if not isinstance(status, str) or fold(status) not in ("SUCCESS", "FAILED"):
         checker.say("kind-status", (n,), f"Status is {status!r}, not Success or Failed")
     if not group.value("Description"):
-        checker.say("kind-description", (n,), "no Description: the despooler logs error cb and goes on")
+        checker.say(
+            "kind-description", (n,), "no Description: the despooler logs error cb and goes on"
+        )
 
 
 def _idmif(checker: Checker, mif: Mif) -> None:
-    component, headers = mif.component, {fold(name): texts for name, texts in mif.delta_headers.items()}
-    identification, architecture = _find(component, IDENTIFICATION_CLASS), _find(component, ARCHITECTURE_CLASS)
+    component, headers = (
+        mif.component,
+        {fold(name): texts for name, texts in mif.delta_headers.items()},
+    )
+    identification, architecture = (
+        _find(component, IDENTIFICATION_CLASS),
+        _find(component, ARCHITECTURE_CLASS),
+    )
     for groups, name in ((identification, "Identification"), (architecture, "Architecture")):
         if len(groups) > 1:
             checker.say("kind-groups", (groups[1][0],), f"a second {name} group")
     if bool(identification) != bool(architecture):
-        has, lacks = ("Identification", "Architecture") if identification else ("Architecture", "Identification")
-        checker.say("kind-groups", (identification or architecture)[0][:1], f"a group {has} but none {lacks}")
+        has, lacks = (
+            ("Identification", "Architecture")
+            if identification
+            else ("Architecture", "Identification")
+        )
+        checker.say(
+            "kind-groups",
+            (identification or architecture)[0][:1],
+            f"a group {has} but none {lacks}",
+        )
     for n, group in architecture:
         name = str(group.value("ArchitectureName") or "")
         if fold(name) in RESERVED_ARCHITECTURES:
-            checker.say("kind-architecture", (n,), f"an SMS 2.0 client refuses the architecture {name!r}")
+            checker.say(
+                "kind-architecture", (n,), f"an SMS 2.0 client refuses the architecture {name!r}"
+            )
     if identification:
         n, group = identification[0]
         missing = [name for name in SHOWN_IDENTIFICATION if group.attribute(name) is None]
         if missing:
-            checker.say("kind-identification", (n,), f"not shown in the Sites window without {', '.join(missing)}")
+            checker.say(
+                "kind-identification",
+                (n,),
+                f"not shown in the Sites window without {', '.join(missing)}",
+            )
     if "ARCHITECTURE" in headers:
         _delta_header(checker, mif, headers)
 
@@ -243,4 +303,6 @@ def _delta_header(checker: Checker, mif: Mif, headers: dict[str, tuple[str, ...]
         checker.say("kind-header", (), f"no group of class {name!r}, the architecture's name")
     for _, comment in scan_comments(mif.component.lead):
         if _BLANK_HEADER.match(comment):
-            checker.say("kind-header-spelling", (), f"//{comment.strip()}: the header has no blanks")
+            checker.say(
+                "kind-header-spelling", (), f"//{comment.strip()}: the header has no blanks"
+            )

@@ -1,7 +1,8 @@
 """Octets to characters, characters to tokens, and literals to the strings they stand for.
 
-Law: `mif.md` section 1. White space and comments only separate; a token is a word, an integer, a literal or one of
-`= , ( ) { } * -`. Possessive quantifiers keep every pattern linear on hostile input.
+Law: `mif.md` section 1. White space and comments only separate; a token is a word, an integer, a
+literal or one of `= , ( ) { } * -`. Possessive quantifiers keep every pattern linear on hostile
+input.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from despoolr_core.formats.mif.model import Encoding
 TRIVIA: Final = r"(?:[ \t\r\n\f\v]++|//[^\n\x1a]*+)*+"
 WORD: Final = r"[A-Za-z_][A-Za-z0-9_-]*+"
 INTEGER: Final = r"(?:0[xX][0-9A-Fa-f]++|0[0-7]*+|[1-9][0-9]*+)"
-"""A digit wrong for the radix ends the number (REF): `08` is 0 and a stray 8, `0x` is 0 and the word x."""
+"""A digit wrong for the radix ends the number (REF): `08` is 0 and a stray 8, `0x` is 0 and the
+word x.
+"""
 
 _TOKEN: Final = re.compile(
     rf"(?P<lead>{TRIVIA})(?:(?P<word>{WORD})|(?P<integer>{INTEGER})"
@@ -70,12 +73,17 @@ def next_token(text: str, pos: int, report: Report) -> Token:
 
 
 def decode(data: bytes) -> tuple[str, Encoding, tuple[str, str] | None]:
-    """Characters, encoding, and the rule the encoding breaks (rule, text) if any. The byte order mark is taken off.
+    """Characters, encoding, and the rule the encoding breaks (rule, text) if any. The byte order
+    mark is taken off.
 
     Octets that the encoding cannot mean give the rule `undecodable` and no characters.
     """
     if data[:2] == b"\xfe\xff":
-        return _decode(data[2:], Encoding.UTF_16_BE, ("unicode", "a Unicode file: IBM's service layer and SMS refuse it"))
+        return _decode(
+            data[2:],
+            Encoding.UTF_16_BE,
+            ("unicode", "a Unicode file: IBM's service layer and SMS refuse it"),
+        )
     if data[:2] == b"\xff\xfe":
         return _decode(
             data[2:],
@@ -83,15 +91,32 @@ def decode(data: bytes) -> tuple[str, Encoding, tuple[str, str] | None]:
             ("encoding", "UTF-16 little-endian (FF FE) is no MIF encoding: save it as ANSI"),
         )
     if data[:3] == b"\xef\xbb\xbf":
-        return _decode(data[3:], Encoding.UTF_8, ("encoding", "UTF-8 (EF BB BF) is no MIF encoding: save it as ANSI"))
+        return _decode(
+            data[3:],
+            Encoding.UTF_8,
+            ("encoding", "UTF-8 (EF BB BF) is no MIF encoding: save it as ANSI"),
+        )
     return data.decode("latin-1"), Encoding.LATIN_1, None
 
 
-def _decode(octets: bytes, encoding: Encoding, flaw: tuple[str, str]) -> tuple[str, Encoding, tuple[str, str] | None]:
+def _decode(
+    octets: bytes, encoding: Encoding, flaw: tuple[str, str]
+) -> tuple[str, Encoding, tuple[str, str] | None]:
     if encoding is not Encoding.UTF_8 and len(octets) % 2:
-        return "", encoding, ("undecodable", f"an odd number of octets ({len(octets)} after the mark) in a two-octet file")
+        return (
+            "",
+            encoding,
+            (
+                "undecodable",
+                f"an odd number of octets ({len(octets)} after the mark) in a two-octet file",
+            ),
+        )
     try:
-        return octets.decode(encoding, "strict" if encoding is Encoding.UTF_8 else "surrogatepass"), encoding, flaw
+        return (
+            octets.decode(encoding, "strict" if encoding is Encoding.UTF_8 else "surrogatepass"),
+            encoding,
+            flaw,
+        )
     except UnicodeDecodeError as error:
         return "", encoding, ("undecodable", f"octet {error.start + 3} is no UTF-8")
 
@@ -105,10 +130,14 @@ BYTE_ORDER_MARK: Final[dict[Encoding, bytes]] = {
 
 
 def encode(text: str, encoding: Encoding) -> bytes:
-    """The inverse of `decode`. Raises `UnicodeEncodeError` for a character the encoding does not have."""
+    """The inverse of `decode`. Raises `UnicodeEncodeError` for a character the encoding does not
+    have.
+    """
     if encoding is Encoding.LATIN_1:
         return text.encode("latin-1")
-    return BYTE_ORDER_MARK[encoding] + text.encode(encoding, "strict" if encoding is Encoding.UTF_8 else "surrogatepass")
+    return BYTE_ORDER_MARK[encoding] + text.encode(
+        encoding, "strict" if encoding is Encoding.UTF_8 else "surrogatepass"
+    )
 
 
 def octet_count(string: str, *, wide: bool) -> int:
@@ -135,7 +164,9 @@ def unescape(body: str, offset: int, report: Report, *, wide: bool = False) -> s
             report("literal-newline", offset + bad.start(), "the line ends inside a literal")
         else:
             report(
-                "literal-octet", offset + bad.start(), f"octet 0x{ord(bad[0]):02X} in a literal: write it as \\x{ord(bad[0]):02x}"
+                "literal-octet",
+                offset + bad.start(),
+                f"octet 0x{ord(bad[0]):02X} in a literal: write it as \\x{ord(bad[0]):02x}",
             )
         bad = _BAD_IN_LITERAL.search(body, bad.end())
     if "\\" not in body:
@@ -149,7 +180,12 @@ def unescape(body: str, offset: int, report: Report, *, wide: bool = False) -> s
         if letter is not None:
             plain = _ESCAPES.get(letter) or _ESCAPES.get(letter.lower())
             if plain is None:
-                report("escape", at, f"unknown escape \\{letter if letter.isprintable() else ''}: a backslash is written \\\\")
+                report(
+                    "escape",
+                    at,
+                    f"unknown escape \\{letter if letter.isprintable() else ''}: a backslash is "
+                    "written \\\\",
+                )
                 return match[0]
             return plain
         value = int(octal, 8) if octal is not None else int(hexadecimal, 16)
@@ -163,7 +199,11 @@ def unescape(body: str, offset: int, report: Report, *, wide: bool = False) -> s
     if not wide:
         return _ESCAPE_8.sub(one, body)
     # Two escapes can make one character: let them join as two code units of the file would.
-    return _ESCAPE_16.sub(one, body).encode("utf-16-be", "surrogatepass").decode("utf-16-be", "surrogatepass")
+    return (
+        _ESCAPE_16.sub(one, body)
+        .encode("utf-16-be", "surrogatepass")
+        .decode("utf-16-be", "surrogatepass")
+    )
 
 
 _MUST_ESCAPE: Final = re.compile(r"[^\x20\x21\x23-\x5b\x5d-\x7e]")
@@ -171,7 +211,9 @@ _SHORT: Final = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"
 
 
 def quote(string: str, *, wide: bool = False) -> str:
-    """A literal in ASCII: `"` and `\\` escaped, all else outside 20-7E as a padded `\\xnn` (`\\xnnnn` in a Unicode file)."""
+    """A literal in ASCII: `"` and `\\` escaped, all else outside 20-7E as a padded `\\xnn`
+    (`\\xnnnn` in a Unicode file).
+    """
     if _MUST_ESCAPE.search(string) is None:
         return f'"{string}"'
 

@@ -1,6 +1,7 @@
 """Whether a value fits its type: the rules of `mif.md` section 4, one row a type.
 
-Law: values are judged alone; what they belong to (access, template, row) is the business of `checks` and `tables`.
+Law: values are judged alone; what they belong to (access, template, row) is the business of
+`checks` and `tables`.
 """
 
 from __future__ import annotations
@@ -29,9 +30,17 @@ SMS_INTEGER: Final = INTEGER_RANGES["INTEGER"]
 
 
 def value_flaws(
-    value: Value, kind: Type, enumeration: Enumeration | None, *, size: int | None, wide: bool, mode: Mode
+    value: Value,
+    kind: Type,
+    enumeration: Enumeration | None,
+    *,
+    size: int | None,
+    wide: bool,
+    mode: Mode,
 ) -> Iterator[tuple[str, str]]:
-    """The rules a value breaks as (rule, text). `size` is the declared or derived octet limit of a string type."""
+    """The rules a value breaks as (rule, text). `size` is the declared or derived octet limit of a
+    string type.
+    """
     if isinstance(value, Special | PathReference):
         return
     if kind.kind in STRING_KINDS:

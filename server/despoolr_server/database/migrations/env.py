@@ -1,4 +1,5 @@
-"""What alembic runs: the migrations, on the connection it was handed. It makes none of its own, and reads no file of settings.
+"""What alembic runs: the migrations, on the connection it was handed. It makes none of its own, and
+reads no file of settings.
 
 `despoolr_server.database.migration` is the only caller.
 """
@@ -9,6 +10,10 @@ from alembic import context
 
 from despoolr_server.database.schema import METADATA
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA, render_as_batch=True)
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=METADATA,
+    render_as_batch=True,
+)
 with context.begin_transaction():
     context.run_migrations()

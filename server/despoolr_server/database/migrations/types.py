@@ -1,4 +1,6 @@
-"""The column types that migrations write down. They never change: a migration says for ever what it said."""
+"""The column types that migrations write down. They never change: a migration says for ever what it
+said.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,9 @@ from sqlalchemy.types import TypeEngine
 
 
 def words(size: int) -> TypeEngine[str]:
-    """Text; SQLite shows the size the field's table had and enforces none, PostgreSQL gets no size."""
+    """Text; SQLite shows the size the field's table had and enforces none, PostgreSQL gets no
+    size.
+    """
     return String(size).with_variant(Text(), "postgresql")
 
 

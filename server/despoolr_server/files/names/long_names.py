@@ -1,11 +1,14 @@
-"""Names that NTFS has room for and the disk below has not: 255 UTF-16 units may be 765 bytes, and ext4 takes 255.
+"""Names that NTFS has room for and the disk below has not: 255 UTF-16 units may be 765 bytes, and
+ext4 takes 255.
 
-The law: such a name lies on disk under a hash of itself, `~<40 digits>.long`, and the name stands in a file of `.despoolr/names`
-that is called like the hash. That file is written before anything gets the name, whole or not at all, and never changes, so a
-death at any point leaves at worst one that nobody needs. A name that only looks like a hash is hashed as well: no two names
-share a place. What the disk has under a hash that no file explains is not shown.
+The law: such a name lies on disk under a hash of itself, `~<40 digits>.long`, and the name stands
+in a file of `.despoolr/names` that is called like the hash. That file is written before anything
+gets the name, whole or not at all, and never changes, so a death at any point leaves at worst one
+that nobody needs. A name that only looks like a hash is hashed as well: no two names share a place.
+What the disk has under a hash that no file explains is not shown.
 """
-# Paths are plain strings here: this is on the way of every name, and costs a short one the look at its length.
+# Paths are plain strings here: this is on the way of every name, and costs a short one the look at
+# its length.
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
 """What an older version kept under another fold of a name is found under today's.
 
-The law: attributes and properties are kept by key, and keys are folded names. Before a root said of which fold its keys are,
-a key was made with Python's own capitals: a file called U+0131 (dotless i) had the key `I`. Such a root is walked once, at
-start, and what is kept for a name under the key it had goes under the key it has. The journal needs nothing: its records
-name paths as they were written and are folded as they are read.
+The law: attributes and properties are kept by key, and keys are folded names. Before a root said of
+which fold its keys are, a key was made with Python's own capitals: a file called U+0131 (dotless i)
+had the key `I`. Such a root is walked once, at start, and what is kept for a name under the key it
+had goes under the key it has. The journal needs nothing: its records name paths as they were
+written and are folded as they are read.
 """
 # Paths are plain strings here, as in `places`.
 
@@ -23,7 +24,9 @@ MARK: Final = "fold"
 
 
 def refold(private: Path, attributes: AttributeList, properties: PropertyList) -> None:
-    """Bring both lists of the root above `private` to today's keys, unless they are. Raises `OSError`."""
+    """Bring both lists of the root above `private` to today's keys, unless they are. Raises
+    `OSError`.
+    """
     mark = private / MARK
     try:
         if mark.read_text("utf-8") == FOLD:
@@ -37,13 +40,20 @@ def refold(private: Path, attributes: AttributeList, properties: PropertyList) -
 
 
 def _walk(base: str, private: str, attributes: AttributeList, properties: PropertyList) -> None:
-    """Each directory before what is in it: a directory that is called otherwise takes what is below it along."""
+    """Each directory before what is in it: a directory that is called otherwise takes what is below
+    it along.
+    """
     todo = [(base, "")]
     while todo:
         path, key = todo.pop()
         found: list[tuple[str, bool]] = []
-        with suppress(OSError), os.scandir(path) as entries:  # deeper than the system goes: made by hand
-            found = [(e.name, e.is_dir(follow_symlinks=False)) for e in entries if key or e.name != private]
+        # deeper than the system goes: made by hand
+        with suppress(OSError), os.scandir(path) as entries:
+            found = [
+                (e.name, e.is_dir(follow_symlinks=False))
+                for e in entries
+                if key or e.name != private
+            ]
         taken = {fold(name) for name, _ in found}
         for name, is_directory in found:
             former, now = _former_fold(name), fold(name)

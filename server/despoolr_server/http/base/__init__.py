@@ -1,1 +1,3 @@
-"""What every handler stands on: connections, their time-outs and limits. It knows no share, no site and no route."""
+"""What every handler stands on: connections, their time-outs and limits. It knows no share, no site
+and no route.
+"""

@@ -1,13 +1,15 @@
 """Addresses: the one place where the text of a URL becomes a share and a path.
 
-The law: percent-encoded text is UTF-8 and every `%` begins an escape; what is not that is refused (400) and never guessed at,
-because a guess is another file. A fragment is no part of a file's address (RFC 3986, 3.5), so a `#` that was not encoded is
-refused too, and where an address names a file and nothing else, so is a `?`. `check_target` holds the address of every request
-to this; `parse_url` reads those in `Destination` and in the tags of `If`. What a share does with a path (dots, devices,
-backslashes) is the share's to say (`share.engine.names`).
+The law: percent-encoded text is UTF-8 and every `%` begins an escape; what is not that is refused
+(400) and never guessed at, because a guess is another file. A fragment is no part of a file's
+address (RFC 3986, 3.5), so a `#` that was not encoded is refused too, and where an address names a
+file and nothing else, so is a `?`. `check_target` holds the address of every request to this;
+`parse_url` reads those in `Destination` and in the tags of `If`. What a share does with a path
+(dots, devices, backslashes) is the share's to say (`share.engine.names`).
 
-Two authorities are one if their hosts and ports are: user information is ignored, hosts are compared without regard to case and
-to a trailing dot (RFC 1034, 3.1), IPv6 addresses by value, and a port left out is that of the scheme (RFC 3986, 6.2.3).
+Two authorities are one if their hosts and ports are: user information is ignored, hosts are
+compared without regard to case and to a trailing dot (RFC 1034, 3.1), IPv6 addresses by value, and
+a port left out is that of the scheme (RFC 3986, 6.2.3).
 """
 
 from __future__ import annotations
@@ -22,21 +24,31 @@ PORTS: Final = {"http": 80, "https": 443}
 
 _AUTHORITY_MAX: Final = 512
 _BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_URL: Final = re.compile(r"(?:([A-Za-z][A-Za-z0-9+.-]*):)?(?://([^/?#]*))?([^?#]*)([?#]?)", re.DOTALL)
-_HOST: Final = re.compile(r"(?:[^@]*@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::([0-9]{0,5}))?")
+_URL: Final = re.compile(
+    r"(?:([A-Za-z][A-Za-z0-9+.-]*):)?(?://([^/?#]*))?([^?#]*)([?#]?)", re.DOTALL
+)
+_HOST: Final = re.compile(
+    r"(?:[^@]*@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::([0-9]{0,5}))?"
+)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class BadAddress(ValueError):
-    """An address that cannot be read. The message says why, as a clause. Who must act: the client."""
+    """An address that cannot be read. The message says why, as a clause. Who must act: the
+    client.
+    """
 
 
 class NoPlace(BadAddress):
-    """An address that can be read and leads to no server's files, such as a URN or a path from nowhere."""
+    """An address that can be read and leads to no server's files, such as a URN or a path from
+    nowhere.
+    """
 
 
 class Place(NamedTuple):
-    """What an address leads to. `authority` is as it was written, `""` if none was; `path` keeps a slash at its end."""
+    """What an address leads to. `authority` is as it was written, `""` if none was; `path` keeps a
+    slash at its end.
+    """
 
     scheme: str
     authority: str
@@ -59,19 +71,26 @@ def decode(text: str) -> str:
 def check_target(raw: str) -> None:
     """Hold the address of a request, as it came, to the law. Raises `BadAddress`."""
     if "#" in raw:
-        raise BadAddress("it has a `#`: a fragment is no part of a file's address (a `#` of a name is written %23)")
+        raise BadAddress(
+            "it has a `#`: a fragment is no part of a file's address (a `#` of a name is "
+            "written %23)"
+        )
     decode(raw)
 
 
 def parse_url(text: str) -> Place:
-    """An absolute URL, or a path from the root, that names a file and nothing else. Raises `BadAddress`, `NoPlace`."""
+    """An absolute URL, or a path from the root, that names a file and nothing else. Raises
+    `BadAddress`, `NoPlace`.
+    """
     if _CONTROL.search(text):
         raise BadAddress("it has a control character")
     found = _URL.match(text)
     assert found is not None, "the pattern takes any text"
     scheme, authority, path, rest = found.groups()
     if rest:
-        raise BadAddress(f"it has a `{rest}`, which is no part of a file's address (percent-encode it)")
+        raise BadAddress(
+            f"it has a `{rest}`, which is no part of a file's address (percent-encode it)"
+        )
     if authority is not None:
         split_authority(authority)
     if not path.startswith("/") or (scheme and authority is None):
@@ -81,15 +100,19 @@ def parse_url(text: str) -> Place:
 
 
 def is_same_authority(place: Place, host: str) -> bool:
-    """Whether an address is on the server that its client calls `host` (as in `Host`: a name, perhaps with a port).
+    """Whether an address is on the server that its client calls `host` (as in `Host`: a name,
+    perhaps with a port).
 
-    The scheme that counts is the address's own: in front of this server may stand a proxy that speaks TLS.
+    The scheme that counts is the address's own: in front of this server may stand a proxy that
+    speaks TLS.
     """
     if not place.authority:
         return not place.scheme
     port = PORTS.get(place.scheme or "http")
     try:
-        return port is not None and split_authority(place.authority, port) == split_authority(host, port)
+        return port is not None and split_authority(place.authority, port) == split_authority(
+            host, port
+        )
     except BadAddress:
         return False
 

@@ -1,8 +1,9 @@
 """Who is calling: a token names a machine, a user and a role, and proves itself without a table.
 
-A token is `base64url([machine, user, role]) "." base64url(HMAC-SHA256)`; whoever has the server's secret can issue one, and
-changing the secret revokes all. Verified headers are remembered in a bounded table, so a poll costs one look-up. The open
-mode, for development on loopback, believes everyone; whoever binds a server keeps it from any other address (`is_loopback`).
+A token is `base64url([machine, user, role]) "." base64url(HMAC-SHA256)`; whoever has the server's
+secret can issue one, and changing the secret revokes all. Verified headers are remembered in a
+bounded table, so a poll costs one look-up. The open mode, for development on loopback, believes
+everyone; whoever binds a server keeps it from any other address (`is_loopback`).
 """
 
 from __future__ import annotations
@@ -25,10 +26,14 @@ SECRET_SIZE_MIN: Final = 16
 TOKEN_SIZE_MAX: Final = 1024
 REMEMBERED_MAX: Final = 65_536
 REMEMBERED_SIZE_MAX: Final = 8 * 1024 * 1024
-"""How many verified `Authorization` headers are remembered, and how many characters of them; the oldest leaves first."""
+"""How many verified `Authorization` headers are remembered, and how many characters of them; the
+oldest leaves first.
+"""
 
 CHALLENGES: Final = ('Basic realm="Despoolr", charset="UTF-8"', 'Bearer realm="Despoolr"')
-"""What a 401 carries in `WWW-Authenticate`: a header each, since some WebDAV clients read no further than the first comma."""
+"""What a 401 carries in `WWW-Authenticate`: a header each, since some WebDAV clients read no
+further than the first comma.
+"""
 
 _LABEL: Final = b"despoolr token 1\n"
 
@@ -38,14 +43,17 @@ class Auth:
 
     def __init__(self, secret: bytes) -> None:
         if len(secret) < SECRET_SIZE_MIN:
-            raise ValueError(f"a secret of {len(secret)} octets is too short: give at least {SECRET_SIZE_MIN}")
+            raise ValueError(
+                f"a secret of {len(secret)} octets is too short: give at least {SECRET_SIZE_MIN}"
+            )
         self._key = hmac.digest(secret, _LABEL, "sha256")
         self._open_to: Principal | None = None
         self._remembered: Bounded[Principal] = Bounded(REMEMBERED_MAX, REMEMBERED_SIZE_MAX)
 
     @classmethod
     def open(cls, principal: Principal | None = None) -> Auth:
-        """The mode that asks for no token: everyone is `principal` (an administrator called `anonymous`, if left out).
+        """The mode that asks for no token: everyone is `principal` (an administrator called
+        `anonymous`, if left out).
 
         A Basic user name still names the machine, so that `curl -u PC1:` can play a client.
         """
@@ -66,11 +74,16 @@ class Auth:
                 raise ValueError(f"{name[:80]!r} is no name for a token: it {reason}")
         token = f"{payload}.{_b64(self._signature(payload))}"
         if len(token) > TOKEN_SIZE_MAX:
-            raise ValueError(f"the names {machine!r} and {user!r} are too long for a token of {TOKEN_SIZE_MAX} octets")
+            raise ValueError(
+                f"the names {machine!r} and {user!r} are too long for a token of "
+                f"{TOKEN_SIZE_MAX} octets"
+            )
         return token
 
     def check(self, header: str | None) -> Principal | None:
-        """The principal of an `Authorization` header (Bearer or Basic), or None for one that proves nothing."""
+        """The principal of an `Authorization` header (Bearer or Basic), or None for one that proves
+        nothing.
+        """
         if header is None:
             return self._open_to
         known = self._remembered.get(header)
@@ -90,7 +103,9 @@ class Auth:
         if scheme.lower() != "basic":
             return self._open_to
         try:
-            name, _, password = base64.b64decode(rest.strip(), validate=True).decode().partition(":")
+            name, _, password = (
+                base64.b64decode(rest.strip(), validate=True).decode().partition(":")
+            )
         except ValueError:  # no base64 (of no ASCII even), or no UTF-8 in it
             return None
         principal = self._verify(password)
@@ -110,8 +125,14 @@ class Auth:
         if not hmac.compare_digest(signature, _b64(self._signature(payload))):
             return None
         try:
-            machine, user, role = msgspec.json.decode(base64.urlsafe_b64decode(_padded(payload)), type=tuple[str, str, str])
-            return None if why_unfit(machine) or why_unfit(user) else Principal(machine, user, Role(role))
+            machine, user, role = msgspec.json.decode(
+                base64.urlsafe_b64decode(_padded(payload)), type=tuple[str, str, str]
+            )
+            return (
+                None
+                if why_unfit(machine) or why_unfit(user)
+                else Principal(machine, user, Role(role))
+            )
         except (ValueError, binascii.Error):
             return None
 
@@ -120,7 +141,9 @@ class Auth:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach `host`. A name other than `localhost` counts as reachable."""
+    """Whether only this machine can reach `host`. A name other than `localhost` counts as
+    reachable.
+    """
     if host.lower() == "localhost":
         return True
     try:

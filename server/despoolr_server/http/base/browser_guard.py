@@ -1,14 +1,18 @@
-"""What a browser may be made to do by a page that is not ours: nothing that changes anything, and nothing under another name.
+"""What a browser may be made to do by a page that is not ours: nothing that changes anything, and
+nothing under another name.
 
-The law: a caller that shows a token of ours itself (`Authorization: Bearer`) is nobody's victim. What a browser sends by itself
-is a password that it remembers (Basic), or nothing at all. So
+The law: a caller that shows a token of ours itself (`Authorization: Bearer`) is nobody's victim.
+What a browser sends by itself is a password that it remembers (Basic), or nothing at all. So
 
-* a call that changes something comes from no other origin (`Sec-Fetch-Site`, `Origin`: cross-site request forgery);
-* a call without a Bearer token is addressed by a name that nobody outside can give to this server (`Host`: DNS rebinding):
-  an IP address, a loopback name, a name without a dot or below a domain that is not public, or one that was configured;
+* a call that changes something comes from no other origin (`Sec-Fetch-Site`, `Origin`: cross-site
+  request forgery);
+* a call without a Bearer token is addressed by a name that nobody outside can give to this server
+  (`Host`: DNS rebinding): an IP address, a loopback name, a name without a dot or below a domain
+  that is not public, or one that was configured;
 * a JSON body is not sent as what a form can send (`Content-Type`).
 
-Sources: Fetch, "CORS-safelisted request-header"; RFC 6761, RFC 6762; OWASP's Cross-Site Request Forgery Prevention.
+Sources: Fetch, "CORS-safelisted request-header"; RFC 6761, RFC 6762; OWASP's Cross-Site Request
+Forgery Prevention.
 """
 
 from __future__ import annotations
@@ -32,10 +36,14 @@ NOT_SAFE: Final = frozenset(("/api/v1/messages",))
 """Addresses whose GET changes something: a message that was read is gone."""
 
 ASKED_BY_ANYONE: Final = frozenset(("/healthz",))
-"""Addresses that answer under any name: they name nobody, and health is asked for by load balancers."""
+"""Addresses that answer under any name: they name nobody, and health is asked for by load
+balancers.
+"""
 
 PRIVATE_DOMAINS: Final = ("localhost", "local", "internal", "home.arpa", "svc", "cluster.local")
-"""Domains that no public name server answers for: of the special-use names, and of Kubernetes' services."""
+"""Domains that no public name server answers for: of the special-use names, and of Kubernetes'
+services.
+"""
 
 FORM_TYPES: Final = frozenset(("text/plain", "multipart/form-data"))
 """What a form of a foreign page can send, and no JSON client does."""
@@ -43,7 +51,9 @@ URLENCODED: Final = "application/x-www-form-urlencoded"
 """The third such type, which curl's `-d` says as well: refused where a browser sent it."""
 
 POLICY: Final = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-"""What every page's Content-Security-Policy begins with; its own scripts and styles are named by their hashes."""
+"""What every page's Content-Security-Policy begins with; its own scripts and styles are named by
+their hashes.
+"""
 
 SEC_FETCH_SITE: Final = istr("Sec-Fetch-Site")
 _BEARER: Final = "bearer "
@@ -52,7 +62,9 @@ _PORTS: Final = {"http": "80", "https": "443"}
 
 
 class BrowserGuard:
-    """The checks of one server. `names` are those it may be addressed by besides; `is_open`: it asks nobody for a token."""
+    """The checks of one server. `names` are those it may be addressed by besides; `is_open`: it
+    asks nobody for a token.
+    """
 
     def __init__(self, names: Iterable[str] = (), *, is_open: bool = False) -> None:
         self._names = frozenset(name.rstrip(".").lower() for name in names if name)
@@ -60,7 +72,9 @@ class BrowserGuard:
         self._known: set[str] = set()
 
     def check(self, request: web.Request) -> None:
-        """Raises `Refused`: 403 for a change from another origin, 421 for a name that may be somebody else's."""
+        """Raises `Refused`: 403 for a change from another origin, 421 for a name that may be
+        somebody else's.
+        """
         headers = request.headers
         authorization = headers.get(hdrs.AUTHORIZATION, "")
         if (
@@ -69,7 +83,9 @@ class BrowserGuard:
             and hdrs.ORIGIN not in headers
             and SEC_FETCH_SITE not in headers
         ):
-            return  # nobody's browser, and a token of ours: what all that follows comes to, and nearly all that is asked
+            # nobody's browser, and a token of ours: what all that follows comes to, and nearly all
+            # that is asked
+            return
         is_safe = request.method in SAFE_METHODS
         if not is_safe or request.path in NOT_SAFE:
             self._check_origin(request)
@@ -93,7 +109,11 @@ class BrowserGuard:
         else:
             told = f"`Sec-Fetch-Site: {_shown(site or '')}` says that another site's page asks"
         raise Refused(
-            known("cross-origin", f"{told}: a page of another site may change nothing here. Ask from this server's own.")
+            known(
+                "cross-origin",
+                f"{told}: a page of another site may change nothing here. Ask from this "
+                "server's own.",
+            )
         )
 
     def _is_same(self, origin: str, host: str) -> bool:
@@ -117,8 +137,10 @@ class BrowserGuard:
             raise Refused(
                 known(
                     "unknown-host",
-                    f"`Host: {_shown(host)}` is no name this server knows as its own. Use its address, or have its operator "
-                    "allow the name (`--allow-host`, DESPOOLR_ALLOW_HOST); a call with a Bearer token may use any.",
+                    f"`Host: {_shown(host)}` is no name this server knows as its own. Use its "
+                    "address, or have its operator "
+                    "allow the name (`--allow-host`, DESPOOLR_ALLOW_HOST); a call with a Bearer "
+                    "token may use any.",
                 )
             )
         if len(self._known) < _KNOWN_MAX:
@@ -130,7 +152,9 @@ _KNOWN_MAX: Final = 64
 
 
 def is_ours(name: str) -> bool:
-    """Whether nobody outside can make this host name (lower case) mean this server: see the module."""
+    """Whether nobody outside can make this host name (lower case) mean this server: see the
+    module.
+    """
     if "." not in name.rstrip("."):
         return True  # of this machine, this compose network, this namespace
     try:
@@ -141,7 +165,9 @@ def is_ours(name: str) -> bool:
 
 
 def check_json_type(request: web.Request) -> None:
-    """Raises `Refused` (415) for a JSON call whose body is said to be what a form of another site's page can send."""
+    """Raises `Refused` (415) for a JSON call whose body is said to be what a form of another site's
+    page can send.
+    """
     given = request.headers.get(hdrs.CONTENT_TYPE)
     if given is None:
         return
@@ -149,11 +175,20 @@ def check_json_type(request: web.Request) -> None:
     headers = request.headers
     is_browser = hdrs.ORIGIN in headers or SEC_FETCH_SITE in headers
     if kind in FORM_TYPES or (kind == URLENCODED and is_browser):
-        raise Refused(known("unsupported-media-type", f"This call takes JSON, not {_shown(kind)}. Send `application/json`."))
+        raise Refused(
+            known(
+                "unsupported-media-type",
+                f"This call takes JSON, not {_shown(kind)}. Send `application/json`.",
+            )
+        )
 
 
-def page_headers(*, scripts: Iterable[str] = (), styles: Iterable[str] = (), connects: bool = False) -> dict[str, str]:
-    """The headers of a page that runs these inline scripts and styles and no others; it may call this server if it `connects`."""
+def page_headers(
+    *, scripts: Iterable[str] = (), styles: Iterable[str] = (), connects: bool = False
+) -> dict[str, str]:
+    """The headers of a page that runs these inline scripts and styles and no others; it may call
+    this server if it `connects`.
+    """
     policy = POLICY
     for directive, texts in (("script-src", scripts), ("style-src", styles)):
         hashes = " ".join(f"'sha256-{_hash(text)}'" for text in texts)

@@ -1,9 +1,10 @@
 """Conditional requests and ranges (RFC 9110, sections 13 and 14) as pure functions of header text.
 
-The law: conditions are looked at in the order of section 13.2.2, and the first that fails decides. ETags of this server are
-strong, so weak and strong comparison differ only by the `W/` that a cache may have put before one: `If-Match` asks for strong
-ones. A date that is none, or in none of HTTP's three forms, is as if it had not been sent. Several ranges in one request are
-answered with the whole file, which the RFC allows. A number of any length is read in a time linear in it.
+The law: conditions are looked at in the order of section 13.2.2, and the first that fails decides.
+ETags of this server are strong, so weak and strong comparison differ only by the `W/` that a cache
+may have put before one: `If-Match` asks for strong ones. A date that is none, or in none of HTTP's
+three forms, is as if it had not been sent. Several ranges in one request are answered with the
+whole file, which the RFC allows. A number of any length is read in a time linear in it.
 """
 
 from __future__ import annotations
@@ -29,18 +30,42 @@ OFFSET_MAX: Final = 2**63 - 1
 DATE_SIZE_MAX: Final = 64
 """Characters of an HTTP date; the longest, of RFC 850, has 33."""
 
-_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTHS: Final = (
+    "Jan",
+    "Feb",
+    "Mar",
+    "Apr",
+    "May",
+    "Jun",
+    "Jul",
+    "Aug",
+    "Sep",
+    "Oct",
+    "Nov",
+    "Dec",
+)
 _TIME: Final = "(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
 _DATES: Final = (
-    re.compile(rf"[A-Z][a-z]{{2}}, (?P<day>[0-9]{{2}}) (?P<month>[A-Z][a-z]{{2}}) (?P<year>[0-9]{{4}}) {_TIME} GMT"),
-    re.compile(rf"[A-Z][a-z]{{5,8}}, (?P<day>[0-9]{{2}})-(?P<month>[A-Z][a-z]{{2}})-(?P<year>[0-9]{{2}}) {_TIME} GMT"),
-    re.compile(rf"[A-Z][a-z]{{2}} (?P<month>[A-Z][a-z]{{2}}) (?P<day>[0-9 ][0-9]) {_TIME} (?P<year>[0-9]{{4}})"),
+    re.compile(
+        rf"[A-Z][a-z]{{2}}, (?P<day>[0-9]{{2}}) (?P<month>[A-Z][a-z]{{2}}) (?P<year>[0-9]{{4}}) "
+        rf"{_TIME} GMT"
+    ),
+    re.compile(
+        rf"[A-Z][a-z]{{5,8}}, (?P<day>[0-9]{{2}})-(?P<month>[A-Z][a-z]{{2}})-(?P<year>[0-9]{{2}}) "
+        rf"{_TIME} GMT"
+    ),
+    re.compile(
+        rf"[A-Z][a-z]{{2}} (?P<month>[A-Z][a-z]{{2}}) (?P<day>[0-9 ][0-9]) {_TIME} "
+        rf"(?P<year>[0-9]{{4}})"
+    ),
 )
 """IMF-fixdate, the form of RFC 850, and asctime's (RFC 9110, 5.6.7)."""
 
 
 class Verdict(NamedTuple):
-    """What the conditions of a request come to: 0 (go on), 304 or 412; and, for 412, why, as one sentence."""
+    """What the conditions of a request come to: 0 (go on), 304 or 412; and, for 412, why, as one
+    sentence.
+    """
 
     status: int
     reason: str = ""
@@ -55,10 +80,14 @@ def is_plain(header: str) -> bool:
 
 
 def matches(header: str, etag: str, *, strongly: bool = False) -> bool:
-    """Whether `If-Match` or `If-None-Match` names `etag` (`""` for a file that does not exist, which even `*` does not match)."""
+    """Whether `If-Match` or `If-None-Match` names `etag` (`""` for a file that does not exist,
+    which even `*` does not match).
+    """
     if not etag:
         return False
-    return _has_star(header) or any(tag == etag and not (strongly and weak) for weak, tag in _TAG.findall(header))
+    return _has_star(header) or any(
+        tag == etag and not (strongly and weak) for weak, tag in _TAG.findall(header)
+    )
 
 
 def is_star(headers: MultiMapping[str], name: str) -> bool:
@@ -68,8 +97,12 @@ def is_star(headers: MultiMapping[str], name: str) -> bool:
 
 
 def _has_star(header: str) -> bool:
-    """Whether `*` is a list's element; beside tags it has no place there, and still means any (the stricter reading)."""
-    return header.strip() == "*" or ("*" in header and "*" in (part.strip() for part in _TAG.sub("", header).split(",")))
+    """Whether `*` is a list's element; beside tags it has no place there, and still means any (the
+    stricter reading).
+    """
+    return header.strip() == "*" or (
+        "*" in header and "*" in (part.strip() for part in _TAG.sub("", header).split(","))
+    )
 
 
 def are_in(headers: MultiMapping[str]) -> bool:
@@ -82,24 +115,35 @@ def are_in(headers: MultiMapping[str]) -> bool:
     )
 
 
-def evaluate(headers: MultiMapping[str], etag: str, modified_at: float, *, reads: bool, creates: bool = False) -> Verdict:
+def evaluate(
+    headers: MultiMapping[str], etag: str, modified_at: float, *, reads: bool, creates: bool = False
+) -> Verdict:
     """Hold a request's conditions against a resource: `etag` `""` means that there is none.
 
-    `reads`: the method is GET or HEAD, to which what is known already is nothing new (304) and not a failure. `creates`: the
-    share itself sees to `If-None-Match: *`, in one step with the write.
+    `reads`: the method is GET or HEAD, to which what is known already is nothing new (304) and not
+    a failure. `creates`: the share itself sees to `If-None-Match: *`, in one step with the write.
     """
     match = joined(headers, hdrs.IF_MATCH)
     if match is not None:
         if not matches(match, etag, strongly=True):
             seen = f"It is now {etag}" if etag else "There is no such file"
             return Verdict(412, f"{seen}, not {match[:80]}. Read it again, then decide.")
-    elif etag and (text := headers.get(hdrs.IF_UNMODIFIED_SINCE)) is not None and is_by_then(text, modified_at) is False:
+    elif (
+        etag
+        and (text := headers.get(hdrs.IF_UNMODIFIED_SINCE)) is not None
+        and is_by_then(text, modified_at) is False
+    ):
         return Verdict(412, f"It was changed after {text}. Read it again, then decide.")
     none_match = joined(headers, hdrs.IF_NONE_MATCH)
     if none_match is not None:
         if matches(none_match, etag) and not (creates and _has_star(none_match)):
             return Verdict(304) if reads else Verdict(412, f"The file still is {etag}.")
-    elif reads and etag and (text := headers.get(hdrs.IF_MODIFIED_SINCE)) is not None and is_by_then(text, modified_at):
+    elif (
+        reads
+        and etag
+        and (text := headers.get(hdrs.IF_MODIFIED_SINCE)) is not None
+        and is_by_then(text, modified_at)
+    ):
         return Verdict(304)
     return GO_ON
 
@@ -133,7 +177,9 @@ def byte_range(header: str, size: int) -> tuple[int, int] | None:
 
 
 def open_range(header: str) -> tuple[int, int | None] | None:
-    """`(offset, length)` of a `Range` whose file size is not known yet; None for a form that needs the size."""
+    """`(offset, length)` of a `Range` whose file size is not known yet; None for a form that needs
+    the size.
+    """
     found = _RANGE.fullmatch(header.strip())
     if found is None or not found[1]:
         return None
@@ -159,14 +205,18 @@ def _place(digits: str) -> int:
 
 
 def is_by_then(header: str, modified_at: float) -> bool | None:
-    """Whether a file time is not after the date in `If-Modified-Since` or `If-Unmodified-Since`; None for a date that is none."""
+    """Whether a file time is not after the date in `If-Modified-Since` or `If-Unmodified-Since`;
+    None for a date that is none.
+    """
     date = http_time(header) if len(header) <= DATE_SIZE_MAX else None
     return None if date is None else int(modified_at) <= date
 
 
 @remembered(1024, DATE_SIZE_MAX)
 def http_time(text: str) -> float | None:
-    """An HTTP date, of at most `DATE_SIZE_MAX` characters, in seconds since 1970; None for a text that is none."""
+    """An HTTP date, of at most `DATE_SIZE_MAX` characters, in seconds since 1970; None for a text
+    that is none.
+    """
     for form in _DATES:
         found = form.fullmatch(text.strip())
         if found is None:
@@ -178,7 +228,9 @@ def http_time(text: str) -> float | None:
             year += 1900 if year >= 70 else 2000  # as POSIX and this site's century have it
         hour, minute, second = (int(found[part]) for part in ("hour", "minute", "second"))
         try:
-            return datetime(year, month, int(found["day"]), hour, minute, min(second, 59), tzinfo=UTC).timestamp()
+            return datetime(
+                year, month, int(found["day"]), hour, minute, min(second, 59), tzinfo=UTC
+            ).timestamp()
         except ValueError:
             return None
     return None
@@ -186,11 +238,15 @@ def http_time(text: str) -> float | None:
 
 @lru_cache(maxsize=4096)
 def http_date(seconds: int) -> str:
-    """Site time as an HTTP date. Site time has no zone; HTTP has only one, so it is printed as GMT."""
+    """Site time as an HTTP date. Site time has no zone; HTTP has only one, so it is printed as
+    GMT.
+    """
     return formatdate(seconds, usegmt=True)
 
 
 @lru_cache(maxsize=4096)
 def iso_date(seconds: int) -> str:
-    """Site time as RFC 3339 writes it, `1996-06-03T07:00:00Z`, for WebDAV; as GMT, for the same reason."""
+    """Site time as RFC 3339 writes it, `1996-06-03T07:00:00Z`, for WebDAV; as GMT, for the same
+    reason.
+    """
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

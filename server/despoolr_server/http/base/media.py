@@ -1,6 +1,8 @@
-"""What kind of content a file is said to have: by its name, and never anything that a browser would run.
+"""What kind of content a file is said to have: by its name, and never anything that a browser would
+run.
 
-Any client may write files on a share, so nothing is served as HTML or script, whatever it is called.
+Any client may write files on a share, so nothing is served as HTML or script, whatever it is
+called.
 """
 
 from __future__ import annotations
@@ -9,7 +11,20 @@ from typing import Final
 
 from despoolr_core.rules.fold import fold
 
-TEXT_SUFFIXES: Final = (".ins", ".sni", ".mif", ".pck", ".nhm", ".nim", ".ini", ".txt", ".log", ".cfg", ".rul", ".uid")
+TEXT_SUFFIXES: Final = (
+    ".ins",
+    ".sni",
+    ".mif",
+    ".pck",
+    ".nhm",
+    ".nim",
+    ".ini",
+    ".txt",
+    ".log",
+    ".cfg",
+    ".rul",
+    ".uid",
+)
 """Names that a browser shows as text; everything else is a download."""
 
 
@@ -19,4 +34,6 @@ _FOLDED: Final = tuple(fold(suffix) for suffix in TEXT_SUFFIXES)
 
 def content_type(path: str) -> str:
     """`text/plain` or `application/octet-stream`."""
-    return "text/plain" if fold(path[-_SUFFIX_MAX:]).endswith(_FOLDED) else "application/octet-stream"
+    return (
+        "text/plain" if fold(path[-_SUFFIX_MAX:]).endswith(_FOLDED) else "application/octet-stream"
+    )

@@ -1,7 +1,9 @@
-"""Counts for Prometheus: read at the moment of asking, so that counting costs the hot path one addition.
+"""Counts for Prometheus: read at the moment of asking, so that counting costs the hot path one
+addition.
 
-Refusals are counted from the records, where local callers (the Despooler) and remote ones look the same. Labels come from
-callers, so their number is bounded: pairs beyond the bound are counted as `other`.
+Refusals are counted from the records, where local callers (the Despooler) and remote ones look the
+same. Labels come from callers, so their number is bounded: pairs beyond the bound are counted as
+`other`.
 """
 
 from __future__ import annotations
@@ -10,7 +12,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
 from despoolr_core.records.stream import Record
@@ -66,19 +73,29 @@ class Metrics(Collector):
         return self._page.render()
 
     def add(self, collector: Collector) -> None:
-        """Let `/metrics` tell something more: what a composition root knows and a share does not."""
+        """Let `/metrics` tell something more: what a composition root knows and a share does
+        not.
+        """
         self._page.add(collector)
 
     def collect(self) -> Iterator[Metric]:
         """Every metric there is."""
         yield GaugeMetricFamily("despoolr_opens", "Opens that stand.", self.open_count())
         yield GaugeMetricFamily("despoolr_sessions", "Sessions on a lease.", self.session_count())
-        yield GaugeMetricFamily("despoolr_episodes_waiting", "Updates that wait for a file.", self.waiting_count())
-        remembered = GaugeMetricFamily("despoolr_remembered", "What is kept to answer why.", labels=["kind"])
+        yield GaugeMetricFamily(
+            "despoolr_episodes_waiting", "Updates that wait for a file.", self.waiting_count()
+        )
+        remembered = GaugeMetricFamily(
+            "despoolr_remembered", "What is kept to answer why.", labels=["kind"]
+        )
         for kind, count in self._surface.host.ledger.remembered().items():
             remembered.add_metric([kind], count)
         yield remembered
-        waiting = GaugeMetricFamily("despoolr_lock_requests_waiting", "Requests for a range lock that wait.", labels=["share"])
+        waiting = GaugeMetricFamily(
+            "despoolr_lock_requests_waiting",
+            "Requests for a range lock that wait.",
+            labels=["share"],
+        )
         for share, count in self._surface.host.lock_requests_waiting().items():
             waiting.add_metric([share], count)
         yield waiting
@@ -87,27 +104,41 @@ class Metrics(Collector):
             "How long a program's open files have made others wait, over the episodes on record.",
             labels=["share", "program"],
         )
-        for labels, seconds in _bounded(self._surface.host.ledger.waiter_seconds_by_share(self._surface.clock.now())):
+        for labels, seconds in _bounded(
+            self._surface.host.ledger.waiter_seconds_by_share(self._surface.clock.now())
+        ):
             waited.add_metric(labels, seconds)
         yield waited
         uptime = self._surface.clock.now() - self._surface.started_at
-        yield GaugeMetricFamily("despoolr_uptime_site_seconds", "Seconds of site time since the start.", uptime)
-        refusals = CounterMetricFamily("despoolr_refusals", "Opens refused.", labels=["share", "program"])
+        yield GaugeMetricFamily(
+            "despoolr_uptime_site_seconds", "Seconds of site time since the start.", uptime
+        )
+        refusals = CounterMetricFamily(
+            "despoolr_refusals", "Opens refused.", labels=["share", "program"]
+        )
         for (share, program), count in self._refusals.counts.items():
             refusals.add_metric([share, program], count)
         yield refusals
-        requests = CounterMetricFamily("despoolr_requests", "Requests answered.", labels=["method", "status"])
+        requests = CounterMetricFamily(
+            "despoolr_requests", "Requests answered.", labels=["method", "status"]
+        )
         for method, counts in self._surface.answers.items():
             for status, count in counts.items():
                 requests.add_metric([method, str(status)], count)
         yield requests
-        took = HistogramMetricFamily("despoolr_request_seconds", "How long answers took.", labels=["method"])
+        took = HistogramMetricFamily(
+            "despoolr_request_seconds", "How long answers took.", labels=["method"]
+        )
         for method, latency in self._surface.latencies.items():
             took.add_metric([method], latency.buckets(), latency.sum_s)
         yield took
         traffic = self._surface.traffic
-        yield GaugeMetricFamily("despoolr_connections", "Connections that stand.", traffic.connection_count)
-        troubles = CounterMetricFamily("despoolr_connection_troubles", "What went wrong on connections.", labels=["kind"])
+        yield GaugeMetricFamily(
+            "despoolr_connections", "Connections that stand.", traffic.connection_count
+        )
+        troubles = CounterMetricFamily(
+            "despoolr_connection_troubles", "What went wrong on connections.", labels=["kind"]
+        )
         for kind, count in traffic.counts.items():
             troubles.add_metric([kind], count)
         yield troubles

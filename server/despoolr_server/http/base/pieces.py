@@ -1,8 +1,10 @@
-"""Answers of any size: whole if they are small, in pieces if they are large, refused if they are too large.
+"""Answers of any size: whole if they are small, in pieces if they are large, refused if they are
+too large.
 
-The law: how large an answer may become is worked out before its first byte is sent (`check_size_of`), since after that there is
-no other status to give. It is then made piece by piece, as the connection takes it: what waits for a slow reader is a piece,
-not an answer, and between two pieces the loop is everybody's.
+The law: how large an answer may become is worked out before its first byte is sent
+(`check_size_of`), since after that there is no other status to give. It is then made piece by
+piece, as the connection takes it: what waits for a slow reader is a piece, not an answer, and
+between two pieces the loop is everybody's.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ ROWS_BATCH: Final = 64
 """Rows of a list that are made in one turn: one may have many ranges, or holds, in it."""
 
 PIECE_SIZE: Final = 256 * 1024
-"""Bytes after which a piece is sent; an answer with no more than this is sent whole, with its length."""
+"""Bytes after which a piece is sent; an answer with no more than this is sent whole, with its
+length.
+"""
 
 NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -36,9 +40,16 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 def check_size_of(size: int, advice: str) -> None:
-    """Raises `Refused` (507) if an answer would have more than `ANSWER_SIZE_MAX` bytes; `advice` says what to ask instead."""
+    """Raises `Refused` (507) if an answer would have more than `ANSWER_SIZE_MAX` bytes; `advice`
+    says what to ask instead.
+    """
     if size > ANSWER_SIZE_MAX:
-        raise Refused(known("answer-too-large", f"The answer might have more than {ANSWER_SIZE_MAX} bytes. {advice}"))
+        raise Refused(
+            known(
+                "answer-too-large",
+                f"The answer might have more than {ANSWER_SIZE_MAX} bytes. {advice}",
+            )
+        )
 
 
 async def gathered(things: Iterable[T | None], size: int = BATCH) -> list[T]:
@@ -51,7 +62,8 @@ async def gathered(things: Iterable[T | None], size: int = BATCH) -> list[T]:
 
 
 async def rows_answer(request: web.Request, *fields: tuple[str, Any]) -> web.StreamResponse:
-    """A JSON object with lists (or iterators, of what is as long as one of the lists) in it, in pieces.
+    """A JSON object with lists (or iterators, of what is as long as one of the lists) in it, in
+    pieces.
 
     Raises `Refused` (507) for what is too large.
     """
@@ -61,7 +73,9 @@ async def rows_answer(request: web.Request, *fields: tuple[str, Any]) -> web.Str
             size += len(_encode(batch))
             await breathe(len(batch), ROWS_BATCH)
     check_size_of(size, "Say `limit`, or ask about less.")
-    texts = json_texts((name, iter(value) if isinstance(value, list) else value) for name, value in fields)
+    texts = json_texts(
+        (name, iter(value) if isinstance(value, list) else value) for name, value in fields
+    )
     return await in_pieces(request, 200, "application/json", texts)
 
 
@@ -86,7 +100,11 @@ async def in_pieces(
 
 
 async def _sent(
-    request: web.Request, status: int, content_type: str, texts: Iterable[bytes], more: Mapping[str, str]
+    request: web.Request,
+    status: int,
+    content_type: str,
+    texts: Iterable[bytes],
+    more: Mapping[str, str],
 ) -> web.StreamResponse:
     headers: dict[str, str] = {hdrs.CONTENT_TYPE: content_type, **more}
     stream: web.StreamResponse | None = None
@@ -113,8 +131,12 @@ async def _sent(
     return stream
 
 
-async def bytes_answer(request: web.Request, status: int, headers: dict[str, str], data: bytes) -> web.StreamResponse:
-    """An answer of these bytes: a large one goes out as its reader takes it, and is nowhere copied as a whole."""
+async def bytes_answer(
+    request: web.Request, status: int, headers: dict[str, str], data: bytes
+) -> web.StreamResponse:
+    """An answer of these bytes: a large one goes out as its reader takes it, and is nowhere copied
+    as a whole.
+    """
     if len(data) <= PIECE_SIZE or request.method == hdrs.METH_HEAD:
         return Whole(status, headers, data)
     stream = web.StreamResponse(status=status, headers=headers)
@@ -129,7 +151,9 @@ async def bytes_answer(request: web.Request, status: int, headers: dict[str, str
 
 
 def json_texts(fields: Iterable[tuple[str, object]]) -> Iterator[bytes]:
-    """A JSON object, field by field; a value that is an iterator becomes an array, element by element."""
+    """A JSON object, field by field; a value that is an iterator becomes an array, element by
+    element.
+    """
     opened = b"{"
     for name, value in fields:
         yield opened + _encode(name) + b":"

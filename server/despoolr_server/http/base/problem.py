@@ -1,8 +1,10 @@
-"""Every answer that is not the one asked for is a problem body (RFC 9457), and says what to do next.
+"""Every answer that is not the one asked for is a problem body (RFC 9457), and says what to do
+next.
 
-The share's own refusals arrive as `Problem` values and leave as they are. What this layer refuses by itself (no token, no
-such call, a body too large) is a `Refused`, raised by whoever notices and turned into an answer in one place: `guarded`,
-which wraps every handler. There is no middleware: on the hot path a wrapper costs a tenth of one.
+The share's own refusals arrive as `Problem` values and leave as they are. What this layer refuses
+by itself (no token, no such call, a body too large) is a `Refused`, raised by whoever notices and
+turned into an answer in one place: `guarded`, which wraps every handler. There is no middleware: on
+the hot path a wrapper costs a tenth of one.
 """
 
 from __future__ import annotations
@@ -39,33 +41,113 @@ KNOWN: Final[dict[str, tuple[int, str, str]]] = {
         "This call needs a token",
         "Send `Authorization: Bearer TOKEN`, or Basic with the token as the password.",
     ),
-    "cross-origin": (403, "A page of another site may not change anything here", "Ask from this server's own page."),
-    "forbidden": (403, "This token may not do that", "Ask with a token of the role that the detail names."),
-    "no-external-entities": (403, "The XML has a document type or entities", "Send it without a <!DOCTYPE>."),
-    "propfind-finite-depth": (403, "There is more below than one answer holds", "Ask with `Depth: 1`, directory by directory."),
+    "cross-origin": (
+        403,
+        "A page of another site may not change anything here",
+        "Ask from this server's own page.",
+    ),
+    "forbidden": (
+        403,
+        "This token may not do that",
+        "Ask with a token of the role that the detail names.",
+    ),
+    "no-external-entities": (
+        403,
+        "The XML has a document type or entities",
+        "Send it without a <!DOCTYPE>.",
+    ),
+    "propfind-finite-depth": (
+        403,
+        "There is more below than one answer holds",
+        "Ask with `Depth: 1`, directory by directory.",
+    ),
     "lock-token-unknown": (
         409,
         "No WebDAV lock there has that token",
         "It may have timed out: lock again, if you still need to.",
     ),
-    "clients-taken": (409, "Those clients are another fleet's", "Give this fleet other numbers, or another name."),
+    "clients-taken": (
+        409,
+        "Those clients are another fleet's",
+        "Give this fleet other numbers, or another name.",
+    ),
     "not-found": (404, "There is no such thing on this site", "The detail names what there is."),
-    "unknown-call": (404, "There is no such call", "See docs/share-api.md; the calls are listed at `/`."),
-    "method-not-allowed": (405, "This address does not answer that method", "Use one of the methods in `Allow`."),
-    "precondition-failed": (412, "The file is not in the state you stated", "Read it again, look at its ETag, then decide."),
+    "unknown-call": (
+        404,
+        "There is no such call",
+        "See docs/share-api.md; the calls are listed at `/`.",
+    ),
+    "method-not-allowed": (
+        405,
+        "This address does not answer that method",
+        "Use one of the methods in `Allow`.",
+    ),
+    "precondition-failed": (
+        412,
+        "The file is not in the state you stated",
+        "Read it again, look at its ETag, then decide.",
+    ),
     "request-timeout": (408, "The request did not come in time", "Send it again, without pauses."),
-    "payload-too-large": (413, "The body is larger than this server takes", "Send less; the detail names the limit."),
-    "address-too-long": (414, "The address is longer than this server takes", "Shorten it: 8,190 bytes are taken."),
-    "unsupported-media-type": (415, "This call takes no such body", "Send the body that docs/share-api.md shows."),
-    "range-not-satisfiable": (416, "The file has no such octets", "Ask for a range inside the size in `Content-Range`."),
-    "unknown-host": (421, "That is no name of this server", "Use its address, or a name its operator allows."),
-    "headers-too-large": (431, "A header is longer than this server takes", "Shorten it; the detail names the limit."),
-    "bad-request": (400, "The request is not well formed", "Mend what the detail names; trying again will not help."),
-    "unknown-method": (501, "This server does not know that method", "Use one of those in an address's `Allow`."),
-    "server-busy": (503, "The server has no room for more now", "Try again in a second, or end what you do not need."),
-    "another-server": (502, "The destination is not on this share", "Read here and write there instead."),
-    "answer-too-large": (507, "There is more than one answer may hold", "Ask for less at a time; the detail says how."),
-    "server-error": (500, "The server made a mistake", "It is in the server's log. Trying again may or may not help."),
+    "payload-too-large": (
+        413,
+        "The body is larger than this server takes",
+        "Send less; the detail names the limit.",
+    ),
+    "address-too-long": (
+        414,
+        "The address is longer than this server takes",
+        "Shorten it: 8,190 bytes are taken.",
+    ),
+    "unsupported-media-type": (
+        415,
+        "This call takes no such body",
+        "Send the body that docs/share-api.md shows.",
+    ),
+    "range-not-satisfiable": (
+        416,
+        "The file has no such octets",
+        "Ask for a range inside the size in `Content-Range`.",
+    ),
+    "unknown-host": (
+        421,
+        "That is no name of this server",
+        "Use its address, or a name its operator allows.",
+    ),
+    "headers-too-large": (
+        431,
+        "A header is longer than this server takes",
+        "Shorten it; the detail names the limit.",
+    ),
+    "bad-request": (
+        400,
+        "The request is not well formed",
+        "Mend what the detail names; trying again will not help.",
+    ),
+    "unknown-method": (
+        501,
+        "This server does not know that method",
+        "Use one of those in an address's `Allow`.",
+    ),
+    "server-busy": (
+        503,
+        "The server has no room for more now",
+        "Try again in a second, or end what you do not need.",
+    ),
+    "another-server": (
+        502,
+        "The destination is not on this share",
+        "Read here and write there instead.",
+    ),
+    "answer-too-large": (
+        507,
+        "There is more than one answer may hold",
+        "Ask for less at a time; the detail says how.",
+    ),
+    "server-error": (
+        500,
+        "The server made a mistake",
+        "It is in the server's log. Trying again may or may not help.",
+    ),
 }
 """The problems of this layer by the last part of their type: status, title, what to do next."""
 
@@ -87,7 +169,9 @@ _NT_STATUS: Final[dict[int, NtStatus]] = {
 
 
 def known(name: str, detail: str = "", *, path: str = "", share: str = "") -> Problem:
-    """One of the problems in `KNOWN`; `detail` replaces its advice, so it too must say what to do next."""
+    """One of the problems in `KNOWN`; `detail` replaces its advice, so it too must say what to do
+    next.
+    """
     status, title, advice = KNOWN[name]
     nt_status = _NT_STATUS.get(status, NtStatus.INVALID_PARAMETER)
     return Problem(
@@ -103,12 +187,15 @@ def known(name: str, detail: str = "", *, path: str = "", share: str = "") -> Pr
 
 
 class Refused(Exception):
-    """This layer will not go on with the request. `headers` go with the answer (`Allow`, `WWW-Authenticate`).
+    """This layer will not go on with the request. `headers` go with the answer (`Allow`,
+    `WWW-Authenticate`).
 
     `closes`: what follows on the connection cannot be read.
     """
 
-    def __init__(self, problem: Problem, headers: Mapping[str, str] | None = None, *, closes: bool = False) -> None:
+    def __init__(
+        self, problem: Problem, headers: Mapping[str, str] | None = None, *, closes: bool = False
+    ) -> None:
         super().__init__(problem.detail)
         self.problem = problem
         self.headers = headers
@@ -120,28 +207,41 @@ def bad_request(detail: str) -> Refused:
     return Refused(known("bad-request", detail))
 
 
-def answer(problem: Problem, headers: Mapping[str, str] | None = None, *, status: int = 0) -> web.Response:
-    """The problem as a response. `status` replaces its HTTP status where a method has its own word for it (MKCOL: 405)."""
+def answer(
+    problem: Problem, headers: Mapping[str, str] | None = None, *, status: int = 0
+) -> web.Response:
+    """The problem as a response. `status` replaces its HTTP status where a method has its own word
+    for it (MKCOL: 405).
+    """
     if status and status != problem.status:
         problem = msgspec.structs.replace(problem, status=status)
     try:
         body = _encode(problem)
     except UnicodeEncodeError:  # it quotes a header that is not UTF-8
-        words = {name: printable(getattr(problem, name)) for name in ("title", "detail", "share", "path")}
+        words = {
+            name: printable(getattr(problem, name)) for name in ("title", "detail", "share", "path")
+        }
         body = _encode(msgspec.structs.replace(problem, **words))
     if headers is None:
         return Whole(problem.status, {hdrs.CONTENT_TYPE: CONTENT_TYPE}, body)
-    return web.Response(status=problem.status, body=body, content_type=CONTENT_TYPE, headers=headers)
+    return web.Response(
+        status=problem.status, body=body, content_type=CONTENT_TYPE, headers=headers
+    )
 
 
 def check_coding(request: web.Request) -> None:
-    """Raises `Refused` (415) for a body in any coding: bodies are taken as they are, and stored so."""
+    """Raises `Refused` (415) for a body in any coding: bodies are taken as they are, and stored
+    so.
+    """
     if request.method in BODYLESS:
         return
     codings = ",".join(request.headers.getall(hdrs.CONTENT_ENCODING, []))
     if all(coding.strip().lower() in ("", "identity") for coding in codings.split(",")):
         return
-    detail = "Bodies are taken as they are: send it without `Content-Encoding`. A compressed file is a file like any other."
+    detail = (
+        "Bodies are taken as they are: send it without `Content-Encoding`. A compressed file "
+        "is a file like any other."
+    )
     raise Refused(known("unsupported-media-type", detail), {hdrs.ACCEPT_ENCODING: "identity"})
 
 
@@ -151,7 +251,8 @@ def guarded(
     latency: Latency,
     check: Callable[[web.Request], None] | None = None,
 ) -> Handler:
-    """`handler`, with everything it raises turned into a problem body, and every answer counted by its status and its time.
+    """`handler`, with everything it raises turned into a problem body, and every answer counted by
+    its status and its time.
 
     `check` is asked first, and raises `Refused` for a request that no handler is to see.
     """
@@ -207,6 +308,14 @@ def _of_aiohttp(request: web.Request, error: web.HTTPException) -> web.StreamRes
     if isinstance(error, web.HTTPRequestEntityTooLarge):
         return answer(known("payload-too-large", error.text or ""))
     name = next((name for name, (status, _, _) in KNOWN.items() if status == error.status), "")
-    problem = known(name, error.text or "") if name else Problem("about:blank", error.reason, error.status, error.text or "")
-    kept = {key: value for key, value in error.headers.items() if key.lower() in ("allow", "www-authenticate", "retry-after")}
+    problem = (
+        known(name, error.text or "")
+        if name
+        else Problem("about:blank", error.reason, error.status, error.text or "")
+    )
+    kept = {
+        key: value
+        for key, value in error.headers.items()
+        if key.lower() in ("allow", "www-authenticate", "retry-after")
+    }
     return answer(problem, kept)

@@ -1,10 +1,11 @@
 """An answer that is known whole when the handler returns, and is said in one write.
 
-The law: on the wire it is, octet for octet, what aiohttp's own `Response` with the same status, headers and body would be. That
-class builds, copies and serialises a multidict a request; on a poll or an open that costs more than the decision. So the usual
-case (HTTP/1.1, a kept connection, no HEAD) is written here by hand, and every other is left to aiohttp. A contract test
-compares the two. Header values are the server's own words (tags, dates, ids): what a caller sent goes through `web.Response`,
-which looks for line ends.
+The law: on the wire it is, octet for octet, what aiohttp's own `Response` with the same status,
+headers and body would be. That class builds, copies and serialises a multidict a request; on a poll
+or an open that costs more than the decision. So the usual case (HTTP/1.1, a kept connection, no
+HEAD) is written here by hand, and every other is left to aiohttp. A contract test compares the two.
+Header values are the server's own words (tags, dates, ids): what a caller sent goes through
+`web.Response`, which looks for line ends.
 """
 
 from __future__ import annotations
@@ -28,13 +29,19 @@ BODY_SIZE_MAX: Final = 64 * 1024
 
 
 class Whole(web.Response):
-    """`web.Response(status=, body=, headers=)`, made when it is sent: it has no `headers` before. A body has a `Content-Type`."""
+    """`web.Response(status=, body=, headers=)`, made when it is sent: it has no `headers` before. A
+    body has a `Content-Type`.
+    """
 
     _is_last = False
 
-    def __init__(self, status: int, headers: dict[str, str] | None = None, body: bytes = b"") -> None:
+    def __init__(
+        self, status: int, headers: dict[str, str] | None = None, body: bytes = b""
+    ) -> None:
         # Not `super().__init__()`, which is what is saved.
-        assert not body or (headers is not None and hdrs.CONTENT_TYPE in headers), "octets of no type"
+        assert not body or (headers is not None and hdrs.CONTENT_TYPE in headers), (
+            "octets of no type"
+        )
         self._status = status
         self._plain = headers
         self._octets = body
@@ -46,7 +53,11 @@ class Whole(web.Response):
     async def prepare(self, request: BaseRequest) -> AbstractStreamWriter | None:
         """Say everything; nothing is left for `write_eof`."""
         body = self._octets
-        is_usual = request.version is HttpVersion11 and request.keep_alive and request.method != hdrs.METH_HEAD
+        is_usual = (
+            request.version is HttpVersion11
+            and request.keep_alive
+            and request.method != hdrs.METH_HEAD
+        )
         if not is_usual or self._is_last or len(body) > BODY_SIZE_MAX:
             super().__init__(status=self._status, headers=self._plain, body=body or None)
             if self._is_last:

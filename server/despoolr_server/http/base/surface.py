@@ -1,7 +1,8 @@
-"""What every handler stands on: the host, who is calling, and how requests are read, each with its limit.
+"""What every handler stands on: the host, who is calling, and how requests are read, each with its
+limit.
 
-A limit is stated once, here, and tested at its edge. Whatever is wrong with a request is a `Refused` that names the header,
-the parameter or the JSON field, and the bound it broke.
+A limit is stated once, here, and tested at its edge. Whatever is wrong with a request is a
+`Refused` that names the header, the parameter or the JSON field, and the bound it broke.
 """
 
 from __future__ import annotations
@@ -34,16 +35,22 @@ JSON_SIZE_MAX: Final = 64 * 1024
 """Octets in a JSON body."""
 
 IDENTITY_SIZE_MAX: Final = 1024
-"""Octets in `Despoolr-Session`, `Despoolr-Program`, `Despoolr-Purpose`, as sent (percent-encoded)."""
+"""Octets in `Despoolr-Session`, `Despoolr-Program`, `Despoolr-Purpose`, as sent
+(percent-encoded).
+"""
 
 HEADER_SIZE_MAX: Final = 8190
-"""Octets in any header, and in the request line; a longer one is refused before any handler sees it."""
+"""Octets in any header, and in the request line; a longer one is refused before any handler sees
+it.
+"""
 
 ROWS_MAX: Final = 10_000
 """Rows in one answer of `opens` and `episodes`; the count in the answer is always the full one."""
 
 IF: Final = istr("If")
-"""WebDAV's header. (A header that is asked for by a plain text is folded anew each time: five times the cost.)"""
+"""WebDAV's header. (A header that is asked for by a plain text is folded anew each time: five times
+the cost.)
+"""
 SESSION: Final = istr("Despoolr-Session")
 PROGRAM: Final = istr("Despoolr-Program")
 PURPOSE: Final = istr("Despoolr-Purpose")
@@ -83,7 +90,11 @@ class Surface:
         header = request.headers.get(hdrs.AUTHORIZATION)
         who = self.auth.check(header)
         if who is None:
-            detail = "" if header is None else "This server's secret did not sign that token. Ask its operator for a new one."
+            detail = (
+                ""
+                if header is None
+                else "This server's secret did not sign that token. Ask its operator for a new one."
+            )
             raise Refused(known("authentication-required", detail), CHALLENGED)
         return who
 
@@ -99,14 +110,23 @@ class Surface:
                 self._nameless.keep(header, caller)
             return caller
         return Caller(
-            self.principal(request), _identity(SESSION, session), _identity(PROGRAM, program), _identity(PURPOSE, purpose)
+            self.principal(request),
+            _identity(SESSION, session),
+            _identity(PROGRAM, program),
+            _identity(PURPOSE, purpose),
         )
 
     def operator(self, request: web.Request, to_do: str) -> Principal:
         """Who is calling, if they may run the site. Raises `Refused` (403) for a client's token."""
         who = self.principal(request)
         if who.role is Role.CLIENT:
-            raise Refused(known("forbidden", f"Only role `service` or `admin` may {to_do}; {who.machine}'s token is `client`."))
+            raise Refused(
+                known(
+                    "forbidden",
+                    f"Only role `service` or `admin` may {to_do}; {who.machine}'s token "
+                    "is `client`.",
+                )
+            )
         return who
 
 
@@ -119,21 +139,28 @@ def check_size(request: web.Request, size_max: int) -> None:
 
 def expects(request: web.Request) -> bool:
     """Whether the caller waits to be told to send its body."""
-    return hdrs.EXPECT in request.headers and bool(request.get(EXPECTING)) and not request.content.is_eof()
+    return (
+        hdrs.EXPECT in request.headers
+        and bool(request.get(EXPECTING))
+        and not request.content.is_eof()
+    )
 
 
 async def _say_continue(request: web.Request) -> None:
     """Nothing is in the body's way: let it come."""
     request[EXPECTING] = False
     await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    # aiohttp takes a non-zero size for an answer already begun (its own expect handler does the same).
+    # aiohttp takes a non-zero size for an answer already begun (its own expect handler does the
+    # same).
     request.writer.output_size = 0
 
 
 async def read_body(request: web.Request, size_max: int) -> bytes:
-    """The whole body. Raises `Refused` (413) as soon as it is known to be longer than `size_max` bytes.
+    """The whole body. Raises `Refused` (413) as soon as it is known to be longer than `size_max`
+    bytes.
 
-    A caller that expects it is told to send it now: what would refuse the request without it is looked at before.
+    A caller that expects it is told to send it now: what would refuse the request without it is
+    looked at before.
     """
     check_size(request, size_max)
     content = request.content
@@ -179,16 +206,21 @@ def decode_json(body: bytes, kind: type[T]) -> T:
     try:
         return decode(body, kind)
     except msgspec.ValidationError as error:
-        raise bad_request(f"The JSON body does not fit: {error}. See docs/share-api.md for this call's fields.") from None
+        raise bad_request(
+            f"The JSON body does not fit: {error}. See docs/share-api.md for this call's fields."
+        ) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise bad_request(f"The body is not JSON: {error}.") from None
     except RecursionError:
         raise bad_request(
-            "The JSON body is nested deeper than any call's. See docs/share-api.md for this call's fields."
+            "The JSON body is nested deeper than any call's. See docs/share-api.md for this "
+            "call's fields."
         ) from None
 
 
-def json_answer(body: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+def json_answer(
+    body: object, status: int = 200, headers: dict[str, str] | None = None
+) -> web.Response:
     """A struct as a JSON response. `headers` hold nothing that a caller sent."""
     if headers is None:
         return Whole(status, _JSON, _encode(body))
@@ -218,7 +250,9 @@ def whole_number(name: str, text: str, default: int, *, highest: int = 2**63 - 1
     if not text:
         return default
     if not (text.isascii() and text.isdigit()) or len(text) > 20 or int(text) > highest:
-        raise bad_request(f"`{name}` must be a whole number from 0 to {highest}, not {text[:40]!r}.")
+        raise bad_request(
+            f"`{name}` must be a whole number from 0 to {highest}, not {text[:40]!r}."
+        )
     return int(text)
 
 
@@ -235,15 +269,27 @@ def _identity(name: str, value: str | None) -> str:
     if not value:
         return ""
     if len(value) > IDENTITY_SIZE_MAX:
-        raise Refused(known("headers-too-large", f"`{name}` has {len(value)} octets; this server takes {IDENTITY_SIZE_MAX}."))
+        raise Refused(
+            known(
+                "headers-too-large",
+                f"`{name}` has {len(value)} octets; this server takes {IDENTITY_SIZE_MAX}.",
+            )
+        )
     try:
         text = unquote(value, errors="strict")
     except UnicodeDecodeError:
         raise bad_request(f"`{name}` must be percent-encoded UTF-8.") from None
     if reason := why_unfit(text, LINE_SIZE_MAX if name == PURPOSE else NAME_SIZE_MAX):
-        raise bad_request(f"`{name}` {reason}. Send a name of printable characters, percent-encoded as UTF-8.")
+        raise bad_request(
+            f"`{name}` {reason}. Send a name of printable characters, percent-encoded as UTF-8."
+        )
     return text
 
 
 def _too_large(size_max: int) -> Refused:
-    return Refused(known("payload-too-large", f"This call takes at most {size_max} octets: send less, or pieces to an open."))
+    return Refused(
+        known(
+            "payload-too-large",
+            f"This call takes at most {size_max} octets: send less, or pieces to an open.",
+        )
+    )

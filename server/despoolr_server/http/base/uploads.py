@@ -1,8 +1,10 @@
-"""Bodies on their way in, and files on their way out: how many bytes a server holds at one time, in all and for each caller.
+"""Bodies on their way in, and files on their way out: how many bytes a server holds at one time, in
+all and for each caller.
 
-The law: a body is in memory until it is whole, so what is on its way is bounded by what callers say (or, where
-they do not, by what has come). A file that is sent is in memory until its reader has taken it, so that is bounded, too.
-Whoever is past the bound is told to come again; nothing waits in a queue.
+The law: a body is in memory until it is whole, so what is on its way is bounded by what callers say
+(or, where they do not, by what has come). A file that is sent is in memory until its reader has
+taken it, so that is bounded, too. Whoever is past the bound is told to come again; nothing waits in
+a queue.
 """
 
 from __future__ import annotations
@@ -34,9 +36,14 @@ class Uploads:
         A body that is alone has room, however large: its own limit is elsewhere.
         """
         mine = self._sizes.get(caller, 0)
-        if (mine and mine + size > self.per_caller_max) or (self.size and self.size + size > self.size_max):
+        if (mine and mine + size > self.per_caller_max) or (
+            self.size and self.size + size > self.size_max
+        ):
             whose = self.words[0] if mine and mine + size > self.per_caller_max else self.words[1]
-            detail = f"{whose} as much at one time as it takes. Wait for an answer, then send this again."
+            detail = (
+                f"{whose} as much at one time as it takes. Wait for an answer, then send "
+                "this again."
+            )
             raise Refused(known("server-busy", detail), {"Retry-After": "1"})
         self.size += size
         self._sizes[caller] = mine + size
@@ -61,7 +68,9 @@ class Downloads(Uploads):
 
 
 class Sending:
-    """The room that the answer to one request takes: none until it is asked for (a call), and none after it (`with`)."""
+    """The room that the answer to one request takes: none until it is asked for (a call), and none
+    after it (`with`).
+    """
 
     __slots__ = ("_request", "_size")
 
@@ -77,9 +86,16 @@ class Sending:
     def __enter__(self) -> Sending:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self._size:
-            self._request.app[DOWNLOADS].give_back(self._request.headers.get(hdrs.AUTHORIZATION, ""), self._size)
+            self._request.app[DOWNLOADS].give_back(
+                self._request.headers.get(hdrs.AUTHORIZATION, ""), self._size
+            )
 
 
 UPLOADS = web.AppKey("uploads", Uploads)

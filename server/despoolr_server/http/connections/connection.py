@@ -1,16 +1,18 @@
-"""One connection of a caller, on top of aiohttp's: how long each of its parts may take, and what is answered when it breaks.
+"""One connection of a caller, on top of aiohttp's: how long each of its parts may take, and what is
+answered when it breaks.
 
 The law: nobody is waited for without an end. A head has `head_s`, a body `body_s` for its next byte
 and `body_rate_min` on the whole (as Apache's `RequestReadTimeout`), a kept connection `idle_s`, an
-answer `send_s` for its next bytes to be taken. What is no HTTP is answered once, as a problem body, and
-closed: in a head, and in the middle of a body, which aiohttp 3.14 leaves waiting for ever. A caller that
-goes ends what waits for it; what it broke is counted, not printed.
+answer `send_s` for its next bytes to be taken. What is no HTTP is answered once, as a problem body,
+and closed: in a head, and in the middle of a body, which aiohttp 3.14 leaves waiting for ever. A
+caller that goes ends what waits for it; what it broke is counted, not printed.
 
-A process that was stopped (SIGSTOP, a suspended machine) finds all its timers due at once. Whoever is
-found more than `LATE_S` past the end gets the time again, since it was we who were away.
+A process that was stopped (SIGSTOP, a suspended machine) finds all its timers due at once. Whoever
+is found more than `LATE_S` past the end gets the time again, since it was we who were away.
 
-This is the one place that leans on the inside of `aiohttp.web_protocol.RequestHandler`. What it touches
-stands in `TOUCHED`; `tests/contract/test_connection.py` fails when an aiohttp has it otherwise.
+This is the one place that leans on the inside of `aiohttp.web_protocol.RequestHandler`. What it
+touches stands in `TOUCHED`; `tests/contract/test_connection.py` fails when an aiohttp has it
+otherwise.
 """
 
 from __future__ import annotations
@@ -62,9 +64,13 @@ LATE_S: Final = 2.0
 """Seconds after which a timer that fires too late says that this process was stopped."""
 
 LINGER_S: Final = 1.0
-"""Seconds for which a body is still read and thrown away that was refused before it was to be sent."""
+"""Seconds for which a body is still read and thrown away that was refused before it was to be
+sent.
+"""
 
-MADE_UP: Final = re.compile(rb"(?:^|\r\n)[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,100} [^ \r\n]+ HTTP/1\.[01]\r\n")
+MADE_UP: Final = re.compile(
+    rb"(?:^|\r\n)[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,100} [^ \r\n]+ HTTP/1\.[01]\r\n"
+)
 """A request line whose method is a word that HTTP allows, though nobody has registered it."""
 
 
@@ -77,7 +83,9 @@ class ConnectionLimits(msgspec.Struct, frozen=True):
     send_s: float = 30.0
     idle_s: float = 120.0
     connections_max: int = 0
-    """Of one server. The one past it takes the place of a silent or idle one, or is answered 503."""
+    """Of one server. The one past it takes the place of a silent or idle one, or is answered
+    503.
+    """
     per_address_max: int = 0
     """Of one address, in the same way: its own idle ones go first."""
 
@@ -118,7 +126,9 @@ class Connection(RequestHandler):
         self._gone: list[Callable[[], None]] = []
         self._has_begun = self._has_odd_bytes = self._is_head = False
         self._is_plain = False
-        """Whether a head that comes now needs no look: it is not the first, nor the end of a part."""
+        """Whether a head that comes now needs no look: it is not the first, nor the end of a
+        part.
+        """
         self._head_at = 0.0
         self._body: StreamReader | None = None
         self._body_at = self._body_read_at = 0.0
@@ -131,7 +141,9 @@ class Connection(RequestHandler):
     # -- what a handler asks of its connection
 
     def when_gone(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call this, once, in the turn in which the caller goes; returns what takes the wish back."""
+        """Call this, once, in the turn in which the caller goes; returns what takes the wish
+        back.
+        """
         self._gone.append(callback)
 
         def forget() -> None:
@@ -146,13 +158,18 @@ class Connection(RequestHandler):
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is being done for it: it may be closed without anybody missing an answer."""
-        waits = self._waiter is not None or self._body is not None  # for a head, or for what is left of a refused body
+        """Whether nothing is being done for it: it may be closed without anybody missing an
+        answer.
+        """
+        # for a head, or for what is left of a refused body
+        waits = self._waiter is not None or self._body is not None
         return waits and self._current_request is None and not self._messages
 
     @property
     def idle_until(self) -> float:
-        """When it is closed for being idle, in the loop's time: who has been idle longest has the smallest."""
+        """When it is closed for being idle, in the loop's time: who has been idle longest has the
+        smallest.
+        """
         return self._next_keepalive_close_time
 
     @property
@@ -167,7 +184,10 @@ class Connection(RequestHandler):
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if isinstance(peer, tuple) and peer else ""
         if not self._connections.admit(self):
-            self.refuse("server-busy", "This server has as many connections as it takes. Try again in a second.")
+            self.refuse(
+                "server-busy",
+                "This server has as many connections as it takes. Try again in a second.",
+            )
         elif self._connections.limits.head_s:
             self._head_at = self._loop.time()
             self._watch_by(self._head_at + self._connections.limits.head_s)
@@ -197,7 +217,8 @@ class Connection(RequestHandler):
             self._body_size += len(data)
             self._body_read_at = self._loop.time()
         before = len(self._messages)
-        RequestHandler.data_received(self, data)  # not `super()`, which is another object for every request
+        # not `super()`, which is another object for every request
+        RequestHandler.data_received(self, data)
         if len(self._messages) > before:
             for at in range(before, len(self._messages)):
                 message, payload = self._messages[at]
@@ -231,9 +252,15 @@ class Connection(RequestHandler):
         self._write_at = 0.0
 
     def handle_error(
-        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
     ) -> web.StreamResponse:
-        """What is answered to no HTTP at all. A caller that has gone is counted; a mistake of ours is aiohttp's to print."""
+        """What is answered to no HTTP at all. A caller that has gone is counted; a mistake of ours
+        is aiohttp's to print.
+        """
         if isinstance(exc, ConnectionError):
             raise exc
         if status >= 500 and not isinstance(exc, Refused):
@@ -246,7 +273,10 @@ class Connection(RequestHandler):
         elif isinstance(exc, LineTooLong):
             problem = known("headers-too-large")
         else:
-            problem = known("bad-request", "That is no HTTP/1.1 request. Nothing was done; the connection is closed.")
+            problem = known(
+                "bad-request",
+                "That is no HTTP/1.1 request. Nothing was done; the connection is closed.",
+            )
         headers = {hdrs.CONTENT_TYPE: CONTENT_TYPE, hdrs.CONNECTION: "close"}
         body = b"" if self._is_head else msgspec.json.encode(problem)
         response = web.Response(status=problem.status, body=body, headers=headers)
@@ -261,8 +291,13 @@ class Connection(RequestHandler):
         if transport is not None and not transport.is_closing():
             problem = known(name, detail)
             body = msgspec.json.encode(problem)
-            head = f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}\r\nContent-Type: {CONTENT_TYPE}\r\n"
-            transport.write(f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)
+            head = (
+                f"HTTP/1.1 {problem.status} "
+                f"{HTTPStatus(problem.status).phrase}\r\nContent-Type: {CONTENT_TYPE}\r\n"
+            )
+            transport.write(
+                f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body
+            )
         self.force_close()
 
     def _look_at_head(self, data: bytes, at: int) -> None:
@@ -277,7 +312,12 @@ class Connection(RequestHandler):
                 if self._connections.limits.body_s:
                     self._watch_by(self._body_at + self._connections.limits.body_s)
             if self._has_odd_bytes and not _is_utf8(message):
-                refused = Refused(known("bad-request", "The request line or a header is not UTF-8. Percent-encode it."))
+                refused = Refused(
+                    known(
+                        "bad-request",
+                        "The request line or a header is not UTF-8. Percent-encode it.",
+                    )
+                )
                 self._messages[at] = (_ErrInfo(status=400, exc=refused, message=""), payload)
                 self._is_head = message.method == hdrs.METH_HEAD
             else:
@@ -293,16 +333,27 @@ class Connection(RequestHandler):
         if self._body is not None and not self._body.is_eof():
             self._messages.pop()  # it is in the middle of a body: that request answers it
             self._connections.traffic.count("malformed")
-            self._break_body("bad-request", "The body breaks the framing of its chunks. Nothing was done with it.")
+            self._break_body(
+                "bad-request",
+                "The body breaks the framing of its chunks. Nothing was done with it.",
+            )
         elif isinstance(error.exc, LineTooLong) and _is_address(error.exc, data):
             refused = Refused(known("address-too-long"))
-            self._messages[-1] = (_ErrInfo(status=414, exc=refused, message=""), self._messages[-1][1])
+            self._messages[-1] = (
+                _ErrInfo(status=414, exc=refused, message=""),
+                self._messages[-1][1],
+            )
         elif isinstance(error.exc, BadHttpMethod) and MADE_UP.search(data):
             refused = Refused(known("unknown-method"))
-            self._messages[-1] = (_ErrInfo(status=501, exc=refused, message=""), self._messages[-1][1])
+            self._messages[-1] = (
+                _ErrInfo(status=501, exc=refused, message=""),
+                self._messages[-1][1],
+            )
 
     def _break_body(self, name: str, detail: str) -> None:
-        """End a body that will not be whole: whoever reads it answers with this problem, and the connection is closed."""
+        """End a body that will not be whole: whoever reads it answers with this problem, and the
+        connection is closed.
+        """
         body, self._body = self._body, None
         assert body is not None
         self.close()
@@ -344,7 +395,10 @@ class Connection(RequestHandler):
             dues.append(min(self._body_read_at + limits.body_s, whole_by))
             if dues[-1] <= now:
                 self._connections.traffic.count("too_slow")
-                return self._break_body("request-timeout", "The body came too slowly, or not at all. Nothing was done with it.")
+                return self._break_body(
+                    "request-timeout",
+                    "The body came too slowly, or not at all. Nothing was done with it.",
+                )
         if self._write_at:
             dues.append(self._write_at + limits.send_s)
             if dues[-1] <= now:
@@ -380,34 +434,55 @@ class Connection(RequestHandler):
         return 0 if transport is None else transport.get_write_buffer_size()
 
 
-def when_gone(request: web.BaseRequest) -> Callable[[Callable[[], None]], Callable[[], None]] | None:
+def when_gone(
+    request: web.BaseRequest,
+) -> Callable[[Callable[[], None]], Callable[[], None]] | None:
     """How to be told that the caller of a request has gone; None where it already has."""
     protocol = request.protocol
-    return protocol.when_gone if isinstance(protocol, Connection) and request.transport is not None else None
+    return (
+        protocol.when_gone
+        if isinstance(protocol, Connection) and request.transport is not None
+        else None
+    )
 
 
 def _is_address(error: LineTooLong, data: bytes) -> bool:
     """Whether what is too long is the address of a request, as far as its packet shows."""
     words = data.split(b" ", 2)
     began = error.args[0]
-    return len(words) > 1 and isinstance(began, bytes | bytearray) and words[1].startswith(bytes(began[:64]))
+    return (
+        len(words) > 1
+        and isinstance(began, bytes | bytearray)
+        and words[1].startswith(bytes(began[:64]))
+    )
 
 
 def _as_ours(message: RawRequestMessage) -> RawRequestMessage | _ErrInfo:
-    """A head as this server's routes know them: HTTP/1, and a path of this server (RFC 9112, 2.3 and 3.2)."""
+    """A head as this server's routes know them: HTTP/1, and a path of this server (RFC 9112, 2.3
+    and 3.2).
+    """
     if message.version.major != 1:
-        return _ErrInfo(status=400, exc=Refused(known("bad-request", "This server speaks HTTP/1.1.")), message="")
+        return _ErrInfo(
+            status=400,
+            exc=Refused(known("bad-request", "This server speaks HTTP/1.1.")),
+            message="",
+        )
     if message.method == hdrs.METH_CONNECT:
-        return _ErrInfo(status=501, exc=Refused(known("unknown-method", "This server is no proxy.")), message="")
+        return _ErrInfo(
+            status=501, exc=Refused(known("unknown-method", "This server is no proxy.")), message=""
+        )
     if message.path == "*" and message.method == hdrs.METH_OPTIONS:
         return message._replace(path="/", url=URL("/"))
-    if message.path[0] != "/" and message.url.raw_path == "/":  # perhaps none: yarl forgets that it stands for one
+    # perhaps none: yarl forgets that it stands for one
+    if message.path[0] != "/" and message.url.raw_path == "/":
         return message._replace(url=message.url.with_path("/").with_query(message.url.query_string))
     return message
 
 
 def _is_utf8(message: Any) -> bool:
-    """Whether a request's line and headers are UTF-8 (aiohttp hands on other bytes as lone surrogates)."""
+    """Whether a request's line and headers are UTF-8 (aiohttp hands on other bytes as lone
+    surrogates).
+    """
     try:
         message.path.encode()
         for name, value in message.raw_headers:

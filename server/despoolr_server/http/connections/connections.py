@@ -1,10 +1,10 @@
 """All connections of one server: how many there may be, and which goes when there is no room.
 
-The law: whoever comes finds room as long as anybody does nothing with theirs. Descriptors are finite, and
-the process needs some for its files. Past `connections_max` the connection that has waited longest without
-having said one whole request is closed, then those that have been idle longest, then those that take no
-answer; only where all are at work is the newcomer answered 503. One address has at most `per_address_max`
-of them, so that others always find some.
+The law: whoever comes finds room as long as anybody does nothing with theirs. Descriptors are
+finite, and the process needs some for its files. Past `connections_max` the connection that has
+waited longest without having said one whole request is closed, then those that have been idle
+longest, then those that take no answer; only where all are at work is the newcomer answered 503.
+One address has at most `per_address_max` of them, so that others always find some.
 """
 
 from __future__ import annotations
@@ -23,13 +23,19 @@ CONNECTIONS_MAX: Final = 16_384
 """However many descriptors there are."""
 
 FILES_MIN: Final = 96
-"""Descriptors kept for files, the database and what else is no connection; an eighth of all, if that is more."""
+"""Descriptors kept for files, the database and what else is no connection; an eighth of all, if
+that is more.
+"""
 
 BACKLOG_MAX: Final = 128
-"""Connections that wait to be accepted; they may all come at once, before any of them can be closed again."""
+"""Connections that wait to be accepted; they may all come at once, before any of them can be closed
+again.
+"""
 
 CLOSED_AT_ONCE: Final = 16
-"""One in so many idle connections is closed for room, so that not every newcomer must look through all of them."""
+"""One in so many idle connections is closed for room, so that not every newcomer must look through
+all of them.
+"""
 
 TRAFFIC: Final = web.AppKey("traffic", Traffic)
 """Where an application has the counts of its server."""
@@ -58,7 +64,9 @@ def descriptors() -> int:
 class Connections(Server):
     """aiohttp's server, which makes our connections and knows them."""
 
-    def __init__(self, handler: Any, *, limits: ConnectionLimits, traffic: Traffic, **kwargs: Any) -> None:
+    def __init__(
+        self, handler: Any, *, limits: ConnectionLimits, traffic: Traffic, **kwargs: Any
+    ) -> None:
         super().__init__(handler, **kwargs)
         self.limits = limits
         self.traffic = traffic
@@ -112,7 +120,9 @@ class Connections(Server):
                 return self._let_go(connection)
         mine = [one for one in self._live if address is None or one.address == address]
         idle = [one for one in mine if one.is_idle]
-        for connection in nsmallest(max(1, len(idle) // CLOSED_AT_ONCE), idle, key=lambda one: one.idle_until):
+        for connection in nsmallest(
+            max(1, len(idle) // CLOSED_AT_ONCE), idle, key=lambda one: one.idle_until
+        ):
             self._let_go(connection)
         if not idle:
             stuck = [one for one in mine if one.stuck_since]
@@ -130,12 +140,15 @@ class Connections(Server):
 
 
 class Runner(web.AppRunner):
-    """aiohttp's runner, whose server is `Connections`. Without `limits`, those of the process's descriptors.
+    """aiohttp's runner, whose server is `Connections`. Without `limits`, those of the process's
+    descriptors.
 
     No access log (the records are the log); bodies are taken as they are, never decompressed.
     """
 
-    def __init__(self, app: web.Application, *, limits: ConnectionLimits | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, app: web.Application, *, limits: ConnectionLimits | None = None, **kwargs: Any
+    ) -> None:
         self._limits = limits_of(descriptors()) if limits is None else limits
         if self._limits.idle_s:
             kwargs.setdefault("keepalive_timeout", self._limits.idle_s)

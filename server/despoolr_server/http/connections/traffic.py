@@ -1,6 +1,8 @@
-"""What went wrong on the wire, counted: callers that hung up, were too slow, sent what is no HTTP, or found no room.
+"""What went wrong on the wire, counted: callers that hung up, were too slow, sent what is no HTTP,
+or found no room.
 
-The law: a caller's doing is a number and at most one line an interval, never a traceback: whoever can connect could fill a log.
+The law: a caller's doing is a number and at most one line an interval, never a traceback: whoever
+can connect could fill a log.
 """
 
 from __future__ import annotations
@@ -36,7 +38,9 @@ class Traffic:
         self._timer: asyncio.TimerHandle | None = None
 
     def count(self, kind: str) -> None:
-        """One more of `kind`. The first after a silence is told at once, the rest together when `line_s` have passed."""
+        """One more of `kind`. The first after a silence is told at once, the rest together when
+        `line_s` have passed.
+        """
         self.counts[kind] += 1
         if not self.line_s:
             return
@@ -45,7 +49,9 @@ class Traffic:
             self.tell()
 
     def tell(self) -> None:
-        """Print what has not been told yet, and be silent for `line_s`; with nothing to tell, until the next count."""
+        """Print what has not been told yet, and be silent for `line_s`; with nothing to tell, until
+        the next count.
+        """
         self._timer = None
         if not self._untold:
             return

@@ -1,9 +1,9 @@
 """WebDAV's answers: multi-status, locks in XML, and refusals that speak both languages.
 
-The law: a refusal is one problem (RFC 9457) whoever asked. Who wants JSON, or says nothing, gets the problem body of every
-other call, with `dav_error` in it where RFC 4918 has a word for the case; a WebDAV client gets a `DAV:error` element with
-that word, and in it the same problem in the XML of RFC 9457, appendix B. In a multi-status each response that failed has such
-an element.
+The law: a refusal is one problem (RFC 9457) whoever asked. Who wants JSON, or says nothing, gets
+the problem body of every other call, with `dav_error` in it where RFC 4918 has a word for the case;
+a WebDAV client gets a `DAV:error` element with that word, and in it the same problem in the XML of
+RFC 9457, appendix B. In a multi-status each response that failed has such an element.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ CLIENTS: Final = (
     "microsoft office",
     "transmit",
 )
-"""Words in the `User-Agent` of clients that read `DAV:error` and not JSON, in lower case (`webdav`: Windows and macOS)."""
+"""Words in the `User-Agent` of clients that read `DAV:error` and not JSON, in lower case (`webdav`:
+Windows and macOS).
+"""
 
 _MAKING: Final = ("PUT", "MKCOL", "LOCK", "COPY", "MOVE")
 """Methods that may make a name: to them a missing directory is a conflict (409)."""
@@ -67,19 +69,25 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 def href(share: str, path: str, *, directory: bool = False) -> str:
-    """A resource's address: from the root, percent-encoded, a directory's with a slash at its end."""
+    """A resource's address: from the root, percent-encoded, a directory's with a slash at its
+    end.
+    """
     text = f"/{quote(share)}/{quote(path)}" if path else f"/{quote(share)}"
     return f"{text}/" if directory and not text.endswith("/") else text
 
 
 def prefers_xml(request: web.Request) -> bool:
-    """Whether this client would rather read XML: it says so, it sent some, or it is known for it."""
+    """Whether this client would rather read XML: it says so, it sent some, or it is known for
+    it.
+    """
     accept = request.headers.get(hdrs.ACCEPT, "")
     if "json" in accept:
         return 0 <= accept.find("xml") < accept.find("json")
     if "xml" in accept and "html" not in accept:
         return True
-    return "xml" in request.headers.get(hdrs.CONTENT_TYPE, "") or _is_dav_client(request.headers.get(hdrs.USER_AGENT, ""))
+    return "xml" in request.headers.get(hdrs.CONTENT_TYPE, "") or _is_dav_client(
+        request.headers.get(hdrs.USER_AGENT, "")
+    )
 
 
 @remembered(1024, 256, len)
@@ -97,11 +105,17 @@ def refuse(
     headers: dict[str, str] | None = None,
     status: int = 0,
 ) -> web.Response:
-    """The problem as this client reads it. `error` is RFC 4918's word for it; `status` replaces the problem's.
+    """The problem as this client reads it. `error` is RFC 4918's word for it; `status` replaces the
+    problem's.
 
-    What cannot be there because its directory is not is simply not there (404) to whoever does not want to make it.
+    What cannot be there because its directory is not is simply not there (404) to whoever does not
+    want to make it.
     """
-    if not status and problem.nt_status == NtStatus.OBJECT_PATH_NOT_FOUND and request.method not in _MAKING:
+    if (
+        not status
+        and problem.nt_status == NtStatus.OBJECT_PATH_NOT_FOUND
+        and request.method not in _MAKING
+    ):
         status = HTTPStatus.NOT_FOUND
     if error or (status and status != problem.status):
         problem = msgspec.structs.replace(problem, status=status or problem.status, dav_error=error)
@@ -109,12 +123,20 @@ def refuse(
     if not prefers_xml(request):
         headers[hdrs.CONTENT_TYPE] = CONTENT_TYPE
         return Whole(problem.status, headers, _encode(problem))
-    body = _PROLOGUE + error_xml(problem, href(problem.share, problem.path, directory=directory), declared=True)
-    return web.Response(status=problem.status, body=body.encode(), headers={**headers, hdrs.CONTENT_TYPE: XML_TYPE})
+    body = _PROLOGUE + error_xml(
+        problem, href(problem.share, problem.path, directory=directory), declared=True
+    )
+    return web.Response(
+        status=problem.status, body=body.encode(), headers={**headers, hdrs.CONTENT_TYPE: XML_TYPE}
+    )
 
 
-def lock_error(problem: Problem, lock_of: Callable[[str], DavLock | None], *, locking: bool = False) -> str:
-    """RFC 4918's word for a 423: a token would have helped, or (an open that is no DAV lock, or a LOCK) it would not."""
+def lock_error(
+    problem: Problem, lock_of: Callable[[str], DavLock | None], *, locking: bool = False
+) -> str:
+    """RFC 4918's word for a 423: a token would have helped, or (an open that is no DAV lock, or a
+    LOCK) it would not.
+    """
     if problem.status != HTTPStatus.LOCKED:
         return ""
     held = bool(problem.blockers) and all(lock_of(blocker.open) for blocker in problem.blockers)
@@ -137,7 +159,11 @@ def _problem_xml(problem: Problem) -> str:
     for name in ("type", "title", "status", "detail", "nt_status", "win32", "share", "path"):
         parts.append(_field(name, getattr(problem, name)))
     if problem.blockers:
-        parts += ["<blockers>", *(_blocker_xml(blocker) for blocker in problem.blockers), "</blockers>"]
+        parts += [
+            "<blockers>",
+            *(_blocker_xml(blocker) for blocker in problem.blockers),
+            "</blockers>",
+        ]
         parts.append(_field("blocker_count", problem.blocker_count))
     if problem.episode:
         parts.append(_field("episode", problem.episode))
@@ -155,7 +181,9 @@ def _field(name: str, value: object) -> str:
 
 
 def visible(text: str) -> str:
-    """Text with a `?` for each character that XML 1.0 cannot carry (section 2.2); NTFS allows some of them in names."""
+    """Text with a `?` for each character that XML 1.0 cannot carry (section 2.2); NTFS allows some
+    of them in names.
+    """
     return text if text.isprintable() and text.isascii() else _UNFIT.sub("?", text)
 
 
@@ -173,7 +201,9 @@ def failed_response(share: str, path: str, problem: Problem) -> str:
 
 
 def dependent_response(share: str, path: str) -> str:
-    """One response of a multi-status: the resource itself would have done, others below it would not."""
+    """One response of a multi-status: the resource itself would have done, others below it would
+    not.
+    """
     status = f"<D:status>{status_line(HTTPStatus.FAILED_DEPENDENCY)}</D:status>"
     return f"<D:response><D:href>{escape(href(share, path))}</D:href>{status}</D:response>"
 
@@ -181,7 +211,9 @@ def dependent_response(share: str, path: str) -> str:
 def multistatus(responses: list[str]) -> web.Response:
     """207 with these responses."""
     body = f'{_PROLOGUE}<D:multistatus xmlns:D="DAV:">{"".join(responses)}</D:multistatus>'
-    return web.Response(status=HTTPStatus.MULTI_STATUS, body=body.encode(), headers={hdrs.CONTENT_TYPE: XML_TYPE})
+    return web.Response(
+        status=HTTPStatus.MULTI_STATUS, body=body.encode(), headers={hdrs.CONTENT_TYPE: XML_TYPE}
+    )
 
 
 def multistatus_texts(responses: Iterable[str]) -> Iterator[bytes]:
@@ -192,7 +224,9 @@ def multistatus_texts(responses: Iterable[str]) -> Iterator[bytes]:
     yield b"</D:multistatus>"
 
 
-def prop_answer(content: str, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+def prop_answer(
+    content: str, status: int = 200, headers: dict[str, str] | None = None
+) -> web.Response:
     """A `DAV:prop` with this content."""
     body = f'{_PROLOGUE}<D:prop xmlns:D="DAV:">{content}</D:prop>'
     return Whole(status, {**(headers or {}), hdrs.CONTENT_TYPE: XML_TYPE}, body.encode())

@@ -1,9 +1,11 @@
-"""The XML that WebDAV requests carry, read into values; and dead properties as the text in which they are kept.
+"""The XML that WebDAV requests carry, read into values; and dead properties as the text in which
+they are kept.
 
-The law: what comes in is parsed without a DTD, without entities and without looking anywhere else (defusedxml refuses them),
-is at most `XML_SIZE_MAX` octets long and `DEPTH_MAX` elements deep. Elements nobody knows are passed over, as RFC 4918, 17
-asks. A property is kept as its whole element, which stands alone: it declares its namespaces and carries the `xml:lang` that
-was in scope.
+The law: what comes in is parsed without a DTD, without entities and without looking anywhere else
+(defusedxml refuses them), is at most `XML_SIZE_MAX` octets long and `DEPTH_MAX` elements deep.
+Elements nobody knows are passed over, as RFC 4918, 17 asks. A property is kept as its whole
+element, which stands alone: it declares its namespaces and carries the `xml:lang` that was in
+scope.
 """
 
 from __future__ import annotations
@@ -37,7 +39,9 @@ OWNER_SIZE_MAX: Final = 4096
 """Characters of a lock's owner, which is shown for every resource in the lock's reach."""
 
 RENDERED_MAX: Final = 128 * 1024
-"""Characters of all the elements of one request that are kept, each with its namespaces declared."""
+"""Characters of all the elements of one request that are kept, each with its namespaces
+declared.
+"""
 
 DAV: Final = "{DAV:}"
 _LANG: Final = "{http://www.w3.org/XML/1998/namespace}lang"
@@ -46,7 +50,9 @@ _ATTRIBUTE: Final = {"\r": "&#13;", "\n": "&#10;", "\t": "&#9;"}
 
 
 class XmlRefused(ValueError):
-    """The body is no XML this server takes. `is_attack`: it has a document type or entities. Who must act: the client."""
+    """The body is no XML this server takes. `is_attack`: it has a document type or entities. Who
+    must act: the client.
+    """
 
     def __init__(self, reason: str, *, is_attack: bool = False) -> None:
         super().__init__(reason)
@@ -54,14 +60,18 @@ class XmlRefused(ValueError):
 
 
 class PropertyQuery(NamedTuple):
-    """What a PROPFIND asks for: `prop` (those named), `allprop` (with those named besides) or `propname`."""
+    """What a PROPFIND asks for: `prop` (those named), `allprop` (with those named besides) or
+    `propname`.
+    """
 
     kind: str
     names: tuple[str, ...]
 
 
 class PropertyChange(NamedTuple):
-    """One step of a PROPPATCH: the property's name, and its element to keep, or None to forget it."""
+    """One step of a PROPPATCH: the property's name, and its element to keep, or None to forget
+    it.
+    """
 
     name: str
     xml: str | None
@@ -81,7 +91,9 @@ class _Elements(TreeBuilder):
     """Elements as they come, of namespaces whose names are no longer than they need to be."""
 
     def start_ns(self, prefix: str, uri: str) -> None:
-        """A namespace is declared. Raises `XmlRefused` for one with more than `NAMESPACE_MAX` characters."""
+        """A namespace is declared. Raises `XmlRefused` for one with more than `NAMESPACE_MAX`
+        characters.
+        """
         if len(uri or "") > NAMESPACE_MAX:
             raise XmlRefused(f"the name of a namespace has at most {NAMESPACE_MAX} characters")
 
@@ -115,11 +127,15 @@ def parse_propfind(body: bytes) -> PropertyQuery:
     if not body.strip():
         return ALL
     root = _root(body, "propfind")
-    kinds = [child for child in root if child.tag in (DAV + "prop", DAV + "allprop", DAV + "propname")]
+    kinds = [
+        child for child in root if child.tag in (DAV + "prop", DAV + "allprop", DAV + "propname")
+    ]
     if len(kinds) != 1:
         raise XmlRefused("a propfind asks for one of prop, allprop and propname")
     kind = kinds[0].tag.removeprefix(DAV)
-    named = kinds[0] if kind == "prop" else root.find(DAV + "include") if kind == "allprop" else None
+    named = (
+        kinds[0] if kind == "prop" else root.find(DAV + "include") if kind == "allprop" else None
+    )
     names = tuple(dict.fromkeys(child.tag for child in named)) if named is not None else ()
     if len(names) > NAMES_MAX:
         raise XmlRefused(f"a propfind names at most {NAMES_MAX} properties")
@@ -163,13 +179,17 @@ def parse_lockinfo(body: bytes) -> LockInfo:
     if not exclusive and root.find(f"{DAV}lockscope/{DAV}shared") is None:
         raise XmlRefused("a lockinfo has a lockscope: exclusive or shared")
     owner = root.find(DAV + "owner")
-    return LockInfo(exclusive, "" if owner is None else render(owner, root.get(_LANG) or "", OWNER_SIZE_MAX))
+    return LockInfo(
+        exclusive, "" if owner is None else render(owner, root.get(_LANG) or "", OWNER_SIZE_MAX)
+    )
 
 
 def render(element: Element, lang: str = "", size_max: int = RENDERED_MAX) -> str:
-    """An element and all in it as text that stands alone; `lang` is the `xml:lang` in scope around it.
+    """An element and all in it as text that stands alone; `lang` is the `xml:lang` in scope around
+    it.
 
-    Raises `XmlRefused` past `size_max` characters: a namespace that is declared once is written at each element that needs it.
+    Raises `XmlRefused` past `size_max` characters: a namespace that is declared once is written at
+    each element that needs it.
     """
     pieces: list[str] = []
     left = size_max
@@ -177,7 +197,10 @@ def render(element: Element, lang: str = "", size_max: int = RENDERED_MAX) -> st
         pieces.append(piece)
         left -= len(piece)
         if left < 0:
-            raise XmlRefused(f"{split_name(element.tag)[1][:80]}, written with its namespaces, has over {size_max} characters")
+            raise XmlRefused(
+                f"{split_name(element.tag)[1][:80]}, written with its namespaces, has over "
+                f"{size_max} characters"
+            )
     return "".join(pieces)
 
 
@@ -229,7 +252,9 @@ def names_size(names: Iterable[str]) -> int:
 
 def _check_names(names: Iterable[str]) -> None:
     if names_size(names) > NAMES_SIZE_MAX:
-        raise XmlRefused(f"the names of properties have at most {NAMES_SIZE_MAX} bytes, with their namespaces")
+        raise XmlRefused(
+            f"the names of properties have at most {NAMES_SIZE_MAX} bytes, with their namespaces"
+        )
 
 
 def split_name(tag: str) -> tuple[str, str]:
@@ -247,5 +272,7 @@ def _quoted(value: str) -> str:
 def _root(body: bytes, name: str) -> Element:
     root = parse_xml(body)
     if root.tag != DAV + name:
-        raise XmlRefused(f"the body's element must be {name} of the namespace DAV:, not {root.tag[:80]}")
+        raise XmlRefused(
+            f"the body's element must be {name} of the namespace DAV:, not {root.tag[:80]}"
+        )
     return root

@@ -1,8 +1,10 @@
-"""DELETE, COPY, MOVE and MKCOL: what they answer. What they do is the share's (`despoolr_server.shares.trees`).
+"""DELETE, COPY, MOVE and MKCOL: what they answer. What they do is the share's
+(`despoolr_server.shares.trees`).
 
-The law: a directory goes, comes and moves with all that is in it, and what could not be done is told by name in a
-multi-status. With `Depth: 0` DELETE and MOVE mean the one name alone, as a Windows redirector does: a directory with anything
-in it is not deleted, one in the way is not replaced.
+The law: a directory goes, comes and moves with all that is in it, and what could not be done is
+told by name in a multi-status. With `Depth: 0` DELETE and MOVE mean the one name alone, as a
+Windows redirector does: a directory with anything in it is not deleted, one in the way is not
+replaced.
 """
 
 from __future__ import annotations
@@ -42,7 +44,9 @@ class CollectionRoutes:
         return self._answer(request, share, await self._host.delete_tree(caller, share, path))
 
     async def move(self, request: web.Request) -> web.StreamResponse:
-        """Rename within the share, to `Destination`; `Overwrite: F` refuses any name that exists, `Depth: 0` a directory."""
+        """Rename within the share, to `Destination`; `Overwrite: F` refuses any name that exists,
+        `Depth: 0` a directory.
+        """
         caller, share, path = self._asking.asked(request)
         new_path, replace = self._asking.destination(request, share)
         how = depth(request, "infinity", "0", "infinity")
@@ -53,17 +57,23 @@ class CollectionRoutes:
         return self._answer(request, share, result or [], 204 if existing else 201)
 
     async def copy(self, request: web.Request) -> web.StreamResponse:
-        """Copy within the share, to `Destination`; `Overwrite: F` refuses any name that exists, `Depth: 0` copies one name."""
+        """Copy within the share, to `Destination`; `Overwrite: F` refuses any name that exists,
+        `Depth: 0` copies one name.
+        """
         caller, share, path = self._asking.asked(request)
         new_path, replace = self._asking.destination(request, share)
         infinite = depth(request, "infinity", "0", "infinity") == "infinity"
         self._asking.check_conditions(request, caller, share, path)
         existing = self._asking.exists(caller, share, new_path)
-        result = await self._host.copy_tree(caller, share, path, new_path, replace=replace, infinite=infinite)
+        result = await self._host.copy_tree(
+            caller, share, path, new_path, replace=replace, infinite=infinite
+        )
         return self._answer(request, share, result, 204 if existing else 201)
 
     async def make_directory(self, request: web.Request) -> web.StreamResponse:
-        """Make a directory; with `?parents=true` also those above it, and one that exists is fine (204)."""
+        """Make a directory; with `?parents=true` also those above it, and one that exists is fine
+        (204).
+        """
         caller, share, path = self._asking.asked(request, "parents")
         parents = switch("parents", query(request, "parents")["parents"])
         if request.can_read_body:
@@ -77,7 +87,9 @@ class CollectionRoutes:
             return refuse(request, refusal, headers={hdrs.ALLOW: self.allow}, status=405)
         return self._answer(request, share, refusal or [], 204 if existing else 201)
 
-    def _answer(self, request: web.Request, share: str, result: Problem | Failures, done: int = 204) -> web.Response:
+    def _answer(
+        self, request: web.Request, share: str, result: Problem | Failures, done: int = 204
+    ) -> web.Response:
         """What was done, why it was not, or (207) what of it was not."""
         if not result:
             return web.Response(status=done)

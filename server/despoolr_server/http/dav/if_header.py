@@ -1,9 +1,11 @@
-"""The `If` header of WebDAV (RFC 4918, 10.4), read and held against what is: pure functions of text.
+"""The `If` header of WebDAV (RFC 4918, 10.4), read and held against what is: pure functions of
+text.
 
-The law: a header is lists of conditions, each about one resource: that of the request, or of the tag before it. A condition
-is a lock token or an ETag, perhaps negated. The request goes on if any one list holds, and it submits every token that the
-header names without `Not`, whether or not its list was the one that held. Tags and no tags are not mixed; what does not fit
-the grammar is refused, not guessed at.
+The law: a header is lists of conditions, each about one resource: that of the request, or of the
+tag before it. A condition is a lock token or an ETag, perhaps negated. The request goes on if any
+one list holds, and it submits every token that the header names without `Not`, whether or not its
+list was the one that held. Tags and no tags are not mixed; what does not fit the grammar is
+refused, not guessed at.
 """
 
 from __future__ import annotations
@@ -40,7 +42,9 @@ class ConditionList(NamedTuple):
 
 
 class State(NamedTuple):
-    """What is true of a resource: its ETag (`""`: it has none) and the tokens of the locks it is in the reach of."""
+    """What is true of a resource: its ETag (`""`: it has none) and the tokens of the locks it is in
+    the reach of.
+    """
 
     etag: str
     tokens: frozenset[str]
@@ -57,7 +61,9 @@ def parse_if(text: str) -> tuple[ConditionList, ...]:
     while at < end:
         part = _PART.match(text, at)
         if part is None:
-            raise ValueError(f"nothing that belongs there at character {at + 1}: {text[at : at + 20]!r}")
+            raise ValueError(
+                f"nothing that belongs there at character {at + 1}: {text[at : at + 20]!r}"
+            )
         kind = part.lastgroup
         if conditions is None:
             if kind == "open":
@@ -91,16 +97,21 @@ def parse_if(text: str) -> tuple[ConditionList, ...]:
 
 def submitted(lists: tuple[ConditionList, ...]) -> frozenset[str]:
     """The lock tokens that a header submits."""
-    return frozenset(one.token for each in lists for one in each.conditions if one.token and not one.negated)
+    return frozenset(
+        one.token for each in lists for one in each.conditions if one.token and not one.negated
+    )
 
 
 def holds(lists: tuple[ConditionList, ...], state_of: Callable[[str], State]) -> bool:
-    """Whether any list holds; `state_of` tells the state of a tag's resource. ETags are compared strongly."""
+    """Whether any list holds; `state_of` tells the state of a tag's resource. ETags are compared
+    strongly.
+    """
     return any(_all_hold(each.conditions, state_of(each.tag)) for each in lists)
 
 
 def _all_hold(conditions: tuple[Condition, ...], state: State) -> bool:
     return all(
-        (one.token in state.tokens if one.token else bool(state.etag) and one.etag == state.etag) is not one.negated
+        (one.token in state.tokens if one.token else bool(state.etag) and one.etag == state.etag)
+        is not one.negated
         for one in conditions
     )

@@ -1,8 +1,9 @@
-"""LOCK and UNLOCK: what they read and what they answer. Whether a lock is granted is the share's to say (`share.dav`).
+"""LOCK and UNLOCK: what they read and what they answer. Whether a lock is granted is the share's to
+say (`share.dav`).
 
-The law: a LOCK without a body refreshes the lock whose token `If` submits; with one it asks for another. The answer shows the
-lock as it is, with the time that is left of it. A blocker is known by what the client says it is: its `Despoolr-Program`, or
-else the product in its `User-Agent`.
+The law: a LOCK without a body refreshes the lock whose token `If` submits; with one it asks for
+another. The answer shows the lock as it is, with the time that is left of it. A blocker is known by
+what the client says it is: its `Despoolr-Program`, or else the product in its `User-Agent`.
 """
 
 from __future__ import annotations
@@ -49,7 +50,9 @@ class LockRoutes:
         self.methods: dict[str, Handler] = {"LOCK": self.lock, "UNLOCK": self.unlock}
 
     async def lock(self, request: web.Request) -> web.StreamResponse:
-        """200 with the lock (201 on a name that was free), 423 with the blockers, or 207 where they are further down."""
+        """200 with the lock (201 on a name that was free), 423 with the blockers, or 207 where they
+        are further down.
+        """
         caller, share, path = self._asking.asked(request)
         body = await read_body(request, XML_SIZE_MAX)
         self._asking.check_conditions(request, caller, share, path)
@@ -61,13 +64,21 @@ class LockRoutes:
             raise xml_refused(error, share, path) from None
         infinite = depth(request, "infinity", "0", "infinity") == "infinity"
         wish = LockWish(info.exclusive, infinite, info.owner, timeout_s(request))
-        result = await self._host.dav_lock(self._named(request, caller), share, request.match_info.get("path", ""), wish)
+        result = await self._host.dav_lock(
+            self._named(request, caller), share, request.match_info.get("path", ""), wish
+        )
         if isinstance(result, Problem):
-            return refuse(request, result, error=lock_error(result, self._host.dav_locks.of_handle, locking=True))
+            return refuse(
+                request,
+                result,
+                error=lock_error(result, self._host.dav_locks.of_handle, locking=True),
+            )
         if isinstance(result, list):
             responses = []
             for where, problem in result:
-                problem.dav_error = lock_error(problem, self._host.dav_locks.of_handle, locking=True)
+                problem.dav_error = lock_error(
+                    problem, self._host.dav_locks.of_handle, locking=True
+                )
                 responses.append(failed_response(share, where, problem))
             return multistatus([*responses, dependent_response(share, path)])
         lock, created = result
@@ -79,7 +90,9 @@ class LockRoutes:
         self._asking.check_conditions(request, caller, share, path)
         found = _TOKEN.fullmatch(only(request, _LOCK_TOKEN, "").strip())
         if found is None:
-            raise bad_request("UNLOCK needs a `Lock-Token` header: <opaquelocktoken:...>, as LOCK answered it.")
+            raise bad_request(
+                "UNLOCK needs a `Lock-Token` header: <opaquelocktoken:...>, as LOCK answered it."
+            )
         result = self._host.dav_unlock(caller, share, path, found[1] or found[2])
         if result is None:
             problem = known("lock-token-unknown", share=share, path=path)
@@ -88,10 +101,16 @@ class LockRoutes:
 
     def _refresh(self, request: web.Request, caller: Caller, share: str, path: str) -> web.Response:
         if not caller.tokens:
-            raise bad_request("A LOCK without a body refreshes a lock: name it in `If: (<token>)`. To lock, send a lockinfo.")
+            raise bad_request(
+                "A LOCK without a body refreshes a lock: name it in `If: (<token>)`. To lock, "
+                "send a lockinfo."
+            )
         lock = self._host.dav_refresh(caller, share, path)
         if lock is None:
-            detail = "None of the tokens is that of a lock of yours there. It may have timed out: lock again."
+            detail = (
+                "None of the tokens is that of a lock of yours there. It may have timed out: "
+                "lock again."
+            )
             raise Refused(known("precondition-failed", detail, share=share, path=path))
         return refuse(request, lock) if isinstance(lock, Problem) else self._shown(lock)
 
@@ -102,6 +121,13 @@ class LockRoutes:
     def _named(self, request: web.Request, caller: Caller) -> Caller:
         """The caller by the names under which its lock will stand in others' way."""
         who, program = caller.who, caller.program
-        if self._surface.auth.is_open and who.role is Role.ADMIN and who.machine == "anonymous" and request.remote:
+        if (
+            self._surface.auth.is_open
+            and who.role is Role.ADMIN
+            and who.machine == "anonymous"
+            and request.remote
+        ):
             who = replace(who, machine=request.remote)
-        return replace(caller, who=who, program=program or product(request.headers.get(hdrs.USER_AGENT, "")))
+        return replace(
+            caller, who=who, program=program or product(request.headers.get(hdrs.USER_AGENT, ""))
+        )

@@ -1,8 +1,10 @@
-"""PROPFIND and PROPPATCH: properties of files and directories, live ones from what the share knows, dead ones as they were kept.
+"""PROPFIND and PROPPATCH: properties of files and directories, live ones from what the share knows,
+dead ones as they were kept.
 
-The law: live properties are told, never set (but for a display name, which is as good as dead); a PROPPATCH does all it is
-asked or nothing, in the order of its steps. A dead property is a client's XML, given back as it came. One answer holds at
-most `FOUND_MAX` resources; a deeper look is refused, and says how to look instead.
+The law: live properties are told, never set (but for a display name, which is as good as dead); a
+PROPPATCH does all it is asked or nothing, in the order of its steps. A dead property is a client's
+XML, given back as it came. One answer holds at most `FOUND_MAX` resources; a deeper look is
+refused, and says how to look instead.
 """
 
 from __future__ import annotations
@@ -59,7 +61,9 @@ KEPT_SIZE_MAX: Final = 128 * 1024
 """Characters of all dead properties of one resource."""
 
 LOOKING_MAX: Final = 8
-"""Looks of more than one resource that are made at one time; others wait. What is found is then sent, each at its own pace."""
+"""Looks of more than one resource that are made at one time; others wait. What is found is then
+sent, each at its own pace.
+"""
 
 _DISPLAY_NAME: Final = DAV + "displayname"
 _OK: Final = f"</D:prop><D:status>{status_line(200)}</D:status></D:propstat>"
@@ -67,7 +71,9 @@ _NOT_FOUND: Final = f"</D:prop><D:status>{status_line(404)}</D:status></D:propst
 
 _FIXED_SIZE: Final = 1536
 _LOCK_SIZE: Final = 512
-"""Bytes of a response with all live properties, and of a lock in it, but for what has a length of its own."""
+"""Bytes of a response with all live properties, and of a lock in it, but for what has a length of
+its own.
+"""
 
 Live = Callable[["PropertyRoutes", str, Found], str | None]
 """A live property's element for a resource (share, what was found), or None where it has none."""
@@ -84,7 +90,9 @@ class PropertyRoutes:
         self.methods: dict[str, Handler] = {"PROPFIND": self.find, "PROPPATCH": self.patch}
 
     async def find(self, request: web.Request) -> web.StreamResponse:
-        """207 with what was asked for, of the resource and of what is in it, as deep as `Depth` says."""
+        """207 with what was asked for, of the resource and of what is in it, as deep as `Depth`
+        says.
+        """
         caller, share, path = self._asking.asked(request)
         how = depth(request, "infinity", "0", "1", "infinity")
         try:
@@ -112,7 +120,10 @@ class PropertyRoutes:
         if isinstance(found, Problem):
             return refuse(request, found)
         if isinstance(found, TooMany):
-            detail = f"There are more than {found.found_max} resources below. Ask with `Depth: 1`, directory by directory."
+            detail = (
+                f"There are more than {found.found_max} resources below. Ask with `Depth: "
+                "1`, directory by directory."
+            )
             problem = known("propfind-finite-depth", detail, share=share, path=path)
             return refuse(request, problem, error="propfind-finite-depth")
         check_size_of(size, "Ask for fewer properties, or with `Depth: 1`, directory by directory.")
@@ -120,7 +131,9 @@ class PropertyRoutes:
         return await in_pieces(request, HTTPStatus.MULTI_STATUS, XML_TYPE, texts, size_about=size)
 
     async def find_shares(self, request: web.Request) -> web.StreamResponse:
-        """207 of the server's root: a directory with the shares in it. Clients look there before they look into a share."""
+        """207 of the server's root: a directory with the shares in it. Clients look there before
+        they look into a share.
+        """
         caller = self._surface.caller(request)
         how = depth(request, "infinity", "0", "1", "infinity")
         try:
@@ -128,7 +141,10 @@ class PropertyRoutes:
         except XmlRefused as error:
             raise xml_refused(error, "", "") from None
         if how == "infinity":
-            problem = known("propfind-finite-depth", "Ask the server's root with `Depth: 1`, then share by share.")
+            problem = known(
+                "propfind-finite-depth",
+                "Ask the server's root with `Depth: 1`, then share by share.",
+            )
             return refuse(request, problem, error="propfind-finite-depth")
         root = FileFacts("", 0, self._surface.started_at, True, 0, "")
         responses = [*self._responses("", [Found(root, {}, [])], asked)]
@@ -155,7 +171,11 @@ class PropertyRoutes:
                 after.pop(change.name, None)
             else:
                 after[change.name] = change.xml
-        wrong = {change.name: 403 for change in changes if change.name in LIVE and change.name != _DISPLAY_NAME}
+        wrong = {
+            change.name: 403
+            for change in changes
+            if change.name in LIVE and change.name != _DISPLAY_NAME
+        }
         if not wrong and (len(after) > KEPT_MAX or sum(map(len, after.values())) > KEPT_SIZE_MAX):
             wrong = {change.name: 507 for change in changes if change.xml is not None}
         if not wrong:
@@ -163,15 +183,22 @@ class PropertyRoutes:
             if refusal is not None:
                 return refuse(request, refusal)
         facts = visit.share.store.find(visit.name)
-        where = href(visit.share.name, visit.name.path, directory=facts is not None and facts.directory)
+        where = href(
+            visit.share.name, visit.name.path, directory=facts is not None and facts.directory
+        )
         return multistatus([_patched(where, changes, wrong)])
 
     def _responses(self, share: str, found: list[Found], asked: PropertyQuery) -> Iterator[str]:
-        """A response for each resource. What is the same for all (what is asked for, where they stand) is worked out once.
+        """A response for each resource. What is the same for all (what is asked for, where they
+        stand) is worked out once.
 
         An address is percent-encoded, and so needs no escapes of XML.
         """
-        wanted = [(name, LIVE.get(name), empty_element(name)) for name in asked.names] if asked.kind == "prop" else None
+        wanted = (
+            [(name, LIVE.get(name), empty_element(name)) for name in asked.names]
+            if asked.kind == "prop"
+            else None
+        )
         directory: str | None = None
         start = ""
         for one in found:
@@ -185,13 +212,19 @@ class PropertyRoutes:
             else:
                 yield self._named(share, where, one, wanted)
 
-    def _named(self, share: str, where: str, found: Found, wanted: list[tuple[str, Live | None, str]]) -> str:
+    def _named(
+        self, share: str, where: str, found: Found, wanted: list[tuple[str, Live | None, str]]
+    ) -> str:
         """The response to who asks for properties by name."""
         have: list[str] = []
         missing: list[str] = []
         kept = found.properties
         for name, live, empty in wanted:
-            element = live(self, share, found) if live is not None and not kept else self._element(share, found, name)
+            element = (
+                live(self, share, found)
+                if live is not None and not kept
+                else self._element(share, found, name)
+            )
             if element is None:
                 missing.append(empty)
             else:
@@ -206,7 +239,11 @@ class PropertyRoutes:
 
     def _all(self, share: str, where: str, found: Found, asked: PropertyQuery) -> str:
         """The response to who asks for all properties, or for their names."""
-        told = {name: element for name in ALWAYS if (element := self._element(share, found, name)) is not None}
+        told = {
+            name: element
+            for name in ALWAYS
+            if (element := self._element(share, found, name)) is not None
+        }
         if found.properties:
             told |= {name: xml for name, xml in found.properties.items() if name not in LIVE}
         if asked.kind == "propname":
@@ -237,7 +274,9 @@ async def _size_about(found: list[Found], asked: PropertyQuery) -> int:
 
 
 def size_of(found: Found) -> int:
-    """How many bytes the response about a resource may have, but for the names of what it does not have."""
+    """How many bytes the response about a resource may have, but for the names of what it does not
+    have.
+    """
     path, kept, locks = found.facts.path, found.properties, found.locks
     size = _FIXED_SIZE + 8 * (len(path) if path.isascii() else len(path.encode()))
     if kept:
@@ -248,7 +287,9 @@ def size_of(found: Found) -> int:
 
 
 def _patched(where: str, changes: list[PropertyChange], wrong: dict[str, int]) -> str:
-    """One response: each property with its own status; where one is wrong the others fail for it (424)."""
+    """One response: each property with its own status; where one is wrong the others fail for it
+    (424).
+    """
     by_status: dict[int, list[str]] = {}
     for name in dict.fromkeys(change.name for change in changes):
         status = wrong.get(name, 424) if wrong else 200
@@ -273,11 +314,19 @@ def _display_name(routes: PropertyRoutes, share: str, found: Found) -> str | Non
 
 
 def _length(routes: PropertyRoutes, share: str, found: Found) -> str | None:
-    return None if found.facts.directory else f"<D:getcontentlength>{found.facts.size}</D:getcontentlength>"
+    return (
+        None
+        if found.facts.directory
+        else f"<D:getcontentlength>{found.facts.size}</D:getcontentlength>"
+    )
 
 
 def _content_type(routes: PropertyRoutes, share: str, found: Found) -> str | None:
-    return None if found.facts.directory else f"<D:getcontenttype>{content_type(found.facts.path)}</D:getcontenttype>"
+    return (
+        None
+        if found.facts.directory
+        else f"<D:getcontenttype>{content_type(found.facts.path)}</D:getcontenttype>"
+    )
 
 
 def _etag(routes: PropertyRoutes, share: str, found: Found) -> str | None:
@@ -289,7 +338,11 @@ def _modified(routes: PropertyRoutes, share: str, found: Found) -> str | None:
 
 
 def _type(routes: PropertyRoutes, share: str, found: Found) -> str | None:
-    return "<D:resourcetype><D:collection/></D:resourcetype>" if found.facts.directory else "<D:resourcetype/>"
+    return (
+        "<D:resourcetype><D:collection/></D:resourcetype>"
+        if found.facts.directory
+        else "<D:resourcetype/>"
+    )
 
 
 def _discovery(routes: PropertyRoutes, share: str, found: Found) -> str | None:
@@ -327,7 +380,9 @@ LIVE: Final[dict[str, Live]] = {
     DAV + "quota-available-bytes": _free,
     DAV + "quota-used-bytes": _used,
 }
-"""The live properties (RFC 4918, 15; RFC 4331 for the quota). A file has one time: it was created when modified."""
+"""The live properties (RFC 4918, 15; RFC 4331 for the quota). A file has one time: it was created
+when modified.
+"""
 
 ALWAYS: Final = tuple(name for name in LIVE if not name.startswith(DAV + "quota-"))
 """Those that `allprop` shows; a quota is told to who asks for it by name (RFC 4331, 2)."""

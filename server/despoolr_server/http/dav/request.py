@@ -1,10 +1,12 @@
-"""What every WebDAV method reads from a request: who asks, under which locks, how deep, where to, for how long.
+"""What every WebDAV method reads from a request: who asks, under which locks, how deep, where to,
+for how long.
 
-The law: `If` is looked at before anything is done; where none of its lists holds the answer is 412, and where one does its
-tokens go with the caller into the share, which decides what they let through. A tag of another server or share has no state
-here, so nothing it says holds. HTTP's own conditions hold for every method, where there is something that they can be about:
-what is missing, or may not be seen, is answered as without them (RFC 9110, 13.2.1). A header that does not fit its grammar is
-refused by name.
+The law: `If` is looked at before anything is done; where none of its lists holds the answer is 412,
+and where one does its tokens go with the caller into the share, which decides what they let
+through. A tag of another server or share has no state here, so nothing it says holds. HTTP's own
+conditions hold for every method, where there is something that they can be about: what is missing,
+or may not be seen, is answered as without them (RFC 9110, 13.2.1). A header that does not fit its
+grammar is refused by name.
 """
 
 from __future__ import annotations
@@ -21,7 +23,13 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.rules.text import why_unfit
 from despoolr_core.share.modes import NtStatus
 from despoolr_core.share.wire import Problem
-from despoolr_server.http.base.addresses import BadAddress, NoPlace, Place, is_same_authority, parse_url
+from despoolr_server.http.base.addresses import (
+    BadAddress,
+    NoPlace,
+    Place,
+    is_same_authority,
+    parse_url,
+)
 from despoolr_server.http.base.conditions import are_in, evaluate
 from despoolr_server.http.base.problem import Refused, bad_request, known
 from despoolr_server.http.base.surface import IF, Surface, query
@@ -43,7 +51,9 @@ _MAKING: Final = ("PUT", "MKCOL", "LOCK")
 """Methods to which a name that is not there is no mistake, so that conditions on it count."""
 
 DIRECTORY_TAG: Final = '"directory"'
-"""What stands for the ETag of a directory, which has none, where conditions are about whether there is one."""
+"""What stands for the ETag of a directory, which has none, where conditions are about whether there
+is one.
+"""
 
 _MISSING: Final = (NtStatus.OBJECT_NAME_NOT_FOUND, NtStatus.OBJECT_PATH_NOT_FOUND)
 
@@ -56,7 +66,9 @@ class Asking:
         self._host = surface.host
 
     def asked(self, request: web.Request, *parameters: str) -> Asked:
-        """Who asks for what, its `If` header looked at; `parameters` are those it may have. Raises `Refused`."""
+        """Who asks for what, its `If` header looked at; `parameters` are those it may have. Raises
+        `Refused`.
+        """
         caller, info = self._surface.caller(request), request.match_info
         share, whole = info["share"], info.get("path", "")
         if "?" in request.raw_path:
@@ -76,7 +88,9 @@ class Asking:
         try:
             lists = parse_if(text)
         except ValueError as error:
-            raise bad_request(f"`If` cannot be read: {error}. RFC 4918, 10.4 has its grammar.") from None
+            raise bad_request(
+                f"`If` cannot be read: {error}. RFC 4918, 10.4 has its grammar."
+            ) from None
 
         def state_of(tag: str) -> State:
             place = (share, path) if not tag else self.place(request, tag)
@@ -86,17 +100,26 @@ class Asking:
             return State(etag, frozenset(lock.token for lock in locks))
 
         if not holds(lists, state_of):
-            detail = "None of the lists in `If` holds: the lock may have timed out, or the file changed. Ask again, then decide."
+            detail = (
+                "None of the lists in `If` holds: the lock may have timed out, or the file "
+                "changed. Ask again, then decide."
+            )
             raise Refused(known("precondition-failed", detail, share=share, path=path))
         return replace(caller, tokens=submitted(lists))
 
     def place(self, request: web.Request, tag: str) -> tuple[str, str] | None:
-        """The share and path of a tag on this server; None for one elsewhere. Raises `Refused` for one that is no address."""
+        """The share and path of a tag on this server; None for one elsewhere. Raises `Refused` for
+        one that is no address.
+        """
         try:
             place = _read("A tag in `If`", tag)
         except NoPlace:
             return None
-        return (place.share, place.path.rstrip("/")) if is_same_authority(place, host_of(request)) else None
+        return (
+            (place.share, place.path.rstrip("/"))
+            if is_same_authority(place, host_of(request))
+            else None
+        )
 
     def destination(self, request: web.Request, share: str) -> tuple[str, bool]:
         """The new path (a slash at its end is kept) and whether an existing one may be replaced.
@@ -106,15 +129,22 @@ class Asking:
         text = only(request, "Destination", "")
         overwrite = only(request, "Overwrite", "T").strip().upper()
         if not text:
-            raise bad_request(f"{request.method} needs a `Destination` header: /{share}/new/path, percent-encoded.")
+            raise bad_request(
+                f"{request.method} needs a `Destination` header: /{share}/new/path, "
+                "percent-encoded."
+            )
         if overwrite not in ("T", "F"):
             raise bad_request(f"`Overwrite` must be T or F, not {overwrite[:40]!r}.")
         try:
             place = _read("`Destination`", text)
         except NoPlace:
-            raise bad_request(f"`Destination` must be a URL, or a path from the root like /{share}/new/path.") from None
+            raise bad_request(
+                f"`Destination` must be a URL, or a path from the root like /{share}/new/path."
+            ) from None
         if not is_same_authority(place, host_of(request)) or fold(place.share) != fold(share):
-            detail = f"{text[:200]} is not on this server's share {share}. Read here and write there."
+            detail = (
+                f"{text[:200]} is not on this server's share {share}. Read here and write there."
+            )
             raise Refused(known("another-server", detail))
         return place.path, overwrite == "T"
 
@@ -128,12 +158,16 @@ class Asking:
         return "" if isinstance(found, Problem) else (found[1] or DIRECTORY_TAG)
 
     def check_conditions(self, request: web.Request, caller: Caller, share: str, path: str) -> None:
-        """`check_match` for who need not know whether the name exists: nothing is asked where there is no condition."""
+        """`check_match` for who need not know whether the name exists: nothing is asked where there
+        is no condition.
+        """
         if are_in(request.headers):
             self.check_match(request, caller, share, path)
 
     def check_match(self, request: web.Request, caller: Caller, share: str, path: str) -> bool:
-        """Whether the name exists. Raises `Refused` (412) where one of HTTP's own conditions forbids to go on."""
+        """Whether the name exists. Raises `Refused` (412) where one of HTTP's own conditions
+        forbids to go on.
+        """
         found = self._host.stat(caller, share, path)
         if isinstance(found, Problem):
             if request.method not in _MAKING or found.nt_status not in _MISSING:
@@ -144,8 +178,12 @@ class Asking:
         self.check_state(request, share, path, etag, modified_at)
         return bool(etag)
 
-    def check_state(self, request: web.Request, share: str, path: str, etag: str, modified_at: float) -> None:
-        """Raises `Refused` (412) where a condition of the request does not hold for what is there."""
+    def check_state(
+        self, request: web.Request, share: str, path: str, etag: str, modified_at: float
+    ) -> None:
+        """Raises `Refused` (412) where a condition of the request does not hold for what is
+        there.
+        """
         if not are_in(request.headers):
             return
         method = request.method
@@ -156,14 +194,21 @@ class Asking:
 
 
 def check_query(request: web.Request, *parameters: str) -> None:
-    """Raises `Refused` (400) for a query with anything in it but `parameters`, lest `what?.txt` be taken for the file `what`."""
+    """Raises `Refused` (400) for a query with anything in it but `parameters`, lest `what?.txt` be
+    taken for the file `what`.
+    """
     query(request, *parameters)
     if not request.query:  # nothing, or `&` alone
-        raise bad_request("The address has a `?` with nothing behind it. No file has one in its name: leave it out.")
+        raise bad_request(
+            "The address has a `?` with nothing behind it. No file has one in its name: leave "
+            "it out."
+        )
 
 
 def only(request: web.Request, name: str, default: str) -> str:
-    """A header that a request has once or not at all. Raises `Refused` for two of them: each could be the one that is meant."""
+    """A header that a request has once or not at all. Raises `Refused` for two of them: each could
+    be the one that is meant.
+    """
     lines = request.headers.getall(name, None)
     if lines is None:
         return default
@@ -173,7 +218,9 @@ def only(request: web.Request, name: str, default: str) -> str:
 
 
 def host_of(request: web.Request) -> str:
-    """The authority by which a client calls this server: that of the address, if it has one, else `Host` (RFC 9112, 3.2.2)."""
+    """The authority by which a client calls this server: that of the address, if it has one, else
+    `Host` (RFC 9112, 3.2.2).
+    """
     raw = request.raw_path
     if not raw.startswith("/"):
         return request.url.authority
@@ -193,12 +240,16 @@ def depth(request: web.Request, default: str, *allowed: str) -> str:
     """The `Depth` header in lower case. Raises `Refused` for one that the method does not take."""
     text = only(request, _DEPTH, default).strip().lower()
     if text not in allowed:
-        raise bad_request(f"`Depth` of {request.method} must be {' or '.join(allowed)}, not {text[:40]!r}.")
+        raise bad_request(
+            f"`Depth` of {request.method} must be {' or '.join(allowed)}, not {text[:40]!r}."
+        )
     return text
 
 
 def timeout_s(request: web.Request) -> float:
-    """The first time that a `Timeout` header asks for, in seconds; 0 if it asks for none we know."""
+    """The first time that a `Timeout` header asks for, in seconds; 0 if it asks for none we
+    know.
+    """
     for text in request.headers.get(_TIMEOUT, "").split(","):
         if text.strip().lower() == "infinite":
             return TIMEOUT_S_MAX
@@ -209,7 +260,9 @@ def timeout_s(request: web.Request) -> float:
 
 
 def product(agent: str) -> str:
-    """A `User-Agent`'s product, by which a blocker is known: `davfs2` of `davfs2/1.6.1 neon/0.32.4`."""
+    """A `User-Agent`'s product, by which a blocker is known: `davfs2` of `davfs2/1.6.1
+    neon/0.32.4`.
+    """
     first = agent.strip().partition(" ")[0].partition("/")[0]
     return "".join(char for char in first if not why_unfit(char))[:PRODUCT_MAX]
 
@@ -218,4 +271,6 @@ def xml_refused(error: XmlRefused, share: str, path: str) -> Refused:
     """What is wrong with an XML body, as a refusal."""
     if error.is_attack:
         return Refused(known("no-external-entities", f"{error}.", share=share, path=path))
-    return Refused(known("bad-request", f"{error}. See RFC 4918, section 14.", share=share, path=path))
+    return Refused(
+        known("bad-request", f"{error}. See RFC 4918, section 14.", share=share, path=path)
+    )

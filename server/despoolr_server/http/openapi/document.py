@@ -1,7 +1,9 @@
-"""The OpenAPI 3.1 document of one application: the rows of the calls that it routes, with schemas from the structs themselves.
+"""The OpenAPI 3.1 document of one application: the rows of the calls that it routes, with schemas
+from the structs themselves.
 
-OpenAPI 3.1 has a field for eight methods only. WebDAV's stand under `x-additionalOperations` of their address, which is
-OpenAPI 3.2's `additionalOperations` under a name that 3.1 allows: the same objects by the name of the method.
+OpenAPI 3.1 has a field for eight methods only. WebDAV's stand under `x-additionalOperations` of
+their address, which is OpenAPI 3.2's `additionalOperations` under a name that 3.1 allows: the same
+objects by the name of the method.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ CALLS: Final = (
     *share_calls.OF_ROOT,
     *site_calls.CALLS,
 )
-"""Every call that `despoolr_server` can answer. The composition root has more (`make_app(extra_calls=...)`)."""
+"""Every call that `despoolr_server` can answer. The composition root has more
+(`make_app(extra_calls=...)`).
+"""
 
 FIELDS: Final = ("GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS")
 """Methods that a Path Item Object of OpenAPI 3.1 has a field for."""
@@ -64,7 +68,8 @@ REFUSED: Final[dict[int, str]] = {
 
 IN_PATH: Final[dict[str, str]] = {
     "share": "The share's name; case does not matter.",
-    "path": "The path within the share, `/` between its parts; with `/` at its end a directory. Case does not matter.",
+    "path": "The path within the share, `/` between its parts; with `/` at its end a directory. "
+    "Case does not matter.",
     "session": "A session's id.",
     "open": "A handle: an open's id.",
     "episode": "An episode's id.",
@@ -88,12 +93,16 @@ IN_ANSWER: Final[dict[str, str]] = {
 
 TITLE: Final = "Despoolr"
 INTRODUCTION: Final = (
-    "A Systems Management Server site over HTTP: file shares with Windows share modes, and the site that delivers packages "
+    "A Systems Management Server site over HTTP: file shares with Windows share modes, and the "
+    "site that delivers packages "
     "through them.\n\n"
-    "Send a token as `Authorization: Bearer TOKEN`, or with Basic as the password. Every answer from 400 up is a problem body "
-    "(RFC 9457): `detail` says what to do next, `nt_status` and `win32` are the share's own words, `blockers` are the opens in "
+    "Send a token as `Authorization: Bearer TOKEN`, or with Basic as the password. Every answer "
+    "from 400 up is a problem body "
+    "(RFC 9457): `detail` says what to do next, `nt_status` and `win32` are the share's own "
+    "words, `blockers` are the opens in "
     "the way. Times are site time in seconds since 1970.\n\n"
-    "What answers GET, and is no handle, also answers HEAD; any other method is 405 with `Allow`. The methods that only WebDAV "
+    "What answers GET, and is no handle, also answers HEAD; any other method is 405 with `Allow`. "
+    "The methods that only WebDAV "
     "has stand under `x-additionalOperations`."
 )
 
@@ -106,7 +115,9 @@ def make_document(
     version: str = "",
     examples: Sequence[Example] | None = None,
 ) -> dict[str, Any]:
-    """The description of the calls among `CALLS` and `extra` whose method and address (as templates) are `routed`."""
+    """The description of the calls among `CALLS` and `extra` whose method and address (as
+    templates) are `routed`.
+    """
     there = set(routed)
     calls = [call for call in (*CALLS, *extra) if (call.method, call.path) in there]
     examples = load_examples() if examples is None else examples
@@ -137,7 +148,11 @@ def make_document(
         "components": {
             "schemas": components,
             "securitySchemes": {
-                "bearer": {"type": "http", "scheme": "bearer", "description": "A token that `despoolr` issued."},
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A token that `despoolr` issued.",
+                },
                 "basic": {
                     "type": "http",
                     "scheme": "basic",
@@ -171,7 +186,9 @@ def _each(kinds: Any) -> tuple[Any, ...]:
     return kinds if isinstance(kinds, tuple) else () if kinds is None else (kinds,)
 
 
-def _operation(call: Call, schemas: Mapping[str, Any], examples: Sequence[Example]) -> dict[str, Any]:
+def _operation(
+    call: Call, schemas: Mapping[str, Any], examples: Sequence[Example]
+) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": re.sub(r"\W+", "_", f"{call.method.lower()} {call.path}").strip("_"),
         "summary": call.summary,
@@ -184,7 +201,10 @@ def _operation(call: Call, schemas: Mapping[str, Any], examples: Sequence[Exampl
         operation["parameters"] = parameters
     if call.body:
         asked = {example.title: example.body for example in examples if example.body is not None}
-        operation["requestBody"] = {"required": call.body_required, "content": _content(call.body, schemas, asked)}
+        operation["requestBody"] = {
+            "required": call.body_required,
+            "content": _content(call.body, schemas, asked),
+        }
     responses = {str(answer.status): _answer(answer, schemas, examples) for answer in call.answers}
     for status in refusals(call):
         responses[str(status)] = _refusal(status, call, schemas, examples)
@@ -211,7 +231,9 @@ def refusals(call: Call) -> list[int]:
 def _in_path(call: Call) -> list[Parameter]:
     said = {p.name for p in call.parameters if p.where == "path"}
     return [
-        Parameter(name, "path", IN_PATH[name], required=True) for name in re.findall(r"{(\w+)}", call.path) if name not in said
+        Parameter(name, "path", IN_PATH[name], required=True)
+        for name in re.findall(r"{(\w+)}", call.path)
+        if name not in said
     ]
 
 
@@ -225,7 +247,9 @@ def _parameter(parameter: Parameter, call: Call, examples: Sequence[Example]) ->
     }
     values = {e.title: value for e in examples if (value := _value(parameter, call, e)) is not None}
     if values:
-        shown["examples"] = {_key(title): {"summary": title, "value": value} for title, value in values.items()}
+        shown["examples"] = {
+            _key(title): {"summary": title, "value": value} for title, value in values.items()
+        }
     return shown
 
 
@@ -238,7 +262,9 @@ def _value(parameter: Parameter, call: Call, example: Example) -> Any:
     elif parameter.where == "query":
         text = parse_qs(query).get(parameter.name, [None])[0]
     else:
-        pattern = re.sub(r"{(\w+)}", lambda m: f"(?P<{m[1]}>{'.*' if m[1] == 'path' else '[^/]+'})", call.path)
+        pattern = re.sub(
+            r"{(\w+)}", lambda m: f"(?P<{m[1]}>{'.*' if m[1] == 'path' else '[^/]+'})", call.path
+        )
         found = re.fullmatch(pattern, address)
         text = unquote(found[parameter.name]) if found else None
     if text is None:
@@ -247,19 +273,29 @@ def _value(parameter: Parameter, call: Call, example: Example) -> Any:
     return int(text) if kind == "integer" else text == "true" if kind == "boolean" else text
 
 
-def _content(content: Mapping[str, Any], schemas: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+def _content(
+    content: Mapping[str, Any], schemas: Mapping[str, Any], values: Mapping[str, Any]
+) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     for kind, struct in content.items():
         refs = [schemas[repr(one)] for one in _each(struct)] or [{"type": "string"}]
         schema = refs[0] if len(refs) == 1 else {"anyOf": refs}
         shown[kind] = {"schema": schema} if kind != "*/*" else {"schema": {}}
-        fitting = {title: value for title, value in values.items() if (struct is not None) != isinstance(value, str)}
+        fitting = {
+            title: value
+            for title, value in values.items()
+            if (struct is not None) != isinstance(value, str)
+        }
         if fitting:
-            shown[kind]["examples"] = {_key(title): {"summary": title, "value": value} for title, value in fitting.items()}
+            shown[kind]["examples"] = {
+                _key(title): {"summary": title, "value": value} for title, value in fitting.items()
+            }
     return shown
 
 
-def _answer(answer: Answer, schemas: Mapping[str, Any], examples: Sequence[Example]) -> dict[str, Any]:
+def _answer(
+    answer: Answer, schemas: Mapping[str, Any], examples: Sequence[Example]
+) -> dict[str, Any]:
     shown: dict[str, Any] = {"description": answer.text}
     if answer.headers:
         shown["headers"] = {name: _header(name) for name in answer.headers}
@@ -275,12 +311,19 @@ def _answer(answer: Answer, schemas: Mapping[str, Any], examples: Sequence[Examp
     return shown
 
 
-def _refusal(status: int, call: Call, schemas: Mapping[str, Any], examples: Sequence[Example]) -> dict[str, Any]:
-    told = {e.title: e.answer for e in examples if e.status == status and e.answer_type == CONTENT_TYPE}
+def _refusal(
+    status: int, call: Call, schemas: Mapping[str, Any], examples: Sequence[Example]
+) -> dict[str, Any]:
+    told = {
+        e.title: e.answer for e in examples if e.status == status and e.answer_type == CONTENT_TYPE
+    }
     content = _content({CONTENT_TYPE: Problem}, schemas, told)
     if call.path.startswith("/{share}") or call.method == "PROPFIND":
         content["application/xml"] = {"schema": {"type": "string"}}
-    shown = {"description": f"{REFUSED[status]} Types: {', '.join(types_of(status))}.", "content": content}
+    shown = {
+        "description": f"{REFUSED[status]} Types: {', '.join(types_of(status))}.",
+        "content": content,
+    }
     if status == 401:
         shown["headers"] = {"WWW-Authenticate": _header("WWW-Authenticate")}
     if status == 405:
@@ -292,7 +335,11 @@ def _refusal(status: int, call: Call, schemas: Mapping[str, Any], examples: Sequ
 def types_of(status: int) -> tuple[str, ...]:
     """The problem types that a status can carry, by the last part of their address."""
     own = [name for name, (known, _, _) in KNOWN.items() if known == status]
-    shares = [nt.value.removeprefix("STATUS_").lower().replace("_", "-") for nt, http in HTTP_STATUS.items() if http == status]
+    shares = [
+        nt.value.removeprefix("STATUS_").lower().replace("_", "-")
+        for nt, http in HTTP_STATUS.items()
+        if http == status
+    ]
     return tuple(f"`{name}`" for name in (*own, *shares))
 
 

@@ -33,7 +33,10 @@ class Example(msgspec.Struct, omit_defaults=True):
 
 def load_examples() -> list[Example]:
     """All of them, in the order in which they were asked."""
-    return msgspec.json.decode(files("despoolr_server.http.openapi").joinpath("examples.json").read_bytes(), type=list[Example])
+    return msgspec.json.decode(
+        files("despoolr_server.http.openapi").joinpath("examples.json").read_bytes(),
+        type=list[Example],
+    )
 
 
 def dump_examples(examples: list[Example]) -> str:

@@ -1,7 +1,9 @@
-"""The description as one page to read: HTML and CSS from this server, no script, nothing from elsewhere.
+"""The description as one page to read: HTML and CSS from this server, no script, nothing from
+elsewhere.
 
-The law: nothing on the page is said here; all of it is in the document. Whatever stands in the document is escaped, and the
-page's policy lets a browser load nothing but the one style sheet whose hash it names.
+The law: nothing on the page is said here; all of it is in the document. Whatever stands in the
+document is escaped, and the page's policy lets a browser load nothing but the one style sheet whose
+hash it names.
 """
 
 from __future__ import annotations
@@ -20,7 +22,10 @@ from despoolr_server.http.openapi.document import operations
 
 STYLE: Final = files("despoolr_server.http.openapi").joinpath("page.css").read_text("utf-8")
 _HASH: Final = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-POLICY: Final = f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+POLICY: Final = (
+    f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action "
+    "'none'; frame-ancestors 'none'"
+)
 """The page's Content-Security-Policy."""
 
 _REF: Final = "#/components/schemas/"
@@ -29,29 +34,39 @@ _REF: Final = "#/components/schemas/"
 def render(document: Mapping[str, Any]) -> str:
     """The whole page."""
     info = document["info"]
-    groups: dict[str, list[tuple[str, str, dict[str, Any]]]] = {tag["name"]: [] for tag in document["tags"]}
+    groups: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
+        tag["name"]: [] for tag in document["tags"]
+    }
     for method, path, operation in operations(document):
         if path != "/{share}":  # the same as below `/{share}/{path}`
             groups[operation["tags"][0]].append((method, path, operation))
     index = "".join(
         f'<li><a href="#{_anchor(name)}">{escape(name)}</a><ol>'
-        + "".join(f'<li><a href="#{_id(o)}">{_verb(m)} {escape(o["summary"])}</a></li>' for m, _, o in calls)
+        + "".join(
+            f'<li><a href="#{_id(o)}">{_verb(m)} {escape(o["summary"])}</a></li>'
+            for m, _, o in calls
+        )
         + "</ol></li>"
         for name, calls in groups.items()
     )
     body = "".join(
-        f'<section><h2 id="{_anchor(name)}">{escape(name)}</h2>{"".join(_call(*call) for call in calls)}</section>'
+        "<section><h2 "
+        f'id="{_anchor(name)}">{escape(name)}</h2>{"".join(_call(*call) for call in calls)}</section>'
         for name, calls in groups.items()
     )
-    schemas = "".join(_schema(name, schema) for name, schema in sorted(document["components"]["schemas"].items()))
+    schemas = "".join(
+        _schema(name, schema) for name, schema in sorted(document["components"]["schemas"].items())
+    )
     title = escape(info["title"])
     return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}: the calls</title>'
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}: the '
+        "calls</title>"
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<style>{STYLE}</style></head><body>\n"
         f'<nav aria-label="Calls"><p class="home"><a href="#top">{title}</a></p><ol>{index}'
         '<li><a href="#bodies">Bodies</a></li></ol></nav>\n'
-        f'<main id="top"><header><h1>{title} <small>{escape(info["version"])}</small></h1>{_prose(info["description"])}'
+        f'<main id="top"><header><h1>{title} '
+        f"<small>{escape(info['version'])}</small></h1>{_prose(info['description'])}"
         '<p>The same for machines: <a href="/openapi.json">openapi.json</a> (OpenAPI 3.1).'
         ' What is held now: <a href="/">the live page</a>.</p></header>\n'
         f'{body}<section><h2 id="bodies">Bodies</h2>{schemas}</section></main></body></html>\n'
@@ -73,7 +88,11 @@ def _call(method: str, path: str, operation: dict[str, Any]) -> str:
     if "requestBody" in operation:
         kinds = operation["requestBody"]["content"]
         shown.append(
-            "<p>Body: " + ", ".join(f"{_type(k['schema'])} <small>{escape(name)}</small>" for name, k in kinds.items()) + "</p>"
+            "<p>Body: "
+            + ", ".join(
+                f"{_type(k['schema'])} <small>{escape(name)}</small>" for name, k in kinds.items()
+            )
+            + "</p>"
         )
     shown.append(_answers(operation["responses"]))
     shown += [
@@ -88,12 +107,18 @@ def _answers(responses: Mapping[str, Any]) -> str:
     for status, response in responses.items():
         content = response.get("content", {})
         kinds = dict.fromkeys(
-            _type(c["schema"]) for n, c in content.items() if ("schema" in c and n != "application/xml") or status < "4"
+            _type(c["schema"])
+            for n, c in content.items()
+            if ("schema" in c and n != "application/xml") or status < "4"
         )
         what = "" if status >= "4" else ", ".join(kind for kind in kinds if kind)
-        heads = "".join(f"<br><small><code>{escape(h)}</code></small>" for h in response.get("headers", ()))
+        heads = "".join(
+            f"<br><small><code>{escape(h)}</code></small>" for h in response.get("headers", ())
+        )
         means = f"{_inline(response['description'])}{heads}"
-        rows += f'<tr class="s{status[0]}"><td><b>{status}</b></td><td>{means}</td><td>{what}</td></tr>'
+        rows += (
+            f'<tr class="s{status[0]}"><td><b>{status}</b></td><td>{means}</td><td>{what}</td></tr>'
+        )
     return _details("Answers", _table(("Status", "Means", "Body"), rows))
 
 
@@ -106,13 +131,21 @@ def _example(example: Mapping[str, Any]) -> str:
         words.append("-I")
     elif method != "GET":
         words.append(f"-X {method}")
-    words += [f"-H {quote(f'{name}: {value}')}" for name, value in example.get("headers", {}).items()]
+    words += [
+        f"-H {quote(f'{name}: {value}')}" for name, value in example.get("headers", {}).items()
+    ]
     if "body" in example:
         words.append(f"-d {quote(_text(example['body'], compact=True))}")
     words.append(f'"$BASE{escape(example["target"], quote=False)}"')
-    heads = "".join(f"{name}: {value}\n" for name, value in example.get("answer_headers", {}).items())
-    answer = f"{example['status']}\n{heads}" + (f"\n{_text(example['answer'])}" if "answer" in example else "")
-    return f'<pre class="ask">{escape(" ".join(words))}</pre><pre class="told">{escape(answer)}</pre>'
+    heads = "".join(
+        f"{name}: {value}\n" for name, value in example.get("answer_headers", {}).items()
+    )
+    answer = f"{example['status']}\n{heads}" + (
+        f"\n{_text(example['answer'])}" if "answer" in example else ""
+    )
+    return (
+        f'<pre class="ask">{escape(" ".join(words))}</pre><pre class="told">{escape(answer)}</pre>'
+    )
 
 
 def _text(value: Any, *, compact: bool = False) -> str:
@@ -126,12 +159,13 @@ def _schema(name: str, schema: Mapping[str, Any]) -> str:
     rows = ""
     for field, kind in schema.get("properties", {}).items():
         default = escape(json.dumps(kind["default"])) if "default" in kind else ""
-        rows += (
-            f"<tr><td><code>{escape(field)}</code>{_star(field in required)}</td><td>{_type(kind)}</td><td>{default}</td></tr>"
-        )
+        rows += f"<tr><td><code>{escape(field)}</code>{_star(field in required)}</td><td>{_type(kind)}</td><td>{default}</td></tr>"
     words = ", ".join(f"<code>{escape(str(word))}</code>" for word in schema.get("enum", ()))
     table = _table(("Field", "Type", "Default"), rows) if rows else f"<p>{words}</p>"
-    return f'<article id="schema-{escape(name)}"><h3>{escape(name)}</h3>{_prose(schema.get("description", ""))}{table}</article>'
+    return (
+        "<article "
+        f'id="schema-{escape(name)}"><h3>{escape(name)}</h3>{_prose(schema.get("description", ""))}{table}</article>'
+    )
 
 
 def _type(schema: Mapping[str, Any]) -> str:
@@ -144,14 +178,18 @@ def _type(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
         return " ".join(f"<code>{escape(str(word))}</code>" for word in schema["enum"])
     if schema.get("type") == "array":
-        return f"list of {_type(schema['items'])}" if isinstance(schema.get("items"), dict) else "list"
+        return (
+            f"list of {_type(schema['items'])}" if isinstance(schema.get("items"), dict) else "list"
+        )
     if isinstance(schema.get("additionalProperties"), dict):
         return f"object of {_type(schema['additionalProperties'])}"
     return escape(str(schema.get("type", "")))
 
 
 def _details(title: str, inside: str, *, is_open: bool = False) -> str:
-    return f"<details{' open' if is_open else ''}><summary>{escape(title)}</summary>{inside}</details>"
+    return (
+        f"<details{' open' if is_open else ''}><summary>{escape(title)}</summary>{inside}</details>"
+    )
 
 
 def _table(heads: Iterable[str], rows: str) -> str:

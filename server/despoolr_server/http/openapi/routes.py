@@ -1,7 +1,8 @@
-"""`GET /openapi.json` and `GET /docs`: the description and its page, both from this server alone, both without a token.
+"""`GET /openapi.json` and `GET /docs`: the description and its page, both from this server alone,
+both without a token.
 
-They hold no data and name nobody, like the live page. They are made when first asked for, so that a server that nobody asks
-pays nothing; then they are kept, with an ETag.
+They hold no data and name nobody, like the live page. They are made when first asked for, so that a
+server that nobody asks pays nothing; then they are kept, with an ETag.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from despoolr_server.http.openapi.table import Call
 
 
 class DocumentRoutes:
-    """The two calls of one application. `routes_of` is told all its routes before the first request."""
+    """The two calls of one application. `routes_of` is told all its routes before the first
+    request.
+    """
 
     def __init__(self, server: str, version: str, extra: Sequence[Call]) -> None:
         self._server = server
@@ -35,7 +38,10 @@ class DocumentRoutes:
     def describe(self, resources: Iterable[web.AbstractResource]) -> None:
         """Remember what the application answers: every method of every address."""
         self._routed = [
-            (route.method, resource.canonical) for resource in resources for route in resource if route.method != hdrs.METH_ANY
+            (route.method, resource.canonical)
+            for resource in resources
+            for route in resource
+            if route.method != hdrs.METH_ANY
         ]
 
     def document(self) -> dict[str, Any]:

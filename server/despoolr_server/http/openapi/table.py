@@ -1,8 +1,9 @@
-"""What a row of the tables of calls is: one method of one address, what it takes, and every answer that it can give.
+"""What a row of the tables of calls is: one method of one address, what it takes, and every answer
+that it can give.
 
-The law: a status that is not in a call's row is never answered by it. Whatever has an address, which may be
-unreadable, can be answered 400, whatever wants a token 401, whatever takes a body 408, 413 and
-503, whatever could have one 415, whatever changes something 403, and all but health 421
+The law: a status that is not in a call's row is never answered by it. Whatever has an address,
+which may be unreadable, can be answered 400, whatever wants a token 401, whatever takes a body 408,
+413 and 503, whatever could have one 415, whatever changes something 403, and all but health 421
 (`http.browser_guard`); so these need not be said in the rows.
 """
 
@@ -27,7 +28,9 @@ STRING: Final[dict[str, Any]] = {"type": "string"}
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter: `where` it stands (`path`, `query`, `header`), what it says, what it looks like (a JSON schema)."""
+    """A parameter: `where` it stands (`path`, `query`, `header`), what it says, what it looks like
+    (a JSON schema).
+    """
 
     name: str
     where: str
@@ -38,7 +41,9 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One good answer: its status, what it means, and its content by type (a struct type, several, or None for text)."""
+    """One good answer: its status, what it means, and its content by type (a struct type, several,
+    or None for text).
+    """
 
     status: int
     text: str
@@ -48,7 +53,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One row. `body` is by content type, like an answer's; `refusals` are the statuses of its problem bodies."""
+    """One row. `body` is by content type, like an answer's; `refusals` are the statuses of its
+    problem bodies.
+    """
 
     method: str
     path: str
@@ -83,12 +90,16 @@ def done(text: str) -> Answer:
     return Answer(204, text)
 
 
-def in_query(name: str, text: str, schema: dict[str, Any] | None = None, *, required: bool = False) -> Parameter:
+def in_query(
+    name: str, text: str, schema: dict[str, Any] | None = None, *, required: bool = False
+) -> Parameter:
     """A query parameter."""
     return Parameter(name, "query", text, schema or {**STRING, "minLength": 1}, required)
 
 
-def in_header(name: str, text: str, schema: dict[str, Any] | None = None, *, required: bool = False) -> Parameter:
+def in_header(
+    name: str, text: str, schema: dict[str, Any] | None = None, *, required: bool = False
+) -> Parameter:
     """A request header."""
     return Parameter(name, "header", text, schema or dict(STRING), required)
 
@@ -103,8 +114,14 @@ def one_of(*words: str) -> dict[str, Any]:
     return {"type": "string", "enum": list(words)}
 
 
-SESSION: Final = in_header("Despoolr-Session", "The session in which the call is made, percent-encoded.")
-PROGRAM: Final = in_header("Despoolr-Program", "The program that asks, as others will see it, percent-encoded.")
-PURPOSE: Final = in_header("Despoolr-Purpose", "What links the attempts of one update, percent-encoded.")
+SESSION: Final = in_header(
+    "Despoolr-Session", "The session in which the call is made, percent-encoded."
+)
+PROGRAM: Final = in_header(
+    "Despoolr-Program", "The program that asks, as others will see it, percent-encoded."
+)
+PURPOSE: Final = in_header(
+    "Despoolr-Purpose", "What links the attempts of one update, percent-encoded."
+)
 IDENTITY: Final = (SESSION, PROGRAM, PURPOSE)
 """Who asks, beyond the token: at most 1024 octets each (431)."""

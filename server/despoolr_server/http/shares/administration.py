@@ -1,4 +1,5 @@
-"""What Server Manager does to a share server from afar: rights on a directory, and a message to a machine's user.
+"""What Server Manager does to a share server from afar: rights on a directory, and a message to a
+machine's user.
 
 | Call | Does |
 | --- | --- |
@@ -6,7 +7,8 @@
 | `POST /api/v1/messages` `{machine, text}` | what `NET SEND` does; it goes on record; the user decides what to do |
 | `GET /api/v1/messages` | the caller's own machine's messages, each told once |
 
-The first two are for the service account and administrators. Closing somebody's open is `DELETE /api/v1/opens/{id}`.
+The first two are for the service account and administrators. Closing somebody's open is `DELETE
+/api/v1/opens/{id}`.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ TEXT_MAX: Final = 1024
 
 
 class RightsRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """`prefix` is a directory of the share (`""`: all of it); `rights` NONE, READ, CHANGE, FULL, or null for no entry."""
+    """`prefix` is a directory of the share (`""`: all of it); `rights` NONE, READ, CHANGE, FULL, or
+    null for no entry.
+    """
 
     prefix: str
     role: str
@@ -65,7 +69,9 @@ class MessageList(msgspec.Struct):
 class AdministrationRoutes:
     """The routes of one server. `board`: where its own process leaves messages as well."""
 
-    def __init__(self, host: ShareHost, recorder: Recorder, board: MessageBoard | None = None) -> None:
+    def __init__(
+        self, host: ShareHost, recorder: Recorder, board: MessageBoard | None = None
+    ) -> None:
         self._host = host
         self._recorder = recorder
         self._board = MessageBoard() if board is None else board
@@ -92,7 +98,12 @@ class AdministrationRoutes:
         try:
             former = self._host.set_rights(share, asked.prefix, role, rights)
         except KeyError:
-            raise Refused(known("not-found", f"No share {share}; there are {', '.join(self._host.share_names())}.")) from None
+            raise Refused(
+                known(
+                    "not-found",
+                    f"No share {share}; there are {', '.join(self._host.share_names())}.",
+                )
+            ) from None
         shown = None if former is None else former.name
         self._recorder.record(
             f"{self._host.server}/{who.machine}",
@@ -109,13 +120,25 @@ class AdministrationRoutes:
         who = _surface(request).operator(request, "send messages")
         asked = await read_json(request, MessageRequest)
         if len(asked.text) > TEXT_MAX:
-            raise Refused(known("bad-request", f"The message has {len(asked.text)} characters; {TEXT_MAX} at most."))
+            raise Refused(
+                known(
+                    "bad-request",
+                    f"The message has {len(asked.text)} characters; {TEXT_MAX} at most.",
+                )
+            )
         self._board.post(asked.machine, asked.text)
-        self._recorder.record(f"{self._host.server}/{who.machine}", "message.sent", machine=asked.machine, text=asked.text)
+        self._recorder.record(
+            f"{self._host.server}/{who.machine}",
+            "message.sent",
+            machine=asked.machine,
+            text=asked.text,
+        )
         return json_answer(SentReply(True))
 
     async def _get_messages(self, request: web.Request) -> web.Response:
-        return json_answer(MessageList(self._board.take(_surface(request).principal(request).machine)))
+        return json_answer(
+            MessageList(self._board.take(_surface(request).principal(request).machine))
+        )
 
 
 def _surface(request: web.Request) -> Surface:

@@ -1,7 +1,9 @@
-"""`POST /api/v1/chain`: several calls in one round trip, one after the other, settled on disk together.
+"""`POST /api/v1/chain`: several calls in one round trip, one after the other, settled on disk
+together.
 
-The law: each call passes the same gate as alone, and nothing is answered before all that was written is safe. What a chain
-does is not undone when a later call is refused: the results say how far it came.
+The law: each call passes the same gate as alone, and nothing is answered before all that was
+written is safe. What a chain does is not undone when a later call is refused: the results say how
+far it came.
 """
 
 from __future__ import annotations
@@ -37,7 +39,9 @@ BODY_SIZE_MAX: Final = 1024 * 1024
 """Octets of a chain's JSON: 512 KiB of files in base64, and the names."""
 
 COPIES: Final = 3
-"""How many times the size of a file that a chain gets is in memory: the file, and its base64 in the answer."""
+"""How many times the size of a file that a chain gets is in memory: the file, and its base64 in the
+answer.
+"""
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -60,7 +64,9 @@ class ChainRoutes:
         with Sending(request) as sending:
             return await self._chain(request, caller, asked, sending)
 
-    async def _chain(self, request: web.Request, caller: Caller, asked: Chain, sending: Sending) -> web.StreamResponse:
+    async def _chain(
+        self, request: web.Request, caller: Caller, asked: Chain, sending: Sending
+    ) -> web.StreamResponse:
         if not 1 <= len(asked.calls) <= CALLS_MAX:
             raise bad_request(f"A chain has 1 to {CALLS_MAX} calls, not {len(asked.calls)}.")
         results: list[ChainResult] = []
@@ -75,31 +81,48 @@ class ChainRoutes:
             fetched += len(result.data or b"")
             if (asked.stops and result.problem is not None) or fetched >= OCTETS_MAX:
                 break
-        written = {call.share for call in asked.calls[: len(results)] if isinstance(call, ChainPut | ChainDelete)}
+        written = {
+            call.share
+            for call in asked.calls[: len(results)]
+            if isinstance(call, ChainPut | ChainDelete)
+        }
         failure = await self._host.settle(written)
         if failure is not None:
             return answer(failure)
-        return await bytes_answer(request, 200, {hdrs.CONTENT_TYPE: "application/json"}, _encode(ChainReply(results)))
+        return await bytes_answer(
+            request, 200, {hdrs.CONTENT_TYPE: "application/json"}, _encode(ChainReply(results))
+        )
 
     async def _one(self, caller: Caller, call: Link, sending: Sending) -> ChainResult:
         host, who = self._host, caller.who
         if isinstance(call, ChainGet):
             try:
-                content = await host.get(caller, call.share, call.path, before=lambda size: sending(COPIES * size))
+                content = await host.get(
+                    caller, call.share, call.path, before=lambda size: sending(COPIES * size)
+                )
             except Refused as refused:
-                return ChainResult(problem=refused.problem)  # of this call alone: those before it are done
+                # of this call alone: those before it are done
+                return ChainResult(problem=refused.problem)
             if isinstance(content, Problem):
                 return ChainResult(problem=content)
             assert isinstance(content, Content), "not modified without an ETag"
             return ChainResult(content.etag, content.data)
         if isinstance(call, ChainPut):
-            etag = await host.put(caller, call.share, call.path, call.data, create_only=call.create, settles=False)
+            etag = await host.put(
+                caller, call.share, call.path, call.data, create_only=call.create, settles=False
+            )
             return ChainResult(problem=etag) if isinstance(etag, Problem) else ChainResult(etag)
         if isinstance(call, ChainDelete):
-            return ChainResult(problem=await host.delete(caller, call.share, call.path, settles=False))
+            return ChainResult(
+                problem=await host.delete(caller, call.share, call.path, settles=False)
+            )
         if isinstance(call, ChainSession):
             reply = host.start_session(who, call.request)
-            return ChainResult(problem=reply) if isinstance(reply, Problem) else ChainResult(session=reply)
+            return (
+                ChainResult(problem=reply)
+                if isinstance(reply, Problem)
+                else ChainResult(session=reply)
+            )
         if isinstance(call, ChainOpen):
             return await self._open(caller, call)
         if isinstance(call, ChainLogoff):

@@ -1,7 +1,9 @@
-"""What a client may see of other machines: its own opens, its own refusals, and what stands in its own way.
+"""What a client may see of other machines: its own opens, its own refusals, and what stands in its
+own way.
 
-The law: the service account and administrators see all. A client sees what its machine holds and was refused, and of others
-only the opens that block it, without their sessions: a session's id is for who began it.
+The law: the service account and administrators see all. A client sees what its machine holds and
+was refused, and of others only the opens that block it, without their sessions: a session's id is
+for who began it.
 """
 
 from __future__ import annotations
@@ -18,17 +20,25 @@ from despoolr_server.shares.host import Principal
 
 
 def episodes_for(who: Principal, rows: list[EpisodeRow]) -> list[EpisodeRow]:
-    """The episodes in which the caller was refused; all of them for the service and administrators."""
-    return rows if who.role is not Role.CLIENT else [row for row in rows if _is_own(who, row.machine)]
+    """The episodes in which the caller was refused; all of them for the service and
+    administrators.
+    """
+    return (
+        rows if who.role is not Role.CLIENT else [row for row in rows if _is_own(who, row.machine)]
+    )
 
 
 def opens_for(who: Principal, rows: list[OpenRow], episodes: Iterable[EpisodeRow]) -> list[OpenRow]:
-    """The caller's opens and those that block it; `episodes` are all there are. A session is shown to its own user only."""
+    """The caller's opens and those that block it; `episodes` are all there are. A session is shown
+    to its own user only.
+    """
     if who.role is not Role.CLIENT:
         return rows
     blocking = _blocking(episodes_for(who, list(episodes)))
     shown = [row for row in rows if _is_own(who, row.machine) or row.open in blocking]
-    return [row if _is_callers(who, row) else msgspec.structs.replace(row, session="") for row in shown]
+    return [
+        row if _is_callers(who, row) else msgspec.structs.replace(row, session="") for row in shown
+    ]
 
 
 def why_for(who: Principal, why: Why) -> Why:

@@ -1,10 +1,11 @@
-"""`/{share}/{path}`: each method is an open, the work and a close, done by the host; this module only speaks HTTP.
+"""`/{share}/{path}`: each method is an open, the work and a close, done by the host; this module
+only speaks HTTP.
 
 Here are GET, HEAD, PUT and OPTIONS; the methods that only WebDAV has stand in `http.dav`.
 
-A refusal is 423 with the blockers. Only asking for a file's facts (`HEAD`, `?stat=true`) opens nothing but its attributes,
-and so conflicts with nothing. A poll that finds nothing new (a matching `If-None-Match`) is answered from the facts in memory
-after the same check as any read.
+A refusal is 423 with the blockers. Only asking for a file's facts (`HEAD`, `?stat=true`) opens
+nothing but its attributes, and so conflicts with nothing. A poll that finds nothing new (a matching
+`If-None-Match`) is answered from the facts in memory after the same check as any read.
 """
 
 from __future__ import annotations
@@ -16,7 +17,16 @@ from aiohttp import hdrs, web
 
 from despoolr_core.share.modes import NtStatus
 from despoolr_core.share.wire import Problem
-from despoolr_server.http.base.conditions import byte_range, evaluate, http_date, is_by_then, is_plain, is_star, joined, matches
+from despoolr_server.http.base.conditions import (
+    byte_range,
+    evaluate,
+    http_date,
+    is_by_then,
+    is_plain,
+    is_star,
+    joined,
+    matches,
+)
 from despoolr_server.http.base.media import content_type
 from despoolr_server.http.base.pieces import bytes_answer
 from despoolr_server.http.base.problem import Handler, Refused, bad_request, known
@@ -33,7 +43,9 @@ from despoolr_server.shares.host import NOT_MODIFIED, Caller, Content, NotModifi
 
 
 class ShareRoutes:
-    """The methods of a share's files and directories, in one table: another method is another line."""
+    """The methods of a share's files and directories, in one table: another method is another
+    line.
+    """
 
     def __init__(self, surface: Surface) -> None:
         self._surface = surface
@@ -49,7 +61,10 @@ class ShareRoutes:
             **LockRoutes(surface, asking).methods,
             "OPTIONS": self.options,
         }
-        self.root_methods: dict[str, Handler] = {"PROPFIND": properties.find_shares, "OPTIONS": self.options}
+        self.root_methods: dict[str, Handler] = {
+            "PROPFIND": properties.find_shares,
+            "OPTIONS": self.options,
+        }
         """What the server's own root answers, so that a client finds the shares."""
         self._allow = trees.allow = ", ".join(self.methods)
 
@@ -106,7 +121,9 @@ class ShareRoutes:
         return web.Response(headers=headers)
 
     async def put(self, request: web.Request) -> web.StreamResponse:
-        """Replace or create the whole file. `If-None-Match: *` only creates; `If-Match` only replaces what you have seen."""
+        """Replace or create the whole file. `If-None-Match: *` only creates; `If-Match` only
+        replaces what you have seen.
+        """
         info = request.match_info
         caller, share, path = self._surface.caller(request), info["share"], info.get("path", "")
         if "?" in request.raw_path:
@@ -114,14 +131,19 @@ class ShareRoutes:
         if IF in request.headers:
             caller = self._asking.under(request, caller, share, path)
         if hdrs.CONTENT_RANGE in request.headers:
-            raise bad_request("PUT replaces the whole file. To write a part, open it and PUT to /api/v1/opens/{id}/content.")
+            raise bad_request(
+                "PUT replaces the whole file. To write a part, open it and PUT to "
+                "/api/v1/opens/{id}/content."
+            )
         create_only = is_star(request.headers, hdrs.IF_NONE_MATCH)
         if expects(request):
             self._asking.check_match(request, caller, share, path)
             size = request.content_length or 0
             refusal = self._host.why_not_put(caller, share, path, size, create_only=create_only)
             if refusal is not None:
-                return refuse(request, refusal, error=lock_error(refusal, self._host.dav_locks.of_handle))
+                return refuse(
+                    request, refusal, error=lock_error(refusal, self._host.dav_locks.of_handle)
+                )
         data = await read_body(request, self._surface.body_size_max)
         existing = self._asking.check_match(request, caller, share, path)
         etag = await self._host.put(caller, share, path, data, create_only=create_only)
@@ -130,17 +152,33 @@ class ShareRoutes:
         return Whole(204 if existing else 201, {hdrs.ETAG: etag})
 
     async def options(self, request: web.Request) -> web.StreamResponse:
-        """Which methods there are: those of WebDAV class 1 and 2. It says nothing about files, so it asks for no token."""
-        return web.Response(headers={hdrs.ALLOW: self._allow, "Accept-Ranges": "bytes", "DAV": "1, 2", "MS-Author-Via": "DAV"})
+        """Which methods there are: those of WebDAV class 1 and 2. It says nothing about files, so
+        it asks for no token.
+        """
+        return web.Response(
+            headers={
+                hdrs.ALLOW: self._allow,
+                "Accept-Ranges": "bytes",
+                "DAV": "1, 2",
+                "MS-Author-Via": "DAV",
+            }
+        )
 
     # -- what they share
 
     async def _read(
-        self, request: web.Request, share: str, path: str, content: Content | NotModified | Problem, caller: Caller
+        self,
+        request: web.Request,
+        share: str,
+        path: str,
+        content: Content | NotModified | Problem,
+        caller: Caller,
     ) -> web.StreamResponse:
         """What GET found, as far as the request's conditions let it be told."""
         if type(content) is Problem:
-            if content.nt_status == NtStatus.FILE_IS_A_DIRECTORY and takes_listing(request.headers.get(hdrs.ACCEPT, "")):
+            if content.nt_status == NtStatus.FILE_IS_A_DIRECTORY and takes_listing(
+                request.headers.get(hdrs.ACCEPT, "")
+            ):
                 return await self._listing(request, caller, share, path)
             return refuse(request, content)
         assert type(content) is Content
@@ -149,7 +187,11 @@ class ShareRoutes:
     def _unless_modified(self, caller: Caller, share: str, path: str, since: str) -> str:
         """The ETag of a file that was last changed by `since` (an HTTP date), or `""`."""
         found = self._host.stat(caller, share, path)
-        if isinstance(found, Problem) or found[0].directory or not is_by_then(since, found[0].modified_at):
+        if (
+            isinstance(found, Problem)
+            or found[0].directory
+            or not is_by_then(since, found[0].modified_at)
+        ):
             return ""
         return found[1]
 
@@ -157,10 +199,14 @@ class ShareRoutes:
         found = self._host.stat(caller, share, path.rstrip("/"))
         if isinstance(found, Problem):
             return refuse(request, found)
-        self._asking.check_state(request, share, path, found[1] or DIRECTORY_TAG, found[0].modified_at)
+        self._asking.check_state(
+            request, share, path, found[1] or DIRECTORY_TAG, found[0].modified_at
+        )
         return json_answer(found[0], headers={hdrs.ETAG: found[1]} if found[1] else None)
 
-    async def _listing(self, request: web.Request, caller: Caller, share: str, path: str) -> web.StreamResponse:
+    async def _listing(
+        self, request: web.Request, caller: Caller, share: str, path: str
+    ) -> web.StreamResponse:
         path = path.rstrip("/")
         listed = await self._host.list_long(caller, share, path)
         if isinstance(listed, Problem):
@@ -179,17 +225,25 @@ _VARY: Final[dict[str, str]] = {hdrs.VARY: hdrs.ACCEPT}
 
 
 def takes_listing(accept: str) -> bool:
-    """Whether an `Accept` header leaves room for a directory's names; our own client's wants octets or nothing."""
-    return not accept or any(kind in accept for kind in ("*/*", "text/html", "application/json", "application/*"))
+    """Whether an `Accept` header leaves room for a directory's names; our own client's wants octets
+    or nothing.
+    """
+    return not accept or any(
+        kind in accept for kind in ("*/*", "text/html", "application/json", "application/*")
+    )
 
 
 def prefers_html(accept: str) -> bool:
-    """Whether `text/html` stands before `application/json` in an `Accept` header, as browsers send it."""
+    """Whether `text/html` stands before `application/json` in an `Accept` header, as browsers send
+    it.
+    """
     html, json = accept.find("text/html"), accept.find("application/json")
     return html >= 0 and (json < 0 or html < json)
 
 
-async def _file(request: web.Request, share: str, path: str, content: Content) -> web.StreamResponse:
+async def _file(
+    request: web.Request, share: str, path: str, content: Content
+) -> web.StreamResponse:
     headers = _file_headers(path, content.etag, content.modified_at)
     data = content.data
     if hdrs.IF_MATCH in request.headers or hdrs.IF_UNMODIFIED_SINCE in request.headers:
@@ -204,7 +258,9 @@ async def _file(request: web.Request, share: str, path: str, content: Content) -
     try:
         part = byte_range(asked, len(data))
     except ValueError:
-        unsatisfied = known("range-not-satisfiable", f"The file has {len(data)} octets.", share=share, path=path)
+        unsatisfied = known(
+            "range-not-satisfiable", f"The file has {len(data)} octets.", share=share, path=path
+        )
         raise Refused(unsatisfied, {hdrs.CONTENT_RANGE: f"bytes */{len(data)}"}) from None
     if part is None:
         return await bytes_answer(request, 200, headers, data)

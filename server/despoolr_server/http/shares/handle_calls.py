@@ -1,4 +1,6 @@
-"""The rows of sessions, opens and chains: holding a file over HTTP, all that a handle can do, and several calls in one."""
+"""The rows of sessions, opens and chains: holding a file over HTTP, all that a handle can do, and
+several calls in one.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,18 @@ from despoolr_core.share.wire import (
     SessionRequest,
     WrittenReply,
 )
-from despoolr_server.http.openapi.table import IDENTITY, OCTETS, Answer, Call, done, in_header, in_query, json, ok, whole
+from despoolr_server.http.openapi.table import (
+    IDENTITY,
+    OCTETS,
+    Answer,
+    Call,
+    done,
+    in_header,
+    in_query,
+    json,
+    ok,
+    whole,
+)
 
 SESSIONS: Final = "Sessions"
 OPENS: Final = "Opens"
@@ -27,7 +40,9 @@ U64: Final = 2**64 - 1
 I64: Final = 2**63 - 1
 
 HANDLE: Final = (400, 403, 410, 431)
-"""What any call on a handle may be refused with: malformed, somebody else's, over (closed, or never there)."""
+"""What any call on a handle may be refused with: malformed, somebody else's, over (closed, or never
+there).
+"""
 
 CALLS: Final = (
     Call(
@@ -38,7 +53,8 @@ CALLS: Final = (
         (ok(SessionReply, "The session, whose lease runs from now.", 201, ("Location",)),),
         body=json(SessionRequest),
         refusals=(400, 403, 410, 503),
-        text="Opens belong to a session, and a session lives on a lease that every call in it renews. `previous` names a "
+        text="Opens belong to a session, and a session lives on a lease that every call in it "
+        "renews. `previous` names a "
         "session of the caller's that this one takes the place of.",
     ),
     Call(
@@ -79,11 +95,20 @@ CALLS: Final = (
         "/api/v1/opens",
         "Open a file and keep it open",
         OPENS,
-        (ok(OpenReply, "The handle. It stands in others' way until it is closed.", 201, ("Location",)),),
+        (
+            ok(
+                OpenReply,
+                "The handle. It stands in others' way until it is closed.",
+                201,
+                ("Location",),
+            ),
+        ),
         body=json(OpenRequest),
         refusals=(400, 403, 404, 409, 410, 412, 413, 423, 501, 503, 507),
-        text="`access`, `share_mode` and `options` are SMB's words joined by `|`; `disposition` is SUPERSEDE, OPEN, CREATE, "
-        "OPEN_IF, OVERWRITE or OVERWRITE_IF. 423 names who is in the way, with which program, in which mode, since when.",
+        text="`access`, `share_mode` and `options` are SMB's words joined by `|`; `disposition` "
+        "is SUPERSEDE, OPEN, CREATE, "
+        "OPEN_IF, OVERWRITE or OVERWRITE_IF. 423 names who is in the way, with which program, in "
+        "which mode, since when.",
     ),
     Call(
         "GET",
@@ -113,7 +138,11 @@ CALLS: Final = (
         (done("It is closed."),),
         (
             *IDENTITY,
-            in_query("force", "Close somebody else's; for roles `service` and `admin`.", {"type": "boolean"}),
+            in_query(
+                "force",
+                "Close somebody else's; for roles `service` and `admin`.",
+                {"type": "boolean"},
+            ),
             in_query("reason", "What the record will say of it."),
         ),
         refusals=HANDLE,
@@ -177,7 +206,8 @@ CALLS: Final = (
         IDENTITY,
         json(LockRequest),
         refusals=(*HANDLE, 409, 423, 503),
-        text="All of the ranges or none; 64 at most. Without `FAIL_IMMEDIATELY` the call is answered when the range is free, or "
+        text="All of the ranges or none; 64 at most. Without `FAIL_IMMEDIATELY` the call is "
+        "answered when the range is free, or "
         "after `wait_s` seconds of site time.",
     ),
     Call(
@@ -203,9 +233,12 @@ CALLS: Final = (
         IDENTITY,
         json(Chain),
         refusals=(400, 403, 431, 507),
-        text="1 to 64 calls (`get`, `put`, `delete`, `session`, `open`, `close`, `logoff`), one after the other, each checked "
-        "and recorded as if it had come alone; all that was written is safe when the answer comes. What one is refused stands "
-        "in its result as the `problem` it would have been answered. With `stops`, the first that is refused is the last that "
+        text="1 to 64 calls (`get`, `put`, `delete`, `session`, `open`, `close`, `logoff`), one "
+        "after the other, each checked "
+        "and recorded as if it had come alone; all that was written is safe when the answer "
+        "comes. What one is refused stands "
+        "in its result as the `problem` it would have been answered. With `stops`, the first that "
+        "is refused is the last that "
         "is made; and after 512 KiB have been read no more is made. Octets travel as base64.",
     ),
 )

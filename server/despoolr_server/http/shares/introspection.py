@@ -1,7 +1,9 @@
-"""Who holds what, who waits, why refused: the questions of an operator, answered from the table and the episodes as they are.
+"""Who holds what, who waits, why refused: the questions of an operator, answered from the table and
+the episodes as they are.
 
-Nothing here changes anything, except the two calls of an operator that end an episode or close an open by force (the
-latter stands with the opens). Every list says how many rows there are, and cuts at a stated limit.
+Nothing here changes anything, except the two calls of an operator that end an episode or close an
+open by force (the latter stands with the opens). Every list says how many rows there are, and cuts
+at a stated limit.
 """
 
 from __future__ import annotations
@@ -20,7 +22,14 @@ from despoolr_server.http.base.browser_guard import inline, page_headers
 from despoolr_server.http.base.metrics import Metrics
 from despoolr_server.http.base.pieces import ROWS_BATCH, gathered, rows_answer
 from despoolr_server.http.base.problem import KNOWN, Refused, answer, bad_request, known
-from despoolr_server.http.base.surface import ROWS_MAX, Surface, json_answer, query, read_json, whole_number
+from despoolr_server.http.base.surface import (
+    ROWS_MAX,
+    Surface,
+    json_answer,
+    query,
+    read_json,
+    whole_number,
+)
 from despoolr_server.http.shares.client_view import episodes_for, opens_for, why_for
 from despoolr_server.shares.problems import TITLES
 
@@ -39,7 +48,9 @@ class IntrospectionRoutes:
         page = files("despoolr_server.http.shares").joinpath("live.html").read_text("utf-8")
         self._page = page.encode()
         scripts, styles = inline(page, "script"), inline(page, "style")
-        self._page_headers = page_headers(scripts=scripts, styles=styles, connects=True) | {hdrs.CACHE_CONTROL: "no-cache"}
+        self._page_headers = page_headers(scripts=scripts, styles=styles, connects=True) | {
+            hdrs.CACHE_CONTROL: "no-cache"
+        }
 
     def routes(self) -> list[web.RouteDef]:
         """The calls and their handlers."""
@@ -55,21 +66,32 @@ class IntrospectionRoutes:
         ]
 
     async def opens(self, request: web.Request) -> web.StreamResponse:
-        """The opens that stand, oldest first: all (of a client: what concerns it), or those of a share, a path, a machine."""
+        """The opens that stand, oldest first: all (of a client: what concerns it), or those of a
+        share, a path, a machine.
+        """
         who = self._surface.principal(request)
         asked = query(request, "share", "path", "machine", "limit")
         limit = whole_number("limit", asked["limit"], ROWS_MAX, highest=ROWS_MAX)
-        rows = await gathered(self._host.each_open(asked["share"], asked["path"], asked["machine"]), ROWS_BATCH)
+        rows = await gathered(
+            self._host.each_open(asked["share"], asked["path"], asked["machine"]), ROWS_BATCH
+        )
         if who.role is Role.CLIENT:
-            rows = opens_for(who, rows, await gathered(self._host.each_episode(who.machine), ROWS_BATCH))
+            rows = opens_for(
+                who, rows, await gathered(self._host.each_episode(who.machine), ROWS_BATCH)
+            )
         return await rows_answer(request, ("opens", rows[:limit]), ("count", len(rows)))
 
     async def episodes(self, request: web.Request) -> web.StreamResponse:
-        """The episodes on record: all (of a client: its own), or those of a waiting machine, a path."""
+        """The episodes on record: all (of a client: its own), or those of a waiting machine, a
+        path.
+        """
         who = self._surface.principal(request)
         asked = query(request, "machine", "path", "limit")
         limit = whole_number("limit", asked["limit"], ROWS_MAX, highest=ROWS_MAX)
-        rows = episodes_for(who, await gathered(self._host.each_episode(asked["machine"], asked["path"]), ROWS_BATCH))
+        rows = episodes_for(
+            who,
+            await gathered(self._host.each_episode(asked["machine"], asked["path"]), ROWS_BATCH),
+        )
         return await rows_answer(request, ("episodes", rows[:limit]), ("count", len(rows)))
 
     async def end_episode(self, request: web.Request) -> web.StreamResponse:
@@ -80,7 +102,9 @@ class IntrospectionRoutes:
         return answer(refusal) if refusal else web.Response(status=204)
 
     async def why(self, request: web.Request) -> web.StreamResponse:
-        """Who holds, or at a time held, a path or a machine's files, and each episode about it in one sentence."""
+        """Who holds, or at a time held, a path or a machine's files, and each episode about it in
+        one sentence.
+        """
         who = self._surface.principal(request)
         asked = query(request, "machine", "path", "at", "limit")
         limit = whole_number("limit", asked["limit"], ROWS_MAX, highest=ROWS_MAX)
@@ -91,7 +115,9 @@ class IntrospectionRoutes:
         why = why_for(who, Why(ledger.moment(at), opens, episodes, []))
         told = why.episodes[:limit]
         sentences = ("verdicts", (verdict(row) for row in told))
-        return await rows_answer(request, ("at", why.at), ("opens", why.opens[:limit]), ("episodes", told), sentences)
+        return await rows_answer(
+            request, ("at", why.at), ("opens", why.opens[:limit]), ("episodes", told), sentences
+        )
 
     async def problem_type(self, request: web.Request) -> web.StreamResponse:
         """What a problem's type means, in a line of text."""
@@ -101,8 +127,14 @@ class IntrospectionRoutes:
             return web.Response(text=f"{status} {title}. {advice}\n")
         nt_status = "STATUS_" + name.upper().replace("-", "_")
         if nt_status in _TITLES:
-            return web.Response(text=f"{HTTP_STATUS[NtStatus(nt_status)]} {nt_status}: {_TITLES[nt_status]}.\n")
-        raise Refused(known("unknown-call", f"There is no problem called {name[:80]!r}; see docs/share-api.md."))
+            return web.Response(
+                text=f"{HTTP_STATUS[NtStatus(nt_status)]} {nt_status}: {_TITLES[nt_status]}.\n"
+            )
+        raise Refused(
+            known(
+                "unknown-call", f"There is no problem called {name[:80]!r}; see docs/share-api.md."
+            )
+        )
 
     async def health(self, request: web.Request) -> web.StreamResponse:
         """Whether the server answers, and a few counts. Asks for no token: it names nobody."""
@@ -127,15 +159,21 @@ class IntrospectionRoutes:
         """The same counts, and refusals by share and program, for Prometheus."""
         self._surface.principal(request)
         text, content_type = self._metrics.render()
-        return web.Response(body=text, headers={"Content-Type": content_type, "X-Content-Type-Options": "nosniff"})
+        return web.Response(
+            body=text, headers={"Content-Type": content_type, "X-Content-Type-Options": "nosniff"}
+        )
 
     async def page(self, request: web.Request) -> web.StreamResponse:
-        """The live page. It holds no data, so it needs no token: what it asks for does, and the person brings it."""
+        """The live page. It holds no data, so it needs no token: what it asks for does, and the
+        person brings it.
+        """
         return web.Response(body=self._page, headers=self._page_headers)
 
 
 def site_time(name: str, text: str) -> float:
-    """Site seconds from seconds, or from `1996-03-04T09:00` (no zone: sites of SMS 1.x have none)."""
+    """Site seconds from seconds, or from `1996-03-04T09:00` (no zone: sites of SMS 1.x have
+    none).
+    """
     try:
         value = float(text)
     except ValueError:
@@ -144,5 +182,8 @@ def site_time(name: str, text: str) -> float:
         except ValueError:
             value = float("nan")
     if not abs(value) < 1e12:
-        raise bad_request(f"`{name}` must be seconds since 1970 or a time like 1996-03-04T09:00, not {text[:40]!r}.")
+        raise bad_request(
+            f"`{name}` must be seconds since 1970 or a time like 1996-03-04T09:00, not "
+            f"{text[:40]!r}."
+        )
     return value

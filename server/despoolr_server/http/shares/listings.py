@@ -1,4 +1,6 @@
-"""The names in a directory, as JSON for programs and as a page for browsers; many of them in pieces."""
+"""The names in a directory, as JSON for programs and as a page for browsers; many of them in
+pieces.
+"""
 
 from __future__ import annotations
 
@@ -21,32 +23,47 @@ from despoolr_server.shares.principal import TooMany
 _ENTRY_SIZE: Final = 256
 """Bytes of an entry, but for its name."""
 
-_ADVICE: Final = "No call shows so many long names at one time; ask for single names, or tidy the directory up."
+_ADVICE: Final = (
+    "No call shows so many long names at one time; ask for single names, or tidy the directory up."
+)
 
 
 async def listing_answer(
-    request: web.Request, path: str, found: list[FileFacts] | TooMany, headers: Mapping[str, str] = NO_HEADERS
+    request: web.Request,
+    path: str,
+    found: list[FileFacts] | TooMany,
+    headers: Mapping[str, str] = NO_HEADERS,
 ) -> web.StreamResponse:
     """A `Listing`."""
     checked = await _checked(found, 3)
     texts = json_texts([("path", path), ("entries", (entry_of(facts) for facts in checked))])
-    return await in_pieces(request, 200, "application/json", texts, headers, size_about=_ENTRY_SIZE * len(checked))
+    return await in_pieces(
+        request, 200, "application/json", texts, headers, size_about=_ENTRY_SIZE * len(checked)
+    )
 
 
 async def listing_page(
-    request: web.Request, share: str, path: str, found: list[FileFacts] | TooMany, headers: Mapping[str, str] = NO_HEADERS
+    request: web.Request,
+    share: str,
+    path: str,
+    found: list[FileFacts] | TooMany,
+    headers: Mapping[str, str] = NO_HEADERS,
 ) -> web.StreamResponse:
     """The same as a page."""
     checked = await _checked(found, 16)
     texts = (text.encode("utf-8") for text in _page(share, path, checked))
     more = _PAGE_HEADERS | dict(headers)
-    return await in_pieces(request, 200, "text/html; charset=utf-8", texts, more, size_about=_ENTRY_SIZE * len(checked))
+    return await in_pieces(
+        request, 200, "text/html; charset=utf-8", texts, more, size_about=_ENTRY_SIZE * len(checked)
+    )
 
 
 async def _checked(found: list[FileFacts] | TooMany, factor: int) -> list[FileFacts]:
     """Raises `Refused` (507) for more names, or more bytes, than one answer may have."""
     if isinstance(found, TooMany):
-        raise Refused(known("answer-too-large", f"There are more than {found.found_max} names. {_ADVICE}"))
+        raise Refused(
+            known("answer-too-large", f"There are more than {found.found_max} names. {_ADVICE}")
+        )
     size = 0
     for batch in batches(found):
         size += sum(factor * len(facts.path) + _ENTRY_SIZE for facts in batch)

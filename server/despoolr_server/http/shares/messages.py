@@ -1,7 +1,8 @@
-"""Messages to the user of a machine, as NET SEND delivers them: kept by the server that sent them until the machine asks.
+"""Messages to the user of a machine, as NET SEND delivers them: kept by the server that sent them
+until the machine asks.
 
-The law: a message is told once, to its own machine, oldest first. A machine that never asks costs a bounded number of lines; the
-oldest go. A server that stops forgets them, as a network does.
+The law: a message is told once, to its own machine, oldest first. A machine that never asks costs a
+bounded number of lines; the oldest go. A server that stops forgets them, as a network does.
 """
 
 from __future__ import annotations

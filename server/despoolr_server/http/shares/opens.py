@@ -1,7 +1,9 @@
-"""`/api/v1/sessions` and `/api/v1/opens`: holding a file open over HTTP, and all that a handle can do.
+"""`/api/v1/sessions` and `/api/v1/opens`: holding a file open over HTTP, and all that a handle can
+do.
 
-HTTP has no connection whose end closes files, so a session lives on a lease that every call in it renews. A call on a handle
-may say in which session it is made (`Despoolr-Session`). The host decides; this module only reads requests and words answers.
+HTTP has no connection whose end closes files, so a session lives on a lease that every call in it
+renews. A call on a handle may say in which session it is made (`Despoolr-Session`). The host
+decides; this module only reads requests and words answers.
 """
 
 from __future__ import annotations
@@ -10,12 +12,28 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
-from despoolr_core.share.wire import LockRequest, OpenChange, OpenRequest, Problem, SessionRequest, WrittenReply
+from despoolr_core.share.wire import (
+    LockRequest,
+    OpenChange,
+    OpenRequest,
+    Problem,
+    SessionRequest,
+    WrittenReply,
+)
 from despoolr_server.http.base.conditions import byte_range, content_range, open_range
 from despoolr_server.http.base.pieces import bytes_answer
 from despoolr_server.http.base.problem import Refused, answer, bad_request, known
 from despoolr_server.http.base.single_write import Whole
-from despoolr_server.http.base.surface import Surface, expects, json_answer, query, read_body, read_json, switch, whole_number
+from despoolr_server.http.base.surface import (
+    Surface,
+    expects,
+    json_answer,
+    query,
+    read_body,
+    read_json,
+    switch,
+    whole_number,
+)
 from despoolr_server.http.base.uploads import Sending
 from despoolr_server.http.connections.connection import when_gone
 from despoolr_server.http.shares.listings import listing_answer
@@ -61,24 +79,32 @@ class OpenRoutes:
 
     async def renew_session(self, request: web.Request) -> web.StreamResponse:
         """Keep-alive: the lease runs from now again."""
-        reply = self._host.renew_session(self._surface.principal(request), request.match_info["session"])
+        reply = self._host.renew_session(
+            self._surface.principal(request), request.match_info["session"]
+        )
         return answer(reply) if isinstance(reply, Problem) else json_answer(reply)
 
     async def end_session(self, request: web.Request) -> web.StreamResponse:
         """Log off: all opens of the session are closed."""
-        refusal = self._host.end_session(self._surface.principal(request), request.match_info["session"])
+        refusal = self._host.end_session(
+            self._surface.principal(request), request.match_info["session"]
+        )
         return answer(refusal) if refusal else Whole(204)
 
     async def join_share(self, request: web.Request) -> web.StreamResponse:
         """Connect the session to a share it has left."""
         names = request.match_info
-        refusal = self._host.join_share(self._surface.principal(request), names["session"], names["share"])
+        refusal = self._host.join_share(
+            self._surface.principal(request), names["session"], names["share"]
+        )
         return answer(refusal) if refusal else Whole(204)
 
     async def leave_share(self, request: web.Request) -> web.StreamResponse:
         """Disconnect the session from a share: its opens there are closed."""
         names = request.match_info
-        refusal = self._host.leave_share(self._surface.principal(request), names["session"], names["share"])
+        refusal = self._host.leave_share(
+            self._surface.principal(request), names["session"], names["share"]
+        )
         return answer(refusal) if refusal else Whole(204)
 
     async def open(self, request: web.Request) -> web.StreamResponse:
@@ -110,16 +136,27 @@ class OpenRoutes:
         return answer(facts) if isinstance(facts, Problem) else json_answer(facts)
 
     async def change(self, request: web.Request) -> web.StreamResponse:
-        """Rename the handle's file, mark it for deletion, or set its attributes or size: one thing a call."""
+        """Rename the handle's file, mark it for deletion, or set its attributes or size: one thing
+        a call.
+        """
         caller, handle = self._surface.caller(request), request.match_info["open"]
         change = await read_json(request, OpenChange)
-        asked = [name for name in ("path", "delete", "attributes", "size") if getattr(change, name) is not None]
+        asked = [
+            name
+            for name in ("path", "delete", "attributes", "size")
+            if getattr(change, name) is not None
+        ]
         if len(asked) != 1 or (change.replace and change.path is None):
-            raise bad_request("Change one thing a call: `path` (with `replace`, if you like), `delete`, `attributes` or `size`.")
+            raise bad_request(
+                "Change one thing a call: `path` (with `replace`, if you like), `delete`, "
+                "`attributes` or `size`."
+            )
         host, who, session = self._host, caller.who, caller.session
         refusal: Problem | None
         if change.path is not None:
-            refusal = await host.rename_open(who, handle, change.path, replace=change.replace, session=session)
+            refusal = await host.rename_open(
+                who, handle, change.path, replace=change.replace, session=session
+            )
         elif change.delete is not None:
             refusal = await host.mark_delete(who, handle, change.delete, session=session)
         elif change.attributes is not None:
@@ -137,7 +174,11 @@ class OpenRoutes:
         if isinstance(found, Problem):
             return answer(found)
         facts = self._host.query(caller.who, handle, session=caller.session)
-        return answer(facts) if isinstance(facts, Problem) else await listing_answer(request, facts.path, found)
+        return (
+            answer(facts)
+            if isinstance(facts, Problem)
+            else await listing_answer(request, facts.path, found)
+        )
 
     async def locks(self, request: web.Request) -> web.StreamResponse:
         """What the handle has locked, and what it waits for."""
@@ -152,12 +193,16 @@ class OpenRoutes:
         asked = await read_json(request, LockRequest)
         if request.transport is None or request.transport.is_closing():
             raise ConnectionResetError("the caller has gone")
-        locked = await self._host.lock(caller.who, handle, asked, session=caller.session, when_gone=when_gone(request))
+        locked = await self._host.lock(
+            caller.who, handle, asked, session=caller.session, when_gone=when_gone(request)
+        )
         if isinstance(locked, Problem):
             return answer(locked)
         if request.transport is None or request.transport.is_closing():
             for lock in locked.locks:  # nobody will ever know of it
-                self._host.unlock(caller.who, handle, lock.offset, lock.length, session=caller.session)
+                self._host.unlock(
+                    caller.who, handle, lock.offset, lock.length, session=caller.session
+                )
         return json_answer(locked)
 
     async def unlock(self, request: web.Request) -> web.StreamResponse:
@@ -165,16 +210,25 @@ class OpenRoutes:
         caller, handle = self._surface.caller(request), request.match_info["open"]
         asked = query(request, "offset", "length", "request")
         if asked["request"] and not asked["offset"] and not asked["length"]:
-            refusal = self._host.cancel_lock(caller.who, handle, asked["request"], session=caller.session)
+            refusal = self._host.cancel_lock(
+                caller.who, handle, asked["request"], session=caller.session
+            )
         elif asked["offset"] and asked["length"] and not asked["request"]:
-            offset, length = (whole_number(name, asked[name], 0, highest=OFFSET_MAX) for name in ("offset", "length"))
+            offset, length = (
+                whole_number(name, asked[name], 0, highest=OFFSET_MAX)
+                for name in ("offset", "length")
+            )
             refusal = self._host.unlock(caller.who, handle, offset, length, session=caller.session)
         else:
-            raise bad_request("Say `offset` and `length` of the range to unlock, or the `request` to cancel.")
+            raise bad_request(
+                "Say `offset` and `length` of the range to unlock, or the `request` to cancel."
+            )
         return answer(refusal) if refusal else Whole(204)
 
     async def read(self, request: web.Request) -> web.StreamResponse:
-        """Octets of an open file: all, a `Range` (206), or `?offset=&length=` (200, empty at the end)."""
+        """Octets of an open file: all, a `Range` (206), or `?offset=&length=` (200, empty at the
+        end).
+        """
         with Sending(request) as sending:
             return await self._read(request, sending)
 
@@ -186,24 +240,35 @@ class OpenRoutes:
             asked = query(request, "offset", "length")
             length = whole_number("length", asked["length"], 0) if asked["length"] else None
             offset = whole_number("offset", asked["offset"], 0)
-            data = await self._host.read_open(who, handle, offset, length, session=session, before=sending)
+            data = await self._host.read_open(
+                who, handle, offset, length, session=session, before=sending
+            )
             return answer(data) if isinstance(data, Problem) else await _octets(request, data)
         query(request)
         part = open_range(ranged)
-        data = await self._host.read_open(who, handle, *(part or (0, None)), session=session, before=sending)
+        data = await self._host.read_open(
+            who, handle, *(part or (0, None)), session=session, before=sending
+        )
         if isinstance(data, Problem):
             return answer(data)
         if part is not None:
             if not data:
-                raise Refused(known("range-not-satisfiable", f"The file ends before octet {part[0]}."))
+                raise Refused(
+                    known("range-not-satisfiable", f"The file ends before octet {part[0]}.")
+                )
             return await _octets(request, data, f"bytes {part[0]}-{part[0] + len(data) - 1}/*")
         try:
             tail = byte_range(ranged, len(data))
         except ValueError:
-            raise Refused(known("range-not-satisfiable", "The file is empty."), {hdrs.CONTENT_RANGE: "bytes */0"}) from None
+            raise Refused(
+                known("range-not-satisfiable", "The file is empty."),
+                {hdrs.CONTENT_RANGE: "bytes */0"},
+            ) from None
         if tail is None:
             return await _octets(request, data)
-        return await _octets(request, data[tail[0] : tail[1]], f"bytes {tail[0]}-{tail[1] - 1}/{len(data)}")
+        return await _octets(
+            request, data[tail[0] : tail[1]], f"bytes {tail[0]}-{tail[1] - 1}/{len(data)}"
+        )
 
     async def write(self, request: web.Request) -> web.StreamResponse:
         """Put octets at `Content-Range`'s or `?offset=`'s place, or at the start."""
@@ -211,7 +276,11 @@ class OpenRoutes:
         offset = whole_number("offset", query(request, "offset")["offset"], 0)
         if expects(request):
             refusal = self._host.why_not_write(
-                caller.who, request.match_info["open"], offset, request.content_length or 0, session=caller.session
+                caller.who,
+                request.match_info["open"],
+                offset,
+                request.content_length or 0,
+                session=caller.session,
             )
             if refusal is not None:
                 return answer(refusal)
@@ -220,10 +289,17 @@ class OpenRoutes:
         if ranged is not None:
             part = content_range(ranged)
             if part is None or part[1] != len(data):
-                raise bad_request(f"`Content-Range: {ranged[:80]}` does not place {len(data)} octets: bytes FIRST-LAST/*.")
+                raise bad_request(
+                    f"`Content-Range: {ranged[:80]}` does not place {len(data)} octets: bytes "
+                    "FIRST-LAST/*."
+                )
             offset = part[0]
-        written = await self._host.write_open(caller.who, request.match_info["open"], offset, data, session=caller.session)
-        return answer(written) if isinstance(written, Problem) else json_answer(WrittenReply(written))
+        written = await self._host.write_open(
+            caller.who, request.match_info["open"], offset, data, session=caller.session
+        )
+        return (
+            answer(written) if isinstance(written, Problem) else json_answer(WrittenReply(written))
+        )
 
 
 async def _octets(request: web.Request, data: bytes, content_range: str = "") -> web.StreamResponse:

@@ -1,4 +1,6 @@
-"""The rows of the server itself: who holds what and why, what Server Manager does from afar, health, and the pages."""
+"""The rows of the server itself: who holds what and why, what Server Manager does from afar,
+health, and the pages.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +9,34 @@ from typing import Any, Final
 from despoolr_core.records.episodes import Why
 from despoolr_core.share.wire import EpisodeEnd, EpisodeList, Health, OpenList
 from despoolr_server.http.base.surface import ROWS_MAX
-from despoolr_server.http.openapi.table import ANYONE, HTML, OPERATORS, TEXT, Answer, Call, done, in_query, json, ok, whole
-from despoolr_server.http.shares.administration import MessageList, MessageRequest, RightsReply, RightsRequest, SentReply
+from despoolr_server.http.openapi.table import (
+    ANYONE,
+    HTML,
+    OPERATORS,
+    TEXT,
+    Answer,
+    Call,
+    done,
+    in_query,
+    json,
+    ok,
+    whole,
+)
+from despoolr_server.http.shares.administration import (
+    MessageList,
+    MessageRequest,
+    RightsReply,
+    RightsRequest,
+    SentReply,
+)
 
 QUESTIONS: Final = "Who holds what"
 ADMINISTRATION: Final = "Rights and messages"
 SERVER: Final = "The server itself"
 
-_LIMIT: Final = in_query("limit", "Rows at most; `count` is always the full number.", whole(ROWS_MAX))
+_LIMIT: Final = in_query(
+    "limit", "Rows at most; `count` is always the full number.", whole(ROWS_MAX)
+)
 _PATH: Final = in_query("path", "A file or directory of any share.")
 
 CALLS: Final = (
@@ -116,7 +138,14 @@ CALLS: Final = (
         "/",
         "The live page",
         SERVER,
-        (Answer(200, "A page that shows opens and episodes. It holds no data: what it asks for needs a token.", {HTML: None}),),
+        (
+            Answer(
+                200,
+                "A page that shows opens and episodes. It holds no data: what it asks for needs "
+                "a token.",
+                {HTML: None},
+            ),
+        ),
         who=ANYONE,
     ),
     Call(
@@ -124,7 +153,10 @@ CALLS: Final = (
         "/openapi.json",
         "This description",
         SERVER,
-        (ok(dict[str, Any], "OpenAPI 3.1, of the calls that this server has.", 200, ("ETag",)), Answer(304, "Nothing new.")),
+        (
+            ok(dict[str, Any], "OpenAPI 3.1, of the calls that this server has.", 200, ("ETag",)),
+            Answer(304, "Nothing new."),
+        ),
         who=ANYONE,
     ),
     Call(
@@ -132,7 +164,10 @@ CALLS: Final = (
         "/docs",
         "This description as a page",
         SERVER,
-        (Answer(200, "A page without scripts, from this server alone.", {HTML: None}, ("ETag",)), Answer(304, "Nothing new.")),
+        (
+            Answer(200, "A page without scripts, from this server alone.", {HTML: None}, ("ETag",)),
+            Answer(304, "Nothing new."),
+        ),
         who=ANYONE,
     ),
 )

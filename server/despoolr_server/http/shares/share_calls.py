@@ -1,6 +1,8 @@
-"""The rows of a share's files and directories: HTTP's methods and WebDAV's (`http.shares`, `http.dav`).
+"""The rows of a share's files and directories: HTTP's methods and WebDAV's (`http.shares`,
+`http.dav`).
 
-Each stands for two addresses: `/{share}/{path}`, where the path may have slashes, and `/{share}`, the share's own directory.
+Each stands for two addresses: `/{share}/{path}`, where the path may have slashes, and `/{share}`,
+the share's own directory.
 """
 
 from __future__ import annotations
@@ -29,15 +31,23 @@ FILES: Final = "Files and directories"
 WEBDAV: Final = "WebDAV"
 FILE: Final = "/{share}/{path}"
 
-_IF: Final = in_header("If", "The tokens of WebDAV locks to act under, and states that must hold (RFC 4918, 10.4).")
+_IF: Final = in_header(
+    "If", "The tokens of WebDAV locks to act under, and states that must hold (RFC 4918, 10.4)."
+)
 _DEPTH: Final = in_header("Depth", "`infinity` unless told otherwise.", one_of("0", "infinity"))
-_LOOK: Final = in_header("Depth", "How far down; `infinity` unless told otherwise.", one_of("0", "1", "infinity"))
+_LOOK: Final = in_header(
+    "Depth", "How far down; `infinity` unless told otherwise.", one_of("0", "1", "infinity")
+)
 _IF_MATCH: Final = in_header("If-Match", "Go on only if the file still has this ETag.")
 _IF_NONE_MATCH: Final = in_header("If-None-Match", "The ETag that is already known, or `*`.")
-_UNMODIFIED: Final = in_header("If-Unmodified-Since", "Go on only if the file was not changed after this date.")
+_UNMODIFIED: Final = in_header(
+    "If-Unmodified-Since", "Go on only if the file was not changed after this date."
+)
 _SINCE: Final = in_header("If-Modified-Since", "The date of what is already known.")
 _OVERWRITE: Final = in_header("Overwrite", "`F`: not onto a name that exists.", one_of("T", "F"))
-_DESTINATION: Final = in_header("Destination", "The new address on the same share, percent-encoded.", required=True)
+_DESTINATION: Final = in_header(
+    "Destination", "The new address on the same share, percent-encoded.", required=True
+)
 _CONDITIONS: Final = (_IF_MATCH, _UNMODIFIED, _IF_NONE_MATCH)
 """Every method is held to them (RFC 9110, 13.2.1)."""
 
@@ -59,7 +69,8 @@ CALLS: Final = (
         (
             Answer(
                 200,
-                "The file as `text/plain` or octets; its facts with `stat`; a directory's names, or a page of them for browsers.",
+                "The file as `text/plain` or octets; its facts with `stat`; a directory's names, "
+                "or a page of them for browsers.",
                 {"application/json": (Listing, Entry), OCTETS: None, TEXT: None, HTML: None},
             ),
             Answer(206, "The octets of `Range`.", {OCTETS: None, TEXT: None}, ("Content-Range",)),
@@ -68,7 +79,9 @@ CALLS: Final = (
         (
             *IDENTITY,
             in_query("stat", "Only its facts: that conflicts with nothing.", {"type": "boolean"}),
-            in_header("Range", "`bytes=0-99`: one range. Several are answered with the whole file."),
+            in_header(
+                "Range", "`bytes=0-99`: one range. Several are answered with the whole file."
+            ),
             in_header("If-Range", "The ETag for which the range is meant."),
             _IF_MATCH,
             _UNMODIFIED,
@@ -77,14 +90,18 @@ CALLS: Final = (
             _IF,
         ),
         refusals=(*ASKING, 416, 503, 507),
-        text="An open for reading that shares reading, the work, and a close: 423 names who is in the way.",
+        text="An open for reading that shares reading, the work, and a close: 423 names who is "
+        "in the way.",
     ),
     Call(
         "HEAD",
         FILE,
         "What GET would say of it",
         FILES,
-        (Answer(200, "By its attributes alone: conflicts with nothing."), Answer(304, "Nothing new.", {}, ("ETag",))),
+        (
+            Answer(200, "By its attributes alone: conflicts with nothing."),
+            Answer(304, "Nothing new.", {}, ("ETag",)),
+        ),
         (*IDENTITY, *_CONDITIONS, _SINCE, _IF),
         refusals=ASKING,
     ),
@@ -123,7 +140,11 @@ CALLS: Final = (
         FILE,
         "Rename within the share",
         WEBDAV,
-        (Answer(201, "It has the new name."), Answer(204, "And what had that name is replaced."), _PARTLY),
+        (
+            Answer(201, "It has the new name."),
+            Answer(204, "And what had that name is replaced."),
+            _PARTLY,
+        ),
         (*IDENTITY, _DESTINATION, _OVERWRITE, _DEPTH, *_CONDITIONS, _IF),
         refusals=(*CHANGING, 502),
     ),
@@ -132,7 +153,11 @@ CALLS: Final = (
         FILE,
         "Copy within the share",
         WEBDAV,
-        (Answer(201, "The copy is there."), Answer(204, "And what had that name is replaced."), _PARTLY),
+        (
+            Answer(201, "The copy is there."),
+            Answer(204, "And what had that name is replaced."),
+            _PARTLY,
+        ),
         (*IDENTITY, _DESTINATION, _OVERWRITE, _DEPTH, *_CONDITIONS, _IF),
         refusals=(*CHANGING, 502),
     ),
@@ -142,7 +167,12 @@ CALLS: Final = (
         "Make a directory",
         WEBDAV,
         (Answer(201, "It is there."), Answer(204, "It was there already (`parents`).")),
-        (*IDENTITY, in_query("parents", "Also what is missing above it.", {"type": "boolean"}), *_CONDITIONS, _IF),
+        (
+            *IDENTITY,
+            in_query("parents", "Also what is missing above it.", {"type": "boolean"}),
+            *_CONDITIONS,
+            _IF,
+        ),
         refusals=(*CHANGING, 405, 415),
     ),
     Call(
@@ -171,12 +201,23 @@ CALLS: Final = (
         FILE,
         "Lock, or refresh a lock",
         WEBDAV,
-        (_LOCKED, Answer(201, "The lock, on an empty file that it made.", {XML: None}, ("Lock-Token",)), _PARTLY),
-        (*IDENTITY, _DEPTH, in_header("Timeout", "`Second-600`, `Infinite`: an hour at most."), *_CONDITIONS, _IF),
+        (
+            _LOCKED,
+            Answer(201, "The lock, on an empty file that it made.", {XML: None}, ("Lock-Token",)),
+            _PARTLY,
+        ),
+        (
+            *IDENTITY,
+            _DEPTH,
+            in_header("Timeout", "`Second-600`, `Infinite`: an hour at most."),
+            *_CONDITIONS,
+            _IF,
+        ),
         {XML: None},
         body_required=False,
         refusals=CHANGING,
-        text="A lock is an open like any other: it stands in the way of copies, and others' opens in its way.",
+        text="A lock is an open like any other: it stands in the way of copies, and others' opens "
+        "in its way.",
     ),
     Call(
         "UNLOCK",
@@ -184,7 +225,12 @@ CALLS: Final = (
         "End a lock",
         WEBDAV,
         (done("It is over."),),
-        (*IDENTITY, in_header("Lock-Token", "`<opaquelocktoken:...>`", required=True), *_CONDITIONS, _IF),
+        (
+            *IDENTITY,
+            in_header("Lock-Token", "`<opaquelocktoken:...>`", required=True),
+            *_CONDITIONS,
+            _IF,
+        ),
         refusals=ASKING,
     ),
 )
@@ -200,6 +246,10 @@ OF_ROOT: Final = (
         summary="The shares of this server",
         refusals=(400, 403, 431),
     ),
-    replace(next(call for call in CALLS if call.method == "OPTIONS"), path="/", summary="What this server is"),
+    replace(
+        next(call for call in CALLS if call.method == "OPTIONS"),
+        path="/",
+        summary="What this server is",
+    ),
 )
 """What the server's own root answers to WebDAV clients."""

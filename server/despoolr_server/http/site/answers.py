@@ -1,7 +1,8 @@
-"""What the calls of a site answer, as structs: the handlers give these out, and the OpenAPI description is made from them.
+"""What the calls of a site answer, as structs: the handlers give these out, and the OpenAPI
+description is made from them.
 
-Times are site time in seconds since 1970. A field more or less than here is a server error, so that neither the answers nor
-their description can go stale alone.
+Times are site time in seconds since 1970. A field more or less than here is a server error, so that
+neither the answers nor their description can go stale alone.
 """
 
 from __future__ import annotations
@@ -50,7 +51,9 @@ class SiteFacts(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class PackageRow(msgspec.Struct, forbid_unknown_fields=True):
-    """A package; `version` counts how often its source was stored, `size` is in octets (both 0 until it is first sent)."""
+    """A package; `version` counts how often its source was stored, `size` is in octets (both 0
+    until it is first sent).
+    """
 
     package: str
     name: str
@@ -109,7 +112,9 @@ class MachineList(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class MachineFacts(msgspec.Struct, forbid_unknown_fields=True):
-    """`GET /api/v1/machines/{name}`: `attributes` by group, as the machine's inventory told them."""
+    """`GET /api/v1/machines/{name}`: `attributes` by group, as the machine's inventory told
+    them.
+    """
 
     machine: str
     sms_id: str
@@ -189,7 +194,9 @@ class HotfixRow(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class HotfixList(msgspec.Struct, forbid_unknown_fields=True):
-    """`GET /api/v1/hotfixes`: articles and since when their hotfix is installed; what else could be."""
+    """`GET /api/v1/hotfixes`: articles and since when their hotfix is installed; what else could
+    be.
+    """
 
     site: str
     version: str
@@ -206,7 +213,9 @@ class HotfixInstalled(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def shaped(answer: Any, kind: type[T]) -> T:
-    """An answer as the struct that describes it. Raises `msgspec.ValidationError`, a bug, where it does not fit."""
+    """An answer as the struct that describes it. Raises `msgspec.ValidationError`, a bug, where it
+    does not fit.
+    """
     return msgspec.convert(answer, kind, from_attributes=True)
 
 

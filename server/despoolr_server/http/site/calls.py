@@ -1,10 +1,22 @@
-"""The rows of a site: what the SMS Administrator program and the Service Manager do (`http.site_api`)."""
+"""The rows of a site: what the SMS Administrator program and the Service Manager do
+(`http.site_api`).
+"""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from despoolr_server.http.openapi.table import ADMINISTRATORS, Answer, Call, Parameter, in_query, json, ok, one_of, whole
+from despoolr_server.http.openapi.table import (
+    ADMINISTRATORS,
+    Answer,
+    Call,
+    Parameter,
+    in_query,
+    json,
+    ok,
+    one_of,
+    whole,
+)
 from despoolr_server.http.site import answers
 from despoolr_server.http.site.routes import ACTIONS, EVENTS_MAX, MACHINES_MAX
 from despoolr_server.site.administrator import MachineSpec, PackageSpec, SiteSpec
@@ -43,7 +55,13 @@ def _call(
 
 
 CALLS: Final = (
-    _call("GET", "/api/v1/site", "The site, its services, its servers", SITE, ok(answers.SiteFacts, "As it is now.")),
+    _call(
+        "GET",
+        "/api/v1/site",
+        "The site, its services, its servers",
+        SITE,
+        ok(answers.SiteFacts, "As it is now."),
+    ),
     _call(
         "GET",
         "/api/v1/events",
@@ -62,7 +80,15 @@ CALLS: Final = (
         ok(answers.ServiceFacts, "The service after that."),
         400,
         404,
-        parameters=(Parameter("action", "path", "`cycle` is `sendcode N 192`: a cycle at once.", one_of(*ACTIONS), True),),
+        parameters=(
+            Parameter(
+                "action",
+                "path",
+                "`cycle` is `sendcode N 192`: a cycle at once.",
+                one_of(*ACTIONS),
+                True,
+            ),
+        ),
     ),
     _call(
         "GET",
@@ -80,7 +106,13 @@ CALLS: Final = (
         400,
         text="Stops the SMS Executive, installs, starts it. Everything in flight is kept.",
     ),
-    _call("GET", "/api/v1/packages", "All packages", PACKAGES, ok(answers.PackageList, "By PackageID.")),
+    _call(
+        "GET",
+        "/api/v1/packages",
+        "All packages",
+        PACKAGES,
+        ok(answers.PackageList, "By PackageID."),
+    ),
     _call(
         "POST",
         "/api/v1/packages",
@@ -89,7 +121,8 @@ CALLS: Final = (
         ok(answers.PackageMade, "Its PackageID.", 201),
         400,
         body=PackageSpec,
-        text=r"`source` is `\\SERVER\SHARE\DIRECTORY`; put the files there with PUT on that share. `id` is usually left out.",
+        text=r"`source` is `\\SERVER\SHARE\DIRECTORY`; put the files there with PUT on that "
+        r"share. `id` is usually left out.",
     ),
     _call(
         "GET",
@@ -130,7 +163,13 @@ CALLS: Final = (
         ok(answers.MachineFacts, "Its attributes by group."),
         404,
     ),
-    _call("GET", "/api/v1/sites", "The sites below this one", MACHINES, ok(answers.SubSiteList, "And its parent.")),
+    _call(
+        "GET",
+        "/api/v1/sites",
+        "The sites below this one",
+        MACHINES,
+        ok(answers.SubSiteList, "And its parent."),
+    ),
     _call(
         "POST",
         "/api/v1/sites",
@@ -151,7 +190,15 @@ CALLS: Final = (
         body=JobSpec,
         text="What it names must be there: the refusal says what is.",
     ),
-    _call("GET", "/api/v1/jobs/{job}", "A job and its details", JOBS, ok(answers.JobFacts, "By id, or by name."), 404, 507),
+    _call(
+        "GET",
+        "/api/v1/jobs/{job}",
+        "A job and its details",
+        JOBS,
+        ok(answers.JobFacts, "By id, or by name."),
+        404,
+        507,
+    ),
     _call(
         "POST",
         "/api/v1/jobs/{job}/cancel",

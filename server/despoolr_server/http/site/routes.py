@@ -28,7 +28,15 @@ from despoolr_server.http.base.problem import Refused, known
 from despoolr_server.http.base.surface import Surface, json_answer, query, read_json
 from despoolr_server.http.site import answers
 from despoolr_server.http.site.answers import shaped, shaped_rows
-from despoolr_server.site.administrator import Administrator, DetailRow, EventRow, JobRow, MachineSpec, PackageSpec, SiteSpec
+from despoolr_server.site.administrator import (
+    Administrator,
+    DetailRow,
+    EventRow,
+    JobRow,
+    MachineSpec,
+    PackageSpec,
+    SiteSpec,
+)
 from despoolr_server.site.hotfixes import Hotfixes
 from despoolr_server.site.job_checks import AdministratorError
 from despoolr_server.site.jobs.model import JobSpec
@@ -47,7 +55,13 @@ MACHINES_MAX: Final = 10_000
 class SiteRoutes:
     """The routes of one site."""
 
-    def __init__(self, site: SiteContext, executive: Executive, administrator: Administrator, hotfixes: Hotfixes) -> None:
+    def __init__(
+        self,
+        site: SiteContext,
+        executive: Executive,
+        administrator: Administrator,
+        hotfixes: Hotfixes,
+    ) -> None:
         self._site = site
         self._executive = executive
         self._administrator = administrator
@@ -90,11 +104,17 @@ class SiteRoutes:
                 "now": site.clock.now(),
                 "parent": site.parent,
                 "servers": [
-                    {"name": s.name, "logon": s.logon, "distribution": s.distribution, "package_share": s.package_share}
+                    {
+                        "name": s.name,
+                        "logon": s.logon,
+                        "distribution": s.distribution,
+                        "package_share": s.package_share,
+                    }
                     for s in site.servers
                 ],
                 "services": [
-                    {"component": s.component, "paused": s.is_paused, "cycles": s.cycle_count} for s in self._executive.services
+                    {"component": s.component, "paused": s.is_paused, "cycles": s.cycle_count}
+                    for s in self._executive.services
                 ],
             },
         )
@@ -106,32 +126,49 @@ class SiteRoutes:
     async def _post_package(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
         spec = await read_json(request, PackageSpec)
-        return _answer(answers.PackageMade, {"package": await self._asked(self._administrator.create_package(spec))}, 201)
+        return _answer(
+            answers.PackageMade,
+            {"package": await self._asked(self._administrator.create_package(spec))},
+            201,
+        )
 
     async def _post_machines(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
         machines = await read_json(request, list[MachineSpec], MACHINES_SIZE_MAX)
-        return _answer(answers.MachinesMade, {"machines": await self._asked(self._administrator.add_machines(machines))}, 201)
+        return _answer(
+            answers.MachinesMade,
+            {"machines": await self._asked(self._administrator.add_machines(machines))},
+            201,
+        )
 
     async def _get_machines(self, request: web.Request) -> web.StreamResponse:
         self._require_administrator(request)
         asked = query(request, "limit", "after")
-        machines, count = await self._administrator.machines(_limit(asked["limit"], MACHINES_MAX), asked["after"])
+        machines, count = await self._administrator.machines(
+            _limit(asked["limit"], MACHINES_MAX), asked["after"]
+        )
         rows = await shaped_rows(machines, answers.MachineRow)
         return await rows_answer(request, ("machines", rows), ("count", count))
 
     async def _get_machine(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
-        return _answer(answers.MachineFacts, await self._found(self._administrator.machine(request.match_info["name"])))
+        return _answer(
+            answers.MachineFacts,
+            await self._found(self._administrator.machine(request.match_info["name"])),
+        )
 
     async def _get_jobs(self, request: web.Request) -> web.StreamResponse:
         self._require_administrator(request)
-        return await rows_answer(request, ("jobs", await shaped_rows(await self._administrator.jobs(), JobRow)))
+        return await rows_answer(
+            request, ("jobs", await shaped_rows(await self._administrator.jobs(), JobRow))
+        )
 
     async def _post_job(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
         spec = await read_json(request, JobSpec, MACHINES_SIZE_MAX)
-        return _answer(answers.JobMade, {"job": await self._asked(self._administrator.create_job(spec))}, 201)
+        return _answer(
+            answers.JobMade, {"job": await self._asked(self._administrator.create_job(spec))}, 201
+        )
 
     async def _get_job(self, request: web.Request) -> web.StreamResponse:
         self._require_administrator(request)
@@ -143,24 +180,37 @@ class SiteRoutes:
         self._require_administrator(request)
         await self._found(self._administrator.job(request.match_info["job"]))
         return _answer(
-            answers.JobCancelled, {"job": await self._asked(self._administrator.cancel_job(request.match_info["job"]))}, 202
+            answers.JobCancelled,
+            {"job": await self._asked(self._administrator.cancel_job(request.match_info["job"]))},
+            202,
         )
 
     async def _get_package(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
-        return _answer(answers.PackageFacts, await self._found(self._administrator.package(request.match_info["package"])))
+        return _answer(
+            answers.PackageFacts,
+            await self._found(self._administrator.package(request.match_info["package"])),
+        )
 
     async def _get_sites(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
         return _answer(
             answers.SubSiteList,
-            {"site": self._site.code, "parent": self._site.parent, "sites": await self._administrator.sites()},
+            {
+                "site": self._site.code,
+                "parent": self._site.parent,
+                "sites": await self._administrator.sites(),
+            },
         )
 
     async def _post_sites(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
         sites = await read_json(request, list[SiteSpec], MACHINES_SIZE_MAX)
-        return _answer(answers.SubSitesMade, {"sites": await self._asked(self._administrator.add_sites(sites))}, 201)
+        return _answer(
+            answers.SubSitesMade,
+            {"sites": await self._asked(self._administrator.add_sites(sites))},
+            201,
+        )
 
     async def _get_hotfixes(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
@@ -173,7 +223,12 @@ class SiteRoutes:
         installed = await self._hotfixes.installed()
         return _answer(
             answers.HotfixList,
-            {"site": self._site.code, "version": profile.version, "installed": installed, "available": available},
+            {
+                "site": self._site.code,
+                "version": profile.version,
+                "installed": installed,
+                "available": available,
+            },
         )
 
     async def _post_hotfix(self, request: web.Request) -> web.Response:
@@ -182,11 +237,17 @@ class SiteRoutes:
             article = await self._hotfixes.apply(request.match_info["article"])
         except ProfileError as error:
             raise Refused(known("bad-request", f"{error}.")) from None
-        return _answer(answers.HotfixInstalled, {"article": article.kb, "title": article.title, "fields": article.fix}, 201)
+        return _answer(
+            answers.HotfixInstalled,
+            {"article": article.kb, "title": article.title, "fields": article.fix},
+            201,
+        )
 
     async def _get_events(self, request: web.Request) -> web.StreamResponse:
         self._require_administrator(request)
-        events = await self._administrator.events(_limit(query(request, "limit")["limit"], EVENTS_MAX))
+        events = await self._administrator.events(
+            _limit(query(request, "limit")["limit"], EVENTS_MAX)
+        )
         return await rows_answer(request, ("events", await shaped_rows(events, EventRow)))
 
     async def _post_service(self, request: web.Request) -> web.Response:
@@ -195,7 +256,11 @@ class SiteRoutes:
             service = self._executive.service(request.match_info["component"])
         except KeyError:
             names = ", ".join(s.component for s in self._executive.services)
-            raise Refused(known("not-found", f"No service {request.match_info['component']}; there are {names}.")) from None
+            raise Refused(
+                known(
+                    "not-found", f"No service {request.match_info['component']}; there are {names}."
+                )
+            ) from None
         action = request.match_info["action"]
         if action == "pause":
             service.pause()
@@ -206,9 +271,16 @@ class SiteRoutes:
         elif action == "restart":
             await self._executive.restart(service.component)
         else:
-            raise Refused(known("bad-request", f"{action} is none of pause, resume, restart, cycle."))
+            raise Refused(
+                known("bad-request", f"{action} is none of pause, resume, restart, cycle.")
+            )
         return _answer(
-            answers.ServiceFacts, {"component": service.component, "paused": service.is_paused, "cycles": service.cycle_count}
+            answers.ServiceFacts,
+            {
+                "component": service.component,
+                "paused": service.is_paused,
+                "cycles": service.cycle_count,
+            },
         )
 
     # -- who, what, and what went wrong
@@ -218,7 +290,12 @@ class SiteRoutes:
 
         surface: Surface = request.app[SURFACE]
         if surface.principal(request).role is not Role.ADMIN:
-            raise Refused(known("forbidden", "Only an administrator may do this. Use the token printed by `despoolr serve`."))
+            raise Refused(
+                known(
+                    "forbidden",
+                    "Only an administrator may do this. Use the token printed by `despoolr serve`.",
+                )
+            )
 
     async def _asked(self, work: Any) -> Any:
         try:
@@ -238,7 +315,9 @@ def _answer(kind: type[Any], facts: Any, status: int = 200) -> web.Response:
 
 
 def _limit(text: str, rows_max: int) -> int:
-    """How many rows are asked for (1,000 if nothing is said). Raises `Refused` for what is no number, or too many."""
+    """How many rows are asked for (1,000 if nothing is said). Raises `Refused` for what is no
+    number, or too many.
+    """
     text = text or "1000"
     if not text.isdecimal() or not 0 < int(text) <= rows_max:
         raise Refused(known("bad-request", f"limit={text} is not a number from 1 to {rows_max:,}."))

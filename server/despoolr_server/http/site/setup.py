@@ -1,4 +1,5 @@
-"""Two calls that a composition root adds to its servers: what a newcomer must know, and tokens for others.
+"""Two calls that a composition root adds to its servers: what a newcomer must know, and tokens for
+others.
 
 | Call | Does |
 | --- | --- |
@@ -48,7 +49,9 @@ class ClockFacts(msgspec.Struct):
 
 
 class SiteCard(msgspec.Struct):
-    """The site by which a server was set up. `set` are the behaviours that were changed from the version's."""
+    """The site by which a server was set up. `set` are the behaviours that were changed from the
+    version's.
+    """
 
     code: str
     domain: str
@@ -69,7 +72,9 @@ class ServerCard(msgspec.Struct):
 
 
 class SetupFacts(msgspec.Struct, omit_defaults=True):
-    """`GET /api/v1/setup`. `start` counts the starts of this server's data; a logon server has no `site`."""
+    """`GET /api/v1/setup`. `start` counts the starts of this server's data; a logon server has no
+    `site`.
+    """
 
     server: str
     shares: list[str]
@@ -110,7 +115,9 @@ class Standing(Protocol):
 
 
 class SetupRoutes:
-    """The two calls of one server. `site` is None for a logon server; `profile` is the site's as hotfixes have left it."""
+    """The two calls of one server. `site` is None for a logon server; `profile` is the site's as
+    hotfixes have left it.
+    """
 
     def __init__(
         self,
@@ -128,24 +135,39 @@ class SetupRoutes:
 
     def routes(self) -> list[web.RouteDef]:
         """For `extra_routes`."""
-        return [web.get("/api/v1/setup", self._get_setup), web.post("/api/v1/tokens", self._post_tokens)]
+        return [
+            web.get("/api/v1/setup", self._get_setup),
+            web.post("/api/v1/tokens", self._post_tokens),
+        ]
 
     async def _get_setup(self, request: web.Request) -> web.Response:
         surface: Surface = request.app[SURFACE]
         surface.principal(request)
         ground = self._ground
-        facts = SetupFacts(self._name, surface.host.share_names(), ClockFacts(ground.clock.now(), ground.scale), ground.starts)
+        facts = SetupFacts(
+            self._name,
+            surface.host.share_names(),
+            ClockFacts(ground.clock.now(), ground.scale),
+            ground.starts,
+        )
         if self._site is not None:
             site = self._site
             profile = site.profile if self._profile is None else self._profile()
-            facts.site = SiteCard(site.code, site.domain, profile.version, _differences(profile), str(site.response))
+            facts.site = SiteCard(
+                site.code, site.domain, profile.version, _differences(profile), str(site.response)
+            )
             facts.servers = [_card(s) for s in self._servers]
         return json_answer(facts)
 
     async def _post_tokens(self, request: web.Request) -> web.Response:
         surface: Surface = request.app[SURFACE]
         if surface.principal(request).role is not Role.ADMIN:
-            raise Refused(known("forbidden", "Only an administrator issues tokens. Use the token in admin.token."))
+            raise Refused(
+                known(
+                    "forbidden",
+                    "Only an administrator issues tokens. Use the token in admin.token.",
+                )
+            )
         asked = await read_json(request, list[TokenRequest], TOKENS_SIZE_MAX)
         if len(asked) > TOKENS_MAX:
             raise bad_request(f"{len(asked):,} tokens in one request are more than {TOKENS_MAX:,}.")
@@ -157,11 +179,27 @@ class SetupRoutes:
 
 
 def _differences(profile: Profile) -> dict[str, str]:
-    """What is not as the version shipped: `--set`, and the hotfixes that are installed; as `--set` takes it."""
+    """What is not as the version shipped: `--set`, and the hotfixes that are installed; as `--set`
+    takes it.
+    """
     shipped = profile_of(profile.version)
-    changed = {name: getattr(profile, name) for name in FIELDS if getattr(profile, name) != getattr(shipped, name)}
-    return {name: ("false", "true")[value] if isinstance(value, bool) else str(value) for name, value in changed.items()}
+    changed = {
+        name: getattr(profile, name)
+        for name in FIELDS
+        if getattr(profile, name) != getattr(shipped, name)
+    }
+    return {
+        name: ("false", "true")[value] if isinstance(value, bool) else str(value)
+        for name, value in changed.items()
+    }
 
 
 def _card(server: NamedServer) -> ServerCard:
-    return ServerCard(server.name, server.url, server.logon, server.distribution, server.package_share, server.domain)
+    return ServerCard(
+        server.name,
+        server.url,
+        server.logon,
+        server.distribution,
+        server.package_share,
+        server.domain,
+    )

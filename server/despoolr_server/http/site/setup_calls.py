@@ -1,4 +1,6 @@
-"""The rows of the composition root's own calls (`setup_routes`, `slot_routes`), for the OpenAPI description."""
+"""The rows of the composition root's own calls (`setup_routes`, `slot_routes`), for the OpenAPI
+description.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,13 @@ SETUP_CALLS: Final = (
         "/api/v1/setup",
         "What a newcomer must know",
         SETUP,
-        (ok(SetupFacts, "The server, its shares and its time; of a site server also the site and its servers."),),
+        (
+            ok(
+                SetupFacts,
+                "The server, its shares and its time; of a site server also the site and "
+                "its servers.",
+            ),
+        ),
     ),
     Call(
         "POST",

@@ -1,4 +1,5 @@
-"""The calls by which fleets lease their clients from a site server, and by which anyone sees that all are there.
+"""The calls by which fleets lease their clients from a site server, and by which anyone sees that
+all are there.
 
 | Call | Does |
 | --- | --- |
@@ -7,11 +8,12 @@
 | `DELETE /api/v1/slots/{holder}` | gives it back |
 | `GET /api/v1/slots` | every lease, how many clients are wanted and exist, and whether that is exact |
 
-A range of `count` 0 says that none is free, 409 that the numbers, or the holder's name, are another's.
+A range of `count` 0 says that none is free, 409 that the numbers, or the holder's name, are
+another's.
 
-The law: a range is in the database before its holder hears of it, so a killed site server never gives one out twice; a number
-that is a machine of another name is not given out, so no machine is silently replaced. For administrators: who may lease may
-register machines.
+The law: a range is in the database before its holder hears of it, so a killed site server never
+gives one out twice; a number that is a machine of another name is not given out, so no machine is
+silently replaced. For administrators: who may lease may register machines.
 """
 
 from __future__ import annotations
@@ -55,14 +57,18 @@ def _one_line(*words: str) -> None:
 class SlotRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """Who wants how many clients, and from which number on (0: any).
 
-    `prefix` is what their machines' names begin with, `instance` names the process that asks, `stopped` says that it had to stop
-    its clients because it could not renew its lease.
+    `prefix` is what their machines' names begin with, `instance` names the process that asks,
+    `stopped` says that it had to stop its clients because it could not renew its lease.
     """
 
-    holder: Annotated[str, msgspec.Meta(min_length=1, max_length=HOLDER_SIZE_MAX, pattern=r"^[A-Za-z0-9_.-]+$")]
+    holder: Annotated[
+        str, msgspec.Meta(min_length=1, max_length=HOLDER_SIZE_MAX, pattern=r"^[A-Za-z0-9_.-]+$")
+    ]
     count: Annotated[int, msgspec.Meta(ge=1, le=NUMBER_MAX)]
     first: Annotated[int, msgspec.Meta(ge=0, le=NUMBER_MAX)] = 0
-    prefix: Annotated[str, msgspec.Meta(max_length=NAME_SIZE_MAX, pattern=r"^[A-Za-z0-9_-]*$")] = "PC"
+    prefix: Annotated[str, msgspec.Meta(max_length=NAME_SIZE_MAX, pattern=r"^[A-Za-z0-9_-]*$")] = (
+        "PC"
+    )
     instance: Instance = ""
     stopped: bool = False
 
@@ -85,8 +91,9 @@ class SlotNews(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 class SlotFacts(msgspec.Struct):
     """A holder's clients: `first` to `first + count - 1`.
 
-    In real seconds: `lease_s` after it asked the holder stops them by its own clock, unless it was answered again meanwhile;
-    `free_after_s` after it was heard of the site gives the numbers to others.
+    In real seconds: `lease_s` after it asked the holder stops them by its own clock, unless it was
+    answered again meanwhile; `free_after_s` after it was heard of the site gives the numbers to
+    others.
     """
 
     holder: str
@@ -106,7 +113,9 @@ class FleetRow(msgspec.Struct):
 
 
 class SlotSum(msgspec.Struct):
-    """`GET /api/v1/slots`. `exact`: as many exist now as were asked for. `lapsed`: leases that ran out since the start."""
+    """`GET /api/v1/slots`. `exact`: as many exist now as were asked for. `lapsed`: leases that ran
+    out since the start.
+    """
 
     wanted: int
     leased: int
@@ -142,7 +151,9 @@ class SlotRoutes:
         self.table.restore([Lease(row.Holder, row.First, row.Count) for row in rows], _now())
 
     async def keep_looking(self) -> None:
-        """Take back what ran out, for ever. A table that is looked at now and then knows when the whole site slept."""
+        """Take back what ran out, for ever. A table that is looked at now and then knows when the
+        whole site slept.
+        """
         while True:
             await self._expire()
             await asyncio.sleep(self.table.beat_s)
@@ -152,7 +163,11 @@ class SlotRoutes:
         await self._expire()
         total = self.table.sum(_now())
         fleets = [FleetRow(x.holder, x.first, x.count, x.live) for x in self.table.leases()]
-        return json_answer(SlotSum(total.wanted, total.leased, total.live, total.lapsed_count, total.is_exact, fleets))
+        return json_answer(
+            SlotSum(
+                total.wanted, total.leased, total.live, total.lapsed_count, total.is_exact, fleets
+            )
+        )
 
     async def _post(self, request: web.Request) -> web.Response:
         _require_administrator(request)
@@ -160,11 +175,15 @@ class SlotRoutes:
         await self._expire()
         wish = Wish(asked.holder, asked.count, asked.first, asked.instance, asked.stopped)
         async with self._changing:
-            others = await self._database.run(lambda db: _other_names(db, self._site, fold(asked.prefix)))
+            others = await self._database.run(
+                lambda db: _other_names(db, self._site, fold(asked.prefix))
+            )
             before = {lease.holder: lease for lease in self.table.leases()}
             lease = self._asked(lambda: self.table.lease(wish, _now(), others))
             former = before.get(lease.holder)
-            if lease.count and (former is None or (former.first, former.count) != (lease.first, lease.count)):
+            if lease.count and (
+                former is None or (former.first, former.count) != (lease.first, lease.count)
+            ):
                 await self._store(lease)
             elif former is not None and not lease.count:
                 await self._database.run(lambda db: _erase(db, [former]))
@@ -179,7 +198,9 @@ class SlotRoutes:
         if self.table.has_lapsed(holder):
             async with self._changing:
                 had_lapsed = self.table.has_lapsed(holder)
-                lease = self._asked(lambda: self.table.renew(holder, news.live, _now(), news.instance))
+                lease = self._asked(
+                    lambda: self.table.renew(holder, news.live, _now(), news.instance)
+                )
                 if lease is not None and had_lapsed:
                     await self._store(lease)
         else:
@@ -199,7 +220,9 @@ class SlotRoutes:
         return web.Response(status=204)
 
     async def _expire(self) -> None:
-        """Whoever asks first after a lease ran out takes it back; until somebody asks, it harms nobody."""
+        """Whoever asks first after a lease ran out takes it back; until somebody asks, it harms
+        nobody.
+        """
         async with self._changing:
             lapsed = self.table.expire(_now())
             if lapsed:
@@ -212,7 +235,9 @@ class SlotRoutes:
         self._record("slots.leased", lease)
 
     def _asked(self, ask: Callable[[], T]) -> T:
-        """What the table answers. Raises `Refused` (409) for numbers, or a name, that are another's."""
+        """What the table answers. Raises `Refused` (409) for numbers, or a name, that are
+        another's.
+        """
         try:
             return ask()
         except SlotConflict as conflict:
@@ -220,27 +245,40 @@ class SlotRoutes:
             raise Refused(known("clients-taken", str(conflict)), headers) from None
 
     def _facts(self, lease: Lease) -> SlotFacts:
-        return SlotFacts(lease.holder, lease.first, lease.count, self.table.hold_s, self.table.lease_s)
+        return SlotFacts(
+            lease.holder, lease.first, lease.count, self.table.hold_s, self.table.lease_s
+        )
 
     def _record(self, kind: str, lease: Lease) -> None:
-        self._recorder.record(self._actor, kind, holder=lease.holder, first=lease.first, count=lease.count)
+        self._recorder.record(
+            self._actor, kind, holder=lease.holder, first=lease.first, count=lease.count
+        )
 
 
 def _write(db: Connection, lease: Lease) -> None:
     db.execute(delete(CLIENT_SLOTS).where(CLIENT_SLOTS.c.Holder == lease.holder))
-    db.execute(insert(CLIENT_SLOTS).values(Holder=lease.holder, First=lease.first, Count=lease.count))
+    db.execute(
+        insert(CLIENT_SLOTS).values(Holder=lease.holder, First=lease.first, Count=lease.count)
+    )
 
 
 def _other_names(db: Connection, site: str, prefix: str) -> list[Span]:
     """Numbers that are machines of other names than a fleet with this prefix would give them.
 
-    So are those to which it would give names of machines with other numbers: PC1 makes PC100001 of 1, PC of 100001.
+    So are those to which it would give names of machines with other numbers: PC1 makes PC100001 of
+    1, PC of 100001.
     """
-    rows = db.execute(select(MACHINES.c.SMSID, MACHINES.c.Name).where(MACHINES.c.SMSID.startswith(site, autoescape=True)))
+    rows = db.execute(
+        select(MACHINES.c.SMSID, MACHINES.c.Name).where(
+            MACHINES.c.SMSID.startswith(site, autoescape=True)
+        )
+    )
     # An older version's Data Loader took any text for an SMSID. What is none has no number.
     numbered = {number_of(sms_id): fold(name) for sms_id, name in rows if is_sms_id(sms_id)}
     others = {number for number, name in numbered.items() if name != name_of(prefix, number)}
-    others |= {named for number in others if (named := number_in(prefix, numbered[number])) is not None}
+    others |= {
+        named for number in others if (named := number_in(prefix, numbered[number])) is not None
+    }
     spans: list[Span] = []
     for number in sorted(others):
         if spans and spans[-1][1] == number:
@@ -251,7 +289,9 @@ def _other_names(db: Connection, site: str, prefix: str) -> list[Span]:
 
 
 def _erase(db: Connection, leases: list[Lease]) -> None:
-    db.execute(delete(CLIENT_SLOTS).where(CLIENT_SLOTS.c.Holder.in_([lease.holder for lease in leases])))
+    db.execute(
+        delete(CLIENT_SLOTS).where(CLIENT_SLOTS.c.Holder.in_([lease.holder for lease in leases]))
+    )
 
 
 def _now() -> float:
@@ -261,4 +301,8 @@ def _now() -> float:
 def _require_administrator(request: web.Request) -> None:
     surface: Surface = request.app[SURFACE]
     if surface.principal(request).role is not Role.ADMIN:
-        raise Refused(known("forbidden", "Only an administrator leases clients. Use the token in admin.token."))
+        raise Refused(
+            known(
+                "forbidden", "Only an administrator leases clients. Use the token in admin.token."
+            )
+        )

@@ -1,1 +1,3 @@
-"""The Despooler: what it installs, copies, removes, cancels and reports, on every server of a package."""
+"""The Despooler: what it installs, copies, removes, cancels and reports, on every server of a
+package.
+"""

@@ -1,7 +1,9 @@
-r"""Cancelling a job at one site: what waits for it goes, its commands leave the instruction files, running copies are not undone.
+r"""Cancelling a job at one site: what waits for it goes, its commands leave the instruction files,
+running copies are not undone.
 
-"Cancelling only stops new tasks" (Q191338): files already on distribution servers stay there, and what a workstation has
-reported stays its last word. Event 6 says that the package will not be installed. Doing it twice changes nothing.
+"Cancelling only stops new tasks" (Q191338): files already on distribution servers stay there, and
+what a workstation has reported stays its last word. Event 6 says that the package will not be
+installed. Doing it twice changes nothing.
 """
 
 from __future__ import annotations
@@ -47,15 +49,22 @@ class Cancelling:
         """Take the job back; what became of it, for the record."""
         waiting = [file for file in self._files_of(install.job_id) if await self._drop(file)]
         for server in list(self._registry.values(f"{RETRY_HISTORY}\\{install.job_id}")):
-            await end_episode(self._site, self._registry, install, server, f"job {install.job_id} was cancelled")
+            await end_episode(
+                self._site, self._registry, install, server, f"job {install.job_id} was cancelled"
+            )
         for role in self._site.servers:
             if role.distribution:
                 await self._forced.restore(role, install)
         await self._registry.save()
         count = await self._drop_commands(install)
-        self._log(f"~Job {install.job_id} has been cancelled: {count} commands and {len(waiting)} waiting files removed.")
+        self._log(
+            f"~Job {install.job_id} has been cancelled: {count} commands and {len(waiting)} "
+            "waiting files removed."
+        )
         await self._site.report_event("SMS_DESPOOLER", EVENT_CANCELLED, job=install.job_id)
-        await self._reports.detail(install, DetailKind.COMPLETION, "", DetailStatus.CANCELED, RetryState(), tick)
+        await self._reports.detail(
+            install, DetailKind.COMPLETION, "", DetailStatus.CANCELED, RetryState(), tick
+        )
         await self._receive.delete(name)
         return f"Canceled: {count} commands removed"
 
@@ -78,6 +87,8 @@ class Cancelling:
             path = f"{boxes.PCM_DOMAINS}/{directory.name}"
             for entry in await self._root.list(path) if directory.directory else []:
                 count += await winst_box.drop_records(
-                    self._root, f"{path}/{entry.name}", lambda record: record.request_id == install.request_id
+                    self._root,
+                    f"{path}/{entry.name}",
+                    lambda record: record.request_id == install.request_id,
                 )
         return count

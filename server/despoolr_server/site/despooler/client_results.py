@@ -1,9 +1,11 @@
-r"""What the Despooler does with a client's result: `.SNI` of type WIREMOVE, with or without a status MIF (`.PCK`).
+r"""What the Despooler does with a client's result: `.SNI` of type WIREMOVE, with or without a
+status MIF (`.PCK`).
 
-Success: the `.PCK` goes, a job-status MIF is written to `DELTAMIF.COL`. Failure: an `.EMF` is written that carries event 374
-and the setup script's description; the row it sets is the profile's `failed_mif_status` (Q166833, Q169491).
-Expiry: the right thing is to do nothing. 1.0 and 1.1 wrongly write a job-status MIF all the same, which says Retrying or
-Canceled whatever the workstation last reported (Q152229): the profile's `expiry_status`.
+Success: the `.PCK` goes, a job-status MIF is written to `DELTAMIF.COL`. Failure: an `.EMF` is
+written that carries event 374 and the setup script's description; the row it sets is the profile's
+`failed_mif_status` (Q166833, Q169491). Expiry: the right thing is to do nothing. 1.0 and 1.1
+wrongly write a job-status MIF all the same, which says Retrying or Canceled whatever the
+workstation last reported (Q152229): the profile's `expiry_status`.
 """
 
 from __future__ import annotations
@@ -37,7 +39,9 @@ Failure = FormatError | ShareError | ShareUnreachable
 
 @dataclass(slots=True)
 class _Verdict:
-    """What a result comes to: the MIF to write, if any, or the event of one that counts for nothing; and what kept it back."""
+    """What a result comes to: the MIF to write, if any, or the event of one that counts for
+    nothing; and what kept it back.
+    """
 
     name: str
     result: WireRemove
@@ -50,20 +54,33 @@ class _Verdict:
 class ClientResults:
     """The Despooler's part that serves clients."""
 
-    def __init__(self, site: SiteContext, root: Share, receive: Share, mifs: MifBox, log: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        site: SiteContext,
+        root: Share,
+        receive: Share,
+        mifs: MifBox,
+        log: Callable[[str], None],
+    ) -> None:
         self._site = site
         self._root = root
         self._receive = receive
         self._mifs = mifs
         self._log = log
         self._requests: dict[str, tuple[str, frozenset[str]]] = {}
-        """Master instruction file to its ETag and the requests it had: a file that has not changed is not parsed again."""
+        """Master instruction file to its ETag and the requests it had: a file that has not changed
+        is not parsed again.
+        """
 
-    async def execute_all(self, results: Sequence[tuple[str, WireRemove]], tick: float) -> list[str | Failure]:
-        """Turn results, by their files' names, into what Job Details will say; what became of each, for the record.
+    async def execute_all(
+        self, results: Sequence[tuple[str, WireRemove]], tick: float
+    ) -> list[str | Failure]:
+        """Turn results, by their files' names, into what Job Details will say; what became of each,
+        for the record.
 
-        Safe to do twice: reports carry their number. The MIFs are safe together before the first result goes. What fails of one
-        keeps none of the others: an `InstructionError` for a result that names another report's status MIF, a share's refusal.
+        Safe to do twice: reports carry their number. The MIFs are safe together before the first
+        result goes. What fails of one keeps none of the others: an `InstructionError` for a result
+        that names another report's status MIF, a share's refusal.
         """
         judged = [await self._judged(name, result, tick) for name, result in results]
         verdicts = [verdict for verdict in judged if isinstance(verdict, _Verdict)]
@@ -71,7 +88,11 @@ class ClientResults:
         await self._write(verdict for verdict in verdicts if verdict.mif is not None)
         await self._take_away([verdict for verdict in verdicts if verdict.failure is None])
         return [
-            verdict if not isinstance(verdict, _Verdict) else verdict.outcome if verdict.failure is None else verdict.failure
+            verdict
+            if not isinstance(verdict, _Verdict)
+            else verdict.outcome
+            if verdict.failure is None
+            else verdict.failure
             for verdict in judged
         ]
 
@@ -84,37 +105,54 @@ class ClientResults:
     async def _judge(self, name: str, result: WireRemove, tick: float) -> _Verdict:
         if result.mif_file and _stem(result.mif_file) != _stem(name):
             raise InstructionError(
-                f"MIF = {result.mif_file!r} is not the status MIF of this report: it would be {_stem(name)}.PCK"
+                f"MIF = {result.mif_file!r} is not the status MIF of this report: it would be "
+                f"{_stem(name)}.PCK"
             )
         if not await self._is_known(result):
-            # Every .INS of the domain has been read for it; only the first is logged as 38a (Q264945).
+            # Every .INS of the domain has been read for it; only the first is logged as 38a
+            # (Q264945).
             self._log("Despooler failed to execute the instruction, error code = 38a")
-            return _Verdict(name, result, "38a: no such request in the instruction files", event=EVENT_UNKNOWN_MACHINE)
+            return _Verdict(
+                name,
+                result,
+                "38a: no such request in the instruction files",
+                event=EVENT_UNKNOWN_MACHINE,
+            )
         if result.result is Result.EXPIRED:
             return self._expired(name, result, tick)
         return await self._reported(name, result, tick)
 
     async def _report(self, verdict: _Verdict) -> None:
         result = verdict.result
-        await self._site.report_event("SMS_DESPOOLER", verdict.event, result.machine or result.sms_id, job=result.job_id)
+        await self._site.report_event(
+            "SMS_DESPOOLER", verdict.event, result.machine or result.sms_id, job=result.job_id
+        )
 
     async def _write(self, verdicts: Iterable[_Verdict]) -> None:
         """The MIFs, in the order of the results."""
         of_mifs = [(verdict, verdict.mif) for verdict in verdicts if verdict.mif is not None]
-        for (verdict, _), error in zip(of_mifs, await self._mifs.put_all([mif for _, mif in of_mifs]), strict=True):
+        for (verdict, _), error in zip(
+            of_mifs, await self._mifs.put_all([mif for _, mif in of_mifs]), strict=True
+        ):
             verdict.failure = error
 
     async def _take_away(self, verdicts: list[_Verdict]) -> None:
-        """The .PCKs first, the .SNIs last: a process that dies between finds the .SNI and does it again."""
+        """The .PCKs first, the .SNIs last: a process that dies between finds the .SNI and does it
+        again.
+        """
         with_mif = [verdict for verdict in verdicts if verdict.result.mif_file]
-        await self._delete(with_mif, [verdict.result.mif_file for verdict in with_mif], may_be_missing=True)
+        await self._delete(
+            with_mif, [verdict.result.mif_file for verdict in with_mif], may_be_missing=True
+        )
         done = [verdict for verdict in verdicts if verdict.failure is None]
         await self._delete(done, [verdict.name for verdict in done], may_be_missing=False)
         for verdict in done:
             if verdict.failure is None and not verdict.event:
                 self._log("~Despooler successfully executed one instruction.")
 
-    async def _delete(self, verdicts: list[_Verdict], paths: list[str], *, may_be_missing: bool) -> None:
+    async def _delete(
+        self, verdicts: list[_Verdict], paths: list[str], *, may_be_missing: bool
+    ) -> None:
         if not paths:
             return
         for verdict, error in zip(verdicts, await self._receive.delete_all(paths), strict=True):
@@ -144,24 +182,44 @@ class ClientResults:
         if not status:
             return _Verdict(name, result, "expired: the last reported status stays")
         # Q152229: keep this. An expiry is no report, yet the 1.0 and 1.1 Despooler makes one of it.
-        return _Verdict(name, result, f"expired: {status}", self._mif(result, status, tick, "The package has expired."))
+        return _Verdict(
+            name,
+            result,
+            f"expired: {status}",
+            self._mif(result, status, tick, "The package has expired."),
+        )
 
     async def _reported(self, name: str, result: WireRemove, tick: float) -> _Verdict:
         status_mif = await self._read_mif(result)
-        has_failed = status_mif.status != "Success" if status_mif else result.result is not Result.SUCCESS
+        has_failed = (
+            status_mif.status != "Success" if status_mif else result.result is not Result.SUCCESS
+        )
         description = status_mif.description if status_mif else result.description
         if not has_failed:
-            return _Verdict(name, result, "Complete", self._mif(result, DetailStatus.COMPLETE, tick, description))
+            return _Verdict(
+                name,
+                result,
+                "Complete",
+                self._mif(result, DetailStatus.COMPLETE, tick, description),
+            )
         if not description:
-            self._log("~Despooler failed to execute the instruction, error code = cb")  # a warning only (Q169491)
-        # An empty description is that warning and no event (Q169491); the profile's other reading of Q166833 logs none at all.
-        is_told = status_mif is not None and description and self._site.profile.failed_mif_logs_event
+            # a warning only (Q169491)
+            self._log("~Despooler failed to execute the instruction, error code = cb")
+        # An empty description is that warning and no event (Q169491); the profile's other reading
+        # of Q166833 logs none at all.
+        is_told = (
+            status_mif is not None and description and self._site.profile.failed_mif_logs_event
+        )
         event = EVENT_INSTALL_FAILED if is_told else 0
         status = self._site.profile.failed_mif_status if status_mif else DetailStatus.RETRYING
-        return _Verdict(name, result, str(status), self._mif(result, status, tick, description, event))
+        return _Verdict(
+            name, result, str(status), self._mif(result, status, tick, description, event)
+        )
 
     async def _read_mif(self, result: WireRemove) -> StatusMif | None:
-        """The status MIF that came with the result, or None if there is none or it cannot be used."""
+        """The status MIF that came with the result, or None if there is none or it cannot be
+        used.
+        """
         if not result.mif_file:
             return None
         try:
@@ -177,15 +235,24 @@ class ClientResults:
             await self._keep_bad_mif(result, str(error))
             await self._site.report_event("SMS_DESPOOLER", EVENT_MIF_INVALID, job=result.job_id)
             # Q190135: the MIF is discarded and the job counts as Complete, whatever it said.
-            return StatusMif("Success", "") if self._site.profile.malformed_mif_is_success else StatusMif("Failed", "")
+            return (
+                StatusMif("Success", "")
+                if self._site.profile.malformed_mif_is_success
+                else StatusMif("Failed", "")
+            )
 
     async def _keep_bad_mif(self, result: WireRemove, reason: str) -> None:
         path = f"{boxes.BAD_MIFS}/{result.mif_file}"
         await self._root.write(path, await self._receive.read(result.mif_file))
-        await self._root.write(f"{path}.TXT", f"{result.mif_file} of {result.machine}: {reason}\r\n".encode("latin-1", "replace"))
+        await self._root.write(
+            f"{path}.TXT",
+            f"{result.mif_file} of {result.machine}: {reason}\r\n".encode("latin-1", "replace"),
+        )
         self._site.record("SMS_DESPOOLER", "mif.refused", file=result.mif_file, reason=reason)
 
-    def _mif(self, result: WireRemove, status: str, tick: float, description: str, event: int = 0) -> JobReport:
+    def _mif(
+        self, result: WireRemove, status: str, tick: float, description: str, event: int = 0
+    ) -> JobReport:
         return JobReport(
             report=result.report_id,
             job_id=result.job_id,

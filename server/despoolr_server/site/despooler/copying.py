@@ -1,10 +1,12 @@
-"""How the Despooler replaces a package's files on a distribution server: one strategy per function, chosen by the profile.
+"""How the Despooler replaces a package's files on a distribution server: one strategy per function,
+chosen by the profile.
 
-The law: a copy fails because the share refused an open, and for no other reason. Nothing here knows why; it asks the share
-for each file and reports what the share answered.
+The law: a copy fails because the share refused an open, and for no other reason. Nothing here knows
+why; it asks the share for each file and reports what the share answered.
 
-Three strategies are Microsoft's: `stop_at_first_lock` (1.0, 1.1: Q128458), `delete_then_copy` (1.2: Q184489) and
-`delete_then_copy_checked` (1.2 SP4: Q184489, Q184512). Three never shipped and are here to be compared.
+Three strategies are Microsoft's: `stop_at_first_lock` (1.0, 1.1: Q128458), `delete_then_copy` (1.2:
+Q184489) and `delete_then_copy_checked` (1.2 SP4: Q184489, Q184512). Three never shipped and are
+here to be compared.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ from despoolr_core.share.modes import Access, Disposition, NtStatus, ShareMode
 from despoolr_server.site.state.packages import Files
 
 OnFile = Callable[[str, str, int], None]
-"""Called for each file touched: name, what happened (`copied`, `unchanged`, `deleted`, `refused`), Win32 code."""
+"""Called for each file touched: name, what happened (`copied`, `unchanged`, `deleted`, `refused`),
+Win32 code.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,9 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class CopyResult:
-    """What became of one update. `failed` are the files that could not be replaced, with the share's answers."""
+    """What became of one update. `failed` are the files that could not be replaced, with the
+    share's answers.
+    """
 
     copied: tuple[str, ...] = ()
     failed: tuple[tuple[str, ShareError | ShareUnreachable], ...] = ()
@@ -67,7 +73,9 @@ class _Progress:
 
 
 async def stop_at_first_lock(target: Target) -> CopyResult:
-    """1.0, 1.1: file by file, in order; the first refusal ends it. Earlier files are new, the refused and later ones old."""
+    """1.0, 1.1: file by file, in order; the first refusal ends it. Earlier files are new, the
+    refused and later ones old.
+    """
     progress = _Progress()
     for name in _order(target):
         if not await _copy(target, name, progress):
@@ -76,10 +84,12 @@ async def stop_at_first_lock(target: Target) -> CopyResult:
 
 
 async def delete_then_copy(target: Target) -> CopyResult:
-    """1.2: delete what is there, unchecked, then copy. A file in use cannot go, so the copy is not reached.
+    """1.2: delete what is there, unchecked, then copy. A file in use cannot go, so the copy is not
+    reached.
 
-    What could be deleted is gone until a retry succeeds: Q184489's empty directory. How a file in use can be "deleted" is
-    UNKNOWN; here it stays if its holder does not share DELETE and is pending deletion if it does.
+    What could be deleted is gone until a retry succeeds: Q184489's empty directory. How a file in
+    use can be "deleted" is UNKNOWN; here it stays if its holder does not share DELETE and is
+    pending deletion if it does.
     """
     progress = _Progress()
     wanted = await _changed(target)
@@ -95,7 +105,9 @@ async def delete_then_copy(target: Target) -> CopyResult:
 
 
 async def delete_then_copy_checked(target: Target) -> CopyResult:
-    """1.2 SP4: first see whether every file can be replaced; if one cannot, touch nothing and try again later."""
+    """1.2 SP4: first see whether every file can be replaced; if one cannot, touch nothing and try
+    again later.
+    """
     progress = _Progress()
     wanted = await _changed(target)
     for name in await _present(target):
@@ -105,7 +117,9 @@ async def delete_then_copy_checked(target: Target) -> CopyResult:
 
 
 async def skip_locked_and_retry(target: Target) -> CopyResult:
-    """Never shipped: replace every file that is free now, leave only the refused ones for the retry."""
+    """Never shipped: replace every file that is free now, leave only the refused ones for the
+    retry.
+    """
     progress = _Progress()
     for name in await _changed(target):
         await _copy(target, name, progress)
@@ -113,13 +127,17 @@ async def skip_locked_and_retry(target: Target) -> CopyResult:
 
 
 async def temp_and_rename(target: Target) -> CopyResult:
-    """Never shipped: write beside, then rename over. Usually no remedy: a rename onto an open file is refused as well."""
+    """Never shipped: write beside, then rename over. Usually no remedy: a rename onto an open file
+    is refused as well.
+    """
     progress = _Progress()
     for name in await _changed(target):
         beside = f"{target.path(name)}.$$$"
         try:
             await target.share.write(beside, target.files[name], purpose=target.purpose)
-            await target.share.rename(beside, target.path(name), replace=True, purpose=target.purpose)
+            await target.share.rename(
+                beside, target.path(name), replace=True, purpose=target.purpose
+            )
         except (ShareError, ShareUnreachable) as error:
             _fail(target, name, error, progress)
             continue
@@ -129,9 +147,11 @@ async def temp_and_rename(target: Target) -> CopyResult:
 
 
 async def new_folder_and_switch(target: Target) -> CopyResult:
-    """Never shipped: write the new version to a directory of its own; the instruction files then point there.
+    """Never shipped: write the new version to a directory of its own; the instruction files then
+    point there.
 
-    The first version keeps the plain name; later ones take turns with `.NEW`, so holders of the one before are left alone.
+    The first version keeps the plain name; later ones take turns with `.NEW`, so holders of the one
+    before are left alone.
     """
     progress = _Progress()
     fresh = target.directory
@@ -176,7 +196,9 @@ async def present_files(share: Share, directory: str) -> list[str]:
 
 
 def _order(target: Target) -> list[str]:
-    """The package's files in the order in which they are copied: as a directory lists them, whatever the case."""
+    """The package's files in the order in which they are copied: as a directory lists them,
+    whatever the case.
+    """
     return sorted(target.files, key=lambda name: (fold(name), name))
 
 
@@ -185,7 +207,9 @@ async def _present(target: Target) -> list[str]:
 
 
 async def _changed(target: Target) -> list[str]:
-    """The files to write: all of them, or (Q184512 fixed) those whose octets differ from what is there."""
+    """The files to write: all of them, or (Q184512 fixed) those whose octets differ from what is
+    there.
+    """
     names = _order(target)
     if target.refresh_every_file:
         return names
@@ -197,7 +221,9 @@ async def _is_unchanged(target: Target, name: str) -> bool:
     if entry is None or entry.size != len(target.files[name]):
         return False
     try:
-        same = await target.share.read(target.path(name), purpose=target.purpose) == target.files[name]
+        same = (
+            await target.share.read(target.path(name), purpose=target.purpose) == target.files[name]
+        )
     except ShareError:
         return False
     if same:
@@ -237,7 +263,11 @@ async def _delete(target: Target, name: str, progress: _Progress) -> None:
 async def _check(target: Target, name: str, progress: _Progress) -> None:
     try:
         held = await target.share.open(
-            target.path(name), Access.WRITE | Access.DELETE, ShareMode.NONE, Disposition.OPEN, purpose=target.purpose
+            target.path(name),
+            Access.WRITE | Access.DELETE,
+            ShareMode.NONE,
+            Disposition.OPEN,
+            purpose=target.purpose,
         )
     except (ShareError, ShareUnreachable) as error:
         _fail(target, name, error, progress)
@@ -245,6 +275,8 @@ async def _check(target: Target, name: str, progress: _Progress) -> None:
         await held.close()
 
 
-def _fail(target: Target, name: str, error: ShareError | ShareUnreachable, progress: _Progress) -> None:
+def _fail(
+    target: Target, name: str, error: ShareError | ShareUnreachable, progress: _Progress
+) -> None:
     progress.failed.append((name, error))
     target.on_file(name, "refused", error.win32)

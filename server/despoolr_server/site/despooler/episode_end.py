@@ -1,4 +1,6 @@
-"""Telling a server that an update it refused will not be tried again: its episode ends, whoever gives up and why."""
+"""Telling a server that an update it refused will not be tried again: its episode ends, whoever
+gives up and why.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from despoolr_server.site.state.registry import RETRY_HISTORY, Registry
 COMPONENT = "SMS_DESPOOLER"
 
 
-async def end_episode(site: SiteContext, registry: Registry, install: Install, server: str, reason: str) -> None:
+async def end_episode(
+    site: SiteContext, registry: Registry, install: Install, server: str, reason: str
+) -> None:
     """End the episode that the retry history has for a job on a server, and forget it.
 
     A server that is gone or began anew has nothing to end; nobody waits for it.

@@ -1,8 +1,10 @@
-"""Forced disconnect (Q128458): how SMS 1.2 gets an update past users who keep files open, when it is told to.
+"""Forced disconnect (Q128458): how SMS 1.2 gets an update past users who keep files open, when it
+is told to.
 
-The ladder: nobody but the service account may open files of the package any more (who has one open keeps it) -> a message to
-everyone who has -> the delay -> their opens are closed -> the copy -> access is restored -> "available again". The texts of the
-messages are UNKNOWN; these are ours. Where SMS failed to restore access (Q182414), so does the profile.
+The ladder: nobody but the service account may open files of the package any more (who has one open
+keeps it) -> a message to everyone who has -> the delay -> their opens are closed -> the copy ->
+access is restored -> "available again". The texts of the messages are UNKNOWN; these are ours.
+Where SMS failed to restore access (Q182414), so does the profile.
 """
 
 from __future__ import annotations
@@ -38,23 +40,29 @@ class ForcedDisconnect:
         if not holders:
             return False
         key = self._key(install)
-        # What is to be given back is on disk before anything is taken, and a second warning (after a death in the middle of the
-        # first) must not remember the revoked state as the former one.
+        # What is to be given back is on disk before anything is taken, and a second warning (after
+        # a death in the middle of the first) must not remember the revoked state as the former one.
         is_first = not self._registry.get(key, role.name)
         if is_first:
             self._registry.set(key, role.name, NO_ENTRY)
             await self._registry.save()
-        former = await server.set_rights(role.package_share, install.package_id, Role.CLIENT, "NONE")
+        former = await server.set_rights(
+            role.package_share, install.package_id, Role.CLIENT, "NONE"
+        )
         if is_first and former:
             self._registry.set(key, role.name, former)
         minutes = self._site.profile.forced_disconnect_delay_min
         for machine in sorted({row.machine for row in holders}):
             text = (
-                f"The files of package {install.package_name or install.package_id} on {role.name} are about to be updated. "
+                f"The files of package {install.package_name or install.package_id} on "
+                f"{role.name} are about to be updated. "
                 f"Please close them: they will be closed in {minutes} minutes."
             )
             await server.send_message(machine, text)
-            self._log(f"~{machine} has been told to close the files of package {install.package_id} on {role.name}.")
+            self._log(
+                f"~{machine} has been told to close the files of package {install.package_id} on "
+                f"{role.name}."
+            )
         return True
 
     async def close_opens(self, role: SiteServerRole, install: Install) -> None:
@@ -68,7 +76,9 @@ class ForcedDisconnect:
             self._log(f"~{row.path} of {row.machine} has been closed by force.")
 
     async def restore(self, role: SiteServerRole, install: Install) -> None:
-        """Give access back as it was, and say so to nobody in particular (who was told is not remembered)."""
+        """Give access back as it was, and say so to nobody in particular (who was told is not
+        remembered).
+        """
         key = self._key(install)
         former = self._registry.get(key, role.name)
         if not former:
@@ -76,13 +86,23 @@ class ForcedDisconnect:
         self._registry.delete(key, role.name)
         if not self._site.profile.forced_disconnect_restores_rights:
             # Q182414: the directory stays with the service account alone. Keep it so.
-            self._log(f"~Permissions of package {install.package_id} on {role.name} stay restricted to the service account.")
+            self._log(
+                f"~Permissions of package {install.package_id} on {role.name} stay restricted to "
+                "the service account."
+            )
             return
         server = self._server(role)
-        await server.set_rights(role.package_share, install.package_id, Role.CLIENT, None if former == NO_ENTRY else former)
+        await server.set_rights(
+            role.package_share,
+            install.package_id,
+            Role.CLIENT,
+            None if former == NO_ENTRY else former,
+        )
         self._log(f"~Package {install.package_id} on {role.name} is available again.")
 
-    async def _holders(self, server: RemoteServer, role: SiteServerRole, install: Install) -> list[OpenRow]:
+    async def _holders(
+        self, server: RemoteServer, role: SiteServerRole, install: Install
+    ) -> list[OpenRow]:
         below = fold(f"{install.package_id}/")
         try:
             found = await server.opens(role.package_share)

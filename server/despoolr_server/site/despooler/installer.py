@@ -1,9 +1,11 @@
-r"""What the Despooler does with a package: store the master copy, put it on distribution servers, tell the clients, report.
+r"""What the Despooler does with a package: store the master copy, put it on distribution servers,
+tell the clients, report.
 
-The order of Q128458 and `domain.md` e.4: store -> unpack to a temp directory -> each server in turn -> WINST records -> status.
-A server whose copy the share refused is tried again by a **retry instruction** that lists only such servers, one retry
-interval later; when the retry rule says so the job is Failed instead. Everything here may be done twice with one result:
-files are replaced whole, reports carry their number, the retry instruction's name is the job's.
+The order of Q128458 and `domain.md` e.4: store -> unpack to a temp directory -> each server in turn
+-> WINST records -> status. A server whose copy the share refused is tried again by a **retry
+instruction** that lists only such servers, one retry interval later; when the retry rule says so
+the job is Failed instead. Everything here may be done twice with one result: files are replaced
+whole, reports carry their number, the retry instruction's name is the job's.
 """
 
 from __future__ import annotations
@@ -34,7 +36,13 @@ from despoolr_server.site.despooler.job_reports import JobReports
 from despoolr_server.site.despooler.package_servers import PackageServers
 from despoolr_server.site.despooler.removal import remove_commands, remove_package
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
-from despoolr_server.site.jobs.retry import RetryState, after_failure, forces_disconnect, has_given_up, retry_file
+from despoolr_server.site.jobs.retry import (
+    RetryState,
+    after_failure,
+    forces_disconnect,
+    has_given_up,
+    retry_file,
+)
 from despoolr_server.site.state import boxes, winst_box
 from despoolr_server.site.state.concurrency import all_of
 from despoolr_server.site.state.context import SiteContext, SiteServerRole
@@ -50,7 +58,9 @@ TEMP_DIRECTORY: Final = r"D:\_S M0000.TMP"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an attempt left to do: the servers that failed (while others succeeded?), and whether storing the master copy did."""
+    """What an attempt left to do: the servers that failed (while others succeeded?), and whether
+    storing the master copy did.
+    """
 
     failed: tuple[str, ...] = ()
     succeeded: bool = False
@@ -65,7 +75,13 @@ class Installer:
     """The Despooler's part that serves packages."""
 
     def __init__(
-        self, site: SiteContext, root: Share, receive: Share, registry: Registry, mifs: MifBox, log: Callable[[str], None]
+        self,
+        site: SiteContext,
+        root: Share,
+        receive: Share,
+        registry: Registry,
+        mifs: MifBox,
+        log: Callable[[str], None],
     ) -> None:
         self._site = site
         self._root = root
@@ -75,10 +91,16 @@ class Installer:
         self._log = log
         self._servers = PackageServers(site, registry, log)
         self._forced = ForcedDisconnect(site, registry, log)
-        self._cancelling = Cancelling(site, root, receive, registry, self._reports, self._forced, log)
+        self._cancelling = Cancelling(
+            site, root, receive, registry, self._reports, self._forced, log
+        )
 
-    async def execute(self, name: str, install: Install, instruction: DespoolerInstruction, tick: float) -> str:
-        """One attempt at an install or update instruction. Returns what became of it, for the record."""
+    async def execute(
+        self, name: str, install: Install, instruction: DespoolerInstruction, tick: float
+    ) -> str:
+        """One attempt at an install or update instruction. Returns what became of it, for the
+        record.
+        """
         if install.kind is InstallKind.CANCEL:
             return await self._cancelling.execute(name, install, tick)
         state = RetryState(instruction.retries, install.first_attempt_at or tick)
@@ -92,43 +114,56 @@ class Installer:
             outcome = await self._attempt(name, install, state, tick)
         except PackageError as error:
             self._log(f"~{error}")
-            await self._site.report_event(COMPONENT, 15, install.package_file, TEMP_DIRECTORY, job=install.job_id)
+            await self._site.report_event(
+                COMPONENT, 15, install.package_file, TEMP_DIRECTORY, job=install.job_id
+            )
             await self._fail(install, state, tick, str(error))
             await self._clean_up(name, install)
             return f"Failed: {error}"
         if outcome.is_complete and self._has_nowhere_to_run(install):
             self._log("~No server is specified in the registry or in the instruction.")
             await self._site.report_event(COMPONENT, 13, job=install.job_id)
-            await self._fail(install, state, tick, "no distribution server of this site has the package")
+            await self._fail(
+                install, state, tick, "no distribution server of this site has the package"
+            )
             await self._clean_up(name, install)
             return "Failed: no server has the package"
         if outcome.is_complete:
             version = install.package_version or self._stored_version(install.package_id)
             await self._reports.package(install, succeeded=True, version=version, tick=tick)
-            await self._reports.detail(install, DetailKind.COMPLETION, "", DetailStatus.COMPLETE, state, tick)
+            await self._reports.detail(
+                install, DetailKind.COMPLETION, "", DetailStatus.COMPLETE, state, tick
+            )
             await self._clean_up(name, install)
             self._log("~Despooler successfully executed one instruction.")
             return "Complete"
         if await self._warns_users(install, outcome, state):
             retry = await self._close_soon(install, outcome, state, tick)
         else:
-            retry = await self._retry_later(install, outcome, state, tick, instruction.execute_at or tick)
+            retry = await self._retry_later(
+                install, outcome, state, tick, instruction.execute_at or tick
+            )
         await self._clean_up(name, install, keep=retry, keep_package=outcome.store_failed)
         return "Retrying"
 
     # -- one attempt
 
-    async def _attempt(self, name: str, install: Install, state: RetryState, tick: float) -> Outcome:
+    async def _attempt(
+        self, name: str, install: Install, state: RetryState, tick: float
+    ) -> Outcome:
         if install.kind is InstallKind.REMOVE:
             return await self._remove(install, state, tick)
         files = await self._take_master(install)
         if files is None:
-            await self._reports.detail(install, DetailKind.COMPLETION, "", DetailStatus.RETRYING, state, tick)
+            await self._reports.detail(
+                install, DetailKind.COMPLETION, "", DetailStatus.RETRYING, state, tick
+            )
             return Outcome(store_failed=True)
         failed: list[str] = []
         servers = self._servers.concerned(install)
         if install.retry_of is RetryOf.SERVERS and not install.servers:
-            # Q153576: the retry instruction for the one server that failed lists none and ends as complete. Keep it so.
+            # Q153576: the retry instruction for the one server that failed lists none and ends as
+            # complete. Keep it so.
             self._log("~No server is specified in the registry or in the instruction.")
             await self._site.report_event(COMPONENT, 13, job=install.job_id)
             for forgotten in list(self._registry.values(f"{RETRY_HISTORY}\\{install.job_id}")):
@@ -148,7 +183,9 @@ class Installer:
     async def _remove(self, install: Install, state: RetryState, tick: float) -> Outcome:
         """Take the package off its servers: the specified ones, or all that have it."""
         named = {target.server for target in install.servers}
-        roles = [role for role in self._servers.roles if role.name in named] or self._servers.holders(install.package_id)
+        roles = [
+            role for role in self._servers.roles if role.name in named
+        ] or self._servers.holders(install.package_id)
         failed: list[str] = []
         for role in roles:
             share = self._site.share(role.name, role.package_share, COMPONENT)
@@ -160,14 +197,17 @@ class Installer:
                 self._servers.lost(role, install.package_id)
             else:
                 there = f"\\\\{role.name}\\{role.package_share}"
-                await self._site.report_event(COMPONENT, 106, install.package_id, there, job=install.job_id)
+                await self._site.report_event(
+                    COMPONENT, 106, install.package_id, there, job=install.job_id
+                )
                 failed.append(role.name)
         if not self._servers.holders(install.package_id):
             await remove_commands(self._root, install.package_id)
         return Outcome(tuple(failed))
 
     async def _take_master(self, install: Install) -> Files | None:
-        """The package's files: from the one that came along, which is the new master copy, else from STORE. None: try later.
+        """The package's files: from the one that came along, which is the new master copy, else
+        from STORE. None: try later.
 
         What does not unpack never becomes a master copy: the good one stays.
         """
@@ -200,19 +240,32 @@ class Installer:
 
     async def _store_failed(self, install: Install, path: str, error: ShareError) -> None:
         shown = path.replace("/", "\\")
-        self._log(f"~Failed to store the compressed package as {shown}, Win32 Error = {error.win32}")
+        self._log(
+            f"~Failed to store the compressed package as {shown}, Win32 Error = {error.win32}"
+        )
         await self._site.report_event(COMPONENT, 115, shown, job=install.job_id)
-        await self._site.report_event(COMPONENT, 206, install.package_file, shown, job=install.job_id)
+        await self._site.report_event(
+            COMPONENT, 206, install.package_file, shown, job=install.job_id
+        )
 
     def _stored_version(self, package: str) -> int:
         return int(self._registry.get(MASTER_PACKAGES, package, "0"))
 
     # -- the servers
 
-    async def _update(self, role: SiteServerRole, install: Install, files: Files, state: RetryState, tick: float) -> bool:
-        """Copy to one server with the version's strategy; report its row; say whether it is done."""
+    async def _update(
+        self, role: SiteServerRole, install: Install, files: Files, state: RetryState, tick: float
+    ) -> bool:
+        """Copy to one server with the version's strategy; report its row; say whether it is
+        done.
+        """
         attempt = state.retries // max(1, self._site.profile.retry_count_step) + 1
-        about = {"job": install.job_id, "package": install.package_id, "server": role.name, "attempt": attempt}
+        about = {
+            "job": install.job_id,
+            "package": install.package_id,
+            "server": role.name,
+            "attempt": attempt,
+        }
         cause = self._site.record(COMPONENT, "copy.started", **about)
         target = copying.Target(
             share=self._site.share(role.name, role.package_share, COMPONENT),
@@ -220,7 +273,9 @@ class Installer:
             files=files,
             purpose=self._purpose(install),
             refresh_every_file=self._site.profile.refresh_every_file,
-            on_file=lambda file, result, win32: self._on_file(role, install, file, result, win32, cause),
+            on_file=lambda file, result, win32: self._on_file(
+                role, install, file, result, win32, cause
+            ),
         )
         try:
             result = await copying.STRATEGIES[self._site.profile.copy_strategy](target)
@@ -239,27 +294,44 @@ class Installer:
         if first is None:
             await self._is_installed(role, install, result.directory)
             self._registry.delete(f"{RETRY_HISTORY}\\{install.job_id}", role.name)
-            await self._reports.detail(install, DetailKind.SERVER, role.name, DetailStatus.COMPLETE, state, tick)
+            await self._reports.detail(
+                install, DetailKind.SERVER, role.name, DetailStatus.COMPLETE, state, tick
+            )
             return True
         if isinstance(first[1], ShareError) and first[1].problem.episode:
-            self._registry.set(f"{RETRY_HISTORY}\\{install.job_id}", role.name, first[1].problem.episode)
+            self._registry.set(
+                f"{RETRY_HISTORY}\\{install.job_id}", role.name, first[1].problem.episode
+            )
         await self._event_for_failure(role, install, first[1])
         await self._reports.detail(
-            install, DetailKind.SERVER, role.name, DetailStatus.RETRYING, state, tick, f"{first[0]}: {first[1]}"
+            install,
+            DetailKind.SERVER,
+            role.name,
+            DetailStatus.RETRYING,
+            state,
+            tick,
+            f"{first[0]}: {first[1]}",
         )
         return False
 
     async def _is_installed(self, role: SiteServerRole, install: Install, directory: str) -> None:
-        """Remember it; if the package moved to another directory, point the clients' instruction files there."""
+        """Remember it; if the package moved to another directory, point the clients' instruction
+        files there.
+        """
         before = self._servers.unc(role, install.package_id)
         version = install.package_version or self._stored_version(install.package_id)
         self._servers.has(role, install.package_id, version, directory)
         after = self._servers.unc(role, install.package_id)
         if after != before:
             count = await winst_box.point_elsewhere(self._root, install.package_id, before, after)
-            self._log(f"~Package {install.package_id} is now in {after}, {count} instruction files point there.")
+            self._log(
+                f"~Package {install.package_id} is now in {after}, {count} instruction files "
+                "point there."
+            )
 
-    def _on_file(self, role: SiteServerRole, install: Install, file: str, result: str, win32: int, cause: int) -> None:
+    def _on_file(
+        self, role: SiteServerRole, install: Install, file: str, result: str, win32: int, cause: int
+    ) -> None:
         self._site.recorder.record(
             f"{self._site.code}/{COMPONENT}",
             "copy.file",
@@ -273,26 +345,39 @@ class Installer:
         )
         if result == "refused":
             there = f"{self._servers.unc(role, install.package_id)}{file}".replace("/", "\\")
-            self._log(f"~Copying {TEMP_DIRECTORY}\\{file} to {there}, Failed, Win32 Error = {win32}")
+            self._log(
+                f"~Copying {TEMP_DIRECTORY}\\{file} to {there}, Failed, Win32 Error = {win32}"
+            )
 
-    async def _event_for_failure(self, role: SiteServerRole, install: Install, error: ShareError | ShareUnreachable) -> None:
-        """108, or 109 when the disk was full. 1.2 says 109 with blank numbers whatever the reason (Q193766)."""
+    async def _event_for_failure(
+        self, role: SiteServerRole, install: Install, error: ShareError | ShareUnreachable
+    ) -> None:
+        """108, or 109 when the disk was full. 1.2 says 109 with blank numbers whatever the reason
+        (Q193766).
+        """
         full = isinstance(error, ShareError) and error.nt_status is NtStatus.DISK_FULL
         if full or self._site.profile.copy_failure_says_disk_full:
             await self._site.report_event(COMPONENT, 109, role.name, "", "", job=install.job_id)
         else:
-            await self._site.report_event(COMPONENT, 108, f"\\\\{role.name}\\{role.package_share}", job=install.job_id)
+            await self._site.report_event(
+                COMPONENT, 108, f"\\\\{role.name}\\{role.package_share}", job=install.job_id
+            )
 
     # -- what follows
 
-    async def _retry_later(self, install: Install, outcome: Outcome, state: RetryState, tick: float, was_due: float) -> str:
-        """Write the retry instruction; its name. One interval after this attempt was due, so that lateness does not add up."""
+    async def _retry_later(
+        self, install: Install, outcome: Outcome, state: RetryState, tick: float, was_due: float
+    ) -> str:
+        """Write the retry instruction; its name. One interval after this attempt was due, so that
+        lateness does not add up.
+        """
         site = self._site
         later = after_failure(site.profile, state, tick)
         due = was_due + site.retry_s
         if due <= tick:
             due = tick + site.retry_s
-        # Q195936: after a failed store the retry forgets to refresh the existing servers, unless the profile keeps it.
+        # Q195936: after a failed store the retry forgets to refresh the existing servers, unless
+        # the profile keeps it.
         forgets = outcome.store_failed and not site.profile.retry_keeps_refresh
         loses_list = outcome.succeeded and site.profile.partial_retry_list_lost
         failed = () if loses_list else tuple(t for t in self._targets(outcome.failed))
@@ -306,12 +391,20 @@ class Installer:
             users_warned=False,
         )
         self._log(f"~We will retry job {install.job_id} later, retry count is now {later.retries}")
-        stale = self._servers.holders(install.package_id) if forgets and install.refresh_existing else []
+        stale = (
+            self._servers.holders(install.package_id)
+            if forgets and install.refresh_existing
+            else []
+        )
         return await self._write_retry(retry, due, later.retries, [role.name for role in stale])
 
-    async def _write_retry(self, retry: Install, due: float, retries: int, forgotten: Sequence[str] = ()) -> str:
+    async def _write_retry(
+        self, retry: Install, due: float, retries: int, forgotten: Sequence[str] = ()
+    ) -> str:
         file = retry_file(retry.job_id)
-        await self._receive.write(file, render_instruction(retry.to_instruction(execute_at=due, retries=retries)))
+        await self._receive.write(
+            file, render_instruction(retry.to_instruction(execute_at=due, retries=retries))
+        )
         self._site.record(
             COMPONENT,
             "instruction.written",
@@ -326,13 +419,21 @@ class Installer:
         return file
 
     async def _warns_users(self, install: Install, outcome: Outcome, state: RetryState) -> bool:
-        """Whether this failure is the one after which users are told, because somebody has files open (Q128458)."""
-        if outcome.store_failed or install.users_warned or not forces_disconnect(self._site.profile, state):
+        """Whether this failure is the one after which users are told, because somebody has files
+        open (Q128458).
+        """
+        if (
+            outcome.store_failed
+            or install.users_warned
+            or not forces_disconnect(self._site.profile, state)
+        ):
             return False
         roles = [role for role in self._site.servers if role.name in outcome.failed]
         return any([await self._forced.warn(role, install) for role in roles])
 
-    async def _close_soon(self, install: Install, outcome: Outcome, state: RetryState, tick: float) -> str:
+    async def _close_soon(
+        self, install: Install, outcome: Outcome, state: RetryState, tick: float
+    ) -> str:
         """The attempt that may close files follows after the delay; it counts as the same retry."""
         due = tick + 60.0 * self._site.profile.forced_disconnect_delay_min
         forced = msgspec.structs.replace(
@@ -346,13 +447,21 @@ class Installer:
         return await self._write_retry(forced, due, state.retries)
 
     def _targets(self, names: tuple[str, ...]) -> list[PackageTarget]:
-        return [PackageTarget(role.name, role.package_share) for role in self._site.servers if role.name in names]
+        return [
+            PackageTarget(role.name, role.package_share)
+            for role in self._site.servers
+            if role.name in names
+        ]
 
     async def _give_up(self, install: Install, state: RetryState, tick: float) -> None:
         reason = f"gave up after {state.retries} retries: job {install.job_id} is Failed"
         self._log(f"~Job {install.job_id} has failed, {reason}")
-        for name in [t.server for t in install.servers] if install.retry_of is RetryOf.SERVERS else []:
-            await self._reports.detail(install, DetailKind.SERVER, name, DetailStatus.FAILED, state, tick, reason)
+        for name in (
+            [t.server for t in install.servers] if install.retry_of is RetryOf.SERVERS else []
+        ):
+            await self._reports.detail(
+                install, DetailKind.SERVER, name, DetailStatus.FAILED, state, tick, reason
+            )
             await end_episode(self._site, self._registry, install, name, reason)
         await self._registry.save()
         await self._fail(install, state, tick, reason)
@@ -360,16 +469,26 @@ class Installer:
 
     async def _fail(self, install: Install, state: RetryState, tick: float, reason: str) -> None:
         """The site is done with the job, without success."""
-        await self._reports.package(install, succeeded=False, version=install.package_version, tick=tick)
-        await self._reports.detail(install, DetailKind.COMPLETION, "", DetailStatus.FAILED, state, tick, reason)
+        await self._reports.package(
+            install, succeeded=False, version=install.package_version, tick=tick
+        )
+        await self._reports.detail(
+            install, DetailKind.COMPLETION, "", DetailStatus.FAILED, state, tick, reason
+        )
 
     def _has_nowhere_to_run(self, install: Install) -> bool:
         """Whether workstations are to run a package that no server of this site has."""
-        wanted = install.command_line and install.workstations and install.retry_of is RetryOf.NOTHING
+        wanted = (
+            install.command_line and install.workstations and install.retry_of is RetryOf.NOTHING
+        )
         return bool(wanted) and not self._servers.holders(install.package_id)
 
-    async def _clean_up(self, name: str, install: Install, *, keep: str = "", keep_package: bool = False) -> None:
-        """What is known first, then the package, the instruction last: what is left tells a restarted despooler what to do."""
+    async def _clean_up(
+        self, name: str, install: Install, *, keep: str = "", keep_package: bool = False
+    ) -> None:
+        """What is known first, then the package, the instruction last: what is left tells a
+        restarted despooler what to do.
+        """
         await self._registry.save()
         if install.package_file and not keep_package:
             try:
@@ -381,7 +500,9 @@ class Installer:
             await self._receive.delete(name)
 
     async def _write_instructions(self, install: Install, holders: list[SiteServerRole]) -> None:
-        """A WINST record for every target workstation, with the servers that hold the package (10 at most: Q161310)."""
+        """A WINST record for every target workstation, with the servers that hold the package (10
+        at most: Q161310).
+        """
         roles = holders[: self._site.profile.package_servers_max]
         record = WorkstationInstruction(
             site_id=install.site,
@@ -397,7 +518,9 @@ class Installer:
             operating_system=install.operating_system,
             run_command=install.command_line,
             wcl_name=install.command_name,
-            servers=tuple(PackageServer(self._servers.unc(role, install.package_id)) for role in roles),
+            servers=tuple(
+                PackageServer(self._servers.unc(role, install.package_id)) for role in roles
+            ),
             package_name=install.package_name,
             comments=install.comments,
         ).with_flags(background=install.background)

@@ -1,8 +1,10 @@
-r"""What the Despooler reports of a job: rows for Job Details, and what became of a package that is another site's.
+r"""What the Despooler reports of a job: rows for Job Details, and what became of a package that is
+another site's.
 
-Every report is a MIF in `DELTAMIF.COL` and has a number made of what it says, the site included, so that saying it twice
-counts once here and at every site above. A site that got a job from elsewhere tells, with its arrival, what the job is.
-A package's status goes to the site it came from; 1.2 marks the ID of one that a Share job installed (Q235805).
+Every report is a MIF in `DELTAMIF.COL` and has a number made of what it says, the site included, so
+that saying it twice counts once here and at every site above. A site that got a job from elsewhere
+tells, with its arrival, what the job is. A package's status goes to the site it came from; 1.2
+marks the ID of one that a Share job installed (Q235805).
 """
 
 from __future__ import annotations
@@ -26,9 +28,13 @@ class JobReports:
         self._mifs = mifs
 
     async def arrived(self, install: Install, state: RetryState, tick: float) -> None:
-        """The instruction is here. Of a job from elsewhere the workstations are told, too: they have reported nothing yet."""
+        """The instruction is here. Of a job from elsewhere the workstations are told, too: they
+        have reported nothing yet.
+        """
         facts = self._facts(install) if install.job_id[:3] != self._site.code else None
-        await self.detail(install, DetailKind.SITE_ARRIVAL, "", DetailStatus.COMPLETE, state, tick, facts=facts)
+        await self.detail(
+            install, DetailKind.SITE_ARRIVAL, "", DetailStatus.COMPLETE, state, tick, facts=facts
+        )
         for target in install.workstations if facts is not None else ():
             await self._put(
                 JobReport(
@@ -72,13 +78,25 @@ class JobReports:
             )
         )
 
-    async def package(self, install: Install, *, succeeded: bool, version: int, tick: float) -> None:
-        """What became of a package that came from another site. One's own is in the database already."""
-        if install.package_id[:3] == self._site.code or install.kind not in (InstallKind.SHARE, InstallKind.INSTALL):
+    async def package(
+        self, install: Install, *, succeeded: bool, version: int, tick: float
+    ) -> None:
+        """What became of a package that came from another site. One's own is in the database
+        already.
+        """
+        if install.package_id[:3] == self._site.code or install.kind not in (
+            InstallKind.SHARE,
+            InstallKind.INSTALL,
+        ):
             return
         package_id = install.package_id
-        if succeeded and install.kind is InstallKind.SHARE and self._site.profile.success_marks_package_id:
-            package_id = mark(package_id)  # Q235805: 1.2's way to say that it is installed. Keep it.
+        if (
+            succeeded
+            and install.kind is InstallKind.SHARE
+            and self._site.profile.success_marks_package_id
+        ):
+            # Q235805: 1.2's way to say that it is installed. Keep it.
+            package_id = mark(package_id)
         report = PackageReport(
             report=f"{install.job_id}/{self._site.code}/{install.package_id}/{version}/{SUCCESS if succeeded else FAILED}",
             package_id=package_id,

@@ -1,8 +1,10 @@
-r"""MIFs from a child site: the Despooler unpacks what the child's Site Reporter sent and puts each where it is worked on.
+r"""MIFs from a child site: the Despooler unpacks what the child's Site Reporter sent and puts each
+where it is worked on.
 
-The law: the MIFs first, the package after, the instruction last, so that a death in between unpacks them again; reports carry
-numbers and count once. All go to `DELTAMIF.COL`, but for one: at a 2.0 site a package-status MIF becomes a package status
-record, `*.STA` in Distribution Manager's inbox (Q235805).
+The law: the MIFs first, the package after, the instruction last, so that a death in between unpacks
+them again; reports carry numbers and count once. All go to `DELTAMIF.COL`, but for one: at a 2.0
+site a package-status MIF becomes a package status record, `*.STA` in Distribution Manager's inbox
+(Q235805).
 """
 
 from __future__ import annotations
@@ -27,7 +29,14 @@ _PACKAGE_STATUS: Final = PACKAGE_STATUS_CLASS.encode("ascii")
 class MifTransfers:
     """The Despooler's part that serves child sites."""
 
-    def __init__(self, site: SiteContext, root: Share, receive: Share, mifs: MifBox, log: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        site: SiteContext,
+        root: Share,
+        receive: Share,
+        mifs: MifBox,
+        log: Callable[[str], None],
+    ) -> None:
         self._site = site
         self._root = root
         self._receive = receive
@@ -41,7 +50,9 @@ class MifTransfers:
             await self._records.started()
 
     async def execute(self, name: str, transfer: MifTransfer) -> str:
-        """Unpack; what became of it, for the record. Raises `PackageError` for a package that is damaged."""
+        """Unpack; what became of it, for the record. Raises `PackageError` for a package that is
+        damaged.
+        """
         try:
             data = await self._receive.read(transfer.package_file)
         except ShareError as error:
@@ -72,7 +83,9 @@ class MifTransfers:
 
 
 def _package_report(mif: bytes) -> PackageReport | None:
-    """The package report a MIF is; None for one that is none after all, which the Data Loader will judge."""
+    """The package report a MIF is; None for one that is none after all, which the Data Loader will
+    judge.
+    """
     try:
         report = read_delta_mif(mif)
     except MifError:

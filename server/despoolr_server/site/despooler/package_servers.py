@@ -1,7 +1,8 @@
-r"""Which distribution servers have a package, which version, in which directory, and which an instruction concerns.
+r"""Which distribution servers have a package, which version, in which directory, and which an
+instruction concerns.
 
-What is known lies in the registry (`Transfer Packages\W_<pkgid>\<server>`: Q235157, Q199994), so that a restarted Despooler
-knows it too.
+What is known lies in the registry (`Transfer Packages\W_<pkgid>\<server>`: Q235157, Q199994), so
+that a restarted Despooler knows it too.
 """
 
 from __future__ import annotations
@@ -39,8 +40,9 @@ class PackageServers:
     def concerned(self, install: Install) -> list[SiteServerRole]:
         """Whom an instruction concerns.
 
-        A retry lists its servers itself. Else: the specified ones (all, if none is named) that lack the package (one that has
-        it is left alone: Q140051), and with Refresh Existing, or when a new one is added (Q235157), all that have it.
+        A retry lists its servers itself. Else: the specified ones (all, if none is named) that lack
+        the package (one that has it is left alone: Q140051), and with Refresh Existing, or when a
+        new one is added (Q235157), all that have it.
         """
         named = {fold(target.server) for target in install.servers}
         put_on = [role.name for role in self.roles if fold(role.name) in named]
@@ -54,12 +56,15 @@ class PackageServers:
             wanted |= have
         for name in sorted(set(put_on) & have - wanted):
             self._log(
-                f"~Server {name} has package {install.package_id} already and no refresh was asked for, we'll skip this server."
+                f"~Server {name} has package {install.package_id} already and no refresh was "
+                "asked for, we'll skip this server."
             )
         return [role for role in self.roles if role.name in wanted]
 
     def _forgets(self, install: Install) -> bool:
-        """Whether this is the retry after a failed store that leaves the existing servers as they are (Q195936)."""
+        """Whether this is the retry after a failed store that leaves the existing servers as they
+        are (Q195936).
+        """
         return install.retry_of is RetryOf.STORE and not self._site.profile.retry_keeps_refresh
 
     def directory(self, role: SiteServerRole, package: str) -> str:

@@ -1,7 +1,8 @@
-"""Removing a package (Remove Package From Server): its directory on each server, its commands in clients' instruction files.
+"""Removing a package (Remove Package From Server): its directory on each server, its commands in
+clients' instruction files.
 
-A file in use cannot be deleted: the server is tried again later, like an update (event 106). Commands go from all WINST
-records of the package, the only way besides cancelling that they do.
+A file in use cannot be deleted: the server is tried again later, like an update (event 106).
+Commands go from all WINST records of the package, the only way besides cancelling that they do.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from despoolr_server.site.state import boxes, winst_box
 
 
 async def remove_package(share: Share, directory: str, purpose: str) -> CopyResult:
-    """Delete the package's directory on one server; what could not go is `failed`, a server that does not answer too."""
+    """Delete the package's directory on one server; what could not go is `failed`, a server that
+    does not answer too.
+    """
     failed: list[tuple[str, ShareError | ShareUnreachable]] = []
     try:
         await _remove_tree(share, directory, purpose, failed)
@@ -22,7 +25,9 @@ async def remove_package(share: Share, directory: str, purpose: str) -> CopyResu
     return CopyResult((), tuple(failed), directory)
 
 
-async def _remove_tree(share: Share, top: str, purpose: str, failed: list[tuple[str, ShareError | ShareUnreachable]]) -> None:
+async def _remove_tree(
+    share: Share, top: str, purpose: str, failed: list[tuple[str, ShareError | ShareUnreachable]]
+) -> None:
     """Delete what is in a directory, then the directory, if all of it could go."""
     ahead = [("", iter(await _entries(share, top)), 0)]
     while ahead:
@@ -59,5 +64,7 @@ async def remove_commands(root: Share, package: str) -> int:
     for directory in await root.list(boxes.PCM_DOMAINS):
         path = f"{boxes.PCM_DOMAINS}/{directory.name}"
         for entry in await root.list(path) if directory.directory else []:
-            count += await winst_box.drop_records(root, f"{path}/{entry.name}", lambda record: record.package_id == package)
+            count += await winst_box.drop_records(
+                root, f"{path}/{entry.name}", lambda record: record.package_id == package
+            )
     return count

@@ -1,11 +1,13 @@
 r"""Despooler: executes the instructions that arrive in `DESPOOLR.BOX\RECEIVE`.
 
-The law of its order: `.IST` and `.NIL` first (work a dead process left), then `.SNI` (client results, retries), then `.INS`
-(new instructions), 50 files a batch (Q168130). A new `.INS` becomes `.IST` if it has a package, else `.NIL`, and stays
-under that name until it is done (Q152468). One whose execution time has not come is left alone (Q172899).
+The law of its order: `.IST` and `.NIL` first (work a dead process left), then `.SNI` (client
+results, retries), then `.INS` (new instructions), 50 files a batch (Q168130). A new `.INS` becomes
+`.IST` if it has a package, else `.NIL`, and stays under that name until it is done (Q152468). One
+whose execution time has not come is left alone (Q172899).
 
-What cannot be read, or names a file that no share could have, is moved aside to `DESPOOLR.BOX\BAD` with a reason beside it,
-event 1 is logged, and the rest goes on. What a share refuses stays where it is, is tried on the next poll, and the rest goes on.
+What cannot be read, or names a file that no share could have, is moved aside to `DESPOOLR.BOX\BAD`
+with a reason beside it, event 1 is logged, and the rest goes on. What a share refuses stays where
+it is, is tried on the next poll, and the rest goes on.
 """
 
 from __future__ import annotations
@@ -53,7 +55,9 @@ NEXT_POLL_S: Final = 1.0
 
 @dataclass(slots=True)
 class _Begun:
-    """An instruction that is being executed, under its working name. `was_put_off`: it could not be done before."""
+    """An instruction that is being executed, under its working name. `was_put_off`: it could not be
+    done before.
+    """
 
     name: str
     instruction: DespoolerInstruction
@@ -77,9 +81,13 @@ class Despooler(Service):
         self._transfers = MifTransfers(site, root, self._receive, self._mifs, self.log)
         self._inbox = Inbox(self._receive, "")
         self._waits_for: dict[str, float] = {}
-        """Instruction to its execution time, where that lies ahead: an extra cycle may be due for it."""
+        """Instruction to its execution time, where that lies ahead: an extra cycle may be due for
+        it.
+        """
         self._put_off_until: dict[str, float] = {}
-        """Instruction that could not be executed to the time from which on a cycle may try it again."""
+        """Instruction that could not be executed to the time from which on a cycle may try it
+        again.
+        """
         self._said_waiting = False
 
     async def started(self) -> None:
@@ -108,16 +116,21 @@ class Despooler(Service):
 
     async def _due(self, tick: float) -> list[str]:
         """The names to execute now, in the Despooler's order."""
-        is_due = any(at <= tick for at in (*self._waits_for.values(), *self._put_off_until.values()))
+        is_due = any(
+            at <= tick for at in (*self._waits_for.values(), *self._put_off_until.values())
+        )
         entries = await self._inbox.files(anyway=is_due)
         if entries or is_due:  # what is gone from the box is waited for no more
             names = {entry.name for entry in entries}
             self._waits_for = {name: at for name, at in self._waits_for.items() if name in names}
-            self._put_off_until = {name: at for name, at in self._put_off_until.items() if name in names}
+            self._put_off_until = {
+                name: at for name, at in self._put_off_until.items() if name in names
+            }
         ready = [
             e.name
             for e in entries
-            if _kind(e) in ORDER and max(self._waits_for.get(e.name, 0.0), self._put_off_until.get(e.name, 0.0)) <= tick
+            if _kind(e) in ORDER
+            and max(self._waits_for.get(e.name, 0.0), self._put_off_until.get(e.name, 0.0)) <= tick
         ]
         if not ready:
             self._inbox.rest()
@@ -136,7 +149,11 @@ class Despooler(Service):
 
     async def _execute_results(self, names: list[str], tick: float) -> None:
         found = zip(names, await self._receive.read_all(names), strict=True)
-        all_begun = [begun for name, data in found if (begun := await self._begin(name, data, tick)) is not None]
+        all_begun = [
+            begun
+            for name, data in found
+            if (begun := await self._begin(name, data, tick)) is not None
+        ]
         results: list[tuple[_Begun, WireRemove]] = []
         for begun in all_begun:
             if begun.instruction.type != WIREMOVE:
@@ -148,8 +165,13 @@ class Despooler(Service):
                 await self._conclude(begun, error, tick)
         outcomes: Sequence[str | Failure]
         try:
-            outcomes = await self._results.execute_all([(begun.name, result) for begun, result in results], tick)
-        except (ShareError, ShareUnreachable) as error:  # the disk of a share keeps nothing: all of them come again
+            outcomes = await self._results.execute_all(
+                [(begun.name, result) for begun, result in results], tick
+            )
+        except (
+            ShareError,
+            ShareUnreachable,
+        ) as error:  # the disk of a share keeps nothing: all of them come again
             outcomes = [error] * len(results)
         for (begun, _), outcome in zip(results, outcomes, strict=True):
             await self._conclude(begun, outcome, tick)
@@ -168,7 +190,10 @@ class Despooler(Service):
             return None
         if instruction.execute_at and instruction.execute_at > tick:
             self._waits_for[name] = instruction.execute_at
-            self.log(f"Instruction {self._local(name)} won't be processed till {render_sms_date(instruction.execute_at)}")
+            self.log(
+                f"Instruction {self._local(name)} won't be processed till "
+                f"{render_sms_date(instruction.execute_at)}"
+            )
             return None
         self._waits_for.pop(name, None)
         begun = _Begun(name, instruction, self._put_off_until.pop(name, None) is not None)
@@ -188,13 +213,18 @@ class Despooler(Service):
             return error
 
     async def _conclude(self, begun: _Begun, outcome: str | Failure, tick: float) -> None:
-        """Put on record what became of an instruction, or lay it aside, or leave it for the next poll."""
+        """Put on record what became of an instruction, or lay it aside, or leave it for the next
+        poll.
+        """
         name, instruction = begun.name, begun.instruction
         if isinstance(outcome, FormatError):
             await self._set_aside(name, str(outcome), tick)
             return
         if isinstance(outcome, ShareError | ShareUnreachable):
-            if isinstance(outcome, ShareError) and outcome.nt_status is NtStatus.OBJECT_NAME_INVALID:
+            if (
+                isinstance(outcome, ShareError)
+                and outcome.nt_status is NtStatus.OBJECT_NAME_INVALID
+            ):
                 await self._set_aside(name, str(outcome), tick)
             else:
                 await self._put_off(name, outcome, tick, is_first=not begun.was_put_off)
@@ -219,24 +249,36 @@ class Despooler(Service):
 
     async def _dispatch(self, name: str, instruction: DespoolerInstruction, tick: float) -> str:
         if instruction.type == WIREMOVE:
-            (outcome,) = await self._results.execute_all([(name, WireRemove.from_instruction(instruction))], tick)
+            (outcome,) = await self._results.execute_all(
+                [(name, WireRemove.from_instruction(instruction))], tick
+            )
             if isinstance(outcome, Exception):
                 raise outcome
             return outcome
         if instruction.type == INVENTORY:
             return await self._transfers.execute(name, MifTransfer.from_instruction(instruction))
-        return await self._installer.execute(name, Install.from_instruction(instruction), instruction, tick)
+        return await self._installer.execute(
+            name, Install.from_instruction(instruction), instruction, tick
+        )
 
-    async def _put_off(self, name: str, error: ShareError | ShareUnreachable, tick: float, *, is_first: bool = True) -> None:
-        """A share refused what the instruction needs: it stays, and is tried again on the next poll.
+    async def _put_off(
+        self, name: str, error: ShareError | ShareUnreachable, tick: float, *, is_first: bool = True
+    ) -> None:
+        """A share refused what the instruction needs: it stays, and is tried again on the next
+        poll.
 
         A full disk is an event, once: nothing that this instruction would write has room.
         """
         where = error.problem.path if isinstance(error, ShareError) else ""
-        self.warn(f"~Cannot execute the instruction {name} yet: {where}: {error}, Win32 Error = {error.win32}")
+        self.warn(
+            f"~Cannot execute the instruction {name} yet: {where}: {error}, Win32 Error = "
+            f"{error.win32}"
+        )
         self._put_off_until[name] = tick + NEXT_POLL_S
         if is_first and isinstance(error, ShareError) and error.nt_status is NtStatus.DISK_FULL:
-            await self.site.report_event(self.component, EVENT_CANNOT_WRITE, where.replace("/", "\\"))
+            await self.site.report_event(
+                self.component, EVENT_CANNOT_WRITE, where.replace("/", "\\")
+            )
 
     async def _set_aside(self, name: str, reason: str, tick: float) -> None:
         self.warn(f"~Despooler failed to execute the instruction {name}: {reason}")
@@ -244,16 +286,28 @@ class Despooler(Service):
         root_path = f"{boxes.BAD_INSTRUCTIONS}/{name}"
         try:
             await self._root.write(root_path, await self._receive.read(name))
-            await self._root.write(f"{root_path}.TXT", f"{name}: {reason}\r\n".encode("latin-1", "replace"))
+            await self._root.write(
+                f"{root_path}.TXT", f"{name}: {reason}\r\n".encode("latin-1", "replace")
+            )
             await self.site.report_event(self.component, 1)
             await self._receive.delete(name)
         except ShareError as error:
-            await self._put_off(name, error, tick)  # nothing is lost: it lies in RECEIVE until there is room for it
+            # nothing is lost: it lies in RECEIVE until there is room for it
+            await self._put_off(name, error, tick)
             return
-        self.site.record(self.component, "instruction.executed", file=name, type="", job="", result=f"refused: {reason}")
+        self.site.record(
+            self.component,
+            "instruction.executed",
+            file=name,
+            type="",
+            job="",
+            result=f"refused: {reason}",
+        )
 
     async def _reset_retry_counts(self) -> None:
-        """Q140374: a Despooler that restarts begins to count its retries anew, so a job can retry for ever (1.1, 1.2)."""
+        """Q140374: a Despooler that restarts begins to count its retries anew, so a job can retry
+        for ever (1.1, 1.2).
+        """
         for entry in await self._receive.list():
             if _kind(entry) != ".SNI":
                 continue
@@ -262,7 +316,9 @@ class Despooler(Service):
             except (FormatError, ShareError):
                 continue  # the cycle deals with it
             if instruction.retries:
-                await self._receive.write(entry.name, render_instruction(replace(instruction, retries=0)))
+                await self._receive.write(
+                    entry.name, render_instruction(replace(instruction, retries=0))
+                )
 
     def _local(self, name: str) -> str:
         return f"D:\\SMS\\{boxes.RECEIVE.lower()}\\{name.lower()}".replace("/", "\\")

@@ -1,4 +1,6 @@
-"""What a job is: its type, its phases, its states. Pure vocabulary of the SMS Administrator program (`domain.md` d.1)."""
+"""What a job is: its type, its phases, its states. Pure vocabulary of the SMS Administrator program
+(`domain.md` d.1).
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,9 @@ class DetailKind(StrEnum):
 
 
 class DetailStatus(StrEnum):
-    """What a row can say. `Canceled` is spelled with one l for a workstation (Q152229), `Cancelled` for a job (Q186414)."""
+    """What a row can say. `Canceled` is spelled with one l for a workstation (Q152229), `Cancelled`
+    for a job (Q186414).
+    """
 
     NONE = "None"
     ACTIVE = "Active"
@@ -65,7 +69,9 @@ class DetailStatus(StrEnum):
 
 
 NOT_INSTALLED: Final = "Not installed"
-"""What a package's status at a site is until the site reports. Our words: the archive prints none."""
+"""What a package's status at a site is until the site reports. Our words: the archive prints
+none.
+"""
 
 
 class SendPhase(StrEnum):
@@ -76,9 +82,11 @@ class SendPhase(StrEnum):
 
 
 class DistributePhase(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Put on Specified Distribution Servers, and Refresh Existing Distribution Servers (Q140051, Q235157).
+    """Put on Specified Distribution Servers, and Refresh Existing Distribution Servers (Q140051,
+    Q235157).
 
-    `put_on` names servers; `["*"]` are each site's default servers, all it has. With neither, the job only sends.
+    `put_on` names servers; `["*"]` are each site's default servers, all it has. With neither, the
+    job only sends.
     """
 
     put_on: tuple[str, ...] = ()
@@ -86,7 +94,9 @@ class DistributePhase(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
 
 
 class RunPhase(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Run Workstation Command. Times are site seconds; `mandatory_after`/`expires_after` None: never."""
+    """Run Workstation Command. Times are site seconds; `mandatory_after`/`expires_after` None:
+    never.
+    """
 
     command: str
     command_name: str = ""
@@ -101,9 +111,10 @@ class RunPhase(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
 class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A job as the administrator fills it in.
 
-    `machines` are the target workstations by name (`["*"]`: every machine the site knows) and matter with a run phase only.
-    `sites` are the target sites; if none is named they follow from the targets: the sites of the workstations of a run phase,
-    the sites of the servers that are named, and this one. `activate_at` is site time; `repeat_every_s` 0 does not repeat.
+    `machines` are the target workstations by name (`["*"]`: every machine the site knows) and
+    matter with a run phase only. `sites` are the target sites; if none is named they follow from
+    the targets: the sites of the workstations of a run phase, the sites of the servers that are
+    named, and this one. `activate_at` is site time; `repeat_every_s` 0 does not repeat.
     """
 
     name: str
@@ -122,5 +133,7 @@ class JobSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     def is_send_only(self) -> bool:
         """Whether the job has neither a distribute nor a run phase."""
         distribute = self.distribute
-        is_for_servers = self.type == JobType.REMOVE_PACKAGE or distribute.put_on or distribute.refresh_existing
+        is_for_servers = (
+            self.type == JobType.REMOVE_PACKAGE or distribute.put_on or distribute.refresh_existing
+        )
         return not is_for_servers and self.run is None

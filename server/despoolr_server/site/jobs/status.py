@@ -1,9 +1,11 @@
-"""What the rows of Job Details make of a job: the Scheduler's rule, as one function of what they say.
+"""What the rows of Job Details make of a job: the Scheduler's rule, as one function of what they
+say.
 
-The law: any detail that retries makes the job Retrying (Q150026); a Completion row that failed makes it Failed (Q140374);
-it is Complete when every row is; a workstation that never reports leaves it Active for ever (Q156250).
-A workstation that failed makes the job Retrying, and Failed only when the retry budget is used up (articles.md S2).
-A job that is Cancelling is Cancelled when every site has taken it back.
+The law: any detail that retries makes the job Retrying (Q150026); a Completion row that failed
+makes it Failed (Q140374); it is Complete when every row is; a workstation that never reports leaves
+it Active for ever (Q156250). A workstation that failed makes the job Retrying, and Failed only when
+the retry budget is used up (articles.md S2). A job that is Cancelling is Cancelled when every site
+has taken it back.
 """
 
 from __future__ import annotations
@@ -16,25 +18,31 @@ Said = AbstractSet[tuple[str, str]]
 """Each (kind, status) that a row of the job has."""
 
 
-def overall_status(was: JobStatus, said: Said, *, stays_retrying: bool, has_given_up: bool = False) -> JobStatus:
+def overall_status(
+    was: JobStatus, said: Said, *, stays_retrying: bool, has_given_up: bool = False
+) -> JobStatus:
     """The job's overall status now.
 
-    `stays_retrying` is Q150026: Retrying is kept while workstations have not reported. `has_given_up`: a workstation failed so
-    long ago that the retry budget is used up.
+    `stays_retrying` is Q150026: Retrying is kept while workstations have not reported.
+    `has_given_up`: a workstation failed so long ago that the retry budget is used up.
     """
     if was == JobStatus.COMPLETE and (DetailKind.WORKSTATION, DetailStatus.RETRYING) in said:
-        return JobStatus.RETRYING  # what an expiry does to a job that was done, in 1.0 (articles.md S1)
+        # what an expiry does to a job that was done, in 1.0 (articles.md S1)
+        return JobStatus.RETRYING
     if was not in UNDER_WAY:
         return was
     completions = {status for kind, status in said if kind == DetailKind.COMPLETION}
     if was == JobStatus.CANCELLING or DetailStatus.CANCELED in completions:
-        return JobStatus.CANCELLED if completions == {DetailStatus.CANCELED} else JobStatus.CANCELLING
+        return (
+            JobStatus.CANCELLED if completions == {DetailStatus.CANCELED} else JobStatus.CANCELLING
+        )
     if DetailStatus.FAILED in completions or (DetailKind.SITE_ARRIVAL, DetailStatus.FAILED) in said:
         return JobStatus.FAILED
     if (DetailKind.WORKSTATION, DetailStatus.FAILED) in said:
         return JobStatus.FAILED if has_given_up else JobStatus.RETRYING
     if completions == {DetailStatus.COMPLETE}:
-        # Every site's Completion row is Complete: the rule uses it alone, not the Server rows (Q221945).
+        # Every site's Completion row is Complete: the rule uses it alone, not the Server rows
+        # (Q221945).
         said = {(kind, status) for kind, status in said if kind != DetailKind.SERVER}
     if any(status == DetailStatus.RETRYING for _, status in said):
         return JobStatus.RETRYING
@@ -47,4 +55,6 @@ def overall_status(was: JobStatus, said: Said, *, stays_retrying: bool, has_give
 
 
 def _all_servers_done(said: Said) -> bool:
-    return all(status == DetailStatus.COMPLETE for kind, status in said if kind != DetailKind.WORKSTATION)
+    return all(
+        status == DetailStatus.COMPLETE for kind, status in said if kind != DetailKind.WORKSTATION
+    )

@@ -1,7 +1,9 @@
-"""Making the boxes of a share again that are missing: what Setup made once, the Maintenance Manager keeps there.
+"""Making the boxes of a share again that are missing: what Setup made once, the Maintenance Manager
+keeps there.
 
-The law: nothing is asked of a share beyond one look at what is there, nothing is changed where nothing is missing, and a file
-that stands where a box belongs is renamed, never deleted. Only an administrator, or somebody at the disk, can take a box away:
+The law: nothing is asked of a share beyond one look at what is there, nothing is changed where
+nothing is missing, and a file that stands where a box belongs is renamed, never deleted. Only an
+administrator, or somebody at the disk, can take a box away:
 `despoolr_server.shares.rights.FixedNames` keeps everybody else from it.
 """
 
@@ -23,25 +25,40 @@ ASIDE_MAX: Final = 1_000
 
 
 class BoxRepair:
-    """Restores directories, and says so: a line in the component's log and a record `box.restored` for each."""
+    """Restores directories, and says so: a line in the component's log and a record `box.restored`
+    for each.
+    """
 
     def __init__(self, site: SiteContext, component: str) -> None:
         self._site = site
         self._component = component
         self._whole: dict[tuple[str, str, str], tuple[str, list[str]]] = {}
-        """The ETag of each directory as it was when nothing was missing in it, and what was looked for."""
+        """The ETag of each directory as it was when nothing was missing in it, and what was looked
+        for.
+        """
 
-    async def at_root(self, server: str, name: str, share: Share, entries: Iterable[Entry], boxes: Iterable[str]) -> int:
-        """Restore boxes that stand in a share's root, by the root's listing; how many were restored."""
+    async def at_root(
+        self, server: str, name: str, share: Share, entries: Iterable[Entry], boxes: Iterable[str]
+    ) -> int:
+        """Restore boxes that stand in a share's root, by the root's listing; how many were
+        restored.
+        """
         found = {fold(entry.name): entry for entry in entries}
-        missing = [box for box in boxes if (there := found.get(fold(box))) is None or not there.directory]
-        return sum([await self._restore(server, name, share, box, is_file=fold(box) in found) for box in missing])
+        missing = [
+            box for box in boxes if (there := found.get(fold(box))) is None or not there.directory
+        ]
+        return sum(
+            [
+                await self._restore(server, name, share, box, is_file=fold(box) in found)
+                for box in missing
+            ]
+        )
 
     async def anywhere(self, server: str, name: str, share: Share, paths: Iterable[str]) -> int:
         """Restore directories of any depth, from the top down; how many were restored.
 
-        A directory whose ETag says that no name in it came or went since all were there is not looked into: on the grid of a
-        service that is one question in the place of one for each box.
+        A directory whose ETag says that no name in it came or went since all were there is not
+        looked into: on the grid of a service that is one question in the place of one for each box.
         """
         count = 0
         for parent, inside in _by_parent(tuple(paths)).items():
@@ -55,26 +72,39 @@ class BoxRepair:
                 if entry is None or not entry.directory:
                     missing += 1
                     self._whole.pop((server, name, path), None)
-                    count += await self._restore(server, name, share, path, is_file=entry is not None)
+                    count += await self._restore(
+                        server, name, share, path, is_file=entry is not None
+                    )
             self._whole[server, name, parent] = ("" if missing else etag, inside)
         return count
 
-    async def _restore(self, server: str, name: str, share: Share, path: str, *, is_file: bool) -> bool:
-        """Whether it could be done: one that cannot is tried again on the next cycle, and keeps nobody from the others."""
+    async def _restore(
+        self, server: str, name: str, share: Share, path: str, *, is_file: bool
+    ) -> bool:
+        """Whether it could be done: one that cannot is tried again on the next cycle, and keeps
+        nobody from the others.
+        """
         shown = rf"\\{server}\{name}\{path}".replace("/", "\\")
         try:
             aside = await self._set_aside(share, path) if is_file else ""
             await share.make_directory(path)
         except ShareError as error:
-            self._site.log(self._component, f"~{shown} is missing and cannot be made: {error}, Win32 Error = {error.win32}")
+            self._site.log(
+                self._component,
+                f"~{shown} is missing and cannot be made: {error}, Win32 Error = {error.win32}",
+            )
             return False
         what = f"was a file, now {aside.rpartition('/')[2]}" if aside else "was missing"
         self._site.log(self._component, f"~{shown} {what}; the directory has been made again.")
-        self._site.record(self._component, "box.restored", server=server, share=name, path=path, aside=aside)
+        self._site.record(
+            self._component, "box.restored", server=server, share=name, path=path, aside=aside
+        )
         return True
 
     async def _set_aside(self, share: Share, path: str) -> str:
-        """Rename a file that stands where a box belongs; its new path. Raises `ShareError` if it is in use."""
+        """Rename a file that stands where a box belongs; its new path. Raises `ShareError` if it is
+        in use.
+        """
         for number in range(ASIDE_MAX):
             aside = f"{path}{ASIDE}{number or ''}"
             if await share.stat(aside) is None:
@@ -86,7 +116,9 @@ class BoxRepair:
 def _with_parents(paths: Iterable[str]) -> list[str]:
     """Each path once, after the directories above it."""
     parts = [path.split("/") for path in paths]
-    return list(dict.fromkeys("/".join(one[:depth]) for one in parts for depth in range(1, len(one) + 1)))
+    return list(
+        dict.fromkeys("/".join(one[:depth]) for one in parts for depth in range(1, len(one) + 1))
+    )
 
 
 @lru_cache(maxsize=16)

@@ -1,8 +1,10 @@
-r"""Distribution Manager (2.0): takes package status records (`*.STA`) from its inbox into the site database.
+r"""Distribution Manager (2.0): takes package status records (`*.STA`) from its inbox into the site
+database.
 
-The law: the row first, the file after. A record whose ID no package has is logged in the words of Q235805 and deleted (its fate
-is UNKNOWN; deleting is the safe model of articles.md S3). One that may mean several packages, or is no record, is moved to
-`DISTMGR.BOX\BAD` with the reason; the rest goes on. The status of a package that is a site's above is sent on, as it came.
+The law: the row first, the file after. A record whose ID no package has is logged in the words of
+Q235805 and deleted (its fate is UNKNOWN; deleting is the safe model of articles.md S3). One that
+may mean several packages, or is no record, is moved to `DISTMGR.BOX\BAD` with the reason; the rest
+goes on. The status of a package that is a site's above is sent on, as it came.
 """
 
 from __future__ import annotations
@@ -48,7 +50,10 @@ class DistributionManager(Service):
         try:
             data = await self._root.read(path)
         except ShareError as error:
-            self.warn(f"~Cannot read {name}, Win32 Error = {error.win32}. We will try again on the next cycle.")
+            self.warn(
+                f"~Cannot read {name}, Win32 Error = {error.win32}. We will try again on the "
+                "next cycle."
+            )
             return
         try:
             report = parse_sta(data)
@@ -57,21 +62,28 @@ class DistributionManager(Service):
             return
         self.log(f"~Processing incoming file {path.replace('/', chr(92))}.")
         resolves = self.site.profile.marked_package_id_resolves
-        found, was = await self.site.database.run(lambda db: package_status.load(db, report, resolves_marks=resolves))
+        found, was = await self.site.database.run(
+            lambda db: package_status.load(db, report, resolves_marks=resolves)
+        )
         is_own = report.package_id[:3] == self.site.code
         if found.is_ambiguous and (is_own or not self.site.parent):
             reason = package_status.ambiguous(report, found.candidates)
             self.warn(reason)
             self._record_unknown(report, name, reason, kept=True)
-            await self._set_aside(name, data, f"{report.package_id} may be any of {', '.join(found.candidates)}")
+            await self._set_aside(
+                name, data, f"{report.package_id} may be any of {', '.join(found.candidates)}"
+            )
             return
         if found.package:
             self._record(report, found.package, was)
         if self.site.parent and not is_own:
-            await self._upward.put_data(render_package_mif(report))  # the site whose package it is wants to know
+            # the site whose package it is wants to know
+            await self._upward.put_data(render_package_mif(report))
         elif not found.package:
             self.warn(package_status.missing(report.package_id))
-            self._record_unknown(report, name, package_status.missing(report.package_id), kept=False)
+            self._record_unknown(
+                report, name, package_status.missing(report.package_id), kept=False
+            )
         await self._root.delete(path)
 
     def _record_unknown(self, report: PackageReport, name: str, reason: str, *, kept: bool) -> None:
@@ -88,13 +100,23 @@ class DistributionManager(Service):
 
     def _record(self, report: PackageReport, package: str, was: str) -> None:
         self.site.record(
-            self.component, "package.status", package=package, site=report.site, status=report.result, was=was, job=report.job_id
+            self.component,
+            "package.status",
+            package=package,
+            site=report.site,
+            status=report.result,
+            was=was,
+            job=report.job_id,
         )
-        self.log(f"~Package {package} at site {report.site}: {report.result}, version {report.version}.")
+        self.log(
+            f"~Package {package} at site {report.site}: {report.result}, version {report.version}."
+        )
 
     async def _set_aside(self, name: str, data: bytes, reason: str) -> None:
         target = f"{boxes.BAD_PACKAGE_STATUS}/{name}"
         self.warn(f"~{name} has been set aside: {reason}")
         await self._root.write(target, data)
-        await self._root.write(f"{target}.TXT", f"{name}: {reason}\r\n".encode("latin-1", "replace"))
+        await self._root.write(
+            f"{target}.TXT", f"{name}: {reason}\r\n".encode("latin-1", "replace")
+        )
         await self._root.delete(f"{boxes.DISTRIBUTION_MANAGER}/{name}")

@@ -1,7 +1,8 @@
-r"""Inventory Processor: turns what clients report of themselves (`INVENTRY.BOX\*.RAW`) into MIFs for the Data Loader.
+r"""Inventory Processor: turns what clients report of themselves (`INVENTRY.BOX\*.RAW`) into MIFs
+for the Data Loader.
 
-A `.RAW` here is a MIF text with an Identification group (SMS's is binary), so the work is to check it and to pass it on. One
-that does not parse goes to `BADMIFS` with a reason.
+A `.RAW` here is a MIF text with an Identification group (SMS's is binary), so the work is to check
+it and to pass it on. One that does not parse goes to `BADMIFS` with a reason.
 """
 
 from __future__ import annotations
@@ -44,7 +45,10 @@ class InventoryProcessor(Service):
             try:
                 data = await self._root.read(path)
             except ShareError as error:
-                self.warn(f"~Cannot read {entry.name}, Win32 Error = {error.win32}. We will try again on the next cycle.")
+                self.warn(
+                    f"~Cannot read {entry.name}, Win32 Error = {error.win32}. We will try again "
+                    "on the next cycle."
+                )
                 continue
             try:
                 read_inventory_mif(data)
@@ -52,7 +56,8 @@ class InventoryProcessor(Service):
                 self.warn(f"~Compilation failed~{error}")
                 await self._root.write(f"{boxes.BAD_MIFS}/{entry.name}", data)
                 await self._root.write(
-                    f"{boxes.BAD_MIFS}/{entry.name}.TXT", f"{entry.name}: {error}\r\n".encode("latin-1", "replace")
+                    f"{boxes.BAD_MIFS}/{entry.name}.TXT",
+                    f"{entry.name}: {error}\r\n".encode("latin-1", "replace"),
                 )
                 await self.site.report_event(self.component, 245, entry.name)
             else:

@@ -1,9 +1,11 @@
-r"""Inventory Data Loader: loads MIFs from `DATALOAD.BOX\DELTAMIF.COL` into the site database, each exactly once.
+r"""Inventory Data Loader: loads MIFs from `DATALOAD.BOX\DELTAMIF.COL` into the site database, each
+exactly once.
 
-The law: rows first, file after. A batch of MIFs becomes one transaction; only when that is safe are the files deleted. A
-process that died between the two finds the files again, and the report numbers in `LoadedReports` tell it that they count
-already. What does not parse goes to `BADMIFS` with a reason and event 245; the rest goes on.
-What concerns a site above is copied to `SITEREP.BOX` before the file goes (hop 6 of Q169491), whether it counted here or not.
+The law: rows first, file after. A batch of MIFs becomes one transaction; only when that is safe are
+the files deleted. A process that died between the two finds the files again, and the report numbers
+in `LoadedReports` tell it that they count already. What does not parse goes to `BADMIFS` with a
+reason and event 245; the rest goes on. What concerns a site above is copied to `SITEREP.BOX` before
+the file goes (hop 6 of Q169491), whether it counted here or not.
 """
 
 from __future__ import annotations
@@ -34,7 +36,9 @@ MIF_SIZE_MAX: Final = 5_000_000
 EVENT_NO_DETAIL_RECORD: Final = 41
 EVENT_MIF_MOVED: Final = 245
 EVENTS_TAKEN: Final = (0, 374)
-"""The events a job-status MIF may ask to be logged: none, or that a workstation's installation failed (Q169491)."""
+"""The events a job-status MIF may ask to be logged: none, or that a workstation's installation
+failed (Q169491).
+"""
 
 _STATUSES: Final = tuple(status.value for status in DetailStatus)
 _ADD_LOADED: Final = insert(LOADED_REPORTS)
@@ -56,7 +60,9 @@ class _Books:
     def __init__(self, db: Connection, reports: list[JobReport]) -> None:
         self.db = db
         self.rows = DetailRows(db, map(_row_of, reports))
-        self._counted = queries.in_table(db, LOADED_REPORTS.c.Report, [mif.report for mif in reports])
+        self._counted = queries.in_table(
+            db, LOADED_REPORTS.c.Report, [mif.report for mif in reports]
+        )
         self._new: list[str] = []
         self._jobs: dict[str, Row[Any] | None] = {}
 
@@ -111,7 +117,11 @@ class DataLoader(Service):
 
     async def _load_batch(self, names: list[str], tick: float) -> None:
         found = await self._root.read_all([f"{boxes.DELTA_MIFS}/{name}" for name in names])
-        batch = [loaded for name, data in zip(names, found, strict=True) if (loaded := await self._take(name, data)) is not None]
+        batch = [
+            loaded
+            for name, data in zip(names, found, strict=True)
+            if (loaded := await self._take(name, data)) is not None
+        ]
         if not batch:
             return
         facts = await self.site.database.run(lambda db: self._load_all(db, batch, tick))
@@ -127,9 +137,17 @@ class DataLoader(Service):
         await self._finish(batch, aside)
 
     async def _finish(self, batch: list[_Loaded], aside: dict[str, str]) -> None:
-        """The rows are safe: pass on what concerns the parent, and let the files go (or keep them, for a reason)."""
-        await all_of(self._upward.put_data(i.data, fold(i.name[-3:])) for i in batch if self._concerns_parent(i.mif))
-        await all_of(self._set_aside(i.name, i.data, aside[i.name]) for i in batch if i.name in aside)
+        """The rows are safe: pass on what concerns the parent, and let the files go (or keep them,
+        for a reason).
+        """
+        await all_of(
+            self._upward.put_data(i.data, fold(i.name[-3:]))
+            for i in batch
+            if self._concerns_parent(i.mif)
+        )
+        await all_of(
+            self._set_aside(i.name, i.data, aside[i.name]) for i in batch if i.name in aside
+        )
         done = [f"{boxes.DELTA_MIFS}/{item.name}" for item in batch if item.name not in aside]
         for error in await self._root.delete_all(done):
             if error is not None:
@@ -143,25 +161,36 @@ class DataLoader(Service):
             raise data
         try:
             if len(data) > MIF_SIZE_MAX:
-                raise MifError(f"{len(data):,} octets are more than the {MIF_SIZE_MAX:,} of Max MIF Size")
+                raise MifError(
+                    f"{len(data):,} octets are more than the {MIF_SIZE_MAX:,} of Max MIF Size"
+                )
             return _Loaded(name, _checked(read_delta_mif(data)), data)
         except MifError as error:
             try:
                 await self._set_aside(name, data, str(error))
             except ShareError as refused:
-                self.warn(f"~Cannot move {name} to BADMIFS, Win32 Error = {refused.win32}. It stays until there is room for it.")
+                self.warn(
+                    f"~Cannot move {name} to BADMIFS, Win32 Error = {refused.win32}. It stays "
+                    "until there is room for it."
+                )
             return None
 
     async def _set_aside(self, name: str, data: bytes, reason: str) -> None:
         self.warn(f"~Bad MIF {name}: {reason}. Moved to BADMIFS.")
         await self._root.write(f"{boxes.BAD_MIFS}/{name}", data)
-        await self._root.write(f"{boxes.BAD_MIFS}/{name}.TXT", f"{name}: {reason}\r\n".encode("latin-1", "replace"))
-        await self.site.report_event(self.component, EVENT_MIF_MOVED, f"{boxes.BAD_MIFS}/{name}".replace("/", "\\"))
+        await self._root.write(
+            f"{boxes.BAD_MIFS}/{name}.TXT", f"{name}: {reason}\r\n".encode("latin-1", "replace")
+        )
+        await self.site.report_event(
+            self.component, EVENT_MIF_MOVED, f"{boxes.BAD_MIFS}/{name}".replace("/", "\\")
+        )
         await self._root.delete(f"{boxes.DELTA_MIFS}/{name}")
         self.site.record(self.component, "mif.refused", file=name, reason=reason)
 
     def _concerns_parent(self, mif: DeltaMif) -> bool:
-        """Whether a site above wants to know: of machines and sites always, of jobs and packages that are not this site's."""
+        """Whether a site above wants to know: of machines and sites always, of jobs and packages
+        that are not this site's.
+        """
         own = self.site.code
         if not self.site.parent:
             return False
@@ -191,7 +220,12 @@ class DataLoader(Service):
     def _load_job(self, books: _Books, name: str, mif: JobReport) -> list[Fact]:
         db = books.db
         if not books.counts(mif.report):
-            return [("mif.refused", {"file": name, "reason": f"report {mif.report} has been counted already"})]
+            return [
+                (
+                    "mif.refused",
+                    {"file": name, "reason": f"report {mif.report} has been counted already"},
+                )
+            ]
         facts: list[Fact] = [("mif.loaded", {"file": name, "report": mif.report, "kind": mif.kind})]
         if mif.facts is not None and mif.site == self.site.code and books.job(mif.job_id) is None:
             queries.adopt_job(db, mif, mif.facts)
@@ -217,7 +251,9 @@ class DataLoader(Service):
             books.rows.write()
             queries.cancel_details(db, mif.job_id, mif.site, mif.time)
             books.forget(mif.job_id)
-        if mif.kind == DetailKind.SERVER and (mif.site == self.site.code or not self.site.profile.package_status_by_sta):
+        if mif.kind == DetailKind.SERVER and (
+            mif.site == self.site.code or not self.site.profile.package_status_by_sta
+        ):
             self._load_package_status(books, mif)
         if mif.event:
             facts.append(self._load_event(db, mif))
@@ -228,25 +264,51 @@ class DataLoader(Service):
         assert job is not None
         package = queries.package(db, job.PackageID)
         version = int(package.StoredVersion) if package is not None else 0
-        queries.set_package_status(db, job.PackageID, mif.site, mif.machine, mif.status, version, mif.time)
+        queries.set_package_status(
+            db, job.PackageID, mif.site, mif.machine, mif.status, version, mif.time
+        )
 
     def _load_package(self, db: Connection, name: str, mif: PackageReport) -> list[Fact]:
-        """A package's status at a site, of a 1.x site's child. What one's own servers have is known from the job's rows."""
-        facts: list[Fact] = [("mif.loaded", {"file": name, "report": mif.report, "kind": "package"})]
+        """A package's status at a site, of a 1.x site's child. What one's own servers have is known
+        from the job's rows.
+        """
+        facts: list[Fact] = [
+            ("mif.loaded", {"file": name, "report": mif.report, "kind": "package"})
+        ]
         if mif.site == self.site.code:
             return facts
-        found, was = package_status.load(db, mif, resolves_marks=self.site.profile.marked_package_id_resolves)
+        found, was = package_status.load(
+            db, mif, resolves_marks=self.site.profile.marked_package_id_resolves
+        )
         if found.package:
-            status = {"package": found.package, "site": mif.site, "status": mif.result, "was": was, "job": mif.job_id}
+            status = {
+                "package": found.package,
+                "site": mif.site,
+                "status": mif.result,
+                "was": was,
+                "job": mif.job_id,
+            }
             facts.append(("package.status", status))
         elif mif.package_id[:3] == self.site.code:
-            text = package_status.ambiguous(mif, found.candidates) if found.candidates else package_status.missing(mif.package_id)
-            unknown = {"said": mif.package_id, "site": mif.site, "result": mif.result, "file": name, "reason": text}
+            text = (
+                package_status.ambiguous(mif, found.candidates)
+                if found.candidates
+                else package_status.missing(mif.package_id)
+            )
+            unknown = {
+                "said": mif.package_id,
+                "site": mif.site,
+                "result": mif.result,
+                "file": name,
+                "reason": text,
+            }
             facts.append(("package.unknown", unknown | {"kept": found.is_ambiguous}))
         return facts
 
     def _load_event(self, db: Connection, mif: JobReport) -> Fact:
-        """Event 374: the Despooler made it, the loader stores it; its component is the Despooler (Q166833, Q169491)."""
+        """Event 374: the Despooler made it, the loader stores it; its component is the Despooler
+        (Q166833, Q169491).
+        """
         event = self.site.event(
             "SMS_DESPOOLER",
             mif.event,
@@ -262,9 +324,16 @@ class DataLoader(Service):
         return "event", event_facts(event)
 
     def _load_inventory(self, db: Connection, name: str, mif: Inventory, tick: float) -> list[Fact]:
-        """The machine's row and its attributes. Same-named groups override; attributes left out become null (Q170440)."""
+        """The machine's row and its attributes. Same-named groups override; attributes left out
+        become null (Q170440).
+        """
         machine = mif.machine
-        values = {"Name": machine.name, "Domain": machine.domain, "SiteCode": machine.site, "UpdatedAt": tick}
+        values = {
+            "Name": machine.name,
+            "Domain": machine.domain,
+            "SiteCode": machine.site,
+            "UpdatedAt": tick,
+        }
         where = MACHINES.c.SMSID == machine.sms_id
         if db.execute(update(MACHINES).where(where).values(**values)).rowcount == 0:
             db.execute(insert(MACHINES).values(SMSID=machine.sms_id, **values))
@@ -272,7 +341,8 @@ class DataLoader(Service):
         for group, attributes in mif.groups.items():
             db.execute(
                 delete(MACHINE_ATTRIBUTES).where(
-                    MACHINE_ATTRIBUTES.c.MachineID == machine_id, MACHINE_ATTRIBUTES.c.GroupName == group
+                    MACHINE_ATTRIBUTES.c.MachineID == machine_id,
+                    MACHINE_ATTRIBUTES.c.GroupName == group,
                 )
             )
             rows = [
@@ -295,7 +365,9 @@ def _row_of(mif: JobReport) -> Key:
 
 
 def _checked(mif: DeltaMif) -> DeltaMif:
-    """The same; `MifError` for a report that says what no row can, or asks for an event no workstation's result can cause."""
+    """The same; `MifError` for a report that says what no row can, or asks for an event no
+    workstation's result can cause.
+    """
     if isinstance(mif, JobReport) and mif.event not in EVENTS_TAKEN:
         raise MifError(f"Event is {mif.event}, not one of {', '.join(map(str, EVENTS_TAKEN))}")
     if isinstance(mif, JobReport) and mif.status not in _STATUSES:

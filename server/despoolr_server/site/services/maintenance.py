@@ -1,11 +1,13 @@
-r"""Maintenance Manager: carries files between the site server and its logon servers, both ways, every cycle.
+r"""Maintenance Manager: carries files between the site server and its logon servers, both ways,
+every cycle.
 
-Out: the master WINST files of `PCMDOM.BOX` to each logon server's `PCMINS.BOX`, those that changed. In: `.PCK`, `.SNI` and
-`.RAW` files to `RECEIVE` and `INVENTRY.BOX`, many at a time: a night's reports must not wait for each other's round trips.
-Each is written here first and deleted there after, so that a file is never nowhere.
-A file that was carried twice (a death between the two) is told apart later by the report it carries. Files of the same name
-from two servers wait for each other. Stale `.INS` files on logon servers are left there (Q269768).
-Boxes that are missing, here or there, are made again first (`site.box_repair`).
+Out: the master WINST files of `PCMDOM.BOX` to each logon server's `PCMINS.BOX`, those that changed.
+In: `.PCK`, `.SNI` and `.RAW` files to `RECEIVE` and `INVENTRY.BOX`, many at a time: a night's
+reports must not wait for each other's round trips. Each is written here first and deleted there
+after, so that a file is never nowhere. A file that was carried twice (a death between the two) is
+told apart later by the report it carries. Files of the same name from two servers wait for each
+other. Stale `.INS` files on logon servers are left there (Q269768). Boxes that are missing, here or
+there, are made again first (`site.box_repair`).
 """
 
 from __future__ import annotations
@@ -29,9 +31,13 @@ COLLECTED: Final = (
     (boxes.LOGON_DESPOOLER, (".PCK", ".SNI")),
     (boxes.LOGON_INVENTORY, (".RAW",)),
 )
-"""What is collected from where, in this order: the status MIF before the instruction that names it."""
+"""What is collected from where, in this order: the status MIF before the instruction that names
+it.
+"""
 THOROUGH_EVERY: Final = 50
-"""Cycles after which every box is looked into whatever its time says: a file system's times have their grain."""
+"""Cycles after which every box is looked into whatever its time says: a file system's times have
+their grain.
+"""
 
 
 class MaintenanceManager(Service):
@@ -45,16 +51,21 @@ class MaintenanceManager(Service):
         self._receive = site.share(site.server, boxes.SITE_SHARE, self.component)
         self._masters = MasterCarrier(self._root)
         self._repair = BoxRepair(site, self.component)
-        self._own = [path for path in boxes.SITE_DIRECTORIES if path != boxes.RECEIVE]  # that is the share SMS_SITE
+        # that is the share SMS_SITE
+        self._own = [path for path in boxes.SITE_DIRECTORIES if path != boxes.RECEIVE]
         if site.profile.package_status_by_sta:
             self._own += boxes.DISTRIBUTION_MANAGER_DIRECTORIES
         self._is_down: set[str] = set()
         self._empty_at: dict[tuple[str, str], str] = {}
-        """(logon server, box) to the directory's ETag when it was last found empty: as long as that stays, nothing is there."""
+        """(logon server, box) to the directory's ETag when it was last found empty: as long as that
+        stays, nothing is there.
+        """
 
     async def cycle(self, tick: float) -> None:
         here = self.site.server
-        await self._repair.anywhere(here, boxes.ROOT_SHARE, self._root, [*self._own, *self._masters.directories])
+        await self._repair.anywhere(
+            here, boxes.ROOT_SHARE, self._root, [*self._own, *self._masters.directories]
+        )
         await self._masters.look()
         for role in self.site.servers:
             if not role.logon:
@@ -64,9 +75,15 @@ class MaintenanceManager(Service):
             except ShareUnreachable as error:
                 if role.name not in self._is_down:
                     self._is_down.add(role.name)
-                    self.warn(f"~Cannot connect to logon server {role.name}: {error}. It will be tried on every cycle.")
+                    self.warn(
+                        f"~Cannot connect to logon server {role.name}: {error}. It will be tried "
+                        "on every cycle."
+                    )
             except ShareError as error:
-                self.warn(f"~Logon server {role.name} answered no: {error.problem.path}, {error}, Win32 Error = {error.win32}")
+                self.warn(
+                    f"~Logon server {role.name} answered no: {error.problem.path}, {error}, Win32 "
+                    f"Error = {error.win32}"
+                )
             else:
                 if role.name in self._is_down:
                     self._is_down.discard(role.name)
@@ -76,7 +93,9 @@ class MaintenanceManager(Service):
         there = self.site.share(role.name, boxes.LOGON_SHARE, self.component)
         thorough = self.cycle_count % THOROUGH_EVERY == 1
         entries = await there.list()
-        if await self._repair.at_root(role.name, boxes.LOGON_SHARE, there, entries, boxes.LOGON_DIRECTORIES):
+        if await self._repair.at_root(
+            role.name, boxes.LOGON_SHARE, there, entries, boxes.LOGON_DIRECTORIES
+        ):
             entries = await there.list()
             self._masters.forget(role.name)
         count = await self._collect(role, there, entries, thorough=thorough)
@@ -84,8 +103,12 @@ class MaintenanceManager(Service):
         if count:
             self.log(f"~Working on logon server {role.name}")
 
-    async def _collect(self, role: SiteServerRole, there: Share, entries: list[Entry], *, thorough: bool) -> int:
-        """The listing of the share tells which boxes changed; only those are looked into (all of them now and then)."""
+    async def _collect(
+        self, role: SiteServerRole, there: Share, entries: list[Entry], *, thorough: bool
+    ) -> int:
+        """The listing of the share tells which boxes changed; only those are looked into (all of
+        them now and then).
+        """
         etags = {fold(entry.name): entry.etag for entry in entries}
         count = 0
         for box, extensions in COLLECTED:
@@ -101,13 +124,23 @@ class MaintenanceManager(Service):
                 failures: list[ShareError] = []
                 for some in _together(wanted):
                     contents = await there.read_all([f"{box}/{name}" for name in some])
-                    count += await self._take_over(there, box, dict(zip(some, contents, strict=True)), failures)
+                    count += await self._take_over(
+                        there, box, dict(zip(some, contents, strict=True)), failures
+                    )
                 if failures:  # one file that cannot be had does not keep the others of its kind
                     raise failures[0]
         return count
 
-    async def _take_over(self, there: Share, box: str, found: dict[str, bytes | ShareError], failures: list[ShareError]) -> int:
-        """Write these files here, then delete them there; how many came. What trying again will not mend goes to `failures`."""
+    async def _take_over(
+        self,
+        there: Share,
+        box: str,
+        found: dict[str, bytes | ShareError],
+        failures: list[ShareError],
+    ) -> int:
+        """Write these files here, then delete them there; how many came. What trying again will not
+        mend goes to `failures`.
+        """
         files: dict[str, bytes] = {}
         count = 0
         for name, data in found.items():
@@ -131,7 +164,8 @@ class MaintenanceManager(Service):
                 elif error.nt_status is NtStatus.OBJECT_NAME_COLLISION:
                     if await self._is_here(box, name, data):
                         carried.append(name)
-                    # Else another file of this name is still being worked on: left for the next cycle.
+                    # Else another file of this name is still being worked on: left for the next
+                    # cycle.
                 elif not (error.is_refusal or error.is_missing):
                     failures.append(error)
                     is_stuck = True
@@ -157,21 +191,33 @@ class MaintenanceManager(Service):
 
     def _place_of(self, box: str) -> tuple[Share, str]:
         """Where the files of a logon server's box go."""
-        return (self._root, f"{boxes.INVENTORY}/") if box == boxes.LOGON_INVENTORY else (self._receive, "")
+        return (
+            (self._root, f"{boxes.INVENTORY}/")
+            if box == boxes.LOGON_INVENTORY
+            else (self._receive, "")
+        )
 
     async def _refuse(self, there: Share, path: str, name: str, data: bytes) -> bool:
-        """A client's box is for results. An instruction that tells the Despooler to install or remove is not passed on."""
+        """A client's box is for results. An instruction that tells the Despooler to install or
+        remove is not passed on.
+        """
         self.warn(f"~{name} is no result of a client: it has been set aside.")
         await self._root.write(f"{boxes.BAD_INSTRUCTIONS}/{name}", data)
-        reason = f"{name}: a client's box may hold results only, and this is another instruction\r\n"
-        await self._root.write(f"{boxes.BAD_INSTRUCTIONS}/{name}.TXT", reason.encode("latin-1", "replace"))
+        reason = (
+            f"{name}: a client's box may hold results only, and this is another instruction\r\n"
+        )
+        await self._root.write(
+            f"{boxes.BAD_INSTRUCTIONS}/{name}.TXT", reason.encode("latin-1", "replace")
+        )
         await self.site.report_event(self.component, 1)
         await there.delete(path)
         return True
 
 
 def _together(entries: list[Entry]) -> Iterator[list[str]]:
-    """The names of files that are fetched at one time: few enough for one chain, and not too large to be held in memory."""
+    """The names of files that are fetched at one time: few enough for one chain, and not too large
+    to be held in memory.
+    """
     some: list[str] = []
     octets = 0
     for entry in entries:
@@ -185,6 +231,8 @@ def _together(entries: list[Entry]) -> Iterator[list[str]]:
 
 
 def _gives_orders(data: bytes) -> bool:
-    """Whether a file's type line says it is a minijob (what cannot be read is the Despooler's to judge)."""
+    """Whether a file's type line says it is a minijob (what cannot be read is the Despooler's to
+    judge).
+    """
     lines = data.split(b"\n", 3)
     return len(lines) > 2 and lines[2].startswith(MINIJOB.encode())

@@ -1,8 +1,10 @@
-r"""Carrying the master WINST files of `PCMDOM.BOX` out to the logon servers' `PCMINS.BOX`: those that changed, many at a time.
+r"""Carrying the master WINST files of `PCMDOM.BOX` out to the logon servers' `PCMINS.BOX`: those
+that changed, many at a time.
 
-A site with 20,000 clients has 20,000 masters in one directory, and a cycle each minute. The law: a directory whose ETag is that
-of the last cycle in which all its files had been carried is not looked into (it changes with every file that is put there); now
-and then it is all the same. A file somebody reads on the logon server at this moment goes with the next cycle.
+A site with 20,000 clients has 20,000 masters in one directory, and a cycle each minute. The law: a
+directory whose ETag is that of the last cycle in which all its files had been carried is not looked
+into (it changes with every file that is put there); now and then it is all the same. A file
+somebody reads on the logon server at this moment goes with the next cycle.
 """
 
 from __future__ import annotations
@@ -42,7 +44,9 @@ class MasterCarrier:
     def forget(self, server: str) -> None:
         """A logon server's box was made anew: all masters are carried there again."""
         self._carried = {key: etag for key, etag in self._carried.items() if key[0] != server}
-        self._complete_at = {key: etag for key, etag in self._complete_at.items() if key[0] != server}
+        self._complete_at = {
+            key: etag for key, etag in self._complete_at.items() if key[0] != server
+        }
 
     async def look(self) -> None:
         """Once a cycle: which domains there are, and whether anything in them changed."""
@@ -55,9 +59,13 @@ class MasterCarrier:
         }
 
     async def carry(self, role: SiteServerRole, there: Share, *, thorough: bool) -> int:
-        """Bring one logon server up to date; how many files changed there. Raises what the server answers or fails to."""
+        """Bring one logon server up to date; how many files changed there. Raises what the server
+        answers or fails to.
+        """
         directory, etag = self._domains.get(fold(role.domain), ("", ""))
-        if not directory or (not thorough and self._complete_at.get((role.name, directory)) == etag):
+        if not directory or (
+            not thorough and self._complete_at.get((role.name, directory)) == etag
+        ):
             return 0
         is_complete, count = True, 0
         some: list[tuple[str, bytes, str]] = []
@@ -65,12 +73,19 @@ class MasterCarrier:
         for number, path in enumerate(await self._masters(directory)):
             if number % AT_ONE_TIME == AT_ONE_TIME - 1:
                 await asyncio.sleep(0)
-            changed = await self._root.read_if_changed(path, self._carried.get((role.name, path), ""))
+            changed = await self._root.read_if_changed(
+                path, self._carried.get((role.name, path), "")
+            )
             if changed is None:
                 continue
             if len(some) == CALLS_MAX or (some and octets + len(changed[0]) > OCTETS_MAX):
                 done = await self._write(role, there, some)
-                is_complete, count, some, octets = is_complete and done == len(some), count + done, [], 0
+                is_complete, count, some, octets = (
+                    is_complete and done == len(some),
+                    count + done,
+                    [],
+                    0,
+                )
             some.append((path, *changed))
             octets += len(changed[0])
         done = await self._write(role, there, some)
@@ -81,12 +96,18 @@ class MasterCarrier:
     async def _masters(self, directory: str) -> list[str]:
         if directory not in self._names:
             entries = await self._root.list(directory)
-            self._names[directory] = [f"{directory}/{e.name}" for e in entries if fold(e.name).endswith(".INS")]
+            self._names[directory] = [
+                f"{directory}/{e.name}" for e in entries if fold(e.name).endswith(".INS")
+            ]
         return self._names[directory]
 
-    async def _write(self, role: SiteServerRole, there: Share, some: list[tuple[str, bytes, str]]) -> int:
+    async def _write(
+        self, role: SiteServerRole, there: Share, some: list[tuple[str, bytes, str]]
+    ) -> int:
         """Put changed masters into the logon server's box; how many went through."""
-        files = [(f"{boxes.PCM_INSTRUCTIONS}/{path.rpartition('/')[2]}", data) for path, data, _ in some]
+        files = [
+            (f"{boxes.PCM_INSTRUCTIONS}/{path.rpartition('/')[2]}", data) for path, data, _ in some
+        ]
         count = 0
         failure = None
         for (path, _, etag), error in zip(some, await there.write_all(files), strict=True):

@@ -1,7 +1,9 @@
-r"""Reading a package's source directory and compressing it into `SENDER.BOX\TOSEND`: the Scheduler's part that packs.
+r"""Reading a package's source directory and compressing it into `SENDER.BOX\TOSEND`: the
+Scheduler's part that packs.
 
-A source that is not there, is empty (Q139590) or nested too deep fails the job with an event; a box that cannot be written
-puts it off. What the package's row is to say afterwards is returned: it counts only with the job.
+A source that is not there, is empty (Q139590) or nested too deep fails the job with an event; a box
+that cannot be written puts it off. What the package's row is to say afterwards is returned: it
+counts only with the job.
 """
 
 from __future__ import annotations
@@ -47,7 +49,10 @@ class Packing:
         data = compress(files)
         target = f"{boxes.TOSEND}/{package.PkgID}.P00"
         root = site.share(site.server, boxes.ROOT_SHARE, COMPONENT)
-        self._log(f"Creating package file '\\\\{site.server}\\{boxes.ROOT_SHARE}\\{target.replace('/', chr(92))}'.~")
+        self._log(
+            "Creating package file "
+            f"'\\\\{site.server}\\{boxes.ROOT_SHARE}\\{target.replace('/', chr(92))}'.~"
+        )
         try:
             await root.write(target, data)
         except ShareError as error:
@@ -69,14 +74,19 @@ class Packing:
         try:
             await self._read_tree(share, path, files)
         except (ShareError, ShareUnreachable) as error:
-            self._log(f"~Package source {source} doesn't exist or we failed to access it, Win32 Error = {error.win32}")
+            self._log(
+                f"~Package source {source} doesn't exist or we failed to access it, Win32 Error = "
+                f"{error.win32}"
+            )
             raise SourceFailure(EVENT_SOURCE_MISSING) from None
         if not files:
             raise SourceFailure(EVENT_SOURCE_MISSING)  # a package has at least one file (Q139590)
         return files
 
     async def _read_tree(self, share: Share, top: str, files: Files) -> None:
-        """Every file below a directory, as a directory tree is walked: what is in a directory where that stands."""
+        """Every file below a directory, as a directory tree is walked: what is in a directory where
+        that stands.
+        """
         ahead = [("", iter(await share.list(top)))]
         while ahead:
             below, entries = ahead[-1]
@@ -89,7 +99,10 @@ class Packing:
                 files[name] = await share.read(f"{top}/{name}")
                 continue
             if len(ahead) > SOURCE_DEPTH_MAX:
-                self._log(f"~Cannot compress the package source {top}/{name}: directories nested deeper than {SOURCE_DEPTH_MAX}")
+                self._log(
+                    f"~Cannot compress the package source {top}/{name}: directories nested deeper "
+                    f"than {SOURCE_DEPTH_MAX}"
+                )
                 raise SourceFailure(EVENT_SOURCE_BAD)
             ahead.append((f"{name}/", iter(await share.list(f"{top}/{name}"))))
 

@@ -1,8 +1,10 @@
-r"""Scheduler: turns a Pending job into an Active one, compresses the package, sends instructions, keeps the job's status.
+r"""Scheduler: turns a Pending job into an Active one, compresses the package, sends instructions,
+keeps the job's status.
 
-Its hops (`domain.md` a.2, d.2): source directory -> `SENDER.BOX\TOSEND` (`.P00` package, one `.I00`, `.I01` ... a site) -> a send
-request (`.SRQ`) for each site in the LAN sender's outbox. Status comes back through Job Details, which only the Data Loader
-writes after the rows are made here; the rule that reads them is `job_status.overall_status`.
+Its hops (`domain.md` a.2, d.2): source directory -> `SENDER.BOX\TOSEND` (`.P00` package, one
+`.I00`, `.I01` ... a site) -> a send request (`.SRQ`) for each site in the LAN sender's outbox.
+Status comes back through Job Details, which only the Data Loader writes after the rows are made
+here; the rule that reads them is `job_status.overall_status`.
 """
 
 from __future__ import annotations
@@ -14,7 +16,13 @@ from typing import Any, ClassVar, Final
 import msgspec
 from sqlalchemy import Connection, Row, insert
 
-from despoolr_core.formats.instruction import Install, InstallKind, PackageTarget, TargetWorkstation, render_instruction
+from despoolr_core.formats.instruction import (
+    Install,
+    InstallKind,
+    PackageTarget,
+    TargetWorkstation,
+    render_instruction,
+)
 from despoolr_core.formats.sms_id import job_id as make_job_id
 from despoolr_core.formats.sms_id import request_id as make_request_id
 from despoolr_core.share.contract import Share
@@ -73,14 +81,19 @@ class Scheduler(Service):
     async def _activate_due(self, tick: float) -> None:
         pending = await self.site.database.run(lambda db: queries.jobs(db, [JobStatus.PENDING]))
         due = [r for r in pending if r.ActivateAt <= tick and not self._is_blocked(r, pending)]
-        self._next_activation = min((r.ActivateAt for r in pending if r.ActivateAt > tick), default=math.inf)
+        self._next_activation = min(
+            (r.ActivateAt for r in pending if r.ActivateAt > tick), default=math.inf
+        )
         for row in due[:ACTIVATIONS_PER_CYCLE_MAX]:
             await self._activate(row, queries.spec_of(row), tick)
         if due:
-            self._next_activation = tick  # a repetition may have been made, or one put off: look again on the next cycle
+            # a repetition may have been made, or one put off: look again on the next cycle
+            self._next_activation = tick
 
     def _is_blocked(self, row: Row[Any], pending: list[Row[Any]]) -> bool:
-        """Whether an earlier instance of a repeating job is Pending still, and that holds this one up (Q153533)."""
+        """Whether an earlier instance of a repeating job is Pending still, and that holds this one
+        up (Q153533).
+        """
         if not self.site.profile.pending_instance_blocks_next or not row.RepeatOf:
             return False
         return any(
@@ -99,9 +112,12 @@ class Scheduler(Service):
             return
         found = await site.database.run(lambda db: targets.find_targets(db, site, spec))
         if spec.run is not None and not found.workstations:
-            await self._fail(row, tick, EVENT_NO_TARGETS, row.JobID)  # an empty target list: failed without action (Q122180)
+            # an empty target list: failed without action (Q122180)
+            await self._fail(row, tick, EVENT_NO_TARGETS, row.JobID)
             return
-        needing = await site.database.run(lambda db: self._needing(db, row.JobID, spec, found.sites))
+        needing = await site.database.run(
+            lambda db: self._needing(db, row.JobID, spec, found.sites)
+        )
         packed: dict[str, int] | None = None
         try:
             packed = await self._pack(row, spec, package, bool(needing))
@@ -113,35 +129,64 @@ class Scheduler(Service):
         version = packed["StoredVersion"] if packed else int(package.StoredVersion)
         await site.database.run(lambda db: self._make_details(db, row, spec, found, tick))
         for number, code in enumerate(found.sites):
-            await self._send(row, spec, package, version, code, number, found, send_package=code in needing)
-        # The version counts only with the job: a process that died in between would take the package for sent.
-        await self._set_status(row, JobStatus.ACTIVE, tick, "activated", packed, SendingStatus="Active", WorkingStatus="Active")
+            await self._send(
+                row, spec, package, version, code, number, found, send_package=code in needing
+            )
+        # The version counts only with the job: a process that died in between would take the
+        # package for sent.
+        await self._set_status(
+            row,
+            JobStatus.ACTIVE,
+            tick,
+            "activated",
+            packed,
+            SendingStatus="Active",
+            WorkingStatus="Active",
+        )
 
-    def _needing(self, db: Connection, job: str, spec: JobSpec, sites: tuple[str, ...]) -> frozenset[str]:
-        """The sites the package itself goes to: all of them, or (Only if not previously sent) those that never got it."""
+    def _needing(
+        self, db: Connection, job: str, spec: JobSpec, sites: tuple[str, ...]
+    ) -> frozenset[str]:
+        """The sites the package itself goes to: all of them, or (Only if not previously sent) those
+        that never got it.
+        """
         if spec.type == JobType.REMOVE_PACKAGE:
             return frozenset()
         if spec.send is SendPhase.EVEN_IF_SENT:
             return frozenset(sites)
         is_own = spec.package[:3] == self.site.code
         return frozenset(
-            code for code in sites if not targets.was_sent(db, spec.package, code, job) and (is_own or code != self.site.code)
+            code
+            for code in sites
+            if not targets.was_sent(db, spec.package, code, job)
+            and (is_own or code != self.site.code)
         )
 
-    async def _pack(self, row: Row[Any], spec: JobSpec, package: Row[Any], is_sent: bool) -> dict[str, int] | None:
+    async def _pack(
+        self, row: Row[Any], spec: JobSpec, package: Row[Any], is_sent: bool
+    ) -> dict[str, int] | None:
         """The compressed package: made anew as the next version, or the one of an earlier job."""
         if not is_sent:
             return None
         version = int(package.StoredVersion)
-        if spec.send is not SendPhase.EVEN_IF_SENT and version and await self._packing.is_packed(package.PkgID):
+        if (
+            spec.send is not SendPhase.EVEN_IF_SENT
+            and version
+            and await self._packing.is_packed(package.PkgID)
+        ):
             return None
         if spec.send is SendPhase.EVEN_IF_SENT or not version:
             version += 1
         return await self._packing.pack(row.JobID, package, version)
 
-    def _make_details(self, db: Connection, row: Row[Any], spec: JobSpec, found: Targets, tick: float) -> None:
+    def _make_details(
+        self, db: Connection, row: Row[Any], spec: JobSpec, found: Targets, tick: float
+    ) -> None:
         job = row.JobID
-        if db.execute(JOB_DETAILS.select().where(JOB_DETAILS.c.JobID == job).limit(1)).first() is not None:
+        if (
+            db.execute(JOB_DETAILS.select().where(JOB_DETAILS.c.JobID == job).limit(1)).first()
+            is not None
+        ):
             return  # the process died after this and before the job was Active: the rows are there
         blank = {"MachineName": "", "Domain": "", "MachineID": 0}
         for code in found.sites:
@@ -149,21 +194,38 @@ class Scheduler(Service):
             if spec.is_send_only:
                 rows = rows[:1]  # the Scheduler's rule for such a job: Site Arrival alone (Q221945)
             rows += [
-                {"Kind": DetailKind.WORKSTATION, "MachineName": m.name, "Domain": m.domain, "MachineID": m.machine_id}
+                {
+                    "Kind": DetailKind.WORKSTATION,
+                    "MachineName": m.name,
+                    "Domain": m.domain,
+                    "MachineID": m.machine_id,
+                }
                 for m in found.at(code)
             ]
             queries.add_details(db, job, code, [{**blank, **r} for r in rows], tick)
             if code != self.site.code and spec.type != JobType.REMOVE_PACKAGE:
                 queries.expect_package(db, spec.package, code, tick)
 
-    def _make_next_repetition(self, db: Connection, row: Row[Any], spec: JobSpec, tick: float) -> None:
-        """A repeating job is made anew for its next time: its own JobID, the same phases, its dates moved on."""
+    def _make_next_repetition(
+        self, db: Connection, row: Row[Any], spec: JobSpec, tick: float
+    ) -> None:
+        """A repeating job is made anew for its next time: its own JobID, the same phases, its dates
+        moved on.
+        """
         first = row.RepeatOf or row.JobID
         due = row.ActivateAt + spec.repeat_every_s
-        twin = db.execute(JOBS.select().where(JOBS.c.RepeatOf == first, JOBS.c.ActivateAt == due)).first()
+        twin = db.execute(
+            JOBS.select().where(JOBS.c.RepeatOf == first, JOBS.c.ActivateAt == due)
+        ).first()
         if twin is None:
             keeps = self.site.profile.repeat_keeps_mandatory_date
-            create_job(db, self.site.code, repeated(spec, due, keeps_mandatory_date=keeps), tick, repeat_of=first)
+            create_job(
+                db,
+                self.site.code,
+                repeated(spec, due, keeps_mandatory_date=keeps),
+                tick,
+                repeat_of=first,
+            )
 
     # -- instructions
 
@@ -196,20 +258,28 @@ class Scheduler(Service):
             package_source=package.SourcePath,
             job_name=row.Name,
             comments=package.Comment,
-            workstations=tuple(TargetWorkstation(m.name, m.sms_id, m.domain) for m in found.at(code)),
+            workstations=tuple(
+                TargetWorkstation(m.name, m.sms_id, m.domain) for m in found.at(code)
+            ),
             report_to=self.site.code,
         )
         if spec.run is not None:
             install = with_run_phase(install, spec.run)
-        await self._put_in_outbox(row, install, code, number, package.PkgID if send_package else "", spec.priority)
+        await self._put_in_outbox(
+            row, install, code, number, package.PkgID if send_package else "", spec.priority
+        )
 
-    async def _put_in_outbox(self, row: Row[Any], install: Install, code: str, number: int, package: str, priority: int) -> None:
+    async def _put_in_outbox(
+        self, row: Row[Any], install: Install, code: str, number: int, package: str, priority: int
+    ) -> None:
         """One instruction for one site, and the request to send it (and the package) there."""
         root, stem = self._root(), row.JobID
         if install.kind is InstallKind.CANCEL:
             stem = f"{row.JobID}_C"
         instruction = f"{stem}.I{number:02}"
-        await root.write(f"{boxes.TOSEND}/{instruction}", render_instruction(install.to_instruction()))
+        await root.write(
+            f"{boxes.TOSEND}/{instruction}", render_instruction(install.to_instruction())
+        )
         request = SendRequest(
             request=row.RequestID,
             job=row.JobID,
@@ -220,16 +290,22 @@ class Scheduler(Service):
             remote_instruction=f"{stem}.INS",
             priority=priority,
         )
-        # One request a job and site, under a name made of both: doing it again after a crash makes no second one.
+        # One request a job and site, under a name made of both: doing it again after a crash makes
+        # no second one.
         await root.write(f"{boxes.LAN_OUTBOX}/{stem[3:]}{code}.SRQ", render_send_request(request))
 
     def _package_share(self, server: str) -> str:
-        return next((role.package_share for role in self.site.servers if role.name == server), boxes.PACKAGE_SHARE)
+        return next(
+            (role.package_share for role in self.site.servers if role.name == server),
+            boxes.PACKAGE_SHARE,
+        )
 
     # -- Cancelling
 
     async def _send_cancellations(self, tick: float) -> None:
-        """Tell the sites of each job that is Cancelling to take it back; once (Q191338: it stops new tasks only)."""
+        """Tell the sites of each job that is Cancelling to take it back; once (Q191338: it stops
+        new tasks only).
+        """
         site = self.site
         rows = await site.database.run(lambda db: queries.jobs(db, [JobStatus.CANCELLING]))
         for row in rows:
@@ -249,12 +325,16 @@ class Scheduler(Service):
                     report_to=site.code,
                 )
                 await self._put_in_outbox(row, cancel, code, number, "", spec.priority)
-            await site.database.run(partial(queries.set_job, job_id=row.JobID, now=tick, CancelStatus="Active"))
+            await site.database.run(
+                partial(queries.set_job, job_id=row.JobID, now=tick, CancelStatus="Active")
+            )
 
     # -- status
 
     async def _keep_status(self, tick: float) -> None:
-        """Read the rows of every job under way and set its overall, sending and working status (Q150026, Q221945)."""
+        """Read the rows of every job under way and set its overall, sending and working status
+        (Q150026, Q221945).
+        """
         site = self.site
         patience = patience_s(site.profile, site.retry_s)
         verdicts = [math.inf]
@@ -273,26 +353,49 @@ class Scheduler(Service):
                     has_given_up = tick >= deadline
                     verdicts.append(math.inf if has_given_up else deadline)
                 status = overall_status(
-                    JobStatus(row.Status), said, stays_retrying=site.profile.job_stays_retrying, has_given_up=has_given_up
+                    JobStatus(row.Status),
+                    said,
+                    stays_retrying=site.profile.job_stays_retrying,
+                    has_given_up=has_given_up,
                 )
                 arrived = [status for kind, status in said if kind == DetailKind.SITE_ARRIVAL]
-                if arrived and all(status == DetailStatus.COMPLETE for status in arrived) and row.SendingStatus != "Complete":
+                if (
+                    arrived
+                    and all(status == DetailStatus.COMPLETE for status in arrived)
+                    and row.SendingStatus != "Complete"
+                ):
                     queries.set_job(db, row.JobID, tick, SendingStatus="Complete")
                 if status != row.Status:
-                    ended = {"CancelStatus": "Complete"} if status == JobStatus.CANCELLED else {"WorkingStatus": status}
+                    ended = (
+                        {"CancelStatus": "Complete"}
+                        if status == JobStatus.CANCELLED
+                        else {"WorkingStatus": status}
+                    )
                     queries.set_job(db, row.JobID, tick, Status=status, **ended)
                     changed.append((row, status))
             return changed
 
         for row, status in await site.database.run(work):
             site.record(
-                self.component, "job.status", job=row.JobID, name=row.Name, status=str(status), was=row.Status, reason="details"
+                self.component,
+                "job.status",
+                job=row.JobID,
+                name=row.Name,
+                status=str(status),
+                was=row.Status,
+                reason="details",
             )
             self.log(f"~Job {row.JobID} is now {status}.")
         self._next_verdict = min(verdicts)
 
     async def _set_status(
-        self, row: Row[Any], status: JobStatus, tick: float, reason: str, package: dict[str, int] | None = None, **columns: Any
+        self,
+        row: Row[Any],
+        status: JobStatus,
+        tick: float,
+        reason: str,
+        package: dict[str, int] | None = None,
+        **columns: Any,
     ) -> None:
         def work(db: Connection) -> tuple[JobStatus, str]:
             if package is not None:
@@ -302,27 +405,45 @@ class Scheduler(Service):
                 queries.set_job(db, row.JobID, tick, Status=status, **columns)
                 return status, row.Status
             if status is JobStatus.ACTIVE:
-                # Cancelled while it was being sent: it is under way, and its sites have to take it back.
-                queries.set_job(db, row.JobID, tick, **{**columns, "Status": JobStatus.CANCELLING, "CancelStatus": "Pending"})
+                # Cancelled while it was being sent: it is under way, and its sites have to take it
+                # back.
+                queries.set_job(
+                    db,
+                    row.JobID,
+                    tick,
+                    **{**columns, "Status": JobStatus.CANCELLING, "CancelStatus": "Pending"},
+                )
                 return JobStatus.CANCELLING, current.Status
             return JobStatus.CANCELLED, JobStatus.CANCELLED
 
         now, was = await self.site.database.run(work)
         if now == was:
             return
-        self.site.record(self.component, "job.status", job=row.JobID, name=row.Name, status=str(now), was=was, reason=reason)
+        self.site.record(
+            self.component,
+            "job.status",
+            job=row.JobID,
+            name=row.Name,
+            status=str(now),
+            was=was,
+            reason=reason,
+        )
         self.log(f"~Job {row.JobID} is now {now}.")
 
     async def _fail(self, row: Row[Any], tick: float, event: int, *insertions: str) -> None:
         await self.site.report_event(self.component, event, *insertions, job=row.JobID)
-        await self._set_status(row, JobStatus.FAILED, tick, f"event {event}", WorkingStatus="Failed")
+        await self._set_status(
+            row, JobStatus.FAILED, tick, f"event {event}", WorkingStatus="Failed"
+        )
 
     def _root(self) -> Share:
         return self.site.share(self.site.server, boxes.ROOT_SHARE, self.component)
 
 
 def create_job(db: Connection, site: str, spec: JobSpec, now: float, *, repeat_of: str = "") -> str:
-    """Insert a Pending job and return its JobID. One request for the whole job, as each WINST record names it."""
+    """Insert a Pending job and return its JobID. One request for the whole job, as each WINST
+    record names it.
+    """
     number = queries.next_number(db, "job")
     job_id = make_job_id(site, number)
     db.execute(
@@ -346,7 +467,9 @@ def create_job(db: Connection, site: str, spec: JobSpec, now: float, *, repeat_o
 
 
 def repeated(spec: JobSpec, activate_at: float, *, keeps_mandatory_date: bool) -> JobSpec:
-    """The same job for its next time: its dates are moved on by the interval, the mandatory date unless Q141192 keeps it."""
+    """The same job for its next time: its dates are moved on by the interval, the mandatory date
+    unless Q141192 keeps it.
+    """
     run = spec.run
     if run is not None:
         later = spec.repeat_every_s

@@ -1,10 +1,12 @@
-r"""LAN Sender: carries packages and instructions from `TOSEND` to the `SMS_SITE` share of the destination, package first.
+r"""LAN Sender: carries packages and instructions from `TOSEND` to the `SMS_SITE` share of the
+destination, package first.
 
-A send request (`.SRQ`) becomes `.SRS` while it is worked on; a process that dies finds it there and begins again: writing
-the same files a second time changes nothing. The instruction goes last, because the Despooler starts as soon as it sees one
-(Q161043). What cannot be delivered is tried again every cycle for seven days (Q214485), then given up with event 21; the
-row of the site's arrival says Failed then, and so the job does.
-The request's text is ours: SMS's is binary (`domain.md` h).
+A send request (`.SRQ`) becomes `.SRS` while it is worked on; a process that dies finds it there and
+begins again: writing the same files a second time changes nothing. The instruction goes last,
+because the Despooler starts as soon as it sees one (Q161043). What cannot be delivered is tried
+again every cycle for seven days (Q214485), then given up with event 21; the row of the site's
+arrival says Failed then, and so the job does. The request's text is ours: SMS's is binary
+(`domain.md` h).
 """
 
 from __future__ import annotations
@@ -86,7 +88,10 @@ class LanSender(Service):
                 await self._set_aside(root, name, str(error))
                 continue
             except ShareError as error:
-                self.warn(f"~Cannot read send request {name}, Win32 Error = {error.win32}. We will try again on the next cycle.")
+                self.warn(
+                    f"~Cannot read send request {name}, Win32 Error = {error.win32}. We will try "
+                    "again on the next cycle."
+                )
                 continue
             todo.append((request.priority, name, request))
         for _, name, request in sorted(todo, key=lambda item: item[:2]):
@@ -111,7 +116,8 @@ class LanSender(Service):
         await root.delete(f"{box}/{working}")
         await root.delete(f"{boxes.TOSEND}/{request.instruction_file}")
         if not request.job:
-            await root.delete(f"{boxes.TOSEND}/{request.package_file}")  # a packet of MIFs is nobody's master copy
+            # a packet of MIFs is nobody's master copy
+            await root.delete(f"{boxes.TOSEND}/{request.package_file}")
         self.log(f"~{_what(request)} sent successfully to site {request.destination}.")
 
     async def _deliver(self, root: Share, request: SendRequest) -> None:
@@ -121,16 +127,27 @@ class LanSender(Service):
             raise ShareUnreachable(f"no address to site {request.destination}")
         there = self.site.share(server, boxes.SITE_SHARE, self.component)
         if request.package_file:
-            await there.write(request.remote_package, await root.read(f"{boxes.TOSEND}/{request.package_file}"))
-        await there.write(request.remote_instruction, await root.read(f"{boxes.TOSEND}/{request.instruction_file}"))
+            await there.write(
+                request.remote_package, await root.read(f"{boxes.TOSEND}/{request.package_file}")
+            )
+        await there.write(
+            request.remote_instruction,
+            await root.read(f"{boxes.TOSEND}/{request.instruction_file}"),
+        )
 
     async def _put_off(
-        self, root: Share, working: str, request: SendRequest, tick: float, error: ShareError | ShareUnreachable
+        self,
+        root: Share,
+        working: str,
+        request: SendRequest,
+        tick: float,
+        error: ShareError | ShareUnreachable,
     ) -> None:
         first = request.first_tried_at or tick
         what = f"{_what(request)} to site {request.destination}"
         self.warn(f"~Cannot send {what}, Win32 Error = {error.win32}. Retry {request.retries + 1}")
-        if tick - first >= GIVE_UP_S and request.job:  # what sites report of themselves is never given up
+        # what sites report of themselves is never given up
+        if tick - first >= GIVE_UP_S and request.job:
             await self.site.report_event(self.component, 21, str(request.retries), job=request.job)
             await self._mifs.put(self._failure(request, tick))
             await root.delete(f"{boxes.LAN_OUTBOX}/{working}")

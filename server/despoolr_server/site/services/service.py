@@ -1,8 +1,10 @@
-"""A service of the SMS Executive: wakes on the site's polling interval, does one cycle, sleeps again.
+"""A service of the SMS Executive: wakes on the site's polling interval, does one cycle, sleeps
+again.
 
-The law: cycles lie on a fixed grid (multiples of the interval since the service started), so that "24 x the polling
-interval later" is a cycle and not just after one. A cycle that took too long skips what it missed. What a cycle does must
-be safe to do again: the process may die between any two steps.
+The law: cycles lie on a fixed grid (multiples of the interval since the service started), so that
+"24 x the polling interval later" is a cycle and not just after one. A cycle that took too long
+skips what it missed. What a cycle does must be safe to do again: the process may die between any
+two steps.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_server.site.state.context import SiteContext
 
 START_STAGGER_S = 1.0
-"""Seconds between the first cycles of two services, in the order the files travel: a file may cross several in one round."""
+"""Seconds between the first cycles of two services, in the order the files travel: a file may cross
+several in one round.
+"""
 
 
 class Service:
@@ -35,7 +39,9 @@ class Service:
         self._busy = asyncio.Lock()
 
     async def cycle(self, tick: float) -> None:
-        """One watchdog cycle. `tick` is the site time this cycle was due: the time decisions are made with."""
+        """One watchdog cycle. `tick` is the site time this cycle was due: the time decisions are
+        made with.
+        """
         raise NotImplementedError
 
     async def started(self) -> None:
@@ -55,7 +61,9 @@ class Service:
         return not self._running.is_set()
 
     async def run(self, delay_s: float = 0.0) -> None:
-        """Cycle until cancelled. A share that answers no, or not at all, ends a cycle early; the next one tries again."""
+        """Cycle until cancelled. A share that answers no, or not at all, ends a cycle early; the
+        next one tries again.
+        """
         clock = self.site.clock
         while not await self._has_started():
             await clock.sleep(self.site.polling_s)
@@ -89,17 +97,25 @@ class Service:
             try:
                 await self.cycle(tick)
             except ShareUnreachable as error:
-                self.warn(f"~Cannot reach a server this cycle: {error}. We will try again on the next cycle.")
+                self.warn(
+                    f"~Cannot reach a server this cycle: {error}. We will try again on the "
+                    "next cycle."
+                )
             except ShareError as error:
                 where = error.problem.path or error.problem.share
-                self.warn(f"~The share answered no this cycle: {where}, {error}, Win32 Error = {error.win32}")
+                self.warn(
+                    f"~The share answered no this cycle: {where}, {error}, Win32 Error = "
+                    f"{error.win32}"
+                )
 
     def log(self, text: str) -> None:
         """One line in this component's log."""
         self.site.log(self.component, text)
 
     def warn(self, text: str) -> None:
-        """One line in this component's log about something that failed and is tried again, or was set aside."""
+        """One line in this component's log about something that failed and is tried again, or was
+        set aside.
+        """
         self.site.log(self.component, text, WARNING)
 
 
@@ -122,7 +138,9 @@ class Executive:
         raise KeyError(component)
 
     async def run(self) -> None:
-        """Run every service until cancelled; a bug in one ends all (event 376 says which), it is never swallowed."""
+        """Run every service until cancelled; a bug in one ends all (event 376 says which), it is
+        never swallowed.
+        """
         if self.before_start is not None:
             await self.before_start()
         async with asyncio.TaskGroup() as group:
@@ -147,7 +165,9 @@ class Executive:
             self._start(service, number * START_STAGGER_S)
 
     async def stop(self) -> bool:
-        """Stop every service where it stands; whether they ran. What boxes and database hold stays: they go on from there."""
+        """Stop every service where it stands; whether they ran. What boxes and database hold stays:
+        they go on from there.
+        """
         tasks, self._tasks = list(self._tasks.values()), {}
         for task in tasks:
             task.cancel()
@@ -169,7 +189,9 @@ class Executive:
     def _start(self, service: Service, delay_s: float) -> None:
         assert self._group is not None, "a service is started while the executive does not run"
         name = f"{self.site.code}/{service.component}"
-        self._tasks[service.component] = self._group.create_task(self._run(service, delay_s), name=name)
+        self._tasks[service.component] = self._group.create_task(
+            self._run(service, delay_s), name=name
+        )
 
     async def _run(self, service: Service, delay_s: float) -> None:
         try:

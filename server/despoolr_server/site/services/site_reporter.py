@@ -1,8 +1,10 @@
-r"""Site Reporter: sends the MIFs that wait in `SITEREP.BOX` to the parent site, in packets, by the LAN Sender.
+r"""Site Reporter: sends the MIFs that wait in `SITEREP.BOX` to the parent site, in packets, by the
+LAN Sender.
 
-Its hop (Q169491, Q153246): MIFs -> one compressed file and a minijob instruction in `TOSEND` -> a send request -> the parent's
-`SMS_SITE`. The law: the request last and only then the MIFs go, so that a death in between sends some twice and none never;
-what arrives twice counts once, by its number. When it starts it tells the parent which site this is.
+Its hop (Q169491, Q153246): MIFs -> one compressed file and a minijob instruction in `TOSEND` -> a
+send request -> the parent's `SMS_SITE`. The law: the request last and only then the MIFs go, so
+that a death in between sends some twice and none never; what arrives twice counts once, by its
+number. When it starts it tells the parent which site this is.
 """
 
 from __future__ import annotations
@@ -43,7 +45,9 @@ class SiteReporter(Service):
         await self._own.started()
         site = self.site
         servers = tuple(role.name for role in site.servers if role.distribution)
-        report = SiteReport(site.code, site.parent, site.server, site.profile.version, servers, site.clock.now())
+        report = SiteReport(
+            site.code, site.parent, site.server, site.profile.version, servers, site.clock.now()
+        )
         await self._own.put_data(render_site_mif(report))
 
     async def cycle(self, tick: float) -> None:
@@ -61,14 +65,21 @@ class SiteReporter(Service):
             try:
                 files[name] = await root.read(f"{boxes.SITE_REPORTS}/{name}")
             except ShareError as error:
-                self.warn(f"~Cannot read {name}, Win32 Error = {error.win32}. We will try again on the next cycle.")
+                self.warn(
+                    f"~Cannot read {name}, Win32 Error = {error.win32}. We will try again on the "
+                    "next cycle."
+                )
         if not files:
             return
         number = await self.site.database.run(lambda db: queries.next_number(db, "send request"))
         request = send_request_id(self.site.code, number % REQUESTS_MAX)
-        transfer = MifTransfer(site=self.site.code, request_id=request, package_file=f"{request}.PCK", count=len(files))
+        transfer = MifTransfer(
+            site=self.site.code, request_id=request, package_file=f"{request}.PCK", count=len(files)
+        )
         await root.write(f"{boxes.TOSEND}/{request}.P00", compress(files))
-        await root.write(f"{boxes.TOSEND}/{request}.I00", render_instruction(transfer.to_instruction()))
+        await root.write(
+            f"{boxes.TOSEND}/{request}.I00", render_instruction(transfer.to_instruction())
+        )
         send = SendRequest(
             request=request,
             job="",
@@ -83,4 +94,6 @@ class SiteReporter(Service):
         for name in files:
             await root.delete(f"{boxes.SITE_REPORTS}/{name}")
         self.log(f"~{len(files)} MIFs are on their way to site {self.site.parent}.")
-        self.site.record(self.component, "mifs.sent", to=self.site.parent, request=request, count=len(files))
+        self.site.record(
+            self.component, "mifs.sent", to=self.site.parent, request=request, count=len(files)
+        )

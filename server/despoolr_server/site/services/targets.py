@@ -1,7 +1,9 @@
-"""Where a job goes: which sites, which workstations there, which servers of each. Pure, but for the rows it reads.
+"""Where a job goes: which sites, which workstations there, which servers of each. Pure, but for the
+rows it reads.
 
-The law: sites that are named are the sites. Else they follow from the job's phases: the sites of its workstations, of the servers
-it names, and with Refresh Existing those that have the package; without any of these it is the site's own.
+The law: sites that are named are the sites. Else they follow from the job's phases: the sites of
+its workstations, of the servers it names, and with Refresh Existing those that have the package;
+without any of these it is the site's own.
 """
 
 from __future__ import annotations
@@ -36,7 +38,9 @@ class Targets:
 
     def put_on(self, spec: JobSpec, site: str) -> tuple[str, ...]:
         """The servers a job names at one site."""
-        return tuple(name for name in spec.distribute.put_on if self.servers.get(fold(name)) == site)
+        return tuple(
+            name for name in spec.distribute.put_on if self.servers.get(fold(name)) == site
+        )
 
 
 def find_targets(db: Connection, site: SiteContext, spec: JobSpec) -> Targets:
@@ -50,7 +54,9 @@ def find_targets(db: Connection, site: SiteContext, spec: JobSpec) -> Targets:
     if not spec.sites and (not codes or (spec.run is None and not named)):
         codes.add(site.code)
     ordered = tuple(sorted(codes, key=lambda code: (code != site.code, code)))
-    return Targets(ordered, tuple(machine for machine in machines if machine.site in codes), servers)
+    return Targets(
+        ordered, tuple(machine for machine in machines if machine.site in codes), servers
+    )
 
 
 def server_sites(db: Connection, site: SiteContext) -> dict[str, str]:

@@ -1,7 +1,8 @@
 r"""Where everything lies: the directories of `SITE.SRV` and `LOGON.SRV`, by the field's names.
 
-Source: `domain.md` a.4 and a.5 (Q126644, Q169491, Q123221, Q140055, Q176517, Q189809). Paths are relative to the share
-that holds them, with `/` between the parts: the SMS root (`SMS_SHRD`) on a site server, `SMS_SHR` on a logon server.
+Source: `domain.md` a.4 and a.5 (Q126644, Q169491, Q123221, Q140055, Q176517, Q189809). Paths are
+relative to the share that holds them, with `/` between the parts: the SMS root (`SMS_SHRD`) on a
+site server, `SMS_SHR` on a logon server.
 """
 
 from __future__ import annotations
@@ -66,5 +67,7 @@ LOGON_DIRECTORIES: Final = (
 
 
 def domain_directory(domain: str) -> str:
-    """Where the master WINST files of a domain lie. The three letters after the dot are UNKNOWN (Q188042); ours are 000."""
+    """Where the master WINST files of a domain lie. The three letters after the dot are UNKNOWN
+    (Q188042); ours are 000.
+    """
     return f"{PCM_DOMAINS}/{domain}.000"

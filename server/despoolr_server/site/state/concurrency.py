@@ -1,7 +1,8 @@
-"""Several things at one time, and none forgotten: what a service does for many files of a box at once.
+"""Several things at one time, and none forgotten: what a service does for many files of a box at
+once.
 
-The law: all end before this returns, whatever becomes of one; then the first failure is raised. Their order of starting is the
-order they are given in, so that a simulation repeats itself.
+The law: all end before this returns, whatever becomes of one; then the first failure is raised.
+Their order of starting is the order they are given in, so that a simulation repeats itself.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""What every service of a site holds on to: its boxes, its database, its clock, its log. One object, made once.
+"""What every service of a site holds on to: its boxes, its database, its clock, its log. One
+object, made once.
 
-Services reach the world only through this: the boxes are shares (local opens are checked like anyone's), other machines
-are shares too, rows go through `Database`, time is the `Clock`.
+Services reach the world only through this: the boxes are shares (local opens are checked like
+anyone's), other machines are shares too, rows go through `Database`, time is the `Clock`.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ class Opens(Protocol):
 
 
 class RemoteServer(Protocol):
-    """A machine as the service account uses it: its shares, and what Server Manager can do to them."""
+    """A machine as the service account uses it: its shares, and what Server Manager can do to
+    them.
+    """
 
     def share(self, name: str) -> Share:
         """One of its shares."""
@@ -54,7 +57,9 @@ class RemoteServer(Protocol):
         """Close somebody's open."""
         ...
 
-    async def set_rights(self, share: str, prefix: str, role: Role, rights: str | None) -> str | None:
+    async def set_rights(
+        self, share: str, prefix: str, role: Role, rights: str | None
+    ) -> str | None:
         """Change what a role may do below a directory of a share; what it was."""
         ...
 
@@ -64,7 +69,9 @@ class RemoteServer(Protocol):
 
 
 Connect = Callable[[str, str], RemoteServer]
-"""`connect(server, program)`: reach a machine by name, as the SMS service account running `program`."""
+"""`connect(server, program)`: reach a machine by name, as the SMS service account running
+`program`.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +103,13 @@ class SiteContext:
     """Site code to the site server that has its SMS_SITE share; one's own is there too."""
     parent: str = ""
     change_count: int = 0
-    """Goes up whenever jobs or their rows changed: the Scheduler reads the tables only then (SMS had SQL triggers for it)."""
+    """Goes up whenever jobs or their rows changed: the Scheduler reads the tables only then (SMS
+    had SQL triggers for it).
+    """
     touched_jobs: set[str] = field(default_factory=set)
-    """Jobs whose rows changed since the Scheduler looked: one that was Complete may be so no more (Q152229, Q150026)."""
+    """Jobs whose rows changed since the Scheduler looked: one that was Complete may be so no more
+    (Q152229, Q150026).
+    """
     logs: LogSink = field(default_factory=NoLogFiles)
 
     @property
@@ -116,9 +127,13 @@ class SiteContext:
         return self.connect_as(server, program).share(name)
 
     def log(self, component: str, text: str, kind: int = INFORMATION) -> None:
-        """One line in the component's log; `kind` as in CMTrace. Tildes stand for newlines (`domain.md` i.2)."""
+        """One line in the component's log; `kind` as in CMTrace. Tildes stand for newlines
+        (`domain.md` i.2).
+        """
         self.recorder.record(f"{self.code}/{component}", "log", component=component, text=text)
-        self.logs.write(TraceLine(text, component, self.clock.now(), thread_of(component), kind=kind))
+        self.logs.write(
+            TraceLine(text, component, self.clock.now(), thread_of(component), kind=kind)
+        )
 
     def record(self, component: str, kind: str, /, **data: Any) -> int:
         """One fact, by this site's component."""
@@ -146,7 +161,9 @@ class SiteContext:
             job_destination=(site or self.code) if job else "",
         )
 
-    async def report_event(self, component: str, code: int, *insertions: object, job: str = "", machine: str = "") -> None:
+    async def report_event(
+        self, component: str, code: int, *insertions: object, job: str = "", machine: str = ""
+    ) -> None:
         """Write one NT event to the application log: the Events table and the records."""
         event = self.event(component, code, *insertions, job=job, machine=machine)
         await self.database.run(lambda db: insert_event(db, event))
@@ -180,5 +197,7 @@ def event_facts(event: NtEvent) -> dict[str, Any]:
 
 
 def thread_of(component: str) -> int:
-    """A steady thread number for a component's log lines: readers group by it, so it must not change from run to run."""
+    """A steady thread number for a component's log lines: readers group by it, so it must not
+    change from run to run.
+    """
     return 0x60 + zlib.crc32(component.encode()) % 0x180

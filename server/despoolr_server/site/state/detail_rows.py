@@ -1,7 +1,9 @@
-"""The rows of Job Details that one transaction asks about and sets: read together, written together.
+"""The rows of Job Details that one transaction asks about and sets: read together, written
+together.
 
-The law: what is set here is what the rows said, one report after the other, would have become. Whoever changes rows another way
-in the same transaction calls `write` before it and `forget` after it.
+The law: what is set here is what the rows said, one report after the other, would have become.
+Whoever changes rows another way in the same transaction calls `write` before it and `forget` after
+it.
 """
 
 from __future__ import annotations
@@ -21,21 +23,31 @@ ASKED_AT_ONE_TIME: Final = 500
 """Machines of one question: below the 999 parameters of an old SQLite."""
 
 _C: Final = JOB_DETAILS.c
-_PLACE: Final = (_C.JobID == bindparam("job"), _C.Kind == bindparam("kind"), _C.SiteCode == bindparam("site"))
+_PLACE: Final = (
+    _C.JobID == bindparam("job"),
+    _C.Kind == bindparam("kind"),
+    _C.SiteCode == bindparam("site"),
+)
 _ROWS: Final = select(_C.MachineName, _C.Status, _C.UpdatedAt).where(
     *_PLACE, _C.MachineName.in_(bindparam("machines", expanding=True))
 )
-"""Of one job, kind and site: a list of whole keys would be looked for row by row (SQLite uses no index for it)."""
+"""Of one job, kind and site: a list of whole keys would be looked for row by row (SQLite uses no
+index for it).
+"""
 _ADD: Final = insert(JOB_DETAILS)
 _SET: Final = (
     update(JOB_DETAILS)
     .where(*_PLACE, _C.MachineName == bindparam("machine"))
-    .values(Status=bindparam("status"), UpdatedAt=bindparam("at"), Description=bindparam("description"))
+    .values(
+        Status=bindparam("status"), UpdatedAt=bindparam("at"), Description=bindparam("description")
+    )
 )
 
 
 class DetailRows:
-    """Made for one transaction. `keys`: rows that will be asked about; others are looked up one by one."""
+    """Made for one transaction. `keys`: rows that will be asked about; others are looked up one by
+    one.
+    """
 
     def __init__(self, db: Connection, keys: Iterable[Key] = ()) -> None:
         self._db = db
@@ -43,20 +55,32 @@ class DetailRows:
         self._changed: dict[Key, dict[str, Any]] = {}
         self._look_up(dict.fromkeys(keys))
 
-    def set(self, key: Key, status: str, at: float, description: str = "", domain: str = "") -> str | None:
-        """Set one row's status, making the row if it is missing. Returns what it was (None: there was no row).
+    def set(
+        self, key: Key, status: str, at: float, description: str = "", domain: str = ""
+    ) -> str | None:
+        """Set one row's status, making the row if it is missing. Returns what it was (None: there
+        was no row).
 
-        A report older than what the row already says changes nothing: reports may overtake each other on the way. A row of
-        which nothing was reported takes any: a report bears the time at which its service's round began, perhaps before the row
-        was made.
+        A report older than what the row already says changes nothing: reports may overtake each
+        other on the way. A row of which nothing was reported takes any: a report bears the time at
+        which its service's round began, perhaps before the row was made.
         """
         if key not in self._known:
             self._look_up([key])
         was = self._known[key]
         job, kind, site, machine = key
         if was is None:
-            new = {"JobID": job, "Kind": kind, "SiteCode": site, "MachineName": machine, "Domain": domain, "MachineID": 0}
-            self._db.execute(_ADD, {**new, "Status": status, "UpdatedAt": at, "Description": description})
+            new = {
+                "JobID": job,
+                "Kind": kind,
+                "SiteCode": site,
+                "MachineName": machine,
+                "Domain": domain,
+                "MachineID": 0,
+            }
+            self._db.execute(
+                _ADD, {**new, "Status": status, "UpdatedAt": at, "Description": description}
+            )
             self._known[key] = (status, at)
             return None
         if at >= was[1] or was[0] == DetailStatus.NONE:

@@ -1,8 +1,10 @@
-"""A box as the service that empties it sees it: looked into only when its directory changed since there was nothing to do.
+"""A box as the service that empties it sees it: looked into only when its directory changed since
+there was nothing to do.
 
-A service wakes hundreds of times for each file it finds. A look at the directory's ETag costs a fraction of a listing, and
-the ETag changes with every name that comes or goes and every file that is put. It does not change when a file is written in
-place, through an open: who does that, calls `wake`.
+A service wakes hundreds of times for each file it finds. A look at the directory's ETag costs a
+fraction of a listing, and the ETag changes with every name that comes or goes and every file that
+is put. It does not change when a file is written in place, through an open: who does that, calls
+`wake`.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ class Inbox:
         self._idle = ""
 
     async def files(self, *, anyway: bool = False) -> list[Entry]:
-        """The files in it, sorted by name; none if nothing changed since `rest` (unless asked `anyway`)."""
+        """The files in it, sorted by name; none if nothing changed since `rest` (unless asked
+        `anyway`).
+        """
         directory = await self._share.stat(self.path)
         if directory is None:
             return []
@@ -35,5 +39,7 @@ class Inbox:
         self._idle = self._etag
 
     def wake(self) -> None:
-        """Something here may have been written over: names are the same, contents are not. Look again."""
+        """Something here may have been written over: names are the same, contents are not. Look
+        again.
+        """
         self._idle = ""

@@ -1,8 +1,8 @@
 """The services' log files and the NT application log.
 
-Every line goes three ways: to the records (what reports and expectations read), to the component's file in SMS Tracer
-layout or another of `RENDERERS` (`LOGS\\DESPOOL.LOG`; `domain.md` i.1, i.2), and to whoever listens live. Files are capped;
-the old one is kept as `.LO_`, as SMS kept it.
+Every line goes three ways: to the records (what reports and expectations read), to the component's
+file in SMS Tracer layout or another of `RENDERERS` (`LOGS\\DESPOOL.LOG`; `domain.md` i.1, i.2), and
+to whoever listens live. Files are capped; the old one is kept as `.LO_`, as SMS kept it.
 """
 
 from __future__ import annotations
@@ -59,13 +59,16 @@ def file_of(component: str) -> str:
 class LogFile:
     """One log file in one of the layouts of `RENDERERS`.
 
-    A person's viewer expects what SMS wrote: the ANSI code page and CR LF. JSON lines are UTF-8, as JSON is.
+    A person's viewer expects what SMS wrote: the ANSI code page and CR LF. JSON lines are UTF-8, as
+    JSON is.
     """
 
     def __init__(self, path: Path, layout: str) -> None:
         self.path = path
         self._render = RENDERERS[layout]
-        self._encoding, self._newline = ("utf-8", "\n") if layout == "jsonl" else ("latin-1", "\r\n")
+        self._encoding, self._newline = (
+            ("utf-8", "\n") if layout == "jsonl" else ("latin-1", "\r\n")
+        )
 
     def append(self, lines: Iterable[TraceLine]) -> None:
         """Write lines at its end. Raises `OSError`."""
@@ -75,7 +78,8 @@ class LogFile:
 
 
 class LogDirectory:
-    """One file per component in a directory of this machine. Lines reach it within `FLUSH_S`, many with one opening.
+    """One file per component in a directory of this machine. Lines reach it within `FLUSH_S`, many
+    with one opening.
 
     A line that the disk does not take is only in the records: a site that cannot log goes on.
     """

@@ -1,7 +1,9 @@
-r"""Putting MIFs into a box, `DATALOAD.BOX\DELTAMIF.COL` if none is named: names that sort in the order they were written.
+r"""Putting MIFs into a box, `DATALOAD.BOX\DELTAMIF.COL` if none is named: names that sort in the
+order they were written.
 
-Names are `X` and seven base-36 digits (Q185913 shows `X00000000.MIF`; ours keep to 8.3). The counter goes on behind what is
-still in the box, so a restarted service does not overtake its own unread reports.
+Names are `X` and seven base-36 digits (Q185913 shows `X00000000.MIF`; ours keep to 8.3). The
+counter goes on behind what is still in the box, so a restarted service does not overtake its own
+unread reports.
 """
 
 from __future__ import annotations
@@ -42,8 +44,13 @@ class MifBox:
         return await self.put_data(render_job_mif(mif), "EMF" if mif.event else "MIF")
 
     async def put_all(self, mifs: Sequence[JobReport]) -> list[ShareError | None]:
-        """Write reports in their order, safe together: None for each that is written, or why not."""
-        files = [(f"{self._directory}/{self._name('EMF' if m.event else 'MIF')}", render_job_mif(m)) for m in mifs]
+        """Write reports in their order, safe together: None for each that is written, or why
+        not.
+        """
+        files = [
+            (f"{self._directory}/{self._name('EMF' if m.event else 'MIF')}", render_job_mif(m))
+            for m in mifs
+        ]
         return await self._share.write_all(files) if files else []
 
     async def put_data(self, data: bytes, extension: str = "MIF") -> str:

@@ -1,7 +1,7 @@
 """A package as files: what is in it, and the one compressed file it travels in.
 
-The compressed form is a plain ZIP (SMS's own is not documented): whoever finds one in a box can open it. Equal files give
-equal octets: names are sorted, times are fixed.
+The compressed form is a plain ZIP (SMS's own is not documented): whoever finds one in a box can
+open it. Equal files give equal octets: names are sorted, times are fixed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ Files = dict[str, bytes]
 
 
 class PackageError(FormatError):
-    """A compressed package that cannot be unpacked: corrupt, or beyond the stated limits (events 15, 375)."""
+    """A compressed package that cannot be unpacked: corrupt, or beyond the stated limits (events
+    15, 375).
+    """
 
 
 def compress(files: Files) -> bytes:
@@ -29,7 +31,9 @@ def compress(files: Files) -> bytes:
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(files):
-            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), files[name], zipfile.ZIP_DEFLATED)
+            archive.writestr(
+                zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), files[name], zipfile.ZIP_DEFLATED
+            )
     return buffer.getvalue()
 
 
@@ -39,9 +43,14 @@ def decompress(data: bytes) -> Files:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
             if len(entries) > FILE_COUNT_MAX:
-                raise PackageError(f"the package holds {len(entries):,} files; {FILE_COUNT_MAX:,} at most")
+                raise PackageError(
+                    f"the package holds {len(entries):,} files; {FILE_COUNT_MAX:,} at most"
+                )
             if sum(entry.file_size for entry in entries) > UNPACKED_SIZE_MAX:
                 raise PackageError(f"the package unpacks to more than {UNPACKED_SIZE_MAX:,} octets")
-            return {entry.filename: archive.read(entry) for entry in sorted(entries, key=lambda e: e.filename)}
+            return {
+                entry.filename: archive.read(entry)
+                for entry in sorted(entries, key=lambda e: e.filename)
+            }
     except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError) as error:
         raise PackageError(f"the compressed package is damaged: {error}") from None

@@ -1,6 +1,8 @@
-"""What the site database knows of packages, machines and job rows: the few queries the services share.
+"""What the site database knows of packages, machines and job rows: the few queries the services
+share.
 
-Each function takes a connection and is one piece of `Database.run`. No service writes SQL of its own for these tables.
+Each function takes a connection and is one piece of `Database.run`. No service writes SQL of its
+own for these tables.
 """
 
 from __future__ import annotations
@@ -10,31 +12,64 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import BindParameter, Column, Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import (
+    BindParameter,
+    Column,
+    Connection,
+    Row,
+    bindparam,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from despoolr_core.formats.job_mif import JobFacts, JobReport
 from despoolr_core.formats.site_mif import SiteReport
 from despoolr_core.rules.fold import fold
-from despoolr_server.database.schema import COUNTERS, JOB_DETAILS, JOBS, MACHINES, PACKAGE_STATUS, PACKAGES, SITES
-from despoolr_server.site.jobs.model import NOT_INSTALLED, DetailKind, DetailStatus, JobSpec, JobStatus, JobType
+from despoolr_server.database.schema import (
+    COUNTERS,
+    JOB_DETAILS,
+    JOBS,
+    MACHINES,
+    PACKAGE_STATUS,
+    PACKAGES,
+    SITES,
+)
+from despoolr_server.site.jobs.model import (
+    NOT_INSTALLED,
+    DetailKind,
+    DetailStatus,
+    JobSpec,
+    JobStatus,
+    JobType,
+)
 
 _MACHINE: Final[dict[str, BindParameter[Any]]] = {
-    column: bindparam(column.lower()) for column in ("Name", "Domain", "SiteCode", "OperatingSystem")
+    column: bindparam(column.lower())
+    for column in ("Name", "Domain", "SiteCode", "OperatingSystem")
 }
 _ADD_MACHINE: Final = insert(MACHINES).values({"SMSID": bindparam("id"), **_MACHINE})
 _SET_MACHINE: Final = update(MACHINES).where(MACHINES.c.SMSID == bindparam("id")).values(_MACHINE)
 _ASKED_AT_ONE_TIME: Final = 500
 """Values of one IN list."""
 
-# -- the statements that run once a report, built once: building one costs more than SQLite takes to run it
+# -- the statements that run once a report, built once: building one costs more than SQLite takes to
+# run it
 
 _JOB: Final = select(JOBS).where(JOBS.c.JobID == bindparam("job"))
 _PACKAGE: Final = select(PACKAGES).where(PACKAGES.c.PkgID == bindparam("package"))
-_SAYINGS: Final = tuple((kind.value, status.value) for kind in DetailKind for status in DetailStatus)
+_SAYINGS: Final = tuple(
+    (kind.value, status.value) for kind in DetailKind for status in DetailStatus
+)
 _DETAIL_STATUSES: Final = select(
     *(
         select(JOB_DETAILS.c.ID)
-        .where(JOB_DETAILS.c.JobID == bindparam("job"), JOB_DETAILS.c.Kind == kind, JOB_DETAILS.c.Status == status)
+        .where(
+            JOB_DETAILS.c.JobID == bindparam("job"),
+            JOB_DETAILS.c.Kind == kind,
+            JOB_DETAILS.c.Status == status,
+        )
         .exists()
         for kind, status in _SAYINGS
     )
@@ -54,7 +89,12 @@ _SET_PACKAGE_STATUS: Final = (
     .values(_STATUS_OF_PACKAGE)
 )
 _ADD_PACKAGE_STATUS: Final = insert(PACKAGE_STATUS).values(
-    {"PkgID": bindparam("package"), "SiteCode": bindparam("site"), "Server": bindparam("server"), **_STATUS_OF_PACKAGE}
+    {
+        "PkgID": bindparam("package"),
+        "SiteCode": bindparam("site"),
+        "Server": bindparam("server"),
+        **_STATUS_OF_PACKAGE,
+    }
 )
 
 
@@ -81,9 +121,14 @@ def next_number(db: Connection, name: str) -> int:
 
 
 def machines(db: Connection, names: Iterable[str] | None = None) -> list[Machine]:
-    """Machines by name (None: all), in the order of their SMSIDs. Names that do not exist are left out."""
+    """Machines by name (None: all), in the order of their SMSIDs. Names that do not exist are left
+    out.
+    """
     query = select(MACHINES).order_by(MACHINES.c.SMSID)
-    rows = [Machine(r.MachineID, r.Name, r.SMSID, r.Domain, r.OperatingSystem, r.SiteCode) for r in db.execute(query)]
+    rows = [
+        Machine(r.MachineID, r.Name, r.SMSID, r.Domain, r.OperatingSystem, r.SiteCode)
+        for r in db.execute(query)
+    ]
     if names is None:
         return rows
     wanted = {fold(name) for name in names}
@@ -91,7 +136,9 @@ def machines(db: Connection, names: Iterable[str] | None = None) -> list[Machine
 
 
 def set_machines(db: Connection, machines: Iterable[Machine]) -> None:
-    """Make machines known, or bring them up to date, by SMSID; the last word counts. `machine_id` is the database's."""
+    """Make machines known, or bring them up to date, by SMSID; the last word counts. `machine_id`
+    is the database's.
+    """
     rows = {
         m.sms_id: {
             "id": m.sms_id,
@@ -121,8 +168,12 @@ def in_table(db: Connection, column: Column[str], values: Iterable[str]) -> set[
     return found
 
 
-def add_details(db: Connection, job: str, site: str, rows: list[dict[str, Any]], now: float) -> None:
-    """Rows of Job Details that say None until something reports. Each row: Kind, and MachineName, Domain, MachineID."""
+def add_details(
+    db: Connection, job: str, site: str, rows: list[dict[str, Any]], now: float
+) -> None:
+    """Rows of Job Details that say None until something reports. Each row: Kind, and MachineName,
+    Domain, MachineID.
+    """
     if rows:
         blank = {
             "JobID": job,
@@ -139,13 +190,22 @@ def add_details(db: Connection, job: str, site: str, rows: list[dict[str, Any]],
 def detail_statuses(db: Connection, job: str) -> set[tuple[str, str]]:
     """Each (kind, status) that a row of the job has: as cheap for 20,000 rows as for one."""
     return {
-        saying for saying, is_there in zip(_SAYINGS, db.execute(_DETAIL_STATUSES, {"job": job}).one(), strict=True) if is_there
+        saying
+        for saying, is_there in zip(
+            _SAYINGS, db.execute(_DETAIL_STATUSES, {"job": job}).one(), strict=True
+        )
+        if is_there
     }
 
 
 def details(db: Connection, job: str) -> list[Row[Any]]:
     """All rows of a job: site arrival, completion, servers, workstations, by name."""
-    order = {DetailKind.SITE_ARRIVAL: 0, DetailKind.COMPLETION: 1, DetailKind.SERVER: 2, DetailKind.WORKSTATION: 3}
+    order = {
+        DetailKind.SITE_ARRIVAL: 0,
+        DetailKind.COMPLETION: 1,
+        DetailKind.SERVER: 2,
+        DetailKind.WORKSTATION: 3,
+    }
     rows = db.execute(select(JOB_DETAILS).where(JOB_DETAILS.c.JobID == job)).all()
     return sorted(rows, key=lambda r: (order[DetailKind(r.Kind)], r.SiteCode, r.MachineName))
 
@@ -185,22 +245,37 @@ def set_package(db: Connection, package_id: str, **values: Any) -> None:
     db.execute(update(PACKAGES).where(PACKAGES.c.PkgID == package_id).values(**values))
 
 
-def set_package_status(db: Connection, package_id: str, site: str, server: str, status: str, version: int, at: float) -> None:
+def set_package_status(
+    db: Connection, package_id: str, site: str, server: str, status: str, version: int, at: float
+) -> None:
     """What a distribution server says of a package."""
-    values = {"package": package_id, "site": site, "server": server, "status": status, "version": version, "at": at}
+    values = {
+        "package": package_id,
+        "site": site,
+        "server": server,
+        "status": status,
+        "version": version,
+        "at": at,
+    }
     if db.execute(_SET_PACKAGE_STATUS, values).rowcount == 0:
         db.execute(_ADD_PACKAGE_STATUS, values)
 
 
 def package_statuses(db: Connection, package_id: str) -> list[Row[Any]]:
-    """What is known of a package at sites and servers, by site; an empty server name is the site as a whole."""
+    """What is known of a package at sites and servers, by site; an empty server name is the site as
+    a whole.
+    """
     table = PACKAGE_STATUS
-    query = select(table).where(table.c.PkgID == package_id).order_by(table.c.SiteCode, table.c.Server)
+    query = (
+        select(table).where(table.c.PkgID == package_id).order_by(table.c.SiteCode, table.c.Server)
+    )
     return list(db.execute(query))
 
 
 def expect_package(db: Connection, package_id: str, site: str, at: float) -> None:
-    """A package is on its way to a site that has not reported about it yet: Not installed, unless something is known."""
+    """A package is on its way to a site that has not reported about it yet: Not installed, unless
+    something is known.
+    """
     if not any(row.SiteCode == site and not row.Server for row in package_statuses(db, package_id)):
         set_package_status(db, package_id, site, "", NOT_INSTALLED, 0, at)
 
@@ -214,10 +289,14 @@ def package_ids(db: Connection) -> list[str]:
 
 
 def adopt_job(db: Connection, report: JobReport, facts: JobFacts) -> None:
-    """A job of another site has arrived here: its row, its package, and the rows of its site arrival and completion."""
+    """A job of another site has arrived here: its row, its package, and the rows of its site
+    arrival and completion.
+    """
     adopt_package(db, facts)
     at = report.time
-    spec = JobSpec(name=facts.name, package=facts.package_id, type=JobType(facts.type), sites=(report.site,))
+    spec = JobSpec(
+        name=facts.name, package=facts.package_id, type=JobType(facts.type), sites=(report.site,)
+    )
     db.execute(
         insert(JOBS).values(
             JobID=report.job_id,
@@ -234,7 +313,9 @@ def adopt_job(db: Connection, report: JobReport, facts: JobFacts) -> None:
             Spec=msgspec.json.encode(spec).decode(),
         )
     )
-    add_details(db, report.job_id, report.site, [{"Kind": kind, "MachineName": ""} for kind in ARRIVING], at)
+    add_details(
+        db, report.job_id, report.site, [{"Kind": kind, "MachineName": ""} for kind in ARRIVING], at
+    )
 
 
 ARRIVING: Final = (DetailKind.SITE_ARRIVAL, DetailKind.COMPLETION)
@@ -242,8 +323,14 @@ ARRIVING: Final = (DetailKind.SITE_ARRIVAL, DetailKind.COMPLETION)
 
 
 def adopt_package(db: Connection, facts: JobFacts) -> None:
-    """What a site knows of a package whose job came from above; a newer version replaces what it knew."""
-    values = {"Name": facts.package_name, "SourcePath": facts.package_source, "StoredVersion": facts.package_version}
+    """What a site knows of a package whose job came from above; a newer version replaces what it
+    knew.
+    """
+    values = {
+        "Name": facts.package_name,
+        "SourcePath": facts.package_source,
+        "StoredVersion": facts.package_version,
+    }
     known = package(db, facts.package_id)
     if known is None:
         db.execute(insert(PACKAGES).values(PkgID=facts.package_id, **values))
@@ -273,7 +360,9 @@ def set_site(db: Connection, report: SiteReport) -> None:
 
 
 def cancel_details(db: Connection, job_id: str, site: str, at: float) -> None:
-    """A site has cancelled a job: its workstations that have not ended are Canceled; what they reported stays (Q152229)."""
+    """A site has cancelled a job: its workstations that have not ended are Canceled; what they
+    reported stays (Q152229).
+    """
     open_ones = [DetailStatus.NONE, DetailStatus.ACTIVE, DetailStatus.RETRYING]
     db.execute(
         update(JOB_DETAILS)

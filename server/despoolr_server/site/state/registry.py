@@ -1,7 +1,9 @@
-r"""The part of the registry below `HKLM\SOFTWARE\Microsoft\SMS\Components` that the services keep: keys, names, values.
+r"""The part of the registry below `HKLM\SOFTWARE\Microsoft\SMS\Components` that the services keep:
+keys, names, values.
 
-Kept as one small text file in the SMS root (`SMS.REG`), written whole whenever something changed, so that a restarted service
-finds what it knew: the master packages, and which server has which version (Q235157, Q199994).
+Kept as one small text file in the SMS root (`SMS.REG`), written whole whenever something changed,
+so that a restarted service finds what it knew: the master packages, and which server has which
+version (Q235157, Q199994).
 """
 
 from __future__ import annotations
@@ -14,7 +16,9 @@ from despoolr_server.site.state import boxes
 MASTER_PACKAGES: Final = r"SMS_Despooler\Master Packages"
 TRANSFER_PACKAGES: Final = r"SMS_Despooler\Transfer Packages"
 RETRY_HISTORY: Final = r"SMS_Despooler\Retry History"
-"""Ours: the episode in which each server refused a job's update, so that the server can be told when it is given up."""
+"""Ours: the episode in which each server refused a job's update, so that the server can be told
+when it is given up.
+"""
 
 
 class Registry:

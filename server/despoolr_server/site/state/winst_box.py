@@ -1,7 +1,9 @@
-r"""Master WINST files in `MAINCFG.BOX\PCMDOM.BOX`: one `<SMSID>.INS` per client, a record per request (Q126644).
+r"""Master WINST files in `MAINCFG.BOX\PCMDOM.BOX`: one `<SMSID>.INS` per client, a record per
+request (Q126644).
 
-A record stays until the request is cancelled or the package removed; the client's own history keeps it from running twice
-(`domain.md` (c) weighs the sources). Writing a record that is there replaces it, so a repeated instruction changes nothing.
+A record stays until the request is cancelled or the package removed; the client's own history keeps
+it from running twice (`domain.md` (c) weighs the sources). Writing a record that is there replaces
+it, so a repeated instruction changes nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ async def read_instructions(share: Share, path: str, name: str) -> WinstFile:
         raise
 
 
-async def put_record(share: Share, domain: str, sms_id: str, record: WorkstationInstruction) -> None:
+async def put_record(
+    share: Share, domain: str, sms_id: str, record: WorkstationInstruction
+) -> None:
     """Add or replace a client's record of one request."""
     path = f"{boxes.domain_directory(domain)}/{sms_id}.INS"
     file = await read_instructions(share, path, f"{sms_id.lower()}.ins")
@@ -44,7 +48,9 @@ async def _write(share: Share, path: str, file: WinstFile) -> None:
         await share.write(path, render_winst(file))
 
 
-async def drop_records(share: Share, path: str, is_meant: Callable[[WorkstationInstruction], bool]) -> bool:
+async def drop_records(
+    share: Share, path: str, is_meant: Callable[[WorkstationInstruction], bool]
+) -> bool:
     """Take the records that are meant out of one file; whether there was one."""
     file = await read_instructions(share, path, path.rpartition("/")[2].lower())
     kept = tuple(record for record in file.records if not is_meant(record))
@@ -55,7 +61,9 @@ async def drop_records(share: Share, path: str, is_meant: Callable[[WorkstationI
 
 
 async def point_elsewhere(share: Share, package: str, before: str, after: str) -> int:
-    """Replace one server's directory of a package in every master WINST file; how many files changed."""
+    """Replace one server's directory of a package in every master WINST file; how many files
+    changed.
+    """
     count = 0
     for directory in await share.list(boxes.PCM_DOMAINS):
         box = f"{boxes.PCM_DOMAINS}/{directory.name}"
@@ -69,8 +77,12 @@ async def point_elsewhere(share: Share, package: str, before: str, after: str) -
     return count
 
 
-def _pointed(record: WorkstationInstruction, package: str, before: str, after: str) -> WorkstationInstruction:
+def _pointed(
+    record: WorkstationInstruction, package: str, before: str, after: str
+) -> WorkstationInstruction:
     if record.package_id != package:
         return record
-    servers = tuple(msgspec.structs.replace(s, unc=after) if s.unc == before else s for s in record.servers)
+    servers = tuple(
+        msgspec.structs.replace(s, unc=after) if s.unc == before else s for s in record.servers
+    )
     return msgspec.structs.replace(record, servers=servers)

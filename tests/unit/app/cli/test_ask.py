@@ -1,4 +1,6 @@
-"""The questions of an operator, put to a finished run and to a server that runs: the same rules for both."""
+"""The questions of an operator, put to a finished run and to a server that runs: the same rules for
+both.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ MODES = {"access": "READ", "share_mode": "READ"}
 
 
 class Story:
-    """A run told in a few records: WS1 holds b.dat from nine to noon, the Despooler is refused at ten and eleven."""
+    """A run told in a few records: WS1 holds b.dat from nine to noon, the Despooler is refused at
+    ten and eleven.
+    """
 
     def __init__(self, root: Path) -> None:
         self.now = START
@@ -40,20 +44,64 @@ class Story:
 
     def tell(self) -> None:
         self.at(
-            0, "BPC/SMS_ADMINISTRATOR", "job.status", job="BPC00002", name="UPDATE", status="Pending", was="", reason="created"
+            0,
+            "BPC/SMS_ADMINISTRATOR",
+            "job.status",
+            job="BPC00002",
+            name="UPDATE",
+            status="Pending",
+            was="",
+            reason="created",
         )
         granted = {**OPEN, **WORD, **MODES, "session": "S1", "action": "OPENED", "purpose": ""}
         self.at(1, "LOGON1/WS1", "open.granted", open="O1", **granted)
-        self.at(1, "LOGON1/WS2", "open.granted", open="O2", **{**granted, "machine": "WS2", "path": "BPC00001/a.dat"})
+        self.at(
+            1,
+            "LOGON1/WS2",
+            "open.granted",
+            open="O2",
+            **{**granted, "machine": "WS2", "path": "BPC00001/a.dat"},
+        )
         blocker = {"open": "O1", **WORD, **MODES, "opened_at": START + HOUR}
-        refused = {**OPEN, "machine": "SITE1", "user": "", "program": "SMS_DESPOOLER", "access": "WRITE", "share_mode": "NONE"}
-        refused |= {"nt_status": "STATUS_SHARING_VIOLATION", "win32": 32, "blockers": [blocker], "purpose": "job BPC00002"}
+        refused = {
+            **OPEN,
+            "machine": "SITE1",
+            "user": "",
+            "program": "SMS_DESPOOLER",
+            "access": "WRITE",
+            "share_mode": "NONE",
+        }
+        refused |= {
+            "nt_status": "STATUS_SHARING_VIOLATION",
+            "win32": 32,
+            "blockers": [blocker],
+            "purpose": "job BPC00002",
+        }
         for hours in (2, 3):
             self.at(hours, "LOGON1/SITE1", "open.refused", episode="LOGON1-E1", **refused)
             details = {"site": "BPC", "machine": "LOGON1", "status": "Retrying", "was": "None"}
-            self.at(hours, "BPC/LOADER", "detail.status", job="BPC00002", detail="Server", **details)
-            self.at(hours, "BPC/SMS_DESPOOLER", "event", event=109, component="SMS_DESPOOLER", text="Failed.", job="BPC00002")
-        self.at(3, "BPC/S", "job.status", job="BPC00002", name="UPDATE", status="Retrying", was="Active", reason="details")
+            self.at(
+                hours, "BPC/LOADER", "detail.status", job="BPC00002", detail="Server", **details
+            )
+            self.at(
+                hours,
+                "BPC/SMS_DESPOOLER",
+                "event",
+                event=109,
+                component="SMS_DESPOOLER",
+                text="Failed.",
+                job="BPC00002",
+            )
+        self.at(
+            3,
+            "BPC/S",
+            "job.status",
+            job="BPC00002",
+            name="UPDATE",
+            status="Retrying",
+            was="Active",
+            reason="details",
+        )
         self.at(4, "LOGON1/WS1", "open.closed", open="O1", machine="WS1", reason="closed", **OPEN)
         self.run.close()
 
@@ -82,7 +130,9 @@ def say(runs: Path, capsys: pytest.CaptureFixture[str]) -> Say:
     return said
 
 
-def test_locks_of_a_finished_run_are_what_was_held_at_the_end_and_what_stood_in_the_way(say: Say) -> None:
+def test_locks_of_a_finished_run_are_what_was_held_at_the_end_and_what_stood_in_the_way(
+    say: Say,
+) -> None:
     locks = say("locks", "latest", "--json")["locks"]
     assert sorted((r["machine"], r["path"], r["refusal_count"], r["closed_at"]) for r in locks) == [
         ("WS1", "BPC00001/b.dat", 2, START + 4 * HOUR),
@@ -92,30 +142,49 @@ def test_locks_of_a_finished_run_are_what_was_held_at_the_end_and_what_stood_in_
 
 @pytest.mark.parametrize(
     ("at", "holders"),
-    [("+30m", []), ("+2h", ["WS2", "WS1"]), ("1996-06-03T11:30", ["WS2", "WS1"]), (str(START + 5 * HOUR), ["WS2"])],
+    [
+        ("+30m", []),
+        ("+2h", ["WS2", "WS1"]),
+        ("1996-06-03T11:30", ["WS2", "WS1"]),
+        (str(START + 5 * HOUR), ["WS2"]),
+    ],
 )
-def test_locks_at_a_time_are_those_that_were_held_then(say: Say, at: str, holders: list[str]) -> None:
-    assert sorted(r["machine"] for r in say("locks", "latest", "--at", at, "--json")["locks"]) == sorted(holders)
+def test_locks_at_a_time_are_those_that_were_held_then(
+    say: Say, at: str, holders: list[str]
+) -> None:
+    assert sorted(
+        r["machine"] for r in say("locks", "latest", "--at", at, "--json")["locks"]
+    ) == sorted(holders)
 
 
 @pytest.mark.parametrize("path", ["b.dat", "B.DAT", "BPC00001\\b.dat", "bpc00001/b.dat", "b.*"])
 def test_a_file_is_found_by_its_path_its_name_or_a_pattern(say: Say, path: str) -> None:
-    assert [r["machine"] for r in say("locks", "latest", "--path", path, "--json")["locks"]] == ["WS1"]
+    assert [r["machine"] for r in say("locks", "latest", "--path", path, "--json")["locks"]] == [
+        "WS1"
+    ]
 
 
 def test_locks_for_people_say_who_since_when_how_and_what_it_did(say: Say) -> None:
     text = say("locks", "latest", "--machine", "ws1")
-    assert r"\\LOGON1\SMS_PKGD\BPC00001\b.dat  WS1 (anna)  WINWORD.EXE  READ    READ    1996-06-03 09:00:00" in text
+    assert (
+        r"\\LOGON1\SMS_PKGD\BPC00001\b.dat  WS1 (anna)  WINWORD.EXE  READ    READ    "
+        r"1996-06-03 09:00:00" in text
+    )
     assert "3 h 0 min, closed" in text and "2 times" in text and "WS2" not in text
 
 
 def test_why_is_one_sentence_for_each_update(say: Say) -> None:
     text = say("why")
-    sentence = "SMS_DESPOOLER on SITE1 was refused b.dat twice over 1 h 0 min because WINWORD.EXE on WS1 (user anna) held it open"
+    sentence = (
+        "SMS_DESPOOLER on SITE1 was refused b.dat twice over 1 h 0 min because WINWORD.EXE "
+        "on WS1 (user anna) held it open"
+    )
     assert sentence in text and "LOGON1-E1 (waiting)" in text
     answer = say("why", "--json")
     assert len(answer["verdicts"]) == len(answer["episodes"]) == 1
-    assert answer["episodes"][0]["attempt_count"] == 2 and [h["machine"] for h in answer["holders"]] == ["WS1"]
+    assert answer["episodes"][0]["attempt_count"] == 2 and [
+        h["machine"] for h in answer["holders"]
+    ] == ["WS1"]
 
 
 def test_why_before_the_first_refusal_has_nothing_to_tell(say: Say) -> None:
@@ -125,10 +194,14 @@ def test_why_before_the_first_refusal_has_nothing_to_tell(say: Say) -> None:
 
 
 def test_jobs_and_their_rows_are_read_from_the_records(say: Say) -> None:
-    assert [(j["job"], j["name"], j["status"]) for j in say("jobs", "--json")["jobs"]] == [("BPC00002", "UPDATE", "Retrying")]
+    assert [(j["job"], j["name"], j["status"]) for j in say("jobs", "--json")["jobs"]] == [
+        ("BPC00002", "UPDATE", "Retrying")
+    ]
     for name in ("BPC00002", "bpc00002", "UPDATE"):
         found = say("job", name, "latest", "--json")
-        assert [(d["kind"], d["machine"], d["status"]) for d in found["details"]] == [("Server", "LOGON1", "Retrying")]
+        assert [(d["kind"], d["machine"], d["status"]) for d in found["details"]] == [
+            ("Server", "LOGON1", "Retrying")
+        ]
     assert "BPC00002 UPDATE: Retrying since 1996-06-03 11:00:00" in say("job", "UPDATE")
 
 
@@ -142,11 +215,23 @@ def test_events_can_be_asked_by_code(say: Say) -> None:
     ("arguments", "says"),
     [
         (["job", "NONE", "latest"], "no job 'NONE' in runs/latest; there are BPC00002 (UPDATE)"),
-        (["locks", "yesterday"], "there is no run 'yesterday'; the newest in runs are 19960603T080000Z-story-seed1"),
-        (["locks", "latest", "--at", "tea-time"], "is no time: give 1996-06-03T09:00, seconds since 1970, or +2h"),
-        (["locks", "latest", "--url", "http://127.0.0.1:1"], "either a finished RUN or a running site"),
+        (
+            ["locks", "yesterday"],
+            "there is no run 'yesterday'; the newest in runs are 19960603T080000Z-story-seed1",
+        ),
+        (
+            ["locks", "latest", "--at", "tea-time"],
+            "is no time: give 1996-06-03T09:00, seconds since 1970, or +2h",
+        ),
+        (
+            ["locks", "latest", "--url", "http://127.0.0.1:1"],
+            "either a finished RUN or a running site",
+        ),
         (["jobs", "--url", "nonsense"], "is not a server's URL"),
-        (["jobs", "--url", "http://127.0.0.1:1"], "does not answer (Connection refused); is it running?"),
+        (
+            ["jobs", "--url", "http://127.0.0.1:1"],
+            "does not answer (Connection refused); is it running?",
+        ),
     ],
 )
 def test_a_question_that_cannot_be_answered_is_one_line_that_says_what_to_do(
@@ -155,7 +240,9 @@ def test_a_question_that_cannot_be_answered_is_one_line_that_says_what_to_do(
     assert run(arguments) == 2
     said = capsys.readouterr()
     path = str(runs.resolve())
-    assert says in said.err.replace(path, "runs").replace("runs/19960603T080000Z-story-seed1;", "runs/latest;"), said.err
+    assert says in said.err.replace(path, "runs").replace(
+        "runs/19960603T080000Z-story-seed1;", "runs/latest;"
+    ), said.err
     assert len(said.err.splitlines()) == 1 and not said.out
 
 
@@ -175,8 +262,12 @@ async def _blocked(site: Site) -> LiveSource:
     await site.ask("PUT", "/SMS_SHR/a.dat", b"one")
     await site.hold("a.dat")
     for _ in range(2):
-        assert (await site.ask("PUT", "/SMS_SHR/a.dat", b"two", Despoolr_Purpose="update")).status == 423
-    return LiveSource([ServerAddress("LOGON1", site.base, site.auth.issue("ADMIN1", "Administrator", Role.ADMIN))])
+        assert (
+            await site.ask("PUT", "/SMS_SHR/a.dat", b"two", Despoolr_Purpose="update")
+        ).status == 423
+    return LiveSource(
+        [ServerAddress("LOGON1", site.base, site.auth.issue("ADMIN1", "Administrator", Role.ADMIN))]
+    )
 
 
 async def test_a_running_server_gives_the_same_answers() -> None:
@@ -185,10 +276,13 @@ async def test_a_running_server_gives_the_same_answers() -> None:
         locks = await asyncio.to_thread(source.locks, Wanted(path="a.dat"), None)
         why = await asyncio.to_thread(source.why, Wanted(machine="PC07"), None)
         elsewhere = await asyncio.to_thread(source.why, Wanted(machine="PC08"), None)
-    assert [(r.machine, r.program, r.access, r.refusal_count, r.closed_at) for r in locks.locks] == [
-        ("PC07", "EXCEL.EXE", "READ", 2, None)
-    ]
-    assert why.episodes[0].attempt_count == 2 and "EXCEL.EXE on PC07 (user anna) held it open" in why.verdicts[0]
+    assert [
+        (r.machine, r.program, r.access, r.refusal_count, r.closed_at) for r in locks.locks
+    ] == [("PC07", "EXCEL.EXE", "READ", 2, None)]
+    assert (
+        why.episodes[0].attempt_count == 2
+        and "EXCEL.EXE on PC07 (user anna) held it open" in why.verdicts[0]
+    )
     assert why.holders == locks.locks and elsewhere.episodes == []
 
 
@@ -202,7 +296,9 @@ async def test_the_records_of_a_server_and_the_server_itself_say_the_same(tmp_pa
     told = RunSource(load_run(kept.path)).why(Wanted(), None)
     assert told.verdicts == live.verdicts
     facts = [(h.server, h.path, h.machine, h.refusal_count, h.closed_at) for h in told.holders]
-    assert facts == [(h.server, h.path, h.machine, h.refusal_count, h.closed_at) for h in live.holders]
+    assert facts == [
+        (h.server, h.path, h.machine, h.refusal_count, h.closed_at) for h in live.holders
+    ]
 
 
 async def _ranged(site: Site) -> tuple[LiveSource, asyncio.Task[Any]]:
@@ -212,16 +308,25 @@ async def _ranged(site: Site) -> tuple[LiveSource, asyncio.Task[Any]]:
     held, other = await site.hold("a.dat", **modes), await site.hold("a.dat", "FOXPRO.EXE", **modes)
 
     def lock(handle: str, flags: str, *ranges: tuple[int, int]) -> Any:
-        asked = {"locks": [{"offset": offset, "length": length, "flags": flags} for offset, length in ranges], "wait_s": 60}
+        asked = {
+            "locks": [
+                {"offset": offset, "length": length, "flags": flags} for offset, length in ranges
+            ],
+            "wait_s": 60,
+        }
         body = json.dumps(asked).encode()
-        return asyncio.create_task(site.ask("POST", f"/api/v1/opens/{handle}/locks", body, site.client_token))
+        return asyncio.create_task(
+            site.ask("POST", f"/api/v1/opens/{handle}/locks", body, site.client_token)
+        )
 
     await lock(held, "SHARED|FAIL_IMMEDIATELY", (100, 10), (7, 1), (5, 0))
     waits = lock(other, "EXCLUSIVE", (105, 1))
     async with asyncio.timeout(10):
         while not site.host.engine.locking.waiting_count:
             await site.ask("GET", "/healthz")
-    return LiveSource([ServerAddress("LOGON1", site.base, site.auth.issue("ADMIN1", "Administrator", Role.ADMIN))]), waits
+    return LiveSource(
+        [ServerAddress("LOGON1", site.base, site.auth.issue("ADMIN1", "Administrator", Role.ADMIN))]
+    ), waits
 
 
 async def test_locks_tell_the_octets_that_are_locked_and_who_waits_for_them(
@@ -251,7 +356,9 @@ async def test_the_records_know_which_ranges_were_locked_at_a_time(tmp_path: Pat
         live = await asyncio.to_thread(source.locks, Wanted(), None)
         waits.cancel()
         (held, _) = live.locks
-        await site.ask("DELETE", f"/api/v1/opens/{held.open}/locks?offset=7&length=1", token=site.client_token)
+        await site.ask(
+            "DELETE", f"/api/v1/opens/{held.open}/locks?offset=7&length=1", token=site.client_token
+        )
         with RunDirectory.create(tmp_path, utc_stamp(START), "live", 1) as kept:
             for record in site.records:
                 kept.listener(record)
@@ -261,7 +368,9 @@ async def test_the_records_know_which_ranges_were_locked_at_a_time(tmp_path: Pat
     assert (row.open, row.range_count) == (held.open, 2)
     assert [(one.offset, one.length) for one in row.ranges] == [(100, 10), (5, 0)]
     (row, _) = told.locks(Wanted(), unlocked_at - 1e-6).locks
-    assert [(one.kind, one.offset) for one in row.ranges] == [(one.kind, one.offset) for one in held.ranges]
+    assert [(one.kind, one.offset) for one in row.ranges] == [
+        (one.kind, one.offset) for one in held.ranges
+    ]
 
 
 async def test_a_server_that_does_not_answer_is_a_note_as_long_as_another_does() -> None:
@@ -276,7 +385,9 @@ async def test_a_token_that_is_not_accepted_is_told_where_the_right_one_lies() -
     async with serving() as site:
         with pytest.raises(AskError, match=r"does not accept the token \(401.*admin\.token"):
             await asyncio.to_thread(ask, ServerAddress("x", site.base, "wrong"), "opens", dict)
-        assert (await asyncio.to_thread(health, ServerAddress("x", site.base, ""))).server == "LOGON1"
+        assert (
+            await asyncio.to_thread(health, ServerAddress("x", site.base, ""))
+        ).server == "LOGON1"
 
 
 async def test_a_question_for_the_site_put_to_a_logon_server_says_so() -> None:

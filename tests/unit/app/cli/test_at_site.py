@@ -1,4 +1,6 @@
-"""Which site is asked when several run: the named one, the one an ID belongs to, else the topmost."""
+"""Which site is asked when several run: the named one, the one an ID belongs to, else the
+topmost.
+"""
 
 from __future__ import annotations
 

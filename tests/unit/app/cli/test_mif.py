@@ -19,7 +19,9 @@ MIFS = data("mif")
 
 
 def ours_and_theirs(ours: str, theirs: str) -> pytest.MarkDecorator:
-    """A test of a file of ours, and of somebody else's with the same constructs where it is found."""
+    """A test of a file of ours, and of somebody else's with the same constructs where it is
+    found.
+    """
     other = pytest.param(THEIR_MIFS / theirs, id=theirs, marks=pytest.mark.theirs)
     return pytest.mark.parametrize("file", [pytest.param(MIFS / ours, id=ours), other])
 
@@ -31,7 +33,10 @@ def run(*arguments: object) -> Result:
 @ours_and_theirs("status_success.mif", "kb-q166833__status.mif")
 def test_a_fine_file_gives_one_summary_line_and_exit_0(file: Path) -> None:
     result = run("check", file)
-    assert (result.exit_code, result.output) == (0, "1 file, 1 fine, 0 refused (strict): no findings\n")
+    assert (result.exit_code, result.output) == (
+        0,
+        "1 file, 1 fine, 0 refused (strict): no findings\n",
+    )
 
 
 @ours_and_theirs("status_overlong.mif", "rendered__portswitch-failed-overlong.mif")
@@ -70,12 +75,24 @@ def test_check_as_json(file: Path) -> None:
     assert result.exit_code == 2
     (file,) = json.loads(result.output)["files"]
     assert (file["taken"], file["kind"]) == (False, "IDMIF")
-    assert {"line": 38, "rule": "unclosed-component", "severity": "error"}.items() <= file["findings"][-1].items()
+    assert {"line": 38, "rule": "unclosed-component", "severity": "error"}.items() <= file[
+        "findings"
+    ][-1].items()
 
 
 def test_show_prints_groups_enums_paths_and_tables() -> None:
     paths = run("show", MIFS / "component_paths.mif").output
-    assert all(text in paths for text in ("Harbour Clocks", "Check_Type", '*"CLOCKS"', "HARBOUR|Clocks|1.0", "key 1", "OS2"))
+    assert all(
+        text in paths
+        for text in (
+            "Harbour Clocks",
+            "Check_Type",
+            '*"CLOCKS"',
+            "HARBOUR|Clocks|1.0",
+            "key 1",
+            "OS2",
+        )
+    )
     table = run("show", MIFS / "component_table.mif")
     assert table.exit_code == 0 and "row 1 of 1" in table.output and "TIDE.FRM" in table.output
 
@@ -83,7 +100,17 @@ def test_show_prints_groups_enums_paths_and_tables() -> None:
 @pytest.mark.theirs
 def test_show_prints_groups_enums_paths_and_tables_of_other_peoples_files() -> None:
     names = run("show", THEIR_MIFS / "os2tk45__names.mif").output
-    assert all(text in names for text in ("DMI Service Layers", "Verify_Type", '*"NAMES"', "IBM|SLNames|1.0", "key 1", "OS2"))
+    assert all(
+        text in names
+        for text in (
+            "DMI Service Layers",
+            "Verify_Type",
+            '*"NAMES"',
+            "IBM|SLNames|1.0",
+            "key 1",
+            "OS2",
+        )
+    )
     probe = run("show", THEIR_MIFS / "os2tk45__probe.mif")
     assert probe.exit_code == 0 and "row 1 of 1" in probe.output and "PROBE.REP" in probe.output
 
@@ -100,12 +127,17 @@ def test_show_as_json() -> None:
 def test_show_as_json_of_somebody_elses_file() -> None:
     tree = json.loads(run("show", "--json", THEIR_MIFS / "os2tk45__names.mif").output)
     verify = tree["groups"][0]["attributes"][5]
-    assert (verify["value"], verify["meaning"]) == (7, "This component exists, and is functioning correctly")
+    assert (verify["value"], verify["meaning"]) == (
+        7,
+        "This component exists, and is functioning correctly",
+    )
     assert tree["paths"] == [{"name": "NAMES", "programs": {"OS2": "names"}}]
     assert len(tree["comments"]) == 12
 
 
-def test_show_reads_leniently_says_so_and_never_lets_octets_drive_the_terminal(tmp_path: Path) -> None:
+def test_show_reads_leniently_says_so_and_never_lets_octets_drive_the_terminal(
+    tmp_path: Path,
+) -> None:
     file = tmp_path / "x.mif"
     file.write_bytes(mif_file(group(attribute(value='"\x1b[31m[bold]x"', type_="STRING(20)"))))
     result = run("show", file)
@@ -122,7 +154,11 @@ def test_show_refuses_what_is_no_mif(tmp_path: Path) -> None:
 
 
 def test_the_module_is_cheap_to_import() -> None:
-    code = f"import sys; sys.path[:] = {sys.path!r}; import despoolr_app.cli.mif; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    code = (
+        f"import sys; sys.path[:] = {sys.path!r}; import despoolr_app.cli.mif; print(*sys.modules)"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
     assert "click" in loaded
     assert not {"rich", "msgspec", "json", "despoolr_core.formats.mif"} & set(loaded)

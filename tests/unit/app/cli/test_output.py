@@ -8,7 +8,14 @@ import pytest
 from despoolr_app.cli.output import ShowGroup, table_lines
 
 COLUMNS = ["FILE", "HELD BY", "FOR", "REFUSED OTHERS"]
-ROWS = [[r"\\LOGON1\SMS_PKGD\BPC00001\b.dat", "WS1 (anna)", "8 d 23 h", "a hundred times, and once more after that"]]
+ROWS = [
+    [
+        r"\\LOGON1\SMS_PKGD\BPC00001\b.dat",
+        "WS1 (anna)",
+        "8 d 23 h",
+        "a hundred times, and once more after that",
+    ]
+]
 
 
 def words(lines: list[str]) -> str:
@@ -16,7 +23,11 @@ def words(lines: list[str]) -> str:
 
 
 def test_elsewhere_a_table_is_as_wide_as_it_is() -> None:
-    assert table_lines(["A", "B"], [["1", "x" * 300], ["22", ""]]) == ["A   B", f"1   {'x' * 300}", "22"]
+    assert table_lines(["A", "B"], [["1", "x" * 300], ["22", ""]]) == [
+        "A   B",
+        f"1   {'x' * 300}",
+        "22",
+    ]
 
 
 def test_a_table_that_fits_exactly_is_left_alone() -> None:
@@ -28,16 +39,25 @@ def test_a_table_that_fits_exactly_is_left_alone() -> None:
 
 def test_the_last_column_is_wrapped_where_that_is_enough() -> None:
     lines = table_lines(COLUMNS, ROWS, 85)
-    assert max(map(len, lines)) <= 85 and lines[1].startswith(ROWS[0][0]) and lines[2].startswith(" " * 55)
+    assert (
+        max(map(len, lines)) <= 85
+        and lines[1].startswith(ROWS[0][0])
+        and lines[2].startswith(" " * 55)
+    )
     assert "a hundred times, and once more after that" in words([lines[1][55:], lines[2]])
 
 
 @pytest.mark.parametrize("width", [20, 40, 60, 78])
-def test_where_that_is_not_enough_each_row_says_what_it_is_about_and_then_the_rest(width: int) -> None:
+def test_where_that_is_not_enough_each_row_says_what_it_is_about_and_then_the_rest(
+    width: int,
+) -> None:
     lines = table_lines(COLUMNS, ROWS, width)
     assert max(map(len, lines)) <= width
     assert ROWS[0][0] in "".join(lines[1:]).replace(" ", "")
-    assert "held by WS1 (anna), for 8 d 23 h, refused others a hundred times, and once more after that" in words(lines)
+    assert (
+        "held by WS1 (anna), for 8 d 23 h, refused others a hundred times, and once more after that"
+        in words(lines)
+    )
 
 
 def test_the_first_word_of_a_show_group_may_be_what_is_shown() -> None:

@@ -64,7 +64,10 @@ def test_the_switches_of_the_1_2_tool_are_understood(box: Path) -> None:
 def test_a_whole_box_is_dumped_in_order_of_names(box: Path) -> None:
     result = run("--all", box)
     assert result.exit_code == 0
-    assert [line[18:] for line in result.stdout.split("\n") if line.startswith("File Name")] == ["BPC00005.INS", "BPC00006.ins"]
+    assert [line[18:] for line in result.stdout.split("\n") if line.startswith("File Name")] == [
+        "BPC00005.INS",
+        "BPC00006.ins",
+    ]
 
 
 def test_a_box_is_listed_one_line_a_file(box: Path) -> None:
@@ -75,8 +78,14 @@ def test_a_box_is_listed_one_line_a_file(box: Path) -> None:
 
 
 def test_json_is_one_object_for_a_file_and_a_list_for_a_box(box: Path) -> None:
-    assert json.loads(run(box / "BPC00005.INS", "--json").stdout)["records"][0]["request_id"] == "BPC001M"
-    assert [file["file_name"] for file in json.loads(run("--all", box, "--json").stdout)] == ["BPC00005.INS", "BPC00006.ins"]
+    assert (
+        json.loads(run(box / "BPC00005.INS", "--json").stdout)["records"][0]["request_id"]
+        == "BPC001M"
+    )
+    assert [file["file_name"] for file in json.loads(run("--all", box, "--json").stdout)] == [
+        "BPC00005.INS",
+        "BPC00006.ins",
+    ]
 
 
 def test_one_bad_file_does_not_hide_the_others(box: Path) -> None:

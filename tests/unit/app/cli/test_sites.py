@@ -7,8 +7,16 @@ from typing import Any
 from despoolr_app.cli.sites import tree
 
 
-def row(code: str, parent: str = "", servers: tuple[str, ...] = (), version: str = "1.2") -> dict[str, Any]:
-    return {"site": code, "parent": parent, "server": f"{code}SRV", "version": version, "servers": list(servers)}
+def row(
+    code: str, parent: str = "", servers: tuple[str, ...] = (), version: str = "1.2"
+) -> dict[str, Any]:
+    return {
+        "site": code,
+        "parent": parent,
+        "server": f"{code}SRV",
+        "version": version,
+        "servers": list(servers),
+    }
 
 
 def test_children_stand_below_their_parents() -> None:
@@ -27,4 +35,9 @@ def test_a_site_whose_parent_is_not_known_hangs_from_the_top() -> None:
 
 def test_sites_that_say_they_are_below_each_other_are_not_lost() -> None:
     lines = tree(row("PAR"), [row("ONE", "TWO"), row("TWO", "ONE"), row("SLF", "SLF")])
-    assert sorted(line.split("  SMS")[0].split()[-1] for line in lines) == ["ONE", "PAR", "SLF", "TWO"]
+    assert sorted(line.split("  SMS")[0].split()[-1] for line in lines) == [
+        "ONE",
+        "PAR",
+        "SLF",
+        "TWO",
+    ]

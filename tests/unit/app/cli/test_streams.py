@@ -21,7 +21,9 @@ def full() -> int:
 
 def test_what_is_needed_and_does_not_fit_is_lost_aloud() -> None:
     raw = RawOutput(full(), is_needed=True)
-    with pytest.raises(OutputLost, match="cannot write to standard output: No space left on device") as found:
+    with pytest.raises(
+        OutputLost, match="cannot write to standard output: No space left on device"
+    ) as found:
         raw.write(b"text")
     assert raw.lost is found.value and not found.value.is_quiet
     os.close(raw.fileno())

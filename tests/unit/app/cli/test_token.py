@@ -15,7 +15,9 @@ SECRET = b"0123456789abcdef0123456789abcdef"
 
 
 def ask(*words: str, **environment: str) -> tuple[int, str]:
-    done = CliRunner().invoke(command, words, env={"DESPOOLR_SECRET": None, "DESPOOLR_COMMON": None, **environment})
+    done = CliRunner().invoke(
+        command, words, env={"DESPOOLR_SECRET": None, "DESPOOLR_COMMON": None, **environment}
+    )
     return done.exit_code, done.output.strip()
 
 

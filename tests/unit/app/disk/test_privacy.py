@@ -31,7 +31,9 @@ def mode(path: Path) -> int:
 
 def modes(directory: Path) -> dict[str, int]:
     return {
-        path.relative_to(directory).as_posix(): mode(path) for path in [directory, *directory.rglob("*")] if not path.is_symlink()
+        path.relative_to(directory).as_posix(): mode(path)
+        for path in [directory, *directory.rglob("*")]
+        if not path.is_symlink()
     }
 
 
@@ -67,7 +69,11 @@ async def test_data_that_others_could_read_is_tightened_and_told(tmp_path: Path)
     ground.end(is_clean=True)
     assert all(one in (0o700, 0o600) for one in modes(data).values())
     assert mode(elsewhere) == 0o666
-    assert ground.changes[0] == f"4 files and directories in {data} could be read by other users of this machine; no longer"
+    assert (
+        ground.changes[0]
+        == f"4 files and directories in {data} could be read by other users of this machine; "
+        "no longer"
+    )
 
 
 def test_what_is_private_is_not_told(tmp_path: Path) -> None:
@@ -76,7 +82,9 @@ def test_what_is_private_is_not_told(tmp_path: Path) -> None:
     assert tighten(tmp_path) == []
 
 
-def test_a_directory_is_looked_through_so_deep_and_so_far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_directory_is_looked_through_so_deep_and_so_far(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     deep = tmp_path
     for depth in range(privacy.DEPTH_MAX + 1):
         deep = deep / f"{depth}"

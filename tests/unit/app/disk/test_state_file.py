@@ -20,7 +20,9 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
 
 def test_a_file_of_the_version_before_has_no_checksum(tmp_path: Path) -> None:
     file = tmp_path / "state.json"
-    file.write_text('{"starts":2,"scale":1.0,"wall":1.7e9,"site":1.7e9,"stopped":null,"version":""}')
+    file.write_text(
+        '{"starts":2,"scale":1.0,"wall":1.7e9,"site":1.7e9,"stopped":null,"version":""}'
+    )
     assert read_state(file).starts == 2
     file.write_text(json.dumps({"starts": 1, "site": MOMENT_MAX}))
     assert read_state(file).site == MOMENT_MAX
@@ -59,7 +61,9 @@ def test_a_link_to_what_is_not_there_is_no_directory_that_was_never_served(tmp_p
         read_state(file)
 
 
-@pytest.mark.parametrize("edit", [{"starts": 1}, {"scale": 2.0}, {"site": 1.0}, {"stopped": None}, {"version": "1.1"}])
+@pytest.mark.parametrize(
+    "edit", [{"starts": 1}, {"scale": 2.0}, {"site": 1.0}, {"stopped": None}, {"version": "1.1"}]
+)
 def test_a_value_edited_by_hand_is_noticed(tmp_path: Path, edit: dict[str, object]) -> None:
     file = tmp_path / "state.json"
     write_state(file, WRITTEN)

@@ -1,4 +1,6 @@
-"""Who loses power and when; that everyone is on again; and that it is the same for the same seed."""
+"""Who loses power and when; that everyone is on again; and that it is the same for the same
+seed.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from unit.client.world import START, World, play
 
 
 @given(st.integers(0, 300), st.floats(0.001, 0.5), st.integers(0, 50))
-def test_whoever_goes_off_in_an_interval_is_on_again_before_its_end(count: int, share: float, interval: int) -> None:
+def test_whoever_goes_off_in_an_interval_is_on_again_before_its_end(
+    count: int, share: float, interval: int
+) -> None:
     churn = Churn(share, 3600.0)
     found = turns(churn, count, "7/PC00001", interval)
     assert found == turns(churn, count, "7/PC00001", interval)
@@ -29,7 +33,11 @@ def test_whoever_goes_off_in_an_interval_is_on_again_before_its_end(count: int, 
 
 def test_another_interval_or_seed_takes_other_machines() -> None:
     churn = Churn(0.1, 3600.0)
-    chosen = {tuple(turn.place for turn in turns(churn, 500, seed, interval)) for seed in ("1/A", "2/A") for interval in (0, 1)}
+    chosen = {
+        tuple(turn.place for turn in turns(churn, 500, seed, interval))
+        for seed in ("1/A", "2/A")
+        for interval in (0, 1)
+    }
     assert len(chosen) == 4
 
 
@@ -46,7 +54,9 @@ def test_machines_that_a_churn_before_left_off_come_on_first(until: float) -> No
         world = await World().set_up()
         agents = [world.agent(f"PC{n}", f"BPC0000{n}") for n in range(1, 4)]
         await agents[1].power_off()
-        churning = asyncio.create_task(keep_churning(Churn(0.05, 3600.0, until), agents, world.clock, "7/PC1"))
+        churning = asyncio.create_task(
+            keep_churning(Churn(0.05, 3600.0, until), agents, world.clock, "7/PC1")
+        )
         await world.clock.sleep(60.0)
         assert [agent.is_on for agent in agents] == [True, True, True]
         churning.cancel()

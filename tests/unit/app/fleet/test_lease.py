@@ -1,4 +1,6 @@
-"""A fleet's side of client slots: it waits for clients, keeps them by its own clock, and knows when it has lost them."""
+"""A fleet's side of client slots: it waits for clients, keeps them by its own clock, and knows when
+it has lost them.
+"""
 
 from __future__ import annotations
 
@@ -70,10 +72,14 @@ async def test_a_lease_holds_from_the_moment_it_was_asked_for_not_from_the_answe
     clock.now = 119.999
     assert taken.is_held
     clock.now = 120.0
-    assert not taken.is_held, "whatever the site says: a paused process finds this out before it acts"
+    assert not taken.is_held, (
+        "whatever the site says: a paused process finds this out before it acts"
+    )
 
 
-async def test_a_holder_that_was_paused_past_its_end_does_not_renew_but_is_told_that_it_is_over() -> None:
+async def test_a_holder_that_was_paused_past_its_end_does_not_renew_but_is_told_that_it_is_over() -> (
+    None
+):
     clock, site = Hand(), Site(answer(1, 10) | {"lease_s": 20.0})
     taken = SlotLease(site.call, "h", 10, lambda text: None, now=clock)
     await taken.take()
@@ -110,7 +116,9 @@ async def test_an_answer_that_came_after_the_end_does_not_revive_a_lease() -> No
     assert not taken.is_held
 
 
-async def test_a_name_in_use_is_asked_for_once_more_when_its_process_should_have_been_missed() -> None:
+async def test_a_name_in_use_is_asked_for_once_more_when_its_process_should_have_been_missed() -> (
+    None
+):
     busy = SiteRefused(409, "A fleet named h runs", retry_after_s=0.001)
     site = Site(busy, answer(1, 10))
     taken = lease(site)
@@ -133,7 +141,9 @@ async def test_a_fleet_without_clients_stands_by_says_so_once_and_asks_again() -
 
 async def test_a_silent_site_takes_nothing_away_before_the_lease_is_over() -> None:
     clock = Hand()
-    site = Site(answer(1, 10), TimeoutError(), SiteRefused(500, "trouble"), answer(1, 10), TimeoutError())
+    site = Site(
+        answer(1, 10), TimeoutError(), SiteRefused(500, "trouble"), answer(1, 10), TimeoutError()
+    )
 
     async def call(method: str, path: str, body: Any) -> Any:
         clock.now += 0.003
@@ -148,18 +158,31 @@ async def test_a_silent_site_takes_nothing_away_before_the_lease_is_over() -> No
 
 async def test_a_lease_that_the_site_does_not_know_is_asked_for_anew_at_once() -> None:
     said: list[str] = []
-    gone, taken_over = SiteRefused(404, "404: h holds no clients"), SiteRefused(409, "another process")
+    gone, taken_over = (
+        SiteRefused(404, "404: h holds no clients"),
+        SiteRefused(409, "another process"),
+    )
     site = Site(answer(1, 10), gone, answer(1, 10), taken_over)
     taken = lease(site, said.append)
     taken.now = Hand()
     await taken.take()
-    with pytest.raises(SlotsTaken, match=r"clients 1 to 10 are no longer this fleet's: another process"):
+    with pytest.raises(
+        SlotsTaken, match=r"clients 1 to 10 are no longer this fleet's: another process"
+    ):
         await taken.keep(lambda: 9)
-    assert [(method, (body or {}).get("first")) for method, _, body in site.asked][1:3] == [("PUT", None), ("POST", 1)]
-    assert said == ["despoolr: the site server did not know clients 1 to 10; they are this fleet's again"]
+    assert [(method, (body or {}).get("first")) for method, _, body in site.asked][1:3] == [
+        ("PUT", None),
+        ("POST", 1),
+    ]
+    assert said == [
+        "despoolr: the site server did not know clients 1 to 10; they are this fleet's again"
+    ]
 
 
-@pytest.mark.parametrize("second", [answer(11, 10), answer(1, 9), answer(0, 0), SiteRefused(409, "no"), ConnectionError()])
+@pytest.mark.parametrize(
+    "second",
+    [answer(11, 10), answer(1, 9), answer(0, 0), SiteRefused(409, "no"), ConnectionError()],
+)
 async def test_a_lease_whose_numbers_are_not_to_be_had_again_is_lost_at_once(second: Any) -> None:
     taken = lease(Site(answer(1, 10), SiteRefused(404, "404: h holds no clients"), second))
     taken.now = Hand()

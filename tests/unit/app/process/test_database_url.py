@@ -23,7 +23,15 @@ async def opened(path: Path, code: str = "BPC") -> SiteDatabase:
 async def served(path: Path, code: str = "BPC") -> None:
     """A database in which something happened."""
     database = await opened(path, code)
-    row = {"At": 1.0, "Code": 1, "Severity": "", "Component": "", "MachineName": "", "SiteCode": code, "Text": "x"}
+    row = {
+        "At": 1.0,
+        "Code": 1,
+        "Severity": "",
+        "Component": "",
+        "MachineName": "",
+        "SiteCode": code,
+        "Text": "x",
+    }
     await database.database.run(lambda db: db.execute(EVENTS.insert().values(row)))
     await database.close()
 
@@ -33,7 +41,12 @@ async def test_a_new_database_is_made_and_found_again(tmp_path: Path) -> None:
     await served(path)
     assert [file.name for file in tmp_path.iterdir()] == ["BPC.db"]
     database = await opened(path)
-    assert await database.database.run(lambda db: db.execute(select(func.count()).select_from(EVENTS)).scalar_one()) == 1
+    assert (
+        await database.database.run(
+            lambda db: db.execute(select(func.count()).select_from(EVENTS)).scalar_one()
+        )
+        == 1
+    )
     await database.close()
 
 
@@ -66,16 +79,33 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "without tables": (made_of("CREATE TABLE x (y); DROP TABLE x"), "it is empty"),
     "text": (lambda path: path.write_text("no database " * 500), "file is not a database"),
     "zeros": (lambda path: path.write_bytes(bytes(8192)), "database"),
-    "another program's": (made_of("CREATE TABLE users (name)"), "it is no site database: it has users"),
-    "another program's with the same tool": (made_of("CREATE TABLE alembic_version (version_num)"), "it is no site database"),
-    "another program's with a table like ours": (made_of("CREATE TABLE Jobs (id)"), "it is no site database"),
-    "another site's": (sql("UPDATE Counters SET Value = 4276803 WHERE Name = 'Site'"), "it is that of site ABC"),
-    "half": (lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]), "cannot be used"),
+    "another program's": (
+        made_of("CREATE TABLE users (name)"),
+        "it is no site database: it has users",
+    ),
+    "another program's with the same tool": (
+        made_of("CREATE TABLE alembic_version (version_num)"),
+        "it is no site database",
+    ),
+    "another program's with a table like ours": (
+        made_of("CREATE TABLE Jobs (id)"),
+        "it is no site database",
+    ),
+    "another site's": (
+        sql("UPDATE Counters SET Value = 4276803 WHERE Name = 'Site'"),
+        "it is that of site ABC",
+    ),
+    "half": (
+        lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+        "cannot be used",
+    ),
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-async def test_what_is_not_this_sites_database_is_not_used_and_not_changed(tmp_path: Path, damage: str) -> None:
+async def test_what_is_not_this_sites_database_is_not_used_and_not_changed(
+    tmp_path: Path, damage: str
+) -> None:
     path = tmp_path / "BPC.db"
     await served(path)
     do, said = DAMAGES[damage]
@@ -83,7 +113,9 @@ async def test_what_is_not_this_sites_database_is_not_used_and_not_changed(tmp_p
     before = path.read_bytes()
     with pytest.raises(StartError) as caught:
         await opened(path)
-    assert said in str(caught.value) and str(caught.value).endswith("restore it, or move it away"), str(caught.value)
+    assert said in str(caught.value) and str(caught.value).endswith(
+        "restore it, or move it away"
+    ), str(caught.value)
     assert path.read_bytes() == before
     path.rename(tmp_path / "aside")
     for left in ("-wal", "-shm"):
@@ -91,7 +123,9 @@ async def test_what_is_not_this_sites_database_is_not_used_and_not_changed(tmp_p
     await served(path)  # as the message says
 
 
-async def test_a_database_of_a_version_that_did_not_say_whose_it_is_says_so_from_now_on(tmp_path: Path) -> None:
+async def test_a_database_of_a_version_that_did_not_say_whose_it_is_says_so_from_now_on(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "BPC.db"
     await served(path)
     sql("DELETE FROM Counters WHERE Name = 'Site'")(path)
@@ -111,7 +145,9 @@ async def test_a_log_without_its_database_and_a_damaged_log_are_told_of(tmp_path
     await database.close()
     path.unlink()
     shutil.copy(tmp_path / "killed-BPC.db-wal", log)
-    with pytest.raises(StartError, match=r"it is gone, but BPC\.db-wal beside it holds changes to it"):
+    with pytest.raises(
+        StartError, match=r"it is gone, but BPC\.db-wal beside it holds changes to it"
+    ):
         await opened(path)
     shutil.copy(tmp_path / "killed-BPC.db", path)
     data = bytearray(log.read_bytes())
@@ -121,5 +157,10 @@ async def test_a_log_without_its_database_and_a_damaged_log_are_told_of(tmp_path
         await opened(path)
     shutil.copy(tmp_path / "killed-BPC.db-wal", log)
     database = await opened(path)
-    assert await database.database.run(lambda db: db.execute(select(func.count()).select_from(COUNTERS)).scalar_one()) == 7
+    assert (
+        await database.database.run(
+            lambda db: db.execute(select(func.count()).select_from(COUNTERS)).scalar_one()
+        )
+        == 7
+    )
     await database.close()

@@ -15,7 +15,9 @@ from despoolr_app.process.settings import ConfigError
 
 
 def _server(name: str, role: str = "logon", pid: int | None = None) -> RunningServer:
-    return RunningServer(name, role, f"http://127.0.0.1/{name}", "token", os.getpid() if pid is None else pid)
+    return RunningServer(
+        name, role, f"http://127.0.0.1/{name}", "token", os.getpid() if pid is None else pid
+    )
 
 
 def test_servers_of_two_processes_are_listed_together_with_the_site_first(tmp_path: Path) -> None:
@@ -54,7 +56,9 @@ def test_a_damaged_list_is_told_of_and_not_written_over(tmp_path: Path) -> None:
     assert file.read_text() == "{"
 
 
-def test_where_signal_0_is_ctrl_c_no_process_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_signal_0_is_ctrl_c_no_process_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     publish([_server("LOGON1")], tmp_path)
     monkeypatch.setattr("sys.platform", "win32")
     monkeypatch.setattr(os, "kill", lambda *_: pytest.fail("a process was sent a signal"))

@@ -10,7 +10,14 @@ import re
 import pytest
 
 from despoolr_app.process import process_log
-from despoolr_app.process.process_log import LogFormatError, ServiceLines, begin, parse_log_format, say, tell
+from despoolr_app.process.process_log import (
+    LogFormatError,
+    ServiceLines,
+    begin,
+    parse_log_format,
+    say,
+    tell,
+)
 from despoolr_core.formats.tracer import WARNING, TraceLine
 from despoolr_server.site.state.logs import NoLogFiles
 
@@ -36,7 +43,9 @@ def test_a_log_format_is_a_form_and_a_layout(text: str, read: tuple[str, str]) -
 
 
 def test_words_that_are_no_log_format_are_answered_with_those_that_are() -> None:
-    with pytest.raises(LogFormatError, match=r"'xml' is no log format: plain, text, json .* cmtrace"):
+    with pytest.raises(
+        LogFormatError, match=r"'xml' is no log format: plain, text, json .* cmtrace"
+    ):
         parse_log_format("xml")
 
 
@@ -67,7 +76,12 @@ def test_json_has_the_facts_by_name() -> None:
     tell(logging.WARNING, "open.refused", "b.dat refused", path="b.dat", program="")
     said = json.loads(stream.getvalue())
     assert said.pop("time").endswith("Z")
-    assert said == {"level": "warning", "message": "b.dat refused", "kind": "open.refused", "path": "b.dat"}
+    assert said == {
+        "level": "warning",
+        "message": "b.dat refused",
+        "kind": "open.refused",
+        "path": "b.dat",
+    }
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
@@ -80,7 +94,11 @@ def test_whatever_is_told_is_one_line_without_control_characters(form: str) -> N
         logging.getLogger("despoolr.http").exception("PUT failed")
     told = stream.getvalue()
     assert told.count("\n") == 2
-    text = "".join(json.loads(line)["message"] for line in told.splitlines()) if form == "json" else told.replace("\n", "")
+    text = (
+        "".join(json.loads(line)["message"] for line in told.splitlines())
+        if form == "json"
+        else told.replace("\n", "")
+    )
     assert not re.search(r"[\x00-\x1f\x7f-\x9f\u2028]", text)
     assert "of two" in told
 
@@ -92,7 +110,9 @@ def test_a_long_message_is_cut() -> None:
     assert stream.getvalue().count("y") == process_log.MESSAGE_SIZE_MAX - 1
 
 
-def test_of_one_kind_no_more_than_a_burst_is_told_and_the_rest_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_one_kind_no_more_than_a_burst_is_told_and_the_rest_is_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     stream = lines("text")
     for number in range(process_log.LINES_MAX + 5):
         tell(logging.WARNING, "open.refused", f"refusal {number}")
@@ -103,13 +123,19 @@ def test_of_one_kind_no_more_than_a_burst_is_told_and_the_rest_is_counted(monkey
     assert told[-1].endswith("job A is Complete"), "another kind is told all the same"
     monkeypatch.setattr(process_log, "WINDOW_S", 0.0)
     tell(logging.WARNING, "open.refused", "later")
-    assert stream.getvalue().splitlines()[-2].endswith("5 more lines of kind open.refused were not told")
+    assert (
+        stream.getvalue()
+        .splitlines()[-2]
+        .endswith("5 more lines of kind open.refused were not told")
+    )
 
 
 def test_a_service_that_warns_is_told_and_one_that_does_not_is_not() -> None:
     stream = lines("text")
     sink = ServiceLines(NoLogFiles())
-    sink.write(TraceLine("~Cannot reach a server this cycle: LOGON1", "SMS_LAN_SENDER", 0.0, kind=WARNING))
+    sink.write(
+        TraceLine("~Cannot reach a server this cycle: LOGON1", "SMS_LAN_SENDER", 0.0, kind=WARNING)
+    )
     sink.write(TraceLine("~Working on logon server LOGON1", "SMS_LAN_SENDER", 0.0))
     sink.close()
     assert len(stream.getvalue().splitlines()) == 1

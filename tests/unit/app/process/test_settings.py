@@ -36,13 +36,17 @@ def test_an_address_is_written_as_it_stands_in_a_url() -> None:
 
 def test_a_logon_server_of_a_site_and_what_it_is() -> None:
     assert config.parse_named_server("logon1=http://h:1/") == NamedServer("LOGON1", "http://h:1")
-    assert config.parse_named_server("D2=https://h,nologon,distribution,share=sms_pkge,domain=ADMIN") == NamedServer(
+    assert config.parse_named_server(
+        "D2=https://h,nologon,distribution,share=sms_pkge,domain=ADMIN"
+    ) == NamedServer(
         "D2", "https://h", logon=False, distribution=True, package_share="SMS_PKGE", domain="ADMIN"
     )
 
 
 def test_another_site() -> None:
-    assert config.parse_address("par=PARSRV=http://h:1") == SiteAddress("PAR", "PARSRV", "http://h:1")
+    assert config.parse_address("par=PARSRV=http://h:1") == SiteAddress(
+        "PAR", "PARSRV", "http://h:1"
+    )
 
 
 @pytest.mark.parametrize("text", ["Very Fast", "very-fast", "VERY_FAST"])
@@ -59,7 +63,11 @@ def test_a_profile_with_a_behaviour_changed() -> None:
 @pytest.mark.parametrize(
     ("call", "text", "says"),
     [
-        (lambda t: config.parse_listen(t, 8801), "host:port", "is not host:port, such as 127.0.0.1:8801"),
+        (
+            lambda t: config.parse_listen(t, 8801),
+            "host:port",
+            "is not host:port, such as 127.0.0.1:8801",
+        ),
         (lambda t: config.parse_listen(t, 8801), "1.2.3.4:70000", "is not host:port"),
         (lambda t: config.parse_listen(t, 8801), "::1:80", "is not host:port"),
         (config.parse_named_server, "http://h:1", "is not NAME=URL"),
@@ -67,7 +75,11 @@ def test_a_profile_with_a_behaviour_changed() -> None:
         (config.parse_named_server, "L=http://h/path", "is not a server's URL"),
         (config.parse_named_server, "L=http://h:x", "is not a server's URL"),
         (config.parse_named_server, "L=http://h,distributor", "is none of distribution, nologon"),
-        (config.parse_named_server, "L=http://h,nologon", "neither a logon nor a distribution server"),
+        (
+            config.parse_named_server,
+            "L=http://h,nologon",
+            "neither a logon nor a distribution server",
+        ),
         (config.parse_address, "PAR=http://h", "is not SITE=SERVER=URL"),
         (config.parse_code, "CON", "device name"),
         (config.parse_code, "ABCD", "three of"),
@@ -81,10 +93,16 @@ def test_a_profile_with_a_behaviour_changed() -> None:
         (config.parse_roles, "logon,printer", "is not logon, distribution"),
         (lambda t: config.parse_overrides([t]), "attempts_max", "is not field=value"),
         (lambda t: config.parse_profile(t, {}), "1.3", "no SMS version '1.3'"),
-        (lambda t: config.parse_profile("1.2", {t: "1"}), "attempt_max", "did you mean 'attempts_max'"),
+        (
+            lambda t: config.parse_profile("1.2", {t: "1"}),
+            "attempt_max",
+            "did you mean 'attempts_max'",
+        ),
     ],
 )
-def test_a_wrong_value_is_one_line_that_says_what_would_be_right(call: Callable[[str], Any], text: str, says: str) -> None:
+def test_a_wrong_value_is_one_line_that_says_what_would_be_right(
+    call: Callable[[str], Any], text: str, says: str
+) -> None:
     with pytest.raises(ConfigError) as caught:
         call(text)
     assert says in str(caught.value) and "\n" not in str(caught.value)
@@ -100,7 +118,11 @@ def test_a_secret_is_made_for_its_owner_alone_and_read_back(tmp_path: Path) -> N
 def test_a_configured_secret_comes_from_one_place_and_is_long_enough(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_text("sixteen octets!!\n")
-    assert config.given_secret(None, file) == config.given_secret("sixteen octets!!", None) == b"sixteen octets!!"
+    assert (
+        config.given_secret(None, file)
+        == config.given_secret("sixteen octets!!", None)
+        == b"sixteen octets!!"
+    )
     assert config.given_secret("", None) is None
     with pytest.raises(ConfigError, match="not both"):
         config.given_secret("sixteen octets!!", file)
@@ -111,9 +133,16 @@ def test_a_configured_secret_comes_from_one_place_and_is_long_enough(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("held", "says"), [(bytes(44), "is one byte, 44 times"), (b"x" * 4095 + b"yz", "more than 4,096 bytes"), (b"", "has 0 bytes")]
+    ("held", "says"),
+    [
+        (bytes(44), "is one byte, 44 times"),
+        (b"x" * 4095 + b"yz", "more than 4,096 bytes"),
+        (b"", "has 0 bytes"),
+    ],
 )
-def test_a_secret_that_a_power_cut_left_or_that_is_no_secret_is_refused(tmp_path: Path, held: bytes, says: str) -> None:
+def test_a_secret_that_a_power_cut_left_or_that_is_no_secret_is_refused(
+    tmp_path: Path, held: bytes, says: str
+) -> None:
     (tmp_path / "secret").write_bytes(held)
     with pytest.raises(ConfigError, match=says):
         config.read_secret(tmp_path / "secret")

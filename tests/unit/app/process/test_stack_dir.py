@@ -1,4 +1,6 @@
-"""Whoever comes first makes the common directory; everyone reads the same, and only who must can read the secret."""
+"""Whoever comes first makes the common directory; everyone reads the same, and only who must can
+read the secret.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +34,16 @@ def test_the_first_makes_it_and_the_next_reads_the_same(tmp_path: Path) -> None:
 
 def test_only_the_watchers_token_and_the_moment_are_for_others(tmp_path: Path) -> None:
     open_common(tmp_path, 1.0)
-    modes = {name: mode(tmp_path / name) for name in (common.SECRET, common.PASSWORD, common.METRICS_TOKEN, common.SINCE)}
-    assert modes == {"secret": 0o600, "database.password": 0o600, "metrics.token": 0o644, "since": 0o644}
+    modes = {
+        name: mode(tmp_path / name)
+        for name in (common.SECRET, common.PASSWORD, common.METRICS_TOKEN, common.SINCE)
+    }
+    assert modes == {
+        "secret": 0o600,
+        "database.password": 0o600,
+        "metrics.token": 0o644,
+        "since": 0o644,
+    }
 
 
 def test_the_watchers_token_is_a_clients(tmp_path: Path) -> None:
@@ -63,7 +73,9 @@ def test_a_secret_nobody_made_yet_is_one_line(tmp_path: Path) -> None:
         common_secret(tmp_path)
 
 
-async def test_site_time_is_counted_from_the_common_moment_and_goes_on_while_all_is_stopped(tmp_path: Path) -> None:
+async def test_site_time_is_counted_from_the_common_moment_and_goes_on_while_all_is_stopped(
+    tmp_path: Path,
+) -> None:
     since = wall_now() - 100.0
     settings = GroundSettings(tmp_path / "a", Timing(1000.0), b"x" * 16, since=since)
     for directory in ("a", "b", "a"):

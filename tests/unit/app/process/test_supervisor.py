@@ -13,7 +13,14 @@ import pytest
 
 from despoolr.console import _take_sigterm_for_ctrl_c
 from despoolr_app.process import supervisor
-from despoolr_app.process.supervisor import GRACE_S, VARIABLE, Lifeline, Supervisor, process_pool, run_in_order
+from despoolr_app.process.supervisor import (
+    GRACE_S,
+    VARIABLE,
+    Lifeline,
+    Supervisor,
+    process_pool,
+    run_in_order,
+)
 
 CHILD = (
     "from despoolr_app.process.supervisor import end_with_parent; end_with_parent(); "
@@ -33,7 +40,9 @@ child.wait()
 
 
 def start(code: str, lifeline: Lifeline) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, **lifeline.options())
+    return subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, **lifeline.options()
+    )
 
 
 def first_line(child: subprocess.Popen[bytes]) -> bytes:
@@ -83,10 +92,14 @@ def test_the_child_of_a_child_ends_when_that_is_killed() -> None:
     assert grandchild != parent.pid
 
 
-def test_who_has_no_parent_of_this_kind_is_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_who_has_no_parent_of_this_kind_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     for told in ("", "x", "99999", "0"):
         with (tmp_path / "file").open("wb") as file:
-            monkeypatch.setenv(VARIABLE, told.replace("0", str(file.fileno())) if told == "0" else told)
+            monkeypatch.setenv(
+                VARIABLE, told.replace("0", str(file.fileno())) if told == "0" else told
+            )
             supervisor.end_with_parent()
         assert VARIABLE not in os.environ, "it is nobody else's"
 
@@ -123,7 +136,8 @@ def test_children_are_killed_at_once_when_the_waiting_is_cancelled() -> None:
 def test_what_a_child_has_started_goes_with_its_group() -> None:
     code = (
         "import subprocess, sys; p = subprocess.Popen(['sleep', '600']); "
-        "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); p.wait()"
+        "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', "
+        "flush=True); p.wait()"
     )
 
     async def work() -> bytes:
@@ -143,8 +157,12 @@ def test_a_pool_that_is_left_by_an_error_does_not_wait_for_its_workers() -> None
         raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("ctrl_c", [signal.SIG_IGN, signal.default_int_handler], ids=["ignored", "as it is"])
-def test_sigterm_ends_work_in_order_whether_or_not_ctrl_c_is_ignored(ctrl_c: signal.Handlers) -> None:
+@pytest.mark.parametrize(
+    "ctrl_c", [signal.SIG_IGN, signal.default_int_handler], ids=["ignored", "as it is"]
+)
+def test_sigterm_ends_work_in_order_whether_or_not_ctrl_c_is_ignored(
+    ctrl_c: signal.Handlers,
+) -> None:
     """A shell ignores Ctrl-C for what is started with `&`."""
     went: list[str] = []
 

@@ -1,4 +1,6 @@
-"""Site time never goes back, whatever is done to the wall clock, and all processes of a machine agree on it."""
+"""Site time never goes back, whatever is done to the wall clock, and all processes of a machine
+agree on it.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ SECRET = b"x" * 16
 
 @dataclass
 class Machine:
-    """A machine's clocks, which a test moves: time passes on both, somebody sets the wall clock, or it is restarted."""
+    """A machine's clocks, which a test moves: time passes on both, somebody sets the wall clock, or
+    it is restarted.
+    """
 
     wall: float = NOON
     steady: float = 1000.0
@@ -46,7 +50,9 @@ def begin(machine: Machine, data: Path, timing: Timing = X60, **more: object) ->
     return ground
 
 
-def once(machine: Machine, data: Path, timing: Timing = X60, *, clean: bool = False, **more: object) -> float:
+def once(
+    machine: Machine, data: Path, timing: Timing = X60, *, clean: bool = False, **more: object
+) -> float:
     """Start a process, and the site time it starts at; it is killed at once, or stopped."""
     ground = begin(machine, data, timing, **more)
     now = ground.clock.now()
@@ -55,7 +61,9 @@ def once(machine: Machine, data: Path, timing: Timing = X60, *, clean: bool = Fa
 
 
 @pytest.mark.parametrize("set_by", [-HOUR, -30.0, 0.0, HOUR, 24 * HOUR])
-async def test_a_killed_process_goes_on_where_its_neighbours_are(tmp_path: Path, set_by: float) -> None:
+async def test_a_killed_process_goes_on_where_its_neighbours_are(
+    tmp_path: Path, set_by: float
+) -> None:
     machine = Machine()
     first = once(machine, tmp_path)
     machine.passes(10.0)
@@ -65,7 +73,9 @@ async def test_a_killed_process_goes_on_where_its_neighbours_are(tmp_path: Path,
 
 @pytest.mark.parametrize("timing", [Timing(1.0), X60])
 @pytest.mark.parametrize("clean", [False, True])
-async def test_a_wall_clock_that_was_set_back_turns_no_time_back(tmp_path: Path, timing: Timing, *, clean: bool) -> None:
+async def test_a_wall_clock_that_was_set_back_turns_no_time_back(
+    tmp_path: Path, timing: Timing, *, clean: bool
+) -> None:
     machine = Machine()
     before = once(machine, tmp_path, timing, clean=clean)
     machine.wall -= HOUR
@@ -77,7 +87,9 @@ async def test_a_wall_clock_that_was_set_back_turns_no_time_back(tmp_path: Path,
 async def test_the_last_record_is_a_time_that_was(tmp_path: Path) -> None:
     machine = Machine()
     first = once(machine, tmp_path)
-    (tmp_path / "records.jsonl").write_bytes(encode(Record(1, first + 5000.0, "X", "log")) + b"\n{cut")
+    (tmp_path / "records.jsonl").write_bytes(
+        encode(Record(1, first + 5000.0, "X", "log")) + b"\n{cut"
+    )
     machine.wall -= HOUR
     machine.restarts()
     assert once(machine, tmp_path) >= first + 5000.0
@@ -117,7 +129,9 @@ async def test_a_neighbours_time_is_taken_over_unless_it_is_in_the_past(tmp_path
 
 
 @pytest.mark.parametrize("set_by", [-HOUR, HOUR])
-async def test_processes_with_a_common_moment_agree_after_the_wall_clock_was_set(tmp_path: Path, set_by: float) -> None:
+async def test_processes_with_a_common_moment_agree_after_the_wall_clock_was_set(
+    tmp_path: Path, set_by: float
+) -> None:
     machine = Machine()
 
     def join(name: str) -> float:
@@ -132,17 +146,23 @@ async def test_processes_with_a_common_moment_agree_after_the_wall_clock_was_set
     assert new == pytest.approx(old, abs=60.0)
 
 
-async def test_with_a_common_moment_a_restarted_machine_goes_by_the_wall_and_not_back(tmp_path: Path) -> None:
+async def test_with_a_common_moment_a_restarted_machine_goes_by_the_wall_and_not_back(
+    tmp_path: Path,
+) -> None:
     machine = Machine()
     common = open_common(tmp_path / "common", machine.wall, machine.source.anchor())
     machine.passes(HOUR)
     before = once(machine, tmp_path / "a", since=common.since, anchor=common.anchor)
     machine.restarts()
     machine.wall += 60.0
-    assert once(machine, tmp_path / "a", since=common.since, anchor=common.anchor) == pytest.approx(before + HOUR, abs=60.0)
+    assert once(machine, tmp_path / "a", since=common.since, anchor=common.anchor) == pytest.approx(
+        before + HOUR, abs=60.0
+    )
     machine.wall -= 2 * HOUR
     assert once(machine, tmp_path / "a", since=common.since, anchor=common.anchor) >= before
-    settings = GroundSettings(tmp_path / "a", Timing(1.0), SECRET, since=common.since, anchor=common.anchor)
+    settings = GroundSettings(
+        tmp_path / "a", Timing(1.0), SECRET, since=common.since, anchor=common.anchor
+    )
     slower = prepare(settings, machine.source)
     with pytest.raises(StartError, match="would go back"):
         slower.begin()
@@ -158,7 +178,9 @@ def test_an_anchor_of_another_boot_or_of_none_holds_nothing() -> None:
     assert machine.source.wall_since(None) == machine.wall
     for boot in ("second", ""):
         assert machine.source.wall_since(Anchor(anchor.wall, anchor.steady, boot)) == machine.wall
-    assert machine.source.wall_since(Anchor(NOON, 10**9, "first")) == machine.wall, "a steady clock goes forward"
+    assert machine.source.wall_since(Anchor(NOON, 10**9, "first")) == machine.wall, (
+        "a steady clock goes forward"
+    )
 
 
 def test_an_anchor_that_cannot_be_read_is_none(tmp_path: Path) -> None:

@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 from despoolr_app.runs import directory as runs
-from despoolr_app.runs.directory import RecordFile, RunDirectory, RunError, find_run, latest, load_run, utc_stamp
+from despoolr_app.runs.directory import (
+    RecordFile,
+    RunDirectory,
+    RunError,
+    find_run,
+    latest,
+    load_run,
+    utc_stamp,
+)
 from despoolr_core.records.stream import Record, Recorder
 from support import leave_out
 
@@ -42,7 +50,9 @@ def test_two_runs_of_one_second_do_not_share_a_directory(tmp_path: Path) -> None
     assert first.path != second.path and latest(tmp_path) == second.path
 
 
-def test_where_links_cannot_be_made_a_text_file_points_at_the_latest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_links_cannot_be_made_a_text_file_points_at_the_latest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise OSError("a privilege is not held")
 
@@ -59,7 +69,10 @@ def test_a_last_line_that_was_cut_off_is_a_note_and_not_an_error(tmp_path: Path)
     file.write_bytes(file.read_bytes()[:-10])
     found = load_run(run.path)
     assert [r.seq for r in found.records()] == [1, 2]
-    assert found.notes == ["the last line is cut off: the process that wrote it was killed; everything before it counts"]
+    assert found.notes == [
+        "the last line is cut off: the process that wrote it was killed; everything before "
+        "it counts"
+    ]
 
 
 def test_lines_in_the_middle_that_are_no_records_are_skipped_and_counted(tmp_path: Path) -> None:
@@ -133,7 +146,9 @@ def test_a_place_that_cannot_be_written_is_an_error_that_names_it(tmp_path: Path
         RunDirectory.create(tmp_path / "runs", STAMP, "demo", 1)
 
 
-def test_runs_that_begin_beside_each_other_have_places_of_their_own_and_one_is_the_latest(tmp_path: Path) -> None:
+def test_runs_that_begin_beside_each_other_have_places_of_their_own_and_one_is_the_latest(
+    tmp_path: Path,
+) -> None:
     def many(_: int) -> list[Path]:
         return [runs.new_directory(tmp_path, STAMP, "demo", 1) for _ in range(25)]
 

@@ -36,23 +36,44 @@ def everything_is_logged() -> Iterator[None]:
         ),
         (
             "open.refused",
-            {"server": "LOGON1", "path": "b.dat", "program": "SMS_DESPOOLER", "machine": "SITE1", "blockers": [WORD, WORD]}
+            {
+                "server": "LOGON1",
+                "path": "b.dat",
+                "program": "SMS_DESPOOLER",
+                "machine": "SITE1",
+                "blockers": [WORD, WORD],
+            }
             | {"nt_status": "STATUS_SHARING_VIOLATION"},
             WARNING,
-            "b.dat on LOGON1 refused to SMS_DESPOOLER on SITE1 (STATUS_SHARING_VIOLATION): WINWORD.EXE on WS50 has it open"
+            "b.dat on LOGON1 refused to SMS_DESPOOLER on SITE1 (STATUS_SHARING_VIOLATION): "
+            "WINWORD.EXE on WS50 has it open"
             " and 1 more",
         ),
         (
             "open.refused",
-            {"server": "LOGON1", "path": "b.dat", "machine": "PC01", "blockers": [], "nt_status": "STATUS_DISK_FULL"},
+            {
+                "server": "LOGON1",
+                "path": "b.dat",
+                "machine": "PC01",
+                "blockers": [],
+                "nt_status": "STATUS_DISK_FULL",
+            },
             ERROR,
             "disk full: b.dat on LOGON1 could not be written for PC01",
         ),
         (
             "copy.ended",
-            {"package": "P1", "server": "LOGON1", "attempt": 2, "result": "refused", "file": "b.dat", "win32": 32},
+            {
+                "package": "P1",
+                "server": "LOGON1",
+                "attempt": 2,
+                "result": "refused",
+                "file": "b.dat",
+                "win32": 32,
+            },
             WARNING,
-            "copy of package P1 to LOGON1, attempt 2: refused at b.dat, Win32 error 32; it will be tried again",
+            "copy of package P1 to LOGON1, attempt 2: refused at b.dat, Win32 error 32; it will "
+            "be tried again",
         ),
         (
             "session.ended",
@@ -66,14 +87,24 @@ def everything_is_logged() -> Iterator[None]:
             WARNING,
             "fleet f1 fell silent and lost clients 1 to 250",
         ),
-        ("job.status", {"job": "BPC00001", "status": "Retrying"}, WARNING, "job BPC00001 is Retrying"),
+        (
+            "job.status",
+            {"job": "BPC00001", "status": "Retrying"},
+            WARNING,
+            "job BPC00001 is Retrying",
+        ),
         (
             "job.status",
             {"job": "BPC00001", "status": "Pending", "reason": "created"},
             INFO,
             "job BPC00001 is Pending: created",
         ),
-        ("mif.refused", {"file": "X.MIF", "reason": "no end"}, WARNING, "MIF X.MIF refused: no end"),
+        (
+            "mif.refused",
+            {"file": "X.MIF", "reason": "no end"},
+            WARNING,
+            "MIF X.MIF refused: no end",
+        ),
         (
             "pcm.polled",
             {"result": "failed", "server": "LOGON1", "reason": "gone"},
@@ -99,7 +130,9 @@ def test_what_matters_is_told(
         ("pcm.polled", {"result": "unchanged"}),
     ],
 )
-def test_what_is_ordinary_is_not(kind: str, data: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+def test_what_is_ordinary_is_not(
+    kind: str, data: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
     log_record(Record(1, 0.0, "LOGON1/PC01", kind, data=data))
     assert caplog.records == []
 

@@ -1,4 +1,6 @@
-"""A site server, asked by a process that makes load: its refusals carry its words, and its clock is compared."""
+"""A site server, asked by a process that makes load: its refusals carry its words, and its clock is
+compared.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from despoolr_app.site_client.client import RETRY_AFTER_S_MAX, SiteCaller
 
 
 @asynccontextmanager
-async def answering(answer: Callable[[], web.Response], said: list[str]) -> AsyncIterator[SiteCaller]:
+async def answering(
+    answer: Callable[[], web.Response], said: list[str]
+) -> AsyncIterator[SiteCaller]:
     async def handle(request: web.Request) -> web.Response:
         return answer()
 
@@ -28,31 +32,42 @@ async def answering(answer: Callable[[], web.Response], said: list[str]) -> Asyn
     await site.start()
     try:
         async with aiohttp.ClientSession() as http:
-            yield SiteCaller(http, f"http://127.0.0.1:{runner.addresses[0][1]}", "token", said.append)
+            yield SiteCaller(
+                http, f"http://127.0.0.1:{runner.addresses[0][1]}", "token", said.append
+            )
     finally:
         await runner.cleanup()
 
 
 @pytest.mark.parametrize(("ahead_s", "count"), [(0, 0), (30, 0), (-30, 0), (90, 1), (-7200, 1)])
-async def test_a_site_whose_clock_differs_by_more_than_a_minute_is_warned_of_once(ahead_s: int, count: int) -> None:
+async def test_a_site_whose_clock_differs_by_more_than_a_minute_is_warned_of_once(
+    ahead_s: int, count: int
+) -> None:
     said: list[str] = []
 
     def answer() -> web.Response:
-        return web.json_response({}, headers={"Date": formatdate(wall_now() + ahead_s, usegmt=True)})
+        return web.json_response(
+            {}, headers={"Date": formatdate(wall_now() + ahead_s, usegmt=True)}
+        )
 
     async with answering(answer, said) as caller:
         for _ in range(3):
             await caller.call("GET", "setup")
     assert len(said) == count
-    assert all(line.startswith("despoolr: warning: the clock of http://127.0.0.1:") for line in said)
+    assert all(
+        line.startswith("despoolr: warning: the clock of http://127.0.0.1:") for line in said
+    )
 
 
 @pytest.mark.parametrize(
-    ("again", "seconds"), [("3", 3.0), ("", 0.0), ("soon", 0.0), ("-1", 0.0), ("9" * 20, RETRY_AFTER_S_MAX), ("²", 0.0)]
+    ("again", "seconds"),
+    [("3", 3.0), ("", 0.0), ("soon", 0.0), ("-1", 0.0), ("9" * 20, RETRY_AFTER_S_MAX), ("²", 0.0)],
 )
 async def test_a_refusal_says_when_to_ask_again(again: str, seconds: float) -> None:
     def answer() -> web.Response:
-        return web.json_response({"detail": "no"}, status=409, headers={"Retry-After": again} if again.isascii() else {})
+        return web.json_response(
+            {"detail": "no"}, status=409, headers={"Retry-After": again} if again.isascii() else {}
+        )
 
     async with answering(answer, []) as caller:
         with pytest.raises(SiteRefused, match=r"refused POST slots \(409\): no") as refused:

@@ -1,4 +1,6 @@
-"""A package's source is looked at before anything is sent: what a share could not hold is named, and every bound holds."""
+"""A package's source is looked at before anything is sent: what a share could not hold is named,
+and every bound holds.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +68,11 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
 def test_a_directory_that_is_none_or_has_no_files_is_refused(tmp_path: Path) -> None:
     put(tmp_path, "file")
     (tmp_path / "empty/inner").mkdir(parents=True)
-    for path, says in (("gone", "is not there"), ("file", "name the directory"), ("empty", "has no files")):
+    for path, says in (
+        ("gone", "is not there"),
+        ("file", "name the directory"),
+        ("empty", "has no files"),
+    ):
         with pytest.raises(UploadError, match=says):
             read_source(tmp_path / path)
 

@@ -1,4 +1,6 @@
-"""One client against real shares: its user holds files, its power goes, its SMS.INI says otherwise, its beat is seeded."""
+"""One client against real shares: its user holds files, its power goes, its SMS.INI says otherwise,
+its beat is seeded.
+"""
 
 from __future__ import annotations
 
@@ -138,10 +140,15 @@ def test_the_service_leaves_packages_to_the_desktop_and_says_so() -> None:
         await world.offer(offered().with_flags(background=True), offered("BPC0002"))
         desktop = world.agent()
         await poll_and_run(desktop)
-        assert "Package (Request ID) BPC0001 is marked for service-only execution, skipping it." in world.log
+        assert (
+            "Package (Request ID) BPC0001 is marked for service-only execution, skipping it."
+            in world.log
+        )
         assert [fact["request"] for fact in world.facts("pcm.run")] == ["BPC0002"]
         service = world.agent("PC2")
-        service.settings = replace(world.settings, behaviour=PcmBehaviour(variant=PcmVariant.SERVICE))
+        service.settings = replace(
+            world.settings, behaviour=PcmBehaviour(variant=PcmVariant.SERVICE)
+        )
         await poll_and_run(service)
         assert [fact["request"] for fact in world.facts("pcm.run")] == ["BPC0002", "BPC0001"]
 
@@ -156,13 +163,19 @@ def test_sms_ini_says_where_a_client_gets_its_instructions_and_puts_its_results(
         files.sms_ini = (
             SmsIni()
             .with_value("Local", "CurrentLogonServer", "SRV2")
-            .with_value("Package Command Manager", "ResultsSharePoint", r"\\SRV1\SMS_SHR\despoolr.box")
+            .with_value(
+                "Package Command Manager", "ResultsSharePoint", r"\\SRV1\SMS_SHR\despoolr.box"
+            )
         )
         agent = world.agent(files=files)
         await poll_and_run(agent)
         assert (len(await world.reports("SRV1")), len(await world.reports("SRV2"))) == (1, 0)
         ini = agent.sms_ini
-        assert (ini.sms_id, ini.current_logon_server, ini.servers) == ("BPC00001", "SRV2", ("SRV1", "SRV2"))
+        assert (ini.sms_id, ini.current_logon_server, ini.servers) == (
+            "BPC00001",
+            "SRV2",
+            ("SRV1", "SRV2"),
+        )
         assert ini.result_share_point == r"\\SRV1\SMS_SHR\despoolr.box"
 
     play(main)
@@ -173,7 +186,11 @@ def test_the_same_seed_gives_the_same_records() -> None:
         world: list[World] = []
 
         async def main() -> None:
-            world.append(await World(PcmBehaviour(random_server_bug=True, arbitrary_mandatory_order=True)).set_up())
+            world.append(
+                await World(
+                    PcmBehaviour(random_server_bug=True, arbitrary_mandatory_order=True)
+                ).set_up()
+            )
             await world[0].offer(*(offered(f"BPC000{n}", "SRV1", "SRV2") for n in range(6)))
             await poll_and_run(world[0].agent())
 
@@ -192,7 +209,10 @@ def test_the_agents_run_polls_on_its_interval_from_a_seeded_start() -> None:
             await world.clock.sleep(3 * HOUR)
             for task in tasks:
                 task.cancel()
-        times = {actor: [r.at for r in world.records if r.actor == actor and r.kind == "pcm.polled"] for actor in ("PC0", "PC1")}
+        times = {
+            actor: [r.at for r in world.records if r.actor == actor and r.kind == "pcm.polled"]
+            for actor in ("PC0", "PC1")
+        }
         assert [len(at) for at in times.values()] == [3, 3]
         assert times["PC0"][0] != times["PC1"][0]
         assert times["PC0"][1] - times["PC0"][0] == pytest.approx(HOUR, abs=0.002)

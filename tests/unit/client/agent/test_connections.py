@@ -29,7 +29,9 @@ def test_closing_gives_back_what_is_held_and_what_leaked_even_from_a_silent_serv
         connections = Connections("PC1", "JANE")
         for server in ("SRV1", "SRV2"):
             share = connections.share(world.settings.connect, server, "SMS_PKGD")
-            connections.holds.append(Hold(server, "SMS_PKGD", "X", await share.open("BPC00001/SETUP.EXE")))
+            connections.holds.append(
+                Hold(server, "SMS_PKGD", "X", await share.open("BPC00001/SETUP.EXE"))
+            )
             connections.leaked.append(await share.open("BPC00001/DATA/B.DAT"))
         assert not connections.is_idle
         await connections.close()
@@ -38,6 +40,9 @@ def test_closing_gives_back_what_is_held_and_what_leaked_even_from_a_silent_serv
     play(main)
 
 
-@pytest.mark.parametrize(("other", "same"), [("a/b.dat", True), ("\\A\\B.DAT", True), ("a/b.da", False), ("b.dat", False)])
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [("a/b.dat", True), ("\\A\\B.DAT", True), ("a/b.da", False), ("b.dat", False)],
+)
 def test_paths_are_compared_as_windows_does(other: str, same: bool) -> None:
     assert same_path("A/B.dat", other) is same

@@ -18,7 +18,9 @@ def test_every_file_below_a_package_is_found() -> None:
     async def main() -> None:
         world = await World().set_up(FILES)
         share = world.service("SRV1", "SMS_PKGD")
-        assert await package_files(share, PACKAGE) == [f"{PACKAGE}/{n}" for n in ("SETUP.EXE", "Z.DAT", "A/B/DEEP.DAT")]
+        assert await package_files(share, PACKAGE) == [
+            f"{PACKAGE}/{n}" for n in ("SETUP.EXE", "Z.DAT", "A/B/DEEP.DAT")
+        ]
         assert len(await package_files(share, "")) == 3
 
     play(main)
@@ -43,7 +45,11 @@ def test_a_program_opens_only_what_it_uses_in_the_way_it_says() -> None:
     async def main() -> None:
         world = await World().set_up(FILES)
         opens: list[OpenFile] = []
-        program = Program(files=(FileUse("a\\b\\deep.dat", Access.READ | Access.WRITE, ShareMode.NONE, read=False),))
+        program = Program(
+            files=(
+                FileUse("a\\b\\deep.dat", Access.READ | Access.WRITE, ShareMode.NONE, read=False),
+            )
+        )
         share = world.service("SRV1", "SMS_PKGD")
         assert await launch(share, PACKAGE, program, "SETUP.EXE", opens)
         [row] = world.hosts["SRV1"].opens()
@@ -55,14 +61,18 @@ def test_a_program_opens_only_what_it_uses_in_the_way_it_says() -> None:
     play(main)
 
 
-@pytest.mark.parametrize("program", [Program(), Program(files=(FileUse("SETUP.EXE"),)), Program(files=())])
+@pytest.mark.parametrize(
+    "program", [Program(), Program(files=(FileUse("SETUP.EXE"),)), Program(files=())]
+)
 def test_nothing_is_started_from_a_package_that_is_not_there(program: Program) -> None:
     async def main() -> None:
         world = await World().set_up(FILES)
         share = world.service("SRV1", "SMS_PKGD")
         opens: list[OpenFile] = []
         assert not await launch(share, "BPC09999", program, "SETUP.EXE", opens)
-        assert not await launch(share, f"{PACKAGE}/SETUP.EXE", program, "SETUP.EXE", opens), "a file is no package"
+        assert not await launch(share, f"{PACKAGE}/SETUP.EXE", program, "SETUP.EXE", opens), (
+            "a file is no package"
+        )
         assert opens == []
         assert await launch(share, PACKAGE, program, "SETUP.EXE", opens)
         await close_all(opens)
@@ -73,7 +83,13 @@ def test_a_file_that_a_package_lacks_is_a_failed_start(file: str) -> None:
     async def main() -> None:
         world = await World().set_up(FILES)
         with pytest.raises(LaunchFailed):
-            await launch(world.service("SRV1", "SMS_PKGD"), PACKAGE, Program(files=(FileUse(file),)), "SETUP.EXE", [])
+            await launch(
+                world.service("SRV1", "SMS_PKGD"),
+                PACKAGE,
+                Program(files=(FileUse(file),)),
+                "SETUP.EXE",
+                [],
+            )
 
     play(main)
 

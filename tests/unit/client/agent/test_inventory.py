@@ -11,7 +11,12 @@ HOUR = 3600.0
 
 
 def noidmif(value: str) -> bytes:
-    group = build_group("Package Status", 1, "ACME|PACKAGE STATUS|1.0", [build_attribute("Office", 1, value, size=16)])
+    group = build_group(
+        "Package Status",
+        1,
+        "ACME|PACKAGE STATUS|1.0",
+        [build_attribute("Office", 1, value, size=16)],
+    )
     return render(build_mif("Workstation", [group]))
 
 

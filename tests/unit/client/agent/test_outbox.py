@@ -1,4 +1,6 @@
-"""Reports that do not get through at once: nothing is lost, nothing is doubled, no name is used twice."""
+"""Reports that do not get through at once: nothing is lost, nothing is doubled, no name is used
+twice.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ def test_a_report_that_cannot_be_written_is_kept_and_written_once() -> None:
 def test_a_report_whose_answer_got_lost_is_not_doubled(sni_first: bool) -> None:
     async def main() -> None:
         behaviour = PcmBehaviour(countdown_s=0.0, sni_before_pck=sni_first)
-        world = await World(behaviour, programs=Programs(default=Program(status_mif=MifToWrite()))).set_up()
+        world = await World(
+            behaviour, programs=Programs(default=Program(status_mif=MifToWrite()))
+        ).set_up()
         await world.offer(offered())
         agent = world.agent()
         world.lose_answers.add("create")
@@ -62,7 +66,12 @@ def test_a_name_that_is_taken_is_passed_over() -> None:
         await box.write("DESPOOLR.BOX/00001000.PCK", b"somebody else's")
         await box.write("DESPOOLR.BOX/00001001.SNI", b"somebody else's")
         await poll_and_run(world.agent())
-        assert await world.names() == ["00001000.PCK", "00001001.SNI", "00001002.PCK", "00001002.SNI"]
+        assert await world.names() == [
+            "00001000.PCK",
+            "00001001.SNI",
+            "00001002.PCK",
+            "00001002.SNI",
+        ]
         wire = parse_instruction(await box.read("DESPOOLR.BOX/00001002.SNI"))
         assert wire.text("MIF") == "00001002.PCK"
 
@@ -95,7 +104,9 @@ def test_an_instruction_from_a_clock_that_is_ahead_is_to_be_executed_in_the_futu
         agent.clock_offset_s = 86400.0
         await poll_and_run(agent)
         [name] = await world.names()
-        instruction = parse_instruction(await world.service("SRV1", "SMS_SHR").read(f"DESPOOLR.BOX/{name}"))
+        instruction = parse_instruction(
+            await world.service("SRV1", "SMS_SHR").read(f"DESPOOLR.BOX/{name}")
+        )
         assert instruction.execute_at == START + 86400 + 60
 
     play(main)
@@ -106,7 +117,9 @@ def test_two_senders_at_one_time_send_a_report_once() -> None:
 
     async def main() -> None:
         behaviour = PcmBehaviour(countdown_s=0.0, between_files_s=5.0)
-        world = await World(behaviour, programs=Programs(default=Program(status_mif=MifToWrite()))).set_up()
+        world = await World(
+            behaviour, programs=Programs(default=Program(status_mif=MifToWrite()))
+        ).set_up()
         await world.offer(offered())
         agent = world.agent()
         async with driven(agent):

@@ -1,4 +1,6 @@
-"""Polls against real shares: what is found, on which logon server, and what a poll must not lose."""
+"""Polls against real shares: what is found, on which logon server, and what a poll must not
+lose.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,11 @@ def test_a_client_without_an_instruction_file_is_fine() -> None:
         assert await agent.poll_once() is PollResult.MISSING
         assert await agent.poll_once() is PollResult.MISSING
         assert "No instruction file." in world.log
-        assert not [record for record in world.records if record.kind.startswith("pcm.") and record.kind != "pcm.polled"]
+        assert not [
+            record
+            for record in world.records
+            if record.kind.startswith("pcm.") and record.kind != "pcm.polled"
+        ]
 
     play(main)
 
@@ -31,7 +37,11 @@ def test_an_unchanged_file_is_not_read_again() -> None:
         agent = world.agent()
         results = [await agent.poll_once() for _ in range(3)]
         assert results == [PollResult.CHANGED, PollResult.UNCHANGED, PollResult.UNCHANGED]
-        assert [fact["result"] for fact in world.facts("pcm.polled")] == ["changed", "unchanged", "unchanged"]
+        assert [fact["result"] for fact in world.facts("pcm.polled")] == [
+            "changed",
+            "unchanged",
+            "unchanged",
+        ]
         assert [fact["state"] for fact in world.facts("pcm.record")] == ["New"]
 
     play(main)
@@ -62,7 +72,11 @@ def test_a_file_that_vanishes_cancels_its_packages() -> None:
         await agent.poll_once()
         await world.service("SRV1", "SMS_SHR").delete("PCMINS.BOX/BPC00001.INS")
         assert await agent.poll_once() is PollResult.MISSING
-        assert world.facts("pcm.record")[-1] == {"request": "BPC0001", "package": "", "state": "cancelled"}
+        assert world.facts("pcm.record")[-1] == {
+            "request": "BPC0001",
+            "package": "",
+            "state": "cancelled",
+        }
         assert agent.folder(Folder.PENDING) == []
 
     play(main)
@@ -83,8 +97,12 @@ def test_a_silent_logon_server_is_replaced_by_the_next() -> None:
     play(main)
 
 
-@pytest.mark.parametrize(("searches", "result"), [(False, PollResult.MISSING), (True, PollResult.CHANGED)])
-def test_a_missing_file_is_looked_for_elsewhere_only_by_a_pcm_that_does_so(searches: bool, result: PollResult) -> None:
+@pytest.mark.parametrize(
+    ("searches", "result"), [(False, PollResult.MISSING), (True, PollResult.CHANGED)]
+)
+def test_a_missing_file_is_looked_for_elsewhere_only_by_a_pcm_that_does_so(
+    searches: bool, result: PollResult
+) -> None:
     """Q191293."""
 
     async def main() -> None:
@@ -96,9 +114,13 @@ def test_a_missing_file_is_looked_for_elsewhere_only_by_a_pcm_that_does_so(searc
 
 
 @pytest.mark.parametrize(("faulty", "runs"), [(False, 1), (True, 0)])
-def test_a_date_passes_unnoticed_in_an_unchanged_file_with_the_fault_of_q163488(faulty: bool, runs: int) -> None:
+def test_a_date_passes_unnoticed_in_an_unchanged_file_with_the_fault_of_q163488(
+    faulty: bool, runs: int
+) -> None:
     async def main() -> None:
-        world = await World(PcmBehaviour(countdown_s=0.0, skip_unchanged_instruction_file=faulty)).set_up()
+        world = await World(
+            PcmBehaviour(countdown_s=0.0, skip_unchanged_instruction_file=faulty)
+        ).set_up()
         await world.offer(offered(install_by_date=START + HOUR))
         agent = world.agent()
         await poll_and_run(agent)
@@ -116,7 +138,9 @@ def test_a_date_passes_unnoticed_in_an_unchanged_file_with_the_fault_of_q163488(
 def test_a_client_decides_by_its_own_wrong_clock() -> None:
     async def main() -> None:
         world = await World().set_up()
-        await world.offer(offered(install_by_full=0, expiration_full=1, expiration_date=START + HOUR))
+        await world.offer(
+            offered(install_by_full=0, expiration_full=1, expiration_date=START + HOUR)
+        )
         ahead, behind = world.agent("PC1"), world.agent("PC2")
         ahead.clock_offset_s = 2 * HOUR
         behind.clock_offset_s = -2 * HOUR

@@ -1,4 +1,6 @@
-"""Packages that run on a client: when, from which server, with which files open, and how it went."""
+"""Packages that run on a client: when, from which server, with which files open, and how it
+went.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,9 @@ def test_the_program_holds_its_files_while_it_runs_and_not_after() -> None:
         async with driven(agent):
             await agent.poll_once()
             await world.clock.sleep(30)
-            assert world.holders() == [("PC1", "SETUP.EXE", f"BPC00001/{name}") for name in ("SETUP.EXE", "DATA/B.DAT")]
+            assert world.holders() == [
+                ("PC1", "SETUP.EXE", f"BPC00001/{name}") for name in ("SETUP.EXE", "DATA/B.DAT")
+            ]
             with pytest.raises(ShareError) as refused:
                 await world.service("SRV1", "SMS_PKGD").write("BPC00001/DATA/B.DAT", b"new")
             assert refused.value.win32 == 32
@@ -69,10 +73,14 @@ def test_the_program_holds_its_files_while_it_runs_and_not_after() -> None:
 
 
 @pytest.mark.parametrize(("faulty", "left"), [(True, 2), (False, 0)])
-def test_files_an_application_leaves_open_stay_open_with_the_fault_of_q163597(faulty: bool, left: int) -> None:
+def test_files_an_application_leaves_open_stay_open_with_the_fault_of_q163597(
+    faulty: bool, left: int
+) -> None:
     async def main() -> None:
         behaviour = PcmBehaviour(countdown_s=0.0, leaks_open_files=faulty)
-        world = await World(behaviour, programs=Programs(default=Program(leaks_handles=True))).set_up()
+        world = await World(
+            behaviour, programs=Programs(default=Program(leaks_handles=True))
+        ).set_up()
         await world.offer(offered())
         agent = world.agent()
         await poll_and_run(agent)
@@ -98,10 +106,16 @@ def test_a_program_that_has_ended_gives_its_files_back_before_others_poll_or_sta
             for agent in (second, *others):
                 group.create_task(_poll(agent))
             await world.clock.sleep(100)
-            assert [held[0] for held in world.holders()] == ["PC1"] * 2, "it has ended, and waits for a place"
+            assert [held[0] for held in world.holders()] == ["PC1"] * 2, (
+                "it has ended, and waits for a place"
+            )
             gate.polls.leave()
             await world.clock.sleep(1)
-            told = [(r.actor, r.kind) for r in world.records if r.kind in ("pcm.polled", "pcm.run", "pcm.reported")][2:]
+            told = [
+                (r.actor, r.kind)
+                for r in world.records
+                if r.kind in ("pcm.polled", "pcm.run", "pcm.reported")
+            ][2:]
             for _ in range(gate.in_flight_max - 1):
                 gate.polls.leave()
             assert told == [
@@ -201,11 +215,17 @@ def test_an_optional_package_runs_when_the_user_says_so() -> None:
     [
         (Program(exit_code=3), Result.FAILED, "The program ended with error 3."),
         (Program(launch_error=20), Result.FAILED, "The program ended with error 20."),
-        (Program(files=(FileUse("nowhere.dat"),)), Result.FAILED, "The program ended with error 2."),
+        (
+            Program(files=(FileUse("nowhere.dat"),)),
+            Result.FAILED,
+            "The program ended with error 2.",
+        ),
         (Program(files=()), Result.SUCCESS, ""),
     ],
 )
-def test_the_process_says_how_it_went_when_there_is_no_mif(program: Program, result: Result, description: str) -> None:
+def test_the_process_says_how_it_went_when_there_is_no_mif(
+    program: Program, result: Result, description: str
+) -> None:
     async def main() -> None:
         world = await World(programs=Programs(default=program)).set_up()
         await world.offer(offered())
@@ -221,10 +241,14 @@ def test_a_program_that_may_not_open_its_file_fails_with_win32_32() -> None:
     async def main() -> None:
         world = await World().set_up()
         await world.offer(offered())
-        blocker = await world.service("SRV1", "SMS_PKGD").open("BPC00001/DATA/B.DAT", Access.WRITE, ShareMode.NONE)
+        blocker = await world.service("SRV1", "SMS_PKGD").open(
+            "BPC00001/DATA/B.DAT", Access.WRITE, ShareMode.NONE
+        )
         await poll_and_run(world.agent())
         assert "Execution error #32 detected." in world.log
-        assert [row[0] for row in world.holders()] == ["SRV1"], "what it had opened before is closed again"
+        assert [row[0] for row in world.holders()] == ["SRV1"], (
+            "what it had opened before is closed again"
+        )
         await blocker.close()
 
     play(main)
@@ -299,7 +323,11 @@ def test_whoever_sends_a_report_gives_the_programs_files_back_before_it() -> Non
         async with driven(agent):
             await _until_it_waits_to_end(world, agent)
             await agent.poll()  # one that has its place already
-            told = [r.kind for r in world.records if r.kind in ("open.closed", "file.written", "pcm.reported")][-4:]
+            told = [
+                r.kind
+                for r in world.records
+                if r.kind in ("open.closed", "file.written", "pcm.reported")
+            ][-4:]
             assert told == ["open.closed", "open.closed", "file.written", "pcm.reported"]
             for _ in range(world.gate.in_flight_max):
                 world.gate.polls.leave()
@@ -321,7 +349,11 @@ def test_a_machine_that_lost_its_power_reports_later_and_gives_nothing_back_with
                 world.gate.polls.leave()
             await agent.power_on()
             await agent.drain()
-            assert (len(world.holders()), len(await world.reports())) == (2, 1), "what was open is the lease's to end"
-        assert all(world.gate.take() for _ in range(world.gate.in_flight_max)), "every place was given back"
+            assert (len(world.holders()), len(await world.reports())) == (2, 1), (
+                "what was open is the lease's to end"
+            )
+        assert all(world.gate.take() for _ in range(world.gate.in_flight_max)), (
+            "every place was given back"
+        )
 
     play(main)

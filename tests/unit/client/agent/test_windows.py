@@ -55,7 +55,11 @@ def test_a_machine_is_the_same_after_it_was_saved_and_loaded(tmp_path: Path) -> 
     windows.sms_ini = SmsIni().with_value("Local", "DisablePCMCountdown", "TRUE")
     windows.save(tmp_path)
     loaded = Windows.load(tmp_path)
-    assert (loaded.files, loaded.noidmifs, loaded.history) == (windows.files, windows.noidmifs, windows.history)
+    assert (loaded.files, loaded.noidmifs, loaded.history) == (
+        windows.files,
+        windows.noidmifs,
+        windows.history,
+    )
     assert loaded.sms_ini == windows.sms_ini
 
 
@@ -72,7 +76,9 @@ def test_a_broken_history_file_is_refused_with_its_line(tmp_path: Path) -> None:
 
 def test_client_setup_keeps_what_is_in_sms_ini() -> None:
     ini = SmsIni().with_value("Local", "ShowPCMIntroDialog", "False")
-    ini = set_up(ini, {"SMS Unique ID": "BPC00001"}, ["SRV1", "SRV2"], unc("SRV1", "SMS_SHR", "despoolr.box"))
+    ini = set_up(
+        ini, {"SMS Unique ID": "BPC00001"}, ["SRV1", "SRV2"], unc("SRV1", "SMS_SHR", "despoolr.box")
+    )
     assert ini.get("Local", "ShowPCMIntroDialog") == "False"
     assert (ini.sms_id, ini.servers) == ("BPC00001", ("SRV1", "SRV2"))
     assert ini.result_share_point == r"\\SRV1\SMS_SHR\despoolr.box"

@@ -10,11 +10,17 @@ from despoolr_core.profile import profile_of
 
 
 @pytest.mark.parametrize(
-    ("version", "random", "skips"), [("1.0", True, False), ("1.1", True, False), ("1.2", True, True), ("1.2 SP2", False, False)]
+    ("version", "random", "skips"),
+    [("1.0", True, False), ("1.1", True, False), ("1.2", True, True), ("1.2 SP2", False, False)],
 )
-def test_the_profile_of_a_version_gives_the_clients_faults(version: str, random: bool, skips: bool) -> None:
+def test_the_profile_of_a_version_gives_the_clients_faults(
+    version: str, random: bool, skips: bool
+) -> None:
     behaviour = PcmBehaviour.of(profile_of(version))
-    assert (behaviour.random_server_bug, behaviour.skip_unchanged_instruction_file) == (random, skips)
+    assert (behaviour.random_server_bug, behaviour.skip_unchanged_instruction_file) == (
+        random,
+        skips,
+    )
 
 
 def test_a_desktop_counts_down_five_minutes_and_the_service_not_at_all() -> None:

@@ -24,7 +24,9 @@ def test_the_file_has_the_fields_words() -> None:
     assert '"YAO000S"="Executed"' in text
 
 
-@pytest.mark.parametrize(("text", "line"), [("", 1), ("hello", 1), ('REGEDIT4\r\n\r\n"YAO000R"="Maybe"', 3)])
+@pytest.mark.parametrize(
+    ("text", "line"), [("", 1), ("hello", 1), ('REGEDIT4\r\n\r\n"YAO000R"="Maybe"', 3)]
+)
 def test_a_broken_history_names_its_line(text: str, line: int) -> None:
     with pytest.raises(HistoryError) as caught:
         parse_history(text)

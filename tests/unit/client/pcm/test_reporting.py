@@ -25,7 +25,9 @@ from despoolr_core.formats.sms_id import SmsId
 from despoolr_core.formats.status_mif import StatusMif, render_status_mif
 from despoolr_core.formats.winst import WorkstationInstruction
 
-RECORD = WorkstationInstruction(site_id="BPC", request_id="BPC0001", package_id="BPC00001", job_id="BPC0000A")
+RECORD = WorkstationInstruction(
+    site_id="BPC", request_id="BPC0001", package_id="BPC00001", job_id="BPC0000A"
+)
 WHO = Reporter("BPC00001", "PC1", "DOM", "JANE")
 
 
@@ -44,15 +46,21 @@ class Dated(NamedTuple):
         ({"A.MIF": 11.0, "B.MIF": 11.0}, "B.MIF"),
     ],
 )
-def test_a_mif_is_collected_if_it_is_strictly_later_than_the_start(files: dict[str, float], found: str | None) -> None:
+def test_a_mif_is_collected_if_it_is_strictly_later_than_the_start(
+    files: dict[str, float], found: str | None
+) -> None:
     assert collect_mif({name: Dated(at) for name, at in files.items()}, 10.0) == found
 
 
-SMS_IDS = st.builds(lambda r, s: str(SmsId("BPC", r, s)), st.integers(0, 1295), st.integers(0, 46655))
+SMS_IDS = st.builds(
+    lambda r, s: str(SmsId("BPC", r, s)), st.integers(0, 1295), st.integers(0, 46655)
+)
 
 
 @given(SMS_IDS, st.integers(0, NAMES_MAX - 1), SMS_IDS, st.integers(0, NAMES_MAX - 1))
-def test_two_reports_of_a_site_have_one_name_only_if_they_are_one(a: str, m: int, b: str, n: int) -> None:
+def test_two_reports_of_a_site_have_one_name_only_if_they_are_one(
+    a: str, m: int, b: str, n: int
+) -> None:
     assert (report_name(a, m) == report_name(b, n)) is ((a, m) == (b, n))
     assert len(report_name(a, m)) == 8
 
@@ -64,9 +72,16 @@ def test_a_report_id_names_the_run_and_an_expiry_has_one_for_ever() -> None:
 
 @pytest.mark.parametrize(
     ("has_mif", "sni_first", "extensions"),
-    [(False, False, ["SNI"]), (False, True, ["SNI"]), (True, False, ["PCK", "SNI"]), (True, True, ["SNI", "PCK"])],
+    [
+        (False, False, ["SNI"]),
+        (False, True, ["SNI"]),
+        (True, False, ["PCK", "SNI"]),
+        (True, True, ["SNI", "PCK"]),
+    ],
 )
-def test_the_files_come_in_the_order_of_the_behaviour(has_mif: bool, sni_first: bool, extensions: list[str]) -> None:
+def test_the_files_come_in_the_order_of_the_behaviour(
+    has_mif: bool, sni_first: bool, extensions: list[str]
+) -> None:
     report = run_report(RECORD, WHO, 10.0, 20.0, 0, b"mif" if has_mif else None)
     names = files_of(report, "00001000", PcmBehaviour(sni_before_pck=sni_first))
     assert list(names) == [f"00001000.{extension}" for extension in extensions]

@@ -1,4 +1,6 @@
-"""Packages before and after the filter: platform, and what is the service's (Q166765, Q165147, Q174933)."""
+"""Packages before and after the filter: platform, and what is the service's (Q166765, Q165147,
+Q174933).
+"""
 
 from __future__ import annotations
 
@@ -47,11 +49,20 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("variant", "background", "mandatory", "wants_input", "fields", "runs"), CASES)
+@pytest.mark.parametrize(
+    ("variant", "background", "mandatory", "wants_input", "fields", "runs"), CASES
+)
 def test_the_service_and_the_desktop_share_the_work(
-    variant: PcmVariant, background: bool, mandatory: bool, wants_input: bool, fields: dict[str, Any], runs: bool
+    variant: PcmVariant,
+    background: bool,
+    mandatory: bool,
+    wants_input: bool,
+    fields: dict[str, Any],
+    runs: bool,
 ) -> None:
-    one = record(background=background, install_by_full=int(mandatory), user_input_flags=int(wants_input))
+    one = record(
+        background=background, install_by_full=int(mandatory), user_input_flags=int(wants_input)
+    )
     passed, _ = screen([one], 0x02, PcmBehaviour(variant=variant, **fields))
     assert bool(passed) is runs
 

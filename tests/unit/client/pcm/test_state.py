@@ -1,4 +1,6 @@
-"""What a poll decides: shown once, run once, expired once; the folders; and the faults one by one."""
+"""What a poll decides: shown once, run once, expired once; the folders; and the faults one by
+one.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,12 @@ from despoolr_core.formats.winst import WorkstationInstruction
 X86 = 0x02
 
 
-def record(request: str = "BPC0001", *, background: bool = False, **fields: Any) -> WorkstationInstruction:
-    one = WorkstationInstruction(site_id="BPC", request_id=request, package_id="BPC00001", job_id="BPC00001", **fields)
+def record(
+    request: str = "BPC0001", *, background: bool = False, **fields: Any
+) -> WorkstationInstruction:
+    one = WorkstationInstruction(
+        site_id="BPC", request_id=request, package_id="BPC00001", job_id="BPC00001", **fields
+    )
     return one.with_flags(background=background)
 
 
@@ -73,7 +79,9 @@ def test_an_executed_package_is_reported_as_expired_too() -> None:
     pcm = pcm_with(record(expiration_full=1, expiration_date=100.0))
     decide(pcm, 0)
     pcm.executed("BPC0001", 50)
-    assert pcm.folder_of("BPC0001", 99) is Folder.EXECUTED, "it stays visible until it expires (Q191348)"
+    assert pcm.folder_of("BPC0001", 99) is Folder.EXECUTED, (
+        "it stays visible until it expires (Q191348)"
+    )
     assert len(decide(pcm, 101).expired) == 1
 
 
@@ -116,11 +124,15 @@ def test_an_expired_request_that_leaves_the_file_was_not_cancelled() -> None:
 
 
 def test_due_packages_come_by_date_and_with_q173388_in_any_order() -> None:
-    records = [record(f"BPC000{n}", install_by_full=1, install_by_date=float(100 - n)) for n in range(8)]
+    records = [
+        record(f"BPC000{n}", install_by_full=1, install_by_date=float(100 - n)) for n in range(8)
+    ]
     pcm = pcm_with(*records)
     by_date = [r.request_id for r in decide(pcm, 200).due]
     assert by_date == [f"BPC000{n}" for n in reversed(range(8))]
-    faulty = [r.request_id for r in decide(pcm, 200, PcmBehaviour(arbitrary_mandatory_order=True)).due]
+    faulty = [
+        r.request_id for r in decide(pcm, 200, PcmBehaviour(arbitrary_mandatory_order=True)).due
+    ]
     assert faulty != by_date
     assert sorted(faulty) == sorted(by_date)
 
@@ -146,8 +158,12 @@ def test_an_archived_package_is_in_the_archive_and_runs_all_the_same() -> None:
 SERVICE = PcmBehaviour(variant=PcmVariant.SERVICE)
 
 
-@pytest.mark.parametrize(("interval_s", "runs_again"), [(600.0, True), (1199.0, True), (1200.0, False), (3600.0, False)])
-def test_the_service_runs_a_package_again_when_it_polls_in_less_than_twenty_minutes(interval_s: float, runs_again: bool) -> None:
+@pytest.mark.parametrize(
+    ("interval_s", "runs_again"), [(600.0, True), (1199.0, True), (1200.0, False), (3600.0, False)]
+)
+def test_the_service_runs_a_package_again_when_it_polls_in_less_than_twenty_minutes(
+    interval_s: float, runs_again: bool
+) -> None:
     """Q166765; the desktop never does."""
     pcm = pcm_with(record(background=True, install_by_full=1), behaviour=SERVICE)
     decide(pcm, 0, SERVICE)
@@ -166,12 +182,18 @@ def test_the_service_runs_an_optional_background_task_from_its_offer_on_where_it
 
 
 def test_the_filters_counts_are_logged() -> None:
-    reading = Pcm().read([record("BPC0001"), record("BPC0002", operating_system=0x40)], X86, PcmBehaviour())
+    reading = Pcm().read(
+        [record("BPC0001"), record("BPC0002", operating_system=0x40)], X86, PcmBehaviour()
+    )
     assert reading.lines == ("Packages before filter: 2", "Packages after filter: 1")
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 3), st.booleans(), st.integers(0, 100), st.integers(0, 100)), min_size=1, max_size=4),
+    st.lists(
+        st.tuples(st.integers(0, 3), st.booleans(), st.integers(0, 100), st.integers(0, 100)),
+        min_size=1,
+        max_size=4,
+    ),
     st.lists(st.tuples(st.integers(0, 150), st.booleans()), min_size=1, max_size=12),
 )
 def test_each_request_is_shown_and_expired_at_most_once_and_never_due_after_either(
@@ -179,7 +201,11 @@ def test_each_request_is_shown_and_expired_at_most_once_and_never_due_after_eith
 ) -> None:
     records = {
         f"BPC000{n}": record(
-            f"BPC000{n}", install_by_full=int(m), install_by_date=float(at), expiration_full=1, expiration_date=float(end)
+            f"BPC000{n}",
+            install_by_full=int(m),
+            install_by_date=float(at),
+            expiration_full=1,
+            expiration_date=float(end),
         )
         for n, m, at, end in packages
     }
@@ -200,4 +226,8 @@ def test_each_request_is_shown_and_expired_at_most_once_and_never_due_after_eith
     assert len(set(shown)) == len(shown)
     assert len(set(expired)) == len(expired)
     last = max(now for now, _ in polls)
-    assert set(expired) == {name for name, r in records.items() if r.expiration_date is not None and r.expiration_date < last}
+    assert set(expired) == {
+        name
+        for name, r in records.items()
+        if r.expiration_date is not None and r.expiration_date < last
+    }

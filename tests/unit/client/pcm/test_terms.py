@@ -11,7 +11,9 @@ from despoolr_core.formats.winst import WorkstationInstruction
 
 
 def record(**fields: Any) -> WorkstationInstruction:
-    return WorkstationInstruction(site_id="BPC", request_id="BPC0001", package_id="BPC00001", job_id="BPC00001", **fields)
+    return WorkstationInstruction(
+        site_id="BPC", request_id="BPC0001", package_id="BPC00001", job_id="BPC00001", **fields
+    )
 
 
 @pytest.mark.parametrize(
@@ -25,7 +27,13 @@ def record(**fields: Any) -> WorkstationInstruction:
         ({"install_by_full": 0, "install_by_date": 20.0}, 30.0, True, False, False),
         ({"install_by_full": 1}, 0.0, True, True, False),
         ({"install_by_full": 1, "display_date": 10.0}, 9.0, False, False, False),
-        ({"install_by_full": 1, "install_by_date": 5.0, "display_date": 10.0}, 9.0, False, False, False),
+        (
+            {"install_by_full": 1, "install_by_date": 5.0, "display_date": 10.0},
+            9.0,
+            False,
+            False,
+            False,
+        ),
         ({"expiration_full": 1, "expiration_date": 30.0}, 30.0, True, False, False),
         ({"expiration_full": 1, "expiration_date": 30.0}, 30.1, True, False, True),
         ({"expiration_full": 0, "expiration_date": 30.0}, 99.0, True, False, False),

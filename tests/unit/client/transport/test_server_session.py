@@ -1,4 +1,6 @@
-"""What the HTTP share client adds to the contract: one round trip each, sessions kept alive, servers that do not answer."""
+"""What the HTTP share client adds to the contract: one round trip each, sessions kept alive,
+servers that do not answer.
+"""
 
 from __future__ import annotations
 
@@ -153,7 +155,12 @@ def test_a_session_started_on_purpose_is_kept_until_it_is_ended() -> None:
     async def story(logon: Logon) -> None:
         server = logon.server()
         reply = await server.start_session("WINWORD.EXE", lease_s=30.0)
-        assert (reply.machine, reply.program, reply.lease_s, server.session) == ("WS3", "WINWORD.EXE", 30.0, reply.session)
+        assert (reply.machine, reply.program, reply.lease_s, server.session) == (
+            "WS3",
+            "WINWORD.EXE",
+            30.0,
+            reply.session,
+        )
         await logon.clock.sleep(3600)
         assert logon.host.session_count == 1
         await server.end_session()
@@ -270,7 +277,10 @@ def test_a_token_that_proves_nothing_is_access_denied() -> None:
         server = ShareServer(logon.http, "http://logon1", "not.one", logon.clock)
         with pytest.raises(ShareError) as caught:
             await server.share("SMS_SHR").read("A")
-        assert (caught.value.nt_status, caught.value.problem.status) == (NtStatus.ACCESS_DENIED, 401)
+        assert (caught.value.nt_status, caught.value.problem.status) == (
+            NtStatus.ACCESS_DENIED,
+            401,
+        )
 
     virtually(story)
 
@@ -285,7 +295,9 @@ def test_the_operators_calls_answer() -> None:
             await site.share("SMS_SHR").write("b.dat", b"2", purpose="job 1")
         assert [row.open for row in (await site.opens(machine="ws3")).opens] == [file.handle]
         assert (await site.opens(path="c.dat")).count == 0
-        assert [row.episode for row in (await site.episodes("SITE1", "b.dat")).episodes] == [caught.value.problem.episode]
+        assert [row.episode for row in (await site.episodes("SITE1", "b.dat")).episodes] == [
+            caught.value.problem.episode
+        ]
         why = await site.why(path="b.dat")
         assert [held.machine for held in why.opens] == ["WS3"]
         assert "EXCEL.EXE on WS3" in why.verdicts[0]
@@ -340,10 +352,17 @@ def test_answers_that_no_share_gave_are_understood_as_far_as_possible(
     run_virtual(main)
 
 
-@pytest.mark.parametrize(("status", "wanted"), [(200, True), (404, False), (503, ShareError), (502, ShareUnreachable)])
-def test_a_file_stands_until_its_server_says_that_it_does_not(status: int, wanted: bool | type[Exception]) -> None:
+@pytest.mark.parametrize(
+    ("status", "wanted"), [(200, True), (404, False), (503, ShareError), (502, ShareUnreachable)]
+)
+def test_a_file_stands_until_its_server_says_that_it_does_not(
+    status: int, wanted: bool | type[Exception]
+) -> None:
     async def answer(request: web.Request) -> web.Response:
-        return web.Response(status=status, body=b"" if status == 502 else msgspec.json.encode(Problem("x", "y", status)))
+        return web.Response(
+            status=status,
+            body=b"" if status == 502 else msgspec.json.encode(Problem("x", "y", status)),
+        )
 
     async def main() -> None:
         network = Network()
@@ -380,7 +399,12 @@ def test_past_its_lease_a_client_sends_nothing_but_what_lets_go() -> None:
         opened = await share.open("b.dat")
         held[0] = False
         before = len(logon.asked)
-        for work in (share.read("b.dat"), share.write("c.dat", b"x"), share.delete("b.dat"), share.open("b.dat")):
+        for work in (
+            share.read("b.dat"),
+            share.write("c.dat", b"x"),
+            share.delete("b.dat"),
+            share.open("b.dat"),
+        ):
             with pytest.raises(ShareUnreachable, match="may not act for that machine any more"):
                 await work
         assert len(logon.asked) == before, "nothing went out"
@@ -393,7 +417,9 @@ def test_past_its_lease_a_client_sends_nothing_but_what_lets_go() -> None:
 
 
 def test_a_request_that_waited_for_its_connection_is_not_sent_past_the_lease() -> None:
-    """A process that was paused while it connected wakes with a connection and without its lease."""
+    """A process that was paused while it connected wakes with a connection and without its
+    lease.
+    """
 
     async def story(logon: Logon, server: ShareServer, held: list[bool]) -> None:
         asked = [True, False]
@@ -402,7 +428,9 @@ def test_a_request_that_waited_for_its_connection_is_not_sent_past_the_lease() -
         before = len(logon.asked)
         with pytest.raises(ShareUnreachable):
             await server.share("SMS_SHR").read("b.dat")
-        assert asked == [] and len(logon.asked) == before, "asked once for each, when there was a connection"
+        assert asked == [] and len(logon.asked) == before, (
+            "asked once for each, when there was a connection"
+        )
         server.may_act = None
 
     run_virtual(lambda: _fenced(story))

@@ -15,7 +15,10 @@ def test_a_number_is_its_smsids_and_back(number: int) -> None:
 
 
 def test_a_range_ends_where_the_articles_say() -> None:
-    assert (sms_id_of("BPC", RANGE_SIZE - 1), sms_id_of("BPC", RANGE_SIZE)) == ("BPC00Y00", "BPC01000")
+    assert (sms_id_of("BPC", RANGE_SIZE - 1), sms_id_of("BPC", RANGE_SIZE)) == (
+        "BPC00Y00",
+        "BPC01000",
+    )
 
 
 def test_names_have_five_digits_and_more_where_they_need_them() -> None:
@@ -36,5 +39,7 @@ def test_names_have_five_digits_and_more_where_they_need_them() -> None:
         ("PC", "PC" + "9" * 5000, None),
     ],
 )
-def test_a_name_is_the_number_that_gives_it_or_none(prefix: str, name: str, number: int | None) -> None:
+def test_a_name_is_the_number_that_gives_it_or_none(
+    prefix: str, name: str, number: int | None
+) -> None:
     assert number_in(prefix, name) == number

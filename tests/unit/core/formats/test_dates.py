@@ -75,7 +75,15 @@ def test_a_year_of_three_digits_is_no_stored_date() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "9/21/94 17:56:00", "09/21/94", "11/31/94 17:56:00", "02/29/95 00:00:00", "00/01/95 00:00:00", "09/21/94 24:00:00"],
+    [
+        "",
+        "9/21/94 17:56:00",
+        "09/21/94",
+        "11/31/94 17:56:00",
+        "02/29/95 00:00:00",
+        "00/01/95 00:00:00",
+        "09/21/94 24:00:00",
+    ],
 )
 def test_what_is_no_date_is_refused(text: str) -> None:
     with pytest.raises(DateError):
@@ -100,7 +108,11 @@ def test_the_tracer_prints_times_like_ctime() -> None:
     at = site_time(1998, 11, 10, 17, 56, 25)
     assert render_ctime(at) == "Tue Nov 10 17:56:25 1998"
     assert parse_ctime("Tue Nov 10 17:56:25 1998") == at
-    assert parse_ctime("Sun Nov  1 00:00:00 1998") == parse_ctime("Sun Nov 01 00:00:00 1998") == site_time(1998, 11, 1)
+    assert (
+        parse_ctime("Sun Nov  1 00:00:00 1998")
+        == parse_ctime("Sun Nov 01 00:00:00 1998")
+        == site_time(1998, 11, 1)
+    )
 
 
 def test_the_tracer_of_2_0_adds_milliseconds() -> None:
@@ -109,7 +121,10 @@ def test_the_tracer_of_2_0_adds_milliseconds() -> None:
     assert parse_ctime("Fri Oct 15 17:09:46.677 1999") == at
 
 
-@pytest.mark.parametrize("text", ["Xyz Nov 10 17:56:25 1998", "Tue Nvm 10 17:56:25 1998", "Tue Nov 31 17:56:25 1998", "now"])
+@pytest.mark.parametrize(
+    "text",
+    ["Xyz Nov 10 17:56:25 1998", "Tue Nvm 10 17:56:25 1998", "Tue Nov 31 17:56:25 1998", "now"],
+)
 def test_what_is_no_tracer_time_is_refused(text: str) -> None:
     with pytest.raises(DateError):
         parse_ctime(text)
@@ -134,7 +149,9 @@ def test_at_once_is_the_start_of_1970() -> None:
     assert parse_date_time("1-1-1970") is None
 
 
-@pytest.mark.parametrize("text", ["", "2/19/1970", "2-30-1970", "1-1-1969", "2-19-1970 25:00:00", "2-19-70"])
+@pytest.mark.parametrize(
+    "text", ["", "2/19/1970", "2-30-1970", "1-1-1969", "2-19-1970 25:00:00", "2-19-70"]
+)
 def test_what_is_no_execution_time_is_refused(text: str) -> None:
     with pytest.raises(DateError):
         parse_date_time(text)

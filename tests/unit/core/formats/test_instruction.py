@@ -47,7 +47,10 @@ INSTALL = Install(
     refresh_existing=True,
     put_on_specified=False,
     send_even_if_previously_sent=True,
-    workstations=(TargetWorkstation("PC 5", "BPC00005", "SALES"), TargetWorkstation("PC6", "BPC00006", "")),
+    workstations=(
+        TargetWorkstation("PC 5", "BPC00005", "SALES"),
+        TargetWorkstation("PC6", "BPC00006", ""),
+    ),
     command_line="setup.exe /q",
     command_name="Complete",
     package_name="Office",
@@ -113,16 +116,22 @@ def test_one_kind_of_instruction_is_not_read_as_the_other() -> None:
         ("RequestID", None, "no field 'RequestID'"),
     ],
 )
-def test_a_report_with_a_senseless_field_is_refused_at_its_line(key: str, value: str | None, reason: str) -> None:
+def test_a_report_with_a_senseless_field_is_refused_at_its_line(
+    key: str, value: str | None, reason: str
+) -> None:
     whole = REPORT.to_instruction()
-    fields = {name: text for name, text in whole.fields.items() if name != key} | ({} if value is None else {key: value})
+    fields = {name: text for name, text in whole.fields.items() if name != key} | (
+        {} if value is None else {key: value}
+    )
     read = through_a_file(dataclasses.replace(whole, fields=fields))
     with pytest.raises(InstructionError, match=reason) as caught:
         WireRemove.from_instruction(read)
     assert (caught.value.line > 3) == (value is not None)
 
 
-@pytest.mark.parametrize("words", [(), ("VAQ", "VAQ0000F", "VAQ00005"), ("VAQ", "VAQ0000F", "Maybe", "VAQ00005")])
+@pytest.mark.parametrize(
+    "words", [(), ("VAQ", "VAQ0000F", "VAQ00005"), ("VAQ", "VAQ0000F", "Maybe", "VAQ00005")]
+)
 def test_a_report_with_wrong_words_is_refused_at_line_3(words: tuple[str, ...]) -> None:
     with pytest.raises(InstructionError) as caught:
         WireRemove.from_instruction(dataclasses.replace(REPORT.to_instruction(), words=words))
@@ -135,16 +144,23 @@ def test_a_server_without_a_share_is_refused(server: str) -> None:
         Install.from_instruction(dataclasses.replace(INSTALL.to_instruction(), servers=(server,)))
 
 
-@pytest.mark.parametrize("workstation", ["", "BPC00005", "BPC00005 PC5", " SALES\\PC5", "BPC00005 SALES\\"])
+@pytest.mark.parametrize(
+    "workstation", ["", "BPC00005", "BPC00005 PC5", " SALES\\PC5", "BPC00005 SALES\\"]
+)
 def test_a_workstation_without_its_three_names_is_refused(workstation: str) -> None:
     with pytest.raises(InstructionError, match="is not an SMSID, a domain and a machine"):
-        Install.from_instruction(dataclasses.replace(INSTALL.to_instruction(), workstations=(workstation,)))
+        Install.from_instruction(
+            dataclasses.replace(INSTALL.to_instruction(), workstations=(workstation,))
+        )
 
 
 def test_names_that_would_read_back_differently_are_not_written() -> None:
     for server in (PackageTarget("A\\B", "S"), PackageTarget("", "S"), PackageTarget("A", "")):
         with pytest.raises(InstructionError):
             msgspec.structs.replace(INSTALL, servers=(server,)).to_instruction()
-    for workstation in (TargetWorkstation("A\\B", "BPC00005", "D"), TargetWorkstation("A", "BPC 0005", "D")):
+    for workstation in (
+        TargetWorkstation("A\\B", "BPC00005", "D"),
+        TargetWorkstation("A", "BPC 0005", "D"),
+    ):
         with pytest.raises(InstructionError):
             msgspec.structs.replace(INSTALL, workstations=(workstation,)).to_instruction()

@@ -71,7 +71,10 @@ def test_at_once_reads_back_as_none() -> None:
 
 def test_a_retry_count_can_be_negative() -> None:
     """Q191360 speaks of a count that decreases by two."""
-    assert parse_instruction(render_instruction(DespoolerInstruction(CONFIG, retries=-2))).retries == -2
+    assert (
+        parse_instruction(render_instruction(DespoolerInstruction(CONFIG, retries=-2))).retries
+        == -2
+    )
 
 
 def test_windows_line_ends_are_read() -> None:
@@ -79,7 +82,19 @@ def test_windows_line_ends_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["a\nb", "a\r\nb", "\x00", "&#10;", "&&#", "\u2028", " lead and trail ", "AT&T", "a = b", "ü€😀"]
+    "value",
+    [
+        "a\nb",
+        "a\r\nb",
+        "\x00",
+        "&#10;",
+        "&&#",
+        "\u2028",
+        " lead and trail ",
+        "AT&T",
+        "a = b",
+        "ü€😀",
+    ],
 )
 def test_any_value_reads_back(value: str) -> None:
     instruction = DespoolerInstruction(CONFIG, fields={"Key": value}, servers=(value,))
@@ -96,7 +111,10 @@ def test_a_file_cut_anywhere_is_refused() -> None:
 
 def test_a_truncated_file_is_named_as_such_with_its_last_line() -> None:
     error = error_of(b"\n".join(WHOLE.split(b"\n")[:6]) + b"\n")
-    assert (error.line, error.reason) == (6, "the file is truncated: its last line is not 'End of instruction'")
+    assert (error.line, error.reason) == (
+        6,
+        "the file is truncated: its last line is not 'End of instruction'",
+    )
 
 
 def test_a_changed_octet_is_noticed() -> None:
@@ -110,7 +128,9 @@ def test_a_missing_line_is_noticed() -> None:
     assert "speaks of 10 lines, there are 9" in error.reason
 
 
-@pytest.mark.parametrize("data", [b"", b"\n", b"MZ\x90\x00", b"End of instruction, 1 lines, CRC 00000000\n", b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "data", [b"", b"\n", b"MZ\x90\x00", b"End of instruction, 1 lines, CRC 00000000\n", b"\xff\xfe"]
+)
 def test_what_is_no_instruction_is_refused_in_line_1(data: bytes) -> None:
     assert error_of(data).line == 1
 
@@ -123,9 +143,17 @@ def test_what_is_no_instruction_is_refused_in_line_1(data: bytes) -> None:
         ("The execution time is M/D/Y 2-19-1970\nThe number of retries is 9999999\nT\n", 2),
         ("The execution time is M/D/Y 2-19-1970\nThe number of retries is 0\n", 3),
         ("The execution time is M/D/Y 2-19-1970\nThe number of retries is 0\nT  two blanks\n", 3),
-        ("The execution time is M/D/Y 2-19-1970\nThe number of retries is 0\nT\nno equals sign\n", 4),
+        (
+            "The execution time is M/D/Y 2-19-1970\nThe number of retries is 0\nT\nno "
+            "equals sign\n",
+            4,
+        ),
         ("The execution time is M/D/Y 2-19-1970\nThe number of retries is 0\nT\nA = 1\nA = 2\n", 5),
-        ("The execution time is M/D/Y 2-19-1970\nThe number of retries is 0\nT\nA = &#9999999;\n", 4),
+        (
+            "The execution time is M/D/Y 2-19-1970\nThe number of retries is 0\nT\nA = "
+            "&#9999999;\n",
+            4,
+        ),
         ("The execution time is M/D/Y 2-19-1970\nThe number of retries is 0\nT\nA =1\n", 4),
     ],
 )

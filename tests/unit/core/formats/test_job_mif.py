@@ -16,7 +16,16 @@ from despoolr_core.formats.job_mif import (
     render_job_mif,
     render_machine_mif,
 )
-from despoolr_core.formats.mif import MifError, MifKind, Severity, check, kind_of, parse, render, would_sms_take
+from despoolr_core.formats.mif import (
+    MifError,
+    MifKind,
+    Severity,
+    check,
+    kind_of,
+    parse,
+    render,
+    would_sms_take,
+)
 from despoolr_core.formats.site_mif import read_delta_mif
 from mif_samples import attribute, group, mif, read_job_mif
 
@@ -67,9 +76,16 @@ TEXT = st.text(st.characters(max_codepoint=255, exclude_characters="\0"), max_si
 
 @given(TEXT, TEXT, TEXT, st.integers(0, 4_000_000_000_000), st.integers(0, 2**31 - 1))
 @settings(deadline=None, max_examples=40)
-def test_any_report_survives(report: str, status: str, description: str, time_ms: int, event: int) -> None:
+def test_any_report_survives(
+    report: str, status: str, description: str, time_ms: int, event: int
+) -> None:
     sent = msgspec.structs.replace(
-        REPORT, report=report, status=status, description=description, time=time_ms / 1000, event=event
+        REPORT,
+        report=report,
+        status=status,
+        description=description,
+        time=time_ms / 1000,
+        event=event,
     )
     assert read_job_mif(render_job_mif(sent)) == sent
 
@@ -103,8 +119,17 @@ def test_a_spoilt_job_mif_is_refused(old: bytes, new: bytes) -> None:
 # inventory
 
 NOIDMIF = mif(
-    group(attribute(name='"Result"', value='"Complete"'), head='ID=4 CLASS="ACME|PACKAGES|1.0"', name='"Packages"'),
-    group(attribute(type_="INTEGER", value="0"), attribute("2", name='"b"'), head='CLASS="a|b|t" KEY=1', name='"T"'),
+    group(
+        attribute(name='"Result"', value='"Complete"'),
+        head='ID=4 CLASS="ACME|PACKAGES|1.0"',
+        name='"Packages"',
+    ),
+    group(
+        attribute(type_="INTEGER", value="0"),
+        attribute("2", name='"b"'),
+        head='CLASS="a|b|t" KEY=1',
+        name='"T"',
+    ),
     'START TABLE NAME="Rows" ID=7 CLASS="a|b|t" {1,"x"} {2,} END TABLE\n',
     before="// kept\n",
 )
@@ -134,7 +159,9 @@ def test_inventory_without_a_machine_is_refused() -> None:
     with pytest.raises(MifError):
         read_inventory_mif(NOIDMIF)
     with pytest.raises(MifError, match="SMSID"):
-        read_inventory_mif(render(parse(add_identification(NOIDMIF, MACHINE))).replace(b'"SMSID"', b'"ID"'))
+        read_inventory_mif(
+            render(parse(add_identification(NOIDMIF, MACHINE))).replace(b'"SMSID"', b'"ID"')
+        )
 
 
 @pytest.mark.parametrize(
@@ -157,7 +184,9 @@ def test_inventory_of_a_machine_that_no_row_can_be_of_is_refused(machine: Machin
 
 
 def test_a_file_in_deltamif_col_is_told_by_its_groups_not_by_its_words() -> None:
-    about_jobs = NOIDMIF.replace(b'"Complete"', b'"JobDetails"').replace(b"STRING(8)", b"STRING(10)")
+    about_jobs = NOIDMIF.replace(b'"Complete"', b'"JobDetails"').replace(
+        b"STRING(8)", b"STRING(10)"
+    )
     added = add_identification(about_jobs, MACHINE)
     assert read_delta_mif(added) == read_inventory_mif(added)
     assert read_delta_mif(render_job_mif(REPORT)) == REPORT

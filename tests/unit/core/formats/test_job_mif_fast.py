@@ -1,4 +1,6 @@
-"""The short way for job MIFs: the same octets and the same reports as the long way, or none at all."""
+"""The short way for job MIFs: the same octets and the same reports as the long way, or none at
+all.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from despoolr_core.formats import job_mif
-from despoolr_core.formats.job_mif import KINDS, JobFacts, JobReport, job_report, read_plain_job_mif, render_job_mif
+from despoolr_core.formats.job_mif import (
+    KINDS,
+    JobFacts,
+    JobReport,
+    job_report,
+    read_plain_job_mif,
+    render_job_mif,
+)
 from despoolr_core.formats.job_mif_fast import SAMPLE_EVENT, SAMPLE_TIME, mark
 from despoolr_core.formats.mif import MifError
 from despoolr_core.formats.mif.codec import read
@@ -59,7 +68,11 @@ def test_both_ways_read_the_same_report(report: JobReport) -> None:
 def is_plain(report: JobReport) -> bool:
     texts = {field: getattr(report, field) for field in WIDTHS}
     fit = all(len(text) <= WIDTHS[field] for field, text in texts.items())
-    return fit and report.event < 10**9 and all(text.isascii() and not set(text) & set('"\\\n\x1a') for text in texts.values())
+    return (
+        fit
+        and report.event < 10**9
+        and all(text.isascii() and not set(text) & set('"\\\n\x1a') for text in texts.values())
+    )
 
 
 @pytest.mark.parametrize("field", WIDTHS)

@@ -1,4 +1,6 @@
-"""Rules and severities (`mif.md` sections 3 to 5): each rule broken once, in all three modes, as the table says."""
+"""Rules and severities (`mif.md` sections 3 to 5): each rule broken once, in all three modes, as
+the table says.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from mif_samples import attribute, group, mif
 ENUM = 'START ENUM NAME="e" 1="one" -2="two" END ENUM\n'
 PATH = 'START PATH NAME="p" OS2="x" END PATH\n'
 TEMPLATE = group(
-    attribute("2", type_="INTEGER", value="20", name='"two"'), attribute("1", name='"one"'), head='CLASS="a|b|t" KEY=1'
+    attribute("2", type_="INTEGER", value="20", name='"two"'),
+    attribute("1", name='"one"'),
+    head='CLASS="a|b|t" KEY=1',
 )
 
 
@@ -57,7 +61,10 @@ BROKEN: list[tuple[str, bytes]] = [
     ("class-missing", mif(group(head="ID=1"))),
     ("class-form", mif(group(head='ID=1 CLASS="abc"'))),
     ("class-template", mif(TEMPLATE, TEMPLATE)),
-    ("class-definition", mif(group(head='ID=1 CLASS="a|b|c"'), group(attribute("2"), head='ID=2 CLASS="a|b|c"'))),
+    (
+        "class-definition",
+        mif(group(head='ID=1 CLASS="a|b|c"'), group(attribute("2"), head='ID=2 CLASS="a|b|c"')),
+    ),
     ("key-unknown", mif(group(head='ID=1 CLASS="a|b|c" KEY=2'))),
     ("key-duplicate", mif(group(head='ID=1 CLASS="a|b|c" KEY=1,1'))),
     ("template-unused", mif(TEMPLATE)),
@@ -102,7 +109,9 @@ BROKEN: list[tuple[str, bytes]] = [
 
 
 @pytest.mark.parametrize("mode", list(Mode))
-@pytest.mark.parametrize(("rule", "data"), BROKEN, ids=[f"{n}-{rule}" for n, (rule, _) in enumerate(BROKEN)])
+@pytest.mark.parametrize(
+    ("rule", "data"), BROKEN, ids=[f"{n}-{rule}" for n, (rule, _) in enumerate(BROKEN)]
+)
 def test_a_broken_rule_is_as_bad_as_the_table_says(rule: str, data: bytes, mode: Mode) -> None:
     expected = RULES[rule].severity(mode)
     if rule == "undefined-template" and b"A|B|T" in data and mode is Mode.SMS:
@@ -124,7 +133,9 @@ def test_every_rule_of_the_strict_profile_has_its_broken_file() -> None:
         "syntax", "unknown-statement", "end-mismatch", "unclosed", "unclosed-component", "no-component", "trailing-text",
         "language-form",
     }  # fmt: skip
-    assert {rule for rule, row in RULES.items() if row.strict is not None} == lexical | {rule for rule, _ in BROKEN}
+    assert {rule for rule, row in RULES.items() if row.strict is not None} == lexical | {
+        rule for rule, _ in BROKEN
+    }
 
 
 def test_every_rule_has_a_source() -> None:

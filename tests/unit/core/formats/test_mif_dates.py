@@ -29,7 +29,9 @@ def test_the_offset_is_minutes_east_of_utc() -> None:
     assert parse_date("19691231180000.000000-360") == 0.0
 
 
-@pytest.mark.parametrize("text", ["", EMPTY_DATE, "****0101000000.000000+000", "19700101**0000.000000+000"])
+@pytest.mark.parametrize(
+    "text", ["", EMPTY_DATE, "****0101000000.000000+000", "19700101**0000.000000+000"]
+)
 def test_a_date_that_names_no_point_in_time(text: str) -> None:
     assert date_flaw(text) is None and parse_date(text) is None
 
@@ -62,7 +64,10 @@ def test_ref_knows_no_ranges_but_an_impossible_date_has_no_time() -> None:
 
 
 def test_the_year() -> None:
-    assert [date_year(t) for t in ("20311011051024.000000+000", "****1011051024.000000+000", EMPTY_DATE, "x")] == [
+    assert [
+        date_year(t)
+        for t in ("20311011051024.000000+000", "****1011051024.000000+000", EMPTY_DATE, "x")
+    ] == [
         2031,
         None,
         None,

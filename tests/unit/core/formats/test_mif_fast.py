@@ -1,4 +1,6 @@
-"""The short way: what it takes, what it leaves to the parser. (That they agree: tests/property/test_mif_round_trip.py.)"""
+"""The short way: what it takes, what it leaves to the parser. (That they agree:
+tests/property/test_mif_round_trip.py.)
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,11 @@ from mif_samples import attribute, group, mif
 
 
 def test_every_node_is_located_where_it_stands() -> None:
-    data = mif(group(attribute(), attribute("2", extra="// c\n")), before='// y\nLANGUAGE="a|b|c" // x\n', after="\x1a")
+    data = mif(
+        group(attribute(), attribute("2", extra="// c\n")),
+        before='// y\nLANGUAGE="a|b|c" // x\n',
+        after="\x1a",
+    )
     tree = parse(data)
     assert tree.text == data.decode("latin-1")
     places = locate(tree)
@@ -34,7 +38,10 @@ def test_lines_and_columns_count_from_one_and_only_lf_ends_a_line() -> None:
 
 
 def test_a_comment_is_no_comment_inside_a_literal_or_after_the_end_of_file() -> None:
-    assert [text for _, text in scan_comments('"//no" // yes "x\r\n"\\"//" //\x1a// no')] == [' yes "x', ""]
+    assert [text for _, text in scan_comments('"//no" // yes "x\r\n"\\"//" //\x1a// no')] == [
+        ' yes "x',
+        "",
+    ]
 
 
 def test_nodes_are_frozen_and_compare_by_content() -> None:

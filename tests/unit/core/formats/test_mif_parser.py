@@ -1,4 +1,6 @@
-"""Grammar (`mif.md` section 2): what is a MIF, what is refused where, what a lenient reader steps over."""
+"""Grammar (`mif.md` section 2): what is a MIF, what is refused where, what a lenient reader steps
+over.
+"""
 
 from __future__ import annotations
 
@@ -40,19 +42,28 @@ def refusal(data: bytes, mode: Mode = Mode.STRICT) -> tuple[str, int]:
     ],
 )
 def test_integer_types_and_their_aliases(text: str, kind: Type) -> None:
-    assert parse(mif(group(attribute(type_=text, value="1")))).component.groups[0].attributes[0].type == kind
+    assert (
+        parse(mif(group(attribute(type_=text, value="1")))).component.groups[0].attributes[0].type
+        == kind
+    )
 
 
 @pytest.mark.parametrize(
     ("text", "kind"),
-    [("DisplayString (8)", Type("STRING", 8)), ("OCTETSTRING( 0x8 )", Type("OCTETSTRING", 8)), ("STRING", Type("STRING"))],
+    [
+        ("DisplayString (8)", Type("STRING", 8)),
+        ("OCTETSTRING( 0x8 )", Type("OCTETSTRING", 8)),
+        ("STRING", Type("STRING")),
+    ],
 )
 def test_string_types_and_their_lengths(text: str, kind: Type) -> None:
     assert parse(mif(group(attribute(type_=text)))).component.groups[0].attributes[0].type == kind
 
 
 def test_a_quoted_keyword_is_a_reference_to_an_enum_of_that_name() -> None:
-    assert parse(mif(group(attribute(type_="Counter", value="1")))).component.groups[0].attributes[0].type == Type("COUNTER")
+    assert parse(mif(group(attribute(type_="Counter", value="1")))).component.groups[0].attributes[
+        0
+    ].type == Type("COUNTER")
     assert refusal(mif(group(attribute(type_='"Counter"', value="1")))) == ("undefined-enum", 3)
 
 
@@ -61,9 +72,18 @@ def test_no_such_type(kind: str) -> None:
     assert refusal(mif(group(attribute(type_=kind, value="1"))))[1] == 3
 
 
-@pytest.mark.parametrize(("text", "value"), [("UNSUPPORTED", Special.UNSUPPORTED), ("unknown", Special.UNKNOWN), ("- 0x10", -16)])
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("UNSUPPORTED", Special.UNSUPPORTED), ("unknown", Special.UNKNOWN), ("- 0x10", -16)],
+)
 def test_values_that_are_no_literals(text: str, value: object) -> None:
-    assert parse(mif(group(attribute(type_="INTEGER", value=text)))).component.groups[0].attributes[0].raw_value == value
+    assert (
+        parse(mif(group(attribute(type_="INTEGER", value=text))))
+        .component.groups[0]
+        .attributes[0]
+        .raw_value
+        == value
+    )
 
 
 def test_a_path_reference_needs_no_blank_after_its_star() -> None:
@@ -134,12 +154,19 @@ def test_row_values_stand_in_the_order_of_ids_not_of_the_file() -> None:
 
 def test_empty_fields_take_the_templates_defaults() -> None:
     component = parse(mif(TEMPLATE, table('{,} // a\n {"b",} { "c", -3 // c\n }'))).component
-    assert [row.values for row in component.tables[0].rows] == [(None, None), ("b", None), ("c", -3)]
+    assert [row.values for row in component.tables[0].rows] == [
+        (None, None),
+        ("b", None),
+        ("c", -3),
+    ]
     assert component.table_rows(component.tables[0])[0] == {"first": "one", "two": 20}
 
 
 def test_nine_commas_are_ten_fields_and_braces_alone_are_tolerated() -> None:
-    many = group(*(attribute(str(n), type_="INTEGER", value="0") for n in range(1, 11)), head='CLASS="a|b|t" KEY=1')
+    many = group(
+        *(attribute(str(n), type_="INTEGER", value="0") for n in range(1, 11)),
+        head='CLASS="a|b|t" KEY=1',
+    )
     component = parse(mif(many, table("{7,,,,,,,,,}"))).component
     assert component.tables[0].rows[0].values == (7, *[None] * 9)
     assert [f.rule for f in check(mif(many, table("{}"))) if f.severity >= Severity.ERROR] == []
@@ -156,7 +183,14 @@ def test_comments_stand_anywhere_white_space_may() -> None:
     rows = '{"x", // after a comma\n 7 // after a value\n} // after a row\n'
     data = mif(enum, template, table(rows))
     tree = parse(data)
-    assert [c.text.strip() for c in tree.comments] == ["one", "two", "why", "after a comma", "after a value", "after a row"]
+    assert [c.text.strip() for c in tree.comments] == [
+        "one",
+        "two",
+        "why",
+        "after a comma",
+        "after a value",
+        "after a row",
+    ]
     assert [(c.line, c.column) for c in tree.comments][:2] == [(2, 27), (3, 2)]
     assert render_verbatim(tree) == data
 
@@ -169,7 +203,9 @@ def test_unquoted_class_is_taken_to_the_end_of_its_line() -> None:
     assert refusal(data) == ("unquoted", 2)
     tree = parse(data, Mode.LENIENT)
     assert tree.component.groups[0].class_name == "SYMANTEC|JOBSTATUS|1.0"
-    assert ("unquoted", 2) in [(f.rule, f.line) for f in tree.findings if f.severity is Severity.WARNING]
+    assert ("unquoted", 2) in [
+        (f.rule, f.line) for f in tree.findings if f.severity is Severity.WARNING
+    ]
     assert render_verbatim(tree) == data and tree.comments[0].text == " NAV"
 
 
@@ -177,7 +213,9 @@ def test_navs_doubly_malformed_value_is_read_up_to_the_junk() -> None:
     data = mif(group(attribute(value='"user" at "company"\n')))
     tree = parse(data, Mode.LENIENT)
     assert tree.component.groups[0].attributes[0].value == "user"
-    assert [i.text for i in tree.component.groups[0].attributes[0].items if isinstance(i, Skipped)] == ['at "company"']
+    assert [
+        i.text for i in tree.component.groups[0].attributes[0].items if isinstance(i, Skipped)
+    ] == ['at "company"']
     assert "unknown-statement" in [f.rule for f in tree.findings]
     assert render_verbatim(tree) == data
     assert refusal(data) == ("unknown-statement", 3)
@@ -202,9 +240,23 @@ def test_a_truncated_file_is_refused_even_leniently_unless_only_the_last_line_is
 
 
 def test_check_goes_on_after_a_mistake() -> None:
-    data = mif(group(attribute("0"), attribute("0", extra="FOO=1\n"), attribute("3", type_="OPAQUE\n"), attribute("4")))
+    data = mif(
+        group(
+            attribute("0"),
+            attribute("0", extra="FOO=1\n"),
+            attribute("3", type_="OPAQUE\n"),
+            attribute("4"),
+        )
+    )
     rules = [f.rule for f in check(data) if f.severity >= Severity.ERROR]
-    assert rules == ["id-zero", "id-zero", "id-duplicate", "unknown-statement", "type-missing", "syntax"]
+    assert rules == [
+        "id-zero",
+        "id-zero",
+        "id-duplicate",
+        "unknown-statement",
+        "type-missing",
+        "syntax",
+    ]
     tree, _ = examine(data)
     assert tree is not None and tree.component.groups[0].attribute(4) is not None
 

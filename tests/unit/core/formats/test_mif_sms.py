@@ -66,7 +66,10 @@ BROKEN: list[tuple[str, bytes]] = [
     ),
     (
         "sms-initialiser-declared",
-        mif(group(head='CLASS="a|b|t" KEY=1'), 'START TABLE NAME="t" ID=1 CLASS="a|b|t" {"longer"} END TABLE\n'),
+        mif(
+            group(head='CLASS="a|b|t" KEY=1'),
+            'START TABLE NAME="t" ID=1 CLASS="a|b|t" {"longer"} END TABLE\n',
+        ),
     ),
     ("sms-pragma", mif(group(head='ID=1 CLASS="a|b|c" PRAGMA="sms:add"'))),
     ("sms-pragma", mif(group(head='ID=1 CLASS="a|b|c" PRAGMA="sms:lookup"'))),
@@ -75,10 +78,19 @@ BROKEN: list[tuple[str, bytes]] = [
     ("kind-groups", mif(IDENTIFICATION, architecture(), architecture(number=4))),
     ("kind-architecture", mif(IDENTIFICATION, architecture("Personal Computer"))),
     ("kind-architecture", mif(IDENTIFICATION, architecture("system"))),
-    ("kind-architecture", mif(group(head='ID=1 CLASS="System"'), before="//Architecture<System>\n//UniqueID<1>\n")),
+    (
+        "kind-architecture",
+        mif(group(head='ID=1 CLASS="System"'), before="//Architecture<System>\n//UniqueID<1>\n"),
+    ),
     ("kind-header", mif(group(head='ID=1 CLASS="Office"'), before="//Architecture<Office>\n")),
-    ("kind-header", mif(group(head='ID=1 CLASS="Other"'), before="//Architecture<Office>\n//UniqueID<1>\n")),
-    ("kind-header-spelling", mif(group(head='ID=1 CLASS="Office"'), before="//Architecture <Office>\n//UniqueID<1>\n")),
+    (
+        "kind-header",
+        mif(group(head='ID=1 CLASS="Other"'), before="//Architecture<Office>\n//UniqueID<1>\n"),
+    ),
+    (
+        "kind-header-spelling",
+        mif(group(head='ID=1 CLASS="Office"'), before="//Architecture <Office>\n//UniqueID<1>\n"),
+    ),
     ("kind-identification", mif(IDENTIFICATION, architecture())),
     ("kind-status", mif(status('"Maybe"'))),
     ("kind-status", mif(status("UNKNOWN"))),
@@ -93,15 +105,21 @@ BROKEN: list[tuple[str, bytes]] = [
 ]
 
 
-@pytest.mark.parametrize(("rule", "data"), BROKEN, ids=[f"{n}-{rule}" for n, (rule, _) in enumerate(BROKEN)])
+@pytest.mark.parametrize(
+    ("rule", "data"), BROKEN, ids=[f"{n}-{rule}" for n, (rule, _) in enumerate(BROKEN)]
+)
 def test_sms_says_so_and_cites_its_source(rule: str, data: bytes) -> None:
     found = [f for f in check(data, Mode.SMS) if f.rule == rule]
     assert found and found[0].severity == RULES[rule].sms and found[0].source == RULES[rule].source
-    assert would_sms_take(data).taken is (max(f.severity for f in check(data, Mode.SMS)) < Severity.ERROR)
+    assert would_sms_take(data).taken is (
+        max(f.severity for f in check(data, Mode.SMS)) < Severity.ERROR
+    )
 
 
 def test_every_rule_that_is_only_smss_has_its_file() -> None:
-    assert {rule for rule, row in RULES.items() if row.strict is None} <= {rule for rule, _ in BROKEN}
+    assert {rule for rule, row in RULES.items() if row.strict is None} <= {
+        rule for rule, _ in BROKEN
+    }
 
 
 @pytest.mark.parametrize(
@@ -110,7 +128,13 @@ def test_every_rule_that_is_only_smss_has_its_file() -> None:
         (mif(status()), MifKind.STATUS),
         (mif(), MifKind.NOIDMIF),
         (mif(IDENTIFICATION, architecture()), MifKind.IDMIF),
-        (mif(group(head='ID=1 CLASS="Office"'), before="\n//Architecture<Office>\n//UniqueID<7>\n"), MifKind.IDMIF),
+        (
+            mif(
+                group(head='ID=1 CLASS="Office"'),
+                before="\n//Architecture<Office>\n//UniqueID<7>\n",
+            ),
+            MifKind.IDMIF,
+        ),
         (mif(before="//UniqueID<GUID:1>\n//KeyAttribute<NetBIOS Name><COMPUTER>\n"), MifKind.DELTA),
     ],
 )
@@ -126,7 +150,10 @@ def test_delta_headers_keep_both_texts() -> None:
 
 
 def test_an_unquoted_date_is_refused_and_a_quoted_one_of_another_form_is_not() -> None:
-    assert parse(one(type_="DATE", value='"07/01/98 10:30:30"'), Mode.SMS).findings[0].rule == "date-form"
+    assert (
+        parse(one(type_="DATE", value='"07/01/98 10:30:30"'), Mode.SMS).findings[0].rule
+        == "date-form"
+    )
     with pytest.raises(MifError, match="Time has incorrect format or illegal values"):
         parse(one(type_="DATE", value="07"), Mode.SMS)
 
@@ -137,7 +164,9 @@ def test_the_years_at_the_edge_are_fine(year: int) -> None:
 
 
 def test_numbers_over_31_bits_are_a_warning() -> None:
-    assert [f.rule for f in parse(one(type_="COUNTER", value="4294967295"), Mode.SMS).findings] == ["value-range"]
+    assert [f.rule for f in parse(one(type_="COUNTER", value="4294967295"), Mode.SMS).findings] == [
+        "value-range"
+    ]
 
 
 @pytest.mark.parametrize(("size", "taken"), [(65_536, True), (65_537, False)])

@@ -78,10 +78,15 @@ def test_end_of_file_inside_a_literal_is_fatal_at_its_quote(literal: str) -> Non
 
 def test_a_literal_over_508_octets_is_a_warning() -> None:
     assert parse(with_value('"' + "a" * 508 + '"')).findings == ()
-    assert [f.rule for f in parse(with_value('"' + "a" * 300 + '" "' + "b" * 209 + '"')).findings] == ["literal-length"]
+    assert [
+        f.rule for f in parse(with_value('"' + "a" * 300 + '" "' + "b" * 209 + '"')).findings
+    ] == ["literal-length"]
 
 
-@pytest.mark.parametrize(("text", "number"), [("0", 0), ("10", 10), ("010", 8), ("0x1F", 31), ("0X1f", 31), ("-017", -15)])
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("0", 0), ("10", 10), ("010", 8), ("0x1F", 31), ("0X1f", 31), ("-017", -15)],
+)
 def test_integers_are_decimal_octal_or_hexadecimal(text: str, number: int) -> None:
     assert parse_integer(text) == number
     assert value_of(with_value(text, "INTEGER")) == number
@@ -137,9 +142,9 @@ def test_an_illegal_character_is_refused_at_its_place(stray: str) -> None:
 
 
 def test_a_bad_octet_in_a_comment_is_only_a_warning() -> None:
-    assert [(f.rule, f.severity.name, f.line, f.column) for f in parse(mif(before="// \x07\n")).findings] == [
-        ("comment-octet", "WARNING", 1, 4)
-    ]
+    assert [
+        (f.rule, f.severity.name, f.line, f.column) for f in parse(mif(before="// \x07\n")).findings
+    ] == [("comment-octet", "WARNING", 1, 4)]
 
 
 # 0x1A
@@ -163,7 +168,12 @@ def test_0x1a_in_the_middle_of_a_block_is_an_early_end() -> None:
 
 
 def test_big_endian_unicode_is_read_and_written_back() -> None:
-    text = mif(group(attribute(value='"\x80\\x20ac"'))).decode("latin-1").replace('"c"', '"\x80"').replace("\x80", "\u20ac")
+    text = (
+        mif(group(attribute(value='"\x80\\x20ac"')))
+        .decode("latin-1")
+        .replace('"c"', '"\x80"')
+        .replace("\x80", "\u20ac")
+    )
     data = b"\xfe\xff" + text.encode("utf-16-be")
     tree = parse(data)
     assert tree.encoding is Encoding.UTF_16_BE and tree.component.name == "\u20ac"

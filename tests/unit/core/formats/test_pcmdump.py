@@ -31,11 +31,19 @@ def dates(text: str) -> list[str]:
 @pytest.mark.parametrize("tool", ["1.0", "1.1"])
 def test_the_tools_of_1_0_and_1_1_count_months_from_zero(tool: str) -> None:
     """Q153369; 11/31/94 is the sample's 31 December. The year 2000 is 100 (Q249578)."""
-    assert dates(dump(FILE, tool)) == ["02/01/100 00:00:00", "00/05/94 08:00:00", "11/31/94 17:56:00"]
+    assert dates(dump(FILE, tool)) == [
+        "02/01/100 00:00:00",
+        "00/05/94 08:00:00",
+        "11/31/94 17:56:00",
+    ]
 
 
 def test_the_tool_of_1_2_prints_true_months_and_the_year_100() -> None:
-    assert dates(dump(FILE, "1.2")) == ["03/01/100 00:00:00", "01/05/94 08:00:00", "12/31/94 17:56:00"]
+    assert dates(dump(FILE, "1.2")) == [
+        "03/01/100 00:00:00",
+        "01/05/94 08:00:00",
+        "12/31/94 17:56:00",
+    ]
 
 
 def test_without_a_tool_a_file_is_printed_as_it_is_stored() -> None:
@@ -51,7 +59,9 @@ def test_a_dump_names_its_tool_and_reads_back_with_it(tool: str) -> None:
 
 
 def test_no_date_is_zeros_in_every_tool() -> None:
-    record = msgspec.structs.replace(RECORD, install_by_date=None, display_date=None, expiration_date=None)
+    record = msgspec.structs.replace(
+        RECORD, install_by_date=None, display_date=None, expiration_date=None
+    )
     for tool in (None, *TOOLS):
         assert dates(dump(WinstFile("A.INS", (record,)), tool)) == ["00/00/00 00:00:00"] * 3
 

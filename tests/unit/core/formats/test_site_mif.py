@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from despoolr_core.formats.job_mif import JobFacts, JobReport, Machine, read_inventory_mif, render_job_mif, render_machine_mif
+from despoolr_core.formats.job_mif import (
+    JobFacts,
+    JobReport,
+    Machine,
+    read_inventory_mif,
+    render_job_mif,
+    render_machine_mif,
+)
 from despoolr_core.formats.mif import MifError
 from despoolr_core.formats.site_mif import (
     PackageReport,
@@ -21,7 +28,9 @@ from despoolr_core.formats.site_mif import (
 )
 from despoolr_core.formats.sms_id import package_id
 
-PACKAGE = PackageReport("10000003/CHD/10000006/2/Success", "100Z0006", "CHD", "Success", 2, "10000003", 805_806_000.0)
+PACKAGE = PackageReport(
+    "10000003/CHD/10000006/2/Success", "100Z0006", "CHD", "Success", 2, "10000003", 805_806_000.0
+)
 SITE = SiteReport("CHD", "100", "CHILD", "1.2", ("CHLOGON", "CHDIST"), 805_806_000.0)
 
 
@@ -44,12 +53,18 @@ def test_a_result_that_is_none_is_refused_both_ways() -> None:
 
 def test_a_package_mif_of_another_architecture_is_refused() -> None:
     with pytest.raises(MifError, match="architecture PackageStatus expected"):
-        read_delta_mif(render_package_mif(PACKAGE).replace(b'VALUE = "PackageStatus"', b'VALUE = "Machine"'))
+        read_delta_mif(
+            render_package_mif(PACKAGE).replace(b'VALUE = "PackageStatus"', b'VALUE = "Machine"')
+        )
 
 
 def test_an_arrival_tells_what_the_job_is() -> None:
-    facts = JobFacts("PATCH", "Share Package On Server", "10000006", "Office", r"\\PARENT\PKGSRC\OFFICE", 3)
-    report = JobReport("r", "10000003", "Site Arrival", "CHD", "Complete", 805_806_000.0, facts=facts)
+    facts = JobFacts(
+        "PATCH", "Share Package On Server", "10000006", "Office", r"\\PARENT\PKGSRC\OFFICE", 3
+    )
+    report = JobReport(
+        "r", "10000003", "Site Arrival", "CHD", "Complete", 805_806_000.0, facts=facts
+    )
     assert read_delta_mif(render_job_mif(report)) == report
 
 

@@ -70,7 +70,9 @@ def test_site_codes_are_written_in_upper_case() -> None:
     assert check_site_code("100") == "100"
 
 
-@pytest.mark.parametrize("text", ["", "BPC0000", "BPC000000", "bpc00000", "BPC-0000", "CON00000", "BPC0000Ö"])
+@pytest.mark.parametrize(
+    "text", ["", "BPC0000", "BPC000000", "bpc00000", "BPC-0000", "CON00000", "BPC0000Ö"]
+)
 def test_what_is_no_sms_id_is_refused(text: str) -> None:
     assert not is_sms_id(text)
     with pytest.raises(IdError):

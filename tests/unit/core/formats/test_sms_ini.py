@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_core.formats.sms_ini import FILE_SIZE_MAX, SERVERS_MAX, SmsIni, SmsIniError, parse_sms_ini, render_sms_ini
+from despoolr_core.formats.sms_ini import (
+    FILE_SIZE_MAX,
+    SERVERS_MAX,
+    SmsIni,
+    SmsIniError,
+    parse_sms_ini,
+    render_sms_ini,
+)
 
 TEXT = r"""; written by Client Setup
 [SMS]
@@ -71,9 +78,9 @@ def test_the_logon_server_of_a_macintosh_is_another_thing() -> None:
 
 
 def test_a_key_without_a_known_section_is_changed_where_it_stands() -> None:
-    assert parse_sms_ini("[WorkstationStatus]\nDomain=A\n").with_found("Domain", "B").items("WorkstationStatus") == [
-        ("Domain", "B")
-    ]
+    assert parse_sms_ini("[WorkstationStatus]\nDomain=A\n").with_found("Domain", "B").items(
+        "WorkstationStatus"
+    ) == [("Domain", "B")]
     assert SmsIni().with_found("Domain", "B").get("Local", "Domain") == "B"
 
 
@@ -90,11 +97,18 @@ def test_both_spellings_of_the_results_key_are_read(key: str) -> None:
 
 
 def test_the_right_spelling_wins_where_both_stand() -> None:
-    assert parse_sms_ini("[Package Command Manager]\nResultsSharePoint=a\nResultSharePoint=b\n").result_share_point == "b"
+    assert (
+        parse_sms_ini(
+            "[Package Command Manager]\nResultsSharePoint=a\nResultSharePoint=b\n"
+        ).result_share_point
+        == "b"
+    )
 
 
 def test_one_spelling_is_written_and_the_other_removed() -> None:
-    ini = parse_sms_ini("[Package Command Manager]\nResultsSharePoint=old\n").with_result_share_point("new")
+    ini = parse_sms_ini(
+        "[Package Command Manager]\nResultsSharePoint=old\n"
+    ).with_result_share_point("new")
     assert ini.items("Package Command Manager") == [("ResultSharePoint", "new")]
 
 
@@ -106,7 +120,9 @@ def test_only_the_first_eight_servers_are_written_and_read() -> None:
     """Q140145."""
     names = [f"LOGON{number}" for number in range(1, 11)]
     assert INI.with_servers(names).servers == tuple(names[:SERVERS_MAX])
-    by_hand = parse_sms_ini("[Servers]\n" + "".join(f"Server{number}=S{number}\n" for number in range(1, 11)))
+    by_hand = parse_sms_ini(
+        "[Servers]\n" + "".join(f"Server{number}=S{number}\n" for number in range(1, 11))
+    )
     assert by_hand.servers == tuple(f"S{number}" for number in range(1, 9))
 
 
@@ -153,7 +169,9 @@ def test_a_line_that_is_no_key_is_kept() -> None:
         (b"[Local]\nA=\xff\n", (2, 3)),
     ],
 )
-def test_what_is_no_ini_file_is_refused_with_its_place(text: bytes | str, place: tuple[int, int]) -> None:
+def test_what_is_no_ini_file_is_refused_with_its_place(
+    text: bytes | str, place: tuple[int, int]
+) -> None:
     error = error_of(text)
     assert (error.line, error.column) == place
 

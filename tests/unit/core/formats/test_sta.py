@@ -16,7 +16,9 @@ def test_a_record_reads_back_as_it_was_written_and_a_person_can_read_it() -> Non
     assert b'"package_id": "100Z0006"' in data
 
 
-@pytest.mark.parametrize("data", [b"", b"garbage", b"{}", render_sta(REPORT).replace(b"Success", b"Maybe"), b"[" * 2000])
+@pytest.mark.parametrize(
+    "data", [b"", b"garbage", b"{}", render_sta(REPORT).replace(b"Success", b"Maybe"), b"[" * 2000]
+)
 def test_what_is_no_record_is_refused(data: bytes) -> None:
     with pytest.raises(StaError):
         parse_sta(data)

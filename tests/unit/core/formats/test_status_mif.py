@@ -1,10 +1,19 @@
-"""Status MIFs: both shapes, what is malformed, the 64 KB edge. (The printed ones: tests/contract/test_mif_corpus.py.)"""
+"""Status MIFs: both shapes, what is malformed, the 64 KB edge. (The printed ones:
+tests/contract/test_mif_corpus.py.)
+"""
 
 from __future__ import annotations
 
 import pytest
 
-from despoolr_core.formats.mif import STATUS_MIF_SIZE_MAX, MifError, MifTooLarge, Severity, check, parse
+from despoolr_core.formats.mif import (
+    STATUS_MIF_SIZE_MAX,
+    MifError,
+    MifTooLarge,
+    Severity,
+    check,
+    parse,
+)
 from despoolr_core.formats.status_mif import StatusMif, read_status_mif, render_status_mif
 from mif_samples import attribute, group, mif
 
@@ -29,15 +38,28 @@ def test_both_shapes_are_written_and_read_back(status: StatusMif) -> None:
 
 def test_the_shapes_differ_as_the_articles_do() -> None:
     five, six = parse(render_status_mif(FIVE)).component, parse(render_status_mif(SIX)).component
-    assert [len(g.attributes) for g in five.groups] == [5, 2] and [len(g.attributes) for g in six.groups] == [6, 2]
+    assert [len(g.attributes) for g in five.groups] == [5, 2] and [
+        len(g.attributes) for g in six.groups
+    ] == [6, 2]
     assert {a.type.size for g in five.groups for a in g.attributes if a.type} == {45}
-    assert [a.type.size for g in six.groups for a in g.attributes if a.type] == [64, 64, 64, 16, 64, 64, 32, 4]
+    assert [a.type.size for g in six.groups for a in g.attributes if a.type] == [
+        64,
+        64,
+        64,
+        16,
+        64,
+        64,
+        32,
+        4,
+    ]
 
 
 def test_a_longer_text_widens_its_declaration() -> None:
     long = StatusMif("Failed", 'C:\\TEMP "x" é' * 10)
     assert read_status_mif(render_status_mif(long)) == long
-    assert len(read_status_mif(render_status_mif(StatusMif("Failed", "x" * 300))).description) == 255
+    assert (
+        len(read_status_mif(render_status_mif(StatusMif("Failed", "x" * 300))).description) == 255
+    )
 
 
 def test_install_status_alone_is_enough_and_case_does_not_count() -> None:

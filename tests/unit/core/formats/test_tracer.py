@@ -21,8 +21,14 @@ from despoolr_core.formats.tracer import (
     render_sms2,
 )
 
-Q193784 = "Job still running............~   $$<SMS_PACKAGE_COMMAND_MANAGER_NT><Tue Nov 10 17:56:25 1998~><thread=112>"
-Q244405_TAIL = "  $$<SMS_DISTRIBUTION_MANAGER><Fri Oct 15 17:09:46.677 1999 Pacific Daylight Time><thread=297 (0x129)>"
+Q193784 = (
+    "Job still running............~   $$<SMS_PACKAGE_COMMAND_MANAGER_NT><Tue Nov 10 "
+    "17:56:25 1998~><thread=112>"
+)
+Q244405_TAIL = (
+    "  $$<SMS_DISTRIBUTION_MANAGER><Fri Oct 15 17:09:46.677 1999 Pacific Daylight "
+    "Time><thread=297 (0x129)>"
+)
 
 
 def test_the_line_of_q193784_reads_and_writes_back() -> None:
@@ -45,12 +51,21 @@ def test_a_line_of_2_0_reads_and_writes_back() -> None:
 
 def test_1_x_writes_the_thread_in_upper_case_hex() -> None:
     """Q214448 shows `6E`."""
-    line = TraceLine("Job completed.~", "SMS_PACKAGE_COMMAND_MANAGER_NT", site_time(1999, 1, 12, 16, 51, 10), 0x6E)
-    assert render_sms1(line).endswith("~   $$<SMS_PACKAGE_COMMAND_MANAGER_NT><Tue Jan 12 16:51:10 1999~><thread=6E>")
+    line = TraceLine(
+        "Job completed.~",
+        "SMS_PACKAGE_COMMAND_MANAGER_NT",
+        site_time(1999, 1, 12, 16, 51, 10),
+        0x6E,
+    )
+    assert render_sms1(line).endswith(
+        "~   $$<SMS_PACKAGE_COMMAND_MANAGER_NT><Tue Jan 12 16:51:10 1999~><thread=6E>"
+    )
 
 
 def test_2_0_names_a_zone_that_has_no_summer_time() -> None:
-    assert f" 1999 {SITE_ZONE}><thread=1 (0x1)>" in render_sms2(TraceLine("x", "C", site_time(1999, 7, 1), 1))
+    assert f" 1999 {SITE_ZONE}><thread=1 (0x1)>" in render_sms2(
+        TraceLine("x", "C", site_time(1999, 7, 1), 1)
+    )
 
 
 @pytest.mark.parametrize(
@@ -75,10 +90,15 @@ def test_line_breaks_become_tildes_and_a_log_never_fails() -> None:
 
 def test_cmtrace_lines_have_the_shape_viewers_read() -> None:
     line = TraceLine(
-        "~Copying a to b, Failed, Win32 Error = 32~", "SMS_DESPOOLER", site_time(1999, 10, 15, 17, 9, 46, 677), 297, kind=ERROR
+        "~Copying a to b, Failed, Win32 Error = 32~",
+        "SMS_DESPOOLER",
+        site_time(1999, 10, 15, 17, 9, 46, 677),
+        297,
+        kind=ERROR,
     )
     assert render_cmtrace(line) == (
-        '<![LOG[Copying a to b, Failed, Win32 Error = 32]LOG]!><time="17:09:46.677+000" date="10-15-1999" '
+        '<![LOG[Copying a to b, Failed, Win32 Error = 32]LOG]!><time="17:09:46.677+000" '
+        'date="10-15-1999" '
         'component="SMS_DESPOOLER" context="" type="3" thread="297" file="">'
     )  # fmt: skip
 

@@ -55,7 +55,9 @@ Reserved        : 00 E6 F8 77 60 82 F9 77 FF FF FF FF 94 FF 03 00 FE 5F
 """
 """As Q123499 prints it."""
 
-RECORD = WorkstationInstruction(site_id="BPC", request_id="BPC001M", package_id="BPC0000A", job_id="BPC000AA")
+RECORD = WorkstationInstruction(
+    site_id="BPC", request_id="BPC001M", package_id="BPC0000A", job_id="BPC000AA"
+)
 
 
 def sample_lines() -> list[str]:
@@ -76,17 +78,34 @@ def test_the_sample_has_the_values_the_article_explains() -> None:
     file = parse_winst(SAMPLE)
     (record,) = file.records
     assert file.file_name == "mdm00005.ins"
-    assert (record.site_id, record.request_id, record.package_id, record.job_id) == ("BPC", "BPC001M", "BPC0000A", "BPC000AA")
+    assert (record.site_id, record.request_id, record.package_id, record.job_id) == (
+        "BPC",
+        "BPC001M",
+        "BPC0000A",
+        "BPC000AA",
+    )
     assert record.install_by_date is None
     assert record.display_date == site_time(1994, 9, 21, 17, 56)
     assert record.expiration_date == site_time(1995, 3, 7, 17, 56)
-    assert (record.install_by_full, record.display_full, record.expiration_full, record.user_input_flags) == (0, 1, 1, 0)
+    assert (
+        record.install_by_full,
+        record.display_full,
+        record.expiration_full,
+        record.user_input_flags,
+    ) == (0, 1, 1, 0)
     assert OperatingSystem(record.operating_system) == (
-        OperatingSystem.WIN16 | OperatingSystem.WIN32_X86 | OperatingSystem.WIN32_MIPS | OperatingSystem.WIN32_ALPHA
+        OperatingSystem.WIN16
+        | OperatingSystem.WIN32_X86
+        | OperatingSystem.WIN32_MIPS
+        | OperatingSystem.WIN32_ALPHA
     )
     assert record.run_command == r"acmewkst.exe smsproxy\complete.stf /I:C"
     assert record.servers == (
-        PackageServer("\\\\CNS-SMS\\SMS_PKGD\\BPC0000A\\", ServerType.WINNT3, "\\\\CNS-SMS\\SMS_PKGD\\BPC0000A\\"),
+        PackageServer(
+            "\\\\CNS-SMS\\SMS_PKGD\\BPC0000A\\",
+            ServerType.WINNT3,
+            "\\\\CNS-SMS\\SMS_PKGD\\BPC0000A\\",
+        ),
         PackageServer("\\\\CNSAPPS1\\SMS_PKGD\\BPC0000A\\", ServerType.WINNT3),
     )
     assert record.reserved == RESERVED_SAMPLE
@@ -98,7 +117,9 @@ def test_a_record_has_the_21_fields_and_the_version() -> None:
 
 
 def test_one_file_holds_many_records() -> None:
-    records = tuple(msgspec.structs.replace(RECORD, request_id=f"BPC00{number:02}") for number in range(25))
+    records = tuple(
+        msgspec.structs.replace(RECORD, request_id=f"BPC00{number:02}") for number in range(25)
+    )
     file = WinstFile("BPC00005.INS", records)
     assert parse_winst(render_winst(file)) == file
 
@@ -164,10 +185,17 @@ def test_a_record_lists_ten_servers_and_not_eleven() -> None:
 
 
 def test_a_file_has_a_largest_number_of_records() -> None:
-    records = tuple(msgspec.structs.replace(RECORD, request_id=f"BPC{number:04}") for number in range(RECORDS_MAX))
+    records = tuple(
+        msgspec.structs.replace(RECORD, request_id=f"BPC{number:04}")
+        for number in range(RECORDS_MAX)
+    )
     text = render_winst(WinstFile("A.INS", records)).decode()
     assert len(parse_winst(text).records) == RECORDS_MAX
-    one_more = text.removeprefix(render_winst(WinstFile("A.INS")).decode()).split("\n\n")[0].replace("BPC0000\n", "BPC9999\n")
+    one_more = (
+        text.removeprefix(render_winst(WinstFile("A.INS")).decode())
+        .split("\n\n")[0]
+        .replace("BPC0000\n", "BPC9999\n")
+    )
     assert f"more than {RECORDS_MAX} records" in error_of(f"{text}\n{one_more}\n").reason
     with pytest.raises(WinstError, match="records are more than"):
         render_winst(WinstFile("A.INS", (*records, RECORD)))
@@ -187,15 +215,22 @@ def test_a_file_has_a_largest_size() -> None:
 # -- what cannot be written --
 
 
-@pytest.mark.parametrize("field", ["run_command", "wcl_name", "package_name", "comments", "domain_name", "disk_usage"])
+@pytest.mark.parametrize(
+    "field", ["run_command", "wcl_name", "package_name", "comments", "domain_name", "disk_usage"]
+)
 @pytest.mark.parametrize("bad", ["two\nlines", "a\x00b", "\x1b", "\u2028", "\x85", "\ud800"])
 def test_control_characters_are_refused_by_field_and_place(field: str, bad: str) -> None:
-    with pytest.raises(WinstError, match=r"control character U\+[0-9A-F]{4} at character [1-4]: this text must be one line"):
+    with pytest.raises(
+        WinstError,
+        match=r"control character U\+[0-9A-F]{4} at character [1-4]: this text must be one line",
+    ):
         render_record(msgspec.structs.replace(RECORD, **{field: bad}))
 
 
 def test_commas_quotes_colons_and_blanks_are_text() -> None:
-    record = msgspec.structs.replace(RECORD, run_command=' setup.exe /q, "a: b" Type: 2 ', comments="Zone: x", wcl_name=" ")
+    record = msgspec.structs.replace(
+        RECORD, run_command=' setup.exe /q, "a: b" Type: 2 ', comments="Zone: x", wcl_name=" "
+    )
     assert parse_winst(render_winst(WinstFile("A.INS", (record,)))).records == (record,)
 
 
@@ -216,7 +251,9 @@ def test_commas_quotes_colons_and_blanks_are_text() -> None:
         ("servers", (PackageServer("\\\\S\\x\ny"),), "control character"),
     ],
 )
-def test_a_record_that_could_not_be_read_back_is_refused(field: str, value: object, reason: str) -> None:
+def test_a_record_that_could_not_be_read_back_is_refused(
+    field: str, value: object, reason: str
+) -> None:
     with pytest.raises(WinstError, match=reason.replace("(", r"\(")):
         render_record(msgspec.structs.replace(RECORD, **{field: value}))
 
@@ -262,7 +299,11 @@ def test_a_file_cut_after_any_line_is_refused_or_whole(line_count: int) -> None:
         ("Type: 2\n", "Type: 8\n", (21, 19)),
         ("BPC0000A\\ Type: 2\n", "BPC0000A\\\n", (21, 19)),
         ("                  Zone: ", "                  Zune: ", (22, 19)),
-        ("                  Zone: \\\\CNS-SMS\\SMS_PKGD\\BPC0000A\\", "                  Zone: ", (22, 19)),
+        (
+            "                  Zone: \\\\CNS-SMS\\SMS_PKGD\\BPC0000A\\",
+            "                  Zone: ",
+            (22, 19),
+        ),
         ("                : \\\\CNSAPPS1", "                :\\\\CNSAPPS1", (23, 18)),
         ("FE 5F\n", "FE\n", (27, 19)),
         ("FE 5F\n", "fe 5f\n", (27, 19)),
@@ -294,7 +335,9 @@ def test_a_file_read_by_its_records_texts_is_the_one_read_line_by_line(data: st.
     lines = render_winst(WinstFile("mdm00005.ins", two)).decode().split("\n")
     for _ in range(data.draw(st.integers(0, 2))):
         at = data.draw(st.integers(0, len(lines) - 1))
-        lines[at : at + data.draw(st.integers(0, 1))] = data.draw(st.lists(st.sampled_from([*lines, "", " ", "x"]), max_size=1))
+        lines[at : at + data.draw(st.integers(0, 1))] = data.draw(
+            st.lists(st.sampled_from([*lines, "", " ", "x"]), max_size=1)
+        )
     octets = "\n".join(lines).encode()
 
     def outcome(read: bytes | str) -> object:

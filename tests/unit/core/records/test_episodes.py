@@ -13,7 +13,13 @@ from despoolr_core.records.verdicts import duration, moment, verdict
 
 T0 = 833785200.0
 """1996-06-03 07:00."""
-WORD = {"machine": "WS3", "user": "ALICE", "program": "WINWORD.EXE", "access": "READ", "share_mode": "READ"}
+WORD = {
+    "machine": "WS3",
+    "user": "ALICE",
+    "program": "WINWORD.EXE",
+    "access": "READ",
+    "share_mode": "READ",
+}
 
 
 class Story:
@@ -31,7 +37,15 @@ class Story:
 
     def granted(self, handle: str, path: str = "P1/b.dat", **who: str) -> Story:
         facts = WORD | {"session": "S1", "action": "OPENED", "purpose": ""} | who
-        self.recorder.record("LOGON1/WS3", "open.granted", server="LOGON1", open=handle, share="PKG", path=path, **facts)
+        self.recorder.record(
+            "LOGON1/WS3",
+            "open.granted",
+            server="LOGON1",
+            open=handle,
+            share="PKG",
+            path=path,
+            **facts,
+        )
         return self
 
     def closed(self, handle: str, path: str = "P1/b.dat") -> Story:
@@ -42,21 +56,47 @@ class Story:
     def refused_by_locks(self, *blockers: tuple[str, int, int]) -> Story:
         """A range is refused because of locks by (open, offset, length)."""
         named = [
-            WORD | {"open": o, "opened_at": T0, "lock": {"kind": "EXCLUSIVE", "offset": at, "length": n, "locked_at": self.time}}
+            WORD
+            | {
+                "open": o,
+                "opened_at": T0,
+                "lock": {"kind": "EXCLUSIVE", "offset": at, "length": n, "locked_at": self.time},
+            }
             for o, at, n in blockers
         ]
-        facts = {"share": "PKG", "path": "P1/b.dat", "access": "WRITE", "share_mode": "READ", "win32": 33, "purpose": ""}
-        facts |= {"nt_status": "STATUS_LOCK_NOT_GRANTED", "blockers": named, "episode": "E1", "user": ""}
+        facts = {
+            "share": "PKG",
+            "path": "P1/b.dat",
+            "access": "WRITE",
+            "share_mode": "READ",
+            "win32": 33,
+            "purpose": "",
+        }
+        facts |= {
+            "nt_status": "STATUS_LOCK_NOT_GRANTED",
+            "blockers": named,
+            "episode": "E1",
+            "user": "",
+        }
         who = {"machine": "SITE1", "program": "SMS_DESPOOLER"}
         self.recorder.record("LOGON1/SITE1", "open.refused", server="LOGON1", **facts, **who)
         return self
 
     def unlocked(self, handle: str, offset: int, length: int) -> Story:
-        facts = {"machine": "WS3", "share": "PKG", "path": "P1/b.dat", "lock": "EXCLUSIVE", "offset": offset, "length": length}
+        facts = {
+            "machine": "WS3",
+            "share": "PKG",
+            "path": "P1/b.dat",
+            "lock": "EXCLUSIVE",
+            "offset": offset,
+            "length": length,
+        }
         self.recorder.record("LOGON1/WS3", "lock.released", server="LOGON1", open=handle, **facts)
         return self
 
-    def refused(self, *blockers: str, path: str = "P1/b.dat", purpose: str = "", **waiter: str) -> Story:
+    def refused(
+        self, *blockers: str, path: str = "P1/b.dat", purpose: str = "", **waiter: str
+    ) -> Story:
         who = {"machine": "SITE1", "program": "SMS_DESPOOLER"} | waiter
         found = self.ledger.find(who["machine"], who["program"], "LOGON1", "PKG", path, purpose)
         episode = (found or f"E{len(self.records)}") if blockers else ""
@@ -91,9 +131,19 @@ def test_refusals_of_one_update_are_attempts_of_one_episode() -> None:
         story.at(attempt * 7200).refused("O1", purpose="job 1")
     (row,) = story.ledger.rows()
     assert (row.state, row.attempt_count, row.blocked_s) == ("waiting", 12, 79200.0)
-    assert (row.machine, row.program, row.path, row.server) == ("SITE1", "SMS_DESPOOLER", "P1/b.dat", "LOGON1")
+    assert (row.machine, row.program, row.path, row.server) == (
+        "SITE1",
+        "SMS_DESPOOLER",
+        "P1/b.dat",
+        "LOGON1",
+    )
     (hold,) = row.holds
-    assert (hold.machine, hold.refusal_count, hold.first_blocked_at, hold.released_at) == ("WS3", 12, T0, None)
+    assert (hold.machine, hold.refusal_count, hold.first_blocked_at, hold.released_at) == (
+        "WS3",
+        12,
+        T0,
+        None,
+    )
     assert story.ledger.rows(T0 + 100_000)[0].blocked_s == 100_000
 
 
@@ -101,10 +151,19 @@ def test_the_verdict_is_one_sentence_that_says_who_what_how_long_and_the_remedy(
     story = Story().granted("O1")
     for attempt in range(12):
         story.at(attempt * 7200).refused("O1", purpose="job 1")
-    story.recorder.record("LOGON1/SITE1", "episode.ended", server="LOGON1", episode="E1", state="given up", reason="100 attempts")
+    story.recorder.record(
+        "LOGON1/SITE1",
+        "episode.ended",
+        server="LOGON1",
+        episode="E1",
+        state="given up",
+        reason="100 attempts",
+    )
     assert verdict(story.ledger.rows()[0]) == (
-        "SMS_DESPOOLER on SITE1 was refused b.dat 12 times over 22 h 0 min because WINWORD.EXE on WS3 (user ALICE) held it "
-        "open with READ access sharing READ since 1996-06-03 06:00; closing that file would have let the update through."
+        "SMS_DESPOOLER on SITE1 was refused b.dat 12 times over 22 h 0 min because WINWORD.EXE on "
+        "WS3 (user ALICE) held it "
+        "open with READ access sharing READ since 1996-06-03 06:00; closing that file would have "
+        "let the update through."
     )
 
 
@@ -116,7 +175,9 @@ def test_getting_the_blocked_path_at_last_resolves_the_episode() -> None:
     (row,) = story.ledger.rows()
     assert (row.state, row.ended_at, row.blocked_s) == ("resolved", T0 + 100, 100.0)
     assert row.holds[0].released_at == T0 + 60
-    assert verdict(row).endswith("the update got through at 1996-06-03 07:01, 1 min after the first refusal.")
+    assert verdict(row).endswith(
+        "the update got through at 1996-06-03 07:01, 1 min after the first refusal."
+    )
     assert story.ledger.waiting_count == 0
 
 
@@ -124,12 +185,20 @@ def test_a_new_refusal_under_the_same_purpose_opens_the_same_episode_again() -> 
     story = Story().refused("O1", purpose="job 1").at(10).written(purpose="job 1")
     story.at(20).refused("O2", path="P1/c.dat", purpose="job 1")
     (row,) = story.ledger.rows()
-    assert (row.state, row.attempt_count, row.path, len(row.holds), row.ended_at) == ("waiting", 2, "P1/c.dat", 2, None)
+    assert (row.state, row.attempt_count, row.path, len(row.holds), row.ended_at) == (
+        "waiting",
+        2,
+        "P1/c.dat",
+        2,
+        None,
+    )
     assert story.ledger.waiting_count == 1
 
 
 def test_without_a_purpose_each_path_has_its_episode_and_a_resolved_one_stays_so() -> None:
-    story = Story().refused("O1").refused("O1", path="P1/c.dat").at(10).written().at(20).refused("O1")
+    story = (
+        Story().refused("O1").refused("O1", path="P1/c.dat").at(10).written().at(20).refused("O1")
+    )
     assert [(row.path, row.state) for row in story.ledger.rows()] == [
         ("P1/b.dat", "resolved"),
         ("P1/c.dat", "waiting"),
@@ -139,13 +208,20 @@ def test_without_a_purpose_each_path_has_its_episode_and_a_resolved_one_stays_so
 
 def test_an_episode_given_up_is_not_reopened() -> None:
     story = Story().refused("O1", purpose="job 1")
-    story.recorder.record("L", "episode.ended", server="LOGON1", episode="E0", state="given up", reason="")
+    story.recorder.record(
+        "L", "episode.ended", server="LOGON1", episode="E0", state="given up", reason=""
+    )
     story.at(10).refused("O1", purpose="job 1")
     assert [row.state for row in story.ledger.rows()] == ["given up", "waiting"]
 
 
 def test_somebody_elses_success_resolves_nothing() -> None:
-    story = Story().refused("O1", purpose="job 1").written(purpose="job 2").written(purpose="job 1", machine="SITE2")
+    story = (
+        Story()
+        .refused("O1", purpose="job 1")
+        .written(purpose="job 2")
+        .written(purpose="job 1", machine="SITE2")
+    )
     assert story.ledger.rows()[0].state == "waiting"
 
 
@@ -207,7 +283,13 @@ def told(records: Iterable[Record], server: str = "") -> EpisodeLedger:
 
 
 def test_the_same_records_from_the_file_make_the_same_ledger() -> None:
-    story = Story().granted("O1").refused("O1", purpose="job 1").at(60).refused("O1", "O2", purpose="job 1")
+    story = (
+        Story()
+        .granted("O1")
+        .refused("O1", purpose="job 1")
+        .at(60)
+        .refused("O1", "O2", purpose="job 1")
+    )
     story.at(70).closed("O1").at(80).written(purpose="job 1").refused("O3", path="X")
     lines = [encode(record) for record in story.records]
     again = told([decode(line) for line in lines])
@@ -242,11 +324,20 @@ def test_spans_and_moments_are_said_for_people() -> None:
 
 
 def test_each_lock_in_the_way_is_a_hold_of_its_own_that_ends_with_its_unlock_or_its_open() -> None:
-    story = Story().at(0).granted("O1").at(60).refused_by_locks(("O1", 0, 10), ("O1", 20, 1), ("O1", 30, 0))
+    story = (
+        Story()
+        .at(0)
+        .granted("O1")
+        .at(60)
+        .refused_by_locks(("O1", 0, 10), ("O1", 20, 1), ("O1", 30, 0))
+    )
     assert verdict(story.ledger.rows()[0]) == (
-        "SMS_DESPOOLER on SITE1 was refused b.dat once because WINWORD.EXE on WS3 (user ALICE) held octets 0 to 9 locked "
-        "(EXCLUSIVE) since 1996-06-03 07:01; WINWORD.EXE on WS3 (user ALICE) held octet 20 locked (EXCLUSIVE) since "
-        "1996-06-03 07:01; WINWORD.EXE on WS3 (user ALICE) held the point before octet 30 locked (EXCLUSIVE) since "
+        "SMS_DESPOOLER on SITE1 was refused b.dat once because WINWORD.EXE on WS3 (user ALICE) "
+        "held octets 0 to 9 locked "
+        "(EXCLUSIVE) since 1996-06-03 07:01; WINWORD.EXE on WS3 (user ALICE) held octet 20 locked "
+        "(EXCLUSIVE) since "
+        "1996-06-03 07:01; WINWORD.EXE on WS3 (user ALICE) held the point before octet 30 locked "
+        "(EXCLUSIVE) since "
         "1996-06-03 07:01; unlocking that range would let it through."
     )
     story.at(120).unlocked("O1", 20, 1).at(180).closed("O1")
@@ -257,9 +348,18 @@ def test_each_lock_in_the_way_is_a_hold_of_its_own_that_ends_with_its_unlock_or_
 
 def test_a_lock_that_is_granted_at_last_resolves_the_episode() -> None:
     story = Story().granted("O1").refused_by_locks(("O1", 0, 10))
-    facts = {"share": "PKG", "path": "P1/b.dat", "lock": "EXCLUSIVE", "offset": 0, "length": 10, "purpose": ""}
+    facts = {
+        "share": "PKG",
+        "path": "P1/b.dat",
+        "lock": "EXCLUSIVE",
+        "offset": 0,
+        "length": 10,
+        "purpose": "",
+    }
     who = {"machine": "SITE1", "program": "SMS_DESPOOLER"}
-    story.at(90).recorder.record("LOGON1/SITE1", "lock.granted", server="LOGON1", open="O2", **facts, **who)
+    story.at(90).recorder.record(
+        "LOGON1/SITE1", "lock.granted", server="LOGON1", open="O2", **facts, **who
+    )
     (row,) = story.ledger.rows()
     assert (row.state, row.blocked_s) == ("resolved", 90)
     assert decode(encode(story.records[1])) == story.records[1]

@@ -31,7 +31,9 @@ def test_a_body_at_the_bounds_is_decoded() -> None:
     assert decode(msgspec.json.encode(sent), Body).line == sent["line"]
 
 
-@pytest.mark.parametrize("body", [Body(line="a\nb"), Body(many=("a", "b\x9b")), Body(inner=Inner("\u2028"))])
+@pytest.mark.parametrize(
+    "body", [Body(line="a\nb"), Body(many=("a", "b\x9b")), Body(inner=Inner("\u2028"))]
+)
 def test_a_bad_text_is_found_wherever_it_stands(body: Body) -> None:
     assert "U+" in why_unfit_fields(body)
     assert why_unfit_fields(Body("a", "b", ("c",), Inner("d"))) == ""

@@ -45,13 +45,23 @@ anything = st.text(st.characters(codec=None))
 
 @pytest.mark.parametrize("char", BAD)
 @pytest.mark.parametrize("text", ["{}", "A{}", "{}B", "A{}B"])
-def test_what_ends_lines_drives_terminals_or_turns_directions_is_refused_anywhere(char: str, text: str) -> None:
+def test_what_ends_lines_drives_terminals_or_turns_directions_is_refused_anywhere(
+    char: str, text: str
+) -> None:
     assert f"U+{ord(char):04X}" in why_unfit(text.format(char))
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "WINWORD.EXE", "job BPC00002 package BPC00001", "Jürgen", "\u0645\u0631\u062d\u0628\u0627", "\U0001f600", "\ufeff"],
+    [
+        "",
+        "WINWORD.EXE",
+        "job BPC00002 package BPC00001",
+        "Jürgen",
+        "\u0645\u0631\u062d\u0628\u0627",
+        "\U0001f600",
+        "\ufeff",
+    ],
 )
 def test_names_of_any_script_are_taken(text: str) -> None:
     assert why_unfit(text) == ""

@@ -1,4 +1,6 @@
-"""The bench's load cuts answers where they end, however they arrive, and stops at the first wrong one."""
+"""The bench's load cuts answers where they end, however they arrive, and stops at the first wrong
+one.
+"""
 
 from __future__ import annotations
 
@@ -63,4 +65,7 @@ async def test_a_wrong_answer_ends_the_measurement() -> None:
 
 
 def test_a_request_is_what_http_wants() -> None:
-    assert request("PUT", "/A", "X: y", body=b"12") == b"PUT /A HTTP/1.1\r\nHost: bench\r\nX: y\r\nContent-Length: 2\r\n\r\n12"
+    assert (
+        request("PUT", "/A", "X: y", body=b"12")
+        == b"PUT /A HTTP/1.1\r\nHost: bench\r\nX: y\r\nContent-Length: 2\r\n\r\n12"
+    )

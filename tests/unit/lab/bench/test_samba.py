@@ -1,4 +1,6 @@
-"""What smbtorture tells is read as it tells it, and the CPU time of a server that forks is all of it."""
+"""What smbtorture tells is read as it tells it, and the CPU time of a server that forks is all of
+it.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ SAID = (
 
 
 def stat(pid: int, parent: int, *ticks: int) -> str:
-    """A line of `/proc/*/stat`: its 14th to 17th fields are CPU ticks, the process's own and its ended children's."""
+    """A line of `/proc/*/stat`: its 14th to 17th fields are CPU ticks, the process's own and its
+    ended children's.
+    """
     return f"{pid} (a (b) c) S {parent} " + "0 " * 9 + " ".join(map(str, ticks)) + " 20 0 1 0"
 
 
@@ -30,7 +34,12 @@ def test_a_second_that_is_told_by_half_is_not_counted() -> None:
 
 
 def test_the_children_a_server_had_and_has_count_and_nobody_elses_do() -> None:
-    lines = [stat(7, 1, 10, 20, 300, 400), stat(8, 7, 1, 2, 50, 60), stat(9, 8, 1000, 1000, 0, 0), stat(10, 1, 500, 500, 0, 0)]
+    lines = [
+        stat(7, 1, 10, 20, 300, 400),
+        stat(8, 7, 1, 2, 50, 60),
+        stat(9, 8, 1000, 1000, 0, 0),
+        stat(10, 1, 500, 500, 0, 0),
+    ]
     assert tree_ticks(lines, 7) == 10 + 20 + 300 + 400 + 1 + 2
 
 

@@ -1,4 +1,6 @@
-"""Numbers and spans of options and their variables: a wrong one is one line that names both and says what is right."""
+"""Numbers and spans of options and their variables: a wrong one is one line that names both and
+says what is right.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +13,39 @@ from despoolr_lab.cli.options import SHOWN_MAX, Text, Whole
 CLIENTS = Whole("clients", 1, 1_000_000)
 
 
-@pytest.mark.parametrize(("text", "number"), [("1", 1), (" 250 ", 250), ("1000000", 1_000_000), ("007", 7)])
+@pytest.mark.parametrize(
+    ("text", "number"), [("1", 1), (" 250 ", 250), ("1000000", 1_000_000), ("007", 7)]
+)
 def test_a_whole_number_in_its_range_is_taken(text: str, number: int) -> None:
     assert CLIENTS.convert(text, None, None) == number
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "abc", "-5", "0", "1000001", "1.5", "1e3", "5_0", "+5", "0x10", "٥", "²", "9" * 500, "\x1b[31m", "5\n5"]
+    "text",
+    [
+        "",
+        " ",
+        "abc",
+        "-5",
+        "0",
+        "1000001",
+        "1.5",
+        "1e3",
+        "5_0",
+        "+5",
+        "0x10",
+        "٥",
+        "²",
+        "9" * 500,
+        "\x1b[31m",
+        "5\n5",
+    ],
 )
 def test_anything_else_is_refused_with_the_right_form_and_never_raw(text: str) -> None:
-    with pytest.raises(click.BadParameter, match=r"is no number of clients: give a whole number from 1 to 1,000,000") as refused:
+    with pytest.raises(
+        click.BadParameter,
+        match=r"is no number of clients: give a whole number from 1 to 1,000,000",
+    ) as refused:
         CLIENTS.convert(text, None, None)
     assert refused.value.message.isprintable() and len(refused.value.message) < SHOWN_MAX + 120
 
@@ -38,7 +63,11 @@ def test_only_a_fleet_minds_a_wrong_number_of_its_clients_and_names_the_variable
     monkeypatch.setenv("DESPOOLR_CLIENTS", wrong)
     assert run(["fleet", "--site", "http://127.0.0.1:9", "--token", "x"]) == 2
     said = capsys.readouterr().err
-    assert "DESPOOLR_CLIENTS" in said and "give a whole number from 1 to 1,000,000" in said and len(said.splitlines()) == 1
+    assert (
+        "DESPOOLR_CLIENTS" in said
+        and "give a whole number from 1 to 1,000,000" in said
+        and len(said.splitlines()) == 1
+    )
     for servers in (["serve", "site"], ["serve", "logon"]):
         assert run([*servers, "--data", "/dev/null/x", "--listen", "127.0.0.1:0"]) == 2
         said = capsys.readouterr().err
@@ -57,7 +86,10 @@ def test_only_a_fleet_minds_a_wrong_number_of_its_clients_and_names_the_variable
     ],
 )
 def test_every_variable_that_is_a_number_or_a_span_is_named_when_it_is_wrong(
-    variable: str, command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    variable: str,
+    command: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv(variable, "so much")
     assert run(command) == 2

@@ -21,7 +21,11 @@ async def ask(host: ShareHost, who: Principal, share: str, box: str, call: str) 
     if call == THE_BOX:
         answers = [await host.move_tree(caller, share, box, "ELSEWHERE", replace=False)]
     elif call.startswith("GET"):
-        answers = [await host.get(caller, share, path), host.list(caller, share, box), await host.look(caller, share, box, 0)]
+        answers = [
+            await host.get(caller, share, path),
+            host.list(caller, share, box),
+            await host.look(caller, share, box, 0),
+        ]
     elif call.startswith("PUT"):
         answers = [
             await host.put(caller, share, path, b"y"),
@@ -51,12 +55,16 @@ async def test_a_cell_names_the_roles_that_are_let_through(share: str, box: str,
         open_host = World().host
         open_host._shares.clear()
         open_host.add_share(share, store)
-        await open_host.put(Caller(Principal("A", "A", Role.ADMIN)), share, f"{box}/X".lstrip("/"), b"x")
+        await open_host.put(
+            Caller(Principal("A", "A", Role.ADMIN)), share, f"{box}/X".lstrip("/"), b"x"
+        )
         if call == THE_BOX and not box:
             assert may(share, box, call) == []
             continue
         answer = await ask(world.host, Principal("PC07", "anna", role), share, box, call)
-        assert answer is (NtStatus.SUCCESS if role in may(share, box, call) else NtStatus.ACCESS_DENIED)
+        assert answer is (
+            NtStatus.SUCCESS if role in may(share, box, call) else NtStatus.ACCESS_DENIED
+        )
 
 
 def test_the_page_has_a_row_for_every_box() -> None:

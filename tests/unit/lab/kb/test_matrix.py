@@ -1,4 +1,6 @@
-"""The table of all articles: every version it speaks of, as it shipped and with its fault turned."""
+"""The table of all articles: every version it speaks of, as it shipped and with its fault
+turned.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,10 @@ def test_every_article_stands_on_every_version_twice() -> None:
     for kb, article in ARTICLES.items():
         for version in article.versions:
             turned = FIX if article.has_fault(profile_of(version)) else BUG
-            assert [c.variant for c in cells if (c.kb, c.version) == (kb, version)] == [AS_SHIPPED, turned]
+            assert [c.variant for c in cells if (c.kb, c.version) == (kb, version)] == [
+                AS_SHIPPED,
+                turned,
+            ]
     assert len(cells) == 2 * sum(len(article.versions) for article in ARTICLES.values())
 
 
@@ -25,16 +30,26 @@ def test_one_version_may_be_asked_for() -> None:
 
 def test_a_cell_turns_its_own_article_and_leaves_the_rest_of_the_wishes() -> None:
     wishes = Wishes(fix=("Q152229",), seed=7)
-    assert Cell("Q195936", "1.2", FIX).wishes(wishes) == Wishes(version="1.2", fix=("Q152229", "Q195936"), seed=7)
-    assert Cell("Q195936", "1.2", BUG).wishes(wishes) == Wishes(version="1.2", fix=("Q152229",), bug=("Q195936",), seed=7)
-    assert Cell("Q195936", "1.2", AS_SHIPPED).wishes(wishes) == Wishes(version="1.2", fix=("Q152229",), seed=7)
+    assert Cell("Q195936", "1.2", FIX).wishes(wishes) == Wishes(
+        version="1.2", fix=("Q152229", "Q195936"), seed=7
+    )
+    assert Cell("Q195936", "1.2", BUG).wishes(wishes) == Wishes(
+        version="1.2", fix=("Q152229",), bug=("Q195936",), seed=7
+    )
+    assert Cell("Q195936", "1.2", AS_SHIPPED).wishes(wishes) == Wishes(
+        version="1.2", fix=("Q152229",), seed=7
+    )
 
 
-def test_cells_run_in_processes_of_their_own_and_the_same_seed_gives_the_same_digest(tmp_path: Path) -> None:
+def test_cells_run_in_processes_of_their_own_and_the_same_seed_gives_the_same_digest(
+    tmp_path: Path,
+) -> None:
     todo = [Cell("Q195936", "1.2", AS_SHIPPED), Cell("Q195936", "1.2", FIX)]
     first = {o.cell: o for o in matrix.run_all(todo, Wishes(), tmp_path, jobs=2)}
     again = {o.cell: o for o in matrix.run_all(todo, Wishes(), tmp_path, jobs=1)}
-    assert [first[cell].result["digest"] for cell in todo] == [again[cell].result["digest"] for cell in todo]
+    assert [first[cell].result["digest"] for cell in todo] == [
+        again[cell].result["digest"] for cell in todo
+    ]
     assert all(outcome.passed and not outcome.wrong for outcome in first.values())
     assert first[todo[1]].result["variant"] == "--fix"
     assert (Path(first[todo[0]].directory) / "report.html").is_file()

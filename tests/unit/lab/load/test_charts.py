@@ -8,7 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from despoolr_lab.load.charts import HEIGHT, LEFT, POINTS_MAX, RIGHT, WIDTH, Series, clock, draw, milliseconds, nice, scale_of
+from despoolr_lab.load.charts import (
+    HEIGHT,
+    LEFT,
+    POINTS_MAX,
+    RIGHT,
+    WIDTH,
+    Series,
+    clock,
+    draw,
+    milliseconds,
+    nice,
+    scale_of,
+)
 
 
 def places(path: str) -> list[tuple[float, float]]:
@@ -41,11 +53,17 @@ def test_the_warm_up_is_as_wide_as_it_is_long() -> None:
     assert draw("x", [Series("a", "a", {0: 1})], 10, 99).warm_up == WIDTH - LEFT - RIGHT
 
 
-@pytest.mark.parametrize(("value", "step"), [(0, 1), (1, 1), (1.2, 2), (3, 5), (7, 10), (40, 50), (0.3, 0.5)])
+@pytest.mark.parametrize(
+    ("value", "step"), [(0, 1), (1, 1), (1.2, 2), (3, 5), (7, 10), (40, 50), (0.3, 0.5)]
+)
 def test_steps_are_decent_numbers(value: float, step: float) -> None:
     assert nice(value) == pytest.approx(step)
 
 
 def test_times_are_written_as_people_write_them() -> None:
     assert [clock(5), clock(65), clock(3665)] == ["0:05", "1:05", "1:01:05"]
-    assert [milliseconds(0.1), milliseconds(10), milliseconds(10_000)] == ["0.1 ms", "10 ms", "10 s"]
+    assert [milliseconds(0.1), milliseconds(10), milliseconds(10_000)] == [
+        "0.1 ms",
+        "10 ms",
+        "10 s",
+    ]

@@ -1,4 +1,6 @@
-"""Two runs: what was not made alike is named, and a difference matters only beyond what a run differs within itself."""
+"""Two runs: what was not made alike is named, and a difference matters only beyond what a run
+differs within itself.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,14 @@ from typing import Any
 
 import pytest
 
-from despoolr_lab.load.compare import BLOCKS_MAX, SECONDS_MIN, Sample, compare, differences, warnings
+from despoolr_lab.load.compare import (
+    BLOCKS_MAX,
+    SECONDS_MIN,
+    Sample,
+    compare,
+    differences,
+    warnings,
+)
 from despoolr_lab.load.histogram import Histogram
 
 
@@ -80,7 +89,9 @@ def test_too_few_seconds_decide_nothing() -> None:
 
 
 def test_what_should_be_nothing_matters_as_soon_as_it_is_something() -> None:
-    lost = sample(2, 5, reports={"sent": 10, "counted": 9}, polls={"max_ms": 9.0, "per_s": 50.0, "failed": 1})
+    lost = sample(
+        2, 5, reports={"sent": 10, "counted": 9}, polls={"max_ms": 9.0, "per_s": 50.0, "failed": 1}
+    )
     found = matters(sample(1, 5), lost)
     assert found["failed polls"] and found["reports not counted"]
 
@@ -99,11 +110,19 @@ def test_a_comparison_is_the_same_every_time() -> None:
             "clients differ: A count is 10 in A, 20 in B",
         ),
         (
-            {"file": {"load": {"for": "5m"}, "clients": [{"name": "A", "count": 10, "shape": "ramp"}]}},
+            {
+                "file": {
+                    "load": {"for": "5m"},
+                    "clients": [{"name": "A", "count": 10, "shape": "ramp"}],
+                }
+            },
             "clients differ: A shape is the default in A, ramp in B",
         ),
         ({"file": {"load": {"for": "5m"}, "clients": []}}, "clients differ: there are not as many"),
-        ({"file": {"load": {"for": "9m"}, "clients": SUMMARY["file"]["clients"]}}, "[load] for is 5m in A, 9m in B"),
+        (
+            {"file": {"load": {"for": "9m"}, "clients": SUMMARY["file"]["clients"]}},
+            "[load] for is 5m in A, 9m in B",
+        ),
     ],
 )
 def test_what_was_not_made_alike_is_named(change: dict[str, Any], says: str) -> None:
@@ -115,4 +134,6 @@ def test_another_seed_is_comparable_and_an_invalid_run_is_doubtful() -> None:
     assert differences(SUMMARY, other) == []
     bad = sample(2, 5, valid=False, reasons=["the generator was the bottleneck"])
     assert warnings([sample(1, 5), bad]) == ["B is invalid: the generator was the bottleneck"]
-    assert warnings([sample(1, 5, interrupted=True, valid=False), sample(2, 5)]) == ["A was interrupted"]
+    assert warnings([sample(1, 5, interrupted=True, valid=False), sample(2, 5)]) == [
+        "A was interrupted"
+    ]

@@ -1,4 +1,6 @@
-"""The pace is kept whatever answers do: in virtual time, with clients whose servers are slow, silent or quick."""
+"""The pace is kept whatever answers do: in virtual time, with clients whose servers are slow,
+silent or quick.
+"""
 
 from __future__ import annotations
 
@@ -34,12 +36,16 @@ class Client:
         self.closed_at.append(round(asyncio.get_running_loop().time(), 3))
 
 
-def drive(clients: list[Client], stays: list[Stay], every_s: float, end: float, places: int = 64) -> dict[int, Second]:
+def drive(
+    clients: list[Client], stays: list[Stay], every_s: float, end: float, places: int = 64
+) -> dict[int, Second]:
     tally = Tally(0.05)
 
     async def run() -> None:
         loop = asyncio.get_running_loop()
-        driver = Driver(clients, stays, [every_s] * len(clients), Gate(places), tally, loop.time, end)
+        driver = Driver(
+            clients, stays, [every_s] * len(clients), Gate(places), tally, loop.time, end
+        )
         async with asyncio.TaskGroup() as group:
             await driver.run(group)
         assert driver.under_way == 0
@@ -52,16 +58,24 @@ def drive(clients: list[Client], stays: list[Stay], every_s: float, end: float, 
 def test_every_poll_begins_when_it_is_meant_to() -> None:
     clients = [Client(lambda _: 0.01) for _ in range(3)]
     seconds = drive(clients, [Stay(n / 3) for n in range(3)], 2.0, 5.0)
-    assert [client.polled_at for client in clients] == [[0.0, 2.0, 4.0], [0.333, 2.333, 4.333], [0.667, 2.667, 4.667]]
+    assert [client.polled_at for client in clients] == [
+        [0.0, 2.0, 4.0],
+        [0.333, 2.333, 4.333],
+        [0.667, 2.667, 4.667],
+    ]
     assert sum(second.polls for second in seconds.values()) == 9
     assert max(second.took.max_s for second in seconds.values()) == pytest.approx(0.01, abs=1e-6)
 
 
 def test_a_server_that_stands_still_is_felt_by_every_poll_that_was_meant_meanwhile() -> None:
     """Ten clients, ten polls a second; nothing is answered between 3.0 and 8.0."""
-    clients = [Client(lambda now: max(0.001, 8.0 - now) if 3 <= now < 8 else 0.001) for _ in range(10)]
+    clients = [
+        Client(lambda now: max(0.001, 8.0 - now) if 3 <= now < 8 else 0.001) for _ in range(10)
+    ]
     seconds = drive(clients, [Stay(n / 10) for n in range(10)], 1.0, 12.0)
-    assert {number: second.polls for number, second in seconds.items()} == dict.fromkeys(range(12), 10)
+    assert {number: second.polls for number, second in seconds.items()} == dict.fromkeys(
+        range(12), 10
+    )
     assert [round(seconds[n].took.max_s, 1) for n in (2, 3, 5, 7, 9)] == [0.0, 5.0, 3.0, 1.0, 0.0]
     assert sum(second.late for second in seconds.values()) == 0
 
@@ -105,7 +119,15 @@ def test_a_poll_that_a_late_generator_turns_to_after_the_end_is_made_and_counted
 
     async def run() -> None:
         loop = asyncio.get_running_loop()
-        driver = Driver(clients, [Stay(0.0), Stay(0.5)], [1.0] * 2, Gate(64), tally, lambda: loop.time() + stalled[0], 5.0)
+        driver = Driver(
+            clients,
+            [Stay(0.0), Stay(0.5)],
+            [1.0] * 2,
+            Gate(64),
+            tally,
+            lambda: loop.time() + stalled[0],
+            5.0,
+        )
         async with asyncio.TaskGroup() as group:
             await driver.run(group)
 

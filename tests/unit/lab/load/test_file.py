@@ -52,15 +52,22 @@ def refused(text: str) -> str:
 def test_a_load_is_read_with_its_defaults() -> None:
     load = parse_load(BASE)
     assert (load.client_count, load.target_count(load.job[0])) == (40, 30)
-    assert load.members(["B"]) == [range(30, 40)] and load.members(["*"]) == [range(30), range(30, 40)]
+    assert load.members(["B"]) == [range(30, 40)] and load.members(["*"]) == [
+        range(30),
+        range(30, 40),
+    ]
     assert load.clients[1].over_s == 300.0, "a shape takes as long as the polling interval"
 
 
 def test_as_many_clients_as_stated_and_no_more() -> None:
     """Those of all groups together."""
-    few = BASE.replace('poll_every = "5m"', 'poll_every = "10m"').replace("count = 30", 'count = 30\npoll_every = "10m"', 1)
+    few = BASE.replace('poll_every = "5m"', 'poll_every = "10m"').replace(
+        "count = 30", 'count = 30\npoll_every = "10m"', 1
+    )
     parse_load(few.replace("count = 30", f"count = {CLIENTS_MAX - 10}", 1))
-    assert "200,001 clients are more than 200,000" in refused(few.replace("count = 30", f"count = {CLIENTS_MAX - 9}", 1))
+    assert "200,001 clients are more than 200,000" in refused(
+        few.replace("count = 30", f"count = {CLIENTS_MAX - 9}", 1)
+    )
 
 
 @pytest.mark.parametrize(
@@ -68,16 +75,36 @@ def test_as_many_clients_as_stated_and_no_more() -> None:
     [
         ("warm_up", "warmup", "6: unknown key 'warmup'; did you mean 'warm_up'?"),
         ("poll_every", "pol_every", "15: unknown key 'pol_every'; did you mean 'poll_every'?"),
-        ('machines = ["A"]', 'machines = ["C"]', "25: there is no group of clients 'C'; there are A, B"),
-        ('package = "OFFICE"', 'package = "OFICE"', "23: there is no package 'OFICE'; did you mean 'OFFICE'?"),
+        (
+            'machines = ["A"]',
+            'machines = ["C"]',
+            "25: there is no group of clients 'C'; there are A, B",
+        ),
+        (
+            'package = "OFFICE"',
+            'package = "OFICE"',
+            "23: there is no package 'OFICE'; did you mean 'OFFICE'?",
+        ),
         ('name = "B"', 'name = "a"', "13: there are two groups called 'a'"),
-        ('warm_up = "1m"', 'warm_up = "10m"', "4: the warm-up of 10m leaves nothing of a run of 10m to be measured"),
+        (
+            'warm_up = "1m"',
+            'warm_up = "10m"',
+            "4: the warm-up of 10m leaves nothing of a run of 10m to be measured",
+        ),
         ('for = "10m"', 'for = "soon"', "'soon' is not a span of time"),
-        ('poll_every = "5m"', 'shape = "storm"', "there is no shape 'storm'; did you mean 'logon storm'?"),
+        (
+            'poll_every = "5m"',
+            'shape = "storm"',
+            "there is no shape 'storm'; did you mean 'logon storm'?",
+        ),
         ("count = 30", "count = 0", "Expected `int` >= 1"),
         ("files = 3", 'files = 1000\nsize = "1MB"', "more than 60 MiB"),
         ("files = 3", 'size = "large"', "'large' is no size"),
-        ('poll_every = "5m"', 'at = "11m"', "15: 11m is after the end of the run, which goes for 10m"),
+        (
+            'poll_every = "5m"',
+            'at = "11m"',
+            "15: 11m is after the end of the run, which goes for 10m",
+        ),
         ('for = "10m"', 'for = "10m"\ntime = "virtual"', "real or scaled time"),
         ('poll_every = "5m"', 'poll_every = "0.1ms"', "polls are more than 20,000,000"),
         ('title = "A small load"', "", "Object missing required field `title`"),
@@ -94,18 +121,40 @@ def test_a_mistake_is_one_line_with_its_place(before: str, after: str, says: str
     [
         (HOLDERS.replace("1", "11", 1), "B has 10 clients, so 11 of them"),
         (
-            '[[holders]]\nclients = "B"\ncount = 1\npackage = "OFFICE"\nat = "1m"\nfor = "1m"\nfiles = "4"',
+            '[[holders]]\nclients = "B"\ncount = 1\npackage = "OFFICE"\nat = "1m"\nfor = '
+            '"1m"\nfiles = "4"',
             "the files 1 to 3, not 4",
         ),
-        ('[[update]]\nname = "FIRST"\npackage = "OFFICE"\nat = "1m"', "there are two jobs called 'FIRST'"),
-        ('[[update]]\nname = "U"\npackage = "OFFICE"\nat = "11m"', "11m is after the end of the run"),
-        ('[[expect]]\nthat = "poll"\np99 = "1s"', "there is no expectation 'poll'; did you mean 'polls'?"),
+        (
+            '[[update]]\nname = "FIRST"\npackage = "OFFICE"\nat = "1m"',
+            "there are two jobs called 'FIRST'",
+        ),
+        (
+            '[[update]]\nname = "U"\npackage = "OFFICE"\nat = "11m"',
+            "11m is after the end of the run",
+        ),
+        (
+            '[[expect]]\nthat = "poll"\np99 = "1s"',
+            "there is no expectation 'poll'; did you mean 'polls'?",
+        ),
         ('[[expect]]\nthat = "polls"\np95 = "1s"', "unknown key 'p95'; did you mean 'p99'?"),
         ('[[expect]]\nthat = "polls"', "say what is expected of them"),
-        ('[[expect]]\nthat = "job"\njob = "FIRTS"', "there is no job 'FIRTS'; did you mean 'FIRST'?"),
-        ('[[expect]]\nthat = "job"\njob = "FIRST"\nstatus = "Done"', "there is no job status 'Done'"),
-        ('[[expect]]\nthat = "rows"\nkind = "Workstations"', "there is no kind of row 'Workstations'; did you mean"),
-        ('[[program]]\ncommand = "SETUP.EXE"\nmachines = ["WS1"]', "there is no group of clients 'WS1'"),
+        (
+            '[[expect]]\nthat = "job"\njob = "FIRTS"',
+            "there is no job 'FIRTS'; did you mean 'FIRST'?",
+        ),
+        (
+            '[[expect]]\nthat = "job"\njob = "FIRST"\nstatus = "Done"',
+            "there is no job status 'Done'",
+        ),
+        (
+            '[[expect]]\nthat = "rows"\nkind = "Workstations"',
+            "there is no kind of row 'Workstations'; did you mean",
+        ),
+        (
+            '[[program]]\ncommand = "SETUP.EXE"\nmachines = ["WS1"]',
+            "there is no group of clients 'WS1'",
+        ),
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_anything_runs(more: str, says: str) -> None:
@@ -113,13 +162,18 @@ def test_what_cannot_be_meant_is_refused_before_anything_runs(more: str, says: s
     assert says in said and "\n" not in said
 
 
-@pytest.mark.parametrize(("text", "octets"), [("800", 800), ("12KB", 12288), ("1 mb", 1024 * 1024), ("0", 0)])
+@pytest.mark.parametrize(
+    ("text", "octets"), [("800", 800), ("12KB", 12288), ("1 mb", 1024 * 1024), ("0", 0)]
+)
 def test_sizes_are_read(text: str, octets: int) -> None:
     assert size_of(text) == octets
 
 
 def test_other_numbers_keep_the_mix() -> None:
-    load = parse_load(BASE + '\n[[holders]]\nclients = "A"\ncount = 15\npackage = "OFFICE"\nat = "1m"\nfor = "1m"\n')
+    load = parse_load(
+        BASE
+        + '\n[[holders]]\nclients = "A"\ncount = 15\npackage = "OFFICE"\nat = "1m"\nfor = "1m"\n'
+    )
     small = changed(load, clients=8, for_="5m", seed=7)
     assert [group.count for group in small.clients] == [6, 2]
     assert (small.holders[0].count, small.load.for_, small.load.seed) == (3, "5m", 7)
@@ -130,11 +184,15 @@ def test_other_numbers_keep_the_mix() -> None:
         changed(load, for_="30s")
 
 
-@pytest.mark.parametrize("path", sorted(load_directory().glob("*.toml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted(load_directory().glob("*.toml")), ids=lambda path: path.stem
+)
 def test_every_load_that_comes_with_despoolr_is_read_and_fits_the_schema(path) -> None:  # type: ignore[no-untyped-def]
     load = read_load(path)
     assert load.name == path.stem and find_load(load.name) == path
-    jsonschema.Draft202012Validator(schema()).validate(msgspec.to_builtins(tomllib.loads(path.read_text())))
+    jsonschema.Draft202012Validator(schema()).validate(
+        msgspec.to_builtins(tomllib.loads(path.read_text()))
+    )
 
 
 def test_a_load_that_is_not_there_is_told_its_nearest() -> None:
@@ -146,4 +204,8 @@ def test_the_night_of_q140389_is_twenty_thousand_machines_and_forty_thousand_rep
     load = read_load(find_load("night"))
     assert load.client_count == 20_000
     assert sum(load.target_count(job) for job in load.job) == 40_000
-    assert {type(e) for e in load.expect} >= {tables.RowsExpectation, tables.ReportsExpectation, tables.SettledExpectation}
+    assert {type(e) for e in load.expect} >= {
+        tables.RowsExpectation,
+        tables.ReportsExpectation,
+        tables.SettledExpectation,
+    }

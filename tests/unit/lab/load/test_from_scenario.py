@@ -1,4 +1,6 @@
-"""A scenario with a [load] part is a load: by its numbers, and nothing that a load cannot do is left out in silence."""
+"""A scenario with a [load] part is a load: by its numbers, and nothing that a load cannot do is
+left out in silence.
+"""
 
 from __future__ import annotations
 
@@ -91,10 +93,21 @@ def test_its_clients_packages_jobs_updates_and_holds_are_those_of_the_load() -> 
     assert (load.package[0].files, load.package[0].size) == (2, "14")
     assert load.program[0].machines == ["G2"] and load.program[0].opens == ["F00002.DAT"]
     (job,) = load.job
-    assert (job.machines, float(job.mandatory_after.rstrip("s")), load.target_count(job)) == (["*"], 600.0, 21)
-    assert [(update.name, float(update.at.rstrip("s"))) for update in load.update] == [("UPDATE", 4200.0)]
+    assert (job.machines, float(job.mandatory_after.rstrip("s")), load.target_count(job)) == (
+        ["*"],
+        600.0,
+        21,
+    )
+    assert [(update.name, float(update.at.rstrip("s"))) for update in load.update] == [
+        ("UPDATE", 4200.0)
+    ]
     (hold,) = load.holders
-    assert (hold.clients, hold.files, float(hold.at.rstrip("s")), float(hold.for_.rstrip("s"))) == ("G1", "2", 3600.0, 3600.0)
+    assert (hold.clients, hold.files, float(hold.at.rstrip("s")), float(hold.for_.rstrip("s"))) == (
+        "G1",
+        "2",
+        3600.0,
+        3600.0,
+    )
     assert len(load.expect) == 1
 
 
@@ -105,9 +118,21 @@ def test_the_load_part_means_nothing_to_a_run_of_the_scenario() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "says"),
     [
-        ('do = "release"', 'do = "power"\non = false', "the step 'power' at 2h is nothing a load can do"),
-        ('poll_every = "5m"', 'clock_offset = "5m"', "[[clients]] clock_offset is nothing a load can give its clients"),
-        ('mandatory_after = "10m"', 'machines = ["WS1"]', "job FIRST is for WS1, but not for all of its [[clients]]"),
+        (
+            'do = "release"',
+            'do = "power"\non = false',
+            "the step 'power' at 2h is nothing a load can do",
+        ),
+        (
+            'poll_every = "5m"',
+            'clock_offset = "5m"',
+            "[[clients]] clock_offset is nothing a load can give its clients",
+        ),
+        (
+            'mandatory_after = "10m"',
+            'machines = ["WS1"]',
+            "job FIRST is for WS1, but not for all of its [[clients]]",
+        ),
         ('file = "b.dat"', 'file = "c.dat"', "OFFICE has no file 'c.dat' for WS7 to hold"),
         ("[load]", "[run]", "unknown key 'shape'"),
         ('over = "15m"', 'ovr = "15m"', "unknown key 'ovr'; did you mean 'over'?"),

@@ -1,4 +1,6 @@
-"""Times in classes: never flattering, never more than the stated error too high, and added without loss."""
+"""Times in classes: never flattering, never more than the stated error too high, and added without
+loss.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ def test_classes_follow_each_other_without_a_gap(value: int) -> None:
 
 
 @given(st.lists(st.integers(0, 10**9), min_size=1), st.floats(0.1, 100))
-def test_a_percentile_is_never_flattering_and_within_the_stated_error(values: list[int], percent: float) -> None:
+def test_a_percentile_is_never_flattering_and_within_the_stated_error(
+    values: list[int], percent: float
+) -> None:
     exact = sorted(values)[max(1, math.ceil(len(values) * percent / 100)) - 1]
     found = of(values).percentile_s(percent) * 1e6
     assert exact * (1 - 1e-9) <= found <= exact * (1 + ERROR) + 1e-3

@@ -1,4 +1,6 @@
-"""Validity first, then what was expected; each reason names the number that decided; what is not known does not hold."""
+"""Validity first, then what was expected; each reason names the number that decided; what is not
+known does not hold.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,16 @@ from typing import Any
 import pytest
 
 from despoolr_lab.load.file import parse_load
-from despoolr_lab.load.judgement import LATE_SHARE_MAX, LOOKS_MIN, POLLS_MIN, Facts, JobFacts, findings, invalid, seconds
+from despoolr_lab.load.judgement import (
+    LATE_SHARE_MAX,
+    LOOKS_MIN,
+    POLLS_MIN,
+    Facts,
+    JobFacts,
+    findings,
+    invalid,
+    seconds,
+)
 from despoolr_lab.load.tally import Second
 
 BASE = """\
@@ -25,7 +36,10 @@ name = "FIRST"
 package = "OFFICE"
 command = "SETUP.EXE"
 """
-ROWS = [("Site Arrival", "", "Complete"), *(("Workstation", f"PC0000{n}", "Complete") for n in (1, 2, 3))]
+ROWS = [
+    ("Site Arrival", "", "Complete"),
+    *(("Workstation", f"PC0000{n}", "Complete") for n in (1, 2, 3)),
+]
 TARGETS = ["PC00001", "PC00002", "PC00003"]
 JOB = JobFacts("BPC00001", "Complete", ROWS, TARGETS)
 
@@ -73,7 +87,8 @@ def test_a_run_as_it_was_meant_is_valid() -> None:
 
 def test_one_client_too_few_makes_a_run_invalid() -> None:
     assert reasons(clients_there=2) == [
-        "3 clients were asked for and 2 were there: give the site room for more (DESPOOLR_CLIENTS_WANTED), or ask for fewer"
+        "3 clients were asked for and 2 were there: give the site room for more "
+        "(DESPOOLR_CLIENTS_WANTED), or ask for fewer"
     ]
 
 
@@ -97,7 +112,9 @@ def test_a_generator_that_did_not_get_its_processor_is_told_so() -> None:
 
 
 def test_a_run_without_a_measured_poll_decides_nothing() -> None:
-    assert reasons(polls=polls()) == ["no poll was measured: let the run go on longer than its warm-up"]
+    assert reasons(polls=polls()) == [
+        "no poll was measured: let the run go on longer than its warm-up"
+    ]
 
 
 def test_holders_that_could_not_hold_make_a_run_invalid_and_say_why() -> None:
@@ -105,8 +122,15 @@ def test_holders_that_could_not_hold_make_a_run_invalid_and_say_why() -> None:
     assert "5 clients were to hold files and 4 could (F00001.DAT: not there)" in reason
 
 
-def test_holders_that_lost_their_file_make_a_run_invalid_of_which_nothing_else_is_expected() -> None:
-    lost = {"holders_wanted": 5, "holders_made": 5, "holders_broken": 2, "holders_lost": "F1.DAT on LOGON1: closed"}
+def test_holders_that_lost_their_file_make_a_run_invalid_of_which_nothing_else_is_expected() -> (
+    None
+):
+    lost = {
+        "holders_wanted": 5,
+        "holders_made": 5,
+        "holders_broken": 2,
+        "holders_lost": "F1.DAT on LOGON1: closed",
+    }
     (reason,) = reasons(**lost)
     assert "2 of 5 holders lost their file (F1.DAT on LOGON1: closed)" in reason
     load = parse_load(f"{BASE}\n[[expect]]\nthat = 'holders'\n")
@@ -122,7 +146,9 @@ def test_holders_that_lost_their_file_make_a_run_invalid_of_which_nothing_else_i
         (3, 2, False, "2 of 5 kept their file, 3 lost it (F1.DAT on LOGON1: closed)"),
     ],
 )
-def test_holders_are_counted_by_what_they_kept(broken: int, allowed: int, ok: bool, actual: str) -> None:
+def test_holders_are_counted_by_what_they_kept(
+    broken: int, allowed: int, ok: bool, actual: str
+) -> None:
     lost = "F1.DAT on LOGON1: closed" if broken else ""
     facts = {"holders_wanted": 5, "holders_made": 5, "holders_broken": broken, "holders_lost": lost}
     assert judged(f"that = 'holders'\nbroken = {allowed}", **facts) == [(ok, actual)]
@@ -143,7 +169,9 @@ def test_holders_are_counted_by_what_they_kept(broken: int, allowed: int, ok: bo
         ("at_least = 1", polls(0.01), True, True),
     ],
 )
-def test_passing_on_fewer_polls_than_stated_is_not_settled(expect: str, some: Second, ok: bool, settled: bool) -> None:
+def test_passing_on_fewer_polls_than_stated_is_not_settled(
+    expect: str, some: Second, ok: bool, settled: bool
+) -> None:
     load = parse_load(f"{BASE}\n[[expect]]\nthat = 'polls'\n{expect}\n")
     (finding,) = findings(load, replace(FACTS, polls=some))
     assert (finding.ok, finding.is_settled) == (ok, settled), finding
@@ -161,8 +189,12 @@ def test_passing_on_fewer_polls_than_stated_is_not_settled(expect: str, some: Se
         ("that = 'refusals'\nat_least = 3", 1, True, True),
     ],
 )
-def test_passing_on_fewer_looks_than_stated_is_not_settled(expect: str, looks: int, ok: bool, settled: bool) -> None:
-    (finding,) = findings(parse_load(f"{BASE}\n[[expect]]\n{expect}\n"), replace(FACTS, looks=looks))
+def test_passing_on_fewer_looks_than_stated_is_not_settled(
+    expect: str, looks: int, ok: bool, settled: bool
+) -> None:
+    (finding,) = findings(
+        parse_load(f"{BASE}\n[[expect]]\n{expect}\n"), replace(FACTS, looks=looks)
+    )
     assert (finding.ok, finding.is_settled) == (ok, settled), finding
 
 
@@ -225,27 +257,39 @@ def test_what_is_not_known_does_not_hold(expect: str, unknown: dict[str, Any]) -
     [
         (ROWS[:-1], "2 Complete, 1 lost, 0 twice"),
         ([*ROWS, ROWS[-1]], "4 Complete, 0 lost, 1 twice"),
-        ([*ROWS[:-1], ("Workstation", "PC00003", "Active")], "2 Complete, 1 Active, 0 lost, 0 twice"),
+        (
+            [*ROWS[:-1], ("Workstation", "PC00003", "Active")],
+            "2 Complete, 1 Active, 0 lost, 0 twice",
+        ),
         ([*ROWS[:-1], ("Workstation", "PC00009", "Complete")], "3 Complete, 1 lost, 0 twice"),
     ],
 )
-def test_a_row_that_is_lost_twice_there_or_someone_elses_is_seen(rows: list[tuple[str, str, str]], actual: str) -> None:
-    assert judged('that = "rows"\njob = "FIRST"', jobs={"FIRST": replace(JOB, rows=rows)}) == [(False, actual)]
+def test_a_row_that_is_lost_twice_there_or_someone_elses_is_seen(
+    rows: list[tuple[str, str, str]], actual: str
+) -> None:
+    assert judged('that = "rows"\njob = "FIRST"', jobs={"FIRST": replace(JOB, rows=rows)}) == [
+        (False, actual)
+    ]
 
 
 def test_a_row_twice_there_is_not_made_up_for_by_the_count() -> None:
     rows = [*ROWS, ROWS[-1]]
     expect = 'that = "rows"\njob = "FIRST"\ncount = 4'
-    assert judged(expect, jobs={"FIRST": replace(JOB, rows=rows)}) == [(False, "4 Complete, 0 lost, 1 twice")]
+    assert judged(expect, jobs={"FIRST": replace(JOB, rows=rows)}) == [
+        (False, "4 Complete, 0 lost, 1 twice")
+    ]
 
 
 def test_a_job_that_was_never_made_is_said_to_be_so() -> None:
-    assert judged('that = "rows"', jobs={}) == [(False, "0 Complete, 0 lost, 0 twice; never made: FIRST")]
+    assert judged('that = "rows"', jobs={}) == [
+        (False, "0 Complete, 0 lost, 0 twice; never made: FIRST")
+    ]
     assert judged('that = "job"\njob = "FIRST"', jobs={}) == [(False, "never made")]
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.00083, "830 us"), (0.0124, "12.4 ms"), (5.014, "5.01 s"), (250, "250 s"), (0, "0 us")]
+    ("value", "text"),
+    [(0.00083, "830 us"), (0.0124, "12.4 ms"), (5.014, "5.01 s"), (250, "250 s"), (0, "0 us")],
 )
 def test_times_are_written_for_people(value: float, text: str) -> None:
     assert seconds(value) == text

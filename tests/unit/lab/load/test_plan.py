@@ -1,4 +1,6 @@
-"""From a file to what each process is told: every client once, the same mix everywhere, the same plan for the same seed."""
+"""From a file to what each process is told: every client once, the same mix everywhere, the same
+plan for the same seed.
+"""
 
 from __future__ import annotations
 
@@ -38,14 +40,25 @@ at = "2m"
 for = "3m"
 """
 )
-SERVERS = [NamedServer("L1", "http://l1", distribution=True), NamedServer("L2", "http://l2", distribution=True)]
+SERVERS = [
+    NamedServer("L1", "http://l1", distribution=True),
+    NamedServer("L2", "http://l2", distribution=True),
+]
 PLACE = Place(
-    "http://site", "t", 60.0, [("L1", "http://l1")], 101, {"OFFICE": ("BPC00001", ["1", "2", "3"])}, {"OFFICE": SERVERS}
+    "http://site",
+    "t",
+    60.0,
+    [("L1", "http://l1")],
+    101,
+    {"OFFICE": ("BPC00001", ["1", "2", "3"])},
+    {"OFFICE": SERVERS},
 )
 
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=5), st.integers(1, 8))
-def test_every_client_is_in_one_process_and_every_process_has_its_part_of_every_group(counts: list[int], processes: int) -> None:
+def test_every_client_is_in_one_process_and_every_process_has_its_part_of_every_group(
+    counts: list[int], processes: int
+) -> None:
     layout = Layout(counts, processes)
     assert sorted(client for piece in layout.pieces for client in piece) == list(range(sum(counts)))
     for number, count in enumerate(counts):
@@ -54,7 +67,9 @@ def test_every_client_is_in_one_process_and_every_process_has_its_part_of_every_
 
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=5), st.integers(1, 8))
-def test_slots_are_the_numbers_of_the_processes_one_after_the_other(counts: list[int], processes: int) -> None:
+def test_slots_are_the_numbers_of_the_processes_one_after_the_other(
+    counts: list[int], processes: int
+) -> None:
     layout = Layout(counts, processes)
     for process, piece in enumerate(layout.pieces):
         assert [layout.slot(client) for client in piece] == list(
@@ -66,7 +81,9 @@ def test_processes_are_told_the_whole_pace_between_them() -> None:
     pace = pace_of(LOAD, 60.0)
     for processes in (1, 3):
         orders = orders_of(LOAD, PLACE, layout_of(LOAD, processes))
-        assert [o.first for o in orders] == [101 + sum(x.count for x in orders[:n]) for n in range(processes)]
+        assert [o.first for o in orders] == [
+            101 + sum(x.count for x in orders[:n]) for n in range(processes)
+        ]
         told = Counter(stay[0] for order in orders for part in order.parts for stay in part.stays)
         assert told == Counter(stay.first for stay in pace)
         assert {(order.end, order.late_max) for order in orders} == {(10.0, 0.05)}
@@ -89,5 +106,9 @@ def test_holders_are_distinct_clients_and_share_files_and_servers_out() -> None:
 def test_a_holder_is_told_to_the_process_that_has_the_client() -> None:
     layout = layout_of(LOAD, 3)
     orders = orders_of(LOAD, PLACE, layout)
-    found = sorted(layout.pieces[process][hold.client] for process, order in enumerate(orders) for hold in order.holds)
+    found = sorted(
+        layout.pieces[process][hold.client]
+        for process, order in enumerate(orders)
+        for hold in order.holds
+    )
     assert found == sorted(hold.client for hold in holds_of(LOAD, PLACE))

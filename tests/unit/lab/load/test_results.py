@@ -1,4 +1,6 @@
-"""What a run leaves: the same story in every file, and an exit code that says which kind of end it was."""
+"""What a run leaves: the same story in every file, and an exit code that says which kind of end it
+was.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,15 @@ from despoolr_lab.load.archive import read_kept
 from despoolr_lab.load.file import parse_load
 from despoolr_lab.load.judgement import Facts, findings, invalid
 from despoolr_lab.load.report import render_report
-from despoolr_lab.load.results import exit_code, junit, lines_of, samples_csv, summary_of, verdict, write_all
+from despoolr_lab.load.results import (
+    exit_code,
+    junit,
+    lines_of,
+    samples_csv,
+    summary_of,
+    verdict,
+    write_all,
+)
 from despoolr_lab.load.run import Outcome
 from despoolr_lab.load.tally import Tally, total
 from despoolr_lab.load.watch import Row
@@ -61,8 +71,22 @@ def outcome(refused: float = 2, there: int = 4, polls: int = 200, **changes: obj
         queues={"SITE1/SMS_SITE/SMS_SITE": 3.0},
         looks=10,
     )
-    rows = [Row(n, refusals=n, boxes={"SITE1/SMS_SITE/SMS_SITE": float(n % 4), "SITE1/X/Y": 0.0}) for n in range(1, 10)]
-    made = Outcome(LOAD, facts, invalid(LOAD, facts, 1, 2), findings(LOAD, facts), seconds, rows, 2, 60.0, 1, ["a note"])
+    rows = [
+        Row(n, refusals=n, boxes={"SITE1/SMS_SITE/SMS_SITE": float(n % 4), "SITE1/X/Y": 0.0})
+        for n in range(1, 10)
+    ]
+    made = Outcome(
+        LOAD,
+        facts,
+        invalid(LOAD, facts, 1, 2),
+        findings(LOAD, facts),
+        seconds,
+        rows,
+        2,
+        60.0,
+        1,
+        ["a note"],
+    )
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
@@ -70,14 +94,25 @@ def outcome(refused: float = 2, there: int = 4, polls: int = 200, **changes: obj
     ("made", "code", "says"),
     [
         (outcome(), 0, "4 clients, 160 polls, p99 10 ms: all 2 expectations hold."),
-        (outcome(polls=40), 12, "1 of 2 expectations are not settled; polls p99: 10 ms, of 32 polls: at least 100 decide."),
-        (outcome(polls=40, refused=3), 10, "1 of 2 expectations failed; refusals: 3, not at most 2."),
+        (
+            outcome(polls=40),
+            12,
+            "1 of 2 expectations are not settled; polls p99: 10 ms, of 32 polls: at least "
+            "100 decide.",
+        ),
+        (
+            outcome(polls=40, refused=3),
+            10,
+            "1 of 2 expectations failed; refusals: 3, not at most 2.",
+        ),
         (outcome(refused=3), 10, "1 of 2 expectations failed; refusals: 3, not at most 2."),
         (outcome(there=3), 12, "Invalid run: 4 clients were asked for and 3 were there"),
         (outcome(is_interrupted=True, findings=[]), 130, "Interrupted: nothing was decided."),
     ],
 )
-def test_the_exit_code_and_the_sentence_say_how_it_ended(made: Outcome, code: int, says: str) -> None:
+def test_the_exit_code_and_the_sentence_say_how_it_ended(
+    made: Outcome, code: int, says: str
+) -> None:
     assert exit_code(made) == code and says in verdict(made)
     summary = summary_of(made, "19960603T080000Z")
     assert (summary["exit_code"], summary["passed"]) == (code, code == 0)
@@ -85,25 +120,43 @@ def test_the_exit_code_and_the_sentence_say_how_it_ended(made: Outcome, code: in
 
 def test_samples_have_a_line_for_every_second_and_a_column_for_every_box_that_was_used() -> None:
     made = outcome()
-    rows = list(csv.DictReader(io.StringIO(samples_csv(made.seconds, made.rows, made.first_measured))))
+    rows = list(
+        csv.DictReader(io.StringIO(samples_csv(made.seconds, made.rows, made.first_measured)))
+    )
     assert [row["second"] for row in rows] == [str(n) for n in range(10)]
     assert [row["measured"] for row in rows[:3]] == ["0", "0", "1"]
-    assert {row["polls"] for row in rows} == {"20"} and sum(int(row["polls"]) for row in rows if row["measured"] == "1") == 160
+    assert {row["polls"] for row in rows} == {"20"} and sum(
+        int(row["polls"]) for row in rows if row["measured"] == "1"
+    ) == 160
     assert rows[3]["SITE1/SMS_SITE/SMS_SITE"] == "3" and "SITE1/X/Y" not in rows[0]
     assert rows[0]["refusals"] == "", "nobody was asked in the first second"
 
 
 def test_junit_has_a_case_for_validity_and_for_every_expectation() -> None:
     suite = ElementTree.fromstring(junit(outcome(refused=3)))
-    assert [suite.get(name) for name in ("tests", "failures", "errors", "skipped")] == ["3", "1", "0", "0"]
-    assert [case.get("name") for case in suite] == ["the run is valid", "polls p99: at most 1s", "refusals: at most 2"]
+    assert [suite.get(name) for name in ("tests", "failures", "errors", "skipped")] == [
+        "3",
+        "1",
+        "0",
+        "0",
+    ]
+    assert [case.get("name") for case in suite] == [
+        "the run is valid",
+        "polls p99: at most 1s",
+        "refusals: at most 2",
+    ]
     failure = suite[2][0]
-    assert (failure.tag, failure.get("message")) == ("failure", "refusals: expected at most 2, was 3")
+    assert (failure.tag, failure.get("message")) == (
+        "failure",
+        "refusals: expected at most 2, was 3",
+    )
 
 
 def test_junit_is_xml_whatever_a_server_called_things() -> None:
     made = outcome(refused=3)
-    bad = msgspec.structs.replace(made.findings[0], name="a\x01\x1b[2J\ud800\uffffb", actual="\x9b\u2028", ok=False)
+    bad = msgspec.structs.replace(
+        made.findings[0], name="a\x01\x1b[2J\ud800\uffffb", actual="\x9b\u2028", ok=False
+    )
     found = replace(made, findings=[bad, *made.findings[1:]])
     suite = ElementTree.fromstring(junit(found))
     assert any(case.get("name", "").startswith("a\\x01\\x1b[2J\\ud800\\uffffb") for case in suite)
@@ -111,25 +164,48 @@ def test_junit_is_xml_whatever_a_server_called_things() -> None:
 
 def test_junit_of_an_invalid_run_has_an_error_and_decides_nothing() -> None:
     suite = ElementTree.fromstring(junit(outcome(refused=3, there=3)))
-    assert [suite.get(name) for name in ("tests", "failures", "errors", "skipped")] == ["3", "0", "1", "2"]
+    assert [suite.get(name) for name in ("tests", "failures", "errors", "skipped")] == [
+        "3",
+        "0",
+        "1",
+        "2",
+    ]
     assert "3 were there" in str(suite[0][0].get("message"))
 
 
 def test_junit_of_too_few_samples_has_an_error_for_what_is_not_settled() -> None:
     suite = ElementTree.fromstring(junit(outcome(polls=40)))
-    assert [suite.get(name) for name in ("tests", "failures", "errors", "skipped")] == ["3", "0", "1", "0"]
+    assert [suite.get(name) for name in ("tests", "failures", "errors", "skipped")] == [
+        "3",
+        "0",
+        "1",
+        "0",
+    ]
     assert "is not settled: 10 ms, of 32 polls" in str(suite[1][0].get("message"))
 
 
 def test_files_that_were_lost_are_shown_wherever_holders_are() -> None:
     made = outcome()
-    lost = replace(made.facts, holders_wanted=5, holders_made=5, holders_broken=2, holders_lost="F1.DAT on LOGON1: <closed>")
+    lost = replace(
+        made.facts,
+        holders_wanted=5,
+        holders_made=5,
+        holders_broken=2,
+        holders_lost="F1.DAT on LOGON1: <closed>",
+    )
     made = replace(made, facts=lost)
     summary = msgspec.json.decode(msgspec.json.encode(summary_of(made, "19960603T080000Z")))
-    assert summary["holders"] == {"wanted": 5, "made": 5, "broken": 2, "lost": "F1.DAT on LOGON1: <closed>"}
+    assert summary["holders"] == {
+        "wanted": 5,
+        "made": 5,
+        "broken": 2,
+        "lost": "F1.DAT on LOGON1: <closed>",
+    }
     facts = dict(lines_of(summary))
     assert facts["holders"] == "3 of 5 held their file, 2 lost it: F1.DAT on LOGON1: <closed>"
-    assert "2 lost it: F1.DAT on LOGON1: &lt;closed&gt;" in render_report(summary, lines_of(summary), made.seconds, made.rows)
+    assert "2 lost it: F1.DAT on LOGON1: &lt;closed&gt;" in render_report(
+        summary, lines_of(summary), made.seconds, made.rows
+    )
 
 
 def test_the_page_needs_nothing_else_and_takes_names_for_text() -> None:
@@ -139,7 +215,9 @@ def test_the_page_needs_nothing_else_and_takes_names_for_text() -> None:
     assert "&lt;SETUP&gt;" in page and "<SETUP>" not in page
     assert "http" not in page.replace("http-equiv", "") and "<script" not in page
     assert page.count("<svg viewBox") == 4, "times, rates, refusals, boxes"
-    assert render_report(summary, [], {}, []).count("<svg viewBox") == 0, "a run that made no poll has a page"
+    assert render_report(summary, [], {}, []).count("<svg viewBox") == 0, (
+        "a run that made no poll has a page"
+    )
 
 
 def test_a_run_that_was_kept_is_read_again(tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""Shapes are pure: same seed, same moments; as many as clients; inside their span; in the form they are named after."""
+"""Shapes are pure: same seed, same moments; as many as clients; inside their span; in the form they
+are named after.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +30,12 @@ def test_a_shape_gives_every_client_one_stay_within_its_span(
 
 
 @given(shapes, st.integers(1, 100), spans, spans, spans, seeds)
-def test_the_same_seed_gives_the_same_pace(shape: str, count: int, at: float, over_s: float, every_s: float, seed: str) -> None:
-    assert stays(shape, count, at, over_s, every_s, seed) == stays(shape, count, at, over_s, every_s, seed)
+def test_the_same_seed_gives_the_same_pace(
+    shape: str, count: int, at: float, over_s: float, every_s: float, seed: str
+) -> None:
+    assert stays(shape, count, at, over_s, every_s, seed) == stays(
+        shape, count, at, over_s, every_s, seed
+    )
 
 
 def test_another_seed_gives_another_pace() -> None:
@@ -62,9 +68,14 @@ def test_a_ramp_comes_in_the_order_of_the_clients() -> None:
 
 
 def test_a_logon_storm_is_thickest_a_third_of_the_way_in() -> None:
-    thirds = [sum(part * 300 <= at < (part + 1) * 300 for at in firsts("logon storm")) for part in range(3)]
+    thirds = [
+        sum(part * 300 <= at < (part + 1) * 300 for at in firsts("logon storm"))
+        for part in range(3)
+    ]
     assert thirds == [300, 450, 150]
-    fifth = [sum(lower <= at < lower + 60 for at in firsts("logon storm")) for lower in (0, 270, 840)]
+    fifth = [
+        sum(lower <= at < lower + 60 for at in firsts("logon storm")) for lower in (0, 270, 840)
+    ]
     assert fifth[1] > 5 * fifth[0] and fifth[1] > 5 * fifth[2]
 
 

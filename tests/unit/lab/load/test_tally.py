@@ -1,4 +1,6 @@
-"""Polls count from when they were meant to begin, in the second they were meant for, and lateness has one owner."""
+"""Polls count from when they were meant to begin, in the second they were meant for, and lateness
+has one owner.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,13 @@ def test_a_stalled_server_shows_in_everyone_it_kept_waiting() -> None:
         done = 7.0 if 2 <= meant < 7 else meant + 0.001
         tally.poll(meant, meant, done - 0.001, done, failed=False)
     seconds = tally.take()
-    assert [round(seconds[n].took.max_s, 3) for n in (1, 2, 4, 6, 7)] == [0.001, 5.0, 3.0, 1.0, 0.001]
+    assert [round(seconds[n].took.max_s, 3) for n in (1, 2, 4, 6, 7)] == [
+        0.001,
+        5.0,
+        3.0,
+        1.0,
+        0.001,
+    ]
     assert total(seconds.values()).took.percentile_s(99) == pytest.approx(4.9, rel=0.01)
     assert total(seconds.values()).late == 0, "that was not the generator"
 
@@ -37,7 +45,9 @@ def test_a_delay_of_the_generators_own_spoils_a_poll_only_if_it_is_a_good_part_o
 
 
 @pytest.mark.parametrize(("share", "late"), [(0.89, 0), (0.9, 1)])
-def test_a_poll_that_waited_for_a_place_waited_for_the_process_only_if_that_was_busy(share: float, late: int) -> None:
+def test_a_poll_that_waited_for_a_place_waited_for_the_process_only_if_that_was_busy(
+    share: float, late: int
+) -> None:
     tally = Tally(0.05)
     tally.poll(3.0, 3.0, 3.2, 3.3, failed=False)
     tally.judge(share)

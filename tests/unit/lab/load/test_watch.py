@@ -1,17 +1,47 @@
-"""What servers say, sample after sample: only what happened during the run, through restarts and silences."""
+"""What servers say, sample after sample: only what happened during the run, through restarts and
+silences.
+"""
 
 from __future__ import annotations
 
 from despoolr_lab.load.watch import Watch
-from despoolr_lab.sampling import FleetSample, ProcessSample, Sample, ShareSample, Silence, SiteSample
+from despoolr_lab.sampling import (
+    FleetSample,
+    ProcessSample,
+    Sample,
+    ShareSample,
+    Silence,
+    SiteSample,
+)
 
 KEY = ("SMS_PKGD", "SMS_DESPOOLER")
 
 
-def sample(name: str, refused: float = 0, *, waiting: float = 0, box: float = 0, ended: float = 0) -> Sample:
-    share = ShareSample(refusals={KEY: refused}, episodes_waiting=waiting, opens=1, boxes={("SMS_SITE", "SMS_SITE"): box})
-    site = SiteSample(details={("Workstation", "Complete"): ended, ("Workstation", "Active"): 5, ("Server", "Complete"): 9})
-    return Sample(name, 0.0, 0.0, ProcessSample(), share, site if name == "SITE1" else SiteSample(), FleetSample())
+def sample(
+    name: str, refused: float = 0, *, waiting: float = 0, box: float = 0, ended: float = 0
+) -> Sample:
+    share = ShareSample(
+        refusals={KEY: refused},
+        episodes_waiting=waiting,
+        opens=1,
+        boxes={("SMS_SITE", "SMS_SITE"): box},
+    )
+    site = SiteSample(
+        details={
+            ("Workstation", "Complete"): ended,
+            ("Workstation", "Active"): 5,
+            ("Server", "Complete"): 9,
+        }
+    )
+    return Sample(
+        name,
+        0.0,
+        0.0,
+        ProcessSample(),
+        share,
+        site if name == "SITE1" else SiteSample(),
+        FleetSample(),
+    )
 
 
 def test_what_was_before_the_run_does_not_count() -> None:

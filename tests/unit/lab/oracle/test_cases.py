@@ -17,11 +17,15 @@ def count(name: str) -> int:
 def test_every_row_and_script_is_one_case() -> None:
     modes = oracle("share_modes")
     parts = ("same_connection_other_session", "directories", "single_access_bits", "three_opens")
-    assert count("share_modes") == len(modes["rows"]) + sum(len(modes[part]["rows"]) for part in parts)
+    assert count("share_modes") == len(modes["rows"]) + sum(
+        len(modes[part]["rows"]) for part in parts
+    )
     dispositions = oracle("dispositions")
     assert count("dispositions") == len(dispositions["rows"]) + len(dispositions["cases"])
     locks = oracle("byte_range_locks")
-    assert count("byte_range_locks") == sum(len(locks[m]["rows"]) for m in ("lock_matrix", "io_matrix")) + len(locks["cases"])
+    assert count("byte_range_locks") == sum(
+        len(locks[m]["rows"]) for m in ("lock_matrix", "io_matrix")
+    ) + len(locks["cases"])
     assert count("sessions") == len(oracle("sessions")["cases"]) + 7
     assert count("deviations") == 0
 
@@ -40,7 +44,10 @@ def test_every_operation_of_the_oracle_is_one_the_replay_plays() -> None:
 
 
 def test_the_truth_is_what_windows_does() -> None:
-    assert truth({"status": "STATUS_SUCCESS", "ms_fsa": "STATUS_ACCESS_DENIED"}) == "STATUS_ACCESS_DENIED"
+    assert (
+        truth({"status": "STATUS_SUCCESS", "ms_fsa": "STATUS_ACCESS_DENIED"})
+        == "STATUS_ACCESS_DENIED"
+    )
     assert truth({"status": "STATUS_SUCCESS"}) == "STATUS_SUCCESS"
 
 

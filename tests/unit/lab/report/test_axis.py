@@ -22,7 +22,12 @@ def test_ticks_lie_inside_have_room_and_are_bounded(start: float, length: float)
 
 @pytest.mark.parametrize(
     ("hours", "texts"),
-    [(9 * 24, ["06-04", "06-05"]), (8, ["08:00", "09:00"]), (48, ["12:00", "18:00"]), (1 / 60, ["08:00:00", "08:00:10"])],
+    [
+        (9 * 24, ["06-04", "06-05"]),
+        (8, ["08:00", "09:00"]),
+        (48, ["12:00", "18:00"]),
+        (1 / 60, ["08:00:00", "08:00:10"]),
+    ],
 )
 def test_ticks_are_named_after_their_step(hours: float, texts: list[str]) -> None:
     ticks = Axis(START, START + hours * HOUR, 0, 800).ticks()

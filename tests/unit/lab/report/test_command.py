@@ -36,7 +36,9 @@ def test_the_latest_run_gets_a_report_and_its_path_is_printed(runs: Path) -> Non
 
 def test_json_is_one_object_that_names_run_and_report(runs: Path) -> None:
     said = json.loads(run("--out", runs, "--json").stdout)
-    assert said["run"] == "19960603T080000Z-made-up-seed1" and said["records"] == len(blocked_update())
+    assert said["run"] == "19960603T080000Z-made-up-seed1" and said["records"] == len(
+        blocked_update()
+    )
     assert Path(said["report"]).is_file()
 
 
@@ -49,17 +51,25 @@ def test_a_killed_run_without_a_summary_still_has_a_report(runs: Path) -> None:
     directory = runs / "19960603T080000Z-made-up-seed1"
     (directory / "summary.json").unlink()
     assert run(directory).exit_code == 0
-    assert "SMS_DESPOOLER on SITE1 was refused b.dat 12 times" in (directory / "report.html").read_text(encoding="utf-8")
+    assert "SMS_DESPOOLER on SITE1 was refused b.dat 12 times" in (
+        directory / "report.html"
+    ).read_text(encoding="utf-8")
 
 
 def test_an_unknown_run_is_one_line_and_exit_2(runs: Path) -> None:
     result = run("nope", "--out", runs)
-    assert result.exit_code == 2 and "no run 'nope'" in result.stderr and len(result.stderr.strip().splitlines()) == 1
+    assert (
+        result.exit_code == 2
+        and "no run 'nope'" in result.stderr
+        and len(result.stderr.strip().splitlines()) == 1
+    )
 
 
 def test_records_of_another_make_are_one_line_and_exit_2(runs: Path) -> None:
     directory = runs / "19960603T080000Z-made-up-seed1"
-    (directory / "records.jsonl").write_text('{"seq":1,"at":1.0,"actor":"A","kind":"open.granted","data":{"server":"L"}}\n')
+    (directory / "records.jsonl").write_text(
+        '{"seq":1,"at":1.0,"actor":"A","kind":"open.granted","data":{"server":"L"}}\n'
+    )
     result = run(directory)
     assert result.exit_code == 2 and "not as this version writes them" in result.stderr
 

@@ -16,14 +16,31 @@ from despoolr_lab.scenario.load import load_scenario
 from despoolr_lab.scenario.run import Wishes, run_scenario
 from report_world import Site, blocked_update
 
-SECTIONS = ["picture", "episodes", "expectations", "workstations", "jobs", "events", "story", "words"]
-SUMMARY = {"kb": "Q147819", "scenario": "q147819-update-in-use", "version": "1.1", "seed": 1, "verdict": "Who was it?"}
+SECTIONS = [
+    "picture",
+    "episodes",
+    "expectations",
+    "workstations",
+    "jobs",
+    "events",
+    "story",
+    "words",
+]
+SUMMARY = {
+    "kb": "Q147819",
+    "scenario": "q147819-update-in-use",
+    "version": "1.1",
+    "seed": 1,
+    "verdict": "Who was it?",
+}
 SCENARIOS = Path(__file__).parents[4] / "scenarios" / "kb"
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 
 
 class Page(HTMLParser):
-    """Checks that elements close in order, and collects ids, text and the addresses the page would fetch."""
+    """Checks that elements close in order, and collects ids, text and the addresses the page would
+    fetch.
+    """
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -63,7 +80,9 @@ class Page(HTMLParser):
 
 def of_article(name: str, version: str) -> tuple[list[Record], dict[str, Any]]:
     records: list[Record] = []
-    result = run_scenario(load_scenario(SCENARIOS / name), Wishes(version=version), listeners=[records.append])
+    result = run_scenario(
+        load_scenario(SCENARIOS / name), Wishes(version=version), listeners=[records.append]
+    )
     return records, result.to_json()
 
 
@@ -77,7 +96,9 @@ def expired_jobs() -> tuple[list[Record], dict[str, Any]]:
     return of_article("q152229_expired_jobs.toml", "1.1")
 
 
-def test_the_report_of_q147819_names_holder_attempts_and_outcome(update_in_use: tuple[list[Record], dict[str, Any]]) -> None:
+def test_the_report_of_q147819_names_holder_attempts_and_outcome(
+    update_in_use: tuple[list[Record], dict[str, Any]],
+) -> None:
     records, summary = update_in_use
     page = Page(render_report(records, summary))
     assert [name for name in SECTIONS if name not in page.ids] == []
@@ -122,17 +143,35 @@ def test_equal_runs_give_equal_reports_whatever_the_wall_clock_said() -> None:
 def test_the_file_fetches_nothing_from_anywhere() -> None:
     html = render_report(blocked_update(), SUMMARY)
     assert all(address.startswith("#") for address in Page(html).addresses)
-    assert "@import" not in html and re.search(r"url\((?!#)", html) is None and "http://" not in html and "https://" not in html
+    assert (
+        "@import" not in html
+        and re.search(r"url\((?!#)", html) is None
+        and "http://" not in html
+        and "https://" not in html
+    )
 
 
 def test_hostile_names_are_shown_and_not_obeyed() -> None:
     evil = '"><script>alert(1)</script><svg onload=alert(2)>'
-    site = Site().at(0).step().job("Active", name=evil).hold(evil, path=f"PKG/{evil}", program=f"{evil}\x1b[31m\u202e")
+    site = (
+        Site()
+        .at(0)
+        .step()
+        .job("Active", name=evil)
+        .hold(evil, path=f"PKG/{evil}", program=f"{evil}\x1b[31m\u202e")
+    )
     site.at(1).refuse(program=evil).workstation(evil, evil).event(evil).at(9).step()
-    summary = {"verdict": evil, "scenario": evil, "digest": evil, "expectations": [{"name": evil, "actual": {evil: evil}}]}
+    summary = {
+        "verdict": evil,
+        "scenario": evil,
+        "digest": evil,
+        "expectations": [{"name": evil, "actual": {evil: evil}}],
+    }
     html = render_report(site.records, summary)
     page = Page(html)
-    assert page.tags.count("script") == 1 and "onload" not in re.sub(r"&#34;.*?&gt;|&lt;[^<]*", "", html)
+    assert page.tags.count("script") == 1 and "onload" not in re.sub(
+        r"&#34;.*?&gt;|&lt;[^<]*", "", html
+    )
     assert "<script>alert" not in html and "\x1b" not in html and "\u202e" not in html
     assert "<script>alert(1)</script>" in page.words
 
@@ -140,8 +179,12 @@ def test_hostile_names_are_shown_and_not_obeyed() -> None:
 def test_tables_say_how_many_rows_they_leave_out() -> None:
     site = Site().at(0).step()
     for number in range(500):
-        site.job("Active", job=f"J{number}").event(f"event {number}").workstation(f"WS{number}", "Complete", job=f"J{number}")
-    findings = [{"name": f"expectation {n}", "expected": n, "actual": n, "ok": True} for n in range(500)]
+        site.job("Active", job=f"J{number}").event(f"event {number}").workstation(
+            f"WS{number}", "Complete", job=f"J{number}"
+        )
+    findings = [
+        {"name": f"expectation {n}", "expected": n, "actual": n, "ok": True} for n in range(500)
+    ]
     page = Page(render_report(site.at(9).step().records, {"expectations": findings}))
     assert "500 of 500 expectations hold" in page.words
     for table, noun in (
@@ -154,7 +197,10 @@ def test_tables_say_how_many_rows_they_leave_out() -> None:
 
 
 def test_hundreds_of_attempts_become_a_density_with_counts() -> None:
-    few, many = render_report(blocked_update(40), SUMMARY), render_report(blocked_update(2000), SUMMARY)
+    few, many = (
+        render_report(blocked_update(40), SUMMARY),
+        render_report(blocked_update(2000), SUMMARY),
+    )
     assert few.count('<path class="refused"') == 40 + 1  # and one in the legend
     assert many.count('<path class="refused"') == 0 and 'class="dense"' in many
     assert "2,000 refusals" in many and len(many) < len(few) * 2
@@ -164,7 +210,9 @@ def test_two_hundred_thousand_records_stay_small_and_quick() -> None:
     site = Site().at(0).step()
     for number in range(50_000):
         handle, path = f"O{number}", f"PKG{number % 300}/b.dat"
-        site.at(number / 100).hold(f"WS{number % 500}", handle, path).refuse(handle, job=f"J{number % 300}")
+        site.at(number / 100).hold(f"WS{number % 500}", handle, path).refuse(
+            handle, job=f"J{number % 300}"
+        )
         site.workstation(f"WS{number % 700}", ("Complete", "Retrying")[number % 2]).close(handle)
     records = site.at(600).step().records
     began = time.perf_counter()
@@ -189,10 +237,14 @@ def test_what_ends_because_a_server_stops_is_not_told_as_its_holders_doing() -> 
     assert "server stopped" in page and "let go at" not in page
 
 
-@pytest.mark.parametrize("records", [[], Site().at(0).step().records, Site().at(0).hold("WS1").records])
+@pytest.mark.parametrize(
+    "records", [[], Site().at(0).step().records, Site().at(0).hold("WS1").records]
+)
 def test_a_run_with_hardly_anything_in_it_still_has_a_report(records: list[Record]) -> None:
     page = Page(render_report(records, {}))
-    assert "Nobody was in the way" in page.words and "Nothing was expected of this run." in page.words
+    assert (
+        "Nobody was in the way" in page.words and "Nothing was expected of this run." in page.words
+    )
 
 
 def test_the_picture_speaks_to_those_who_cannot_see_it() -> None:
@@ -200,6 +252,10 @@ def test_the_picture_speaks_to_those_who_cannot_see_it() -> None:
     assert 'role="img" aria-labelledby="timeline-title timeline-desc"' in html
     description = re.search(r'<desc id="timeline-desc">(.*?)</desc>', html, re.S)
     assert (
-        description and "SMS_DESPOOLER on SITE1 was refused" in description[1] and "held by WINWORD.EXE on WS1" in description[1]
+        description
+        and "SMS_DESPOOLER on SITE1 was refused" in description[1]
+        and "held by WINWORD.EXE on WS1" in description[1]
     )
-    assert "<th scope=" in html and "<td><b>" in html and html.count("<thead>") == html.count("<table")
+    assert (
+        "<th scope=" in html and "<td><b>" in html and html.count("<thead>") == html.count("<table")
+    )

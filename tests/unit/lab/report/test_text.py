@@ -7,7 +7,12 @@ from report_world import Site, blocked_update
 
 FINDINGS = [
     {"name": "job UPDATE at the end", "expected": "Complete", "actual": "Complete", "ok": True},
-    {"name": "a.dat is new", "expected": {"a.dat": "a, second"}, "actual": {"a.dat": None}, "ok": False},
+    {
+        "name": "a.dat is new",
+        "expected": {"a.dat": "a, second"},
+        "actual": {"a.dat": None},
+        "ok": False,
+    },
 ]
 
 EXPECTED = r"""
@@ -40,32 +45,71 @@ def test_a_blocked_update_reads_like_this() -> None:
 
 def test_no_line_is_longer_than_a_hundred_columns_and_nothing_steers_the_terminal() -> None:
     long = "W" * 300 + "\x1b[2J\u202e\r\n"
-    site = Site().at(0).step().job("Active", name=long).hold(long, path=f"{long}/{long}", program=long).at(1).refuse(program=long)
+    site = (
+        Site()
+        .at(0)
+        .step()
+        .job("Active", name=long)
+        .hold(long, path=f"{long}/{long}", program=long)
+        .at(1)
+        .refuse(program=long)
+    )
     for number in range(40):
         site.workstation(f"{long}{number}", long).job(long, job=f"J{number}", name=long)
-    findings = [{"name": long, "expected": {long: long}, "actual": [long] * 50, "ok": n % 2 == 0} for n in range(100)]
+    findings = [
+        {"name": long, "expected": {long: long}, "actual": [long] * 50, "ok": n % 2 == 0}
+        for n in range(100)
+    ]
     text = render_text({"verdict": long * 9, "expectations": findings}, site.at(9).step().records)
     assert max(map(len, text.splitlines())) <= 100
     assert text.isprintable() or set(text) - {c for c in text if c.isprintable()} == {"\n"}
-    assert "50 more expectations not shown" in text and "more job" in text and "more workstation" in text
+    assert (
+        "50 more expectations not shown" in text
+        and "more job" in text
+        and "more workstation" in text
+    )
 
 
 def test_many_attempts_share_a_column_as_a_digit_or_a_hash() -> None:
-    lane = next(line for line in render_text({}, blocked_update(100)).splitlines() if "refused 100 times" in line)
+    lane = next(
+        line
+        for line in render_text({}, blocked_update(100)).splitlines()
+        if "refused 100 times" in line
+    )
     assert set(lane.split("|")[1].strip()) <= set("x23456789o ")
-    lane = next(line for line in render_text({}, blocked_update(2000)).splitlines() if "refused 2,000 times" in line)
+    lane = next(
+        line
+        for line in render_text({}, blocked_update(2000)).splitlines()
+        if "refused 2,000 times" in line
+    )
     assert "####" in lane
 
 
 def test_a_file_nobody_closed_and_an_update_given_up() -> None:
     site = Site().at(0).step().job("Active").hold("WS1").at(1).refuse()
-    site.record("LOGON1/SITE1", "episode.ended", server="LOGON1", episode="E-J1-PKG/b.dat", state="given up", reason="100")
+    site.record(
+        "LOGON1/SITE1",
+        "episode.ended",
+        server="LOGON1",
+        episode="E-J1-PKG/b.dat",
+        state="given up",
+        reason="100",
+    )
     text = render_text({}, site.at(2).job("Failed", "Active").at(10).step().records)
     assert "never closed" in text and "=>|" in text and "!" in text and "F----" in text
 
 
 def test_workstations_are_drawn_where_nobody_was_refused() -> None:
-    site = Site().at(0).step().job("Active").at(2).workstation("WS1", "Complete").at(8).workstation("WS1", "Canceled", "Complete")
+    site = (
+        Site()
+        .at(0)
+        .step()
+        .job("Active")
+        .at(2)
+        .workstation("WS1", "Complete")
+        .at(8)
+        .workstation("WS1", "Canceled", "Complete")
+    )
     text = render_text({}, site.at(10).step().records)
     assert "Nobody was in the way" in text and "WORKSTATIONS  Canceled 1" in text
     assert "None > Complete 1996-06-03 10:00 > Canceled 1996-06-03 16:00" in text

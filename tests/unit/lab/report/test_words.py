@@ -29,7 +29,9 @@ def test_a_moment_is_site_time_to_the_minute() -> None:
     assert words.moment(833792400.0) == "1996-06-03 09:00"
 
 
-@pytest.mark.parametrize("bad", ["\x00", "\x1b", "\x9b", "\u202e", "\u2066", "\u200b", "\ud800", "\ufeff", "\n"])
+@pytest.mark.parametrize(
+    "bad", ["\x00", "\x1b", "\x9b", "\u202e", "\u2066", "\u200b", "\ud800", "\ufeff", "\n"]
+)
 def test_what_a_terminal_or_a_browser_would_obey_is_replaced(bad: str) -> None:
     assert words.clean(f"a{bad}b") == "a�b"
 
@@ -51,7 +53,11 @@ def test_values_are_bounded_and_unambiguous() -> None:
     ("waiter", "holder", "text"),
     [
         (("WRITE", "READ"), ("READ", "READ"), "it wants to write; the holder lets others read"),
-        (("DELETE", "READ|WRITE|DELETE"), ("READ", "READ|WRITE"), "it wants to delete; the holder lets others read and write"),
+        (
+            ("DELETE", "READ|WRITE|DELETE"),
+            ("READ", "READ|WRITE"),
+            "it wants to delete; the holder lets others read and write",
+        ),
         (("READ", "READ"), ("WRITE", "READ"), "the holder may write; it lets others read"),
         (("READ", "READ"), ("READ", "NONE"), "it wants to read; the holder lets others do nothing"),
         (("READ", "READ"), ("READ", "READ"), ""),
@@ -59,5 +65,7 @@ def test_values_are_bounded_and_unambiguous() -> None:
         (("no such word", "READ"), ("READ", "READ"), ""),
     ],
 )
-def test_a_clash_says_which_side_forbids_what(waiter: tuple[str, str], holder: tuple[str, str], text: str) -> None:
+def test_a_clash_says_which_side_forbids_what(
+    waiter: tuple[str, str], holder: tuple[str, str], text: str
+) -> None:
     assert words.clash(*waiter, *holder) == text

@@ -11,13 +11,27 @@ from despoolr_lab.scenario import model
 from despoolr_lab.scenario.run import RunResult
 from scenarios.staging import blocked_update, hold, play
 
-JOB = {"do": "job", "at": "0s", "name": "PATCH", "package": "OFFICE", "command": "SETUP.EXE", "expires_after": "4h"}
+JOB = {
+    "do": "job",
+    "at": "0s",
+    "name": "PATCH",
+    "package": "OFFICE",
+    "command": "SETUP.EXE",
+    "expires_after": "4h",
+}
 STEPS: list[dict[str, Any]] = [
     hold(),
     JOB,
     {"do": "noidmif", "at": "30m", "machine": "WS2", "group": "Status", "attributes": {"A": "1"}},
     {"do": "execute", "at": "2h", "machine": "WS2", "job": "PATCH"},
-    {"do": "put", "at": "3h", "server": "SITE1", "share": "SMS_SITE", "path": "X.SNI", "text": "garbage"},
+    {
+        "do": "put",
+        "at": "3h",
+        "server": "SITE1",
+        "share": "SMS_SITE",
+        "path": "X.SNI",
+        "text": "garbage",
+    },
 ]
 
 HOLDS: list[dict[str, Any]] = [
@@ -27,17 +41,56 @@ HOLDS: list[dict[str, Any]] = [
     {"that": "reached", "job": "UPDATE", "status": "Complete", "never": True},
     {"that": "workstations", "job": "PATCH", "rows": {"WS1": "Canceled", "WS2": "Canceled"}},
     {"that": "servers", "job": "UPDATE", "rows": {"LOGON1": "Retrying"}},
-    {"that": "files", "package": "OFFICE", "files": {"a.dat": "a, second", "b.dat": True, "x": False}},
-    {"that": "files", "package": "OFFICE", "files": dict.fromkeys(("a.dat", "b.dat", "c.dat"), True), "only": True},
-    {"that": "master", "package": "OFFICE", "files": {n: f"{n[0]}, second" for n in ("a.dat", "b.dat", "c.dat")}},
+    {
+        "that": "files",
+        "package": "OFFICE",
+        "files": {"a.dat": "a, second", "b.dat": True, "x": False},
+    },
+    {
+        "that": "files",
+        "package": "OFFICE",
+        "files": dict.fromkeys(("a.dat", "b.dat", "c.dat"), True),
+        "only": True,
+    },
+    {
+        "that": "master",
+        "package": "OFFICE",
+        "files": {n: f"{n[0]}, second" for n in ("a.dat", "b.dat", "c.dat")},
+    },
     {"that": "master", "package": "OFFICE", "none": True, "at": "1m"},
-    {"that": "package_status", "package": "OFFICE", "of_site": "BPC", "server": "LOGON1", "status": "Retrying"},
-    {"that": "log", "component": "SMS_DESPOOLER", "text": "job {job:UPDATE} later", "site": "BPC", "at_least": 3},
-    {"that": "box", "server": "LOGON1", "share": "SMS_PKGD", "path": "{package:OFFICE}", "extension": ".DAT", "at_least": 3},
+    {
+        "that": "package_status",
+        "package": "OFFICE",
+        "of_site": "BPC",
+        "server": "LOGON1",
+        "status": "Retrying",
+    },
+    {
+        "that": "log",
+        "component": "SMS_DESPOOLER",
+        "text": "job {job:UPDATE} later",
+        "site": "BPC",
+        "at_least": 3,
+    },
+    {
+        "that": "box",
+        "server": "LOGON1",
+        "share": "SMS_PKGD",
+        "path": "{package:OFFICE}",
+        "extension": ".DAT",
+        "at_least": 3,
+    },
     {"that": "events", "code": 1, "count": 1},
     {"that": "events", "code": 108, "job": "UPDATE", "at_least": 2, "text": "LOGON1"},
     {"that": "log", "component": "SMS_DESPOOLER", "text": "Win32 Error = 32", "at_least": 2},
-    {"that": "episode", "path": "B.DAT", "blocker": "WS1", "program": "WINWORD.EXE", "state": "waiting", "attempts": 3},
+    {
+        "that": "episode",
+        "path": "B.DAT",
+        "blocker": "WS1",
+        "program": "WINWORD.EXE",
+        "state": "waiting",
+        "attempts": 3,
+    },
     {"that": "episode", "blocked_at_least": "4h", "blocked_at_most": "5h", "attempts_at_least": 3},
     {"that": "episode", "blocker": "WS3", "none": True},
     {"that": "mifs", "job": "PATCH", "count": 4},
@@ -45,7 +98,14 @@ HOLDS: list[dict[str, Any]] = [
     {"that": "expiries", "job": "PATCH", "count": 3},
     {"that": "attribute", "machine": "WS2", "group": "Status", "attribute": "A", "value": "1"},
     {"that": "pcm", "machine": "WS2", "pending": [], "executed": ["PATCH"], "at": "3h"},
-    {"that": "box", "server": "SITE1", "share": "SMS_SHRD", "path": "SITE.SRV/DESPOOLR.BOX/BAD", "extension": "SNI", "count": 1},
+    {
+        "that": "box",
+        "server": "SITE1",
+        "share": "SMS_SHRD",
+        "path": "SITE.SRV/DESPOOLR.BOX/BAD",
+        "extension": "SNI",
+        "count": 1,
+    },
 ]
 
 FAILS: list[dict[str, Any]] = [
@@ -64,7 +124,13 @@ FAILS: list[dict[str, Any]] = [
     {"that": "master", "package": "OFFICE", "files": {"a.dat": "a, first"}},
     {"that": "master", "package": "OFFICE", "none": True},
     {"that": "master", "package": "OFFICE", "files": {"a.dat": "a, first"}, "at": "1m"},
-    {"that": "package_status", "package": "OFFICE", "of_site": "BPC", "server": "LOGON1", "status": "Complete"},
+    {
+        "that": "package_status",
+        "package": "OFFICE",
+        "of_site": "BPC",
+        "server": "LOGON1",
+        "status": "Complete",
+    },
     {"that": "package_status", "package": "OFFICE", "of_site": "BPC", "status": "Success"},
     {"that": "log", "component": "SMS_DESPOOLER", "text": "job {job:PATCH} later"},
     {"that": "events", "code": 1, "count": 2},
@@ -84,25 +150,39 @@ FAILS: list[dict[str, Any]] = [
     {"that": "attribute", "machine": "WS1", "group": "Status", "attribute": "A", "value": "1"},
     {"that": "pcm", "machine": "WS2", "pending": ["PATCH"]},
     {"that": "pcm", "machine": "WS2", "executed": ["PATCH"]},
-    {"that": "box", "server": "SITE1", "share": "SMS_SHRD", "path": "SITE.SRV/DESPOOLR.BOX/BAD", "extension": "SNI", "count": 0},
+    {
+        "that": "box",
+        "server": "SITE1",
+        "share": "SMS_SHRD",
+        "path": "SITE.SRV/DESPOOLR.BOX/BAD",
+        "extension": "SNI",
+        "count": 0,
+    },
 ]
 
 
 @cache
 def result() -> RunResult:
     staged = blocked_update(
-        *STEPS, hours=6.5, clients=[{"names": ["WS1", "WS2", "WS3"], "poll_every": "1h"}], expect=HOLDS + FAILS
+        *STEPS,
+        hours=6.5,
+        clients=[{"names": ["WS1", "WS2", "WS3"], "poll_every": "1h"}],
+        expect=HOLDS + FAILS,
     )
     return play(staged, "1.1")
 
 
-@pytest.mark.parametrize("number", range(len(HOLDS)), ids=[f"{n}-{e['that']}" for n, e in enumerate(HOLDS)])
+@pytest.mark.parametrize(
+    "number", range(len(HOLDS)), ids=[f"{n}-{e['that']}" for n, e in enumerate(HOLDS)]
+)
 def test_an_expectation_that_is_true_holds(number: int) -> None:
     finding = result().findings[number]
     assert finding.ok, finding
 
 
-@pytest.mark.parametrize("number", range(len(FAILS)), ids=[f"{n}-{e['that']}" for n, e in enumerate(FAILS)])
+@pytest.mark.parametrize(
+    "number", range(len(FAILS)), ids=[f"{n}-{e['that']}" for n, e in enumerate(FAILS)]
+)
 def test_an_expectation_that_is_not_true_fails_and_says_what_is(number: int) -> None:
     finding = result().findings[len(HOLDS) + number]
     assert not finding.ok, finding
@@ -118,7 +198,9 @@ def test_findings_come_in_the_order_of_the_file_and_have_names() -> None:
     findings = result().findings
     assert len(findings) == len(HOLDS) + len(FAILS)
     assert findings[0].name == "job UPDATE at the end"
-    assert findings[HOLDS.index(next(e for e in HOLDS if e["that"] == "pcm"))].name == "pcm WS2 at 3h"
+    assert (
+        findings[HOLDS.index(next(e for e in HOLDS if e["that"] == "pcm"))].name == "pcm WS2 at 3h"
+    )
 
 
 def test_what_was_found_is_on_record() -> None:

@@ -1,4 +1,6 @@
-"""Reading scenarios: what is wrong is said with its line and the nearest right word, and what is shipped is right."""
+"""Reading scenarios: what is wrong is said with its line and the nearest right word, and what is
+shipped is right.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from despoolr_lab.scenario.load import FILE_SIZE_MAX, ScenarioError, load_scenar
 from despoolr_lab.scenario.model import schema
 from support import REPOSITORY
 
-SHIPPED = sorted(path for path in (REPOSITORY / "scenarios").rglob("*.toml") if path.parent.name != "load")
+SHIPPED = sorted(
+    path for path in (REPOSITORY / "scenarios").rglob("*.toml") if path.parent.name != "load"
+)
 
 GOOD = """\
 name = "small"
@@ -112,7 +116,9 @@ def test_the_good_scenario_is_read_with_its_defaults() -> None:
         ("[[package]]", "[[pacakge]]", "package"),
     ],
 )
-def test_a_wrong_key_is_named_with_its_line_and_the_nearest_right_one(right: str, wrong: str, nearest: str) -> None:
+def test_a_wrong_key_is_named_with_its_line_and_the_nearest_right_one(
+    right: str, wrong: str, nearest: str
+) -> None:
     text = spoilt(right, wrong)
     error = mistake(text)
     assert error.line == line_of(text, wrong)
@@ -135,16 +141,24 @@ def test_a_wrong_key_in_the_second_table_of_a_kind_is_found_in_the_second() -> N
     ("right", "wrong", "says"),
     [
         ('do = "hold"', 'do = "hodl"', "there is no step 'hodl'; did you mean 'hold'?"),
-        ('that = "episode"', 'that = "epsiode"', "there is no expectation 'epsiode'; did you mean 'episode'?"),
+        (
+            'that = "episode"',
+            'that = "epsiode"',
+            "there is no expectation 'epsiode'; did you mean 'episode'?",
+        ),
     ],
 )
-def test_an_unknown_step_or_expectation_is_an_error_with_the_nearest_right_word(right: str, wrong: str, says: str) -> None:
+def test_an_unknown_step_or_expectation_is_an_error_with_the_nearest_right_word(
+    right: str, wrong: str, says: str
+) -> None:
     text = spoilt(right, wrong)
     error = mistake(text)
     assert (error.line, error.reason) == (line_of(text, wrong), says)
 
 
-@pytest.mark.parametrize(("right", "table"), [('do = "hold"\n', "step"), ('that = "episode"\n', "expect")])
+@pytest.mark.parametrize(
+    ("right", "table"), [('do = "hold"\n', "step"), ('that = "episode"\n', "expect")]
+)
 def test_a_table_that_does_not_say_what_it_is_points_at_the_table(right: str, table: str) -> None:
     text = spoilt(right, "# here\n")
     error = mistake(text)
@@ -156,14 +170,32 @@ def test_a_table_that_does_not_say_what_it_is_points_at_the_table(right: str, ta
 @pytest.mark.parametrize(
     ("right", "wrong", "says"),
     [
-        ('machine = "WS1"', 'machine = "WX1"', "there is no machine or server 'WX1'; did you mean 'WS1'?"),
-        ('package = "OFFICE"\nfile', 'package = "OFICE"\nfile', "there is no package 'OFICE'; did you mean 'OFFICE'?"),
+        (
+            'machine = "WS1"',
+            'machine = "WX1"',
+            "there is no machine or server 'WX1'; did you mean 'WS1'?",
+        ),
+        (
+            'package = "OFFICE"\nfile',
+            'package = "OFICE"\nfile',
+            "there is no package 'OFICE'; did you mean 'OFFICE'?",
+        ),
         ('job = "FIRST"', 'job = "FRIST"', "there is no job 'FRIST'; did you mean 'FIRST'?"),
-        ('file = "a.dat"', 'file = "a.dat"\nserver = "LOGON9"', "there is no server 'LOGON9'; did you mean 'LOGON1'?"),
-        ('names = ["WS1", "WS2"]', 'names = ["WS1", "WS2"]\nsite = "BPD"', "there is no site 'BPD'; did you mean 'BPC'?"),
+        (
+            'file = "a.dat"',
+            'file = "a.dat"\nserver = "LOGON9"',
+            "there is no server 'LOGON9'; did you mean 'LOGON1'?",
+        ),
+        (
+            'names = ["WS1", "WS2"]',
+            'names = ["WS1", "WS2"]\nsite = "BPD"',
+            "there is no site 'BPD'; did you mean 'BPC'?",
+        ),
     ],
 )
-def test_a_name_that_does_not_exist_is_an_error_at_the_line_that_says_it(right: str, wrong: str, says: str) -> None:
+def test_a_name_that_does_not_exist_is_an_error_at_the_line_that_says_it(
+    right: str, wrong: str, says: str
+) -> None:
     text = spoilt(right, wrong)
     error = mistake(text)
     assert error.reason == says
@@ -183,7 +215,8 @@ def test_a_wrong_time_says_what_a_right_one_looks_like(wrong: str, says: str) ->
     text = spoilt('at = "30m"', f'at = "{wrong}"')
     error = mistake(text)
     assert error.reason == says
-    # The struct that refuses a time does not say which key it was in: the error points at the table of the step.
+    # The struct that refuses a time does not say which key it was in: the error points at the table
+    # of the step.
     assert error.line == table_of(text, f'at = "{wrong}"')
 
 
@@ -193,7 +226,15 @@ def test_a_time_may_be_a_bare_toml_date() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("90m", 5400), ("2d 4h 30m", 189000), ("1w", 604800), ("1500ms", 1.5), ("5min", 300), ("1.5h", 5400)]
+    ("text", "seconds"),
+    [
+        ("90m", 5400),
+        ("2d 4h 30m", 189000),
+        ("1w", 604800),
+        ("1500ms", 1.5),
+        ("5min", 300),
+        ("1.5h", 5400),
+    ],
 )
 def test_a_span_is_read_in_all_its_units(text: str, seconds: float) -> None:
     assert model.span_s(text) == seconds
@@ -234,26 +275,50 @@ def test_a_key_given_twice_is_refused_at_the_second() -> None:
     ("right", "wrong", "says"),
     [
         ('type = "share"', 'type = "shard"', "type 'shard' is not one of run, share, remove"),
-        ('code = "BPC"', 'code = "BPC"\nversion = "1.3"', "no SMS version '1.3'; did you mean '1.2'?"),
-        ('code = "BPC"', 'response = "Fats"', "response 'Fats' is not one of Very Fast, Fast, Medium, Slow"),
-        ('names = ["WS1", "WS2"]', 'names = ["WS1", "WS2"]\ncount = 3', "say either names = [...] or count = N"),
-        ("attempts = 1", "when = { copy_stratgy = 'x' }", "no behaviour 'copy_stratgy'; did you mean 'copy_strategy'?"),
+        (
+            'code = "BPC"',
+            'code = "BPC"\nversion = "1.3"',
+            "no SMS version '1.3'; did you mean '1.2'?",
+        ),
+        (
+            'code = "BPC"',
+            'response = "Fats"',
+            "response 'Fats' is not one of Very Fast, Fast, Medium, Slow",
+        ),
+        (
+            'names = ["WS1", "WS2"]',
+            'names = ["WS1", "WS2"]\ncount = 3',
+            "say either names = [...] or count = N",
+        ),
+        (
+            "attempts = 1",
+            "when = { copy_stratgy = 'x' }",
+            "no behaviour 'copy_stratgy'; did you mean 'copy_strategy'?",
+        ),
         (
             "attempts = 1",
             'when = { copy_strategy = "delete_then_cpy" }',
             "copy_strategy cannot be 'delete_then_cpy'; did you mean 'delete_then_copy'?",
         ),
-        ('code = "BPC"', "profile = { attempts = 3 }", "no behaviour 'attempts'; did you mean 'attempts_max'?"),
+        (
+            'code = "BPC"',
+            "profile = { attempts = 3 }",
+            "no behaviour 'attempts'; did you mean 'attempts_max'?",
+        ),
     ],
 )
-def test_a_wrong_value_points_at_its_table_and_names_what_there_is(right: str, wrong: str, says: str) -> None:
+def test_a_wrong_value_points_at_its_table_and_names_what_there_is(
+    right: str, wrong: str, says: str
+) -> None:
     text = spoilt(right, wrong)
     error = mistake(text)
     assert error.reason == says
     assert error.line == table_of(text, wrong)
 
 
-def test_a_file_that_is_no_text_or_too_large_is_refused_before_it_is_read_as_toml(tmp_path: Path) -> None:
+def test_a_file_that_is_no_text_or_too_large_is_refused_before_it_is_read_as_toml(
+    tmp_path: Path,
+) -> None:
     file = tmp_path / "bad.toml"
     file.write_bytes(b"name = 'x'\n\xff")
     with pytest.raises(ScenarioError, match=r"line 2, column 1: not UTF-8 text: octet 11"):
@@ -272,12 +337,15 @@ def test_the_schema_is_one_itself_and_accepts_every_shipped_scenario() -> None:
     validator = jsonschema.Draft202012Validator(made)
     assert SHIPPED
     for path in SHIPPED:
-        errors = [error.message for error in validator.iter_errors(tomllib.loads(path.read_text("utf-8")))]
+        errors = [
+            error.message for error in validator.iter_errors(tomllib.loads(path.read_text("utf-8")))
+        ]
         assert not errors, f"{path.name}: {errors[:3]}"
 
 
 @pytest.mark.parametrize(
-    ("right", "wrong"), [("title =", "titel ="), ('do = "hold"', 'do = "hodl"'), ("attempts = 1", "attempts = '1'")]
+    ("right", "wrong"),
+    [("title =", "titel ="), ('do = "hold"', 'do = "hodl"'), ("attempts = 1", "attempts = '1'")],
 )
 def test_the_schema_refuses_what_the_loader_refuses(right: str, wrong: str) -> None:
     text = spoilt(right, wrong)
@@ -297,5 +365,7 @@ def test_every_shipped_scenario_is_read(path: Path) -> None:
         (('name = "OFFICE"', 'name = "OFFICE"\nsite = "XYZ"'), "there is no site 'XYZ'"),
     ],
 )
-def test_a_package_of_a_site_that_is_not_there_is_refused(spoil: tuple[str, str], reason: str) -> None:
+def test_a_package_of_a_site_that_is_not_there_is_refused(
+    spoil: tuple[str, str], reason: str
+) -> None:
     assert mistake(spoilt(*spoil)).reason.startswith(reason)

@@ -65,19 +65,45 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("server", {"name": "L", "roles": ["printer"]}, "not one of logon, distribution"),
     ("clients", {"names": ["A"], "poll_every": "often"}, "not a span"),
     ("program", {"command": "X", "access": "LOOK"}, "LOOK"),
-    ("step", {"do": "job", "at": "0s", "name": "J", "package": "P", "type": "borrow"}, "not one of run, share, remove"),
-    ("step", {"do": "job", "at": "0s", "name": "J", "package": "P", "send": "sometimes"}, "even if previously sent"),
-    ("step", {"do": "hold", "at": "0s", "machine": "A"}, "either package and file, or share and path"),
-    ("step", {"do": "hold", "at": "0s", "machine": "A", "package": "P", "share_mode": "SOME"}, "SOME"),
-    ("step", {"do": "service", "at": "0s", "action": "kick", "service": "S"}, "not one of pause, resume, restart"),
+    (
+        "step",
+        {"do": "job", "at": "0s", "name": "J", "package": "P", "type": "borrow"},
+        "not one of run, share, remove",
+    ),
+    (
+        "step",
+        {"do": "job", "at": "0s", "name": "J", "package": "P", "send": "sometimes"},
+        "even if previously sent",
+    ),
+    (
+        "step",
+        {"do": "hold", "at": "0s", "machine": "A"},
+        "either package and file, or share and path",
+    ),
+    (
+        "step",
+        {"do": "hold", "at": "0s", "machine": "A", "package": "P", "share_mode": "SOME"},
+        "SOME",
+    ),
+    (
+        "step",
+        {"do": "service", "at": "0s", "action": "kick", "service": "S"},
+        "not one of pause, resume, restart",
+    ),
     ("step", {"do": "poll", "at": "soon", "machine": "A"}, "not a span"),
     ("step", {"do": "poll", "at": "0s", "machine": "A", "versions": ["7"]}, "no SMS version"),
-    ("expect", {"that": "job", "job": "J", "status": "Complete", "when": {"colour": 1}}, "no behaviour 'colour'"),
+    (
+        "expect",
+        {"that": "job", "job": "J", "status": "Complete", "when": {"colour": 1}},
+        "no behaviour 'colour'",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("table", "row", "says"), BAD, ids=range(len(BAD)))
-def test_a_row_that_makes_no_sense_is_refused_with_what_would(table: str, row: dict[str, Any], says: str) -> None:
+def test_a_row_that_makes_no_sense_is_refused_with_what_would(
+    table: str, row: dict[str, Any], says: str
+) -> None:
     with pytest.raises(msgspec.ValidationError, match=says):
         msgspec.convert({"name": "n", "title": "t", table: [row]}, Scenario)
 

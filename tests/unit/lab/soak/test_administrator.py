@@ -13,7 +13,9 @@ from despoolr_lab.soak.administrator import OrderRefused, SoakAdministrator
 
 
 class Site:
-    """A site's calls, as an administrator sees them; `dies` times it does what was ordered and says nothing."""
+    """A site's calls, as an administrator sees them; `dies` times it does what was ordered and says
+    nothing.
+    """
 
     def __init__(self) -> None:
         self.jobs: list[dict[str, str]] = []
@@ -27,7 +29,9 @@ class Site:
         if self.status:
             return web.Response(status=self.status, text="no such package")
         body = await request.json()
-        self.jobs.append({"job": f"BPC{len(self.jobs):05}", "name": body["name"], "status": "Pending"})
+        self.jobs.append(
+            {"job": f"BPC{len(self.jobs):05}", "name": body["name"], "status": "Pending"}
+        )
         if self.dies:
             self.dies -= 1
             assert request.transport is not None
@@ -35,7 +39,9 @@ class Site:
         return web.json_response({"job": self.jobs[-1]["job"]})
 
     async def get_job(self, request: web.Request) -> web.Response:
-        return web.json_response({"job": next(j for j in self.jobs if j["job"] == request.match_info["job"])})
+        return web.json_response(
+            {"job": next(j for j in self.jobs if j["job"] == request.match_info["job"])}
+        )
 
     async def cancel(self, request: web.Request) -> web.Response:
         job = next(j for j in self.jobs if j["job"] == request.match_info["job"])
@@ -54,7 +60,9 @@ def site() -> Site:
 
 
 @pytest.fixture
-async def administrator(site: Site, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SoakAdministrator]:
+async def administrator(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[SoakAdministrator]:
     monkeypatch.setattr(module, "AGAIN_S", 0.001)
     app = web.Application()
     app.add_routes(
@@ -74,26 +82,34 @@ async def administrator(site: Site, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
     await runner.cleanup()
 
 
-async def test_a_job_whose_answer_was_lost_is_not_made_again(site: Site, administrator: SoakAdministrator) -> None:
+async def test_a_job_whose_answer_was_lost_is_not_made_again(
+    site: Site, administrator: SoakAdministrator
+) -> None:
     site.dies = 1
     assert await administrator.order("RUN0001", "BPC00001") == "BPC00000"
     assert [job["name"] for job in site.jobs] == ["RUN0001"]
 
 
-async def test_a_cancellation_whose_answer_was_lost_is_not_asked_again(site: Site, administrator: SoakAdministrator) -> None:
+async def test_a_cancellation_whose_answer_was_lost_is_not_asked_again(
+    site: Site, administrator: SoakAdministrator
+) -> None:
     job = await administrator.order("OFFER0001", "BPC00001")
     site.dies = 1
     await administrator.cancel(job)
     assert site.jobs[0]["status"] == "Cancelling"
 
 
-async def test_an_order_that_is_refused_is_a_finding(site: Site, administrator: SoakAdministrator) -> None:
+async def test_an_order_that_is_refused_is_a_finding(
+    site: Site, administrator: SoakAdministrator
+) -> None:
     site.status = 400
     with pytest.raises(OrderRefused, match="no such package"):
         await administrator.order("RUN0001", "GHOST")
 
 
-async def test_a_site_that_stays_away_is_given_up(administrator: SoakAdministrator, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_site_that_stays_away_is_given_up(
+    administrator: SoakAdministrator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "GIVE_UP_S", 0.05)
     administrator.url = "http://127.0.0.1:9"
     with pytest.raises(OrderRefused, match="takes no order"):

@@ -17,11 +17,20 @@ from despoolr_lab.soak.run import warm_up_s
 from despoolr_lab.soak.watch import Watch
 
 ASKED = Asked(20, 900.0)
-RIGHT: dict[str, Any] = {"count": "clients", "expected": 20, "actual": 20, "ok": True, "examples": [], "is_about_validity": True}
+RIGHT: dict[str, Any] = {
+    "count": "clients",
+    "expected": 20,
+    "actual": 20,
+    "ok": True,
+    "examples": [],
+    "is_about_validity": True,
+}
 
 
 def soak(directory: Path, *, growth: float = 0.0, **summary: Any) -> Watch:
-    """What a soak of a quarter of an hour leaves, with a restart in it; the watch as it was in memory."""
+    """What a soak of a quarter of an hour leaves, with a restart in it; the watch as it was in
+    memory.
+    """
     (directory / "asked.json").write_bytes(msgspec.json.encode(ASKED))
     if summary:
         (directory / "summary.json").write_bytes(msgspec.json.encode(summary))
@@ -29,19 +38,27 @@ def soak(directory: Path, *, growth: float = 0.0, **summary: Any) -> Watch:
     watch.open(directory / "samples.csv")
     for n in range(450):
         tasks = 40.0 + n * growth + n % 5
-        process = ProcessSample(tasks=tasks, started_at=1.0 if n < 150 else 301.0, memory=5e7, cpu_s=n / 10)
-        sample = Sample("SITE1", 0.0, 0.0, process, ShareSample(opens=float(n % 7)), SiteSample(), FleetSample())
+        process = ProcessSample(
+            tasks=tasks, started_at=1.0 if n < 150 else 301.0, memory=5e7, cpu_s=n / 10
+        )
+        sample = Sample(
+            "SITE1", 0.0, 0.0, process, ShareSample(opens=float(n % 7)), SiteSample(), FleetSample()
+        )
         watch.take(n * 2.0, sample, is_judged=n < 430)
     watch.close()
     return watch
 
 
 @pytest.mark.parametrize("growth", [0.0, 1.0])
-def test_a_soak_is_judged_from_its_files_as_it_was_from_memory(tmp_path: Path, growth: float) -> None:
+def test_a_soak_is_judged_from_its_files_as_it_was_from_memory(
+    tmp_path: Path, growth: float
+) -> None:
     watch = soak(tmp_path, growth=growth, counts=[RIGHT], done={"jobs": 3})
     found = judge(tmp_path)
     at_the_end = as_json(watch.judged(warm_up_s(ASKED), make_plan(ASKED).round_s), [])
-    assert found.summary["resources"] == at_the_end["resources"] and found.summary["counts"] == [RIGHT]
+    assert found.summary["resources"] == at_the_end["resources"] and found.summary["counts"] == [
+        RIGHT
+    ]
     assert (found.code, found.summary["passed"]) == ((10, False) if growth else (0, True))
     assert found.summary["done"] == {"jobs": 3}
 
@@ -52,7 +69,11 @@ def test_a_soak_that_was_killed_does_not_pass_for_want_of_counts(tmp_path: Path)
         file.write("899.00,SITE1,301.0")  # the line it was killed in
     found = judge(tmp_path)
     assert found.code == 12 and found.summary["verdict"].endswith("nothing was counted.")
-    assert not found.summary["passed"] and found.summary["interrupted"] and found.summary["clients"] == 20
+    assert (
+        not found.summary["passed"]
+        and found.summary["interrupted"]
+        and found.summary["clients"] == 20
+    )
 
 
 def test_a_soak_that_was_killed_while_something_grew_says_so(tmp_path: Path) -> None:
@@ -67,7 +88,10 @@ def test_a_wrong_count_and_a_process_that_fell_are_judged_as_at_the_end(tmp_path
     soak(tmp_path, counts=[RIGHT | {"actual": 19}])
     assert judge(tmp_path).code == 12
     soak(tmp_path, counts=[], fell="SITE1 ended by itself with code 1: it said nothing")
-    assert (judge(tmp_path).code, judge(tmp_path).summary["verdict"][:20]) == (10, "SITE1 ended by itsel")
+    assert (judge(tmp_path).code, judge(tmp_path).summary["verdict"][:20]) == (
+        10,
+        "SITE1 ended by itsel",
+    )
 
 
 @pytest.mark.parametrize(
@@ -80,7 +104,9 @@ def test_a_wrong_count_and_a_process_that_fell_are_judged_as_at_the_end(tmp_path
         ("summary.json", '{"counts": [1]}', "its counts cannot be read"),
     ],
 )
-def test_what_is_no_soak_is_refused_in_one_sentence(tmp_path: Path, file: str, text: str | None, said: str) -> None:
+def test_what_is_no_soak_is_refused_in_one_sentence(
+    tmp_path: Path, file: str, text: str | None, said: str
+) -> None:
     soak(tmp_path, counts=[RIGHT])
     if text is None:
         (tmp_path / file).unlink()

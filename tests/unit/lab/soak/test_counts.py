@@ -1,4 +1,6 @@
-"""Exact counts: what is lost, invented, missing, doubled or left is found, each by its own count and with its name."""
+"""Exact counts: what is lost, invented, missing, doubled or left is found, each by its own count
+and with its name.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,16 @@ from typing import Any
 import pytest
 
 from despoolr_core.records.stream import Record
-from despoolr_lab.soak.counts import Count, Found, Job, Reported, Row, count_all, failed_runs, request_of
+from despoolr_lab.soak.counts import (
+    Count,
+    Found,
+    Job,
+    Reported,
+    Row,
+    count_all,
+    failed_runs,
+    request_of,
+)
 
 MACHINES = {"PC00001": "BPC00001", "PC00002": "BPC00002"}
 REQUEST = "BPC0001"
@@ -23,15 +34,32 @@ def all_is_well(**changes: Any) -> Found:
     """Two machines that ran one job and said so."""
     reported = Reported()
     for sms_id in MACHINES.values():
-        reported.add(Record(1, 0.0, "PC", "pcm.record", data={"request": REQUEST, "package": "P", "state": "Executed"}), sms_id)
-        reported.add(Record(2, 0.0, "PC", "pcm.reported", data={"report": report(sms_id), "result": "Success"}), sms_id)
+        reported.add(
+            Record(
+                1,
+                0.0,
+                "PC",
+                "pcm.record",
+                data={"request": REQUEST, "package": "P", "state": "Executed"},
+            ),
+            sms_id,
+        )
+        reported.add(
+            Record(
+                2, 0.0, "PC", "pcm.reported", data={"report": report(sms_id), "result": "Success"}
+            ),
+            sms_id,
+        )
     found = Found(
         clients_wanted=2,
         clients_live=2,
         reported=reported,
         loaded=frozenset(map(report, MACHINES.values())),
         rows=tuple(Row("J1", sms_id, machine, "Complete") for machine, sms_id in MACHINES.items()),
-        jobs=(Job("J1", "RUN0001", REQUEST, "Complete"), Job("J2", "UPDATE0001", "BPC0002", "Complete")),
+        jobs=(
+            Job("J1", "RUN0001", REQUEST, "Complete"),
+            Job("J2", "UPDATE0001", "BPC0002", "Complete"),
+        ),
         ordered=("RUN0001", "UPDATE0001"),
         run=("RUN0001",),
         stops={"SITE1": 0},
@@ -55,7 +83,11 @@ def test_a_stack_in_which_all_is_well_has_no_wrong_count() -> None:
 
 def test_a_report_that_was_handed_in_and_does_not_count_is_lost() -> None:
     count = the_one(all_is_well(loaded=frozenset({report("BPC00001")})))
-    assert (count.name, count.expected, count.actual) == ("reports that count or were answered, of those handed in", 2, 1)
+    assert (count.name, count.expected, count.actual) == (
+        "reports that count or were answered, of those handed in",
+        2,
+        1,
+    )
     assert count.examples == (report("BPC00002"),)
 
 
@@ -65,19 +97,29 @@ def test_a_report_for_a_command_that_was_gone_is_answered_by_an_event_and_not_lo
     assert wrong(answered) == []
     answered.reported.handed_in[report("BPC00002", "200.000")] = "Success"
     answered.reported.begun["BPC00002", REQUEST] += 1
-    assert the_one(answered).examples == (report("BPC00002", "200.000"),), "one event answers one report"
+    assert the_one(answered).examples == (report("BPC00002", "200.000"),), (
+        "one event answers one report"
+    )
 
 
 def test_a_report_that_counts_and_nobody_began_is_invented() -> None:
     found = all_is_well()
-    assert the_one(dataclasses.replace(found, loaded=found.loaded | {report("BPC00001", "200.000")})).actual == 1
+    assert (
+        the_one(
+            dataclasses.replace(found, loaded=found.loaded | {report("BPC00001", "200.000")})
+        ).actual
+        == 1
+    )
 
 
 def test_a_report_that_was_begun_and_cut_off_may_count_or_not() -> None:
     found = all_is_well()
     found.reported.begun["BPC00001", REQUEST] += 1
     assert wrong(found) == []
-    assert wrong(dataclasses.replace(found, loaded=found.loaded | {report("BPC00001", "200.000")})) == []
+    assert (
+        wrong(dataclasses.replace(found, loaded=found.loaded | {report("BPC00001", "200.000")}))
+        == []
+    )
 
 
 def test_an_expiry_is_no_report_that_has_to_count() -> None:
@@ -95,7 +137,9 @@ def test_a_row_that_is_missing_is_missed() -> None:
 
 def test_a_row_that_is_there_twice_is_named() -> None:
     found = all_is_well()
-    assert the_one(dataclasses.replace(found, rows=(*found.rows, found.rows[0]))).examples == ("PC00001 in J1",)
+    assert the_one(dataclasses.replace(found, rows=(*found.rows, found.rows[0]))).examples == (
+        "PC00001 in J1",
+    )
 
 
 def test_a_machine_without_a_result_is_named() -> None:
@@ -107,7 +151,9 @@ def test_a_machine_without_a_result_is_named() -> None:
 def test_a_row_that_says_what_its_machine_did_not_report_is_named() -> None:
     found = all_is_well()
     rows = (found.rows[0], dataclasses.replace(found.rows[1], status="Failed"))
-    assert the_one(dataclasses.replace(found, rows=rows)).examples == ("PC00002 in J1: Failed, it reported Complete",)
+    assert the_one(dataclasses.replace(found, rows=rows)).examples == (
+        "PC00002 in J1: Failed, it reported Complete",
+    )
 
 
 def test_a_failure_that_was_reported_is_no_wrong_count() -> None:
@@ -126,20 +172,34 @@ def test_a_failure_that_was_reported_is_no_wrong_count() -> None:
     [
         ((Job("J1", "RUN0001", REQUEST, "Complete"),), "jobs that are there, of those ordered"),
         (
-            (Job("J1", "RUN0001", REQUEST, "Complete"), *(Job(j, "UPDATE0001", "R", "Complete") for j in ("J2", "J3"))),
+            (
+                Job("J1", "RUN0001", REQUEST, "Complete"),
+                *(Job(j, "UPDATE0001", "R", "Complete") for j in ("J2", "J3")),
+            ),
             "jobs that were made twice",
         ),
-        ((Job("J1", "RUN0001", REQUEST, "Complete"), Job("J2", "UPDATE0001", "R", "Retrying")), "jobs that have not ended"),
-        ((Job("J1", "RUN0001", REQUEST, "Complete"), Job("J2", "UPDATE0001", "R", "Failed")), "jobs that failed"),
+        (
+            (Job("J1", "RUN0001", REQUEST, "Complete"), Job("J2", "UPDATE0001", "R", "Retrying")),
+            "jobs that have not ended",
+        ),
+        (
+            (Job("J1", "RUN0001", REQUEST, "Complete"), Job("J2", "UPDATE0001", "R", "Failed")),
+            "jobs that failed",
+        ),
     ],
 )
-def test_a_job_that_is_lost_doubled_unended_or_failed_is_found(jobs: tuple[Job, ...], name: str) -> None:
+def test_a_job_that_is_lost_doubled_unended_or_failed_is_found(
+    jobs: tuple[Job, ...], name: str
+) -> None:
     assert the_one(all_is_well(jobs=jobs)).name == name
 
 
 def test_repetitions_of_a_job_are_not_doubles_of_it() -> None:
     found = all_is_well()
-    again = (Job("J3", "UPDATE0001", "R", "Complete", "J2"), Job("J4", "UPDATE0001", "R", "Cancelled", "J2"))
+    again = (
+        Job("J3", "UPDATE0001", "R", "Complete", "J2"),
+        Job("J4", "UPDATE0001", "R", "Cancelled", "J2"),
+    )
     assert wrong(dataclasses.replace(found, jobs=(*found.jobs, *again))) == []
 
 

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from despoolr_lab.soak.drift import Judgement, Limit, Point, Verdict, floors, judge, trend_of, without_beginning
+from despoolr_lab.soak.drift import (
+    Judgement,
+    Limit,
+    Point,
+    Verdict,
+    floors,
+    judge,
+    trend_of,
+    without_beginning,
+)
 
 MIB = 1024.0 * 1024
 LIMIT = Limit(share=0.10, at_least=8 * MIB, span_s_min=480.0)
@@ -17,8 +26,17 @@ LEVEL = 60 * MIB
 SEEDS = st.integers(0, 10_000)
 
 
-def noisy(seed: int, span_s: float, *, per_hour: float = 0.0, noise: float = 0.2 * MIB, start_s: float = 0.0) -> list[Point]:
-    """Memory every three seconds: a level, growth, and noise of which half lives on in the next sample."""
+def noisy(
+    seed: int,
+    span_s: float,
+    *,
+    per_hour: float = 0.0,
+    noise: float = 0.2 * MIB,
+    start_s: float = 0.0,
+) -> list[Point]:
+    """Memory every three seconds: a level, growth, and noise of which half lives on in the next
+    sample.
+    """
     rng = random.Random(seed)
     left = 0.0
     points = []
@@ -31,7 +49,9 @@ def noisy(seed: int, span_s: float, *, per_hour: float = 0.0, noise: float = 0.2
 def comb(span_s: float, period_s: float, height: float, *, per_hour: float = 0.0) -> list[Point]:
     """A collector that lets garbage grow and takes it away."""
     times = [3.0 * n for n in range(int(span_s / 3))]
-    return [Point(t, LEVEL + height * (t % period_s) / period_s + per_hour * t / HOUR_S) for t in times]
+    return [
+        Point(t, LEVEL + height * (t % period_s) / period_s + per_hour * t / HOUR_S) for t in times
+    ]
 
 
 def verdict(*pieces: list[Point], limit: Limit = LIMIT) -> Verdict:
@@ -43,7 +63,9 @@ def verdict(*pieces: list[Point], limit: Limit = LIMIT) -> Verdict:
 
 @given(SEEDS, st.floats(30, 400))
 @settings(max_examples=25, deadline=None)
-def test_a_leak_of_several_times_the_limit_is_found_in_half_an_hour(seed: int, leak_mib: float) -> None:
+def test_a_leak_of_several_times_the_limit_is_found_in_half_an_hour(
+    seed: int, leak_mib: float
+) -> None:
     judged = judge([noisy(seed, 1800.0, per_hour=leak_mib * MIB)], LIMIT)
     assert judged.verdict is Verdict.DRIFT
     assert judged.trend is not None
@@ -89,13 +111,21 @@ def test_a_comb_is_never_drift(period_s: float, height_mib: float) -> None:
 
 @given(SEEDS, st.floats(0.05, 0.6), st.floats(1, 200))
 @settings(max_examples=40, deadline=None)
-def test_a_ramp_that_ends_in_the_first_two_thirds_is_never_drift(seed: int, share: float, height_mib: float) -> None:
-    points = [Point(p.at_s, p.value + height_mib * MIB * min(1.0, p.at_s / (share * 1800.0))) for p in noisy(seed, 1800.0)]
+def test_a_ramp_that_ends_in_the_first_two_thirds_is_never_drift(
+    seed: int, share: float, height_mib: float
+) -> None:
+    points = [
+        Point(p.at_s, p.value + height_mib * MIB * min(1.0, p.at_s / (share * 1800.0)))
+        for p in noisy(seed, 1800.0)
+    ]
     assert verdict(points) is not Verdict.DRIFT
 
 
 def test_a_ramp_that_ended_is_called_settled() -> None:
-    points = [Point(p.at_s, p.value + 60 * MIB * min(1.0, p.at_s / 1000.0)) for p in noisy(1, 1800.0, noise=0.05 * MIB)]
+    points = [
+        Point(p.at_s, p.value + 60 * MIB * min(1.0, p.at_s / 1000.0))
+        for p in noisy(1, 1800.0, noise=0.05 * MIB)
+    ]
     assert verdict(points) is Verdict.SETTLED
 
 
@@ -123,7 +153,9 @@ def test_a_fall_is_steady() -> None:
 FLOORS = Limit(share=0.10, at_least=6.0, span_s_min=120.0, is_of_floors=True)
 
 
-def bursts(seed: int, span_s: float, *, round_s: float = 120.0, per_hour: float = 0.0, start_s: float = 0.0) -> list[Point]:
+def bursts(
+    seed: int, span_s: float, *, round_s: float = 120.0, per_hour: float = 0.0, start_s: float = 0.0
+) -> list[Point]:
     """Opens: many in the first part of each round, none when its work is done, and what leaks."""
     rng = random.Random(seed)
     points = []
@@ -171,7 +203,10 @@ def test_the_limit_is_the_larger_of_its_two_parts() -> None:
 def test_the_beginning_of_every_life_is_left_out() -> None:
     pieces = [[Point(float(t), 0.0) for t in range(start, start + 10)] for start in (0, 100)]
     kept = without_beginning([*pieces, []], 4.0)
-    assert [[point.at_s for point in piece] for piece in kept] == [[4, 5, 6, 7, 8, 9], [104, 105, 106, 107, 108, 109]]
+    assert [[point.at_s for point in piece] for piece in kept] == [
+        [4, 5, 6, 7, 8, 9],
+        [104, 105, 106, 107, 108, 109],
+    ]
     assert without_beginning(pieces, 9.0) == []
 
 
@@ -185,5 +220,8 @@ def test_the_slope_of_a_straight_line_is_its_slope(per_s: float, level: float) -
 
 def test_a_fifth_of_wild_points_does_not_move_the_slope() -> None:
     points = noisy(5, 1800.0)
-    wild = [Point(p.at_s, p.value * 5 if n % 5 == 0 and n > 300 else p.value) for n, p in enumerate(points)]
+    wild = [
+        Point(p.at_s, p.value * 5 if n % 5 == 0 and n > 300 else p.value)
+        for n, p in enumerate(points)
+    ]
     assert verdict(wild) is Verdict.STEADY

@@ -86,7 +86,9 @@ async def test_an_end_that_closes_closes_the_other_and_leaves_nothing(link: Link
     raise AssertionError("the link still has a connection")
 
 
-async def test_a_refusing_link_resets_what_stands_and_takes_nothing_until_it_is_mended(link: Link) -> None:
+async def test_a_refusing_link_resets_what_stands_and_takes_nothing_until_it_is_mended(
+    link: Link,
+) -> None:
     reader, writer = await connect(link)
     assert await said(reader, writer, b"one") == b"one"
     link.cut(REFUSE)
@@ -105,14 +107,19 @@ async def test_a_silent_link_carries_nothing_and_goes_on_where_it_was(link: Link
     writer.write(b"two")
     fresh = await connect(link)
     fresh[1].write(b"new")
-    both = [asyncio.ensure_future(reader.readexactly(3)), asyncio.ensure_future(fresh[0].readexactly(3))]
+    both = [
+        asyncio.ensure_future(reader.readexactly(3)),
+        asyncio.ensure_future(fresh[0].readexactly(3)),
+    ]
     done, _ = await asyncio.wait(both, timeout=0.2)
     assert not done
     link.mend()
     assert await asyncio.wait_for(asyncio.gather(*both), 10.0) == [b"two", b"new"]
 
 
-async def test_connections_beyond_the_bound_are_reset(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_connections_beyond_the_bound_are_reset(
+    link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(links, "CONNECTIONS_MAX", 1)
     first = await connect(link)
     assert await said(*first, b"one") == b"one"

@@ -1,4 +1,6 @@
-"""What a plan promises: the same for the same seed, everything in its time, nobody down together, cuts shorter than a lease."""
+"""What a plan promises: the same for the same seed, everything in its time, nobody down together,
+cuts shorter than a lease.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from despoolr_lab.soak.plan import CUT_S_MAX, RUN_PACKAGES, SITE, WHAT, Asked, Plan, links_of, make_plan
+from despoolr_lab.soak.plan import (
+    CUT_S_MAX,
+    RUN_PACKAGES,
+    SITE,
+    WHAT,
+    Asked,
+    Plan,
+    links_of,
+    make_plan,
+)
 
 ASKED = st.builds(
     Asked,
@@ -76,8 +87,15 @@ def of_half_an_hour(seed: int = 1) -> Plan:
 
 def test_half_an_hour_restarts_every_process_and_cuts_every_link() -> None:
     plan = of_half_an_hour()
-    assert {step.on for step in plan.of("restart")} >= {SITE, "LOGON1", "LOGON2", *plan.asked.fleets}
-    assert {step.on for step in plan.of("cut")} == {f"{source}-{target}" for source, target in links_of(plan.asked)}
+    assert {step.on for step in plan.of("restart")} >= {
+        SITE,
+        "LOGON1",
+        "LOGON2",
+        *plan.asked.fleets,
+    }
+    assert {step.on for step in plan.of("cut")} == {
+        f"{source}-{target}" for source, target in links_of(plan.asked)
+    }
     assert {step.how for step in plan.of("restart")} == {"SIGKILL", "SIGTERM"}
     assert {step.how for step in plan.of("cut")} == {"refuse", "silence"}
 

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from despoolr_lab.sampling import FleetSample, ProcessSample, Sample, ShareSample, Silence, SiteSample
+from despoolr_lab.sampling import (
+    FleetSample,
+    ProcessSample,
+    Sample,
+    ShareSample,
+    Silence,
+    SiteSample,
+)
 from despoolr_lab.soak import watch as module
 from despoolr_lab.soak.drift import Verdict
 from despoolr_lab.soak.watch import Watch
@@ -15,14 +22,19 @@ from despoolr_lab.soak.watch import Watch
 def told(tasks: float, started_at: float = 1.0, lapsed: float = 0.0, box: float = 0.0) -> Sample:
     share = ShareSample(boxes={("SMS_SHR", "DESPOOLR.BOX"): box})
     process = ProcessSample(tasks=tasks, started_at=started_at, memory=5e6, cpu_s=1.0)
-    return Sample("SITE1", 0.0, 0.0, process, share, SiteSample(fleets_lapsed=lapsed), FleetSample())
+    return Sample(
+        "SITE1", 0.0, 0.0, process, share, SiteSample(fleets_lapsed=lapsed), FleetSample()
+    )
 
 
 def test_a_restart_begins_a_new_piece() -> None:
     watch = Watch()
     for at, born in ((0.0, 1.0), (1.0, 1.0), (2.0, 7.0)):
         watch.take(at, told(9.0, born))
-    assert [[point.at_s for point in piece] for piece in watch.series["SITE1", "tasks"]] == [[0.0, 1.0], [2.0]]
+    assert [[point.at_s for point in piece] for piece in watch.series["SITE1", "tasks"]] == [
+        [0.0, 1.0],
+        [2.0],
+    ]
 
 
 def test_a_silent_process_is_counted_and_a_lapse_is_kept() -> None:
@@ -41,7 +53,10 @@ def test_what_is_taken_while_draining_is_written_and_not_judged(tmp_path: Path) 
     watch.close()
     lines = (tmp_path / "samples.csv").read_text().splitlines()
     assert lines[0] == "seconds,process,started,resource,value,judged"
-    assert "1.00,SITE1,1.00,tasks,8,0" in lines and "1.00,SITE1,1.00,box SMS_SHR/DESPOOLR.BOX,3,0" in lines
+    assert (
+        "1.00,SITE1,1.00,tasks,8,0" in lines
+        and "1.00,SITE1,1.00,box SMS_SHR/DESPOOLR.BOX,3,0" in lines
+    )
     assert not any(line.startswith("0.00,SITE1,1.00,box SMS_SHR") for line in lines), (
         "a box that never held anything is not written"
     )
@@ -72,5 +87,8 @@ def test_the_worst_comes_first_and_what_was_always_nothing_is_not_told() -> None
     for n in range(400):
         watch.take(3.0 * n, told(10.0 + n / 4))
     judged = watch.judged(10.0, 60.0)
-    assert [(row.resource, row.judgement.verdict) for row in judged] == [("tasks", Verdict.DRIFT), ("memory", Verdict.STEADY)]
+    assert [(row.resource, row.judgement.verdict) for row in judged] == [
+        ("tasks", Verdict.DRIFT),
+        ("memory", Verdict.STEADY),
+    ]
     assert len(judged[0].points) == 400

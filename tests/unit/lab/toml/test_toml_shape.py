@@ -53,7 +53,10 @@ def test_keys_and_brackets_at_their_bounds_are_read_and_one_past_them_is_not() -
 
 def test_dots_and_brackets_in_texts_and_comments_do_not_count() -> None:
     dots, brackets = "a." * 50, "[" * 50
-    text = f"# {dots}{brackets}\nstory = \"{dots}{brackets}\"\ncontent = '''\n{dots}\n{brackets}'''\nn = [1.5, 2.5]\n"
+    text = (
+        f'# {dots}{brackets}\nstory = "{dots}{brackets}"\ncontent = '
+        f"'''\n{dots}\n{brackets}'''\nn = [1.5, 2.5]\n"
+    )
     assert parse_document(text)["n"] == [1.5, 2.5]
 
 
@@ -66,7 +69,9 @@ def test_whatever_a_reader_takes_is_looked_at_to_its_end(text: str) -> None:
     assert why_refused(text) == ("", 0)
 
 
-@pytest.mark.parametrize("bad", ["\\u0001", "\\u001b[2J", "\\n", "\\u009b", "\\u2028", "\\u202e", "\\u007f"])
+@pytest.mark.parametrize(
+    "bad", ["\\u0001", "\\u001b[2J", "\\n", "\\u009b", "\\u2028", "\\u202e", "\\u007f"]
+)
 def test_a_name_in_a_file_keeps_to_the_rule_of_all_names(bad: str) -> None:
     with pytest.raises(ScenarioError, match="U\\+") as refused:
         parse_document(f'title = "t"\n[[expect]]\nname = "a{bad}b"\n')
@@ -76,6 +81,11 @@ def test_a_name_in_a_file_keeps_to_the_rule_of_all_names(bad: str) -> None:
 
 
 def test_prose_has_lines_and_the_content_of_files_may_be_anything() -> None:
-    assert list(unfit({"story": "one\n\ttwo", "package": [{"files": {"a.dat": "\0\x1b\u202e"}}]})) == []
+    assert (
+        list(unfit({"story": "one\n\ttwo", "package": [{"files": {"a.dat": "\0\x1b\u202e"}}]}))
+        == []
+    )
     assert [path for path, _ in unfit({"story": "a\x1b"})] == [["story"]]
-    assert [path for path, _ in unfit({"step": [{"x": "y"}, {"machine": "a\nb"}]})] == [["step", 1, "machine"]]
+    assert [path for path, _ in unfit({"step": [{"x": "y"}, {"machine": "a\nb"}]})] == [
+        ["step", 1, "machine"]
+    ]

@@ -1,4 +1,6 @@
-"""What is particular to each database: durability of the file, and the group commit of the thread."""
+"""What is particular to each database: durability of the file, and the group commit of the
+thread.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The migrations make the schema of this version from every one before it, whole or not at all, and refuse a later one."""
+"""The migrations make the schema of this version from every one before it, whole or not at all, and
+refuse a later one.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ def raw(url: str) -> Engine:
 
 
 def are_of_two_kinds(context: Any, found_column: Any, column: Any, found: Any, wanted: Any) -> bool:
-    """Whether two column types differ in kind. Sizes do not matter: neither database enforces them."""
+    """Whether two column types differ in kind. Sizes do not matter: neither database enforces
+    them.
+    """
     return [isinstance(found, kind) for kind in (String, Integer, Float)] != [
         isinstance(wanted, kind) for kind in (String, Integer, Float)
     ]
@@ -42,7 +46,9 @@ def test_the_migrations_make_exactly_the_schema_so_a_change_of_it_needs_one_more
     engine = open_engine(url)
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": are_of_two_kinds})
-        assert compare_metadata(context, METADATA) == [], "write the next migration in store/migrations/versions"
+        assert compare_metadata(context, METADATA) == [], (
+            "write the next migration in store/migrations/versions"
+        )
     engine.dispose()
 
 
@@ -57,7 +63,9 @@ def test_a_database_of_version_0_1_0_is_upgraded_and_keeps_its_rows(url: str) ->
     with upgraded.connect() as connection:
         assert connection.execute(COUNTERS.select()).all() == [("Job", 7)]
         assert set(inspect(connection).get_table_names()) >= LATER
-        assert LATER_INDEX in {index["name"] for index in inspect(connection).get_indexes("JobDetails")}
+        assert LATER_INDEX in {
+            index["name"] for index in inspect(connection).get_indexes("JobDetails")
+        }
     upgraded.dispose()
 
 

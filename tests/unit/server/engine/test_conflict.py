@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from despoolr_server.engine.conflict import TAKES_PART, Holders, conflicts, stance, terms, wants
 from despoolr_server.engine.rows import Open
 
-ACCESS = st.sampled_from([0x1, 0x2, 0x4, 0x20, 0x80, 0x10000, 0x3, 0x10001, 0x10003, 0x120089, 0x1F01FF])
+ACCESS = st.sampled_from(
+    [0x1, 0x2, 0x4, 0x20, 0x80, 0x10000, 0x3, 0x10001, 0x10003, 0x120089, 0x1F01FF]
+)
 SHARE = st.integers(0, 7)
 
 
@@ -34,7 +36,15 @@ def row(number: int, access: int, share: int) -> Open:
 
 
 def test_reads_writes_and_deletes_are_what_share_modes_speak_of() -> None:
-    assert [wants(bit) for bit in (0x1, 0x20, 0x2, 0x4, 0x10000, 0x80, 0x100000)] == [1, 1, 2, 2, 4, 0, 0]
+    assert [wants(bit) for bit in (0x1, 0x20, 0x2, 0x4, 0x10000, 0x80, 0x100000)] == [
+        1,
+        1,
+        2,
+        2,
+        4,
+        0,
+        0,
+    ]
 
 
 def test_an_open_for_attributes_that_overwrites_is_held_to_the_delete_part_alone() -> None:

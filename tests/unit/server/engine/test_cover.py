@@ -24,19 +24,36 @@ def n(path: str) -> Name:
 
 def begun() -> tuple[ShareEngine, Session]:
     engine = ShareEngine()
-    session = engine.start_session(0.0, machine="M", user="U", program="P", role=Role.ADMIN, owner="M", lease_s=0.0)
+    session = engine.start_session(
+        0.0, machine="M", user="U", program="P", role=Role.ADMIN, owner="M", lease_s=0.0
+    )
     assert isinstance(session, Session)
     return engine, session
 
 
-def cover(engine: ShareEngine, session: Session, path: str, covers: int, access: int = R | W, share: int = SR) -> Open:
+def cover(
+    engine: ShareEngine,
+    session: Session,
+    path: str,
+    covers: int,
+    access: int = R | W,
+    share: int = SR,
+) -> Open:
     granted = engine.open(0.0, session, Ask("S", n(path), access, share, covers=covers), FOLDER)
     assert isinstance(granted, Granted), granted
     engine.validate()
     return granted.open
 
 
-def refuses(engine: ShareEngine, path: str, access: int, share: int = SALL, *, exists: bool = True, under: str = "") -> bool:
+def refuses(
+    engine: ShareEngine,
+    path: str,
+    access: int,
+    share: int = SALL,
+    *,
+    exists: bool = True,
+    under: str = "",
+) -> bool:
     ask = Ask("S", n(path), access, share, Disposition.OPEN_IF, under=frozenset([under]))
     answer = engine.check(ask, FACTS if exists else None)
     assert not isinstance(answer, Refusal) or answer.status is NtStatus.SHARING_VIOLATION
@@ -86,7 +103,13 @@ def test_a_name_moved_into_what_is_covered_meets_the_cover() -> None:
     row = cover(engine, session, "D", TREE)
 
     def rename(target: str, under: frozenset[str] = frozenset()) -> Refusal | None:
-        facts = {"directory": False, "replace": False, "target_facts": None, "parent_exists": True, "under": under}
+        facts = {
+            "directory": False,
+            "replace": False,
+            "target_facts": None,
+            "parent_exists": True,
+            "under": under,
+        }
         return engine.check_rename("S", n("A"), D, n(target), **facts)  # type: ignore[arg-type]
 
     for target in ("D/A", "D/E/A"):
@@ -99,7 +122,10 @@ def test_a_name_moved_into_what_is_covered_meets_the_cover() -> None:
 
 def test_the_opens_below_are_found_oldest_first() -> None:
     engine, session = begun()
-    rows = [engine.open(0.0, session, Ask("S", n(path), R, SR), FACTS) for path in ("D/B", "D", "DD/A", "D/A/C")]
+    rows = [
+        engine.open(0.0, session, Ask("S", n(path), R, SR), FACTS)
+        for path in ("D/B", "D", "DD/A", "D/A/C")
+    ]
     found = engine.open_below("S", n("d"))
     assert [row.file for row in found] == ["S/D/B", "S/D/A/C"]
     assert engine.open_below("S", n("D/B")) == []

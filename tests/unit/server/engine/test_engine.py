@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_core.share.modes import Access, CreateAction, CreateOption, Disposition, FileAttribute, NtStatus, Role
+from despoolr_core.share.modes import (
+    Access,
+    CreateAction,
+    CreateOption,
+    Disposition,
+    FileAttribute,
+    NtStatus,
+    Role,
+)
 from despoolr_server.engine.deletion import may_mark
 from despoolr_server.engine.dispositions import Plan, decide, expand
 from despoolr_server.engine.engine import ShareEngine
@@ -21,7 +29,9 @@ def facts(*attributes: FileAttribute) -> FileFacts:
     return FileFacts("F", 10, 0.0, False, sum(attributes), '"1"')
 
 
-def ask(access: int = Access.READ_DATA, disposition: Disposition = Disposition.OPEN, **more: int) -> Ask:
+def ask(
+    access: int = Access.READ_DATA, disposition: Disposition = Disposition.OPEN, **more: int
+) -> Ask:
     return Ask("T", F, int(access), more.pop("share_mode", 7), disposition, **more)
 
 
@@ -41,10 +51,14 @@ def outcome(wish: Ask, found: FileFacts | None, parent: bool = True) -> object:
         (Disposition.OVERWRITE_IF, CreateAction.CREATED, CreateAction.OVERWRITTEN),
     ],
 )
-def test_each_disposition_does_what_the_table_says(disposition: Disposition, missing: object, existing: object) -> None:
+def test_each_disposition_does_what_the_table_says(
+    disposition: Disposition, missing: object, existing: object
+) -> None:
     assert outcome(ask(disposition=disposition), None) == missing
     assert outcome(ask(disposition=disposition), PLAIN) == existing
-    assert outcome(ask(disposition=disposition), None, parent=False) == NtStatus.OBJECT_PATH_NOT_FOUND
+    assert (
+        outcome(ask(disposition=disposition), None, parent=False) == NtStatus.OBJECT_PATH_NOT_FOUND
+    )
 
 
 def test_a_read_only_file_may_be_read_but_not_written_or_overwritten() -> None:
@@ -62,7 +76,9 @@ def test_a_read_only_file_may_be_read_but_not_written_or_overwritten() -> None:
 
 
 @pytest.mark.parametrize("attribute", [FileAttribute.HIDDEN, FileAttribute.SYSTEM])
-@pytest.mark.parametrize("disposition", [Disposition.OVERWRITE, Disposition.OVERWRITE_IF, Disposition.SUPERSEDE])
+@pytest.mark.parametrize(
+    "disposition", [Disposition.OVERWRITE, Disposition.OVERWRITE_IF, Disposition.SUPERSEDE]
+)
 def test_a_hidden_or_system_file_is_overwritten_only_by_who_asks_for_that(
     attribute: FileAttribute, disposition: Disposition
 ) -> None:
@@ -74,10 +90,18 @@ def test_a_hidden_or_system_file_is_overwritten_only_by_who_asks_for_that(
 def test_directories_and_files_are_told_apart_before_anything_else() -> None:
     directory, file = int(CreateOption.DIRECTORY_FILE), int(CreateOption.NON_DIRECTORY_FILE)
     assert outcome(ask(options=file), DIRECTORY) is NtStatus.FILE_IS_A_DIRECTORY
-    assert outcome(ask(disposition=Disposition.CREATE, options=file), DIRECTORY) is NtStatus.FILE_IS_A_DIRECTORY
+    assert (
+        outcome(ask(disposition=Disposition.CREATE, options=file), DIRECTORY)
+        is NtStatus.FILE_IS_A_DIRECTORY
+    )
     assert outcome(ask(options=directory), PLAIN) is NtStatus.NOT_A_DIRECTORY
-    assert outcome(ask(disposition=Disposition.CREATE, options=directory), PLAIN) is NtStatus.OBJECT_NAME_COLLISION
-    assert outcome(ask(disposition=Disposition.OVERWRITE), DIRECTORY) is NtStatus.FILE_IS_A_DIRECTORY
+    assert (
+        outcome(ask(disposition=Disposition.CREATE, options=directory), PLAIN)
+        is NtStatus.OBJECT_NAME_COLLISION
+    )
+    assert (
+        outcome(ask(disposition=Disposition.OVERWRITE), DIRECTORY) is NtStatus.FILE_IS_A_DIRECTORY
+    )
     plan = decide(ask(disposition=Disposition.CREATE, options=directory), None, True)
     assert isinstance(plan, Plan)
     assert plan.directory
@@ -105,7 +129,9 @@ def test_marking_needs_delete_access_and_something_that_may_go() -> None:
     assert may_mark(delete, True, PLAIN, False) is None
     assert may_mark(delete, True, facts(FileAttribute.READONLY), False) is NtStatus.CANNOT_DELETE
     assert may_mark(delete, False, facts(FileAttribute.READONLY), False) is None
-    folder = FileFacts("D", 0, 0.0, True, int(FileAttribute.DIRECTORY | FileAttribute.READONLY), '"1"')
+    folder = FileFacts(
+        "D", 0, 0.0, True, int(FileAttribute.DIRECTORY | FileAttribute.READONLY), '"1"'
+    )
     assert may_mark(delete, True, folder, False) is NtStatus.CANNOT_DELETE
     assert may_mark(delete, True, DIRECTORY, True) is NtStatus.DIRECTORY_NOT_EMPTY
     assert may_mark(delete, True, DIRECTORY, False) is None
@@ -151,7 +177,9 @@ def rename_case(**changes: object) -> RenameCase:
         ({"target": None, "target_open": True}, None),
     ],
 )
-def test_a_rename_is_judged_in_the_specifications_order(changes: dict[str, object], status: NtStatus | None) -> None:
+def test_a_rename_is_judged_in_the_specifications_order(
+    changes: dict[str, object], status: NtStatus | None
+) -> None:
     assert may_rename(rename_case(**changes)) is status
 
 
@@ -161,7 +189,13 @@ class Desk:
     def __init__(self, **limits: int) -> None:
         self.engine = ShareEngine(**limits)  # type: ignore[arg-type]
         session = self.engine.start_session(
-            0.0, machine="WS3", user="ALICE", program="P", role=Role.CLIENT, owner="WS3", lease_s=0.0
+            0.0,
+            machine="WS3",
+            user="ALICE",
+            program="P",
+            role=Role.CLIENT,
+            owner="WS3",
+            lease_s=0.0,
         )
         assert isinstance(session, Session)
         self.session = session
@@ -189,7 +223,9 @@ def test_the_mark_of_a_delete_on_close_handle_comes_with_its_close() -> None:
 def test_nothing_is_created_in_a_directory_that_is_going() -> None:
     desk = Desk()
     folder = Name("D", "D")
-    row = desk.open(Ask("T", folder, int(Access.DELETE), 7), FileFacts("D", 0, 0.0, True, 0x10, '"1"'))
+    row = desk.open(
+        Ask("T", folder, int(Access.DELETE), 7), FileFacts("D", 0, 0.0, True, 0x10, '"1"')
+    )
     assert desk.engine.mark_delete(row, True, DIRECTORY) is None
     refusal = desk.engine.check(Ask("T", Name("D/N", "D/N"), 2, 7, Disposition.CREATE), None)
     assert isinstance(refusal, Refusal)
@@ -216,7 +252,9 @@ def test_renamed_files_keep_their_opens_in_the_order_of_their_age() -> None:
     assert desk.engine.table.below_count("T/D") == 1
     ended = desk.engine.end_session(desk.session.session, "logoff")
     assert ended is not None
-    assert [closed.open.handle for closed in ended.closed] == [row.handle for row in (first, second, third, other)]
+    assert [closed.open.handle for closed in ended.closed] == [
+        row.handle for row in (first, second, third, other)
+    ]
     desk.engine.validate()
 
 

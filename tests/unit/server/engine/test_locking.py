@@ -1,4 +1,6 @@
-"""Lock requests through the engine: several ranges, waiting, giving up, and what ends with a handle or a session."""
+"""Lock requests through the engine: several ranges, waiting, giving up, and what ends with a handle
+or a session.
+"""
 
 from __future__ import annotations
 
@@ -40,12 +42,18 @@ class Table:
         assert isinstance(granted, Granted)
         return granted.open
 
-    def lock(self, row: Open, *elements: tuple[int, int, int], request: str = "") -> tuple[RangeLock, ...] | Waiting | Refusal:
-        answer = self.engine.locking.lock(0.0, row, [LockElement(*one) for one in elements], request)
+    def lock(
+        self, row: Open, *elements: tuple[int, int, int], request: str = ""
+    ) -> tuple[RangeLock, ...] | Waiting | Refusal:
+        answer = self.engine.locking.lock(
+            0.0, row, [LockElement(*one) for one in elements], request
+        )
         self.engine.validate()
         return answer
 
-    def unlock(self, row: Open, *elements: tuple[int, int, int]) -> tuple[int, list[str], NtStatus | None]:
+    def unlock(
+        self, row: Open, *elements: tuple[int, int, int]
+    ) -> tuple[int, list[str], NtStatus | None]:
         done = self.engine.locking.unlock(0.0, row, [LockElement(*one) for one in elements])
         self.engine.validate()
         settled = [one.waiting.handle for one in done.settled if one.lock is not None]
@@ -60,7 +68,10 @@ def test_several_ranges_are_locked_together_or_not_at_all() -> None:
     table = Table()
     mine, theirs = table.open(), table.open("B")
     assert isinstance(table.lock(theirs, (20, 5, EXCLUSIVE)), tuple)
-    assert status(table.lock(mine, (0, 5, EXCLUSIVE), (10, 5, SHARED), (20, 5, EXCLUSIVE))) is NtStatus.LOCK_NOT_GRANTED
+    assert (
+        status(table.lock(mine, (0, 5, EXCLUSIVE), (10, 5, SHARED), (20, 5, EXCLUSIVE)))
+        is NtStatus.LOCK_NOT_GRANTED
+    )
     granted = table.lock(theirs, (0, 5, EXCLUSIVE), (10, 5, EXCLUSIVE))
     assert isinstance(granted, tuple)
     assert len(granted) == 2
@@ -69,7 +80,9 @@ def test_several_ranges_are_locked_together_or_not_at_all() -> None:
 def test_ranges_of_one_request_conflict_with_each_other_too() -> None:
     table = Table()
     mine = table.open()
-    assert status(table.lock(mine, (0, 5, EXCLUSIVE), (4, 5, EXCLUSIVE))) is NtStatus.LOCK_NOT_GRANTED
+    assert (
+        status(table.lock(mine, (0, 5, EXCLUSIVE), (4, 5, EXCLUSIVE))) is NtStatus.LOCK_NOT_GRANTED
+    )
     assert isinstance(table.lock(mine, (0, 5, EXCLUSIVE), (0, 5, SHARED)), tuple)
 
 
@@ -84,7 +97,9 @@ def test_ranges_of_one_request_conflict_with_each_other_too() -> None:
         ((0, 5, EXCLUSIVE), (10, 5, WAITS)),
     ],
 )
-def test_a_request_that_makes_no_sense_locks_nothing(elements: tuple[tuple[int, int, int], ...]) -> None:
+def test_a_request_that_makes_no_sense_locks_nothing(
+    elements: tuple[tuple[int, int, int], ...],
+) -> None:
     table = Table()
     mine = table.open()
     assert status(table.lock(mine, *elements)) is NtStatus.INVALID_PARAMETER
@@ -112,10 +127,18 @@ def test_unlocks_before_the_one_that_fails_stay_done() -> None:
     table = Table()
     mine, theirs = table.open(), table.open("B")
     table.lock(mine, (0, 5, EXCLUSIVE), (10, 5, EXCLUSIVE), (20, 5, EXCLUSIVE))
-    assert table.unlock(mine, (0, 5, UNLOCK), (7, 1, UNLOCK), (10, 5, UNLOCK)) == (1, [], NtStatus.RANGE_NOT_LOCKED)
+    assert table.unlock(mine, (0, 5, UNLOCK), (7, 1, UNLOCK), (10, 5, UNLOCK)) == (
+        1,
+        [],
+        NtStatus.RANGE_NOT_LOCKED,
+    )
     assert isinstance(table.lock(theirs, (0, 5, EXCLUSIVE)), tuple)
     assert status(table.lock(theirs, (10, 5, EXCLUSIVE))) is NtStatus.LOCK_NOT_GRANTED
-    assert table.unlock(mine, (10, 5, UNLOCK), (20, 5, EXCLUSIVE)) == (1, [], NtStatus.INVALID_PARAMETER)
+    assert table.unlock(mine, (10, 5, UNLOCK), (20, 5, EXCLUSIVE)) == (
+        1,
+        [],
+        NtStatus.INVALID_PARAMETER,
+    )
 
 
 def test_a_waiter_is_granted_when_its_range_is_free_and_holds_nobody_back() -> None:
@@ -128,7 +151,9 @@ def test_a_waiter_is_granted_when_its_range_is_free_and_holds_nobody_back() -> N
     assert table.unlock(reader, (0, 10, UNLOCK)) == (1, [waiter.handle], None)
 
 
-def test_of_two_waiters_for_one_range_the_first_is_granted_and_readers_are_granted_together() -> None:
+def test_of_two_waiters_for_one_range_the_first_is_granted_and_readers_are_granted_together() -> (
+    None
+):
     table = Table()
     holder, first, second = table.open(), table.open("B"), table.open("C")
     table.lock(holder, (0, 10, EXCLUSIVE))
@@ -150,9 +175,13 @@ def test_a_close_frees_the_handles_locks_for_others_and_ends_its_own_waits() -> 
     table.lock(waiter, (50, 10, WAITS), request="q")
     assert table.engine.close(table.open()).settled == ()
     closed = table.engine.close(holder, 7.0)
-    assert [(one.status, one.lock.locked_at) for one in closed.settled if one.lock] == [(NtStatus.SUCCESS, 7.0)]
+    assert [(one.status, one.lock.locked_at) for one in closed.settled if one.lock] == [
+        (NtStatus.SUCCESS, 7.0)
+    ]
     closed = table.engine.close(waiter)
-    assert [(one.waiting.request, one.status) for one in closed.settled] == [("q", NtStatus.RANGE_NOT_LOCKED)]
+    assert [(one.waiting.request, one.status) for one in closed.settled] == [
+        ("q", NtStatus.RANGE_NOT_LOCKED)
+    ]
     table.engine.validate()
 
 
@@ -164,7 +193,9 @@ def test_a_sessions_end_cancels_its_waits_before_it_frees_its_locks() -> None:
     table.lock(waiter, (0, 10, WAITS))
     ended = table.engine.end_session(holder.session, "logoff", 3.0)
     assert ended is not None
-    assert [(one.waiting.handle, one.status) for one in ended.settled] == [(own.handle, NtStatus.CANCELLED)]
+    assert [(one.waiting.handle, one.status) for one in ended.settled] == [
+        (own.handle, NtStatus.CANCELLED)
+    ]
     granted = [one for closed in ended.closed for one in closed.settled]
     assert [one.waiting.handle for one in granted] == [waiter.handle]
     table.engine.validate()
@@ -178,7 +209,9 @@ def test_no_lock_passes_between_sessions_that_lapse_together() -> None:
     table.lock(living, (0, 10, WAITS))
     ended = table.engine.expire(5.0)
     settled = [one for session in ended for one in session.settled]
-    assert [(one.waiting.handle, one.status) for one in settled] == [(dying.handle, NtStatus.CANCELLED)]
+    assert [(one.waiting.handle, one.status) for one in settled] == [
+        (dying.handle, NtStatus.CANCELLED)
+    ]
     granted = [one for session in ended for closed in session.closed for one in closed.settled]
     assert [one.waiting.handle for one in granted] == [living.handle]
     table.engine.validate()
@@ -240,5 +273,7 @@ def test_a_refusal_names_the_locks_and_the_opens_that_hold_them() -> None:
     refusal = table.lock(table.open("D"), (5, 1, EXCLUSIVE))
     assert isinstance(refusal, Refusal)
     assert [row.machine for row in refusal.blockers] == ["A", "B"]
-    assert [(lock.kind, lock.offset, lock.length) for lock in refusal.locks] == [("SHARED", 0, 10)] * 2
+    assert [(lock.kind, lock.offset, lock.length) for lock in refusal.locks] == [
+        ("SHARED", 0, 10)
+    ] * 2
     assert refusal.blocker_count == 3

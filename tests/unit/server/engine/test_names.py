@@ -20,7 +20,9 @@ from despoolr_server.engine.names import (
 )
 
 
-@pytest.mark.parametrize("text", ["PCMINS.BOX/AB100001.INS", "pcmins.box\\ab100001.ins", "/PCMINS.BOX/AB100001.INS/"])
+@pytest.mark.parametrize(
+    "text", ["PCMINS.BOX/AB100001.INS", "pcmins.box\\ab100001.ins", "/PCMINS.BOX/AB100001.INS/"]
+)
 def test_both_separators_and_any_case_name_the_same_file(text: str) -> None:
     name = parse_name(text)
     assert isinstance(name, Name)
@@ -30,7 +32,11 @@ def test_both_separators_and_any_case_name_the_same_file(text: str) -> None:
 def test_the_spelling_is_kept() -> None:
     name = parse_name("Pcmins.Box\\Note.txt")
     assert isinstance(name, Name)
-    assert (name.path, name.last, name.parent.path) == ("Pcmins.Box/Note.txt", "Note.txt", "Pcmins.Box")
+    assert (name.path, name.last, name.parent.path) == (
+        "Pcmins.Box/Note.txt",
+        "Note.txt",
+        "Pcmins.Box",
+    )
     assert name.parent.parent == ROOT == ROOT.parent
     assert name.parent.child("x").key == "PCMINS.BOX/X"
 
@@ -81,7 +87,10 @@ def test_a_bad_name_is_refused_with_a_reason(text: str) -> None:
     assert refusal.reason
 
 
-@pytest.mark.parametrize("text", ["COM0", "COM10", "CONSOLE", "NULL.TXT", "A.CON", ".hidden", "a b", "..x", "x..y", "ﬁ", "ı"])
+@pytest.mark.parametrize(
+    "text",
+    ["COM0", "COM10", "CONSOLE", "NULL.TXT", "A.CON", ".hidden", "a b", "..x", "x..y", "ﬁ", "ı"],
+)
 def test_a_name_that_only_looks_bad_is_fine(text: str) -> None:
     assert isinstance(parse_name(text), Name)
 

@@ -34,7 +34,12 @@ def test_an_unlock_finds_only_exactly_its_range_and_its_handles_own() -> None:
 
 
 def test_release_takes_a_handles_locks_and_no_others() -> None:
-    locks = filled(("h", SHARED, 0, 10), ("g", SHARED, 0, 10), ("h", EXCLUSIVE, 20, 5), ("h", SHARED, 2**63, 2**63))
+    locks = filled(
+        ("h", SHARED, 0, 10),
+        ("g", SHARED, 0, 10),
+        ("h", EXCLUSIVE, 20, 5),
+        ("h", SHARED, 2**63, 2**63),
+    )
     assert locks.release("h") == 3
     locks.validate()
     assert [lock.handle for lock in locks] == ["g"]
@@ -57,7 +62,10 @@ def test_ranges_are_found_among_many_of_every_size() -> None:
         locks.add(RangeLock(number, f"h{number % 100}", number * 16, 8, EXCLUSIVE, 0.0))
     locks.add(RangeLock(20_000, "big", 2**40, 2**50, SHARED, 0.0))
     at = 16 * 10_000
-    assert [lock.number for lock in locks.lock_blockers("me", EXCLUSIVE, at + 4, 20, 9)[0]] == [10_000, 10_001]
+    assert [lock.number for lock in locks.lock_blockers("me", EXCLUSIVE, at + 4, 20, 9)[0]] == [
+        10_000,
+        10_001,
+    ]
     assert locks.may_lock("me", EXCLUSIVE, at + 8, 8)
     assert not locks.may_lock("me", EXCLUSIVE, at + 7, 2)
     assert locks.lock_blockers("me", EXCLUSIVE, 0, 2**64 - 1, 1)[1] == 20_001

@@ -8,7 +8,15 @@ from despoolr_server.engine.sessions import SessionTable
 
 
 def start(table: SessionTable, now: float, lease_s: float, machine: str = "WS1") -> Session:
-    session = table.start(now, machine=machine, user="U", program="P", role=Role.CLIENT, owner=machine, lease_s=lease_s)
+    session = table.start(
+        now,
+        machine=machine,
+        user="U",
+        program="P",
+        role=Role.CLIENT,
+        owner=machine,
+        lease_s=lease_s,
+    )
     assert isinstance(session, Session)
     return session
 
@@ -63,7 +71,9 @@ def test_the_limit_is_reached_and_not_passed() -> None:
     table = SessionTable(sessions_max=2)
     start(table, 0.0, 10.0)
     start(table, 0.0, 10.0)
-    refusal = table.start(0.0, machine="C", user="", program="", role=Role.CLIENT, owner="C", lease_s=1.0)
+    refusal = table.start(
+        0.0, machine="C", user="", program="", role=Role.CLIENT, owner="C", lease_s=1.0
+    )
     assert isinstance(refusal, Refusal)
     assert refusal.status is NtStatus.INSUFFICIENT_RESOURCES
     assert "2 sessions" in refusal.reason

@@ -9,7 +9,13 @@ from types import SimpleNamespace
 import pytest
 
 from despoolr.console import run
-from despoolr_server.files.descriptors import choose_sync, read_at, sync_data, why_no_server, write_at
+from despoolr_server.files.descriptors import (
+    choose_sync,
+    read_at,
+    sync_data,
+    why_no_server,
+    write_at,
+)
 
 
 def test_all_is_written_where_it_belongs_and_read_back(tmp_path: Path) -> None:
@@ -36,7 +42,11 @@ def test_on_windows_each_server_says_so_in_one_line_and_makes_nothing(
     logon = ["--logon", "LOGON1=http://127.0.0.1:1"] if server == "site" else []
     assert run(["serve", server, "--common", "c", *logon]) == 2
     said = capsys.readouterr()
-    assert said.out == "" and said.err.count("servers need Linux or macOS") == 1 and said.err.count("\n") <= 2
+    assert (
+        said.out == ""
+        and said.err.count("servers need Linux or macOS") == 1
+        and said.err.count("\n") <= 2
+    )
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,4 +1,6 @@
-"""A real directory as a store: outside changes are seen, nothing outside is reached, leftovers are swept."""
+"""A real directory as a store: outside changes are seen, nothing outside is reached, leftovers are
+swept.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +79,9 @@ def test_a_directory_renamed_from_outside_is_followed(store: DiskFileStore) -> N
     assert store.read(n("e/f")) == b"x"
 
 
-def test_links_and_pipes_are_invisible_and_lead_nowhere(store: DiskFileStore, tmp_path: Path) -> None:
+def test_links_and_pipes_are_invisible_and_lead_nowhere(
+    store: DiskFileStore, tmp_path: Path
+) -> None:
     secret = tmp_path / "secret"
     secret.mkdir()
     (secret / "key").write_bytes(b"secret")
@@ -97,7 +101,9 @@ def test_links_and_pipes_are_invisible_and_lead_nowhere(store: DiskFileStore, tm
     assert (store.root / "LINK").is_symlink()
 
 
-def test_a_directory_replaced_by_a_link_stops_being_one(store: DiskFileStore, tmp_path: Path) -> None:
+def test_a_directory_replaced_by_a_link_stops_being_one(
+    store: DiskFileStore, tmp_path: Path
+) -> None:
     store.make_directory(n("D"), AT)
     store.write_whole(n("D/F"), b"mine", AT)
     assert store.read(n("D/F")) == b"mine"
@@ -114,7 +120,12 @@ def test_a_directory_replaced_by_a_link_stops_being_one(store: DiskFileStore, tm
 def test_the_stores_own_directory_is_nobodys(store: DiskFileStore) -> None:
     assert names(store) == []
     assert not store.has_children(ROOT)
-    for path in (".despoolr", ".DESPOOLR/attributes.json", ".despoolr/tmp/x", ".de\u017fpoolr/tmp/x"):
+    for path in (
+        ".despoolr",
+        ".DESPOOLR/attributes.json",
+        ".despoolr/tmp/x",
+        ".de\u017fpoolr/tmp/x",
+    ):
         assert store.find(n(path)) is None
         with pytest.raises(StoreError) as caught:
             store.write_whole(n(path), b"", AT)
@@ -158,7 +169,9 @@ def test_a_damaged_attribute_list_is_kept_and_told_of(store: DiskFileStore, cont
     path.write_bytes(content)
     again = DiskFileStore(store.root)
     (finding,) = again.findings
-    assert finding.startswith(".despoolr/attributes.json is damaged") and finding.endswith("no file has attributes any more")
+    assert finding.startswith(".despoolr/attributes.json is damaged") and finding.endswith(
+        "no file has attributes any more"
+    )
     assert again.read(n("A")) == b"a"
     with pytest.raises(StoreError) as caught:
         again.write_whole(n("A"), b"b", AT, 1)
@@ -174,7 +187,9 @@ def test_a_root_that_cannot_be_made_is_an_error_at_once(tmp_path: Path) -> None:
         DiskFileStore(tmp_path / "file" / "root")
 
 
-def test_a_root_that_vanished_is_empty_rather_than_a_crash(store: DiskFileStore, tmp_path: Path) -> None:
+def test_a_root_that_vanished_is_empty_rather_than_a_crash(
+    store: DiskFileStore, tmp_path: Path
+) -> None:
     store.root.rename(tmp_path / "gone")
     assert store.find(ROOT) is None
     assert store.find(n("A")) is None
@@ -182,7 +197,9 @@ def test_a_root_that_vanished_is_empty_rather_than_a_crash(store: DiskFileStore,
         store.write_whole(n("A"), b"", AT)
 
 
-def test_creating_many_files_does_not_read_the_directory_each_time(store: DiskFileStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_creating_many_files_does_not_read_the_directory_each_time(
+    store: DiskFileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     scans = []
     real = os.scandir
     monkeypatch.setattr(os, "scandir", lambda path: (scans.append(path), real(path))[1])
@@ -218,7 +235,9 @@ def test_a_file_changed_by_another_program_is_read_anew(tmp_path: Path) -> None:
         assert store.content(n("A"), facts) == data
 
 
-def test_only_so_much_content_is_kept_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_so_much_content_is_kept_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("despoolr_server.files.disk._KEPT_MAX", 100)
     store = DiskFileStore(tmp_path)
     for number in range(10):
@@ -230,7 +249,9 @@ def test_only_so_much_content_is_kept_in_memory(tmp_path: Path, monkeypatch: pyt
 
 
 def test_nothing_is_kept_in_memory_of_files_that_are_gone(store: DiskFileStore) -> None:
-    """Found by a soak: every report has a name of its own, and its content stayed until 32 MiB were together."""
+    """Found by a soak: every report has a name of its own, and its content stayed until 32 MiB were
+    together.
+    """
     store.make_directory(n("BOX"), AT)
     data = b"x" * 60_000
 

@@ -1,4 +1,6 @@
-"""Spare files: deleted files become new ones, with nothing of what they held, and only if they were ours."""
+"""Spare files: deleted files become new ones, with nothing of what they held, and only if they were
+ours.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,9 @@ def test_what_is_laid_aside_is_empty_and_is_taken_again(spares: Spares, tmp_path
     assert spares.take() is None
 
 
-def test_no_more_are_kept_than_stated_and_none_that_is_large(spares: Spares, tmp_path: Path) -> None:
+def test_no_more_are_kept_than_stated_and_none_that_is_large(
+    spares: Spares, tmp_path: Path
+) -> None:
     assert not kept(spares, put(tmp_path / "large", SIZE_MAX + 1))
     assert kept(spares, put(tmp_path / "edge", SIZE_MAX))
     assert kept(spares, put(tmp_path / "b"))
@@ -63,7 +67,9 @@ def test_no_more_are_kept_than_stated_and_none_that_is_large(spares: Spares, tmp
     assert (tmp_path / "d").exists()
 
 
-def test_a_file_that_somebody_else_made_or_has_another_name_for_is_not_touched(spares: Spares, tmp_path: Path) -> None:
+def test_a_file_that_somebody_else_made_or_has_another_name_for_is_not_touched(
+    spares: Spares, tmp_path: Path
+) -> None:
     file = put(tmp_path / "linked")
     (tmp_path / "other name").hardlink_to(file)
     assert not kept(spares, file)
@@ -76,7 +82,9 @@ def test_a_file_that_somebody_else_made_or_has_another_name_for_is_not_touched(s
     assert file.read_bytes() == b"x" * 100
 
 
-def test_what_an_earlier_process_left_is_used_unless_it_is_not_empty(spares: Spares, tmp_path: Path) -> None:
+def test_what_an_earlier_process_left_is_used_unless_it_is_not_empty(
+    spares: Spares, tmp_path: Path
+) -> None:
     for name in ("a", "b"):
         assert kept(spares, put(tmp_path / name))
     put(tmp_path / "spare" / "77")

@@ -1,4 +1,6 @@
-"""Whether journals are as they were written: every byte counts, and what a crash leaves is ordinary."""
+"""Whether journals are as they were written: every byte counts, and what a crash leaves is
+ordinary.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ ENTRIES: list[Entry] = [
 ]
 
 
-def journal(number: int, entries: list[Entry], before: Link = NOTHING, capacity: int = 2048) -> tuple[bytes, Link]:
+def journal(
+    number: int, entries: list[Entry], before: Link = NOTHING, capacity: int = 2048
+) -> tuple[bytes, Link]:
     """A journal as a store writes it, and where it ends."""
     data = render_header(STORE, number, capacity)
     checksum = first_checksum(data)
@@ -74,7 +78,11 @@ def test_a_journal_that_was_cut_is_damage_wherever(size: int) -> None:
 @given(order=st.permutations(range(4)))
 def test_frames_stand_in_one_order_only(order: list[int]) -> None:
     data, end = journal(1, ENTRIES)
-    header, checksum, frames = data[:JOURNAL_HEADER_SIZE], first_checksum(data[:JOURNAL_HEADER_SIZE]), []
+    header, checksum, frames = (
+        data[:JOURNAL_HEADER_SIZE],
+        first_checksum(data[:JOURNAL_HEADER_SIZE]),
+        [],
+    )
     for entry in [Follow(*NOTHING), *ENTRIES]:
         frame, checksum = render_frame(encode(entry), checksum)
         frames.append(frame)
@@ -88,12 +96,15 @@ def test_journals_follow_each_other() -> None:
     second, last = journal(2, ENTRIES[2:], end)
     unused = render_header(STORE, 3, 64) + bytes(64)
     assert read(first, second, unused, mark=last) == Reading(ENTRIES)
-    assert read_journals([(2, second)], STORE, last) == Reading(ENTRIES[2:])  # the first was dropped
+    # the first was dropped
+    assert read_journals([(2, second)], STORE, last) == Reading(ENTRIES[2:])
     assert read_journals([(1, first)], STORE, last).damage == "journal 2 is gone"
     other, _ = journal(1, ENTRIES[1:2])
     assert read(other, second, mark=last).damage.startswith("journal 2 does not follow journal 1")
     third, after = journal(3, [], last)
-    assert read_journals([(1, first), (3, third)], STORE, after).damage.startswith("journal 3 does not follow journal 1")
+    assert read_journals([(1, first), (3, third)], STORE, after).damage.startswith(
+        "journal 3 does not follow journal 1"
+    )
 
 
 def test_an_end_that_never_was_safe_may_be_missing_with_all_that_follows_it() -> None:

@@ -1,4 +1,6 @@
-"""Where names lie on disk: found in any case, a known directory at the price of one look, nothing trusted that changed."""
+"""Where names lie on disk: found in any case, a known directory at the price of one look, nothing
+trusted that changed.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,9 @@ def looks(root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]
     return since
 
 
-def test_a_name_in_a_directory_seen_before_costs_two_looks_however_deep(root: Path, looks: Callable[[], list[str]]) -> None:
+def test_a_name_in_a_directory_seen_before_costs_two_looks_however_deep(
+    root: Path, looks: Callable[[], list[str]]
+) -> None:
     where = Places(str(root))
     found = where.locate(n(f"{DEEP}/x1.mif".lower()))
     assert found is not None and found.stored == f"{DEEP}/X1.Mif"
@@ -59,7 +63,9 @@ def test_a_name_in_a_directory_seen_before_costs_two_looks_however_deep(root: Pa
     assert looks() == [DEEP, f"{DEEP}/X1.Mif"]
 
 
-def test_a_name_that_is_not_there_is_not_scanned_for_twice(root: Path, looks: Callable[[], list[str]]) -> None:
+def test_a_name_that_is_not_there_is_not_scanned_for_twice(
+    root: Path, looks: Callable[[], list[str]]
+) -> None:
     where = Places(str(root))
     assert where.target(n(f"{DEEP}/NEW.MIF")).status is None
     looks()

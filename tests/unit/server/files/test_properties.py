@@ -102,7 +102,10 @@ def test_a_directory_and_its_mirror_may_have_the_name_of_the_file_itself(tmp_pat
     for key in (FILE.upper(), f"{FILE.upper()}/A"):
         kept.set(key, {key: "<a/>"})
     again = PropertyList(tmp_path, [])
-    assert [list(again.get(key)) for key in (FILE.upper(), f"{FILE.upper()}/A")] == [[FILE.upper()], [f"{FILE.upper()}/A"]]
+    assert [list(again.get(key)) for key in (FILE.upper(), f"{FILE.upper()}/A")] == [
+        [FILE.upper()],
+        [f"{FILE.upper()}/A"],
+    ]
 
 
 @pytest.mark.parametrize("kind", [DiskFileStore, JournalledFileStore])
@@ -110,7 +113,8 @@ def test_a_name_whose_key_is_longer_than_the_disk_takes_is_renamed_and_removed_l
     tmp_path: Path, kind: type[DiskFileStore]
 ) -> None:
     store = kind(tmp_path, threads=False)
-    long, other = n("\u0250" * 127), n("\u0251" * 127)  # two bytes each as written, three in capitals
+    # two bytes each as written, three in capitals
+    long, other = n("\u0250" * 127), n("\u0251" * 127)
     assert len(long.key.encode()) > PART_MAX
     store.make_directory(long, 0.0)
     store.write_whole(n(f"{long.path}/A"), b"a", 0.0)
@@ -150,7 +154,8 @@ def test_what_cannot_be_kept_beside_a_file_stops_the_deed_before_it_is_done(
     for name, properties in (("A", ONE), ("B", TWO)):
         store.set_properties(n(name), properties)
     if broken == "attributes.new":
-        (tmp_path / ".despoolr" / broken).mkdir()  # where the list is written before it takes its place
+        # where the list is written before it takes its place
+        (tmp_path / ".despoolr" / broken).mkdir()
     else:
         (tmp_path / ".despoolr" / broken).write_text("in the way of the directory that mirrors D")
     before = everything(store)
@@ -167,7 +172,9 @@ def test_what_cannot_be_kept_beside_a_file_stops_the_deed_before_it_is_done(
         with pytest.raises(StoreError):
             deeds[deed]()
         assert everything(store) == before
-        (tmp_path / ".despoolr" / broken).rmdir() if broken == "attributes.new" else (tmp_path / ".despoolr" / broken).unlink()
+        (tmp_path / ".despoolr" / broken).rmdir() if broken == "attributes.new" else (
+            tmp_path / ".despoolr" / broken
+        ).unlink()
         assert everything(kind(tmp_path, threads=False)) == before
     else:
         deeds[deed]()
@@ -175,7 +182,9 @@ def test_what_cannot_be_kept_beside_a_file_stops_the_deed_before_it_is_done(
 
 
 @pytest.mark.parametrize("kind", [DiskFileStore, JournalledFileStore])
-def test_a_deed_that_fails_gives_back_what_is_kept_beside_the_file(tmp_path: Path, kind: type[DiskFileStore]) -> None:
+def test_a_deed_that_fails_gives_back_what_is_kept_beside_the_file(
+    tmp_path: Path, kind: type[DiskFileStore]
+) -> None:
     store = kind(tmp_path, threads=False)
     store.make_directory(n("D"), 0.0)
     store.write_whole(n("D/A"), b"a", 0.0, HIDDEN)
@@ -193,12 +202,20 @@ def test_a_deed_that_fails_gives_back_what_is_kept_beside_the_file(tmp_path: Pat
 
 
 def test_lines_without_a_checksum_are_those_of_the_version_before(tmp_path: Path) -> None:
-    former = [b'{"name":"A","properties":{"n":"<n/>"}}', b'{"name":"B","prop', b'{"name":"C","properties":{"m":"<m/>"}}']
+    former = [
+        b'{"name":"A","properties":{"n":"<n/>"}}',
+        b'{"name":"B","prop',
+        b'{"name":"C","properties":{"m":"<m/>"}}',
+    ]
     (tmp_path / FILE).write_bytes(b"\n".join([*former, b""]))
     findings: list[str] = []
     kept = PropertyList(tmp_path, findings)
     kept.check()
-    assert (dict(kept.get("A")), dict(kept.get("C")), findings) == ({"n": "<n/>"}, {"m": "<m/>"}, [])
+    assert (dict(kept.get("A")), dict(kept.get("C")), findings) == (
+        {"n": "<n/>"},
+        {"m": "<m/>"},
+        [],
+    )
 
 
 @pytest.mark.parametrize("kind", [DiskFileStore, JournalledFileStore])

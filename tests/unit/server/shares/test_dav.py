@@ -29,7 +29,9 @@ def n(path: str) -> Name:
     return name
 
 
-async def locked(world: World, path: str, wish: LockWish = EXCLUSIVE, caller: Caller = ALICE) -> DavLock:
+async def locked(
+    world: World, path: str, wish: LockWish = EXCLUSIVE, caller: Caller = ALICE
+) -> DavLock:
     """A lock that must be granted."""
     result = await world.host.dav_lock(caller, "OPEN", path, wish)
     assert isinstance(result, tuple), result
@@ -39,19 +41,29 @@ async def locked(world: World, path: str, wish: LockWish = EXCLUSIVE, caller: Ca
 
 def under(caller: Caller, *locks: DavLock) -> Caller:
     """The caller, submitting the tokens of these locks."""
-    return Caller(caller.who, caller.session, caller.program, caller.purpose, frozenset(lock.token for lock in locks))
+    return Caller(
+        caller.who,
+        caller.session,
+        caller.program,
+        caller.purpose,
+        frozenset(lock.token for lock in locks),
+    )
 
 
 async def refused(world: World, path: str, caller: Caller = BOB) -> set[str]:
     """Which of the changes somebody else tries on a path are refused with a sharing violation."""
     answers = {
         "PUT": await world.host.put(caller, "OPEN", path, b"theirs"),
-        "PROPPATCH": await world.host.set_properties(caller, "OPEN", path, {"{u}a": '<a xmlns="u"/>'}),
+        "PROPPATCH": await world.host.set_properties(
+            caller, "OPEN", path, {"{u}a": '<a xmlns="u"/>'}
+        ),
         "MOVE": await world.host.move_tree(caller, "OPEN", path, "ELSEWHERE", replace=True),
         "LOCK": await world.host.dav_lock(caller, "OPEN", path, EXCLUSIVE),
         "DELETE": await world.host.delete_tree(caller, "OPEN", path),
     }
-    return {what for what, answer in answers.items() if status(answer) is NtStatus.SHARING_VIOLATION}
+    return {
+        what for what, answer in answers.items() if status(answer) is NtStatus.SHARING_VIOLATION
+    }
 
 
 ALL = {"PUT", "PROPPATCH", "MOVE", "LOCK", "DELETE"}
@@ -63,10 +75,23 @@ async def test_an_exclusive_lock_stops_the_despoolers_copy_and_names_the_client(
     lock = await locked(world, "B.DAT")
     answer = await world.host.put(Caller(SERVICE, program="SMS_DESPOOLER"), "OPEN", "b.dat", b"new")
     assert isinstance(answer, Problem)
-    assert (answer.nt_status, answer.win32, answer.blocker_count) == (NtStatus.SHARING_VIOLATION, 32, 1)
+    assert (answer.nt_status, answer.win32, answer.blocker_count) == (
+        NtStatus.SHARING_VIOLATION,
+        32,
+        1,
+    )
     blocker = answer.blockers[0]
-    assert (blocker.open, blocker.machine, blocker.user, blocker.program) == (lock.handle, "WS1", "ALICE", "davfs2")
-    assert (blocker.access, blocker.share_mode, blocker.opened_at) == ("READ|WRITE", "READ", world.clock.time)
+    assert (blocker.open, blocker.machine, blocker.user, blocker.program) == (
+        lock.handle,
+        "WS1",
+        "ALICE",
+        "davfs2",
+    )
+    assert (blocker.access, blocker.share_mode, blocker.opened_at) == (
+        "READ|WRITE",
+        "READ",
+        world.clock.time,
+    )
     reply = await world.open(SERVICE, world.session(SERVICE), "b.dat", access="WRITE")
     assert status(reply) is NtStatus.SHARING_VIOLATION
 
@@ -81,12 +106,17 @@ async def test_everybody_may_read_a_locked_file_whole_and_nobody_else_change_it(
     assert await refused(world, "A") == ALL
 
 
-async def test_an_open_that_does_not_share_writing_meets_an_exclusive_lock_as_it_meets_an_editor() -> None:
+async def test_an_open_that_does_not_share_writing_meets_an_exclusive_lock_as_it_meets_an_editor() -> (
+    None
+):
     world = World()
     await world.put("A", b"mine")
     await locked(world, "A")
     session = world.session(BOB.who)
-    assert status(await world.open(BOB.who, session, "A", share_mode="READ")) is NtStatus.SHARING_VIOLATION
+    assert (
+        status(await world.open(BOB.who, session, "A", share_mode="READ"))
+        is NtStatus.SHARING_VIOLATION
+    )
     assert isinstance(await world.open(BOB.who, session, "A", share_mode="READ|WRITE"), OpenReply)
 
 
@@ -115,7 +145,10 @@ async def test_a_client_that_has_the_file_open_stops_a_lock_and_what_a_lock_woul
     handle = await world.hold(BOB.who, world.session(BOB.who, "EXCEL.EXE"), "A")
     result = await world.host.dav_lock(ALICE, "OPEN", "A", EXCLUSIVE)
     assert isinstance(result, Problem)
-    assert (result.nt_status, result.blockers[0].program) == (NtStatus.SHARING_VIOLATION, "EXCEL.EXE")
+    assert (result.nt_status, result.blockers[0].program) == (
+        NtStatus.SHARING_VIOLATION,
+        "EXCEL.EXE",
+    )
     shared = await locked(world, "A", SHARED)
     put = await world.host.put(under(ALICE, shared), "OPEN", "A", b"y")
     assert isinstance(put, Problem)
@@ -128,14 +161,23 @@ async def test_shared_locks_coexist_with_each_other_and_with_no_exclusive_one() 
     world = World()
     await world.put("A")
     one, two = await locked(world, "A", SHARED), await locked(world, "A", SHARED, BOB)
-    assert status(await world.host.dav_lock(ALICE, "OPEN", "A", EXCLUSIVE)) is NtStatus.SHARING_VIOLATION
-    assert status(await world.host.dav_lock(under(ALICE, one), "OPEN", "A", EXCLUSIVE)) is NtStatus.SHARING_VIOLATION
+    assert (
+        status(await world.host.dav_lock(ALICE, "OPEN", "A", EXCLUSIVE))
+        is NtStatus.SHARING_VIOLATION
+    )
+    assert (
+        status(await world.host.dav_lock(under(ALICE, one), "OPEN", "A", EXCLUSIVE))
+        is NtStatus.SHARING_VIOLATION
+    )
     assert status(await world.host.put(SVC, "OPEN", "A", b"")) is NtStatus.SHARING_VIOLATION
     assert isinstance(await world.host.put(under(BOB, two), "OPEN", "A", b""), str)
     assert isinstance(world.host.dav_unlock(ALICE, "OPEN", "A", one.token), DavLock)
     assert isinstance(world.host.dav_unlock(BOB, "OPEN", "A", two.token), DavLock)
     exclusive = await locked(world, "A")
-    assert status(await world.host.dav_lock(under(ALICE, exclusive), "OPEN", "A", SHARED)) is NtStatus.SHARING_VIOLATION
+    assert (
+        status(await world.host.dav_lock(under(ALICE, exclusive), "OPEN", "A", SHARED))
+        is NtStatus.SHARING_VIOLATION
+    )
 
 
 async def test_a_lock_on_a_free_name_makes_an_empty_file() -> None:
@@ -144,7 +186,10 @@ async def test_a_lock_on_a_free_name_makes_an_empty_file() -> None:
     assert isinstance(result, tuple)
     assert result[1]
     assert world.store.read(n("NEW")) == b""
-    assert status(await world.host.dav_lock(ALICE, "OPEN", "X/NEW", EXCLUSIVE)) is NtStatus.OBJECT_PATH_NOT_FOUND
+    assert (
+        status(await world.host.dav_lock(ALICE, "OPEN", "X/NEW", EXCLUSIVE))
+        is NtStatus.OBJECT_PATH_NOT_FOUND
+    )
     assert await refused(world, "NEW") == ALL
     world.host.dav_unlock(ALICE, "OPEN", "NEW", result[0].token)
     assert world.store.find(n("NEW")) is not None
@@ -157,15 +202,29 @@ async def test_a_deep_lock_protects_what_is_there_and_what_is_not_yet() -> None:
     lock = await locked(world, "D", TREE)
     assert await refused(world, "D/E/A") == ALL
     assert status(await world.host.put(BOB, "OPEN", "D/E/NEW", b"")) is NtStatus.SHARING_VIOLATION
-    assert status(await world.host.make_directory(BOB, "OPEN", "D/NEW", parents=False)) is NtStatus.SHARING_VIOLATION
-    assert status(await world.host.dav_lock(BOB, "OPEN", "D/NEW", SHARED)) is NtStatus.SHARING_VIOLATION
+    assert (
+        status(await world.host.make_directory(BOB, "OPEN", "D/NEW", parents=False))
+        is NtStatus.SHARING_VIOLATION
+    )
+    assert (
+        status(await world.host.dav_lock(BOB, "OPEN", "D/NEW", SHARED))
+        is NtStatus.SHARING_VIOLATION
+    )
     session = world.session(SERVICE)
     for disposition in ("CREATE", "OPEN_IF"):
-        reply = await world.open(SERVICE, session, "D/E/NEW", disposition=disposition, share_mode="READ|WRITE")
+        reply = await world.open(
+            SERVICE, session, "D/E/NEW", disposition=disposition, share_mode="READ|WRITE"
+        )
         assert status(reply) is NtStatus.SHARING_VIOLATION
     await world.put("OUT")
-    assert status(await world.host.move(SVC, "OPEN", "OUT", "D/E/IN", replace=False)) is NtStatus.SHARING_VIOLATION
-    assert status(await world.host.delete(BOB, "OPEN", "D")) in (NtStatus.SHARING_VIOLATION, NtStatus.DIRECTORY_NOT_EMPTY)
+    assert (
+        status(await world.host.move(SVC, "OPEN", "OUT", "D/E/IN", replace=False))
+        is NtStatus.SHARING_VIOLATION
+    )
+    assert status(await world.host.delete(BOB, "OPEN", "D")) in (
+        NtStatus.SHARING_VIOLATION,
+        NtStatus.DIRECTORY_NOT_EMPTY,
+    )
     holder = under(ALICE, lock)
     assert isinstance(await world.host.put(holder, "OPEN", "D/E/NEW", b""), str)
     assert await world.host.make_directory(holder, "OPEN", "D/DIR", parents=False) is None
@@ -185,7 +244,10 @@ async def test_a_flat_lock_on_a_directory_protects_its_names_and_not_their_conte
     assert isinstance(await world.host.put(BOB, "OPEN", "D/E/B", b"y"), str)
     assert status(await world.host.put(BOB, "OPEN", "D/B", b"y")) is NtStatus.SHARING_VIOLATION
     assert status(await world.host.delete(BOB, "OPEN", "D/A")) is NtStatus.SHARING_VIOLATION
-    assert status(await world.host.move(BOB, "OPEN", "D/E/B", "D/B", replace=False)) is NtStatus.SHARING_VIOLATION
+    assert (
+        status(await world.host.move(BOB, "OPEN", "D/E/B", "D/B", replace=False))
+        is NtStatus.SHARING_VIOLATION
+    )
     assert await world.host.delete(under(ALICE, lock), "OPEN", "D/A") is None
 
 
@@ -197,7 +259,9 @@ async def test_a_deep_lock_is_refused_where_something_below_is_held_and_the_file
     result = await world.host.dav_lock(ALICE, "OPEN", "D", TREE)
     assert isinstance(result, list)
     assert [(path, problem.blockers[0].open) for path, problem in result] == [("D/A", handle)]
-    assert isinstance(await world.host.dav_lock(ALICE, "OPEN", "D", LockWish(exclusive=False)), tuple)
+    assert isinstance(
+        await world.host.dav_lock(ALICE, "OPEN", "D", LockWish(exclusive=False)), tuple
+    )
     world.host.engine.validate()
 
 
@@ -210,7 +274,10 @@ async def test_a_deep_lock_above_and_one_below_meet_as_two_on_one_file() -> None
     assert isinstance(await world.host.dav_lock(under(ALICE, below), "OPEN", "D", TREE), list)
     world.host.dav_unlock(ALICE, "OPEN", "D/A", below.token)
     await locked(world, "D", TREE)
-    assert status(await world.host.dav_lock(BOB, "OPEN", "D/A", EXCLUSIVE)) is NtStatus.SHARING_VIOLATION
+    assert (
+        status(await world.host.dav_lock(BOB, "OPEN", "D/A", EXCLUSIVE))
+        is NtStatus.SHARING_VIOLATION
+    )
 
 
 async def test_a_directory_moves_with_the_tokens_of_all_locks_in_it_and_they_end() -> None:
@@ -227,12 +294,17 @@ async def test_a_directory_moves_with_the_tokens_of_all_locks_in_it_and_they_end
     assert (len(world.host.dav_locks), world.host.opens()) == (0, [])
 
 
-async def test_a_move_onto_a_file_locked_by_its_mover_gives_it_the_content_and_keeps_the_lock() -> None:
+async def test_a_move_onto_a_file_locked_by_its_mover_gives_it_the_content_and_keeps_the_lock() -> (
+    None
+):
     world = World()
     await world.put("A", b"new")
     await world.put("B", b"old")
     lock = await locked(world, "B")
-    assert status(await world.host.move_tree(BOB, "OPEN", "A", "B", replace=True)) is NtStatus.SHARING_VIOLATION
+    assert (
+        status(await world.host.move_tree(BOB, "OPEN", "A", "B", replace=True))
+        is NtStatus.SHARING_VIOLATION
+    )
     assert await world.host.move_tree(under(ALICE, lock), "OPEN", "A", "B", replace=True) == []
     assert world.store.read(n("B")) == b"new"
     assert world.store.find(n("A")) is None
@@ -258,7 +330,8 @@ async def test_a_lock_times_out_by_the_sites_clock_unless_it_is_refreshed() -> N
 
 
 @pytest.mark.parametrize(
-    ("asked", "granted"), [(0.0, TIMEOUT_S_DEFAULT), (TIMEOUT_S_MAX, TIMEOUT_S_MAX), (TIMEOUT_S_MAX + 1, TIMEOUT_S_MAX)]
+    ("asked", "granted"),
+    [(0.0, TIMEOUT_S_DEFAULT), (TIMEOUT_S_MAX, TIMEOUT_S_MAX), (TIMEOUT_S_MAX + 1, TIMEOUT_S_MAX)],
 )
 async def test_the_server_caps_how_long_a_lock_lives(asked: float, granted: float) -> None:
     world = World()
@@ -306,7 +379,11 @@ async def test_a_lock_is_listed_as_an_open_that_says_what_it_is_and_recorded_so(
     world = World()
     lock = await locked(world, "A")
     (row,) = world.host.opens()
-    assert (row.open, row.kind, row.program) == (lock.handle, "WebDAV lock, exclusive, depth 0", "davfs2")
+    assert (row.open, row.kind, row.program) == (
+        lock.handle,
+        "WebDAV lock, exclusive, depth 0",
+        "davfs2",
+    )
     assert world.last("open.granted")["lock"] == row.kind
     assert world.host.ledger.opens(None)[0].kind == row.kind
     await world.put("B")
@@ -328,10 +405,18 @@ async def test_rights_hold_for_locks_and_properties() -> None:
     for box in ("PCMINS.BOX", "DESPOOLR.BOX"):
         await world.host.make_directory(SVC, "SMS_SHR", box, parents=True)
         await world.host.put(SVC, "SMS_SHR", f"{box}/A", b"")
-    for box, expected in (("PCMINS.BOX", NtStatus.ACCESS_DENIED), ("DESPOOLR.BOX", NtStatus.SUCCESS)):
-        assert status(await world.host.dav_lock(ALICE, "SMS_SHR", f"{box}/A", EXCLUSIVE)) is expected
+    for box, expected in (
+        ("PCMINS.BOX", NtStatus.ACCESS_DENIED),
+        ("DESPOOLR.BOX", NtStatus.SUCCESS),
+    ):
+        assert (
+            status(await world.host.dav_lock(ALICE, "SMS_SHR", f"{box}/A", EXCLUSIVE)) is expected
+        )
         assert status(await world.host.dav_lock(ALICE, "SMS_SHR", f"{box}/NEW", SHARED)) is expected
-        assert status(await world.host.set_properties(BOB, "SMS_SHR", f"{box}/A", {})) in (expected, NtStatus.SHARING_VIOLATION)
+        assert status(await world.host.set_properties(BOB, "SMS_SHR", f"{box}/A", {})) in (
+            expected,
+            NtStatus.SHARING_VIOLATION,
+        )
     nobody = Caller(Principal("X", "X", Role.CLIENT))
     world.host.set_rights("OPEN", "", Role.CLIENT, None)
     assert status(await world.host.dav_lock(nobody, "OPEN", "A", EXCLUSIVE)) is not NtStatus.SUCCESS
@@ -345,7 +430,10 @@ async def test_the_limits_of_locks_refuse_one_too_many() -> None:
     assert status(full) is NtStatus.INSUFFICIENT_RESOURCES
     assert world.store.find(n("C")) is None
     await locked(world, "C", caller=BOB)
-    assert status(await world.host.dav_lock(BOB, "OPEN", "D", EXCLUSIVE)) is NtStatus.INSUFFICIENT_RESOURCES
+    assert (
+        status(await world.host.dav_lock(BOB, "OPEN", "D", EXCLUSIVE))
+        is NtStatus.INSUFFICIENT_RESOURCES
+    )
 
 
 async def test_a_lock_that_the_disk_has_no_room_for_is_no_lock() -> None:
@@ -364,7 +452,10 @@ async def test_properties_meet_locks_and_no_open() -> None:
     await world.put("A")
     await world.hold(BOB.who, world.session(BOB.who), "A", share_mode="NONE")
     assert await world.host.set_properties(ALICE, "OPEN", "A", {"{u}a": '<a xmlns="u"/>'}) is None
-    assert status(await world.host.set_properties(ALICE, "OPEN", "B", {})) is NtStatus.OBJECT_NAME_NOT_FOUND
+    assert (
+        status(await world.host.set_properties(ALICE, "OPEN", "B", {}))
+        is NtStatus.OBJECT_NAME_NOT_FOUND
+    )
 
 
 async def test_a_look_shows_a_tree_to_the_depth_asked_for_and_not_what_may_not_be_listed() -> None:
@@ -384,7 +475,9 @@ async def test_a_look_shows_a_tree_to_the_depth_asked_for_and_not_what_may_not_b
     assert await look(None) == ["", "D", "D/E", "D/E/A", "S"]
     assert await look(None, "d/e/a") == ["D/E/A"]
     assert status(await world.host.look(ALICE, "SMS_SHR", "S", 0)) is NtStatus.ACCESS_DENIED
-    assert status(await world.host.look(ALICE, "SMS_SHR", "X/Y", 0)) is NtStatus.OBJECT_PATH_NOT_FOUND
+    assert (
+        status(await world.host.look(ALICE, "SMS_SHR", "X/Y", 0)) is NtStatus.OBJECT_PATH_NOT_FOUND
+    )
 
 
 async def test_a_look_at_more_than_one_answer_holds_is_refused() -> None:
@@ -403,7 +496,10 @@ async def test_no_lock_moves_with_its_file_however_it_is_renamed(target: str) ->
     world = World()
     await world.put("A")
     lock = await locked(world, "A")
-    assert status(await world.host.move(ALICE, "OPEN", "A", target, replace=False)) is NtStatus.SHARING_VIOLATION
+    assert (
+        status(await world.host.move(ALICE, "OPEN", "A", target, replace=False))
+        is NtStatus.SHARING_VIOLATION
+    )
     assert await world.host.move(under(ALICE, lock), "OPEN", "A", target, replace=False) is None
     assert (list(world.host.dav_locks), world.host.opens()) == ([], [])
     assert isinstance(await world.host.dav_lock(BOB, "OPEN", target, EXCLUSIVE), tuple)

@@ -19,12 +19,28 @@ def n(path: str) -> Name:
 
 
 def lock(
-    table: DavLockTable, path: str, *, exclusive: bool = True, infinite: bool = False, principal: tuple[str, str] = ALICE
+    table: DavLockTable,
+    path: str,
+    *,
+    exclusive: bool = True,
+    infinite: bool = False,
+    principal: tuple[str, str] = ALICE,
 ) -> DavLock:
     """A lock on the share `S`, entered."""
     number = len(table) + 1
     token = table.next_token(float(number))
-    made = DavLock(token, f"O-{token}", f"S-{token}", "S", path, file_key("S", n(path)), exclusive, infinite, principal, "")
+    made = DavLock(
+        token,
+        f"O-{token}",
+        f"S-{token}",
+        "S",
+        path,
+        file_key("S", n(path)),
+        exclusive,
+        infinite,
+        principal,
+        "",
+    )
     table.add(made)
     return made
 
@@ -71,7 +87,10 @@ def test_the_token_of_an_exclusive_lock_lets_its_owner_through_and_nobody_else()
 
 def test_any_one_of_several_shared_locks_lets_its_owner_past_all_of_them() -> None:
     table = DavLockTable("LOGON1")
-    mine, yours = lock(table, "A", exclusive=False), lock(table, "A", exclusive=False, principal=BOB)
+    mine, yours = (
+        lock(table, "A", exclusive=False),
+        lock(table, "A", exclusive=False, principal=BOB),
+    )
     assert table.under("S", n("A"), BOB, frozenset([yours.token])) == {mine.handle, yours.handle}
 
 
@@ -97,7 +116,11 @@ def test_both_limits_hold_at_their_edge() -> None:
 
 
 def test_no_two_tokens_are_the_same_not_even_of_two_servers_or_two_starts() -> None:
-    tables = [DavLockTable("LOGON1"), DavLockTable("LOGON2"), DavLockTable("LOGON1", id_prefix="R2")]
+    tables = [
+        DavLockTable("LOGON1"),
+        DavLockTable("LOGON2"),
+        DavLockTable("LOGON1", id_prefix="R2"),
+    ]
     tokens = [table.next_token(float(at)) for table in tables for at in range(100)]
     assert len(set(tokens)) == len(tokens)
     assert all(token.startswith("opaquelocktoken:") for token in tokens)
@@ -106,14 +129,19 @@ def test_no_two_tokens_are_the_same_not_even_of_two_servers_or_two_starts() -> N
 def test_a_lock_says_what_it_is() -> None:
     table = DavLockTable("LOGON1")
     assert lock(table, "A").kind == "WebDAV lock, exclusive, depth 0"
-    assert lock(table, "B", exclusive=False, infinite=True).kind == "WebDAV lock, shared, depth infinity"
+    assert (
+        lock(table, "B", exclusive=False, infinite=True).kind
+        == "WebDAV lock, shared, depth infinity"
+    )
 
 
 PATHS = st.lists(st.sampled_from("AB"), max_size=3).map("/".join)
 
 
 @given(st.lists(st.tuples(PATHS, st.booleans(), st.booleans()), max_size=12), PATHS)
-def test_the_index_agrees_with_a_look_at_every_lock(rows: list[tuple[str, bool, bool]], path: str) -> None:
+def test_the_index_agrees_with_a_look_at_every_lock(
+    rows: list[tuple[str, bool, bool]], path: str
+) -> None:
     table = DavLockTable("LOGON1")
     locks = [lock(table, where, infinite=infinite) for where, infinite, _ in rows]
     for made, (_, _, goes) in zip(locks, rows, strict=True):
@@ -122,7 +150,11 @@ def test_the_index_agrees_with_a_look_at_every_lock(rows: list[tuple[str, bool, 
     left = [made for made, (_, _, goes) in zip(locks, rows, strict=True) if not goes]
     assert list(table) == left
     key = file_key("S", n(path))
-    over = [one for one in left if one.key == key or (one.infinite and key.startswith(one.key + "/"))]
-    assert sorted(one.token for one in table.covering("S", n(path))) == sorted(one.token for one in over)
+    over = [
+        one for one in left if one.key == key or (one.infinite and key.startswith(one.key + "/"))
+    ]
+    assert sorted(one.token for one in table.covering("S", n(path))) == sorted(
+        one.token for one in over
+    )
     below = [one for one in left if one.key == key or one.key.startswith(key + "/")]
     assert [one.token for one in table.rooted_in("S", n(path))] == [one.token for one in below]

@@ -22,7 +22,9 @@ async def test_a_grant_says_what_was_done_and_how_large_the_file_is() -> None:
     session = world.session(WS3)
     reply = await world.open(WS3, session, "NOTE.TXT")
     assert reply == OpenReply("O1", "OPENED", 5, "", world.clock.time)
-    fresh = await world.open(WS3, session, "new.txt", access="WRITE", disposition="CREATE", attributes="HIDDEN")
+    fresh = await world.open(
+        WS3, session, "new.txt", access="WRITE", disposition="CREATE", attributes="HIDDEN"
+    )
     assert isinstance(fresh, OpenReply)
     assert (fresh.action, fresh.size, fresh.attributes) == ("CREATED", 0, "HIDDEN")
     assert [row.path for row in world.host.opens()] == ["Note.txt", "new.txt"]
@@ -70,8 +72,13 @@ async def test_a_separator_behind_a_name_says_that_it_is_a_directory(separator: 
     ):
         answer = await world.open(WS3, session, path + separator, **words)
         assert status(answer) is NtStatus.OBJECT_NAME_INVALID, words
-    assert status(await world.open(WS3, session, "F" + separator, options="DIRECTORY_FILE")) is NtStatus.NOT_A_DIRECTORY
-    assert isinstance(await world.open(WS3, session, "new" + separator, disposition="CREATE"), OpenReply)
+    assert (
+        status(await world.open(WS3, session, "F" + separator, options="DIRECTORY_FILE"))
+        is NtStatus.NOT_A_DIRECTORY
+    )
+    assert isinstance(
+        await world.open(WS3, session, "new" + separator, disposition="CREATE"), OpenReply
+    )
     assert isinstance(await world.open(WS3, session, "NEW" + separator), OpenReply)
     assert world.store.has_directory(Name("new", "NEW"))
     handle = await world.hold(WS3, session, "F", access="DELETE", share_mode=ALL)
@@ -96,7 +103,10 @@ async def test_a_handle_reads_and_writes_only_what_it_was_opened_for() -> None:
     assert status(await world.host.set_size(WS3, reader, 0)) is NtStatus.ACCESS_DENIED
     assert status(await world.host.set_attributes(WS3, reader, "HIDDEN")) is NtStatus.ACCESS_DENIED
     assert status(await world.host.mark_delete(WS3, writer, True)) is NtStatus.ACCESS_DENIED
-    assert status(await world.host.rename_open(WS3, writer, "G", replace=False)) is NtStatus.ACCESS_DENIED
+    assert (
+        status(await world.host.rename_open(WS3, writer, "G", replace=False))
+        is NtStatus.ACCESS_DENIED
+    )
 
 
 async def test_reading_past_the_end_is_end_of_file_only_for_a_length() -> None:
@@ -120,7 +130,9 @@ async def test_a_handle_with_append_alone_writes_at_the_end() -> None:
 async def test_a_directory_handle_has_no_content() -> None:
     world = World()
     await world.host.make_directory(Caller(SERVICE), "OPEN", "D", parents=True)
-    handle = await world.hold(WS3, world.session(WS3), "D", access="READ|WRITE", options="DIRECTORY_FILE")
+    handle = await world.hold(
+        WS3, world.session(WS3), "D", access="READ|WRITE", options="DIRECTORY_FILE"
+    )
     assert status(await world.host.read_open(WS3, handle, 0, 1)) is NtStatus.FILE_IS_A_DIRECTORY
     assert status(await world.host.write_open(WS3, handle, 0, b"x")) is NtStatus.FILE_IS_A_DIRECTORY
 
@@ -131,7 +143,9 @@ async def test_no_file_grows_beyond_the_limit() -> None:
     handle = await world.hold(WS3, session, "F", access="WRITE", disposition="CREATE")
     assert await world.host.write_open(WS3, handle, 5, b"12345") == 5
     assert status(await world.host.write_open(WS3, handle, 5, b"123456")) is NtStatus.FILE_TOO_LARGE
-    assert status(await world.host.write_open(WS3, handle, 1 << 62, b"1")) is NtStatus.FILE_TOO_LARGE
+    assert (
+        status(await world.host.write_open(WS3, handle, 1 << 62, b"1")) is NtStatus.FILE_TOO_LARGE
+    )
     assert status(await world.host.set_size(WS3, handle, 11)) is NtStatus.FILE_TOO_LARGE
     assert await world.host.set_size(WS3, handle, 10) is None
 
@@ -161,7 +175,9 @@ async def test_a_write_is_recorded_once_when_its_handle_closes() -> None:
 async def test_a_closed_handle_is_closed() -> None:
     world = World()
     await world.put("F")
-    handle = await world.hold(WS3, world.session(WS3), "F", access="READ|WRITE|DELETE|WRITE_ATTRIBUTES")
+    handle = await world.hold(
+        WS3, world.session(WS3), "F", access="READ|WRITE|DELETE|WRITE_ATTRIBUTES"
+    )
     assert await world.host.close(WS3, handle) is None
     host = world.host
     answers = [
@@ -184,7 +200,10 @@ async def test_handles_follow_a_rename_and_rename_into_bad_names_is_refused() ->
     reader = await world.hold(WS3, world.session(WS3), "F", share_mode=ALL)
     mover = await world.hold(WS4, world.session(WS4), "F", access="DELETE", share_mode=ALL)
     for bad in ("..", "NUL", ""):
-        assert status(await world.host.rename_open(WS4, mover, bad, replace=False)) is NtStatus.OBJECT_NAME_INVALID
+        assert (
+            status(await world.host.rename_open(WS4, mover, bad, replace=False))
+            is NtStatus.OBJECT_NAME_INVALID
+        )
     assert await world.host.rename_open(WS4, mover, "DIR\\g.txt", replace=False) is None
     assert await world.host.read_open(WS3, reader, 0, None) == b"text"
     facts = world.host.query(WS3, reader)
@@ -198,7 +217,9 @@ async def test_a_file_marked_by_one_and_closed_last_by_another_is_deleted_by_the
     await world.put("F")
     session = world.session(WS3, "READER")
     reader = await world.hold(WS3, session, "F", share_mode=ALL)
-    marker = await world.hold(WS4, world.session(WS4, "CLEANER"), "F", access="DELETE", share_mode=ALL)
+    marker = await world.hold(
+        WS4, world.session(WS4, "CLEANER"), "F", access="DELETE", share_mode=ALL
+    )
     assert await world.host.mark_delete(WS4, marker, True) is None
     await world.host.close(WS4, marker)
     refusal = await world.host.get(Caller(SERVICE), "OPEN", "F")
@@ -207,7 +228,9 @@ async def test_a_file_marked_by_one_and_closed_last_by_another_is_deleted_by_the
     assert [blocker.open for blocker in refusal.blockers] == [reader]
     await world.host.close(WS3, reader)
     assert world.last("file.deleted")["program"] == "CLEANER"
-    assert status(await world.host.get(Caller(SERVICE), "OPEN", "F")) is NtStatus.OBJECT_NAME_NOT_FOUND
+    assert (
+        status(await world.host.get(Caller(SERVICE), "OPEN", "F")) is NtStatus.OBJECT_NAME_NOT_FOUND
+    )
 
 
 async def test_generic_and_maximum_access_are_what_they_map_to() -> None:
@@ -234,7 +257,10 @@ async def test_a_client_that_may_only_read_is_denied_the_rest() -> None:
 
     assert await ask("P/F") is NtStatus.SUCCESS
     assert await ask("P/F", access="WRITE", share_mode=ALL) is NtStatus.ACCESS_DENIED
-    assert await ask("P/F", access="READ", share_mode=ALL, disposition="OVERWRITE") is NtStatus.ACCESS_DENIED
+    assert (
+        await ask("P/F", access="READ", share_mode=ALL, disposition="OVERWRITE")
+        is NtStatus.ACCESS_DENIED
+    )
     assert await ask("P/G", disposition="OPEN_IF") is NtStatus.ACCESS_DENIED
     assert await ask("P/F", access="GENERIC_ALL") is NtStatus.ACCESS_DENIED
     assert await ask("P/F", access="MAXIMUM_ALLOWED") is NtStatus.SUCCESS

@@ -45,7 +45,10 @@ def test_a_lease_that_is_no_span_is_refused(lease_s: float) -> None:
 def test_a_client_speaks_for_its_own_machine_only() -> None:
     world = World()
     assert status(world.host.start_session(WS3, SessionRequest(machine="ws3"))) is NtStatus.SUCCESS
-    assert status(world.host.start_session(WS3, SessionRequest(machine="WS4"))) is NtStatus.ACCESS_DENIED
+    assert (
+        status(world.host.start_session(WS3, SessionRequest(machine="WS4")))
+        is NtStatus.ACCESS_DENIED
+    )
     reply = world.host.start_session(ADMIN, SessionRequest(machine="WS9", user="EVE"))
     assert isinstance(reply, SessionReply)
     assert (reply.machine, reply.user) == ("WS9", "EVE")
@@ -73,13 +76,19 @@ async def test_a_lapsed_lease_frees_its_opens_the_moment_anybody_asks() -> None:
     session = world.session(WS3, "WINWORD.EXE", lease_s=30.0)
     handle = await world.hold(WS3, session, "F")
     world.clock.time += 29.9
-    assert status(await world.host.put(Caller(SERVICE), "OPEN", "F", b"y")) is NtStatus.SHARING_VIOLATION
+    assert (
+        status(await world.host.put(Caller(SERVICE), "OPEN", "F", b"y"))
+        is NtStatus.SHARING_VIOLATION
+    )
     world.clock.time += 0.1
     assert status(await world.host.put(Caller(SERVICE), "OPEN", "F", b"y")) is NtStatus.SUCCESS
     assert status(await world.host.close(WS3, handle)) is NtStatus.USER_SESSION_DELETED
     assert status(world.host.renew_session(WS3, session)) is NtStatus.USER_SESSION_DELETED
     assert status(await world.open(WS3, session, "F")) is NtStatus.USER_SESSION_DELETED
-    assert status(await world.host.get(Caller(WS3, session=session), "OPEN", "F")) is NtStatus.USER_SESSION_DELETED
+    assert (
+        status(await world.host.get(Caller(WS3, session=session), "OPEN", "F"))
+        is NtStatus.USER_SESSION_DELETED
+    )
     assert world.last("session.ended")["reason"] == "lease expired"
     assert world.last("open.closed")["reason"] == "lease expired"
 
@@ -87,7 +96,10 @@ async def test_a_lapsed_lease_frees_its_opens_the_moment_anybody_asks() -> None:
 async def test_a_session_that_ends_closes_its_opens_in_the_order_of_opening() -> None:
     world = World()
     session = world.session(WS3)
-    handles = [await world.hold(WS3, session, f"F{number}", access="WRITE", disposition="CREATE") for number in range(5)]
+    handles = [
+        await world.hold(WS3, session, f"F{number}", access="WRITE", disposition="CREATE")
+        for number in range(5)
+    ]
     assert world.host.end_session(WS3, session) is None
     closed = [record.data["open"] for record in world.records if record.kind == "open.closed"]
     assert closed == handles
@@ -113,7 +125,9 @@ def test_sessions_are_limited() -> None:
     world = World(sessions_max=2)
     for _ in range(2):
         world.session(WS3)
-    assert status(world.host.start_session(WS3, SessionRequest())) is NtStatus.INSUFFICIENT_RESOURCES
+    assert (
+        status(world.host.start_session(WS3, SessionRequest())) is NtStatus.INSUFFICIENT_RESOURCES
+    )
     assert world.host.session_count == 2
 
 
@@ -122,7 +136,9 @@ async def test_sessions_and_opens_of_one_machine_are_limited_however_its_name_is
     await world.put("F")
     client, same = Principal("WS8", "a", Role.CLIENT), Principal("ws8", "a", Role.CLIENT)
     one, two = world.session(client), world.session(same)
-    assert status(world.host.start_session(same, SessionRequest())) is NtStatus.INSUFFICIENT_RESOURCES
+    assert (
+        status(world.host.start_session(same, SessionRequest())) is NtStatus.INSUFFICIENT_RESOURCES
+    )
     for session in (one, one, two):
         await world.hold(client, session, "F")
     assert status(await world.open(client, two, "F")) is NtStatus.INSUFFICIENT_RESOURCES
@@ -165,7 +181,12 @@ async def test_opens_can_be_asked_for_by_share_path_and_machine() -> None:
     await world.hold(WS4, two, "D.TXT")
     rows = world.host.opens(share="open", path="\\d.TXT", machine="ws3")
     assert [row.open for row in rows] == [first]
-    assert (rows[0].program, rows[0].path, rows[0].access, rows[0].share_mode) == ("WINWORD.EXE", "D.TXT", "READ", "READ")
+    assert (rows[0].program, rows[0].path, rows[0].access, rows[0].share_mode) == (
+        "WINWORD.EXE",
+        "D.TXT",
+        "READ",
+        "READ",
+    )
     assert rows[0].purpose == "reading"
     assert len(world.host.opens()) == 2
     assert world.host.opens(path="..") == []
@@ -201,11 +222,16 @@ async def test_an_update_that_is_given_up_ends_its_episode() -> None:
     world = World()
     await world.put("F")
     await world.hold(WS3, world.session(WS3), "F")
-    refusal = await world.host.put(Caller(SERVICE, program="SMS_DESPOOLER", purpose="job 1"), "OPEN", "F", b"y")
+    refusal = await world.host.put(
+        Caller(SERVICE, program="SMS_DESPOOLER", purpose="job 1"), "OPEN", "F", b"y"
+    )
     assert isinstance(refusal, Problem)
     assert refusal.episode == "LOGON1-E1"
     assert status(world.host.end_episode(WS4, refusal.episode, "bored")) is NtStatus.ACCESS_DENIED
-    assert status(world.host.end_episode(SERVICE, "LOGON1-E9", "what")) is NtStatus.OBJECT_NAME_NOT_FOUND
+    assert (
+        status(world.host.end_episode(SERVICE, "LOGON1-E9", "what"))
+        is NtStatus.OBJECT_NAME_NOT_FOUND
+    )
     world.clock.time += 600.0
     assert world.host.end_episode(SERVICE, refusal.episode, "100 attempts") is None
     assert world.host.end_episode(SERVICE, refusal.episode, "again") is None
@@ -218,7 +244,14 @@ async def test_stopping_ends_every_session_and_carries_out_what_was_marked() -> 
     world = World()
     await world.put("F")
     session = world.session(WS3)
-    await world.hold(WS3, session, "F", access="DELETE", share_mode="READ|WRITE|DELETE", options="DELETE_ON_CLOSE")
+    await world.hold(
+        WS3,
+        session,
+        "F",
+        access="DELETE",
+        share_mode="READ|WRITE|DELETE",
+        options="DELETE_ON_CLOSE",
+    )
     world.host.stop()
     assert status(world.host.stat(Caller(SERVICE), "OPEN", "F")) is NtStatus.OBJECT_NAME_NOT_FOUND
     assert (world.host.open_count, world.host.session_count) == (0, 0)
@@ -278,10 +311,16 @@ async def test_why_a_handle_is_gone_is_remembered_of_the_last_ones_only() -> Non
     world = World(ended_handles_max=2)
     await world.put("F")
     session = world.session(WS3)
-    handles = [await world.hold(WS3, session, "F", share_mode="READ|WRITE|DELETE") for _ in range(3)]
+    handles = [
+        await world.hold(WS3, session, "F", share_mode="READ|WRITE|DELETE") for _ in range(3)
+    ]
     world.host.end_session(WS3, session)
     answers = [status(await world.host.close(WS3, handle)) for handle in handles]
-    assert answers == [NtStatus.FILE_CLOSED, NtStatus.USER_SESSION_DELETED, NtStatus.USER_SESSION_DELETED]
+    assert answers == [
+        NtStatus.FILE_CLOSED,
+        NtStatus.USER_SESSION_DELETED,
+        NtStatus.USER_SESSION_DELETED,
+    ]
     assert status(await world.host.close(WS4, handles[2])) is NtStatus.FILE_CLOSED
 
 
@@ -291,7 +330,11 @@ async def test_all_that_a_handle_can_do_may_be_asked_in_its_session_only() -> No
     session, other = world.session(WS3), world.session(WS3)
     handle = await world.hold(WS3, session, "F", access="READ|WRITE|DELETE|WRITE_ATTRIBUTES")
     host = world.host
-    for asked, expected in ((other, NtStatus.FILE_CLOSED), ("S99", NtStatus.USER_SESSION_DELETED), (session, NtStatus.SUCCESS)):
+    for asked, expected in (
+        (other, NtStatus.FILE_CLOSED),
+        ("S99", NtStatus.USER_SESSION_DELETED),
+        (session, NtStatus.SUCCESS),
+    ):
         answers = [
             await host.read_open(WS3, handle, 0, 1, session=asked),
             await host.write_open(WS3, handle, 0, b"y", session=asked),
@@ -312,12 +355,22 @@ async def test_all_that_a_handle_can_do_may_be_asked_in_its_session_only() -> No
 
 async def test_a_client_claims_no_other_user_than_its_tokens() -> None:
     world = World()
-    for claimed, expected in (("BOB", NtStatus.ACCESS_DENIED), ("alice", NtStatus.SUCCESS), ("", NtStatus.SUCCESS)):
+    for claimed, expected in (
+        ("BOB", NtStatus.ACCESS_DENIED),
+        ("alice", NtStatus.SUCCESS),
+        ("", NtStatus.SUCCESS),
+    ):
         assert status(world.host.start_session(client(), SessionRequest(user=claimed))) is expected
     nameless = Principal("WS3", "", Role.CLIENT)
-    assert status(world.host.start_session(nameless, SessionRequest(user="BOB"))) is NtStatus.ACCESS_DENIED
+    assert (
+        status(world.host.start_session(nameless, SessionRequest(user="BOB")))
+        is NtStatus.ACCESS_DENIED
+    )
     for who in (SERVICE, ADMIN):
-        assert status(world.host.start_session(who, SessionRequest(machine="WS3", user="BOB"))) is NtStatus.SUCCESS
+        assert (
+            status(world.host.start_session(who, SessionRequest(machine="WS3", user="BOB")))
+            is NtStatus.SUCCESS
+        )
 
 
 async def test_another_user_of_the_machine_does_not_use_a_clients_session() -> None:
@@ -329,7 +382,10 @@ async def test_another_user_of_the_machine_does_not_use_a_clients_session() -> N
     assert status(world.host.renew_session(bob, session)) is NtStatus.USER_SESSION_DELETED
     assert status(world.host.end_session(bob, session)) is NtStatus.USER_SESSION_DELETED
     assert status(await world.host.close(bob, handle)) is NtStatus.FILE_CLOSED
-    assert status(await world.host.get(Caller(bob, session=session), "OPEN", "A.DAT")) is NtStatus.USER_SESSION_DELETED
+    assert (
+        status(await world.host.get(Caller(bob, session=session), "OPEN", "A.DAT"))
+        is NtStatus.USER_SESSION_DELETED
+    )
     assert status(await world.host.close(client(user="alice"), handle)) is NtStatus.SUCCESS
 
 

@@ -1,4 +1,6 @@
-"""Locks through the host, in virtual time: refusals that name the range, waits that end, episodes, what is on record."""
+"""Locks through the host, in virtual time: refusals that name the range, waits that end, episodes,
+what is on record.
+"""
 
 from __future__ import annotations
 
@@ -26,17 +28,33 @@ class Waiters(World):
         super().__init__()
         self.loop_clock = LoopClock(EPOCH)
         self.records: list[Record] = []
-        self.host = ShareHost("LOGON1", self.loop_clock, Recorder(self.loop_clock.now, [self.records.append]), **limits)
+        self.host = ShareHost(
+            "LOGON1",
+            self.loop_clock,
+            Recorder(self.loop_clock.now, [self.records.append]),
+            **limits,
+        )
         self.host.add_share("OPEN", MemoryFileStore())
 
-    async def holding(self, who: Any = ANNA, program: str = "EXCEL.EXE", lease_s: float = 3600.0) -> str:
+    async def holding(
+        self, who: Any = ANNA, program: str = "EXCEL.EXE", lease_s: float = 3600.0
+    ) -> str:
         """A handle on `F`, of a new session."""
         return await self.hold(who, self.session(who, program, lease_s), "F", **RW)
 
-    async def lock(self, who: Any, handle: str, offset: int, length: int, flags: str = "EXCLUSIVE|FAIL_IMMEDIATELY") -> Any:
+    async def lock(
+        self,
+        who: Any,
+        handle: str,
+        offset: int,
+        length: int,
+        flags: str = "EXCLUSIVE|FAIL_IMMEDIATELY",
+    ) -> Any:
         return await self.host.lock(who, handle, LockRequest([LockElement(offset, length, flags)]))
 
-    def wait_for(self, who: Any, handle: str, offset: int, length: int, wait_s: float = 0.0) -> asyncio.Task[LockList | Problem]:
+    def wait_for(
+        self, who: Any, handle: str, offset: int, length: int, wait_s: float = 0.0
+    ) -> asyncio.Task[LockList | Problem]:
         request = LockRequest([LockElement(offset, length, "EXCLUSIVE")], wait_s, "q")
         return asyncio.create_task(self.host.lock(who, handle, request))
 
@@ -56,7 +74,9 @@ def test_a_refusal_names_the_machine_the_program_the_range_and_since_when() -> N
         held = await world.holding()
         other = await world.holding(OTTO, "WINWORD.EXE")
         locked = await world.lock(ANNA, held, 10, 20)
-        assert [(one.kind, one.offset, one.length) for one in locked.locks] == [("EXCLUSIVE", 10, 20)]
+        assert [(one.kind, one.offset, one.length) for one in locked.locks] == [
+            ("EXCLUSIVE", 10, 20)
+        ]
         await asyncio.sleep(60.0)
         refusals = [
             (await world.lock(OTTO, other, 29, 1), NtStatus.LOCK_NOT_GRANTED),
@@ -70,13 +90,22 @@ def test_a_refusal_names_the_machine_the_program_the_range_and_since_when() -> N
             (blocker,) = refusal.blockers
             assert blocker.lock is not None
             assert (blocker.machine, blocker.program, blocker.open) == ("PC07", "EXCEL.EXE", held)
-            assert (blocker.lock.offset, blocker.lock.length, blocker.lock.locked_at) == (10, 20, EPOCH)
-            assert "octets 10 to 29 locked (EXCLUSIVE) by EXCEL.EXE on PC07 (user anna)" in refusal.detail
+            assert (blocker.lock.offset, blocker.lock.length, blocker.lock.locked_at) == (
+                10,
+                20,
+                EPOCH,
+            )
+            assert (
+                "octets 10 to 29 locked (EXCLUSIVE) by EXCEL.EXE on PC07 (user anna)"
+                in refusal.detail
+            )
             assert refusal.episode == "LOGON1-E1"
         (episode,) = world.host.episodes()
         assert (episode.attempt_count, episode.state) == (4, "waiting")
         assert [hold.lock and hold.lock.offset for hold in episode.holds] == [10]
-        assert "held octets 10 to 29 locked (EXCLUSIVE) since" in world.host.ledger.why().verdicts[0]
+        assert (
+            "held octets 10 to 29 locked (EXCLUSIVE) since" in world.host.ledger.why().verdicts[0]
+        )
         assert world.host.unlock(ANNA, held, 10, 20) is None
         assert world.host.episodes()[0].holds[0].released_at == EPOCH + 60.0
         assert "the range is free now" in world.host.ledger.why().verdicts[0]
@@ -90,13 +119,23 @@ def test_a_get_through_an_exclusive_lock_is_refused_and_a_put_leaves_the_file_wh
     async def story() -> None:
         world = Waiters()
         await world.put("F", b"x" * 100)
-        held = await world.hold(ANNA, world.session(ANNA), "F", access="READ", share_mode="READ|WRITE|DELETE")
+        held = await world.hold(
+            ANNA, world.session(ANNA), "F", access="READ", share_mode="READ|WRITE|DELETE"
+        )
         await world.lock(ANNA, held, 50, 10, "SHARED|FAIL_IMMEDIATELY")
-        assert status(await world.host.put(Caller(SERVICE), "OPEN", "F", b"y" * 51)) is NtStatus.FILE_LOCK_CONFLICT
+        assert (
+            status(await world.host.put(Caller(SERVICE), "OPEN", "F", b"y" * 51))
+            is NtStatus.FILE_LOCK_CONFLICT
+        )
         assert isinstance(await world.host.put(Caller(SERVICE), "OPEN", "F", b"y" * 50), str)
         await world.lock(ANNA, held, 49, 1)
-        assert status(await world.host.get(Caller(OTTO), "OPEN", "F")) is NtStatus.FILE_LOCK_CONFLICT
-        assert status(await world.host.copy_tree(Caller(SERVICE), "OPEN", "F", "G", replace=False)) is NtStatus.FILE_LOCK_CONFLICT
+        assert (
+            status(await world.host.get(Caller(OTTO), "OPEN", "F")) is NtStatus.FILE_LOCK_CONFLICT
+        )
+        assert (
+            status(await world.host.copy_tree(Caller(SERVICE), "OPEN", "F", "G", replace=False))
+            is NtStatus.FILE_LOCK_CONFLICT
+        )
         await world.host.close(ANNA, held)
         assert not isinstance(await world.host.get(Caller(OTTO), "OPEN", "F"), Problem)
 
@@ -111,7 +150,9 @@ def test_a_wait_ends_when_the_range_is_unlocked_and_its_episode_with_it() -> Non
         await world.lock(ANNA, held, 0, 10)
         wait = world.wait_for(OTTO, other, 5, 1)
         await asyncio.sleep(30.0)
-        assert [(one.request, one.offset) for one in world.host.locks(OTTO, other).waiting] == [("q", 5)]  # type: ignore[union-attr]
+        assert [(one.request, one.offset) for one in world.host.locks(OTTO, other).waiting] == [
+            ("q", 5)
+        ]  # type: ignore[union-attr]
         assert world.host.episodes()[0].state == "waiting"
         world.host.unlock(ANNA, held, 0, 10)
         granted = await wait
@@ -129,7 +170,11 @@ def test_a_wait_ends_when_it_has_lasted_long_enough_and_says_who_is_in_the_way_t
     async def story() -> None:
         world = Waiters(lock_wait_s_max=100.0)
         await world.put("F")
-        held, other, third = await world.holding(), await world.holding(OTTO), await world.holding(UTE)
+        held, other, third = (
+            await world.holding(),
+            await world.holding(OTTO),
+            await world.holding(UTE),
+        )
         await world.lock(ANNA, held, 0, 1)
         for wait_s, lasts in ((7.5, 7.5), (0.0, 100.0), (1000.0, 100.0)):
             began = world.loop_clock.now()
@@ -179,12 +224,17 @@ def test_a_wait_ends_with_its_handle_and_with_its_session() -> None:
         await asyncio.sleep(0)
         await world.host.close(OTTO, other)
         world.host.end_session(UTE, session)
-        assert [status(await wait) for wait in waits] == [NtStatus.RANGE_NOT_LOCKED, NtStatus.CANCELLED]
+        assert [status(await wait) for wait in waits] == [
+            NtStatus.RANGE_NOT_LOCKED,
+            NtStatus.CANCELLED,
+        ]
 
     in_virtual_time(story)
 
 
-def test_a_vanished_machines_locks_go_to_whoever_waits_when_its_lease_is_over_though_nobody_asks() -> None:
+def test_a_vanished_machines_locks_go_to_whoever_waits_when_its_lease_is_over_though_nobody_asks() -> (
+    None
+):
     async def story() -> None:
         world = Waiters()
         await world.put("F")
@@ -264,9 +314,17 @@ async def test_words_and_numbers_that_make_no_sense_are_refused() -> None:
         LockRequest([LockElement(n, 1) for n in range(3)]),
         LockRequest([]),
     ):
-        assert status(await world.host.lock(ANNA, handle, request)) is NtStatus.INVALID_PARAMETER, request
-    assert isinstance(await world.host.lock(ANNA, handle, LockRequest([LockElement(n, 1) for n in range(2)])), LockList)
-    assert status(await world.host.lock(OTTO, handle, LockRequest([LockElement(0, 1)]))) is NtStatus.FILE_CLOSED
+        assert status(await world.host.lock(ANNA, handle, request)) is NtStatus.INVALID_PARAMETER, (
+            request
+        )
+    assert isinstance(
+        await world.host.lock(ANNA, handle, LockRequest([LockElement(n, 1) for n in range(2)])),
+        LockList,
+    )
+    assert (
+        status(await world.host.lock(OTTO, handle, LockRequest([LockElement(0, 1)])))
+        is NtStatus.FILE_CLOSED
+    )
 
 
 async def test_locks_are_on_record_and_the_record_says_the_range() -> None:
@@ -275,7 +333,10 @@ async def test_locks_are_on_record_and_the_record_says_the_range() -> None:
     handle = await world.hold(ANNA, world.session(ANNA), "F", **RW)
     await world.host.lock(ANNA, handle, LockRequest([LockElement(3, 4)]))
     await world.host.lock(ANNA, handle, LockRequest([LockElement(3, 4, "UNLOCK")]))
-    assert world.last("lock.granted") == world.last("lock.released") | {"program": "", "purpose": ""}
+    assert world.last("lock.granted") == world.last("lock.released") | {
+        "program": "",
+        "purpose": "",
+    }
     assert world.last("lock.released")["offset"] == 3
 
 
@@ -287,9 +348,16 @@ def test_the_list_of_opens_says_what_each_has_locked_and_waits_for_the_first_ten
         for number in range(RANGES_LISTED_MAX):
             await world.lock(ANNA, held, 10 * number, 5)
         mine, others = world.host.opens()
-        assert [(one.offset, one.length, one.locked_at) for one in mine.ranges] == [(10 * n, 5, EPOCH) for n in range(10)]
+        assert [(one.offset, one.length, one.locked_at) for one in mine.ranges] == [
+            (10 * n, 5, EPOCH) for n in range(10)
+        ]
         assert mine.range_count == RANGES_LISTED_MAX == 10
-        assert (others.ranges, others.range_count, others.waiting, others.waiting_count) == ((), 0, (), 0)
+        assert (others.ranges, others.range_count, others.waiting, others.waiting_count) == (
+            (),
+            0,
+            (),
+            0,
+        )
         await world.lock(ANNA, held, 1000, 5)
         offsets = [one.offset for one in mine.ranges] + [1000]
         waits = [world.wait_for(OTTO, other, offset, 1) for offset in offsets]

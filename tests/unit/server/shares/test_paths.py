@@ -33,7 +33,10 @@ async def test_a_file_is_put_and_got_with_its_etag_and_time() -> None:
 async def test_a_name_is_created_only_once() -> None:
     world = World()
     assert isinstance(await world.host.put(SVC, "OPEN", "F", b"1", create_only=True), str)
-    assert status(await world.host.put(SVC, "OPEN", "f", b"2", create_only=True)) is NtStatus.OBJECT_NAME_COLLISION
+    assert (
+        status(await world.host.put(SVC, "OPEN", "f", b"2", create_only=True))
+        is NtStatus.OBJECT_NAME_COLLISION
+    )
 
 
 @pytest.mark.parametrize("path", ["../x", "CON", "D/NUL.TXT", "a\0b", "x" * 256, "trailing."])
@@ -41,7 +44,11 @@ async def test_a_bad_path_is_refused_recorded_and_touches_nothing(path: str) -> 
     world = World()
     refusal = await world.host.put(SVC, "OPEN", path, b"x")
     assert isinstance(refusal, Problem)
-    assert (refusal.nt_status, refusal.win32, refusal.status) == (NtStatus.OBJECT_NAME_INVALID, 123, 400)
+    assert (refusal.nt_status, refusal.win32, refusal.status) == (
+        NtStatus.OBJECT_NAME_INVALID,
+        123,
+        400,
+    )
     assert world.last("open.refused")["nt_status"] == "STATUS_OBJECT_NAME_INVALID"
     assert world.host.list(SVC, "OPEN", "") == []
 
@@ -52,7 +59,10 @@ async def test_what_is_missing_is_said_and_not_recorded() -> None:
     assert status(await world.host.get(SVC, "OPEN", "D/F")) is NtStatus.OBJECT_PATH_NOT_FOUND
     assert status(await world.host.put(SVC, "OPEN", "D/F", b"")) is NtStatus.OBJECT_PATH_NOT_FOUND
     assert status(await world.host.delete(SVC, "OPEN", "F")) is NtStatus.OBJECT_NAME_NOT_FOUND
-    assert status(await world.host.move(SVC, "OPEN", "F", "G", replace=False)) is NtStatus.OBJECT_NAME_NOT_FOUND
+    assert (
+        status(await world.host.move(SVC, "OPEN", "F", "G", replace=False))
+        is NtStatus.OBJECT_NAME_NOT_FOUND
+    )
     assert status(world.host.stat(SVC, "OPEN", "F")) is NtStatus.OBJECT_NAME_NOT_FOUND
     assert status(world.host.list(SVC, "OPEN", "D")) is NtStatus.OBJECT_NAME_NOT_FOUND
     assert status(await world.host.get(SVC, "NOSUCH", "F")) is NtStatus.BAD_NETWORK_NAME
@@ -66,12 +76,22 @@ async def test_a_reader_stops_a_writer_and_a_writer_stops_a_reader() -> None:
     reader = await world.hold(WS3, session, "F")
     refusal = await world.host.put(SVC, "OPEN", "F", b"y")
     assert isinstance(refusal, Problem)
-    assert (refusal.nt_status, refusal.win32, refusal.status) == (NtStatus.SHARING_VIOLATION, 32, 423)
+    assert (refusal.nt_status, refusal.win32, refusal.status) == (
+        NtStatus.SHARING_VIOLATION,
+        32,
+        423,
+    )
     assert refusal.type == "/problems/sharing-violation"
-    assert "WINWORD.EXE on WS3 (user ALICE) with READ access sharing READ since 1996-06-03 07:00" in refusal.detail
+    assert (
+        "WINWORD.EXE on WS3 (user ALICE) with READ access sharing READ since 1996-06-03 07:00"
+        in refusal.detail
+    )
     assert status(await world.host.get(SVC, "OPEN", "F")) is NtStatus.SUCCESS
     assert status(await world.host.delete(SVC, "OPEN", "F")) is NtStatus.SHARING_VIOLATION
-    assert status(await world.host.move(SVC, "OPEN", "F", "G", replace=True)) is NtStatus.SHARING_VIOLATION
+    assert (
+        status(await world.host.move(SVC, "OPEN", "F", "G", replace=True))
+        is NtStatus.SHARING_VIOLATION
+    )
     await world.host.close(WS3, reader)
     await world.hold(WS3, session, "F", access="WRITE")
     assert status(await world.host.get(SVC, "OPEN", "F")) is NtStatus.SHARING_VIOLATION
@@ -104,7 +124,9 @@ async def test_deleting_what_others_share_for_deletion_waits_for_them() -> None:
     assert await world.host.read_open(WS3, reader, 0, None) == b"x"
     await world.host.close(WS3, reader)
     assert world.last("file.deleted")["program"] == "SMS_DESPOOLER"
-    assert status(await world.host.put(SVC, "OPEN", "F", b"new", create_only=True)) is NtStatus.SUCCESS
+    assert (
+        status(await world.host.put(SVC, "OPEN", "F", b"new", create_only=True)) is NtStatus.SUCCESS
+    )
 
 
 async def test_what_is_read_only_or_filled_is_not_deleted() -> None:
@@ -112,7 +134,13 @@ async def test_what_is_read_only_or_filled_is_not_deleted() -> None:
     await world.host.make_directory(SVC, "OPEN", "D/E", parents=True)
     assert status(await world.host.delete(SVC, "OPEN", "D")) is NtStatus.DIRECTORY_NOT_EMPTY
     handle = await world.hold(
-        WS3, world.session(WS3), "F", access="WRITE", disposition="CREATE", attributes="READONLY", share_mode=ALL
+        WS3,
+        world.session(WS3),
+        "F",
+        access="WRITE",
+        disposition="CREATE",
+        attributes="READONLY",
+        share_mode=ALL,
     )
     await world.host.close(WS3, handle)
     assert status(await world.host.delete(SVC, "OPEN", "F")) is NtStatus.CANNOT_DELETE
@@ -124,7 +152,10 @@ async def test_moving_renames_replaces_and_changes_case() -> None:
     world = World()
     await world.put("F", b"f")
     await world.put("G", b"g")
-    assert status(await world.host.move(SVC, "OPEN", "F", "G", replace=False)) is NtStatus.OBJECT_NAME_COLLISION
+    assert (
+        status(await world.host.move(SVC, "OPEN", "F", "G", replace=False))
+        is NtStatus.OBJECT_NAME_COLLISION
+    )
     assert await world.host.move(SVC, "OPEN", "F", "g", replace=True) is None
     entries = world.host.list(SVC, "OPEN", "")
     assert isinstance(entries, list)
@@ -157,9 +188,15 @@ async def test_a_directory_with_something_open_in_it_does_not_move() -> None:
     await world.host.make_directory(SVC, "OPEN", "D/E", parents=True)
     await world.put("D/E/F")
     handle = await world.hold(WS3, world.session(WS3), "D/E/F", share_mode=ALL)
-    assert status(await world.host.move(SVC, "OPEN", "D", "X", replace=False)) is NtStatus.ACCESS_DENIED
+    assert (
+        status(await world.host.move(SVC, "OPEN", "D", "X", replace=False))
+        is NtStatus.ACCESS_DENIED
+    )
     await world.host.close(WS3, handle)
-    assert status(await world.host.move(SVC, "OPEN", "D", "D/E/D", replace=False)) is NtStatus.SHARING_VIOLATION
+    assert (
+        status(await world.host.move(SVC, "OPEN", "D", "D/E/D", replace=False))
+        is NtStatus.SHARING_VIOLATION
+    )
     assert await world.host.move(SVC, "OPEN", "D", "X", replace=False) is None
     assert status(await world.host.get(SVC, "OPEN", "X/E/F")) is NtStatus.SUCCESS
 
@@ -169,29 +206,50 @@ async def test_the_target_of_a_move_must_be_writable_too() -> None:
     caller = Caller(WS3)
     for box in ("DESPOOLR.BOX", "PCMINS.BOX"):
         await world.host.make_directory(SVC, "SMS_SHR", box, parents=True)
-    assert status(await world.host.put(caller, "SMS_SHR", "DESPOOLR.BOX/A.TMP", b"x")) is NtStatus.SUCCESS
-    assert status(await world.host.put(caller, "SMS_SHR", "PCMINS.BOX/A.INS", b"x")) is NtStatus.ACCESS_DENIED
-    there = await world.host.move(caller, "SMS_SHR", "DESPOOLR.BOX/A.TMP", "PCMINS.BOX/A.INS", replace=False)
+    assert (
+        status(await world.host.put(caller, "SMS_SHR", "DESPOOLR.BOX/A.TMP", b"x"))
+        is NtStatus.SUCCESS
+    )
+    assert (
+        status(await world.host.put(caller, "SMS_SHR", "PCMINS.BOX/A.INS", b"x"))
+        is NtStatus.ACCESS_DENIED
+    )
+    there = await world.host.move(
+        caller, "SMS_SHR", "DESPOOLR.BOX/A.TMP", "PCMINS.BOX/A.INS", replace=False
+    )
     assert status(there) is NtStatus.ACCESS_DENIED
-    here = await world.host.move(caller, "SMS_SHR", "DESPOOLR.BOX/A.TMP", "DESPOOLR.BOX/A.PCK", replace=False)
+    here = await world.host.move(
+        caller, "SMS_SHR", "DESPOOLR.BOX/A.TMP", "DESPOOLR.BOX/A.PCK", replace=False
+    )
     assert here is None
 
 
 async def test_directories_are_made_with_those_above() -> None:
     world = World()
-    assert status(await world.host.make_directory(SVC, "OPEN", "A/B", parents=False)) is NtStatus.OBJECT_PATH_NOT_FOUND
+    assert (
+        status(await world.host.make_directory(SVC, "OPEN", "A/B", parents=False))
+        is NtStatus.OBJECT_PATH_NOT_FOUND
+    )
     assert await world.host.make_directory(SVC, "OPEN", "A/B", parents=True) is None
     assert await world.host.make_directory(SVC, "OPEN", "a/b", parents=True) is None
-    assert status(await world.host.make_directory(SVC, "OPEN", "A/B", parents=False)) is NtStatus.OBJECT_NAME_COLLISION
+    assert (
+        status(await world.host.make_directory(SVC, "OPEN", "A/B", parents=False))
+        is NtStatus.OBJECT_NAME_COLLISION
+    )
     assert await world.host.make_directory(SVC, "OPEN", "", parents=True) is None
     await world.put("F")
-    assert status(await world.host.make_directory(SVC, "OPEN", "F/G", parents=True)) is NtStatus.OBJECT_NAME_COLLISION
+    assert (
+        status(await world.host.make_directory(SVC, "OPEN", "F/G", parents=True))
+        is NtStatus.OBJECT_NAME_COLLISION
+    )
 
 
 async def test_a_held_directory_cannot_be_listed_when_nothing_is_shared() -> None:
     world = World()
     await world.host.make_directory(SVC, "OPEN", "D", parents=True)
-    handle = await world.hold(WS3, world.session(WS3), "D", options="DIRECTORY_FILE", share_mode="NONE")
+    handle = await world.hold(
+        WS3, world.session(WS3), "D", options="DIRECTORY_FILE", share_mode="NONE"
+    )
     assert status(world.host.list(SVC, "OPEN", "D")) is NtStatus.SHARING_VIOLATION
     assert status(world.host.stat(SVC, "OPEN", "D")) is NtStatus.SUCCESS
     await world.host.close(WS3, handle)
@@ -222,7 +280,9 @@ async def test_a_large_file_on_its_way_is_an_open_like_any_other(tmp_path: Path)
     content = await world.host.get(SVC, "OPEN", "BIG")
     assert isinstance(content, Content)
     assert content.data == large
-    assert [kind for kind in world.kinds() if kind.startswith(("open.", "session."))] == ["open.refused"]
+    assert [kind for kind in world.kinds() if kind.startswith(("open.", "session."))] == [
+        "open.refused"
+    ]
 
 
 async def test_a_cancelled_upload_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -15,13 +15,17 @@ from despoolr_server.site.state import boxes
 from share_world import ADMIN, EPOCH, SERVICE, World, client, status
 
 
-@pytest.mark.parametrize("box", ["CCR.BOX", "DESPOOLR.BOX", "INVENTRY.BOX", "ISVMIF.BOX", "PCMPKG.SRC", "SMSID"])
+@pytest.mark.parametrize(
+    "box", ["CCR.BOX", "DESPOOLR.BOX", "INVENTRY.BOX", "ISVMIF.BOX", "PCMPKG.SRC", "SMSID"]
+)
 def test_clients_change_the_boxes_they_report_through(box: str) -> None:
     assert rights.SMS_SHR.allowed(Role.CLIENT, box) == Rights.CHANGE
     assert rights.SMS_SHR.allowed(Role.CLIENT, f"{box}/X.TMP") == Rights.CHANGE
 
 
-@pytest.mark.parametrize("path", ["", "PCMINS.BOX/AB100001.INS", "MSTEST", "DESPOOLR.BOXES/X", "DOMAIN.INI"])
+@pytest.mark.parametrize(
+    "path", ["", "PCMINS.BOX/AB100001.INS", "MSTEST", "DESPOOLR.BOXES/X", "DOMAIN.INI"]
+)
 def test_clients_only_read_elsewhere(path: str) -> None:
     assert rights.SMS_SHR.allowed(Role.CLIENT, path) == Rights.READ
 
@@ -52,7 +56,13 @@ def test_an_entry_can_be_changed_and_restored() -> None:
 
 
 def test_the_longest_prefix_that_names_the_role_decides() -> None:
-    table = RightsTable({"": {Role.CLIENT: Rights.READ}, "A": {Role.SERVICE: Rights.READ}, "A/B": {Role.CLIENT: Rights.FULL}})
+    table = RightsTable(
+        {
+            "": {Role.CLIENT: Rights.READ},
+            "A": {Role.SERVICE: Rights.READ},
+            "A/B": {Role.CLIENT: Rights.FULL},
+        }
+    )
     assert table.allowed(Role.CLIENT, "A/B/C") == Rights.FULL
     assert table.allowed(Role.CLIENT, "A/C") == Rights.READ
     assert table.allowed(Role.SERVICE, "A/C") == Rights.READ
@@ -83,7 +93,10 @@ def logon() -> World:
 async def filled() -> World:
     world = logon()
     for path in (f"{BOX}/00001001.SNI", "CCR.BOX/X.TMP"):
-        assert status(await world.host.put(Caller(client()), "SMS_SHR", path, b"kept")) is NtStatus.SUCCESS
+        assert (
+            status(await world.host.put(Caller(client()), "SMS_SHR", path, b"kept"))
+            is NtStatus.SUCCESS
+        )
     return world
 
 
@@ -104,12 +117,16 @@ def test_every_box_that_setup_makes_on_a_logon_server_is_fixed() -> None:
 def test_what_stands_above_a_fixed_name_is_fixed_and_every_child_of_a_fixed_parent() -> None:
     fixed = FixedNames(["A/b/C"], ["P/Q"])
     assert all(key in fixed for key in ("A", "A/B", "A/B/C", "P", "P/Q", "P/Q/SALES.000"))
-    assert not any(key in fixed for key in ("", "A/X", "A/B/C/D", "P/X", "P/Q/SALES.000/BPC00001.INS"))
+    assert not any(
+        key in fixed for key in ("", "A/X", "A/B/C/D", "P/X", "P/Q/SALES.000/BPC00001.INS")
+    )
 
 
 @pytest.mark.parametrize("who", [client(), SERVICE])
 @pytest.mark.parametrize("box", SPELLINGS)
-async def test_a_box_is_neither_moved_nor_deleted_and_keeps_what_is_in_it(who: Principal, box: str) -> None:
+async def test_a_box_is_neither_moved_nor_deleted_and_keeps_what_is_in_it(
+    who: Principal, box: str
+) -> None:
     world = await filled()
     host, caller = world.host, Caller(who)
     answers = [
@@ -131,9 +148,18 @@ async def test_nothing_is_moved_or_copied_over_a_box(who: Principal, source: str
     world = await filled()
     host, caller = world.host, Caller(who)
     for target in SPELLINGS:
-        assert status(await host.move_tree(caller, "SMS_SHR", source, target, replace=True)) is NtStatus.ACCESS_DENIED
-        assert status(await host.copy_tree(caller, "SMS_SHR", source, target, replace=True)) is NtStatus.ACCESS_DENIED
-        assert status(await host.move(caller, "SMS_SHR", source, target, replace=True)) is NtStatus.ACCESS_DENIED
+        assert (
+            status(await host.move_tree(caller, "SMS_SHR", source, target, replace=True))
+            is NtStatus.ACCESS_DENIED
+        )
+        assert (
+            status(await host.copy_tree(caller, "SMS_SHR", source, target, replace=True))
+            is NtStatus.ACCESS_DENIED
+        )
+        assert (
+            status(await host.move(caller, "SMS_SHR", source, target, replace=True))
+            is NtStatus.ACCESS_DENIED
+        )
     assert names(world) == ["00001001.SNI"]
     assert names(world, "CCR.BOX") == ["MINE", "X.TMP"]
 
@@ -144,15 +170,27 @@ async def test_no_handle_on_a_box_can_delete_or_rename_it(who: Principal) -> Non
     session = world.session(who)
 
     async def ask(**words: str) -> object:
-        return await world.host.open(who, OpenRequest(session, "SMS_SHR", **{"path": "inventry.box", **words}))
+        return await world.host.open(
+            who, OpenRequest(session, "SMS_SHR", **{"path": "inventry.box", **words})
+        )
 
-    assert status(await ask(access="DELETE", share_mode="READ|WRITE|DELETE")) is NtStatus.ACCESS_DENIED
-    assert status(await ask(access="GENERIC_ALL", share_mode="READ|WRITE|DELETE")) is NtStatus.ACCESS_DENIED
+    assert (
+        status(await ask(access="DELETE", share_mode="READ|WRITE|DELETE")) is NtStatus.ACCESS_DENIED
+    )
+    assert (
+        status(await ask(access="GENERIC_ALL", share_mode="READ|WRITE|DELETE"))
+        is NtStatus.ACCESS_DENIED
+    )
     for options in ("DELETE_ON_CLOSE", "DELETE_ON_CLOSE|DIRECTORY_FILE"):
         assert status(await ask(access="DELETE", options=options)) is NtStatus.ACCESS_DENIED
-        assert status(await ask(access="MAXIMUM_ALLOWED", options=options)) is NtStatus.ACCESS_DENIED
+        assert (
+            status(await ask(access="MAXIMUM_ALLOWED", options=options)) is NtStatus.ACCESS_DENIED
+        )
     for disposition in ("SUPERSEDE", "OVERWRITE", "OVERWRITE_IF"):
-        assert status(await ask(disposition=disposition, access="WRITE")) is NtStatus.FILE_IS_A_DIRECTORY
+        assert (
+            status(await ask(disposition=disposition, access="WRITE"))
+            is NtStatus.FILE_IS_A_DIRECTORY
+        )
     widest = await ask(access="MAXIMUM_ALLOWED", share_mode="READ|WRITE|DELETE")
     assert isinstance(widest, OpenReply), widest
     assert status(await world.host.mark_delete(who, widest.open, True)) is NtStatus.ACCESS_DENIED
@@ -160,7 +198,10 @@ async def test_no_handle_on_a_box_can_delete_or_rename_it(who: Principal) -> Non
     assert status(moved) is NtStatus.ACCESS_DENIED
     mine = await ask(path="CCR.BOX/MINE", access="DELETE", share_mode="READ|WRITE|DELETE")
     assert isinstance(mine, OpenReply), mine
-    assert status(await world.host.rename_open(who, mine.open, BOX, replace=True)) is NtStatus.ACCESS_DENIED
+    assert (
+        status(await world.host.rename_open(who, mine.open, BOX, replace=True))
+        is NtStatus.ACCESS_DENIED
+    )
     world.host.end_session(who, session)
     assert names(world, "") == sorted(boxes.LOGON_DIRECTORIES)
 
@@ -171,8 +212,13 @@ async def test_no_file_takes_the_place_of_a_box_that_is_missing(who: Principal) 
     caller, session = Caller(who), world.session(who)
     assert not await world.host.delete_tree(Caller(ADMIN), "SMS_SHR", BOX)
     assert status(await world.host.put(caller, "SMS_SHR", BOX, b"x")) is NtStatus.ACCESS_DENIED
-    assert status(await world.host.dav_lock(caller, "SMS_SHR", "despoolr.box", LockWish())) is NtStatus.ACCESS_DENIED
-    made = await world.host.open(who, OpenRequest(session, "SMS_SHR", BOX, access="WRITE", disposition="OPEN_IF"))
+    assert (
+        status(await world.host.dav_lock(caller, "SMS_SHR", "despoolr.box", LockWish()))
+        is NtStatus.ACCESS_DENIED
+    )
+    made = await world.host.open(
+        who, OpenRequest(session, "SMS_SHR", BOX, access="WRITE", disposition="OPEN_IF")
+    )
     assert status(made) is NtStatus.ACCESS_DENIED
     moved = await world.host.move_tree(caller, "SMS_SHR", "CCR.BOX/X.TMP", BOX, replace=False)
     assert status(moved) is NtStatus.ACCESS_DENIED
@@ -182,12 +228,19 @@ async def test_no_file_takes_the_place_of_a_box_that_is_missing(who: Principal) 
 
 async def test_a_refusal_says_that_the_directory_stays() -> None:
     world = logon()
-    refused = await world.host.move_tree(Caller(client()), "SMS_SHR", BOX, "CCR.BOX/STOLEN", replace=False)
-    assert getattr(refused, "detail", "") == "DESPOOLR.BOX: it is one of the site's own directories, and stays where it is"
+    refused = await world.host.move_tree(
+        Caller(client()), "SMS_SHR", BOX, "CCR.BOX/STOLEN", replace=False
+    )
+    assert (
+        getattr(refused, "detail", "")
+        == "DESPOOLR.BOX: it is one of the site's own directories, and stays where it is"
+    )
 
 
 async def test_a_file_that_stands_where_a_box_belongs_can_be_renamed_by_the_service() -> None:
     world = await filled()
     await world.host.delete_tree(Caller(ADMIN), "SMS_SHR", BOX)
     await world.host.put(Caller(ADMIN), "SMS_SHR", BOX, b"x")
-    assert await world.host.move(Caller(SERVICE), "SMS_SHR", BOX, f"{BOX}.BAD", replace=False) is None
+    assert (
+        await world.host.move(Caller(SERVICE), "SMS_SHR", BOX, f"{BOX}.BAD", replace=False) is None
+    )

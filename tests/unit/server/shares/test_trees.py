@@ -62,7 +62,10 @@ async def test_a_tree_is_copied_file_by_file_with_its_properties() -> None:
     assert world.store.read(n("C/E/B")) == b"b"
     assert dict(world.store.properties(n("C/E/B"))) == {"{urn:x}y": '<y xmlns="urn:x"/>'}
     assert list(world.store.properties(n("C"))) == ["{urn:x}z"]
-    assert status(await world.host.copy_tree(SVC, "OPEN", "D", "C", replace=False)) is NtStatus.OBJECT_NAME_COLLISION
+    assert (
+        status(await world.host.copy_tree(SVC, "OPEN", "D", "C", replace=False))
+        is NtStatus.OBJECT_NAME_COLLISION
+    )
 
 
 async def test_a_copy_of_depth_zero_leaves_out_what_is_inside() -> None:
@@ -105,7 +108,10 @@ async def test_a_held_target_is_not_replaced_and_its_holder_is_named() -> None:
     await world.hold(WS3, world.session(WS3, "EXCEL.EXE"), "C")
     refused = await world.host.copy_tree(SVC, "OPEN", "D/A", "C", replace=True)
     assert isinstance(refused, Problem)
-    assert (refused.nt_status, refused.blockers[0].program) == (NtStatus.SHARING_VIOLATION, "EXCEL.EXE")
+    assert (refused.nt_status, refused.blockers[0].program) == (
+        NtStatus.SHARING_VIOLATION,
+        "EXCEL.EXE",
+    )
 
 
 async def test_deleting_a_tree_leaves_what_is_held_and_what_that_stands_in() -> None:
@@ -131,7 +137,10 @@ async def test_a_moved_tree_takes_its_properties_and_replaces_what_was_there() -
     world = await planted()
     world.store.set_properties(n("D/E/B"), {"{urn:x}y": '<y xmlns="urn:x"/>'})
     await world.host.make_directory(SVC, "OPEN", "C/OLD", parents=True)
-    assert status(await world.host.move_tree(SVC, "OPEN", "D", "C", replace=False)) is NtStatus.OBJECT_NAME_COLLISION
+    assert (
+        status(await world.host.move_tree(SVC, "OPEN", "D", "C", replace=False))
+        is NtStatus.OBJECT_NAME_COLLISION
+    )
     assert await world.host.move_tree(SVC, "OPEN", "D", "C", replace=True) == []
     assert paths(world) == ["C", "C/A", "C/E", "C/E/B"]
     assert list(world.store.properties(n("C/E/B"))) == ["{urn:x}y"]
@@ -151,9 +160,17 @@ async def test_a_move_that_cannot_end_well_deletes_nothing_first() -> None:
     world = await planted()
     await world.host.make_directory(SVC, "OPEN", "C/KEPT", parents=True)
     await world.hold(WS3, world.session(WS3), "D/A")
-    assert failed(await world.host.move_tree(SVC, "OPEN", "D", "C", replace=True)) == [("D/A", NtStatus.SHARING_VIOLATION)]
-    assert status(await world.host.move_tree(SVC, "OPEN", "D/A", "C", replace=True)) is NtStatus.SHARING_VIOLATION
-    assert status(await world.host.move_tree(SVC, "OPEN", "D/E", "D", replace=True)) is NtStatus.ACCESS_DENIED
+    assert failed(await world.host.move_tree(SVC, "OPEN", "D", "C", replace=True)) == [
+        ("D/A", NtStatus.SHARING_VIOLATION)
+    ]
+    assert (
+        status(await world.host.move_tree(SVC, "OPEN", "D/A", "C", replace=True))
+        is NtStatus.SHARING_VIOLATION
+    )
+    assert (
+        status(await world.host.move_tree(SVC, "OPEN", "D/E", "D", replace=True))
+        is NtStatus.ACCESS_DENIED
+    )
     assert paths(world, "C") == ["C/KEPT"]
 
 
@@ -168,7 +185,9 @@ DEEP = 500
 
 
 def grown_by_hand(root: Path) -> World:
-    """A share in which somebody made 500 directories, each in the last, and a file at the bottom."""
+    """A share in which somebody made 500 directories, each in the last, and a file at the
+    bottom.
+    """
     bottom = root / "T"
     bottom.mkdir()
     for _ in range(DEEP):
@@ -178,14 +197,19 @@ def grown_by_hand(root: Path) -> World:
     return World(DiskFileStore(root))
 
 
-async def test_a_tree_deeper_than_any_path_may_be_is_listed_looked_over_and_deleted(tmp_path: Path) -> None:
+async def test_a_tree_deeper_than_any_path_may_be_is_listed_looked_over_and_deleted(
+    tmp_path: Path,
+) -> None:
     world = grown_by_hand(tmp_path)
     found = await world.host.look(SVC, "OPEN", "T", None)
     assert isinstance(found, list) and len(found) == DEEP + 2
     assert len(world.host.list(SVC, "OPEN", "/".join(["T", *["d"] * (DEPTH_MAX - 1)]))) == 1  # type: ignore[arg-type]
     refused = world.host.list(SVC, "OPEN", "/".join(["T", *["d"] * DEPTH_MAX]))
     assert status(refused) is NtStatus.OBJECT_NAME_INVALID
-    assert status(await world.host.copy_tree(SVC, "OPEN", "T", "C", replace=False)) is NtStatus.OBJECT_NAME_INVALID
+    assert (
+        status(await world.host.copy_tree(SVC, "OPEN", "T", "C", replace=False))
+        is NtStatus.OBJECT_NAME_INVALID
+    )
     assert await world.host.move_tree(SVC, "OPEN", "T", "U", replace=False) == []
     assert await world.host.delete_tree(SVC, "OPEN", "U") == []
     assert paths(world) == []
@@ -200,12 +224,17 @@ async def test_a_path_too_deep_is_refused_at_every_door(tmp_path: Path) -> None:
     assert status(await world.host.make_directory(SVC, "OPEN", over, parents=True)) is too_deep
     assert status(await world.host.make_directory(SVC, "OPEN", over, parents=False)) is too_deep
     assert status(await world.host.put(SVC, "OPEN", over, b"")) is too_deep
-    assert status(await world.open(SERVICE, session, over, access="WRITE", disposition="OPEN_IF")) is too_deep
+    assert (
+        status(await world.open(SERVICE, session, over, access="WRITE", disposition="OPEN_IF"))
+        is too_deep
+    )
     assert status(await world.host.dav_lock(SVC, "OPEN", over, LockWish())) is too_deep
     await world.put("F")
     assert status(await world.host.move(SVC, "OPEN", "F", over, replace=False)) is too_deep
     assert status(await world.host.copy_tree(SVC, "OPEN", "F", over, replace=False)) is too_deep
-    handle = await world.hold(SERVICE, session, "F", access="DELETE", share_mode="READ|WRITE|DELETE")
+    handle = await world.hold(
+        SERVICE, session, "F", access="DELETE", share_mode="READ|WRITE|DELETE"
+    )
     assert status(await world.host.rename_open(SERVICE, handle, over, replace=False)) is too_deep
     with pytest.raises(ShareError, match="65 parts"):
         await share.make_directory(over)
@@ -231,7 +260,9 @@ async def test_a_tree_whose_paths_would_become_too_far_stays_whole_and_so_does_w
         answer = await world.host.move(SVC, "OPEN", "T", over, replace=False)
     elif how == "rename":
         session = world.session(SERVICE)
-        handle = await world.hold(SERVICE, session, "T", access="DELETE", share_mode="READ|WRITE|DELETE")
+        handle = await world.hold(
+            SERVICE, session, "T", access="DELETE", share_mode="READ|WRITE|DELETE"
+        )
         answer = await world.host.rename_open(SERVICE, handle, over, replace=False)
     elif how.startswith("copy"):
         answer = await world.host.copy_tree(SVC, "OPEN", "T", over, replace=True)
@@ -245,9 +276,18 @@ async def test_a_move_over_a_directory_asks_all_that_can_be_asked_before_that_go
     world = await planted()
     await world.host.make_directory(SVC, "OPEN", "X/Y", parents=True)
     world.host.set_rights("OPEN", "X", Role.SERVICE, Rights.FULL & ~Access.WRITE_DATA)  # type: ignore[arg-type]
-    assert status(await world.host.move_tree(SVC, "OPEN", "D", "X/Y", replace=True)) is NtStatus.ACCESS_DENIED
-    assert status(await world.host.copy_tree(SVC, "OPEN", "D", "X/Y", replace=True)) is NtStatus.ACCESS_DENIED
-    assert status(await world.host.copy_tree(SVC, "OPEN", "D/A", "X/Y", replace=True)) is NtStatus.ACCESS_DENIED
+    assert (
+        status(await world.host.move_tree(SVC, "OPEN", "D", "X/Y", replace=True))
+        is NtStatus.ACCESS_DENIED
+    )
+    assert (
+        status(await world.host.copy_tree(SVC, "OPEN", "D", "X/Y", replace=True))
+        is NtStatus.ACCESS_DENIED
+    )
+    assert (
+        status(await world.host.copy_tree(SVC, "OPEN", "D/A", "X/Y", replace=True))
+        is NtStatus.ACCESS_DENIED
+    )
     assert paths(world) == ["D", "D/A", "D/E", "D/E/B", "X", "X/Y"]
 
 
@@ -257,7 +297,10 @@ async def test_a_read_only_file_is_not_moved_over_a_locked_one_by_half() -> None
     assert isinstance(locked, tuple)
     world.store.set_attributes(n("D/E/B"), 1)
     mine = Caller(SERVICE, tokens=frozenset({locked[0].token}))
-    assert status(await world.host.move_tree(mine, "OPEN", "D/E/B", "D/A", replace=True)) is NtStatus.CANNOT_DELETE
+    assert (
+        status(await world.host.move_tree(mine, "OPEN", "D/E/B", "D/A", replace=True))
+        is NtStatus.CANNOT_DELETE
+    )
     assert (world.store.read(n("D/A")), world.store.read(n("D/E/B"))) == (b"a", b"b")
 
 
@@ -268,7 +311,9 @@ async def test_a_refused_move_ends_no_lock() -> None:
     mine = Caller(SERVICE, tokens=frozenset({locked[0].token}))
     world.store.set_attributes(n("D/E/B"), 1)
     for move in (world.host.move_tree, world.host.move):
-        assert status(await move(mine, "OPEN", "D/A", "D/E/B", replace=True)) is NtStatus.ACCESS_DENIED
+        assert (
+            status(await move(mine, "OPEN", "D/A", "D/E/B", replace=True)) is NtStatus.ACCESS_DENIED
+        )
     assert world.host.dav_locks_on(mine, "OPEN", "D/A")[1] == [locked[0]]
 
 

@@ -1,4 +1,6 @@
-"""A poll's short way: the same answer as the long one, and only where the long one would do nothing else."""
+"""A poll's short way: the same answer as the long one, and only where the long one would do nothing
+else.
+"""
 
 from __future__ import annotations
 

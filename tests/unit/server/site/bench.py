@@ -1,7 +1,9 @@
-"""A site on a bench: a real `SiteServer` and its logon servers in memory, services cycled by hand on a clock that tests move.
+"""A site on a bench: a real `SiteServer` and its logon servers in memory, services cycled by hand
+on a clock that tests move.
 
-Machines reach each other as `LocalShare`s: the share engine decides everything, HTTP is left out. `Death` kills a service at
-a chosen call on a share or the database; `state` is what a person would find afterwards.
+Machines reach each other as `LocalShare`s: the share engine decides everything, HTTP is left out.
+`Death` kills a service at a chosen call on a share or the database; `state` is what a person would
+find afterwards.
 """
 
 from __future__ import annotations
@@ -20,7 +22,15 @@ from despoolr_core.response import Response
 from despoolr_core.share.modes import Access, Role, ShareMode
 from despoolr_core.share.wire import OpenList
 from despoolr_server.database.database import InlineDatabase
-from despoolr_server.database.schema import EVENTS, JOB_DETAILS, JOBS, LOADED_REPORTS, MACHINE_ATTRIBUTES, PACKAGE_STATUS, SITES
+from despoolr_server.database.schema import (
+    EVENTS,
+    JOB_DETAILS,
+    JOBS,
+    LOADED_REPORTS,
+    MACHINE_ATTRIBUTES,
+    PACKAGE_STATUS,
+    SITES,
+)
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.files import FileStore, MemoryFileStore
 from despoolr_server.http.base.auth import Auth
@@ -41,8 +51,12 @@ FILES = {"a.dat": "a, first", "b.dat": "b, first", "c.dat": "c, first"}
 NEW_FILES = {name: text.replace("first", "second") for name, text in FILES.items()}
 
 
-CHANGES = frozenset({"write", "create", "delete", "rename", "make_directory", "open", "end_episode"})
-"""What leaves something behind. A death before a call that only looks is the same as one before the next of these."""
+CHANGES = frozenset(
+    {"write", "create", "delete", "rename", "make_directory", "open", "end_episode"}
+)
+"""What leaves something behind. A death before a call that only looks is the same as one before the
+next of these.
+"""
 
 CHAINS = frozenset({"write_all", "create_all", "delete_all"})
 """Several of these in one call."""
@@ -53,7 +67,9 @@ class Died(Exception):
 
 
 class Death:
-    """Kills at the n-th call (0: never) on whatever it watches; `call_count` says how many there were."""
+    """Kills at the n-th call (0: never) on whatever it watches; `call_count` says how many there
+    were.
+    """
 
     def __init__(self, at: int = 0) -> None:
         self.at = at
@@ -133,16 +149,24 @@ class Machine:
     async def close_by_force(self, handle: str, reason: str = "") -> None:
         self._host.close_by_force(self._who, handle, reason)
 
-    async def set_rights(self, share: str, prefix: str, role: Role, rights: str | None) -> str | None:
-        former = self._host.set_rights(share, prefix, role, None if rights is None else Rights[rights])
+    async def set_rights(
+        self, share: str, prefix: str, role: Role, rights: str | None
+    ) -> str | None:
+        former = self._host.set_rights(
+            share, prefix, role, None if rights is None else Rights[rights]
+        )
         return None if former is None else former.name
 
     async def send_message(self, machine: str, text: str) -> None:
-        self._host._chronicle._recorder.record(self._host.server, "message.sent", machine=machine, text=text)
+        self._host._chronicle._recorder.record(
+            self._host.server, "message.sent", machine=machine, text=text
+        )
 
 
 class Bench:
-    """Site `BPC` on `SITE1`, domain `SALES`, with logon servers that are distribution servers too."""
+    """Site `BPC` on `SITE1`, domain `SALES`, with logon servers that are distribution servers
+    too.
+    """
 
     def __init__(
         self,
@@ -153,12 +177,16 @@ class Bench:
         above: Bench | None = None,
         **overrides: Any,
     ) -> None:
-        """`above`: the bench of the parent site, which then shares clock and records and is pumped along."""
+        """`above`: the bench of the parent site, which then shares clock and records and is pumped
+        along.
+        """
         self.above = above
         self.below: list[Bench] = []
         self.clock = StillClock() if above is None else above.clock
         self.records: list[Record] = [] if above is None else above.records
-        self.recorder = Recorder(self.clock.now, [self.records.append]) if above is None else above.recorder
+        self.recorder = (
+            Recorder(self.clock.now, [self.records.append]) if above is None else above.recorder
+        )
         self.name = "SITE1" if above is None else f"SITE{len(site)}{site}"
         self.database = InlineDatabase()
         self.auth = Auth(b"a secret for a bench, long enough for anyone")
@@ -190,7 +218,12 @@ class Bench:
             self.clock,
             self.recorder,
             self.database,
-            SiteStores(*(self._store(f"{self.name}/{share}") for share in ("SMS_SHRD", "SMS_SITE", "PKGSRC"))),
+            SiteStores(
+                *(
+                    self._store(f"{self.name}/{share}")
+                    for share in ("SMS_SHRD", "SMS_SITE", "PKGSRC")
+                )
+            ),
             self.auth,
             self._remote,
             lease_s=0.0,
@@ -210,13 +243,18 @@ class Bench:
     def _remote(self, server: str, program: str) -> RemoteServer:
         if server in self.down:
             return _Down()
-        sites = {bench.name: bench.server.host for bench in (*self.below, *([self.above] if self.above else []))}
+        sites = {
+            bench.name: bench.server.host
+            for bench in (*self.below, *([self.above] if self.above else []))
+        }
         host = sites[server] if server in sites else self.logons[server].host
         return Machine(host, Principal(self.name, SERVICE_ACCOUNT, Role.SERVICE), program)
 
     # -- as others see it
 
-    def share(self, server: str, share: str, machine: str = "ADMIN1", role: Role = Role.ADMIN) -> LocalShare:
+    def share(
+        self, server: str, share: str, machine: str = "ADMIN1", role: Role = Role.ADMIN
+    ) -> LocalShare:
         """A share as a machine sees it."""
         host = self.server.host if server == self.name else self.logons[server].host
         return LocalShare(host, share, Principal(machine, f"USER_{machine}", role), "WINWORD.EXE")
@@ -289,7 +327,9 @@ class Bench:
     async def package(self, files: dict[str, str] = FILES, name: str = "OFFICE") -> str:
         """A package with its source directory; the PackageID."""
         await self.put_source(files, name)
-        return await self.administrator.create_package(PackageSpec(name, rf"\\{self.name}\PKGSRC\{name}"))
+        return await self.administrator.create_package(
+            PackageSpec(name, rf"\\{self.name}\PKGSRC\{name}")
+        )
 
     async def put_source(self, files: dict[str, str], name: str = "OFFICE") -> None:
         source = self.share(self.name, boxes.SOURCE_SHARE)
@@ -304,7 +344,10 @@ class Bench:
 
     async def job(self, package: str, name: str = "JOB", **spec: Any) -> str:
         """A job that shares the package on every server, unless `spec` says otherwise."""
-        default: dict[str, Any] = {"type": JobType.SHARE_PACKAGE, "distribute": DistributePhase(tuple(self.logons))}
+        default: dict[str, Any] = {
+            "type": JobType.SHARE_PACKAGE,
+            "distribute": DistributePhase(tuple(self.logons)),
+        }
         return await self.administrator.create_job(JobSpec(name, package, **{**default, **spec}))
 
     async def run_job(self, package: str, name: str = "JOB", **run: Any) -> str:
@@ -312,16 +355,22 @@ class Bench:
         phase = RunPhase(**{"command": "SETUP.EXE /q", **run})
         return await self.job(package, name, type=JobType.RUN_COMMAND, machines=("*",), run=phase)
 
-    async def update(self, package: str, files: dict[str, str] = NEW_FILES, name: str = "UPDATE", **spec: Any) -> str:
+    async def update(
+        self, package: str, files: dict[str, str] = NEW_FILES, name: str = "UPDATE", **spec: Any
+    ) -> str:
         """New source files, and a job that refreshes all servers with them."""
         await self.put_source(files)
         again = {"send": SendPhase.EVEN_IF_SENT, "distribute": DistributePhase((), True)}
         return await self.job(package, name, **{**again, **spec})
 
-    async def hold(self, path: str, server: str = "LOGON1", share: str = "SMS_PKGD", **modes: Any) -> Any:
+    async def hold(
+        self, path: str, server: str = "LOGON1", share: str = "SMS_PKGD", **modes: Any
+    ) -> Any:
         """WS1 opens a file for reading, sharing reading."""
         where = self.share(server, share, "WS1", Role.CLIENT)
-        return await where.open(path, **{"access": Access.READ, "share_mode": ShareMode.READ, **modes})
+        return await where.open(
+            path, **{"access": Access.READ, "share_mode": ShareMode.READ, **modes}
+        )
 
     async def report(
         self,
@@ -368,7 +417,14 @@ class Bench:
     def package_status(self, package: str, site: str) -> str:
         """What this site's database says of a package at a site."""
         rows = self.rows(PACKAGE_STATUS, "PkgID", "SiteCode", "Server", "Status")
-        return next((status for p, code, server, status in rows if (p, code, server) == (package, site, "")), "")
+        return next(
+            (
+                status
+                for p, code, server, status in rows
+                if (p, code, server) == (package, site, "")
+            ),
+            "",
+        )
 
     def files(self, store: str, below: str = "") -> dict[str, bytes]:
         """Every file of a store below a directory, by path."""
@@ -396,7 +452,11 @@ class Bench:
         return [r.data["event"] for r in self.records if r.kind == "event"]
 
     def log(self, component: str = "") -> list[str]:
-        return [r.data["text"] for r in self.records if r.kind == "log" and r.data["component"].endswith(component)]
+        return [
+            r.data["text"]
+            for r in self.records
+            if r.kind == "log" and r.data["component"].endswith(component)
+        ]
 
     def facts(self, kind: str) -> list[dict[str, Any]]:
         return [r.data for r in self.records if r.kind == kind]
@@ -409,16 +469,21 @@ class Bench:
             self.below = below
 
     def state(self) -> dict[str, Any]:
-        """What is there in the end: files, rows, events, without the times at which they came to be."""
+        """What is there in the end: files, rows, events, without the times at which they came to
+        be.
+        """
         events = self.rows(EVENTS, "Code", "JobID", "MachineName", "Text")
         return {
             "files": {name: self.files(name) for name in self.stores},
-            "details": self.rows(JOB_DETAILS, "JobID", "Kind", "SiteCode", "MachineName", "Status", "Description"),
+            "details": self.rows(
+                JOB_DETAILS, "JobID", "Kind", "SiteCode", "MachineName", "Status", "Description"
+            ),
             "jobs": self.rows(JOBS, "JobID", "Status"),
             "reports": self.rows(LOADED_REPORTS, "Report"),
             "packages": self.rows(PACKAGE_STATUS, "PkgID", "SiteCode", "Server", "Status"),
             "sites": self.rows(SITES, "SiteCode", "ParentSiteCode", "Server", "Servers"),
-            "others": [bench.state() for bench in self.below] + ([self.above._without_below()] if self.above else []),
+            "others": [bench.state() for bench in self.below]
+            + ([self.above._without_below()] if self.above else []),
             "attributes": self.rows(MACHINE_ATTRIBUTES, "GroupName", "Attribute", "Value"),
             "events": sorted(set(events)),
             "rights": {
@@ -489,4 +554,14 @@ def _walk(store: FileStore, below: str) -> list[tuple[str, bytes]]:
 
 Prepare = Callable[[], Coroutine[Any, Any, Bench]]
 
-__all__ = ["EPOCH", "FILES", "NEW_FILES", "POLL_S", "Bench", "Death", "Died", "Prepare", "SiteContext"]
+__all__ = [
+    "EPOCH",
+    "FILES",
+    "NEW_FILES",
+    "POLL_S",
+    "Bench",
+    "Death",
+    "Died",
+    "Prepare",
+    "SiteContext",
+]

@@ -1,4 +1,6 @@
-"""What an administrator may ask of a site, and the answer to what cannot be done: over the API, with what there is instead."""
+"""What an administrator may ask of a site, and the answer to what cannot be done: over the API,
+with what there is instead.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +24,15 @@ class Api:
         self.bench = bench
         self._client = client
 
-    async def call(self, method: str, path: str, body: Any = None, role: Role = Role.ADMIN) -> tuple[int, Any]:
+    async def call(
+        self, method: str, path: str, body: Any = None, role: Role = Role.ADMIN
+    ) -> tuple[int, Any]:
         token = self.bench.auth.issue("ADMIN1", "Administrator", role)
         data = body if isinstance(body, bytes | None) else msgspec.json.encode(body)
         headers = {"Authorization": f"Bearer {token}"}
-        async with self._client.request(method, f"/api/v1/{path}", data=data, headers=headers) as answer:
+        async with self._client.request(
+            method, f"/api/v1/{path}", data=data, headers=headers
+        ) as answer:
             return answer.status, msgspec.json.decode(await answer.read())
 
 
@@ -39,35 +45,77 @@ async def api() -> AsyncIterator[Api]:
         yield Api(bench, client)
 
 
-JOB = {"name": "J", "package": "BPC00001", "type": "Share Package On Server", "distribute": {"put_on": ["LOGON1"]}}
+JOB = {
+    "name": "J",
+    "package": "BPC00001",
+    "type": "Share Package On Server",
+    "distribute": {"put_on": ["LOGON1"]},
+}
 
 REFUSED = [
     # call, body, status, what the answer says
     ("jobs", {**JOB, "package": "BPC99999"}, 400, "no package 'BPC99999'; there are BPC00001"),
-    ("jobs", {**JOB, "distribute": {"put_on": ["NOWHERE"]}}, 400, "no distribution server 'NOWHERE'; there are LOGON1, LOGON2"),
+    (
+        "jobs",
+        {**JOB, "distribute": {"put_on": ["NOWHERE"]}},
+        400,
+        "no distribution server 'NOWHERE'; there are LOGON1, LOGON2",
+    ),
     ("jobs", {**JOB, "sites": ["XYZ"]}, 400, "no address to site 'XYZ'; there are BPC"),
-    ("jobs", {**JOB, "run": {"command": "x"}, "machines": ["WS1", "GHOST"]}, 400, "this site knows no machine GHOST"),
+    (
+        "jobs",
+        {**JOB, "run": {"command": "x"}, "machines": ["WS1", "GHOST"]},
+        400,
+        "this site knows no machine GHOST",
+    ),
     ("jobs", {**JOB, "run": {"command": "x"}}, 400, "needs target machines"),
     ("jobs", {**JOB, "colour": "red"}, 400, "colour"),
     ("jobs", {"name": "J"}, 400, "package"),
     ("jobs", {**JOB, "type": "Dance"}, 400, "Dance"),
     ("jobs", b"garbage", 400, ""),
     ("packages", {"name": "P", "source": "nowhere"}, 400, "is not \\\\SERVER\\SHARE"),
-    ("packages", {"name": "P", "source": r"\\A\B\C", "id": "BPC00001"}, 400, "there is a package BPC00001 already"),
+    (
+        "packages",
+        {"name": "P", "source": r"\\A\B\C", "id": "BPC00001"},
+        400,
+        "there is a package BPC00001 already",
+    ),
     ("machines", [{"name": "PC", "sms_id": "no", "domain": "D"}], 400, "'no' is not an SMSID"),
     ("jobs", {**JOB, "name": "J\x1b[2J"}, 400, "name has the character U+001B"),
-    ("jobs", {**JOB, "run": {"command": "x", "command_name": "a\nb"}, "machines": ["WS1"]}, 400, "run: command_name has"),
+    (
+        "jobs",
+        {**JOB, "run": {"command": "x", "command_name": "a\nb"}, "machines": ["WS1"]},
+        400,
+        "run: command_name has",
+    ),
     ("jobs", {**JOB, "machines": ["WS1", "W\u2028"]}, 400, "machines has the character U+2028"),
     ("jobs", {**JOB, "package": "x" * 1025}, 400, "package is longer than 1024 characters"),
     ("packages", {"name": "P\u202e", "source": r"\\A\B\C"}, 400, "name has the character U+202E"),
-    ("packages", {"name": "P", "source": r"\\A\B\C", "comment": "\x9b"}, 400, "comment has the character U+009B"),
-    ("machines", [{"name": "PC\n", "sms_id": "BPC00009", "domain": "D"}], 400, "name has the character U+000A"),
-    ("sites", [{"code": "ABC", "parent": "BPC", "server": "\x1b"}], 400, "server has the character U+001B"),
+    (
+        "packages",
+        {"name": "P", "source": r"\\A\B\C", "comment": "\x9b"},
+        400,
+        "comment has the character U+009B",
+    ),
+    (
+        "machines",
+        [{"name": "PC\n", "sms_id": "BPC00009", "domain": "D"}],
+        400,
+        "name has the character U+000A",
+    ),
+    (
+        "sites",
+        [{"code": "ABC", "parent": "BPC", "server": "\x1b"}],
+        400,
+        "server has the character U+001B",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("path", "body", "status", "says"), REFUSED, ids=range(len(REFUSED)))
-async def test_what_cannot_be_done_is_refused_with_what_can(api: Api, path: str, body: Any, status: int, says: str) -> None:
+async def test_what_cannot_be_done_is_refused_with_what_can(
+    api: Api, path: str, body: Any, status: int, says: str
+) -> None:
     got, problem = await api.call("POST", path, body)
     assert (got, problem["status"]) == (status, status)
     assert says in problem["detail"]
@@ -143,5 +191,8 @@ async def test_no_job_is_made_of_a_package_there_is_not() -> None:
 
 async def test_packages_are_numbered_in_base_16_after_the_site() -> None:
     bench = Bench()
-    made = [await bench.administrator.create_package(PackageSpec(f"P{n}", rf"\\SITE1\PKGSRC\P{n}")) for n in range(17)]
+    made = [
+        await bench.administrator.create_package(PackageSpec(f"P{n}", rf"\\SITE1\PKGSRC\P{n}"))
+        for n in range(17)
+    ]
     assert (made[0], made[9], made[16]) == ("BPC00001", "BPC0000A", "BPC00011")

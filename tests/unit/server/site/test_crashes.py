@@ -1,7 +1,9 @@
-"""A process that dies between any two steps comes back and ends where an undisturbed one ends: nothing lost, nothing twice.
+"""A process that dies between any two steps comes back and ends where an undisturbed one ends:
+nothing lost, nothing twice.
 
-Each service is killed before every single call that changes a share, and before and after every transaction, begun anew
-from nothing but files and rows, and let go on. What lies in boxes, stands in rows and was logged must be the same in the end.
+Each service is killed before every single call that changes a share, and before and after every
+transaction, begun anew from nothing but files and rows, and let go on. What lies in boxes, stands
+in rows and was logged must be the same in the end.
 """
 
 from __future__ import annotations
@@ -49,7 +51,12 @@ async def installed_job() -> Bench:
 
 async def blocked_update(version: str = "1.1") -> Bench:
     """An update has arrived while WS1 holds the middle one of three files."""
-    bench = Bench(version, ("LOGON1", "LOGON2"), restart_resets_retry_count=False, partial_retry_list_lost=False)
+    bench = Bench(
+        version,
+        ("LOGON1", "LOGON2"),
+        restart_resets_retry_count=False,
+        partial_retry_list_lost=False,
+    )
     package = await bench.package()
     await bench.job(package)
     await bench.pump(2)
@@ -114,7 +121,9 @@ async def reported() -> Bench:
     request = (await bench.administrator.jobs())[0].request
     await bench.report(job, request, machine="WS1", sms_id="BPC00001", mif=OK)
     await bench.report(job, request, machine="WS2", sms_id="BPC00002", mif=NO, result=Result.FAILED)
-    await bench.report(job, request, machine="WS3", sms_id="BPC00003", mif=b"START COMPONENT\r\nnonsense")
+    await bench.report(
+        job, request, machine="WS3", sms_id="BPC00003", mif=b"START COMPONENT\r\nnonsense"
+    )
     await bench.report(job, request, machine="WS4", sms_id="BPC00004", result=Result.EXPIRED)
     await bench.report(job, request, machine="WS5", sms_id="BPC00005", result=Result.FAILED)
     return bench
@@ -151,7 +160,9 @@ async def cancellation_delivered() -> Bench:
 
 
 async def child() -> Bench:
-    """A 1.2 site below a 2.0 SP1 site has installed the parent's package and knows of two machines."""
+    """A 1.2 site below a 2.0 SP1 site has installed the parent's package and knows of two
+    machines.
+    """
     top = Bench("2.0 SP1", ("HQLOGON",), site="TOP")
     below = Bench("1.2 SP4", site="BPC", above=top)
     for bench in (top, below):
@@ -230,18 +241,25 @@ async def live(prepare: Prepare, component: str, death: Death) -> Bench:
     else:
         death.is_over = True
         service.site = bench.site  # it hears of changes again
-        bench.services = [service if s.component == service.component else s for s in bench.services]
+        bench.services = [
+            service if s.component == service.component else s for s in bench.services
+        ]
         bench.site.change_count += 1
     await bench.pump(6 if len(bench.tree) > 1 else 4)
     for one in bench.tree:
         for name in one.names(f"{one.name}/SMS_SHRD", boxes.TOSEND):
             if name.endswith(".I00") or "/_" in name:
-                await one.root.delete(name)  # a sender that dies after its last step but one leaves this copy: it harms nobody
+                # a sender that dies after its last step but one leaves this copy: it harms nobody
+                await one.root.delete(name)
     return bench
 
 
-@pytest.mark.parametrize(("component", "prepare"), CASES, ids=[f"{p.__name__}-{c}" for c, p in CASES])
-async def test_a_death_before_any_step_changes_nothing_in_the_end(component: str, prepare: Prepare) -> None:
+@pytest.mark.parametrize(
+    ("component", "prepare"), CASES, ids=[f"{p.__name__}-{c}" for c, p in CASES]
+)
+async def test_a_death_before_any_step_changes_nothing_in_the_end(
+    component: str, prepare: Prepare
+) -> None:
     undisturbed = Death()
     expected = (await live(prepare, component, undisturbed)).state()
     assert undisturbed.call_count > 1, "the service did something worth dying in"
@@ -249,4 +267,6 @@ async def test_a_death_before_any_step_changes_nothing_in_the_end(component: str
         death = Death(n)
         actual = (await live(prepare, component, death)).state()
         for part, wanted in expected.items():
-            assert actual[part] == wanted, f"{part} differ after a death at call {n}: {death.story[-1]}"
+            assert actual[part] == wanted, (
+                f"{part} differ after a death at call {n}: {death.story[-1]}"
+            )

@@ -1,4 +1,6 @@
-"""A hotfix is installed while the SMS Executive is stopped, everything in flight is kept, and a restart keeps it."""
+"""A hotfix is installed while the SMS Executive is stopped, everything in flight is kept, and a
+restart keeps it.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ async def test_the_profile_field_changes_and_the_registry_remembers_it() -> None
     article = await bench.server.hotfixes.apply("195936")
     assert article.kb == "Q195936"
     assert bench.site.profile.retry_keeps_refresh
-    assert bench.facts("hotfix.installed") == [{"article": "Q195936", "fields": {"retry_keeps_refresh": True}}]
+    assert bench.facts("hotfix.installed") == [
+        {"article": "Q195936", "fields": {"retry_keeps_refresh": True}}
+    ]
     assert b"Q195936=" in await bench.root.read(boxes.REGISTRY)
     assert list(await bench.server.hotfixes.installed()) == ["Q195936"]
 
@@ -68,8 +72,14 @@ async def test_the_executive_is_stopped_meanwhile_and_its_services_go_on_afterwa
     await turns(lambda: all(service.cycle_count for service in executive.services))
     await bench.server.hotfixes.apply("Q195936")
     counts = [service.cycle_count for service in executive.services]
-    await turns(lambda: all(s.cycle_count > then for s, then in zip(executive.services, counts, strict=True)))
-    said = [line for line in bench.log("SMS_EXECUTIVE") if "SMS Executive" in line or "Hotfix" in line]
+    await turns(
+        lambda: all(
+            s.cycle_count > then for s, then in zip(executive.services, counts, strict=True)
+        )
+    )
+    said = [
+        line for line in bench.log("SMS_EXECUTIVE") if "SMS Executive" in line or "Hotfix" in line
+    ]
     assert said == [
         "~SMS Executive started.",
         "~SMS Executive stopped.",

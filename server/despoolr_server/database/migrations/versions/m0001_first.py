@@ -1,4 +1,6 @@
-"""The tables of version 0.1.0, which made them without migrations: a database that has them is taken to be here."""
+"""The tables of version 0.1.0, which made them without migrations: a database that has them is
+taken to be here.
+"""
 
 from __future__ import annotations
 

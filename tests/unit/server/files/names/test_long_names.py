@@ -46,7 +46,9 @@ def test_a_journal_brings_back_a_long_name_that_the_disk_lost(tmp_path: Path) ->
     assert JournalledFileStore(root).read(n(LONG)) == b"x"
 
 
-def test_the_name_is_kept_before_the_file_and_a_death_between_them_leaves_nothing_to_see(tmp_path: Path) -> None:
+def test_the_name_is_kept_before_the_file_and_a_death_between_them_leaves_nothing_to_see(
+    tmp_path: Path,
+) -> None:
     names = LongNames(str(tmp_path / ".despoolr" / "names"))
     names.keep(LONG)
     assert LongNames(str(tmp_path / ".despoolr" / "names")).name_of(on_disk(LONG)) == LONG

@@ -22,7 +22,9 @@ def n(text: str) -> Name:
 
 
 def old_root(root: Path) -> Path:
-    """A root as it was kept before: `ı/ı.txt` with the key of `I/I.TXT`, and `plain.txt` with its own."""
+    """A root as it was kept before: `ı/ı.txt` with the key of `I/I.TXT`, and `plain.txt` with its
+    own.
+    """
     (root / DOTLESS).mkdir(parents=True)
     (root / DOTLESS / f"{DOTLESS}.txt").write_text("x")
     (root / "plain.txt").write_text("x")
@@ -34,7 +36,9 @@ def old_root(root: Path) -> Path:
     return root
 
 
-def test_attributes_and_properties_of_an_older_root_follow_their_file_to_its_key(tmp_path: Path) -> None:
+def test_attributes_and_properties_of_an_older_root_follow_their_file_to_its_key(
+    tmp_path: Path,
+) -> None:
     store = DiskFileStore(old_root(tmp_path / "root"))
     name = n(f"{DOTLESS}/{DOTLESS}.txt")
     facts, plain = store.find(name), store.find(n("plain.txt"))

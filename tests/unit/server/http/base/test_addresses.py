@@ -10,10 +10,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from despoolr_server.http.base.addresses import BadAddress, NoPlace, Place, check_target, decode, is_same_authority, parse_url
+from despoolr_server.http.base.addresses import (
+    BadAddress,
+    NoPlace,
+    Place,
+    check_target,
+    decode,
+    is_same_authority,
+    parse_url,
+)
 from share_site import Site
 
-BAD = ["%", "a%", "a%2", "a%zz", "%DF", "%df", "%C3", "%ED%A0%80", "%C0%AF", "%F8%88%80%80%80", "\udcdf", "%u00df"]
+BAD = [
+    "%",
+    "a%",
+    "a%2",
+    "a%zz",
+    "%DF",
+    "%df",
+    "%C3",
+    "%ED%A0%80",
+    "%C0%AF",
+    "%F8%88%80%80%80",
+    "\udcdf",
+    "%u00df",
+]
 
 
 @pytest.mark.parametrize("text", BAD)
@@ -116,7 +137,19 @@ def test_the_address_of_a_request_is_held_to_the_same(bad: str) -> None:
     check_target("/S/%C3%A4%23?path=100%25&x=a+b")
 
 
-METHODS = ["GET", "HEAD", "PUT", "DELETE", "MKCOL", "COPY", "MOVE", "PROPFIND", "PROPPATCH", "LOCK", "UNLOCK"]
+METHODS = [
+    "GET",
+    "HEAD",
+    "PUT",
+    "DELETE",
+    "MKCOL",
+    "COPY",
+    "MOVE",
+    "PROPFIND",
+    "PROPPATCH",
+    "LOCK",
+    "UNLOCK",
+]
 
 
 async def said(site: Site, method: str, target: str, **headers: str) -> int:
@@ -124,7 +157,10 @@ async def said(site: Site, method: str, target: str, **headers: str) -> int:
     url = URL(site.base)
     reader, writer = await asyncio.open_connection(url.host, url.port)
     more = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    head = f"{method} {target} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {site.token}\r\nConnection: close\r\n"
+    head = (
+        f"{method} {target} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer "
+        f"{site.token}\r\nConnection: close\r\n"
+    )
     writer.write(f"{head}Content-Length: 0\r\n{more}\r\n".encode("utf-8", "surrogateescape"))
     answer = await reader.read()
     writer.close()
@@ -132,38 +168,74 @@ async def said(site: Site, method: str, target: str, **headers: str) -> int:
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("bad", ["report#1.txt", "report%DF", "report%", "report%zz", "report?1.txt", "report?", "report\udcdf"])
-async def test_no_method_takes_an_address_for_another_file(site: Site, method: str, bad: str) -> None:
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "report#1.txt",
+        "report%DF",
+        "report%",
+        "report%zz",
+        "report?1.txt",
+        "report?",
+        "report\udcdf",
+    ],
+)
+async def test_no_method_takes_an_address_for_another_file(
+    site: Site, method: str, bad: str
+) -> None:
     for name in ("report", "report%25zz"):
         await site.ask("PUT", f"/SMS_SHR/{name}", b"ORIGINAL")
     assert await said(site, method, f"/SMS_SHR/{bad}", Destination="/SMS_SHR/new") == 400
     assert await said(site, method, f"http://h/SMS_SHR/{bad}", Destination="/SMS_SHR/new") == 400
     assert (await site.ask("GET", "/SMS_SHR/report")).body == b"ORIGINAL"
-    assert [entry["name"] for entry in (await site.ask("GET", "/SMS_SHR/")).json["entries"]] == ["report", "report%zz"]
+    assert [entry["name"] for entry in (await site.ask("GET", "/SMS_SHR/")).json["entries"]] == [
+        "report",
+        "report%zz",
+    ]
 
 
 @pytest.mark.parametrize("method", ["COPY", "MOVE"])
-@pytest.mark.parametrize("bad", ["report#2.txt", "report?2", "Stra%DFe", "Stra%", "Stra%zz", "http://[", "%ED%A0%80", "\udcff"])
+@pytest.mark.parametrize(
+    "bad",
+    ["report#2.txt", "report?2", "Stra%DFe", "Stra%", "Stra%zz", "http://[", "%ED%A0%80", "\udcff"],
+)
 async def test_no_destination_means_another_file(site: Site, method: str, bad: str) -> None:
     await site.ask("PUT", "/SMS_SHR/report", b"ORIGINAL")
     await site.ask("PUT", "/SMS_SHR/new", b"NEW")
     destination = bad if ":" in bad else f"/SMS_SHR/{bad}"
     assert await said(site, method, "/SMS_SHR/new", Destination=destination) == 400
-    assert await said(site, "PUT", "/SMS_SHR/report", If=f"<{destination}> (<opaquelocktoken:x>)") == 400
-    assert [entry["name"] for entry in (await site.ask("GET", "/SMS_SHR/")).json["entries"]] == ["new", "report"]
+    assert (
+        await said(site, "PUT", "/SMS_SHR/report", If=f"<{destination}> (<opaquelocktoken:x>)")
+        == 400
+    )
+    assert [entry["name"] for entry in (await site.ask("GET", "/SMS_SHR/")).json["entries"]] == [
+        "new",
+        "report",
+    ]
 
 
-@pytest.mark.parametrize(("method", "target"), [("GET", "/api/v1/opens/%ff"), ("GET", "/api/v1/opens?path=%DF"), ("GET", "/%")])
+@pytest.mark.parametrize(
+    ("method", "target"),
+    [("GET", "/api/v1/opens/%ff"), ("GET", "/api/v1/opens?path=%DF"), ("GET", "/%")],
+)
 async def test_every_other_call_has_the_same_decoder(site: Site, method: str, target: str) -> None:
     assert await said(site, method, target) == 400
 
 
 async def test_a_server_is_known_by_every_spelling_of_its_name(site: Site) -> None:
     await site.ask("PUT", "/SMS_SHR/f", b"x")
-    for number, host in enumerate(["site.example:80", "anna@site.example", "SITE.example.", "anna:pw@site.EXAMPLE:80"]):
+    for number, host in enumerate(
+        ["site.example:80", "anna@site.example", "SITE.example.", "anna:pw@site.EXAMPLE:80"]
+    ):
         destination = f"http://{host}/SMS_SHR/g{number}"
-        assert (await site.ask("COPY", "/SMS_SHR/f", Host="site.example", Destination=destination)).status == 201
+        assert (
+            await site.ask("COPY", "/SMS_SHR/f", Host="site.example", Destination=destination)
+        ).status == 201
         tag = f'<http://{host}/SMS_SHR/f> (["x"]) (Not <urn:x>)'
-        assert (await site.ask("PUT", "/SMS_SHR/f", b"x", Host="site.example", If=tag)).status == 204
-    elsewhere = await site.ask("COPY", "/SMS_SHR/f", Host="site.example", Destination="http://site.example:81/SMS_SHR/h")
+        assert (
+            await site.ask("PUT", "/SMS_SHR/f", b"x", Host="site.example", If=tag)
+        ).status == 204
+    elsewhere = await site.ask(
+        "COPY", "/SMS_SHR/f", Host="site.example", Destination="http://site.example:81/SMS_SHR/h"
+    )
     assert elsewhere.status == 502

@@ -42,7 +42,9 @@ def test_any_names_survive_the_token(machine: str, user: str, role: Role) -> Non
 
 
 def test_another_secret_does_not_vouch_for_a_token(auth: Auth) -> None:
-    assert Auth(b"another sixteen!").check(f"Bearer {auth.issue('PC07', 'anna', Role.CLIENT)}") is None
+    assert (
+        Auth(b"another sixteen!").check(f"Bearer {auth.issue('PC07', 'anna', Role.CLIENT)}") is None
+    )
 
 
 @given(place=st.integers(0, 200), to=st.sampled_from("ABCxyz019-_."))
@@ -56,7 +58,19 @@ def test_a_token_changed_in_one_character_proves_nothing(place: int, to: str) ->
 
 @pytest.mark.parametrize(
     "header",
-    [None, "", "Bearer", "Bearer ", "Bearer .", "Bearer x.y", "Bearer ä.ö", "Basic", "Basic %%%", "Basic /w==", "Digest x"],
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer .",
+        "Bearer x.y",
+        "Bearer ä.ö",
+        "Basic",
+        "Basic %%%",
+        "Basic /w==",
+        "Digest x",
+    ],
 )
 def test_what_is_no_token_proves_nothing(auth: Auth, header: str | None) -> None:
     assert auth.check(header) is None
@@ -81,7 +95,9 @@ def test_the_open_mode_believes_everyone_and_a_basic_name_is_the_machine() -> No
     assert auth.check(None) == Principal("anonymous", "anonymous", Role.ADMIN)
     assert auth.check("Bearer whatever") == Principal("anonymous", "anonymous", Role.ADMIN)
     assert auth.check(basic("PC07", "")) == Principal("PC07", "PC07", Role.ADMIN)
-    assert auth.check("Bearer " + auth.issue("PC08", "otto", Role.CLIENT)) == Principal("PC08", "otto", Role.CLIENT)
+    assert auth.check("Bearer " + auth.issue("PC08", "otto", Role.CLIENT)) == Principal(
+        "PC08", "otto", Role.CLIENT
+    )
 
 
 def test_remembered_headers_are_bounded(auth: Auth) -> None:
@@ -108,22 +124,33 @@ def test_names_too_long_for_a_token_are_refused_when_it_is_issued(auth: Auth) ->
 
 
 @pytest.mark.parametrize("name", ["a\x1b[2J", "a\nb", "\x9b", "a\u202eb", "x" * 257])
-def test_a_name_that_none_may_have_gets_no_token_and_an_old_one_proves_nothing(auth: Auth, name: str) -> None:
+def test_a_name_that_none_may_have_gets_no_token_and_an_old_one_proves_nothing(
+    auth: Auth, name: str
+) -> None:
     for machine, user in ((name, ""), ("PC1", name)):
         with pytest.raises(ValueError, match="no name for a token"):
             auth.issue(machine, user, Role.CLIENT)
-        payload = base64.urlsafe_b64encode(msgspec.json.encode([machine, user, "client"])).rstrip(b"=").decode()
-        signature = base64.urlsafe_b64encode(auth._signature(payload)).rstrip(b"=").decode()  # from before there was a rule
+        payload = (
+            base64.urlsafe_b64encode(msgspec.json.encode([machine, user, "client"]))
+            .rstrip(b"=")
+            .decode()
+        )
+        # from before there was a rule
+        signature = base64.urlsafe_b64encode(auth._signature(payload)).rstrip(b"=").decode()
         assert auth.check(f"Bearer {payload}.{signature}") is None
     assert Auth.open().check(basic(name, "")) is None
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.9", "::1", "[::1]", "localhost", "LOCALHOST"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.0.0.9", "::1", "[::1]", "localhost", "LOCALHOST"]
+)
 def test_loopback_is_this_machine_alone(host: str) -> None:
     assert is_loopback(host)
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "10.1.2.3", "example.org", "127.0.0.1.example.org"])
+@pytest.mark.parametrize(
+    "host", ["0.0.0.0", "::", "", "10.1.2.3", "example.org", "127.0.0.1.example.org"]
+)
 def test_elsewhere_is_not(host: str) -> None:
     assert not is_loopback(host)
 

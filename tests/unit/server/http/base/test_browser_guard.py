@@ -30,7 +30,12 @@ def basic(site: Site) -> str:
 
 
 async def post(
-    site: Site, *, target: str = "/api/v1/sessions", body: bytes = b"{}", method: str = "POST", **headers: str
+    site: Site,
+    *,
+    target: str = "/api/v1/sessions",
+    body: bytes = b"{}",
+    method: str = "POST",
+    **headers: str,
 ) -> Reply:
     return await site.ask(method, target, body, "", **headers)
 
@@ -69,22 +74,33 @@ FOREIGN = (
         ("POST", "/api/v1/nothing"),
     ],
 )
-async def test_a_page_of_another_origin_changes_nothing(site: Site, origin: str, method: str, target: str) -> None:
+async def test_a_page_of_another_origin_changes_nothing(
+    site: Site, origin: str, method: str, target: str
+) -> None:
     origin = origin.replace("PORT", own(site).rpartition(":")[2])
     for authorization in (basic(site), f"Bearer {site.token}"):
-        refused = await post(site, target=target, method=method, Origin=origin, Authorization=authorization, **JSON)
+        refused = await post(
+            site, target=target, method=method, Origin=origin, Authorization=authorization, **JSON
+        )
         assert refused.status == 403
         assert refused.problem.type == "/problems/cross-origin"
     assert not site.host.session_count
 
 
 async def test_its_own_page_and_callers_without_an_origin_go_on(site: Site) -> None:
-    for more in ({"Origin": site.base}, {"Sec_Fetch_Site": "same-origin", "Origin": site.base}, {"Sec_Fetch_Site": "none"}, {}):
+    for more in (
+        {"Origin": site.base},
+        {"Sec_Fetch_Site": "same-origin", "Origin": site.base},
+        {"Sec_Fetch_Site": "none"},
+        {},
+    ):
         assert (await post(site, Authorization=basic(site), **JSON, **more)).status == 201
 
 
 @pytest.mark.parametrize("where", ["cross-site", "same-site", "", "else"])
-async def test_a_request_that_says_it_is_from_elsewhere_changes_nothing(site: Site, where: str) -> None:
+async def test_a_request_that_says_it_is_from_elsewhere_changes_nothing(
+    site: Site, where: str
+) -> None:
     assert (await post(site, Authorization=basic(site), Sec_Fetch_Site=where, **JSON)).status == 403
 
 
@@ -100,8 +116,18 @@ async def test_the_same_origin_may_say_its_port_or_not(site: Site) -> None:
         ("localhost:443", "https://localhost"),
         ("LOCALHOST:80", "http://localhost"),
     ):
-        assert (await post(site, Host=host, Origin=origin, Authorization=basic(site), **JSON)).status == 201
-    assert (await post(site, Host="localhost", Origin="http://localhost:8080", Authorization=basic(site), **JSON)).status == 403
+        assert (
+            await post(site, Host=host, Origin=origin, Authorization=basic(site), **JSON)
+        ).status == 201
+    assert (
+        await post(
+            site,
+            Host="localhost",
+            Origin="http://localhost:8080",
+            Authorization=basic(site),
+            **JSON,
+        )
+    ).status == 403
 
 
 REBOUND = (
@@ -116,8 +142,12 @@ REBOUND = (
 
 
 @pytest.mark.parametrize("host", REBOUND[:-1])
-@pytest.mark.parametrize("target", ["/", "/docs", "/api/v1/opens", "/SMS_SHR/", "/api/v1/setup", "/metrics", "/nothing"])
-async def test_a_name_that_may_be_somebody_elses_is_refused(site: Site, host: str, target: str) -> None:
+@pytest.mark.parametrize(
+    "target", ["/", "/docs", "/api/v1/opens", "/SMS_SHR/", "/api/v1/setup", "/metrics", "/nothing"]
+)
+async def test_a_name_that_may_be_somebody_elses_is_refused(
+    site: Site, host: str, target: str
+) -> None:
     for more in ({}, {"Authorization": basic(site)}):
         refused = await site.ask("GET", target, token="", Host=host, **more)
         assert refused.status == 421
@@ -126,9 +156,15 @@ async def test_a_name_that_may_be_somebody_elses_is_refused(site: Site, host: st
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80"])
-async def test_a_server_that_asks_for_no_token_believes_no_bearer_either(open_site: Site, host: str) -> None:
+async def test_a_server_that_asks_for_no_token_believes_no_bearer_either(
+    open_site: Site, host: str
+) -> None:
     for authorization in ("Bearer x", "", "Basic eDp4"):
-        assert (await open_site.ask("GET", "/api/v1/opens", token="", Host=host, Authorization=authorization)).status == 421
+        assert (
+            await open_site.ask(
+                "GET", "/api/v1/opens", token="", Host=host, Authorization=authorization
+            )
+        ).status == 421
     assert (await open_site.ask("GET", "/api/v1/opens", token="")).status == 200
 
 
@@ -144,25 +180,46 @@ async def test_health_is_told_under_any_name(site: Site) -> None:
 async def test_a_name_that_was_allowed_is_the_servers_own() -> None:
     async with serving(host_names=["Files.Example."]) as site:
         for host in ("files.example", "FILES.example:8443"):
-            assert (await site.ask("GET", "/api/v1/opens", token="", Host=host, Authorization=basic(site))).status == 200
-        assert (await post(site, Origin="https://files.example", Authorization=basic(site), **JSON)).status == 201
+            assert (
+                await site.ask(
+                    "GET", "/api/v1/opens", token="", Host=host, Authorization=basic(site)
+                )
+            ).status == 200
+        assert (
+            await post(site, Origin="https://files.example", Authorization=basic(site), **JSON)
+        ).status == 201
         assert (await site.ask("GET", "/", token="", Host="other.example")).status == 421
 
 
 @pytest.mark.parametrize(
     "name",
-    ["127.0.0.1", "::1", "10.1.2.3", "localhost", "logon1", "site.despoolr.svc", "a.svc.cluster.local", "pc.local", "x.internal"],
+    [
+        "127.0.0.1",
+        "::1",
+        "10.1.2.3",
+        "localhost",
+        "logon1",
+        "site.despoolr.svc",
+        "a.svc.cluster.local",
+        "pc.local",
+        "x.internal",
+    ],
 )
 def test_names_that_nobody_outside_gives_out_are_ours(name: str) -> None:
     assert is_ours(name)
 
 
-@pytest.mark.parametrize("name", ["evil.example", "127.0.0.1.evil.com", "svc.evil.com", "evilsvc.com", "xlocal.com", "1.2.3"])
+@pytest.mark.parametrize(
+    "name",
+    ["evil.example", "127.0.0.1.evil.com", "svc.evil.com", "evilsvc.com", "xlocal.com", "1.2.3"],
+)
 def test_names_that_somebody_outside_can_give_out_are_not(name: str) -> None:
     assert not is_ours(name)
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "Text/Plain; charset=utf-8", "multipart/form-data; boundary=x"])
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "Text/Plain; charset=utf-8", "multipart/form-data; boundary=x"]
+)
 async def test_what_a_form_sends_is_no_json(site: Site, kind: str) -> None:
     for target in ("/api/v1/sessions", "/api/v1/opens", "/api/v1/chain"):
         refused = await post(site, target=target, Authorization=basic(site), Content_Type=kind)
@@ -174,7 +231,9 @@ async def test_curls_own_type_is_taken_from_curl_and_not_from_a_browser(site: Si
     form = {"Content_Type": "application/x-www-form-urlencoded"}
     for authorization in (basic(site), f"Bearer {site.client_token}"):
         assert (await post(site, Authorization=authorization, **form)).status == 201
-        assert (await post(site, Authorization=authorization, Origin=site.base, **form)).status == 415
+        assert (
+            await post(site, Authorization=authorization, Origin=site.base, **form)
+        ).status == 415
 
 
 async def test_every_page_lets_a_browser_run_what_it_names_and_nothing_else(site: Site) -> None:
@@ -185,7 +244,10 @@ async def test_every_page_lets_a_browser_run_what_it_names_and_nothing_else(site
         assert reply.headers["Content-Type"].startswith("text/html")
         assert reply.headers["X-Content-Type-Options"] == "nosniff"
         assert reply.headers["Referrer-Policy"] == "no-referrer"
-        policy = dict(part.strip().partition(" ")[::2] for part in reply.headers["Content-Security-Policy"].split(";"))
+        policy = dict(
+            part.strip().partition(" ")[::2]
+            for part in reply.headers["Content-Security-Policy"].split(";")
+        )
         assert policy["default-src"] == "'none'"
         assert policy["frame-ancestors"] == "'none'"
         assert "unsafe" not in str(policy)
@@ -193,13 +255,21 @@ async def test_every_page_lets_a_browser_run_what_it_names_and_nothing_else(site
         for tag, directive in (("script", "script-src"), ("style", "style-src")):
             named = set(policy.get(directive, "").split())
             for text in inline(page, tag):
-                assert f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" in named, (target, tag)
+                assert (
+                    f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+                    in named
+                ), (target, tag)
         assert not re.search(r"<[^>]+\s(on\w+|style)=", page), f"{target} has what no hash names"
 
 
 async def test_nothing_on_a_share_is_a_page(site: Site) -> None:
     for name in ("x.html", "x.svg", "x.xhtml", "x.js"):
-        await site.ask("PUT", f"/SMS_SHR/{name}", b"<script>alert(1)</script>", site.auth.issue("PC08", "eve", Role.CLIENT))
+        await site.ask(
+            "PUT",
+            f"/SMS_SHR/{name}",
+            b"<script>alert(1)</script>",
+            site.auth.issue("PC08", "eve", Role.CLIENT),
+        )
         reply = await site.ask("GET", f"/SMS_SHR/{name}")
         assert reply.headers["Content-Type"] == "application/octet-stream"
         assert reply.headers["X-Content-Type-Options"] == "nosniff"

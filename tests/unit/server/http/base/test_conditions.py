@@ -67,7 +67,8 @@ def test_a_range_of_ten_octets(header: str, wanted: tuple[int, int] | None) -> N
 
 
 @pytest.mark.parametrize(
-    ("header", "size"), [("bytes=10-", 10), ("bytes=10-12", 10), ("bytes=-0", 10), ("bytes=0-0", 0), ("bytes=-5", 0)]
+    ("header", "size"),
+    [("bytes=10-", 10), ("bytes=10-12", 10), ("bytes=-0", 10), ("bytes=0-0", 0), ("bytes=-5", 0)],
 )
 def test_a_range_outside_the_file_is_not_satisfiable(header: str, size: int) -> None:
     with pytest.raises(ValueError, match="bytes"):
@@ -88,7 +89,12 @@ def test_a_range_of_an_open_needs_no_size_unless_it_counts_from_the_end() -> Non
     assert open_range("bytes=9-5") is None
 
 
-@given(st.one_of(st.text(max_size=60), st.from_regex(r"bytes=[0-9٣]{0,40}-[0-9]{0,40}", fullmatch=True)), st.integers(0, 2000))
+@given(
+    st.one_of(
+        st.text(max_size=60), st.from_regex(r"bytes=[0-9٣]{0,40}-[0-9]{0,40}", fullmatch=True)
+    ),
+    st.integers(0, 2000),
+)
 def test_any_range_has_an_answer(header: str, size: int) -> None:
     try:
         part = byte_range(header, size)
@@ -97,7 +103,9 @@ def test_any_range_has_an_answer(header: str, size: int) -> None:
         part = None
     assert part is None or 0 <= part[0] < part[1] <= size
     place = open_range(header)
-    assert place is None or (0 <= place[0] <= OFFSET_MAX and (place[1] is None or 1 <= place[1] <= OFFSET_MAX))
+    assert place is None or (
+        0 <= place[0] <= OFFSET_MAX and (place[1] is None or 1 <= place[1] <= OFFSET_MAX)
+    )
     placed = content_range(header.replace("=", " ") + "/*")
     assert placed is None or (0 <= placed[0] <= OFFSET_MAX and placed[1] >= 1)
 
@@ -152,7 +160,10 @@ def test_a_date_is_one_of_http_s_three_forms_or_none(text: str, seconds: float |
     assert http_time(text) == seconds
 
 
-@given(st.text(max_size=200) | st.from_regex(r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT", fullmatch=True))
+@given(
+    st.text(max_size=200)
+    | st.from_regex(r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT", fullmatch=True)
+)
 def test_any_text_is_a_date_or_is_none(text: str) -> None:
     assert is_by_then(text, 0.0) in (True, False, None)
 
@@ -167,7 +178,9 @@ def test_any_text_is_a_date_or_is_none(text: str) -> None:
         ("bytes=٣-٤", None),
     ],
 )
-def test_a_number_of_any_length_is_a_place(header: str, wanted: tuple[int, int | None] | None) -> None:
+def test_a_number_of_any_length_is_a_place(
+    header: str, wanted: tuple[int, int | None] | None
+) -> None:
     assert open_range(header) == wanted
 
 
@@ -208,16 +221,30 @@ EARLIER, LATER = "Mon, 04 Mar 1996 07:59:59 GMT", "Mon, 04 Mar 1996 08:00:01 GMT
         ({"If-Unmodified-Since": EARLIER, "If-None-Match": '"a"'}, '"a"', 412, 412),
     ],
 )
-def test_conditions_are_looked_at_in_their_order(headers: dict[str, str], etag: str, to_read: int, to_change: int) -> None:
+def test_conditions_are_looked_at_in_their_order(
+    headers: dict[str, str], etag: str, to_read: int, to_change: int
+) -> None:
     sent = CIMultiDict(headers)
     assert evaluate(sent, etag, 825926400.0, reads=True).status == to_read
     assert evaluate(sent, etag, 825926400.0, reads=False).status == to_change
 
 
 def test_a_header_may_come_in_several_lines() -> None:
-    assert evaluate(CIMultiDict([("If-Match", '"b"'), ("If-Match", '"a"')]), '"a"', 0.0, reads=False).status == 0
+    assert (
+        evaluate(
+            CIMultiDict([("If-Match", '"b"'), ("If-Match", '"a"')]), '"a"', 0.0, reads=False
+        ).status
+        == 0
+    )
 
 
-@given(st.lists(st.tuples(st.sampled_from(["If-Match", "If-None-Match", "If-Modified-Since"]), st.text())), st.booleans())
-def test_any_conditions_come_to_one_of_three_ends(headers: list[tuple[str, str]], reads: bool) -> None:
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["If-Match", "If-None-Match", "If-Modified-Since"]), st.text())
+    ),
+    st.booleans(),
+)
+def test_any_conditions_come_to_one_of_three_ends(
+    headers: list[tuple[str, str]], reads: bool
+) -> None:
     assert evaluate(CIMultiDict(headers), '"a"', 0.0, reads=reads).status in (0, 304, 412)

@@ -46,7 +46,9 @@ def test_a_metric_that_two_collectors_tell_of_has_one_head_and_the_series_of_bot
 
 def test_a_series_that_two_collectors_tell_of_has_one_value() -> None:
     text = Exposition(Boxes("SMS_SITE", 1.0), Boxes("SMS_SITE", 2.0)).render()[0].decode()
-    assert [line for line in text.splitlines() if not line.startswith("#")] == ['box_files{share="SMS_SITE"} 1.0']
+    assert [line for line in text.splitlines() if not line.startswith("#")] == [
+        'box_files{share="SMS_SITE"} 1.0'
+    ]
 
 
 def test_asking_twice_tells_the_same() -> None:

@@ -10,7 +10,13 @@ def test_an_answer_is_in_the_class_of_the_next_bound() -> None:
     for seconds in (0.0005, 0.0006, 0.0015, 5.0, 7.0):
         latency.add(seconds)
     counts = dict(latency.buckets())
-    assert (counts["0.0005"], counts["0.001"], counts["0.002"], counts["5.0"], counts["+Inf"]) == (1, 2, 3, 4, 5)
+    assert (counts["0.0005"], counts["0.001"], counts["0.002"], counts["5.0"], counts["+Inf"]) == (
+        1,
+        2,
+        3,
+        4,
+        5,
+    )
     assert round(latency.sum_s, 9) == 12.0026
 
 

@@ -12,7 +12,12 @@ def refusal(program: str, server: str = "LOGON1", kind: str = "open.refused") ->
 
 def test_only_this_servers_refusals_count() -> None:
     refusals = Refusals("LOGON1")
-    for record in (refusal("A"), refusal("A"), refusal("A", "LOGON2"), refusal("A", kind="open.granted")):
+    for record in (
+        refusal("A"),
+        refusal("A"),
+        refusal("A", "LOGON2"),
+        refusal("A", kind="open.granted"),
+    ):
         refusals(record)
     assert dict(refusals.counts) == {("SMS_SHR", "A"): 2}
 

@@ -29,12 +29,19 @@ def test_an_answer_has_as_many_bytes_as_the_budget_says_and_no_more() -> None:
     check_size_of(ANSWER_SIZE_MAX, "Ask for less.")
     with pytest.raises(Refused) as caught:
         check_size_of(ANSWER_SIZE_MAX + 1, "Ask for less.")
-    assert (caught.value.problem.status, caught.value.problem.detail[-13:]) == (507, "Ask for less.")
+    assert (caught.value.problem.status, caught.value.problem.detail[-13:]) == (
+        507,
+        "Ask for less.",
+    )
 
 
-@pytest.mark.parametrize("fields", [{"a": 1, "b": []}, {"a": [1], "b": ["x", {"c": None}]}, {"a": "ä\x00"}])
+@pytest.mark.parametrize(
+    "fields", [{"a": 1, "b": []}, {"a": [1], "b": ["x", {"c": None}]}, {"a": "ä\x00"}]
+)
 def test_json_in_pieces_is_what_it_is_whole(fields: dict[str, object]) -> None:
-    pieces = json_texts((name, iter(value) if isinstance(value, list) else value) for name, value in fields.items())
+    pieces = json_texts(
+        (name, iter(value) if isinstance(value, list) else value) for name, value in fields.items()
+    )
     assert b"".join(pieces) == msgspec.json.encode(fields)
 
 
@@ -86,14 +93,24 @@ async def test_lists_of_opens_and_episodes_are_what_they_were_in_one(site: Site)
         await site.ask("PUT", f"/SMS_SHR/F{number}", b"1")
     session = await site.session()
     for number in range(300):
-        opened = {"session": session, "share": "SMS_SHR", "path": f"F{number}", "share_mode": "READ"}
+        opened = {
+            "session": session,
+            "share": "SMS_SHR",
+            "path": f"F{number}",
+            "share_mode": "READ",
+        }
         assert (await site.ask("POST", "/api/v1/opens", msgspec.json.encode(opened))).status == 201
-        assert (await site.ask("PUT", f"/SMS_SHR/F{number}", b"2", site.client_token)).status in (403, 423)
+        assert (await site.ask("PUT", f"/SMS_SHR/F{number}", b"2", site.client_token)).status in (
+            403,
+            423,
+        )
     opens = await site.ask("GET", "/api/v1/opens")
     assert opens.body == msgspec.json.encode(OpenList(site.host.opens(), 300))
     cut = await site.ask("GET", "/api/v1/opens?limit=2")
     assert cut.body == msgspec.json.encode(OpenList(site.host.opens()[:2], 300))
-    episodes = msgspec.json.decode((await site.ask("GET", "/api/v1/episodes")).body, type=EpisodeList)
+    episodes = msgspec.json.decode(
+        (await site.ask("GET", "/api/v1/episodes")).body, type=EpisodeList
+    )
     assert episodes.count == len(site.host.episodes())
     why = await site.ask("GET", "/api/v1/why?machine=PC07")
     assert list(why.json) == ["at", "opens", "episodes", "verdicts"]

@@ -27,7 +27,11 @@ def test_a_known_problem_says_what_happened_and_what_to_do(name: str) -> None:
 
 def test_the_status_of_the_body_is_the_status_of_the_answer() -> None:
     response = answer(known("bad-request"), {"Allow": "GET"}, status=405)
-    assert (response.status, response.headers["Allow"], response.content_type) == (405, "GET", "application/problem+json")
+    assert (response.status, response.headers["Allow"], response.content_type) == (
+        405,
+        "GET",
+        "application/problem+json",
+    )
     assert isinstance(response.body, bytes)
     assert msgspec.json.decode(response.body, type=Problem).status == 405
 
@@ -50,7 +54,9 @@ CODED = [
 
 
 @pytest.mark.parametrize(("method", "target"), CODED)
-async def test_a_body_in_a_coding_is_refused_and_never_decoded(site: Site, method: str, target: str) -> None:
+async def test_a_body_in_a_coding_is_refused_and_never_decoded(
+    site: Site, method: str, target: str
+) -> None:
     whole = gzip.compress(b"{}")
     for body in (whole, whole[:-4], b"not gzip", b""):
         refused = await site.ask(method, target, body, Content_Encoding="gzip")
@@ -59,7 +65,9 @@ async def test_a_body_in_a_coding_is_refused_and_never_decoded(site: Site, metho
     assert (await site.ask("GET", "/SMS_SHR/A")).status == 404
 
 
-@pytest.mark.parametrize("coding", ["x-gzip", "br", "deflate", "zstd", "GZIP", "identity, gzip", "gzip,gzip", "?", "%"])
+@pytest.mark.parametrize(
+    "coding", ["x-gzip", "br", "deflate", "zstd", "GZIP", "identity, gzip", "gzip,gzip", "?", "%"]
+)
 async def test_whatever_the_coding_is_called(site: Site, coding: str) -> None:
     assert (await site.ask("PUT", "/SMS_SHR/A", b"x", Content_Encoding=coding)).status == 415
 
@@ -73,5 +81,7 @@ async def test_a_coding_in_a_second_header_is_seen_too(site: Site) -> None:
 
 @pytest.mark.parametrize("coding", ["identity", "Identity", "", " identity , identity"])
 async def test_no_coding_is_none(site: Site, coding: str) -> None:
-    assert (await site.ask("PUT", "/SMS_SHR/A", b"\x1f\x8bxyz", Content_Encoding=coding)).status == 201
+    assert (
+        await site.ask("PUT", "/SMS_SHR/A", b"\x1f\x8bxyz", Content_Encoding=coding)
+    ).status == 201
     assert (await site.ask("GET", "/SMS_SHR/A", Content_Encoding="gzip")).body == b"\x1f\x8bxyz"

@@ -45,7 +45,9 @@ async def port() -> AsyncIterator[int]:
 
 
 async def said(port: int, line: str, *headers: str) -> bytes:
-    """All that is answered on one connection, which a second request ends where the first keeps it."""
+    """All that is answered on one connection, which a second request ends where the first keeps
+    it.
+    """
     _, target, version = line.split()
     asked = "\r\n".join([line, "Host: x", *headers]) + "\r\n\r\n"
     if (version == "HTTP/1.1") != bool(headers):

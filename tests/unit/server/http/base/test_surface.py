@@ -19,19 +19,29 @@ def test_a_whole_number_is_taken_up_to_its_highest() -> None:
 
 
 def test_a_switch_is_on_or_off_and_nothing_else() -> None:
-    assert [switch("force", text) for text in ("true", "1", "Yes", "false", "0", "no", "")] == [True] * 3 + [False] * 4
+    assert [switch("force", text) for text in ("true", "1", "Yes", "false", "0", "no", "")] == [
+        True
+    ] * 3 + [False] * 4
     with pytest.raises(Refused, match="`force` must be"):
         switch("force", "maybe")
 
 
 async def test_a_parameter_without_a_value_is_refused_as_a_slip() -> None:
     async with serving() as site:
-        for target in ("/api/v1/opens?machine=", "/api/v1/episodes?limit=", "/api/v1/why?path=&machine=PC07", "/SMS_SHR/x?stat="):
+        for target in (
+            "/api/v1/opens?machine=",
+            "/api/v1/episodes?limit=",
+            "/api/v1/why?path=&machine=PC07",
+            "/SMS_SHR/x?stat=",
+        ):
             reply = await site.ask("GET", target)
             assert (reply.status, "has no value" in reply.problem.detail) == (400, True), target
 
 
-@pytest.mark.parametrize("target", ["/SMS_SHR/a%0Ab", "/%0A/x", "/a%7Bb", "/a%7Bb/c", "//", "/api/v1/opens/%0A", "/api/%0A"])
+@pytest.mark.parametrize(
+    "target",
+    ["/SMS_SHR/a%0Ab", "/%0A/x", "/a%7Bb", "/a%7Bb/c", "//", "/api/v1/opens/%0A", "/api/%0A"],
+)
 async def test_whatever_stands_in_an_address_is_answered_with_a_problem(target: str) -> None:
     async with serving() as site:
         for method in ("GET", "PUT", "DELETE", "PROPFIND"):

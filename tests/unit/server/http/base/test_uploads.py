@@ -55,7 +55,9 @@ async def test_a_server_says_503_to_the_body_past_the_bound_and_takes_it_later()
     async with serving(uploads=uploads) as site:
         first = await begin(site, site.token, "Content-Length: 900")
         await reading(site, uploads, 900)
-        refused = await begin(site, site.token, "Content-Length: 101", "Expect: 100-continue", body=b"")
+        refused = await begin(
+            site, site.token, "Content-Length: 101", "Expect: 100-continue", body=b""
+        )
         status, body = await refused.answer()
         assert (status, b"server-busy" in body) == (503, True)
         other = await begin(site, site.client_token, "Content-Length: 600")
@@ -64,7 +66,9 @@ async def test_a_server_says_503_to_the_body_past_the_bound_and_takes_it_later()
         assert (await first.answer())[0] in (201, 204)
         other.hang_up()
         await reading(site, uploads, 0)
-        chunked = await begin(site, site.token, "Transfer-Encoding: chunked", body=b"64\r\n" + b"x" * 100 + b"\r\n")
+        chunked = await begin(
+            site, site.token, "Transfer-Encoding: chunked", body=b"64\r\n" + b"x" * 100 + b"\r\n"
+        )
         await reading(site, uploads, 100)
         chunked.say(b"0\r\n\r\n")
         assert (await chunked.answer())[0] in (201, 204)
@@ -82,7 +86,10 @@ async def test_large_files_on_their_way_out_are_bounded_and_their_room_comes_bac
         site.host._shares["SMS_SHR"].store.write_whole(Name("BIG", "BIG"), b"x" * LARGE, 0.0)
         slow = await dial(int(site.base.rpartition(":")[2]))
         slow.transport.pause_reading()
-        slow.say(f"GET /SMS_SHR/BIG HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {site.token}\r\n\r\n".encode())
+        slow.say(
+            "GET /SMS_SHR/BIG HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "
+            f"{site.token}\r\n\r\n".encode()
+        )
         async with asyncio.timeout(5):
             while downloads.size != LARGE:
                 await site.ask("GET", "/healthz")
@@ -113,7 +120,10 @@ async def test_large_files_on_their_way_out_are_bounded_and_their_room_comes_bac
                 await site.ask("GET", "/healthz")
         for target in ("/SMS_SHR/BIG", f"/api/v1/opens/{opened.json['open']}/content"):
             assert len((await site.ask("GET", target)).body) == LARGE
-        assert len((await site.post("/api/v1/chain", calls=calls[1:2])).json["results"][0]["data"]) > LARGE
+        assert (
+            len((await site.post("/api/v1/chain", calls=calls[1:2])).json["results"][0]["data"])
+            > LARGE
+        )
         assert downloads.size == 0
 
 
@@ -123,7 +133,12 @@ async def test_a_large_answer_of_any_kind_takes_room_and_a_small_one_none() -> N
         store = site.host._shares["SMS_SHR"].store
         for count in range(2000):
             store.write_whole(Name(f"{count}.TXT", f"{count}.TXT"), b"", 0.0)
-        asked = (("PROPFIND", {"Depth": "1"}), ("PROPFIND", {"Depth": "infinity"}), ("GET", {}), ("GET", {"Accept": "text/html"}))
+        asked = (
+            ("PROPFIND", {"Depth": "1"}),
+            ("PROPFIND", {"Depth": "infinity"}),
+            ("GET", {}),
+            ("GET", {"Accept": "text/html"}),
+        )
         downloads.take(f"Bearer {site.token}", LARGE)
         for method, headers in asked:
             refused = await site.ask(method, "/SMS_SHR/", **headers)

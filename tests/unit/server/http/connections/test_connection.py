@@ -1,4 +1,6 @@
-"""Nobody is waited for without an end, and what is no HTTP is answered once. In virtual time, so at the edge."""
+"""Nobody is waited for without an end, and what is no HTTP is answered once. In virtual time, so at
+the edge.
+"""
 
 from __future__ import annotations
 
@@ -35,12 +37,18 @@ class World:
         self.limits = limits
         self.network = Network()
         self.clock: Clock = LoopClock(EPOCH)
-        self.host = ShareHost("LOGON1", self.clock, Recorder(self.clock.now, []), file_size_max=1_000_000)
+        self.host = ShareHost(
+            "LOGON1", self.clock, Recorder(self.clock.now, []), file_size_max=1_000_000
+        )
         self.host.add_share("S", MemoryFileStore())
         auth = Auth(b"sixteen octets!!")
         self.app = make_app(self.host, auth, self.clock)
-        self.authorization = f"Authorization: Bearer {auth.issue('PC07', 'anna', Role.CLIENT)}\r\n".encode()
-        self.runner = Runner(self.app, limits=limits, keepalive_timeout=limits.idle_s or 1e6, shutdown_timeout=1.0)
+        self.authorization = (
+            f"Authorization: Bearer {auth.issue('PC07', 'anna', Role.CLIENT)}\r\n".encode()
+        )
+        self.runner = Runner(
+            self.app, limits=limits, keepalive_timeout=limits.idle_s or 1e6, shutdown_timeout=1.0
+        )
 
     async def dial(self) -> Raw:
         return await dial_in_memory(self.network, "logon1")
@@ -52,7 +60,12 @@ class World:
         return {kind: count for kind, count in server.traffic.counts.items() if count}
 
     def put(self, *headers: bytes) -> bytes:
-        return b"\r\n".join([b"PUT /S/x HTTP/1.1", b"Host: logon1", self.authorization.rstrip(), *headers]) + b"\r\n\r\n"
+        return (
+            b"\r\n".join(
+                [b"PUT /S/x HTTP/1.1", b"Host: logon1", self.authorization.rstrip(), *headers]
+            )
+            + b"\r\n\r\n"
+        )
 
 
 def within(test: Callable[[World], Awaitable[Any]], limits: ConnectionLimits = LIMITS) -> Any:
@@ -75,7 +88,8 @@ def now() -> float:
 
 
 @pytest.mark.parametrize(
-    ("said", "answered"), [(b"", b""), (HEAD, b"HTTP/1.1 408 Request Timeout"), (b"G", b"HTTP/1.1 408 Request Timeout")]
+    ("said", "answered"),
+    [(b"", b""), (HEAD, b"HTTP/1.1 408 Request Timeout"), (b"G", b"HTTP/1.1 408 Request Timeout")],
 )
 def test_a_head_that_does_not_come_is_waited_for_head_s(said: bytes, answered: bytes) -> None:
     async def test(world: World) -> None:
@@ -161,7 +175,9 @@ def test_a_body_that_trickles_is_waited_for_as_long_as_its_rate_allows() -> None
         trickling = asyncio.create_task(trickle())
         assert (await raw.answer())[0] == 408
         trickling.cancel()
-        assert now() - began == pytest.approx(2 * LIMITS.body_s, abs=1.5), "half of the least rate: twice the time"
+        assert now() - began == pytest.approx(2 * LIMITS.body_s, abs=1.5), (
+            "half of the least rate: twice the time"
+        )
 
     within(test)
 
@@ -178,7 +194,9 @@ def test_a_body_that_is_slow_but_fast_enough_is_stored() -> None:
     within(test)
 
 
-@pytest.mark.parametrize("garbage", [b"ZZ\r\n", b"4\r\nHello\r\n0\r\n\r\n", b"-1\r\n", b"1\r\nx\r\n0x5\r\n", b"1\nx\n"])
+@pytest.mark.parametrize(
+    "garbage", [b"ZZ\r\n", b"4\r\nHello\r\n0\r\n\r\n", b"-1\r\n", b"1\r\nx\r\n0x5\r\n", b"1\nx\n"]
+)
 def test_a_chunk_that_is_none_in_a_later_packet_gets_400_and_the_end(garbage: bytes) -> None:
     async def test(world: World) -> None:
         before = asyncio.all_tasks()
@@ -248,7 +266,9 @@ def test_who_takes_no_answer_is_let_go_after_send_s() -> None:
         (b'PUT /S/x HTTP/1.1\r\nHost: x\r\nIf-Match: "\xff"\r\nContent-Length: 1\r\n\r\nx', 400),
     ],
 )
-def test_what_is_no_http_is_answered_once_with_a_problem_and_closed(said: bytes, status: int) -> None:
+def test_what_is_no_http_is_answered_once_with_a_problem_and_closed(
+    said: bytes, status: int
+) -> None:
     async def test(world: World) -> None:
         raw = await world.dial()
         raw.say(said)
@@ -269,10 +289,15 @@ def test_what_is_no_http_is_answered_once_with_a_problem_and_closed(said: bytes,
         (b"GET http://x/healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 2, [200, 200]),
         (b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/2.0\r\nHost: x\r\n\r\n", [200, 400]),
         (b"GET / HTTP/1.1\r\nHost: x\r\nX: \xff\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n", [400]),
-        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\nX: \xff\r\n\r\n", [200, 400]),
+        (
+            b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\nX: \xff\r\n\r\n",
+            [200, 400],
+        ),
     ],
 )
-def test_every_head_of_a_packet_is_looked_at_and_means_a_path_of_this_server(said: bytes, statuses: list[int]) -> None:
+def test_every_head_of_a_packet_is_looked_at_and_means_a_path_of_this_server(
+    said: bytes, statuses: list[int]
+) -> None:
     async def test(world: World) -> None:
         for is_first in (True, False):
             raw = await world.dial()
@@ -346,7 +371,9 @@ def test_a_lock_that_is_granted_in_the_turn_in_which_its_caller_goes_is_taken_ba
     within(test)
 
 
-def test_a_caller_that_goes_in_the_middle_of_a_body_is_counted_and_prints_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_caller_that_goes_in_the_middle_of_a_body_is_counted_and_prints_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async def test(world: World) -> None:
         raw = await world.dial()
         raw.say(world.put(b"Content-Length: 1000") + b"x")
@@ -373,7 +400,10 @@ def test_a_simulated_network_has_no_time_outs() -> None:
 
 async def test_a_real_socket_is_answered_and_closed_in_the_same_way(site: Site) -> None:
     raw = await dial(int(site.base.rpartition(":")[2]))
-    put = f"PUT /SMS_SHR/x HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {site.token}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    put = (
+        "PUT /SMS_SHR/x HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "
+        f"{site.token}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
     raw.say(put.encode())
     async with asyncio.timeout(5):
         raw.say(b"ZZ\r\n")
@@ -392,10 +422,17 @@ async def two_handles(world: World) -> list[str]:
     """Two opens of one file; the first has locked its first ten bytes."""
     session = world.host.start_session(PC07, SessionRequest(program="X", lease_s=3600.0)).session  # type: ignore[union-attr]
     request = OpenRequest(
-        session=session, share="S", path="f", access="READ|WRITE", share_mode="READ|WRITE|DELETE", disposition="OPEN_IF"
+        session=session,
+        share="S",
+        path="f",
+        access="READ|WRITE",
+        share_mode="READ|WRITE|DELETE",
+        disposition="OPEN_IF",
     )
     handles = [(await world.host.open(PC07, request)).open for _ in range(2)]  # type: ignore[union-attr]
-    await world.host.lock(PC07, handles[0], LockRequest([LockElement(0, 10, "EXCLUSIVE|FAIL_IMMEDIATELY")]))
+    await world.host.lock(
+        PC07, handles[0], LockRequest([LockElement(0, 10, "EXCLUSIVE|FAIL_IMMEDIATELY")])
+    )
     return handles
 
 
@@ -403,7 +440,10 @@ async def waiting_for(world: World, handle: str) -> Raw:
     """A caller whose lock request waits."""
     raw = await world.dial()
     body = b'{"locks": [{"offset": 0, "length": 1, "flags": "SHARED"}], "wait_s": 300}'
-    head = f"POST /api/v1/opens/{handle}/locks HTTP/1.1\r\nHost: logon1\r\nContent-Length: {len(body)}\r\n"
+    head = (
+        f"POST /api/v1/opens/{handle}/locks HTTP/1.1\r\nHost: logon1\r\nContent-Length: "
+        f"{len(body)}\r\n"
+    )
     raw.say(head.encode() + world.authorization + b"\r\n" + body)
     await asyncio.sleep(0.01)
     return raw

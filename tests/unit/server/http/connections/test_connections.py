@@ -88,8 +88,18 @@ def test_past_connections_max_the_longest_silent_one_makes_room() -> None:
         silent = [await world.dial() for _ in range(3)]
         assert [await is_open(raw) for raw in (spoken, *silent)] == [True] * 4
         newcomer = await world.dial(said=GET)
-        assert [await is_open(raw) for raw in (spoken, *silent, newcomer)] == [True, False, True, True, True]
-        assert (world.count, world.traffic.counts["let_go"], world.traffic.connection_count) == (4, 1, 4)
+        assert [await is_open(raw) for raw in (spoken, *silent, newcomer)] == [
+            True,
+            False,
+            True,
+            True,
+            True,
+        ]
+        assert (world.count, world.traffic.counts["let_go"], world.traffic.connection_count) == (
+            4,
+            1,
+            4,
+        )
 
     within(test)
 
@@ -131,7 +141,8 @@ def test_a_request_that_has_just_come_is_answered_and_not_closed_for_room() -> N
         assert isinstance(server, Connections)
         [first, *_] = list(server._live)
         first.data_received(SLOW)
-        for _ in range(3):  # it is taken out of the queue; its handler begins a turn later (on Python 3.12, at once)
+        # it is taken out of the queue; its handler begins a turn later (on Python 3.12, at once)
+        for _ in range(3):
             assert not first.is_idle
             await asyncio.sleep(0)
         world.done.set()
@@ -177,9 +188,17 @@ def test_who_leaves_makes_room_and_is_forgotten() -> None:
 
 @pytest.mark.parametrize(
     ("descriptors", "connections", "backlog"),
-    [(64, 8, 8), (256, 144, 16), (1024, 832, 64), (4096, 3456, 128), (1 << 20, CONNECTIONS_MAX, BACKLOG_MAX)],
+    [
+        (64, 8, 8),
+        (256, 144, 16),
+        (1024, 832, 64),
+        (4096, 3456, 128),
+        (1 << 20, CONNECTIONS_MAX, BACKLOG_MAX),
+    ],
 )
-def test_the_limit_leaves_descriptors_for_files(descriptors: int, connections: int, backlog: int) -> None:
+def test_the_limit_leaves_descriptors_for_files(
+    descriptors: int, connections: int, backlog: int
+) -> None:
     limits = limits_of(descriptors)
     assert (limits.connections_max, backlog_of(descriptors)) == (connections, backlog)
     assert limits.per_address_max == connections * 3 // 4

@@ -10,11 +10,15 @@ from despoolr_lab.sim.world import run_virtual
 from despoolr_server.http.connections.traffic import KINDS, LINE_S, Traffic
 
 
-def test_the_first_is_told_at_once_and_the_rest_together_when_the_interval_is_over(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_first_is_told_at_once_and_the_rest_together_when_the_interval_is_over(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async def main() -> Traffic:
         traffic = Traffic()
         traffic.count("hung_up")
-        assert [record.getMessage() for record in caplog.records] == ["connections: 1 hung up before they were answered"]
+        assert [record.getMessage() for record in caplog.records] == [
+            "connections: 1 hung up before they were answered"
+        ]
         for _ in range(156):
             traffic.count("hung_up")
         traffic.count("malformed")
@@ -29,7 +33,10 @@ def test_the_first_is_told_at_once_and_the_rest_together_when_the_interval_is_ov
         return traffic
 
     traffic = run_virtual(main)
-    assert caplog.records[1].getMessage() == "connections: 156 hung up before they were answered; 1 sent what is no HTTP"
+    assert (
+        caplog.records[1].getMessage()
+        == "connections: 156 hung up before they were answered; 1 sent what is no HTTP"
+    )
     assert (traffic.counts["hung_up"], traffic.counts["malformed"]) == (157, 2)
     assert set(traffic.counts) == set(KINDS)
 
@@ -42,7 +49,9 @@ def test_the_rest_is_told_at_the_end(caplog: pytest.LogCaptureFixture) -> None:
         traffic.close()
 
     run_virtual(main)
-    assert [record.getMessage() for record in caplog.records] == ["connections: 1 found no room"] * 2
+    assert [record.getMessage() for record in caplog.records] == [
+        "connections: 1 found no room"
+    ] * 2
 
 
 def test_a_quiet_one_only_counts(caplog: pytest.LogCaptureFixture) -> None:

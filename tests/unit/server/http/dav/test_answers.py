@@ -9,10 +9,19 @@ from aiohttp.test_utils import make_mocked_request
 
 from dav_site import D, P
 from despoolr_core.share.wire import Blocker, Problem
-from despoolr_server.http.dav.answers import error_xml, failed_response, href, lock_error, prefers_xml, status_line
+from despoolr_server.http.dav.answers import (
+    error_xml,
+    failed_response,
+    href,
+    lock_error,
+    prefers_xml,
+    status_line,
+)
 
 BLOCKER = Blocker("O1", "WS<1>", "AN&NA", "A\x01B", "READ", "READ", 1.5)
-PROBLEM = Problem("/problems/x", "T", 423, "d < e", "STATUS_SHARING_VIOLATION", 32, "S", "a/b", [BLOCKER], 7, "E1")
+PROBLEM = Problem(
+    "/problems/x", "T", 423, "d < e", "STATUS_SHARING_VIOLATION", 32, "S", "a/b", [BLOCKER], 7, "E1"
+)
 
 
 @pytest.mark.parametrize(
@@ -25,7 +34,9 @@ PROBLEM = Problem("/problems/x", "T", 423, "d < e", "STATUS_SHARING_VIOLATION", 
         ("", "", True, "/"),
     ],
 )
-def test_addresses_are_encoded_and_a_directorys_ends_in_a_slash(share: str, path: str, directory: bool, expected: str) -> None:
+def test_addresses_are_encoded_and_a_directorys_ends_in_a_slash(
+    share: str, path: str, directory: bool, expected: str
+) -> None:
     assert href(share, path, directory=directory) == expected
 
 
@@ -73,13 +84,23 @@ def test_an_error_element_has_webdavs_word_and_the_whole_problem() -> None:
         "blocker_count": "7",
         "episode": "E1",
     }
-    blocker = {child.tag.removeprefix(P): child.text for child in problem.iterfind(f"{P}blockers/{P}i/")}
-    assert (blocker["machine"], blocker["user"], blocker["program"], blocker["opened_at"]) == ("WS<1>", "AN&NA", "A?B", "1.5")
+    blocker = {
+        child.tag.removeprefix(P): child.text for child in problem.iterfind(f"{P}blockers/{P}i/")
+    }
+    assert (blocker["machine"], blocker["user"], blocker["program"], blocker["opened_at"]) == (
+        "WS<1>",
+        "AN&NA",
+        "A?B",
+        "1.5",
+    )
 
 
 def test_a_response_of_a_multi_status_says_what_and_why() -> None:
     response = fromstring(f'<x xmlns:D="DAV:">{failed_response("S", "a b", PROBLEM)}</x>')[0]
-    assert (response.findtext(D + "href"), response.findtext(D + "status")) == ("/S/a%20b", "HTTP/1.1 423 Locked")
+    assert (response.findtext(D + "href"), response.findtext(D + "status")) == (
+        "/S/a%20b",
+        "HTTP/1.1 423 Locked",
+    )
     assert response.find(f"{D}error/{P}problem") is not None
 
 
@@ -88,8 +109,13 @@ def test_a_token_is_asked_for_only_where_nothing_but_locks_is_in_the_way() -> No
     find = lambda handle: handle if handle in locks else None  # type: ignore[return-value]  # noqa: E731
     other = Blocker("O2", "", "", "", "", "", 0.0)
     assert lock_error(Problem("", "", 423, blockers=[BLOCKER]), find) == "lock-token-submitted"  # type: ignore[arg-type]
-    assert lock_error(Problem("", "", 423, blockers=[BLOCKER]), find, locking=True) == "no-conflicting-lock"  # type: ignore[arg-type]
-    assert lock_error(Problem("", "", 423, blockers=[BLOCKER, other]), find) == "no-conflicting-lock"  # type: ignore[arg-type]
+    assert (
+        lock_error(Problem("", "", 423, blockers=[BLOCKER]), find, locking=True)
+        == "no-conflicting-lock"
+    )  # type: ignore[arg-type]
+    assert (
+        lock_error(Problem("", "", 423, blockers=[BLOCKER, other]), find) == "no-conflicting-lock"
+    )  # type: ignore[arg-type]
     assert lock_error(Problem("", "", 423), find) == "no-conflicting-lock"  # type: ignore[arg-type]
     assert lock_error(Problem("", "", 403), find) == ""  # type: ignore[arg-type]
 

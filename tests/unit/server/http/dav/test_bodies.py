@@ -79,10 +79,18 @@ def test_a_propfind_without_a_body_asks_for_everything() -> None:
 
 
 def test_a_propfind_names_properties_of_any_namespace_once() -> None:
-    body = b'<D:propfind xmlns:D="DAV:"><D:prop><D:getetag/><x xmlns="urn:x"/><y/><D:getetag/></D:prop></D:propfind>'
+    body = (
+        b'<D:propfind xmlns:D="DAV:"><D:prop><D:getetag/><x '
+        b'xmlns="urn:x"/><y/><D:getetag/></D:prop></D:propfind>'
+    )
     assert parse_propfind(body) == PropertyQuery("prop", ("{DAV:}getetag", "{urn:x}x", "y"))
-    assert parse_propfind(b'<propfind xmlns="DAV:"><propname/></propfind>') == PropertyQuery("propname", ())
-    body = b'<propfind xmlns="DAV:"><allprop/><include><a xmlns="urn:x"/></include><unknown/></propfind>'
+    assert parse_propfind(b'<propfind xmlns="DAV:"><propname/></propfind>') == PropertyQuery(
+        "propname", ()
+    )
+    body = (
+        b'<propfind xmlns="DAV:"><allprop/><include><a '
+        b'xmlns="urn:x"/></include><unknown/></propfind>'
+    )
     assert parse_propfind(body) == PropertyQuery("allprop", ("{urn:x}a",))
 
 
@@ -93,7 +101,9 @@ def test_a_propfind_names_properties_of_any_namespace_once() -> None:
         b'<propfind xmlns="DAV:"/>',
         b'<propfind xmlns="DAV:"><prop/><allprop/></propfind>',
         b'<propertyupdate xmlns="DAV:"><set><prop><a/></prop></set></propertyupdate>',
-        b'<propfind xmlns="DAV:"><prop>' + b"".join(b"<p%d/>" % n for n in range(NAMES_MAX + 1)) + b"</prop></propfind>",
+        b'<propfind xmlns="DAV:"><prop>'
+        + b"".join(b"<p%d/>" % n for n in range(NAMES_MAX + 1))
+        + b"</prop></propfind>",
     ],
 )
 def test_a_propfind_that_asks_for_nothing_known_or_too_much_is_refused(body: bytes) -> None:
@@ -113,7 +123,13 @@ def test_a_proppatch_is_read_in_its_order_with_the_language_in_scope() -> None:
 
 
 @pytest.mark.parametrize(
-    "inside", ["", "<set/>", "<set><prop/></set>", "<set><prop>" + "<a/>" * (NAMES_MAX + 1) + "</prop></set>"]
+    "inside",
+    [
+        "",
+        "<set/>",
+        "<set><prop/></set>",
+        "<set><prop>" + "<a/>" * (NAMES_MAX + 1) + "</prop></set>",
+    ],
 )
 def test_a_proppatch_that_changes_nothing_or_too_much_is_refused(inside: str) -> None:
     with pytest.raises(XmlRefused):
@@ -125,11 +141,16 @@ def test_a_lockinfo_has_a_scope_and_perhaps_an_owner() -> None:
     <D:owner><D:href>mailto:a@b</D:href> &amp; co</D:owner></D:lockinfo>"""
     owner = '<owner xmlns="DAV:"><href>mailto:a@b</href> &amp; co</owner>'
     assert parse_lockinfo(body) == LockInfo(True, owner)
-    body = b'<lockinfo xmlns="DAV:"><locktype><write/></locktype><lockscope><shared/></lockscope></lockinfo>'
+    body = (
+        b"<lockinfo "
+        b'xmlns="DAV:"><locktype><write/></locktype><lockscope><shared/></lockscope></lockinfo>'
+    )
     assert parse_lockinfo(body) == LockInfo(False, "")
 
 
-@pytest.mark.parametrize("inside", ["", "<locktype><write/></locktype>", "<lockscope><exclusive/></lockscope>"])
+@pytest.mark.parametrize(
+    "inside", ["", "<locktype><write/></locktype>", "<lockscope><exclusive/></lockscope>"]
+)
 def test_a_lockinfo_without_scope_or_type_is_refused(inside: str) -> None:
     with pytest.raises(XmlRefused):
         parse_lockinfo(f'<lockinfo xmlns="DAV:">{inside}</lockinfo>'.encode())
@@ -139,18 +160,25 @@ def test_names_come_apart_and_stand_alone() -> None:
     assert split_name("{urn:x}y") == ("urn:x", "y")
     assert split_name("{a}b}c") == ("a}b", "c")
     assert split_name("y") == ("", "y")
-    assert empty_element('{a"&<}b') in ("<b xmlns='a\"&amp;&lt;'/>", '<b xmlns="a&quot;&amp;&lt;"/>')
+    assert empty_element('{a"&<}b') in (
+        "<b xmlns='a\"&amp;&lt;'/>",
+        '<b xmlns="a&quot;&amp;&lt;"/>',
+    )
     assert fromstring(empty_element("y")).tag == "y"
 
 
 NAMES = st.from_regex(r"[A-Za-z_ä][A-Za-z0-9_.ä-]{0,8}", fullmatch=True)
-CHARACTERS = st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff")
+CHARACTERS = st.characters(
+    codec="utf-8", exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff"
+)
 NAMESPACES = st.text(CHARACTERS.filter(lambda char: char not in "{}"), min_size=1, max_size=8)
 TAGS = st.builds("{{{}}}{}".format, NAMESPACES, NAMES) | NAMES
 TEXTS = st.text(CHARACTERS | st.sampled_from("\t\n\r"))
 
 
-def element(tag: str, text: str, attributes: dict[str, str], children: list[tuple[Element, str]]) -> Element:
+def element(
+    tag: str, text: str, attributes: dict[str, str], children: list[tuple[Element, str]]
+) -> Element:
     made = Element(tag, attributes)
     made.text = text
     for child, tail in children:
@@ -162,14 +190,23 @@ def element(tag: str, text: str, attributes: dict[str, str], children: list[tupl
 ELEMENTS = st.recursive(
     st.builds(element, TAGS, TEXTS, st.dictionaries(TAGS, TEXTS, max_size=3), st.just([])),
     lambda inner: st.builds(
-        element, TAGS, TEXTS, st.dictionaries(TAGS, TEXTS, max_size=2), st.lists(st.tuples(inner, TEXTS), max_size=3)
+        element,
+        TAGS,
+        TEXTS,
+        st.dictionaries(TAGS, TEXTS, max_size=2),
+        st.lists(st.tuples(inner, TEXTS), max_size=3),
     ),
     max_leaves=6,
 )
 
 
 def told(one: Element) -> object:
-    return one.tag, one.text or "", dict(one.attrib), [(told(child), child.tail or "") for child in one]
+    return (
+        one.tag,
+        one.text or "",
+        dict(one.attrib),
+        [(told(child), child.tail or "") for child in one],
+    )
 
 
 @given(ELEMENTS)

@@ -60,14 +60,18 @@ async def test_a_locked_file_in_the_way_is_named_as_one_a_token_would_open(site:
     assert error is not None
     assert error.find(D + "lock-token-submitted") is not None
     tagged = f"<{site.base}/SMS_SHR/D/A> ({token})"
-    assert (await site.ask("DELETE", "/SMS_SHR/D/", token=site.client_token, If=tagged)).status == 204
+    assert (
+        await site.ask("DELETE", "/SMS_SHR/D/", token=site.client_token, If=tagged)
+    ).status == 204
 
 
 async def test_a_tree_is_copied_and_moved_onto_another(site: Site) -> None:
     await plant(site)
     assert (await site.ask("COPY", "/SMS_SHR/D", Destination="/SMS_SHR/C/")).status == 201
     assert await names(site, "C/E/") == ["B ä"]
-    assert (await site.ask("COPY", "/SMS_SHR/D", Destination="/SMS_SHR/C", Overwrite="F")).status == 412
+    assert (
+        await site.ask("COPY", "/SMS_SHR/D", Destination="/SMS_SHR/C", Overwrite="F")
+    ).status == 412
     await site.ask("PUT", "/SMS_SHR/C/OLD", b"")
     assert (await site.ask("COPY", "/SMS_SHR/D/", Destination="/SMS_SHR/C")).status == 204
     assert await names(site, "C/") == ["A", "E"]
@@ -95,10 +99,15 @@ async def test_an_address_with_a_fragment_deletes_nothing(site: Site) -> None:
 
 
 @pytest.mark.parametrize("method", ["DELETE", "MOVE", "COPY", "PROPPATCH", "LOCK", "MKCOL"])
-async def test_every_method_asks_who_calls_with_a_challenge_that_clients_read(site: Site, method: str) -> None:
+async def test_every_method_asks_who_calls_with_a_challenge_that_clients_read(
+    site: Site, method: str
+) -> None:
     reply = await site.ask(method, "/SMS_SHR/A", token="", Destination="/SMS_SHR/B")
     assert reply.status == 401
-    assert [one.split()[0] for one in reply.headers.getall("WWW-Authenticate")] == ["Basic", "Bearer"]
+    assert [one.split()[0] for one in reply.headers.getall("WWW-Authenticate")] == [
+        "Basic",
+        "Bearer",
+    ]
 
 
 async def test_a_change_can_depend_on_when_the_file_was_changed(site: Site) -> None:
@@ -107,9 +116,13 @@ async def test_a_change_can_depend_on_when_the_file_was_changed(site: Site) -> N
     assert (await site.ask("GET", "/SMS_SHR/A", If_Modified_Since=then)).status == 304
     assert (await site.ask("HEAD", "/SMS_SHR/A", If_Modified_Since=then)).status == 304
     assert (await site.ask("GET", "/SMS_SHR/A", If_Modified_Since=before)).body == b"1"
-    assert (await site.ask("GET", "/SMS_SHR/A", If_Modified_Since=then, If_None_Match='"x"')).body == b"1"
+    assert (
+        await site.ask("GET", "/SMS_SHR/A", If_Modified_Since=then, If_None_Match='"x"')
+    ).body == b"1"
     assert (await site.ask("GET", "/SMS_SHR/A", If_Modified_Since="yesterday")).body == b"1"
     for method in ("PUT", "DELETE", "MOVE"):
-        refused = await site.ask(method, "/SMS_SHR/A", If_Unmodified_Since=before, Destination="/SMS_SHR/B")
+        refused = await site.ask(
+            method, "/SMS_SHR/A", If_Unmodified_Since=before, Destination="/SMS_SHR/B"
+        )
         assert (refused.status, refused.problem.type) == (412, "/problems/precondition-failed")
     assert (await site.ask("PUT", "/SMS_SHR/A", b"2", If_Unmodified_Since=then)).status == 204

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from despoolr_server.http.dav.if_header import Condition, ConditionList, State, holds, parse_if, submitted
+from despoolr_server.http.dav.if_header import (
+    Condition,
+    ConditionList,
+    State,
+    holds,
+    parse_if,
+    submitted,
+)
 
 T1, T2 = "opaquelocktoken:one", "opaquelocktoken:two"
 LOCKED = State('"e1"', frozenset([T1]))
@@ -32,8 +39,13 @@ MISSING = State("", frozenset())
         ("(Not<DAV:no-lock>)", [("", [(True, "DAV:no-lock", "")])]),
     ],
 )
-def test_what_fits_the_grammar_is_read(text: str, lists: list[tuple[str, list[tuple[bool, str, str]]]]) -> None:
-    expected = tuple(ConditionList(tag, tuple(Condition(*one) for one in conditions)) for tag, conditions in lists)
+def test_what_fits_the_grammar_is_read(
+    text: str, lists: list[tuple[str, list[tuple[bool, str, str]]]]
+) -> None:
+    expected = tuple(
+        ConditionList(tag, tuple(Condition(*one) for one in conditions))
+        for tag, conditions in lists
+    )
     assert parse_if(text) == expected
 
 
@@ -104,10 +116,17 @@ def test_every_token_without_not_is_submitted_whichever_list_held() -> None:
     assert submitted(parse_if(f"(Not <{T1}>)")) == frozenset()
 
 
-TOKENS = st.text(st.characters(codec="ascii", exclude_characters="<>\x7f", min_codepoint=33), min_size=1)
-ETAGS = st.builds('{}"{}"'.format, st.sampled_from(["", "W/"]), st.text(st.characters(codec="ascii", exclude_characters='"')))
+TOKENS = st.text(
+    st.characters(codec="ascii", exclude_characters="<>\x7f", min_codepoint=33), min_size=1
+)
+ETAGS = st.builds(
+    '{}"{}"'.format,
+    st.sampled_from(["", "W/"]),
+    st.text(st.characters(codec="ascii", exclude_characters='"')),
+)
 CONDITIONS = st.one_of(
-    st.builds(Condition, st.booleans(), TOKENS, st.just("")), st.builds(Condition, st.booleans(), st.just(""), ETAGS)
+    st.builds(Condition, st.booleans(), TOKENS, st.just("")),
+    st.builds(Condition, st.booleans(), st.just(""), ETAGS),
 )
 CONDITION_LISTS = st.lists(CONDITIONS, min_size=1, max_size=4).map(tuple)
 UNTAGGED = st.lists(CONDITION_LISTS.map(lambda one: ConditionList("", one)), min_size=1, max_size=4)
@@ -120,7 +139,8 @@ def rendered(lists: list[ConditionList], blank: str) -> str:
     for each in lists:
         parts.append(f"<{each.tag}>" if each.tag else "")
         conditions = [
-            f"{'Not ' if one.negated else ''}{f'<{one.token}>' if one.token else f'[{one.etag}]'}" for one in each.conditions
+            f"{'Not ' if one.negated else ''}{f'<{one.token}>' if one.token else f'[{one.etag}]'}"
+            for one in each.conditions
         ]
         parts.append(f"({blank}{blank.join(conditions)}{blank})")
     return blank.join(parts)

@@ -12,7 +12,14 @@ from dav_site import D, lock, parts, propfind, proppatch
 from despoolr_server.engine.names import Name
 from despoolr_server.http.base.pieces import ANSWER_SIZE_MAX, PIECE_SIZE
 from despoolr_server.http.dav.bodies import NAMES_SIZE_MAX, NAMESPACE_MAX, names_size
-from despoolr_server.http.dav.properties import ALWAYS, KEPT_MAX, KEPT_SIZE_MAX, LIVE, LOOKING_MAX, size_of
+from despoolr_server.http.dav.properties import (
+    ALWAYS,
+    KEPT_MAX,
+    KEPT_SIZE_MAX,
+    LIVE,
+    LOOKING_MAX,
+    size_of,
+)
 from despoolr_server.shares.dav import FOUND_MAX
 from despoolr_server.shares.pace import BATCH
 from despoolr_server.shares.principal import Caller
@@ -27,8 +34,16 @@ async def test_live_properties_are_those_of_the_file(site: Site) -> None:
     properties = found["/SMS_SHR/%C3%84%20%26.INS"].properties
     assert {status for status, _ in properties.values()} == {200}
     assert set(properties) == set(ALWAYS)
-    told = {name: properties[D + name][1].text for name in ("displayname", "getcontentlength", "getcontenttype", "getetag")}
-    assert told == {"displayname": "Ä &.INS", "getcontentlength": "5", "getcontenttype": "text/plain", "getetag": etag}
+    told = {
+        name: properties[D + name][1].text
+        for name in ("displayname", "getcontentlength", "getcontenttype", "getetag")
+    }
+    assert told == {
+        "displayname": "Ä &.INS",
+        "getcontentlength": "5",
+        "getcontenttype": "text/plain",
+        "getetag": etag,
+    }
     assert properties[D + "getlastmodified"][1].text == "Mon, 04 Mar 1996 08:00:00 GMT"
     assert properties[D + "creationdate"][1].text == "1996-03-04T08:00:00Z"
     assert len(properties[D + "resourcetype"][1]) == 0
@@ -50,38 +65,57 @@ async def test_a_directory_is_a_collection_with_what_is_in_it_as_deep_as_asked(s
     assert directory[D + "getcontentlength"][0] == 404
     assert int(directory[D + "quota-available-bytes"][1].text or 0) > 0
     assert found["/SMS_SHR/D/E/A"].properties[D + "quota-available-bytes"][0] == 404
-    assert list(parts(await site.ask("PROPFIND", "/SMS_SHR/D/E"))) == ["/SMS_SHR/D/E/", "/SMS_SHR/D/E/A"]
+    assert list(parts(await site.ask("PROPFIND", "/SMS_SHR/D/E"))) == [
+        "/SMS_SHR/D/E/",
+        "/SMS_SHR/D/E/A",
+    ]
 
 
 async def test_a_quota_is_what_is_used_and_what_is_left(site: Site) -> None:
     await site.ask("PUT", "/SMS_SHR/A", b"12345")
     asked = propfind("quota-used-bytes", "quota-available-bytes")
     found = parts(await site.ask("PROPFIND", "/SMS_SHR/", asked, Depth="1"))
-    quota = {name: (status, element.text) for name, (status, element) in found["/SMS_SHR/"].properties.items()}
-    assert quota == {D + "quota-used-bytes": (200, "5"), D + "quota-available-bytes": (200, str(1 << 40))}
+    quota = {
+        name: (status, element.text)
+        for name, (status, element) in found["/SMS_SHR/"].properties.items()
+    }
+    assert quota == {
+        D + "quota-used-bytes": (200, "5"),
+        D + "quota-available-bytes": (200, str(1 << 40)),
+    }
     assert {status for status, _ in found["/SMS_SHR/A"].properties.values()} == {404}
     root = parts(await site.ask("PROPFIND", "/", asked, Depth="0"))["/"].properties
     assert {status for status, _ in root.values()} == {404}
 
 
-@pytest.mark.parametrize("char", ["\uffff", "\ufffe", "\u0085", "\x9b", "\ufdd0", "\U0001ffff", "&", "]]\u2028"])
+@pytest.mark.parametrize(
+    "char", ["\uffff", "\ufffe", "\u0085", "\x9b", "\ufdd0", "\U0001ffff", "&", "]]\u2028"]
+)
 async def test_a_multi_status_is_xml_whatever_a_name_has_in_it(site: Site, char: str) -> None:
     address = f"/SMS_SHR/{quote(f'D{char}')}/{quote(char)}"
     assert (await site.ask("MKCOL", address.rpartition("/")[0])).status == 201
     assert (await site.ask("PUT", address, b"1")).status == 201
     assert address in parts(await site.ask("PROPFIND", "/SMS_SHR/"))
-    shown = parts(await site.ask("PROPFIND", address, Depth="0"))[address].properties[D + "displayname"][1].text
+    shown = (
+        parts(await site.ask("PROPFIND", address, Depth="0"))[address]
+        .properties[D + "displayname"][1]
+        .text
+    )
     assert shown == ("?" if char in "\uffff\ufffe" else char)
     await lock(site, address, site.client_token)
     assert address in parts(await site.ask("PROPFIND", "/SMS_SHR/", propfind("lockdiscovery")))
     assert parts(await site.ask("DELETE", address.rpartition("/")[0]))[address].status == 423
-    assert fromstring((await site.ask("PUT", address, b"", Accept="text/xml")).body).tag == D + "error"
+    assert (
+        fromstring((await site.ask("PUT", address, b"", Accept="text/xml")).body).tag == D + "error"
+    )
 
 
 async def test_the_root_of_the_server_has_the_shares(site: Site) -> None:
     found = parts(await site.ask("PROPFIND", "/", Depth="1"))
     assert list(found) == ["/", "/SMS_SHR/"]
-    assert list(parts(await site.ask("PROPFIND", "/", propfind("resourcetype"), Depth="0"))) == ["/"]
+    assert list(parts(await site.ask("PROPFIND", "/", propfind("resourcetype"), Depth="0"))) == [
+        "/"
+    ]
     deep = await site.ask("PROPFIND", "/")
     assert (deep.status, deep.problem.dav_error) == (403, "propfind-finite-depth")
     assert (await site.ask("PROPFIND", "/", b"<", Depth="0")).status == 400
@@ -90,39 +124,70 @@ async def test_the_root_of_the_server_has_the_shares(site: Site) -> None:
     assert (options.status, options.headers["DAV"]) == (200, "1, 2")
 
 
-async def test_a_dead_property_is_given_back_as_it_came_and_forgotten_when_removed(site: Site) -> None:
+async def test_a_dead_property_is_given_back_as_it_came_and_forgotten_when_removed(
+    site: Site,
+) -> None:
     await site.ask("PUT", "/SMS_SHR/A", b"1")
     value = '<u:a xml:lang="de" u:b="&lt;&#10;"> <u:c xmlns:u="urn:v">ä&amp;𝄞</u:c> tail\n</u:a>'
-    done = parts(await site.ask("PROPPATCH", "/SMS_SHR/A", proppatch(f"<D:set><D:prop>{value}<u:n/></D:prop></D:set>")))
-    assert {name: status for name, (status, _) in done["/SMS_SHR/A"].properties.items()} == {"{urn:u}a": 200, "{urn:u}n": 200}
-    asked = b'<propfind xmlns="DAV:"><prop><a xmlns="urn:u"/><n xmlns="urn:u"/><no xmlns="urn:u"/></prop></propfind>'
-    properties = parts(await site.ask("PROPFIND", "/SMS_SHR/A", asked, Depth="0"))["/SMS_SHR/A"].properties
+    done = parts(
+        await site.ask(
+            "PROPPATCH", "/SMS_SHR/A", proppatch(f"<D:set><D:prop>{value}<u:n/></D:prop></D:set>")
+        )
+    )
+    assert {name: status for name, (status, _) in done["/SMS_SHR/A"].properties.items()} == {
+        "{urn:u}a": 200,
+        "{urn:u}n": 200,
+    }
+    asked = (
+        b'<propfind xmlns="DAV:"><prop><a xmlns="urn:u"/><n xmlns="urn:u"/><no '
+        b'xmlns="urn:u"/></prop></propfind>'
+    )
+    properties = parts(await site.ask("PROPFIND", "/SMS_SHR/A", asked, Depth="0"))[
+        "/SMS_SHR/A"
+    ].properties
     status, element = properties["{urn:u}a"]
     assert status == 200
-    assert dict(element.attrib) == {"{http://www.w3.org/XML/1998/namespace}lang": "de", "{urn:u}b": "<\n"}
-    assert (element.text, element[0].tag, element[0].text, element[0].tail) == (" ", "{urn:v}c", "ä&𝄞", " tail\n")
+    assert dict(element.attrib) == {
+        "{http://www.w3.org/XML/1998/namespace}lang": "de",
+        "{urn:u}b": "<\n",
+    }
+    assert (element.text, element[0].tag, element[0].text, element[0].tail) == (
+        " ",
+        "{urn:v}c",
+        "ä&𝄞",
+        " tail\n",
+    )
     assert (properties["{urn:u}n"][0], properties["{urn:u}no"][0]) == (200, 404)
     everything = parts(await site.ask("PROPFIND", "/SMS_SHR/A", Depth="0"))["/SMS_SHR/A"].properties
     assert set(everything) == {*ALWAYS, "{urn:u}a", "{urn:u}n"}
     names = b'<propfind xmlns="DAV:"><propname/></propfind>'
-    named = parts(await site.ask("PROPFIND", "/SMS_SHR/A", names, Depth="0"))["/SMS_SHR/A"].properties
+    named = parts(await site.ask("PROPFIND", "/SMS_SHR/A", names, Depth="0"))[
+        "/SMS_SHR/A"
+    ].properties
     assert set(named) == set(everything)
     assert all(not element.text and not len(element) for _, element in named.values())
     remove = proppatch("<D:remove><D:prop><u:a/><u:never/></D:prop></D:remove>")
     assert (await site.ask("PROPPATCH", "/SMS_SHR/A", remove)).status == 207
-    after = parts(await site.ask("PROPFIND", "/SMS_SHR/A", asked, Depth="0"))["/SMS_SHR/A"].properties
+    after = parts(await site.ask("PROPFIND", "/SMS_SHR/A", asked, Depth="0"))[
+        "/SMS_SHR/A"
+    ].properties
     assert (after["{urn:u}a"][0], after["{urn:u}n"][0]) == (404, 200)
 
 
 async def test_allprop_includes_what_it_is_asked_to(site: Site) -> None:
-    asked = b'<propfind xmlns="DAV:"><allprop/><include><quota-available-bytes/><getetag/></include></propfind>'
+    asked = (
+        b"<propfind "
+        b'xmlns="DAV:"><allprop/><include><quota-available-bytes/><getetag/></include></propfind>'
+    )
     found = parts(await site.ask("PROPFIND", "/SMS_SHR/", asked, Depth="0"))["/SMS_SHR/"].properties
     assert D + "quota-available-bytes" in found
 
 
 async def test_properties_follow_their_file_and_go_with_it(site: Site) -> None:
     await site.ask("PUT", "/SMS_SHR/A", b"1")
-    await site.ask("PROPPATCH", "/SMS_SHR/A", proppatch("<D:set><D:prop><u:a>1</u:a></D:prop></D:set>"))
+    await site.ask(
+        "PROPPATCH", "/SMS_SHR/A", proppatch("<D:set><D:prop><u:a>1</u:a></D:prop></D:set>")
+    )
     await site.ask("COPY", "/SMS_SHR/A", Destination="/SMS_SHR/B")
     await site.ask("MOVE", "/SMS_SHR/A", Destination="/SMS_SHR/C")
     await site.ask("PUT", "/SMS_SHR/C", b"2")
@@ -143,15 +208,24 @@ async def test_a_proppatch_does_all_it_is_asked_or_nothing(site: Site) -> None:
     await site.ask("PUT", "/SMS_SHR/A", b"1")
     inside = "<D:set><D:prop><u:a>1</u:a><D:getetag>x</D:getetag></D:prop></D:set>"
     done = parts(await site.ask("PROPPATCH", "/SMS_SHR/A", proppatch(inside)))["/SMS_SHR/A"]
-    assert {name: status for name, (status, _) in done.properties.items()} == {"{urn:u}a": 424, D + "getetag": 403}
-    assert done.element.find(f"{D}propstat/{D}error/{D}cannot-modify-protected-property") is not None
+    assert {name: status for name, (status, _) in done.properties.items()} == {
+        "{urn:u}a": 424,
+        D + "getetag": 403,
+    }
+    assert (
+        done.element.find(f"{D}propstat/{D}error/{D}cannot-modify-protected-property") is not None
+    )
     everything = parts(await site.ask("PROPFIND", "/SMS_SHR/A", Depth="0"))["/SMS_SHR/A"].properties
     assert "{urn:u}a" not in everything
 
 
 async def test_a_display_name_may_be_given(site: Site) -> None:
     await site.ask("PUT", "/SMS_SHR/A", b"1")
-    await site.ask("PROPPATCH", "/SMS_SHR/A", proppatch("<D:set><D:prop><D:displayname>Anna's</D:displayname></D:prop></D:set>"))
+    await site.ask(
+        "PROPPATCH",
+        "/SMS_SHR/A",
+        proppatch("<D:set><D:prop><D:displayname>Anna's</D:displayname></D:prop></D:set>"),
+    )
     found = parts(await site.ask("PROPFIND", "/SMS_SHR/A", Depth="0"))["/SMS_SHR/A"].properties
     assert found[D + "displayname"][1].text == "Anna's"
 
@@ -190,14 +264,26 @@ def named(count: int, namespace: str) -> bytes:
 
 
 async def test_names_in_one_long_namespace_are_refused_up_front(site: Site) -> None:
-    assert (await site.ask("PROPFIND", "/SMS_SHR/", named(1, "u" * NAMESPACE_MAX), Depth="0")).status == 207
-    assert (await site.ask("PROPFIND", "/SMS_SHR/", named(1, "u" * (NAMESPACE_MAX + 1)), Depth="0")).status == 400
+    assert (
+        await site.ask("PROPFIND", "/SMS_SHR/", named(1, "u" * NAMESPACE_MAX), Depth="0")
+    ).status == 207
+    assert (
+        await site.ask("PROPFIND", "/SMS_SHR/", named(1, "u" * (NAMESPACE_MAX + 1)), Depth="0")
+    ).status == 400
     each = names_size(["{u}n000"]) + NAMESPACE_MAX - 1
     most = NAMES_SIZE_MAX // each
-    assert (await site.ask("PROPFIND", "/SMS_SHR/", named(most, "u" * NAMESPACE_MAX), Depth="0")).status == 207
-    refused = await site.ask("PROPFIND", "/SMS_SHR/", named(most + 1, "u" * NAMESPACE_MAX), Depth="0")
+    assert (
+        await site.ask("PROPFIND", "/SMS_SHR/", named(most, "u" * NAMESPACE_MAX), Depth="0")
+    ).status == 207
+    refused = await site.ask(
+        "PROPFIND", "/SMS_SHR/", named(most + 1, "u" * NAMESPACE_MAX), Depth="0"
+    )
     assert (refused.status, str(NAMES_SIZE_MAX) in refused.problem.detail) == (400, True)
-    assert (await site.ask("PROPFIND", "/SMS_SHR/", named(256, "urn:a-namespace-of-some-length"), Depth="0")).status == 207
+    assert (
+        await site.ask(
+            "PROPFIND", "/SMS_SHR/", named(256, "urn:a-namespace-of-some-length"), Depth="0"
+        )
+    ).status == 207
 
 
 async def test_an_answer_is_within_its_budget_or_refused(site: Site) -> None:
@@ -217,7 +303,11 @@ async def test_an_answer_is_within_its_budget_or_refused(site: Site) -> None:
 async def test_no_response_is_longer_than_it_was_estimated(site: Site) -> None:
     name = "&" * 60 + "ä" * 60
     await site.ask("PUT", f"/SMS_SHR/{quote(name)}", b"1")
-    await site.ask("PROPPATCH", f"/SMS_SHR/{quote(name)}", proppatch("<D:set><D:prop><u:a>ä</u:a></D:prop></D:set>"))
+    await site.ask(
+        "PROPPATCH",
+        f"/SMS_SHR/{quote(name)}",
+        proppatch("<D:set><D:prop><u:a>ä</u:a></D:prop></D:set>"),
+    )
     for scope_token in (site.client_token, site.token):
         await lock(site, f"/SMS_SHR/{quote(name)}", scope_token, "shared")
     for asked in (b"", propfind(*(one.removeprefix(D) for one in LIVE))):
@@ -234,7 +324,9 @@ async def test_no_response_is_longer_than_it_was_estimated(site: Site) -> None:
         ("<u:a>" + '<b xmlns=""/>' * 4000 + "</u:a>", 207),
     ],
 )
-async def test_what_is_kept_is_bounded_as_it_is_written_not_as_it_came(site: Site, inside: str, status: int) -> None:
+async def test_what_is_kept_is_bounded_as_it_is_written_not_as_it_came(
+    site: Site, inside: str, status: int
+) -> None:
     await site.ask("PUT", "/SMS_SHR/A", b"1")
     body = proppatch(f"<D:set><D:prop>{inside}</D:prop></D:set>").replace(b"urn:u", b"u" * 1000)
     assert (await site.ask("PROPPATCH", "/SMS_SHR/A", body)).status == status
@@ -251,7 +343,13 @@ async def test_what_is_kept_is_bounded_as_it_is_written_not_as_it_came(site: Sit
         ("PROPFIND", "/SMS_SHR/", {}, b'<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>', 403),
         ("PROPPATCH", "/SMS_SHR/", {}, b'<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>', 403),
         ("PROPPATCH", "/SMS_SHR/", {}, b"", 400),
-        ("PROPPATCH", "/SMS_SHR/NONE", {}, proppatch("<D:set><D:prop><u:a/></D:prop></D:set>"), 404),
+        (
+            "PROPPATCH",
+            "/SMS_SHR/NONE",
+            {},
+            proppatch("<D:set><D:prop><u:a/></D:prop></D:set>"),
+            404,
+        ),
         ("PROPFIND", "/SMS_SHR/", {}, b"x" * 70_000, 413),
         ("PROPFIND", "/SMS_SHR/COM1", {}, b"", 400),
         ("PROPFIND", "/SMS_SHR/.despoolr/properties", {}, b"", 404),
@@ -271,7 +369,9 @@ async def test_an_attack_by_xml_is_named_as_one(site: Site) -> None:
     assert "<!DOCTYPE>" in refused.problem.detail
 
 
-async def test_so_many_looks_are_made_at_one_time_and_the_others_wait(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_so_many_looks_are_made_at_one_time_and_the_others_wait(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = site.host._shares["SMS_SHR"].store
     for count in range(3 * BATCH):
         store.write_whole(Name(f"{count}.TXT", f"{count}.TXT"), b"", 0.0)
@@ -288,7 +388,10 @@ async def test_so_many_looks_are_made_at_one_time_and_the_others_wait(site: Site
 
     monkeypatch.setattr(site.host, "look", counted)
     replies = await asyncio.gather(
-        *(site.ask("PROPFIND", "/SMS_SHR", propfind("getetag"), Depth="1") for _ in range(2 * LOOKING_MAX))
+        *(
+            site.ask("PROPFIND", "/SMS_SHR", propfind("getetag"), Depth="1")
+            for _ in range(2 * LOOKING_MAX)
+        )
     )
     assert {reply.status for reply in replies} == {207}
     assert 1 < most <= LOOKING_MAX

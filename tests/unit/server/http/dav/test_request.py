@@ -31,7 +31,10 @@ def test_the_first_time_that_is_understood_counts(text: str, seconds: float) -> 
 
 def test_a_depth_the_method_does_not_take_is_refused_by_name() -> None:
     assert depth(make_mocked_request("LOCK", "/S/a"), "infinity", "0", "infinity") == "infinity"
-    assert depth(make_mocked_request("LOCK", "/S/a", {"Depth": "Infinity"}), "0", "0", "infinity") == "infinity"
+    assert (
+        depth(make_mocked_request("LOCK", "/S/a", {"Depth": "Infinity"}), "0", "0", "infinity")
+        == "infinity"
+    )
     with pytest.raises(Refused) as caught:
         depth(make_mocked_request("LOCK", "/S/a", {"Depth": "1"}), "infinity", "0", "infinity")
     assert "0 or infinity" in caught.value.problem.detail

@@ -4,9 +4,25 @@ from __future__ import annotations
 
 import msgspec
 
-from despoolr_server.http.openapi.document import MORE, make_document, operations, refusals, types_of
+from despoolr_server.http.openapi.document import (
+    MORE,
+    make_document,
+    operations,
+    refusals,
+    types_of,
+)
 from despoolr_server.http.openapi.examples import Example
-from despoolr_server.http.openapi.table import ANYONE, Call, Parameter, done, in_header, in_query, json, ok, whole
+from despoolr_server.http.openapi.table import (
+    ANYONE,
+    Call,
+    Parameter,
+    done,
+    in_header,
+    in_query,
+    json,
+    ok,
+    whole,
+)
 
 
 class Cup(msgspec.Struct, forbid_unknown_fields=True):
@@ -75,15 +91,26 @@ def test_an_example_is_shown_wherever_it_says_something() -> None:
     operation = msgspec.json.decode(msgspec.json.encode(made()["BREW /pots/{name}"]))
     values = {p["name"]: p["examples"]["a_strong_one"]["value"] for p in operation["parameters"]}
     assert values == {"name": "a pot", "strong": 3, "Accept-Additions": "cream"}
-    assert operation["requestBody"]["content"]["application/json"]["examples"]["a_strong_one"]["value"] == {"handle": "O1"}
+    assert operation["requestBody"]["content"]["application/json"]["examples"]["a_strong_one"][
+        "value"
+    ] == {"handle": "O1"}
     told = operation["responses"]["201"]["content"]["application/json"]["examples"]["a_strong_one"]
     assert told["value"] == {"handle": "O1", "octets": 3}
 
 
 def test_parameters_of_the_address_are_described_unless_the_row_does() -> None:
-    one = Call("GET", "/pots/{name}", "Look", "Tea", (), (Parameter("name", "path", "Of the pot.", required=True),))
+    one = Call(
+        "GET",
+        "/pots/{name}",
+        "Look",
+        "Tea",
+        (),
+        (Parameter("name", "path", "Of the pot.", required=True),),
+    )
     found = make_document([("GET", "/pots/{name}")], (one,), examples=[])
-    assert [p["description"] for p in found["paths"]["/pots/{name}"]["get"]["parameters"]] == ["Of the pot."]
+    assert [p["description"] for p in found["paths"]["/pots/{name}"]["get"]["parameters"]] == [
+        "Of the pot."
+    ]
 
 
 def test_a_refusal_names_the_types_it_can_have() -> None:

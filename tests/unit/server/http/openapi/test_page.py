@@ -34,7 +34,11 @@ def test_whatever_stands_in_the_document_is_only_text() -> None:
     document: dict[str, Any] = {
         "info": {"title": evil, "version": evil, "description": evil},
         "tags": [{"name": evil}],
-        "components": {"schemas": {"X": {"description": evil, "properties": {evil: {"type": evil, "default": evil}}}}},
+        "components": {
+            "schemas": {
+                "X": {"description": evil, "properties": {evil: {"type": evil, "default": evil}}}
+            }
+        },
         "paths": {
             "/x": {
                 "get": {
@@ -42,10 +46,25 @@ def test_whatever_stands_in_the_document_is_only_text() -> None:
                     "summary": evil,
                     "description": f"`{evil}`",
                     "tags": [evil],
-                    "parameters": [{"name": evil, "in": evil, "required": True, "description": evil, "schema": {"enum": [evil]}}],
+                    "parameters": [
+                        {
+                            "name": evil,
+                            "in": evil,
+                            "required": True,
+                            "description": evil,
+                            "schema": {"enum": [evil]},
+                        }
+                    ],
                     "responses": {"200": {"description": evil, "headers": {evil: {}}}},
                     "x-examples": [
-                        {"call": "GET /x", "title": evil, "target": evil, "status": 200, "headers": {evil: evil}, "answer": evil}
+                        {
+                            "call": "GET /x",
+                            "title": evil,
+                            "target": evil,
+                            "status": 200,
+                            "headers": {evil: evil},
+                            "answer": evil,
+                        }
                     ],
                 }
             }
@@ -57,5 +76,8 @@ def test_whatever_stands_in_the_document_is_only_text() -> None:
 
 
 def test_an_example_is_a_command_and_its_answer() -> None:
-    assert "curl -s -H &quot;Authorization: Bearer $TOKEN&quot; &quot;$BASE/api/v1/opens?machine=PC07&quot;" in PAGE
+    assert (
+        "curl -s -H &quot;Authorization: Bearer $TOKEN&quot; "
+        "&quot;$BASE/api/v1/opens?machine=PC07&quot;" in PAGE
+    )
     assert "&quot;nt_status&quot;: &quot;STATUS_SHARING_VIOLATION&quot;" in PAGE

@@ -9,7 +9,10 @@ from share_site import Site
 
 
 async def test_both_need_no_token_and_name_nobody(site: Site) -> None:
-    for target, kind in (("/openapi.json", "application/json"), ("/docs", "text/html; charset=utf-8")):
+    for target, kind in (
+        ("/openapi.json", "application/json"),
+        ("/docs", "text/html; charset=utf-8"),
+    ):
         reply = await site.ask("GET", target, token="")
         assert (reply.status, reply.headers["Content-Type"]) == (200, kind)
         assert b"SMS_SHR_" not in reply.body
@@ -25,7 +28,11 @@ async def test_both_are_not_sent_again_to_whoever_has_them(site: Site) -> None:
 
 async def test_the_description_is_that_of_this_server(site: Site) -> None:
     said = (await site.ask("GET", "/openapi.json")).json
-    assert (said["openapi"], said["info"]["title"], said["info"]["version"]) == ("3.1.0", "Despoolr LOGON1", "1.2.3")
+    assert (said["openapi"], said["info"]["title"], said["info"]["version"]) == (
+        "3.1.0",
+        "Despoolr LOGON1",
+        "1.2.3",
+    )
     assert "/api/v1/opens" in said["paths"]
     assert "/api/v1/jobs" not in said["paths"], "this one has no site"
 

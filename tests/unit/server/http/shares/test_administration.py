@@ -24,7 +24,9 @@ async def site() -> AsyncIterator[Site]:
     records: list[Record] = []
     recorder = Recorder(clock.now, [records.append])
     packages = {"SMS_PKGD": MemoryFileStore()}
-    made = make_logon_server("LOGON1", clock, recorder, auth, logon=MemoryFileStore(), packages=packages)
+    made = make_logon_server(
+        "LOGON1", clock, recorder, auth, logon=MemoryFileStore(), packages=packages
+    )
     runner = web.AppRunner(made.app, access_log=None)
     await runner.setup()
     await network.serve(runner, "logon1")
@@ -39,22 +41,34 @@ RIGHTS = b'{"prefix": "BPC00001", "role": "client", "rights": "NONE"}'
 async def test_rights_are_set_and_the_former_ones_answered(site: Site) -> None:
     first = await site.ask("PUT", "/api/v1/shares/SMS_PKGD/rights", RIGHTS)
     assert (first.status, first.body) == (200, b'{"former":null}')
-    again = await site.ask("PUT", "/api/v1/shares/SMS_PKGD/rights", RIGHTS.replace(b'"NONE"', b"null"))
+    again = await site.ask(
+        "PUT", "/api/v1/shares/SMS_PKGD/rights", RIGHTS.replace(b'"NONE"', b"null")
+    )
     assert again.body == b'{"former":"NONE"}'
 
 
 async def test_a_message_is_told_to_its_machine_and_to_no_other(site: Site) -> None:
-    assert (await site.ask("POST", "/api/v1/messages", b'{"machine": "WS1", "text": "close it"}')).status == 200
+    assert (
+        await site.ask("POST", "/api/v1/messages", b'{"machine": "WS1", "text": "close it"}')
+    ).status == 200
     other, own = (site.auth.issue(name, "ALICE", Role.CLIENT) for name in ("WS2", "WS1"))
     assert (await site.ask("GET", "/api/v1/messages", token=other)).body == b'{"messages":[]}'
-    assert (await site.ask("GET", "/api/v1/messages", token=own)).body == b'{"messages":["close it"]}'
+    assert (
+        await site.ask("GET", "/api/v1/messages", token=own)
+    ).body == b'{"messages":["close it"]}'
     assert (await site.ask("GET", "/api/v1/messages", token=own)).body == b'{"messages":[]}'
 
 
 async def test_a_client_may_neither_change_rights_nor_send_messages(site: Site) -> None:
     token = site.auth.issue("WS1", "ALICE", Role.CLIENT)
-    assert (await site.ask("PUT", "/api/v1/shares/SMS_PKGD/rights", RIGHTS, token=token)).status == 403
-    assert (await site.ask("POST", "/api/v1/messages", b'{"machine": "WS2", "text": "hello"}', token=token)).status == 403
+    assert (
+        await site.ask("PUT", "/api/v1/shares/SMS_PKGD/rights", RIGHTS, token=token)
+    ).status == 403
+    assert (
+        await site.ask(
+            "POST", "/api/v1/messages", b'{"machine": "WS2", "text": "hello"}', token=token
+        )
+    ).status == 403
 
 
 @pytest.mark.parametrize(
@@ -66,7 +80,9 @@ async def test_a_client_may_neither_change_rights_nor_send_messages(site: Site) 
         ("SMS_PKGD", b"{", 400),
     ],
 )
-async def test_what_does_not_fit_is_refused_with_what_there_is(site: Site, share: str, body: bytes, status: int) -> None:
+async def test_what_does_not_fit_is_refused_with_what_there_is(
+    site: Site, share: str, body: bytes, status: int
+) -> None:
     reply = await site.ask("PUT", f"/api/v1/shares/{share}/rights", body)
     assert reply.status == status
     assert reply.problem.detail
@@ -75,10 +91,16 @@ async def test_what_does_not_fit_is_refused_with_what_there_is(site: Site, share
 async def test_a_message_has_a_length(site: Site) -> None:
     for length, status in ((1024, 200), (1025, 400)):
         text = ("x" * length).encode()
-        assert (await site.ask("POST", "/api/v1/messages", b'{"machine": "WS2", "text": "' + text + b'"}')).status == status
+        assert (
+            await site.ask(
+                "POST", "/api/v1/messages", b'{"machine": "WS2", "text": "' + text + b'"}'
+            )
+        ).status == status
 
 
-async def test_what_a_service_tells_a_user_of_the_site_servers_own_shares_reaches_the_user() -> None:
+async def test_what_a_service_tells_a_user_of_the_site_servers_own_shares_reaches_the_user() -> (
+    None
+):
     bench, network = Bench(), SocketNetwork()
     runner = web.AppRunner(bench.server.app, access_log=None)
     await runner.setup()
@@ -87,6 +109,8 @@ async def test_what_a_service_tells_a_user_of_the_site_servers_own_shares_reache
         site = Site(bench.server.host, bench.auth, bench.clock, bench.records, http, "http://site1")
         await bench.site.connect_as("SITE1", "SMS_DESPOOLER").send_message("WS1", "close it")
         for machine, expected in (("WS2", []), ("WS1", ["close it"]), ("WS1", [])):
-            reply = await site.ask("GET", "/api/v1/messages", token=bench.auth.issue(machine, "", Role.CLIENT))
+            reply = await site.ask(
+                "GET", "/api/v1/messages", token=bench.auth.issue(machine, "", Role.CLIENT)
+            )
             assert reply.json == {"messages": expected}
     await runner.cleanup()

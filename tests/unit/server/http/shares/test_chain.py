@@ -22,7 +22,13 @@ BOX = "PCMPKG.SRC"
 
 
 def put(path: str, data: bytes = b"x", **more: Any) -> dict[str, Any]:
-    return {"call": "put", "share": "SMS_SHR", "path": path, "data": b64encode(data).decode(), **more}
+    return {
+        "call": "put",
+        "share": "SMS_SHR",
+        "path": path,
+        "data": b64encode(data).decode(),
+        **more,
+    }
 
 
 def get(path: str) -> dict[str, Any]:
@@ -71,12 +77,19 @@ async def test_a_held_file_is_refused_with_its_holder_as_alone(site: Site) -> No
     (result,) = await chain(site, put("b.dat", b"new"))
     alone = await site.ask("PUT", "/SMS_SHR/b.dat", b"new")
     assert result["problem"]["blockers"][0]["open"] == handle
-    assert result["problem"] | {"dav_error": alone.problem.dav_error} == msgspec.to_builtins(alone.problem)
+    assert result["problem"] | {"dav_error": alone.problem.dav_error} == msgspec.to_builtins(
+        alone.problem
+    )
 
 
 async def test_a_separator_behind_a_files_name_is_refused_as_alone(site: Site) -> None:
-    results = await chain(site, put("A"), put("A/"), put("new\\"), get("A\\"), {**get("A/"), "call": "delete"})
-    assert [result.get("problem", {}).get("nt_status", "") for result in results] == ["", *["STATUS_OBJECT_NAME_INVALID"] * 4]
+    results = await chain(
+        site, put("A"), put("A/"), put("new\\"), get("A\\"), {**get("A/"), "call": "delete"}
+    )
+    assert [result.get("problem", {}).get("nt_status", "") for result in results] == [
+        "",
+        *["STATUS_OBJECT_NAME_INVALID"] * 4,
+    ]
     assert (await site.ask("GET", "/SMS_SHR/new")).status == 404
 
 
@@ -90,12 +103,24 @@ async def test_files_are_opened_read_and_closed(site: Site) -> None:
         {"call": "open", "request": {**wanted, "path": "EMPTY"}, "read": True},
         {"call": "open", "request": {**wanted, "path": "NONE"}},
     )
-    assert (first["data"], first["open"]["size"], second["data"]) == (b64encode(b"one").decode(), 3, "")
+    assert (first["data"], first["open"]["size"], second["data"]) == (
+        b64encode(b"one").decode(),
+        3,
+        "",
+    )
     assert third["problem"]["nt_status"] == "STATUS_OBJECT_NAME_NOT_FOUND"
     handles = [first["open"]["open"], second["open"]["open"]]
-    assert {row["open"] for row in (await site.ask("GET", "/api/v1/opens")).json["opens"]} == set(handles)
-    results = await chain(site, *({"call": "close", "open": handle} for handle in [*handles, handles[0]]))
-    assert [result.get("problem", {}).get("nt_status") for result in results] == [None, None, "STATUS_FILE_CLOSED"]
+    assert {row["open"] for row in (await site.ask("GET", "/api/v1/opens")).json["opens"]} == set(
+        handles
+    )
+    results = await chain(
+        site, *({"call": "close", "open": handle} for handle in [*handles, handles[0]])
+    )
+    assert [result.get("problem", {}).get("nt_status") for result in results] == [
+        None,
+        None,
+        "STATUS_FILE_CLOSED",
+    ]
 
 
 async def test_opens_that_name_no_session_belong_to_the_one_begun_in_the_chain(site: Site) -> None:
@@ -105,7 +130,11 @@ async def test_opens_that_name_no_session_belong_to_the_one_begun_in_the_chain(s
     before, began, opened = await chain(site, wanted, begin, wanted)
     assert before["problem"]["nt_status"] == "STATUS_USER_SESSION_DELETED"
     (row,) = (await site.ask("GET", "/api/v1/opens")).json["opens"]
-    assert (row["open"], row["session"], row["program"]) == (opened["open"]["open"], began["session"]["session"], "SETUP.EXE")
+    assert (row["open"], row["session"], row["program"]) == (
+        opened["open"]["open"],
+        began["session"]["session"],
+        "SETUP.EXE",
+    )
 
 
 async def test_a_chain_ends_the_session_that_is_its_callers_own(site: Site) -> None:
@@ -121,7 +150,9 @@ async def test_a_chain_ends_the_session_that_is_its_callers_own(site: Site) -> N
     assert ("open" in opened, "etag" in put_again, ended) == (True, True, {})
     assert late["problem"]["nt_status"] == "STATUS_USER_SESSION_DELETED"
     assert (await site.ask("GET", "/api/v1/opens")).json["opens"] == []
-    (others,) = await chain(site, {"call": "logoff", "session": await site.session(site.client_token)})
+    (others,) = await chain(
+        site, {"call": "logoff", "session": await site.session(site.client_token)}
+    )
     assert others["problem"]["nt_status"] == "STATUS_USER_SESSION_DELETED"
 
 
@@ -132,7 +163,9 @@ def octets_max(monkeypatch: pytest.MonkeyPatch) -> int:
     return 500
 
 
-async def test_what_is_too_large_to_be_read_along_is_only_opened(site: Site, octets_max: int) -> None:
+async def test_what_is_too_large_to_be_read_along_is_only_opened(
+    site: Site, octets_max: int
+) -> None:
     for size in (octets_max, octets_max + 1):
         await site.ask("PUT", "/SMS_SHR/L", bytes(size))
         session = await site.session()
@@ -153,7 +186,9 @@ async def test_a_chain_reads_no_more_once_it_has_read_enough(site: Site, octets_
 
 
 async def test_a_file_beyond_the_servers_limit_is_refused_as_alone(site: Site) -> None:
-    fits, does_not = await chain(site, put("A", bytes(FILE_SIZE_MAX)), put("B", bytes(FILE_SIZE_MAX + 1)))
+    fits, does_not = await chain(
+        site, put("A", bytes(FILE_SIZE_MAX)), put("B", bytes(FILE_SIZE_MAX + 1))
+    )
     assert "problem" not in fits
     assert does_not["problem"]["nt_status"] == "STATUS_FILE_TOO_LARGE"
 
@@ -176,7 +211,9 @@ async def test_the_limits_of_a_chain(site: Site) -> None:
         ({**get("A"), "when": 1}, "unknown field `when`"),
     ],
 )
-async def test_a_call_that_does_not_fit_is_refused_and_none_is_made(site: Site, call: dict[str, Any], says: str) -> None:
+async def test_a_call_that_does_not_fit_is_refused_and_none_is_made(
+    site: Site, call: dict[str, Any], says: str
+) -> None:
     refused = await site.post(CHAIN, calls=[put("A"), call])
     assert refused.status == 400
     assert says in refused.problem.detail
@@ -185,11 +222,15 @@ async def test_a_call_that_does_not_fit_is_refused_and_none_is_made(site: Site, 
 
 async def test_a_client_reaches_no_further_in_a_chain_than_alone(site: Site) -> None:
     async def as_client(*calls: dict[str, Any]) -> Reply:
-        return await site.ask("POST", CHAIN, msgspec.json.encode({"calls": calls}), site.client_token)
+        return await site.ask(
+            "POST", CHAIN, msgspec.json.encode({"calls": calls}), site.client_token
+        )
 
     alone = await site.ask("PUT", f"/SMS_SHR/{BOX}/A", b"x", site.client_token)
     (result,) = (await as_client(put(f"{BOX}/A"))).json["results"]
-    assert result.get("problem") == (msgspec.to_builtins(alone.problem) if alone.status >= 400 else None)
+    assert result.get("problem") == (
+        msgspec.to_builtins(alone.problem) if alone.status >= 400 else None
+    )
     assert (await site.ask("POST", CHAIN, b"{}", token="")).status == 401
 
 
@@ -205,8 +246,13 @@ async def test_a_disk_that_cannot_keep_what_was_written_fails_the_whole_chain(
 
 
 async def test_a_chain_claims_no_other_user_either(site: Site) -> None:
-    calls = [{"call": "session", "request": {"user": "otto"}}, {"call": "session", "request": {"user": "ANNA"}}]
+    calls = [
+        {"call": "session", "request": {"user": "otto"}},
+        {"call": "session", "request": {"user": "ANNA"}},
+    ]
     body = msgspec.json.encode({"calls": calls, "stops": False})
-    refused, granted = (await site.ask("POST", "/api/v1/chain", body, site.client_token)).json["results"]
+    refused, granted = (await site.ask("POST", "/api/v1/chain", body, site.client_token)).json[
+        "results"
+    ]
     assert refused["problem"]["nt_status"] == "STATUS_ACCESS_DENIED"
     assert granted["session"]["user"] == "ANNA"

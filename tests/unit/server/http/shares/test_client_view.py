@@ -15,15 +15,27 @@ async def told(site: Site, what: str, token: str | None = None) -> Any:
 
 
 async def situation(site: Site) -> tuple[str, str]:
-    """PC07 holds two files; PC08 is refused one of them, and holds a third. The tokens of PC08's user and of PC09's."""
-    bob, eve = site.auth.issue("PC08", "bob", Role.CLIENT), site.auth.issue("PC09", "eve", Role.CLIENT)
+    """PC07 holds two files; PC08 is refused one of them, and holds a third. The tokens of PC08's
+    user and of PC09's.
+    """
+    bob, eve = (
+        site.auth.issue("PC08", "bob", Role.CLIENT),
+        site.auth.issue("PC09", "eve", Role.CLIENT),
+    )
     for path in ("a.dat", "b.dat", "c.dat"):
         await site.ask("PUT", f"/SMS_SHR/{path}", b"x")
     for path in ("a.dat", "b.dat"):
         await site.hold(path)
-    assert (await site.ask("PUT", "/SMS_SHR/b.dat", b"y", token=bob, Despoolr_Program="COPY.EXE")).status == 423
+    assert (
+        await site.ask("PUT", "/SMS_SHR/b.dat", b"y", token=bob, Despoolr_Program="COPY.EXE")
+    ).status == 423
     session = await site.session(bob)
-    await site.ask("POST", "/api/v1/opens", msgspec.json.encode({"session": session, "share": "SMS_SHR", "path": "c.dat"}), bob)
+    await site.ask(
+        "POST",
+        "/api/v1/opens",
+        msgspec.json.encode({"session": session, "share": "SMS_SHR", "path": "c.dat"}),
+        bob,
+    )
     return bob, eve
 
 
@@ -58,7 +70,9 @@ async def test_a_blocking_open_is_known_by_its_id_and_not_by_a_time(site: Site) 
     """Its record is a moment later than the open: two times may fall into two milliseconds."""
     bob, _ = await situation(site)
     (episode,) = (await told(site, "episodes", bob))["episodes"]
-    blocking = {row["open"] for row in (await told(site, "opens", bob))["opens"] if row["machine"] == "PC07"}
+    blocking = {
+        row["open"] for row in (await told(site, "opens", bob))["opens"] if row["machine"] == "PC07"
+    }
     assert {hold["open"] for hold in episode["holds"]} == blocking
     assert blocking < {held["open"] for held in (await told(site, "why", bob))["opens"]}
 
@@ -82,7 +96,9 @@ async def test_the_service_and_administrators_see_all(site: Site) -> None:
 
 async def test_no_answer_about_others_has_a_session_of_theirs(site: Site) -> None:
     bob, eve = await situation(site)
-    sessions = {row["session"] for row in (await told(site, "opens"))["opens"] if row["machine"] == "PC07"}
+    sessions = {
+        row["session"] for row in (await told(site, "opens"))["opens"] if row["machine"] == "PC07"
+    }
     refused = await site.ask("PUT", "/SMS_SHR/a.dat", b"y", token=eve)
     assert refused.status == 423
     assert refused.json["blockers"][0]["machine"] == "PC07"

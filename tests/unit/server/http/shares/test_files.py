@@ -45,7 +45,12 @@ async def test_head_says_what_get_would_without_conflicting(site: Site) -> None:
     await site.hold("A.INS", access="READ", share_mode="NONE")
     assert (await site.ask("GET", "/SMS_SHR/A.INS")).status == 423
     head = await site.ask("HEAD", "/SMS_SHR/A.INS")
-    assert (head.status, head.headers["Content-Length"], head.headers["ETag"], head.body) == (200, "5", etag, b"")
+    assert (head.status, head.headers["Content-Length"], head.headers["ETag"], head.body) == (
+        200,
+        "5",
+        etag,
+        b"",
+    )
     assert (await site.ask("HEAD", "/SMS_SHR/A.INS", If_None_Match=etag)).status == 304
     assert (await site.ask("HEAD", "/SMS_SHR/B.INS")).status == 404
     facts = await site.ask("GET", "/SMS_SHR/a.ins?stat=true")
@@ -62,7 +67,9 @@ async def test_head_says_what_get_would_without_conflicting(site: Site) -> None:
         ("lines=1-2", 200, b"0123456789", None),
     ],
 )
-async def test_a_range_is_answered_in_part(site: Site, asked: str, status: int, body: bytes, content_range: str | None) -> None:
+async def test_a_range_is_answered_in_part(
+    site: Site, asked: str, status: int, body: bytes, content_range: str | None
+) -> None:
     await site.ask("PUT", "/SMS_SHR/A", b"0123456789")
     got = await site.ask("GET", "/SMS_SHR/A", Range=asked)
     assert (got.status, got.body, got.headers.get("Content-Range")) == (status, body, content_range)
@@ -78,7 +85,9 @@ async def test_a_range_beyond_the_end_is_refused_with_the_size(site: Site) -> No
 async def test_if_range_of_another_version_gets_the_whole_file(site: Site) -> None:
     etag = (await site.ask("PUT", "/SMS_SHR/A", b"0123456789")).headers["ETag"]
     assert (await site.ask("GET", "/SMS_SHR/A", Range="bytes=0-1", If_Range=etag)).status == 206
-    assert (await site.ask("GET", "/SMS_SHR/A", Range="bytes=0-1", If_Range='"old"')).body == b"0123456789"
+    assert (
+        await site.ask("GET", "/SMS_SHR/A", Range="bytes=0-1", If_Range='"old"')
+    ).body == b"0123456789"
 
 
 async def test_put_can_be_told_only_to_create(site: Site) -> None:
@@ -105,23 +114,46 @@ A_BODY: dict[str, bytes] = {
     "PROPPATCH": proppatch("<D:set><D:prop><u:a>1</u:a></D:prop></D:set>"),
     "PUT": b"2",
 }
-EVERY_METHOD = ["GET", "HEAD", "PUT", "DELETE", "MOVE", "COPY", "PROPFIND", "PROPPATCH", "LOCK", "UNLOCK"]
+EVERY_METHOD = [
+    "GET",
+    "HEAD",
+    "PUT",
+    "DELETE",
+    "MOVE",
+    "COPY",
+    "PROPFIND",
+    "PROPPATCH",
+    "LOCK",
+    "UNLOCK",
+]
 
 
 @pytest.mark.parametrize("method", EVERY_METHOD)
 @pytest.mark.parametrize(
-    "condition", [{"If_Match": '"old"'}, {"If_Match": "\udcff"}, {"If_Unmodified_Since": EARLIER}], ids=["tag", "bytes", "date"]
+    "condition",
+    [{"If_Match": '"old"'}, {"If_Match": "\udcff"}, {"If_Unmodified_Since": EARLIER}],
+    ids=["tag", "bytes", "date"],
 )
-async def test_every_method_is_held_to_the_state_that_was_seen(site: Site, method: str, condition: dict[str, str]) -> None:
+async def test_every_method_is_held_to_the_state_that_was_seen(
+    site: Site, method: str, condition: dict[str, str]
+) -> None:
     etag = (await site.ask("PUT", "/SMS_SHR/A", b"1")).headers["ETag"]
     more = {"Destination": "/SMS_SHR/B", "Lock_Token": "<urn:x>"}
     refused = await site.ask(method, "/SMS_SHR/A", A_BODY.get(method), **more, **condition)
     assert refused.status == 412
     assert method == "HEAD" or refused.problem.type == "/problems/precondition-failed"
-    assert [entry["name"] for entry in (await site.ask("GET", "/SMS_SHR/")).json["entries"]] == ["A"]
+    assert [entry["name"] for entry in (await site.ask("GET", "/SMS_SHR/")).json["entries"]] == [
+        "A"
+    ]
     kept = await site.ask("GET", "/SMS_SHR/A", If_Match=etag, If_Unmodified_Since=EARLIER)
-    assert (kept.status, kept.body, site.host.dav_locks_on(Caller(SERVICE), "SMS_SHR", "A")[1]) == (200, b"1", [])
-    went_on = await site.ask(method, "/SMS_SHR/A", A_BODY.get(method), If_Match=f'"x", {etag}', **more)
+    assert (kept.status, kept.body, site.host.dav_locks_on(Caller(SERVICE), "SMS_SHR", "A")[1]) == (
+        200,
+        b"1",
+        [],
+    )
+    went_on = await site.ask(
+        method, "/SMS_SHR/A", A_BODY.get(method), If_Match=f'"x", {etag}', **more
+    )
     assert went_on.status in ((409,) if method == "UNLOCK" else (200, 201, 204, 207))
     await site.ask("PUT", "/SMS_SHR/A", b"1")
 
@@ -130,14 +162,21 @@ async def test_every_method_is_held_to_the_state_that_was_seen(site: Site, metho
 async def test_a_date_that_is_none_is_ignored_by_every_method(site: Site, method: str) -> None:
     await site.ask("PUT", "/SMS_SHR/A", b"1")
     more = {"Destination": "/SMS_SHR/B", "Lock_Token": "<urn:x>"}
-    dates = {"If_Unmodified_Since": "garbage", "If_Modified_Since": "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"}
+    dates = {
+        "If_Unmodified_Since": "garbage",
+        "If_Modified_Since": "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
+    }
     went_on = await site.ask(method, "/SMS_SHR/A", A_BODY.get(method), **more, **dates)
     assert went_on.status in ((409,) if method == "UNLOCK" else (200, 201, 204, 207))
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "MOVE", "COPY", "PROPFIND", "PROPPATCH"])
+@pytest.mark.parametrize(
+    "method", ["GET", "HEAD", "DELETE", "MOVE", "COPY", "PROPFIND", "PROPPATCH"]
+)
 async def test_conditions_on_what_is_not_there_change_no_answer(site: Site, method: str) -> None:
-    missing = await site.ask(method, "/SMS_SHR/A", A_BODY.get(method), If_Match='"x"', Destination="/SMS_SHR/B")
+    missing = await site.ask(
+        method, "/SMS_SHR/A", A_BODY.get(method), If_Match='"x"', Destination="/SMS_SHR/B"
+    )
     assert missing.status == 404
 
 
@@ -155,22 +194,38 @@ async def test_a_directory_is_made_under_conditions_too(site: Site) -> None:
 async def test_a_tag_that_fails_counts_before_one_that_is_known(site: Site) -> None:
     etag = (await site.ask("PUT", "/SMS_SHR/A", b"1")).headers["ETag"]
     for method in ("GET", "HEAD"):
-        assert (await site.ask(method, "/SMS_SHR/A", If_Match='"old"', If_None_Match=etag)).status == 412
-        assert (await site.ask(method, "/SMS_SHR/A", If_Match=etag, If_None_Match=etag)).status == 304
-        assert (await site.ask(method, "/SMS_SHR/A", If_Unmodified_Since=EARLIER, If_None_Match=etag)).status == 412
+        assert (
+            await site.ask(method, "/SMS_SHR/A", If_Match='"old"', If_None_Match=etag)
+        ).status == 412
+        assert (
+            await site.ask(method, "/SMS_SHR/A", If_Match=etag, If_None_Match=etag)
+        ).status == 304
+        assert (
+            await site.ask(method, "/SMS_SHR/A", If_Unmodified_Since=EARLIER, If_None_Match=etag)
+        ).status == 412
 
 
-@pytest.mark.parametrize("method", ["PUT", "DELETE", "MOVE", "COPY", "PROPFIND", "PROPPATCH", "LOCK", "UNLOCK"])
+@pytest.mark.parametrize(
+    "method", ["PUT", "DELETE", "MOVE", "COPY", "PROPFIND", "PROPPATCH", "LOCK", "UNLOCK"]
+)
 async def test_a_slash_behind_a_files_name_is_no_name_of_a_file(site: Site, method: str) -> None:
     await site.ask("PUT", "/SMS_SHR/A", b"1")
     for address in ("/SMS_SHR/A/", "/SMS_SHR/A//", "/SMS_SHR/A%5C", "/SMS_SHR/A%2F"):
-        refused = await site.ask(method, address, A_BODY.get(method), Destination="/SMS_SHR/B", Lock_Token="<urn:x>")
-        assert (refused.status, refused.problem.nt_status) == (400, "STATUS_OBJECT_NAME_INVALID"), address
+        refused = await site.ask(
+            method, address, A_BODY.get(method), Destination="/SMS_SHR/B", Lock_Token="<urn:x>"
+        )
+        assert (refused.status, refused.problem.nt_status) == (400, "STATUS_OBJECT_NAME_INVALID"), (
+            address
+        )
     for method in ("COPY", "MOVE"):
         refused = await site.ask(method, "/SMS_SHR/A", Destination="/SMS_SHR/B/")
         assert (refused.status, refused.problem.nt_status) == (400, "STATUS_OBJECT_NAME_INVALID")
-    assert (await site.ask("PUT", "/SMS_SHR/B/", b"1")).problem.nt_status == "STATUS_OBJECT_NAME_INVALID"
-    assert [entry["name"] for entry in (await site.ask("GET", "/SMS_SHR/")).json["entries"]] == ["A"]
+    assert (
+        await site.ask("PUT", "/SMS_SHR/B/", b"1")
+    ).problem.nt_status == "STATUS_OBJECT_NAME_INVALID"
+    assert [entry["name"] for entry in (await site.ask("GET", "/SMS_SHR/")).json["entries"]] == [
+        "A"
+    ]
     assert (await site.ask("GET", "/SMS_SHR/A/")).problem.nt_status == "STATUS_NOT_A_DIRECTORY"
     assert (await site.ask("HEAD", "/SMS_SHR/A/")).status == 400
     await site.ask("MKCOL", "/SMS_SHR/D/")
@@ -187,17 +242,27 @@ async def test_delete_takes_the_file_away(site: Site) -> None:
     await site.ask("PUT", "/SMS_SHR/A", b"1")
     assert (await site.ask("DELETE", "/SMS_SHR/A")).status == 204
     missing = await site.ask("DELETE", "/SMS_SHR/A")
-    assert (missing.status, missing.problem.nt_status, missing.problem.win32) == (404, "STATUS_OBJECT_NAME_NOT_FOUND", 2)
+    assert (missing.status, missing.problem.nt_status, missing.problem.win32) == (
+        404,
+        "STATUS_OBJECT_NAME_NOT_FOUND",
+        2,
+    )
 
 
 async def test_move_and_copy_obey_destination_and_overwrite(site: Site) -> None:
     await site.ask("PUT", "/SMS_SHR/A", b"1")
     assert (await site.ask("COPY", "/SMS_SHR/A", Destination="/SMS_SHR/B")).status == 201
     assert (await site.ask("COPY", "/SMS_SHR/A", Destination="/sms_shr/b")).status == 204
-    assert (await site.ask("MOVE", "/SMS_SHR/A", Destination="/SMS_SHR/B", Overwrite="F")).status == 412
-    assert (await site.ask("MOVE", "/SMS_SHR/A", Destination=site.base + "/SMS_SHR/B")).status == 204
+    assert (
+        await site.ask("MOVE", "/SMS_SHR/A", Destination="/SMS_SHR/B", Overwrite="F")
+    ).status == 412
+    assert (
+        await site.ask("MOVE", "/SMS_SHR/A", Destination=site.base + "/SMS_SHR/B")
+    ).status == 204
     assert (await site.ask("MOVE", "/SMS_SHR/B", Destination="/SMS_SHR/C%20%C3%A4")).status == 201
-    assert [entry["name"] for entry in (await site.ask("GET", "/SMS_SHR/")).json["entries"]] == ["C ä"]
+    assert [entry["name"] for entry in (await site.ask("GET", "/SMS_SHR/")).json["entries"]] == [
+        "C ä"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -210,7 +275,9 @@ async def test_move_and_copy_obey_destination_and_overwrite(site: Site) -> None:
         ({"Destination": "http://elsewhere/SMS_SHR/B"}, 502),
     ],
 )
-async def test_a_destination_that_is_no_place_here_is_refused(site: Site, headers: dict[str, str], status: int) -> None:
+async def test_a_destination_that_is_no_place_here_is_refused(
+    site: Site, headers: dict[str, str], status: int
+) -> None:
     await site.ask("PUT", "/SMS_SHR/A", b"1")
     refused = await site.ask("MOVE", "/SMS_SHR/A", **headers)
     assert (refused.status, refused.problem.status) == (status, status)
@@ -228,7 +295,9 @@ async def test_directories_are_made_listed_and_not_made_twice(site: Site) -> Non
     for target in ("/SMS_SHR", "/SMS_SHR/"):
         names = [entry["name"] for entry in (await site.ask("GET", target)).json["entries"]]
         assert names == ["BOX", "X"]
-    assert [entry["name"] for entry in (await site.ask("GET", "/SMS_SHR/x/")).json["entries"]] == ["Y"]
+    assert [entry["name"] for entry in (await site.ask("GET", "/SMS_SHR/x/")).json["entries"]] == [
+        "Y"
+    ]
 
 
 async def test_a_directory_is_a_listing_unless_octets_are_asked_for(site: Site) -> None:
@@ -242,23 +311,42 @@ async def test_a_directory_is_a_listing_unless_octets_are_asked_for(site: Site) 
     assert (octets.status, octets.problem.nt_status) == (409, "STATUS_FILE_IS_A_DIRECTORY")
 
 
-@pytest.mark.parametrize("name", ["ä ö.txt", "100%.TXT", "a%2Fb", "日本.MIF", "a&b;c=d+e#f~'()[]!$,@", "%41"])
+@pytest.mark.parametrize(
+    "name", ["ä ö.txt", "100%.TXT", "a%2Fb", "日本.MIF", "a&b;c=d+e#f~'()[]!$,@", "%41"]
+)
 async def test_any_name_survives_percent_encoding(site: Site, name: str) -> None:
     assert (await site.ask("PUT", "/SMS_SHR/" + quote(name, safe=""), b"1")).status == 201
-    assert [entry["name"] for entry in (await site.ask("GET", "/SMS_SHR/")).json["entries"]] == [name]
+    assert [entry["name"] for entry in (await site.ask("GET", "/SMS_SHR/")).json["entries"]] == [
+        name
+    ]
     assert (await site.ask("GET", "/SMS_SHR/" + quote(name))).body == b"1"
 
 
 @pytest.mark.parametrize(
-    "path", ["%2E%2E/X", "A/%2E%2E/%2E%2E/X", "NUL", "com1.txt", "A%00B", "A.", "x" * 300, "A%3AB", "%5C%5C/..%5CX"]
+    "path",
+    [
+        "%2E%2E/X",
+        "A/%2E%2E/%2E%2E/X",
+        "NUL",
+        "com1.txt",
+        "A%00B",
+        "A.",
+        "x" * 300,
+        "A%3AB",
+        "%5C%5C/..%5CX",
+    ],
 )
 async def test_names_that_windows_could_not_store_are_refused(site: Site, path: str) -> None:
     from yarl import URL
 
     url = URL(f"{site.base}/SMS_SHR/{path}", encoded=True)
-    async with site.http.put(url, data=b"1", headers={"Authorization": f"Bearer {site.token}"}) as reply:
+    async with site.http.put(
+        url, data=b"1", headers={"Authorization": f"Bearer {site.token}"}
+    ) as reply:
         assert reply.status == 400, await reply.text()
-        assert (await reply.json(content_type="application/problem+json"))["nt_status"] == "STATUS_OBJECT_NAME_INVALID"
+        assert (await reply.json(content_type="application/problem+json"))[
+            "nt_status"
+        ] == "STATUS_OBJECT_NAME_INVALID"
 
 
 async def test_a_body_of_exactly_the_limit_is_taken_and_one_octet_more_is_not(site: Site) -> None:
@@ -273,7 +361,9 @@ async def test_a_body_of_unknown_length_is_cut_at_the_limit(site: Site) -> None:
         for _ in range(11):
             yield b"x" * 100
 
-    async with site.http.put(site.base + "/SMS_SHR/A", data=chunks(), headers={"Authorization": f"Bearer {site.token}"}) as reply:
+    async with site.http.put(
+        site.base + "/SMS_SHR/A", data=chunks(), headers={"Authorization": f"Bearer {site.token}"}
+    ) as reply:
         assert reply.status == 413
         assert (await reply.json(content_type=None))["type"] == "/problems/payload-too-large"
     assert (await site.ask("HEAD", "/SMS_SHR/A")).status == 404
@@ -282,31 +372,48 @@ async def test_a_body_of_unknown_length_is_cut_at_the_limit(site: Site) -> None:
 async def test_a_client_may_not_write_where_its_role_may_only_read(site: Site) -> None:
     await site.ask("MKCOL", "/SMS_SHR/PCMINS.BOX")
     refused = await site.ask("PUT", "/SMS_SHR/PCMINS.BOX/A.INS", b"1", site.client_token)
-    assert (refused.status, refused.problem.nt_status, refused.problem.win32) == (403, "STATUS_ACCESS_DENIED", 5)
+    assert (refused.status, refused.problem.nt_status, refused.problem.win32) == (
+        403,
+        "STATUS_ACCESS_DENIED",
+        5,
+    )
 
 
 async def test_an_unknown_share_is_named(site: Site) -> None:
     refused = await site.ask("GET", "/NOWHERE/A")
-    assert (refused.status, refused.problem.nt_status, refused.problem.share) == (404, "STATUS_BAD_NETWORK_NAME", "NOWHERE")
+    assert (refused.status, refused.problem.nt_status, refused.problem.share) == (
+        404,
+        "STATUS_BAD_NETWORK_NAME",
+        "NOWHERE",
+    )
 
 
-async def test_options_lists_the_methods_and_the_classes_of_webdav_and_asks_for_no_token(site: Site) -> None:
+async def test_options_lists_the_methods_and_the_classes_of_webdav_and_asks_for_no_token(
+    site: Site,
+) -> None:
     reply = await site.ask("OPTIONS", "/SMS_SHR/A", token="")
     allow = "GET, HEAD, PUT, DELETE, MOVE, COPY, MKCOL, PROPFIND, PROPPATCH, LOCK, UNLOCK, OPTIONS"
     assert (reply.headers["Allow"], reply.headers["DAV"]) == (allow, "1, 2")
 
 
-async def several(site: Site, method: str, target: str, *lines: tuple[str, str], body: bytes = b"") -> int:
+async def several(
+    site: Site, method: str, target: str, *lines: tuple[str, str], body: bytes = b""
+) -> int:
     """The status of a request with a header in several lines."""
     sent = CIMultiDict([("Authorization", f"Bearer {site.token}"), *lines])
-    async with site.http.request(method, site.base + target, data=body or None, headers=sent) as response:
+    async with site.http.request(
+        method, site.base + target, data=body or None, headers=sent
+    ) as response:
         return response.status
 
 
 async def test_conditions_in_several_lines_are_one_list(site: Site) -> None:
     etag = (await site.ask("PUT", "/SMS_SHR/A", b"x")).headers["ETag"]
     for none, wanted in (('"other"', 304), ("*", 304), ("garbage", 304)):
-        for lines in (("If-None-Match", none), ("If-None-Match", etag)), (("If-None-Match", etag), ("If-None-Match", none)):
+        for lines in (
+            (("If-None-Match", none), ("If-None-Match", etag)),
+            (("If-None-Match", etag), ("If-None-Match", none)),
+        ):
             assert await several(site, "GET", "/SMS_SHR/A", *lines) == wanted
             assert await several(site, "HEAD", "/SMS_SHR/A", *lines) == wanted
     star = (("If-None-Match", '"other"'), ("If-None-Match", "*"))
@@ -320,7 +427,10 @@ async def test_conditions_in_several_lines_are_one_list(site: Site) -> None:
 async def test_a_query_of_nothing_is_refused(site: Site, method: str, asked: str) -> None:
     await site.ask("PUT", "/SMS_SHR/A", b"x")
     raw = await dial(int(site.base.rpartition(":")[2]))
-    head = f"{method} /SMS_SHR/A{asked} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {site.token}\r\nConnection: close\r\n\r\n"
+    head = (
+        f"{method} /SMS_SHR/A{asked} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "
+        f"{site.token}\r\nConnection: close\r\n\r\n"
+    )
     raw.say(head.encode())
     assert (await raw.heard())[:12] == b"HTTP/1.1 400"
     raw.transport.close()

@@ -16,7 +16,13 @@ async def block(site: Site) -> str:
     handle = await site.hold("b.dat")
     await site.hold("c.dat")
     for _ in range(2):
-        refused = await site.ask("PUT", "/SMS_SHR/b.dat", b"new", Despoolr_Program="SMS_DESPOOLER", Despoolr_Purpose="job 12")
+        refused = await site.ask(
+            "PUT",
+            "/SMS_SHR/b.dat",
+            b"new",
+            Despoolr_Program="SMS_DESPOOLER",
+            Despoolr_Purpose="job 12",
+        )
         assert refused.status == 423
     return handle
 
@@ -29,7 +35,10 @@ async def test_opens_are_listed_by_share_path_and_machine(site: Site) -> None:
         assert reply["count"] == len(reply["opens"])
         return int(reply["count"])
 
-    assert [await count(q) for q in ("", "?share=sms_shr", "?path=B.DAT", "?machine=pc07", "?machine=PC08", "?share=X")] == [
+    assert [
+        await count(q)
+        for q in ("", "?share=sms_shr", "?path=B.DAT", "?machine=pc07", "?machine=PC08", "?share=X")
+    ] == [
         2,
         2,
         1,
@@ -38,7 +47,12 @@ async def test_opens_are_listed_by_share_path_and_machine(site: Site) -> None:
         0,
     ]
     row = (await site.ask("GET", "/api/v1/opens?path=b.dat")).json["opens"][0]
-    assert (row["open"], row["program"], row["access"], row["share_mode"]) == (handle, "EXCEL.EXE", "READ", "READ")
+    assert (row["open"], row["program"], row["access"], row["share_mode"]) == (
+        handle,
+        "EXCEL.EXE",
+        "READ",
+        "READ",
+    )
 
 
 async def test_a_list_is_cut_at_its_limit_and_says_how_many_there_are(site: Site) -> None:
@@ -59,7 +73,10 @@ async def test_why_says_it_in_one_sentence(site: Site) -> None:
     for query in ("?machine=BPC", "?machine=PC07", "?path=b.dat", ""):
         reply = (await site.ask("GET", "/api/v1/why" + query)).json
         (sentence,) = reply["verdicts"]
-        assert sentence.startswith("SMS_DESPOOLER on BPC was refused b.dat twice over 0 s because EXCEL.EXE on PC07 (user anna)")
+        assert sentence.startswith(
+            "SMS_DESPOOLER on BPC was refused b.dat twice over 0 s because EXCEL.EXE on PC07 "
+            "(user anna)"
+        )
         assert reply["episodes"][0]["attempt_count"] == 2
     assert [held["path"] for held in reply["opens"]] == ["b.dat", "c.dat"]
     assert (await site.ask("GET", "/api/v1/why?machine=PC99")).json["verdicts"] == []
@@ -99,7 +116,12 @@ async def test_health_counts_without_a_token_and_without_names(site: Site) -> No
     assert health.status == 200
     facts = health.json
     assert (facts["status"], facts["server"], facts["version"]) == ("ok", "LOGON1", "1.2.3")
-    assert (facts["shares"], facts["sessions"], facts["opens"], facts["episodes_waiting"]) == (1, 2, 2, 1)
+    assert (facts["shares"], facts["sessions"], facts["opens"], facts["episodes_waiting"]) == (
+        1,
+        2,
+        2,
+        1,
+    )
     assert 0 <= facts["uptime_s"] < 60
     assert facts["now"] >= EPOCH
     assert b"PC07" not in health.body
@@ -117,8 +139,14 @@ async def test_metrics_count_refusals_by_share_and_program(site: Site) -> None:
 async def test_the_live_page_asks_for_nothing_from_elsewhere(site: Site) -> None:
     page = await site.ask("GET", "/")
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert b"http://" not in page.body and b"https://" not in page.body and b"innerHTML" not in page.body
-    assert (await site.ask("GET", "/", token="")).status == 200, "the page holds no data; what it asks for needs the token"
+    assert (
+        b"http://" not in page.body
+        and b"https://" not in page.body
+        and b"innerHTML" not in page.body
+    )
+    assert (await site.ask("GET", "/", token="")).status == 200, (
+        "the page holds no data; what it asks for needs the token"
+    )
     assert (await site.ask("GET", "/api/v1/opens", token="")).status == 401
 
 

@@ -36,7 +36,9 @@ async def test_a_long_listing_is_what_a_short_one_would_be(site: Site) -> None:
 
 
 @pytest.mark.parametrize("accept", ["application/json", "text/html"])
-async def test_more_names_than_a_listing_holds_are_refused(site: Site, accept: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_more_names_than_a_listing_holds_are_refused(
+    site: Site, accept: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(base, "LISTED_MAX", 300)
     fill(site, 300)
     assert (await site.ask("GET", "/SMS_SHR/", Accept=accept)).status == 200

@@ -27,38 +27,68 @@ async def test_a_session_is_started_renewed_and_ended(site: Site) -> None:
 
 async def test_a_client_cannot_speak_for_another_machine(site: Site) -> None:
     body = msgspec.json.encode({"machine": "PC08"})
-    assert (await site.ask("POST", "/api/v1/sessions", body, site.client_token)).problem.nt_status == "STATUS_ACCESS_DENIED"
+    assert (
+        await site.ask("POST", "/api/v1/sessions", body, site.client_token)
+    ).problem.nt_status == "STATUS_ACCESS_DENIED"
 
 
 async def test_a_refusal_names_who_holds_the_file_and_how(site: Site) -> None:
     await site.ask("PUT", "/SMS_SHR/b.dat", b"old")
     handle = await site.hold("b.dat", access="READ", share_mode="READ")
-    refused = await site.ask("PUT", "/SMS_SHR/B.DAT", b"new", Despoolr_Program="SMS_DESPOOLER", Despoolr_Purpose="job%2012")
+    refused = await site.ask(
+        "PUT",
+        "/SMS_SHR/B.DAT",
+        b"new",
+        Despoolr_Program="SMS_DESPOOLER",
+        Despoolr_Purpose="job%2012",
+    )
     assert refused.status == 423
     problem = refused.problem
     assert problem.type.endswith("/sharing-violation")
-    assert (problem.nt_status, problem.win32, problem.share) == ("STATUS_SHARING_VIOLATION", 32, "SMS_SHR")
+    assert (problem.nt_status, problem.win32, problem.share) == (
+        "STATUS_SHARING_VIOLATION",
+        32,
+        "SMS_SHR",
+    )
     (blocker,) = problem.blockers
-    assert (blocker.open, blocker.machine, blocker.user, blocker.program) == (handle, "PC07", "anna", "EXCEL.EXE")
+    assert (blocker.open, blocker.machine, blocker.user, blocker.program) == (
+        handle,
+        "PC07",
+        "anna",
+        "EXCEL.EXE",
+    )
     assert (blocker.access, blocker.share_mode) == ("READ", "READ")
     assert problem.episode
     (episode,) = (await site.ask("GET", "/api/v1/episodes")).json["episodes"]
-    assert (episode["purpose"], episode["program"], episode["machine"]) == ("job 12", "SMS_DESPOOLER", "BPC")
+    assert (episode["purpose"], episode["program"], episode["machine"]) == (
+        "job 12",
+        "SMS_DESPOOLER",
+        "BPC",
+    )
 
 
 async def test_closing_the_handle_lets_the_update_through(site: Site) -> None:
     await site.ask("PUT", "/SMS_SHR/b.dat", b"old")
     handle = await site.hold("b.dat")
     assert (await site.ask("PUT", "/SMS_SHR/b.dat", b"new")).status == 423
-    assert (await site.ask("DELETE", f"/api/v1/opens/{handle}", token=site.client_token)).status == 204
+    assert (
+        await site.ask("DELETE", f"/api/v1/opens/{handle}", token=site.client_token)
+    ).status == 204
     assert (await site.ask("PUT", "/SMS_SHR/b.dat", b"new")).status == 204
-    assert (await site.ask("DELETE", f"/api/v1/opens/{handle}", token=site.client_token)).status == 410
+    assert (
+        await site.ask("DELETE", f"/api/v1/opens/{handle}", token=site.client_token)
+    ).status == 410
 
 
 async def test_an_open_is_created_with_201_and_its_place(site: Site) -> None:
     session = await site.session()
     reply = await site.post(
-        "/api/v1/opens", session=session, share="SMS_SHR", path="NEW.TXT", access="READ|WRITE", disposition="CREATE"
+        "/api/v1/opens",
+        session=session,
+        share="SMS_SHR",
+        path="NEW.TXT",
+        access="READ|WRITE",
+        disposition="CREATE",
     )
     assert (reply.status, reply.json["action"], reply.json["size"]) == (201, "CREATED", 0)
     assert reply.headers["Location"] == f"/api/v1/opens/{reply.json['open']}"
@@ -85,7 +115,9 @@ async def test_an_open_is_read_in_parts(site: Site) -> None:
 
 
 async def test_an_open_is_written_in_parts(site: Site) -> None:
-    content = f"/api/v1/opens/{await site.hold('A', access='READ|WRITE', disposition='CREATE')}/content"
+    content = (
+        f"/api/v1/opens/{await site.hold('A', access='READ|WRITE', disposition='CREATE')}/content"
+    )
 
     async def write(data: bytes, query: str = "", **headers: str) -> int:
         return (await site.ask("PUT", content + query, data, site.client_token, **headers)).status
@@ -113,7 +145,9 @@ async def test_an_operator_closes_by_force_and_a_client_may_not(site: Site) -> N
     await site.ask("PUT", "/SMS_SHR/A", b"1")
     handle = await site.hold("A")
     forced = f"/api/v1/opens/{handle}?force=true&reason=update"
-    assert (await site.ask("DELETE", forced, token=site.client_token)).problem.type == "/problems/forbidden"
+    assert (
+        await site.ask("DELETE", forced, token=site.client_token)
+    ).problem.type == "/problems/forbidden"
     assert (await site.ask("DELETE", forced)).status == 204
     assert [r.data["reason"] for r in site.records if r.kind == "open.closed"] == ["update"]
 
@@ -126,14 +160,18 @@ async def test_an_operator_closes_by_force_and_a_client_may_not(site: Site) -> N
         ({"session": "S1", "share": "SMS_SHR", "path": "A", "acces": "READ"}, "acces"),
     ],
 )
-async def test_a_json_body_that_does_not_fit_is_told_which_field(site: Site, fields: dict[str, object], named: str) -> None:
+async def test_a_json_body_that_does_not_fit_is_told_which_field(
+    site: Site, fields: dict[str, object], named: str
+) -> None:
     reply = await site.post("/api/v1/opens", **fields)
     assert reply.status == 400
     assert named in reply.problem.detail
 
 
 async def test_an_unknown_word_is_told_the_words_there_are(site: Site) -> None:
-    reply = await site.post("/api/v1/opens", session=await site.session(), share="SMS_SHR", path="A", access="REED")
+    reply = await site.post(
+        "/api/v1/opens", session=await site.session(), share="SMS_SHR", path="A", access="REED"
+    )
     assert reply.status == 400
     assert "'REED' is not one of" in reply.problem.detail
 
@@ -141,12 +179,27 @@ async def test_an_unknown_word_is_told_the_words_there_are(site: Site) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        *(b"", b"{", b"[]", b"\xff\xfe", b'{"program": NaN}', b'{"lease_s": 1e999}', b'{"lease_s": 1' + b"0" * 5000 + b"}"),
-        *(b'{"program": "\xff"}', b'{"program": "\xed\xa0\x80"}', b'{"program": "\\ud800"}', b'{"program": "\\udc00\\ud800"}'),
+        *(
+            b"",
+            b"{",
+            b"[]",
+            b"\xff\xfe",
+            b'{"program": NaN}',
+            b'{"lease_s": 1e999}',
+            b'{"lease_s": 1' + b"0" * 5000 + b"}",
+        ),
+        *(
+            b'{"program": "\xff"}',
+            b'{"program": "\xed\xa0\x80"}',
+            b'{"program": "\\ud800"}',
+            b'{"program": "\\udc00\\ud800"}',
+        ),
     ],
 )
 async def test_what_is_no_json_object_is_told_so(site: Site, body: bytes) -> None:
-    assert (await site.ask("POST", "/api/v1/sessions", body)).problem.type == "/problems/bad-request"
+    assert (
+        await site.ask("POST", "/api/v1/sessions", body)
+    ).problem.type == "/problems/bad-request"
 
 
 async def test_a_json_body_is_bounded(site: Site) -> None:
@@ -159,8 +212,13 @@ async def test_a_json_body_is_bounded(site: Site) -> None:
     assert "65536" in refused.problem.detail
 
 
-@pytest.mark.parametrize("text", ["Z\x1b[2J", "A.EXE\n\\\\LOGON1\\SMS_SHR\\b.dat", "\x9b2J", "a\u2028b", "a\u202eb", "x" * 257])
-async def test_a_session_or_open_with_a_name_that_none_may_have_is_refused_before_it_is_kept(site: Site, text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    ["Z\x1b[2J", "A.EXE\n\\\\LOGON1\\SMS_SHR\\b.dat", "\x9b2J", "a\u2028b", "a\u202eb", "x" * 257],
+)
+async def test_a_session_or_open_with_a_name_that_none_may_have_is_refused_before_it_is_kept(
+    site: Site, text: str
+) -> None:
     for body in ({"program": text}, {"machine": text}, {"user": text}, {"previous": text}):
         refused = await site.ask("POST", "/api/v1/sessions", msgspec.json.encode(body))
         assert (refused.status, refused.problem.type) == (400, "/problems/bad-request")
@@ -172,19 +230,27 @@ async def test_a_session_or_open_with_a_name_that_none_may_have_is_refused_befor
         assert (await site.ask("POST", "/api/v1/chain", msgspec.json.encode(chain))).status == 400
     chain = {"calls": [{"call": "session", "request": {"program": text}}]}
     assert (await site.ask("POST", "/api/v1/chain", msgspec.json.encode(chain))).status == 400
-    assert (await site.ask("DELETE", f"/api/v1/opens/H1?force=true&reason={quote(text * 5)}")).status == 400
+    assert (
+        await site.ask("DELETE", f"/api/v1/opens/H1?force=true&reason={quote(text * 5)}")
+    ).status == 400
 
 
 @pytest.mark.parametrize("depth", [500, 10_000, 30_000])
-@pytest.mark.parametrize("target", ["/api/v1/sessions", "/api/v1/opens", "/api/v1/chain", "/api/v1/opens/O1/locks"])
-async def test_json_that_is_nested_too_deeply_is_refused(site: Site, target: str, depth: int) -> None:
+@pytest.mark.parametrize(
+    "target", ["/api/v1/sessions", "/api/v1/opens", "/api/v1/chain", "/api/v1/opens/O1/locks"]
+)
+async def test_json_that_is_nested_too_deeply_is_refused(
+    site: Site, target: str, depth: int
+) -> None:
     for opening, closing in ((b"[", b"]"), (b'{"calls":[', b"]}"), (b'{"locks":[', b"]}")):
         times = min(depth, 60_000 // len(opening + closing))
         refused = await site.ask("POST", target, opening * times + closing * times)
         assert (refused.status, refused.problem.type) == (400, "/problems/bad-request")
 
 
-@pytest.mark.parametrize("first", ["9999999999999999999", "9223372036854775807", "9223372036854775808", "1" + "0" * 4000])
+@pytest.mark.parametrize(
+    "first", ["9999999999999999999", "9223372036854775807", "9223372036854775808", "1" + "0" * 4000]
+)
 async def test_a_place_behind_every_files_end_is_not_satisfiable(site: Site, first: str) -> None:
     await site.ask("PUT", "/SMS_SHR/A", b"0123456789")
     handle = await site.hold("A", access="READ", share_mode="READ")
@@ -195,13 +261,25 @@ async def test_a_place_behind_every_files_end_is_not_satisfiable(site: Site, fir
         assert (await site.ask("GET", "/SMS_SHR/A", Range=asked)).status == 416
     whole = await site.ask("GET", content, token=site.client_token, Range=f"bytes=0-{first}")
     assert (whole.status, whole.body) == (206, b"0123456789")
-    assert (await site.ask("GET", content, token=site.client_token, Range=f"bytes=-{first}")).body == b"0123456789"
-    write = await site.ask("PUT", content, b"x", token=site.client_token, Content_Range=f"bytes {first}-{first}/*")
+    assert (
+        await site.ask("GET", content, token=site.client_token, Range=f"bytes=-{first}")
+    ).body == b"0123456789"
+    write = await site.ask(
+        "PUT", content, b"x", token=site.client_token, Content_Range=f"bytes {first}-{first}/*"
+    )
     assert write.status in (403, 413)
 
 
 @pytest.mark.parametrize(
-    "number", ["9223372036854775807", "9223372036854775808", "99999999999999999999", "1" + "0" * 5000, "-1", "1e3"]
+    "number",
+    [
+        "9223372036854775807",
+        "9223372036854775808",
+        "99999999999999999999",
+        "1" + "0" * 5000,
+        "-1",
+        "1e3",
+    ],
 )
 async def test_a_huge_number_in_a_query_has_an_answer(site: Site, number: str) -> None:
     await site.ask("PUT", "/SMS_SHR/A", b"x")
@@ -230,4 +308,6 @@ async def test_one_machine_has_at_most_sessions_per_machine_max_sessions(site: S
     assert (refused.status, refused.problem.detail) == (503, "PC07 has its limit of 1000 sessions")
     other = site.auth.issue("PC08", "bert", Role.CLIENT)
     assert (await site.ask("POST", "/api/v1/sessions", b"{}", other)).status == 201
-    assert (await site.ask("POST", "/api/v1/sessions", b"{}")).status == 201, "the service has no limit of its own"
+    assert (await site.ask("POST", "/api/v1/sessions", b"{}")).status == 201, (
+        "the service has no limit of its own"
+    )

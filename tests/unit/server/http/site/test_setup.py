@@ -30,7 +30,9 @@ class Ground:
 
 def settings(**overrides: str) -> SiteSettings:
     profile = parse_profile("1.2", overrides)
-    return SiteSettings(Listen("127.0.0.1", 0), "SITE1", "BPC", "SALES", profile, Response.FAST, overrides=overrides)
+    return SiteSettings(
+        Listen("127.0.0.1", 0), "SITE1", "BPC", "SALES", profile, Response.FAST, overrides=overrides
+    )
 
 
 async def told(site: SiteSettings, now: list[Profile]) -> Any:
@@ -44,7 +46,10 @@ async def test_what_was_set_and_what_hotfixes_changed_since_is_told() -> None:
     site = settings(attempts_max="5")
     assert (await told(site, [site.profile]))["set"] == {"attempts_max": "5"}
     fixed = with_overrides(site.profile, {"retry_keeps_refresh": True})
-    assert (await told(site, [fixed]))["set"] == {"attempts_max": "5", "retry_keeps_refresh": "true"}
+    assert (await told(site, [fixed]))["set"] == {
+        "attempts_max": "5",
+        "retry_keeps_refresh": "true",
+    }
 
 
 async def test_a_site_as_it_shipped_tells_of_nothing() -> None:
@@ -52,14 +57,19 @@ async def test_a_site_as_it_shipped_tells_of_nothing() -> None:
 
 
 async def test_whoever_reads_it_gets_the_same_behaviour() -> None:
-    changed = with_overrides(profile_of("1.2"), {"retry_keeps_refresh": True, "expiry_status": "Retrying", "attempts_max": 7})
+    changed = with_overrides(
+        profile_of("1.2"),
+        {"retry_keeps_refresh": True, "expiry_status": "Retrying", "attempts_max": 7},
+    )
     card = await told(settings(), [changed])
     assert parse_profile(card["version"], card["set"]) == changed
 
 
 async def test_a_request_asks_for_so_many_tokens_and_no_more() -> None:
     auth = Auth(b"a secret of its own")
-    routes = SetupRoutes(Ground(auth, LoopClock(EPOCH)), "SITE1", settings(), (), lambda: profile_of("1.2")).routes()
+    routes = SetupRoutes(
+        Ground(auth, LoopClock(EPOCH)), "SITE1", settings(), (), lambda: profile_of("1.2")
+    ).routes()
     wanted = [{"machine": f"PC{number}"} for number in range(TOKENS_MAX + 1)]
     async with serving(auth, routes) as served:
         admin = auth.issue("ADMIN1", "Administrator", Role.ADMIN)

@@ -1,4 +1,6 @@
-"""What the calls by which fleets lease their clients answer, whatever is asked and whatever the site database holds."""
+"""What the calls by which fleets lease their clients answer, whatever is asked and whatever the
+site database holds.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,25 @@ from despoolr_server.site.state.queries import Machine, set_machines
 from despoolr_server.site.state.slots import SlotTable
 from share_site import Reply, Site, serving
 
-JUNK: list[Any] = [None, True, -1, 0, 1, 2**63, 10**30, 1.5, "", "PC", "x\n", "x" * 3000, "\x00", "\ud800", "ß", [], {}]
+JUNK: list[Any] = [
+    None,
+    True,
+    -1,
+    0,
+    1,
+    2**63,
+    10**30,
+    1.5,
+    "",
+    "PC",
+    "x\n",
+    "x" * 3000,
+    "\x00",
+    "\ud800",
+    "ß",
+    [],
+    {},
+]
 
 
 class Slots:
@@ -33,7 +53,9 @@ class Slots:
         self.database = database
 
     async def post(self, body: bytes) -> Reply:
-        return await self._site.ask("POST", "/api/v1/slots", body, self._token, Content_Type="application/json")
+        return await self._site.ask(
+            "POST", "/api/v1/slots", body, self._token, Content_Type="application/json"
+        )
 
     async def lease(self, **asked: Any) -> Reply:
         return await self.post(msgspec.json.encode(asked))
@@ -43,7 +65,10 @@ class Slots:
         await self.database.run(lambda db: set_machines(db, known))
 
     async def written(self) -> list[tuple[str, int, int]]:
-        return [tuple(row) for row in await self.database.run(lambda db: db.execute(select(CLIENT_SLOTS)).all())]
+        return [
+            tuple(row)
+            for row in await self.database.run(lambda db: db.execute(select(CLIENT_SLOTS)).all())
+        ]
 
 
 @asynccontextmanager
@@ -59,14 +84,21 @@ async def slots(wanted: int = 20) -> AsyncIterator[Slots]:
 async def test_machines_whose_smsid_is_none_have_no_number() -> None:
     async with slots() as asked:
         await asked.know(
-            ("BPC", "A"), ("BPC 0001", "B"), ("BPC-!", "C"), ("BPC00", "D"), ("BPC000001", "E"), ("BPC00002", "QX00002")
+            ("BPC", "A"),
+            ("BPC 0001", "B"),
+            ("BPC-!", "C"),
+            ("BPC00", "D"),
+            ("BPC000001", "E"),
+            ("BPC00002", "QX00002"),
         )
         reply = await asked.lease(holder="one", count=5)
     assert reply.status == 201, reply
     assert (reply.json["first"], reply.json["count"]) == (3, 5)
 
 
-@pytest.mark.parametrize("field", ["holder", "count", "first", "prefix", "instance", "stopped", "other"])
+@pytest.mark.parametrize(
+    "field", ["holder", "count", "first", "prefix", "instance", "stopped", "other"]
+)
 async def test_no_body_is_an_error_of_the_server(field: str) -> None:
     async with slots() as asked:
         await asked.know(("BPC00001", "PC00001"))

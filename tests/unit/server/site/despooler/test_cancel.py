@@ -1,4 +1,6 @@
-"""A job that is cancelled: at once while it is Pending, at every site when it is under way; what was done stays."""
+"""A job that is cancelled: at once while it is Pending, at every site when it is under way; what
+was done stays.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,11 @@ OK = StatusMif("Success", "installed")
 
 
 def winst(bench: Bench) -> list[bytes]:
-    return [data for data in bench.files("SITE1/SMS_SHRD", boxes.PCM_DOMAINS).values() if b"RequestID" in data]
+    return [
+        data
+        for data in bench.files("SITE1/SMS_SHRD", boxes.PCM_DOMAINS).values()
+        if b"RequestID" in data
+    ]
 
 
 async def test_a_pending_job_is_cancelled_at_once_and_never_sent() -> None:
@@ -28,7 +34,9 @@ async def test_a_pending_job_is_cancelled_at_once_and_never_sent() -> None:
 
 
 async def test_a_job_that_is_cancelled_while_the_scheduler_sends_it_is_taken_back() -> None:
-    """Found by a soak: the Scheduler's Active came after the administrator's Cancelled, and nothing was cancelled."""
+    """Found by a soak: the Scheduler's Active came after the administrator's Cancelled, and nothing
+    was cancelled.
+    """
     bench = Bench("1.2 SP4")
     await bench.machines(2)
     job = await bench.run_job(await bench.package())
@@ -42,7 +50,9 @@ async def test_a_job_that_is_cancelled_while_the_scheduler_sends_it_is_taken_bac
     assert (bench.status(job), winst(bench)) == ("Cancelled", [])
 
 
-async def test_a_job_that_is_cancelled_before_the_scheduler_finds_that_it_cannot_be_sent_stays_cancelled() -> None:
+async def test_a_job_that_is_cancelled_before_the_scheduler_finds_that_it_cannot_be_sent_stays_cancelled() -> (
+    None
+):
     bench = Bench("1.2 SP4")
     job = await bench.run_job(await bench.package())  # for no machine at all
     row = await bench.database.run(lambda db: queries.job(db, job))
@@ -99,7 +109,9 @@ async def test_an_update_that_waits_to_be_tried_again_is_given_up() -> None:
     assert episode.state == "given up"
     bench.clock.time += 2 * bench.site.retry_s
     await bench.pump(2)
-    assert [f["attempt"] for f in bench.facts("copy.started") if f["job"] == job] == [1], "nothing is tried any more"
+    assert [f["attempt"] for f in bench.facts("copy.started") if f["job"] == job] == [1], (
+        "nothing is tried any more"
+    )
 
 
 async def test_every_site_takes_the_job_back_before_it_is_cancelled() -> None:
@@ -107,7 +119,9 @@ async def test_every_site_takes_the_job_back_before_it_is_cancelled() -> None:
     child = Bench("1.2", site="CHD", above=top)
     await child.machines(1)
     await child.pump(4)
-    job = await top.job(await top.package(), sites=("TOP", "CHD"), distribute=DistributePhase(("*",)))
+    job = await top.job(
+        await top.package(), sites=("TOP", "CHD"), distribute=DistributePhase(("*",))
+    )
     await top.cycle("SCHEDULER")
     await top.cycle("LAN_SENDER")
     await top.administrator.cancel_job(job)
@@ -116,7 +130,9 @@ async def test_every_site_takes_the_job_back_before_it_is_cancelled() -> None:
     assert top.status(job) == "Cancelling"
     top.down.clear()
     await top.pump(5)
-    assert (top.status(job), child.status(job)) == ("Cancelled", "Complete"), "the child had done its part already"
+    assert (top.status(job), child.status(job)) == ("Cancelled", "Complete"), (
+        "the child had done its part already"
+    )
 
 
 async def test_with_a_repeating_job_its_next_instance_is_cancelled() -> None:

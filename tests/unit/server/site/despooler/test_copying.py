@@ -1,4 +1,6 @@
-"""The copy strategies against a real share: which files are new, old or gone when somebody holds one of them."""
+"""The copy strategies against a real share: which files are new, old or gone when somebody holds
+one of them.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,11 @@ from share_world import World, client
 OLD = dict.fromkeys(("a.dat", "b.dat", "c.dat"), b"old")
 NEW = dict.fromkeys(OLD, b"new!")
 NO_SHARING = ShareMode.NONE
-READ, WRITE, DELETE = ShareMode.READ, ShareMode.READ | ShareMode.WRITE, ShareMode.READ | ShareMode.DELETE
+READ, WRITE, DELETE = (
+    ShareMode.READ,
+    ShareMode.READ | ShareMode.WRITE,
+    ShareMode.READ | ShareMode.DELETE,
+)
 ALL = ShareMode.READ | ShareMode.WRITE | ShareMode.DELETE
 
 
@@ -26,7 +32,9 @@ async def update(
     refresh: bool = True,
     world: World | None = None,
 ) -> tuple[CopyResult, dict[str, str], list[tuple[str, str, int]]]:
-    """Put OLD there, let somebody hold a file, run a strategy: its result, what is there now, what it said of each file."""
+    """Put OLD there, let somebody hold a file, run a strategy: its result, what is there now, what
+    it said of each file.
+    """
     world = world or World()
     share = world.share()
     await share.make_directory("PKG")
@@ -37,7 +45,10 @@ async def update(
     said: list[tuple[str, str, int]] = []
     target = Target(share, "PKG", new, "job J", refresh, lambda *about: said.append(about))
     result = await STRATEGIES[strategy](target)
-    there = {name: bytes(world.store.read(_name(f"PKG/{name}"))).decode() for name in await present_files(share, "PKG")}
+    there = {
+        name: bytes(world.store.read(_name(f"PKG/{name}"))).decode()
+        for name in await present_files(share, "PKG")
+    }
     return result, there, said
 
 
@@ -72,7 +83,9 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("strategy", "held", "left"), TABLE, ids=[f"{s}-{h}" for s, h, _ in TABLE])
-async def test_a_held_file_stops_each_strategy_in_its_own_way(strategy: str, held: str, left: dict[str, str]) -> None:
+async def test_a_held_file_stops_each_strategy_in_its_own_way(
+    strategy: str, held: str, left: dict[str, str]
+) -> None:
     result, there, said = await update(strategy, held)
     assert there == left
     assert not result.is_complete
@@ -84,7 +97,9 @@ async def test_a_held_file_stops_each_strategy_in_its_own_way(strategy: str, hel
 
 
 @pytest.mark.parametrize("share_mode", [READ | ShareMode.WRITE, ALL])
-async def test_a_reader_who_shares_writing_does_not_block_the_copy_of_1_0(share_mode: ShareMode) -> None:
+async def test_a_reader_who_shares_writing_does_not_block_the_copy_of_1_0(
+    share_mode: ShareMode,
+) -> None:
     result, there, _ = await update("stop_at_first_lock", "b.dat", share_mode)
     assert result.is_complete
     assert there == dict.fromkeys(NEW, "new!")
@@ -110,12 +125,16 @@ async def test_a_file_deleted_under_its_holder_is_pending_and_cannot_be_written(
 
 
 async def test_a_writer_blocks_even_if_it_shares_everything() -> None:
-    result, _, _ = await update("stop_at_first_lock", "b.dat", ALL, access=Access.READ | Access.WRITE)
+    result, _, _ = await update(
+        "stop_at_first_lock", "b.dat", ALL, access=Access.READ | Access.WRITE
+    )
     assert result.win32 == 32, "the copy shares reading only"
 
 
 async def test_attributes_only_opens_block_nobody() -> None:
-    result, _, _ = await update("stop_at_first_lock", "b.dat", NO_SHARING, access=Access.READ_ATTRIBUTES)
+    result, _, _ = await update(
+        "stop_at_first_lock", "b.dat", NO_SHARING, access=Access.READ_ATTRIBUTES
+    )
     assert result.is_complete
 
 
@@ -132,9 +151,12 @@ async def test_the_copy_of_1_0_leaves_files_that_left_the_package() -> None:
 
 
 @pytest.mark.parametrize(("refresh", "blocked"), [(True, True), (False, False)])
-async def test_a_held_file_that_did_not_change_blocks_only_who_writes_every_file(refresh: bool, blocked: bool) -> None:
+async def test_a_held_file_that_did_not_change_blocks_only_who_writes_every_file(
+    refresh: bool, blocked: bool
+) -> None:
     new = {"a.dat": b"new!", "b.dat": b"old", "c.dat": b"old"}
-    result, there, _ = await update("delete_then_copy_checked", "b.dat", new=new, refresh=refresh)  # Q184512
+    # Q184512
+    result, there, _ = await update("delete_then_copy_checked", "b.dat", new=new, refresh=refresh)
     assert result.is_complete is not blocked
     assert there["a.dat"] == ("old" if blocked else "new!")
 
@@ -181,5 +203,7 @@ async def test_two_holders_are_both_reported_by_the_check_of_sp4() -> None:
     await update("stop_at_first_lock", world=world)
     for name in ("a.dat", "c.dat"):
         await world.share(client()).open(f"PKG/{name}", Access.READ, READ)
-    result = await STRATEGIES["delete_then_copy_checked"](Target(world.share(), "PKG", OLD, "job J", True))
+    result = await STRATEGIES["delete_then_copy_checked"](
+        Target(world.share(), "PKG", OLD, "job J", True)
+    )
     assert [name for name, _ in result.failed] == ["a.dat", "c.dat"]

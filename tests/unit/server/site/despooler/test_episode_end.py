@@ -1,4 +1,6 @@
-"""An update that is given up ends its episode, and a server that is gone keeps nobody from giving up."""
+"""An update that is given up ends its episode, and a server that is gone keeps nobody from giving
+up.
+"""
 
 from __future__ import annotations
 

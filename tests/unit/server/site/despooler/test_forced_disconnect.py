@@ -1,4 +1,6 @@
-"""Forced disconnect, rung by rung, on a bench: who may still open, who is told, who is closed, what is given back."""
+"""Forced disconnect, rung by rung, on a bench: who may still open, who is told, who is closed, what
+is given back.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +11,17 @@ from despoolr_core.share.modes import Access, Role, ShareMode
 from despoolr_server.site.despooler.forced_disconnect import FORCED_DISCONNECT, ForcedDisconnect
 from unit.server.site.bench import Bench
 
-ON = {"use_forced_disconnect": True, "forced_disconnect_retries": 0, "forced_disconnect_delay_min": 30}
+ON = {
+    "use_forced_disconnect": True,
+    "forced_disconnect_retries": 0,
+    "forced_disconnect_delay_min": 30,
+}
 
 
 async def warned(version: str = "1.2 SP4") -> tuple[Bench, str, str]:
-    """WS1 has been told to close b.dat: the first retry, two hours after the first attempt, found the limit used up."""
+    """WS1 has been told to close b.dat: the first retry, two hours after the first attempt, found
+    the limit used up.
+    """
     bench = Bench(version, **ON)
     package = await bench.package()
     await bench.job(package)
@@ -26,7 +34,9 @@ async def warned(version: str = "1.2 SP4") -> tuple[Bench, str, str]:
 
 async def may_read(bench: Bench, path: str) -> bool:
     try:
-        held = await bench.share("LOGON1", "SMS_PKGD", "WS2", Role.CLIENT).open(path, Access.READ, ShareMode.ALL)
+        held = await bench.share("LOGON1", "SMS_PKGD", "WS2", Role.CLIENT).open(
+            path, Access.READ, ShareMode.ALL
+        )
     except ShareError:
         return False
     await held.close()

@@ -1,4 +1,6 @@
-"""The Despooler's work on packages: which servers, what is retried, what is reported, and when it is over."""
+"""The Despooler's work on packages: which servers, what is retried, what is reported, and when it
+is over.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from unit.server.site.bench import NEW_FILES, Bench
 BOTH = ("LOGON1", "LOGON2")
 
 
-async def installed(*args: object, on: tuple[str, ...] = (), **overrides: object) -> tuple[Bench, str]:
+async def installed(
+    *args: object, on: tuple[str, ...] = (), **overrides: object
+) -> tuple[Bench, str]:
     """A bench on whose servers (all, or `on`) the package lies."""
     bench = Bench(*args, **overrides)  # type: ignore[arg-type]
     package = await bench.package()
@@ -55,9 +59,15 @@ async def test_each_client_gets_a_record_with_ten_servers_at_most() -> None:
     job = await bench.run_job(await bench.package(), expires_after=bench.clock.now() + 3600.0)
     await bench.pump(2)
     for server in servers:
-        file = parse_winst(await bench.share(server, boxes.LOGON_SHARE).read("PCMINS.BOX/BPC00002.INS"))
+        file = parse_winst(
+            await bench.share(server, boxes.LOGON_SHARE).read("PCMINS.BOX/BPC00002.INS")
+        )
         (record,) = file.records
-        assert (record.job_id, record.run_command, record.expiration_full) == (job, "SETUP.EXE /q", 1)
+        assert (record.job_id, record.run_command, record.expiration_full) == (
+            job,
+            "SETUP.EXE /q",
+            1,
+        )
         assert len(record.servers) == 10  # Q161310
         assert record.servers[0].unc == r"\\LOGON1\SMS_PKGD\BPC00001" + "\\"
 
@@ -103,7 +113,10 @@ async def test_a_refused_file_makes_a_retry_instruction_for_one_interval_later()
     assert bench.status(job) == "Retrying"
     assert bench.details(job)["Server", "LOGON1"] == "Retrying"
     assert there(bench, package) == {"a.dat": "a, second", "b.dat": "b, first", "c.dat": "c, first"}
-    line = r"~Copying D:\_S M0000.TMP\b.dat to \\LOGON1\SMS_PKGD\BPC00001\b.dat, Failed, Win32 Error = 32"
+    line = (
+        r"~Copying D:\_S M0000.TMP\b.dat to \\LOGON1\SMS_PKGD\BPC00001\b.dat, Failed, "
+        r"Win32 Error = 32"
+    )
     assert line in bench.log("DESPOOLER")  # Q193766
 
 
@@ -129,7 +142,11 @@ async def test_the_last_attempt_is_followed_by_failed_and_the_episode_is_given_u
     await bench.pump(3 * 24 + 3)
     assert bench.status(job) == "Failed"
     assert bench.details(job)["Server", "LOGON1"] == "Failed"
-    assert [fact["attempt"] for fact in bench.facts("copy.ended") if fact["job"] == job] == [1, 2, 3]
+    assert [fact["attempt"] for fact in bench.facts("copy.ended") if fact["job"] == job] == [
+        1,
+        2,
+        3,
+    ]
     (episode,) = bench.logons["LOGON1"].host.episodes()
     assert (episode.state, episode.attempt_count) == ("given up", 3)
     assert 14 in bench.events()
@@ -147,8 +164,12 @@ async def test_the_episode_is_given_up_though_the_despooler_was_started_anew_mea
     assert [row.state for row in bench.logons["LOGON1"].host.episodes()] == ["given up"]
 
 
-@pytest.mark.parametrize(("lost", "servers", "status"), [(True, [], "Complete"), (False, ["LOGON2"], "Retrying")])
-async def test_when_some_servers_failed_the_retry_lists_them_or_nobody(lost: bool, servers: list[str], status: str) -> None:
+@pytest.mark.parametrize(
+    ("lost", "servers", "status"), [(True, [], "Complete"), (False, ["LOGON2"], "Retrying")]
+)
+async def test_when_some_servers_failed_the_retry_lists_them_or_nobody(
+    lost: bool, servers: list[str], status: str
+) -> None:
     bench, package = await installed("1.1", BOTH, partial_retry_list_lost=lost)
     await bench.hold(f"{package}/b.dat", "LOGON2")
     job = await bench.update(package)
@@ -171,7 +192,9 @@ async def test_when_all_servers_failed_the_list_is_kept_in_every_version() -> No
 
 
 @pytest.mark.parametrize(("version", "event"), [("1.0", 108), ("1.1", 108), ("1.2", 109)])
-async def test_the_event_of_a_refused_copy_is_the_wrong_one_in_1_2(version: str, event: int) -> None:
+async def test_the_event_of_a_refused_copy_is_the_wrong_one_in_1_2(
+    version: str, event: int
+) -> None:
     bench, package = await installed(version)
     await bench.hold(f"{package}/b.dat")
     await bench.update(package)
@@ -180,7 +203,9 @@ async def test_the_event_of_a_refused_copy_is_the_wrong_one_in_1_2(version: str,
 
 
 @pytest.mark.parametrize("version", ["1.1", "1.2"])
-async def test_a_full_distribution_server_is_109_in_every_version_and_the_job_goes_on_with_room(version: str) -> None:
+async def test_a_full_distribution_server_is_109_in_every_version_and_the_job_goes_on_with_room(
+    version: str,
+) -> None:
     bench, package = await installed(version)
     job = await bench.update(package, {**NEW_FILES, "d.dat": "x" * 500})
     store = bench.stores["LOGON1/SMS_PKGD"]
@@ -198,7 +223,10 @@ async def test_a_server_that_is_down_is_retried_and_the_others_get_theirs() -> N
     bench.down.add("LOGON2")
     job = await bench.update(package)
     await bench.pump(2)
-    assert (bench.details(job)["Server", "LOGON1"], bench.details(job)["Server", "LOGON2"]) == ("Complete", "Retrying")
+    assert (bench.details(job)["Server", "LOGON1"], bench.details(job)["Server", "LOGON2"]) == (
+        "Complete",
+        "Retrying",
+    )
     bench.down.clear()
     await bench.pump(25)
     assert bench.status(job) == "Complete"
@@ -228,11 +256,16 @@ async def test_without_a_package_file_and_a_master_copy_the_job_fails_with_event
     await bench.pump(2)
     assert bench.status(job) == "Failed"
     assert bench.events() == [11, 15]
-    assert any("Cannot find the package file. we'll fail the job" in line for line in bench.log("DESPOOLER"))
+    assert any(
+        "Cannot find the package file. we'll fail the job" in line
+        for line in bench.log("DESPOOLER")
+    )
 
 
 @pytest.mark.parametrize(("keeps", "left"), [(True, "a, second"), (False, "a, first")])
-async def test_a_failed_store_is_retried_and_the_refresh_is_forgotten_or_not(keeps: bool, left: str) -> None:
+async def test_a_failed_store_is_retried_and_the_refresh_is_forgotten_or_not(
+    keeps: bool, left: str
+) -> None:
     bench, package = await installed("1.2", retry_keeps_refresh=keeps)
     held = await bench.root.open(f"{boxes.STORE}/{package}.PCK", Access.READ, ShareMode.READ)
     job = await bench.update(package)
@@ -267,7 +300,10 @@ async def test_an_older_package_does_not_replace_a_newer_master_copy() -> None:
     await bench.update(package, send=SendPhase.EVEN_IF_SENT)
     await bench.pump(2)
     assert await bench.root.read(f"{boxes.STORE}/{package}.PCK") != stored
-    assert "[SMS_Despooler\\Master Packages]\r\nBPC00001=2" in (await bench.root.read(boxes.REGISTRY)).decode()
+    assert (
+        "[SMS_Despooler\\Master Packages]\r\nBPC00001=2"
+        in (await bench.root.read(boxes.REGISTRY)).decode()
+    )
 
 
 async def test_a_server_with_a_long_name_is_counted_like_any_other() -> None:
@@ -294,23 +330,40 @@ async def test_a_new_directory_takes_turns_and_the_clients_are_pointed_there() -
     package = await bench.package()
     await bench.run_job(package)
     await bench.pump(2)
-    held = await bench.share("LOGON1", "SMS_PKGD").open(f"{package}/b.dat", Access.READ, ShareMode.NONE)
+    held = await bench.share("LOGON1", "SMS_PKGD").open(
+        f"{package}/b.dat", Access.READ, ShareMode.NONE
+    )
     for turn, directory in enumerate((f"{package}.NEW", package)):
         if directory == package:
             await held.close()
-        job = await bench.update(package, {"a.dat": f"a, {turn}", "b.dat": f"b, {turn}"}, f"UPDATE{turn}")
+        job = await bench.update(
+            package, {"a.dat": f"a, {turn}", "b.dat": f"b, {turn}"}, f"UPDATE{turn}"
+        )
         await bench.pump(3)
-        assert bench.details(job)["Server", "LOGON1"] == "Complete", "a holder of the directory before is in nobody's way"
-        assert bench.files("LOGON1/SMS_PKGD", directory)[f"{directory}/b.dat"] == f"b, {turn}".encode()
-        file = parse_winst(await bench.share("LOGON1", boxes.LOGON_SHARE).read("PCMINS.BOX/BPC00001.INS"))
-        assert [server.unc for server in file.records[0].servers] == [f"\\\\LOGON1\\SMS_PKGD\\{directory}\\"]
+        assert bench.details(job)["Server", "LOGON1"] == "Complete", (
+            "a holder of the directory before is in nobody's way"
+        )
+        assert (
+            bench.files("LOGON1/SMS_PKGD", directory)[f"{directory}/b.dat"] == f"b, {turn}".encode()
+        )
+        file = parse_winst(
+            await bench.share("LOGON1", boxes.LOGON_SHARE).read("PCMINS.BOX/BPC00001.INS")
+        )
+        assert [server.unc for server in file.records[0].servers] == [
+            f"\\\\LOGON1\\SMS_PKGD\\{directory}\\"
+        ]
 
 
 async def test_a_command_for_a_package_no_server_has_fails_with_event_13() -> None:
     bench = Bench("1.2")
     await bench.machines(1)
     run = RunPhase("SETUP.EXE")
-    spec = {"type": JobType.RUN_COMMAND, "machines": ("*",), "run": run, "distribute": DistributePhase()}
+    spec = {
+        "type": JobType.RUN_COMMAND,
+        "machines": ("*",),
+        "run": run,
+        "distribute": DistributePhase(),
+    }
     job = await bench.job(await bench.package(), **spec)
     await bench.pump(3)
     assert (bench.status(job), bench.events()) == ("Failed", [13])

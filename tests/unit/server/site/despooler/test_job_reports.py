@@ -1,4 +1,6 @@
-"""What a site reports of jobs and packages that came from another: what the parent and the child then know."""
+"""What a site reports of jobs and packages that came from another: what the parent and the child
+then know.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ async def shared(
     package = await top.package()
     run = RunPhase("SETUP.EXE") if job_type is JobType.RUN_COMMAND else None
     spec = {"machines": ("*",)} if run else {}
-    job = await top.job(package, type=job_type, run=run, sites=("CHD",), distribute=EVERYWHERE, **spec)
+    job = await top.job(
+        package, type=job_type, run=run, sites=("CHD",), distribute=EVERYWHERE, **spec
+    )
     await child.pump(5)
     return top, child, package, job
 
@@ -54,7 +58,9 @@ async def test_what_a_parent_says_of_a_package_that_its_child_installed(
 
 async def test_a_child_knows_the_job_and_the_package_that_came_from_above() -> None:
     top, child, package, job = await shared("2.0", "1.2")
-    assert child.rows(JOBS, "JobID", "Name", "Type", "Status") == [(job, "JOB", "Share Package On Server", "Complete")]
+    assert child.rows(JOBS, "JobID", "Name", "Type", "Status") == [
+        (job, "JOB", "Share Package On Server", "Complete")
+    ]
     assert child.rows(PACKAGES, "PkgID", "Name", "StoredVersion") == [(package, "OFFICE", 1)]
     assert child.details(job) == {
         ("Site Arrival", ""): "Complete",
@@ -67,7 +73,9 @@ async def test_a_child_knows_the_job_and_the_package_that_came_from_above() -> N
 
 async def test_the_workstations_of_a_child_have_said_nothing_at_first_at_either_site() -> None:
     top, child, _, job = await shared("1.2", "1.2", JobType.RUN_COMMAND)
-    assert child.details(job)["Workstation", "WS1"] == top.details(job)["Workstation", "WS1"] == "None"
+    assert (
+        child.details(job)["Workstation", "WS1"] == top.details(job)["Workstation", "WS1"] == "None"
+    )
     assert (child.status(job), top.status(job)) == ("Active", "Active")
 
 
@@ -92,7 +100,9 @@ async def test_a_package_goes_to_a_site_again_only_when_it_must() -> None:
     await top.cycle("SCHEDULER")
     (name,) = top.names("SITE1/SMS_SHRD", "SITE.SRV/SENDER.BOX/REQUESTS")
     assert b'"package_file": ""' in await top.root.read(name)
-    await top.job(package, "AND AGAIN", sites=("CHD",), send=SendPhase.EVEN_IF_SENT, distribute=EVERYWHERE)
+    await top.job(
+        package, "AND AGAIN", sites=("CHD",), send=SendPhase.EVEN_IF_SENT, distribute=EVERYWHERE
+    )
     await top.cycle("LAN_SENDER")
     await top.cycle("SCHEDULER")
     (name,) = top.names("SITE1/SMS_SHRD", "SITE.SRV/SENDER.BOX/REQUESTS")

@@ -20,7 +20,9 @@ async def unpacked(files: Files, version: str = "2.0", data: bytes | None = None
     bench = Bench(version, site="100")
     await bench.start()
     await bench.receive.write("_001CHD.PCK", compress(files) if data is None else data)
-    transfer = MifTransfer(site="CHD", request_id="_001CHD", package_file="_001CHD.PCK", count=len(files))
+    transfer = MifTransfer(
+        site="CHD", request_id="_001CHD", package_file="_001CHD.PCK", count=len(files)
+    )
     await bench.receive.write("_001CHD.INS", render_instruction(transfer.to_instruction()))
     await bench.cycle("DESPOOLER")
     return bench
@@ -47,7 +49,9 @@ async def test_a_mif_that_only_speaks_of_the_class_is_left_to_the_data_loader() 
 
 
 async def test_an_event_mif_stays_one() -> None:
-    report = JobReport("r", "10000001", "Workstation", "CHD", "Retrying", 1.0, machine="WS1", event=374)
+    report = JobReport(
+        "r", "10000001", "Workstation", "CHD", "Retrying", 1.0, machine="WS1", event=374
+    )
     bench = await unpacked({"L0000000.EMF": render_job_mif(report)})
     assert bench.names("SITE1/SMS_SHRD", boxes.DELTA_MIFS) == [f"{boxes.DELTA_MIFS}/X0000000.EMF"]
 

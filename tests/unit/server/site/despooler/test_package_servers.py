@@ -35,7 +35,10 @@ def test_whom_an_instruction_concerns() -> None:
         "a server that has it is left alone (Q140051)": (install("LOGON1"), []),
         "refresh concerns those that have it": (install(refresh=True), ["LOGON1"]),
         "a new server refreshes the old ones (Q235157)": (install("LOGON2"), ["LOGON1", "LOGON2"]),
-        "a retry lists its servers itself": (install("LOGON3", refresh=True, retry_of=RetryOf.SERVERS), ["LOGON3"]),
+        "a retry lists its servers itself": (
+            install("LOGON3", refresh=True, retry_of=RetryOf.SERVERS),
+            ["LOGON3"],
+        ),
     }
     for why, (what, names) in concerned.items():
         assert [role.name for role in known.concerned(what)] == names, why

@@ -1,4 +1,6 @@
-"""Remove Package From Server: its directory goes, its commands go, and a file in use is waited for."""
+"""Remove Package From Server: its directory goes, its commands go, and a file in use is waited
+for.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from unit.server.site.bench import FILES, Bench
 DEEP = {**FILES, "lib/deep/x.txt": "x", "lib/y.txt": "y", "only/inner/z.txt": "z"}
 
 
-async def offered(servers: tuple[str, ...] = ("LOGON1", "LOGON2"), **overrides: object) -> tuple[Bench, str]:
+async def offered(
+    servers: tuple[str, ...] = ("LOGON1", "LOGON2"), **overrides: object
+) -> tuple[Bench, str]:
     bench = Bench("1.1", servers, **overrides)  # type: ignore[arg-type]
     await bench.machines(2)
     package = await bench.package(DEEP)
@@ -19,7 +23,9 @@ async def offered(servers: tuple[str, ...] = ("LOGON1", "LOGON2"), **overrides: 
 
 
 async def remove(bench: Bench, package: str, *servers: str) -> str:
-    return await bench.job(package, "REMOVE", type=JobType.REMOVE_PACKAGE, distribute=DistributePhase(servers))
+    return await bench.job(
+        package, "REMOVE", type=JobType.REMOVE_PACKAGE, distribute=DistributePhase(servers)
+    )
 
 
 async def test_the_directory_goes_from_every_server_and_the_commands_from_every_client() -> None:

@@ -35,7 +35,9 @@ async def test_old_work_comes_first_then_reports_then_new_instructions() -> None
 
 
 @pytest.mark.parametrize("name", ["X.INS", "X.SNI", "X.IST", "X.NIL"])
-@pytest.mark.parametrize("data", [b"", b"garbage", b"\x00\xff" * 500, b"The execution time is M/D/Y 1-1-1996\n"])
+@pytest.mark.parametrize(
+    "data", [b"", b"garbage", b"\x00\xff" * 500, b"The execution time is M/D/Y 1-1-1996\n"]
+)
 async def test_garbage_is_set_aside_with_a_reason_and_event_1(name: str, data: bytes) -> None:
     bench = Bench()
     await bench.receive.write(name, data)
@@ -43,15 +45,24 @@ async def test_garbage_is_set_aside_with_a_reason_and_event_1(name: str, data: b
     assert bench.names("SITE1/SMS_SITE") == []
     aside = bench.files("SITE1/SMS_SHRD", boxes.BAD_INSTRUCTIONS)
     assert aside[f"{boxes.BAD_INSTRUCTIONS}/{name}"] == data
-    assert aside[f"{boxes.BAD_INSTRUCTIONS}/{name}.TXT"].startswith(f"{name}: line".encode()) or data == b""
+    assert (
+        aside[f"{boxes.BAD_INSTRUCTIONS}/{name}.TXT"].startswith(f"{name}: line".encode())
+        or data == b""
+    )
     assert bench.events() == [1]
-    assert any(f"failed to execute the instruction {name}" in line for line in bench.log("DESPOOLER"))
+    assert any(
+        f"failed to execute the instruction {name}" in line for line in bench.log("DESPOOLER")
+    )
 
 
 async def test_a_truncated_report_is_set_aside_and_the_next_one_counts() -> None:
     bench, job, request = await running()
-    await bench.report(job, request, machine="WS1", sms_id="BPC00001", mif=StatusMif("Success", "ok"))
-    await bench.report(job, request, machine="WS2", sms_id="BPC00002", mif=StatusMif("Success", "ok"))
+    await bench.report(
+        job, request, machine="WS1", sms_id="BPC00001", mif=StatusMif("Success", "ok")
+    )
+    await bench.report(
+        job, request, machine="WS2", sms_id="BPC00002", mif=StatusMif("Success", "ok")
+    )
     logon = bench.share("LOGON1", boxes.LOGON_SHARE)
     whole = await logon.read("DESPOOLR.BOX/00001001.SNI")
     await logon.write("DESPOOLR.BOX/00001001.SNI", whole[: len(whole) // 2])
@@ -77,13 +88,19 @@ async def test_every_possible_truncation_of_an_instruction_is_refused() -> None:
     assert bench.names("SITE1/SMS_SITE") == []
 
 
-async def test_a_report_of_a_name_no_file_can_have_is_set_aside_and_does_not_stop_the_rest() -> None:
+async def test_a_report_of_a_name_no_file_can_have_is_set_aside_and_does_not_stop_the_rest() -> (
+    None
+):
     bench, job, request = await running()
     for name, field in (("00000000.SNI", "Domain"), ("00000001.SNI", "MIF")):
         report = await bench.report(job, request)
         instruction = report.to_instruction()
         instruction = type(instruction)(
-            instruction.type, instruction.words, {**instruction.fields, field: "..\\..\\CON"}, execute_at=None, retries=0
+            instruction.type,
+            instruction.words,
+            {**instruction.fields, field: "..\\..\\CON"},
+            execute_at=None,
+            retries=0,
         )
         await bench.receive.write(name, render_instruction(instruction))
     await bench.pump(2)
@@ -97,7 +114,10 @@ async def test_a_file_its_sender_still_holds_is_read_on_the_next_poll() -> None:
     await bench.cycle("MAINTENANCE_MANAGER")
     held = await bench.receive.open("00001001.SNI", Access.READ | Access.WRITE, ShareMode.NONE)
     await bench.cycle("DESPOOLER")
-    assert any("failed to open" in line and "WIN32 ERROR = 32" in line for line in bench.log("DESPOOLER"))  # Q161043
+    # Q161043
+    assert any(
+        "failed to open" in line and "WIN32 ERROR = 32" in line for line in bench.log("DESPOOLER")
+    )
     await held.close()
     bench.clock.time += 300.0
     await bench.pump(1)
@@ -121,7 +141,9 @@ async def test_what_is_due_later_waits_and_is_not_lost_when_the_service_restarts
 
 
 @pytest.mark.parametrize(("resets", "left"), [(True, 0), (False, 1)])
-async def test_a_restart_resets_the_count_of_retries_in_the_versions_that_do(resets: bool, left: int) -> None:
+async def test_a_restart_resets_the_count_of_retries_in_the_versions_that_do(
+    resets: bool, left: int
+) -> None:
     bench = Bench(restart_resets_retry_count=resets)
     package = await bench.package()
     await bench.job(package)
@@ -173,15 +195,26 @@ async def test_a_failed_result_of_a_client_is_no_failure_of_the_instruction() ->
     assert any("successfully executed one instruction" in line for line in bench.log("DESPOOLER"))
 
 
-async def test_a_report_whose_mif_somebody_holds_waits_for_the_next_poll_and_the_rest_goes_on() -> None:
+async def test_a_report_whose_mif_somebody_holds_waits_for_the_next_poll_and_the_rest_goes_on() -> (
+    None
+):
     bench, job, request = await running()
-    await bench.report(job, request, machine="WS1", sms_id="BPC00001", mif=StatusMif("Success", "ok"))
-    await bench.report(job, request, machine="WS2", sms_id="BPC00002", mif=StatusMif("Success", "ok"))
+    await bench.report(
+        job, request, machine="WS1", sms_id="BPC00001", mif=StatusMif("Success", "ok")
+    )
+    await bench.report(
+        job, request, machine="WS2", sms_id="BPC00002", mif=StatusMif("Success", "ok")
+    )
     await bench.cycle("MAINTENANCE_MANAGER")
     held = await bench.receive.open("00001001.PCK", Access.WRITE, ShareMode.NONE)
     await bench.pump(1)
-    assert (bench.details(job)["Workstation", "WS1"], bench.details(job)["Workstation", "WS2"]) == ("None", "Complete")
-    assert any("Cannot execute the instruction 00001001.SNI yet" in line for line in bench.log("DESPOOLER"))
+    assert (bench.details(job)["Workstation", "WS1"], bench.details(job)["Workstation", "WS2"]) == (
+        "None",
+        "Complete",
+    )
+    assert any(
+        "Cannot execute the instruction 00001001.SNI yet" in line for line in bench.log("DESPOOLER")
+    )
     await held.close()
     await bench.pump(1)
     assert bench.details(job)["Workstation", "WS1"] == "Complete"
@@ -191,20 +224,30 @@ async def test_a_report_whose_mif_somebody_holds_waits_for_the_next_poll_and_the
 @pytest.mark.parametrize("held", ["00001001.PCK", "00001001.SNI"])
 async def test_a_report_that_cannot_be_taken_away_stays_whole_and_counts_once(held: str) -> None:
     bench, job, request = await running()
-    await bench.report(job, request, machine="WS1", sms_id="BPC00001", mif=StatusMif("Success", "ok"))
-    await bench.report(job, request, machine="WS2", sms_id="BPC00002", mif=StatusMif("Success", "ok"))
+    await bench.report(
+        job, request, machine="WS1", sms_id="BPC00001", mif=StatusMif("Success", "ok")
+    )
+    await bench.report(
+        job, request, machine="WS2", sms_id="BPC00002", mif=StatusMif("Success", "ok")
+    )
     await bench.cycle("MAINTENANCE_MANAGER")
-    reader = await bench.receive.open(held, Access.READ, ShareMode.READ)  # reads along, and lets nobody delete it
+    # reads along, and lets nobody delete it
+    reader = await bench.receive.open(held, Access.READ, ShareMode.READ)
     await bench.cycle("DESPOOLER")
     left = ["00001001.PCK", "00001001.SNI"] if held.endswith("PCK") else ["00001001.SNI"]
     assert bench.names("SITE1/SMS_SITE") == left, "its instruction goes last"
     await reader.close()
     await bench.pump(2)
     assert bench.names("SITE1/SMS_SITE") == []
-    assert (bench.details(job)["Workstation", "WS1"], bench.details(job)["Workstation", "WS2"]) == ("Complete", "Complete")
+    assert (bench.details(job)["Workstation", "WS1"], bench.details(job)["Workstation", "WS2"]) == (
+        "Complete",
+        "Complete",
+    )
     loaded = [fact["report"] for fact in bench.facts("mif.loaded") if fact["kind"] == "Workstation"]
     assert len(loaded) == len(set(loaded)) == 2
-    assert [fact["reason"] for fact in bench.facts("mif.refused")] != [], "it was made twice, and refused once"
+    assert [fact["reason"] for fact in bench.facts("mif.refused")] != [], (
+        "it was made twice, and refused once"
+    )
 
 
 async def test_a_report_whose_mif_has_no_room_stays_and_the_rest_of_its_batch_goes_on() -> None:
@@ -218,7 +261,10 @@ async def test_a_report_whose_mif_has_no_room_stays_and_the_rest_of_its_batch_go
     assert bench.names("SITE1/SMS_SITE") == ["00002001.SNI"]
     root.capacity = None
     await bench.pump(2)
-    assert (bench.details(job)["Workstation", "WS1"], bench.details(job)["Workstation", "WS2"]) == ("Complete", "Complete")
+    assert (bench.details(job)["Workstation", "WS1"], bench.details(job)["Workstation", "WS2"]) == (
+        "Complete",
+        "Complete",
+    )
 
 
 async def test_a_disk_that_keeps_nothing_for_a_while_loses_no_result_and_holds_up_no_instruction(
@@ -235,7 +281,9 @@ async def test_a_disk_that_keeps_nothing_for_a_while_loses_no_result_and_holds_u
         patched.setattr(bench.stores["SITE1/SMS_SHRD"], "settle", fails)
         await bench.cycle("DESPOOLER")
     assert bench.names("SITE1/SMS_SITE") == ["00001001.SNI"]
-    assert any("Cannot execute the instruction 00001001.SNI yet" in line for line in bench.log("DESPOOLER"))
+    assert any(
+        "Cannot execute the instruction 00001001.SNI yet" in line for line in bench.log("DESPOOLER")
+    )
     await bench.pump(2)
     assert bench.details(job)["Workstation", "WS1"] == "Complete"
     assert bench.names("SITE1/SMS_SITE") == []

@@ -36,9 +36,11 @@ TABLE = [
     # once the Completion row says Complete, it speaks for the servers (Q221945, Q153576)
     (A.RETRYING, [ARRIVED, DONE, server(S.COMPLETE), server(S.RETRYING)], A.COMPLETE),
     # workstations
-    (A.ACTIVE, [ARRIVED, DONE, workstation(S.NONE)], A.ACTIVE),  # one that never runs it leaves it so for ever (Q156250)
+    # one that never runs it leaves it so for ever (Q156250)
+    (A.ACTIVE, [ARRIVED, DONE, workstation(S.NONE)], A.ACTIVE),
     (A.ACTIVE, [ARRIVED, DONE, workstation(S.COMPLETE)], A.COMPLETE),
-    (A.ACTIVE, [ARRIVED, DONE, workstation(S.COMPLETE), workstation(S.RETRYING)], A.RETRYING),  # Q150026
+    # Q150026
+    (A.ACTIVE, [ARRIVED, DONE, workstation(S.COMPLETE), workstation(S.RETRYING)], A.RETRYING),
     (A.ACTIVE, [ARRIVED, DONE, workstation(S.COMPLETE), workstation(S.CANCELED)], A.COMPLETE),
     # a workstation that failed makes the job retry (articles.md S2)
     (A.ACTIVE, [ARRIVED, DONE, workstation(S.FAILED), workstation(S.NONE)], A.RETRYING),
@@ -47,17 +49,25 @@ TABLE = [
     (A.CANCELLING, [ARRIVED, OPEN, server(S.RETRYING)], A.CANCELLING),
     (A.CANCELLING, [ARRIVED, DONE, CANCELED], A.CANCELLING),
     (A.CANCELLING, [ARRIVED, CANCELED, server(S.CANCELED), workstation(S.COMPLETE)], A.CANCELLED),
-    (A.ACTIVE, [ARRIVED, CANCELED, workstation(S.CANCELED)], A.CANCELLED),  # at a site that got the job from another
+    # at a site that got the job from another
+    (A.ACTIVE, [ARRIVED, CANCELED, workstation(S.CANCELED)], A.CANCELLED),
     # what an expiry does in 1.0 (Q152229): any Retrying detail makes it so (Q150026)
     (A.COMPLETE, [ARRIVED, DONE, workstation(S.RETRYING)], A.RETRYING),
     (A.COMPLETE, [ARRIVED, DONE, workstation(S.CANCELED)], A.COMPLETE),
     # what has ended stays, and so does what has not begun
-    *((status, [ARRIVED, OPEN, server(S.RETRYING)], status) for status in (A.PENDING, *sorted(ENDED))),
+    *(
+        (status, [ARRIVED, OPEN, server(S.RETRYING)], status)
+        for status in (A.PENDING, *sorted(ENDED))
+    ),
 ]
 
 
-@pytest.mark.parametrize(("was", "rows", "becomes"), TABLE, ids=[f"{w}-{n}" for n, (w, _, _) in enumerate(TABLE)])
-def test_the_rows_make_the_status(was: JobStatus, rows: list[tuple[str, str]], becomes: JobStatus) -> None:
+@pytest.mark.parametrize(
+    ("was", "rows", "becomes"), TABLE, ids=[f"{w}-{n}" for n, (w, _, _) in enumerate(TABLE)]
+)
+def test_the_rows_make_the_status(
+    was: JobStatus, rows: list[tuple[str, str]], becomes: JobStatus
+) -> None:
     assert overall_status(was, set(rows), stays_retrying=True) is becomes
 
 
@@ -68,7 +78,9 @@ def test_a_job_whose_workstation_failed_is_failed_when_the_retry_budget_is_used_
 
 
 @pytest.mark.parametrize(("stays", "becomes"), [(True, A.RETRYING), (False, A.ACTIVE)])
-def test_a_job_that_retried_stays_so_while_others_have_not_reported(stays: bool, becomes: JobStatus) -> None:
+def test_a_job_that_retried_stays_so_while_others_have_not_reported(
+    stays: bool, becomes: JobStatus
+) -> None:
     said = {ARRIVED, DONE, workstation(S.COMPLETE), workstation(S.NONE)}
     assert overall_status(A.RETRYING, said, stays_retrying=stays) is becomes  # Q150026
 

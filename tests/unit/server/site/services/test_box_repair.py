@@ -1,4 +1,6 @@
-"""Boxes that are missing are made again, on the logon servers and on the site server, and a file in the way is kept."""
+"""Boxes that are missing are made again, on the logon servers and on the site server, and a file in
+the way is kept.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +26,19 @@ async def bench_of(version: str = "1.1") -> Bench:
 
 
 def restored(bench: Bench) -> list[tuple[str, str, str]]:
-    return [(r.data["server"], r.data["path"], r.data["aside"]) for r in bench.records if r.kind == REPAIRED]
+    return [
+        (r.data["server"], r.data["path"], r.data["aside"])
+        for r in bench.records
+        if r.kind == REPAIRED
+    ]
 
 
 def logs(bench: Bench) -> list[str]:
-    return [r.data["text"] for r in bench.records if r.kind == "log" and "MAINTENANCE" in r.data["component"]]
+    return [
+        r.data["text"]
+        for r in bench.records
+        if r.kind == "log" and "MAINTENANCE" in r.data["component"]
+    ]
 
 
 async def remove(bench: Bench, server: str, share: str, path: str) -> None:
@@ -42,7 +52,9 @@ async def test_a_box_missing_on_a_logon_server_is_there_after_one_cycle(box: str
     await remove(bench, "LOGON2", "SMS_SHR", box)
     await bench.cycle("MAINTENANCE_MANAGER")
     assert restored(bench) == [("LOGON2", box, "")]
-    assert f"~\\\\LOGON2\\SMS_SHR\\{box} was missing; the directory has been made again." in logs(bench)
+    assert f"~\\\\LOGON2\\SMS_SHR\\{box} was missing; the directory has been made again." in logs(
+        bench
+    )
     await bench.cycle("MAINTENANCE_MANAGER")
     assert len(restored(bench)) == 1
 
@@ -51,12 +63,18 @@ async def test_a_box_missing_on_a_logon_server_is_there_after_one_cycle(box: str
     ("version", "gone", "made"),
     [
         ("1.1", boxes.TOSEND, [boxes.TOSEND]),
-        ("1.1", "SITE.SRV/SENDER.BOX", ["SITE.SRV/SENDER.BOX", boxes.TOSEND, boxes.REQUESTS, boxes.LAN_OUTBOX]),
+        (
+            "1.1",
+            "SITE.SRV/SENDER.BOX",
+            ["SITE.SRV/SENDER.BOX", boxes.TOSEND, boxes.REQUESTS, boxes.LAN_OUTBOX],
+        ),
         ("1.1", boxes.PCM_DOMAINS, [boxes.PCM_DOMAINS]),
         ("2.0", boxes.DISTRIBUTION_MANAGER, [boxes.DISTRIBUTION_MANAGER]),
     ],
 )
-async def test_a_box_missing_on_the_site_server_is_there_after_one_cycle(version: str, gone: str, made: list[str]) -> None:
+async def test_a_box_missing_on_the_site_server_is_there_after_one_cycle(
+    version: str, gone: str, made: list[str]
+) -> None:
     bench = await bench_of(version)
     await remove(bench, bench.name, boxes.ROOT_SHARE, gone)
     await bench.cycle("MAINTENANCE_MANAGER")
@@ -81,8 +99,9 @@ async def test_a_file_in_a_box_place_is_kept_under_a_free_name() -> None:
     await logon.write("despoolr.box", b"a file")
     await bench.cycle("MAINTENANCE_MANAGER")
     assert restored(bench) == [("LOGON1", "DESPOOLR.BOX", "DESPOOLR.BOX.BAD1")]
-    assert "~\\\\LOGON1\\SMS_SHR\\DESPOOLR.BOX was a file, now DESPOOLR.BOX.BAD1; the directory has been made again." in logs(
-        bench
+    assert (
+        "~\\\\LOGON1\\SMS_SHR\\DESPOOLR.BOX was a file, now DESPOOLR.BOX.BAD1; the directory has "
+        "been made again." in logs(bench)
     )
     assert await logon.read("DESPOOLR.BOX.BAD1") == b"a file"
     entry = await logon.stat("DESPOOLR.BOX")
@@ -114,7 +133,10 @@ async def test_masters_are_carried_again_to_a_box_that_was_made_again() -> None:
     await bench.cycle("MAINTENANCE_MANAGER")
     await remove(bench, "LOGON1", "SMS_SHR", "PCMINS.BOX")
     await bench.cycle("MAINTENANCE_MANAGER")
-    assert await bench.share("LOGON1", boxes.LOGON_SHARE).read("PCMINS.BOX/BPC00001.INS") == b"a master"
+    assert (
+        await bench.share("LOGON1", boxes.LOGON_SHARE).read("PCMINS.BOX/BPC00001.INS")
+        == b"a master"
+    )
 
 
 async def test_no_service_deletes_a_box_by_mistake() -> None:
@@ -141,7 +163,9 @@ async def test_a_file_in_a_box_place_waits_while_no_name_is_free() -> None:
     assert restored(bench) == [("LOGON1", "APPCTL.SRC", f"APPCTL.SRC.BAD{ASIDE_MAX - 1}")]
 
 
-async def test_a_cycle_in_which_nothing_changed_asks_one_question_a_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_cycle_in_which_nothing_changed_asks_one_question_a_directory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     bench = await bench_of()
     await bench.cycle("MAINTENANCE_MANAGER")
     asked: list[str] = []

@@ -1,4 +1,6 @@
-"""Distribution Manager and its inbox: the row, the words of Q235805, and what is kept for a person."""
+"""Distribution Manager and its inbox: the row, the words of Q235805, and what is kept for a
+person.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,17 @@ DM = "SMS_DISTRIBUTION_MANAGER"
 
 
 async def after(
-    *reports: PackageReport | bytes, version: str = "2.0 SP1", ids: tuple[str, ...] = ("10000006",), **more: Any
+    *reports: PackageReport | bytes,
+    version: str = "2.0 SP1",
+    ids: tuple[str, ...] = ("10000006",),
+    **more: Any,
 ) -> Bench:
     """A 2.0 site with some packages, whose Distribution Manager has found these records."""
     bench = Bench(version, site="100", **more)
     for number, package in enumerate(ids):
-        await bench.administrator.create_package(PackageSpec(f"P{number}", r"\\SITE1\PKGSRC\P", id=package))
+        await bench.administrator.create_package(
+            PackageSpec(f"P{number}", r"\\SITE1\PKGSRC\P", id=package)
+        )
     await bench.start()
     for number, report in enumerate(reports):
         data = report if isinstance(report, bytes) else render_sta(report)
@@ -30,13 +37,18 @@ async def after(
     return bench
 
 
-def report(package: str = "100Z0006", result: str = "Success", time: float = 1.0, site: str = "CHD") -> PackageReport:
+def report(
+    package: str = "100Z0006", result: str = "Success", time: float = 1.0, site: str = "CHD"
+) -> PackageReport:
     return PackageReport(f"r{time}", package, site, result, 2, "10000003", time)
 
 
 async def test_2_0_does_not_know_the_marked_id_says_so_in_these_words_and_changes_nothing() -> None:
     bench = await after(report(), version="2.0")
-    assert "~SQL Msg #99901> This PkgID (100Z0006) does not exist in the parent table, SMSPackages.~" in bench.site_log(DM)
+    assert (
+        "~SQL Msg #99901> This PkgID (100Z0006) does not exist in the parent table, SMSPackages.~"
+        in bench.site_log(DM)
+    )
     assert bench.package_status("10000006", "CHD") == ""
     assert bench.names("SITE1/SMS_SHRD", "INBOXES") == []
 
@@ -59,12 +71,19 @@ async def test_a_fourth_character_that_was_no_zero_is_found_again() -> None:
     assert bench.package_status("10070006", "CHD") == "Success"
 
 
-async def test_of_two_packages_that_match_none_is_changed_and_the_record_is_kept_with_the_reason() -> None:
+async def test_of_two_packages_that_match_none_is_changed_and_the_record_is_kept_with_the_reason() -> (
+    None
+):
     bench = await after(report(), report("10000007"), ids=("10000006", "10010006", "10000007"))
-    assert (bench.package_status("10000006", "CHD"), bench.package_status("10010006", "CHD")) == ("", "")
+    assert (bench.package_status("10000006", "CHD"), bench.package_status("10010006", "CHD")) == (
+        "",
+        "",
+    )
     kept = bench.files("SITE1/SMS_SHRD", boxes.BAD_PACKAGE_STATUS)
     assert kept[f"{boxes.BAD_PACKAGE_STATUS}/P0000000.STA"] == render_sta(report())
-    assert b"may be any of 10000006, 10010006" in kept[f"{boxes.BAD_PACKAGE_STATUS}/P0000000.STA.TXT"]
+    assert (
+        b"may be any of 10000006, 10010006" in kept[f"{boxes.BAD_PACKAGE_STATUS}/P0000000.STA.TXT"]
+    )
     assert any("may be any of 10000006, 10010006" in line for line in bench.site_log(DM))
     assert bench.package_status("10000007", "CHD") == "Success", "the rest goes on"
 
@@ -73,13 +92,17 @@ async def test_what_is_no_record_is_set_aside_with_the_reason() -> None:
     bench = await after(b"garbage", report())
     assert (
         b"not a package status record"
-        in bench.files("SITE1/SMS_SHRD", boxes.BAD_PACKAGE_STATUS)[f"{boxes.BAD_PACKAGE_STATUS}/P0000000.STA.TXT"]
+        in bench.files("SITE1/SMS_SHRD", boxes.BAD_PACKAGE_STATUS)[
+            f"{boxes.BAD_PACKAGE_STATUS}/P0000000.STA.TXT"
+        ]
     )
     assert bench.package_status("10000006", "CHD") == "Success"
 
 
 async def test_an_older_record_does_not_undo_a_newer_one() -> None:
-    bench = await after(report("10000006", "Failed", time=2.0), report("10000006", "Success", time=1.0))
+    bench = await after(
+        report("10000006", "Failed", time=2.0), report("10000006", "Success", time=1.0)
+    )
     assert bench.package_status("10000006", "CHD") == "Failed"
 
 

@@ -8,14 +8,19 @@ from despoolr_lab.scenario.noidmif import render_noidmif
 from despoolr_server.site.state import boxes
 from unit.server.site.bench import Bench
 
-GOOD = add_identification(render_noidmif("Package Status", {"PATCH": "Complete"}), Machine("BPC", "SALES", "PC9", "BPC00009"))
+GOOD = add_identification(
+    render_noidmif("Package Status", {"PATCH": "Complete"}),
+    Machine("BPC", "SALES", "PC9", "BPC00009"),
+)
 
 
 async def test_a_report_of_a_machine_reaches_its_attributes() -> None:
     bench = Bench()
     await bench.root.write(f"{boxes.INVENTORY}/BPC00009.RAW", GOOD)
     await bench.pump(1)
-    assert (await bench.administrator.machine("PC9"))["attributes"] == {"Package Status": {"PATCH": "Complete"}}
+    assert (await bench.administrator.machine("PC9"))["attributes"] == {
+        "Package Status": {"PATCH": "Complete"}
+    }
     assert bench.names("SITE1/SMS_SHRD", boxes.INVENTORY) == []
 
 
@@ -25,7 +30,10 @@ async def test_garbage_goes_to_badmifs_with_a_reason_and_the_rest_is_passed_on()
     await bench.root.write(f"{boxes.INVENTORY}/BPC00009.RAW", GOOD)
     await bench.pump(1)
     assert await bench.administrator.machine("PC9")
-    assert bench.files("SITE1/SMS_SHRD", boxes.BAD_MIFS)[f"{boxes.BAD_MIFS}/AAAAAAAA.RAW"] == b"garbage"
+    assert (
+        bench.files("SITE1/SMS_SHRD", boxes.BAD_MIFS)[f"{boxes.BAD_MIFS}/AAAAAAAA.RAW"]
+        == b"garbage"
+    )
     assert bench.events() == [245]
     assert any(line.startswith("~Compilation failed~") for line in bench.log("INVENTORY_PROCESSOR"))
 

@@ -12,7 +12,12 @@ from sqlalchemy import Connection, insert
 from despoolr_core.formats.job_mif import JobReport, Machine, add_identification, render_job_mif
 from despoolr_core.share.modes import Access, ShareMode
 from despoolr_lab.scenario.noidmif import render_noidmif
-from despoolr_server.database.schema import JOB_DETAILS, LOADED_REPORTS, MACHINE_ATTRIBUTES, MACHINES
+from despoolr_server.database.schema import (
+    JOB_DETAILS,
+    LOADED_REPORTS,
+    MACHINE_ATTRIBUTES,
+    MACHINES,
+)
 from despoolr_server.site.services import loader
 from despoolr_server.site.state import boxes
 from share_world import EPOCH
@@ -27,9 +32,13 @@ async def with_job(machines: int = 2) -> tuple[Bench, str]:
     return bench, job
 
 
-def report(job: str, number: int = 1, status: str = "Complete", at: float = EPOCH + 9000.0, **more: object) -> JobReport:
+def report(
+    job: str, number: int = 1, status: str = "Complete", at: float = EPOCH + 9000.0, **more: object
+) -> JobReport:
     facts = {"site": "BPC", "domain": "SALES", "machine": "WS1", "sms_id": "BPC00001", **more}
-    return JobReport(report=f"R{number}", job_id=job, kind="Workstation", status=status, time=at, **facts)  # type: ignore[arg-type]
+    return JobReport(
+        report=f"R{number}", job_id=job, kind="Workstation", status=status, time=at, **facts
+    )  # type: ignore[arg-type]
 
 
 async def put(bench: Bench, name: str, data: bytes) -> None:
@@ -51,7 +60,9 @@ GARBAGE = [
 
 
 @pytest.mark.parametrize("data", GARBAGE, ids=range(len(GARBAGE)))
-async def test_garbage_goes_to_badmifs_with_a_reason_and_event_245_and_the_rest_is_loaded(data: bytes) -> None:
+async def test_garbage_goes_to_badmifs_with_a_reason_and_event_245_and_the_rest_is_loaded(
+    data: bytes,
+) -> None:
     bench, job = await with_job()
     await put(bench, "X000000A.MIF", data)
     await put(bench, "X000000B.MIF", render_job_mif(report(job)))
@@ -99,7 +110,16 @@ async def test_the_same_file_twice_counts_once() -> None:
     await bench.cycle("DATA_LOADER")
     assert bench.events() == [374]
     assert len([f for f in bench.facts("detail.status") if f["machine"] == "WS1"]) == 1
-    assert len([f for f in bench.facts("mif.refused") if f["reason"] == "report R1 has been counted already"]) == 2
+    assert (
+        len(
+            [
+                f
+                for f in bench.facts("mif.refused")
+                if f["reason"] == "report R1 has been counted already"
+            ]
+        )
+        == 2
+    )
 
 
 async def test_a_report_that_was_overtaken_changes_nothing() -> None:
@@ -137,11 +157,17 @@ async def test_a_full_disk_leaves_the_bad_file_and_loads_the_good_ones() -> None
     assert bench.events() == [245]
 
 
-async def test_more_files_than_a_batch_are_loaded_in_one_cycle(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_more_files_than_a_batch_are_loaded_in_one_cycle(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(loader, "BATCH_MAX", 5)
     bench, job = await with_job()
     for n in range(23):
-        await put(bench, f"X{n:07}.MIF", render_job_mif(report(job, n, at=EPOCH + 9000 + n, description=str(n))))
+        await put(
+            bench,
+            f"X{n:07}.MIF",
+            render_job_mif(report(job, n, at=EPOCH + 9000 + n, description=str(n))),
+        )
     await bench.cycle("DATA_LOADER")
     _, details = await bench.administrator.job(job)
     assert next(d.description for d in details if d.machine == "WS1") == "22"
@@ -150,11 +176,15 @@ async def test_more_files_than_a_batch_are_loaded_in_one_cycle(monkeypatch: pyte
 async def test_an_inventory_makes_the_machine_known_and_replaces_its_groups() -> None:
     bench = Bench()
     machine = Machine("BPC", "SALES", "PC9", "BPC00009")
-    first = add_identification(render_noidmif("Package Status", {"PATCH": "Complete", "TOOLS": "Failed"}), machine)
+    first = add_identification(
+        render_noidmif("Package Status", {"PATCH": "Complete", "TOOLS": "Failed"}), machine
+    )
     second = add_identification(render_noidmif("Package Status", {"PATCH": "Failed"}), machine)
     await put(bench, "I0000000.MIF", first)
     await bench.cycle("DATA_LOADER")
-    assert bench.rows(MACHINES, "SMSID", "Name", "Domain", "SiteCode") == [("BPC00009", "PC9", "SALES", "BPC")]
+    assert bench.rows(MACHINES, "SMSID", "Name", "Domain", "SiteCode") == [
+        ("BPC00009", "PC9", "SALES", "BPC")
+    ]
     assert (await bench.administrator.machine("PC9"))["attributes"] == {
         "Package Status": {"PATCH": "Complete", "TOOLS": "Failed"}
     }
@@ -174,13 +204,18 @@ def fill(db: Connection, count: int) -> None:
         "Status": "Complete",
         "UpdatedAt": EPOCH,
     }
-    rows = [{**blank, "JobID": f"BPC1{n // 1000:04}", "MachineName": f"PC{n % 1000:05}"} for n in range(count)]
+    rows = [
+        {**blank, "JobID": f"BPC1{n // 1000:04}", "MachineName": f"PC{n % 1000:05}"}
+        for n in range(count)
+    ]
     db.execute(insert(JOB_DETAILS), rows)
     db.execute(insert(LOADED_REPORTS), [{"Report": f"OLD{n}", "At": EPOCH} for n in range(count)])
 
 
 async def steps_of_a_load(rows: int) -> int:
-    """Instructions that SQLite's machine takes to load the statuses of nine machines into a table of so many rows: no clock."""
+    """Instructions that SQLite's machine takes to load the statuses of nine machines into a table
+    of so many rows: no clock.
+    """
     bench, job = await with_job(9)
     await bench.database.run(lambda db: fill(db, rows))
     for number in range(9):

@@ -1,4 +1,6 @@
-"""Maintenance Manager: the carrier. A file is never nowhere, and one bad server does not stop the others."""
+"""Maintenance Manager: the carrier. A file is never nowhere, and one bad server does not stop the
+others.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,14 @@ async def test_reports_are_carried_in_and_gone_from_the_logon_server() -> None:
     await bench.cycle("MAINTENANCE_MANAGER")
     assert bench.names("SITE1/SMS_SITE") == ["00001001.PCK", "00001001.SNI", "00002001.SNI"]
     assert bench.names("LOGON1/SMS_SHR", BOX) == bench.names("LOGON2/SMS_SHR", BOX) == []
-    written = [r.data["path"] for r in bench.records if r.kind == "file.written" and r.data["share"] == "SMS_SITE"]
-    assert written.index("00001001.PCK") < written.index("00001001.SNI"), "the MIF before the instruction that names it"
+    written = [
+        r.data["path"]
+        for r in bench.records
+        if r.kind == "file.written" and r.data["share"] == "SMS_SITE"
+    ]
+    assert written.index("00001001.PCK") < written.index("00001001.SNI"), (
+        "the MIF before the instruction that names it"
+    )
 
 
 async def test_every_cycle_looks_into_a_box_that_something_came_into() -> None:
@@ -49,7 +57,9 @@ async def test_other_files_in_the_boxes_are_left_there() -> None:
 async def test_a_report_its_client_still_writes_waits_for_the_next_cycle() -> None:
     bench = await two()
     await bench.report("BPC00001", "BPC0001")
-    held = await bench.share("LOGON1", boxes.LOGON_SHARE).open(f"{BOX}/00001001.SNI", Access.WRITE, ShareMode.NONE)
+    held = await bench.share("LOGON1", boxes.LOGON_SHARE).open(
+        f"{BOX}/00001001.SNI", Access.WRITE, ShareMode.NONE
+    )
     await bench.report("BPC00001", "BPC0001", sms_id="BPC00002")
     await bench.cycle("MAINTENANCE_MANAGER")
     assert bench.names("SITE1/SMS_SITE") == ["00002001.SNI"]
@@ -87,7 +97,13 @@ async def test_a_logon_server_that_is_down_is_told_once_and_the_others_are_serve
     await bench.cycle("MAINTENANCE_MANAGER")
     await bench.cycle("MAINTENANCE_MANAGER")
     assert bench.names("SITE1/SMS_SITE") == ["00001001.SNI"]
-    assert sum("Cannot connect to logon server LOGON1" in line for line in bench.log("MAINTENANCE_MANAGER")) == 1
+    assert (
+        sum(
+            "Cannot connect to logon server LOGON1" in line
+            for line in bench.log("MAINTENANCE_MANAGER")
+        )
+        == 1
+    )
     bench.down.clear()
     await bench.cycle("MAINTENANCE_MANAGER")
     assert any("LOGON1 answers again" in line for line in bench.log("MAINTENANCE_MANAGER"))
@@ -150,13 +166,17 @@ async def test_inventory_goes_to_its_own_box() -> None:
     bench = await two()
     await bench.share("LOGON1", boxes.LOGON_SHARE).write("INVENTRY.BOX/BPC00001.RAW", b"raw")
     await bench.cycle("MAINTENANCE_MANAGER")
-    assert bench.files("SITE1/SMS_SHRD", boxes.INVENTORY) == {f"{boxes.INVENTORY}/BPC00001.RAW": b"raw"}
+    assert bench.files("SITE1/SMS_SHRD", boxes.INVENTORY) == {
+        f"{boxes.INVENTORY}/BPC00001.RAW": b"raw"
+    }
 
 
 async def test_an_order_in_a_clients_box_is_not_passed_on_and_event_1_says_so() -> None:
     bench = await two()
     order = Install(kind=InstallKind.REMOVE, site="BPC", job_id="BPC00099", package_id="BPC00001")
-    await bench.share("LOGON1", boxes.LOGON_SHARE).write(f"{BOX}/EVIL0001.SNI", render_instruction(order.to_instruction()))
+    await bench.share("LOGON1", boxes.LOGON_SHARE).write(
+        f"{BOX}/EVIL0001.SNI", render_instruction(order.to_instruction())
+    )
     await bench.pump(2)
     assert bench.events() == [1]
     assert bench.names("LOGON1/SMS_SHR", BOX) == []

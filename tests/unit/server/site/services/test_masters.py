@@ -1,4 +1,6 @@
-"""Carrying masters out: what changed goes, what did not costs nothing, and a file that is read at this moment goes later."""
+"""Carrying masters out: what changed goes, what did not costs nothing, and a file that is read at
+this moment goes later.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ class Counting:
 
     def __getattr__(self, name: str) -> Any:
         if name in ("read_if_changed", "list"):
-            return lambda path, *more: self.asked.append(path) or getattr(self._share, name)(path, *more)
+            return lambda path, *more: (
+                self.asked.append(path) or getattr(self._share, name)(path, *more)
+            )
         return getattr(self._share, name)
 
 
@@ -49,7 +53,9 @@ async def test_all_masters_are_carried_and_then_nothing_is_asked_until_one_chang
     assert await carry(bench, carrier) == masters.CALLS_MAX + 1
     root.asked.clear()
     assert await carry(bench, carrier) == 0
-    assert root.asked == [boxes.PCM_DOMAINS], "one listing of the domains is all an idle cycle costs"
+    assert root.asked == [boxes.PCM_DOMAINS], (
+        "one listing of the domains is all an idle cycle costs"
+    )
     await bench.root.write(f"{HERE}/001.INS", b"second 1")
     assert await carry(bench, carrier) == 1
     assert await bench.share("LOGON1", boxes.LOGON_SHARE).read(f"{THERE}/001.INS") == b"second 1"
@@ -86,7 +92,9 @@ async def test_what_is_no_instruction_file_and_another_domains_stay() -> None:
 
 
 @pytest.mark.parametrize("octets_max", [7, 14, 15])
-async def test_chains_are_no_longer_than_the_octets_of_one(monkeypatch: pytest.MonkeyPatch, octets_max: int) -> None:
+async def test_chains_are_no_longer_than_the_octets_of_one(
+    monkeypatch: pytest.MonkeyPatch, octets_max: int
+) -> None:
     monkeypatch.setattr(masters, "OCTETS_MAX", octets_max)
     bench, carrier, _ = await set_up(5)
     assert await carry(bench, carrier) == 5

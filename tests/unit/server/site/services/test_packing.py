@@ -23,7 +23,11 @@ async def test_a_source_becomes_one_compressed_file_and_its_sizes() -> None:
     sizes = await pack(bench, package)
     data = await bench.root.read(f"{boxes.TOSEND}/{package}.P00")
     assert decompress(data) == {name: text.encode() for name, text in FILES.items()}
-    assert sizes == {"StoredVersion": 1, "SourceSize": sum(map(len, FILES.values())), "SourceCompSize": len(data)}
+    assert sizes == {
+        "StoredVersion": 1,
+        "SourceSize": sum(map(len, FILES.values())),
+        "SourceCompSize": len(data),
+    }
     assert await Packing(bench.site).is_packed(package)
 
 
@@ -37,7 +41,9 @@ async def test_a_source_that_is_gone_fails_for_good() -> None:
     assert failure.value.event == 313
 
 
-@pytest.mark.parametrize(("depth", "fails"), [(SOURCE_DEPTH_MAX, False), (SOURCE_DEPTH_MAX + 1, True)])
+@pytest.mark.parametrize(
+    ("depth", "fails"), [(SOURCE_DEPTH_MAX, False), (SOURCE_DEPTH_MAX + 1, True)]
+)
 async def test_a_source_may_be_nested_so_deep_and_no_deeper(depth: int, fails: bool) -> None:
     bench = Bench()
     package = await bench.package({"/".join(["d"] * depth) + "/x": "x"})

@@ -37,11 +37,15 @@ def test_what_is_no_unc_is_refused_with_the_shape_of_one(unc: str) -> None:
 
 def test_a_repetition_is_the_same_job_at_another_time() -> None:
     spec = JobSpec("J", "BPC00001", activate_at=1.0, repeat_every_s=10.0)
-    assert repeated(spec, 11.0, keeps_mandatory_date=False) == JobSpec("J", "BPC00001", activate_at=11.0, repeat_every_s=10.0)
+    assert repeated(spec, 11.0, keeps_mandatory_date=False) == JobSpec(
+        "J", "BPC00001", activate_at=11.0, repeat_every_s=10.0
+    )
 
 
 @pytest.mark.parametrize(("keeps", "mandatory"), [(False, 12.0), (True, 2.0)])
-def test_a_repetition_has_later_dates_but_for_the_mandatory_one_of_q141192(keeps: bool, mandatory: float) -> None:
+def test_a_repetition_has_later_dates_but_for_the_mandatory_one_of_q141192(
+    keeps: bool, mandatory: float
+) -> None:
     run = RunPhase("x", offer_after=1.0, mandatory_after=2.0, expires_after=3.0)
     spec = JobSpec("J", "BPC00001", run=run, activate_at=1.0, repeat_every_s=10.0)
     later = repeated(spec, 11.0, keeps_mandatory_date=keeps).run
@@ -55,11 +59,19 @@ async def test_a_due_job_becomes_active_with_its_package_and_request_in_the_outb
     job = await bench.run_job(package, expires_after=bench.clock.now() + 1000)
     await bench.cycle("SCHEDULER")
     assert bench.status(job) == "Active"
-    assert decompress(await bench.root.read(f"{boxes.TOSEND}/{package}.P00")) == {n: t.encode() for n, t in FILES.items()}
+    assert decompress(await bench.root.read(f"{boxes.TOSEND}/{package}.P00")) == {
+        n: t.encode() for n, t in FILES.items()
+    }
     (name,) = bench.names("SITE1/SMS_SHRD", boxes.LAN_OUTBOX)
     request = parse_send_request(await bench.root.read(name))
-    assert (request.job, request.destination, request.remote_instruction) == (job, "BPC", f"{job}.INS")
-    install = Install.from_instruction(parse_instruction(await bench.root.read(f"{boxes.TOSEND}/{job}.I00")))
+    assert (request.job, request.destination, request.remote_instruction) == (
+        job,
+        "BPC",
+        f"{job}.INS",
+    )
+    install = Install.from_instruction(
+        parse_instruction(await bench.root.read(f"{boxes.TOSEND}/{job}.I00"))
+    )
     assert [str(w) for w in install.workstations] == ["BPC00001 SALES\\WS1", "BPC00002 SALES\\WS2"]
     assert (install.package_version, install.package_file) == (1, f"{job}.PCK")
     assert bench.details(job) == {
@@ -82,10 +94,18 @@ async def test_a_job_that_is_not_due_waits() -> None:
 async def test_a_package_goes_with_the_job_only_when_it_must() -> None:
     bench = Bench()
     package = await bench.package()
-    jobs = [await bench.job(package, f"J{n}", send=send) for n, send in enumerate([*SendPhase, SendPhase.ONLY_IF_NOT_SENT])]
+    jobs = [
+        await bench.job(package, f"J{n}", send=send)
+        for n, send in enumerate([*SendPhase, SendPhase.ONLY_IF_NOT_SENT])
+    ]
     await bench.cycle("SCHEDULER")
-    sent = [parse_send_request(await bench.root.read(n)) for n in bench.names("SITE1/SMS_SHRD", boxes.LAN_OUTBOX)]
-    assert [(r.job, bool(r.package_file)) for r in sent] == list(zip(jobs, [True, True, False], strict=True))
+    sent = [
+        parse_send_request(await bench.root.read(n))
+        for n in bench.names("SITE1/SMS_SHRD", boxes.LAN_OUTBOX)
+    ]
+    assert [(r.job, bool(r.package_file)) for r in sent] == list(
+        zip(jobs, [True, True, False], strict=True)
+    )
     assert (await bench.administrator.packages())[0]["version"] == 2
 
 
@@ -105,9 +125,17 @@ async def test_machines_of_another_system_are_no_targets() -> None:
 
 
 @pytest.mark.parametrize(
-    "source", [r"\\SITE1\PKGSRC\NOWHERE", r"\\SITE1\NOSHARE\X", r"\\SITE1\PKGSRC\EMPTY", r"\\LOGON1\SMS_PKGD\X"]
+    "source",
+    [
+        r"\\SITE1\PKGSRC\NOWHERE",
+        r"\\SITE1\NOSHARE\X",
+        r"\\SITE1\PKGSRC\EMPTY",
+        r"\\LOGON1\SMS_PKGD\X",
+    ],
 )
-async def test_a_missing_or_empty_source_fails_the_job_with_event_313_and_no_other(source: str) -> None:
+async def test_a_missing_or_empty_source_fails_the_job_with_event_313_and_no_other(
+    source: str,
+) -> None:
     from despoolr_server.site.administrator import PackageSpec
 
     bench = Bench()
@@ -119,7 +147,10 @@ async def test_a_missing_or_empty_source_fails_the_job_with_event_313_and_no_oth
     assert [bench.status(job) for job in jobs] == ["Failed", "Complete"]
     assert bench.events() == [313]
     if not source.endswith("EMPTY"):
-        assert any(source in line and "doesn't exist or we failed to access it" in line for line in bench.log("SCHEDULER"))
+        assert any(
+            source in line and "doesn't exist or we failed to access it" in line
+            for line in bench.log("SCHEDULER")
+        )
 
 
 async def test_a_source_server_that_does_not_answer_fails_the_job_too() -> None:
@@ -145,14 +176,19 @@ async def test_a_source_nested_too_deep_fails_its_job_and_ends_nothing_else() ->
 
 async def test_a_full_disk_puts_the_job_off_until_there_is_room() -> None:
     bench = Bench()
-    package = await bench.package({"big.dat": "".join(chr(33 + n * 7919 % 90) for n in range(3000))})
+    package = await bench.package(
+        {"big.dat": "".join(chr(33 + n * 7919 % 90) for n in range(3000))}
+    )
     job = await bench.job(package)
     root = bench.stores["SITE1/SMS_SHRD"]
     root.capacity = root.used + 100
     await bench.pump(2)
     assert bench.status(job) == "Pending"
     assert 330 in bench.events()
-    assert any("Cannot compress the package file, return code = 112" in line for line in bench.log("SCHEDULER"))
+    assert any(
+        "Cannot compress the package file, return code = 112" in line
+        for line in bench.log("SCHEDULER")
+    )
     root.capacity = None
     await bench.pump(3)
     assert bench.status(job) == "Complete"

@@ -7,20 +7,44 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from despoolr_core.share.modes import Access, ShareMode
-from despoolr_server.site.services.sender import SendRequest, SendRequestError, parse_send_request, render_send_request
+from despoolr_server.site.services.sender import (
+    SendRequest,
+    SendRequestError,
+    parse_send_request,
+    render_send_request,
+)
 from despoolr_server.site.state import boxes
 from unit.server.site.bench import Bench
 
-REQUEST = SendRequest("BPC0001", "BPC00001", "BPC", "BPC00001.P00", "BPC00001.I00", "BPC00001.PCK", "BPC00001.INS")
+REQUEST = SendRequest(
+    "BPC0001", "BPC00001", "BPC", "BPC00001.P00", "BPC00001.I00", "BPC00001.PCK", "BPC00001.INS"
+)
 
 
-@given(st.builds(SendRequest, *[st.text(max_size=12)] * 7, st.integers(1, 3), st.integers(0, 9), st.floats(0, 1e9)))
+@given(
+    st.builds(
+        SendRequest,
+        *[st.text(max_size=12)] * 7,
+        st.integers(1, 3),
+        st.integers(0, 9),
+        st.floats(0, 1e9),
+    )
+)
 def test_a_request_reads_back_as_it_was_written(request: SendRequest) -> None:
     assert parse_send_request(render_send_request(request)) == request
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"{}", b"garbage", b"[1]", b'{"request": 1}', render_send_request(REQUEST)[:40], b"\xff\xfe"]
+    "data",
+    [
+        b"",
+        b"{}",
+        b"garbage",
+        b"[1]",
+        b'{"request": 1}',
+        render_send_request(REQUEST)[:40],
+        b"\xff\xfe",
+    ],
 )
 def test_garbage_is_no_request(data: bytes) -> None:
     with pytest.raises(SendRequestError):
@@ -40,7 +64,10 @@ async def test_garbage_in_the_outbox_is_set_aside_and_the_rest_is_sent() -> None
     ]
     assert bench.names("SITE1/SMS_SITE") == [f"{job}.INS", f"{job}.PCK"]
     assert bench.events() == [309]
-    assert any("Send request 00000BPC.SRQ is invalid and has been set aside" in line for line in bench.log("LAN_SENDER"))
+    assert any(
+        "Send request 00000BPC.SRQ is invalid and has been set aside" in line
+        for line in bench.log("LAN_SENDER")
+    )
 
 
 async def test_a_request_that_somebody_holds_does_not_stop_the_others() -> None:
@@ -61,7 +88,11 @@ async def test_the_instruction_comes_after_its_package() -> None:
     job = await bench.job(await bench.package())
     await bench.cycle("SCHEDULER")
     await bench.cycle("LAN_SENDER")
-    written = [r.data["path"] for r in bench.records if r.kind == "file.written" and r.data["share"] == "SMS_SITE"]
+    written = [
+        r.data["path"]
+        for r in bench.records
+        if r.kind == "file.written" and r.data["share"] == "SMS_SITE"
+    ]
     assert written == [f"{job}.PCK", f"{job}.INS"]
 
 
@@ -97,7 +128,9 @@ async def test_a_request_to_an_unknown_site_is_kept_with_event_332() -> None:
     bench = Bench()
     from msgspec.structs import replace
 
-    await bench.root.write(f"{boxes.LAN_OUTBOX}/00001XYZ.SRQ", render_send_request(replace(REQUEST, destination="XYZ")))
+    await bench.root.write(
+        f"{boxes.LAN_OUTBOX}/00001XYZ.SRQ", render_send_request(replace(REQUEST, destination="XYZ"))
+    )
     await bench.cycle("LAN_SENDER")
     assert bench.events() == [332]
     assert bench.names("SITE1/SMS_SHRD", boxes.LAN_OUTBOX) == [f"{boxes.LAN_OUTBOX}/00001XYZ.SRS"]
@@ -106,7 +139,10 @@ async def test_a_request_to_an_unknown_site_is_kept_with_event_332() -> None:
 async def test_high_priority_goes_first() -> None:
     bench = Bench()
     package = await bench.package()
-    low, high = await bench.job(package, "LOW", priority=3), await bench.job(package, "HIGH", priority=1)
+    low, high = (
+        await bench.job(package, "LOW", priority=3),
+        await bench.job(package, "HIGH", priority=1),
+    )
     await bench.cycle("SCHEDULER")
     await bench.cycle("LAN_SENDER")
     sent = [line for line in bench.log("LAN_SENDER") if "sent successfully" in line]

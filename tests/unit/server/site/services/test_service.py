@@ -1,4 +1,6 @@
-"""The SMS Executive in virtual time: cycles on a grid, pausing, restarting, and what a bug in one service does."""
+"""The SMS Executive in virtual time: cycles on a grid, pausing, restarting, and what a bug in one
+service does.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +74,10 @@ def test_services_start_in_the_order_work_flows_through_them() -> None:
     async def main(bench: Bench) -> None:
         first, second = Counting(bench), Other(bench)
         await run_for(Executive(bench.site, [first, second]), 301.5)
-        assert (first.ticks, second.ticks) == ([0, 300.0], [START_STAGGER_S, 300.0 + START_STAGGER_S])
+        assert (first.ticks, second.ticks) == (
+            [0, 300.0],
+            [START_STAGGER_S, 300.0 + START_STAGGER_S],
+        )
 
     play(main)
 
@@ -91,19 +96,27 @@ def test_a_server_that_does_not_answer_ends_one_cycle_only() -> None:
         service = Counting(bench, error=ShareUnreachable("LOGON1 does not answer"))
         await run_for(Executive(bench.site, [service]), 700.0)
         assert len(service.ticks) == 3
-        assert any("Cannot reach a server this cycle: LOGON1 does not answer" in line for line in bench.log("SCHEDULER"))
+        assert any(
+            "Cannot reach a server this cycle: LOGON1 does not answer" in line
+            for line in bench.log("SCHEDULER")
+        )
 
     play(main)
 
 
 def test_a_bug_in_one_service_ends_the_executive_and_event_376_names_it() -> None:
     async def main(bench: Bench) -> None:
-        executive = Executive(bench.site, [Counting(bench), Other(bench, error=ZeroDivisionError("a bug"))])
+        executive = Executive(
+            bench.site, [Counting(bench), Other(bench, error=ZeroDivisionError("a bug"))]
+        )
         with pytest.raises(ExceptionGroup) as raised:
             await executive.run()
         assert isinstance(raised.value.exceptions[0], ZeroDivisionError)
         (event,) = await bench.administrator.events()
-        assert (event.code, event.text) == (376, "SMS_DESPOOLER caused an exception. Shutting down the SMS Executive.")
+        assert (event.code, event.text) == (
+            376,
+            "SMS_DESPOOLER caused an exception. Shutting down the SMS Executive.",
+        )
 
     play(main)
 
@@ -157,4 +170,8 @@ def test_there_is_no_service_of_another_name() -> None:
     bench = Bench()
     with pytest.raises(KeyError):
         bench.server.executive.service("SMS_TELEPATHY")
-    assert [s.component for s in bench.services][:3] == ["SMS_SCHEDULER", "SMS_LAN_SENDER", "SMS_DESPOOLER"]
+    assert [s.component for s in bench.services][:3] == [
+        "SMS_SCHEDULER",
+        "SMS_LAN_SENDER",
+        "SMS_DESPOOLER",
+    ]

@@ -33,7 +33,12 @@ async def test_a_packet_is_a_minijob_of_type_inventory_with_its_mifs_beside_it()
     instruction = parse_instruction(files[f"{boxes.TOSEND}/_001CHD.I00"])
     transfer = MifTransfer.from_instruction(instruction)
     assert instruction.type == INVENTORY
-    assert (transfer.site, transfer.request_id, transfer.package_file, transfer.count) == ("CHD", "_001CHD", "_001CHD.PCK", 1)
+    assert (transfer.site, transfer.request_id, transfer.package_file, transfer.count) == (
+        "CHD",
+        "_001CHD",
+        "_001CHD.PCK",
+        1,
+    )
     assert len(decompress(files[f"{boxes.TOSEND}/_001CHD.P00"])) == 1
     assert child.names(f"{child.name}/SMS_SHRD", boxes.SITE_REPORTS) == []
 
@@ -48,7 +53,9 @@ async def test_more_than_a_packet_holds_goes_in_several() -> None:
         await child.cycle("SITE_REPORTER")
     finally:
         site_reporter.PACKET_MAX = most  # type: ignore[misc]
-    assert len(child.names(f"{child.name}/SMS_SHRD", OUTBOX)) == 3, "ten MIFs: nine machines and the site itself"
+    assert len(child.names(f"{child.name}/SMS_SHRD", OUTBOX)) == 3, (
+        "ten MIFs: nine machines and the site itself"
+    )
 
 
 async def test_machines_of_a_child_are_known_above_and_whose_they_are() -> None:
@@ -98,5 +105,10 @@ async def test_reports_of_a_job_go_up_to_the_site_that_made_it_and_no_further() 
         ("Completion", ""): "Complete",
         ("Server", "LOGON1"): "Complete",
     }
-    assert [f for f in top.facts("mif.loaded") if job in f["report"]] != [], "the middle loaded them"
-    assert not any(r.actor.startswith("TOP/") and r.kind == "mif.loaded" and job in r.data["report"] for r in top.records)
+    assert [f for f in top.facts("mif.loaded") if job in f["report"]] != [], (
+        "the middle loaded them"
+    )
+    assert not any(
+        r.actor.startswith("TOP/") and r.kind == "mif.loaded" and job in r.data["report"]
+        for r in top.records
+    )

@@ -21,25 +21,54 @@ CASES: list[tuple[str, dict[str, Any], tuple[str, ...], list[str]]] = [
     ("a send-only job is the site's own", {}, ("BPC",), []),
     ("sites are named", {"sites": ("CHD", "BPC")}, ("BPC", "CHD"), []),
     ("a server of a child is named", {"distribute": DistributePhase(("CHDIST",))}, ("CHD",), []),
-    ("servers of both are named", {"distribute": DistributePhase(("chdist", "LOGON1"))}, ("BPC", "CHD"), []),
+    (
+        "servers of both are named",
+        {"distribute": DistributePhase(("chdist", "LOGON1"))},
+        ("BPC", "CHD"),
+        [],
+    ),
     ("sites of the workstations", {"run": RUN, "machines": ("*",)}, ("BPC", "CHD"), ["PC1", "WS1"]),
     ("a workstation of a child", {"run": RUN, "machines": ("pc1",)}, ("CHD",), ["PC1"]),
-    ("workstations at the named site only", {"run": RUN, "machines": ("*",), "sites": ("CHD",)}, ("CHD",), ["PC1"]),
-    ("another operating system", {"run": RunPhase("x", operating_system=0x40), "machines": ("*",)}, ("BPC",), []),
-    ("refresh goes where the package is", {"distribute": DistributePhase((), True)}, ("BPC", "CHD"), []),
+    (
+        "workstations at the named site only",
+        {"run": RUN, "machines": ("*",), "sites": ("CHD",)},
+        ("CHD",),
+        ["PC1"],
+    ),
+    (
+        "another operating system",
+        {"run": RunPhase("x", operating_system=0x40), "machines": ("*",)},
+        ("BPC",),
+        [],
+    ),
+    (
+        "refresh goes where the package is",
+        {"distribute": DistributePhase((), True)},
+        ("BPC", "CHD"),
+        [],
+    ),
 ]
 
 
-@pytest.mark.parametrize(("why", "phases", "sites", "workstations"), CASES, ids=[c[0] for c in CASES])
-async def test_where_a_job_goes(why: str, phases: dict[str, Any], sites: tuple[str, ...], workstations: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("why", "phases", "sites", "workstations"), CASES, ids=[c[0] for c in CASES]
+)
+async def test_where_a_job_goes(
+    why: str, phases: dict[str, Any], sites: tuple[str, ...], workstations: list[str]
+) -> None:
     bench = Bench()
     package = await bench.package()
     await bench.administrator.add_machines(
-        [MachineSpec("WS1", "BPC00001", "SALES", 0x0F), MachineSpec("PC1", "CHD00001", "BRANCH", 0x0F, "CHD")]
+        [
+            MachineSpec("WS1", "BPC00001", "SALES", 0x0F),
+            MachineSpec("PC1", "CHD00001", "BRANCH", 0x0F, "CHD"),
+        ]
     )
     report = SiteReport("CHD", "BPC", "CHILD", "1.2", ("CHDIST",), 1.0)
     await bench.database.run(lambda db: queries.set_site(db, report))
-    await bench.database.run(lambda db: queries.set_package_status(db, package, "CHD", "CHDIST", "Complete", 1, 1.0))
+    await bench.database.run(
+        lambda db: queries.set_package_status(db, package, "CHD", "CHDIST", "Complete", 1, 1.0)
+    )
     spec = JobSpec("J", package, **phases)
     found = await bench.database.run(lambda db: targets.find_targets(db, bench.site, spec))
     assert found.sites == sites
@@ -69,7 +98,9 @@ async def test_a_package_was_sent_once_a_job_with_it_went_out_and_did_not_fail()
     assert not await was_sent(other=job), "a job does not make its own package a sent one"
     assert not await was_sent("CHD")
     bench.site.change_count += 1
-    await bench.database.run(lambda db: set_row(db, (job, "Site Arrival", "BPC", ""), "Failed", 2e9))
+    await bench.database.run(
+        lambda db: set_row(db, (job, "Site Arrival", "BPC", ""), "Failed", 2e9)
+    )
     assert not await was_sent()
     removal = await bench.job(package, "R", type=JobType.REMOVE_PACKAGE)
     await bench.cycle("SCHEDULER")

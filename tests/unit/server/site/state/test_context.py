@@ -1,4 +1,6 @@
-"""What every service holds on to: its log lines, its events, its intervals; and the names of things."""
+"""What every service holds on to: its log lines, its events, its intervals; and the names of
+things.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +22,16 @@ from unit.server.site.bench import Bench
 
 @pytest.mark.parametrize(
     ("response", "poll", "retry"),
-    [(Response.VERY_FAST, 60, 24 * 60), (Response.FAST, 300, 7200), (Response.MEDIUM, 900, 21600), (Response.SLOW, 1800, 43200)],
+    [
+        (Response.VERY_FAST, 60, 24 * 60),
+        (Response.FAST, 300, 7200),
+        (Response.MEDIUM, 900, 21600),
+        (Response.SLOW, 1800, 43200),
+    ],
 )
-def test_the_intervals_are_those_of_the_response_setting(response: Response, poll: float, retry: float) -> None:
+def test_the_intervals_are_those_of_the_response_setting(
+    response: Response, poll: float, retry: float
+) -> None:
     site = Bench(response=response).site
     assert (site.polling_s, site.retry_s) == (poll, retry)
 
@@ -30,9 +39,14 @@ def test_the_intervals_are_those_of_the_response_setting(response: Response, pol
 async def test_an_event_is_a_row_and_a_record() -> None:
     bench = Bench()
     await bench.site.report_event("SMS_DESPOOLER", 14, "SMS_DESPOOLER", job="BPC00001")
-    assert bench.rows(EVENTS, "Code", "Component", "JobID", "At") == [(14, "SMS_DESPOOLER", "BPC00001", EPOCH)]
+    assert bench.rows(EVENTS, "Code", "Component", "JobID", "At") == [
+        (14, "SMS_DESPOOLER", "BPC00001", EPOCH)
+    ]
     (fact,) = bench.facts("event")
-    assert fact["text"] == "SMS_DESPOOLER encountered a fatal error, and is unable to retry the instruction."
+    assert (
+        fact["text"]
+        == "SMS_DESPOOLER encountered a fatal error, and is unable to retry the instruction."
+    )
 
 
 async def test_a_log_line_is_a_record_and_a_line_in_the_components_file(tmp_path: Path) -> None:
@@ -50,7 +64,8 @@ async def test_a_log_line_is_a_record_and_a_line_in_the_components_file(tmp_path
 def test_a_log_file_is_capped_and_the_old_one_kept(tmp_path: Path) -> None:
     logs = LogDirectory(tmp_path, size_max=500)
     for n in range(30):
-        logs.write(TraceLine(f"line {n}", "SMS_LAN_SENDER", EPOCH, 0x70))  # no loop runs: each is written at once
+        # no loop runs: each is written at once
+        logs.write(TraceLine(f"line {n}", "SMS_LAN_SENDER", EPOCH, 0x70))
     logs.close()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["LANSEND.LOG", "LANSEND.LO_"]
     assert (tmp_path / "LANSEND.LOG").stat().st_size < 700

@@ -1,4 +1,6 @@
-"""Rows of Job Details set many at one time say what they would say had each report been set alone."""
+"""Rows of Job Details set many at one time say what they would say had each report been set
+alone.
+"""
 
 from __future__ import annotations
 
@@ -31,16 +33,22 @@ async def test_a_row_is_made_when_it_is_missing_and_keeps_the_newest() -> None:
     ]
     assert was == [None, "Retrying", "Complete"]
     assert bench.details(job) == {("Server", "LOGON1"): "Complete"}
-    assert await bench.database.run(lambda db: queries.detail_statuses(db, job)) == {("Server", "Complete")}
+    assert await bench.database.run(lambda db: queries.detail_statuses(db, job)) == {
+        ("Server", "Complete")
+    }
 
 
 async def test_a_row_of_which_nothing_was_reported_takes_a_report_from_before_it_was_made() -> None:
-    """A round of the Despooler that began earlier may take up an instruction that was made since (found by a soak)."""
+    """A round of the Despooler that began earlier may take up an instruction that was made since
+    (found by a soak).
+    """
     bench = Bench()
     await bench.machines(1)
     job = await bench.run_job(await bench.package())
     await bench.pump(1)
-    made_at = min(row.UpdatedAt for row in await bench.database.run(lambda db: queries.details(db, job)))
+    made_at = min(
+        row.UpdatedAt for row in await bench.database.run(lambda db: queries.details(db, job))
+    )
     key = (job, "Completion", "BPC", "")
     await bench.database.run(lambda db: set_row(db, key, "Complete", made_at - 300.0))
     assert bench.details(job)["Completion", ""] == "Complete"
@@ -86,7 +94,9 @@ def test_many_rows_are_asked_for_and_set_in_few_statements_through_an_index() ->
     engine = open_engine("sqlite://")
     keys = [("BPC00001", "Workstation", "BPC", f"WS{n}") for n in range(2 * ASKED_AT_ONE_TIME)]
     with engine.begin() as db:
-        queries.add_details(db, "BPC00001", "BPC", [{"Kind": k, "MachineName": m} for _, k, _, m in keys], 1.0)
+        queries.add_details(
+            db, "BPC00001", "BPC", [{"Kind": k, "MachineName": m} for _, k, _, m in keys], 1.0
+        )
         said: list[str] = []
         event.listen(engine, "before_cursor_execute", lambda *a: said.append(a[2].split()[0]))
         rows = DetailRows(db, keys)

@@ -8,7 +8,9 @@ from despoolr_server.site.state.mif_box import MifBox
 from mif_samples import read_job_mif
 from share_world import World
 
-REPORT = JobReport("R1", "BPC00001", "Workstation", "BPC", "Complete", 833785200.0, "SALES", "WS1", "BPC00001")
+REPORT = JobReport(
+    "R1", "BPC00001", "Workstation", "BPC", "Complete", 833785200.0, "SALES", "WS1", "BPC00001"
+)
 
 
 async def box_share() -> object:
@@ -33,7 +35,19 @@ async def test_names_sort_in_the_order_in_which_they_were_written() -> None:
 async def test_a_report_with_an_event_is_an_emf() -> None:
     share = await box_share()
     box = MifBox(share, "X")  # type: ignore[arg-type]
-    report = JobReport("R2", "BPC00001", "Workstation", "BPC", "Retrying", 833785200.0, "SALES", "WS1", "BPC00001", "no", 374)
+    report = JobReport(
+        "R2",
+        "BPC00001",
+        "Workstation",
+        "BPC",
+        "Retrying",
+        833785200.0,
+        "SALES",
+        "WS1",
+        "BPC00001",
+        "no",
+        374,
+    )
     name = await box.put(report)
     assert name == "X0000000.EMF"
     assert read_job_mif(await share.read(f"{boxes.DELTA_MIFS}/{name}")) == report  # type: ignore[attr-defined]

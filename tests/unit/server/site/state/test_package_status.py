@@ -21,10 +21,16 @@ CASES = [
 
 
 @pytest.mark.parametrize(("said", "resolves", "means"), CASES)
-def test_an_id_means_one_package_none_or_too_many(said: str, resolves: bool, means: Resolution) -> None:
+def test_an_id_means_one_package_none_or_too_many(
+    said: str, resolves: bool, means: Resolution
+) -> None:
     assert resolve(said, KNOWN, resolves_marks=resolves) == means
     assert means.is_ambiguous is (len(means.candidates) > 1)
 
 
 def test_what_is_logged_is_letter_for_letter_what_q235774_prints() -> None:
-    assert missing("40100002") == "~SQL Msg #99901> This PkgID (40100002) does not exist in the parent table, SMSPackages.~"
+    assert (
+        missing("40100002")
+        == "~SQL Msg #99901> This PkgID (40100002) does not exist in the parent table, "
+        "SMSPackages.~"
+    )

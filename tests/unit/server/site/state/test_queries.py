@@ -10,7 +10,10 @@ from unit.server.site.bench import Bench
 
 async def test_numbers_count_from_one_each_on_its_own() -> None:
     bench = Bench()
-    got = [await bench.database.run(lambda db, n=name: queries.next_number(db, n)) for name in ("job", "job", "package")]
+    got = [
+        await bench.database.run(lambda db, n=name: queries.next_number(db, n))
+        for name in ("job", "job", "package")
+    ]
     assert got == [1, 2, 1]
 
 
@@ -48,5 +51,9 @@ async def test_jobs_are_found_by_status_and_keep_their_phases() -> None:
 async def test_what_a_server_says_of_a_package_is_one_row() -> None:
     bench = Bench()
     for status in ("Retrying", "Complete"):
-        await bench.database.run(lambda db, s=status: queries.set_package_status(db, "BPC00001", "BPC", "LOGON1", s, 1, 10.0))
+        await bench.database.run(
+            lambda db, s=status: queries.set_package_status(
+                db, "BPC00001", "BPC", "LOGON1", s, 1, 10.0
+            )
+        )
     assert bench.rows(PACKAGE_STATUS, "Server", "Status", "Version") == [("LOGON1", "Complete", 1)]

@@ -27,7 +27,10 @@ async def test_a_person_can_read_the_file() -> None:
     registry.set(MASTER_PACKAGES, "BPC00002", "1")
     registry.set(MASTER_PACKAGES, "BPC00001", "3")
     await registry.save()
-    assert await share.read("SMS.REG") == b"[SMS_Despooler\\Master Packages]\r\nBPC00001=3\r\nBPC00002=1\r\n"
+    assert (
+        await share.read("SMS.REG")
+        == b"[SMS_Despooler\\Master Packages]\r\nBPC00001=3\r\nBPC00002=1\r\n"
+    )
 
 
 async def test_nothing_is_written_when_nothing_changed() -> None:
@@ -38,7 +41,8 @@ async def test_nothing_is_written_when_nothing_changed() -> None:
     assert await share.stat("SMS.REG") is None
     registry.set("K", "a", "1")
     await registry.save()
-    held = await world.share().open("SMS.REG", share_mode=ShareMode.READ)  # a write would be refused now
+    # a write would be refused now
+    held = await world.share().open("SMS.REG", share_mode=ShareMode.READ)
     registry.set("K", "a", "1")
     registry.delete("K", "missing")
     await registry.save()

@@ -1,4 +1,6 @@
-"""Ranges never meet, no number beyond those wanted is given out, and what fell silent is counted."""
+"""Ranges never meet, no number beyond those wanted is given out, and what fell silent is
+counted.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +82,9 @@ def test_exact_means_that_all_that_are_wanted_exist_now_whatever_was_before() ->
     table.renew("a", 10, 20.0)
     assert [lease.holder for lease in table.expire(32.0)] == ["b"]
     table.renew("b", 10, 33.0)
-    assert table.sum(33.0).is_exact and table.sum(33.0).lapsed_count == 1, "what was is told beside it"
+    assert table.sum(33.0).is_exact and table.sum(33.0).lapsed_count == 1, (
+        "what was is told beside it"
+    )
 
 
 def test_the_holder_stops_before_the_site_gives_its_numbers_away() -> None:
@@ -140,7 +144,10 @@ def test_a_fleet_that_stopped_by_its_own_clock_is_counted_once() -> None:
 def test_exact_numbers_that_another_fleet_has_are_refused_and_nothing_is_lost() -> None:
     table = SlotTable()
     table.lease(Wish("a", 20), 0.0)
-    with pytest.raises(SlotConflict, match=r"Clients 1 to 20 are run by a \(heard of 3 s ago\)\. .*--first 21, or --lease"):
+    with pytest.raises(
+        SlotConflict,
+        match=r"Clients 1 to 20 are run by a \(heard of 3 s ago\)\. .*--first 21, or --lease",
+    ):
         table.lease(Wish("b", 5, first=20), 3.0)
     assert table.lease(Wish("b", 5, first=21), 3.0).first == 21
     with pytest.raises(SlotConflict):
@@ -165,11 +172,18 @@ def test_exact_numbers_beyond_those_that_are_wanted_are_refused() -> None:
 def test_a_name_belongs_to_one_process_until_that_has_missed_its_beats() -> None:
     table = SlotTable(lease_s=30.0)
     first = table.lease(Wish("a", 10, instance="one"), 0.0)
-    with pytest.raises(SlotConflict, match=r"A fleet named a runs clients 1 to 10 already") as refused:
+    with pytest.raises(
+        SlotConflict, match=r"A fleet named a runs clients 1 to 10 already"
+    ) as refused:
         table.lease(Wish("a", 10, instance="two"), 1.0)
     assert refused.value.wait_s == pytest.approx(slots.MISSED_BEATS * table.beat_s - 1.0)
-    assert table.lease(Wish("a", 10, instance="one"), 2.0).first == first.first, "the same process may ask again"
-    assert table.lease(Wish("a", 10, instance="two"), 2.0 + slots.MISSED_BEATS * table.beat_s).first == first.first
+    assert table.lease(Wish("a", 10, instance="one"), 2.0).first == first.first, (
+        "the same process may ask again"
+    )
+    assert (
+        table.lease(Wish("a", 10, instance="two"), 2.0 + slots.MISSED_BEATS * table.beat_s).first
+        == first.first
+    )
     with pytest.raises(SlotConflict, match="Another process runs the clients of a"):
         table.renew("a", 10, 12.0, "one")
     assert table.release("a", "one") is None and table.release("a", "two") is not None
@@ -184,12 +198,16 @@ def test_another_count_is_another_range_that_begins_where_it_can() -> None:
     assert numbers(table) == [*range(21, 31), *range(31, 61)]
 
 
-def test_a_fleet_that_is_silent_for_half_a_lease_does_not_count_though_its_range_is_still_its_own() -> None:
+def test_a_fleet_that_is_silent_for_half_a_lease_does_not_count_though_its_range_is_still_its_own() -> (
+    None
+):
     table = SlotTable(lease_s=30.0)
     table.lease(Wish("a", 10), 0.0)
     table.renew("a", 10, 1.0)
     assert table.sum(15.9).live == 10
-    assert table.sum(16.0).live == 0 and table.sum(16.0).leased == 10 and not table.sum(16.0).is_exact
+    assert (
+        table.sum(16.0).live == 0 and table.sum(16.0).leased == 10 and not table.sum(16.0).is_exact
+    )
 
 
 def test_without_a_number_wanted_the_leases_are_what_is_wanted() -> None:
@@ -202,7 +220,9 @@ def test_without_a_number_wanted_the_leases_are_what_is_wanted() -> None:
 def test_a_site_server_that_was_killed_gives_every_fleet_a_whole_lease_to_be_heard_of() -> None:
     table = SlotTable(lease_s=30.0)
     table.restore([Lease("a", 1, 10, 10, 5.0), Lease("b", 11, 10, 10, 5.0)], now=100.0)
-    assert [x for now in (110.0, 120.0, 129.0) for x in table.expire(now)] == [] and table.sum(129.0).live == 0
+    assert [x for now in (110.0, 120.0, 129.0) for x in table.expire(now)] == [] and table.sum(
+        129.0
+    ).live == 0
     assert table.lease(Wish("c", 10), 129.0).first == 21
     assert table.lease(Wish("a", 10), 129.0).first == 1
 
@@ -232,7 +252,9 @@ MOVES = st.lists(
 
 
 @given(moves=MOVES, wanted=st.integers(0, 40))
-def test_whatever_fleets_do_no_number_is_two_fleets(moves: list[tuple[str, str, int]], wanted: int) -> None:
+def test_whatever_fleets_do_no_number_is_two_fleets(
+    moves: list[tuple[str, str, int]], wanted: int
+) -> None:
     table, now = SlotTable(wanted, lease_s=30.0), 0.0
     for what, holder, number in moves:
         if what == "lease":

@@ -16,7 +16,11 @@ PATH = f"{boxes.PCM_DOMAINS}/SALES.000/BPC00001.INS"
 
 def record(request: str, command: str = "setup.exe") -> WorkstationInstruction:
     return WorkstationInstruction(
-        site_id="BPC", request_id=request, package_id="BPC00001", job_id="BPC00001", run_command=command
+        site_id="BPC",
+        request_id=request,
+        package_id="BPC00001",
+        job_id="BPC00001",
+        run_command=command,
     )
 
 
