@@ -135,7 +135,7 @@ class Checker:
             elif type(item) is PathBlock:
                 self._path_block(item, path)
             elif type(item) is Table:
-                check_table(self, item, path)
+                self._table(item, path)
         if not has_group:
             self.say("component-empty", (), "a component has at least one group")
         first = component.group(1)
@@ -305,6 +305,24 @@ class Checker:
             if wanted in key[:n]:
                 self.say("key-duplicate", (*path, facts["KEY"][0]), f"KEY {wanted} twice")
         self._register(group, path, class_name, number, tuple(shape))
+
+    def _table(self, table: Table, path: NodePath) -> None:
+        _, number, class_name = self.head(table, path)
+        if number is None:
+            self.say("id-missing", path, "TABLE without ID")
+        template = self.templates.get(class_name)
+        check_table(table, path, template, self.say, self._field)
+        if template is not None:
+            self.used_templates.add(class_name)
+        elif class_name:
+            self.say(
+                "undefined-template",
+                path,
+                f"no GROUP of class {table.class_name!r} with a KEY has been defined",
+            )
+
+    def _field(self, value: Value, kind: Type, size: int | None, path: NodePath) -> None:
+        self.value(value, kind, kind.enum or self.enums.get(kind.name or ""), path, size=size)
 
     def _register(
         self,

@@ -7,11 +7,11 @@ of every other row.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from despoolr_core.formats.mif.model import (
     Attribute,
-    Enumeration,
+    Group,
     NodePath,
     PathReference,
     Row,
@@ -21,77 +21,69 @@ from despoolr_core.formats.mif.model import (
 )
 from despoolr_core.formats.mif.words import STRING_KINDS
 
-if TYPE_CHECKING:
-    from despoolr_core.formats.mif.checks import Checker
+Say = Callable[[str, NodePath | None, str], None]
+"""`say(rule, path, text)`: a node breaks a rule."""
+
+CheckField = Callable[[Value, Type, int | None, NodePath], None]
+"""`check_field(value, kind, size, path)`: check the value of one field of a row."""
 
 
-def check_table(checker: Checker, table: Table, path: NodePath) -> None:
-    """Check one table and its rows."""
-    _, number, class_name = checker.head(table, path)
-    if number is None:
-        checker.say("id-missing", path, "TABLE without ID")
-    template = checker.templates.get(class_name)
+def check_table(
+    table: Table, path: NodePath, template: Group | None, say: Say, check_field: CheckField
+) -> None:
+    """Check the rows of a table against its template, as far as there is one."""
     rows = [(n, item) for n, item in enumerate(table.items) if type(item) is Row]
     if not rows:
-        checker.say("row-none", path, "a TABLE has at least one row")
+        say("row-none", path, "a TABLE has at least one row")
     if template is None:
-        if class_name:
-            checker.say(
-                "undefined-template",
-                path,
-                f"no GROUP of class {table.class_name!r} with a KEY has been defined",
-            )
         return
-    checker.used_templates.add(class_name)
     columns = sorted(template.attributes, key=lambda a: a.id or 0)
     key = [n for wanted in template.key for n, c in enumerate(columns) if c.id == wanted]
     seen: set[tuple[object, ...]] = set()
     by_path: dict[int, bool] = {}
     for n, row in rows:
-        full = _check_row(checker, row, columns, (*path, n))
+        full = _check_row(row, columns, (*path, n), say, check_field)
         for column, value in enumerate(full):
             if value is not None and by_path.setdefault(
                 column, isinstance(value, PathReference)
             ) != isinstance(value, PathReference):
-                checker.say(
+                say(
                     "row-mixed",
                     (*path, n),
                     f"field {column + 1} mixes path references and plain values",
                 )
         keys = tuple(full[k] for k in key)
         if keys in seen:
-            checker.say("row-key", (*path, n), f"a second row with the key {keys!r}")
+            say("row-key", (*path, n), f"a second row with the key {keys!r}")
         seen.add(keys)
 
 
 def _check_row(
-    checker: Checker, row: Row, columns: list[Attribute], path: NodePath
+    row: Row, columns: list[Attribute], path: NodePath, say: Say, check_field: CheckField
 ) -> list[Value | None]:
     values = list(row.values)
     if values == [None]:
         # `{}` is tolerated (REF): every field takes its default.
         values = [None] * len(columns)
     if len(values) < len(columns):
-        checker.say(
-            "row-short", path, f"{len(values)} values for {len(columns)} attributes: missing value"
-        )
+        say("row-short", path, f"{len(values)} values for {len(columns)} attributes: missing value")
         values += [None] * (len(columns) - len(values))
     elif len(values) > len(columns):
-        checker.say("row-long", path, f"{len(values)} values for {len(columns)} attributes")
+        say("row-long", path, f"{len(values)} values for {len(columns)} attributes")
         del values[len(columns) :]
     for n, (value, column) in enumerate(zip(values, columns, strict=True)):
         default = column.raw_value
         kind = column.type
         if value is None:
             if default is None:
-                checker.say(
+                say(
                     "row-default",
                     path,
                     f"field {n + 1} is empty and {column.name!r} has no default",
                 )
             values[n] = default
         elif kind is not None:
-            checker.value(value, kind, _enum_of(checker, kind), path, size=_size(kind, default))
+            check_field(value, kind, _size(kind, default), path)
             if (
                 isinstance(default, str)
                 and isinstance(value, str)
@@ -99,14 +91,8 @@ def _check_row(
                 and len(value) > len(default)
             ):
                 rule = "sms-initialiser" if kind.size is None else "sms-initialiser-declared"
-                checker.say(
-                    rule, path, f"field {n + 1} is longer than the default of {column.name!r}"
-                )
+                say(rule, path, f"field {n + 1} is longer than the default of {column.name!r}")
     return values
-
-
-def _enum_of(checker: Checker, kind: Type) -> Enumeration | None:
-    return kind.enum or checker.enums.get(kind.name or "")
 
 
 def _size(kind: Type, default: Value | None) -> int | None:
