@@ -18,8 +18,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from despoolr_client.agent.agent import PcmAgent, Spawn
+from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.polling import PollResult, next_poll
+from despoolr_client.agent.settings import Spawn
 from despoolr_client.transport.gate import Gate
 from despoolr_core.clock import Clock
 

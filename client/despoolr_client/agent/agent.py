@@ -11,32 +11,38 @@ does not need (history, queue, connections, files) does not exist until it does.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from despoolr_client.agent.connections import Connections, Hold, same_path
 from despoolr_client.agent.inventory import send_noidmifs
 from despoolr_client.agent.outbox import Outbox, Results
-from despoolr_client.agent.polling import LOGON_SHARE, PollResult, fetch, logon_servers, next_poll
+from despoolr_client.agent.polling import (
+    LOGON_SHARE,
+    Fetched,
+    PollResult,
+    fetch,
+    logon_servers,
+    next_poll,
+)
 from despoolr_client.agent.programs import Programs
 from despoolr_client.agent.runner import Runner, Turn
-from despoolr_client.agent.settings import MESSAGES_EVERY_S, ClientSettings, WhenWarned
+from despoolr_client.agent.settings import MESSAGES_EVERY_S, ClientSettings, Spawn, WhenWarned
 from despoolr_client.agent.windows import Windows, set_up, unc
 from despoolr_client.pcm import lines
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.pcm.reporting import Report, Reporter, expiry_report
+from despoolr_client.pcm.servers import PackagePlace, SelectionStep, candidates
 from despoolr_client.pcm.state import Decisions, Folder, Pcm, Records
 from despoolr_client.pcm.terms import is_expired
 from despoolr_core.formats.job_mif import Machine
 from despoolr_core.formats.sms_ini import SmsIni
+from despoolr_core.formats.winst import WorkstationInstruction
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import OpenFile, Share, ShareError, ShareUnreachable
 from despoolr_core.share.modes import Access, Disposition, ShareMode
 
 RESULTS: Final = "DESPOOLR.BOX"
-
-Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
-"""How an agent gets a task: the `create_task` of the group that drives it."""
 
 
 class Dice:
@@ -101,7 +107,7 @@ class PcmAgent:
         self._draw_count = 0
         self._programs = programs
         self._files = files
-        self.logon_server = logon_servers(self)[0]
+        self.logon_server = self._logon_servers[0]
         self._pcm: Pcm | None = None
         self._outbox: Outbox | None = None
         self._runner: Runner | None = None
@@ -276,10 +282,11 @@ class PcmAgent:
             return PollResult.OFF
         self.say(lines.POLLING)
         with self.connections:
-            fetched = await fetch(self)
+            fetched = await self._fetch()
             result = fetched.result
             if not self.is_on:
                 return PollResult.OFF  # switched off while the question was on its way
+            self.logon_server, self.etag = fetched.server, fetched.etag
             cause = 0
             if self.settings.records_idle_polls or result not in (
                 PollResult.UNCHANGED,
@@ -298,12 +305,35 @@ class PcmAgent:
         await self.disconnect_if_idle()
         return result
 
+    async def _fetch(self) -> Fetched:
+        """Ask for the instruction file: the current logon server first, then the others."""
+        behaviour = self.behaviour
+        others = [server for server in self._logon_servers if server != self.logon_server]
+        if behaviour.random_logon_server_search:
+            self.dice("logon server").shuffle(others)
+        return await fetch(
+            self.sms_id,
+            [self.logon_server, *others],
+            self.etag,
+            self._logon_share,
+            searches_on_missing_file=behaviour.search_on_missing_file,
+            say=self.say,
+        )
+
+    @property
+    def _logon_servers(self) -> tuple[str, ...]:
+        return logon_servers(self.own_ini, self.settings.logon_servers)
+
+    def _logon_share(self, server: str) -> Share:
+        return self.share(server, LOGON_SHARE)
+
     def _decide(self, result: PollResult, records: Records, cause: int) -> None:
         settings = self.settings
         if result is PollResult.CHANGED or (
             result is PollResult.MISSING and self._pcm is not None and self._pcm.records
         ):
-            reading = self.pcm.read(records, settings.machine_platform, self.behaviour)
+            interned = tuple(map(settings.interner.intern, records))
+            reading = self.pcm.read(interned, settings.machine_platform, self.behaviour)
             for text in reading.lines:
                 self.say(text)
             for request in reading.gone:
@@ -374,9 +404,18 @@ class PcmAgent:
         if self._runner is not None and self._spawn is not None:
             self._runner.start(self._spawn)
 
-    def runner_is_done(self) -> None:
+    async def packages_are_done(self) -> None:
         """Nothing is queued any more."""
         self._runner = None
+        await self.disconnect_if_idle()
+
+    def package_places(
+        self, record: WorkstationInstruction
+    ) -> Iterator[tuple[SelectionStep, PackagePlace]]:
+        """Where to look for a package, in the documented order."""
+        connected = [*self.drives, *(hold.server for hold in self.connections.holds)]
+        uncs = [server.unc for server in record.servers]
+        return candidates(uncs, self.logon_server, connected, self.behaviour, self.dice("server"))
 
     # -- sending
     def add_report(self, report: Report, closing: Sequence[OpenFile] = ()) -> None:
@@ -403,7 +442,7 @@ class PcmAgent:
                     self.settings.site, self.settings.domain, self.machine, self.sms_id
                 )
                 for reason in await send_noidmifs(
-                    self.share(self.logon_server, LOGON_SHARE), machine, self._files
+                    self._logon_share(self.logon_server), machine, self._files
                 ):
                     self.say(reason)
         except (ShareUnreachable, ShareError) as error:
@@ -524,7 +563,7 @@ class PcmAgent:
             await runner.stop()
         self._pcm = None
         self.etag = ""
-        self.logon_server = logon_servers(self)[0]
+        self.logon_server = self._logon_servers[0]
 
     async def power_on(self) -> PollResult:
         """Start up: PCM reads its instruction file at once, changed or not."""

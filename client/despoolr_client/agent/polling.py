@@ -1,5 +1,5 @@
-r"""Asking for the instruction file: which logon server, and what it answered. Changes nothing but
-where the agent stands.
+r"""Asking for the instruction file: which logon server, and what it answered. Changes nothing: where
+the client stands afterwards is part of the answer.
 
 The current logon server is asked first, then the others: in the order of SMS.INI (Q171589) or at
 random (Q153288). The server that answers is the current one from then on, and the results go there
@@ -8,17 +8,16 @@ random (Q153288). The server that answers is the current one from then on, and t
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from despoolr_client.pcm import lines
 from despoolr_client.pcm.state import Records
+from despoolr_core.formats.sms_ini import SmsIni
 from despoolr_core.formats.winst import WinstError, parse_winst
-from despoolr_core.share.contract import ShareError, ShareUnreachable
-
-if TYPE_CHECKING:
-    from despoolr_client.agent.agent import PcmAgent
+from despoolr_core.share.contract import Share, ShareError, ShareUnreachable
 
 LOGON_SHARE: Final = "SMS_SHR"
 INSTRUCTIONS: Final = "PCMINS.BOX"
@@ -36,67 +35,72 @@ class PollResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What the logon servers answered: `records` for a changed file, `reason` for a failure."""
+    """What the logon servers answered: `records` for a changed file, `reason` for a failure.
+
+    `server` is the current logon server from now on, `etag` that of the file as it was read last.
+    """
 
     result: PollResult
+    server: str
+    etag: str
     records: Records = ()
     reason: str = ""
 
 
-def logon_servers(agent: PcmAgent) -> tuple[str, ...]:
-    """The logon servers of a machine, the one first that its SMS.INI calls the current one."""
-    ini = agent.own_ini
+def logon_servers(ini: SmsIni | None, set_up: tuple[str, ...]) -> tuple[str, ...]:
+    """The logon servers of a machine, the one first that its SMS.INI calls the current one.
+    `set_up` are those that Client Setup wrote.
+    """
     if ini is None:
-        return agent.settings.logon_servers
-    servers = ini.servers or agent.settings.logon_servers
+        return set_up
+    servers = ini.servers or set_up
     return (ini.current_logon_server, *servers) if ini.current_logon_server else servers
 
 
-async def fetch(agent: PcmAgent) -> Fetched:
-    """The instruction file, from the first logon server that answers."""
-    path = f"{INSTRUCTIONS}/{agent.sms_id}.INS"
-    is_missing = False
-    for server in _in_order(agent):
-        agent.say(lines.looking_for(server, agent.sms_id))
+async def fetch(
+    sms_id: str,
+    servers: Sequence[str],
+    etag: str,
+    share: Callable[[str], Share],
+    *,
+    searches_on_missing_file: bool,
+    say: Callable[[str], None],
+) -> Fetched:
+    """The instruction file, from the first of `servers` that answers.
+
+    The first one is the current logon server, where the file had `etag` when it was read last.
+    `share` is the logon share of a server. Raises nothing for what a server answers or fails to
+    answer.
+    """
+    path = f"{INSTRUCTIONS}/{sms_id}.INS"
+    current, is_missing = servers[0], False
+    for server in servers:
+        say(lines.looking_for(server, sms_id))
         try:
-            etag = agent.etag if server == agent.logon_server else ""
-            got = await agent.share(server, LOGON_SHARE).read_if_changed(path, etag)
+            got = await share(server).read_if_changed(path, etag if server == current else "")
         except ShareUnreachable:
-            agent.say(lines.NO_LOGON_SERVER)
+            say(lines.NO_LOGON_SERVER)
             continue
         except ShareError as error:
             if not error.is_missing:
-                return Fetched(PollResult.FAILED, reason=str(error))
-            agent.say(lines.NO_INSTRUCTION_FILE)
+                return Fetched(PollResult.FAILED, current, etag, reason=str(error))
+            say(lines.NO_INSTRUCTION_FILE)
             if not is_missing:
-                agent.logon_server, agent.etag = server, ""
+                current, etag = server, ""
             is_missing = True
-            if agent.behaviour.search_on_missing_file:
+            if searches_on_missing_file:
                 continue
             break
-        agent.logon_server = server
-        return Fetched(PollResult.UNCHANGED) if got is None else _read(agent, *got)
-    return (
-        Fetched(PollResult.MISSING)
-        if is_missing
-        else Fetched(PollResult.FAILED, reason="no logon server answers")
-    )
-
-
-def _read(agent: PcmAgent, data: bytes, etag: str) -> Fetched:
-    try:
-        file = parse_winst(data)
-    except WinstError as error:
-        return Fetched(PollResult.FAILED, reason=f"{agent.sms_id}.INS: {error}")
-    agent.etag = etag
-    return Fetched(PollResult.CHANGED, tuple(map(agent.settings.interner.intern, file.records)))
-
-
-def _in_order(agent: PcmAgent) -> list[str]:
-    others = [server for server in logon_servers(agent) if server != agent.logon_server]
-    if agent.behaviour.random_logon_server_search:
-        agent.dice("logon server").shuffle(others)
-    return [agent.logon_server, *others]
+        if got is None:
+            return Fetched(PollResult.UNCHANGED, server, etag)
+        try:
+            file = parse_winst(got[0])
+        except WinstError as error:
+            return Fetched(PollResult.FAILED, server, etag, reason=f"{sms_id}.INS: {error}")
+        return Fetched(PollResult.CHANGED, server, got[1], file.records)
+    if is_missing:
+        return Fetched(PollResult.MISSING, current, etag)
+    return Fetched(PollResult.FAILED, current, etag, reason="no logon server answers")
 
 
 def next_poll(due_at: float, now: float, interval_s: float) -> float:

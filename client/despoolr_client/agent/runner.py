@@ -10,19 +10,99 @@ for which no server can be had is not reported; it stays pending and is tried at
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
 
+from despoolr_client.agent.connections import Connections
 from despoolr_client.agent.execution import LaunchFailed, close_all, launch
-from despoolr_client.agent.programs import Program, first_word
+from despoolr_client.agent.programs import Program, Programs, first_word
+from despoolr_client.agent.settings import ClientSettings, Spawn
+from despoolr_client.agent.windows import Windows
 from despoolr_client.pcm import lines
-from despoolr_client.pcm.reporting import collect_mif, run_report
-from despoolr_client.pcm.servers import candidates
+from despoolr_client.pcm.behaviour import PcmBehaviour
+from despoolr_client.pcm.reporting import Report, Reporter, collect_mif, run_report
+from despoolr_client.pcm.servers import PackagePlace, SelectionStep
+from despoolr_client.pcm.state import Pcm
 from despoolr_core.formats.winst import WorkstationInstruction
-from despoolr_core.share.contract import OpenFile, ShareError, ShareUnreachable
+from despoolr_core.share.contract import OpenFile, Share, ShareError, ShareUnreachable
 
-if TYPE_CHECKING:
-    from despoolr_client.agent.agent import PcmAgent, Spawn
+
+class PackageHost(Protocol):
+    """The machine that packages run on, as far as they need it."""
+
+    @property
+    def settings(self) -> ClientSettings:
+        """What all clients of its site share."""
+        ...
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it has power."""
+        ...
+
+    @property
+    def pcm(self) -> Pcm:
+        """What its PCM knows."""
+        ...
+
+    @property
+    def behaviour(self) -> PcmBehaviour:
+        """How its PCM behaves."""
+        ...
+
+    @property
+    def files(self) -> Windows:
+        """Its own files."""
+        ...
+
+    @property
+    def programs(self) -> Programs:
+        """What command lines do on it."""
+        ...
+
+    @property
+    def reporter(self) -> Reporter:
+        """Who reports."""
+        ...
+
+    @property
+    def connections(self) -> Connections:
+        """What it has open on servers."""
+        ...
+
+    def now(self) -> float:
+        """Its own clock."""
+        ...
+
+    def say(self, text: str) -> None:
+        """One line for the PCM log."""
+        ...
+
+    def record(self, kind: str, /, *, cause: int = 0, **facts: Any) -> int:
+        """One fact, by this machine; the record's number."""
+        ...
+
+    def share(self, server: str, name: str) -> Share:
+        """A share of a server."""
+        ...
+
+    def package_places(
+        self, record: WorkstationInstruction
+    ) -> Iterator[tuple[SelectionStep, PackagePlace]]:
+        """Where to look for a package, in the documented order."""
+        ...
+
+    def add_report(self, report: Report, closing: Sequence[OpenFile] = ()) -> None:
+        """Remember a report until it is sent; whoever sends it gives `closing` back just before."""
+        ...
+
+    async def send(self, *, logoff: bool = False) -> None:
+        """Send what is to be sent; with `logoff` the session there ends after it."""
+        ...
+
+    async def packages_are_done(self) -> None:
+        """Nothing is queued any more."""
+        ...
 
 
 class Turn:
@@ -49,10 +129,10 @@ class Turn:
 class Runner:
     """One client's queue of packages, and the task that works it off."""
 
-    __slots__ = ("_agent", "_queue", "_task")
+    __slots__ = ("_host", "_queue", "_task")
 
-    def __init__(self, agent: PcmAgent) -> None:
-        self._agent = agent
+    def __init__(self, host: PackageHost) -> None:
+        self._host = host
         self._queue: list[Turn] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -83,33 +163,32 @@ class Runner:
 
     async def work(self) -> None:
         """Run what is queued, one after the other."""
-        agent = self._agent
+        host = self._host
         try:
-            with agent.connections:
+            with host.connections:
                 while self._queue:
                     await self._turn(self._queue[0])
                     del self._queue[0]
         finally:
             self._task = None
-        agent.runner_is_done()
-        await agent.disconnect_if_idle()
+        await host.packages_are_done()
 
     async def _turn(self, turn: Turn) -> None:
-        agent, record = self._agent, turn.record
+        host, record = self._host, turn.record
         if turn.countdown_s:
-            await agent.settings.clock.sleep(turn.countdown_s)
-        if not turn.has_expired and not agent.pcm.may_run(record.request_id, agent.now()):
+            await host.settings.clock.sleep(turn.countdown_s)
+        if not turn.has_expired and not host.pcm.may_run(record.request_id, host.now()):
             return  # cancelled or expired while it waited
-        program = agent.programs.of(record.run_command)
+        program = host.programs.of(record.run_command)
         opens: list[OpenFile] = []
         try:
-            started_at = agent.now()
+            started_at = host.now()
             error = await self._run(record, program, started_at, turn.cause, opens)
             if error is None:
                 return
-            agent.say(lines.AN_ERROR if error else lines.NO_ERROR)
-            agent.pcm.executed(record.request_id, agent.now())
-            agent.record(
+            host.say(lines.AN_ERROR if error else lines.NO_ERROR)
+            host.pcm.executed(record.request_id, host.now())
+            host.record(
                 "pcm.record",
                 cause=turn.cause,
                 request=record.request_id,
@@ -117,8 +196,8 @@ class Runner:
                 state="Executed",
             )
             self._report(record, started_at, error, () if self._leaks(program) else opens)
-            async with agent.settings.gate.ends:
-                await agent.send(logoff=len(self._queue) == 1)
+            async with host.settings.gate.ends:
+                await host.send(logoff=len(self._queue) == 1)
         finally:
             await self._end(program, opens)
 
@@ -133,32 +212,28 @@ class Runner:
         """Start the program and wait for its end: its error, 0 for none; None if no server can be
         had.
         """
-        agent = self._agent
+        host = self._host
         try:
-            async with agent.settings.gate.starts:
+            async with host.settings.gate.starts:
                 if not await self._launch(record, program, cause, opens):
                     return None
         except LaunchFailed as failed:
-            agent.say(lines.execution_error(failed.code))
+            host.say(lines.execution_error(failed.code))
             return failed.code
-        agent.say(lines.JOB)
-        await agent.settings.clock.sleep(program.duration_s)
+        host.say(lines.JOB)
+        await host.settings.clock.sleep(program.duration_s)
         self._leave_files(program, started_at)
-        agent.say(lines.JOB_COMPLETED)
-        return program.exit_code if agent.behaviour.exit_code_counts else 0
+        host.say(lines.JOB_COMPLETED)
+        return program.exit_code if host.behaviour.exit_code_counts else 0
 
     async def _launch(
         self, record: WorkstationInstruction, program: Program, cause: int, opens: list[OpenFile]
     ) -> bool:
         """Connect to a distribution server and start the program; False if no server can be had."""
-        agent = self._agent
-        uncs = [server.unc for server in record.servers]
+        host = self._host
         name = first_word(record.run_command)
-        connected = [*agent.drives, *(hold.server for hold in agent.connections.holds)]
-        for step, place in candidates(
-            uncs, agent.logon_server, connected, agent.behaviour, agent.dice("server")
-        ):
-            share = agent.share(place.server, place.share)
+        for step, place in host.package_places(record):
+            share = host.share(place.server, place.share)
             about = {"request": record.request_id, "package": record.package_id, "step": step.value}
             try:
                 if not await launch(share, place.path, program, name, opens):
@@ -171,7 +246,7 @@ class Runner:
             except (ShareUnreachable, ShareError):
                 await close_all(opens)
                 opens.clear()
-        agent.say(lines.unable_to_connect(uncs))
+        host.say(lines.unable_to_connect([server.unc for server in record.servers]))
         return False
 
     def _started(
@@ -183,30 +258,30 @@ class Runner:
         about: dict[str, str],
     ) -> None:
         """On record: the program was started there, whether or not it came up."""
-        self._agent.record("pcm.run", cause=cause, server=server, program=program, **about)
-        self._agent.say(lines.executing(record.run_command))
+        self._host.record("pcm.run", cause=cause, server=server, program=program, **about)
+        self._host.say(lines.executing(record.run_command))
 
     def _leave_files(self, program: Program, started_at: float) -> None:
-        agent = self._agent
-        now = agent.now()
+        host = self._host
+        now = host.now()
         mif = program.status_mif
         if mif is not None:
             at = now if mif.modified_offset_s is None else started_at + mif.modified_offset_s
-            agent.files.write(mif.file_name, mif.render(), at)
+            host.files.write(mif.file_name, mif.render(), at)
         for noidmif in program.noidmifs:
-            agent.files.write_noidmif(noidmif.file_name, noidmif.data, now)
+            host.files.write_noidmif(noidmif.file_name, noidmif.data, now)
 
     async def _end(self, program: Program, opens: list[OpenFile]) -> None:
         """Give back what is still open: most often nothing, for the report took it along."""
-        if not self._agent.is_on:
+        if not self._host.is_on:
             return  # no power: nobody closes anything, the server's lease does
         if self._leaks(program):
-            self._agent.connections.leaked += opens  # Q163597: the drive cannot be disconnected
+            self._host.connections.leaked += opens  # Q163597: the drive cannot be disconnected
         else:
             await close_all(opens)
 
     def _leaks(self, program: Program) -> bool:
-        return program.leaks_handles and self._agent.behaviour.leaks_open_files
+        return program.leaks_handles and self._host.behaviour.leaks_open_files
 
     def _report(
         self,
@@ -215,14 +290,14 @@ class Runner:
         error: int,
         closing: Sequence[OpenFile],
     ) -> None:
-        agent = self._agent
-        files = agent.files.files
+        host = self._host
+        files = host.files.files
         name = collect_mif(files, started_at)
         if name is not None:
-            agent.files.delete(name)  # moved, not copied (Q169491)
-            agent.say(lines.need_to_report(f"{agent.files.path}\\{name}"))
-        agent.say(lines.REPORTING)
+            host.files.delete(name)  # moved, not copied (Q169491)
+            host.say(lines.need_to_report(f"{host.files.path}\\{name}"))
+        host.say(lines.REPORTING)
         mif = None if name is None else files[name].data
-        agent.add_report(
-            run_report(record, agent.reporter, started_at, agent.now(), error, mif), closing
+        host.add_report(
+            run_report(record, host.reporter, started_at, host.now(), error, mif), closing
         )

@@ -7,11 +7,12 @@ away: a `random.Random` for each of fifty thousand clients would be 125 MB.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from despoolr_client.agent.programs import NO_PROGRAMS, Programs
 from despoolr_client.pcm.behaviour import PLATFORM, PcmBehaviour
@@ -64,6 +65,9 @@ Connect = Callable[[str, str, str], Server]
 """`connect(server, machine, user)`: reach a server by name, as this user on this machine. Costs
 nothing until it is used.
 """
+
+Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
+"""How an agent gets a task: the `create_task` of the group that drives it."""
 
 MakeRandom = Callable[[str], Random]
 """A generator for one purpose of one actor, e.g. `lambda label: Random(f"{seed}/{label}")`. Same
