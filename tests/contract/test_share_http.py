@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from despoolr_app.process.clock import LoopClock
-from despoolr_client.transport.server_session import ShareServer
+from despoolr_client.transport.share_server import ShareServer
 from despoolr_core.records.stream import Record, Recorder, encode
 from despoolr_core.share.chain import CALLS_MAX
 from despoolr_core.share.contract import OpenFile, Share, ShareError

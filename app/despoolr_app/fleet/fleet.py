@@ -36,7 +36,7 @@ from despoolr_client.agent.settings import ClientSettings
 from despoolr_client.fleet import Fleet
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.transport.gate import Gate
-from despoolr_client.transport.server_session import ShareServer
+from despoolr_client.transport.share_server import ShareServer
 from despoolr_core.clock import Clock
 from despoolr_core.formats.client_number import name_of, sms_id_of
 from despoolr_core.records.stream import Record, Recorder

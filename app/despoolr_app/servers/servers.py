@@ -33,7 +33,7 @@ from despoolr_app.process.settings import Listen, LogonSettings, NamedServer, Si
 from despoolr_app.process.skew import LOOK_S, PROMPT_S_MAX, SkewWatch
 from despoolr_app.process.time_source import wall_now
 from despoolr_app.servers.metrics import BoxMetrics, SiteMetrics
-from despoolr_client.transport.server_session import ShareServer
+from despoolr_client.transport.share_server import ShareServer
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareUnreachable
 from despoolr_core.share.modes import Role

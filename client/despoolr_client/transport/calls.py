@@ -6,7 +6,7 @@ in `ShareUnreachable` when nobody answered, or somebody did who is no Despoolr s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -16,9 +16,10 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from despoolr_client.transport.exchange import Reply, address_of, exchange, header_lines
 from despoolr_core.rules.fold import fold
+from despoolr_core.share.chain import Chain, ChainReply, ChainResult, Link
 from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_core.share.modes import WIN32_CODE, NtStatus
-from despoolr_core.share.wire import Problem
+from despoolr_core.share.wire import EpisodeEnd, Problem
 
 T = TypeVar("T")
 
@@ -75,7 +76,7 @@ class HttpCaller:
     async def call_json(
         self, method: str, target: str, kind: type[T], body: msgspec.Struct | None = None
     ) -> T:
-        """`call` with a JSON body, answered by a `kind`."""
+        """`call` with a JSON body, answered by a `kind`. Raises as `call`."""
         reply = await self.call(method, target, None if body is None else encode(body))
         try:
             return msgspec.json.decode(reply.body, type=kind)
@@ -116,6 +117,23 @@ class HttpCaller:
         if reply.status < 300 or reply.status == 304:
             return reply
         raise self._failure(reply.status, reply.body)
+
+    async def chain(self, calls: Sequence[Link], *, stops: bool = False) -> list[ChainResult]:
+        """Several calls in one round trip; a result for each that was made, at least one. Raises as
+        `call_json`.
+        """
+        reply = await self.call_json("POST", "/api/v1/chain", ChainReply, Chain(list(calls), stops))
+        if not reply.results:
+            raise ShareUnreachable(
+                f"{self.name} answers, but not as a Despoolr server: a chain without a result"
+            )
+        return reply.results
+
+    async def end_episode(self, episode: str, reason: str) -> None:
+        """Tell the server that an update will not be tried again."""
+        await self.call(
+            "POST", f"/api/v1/episodes/{quote(episode, safe='')}/end", encode(EpisodeEnd(reason))
+        )
 
     def _failure(self, status: int, body: bytes) -> ShareError | ShareUnreachable:
         try:

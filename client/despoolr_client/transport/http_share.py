@@ -1,5 +1,4 @@
-"""One share of a server on another machine, and the files that are open there
-(`despoolr_client.transport.server_session` has the server).
+"""One share of a server on another machine, and the files that are open there.
 
 A path operation is one round trip; several files at one time are one for each chain of them
 (`despoolr_core.share.chain`).
@@ -9,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import quote
 
 from despoolr_client.transport.calls import encode, known_error, query
 from despoolr_client.transport.exchange import Reply
+from despoolr_client.transport.server_session import ServerSession
 from despoolr_core.share.chain import (
     CALLS_MAX,
     OCTETS_MAX,
@@ -37,9 +37,6 @@ from despoolr_core.share.modes import (
 )
 from despoolr_core.share.wire import Entry, Listing, OpenRequest, Problem, lock_request
 
-if TYPE_CHECKING:
-    from despoolr_client.transport.server_session import ShareServer
-
 RIDING_MAX: Final = CALLS_MAX // 2
 """Handles that one chain gives back beside what it is for; who has more open gives back the others
 before.
@@ -47,19 +44,20 @@ before.
 
 
 class HttpShare(Share):
-    """A share of a `ShareServer`."""
+    """A share of one server, as the machine and user of a session see it."""
 
-    __slots__ = ("_name", "_root", "_server")
+    __slots__ = ("_caller", "_name", "_root", "_session")
 
-    def __init__(self, server: ShareServer, name: str) -> None:
-        self._server = server
+    def __init__(self, session: ServerSession, name: str) -> None:
+        self._session = session
+        self._caller = session.caller
         self._name = name
         self._root = f"/{quote(name, safe='')}/"
 
     @property
     def unc(self) -> str:
         r"""`\\SERVER\SHARE`."""
-        return f"\\\\{self._server.name}\\{self._name}"
+        return f"\\\\{self._caller.name}\\{self._name}"
 
     async def open(
         self,
@@ -85,8 +83,8 @@ class HttpShare(Share):
             program=program,
             purpose=purpose,
         )
-        reply = await self._server._open(request)
-        return HttpOpen(self._server, reply.open, reply.size)
+        reply = await self._session.open(request)
+        return HttpOpen(self._session, reply.open, reply.size)
 
     async def open_all(
         self,
@@ -104,17 +102,17 @@ class HttpShare(Share):
             "share_mode": render_share_mode(share_mode),
             "program": program,
         }
-        server, done = self._server, 0
+        session, done = self._session, 0
         try:
             while done < len(paths):
                 some = [
                     OpenRequest("", self._name, self._named(path), **words)
                     for path in paths[done : done + CALLS_MAX]
                 ]
-                results = await server._open_all([ChainOpen(request, read) for request in some])
+                results = await session.open_all([ChainOpen(request, read) for request in some])
                 for result in results:
                     if result.open is not None:
-                        opened.append(HttpOpen(server, result.open.open, result.open.size))
+                        opened.append(HttpOpen(session, result.open.open, result.open.size))
                         if read and result.data is None and result.problem is None:
                             await opened[-1].read()
                     if result.problem is not None:
@@ -136,7 +134,7 @@ class HttpShare(Share):
                 ChainGet(self._name, self._named(path))
                 for path in paths[len(found) : len(found) + CALLS_MAX]
             ]
-            for result in await self._server.chain(some):
+            for result in await self._caller.chain(some):
                 found.append(
                     known_error(result.problem)
                     if result.problem is not None
@@ -162,7 +160,9 @@ class HttpShare(Share):
             )
             if some:
                 is_last = len(made) + len(some) == len(files)
-                results = await self._server._part_with(riding, some, logoff=logoff and is_last)
+                results = await self._session.close_and_call(
+                    riding, some, logoff=logoff and is_last
+                )
                 riding = []
                 made += map(_error_of, results)
             else:
@@ -177,14 +177,14 @@ class HttpShare(Share):
         """Give back what the next chain cannot: what is open on other servers, and what is too
         much; the rest rides on it.
         """
-        of_servers: dict[ShareServer, list[HttpOpen]] = {}
+        by_session: dict[ServerSession, list[HttpOpen]] = {}
         for one in closing:
             if isinstance(one, HttpOpen) and not one.is_closed:
-                of_servers.setdefault(one.server, []).append(one)
-        ours = of_servers.pop(self._server, [])
-        for server, opens in of_servers.items():
-            await server._part(opens, logoff=logoff)
-        await self._server._part(ours[RIDING_MAX:], logoff=False)
+                by_session.setdefault(one.session, []).append(one)
+        ours = by_session.pop(self._session, [])
+        for session, opens in by_session.items():
+            await session.close_all(opens, logoff=logoff)
+        await self._session.close_all(ours[RIDING_MAX:], logoff=False)
         return ours[:RIDING_MAX]
 
     async def write_all(self, files: Sequence[tuple[str, bytes]]) -> list[ShareError | None]:
@@ -193,7 +193,7 @@ class HttpShare(Share):
         while len(made) < len(files):
             some = self._puts(files[len(made) : len(made) + CALLS_MAX], create=False)
             if some:
-                made += map(_error_of, await self._server.chain(some))
+                made += map(_error_of, await self._caller.chain(some))
             else:
                 made.append(await _refusal_of(self.write(*files[len(made)])))
         return made
@@ -217,7 +217,7 @@ class HttpShare(Share):
                 ChainDelete(self._name, self._named(path))
                 for path in paths[len(gone) : len(gone) + CALLS_MAX]
             ]
-            gone += [_error_of(result) for result in await self._server.chain(some)]
+            gone += [_error_of(result) for result in await self._caller.chain(some)]
         return gone
 
     def _named(self, path: str) -> str:
@@ -262,7 +262,7 @@ class HttpShare(Share):
         """The names in a directory, sorted case-insensitively."""
         target = self._target(path)
         return (
-            await self._server.call_json(
+            await self._caller.call_json(
                 "GET", target if target.endswith("/") else target + "/", Listing
             )
         ).entries
@@ -270,7 +270,7 @@ class HttpShare(Share):
     async def stat(self, path: str) -> Entry | None:
         """One name's facts, or None if there is no such name."""
         try:
-            return await self._server.call_json("GET", self._target(path) + "?stat=true", Entry)
+            return await self._caller.call_json("GET", self._target(path) + "?stat=true", Entry)
         except ShareError as error:
             if error.is_missing:
                 return None
@@ -278,11 +278,11 @@ class HttpShare(Share):
 
     async def make_directory(self, path: str) -> None:
         """Make a directory and those above it that are missing."""
-        await self._server.call("MKCOL", self._target(path) + "?parents=true")
+        await self._caller.call("MKCOL", self._target(path) + "?parents=true")
 
     async def end_episode(self, episode: str, reason: str) -> None:
         """Tell the server that this update will not be tried again."""
-        await self._server.end_episode(episode, reason)
+        await self._caller.end_episode(episode, reason)
 
     def _target(self, path: str) -> str:
         try:
@@ -301,16 +301,16 @@ class HttpShare(Share):
     ) -> Reply:
         if purpose:
             headers = {**(headers or {}), "Despoolr-Purpose": quote(purpose, errors="replace")}
-        return await self._server.call(method, self._target(path), data, headers)
+        return await self._caller.call(method, self._target(path), data, headers)
 
 
 class HttpOpen(OpenFile):
-    """A handle on a `ShareServer`."""
+    """A handle of a session on a server."""
 
-    __slots__ = ("_handle", "_is_closed", "_server", "_size")
+    __slots__ = ("_handle", "_is_closed", "_session", "_size")
 
-    def __init__(self, server: ShareServer, handle: str, size: int) -> None:
-        self._server = server
+    def __init__(self, session: ServerSession, handle: str, size: int) -> None:
+        self._session = session
         self._handle = handle
         self._size = size
         self._is_closed = False
@@ -333,7 +333,7 @@ class HttpOpen(OpenFile):
             offset=str(offset) if offset else "", length="" if length is None else str(length)
         )
         try:
-            return (await self._server.call("GET", self._content + asked)).body
+            return (await self._session.caller.call("GET", self._content + asked)).body
         except ShareError as error:
             if error.problem.nt_status == NtStatus.END_OF_FILE:
                 return b""
@@ -341,7 +341,7 @@ class HttpOpen(OpenFile):
 
     async def write(self, data: bytes, offset: int = 0) -> None:
         """Put octets at `offset`, growing the file as needed."""
-        await self._server.call(
+        await self._session.caller.call(
             "PUT", self._content + query(offset=str(offset) if offset else ""), data
         )
 
@@ -350,11 +350,11 @@ class HttpOpen(OpenFile):
     ) -> None:
         """Lock octets against other opens, at once or within `wait_s` site seconds."""
         request = lock_request(offset, length, exclusive=exclusive, wait_s=wait_s)
-        await self._server.call("POST", self._locks, encode(request))
+        await self._session.caller.call("POST", self._locks, encode(request))
 
     async def unlock(self, offset: int, length: int) -> None:
         """Unlock exactly this range."""
-        await self._server.call("DELETE", f"{self._locks}?offset={offset}&length={length}")
+        await self._session.caller.call("DELETE", f"{self._locks}?offset={offset}&length={length}")
 
     async def stands(self) -> bool:
         """Whether the server still has it open. Raises `ShareUnreachable` for no answer,
@@ -363,7 +363,7 @@ class HttpOpen(OpenFile):
         if self._is_closed:
             return False
         try:
-            await self._server.call("GET", f"/api/v1/opens/{self._handle}")
+            await self._session.caller.call("GET", f"/api/v1/opens/{self._handle}")
         except ShareError as error:
             if error.problem.status == HTTPStatus.NOT_FOUND:
                 return False
@@ -371,17 +371,17 @@ class HttpOpen(OpenFile):
         return True
 
     @property
-    def server(self) -> ShareServer:
-        """Where it is open."""
-        return self._server
+    def session(self) -> ServerSession:
+        """Whose it is."""
+        return self._session
 
     @property
     def is_closed(self) -> bool:
         """Whether it was given back."""
         return self._is_closed
 
-    def was_given_back(self) -> None:
-        """A chain has closed it."""
+    def mark_closed(self) -> None:
+        """Take note that a chain has closed it."""
         self._is_closed = True
 
     async def close(self) -> None:
@@ -390,7 +390,7 @@ class HttpOpen(OpenFile):
         """
         if not self._is_closed:
             self._is_closed = True
-            await self._server._give_back(self._handle)
+            await self._session.close(self._handle)
 
     @property
     def _content(self) -> str:

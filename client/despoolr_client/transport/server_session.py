@@ -1,55 +1,32 @@
-"""A share on another machine, over HTTP: one round trip for each thing asked, and none that was
-not.
+"""What one machine and user have open on one server, and the session they have it in.
 
-A `ShareServer` is one server as one token sees it. Many of them (one for each client of a fleet)
-stand on one `aiohttp.ClientSession`, whose pool bounds what is in flight; an idle one costs a few
-hundred octets. Opens need a session on a lease: it is started by the first open and kept alive
-every half of its lease, by the clock that was passed in, for as long as files are held. A close
-that could not be delivered is delivered later; until then the server still counts the file as open,
-as it does when a real machine drops off the network.
+The law: there is one session at a time. It begins with the first open (or with `start`) and is kept
+alive every half of its lease, by the clock that was passed in, for as long as anything is open in
+it; `_replace` is the one place where it changes. An open whose session is over on the server begins
+another one, once. A close that could not be delivered is delivered with the next keep-alive; until
+then the server still counts the file as open, as it does when a real machine drops off the network.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Final, Self
-from urllib.parse import quote
+from typing import Final, Protocol
 
-import aiohttp
-import msgspec
-
-from despoolr_client.transport.calls import HttpCaller, encode, known_error, query
-from despoolr_client.transport.http_share import HttpOpen, HttpShare
+from despoolr_client.transport.calls import HttpCaller, known_error
 from despoolr_core.clock import Clock
-from despoolr_core.records.episodes import Why
 from despoolr_core.share.chain import (
     CALLS_MAX,
-    Chain,
     ChainClose,
     ChainLogoff,
     ChainOpen,
-    ChainReply,
     ChainResult,
     ChainSession,
     Link,
 )
 from despoolr_core.share.contract import ShareError, ShareUnreachable
-from despoolr_core.share.modes import (
-    NtStatus,
-    Role,
-)
-from despoolr_core.share.wire import (
-    EpisodeEnd,
-    EpisodeList,
-    Health,
-    OpenList,
-    OpenReply,
-    OpenRequest,
-    SessionReply,
-    SessionRequest,
-)
+from despoolr_core.share.modes import NtStatus
+from despoolr_core.share.wire import OpenReply, OpenRequest, SessionReply, SessionRequest
 
 KEEP_ALIVES_PER_LEASE: Final = 2
 """A session survives two lost keep-alives."""
@@ -57,241 +34,222 @@ KEEP_ALIVES_PER_LEASE: Final = 2
 UNDELIVERED_MAX: Final = 10_000
 """Closes that wait for their server to answer again; beyond it the oldest is left to the lease."""
 
-PARTING_MAX: Final = CALLS_MAX - 1
-"""Opens given back in one round trip, with a place left for the session's end."""
+CLOSES_MAX: Final = CALLS_MAX - 1
+"""Opens closed in one round trip, with a place left for the session's end."""
 
 _DEAD: Final = (NtStatus.FILE_CLOSED, NtStatus.USER_SESSION_DELETED, NtStatus.NETWORK_NAME_DELETED)
 
 
-class ShareServer(HttpCaller):
-    """One server, as the machine and user of one token see it. Use it as an async context, or
-    `close` it.
+class Handle(Protocol):
+    """An open of a session, as far as closing it goes."""
 
-    `http` is shared and stays its owner's. `timeout` bounds one request on the event loop's clock
-    (None: the session's own). `lease_s` is asked for (0: the server's default). The keep-alive task
-    lives in `tasks`, or else ends with `close`.
+    @property
+    def handle(self) -> str:
+        """The open's id on its server."""
+        ...
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was closed."""
+        ...
+
+    def mark_closed(self) -> None:
+        """Take note that the server has answered its close."""
+        ...
+
+
+class Logon:
+    """One session on the server: what it answered, and what must not outlive it here."""
+
+    __slots__ = ("is_pinned", "is_used", "keeper", "reply", "undelivered")
+
+    def __init__(self, reply: SessionReply) -> None:
+        self.reply = reply
+        self.is_pinned = False
+        """It stays until it is ended, whether or not anything is open in it."""
+        self.is_used = True
+        """Something was opened in it since its last keep-alive."""
+        self.undelivered: list[str] = []
+        """Handles whose close the server did not hear of."""
+        self.keeper: asyncio.Task[None]
+        """Keeps it alive."""
+
+
+class ServerSession:
+    """The opens of one machine and user on one server. `caller` makes its calls.
+
+    `lease_s` is asked for (0: the server's default). The keep-alive task lives in `tasks`, or else
+    ends with `end`.
     """
 
-    __slots__ = (
-        "_clock",
-        "_held",
-        "_keeper",
-        "_pinned",
-        "_session",
-        "_starting",
-        "_tasks",
-        "_undelivered",
-        "_used",
-        "lease_s",
-    )
+    __slots__ = ("_clock", "_held", "_logon", "_starting", "_tasks", "caller", "lease_s")
 
     def __init__(
-        self,
-        http: aiohttp.ClientSession,
-        base_url: str,
-        token: str,
-        clock: Clock,
-        *,
-        name: str = "",
-        program: str = "",
-        lease_s: float = 0.0,
-        timeout: aiohttp.ClientTimeout | None = None,
-        tasks: asyncio.TaskGroup | None = None,
+        self, caller: HttpCaller, clock: Clock, lease_s: float, tasks: asyncio.TaskGroup | None
     ) -> None:
-        super().__init__(http, base_url, token, name=name, program=program, timeout=timeout)
+        self.caller = caller
+        self.lease_s = lease_s
         self._clock = clock
         self._tasks = tasks
-        self.lease_s = lease_s
-        self._session: SessionReply | None = None
-        self._pinned = False
-        self._keeper: asyncio.Task[None] | None = None
+        self._logon: Logon | None = None
         self._starting: asyncio.Lock | None = None
         self._held = 0
-        self._used = False
-        self._undelivered: list[str] = []
 
-    async def __aenter__(self) -> Self:
-        return self
+    @property
+    def id(self) -> str:
+        """The session's id, or `""` when not logged on."""
+        return "" if self._logon is None else self._logon.reply.session
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()
-
-    def share(self, name: str) -> HttpShare:
-        """One of the server's shares. It costs no round trip; a share that is not there is found
-        out when it is used.
+    def _replace(self, former: Logon | None, new: Logon | None) -> bool:
+        """The one place where the session changes: `new` takes the place of `former`, if that is
+        still the session. Whether it was.
         """
-        return HttpShare(self, name)
+        if self._logon is not former:
+            return False
+        self._logon = new
+        return True
 
-    async def close(self) -> None:
-        """Log off, if logged on, and stop keeping alive. A server that does not answer will find
-        out by the lease.
+    # -- beginning and end
+
+    async def start(self, program: str = "", lease_s: float = 0.0) -> SessionReply:
+        """Log on now, and stay so until `end`. Opens made from now on belong to this session.
+        Raises `ShareError`, `ShareUnreachable`.
         """
+        await self.end()
+        async with self._lock():
+            logon = await self._start(program or self.caller.program, lease_s or self.lease_s)
+            logon.is_pinned = True
+        return logon.reply
+
+    async def end(self) -> None:
+        """Log off: whatever is open is closed by the server. Harmless when not logged on. Raises
+        `ShareError`, `ShareUnreachable`.
+        """
+        logon = self._logon
+        if logon is None:
+            return
+        self._replace(logon, None)
+        logon.keeper.cancel()
+        await asyncio.gather(logon.keeper, return_exceptions=True)
         try:
-            await self.end_session()
-        except (ShareError, ShareUnreachable):
-            pass
+            await self._log_off(logon)
+        except ShareError as error:
+            if error.problem.nt_status not in _DEAD:
+                raise
 
     def abandon(self) -> None:
         """Fall silent, as a machine without power does: nothing is closed, and no lease is renewed
         any more.
         """
-        session, keeper = self._session, self._keeper
-        if session is not None:
-            self._forget(session)
-        if keeper is not None:
-            keeper.cancel()
-
-    # -- sessions
-
-    async def start_session(self, program: str = "", lease_s: float = 0.0) -> SessionReply:
-        """Log on now, and stay so until `end_session`. Opens made from now on belong to this
-        session.
-        """
-        await self.end_session()
-        async with self._lock():
-            reply = await self._start(program or self.program, lease_s or self.lease_s)
-            self._pinned = True
-        return reply
-
-    async def end_session(self) -> None:
-        """Log off: whatever is open is closed by the server. Harmless when not logged on."""
-        session, self._session = self._session, None
-        keeper, self._keeper = self._keeper, None
-        self._pinned = False
-        self._undelivered.clear()
-        if keeper is not None:
-            keeper.cancel()
-            await asyncio.gather(keeper, return_exceptions=True)
-        if session is not None:
-            try:
-                await self.call("DELETE", f"/api/v1/sessions/{session.session}")
-            except ShareError as error:
-                if error.problem.nt_status not in _DEAD:
-                    raise
-
-    @property
-    def session(self) -> str:
-        """The session's id, or `""` when not logged on."""
-        return self._session.session if self._session else ""
+        if self._logon is not None:
+            self._drop(self._logon)
 
     def _lock(self) -> asyncio.Lock:
         if self._starting is None:
             self._starting = asyncio.Lock()
         return self._starting
 
-    async def _logged_on(self) -> SessionReply:
-        if self._session is None:
+    async def _logged_on(self) -> Logon:
+        if self._logon is None:
             async with self._lock():
-                if self._session is None:
-                    return await self._start(self.program, self.lease_s)
-        return self._session
+                if self._logon is None:
+                    return await self._start(self.caller.program, self.lease_s)
+        return self._logon
 
-    async def _start(self, program: str, lease_s: float) -> SessionReply:
-        reply = await self.call_json(
-            "POST",
-            "/api/v1/sessions",
-            SessionReply,
-            SessionRequest(program=program, lease_s=lease_s),
+    async def _start(self, program: str, lease_s: float) -> Logon:
+        request = SessionRequest(program=program, lease_s=lease_s)
+        return self._adopt(
+            await self.caller.call_json("POST", "/api/v1/sessions", SessionReply, request)
         )
-        self._adopt(reply)
-        return reply
 
-    def _adopt(self, session: SessionReply) -> None:
+    def _adopt(self, reply: SessionReply) -> Logon:
         """Keep a session alive from now on."""
-        self._session = session
-        self._used = True
-        keep = self._keep_alive(session)
-        self._keeper = (
-            self._tasks.create_task(keep)
-            if self._tasks
-            else asyncio.get_running_loop().create_task(keep)
-        )
+        logon = Logon(reply)
+        keep = self._keep_alive(logon)
+        spawn = self._tasks or asyncio.get_running_loop()
+        logon.keeper = spawn.create_task(keep)
+        self._replace(self._logon, logon)
+        return logon
 
-    async def _keep_alive(self, session: SessionReply) -> None:
+    def _drop(self, logon: Logon) -> None:
+        """The session is over, here or on the server."""
+        if self._replace(logon, None):
+            logon.keeper.cancel()
+
+    async def _log_off(self, logon: Logon) -> None:
+        await self.caller.call("DELETE", f"/api/v1/sessions/{logon.reply.session}")
+
+    async def _keep_alive(self, logon: Logon) -> None:
         """Renew until the session is ended, lost, or was of no use for a whole beat."""
-        expires_at = session.expires_at
+        expires_at = logon.reply.expires_at
         while True:
-            await self._clock.sleep(session.lease_s / KEEP_ALIVES_PER_LEASE)
+            await self._clock.sleep(logon.reply.lease_s / KEEP_ALIVES_PER_LEASE)
             try:
-                await self._deliver_closes()
-                if not (self._held or self._used or self._pinned):
-                    self._forget(session)
-                    await self.call("DELETE", f"/api/v1/sessions/{session.session}")
+                await self._deliver_closes(logon)
+                if not (self._held or logon.is_used or logon.is_pinned):
+                    self._replace(logon, None)
+                    await self._log_off(logon)
                     return
-                self._used = False
-                renewed = await self.call_json(
-                    "PUT", f"/api/v1/sessions/{session.session}", SessionReply
+                logon.is_used = False
+                renewed = await self.caller.call_json(
+                    "PUT", f"/api/v1/sessions/{logon.reply.session}", SessionReply
                 )
                 expires_at = renewed.expires_at
             except ShareUnreachable:
                 if self._clock.now() < expires_at:
                     continue
-                self._forget(session)
+                self._replace(logon, None)
                 return
             except ShareError:
-                self._forget(session)
+                self._replace(logon, None)
                 return
-
-    async def _deliver_closes(self) -> None:
-        while self._undelivered:
-            await self._close(self._undelivered[0])
-            if self._undelivered:
-                del self._undelivered[0]
-
-    def _forget(self, session: SessionReply) -> None:
-        if self._session is session:
-            self._session = None
-            self._keeper = None
-            self._pinned = False
-            self._undelivered.clear()
 
     # -- opens
 
-    async def _open(self, request: OpenRequest) -> OpenReply:
+    async def open(self, request: OpenRequest) -> OpenReply:
+        """Open a file, logging on first if need be. Raises `ShareError`, `ShareUnreachable`."""
         self._held += 1
         try:
             for may_start_again in (True, False):
-                session = await self._logged_on()
-                request.session = session.session
-                self._used = True
+                logon = await self._logged_on()
+                request.session = logon.reply.session
+                logon.is_used = True
                 try:
-                    return await self.call_json("POST", "/api/v1/opens", OpenReply, request)
+                    return await self.caller.call_json("POST", "/api/v1/opens", OpenReply, request)
                 except ShareError as error:
                     if not (
                         may_start_again and error.problem.nt_status == NtStatus.USER_SESSION_DELETED
                     ):
                         raise
-                    self._lost(session)
+                    self._drop(logon)
             raise AssertionError("the second attempt returns or raises")
         except BaseException:
             self._held -= 1
             raise
 
-    async def _open_all(self, wanted: list[ChainOpen]) -> list[ChainResult]:
-        """Open several files in one round trip, up to the first refusal."""
+    async def open_all(self, wanted: list[ChainOpen]) -> list[ChainResult]:
+        """Open several files in one round trip, up to the first refusal, logging on first if need
+        be: a result for each that was asked for, at least one. Raises `ShareError`,
+        `ShareUnreachable`.
+        """
         self._held += len(wanted)
         granted = 0
         try:
             for may_start_again in (True, False):
-                results = await self._log_on_with(wanted) if self._session is None else None
+                results = await self._log_on_with(wanted) if self._logon is None else None
                 if results is None:
-                    session = await self._logged_on()
-                    self._used = True
+                    logon = await self._logged_on()
+                    logon.is_used = True
                     for link in wanted:
-                        link.request.session = session.session
-                    results = await self.chain(wanted, stops=True)
+                        link.request.session = logon.reply.session
+                    results = await self.caller.chain(wanted, stops=True)
                     first = results[0].problem
                     if (
                         may_start_again
                         and first is not None
                         and first.nt_status == NtStatus.USER_SESSION_DELETED
                     ):
-                        self._lost(session)
+                        self._drop(logon)
                         continue
                 granted = sum(result.open is not None for result in results)
                 return results
@@ -306,185 +264,117 @@ class ShareServer(HttpCaller):
         if len(wanted) == CALLS_MAX:
             return None
         async with self._lock():
-            if self._session is not None:
+            if self._logon is not None:
                 return None
             for link in wanted:
                 link.request.session = ""
-            begin = ChainSession(SessionRequest(program=self.program, lease_s=self.lease_s))
-            first, *results = await self.chain([begin, *wanted], stops=True)
+            begin = ChainSession(SessionRequest(program=self.caller.program, lease_s=self.lease_s))
+            first, *results = await self.caller.chain([begin, *wanted], stops=True)
             if first.session is None:
                 assert first.problem is not None, "a session is begun or refused"
                 raise known_error(first.problem)
             self._adopt(first.session)
         return results or None
 
-    def _lost(self, session: SessionReply) -> None:
-        """The session is over on the server."""
-        keeper = self._keeper
-        self._forget(session)
-        if keeper is not None and self._keeper is None:
-            keeper.cancel()
+    # -- closes
 
-    async def _part(self, opens: Sequence[HttpOpen], *, logoff: bool) -> None:
-        """Give opens back, and log off if asked to and nothing else is open. Who does not answer is
-        told later, as by `close`.
+    async def close(self, handle: str) -> None:
+        """Close one open. A server that does not answer is told later; one that does not know it
+        any more has closed it. Raises `ShareError` for any other refusal.
+        """
+        self._held -= 1
+        try:
+            await self._close(handle)
+        except (ShareUnreachable, asyncio.CancelledError) as error:
+            self._close_later(handle)
+            if isinstance(error, asyncio.CancelledError):
+                raise
+
+    async def close_all(self, opens: Sequence[Handle], *, logoff: bool) -> None:
+        """Close opens in few round trips, and log off if asked to and nothing else is open. A
+        server that does not answer is told later, as by `close`; one that refuses is asked again by
+        each open's own `close`.
         """
         try:
-            for start in range(0, len(opens), PARTING_MAX):
-                await self._part_with(opens[start : start + PARTING_MAX], (), logoff=logoff)
+            for start in range(0, len(opens), CLOSES_MAX):
+                await self.close_and_call(opens[start : start + CLOSES_MAX], (), logoff=logoff)
         except ShareUnreachable:
             left = [one for one in opens if not one.is_closed]
-            self._closed(left)
+            self._mark_closed(left)
             for one in left:
-                self._deliver_later(one.handle)
+                self._close_later(one.handle)
         except ShareError:
-            pass  # their own `close` will hear it again
+            pass
 
-    async def _part_with(
-        self, opens: Sequence[HttpOpen], calls: Sequence[Link], *, logoff: bool
+    async def close_and_call(
+        self, opens: Sequence[Handle], calls: Sequence[Link], *, logoff: bool
     ) -> list[ChainResult]:
-        """Give opens back and make `calls`, up to the first that is refused; then log off if asked
-        to and nothing else is open.
+        """Close opens and make `calls`, up to the first that is refused; then log off if asked to
+        and nothing else is open. All in one round trip, if no open was closed by the server before.
 
         The results of `calls`. An open whose close was answered is closed, whatever the answer; all
-        others stay as they are.
+        others stay as they are. Raises `ShareError`, `ShareUnreachable`.
         """
-        session, keeper = self._leave() if logoff and self._held == len(opens) else (None, None)
+        logon = self._detach() if logoff and self._held == len(opens) else None
         has_left = False
         try:
-            ends = [ChainLogoff(session.session)] if session is not None else []
+            ends = [ChainLogoff(logon.reply.session)] if logon is not None else []
             links = [*(ChainClose(one.handle) for one in opens), *calls, *ends]
-            results = await self.chain(links, stops=True) if links else []
+            results = await self.caller.chain(links, stops=True) if links else []
             made = results[len(opens) :]
             has_left = len(made) > len(calls)
         finally:
-            if session is not None:
-                self._left(session, keeper, has_left=has_left)
-        self._closed(opens[: len(results)])
+            if logon is not None:
+                self._reattach(logon, has_left=has_left)
+        self._mark_closed(opens[: len(results)])
         if made or not (opens and (calls or logoff)):
             return made[: len(calls)]
         # One that the server had closed already ended the chain. The rest goes together, whatever
         # each is answered.
         rest = opens[len(results) :]
         if rest:
-            self._closed(rest[: len(await self.chain([ChainClose(one.handle) for one in rest]))])
-        return await self._part_with((), calls, logoff=logoff)
+            closes = [ChainClose(one.handle) for one in rest]
+            self._mark_closed(rest[: len(await self.caller.chain(closes))])
+        return await self.close_and_call((), calls, logoff=logoff)
 
-    def _leave(self) -> tuple[SessionReply | None, asyncio.Task[None] | None]:
-        """The session that is about to end. Who opens something meanwhile begins another: this one
-        would end under them.
+    def _detach(self) -> Logon | None:
+        """The session, which is about to end; None if it stays. Who opens something meanwhile
+        begins another: this one would end under them.
         """
-        if self._pinned or self._session is None:
-            return None, None
-        session, keeper = self._session, self._keeper
-        self._session = self._keeper = None
-        return session, keeper
+        logon = self._logon
+        if logon is None or logon.is_pinned:
+            return None
+        self._replace(logon, None)
+        return logon
 
-    def _left(
-        self, session: SessionReply, keeper: asyncio.Task[None] | None, *, has_left: bool
-    ) -> None:
-        """What follows: the session is over, or goes on if it was not told and there is no
+    def _reattach(self, logon: Logon, *, has_left: bool) -> None:
+        """Go on with a detached session, if the server was not told of its end and there is no
         other.
         """
-        if not has_left and self._session is None:
-            self._session, self._keeper = session, keeper
-        elif keeper is not None:
-            keeper.cancel()
+        if has_left or not self._replace(None, logon):
+            logon.keeper.cancel()
 
-    def _closed(self, opens: Sequence[HttpOpen]) -> None:
+    def _mark_closed(self, opens: Sequence[Handle]) -> None:
         """The server has answered their closes."""
         for one in opens:
             if not one.is_closed:
-                one.was_given_back()
+                one.mark_closed()
                 self._held -= 1
 
-    async def chain(self, calls: Sequence[Link], *, stops: bool = False) -> list[ChainResult]:
-        """Several calls in one round trip; a result for each that was made, at least one."""
-        reply = await self.call_json("POST", "/api/v1/chain", ChainReply, Chain(list(calls), stops))
-        if not reply.results:
-            raise ShareUnreachable(
-                f"{self.name} answers, but not as a Despoolr server: a chain without a result"
-            )
-        return reply.results
-
-    async def _give_back(self, handle: str) -> None:
-        self._held -= 1
-        try:
-            await self._close(handle)
-        except (ShareUnreachable, asyncio.CancelledError) as error:
-            self._deliver_later(handle)
-            if isinstance(error, asyncio.CancelledError):
-                raise
-
-    def _deliver_later(self, handle: str) -> None:
+    def _close_later(self, handle: str) -> None:
         """A close that the server did not hear of: it goes with the next keep-alive."""
-        if self._session is not None:
-            self._undelivered.append(handle)
-            del self._undelivered[:-UNDELIVERED_MAX]
+        if self._logon is not None:
+            self._logon.undelivered.append(handle)
+            del self._logon.undelivered[:-UNDELIVERED_MAX]
+
+    async def _deliver_closes(self, logon: Logon) -> None:
+        while logon.undelivered:
+            await self._close(logon.undelivered[0])
+            del logon.undelivered[0]
 
     async def _close(self, handle: str) -> None:
         try:
-            await self.call("DELETE", f"/api/v1/opens/{handle}")
+            await self.caller.call("DELETE", f"/api/v1/opens/{handle}")
         except ShareError as error:
             if error.problem.nt_status not in _DEAD:
                 raise
-
-    # -- questions and an operator's calls
-
-    async def opens(self, share: str = "", path: str = "", machine: str = "") -> OpenList:
-        """The opens that stand on the server: all, or those of a share, a path, a machine."""
-        return await self.call_json(
-            "GET", "/api/v1/opens" + query(share=share, path=path, machine=machine), OpenList
-        )
-
-    async def episodes(self, machine: str = "", path: str = "") -> EpisodeList:
-        """The updates that were refused there: all, or those of a waiting machine, a path."""
-        return await self.call_json(
-            "GET", "/api/v1/episodes" + query(machine=machine, path=path), EpisodeList
-        )
-
-    async def why(self, machine: str = "", path: str = "", at: float | None = None) -> Why:
-        """Why a machine, or a path, waits or makes others wait: one sentence for each episode, and
-        who holds it.
-        """
-        return await self.call_json(
-            "GET",
-            "/api/v1/why" + query(machine=machine, path=path, at="" if at is None else repr(at)),
-            Why,
-        )
-
-    async def health(self) -> Health:
-        """That the server answers, and its counts."""
-        return await self.call_json("GET", "/healthz", Health)
-
-    async def end_episode(self, episode: str, reason: str) -> None:
-        """Tell the server that an update will not be tried again."""
-        await self.call(
-            "POST", f"/api/v1/episodes/{quote(episode, safe='')}/end", encode(EpisodeEnd(reason))
-        )
-
-    async def close_by_force(self, handle: str, reason: str = "") -> None:
-        """Close somebody else's open. Takes a token of role `service` or `admin`."""
-        await self.call(
-            "DELETE", f"/api/v1/opens/{quote(handle, safe='')}" + query(force="true", reason=reason)
-        )
-
-    async def set_rights(
-        self, share: str, prefix: str, role: Role, rights: str | None
-    ) -> str | None:
-        """Change what a role may do below a directory (`NONE`, `READ`, `CHANGE`, `FULL`; None: no
-        entry); what it was.
-        """
-        body = encode({"prefix": prefix, "role": role, "rights": rights})
-        reply = await self.call("PUT", f"/api/v1/shares/{quote(share, safe='')}/rights", body)
-        former = msgspec.json.decode(reply.body, type=dict[str, str | None])
-        return former["former"]
-
-    async def send_message(self, machine: str, text: str) -> None:
-        """What NET SEND does: a line for the user of a machine."""
-        await self.call("POST", "/api/v1/messages", encode({"machine": machine, "text": text}))
-
-    async def messages(self) -> list[str]:
-        """What was sent to this machine's user since it was asked last."""
-        reply = await self.call("GET", "/api/v1/messages")
-        return msgspec.json.decode(reply.body, type=dict[str, list[str]])["messages"]

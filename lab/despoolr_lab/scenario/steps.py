@@ -161,7 +161,7 @@ async def _connect(world: World, step: model.ConnectStep) -> None:
     agent = world.agents[step.machine]
     server = step.server or agent.settings.logon_servers[0]
     connection = world.log_on(step.machine, agent.user, server)
-    await connection.start_session("EXPLORER.EXE")
+    await connection.session.start("EXPLORER.EXE")
 
 
 async def _poll(world: World, step: model.PollStep) -> None:

@@ -27,7 +27,7 @@ from despoolr_client.agent.settings import ClientSettings, WhenWarned
 from despoolr_client.fleet import Fleet
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.transport.gate import Gate
-from despoolr_client.transport.server_session import ShareServer
+from despoolr_client.transport.share_server import ShareServer
 from despoolr_core.clock import Clock
 from despoolr_core.formats.sms_id import first_sms_id, next_sms_id
 from despoolr_core.profile import Profile

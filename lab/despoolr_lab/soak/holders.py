@@ -15,7 +15,7 @@ from typing import Final
 
 import aiohttp
 
-from despoolr_client.transport.server_session import ShareServer
+from despoolr_client.transport.share_server import ShareServer
 from despoolr_core.clock import Clock
 from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_lab.soak.plan import Step

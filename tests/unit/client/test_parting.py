@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from despoolr_client.transport.http_share import RIDING_MAX
-from despoolr_client.transport.server_session import ShareServer
+from despoolr_client.transport.share_server import ShareServer
 from despoolr_core.records.stream import Recorder
 from despoolr_core.share.contract import OpenFile, Share, ShareUnreachable
 from despoolr_core.share.modes import Access, NtStatus, Role, ShareMode

@@ -1,5 +1,5 @@
-"""What the HTTP share client adds to the contract: one round trip each, sessions kept alive,
-servers that do not answer.
+"""What the HTTP share client adds to the contract: sessions kept alive, servers that do not
+answer.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from aiohttp import web
 
 from despoolr_app.process.clock import LoopClock
 from despoolr_client.transport.http_share import HttpOpen
-from despoolr_client.transport.server_session import ShareServer
+from despoolr_client.transport.share_server import ShareServer
 from despoolr_core.records.stream import Record, Recorder
 from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_core.share.modes import Access, Disposition, NtStatus, Role, ShareMode
@@ -85,31 +85,6 @@ def virtually(story: Callable[[Logon], Awaitable[T]]) -> T:
     return run_virtual(main)
 
 
-def test_each_thing_asked_is_one_round_trip() -> None:
-    async def story(logon: Logon) -> list[str]:
-        share = logon.server().share("SMS_SHR")
-        await share.write("A.INS", b"1")
-        await share.read("A.INS")
-        await share.read_if_changed("A.INS", '"x"')
-        await share.list()
-        await share.stat("A.INS")
-        await share.make_directory("X/Y")
-        await share.rename("A.INS", "B.INS")
-        await share.delete("B.INS")
-        return logon.asked
-
-    assert virtually(story) == [
-        "PUT /SMS_SHR/A.INS",
-        "GET /SMS_SHR/A.INS",
-        "GET /SMS_SHR/A.INS",
-        "GET /SMS_SHR/",
-        "GET /SMS_SHR/A.INS?stat=true",
-        "MKCOL /SMS_SHR/X/Y?parents=true",
-        "MOVE /SMS_SHR/A.INS",
-        "DELETE /SMS_SHR/B.INS",
-    ]
-
-
 def test_the_first_open_logs_on_and_the_next_ones_share_the_session() -> None:
     async def story(logon: Logon) -> None:
         server = logon.server(program="EXCEL.EXE")
@@ -154,8 +129,8 @@ def test_a_session_of_no_use_is_ended_and_the_next_open_starts_another() -> None
 def test_a_session_started_on_purpose_is_kept_until_it_is_ended() -> None:
     async def story(logon: Logon) -> None:
         server = logon.server()
-        reply = await server.start_session("WINWORD.EXE", lease_s=30.0)
-        assert (reply.machine, reply.program, reply.lease_s, server.session) == (
+        reply = await server.session.start("WINWORD.EXE", lease_s=30.0)
+        assert (reply.machine, reply.program, reply.lease_s, server.session.id) == (
             "WS3",
             "WINWORD.EXE",
             30.0,
@@ -163,9 +138,9 @@ def test_a_session_started_on_purpose_is_kept_until_it_is_ended() -> None:
         )
         await logon.clock.sleep(3600)
         assert logon.host.session_count == 1
-        await server.end_session()
-        await server.end_session()
-        assert (logon.host.session_count, server.session) == (0, "")
+        await server.session.end()
+        await server.session.end()
+        assert (logon.host.session_count, server.session.id) == (0, "")
 
     virtually(story)
 
@@ -285,30 +260,6 @@ def test_a_token_that_proves_nothing_is_access_denied() -> None:
     virtually(story)
 
 
-def test_the_operators_calls_answer() -> None:
-    async def story(logon: Logon) -> None:
-        holder = logon.server(program="EXCEL.EXE").share("SMS_SHR")
-        await holder.write("b.dat", b"1")
-        file = await holder.open("b.dat")
-        site = logon.server("SITE1", Role.SERVICE, program="SMS_DESPOOLER")
-        with pytest.raises(ShareError) as caught:
-            await site.share("SMS_SHR").write("b.dat", b"2", purpose="job 1")
-        assert [row.open for row in (await site.opens(machine="ws3")).opens] == [file.handle]
-        assert (await site.opens(path="c.dat")).count == 0
-        assert [row.episode for row in (await site.episodes("SITE1", "b.dat")).episodes] == [
-            caught.value.problem.episode
-        ]
-        why = await site.why(path="b.dat")
-        assert [held.machine for held in why.opens] == ["WS3"]
-        assert "EXCEL.EXE on WS3" in why.verdicts[0]
-        assert (await site.why(at=logon.clock.now() - 3600)).opens == []
-        assert (await site.health()).opens == 1
-        await site.close_by_force(file.handle, "update")
-        await site.share("SMS_SHR").write("b.dat", b"2", purpose="job 1")
-
-    virtually(story)
-
-
 UNKNOWN_STATUS = b'{"type":"x","title":"y","status":423,"nt_status":"STATUS_NEW"}'
 KNOWN_STATUS = msgspec.json.encode(Problem("x", "y", 423, nt_status="STATUS_DELETE_PENDING"))
 
@@ -372,7 +323,9 @@ def test_a_file_stands_until_its_server_says_that_it_does_not(
         await runner.setup()
         await network.serve(runner, "logon1")
         async with network.session("ws3") as http:
-            opened = HttpOpen(ShareServer(http, "http://logon1", "", LoopClock(0.0)), "O1", 0)
+            opened = HttpOpen(
+                ShareServer(http, "http://logon1", "", LoopClock(0.0)).session, "O1", 0
+            )
             if isinstance(wanted, bool):
                 assert await opened.stands() is wanted
             else:

@@ -1,0 +1,58 @@
+"""A server's shares cost one round trip for each thing asked, and an operator's calls answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from despoolr_core.share.contract import ShareError
+from despoolr_core.share.modes import Role
+from unit.client.transport.test_server_session import Logon, virtually
+
+
+def test_each_thing_asked_is_one_round_trip() -> None:
+    async def story(logon: Logon) -> list[str]:
+        share = logon.server().share("SMS_SHR")
+        await share.write("A.INS", b"1")
+        await share.read("A.INS")
+        await share.read_if_changed("A.INS", '"x"')
+        await share.list()
+        await share.stat("A.INS")
+        await share.make_directory("X/Y")
+        await share.rename("A.INS", "B.INS")
+        await share.delete("B.INS")
+        return logon.asked
+
+    assert virtually(story) == [
+        "PUT /SMS_SHR/A.INS",
+        "GET /SMS_SHR/A.INS",
+        "GET /SMS_SHR/A.INS",
+        "GET /SMS_SHR/",
+        "GET /SMS_SHR/A.INS?stat=true",
+        "MKCOL /SMS_SHR/X/Y?parents=true",
+        "MOVE /SMS_SHR/A.INS",
+        "DELETE /SMS_SHR/B.INS",
+    ]
+
+
+def test_the_operators_calls_answer() -> None:
+    async def story(logon: Logon) -> None:
+        holder = logon.server(program="EXCEL.EXE").share("SMS_SHR")
+        await holder.write("b.dat", b"1")
+        file = await holder.open("b.dat")
+        site = logon.server("SITE1", Role.SERVICE, program="SMS_DESPOOLER")
+        with pytest.raises(ShareError) as caught:
+            await site.share("SMS_SHR").write("b.dat", b"2", purpose="job 1")
+        assert [row.open for row in (await site.opens(machine="ws3")).opens] == [file.handle]
+        assert (await site.opens(path="c.dat")).count == 0
+        assert [row.episode for row in (await site.episodes("SITE1", "b.dat")).episodes] == [
+            caught.value.problem.episode
+        ]
+        why = await site.why(path="b.dat")
+        assert [held.machine for held in why.opens] == ["WS3"]
+        assert "EXCEL.EXE on WS3" in why.verdicts[0]
+        assert (await site.why(at=logon.clock.now() - 3600)).opens == []
+        assert (await site.health()).opens == 1
+        await site.close_by_force(file.handle, "update")
+        await site.share("SMS_SHR").write("b.dat", b"2", purpose="job 1")
+
+    virtually(story)
