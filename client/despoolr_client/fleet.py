@@ -2,7 +2,7 @@
 driver wakes whoever is due.
 
 The law: polls are spread evenly over the interval and stay so (a client that is late keeps its own
-beat); at most as many clients talk to servers at one time as the gate lets through, and nothing
+beat); at most as many clients talk to servers at one time as the limiter has places, and nothing
 queues behind it but the driver itself. Measured: see `tests/unit/client/test_fleet.py`, which holds
 an idle client to its budget.
 """
@@ -21,7 +21,7 @@ from typing import Any, Final
 from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.polling import PollResult, next_poll
 from despoolr_client.agent.settings import Spawn
-from despoolr_client.transport.gate import Gate
+from despoolr_client.transport.limiter import PriorityLimiter
 from despoolr_core.clock import Clock
 
 LATE_S: Final = 1.0
@@ -38,7 +38,7 @@ machine; one more is open.
 
 @dataclass(slots=True)
 class FleetCounts:
-    """What a fleet has done so far. `late_count`: polls that began late, because the gate or the
+    """What a fleet has done so far. `late_count`: polls that began late, because the limiter or the
     process was too busy.
     """
 
@@ -56,13 +56,13 @@ class FleetCounts:
 
 
 class Fleet:
-    """Drives agents. `gate` is the one of the agents' settings. Use `run`, or `start` and
+    """Drives agents. `limiter` is the one of the agents' settings. Use `run`, or `start` and
     `stop`.
     """
 
-    def __init__(self, clock: Clock, gate: Gate) -> None:
+    def __init__(self, clock: Clock, limiter: PriorityLimiter) -> None:
         self._clock = clock
-        self._gate = gate
+        self._limiter = limiter
         self._agents: list[PcmAgent] = []
         self._due: list[tuple[float, int]] = []
         self._group: asyncio.TaskGroup | None = None
@@ -179,7 +179,7 @@ class Fleet:
         if due_at > self._clock.now():
             await self._sleep_until(due_at)
             return
-        await self._gate.polls.enter()
+        await self._limiter.polls.acquire()
         agent = self._agents[index]
         now = self._clock.now()
         if now - due_at > LATE_S:
@@ -207,7 +207,7 @@ class Fleet:
         try:
             result = await agent.poll()
         finally:
-            self._gate.polls.leave()
+            self._limiter.polls.release()
         took = self._loop_time() - began
         counts = self.counts
         counts.polls += 1

@@ -35,7 +35,7 @@ from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.settings import ClientSettings
 from despoolr_client.fleet import Fleet
 from despoolr_client.pcm.behaviour import PcmBehaviour
-from despoolr_client.transport.gate import Gate
+from despoolr_client.transport.limiter import PriorityLimiter
 from despoolr_client.transport.share_server import ShareServer
 from despoolr_core.clock import Clock
 from despoolr_core.formats.client_number import name_of, sms_id_of
@@ -188,7 +188,7 @@ class Clients:
         """New clients, with these numbers."""
         assert self.clock is not None and self._settings is not None
         counts = self.fleet.counts if self.fleet is not None else None
-        fleet = Fleet(self.clock, self._settings.gate)
+        fleet = Fleet(self.clock, self._settings.limiter)
         if counts is not None:
             fleet.counts = replace(counts, clients=0)
         fleet.add_spread(self.agents(self._settings))
@@ -366,7 +366,7 @@ class Clients:
             connect=self._connect,
             recorder=Recorder(self.clock.now, [self._count]),
             random=lambda label: random.Random(f"{seed}/{label}"),
-            gate=Gate(CONNECTIONS_MAX),
+            limiter=PriorityLimiter(CONNECTIONS_MAX),
             site=site["code"],
             domain=site["domain"],
             logon_servers=tuple(logons),

@@ -272,8 +272,8 @@ class PcmAgent:
 
     # -- a poll
     async def poll_once(self) -> PollResult:
-        """Poll, when the gate lets it."""
-        async with self.settings.gate.polls:
+        """Poll, when the limiter has a place."""
+        async with self.settings.limiter.polls:
             return await self.poll()
 
     async def poll(self) -> PollResult:

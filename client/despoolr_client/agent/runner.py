@@ -196,7 +196,7 @@ class Runner:
                 state="Executed",
             )
             self._report(record, started_at, error, () if self._leaks(program) else opens)
-            async with host.settings.gate.ends:
+            async with host.settings.limiter.ends:
                 await host.send(logoff=len(self._queue) == 1)
         finally:
             await self._end(program, opens)
@@ -214,7 +214,7 @@ class Runner:
         """
         host = self._host
         try:
-            async with host.settings.gate.starts:
+            async with host.settings.limiter.starts:
                 if not await self._launch(record, program, cause, opens):
                     return None
         except LaunchFailed as failed:

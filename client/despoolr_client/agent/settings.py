@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 
 from despoolr_client.agent.programs import NO_PROGRAMS, Programs
 from despoolr_client.pcm.behaviour import PLATFORM, PcmBehaviour
-from despoolr_client.transport.gate import Gate
+from despoolr_client.transport.limiter import PriorityLimiter
 from despoolr_core.clock import Clock
 from despoolr_core.formats.winst import WorkstationInstruction
 from despoolr_core.records.stream import Recorder
@@ -100,13 +100,13 @@ class Interner:
 
 @dataclass(frozen=True, slots=True)
 class ClientSettings:
-    """One site's clients. `gate` bounds the clients that talk to servers at one time."""
+    """One site's clients. `limiter` bounds the clients that talk to servers at one time."""
 
     clock: Clock
     connect: Connect
     recorder: Recorder
     random: MakeRandom
-    gate: Gate
+    limiter: PriorityLimiter
     site: str
     domain: str
     logon_servers: tuple[str, ...]

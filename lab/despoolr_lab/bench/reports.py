@@ -27,7 +27,7 @@ from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.settings import ClientSettings
 from despoolr_client.fleet import Fleet
 from despoolr_client.pcm.behaviour import PcmBehaviour
-from despoolr_client.transport.gate import Gate
+from despoolr_client.transport.limiter import PriorityLimiter
 from despoolr_client.transport.share_server import ShareServer
 from despoolr_core.formats.instruction import Result, WireRemove, render_instruction
 from despoolr_core.formats.job_mif import JobReport, render_job_mif
@@ -259,13 +259,13 @@ def _idle_client() -> float:
                 ),
                 recorder=Recorder(clock.now),
                 random=lambda label: random.Random(label),
-                gate=Gate(),
+                limiter=PriorityLimiter(),
                 site="BPC",
                 domain="DOMAIN1",
                 logon_servers=("LOGON1",),
                 behaviour=PcmBehaviour.of(profile_of("1.2")),
             )
-            fleet = Fleet(clock, Gate())
+            fleet = Fleet(clock, PriorityLimiter())
             gc.collect()
             tracemalloc.start()
             before = tracemalloc.get_traced_memory()[0]

@@ -3,7 +3,7 @@ became of those before.
 
 The law: nothing the servers do moves a later poll. A client whose last poll is not answered yet
 cannot ask twice at once; its next one waits, and counts from when it was meant to begin all the
-same. At most as many clients talk at one time as the gate lets through; who waits there waits on
+same. At most as many clients talk at one time as the limiter has places; who waits there waits on
 the clock. When the pace is over, what is still unanswered gets `GRACE_S` and then counts as failed.
 """
 
@@ -16,7 +16,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final, Protocol
 
 from despoolr_client.agent.polling import PollResult
-from despoolr_client.transport.gate import Gate
+from despoolr_client.transport.limiter import PriorityLimiter
 from despoolr_lab.load.shapes import Stay
 from despoolr_lab.load.tally import Tally
 
@@ -49,7 +49,7 @@ class Driver:
         agents: Sequence[Poller],
         stays: Sequence[Stay],
         every_s: Sequence[float],
-        gate: Gate,
+        limiter: PriorityLimiter,
         tally: Tally,
         now: Callable[[], float],
         end: float,
@@ -57,7 +57,7 @@ class Driver:
         self._agents = agents
         self._stays = stays
         self._every_s = every_s
-        self._gate = gate
+        self._limiter = limiter
         self._tally = tally
         self._now = now
         self._end = end
@@ -159,12 +159,12 @@ class Driver:
         agent, owed = self._agents[index], self._waiting[index]
         turned = self._now()
         while owed:
-            await self._gate.polls.enter()
+            await self._limiter.polls.acquire()
             sent = self._now()
             try:
                 result = await agent.poll()
             finally:
-                self._gate.polls.leave()
+                self._limiter.polls.release()
             meant = owed.pop(0)
             self._tally.poll(
                 meant, min(turned, sent), sent, self._now(), failed=result is PollResult.FAILED

@@ -116,7 +116,7 @@ class Worker:
         ]
         every_s = [part.every_s for part in self._orders.parts for _ in part.stays]
         self._driver = Driver(
-            self._agents, stays, every_s, settings.gate, self._tally, self.now, self._orders.end
+            self._agents, stays, every_s, settings.limiter, self._tally, self.now, self._orders.end
         )
 
     def hold(self, until: float) -> None:
@@ -197,7 +197,7 @@ class Worker:
             await asyncio.sleep(BEAT_S)
             for agent in () if driver.is_pacing else self._agents:
                 if agent.unsent_count:
-                    async with agent.settings.gate.ends:
+                    async with agent.settings.limiter.ends:
                         await agent.send()
 
     def _told(self, kind: str) -> Told:
@@ -251,7 +251,7 @@ class Worker:
         )
         while self.now() < order.until:
             try:
-                async with agent.settings.gate.starts:
+                async with agent.settings.limiter.starts:
                     hold = await agent.hold(
                         order.server,
                         order.share,
@@ -286,7 +286,7 @@ class Worker:
             return
         reason = "its server has closed it"
         try:
-            async with held.agent.settings.gate.starts:
+            async with held.agent.settings.limiter.starts:
                 opened = held.hold.opened
                 if not isinstance(opened, HttpOpen) or await opened.stands():
                     return

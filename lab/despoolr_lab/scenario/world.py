@@ -26,7 +26,7 @@ from despoolr_client.agent.programs import Programs
 from despoolr_client.agent.settings import ClientSettings, WhenWarned
 from despoolr_client.fleet import Fleet
 from despoolr_client.pcm.behaviour import PcmBehaviour
-from despoolr_client.transport.gate import Gate
+from despoolr_client.transport.limiter import PriorityLimiter
 from despoolr_client.transport.share_server import ShareServer
 from despoolr_core.clock import Clock
 from despoolr_core.formats.sms_id import first_sms_id, next_sms_id
@@ -383,12 +383,12 @@ class World:
     # -- clients
 
     async def _make_clients(self) -> None:
-        gate = Gate()
-        self.fleet = Fleet(self.clock, gate)
+        limiter = PriorityLimiter()
+        self.fleet = Fleet(self.clock, limiter)
         sms_ids = {code: first_sms_id(code) for code in self.sites}
         for group in self.scenario.clients:
             site = group.site or self.scenario.site[0].code
-            settings = self._settings(group, site, gate)
+            settings = self._settings(group, site, limiter)
             names = group.expand()
             known: list[dict[str, Any]] = []
             spread = span_s(group.poll_every)
@@ -421,7 +421,9 @@ class World:
         for name, agent in self.agents.items():
             self.fleet.add(agent, self.first_polls[name])
 
-    def _settings(self, group: model.Clients, site: str, gate: Gate) -> ClientSettings:
+    def _settings(
+        self, group: model.Clients, site: str, limiter: PriorityLimiter
+    ) -> ClientSettings:
         machine = self.sites[site]
         logons = [s.name for s in machine.setup.servers if s.logon]
         first = group.logon_server or logons[0]
@@ -433,7 +435,7 @@ class World:
             connect=self._client_connection,
             recorder=self.recorder,
             random=lambda label: random.Random(f"{self.seed}/{label}"),
-            gate=gate,
+            limiter=limiter,
             site=site,
             domain=group.domain or machine.setup.domain,
             logon_servers=(first, *(name for name in logons if name != first)),

@@ -14,7 +14,7 @@ import pytest
 from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.fleet import Fleet
 from despoolr_client.pcm.state import Folder
-from despoolr_client.transport.gate import Gate
+from despoolr_client.transport.limiter import PriorityLimiter
 from despoolr_core.formats.sms_id import SmsId
 from unit.client.world import PACKAGE, START, World, offered, play
 
@@ -32,7 +32,7 @@ def clients(world: World, count: int) -> list[PcmAgent]:
 def test_polls_are_spread_evenly_and_stay_so() -> None:
     async def main() -> None:
         world = await World().set_up()
-        fleet = Fleet(world.clock, world.gate)
+        fleet = Fleet(world.clock, world.limiter)
         fleet.add_spread(clients(world, 60))
         await fleet.start()
         await world.clock.sleep(3 * HOUR - 1)
@@ -66,10 +66,10 @@ def test_no_more_clients_talk_at_one_time_than_the_gate_lets_through() -> None:
             async def close(self) -> None: ...
             def abandon(self) -> None: ...
 
-        gate = Gate(4)
+        limiter = PriorityLimiter(4)
         object.__setattr__(world.settings, "connect", lambda server, machine, user: SlowServer())
-        object.__setattr__(world.settings, "gate", gate)
-        fleet = Fleet(world.clock, gate)
+        object.__setattr__(world.settings, "limiter", limiter)
+        fleet = Fleet(world.clock, limiter)
         for agent in clients(world, 20):
             fleet.add(agent)
         await fleet.start()
@@ -88,7 +88,7 @@ def test_packages_run_in_the_fleets_own_task_group_and_holds_end_with_it() -> No
         agents = clients(world, 10)
         for agent in agents:
             await world.offer(offered(), sms_id=agent.sms_id)
-        fleet = Fleet(world.clock, world.gate)
+        fleet = Fleet(world.clock, world.limiter)
         fleet.add_spread(agents)
         await fleet.start()
         await world.clock.sleep(1)
@@ -106,7 +106,7 @@ def test_packages_run_in_the_fleets_own_task_group_and_holds_end_with_it() -> No
 def test_a_client_that_joins_later_and_is_due_earlier_does_not_wait_for_the_others() -> None:
     async def main() -> None:
         world = await World().set_up()
-        fleet = Fleet(world.clock, world.gate)
+        fleet = Fleet(world.clock, world.limiter)
         await fleet.start()
         await world.clock.sleep(10)
         first, second = clients(world, 2)
@@ -123,7 +123,7 @@ def test_a_client_that_joins_later_and_is_due_earlier_does_not_wait_for_the_othe
 def test_a_halted_fleet_holds_nothing_does_nothing_and_goes_on_where_it_was() -> None:
     async def main() -> None:
         world = await World().set_up()
-        fleet = Fleet(world.clock, world.gate)
+        fleet = Fleet(world.clock, world.limiter)
         agents = clients(world, 4)
         agents[1].logon_server = "SRV2"
         fleet.add_spread(agents)
@@ -152,7 +152,7 @@ def test_a_halted_fleet_holds_nothing_does_nothing_and_goes_on_where_it_was() ->
 def test_a_client_that_cannot_let_go_in_time_falls_silent_and_holds_up_nobody() -> None:
     async def main() -> None:
         world = await World().set_up()
-        fleet = Fleet(world.clock, world.gate)
+        fleet = Fleet(world.clock, world.limiter)
         agents = clients(world, 2)
 
         class Hung:
@@ -179,7 +179,7 @@ def test_a_fault_of_ours_stops_the_fleet_and_is_told() -> None:
     async def main() -> None:
         world = await World().set_up()
         object.__setattr__(world.settings, "connect", lambda *_: 1 / 0)
-        fleet = Fleet(world.clock, world.gate)
+        fleet = Fleet(world.clock, world.limiter)
         fleet.add_spread(clients(world, 2))
         await fleet.start()
         await world.clock.sleep(1)
@@ -192,7 +192,7 @@ def test_a_fault_of_ours_stops_the_fleet_and_is_told() -> None:
 def test_starting_twice_is_a_mistake_and_stopping_twice_is_not() -> None:
     async def main() -> None:
         world = await World().set_up()
-        fleet = Fleet(world.clock, world.gate)
+        fleet = Fleet(world.clock, world.limiter)
         await fleet.start()
         with pytest.raises(RuntimeError, match="runs already"):
             await fleet.start()
@@ -217,7 +217,7 @@ def test_an_idle_client_costs_little(offer: str) -> None:
         gc.collect()
         tracemalloc.start()
         before = tracemalloc.get_traced_memory()[0]
-        fleet = Fleet(world.clock, world.gate)
+        fleet = Fleet(world.clock, world.limiter)
         for agent in clients(world, count):
             fleet.add(agent, 1.0)
         await fleet.start()

@@ -10,7 +10,7 @@ from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.programs import FileUse, Program, Programs
 from despoolr_client.agent.settings import ClientSettings
 from despoolr_client.pcm.behaviour import PcmBehaviour
-from despoolr_client.transport.gate import Gate
+from despoolr_client.transport.limiter import PriorityLimiter
 from despoolr_core.formats.winst import WinstFile, render_winst
 from despoolr_core.records.stream import Recorder
 from despoolr_core.share.modes import Role
@@ -48,7 +48,7 @@ async def a_client(logon: Logon, *requests: str) -> PcmAgent:
         connect=lambda server, machine, user: logon.server(machine, name=server, lease_s=3600.0),
         recorder=Recorder(logon.clock.now, [logon.records.append]),
         random=lambda label: Random(label),
-        gate=Gate(),
+        limiter=PriorityLimiter(),
         site="BPC",
         domain="DOM",
         logon_servers=("LOGON1",),

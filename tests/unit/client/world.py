@@ -19,7 +19,7 @@ from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.polling import PollResult
 from despoolr_client.agent.settings import ClientSettings
 from despoolr_client.pcm.behaviour import PcmBehaviour
-from despoolr_client.transport.gate import Gate
+from despoolr_client.transport.limiter import PriorityLimiter
 from despoolr_core.formats.instruction import WireRemove, parse_instruction
 from despoolr_core.formats.winst import (
     PackageServer,
@@ -114,7 +114,7 @@ class World:
             host = self.hosts[name] = ShareHost(name, self.clock, self.recorder)
             host.add_share("SMS_SHR", MemoryFileStore(), SMS_SHR)
             host.add_share("SMS_PKGD", MemoryFileStore(), PACKAGE_SHARE)
-        self.gate = Gate()
+        self.limiter = PriorityLimiter()
         self.settings = ClientSettings(
             clock=self.clock,
             connect=lambda server, machine, user: Link(
@@ -122,7 +122,7 @@ class World:
             ),
             recorder=self.recorder,
             random=lambda label: Random(f"1/{label}"),
-            gate=self.gate,
+            limiter=self.limiter,
             site="BPC",
             domain="DOM",
             logon_servers=servers,

@@ -97,27 +97,27 @@ def test_a_program_that_has_ended_gives_its_files_back_before_others_poll_or_sta
         await world.offer(offered())
         await world.offer(offered(), sms_id="BPC00002")
         first, second, *others = (world.agent(f"PC{n}", f"BPC0000{n}") for n in (1, 2, 3, 4, 5))
-        gate = world.settings.gate
+        limiter = world.settings.limiter
         async with driven(first), driven(second), asyncio.TaskGroup() as group:
             await first.poll_once()
             await world.clock.sleep(10)
-            for _ in range(gate.in_flight_max):
-                await gate.polls.enter()
+            for _ in range(limiter.in_flight_max):
+                await limiter.polls.acquire()
             for agent in (second, *others):
                 group.create_task(_poll(agent))
             await world.clock.sleep(100)
             assert [held[0] for held in world.holders()] == ["PC1"] * 2, (
                 "it has ended, and waits for a place"
             )
-            gate.polls.leave()
+            limiter.polls.release()
             await world.clock.sleep(1)
             told = [
                 (r.actor, r.kind)
                 for r in world.records
                 if r.kind in ("pcm.polled", "pcm.run", "pcm.reported")
             ][2:]
-            for _ in range(gate.in_flight_max - 1):
-                gate.polls.leave()
+            for _ in range(limiter.in_flight_max - 1):
+                limiter.polls.release()
             assert told == [
                 ("PC1", "pcm.reported"),
                 ("PC2", "pcm.polled"),
@@ -309,8 +309,8 @@ async def _until_it_waits_to_end(world: World, agent: PcmAgent) -> None:
     """A program of the agent has ended, and no place is free for its report."""
     await agent.poll_once()
     await world.clock.sleep(10)
-    for _ in range(world.gate.in_flight_max):
-        await world.gate.polls.enter()
+    for _ in range(world.limiter.in_flight_max):
+        await world.limiter.polls.acquire()
     await world.clock.sleep(100)
     assert (len(world.holders()), agent.unsent_count) == (2, 1)
 
@@ -329,8 +329,8 @@ def test_whoever_sends_a_report_gives_the_programs_files_back_before_it() -> Non
                 if r.kind in ("open.closed", "file.written", "pcm.reported")
             ][-4:]
             assert told == ["open.closed", "open.closed", "file.written", "pcm.reported"]
-            for _ in range(world.gate.in_flight_max):
-                world.gate.polls.leave()
+            for _ in range(world.limiter.in_flight_max):
+                world.limiter.polls.release()
             await agent.drain()
         assert (world.holders(), len(await world.reports())) == ([], 1)
 
@@ -345,14 +345,14 @@ def test_a_machine_that_lost_its_power_reports_later_and_gives_nothing_back_with
         async with driven(agent):
             await _until_it_waits_to_end(world, agent)
             await agent.power_off()
-            for _ in range(world.gate.in_flight_max):
-                world.gate.polls.leave()
+            for _ in range(world.limiter.in_flight_max):
+                world.limiter.polls.release()
             await agent.power_on()
             await agent.drain()
             assert (len(world.holders()), len(await world.reports())) == (2, 1), (
                 "what was open is the lease's to end"
             )
-        assert all(world.gate.take() for _ in range(world.gate.in_flight_max)), (
+        assert all(world.limiter.acquire_nowait() for _ in range(world.limiter.in_flight_max)), (
             "every place was given back"
         )
 

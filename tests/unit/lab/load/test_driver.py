@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from despoolr_client.agent.polling import PollResult
-from despoolr_client.transport.gate import Gate
+from despoolr_client.transport.limiter import PriorityLimiter
 from despoolr_lab.load.driver import GRACE_S, Driver
 from despoolr_lab.load.shapes import Stay
 from despoolr_lab.load.tally import Second, Tally
@@ -44,7 +44,7 @@ def drive(
     async def run() -> None:
         loop = asyncio.get_running_loop()
         driver = Driver(
-            clients, stays, [every_s] * len(clients), Gate(places), tally, loop.time, end
+            clients, stays, [every_s] * len(clients), PriorityLimiter(places), tally, loop.time, end
         )
         async with asyncio.TaskGroup() as group:
             await driver.run(group)
@@ -123,7 +123,7 @@ def test_a_poll_that_a_late_generator_turns_to_after_the_end_is_made_and_counted
             clients,
             [Stay(0.0), Stay(0.5)],
             [1.0] * 2,
-            Gate(64),
+            PriorityLimiter(64),
             tally,
             lambda: loop.time() + stalled[0],
             5.0,

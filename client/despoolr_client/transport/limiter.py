@@ -2,7 +2,7 @@
 no place for all.
 
 The law: whoever is further on goes first: who ends a program (its files are held until then), then
-who starts one, then who polls; within a line, in the order of coming. So what has begun ends soon,
+who starts one, then who polls; within a queue, in the order of coming. So what has begun ends soon,
 however many wait to begin.
 """
 
@@ -16,48 +16,48 @@ IN_FLIGHT_MAX: Final = 64
 """Clients of one process that talk to servers at one time."""
 
 
-class Gate:
-    """So many places, and three lines before them: `async with gate.polls: ...`."""
+class PriorityLimiter:
+    """So many places, and three queues for them: `async with limiter.polls: ...`."""
 
     __slots__ = ("_free", "ends", "in_flight_max", "polls", "starts")
 
     def __init__(self, in_flight_max: int = IN_FLIGHT_MAX) -> None:
         self.in_flight_max = in_flight_max
         self._free = in_flight_max
-        self.ends = Line(self)
+        self.ends = LimiterQueue(self)
         """Of those that give back a program's files and report."""
-        self.starts = Line(self)
+        self.starts = LimiterQueue(self)
         """Of those that start a program, or open a file for a user."""
-        self.polls = Line(self)
+        self.polls = LimiterQueue(self)
         """Of those that ask whether there is anything to do."""
 
-    def take(self) -> bool:
-        """Take a place, if one is free."""
+    def acquire_nowait(self) -> bool:
+        """Take a place, if one is free. Whether one was."""
         if not self._free:
             return False
         self._free -= 1
         return True
 
-    def give_back(self) -> None:
-        """Give back a place: to the next in line, if there is one."""
-        for line in (self.ends, self.starts, self.polls):
-            if line.let_in():
+    def release(self) -> None:
+        """Give back a place: to the next in the queues, if there is one."""
+        for queue in (self.ends, self.starts, self.polls):
+            if queue.wake_next():
                 return
         self._free += 1
 
 
-class Line:
-    """Those who wait at a gate for the same reason."""
+class LimiterQueue:
+    """Those who wait for a place for the same reason."""
 
-    __slots__ = ("_gate", "_waiting")
+    __slots__ = ("_limiter", "_waiting")
 
-    def __init__(self, gate: Gate) -> None:
-        self._gate = gate
+    def __init__(self, limiter: PriorityLimiter) -> None:
+        self._limiter = limiter
         self._waiting: deque[asyncio.Future[None]] = deque()
 
-    async def enter(self) -> None:
-        """Wait for a place, which `leave` gives back, perhaps in another task."""
-        if self._gate.take():
+    async def acquire(self) -> None:
+        """Wait for a place, which `release` gives back, perhaps in another task."""
+        if self._limiter.acquire_nowait():
             return
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(place)
@@ -66,15 +66,15 @@ class Line:
         except BaseException:
             # it was given at the very moment at which its taker was told to go
             if not place.cancelled():
-                self._gate.give_back()
+                self._limiter.release()
             raise
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Give the place back."""
-        self._gate.give_back()
+        self._limiter.release()
 
-    def let_in(self) -> bool:
-        """Give a place to the first who still waits; whether there was anybody."""
+    def wake_next(self) -> bool:
+        """Give a place to the first who still waits. Whether there was anybody."""
         while self._waiting:
             place = self._waiting.popleft()
             if not place.done():
@@ -83,9 +83,7 @@ class Line:
         return False
 
     async def __aenter__(self) -> None:
-        """Wait for a place."""
-        await self.enter()
+        await self.acquire()
 
     async def __aexit__(self, *_: object) -> None:
-        """Give it back."""
-        self.leave()
+        self.release()
