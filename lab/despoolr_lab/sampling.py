@@ -3,8 +3,8 @@ a soak needs them.
 
 The law: a sample is one process at one moment, and holds what that process said and no more: a
 number it did not tell is None, a table it did not tell is empty. A process that does not answer is
-a `Silence`, a value like any other; sampling never raises for it. Nothing is judged here, nothing
-is kept. The names are those of docs/metrics.md.
+a `ScrapeFailure`, a value like any other; sampling never raises for it. Nothing is judged here,
+nothing is kept. The names are those of docs/metrics.md.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Silence:
+class ScrapeFailure:
     """A process that gave no answer that counts, when, and why."""
 
     name: str
@@ -131,7 +131,7 @@ class Silence:
 
 async def sample(
     http: aiohttp.ClientSession, source: Source, *, timeout_s: float = TIMEOUT_S
-) -> Sample | Silence:
+) -> Sample | ScrapeFailure:
     """Ask one process. Never raises for what it answers or fails to answer."""
     loop = asyncio.get_running_loop()
     began = loop.time()
@@ -142,21 +142,21 @@ async def sample(
             http.get(f"{source.url}/metrics", headers=headers) as response,
         ):
             if response.status != 200:
-                return Silence(source.name, loop.time(), f"HTTP {response.status}")
+                return ScrapeFailure(source.name, loop.time(), f"HTTP {response.status}")
             text = await _read(response)
     except TimeoutError:
-        return Silence(source.name, loop.time(), f"no answer within {timeout_s:g} s")
+        return ScrapeFailure(source.name, loop.time(), f"no answer within {timeout_s:g} s")
     except (aiohttp.ClientError, OSError) as error:
-        return Silence(
+        return ScrapeFailure(
             source.name, loop.time(), " ".join(str(error).split()) or type(error).__name__
         )
     at = loop.time()
     if len(text) > TEXT_SIZE_MAX:
-        return Silence(source.name, at, f"an answer of more than {TEXT_SIZE_MAX} octets")
+        return ScrapeFailure(source.name, at, f"an answer of more than {TEXT_SIZE_MAX} octets")
     try:
         return read(source.name, at, at - began, text.decode())
     except ValueError as error:
-        return Silence(source.name, at, f"not the text of metrics: {error}")
+        return ScrapeFailure(source.name, at, f"not the text of metrics: {error}")
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
@@ -171,7 +171,7 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
 
 async def sample_all(
     http: aiohttp.ClientSession, sources: Iterable[Source], *, timeout_s: float = TIMEOUT_S
-) -> list[Sample | Silence]:
+) -> list[Sample | ScrapeFailure]:
     """Ask all of them at once; the answers in the order of the sources."""
     return list(
         await asyncio.gather(*(sample(http, source, timeout_s=timeout_s) for source in sources))
@@ -179,54 +179,54 @@ async def sample_all(
 
 
 Labels = tuple[str, ...]
-Told = Mapping[str, Mapping[Labels, float]]
+Metrics = Mapping[str, Mapping[Labels, float]]
 
 
 def read(name: str, at: float, took_s: float, text: str) -> Sample:
     """The sample in the text of `/metrics`. Raises `ValueError` for what is no such text."""
-    told = _told(text)
+    metrics = _metrics(text)
     return Sample(
         name,
         at,
         took_s,
         ProcessSample(
-            memory=_one(told, "process_memory_bytes"),
-            file_descriptors=_one(told, "process_file_descriptors"),
-            tasks=_one(told, "process_tasks"),
-            cpu_s=_one(told, "process_cpu_seconds_total"),
-            started_at=_one(told, "process_start_time_seconds"),
+            memory=_one(metrics, "process_memory_bytes"),
+            file_descriptors=_one(metrics, "process_file_descriptors"),
+            tasks=_one(metrics, "process_tasks"),
+            cpu_s=_one(metrics, "process_cpu_seconds_total"),
+            started_at=_one(metrics, "process_start_time_seconds"),
         ),
         ShareSample(
-            opens=_one(told, "opens"),
-            sessions=_one(told, "sessions"),
-            episodes_waiting=_one(told, "episodes_waiting"),
-            uptime_site_s=_one(told, "uptime_site_seconds"),
-            remembered=_by_one(told, "remembered"),
-            refusals=_by_two(told, "refusals_total"),
-            waiter_site_s=_by_two(told, "waiter_site_seconds"),
-            requests=_by_two(told, "requests_total"),
-            boxes=_by_two(told, "box_files"),
+            opens=_one(metrics, "opens"),
+            sessions=_one(metrics, "sessions"),
+            episodes_waiting=_one(metrics, "episodes_waiting"),
+            uptime_site_s=_one(metrics, "uptime_site_seconds"),
+            remembered=_by_one(metrics, "remembered"),
+            refusals=_by_two(metrics, "refusals_total"),
+            waiter_site_s=_by_two(metrics, "waiter_site_seconds"),
+            requests=_by_two(metrics, "requests_total"),
+            boxes=_by_two(metrics, "box_files"),
         ),
         SiteSample(
-            jobs=_by_one(told, "jobs"),
-            details=_by_two(told, "job_details"),
-            cycles=_by_one(told, "service_cycles_total"),
-            reports_loaded=_one(told, "reports_loaded"),
-            clients_wanted=_one(told, "site_clients_wanted"),
-            clients_leased=_one(told, "site_clients_leased"),
-            clients_live=_one(told, "site_clients_live"),
-            fleets_lapsed=_one(told, "fleets_lapsed_total"),
+            jobs=_by_one(metrics, "jobs"),
+            details=_by_two(metrics, "job_details"),
+            cycles=_by_one(metrics, "service_cycles_total"),
+            reports_loaded=_one(metrics, "reports_loaded"),
+            clients_wanted=_one(metrics, "site_clients_wanted"),
+            clients_leased=_one(metrics, "site_clients_leased"),
+            clients_live=_one(metrics, "site_clients_live"),
+            fleets_lapsed=_one(metrics, "fleets_lapsed_total"),
         ),
         FleetSample(
-            clients_wanted=_one(told, "fleet_clients_wanted"),
-            clients=_one(told, "fleet_clients"),
-            polls=_by_one(told, "fleet_polls_total"),
-            polls_late=_one(told, "fleet_polls_late_total"),
-            poll_classes=_by_one(told, "fleet_poll_seconds_bucket"),
-            poll_s_sum=_one(told, "fleet_poll_seconds_sum"),
-            runs=_one(told, "fleet_runs_total"),
-            reports=_one(told, "fleet_reports_total"),
-            reports_unsent=_one(told, "fleet_reports_unsent"),
+            clients_wanted=_one(metrics, "fleet_clients_wanted"),
+            clients=_one(metrics, "fleet_clients"),
+            polls=_by_one(metrics, "fleet_polls_total"),
+            polls_late=_one(metrics, "fleet_polls_late_total"),
+            poll_classes=_by_one(metrics, "fleet_poll_seconds_bucket"),
+            poll_s_sum=_one(metrics, "fleet_poll_seconds_sum"),
+            runs=_one(metrics, "fleet_runs_total"),
+            reports=_one(metrics, "fleet_reports_total"),
+            reports_unsent=_one(metrics, "fleet_reports_unsent"),
         ),
     )
 
@@ -250,7 +250,7 @@ none.
 PREFIX: Final = "despoolr_"
 
 
-def _told(text: str) -> Told:
+def _metrics(text: str) -> Metrics:
     found: dict[str, dict[Labels, float]] = defaultdict(dict)
     for family in text_string_to_metric_families(text):
         for row in family.samples:
@@ -261,13 +261,13 @@ def _told(text: str) -> Told:
     return found
 
 
-def _one(told: Told, name: str) -> float | None:
-    return told.get(name, {}).get(())
+def _one(metrics: Metrics, name: str) -> float | None:
+    return metrics.get(name, {}).get(())
 
 
-def _by_one(told: Told, name: str) -> dict[str, float]:
-    return {key[0]: value for key, value in told.get(name, {}).items()}
+def _by_one(metrics: Metrics, name: str) -> dict[str, float]:
+    return {key[0]: value for key, value in metrics.get(name, {}).items()}
 
 
-def _by_two(told: Told, name: str) -> dict[tuple[str, str], float]:
-    return {(key[0], key[1]): value for key, value in told.get(name, {}).items()}
+def _by_two(metrics: Metrics, name: str) -> dict[tuple[str, str], float]:
+    return {(key[0], key[1]): value for key, value in metrics.get(name, {}).items()}

@@ -24,7 +24,7 @@ from despoolr_lab.kb import gallery, matrix
 from despoolr_lab.kb.matrix import AS_SHIPPED, Cell
 from despoolr_lab.scenario.load import load_scenario
 from despoolr_lab.scenario.model import Scenario
-from despoolr_lab.scenario.run import Wishes, run_scenario
+from despoolr_lab.scenario.run import RunOptions, run_scenario
 
 FILE = Path(__file__).with_name("digests.json")
 
@@ -57,8 +57,8 @@ def scenario_of(name: str) -> Scenario:
 def digest_of(cell: Cell) -> str:
     """One run, in virtual time, as `despoolr kb run` and `despoolr run` make it."""
     is_article = not (gallery.scenario_root() / f"{cell.kb}.toml").exists()
-    wishes = cell.wishes(Wishes()) if is_article else Wishes(version=cell.version)
-    return run_scenario(scenario_of(cell.kb), wishes).digest
+    options = cell.options(RunOptions()) if is_article else RunOptions(version=cell.version)
+    return run_scenario(scenario_of(cell.kb), options).digest
 
 
 def key(cell: Cell) -> str:

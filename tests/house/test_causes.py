@@ -16,7 +16,7 @@ from despoolr_core.profile import ARTICLES
 from despoolr_lab.kb import gallery
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.model import Scenario
-from despoolr_lab.scenario.run import RunResult, Wishes, run_scenario
+from despoolr_lab.scenario.run import RunOptions, RunResult, run_scenario
 from scenarios.staging import article, failed
 
 Change = Callable[[Scenario], None]
@@ -139,7 +139,7 @@ def test_without_its_cause_an_article_does_not_reproduce(
     names = {e.name for e in scenario.expect}
     assert red <= names, "the scenario expects these"
     change(scenario)
-    result = run_scenario(scenario, Wishes(version=version))
+    result = run_scenario(scenario, RunOptions(version=version))
     assert red <= {finding.name for finding in failed(result)}
 
 

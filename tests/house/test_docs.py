@@ -24,7 +24,7 @@ from despoolr_core.profile import PROFILES
 from despoolr_core.response import POLLING_S, retry_interval_s
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.load import load_scenario, parse_scenario
-from despoolr_lab.scenario.run import Wishes, run_scenario
+from despoolr_lab.scenario.run import RunOptions, run_scenario
 from support import REPOSITORY
 
 DOCS = REPOSITORY / "docs"
@@ -132,14 +132,14 @@ def test_every_toml_example_is_a_scenario_or_a_part_of_one(block: Block) -> None
 
 @pytest.mark.parametrize("block", [b for b in TOML if is_whole(b)], ids=str)
 def test_every_whole_example_runs_and_its_expectations_hold(block: Block) -> None:
-    result = run_scenario(parse_scenario(block.text), Wishes())
+    result = run_scenario(parse_scenario(block.text), RunOptions())
     assert result.findings
     assert [f"{f.name}: {f.actual}" for f in result.findings if not f.ok] == []
 
 
 def test_the_example_fails_on_1_2_as_its_page_says() -> None:
     whole = next(b for b in TOML if is_whole(b) and b.page.name == "scenarios.md")
-    result = run_scenario(parse_scenario(whole.text), Wishes(version="1.2"))
+    result = run_scenario(parse_scenario(whole.text), RunOptions(version="1.2"))
     assert [f.ok for f in result.findings] == [False, True, True, True]
 
 

@@ -10,7 +10,7 @@ import msgspec
 from despoolr_lab.kb import gallery
 from despoolr_lab.scenario.expectations import Finding
 from despoolr_lab.scenario.model import Scenario, moment_s
-from despoolr_lab.scenario.run import RunResult, Wishes, run_scenario
+from despoolr_lab.scenario.run import RunOptions, RunResult, run_scenario
 
 FILES = {"a.dat": "a, first", "b.dat": "b, first", "c.dat": "c, first"}
 NEW = {name: text.replace("first", "second") for name, text in FILES.items()}
@@ -81,9 +81,9 @@ def blocked_update(*steps: dict[str, Any], **more: Any) -> Scenario:
     return scenario(share(), *steps, *update(), **more)
 
 
-def play(staged: Scenario, version: str = "", **wishes: Any) -> RunResult:
+def play(staged: Scenario, version: str = "", **options: Any) -> RunResult:
     """Run it in virtual time."""
-    return run_scenario(staged, Wishes(version=version, **wishes))
+    return run_scenario(staged, RunOptions(version=version, **options))
 
 
 @cache
@@ -95,7 +95,7 @@ def article(
     bug: tuple[str, ...] = (),
 ) -> RunResult:
     """An article's scenario, run once for all tests that look at it."""
-    return run_scenario(gallery.load(kb), Wishes(version=version, seed=seed, fix=fix, bug=bug))
+    return run_scenario(gallery.load(kb), RunOptions(version=version, seed=seed, fix=fix, bug=bug))
 
 
 def until(staged: Scenario, hours: float) -> Scenario:

@@ -13,7 +13,7 @@ import pytest
 from despoolr_core.profile import ARTICLES, PROFILES, profile_of
 from despoolr_lab.kb import gallery, matrix
 from despoolr_lab.kb.matrix import Cell
-from despoolr_lab.scenario.run import Wishes
+from despoolr_lab.scenario.run import RunOptions
 from golden.write import assert_golden
 from scenarios.staging import article, failed, finding, play, status, until
 
@@ -36,8 +36,8 @@ def test_the_gallery_has_the_articles_that_can_be_switched() -> None:
 
 @pytest.mark.parametrize("cell", CELLS, ids=[f"{c.kb}-{c.version}-{c.variant}" for c in CELLS])
 def test_every_expectation_of_an_article_holds_on_every_version_it_speaks_of(cell: Cell) -> None:
-    wishes = cell.wishes(Wishes())
-    result = article(cell.kb, cell.version, None, wishes.fix, wishes.bug)
+    options = cell.options(RunOptions())
+    result = article(cell.kb, cell.version, None, options.fix, options.bug)
     assert failed(result) == []
     assert len(result.findings) >= 8
     assert_golden(cell, result.digest)
@@ -193,8 +193,8 @@ def test_the_same_seed_gives_the_same_records_in_one_process(kb: str) -> None:
 
 DIGEST = """
 from despoolr_lab.kb import gallery
-from despoolr_lab.scenario.run import Wishes, run_scenario
-print(run_scenario(gallery.load("Q152229"), Wishes(version="1.1")).digest)
+from despoolr_lab.scenario.run import RunOptions, run_scenario
+print(run_scenario(gallery.load("Q152229"), RunOptions(version="1.1")).digest)
 """
 
 

@@ -497,7 +497,7 @@ async def _serve(ground: Any, start: Start) -> int:
 
 def _greet(running: Servers) -> None:
     from despoolr_app.cli import output
-    from despoolr_app.process.gc_tuning import leave_in_peace
+    from despoolr_app.process.gc_tuning import freeze_gc
     from despoolr_app.process.process_log import is_plain
 
     ground = running.ground
@@ -517,7 +517,7 @@ def _greet(running: Servers) -> None:
         output.say(f"  live page: {running.announced[0].url}/#token={ground.token}")
     else:
         say(f"despoolr: the administrator's token is in {ground.token_file}")
-    leave_in_peace()
+    freeze_gc()
     say("despoolr: ready")
 
 

@@ -25,7 +25,7 @@ import msgspec
 from despoolr_app.fleet.churn import Churn, keep_churning
 from despoolr_app.fleet.lease import SILENCES, SlotLease, SlotsLost, steady_now
 from despoolr_app.process.clock import LoopClock
-from despoolr_app.process.gc_tuning import leave_in_peace
+from despoolr_app.process.gc_tuning import freeze_gc
 from despoolr_app.process.runtime import FLUSH_S, StartError, clock_of
 from despoolr_app.process.settings import NamedServer, parse_profile
 from despoolr_app.runs.directory import RecordFile
@@ -113,7 +113,7 @@ class Clients:
             self._records = RecordFile(self.settings.records)
         self._settings = await self.prepare()
         await self._make()
-        leave_in_peace()
+        freeze_gc()
         if self._records is not None:
             self._background.append(asyncio.create_task(_keep_flushing(self._records)))
 

@@ -16,7 +16,7 @@ THRESHOLDS: Final = (50_000, 20, 50)
 """
 
 
-def leave_in_peace() -> None:
+def freeze_gc() -> None:
     """What there is now stays: collect once, then look at newer objects only, and seldom."""
     gc.collect()
     gc.freeze()

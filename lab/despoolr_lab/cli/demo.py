@@ -59,7 +59,7 @@ def command(as_json: bool, out: str) -> None:
     from despoolr_lab.cli.narrator import Narrator
     from despoolr_lab.cli.running import read_scenario, run_and_keep, to_json
     from despoolr_lab.kb.gallery import scenario_root
-    from despoolr_lab.scenario.run import Wishes
+    from despoolr_lab.scenario.run import RunOptions
 
     def say(text: str) -> None:
         if not as_json:
@@ -85,7 +85,7 @@ def command(as_json: bool, out: str) -> None:
     scenario = read_scenario(scenario_root() / "demo_live.toml")
     live, live_directory = run_and_keep(
         scenario,
-        Wishes(timing=Timing(SCALE)),
+        RunOptions(timing=Timing(SCALE)),
         Path(out),
         quiet=True,
         listeners=[Narrator(tell, until=scenario.end)],
@@ -95,7 +95,7 @@ def command(as_json: bool, out: str) -> None:
     scenario = read_scenario(scenario_root() / "demo_nobody_closes.toml")
     gone, gone_directory = run_and_keep(
         scenario,
-        Wishes(),
+        RunOptions(),
         Path(out),
         quiet=True,
         listeners=[Narrator(tell, brief=True, until=scenario.end)],

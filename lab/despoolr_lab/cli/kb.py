@@ -16,7 +16,7 @@ from despoolr_app.cli.output import (
     put_prose,
     wrapped_cell,
 )
-from despoolr_lab.cli.options import run_options, wishes_of
+from despoolr_lab.cli.options import run_options, to_run_options
 
 THIS = "(this article)"
 
@@ -139,17 +139,17 @@ def run(kb: str, every: bool, fix: tuple[str, ...], **options: Any) -> None:
                 "--all runs every article with its fix as well; --fix KB puts a certain one "
                 "into every run"
             )
-        sys.exit(_run_all(wishes_of(options, fix), options))
+        sys.exit(_run_all(to_run_options(options, fix), options))
     try:
         number = entry(kb)[0]
     except ProfileError as error:
         raise click.UsageError(str(error)) from None
-    wishes = wishes_of(options, tuple(number if k == THIS else k for k in fix))
+    parsed = to_run_options(options, tuple(number if k == THIS else k for k in fix))
     log_format = options["log_format"] or ""
     try:
         result, directory = run_and_keep(
             load(number),
-            wishes,
+            parsed,
             Path(options["out"]),
             quiet=options["as_json"],
             log_format=log_format,
@@ -160,7 +160,7 @@ def run(kb: str, every: bool, fix: tuple[str, ...], **options: Any) -> None:
     sys.exit(0 if result.passed else EXIT_EXPECTATION_FAILED)
 
 
-def _run_all(wishes: Any, options: dict[str, Any]) -> int:
+def _run_all(parsed: Any, options: dict[str, Any]) -> int:
     from despoolr_lab.cli.running import EXIT_EXPECTATION_FAILED, to_json
     from despoolr_lab.kb.matrix import cells, run_all
 
@@ -170,9 +170,9 @@ def _run_all(wishes: Any, options: dict[str, Any]) -> int:
     is_interrupted = False
     outcomes = run_all(
         todo,
-        wishes,
+        parsed,
         Path(options["out"]),
-        jobs=0 if wishes.timing.is_virtual else 1,
+        jobs=0 if parsed.timing.is_virtual else 1,
         log_format=options["log_format"] or "",
     )
     try:

@@ -18,7 +18,7 @@ from despoolr_app.cli.output import echo_json, echo_table, fail, json_option, pu
 
 if TYPE_CHECKING:
     from despoolr_lab.load.model import LoadFile
-    from despoolr_lab.load.run import Beat, Outcome, Wishes
+    from despoolr_lab.load.run import LoadOptions, LoadProgress, Outcome
 
 PLAIN_EVERY_S: Final = 10.0
 """Seconds between two lines where there is no terminal."""
@@ -95,10 +95,10 @@ def command(file: str, out: Path, quiet: bool, as_json: bool, processes: int, **
             raise ConfigError(line)
         load = _read(file, given)
         stamp = utc_stamp(wall_now())
-        wishes = _wishes(given, stamp, processes)
+        options = _options(given, stamp, processes)
         check_root(out)
         with _Progress(load.name, quiet=quiet) as progress:
-            outcome = asyncio.run(_run(load, wishes, progress))
+            outcome = asyncio.run(_run(load, options, progress))
         summary = summary_of(outcome, stamp)
         directory = new_directory(out, stamp, load.name, load.load.seed)
         write_all(directory, outcome, summary)
@@ -130,11 +130,11 @@ def _read(file: str, given: dict[str, Any]) -> LoadFile:
         fail(f"{path}: {error.strerror or error}")
 
 
-def _wishes(given: dict[str, Any], stamp: str, processes: int) -> Wishes:
+def _options(given: dict[str, Any], stamp: str, processes: int) -> LoadOptions:
     from despoolr_app.cli.ask import secret_token
     from despoolr_app.process import discovery
     from despoolr_app.process.settings import parse_named_server, parse_url
-    from despoolr_lab.load.run import Wishes
+    from despoolr_lab.load.run import LoadOptions
 
     url, token = given["site_url"], given["token"] or secret_token()
     here = {s.url: s for s in discovery.running(Path.cwd()) if s.role == "site"}
@@ -147,17 +147,17 @@ def _wishes(given: dict[str, Any], stamp: str, processes: int) -> Wishes:
     if not token and url in here:
         token = Path(here[url].token_file).read_text("ascii").strip()
     logons = tuple(parse_named_server(text) for text in given["logons"])
-    return Wishes(url, token, logons, stamp, processes, os.cpu_count() or 1)
+    return LoadOptions(url, token, logons, stamp, processes, os.cpu_count() or 1)
 
 
-async def _run(load: LoadFile, wishes: Wishes, progress: _Progress) -> Outcome:
+async def _run(load: LoadFile, options: LoadOptions, progress: _Progress) -> Outcome:
     """The run, until it is over or a signal ends it in order; a second signal at once."""
     import asyncio
     import signal
 
     from despoolr_lab.load.run import LoadRun
 
-    run = LoadRun(load, wishes, progress.show, progress.say)
+    run = LoadRun(load, options, progress.show, progress.say)
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     assert task is not None
@@ -222,18 +222,18 @@ class _Progress:
         self._clear()
         say(text)
 
-    def show(self, beat: Beat) -> None:
+    def show(self, progress: LoadProgress) -> None:
         """Called every second."""
         if self._quiet:
             return
-        text = _line(self._name, beat)
+        text = _line(self._name, progress)
         if self._is_terminal:
             import shutil
 
             put_over(f"{text[: shutil.get_terminal_size().columns - 1]}")
             self._is_drawn = True
-        elif beat.second >= self._next_s:
-            self._next_s = beat.second + PLAIN_EVERY_S
+        elif progress.second >= self._next_s:
+            self._next_s = progress.second + PLAIN_EVERY_S
             say(text)
 
     def _clear(self) -> None:
@@ -242,14 +242,14 @@ class _Progress:
             self._is_drawn = False
 
 
-def _line(name: str, beat: Beat) -> str:
+def _line(name: str, progress: LoadProgress) -> str:
     from despoolr_lab.load.judgement import seconds
 
-    told, now, row = beat.told, beat.now, beat.row
+    status, now, row = progress.status, progress.now, progress.row
     took = now.took
     parts = [
-        f"{name} {_clock(beat.second)}/{_clock(beat.seconds)} {beat.phase}",
-        f"{told.clients - told.gone:,} clients",
+        f"{name} {_clock(progress.second)}/{_clock(progress.seconds)} {progress.phase}",
+        f"{status.clients - status.gone:,} clients",
     ]
     if now.polls:
         parts.append(
@@ -258,14 +258,14 @@ def _line(name: str, beat: Beat) -> str:
         )
     if now.failed:
         parts.append(f"{now.failed:,} failed")
-    if told.under_way:
-        parts.append(f"{told.under_way:,} unanswered")
+    if status.under_way:
+        parts.append(f"{status.under_way:,} unanswered")
     if row is not None and (row.refusals or row.waiting):
         parts.append(f"{row.refusals:,} refused, {row.waiting:,} waiting")
-    if told.holds:
-        parts.append(f"{told.holds:,} held")
-    if told.reports:
-        parts.append(f"{told.reports:,} reports, {row.rows_ended if row else 0:,} counted")
+    if status.holds:
+        parts.append(f"{status.holds:,} held")
+    if status.reports:
+        parts.append(f"{status.reports:,} reports, {row.rows_ended if row else 0:,} counted")
     if row is not None and row.silent:
         parts.append(f"{', '.join(row.silent)} silent")
     if now.late:

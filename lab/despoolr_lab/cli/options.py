@@ -1,4 +1,4 @@
-"""The options that `run`, `kb run` and `demo` share, and how they become `Wishes`."""
+"""The options that `run`, `kb run` and `demo` share, and how they become `RunOptions`."""
 
 from __future__ import annotations
 
@@ -160,12 +160,12 @@ def run_options(function: F) -> F:
     return function
 
 
-def wishes_of(options: dict[str, Any], fix: tuple[str, ...] = ()) -> Any:
-    """`Wishes` from the parsed options. Raises `click.UsageError` for what cannot be."""
+def to_run_options(options: dict[str, Any], fix: tuple[str, ...] = ()) -> Any:
+    """`RunOptions` from the parsed options. Raises `click.UsageError` for what cannot be."""
     from despoolr_core.profile import ProfileError, article_of, profile_of, with_overrides
     from despoolr_core.timing import parse_timing
     from despoolr_lab.scenario.model import span_s
-    from despoolr_lab.scenario.run import Wishes
+    from despoolr_lab.scenario.run import RunOptions
 
     overrides: dict[str, Any] = {}
     for text in options["sets"]:
@@ -179,7 +179,7 @@ def wishes_of(options: dict[str, Any], fix: tuple[str, ...] = ()) -> Any:
         with_overrides(profile_of(options["version"] or "1.1"), overrides)
         for kb in (*options["bug"], *fix):
             article_of(kb)
-        return Wishes(
+        return RunOptions(
             version=options["version"],
             fix=fix,
             bug=tuple(options["bug"]),

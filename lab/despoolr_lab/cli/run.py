@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from despoolr_lab.cli.options import run_options, wishes_of
+from despoolr_lab.cli.options import run_options, to_run_options
 
 
 @click.command(
@@ -32,12 +32,12 @@ def command(scenario: Path, fix: tuple[str, ...], **options: Any) -> None:
         run_and_keep,
     )
 
-    wishes = wishes_of(options, fix)
+    parsed = to_run_options(options, fix)
     loaded = read_scenario(scenario)
     log_format = options["log_format"] or ""
     try:
         result, directory = run_and_keep(
-            loaded, wishes, Path(options["out"]), quiet=options["as_json"], log_format=log_format
+            loaded, parsed, Path(options["out"]), quiet=options["as_json"], log_format=log_format
         )
     except Interrupted as run:
         end_interrupted(run, options["as_json"])

@@ -27,7 +27,7 @@ from despoolr_lab.report.html import render_report
 from despoolr_lab.report.text import render_text
 from despoolr_lab.scenario.load import ScenarioError, load_scenario
 from despoolr_lab.scenario.model import Scenario
-from despoolr_lab.scenario.run import RunResult, Wishes, profiles_of, run_scenario
+from despoolr_lab.scenario.run import RunOptions, RunResult, profiles_of, run_scenario
 from despoolr_lab.scenario.steps import StepError
 
 EXIT_EXPECTATION_FAILED = 10
@@ -46,7 +46,7 @@ def read_scenario(path: Path) -> Scenario:
 
 def run_and_keep(
     scenario: Scenario,
-    wishes: Wishes,
+    options: RunOptions,
     out: Path,
     *,
     quiet: bool,
@@ -61,10 +61,10 @@ def run_and_keep(
     """
     import time
 
-    seed = scenario.run.seed if wishes.seed is None else wishes.seed
+    seed = scenario.run.seed if options.seed is None else options.seed
     layouts = {
         site: log_format or profile.log_layout
-        for site, profile in profiles_of(scenario, wishes).items()
+        for site, profile in profiles_of(scenario, options).items()
     }
     started = time.perf_counter()
     heard: list[Record] = []
@@ -72,17 +72,19 @@ def run_and_keep(
         with RunDirectory.create(out, utc_stamp(wall_now()), scenario.name, seed) as run:
             with Progress(scenario.name, quiet) as progress:
                 try:
-                    with _stopping_between_steps(wishes.timing.is_virtual) as stop_if_asked:
+                    with _stopping_between_steps(options.timing.is_virtual) as stop_if_asked:
 
                         def update(now: float, end: float, what: str) -> None:
                             stop_if_asked()
                             progress.update(now, end, what)
 
                         heard_by = [run.listener, heard.append, *listeners]
-                        result = run_scenario(scenario, wishes, listeners=heard_by, progress=update)
+                        result = run_scenario(
+                            scenario, options, listeners=heard_by, progress=update
+                        )
                 except KeyboardInterrupt:
                     summary = interrupted_summary(
-                        scenario, wishes, seed, heard, time.perf_counter() - started
+                        scenario, options, seed, heard, time.perf_counter() - started
                     )
                     _keep(run, heard, summary, layouts)
                     raise Interrupted(summary, heard, run.path) from None
@@ -154,7 +156,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 def interrupted_summary(
-    scenario: Scenario, wishes: Wishes, seed: int, records: list[Record], wall_s: float
+    scenario: Scenario, options: RunOptions, seed: int, records: list[Record], wall_s: float
 ) -> dict[str, Any]:
     """The JSON of a run that did not come to its end: the keys of `RunResult.to_json`,
     `interrupted`, and no digest.
@@ -171,9 +173,9 @@ def interrupted_summary(
     return {
         "kb": scenario.article,
         "scenario": scenario.name,
-        "version": wishes.version or scenario.site[0].version,
+        "version": options.version or scenario.site[0].version,
         "seed": seed,
-        "time": str(wishes.timing),
+        "time": str(options.timing),
         "interrupted": True,
         "passed": False,
         "verdict": " ".join(

@@ -203,12 +203,12 @@ def _soak(plan: Plan, out: Path, *, as_json: bool) -> int:
 def _outcome(soak: Soak, *, interrupted: bool) -> tuple[int, dict[str, Any]]:
     from despoolr_lab.soak.counts import count_all, failed_runs
     from despoolr_lab.soak.outcome import as_json, exit_code, sentence
-    from despoolr_lab.soak.stack import Fell
+    from despoolr_lab.soak.stack import ProcessDied
 
     judged = soak.watch.judged(soak.warm_up_s, soak.plan.round_s)
     counts = count_all(soak.found) if soak.found is not None else []
     fell = str(soak.fell) if soak.fell is not None else ""
-    has_lost_clients = isinstance(soak.fell, Fell) and soak.fell.code == EXIT_INVALID
+    has_lost_clients = isinstance(soak.fell, ProcessDied) and soak.fell.code == EXIT_INVALID
     code = (
         EXIT_INTERRUPTED
         if interrupted

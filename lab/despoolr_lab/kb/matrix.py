@@ -19,7 +19,7 @@ from typing import Any, Final
 from despoolr_app.process.supervisor import process_pool
 from despoolr_core.profile import ARTICLES, profile_of
 from despoolr_lab.kb.gallery import entries, load
-from despoolr_lab.scenario.run import Wishes
+from despoolr_lab.scenario.run import RunOptions
 
 AS_SHIPPED: Final = "as shipped"
 FIX: Final = "--fix"
@@ -36,11 +36,11 @@ class Cell:
     version: str
     variant: str
 
-    def wishes(self, wishes: Wishes) -> Wishes:
+    def options(self, options: RunOptions) -> RunOptions:
         """What the run is to be like."""
-        fix = (*wishes.fix, self.kb) if self.variant == FIX else wishes.fix
-        bug = (*wishes.bug, self.kb) if self.variant == BUG else wishes.bug
-        return replace(wishes, version=self.version, fix=fix, bug=bug)
+        fix = (*options.fix, self.kb) if self.variant == FIX else options.fix
+        bug = (*options.bug, self.kb) if self.variant == BUG else options.bug
+        return replace(options, version=self.version, fix=fix, bug=bug)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def cells(version: str = "") -> list[Cell]:
 
 
 def run_all(
-    todo: Sequence[Cell], wishes: Wishes, out: Path, jobs: int = 0, *, log_format: str = ""
+    todo: Sequence[Cell], options: RunOptions, out: Path, jobs: int = 0, *, log_format: str = ""
 ) -> Iterator[Outcome]:
     """Run the cells, on all cores unless `jobs` says otherwise, and give each as it is done.
 
@@ -89,7 +89,7 @@ def run_all(
     with process_pool(jobs or os.cpu_count() or 1) as pool:
         # The long ones first: two cores are done at about the same time.
         futures = [
-            pool.submit(run_cell, cell, wishes, out, log_format)
+            pool.submit(run_cell, cell, options, out, log_format)
             for cell in sorted(todo, key=lambda cell: cell.kb)
         ]
         given = set()
@@ -107,11 +107,11 @@ def run_all(
             raise
 
 
-def run_cell(cell: Cell, wishes: Wishes, out: Path, log_format: str = "") -> Outcome:
+def run_cell(cell: Cell, options: RunOptions, out: Path, log_format: str = "") -> Outcome:
     """One run, kept below `out`."""
     from despoolr_lab.cli.running import run_and_keep
 
     result, directory = run_and_keep(
-        load(cell.kb), cell.wishes(wishes), out, quiet=True, log_format=log_format
+        load(cell.kb), cell.options(options), out, quiet=True, log_format=log_format
     )
     return Outcome(cell, {**result.to_json(), "variant": cell.variant}, str(directory))

@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol
 
 from despoolr_client.agent.polling import PollResult
 from despoolr_client.transport.limiter import PriorityLimiter
-from despoolr_lab.load.shapes import Stay
+from despoolr_lab.load.shapes import ClientSchedule
 from despoolr_lab.load.tally import Tally
 
 GRACE_S: Final = 10.0
@@ -40,14 +40,14 @@ class Poller(Protocol):
 
 
 class Driver:
-    """Drives `agents`, each with its stay and its interval (seconds of this machine's time), until
-    `end`; `now` is the run's.
+    """Drives `agents`, each with its schedule and its interval (seconds of this machine's time),
+    until `end`; `now` is the run's.
     """
 
     def __init__(
         self,
         agents: Sequence[Poller],
-        stays: Sequence[Stay],
+        schedules: Sequence[ClientSchedule],
         every_s: Sequence[float],
         limiter: PriorityLimiter,
         tally: Tally,
@@ -55,7 +55,7 @@ class Driver:
         end: float,
     ) -> None:
         self._agents = agents
-        self._stays = stays
+        self._schedules = schedules
         self._every_s = every_s
         self._limiter = limiter
         self._tally = tally
@@ -63,11 +63,11 @@ class Driver:
         self._end = end
         self._due: list[tuple[float, int, int]] = []
         """When, how many polls before, which client."""
-        for index, stay in enumerate(stays):
-            if stay.first < min(stay.until, end):
-                self._due.append((stay.first, 0, index))
-            if stay.until < end:
-                self._due.append((stay.until, _LOG_OFF, index))
+        for index, schedule in enumerate(schedules):
+            if schedule.first < min(schedule.until, end):
+                self._due.append((schedule.first, 0, index))
+            if schedule.until < end:
+                self._due.append((schedule.until, _LOG_OFF, index))
         heapq.heapify(self._due)
         self._waiting: dict[int, list[float]] = {}
         """Client to the polls it owes: the one under way, and those meant since."""
@@ -142,9 +142,9 @@ class Driver:
             heapq.heappop(self._due)
             spawn(self._log_off(index))
             return
-        stay = self._stays[index]
-        following = stay.first + (count + 1) * self._every_s[index]
-        if following < min(stay.until, self._end):
+        schedule = self._schedules[index]
+        following = schedule.first + (count + 1) * self._every_s[index]
+        if following < min(schedule.until, self._end):
             heapq.heapreplace(self._due, (following, count + 1, index))
         else:
             heapq.heappop(self._due)

@@ -21,7 +21,7 @@ from despoolr_app.process.settings import NamedServer
 from despoolr_core.times import span_s
 from despoolr_lab.load.model import LoadFile
 from despoolr_lab.load.protocol import HoldOrder, Orders, Part
-from despoolr_lab.load.shapes import Stay, stays
+from despoolr_lab.load.shapes import ClientSchedule, schedules
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +76,12 @@ def layout_of(load: LoadFile, processes: int) -> Layout:
     return Layout([group.count for group in load.clients], min(processes, load.client_count))
 
 
-def pace_of(load: LoadFile, scale: float) -> list[Stay]:
-    """The stay of every client, in seconds of this machine's time since the start."""
+def pace_of(load: LoadFile, scale: float) -> list[ClientSchedule]:
+    """The schedule of every client, in seconds of this machine's time since the start."""
     return [
-        stay
+        schedule
         for group in load.clients
-        for stay in stays(
+        for schedule in schedules(
             group.shape,
             group.count,
             span_s(group.at) / scale,
@@ -160,5 +160,5 @@ def orders_of(load: LoadFile, place: Place, layout: Layout) -> list[Orders]:
     return found
 
 
-def _told(stay: Stay) -> tuple[float, float | None]:
-    return stay.first, None if math.isinf(stay.until) else stay.until
+def _told(schedule: ClientSchedule) -> tuple[float, float | None]:
+    return schedule.first, None if math.isinf(schedule.until) else schedule.until

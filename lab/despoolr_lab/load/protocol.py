@@ -33,12 +33,12 @@ class HoldOrder(msgspec.Struct, frozen=True):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """Clients of one group that a worker has: how many, their stays (first poll, log-off or none),
-    how often they poll.
+    """Clients of one group that a worker has: how many, their schedules (first poll, log-off or
+    none), how often they poll.
     """
 
     group: str
-    stays: list[tuple[float, float | None]]
+    schedules: list[tuple[float, float | None]]
     every_s: float
     poll_every_site_s: float
     when_warned: str
@@ -65,7 +65,7 @@ class Orders(msgspec.Struct, frozen=True):
     @property
     def count(self) -> int:
         """Its clients."""
-        return sum(len(part.stays) for part in self.parts)
+        return sum(len(part.schedules) for part in self.parts)
 
 
 class Word(msgspec.Struct, frozen=True):
@@ -77,8 +77,8 @@ class Word(msgspec.Struct, frozen=True):
     at: float = 0.0
 
 
-class Told(msgspec.Struct):
-    """What a worker says. `kind` is `ready`, `told`, `paced` (no more polls) or `over`; counts are
+class WorkerStatus(msgspec.Struct):
+    """How far a worker is. `kind` is `ready`, `told`, `paced` (no more polls) or `over`; counts are
     since the start.
     """
 

@@ -26,7 +26,7 @@ from despoolr_core.timing import parse_timing
 from despoolr_lab.load.judgement import Facts, Finding, JobFacts, findings, invalid
 from despoolr_lab.load.model import SECONDS_MAX, LoadFile
 from despoolr_lab.load.plan import Place, layout_of, orders_of
-from despoolr_lab.load.protocol import Told, Word
+from despoolr_lab.load.protocol import Word, WorkerStatus
 from despoolr_lab.load.stage import Stage, file_name
 from despoolr_lab.load.tally import Second, total
 from despoolr_lab.load.watch import Row, Watch
@@ -43,7 +43,7 @@ WAIT_S: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class LoadOptions:
     """Against which stack, with how many processes. `stamp` names the run; `seed` None: the
     file's.
     """
@@ -57,18 +57,18 @@ class Wishes:
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
+class LoadProgress:
     """How far a run is. `second` of `seconds`; `now` are the last ten seconds that are over."""
 
     phase: str
     second: float
     seconds: float
-    told: Told
+    status: WorkerStatus
     now: Second
     row: Row | None
 
 
-Progress = Callable[[Beat], None]
+ShowProgress = Callable[[LoadProgress], None]
 
 
 @dataclass(slots=True)
@@ -96,15 +96,19 @@ class LoadRun:
     """
 
     def __init__(
-        self, load: LoadFile, wishes: Wishes, progress: Progress, say: Callable[[str], None]
+        self,
+        load: LoadFile,
+        options: LoadOptions,
+        progress: ShowProgress,
+        say: Callable[[str], None],
     ) -> None:
         self._load = load
-        self._wishes = wishes
+        self._options = options
         self._progress = progress
         self.stop = asyncio.Event()
-        layout = layout_of(load, wishes.processes)
+        layout = layout_of(load, options.processes)
         self._stage = Stage(
-            load, wishes.url, wishes.token, wishes.logons, wishes.stamp[-7:-1], say, layout
+            load, options.url, options.token, options.logons, options.stamp[-7:-1], say, layout
         )
         self._workers = Workers()
         self._watch = Watch([])
@@ -148,7 +152,7 @@ class LoadRun:
         names = [f"{stage.site['server']}", *stage.servers]
         self._watch = Watch(names)
         count = await stage.take_numbers(
-            f"load-{self._wishes.stamp}-{os.getpid()}", load.client_count
+            f"load-{self._options.stamp}-{os.getpid()}", load.client_count
         )
         if count != load.client_count:
             return False
@@ -266,13 +270,13 @@ class LoadRun:
         """Until every job of the file was made and has ended, and every report is counted."""
         while True:
             await asyncio.sleep(LOOK_S)
-            told, rows = self._workers.sum(), self._watch.rows
+            status, rows = self._workers.sum(), self._watch.rows
             if len(self._stage.jobs) < len(self._load.job) + len(self._load.update):
                 continue
-            if told.unsent or told.running or (rows and rows[-1].rows_ended < told.reports):
+            if status.unsent or status.running or (rows and rows[-1].rows_ended < status.reports):
                 continue
             if await self._stage.have_jobs_ended():
-                self._settled_s = max(0.0, self._now() - (told.first_report_at or 0.0))
+                self._settled_s = max(0.0, self._now() - (status.first_report_at or 0.0))
                 return
 
     async def _look(self) -> None:
@@ -293,7 +297,7 @@ class LoadRun:
             phase = (
                 "settling" if now > end else "warm-up" if now < self._first_measured else "running"
             )
-            self._progress(Beat(phase, self._now(), end, self._workers.sum(), recent, row))
+            self._progress(LoadProgress(phase, self._now(), end, self._workers.sum(), recent, row))
 
     async def _ask_what_became(self) -> None:
         """The last look at the servers. One that does not answer any more has told nothing."""
@@ -331,11 +335,11 @@ class LoadRun:
         return math.ceil(span_s(self._load.load.warm_up) / self._stage.scale)
 
     def _outcome(self, wall_s: float) -> Outcome:
-        told, watch, first = self._workers.sum(), self._watch, self._first_measured
+        status, watch, first = self._workers.sum(), self._watch, self._first_measured
         seconds = dict(sorted(self._workers.seconds.items()))
         lease = self._stage.lease
         there = (
-            min(told.clients, lease.size)
+            min(status.clients, lease.size)
             if lease is not None and self._workers.all
             else (lease.size if lease is not None else 0)
         )
@@ -349,26 +353,25 @@ class LoadRun:
             refusals=watch.refusals if watch.has_heard_all else None,
             episodes=self._episodes,
             jobs=self._jobs,
-            reports_sent=told.reports,
-            reports_unsent=told.unsent,
+            reports_sent=status.reports,
+            reports_unsent=status.unsent,
             settled_s=self._settled_s,
             queues=watch.queues,
             holders_wanted=sum(table.count for table in self._load.holders),
-            holders_made=told.holds_made,
-            holders_refused=told.holds_refused,
-            holders_broken=told.holds_broken,
-            holders_lost=told.holds_lost,
+            holders_made=status.holds_made,
+            holders_refused=status.holds_refused,
+            holders_broken=status.holds_broken,
+            holders_lost=status.holds_lost,
             looks=len(watch.rows),
             troubles=self._troubles,
         )
         processes = max(1, len(self._workers.all))
         is_over = not self._is_interrupted
-        reasons = invalid(self._load, facts, processes, self._wishes.processors) if is_over else []
-        if told.others:
+        reasons = invalid(self._load, facts, processes, self._options.processors) if is_over else []
+        if status.others:
             self._notes.append(
-                f"clients ran {told.others:,} packages of earlier jobs, which were still in their "
-                "instruction files: "
-                "a stack that is new measures this load alone"
+                f"clients ran {status.others:,} packages of earlier jobs, which were still in "
+                "their instruction files: a stack that is new measures this load alone"
             )
         self._notes += [
             f"{name} did not answer {count:,} times"

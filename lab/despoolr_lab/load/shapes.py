@@ -29,7 +29,7 @@ PEAK: Final = 1 / 3
 
 
 @dataclass(frozen=True, slots=True)
-class Stay:
+class ClientSchedule:
     """One client: its first poll, and when it logs off (infinite: not before the end)."""
 
     first: float
@@ -44,36 +44,44 @@ class Stay:
             count += 1
 
 
-Shape = Callable[[int, float, float, float, Random], list[Stay]]
-"""`shape(count, at, over_s, every_s, rng)`: the stay of each client."""
+Shape = Callable[[int, float, float, float, Random], list[ClientSchedule]]
+"""`shape(count, at, over_s, every_s, rng)`: the schedule of each client."""
 
 
-def steady(count: int, at: float, over_s: float, every_s: float, rng: Random) -> list[Stay]:
+def steady(
+    count: int, at: float, over_s: float, every_s: float, rng: Random
+) -> list[ClientSchedule]:
     """Evenly, in any order."""
-    return [Stay(at + over_s * part) for part in _shuffled(_parts(count, rng), rng)]
+    return [ClientSchedule(at + over_s * part) for part in _shuffled(_parts(count, rng), rng)]
 
 
-def ramp(count: int, at: float, over_s: float, every_s: float, rng: Random) -> list[Stay]:
+def ramp(count: int, at: float, over_s: float, every_s: float, rng: Random) -> list[ClientSchedule]:
     """Evenly, one after the other."""
-    return [Stay(at + over_s * number / count) for number in range(count)]
+    return [ClientSchedule(at + over_s * number / count) for number in range(count)]
 
 
-def logon_storm(count: int, at: float, over_s: float, every_s: float, rng: Random) -> list[Stay]:
+def logon_storm(
+    count: int, at: float, over_s: float, every_s: float, rng: Random
+) -> list[ClientSchedule]:
     """A triangle that rises to `PEAK` and falls."""
-    return [Stay(at + over_s * _triangle(part)) for part in _shuffled(_parts(count, rng), rng)]
+    return [
+        ClientSchedule(at + over_s * _triangle(part)) for part in _shuffled(_parts(count, rng), rng)
+    ]
 
 
-def shift_change(count: int, at: float, over_s: float, every_s: float, rng: Random) -> list[Stay]:
+def shift_change(
+    count: int, at: float, over_s: float, every_s: float, rng: Random
+) -> list[ClientSchedule]:
     """The first half goes while the second comes."""
     before = count // 2
     early = _shuffled(_parts(before, rng), rng)
     leaving = _shuffled(_parts(before, rng), rng)
     coming = _shuffled(_parts(count - before, rng), rng)
-    stays = [
-        Stay(every_s * first, at + over_s * last)
+    schedules = [
+        ClientSchedule(every_s * first, at + over_s * last)
         for first, last in zip(early, leaving, strict=True)
     ]
-    return stays + [Stay(at + over_s * part) for part in coming]
+    return schedules + [ClientSchedule(at + over_s * part) for part in coming]
 
 
 SHAPES: Final[dict[str, Shape]] = {
@@ -88,11 +96,11 @@ jobs.
 """
 
 
-def stays(
+def schedules(
     shape: str, count: int, at: float, over_s: float, every_s: float, seed: str
-) -> list[Stay]:
-    """The stay of each of `count` clients. Same seed, same stays. Raises `KeyError` for a shape
-    there is not.
+) -> list[ClientSchedule]:
+    """The schedule of each of `count` clients. Same seed, same schedules. Raises `KeyError` for a
+    shape there is not.
     """
     return SHAPES[shape](count, at, over_s, every_s, Random(f"{seed}/{shape}"))
 

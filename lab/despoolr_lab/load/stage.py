@@ -27,7 +27,7 @@ from despoolr_core.times import span_s
 from despoolr_lab.load.judgement import JobFacts
 from despoolr_lab.load.model import LoadFile, LoadJob, LoadPackage, Update, size_of
 from despoolr_lab.load.plan import Layout
-from despoolr_lab.sampling import Sample, Silence, Source, sample_all
+from despoolr_lab.sampling import Sample, ScrapeFailure, Source, sample_all
 from despoolr_lab.sim.network import session_options
 from despoolr_server.site.jobs.model import (
     ENDED,
@@ -118,7 +118,7 @@ class Stage:
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + wait_s
-        while silent := [told for told in await self.sample() if isinstance(told, Silence)]:
+        while silent := [told for told in await self.sample() if isinstance(told, ScrapeFailure)]:
             if loop.time() >= deadline:
                 first = silent[0]
                 url = next(source.url for source in self.sources() if source.name == first.name)
@@ -277,7 +277,7 @@ class Stage:
             *(Source(s.name, s.url, self.token) for s in self.servers.values()),
         ]
 
-    async def sample(self) -> list[Sample | Silence]:
+    async def sample(self) -> list[Sample | ScrapeFailure]:
         """What all servers say of themselves now."""
         assert self._http is not None
         return await sample_all(self._http, self.sources())

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from despoolr_lab.sampling import Sample, Silence
+from despoolr_lab.sampling import Sample, ScrapeFailure
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class Watch:
     _refused: dict[tuple[str, str, str], float] = field(default_factory=dict)
     _rows_before: float | None = None
 
-    def begin(self, samples: Iterable[Sample | Silence]) -> None:
+    def begin(self, samples: Iterable[Sample | ScrapeFailure]) -> None:
         """What there was before the run."""
         for sample in samples:
             if isinstance(sample, Sample):
@@ -54,11 +54,11 @@ class Watch:
                     self._rows_before = _ended(sample)
         self._rows_before = self._rows_before or 0.0
 
-    def take(self, second: int, samples: Iterable[Sample | Silence]) -> Row:
+    def take(self, second: int, samples: Iterable[Sample | ScrapeFailure]) -> Row:
         """One moment of the run."""
         row = Row(second)
         for sample in samples:
-            if isinstance(sample, Silence):
+            if isinstance(sample, ScrapeFailure):
                 row.silent.append(sample.name)
                 self.silences[sample.name] = self.silences.get(sample.name, 0) + 1
                 continue

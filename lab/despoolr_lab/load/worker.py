@@ -21,7 +21,7 @@ import msgspec
 
 from despoolr_app.fleet.fleet import Clients, ClientsSettings
 from despoolr_app.fleet.lease import steady_now
-from despoolr_app.process.gc_tuning import leave_in_peace
+from despoolr_app.process.gc_tuning import freeze_gc
 from despoolr_app.process.runtime import StartError
 from despoolr_app.process.settings import NamedServer
 from despoolr_app.process.supervisor import end_with_parent
@@ -34,8 +34,8 @@ from despoolr_core.records.stream import Record
 from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_core.share.modes import Access, ShareMode, parse_flags
 from despoolr_lab.load.driver import Driver
-from despoolr_lab.load.protocol import LINE_SIZE_MAX, HoldOrder, Orders, Told, Word
-from despoolr_lab.load.shapes import Stay
+from despoolr_lab.load.protocol import LINE_SIZE_MAX, HoldOrder, Orders, Word, WorkerStatus
+from despoolr_lab.load.shapes import ClientSchedule
 from despoolr_lab.load.tally import Tally
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.programs import program_of
@@ -63,7 +63,7 @@ class HeldFile(NamedTuple):
 class Worker:
     """See the module. `say` takes what it tells."""
 
-    def __init__(self, orders: Orders, say: Callable[[Told], None]) -> None:
+    def __init__(self, orders: Orders, say: Callable[[WorkerStatus], None]) -> None:
         self._orders = orders
         self._say = say
         self._tally = Tally(orders.late_max)
@@ -101,22 +101,30 @@ class Worker:
                 when_warned=WhenWarned(part.when_warned),
             )
             for part in self._orders.parts
-            for _ in part.stays
+            for _ in part.schedules
         ]
-        programs = [self._programs(part.group) for part in self._orders.parts for _ in part.stays]
+        programs = [
+            self._programs(part.group) for part in self._orders.parts for _ in part.schedules
+        ]
         self._agents = list(self._clients.agents(settings))
-        leave_in_peace()
+        freeze_gc()
         for agent, own, its in zip(self._agents, groups, programs, strict=True):
             agent.settings = own
             agent.programs = its
-        stays = [
-            Stay(first, float("inf") if until is None else until)
+        schedules = [
+            ClientSchedule(first, float("inf") if until is None else until)
             for p in self._orders.parts
-            for first, until in p.stays
+            for first, until in p.schedules
         ]
-        every_s = [part.every_s for part in self._orders.parts for _ in part.stays]
+        every_s = [part.every_s for part in self._orders.parts for _ in part.schedules]
         self._driver = Driver(
-            self._agents, stays, every_s, settings.limiter, self._tally, self.now, self._orders.end
+            self._agents,
+            schedules,
+            every_s,
+            settings.limiter,
+            self._tally,
+            self.now,
+            self._orders.end,
         )
 
     def hold(self, until: float) -> None:
@@ -142,7 +150,7 @@ class Worker:
         for agent in self._agents:
             await agent.close()
         await self._clients.stop()
-        self._say(self._told("over"))
+        self._say(self._status("over"))
 
     async def _run(self, words: asyncio.Queue[Word]) -> None:
         driver = self._driver
@@ -179,7 +187,7 @@ class Worker:
 
     async def _pace(self, driver: Driver, group: asyncio.TaskGroup) -> None:
         await driver.run(group)
-        self._say(self._told("paced"))
+        self._say(self._status("paced"))
 
     async def _beat(self) -> None:
         """Tell every second what was measured."""
@@ -187,7 +195,7 @@ class Worker:
         while True:
             count += 1
             await asyncio.sleep(max(0.0, count * BEAT_S - self.now()))
-            self._say(self._told("told"))
+            self._say(self._status("told"))
 
     async def _send_rest(self, driver: Driver) -> None:
         """What could not be sent goes with the next poll; when there is none any more, it goes by
@@ -200,14 +208,14 @@ class Worker:
                     async with agent.settings.limiter.ends:
                         await agent.send()
 
-    def _told(self, kind: str) -> Told:
+    def _status(self, kind: str) -> WorkerStatus:
         now, cpu = time.perf_counter(), time.process_time()
         share = (cpu - self._cpu[1]) / max(now - self._cpu[0], 1e-6)
         self._cpu = (now, cpu)
         self._tally.judge(share)
         driver = self._driver
         at_work = [agent for agent in self._agents if not agent.is_at_rest]
-        return Told(
+        return WorkerStatus(
             kind,
             clients=len(self._agents) if driver is not None else 0,
             runs=self._runs,
@@ -314,7 +322,7 @@ def _complain(text: str) -> None:
     sys.stderr.flush()
 
 
-async def _serve(orders: Orders, source: RawIOBase, say: Callable[[Told], None]) -> int:
+async def _serve(orders: Orders, source: RawIOBase, say: Callable[[WorkerStatus], None]) -> int:
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=LINE_SIZE_MAX)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), source)
@@ -324,7 +332,7 @@ async def _serve(orders: Orders, source: RawIOBase, say: Callable[[Told], None])
     except StartError as error:
         _complain(str(error))
         return EXIT_START
-    say(Told("ready", clients=orders.count))
+    say(WorkerStatus("ready", clients=orders.count))
     words: asyncio.Queue[Word] = asyncio.Queue()
 
     async def listen() -> None:
@@ -355,8 +363,8 @@ def main() -> int:
     target = sys.stdout.buffer
     encode: Any = msgspec.json.Encoder().encode
 
-    def say(told: Told) -> None:
-        target.write(encode(told) + b"\n")
+    def say(status: WorkerStatus) -> None:
+        target.write(encode(status) + b"\n")
         target.flush()
 
     # unbuffered: what follows the orders is the loop's to read

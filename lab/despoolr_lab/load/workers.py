@@ -21,7 +21,7 @@ import msgspec
 
 from despoolr_app.process.runtime import StartError
 from despoolr_app.process.supervisor import Supervisor
-from despoolr_lab.load.protocol import LINE_SIZE_MAX, Orders, Told, Word
+from despoolr_lab.load.protocol import LINE_SIZE_MAX, Orders, Word, WorkerStatus
 from despoolr_lab.load.tally import Second, merge
 
 READY_S_MAX: Final = 300.0
@@ -38,7 +38,7 @@ class Worker:
     """
 
     process: asyncio.subprocess.Process
-    last: Told = field(default_factory=lambda: Told("none"))
+    last: WorkerStatus = field(default_factory=lambda: WorkerStatus("none"))
     cpu_shares: list[float] = field(default_factory=list)
     complaint: str = ""
     is_ready: bool = False
@@ -133,11 +133,11 @@ class Workers:
         await self._supervisor.end(is_asked=True, within_s=END_S_MAX)
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def sum(self) -> Told:
+    def sum(self) -> WorkerStatus:
         """All that was told last, added up."""
-        told = [worker.last for worker in self._workers]
-        firsts = [one.first_report_at for one in told if one.first_report_at is not None]
-        found = Told("sum", first_report_at=min(firsts) if firsts else None)
+        statuses = [worker.last for worker in self._workers]
+        firsts = [one.first_report_at for one in statuses if one.first_report_at is not None]
+        found = WorkerStatus("sum", first_report_at=min(firsts) if firsts else None)
         for name in (
             "clients",
             "runs",
@@ -151,26 +151,26 @@ class Workers:
             "holds_made",
             "holds_broken",
         ):
-            setattr(found, name, sum(getattr(one, name) for one in told))
-        found.holds_refused = next((one.holds_refused for one in told if one.holds_refused), "")
-        found.holds_lost = next((one.holds_lost for one in told if one.holds_lost), "")
+            setattr(found, name, sum(getattr(one, name) for one in statuses))
+        found.holds_refused = next((one.holds_refused for one in statuses if one.holds_refused), "")
+        found.holds_lost = next((one.holds_lost for one in statuses if one.holds_lost), "")
         return found
 
     async def _listen(self, worker: Worker) -> None:
         assert worker.process.stdout is not None
         while line := await worker.process.stdout.readline():
-            told = msgspec.json.decode(line, type=Told)
+            status = msgspec.json.decode(line, type=WorkerStatus)
             merge(
                 self.seconds,
-                {number: Second.from_json(second) for number, second in told.seconds.items()},
+                {number: Second.from_json(second) for number, second in status.seconds.items()},
             )
-            told.seconds = {}
-            worker.last = told
+            status.seconds = {}
+            worker.last = status
             worker.is_ready = True
-            worker.is_paced = worker.is_paced or told.kind in ("paced", "over")
-            worker.is_over = told.kind == "over"
-            if told.kind == "told":
-                worker.cpu_shares.append(told.cpu_share)
+            worker.is_paced = worker.is_paced or status.kind in ("paced", "over")
+            worker.is_over = status.kind == "over"
+            if status.kind == "told":
+                worker.cpu_shares.append(status.cpu_share)
             self._changed.set()
         await worker.process.wait()
         self._changed.set()

@@ -1,4 +1,4 @@
-"""One run of a scenario, from a file and some wishes to a `RunResult`: the same code in virtual,
+"""One run of a scenario, from a file and some options to a `RunResult`: the same code in virtual,
 scaled and real time.
 
 The law: the timeline is done at its times, expectations before steps where they fall together;
@@ -42,7 +42,7 @@ Progress = Callable[[float, float, str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class RunOptions:
     """What a caller may change about a run. `for_s` 0: as the scenario says; `versions` by site, or
     one for the first site.
     """
@@ -129,19 +129,19 @@ class Digest:
         return self._hash.hexdigest()
 
 
-def profiles_of(scenario: Scenario, wishes: Wishes) -> dict[str, Profile]:
+def profiles_of(scenario: Scenario, options: RunOptions) -> dict[str, Profile]:
     """Each site's profile: its version (or the wished one, for the first site), then its own, the
     switches, the overrides.
     """
     profiles: dict[str, Profile] = {}
     for number, site in enumerate(scenario.site):
-        version = wishes.version if wishes.version and number == 0 else site.version
+        version = options.version if options.version and number == 0 else site.version
         profile = with_overrides(profile_of(version), site.profile)
-        for kb in wishes.bug:
+        for kb in options.bug:
             profile = _switch_bug(profile, kb)
-        for kb in wishes.fix:
+        for kb in options.fix:
             profile = with_overrides(profile, article_of(kb).fix)
-        profiles[site.code] = with_overrides(profile, wishes.overrides)
+        profiles[site.code] = with_overrides(profile, options.overrides)
     return profiles
 
 
@@ -152,7 +152,7 @@ def _switch_bug(profile: Profile, kb: str) -> Profile:
 
 def run_scenario(
     scenario: Scenario,
-    wishes: Wishes,
+    options: RunOptions,
     listeners: list[Any] | None = None,
     progress: Progress | None = None,
 ) -> RunResult:
@@ -160,24 +160,24 @@ def run_scenario(
 
     Raises `StepError` for a step that cannot be done, and what a bug of ours raises.
     """
-    scenario = _adapted(scenario, wishes)
-    seed = scenario.run.seed if wishes.seed is None else wishes.seed
+    scenario = _adapted(scenario, options)
+    seed = scenario.run.seed if options.seed is None else options.seed
     try:
-        if wishes.timing.is_virtual:
+        if options.timing.is_virtual:
             return run_virtual(
-                lambda: _run(scenario, wishes, seed, listeners or [], progress, None),
+                lambda: _run(scenario, options, seed, listeners or [], progress, None),
                 seed=seed,
                 epoch=scenario.start,
             )
         from despoolr_app.process.supervisor import run_in_order
 
-        if wishes.directory is not None:
+        if options.directory is not None:
             return run_in_order(
-                _run(scenario, wishes, seed, listeners or [], progress, wishes.directory)
+                _run(scenario, options, seed, listeners or [], progress, options.directory)
             )
         with tempfile.TemporaryDirectory(prefix="despoolr-") as directory:
             return run_in_order(
-                _run(scenario, wishes, seed, listeners or [], progress, Path(directory))
+                _run(scenario, options, seed, listeners or [], progress, Path(directory))
             )
     except ExceptionGroup as group:
         wrong: BaseException | None = group.subgroup(StepError)
@@ -188,21 +188,21 @@ def run_scenario(
         raise wrong from None
 
 
-def _adapted(scenario: Scenario, wishes: Wishes) -> Scenario:
-    if wishes.clients is not None:
+def _adapted(scenario: Scenario, options: RunOptions) -> Scenario:
+    if options.clients is not None:
         groups = [g for g in scenario.clients if g.count]
         if groups:
-            groups[-1].count = wishes.clients
-    if wishes.for_s:
-        scenario.run.for_ = f"{wishes.for_s}s"
+            groups[-1].count = options.clients
+    if options.for_s:
+        scenario.run.for_ = f"{options.for_s}s"
     return scenario
 
 
 def _surroundings(
-    scenario: Scenario, wishes: Wishes, seed: int, directory: Path | None
+    scenario: Scenario, options: RunOptions, seed: int, directory: Path | None
 ) -> Surroundings:
-    if wishes.timing.scale is None:
-        files = wishes.directory
+    if options.timing.scale is None:
+        files = options.directory
         return Surroundings(
             clock=LoopClock(scenario.start),
             network=Network(seed=seed),
@@ -215,7 +215,7 @@ def _surroundings(
             lease_s=LEASE_VIRTUAL_S,
         )
     assert directory is not None
-    root, scale = directory, wishes.timing.scale
+    root, scale = directory, options.timing.scale
     return Surroundings(
         clock=LoopClock(scenario.start, scale),
         network=SocketNetwork(),
@@ -227,14 +227,14 @@ def _surroundings(
 
 async def _run(
     scenario: Scenario,
-    wishes: Wishes,
+    options: RunOptions,
     seed: int,
     listeners: list[Any],
     progress: Progress | None,
     directory: Path | None,
 ) -> RunResult:
-    surroundings = _surroundings(scenario, wishes, seed, directory)
-    profiles = profiles_of(scenario, wishes)
+    surroundings = _surroundings(scenario, options, seed, directory)
+    profiles = profiles_of(scenario, options)
     digest = Digest()
     recorder = Recorder(surroundings.clock.now, [digest, *listeners])
     first = scenario.site[0]
@@ -245,7 +245,7 @@ async def _run(
             await world.start()
             findings = await _timeline(world, digest, profiles, progress)
             result = await _result(
-                world, findings, profiles[first.code].version, seed, wishes.timing, digest
+                world, findings, profiles[first.code].version, seed, options.timing, digest
             )
         finally:
             recorder.end("scenario", reason="time up" if result is not None else "ended early")

@@ -27,7 +27,7 @@ from despoolr_lab.soak.counts import ENDED, Found
 from despoolr_lab.soak.evidence import read_clients, read_database
 from despoolr_lab.soak.holders import Holders
 from despoolr_lab.soak.plan import HELD_PACKAGE, LOGONS, SITE, Asked, Plan
-from despoolr_lab.soak.stack import FLEET_STOPPED, Fell, Stack
+from despoolr_lab.soak.stack import FLEET_STOPPED, ProcessDied, Stack
 from despoolr_lab.soak.watch import Watch
 from despoolr_lab.soak.work import Work
 from despoolr_server.site.state import boxes
@@ -76,7 +76,7 @@ class Soak:
     phase: str = "starting"
     left: list[str] = field(default_factory=list)
     """What is still under way at the end."""
-    fell: Fell | OrderRefused | None = None
+    fell: ProcessDied | OrderRefused | None = None
     work: Work | None = None
     holders: Holders | None = None
     found: Found | None = None
@@ -114,7 +114,7 @@ class Soak:
                 connector=aiohttp.TCPConnector(limit=64), **session_options({})
             ) as http:
                 await self._run(http)
-        except* (Fell, OrderRefused) as group:
+        except* (ProcessDied, OrderRefused) as group:
             self.fell = _first(group)
         finally:
             self.ended_at_s = self.now
@@ -321,6 +321,6 @@ LOSSES: Final = (41, 245)
 """Events that say a report found no row, or was moved to BADMIFS."""
 
 
-def _first(group: BaseExceptionGroup[Fell | OrderRefused]) -> Fell | OrderRefused:
+def _first(group: BaseExceptionGroup[ProcessDied | OrderRefused]) -> ProcessDied | OrderRefused:
     error = group.exceptions[0]
     return _first(error) if isinstance(error, BaseExceptionGroup) else error

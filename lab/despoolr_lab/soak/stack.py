@@ -1,8 +1,8 @@
 """The processes of a soak, each a `despoolr` of its own: started, waited for, killed or stopped,
 and started again.
 
-The law: a process is up when it has said so; one that ends and was not told to is a `Fell`, and
-ends the soak. All live in one directory, talk over links of ours, and none outlives the stack or
+The law: a process is up when it has said so; one that ends and was not told to is a `ProcessDied`,
+and ends the soak. All live in one directory, talk over links of ours, and none outlives the stack or
 the process that made it (`despoolr_app.process.supervisor`). Ports are the kernel's choice, once,
 so that a server that is started again is found where it was.
 """
@@ -41,7 +41,7 @@ FLEET_STOPPED: Final = 143
 FLEET_READY: Final = "first poll of all"
 
 
-class Fell(Exception):
+class ProcessDied(Exception):
     """A process that ended by itself, or did not come up; the message has the last thing it
     said.
     """
@@ -85,14 +85,14 @@ class Member:
             return ""
         return lines[-1][:300] if lines else ""
 
-    def fall(self) -> Fell | None:
+    def fall(self) -> ProcessDied | None:
         """What is to be said if it ended without being told to."""
         if (
             self.is_meant_to_run
             and self.process is not None
             and self.process.returncode is not None
         ):
-            return Fell(self.name, self.process.returncode, self.last_line())
+            return ProcessDied(self.name, self.process.returncode, self.last_line())
         return None
 
 
@@ -109,7 +109,7 @@ class Stack:
     _supervisor: Supervisor = field(default_factory=Supervisor)
 
     async def start(self, churn: str = "", duration_s: float = 0.0) -> None:
-        """Bring everything up, servers first. Raises `Fell`."""
+        """Bring everything up, servers first. Raises `ProcessDied`."""
         self.directory.mkdir(parents=True, exist_ok=True)
         ports = dict(
             zip(
@@ -203,7 +203,7 @@ class Stack:
         self.members[name] = Member(name, arguments, ready, port)
 
     async def up(self, name: str) -> None:
-        """Start a process and wait until it says that it is up. Raises `Fell`."""
+        """Start a process and wait until it says that it is up. Raises `ProcessDied`."""
         member = self.members[name]
         member.starts += 1
         member.log = self.directory / f"{name.lower()}.{member.starts}.log"
@@ -219,10 +219,10 @@ class Stack:
             async with asyncio.timeout(READY_S_MAX):
                 while member.ready not in member.log.read_text("utf-8", "replace"):
                     if member.process.returncode is not None:
-                        raise Fell(name, member.process.returncode, member.last_line())
+                        raise ProcessDied(name, member.process.returncode, member.last_line())
                     await asyncio.sleep(STEP_S)
         except TimeoutError:
-            raise Fell(name, None, member.last_line()) from None
+            raise ProcessDied(name, None, member.last_line()) from None
         member.is_meant_to_run = True
 
     async def down(self, name: str, how: str) -> int:
@@ -271,7 +271,7 @@ class Stack:
             for link in self.links.values():
                 await link.stop()
 
-    def falls(self) -> list[Fell]:
+    def falls(self) -> list[ProcessDied]:
         """Processes that ended and were not told to."""
         return [fell for member in self.members.values() if (fell := member.fall()) is not None]
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
 
-from despoolr_lab.sampling import Sample, Silence
+from despoolr_lab.sampling import Sample, ScrapeFailure
 from despoolr_lab.soak.drift import Judgement, Point, Verdict, judge, without_beginning
 from despoolr_lab.soak.resources import is_resource, limit_of, values_of
 
@@ -62,9 +62,9 @@ class Watch:
         if self._file is not None:
             self._file.close()
 
-    def take(self, at_s: float, told: Sample | Silence, *, is_judged: bool = True) -> None:
+    def take(self, at_s: float, told: Sample | ScrapeFailure, *, is_judged: bool = True) -> None:
         """Take what one process said, or that it said nothing."""
-        if isinstance(told, Silence):
+        if isinstance(told, ScrapeFailure):
             self.silence_count += 1
             return
         self.last[told.name] = told

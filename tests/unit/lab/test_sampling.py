@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from despoolr_lab import sampling
-from despoolr_lab.sampling import Sample, Silence, Source, read, sample, sample_all
+from despoolr_lab.sampling import Sample, ScrapeFailure, Source, read, sample, sample_all
 
 SITE = """
 # HELP despoolr_process_memory_bytes Memory.
@@ -81,7 +81,7 @@ def test_what_was_not_told_is_none_or_empty() -> None:
     )
 
 
-async def ask_one(answer: web.Response | None) -> Sample | Silence:
+async def ask_one(answer: web.Response | None) -> Sample | ScrapeFailure:
     async def metrics(request: web.Request) -> web.Response:
         if answer is None:
             await asyncio.Event().wait()
@@ -117,9 +117,11 @@ async def test_a_process_that_refuses_stalls_or_says_nonsense_is_a_silence_with_
         await ask_one(answer)
         for answer in (web.Response(status=401), None, web.Response(text="despoolr_opens {{ x"))
     ]
-    assert isinstance(refused, Silence) and refused.reason == "HTTP 401"
-    assert isinstance(stalled, Silence) and stalled.reason == "no answer within 0.2 s"
-    assert isinstance(nonsense, Silence) and nonsense.reason.startswith("not the text of metrics")
+    assert isinstance(refused, ScrapeFailure) and refused.reason == "HTTP 401"
+    assert isinstance(stalled, ScrapeFailure) and stalled.reason == "no answer within 0.2 s"
+    assert isinstance(nonsense, ScrapeFailure) and nonsense.reason.startswith(
+        "not the text of metrics"
+    )
 
 
 async def test_an_answer_is_read_up_to_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +129,7 @@ async def test_an_answer_is_read_up_to_its_bound(monkeypatch: pytest.MonkeyPatch
     assert isinstance(await ask_one(web.Response(text=SITE)), Sample)
     monkeypatch.setattr(sampling, "TEXT_SIZE_MAX", len(SITE) - 1)
     told = await ask_one(web.Response(text=SITE))
-    assert isinstance(told, Silence) and "more than" in told.reason
+    assert isinstance(told, ScrapeFailure) and "more than" in told.reason
 
 
 async def test_all_are_asked_and_one_that_is_not_there_harms_no_other() -> None:
@@ -135,4 +137,4 @@ async def test_all_are_asked_and_one_that_is_not_there_harms_no_other() -> None:
         told = await sample_all(
             http, [Source("A", "http://127.0.0.1:9"), Source("B", "http://127.0.0.1:9")]
         )
-    assert [(type(one), one.name) for one in told] == [(Silence, "A"), (Silence, "B")]
+    assert [(type(one), one.name) for one in told] == [(ScrapeFailure, "A"), (ScrapeFailure, "B")]

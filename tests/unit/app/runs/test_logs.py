@@ -14,7 +14,7 @@ from despoolr_app.runs.logs import write_logs
 from despoolr_core.formats.tracer import parse_trace
 from despoolr_core.records.stream import Record
 from despoolr_lab.kb.gallery import load
-from despoolr_lab.scenario.run import Wishes, profiles_of, run_scenario
+from despoolr_lab.scenario.run import RunOptions, profiles_of, run_scenario
 
 START = 833_788_800.0  # 1996-06-03 08:00
 
@@ -64,9 +64,9 @@ def test_a_directory_that_cannot_be_written_is_a_run_error(tmp_path: Path) -> No
 
 
 def run_logs_of(kb: str, version: str, directory: Path) -> Path:
-    scenario, wishes = load(kb), Wishes(version=version)
-    layouts = {site: profile.log_layout for site, profile in profiles_of(scenario, wishes).items()}
-    write_logs(directory, run_scenario(scenario, wishes).records, layouts)
+    scenario, options = load(kb), RunOptions(version=version)
+    layouts = {site: profile.log_layout for site, profile in profiles_of(scenario, options).items()}
+    write_logs(directory, run_scenario(scenario, options).records, layouts)
     return directory / "logs"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from despoolr_core.profile import ARTICLES, profile_of
 from despoolr_lab.kb import matrix
 from despoolr_lab.kb.matrix import AS_SHIPPED, BUG, FIX, Cell
-from despoolr_lab.scenario.run import Wishes
+from despoolr_lab.scenario.run import RunOptions
 
 
 def test_every_article_stands_on_every_version_twice() -> None:
@@ -28,15 +28,15 @@ def test_one_version_may_be_asked_for() -> None:
     assert {cell.version for cell in matrix.cells("1.2 SP4")} == {"1.2 SP4"}
 
 
-def test_a_cell_turns_its_own_article_and_leaves_the_rest_of_the_wishes() -> None:
-    wishes = Wishes(fix=("Q152229",), seed=7)
-    assert Cell("Q195936", "1.2", FIX).wishes(wishes) == Wishes(
+def test_a_cell_turns_its_own_article_and_leaves_the_other_options() -> None:
+    options = RunOptions(fix=("Q152229",), seed=7)
+    assert Cell("Q195936", "1.2", FIX).options(options) == RunOptions(
         version="1.2", fix=("Q152229", "Q195936"), seed=7
     )
-    assert Cell("Q195936", "1.2", BUG).wishes(wishes) == Wishes(
+    assert Cell("Q195936", "1.2", BUG).options(options) == RunOptions(
         version="1.2", fix=("Q152229",), bug=("Q195936",), seed=7
     )
-    assert Cell("Q195936", "1.2", AS_SHIPPED).wishes(wishes) == Wishes(
+    assert Cell("Q195936", "1.2", AS_SHIPPED).options(options) == RunOptions(
         version="1.2", fix=("Q152229",), seed=7
     )
 
@@ -45,8 +45,8 @@ def test_cells_run_in_processes_of_their_own_and_the_same_seed_gives_the_same_di
     tmp_path: Path,
 ) -> None:
     todo = [Cell("Q195936", "1.2", AS_SHIPPED), Cell("Q195936", "1.2", FIX)]
-    first = {o.cell: o for o in matrix.run_all(todo, Wishes(), tmp_path, jobs=2)}
-    again = {o.cell: o for o in matrix.run_all(todo, Wishes(), tmp_path, jobs=1)}
+    first = {o.cell: o for o in matrix.run_all(todo, RunOptions(), tmp_path, jobs=2)}
+    again = {o.cell: o for o in matrix.run_all(todo, RunOptions(), tmp_path, jobs=1)}
     assert [first[cell].result["digest"] for cell in todo] == [
         again[cell].result["digest"] for cell in todo
     ]

@@ -12,7 +12,7 @@ import pytest
 from despoolr_client.agent.polling import PollResult
 from despoolr_client.transport.limiter import PriorityLimiter
 from despoolr_lab.load.driver import GRACE_S, Driver
-from despoolr_lab.load.shapes import Stay
+from despoolr_lab.load.shapes import ClientSchedule
 from despoolr_lab.load.tally import Second, Tally
 from despoolr_lab.sim.loop import VirtualLoop
 
@@ -37,14 +37,24 @@ class Client:
 
 
 def drive(
-    clients: list[Client], stays: list[Stay], every_s: float, end: float, places: int = 64
+    clients: list[Client],
+    schedules: list[ClientSchedule],
+    every_s: float,
+    end: float,
+    places: int = 64,
 ) -> dict[int, Second]:
     tally = Tally(0.05)
 
     async def run() -> None:
         loop = asyncio.get_running_loop()
         driver = Driver(
-            clients, stays, [every_s] * len(clients), PriorityLimiter(places), tally, loop.time, end
+            clients,
+            schedules,
+            [every_s] * len(clients),
+            PriorityLimiter(places),
+            tally,
+            loop.time,
+            end,
         )
         async with asyncio.TaskGroup() as group:
             await driver.run(group)
@@ -57,7 +67,7 @@ def drive(
 
 def test_every_poll_begins_when_it_is_meant_to() -> None:
     clients = [Client(lambda _: 0.01) for _ in range(3)]
-    seconds = drive(clients, [Stay(n / 3) for n in range(3)], 2.0, 5.0)
+    seconds = drive(clients, [ClientSchedule(n / 3) for n in range(3)], 2.0, 5.0)
     assert [client.polled_at for client in clients] == [
         [0.0, 2.0, 4.0],
         [0.333, 2.333, 4.333],
@@ -72,7 +82,7 @@ def test_a_server_that_stands_still_is_felt_by_every_poll_that_was_meant_meanwhi
     clients = [
         Client(lambda now: max(0.001, 8.0 - now) if 3 <= now < 8 else 0.001) for _ in range(10)
     ]
-    seconds = drive(clients, [Stay(n / 10) for n in range(10)], 1.0, 12.0)
+    seconds = drive(clients, [ClientSchedule(n / 10) for n in range(10)], 1.0, 12.0)
     assert {number: second.polls for number, second in seconds.items()} == dict.fromkeys(
         range(12), 10
     )
@@ -82,14 +92,14 @@ def test_a_server_that_stands_still_is_felt_by_every_poll_that_was_meant_meanwhi
 
 def test_a_poll_that_waits_for_a_place_counts_from_when_it_was_meant() -> None:
     clients = [Client(lambda _: 1.0) for _ in range(3)]
-    seconds = drive(clients, [Stay(0.0)] * 3, 100.0, 10.0, places=1)
+    seconds = drive(clients, [ClientSchedule(0.0)] * 3, 100.0, 10.0, places=1)
     assert seconds[0].took.max_s == pytest.approx(3.0, abs=1e-3)
     assert (seconds[0].waited, seconds[0].late) == (2, 0)
 
 
 def test_polls_that_are_never_answered_are_failed_and_took_until_they_were_given_up() -> None:
     client = Client(lambda _: 1e6)
-    seconds = drive([client], [Stay(0.0)], 2.0, 5.0)
+    seconds = drive([client], [ClientSchedule(0.0)], 2.0, 5.0)
     assert [(n, s.polls, s.failed) for n, s in seconds.items()] == [(0, 1, 1), (2, 1, 1), (4, 1, 1)]
     assert seconds[0].took.max_s == pytest.approx(5.0 + GRACE_S, abs=0.01)
     assert client.polled_at == [0.0], "a client asks one thing at a time"
@@ -97,14 +107,14 @@ def test_polls_that_are_never_answered_are_failed_and_took_until_they_were_given
 
 def test_a_client_logs_off_when_its_stay_is_over_and_polls_no_more() -> None:
     client = Client(lambda _: 0.01)
-    drive([client], [Stay(0.0, 3.5)], 1.0, 10.0)
+    drive([client], [ClientSchedule(0.0, 3.5)], 1.0, 10.0)
     assert client.polled_at == [0.0, 1.0, 2.0, 3.0] and client.closed_at == [3.5]
 
 
 def test_a_poll_that_failed_is_counted_as_such() -> None:
     client = Client(lambda _: 0.01)
     client.result = PollResult.FAILED
-    assert drive([client], [Stay(0.0)], 1.0, 3.0)[0].failed == 1
+    assert drive([client], [ClientSchedule(0.0)], 1.0, 3.0)[0].failed == 1
 
 
 def test_a_poll_that_a_late_generator_turns_to_after_the_end_is_made_and_counted() -> None:
@@ -121,7 +131,7 @@ def test_a_poll_that_a_late_generator_turns_to_after_the_end_is_made_and_counted
         loop = asyncio.get_running_loop()
         driver = Driver(
             clients,
-            [Stay(0.0), Stay(0.5)],
+            [ClientSchedule(0.0), ClientSchedule(0.5)],
             [1.0] * 2,
             PriorityLimiter(64),
             tally,

@@ -8,7 +8,7 @@ import pytest
 
 from despoolr_lab.load.file import parse_load
 from despoolr_lab.scenario.load import parse_scenario
-from despoolr_lab.scenario.run import Wishes, run_scenario
+from despoolr_lab.scenario.run import RunOptions, run_scenario
 from despoolr_lab.toml.toml_text import ScenarioError
 
 SCENARIO = """\
@@ -112,7 +112,7 @@ def test_its_clients_packages_jobs_updates_and_holds_are_those_of_the_load() -> 
 
 
 def test_the_load_part_means_nothing_to_a_run_of_the_scenario() -> None:
-    assert run_scenario(parse_scenario(SCENARIO), Wishes()).findings == []
+    assert run_scenario(parse_scenario(SCENARIO), RunOptions()).findings == []
 
 
 @pytest.mark.parametrize(

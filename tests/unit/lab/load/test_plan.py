@@ -84,8 +84,8 @@ def test_processes_are_told_the_whole_pace_between_them() -> None:
         assert [o.first for o in orders] == [
             101 + sum(x.count for x in orders[:n]) for n in range(processes)
         ]
-        told = Counter(stay[0] for order in orders for part in order.parts for stay in part.stays)
-        assert told == Counter(stay.first for stay in pace)
+        told = Counter(at for order in orders for part in order.parts for at, _ in part.schedules)
+        assert told == Counter(schedule.first for schedule in pace)
         assert {(order.end, order.late_max) for order in orders} == {(10.0, 0.05)}
 
 

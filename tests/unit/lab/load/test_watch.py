@@ -9,8 +9,8 @@ from despoolr_lab.sampling import (
     FleetSample,
     ProcessSample,
     Sample,
+    ScrapeFailure,
     ShareSample,
-    Silence,
     SiteSample,
 )
 
@@ -75,7 +75,7 @@ def test_the_greatest_depth_of_a_box_is_kept() -> None:
 
 def test_a_server_that_never_answered_leaves_it_not_known() -> None:
     watch = Watch(["SITE1", "LOGON1"])
-    row = watch.take(0, [sample("SITE1"), Silence("LOGON1", 0.0, "no answer")])
+    row = watch.take(0, [sample("SITE1"), ScrapeFailure("LOGON1", 0.0, "no answer")])
     assert row.silent == ["LOGON1"] and watch.silences == {"LOGON1": 1} and not watch.has_heard_all
     watch.take(1, [sample("SITE1"), sample("LOGON1")])
     assert watch.has_heard_all

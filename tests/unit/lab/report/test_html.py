@@ -13,7 +13,7 @@ import pytest
 from despoolr_core.records.stream import Record
 from despoolr_lab.report.html import ROWS_MAX, render_report
 from despoolr_lab.scenario.load import load_scenario
-from despoolr_lab.scenario.run import Wishes, run_scenario
+from despoolr_lab.scenario.run import RunOptions, run_scenario
 from report_world import Site, blocked_update
 
 SECTIONS = [
@@ -81,7 +81,7 @@ class Page(HTMLParser):
 def of_article(name: str, version: str) -> tuple[list[Record], dict[str, Any]]:
     records: list[Record] = []
     result = run_scenario(
-        load_scenario(SCENARIOS / name), Wishes(version=version), listeners=[records.append]
+        load_scenario(SCENARIOS / name), RunOptions(version=version), listeners=[records.append]
     )
     return records, result.to_json()
 

@@ -14,28 +14,28 @@ import pytest
 from despoolr_core.profile import ProfileError
 from despoolr_core.records.stream import decode, encode
 from despoolr_core.timing import parse_timing
-from despoolr_lab.scenario.run import Wishes, profiles_of, run_scenario
+from despoolr_lab.scenario.run import RunOptions, profiles_of, run_scenario
 from despoolr_lab.scenario.steps import StepError
 from scenarios.staging import blocked_update, hold, play, scenario, share
 
 
 def test_the_version_comes_first_then_the_site_then_the_switches_then_the_overrides() -> None:
     staged = scenario(version="1.0", profile={"attempts_max": 7, "expiry_status": "Retrying"})
-    assert profiles_of(staged, Wishes())["BPC"].version == "1.0"
+    assert profiles_of(staged, RunOptions())["BPC"].version == "1.0"
     wished = profiles_of(
-        staged, Wishes(version="1.2", fix=("Q152229",), overrides={"attempts_max": 9})
+        staged, RunOptions(version="1.2", fix=("Q152229",), overrides={"attempts_max": 9})
     )["BPC"]
     assert (wished.version, wished.expiry_status, wished.attempts_max) == ("1.2", "", 9)
-    bug = profiles_of(scenario(), Wishes(version="1.2", bug=("Q152229",)))["BPC"]
+    bug = profiles_of(scenario(), RunOptions(version="1.2", bug=("Q152229",)))["BPC"]
     assert bug.expiry_status == "Canceled"
 
 
 @pytest.mark.parametrize(
-    "wishes", [{"version": "3.0"}, {"fix": ("Q1",)}, {"overrides": {"colour": 1}}]
+    "options", [{"version": "3.0"}, {"fix": ("Q1",)}, {"overrides": {"colour": 1}}]
 )
-def test_a_wish_that_cannot_be_is_an_error_before_anything_runs(wishes: dict[str, Any]) -> None:
+def test_an_option_that_cannot_be_is_an_error_before_anything_runs(options: dict[str, Any]) -> None:
     with pytest.raises(ProfileError):
-        run_scenario(scenario(), Wishes(**wishes))
+        run_scenario(scenario(), RunOptions(**options))
 
 
 def test_the_json_of_a_result_has_the_keys_of_the_command_line() -> None:
@@ -161,7 +161,7 @@ def test_listeners_hear_every_record_and_progress_every_step() -> None:
     said: list[tuple[float, float, str]] = []
     result = run_scenario(
         blocked_update(hours=3),
-        Wishes(),
+        RunOptions(),
         [heard.append],
         lambda now, end, what: said.append((now, end, what)),
     )

@@ -10,8 +10,8 @@ from despoolr_lab.sampling import (
     FleetSample,
     ProcessSample,
     Sample,
+    ScrapeFailure,
     ShareSample,
-    Silence,
     SiteSample,
 )
 from despoolr_lab.soak import watch as module
@@ -39,7 +39,7 @@ def test_a_restart_begins_a_new_piece() -> None:
 
 def test_a_silent_process_is_counted_and_a_lapse_is_kept() -> None:
     watch = Watch()
-    watch.take(0.0, Silence("SITE1", 0.0, "no answer"))
+    watch.take(0.0, ScrapeFailure("SITE1", 0.0, "no answer"))
     watch.take(1.0, told(1.0, lapsed=2.0))
     watch.take(2.0, told(1.0, lapsed=0.0))
     assert (watch.silence_count, watch.lapsed_count) == (1, 2)
