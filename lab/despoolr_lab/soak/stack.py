@@ -2,9 +2,9 @@
 and started again.
 
 The law: a process is up when it has said so; one that ends and was not told to is a `ProcessDied`,
-and ends the soak. All live in one directory, talk over links of ours, and none outlives the stack or
-the process that made it (`despoolr_app.process.supervisor`). Ports are the kernel's choice, once,
-so that a server that is started again is found where it was.
+and ends the soak. All live in one directory, talk over links of ours, and none outlives the stack
+or the process that made it (`despoolr_app.process.supervisor`). Ports are the kernel's choice,
+once, so that a server that is started again is found where it was.
 """
 
 from __future__ import annotations
