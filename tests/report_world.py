@@ -4,9 +4,12 @@ workstations, events.
 
 from __future__ import annotations
 
-from typing import Any
-
+from despoolr_core.records.kinds.fact import Fact
+from despoolr_core.records.kinds.run import StepTaken
+from despoolr_core.records.kinds.share import FileWritten, OpenClosed, OpenGranted, OpenRefused
+from despoolr_core.records.kinds.site import DetailStatusChanged, EventLogged, JobStatusChanged
 from despoolr_core.records.stream import Record, Recorder
+from despoolr_core.share.wire import Blocker
 
 START = 833788800.0
 """1996-06-03 08:00."""
@@ -27,14 +30,14 @@ class Site:
         self._now = START + hours * HOUR
         return self
 
-    def record(self, actor: str, kind: str, **data: Any) -> Site:
+    def record(self, actor: str, fact: Fact) -> Site:
         """Any record."""
-        self._recorder.record(actor, kind, **data)
+        self._recorder.record(actor, fact)
         return self
 
     def step(self) -> Site:
         """A mark of the scenario: the run begins or ends here."""
-        return self.record("scenario", "scenario.step", do="hold", at="0s")
+        return self.record("scenario", StepTaken(do="hold", at="0s"))
 
     def hold(
         self,
@@ -47,19 +50,20 @@ class Site:
         self._opens[handle] = (machine, path, self._now)
         return self.record(
             f"LOGON1/{machine}",
-            "open.granted",
-            server="LOGON1",
-            open=handle,
-            session="S1",
-            machine=machine,
-            user="ALICE",
-            program=program,
-            share="SMS_PKGD",
-            path=path,
-            access="READ",
-            share_mode="READ",
-            action="OPENED",
-            purpose="",
+            OpenGranted(
+                server="LOGON1",
+                open=handle,
+                session="S1",
+                machine=machine,
+                user="ALICE",
+                program=program,
+                share="SMS_PKGD",
+                path=path,
+                access="READ",
+                share_mode="READ",
+                action="OPENED",
+                purpose="",
+            ),
         )
 
     def close(self, handle: str = "O1", reason: str = "closed") -> Site:
@@ -67,94 +71,77 @@ class Site:
         machine, path, _ = self._opens[handle]
         return self.record(
             f"LOGON1/{machine}",
-            "open.closed",
-            server="LOGON1",
-            open=handle,
-            machine=machine,
-            share="SMS_PKGD",
-            path=path,
-            reason=reason,
+            OpenClosed(
+                server="LOGON1",
+                open=handle,
+                machine=machine,
+                share="SMS_PKGD",
+                path=path,
+                reason=reason,
+            ),
         )
 
     def refuse(self, handle: str = "O1", job: str = "J1", program: str = "WINWORD.EXE") -> Site:
         """The Despooler is refused because of that open."""
         machine, path, opened_at = self._opens[handle]
-        blocker = {
-            "open": handle,
-            "machine": machine,
-            "user": "ALICE",
-            "program": program,
-            "access": "READ",
-            "share_mode": "READ",
-            "opened_at": opened_at,
-        }
+        blocker = Blocker(handle, machine, "ALICE", program, "READ", "READ", opened_at)
         return self.record(
             "LOGON1/SITE1",
-            "open.refused",
-            server="LOGON1",
-            machine="SITE1",
-            user="SMSSERVICE",
-            program="SMS_DESPOOLER",
-            share="SMS_PKGD",
-            path=path,
-            access="WRITE",
-            share_mode="READ",
-            nt_status="STATUS_SHARING_VIOLATION",
-            win32=32,
-            blockers=[blocker],
-            purpose=f"job {job} package PKG",
-            episode=f"E-{job}-{path}",
+            OpenRefused(
+                server="LOGON1",
+                machine="SITE1",
+                user="SMSSERVICE",
+                program="SMS_DESPOOLER",
+                share="SMS_PKGD",
+                path=path,
+                access="WRITE",
+                share_mode="READ",
+                nt_status="STATUS_SHARING_VIOLATION",
+                win32=32,
+                blockers=(blocker,),
+                purpose=f"job {job} package PKG",
+                episode=f"E-{job}-{path}",
+            ),
         )
 
     def write(self, path: str = "PKG/b.dat", job: str = "J1") -> Site:
         """The Despooler gets through."""
         return self.record(
             "LOGON1/SITE1",
-            "file.written",
-            server="LOGON1",
-            share="SMS_PKGD",
-            path=path,
-            size=9,
-            machine="SITE1",
-            program="SMS_DESPOOLER",
-            purpose=f"job {job} package PKG",
+            FileWritten(
+                server="LOGON1",
+                share="SMS_PKGD",
+                path=path,
+                size=9,
+                machine="SITE1",
+                program="SMS_DESPOOLER",
+                purpose=f"job {job} package PKG",
+            ),
         )
 
     def job(self, status: str, was: str = "", job: str = "J1", name: str = "UPDATE") -> Site:
         """A job's status."""
         return self.record(
             "BPC/SMS_SCHEDULER",
-            "job.status",
-            job=job,
-            name=name,
-            status=status,
-            was=was,
-            reason="details",
+            JobStatusChanged(job=job, name=name, status=status, was=was, reason="details"),
         )
 
     def workstation(self, machine: str, status: str, was: str = "None", job: str = "J1") -> Site:
         """A workstation's row."""
         return self.record(
             "BPC/LOADER",
-            "detail.status",
-            job=job,
-            detail="Workstation",
-            site="BPC",
-            machine=machine,
-            status=status,
-            was=was,
+            DetailStatusChanged(
+                job=job, detail="Workstation", site="BPC", machine=machine, status=status, was=was
+            ),
         )
 
     def event(self, text: str, code: int = 108) -> Site:
         """An NT event."""
         return self.record(
             "BPC/SMS_DESPOOLER",
-            "event",
-            event=code,
-            component="SMS_DESPOOLER",
-            text=text,
-            job="J1",
-            machine="SITE1",
+            EventLogged(
+                event=code, component="SMS_DESPOOLER", text=text, job="J1", machine="SITE1"
+            ),
         )
 
 

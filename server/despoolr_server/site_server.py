@@ -15,6 +15,7 @@ from aiohttp import web
 
 from despoolr_core.clock import Clock
 from despoolr_core.profile import Profile
+from despoolr_core.records.kinds.share import MessageSent
 from despoolr_core.records.stream import Recorder
 from despoolr_core.response import Response
 from despoolr_core.rules.fold import fold
@@ -210,5 +211,5 @@ class _Local:
     async def send_message(self, machine: str, text: str) -> None:
         self._board.post(machine, text)
         self._recorder.record(
-            f"{self._host.server}/{self._host.server}", "message.sent", machine=machine, text=text
+            f"{self._host.server}/{self._host.server}", MessageSent(machine=machine, text=text)
         )

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from despoolr_core.records.episodes import EpisodeLedger
-from despoolr_core.records.stream import KINDS, decode, encode
+from despoolr_core.records.kinds import KINDS
+from despoolr_core.records.stream import decode, encode
 from despoolr_lab.scenario.run import RunResult
 from scenarios.staging import events, hold, hours, play, scenario, share, status, update
 

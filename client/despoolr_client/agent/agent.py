@@ -38,6 +38,8 @@ from despoolr_client.pcm.terms import is_expired
 from despoolr_core.formats.job_mif import Machine
 from despoolr_core.formats.sms_ini import SmsIni
 from despoolr_core.formats.winst import WorkstationInstruction
+from despoolr_core.records.kinds.client import CommandChanged, MessageRead, Polled, ResultReported
+from despoolr_core.records.kinds.fact import Fact
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import OpenFile, Share, ShareError, ShareUnreachable
 from despoolr_core.share.modes import Access, Disposition, ShareMode
@@ -293,10 +295,7 @@ class PcmAgent:
                 PollResult.MISSING,
             ):
                 cause = self.record(
-                    "pcm.polled",
-                    result=result.value,
-                    server=self.logon_server,
-                    reason=fetched.reason,
+                    Polled(result=result.value, server=self.logon_server, reason=fetched.reason)
                 )
             if result is not PollResult.FAILED:
                 self._decide(result, fetched.records, cause)
@@ -338,7 +337,7 @@ class PcmAgent:
                 self.say(text)
             for request in reading.gone:
                 self.record(
-                    "pcm.record", cause=cause, request=request, package="", state="cancelled"
+                    CommandChanged(request=request, package="", state="cancelled"), cause=cause
                 )
         if self._pcm is not None and self._pcm.records:
             now = self.now()
@@ -360,19 +359,15 @@ class PcmAgent:
             self.say(text)
         for record in decisions.shown:
             self.record(
-                "pcm.record",
+                CommandChanged(request=record.request_id, package=record.package_id, state="New"),
                 cause=cause,
-                request=record.request_id,
-                package=record.package_id,
-                state="New",
             )
         for record in decisions.expired:
             self.record(
-                "pcm.record",
+                CommandChanged(
+                    request=record.request_id, package=record.package_id, state="expired"
+                ),
                 cause=cause,
-                request=record.request_id,
-                package=record.package_id,
-                state="expired",
             )
             self.add_report(expiry_report(record, self.reporter, now))
         for record in decisions.due:
@@ -451,11 +446,12 @@ class PcmAgent:
     def _record_report(self, report: Report) -> None:
         wire = report.wire
         self.record(
-            "pcm.reported",
-            request=wire.request_id,
-            package=wire.package_id,
-            report=wire.report_id,
-            result=report.result,
+            ResultReported(
+                request=wire.request_id,
+                package=wire.package_id,
+                report=wire.report_id,
+                result=report.result,
+            )
         )
 
     def _results_place(self) -> tuple[str, str, str]:
@@ -519,10 +515,7 @@ class PcmAgent:
                 continue
             for text in texts:
                 self.record(
-                    "message.read",
-                    server=hold.server,
-                    text=text,
-                    does=self.settings.when_warned.value,
+                    MessageRead(server=hold.server, text=text, does=self.settings.when_warned.value)
                 )
             if texts and self.settings.when_warned is WhenWarned.CLOSE:
                 await self.release(hold)
@@ -587,6 +580,6 @@ class PcmAgent:
         if self.settings.log is not None:
             self.settings.log(self.machine, self.now(), text)
 
-    def record(self, kind: str, /, *, cause: int = 0, **facts: Any) -> int:
-        """One fact, by this machine."""
-        return self.settings.recorder.record(self.machine, kind, cause=cause, **facts)
+    def record(self, fact: Fact, *, cause: int = 0) -> int:
+        """One fact, by this machine; its number."""
+        return self.settings.recorder.record(self.machine, fact, cause=cause)

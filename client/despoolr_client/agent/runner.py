@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from despoolr_client.agent.connections import Connections
 from despoolr_client.agent.execution import LaunchFailed, close_all, launch
@@ -24,6 +24,8 @@ from despoolr_client.pcm.reporting import Report, Reporter, collect_mif, run_rep
 from despoolr_client.pcm.servers import PackagePlace, SelectionStep
 from despoolr_client.pcm.state import Pcm
 from despoolr_core.formats.winst import WorkstationInstruction
+from despoolr_core.records.kinds.client import CommandChanged, ProgramStarted
+from despoolr_core.records.kinds.fact import Fact
 from despoolr_core.share.contract import OpenFile, Share, ShareError, ShareUnreachable
 
 
@@ -78,7 +80,7 @@ class PackageHost(Protocol):
         """One line for the PCM log."""
         ...
 
-    def record(self, kind: str, /, *, cause: int = 0, **facts: Any) -> int:
+    def record(self, fact: Fact, *, cause: int = 0) -> int:
         """One fact, by this machine; the record's number."""
         ...
 
@@ -189,11 +191,10 @@ class Runner:
             host.say(lines.AN_ERROR if error else lines.NO_ERROR)
             host.pcm.executed(record.request_id, host.now())
             host.record(
-                "pcm.record",
+                CommandChanged(
+                    request=record.request_id, package=record.package_id, state="Executed"
+                ),
                 cause=turn.cause,
-                request=record.request_id,
-                package=record.package_id,
-                state="Executed",
             )
             self._report(record, started_at, error, () if self._leaks(program) else opens)
             async with host.settings.limiter.ends:
@@ -234,14 +235,13 @@ class Runner:
         name = first_word(record.run_command)
         for step, place in host.package_places(record):
             share = host.share(place.server, place.share)
-            about = {"request": record.request_id, "package": record.package_id, "step": step.value}
             try:
                 if not await launch(share, place.path, program, name, opens):
                     continue
-                self._started(record, cause, place.server, name, about)
+                self._started(record, cause, place.server, name, step.value)
                 return True
             except LaunchFailed:
-                self._started(record, cause, place.server, name, about)
+                self._started(record, cause, place.server, name, step.value)
                 raise
             except (ShareUnreachable, ShareError):
                 await close_all(opens)
@@ -255,10 +255,19 @@ class Runner:
         cause: int,
         server: str,
         program: str,
-        about: dict[str, str],
+        step: str,
     ) -> None:
         """On record: the program was started there, whether or not it came up."""
-        self._host.record("pcm.run", cause=cause, server=server, program=program, **about)
+        self._host.record(
+            ProgramStarted(
+                request=record.request_id,
+                package=record.package_id,
+                server=server,
+                program=program,
+                step=step,
+            ),
+            cause=cause,
+        )
         self._host.say(lines.executing(record.run_command))
 
     def _leave_files(self, program: Program, started_at: float) -> None:

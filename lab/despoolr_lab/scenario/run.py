@@ -18,6 +18,7 @@ from typing import Any
 
 from despoolr_app.process.clock import LoopClock
 from despoolr_core.profile import Profile, article_of, profile_of, with_overrides
+from despoolr_core.records.kinds.run import ExpectationChecked, StepTaken
 from despoolr_core.records.stream import Record, Recorder, encode
 from despoolr_core.records.verdicts import duration
 from despoolr_core.timing import VIRTUAL, Timing
@@ -309,18 +310,19 @@ async def _timeline(
             finding = await check(world, digest.records, entry.what)
             world.recorder.record(
                 "scenario",
-                "scenario.expect",
-                name=finding.name,
-                expected=finding.expected,
-                actual=finding.actual,
-                ok=finding.ok,
+                ExpectationChecked(
+                    name=finding.name,
+                    expected=finding.expected,
+                    actual=finding.actual,
+                    ok=finding.ok,
+                ),
             )
             findings.append((entry.number, finding))
         else:
             tag = entry.what.__struct_config__.tag
             if progress:
                 progress(clock.now(), scenario.end, _describe_step(entry.what))
-            world.recorder.record("scenario", "scenario.step", do=tag, at=entry.what.at)
+            world.recorder.record("scenario", StepTaken(do=tag, at=entry.what.at))
             await do_step(world, entry.what)
     await _wait(world, scenario.end, progress)
     return [finding for _, finding in sorted(findings, key=lambda pair: pair[0])]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from despoolr_core.records.kinds.run import StepTaken
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareError
 from despoolr_core.share.modes import Access, Disposition, Role, ShareMode, parse_flags
@@ -250,7 +251,7 @@ async def _disk(world: World, step: model.DiskStep) -> None:
 
 
 def _note(world: World, step: Any, **data: Any) -> None:
-    world.recorder.record("scenario", "scenario.step", do=step.__struct_config__.tag, result=data)
+    world.recorder.record("scenario", StepTaken(do=step.__struct_config__.tag, result=data))
 
 
 _DO: Final[dict[type, Callable[[World, Any], Awaitable[None]]]] = {

@@ -13,8 +13,25 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
+from msgspec import UNSET
 
 from despoolr_core.records.episodes import GIVEN_UP, RESOLVED, EpisodeLedger
+from despoolr_core.records.kinds.fact import Fact
+from despoolr_core.records.kinds.share import (
+    EpisodeEnded,
+    FileDeleted,
+    FileRenamed,
+    FileWritten,
+    LockGranted,
+    LockReleased,
+    OpenClosed,
+    OpenGranted,
+    OpenRefused,
+    SessionEnded,
+    SessionStarted,
+    ShareDamaged,
+    ShareStarted,
+)
 from despoolr_core.records.stream import Recorder
 from despoolr_core.share.modes import (
     WIN32_CODE,
@@ -67,55 +84,59 @@ class Chronicle:
         """A machine connected."""
         self._write(
             session.machine,
-            "session.started",
-            session=session.session,
-            machine=session.machine,
-            user=session.user,
-            program=session.program,
-            lease_s=session.lease_s,
+            SessionStarted(
+                server=self.server,
+                session=session.session,
+                machine=session.machine,
+                user=session.user,
+                program=session.program,
+                lease_s=session.lease_s,
+            ),
         )
 
     def session_ended(self, session: Session, reason: str) -> int:
         """It left."""
         return self._write(
             session.machine,
-            "session.ended",
-            session=session.session,
-            machine=session.machine,
-            reason=reason,
+            SessionEnded(
+                server=self.server, session=session.session, machine=session.machine, reason=reason
+            ),
         )
 
     def granted(self, row: Open, action: CreateAction, lock: str = "") -> None:
         """A handle was given out; `lock` says which if it is that of a WebDAV lock."""
-        more = {"lock": lock} if lock else {}
         self._write(
             row.machine,
-            "open.granted",
-            open=row.handle,
-            session=row.session,
-            machine=row.machine,
-            user=row.user,
-            program=row.program,
-            share=row.share,
-            path=row.path,
-            access=render_access(row.access),
-            share_mode=render_share_mode(row.share_mode),
-            action=action.value,
-            purpose=row.purpose,
-            **more,
+            OpenGranted(
+                server=self.server,
+                open=row.handle,
+                session=row.session,
+                machine=row.machine,
+                user=row.user,
+                program=row.program,
+                share=row.share,
+                path=row.path,
+                access=render_access(row.access),
+                share_mode=render_share_mode(row.share_mode),
+                action=action.value,
+                purpose=row.purpose,
+                lock=lock or UNSET,
+            ),
         )
 
     def closed(self, row: Open, reason: str, cause: int = 0) -> int:
         """A handle was given back, or taken."""
         return self._write(
             row.machine,
-            "open.closed",
-            cause,
-            open=row.handle,
-            machine=row.machine,
-            share=row.share,
-            path=row.path,
-            reason=reason,
+            OpenClosed(
+                server=self.server,
+                open=row.handle,
+                machine=row.machine,
+                share=row.share,
+                path=row.path,
+                reason=reason,
+            ),
+            cause=cause,
         )
 
     def refused(
@@ -139,41 +160,102 @@ class Chronicle:
             episode = known or self._next_episode()
         self._write(
             actor.machine,
-            "open.refused",
-            machine=actor.machine,
-            user=actor.user,
-            program=actor.program,
-            share=share,
-            path=path,
-            access=render_access(access),
-            share_mode=render_share_mode(share_mode),
-            nt_status=refusal.status.value,
-            win32=WIN32_CODE[refusal.status],
-            blockers=msgspec.to_builtins(blockers),
-            purpose=actor.purpose,
-            episode=episode,
+            OpenRefused(
+                server=self.server,
+                machine=actor.machine,
+                user=actor.user,
+                program=actor.program,
+                share=share,
+                path=path,
+                access=render_access(access),
+                share_mode=render_share_mode(share_mode),
+                nt_status=refusal.status.value,
+                win32=WIN32_CODE[refusal.status],
+                blockers=tuple(blockers),
+                purpose=actor.purpose,
+                episode=episode,
+            ),
         )
         return episode
 
     def lock_granted(self, row: Open, lock: RangeLock) -> None:
         """A range is locked."""
-        self._ranged("lock.granted", row, lock, program=row.program, purpose=row.purpose)
+        self._write(
+            row.machine,
+            LockGranted(
+                server=self.server,
+                open=row.handle,
+                machine=row.machine,
+                program=row.program,
+                share=row.share,
+                path=row.path,
+                lock=lock.kind,
+                offset=lock.offset,
+                length=lock.length,
+                purpose=row.purpose,
+            ),
+        )
 
     def lock_released(self, row: Open, lock: RangeLock) -> None:
         """A range is unlocked (a close releases without saying so)."""
-        self._ranged("lock.released", row, lock)
+        self._write(
+            row.machine,
+            LockReleased(
+                server=self.server,
+                open=row.handle,
+                machine=row.machine,
+                share=row.share,
+                path=row.path,
+                lock=lock.kind,
+                offset=lock.offset,
+                length=lock.length,
+            ),
+        )
 
     def written(self, actor: Actor, share: str, path: str, size: int) -> None:
         """A file has new content."""
-        self._changed("file.written", actor, share, path, size=size)
+        self._write(
+            actor.machine,
+            FileWritten(
+                server=self.server,
+                share=share,
+                path=path,
+                size=size,
+                machine=actor.machine,
+                program=actor.program,
+                purpose=actor.purpose,
+            ),
+        )
 
     def deleted(self, actor: Actor, share: str, path: str, cause: int = 0) -> None:
         """A name is gone."""
-        self._changed("file.deleted", actor, share, path, cause)
+        self._write(
+            actor.machine,
+            FileDeleted(
+                server=self.server,
+                share=share,
+                path=path,
+                machine=actor.machine,
+                program=actor.program,
+                purpose=actor.purpose,
+            ),
+            cause=cause,
+        )
 
     def renamed(self, actor: Actor, share: str, path: str, new_path: str) -> None:
         """A name is another."""
-        self._changed("file.renamed", actor, share, path, new_path=new_path)
+        self._write(
+            actor.machine,
+            FileRenamed(
+                server=self.server,
+                share=share,
+                path=path,
+                new_path=new_path,
+                machine=actor.machine,
+                program=actor.program,
+                purpose=actor.purpose,
+            ),
+        )
 
     def was_read(self, actor: Actor, share: str, path: str, how: str = "read") -> None:
         """Octets were read (or written: `how`): no record, unless somebody had been waiting for
@@ -185,39 +267,16 @@ class Chronicle:
             actor.machine, actor.program, self.server, share, path, actor.purpose
         )
         if episode:
-            self._write(actor.machine, "episode.ended", episode=episode, state=RESOLVED, reason=how)
+            self._write(
+                actor.machine,
+                EpisodeEnded(server=self.server, episode=episode, state=RESOLVED, reason=how),
+            )
 
     def gave_up(self, machine: str, episode: str, reason: str) -> None:
         """An update will not be tried again."""
-        self._write(machine, "episode.ended", episode=episode, state=GIVEN_UP, reason=reason)
-
-    def _ranged(self, kind: str, row: Open, lock: RangeLock, **facts: str) -> None:
         self._write(
-            row.machine,
-            kind,
-            open=row.handle,
-            machine=row.machine,
-            share=row.share,
-            path=row.path,
-            lock=lock.kind,
-            offset=lock.offset,
-            length=lock.length,
-            **facts,
-        )
-
-    def _changed(
-        self, kind: str, actor: Actor, share: str, path: str, cause: int = 0, **facts: object
-    ) -> None:
-        self._write(
-            actor.machine,
-            kind,
-            cause,
-            share=share,
-            path=path,
-            machine=actor.machine,
-            program=actor.program,
-            purpose=actor.purpose,
-            **facts,
+            machine,
+            EpisodeEnded(server=self.server, episode=episode, state=GIVEN_UP, reason=reason),
         )
 
     def _next_episode(self) -> str:
@@ -226,11 +285,10 @@ class Chronicle:
 
     def damaged(self, share: str, found: str) -> None:
         """Something is wrong with a share's data, and so nothing on it can be changed."""
-        self._write(self.server, "share.damaged", share=share, found=found)
+        self._write(self.server, ShareDamaged(server=self.server, share=share, found=found))
 
-    def _write(self, machine: str, kind: str, cause: int = 0, /, **facts: object) -> int:
+    def _write(self, machine: str, fact: Fact, *, cause: int = 0) -> int:
         if not self._is_started:
             self._is_started = True
-            self._recorder.record(self.server, "share.started", server=self.server)
-        facts["server"] = self.server
-        return self._recorder.record(f"{self.server}/{machine}", kind, cause=cause, **facts)
+            self._recorder.record(self.server, ShareStarted(server=self.server))
+        return self._recorder.record(f"{self.server}/{machine}", fact, cause=cause)

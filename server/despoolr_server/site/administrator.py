@@ -15,6 +15,7 @@ from despoolr_core.formats.job_mif import Machine, render_machine_mif
 from despoolr_core.formats.site_mif import SiteReport
 from despoolr_core.formats.sms_id import IdError, check_site_code, is_package_id, is_sms_id
 from despoolr_core.formats.sms_id import package_id as make_package_id
+from despoolr_core.records.kinds.site import JobStatusChanged
 from despoolr_core.rules.fold import fold
 from despoolr_server.database.schema import EVENTS, JOBS, MACHINE_ATTRIBUTES, MACHINES, PACKAGES
 from despoolr_server.site.job_checks import (
@@ -304,12 +305,9 @@ class Administrator:
         site.change_count += 1
         site.record(
             COMPONENT,
-            "job.status",
-            job=job_id,
-            name=spec.name,
-            status=str(JobStatus.PENDING),
-            was="",
-            reason="created",
+            JobStatusChanged(
+                job=job_id, name=spec.name, status=str(JobStatus.PENDING), was="", reason="created"
+            ),
         )
         return job_id
 
@@ -354,12 +352,13 @@ class Administrator:
         for row, status in changed:
             site.record(
                 COMPONENT,
-                "job.status",
-                job=row.JobID,
-                name=row.Name,
-                status=str(status),
-                was=row.Status,
-                reason="cancelled",
+                JobStatusChanged(
+                    job=row.JobID,
+                    name=row.Name,
+                    status=str(status),
+                    was=row.Status,
+                    reason="cancelled",
+                ),
             )
         return (await self.job(changed[0][0].JobID))[0]
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from despoolr_core.profile import Article, ProfileError, article_of, with_overrides
+from despoolr_core.records.kinds.site import HotfixApplied
 from despoolr_server.site.services.service import Executive
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import SiteContext
@@ -68,7 +69,7 @@ class Hotfixes:
         self._site.profile = with_overrides(self._site.profile, article.fix)
         if changed:
             self._site.log(COMPONENT, f"~Hotfix {article.kb} is installed.")
-            self._site.record(COMPONENT, "hotfix.installed", article=article.kb, fields=changed)
+            self._site.record(COMPONENT, HotfixApplied(article=article.kb, fields=changed))
 
     def _registry(self) -> Registry:
         return Registry(self._site.share(self._site.server, boxes.ROOT_SHARE, COMPONENT))

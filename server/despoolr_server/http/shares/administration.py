@@ -18,6 +18,7 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
+from despoolr_core.records.kinds.share import MessageSent, RightsChanged
 from despoolr_core.records.stream import Recorder
 from despoolr_core.rules.fields import LineText, NameText
 from despoolr_core.share.modes import Role
@@ -107,12 +108,9 @@ class AdministrationRoutes:
         shown = None if former is None else former.name
         self._recorder.record(
             f"{self._host.server}/{who.machine}",
-            "rights.changed",
-            share=share,
-            path=asked.prefix,
-            role=asked.role,
-            rights=asked.rights,
-            was=shown,
+            RightsChanged(
+                share=share, path=asked.prefix, role=asked.role, rights=asked.rights, was=shown
+            ),
         )
         return json_answer(RightsReply(shown))
 
@@ -129,9 +127,7 @@ class AdministrationRoutes:
         self._board.post(asked.machine, asked.text)
         self._recorder.record(
             f"{self._host.server}/{who.machine}",
-            "message.sent",
-            machine=asked.machine,
-            text=asked.text,
+            MessageSent(machine=asked.machine, text=asked.text),
         )
         return json_answer(SentReply(True))
 

@@ -30,6 +30,7 @@ from sqlalchemy import Connection, delete, insert, select
 from despoolr_app.process.settings import NAME_SIZE_MAX
 from despoolr_core.formats.client_number import name_of, number_in, number_of
 from despoolr_core.formats.sms_id import is_sms_id
+from despoolr_core.records.kinds.site import SlotsLapsed, SlotsLeased, SlotsReleased
 from despoolr_core.records.stream import Recorder
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import Role
@@ -187,7 +188,7 @@ class SlotRoutes:
                 await self._store(lease)
             elif former is not None and not lease.count:
                 await self._database.run(lambda db: _erase(db, [former]))
-                self._record("slots.released", former)
+                self._record(SlotsReleased, former)
         return json_answer(self._facts(lease), 201)
 
     async def _put(self, request: web.Request) -> web.Response:
@@ -216,7 +217,7 @@ class SlotRoutes:
             lease = self.table.release(request.match_info["holder"], instance)
             if lease is not None:
                 await self._database.run(lambda db: _erase(db, [lease]))
-                self._record("slots.released", lease)
+                self._record(SlotsReleased, lease)
         return web.Response(status=204)
 
     async def _expire(self) -> None:
@@ -228,11 +229,11 @@ class SlotRoutes:
             if lapsed:
                 await self._database.run(lambda db: _erase(db, lapsed))
                 for lease in lapsed:
-                    self._record("slots.lapsed", lease)
+                    self._record(SlotsLapsed, lease)
 
     async def _store(self, lease: Lease) -> None:
         await self._database.run(lambda db: _write(db, lease))
-        self._record("slots.leased", lease)
+        self._record(SlotsLeased, lease)
 
     def _asked(self, ask: Callable[[], T]) -> T:
         """What the table answers. Raises `Refused` (409) for numbers, or a name, that are
@@ -249,9 +250,9 @@ class SlotRoutes:
             lease.holder, lease.first, lease.count, self.table.hold_s, self.table.lease_s
         )
 
-    def _record(self, kind: str, lease: Lease) -> None:
+    def _record(self, kind: type[SlotsLeased | SlotsReleased | SlotsLapsed], lease: Lease) -> None:
         self._recorder.record(
-            self._actor, kind, holder=lease.holder, first=lease.first, count=lease.count
+            self._actor, kind(holder=lease.holder, first=lease.first, count=lease.count)
         )
 
 

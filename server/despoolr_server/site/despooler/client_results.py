@@ -19,6 +19,7 @@ from despoolr_core.formats.job_mif import JobReport
 from despoolr_core.formats.mif import MifError
 from despoolr_core.formats.status_mif import StatusMif, read_status_mif
 from despoolr_core.formats.winst import parse_winst
+from despoolr_core.records.kinds.site import MifRefused
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import Share, ShareError, ShareUnreachable
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
@@ -248,7 +249,7 @@ class ClientResults:
             f"{path}.TXT",
             f"{result.mif_file} of {result.machine}: {reason}\r\n".encode("latin-1", "replace"),
         )
-        self._site.record("SMS_DESPOOLER", "mif.refused", file=result.mif_file, reason=reason)
+        self._site.record("SMS_DESPOOLER", MifRefused(file=result.mif_file, reason=reason))
 
     def _mif(
         self, result: WireRemove, status: str, tick: float, description: str, event: int = 0

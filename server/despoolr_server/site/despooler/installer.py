@@ -25,6 +25,7 @@ from despoolr_core.formats.instruction import (
     render_instruction,
 )
 from despoolr_core.formats.winst import PackageServer, WorkstationInstruction
+from despoolr_core.records.kinds.site import CopyEnded, CopyStarted, FileCopied, InstructionWritten
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import Share, ShareError, ShareUnreachable
 from despoolr_core.share.modes import NtStatus
@@ -260,13 +261,15 @@ class Installer:
         done.
         """
         attempt = state.retries // max(1, self._site.profile.retry_count_step) + 1
-        about = {
-            "job": install.job_id,
-            "package": install.package_id,
-            "server": role.name,
-            "attempt": attempt,
-        }
-        cause = self._site.record(COMPONENT, "copy.started", **about)
+        cause = self._site.record(
+            COMPONENT,
+            CopyStarted(
+                job=install.job_id,
+                package=install.package_id,
+                server=role.name,
+                attempt=attempt,
+            ),
+        )
         target = copying.Target(
             share=self._site.share(role.name, role.package_share, COMPONENT),
             directory=self._servers.directory(role, install.package_id),
@@ -284,12 +287,16 @@ class Installer:
         first = result.failed[0] if result.failed else None
         self._site.record(
             COMPONENT,
-            "copy.ended",
+            CopyEnded(
+                job=install.job_id,
+                package=install.package_id,
+                server=role.name,
+                attempt=attempt,
+                result="complete" if result.is_complete else "refused",
+                file=first[0] if first else "",
+                win32=result.win32,
+            ),
             cause=cause,
-            **about,
-            result="complete" if result.is_complete else "refused",
-            file=first[0] if first else "",
-            win32=result.win32,
         )
         if first is None:
             await self._is_installed(role, install, result.directory)
@@ -332,16 +339,17 @@ class Installer:
     def _on_file(
         self, role: SiteServerRole, install: Install, file: str, result: str, win32: int, cause: int
     ) -> None:
-        self._site.recorder.record(
-            f"{self._site.code}/{COMPONENT}",
-            "copy.file",
+        self._site.record(
+            COMPONENT,
+            FileCopied(
+                job=install.job_id,
+                package=install.package_id,
+                server=role.name,
+                file=file,
+                result=result,
+                win32=win32,
+            ),
             cause=cause,
-            job=install.job_id,
-            package=install.package_id,
-            server=role.name,
-            file=file,
-            result=result,
-            win32=win32,
         )
         if result == "refused":
             there = f"{self._servers.unc(role, install.package_id)}{file}".replace("/", "\\")
@@ -407,14 +415,15 @@ class Installer:
         )
         self._site.record(
             COMPONENT,
-            "instruction.written",
-            file=file,
-            type=retry.kind.type,
-            job=retry.job_id,
-            retries=retries,
-            execute_at=due,
-            servers=[target.server for target in retry.servers],
-            forgotten=list(forgotten),
+            InstructionWritten(
+                file=file,
+                type=retry.kind.type,
+                job=retry.job_id,
+                retries=retries,
+                execute_at=due,
+                servers=tuple(target.server for target in retry.servers),
+                forgotten=tuple(forgotten),
+            ),
         )
         return file
 

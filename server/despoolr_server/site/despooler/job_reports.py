@@ -12,6 +12,7 @@ from __future__ import annotations
 from despoolr_core.formats.instruction import Install, InstallKind
 from despoolr_core.formats.job_mif import JobFacts, JobReport
 from despoolr_core.formats.site_mif import FAILED, SUCCESS, PackageReport, mark, render_package_mif
+from despoolr_core.records.kinds.site import PackageReported
 from despoolr_server.site.jobs.model import INSTALL_KINDS, DetailKind, DetailStatus
 from despoolr_server.site.jobs.retry import RetryState
 from despoolr_server.site.state.context import SiteContext
@@ -109,11 +110,12 @@ class JobReports:
         await self._mifs.put_data(render_package_mif(report))
         self._site.record(
             "SMS_DESPOOLER",
-            "package.reported",
-            package=install.package_id,
-            said=package_id,
-            job=install.job_id,
-            result=report.result,
+            PackageReported(
+                package=install.package_id,
+                said=package_id,
+                job=install.job_id,
+                result=report.result,
+            ),
         )
 
     def _facts(self, install: Install) -> JobFacts:

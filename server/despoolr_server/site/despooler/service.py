@@ -30,6 +30,7 @@ from despoolr_core.formats.instruction import (
     parse_instruction,
     render_instruction,
 )
+from despoolr_core.records.kinds.site import InstructionExecuted
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import Share, ShareError, ShareUnreachable
 from despoolr_core.share.modes import NtStatus
@@ -231,11 +232,9 @@ class Despooler(Service):
             return
         self.site.record(
             self.component,
-            "instruction.executed",
-            file=name,
-            type=instruction.type,
-            job=_job_of(instruction),
-            result=outcome,
+            InstructionExecuted(
+                file=name, type=instruction.type, job=_job_of(instruction), result=outcome
+            ),
         )
 
     async def _take_up(self, name: str, instruction: DespoolerInstruction) -> str:
@@ -297,11 +296,7 @@ class Despooler(Service):
             return
         self.site.record(
             self.component,
-            "instruction.executed",
-            file=name,
-            type="",
-            job="",
-            result=f"refused: {reason}",
+            InstructionExecuted(file=name, type="", job="", result=f"refused: {reason}"),
         )
 
     async def _reset_retry_counts(self) -> None:

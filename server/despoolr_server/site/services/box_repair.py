@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
+from despoolr_core.records.kinds.site import BoxRestored
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import Share, ShareError
 from despoolr_core.share.wire import Entry
@@ -97,7 +98,7 @@ class BoxRepair:
         what = f"was a file, now {aside.rpartition('/')[2]}" if aside else "was missing"
         self._site.log(self._component, f"~{shown} {what}; the directory has been made again.")
         self._site.record(
-            self._component, "box.restored", server=server, share=name, path=path, aside=aside
+            self._component, BoxRestored(server=server, share=name, path=path, aside=aside)
         )
         return True
 

@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from despoolr_core.formats.site_mif import PackageReport, render_package_mif
 from despoolr_core.formats.sta import StaError, parse_sta
+from despoolr_core.records.kinds.site import PackageStatusChanged, PackageUnknown
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareError
 from despoolr_server.site.services.service import Service
@@ -89,24 +90,22 @@ class DistributionManager(Service):
     def _record_unknown(self, report: PackageReport, name: str, reason: str, *, kept: bool) -> None:
         self.site.record(
             self.component,
-            "package.unknown",
-            said=report.package_id,
-            site=report.site,
-            result=report.result,
-            file=name,
-            reason=reason,
-            kept=kept,
+            PackageUnknown(
+                said=report.package_id,
+                site=report.site,
+                result=report.result,
+                file=name,
+                reason=reason,
+                kept=kept,
+            ),
         )
 
     def _record(self, report: PackageReport, package: str, was: str) -> None:
         self.site.record(
             self.component,
-            "package.status",
-            package=package,
-            site=report.site,
-            status=report.result,
-            was=was,
-            job=report.job_id,
+            PackageStatusChanged(
+                package=package, site=report.site, status=report.result, was=was, job=report.job_id
+            ),
         )
         self.log(
             f"~Package {package} at site {report.site}: {report.result}, version {report.version}."

@@ -18,6 +18,14 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 from despoolr_core.formats.job_mif import Inventory, JobReport
 from despoolr_core.formats.mif import MifError
 from despoolr_core.formats.site_mif import DeltaMif, PackageReport, SiteReport, read_delta_mif
+from despoolr_core.records.kinds.fact import Fact
+from despoolr_core.records.kinds.site import (
+    DetailStatusChanged,
+    MifLoaded,
+    MifRefused,
+    PackageStatusChanged,
+    PackageUnknown,
+)
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareError
 from despoolr_server.database.schema import LOADED_REPORTS, MACHINE_ATTRIBUTES, MACHINES
@@ -25,7 +33,7 @@ from despoolr_server.site.jobs.model import DetailKind, DetailStatus
 from despoolr_server.site.services.service import Service
 from despoolr_server.site.state import boxes, package_status, queries
 from despoolr_server.site.state.concurrency import all_of
-from despoolr_server.site.state.context import SiteContext, event_facts, insert_event
+from despoolr_server.site.state.context import SiteContext, event_logged, insert_event
 from despoolr_server.site.state.detail_rows import DetailRows, Key
 from despoolr_server.site.state.inbox import Inbox
 from despoolr_server.site.state.mif_box import MifBox
@@ -43,7 +51,6 @@ failed (Q169491).
 _STATUSES: Final = tuple(status.value for status in DetailStatus)
 _ADD_LOADED: Final = insert(LOADED_REPORTS)
 
-Fact = tuple[str, dict[str, Any]]
 """A record to make once the transaction is safe: its kind and its facts."""
 
 
@@ -127,13 +134,13 @@ class DataLoader(Service):
         facts = await self.site.database.run(lambda db: self._load_all(db, batch, tick))
         self.site.change_count += 1
         aside: dict[str, str] = {}
-        for kind, data in facts:
-            self.site.record(self.component, kind, **data)
-            if kind == "detail.status":
-                self.site.touched_jobs.add(data["job"])
-            if kind == "package.unknown":
-                self.warn(data["reason"])
-                aside |= {data["file"]: data["reason"]} if data["kept"] else {}
+        for fact in facts:
+            self.site.record(self.component, fact)
+            if isinstance(fact, DetailStatusChanged):
+                self.site.touched_jobs.add(fact.job)
+            if isinstance(fact, PackageUnknown):
+                self.warn(fact.reason)
+                aside |= {fact.file: fact.reason} if fact.kept else {}
         await self._finish(batch, aside)
 
     async def _finish(self, batch: list[_Loaded], aside: dict[str, str]) -> None:
@@ -185,7 +192,7 @@ class DataLoader(Service):
             self.component, EVENT_MIF_MOVED, f"{boxes.BAD_MIFS}/{name}".replace("/", "\\")
         )
         await self._root.delete(f"{boxes.DELTA_MIFS}/{name}")
-        self.site.record(self.component, "mif.refused", file=name, reason=reason)
+        self.site.record(self.component, MifRefused(file=name, reason=reason))
 
     def _concerns_parent(self, mif: DeltaMif) -> bool:
         """Whether a site above wants to know: of machines and sites always, of jobs and packages
@@ -214,19 +221,14 @@ class DataLoader(Service):
             return self._load_package(db, item.name, mif)
         if isinstance(mif, SiteReport):
             queries.set_site(db, mif)
-            return [("mif.loaded", {"file": item.name, "report": mif.code, "kind": "site"})]
+            return [MifLoaded(file=item.name, report=mif.code, about="site")]
         return self._load_inventory(db, item.name, mif, tick)
 
     def _load_job(self, books: _Books, name: str, mif: JobReport) -> list[Fact]:
         db = books.db
         if not books.counts(mif.report):
-            return [
-                (
-                    "mif.refused",
-                    {"file": name, "reason": f"report {mif.report} has been counted already"},
-                )
-            ]
-        facts: list[Fact] = [("mif.loaded", {"file": name, "report": mif.report, "kind": mif.kind})]
+            return [MifRefused(file=name, reason=f"report {mif.report} has been counted already")]
+        facts: list[Fact] = [MifLoaded(file=name, report=mif.report, about=mif.kind)]
         if mif.facts is not None and mif.site == self.site.code and books.job(mif.job_id) is None:
             queries.adopt_job(db, mif, mif.facts)
             books.forget(mif.job_id)
@@ -235,18 +237,19 @@ class DataLoader(Service):
         if books.job(mif.job_id) is None:
             event = self.site.event(self.component, EVENT_NO_DETAIL_RECORD, job=mif.job_id)
             insert_event(db, event)
-            facts.append(("event", event_facts(event)))
+            facts.append(event_logged(event))
             return facts
         was = books.rows.set(_row_of(mif), mif.status, mif.time, mif.description, mif.domain)
-        row = {
-            "job": mif.job_id,
-            "detail": mif.kind,
-            "site": mif.site,
-            "machine": mif.machine,
-            "status": mif.status,
-            "was": was or "",
-        }
-        facts.append(("detail.status", row))
+        facts.append(
+            DetailStatusChanged(
+                job=mif.job_id,
+                detail=mif.kind,
+                site=mif.site,
+                machine=mif.machine,
+                status=mif.status,
+                was=was or "",
+            )
+        )
         if mif.kind == DetailKind.COMPLETION and mif.status == DetailStatus.CANCELED:
             books.rows.write()
             queries.cancel_details(db, mif.job_id, mif.site, mif.time)
@@ -272,37 +275,38 @@ class DataLoader(Service):
         """A package's status at a site, of a 1.x site's child. What one's own servers have is known
         from the job's rows.
         """
-        facts: list[Fact] = [
-            ("mif.loaded", {"file": name, "report": mif.report, "kind": "package"})
-        ]
+        facts: list[Fact] = [MifLoaded(file=name, report=mif.report, about="package")]
         if mif.site == self.site.code:
             return facts
         found, was = package_status.load(
             db, mif, resolves_marks=self.site.profile.marked_package_id_resolves
         )
         if found.package:
-            status = {
-                "package": found.package,
-                "site": mif.site,
-                "status": mif.result,
-                "was": was,
-                "job": mif.job_id,
-            }
-            facts.append(("package.status", status))
+            facts.append(
+                PackageStatusChanged(
+                    package=found.package,
+                    site=mif.site,
+                    status=mif.result,
+                    was=was,
+                    job=mif.job_id,
+                )
+            )
         elif mif.package_id[:3] == self.site.code:
             text = (
                 package_status.ambiguous(mif, found.candidates)
                 if found.candidates
                 else package_status.missing(mif.package_id)
             )
-            unknown = {
-                "said": mif.package_id,
-                "site": mif.site,
-                "result": mif.result,
-                "file": name,
-                "reason": text,
-            }
-            facts.append(("package.unknown", unknown | {"kept": found.is_ambiguous}))
+            facts.append(
+                PackageUnknown(
+                    said=mif.package_id,
+                    site=mif.site,
+                    result=mif.result,
+                    file=name,
+                    reason=text,
+                    kept=found.is_ambiguous,
+                )
+            )
         return facts
 
     def _load_event(self, db: Connection, mif: JobReport) -> Fact:
@@ -321,7 +325,7 @@ class DataLoader(Service):
             site=mif.site,
         )
         insert_event(db, event)
-        return "event", event_facts(event)
+        return event_logged(event)
 
     def _load_inventory(self, db: Connection, name: str, mif: Inventory, tick: float) -> list[Fact]:
         """The machine's row and its attributes. Same-named groups override; attributes left out
@@ -357,7 +361,7 @@ class DataLoader(Service):
             ]
             if rows:
                 db.execute(insert(MACHINE_ATTRIBUTES), rows)
-        return [("mif.loaded", {"file": name, "report": "", "kind": "inventory"})]
+        return [MifLoaded(file=name, report="", about="inventory")]
 
 
 def _row_of(mif: JobReport) -> Key:

@@ -25,6 +25,7 @@ from despoolr_core.formats.instruction import (
 )
 from despoolr_core.formats.sms_id import job_id as make_job_id
 from despoolr_core.formats.sms_id import request_id as make_request_id
+from despoolr_core.records.kinds.site import JobStatusChanged
 from despoolr_core.share.contract import Share
 from despoolr_server.database.schema import JOB_DETAILS, JOBS
 from despoolr_server.site.jobs.model import (
@@ -378,12 +379,13 @@ class Scheduler(Service):
         for row, status in await site.database.run(work):
             site.record(
                 self.component,
-                "job.status",
-                job=row.JobID,
-                name=row.Name,
-                status=str(status),
-                was=row.Status,
-                reason="details",
+                JobStatusChanged(
+                    job=row.JobID,
+                    name=row.Name,
+                    status=str(status),
+                    was=row.Status,
+                    reason="details",
+                ),
             )
             self.log(f"~Job {row.JobID} is now {status}.")
         self._next_verdict = min(verdicts)
@@ -421,12 +423,7 @@ class Scheduler(Service):
             return
         self.site.record(
             self.component,
-            "job.status",
-            job=row.JobID,
-            name=row.Name,
-            status=str(now),
-            was=was,
-            reason=reason,
+            JobStatusChanged(job=row.JobID, name=row.Name, status=str(now), was=was, reason=reason),
         )
         self.log(f"~Job {row.JobID} is now {now}.")
 

@@ -14,6 +14,7 @@ from typing import ClassVar, Final
 from despoolr_core.formats.instruction import MifTransfer, render_instruction
 from despoolr_core.formats.site_mif import SiteReport, render_site_mif
 from despoolr_core.formats.sms_id import send_request_id
+from despoolr_core.records.kinds.site import MifsSent
 from despoolr_core.share.contract import ShareError
 from despoolr_server.site.services.sender import SendRequest, render_send_request
 from despoolr_server.site.services.service import Service
@@ -95,5 +96,5 @@ class SiteReporter(Service):
             await root.delete(f"{boxes.SITE_REPORTS}/{name}")
         self.log(f"~{len(files)} MIFs are on their way to site {self.site.parent}.")
         self.site.record(
-            self.component, "mifs.sent", to=self.site.parent, request=request, count=len(files)
+            self.component, MifsSent(to=self.site.parent, request=request, count=len(files))
         )

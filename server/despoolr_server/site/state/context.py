@@ -10,7 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from sqlalchemy import Connection, insert
 
@@ -19,6 +19,8 @@ from despoolr_core.formats.nt_event import NtEvent
 from despoolr_core.formats.nt_events import event as nt_event
 from despoolr_core.formats.tracer import INFORMATION, TraceLine
 from despoolr_core.profile import Profile
+from despoolr_core.records.kinds.fact import Fact
+from despoolr_core.records.kinds.site import EventLogged, LineLogged
 from despoolr_core.records.stream import Recorder
 from despoolr_core.response import POLLING_S, Response, retry_interval_s
 from despoolr_core.share.contract import Share
@@ -130,14 +132,14 @@ class SiteContext:
         """One line in the component's log; `kind` as in CMTrace. Tildes stand for newlines
         (`domain.md` i.2).
         """
-        self.recorder.record(f"{self.code}/{component}", "log", component=component, text=text)
+        self.recorder.record(f"{self.code}/{component}", LineLogged(component=component, text=text))
         self.logs.write(
             TraceLine(text, component, self.clock.now(), thread_of(component), kind=kind)
         )
 
-    def record(self, component: str, kind: str, /, **data: Any) -> int:
-        """One fact, by this site's component."""
-        return self.recorder.record(f"{self.code}/{component}", kind, **data)
+    def record(self, component: str, fact: Fact, *, cause: int = 0) -> int:
+        """One fact, by this site's component; its number."""
+        return self.recorder.record(f"{self.code}/{component}", fact, cause=cause)
 
     def event(
         self,
@@ -167,7 +169,7 @@ class SiteContext:
         """Write one NT event to the application log: the Events table and the records."""
         event = self.event(component, code, *insertions, job=job, machine=machine)
         await self.database.run(lambda db: insert_event(db, event))
-        self.record(component, "event", **event_facts(event))
+        self.record(component, event_logged(event))
 
 
 def insert_event(db: Connection, event: NtEvent) -> None:
@@ -185,15 +187,15 @@ def insert_event(db: Connection, event: NtEvent) -> None:
     db.execute(_ADD_EVENT, values)
 
 
-def event_facts(event: NtEvent) -> dict[str, Any]:
+def event_logged(event: NtEvent) -> EventLogged:
     """What the record of an event says."""
-    return {
-        "event": event.code,
-        "component": event.component,
-        "text": event.text,
-        "job": event.insertion("JobID"),
-        "machine": event.machine,
-    }
+    return EventLogged(
+        event=event.code,
+        component=event.component,
+        text=event.text,
+        job=event.insertion("JobID"),
+        machine=event.machine,
+    )
 
 
 def thread_of(component: str) -> int:

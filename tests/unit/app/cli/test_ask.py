@@ -17,8 +17,12 @@ from despoolr.console import run
 from despoolr_app.runs.directory import RunDirectory, load_run, utc_stamp
 from despoolr_app.site_client.live import LiveSource, ServerAddress, ask, health
 from despoolr_app.site_client.queries import AskError, RunSource, Wanted
+from despoolr_core.records.kinds.fact import Fact
+from despoolr_core.records.kinds.share import OpenClosed, OpenGranted, OpenRefused
+from despoolr_core.records.kinds.site import DetailStatusChanged, EventLogged, JobStatusChanged
 from despoolr_core.records.stream import Recorder
 from despoolr_core.share.modes import Role
+from despoolr_core.share.wire import Blocker
 from share_site import Site, serving
 
 START = 833_788_800.0  # 1996-06-03 08:00
@@ -38,72 +42,59 @@ class Story:
         self.run = RunDirectory.create(root, utc_stamp(START), "story", 1)
         self.recorder = Recorder(lambda: self.now, [self.run.listener])
 
-    def at(self, hours: float, actor: str, kind: str, **data: Any) -> None:
+    def at(self, hours: float, actor: str, fact: Fact) -> None:
         self.now = START + hours * HOUR
-        self.recorder.record(actor, kind, **data)
+        self.recorder.record(actor, fact)
 
     def tell(self) -> None:
-        self.at(
-            0,
-            "BPC/SMS_ADMINISTRATOR",
-            "job.status",
-            job="BPC00002",
-            name="UPDATE",
-            status="Pending",
-            was="",
-            reason="created",
-        )
-        granted = {**OPEN, **WORD, **MODES, "session": "S1", "action": "OPENED", "purpose": ""}
-        self.at(1, "LOGON1/WS1", "open.granted", open="O1", **granted)
-        self.at(
-            1,
-            "LOGON1/WS2",
-            "open.granted",
-            open="O2",
-            **{**granted, "machine": "WS2", "path": "BPC00001/a.dat"},
-        )
-        blocker = {"open": "O1", **WORD, **MODES, "opened_at": START + HOUR}
-        refused = {
+        self.at(0, "BPC/SMS_ADMINISTRATOR", _job("Pending", "", "created"))
+        granted: dict[str, str] = {
             **OPEN,
-            "machine": "SITE1",
-            "user": "",
-            "program": "SMS_DESPOOLER",
-            "access": "WRITE",
-            "share_mode": "NONE",
+            **WORD,
+            **MODES,
+            "session": "S1",
+            "action": "OPENED",
+            "purpose": "",
         }
-        refused |= {
-            "nt_status": "STATUS_SHARING_VIOLATION",
-            "win32": 32,
-            "blockers": [blocker],
-            "purpose": "job BPC00002",
-        }
+        self.at(1, "LOGON1/WS1", OpenGranted(open="O1", **granted))
+        other = granted | {"machine": "WS2", "path": "BPC00001/a.dat"}
+        self.at(1, "LOGON1/WS2", OpenGranted(open="O2", **other))
+        blocker = Blocker(open="O1", **WORD, **MODES, opened_at=START + HOUR)
         for hours in (2, 3):
-            self.at(hours, "LOGON1/SITE1", "open.refused", episode="LOGON1-E1", **refused)
-            details = {"site": "BPC", "machine": "LOGON1", "status": "Retrying", "was": "None"}
-            self.at(
-                hours, "BPC/LOADER", "detail.status", job="BPC00002", detail="Server", **details
+            refused = OpenRefused(
+                **OPEN,
+                machine="SITE1",
+                user="",
+                program="SMS_DESPOOLER",
+                access="WRITE",
+                share_mode="NONE",
+                nt_status="STATUS_SHARING_VIOLATION",
+                win32=32,
+                blockers=(blocker,),
+                purpose="job BPC00002",
+                episode="LOGON1-E1",
             )
-            self.at(
-                hours,
-                "BPC/SMS_DESPOOLER",
-                "event",
-                event=109,
-                component="SMS_DESPOOLER",
-                text="Failed.",
+            self.at(hours, "LOGON1/SITE1", refused)
+            row = DetailStatusChanged(
                 job="BPC00002",
+                detail="Server",
+                site="BPC",
+                machine="LOGON1",
+                status="Retrying",
+                was="None",
             )
-        self.at(
-            3,
-            "BPC/S",
-            "job.status",
-            job="BPC00002",
-            name="UPDATE",
-            status="Retrying",
-            was="Active",
-            reason="details",
-        )
-        self.at(4, "LOGON1/WS1", "open.closed", open="O1", machine="WS1", reason="closed", **OPEN)
+            self.at(hours, "BPC/LOADER", row)
+            event = EventLogged(
+                event=109, component="SMS_DESPOOLER", text="Failed.", job="BPC00002"
+            )
+            self.at(hours, "BPC/SMS_DESPOOLER", event)
+        self.at(3, "BPC/S", _job("Retrying", "Active", "details"))
+        self.at(4, "LOGON1/WS1", OpenClosed(open="O1", machine="WS1", reason="closed", **OPEN))
         self.run.close()
+
+
+def _job(status: str, was: str, reason: str) -> JobStatusChanged:
+    return JobStatusChanged(job="BPC00002", name="UPDATE", status=status, was=was, reason=reason)
 
 
 @pytest.fixture

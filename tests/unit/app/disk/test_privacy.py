@@ -14,6 +14,7 @@ from despoolr_app.disk.privacy import tighten
 from despoolr_app.process.runtime import prepare
 from despoolr_app.process.settings import GroundSettings
 from despoolr_app.runs.directory import RunDirectory
+from despoolr_core.records.kinds.share import ShareStarted
 from despoolr_core.records.stream import Record
 
 
@@ -41,7 +42,7 @@ async def test_a_data_directory_is_for_its_user_whatever_the_umask(tmp_path: Pat
     data = tmp_path / "data"
     ground = prepare(GroundSettings(data))
     ground.begin()
-    ground.recorder.record("X", "share.started", server="X")
+    ground.recorder.record("X", ShareStarted(server="X"))
     ground.store_directory("LOGON1", "SMS_SHR")
     ground.end(is_clean=True)
     found = modes(data)

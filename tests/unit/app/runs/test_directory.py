@@ -18,6 +18,7 @@ from despoolr_app.runs.directory import (
     load_run,
     utc_stamp,
 )
+from despoolr_core.records.kinds.site import LineLogged
 from despoolr_core.records.stream import Record, Recorder
 from support import leave_out
 
@@ -27,7 +28,9 @@ STAMP = utc_stamp(833_788_800.0)
 def _record(run: RunDirectory, count: int = 3) -> None:
     recorder = Recorder(lambda: 1.0, [run.listener])
     for n in range(count):
-        recorder.record("BPC/SMS_DESPOOLER", "log", component="SMS_DESPOOLER", text=f"line {n}")
+        recorder.record(
+            "BPC/SMS_DESPOOLER", LineLogged(component="SMS_DESPOOLER", text=f"line {n}")
+        )
 
 
 def test_a_run_is_named_after_its_time_scenario_and_seed_and_is_the_latest(tmp_path: Path) -> None:

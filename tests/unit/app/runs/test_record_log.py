@@ -10,7 +10,8 @@ import pytest
 
 from despoolr_app.runs import record_log
 from despoolr_app.runs.record_log import log_record
-from despoolr_core.records.stream import KINDS, Record
+from despoolr_core.records.kinds import KINDS
+from despoolr_core.records.stream import Record
 
 WORD = {"machine": "WS50", "program": "WINWORD.EXE"}
 INFO, WARNING, ERROR = logging.INFO, logging.WARNING, logging.ERROR

@@ -8,8 +8,19 @@ from typing import Any
 import msgspec
 
 from despoolr_core.records.episodes import EpisodeLedger
+from despoolr_core.records.kinds.share import (
+    EpisodeEnded,
+    FileWritten,
+    LockGranted,
+    LockReleased,
+    OpenClosed,
+    OpenGranted,
+    OpenRefused,
+    ShareStarted,
+)
 from despoolr_core.records.stream import Record, Recorder, decode, encode
 from despoolr_core.records.verdicts import duration, moment, verdict
+from despoolr_core.share.wire import Blocker, LockedRange
 
 T0 = 833785200.0
 """1996-06-03 07:00."""
@@ -38,33 +49,27 @@ class Story:
     def granted(self, handle: str, path: str = "P1/b.dat", **who: str) -> Story:
         facts = WORD | {"session": "S1", "action": "OPENED", "purpose": ""} | who
         self.recorder.record(
-            "LOGON1/WS3",
-            "open.granted",
-            server="LOGON1",
-            open=handle,
-            share="PKG",
-            path=path,
-            **facts,
+            "LOGON1/WS3", OpenGranted(server="LOGON1", open=handle, share="PKG", path=path, **facts)
         )
         return self
 
     def closed(self, handle: str, path: str = "P1/b.dat") -> Story:
         facts = {"machine": "WS3", "share": "PKG", "path": path, "reason": "closed"}
-        self.recorder.record("LOGON1/WS3", "open.closed", server="LOGON1", open=handle, **facts)
+        self.recorder.record("LOGON1/WS3", OpenClosed(server="LOGON1", open=handle, **facts))
         return self
 
     def refused_by_locks(self, *blockers: tuple[str, int, int]) -> Story:
         """A range is refused because of locks by (open, offset, length)."""
-        named = [
-            WORD
-            | {
-                "open": o,
-                "opened_at": T0,
-                "lock": {"kind": "EXCLUSIVE", "offset": at, "length": n, "locked_at": self.time},
-            }
+        named = tuple(
+            Blocker(
+                open=o,
+                opened_at=T0,
+                lock=LockedRange("EXCLUSIVE", at, n, self.time),
+                **WORD,
+            )
             for o, at, n in blockers
-        ]
-        facts = {
+        )
+        facts: dict[str, Any] = {
             "share": "PKG",
             "path": "P1/b.dat",
             "access": "WRITE",
@@ -79,11 +84,11 @@ class Story:
             "user": "",
         }
         who = {"machine": "SITE1", "program": "SMS_DESPOOLER"}
-        self.recorder.record("LOGON1/SITE1", "open.refused", server="LOGON1", **facts, **who)
+        self.recorder.record("LOGON1/SITE1", OpenRefused(server="LOGON1", **facts, **who))
         return self
 
     def unlocked(self, handle: str, offset: int, length: int) -> Story:
-        facts = {
+        facts: dict[str, Any] = {
             "machine": "WS3",
             "share": "PKG",
             "path": "P1/b.dat",
@@ -91,7 +96,7 @@ class Story:
             "offset": offset,
             "length": length,
         }
-        self.recorder.record("LOGON1/WS3", "lock.released", server="LOGON1", open=handle, **facts)
+        self.recorder.record("LOGON1/WS3", LockReleased(server="LOGON1", open=handle, **facts))
         return self
 
     def refused(
@@ -102,26 +107,29 @@ class Story:
         episode = (found or f"E{len(self.records)}") if blockers else ""
         self.recorder.record(
             "LOGON1/SITE1",
-            "open.refused",
-            server="LOGON1",
-            user="SMSADMIN",
-            share="PKG",
-            path=path,
-            access="WRITE",
-            share_mode="READ",
-            nt_status="STATUS_SHARING_VIOLATION",
-            win32=32,
-            blockers=[WORD | {"open": blocker, "opened_at": T0 - 3600} for blocker in blockers],
-            purpose=purpose,
-            episode=episode,
-            **who,
+            OpenRefused(
+                server="LOGON1",
+                user="SMSADMIN",
+                share="PKG",
+                path=path,
+                access="WRITE",
+                share_mode="READ",
+                nt_status="STATUS_SHARING_VIOLATION",
+                win32=32,
+                blockers=tuple(
+                    Blocker(open=blocker, opened_at=T0 - 3600, **WORD) for blocker in blockers
+                ),
+                purpose=purpose,
+                episode=episode,
+                **who,
+            ),
         )
         return self
 
     def written(self, path: str = "P1/b.dat", purpose: str = "", **waiter: str) -> Story:
         who = {"machine": "SITE1", "program": "SMS_DESPOOLER"} | waiter
         facts: dict[str, Any] = {"share": "PKG", "path": path, "size": 1, "purpose": purpose}
-        self.recorder.record("LOGON1/SITE1", "file.written", server="LOGON1", **facts, **who)
+        self.recorder.record("LOGON1/SITE1", FileWritten(server="LOGON1", **facts, **who))
         return self
 
 
@@ -153,11 +161,7 @@ def test_the_verdict_is_one_sentence_that_says_who_what_how_long_and_the_remedy(
         story.at(attempt * 7200).refused("O1", purpose="job 1")
     story.recorder.record(
         "LOGON1/SITE1",
-        "episode.ended",
-        server="LOGON1",
-        episode="E1",
-        state="given up",
-        reason="100 attempts",
+        EpisodeEnded(server="LOGON1", episode="E1", state="given up", reason="100 attempts"),
     )
     assert verdict(story.ledger.rows()[0]) == (
         "SMS_DESPOOLER on SITE1 was refused b.dat 12 times over 22 h 0 min because WINWORD.EXE on "
@@ -209,7 +213,7 @@ def test_without_a_purpose_each_path_has_its_episode_and_a_resolved_one_stays_so
 def test_an_episode_given_up_is_not_reopened() -> None:
     story = Story().refused("O1", purpose="job 1")
     story.recorder.record(
-        "L", "episode.ended", server="LOGON1", episode="E0", state="given up", reason=""
+        "L", EpisodeEnded(server="LOGON1", episode="E0", state="given up", reason="")
     )
     story.at(10).refused("O1", purpose="job 1")
     assert [row.state for row in story.ledger.rows()] == ["given up", "waiting"]
@@ -238,7 +242,7 @@ def test_waiter_seconds_are_counted_for_each_blocker_until_it_lets_go() -> None:
 
 def test_a_restarted_server_holds_nothing_any_more() -> None:
     story = Story().granted("O1").refused("O1", purpose="job 1").at(50)
-    story.recorder.record("LOGON1", "share.started", server="LOGON1")
+    story.recorder.record("LOGON1", ShareStarted(server="LOGON1"))
     assert story.ledger.opens() == []
     assert story.ledger.rows()[0].holds[0].released_at == T0 + 50
 
@@ -348,7 +352,7 @@ def test_each_lock_in_the_way_is_a_hold_of_its_own_that_ends_with_its_unlock_or_
 
 def test_a_lock_that_is_granted_at_last_resolves_the_episode() -> None:
     story = Story().granted("O1").refused_by_locks(("O1", 0, 10))
-    facts = {
+    facts: dict[str, Any] = {
         "share": "PKG",
         "path": "P1/b.dat",
         "lock": "EXCLUSIVE",
@@ -358,7 +362,7 @@ def test_a_lock_that_is_granted_at_last_resolves_the_episode() -> None:
     }
     who = {"machine": "SITE1", "program": "SMS_DESPOOLER"}
     story.at(90).recorder.record(
-        "LOGON1/SITE1", "lock.granted", server="LOGON1", open="O2", **facts, **who
+        "LOGON1/SITE1", LockGranted(server="LOGON1", open="O2", **facts, **who)
     )
     (row,) = story.ledger.rows()
     assert (row.state, row.blocked_s) == ("resolved", 90)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from despoolr_core.records.kinds.share import EpisodeEnded
 from despoolr_lab.report.text import render_text
 from report_world import Site, blocked_update
 
@@ -89,11 +90,7 @@ def test_a_file_nobody_closed_and_an_update_given_up() -> None:
     site = Site().at(0).step().job("Active").hold("WS1").at(1).refuse()
     site.record(
         "LOGON1/SITE1",
-        "episode.ended",
-        server="LOGON1",
-        episode="E-J1-PKG/b.dat",
-        state="given up",
-        reason="100",
+        EpisodeEnded(server="LOGON1", episode="E-J1-PKG/b.dat", state="given up", reason="100"),
     )
     text = render_text({}, site.at(2).job("Failed", "Active").at(10).step().records)
     assert "never closed" in text and "=>|" in text and "!" in text and "F----" in text

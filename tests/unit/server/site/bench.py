@@ -17,6 +17,7 @@ from sqlalchemy import Connection, select
 from despoolr_core.formats.instruction import Result, WireRemove, render_instruction
 from despoolr_core.formats.status_mif import StatusMif, render_status_mif
 from despoolr_core.profile import profile_of, with_overrides
+from despoolr_core.records.kinds.share import MessageSent
 from despoolr_core.records.stream import Record, Recorder
 from despoolr_core.response import Response
 from despoolr_core.share.modes import Access, Role, ShareMode
@@ -159,7 +160,7 @@ class Machine:
 
     async def send_message(self, machine: str, text: str) -> None:
         self._host._chronicle._recorder.record(
-            self._host.server, "message.sent", machine=machine, text=text
+            self._host.server, MessageSent(machine=machine, text=text)
         )
 
 
