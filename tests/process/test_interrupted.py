@@ -63,3 +63,20 @@ def test_an_interrupted_run_exits_130_with_its_report_marked_as_interrupted(
     assert workshop.json("why", "latest")["notes"] == [], "the records are whole"
     last = json.loads((directory / "records.jsonl").read_text().splitlines()[-1])
     assert (last["kind"], last["data"]) == ("run.ended", {"reason": "ended early"})
+
+
+def test_a_run_that_was_killed_is_no_answer_but_says_that_it_did_not_end(
+    workshop: Workshop,
+) -> None:
+    scenario = str(REPOSITORY / "scenarios/demo_live.toml")
+    process = workshop.start("run", scenario, "--time", "x2000", ready=": 0%")
+    process.kill()
+    questions = (("why",), ("locks",), ("events",), ("jobs",), ("report", "--text"))
+    for question in questions:
+        asked = workshop.run(question[0], "latest", *question[1:])
+        assert asked.returncode == 0 and "this run did not end" in asked.stderr, asked
+    (workshop.path / "runs/latest/records.jsonl").resolve().write_bytes(b"")
+    for question in questions:
+        asked = workshop.run(question[0], "latest", *question[1:])
+        assert (asked.returncode, asked.stdout) == (2, ""), asked
+        assert "did not end, and nothing of it was recorded" in asked.stderr

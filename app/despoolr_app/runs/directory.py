@@ -3,8 +3,9 @@
 
 The law: `records.jsonl` is append-only and the one truth about the run; whatever is told of it
 later is read from there. A writer never raises into the run (a full disk is counted and said at the
-end), uses no thread and no `fsync`, so it serves virtual time too. A reader is bounded, and takes a
-last line that was cut off (the process was killed) for what it is.
+end), uses no thread and no `fsync`, so it serves virtual time too. A reader is bounded, takes a
+last line that was cut off (the process was killed) for what it is, and says of a run that did not
+end that it did not: what is missing from it is no answer.
 """
 
 from __future__ import annotations
@@ -26,7 +27,20 @@ RECORDS: Final = "records.jsonl"
 RECORDS_BEFORE: Final = "records.1.jsonl"
 """What a capped `records.jsonl` is renamed to when it is full."""
 SUMMARY: Final = "summary.json"
+STATE: Final = "state.json"
+"""What a server keeps beside its records: it has no end, so none is missing."""
 LATEST: Final = "latest"
+RUN_ENDED: Final = "run.ended"
+"""The kind of a run's last record."""
+NOT_ENDED: Final = (
+    "this run did not end: it was killed, or goes on still. What it had not written yet is "
+    "missing here; run it again for the whole"
+)
+NOT_BEGUN: Final = (
+    "this run did not end, and nothing of it was recorded: it was killed soon after it began, or "
+    "has only just begun; run it again"
+)
+NOTHING: Final = "there are no records to tell of"
 LINE_SIZE_MAX: Final = 1024 * 1024
 RECORDS_MAX: Final = 10_000_000
 """Records a reader takes from one run."""
@@ -177,13 +191,19 @@ class FinishedRun:
             return None
         return summary if isinstance(summary, dict) else None
 
+    @property
+    def _is_complete(self) -> bool:
+        """Whether the directory says so itself: a run that was counted, or a server's data."""
+        return any((self.path / name).exists() for name in (SUMMARY, STATE))
+
     def records(self) -> Iterator[Record]:
-        """Every record in order. Lines that are no records are skipped and counted in `notes`.
-        Raises `RunError`.
+        """Every record in order. Lines that are no records are skipped and counted in `notes`,
+        which also say so of a run that did not end. Raises `RunError`, too where there is none.
         """
         self.notes = []
         read = damaged = 0
         is_last_damaged = False
+        kind = ""
         for name in (RECORDS_BEFORE, RECORDS):
             for line in _lines(self.path / name, is_needed=name == RECORDS):
                 if read >= self.records_max:
@@ -197,7 +217,13 @@ class FinishedRun:
                     continue
                 is_last_damaged = False
                 read += 1
+                kind = record.kind
                 yield record
+        has_ended = kind == RUN_ENDED or self._is_complete
+        if not read:
+            raise RunError(f"{self.path}: {NOTHING if has_ended else NOT_BEGUN}")
+        if not has_ended:
+            self.notes.append(NOT_ENDED)
         if is_last_damaged:
             self.notes.append(
                 "the last line is cut off: the process that wrote it was killed; everything "

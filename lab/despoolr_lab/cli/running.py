@@ -76,6 +76,7 @@ def run_and_keep(
 
                         def update(now: float, end: float, what: str) -> None:
                             stop_if_asked()
+                            run.listener.flush()  # a run that is killed leaves what it told
                             progress.update(now, end, what)
 
                         heard_by = [run.listener, heard.append, *listeners]

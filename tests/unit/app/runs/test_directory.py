@@ -73,14 +73,39 @@ def test_a_last_line_that_was_cut_off_is_a_note_and_not_an_error(tmp_path: Path)
     found = load_run(run.path)
     assert [r.seq for r in found.records()] == [1, 2]
     assert found.notes == [
+        runs.NOT_ENDED,
         "the last line is cut off: the process that wrote it was killed; everything before "
-        "it counts"
+        "it counts",
     ]
+
+
+@pytest.mark.parametrize("end", ["nothing", "run.ended", runs.SUMMARY, runs.STATE])
+def test_a_run_that_did_not_end_says_so_and_a_server_has_no_end(tmp_path: Path, end: str) -> None:
+    with RunDirectory.create(tmp_path, STAMP, "demo", 1) as run:
+        _record(run)
+        if end == "run.ended":
+            Recorder(lambda: 1.0, [run.listener]).end("scenario", reason="time up")
+        elif end != "nothing":
+            (run.path / end).write_text("{}")
+    found = load_run(run.path)
+    assert len(list(found.records())) >= 3
+    assert found.notes == ([runs.NOT_ENDED] if end == "nothing" else [])
+
+
+def test_a_run_of_which_nothing_was_recorded_is_an_error_and_no_answer(tmp_path: Path) -> None:
+    with RunDirectory.create(tmp_path, STAMP, "demo", 1) as run:
+        pass
+    with pytest.raises(RunError, match="did not end, and nothing of it was recorded"):
+        list(load_run(run.path).records())
+    run.write_summary({})
+    with pytest.raises(RunError, match="there are no records to tell of"):
+        list(load_run(run.path).records())
 
 
 def test_lines_in_the_middle_that_are_no_records_are_skipped_and_counted(tmp_path: Path) -> None:
     with RunDirectory.create(tmp_path, STAMP, "demo", 1) as run:
         _record(run, 2)
+        run.write_summary({})
     file = run.path / runs.RECORDS
     first, second = file.read_bytes().splitlines(keepends=True)
     file.write_bytes(first + b'{"seq": "x"}\n\xff\n' + second)
