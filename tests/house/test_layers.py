@@ -47,6 +47,10 @@ def test_the_contracts_are_kept() -> None:
     assert "0 broken" in done.stdout
 
 
+def test_no_contract_has_an_exception() -> None:
+    assert not [contract["name"] for contract in contracts() if "ignore_imports" in contract]
+
+
 def test_the_contracts_say_what_the_design_says() -> None:
     layers, pure = contracts()[:2]
     assert layers["layers"] == [
@@ -64,16 +68,6 @@ def test_the_contracts_say_what_the_design_says() -> None:
     assert {"asyncio", "aiohttp", "os", "pathlib", "time", "random"} <= set(
         pure["forbidden_modules"]
     )
-
-
-def exceptions() -> list[str]:
-    """Imports that are still against the first contract."""
-    return list(contracts()[0].get("ignore_imports", []))
-
-
-def dotted(path: Path) -> str:
-    """A module's name."""
-    return ".".join(path.relative_to(REPOSITORY).with_suffix("").parts[1:])
 
 
 def imports_of(path: Path) -> set[str]:
@@ -94,12 +88,7 @@ def test_a_package_imports_only_those_it_stands_on(package: str) -> None:
     assert modules
     for path in modules:
         ours = {name for name in imports_of(path) if name.startswith("despoolr")}
-        known = {
-            entry.partition(" -> ")[2].partition(".")[0]
-            for entry in exceptions()
-            if entry.startswith(f"{dotted(path)} ->")
-        }
-        assert ours <= MAY_IMPORT[package] | known, path
+        assert ours <= MAY_IMPORT[package], path
 
 
 def test_hearts_import_nothing_that_acts() -> None:

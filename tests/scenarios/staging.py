@@ -7,9 +7,10 @@ from typing import Any
 
 import msgspec
 
+from despoolr_core.times import moment_s
 from despoolr_lab.kb import gallery
 from despoolr_lab.scenario.expectations import Finding
-from despoolr_lab.scenario.model import Scenario, moment_s
+from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.run import RunOptions, RunResult, run_scenario
 
 FILES = {"a.dat": "a, first", "b.dat": "b, first", "c.dat": "c, first"}

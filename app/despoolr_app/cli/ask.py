@@ -196,7 +196,7 @@ def _at(text: str, source: Source) -> float | None:
     run's beginning).
     """
     from despoolr_app.site_client.queries import RunSource
-    from despoolr_lab.scenario.model import moment_s
+    from despoolr_core.times import moment_s
 
     if not text:
         return None

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from despoolr_app.cli.options import Text, Whole, log_format_option
 from despoolr_app.cli.output import (
     EXIT_INTERRUPTED,
     EXIT_INVALID,
@@ -27,7 +28,6 @@ from despoolr_app.cli.output import (
     put_over,
 )
 from despoolr_app.process.process_log import begin, say
-from despoolr_lab.cli.options import Text, Whole, log_format_option
 
 if TYPE_CHECKING:
     import asyncio

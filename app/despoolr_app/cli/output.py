@@ -80,6 +80,14 @@ def echo_json(value: Any) -> None:
     put_json(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
+def to_json(value: Any) -> str:
+    """JSON of plain values and msgspec structs, indented on a terminal."""
+    import msgspec
+
+    data = msgspec.json.encode(value)
+    return (msgspec.json.format(data, indent=2) if sys.stdout.isatty() else data).decode()
+
+
 def echo_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A table on standard output: within the terminal's width, as wide as it is elsewhere."""
     cells = [["" if cell is None else escaped(str(cell)) for cell in row] for row in rows]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import click
 
-from despoolr_app.cli.output import put, put_json
+from despoolr_app.cli.output import put, put_json, to_json
 
 
 @click.command("profiles", help="Print the table of behaviours: field, value per version, article.")
@@ -15,7 +15,6 @@ from despoolr_app.cli.output import put, put_json
 def command(versions: tuple[str, ...], as_json: bool) -> None:
     """The profiles as they are in the code: `despoolr_core.profile`."""
     from despoolr_core.profile import FIELDS, PROFILES, ProfileError, profile_of
-    from despoolr_lab.cli.running import to_json
 
     try:
         chosen = [profile_of(v) for v in versions] or list(PROFILES.values())

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from despoolr_app.cli.options import Text, Whole, log_format_option
 from despoolr_app.cli.output import EXIT_OK, fail
 from despoolr_app.process.process_log import say
 from despoolr_core.rules.fold import fold
-from despoolr_lab.cli.options import Text, Whole, log_format_option
 
 if TYPE_CHECKING:
     import asyncio

@@ -36,12 +36,12 @@ from despoolr_client.agent.settings import ClientSettings
 from despoolr_client.fleet import Fleet
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.transport.limiter import PriorityLimiter
+from despoolr_client.transport.session_options import session_options
 from despoolr_client.transport.share_server import ShareServer
 from despoolr_core.clock import Clock
 from despoolr_core.formats.client_number import name_of, sms_id_of
 from despoolr_core.records.stream import Record, Recorder
 from despoolr_core.rules.fold import fold
-from despoolr_lab.sim.network import session_options
 
 BATCH: Final = 1000
 """Machines registered, and tokens asked for, in one request."""

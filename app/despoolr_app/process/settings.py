@@ -21,10 +21,12 @@ from urllib.parse import urlsplit
 
 from despoolr_app.process.time_source import Anchor
 from despoolr_core.errors import FormatError
+from despoolr_core.formats.client_number import MACHINE_NAME_SIZE_MAX
 from despoolr_core.formats.sms_id import check_site_code
 from despoolr_core.profile import Profile, ProfileError, profile_of, with_overrides
 from despoolr_core.response import Response
 from despoolr_core.rules.fold import fold
+from despoolr_core.times import span_s
 from despoolr_core.timing import Timing, parse_timing
 from despoolr_server.site.state.slots import LEASE_S, LEASE_S_MAX, LEASE_S_MIN
 
@@ -34,8 +36,6 @@ FLEET_PORT: Final = 8804
 SECRET_SIZE_MIN: Final = 16
 SECRET_SIZE_MAX: Final = 4096
 """Bytes of a secret; no more of its file is read."""
-NAME_SIZE_MAX: Final = 15
-"""Characters of a machine's name: NetBIOS."""
 
 VARIABLES: Final[dict[str, str]] = {
     "DESPOOLR_LISTEN": "host:port a server listens on",
@@ -240,9 +240,9 @@ def parse_listen(text: str, port_default: int) -> Listen:
 def parse_machine(text: str) -> str:
     """A machine's name in upper case. Raises `ConfigError`."""
     name = fold(text.strip())
-    if not _MACHINE.fullmatch(name) or len(name) > NAME_SIZE_MAX:
+    if not _MACHINE.fullmatch(name) or len(name) > MACHINE_NAME_SIZE_MAX:
         raise ConfigError(
-            f"{text!r} is not a machine name: up to {NAME_SIZE_MAX} letters, digits, - and _, "
+            f"{text!r} is not a machine name: up to {MACHINE_NAME_SIZE_MAX} letters, digits, - and _, "
             "such as LOGON1"
         )
     return name
@@ -389,8 +389,6 @@ def parse_pace(text: str) -> Timing:
 
 def parse_span(text: str) -> float:
     """Seconds of a span such as `90s`, `1h` or `2d 4h`. Raises `ConfigError`."""
-    from despoolr_lab.scenario.model import span_s
-
     try:
         seconds = span_s(text)
     except ValueError as error:

@@ -33,16 +33,16 @@ from despoolr_app.process.settings import Listen, LogonSettings, NamedServer, Si
 from despoolr_app.process.skew import LOOK_S, PROMPT_S_MAX, SkewWatch
 from despoolr_app.process.time_source import wall_now
 from despoolr_app.servers.metrics import BoxMetrics, SiteMetrics
+from despoolr_client.transport.session_options import session_options
 from despoolr_client.transport.share_server import ShareServer
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareUnreachable
 from despoolr_core.share.modes import Role
-from despoolr_lab.sim.network import session_options
 from despoolr_server.database.database import DatabaseLost
 from despoolr_server.files import FileStore, JournalledFileStore, StoreError
 from despoolr_server.http.app import METRICS
 from despoolr_server.http.connections.connections import Runner, backlog_of, descriptors
-from despoolr_server.http.site.setup import SetupRoutes
+from despoolr_server.http.site.setup import ServerCard, SetupRoutes, site_card
 from despoolr_server.http.site.setup_calls import SETUP_CALLS
 from despoolr_server.http.site.slots import SlotRoutes
 from despoolr_server.logon_server import make_logon_server
@@ -180,7 +180,15 @@ class Servers:
                 logs=ServiceLines(logs),
                 extra_routes=[
                     *SetupRoutes(
-                        ground, name, settings, servers, lambda: site.context.profile
+                        ground,
+                        name,
+                        lambda: site_card(
+                            settings.code,
+                            settings.domain,
+                            site.context.profile,
+                            settings.response,
+                        ),
+                        [_card(server) for server in servers],
                     ).routes(),
                     *slots.routes(),
                 ],
@@ -370,6 +378,18 @@ class Servers:
                 lease_s=self.ground.lease_s,
             )
         return self._connections[key]
+
+
+def _card(server: NamedServer) -> ServerCard:
+    """A server as `GET /api/v1/setup` tells of it."""
+    return ServerCard(
+        server.name,
+        server.url,
+        server.logon,
+        server.distribution,
+        server.package_share,
+        server.domain,
+    )
 
 
 def _in_domain(server: NamedServer, domain: str) -> NamedServer:

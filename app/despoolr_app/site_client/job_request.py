@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from despoolr_core.rules.fold import fold
-from despoolr_lab.scenario.model import moment_s, span_s
+from despoolr_core.times import moment_s, span_s
 from despoolr_server.site.jobs.model import DistributePhase, JobSpec, JobType, RunPhase, SendPhase
 from despoolr_server.site.services.targets import DEFAULT_SERVERS
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from despoolr_app.cli.output import put_json, put_prose
+from despoolr_app.cli.output import put_json, put_prose, to_json
 from despoolr_app.cli.streams import OutputLost
 
 SCALE = 3000.0
@@ -57,7 +57,7 @@ def command(as_json: bool, out: str) -> None:
     """Exit 0 if both halves went as Microsoft said."""
     from despoolr_core.timing import Timing
     from despoolr_lab.cli.narrator import Narrator
-    from despoolr_lab.cli.running import read_scenario, run_and_keep, to_json
+    from despoolr_lab.cli.running import read_scenario, run_and_keep
     from despoolr_lab.kb.gallery import scenario_root
     from despoolr_lab.scenario.run import RunOptions
 

@@ -14,6 +14,7 @@ from despoolr_app.cli.output import (
     put_json,
     put_over,
     put_prose,
+    to_json,
     wrapped_cell,
 )
 from despoolr_lab.cli.options import run_options, to_run_options
@@ -34,7 +35,6 @@ def command() -> None:
 def list_(as_json: bool) -> None:
     """One line an article."""
     from despoolr_core.profile import ARTICLES
-    from despoolr_lab.cli.running import to_json
     from despoolr_lab.kb.gallery import entries
 
     rows = [ARTICLES[kb] for kb, _ in entries()]
@@ -161,7 +161,7 @@ def run(kb: str, every: bool, fix: tuple[str, ...], **options: Any) -> None:
 
 
 def _run_all(parsed: Any, options: dict[str, Any]) -> int:
-    from despoolr_lab.cli.running import EXIT_EXPECTATION_FAILED, to_json
+    from despoolr_lab.cli.running import EXIT_EXPECTATION_FAILED
     from despoolr_lab.kb.matrix import cells, run_all
 
     todo = cells(options["version"])

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import click
 
-from despoolr_app.cli.output import EXIT_INTERRUPTED, put, put_json, put_over, put_prose
+from despoolr_app.cli.output import EXIT_INTERRUPTED, put, put_json, put_over, put_prose, to_json
 from despoolr_app.process.time_source import wall_now
 from despoolr_app.runs.directory import RunDirectory, RunError, utc_stamp
 from despoolr_app.runs.logs import write_logs
@@ -209,14 +209,6 @@ def print_result(result: RunResult, directory: Path, as_json: bool) -> None:
         return
     put_prose(render_text(_plain(result.to_json()), result.records))
     put("", f"report: {directory / 'report.html'}")
-
-
-def to_json(value: Any) -> str:
-    """JSON of plain values and msgspec structs, indented on a terminal."""
-    import msgspec
-
-    data = msgspec.json.encode(value)
-    return (msgspec.json.format(data, indent=2) if sys.stdout.isatty() else data).decode()
 
 
 def _plain(value: Any) -> Any:

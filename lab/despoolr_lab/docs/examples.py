@@ -21,7 +21,6 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
-from despoolr_app.process.settings import NamedServer, SiteSettings, parse_listen
 from despoolr_core.profile import profile_of
 from despoolr_core.records.stream import Recorder
 from despoolr_core.response import Response
@@ -32,7 +31,7 @@ from despoolr_server.files import MemoryFileStore
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.connections.connections import Runner
 from despoolr_server.http.openapi.examples import Example, dump_examples
-from despoolr_server.http.site.setup import SetupRoutes
+from despoolr_server.http.site.setup import ServerCard, SetupRoutes, site_card
 from despoolr_server.http.site.setup_calls import SETUP_CALLS
 from despoolr_server.http.site.slots import SlotRoutes
 from despoolr_server.logon_server import make_logon_server
@@ -106,17 +105,9 @@ async def applications() -> AsyncIterator[tuple[web.Application, web.Application
         extra_routes=SetupRoutes(ground, "LOGON1").routes(),
         extra_calls=SETUP_CALLS,
     )
-    named = NamedServer("LOGON1", "http://127.0.0.1:8802", True, True, "SMS_PKGD", "SALES")
+    named = ServerCard("LOGON1", "http://127.0.0.1:8802", True, True, "SMS_PKGD", "SALES")
     profile = profile_of("1.2")
-    settings = SiteSettings(
-        listen=parse_listen("127.0.0.1", 0),
-        name="SITE1",
-        code="BPC",
-        domain="SALES",
-        profile=profile,
-        response=Response.FAST,
-        servers=(named,),
-    )
+    card = site_card("BPC", "SALES", profile, Response.FAST)
     database = InlineDatabase()
     slots = SlotRoutes(SlotTable(20), database, recorder, "BPC")
     site = SiteServer(
@@ -136,7 +127,10 @@ async def applications() -> AsyncIterator[tuple[web.Application, web.Application
         ground.auth,
         _nobody,
         version=VERSION,
-        extra_routes=[*SetupRoutes(ground, "SITE1", settings, (named,)).routes(), *slots.routes()],
+        extra_routes=[
+            *SetupRoutes(ground, "SITE1", lambda: card, (named,)).routes(),
+            *slots.routes(),
+        ],
         extra_calls=SETUP_CALLS,
     )
     executive = asyncio.create_task(site.executive.run(), name="executive")

@@ -21,6 +21,7 @@ from despoolr_app.fleet.lease import SILENCES, SlotLease
 from despoolr_app.process.runtime import StartError, clock_of
 from despoolr_app.process.settings import NamedServer
 from despoolr_app.site_client.client import SiteCaller
+from despoolr_client.transport.session_options import session_options
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.wire import EpisodeList
 from despoolr_core.times import span_s
@@ -28,7 +29,6 @@ from despoolr_lab.load.judgement import JobFacts
 from despoolr_lab.load.model import LoadFile, LoadJob, LoadPackage, Update, size_of
 from despoolr_lab.load.plan import Layout
 from despoolr_lab.sampling import Sample, ScrapeFailure, Source, sample_all
-from despoolr_lab.sim.network import session_options
 from despoolr_server.site.jobs.model import (
     ENDED,
     DistributePhase,

@@ -19,8 +19,8 @@ from despoolr_core.records.stream import Record
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareError
 from despoolr_core.share.wire import EpisodeRow
+from despoolr_core.times import moment_s, span_s
 from despoolr_lab.scenario import model
-from despoolr_lab.scenario.model import moment_s, span_s
 from despoolr_lab.scenario.world import ApiError, World
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.site.state import boxes

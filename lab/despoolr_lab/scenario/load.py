@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from despoolr_core.rules.fold import fold
+from despoolr_core.times import moment_s
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.toml.toml_text import (
@@ -71,10 +72,10 @@ def _refuse_after_the_end(scenario: Scenario, text: str) -> None:
     for table in ("step", "expect"):
         items: list[Any] = getattr(scenario, table)
         for index, one in enumerate(items):
-            if one.at and model.moment_s(one.at, scenario.start) < scenario.start:
+            if one.at and moment_s(one.at, scenario.start) < scenario.start:
                 reason = f"{one.at} is before the start of the run, {scenario.run.start}"
                 raise ScenarioError(reason, *place([table, index, "at"], text))
-            if one.at and model.moment_s(one.at, scenario.start) > scenario.end:
+            if one.at and moment_s(one.at, scenario.start) > scenario.end:
                 reason = (
                     f"{one.at} is after the end of the run, which goes for "
                     f"{scenario.run.for_}; let it go on longer ([run] for)"

@@ -106,9 +106,7 @@ __all__ = [
     "Step",
     "WorkstationsExpectation",
     "above",
-    "moment_s",
     "schema",
-    "span_s",
 ]
 
 CLIENTS_MAX: Final = 100_000

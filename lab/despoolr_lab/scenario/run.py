@@ -21,9 +21,10 @@ from despoolr_core.profile import Profile, article_of, profile_of, with_override
 from despoolr_core.records.kinds.run import ExpectationChecked, StepTaken
 from despoolr_core.records.stream import Record, Recorder, encode
 from despoolr_core.records.verdicts import duration
+from despoolr_core.times import moment_s
 from despoolr_core.timing import VIRTUAL, Timing
 from despoolr_lab.scenario.expectations import Finding, all_episodes, check
-from despoolr_lab.scenario.model import Scenario, moment_s
+from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.steps import StepError, do_step
 from despoolr_lab.scenario.verdict import verdict_of
 from despoolr_lab.scenario.world import Surroundings, World, disk_store

@@ -14,8 +14,8 @@ from despoolr_core.records.kinds.run import StepTaken
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareError
 from despoolr_core.share.modes import Access, Disposition, Role, ShareMode, parse_flags
+from despoolr_core.times import moment_s, span_s
 from despoolr_lab.scenario import model
-from despoolr_lab.scenario.model import moment_s, span_s
 from despoolr_lab.scenario.noidmif import render_noidmif
 from despoolr_lab.scenario.world import ApiError, World
 from despoolr_server.files import MemoryFileStore

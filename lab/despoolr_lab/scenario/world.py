@@ -36,8 +36,9 @@ from despoolr_core.response import Response
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import OpenFile
 from despoolr_core.share.modes import Role
+from despoolr_core.times import span_s
 from despoolr_lab.scenario import model
-from despoolr_lab.scenario.model import Scenario, span_s
+from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.programs import program_of, signed_span
 from despoolr_lab.sim.network import KEEPALIVE_S
 from despoolr_server.database.database import Database

@@ -19,14 +19,10 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.helpers import ceil_timeout
 from yarl import URL
 
+from despoolr_client.transport.session_options import session_options
 from despoolr_lab.sim.hosts import HostNetwork, Listener
 
-__all__ = ["TIMEOUT", "MemoryConnector", "MemorySite", "Network"]
-
-TIMEOUT = aiohttp.ClientTimeout(total=60.0)
-"""One timer a request; `sock_connect` and `sock_read` would cost a seventh of a request more and
-tell no more.
-"""
+__all__ = ["MemoryConnector", "MemorySite", "Network"]
 
 LIMIT = 64
 """Requests in flight for one session; more wait their turn."""
@@ -35,9 +31,6 @@ KEEPALIVE_S = 7 * 86400.0
 """How long an idle connection is kept: a new one for every poll would cost two thirds of a request
 more.
 """
-
-HEADERS = {"User-Agent": "despoolr"}
-"""aiohttp's own names the Python version, and a wire record should not."""
 
 
 class _InOrder(dict[Any, None]):
@@ -143,14 +136,3 @@ class Network(HostNetwork):
         """
         connector = MemoryConnector(self, source, limit=limit, keepalive_timeout=keepalive_s)
         return aiohttp.ClientSession(connector=connector, **session_options(kwargs))
-
-
-def session_options(kwargs: dict[str, Any]) -> dict[str, Any]:
-    """What both twins give to `aiohttp.ClientSession` where the caller does not say otherwise."""
-    headers = {**HEADERS, **kwargs.get("headers", {})}
-    return {
-        "cookie_jar": aiohttp.DummyCookieJar(),
-        "timeout": TIMEOUT,
-        **kwargs,
-        "headers": headers,
-    }

@@ -16,7 +16,8 @@ import aiohttp
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from despoolr_lab.sim.network import LIMIT, session_options
+from despoolr_client.transport.session_options import session_options
+from despoolr_lab.sim.network import LIMIT
 
 __all__ = ["SocketNetwork"]
 

@@ -20,8 +20,8 @@ import msgspec
 
 from despoolr_app.process.clock import LoopClock
 from despoolr_app.runs.directory import write_whole
+from despoolr_client.transport.session_options import session_options
 from despoolr_lab.sampling import sample_all
-from despoolr_lab.sim.network import session_options
 from despoolr_lab.soak.administrator import OrderRefused, SoakAdministrator
 from despoolr_lab.soak.counts import ENDED, Found
 from despoolr_lab.soak.evidence import read_clients, read_database

@@ -20,7 +20,7 @@ from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.base.browser_guard import BrowserGuard
 from despoolr_server.http.base.metrics import Metrics, Refusals
 from despoolr_server.http.base.problem import Handler, Refused, answer, guarded, known
-from despoolr_server.http.base.surface import EXPECTING, Surface, check_size
+from despoolr_server.http.base.surface import EXPECTING, SURFACE, Surface, check_size
 from despoolr_server.http.base.uploads import DOWNLOADS, UPLOADS, Downloads, Uploads
 from despoolr_server.http.connections.connection import Connection
 from despoolr_server.http.connections.connections import TRAFFIC
@@ -36,9 +36,6 @@ Check = Callable[[web.Request], None]
 
 RESERVED: Final = frozenset({"api", "docs", "healthz", "metrics", "openapi.json", "problems"})
 """First path segments that are calls, in lower case; no share may have such a name."""
-
-SURFACE: Final = web.AppKey("surface", Surface)
-"""Where routes of the composition root find what handlers share: `request.app[SURFACE]`."""
 
 METRICS: Final = web.AppKey("metrics", Metrics)
 """Where the composition root adds to what `/metrics` tells."""

@@ -130,6 +130,10 @@ class Surface:
         return who
 
 
+SURFACE: Final = web.AppKey("surface", Surface)
+"""Where handlers that no object of ours carries find it: `request.app[SURFACE]`."""
+
+
 def check_size(request: web.Request, size_max: int) -> None:
     """Raises `Refused` (413) for a body that says it is longer than `size_max` bytes."""
     declared = request.content_length

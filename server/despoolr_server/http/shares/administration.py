@@ -23,7 +23,7 @@ from despoolr_core.records.stream import Recorder
 from despoolr_core.rules.fields import LineText, NameText
 from despoolr_core.share.modes import Role
 from despoolr_server.http.base.problem import Refused, known
-from despoolr_server.http.base.surface import Surface, json_answer, read_json
+from despoolr_server.http.base.surface import SURFACE, json_answer, read_json
 from despoolr_server.http.shares.messages import MessageBoard
 from despoolr_server.shares.host import ShareHost
 from despoolr_server.shares.rights import Rights
@@ -86,7 +86,7 @@ class AdministrationRoutes:
         ]
 
     async def _put_rights(self, request: web.Request) -> web.Response:
-        surface = _surface(request)
+        surface = request.app[SURFACE]
         who = surface.operator(request, "change rights")
         asked = await read_json(request, RightsRequest)
         try:
@@ -115,7 +115,7 @@ class AdministrationRoutes:
         return json_answer(RightsReply(shown))
 
     async def _post_message(self, request: web.Request) -> web.Response:
-        who = _surface(request).operator(request, "send messages")
+        who = request.app[SURFACE].operator(request, "send messages")
         asked = await read_json(request, MessageRequest)
         if len(asked.text) > TEXT_MAX:
             raise Refused(
@@ -133,11 +133,5 @@ class AdministrationRoutes:
 
     async def _get_messages(self, request: web.Request) -> web.Response:
         return json_answer(
-            MessageList(self._board.take(_surface(request).principal(request).machine))
+            MessageList(self._board.take(request.app[SURFACE].principal(request).machine))
         )
-
-
-def _surface(request: web.Request) -> Surface:
-    from despoolr_server.http.app import SURFACE
-
-    return request.app[SURFACE]

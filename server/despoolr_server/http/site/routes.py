@@ -25,7 +25,7 @@ from despoolr_core.profile import ARTICLES, ProfileError
 from despoolr_core.share.modes import Role
 from despoolr_server.http.base.pieces import rows_answer
 from despoolr_server.http.base.problem import Refused, known
-from despoolr_server.http.base.surface import Surface, json_answer, query, read_json
+from despoolr_server.http.base.surface import SURFACE, json_answer, query, read_json
 from despoolr_server.http.site import answers
 from despoolr_server.http.site.answers import shaped, shaped_rows
 from despoolr_server.site.administrator import (
@@ -286,10 +286,7 @@ class SiteRoutes:
     # -- who, what, and what went wrong
 
     def _require_administrator(self, request: web.Request) -> None:
-        from despoolr_server.http.app import SURFACE
-
-        surface: Surface = request.app[SURFACE]
-        if surface.principal(request).role is not Role.ADMIN:
+        if request.app[SURFACE].principal(request).role is not Role.ADMIN:
             raise Refused(
                 known(
                     "forbidden",

@@ -6,7 +6,7 @@ others.
 | `GET /api/v1/setup` | the server, its shares, its time; of a site server also the site, its version, its machines' URLs |
 | `POST /api/v1/tokens` `[{machine, user, role}]` | a token for each; for administrators |
 
-They are the lab's because only the composition root knows URLs, the pace of time and the secret.
+A composition root adds them, which alone knows URLs, the pace of time and the secret.
 """
 
 from __future__ import annotations
@@ -17,15 +17,14 @@ from typing import Any, Final, Protocol
 import msgspec
 from aiohttp import web
 
-from despoolr_app.process.settings import NamedServer, SiteSettings
 from despoolr_core.clock import Clock
 from despoolr_core.profile import FIELDS, Profile, profile_of
+from despoolr_core.response import Response
 from despoolr_core.rules.fields import NameText
 from despoolr_core.share.modes import Role
-from despoolr_server.http.app import SURFACE
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.base.problem import Refused, bad_request, known
-from despoolr_server.http.base.surface import Surface, json_answer, read_json
+from despoolr_server.http.base.surface import SURFACE, Surface, json_answer, read_json
 
 TOKENS_MAX: Final = 10_000
 """Tokens one request may ask for."""
@@ -115,23 +114,21 @@ class Standing(Protocol):
 
 
 class SetupRoutes:
-    """The two calls of one server. `site` is None for a logon server; `profile` is the site's as
-    hotfixes have left it.
+    """The two calls of one server. `site` tells of the site as it is when it is asked; a logon
+    server has none.
     """
 
     def __init__(
         self,
         ground: Standing,
         name: str,
-        site: SiteSettings | None = None,
-        servers: Sequence[NamedServer] = (),
-        profile: Callable[[], Profile] | None = None,
+        site: Callable[[], SiteCard] | None = None,
+        servers: Sequence[ServerCard] = (),
     ) -> None:
         self._ground = ground
         self._name = name
         self._site = site
         self._servers = servers
-        self._profile = profile
 
     def routes(self) -> list[web.RouteDef]:
         """For `extra_routes`."""
@@ -151,12 +148,8 @@ class SetupRoutes:
             ground.starts,
         )
         if self._site is not None:
-            site = self._site
-            profile = site.profile if self._profile is None else self._profile()
-            facts.site = SiteCard(
-                site.code, site.domain, profile.version, _differences(profile), str(site.response)
-            )
-            facts.servers = [_card(s) for s in self._servers]
+            facts.site = self._site()
+            facts.servers = list(self._servers)
         return json_answer(facts)
 
     async def _post_tokens(self, request: web.Request) -> web.Response:
@@ -178,6 +171,11 @@ class SetupRoutes:
         return json_answer(TokenList(tokens), 201)
 
 
+def site_card(code: str, domain: str, profile: Profile, response: Response) -> SiteCard:
+    """A site as `GET /api/v1/setup` tells of it; `profile` is as hotfixes have left it."""
+    return SiteCard(code, domain, profile.version, _differences(profile), str(response))
+
+
 def _differences(profile: Profile) -> dict[str, str]:
     """What is not as the version shipped: `--set`, and the hotfixes that are installed; as `--set`
     takes it.
@@ -192,14 +190,3 @@ def _differences(profile: Profile) -> dict[str, str]:
         name: ("false", "true")[value] if isinstance(value, bool) else str(value)
         for name, value in changed.items()
     }
-
-
-def _card(server: NamedServer) -> ServerCard:
-    return ServerCard(
-        server.name,
-        server.url,
-        server.logon,
-        server.distribution,
-        server.package_share,
-        server.domain,
-    )

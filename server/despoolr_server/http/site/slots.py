@@ -27,8 +27,7 @@ import msgspec
 from aiohttp import web
 from sqlalchemy import Connection, delete, insert, select
 
-from despoolr_app.process.settings import NAME_SIZE_MAX
-from despoolr_core.formats.client_number import name_of, number_in, number_of
+from despoolr_core.formats.client_number import MACHINE_NAME_SIZE_MAX, name_of, number_in, number_of
 from despoolr_core.formats.sms_id import is_sms_id
 from despoolr_core.records.kinds.site import SlotsLapsed, SlotsLeased, SlotsReleased
 from despoolr_core.records.stream import Recorder
@@ -36,9 +35,8 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import Role
 from despoolr_server.database.database import Database
 from despoolr_server.database.schema import CLIENT_SLOTS, MACHINES
-from despoolr_server.http.app import SURFACE
 from despoolr_server.http.base.problem import Refused, known
-from despoolr_server.http.base.surface import Surface, json_answer, query, read_json
+from despoolr_server.http.base.surface import SURFACE, Surface, json_answer, query, read_json
 from despoolr_server.site.state.slots import NUMBER_MAX, Lease, SlotConflict, SlotTable, Span, Wish
 
 T = TypeVar("T")
@@ -67,9 +65,9 @@ class SlotRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True
     ]
     count: Annotated[int, msgspec.Meta(ge=1, le=NUMBER_MAX)]
     first: Annotated[int, msgspec.Meta(ge=0, le=NUMBER_MAX)] = 0
-    prefix: Annotated[str, msgspec.Meta(max_length=NAME_SIZE_MAX, pattern=r"^[A-Za-z0-9_-]*$")] = (
-        "PC"
-    )
+    prefix: Annotated[
+        str, msgspec.Meta(max_length=MACHINE_NAME_SIZE_MAX, pattern=r"^[A-Za-z0-9_-]*$")
+    ] = "PC"
     instance: Instance = ""
     stopped: bool = False
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from despoolr_core.times import moment_s, span_s
 from despoolr_lab.scenario import model
-from despoolr_lab.scenario.model import Clients, Scenario, moment_s, schema, span_s
+from despoolr_lab.scenario.model import Clients, Scenario, schema
 
 
 @pytest.mark.parametrize(

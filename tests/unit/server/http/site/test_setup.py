@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
+from aiohttp import web
 
 from despoolr_app.process.clock import LoopClock
-from despoolr_app.process.settings import Listen, SiteSettings, parse_profile
+from despoolr_app.process.settings import parse_profile
 from despoolr_core.clock import Clock
 from despoolr_core.profile import Profile, profile_of, with_overrides
 from despoolr_core.response import Response
 from despoolr_core.share.modes import Role
 from despoolr_server.http.base.auth import Auth
-from despoolr_server.http.site.setup import TOKENS_MAX, SetupRoutes
+from despoolr_server.http.site.setup import TOKENS_MAX, SetupRoutes, site_card
 from share_site import EPOCH, serving
 
 
@@ -28,32 +30,29 @@ class Ground:
     scale: float = 1.0
 
 
-def settings(**overrides: str) -> SiteSettings:
-    profile = parse_profile("1.2", overrides)
-    return SiteSettings(
-        Listen("127.0.0.1", 0), "SITE1", "BPC", "SALES", profile, Response.FAST, overrides=overrides
-    )
-
-
-async def told(site: SiteSettings, now: list[Profile]) -> Any:
+async def told(profile: Profile) -> Any:
     auth = Auth(b"a secret of its own")
-    routes = SetupRoutes(Ground(auth, LoopClock(EPOCH)), "SITE1", site, (), lambda: now[0]).routes()
-    async with serving(auth, routes) as served:
+    async with serving(auth, routes(auth, profile)) as served:
         return (await served.ask("GET", "/api/v1/setup")).json["site"]
 
 
+def routes(auth: Auth, profile: Profile) -> list[web.RouteDef]:
+    card = partial(site_card, "BPC", "SALES", profile, Response.FAST)
+    return SetupRoutes(Ground(auth, LoopClock(EPOCH)), "SITE1", card).routes()
+
+
 async def test_what_was_set_and_what_hotfixes_changed_since_is_told() -> None:
-    site = settings(attempts_max="5")
-    assert (await told(site, [site.profile]))["set"] == {"attempts_max": "5"}
-    fixed = with_overrides(site.profile, {"retry_keeps_refresh": True})
-    assert (await told(site, [fixed]))["set"] == {
+    as_set_up = parse_profile("1.2", {"attempts_max": "5"})
+    assert (await told(as_set_up))["set"] == {"attempts_max": "5"}
+    fixed = with_overrides(as_set_up, {"retry_keeps_refresh": True})
+    assert (await told(fixed))["set"] == {
         "attempts_max": "5",
         "retry_keeps_refresh": "true",
     }
 
 
 async def test_a_site_as_it_shipped_tells_of_nothing() -> None:
-    assert (await told(settings(), [profile_of("1.2")]))["set"] == {}
+    assert (await told(profile_of("1.2")))["set"] == {}
 
 
 async def test_whoever_reads_it_gets_the_same_behaviour() -> None:
@@ -61,17 +60,14 @@ async def test_whoever_reads_it_gets_the_same_behaviour() -> None:
         profile_of("1.2"),
         {"retry_keeps_refresh": True, "expiry_status": "Retrying", "attempts_max": 7},
     )
-    card = await told(settings(), [changed])
+    card = await told(changed)
     assert parse_profile(card["version"], card["set"]) == changed
 
 
 async def test_a_request_asks_for_so_many_tokens_and_no_more() -> None:
     auth = Auth(b"a secret of its own")
-    routes = SetupRoutes(
-        Ground(auth, LoopClock(EPOCH)), "SITE1", settings(), (), lambda: profile_of("1.2")
-    ).routes()
     wanted = [{"machine": f"PC{number}"} for number in range(TOKENS_MAX + 1)]
-    async with serving(auth, routes) as served:
+    async with serving(auth, routes(auth, profile_of("1.2"))) as served:
         admin = auth.issue("ADMIN1", "Administrator", Role.ADMIN)
         made = await served.ask("POST", "/api/v1/tokens", msgspec.json.encode(wanted[1:]), admin)
         assert (made.status, len(made.json["tokens"])) == (201, TOKENS_MAX)

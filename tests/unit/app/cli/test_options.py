@@ -8,7 +8,7 @@ import click
 import pytest
 
 from despoolr.console import run
-from despoolr_lab.cli.options import SHOWN_MAX, Text, Whole
+from despoolr_app.cli.options import SHOWN_MAX, Text, Whole
 
 CLIENTS = Whole("clients", 1, 1_000_000)
 
