@@ -30,6 +30,7 @@ from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.openapi.table import Call
 from despoolr_server.http.shares.administration import AdministrationRoutes
 from despoolr_server.http.shares.messages import MessageBoard
+from despoolr_server.http.site.calls import SITE_CALLS
 from despoolr_server.http.site.routes import SiteRoutes
 from despoolr_server.shares import rights
 from despoolr_server.shares.host import Principal, ShareHost
@@ -153,7 +154,7 @@ class SiteServer:
             recorder=recorder,
             version=version,
             extra_routes=[*routes, *extra_routes],
-            extra_calls=extra_calls,
+            extra_calls=(*SITE_CALLS, *extra_calls),
             host_names=host_names,
         )
 

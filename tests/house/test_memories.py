@@ -77,7 +77,7 @@ TABLES: dict[str, str] = {
     "server/despoolr_server/http/connections/connections.py:Connections._live": "`connections_max`",
     "server/despoolr_server/http/connections/connections.py:Connections._silent": "`connections_max`",
     "server/despoolr_server/http/connections/connections.py:Connections._per_address": "`connections_max`",
-    "server/despoolr_server/http/connections/traffic.py:Traffic._untold": "`KINDS`",
+    "server/despoolr_server/http/base/traffic.py:Traffic._untold": "`KINDS`",
     "server/despoolr_server/http/base/uploads.py:Uploads._sizes": "callers whose bodies are on "
     "their way: `connections_max`",
     "server/despoolr_server/http/shares/messages.py:MessageBoard._waiting": "`MACHINES_MAX` times "

@@ -15,13 +15,16 @@ from referencing.jsonschema import DRAFT202012
 
 import despoolr_lab.docs.examples as asked
 from despoolr_lab.docs.example_story import STORY
+from despoolr_server.http.app import CALLS
 from despoolr_server.http.base.problem import CONTENT_TYPE
-from despoolr_server.http.openapi.document import CALLS, MORE, REFUSED, make_document, operations
+from despoolr_server.http.openapi.document import MORE, REFUSED, make_document, operations
 from despoolr_server.http.openapi.examples import Example, dump_examples, load_examples
+from despoolr_server.http.site.calls import SITE_CALLS
 from despoolr_server.http.site.setup_calls import SETUP_CALLS
 from support import REPOSITORY
 
-EVERY = {call.key: call for call in (*CALLS, *SETUP_CALLS)}
+ROWS = (*CALLS, *SITE_CALLS, *SETUP_CALLS)
+EVERY = {call.key: call for call in ROWS}
 EXAMPLES = load_examples()
 
 
@@ -29,7 +32,7 @@ def document() -> dict[str, Any]:
     """The description of a server that answers everything."""
     return make_document(
         [(c.method, c.path) for c in EVERY.values()],
-        SETUP_CALLS,
+        ROWS,
         server="ALL",
         version="1",
         examples=EXAMPLES,
@@ -69,7 +72,7 @@ async def test_a_server_describes_the_calls_that_it_has() -> None:
 
 
 def test_no_call_is_described_twice_and_ids_are_unique() -> None:
-    assert len(EVERY) == len(CALLS) + len(SETUP_CALLS)
+    assert len(EVERY) == len(ROWS)
     ids = [operation["operationId"] for operation in OPERATIONS.values()]
     assert len(ids) == len(set(ids)) == len(EVERY)
 

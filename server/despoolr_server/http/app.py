@@ -26,6 +26,7 @@ from despoolr_server.http.connections.connection import Connection
 from despoolr_server.http.connections.connections import TRAFFIC
 from despoolr_server.http.openapi.routes import DocumentRoutes
 from despoolr_server.http.openapi.table import Call
+from despoolr_server.http.shares import handle_calls, server_calls, share_calls
 from despoolr_server.http.shares.chain import ChainRoutes
 from despoolr_server.http.shares.files import ShareRoutes
 from despoolr_server.http.shares.introspection import IntrospectionRoutes
@@ -36,6 +37,17 @@ Check = Callable[[web.Request], None]
 
 RESERVED: Final = frozenset({"api", "docs", "healthz", "metrics", "openapi.json", "problems"})
 """First path segments that are calls, in lower case; no share may have such a name."""
+
+CALLS: Final = (
+    *share_calls.CALLS,
+    *share_calls.OF_SHARES,
+    *handle_calls.CALLS,
+    *server_calls.CALLS,
+    *share_calls.OF_ROOT,
+)
+"""Descriptions of what every server answers; a composition root adds its own
+(`make_app(extra_calls=...)`).
+"""
 
 METRICS: Final = web.AppKey("metrics", Metrics)
 """Where the composition root adds to what `/metrics` tells."""
@@ -81,7 +93,7 @@ def make_app(
         recorder.listeners.append(refusals)
     app[METRICS] = Metrics(surface, refusals)
     questions = IntrospectionRoutes(surface, version, app[METRICS])
-    described = DocumentRoutes(host.server, version, extra_calls)
+    described = DocumentRoutes(host.server, version, (*CALLS, *extra_calls))
     # Shares first: aiohttp looks for longer literal prefixes before shorter ones, and in order only
     # among equals.
     routes: list[web.RouteDef] = []

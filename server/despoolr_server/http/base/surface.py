@@ -25,8 +25,8 @@ from despoolr_server.http.base.browser_guard import check_json_type
 from despoolr_server.http.base.latency import Latency
 from despoolr_server.http.base.problem import Refused, bad_request, known
 from despoolr_server.http.base.single_write import Whole
+from despoolr_server.http.base.traffic import Traffic
 from despoolr_server.http.base.uploads import UPLOADS
-from despoolr_server.http.connections.traffic import Traffic
 from despoolr_server.shares.host import Caller, Principal, ShareHost
 
 T = TypeVar("T")

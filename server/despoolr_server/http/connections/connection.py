@@ -21,7 +21,7 @@ import asyncio
 import re
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 from aiohttp import HttpVersion11, StreamReader, hdrs, web
@@ -29,12 +29,11 @@ from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
 from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
+from aiohttp.web_server import Server
 from yarl import URL
 
 from despoolr_server.http.base.problem import CONTENT_TYPE, Refused, known
-
-if TYPE_CHECKING:
-    from despoolr_server.http.connections.connections import Connections
+from despoolr_server.http.base.traffic import Traffic
 
 TOUCHED: Final[dict[str, tuple[str, ...]]] = {
     "overridden": (
@@ -94,6 +93,27 @@ UNLIMITED: Final = ConnectionLimits(0.0, 0.0, 0.0, 0.0, 0.0)
 """For simulated networks: whoever is there is ours, and month-long runs need no timers of ours."""
 
 
+class Admission(Protocol):
+    """Who knows all connections of a server, and decides which one makes room
+    (`connections.Connections`).
+    """
+
+    limits: ConnectionLimits
+    traffic: Traffic
+
+    def admit(self, connection: Connection) -> bool:
+        """Whether there is room for a new one."""
+        ...
+
+    def spoke(self, connection: Connection) -> None:
+        """It has said a whole request."""
+        ...
+
+    def left(self, connection: Connection) -> None:
+        """It is closed, or about to be."""
+        ...
+
+
 class Connection(RequestHandler):
     """One connection."""
 
@@ -117,9 +137,9 @@ class Connection(RequestHandler):
         "is_silent",
     )
 
-    def __init__(self, manager: Connections, **kwargs: Any) -> None:
+    def __init__(self, manager: Server, admission: Admission, **kwargs: Any) -> None:
         super().__init__(manager, **kwargs)
-        self._connections = manager
+        self._connections = admission
         self.address = ""
         self.is_silent = True
         """Whether it has not said one whole head yet."""

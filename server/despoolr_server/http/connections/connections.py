@@ -16,8 +16,8 @@ from typing import Any, Final
 from aiohttp import web
 from aiohttp.web_server import Server
 
+from despoolr_server.http.base.traffic import Traffic
 from despoolr_server.http.connections.connection import UNLIMITED, Connection, ConnectionLimits
-from despoolr_server.http.connections.traffic import Traffic
 
 CONNECTIONS_MAX: Final = 16_384
 """However many descriptors there are."""
@@ -75,7 +75,7 @@ class Connections(Server):
         self._per_address: dict[str, int] = {}
 
     def __call__(self) -> Connection:
-        return Connection(self, loop=self._loop, **self._kwargs)
+        return Connection(self, self, loop=self._loop, **self._kwargs)
 
     def __len__(self) -> int:
         return len(self._live)

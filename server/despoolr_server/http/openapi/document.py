@@ -22,20 +22,6 @@ from despoolr_server.http.base.browser_guard import ASKED_BY_ANYONE, NOT_SAFE, S
 from despoolr_server.http.base.problem import BODYLESS, CONTENT_TYPE, KNOWN
 from despoolr_server.http.openapi.examples import Example, load_examples
 from despoolr_server.http.openapi.table import ANYONE, Answer, Call, Parameter
-from despoolr_server.http.shares import handle_calls, server_calls, share_calls
-from despoolr_server.http.site import calls as site_calls
-
-CALLS: Final = (
-    *share_calls.CALLS,
-    *share_calls.OF_SHARES,
-    *handle_calls.CALLS,
-    *server_calls.CALLS,
-    *share_calls.OF_ROOT,
-    *site_calls.CALLS,
-)
-"""Every call that `despoolr_server` can answer. The composition root has more
-(`make_app(extra_calls=...)`).
-"""
 
 FIELDS: Final = ("GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS")
 """Methods that a Path Item Object of OpenAPI 3.1 has a field for."""
@@ -109,17 +95,15 @@ INTRODUCTION: Final = (
 
 def make_document(
     routed: Iterable[tuple[str, str]],
-    extra: Sequence[Call] = (),
+    calls: Sequence[Call],
     *,
     server: str = "",
     version: str = "",
     examples: Sequence[Example] | None = None,
 ) -> dict[str, Any]:
-    """The description of the calls among `CALLS` and `extra` whose method and address (as
-    templates) are `routed`.
-    """
+    """The description of those `calls` whose method and address (as templates) are `routed`."""
     there = set(routed)
-    calls = [call for call in (*CALLS, *extra) if (call.method, call.path) in there]
+    calls = [call for call in calls if (call.method, call.path) in there]
     examples = load_examples() if examples is None else examples
     kinds = _kinds(calls)
     refs, components = msgspec.json.schema_components(kinds, ref_template=_REF)

@@ -16,18 +16,20 @@ from aiohttp import hdrs, web
 
 from despoolr_server.http.base.conditions import matches
 from despoolr_server.http.base.surface import query
+from despoolr_server.http.openapi.document import make_document
+from despoolr_server.http.openapi.page import POLICY, render
 from despoolr_server.http.openapi.table import Call
 
 
 class DocumentRoutes:
-    """The two calls of one application. `routes_of` is told all its routes before the first
-    request.
+    """The two calls of one application. `calls` may have more than it routes; `describe` is told
+    what it routes before the first request.
     """
 
-    def __init__(self, server: str, version: str, extra: Sequence[Call]) -> None:
+    def __init__(self, server: str, version: str, calls: Sequence[Call]) -> None:
         self._server = server
         self._version = version
-        self._extra = extra
+        self._calls = calls
         self._routed: list[tuple[str, str]] = []
         self._kept: dict[str, tuple[bytes, str]] = {}
 
@@ -46,11 +48,7 @@ class DocumentRoutes:
 
     def document(self) -> dict[str, Any]:
         """The description."""
-        from despoolr_server.http.openapi.document import (
-            make_document,
-        )  # all the structs there are: not before they are asked for
-
-        return make_document(self._routed, self._extra, server=self._server, version=self._version)
+        return make_document(self._routed, self._calls, server=self._server, version=self._version)
 
     async def openapi(self, request: web.Request) -> web.StreamResponse:
         """The description as JSON."""
@@ -61,8 +59,6 @@ class DocumentRoutes:
 
     async def docs(self, request: web.Request) -> web.StreamResponse:
         """The description as a page."""
-        from despoolr_server.http.openapi.page import POLICY, render
-
         query(request)
         if "docs" not in self._kept:
             self._keep("docs", render(self.document()).encode())

@@ -1,5 +1,5 @@
 """The rows of a site: what the SMS Administrator program and the Service Manager do
-(`http.site_api`).
+(`http.site.routes`).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def _call(
     )
 
 
-CALLS: Final = (
+SITE_CALLS: Final = (
     _call(
         "GET",
         "/api/v1/site",

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from despoolr_lab.sim.network import Network
 from despoolr_lab.sim.world import run_virtual
+from despoolr_server.http.base.traffic import Traffic
 from despoolr_server.http.connections.connection import ConnectionLimits
 from despoolr_server.http.connections.connections import (
     BACKLOG_MAX,
@@ -21,7 +22,6 @@ from despoolr_server.http.connections.connections import (
     descriptors,
     limits_of,
 )
-from despoolr_server.http.connections.traffic import Traffic
 from raw_http import Raw, dial_in_memory
 
 GET = b"GET / HTTP/1.1\r\nHost: logon1\r\n\r\n"

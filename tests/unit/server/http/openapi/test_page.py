@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from despoolr_server.http.openapi.document import CALLS, make_document, operations
+from despoolr_server.http.app import CALLS
+from despoolr_server.http.openapi.document import make_document, operations
 from despoolr_server.http.openapi.page import render
 
-DOCUMENT = make_document([(c.method, c.path) for c in CALLS], server="LOGON1", version="1.2.3")
+DOCUMENT = make_document(
+    [(c.method, c.path) for c in CALLS], CALLS, server="LOGON1", version="1.2.3"
+)
 PAGE = render(DOCUMENT)
 
 
