@@ -11,7 +11,7 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
-from despoolr_app.process.clock import LoopClock
+from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_core.clock import Clock
 from despoolr_core.records.stream import Record, Recorder
 from despoolr_core.share.modes import Role

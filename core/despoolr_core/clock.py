@@ -1,7 +1,7 @@
 """Time as the services see it: seconds since 1970 on the site's calendar, and a way to wait.
 
 One code base runs in real, scaled and virtual time because nothing reads a wall clock: everything
-asks a `Clock`. The two twins live in the lab (`despoolr_app.process.clock`), since waiting needs an
+asks a `Clock`. The two twins live in the lab (`despoolr_app.clocks.loop_clock`), since waiting needs an
 event loop.
 """
 

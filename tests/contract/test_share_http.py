@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from despoolr_app.process.clock import LoopClock
+from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_client.transport.share_server import ShareServer
 from despoolr_core.records.stream import Record, Recorder, encode
 from despoolr_core.share.chain import CALLS_MAX

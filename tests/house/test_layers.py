@@ -1,5 +1,5 @@
-"""The layers hold, and what is pure stays pure: import-linter's contracts, and that they say what
-the design says.
+"""The rooms stand on each other as `docs/architecture.md` draws them: import-linter's contracts, and
+what they cannot say.
 """
 
 from __future__ import annotations
@@ -8,29 +8,90 @@ import ast
 import subprocess
 import sys
 import tomllib
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from import_graph import circles, imports, modules, room_of
 from support import REPOSITORY
 
-PACKAGES = {name: REPOSITORY / root / name for root, name in (
-    ("core", "despoolr_core"),
-    ("server", "despoolr_server"),
-    ("client", "despoolr_client"),
-    ("app", "despoolr_app"),
-    ("lab", "despoolr_lab"),
-    ("public", "despoolr"),
-)}  # fmt: skip
 MAY_IMPORT = {
-    "despoolr_core": {"despoolr_core"},
-    "despoolr_server": {"despoolr_core", "despoolr_server"},
-    "despoolr_client": {"despoolr_core", "despoolr_client"},
-    "despoolr_app": {"despoolr_core", "despoolr_server", "despoolr_client", "despoolr_app"},
-    "despoolr_lab": set(PACKAGES) - {"despoolr"},
-    "despoolr": {"despoolr", "despoolr_app", "despoolr_core"},
+    "despoolr_core": set(),
+    "despoolr_server": {"despoolr_core"},
+    "despoolr_client": {"despoolr_core"},
+    "despoolr_app": {"despoolr_core", "despoolr_server", "despoolr_client"},
+    "despoolr_lab": {"despoolr_core", "despoolr_server", "despoolr_client", "despoolr_app"},
+    "despoolr": {"despoolr_core", "despoolr_app"},
 }
+
+LAYERS = {
+    "despoolr_core": ["records", "formats | share", "profile"],
+    "despoolr_server": [
+        "logon_server | site_server",
+        "http",
+        "site | shares",
+        "files | database",
+        "engine",
+    ],
+    "despoolr_server.site": [
+        "administrator | hotfixes",
+        "despooler | job_checks",
+        "services",
+        "state",
+        "jobs",
+    ],
+    "despoolr_server.http": ["app", "shares | site", "dav", "openapi", "connections", "base"],
+    "despoolr_client": ["fleet", "agent", "transport | pcm"],
+    "despoolr_app": [
+        "cli",
+        "servers | fleet",
+        "site_client",
+        "process",
+        "runs",
+        "clocks | disk",
+    ],
+    "despoolr_lab": [
+        "cli",
+        "bench | docs | oracle | soak | load",
+        "sampling",
+        "kb | report | (whatif)",
+        "scenario",
+        "sim",
+        "toml",
+    ],
+}
+"""The order within a room, from those who may import to those who are imported."""
+
+PURE = {
+    "despoolr_core",
+    "despoolr_server.engine",
+    "despoolr_server.site.jobs",
+    "despoolr_client.pcm",
+}
+OF_A_SEED = {
+    "despoolr_lab.load.shapes",
+    "despoolr_lab.load.plan",
+    "despoolr_lab.soak.plan",
+    "despoolr_lab.soak.drift",
+}
+"""Like pure ones, but given a generator of chance."""
+
+CIRCLES: set[tuple[str, ...]] = {("despoolr_app.cli.ask", "despoolr_app.cli.at_site")}
+"""Modules that cannot be understood apart, until they can."""
+
+ROOM_CIRCLES: set[tuple[str, ...]] = {("despoolr_server.files", "despoolr_server.files.names")}
+"""Folders that cannot be, until they can."""
+
+LATE = {
+    "despoolr": "the public face names the other rooms by their import paths",
+    "despoolr_app.cli": "a command's help imports nothing that only its work needs",
+    "despoolr_lab.cli": "a command's help imports nothing that only its work needs",
+    "despoolr_server.database.database": "a database in memory needs no alembic, and no time for it",
+}
+"""Rooms and modules that import others of ours when they are first needed, and why."""
 
 
 def contracts() -> list[dict[str, Any]]:
@@ -51,53 +112,114 @@ def test_no_contract_has_an_exception() -> None:
     assert not [contract["name"] for contract in contracts() if "ignore_imports" in contract]
 
 
-def test_the_contracts_say_what_the_design_says() -> None:
-    layers, pure = contracts()[:2]
-    assert layers["layers"] == [
+def test_the_rooms_stand_on_each_other_in_the_contracts() -> None:
+    rooms, lab = contracts()[:2]
+    assert rooms["layers"] == [
         "despoolr",
         "despoolr_lab",
         "despoolr_app",
         "despoolr_server | despoolr_client",
         "despoolr_core",
     ]
-    assert set(pure["source_modules"]) == {
-        "despoolr_core",
-        "despoolr_server.engine",
-        "despoolr_client.pcm",
-    }
+    assert {"despoolr_app", "despoolr_server", "despoolr_client"} <= set(lab["source_modules"])
+    assert "despoolr_lab" in lab["forbidden_modules"]
+    assert not lab.get("allow_indirect_imports")
+
+
+@pytest.mark.parametrize("room", LAYERS)
+def test_the_order_within_a_room_is_a_contract(room: str) -> None:
+    (found,) = [c for c in contracts() if c.get("containers") == [room]]
+    assert found["type"] == "layers"
+    assert found["exhaustive"], "a folder that is new has no place yet"
+    assert found["layers"][: len(LAYERS[room])] == LAYERS[room]
+
+
+def test_what_is_pure_is_pure_in_the_contracts() -> None:
+    pure, engine, seeded = [c for c in contracts() if "asyncio" in c.get("forbidden_modules", ())]
+    assert set(pure["source_modules"]) == PURE
     assert {"asyncio", "aiohttp", "os", "pathlib", "time", "random"} <= set(
         pure["forbidden_modules"]
     )
+    assert engine["source_modules"] == ["despoolr_server.engine"]
+    assert engine["forbidden_modules"] == pure["forbidden_modules"]
+    assert not engine.get("allow_indirect_imports")
+    assert set(seeded["source_modules"]) == OF_A_SEED
+    assert set(seeded["forbidden_modules"]) == set(pure["forbidden_modules"]) - {"random"}
 
 
-def imports_of(path: Path) -> set[str]:
+# -- the same law by another way: also inside functions and behind TYPE_CHECKING
+
+
+def top_of(module: str) -> str:
+    return module.partition(".")[0]
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_a_room_imports_only_those_it_stands_on(room: str) -> None:
+    assert any(top_of(module) == room for module in modules())
+    wrong = [
+        one
+        for one in imports()
+        if top_of(one.importer) == room and top_of(one.imported) not in MAY_IMPORT[room] | {room}
+    ]
+    assert not wrong
+
+
+def is_in(module: str, rooms: Collection[str]) -> bool:
+    return any(module == room or module.startswith(f"{room}.") for room in rooms)
+
+
+def test_what_is_pure_imports_nothing_that_acts() -> None:
+    forbidden = set(next(c for c in contracts() if "asyncio" in c.get("forbidden_modules", ()))[
+        "forbidden_modules"
+    ])  # fmt: skip
+    for module, path in modules().items():
+        if is_in(module, PURE):
+            assert not outside(path) & forbidden, module
+        if is_in(module, OF_A_SEED):
+            assert not outside(path) & (forbidden - {"random"}), module
+
+
+def outside(path: Path) -> set[str]:
     """The top-level packages a module imports, wherever in it the import stands."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
+            found |= {top_of(alias.name) for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found.add(node.module.partition(".")[0])
+            found.add(top_of(node.module))
     return found
 
 
-@pytest.mark.parametrize("package", PACKAGES)
-def test_a_package_imports_only_those_it_stands_on(package: str) -> None:
-    """The same law by another way: also inside functions and behind TYPE_CHECKING."""
-    modules = sorted(PACKAGES[package].rglob("*.py"))
-    assert modules
-    for path in modules:
-        ours = {name for name in imports_of(path) if name.startswith("despoolr")}
-        assert ours <= MAY_IMPORT[package], path
+# -- no circles
 
 
-def test_hearts_import_nothing_that_acts() -> None:
-    forbidden = set(contracts()[1]["forbidden_modules"])
-    hearts = (
-        PACKAGES["despoolr_core"],
-        PACKAGES["despoolr_server"] / "engine",
-        PACKAGES["despoolr_client"] / "pcm",
-    )
-    for heart in hearts:
-        for path in sorted(heart.rglob("*.py")):
-            assert not imports_of(path) & forbidden, path
+def arrows_between_modules() -> Mapping[str, set[str]]:
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for one in imports():
+        found[one.importer].add(one.imported)
+    return found
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    assert set(circles(arrows_between_modules())) == CIRCLES
+
+
+def test_no_folders_import_each_other_in_a_circle() -> None:
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for one in imports():
+        found[room_of(one.importer)].add(room_of(one.imported))
+    assert set(circles(found)) == ROOM_CIRCLES
+
+
+def test_a_circle_is_found() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"d", "a"}}) == [("b", "c")]
+
+
+# -- what is imported late, is so on purpose
+
+
+def test_a_module_imports_ours_at_its_top() -> None:
+    late = {one for one in imports() if one.in_function}
+    assert not {one for one in late if not is_in(one.importer, LATE)}
+    assert {room for room in LATE if not any(is_in(one.importer, [room]) for one in late)} == set()

@@ -281,8 +281,8 @@ SEEN_THROUGH: dict[str, tuple[str, str]] = {
 """Modules that no test imports by name: the test that shows what they do, and why there."""
 
 CLOCKS_AND_CHANCE = {
-    "time.time": {"app/despoolr_app/process/time_source.py"},
-    "time.monotonic": {"app/despoolr_app/process/time_source.py"},
+    "time.time": {"app/despoolr_app/clocks/time_source.py"},
+    "time.monotonic": {"app/despoolr_app/clocks/time_source.py"},
     "random.random": set(),
     "uuid.uuid4": set(),
     "os.urandom": set(),

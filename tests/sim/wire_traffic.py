@@ -15,7 +15,7 @@ import sys
 import aiohttp
 from aiohttp import web
 
-from despoolr_app.process.clock import LoopClock
+from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_lab.sim.network import Network
 from despoolr_lab.sim.world import EPOCH, run_virtual
 

@@ -60,8 +60,8 @@ def command(
     if not).
     """
     from despoolr_app.cli.ask import find_servers
+    from despoolr_app.clocks.skew import SKEW_S_MAX, told
     from despoolr_app.process.settings import ConfigError, parse_span
-    from despoolr_app.process.skew import SKEW_S_MAX, told
     from despoolr_app.site_client.live import LiveSource, clock_skew_s
     from despoolr_app.site_client.queries import AskError
 

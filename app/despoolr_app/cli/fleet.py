@@ -177,7 +177,7 @@ def command(**given: Any) -> int:
     import asyncio
     import os
 
-    from despoolr_app.cli.serve import loop_factory
+    from despoolr_app.process.event_loop import loop_factory
     from despoolr_app.process.runtime import StartError
     from despoolr_app.process.settings import (
         FLEET_PORT,

@@ -52,7 +52,7 @@ def command(urls: tuple[str, ...], token: str, share: str, timeout_s: float, as_
     each took.
     """
     from despoolr_app.cli.ask import find_servers
-    from despoolr_app.process.skew import SKEW_S_MAX, told
+    from despoolr_app.clocks.skew import SKEW_S_MAX, told
 
     servers = find_servers(urls, token)
     if not servers:

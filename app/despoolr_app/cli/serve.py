@@ -369,8 +369,8 @@ def _ground_settings(
     clock_url = config.parse_url(given["clock"]) if given["clock"] else ""
     since, password, anchor = None, "", None
     if given["common"] is not None:
+        from despoolr_app.clocks.time_source import MACHINE
         from despoolr_app.process.stack_dir import open_common
-        from despoolr_app.process.time_source import MACHINE
 
         common = open_common(given["common"], MACHINE.wall(), MACHINE.anchor())
         secret, since, password, anchor = (
@@ -431,6 +431,7 @@ def _run(settings: GroundSettings, start: Start, log_form: str) -> int:
     import asyncio
 
     from despoolr_app.process import discovery, process_log
+    from despoolr_app.process.event_loop import loop_factory
     from despoolr_app.process.runtime import StartError, prepare
     from despoolr_app.process.settings import ConfigError
     from despoolr_app.runs.directory import RunError
@@ -454,7 +455,7 @@ async def _serve(ground: Any, start: Start) -> int:
     from dataclasses import replace
     from importlib.metadata import version
 
-    from despoolr_app.runs.record_log import log_record
+    from despoolr_app.process.record_log import log_record
     from despoolr_app.servers.servers import Servers, ask_time
     from despoolr_core.timing import Timing
 
@@ -519,12 +520,3 @@ def _greet(running: Servers) -> None:
         say(f"despoolr: the administrator's token is in {ground.token_file}")
     freeze_gc()
     say("despoolr: ready")
-
-
-def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop where it is installed (the `speed` extra)."""
-    try:
-        from uvloop import new_event_loop
-    except ImportError:
-        return None
-    return new_event_loop

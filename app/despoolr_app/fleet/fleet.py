@@ -22,15 +22,15 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 
+from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_app.fleet.churn import Churn, keep_churning
-from despoolr_app.fleet.lease import SILENCES, SlotLease, SlotsLost, steady_now
-from despoolr_app.process.clock import LoopClock
+from despoolr_app.fleet.lease import SlotLease, SlotsLost, steady_now
 from despoolr_app.process.gc_tuning import freeze_gc
+from despoolr_app.process.record_log import log_record
 from despoolr_app.process.runtime import FLUSH_S, StartError, clock_of
 from despoolr_app.process.settings import NamedServer, parse_profile
 from despoolr_app.runs.directory import RecordFile
-from despoolr_app.runs.record_log import log_record
-from despoolr_app.site_client.client import SiteCaller
+from despoolr_app.site_client.client import SILENCES, SiteCaller
 from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.settings import ClientSettings
 from despoolr_client.fleet import Fleet

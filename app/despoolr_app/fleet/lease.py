@@ -16,9 +16,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import aiohttp
-
 from despoolr_app.process.runtime import SiteRefused, StartError
+from despoolr_app.site_client.client import SILENCES
 from despoolr_server.site.state.slots import BEATS
 
 Call = Callable[[str, str, Any], Awaitable[Any]]
@@ -32,7 +31,6 @@ TRY_BEATS: Final = 2
 """Renewals' time after which one that is not answered is tried anew: its connection may be dead,
 and a new one not.
 """
-SILENCES: Final = (aiohttp.ClientError, TimeoutError, OSError)
 UNKNOWN: Final = 404
 TAKEN: Final = 409
 

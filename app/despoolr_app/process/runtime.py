@@ -7,7 +7,7 @@ start has a number, and ids begin with it, so that no handle, session or episode
 died is mistaken for a later one. Scaled time goes on while a killed process is down (its
 neighbours' did too); after a clean stop it goes on from where it stopped, unless all processes of a
 stack count it from the same moment (`despoolr_app.process.stack_dir`): then it never stands still.
-It never goes back, whatever is done to the wall clock (`despoolr_app.process.time_source`).
+It never goes back, whatever is done to the wall clock (`despoolr_app.clocks.time_source`).
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from typing import IO, Any, Final
 
 import msgspec
 
+from despoolr_app.clocks.loop_clock import LoopClock
+from despoolr_app.clocks.time_source import MACHINE, TimeSource
 from despoolr_app.disk.privacy import make_directory, opener, tighten
-from despoolr_app.disk.state_file import MOMENT_MAX, DamagedState, State, read_state, write_state
-from despoolr_app.process.clock import LoopClock
 from despoolr_app.process.settings import (
     ConfigError,
     GroundSettings,
@@ -33,7 +33,7 @@ from despoolr_app.process.settings import (
     read_secret,
     write_private,
 )
-from despoolr_app.process.time_source import MACHINE, TimeSource
+from despoolr_app.process.state_file import MOMENT_MAX, DamagedState, State, read_state, write_state
 from despoolr_app.runs.directory import RECORDS, RECORDS_BEFORE, RecordFile
 from despoolr_core.records.episodes import EpisodeLedger
 from despoolr_core.records.stream import Record, Recorder, decode

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from despoolr_app.process.time_source import Anchor
+from despoolr_app.clocks.time_source import Anchor
 from despoolr_core.errors import FormatError
 from despoolr_core.formats.client_number import MACHINE_NAME_SIZE_MAX
 from despoolr_core.formats.sms_id import check_site_code

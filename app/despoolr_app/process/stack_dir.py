@@ -24,8 +24,8 @@ from typing import Final
 
 import msgspec
 
+from despoolr_app.clocks.time_source import Anchor, read_anchor
 from despoolr_app.process.settings import ConfigError, read_secret
-from despoolr_app.process.time_source import Anchor, read_anchor
 from despoolr_core.share.modes import Role
 from despoolr_server.http.base.auth import Auth
 

@@ -23,6 +23,8 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
+from despoolr_app.clocks.skew import LOOK_S, PROMPT_S_MAX, SkewWatch
+from despoolr_app.clocks.time_source import wall_now
 from despoolr_app.process import discovery
 from despoolr_app.process.database_url import SiteDatabase, open_site_database
 from despoolr_app.process.discovery import RunningServer
@@ -30,8 +32,6 @@ from despoolr_app.process.metrics import ProcessMetrics
 from despoolr_app.process.process_log import ServiceLines
 from despoolr_app.process.runtime import Ground, StartError, clock_of
 from despoolr_app.process.settings import Listen, LogonSettings, NamedServer, SiteSettings
-from despoolr_app.process.skew import LOOK_S, PROMPT_S_MAX, SkewWatch
-from despoolr_app.process.time_source import wall_now
 from despoolr_app.servers.metrics import BoxMetrics, SiteMetrics
 from despoolr_client.transport.session_options import session_options
 from despoolr_client.transport.share_server import ShareServer

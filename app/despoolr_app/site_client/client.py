@@ -15,10 +15,12 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 
-from despoolr_app.fleet.lease import SILENCES
+from despoolr_app.clocks.skew import PROMPT_S_MAX, SkewWatch
+from despoolr_app.clocks.time_source import wall_now
 from despoolr_app.process.runtime import SiteRefused, StartError
-from despoolr_app.process.skew import PROMPT_S_MAX, SkewWatch
-from despoolr_app.process.time_source import wall_now
+
+SILENCES: Final = (aiohttp.ClientError, TimeoutError, OSError)
+"""What a site server that gives no answer ends in."""
 
 WAIT_S: Final = 30.0
 """Seconds to wait for a site server that is still starting."""

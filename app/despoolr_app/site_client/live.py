@@ -19,7 +19,8 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from despoolr_app.process.skew import skew_s
+from despoolr_app.clocks.skew import skew_s
+from despoolr_app.clocks.time_source import wall_now
 from despoolr_app.site_client.queries import (
     AskError,
     LockAnswer,
@@ -228,8 +229,6 @@ def health(server: ServerAddress, *, timeout_s: float = TIMEOUT_S) -> Health:
 
 def clock_skew_s(server: ServerAddress, *, timeout_s: float = TIMEOUT_S) -> float | None:
     """Seconds by which a server's clock is ahead of this machine's; None if it does not tell."""
-    from despoolr_app.process.time_source import wall_now
-
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(f"{server.url}/healthz", timeout=timeout_s) as response:

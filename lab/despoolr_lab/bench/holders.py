@@ -15,7 +15,7 @@ import statistics
 from time import perf_counter
 from typing import Final
 
-from despoolr_app.process.clock import LoopClock
+from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_core.records.stream import Recorder
 from despoolr_core.share.modes import Role
 from despoolr_core.share.wire import (

@@ -22,7 +22,7 @@ from typing import Final
 
 from sqlalchemy import Connection, insert
 
-from despoolr_app.process.clock import LoopClock
+from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.settings import ClientSettings
 from despoolr_client.fleet import Fleet

@@ -25,7 +25,7 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from despoolr_app.process.clock import LoopClock
+from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_core.records.stream import Recorder
 from despoolr_core.share.modes import Role
 from despoolr_lab.bench.load import Script, answers_per_second, request

@@ -16,7 +16,7 @@ from time import perf_counter
 import aiohttp
 from aiohttp import web
 
-from despoolr_app.process.clock import LoopClock
+from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_lab.sim.network import Network
 from despoolr_lab.sim.sockets import SocketNetwork
 from despoolr_lab.sim.world import EPOCH, run_virtual

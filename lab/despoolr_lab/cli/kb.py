@@ -161,7 +161,7 @@ def run(kb: str, every: bool, fix: tuple[str, ...], **options: Any) -> None:
 
 
 def _run_all(parsed: Any, options: dict[str, Any]) -> int:
-    from despoolr_lab.cli.running import EXIT_EXPECTATION_FAILED
+    from despoolr_lab.cli.running import EXIT_EXPECTATION_FAILED, run_and_keep
     from despoolr_lab.kb.matrix import cells, run_all
 
     todo = cells(options["version"])
@@ -169,6 +169,7 @@ def _run_all(parsed: Any, options: dict[str, Any]) -> int:
     is_shown = not options["as_json"] and sys.stderr.isatty()
     is_interrupted = False
     outcomes = run_all(
+        run_and_keep,
         todo,
         parsed,
         Path(options["out"]),

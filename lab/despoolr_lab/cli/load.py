@@ -84,9 +84,9 @@ def command(file: str, out: Path, quiet: bool, as_json: bool, processes: int, **
     """
     import asyncio
 
+    from despoolr_app.clocks.time_source import wall_now
     from despoolr_app.process.runtime import StartError
     from despoolr_app.process.settings import ConfigError, unknown_variables
-    from despoolr_app.process.time_source import wall_now
     from despoolr_app.runs.directory import RunError, check_root, new_directory, utc_stamp
     from despoolr_lab.load.results import exit_code, summary_of, write_all
 

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import click
 
 from despoolr_app.cli.output import EXIT_INTERRUPTED, put, put_json, put_over, put_prose, to_json
-from despoolr_app.process.time_source import wall_now
+from despoolr_app.clocks.time_source import wall_now
 from despoolr_app.runs.directory import RunDirectory, RunError, utc_stamp
 from despoolr_app.runs.logs import write_logs
 from despoolr_core.records.episodes import EpisodeLedger

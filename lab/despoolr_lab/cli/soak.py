@@ -157,8 +157,8 @@ def _soak(plan: Plan, out: Path, *, as_json: bool) -> int:
     import asyncio
     import signal
 
-    from despoolr_app.cli.serve import loop_factory
-    from despoolr_app.process.time_source import wall_now
+    from despoolr_app.clocks.time_source import wall_now
+    from despoolr_app.process.event_loop import loop_factory
     from despoolr_app.runs.directory import RunDirectory, utc_stamp
     from despoolr_lab.soak.run import Soak
 

@@ -14,18 +14,29 @@ from concurrent.futures import as_completed
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from despoolr_app.process.supervisor import process_pool
 from despoolr_core.profile import ARTICLES, profile_of
 from despoolr_lab.kb.gallery import entries, load
-from despoolr_lab.scenario.run import RunOptions
+from despoolr_lab.scenario.model import Scenario
+from despoolr_lab.scenario.run import RunOptions, RunResult
 
 AS_SHIPPED: Final = "as shipped"
 FIX: Final = "--fix"
 BUG: Final = "--bug"
 END_S_MAX: Final = 5.0
 """Seconds that runs under way have to come to their end after Ctrl-C."""
+
+
+class Run(Protocol):
+    """Runs a scenario, keeps all that is told of it below `out`, and says where."""
+
+    def __call__(
+        self, scenario: Scenario, options: RunOptions, out: Path, *, quiet: bool, log_format: str
+    ) -> tuple[RunResult, Path]:
+        """The result, and the run's directory."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +89,16 @@ def cells(version: str = "") -> list[Cell]:
 
 
 def run_all(
-    todo: Sequence[Cell], options: RunOptions, out: Path, jobs: int = 0, *, log_format: str = ""
+    run: Run,
+    todo: Sequence[Cell],
+    options: RunOptions,
+    out: Path,
+    jobs: int = 0,
+    *,
+    log_format: str = "",
 ) -> Iterator[Outcome]:
-    """Run the cells, on all cores unless `jobs` says otherwise, and give each as it is done.
+    """Run the cells with `run`, a function of a module, on all cores unless `jobs` says otherwise,
+    and give each as it is done.
 
     After Ctrl-C (or SIGTERM) no other begins; the runs under way that come to their end within
     `END_S_MAX` are given, the others are ended, as all are by a second Ctrl-C; and it raises
@@ -89,7 +107,7 @@ def run_all(
     with process_pool(jobs or os.cpu_count() or 1) as pool:
         # The long ones first: two cores are done at about the same time.
         futures = [
-            pool.submit(run_cell, cell, options, out, log_format)
+            pool.submit(run_cell, run, cell, options, out, log_format)
             for cell in sorted(todo, key=lambda cell: cell.kb)
         ]
         given = set()
@@ -107,11 +125,9 @@ def run_all(
             raise
 
 
-def run_cell(cell: Cell, options: RunOptions, out: Path, log_format: str = "") -> Outcome:
+def run_cell(run: Run, cell: Cell, options: RunOptions, out: Path, log_format: str) -> Outcome:
     """One run, kept below `out`."""
-    from despoolr_lab.cli.running import run_and_keep
-
-    result, directory = run_and_keep(
+    result, directory = run(
         load(cell.kb), cell.options(options), out, quiet=True, log_format=log_format
     )
     return Outcome(cell, {**result.to_json(), "variant": cell.variant}, str(directory))

@@ -15,8 +15,8 @@ from typing import Any, Final
 from despoolr_core.times import moment_s, span_s
 from despoolr_lab.load.model import Group, Holders, LoadFile, LoadJob, LoadPackage, Update
 from despoolr_lab.load.stage import file_name
-from despoolr_lab.load.tables import LoadPart, LoadTable
 from despoolr_lab.scenario import model
+from despoolr_lab.scenario.load_tables import LoadPart, LoadTable
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.toml.toml_text import ScenarioError
 

@@ -18,9 +18,9 @@ import msgspec
 
 from despoolr_core.rules.fold import fold
 from despoolr_core.times import span_s
-from despoolr_lab.load import tables
 from despoolr_lab.load.model import LoadFile
 from despoolr_lab.load.tally import BUSY, Second
+from despoolr_lab.scenario import load_tables as tables
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
 
 POLLS_MIN: Final = 100

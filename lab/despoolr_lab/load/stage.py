@@ -17,10 +17,10 @@ from urllib.parse import quote, urlencode
 import aiohttp
 import msgspec
 
-from despoolr_app.fleet.lease import SILENCES, SlotLease
+from despoolr_app.fleet.lease import SlotLease
 from despoolr_app.process.runtime import StartError, clock_of
 from despoolr_app.process.settings import NamedServer
-from despoolr_app.site_client.client import SiteCaller
+from despoolr_app.site_client.client import SILENCES, SiteCaller
 from despoolr_client.transport.session_options import session_options
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.wire import EpisodeList

@@ -21,6 +21,7 @@ import msgspec
 
 from despoolr_app.fleet.fleet import Clients, ClientsSettings
 from despoolr_app.fleet.lease import steady_now
+from despoolr_app.process.event_loop import loop_factory
 from despoolr_app.process.gc_tuning import freeze_gc
 from despoolr_app.process.runtime import StartError
 from despoolr_app.process.settings import NamedServer
@@ -355,8 +356,6 @@ async def _serve(orders: Orders, source: RawIOBase, say: Callable[[WorkerStatus]
 
 def main() -> int:
     """Read the orders, do them. The parent hears of everything on standard output."""
-    from despoolr_app.cli.serve import loop_factory
-
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     end_with_parent(lambda: None)  # the end of standard input asks it to stop, at the same moment

@@ -18,7 +18,6 @@ from despoolr_core.profile import profile_of
 from despoolr_core.response import Response
 from despoolr_core.share.modes import Access, ShareMode, parse_flags
 from despoolr_core.times import moment_s, one_of, span_s
-from despoolr_lab.load.tables import LoadPart
 from despoolr_lab.scenario.expectation_tables import (
     AttributeExpectation,
     BoxExpectation,
@@ -37,6 +36,7 @@ from despoolr_lab.scenario.expectation_tables import (
     ServersExpectation,
     WorkstationsExpectation,
 )
+from despoolr_lab.scenario.load_tables import LoadPart
 from despoolr_lab.scenario.step_tables import (
     CancelStep,
     ClockStep,

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from despoolr_app.process.clock import LoopClock
+from despoolr_app.clocks.loop_clock import LoopClock
+from despoolr_app.process.supervisor import run_in_order
 from despoolr_core.profile import Profile, article_of, profile_of, with_overrides
 from despoolr_core.records.kinds.run import ExpectationChecked, StepTaken
 from despoolr_core.records.stream import Record, Recorder, encode
@@ -171,8 +172,6 @@ def run_scenario(
                 seed=seed,
                 epoch=scenario.start,
             )
-        from despoolr_app.process.supervisor import run_in_order
-
         if options.directory is not None:
             return run_in_order(
                 _run(scenario, options, seed, listeners or [], progress, options.directory)

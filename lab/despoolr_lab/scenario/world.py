@@ -20,7 +20,7 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
-from despoolr_app.process.clock import LoopClock
+from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.programs import Programs
 from despoolr_client.agent.settings import ClientSettings, WhenWarned
@@ -42,7 +42,7 @@ from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.programs import program_of, signed_span
 from despoolr_lab.sim.network import KEEPALIVE_S
 from despoolr_server.database.database import Database
-from despoolr_server.files import FileStore
+from despoolr_server.files import DiskFileStore, FileStore
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.connections.connection import UNLIMITED
 from despoolr_server.http.connections.connections import Runner
@@ -509,8 +509,6 @@ class World:
 
 def disk_store(root: Path, machine: str, name: str, *, threads: bool) -> FileStore:
     """A share's files in a directory of this machine, laid out as `<root>/<MACHINE>/<share>`."""
-    from despoolr_server.files import DiskFileStore
-
     directory = root / machine / name
     directory.mkdir(parents=True, exist_ok=True)
     return DiskFileStore(directory, threads=threads)

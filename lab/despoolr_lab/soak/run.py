@@ -18,7 +18,7 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 
-from despoolr_app.process.clock import LoopClock
+from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_app.runs.directory import write_whole
 from despoolr_client.transport.session_options import session_options
 from despoolr_lab.sampling import sample_all

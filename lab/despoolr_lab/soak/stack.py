@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from despoolr_app.clocks.time_source import wall_now
 from despoolr_app.process.supervisor import Supervisor
 from despoolr_lab.sampling import Source
 from despoolr_lab.soak.links import Link
@@ -288,8 +289,6 @@ class Stack:
 
     def site_now(self) -> float:
         """Site time, as every process of the stack counts it."""
-        from despoolr_app.process.time_source import wall_now
-
         since = float((self.directory / COMMON / "since").read_text("ascii"))
         return since + (wall_now() - since) * self.asked.scale
 

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from random import Random
 from typing import Any
 
-from despoolr_app.process.clock import LoopClock
+from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.polling import PollResult
 from despoolr_client.agent.settings import ClientSettings

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from despoolr_app.clocks.time_source import wall_now
 from despoolr_app.process import stack_dir as common
 from despoolr_app.process.runtime import StartError, prepare
 from despoolr_app.process.settings import ConfigError, GroundSettings
 from despoolr_app.process.stack_dir import common_secret, open_common
-from despoolr_app.process.time_source import wall_now
 from despoolr_core.share.modes import Role
 from despoolr_core.timing import Timing
 from despoolr_server.http.base.auth import Auth

@@ -12,8 +12,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from despoolr_app.clocks.time_source import wall_now
 from despoolr_app.process.runtime import SiteRefused
-from despoolr_app.process.time_source import wall_now
 from despoolr_app.site_client.client import RETRY_AFTER_S_MAX, SiteCaller
 
 

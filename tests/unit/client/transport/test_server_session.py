@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from despoolr_app.process.clock import LoopClock
+from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_client.transport.http_share import HttpOpen
 from despoolr_client.transport.share_server import ShareServer
 from despoolr_core.records.stream import Record, Recorder

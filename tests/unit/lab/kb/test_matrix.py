@@ -7,6 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from despoolr_core.profile import ARTICLES, profile_of
+from despoolr_lab.cli.running import run_and_keep
 from despoolr_lab.kb import matrix
 from despoolr_lab.kb.matrix import AS_SHIPPED, BUG, FIX, Cell
 from despoolr_lab.scenario.run import RunOptions
@@ -45,8 +46,8 @@ def test_cells_run_in_processes_of_their_own_and_the_same_seed_gives_the_same_di
     tmp_path: Path,
 ) -> None:
     todo = [Cell("Q195936", "1.2", AS_SHIPPED), Cell("Q195936", "1.2", FIX)]
-    first = {o.cell: o for o in matrix.run_all(todo, RunOptions(), tmp_path, jobs=2)}
-    again = {o.cell: o for o in matrix.run_all(todo, RunOptions(), tmp_path, jobs=1)}
+    first = {o.cell: o for o in matrix.run_all(run_and_keep, todo, RunOptions(), tmp_path, jobs=2)}
+    again = {o.cell: o for o in matrix.run_all(run_and_keep, todo, RunOptions(), tmp_path, jobs=1)}
     assert [first[cell].result["digest"] for cell in todo] == [
         again[cell].result["digest"] for cell in todo
     ]

@@ -10,7 +10,7 @@ import logging
 import pytest
 from aiohttp import web
 
-from despoolr_app.process.clock import LoopClock
+from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_core.records.stream import Recorder
 from despoolr_server.files.memory import MemoryFileStore
 from despoolr_server.http.app import RESERVED, make_app

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from despoolr_app.process.clock import LoopClock
+from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_core.records.stream import Record, Recorder
 from despoolr_core.share.modes import NtStatus
 from despoolr_core.share.wire import RANGES_LISTED_MAX, LockElement, LockList, LockRequest, Problem

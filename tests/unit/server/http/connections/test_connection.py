@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from despoolr_app.process.clock import LoopClock
+from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_core.clock import Clock
 from despoolr_core.records.stream import Recorder
 from despoolr_core.share.modes import Role

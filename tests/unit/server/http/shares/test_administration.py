@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
-from despoolr_app.process.clock import LoopClock
+from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_core.records.stream import Record, Recorder
 from despoolr_core.share.modes import Role
 from despoolr_lab.sim.sockets import SocketNetwork

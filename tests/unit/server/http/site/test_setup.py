@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from despoolr_app.process.clock import LoopClock
+from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_app.process.settings import parse_profile
 from despoolr_core.clock import Clock
 from despoolr_core.profile import Profile, profile_of, with_overrides

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from despoolr_app.process.clock import LoopClock
+from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_core.response import POLLING_S, Response
 from despoolr_core.share.contract import ShareUnreachable
 from despoolr_lab.sim.world import EPOCH, run_virtual

@@ -14,8 +14,8 @@ from typing import Final
 
 import msgspec
 
+from despoolr_app.clocks.time_source import Anchor
 from despoolr_app.process.settings import write_private
-from despoolr_app.process.time_source import Anchor
 
 MOMENT_MAX: Final = 32_503_680_000.0
 """Seconds since 1970 at which no site has arrived yet: the year 3000."""

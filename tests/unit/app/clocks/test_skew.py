@@ -6,7 +6,7 @@ from email.utils import formatdate
 
 import pytest
 
-from despoolr_app.process.skew import SKEW_S_MAX, SkewWatch, skew_s, told
+from despoolr_app.clocks.skew import SKEW_S_MAX, SkewWatch, skew_s, told
 
 NOW = 833_785_200.0
 

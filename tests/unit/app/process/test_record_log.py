@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from despoolr_app.runs import record_log
-from despoolr_app.runs.record_log import log_record
+from despoolr_app.process import record_log
+from despoolr_app.process.record_log import log_record
 from despoolr_core.records.kinds import KINDS
 from despoolr_core.records.stream import Record
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from despoolr_app.clocks.time_source import Anchor, TimeSource, read_anchor
 from despoolr_app.process.runtime import TOLD_S_MAX, Ground, StartError, prepare
 from despoolr_app.process.settings import GroundSettings
 from despoolr_app.process.stack_dir import open_common
-from despoolr_app.process.time_source import Anchor, TimeSource, read_anchor
 from despoolr_core.records.stream import Record, encode
 from despoolr_core.timing import Timing
 

@@ -2,18 +2,22 @@
 expected in the end.
 
 The law: these are the tables that a load and a scenario with a `[load]` part have in common. What
-each expectation looks at is in `judgement`.
+each expectation looks at is in `load.judgement`.
 """
 
 from __future__ import annotations
+
+from typing import Final
 
 from msgspec import field
 
 from despoolr_core.times import EPISODE_STATES, JOB_STATUSES, ROW_STATUSES, one_of, span_s
 from despoolr_core.timing import parse_timing
-from despoolr_lab.load.shapes import SHAPES
 from despoolr_lab.toml.tables import Moment, Name, Span, Table
 from despoolr_server.site.jobs.model import DetailKind
+
+SHAPES: Final = ("steady", "ramp", "logon storm", "shift change", "night")
+"""Ways in which clients come and go over a run; `load.shapes` has their functions."""
 
 
 class LoadTable(Table, kw_only=True):

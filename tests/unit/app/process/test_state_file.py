@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from despoolr_app.disk.state_file import MOMENT_MAX, DamagedState, State, read_state, write_state
+from despoolr_app.process.state_file import MOMENT_MAX, DamagedState, State, read_state, write_state
 
 WRITTEN = State(starts=3, scale=60.0, wall=1.7e9, site=8.3e8, stopped=8.4e8, version="1.2")
 
