@@ -255,7 +255,7 @@ async def test_staged_octets_appear_only_when_published(store: FileStore) -> Non
     assert await store.read_large(n("BIG"), 299_998) == b"xx"
     store.discard(await store.stage(large, AT))
     assert [facts.path for facts in store.list(ROOT)] == ["BIG"]
-    await store.settle()
+    await store.sync()
 
 
 def test_names_of_every_alphabet_are_kept(store: FileStore) -> None:

@@ -56,7 +56,7 @@ def same_inodes(source: Path, target: Path) -> None:
 OPERATIONS = st.lists(
     st.tuples(
         st.sampled_from(
-            ["put", "put", "put", "patch", "size", "remove", "rename", "rename", "make", "settle"]
+            ["put", "put", "put", "patch", "size", "remove", "rename", "rename", "make", "sync"]
         ),
         st.sampled_from(NAMES),
         st.sampled_from(NAMES),
@@ -82,8 +82,8 @@ def carry_out(store: JournalledFileStore, operations: list[tuple[str, str, str, 
                 store.rename(n(path), n(other))
             elif kind == "make":
                 store.make_directory(n("E"), AT)
-            elif kind == "settle":
-                asyncio.run(store.settle())
+            elif kind == "sync":
+                asyncio.run(store.sync())
         except StoreError:
             continue
 
@@ -104,10 +104,10 @@ def test_any_history_comes_true_from_what_was_before_it_and_from_what_was_after_
     asyncio.run(store.close())
     same_inodes(root, snapshot)
 
-    # No journal is dropped here, however full, as long as nothing settles: the power may fail at
+    # No journal is dropped here, however full, as long as nothing syncs: the power may fail at
     # any time.
     store = JournalledFileStore(root, threads=False, journal_max=journal_max)
-    carry_out(store, [operation for operation in after if operation[0] != "settle"])
+    carry_out(store, [operation for operation in after if operation[0] != "sync"])
     expected = contents(store)
 
     shutil.rmtree(snapshot / ".despoolr" / "journal")
@@ -141,7 +141,7 @@ async def test_a_large_file_is_durable_by_its_name_alone(tmp_path: Path) -> None
     store = JournalledFileStore(tmp_path, inline_max=1000)
     large = b"x" * 100_000
     store.publish(await store.stage(large, AT), n("BIG"))
-    await store.settle()
+    await store.sync()
     os.rename(tmp_path / "BIG", tmp_path / ".despoolr" / "tmp" / "1")  # noqa: PTH104  as if the rename had been lost
     assert contents(JournalledFileStore(tmp_path)) == {"BIG": large}
 
@@ -170,11 +170,11 @@ async def test_all_who_wait_share_one_sync(tmp_path: Path, monkeypatch: pytest.M
 
     async def upload(number: int) -> None:
         store.write_whole(n(f"F{number}"), b"x", AT)
-        await store.settle()
+        await store.sync()
 
     await asyncio.gather(*(upload(number) for number in range(200)))
     assert len(syncs) <= 3
-    await store.settle()
+    await store.sync()
     assert len(syncs) <= 3
     await store.close()
 
@@ -183,7 +183,7 @@ async def test_full_journals_are_dropped_while_it_goes_on(tmp_path: Path) -> Non
     store = JournalledFileStore(tmp_path, journal_max=10_000)
     for number in range(200):
         store.write_whole(n(f"F{number % 20}"), b"x" * 500, AT)
-        await store.settle()
+        await store.sync()
     assert (
         len(
             [path for path in (tmp_path / ".despoolr" / "journal").iterdir() if path.name.isdigit()]
@@ -207,7 +207,7 @@ async def test_journals_grow_under_a_store_that_fills_them_up_to_their_bound(
     seen = [store._capacity]
     for number in range(60):
         store.write_whole(n(f"F{number}"), bytes(1000), AT)
-        await store.settle()
+        await store.sync()
         if store._capacity != seen[-1]:
             seen.append(store._capacity)
     assert seen[0] == 4096 and seen[-1] == 10_000 and seen == sorted(seen), seen
@@ -267,7 +267,7 @@ async def worker(store, who, rng):
         else:
             store.remove(name)
         exists = kind == "put"
-        await store.settle()
+        await store.sync()
         os.write(1, f"done {who} {kind} {number}\\n".encode())
 
 async def main():
@@ -351,7 +351,7 @@ def killed(root: Path) -> JournalledFileStore:
         for number in range(8):
             store.write_whole(n(f"F{number}"), f"version {version} ".encode() * 50, AT + version)
     store.remove(n("F7"))
-    asyncio.run(store.settle())
+    asyncio.run(store.sync())
     return store
 
 
@@ -410,7 +410,7 @@ def test_a_damaged_journal_changes_no_file_and_is_told_of(tmp_path: Path, damage
         assert caught.value.status is NtStatus.MEDIA_WRITE_PROTECTED
         with pytest.raises(StoreError):
             asyncio.run(store.stage(b"new", AT))
-        asyncio.run(store.settle())
+        asyncio.run(store.sync())
         asyncio.run(store.close())
         assert journal.read_bytes() == left
     journal.parent.rename(tmp_path / "aside")
@@ -429,7 +429,7 @@ def test_a_journal_that_is_not_the_one_that_was_written_changes_no_file(
     journals = root / ".despoolr/journal"
     older = (journals / "1").read_bytes()
     store.write_whole(n("F2"), b"the last", AT + 9)
-    asyncio.run(store.settle())
+    asyncio.run(store.sync())
     expected = contents(store)
     if how == "older":
         (journals / "1").write_bytes(older)

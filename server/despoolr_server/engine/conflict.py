@@ -26,7 +26,7 @@ from despoolr_server.engine.rows import Open
 READS: Final = 0x21
 WRITES: Final = 0x6
 DELETES: Final = 0x10000
-TAKES_PART: Final = 8
+ATTRIBUTES_ONLY: Final = 8
 """A wish for nothing in particular that still has to share what others have."""
 
 
@@ -41,12 +41,12 @@ def wants(access: int) -> int:
     )
 
 
-def stance(access: int, share_mode: int) -> int:
+def conflict_class(access: int, share_mode: int) -> int:
     """An open's class: what it wants, above what it shares."""
     return wants(access) << 3 | share_mode
 
 
-def terms(access: int, implied: int, share_mode: int) -> tuple[int, int]:
+def effective_modes(access: int, implied: int, share_mode: int) -> tuple[int, int]:
     """What a newcomer wants and shares, as the rule sees it, when its disposition implies more than
     it asks for.
 
@@ -56,7 +56,7 @@ def terms(access: int, implied: int, share_mode: int) -> tuple[int, int]:
     """
     if wants(access) or not implied:
         return wants(access | implied), share_mode
-    return TAKES_PART | wants(implied) & 4, share_mode | 3
+    return ATTRIBUTES_ONLY | wants(implied) & 4, share_mode | 3
 
 
 def conflicts(wanted: int, shared: int, held_wanted: int, held_shared: int) -> bool:
@@ -82,50 +82,50 @@ class Holders:
 
     def add(self, row: Open) -> None:
         """Count an open in (opens that want nothing are not counted)."""
-        stance = row.stance
-        if stance < 8:
+        held_class = row.conflict_class
+        if held_class < 8:
             return
-        members = self._classes.get(stance)
+        members = self._classes.get(held_class)
         if members is None:
-            members = self._classes[stance] = {}
-            self.held |= stance >> 3
-            self.denied |= ~stance & 7
+            members = self._classes[held_class] = {}
+            self.held |= held_class >> 3
+            self.denied |= ~held_class & 7
         members[row.handle] = row
 
     def remove(self, row: Open) -> None:
         """Count an open out."""
-        stance = row.stance
-        if stance < 8:
+        held_class = row.conflict_class
+        if held_class < 8:
             return
-        members = self._classes[stance]
+        members = self._classes[held_class]
         del members[row.handle]
         if not members:
-            del self._classes[stance]
+            del self._classes[held_class]
             self.held = self.denied = 0
             for other in self._classes:
                 self.held |= other >> 3
                 self.denied |= ~other & 7
 
-    def follow(self, row: Open) -> None:
+    def replace(self, row: Open) -> None:
         """Know an open by its new row (its file was renamed)."""
-        if row.stance >= 8:
-            self._classes[row.stance][row.handle] = row
+        if row.conflict_class >= 8:
+            self._classes[row.conflict_class][row.handle] = row
 
     def blockers(
-        self, wanted: int, shared: int, blockers_max: int, besides: Collection[str] = ()
+        self, wanted: int, shared: int, blockers_max: int, excluding: Collection[str] = ()
     ) -> tuple[tuple[Open, ...], int]:
         """The first `blockers_max` opens that conflict with a newcomer, oldest first, and how many
         there are in all.
 
-        Opens whose handles are in `besides` do not count.
+        Opens whose handles are in `excluding` do not count.
         """
         classes = [
             members
-            for stance, members in self._classes.items()
-            if conflicts(wanted, shared, stance >> 3, stance & 7)
+            for held_class, members in self._classes.items()
+            if conflicts(wanted, shared, held_class >> 3, held_class & 7)
         ]
         oldest = merge(*(members.values() for members in classes), key=lambda row: row.number)
-        if besides:
-            others = [row for row in oldest if row.handle not in besides]
+        if excluding:
+            others = [row for row in oldest if row.handle not in excluding]
             return tuple(others[:blockers_max]), len(others)
         return tuple(islice(oldest, blockers_max)), sum(map(len, classes))

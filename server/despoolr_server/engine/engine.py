@@ -9,8 +9,7 @@ store knows (`FileFacts`, read in the same turn).
 from __future__ import annotations
 
 from despoolr_core.share.modes import CreateAction, NtStatus, Role, ShareMode
-from despoolr_server.engine.conflict import conflicts, stance, terms
-from despoolr_server.engine.cover import TREE
+from despoolr_server.engine.conflict import conflict_class, conflicts, effective_modes
 from despoolr_server.engine.deletion import may_mark
 from despoolr_server.engine.dispositions import BEFORE_DELETE_PENDING, STAYS, Plan, decide
 from despoolr_server.engine.locking import Locking
@@ -29,6 +28,7 @@ from despoolr_server.engine.rows import (
 )
 from despoolr_server.engine.sessions import SessionTable
 from despoolr_server.engine.table import OpenedFile, OpenTable, file_key
+from despoolr_server.engine.tree_locks import TREE
 
 _ADDING_TO_A_DIRECTORY = 2
 _SHARED_WHILE_ADDING = int(ShareMode.READ | ShareMode.WRITE)
@@ -188,14 +188,14 @@ class ShareEngine:
                 plan, reason=STAYS if ask.fixed and plan is NtStatus.ACCESS_DENIED else ""
             )
         if file is not None:
-            wanted, shared = terms(plan.access, plan.implied, ask.share_mode)
+            wanted, shared = effective_modes(plan.access, plan.implied, ask.share_mode)
             if file.holders.refuse(wanted, shared):
                 blockers, count = file.holders.blockers(
-                    wanted, shared, self.blockers_max, ask.under
+                    wanted, shared, self.blockers_max, ask.covering_handles
                 )
                 if count:
                     return Refusal(NtStatus.SHARING_VIOLATION, blockers, count)
-        if self.table.cover.count or ask.covers:
+        if self.table.tree_locks.count or ask.covers:
             refusal = self._meet_cover(key, plan, ask)
             if refusal is not None:
                 return refusal
@@ -245,7 +245,7 @@ class ShareEngine:
             file_key(ask.share, ask.name),
             plan.access,
             ask.share_mode,
-            stance(plan.access, ask.share_mode),
+            conflict_class(plan.access, ask.share_mode),
             now,
             plan.directory,
             ask.delete_on_close,
@@ -344,7 +344,7 @@ class ShareEngine:
         replace: bool,
         target_facts: FileFacts | None,
         parent_exists: bool,
-        under: frozenset[str] = frozenset(),
+        covering_handles: frozenset[str] = frozenset(),
         ends_below: bool = False,
     ) -> Refusal | None:
         """Why a file (or `directory`) opened with `access` may not be renamed; `target_facts` None:
@@ -360,15 +360,17 @@ class ShareEngine:
         parent_held = parent is not None and parent.holders.refuse(
             _ADDING_TO_A_DIRECTORY, _SHARED_WHILE_ADDING
         )
-        if parent_held and under:
+        if parent_held and covering_handles:
             assert parent is not None
             parent_held = (
-                parent.holders.blockers(_ADDING_TO_A_DIRECTORY, _SHARED_WHILE_ADDING, 1, under)[1]
+                parent.holders.blockers(
+                    _ADDING_TO_A_DIRECTORY, _SHARED_WHILE_ADDING, 1, covering_handles
+                )[1]
                 > 0
             )
-        if self.table.cover.count:
-            covering = self.table.cover.blockers(
-                target_key, _ADDING_TO_A_DIRECTORY, 7, creates=True, besides=under
+        if self.table.tree_locks.count:
+            covering = self.table.tree_locks.blockers(
+                target_key, _ADDING_TO_A_DIRECTORY, 7, creates=True, excluding=covering_handles
             )
             if covering:
                 return Refusal(
@@ -396,7 +398,7 @@ class ShareEngine:
             return self._blocked_by_all(status, parent)
         if status is NtStatus.SHARING_VIOLATION and parent is not None and parent_held:
             blockers, count = parent.holders.blockers(
-                _ADDING_TO_A_DIRECTORY, _SHARED_WHILE_ADDING, self.blockers_max, under
+                _ADDING_TO_A_DIRECTORY, _SHARED_WHILE_ADDING, self.blockers_max, covering_handles
             )
             return Refusal(status, blockers, count)
         if target_facts is not None and target_file is not None and not in_place:
@@ -444,15 +446,17 @@ class ShareEngine:
         """Whether an open meets one that covers its name, or, if it covers a tree itself, one of a
         file in that tree.
         """
-        wanted, shared = terms(plan.access, plan.implied, ask.share_mode)
+        wanted, shared = effective_modes(plan.access, plan.implied, ask.share_mode)
         creates = plan.action is CreateAction.CREATED
-        blockers = self.table.cover.blockers(
-            key, wanted, shared, creates=creates, besides=ask.under
+        blockers = self.table.tree_locks.blockers(
+            key, wanted, shared, creates=creates, excluding=ask.covering_handles
         )
         if ask.covers == TREE:
             below = self.open_below(ask.share, ask.name)
             blockers += [
-                row for row in below if conflicts(wanted, shared, row.stance >> 3, row.stance & 7)
+                row
+                for row in below
+                if conflicts(wanted, shared, row.conflict_class >> 3, row.conflict_class & 7)
             ]
         if not blockers:
             return None

@@ -48,9 +48,9 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
     """One wish to open: [MS-SMB2] 2.2.13 in our words. `allowed` is the access the caller's rights
     permit on this path.
 
-    `under` are handles of opens that the asker acts under: they do not stand in its way. `covers`:
-    see `engine.cover`. A name that is `fixed` is that of a directory which this asker may neither
-    delete, rename nor make a file of.
+    `covering_handles` are handles of opens that the asker acts under: they do not stand in its way.
+    `covers`: see `engine.tree_locks`. A name that is `fixed` is that of a directory which this
+    asker may neither delete, rename nor make a file of.
     """
 
     share: str
@@ -63,7 +63,7 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
     allowed: int = 0x1F01FF
     program: str = ""
     purpose: str = ""
-    under: frozenset[str] = frozenset()
+    covering_handles: frozenset[str] = frozenset()
     covers: int = 0
     fixed: bool = False
 
@@ -77,8 +77,8 @@ class Open(msgspec.Struct, frozen=True, gc=False):
     """One granted open. `number` counts up within one table and orders opens by age; `access` has
     no generic bits left.
 
-    `stance` is the open's class in the sharing rule: what it wants, above what it shares
-    (`conflict.stance`).
+    `conflict_class` is the open's class in the sharing rule: what it wants, above what it shares
+    (`conflict.conflict_class`).
     """
 
     handle: str
@@ -92,7 +92,7 @@ class Open(msgspec.Struct, frozen=True, gc=False):
     file: str
     access: int
     share_mode: int
-    stance: int
+    conflict_class: int
     opened_at: float
     directory: bool
     delete_on_close: bool

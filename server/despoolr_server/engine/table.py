@@ -14,10 +14,10 @@ from itertools import islice
 import msgspec
 
 from despoolr_server.engine.conflict import Holders
-from despoolr_server.engine.cover import Cover
 from despoolr_server.engine.names import Name
 from despoolr_server.engine.ranges import RangeLocks
 from despoolr_server.engine.rows import Open, Waiting
+from despoolr_server.engine.tree_locks import TreeLocks
 
 
 def file_key(share: str, name: Name) -> str:
@@ -46,7 +46,7 @@ class OpenTable:
     """Every open of one server."""
 
     def __init__(self) -> None:
-        self.cover = Cover()
+        self.tree_locks = TreeLocks()
         self._opens: dict[str, Open] = {}
         self._files: dict[str, OpenedFile] = {}
         self._by_session: dict[str, dict[str, None]] = {}
@@ -96,7 +96,7 @@ class OpenTable:
             mine = self._by_session[row.session] = {}
         mine[row.handle] = None
         if row.covers:
-            self.cover.add(row)
+            self.tree_locks.add(row)
 
     def remove(self, row: Open) -> OpenedFile:
         """Take an open out; the file it was of, which has left the table if `opens` is now
@@ -111,7 +111,7 @@ class OpenTable:
         del file.opens[row.handle]
         file.holders.remove(row)
         if row.covers:
-            self.cover.remove(row)
+            self.tree_locks.remove(row)
         if not file.opens:
             del self._files[row.file]
             self._count_below(row.file, -1)
@@ -129,10 +129,10 @@ class OpenTable:
         for handle, row in file.opens.items():
             moved = msgspec.structs.replace(row, path=new_path, file=new_key)
             if row.covers:
-                self.cover.remove(row)
-                self.cover.add(moved)
+                self.tree_locks.remove(row)
+                self.tree_locks.add(moved)
             file.opens[handle] = self._opens[handle] = moved
-            file.holders.follow(moved)
+            file.holders.replace(moved)
 
     def first(self, file: OpenedFile, opens_max: int) -> tuple[Open, ...]:
         """The oldest opens of a file."""

@@ -32,10 +32,10 @@ from despoolr_server.engine.rows import DIRECTORY, STORED_ATTRIBUTES, FileFacts
 from despoolr_server.files.attributes import AttributeList
 from despoolr_server.files.descriptors import read_at, write_at
 from despoolr_server.files.errors import answering
-from despoolr_server.files.inode_pool import Spares
+from despoolr_server.files.inode_pool import InodePool
 from despoolr_server.files.names.long_names import on_disk
 from despoolr_server.files.names.refold import refold
-from despoolr_server.files.path_index import PRIVATE, Place, Places
+from despoolr_server.files.path_index import PRIVATE, PathIndex, ResolvedPath
 from despoolr_server.files.properties import PropertyList
 from despoolr_server.files.protocol import INLINE_MAX, StoreError
 
@@ -72,14 +72,14 @@ class DiskFileStore:
                 raise StoreError(NtStatus.ACCESS_DENIED, f"{self._private} is a symbolic link")
             self._temporary.mkdir(parents=True, exist_ok=True)
             self._base = os.path.realpath(self.root)
-            self._places = Places(self._base)
+            self._index = PathIndex(self._base)
             self.findings: list[str] = []
             self._attributes = AttributeList(self._private / "attributes.json", self.findings)
             self._properties = PropertyList(self._private / "properties", self.findings)
             self._properties.check()
             if not self.findings:
                 refold(self._private, self._attributes, self._properties)
-            self._spares = Spares(self._private / "spare")
+            self._pool = InodePool(self._private / "spare")
             self._start_clean()
 
     def _start_clean(self) -> None:
@@ -88,7 +88,7 @@ class DiskFileStore:
             return
         shutil.rmtree(self._temporary, ignore_errors=True)
         self._temporary.mkdir()
-        self._spares.start()
+        self._pool.start()
 
     def _check_writable(self) -> None:
         if self.findings:
@@ -110,7 +110,7 @@ class DiskFileStore:
             else:
                 if now.st_mtime_ns == mtime_ns and now.st_size == size and now.st_ino == inode:
                     return facts
-        found = self._places.locate(name)
+        found = self._index.resolve(name)
         return (
             None
             if found is None or found.status is None
@@ -119,7 +119,7 @@ class DiskFileStore:
 
     def has_directory(self, name: Name) -> bool:
         """One `lstat` for one seen before."""
-        return self._places.has_folder(name)
+        return self._index.has_folder(name)
 
     def list(self, name: Name) -> list[FileFacts]:
         """Reads the directory each time."""
@@ -127,9 +127,9 @@ class DiskFileStore:
 
     def each(self, name: Name) -> Iterator[FileFacts]:
         """Reads the names at once, and asks for the facts of each when it is its turn."""
-        folder = self._places.folder(name)
+        folder = self._index.folder(name)
         with answering:
-            names = dict(self._places.names_in(folder))
+            names = dict(self._index.names_in(folder))
         for key in sorted(names):
             actual = names[key]
             path = f"{folder.path}/{on_disk(actual)}"
@@ -141,7 +141,7 @@ class DiskFileStore:
 
     def tally(self, name: Name) -> tuple[int, tuple[str, ...]]:
         """Reads the directory, and asks nothing of the files in it."""
-        folder = self._places.folder(name)
+        folder = self._index.folder(name)
         count = 0
         below: tuple[str, ...] = ()
         with answering, os.scandir(folder.path) as entries:
@@ -151,7 +151,7 @@ class DiskFileStore:
                         below += (
                             _join(
                                 folder.stored,
-                                self._places.long_names.name_of(entry.name) or entry.name,
+                                self._index.long_names.name_of(entry.name) or entry.name,
                             ),
                         )
                 elif entry.is_file(follow_symlinks=False):
@@ -160,21 +160,21 @@ class DiskFileStore:
 
     def below(self, name: Name) -> Iterator[str]:
         """Reads every directory, and asks nothing of the files."""
-        ahead = [(self._places.folder(name).path, "")]
+        ahead = [(self._index.folder(name).path, "")]
         while ahead:
             path, inside = ahead.pop()
             with answering, os.scandir(path) as entries:
                 shown = (entry for entry in entries if name.key or entry.name != PRIVATE)
                 found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in shown]
             for part, is_directory in found:
-                stored = _join(inside, self._places.long_names.name_of(part) or part)
+                stored = _join(inside, self._index.long_names.name_of(part) or part)
                 yield stored
                 if is_directory:
                     ahead.append((f"{path}/{part}", stored))
 
     def has_children(self, name: Name) -> bool:
         """Whether anything at all is in the directory, shown or not."""
-        with answering, os.scandir(self._places.folder(name).path) as entries:
+        with answering, os.scandir(self._index.folder(name).path) as entries:
             return any(entry.name != PRIVATE or name.key for entry in entries)
 
     def free_bytes(self) -> int:
@@ -232,11 +232,11 @@ class DiskFileStore:
                 return os.open(known[0], _READ)
             except OSError:
                 pass
-        return os.open(self._places.file(name).path, _READ)
+        return os.open(self._index.file(name).path, _READ)
 
     async def read_large(self, name: Name, offset: int = 0, length: int | None = None) -> bytes:
         """In a thread."""
-        return await _to_the_end(self._read_large(self._places.file(name).path, offset, length))
+        return await _to_the_end(self._read_large(self._index.file(name).path, offset, length))
 
     async def _read_large(self, path: str, offset: int, length: int | None) -> bytes:
         with answering:
@@ -248,7 +248,7 @@ class DiskFileStore:
         """Temporary file, file time, rename. Who reads it next, reads what was written: most boxes
         are emptied soon.
         """
-        place = self._places.target(name)
+        place = self._index.target(name)
         facts = self._publish(*self._put_aside(data, at), name, place, attributes)
         self._keep(name.key, facts, bytes(data))
         return facts
@@ -257,7 +257,7 @@ class DiskFileStore:
         """A temporary file with this content and file time, and its `fstat`."""
         self._check_writable()
         with answering:
-            temporary, descriptor = self._spares.take() or self._new_temporary()
+            temporary, descriptor = self._pool.take() or self._new_temporary()
             try:
                 try:
                     _write(descriptor, data)
@@ -296,14 +296,14 @@ class DiskFileStore:
         try:
             with answering:
                 status = os.lstat(staged)
-            place = self._places.target(name)
+            place = self._index.target(name)
         except BaseException:
             self.discard(staged)
             raise
         self._publish(staged, status, name, place, attributes)
 
     def _publish(
-        self, staged: str, status: os.stat_result, name: Name, place: Place, attributes: int
+        self, staged: str, status: os.stat_result, name: Name, place: ResolvedPath, attributes: int
     ) -> FileFacts:
         """Let a staged file appear where its name was found to belong; what is known of it is known
         of the name.
@@ -319,7 +319,7 @@ class DiskFileStore:
                 self._attributes.restore(before)
                 self.discard(staged)
                 raise
-            self._places.entered(place, place.actual)
+            self._index.entered(place, place.actual)
             return self._facts(name.key, path, place.stored, status)
 
     def discard(self, staged: str) -> None:
@@ -333,7 +333,7 @@ class DiskFileStore:
         """In place; a file that could not grow as far as it should has not grown."""
         self._check_writable()
         with answering:
-            descriptor = os.open(self._places.file(name).path, _UPDATE)
+            descriptor = os.open(self._index.file(name).path, _UPDATE)
             try:
                 size = os.fstat(descriptor).st_size
                 try:
@@ -350,7 +350,7 @@ class DiskFileStore:
         """In place."""
         self._check_writable()
         with answering:
-            descriptor = os.open(self._places.file(name).path, _UPDATE)
+            descriptor = os.open(self._index.file(name).path, _UPDATE)
             try:
                 os.ftruncate(descriptor, size)
                 os.utime(descriptor, ns=self._stamp(at))
@@ -362,7 +362,7 @@ class DiskFileStore:
     def make_directory(self, name: Name, at: float) -> None:
         """One level."""
         self._check_writable()
-        place = self._places.target(name)
+        place = self._index.target(name)
         if place.status is not None:
             raise StoreError(NtStatus.OBJECT_NAME_COLLISION)
         with answering:
@@ -372,19 +372,19 @@ class DiskFileStore:
             except OSError:
                 os.rmdir(place.path)
                 raise
-            self._places.entered(place, place.actual)
+            self._index.entered(place, place.actual)
 
     def remove(self, name: Name) -> None:
         """A file, or a directory with nothing in it."""
         self._remove(name, self._removable(name))
 
-    def _removable(self, name: Name) -> Place:
+    def _removable(self, name: Name) -> ResolvedPath:
         self._check_writable()
         if not name.key:
             raise StoreError(NtStatus.ACCESS_DENIED, "the share's root stays")
-        return self._places.existing(name)
+        return self._index.existing(name)
 
-    def _remove(self, name: Name, place: Place) -> None:
+    def _remove(self, name: Name, place: ResolvedPath) -> None:
         """What can fail is done before the file goes, and undone if the file then stays."""
         key = name.key
         attributes, properties = self._attributes.snapshot(), self._properties.get(key)
@@ -394,7 +394,7 @@ class DiskFileStore:
                 self._attributes.set(key, 0)
                 if place.is_directory:
                     os.rmdir(place.path)
-                elif place.status is None or not self._spares.keep(place.path, place.status):
+                elif place.status is None or not self._pool.keep(place.path, place.status):
                     os.unlink(place.path)
             except BaseException:
                 self._attributes.restore(attributes)
@@ -402,9 +402,9 @@ class DiskFileStore:
                     self._properties.set(key, properties)
                 raise
         if place.is_directory:
-            self._places.forget_below(key)
+            self._index.forget_below(key)
             self._properties.forget_below(key)
-        self._places.left(place)
+        self._index.left(place)
         self._forget(key)
 
     def rename(self, name: Name, new_name: Name) -> None:
@@ -418,7 +418,7 @@ class DiskFileStore:
         `again`: this was begun before, so what is not kept under the old name any more has gone to
         the new one.
         """
-        place, target = self._places.existing(name), self._places.target(new_name)
+        place, target = self._index.existing(name), self._index.target(new_name)
         if target.is_directory and new_name.key != name.key:
             raise StoreError(NtStatus.ACCESS_DENIED, "a directory is not replaced")
         path = f"{target.folder.path}/{on_disk(new_name.last)}"
@@ -437,8 +437,8 @@ class DiskFileStore:
                     self._properties.rename(new_name.key, name.key)
                     self._properties.set(new_name.key, replaced)
                 raise
-        self._places.left(place)
-        self._places.entered(target, new_name.last)
+        self._index.left(place)
+        self._index.entered(target, new_name.last)
         for key in (name.key, new_name.key):
             self._forget(key)
             if place.is_directory:
@@ -459,7 +459,7 @@ class DiskFileStore:
     def set_attributes(self, name: Name, attributes: int) -> None:
         """In the list beside the files: every file system can keep it."""
         self._check_writable()
-        self._places.existing(name)
+        self._index.existing(name)
         with answering:
             self._attributes.set(name.key, attributes & STORED_ATTRIBUTES)
         self._known.pop(name.key, None)
@@ -471,11 +471,11 @@ class DiskFileStore:
     def set_properties(self, name: Name, properties: Mapping[str, str]) -> None:
         """A line in that file."""
         self._check_writable()
-        self._places.existing(name)
+        self._index.existing(name)
         with answering:
             self._properties.set(name.key, properties)
 
-    async def settle(self) -> None:
+    async def sync(self) -> None:
         """The kernel writes it back when it likes; `JournalledFileStore` promises more."""
         self._properties.touched.clear()
 
@@ -485,7 +485,7 @@ class DiskFileStore:
         directory = stat.S_ISDIR(status.st_mode)
         mtime_ns, size, inode = status.st_mtime_ns, status.st_size, status.st_ino
         attributes = self._attributes.get(key) | (DIRECTORY if directory else 0)
-        tally = f"-{self._places.tally(key):x}" if directory else ""
+        tally = f"-{self._index.tally(key):x}" if directory else ""
         etag = f'"{mtime_ns:x}-{size:x}-{inode:x}{tally}"'
         facts = FileFacts(
             stored, 0 if directory else size, round(mtime_ns / 1e9, 6), directory, attributes, etag
@@ -509,7 +509,7 @@ class DiskFileStore:
         """Nothing is known any more of what is in a directory. Walks all that is known: not for
         files.
         """
-        self._places.forget_below(key)
+        self._index.forget_below(key)
         below = key + "/"
         for other in [known for known in {**self._known, **self._kept} if known.startswith(below)]:
             self._forget(other)

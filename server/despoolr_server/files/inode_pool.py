@@ -16,17 +16,17 @@ import stat
 from pathlib import Path
 from typing import Final
 
-SPARES_MAX: Final = 8_192
+INODES_MAX: Final = 8_192
 """Files that are kept at most; what comes beyond is deleted."""
 SIZE_MAX: Final = 64 * 1024
 """Octets of a file that is worth keeping: emptying a large one is no cheaper than deleting it."""
 _WRITE: Final = os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
-class Spares:
-    """The spare files of one store, in a directory of their own."""
+class InodePool:
+    """The emptied files of one store, in a directory of their own."""
 
-    def __init__(self, directory: Path, *, count_max: int = SPARES_MAX) -> None:
+    def __init__(self, directory: Path, *, count_max: int = INODES_MAX) -> None:
         self._directory = str(directory)
         self._count_max = count_max
         self._number = 0

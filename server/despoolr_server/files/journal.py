@@ -102,7 +102,7 @@ class MoveDirectory(msgspec.Struct, tag="tree", array_like=True):
     new_path: str
 
 
-class Void(msgspec.Struct, tag="void", array_like=True):
+class Abort(msgspec.Struct, tag="void", array_like=True):
     """The record before this one did not happen: the store could not do it."""
 
 
@@ -114,7 +114,7 @@ class Follow(msgspec.Struct, tag="follow", array_like=True):
     checksum: int
 
 
-Entry = Put | Patch | Size | Mark | Make | Remove | Move | MoveDirectory | Void | Follow
+Entry = Put | Patch | Size | Mark | Make | Remove | Move | MoveDirectory | Abort | Follow
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final = msgspec.msgpack.Decoder(Entry)
@@ -131,7 +131,7 @@ def decode(payload: bytes | memoryview) -> Entry:
     return entry
 
 
-class Fate:
+class FileRedo:
     """What became of one file: where it is known to have been, and what must be true of it."""
 
     def __init__(self, inode: int, path: str) -> None:
@@ -147,7 +147,7 @@ class Outcome:
     def __init__(self) -> None:
         self.trees: list[MoveDirectory] = []
         self.directories: dict[str, Make] = {}
-        self.files: dict[str, tuple[str, Fate]] = {}
+        self.files: dict[str, tuple[str, FileRedo]] = {}
         self.gone: dict[str, tuple[str, set[int]]] = {}
         self.gone_directories: dict[str, Remove] = {}
 
@@ -157,7 +157,7 @@ def outcome(entries: Iterable[Entry]) -> Outcome:
     result = Outcome()
     seen: dict[str, set[int]] = {}
     for entry in entries:
-        if isinstance(entry, Void | Follow):
+        if isinstance(entry, Abort | Follow):
             continue
         if isinstance(entry, MoveDirectory):
             result.trees.append(entry)
@@ -176,26 +176,26 @@ def outcome(entries: Iterable[Entry]) -> Outcome:
         known = result.files.get(key)
         if isinstance(entry, Put):
             seen[key].add(entry.replaced)
-            fate = Fate(entry.inode, entry.path)
-            fate.put = entry
-            result.files[key] = (entry.path, fate)
+            redo = FileRedo(entry.inode, entry.path)
+            redo.put = entry
+            result.files[key] = (entry.path, redo)
             result.gone.pop(key, None)
             result.gone_directories.pop(key, None)
         elif isinstance(entry, Remove):
             result.files.pop(key, None)
             result.gone[key] = (entry.path, seen[key])
         elif isinstance(entry, Move):
-            fate = known[1] if known is not None else Fate(entry.inode, entry.path)
+            redo = known[1] if known is not None else FileRedo(entry.inode, entry.path)
             result.files.pop(key, None)
             result.gone[key] = (entry.path, seen[key])
             new_key = fold(entry.new_path)
-            fate.paths.append(entry.new_path)
+            redo.paths.append(entry.new_path)
             seen.setdefault(new_key, set()).update((entry.inode, entry.replaced))
-            result.files[new_key] = (entry.new_path, fate)
+            result.files[new_key] = (entry.new_path, redo)
             result.gone.pop(new_key, None)
             result.gone_directories.pop(new_key, None)
         else:
             if known is None:
-                known = result.files[key] = (entry.path, Fate(entry.inode, entry.path))
+                known = result.files[key] = (entry.path, FileRedo(entry.inode, entry.path))
             known[1].changes.append(entry)
     return result

@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from despoolr_server.files.journal import FRAME, FRAME_MAX, FRAME_SIZE, Entry, Follow, Void, decode
+from despoolr_server.files.journal import FRAME, FRAME_MAX, FRAME_SIZE, Abort, Entry, Follow, decode
 
 MAGIC: Final = b"DSPLRJ2\n"
 _HEADER: Final = struct.Struct(">8sQQQI")
@@ -236,7 +236,7 @@ def _read_first_version(number: int, data: bytes) -> list[Entry]:
 def _join(entries: list[Entry], found: list[Entry]) -> None:
     """Add the records of one journal: what was voided did not happen."""
     for entry in found:
-        if isinstance(entry, Void):
+        if isinstance(entry, Abort):
             if entries:
                 entries.pop()
         elif not isinstance(entry, Follow):

@@ -2,7 +2,7 @@
 crash.
 
 The law: what was answered survives a power cut, and what was deleted stays deleted. Each change is
-first written to the journal, then made; `settle` returns after the journal's `fdatasync`, one for
+first written to the journal, then made; `sync` returns after the journal's `fdatasync`, one for
 all who wait. A full journal is laid aside, a new one begun, and the old one dropped once the file
 system itself has been synced. At start the journals are checked as one chain (`journal_chain`),
 worked out (`journal.outcome`) and made true before anybody is served. If they are damaged nothing
@@ -30,8 +30,9 @@ from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.errors import answering
 from despoolr_server.files.journal import (
     FRAME_SIZE,
+    Abort,
     Entry,
-    Fate,
+    FileRedo,
     Follow,
     Make,
     Mark,
@@ -42,7 +43,6 @@ from despoolr_server.files.journal import (
     Put,
     Remove,
     Size,
-    Void,
     encode,
     outcome,
 )
@@ -141,7 +141,7 @@ class JournalledFileStore(DiskFileStore):
             )
             return
         if reading.entries:
-            self._make_true(outcome(reading.entries))
+            self._recover_files(outcome(reading.entries))
             self._finish_move(reading.entries[-1])
             _sync_file_system(self._base)
         self._forget_journals()
@@ -176,7 +176,7 @@ class JournalledFileStore(DiskFileStore):
 
     # -- durability
 
-    async def settle(self) -> None:
+    async def sync(self) -> None:
         """Return when the journal on disk has every change made so far. Raises `StoreError` if the
         disk cannot keep it.
         """
@@ -189,7 +189,7 @@ class JournalledFileStore(DiskFileStore):
         wanted = self._sequence
         while self._durable < wanted:
             if self._flush is None:
-                self._flush = asyncio.ensure_future(self._sync())
+                self._flush = asyncio.ensure_future(self._flush_journal())
             await asyncio.shield(self._flush)
 
     async def close(self) -> None:
@@ -198,7 +198,7 @@ class JournalledFileStore(DiskFileStore):
         """
         if self.findings and self._sequence == 0:
             return
-        await self.settle()
+        await self.sync()
         if self._dropping is not None:
             await asyncio.wait([self._dropping])
         with answering:
@@ -207,7 +207,7 @@ class JournalledFileStore(DiskFileStore):
                 os.close(descriptor)
             self._forget_journals()
 
-    async def _sync(self) -> None:
+    async def _flush_journal(self) -> None:
         """One `fdatasync` for all who wait; journals that are full are dropped in the
         background.
         """
@@ -242,11 +242,11 @@ class JournalledFileStore(DiskFileStore):
                     os.close(descriptor)
                     self._path(number).unlink(missing_ok=True)
                 if self._spare is None:
-                    await self._lay_ready(self._number + 1)
+                    await self._preallocate_segment(self._number + 1)
         finally:
             self._dropping = None
 
-    async def _lay_ready(self, number: int) -> None:
+    async def _preallocate_segment(self, number: int) -> None:
         """Lay out a journal ahead of its time; if a later number was begun meanwhile, it is not
         needed.
         """
@@ -339,7 +339,7 @@ class JournalledFileStore(DiskFileStore):
                 self._size + FRAME_SIZE + len(payload) > self._capacity
                 and self._sequence > self._begun_at
             )
-            if is_full and not isinstance(entry, Void):
+            if is_full and not isinstance(entry, Abort):
                 full = (self._journal, self._number)
                 if self.journal_max >= JOURNAL_MAX:
                     self.journal_max = min(2 * self.journal_max, JOURNAL_GROWN_MAX)
@@ -352,7 +352,7 @@ class JournalledFileStore(DiskFileStore):
 
     def write_whole(self, name: Name, data: bytes, at: float, attributes: int = 0) -> FileFacts:
         """The record has the whole content."""
-        place = self._places.target(name)
+        place = self._index.target(name)
         staged, status = self._put_aside(data, at)
         try:
             kept = attributes & STORED_ATTRIBUTES
@@ -361,7 +361,7 @@ class JournalledFileStore(DiskFileStore):
         except BaseException:
             self.discard(staged)
             raise
-        facts = self._or_void(self._publish, staged, status, name, place, attributes)
+        facts = self._undo_record_on_error(self._publish, staged, status, name, place, attributes)
         self._keep(name.key, facts, octets)
         return facts
 
@@ -378,46 +378,46 @@ class JournalledFileStore(DiskFileStore):
         except BaseException:
             self.discard(staged)
             raise
-        self._or_void(super().publish, staged, name, attributes)
+        self._undo_record_on_error(super().publish, staged, name, attributes)
 
     def write_at(self, name: Name, offset: int, data: bytes, at: float) -> None:
         """The record has the octets."""
         self._log(Patch(name.path, self._inode(name), offset, bytes(data), at))
-        self._or_void(super().write_at, name, offset, data, at)
+        self._undo_record_on_error(super().write_at, name, offset, data, at)
 
     def set_size(self, name: Name, size: int, at: float) -> None:
         """Recorded."""
         self._log(Size(name.path, self._inode(name), size, at))
-        self._or_void(super().set_size, name, size, at)
+        self._undo_record_on_error(super().set_size, name, size, at)
 
     def set_attributes(self, name: Name, attributes: int) -> None:
         """Recorded."""
         self._log(Mark(name.path, self._inode(name), attributes & STORED_ATTRIBUTES))
-        self._or_void(super().set_attributes, name, attributes)
+        self._undo_record_on_error(super().set_attributes, name, attributes)
 
     def make_directory(self, name: Name, at: float) -> None:
         """Recorded."""
         self._log(Make(name.path, at))
-        self._or_void(super().make_directory, name, at)
+        self._undo_record_on_error(super().make_directory, name, at)
 
     def remove(self, name: Name) -> None:
         """Recorded."""
         place = self._removable(name)
         self._log(Remove(name.path, place.inode, place.is_directory))
-        self._or_void(self._remove, name, place)
+        self._undo_record_on_error(self._remove, name, place)
 
     def rename(self, name: Name, new_name: Name) -> None:
         """Recorded; a directory's rename begins a journal of its own, so that no record speaks of
         its old name.
         """
         self._check_writable()
-        place = self._places.existing(name)
+        place = self._index.existing(name)
         if place.is_directory:
             self._rename_directory(name, new_name, place.inode)
             return
         along = self._attributes.get(name.key), dict(self._properties.get(name.key))
         self._log(Move(name.path, place.inode, self._replaced(new_name), new_name.path, *along))
-        self._or_void(super().rename, name, new_name)
+        self._undo_record_on_error(super().rename, name, new_name)
 
     def _rename_directory(self, name: Name, new_name: Name, inode: int) -> None:
         with answering:
@@ -428,24 +428,24 @@ class JournalledFileStore(DiskFileStore):
                 if number < self._number:  # not the one that lies ready
                     self._path(number).unlink(missing_ok=True)
         self._log(MoveDirectory(name.path, inode, new_name.path))
-        self._or_void(super().rename, name, new_name)
+        self._undo_record_on_error(super().rename, name, new_name)
 
-    def _or_void(self, deed: Callable[..., _T], *arguments: object) -> _T:
+    def _undo_record_on_error(self, deed: Callable[..., _T], *arguments: object) -> _T:
         try:
             return deed(*arguments)
         except BaseException:
-            self._log(Void())
+            self._log(Abort())
             raise
 
     def _replaced(self, name: Name) -> int:
         return self._inode_at(name) or 0
 
     def _inode(self, name: Name) -> int:
-        return self._places.existing(name).inode
+        return self._index.existing(name).inode
 
     # -- after a crash
 
-    def _make_true(self, result: Outcome) -> None:
+    def _recover_files(self, result: Outcome) -> None:
         """Bring the disk to what the journal says, whatever part of it is there already. Doing it
         twice changes nothing.
         """
@@ -454,10 +454,10 @@ class JournalledFileStore(DiskFileStore):
                 self._rename(_named(tree.path), _named(tree.new_path), again=True)
         for make in sorted(result.directories.values(), key=lambda one: one.path.count("/")):
             if self.find(_named(make.path)) is None:
-                self._unless_moved_on(DiskFileStore.make_directory, _named(make.path), make.at)
-        self._make_moves_true(result)
-        for path, fate in result.files.values():
-            self._unless_moved_on(JournalledFileStore._fulfil, _named(path), fate)
+                self._skip_if_replaced(DiskFileStore.make_directory, _named(make.path), make.at)
+        self._recover_renames(result)
+        for path, redo in result.files.values():
+            self._skip_if_replaced(JournalledFileStore._redo, _named(path), redo)
         for path, inodes in result.gone.values():
             facts = None if path.startswith(PRIVATE + "/") else self.find(_named(path))
             if facts is not None and not facts.directory and self._inode_at(_named(path)) in inodes:
@@ -468,24 +468,24 @@ class JournalledFileStore(DiskFileStore):
             ):
                 DiskFileStore.remove(self, _named(gone.path))
 
-    def _make_moves_true(self, result: Outcome) -> None:
+    def _recover_renames(self, result: Outcome) -> None:
         """Files that were only renamed: all out of the way first, then each to its place, so that
         they may change places.
         """
         aside: list[tuple[str, str]] = []
-        for path, fate in result.files.values():
-            if fate.put is not None or self._inode_at(_named(path)) == fate.inode:
+        for path, redo in result.files.values():
+            if redo.put is not None or self._inode_at(_named(path)) == redo.inode:
                 continue
-            place = self._whereabouts(fate)
+            place = self._locate_inode(redo)
             if place is not None:
-                for former in fate.paths[:-1]:
+                for former in redo.paths[:-1]:
                     if not former.startswith(PRIVATE + "/"):
                         self._rename_lists(_named(former).key, _named(path).key, again=True)
                 aside.append((f"{self._base}/{PRIVATE}/tmp/moved-{len(aside)}", path))
                 os.rename(place, aside[-1][0])
         for staged, path in aside:
             attributes = self._attributes.get(_named(path).key)
-            self._unless_moved_on(DiskFileStore.publish, staged, _named(path), attributes)
+            self._skip_if_replaced(DiskFileStore.publish, staged, _named(path), attributes)
 
     def _finish_move(self, last: Entry) -> None:
         """What goes along with a file that was being renamed when the process died may still be
@@ -503,7 +503,7 @@ class JournalledFileStore(DiskFileStore):
             self._properties.set(new_key, last.properties)
             self._attributes.set(new_key, last.attributes)
 
-    def _unless_moved_on(self, deed: Callable[..., None], *arguments: object) -> None:
+    def _skip_if_replaced(self, deed: Callable[..., None], *arguments: object) -> None:
         """Do it, unless somebody has since taken the directory it would be in, or the name, for
         something else.
         """
@@ -513,16 +513,16 @@ class JournalledFileStore(DiskFileStore):
             if error.status not in _MOVED_ON:
                 raise
 
-    def _fulfil(self, name: Name, fate: Fate) -> None:
-        put = fate.put
+    def _redo(self, name: Name, redo: FileRedo) -> None:
+        put = redo.put
         if put is not None:
             current = self.find(name)
-            there = current is not None and not current.directory and not fate.changes
+            there = current is not None and not current.directory and not redo.changes
             if not (there and self.read(name) == put.data):
                 DiskFileStore.write_whole(self, name, put.data, put.stamp / 1e9, put.attributes)
-        elif self._inode_at(name) != fate.inode:
+        elif self._inode_at(name) != redo.inode:
             return
-        for change in fate.changes:
+        for change in redo.changes:
             if isinstance(change, Patch):
                 DiskFileStore.write_at(self, name, change.offset, change.data, change.at)
             elif isinstance(change, Size):
@@ -530,22 +530,22 @@ class JournalledFileStore(DiskFileStore):
             else:
                 DiskFileStore.set_attributes(self, name, change.attributes)
 
-    def _whereabouts(self, fate: Fate) -> str | None:
+    def _locate_inode(self, redo: FileRedo) -> str | None:
         """Where on disk a file that the journal moved is now."""
-        for path in reversed(fate.paths):
+        for path in reversed(redo.paths):
             if path.startswith(PRIVATE + "/"):
                 place = f"{self._base}/{path}"
                 try:
-                    if os.lstat(place).st_ino == fate.inode:
+                    if os.lstat(place).st_ino == redo.inode:
                         return place
                 except OSError:
                     continue
-            elif self._inode_at(_named(path)) == fate.inode:
-                return self._places.file(_named(path)).path
+            elif self._inode_at(_named(path)) == redo.inode:
+                return self._index.file(_named(path)).path
         return None
 
     def _inode_at(self, name: Name) -> int | None:
-        found = self._places.locate(name)
+        found = self._index.resolve(name)
         return found.inode if found else None
 
 

@@ -216,7 +216,7 @@ class MemoryFileStore:
         """What the files have in them."""
         return self.used
 
-    async def settle(self) -> None:
+    async def sync(self) -> None:
         """Nothing here survives, and nothing was promised."""
 
     # -- inside

@@ -46,7 +46,7 @@ class Folder:
         self.mtime_ns = -1
 
 
-class Place:
+class ResolvedPath:
     """Where a name lies, or would lie if `status` is None. `is_current`: all names of its folder
     were known a moment ago.
     """
@@ -82,7 +82,7 @@ class Place:
         return self.status is not None and stat.S_ISDIR(self.status.st_mode)
 
 
-class Places:
+class PathIndex:
     """The names below one root directory."""
 
     def __init__(self, base: str) -> None:
@@ -95,33 +95,35 @@ class Places:
 
     # -- asking
 
-    def locate(self, name: Name) -> Place | None:
+    def resolve(self, name: Name) -> ResolvedPath | None:
         """Where a name is; None if it is not there, or not shown."""
         if not name.key:
             status = _lstat(self._base)
             return (
                 None
                 if status is None
-                else Place(self._top, status.st_mtime_ns == self._top.mtime_ns, "", status)
+                else ResolvedPath(self._top, status.st_mtime_ns == self._top.mtime_ns, "", status)
             )
-        found = self._seek(name)
+        if _is_private(name.key):
+            return None
+        found = self._lookup(name)
         return (
             found
             if found is not None and found.status is not None and _is_shown(found.status)
             else None
         )
 
-    def existing(self, name: Name) -> Place:
-        """`locate`. Raises `StoreError` (OBJECT_NAME_NOT_FOUND or OBJECT_PATH_NOT_FOUND)."""
-        found = self.locate(name)
+    def existing(self, name: Name) -> ResolvedPath:
+        """`resolve`. Raises `StoreError` (OBJECT_NAME_NOT_FOUND or OBJECT_PATH_NOT_FOUND)."""
+        found = self.resolve(name)
         if found is None:
-            parent = self.locate(name.parent)
+            parent = self.resolve(name.parent)
             raise StoreError(
                 NtStatus.OBJECT_NAME_NOT_FOUND if parent else NtStatus.OBJECT_PATH_NOT_FOUND
             )
         return found
 
-    def file(self, name: Name) -> Place:
+    def file(self, name: Name) -> ResolvedPath:
         """`existing`. Raises `StoreError` for a directory, too (FILE_IS_A_DIRECTORY)."""
         found = self.existing(name)
         if found.is_directory:
@@ -141,13 +143,13 @@ class Places:
             raise StoreError(NtStatus.NOT_A_DIRECTORY)
         return folder
 
-    def target(self, name: Name) -> Place:
+    def target(self, name: Name) -> ResolvedPath:
         """Where a name would be put, or is. Raises `StoreError` (OBJECT_PATH_NOT_FOUND,
         ACCESS_DENIED).
         """
         if not name.key or _is_private(name.key):
             raise StoreError(NtStatus.ACCESS_DENIED, "the name is the store's own")
-        found = self._where(name)
+        found = self._lookup(name)
         if found is None:
             raise StoreError(NtStatus.OBJECT_PATH_NOT_FOUND)
         if found.status is not None and not _is_shown(found.status):
@@ -178,12 +180,12 @@ class Places:
 
     # -- being told
 
-    def entered(self, place: Place, actual: str) -> None:
+    def entered(self, place: ResolvedPath, actual: str) -> None:
         """A name appeared where `place` was found before, spelled `actual`."""
         place.folder.names[fold(actual)] = actual
         self._changed(place)
 
-    def left(self, place: Place) -> None:
+    def left(self, place: ResolvedPath) -> None:
         """What was found at `place` is gone."""
         place.folder.names.pop(fold(place.actual), None)
         self._changed(place)
@@ -202,7 +204,7 @@ class Places:
 
     # -- inside
 
-    def _changed(self, place: Place) -> None:
+    def _changed(self, place: ResolvedPath) -> None:
         folder = place.folder
         tallies = self._tallies
         if len(tallies) >= FOLDERS_MAX and folder.key not in tallies:
@@ -214,19 +216,16 @@ class Places:
             status = _lstat(folder.path)
             folder.mtime_ns = -1 if status is None else status.st_mtime_ns
 
-    def _seek(self, name: Name) -> Place | None:
+    def _lookup(self, name: Name) -> ResolvedPath | None:
         """Where a name is or would be; None if its directory is not there."""
-        return None if _is_private(name.key) else self._where(name)
-
-    def _where(self, name: Name) -> Place | None:
         folder, status = self._folder(name.parent)
         return None if folder is None or status is None else self._place(folder, status, name)
 
-    def _place(self, folder: Folder, status: os.stat_result, name: Name) -> Place:
+    def _place(self, folder: Folder, status: os.stat_result, name: Name) -> ResolvedPath:
         """Where a name is or would be in its directory, whose `lstat` is `status`."""
         is_current = status.st_mtime_ns == folder.mtime_ns
         actual, found = self._look(folder, is_current, name.key.rpartition("/")[2], name.last)
-        return Place(folder, folder.mtime_ns == status.st_mtime_ns, actual, found)
+        return ResolvedPath(folder, folder.mtime_ns == status.st_mtime_ns, actual, found)
 
     def _folder(self, name: Name) -> tuple[Folder | None, os.stat_result | None]:
         """A directory and its `lstat`, found from the nearest one above it that is remembered."""
@@ -257,7 +256,7 @@ class Places:
         del self._folders[key]
         return None
 
-    def _remember(self, found: Place, key: str) -> Folder:
+    def _remember(self, found: ResolvedPath, key: str) -> Folder:
         while len(self._folders) >= FOLDERS_MAX:
             del self._folders[next(iter(self._folders))]
         folder = self._folders[key] = Folder(found.path, key, found.stored, found.inode)

@@ -104,8 +104,8 @@ class FileStore(Protocol):
         ...
 
     def write_whole(self, name: Name, data: bytes, at: float, attributes: int = 0) -> FileFacts:
-        """Create or replace a file: whole or not at all; what there is now. The directory it stands
-        in must exist.
+        """Atomically create or replace a file. Returns its new facts. Raises `StoreError`
+        (OBJECT_PATH_NOT_FOUND) if its directory does not exist.
         """
         ...
 
@@ -175,7 +175,7 @@ class FileStore(Protocol):
         """
         ...
 
-    async def settle(self) -> None:
+    async def sync(self) -> None:
         """Return when everything done so far would survive a crash (at once for a store that
         promises nothing).
         """

@@ -44,7 +44,7 @@ from despoolr_core.share.wire import Blocker
 from despoolr_server.engine.ranges import RangeLock
 from despoolr_server.engine.rows import Open, Refusal, Session
 
-QUIET: Final = frozenset(
+UNRECORDED: Final = frozenset(
     [
         NtStatus.OBJECT_NAME_NOT_FOUND,
         NtStatus.OBJECT_PATH_NOT_FOUND,
@@ -65,7 +65,7 @@ class Actor(msgspec.Struct, frozen=True, gc=False):
     purpose: str = ""
 
 
-class Chronicle:
+class Audit:
     """The share server's pen, and the ledger that reads along."""
 
     def __init__(
@@ -150,7 +150,7 @@ class Chronicle:
         blockers: list[Blocker],
     ) -> str:
         """Somebody was refused; the episode it belongs to, `""` if nobody's open was in the way."""
-        if refusal.status in QUIET and not blockers:
+        if refusal.status in UNRECORDED and not blockers:
             return ""
         episode = ""
         if blockers:

@@ -18,10 +18,10 @@ import msgspec
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import Access, CreateAction, Disposition, NtStatus, Role, ShareMode
 from despoolr_core.share.wire import Problem
-from despoolr_server.engine.cover import NAMES, TREE
 from despoolr_server.engine.names import Name
 from despoolr_server.engine.rows import Ask, FileFacts, Open, Refusal
 from despoolr_server.engine.table import file_key
+from despoolr_server.engine.tree_locks import NAMES, TREE
 from despoolr_server.files.protocol import StoreError
 from despoolr_server.shares.dav_locks import DavLock
 from despoolr_server.shares.gate import NO_FILE_BEFORE_A_SEPARATOR, SEPARATORS, Visit
@@ -79,13 +79,13 @@ class DavOperations(TreeOperations):
         store, facts = visit.share.store, visit.share.store.find(visit.name)
         access = _EXCLUSIVE if wish.exclusive else _SHARED
         if facts is None and path.endswith(SEPARATORS):
-            return self._say_no(visit, NO_FILE_BEFORE_A_SEPARATOR, access)
+            return self._refuse_visit(visit, NO_FILE_BEFORE_A_SEPARATOR, access)
         ask = self._lock_ask(visit, facts, wish, access)
         owner = principal_of(caller.who)
         full = self.dav_locks.why_full(owner)
         if full:
             refusal = Refusal(NtStatus.INSUFFICIENT_RESOURCES, reason=full)
-            return self._say_no(visit, refusal, access, _SHARE_READ)
+            return self._refuse_visit(visit, refusal, access, _SHARE_READ)
         timeout_s = min(wish.timeout_s or TIMEOUT_S_DEFAULT, TIMEOUT_S_MAX)
         actor, now = visit.actor, visit.now
         session = self.engine.start_session(
@@ -98,7 +98,7 @@ class DavOperations(TreeOperations):
             lease_s=timeout_s * self.dav_time_scale,
         )
         if isinstance(session, Refusal):
-            return self._say_no(visit, session, access, _SHARE_READ)
+            return self._refuse_visit(visit, session, access, _SHARE_READ)
         granted = self.engine.open(now, session, ask, facts, self._has_parent(visit, facts))
         if isinstance(granted, Refusal):
             self.engine.end_session(session.session, "refused")
@@ -106,7 +106,7 @@ class DavOperations(TreeOperations):
                 row.file.startswith(f"{file_key(ask.share, ask.name)}/") for row in granted.blockers
             ):
                 return self._refused_below(visit, granted, access)
-            return self._say_no(visit, granted, access, _SHARE_READ)
+            return self._refuse_visit(visit, granted, access, _SHARE_READ)
         row, created = granted.open, granted.action is CreateAction.CREATED
         try:
             if created:
@@ -128,10 +128,10 @@ class DavOperations(TreeOperations):
             owner=wish.owner,
         )
         self.dav_locks.add(lock)
-        self._chronicle.session_started(session)
-        self._chronicle.granted(row, granted.action, lock.kind)
+        self._audit.session_started(session)
+        self._audit.granted(row, granted.action, lock.kind)
         if created:
-            failure = await self._settled(actor, visit.share.name, visit.name.path, access)
+            failure = await self._synced(actor, visit.share.name, visit.name.path, access)
             if failure is not None:
                 self._end_dav_locks(visit.share.name, visit.name, "failed")
                 return failure
@@ -145,7 +145,7 @@ class DavOperations(TreeOperations):
         if isinstance(visit, Problem):
             return visit
         for lock in self.dav_locks.covering(visit.share.name, visit.name):
-            if lock.token in caller.tokens and lock.handle in visit.under:
+            if lock.token in caller.tokens and lock.handle in visit.covering_handles:
                 session = self.engine.sessions.find(lock.session, visit.now)
                 assert session is not None, "a WebDAV lock outlived its session"
                 self.engine.sessions.renew(session, visit.now)
@@ -173,7 +173,7 @@ class DavOperations(TreeOperations):
             return None
         if caller.who.role is Role.CLIENT and lock.principal != principal_of(caller.who):
             reason = f"the lock is that of {lock.principal[0]}"
-            return self._say_no(
+            return self._refuse_visit(
                 visit, Refusal(NtStatus.ACCESS_DENIED, reason=reason), _WRITE, _SHARE_READ
             )
         ended = self.engine.end_session(lock.session, "unlocked")
@@ -200,7 +200,7 @@ class DavOperations(TreeOperations):
             return visit
         try:
             visit.share.store.set_properties(visit.name, properties)
-            await visit.share.store.settle()
+            await visit.share.store.sync()
         except StoreError as error:
             return self._failed(visit.actor, visit.share.name, visit.name.path, error, _WRITE_EA)
         return None
@@ -224,10 +224,12 @@ class DavOperations(TreeOperations):
         if refusal is not None:
             return refusal
         locks = self.dav_locks.covering(visit.share.name, visit.name)
-        blocking = [self._open_of(lock) for lock in locks if lock.handle not in visit.under]
+        blocking = [
+            self._open_of(lock) for lock in locks if lock.handle not in visit.covering_handles
+        ]
         if blocking:
             rows = tuple(blocking[: self.engine.blockers_max])
-            return self._say_no(
+            return self._refuse_visit(
                 visit,
                 Refusal(NtStatus.SHARING_VIOLATION, rows, len(blocking)),
                 _WRITE_EA,
@@ -294,10 +296,10 @@ class DavOperations(TreeOperations):
         """
         directory = facts is not None and facts.directory
         covers = (TREE if wish.infinite else NAMES) if directory else 0
-        under = visit.under
-        if under:
+        covering_handles = visit.covering_handles
+        if covering_handles:
             own = self.dav_locks.covering(visit.share.name, visit.name)
-            under -= {lock.handle for lock in own if lock.exclusive or wish.exclusive}
+            covering_handles -= {lock.handle for lock in own if lock.exclusive or wish.exclusive}
         open_if, allowed, actor = Disposition.OPEN_IF, visit.allowed, visit.actor
         name = visit.name
         program, purpose, fixed = actor.program, actor.purpose, visit.fixed
@@ -312,7 +314,7 @@ class DavOperations(TreeOperations):
             allowed,
             program,
             purpose,
-            under,
+            covering_handles,
             covers,
             fixed,
         )

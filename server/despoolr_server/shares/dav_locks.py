@@ -167,7 +167,7 @@ class DavLockTable:
             if lock.key == key or lock.key.startswith(f"{key}/")
         ]
 
-    def under(
+    def covering_handles(
         self, share: str, name: Name, principal: tuple[str, str] | None, tokens: frozenset[str]
     ) -> frozenset[str]:
         """The handles of the opens that a request on a name acts under, given the tokens it

@@ -33,7 +33,7 @@ from despoolr_server.engine.names import (
 )
 from despoolr_server.engine.rows import Closed, Ended, FileFacts, Open, Refusal, Session, Settled
 from despoolr_server.files.protocol import FileStore, StoreError
-from despoolr_server.shares.audit import Actor, Chronicle
+from despoolr_server.shares.audit import Actor, Audit
 from despoolr_server.shares.dav_locks import DavLockTable
 from despoolr_server.shares.pace import batches, breathe
 from despoolr_server.shares.principal import Caller, Principal, TooMany
@@ -73,7 +73,7 @@ class Visit(msgspec.Struct, frozen=True, gc=False):
     allowed: int
     actor: Actor
     role: Role
-    under: frozenset[str] = frozenset()
+    covering_handles: frozenset[str] = frozenset()
     fixed: bool = False
     """Whether the name is that of a directory which the caller must leave where it is."""
 
@@ -137,7 +137,7 @@ class ShareBase:
         )
         self.dav_time_scale = dav_time_scale
         self._clock = clock
-        self._chronicle = Chronicle(server, recorder, self.ledger, id_prefix)
+        self._audit = Audit(server, recorder, self.ledger, id_prefix)
         self._shares: dict[str, NetworkShare] = {}
         self._dirty: set[str] = set()
         # handles that their session took along, oldest first
@@ -160,7 +160,7 @@ class ShareBase:
             name, store, (EVERYONE if rights is None else rights).copy()
         )
         for found in store.findings:
-            self._chronicle.damaged(name, found)
+            self._audit.damaged(name, found)
 
     def damages(self) -> list[str]:
         """What is wrong with the data of shares, so that nothing on them can be changed: a sentence
@@ -250,16 +250,16 @@ class ShareBase:
                 allowed,
                 actor,
                 who.role,
-                self._under(caller, share.name, name),
+                self._covering_handles(caller, share.name, name),
                 fixed,
             )
         return Visit(now, share, name, allowed, actor, who.role, fixed=fixed)
 
-    def _under(self, caller: Caller, share: str, name: Name) -> frozenset[str]:
+    def _covering_handles(self, caller: Caller, share: str, name: Name) -> frozenset[str]:
         """The WebDAV locks' opens that a request on a name acts under."""
         who = caller.who
         principal = None if who.role is Role.ADMIN else (fold(who.machine), fold(who.user))
-        return self.dav_locks.under(share, name, principal, caller.tokens)
+        return self.dav_locks.covering_handles(share, name, principal, caller.tokens)
 
     def _session(self, who: Principal, name: str, now: float) -> Session | None:
         """The caller's living session, renewed; None if there is none, or it is somebody else's."""
@@ -289,11 +289,11 @@ class ShareBase:
             or not owns(who, session)
             or (session_name and row.session != session_name)
         ):
-            return self._no_row(who, handle)
+            return self._unknown_handle(who, handle)
         self.engine.sessions.renew(session, now)
         return row
 
-    def _no_row(self, who: Principal, handle: str) -> Problem:
+    def _unknown_handle(self, who: Principal, handle: str) -> Problem:
         """What a late call gets: its session is gone, the share was left, or the handle is closed,
         or never was.
         """
@@ -371,7 +371,7 @@ class ShareBase:
     ) -> Problem:
         """Record a refusal and word it."""
         blockers = blockers_of(refusal)
-        episode = self._chronicle.refused(actor, share, path, access, share_mode, refusal, blockers)
+        episode = self._audit.refused(actor, share, path, access, share_mode, refusal, blockers)
         return refusal_problem(refusal, share, path, blockers, episode)
 
     def _refuse_row(self, row: Open, refusal: Refusal) -> Problem:
@@ -389,12 +389,10 @@ class ShareBase:
         """Record what the store could not do and word it."""
         return self._refuse(actor, share, path, Refusal(error.status, reason=error.reason), access)
 
-    async def _settled(
-        self, actor: Actor, share: str, path: str, access: int = 0
-    ) -> Problem | None:
+    async def _synced(self, actor: Actor, share: str, path: str, access: int = 0) -> Problem | None:
         """Wait until what was done to a share is safe; why the disk cannot keep it."""
         try:
-            await self._shares[fold(share)].store.settle()
+            await self._shares[fold(share)].store.sync()
         except StoreError as error:
             return self._failed(actor, share, path, error, access)
         return None
@@ -410,8 +408,8 @@ class ShareBase:
             self._dirty.discard(row.handle)
             facts = store.find(name_of(row))
             if facts is not None and not closed.remove:
-                self._chronicle.written(actor_of(row), row.share, row.path, facts.size)
-        cause = self._chronicle.closed(row, reason, cause)
+                self._audit.written(actor_of(row), row.share, row.path, facts.size)
+        cause = self._audit.closed(row, reason, cause)
         self._settle(closed.settled)
         if not closed.remove:
             return None
@@ -422,7 +420,7 @@ class ShareBase:
                 return None
             return self._failed(actor_of(row), row.share, row.path, error)
         machine, program, purpose = closed.marked_by or (row.machine, row.program, row.purpose)
-        self._chronicle.deleted(Actor(machine, "", program, purpose), row.share, row.path, cause)
+        self._audit.deleted(Actor(machine, "", program, purpose), row.share, row.path, cause)
         return None
 
     def _settle(self, settled: tuple[Settled, ...]) -> None:
@@ -431,13 +429,13 @@ class ShareBase:
             row = self.engine.find(one.waiting.handle)
             if one.lock is not None:
                 assert row is not None, "a lock was granted to nobody"
-                self._chronicle.lock_granted(row, one.lock)
+                self._audit.lock_granted(row, one.lock)
             parked = self._parked.get(one.waiting.number)
             if parked is not None and not parked.done():
                 parked.set_result(one)
 
     def _finish_session(self, ended: Ended) -> None:
-        cause = self._chronicle.session_ended(ended.session, ended.reason)
+        cause = self._audit.session_ended(ended.session, ended.reason)
         self._finish_ended(ended, NtStatus.USER_SESSION_DELETED, cause)
 
     def _finish_ended(self, ended: Ended, status: NtStatus, cause: int = 0) -> None:

@@ -110,9 +110,9 @@ class HandleOperations(ShareBase):
                 self.engine.retract(granted.open)
                 return self._failed(actor, share.name, name.path, error, access)
             size, kept = 0, attributes
-        self._chronicle.granted(granted.open, action)
+        self._audit.granted(granted.open, action)
         if action is not CreateAction.OPENED:
-            failure = await self._settled(actor, share.name, name.path, access)
+            failure = await self._synced(actor, share.name, name.path, access)
             if failure is not None:
                 if self.engine.find(granted.open.handle) is not None:
                     self._finish_close(self.engine.close(granted.open, self._clock.now()), "failed")
@@ -189,7 +189,7 @@ class HandleOperations(ShareBase):
         except StoreError as error:
             return self._failed(actor_of(row), row.share, row.path, error, row.access)
         if data and self.ledger.waiting_count:
-            self._chronicle.was_read(actor_of(row), row.share, row.path)
+            self._audit.was_read(actor_of(row), row.share, row.path)
         return data
 
     async def write_open(
@@ -211,11 +211,11 @@ class HandleOperations(ShareBase):
         try:
             store.write_at(name_of(row), offset, data, self._clock.now())
             self._dirty.add(row.handle)
-            await store.settle()
+            await store.sync()
         except StoreError as error:
             return self._failed(actor_of(row), row.share, row.path, error, row.access)
         if self.ledger.waiting_count:
-            self._chronicle.was_read(actor_of(row), row.share, row.path, "written")
+            self._audit.was_read(actor_of(row), row.share, row.path, "written")
         return len(data)
 
     def why_not_write(
@@ -254,7 +254,7 @@ class HandleOperations(ShareBase):
         failure = self._finish_close(self.engine.close(row, self._clock.now()), "closed")
         if failure is None:
             try:
-                await self._store(row).settle()
+                await self._store(row).sync()
             except StoreError as error:
                 return self._failed(actor_of(row), row.share, row.path, error, row.access)
         return failure
@@ -314,8 +314,8 @@ class HandleOperations(ShareBase):
         try:
             store.rename(source, target)
             self.engine.renamed(row.share, source, target)
-            self._chronicle.renamed(actor_of(row), row.share, row.path, target.path)
-            await store.settle()
+            self._audit.renamed(actor_of(row), row.share, row.path, target.path)
+            await store.sync()
         except StoreError as error:
             return self._failed(actor_of(row), row.share, row.path, error, DELETES)
         return None
@@ -332,7 +332,7 @@ class HandleOperations(ShareBase):
         try:
             store = self._store(row)
             store.set_attributes(name_of(row), parse_flags(FileAttribute, attributes))
-            await store.settle()
+            await store.sync()
         except ValueError as error:
             return problem(NtStatus.INVALID_PARAMETER, row.share, row.path, detail=str(error))
         except StoreError as error:
@@ -357,7 +357,7 @@ class HandleOperations(ShareBase):
             store = self._store(row)
             store.set_size(name_of(row), size, self._clock.now())
             self._dirty.add(row.handle)
-            await store.settle()
+            await store.sync()
         except StoreError as error:
             return self._failed(actor_of(row), row.share, row.path, error, row.access)
         return None

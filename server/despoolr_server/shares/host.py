@@ -104,7 +104,7 @@ class ShareHost(DavOperations, HandleOperations, LockOperations):
         )
         if isinstance(session, Refusal):
             return self._refuse(Actor(machine, user, program), "", "", session)
-        self._chronicle.session_started(session)
+        self._audit.session_started(session)
         return self._reply(session)
 
     def renew_session(self, who: Principal, session: str) -> SessionReply | Problem:
@@ -220,7 +220,7 @@ class ShareHost(DavOperations, HandleOperations, LockOperations):
         if who.role is Role.CLIENT and fold(row.machine) != fold(who.machine):
             return problem(NtStatus.ACCESS_DENIED, detail=f"episode {episode} is {row.machine}'s")
         if row.state == "waiting":
-            self._chronicle.gave_up(who.machine, episode, reason)
+            self._audit.gave_up(who.machine, episode, reason)
         return None
 
     def close_by_force(self, who: Principal, handle: str, reason: str) -> Problem | None:

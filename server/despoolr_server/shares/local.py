@@ -189,12 +189,12 @@ class LocalShare:
         caller = self._caller("")
         for path, data in files:
             etag = await self._host.put(
-                caller, self._share, path, data, create_only=create, settles=False
+                caller, self._share, path, data, create_only=create, sync=False
             )
             made.append(ShareError(etag) if isinstance(etag, Problem) else None)
             if create and made[-1] is not None:
                 break
-        _must(await self._host.settle((self._share,)))
+        _must(await self._host.sync((self._share,)))
         return made
 
     async def delete_all(self, paths: Sequence[str]) -> list[ShareError | None]:
@@ -202,9 +202,9 @@ class LocalShare:
         caller = self._caller("")
         gone: list[ShareError | None] = []
         for path in paths:
-            refusal = await self._host.delete(caller, self._share, path, settles=False)
+            refusal = await self._host.delete(caller, self._share, path, sync=False)
             gone.append(None if refusal is None else ShareError(refusal))
-        _must(await self._host.settle((self._share,)))
+        _must(await self._host.sync((self._share,)))
         return gone
 
     async def read(self, path: str, *, purpose: str = "") -> bytes:

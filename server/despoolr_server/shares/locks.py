@@ -77,7 +77,7 @@ class LockOperations(ShareBase):
         if isinstance(answer, Waiting):
             return await self._wait(row, answer, wait_s, when_gone)
         for lock in answer:
-            self._chronicle.lock_granted(row, lock)
+            self._audit.lock_granted(row, lock)
         return LockList([range_of(lock) for lock in answer])
 
     def unlock(
@@ -147,7 +147,7 @@ class LockOperations(ShareBase):
     def _unlock(self, row: Open, elements: list[Element]) -> Problem | None:
         unlocked = self.engine.locking.unlock(self._clock.now(), row, elements)
         for lock in unlocked.released:
-            self._chronicle.lock_released(row, lock)
+            self._audit.lock_released(row, lock)
         self._settle(unlocked.settled)
         return self._refuse_row(row, unlocked.refusal) if unlocked.refusal else None
 

@@ -4,7 +4,7 @@ redirector would use.
 The law: work that is over before anything else runs needs no row in the table, only the check; work
 that awaits (a large file on its way to or from the disk) holds a real open in an implicit session
 meanwhile, so that others are refused just as by any other open. What a write produced appears whole
-or not at all, and is answered when the store calls it settled.
+or not at all, and is answered when the store calls it safe.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class PathOperations(ShareBase):
             return refusal
         assert facts is not None, "an OPEN of a missing name was granted"
         if if_none_match and facts.etag == if_none_match:
-            self._chronicle.was_read(visit.actor, visit.share.name, facts.path)
+            self._audit.was_read(visit.actor, visit.share.name, facts.path)
             return NOT_MODIFIED
         refusal = self._locked_out(visit, facts.size, writes=False)
         if refusal is not None:
@@ -97,7 +97,7 @@ class PathOperations(ShareBase):
                     self._release(row)
         except StoreError as error:
             return self._failed(visit.actor, visit.share.name, facts.path, error, _READ)
-        self._chronicle.was_read(visit.actor, visit.share.name, facts.path)
+        self._audit.was_read(visit.actor, visit.share.name, facts.path)
         return Content(data, facts.etag, facts.modified_at)
 
     def is_unchanged(self, caller: Caller, share: str, path: str, etag: str) -> bool:
@@ -128,10 +128,10 @@ class PathOperations(ShareBase):
         data: bytes,
         *,
         create_only: bool = False,
-        settles: bool = True,
+        sync: bool = True,
     ) -> str | Problem:
         """Replace or create the whole file (access WRITE, sharing READ); the new ETag. Not
-        `settles`: the caller sees to that.
+        `sync`: the caller sees to that.
         """
         visit = self._visit(caller, share, path)
         if isinstance(visit, Problem):
@@ -149,14 +149,14 @@ class PathOperations(ShareBase):
                 if failure is not None:
                     return failure
                 written = store.find(visit.name)
-            self._chronicle.written(
+            self._audit.written(
                 visit.actor,
                 visit.share.name,
                 written.path if written else visit.name.path,
                 len(data),
             )
-            if settles:
-                await store.settle()
+            if sync:
+                await store.sync()
         except StoreError as error:
             return self._failed(visit.actor, visit.share.name, visit.name.path, error, _WRITE)
         return written.etag if written else ""
@@ -179,13 +179,15 @@ class PathOperations(ShareBase):
     ) -> Problem | None:
         if size > self.file_size_max:
             reason = f"{size} bytes are more than the limit of {self.file_size_max}"
-            return self._say_no(visit, Refusal(NtStatus.FILE_TOO_LARGE, reason=reason), _WRITE)
+            return self._refuse_visit(
+                visit, Refusal(NtStatus.FILE_TOO_LARGE, reason=reason), _WRITE
+            )
         if facts is None and path.endswith(SEPARATORS):
-            return self._say_no(visit, NO_FILE_BEFORE_A_SEPARATOR, _WRITE)
+            return self._refuse_visit(visit, NO_FILE_BEFORE_A_SEPARATOR, _WRITE)
         return self._check(visit, ask, facts) or self._locked_out(visit, size, writes=True)
 
     async def delete(
-        self, caller: Caller, share: str, path: str, *, settles: bool = True
+        self, caller: Caller, share: str, path: str, *, sync: bool = True
     ) -> Problem | None:
         """Delete a file or an empty directory (access DELETE, sharing all); one that others have
         open goes with the last.
@@ -194,12 +196,12 @@ class PathOperations(ShareBase):
         if isinstance(visit, Problem):
             return visit
         refusal = self._delete(visit)
-        if refusal is None and settles:
-            return await self._settled(visit.actor, visit.share.name, visit.name.path, _DELETE)
+        if refusal is None and sync:
+            return await self._synced(visit.actor, visit.share.name, visit.name.path, _DELETE)
         return refusal
 
-    async def settle(self, shares: Iterable[str]) -> Problem | None:
-        """Return when all that was written to these shares without being settled is safe; why it
+    async def sync(self, shares: Iterable[str]) -> Problem | None:
+        """Return when all that was written to these shares without being synced is safe; why it
         cannot be.
         """
         for name in sorted({fold(share) for share in shares}):
@@ -207,13 +209,13 @@ class PathOperations(ShareBase):
             if share is None:
                 continue
             try:
-                await share.store.settle()
+                await share.store.sync()
             except StoreError as error:
                 return problem(error.status, share.name, detail=error.reason)
         return None
 
     def _delete(self, visit: Visit) -> Problem | None:
-        """`delete`, not yet settled. A WebDAV lock that the caller acts under goes first, so that
+        """`delete`, not yet synced. A WebDAV lock that the caller acts under goes first, so that
         it is not the last open.
         """
         store, facts = visit.share.store, visit.share.store.find(visit.name)
@@ -226,12 +228,12 @@ class PathOperations(ShareBase):
                 ask, facts, self._has_parent(visit, facts), filled, by
             )
             if isinstance(answer, Refusal):
-                return self._say_no(visit, answer, _DELETE, _SHARE_ALL)
+                return self._refuse_visit(visit, answer, _DELETE, _SHARE_ALL)
             if answer:
                 assert facts is not None, "a missing name was deleted"
                 store.remove(visit.name)
-                self._chronicle.deleted(actor, visit.share.name, facts.path)
-            elif visit.under:
+                self._audit.deleted(actor, visit.share.name, facts.path)
+            elif visit.covering_handles:
                 self._end_dav_locks(visit.share.name, visit.name, "deleted")
         except StoreError as error:
             return self._failed(visit.actor, visit.share.name, visit.name.path, error, _DELETE)
@@ -258,8 +260,8 @@ class PathOperations(ShareBase):
             moved = store.find(target)
             new_name = Name(moved.path, target.key) if moved else target
             self.engine.renamed(visit.share.name, visit.name, new_name)
-            self._chronicle.renamed(visit.actor, visit.share.name, facts.path, new_name.path)
-            await store.settle()
+            self._audit.renamed(visit.actor, visit.share.name, facts.path, new_name.path)
+            await store.sync()
         except StoreError as error:
             return self._failed(visit.actor, visit.share.name, facts.path, error, _DELETE)
         return None
@@ -291,14 +293,16 @@ class PathOperations(ShareBase):
             replace=replace,
             target_facts=target_facts,
             parent_exists=self._is_directory(visit, target.parent),
-            under=self._under(caller, visit.share.name, target) if caller.tokens else visit.under,
+            covering_handles=self._covering_handles(caller, visit.share.name, target)
+            if caller.tokens
+            else visit.covering_handles,
             ends_below=ends_below,
         )
         if refusal is None and not visit.share.rights.allowed(visit.role, target.key) & _WRITE:
             refusal = Refusal(NtStatus.ACCESS_DENIED, reason="nothing may be put there")
         if refusal is None and facts.directory:
             refusal = self._too_far_below(visit.share.store, visit.name, target)
-        return None if refusal is None else self._say_no(visit, refusal, _DELETE, _SHARE_ALL)
+        return None if refusal is None else self._refuse_visit(visit, refusal, _DELETE, _SHARE_ALL)
 
     async def make_directory(
         self, caller: Caller, share: str, path: str, *, parents: bool
@@ -314,10 +318,21 @@ class PathOperations(ShareBase):
             name = parse_name("/".join(parts[:count]))
             assert isinstance(name, Name), "part of a name is a name"
             allowed = visit.share.rights.allowed(visit.role, name.key)
-            under = self._under(caller, visit.share.name, name) if caller.tokens else visit.under
+            covering_handles = (
+                self._covering_handles(caller, visit.share.name, name)
+                if caller.tokens
+                else visit.covering_handles
+            )
             fixed = visit.share.rights.is_fixed(visit.role, name.key)
             step = Visit(
-                visit.now, visit.share, name, allowed, visit.actor, visit.role, under, fixed
+                visit.now,
+                visit.share,
+                name,
+                allowed,
+                visit.actor,
+                visit.role,
+                covering_handles,
+                fixed,
             )
             facts = store.find(name)
             if parents and facts is not None and facts.directory:
@@ -329,7 +344,7 @@ class PathOperations(ShareBase):
                 return problem_
             try:
                 store.make_directory(name, visit.now)
-                await store.settle()
+                await store.sync()
             except StoreError as error:
                 return self._failed(visit.actor, visit.share.name, name.path, error, _WRITE)
         if not parts and not parents:
@@ -378,7 +393,7 @@ class PathOperations(ShareBase):
             return visit
         facts = visit.share.store.find(visit.name)
         if not visit.allowed:
-            return self._say_no(
+            return self._refuse_visit(
                 visit, Refusal(NtStatus.ACCESS_DENIED), int(Access.READ_ATTRIBUTES), _SHARE_ALL
             )
         if facts is None:
@@ -397,7 +412,7 @@ class PathOperations(ShareBase):
         handles = frozenset(
             lock.handle for lock in self.dav_locks.covering(visit.share.name, visit.name)
         )
-        return msgspec.structs.replace(visit, under=handles) if handles else visit
+        return msgspec.structs.replace(visit, covering_handles=handles) if handles else visit
 
     def _end_dav_locks(self, share: str, name: Name, reason: str) -> None:
         """End the locks on a name and below it, and with them their opens."""
@@ -419,7 +434,7 @@ class PathOperations(ShareBase):
         if isinstance(target, BadName):
             return self._bad_name(visit.actor, visit.share.name, new_path, target)
         if not visit.name.key or not target.key:
-            return self._say_no(
+            return self._refuse_visit(
                 visit, Refusal(NtStatus.ACCESS_DENIED, reason="the share's root stays"), _DELETE
             )
         if visit.share.rights.is_fixed(visit.role, target.key):
@@ -438,7 +453,7 @@ class PathOperations(ShareBase):
     def _check(self, visit: Visit, ask: Ask, facts: FileFacts | None) -> Problem | None:
         answer = self.engine.check(ask, facts, self._has_parent(visit, facts))
         if isinstance(answer, Refusal):
-            return self._say_no(visit, answer, ask.access, ask.share_mode)
+            return self._refuse_visit(visit, answer, ask.access, ask.share_mode)
         return None
 
     def _locked_out(self, visit: Visit, size: int, *, writes: bool) -> Problem | None:
@@ -449,9 +464,9 @@ class PathOperations(ShareBase):
         if file is None or file.ranges is None:
             return None
         refusal = self.engine.locking.check_transfer(file, "", writes=writes, offset=0, length=size)
-        return self._say_no(visit, refusal, _WRITE if writes else _READ) if refusal else None
+        return self._refuse_visit(visit, refusal, _WRITE if writes else _READ) if refusal else None
 
-    def _say_no(
+    def _refuse_visit(
         self, visit: Visit, refusal: Refusal, access: int = 0, share_mode: int = _SHARE_READ
     ) -> Problem:
         return self._refuse(
@@ -497,12 +512,12 @@ class PathOperations(ShareBase):
             lease_s=0.0,
         )
         if isinstance(session, Refusal):
-            return self._say_no(visit, session, ask.access, ask.share_mode)
+            return self._refuse_visit(visit, session, ask.access, ask.share_mode)
         granted = self.engine.open(visit.now, session, ask, facts, self._has_parent(visit, facts))
         if isinstance(granted, Granted):
             return granted.open
         self.engine.end_session(session.session, "refused")
-        return self._say_no(visit, granted, ask.access, ask.share_mode)
+        return self._refuse_visit(visit, granted, ask.access, ask.share_mode)
 
     def _release(self, row: Open) -> None:
         ended: Ended | None = self.engine.end_session(row.session, "done")
@@ -529,7 +544,7 @@ def ask_of(
     options: int = 0,
 ) -> Ask:
     """The open that a path operation is, under the locks its caller acts under."""
-    allowed, under, fixed = visit.allowed, visit.under, visit.fixed
+    allowed, covering_handles, fixed = visit.allowed, visit.covering_handles, visit.fixed
     name = visit.name
     return Ask(
         visit.share.name,
@@ -542,7 +557,7 @@ def ask_of(
         allowed,
         "",
         "",
-        under,
+        covering_handles,
         0,
         fixed,
     )

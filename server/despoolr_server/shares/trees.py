@@ -31,7 +31,7 @@ Failures = list[tuple[str, Problem]]
 FAILURES_MAX: Final = 256
 """Refusals that one answer tells; whoever comes so far gives up."""
 
-_SETTLED_EACH: Final = 64
+_SYNCED_EACH: Final = 64
 _READ: Final = int(Access.READ_DATA)
 _WRITE: Final = int(Access.WRITE_DATA)
 _DELETE: Final = int(Access.DELETE)
@@ -54,14 +54,14 @@ class TreeOperations(PathOperations):
         if facts is None or not facts.directory:
             return await self.delete(caller, share, path) or []
         if not visit.name.key:
-            return self._say_no(
+            return self._refuse_visit(
                 visit,
                 Refusal(NtStatus.ACCESS_DENIED, reason="the share's root stays"),
                 _DELETE,
                 _SHARE_ALL,
             )
         if visit.fixed:
-            return self._say_no(
+            return self._refuse_visit(
                 visit, Refusal(NtStatus.ACCESS_DENIED, reason=STAYS), _DELETE, _SHARE_ALL
             )
         failures = await self._delete_below(caller, visit, and_itself=True)
@@ -93,10 +93,10 @@ class TreeOperations(PathOperations):
             facts is not None and facts.directory and is_inside(target, visit.name)
         ):
             reason = "it cannot be copied onto or into itself"
-            return self._say_no(visit, Refusal(NtStatus.ACCESS_DENIED, reason=reason), _READ)
+            return self._refuse_visit(visit, Refusal(NtStatus.ACCESS_DENIED, reason=reason), _READ)
         if target_facts is not None and target_facts.directory and is_inside(visit.name, target):
             reason = "it stands in the directory it would replace"
-            return self._say_no(visit, Refusal(NtStatus.ACCESS_DENIED, reason=reason), _READ)
+            return self._refuse_visit(visit, Refusal(NtStatus.ACCESS_DENIED, reason=reason), _READ)
         if target_facts is not None and not replace and facts is not None:
             collision = Refusal(NtStatus.OBJECT_NAME_COLLISION)
             return self._refuse(
@@ -135,7 +135,7 @@ class TreeOperations(PathOperations):
         if target_facts is not None:
             if is_inside(target, visit.name) or is_inside(visit.name, target):
                 reason = "one stands inside the other"
-                return self._say_no(
+                return self._refuse_visit(
                     visit, Refusal(NtStatus.ACCESS_DENIED, reason=reason), _DELETE, _SHARE_ALL
                 )
             if (
@@ -181,7 +181,7 @@ class TreeOperations(PathOperations):
         """
         refusal = self.engine.check_delete(ask_of(visit, _DELETE, _SHARE_ALL), facts, True, False)
         if refusal is not None:
-            return self._say_no(visit, refusal, _DELETE, _SHARE_ALL)
+            return self._refuse_visit(visit, refusal, _DELETE, _SHARE_ALL)
         copied = await self._copy_file(caller, visit, target, target_facts)
         if copied:
             return copied
@@ -215,8 +215,12 @@ class TreeOperations(PathOperations):
         held: dict[str, list[Open]] = {}
         for row in self.engine.open_below(visit.share.name, visit.name):
             name = found_name(row.path)
-            under = self._under(caller, visit.share.name, name) if caller.tokens else visit.under
-            if row.handle in under:
+            covering_handles = (
+                self._covering_handles(caller, visit.share.name, name)
+                if caller.tokens
+                else visit.covering_handles
+            )
+            if row.handle in covering_handles:
                 continue
             if row.path not in held and len(held) == FAILURES_MAX:
                 break
@@ -248,12 +252,12 @@ class TreeOperations(PathOperations):
                 kept.add(name.parent.key)
                 if len(failures) >= FAILURES_MAX:
                     return [*failures, _given_up(visit)]
-            if count % _SETTLED_EACH == 0 and (failure := await self._unsettled(visit)):
+            if count % _SYNCED_EACH == 0 and (failure := await self._sync_failures(visit)):
                 return failures + failure
-        return failures + await self._unsettled(visit)
+        return failures + await self._sync_failures(visit)
 
-    async def _unsettled(self, visit: Visit) -> Failures:
-        failure = await self._settled(visit.actor, visit.share.name, visit.name.path, _DELETE)
+    async def _sync_failures(self, visit: Visit) -> Failures:
+        failure = await self._synced(visit.actor, visit.share.name, visit.name.path, _DELETE)
         return [] if failure is None else [(visit.name.path, failure)]
 
     async def _below(self, visit: Visit, top: Name) -> list[Name]:
@@ -312,7 +316,7 @@ class TreeOperations(PathOperations):
         if infinite:
             too_far = self._too_far_below(store, visit.name, target, anew=True)
             if too_far is not None:
-                return self._say_no(visit, too_far, _READ)
+                return self._refuse_visit(visit, too_far, _READ)
         if target_facts is not None:
             refused = self._may_be_made(caller, visit, target, _DIRECTORY)
             if refused is not None:
@@ -372,7 +376,7 @@ class TreeOperations(PathOperations):
             return []
         try:
             store.set_properties(target, properties)
-            await store.settle()
+            await store.sync()
         except StoreError as error:
             return [
                 (

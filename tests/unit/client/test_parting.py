@@ -161,10 +161,10 @@ def test_a_file_opened_while_the_session_is_about_to_end_stays_open(after_s: flo
     async def story(logon: Logon) -> None:
         share, opened = await hold(logon)
 
-        async def settle() -> None:
+        async def sync() -> None:
             await asyncio.sleep(0.01)
 
-        logon.store.settle = settle  # type: ignore[method-assign]
+        logon.store.sync = sync  # type: ignore[method-assign]
         reporting = asyncio.ensure_future(share.create_all(REPORT, closing=opened, logoff=True))
         await asyncio.sleep(after_s)
         kept = await share.open("F0")

@@ -17,7 +17,7 @@ import msgspec
 from aiohttp import hdrs, web
 
 from despoolr_server.http.base.problem import Refused, known
-from despoolr_server.http.base.single_write import Whole
+from despoolr_server.http.base.single_write import SingleWriteResponse
 from despoolr_server.http.base.uploads import Sending
 from despoolr_server.shares.pace import BATCH, batches, breathe, turn
 
@@ -124,7 +124,7 @@ async def _sent(
             await turn()
     last = b"".join(piece)
     if stream is None:
-        return Whole(status, headers, last)
+        return SingleWriteResponse(status, headers, last)
     if last:
         await stream.write(last)
     await stream.write_eof()
@@ -138,7 +138,7 @@ async def bytes_answer(
     as a whole.
     """
     if len(data) <= PIECE_SIZE or request.method == hdrs.METH_HEAD:
-        return Whole(status, headers, data)
+        return SingleWriteResponse(status, headers, data)
     stream = web.StreamResponse(status=status, headers=headers)
     stream.content_length = len(data)
     await stream.prepare(request)

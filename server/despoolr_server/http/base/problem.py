@@ -22,7 +22,7 @@ from despoolr_core.share.modes import WIN32_CODE, NtStatus
 from despoolr_core.share.wire import Problem
 from despoolr_server.http.base.addresses import BadAddress, check_target
 from despoolr_server.http.base.latency import Latency
-from despoolr_server.http.base.single_write import Whole
+from despoolr_server.http.base.single_write import SingleWriteResponse
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -223,7 +223,7 @@ def answer(
         }
         body = _encode(msgspec.structs.replace(problem, **words))
     if headers is None:
-        return Whole(problem.status, {hdrs.CONTENT_TYPE: CONTENT_TYPE}, body)
+        return SingleWriteResponse(problem.status, {hdrs.CONTENT_TYPE: CONTENT_TYPE}, body)
     return web.Response(
         status=problem.status, body=body, content_type=CONTENT_TYPE, headers=headers
     )

@@ -28,7 +28,7 @@ BODY_SIZE_MAX: Final = 64 * 1024
 """Octets of body up to which head and body are joined; a longer one is not copied once more."""
 
 
-class Whole(web.Response):
+class SingleWriteResponse(web.Response):
     """`web.Response(status=, body=, headers=)`, made when it is sent: it has no `headers` before. A
     body has a `Content-Type`.
     """

@@ -24,7 +24,7 @@ from despoolr_server.http.base.auth import CHALLENGES, REMEMBERED_MAX, REMEMBERE
 from despoolr_server.http.base.browser_guard import check_json_type
 from despoolr_server.http.base.latency import Latency
 from despoolr_server.http.base.problem import Refused, bad_request, known
-from despoolr_server.http.base.single_write import Whole
+from despoolr_server.http.base.single_write import SingleWriteResponse
 from despoolr_server.http.base.traffic import Traffic
 from despoolr_server.http.base.uploads import UPLOADS
 from despoolr_server.shares.host import Caller, Principal, ShareHost
@@ -227,9 +227,9 @@ def json_answer(
 ) -> web.Response:
     """A struct as a JSON response. `headers` hold nothing that a caller sent."""
     if headers is None:
-        return Whole(status, _JSON, _encode(body))
+        return SingleWriteResponse(status, _JSON, _encode(body))
     headers[hdrs.CONTENT_TYPE] = "application/json"
-    return Whole(status, headers, _encode(body))
+    return SingleWriteResponse(status, headers, _encode(body))
 
 
 def query(request: web.Request, *names: str) -> dict[str, str]:

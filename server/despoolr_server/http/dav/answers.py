@@ -22,7 +22,7 @@ from despoolr_core.rules.memory import remembered
 from despoolr_core.share.modes import NtStatus
 from despoolr_core.share.wire import Blocker, Problem
 from despoolr_server.http.base.problem import CONTENT_TYPE
-from despoolr_server.http.base.single_write import Whole
+from despoolr_server.http.base.single_write import SingleWriteResponse
 from despoolr_server.shares.dav_locks import DavLock
 from despoolr_server.shares.pace import batches
 
@@ -122,7 +122,7 @@ def refuse(
     headers = {**(headers or {}), hdrs.VARY: _CHOSEN_BY}
     if not prefers_xml(request):
         headers[hdrs.CONTENT_TYPE] = CONTENT_TYPE
-        return Whole(problem.status, headers, _encode(problem))
+        return SingleWriteResponse(problem.status, headers, _encode(problem))
     body = _PROLOGUE + error_xml(
         problem, href(problem.share, problem.path, directory=directory), declared=True
     )
@@ -229,7 +229,9 @@ def prop_answer(
 ) -> web.Response:
     """A `DAV:prop` with this content."""
     body = f'{_PROLOGUE}<D:prop xmlns:D="DAV:">{content}</D:prop>'
-    return Whole(status, {**(headers or {}), hdrs.CONTENT_TYPE: XML_TYPE}, body.encode())
+    return SingleWriteResponse(
+        status, {**(headers or {}), hdrs.CONTENT_TYPE: XML_TYPE}, body.encode()
+    )
 
 
 def lockdiscovery(locks: list[DavLock], left_s: Callable[[DavLock], int]) -> str:

@@ -18,7 +18,7 @@ from multidict import istr
 from despoolr_core.share.modes import Role
 from despoolr_core.share.wire import Problem
 from despoolr_server.http.base.problem import Handler, Refused, bad_request, known
-from despoolr_server.http.base.single_write import Whole
+from despoolr_server.http.base.single_write import SingleWriteResponse
 from despoolr_server.http.base.surface import Surface, read_body
 from despoolr_server.http.dav.answers import (
     dependent_response,
@@ -97,7 +97,7 @@ class LockRoutes:
         if result is None:
             problem = known("lock-token-unknown", share=share, path=path)
             return refuse(request, problem, error="lock-token-matches-request-uri")
-        return refuse(request, result) if isinstance(result, Problem) else Whole(204)
+        return refuse(request, result) if isinstance(result, Problem) else SingleWriteResponse(204)
 
     def _refresh(self, request: web.Request, caller: Caller, share: str, path: str) -> web.Response:
         if not caller.tokens:

@@ -86,7 +86,7 @@ class ChainRoutes:
             for call in asked.calls[: len(results)]
             if isinstance(call, ChainPut | ChainDelete)
         }
-        failure = await self._host.settle(written)
+        failure = await self._host.sync(written)
         if failure is not None:
             return answer(failure)
         return await bytes_answer(
@@ -109,13 +109,11 @@ class ChainRoutes:
             return ChainResult(content.etag, content.data)
         if isinstance(call, ChainPut):
             etag = await host.put(
-                caller, call.share, call.path, call.data, create_only=call.create, settles=False
+                caller, call.share, call.path, call.data, create_only=call.create, sync=False
             )
             return ChainResult(problem=etag) if isinstance(etag, Problem) else ChainResult(etag)
         if isinstance(call, ChainDelete):
-            return ChainResult(
-                problem=await host.delete(caller, call.share, call.path, settles=False)
-            )
+            return ChainResult(problem=await host.delete(caller, call.share, call.path, sync=False))
         if isinstance(call, ChainSession):
             reply = host.start_session(who, call.request)
             return (

@@ -30,7 +30,7 @@ from despoolr_server.http.base.conditions import (
 from despoolr_server.http.base.media import content_type
 from despoolr_server.http.base.pieces import bytes_answer
 from despoolr_server.http.base.problem import Handler, Refused, bad_request, known
-from despoolr_server.http.base.single_write import Whole
+from despoolr_server.http.base.single_write import SingleWriteResponse
 from despoolr_server.http.base.surface import IF, Surface, expects, json_answer, read_body, switch
 from despoolr_server.http.base.uploads import Sending
 from despoolr_server.http.dav.answers import lock_error, refuse
@@ -97,11 +97,11 @@ class ShareRoutes:
             if etag:
                 wanted = etag
         if wanted and self._host.is_unchanged(caller, share, path, wanted):
-            return Whole(304, {hdrs.ETAG: wanted})
+            return SingleWriteResponse(304, {hdrs.ETAG: wanted})
         with Sending(request) as sending:
             content = await self._host.get(caller, share, path, wanted, sending)
             if content is NOT_MODIFIED:
-                return Whole(304, {hdrs.ETAG: wanted})
+                return SingleWriteResponse(304, {hdrs.ETAG: wanted})
             return await self._read(request, share, path, content, caller)
 
     async def head(self, request: web.Request) -> web.StreamResponse:
@@ -115,7 +115,7 @@ class ShareRoutes:
         if entry.directory:
             return web.Response(content_type="application/json", headers=_VARY)
         if evaluate(request.headers, etag, entry.modified_at, reads=True).status:
-            return Whole(304, {hdrs.ETAG: etag})
+            return SingleWriteResponse(304, {hdrs.ETAG: etag})
         headers = _file_headers(path, etag, entry.modified_at)
         headers[hdrs.CONTENT_LENGTH] = str(entry.size)
         return web.Response(headers=headers)
@@ -149,7 +149,7 @@ class ShareRoutes:
         etag = await self._host.put(caller, share, path, data, create_only=create_only)
         if isinstance(etag, Problem):
             return refuse(request, etag, error=lock_error(etag, self._host.dav_locks.of_handle))
-        return Whole(204 if existing else 201, {hdrs.ETAG: etag})
+        return SingleWriteResponse(204 if existing else 201, {hdrs.ETAG: etag})
 
     async def options(self, request: web.Request) -> web.StreamResponse:
         """Which methods there are: those of WebDAV class 1 and 2. It says nothing about files, so
@@ -249,7 +249,7 @@ async def _file(
     if hdrs.IF_MATCH in request.headers or hdrs.IF_UNMODIFIED_SINCE in request.headers:
         verdict = evaluate(request.headers, content.etag, content.modified_at, reads=True)
         if verdict.status == HTTPStatus.NOT_MODIFIED:
-            return Whole(304, {hdrs.ETAG: content.etag})
+            return SingleWriteResponse(304, {hdrs.ETAG: content.etag})
         if verdict.status:
             raise Refused(known("precondition-failed", verdict.reason, share=share, path=path))
     asked = request.headers.get(hdrs.RANGE)

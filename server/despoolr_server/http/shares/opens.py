@@ -23,7 +23,7 @@ from despoolr_core.share.wire import (
 from despoolr_server.http.base.conditions import byte_range, content_range, open_range
 from despoolr_server.http.base.pieces import bytes_answer
 from despoolr_server.http.base.problem import Refused, answer, bad_request, known
-from despoolr_server.http.base.single_write import Whole
+from despoolr_server.http.base.single_write import SingleWriteResponse
 from despoolr_server.http.base.surface import (
     Surface,
     expects,
@@ -89,7 +89,7 @@ class OpenRoutes:
         refusal = self._host.end_session(
             self._surface.principal(request), request.match_info["session"]
         )
-        return answer(refusal) if refusal else Whole(204)
+        return answer(refusal) if refusal else SingleWriteResponse(204)
 
     async def join_share(self, request: web.Request) -> web.StreamResponse:
         """Connect the session to a share it has left."""
@@ -97,7 +97,7 @@ class OpenRoutes:
         refusal = self._host.join_share(
             self._surface.principal(request), names["session"], names["share"]
         )
-        return answer(refusal) if refusal else Whole(204)
+        return answer(refusal) if refusal else SingleWriteResponse(204)
 
     async def leave_share(self, request: web.Request) -> web.StreamResponse:
         """Disconnect the session from a share: its opens there are closed."""
@@ -105,7 +105,7 @@ class OpenRoutes:
         refusal = self._host.leave_share(
             self._surface.principal(request), names["session"], names["share"]
         )
-        return answer(refusal) if refusal else Whole(204)
+        return answer(refusal) if refusal else SingleWriteResponse(204)
 
     async def open(self, request: web.Request) -> web.StreamResponse:
         """201 with the handle, or 423 with the blockers."""
@@ -123,10 +123,10 @@ class OpenRoutes:
             if switch("force", asked["force"]):
                 who = self._surface.operator(request, "close another's open")
                 refusal = self._host.close_by_force(who, handle, asked["reason"] or "forced")
-                return answer(refusal) if refusal else Whole(204)
+                return answer(refusal) if refusal else SingleWriteResponse(204)
         caller = self._surface.caller(request)
         refusal = await self._host.close(caller.who, handle, session=caller.session)
-        return answer(refusal) if refusal else Whole(204)
+        return answer(refusal) if refusal else SingleWriteResponse(204)
 
     async def query(self, request: web.Request) -> web.StreamResponse:
         """What the handle's file is now."""
@@ -164,7 +164,7 @@ class OpenRoutes:
         else:
             assert change.size is not None
             refusal = await host.set_size(who, handle, change.size, session=session)
-        return answer(refusal) if refusal else Whole(204)
+        return answer(refusal) if refusal else SingleWriteResponse(204)
 
     async def entries(self, request: web.Request) -> web.StreamResponse:
         """The names in the handle's directory."""
@@ -223,7 +223,7 @@ class OpenRoutes:
             raise bad_request(
                 "Say `offset` and `length` of the range to unlock, or the `request` to cancel."
             )
-        return answer(refusal) if refusal else Whole(204)
+        return answer(refusal) if refusal else SingleWriteResponse(204)
 
     async def read(self, request: web.Request) -> web.StreamResponse:
         """Octets of an open file: all, a `Range` (206), or `?offset=&length=` (200, empty at the

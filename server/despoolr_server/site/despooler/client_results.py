@@ -24,7 +24,7 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import Share, ShareError, ShareUnreachable
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
 from despoolr_server.site.state import boxes
-from despoolr_server.site.state.concurrency import all_of
+from despoolr_server.site.state.concurrency import gather_all
 from despoolr_server.site.state.context import SiteContext
 from despoolr_server.site.state.mif_box import MifBox
 
@@ -85,7 +85,7 @@ class ClientResults:
         """
         judged = [await self._judged(name, result, tick) for name, result in results]
         verdicts = [verdict for verdict in judged if isinstance(verdict, _Verdict)]
-        await all_of(self._report(verdict) for verdict in verdicts if verdict.event)
+        await gather_all(self._report(verdict) for verdict in verdicts if verdict.event)
         await self._write(verdict for verdict in verdicts if verdict.mif is not None)
         await self._take_away([verdict for verdict in verdicts if verdict.failure is None])
         return [

@@ -45,7 +45,7 @@ from despoolr_server.site.jobs.retry import (
     retry_file,
 )
 from despoolr_server.site.state import boxes, winst_box
-from despoolr_server.site.state.concurrency import all_of
+from despoolr_server.site.state.concurrency import gather_all
 from despoolr_server.site.state.context import SiteContext, SiteServerRole
 from despoolr_server.site.state.mif_box import MifBox
 from despoolr_server.site.state.packages import Files, PackageError, decompress
@@ -535,7 +535,9 @@ class Installer:
         ).with_flags(background=install.background)
         for start in range(0, len(install.workstations), RECORDS_AT_ONE_TIME):
             some = install.workstations[start : start + RECORDS_AT_ONE_TIME]
-            await all_of(winst_box.put_record(self._root, w.domain, w.sms_id, record) for w in some)
+            await gather_all(
+                winst_box.put_record(self._root, w.domain, w.sms_id, record) for w in some
+            )
 
     def _purpose(self, install: Install) -> str:
         return f"job {install.job_id} package {install.package_id}"

@@ -32,7 +32,7 @@ from despoolr_server.database.schema import LOADED_REPORTS, MACHINE_ATTRIBUTES, 
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
 from despoolr_server.site.services.service import Service
 from despoolr_server.site.state import boxes, package_status, queries
-from despoolr_server.site.state.concurrency import all_of
+from despoolr_server.site.state.concurrency import gather_all
 from despoolr_server.site.state.context import SiteContext, event_logged, insert_event
 from despoolr_server.site.state.detail_rows import DetailRows, Key
 from despoolr_server.site.state.inbox import Inbox
@@ -61,7 +61,7 @@ class _Loaded:
     data: bytes
 
 
-class _Books:
+class _Batch:
     """What one transaction knows of reports and jobs, each asked for once."""
 
     def __init__(self, db: Connection, reports: list[JobReport]) -> None:
@@ -147,12 +147,12 @@ class DataLoader(Service):
         """The rows are safe: pass on what concerns the parent, and let the files go (or keep them,
         for a reason).
         """
-        await all_of(
+        await gather_all(
             self._upward.put_data(i.data, fold(i.name[-3:]))
             for i in batch
             if self._concerns_parent(i.mif)
         )
-        await all_of(
+        await gather_all(
             self._set_aside(i.name, i.data, aside[i.name]) for i in batch if i.name in aside
         )
         done = [f"{boxes.DELTA_MIFS}/{item.name}" for item in batch if item.name not in aside]
@@ -208,15 +208,15 @@ class DataLoader(Service):
     # -- inside the transaction
 
     def _load_all(self, db: Connection, batch: list[_Loaded], tick: float) -> list[Fact]:
-        books = _Books(db, [item.mif for item in batch if isinstance(item.mif, JobReport)])
-        facts = [fact for item in batch for fact in self._load(books, item, tick)]
-        books.enter(tick)
+        known = _Batch(db, [item.mif for item in batch if isinstance(item.mif, JobReport)])
+        facts = [fact for item in batch for fact in self._load(known, item, tick)]
+        known.enter(tick)
         return facts
 
-    def _load(self, books: _Books, item: _Loaded, tick: float) -> list[Fact]:
-        mif, db = item.mif, books.db
+    def _load(self, known: _Batch, item: _Loaded, tick: float) -> list[Fact]:
+        mif, db = item.mif, known.db
         if isinstance(mif, JobReport):
-            return self._load_job(books, item.name, mif)
+            return self._load_job(known, item.name, mif)
         if isinstance(mif, PackageReport):
             return self._load_package(db, item.name, mif)
         if isinstance(mif, SiteReport):
@@ -224,22 +224,22 @@ class DataLoader(Service):
             return [MifLoaded(file=item.name, report=mif.code, about="site")]
         return self._load_inventory(db, item.name, mif, tick)
 
-    def _load_job(self, books: _Books, name: str, mif: JobReport) -> list[Fact]:
-        db = books.db
-        if not books.counts(mif.report):
+    def _load_job(self, known: _Batch, name: str, mif: JobReport) -> list[Fact]:
+        db = known.db
+        if not known.counts(mif.report):
             return [MifRefused(file=name, reason=f"report {mif.report} has been counted already")]
         facts: list[Fact] = [MifLoaded(file=name, report=mif.report, about=mif.kind)]
-        if mif.facts is not None and mif.site == self.site.code and books.job(mif.job_id) is None:
+        if mif.facts is not None and mif.site == self.site.code and known.job(mif.job_id) is None:
             queries.adopt_job(db, mif, mif.facts)
-            books.forget(mif.job_id)
+            known.forget(mif.job_id)
         if self.site.code not in (mif.job_id[:3], mif.site):
             return facts  # another site's job at another site: it only passes through here
-        if books.job(mif.job_id) is None:
+        if known.job(mif.job_id) is None:
             event = self.site.event(self.component, EVENT_NO_DETAIL_RECORD, job=mif.job_id)
             insert_event(db, event)
             facts.append(event_logged(event))
             return facts
-        was = books.rows.set(_row_of(mif), mif.status, mif.time, mif.description, mif.domain)
+        was = known.rows.set(_row_of(mif), mif.status, mif.time, mif.description, mif.domain)
         facts.append(
             DetailStatusChanged(
                 job=mif.job_id,
@@ -251,19 +251,19 @@ class DataLoader(Service):
             )
         )
         if mif.kind == DetailKind.COMPLETION and mif.status == DetailStatus.CANCELED:
-            books.rows.write()
+            known.rows.write()
             queries.cancel_details(db, mif.job_id, mif.site, mif.time)
-            books.forget(mif.job_id)
+            known.forget(mif.job_id)
         if mif.kind == DetailKind.SERVER and (
             mif.site == self.site.code or not self.site.profile.package_status_by_sta
         ):
-            self._load_package_status(books, mif)
+            self._load_package_status(known, mif)
         if mif.event:
             facts.append(self._load_event(db, mif))
         return facts
 
-    def _load_package_status(self, books: _Books, mif: JobReport) -> None:
-        job, db = books.job(mif.job_id), books.db
+    def _load_package_status(self, known: _Batch, mif: JobReport) -> None:
+        job, db = known.job(mif.job_id), known.db
         assert job is not None
         package = queries.package(db, job.PackageID)
         version = int(package.StoredVersion) if package is not None else 0

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-async def all_of(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+async def gather_all(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     """The results, in order. Raises the first failure once all have ended."""
     results = await asyncio.gather(*work, return_exceptions=True)
     done: list[T] = []

@@ -59,7 +59,7 @@ _ASKED_AT_ONE_TIME: Final = 500
 
 _JOB: Final = select(JOBS).where(JOBS.c.JobID == bindparam("job"))
 _PACKAGE: Final = select(PACKAGES).where(PACKAGES.c.PkgID == bindparam("package"))
-_SAYINGS: Final = tuple(
+_KIND_STATUS_PAIRS: Final = tuple(
     (kind.value, status.value) for kind in DetailKind for status in DetailStatus
 )
 _DETAIL_STATUSES: Final = select(
@@ -71,7 +71,7 @@ _DETAIL_STATUSES: Final = select(
             JOB_DETAILS.c.Status == status,
         )
         .exists()
-        for kind, status in _SAYINGS
+        for kind, status in _KIND_STATUS_PAIRS
     )
 )
 _STATUS_OF_PACKAGE: Final[dict[str, BindParameter[Any]]] = {
@@ -192,7 +192,7 @@ def detail_statuses(db: Connection, job: str) -> set[tuple[str, str]]:
     return {
         saying
         for saying, is_there in zip(
-            _SAYINGS, db.execute(_DETAIL_STATUSES, {"job": job}).one(), strict=True
+            _KIND_STATUS_PAIRS, db.execute(_DETAIL_STATUSES, {"job": job}).one(), strict=True
         )
         if is_there
     }

@@ -5,7 +5,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from despoolr_server.engine.conflict import TAKES_PART, Holders, conflicts, stance, terms, wants
+from despoolr_server.engine.conflict import (
+    ATTRIBUTES_ONLY,
+    Holders,
+    conflict_class,
+    conflicts,
+    effective_modes,
+    wants,
+)
 from despoolr_server.engine.rows import Open
 
 ACCESS = st.sampled_from(
@@ -27,7 +34,7 @@ def row(number: int, access: int, share: int) -> Open:
         file="T/F",
         access=access,
         share_mode=share,
-        stance=stance(access, share),
+        conflict_class=conflict_class(access, share),
         opened_at=float(number),
         directory=False,
         delete_on_close=False,
@@ -48,10 +55,10 @@ def test_reads_writes_and_deletes_are_what_share_modes_speak_of() -> None:
 
 
 def test_an_open_for_attributes_that_overwrites_is_held_to_the_delete_part_alone() -> None:
-    assert terms(0x1, 0x2, 0) == (3, 0)
-    assert terms(0x80, 0, 0) == (0, 0)
-    wanted, shared = terms(0x80, 0x2, 0)
-    assert (wanted, shared) == (TAKES_PART, 3)
+    assert effective_modes(0x1, 0x2, 0) == (3, 0)
+    assert effective_modes(0x80, 0, 0) == (0, 0)
+    wanted, shared = effective_modes(0x80, 0x2, 0)
+    assert (wanted, shared) == (ATTRIBUTES_ONLY, 3)
     assert conflicts(wanted, shared, 4, 7)
     assert not conflicts(wanted, shared, 3, 0)
 

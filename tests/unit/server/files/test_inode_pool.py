@@ -11,7 +11,7 @@ import pytest
 
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.files.disk import DiskFileStore
-from despoolr_server.files.inode_pool import SIZE_MAX, Spares
+from despoolr_server.files.inode_pool import SIZE_MAX, InodePool
 
 AT = 833785200.0
 
@@ -23,8 +23,8 @@ def n(path: str) -> Name:
 
 
 @pytest.fixture
-def spares(tmp_path: Path) -> Spares:
-    made = Spares(tmp_path / "spare", count_max=3)
+def spares(tmp_path: Path) -> InodePool:
+    made = InodePool(tmp_path / "spare", count_max=3)
     made.start()
     while taken := made.take():
         os.close(taken[1])
@@ -37,11 +37,11 @@ def put(path: Path, size: int = 100) -> Path:
     return path
 
 
-def kept(spares: Spares, path: Path) -> bool:
+def kept(spares: InodePool, path: Path) -> bool:
     return spares.keep(str(path), path.lstat())
 
 
-def test_what_is_laid_aside_is_empty_and_is_taken_again(spares: Spares, tmp_path: Path) -> None:
+def test_what_is_laid_aside_is_empty_and_is_taken_again(spares: InodePool, tmp_path: Path) -> None:
     file = put(tmp_path / "a")
     inode = file.stat().st_ino
     assert kept(spares, file)
@@ -56,7 +56,7 @@ def test_what_is_laid_aside_is_empty_and_is_taken_again(spares: Spares, tmp_path
 
 
 def test_no_more_are_kept_than_stated_and_none_that_is_large(
-    spares: Spares, tmp_path: Path
+    spares: InodePool, tmp_path: Path
 ) -> None:
     assert not kept(spares, put(tmp_path / "large", SIZE_MAX + 1))
     assert kept(spares, put(tmp_path / "edge", SIZE_MAX))
@@ -68,7 +68,7 @@ def test_no_more_are_kept_than_stated_and_none_that_is_large(
 
 
 def test_a_file_that_somebody_else_made_or_has_another_name_for_is_not_touched(
-    spares: Spares, tmp_path: Path
+    spares: InodePool, tmp_path: Path
 ) -> None:
     file = put(tmp_path / "linked")
     (tmp_path / "other name").hardlink_to(file)
@@ -83,12 +83,12 @@ def test_a_file_that_somebody_else_made_or_has_another_name_for_is_not_touched(
 
 
 def test_what_an_earlier_process_left_is_used_unless_it_is_not_empty(
-    spares: Spares, tmp_path: Path
+    spares: InodePool, tmp_path: Path
 ) -> None:
     for name in ("a", "b"):
         assert kept(spares, put(tmp_path / name))
     put(tmp_path / "spare" / "77")
-    again = Spares(tmp_path / "spare")
+    again = InodePool(tmp_path / "spare")
     again.start()
     assert len(again) == 3  # the two, and the one by which it learns what a file of ours looks like
     assert not (tmp_path / "spare" / "77").exists()
@@ -96,7 +96,7 @@ def test_what_an_earlier_process_left_is_used_unless_it_is_not_empty(
     assert (tmp_path / "spare" / "78").exists()
 
 
-def test_a_spare_that_somebody_took_away_is_passed_over(spares: Spares, tmp_path: Path) -> None:
+def test_a_spare_that_somebody_took_away_is_passed_over(spares: InodePool, tmp_path: Path) -> None:
     for name in ("a", "b"):
         assert kept(spares, put(tmp_path / name))
     (tmp_path / "spare" / "2").unlink()

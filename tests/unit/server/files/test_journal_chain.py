@@ -7,7 +7,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from despoolr_server.files.journal import Entry, Follow, Make, Put, Remove, Void, encode
+from despoolr_server.files.journal import Abort, Entry, Follow, Make, Put, Remove, encode
 from despoolr_server.files.journal_chain import (
     JOURNAL_HEADER_SIZE,
     MARK_SIZE,
@@ -56,7 +56,7 @@ def test_a_journal_is_read_to_its_end() -> None:
 
 
 def test_a_voided_record_is_left_out() -> None:
-    data, end = journal(1, [ENTRIES[0], ENTRIES[1], Void(), ENTRIES[2]])
+    data, end = journal(1, [ENTRIES[0], ENTRIES[1], Abort(), ENTRIES[2]])
     assert read(data, mark=end) == Reading([ENTRIES[0], ENTRIES[2]])
 
 

@@ -13,7 +13,7 @@ import pytest
 from despoolr_core.share.modes import NtStatus
 from despoolr_server.engine.names import Name, found_name, parse_name
 from despoolr_server.files import path_index as places
-from despoolr_server.files.path_index import Places
+from despoolr_server.files.path_index import PathIndex
 from despoolr_server.files.protocol import StoreError
 
 DEEP = "SITE.SRV/DATALOAD.BOX/DELTAMIF.COL"
@@ -55,18 +55,18 @@ def looks(root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]
 def test_a_name_in_a_directory_seen_before_costs_two_looks_however_deep(
     root: Path, looks: Callable[[], list[str]]
 ) -> None:
-    where = Places(str(root))
-    found = where.locate(n(f"{DEEP}/x1.mif".lower()))
+    where = PathIndex(str(root))
+    found = where.resolve(n(f"{DEEP}/x1.mif".lower()))
     assert found is not None and found.stored == f"{DEEP}/X1.Mif"
     looks()
-    assert where.locate(n(f"{DEEP}/X1.MIF")) is not None
+    assert where.resolve(n(f"{DEEP}/X1.MIF")) is not None
     assert looks() == [DEEP, f"{DEEP}/X1.Mif"]
 
 
 def test_a_name_that_is_not_there_is_not_scanned_for_twice(
     root: Path, looks: Callable[[], list[str]]
 ) -> None:
-    where = Places(str(root))
+    where = PathIndex(str(root))
     assert where.target(n(f"{DEEP}/NEW.MIF")).status is None
     looks()
     assert where.target(n(f"{DEEP}/OTHER.MIF")).status is None
@@ -76,14 +76,14 @@ def test_a_name_that_is_not_there_is_not_scanned_for_twice(
 def test_a_directory_replaced_by_a_link_to_elsewhere_is_not_followed(
     root: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    where = Places(str(root))
-    assert where.locate(n(f"{DEEP}/X1.MIF")) is not None
+    where = PathIndex(str(root))
+    assert where.resolve(n(f"{DEEP}/X1.MIF")) is not None
     outside = tmp_path_factory.mktemp("outside")
     (outside / "DATALOAD.BOX/DELTAMIF.COL").mkdir(parents=True)
     (outside / "DATALOAD.BOX/DELTAMIF.COL/X1.Mif").write_bytes(b"secret")
     (root / "SITE.SRV").rename(root / "MOVED")
     (root / "SITE.SRV").symlink_to(outside)
-    assert where.locate(n(f"{DEEP}/X1.MIF")) is None
+    assert where.resolve(n(f"{DEEP}/X1.MIF")) is None
     assert not where.has_folder(n(DEEP))
     with pytest.raises(StoreError) as refused:
         where.target(n(f"{DEEP}/NEW.MIF"))
@@ -91,21 +91,21 @@ def test_a_directory_replaced_by_a_link_to_elsewhere_is_not_followed(
 
 
 def test_a_directory_made_anew_under_its_old_name_is_looked_into_anew(root: Path) -> None:
-    where = Places(str(root))
+    where = PathIndex(str(root))
     assert where.has_folder(n(DEEP))
     (root / DEEP).rename(root / "ASIDE")
     assert not where.has_folder(n(DEEP))
     (root / DEEP).mkdir()
     (root / DEEP / "y2.MIF").write_bytes(b"y")
-    assert where.locate(n(f"{DEEP}/X1.MIF")) is None
-    found = where.locate(n(f"{DEEP}/Y2.MIF"))
+    assert where.resolve(n(f"{DEEP}/X1.MIF")) is None
+    found = where.resolve(n(f"{DEEP}/Y2.MIF"))
     assert found is not None and found.actual == "y2.MIF"
 
 
 def test_the_stores_own_directory_is_no_place(root: Path) -> None:
     (root / ".despoolr" / "tmp").mkdir(parents=True)
-    where = Places(str(root))
-    assert where.locate(n(".despoolr/tmp")) is None
+    where = PathIndex(str(root))
+    assert where.resolve(n(".despoolr/tmp")) is None
     assert ".DESPOOLR" not in where.names_in(where.folder(n("")))
     for path in (".despoolr", ".DESPOOLR/x"):
         with pytest.raises(StoreError) as refused:
@@ -115,7 +115,7 @@ def test_the_stores_own_directory_is_no_place(root: Path) -> None:
 
 def test_directories_remembered_are_bounded(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(places, "FOLDERS_MAX", 2)
-    where = Places(str(root))
+    where = PathIndex(str(root))
     for name in ("A", "B", "C"):
         (root / name).mkdir()
         assert where.has_folder(n(name))
@@ -130,11 +130,11 @@ def test_a_name_a_thousand_directories_down_is_found_without_recursion(tmp_path:
         bottom /= "d"
         bottom.mkdir()
     try:
-        where = Places(str(tmp_path))
-        assert where.locate(found_name(f"{deep}/x".upper())) is None
-        found = where.locate(found_name(deep.upper()))
+        where = PathIndex(str(tmp_path))
+        assert where.resolve(found_name(f"{deep}/x".upper())) is None
+        found = where.resolve(found_name(deep.upper()))
         assert found is not None and found.stored == deep
-        assert where.locate(found_name(deep.replace("d", "e"))) is None
+        assert where.resolve(found_name(deep.replace("d", "e"))) is None
     finally:
         while bottom != tmp_path:  # what sweeps after tests goes down by recursion
             bottom.rmdir()

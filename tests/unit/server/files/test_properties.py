@@ -49,7 +49,7 @@ async def test_they_survive_a_restart(tmp_path: Path, kind: type[DiskFileStore])
     store.set_properties(n("A"), ONE)
     store.set_properties(n("A"), TWO)
     store.rename(n("A"), n("B"))
-    await store.settle()
+    await store.sync()
     again = kind(tmp_path)  # what a killed process leaves
     assert dict(again.properties(n("B"))) == TWO
     assert dict(again.properties(n("A"))) == {}
@@ -60,7 +60,7 @@ async def test_a_settled_change_is_no_longer_owed_to_the_disk(tmp_path: Path) ->
     store.write_whole(n("A"), b"", 0.0)
     store.set_properties(n("A"), ONE)
     assert store._properties.touched
-    await store.settle()
+    await store.sync()
     assert not store._properties.touched
 
 

@@ -77,12 +77,15 @@ def test_the_token_of_an_exclusive_lock_lets_its_owner_through_and_nobody_else()
     table = DavLockTable("LOGON1")
     made = lock(table, "A")
     tokens = frozenset([made.token])
-    assert table.under("S", n("a"), ALICE, tokens) == {made.handle}
-    assert table.under("S", n("a"), BOB, tokens) == frozenset()
-    assert table.under("S", n("a"), None, tokens) == {made.handle}
-    assert table.under("S", n("a"), ALICE, frozenset(["opaquelocktoken:other"])) == frozenset()
-    assert table.under("S", n("b"), ALICE, tokens) == frozenset()
-    assert table.under("S", n("a"), ALICE, frozenset()) == frozenset()
+    assert table.covering_handles("S", n("a"), ALICE, tokens) == {made.handle}
+    assert table.covering_handles("S", n("a"), BOB, tokens) == frozenset()
+    assert table.covering_handles("S", n("a"), None, tokens) == {made.handle}
+    assert (
+        table.covering_handles("S", n("a"), ALICE, frozenset(["opaquelocktoken:other"]))
+        == frozenset()
+    )
+    assert table.covering_handles("S", n("b"), ALICE, tokens) == frozenset()
+    assert table.covering_handles("S", n("a"), ALICE, frozenset()) == frozenset()
 
 
 def test_any_one_of_several_shared_locks_lets_its_owner_past_all_of_them() -> None:
@@ -91,15 +94,22 @@ def test_any_one_of_several_shared_locks_lets_its_owner_past_all_of_them() -> No
         lock(table, "A", exclusive=False),
         lock(table, "A", exclusive=False, principal=BOB),
     )
-    assert table.under("S", n("A"), BOB, frozenset([yours.token])) == {mine.handle, yours.handle}
+    assert table.covering_handles("S", n("A"), BOB, frozenset([yours.token])) == {
+        mine.handle,
+        yours.handle,
+    }
 
 
 def test_a_directorys_lock_counts_for_names_in_it_and_not_for_their_own_locks() -> None:
     table = DavLockTable("LOGON1")
     directory, file = lock(table, "D"), lock(table, "D/A", principal=BOB)
-    assert table.under("S", n("D/A"), ALICE, frozenset([directory.token])) == {directory.handle}
-    assert table.under("S", n("D/A"), BOB, frozenset([file.token])) == {file.handle}
-    assert table.under("S", n("D/A/x"), ALICE, frozenset([directory.token])) == frozenset()
+    assert table.covering_handles("S", n("D/A"), ALICE, frozenset([directory.token])) == {
+        directory.handle
+    }
+    assert table.covering_handles("S", n("D/A"), BOB, frozenset([file.token])) == {file.handle}
+    assert (
+        table.covering_handles("S", n("D/A/x"), ALICE, frozenset([directory.token])) == frozenset()
+    )
 
 
 def test_both_limits_hold_at_their_edge() -> None:

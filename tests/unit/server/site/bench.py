@@ -159,7 +159,7 @@ class Machine:
         return None if former is None else former.name
 
     async def send_message(self, machine: str, text: str) -> None:
-        self._host._chronicle._recorder.record(
+        self._host._audit._recorder.record(
             self._host.server, MessageSent(machine=machine, text=text)
         )
 

@@ -1,4 +1,6 @@
-"""What `Whole` says is what aiohttp's own response says, octet for octet, however it was asked."""
+"""What a `SingleWriteResponse` says is what aiohttp's own response says, byte for byte, however it
+was asked.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
-from despoolr_server.http.base.single_write import BODY_SIZE_MAX, Whole
+from despoolr_server.http.base.single_write import BODY_SIZE_MAX, SingleWriteResponse
 
 TYPED = {"Content-Type": "text/plain"}
 ANSWERS: dict[str, tuple[int, dict[str, str] | None, bytes]] = {
@@ -28,7 +30,7 @@ ANSWERS: dict[str, tuple[int, dict[str, str] | None, bytes]] = {
 async def port() -> AsyncIterator[int]:
     async def whole(request: web.Request) -> web.StreamResponse:
         status, headers, body = ANSWERS[request.match_info["name"]]
-        return Whole(status, headers, body)
+        return SingleWriteResponse(status, headers, body)
 
     async def own(request: web.Request) -> web.StreamResponse:
         status, headers, body = ANSWERS[request.match_info["name"]]
@@ -82,6 +84,6 @@ async def test_an_answer_is_octet_for_octet_that_of_aiohttp(
 
 def test_octets_without_a_type_are_a_mistake_of_ours() -> None:
     with pytest.raises(AssertionError, match="octets of no type"):
-        Whole(200, None, b"x")
+        SingleWriteResponse(200, None, b"x")
     with pytest.raises(AssertionError, match="octets of no type"):
-        Whole(200, {"ETag": '"1"'}, b"x")
+        SingleWriteResponse(200, {"ETag": '"1"'}, b"x")

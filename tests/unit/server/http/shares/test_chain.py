@@ -240,7 +240,7 @@ async def test_a_disk_that_cannot_keep_what_was_written_fails_the_whole_chain(
     async def full(store: MemoryFileStore) -> None:
         raise StoreError(NtStatus.DISK_FULL)
 
-    monkeypatch.setattr(MemoryFileStore, "settle", full)
+    monkeypatch.setattr(MemoryFileStore, "sync", full)
     refused = await site.post(CHAIN, calls=[put("A")])
     assert (refused.status, refused.problem.nt_status) == (507, "STATUS_DISK_FULL")
 

@@ -278,7 +278,7 @@ async def test_a_disk_that_keeps_nothing_for_a_while_loses_no_result_and_holds_u
         raise StoreError(NtStatus.IO_DEVICE_ERROR, "the disk is gone")
 
     with monkeypatch.context() as patched:
-        patched.setattr(bench.stores["SITE1/SMS_SHRD"], "settle", fails)
+        patched.setattr(bench.stores["SITE1/SMS_SHRD"], "sync", fails)
         await bench.cycle("DESPOOLER")
     assert bench.names("SITE1/SMS_SITE") == ["00001001.SNI"]
     assert any(

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from despoolr_server.site.state.concurrency import all_of
+from despoolr_server.site.state.concurrency import gather_all
 
 
 async def test_results_come_in_the_order_of_the_work() -> None:
@@ -15,8 +15,8 @@ async def test_results_come_in_the_order_of_the_work() -> None:
             await asyncio.sleep(0)
         return number
 
-    assert await all_of(later(n, 5 - n) for n in range(5)) == [0, 1, 2, 3, 4]
-    assert await all_of([]) == []
+    assert await gather_all(later(n, 5 - n) for n in range(5)) == [0, 1, 2, 3, 4]
+    assert await gather_all([]) == []
 
 
 async def test_what_fails_is_raised_when_all_the_rest_has_ended() -> None:
@@ -30,5 +30,5 @@ async def test_what_fails_is_raised_when_all_the_rest_has_ended() -> None:
         done.append(number)
 
     with pytest.raises(ValueError, match="one"):
-        await all_of(work(n) for n in range(4))
+        await gather_all(work(n) for n in range(4))
     assert done == [0, 2, 3]

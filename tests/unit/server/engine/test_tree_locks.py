@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from despoolr_core.share.modes import Access, Disposition, NtStatus, Role, ShareMode
-from despoolr_server.engine.cover import NAMES, TREE
 from despoolr_server.engine.engine import ShareEngine
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.engine.rows import DIRECTORY, Ask, FileFacts, Granted, Open, Refusal, Session
+from despoolr_server.engine.tree_locks import NAMES, TREE
 
 FACTS = FileFacts("", 0, 0.0, False, 0, '"e"')
 FOLDER = FileFacts("", 0, 0.0, True, DIRECTORY, '"e"')
@@ -54,7 +54,7 @@ def refuses(
     exists: bool = True,
     under: str = "",
 ) -> bool:
-    ask = Ask("S", n(path), access, share, Disposition.OPEN_IF, under=frozenset([under]))
+    ask = Ask("S", n(path), access, share, Disposition.OPEN_IF, covering_handles=frozenset([under]))
     answer = engine.check(ask, FACTS if exists else None)
     assert not isinstance(answer, Refusal) or answer.status is NtStatus.SHARING_VIOLATION
     return isinstance(answer, Refusal)

@@ -21,7 +21,7 @@ _ADDS: Final = 2
 _DELETES: Final = 4
 
 
-class Cover:
+class TreeLocks:
     """The covering opens by their directory's key. Empty, as it mostly is, it costs a look at
     `count`.
     """
@@ -46,7 +46,7 @@ class Cover:
         self.count -= 1
 
     def blockers(
-        self, key: str, wanted: int, shared: int, *, creates: bool, besides: Collection[str] = ()
+        self, key: str, wanted: int, shared: int, *, creates: bool, excluding: Collection[str] = ()
     ) -> list[Open]:
         """The covering opens that conflict with an open of a name, oldest first."""
         named = creates or wanted & _DELETES
@@ -54,9 +54,9 @@ class Cover:
         found = [
             row
             for row, is_parent in self._over(key)
-            if row.handle not in besides
+            if row.handle not in excluding
             and (row.covers == TREE or (is_parent and named))
-            and conflicts(wanted, shared, row.stance >> 3, row.stance & 7)
+            and conflicts(wanted, shared, row.conflict_class >> 3, row.conflict_class & 7)
         ]
         return sorted(found, key=lambda row: row.number)
 
