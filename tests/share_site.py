@@ -23,6 +23,7 @@ from despoolr_server.http.base.uploads import Downloads, Uploads
 from despoolr_server.http.connections.connection import ConnectionLimits
 from despoolr_server.http.connections.connections import Runner
 from despoolr_server.shares.host import ShareHost
+from despoolr_server.shares.limits import ShareLimits
 from despoolr_server.shares.rights import Rights, RightsTable
 
 EPOCH = 825_926_400.0
@@ -125,7 +126,9 @@ async def serving(
     clock = LoopClock(EPOCH)
     records: list[Record] = []
     recorder = Recorder(clock.now, [records.append])
-    host = ShareHost("LOGON1", clock, recorder, file_size_max=FILE_SIZE_MAX, blockers_max=3)
+    host = ShareHost(
+        "LOGON1", clock, recorder, ShareLimits(file_size_max=FILE_SIZE_MAX, blockers_max=3)
+    )
     rights = RightsTable(
         {"": {Role.CLIENT: Rights.CHANGE}, "PCMINS.BOX": {Role.CLIENT: Rights.READ}}
     )

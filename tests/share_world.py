@@ -9,8 +9,10 @@ from despoolr_core.share.modes import NtStatus, Role
 from despoolr_core.share.wire import OpenReply, OpenRequest, Problem, SessionReply, SessionRequest
 from despoolr_server.files import FileStore, MemoryFileStore
 from despoolr_server.shares import rights
-from despoolr_server.shares.host import Caller, Principal, ShareHost
+from despoolr_server.shares.host import ShareHost
+from despoolr_server.shares.limits import ShareLimits
 from despoolr_server.shares.local import LocalShare
+from despoolr_server.shares.principal import Caller, Principal
 
 EPOCH = 833785200.0
 """1996-06-03 07:00."""
@@ -46,11 +48,25 @@ class World:
     (everybody everything).
     """
 
-    def __init__(self, store: FileStore | None = None, **limits: Any) -> None:
+    def __init__(
+        self,
+        store: FileStore | None = None,
+        *,
+        id_prefix: str = "",
+        dav_time_scale: float = 1.0,
+        **limits: Any,
+    ) -> None:
         self.clock = StillClock()
         self.records: list[Record] = []
         self.recorder = Recorder(self.clock.now, [self.records.append])
-        self.host = ShareHost("LOGON1", self.clock, self.recorder, **limits)
+        self.host = ShareHost(
+            "LOGON1",
+            self.clock,
+            self.recorder,
+            ShareLimits(**limits),
+            id_prefix=id_prefix,
+            dav_time_scale=dav_time_scale,
+        )
         self.store = MemoryFileStore() if store is None else store
         self.host.add_share("SMS_SHR", MemoryFileStore(), rights.SMS_SHR)
         self.host.add_share("SMS_PKGC", MemoryFileStore(), rights.PACKAGE_SHARE)
@@ -62,7 +78,7 @@ class World:
 
     def session(self, who: Principal, program: str = "", lease_s: float = 0.0) -> str:
         """Begin a session that must be granted."""
-        reply = self.host.start_session(who, SessionRequest(program=program, lease_s=lease_s))
+        reply = self.host.sessions.start(who, SessionRequest(program=program, lease_s=lease_s))
         assert isinstance(reply, SessionReply), reply
         return reply.session
 
@@ -70,7 +86,7 @@ class World:
         self, who: Principal, session: str, path: str, **words: str
     ) -> OpenReply | Problem:
         """Ask for an open on the share `OPEN`."""
-        return await self.host.open(
+        return await self.host.handles.open(
             who, OpenRequest(session=session, share="OPEN", path=path, **words)
         )
 
@@ -82,7 +98,7 @@ class World:
 
     async def put(self, path: str, data: bytes = b"x", who: Principal = SERVICE) -> str:
         """A write that must be granted; the ETag."""
-        etag = await self.host.put(Caller(who), "OPEN", path, data)
+        etag = await self.host.paths.put(Caller(who), "OPEN", path, data)
         assert isinstance(etag, str), etag
         return etag
 

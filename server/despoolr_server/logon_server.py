@@ -23,6 +23,7 @@ from despoolr_server.http.openapi.table import Call
 from despoolr_server.http.shares.administration import AdministrationRoutes
 from despoolr_server.shares import rights
 from despoolr_server.shares.host import ShareHost
+from despoolr_server.shares.limits import limits_of_lease
 from despoolr_server.site.state import boxes
 
 
@@ -45,15 +46,24 @@ def make_logon_server(
     packages: dict[str, FileStore],
     lease_s: float = 60.0,
     id_prefix: str = "",
+    dav_time_scale: float = 1.0,
     version: str = "",
     extra_routes: Iterable[web.RouteDef] = (),
     extra_calls: Sequence[Call] = (),
     host_names: Iterable[str] = (),
 ) -> LogonServer:
     """Put one together. `logon` is the store of `SMS_SHR` (None: no logon server); `packages` are
-    the package shares' stores.
+    the package shares' stores; `dav_time_scale` is how many site seconds pass in one of a WebDAV
+    client's.
     """
-    host = ShareHost(name, clock, recorder, lease_s_default=lease_s, id_prefix=id_prefix)
+    host = ShareHost(
+        name,
+        clock,
+        recorder,
+        limits_of_lease(lease_s),
+        id_prefix=id_prefix,
+        dav_time_scale=dav_time_scale,
+    )
     if logon is not None:
         make_directories(logon, boxes.LOGON_DIRECTORIES, clock.now())
         host.add_share(boxes.LOGON_SHARE, logon, rights.SMS_SHR)

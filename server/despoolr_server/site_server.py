@@ -33,8 +33,10 @@ from despoolr_server.http.shares.messages import MessageBoard
 from despoolr_server.http.site.calls import SITE_CALLS
 from despoolr_server.http.site.routes import SiteRoutes
 from despoolr_server.shares import rights
-from despoolr_server.shares.host import Principal, ShareHost
+from despoolr_server.shares.host import ShareHost
+from despoolr_server.shares.limits import limits_of_lease
 from despoolr_server.shares.local import LocalShare
+from despoolr_server.shares.principal import Principal
 from despoolr_server.shares.rights import FixedNames, Rights, RightsTable
 from despoolr_server.site.administrator import Administrator
 from despoolr_server.site.despooler.service import Despooler
@@ -107,6 +109,7 @@ class SiteServer:
         *,
         lease_s: float = 60.0,
         id_prefix: str = "",
+        dav_time_scale: float = 1.0,
         version: str = "",
         logs: LogSink | None = None,
         extra_routes: Iterable[web.RouteDef] = (),
@@ -114,7 +117,12 @@ class SiteServer:
         host_names: Iterable[str] = (),
     ) -> None:
         self.host = ShareHost(
-            setup.server, clock, recorder, lease_s_default=lease_s, id_prefix=id_prefix
+            setup.server,
+            clock,
+            recorder,
+            limits_of_lease(lease_s),
+            id_prefix=id_prefix,
+            dav_time_scale=dav_time_scale,
         )
         make_directories(stores.root, boxes.SITE_DIRECTORIES, clock.now())
         if setup.profile.package_status_by_sta:

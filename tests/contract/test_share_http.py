@@ -28,8 +28,10 @@ from despoolr_server.http.app import make_app
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.connections.connection import UNLIMITED
 from despoolr_server.http.connections.connections import Runner
-from despoolr_server.shares.host import Principal, ShareHost
+from despoolr_server.shares.host import ShareHost
+from despoolr_server.shares.limits import ShareLimits
 from despoolr_server.shares.local import LocalShare
+from despoolr_server.shares.principal import Principal
 from despoolr_server.shares.rights import Rights, RightsTable
 
 EPOCH = 833_785_200.0
@@ -48,7 +50,9 @@ class Carrier:
         self.clock = LoopClock(EPOCH)
         self.records: list[Record] = []
         recorder = Recorder(self.clock.now, [self.records.append])
-        self.host = ShareHost("LOGON1", self.clock, recorder, file_size_max=FILE_SIZE_MAX)
+        self.host = ShareHost(
+            "LOGON1", self.clock, recorder, ShareLimits(file_size_max=FILE_SIZE_MAX)
+        )
         self.host.add_share("OPEN", MemoryFileStore())
         self.host.add_share(
             "SHUT", MemoryFileStore(), RightsTable({"": {Role.CLIENT: Rights.READ}})

@@ -231,6 +231,26 @@ SEEN_THROUGH: dict[str, tuple[str, str]] = {
         "tests/unit/server/shares/test_host.py",
         "what the host is built on",
     ),
+    "despoolr_server.shares.closing": (
+        "tests/unit/server/shares/test_host.py",
+        "what follows when opens and sessions end",
+    ),
+    "despoolr_server.shares.limits": (
+        "tests/unit/server/shares/test_host.py",
+        "each limit at its edge",
+    ),
+    "despoolr_server.shares.network_share": (
+        "tests/unit/server/shares/test_paths.py",
+        "listings, and directories renamed too far down",
+    ),
+    "despoolr_server.shares.refusals": (
+        "tests/unit/server/shares/test_host.py",
+        "the records and the words of refusals",
+    ),
+    "despoolr_server.shares.sessions": (
+        "tests/unit/server/shares/test_host.py",
+        "leases, claims, leaving a share and coming back",
+    ),
     "despoolr_server.shares.principal": (
         "tests/unit/server/shares/test_paths.py",
         "who calls, in every test of the host",

@@ -91,9 +91,9 @@ TABLES: dict[str, str] = {
     "server/despoolr_server/site/services/box_repair.py:BoxRepair._whole": "directories of boxes, "
     "named in code",
     "server/despoolr_server/http/base/surface.py:Surface.latencies": "methods of routes",
-    "server/despoolr_server/shares/gate.py:ShareBase._shares": "shares of the configuration",
-    "server/despoolr_server/shares/gate.py:ShareBase._gone": "`ended_handles_max`",
-    "server/despoolr_server/shares/gate.py:ShareBase._parked": "`lock_waiters_max`",
+    "server/despoolr_server/shares/gate.py:Gate.shares": "shares of the configuration",
+    "server/despoolr_server/shares/closing.py:Closing._gone": "`ended_handles_max`",
+    "server/despoolr_server/shares/closing.py:Closing.parked": "`lock_waiters_max`",
     "server/despoolr_server/shares/dav_locks.py:DavLockTable._by_token": "`dav_locks_max`",
     "server/despoolr_server/shares/dav_locks.py:DavLockTable._by_handle": "`dav_locks_max`",
     "server/despoolr_server/shares/dav_locks.py:DavLockTable._by_key": "`dav_locks_max`",

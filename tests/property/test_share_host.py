@@ -35,7 +35,9 @@ from despoolr_core.share.wire import (
 )
 from despoolr_lab.sim.loop import VirtualLoop
 from despoolr_server.files import MemoryFileStore
-from despoolr_server.shares.host import Caller, Principal, ShareHost
+from despoolr_server.shares.host import ShareHost
+from despoolr_server.shares.limits import ShareLimits
+from despoolr_server.shares.principal import Caller, Principal
 
 T = TypeVar("T")
 
@@ -119,7 +121,7 @@ class Host(RuleBasedStateMachine):
         self.waits: dict[str, tuple[str, str, int, int, asyncio.Task[LockList | Problem]]] = {}
         self.wait_number = 0
         self.start()
-        self.run(self.host.make_directory(Caller(ADMIN), "T", "D", parents=True))
+        self.run(self.host.paths.make_directory(Caller(ADMIN), "T", "D", parents=True))
         for lease_s in (3000.0, 20.0):
             self.log_on(lease_s)
         # two strangers on one file: without them few locks ever meet
@@ -146,9 +148,8 @@ class Host(RuleBasedStateMachine):
                 "S",
                 self.clock,
                 recorder,
+                ShareLimits(blockers_max=2, lock_waiters_max=3),
                 id_prefix=f"R{self.starts}N",
-                blockers_max=2,
-                lock_waiters_max=3,
             )
 
         self.host = self.run(make())
@@ -234,7 +235,7 @@ class Host(RuleBasedStateMachine):
     @rule(lease_s=st.sampled_from([20.0, 3000.0]))
     def log_on(self, lease_s: float) -> None:
         who = Principal(MACHINES[len(self.sessions) % 2], "U", Role.SERVICE)
-        reply = self.host.start_session(who, SessionRequest(lease_s=lease_s))
+        reply = self.host.sessions.start(who, SessionRequest(lease_s=lease_s))
         assert isinstance(reply, SessionReply)
         self.sessions[reply.session] = (who, lease_s, self.clock.now() + lease_s)
 
@@ -244,15 +245,15 @@ class Host(RuleBasedStateMachine):
         name = data.draw(st.sampled_from(sorted(self.sessions)))
         who, lease_s, _ = self.sessions[name]
         if how == "replace":
-            reply = self.host.start_session(who, SessionRequest(lease_s=lease_s, previous=name))
+            reply = self.host.sessions.start(who, SessionRequest(lease_s=lease_s, previous=name))
             assert isinstance(reply, SessionReply)
             self.sessions[reply.session] = (who, lease_s, self.clock.now() + lease_s)
         elif how == "leave":
-            assert self.host.leave_share(who, name, "T") is None
-            assert self.host.join_share(who, name, "T") is None
+            assert self.host.sessions.leave(who, name, "T") is None
+            assert self.host.sessions.join(who, name, "T") is None
             self.renewed(name)
         else:
-            assert self.host.end_session(who, name) is None
+            assert self.host.sessions.end(who, name) is None
         self.left(name, forget=how != "leave")
         self.settle()
 
@@ -310,7 +311,7 @@ class Host(RuleBasedStateMachine):
         who = self.sessions[session][0]
         words = {"access": render_access(access), "share_mode": render_share_mode(share)}
         request = OpenRequest(session, "T", path, disposition=disposition, options=options, **words)
-        answer = self.run(self.host.open(who, request))
+        answer = self.run(self.host.handles.open(who, request))
         self.renewed(session)
         if isinstance(answer, Problem):
             self.refused_open(answer, path, access, share, disposition)
@@ -366,11 +367,11 @@ class Host(RuleBasedStateMachine):
         if force:
             assert self.host.close_by_force(ADMIN, one.handle, "force") is None
         else:
-            assert self.run(self.host.close(one.who, one.handle)) is None
+            assert self.run(self.host.handles.close(one.who, one.handle)) is None
             self.renewed(one.session)
         self.gone(one)
         self.settle()
-        late = self.host.query(one.who, one.handle)
+        late = self.host.handles.query(one.who, one.handle)
         assert isinstance(late, Problem)
         assert late.nt_status == NtStatus.FILE_CLOSED
 
@@ -386,7 +387,7 @@ class Host(RuleBasedStateMachine):
             LockElement(offset, length, f"{kind}|FAIL_IMMEDIATELY")
             for kind, offset, length in elements
         ]
-        answer = self.run(self.host.lock(one.who, one.handle, LockRequest(asked)))
+        answer = self.run(self.host.range_locks.lock(one.who, one.handle, LockRequest(asked)))
         self.renewed(one.session)
         kept = len(one.locks)
         for element in elements:
@@ -419,7 +420,7 @@ class Host(RuleBasedStateMachine):
         request = LockRequest([LockElement(offset, length, kind)], wait_s, name)
         guilty = self.lock_guilty(one, kind, offset, length)
         is_full = len(self.waits) >= 3
-        task = self.loop.create_task(self.host.lock(one.who, one.handle, request))
+        task = self.loop.create_task(self.host.range_locks.lock(one.who, one.handle, request))
         self.run(asyncio.sleep(0))
         self.renewed(one.session)
         if not guilty:
@@ -439,7 +440,7 @@ class Host(RuleBasedStateMachine):
         name = data.draw(st.sampled_from(sorted(self.waits)))
         handle, *_, task = self.waits.pop(name)
         one = self.held[handle]
-        assert self.host.cancel_lock(one.who, handle, name) is None
+        assert self.host.range_locks.cancel(one.who, handle, name) is None
         self.renewed(one.session)
         answer = self.run(_result(task))
         assert isinstance(answer, Problem)
@@ -456,7 +457,7 @@ class Host(RuleBasedStateMachine):
         if strange:
             offset += 1
         stacked = [lock for lock in one.locks if lock[1:] == (offset, length)]
-        refusal = self.host.unlock(one.who, handle, offset, length)
+        refusal = self.host.range_locks.unlock(one.who, handle, offset, length)
         self.renewed(one.session)
         if not stacked:
             assert refusal is not None
@@ -478,10 +479,10 @@ class Host(RuleBasedStateMachine):
         guilty = self.transfer_guilty(one, writes, offset, length)
         if writes:
             answer: object = self.run(
-                self.host.write_open(one.who, one.handle, offset, b"y" * length)
+                self.host.handles.write(one.who, one.handle, offset, b"y" * length)
             )
         else:
-            answer = self.run(self.host.read_open(one.who, one.handle, offset, length))
+            answer = self.run(self.host.handles.read(one.who, one.handle, offset, length))
         self.renewed(one.session)
         if not one.access & (0x2 if writes else 0x1):
             assert isinstance(answer, Problem)
@@ -510,7 +511,7 @@ class Host(RuleBasedStateMachine):
     @rule(data=st.data(), pending=st.booleans())
     def mark(self, data: st.DataObject, pending: bool) -> None:
         one = self.pick(data)
-        refusal = self.run(self.host.mark_delete(one.who, one.handle, pending))
+        refusal = self.run(self.host.handles.mark_delete(one.who, one.handle, pending))
         self.renewed(one.session)
         assert (refusal is None) == bool(one.access & 0x10000)
         if refusal is None:
@@ -521,7 +522,7 @@ class Host(RuleBasedStateMachine):
     def rename(self, data: st.DataObject, goal: str, replace: bool) -> None:
         one = self.pick(data)
         source = one.path
-        refusal = self.run(self.host.rename_open(one.who, one.handle, goal, replace=replace))
+        refusal = self.run(self.host.handles.rename(one.who, one.handle, goal, replace=replace))
         self.renewed(one.session)
         if refusal is not None:
             assert NtStatus(refusal.nt_status) in self.rename_answers(one, goal, replace)
@@ -549,7 +550,7 @@ class Host(RuleBasedStateMachine):
 
     @rule(path=PATHS)
     def delete_by_path(self, path: str) -> None:
-        refusal = self.run(self.host.delete(Caller(ADMIN), "T", path))
+        refusal = self.run(self.host.paths.delete(Caller(ADMIN), "T", path))
         if refusal is None:
             assert not any(clash(0x10000, 7, one.access, one.share) for one in self.at(path))
             if self.at(path):
@@ -590,14 +591,18 @@ class Host(RuleBasedStateMachine):
                 "access": render_access(one.access),
                 "share_mode": render_share_mode(one.share),
             }
-            reply = self.run(self.host.open(who, OpenRequest(session, "T", one.path, **words)))
+            reply = self.run(
+                self.host.handles.open(who, OpenRequest(session, "T", one.path, **words))
+            )
             assert isinstance(reply, OpenReply), f"{one} cannot be taken again: {reply}"
             again = Held(reply.open, session, who, one.path, one.access, one.share, False)
             self.held[reply.open] = again
             # a shared lock lies over an exclusive one
             for kind, offset, length in sorted(one.locks, key=lambda lock: lock[0]):
                 element = LockElement(offset, length, f"{kind}|FAIL_IMMEDIATELY")
-                answer = self.run(self.host.lock(who, reply.open, LockRequest([element])))
+                answer = self.run(
+                    self.host.range_locks.lock(who, reply.open, LockRequest([element]))
+                )
                 assert isinstance(answer, LockList), f"{one} cannot lock again: {answer}"
                 again.locks.append((kind, offset, length))
 
@@ -641,7 +646,7 @@ class Host(RuleBasedStateMachine):
     def no_file_is_lost_or_comes_back(self) -> None:
         there = {}
         for directory in ("", "D"):
-            entries = self.host.list(Caller(ADMIN), "T", directory)
+            entries = self.host.paths.list(Caller(ADMIN), "T", directory)
             assert not isinstance(entries, Problem)
             there |= {
                 f"{directory}/{one.name}".strip("/"): one.size

@@ -102,6 +102,7 @@ class Servers:
                 logon=logon,
                 packages={share: self._store(name, share)} if settings.distribution else {},
                 lease_s=ground.lease_s,
+                dav_time_scale=ground.scale,
                 id_prefix=ground.id_prefix,
                 version=self.version,
                 extra_routes=SetupRoutes(ground, name).routes(),
@@ -175,6 +176,7 @@ class Servers:
                 ground.auth,
                 lambda server, program: self._connect(name, urls, server, program),
                 lease_s=ground.lease_s,
+                dav_time_scale=ground.scale,
                 id_prefix=ground.id_prefix,
                 version=self.version,
                 logs=ServiceLines(logs),
@@ -306,8 +308,6 @@ class Servers:
         return store
 
     async def _serve(self, app: web.Application, host: ShareHost, listen: Listen) -> str:
-        host.lease_s_max = max(host.lease_s_max, self.ground.lease_s)
-        host.dav_time_scale = self.ground.scale
         self.ground.remember(host.ledger, host.server)
         runner = Runner(app, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()

@@ -28,7 +28,9 @@ from despoolr_core.share.wire import (
     SessionRequest,
 )
 from despoolr_server.files.memory import MemoryFileStore
-from despoolr_server.shares.host import Caller, Principal, ShareHost
+from despoolr_server.shares.host import ShareHost
+from despoolr_server.shares.limits import ShareLimits
+from despoolr_server.shares.principal import Caller, Principal
 
 HELD: Final = (10, 1_000, 100_000)
 OF_ONE_FILE_MAX: Final = 10_000
@@ -82,19 +84,19 @@ class _World:
         """Open everything that is to be held."""
         clock = LoopClock(825_926_400.0)
         host = ShareHost(
-            "BENCH", clock, Recorder(clock.now), locks_per_open_max=OF_ONE_FILE_MAX + 1
+            "BENCH", clock, Recorder(clock.now), ShareLimits(locks_per_open_max=OF_ONE_FILE_MAX + 1)
         )
         host.add_share("S", MemoryFileStore())
         session = ""
         for number in range(held):
             if number % OF_ONE_FILE_MAX == 0:
                 session = _session(host)
-                await host.put(Caller(_WHO), "S", f"F{number // OF_ONE_FILE_MAX}", b"x" * 100)
+                await host.paths.put(Caller(_WHO), "S", f"F{number // OF_ONE_FILE_MAX}", b"x" * 100)
             await _open(host, session, f"F{number // OF_ONE_FILE_MAX}")
         session = _session(host)
         locker = await _open(host, session, "F0", "READ|WRITE")
         for number in range(min(held, OF_ONE_FILE_MAX)):
-            await host.lock(_WHO, locker, LockRequest([LockElement(number * 16, 8)]))
+            await host.range_locks.lock(_WHO, locker, LockRequest([LockElement(number * 16, 8)]))
         return cls(host, session, locker)
 
     async def pairs_s(self) -> float:
@@ -103,9 +105,9 @@ class _World:
         request = OpenRequest(self.session, "S", "F0", share_mode=_SHARE)
         began = perf_counter()
         for _ in range(PAIRS):
-            reply = await host.open(_WHO, request)
+            reply = await host.handles.open(_WHO, request)
             assert isinstance(reply, OpenReply)
-            await host.close(_WHO, reply.open)
+            await host.handles.close(_WHO, reply.open)
         return perf_counter() - began
 
     async def refusals_s(self) -> float:
@@ -113,7 +115,7 @@ class _World:
         request = OpenRequest(self.session, "S", "F0", access="READ", share_mode="NONE")
         began = perf_counter()
         for _ in range(PAIRS):
-            assert isinstance(await self.host.open(_WHO, request), Problem)
+            assert isinstance(await self.host.handles.open(_WHO, request), Problem)
         return perf_counter() - began
 
     async def locks_s(self) -> float:
@@ -121,19 +123,23 @@ class _World:
         request = LockRequest([LockElement(8, 8)])
         began = perf_counter()
         for _ in range(PAIRS):
-            assert not isinstance(await self.host.lock(_WHO, self.locker, request), Problem)
-            self.host.unlock(_WHO, self.locker, 8, 8)
+            assert not isinstance(
+                await self.host.range_locks.lock(_WHO, self.locker, request), Problem
+            )
+            self.host.range_locks.unlock(_WHO, self.locker, 8, 8)
         return perf_counter() - began
 
 
 def _session(host: ShareHost) -> str:
-    reply = host.start_session(_WHO, SessionRequest(program="BENCH", lease_s=3600.0))
+    reply = host.sessions.start(_WHO, SessionRequest(program="BENCH", lease_s=3600.0))
     assert isinstance(reply, SessionReply)
     return reply.session
 
 
 async def _open(host: ShareHost, session: str, path: str, access: str = "READ") -> str:
-    reply = await host.open(_WHO, OpenRequest(session, "S", path, access=access, share_mode=_SHARE))
+    reply = await host.handles.open(
+        _WHO, OpenRequest(session, "S", path, access=access, share_mode=_SHARE)
+    )
     assert isinstance(reply, OpenReply), reply
     return reply.open
 

@@ -36,7 +36,8 @@ from despoolr_server.files.protocol import FileStore
 from despoolr_server.http.app import make_app
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.connections.connections import Runner
-from despoolr_server.shares.host import Caller, Principal, ShareHost
+from despoolr_server.shares.host import ShareHost
+from despoolr_server.shares.principal import Caller, Principal
 
 CLIENTS: Final = 200
 """How many workstations have an instruction file on the measured share."""
@@ -306,12 +307,12 @@ def _share_app(store: FileStore) -> web.Application:
 
     async def fill(app: web.Application) -> None:
         for box in ("PCMINS.BOX", "DESPOOLR.BOX"):
-            await host.make_directory(service, "SMS_SHR", box, parents=True)
+            await host.paths.make_directory(service, "SMS_SHR", box, parents=True)
         for client in range(CLIENTS):
-            await host.put(service, "SMS_SHR", winst_path(client), b"x" * WINST_SIZE)
+            await host.paths.put(service, "SMS_SHR", winst_path(client), b"x" * WINST_SIZE)
 
     async def etag(asked: web.Request) -> web.StreamResponse:
-        found = host.stat(service, "SMS_SHR", asked.match_info["path"])
+        found = host.paths.stat(service, "SMS_SHR", asked.match_info["path"])
         return web.Response(text=found[1] if isinstance(found, tuple) else "")
 
     app = make_app(

@@ -80,8 +80,8 @@ def make_app(
         raise ValueError(
             f"no share may be called {' or '.join(sorted(taken))}: that address is a call"
         )
-    surface = Surface(host, auth, clock, body_size_max=host.file_size_max)
-    app = web.Application(client_max_size=host.file_size_max)
+    surface = Surface(host, auth, clock, body_size_max=host.limits.file_size_max)
+    app = web.Application(client_max_size=host.limits.file_size_max)
     app[SURFACE] = surface
     app[TRAFFIC] = surface.traffic
     app[UPLOADS] = Uploads() if uploads is None else uploads

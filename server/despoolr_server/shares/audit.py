@@ -65,8 +65,13 @@ class Actor(msgspec.Struct, frozen=True, gc=False):
     purpose: str = ""
 
 
+def actor_of(row: Open) -> Actor:
+    """Whoever opened."""
+    return Actor(row.machine, row.user, row.program, row.purpose)
+
+
 class Audit:
-    """The share server's pen, and the ledger that reads along."""
+    """Writes the share server's records; its episode ledger reads along."""
 
     def __init__(
         self, server: str, recorder: Recorder, ledger: EpisodeLedger, id_prefix: str

@@ -24,14 +24,15 @@ from despoolr_server.engine.table import file_key
 from despoolr_server.engine.tree_locks import NAMES, TREE
 from despoolr_server.files.protocol import StoreError
 from despoolr_server.shares.dav_locks import DavLock
-from despoolr_server.shares.gate import NO_FILE_BEFORE_A_SEPARATOR, SEPARATORS, Visit
+from despoolr_server.shares.gate import NO_FILE_BEFORE_A_SEPARATOR, SEPARATORS, Gate, Visit
 from despoolr_server.shares.pace import batches, breathe
+from despoolr_server.shares.paths import Paths
 from despoolr_server.shares.principal import Caller, Principal, TooMany
-from despoolr_server.shares.trees import Failures, TreeOperations
+from despoolr_server.shares.trees import Failures
 
 TIMEOUT_S_DEFAULT: Final = 1800.0
 TIMEOUT_S_MAX: Final = 3600.0
-"""Seconds of a lock without, and at most with, a refresh: of the client's time (`dav_time_scale`
+"""Seconds of a lock without, and at most with, a refresh: of the client's time (`time_scale`
 makes them site seconds).
 """
 
@@ -64,59 +65,72 @@ class Found(msgspec.Struct, frozen=True, gc=False):
     locks: list[DavLock]
 
 
-class DavOperations(TreeOperations):
-    """LOCK, UNLOCK, PROPFIND and PROPPATCH."""
+class Dav:
+    """LOCK, UNLOCK, PROPFIND and PROPPATCH. `time_scale` makes site seconds of a client's."""
 
-    async def dav_lock(
+    def __init__(self, gate: Gate, paths: Paths, *, time_scale: float) -> None:
+        self._gate = gate
+        self._paths = paths
+        self._time_scale = time_scale
+        self._clock = gate.clock
+        self._engine = gate.engine
+        self._dav_locks = gate.dav_locks
+        self._audit = gate.audit
+        self._refusals = gate.refusals
+        self._closing = gate.closing
+
+    async def lock(
         self, caller: Caller, share: str, path: str, wish: LockWish
     ) -> tuple[DavLock, bool] | Problem | Failures:
         """Grant a lock (on an empty new file if there is no such name: True). Or say who is in the
         way, and where.
         """
-        visit = self._visit(caller, share, path)
+        visit = self._gate.visit(caller, share, path)
         if isinstance(visit, Problem):
             return visit
         store, facts = visit.share.store, visit.share.store.find(visit.name)
         access = _EXCLUSIVE if wish.exclusive else _SHARED
         if facts is None and path.endswith(SEPARATORS):
-            return self._refuse_visit(visit, NO_FILE_BEFORE_A_SEPARATOR, access)
+            return self._gate.refuse_visit(visit, NO_FILE_BEFORE_A_SEPARATOR, access)
         ask = self._lock_ask(visit, facts, wish, access)
         owner = principal_of(caller.who)
-        full = self.dav_locks.why_full(owner)
+        full = self._dav_locks.why_full(owner)
         if full:
             refusal = Refusal(NtStatus.INSUFFICIENT_RESOURCES, reason=full)
-            return self._refuse_visit(visit, refusal, access, _SHARE_READ)
+            return self._gate.refuse_visit(visit, refusal, access, _SHARE_READ)
         timeout_s = min(wish.timeout_s or TIMEOUT_S_DEFAULT, TIMEOUT_S_MAX)
         actor, now = visit.actor, visit.now
-        session = self.engine.start_session(
+        session = self._engine.start_session(
             now,
             machine=actor.machine,
             user=actor.user,
             program=actor.program,
             role=visit.role,
             owner=caller.who.machine,
-            lease_s=timeout_s * self.dav_time_scale,
+            lease_s=timeout_s * self._time_scale,
         )
         if isinstance(session, Refusal):
-            return self._refuse_visit(visit, session, access, _SHARE_READ)
-        granted = self.engine.open(now, session, ask, facts, self._has_parent(visit, facts))
+            return self._gate.refuse_visit(visit, session, access, _SHARE_READ)
+        granted = self._engine.open(now, session, ask, facts, visit.has_parent(facts))
         if isinstance(granted, Refusal):
-            self.engine.end_session(session.session, "refused")
+            self._engine.end_session(session.session, "refused")
             if any(
                 row.file.startswith(f"{file_key(ask.share, ask.name)}/") for row in granted.blockers
             ):
                 return self._refused_below(visit, granted, access)
-            return self._refuse_visit(visit, granted, access, _SHARE_READ)
+            return self._gate.refuse_visit(visit, granted, access, _SHARE_READ)
         row, created = granted.open, granted.action is CreateAction.CREATED
         try:
             if created:
                 store.write_whole(visit.name, b"", now)
         except StoreError as error:
-            self.engine.retract(row)
-            self.engine.end_session(session.session, "failed")
-            return self._failed(actor, visit.share.name, visit.name.path, error, access)
+            self._engine.retract(row)
+            self._engine.end_session(session.session, "failed")
+            return self._refusals.store_failed(
+                actor, visit.share.name, visit.name.path, error, access
+            )
         lock = DavLock(
-            token=self.dav_locks.next_token(now),
+            token=self._dav_locks.next_token(now),
             handle=row.handle,
             session=session.session,
             share=visit.share.name,
@@ -127,69 +141,65 @@ class DavOperations(TreeOperations):
             principal=owner,
             owner=wish.owner,
         )
-        self.dav_locks.add(lock)
+        self._dav_locks.add(lock)
         self._audit.session_started(session)
         self._audit.granted(row, granted.action, lock.kind)
         if created:
-            failure = await self._synced(actor, visit.share.name, visit.name.path, access)
+            failure = await self._gate.sync(actor, visit.share.name, visit.name.path, access)
             if failure is not None:
-                self._end_dav_locks(visit.share.name, visit.name, "failed")
+                self._closing.end_dav_locks(visit.share.name, visit.name, "failed")
                 return failure
         return lock, created
 
-    def dav_refresh(self, caller: Caller, share: str, path: str) -> DavLock | Problem | None:
+    def refresh(self, caller: Caller, share: str, path: str) -> DavLock | Problem | None:
         """Let a lock's time run from now again; None if no token submitted is the caller's on this
         resource.
         """
-        visit = self._visit(caller, share, path)
+        visit = self._gate.visit(caller, share, path)
         if isinstance(visit, Problem):
             return visit
-        for lock in self.dav_locks.covering(visit.share.name, visit.name):
+        for lock in self._dav_locks.covering(visit.share.name, visit.name):
             if lock.token in caller.tokens and lock.handle in visit.covering_handles:
-                session = self.engine.sessions.find(lock.session, visit.now)
+                session = self._engine.sessions.find(lock.session, visit.now)
                 assert session is not None, "a WebDAV lock outlived its session"
-                self.engine.sessions.renew(session, visit.now)
+                self._engine.sessions.renew(session, visit.now)
                 return lock
         return None
 
-    def dav_left_s(self, lock: DavLock) -> int:
+    def left_s(self, lock: DavLock) -> int:
         """How long a lock still has, in whole seconds of its client's time."""
         now = self._clock.now()
-        session = self.engine.sessions.find(lock.session, now)
-        deadline = self.engine.sessions.deadline(session) if session else now
-        return max(0, round((deadline - now) / self.dav_time_scale))
+        session = self._engine.sessions.find(lock.session, now)
+        deadline = self._engine.sessions.deadline(session) if session else now
+        return max(0, round((deadline - now) / self._time_scale))
 
-    def dav_unlock(
-        self, caller: Caller, share: str, path: str, token: str
-    ) -> Problem | DavLock | None:
+    def unlock(self, caller: Caller, share: str, path: str, token: str) -> Problem | DavLock | None:
         """End a lock: the lock that ended, or None if the token is that of no lock on this
         resource.
         """
-        visit = self._visit(caller, share, path)
+        visit = self._gate.visit(caller, share, path)
         if isinstance(visit, Problem):
             return visit
-        lock = self.dav_locks.find(token)
-        if lock is None or lock not in self.dav_locks.covering(visit.share.name, visit.name):
+        lock = self._dav_locks.find(token)
+        if lock is None or lock not in self._dav_locks.covering(visit.share.name, visit.name):
             return None
         if caller.who.role is Role.CLIENT and lock.principal != principal_of(caller.who):
             reason = f"the lock is that of {lock.principal[0]}"
-            return self._refuse_visit(
+            return self._gate.refuse_visit(
                 visit, Refusal(NtStatus.ACCESS_DENIED, reason=reason), _WRITE, _SHARE_READ
             )
-        ended = self.engine.end_session(lock.session, "unlocked")
-        assert ended is not None, "a WebDAV lock outlived its session"
-        self._finish_session(ended)
+        self._closing.end_session(lock.session, "unlocked")
         return lock
 
-    def dav_locks_on(self, caller: Caller, share: str, path: str) -> tuple[str, list[DavLock]]:
+    def locks_on(self, caller: Caller, share: str, path: str) -> tuple[str, list[DavLock]]:
         """The ETag of a name (`""`: there is none) and the locks it is in the reach of: what an
         `If` header is held against.
         """
-        visit = self._visit(caller, share, path)
+        visit = self._gate.visit(caller, share, path)
         if isinstance(visit, Problem):
             return "", []
         facts = visit.share.store.find(visit.name)
-        return facts.etag if facts else "", self.dav_locks.covering(visit.share.name, visit.name)
+        return facts.etag if facts else "", self._dav_locks.covering(visit.share.name, visit.name)
 
     async def set_properties(
         self, caller: Caller, share: str, path: str, properties: Mapping[str, str]
@@ -202,12 +212,12 @@ class DavOperations(TreeOperations):
             visit.share.store.set_properties(visit.name, properties)
             await visit.share.store.sync()
         except StoreError as error:
-            return self._failed(visit.actor, visit.share.name, visit.name.path, error, _WRITE_EA)
+            return self._gate.visit_failed(visit, error, _WRITE_EA)
         return None
 
     def may_set_properties(self, caller: Caller, share: str, path: str) -> Visit | Problem:
         """Whether the caller may: by its rights, and by the locks it does not act under."""
-        visit = self._visit(caller, share, path)
+        visit = self._gate.visit(caller, share, path)
         if isinstance(visit, Problem):
             return visit
         ask = Ask(
@@ -220,16 +230,16 @@ class DavOperations(TreeOperations):
             0,
             visit.allowed,
         )
-        refusal = self._check(visit, ask, visit.share.store.find(visit.name))
+        refusal = self._gate.check(visit, ask, visit.share.store.find(visit.name))
         if refusal is not None:
             return refusal
-        locks = self.dav_locks.covering(visit.share.name, visit.name)
+        locks = self._dav_locks.covering(visit.share.name, visit.name)
         blocking = [
             self._open_of(lock) for lock in locks if lock.handle not in visit.covering_handles
         ]
         if blocking:
-            rows = tuple(blocking[: self.engine.blockers_max])
-            return self._refuse_visit(
+            rows = tuple(blocking[: self._engine.blockers_max])
+            return self._gate.refuse_visit(
                 visit,
                 Refusal(NtStatus.SHARING_VIOLATION, rows, len(blocking)),
                 _WRITE_EA,
@@ -243,19 +253,19 @@ class DavOperations(TreeOperations):
         """A resource and what is in it, to `depth` 0, 1, or all (None); what the caller may not
         list is shown closed.
         """
-        visit = self._visit(caller, share, path)
+        visit = self._gate.visit(caller, share, path)
         if isinstance(visit, Problem):
             return visit
         store, facts = visit.share.store, visit.share.store.find(visit.name)
         if facts is None or not visit.allowed:
-            refused = self.stat(caller, share, path)
+            refused = self._paths.stat(caller, share, path)
             assert isinstance(refused, Problem), "a name that is not there was found"
             return refused
         share_name = visit.share.name
         found = [self._found(visit, visit.name, facts)]
         if not facts.directory or depth == 0:
             return found
-        refusal = self._check(visit, ask_to_list(visit, visit.name, visit.allowed), facts)
+        refusal = self._gate.check(visit, ask_to_list(visit, visit.name, visit.allowed), facts)
         if refusal is not None:
             return refusal
         ahead = [visit.name]
@@ -277,16 +287,18 @@ class DavOperations(TreeOperations):
                     await breathe(len(batch))
             except StoreError as error:
                 if directory is visit.name:
-                    return self._failed(visit.actor, share_name, visit.name.path, error, _READ)
+                    return self._refusals.store_failed(
+                        visit.actor, share_name, visit.name.path, error, _READ
+                    )
         return found
 
     def free_bytes(self, share: str) -> int:
         """Octets that still fit on a share that there is."""
-        return self._shares[fold(share)].store.free_bytes()
+        return self._gate.shares[fold(share)].store.free_bytes()
 
     def used_bytes(self, share: str) -> int:
         """Bytes that are taken where a share that there is has its files (RFC 4331, 4)."""
-        return self._shares[fold(share)].store.used_bytes()
+        return self._gate.shares[fold(share)].store.used_bytes()
 
     # -- inside
 
@@ -298,7 +310,7 @@ class DavOperations(TreeOperations):
         covers = (TREE if wish.infinite else NAMES) if directory else 0
         covering_handles = visit.covering_handles
         if covering_handles:
-            own = self.dav_locks.covering(visit.share.name, visit.name)
+            own = self._dav_locks.covering(visit.share.name, visit.name)
             covering_handles -= {lock.handle for lock in own if lock.exclusive or wish.exclusive}
         open_if, allowed, actor = Disposition.OPEN_IF, visit.allowed, visit.actor
         name = visit.name
@@ -325,7 +337,12 @@ class DavOperations(TreeOperations):
         for row in refusal.blockers:
             held.setdefault(row.path, []).append(row)
         return [
-            (path, self._refuse(visit.actor, visit.share.name, path, one, access, _SHARE_READ))
+            (
+                path,
+                self._refusals.refuse(
+                    visit.actor, visit.share.name, path, one, access, _SHARE_READ
+                ),
+            )
             for path, rows in held.items()
             for one in [Refusal(refusal.status, tuple(rows), len(rows))]
         ]
@@ -334,11 +351,11 @@ class DavOperations(TreeOperations):
         return Found(
             facts,
             visit.share.store.properties(name),
-            self.dav_locks.covering(visit.share.name, name),
+            self._dav_locks.covering(visit.share.name, name),
         )
 
     def _open_of(self, lock: DavLock) -> Open:
-        row = self.engine.find(lock.handle)
+        row = self._engine.find(lock.handle)
         assert row is not None, "a WebDAV lock outlived its open"
         return row
 

@@ -29,15 +29,10 @@ from despoolr_server.engine.dispositions import STAYS
 from despoolr_server.engine.names import BadName, Name, parse_name
 from despoolr_server.engine.rows import STORED_ATTRIBUTES, Ask, FileFacts, Granted, Open, Refusal
 from despoolr_server.files.protocol import StoreError
-from despoolr_server.shares.audit import Actor
-from despoolr_server.shares.gate import (
-    NO_FILE_BEFORE_A_SEPARATOR,
-    SEPARATORS,
-    NetworkShare,
-    ShareBase,
-    actor_of,
-    name_of,
-)
+from despoolr_server.shares.audit import Actor, actor_of
+from despoolr_server.shares.closing import name_of
+from despoolr_server.shares.gate import NO_FILE_BEFORE_A_SEPARATOR, SEPARATORS, Gate
+from despoolr_server.shares.network_share import NetworkShare
 from despoolr_server.shares.principal import LARGE_SIZE, BeforeLarge, Principal, TooMany
 from despoolr_server.shares.problems import problem
 
@@ -48,26 +43,36 @@ _NON_DIRECTORY_FILE: Final = int(CreateOption.NON_DIRECTORY_FILE)
 _WRITE_ATTRIBUTES: Final = int(Access.WRITE_ATTRIBUTES)
 
 
-class HandleOperations(ShareBase):
+class Handles:
     """Open, read, write, close, and what else a handle can do."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._clock = gate.clock
+        self._engine = gate.engine
+        self._ledger = gate.ledger
+        self._limits = gate.limits
+        self._audit = gate.audit
+        self._refusals = gate.refusals
+        self._closing = gate.closing
 
     async def open(self, who: Principal, request: OpenRequest) -> OpenReply | Problem:
         """Grant an open and keep it, or say who is in the way."""
-        now = self._now()
-        session = self._session(who, request.session, now)
+        now = self._gate.now()
+        session = self._gate.session(who, request.session, now)
         if session is None:
             return problem(NtStatus.USER_SESSION_DELETED, request.share, request.path)
         actor = Actor(
             session.machine, session.user, request.program or session.program, request.purpose
         )
-        share = self._shares.get(fold(request.share))
+        share = self._gate.shares.get(fold(request.share))
         if share is None:
             return problem(NtStatus.BAD_NETWORK_NAME, request.share, request.path)
-        if self.engine.has_left(session.session, share.name):
+        if self._engine.has_left(session.session, share.name):
             return problem(NtStatus.NETWORK_NAME_DELETED, share.name, request.path)
         name = parse_name(request.path)
         if isinstance(name, BadName):
-            return self._bad_name(actor, share.name, request.path, name)
+            return self._refusals.bad_name(actor, share.name, request.path, name)
         try:
             access, share_mode, disposition, options, attributes = _words(
                 request.access,
@@ -81,7 +86,7 @@ class HandleOperations(ShareBase):
         facts, parent_exists, name = _look(share, name)
         if request.path.endswith(SEPARATORS) and name.key and not options & _DIRECTORY_FILE:
             if options & _NON_DIRECTORY_FILE or (facts is not None and not facts.directory):
-                return self._refuse(
+                return self._refusals.refuse(
                     actor, share.name, name.path, NO_FILE_BEFORE_A_SEPARATOR, access, share_mode
                 )
             options |= _DIRECTORY_FILE if facts is None else 0
@@ -98,24 +103,24 @@ class HandleOperations(ShareBase):
             request.purpose,
             fixed=share.rights.is_fixed(who.role, name.key),
         )
-        granted = self.engine.open(now, session, ask, facts, parent_exists)
+        granted = self._engine.open(now, session, ask, facts, parent_exists)
         if isinstance(granted, Refusal):
-            return self._refuse(actor, share.name, name.path, granted, access, share_mode)
+            return self._refusals.refuse(actor, share.name, name.path, granted, access, share_mode)
         action = granted.action
         size, kept = (facts.size, facts.attributes) if facts is not None else (0, 0)
         if action is not CreateAction.OPENED:
             try:
                 self._carry_out(share, granted, attributes)
             except StoreError as error:
-                self.engine.retract(granted.open)
-                return self._failed(actor, share.name, name.path, error, access)
+                self._engine.retract(granted.open)
+                return self._refusals.store_failed(actor, share.name, name.path, error, access)
             size, kept = 0, attributes
         self._audit.granted(granted.open, action)
         if action is not CreateAction.OPENED:
-            failure = await self._synced(actor, share.name, name.path, access)
+            failure = await self._gate.sync(actor, share.name, name.path, access)
             if failure is not None:
-                if self.engine.find(granted.open.handle) is not None:
-                    self._finish_close(self.engine.close(granted.open, self._clock.now()), "failed")
+                if self._engine.find(granted.open.handle) is not None:
+                    self._closing.close(granted.open, "failed", self._clock.now())
                 return failure
         return OpenReply(granted.open.handle, action.value, size, render_attributes(kept), now)
 
@@ -142,7 +147,7 @@ class HandleOperations(ShareBase):
                 store.set_attributes(name, facts.attributes if facts else 0)
                 raise
 
-    async def read_open(
+    async def read(
         self,
         who: Principal,
         handle: str,
@@ -157,12 +162,12 @@ class HandleOperations(ShareBase):
 
         `before` is told the size of what is large before it is read; what it raises ends the call.
         """
-        row = self._row(who, handle, session)
+        row = self._gate.own_open(who, handle, session)
         if isinstance(row, Problem):
             return row
         if not row.access & READS:
             return _denied(row, "the handle was not opened to read")
-        facts = self._facts(row)
+        facts = self._gate.facts_of(row)
         refusal = _no_content(row, facts, offset, length or 0)
         if refusal is not None:
             return refusal
@@ -179,7 +184,7 @@ class HandleOperations(ShareBase):
             return b""
         if count > LARGE_SIZE and before is not None:
             before(count)
-        store, name = self._store(row), name_of(row)
+        store, name = self._gate.store_of(row), name_of(row)
         try:
             data = (
                 store.read(name, offset, count)
@@ -187,18 +192,18 @@ class HandleOperations(ShareBase):
                 else await store.read_large(name, offset, count)
             )
         except StoreError as error:
-            return self._failed(actor_of(row), row.share, row.path, error, row.access)
-        if data and self.ledger.waiting_count:
+            return self._refusals.open_failed(row, error)
+        if data and self._ledger.waiting_count:
             self._audit.was_read(actor_of(row), row.share, row.path)
         return data
 
-    async def write_open(
+    async def write(
         self, who: Principal, handle: str, offset: int, data: bytes, *, session: str = ""
     ) -> int | Problem:
         """Put octets at `offset` (a handle with APPEND_DATA alone writes at the end); how many were
         written.
         """
-        row = self._row(who, handle, session)
+        row = self._gate.own_open(who, handle, session)
         if isinstance(row, Problem):
             return row
         place = self._write_place(row, offset, len(data))
@@ -207,24 +212,24 @@ class HandleOperations(ShareBase):
         offset = place
         if not data:
             return 0
-        store = self._store(row)
+        store = self._gate.store_of(row)
         try:
             store.write_at(name_of(row), offset, data, self._clock.now())
-            self._dirty.add(row.handle)
+            self._closing.written.add(row.handle)
             await store.sync()
         except StoreError as error:
-            return self._failed(actor_of(row), row.share, row.path, error, row.access)
-        if self.ledger.waiting_count:
+            return self._refusals.open_failed(row, error)
+        if self._ledger.waiting_count:
             self._audit.was_read(actor_of(row), row.share, row.path, "written")
         return len(data)
 
     def why_not_write(
         self, who: Principal, handle: str, offset: int, size: int, *, session: str = ""
     ) -> Problem | None:
-        """What `write_open` would say now to so many bytes, before they are there; None if nothing
+        """What `write` would say now to so many bytes, before they are there; None if nothing
         is in their way.
         """
-        row = self._row(who, handle, session)
+        row = self._gate.own_open(who, handle, session)
         if isinstance(row, Problem):
             return row
         place = self._write_place(row, offset, size)
@@ -234,7 +239,7 @@ class HandleOperations(ShareBase):
         """Where so many bytes go through a handle, or why they may not."""
         if not row.access & WRITES:
             return _denied(row, "the handle was not opened to write")
-        facts = self._facts(row)
+        facts = self._gate.facts_of(row)
         refusal = _no_content(row, facts, offset, size)
         if refusal is not None:
             return refusal
@@ -244,19 +249,23 @@ class HandleOperations(ShareBase):
         refusal = self._locked(row, offset, size, writes=True)
         if refusal is not None:
             return refusal
-        return self._too_large(row, offset + size) if offset + size > self.file_size_max else offset
+        return (
+            self._too_large(row, offset + size)
+            if offset + size > self._limits.file_size_max
+            else offset
+        )
 
     async def close(self, who: Principal, handle: str, *, session: str = "") -> Problem | None:
         """Give an open back; a file marked for deletion goes with its last open."""
-        row = self._row(who, handle, session)
+        row = self._gate.own_open(who, handle, session)
         if isinstance(row, Problem):
             return row
-        failure = self._finish_close(self.engine.close(row, self._clock.now()), "closed")
+        failure = self._closing.close(row, "closed", self._clock.now())
         if failure is None:
             try:
-                await self._store(row).sync()
+                await self._gate.store_of(row).sync()
             except StoreError as error:
-                return self._failed(actor_of(row), row.share, row.path, error, row.access)
+                return self._refusals.open_failed(row, error)
         return failure
 
     # -- what else a handle can do
@@ -265,21 +274,21 @@ class HandleOperations(ShareBase):
         self, who: Principal, handle: str, pending: bool, *, session: str = ""
     ) -> Problem | None:
         """Set or clear the file's delete-pending flag (needs DELETE access)."""
-        row = self._row(who, handle, session)
+        row = self._gate.own_open(who, handle, session)
         if isinstance(row, Problem):
             return row
-        facts = self._facts(row)
+        facts = self._gate.facts_of(row)
         if facts is None:
             return problem(NtStatus.OBJECT_NAME_NOT_FOUND, row.share, row.path)
-        filled = pending and facts.directory and self._store(row).has_children(name_of(row))
-        refusal = self.engine.mark_delete(row, pending, facts, filled)
-        return self._refuse_row(row, refusal) if refusal else None
+        filled = pending and facts.directory and self._gate.store_of(row).has_children(name_of(row))
+        refusal = self._engine.mark_delete(row, pending, facts, filled)
+        return self._refusals.refuse_open(row, refusal) if refusal else None
 
-    async def rename_open(
+    async def rename(
         self, who: Principal, handle: str, new_path: str, *, replace: bool, session: str = ""
     ) -> Problem | None:
         """Rename the file of a handle that has DELETE access; every other handle on it follows."""
-        row = self._row(who, handle, session)
+        row = self._gate.own_open(who, handle, session)
         if isinstance(row, Problem):
             return row
         target = parse_name(new_path)
@@ -287,13 +296,15 @@ class HandleOperations(ShareBase):
             reason = (
                 target.reason if isinstance(target, BadName) else "the share's root has no name"
             )
-            return self._refuse_row(row, Refusal(NtStatus.OBJECT_NAME_INVALID, reason=reason))
-        share = self._shares[fold(row.share)]
+            return self._refusals.refuse_open(
+                row, Refusal(NtStatus.OBJECT_NAME_INVALID, reason=reason)
+            )
+        share = self._gate.shares[fold(row.share)]
         store, source = share.store, name_of(row)
         target_facts, parent_exists, target = _look(share, target, keep_spelling=True)
         if new_path.endswith(SEPARATORS) and not row.directory:
-            return self._refuse_row(row, NO_FILE_BEFORE_A_SEPARATOR)
-        refusal = self.engine.check_rename(
+            return self._refusals.refuse_open(row, NO_FILE_BEFORE_A_SEPARATOR)
+        refusal = self._engine.check_rename(
             row.share,
             source,
             row.access,
@@ -308,69 +319,69 @@ class HandleOperations(ShareBase):
         if refusal is None and share.rights.is_fixed(who.role, target.key):
             refusal = Refusal(NtStatus.ACCESS_DENIED, reason=STAYS)
         if refusal is None and row.directory:
-            refusal = self._too_far_below(store, source, target)
+            refusal = share.too_far_below(source, target)
         if refusal is not None:
-            return self._refuse_row(row, refusal)
+            return self._refusals.refuse_open(row, refusal)
         try:
             store.rename(source, target)
-            self.engine.renamed(row.share, source, target)
+            self._engine.renamed(row.share, source, target)
             self._audit.renamed(actor_of(row), row.share, row.path, target.path)
             await store.sync()
         except StoreError as error:
-            return self._failed(actor_of(row), row.share, row.path, error, DELETES)
+            return self._refusals.open_failed(row, error, DELETES)
         return None
 
     async def set_attributes(
         self, who: Principal, handle: str, attributes: str, *, session: str = ""
     ) -> Problem | None:
         """Give the file these attributes (`"READONLY|HIDDEN"`, `"NORMAL"` for none); needs WRITE_ATTRIBUTES."""
-        row = self._row(who, handle, session)
+        row = self._gate.own_open(who, handle, session)
         if isinstance(row, Problem):
             return row
         if not row.access & _WRITE_ATTRIBUTES:
             return _denied(row, "the handle was not opened to change attributes")
         try:
-            store = self._store(row)
+            store = self._gate.store_of(row)
             store.set_attributes(name_of(row), parse_flags(FileAttribute, attributes))
             await store.sync()
         except ValueError as error:
             return problem(NtStatus.INVALID_PARAMETER, row.share, row.path, detail=str(error))
         except StoreError as error:
-            return self._failed(actor_of(row), row.share, row.path, error, row.access)
+            return self._refusals.open_failed(row, error)
         return None
 
     async def set_size(
         self, who: Principal, handle: str, size: int, *, session: str = ""
     ) -> Problem | None:
         """Cut or lengthen the file; needs WRITE_DATA."""
-        row = self._row(who, handle, session)
+        row = self._gate.own_open(who, handle, session)
         if isinstance(row, Problem):
             return row
         if not row.access & _WRITE_DATA:
             return _denied(row, "the handle was not opened to write")
-        refusal = _no_content(row, self._facts(row), size, 0)
+        refusal = _no_content(row, self._gate.facts_of(row), size, 0)
         if refusal is not None:
             return refusal
-        if size > self.file_size_max:
+        if size > self._limits.file_size_max:
             return self._too_large(row, size)
         try:
-            store = self._store(row)
+            store = self._gate.store_of(row)
             store.set_size(name_of(row), size, self._clock.now())
-            self._dirty.add(row.handle)
+            self._closing.written.add(row.handle)
             await store.sync()
         except StoreError as error:
-            return self._failed(actor_of(row), row.share, row.path, error, row.access)
+            return self._refusals.open_failed(row, error)
         return None
 
     def query(self, who: Principal, handle: str, *, session: str = "") -> OpenFacts | Problem:
         """What the handle's file is now."""
-        row = self._row(who, handle, session)
+        row = self._gate.own_open(who, handle, session)
         if isinstance(row, Problem):
             return row
-        facts = self._facts(row)
+        facts = self._gate.facts_of(row)
         if facts is None:
             return problem(NtStatus.OBJECT_NAME_NOT_FOUND, row.share, row.path)
-        pending = self.engine.is_pending(row)
+        pending = self._engine.is_pending(row)
         return OpenFacts(
             path=row.path,
             size=facts.size,
@@ -386,7 +397,7 @@ class HandleOperations(ShareBase):
         """What is in the directory of a handle that may list it (READ_DATA), sorted; names that are
         going still count.
         """
-        row = self._row(who, handle, session)
+        row = self._gate.own_open(who, handle, session)
         if isinstance(row, Problem):
             return row
         if not row.directory:
@@ -399,15 +410,25 @@ class HandleOperations(ShareBase):
         if not row.access & _READ_DATA:
             return _denied(row, "the handle was not opened to list")
         try:
-            return await self._facts_in(self._shares[fold(row.share)], name_of(row))
+            return await self._gate.shares[fold(row.share)].facts_in(name_of(row))
         except StoreError as error:
-            return self._failed(actor_of(row), row.share, row.path, error, row.access)
+            return self._refusals.open_failed(row, error)
 
     # -- inside
 
+    def _locked(self, row: Open, offset: int, length: int, *, writes: bool) -> Problem | None:
+        """Why a range lock keeps these bytes from being read or written through a handle."""
+        file = self._engine.table.file(row.file)
+        if file is None or file.ranges is None:
+            return None
+        refusal = self._engine.locking.check_transfer(
+            file, row.handle, writes=writes, offset=offset, length=length
+        )
+        return self._refusals.refuse_open(row, refusal) if refusal else None
+
     def _too_large(self, row: Open, size: int) -> Problem:
-        reason = f"{size} bytes are more than the limit of {self.file_size_max}"
-        return self._refuse_row(row, Refusal(NtStatus.FILE_TOO_LARGE, reason=reason))
+        reason = f"{size} bytes are more than the limit of {self._limits.file_size_max}"
+        return self._refusals.refuse_open(row, Refusal(NtStatus.FILE_TOO_LARGE, reason=reason))
 
 
 def _look(

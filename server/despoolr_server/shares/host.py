@@ -2,52 +2,123 @@
 and the table of opens.
 
 Refusals are values (`Problem`). Decisions never await: between looking at the table and changing it
-nothing else runs. Only moving octets may await; meanwhile the open that was granted protects the
-file.
+nothing else runs. Only moving bytes may await; meanwhile the open that was granted protects the
+file. Each kind of operation is a part: `host.paths`, `host.trees`, `host.dav`, `host.handles`,
+`host.range_locks`, `host.sessions`, all behind one `Gate`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
+from despoolr_core.clock import Clock
+from despoolr_core.records.episodes import EpisodeLedger
+from despoolr_core.records.stream import Recorder
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import NtStatus, Role, render_access, render_share_mode
-from despoolr_core.share.wire import (
-    RANGES_LISTED_MAX,
-    EpisodeRow,
-    OpenFacts,
-    OpenRow,
-    Problem,
-    SessionReply,
-    SessionRequest,
-)
-from despoolr_server.engine.names import Name, parse_name
-from despoolr_server.engine.rows import Open, Refusal, Session
-from despoolr_server.shares.audit import Actor
-from despoolr_server.shares.dav import DavOperations
-from despoolr_server.shares.handles import HandleOperations
-from despoolr_server.shares.locks import LockOperations
-from despoolr_server.shares.principal import NOT_MODIFIED, Caller, Content, NotModified, Principal
+from despoolr_core.share.wire import RANGES_LISTED_MAX, EpisodeRow, OpenRow, Problem
+from despoolr_server.engine.names import ROOT, BadName, Name, parse_name
+from despoolr_server.engine.rows import Open
+from despoolr_server.files.protocol import FileStore
+from despoolr_server.shares.dav import Dav
+from despoolr_server.shares.gate import Gate
+from despoolr_server.shares.handles import Handles
+from despoolr_server.shares.limits import ShareLimits
+from despoolr_server.shares.network_share import NetworkShare
+from despoolr_server.shares.paths import Paths
+from despoolr_server.shares.principal import Principal
 from despoolr_server.shares.problems import problem
+from despoolr_server.shares.range_locks import RangeLocks
+from despoolr_server.shares.rights import EVERYONE, Rights, RightsTable
+from despoolr_server.shares.sessions import Sessions
+from despoolr_server.shares.trees import Trees
 
-__all__ = [
-    "NOT_MODIFIED",
-    "Caller",
-    "Content",
-    "NotModified",
-    "OpenFacts",
-    "Principal",
-    "ShareHost",
-]
+ROOT_MISSING: Final = (
+    "its directory is not on the disk: put it back, or start the server again, "
+    "which makes an empty one"
+)
 
 
-class ShareHost(DavOperations, HandleOperations, LockOperations):
+class ShareHost:
     """All shares of one server, their sessions and their table of opens.
 
-    `recorder` gets the facts and feeds the host's own episode ledger; limits are keyword arguments
-    of `ShareBase`. Ids are counters (`S1`, `O1`, `<server>-E1`): give a restarted server an
-    `id_prefix` of its own.
+    `recorder` gets the facts and feeds the host's own episode ledger (`ledger`, if that is given).
+    Ids are counters (`S1`, `O1`, `<server>-E1`): give a restarted server an `id_prefix` of its own.
+    `dav_time_scale` is how many site seconds pass in one of a WebDAV client's.
     """
+
+    def __init__(
+        self,
+        server: str,
+        clock: Clock,
+        recorder: Recorder,
+        limits: ShareLimits | None = None,
+        *,
+        id_prefix: str = "",
+        ledger: EpisodeLedger | None = None,
+        dav_time_scale: float = 1.0,
+    ) -> None:
+        self.server = server
+        self.limits = ShareLimits() if limits is None else limits
+        self.gate = Gate(server, clock, recorder, self.limits, id_prefix=id_prefix, ledger=ledger)
+        self.engine = self.gate.engine
+        self.ledger = self.gate.ledger
+        self.dav_locks = self.gate.dav_locks
+        self.sessions = Sessions(self.gate)
+        self.paths = Paths(self.gate)
+        self.handles = Handles(self.gate)
+        self.range_locks = RangeLocks(self.gate)
+        self.trees = Trees(self.gate, self.paths)
+        self.dav = Dav(self.gate, self.paths, time_scale=dav_time_scale)
+
+    # -- what there is
+
+    def add_share(self, name: str, store: FileStore, rights: RightsTable | None = None) -> None:
+        """Serve a store under a name, case-insensitively, and put on record what is wrong with it.
+
+        Raises `ValueError` for a name that is taken or no share name.
+        """
+        if isinstance(parse_name(name), BadName) or not name or "/" in name or "\\" in name:
+            raise ValueError(f"{name!r} is not a name for a share")
+        if fold(name) in self.gate.shares:
+            raise ValueError(f"there is a share {name} already")
+        self.gate.shares[fold(name)] = NetworkShare(
+            name, store, (EVERYONE if rights is None else rights).copy()
+        )
+        for found in store.findings:
+            self.gate.audit.damaged(name, found)
+
+    def damages(self) -> list[str]:
+        """What is wrong with the data of shares, so that nothing on them can be changed: a sentence
+        each.
+        """
+        found = [
+            (share.name, finding)
+            for share in self.gate.shares.values()
+            for finding in share.store.findings
+        ]
+        found += [
+            (share.name, ROOT_MISSING)
+            for share in self.gate.shares.values()
+            if share.store.find(ROOT) is None
+        ]
+        return [f"{name}: {finding}" for name, finding in found]
+
+    def share_names(self) -> list[str]:
+        """The shares, in the order in which they were added."""
+        return [share.name for share in self.gate.shares.values()]
+
+    def set_rights(
+        self, share: str, prefix: str, role: Role, rights: Rights | None
+    ) -> Rights | None:
+        """Change what a role may do below a prefix from now on (None: as the directory above);
+        returns what stood there.
+
+        Opens already granted are not touched, as with Windows. Raises `KeyError` for an unknown
+        share.
+        """
+        return self.gate.shares[fold(share)].rights.set(prefix, role, rights)
 
     @property
     def open_count(self) -> int:
@@ -59,121 +130,12 @@ class ShareHost(DavOperations, HandleOperations, LockOperations):
         """How many sessions there are."""
         return len(self.engine.sessions)
 
-    # -- sessions on leases
-
-    def start_session(self, who: Principal, request: SessionRequest) -> SessionReply | Problem:
-        """Begin a session. Only the service and administrators may speak for another machine or
-        user than the token's.
-        """
-        now = self._now()
-        machine, user = request.machine or who.machine, request.user or who.user
-        if who.role is Role.CLIENT and fold(machine) != fold(who.machine):
-            return self._refuse_claim(
-                who, request, f"the token is for {who.machine}, not for {machine}"
-            )
-        if who.role is Role.CLIENT and fold(user) != fold(who.user):
-            return self._refuse_claim(
-                who, request, f"the token is for user {who.user or '(none)'}, not for {user}"
-            )
-        if not 0.0 <= request.lease_s < float("inf"):
-            return problem(
-                NtStatus.INVALID_PARAMETER,
-                detail="lease_s is a number of seconds, 0 for the server's default",
-            )
-        lease_s = min(request.lease_s or self.lease_s_default, self.lease_s_max)
-        if request.previous and self._session(who, request.previous, now) is not None:
-            self._end(request.previous, "replaced by a new session", now)
-        return self._begin(who, machine, user, request.program, lease_s, now)
-
-    def start_local_session(self, who: Principal, program: str) -> SessionReply | Problem:
-        """A session without a lease, for a service in the process that owns the table."""
-        return self._begin(who, who.machine, who.user, program, 0.0, self._now())
-
-    def _begin(
-        self, who: Principal, machine: str, user: str, program: str, lease_s: float, now: float
-    ) -> SessionReply | Problem:
-        session = self.engine.start_session(
-            now,
-            machine=machine,
-            user=user,
-            program=program,
-            role=who.role,
-            owner=who.machine,
-            lease_s=lease_s,
-            counted_as=fold(who.machine) if who.role is Role.CLIENT else "",
-        )
-        if isinstance(session, Refusal):
-            return self._refuse(Actor(machine, user, program), "", "", session)
-        self._audit.session_started(session)
-        return self._reply(session)
-
-    def renew_session(self, who: Principal, session: str) -> SessionReply | Problem:
-        """Push the lease out. A session that has ended stays ended: USER_SESSION_DELETED."""
-        found = self._session(who, session, self._now())
-        return self._reply(found) if found else _no_session(session)
-
-    def end_session(self, who: Principal, session: str, reason: str = "logoff") -> Problem | None:
-        """End a session and close what it has open, in the order of opening."""
-        if self._session(who, session, self._now()) is None:
-            return _no_session(session)
-        self._end(session, reason, self._clock.now())
-        return None
-
-    def leave_share(self, who: Principal, session: str, share: str) -> Problem | None:
-        """Disconnect a session from one share: its opens there are closed, late calls on them get
-        NETWORK_NAME_DELETED.
-        """
-        found = self._session_on(who, session, share)
-        if isinstance(found, Problem):
-            return found
-        ended = self.engine.leave(found[0], found[1], "share disconnected", self._clock.now())
-        self._finish_ended(ended, NtStatus.NETWORK_NAME_DELETED)
-        return None
-
-    def join_share(self, who: Principal, session: str, share: str) -> Problem | None:
-        """Connect a session to a share. Opening there is enough, except after `leave_share`."""
-        found = self._session_on(who, session, share)
-        if isinstance(found, Problem):
-            return found
-        self.engine.rejoin(*found)
-        return None
-
     def stop(self, reason: str = "server stopped") -> None:
         """End every session: what a server does before it goes."""
         for session in list(self.engine.sessions):
-            self._end(session.session, reason, self._clock.now())
+            self.gate.closing.end_session(session.session, reason, self.gate.clock.now())
 
-    def _refuse_claim(self, who: Principal, request: SessionRequest, reason: str) -> Problem:
-        """A client may not speak for another machine or user."""
-        refusal = Refusal(NtStatus.ACCESS_DENIED, reason=reason)
-        return self._refuse(Actor(who.machine, who.user, request.program), "", "", refusal)
-
-    def _end(self, session: str, reason: str, now: float) -> None:
-        ended = self.engine.end_session(session, reason, now)
-        assert ended is not None, "a session vanished in one turn"
-        self._finish_session(ended)
-
-    def _session_on(
-        self, who: Principal, session: str, share: str
-    ) -> tuple[Session, str] | Problem:
-        found = self._session(who, session, self._now())
-        if found is None:
-            return _no_session(session)
-        known = self._shares.get(fold(share))
-        return (found, known.name) if known else problem(NtStatus.BAD_NETWORK_NAME, share)
-
-    def _reply(self, session: Session) -> SessionReply:
-        deadline = self.engine.sessions.deadline(session)
-        return SessionReply(
-            session=session.session,
-            machine=session.machine,
-            user=session.user,
-            program=session.program,
-            lease_s=session.lease_s,
-            expires_at=deadline if session.lease_s else 0.0,
-        )
-
-    # -- asking
+    # -- who holds what, who was refused what
 
     def opens(self, share: str = "", path: str = "", machine: str = "") -> list[OpenRow]:
         """Who holds what, oldest first; each filter that is not empty must match,
@@ -187,7 +149,7 @@ class ShareHost(DavOperations, HandleOperations, LockOperations):
         """The same of the opens that stand now, one by one, for who has to let others have a turn;
         None: one left out.
         """
-        self._now()
+        self.gate.now()
         name = parse_name(path) if path else None
         if path and not isinstance(name, Name):
             return
@@ -209,7 +171,7 @@ class ShareHost(DavOperations, HandleOperations, LockOperations):
     def each_episode(self, machine: str = "", path: str = "") -> Iterator[EpisodeRow | None]:
         """`episodes`, one by one (None: one left out)."""
         return self.ledger.each(
-            self._now(), machine=machine, path=path.replace("\\", "/").strip("/")
+            self.gate.now(), machine=machine, path=path.replace("\\", "/").strip("/")
         )
 
     def end_episode(self, who: Principal, episode: str, reason: str) -> Problem | None:
@@ -220,14 +182,14 @@ class ShareHost(DavOperations, HandleOperations, LockOperations):
         if who.role is Role.CLIENT and fold(row.machine) != fold(who.machine):
             return problem(NtStatus.ACCESS_DENIED, detail=f"episode {episode} is {row.machine}'s")
         if row.state == "waiting":
-            self._audit.gave_up(who.machine, episode, reason)
+            self.gate.audit.gave_up(who.machine, episode, reason)
         return None
 
     def close_by_force(self, who: Principal, handle: str, reason: str) -> Problem | None:
         """Close somebody else's open, as Server Manager's *Close Resource* does. Only for the
         service and administrators.
         """
-        self._now()
+        self.gate.now()
         if who.role is Role.CLIENT:
             return problem(
                 NtStatus.ACCESS_DENIED,
@@ -236,12 +198,12 @@ class ShareHost(DavOperations, HandleOperations, LockOperations):
         row = self.engine.find(handle)
         if row is None:
             return problem(NtStatus.FILE_CLOSED, detail=f"handle {handle} is closed, or never was")
-        self._finish_close(self.engine.close(row, self._clock.now()), reason)
+        self.gate.closing.close(row, reason, self.gate.clock.now())
         return None
 
     def _row_of(self, row: Open) -> OpenRow:
         lock = self.dav_locks.of_handle(row.handle)
-        ranges, waiting = self._ranges_of(row)
+        ranges, waiting = self.range_locks.ranges_of(row)
         return OpenRow(
             open=row.handle,
             session=row.session,
@@ -261,9 +223,3 @@ class ShareHost(DavOperations, HandleOperations, LockOperations):
             waiting=tuple(waiting[:RANGES_LISTED_MAX]),
             waiting_count=len(waiting),
         )
-
-
-def _no_session(session: str) -> Problem:
-    return problem(
-        NtStatus.USER_SESSION_DELETED, detail=f"session {session} has ended, or never was"
-    )

@@ -21,7 +21,8 @@ from despoolr_core.share.modes import (
     render_share_mode,
 )
 from despoolr_core.share.wire import Entry, OpenReply, OpenRequest, Problem, lock_request
-from despoolr_server.shares.host import Caller, Content, Principal, ShareHost
+from despoolr_server.shares.host import ShareHost
+from despoolr_server.shares.principal import Caller, Content, Principal
 
 
 class LocalOpenFile:
@@ -45,7 +46,7 @@ class LocalOpenFile:
 
     async def read(self, offset: int = 0, length: int | None = None) -> bytes:
         """Octets from `offset`; none at the end of the file."""
-        data = await self._host.read_open(self._who, self.handle, offset, length)
+        data = await self._host.handles.read(self._who, self.handle, offset, length)
         if isinstance(data, Problem):
             if data.nt_status == NtStatus.END_OF_FILE:
                 return b""
@@ -54,7 +55,7 @@ class LocalOpenFile:
 
     async def write(self, data: bytes, offset: int = 0) -> None:
         """Put octets at `offset`, growing the file as needed."""
-        written = await self._host.write_open(self._who, self.handle, offset, data)
+        written = await self._host.handles.write(self._who, self.handle, offset, data)
         if isinstance(written, Problem):
             raise ShareError(written)
 
@@ -63,20 +64,20 @@ class LocalOpenFile:
     ) -> None:
         """Lock octets against other opens, at once or within `wait_s` site seconds."""
         request = lock_request(offset, length, exclusive=exclusive, wait_s=wait_s)
-        locked = await self._host.lock(self._who, self.handle, request)
+        locked = await self._host.range_locks.lock(self._who, self.handle, request)
         if isinstance(locked, Problem):
             raise ShareError(locked)
 
     async def unlock(self, offset: int, length: int) -> None:
         """Unlock exactly this range."""
-        _must(self._host.unlock(self._who, self.handle, offset, length))
+        _must(self._host.range_locks.unlock(self._who, self.handle, offset, length))
 
     async def close(self) -> None:
         """Give the open back; one that its server closed already is closed."""
         if self._is_closed:
             return
         self._is_closed = True
-        refusal = await self._host.close(self._who, self.handle)
+        refusal = await self._host.handles.close(self._who, self.handle)
         if refusal is not None and refusal.nt_status not in (
             NtStatus.FILE_CLOSED,
             NtStatus.USER_SESSION_DELETED,
@@ -126,7 +127,7 @@ class LocalShare:
             program=program,
             purpose=purpose,
         )
-        reply = await self._host.open(self._who, request)
+        reply = await self._host.handles.open(self._who, request)
         if isinstance(reply, Problem):
             raise ShareError(reply)
         return LocalOpenFile(self._host, self._who, reply)
@@ -188,13 +189,13 @@ class LocalShare:
         made: list[ShareError | None] = []
         caller = self._caller("")
         for path, data in files:
-            etag = await self._host.put(
+            etag = await self._host.paths.put(
                 caller, self._share, path, data, create_only=create, sync=False
             )
             made.append(ShareError(etag) if isinstance(etag, Problem) else None)
             if create and made[-1] is not None:
                 break
-        _must(await self._host.sync((self._share,)))
+        _must(await self._host.paths.sync((self._share,)))
         return made
 
     async def delete_all(self, paths: Sequence[str]) -> list[ShareError | None]:
@@ -202,14 +203,14 @@ class LocalShare:
         caller = self._caller("")
         gone: list[ShareError | None] = []
         for path in paths:
-            refusal = await self._host.delete(caller, self._share, path, sync=False)
+            refusal = await self._host.paths.delete(caller, self._share, path, sync=False)
             gone.append(None if refusal is None else ShareError(refusal))
-        _must(await self._host.sync((self._share,)))
+        _must(await self._host.paths.sync((self._share,)))
         return gone
 
     async def read(self, path: str, *, purpose: str = "") -> bytes:
         """The whole file (access READ, sharing READ)."""
-        content = await self._host.get(self._caller(purpose), self._share, path)
+        content = await self._host.paths.get(self._caller(purpose), self._share, path)
         if isinstance(content, Problem):
             raise ShareError(content)
         assert isinstance(content, Content), "not modified without an ETag"
@@ -217,20 +218,20 @@ class LocalShare:
 
     async def read_if_changed(self, path: str, etag: str) -> tuple[bytes, str] | None:
         """The file and its ETag, or None when it still has `etag` (`""` never matches)."""
-        content = await self._host.get(self._caller(""), self._share, path, etag)
+        content = await self._host.paths.get(self._caller(""), self._share, path, etag)
         if isinstance(content, Problem):
             raise ShareError(content)
         return (content.data, content.etag) if isinstance(content, Content) else None
 
     async def write(self, path: str, data: bytes, *, purpose: str = "") -> None:
         """Replace or create the whole file (access WRITE, sharing READ)."""
-        etag = await self._host.put(self._caller(purpose), self._share, path, data)
+        etag = await self._host.paths.put(self._caller(purpose), self._share, path, data)
         if isinstance(etag, Problem):
             raise ShareError(etag)
 
     async def create(self, path: str, data: bytes, *, purpose: str = "") -> None:
         """As `write`, but `STATUS_OBJECT_NAME_COLLISION` if the name exists."""
-        etag = await self._host.put(
+        etag = await self._host.paths.put(
             self._caller(purpose), self._share, path, data, create_only=True
         )
         if isinstance(etag, Problem):
@@ -238,28 +239,28 @@ class LocalShare:
 
     async def delete(self, path: str, *, purpose: str = "") -> None:
         """Delete a file or an empty directory (access DELETE)."""
-        _must(await self._host.delete(self._caller(purpose), self._share, path))
+        _must(await self._host.paths.delete(self._caller(purpose), self._share, path))
 
     async def rename(
         self, path: str, new_path: str, *, replace: bool = False, purpose: str = ""
     ) -> None:
         """Rename within the share (access DELETE on the source)."""
         _must(
-            await self._host.move(
+            await self._host.paths.move(
                 self._caller(purpose), self._share, path, new_path, replace=replace
             )
         )
 
     async def list(self, path: str = "") -> list[Entry]:
         """The names in a directory, sorted case-insensitively."""
-        entries = self._host.list(self._caller(""), self._share, path)
+        entries = self._host.paths.list(self._caller(""), self._share, path)
         if isinstance(entries, Problem):
             raise ShareError(entries)
         return entries
 
     async def stat(self, path: str) -> Entry | None:
         """One name's facts, or None if there is no such name."""
-        found = self._host.stat(self._caller(""), self._share, path)
+        found = self._host.paths.stat(self._caller(""), self._share, path)
         if isinstance(found, Problem):
             error = ShareError(found)
             if error.is_missing:
@@ -269,7 +270,9 @@ class LocalShare:
 
     async def make_directory(self, path: str) -> None:
         """Make a directory and those above it that are missing; one that exists is fine."""
-        _must(await self._host.make_directory(self._caller(""), self._share, path, parents=True))
+        _must(
+            await self._host.paths.make_directory(self._caller(""), self._share, path, parents=True)
+        )
 
     async def end_episode(self, episode: str, reason: str) -> None:
         """Tell the host that this update will not be tried again (`given up`)."""
@@ -278,7 +281,7 @@ class LocalShare:
     async def close(self) -> None:
         """End the session and with it every open this share still has."""
         if self._session:
-            self._host.end_session(self._who, self._session)
+            self._host.sessions.end(self._who, self._session)
             self._session = ""
 
     def _caller(self, purpose: str) -> Caller:
@@ -286,7 +289,7 @@ class LocalShare:
 
     def _start(self) -> str:
         if not self._session:
-            reply = self._host.start_local_session(self._who, self._program)
+            reply = self._host.sessions.start_local(self._who, self._program)
             if isinstance(reply, Problem):
                 raise ShareError(reply)
             self._session = reply.session

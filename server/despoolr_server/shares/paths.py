@@ -17,18 +17,12 @@ import msgspec
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import Access, CreateOption, Disposition, NtStatus, ShareMode
 from despoolr_core.share.wire import Entry, Problem
-from despoolr_server.engine.dispositions import STAYS
 from despoolr_server.engine.names import BadName, Name, parse_name
 from despoolr_server.engine.rows import Ask, Ended, FileFacts, Granted, Open, Refusal
 from despoolr_server.engine.table import file_key
 from despoolr_server.files.protocol import StoreError
-from despoolr_server.shares.gate import (
-    NO_FILE_BEFORE_A_SEPARATOR,
-    SEPARATORS,
-    ShareBase,
-    Visit,
-    entry_of,
-)
+from despoolr_server.shares.gate import NO_FILE_BEFORE_A_SEPARATOR, SEPARATORS, Gate, Visit
+from despoolr_server.shares.network_share import entry_of
 from despoolr_server.shares.principal import (
     LARGE_SIZE,
     NOT_MODIFIED,
@@ -49,8 +43,18 @@ _FILE: Final = int(CreateOption.NON_DIRECTORY_FILE)
 _DIRECTORY: Final = int(CreateOption.DIRECTORY_FILE)
 
 
-class PathOperations(ShareBase):
-    """GET, PUT, DELETE, MOVE, MKCOL and listings, each of one name. Trees: `share.trees`."""
+class Paths:
+    """GET, PUT, DELETE, MOVE, MKCOL and listings, each of one name. Trees: `shares.trees`."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._engine = gate.engine
+        self._ledger = gate.ledger
+        self._dav_locks = gate.dav_locks
+        self._limits = gate.limits
+        self._audit = gate.audit
+        self._refusals = gate.refusals
+        self._closing = gate.closing
 
     async def get(
         self,
@@ -65,14 +69,14 @@ class PathOperations(ShareBase):
 
         `before` is told the size of a large one before it is read; what it raises ends the call.
         """
-        visit = self._visit(caller, share, path)
+        visit = self._gate.visit(caller, share, path)
         if isinstance(visit, Problem):
             return visit
-        if self.dav_locks:
+        if self._dav_locks:
             visit = self._past_dav_locks(visit)
-        ask = ask_of(visit, _READ, _SHARE_READ, options=_FILE)
+        ask = visit.ask(_READ, _SHARE_READ, options=_FILE)
         store, facts = visit.share.store, visit.share.store.find(visit.name)
-        refusal = self._check(visit, ask, facts)
+        refusal = self._gate.check(visit, ask, facts)
         if refusal is not None:
             return refusal
         assert facts is not None, "an OPEN of a missing name was granted"
@@ -96,7 +100,9 @@ class PathOperations(ShareBase):
                 finally:
                     self._release(row)
         except StoreError as error:
-            return self._failed(visit.actor, visit.share.name, facts.path, error, _READ)
+            return self._refusals.store_failed(
+                visit.actor, visit.share.name, facts.path, error, _READ
+            )
         self._audit.was_read(visit.actor, visit.share.name, facts.path)
         return Content(data, facts.etag, facts.modified_at)
 
@@ -104,16 +110,16 @@ class PathOperations(ShareBase):
         """Whether `get` with this ETag would answer NOT_MODIFIED and put nothing on record: a
         poll's short way.
         """
-        found = self._shares.get(fold(share))
+        found = self._gate.shares.get(fold(share))
         name = parse_name(path)
         if (
             found is None
             or isinstance(name, BadName)
             or caller.session
-            or self.ledger.waiting_count
+            or self._ledger.waiting_count
         ):
             return False
-        if self.engine.table.file(file_key(found.name, name)) is not None:
+        if self._engine.table.file(file_key(found.name, name)) is not None:
             return False
         if not found.rights.allowed(caller.who.role, name.key) & _READ:
             return False
@@ -133,7 +139,7 @@ class PathOperations(ShareBase):
         """Replace or create the whole file (access WRITE, sharing READ); the new ETag. Not
         `sync`: the caller sees to that.
         """
-        visit = self._visit(caller, share, path)
+        visit = self._gate.visit(caller, share, path)
         if isinstance(visit, Problem):
             return visit
         store, facts = visit.share.store, visit.share.store.find(visit.name)
@@ -158,7 +164,7 @@ class PathOperations(ShareBase):
             if sync:
                 await store.sync()
         except StoreError as error:
-            return self._failed(visit.actor, visit.share.name, visit.name.path, error, _WRITE)
+            return self._gate.visit_failed(visit, error, _WRITE)
         return written.etag if written else ""
 
     def why_not_put(
@@ -167,7 +173,7 @@ class PathOperations(ShareBase):
         """What `put` would say now to so many bytes, before they are there; None if nothing is in
         their way.
         """
-        visit = self._visit(caller, share, path)
+        visit = self._gate.visit(caller, share, path)
         if isinstance(visit, Problem):
             return visit
         return self._put_refusal(
@@ -177,14 +183,14 @@ class PathOperations(ShareBase):
     def _put_refusal(
         self, visit: Visit, ask: Ask, facts: FileFacts | None, size: int, path: str
     ) -> Problem | None:
-        if size > self.file_size_max:
-            reason = f"{size} bytes are more than the limit of {self.file_size_max}"
-            return self._refuse_visit(
+        if size > self._limits.file_size_max:
+            reason = f"{size} bytes are more than the limit of {self._limits.file_size_max}"
+            return self._gate.refuse_visit(
                 visit, Refusal(NtStatus.FILE_TOO_LARGE, reason=reason), _WRITE
             )
         if facts is None and path.endswith(SEPARATORS):
-            return self._refuse_visit(visit, NO_FILE_BEFORE_A_SEPARATOR, _WRITE)
-        return self._check(visit, ask, facts) or self._locked_out(visit, size, writes=True)
+            return self._gate.refuse_visit(visit, NO_FILE_BEFORE_A_SEPARATOR, _WRITE)
+        return self._gate.check(visit, ask, facts) or self._locked_out(visit, size, writes=True)
 
     async def delete(
         self, caller: Caller, share: str, path: str, *, sync: bool = True
@@ -192,12 +198,12 @@ class PathOperations(ShareBase):
         """Delete a file or an empty directory (access DELETE, sharing all); one that others have
         open goes with the last.
         """
-        visit = self._visit(caller, share, path)
+        visit = self._gate.visit(caller, share, path)
         if isinstance(visit, Problem):
             return visit
-        refusal = self._delete(visit)
+        refusal = self.delete_unsynced(visit)
         if refusal is None and sync:
-            return await self._synced(visit.actor, visit.share.name, visit.name.path, _DELETE)
+            return await self._gate.sync(visit.actor, visit.share.name, visit.name.path, _DELETE)
         return refusal
 
     async def sync(self, shares: Iterable[str]) -> Problem | None:
@@ -205,7 +211,7 @@ class PathOperations(ShareBase):
         cannot be.
         """
         for name in sorted({fold(share) for share in shares}):
-            share = self._shares.get(name)
+            share = self._gate.shares.get(name)
             if share is None:
                 continue
             try:
@@ -214,59 +220,59 @@ class PathOperations(ShareBase):
                 return problem(error.status, share.name, detail=error.reason)
         return None
 
-    def _delete(self, visit: Visit) -> Problem | None:
+    def delete_unsynced(self, visit: Visit) -> Problem | None:
         """`delete`, not yet synced. A WebDAV lock that the caller acts under goes first, so that
         it is not the last open.
         """
         store, facts = visit.share.store, visit.share.store.find(visit.name)
-        ask = ask_of(visit, _DELETE, _SHARE_ALL)
+        ask = visit.ask(_DELETE, _SHARE_ALL)
         try:
             filled = facts is not None and facts.directory and store.has_children(visit.name)
             actor = visit.actor
             by = (actor.machine, actor.program, actor.purpose)
-            answer = self.engine.delete_named(
-                ask, facts, self._has_parent(visit, facts), filled, by
-            )
+            answer = self._engine.delete_named(ask, facts, visit.has_parent(facts), filled, by)
             if isinstance(answer, Refusal):
-                return self._refuse_visit(visit, answer, _DELETE, _SHARE_ALL)
+                return self._gate.refuse_visit(visit, answer, _DELETE, _SHARE_ALL)
             if answer:
                 assert facts is not None, "a missing name was deleted"
                 store.remove(visit.name)
                 self._audit.deleted(actor, visit.share.name, facts.path)
             elif visit.covering_handles:
-                self._end_dav_locks(visit.share.name, visit.name, "deleted")
+                self._closing.end_dav_locks(visit.share.name, visit.name, "deleted")
         except StoreError as error:
-            return self._failed(visit.actor, visit.share.name, visit.name.path, error, _DELETE)
+            return self._gate.visit_failed(visit, error, _DELETE)
         return None
 
     async def move(
         self, caller: Caller, share: str, path: str, new_path: str, *, replace: bool
     ) -> Problem | None:
         """Rename within the share (access DELETE on the source, sharing all)."""
-        pair = self._visit_two(caller, share, path, new_path)
+        pair = self._gate.visit_pair(caller, share, path, new_path)
         if isinstance(pair, Problem):
             return pair
-        visit, target, _ = pair
+        visit, target = pair
         store = visit.share.store
         facts, target_facts = store.find(visit.name), store.find(target)
-        refused = self._may_move(caller, visit, target, facts, target_facts, replace=replace)
+        refused = self.may_move(caller, visit, target, facts, target_facts, replace=replace)
         if refused is not None:
             return refused
         assert facts is not None, "an OPEN of a missing name was granted"
         try:
             store.rename(visit.name, target)
-            if self.dav_locks:
-                self._end_dav_locks(visit.share.name, visit.name, "moved")
+            if self._dav_locks:
+                self._closing.end_dav_locks(visit.share.name, visit.name, "moved")
             moved = store.find(target)
             new_name = Name(moved.path, target.key) if moved else target
-            self.engine.renamed(visit.share.name, visit.name, new_name)
+            self._engine.renamed(visit.share.name, visit.name, new_name)
             self._audit.renamed(visit.actor, visit.share.name, facts.path, new_name.path)
             await store.sync()
         except StoreError as error:
-            return self._failed(visit.actor, visit.share.name, facts.path, error, _DELETE)
+            return self._refusals.store_failed(
+                visit.actor, visit.share.name, facts.path, error, _DELETE
+            )
         return None
 
-    def _may_move(
+    def may_move(
         self,
         caller: Caller,
         visit: Visit,
@@ -280,11 +286,11 @@ class PathOperations(ShareBase):
         """Why a name may not be renamed, where `target_facts` is what then has the new name;
         nothing changes.
         """
-        refused = self._check(visit, ask_of(visit, _DELETE, _SHARE_ALL), facts)
+        refused = self._gate.check(visit, visit.ask(_DELETE, _SHARE_ALL), facts)
         if refused is not None:
             return refused
         assert facts is not None, "an OPEN of a missing name was granted"
-        refusal = self.engine.check_rename(
+        refusal = self._engine.check_rename(
             visit.share.name,
             Name(facts.path, visit.name.key),
             _DELETE,
@@ -292,8 +298,8 @@ class PathOperations(ShareBase):
             directory=facts.directory,
             replace=replace,
             target_facts=target_facts,
-            parent_exists=self._is_directory(visit, target.parent),
-            covering_handles=self._covering_handles(caller, visit.share.name, target)
+            parent_exists=visit.share.store.has_directory(target.parent),
+            covering_handles=self._gate.covering_handles(caller, visit.share.name, target)
             if caller.tokens
             else visit.covering_handles,
             ends_below=ends_below,
@@ -301,14 +307,18 @@ class PathOperations(ShareBase):
         if refusal is None and not visit.share.rights.allowed(visit.role, target.key) & _WRITE:
             refusal = Refusal(NtStatus.ACCESS_DENIED, reason="nothing may be put there")
         if refusal is None and facts.directory:
-            refusal = self._too_far_below(visit.share.store, visit.name, target)
-        return None if refusal is None else self._refuse_visit(visit, refusal, _DELETE, _SHARE_ALL)
+            refusal = visit.share.too_far_below(visit.name, target)
+        return (
+            None
+            if refusal is None
+            else self._gate.refuse_visit(visit, refusal, _DELETE, _SHARE_ALL)
+        )
 
     async def make_directory(
         self, caller: Caller, share: str, path: str, *, parents: bool
     ) -> Problem | None:
         """Make a directory; with `parents`, those above it too, and one that exists is fine."""
-        visit = self._visit(caller, share, path)
+        visit = self._gate.visit(caller, share, path)
         if isinstance(visit, Problem):
             return visit
         store = visit.share.store
@@ -319,7 +329,7 @@ class PathOperations(ShareBase):
             assert isinstance(name, Name), "part of a name is a name"
             allowed = visit.share.rights.allowed(visit.role, name.key)
             covering_handles = (
-                self._covering_handles(caller, visit.share.name, name)
+                self._gate.covering_handles(caller, visit.share.name, name)
                 if caller.tokens
                 else visit.covering_handles
             )
@@ -337,8 +347,8 @@ class PathOperations(ShareBase):
             facts = store.find(name)
             if parents and facts is not None and facts.directory:
                 continue
-            problem_ = self._check(
-                step, ask_of(step, _READ, _SHARE_ALL, Disposition.CREATE, _DIRECTORY), facts
+            problem_ = self._gate.check(
+                step, step.ask(_READ, _SHARE_ALL, Disposition.CREATE, _DIRECTORY), facts
             )
             if problem_ is not None:
                 return problem_
@@ -346,7 +356,9 @@ class PathOperations(ShareBase):
                 store.make_directory(name, visit.now)
                 await store.sync()
             except StoreError as error:
-                return self._failed(visit.actor, visit.share.name, name.path, error, _WRITE)
+                return self._refusals.store_failed(
+                    visit.actor, visit.share.name, name.path, error, _WRITE
+                )
         if not parts and not parents:
             return problem(NtStatus.OBJECT_NAME_COLLISION, share, path)
         return None
@@ -361,9 +373,9 @@ class PathOperations(ShareBase):
         if isinstance(visit, Problem):
             return visit
         try:
-            return await self._facts_in(visit.share, visit.name)
+            return await visit.share.facts_in(visit.name)
         except StoreError as error:
-            return self._failed(visit.actor, visit.share.name, visit.name.path, error, _READ)
+            return self._gate.visit_failed(visit, error, _READ)
 
     def list(self, caller: Caller, share: str, path: str) -> list[Entry] | Problem:
         """The names in a directory, sorted case-insensitively (access READ, sharing all)."""
@@ -373,32 +385,33 @@ class PathOperations(ShareBase):
         try:
             return [entry_of(one) for one in visit.share.store.list(visit.name)]
         except StoreError as error:
-            return self._failed(visit.actor, visit.share.name, visit.name.path, error, _READ)
+            return self._gate.visit_failed(visit, error, _READ)
 
     def _may_list(self, caller: Caller, share: str, path: str) -> Visit | Problem:
-        visit = self._visit(caller, share, path)
+        visit = self._gate.visit(caller, share, path)
         if isinstance(visit, Problem):
             return visit
         facts = visit.share.store.find(visit.name)
         return (
-            self._check(visit, ask_of(visit, _READ, _SHARE_ALL, options=_DIRECTORY), facts) or visit
+            self._gate.check(visit, visit.ask(_READ, _SHARE_ALL, options=_DIRECTORY), facts)
+            or visit
         )
 
     def stat(self, caller: Caller, share: str, path: str) -> tuple[Entry, str] | Problem:
         """One name's entry and ETag, as a listing of its directory would show it. Conflicts with
         nothing.
         """
-        visit = self._visit(caller, share, path)
+        visit = self._gate.visit(caller, share, path)
         if isinstance(visit, Problem):
             return visit
         facts = visit.share.store.find(visit.name)
         if not visit.allowed:
-            return self._refuse_visit(
+            return self._gate.refuse_visit(
                 visit, Refusal(NtStatus.ACCESS_DENIED), int(Access.READ_ATTRIBUTES), _SHARE_ALL
             )
         if facts is None:
             missing = NtStatus.OBJECT_NAME_NOT_FOUND
-            if not self._has_parent(visit, None):
+            if not visit.has_parent(None):
                 missing = NtStatus.OBJECT_PATH_NOT_FOUND
             return problem(missing, visit.share.name, path)
         return entry_of(facts), facts.etag
@@ -410,74 +423,25 @@ class PathOperations(ShareBase):
         (RFC 4918, 7).
         """
         handles = frozenset(
-            lock.handle for lock in self.dav_locks.covering(visit.share.name, visit.name)
+            lock.handle for lock in self._dav_locks.covering(visit.share.name, visit.name)
         )
         return msgspec.structs.replace(visit, covering_handles=handles) if handles else visit
-
-    def _end_dav_locks(self, share: str, name: Name, reason: str) -> None:
-        """End the locks on a name and below it, and with them their opens."""
-        for lock in self.dav_locks.rooted_in(share, name):
-            ended = self.engine.end_session(lock.session, reason)
-            assert ended is not None, "a WebDAV lock outlived its session"
-            self._finish_session(ended)
-
-    def _visit_two(
-        self, caller: Caller, share: str, path: str, new_path: str
-    ) -> tuple[Visit, Name, int] | Problem:
-        """The gate of what has a source and a target: the source's visit, the target and the rights
-        on it.
-        """
-        visit = self._visit(caller, share, path)
-        if isinstance(visit, Problem):
-            return visit
-        target = parse_name(new_path)
-        if isinstance(target, BadName):
-            return self._bad_name(visit.actor, visit.share.name, new_path, target)
-        if not visit.name.key or not target.key:
-            return self._refuse_visit(
-                visit, Refusal(NtStatus.ACCESS_DENIED, reason="the share's root stays"), _DELETE
-            )
-        if visit.share.rights.is_fixed(visit.role, target.key):
-            refusal = Refusal(NtStatus.ACCESS_DENIED, reason=STAYS)
-            return self._refuse(
-                visit.actor, visit.share.name, target.path, refusal, _WRITE, _SHARE_READ
-            )
-        if new_path.endswith(SEPARATORS):
-            there = visit.share.store.find(target) or visit.share.store.find(visit.name)
-            if there is not None and not there.directory:
-                return self._refuse(
-                    visit.actor, visit.share.name, target.path, NO_FILE_BEFORE_A_SEPARATOR, _WRITE
-                )
-        return visit, target, visit.share.rights.allowed(visit.role, target.key)
-
-    def _check(self, visit: Visit, ask: Ask, facts: FileFacts | None) -> Problem | None:
-        answer = self.engine.check(ask, facts, self._has_parent(visit, facts))
-        if isinstance(answer, Refusal):
-            return self._refuse_visit(visit, answer, ask.access, ask.share_mode)
-        return None
 
     def _locked_out(self, visit: Visit, size: int, *, writes: bool) -> Problem | None:
         """Why a range lock keeps the first `size` octets from being read or written by somebody who
         has none of the locks.
         """
-        file = self.engine.table.file(file_key(visit.share.name, visit.name))
+        file = self._engine.table.file(file_key(visit.share.name, visit.name))
         if file is None or file.ranges is None:
             return None
-        refusal = self.engine.locking.check_transfer(file, "", writes=writes, offset=0, length=size)
-        return self._refuse_visit(visit, refusal, _WRITE if writes else _READ) if refusal else None
-
-    def _refuse_visit(
-        self, visit: Visit, refusal: Refusal, access: int = 0, share_mode: int = _SHARE_READ
-    ) -> Problem:
-        return self._refuse(
-            visit.actor, visit.share.name, visit.name.path, refusal, access, share_mode
+        refusal = self._engine.locking.check_transfer(
+            file, "", writes=writes, offset=0, length=size
         )
-
-    def _has_parent(self, visit: Visit, facts: FileFacts | None) -> bool:
-        return facts is not None or self._is_directory(visit, visit.name.parent)
-
-    def _is_directory(self, visit: Visit, name: Name) -> bool:
-        return visit.share.store.has_directory(name)
+        return (
+            self._gate.refuse_visit(visit, refusal, _WRITE if writes else _READ)
+            if refusal
+            else None
+        )
 
     async def _put_large(
         self, visit: Visit, ask: Ask, facts: FileFacts | None, data: bytes
@@ -491,7 +455,7 @@ class PathOperations(ShareBase):
             return row
         try:
             staged = await store.stage(data, visit.now)
-            if self.engine.find(row.handle) is None:
+            if self._engine.find(row.handle) is None:
                 store.discard(staged)
                 return problem(NtStatus.FILE_CLOSED, visit.share.name, visit.name.path)
             store.publish(staged, visit.name)
@@ -502,7 +466,7 @@ class PathOperations(ShareBase):
     def _hold(self, visit: Visit, ask: Ask, facts: FileFacts | None) -> Open | Problem:
         """A real open in an implicit session, for as long as octets are on their way."""
         actor = visit.actor
-        session = self.engine.start_session(
+        session = self._engine.start_session(
             visit.now,
             machine=actor.machine,
             user=actor.user,
@@ -512,52 +476,24 @@ class PathOperations(ShareBase):
             lease_s=0.0,
         )
         if isinstance(session, Refusal):
-            return self._refuse_visit(visit, session, ask.access, ask.share_mode)
-        granted = self.engine.open(visit.now, session, ask, facts, self._has_parent(visit, facts))
+            return self._gate.refuse_visit(visit, session, ask.access, ask.share_mode)
+        granted = self._engine.open(visit.now, session, ask, facts, visit.has_parent(facts))
         if isinstance(granted, Granted):
             return granted.open
-        self.engine.end_session(session.session, "refused")
-        return self._refuse_visit(visit, granted, ask.access, ask.share_mode)
+        self._engine.end_session(session.session, "refused")
+        return self._gate.refuse_visit(visit, granted, ask.access, ask.share_mode)
 
     def _release(self, row: Open) -> None:
-        ended: Ended | None = self.engine.end_session(row.session, "done")
+        ended: Ended | None = self._engine.end_session(row.session, "done")
         for closed in ended.closed if ended else ():
             if closed.remove:
-                self._finish_close(closed, "done")
+                self._closing.finish(closed, "done")
 
 
 def _ask_to_put(visit: Visit, create_only: bool) -> Ask:
-    return ask_of(
-        visit,
+    return visit.ask(
         _WRITE,
         _SHARE_READ,
         Disposition.CREATE if create_only else Disposition.OVERWRITE_IF,
         _FILE,
-    )
-
-
-def ask_of(
-    visit: Visit,
-    access: int,
-    share_mode: int,
-    disposition: Disposition = Disposition.OPEN,
-    options: int = 0,
-) -> Ask:
-    """The open that a path operation is, under the locks its caller acts under."""
-    allowed, covering_handles, fixed = visit.allowed, visit.covering_handles, visit.fixed
-    name = visit.name
-    return Ask(
-        visit.share.name,
-        name,
-        access,
-        share_mode,
-        disposition,
-        options,
-        0,
-        allowed,
-        "",
-        "",
-        covering_handles,
-        0,
-        fixed,
     )

@@ -19,9 +19,9 @@ from despoolr_server.engine.dispositions import STAYS
 from despoolr_server.engine.names import Name, found_name, parse_name
 from despoolr_server.engine.rows import FileFacts, Open, Refusal
 from despoolr_server.files.protocol import StoreError
-from despoolr_server.shares.gate import Visit
+from despoolr_server.shares.gate import Gate, Visit
 from despoolr_server.shares.pace import batches, breathe
-from despoolr_server.shares.paths import PathOperations, ask_of
+from despoolr_server.shares.paths import Paths
 from despoolr_server.shares.principal import Caller, Content
 from despoolr_server.shares.problems import problem
 
@@ -40,34 +40,42 @@ _SHARE_ALL: Final = int(ShareMode.ALL)
 _DIRECTORY: Final = int(CreateOption.DIRECTORY_FILE)
 
 
-class TreeOperations(PathOperations):
-    """DELETE, COPY and MOVE of collections."""
+class Trees:
+    """DELETE, COPY and MOVE of collections, name by name through `paths`."""
 
-    async def delete_tree(self, caller: Caller, share: str, path: str) -> Problem | Failures:
+    def __init__(self, gate: Gate, paths: Paths) -> None:
+        self._gate = gate
+        self._paths = paths
+        self._engine = gate.engine
+        self._dav_locks = gate.dav_locks
+        self._refusals = gate.refusals
+        self._closing = gate.closing
+
+    async def delete(self, caller: Caller, share: str, path: str) -> Problem | Failures:
         """Delete a file, or a directory with all that is in it; what is in use stays, and with it
         what it stands in.
         """
-        visit = self._visit(caller, share, path)
+        visit = self._gate.visit(caller, share, path)
         if isinstance(visit, Problem):
             return visit
         facts = visit.share.store.find(visit.name)
         if facts is None or not facts.directory:
-            return await self.delete(caller, share, path) or []
+            return await self._paths.delete(caller, share, path) or []
         if not visit.name.key:
-            return self._refuse_visit(
+            return self._gate.refuse_visit(
                 visit,
                 Refusal(NtStatus.ACCESS_DENIED, reason="the share's root stays"),
                 _DELETE,
                 _SHARE_ALL,
             )
         if visit.fixed:
-            return self._refuse_visit(
+            return self._gate.refuse_visit(
                 visit, Refusal(NtStatus.ACCESS_DENIED, reason=STAYS), _DELETE, _SHARE_ALL
             )
         failures = await self._delete_below(caller, visit, and_itself=True)
         return failures[0][1] if len(failures) == 1 and failures[0][0] == facts.path else failures
 
-    async def copy_tree(
+    async def copy(
         self,
         caller: Caller,
         share: str,
@@ -83,50 +91,54 @@ class TreeOperations(PathOperations):
         An existing target is replaced, if `replace`: a file's content, a directory's whole
         contents.
         """
-        pair = self._visit_two(caller, share, path, new_path)
+        pair = self._gate.visit_pair(caller, share, path, new_path)
         if isinstance(pair, Problem):
             return pair
-        visit, target, _ = pair
+        visit, target = pair
         store = visit.share.store
         facts, target_facts = store.find(visit.name), store.find(target)
         if target.key == visit.name.key or (
             facts is not None and facts.directory and is_inside(target, visit.name)
         ):
             reason = "it cannot be copied onto or into itself"
-            return self._refuse_visit(visit, Refusal(NtStatus.ACCESS_DENIED, reason=reason), _READ)
+            return self._gate.refuse_visit(
+                visit, Refusal(NtStatus.ACCESS_DENIED, reason=reason), _READ
+            )
         if target_facts is not None and target_facts.directory and is_inside(visit.name, target):
             reason = "it stands in the directory it would replace"
-            return self._refuse_visit(visit, Refusal(NtStatus.ACCESS_DENIED, reason=reason), _READ)
+            return self._gate.refuse_visit(
+                visit, Refusal(NtStatus.ACCESS_DENIED, reason=reason), _READ
+            )
         if target_facts is not None and not replace and facts is not None:
             collision = Refusal(NtStatus.OBJECT_NAME_COLLISION)
-            return self._refuse(
+            return self._refusals.refuse(
                 visit.actor, visit.share.name, target.path, collision, _WRITE, _SHARE_READ
             )
         if facts is None or not facts.directory:
             return await self._copy_file(caller, visit, target, target_facts)
         return await self._copy_directory(caller, visit, target, target_facts, infinite=infinite)
 
-    async def move_tree(
+    async def move(
         self, caller: Caller, share: str, path: str, new_path: str, *, replace: bool
     ) -> Problem | Failures:
         """Rename a file or a directory; with `replace`, what has the new name goes first, with all
         that is in it.
         """
-        pair = self._visit_two(caller, share, path, new_path)
+        pair = self._gate.visit_pair(caller, share, path, new_path)
         if isinstance(pair, Problem):
             return pair
-        visit, target, _ = pair
+        visit, target = pair
         store = visit.share.store
         facts, target_facts = store.find(visit.name), store.find(target)
         if (
             facts is None
             or target.key == visit.name.key
-            or (target_facts is None and not self.dav_locks)
+            or (target_facts is None and not self._dav_locks)
         ):
             return await self._move_here(caller, visit, target, replace=replace)
-        refusal = self._check(visit, ask_of(visit, _DELETE, _SHARE_ALL), facts) or self._may_be_put(
-            caller, visit, target
-        )
+        refusal = self._gate.check(
+            visit, visit.ask(_DELETE, _SHARE_ALL), facts
+        ) or self._may_be_put(caller, visit, target)
         if refusal is not None:
             return refusal
         held = self._held_below(caller, visit) if facts.directory else []
@@ -135,27 +147,27 @@ class TreeOperations(PathOperations):
         if target_facts is not None:
             if is_inside(target, visit.name) or is_inside(visit.name, target):
                 reason = "one stands inside the other"
-                return self._refuse_visit(
+                return self._gate.refuse_visit(
                     visit, Refusal(NtStatus.ACCESS_DENIED, reason=reason), _DELETE, _SHARE_ALL
                 )
             if (
                 not facts.directory
                 and not target_facts.directory
-                and self.engine.opens_of(visit.share.name, target)
+                and self._engine.opens_of(visit.share.name, target)
             ):
                 return await self._move_over_open_file(caller, visit, target, facts, target_facts)
         goes_first = target_facts is not None and (facts.directory or target_facts.directory)
         left = None if goes_first else target_facts
-        refusal = self._may_move(
+        refusal = self._paths.may_move(
             caller, visit, target, facts, left, replace=replace, ends_below=True
         )
         if refusal is not None:
             return refusal
         if goes_first:
-            gone = await self.delete_tree(caller, share, target.path)
+            gone = await self.delete(caller, share, target.path)
             if gone:
                 return gone
-        self._end_dav_locks(visit.share.name, visit.name, "moved")
+        self._closing.end_dav_locks(visit.share.name, visit.name, "moved")
         return await self._move_here(caller, visit, target, replace=replace)
 
     # -- inside
@@ -169,7 +181,9 @@ class TreeOperations(PathOperations):
             if held:
                 return held
         return (
-            await self.move(caller, visit.share.name, visit.name.path, target.path, replace=replace)
+            await self._paths.move(
+                caller, visit.share.name, visit.name.path, target.path, replace=replace
+            )
             or []
         )
 
@@ -179,13 +193,13 @@ class TreeOperations(PathOperations):
         """A target that is locked by the caller keeps its lock (RFC 4918, 7.6): it gets the
         content, the source goes.
         """
-        refusal = self.engine.check_delete(ask_of(visit, _DELETE, _SHARE_ALL), facts, True, False)
+        refusal = self._engine.check_delete(visit.ask(_DELETE, _SHARE_ALL), facts, True, False)
         if refusal is not None:
-            return self._refuse_visit(visit, refusal, _DELETE, _SHARE_ALL)
+            return self._gate.refuse_visit(visit, refusal, _DELETE, _SHARE_ALL)
         copied = await self._copy_file(caller, visit, target, target_facts)
         if copied:
             return copied
-        return await self.delete(caller, visit.share.name, visit.name.path) or []
+        return await self._paths.delete(caller, visit.share.name, visit.name.path) or []
 
     def _may_be_put(self, caller: Caller, visit: Visit, target: Name) -> Problem | None:
         """Whether a name may be made where the target is, by rights and locks; asked before
@@ -201,11 +215,11 @@ class TreeOperations(PathOperations):
         self, caller: Caller, visit: Visit, target: Name, options: int = 0
     ) -> Problem | None:
         """The same where what has that name now goes first."""
-        goal = self._visit(caller, visit.share.name, target)
+        goal = self._gate.visit(caller, visit.share.name, target)
         if isinstance(goal, Problem):
             return goal
-        return self._check(
-            goal, ask_of(goal, _WRITE, _SHARE_ALL, Disposition.CREATE, options), None
+        return self._gate.check(
+            goal, goal.ask(_WRITE, _SHARE_ALL, Disposition.CREATE, options), None
         )
 
     def _held_below(self, caller: Caller, visit: Visit) -> Failures:
@@ -213,10 +227,10 @@ class TreeOperations(PathOperations):
         under.
         """
         held: dict[str, list[Open]] = {}
-        for row in self.engine.open_below(visit.share.name, visit.name):
+        for row in self._engine.open_below(visit.share.name, visit.name):
             name = found_name(row.path)
             covering_handles = (
-                self._covering_handles(caller, visit.share.name, name)
+                self._gate.covering_handles(caller, visit.share.name, name)
                 if caller.tokens
                 else visit.covering_handles
             )
@@ -225,9 +239,14 @@ class TreeOperations(PathOperations):
             if row.path not in held and len(held) == FAILURES_MAX:
                 break
             held.setdefault(row.path, []).append(row)
-        blockers_max = self.engine.blockers_max
+        blockers_max = self._engine.blockers_max
         return [
-            (path, self._refuse(visit.actor, visit.share.name, path, refusal, _DELETE, _SHARE_ALL))
+            (
+                path,
+                self._refusals.refuse(
+                    visit.actor, visit.share.name, path, refusal, _DELETE, _SHARE_ALL
+                ),
+            )
             for path, rows in held.items()
             for refusal in [
                 Refusal(NtStatus.SHARING_VIOLATION, tuple(rows[:blockers_max]), len(rows))
@@ -245,8 +264,8 @@ class TreeOperations(PathOperations):
             if name.key in kept:
                 kept.add(name.parent.key)
                 continue
-            one = self._visit(caller, visit.share.name, name)
-            refusal = one if isinstance(one, Problem) else self._delete(one)
+            one = self._gate.visit(caller, visit.share.name, name)
+            refusal = one if isinstance(one, Problem) else self._paths.delete_unsynced(one)
             if refusal is not None and refusal.nt_status != NtStatus.OBJECT_NAME_NOT_FOUND:
                 failures.append((name.path, refusal))
                 kept.add(name.parent.key)
@@ -257,7 +276,7 @@ class TreeOperations(PathOperations):
         return failures + await self._sync_failures(visit)
 
     async def _sync_failures(self, visit: Visit) -> Failures:
-        failure = await self._synced(visit.actor, visit.share.name, visit.name.path, _DELETE)
+        failure = await self._gate.sync(visit.actor, visit.share.name, visit.name.path, _DELETE)
         return [] if failure is None else [(visit.name.path, failure)]
 
     async def _below(self, visit: Visit, top: Name) -> list[Name]:
@@ -281,17 +300,17 @@ class TreeOperations(PathOperations):
         self, caller: Caller, visit: Visit, target: Name, target_facts: FileFacts | None
     ) -> Problem | Failures:
         share = visit.share.name
-        content = await self.get(caller, share, visit.name.path)
+        content = await self._paths.get(caller, share, visit.name.path)
         if isinstance(content, Problem):
             return content
         assert isinstance(content, Content), "a copy asks for no ETag"
         if target_facts is not None and target_facts.directory:
-            gone = self._may_be_made(caller, visit, target) or await self.delete_tree(
+            gone = self._may_be_made(caller, visit, target) or await self.delete(
                 caller, share, target.path
             )
             if gone:
                 return gone
-        written = await self.put(
+        written = await self._paths.put(
             caller, share, target.path, content.data, create_only=target_facts is None
         )
         return (
@@ -310,13 +329,13 @@ class TreeOperations(PathOperations):
         infinite: bool,
     ) -> Problem | Failures:
         share, store = visit.share.name, visit.share.store
-        refused = self._check(visit, ask_of(visit, _READ, _SHARE_ALL), store.find(visit.name))
+        refused = self._gate.check(visit, visit.ask(_READ, _SHARE_ALL), store.find(visit.name))
         if refused is not None:
             return refused
         if infinite:
-            too_far = self._too_far_below(store, visit.name, target, anew=True)
+            too_far = visit.share.too_far_below(visit.name, target, anew=True)
             if too_far is not None:
-                return self._refuse_visit(visit, too_far, _READ)
+                return self._gate.refuse_visit(visit, too_far, _READ)
         if target_facts is not None:
             refused = self._may_be_made(caller, visit, target, _DIRECTORY)
             if refused is not None:
@@ -324,14 +343,14 @@ class TreeOperations(PathOperations):
         below = await self._below(visit, visit.name) if infinite else []
         gone: Problem | Failures = []
         if target_facts is not None and target_facts.directory:
-            goal = self._visit(caller, share, target.path)
+            goal = self._gate.visit(caller, share, target.path)
             assert isinstance(goal, Visit), "a target that was accepted is a name"
             gone = await self._delete_below(caller, goal, and_itself=False)
         elif target_facts is not None:
-            gone = await self.delete(caller, share, target.path) or []
+            gone = await self._paths.delete(caller, share, target.path) or []
         if gone:
             return gone
-        made = await self.make_directory(caller, share, target.path, parents=False)
+        made = await self._paths.make_directory(caller, share, target.path, parents=False)
         if made is not None and made.nt_status != NtStatus.OBJECT_NAME_COLLISION:
             return made
         failures = await self._copy_properties(visit, visit.name, target)
@@ -343,7 +362,7 @@ class TreeOperations(PathOperations):
             place = parse_name(target.path + name.path[len(visit.name.path) :])
             result: Problem | Failures | None
             if not isinstance(place, Name):
-                result = self._bad_name(
+                result = self._refusals.bad_name(
                     visit.actor, share, target.path + name.path[len(visit.name.path) :], place
                 )
             else:
@@ -360,13 +379,13 @@ class TreeOperations(PathOperations):
     async def _copy_one(
         self, caller: Caller, share: str, name: Name, place: Name
     ) -> Problem | Failures:
-        visit = self._visit(caller, share, name)
+        visit = self._gate.visit(caller, share, name)
         if isinstance(visit, Problem):
             return visit
         facts = visit.share.store.find(name)
         if facts is None or not facts.directory:
             return await self._copy_file(caller, visit, place, None)
-        made = await self.make_directory(caller, share, place.path, parents=False)
+        made = await self._paths.make_directory(caller, share, place.path, parents=False)
         return made if made is not None else await self._copy_properties(visit, name, place)
 
     async def _copy_properties(self, visit: Visit, source: Name, target: Name) -> Failures:
@@ -381,7 +400,9 @@ class TreeOperations(PathOperations):
             return [
                 (
                     target.path,
-                    self._failed(visit.actor, visit.share.name, target.path, error, _WRITE),
+                    self._refusals.store_failed(
+                        visit.actor, visit.share.name, target.path, error, _WRITE
+                    ),
                 )
             ]
         return []

@@ -18,7 +18,9 @@ from despoolr_core.share.contract import OpenFile, Share, ShareUnreachable
 from despoolr_core.share.modes import Access, NtStatus, Role, ShareMode
 from despoolr_server.files.memory import MemoryFileStore
 from despoolr_server.http.app import make_app
-from despoolr_server.shares.host import Principal, ShareHost
+from despoolr_server.shares.host import ShareHost
+from despoolr_server.shares.limits import ShareLimits
+from despoolr_server.shares.principal import Principal
 from unit.client.transport.test_server_session import LEASE_S, Logon, virtually
 
 REPORT = [("DESPOOLR.BOX-1", b"pck"), ("DESPOOLR.BOX-2", b"sni")]
@@ -111,7 +113,9 @@ async def beside(logon: Logon) -> AsyncIterator[tuple[Share, ShareHost]]:
     """A second server of the network, with the same accounts: its share as WS3 sees it, and its
     host.
     """
-    host = ShareHost("LOGON2", logon.clock, Recorder(logon.clock.now), lease_s_default=LEASE_S)
+    host = ShareHost(
+        "LOGON2", logon.clock, Recorder(logon.clock.now), ShareLimits(lease_s_default=LEASE_S)
+    )
     host.add_share("PKG", MemoryFileStore())
     runner = web.AppRunner(make_app(host, logon.auth, logon.clock), access_log=None)
     await runner.setup()

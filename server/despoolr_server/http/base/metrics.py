@@ -96,7 +96,7 @@ class Metrics(Collector):
             "Requests for a range lock that wait.",
             labels=["share"],
         )
-        for share, count in self._surface.host.lock_requests_waiting().items():
+        for share, count in self._surface.host.range_locks.waiting_counts().items():
             waiting.add_metric([share], count)
         yield waiting
         waited = GaugeMetricFamily(

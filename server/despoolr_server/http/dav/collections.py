@@ -40,8 +40,10 @@ class CollectionRoutes:
         how = depth(request, "infinity", "0", "infinity")
         self._asking.check_conditions(request, caller, share, path)
         if how == "0":
-            return self._answer(request, share, await self._host.delete(caller, share, path) or [])
-        return self._answer(request, share, await self._host.delete_tree(caller, share, path))
+            return self._answer(
+                request, share, await self._host.paths.delete(caller, share, path) or []
+            )
+        return self._answer(request, share, await self._host.trees.delete(caller, share, path))
 
     async def move(self, request: web.Request) -> web.StreamResponse:
         """Rename within the share, to `Destination`; `Overwrite: F` refuses any name that exists,
@@ -52,7 +54,7 @@ class CollectionRoutes:
         how = depth(request, "infinity", "0", "infinity")
         self._asking.check_conditions(request, caller, share, path)
         existing = self._asking.exists(caller, share, new_path)
-        move = self._host.move if how == "0" else self._host.move_tree
+        move = self._host.paths.move if how == "0" else self._host.trees.move
         result = await move(caller, share, path, new_path, replace=replace)
         return self._answer(request, share, result or [], 204 if existing else 201)
 
@@ -65,7 +67,7 @@ class CollectionRoutes:
         infinite = depth(request, "infinity", "0", "infinity") == "infinity"
         self._asking.check_conditions(request, caller, share, path)
         existing = self._asking.exists(caller, share, new_path)
-        result = await self._host.copy_tree(
+        result = await self._host.trees.copy(
             caller, share, path, new_path, replace=replace, infinite=infinite
         )
         return self._answer(request, share, result, 204 if existing else 201)
@@ -81,7 +83,7 @@ class CollectionRoutes:
         existing = self._asking.exists(caller, share, path)
         if parents or not existing:  # where it is answered 405, conditions are not looked at
             self._asking.check_conditions(request, caller, share, path)
-        refusal = await self._host.make_directory(caller, share, path, parents=parents)
+        refusal = await self._host.paths.make_directory(caller, share, path, parents=parents)
         if refusal is not None and refusal.nt_status == NtStatus.OBJECT_NAME_COLLISION:
             # RFC 4918, 9.3.1: 405, where the share says 412
             return refuse(request, refusal, headers={hdrs.ALLOW: self.allow}, status=405)

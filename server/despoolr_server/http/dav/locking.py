@@ -64,7 +64,7 @@ class LockRoutes:
             raise xml_refused(error, share, path) from None
         infinite = depth(request, "infinity", "0", "infinity") == "infinity"
         wish = LockWish(info.exclusive, infinite, info.owner, timeout_s(request))
-        result = await self._host.dav_lock(
+        result = await self._host.dav.lock(
             self._named(request, caller), share, request.match_info.get("path", ""), wish
         )
         if isinstance(result, Problem):
@@ -93,7 +93,7 @@ class LockRoutes:
             raise bad_request(
                 "UNLOCK needs a `Lock-Token` header: <opaquelocktoken:...>, as LOCK answered it."
             )
-        result = self._host.dav_unlock(caller, share, path, found[1] or found[2])
+        result = self._host.dav.unlock(caller, share, path, found[1] or found[2])
         if result is None:
             problem = known("lock-token-unknown", share=share, path=path)
             return refuse(request, problem, error="lock-token-matches-request-uri")
@@ -105,7 +105,7 @@ class LockRoutes:
                 "A LOCK without a body refreshes a lock: name it in `If: (<token>)`. To lock, "
                 "send a lockinfo."
             )
-        lock = self._host.dav_refresh(caller, share, path)
+        lock = self._host.dav.refresh(caller, share, path)
         if lock is None:
             detail = (
                 "None of the tokens is that of a lock of yours there. It may have timed out: "
@@ -116,7 +116,7 @@ class LockRoutes:
 
     def _shown(self, lock: DavLock, status: int = 0) -> web.Response:
         headers = {"Lock-Token": f"<{lock.token}>"} if status else None
-        return prop_answer(lockdiscovery([lock], self._host.dav_left_s), status or 200, headers)
+        return prop_answer(lockdiscovery([lock], self._host.dav.left_s), status or 200, headers)
 
     def _named(self, request: web.Request, caller: Caller) -> Caller:
         """The caller by the names under which its lock will stand in others' way."""

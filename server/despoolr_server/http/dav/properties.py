@@ -101,10 +101,10 @@ class PropertyRoutes:
             raise xml_refused(error, share, path) from None
         self._asking.check_conditions(request, caller, share, path)
         if how == "0":
-            found = await self.host.look(caller, share, path, 0)
+            found = await self.host.dav.look(caller, share, path, 0)
             return await self._told(request, share, path, asked, found)
         async with self._looking:
-            found = await self.host.look(caller, share, path, {"1": 1, "infinity": None}[how])
+            found = await self.host.dav.look(caller, share, path, {"1": 1, "infinity": None}[how])
             size = await _size_about(found, asked) if isinstance(found, list) else 0
         return await self._told(request, share, path, asked, found, size)
 
@@ -149,7 +149,7 @@ class PropertyRoutes:
         root = FileFacts("", 0, self._surface.started_at, True, 0, "")
         responses = [*self._responses("", [Found(root, {}, [])], asked)]
         for share in self.host.share_names() if how == "1" else ():
-            found = await self.host.look(caller, share, "", 0)
+            found = await self.host.dav.look(caller, share, "", 0)
             responses += [*self._responses(share, found, asked)] if isinstance(found, list) else []
         return multistatus(responses)
 
@@ -161,7 +161,7 @@ class PropertyRoutes:
         except XmlRefused as error:
             raise xml_refused(error, share, path) from None
         self._asking.check_conditions(request, caller, share, path)
-        visit = self.host.may_set_properties(caller, share, path)
+        visit = self.host.dav.may_set_properties(caller, share, path)
         if isinstance(visit, Problem):
             return refuse(request, visit, error=lock_error(visit, self.host.dav_locks.of_handle))
         before = visit.share.store.properties(visit.name)
@@ -179,7 +179,7 @@ class PropertyRoutes:
         if not wrong and (len(after) > KEPT_MAX or sum(map(len, after.values())) > KEPT_SIZE_MAX):
             wrong = {change.name: 507 for change in changes if change.xml is not None}
         if not wrong:
-            refusal = await self.host.set_properties(caller, share, path, after)
+            refusal = await self.host.dav.set_properties(caller, share, path, after)
             if refusal is not None:
                 return refuse(request, refusal)
         facts = visit.share.store.find(visit.name)
@@ -348,7 +348,7 @@ def _type(routes: PropertyRoutes, share: str, found: Found) -> str | None:
 def _discovery(routes: PropertyRoutes, share: str, found: Found) -> str | None:
     if not found.locks:
         return "<D:lockdiscovery/>"
-    return lockdiscovery(found.locks, routes.host.dav_left_s)
+    return lockdiscovery(found.locks, routes.host.dav.left_s)
 
 
 def _supported(routes: PropertyRoutes, share: str, found: Found) -> str | None:
@@ -358,13 +358,13 @@ def _supported(routes: PropertyRoutes, share: str, found: Found) -> str | None:
 def _free(routes: PropertyRoutes, share: str, found: Found) -> str | None:
     if not found.facts.directory or not share:
         return None
-    return f"<D:quota-available-bytes>{routes.host.free_bytes(share)}</D:quota-available-bytes>"
+    return f"<D:quota-available-bytes>{routes.host.dav.free_bytes(share)}</D:quota-available-bytes>"
 
 
 def _used(routes: PropertyRoutes, share: str, found: Found) -> str | None:
     if not found.facts.directory or not share:
         return None
-    return f"<D:quota-used-bytes>{routes.host.used_bytes(share)}</D:quota-used-bytes>"
+    return f"<D:quota-used-bytes>{routes.host.dav.used_bytes(share)}</D:quota-used-bytes>"
 
 
 LIVE: Final[dict[str, Live]] = {

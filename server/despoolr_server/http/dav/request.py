@@ -36,7 +36,7 @@ from despoolr_server.http.base.surface import IF, Surface, query
 from despoolr_server.http.dav.bodies import XmlRefused
 from despoolr_server.http.dav.if_header import State, holds, parse_if, submitted
 from despoolr_server.shares.dav import TIMEOUT_S_MAX
-from despoolr_server.shares.host import Caller
+from despoolr_server.shares.principal import Caller
 
 Asked = tuple[Caller, str, str]
 """The caller, the share, the path without slashes at its end."""
@@ -75,7 +75,7 @@ class Asking:
             check_query(request, *parameters)
         path = whole.rstrip("/")
         if len(path) != len(whole) and path:
-            found = self._host.stat(caller, share, whole)
+            found = self._host.paths.stat(caller, share, whole)
             if isinstance(found, Problem) and found.nt_status == NtStatus.OBJECT_NAME_INVALID:
                 raise Refused(found)  # a file's name, and a slash behind it
         if IF in request.headers:
@@ -96,7 +96,7 @@ class Asking:
             place = (share, path) if not tag else self.place(request, tag)
             if place is None:
                 return State("", frozenset())
-            etag, locks = self._host.dav_locks_on(caller, *place)
+            etag, locks = self._host.dav.locks_on(caller, *place)
             return State(etag, frozenset(lock.token for lock in locks))
 
         if not holds(lists, state_of):
@@ -150,11 +150,11 @@ class Asking:
 
     def exists(self, caller: Caller, share: str, path: str) -> bool:
         """Whether that name is there, as far as the caller may know."""
-        return not isinstance(self._host.stat(caller, share, path), Problem)
+        return not isinstance(self._host.paths.stat(caller, share, path), Problem)
 
     def etag(self, caller: Caller, share: str, path: str) -> str:
         """The ETag of what has that name now, or `""`."""
-        found = self._host.stat(caller, share, path)
+        found = self._host.paths.stat(caller, share, path)
         return "" if isinstance(found, Problem) else (found[1] or DIRECTORY_TAG)
 
     def check_conditions(self, request: web.Request, caller: Caller, share: str, path: str) -> None:
@@ -168,7 +168,7 @@ class Asking:
         """Whether the name exists. Raises `Refused` (412) where one of HTTP's own conditions
         forbids to go on.
         """
-        found = self._host.stat(caller, share, path)
+        found = self._host.paths.stat(caller, share, path)
         if isinstance(found, Problem):
             if request.method not in _MAKING or found.nt_status not in _MISSING:
                 return False

@@ -33,7 +33,7 @@ from despoolr_server.http.base.pieces import bytes_answer
 from despoolr_server.http.base.problem import Refused, answer, bad_request
 from despoolr_server.http.base.surface import Surface, read_json
 from despoolr_server.http.base.uploads import Sending
-from despoolr_server.shares.host import Caller, Content
+from despoolr_server.shares.principal import Caller, Content
 
 BODY_SIZE_MAX: Final = 1024 * 1024
 """Octets of a chain's JSON: 512 KiB of files in base64, and the names."""
@@ -86,7 +86,7 @@ class ChainRoutes:
             for call in asked.calls[: len(results)]
             if isinstance(call, ChainPut | ChainDelete)
         }
-        failure = await self._host.sync(written)
+        failure = await self._host.paths.sync(written)
         if failure is not None:
             return answer(failure)
         return await bytes_answer(
@@ -97,7 +97,7 @@ class ChainRoutes:
         host, who = self._host, caller.who
         if isinstance(call, ChainGet):
             try:
-                content = await host.get(
+                content = await host.paths.get(
                     caller, call.share, call.path, before=lambda size: sending(COPIES * size)
                 )
             except Refused as refused:
@@ -108,14 +108,16 @@ class ChainRoutes:
             assert isinstance(content, Content), "not modified without an ETag"
             return ChainResult(content.etag, content.data)
         if isinstance(call, ChainPut):
-            etag = await host.put(
+            etag = await host.paths.put(
                 caller, call.share, call.path, call.data, create_only=call.create, sync=False
             )
             return ChainResult(problem=etag) if isinstance(etag, Problem) else ChainResult(etag)
         if isinstance(call, ChainDelete):
-            return ChainResult(problem=await host.delete(caller, call.share, call.path, sync=False))
+            return ChainResult(
+                problem=await host.paths.delete(caller, call.share, call.path, sync=False)
+            )
         if isinstance(call, ChainSession):
-            reply = host.start_session(who, call.request)
+            reply = host.sessions.start(who, call.request)
             return (
                 ChainResult(problem=reply)
                 if isinstance(reply, Problem)
@@ -124,16 +126,16 @@ class ChainRoutes:
         if isinstance(call, ChainOpen):
             return await self._open(caller, call)
         if isinstance(call, ChainLogoff):
-            return ChainResult(problem=host.end_session(who, call.session))
-        return ChainResult(problem=await host.close(who, call.open, session=caller.session))
+            return ChainResult(problem=host.sessions.end(who, call.session))
+        return ChainResult(problem=await host.handles.close(who, call.open, session=caller.session))
 
     async def _open(self, caller: Caller, call: ChainOpen) -> ChainResult:
-        reply = await self._host.open(caller.who, call.request)
+        reply = await self._host.handles.open(caller.who, call.request)
         if isinstance(reply, Problem):
             return ChainResult(problem=reply)
         if not call.read or reply.size > OCTETS_MAX:
             return ChainResult(open=reply)
-        data = await self._host.read_open(caller.who, reply.open, 0, None)
+        data = await self._host.handles.read(caller.who, reply.open, 0, None)
         if isinstance(data, Problem):
             if data.nt_status != NtStatus.END_OF_FILE:
                 return ChainResult(open=reply, problem=data)

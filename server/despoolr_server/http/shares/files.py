@@ -39,7 +39,7 @@ from despoolr_server.http.dav.locking import LockRoutes
 from despoolr_server.http.dav.properties import PropertyRoutes
 from despoolr_server.http.dav.request import DIRECTORY_TAG, Asking, check_query
 from despoolr_server.http.shares.listings import listing_answer, listing_page
-from despoolr_server.shares.host import NOT_MODIFIED, Caller, Content, NotModified
+from despoolr_server.shares.principal import NOT_MODIFIED, Caller, Content, NotModified
 
 
 class ShareRoutes:
@@ -84,7 +84,7 @@ class ShareRoutes:
             return await self._listing(request, caller, share, path)
         if hdrs.IF_MATCH in headers or hdrs.IF_UNMODIFIED_SINCE in headers:
             with Sending(request) as sending:
-                found = await self._host.get(caller, share, path, before=sending)
+                found = await self._host.paths.get(caller, share, path, before=sending)
                 return await self._read(request, share, path, found, caller)
         wanted = headers.get(hdrs.IF_NONE_MATCH, "")
         if wanted and (not is_plain(wanted) or len(headers.getall(hdrs.IF_NONE_MATCH)) > 1):
@@ -96,10 +96,10 @@ class ShareRoutes:
             etag = self._unless_modified(caller, share, path, since)
             if etag:
                 wanted = etag
-        if wanted and self._host.is_unchanged(caller, share, path, wanted):
+        if wanted and self._host.paths.is_unchanged(caller, share, path, wanted):
             return SingleWriteResponse(304, {hdrs.ETAG: wanted})
         with Sending(request) as sending:
-            content = await self._host.get(caller, share, path, wanted, sending)
+            content = await self._host.paths.get(caller, share, path, wanted, sending)
             if content is NOT_MODIFIED:
                 return SingleWriteResponse(304, {hdrs.ETAG: wanted})
             return await self._read(request, share, path, content, caller)
@@ -107,7 +107,7 @@ class ShareRoutes:
     async def head(self, request: web.Request) -> web.StreamResponse:
         """What GET would say of the file, by its attributes alone."""
         caller, share, path = self._asking.asked(request, "stat")
-        found = self._host.stat(caller, share, path)
+        found = self._host.paths.stat(caller, share, path)
         if isinstance(found, Problem):
             return refuse(request, found)
         entry, etag = found
@@ -139,14 +139,16 @@ class ShareRoutes:
         if expects(request):
             self._asking.check_match(request, caller, share, path)
             size = request.content_length or 0
-            refusal = self._host.why_not_put(caller, share, path, size, create_only=create_only)
+            refusal = self._host.paths.why_not_put(
+                caller, share, path, size, create_only=create_only
+            )
             if refusal is not None:
                 return refuse(
                     request, refusal, error=lock_error(refusal, self._host.dav_locks.of_handle)
                 )
         data = await read_body(request, self._surface.body_size_max)
         existing = self._asking.check_match(request, caller, share, path)
-        etag = await self._host.put(caller, share, path, data, create_only=create_only)
+        etag = await self._host.paths.put(caller, share, path, data, create_only=create_only)
         if isinstance(etag, Problem):
             return refuse(request, etag, error=lock_error(etag, self._host.dav_locks.of_handle))
         return SingleWriteResponse(204 if existing else 201, {hdrs.ETAG: etag})
@@ -186,7 +188,7 @@ class ShareRoutes:
 
     def _unless_modified(self, caller: Caller, share: str, path: str, since: str) -> str:
         """The ETag of a file that was last changed by `since` (an HTTP date), or `""`."""
-        found = self._host.stat(caller, share, path)
+        found = self._host.paths.stat(caller, share, path)
         if (
             isinstance(found, Problem)
             or found[0].directory
@@ -196,7 +198,7 @@ class ShareRoutes:
         return found[1]
 
     def _facts(self, request: web.Request, caller: Caller, share: str, path: str) -> web.Response:
-        found = self._host.stat(caller, share, path.rstrip("/"))
+        found = self._host.paths.stat(caller, share, path.rstrip("/"))
         if isinstance(found, Problem):
             return refuse(request, found)
         self._asking.check_state(
@@ -208,11 +210,11 @@ class ShareRoutes:
         self, request: web.Request, caller: Caller, share: str, path: str
     ) -> web.StreamResponse:
         path = path.rstrip("/")
-        listed = await self._host.list_long(caller, share, path)
+        listed = await self._host.paths.list_long(caller, share, path)
         if isinstance(listed, Problem):
             return refuse(request, listed)
         if hdrs.IF_MATCH in request.headers or hdrs.IF_UNMODIFIED_SINCE in request.headers:
-            found = self._host.stat(caller, share, path)
+            found = self._host.paths.stat(caller, share, path)
             if not isinstance(found, Problem):
                 self._asking.check_state(request, share, path, DIRECTORY_TAG, found[0].modified_at)
         if prefers_html(request.headers.get(hdrs.ACCEPT, "")):

@@ -72,21 +72,21 @@ class OpenRoutes:
     async def start_session(self, request: web.Request) -> web.StreamResponse:
         """201 with the session, whose lease runs from now."""
         who = self._surface.principal(request)
-        reply = self._host.start_session(who, await read_json(request, SessionRequest))
+        reply = self._host.sessions.start(who, await read_json(request, SessionRequest))
         if isinstance(reply, Problem):
             return answer(reply)
         return json_answer(reply, 201, {hdrs.LOCATION: f"/api/v1/sessions/{reply.session}"})
 
     async def renew_session(self, request: web.Request) -> web.StreamResponse:
         """Keep-alive: the lease runs from now again."""
-        reply = self._host.renew_session(
+        reply = self._host.sessions.renew(
             self._surface.principal(request), request.match_info["session"]
         )
         return answer(reply) if isinstance(reply, Problem) else json_answer(reply)
 
     async def end_session(self, request: web.Request) -> web.StreamResponse:
         """Log off: all opens of the session are closed."""
-        refusal = self._host.end_session(
+        refusal = self._host.sessions.end(
             self._surface.principal(request), request.match_info["session"]
         )
         return answer(refusal) if refusal else SingleWriteResponse(204)
@@ -94,7 +94,7 @@ class OpenRoutes:
     async def join_share(self, request: web.Request) -> web.StreamResponse:
         """Connect the session to a share it has left."""
         names = request.match_info
-        refusal = self._host.join_share(
+        refusal = self._host.sessions.join(
             self._surface.principal(request), names["session"], names["share"]
         )
         return answer(refusal) if refusal else SingleWriteResponse(204)
@@ -102,7 +102,7 @@ class OpenRoutes:
     async def leave_share(self, request: web.Request) -> web.StreamResponse:
         """Disconnect the session from a share: its opens there are closed."""
         names = request.match_info
-        refusal = self._host.leave_share(
+        refusal = self._host.sessions.leave(
             self._surface.principal(request), names["session"], names["share"]
         )
         return answer(refusal) if refusal else SingleWriteResponse(204)
@@ -110,7 +110,7 @@ class OpenRoutes:
     async def open(self, request: web.Request) -> web.StreamResponse:
         """201 with the handle, or 423 with the blockers."""
         who = self._surface.principal(request)
-        reply = await self._host.open(who, await read_json(request, OpenRequest))
+        reply = await self._host.handles.open(who, await read_json(request, OpenRequest))
         if isinstance(reply, Problem):
             return answer(reply)
         return json_answer(reply, 201, {hdrs.LOCATION: f"/api/v1/opens/{reply.open}"})
@@ -125,14 +125,16 @@ class OpenRoutes:
                 refusal = self._host.close_by_force(who, handle, asked["reason"] or "forced")
                 return answer(refusal) if refusal else SingleWriteResponse(204)
         caller = self._surface.caller(request)
-        refusal = await self._host.close(caller.who, handle, session=caller.session)
+        refusal = await self._host.handles.close(caller.who, handle, session=caller.session)
         return answer(refusal) if refusal else SingleWriteResponse(204)
 
     async def query(self, request: web.Request) -> web.StreamResponse:
         """What the handle's file is now."""
         query(request)
         caller = self._surface.caller(request)
-        facts = self._host.query(caller.who, request.match_info["open"], session=caller.session)
+        facts = self._host.handles.query(
+            caller.who, request.match_info["open"], session=caller.session
+        )
         return answer(facts) if isinstance(facts, Problem) else json_answer(facts)
 
     async def change(self, request: web.Request) -> web.StreamResponse:
@@ -154,26 +156,28 @@ class OpenRoutes:
         host, who, session = self._host, caller.who, caller.session
         refusal: Problem | None
         if change.path is not None:
-            refusal = await host.rename_open(
+            refusal = await host.handles.rename(
                 who, handle, change.path, replace=change.replace, session=session
             )
         elif change.delete is not None:
-            refusal = await host.mark_delete(who, handle, change.delete, session=session)
+            refusal = await host.handles.mark_delete(who, handle, change.delete, session=session)
         elif change.attributes is not None:
-            refusal = await host.set_attributes(who, handle, change.attributes, session=session)
+            refusal = await host.handles.set_attributes(
+                who, handle, change.attributes, session=session
+            )
         else:
             assert change.size is not None
-            refusal = await host.set_size(who, handle, change.size, session=session)
+            refusal = await host.handles.set_size(who, handle, change.size, session=session)
         return answer(refusal) if refusal else SingleWriteResponse(204)
 
     async def entries(self, request: web.Request) -> web.StreamResponse:
         """The names in the handle's directory."""
         query(request)
         caller, handle = self._surface.caller(request), request.match_info["open"]
-        found = await self._host.entries(caller.who, handle, session=caller.session)
+        found = await self._host.handles.entries(caller.who, handle, session=caller.session)
         if isinstance(found, Problem):
             return answer(found)
-        facts = self._host.query(caller.who, handle, session=caller.session)
+        facts = self._host.handles.query(caller.who, handle, session=caller.session)
         return (
             answer(facts)
             if isinstance(facts, Problem)
@@ -184,7 +188,9 @@ class OpenRoutes:
         """What the handle has locked, and what it waits for."""
         query(request)
         caller = self._surface.caller(request)
-        found = self._host.locks(caller.who, request.match_info["open"], session=caller.session)
+        found = self._host.range_locks.held(
+            caller.who, request.match_info["open"], session=caller.session
+        )
         return answer(found) if isinstance(found, Problem) else json_answer(found)
 
     async def lock(self, request: web.Request) -> web.StreamResponse:
@@ -193,14 +199,14 @@ class OpenRoutes:
         asked = await read_json(request, LockRequest)
         if request.transport is None or request.transport.is_closing():
             raise ConnectionResetError("the caller has gone")
-        locked = await self._host.lock(
+        locked = await self._host.range_locks.lock(
             caller.who, handle, asked, session=caller.session, when_gone=when_gone(request)
         )
         if isinstance(locked, Problem):
             return answer(locked)
         if request.transport is None or request.transport.is_closing():
             for lock in locked.locks:  # nobody will ever know of it
-                self._host.unlock(
+                self._host.range_locks.unlock(
                     caller.who, handle, lock.offset, lock.length, session=caller.session
                 )
         return json_answer(locked)
@@ -210,7 +216,7 @@ class OpenRoutes:
         caller, handle = self._surface.caller(request), request.match_info["open"]
         asked = query(request, "offset", "length", "request")
         if asked["request"] and not asked["offset"] and not asked["length"]:
-            refusal = self._host.cancel_lock(
+            refusal = self._host.range_locks.cancel(
                 caller.who, handle, asked["request"], session=caller.session
             )
         elif asked["offset"] and asked["length"] and not asked["request"]:
@@ -218,7 +224,9 @@ class OpenRoutes:
                 whole_number(name, asked[name], 0, highest=OFFSET_MAX)
                 for name in ("offset", "length")
             )
-            refusal = self._host.unlock(caller.who, handle, offset, length, session=caller.session)
+            refusal = self._host.range_locks.unlock(
+                caller.who, handle, offset, length, session=caller.session
+            )
         else:
             raise bad_request(
                 "Say `offset` and `length` of the range to unlock, or the `request` to cancel."
@@ -240,13 +248,13 @@ class OpenRoutes:
             asked = query(request, "offset", "length")
             length = whole_number("length", asked["length"], 0) if asked["length"] else None
             offset = whole_number("offset", asked["offset"], 0)
-            data = await self._host.read_open(
+            data = await self._host.handles.read(
                 who, handle, offset, length, session=session, before=sending
             )
             return answer(data) if isinstance(data, Problem) else await _octets(request, data)
         query(request)
         part = open_range(ranged)
-        data = await self._host.read_open(
+        data = await self._host.handles.read(
             who, handle, *(part or (0, None)), session=session, before=sending
         )
         if isinstance(data, Problem):
@@ -275,7 +283,7 @@ class OpenRoutes:
         caller = self._surface.caller(request)
         offset = whole_number("offset", query(request, "offset")["offset"], 0)
         if expects(request):
-            refusal = self._host.why_not_write(
+            refusal = self._host.handles.why_not_write(
                 caller.who,
                 request.match_info["open"],
                 offset,
@@ -294,7 +302,7 @@ class OpenRoutes:
                     "FIRST-LAST/*."
                 )
             offset = part[0]
-        written = await self._host.write_open(
+        written = await self._host.handles.write(
             caller.who, request.match_info["open"], offset, data, session=caller.session
         )
         return (

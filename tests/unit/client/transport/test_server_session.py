@@ -27,6 +27,7 @@ from despoolr_server.files.memory import MemoryFileStore
 from despoolr_server.http.app import make_app
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.shares.host import ShareHost
+from despoolr_server.shares.limits import ShareLimits
 
 T = TypeVar("T")
 LEASE_S = 60.0
@@ -42,7 +43,7 @@ class Logon:
         self.records: list[Record] = []
         self.asked: list[str] = []
         recorder = Recorder(self.clock.now, [self.records.append])
-        self.host = ShareHost("LOGON1", self.clock, recorder, lease_s_default=LEASE_S)
+        self.host = ShareHost("LOGON1", self.clock, recorder, ShareLimits(lease_s_default=LEASE_S))
         self.store = MemoryFileStore()
         self.host.add_share("SMS_SHR", self.store)
         self.auth = Auth(b"sixteen octets!!")

@@ -9,7 +9,8 @@ from despoolr_lab.docs.security import FILE_CALLS, SHARES, THE_BOX, may, page
 from despoolr_server.files.layout import make_directories
 from despoolr_server.files.memory import MemoryFileStore
 from despoolr_server.shares.dav import LockWish
-from despoolr_server.shares.host import Caller, Principal, ShareHost
+from despoolr_server.shares.host import ShareHost
+from despoolr_server.shares.principal import Caller, Principal
 from share_world import EPOCH, World, status
 
 CELLS = [(share, box) for share, (_, _, names) in SHARES.items() for box in ("", *names)]
@@ -19,24 +20,24 @@ async def ask(host: ShareHost, who: Principal, share: str, box: str, call: str) 
     """What a call on a file in a box, or on the box, is answered."""
     caller, path = Caller(who), f"{box}/X".lstrip("/")
     if call == THE_BOX:
-        answers = [await host.move_tree(caller, share, box, "ELSEWHERE", replace=False)]
+        answers = [await host.trees.move(caller, share, box, "ELSEWHERE", replace=False)]
     elif call.startswith("GET"):
         answers = [
-            await host.get(caller, share, path),
-            host.list(caller, share, box),
-            await host.look(caller, share, box, 0),
+            await host.paths.get(caller, share, path),
+            host.paths.list(caller, share, box),
+            await host.dav.look(caller, share, box, 0),
         ]
     elif call.startswith("PUT"):
         answers = [
-            await host.put(caller, share, path, b"y"),
-            await host.make_directory(caller, share, f"{path}.D", parents=False),
+            await host.paths.put(caller, share, path, b"y"),
+            await host.paths.make_directory(caller, share, f"{path}.D", parents=False),
         ]
     elif call.startswith("DELETE"):
-        answers = [await host.delete_tree(caller, share, path)]
+        answers = [await host.trees.delete(caller, share, path)]
     elif call == "LOCK":
-        answers = [await host.dav_lock(caller, share, path, LockWish())]
+        answers = [await host.dav.lock(caller, share, path, LockWish())]
     else:
-        answers = [await host.set_properties(caller, share, path, {"{urn:x}p": "<p/>"})]
+        answers = [await host.dav.set_properties(caller, share, path, {"{urn:x}p": "<p/>"})]
     found = {status(answer) for answer in answers}
     assert len(found) == 1, (call, found)
     return found.pop()
@@ -49,13 +50,13 @@ async def test_a_cell_names_the_roles_that_are_let_through(share: str, box: str,
     for role in Role:
         store = MemoryFileStore()
         world = World()
-        world.host._shares.clear()
+        world.host.gate.shares.clear()
         world.host.add_share(share, store, allowed)
         make_directories(store, names, EPOCH)
         open_host = World().host
-        open_host._shares.clear()
+        open_host.gate.shares.clear()
         open_host.add_share(share, store)
-        await open_host.put(
+        await open_host.paths.put(
             Caller(Principal("A", "A", Role.ADMIN)), share, f"{box}/X".lstrip("/"), b"x"
         )
         if call == THE_BOX and not box:

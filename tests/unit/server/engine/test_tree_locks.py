@@ -108,7 +108,7 @@ def test_a_name_moved_into_what_is_covered_meets_the_cover() -> None:
             "replace": False,
             "target_facts": None,
             "parent_exists": True,
-            "under": under,
+            "covering_handles": under,
         }
         return engine.check_rename("S", n("A"), D, n(target), **facts)  # type: ignore[arg-type]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from despoolr_core.share.modes import NtStatus
-from despoolr_core.share.wire import OpenReply, OpenRequest, Problem
+from despoolr_core.share.wire import OpenFacts, OpenReply, OpenRequest, Problem
 from despoolr_server.engine.names import Name
 from despoolr_server.files import MemoryFileStore
-from despoolr_server.shares.host import Caller, OpenFacts
+from despoolr_server.shares.principal import Caller
 from share_world import SERVICE, World, client, status
 
 WS3 = client("WS3", "ALICE")
@@ -82,7 +82,7 @@ async def test_a_separator_behind_a_name_says_that_it_is_a_directory(separator: 
     assert isinstance(await world.open(WS3, session, "NEW" + separator), OpenReply)
     assert world.store.has_directory(Name("new", "NEW"))
     handle = await world.hold(WS3, session, "F", access="DELETE", share_mode=ALL)
-    renamed = await world.host.rename_open(WS3, handle, "G" + separator, replace=False)
+    renamed = await world.host.handles.rename(WS3, handle, "G" + separator, replace=False)
     assert status(renamed) is NtStatus.OBJECT_NAME_INVALID
     assert world.store.find(Name("F", "F"))
 
@@ -94,17 +94,20 @@ async def test_a_handle_reads_and_writes_only_what_it_was_opened_for() -> None:
     reader = await world.hold(WS3, session, "F", share_mode=ALL)
     writer = await world.hold(WS3, session, "F", access="WRITE", share_mode=ALL)
     looker = await world.hold(WS3, session, "F", access="READ_ATTRIBUTES", share_mode=ALL)
-    assert await world.host.read_open(WS3, reader, 2, 3) == b"234"
-    assert await world.host.write_open(WS3, writer, 8, b"XYZ") == 3
-    assert await world.host.read_open(WS3, reader, 0, None) == b"01234567XYZ"
-    assert status(await world.host.write_open(WS3, reader, 0, b"!")) is NtStatus.ACCESS_DENIED
-    assert status(await world.host.read_open(WS3, writer, 0, 1)) is NtStatus.ACCESS_DENIED
-    assert status(await world.host.read_open(WS3, looker, 0, 1)) is NtStatus.ACCESS_DENIED
-    assert status(await world.host.set_size(WS3, reader, 0)) is NtStatus.ACCESS_DENIED
-    assert status(await world.host.set_attributes(WS3, reader, "HIDDEN")) is NtStatus.ACCESS_DENIED
-    assert status(await world.host.mark_delete(WS3, writer, True)) is NtStatus.ACCESS_DENIED
+    assert await world.host.handles.read(WS3, reader, 2, 3) == b"234"
+    assert await world.host.handles.write(WS3, writer, 8, b"XYZ") == 3
+    assert await world.host.handles.read(WS3, reader, 0, None) == b"01234567XYZ"
+    assert status(await world.host.handles.write(WS3, reader, 0, b"!")) is NtStatus.ACCESS_DENIED
+    assert status(await world.host.handles.read(WS3, writer, 0, 1)) is NtStatus.ACCESS_DENIED
+    assert status(await world.host.handles.read(WS3, looker, 0, 1)) is NtStatus.ACCESS_DENIED
+    assert status(await world.host.handles.set_size(WS3, reader, 0)) is NtStatus.ACCESS_DENIED
     assert (
-        status(await world.host.rename_open(WS3, writer, "G", replace=False))
+        status(await world.host.handles.set_attributes(WS3, reader, "HIDDEN"))
+        is NtStatus.ACCESS_DENIED
+    )
+    assert status(await world.host.handles.mark_delete(WS3, writer, True)) is NtStatus.ACCESS_DENIED
+    assert (
+        status(await world.host.handles.rename(WS3, writer, "G", replace=False))
         is NtStatus.ACCESS_DENIED
     )
 
@@ -113,41 +116,46 @@ async def test_reading_past_the_end_is_end_of_file_only_for_a_length() -> None:
     world = World()
     await world.put("F", b"")
     handle = await world.hold(WS3, world.session(WS3), "F")
-    assert await world.host.read_open(WS3, handle, 0, None) == b""
-    assert await world.host.read_open(WS3, handle, 0, 0) == b""
-    assert status(await world.host.read_open(WS3, handle, 0, 1)) is NtStatus.END_OF_FILE
-    assert status(await world.host.read_open(WS3, handle, -1, 1)) is NtStatus.INVALID_PARAMETER
+    assert await world.host.handles.read(WS3, handle, 0, None) == b""
+    assert await world.host.handles.read(WS3, handle, 0, 0) == b""
+    assert status(await world.host.handles.read(WS3, handle, 0, 1)) is NtStatus.END_OF_FILE
+    assert status(await world.host.handles.read(WS3, handle, -1, 1)) is NtStatus.INVALID_PARAMETER
 
 
 async def test_a_handle_with_append_alone_writes_at_the_end() -> None:
     world = World()
     await world.put("LOG", b"one")
     handle = await world.hold(WS3, world.session(WS3), "LOG", access="APPEND_DATA", share_mode=ALL)
-    await world.host.write_open(WS3, handle, 0, b"two")
+    await world.host.handles.write(WS3, handle, 0, b"two")
     assert world.store.read(Name("LOG", "LOG")) == b"onetwo"
 
 
 async def test_a_directory_handle_has_no_content() -> None:
     world = World()
-    await world.host.make_directory(Caller(SERVICE), "OPEN", "D", parents=True)
+    await world.host.paths.make_directory(Caller(SERVICE), "OPEN", "D", parents=True)
     handle = await world.hold(
         WS3, world.session(WS3), "D", access="READ|WRITE", options="DIRECTORY_FILE"
     )
-    assert status(await world.host.read_open(WS3, handle, 0, 1)) is NtStatus.FILE_IS_A_DIRECTORY
-    assert status(await world.host.write_open(WS3, handle, 0, b"x")) is NtStatus.FILE_IS_A_DIRECTORY
+    assert status(await world.host.handles.read(WS3, handle, 0, 1)) is NtStatus.FILE_IS_A_DIRECTORY
+    assert (
+        status(await world.host.handles.write(WS3, handle, 0, b"x")) is NtStatus.FILE_IS_A_DIRECTORY
+    )
 
 
 async def test_no_file_grows_beyond_the_limit() -> None:
     world = World(file_size_max=10)
     session = world.session(WS3)
     handle = await world.hold(WS3, session, "F", access="WRITE", disposition="CREATE")
-    assert await world.host.write_open(WS3, handle, 5, b"12345") == 5
-    assert status(await world.host.write_open(WS3, handle, 5, b"123456")) is NtStatus.FILE_TOO_LARGE
+    assert await world.host.handles.write(WS3, handle, 5, b"12345") == 5
     assert (
-        status(await world.host.write_open(WS3, handle, 1 << 62, b"1")) is NtStatus.FILE_TOO_LARGE
+        status(await world.host.handles.write(WS3, handle, 5, b"123456")) is NtStatus.FILE_TOO_LARGE
     )
-    assert status(await world.host.set_size(WS3, handle, 11)) is NtStatus.FILE_TOO_LARGE
-    assert await world.host.set_size(WS3, handle, 10) is None
+    assert (
+        status(await world.host.handles.write(WS3, handle, 1 << 62, b"1"))
+        is NtStatus.FILE_TOO_LARGE
+    )
+    assert status(await world.host.handles.set_size(WS3, handle, 11)) is NtStatus.FILE_TOO_LARGE
+    assert await world.host.handles.set_size(WS3, handle, 10) is None
 
 
 async def test_a_full_disk_takes_the_open_back() -> None:
@@ -155,8 +163,8 @@ async def test_a_full_disk_takes_the_open_back() -> None:
     world = World(store)
     session = world.session(WS3)
     handle = await world.hold(WS3, session, "F", access="WRITE", disposition="CREATE")
-    assert status(await world.host.write_open(WS3, handle, 0, b"x" * 11)) is NtStatus.DISK_FULL
-    assert await world.host.write_open(WS3, handle, 0, b"x" * 10) == 10
+    assert status(await world.host.handles.write(WS3, handle, 0, b"x" * 11)) is NtStatus.DISK_FULL
+    assert await world.host.handles.write(WS3, handle, 0, b"x" * 10) == 10
     assert world.last("open.refused")["nt_status"] == "STATUS_DISK_FULL"
     assert world.host.open_count == 1
 
@@ -165,9 +173,9 @@ async def test_a_write_is_recorded_once_when_its_handle_closes() -> None:
     world = World()
     handle = await world.hold(WS3, world.session(WS3), "F", access="WRITE", disposition="CREATE")
     for offset in range(5):
-        await world.host.write_open(WS3, handle, offset, b"x")
+        await world.host.handles.write(WS3, handle, offset, b"x")
     assert "file.written" not in world.kinds()
-    await world.host.close(WS3, handle)
+    await world.host.handles.close(WS3, handle)
     assert world.last("file.written")["size"] == 5
     assert world.kinds()[-2:] == ["file.written", "open.closed"]
 
@@ -178,17 +186,17 @@ async def test_a_closed_handle_is_closed() -> None:
     handle = await world.hold(
         WS3, world.session(WS3), "F", access="READ|WRITE|DELETE|WRITE_ATTRIBUTES"
     )
-    assert await world.host.close(WS3, handle) is None
+    assert await world.host.handles.close(WS3, handle) is None
     host = world.host
     answers = [
-        await host.close(WS3, handle),
-        await host.read_open(WS3, handle, 0, 1),
-        await host.write_open(WS3, handle, 0, b"x"),
-        await host.mark_delete(WS3, handle, True),
-        await host.rename_open(WS3, handle, "G", replace=False),
-        await host.set_attributes(WS3, handle, "HIDDEN"),
-        await host.set_size(WS3, handle, 0),
-        host.query(WS3, handle),
+        await host.handles.close(WS3, handle),
+        await host.handles.read(WS3, handle, 0, 1),
+        await host.handles.write(WS3, handle, 0, b"x"),
+        await host.handles.mark_delete(WS3, handle, True),
+        await host.handles.rename(WS3, handle, "G", replace=False),
+        await host.handles.set_attributes(WS3, handle, "HIDDEN"),
+        await host.handles.set_size(WS3, handle, 0),
+        host.handles.query(WS3, handle),
     ]
     assert {status(answer) for answer in answers} == {NtStatus.FILE_CLOSED}
 
@@ -196,17 +204,17 @@ async def test_a_closed_handle_is_closed() -> None:
 async def test_handles_follow_a_rename_and_rename_into_bad_names_is_refused() -> None:
     world = World()
     await world.put("F", b"text")
-    await world.host.make_directory(Caller(SERVICE), "OPEN", "Dir", parents=True)
+    await world.host.paths.make_directory(Caller(SERVICE), "OPEN", "Dir", parents=True)
     reader = await world.hold(WS3, world.session(WS3), "F", share_mode=ALL)
     mover = await world.hold(WS4, world.session(WS4), "F", access="DELETE", share_mode=ALL)
     for bad in ("..", "NUL", ""):
         assert (
-            status(await world.host.rename_open(WS4, mover, bad, replace=False))
+            status(await world.host.handles.rename(WS4, mover, bad, replace=False))
             is NtStatus.OBJECT_NAME_INVALID
         )
-    assert await world.host.rename_open(WS4, mover, "DIR\\g.txt", replace=False) is None
-    assert await world.host.read_open(WS3, reader, 0, None) == b"text"
-    facts = world.host.query(WS3, reader)
+    assert await world.host.handles.rename(WS4, mover, "DIR\\g.txt", replace=False) is None
+    assert await world.host.handles.read(WS3, reader, 0, None) == b"text"
+    facts = world.host.handles.query(WS3, reader)
     assert facts == OpenFacts("Dir/g.txt", 4, 1, False, False, "")
     assert world.last("file.renamed")["new_path"] == "Dir/g.txt"
     world.host.engine.validate()
@@ -220,16 +228,17 @@ async def test_a_file_marked_by_one_and_closed_last_by_another_is_deleted_by_the
     marker = await world.hold(
         WS4, world.session(WS4, "CLEANER"), "F", access="DELETE", share_mode=ALL
     )
-    assert await world.host.mark_delete(WS4, marker, True) is None
-    await world.host.close(WS4, marker)
-    refusal = await world.host.get(Caller(SERVICE), "OPEN", "F")
+    assert await world.host.handles.mark_delete(WS4, marker, True) is None
+    await world.host.handles.close(WS4, marker)
+    refusal = await world.host.paths.get(Caller(SERVICE), "OPEN", "F")
     assert isinstance(refusal, Problem)
     assert refusal.nt_status == NtStatus.DELETE_PENDING
     assert [blocker.open for blocker in refusal.blockers] == [reader]
-    await world.host.close(WS3, reader)
+    await world.host.handles.close(WS3, reader)
     assert world.last("file.deleted")["program"] == "CLEANER"
     assert (
-        status(await world.host.get(Caller(SERVICE), "OPEN", "F")) is NtStatus.OBJECT_NAME_NOT_FOUND
+        status(await world.host.paths.get(Caller(SERVICE), "OPEN", "F"))
+        is NtStatus.OBJECT_NAME_NOT_FOUND
     )
 
 
@@ -241,19 +250,21 @@ async def test_generic_and_maximum_access_are_what_they_map_to() -> None:
     (row,) = world.host.opens()
     assert row.access.startswith("READ|")
     assert "GENERIC" not in row.access
-    await world.host.close(WS3, handle)
+    await world.host.handles.close(WS3, handle)
     await world.hold(WS3, session, "F", access="MAXIMUM_ALLOWED", share_mode=ALL)
     assert "DELETE" in world.host.opens()[0].access
 
 
 async def test_a_client_that_may_only_read_is_denied_the_rest() -> None:
     world = World()
-    await world.host.make_directory(Caller(SERVICE), "SMS_PKGC", "P", parents=True)
-    await world.host.put(Caller(SERVICE), "SMS_PKGC", "P/F", b"x")
+    await world.host.paths.make_directory(Caller(SERVICE), "SMS_PKGC", "P", parents=True)
+    await world.host.paths.put(Caller(SERVICE), "SMS_PKGC", "P/F", b"x")
     session = world.session(WS3)
 
     async def ask(path: str, **words: str) -> NtStatus:
-        return status(await world.host.open(WS3, OpenRequest(session, "SMS_PKGC", path, **words)))
+        return status(
+            await world.host.handles.open(WS3, OpenRequest(session, "SMS_PKGC", path, **words))
+        )
 
     assert await ask("P/F") is NtStatus.SUCCESS
     assert await ask("P/F", access="WRITE", share_mode=ALL) is NtStatus.ACCESS_DENIED

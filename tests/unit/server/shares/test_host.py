@@ -11,7 +11,8 @@ from despoolr_core.records.stream import decode, encode
 from despoolr_core.share.modes import NtStatus, Role
 from despoolr_core.share.wire import LockElement, LockRequest, Problem, SessionReply, SessionRequest
 from despoolr_server.files import DiskFileStore, MemoryFileStore
-from despoolr_server.shares.host import Caller, Principal, ShareHost
+from despoolr_server.shares.host import ShareHost
+from despoolr_server.shares.principal import Caller, Principal
 from despoolr_server.shares.rights import Rights
 from share_world import ADMIN, EPOCH, SERVICE, World, client, status
 
@@ -29,27 +30,27 @@ def test_shares_have_names_that_are_taken_once() -> None:
 
 def test_a_session_says_who_and_until_when() -> None:
     world = World(lease_s_default=60.0, lease_s_max=300.0)
-    reply = world.host.start_session(WS3, SessionRequest(program="PCMWIN16"))
+    reply = world.host.sessions.start(WS3, SessionRequest(program="PCMWIN16"))
     assert reply == SessionReply("S1", "WS3", "ALICE", "PCMWIN16", 60.0, EPOCH + 60.0)
-    long = world.host.start_session(WS3, SessionRequest(lease_s=1e9))
+    long = world.host.sessions.start(WS3, SessionRequest(lease_s=1e9))
     assert isinstance(long, SessionReply)
     assert long.lease_s == 300.0
 
 
 @pytest.mark.parametrize("lease_s", [-1.0, float("inf"), float("nan")])
 def test_a_lease_that_is_no_span_is_refused(lease_s: float) -> None:
-    answer = World().host.start_session(WS3, SessionRequest(lease_s=lease_s))
+    answer = World().host.sessions.start(WS3, SessionRequest(lease_s=lease_s))
     assert status(answer) is NtStatus.INVALID_PARAMETER
 
 
 def test_a_client_speaks_for_its_own_machine_only() -> None:
     world = World()
-    assert status(world.host.start_session(WS3, SessionRequest(machine="ws3"))) is NtStatus.SUCCESS
+    assert status(world.host.sessions.start(WS3, SessionRequest(machine="ws3"))) is NtStatus.SUCCESS
     assert (
-        status(world.host.start_session(WS3, SessionRequest(machine="WS4")))
+        status(world.host.sessions.start(WS3, SessionRequest(machine="WS4")))
         is NtStatus.ACCESS_DENIED
     )
-    reply = world.host.start_session(ADMIN, SessionRequest(machine="WS9", user="EVE"))
+    reply = world.host.sessions.start(ADMIN, SessionRequest(machine="WS9", user="EVE"))
     assert isinstance(reply, SessionReply)
     assert (reply.machine, reply.user) == ("WS9", "EVE")
 
@@ -61,13 +62,15 @@ async def test_every_request_on_a_session_renews_its_lease() -> None:
     handle = await world.hold(WS3, session, "F")
     for _ in range(5):
         world.clock.time += 29.0
-        assert await world.host.read_open(WS3, handle, 0, None) == b"x"
+        assert await world.host.handles.read(WS3, handle, 0, None) == b"x"
     world.clock.time += 29.0
-    assert status(world.host.stat(Caller(WS3, session=session), "OPEN", "F")) is NtStatus.SUCCESS
+    assert (
+        status(world.host.paths.stat(Caller(WS3, session=session), "OPEN", "F")) is NtStatus.SUCCESS
+    )
     world.clock.time += 29.0
-    assert status(world.host.renew_session(WS3, session)) is NtStatus.SUCCESS
+    assert status(world.host.sessions.renew(WS3, session)) is NtStatus.SUCCESS
     world.clock.time += 30.0
-    assert await world.host.read_open(WS3, handle, 0, None) != b"x"
+    assert await world.host.handles.read(WS3, handle, 0, None) != b"x"
 
 
 async def test_a_lapsed_lease_frees_its_opens_the_moment_anybody_asks() -> None:
@@ -77,16 +80,18 @@ async def test_a_lapsed_lease_frees_its_opens_the_moment_anybody_asks() -> None:
     handle = await world.hold(WS3, session, "F")
     world.clock.time += 29.9
     assert (
-        status(await world.host.put(Caller(SERVICE), "OPEN", "F", b"y"))
+        status(await world.host.paths.put(Caller(SERVICE), "OPEN", "F", b"y"))
         is NtStatus.SHARING_VIOLATION
     )
     world.clock.time += 0.1
-    assert status(await world.host.put(Caller(SERVICE), "OPEN", "F", b"y")) is NtStatus.SUCCESS
-    assert status(await world.host.close(WS3, handle)) is NtStatus.USER_SESSION_DELETED
-    assert status(world.host.renew_session(WS3, session)) is NtStatus.USER_SESSION_DELETED
+    assert (
+        status(await world.host.paths.put(Caller(SERVICE), "OPEN", "F", b"y")) is NtStatus.SUCCESS
+    )
+    assert status(await world.host.handles.close(WS3, handle)) is NtStatus.USER_SESSION_DELETED
+    assert status(world.host.sessions.renew(WS3, session)) is NtStatus.USER_SESSION_DELETED
     assert status(await world.open(WS3, session, "F")) is NtStatus.USER_SESSION_DELETED
     assert (
-        status(await world.host.get(Caller(WS3, session=session), "OPEN", "F"))
+        status(await world.host.paths.get(Caller(WS3, session=session), "OPEN", "F"))
         is NtStatus.USER_SESSION_DELETED
     )
     assert world.last("session.ended")["reason"] == "lease expired"
@@ -100,12 +105,12 @@ async def test_a_session_that_ends_closes_its_opens_in_the_order_of_opening() ->
         await world.hold(WS3, session, f"F{number}", access="WRITE", disposition="CREATE")
         for number in range(5)
     ]
-    assert world.host.end_session(WS3, session) is None
+    assert world.host.sessions.end(WS3, session) is None
     closed = [record.data["open"] for record in world.records if record.kind == "open.closed"]
     assert closed == handles
     ended = next(record for record in world.records if record.kind == "session.ended")
     assert {record.cause for record in world.records if record.kind == "open.closed"} == {ended.seq}
-    assert status(world.host.end_session(WS3, session)) is NtStatus.USER_SESSION_DELETED
+    assert status(world.host.sessions.end(WS3, session)) is NtStatus.USER_SESSION_DELETED
     world.host.engine.validate()
 
 
@@ -115,10 +120,10 @@ async def test_a_session_and_its_handles_are_nobody_elses() -> None:
     session = world.session(WS3)
     handle = await world.hold(WS3, session, "F")
     assert status(await world.open(WS4, session, "F")) is NtStatus.USER_SESSION_DELETED
-    assert status(await world.host.read_open(WS4, handle, 0, 1)) is NtStatus.FILE_CLOSED
-    assert status(await world.host.close(WS4, handle)) is NtStatus.FILE_CLOSED
-    assert status(world.host.end_session(WS4, session)) is NtStatus.USER_SESSION_DELETED
-    assert await world.host.read_open(ADMIN, handle, 0, 1) == b"x"
+    assert status(await world.host.handles.read(WS4, handle, 0, 1)) is NtStatus.FILE_CLOSED
+    assert status(await world.host.handles.close(WS4, handle)) is NtStatus.FILE_CLOSED
+    assert status(world.host.sessions.end(WS4, session)) is NtStatus.USER_SESSION_DELETED
+    assert await world.host.handles.read(ADMIN, handle, 0, 1) == b"x"
 
 
 def test_sessions_are_limited() -> None:
@@ -126,7 +131,7 @@ def test_sessions_are_limited() -> None:
     for _ in range(2):
         world.session(WS3)
     assert (
-        status(world.host.start_session(WS3, SessionRequest())) is NtStatus.INSUFFICIENT_RESOURCES
+        status(world.host.sessions.start(WS3, SessionRequest())) is NtStatus.INSUFFICIENT_RESOURCES
     )
     assert world.host.session_count == 2
 
@@ -137,12 +142,12 @@ async def test_sessions_and_opens_of_one_machine_are_limited_however_its_name_is
     client, same = Principal("WS8", "a", Role.CLIENT), Principal("ws8", "a", Role.CLIENT)
     one, two = world.session(client), world.session(same)
     assert (
-        status(world.host.start_session(same, SessionRequest())) is NtStatus.INSUFFICIENT_RESOURCES
+        status(world.host.sessions.start(same, SessionRequest())) is NtStatus.INSUFFICIENT_RESOURCES
     )
     for session in (one, one, two):
         await world.hold(client, session, "F")
     assert status(await world.open(client, two, "F")) is NtStatus.INSUFFICIENT_RESOURCES
-    world.host.end_session(client, one)
+    world.host.sessions.end(client, one)
     await world.hold(client, two, "F")
     world.session(client)
     for _ in range(5):
@@ -166,7 +171,7 @@ async def test_a_refusal_lists_at_most_blockers_max_and_counts_all() -> None:
     await world.put("F")
     session = world.session(WS3)
     handles = [await world.hold(WS3, session, "F") for _ in range(9)]
-    refusal = await world.host.put(Caller(SERVICE), "OPEN", "F", b"y")
+    refusal = await world.host.paths.put(Caller(SERVICE), "OPEN", "F", b"y")
     assert isinstance(refusal, Problem)
     assert [blocker.open for blocker in refusal.blockers] == handles[:4]
     assert refusal.blocker_count == 9
@@ -201,19 +206,19 @@ async def test_only_the_service_and_administrators_close_others_opens() -> None:
     assert world.host.close_by_force(SERVICE, handle, "forced disconnect") is None
     assert world.last("open.closed")["reason"] == "forced disconnect"
     assert status(world.host.close_by_force(SERVICE, handle, "again")) is NtStatus.FILE_CLOSED
-    assert status(await world.host.read_open(WS3, handle, 0, 1)) is NtStatus.FILE_CLOSED
+    assert status(await world.host.handles.read(WS3, handle, 0, 1)) is NtStatus.FILE_CLOSED
 
 
 async def test_rights_can_be_revoked_and_restored_while_serving() -> None:
     world = World()
-    await world.host.make_directory(Caller(SERVICE), "SMS_PKGC", "P", parents=True)
+    await world.host.paths.make_directory(Caller(SERVICE), "SMS_PKGC", "P", parents=True)
     caller = Caller(WS3)
-    assert status(world.host.list(caller, "SMS_PKGC", "P")) is NtStatus.SUCCESS
+    assert status(world.host.paths.list(caller, "SMS_PKGC", "P")) is NtStatus.SUCCESS
     former = world.host.set_rights("sms_pkgc", "P", Role.CLIENT, Rights.NONE)
-    assert status(world.host.list(caller, "SMS_PKGC", "P")) is NtStatus.ACCESS_DENIED
-    assert status(world.host.list(Caller(SERVICE), "SMS_PKGC", "P")) is NtStatus.SUCCESS
+    assert status(world.host.paths.list(caller, "SMS_PKGC", "P")) is NtStatus.ACCESS_DENIED
+    assert status(world.host.paths.list(Caller(SERVICE), "SMS_PKGC", "P")) is NtStatus.SUCCESS
     world.host.set_rights("SMS_PKGC", "P", Role.CLIENT, former)
-    assert status(world.host.list(caller, "SMS_PKGC", "P")) is NtStatus.SUCCESS
+    assert status(world.host.paths.list(caller, "SMS_PKGC", "P")) is NtStatus.SUCCESS
     with pytest.raises(KeyError):
         world.host.set_rights("NOSUCH", "", Role.CLIENT, None)
 
@@ -222,7 +227,7 @@ async def test_an_update_that_is_given_up_ends_its_episode() -> None:
     world = World()
     await world.put("F")
     await world.hold(WS3, world.session(WS3), "F")
-    refusal = await world.host.put(
+    refusal = await world.host.paths.put(
         Caller(SERVICE, program="SMS_DESPOOLER", purpose="job 1"), "OPEN", "F", b"y"
     )
     assert isinstance(refusal, Problem)
@@ -253,7 +258,10 @@ async def test_stopping_ends_every_session_and_carries_out_what_was_marked() -> 
         options="DELETE_ON_CLOSE",
     )
     world.host.stop()
-    assert status(world.host.stat(Caller(SERVICE), "OPEN", "F")) is NtStatus.OBJECT_NAME_NOT_FOUND
+    assert (
+        status(world.host.paths.stat(Caller(SERVICE), "OPEN", "F"))
+        is NtStatus.OBJECT_NAME_NOT_FOUND
+    )
     assert (world.host.open_count, world.host.session_count) == (0, 0)
     assert world.last("session.ended")["reason"] == "server stopped"
 
@@ -263,7 +271,7 @@ async def test_ids_of_a_restarted_server_do_not_collide() -> None:
     for world in (first, second):
         await world.put("F")
         await world.hold(WS3, world.session(WS3), "F")
-        await world.host.put(Caller(SERVICE), "OPEN", "F", b"y")
+        await world.host.paths.put(Caller(SERVICE), "OPEN", "F", b"y")
     kinds = (("open.granted", "open"), ("session.started", "session"), ("open.refused", "episode"))
     ids = [tuple(world.last(kind)[fact] for kind, fact in kinds) for world in (first, second)]
     assert ids == [("O1", "S1", "LOGON1-E1"), ("O2.1", "S2.1", "LOGON1-E2.1")]
@@ -273,12 +281,12 @@ async def test_every_record_names_the_server_and_survives_the_file() -> None:
     world = World()
     await world.put("F")
     handle = await world.hold(WS3, world.session(WS3, "W"), "F", access="READ|WRITE")
-    await world.host.put(Caller(SERVICE), "OPEN", "F", b"y")
-    await world.host.write_open(WS3, handle, 0, b"z")
-    await world.host.close(WS3, handle)
-    await world.host.move(Caller(SERVICE), "OPEN", "F", "G", replace=False)
-    await world.host.delete(Caller(SERVICE), "OPEN", "G")
-    await world.host.get(Caller(SERVICE), "OPEN", "\ud800")
+    await world.host.paths.put(Caller(SERVICE), "OPEN", "F", b"y")
+    await world.host.handles.write(WS3, handle, 0, b"z")
+    await world.host.handles.close(WS3, handle)
+    await world.host.paths.move(Caller(SERVICE), "OPEN", "F", "G", replace=False)
+    await world.host.paths.delete(Caller(SERVICE), "OPEN", "G")
+    await world.host.paths.get(Caller(SERVICE), "OPEN", "\ud800")
     world.host.stop()
     assert world.kinds() == [
         "share.started",
@@ -303,7 +311,7 @@ def test_two_hosts_on_one_recorder_keep_apart() -> None:
     world = World()
     other = ShareHost("LOGON2", world.clock, world.recorder)
     assert other.ledger is not world.host.ledger
-    other.start_session(Principal("WS1", "U", Role.CLIENT), SessionRequest())
+    other.sessions.start(Principal("WS1", "U", Role.CLIENT), SessionRequest())
     assert world.records[-1].data["server"] == "LOGON2"
 
 
@@ -314,14 +322,14 @@ async def test_why_a_handle_is_gone_is_remembered_of_the_last_ones_only() -> Non
     handles = [
         await world.hold(WS3, session, "F", share_mode="READ|WRITE|DELETE") for _ in range(3)
     ]
-    world.host.end_session(WS3, session)
-    answers = [status(await world.host.close(WS3, handle)) for handle in handles]
+    world.host.sessions.end(WS3, session)
+    answers = [status(await world.host.handles.close(WS3, handle)) for handle in handles]
     assert answers == [
         NtStatus.FILE_CLOSED,
         NtStatus.USER_SESSION_DELETED,
         NtStatus.USER_SESSION_DELETED,
     ]
-    assert status(await world.host.close(WS4, handles[2])) is NtStatus.FILE_CLOSED
+    assert status(await world.host.handles.close(WS4, handles[2])) is NtStatus.FILE_CLOSED
 
 
 async def test_all_that_a_handle_can_do_may_be_asked_in_its_session_only() -> None:
@@ -336,21 +344,25 @@ async def test_all_that_a_handle_can_do_may_be_asked_in_its_session_only() -> No
         (session, NtStatus.SUCCESS),
     ):
         answers = [
-            await host.read_open(WS3, handle, 0, 1, session=asked),
-            await host.write_open(WS3, handle, 0, b"y", session=asked),
-            await host.set_size(WS3, handle, 3, session=asked),
-            await host.set_attributes(WS3, handle, "HIDDEN", session=asked),
-            await host.rename_open(WS3, handle, "G", replace=False, session=asked),
-            await host.mark_delete(WS3, handle, False, session=asked),
-            host.query(WS3, handle, session=asked),
-            host.locks(WS3, handle, session=asked),
-            await host.lock(WS3, handle, LockRequest([LockElement(0, 1)]), session=asked),
-            host.unlock(WS3, handle, 0, 1, session=asked),
-            await host.close(WS3, handle, session=asked),
+            await host.handles.read(WS3, handle, 0, 1, session=asked),
+            await host.handles.write(WS3, handle, 0, b"y", session=asked),
+            await host.handles.set_size(WS3, handle, 3, session=asked),
+            await host.handles.set_attributes(WS3, handle, "HIDDEN", session=asked),
+            await host.handles.rename(WS3, handle, "G", replace=False, session=asked),
+            await host.handles.mark_delete(WS3, handle, False, session=asked),
+            host.handles.query(WS3, handle, session=asked),
+            host.range_locks.held(WS3, handle, session=asked),
+            await host.range_locks.lock(
+                WS3, handle, LockRequest([LockElement(0, 1)]), session=asked
+            ),
+            host.range_locks.unlock(WS3, handle, 0, 1, session=asked),
+            await host.handles.close(WS3, handle, session=asked),
         ]
         assert {status(answer) for answer in answers} == {expected}
-    assert status(await host.entries(WS3, handle, session=session)) is NtStatus.FILE_CLOSED
-    assert status(host.cancel_lock(WS3, handle, "q", session=session)) is NtStatus.FILE_CLOSED
+    assert status(await host.handles.entries(WS3, handle, session=session)) is NtStatus.FILE_CLOSED
+    assert (
+        status(host.range_locks.cancel(WS3, handle, "q", session=session)) is NtStatus.FILE_CLOSED
+    )
 
 
 async def test_a_client_claims_no_other_user_than_its_tokens() -> None:
@@ -360,15 +372,15 @@ async def test_a_client_claims_no_other_user_than_its_tokens() -> None:
         ("alice", NtStatus.SUCCESS),
         ("", NtStatus.SUCCESS),
     ):
-        assert status(world.host.start_session(client(), SessionRequest(user=claimed))) is expected
+        assert status(world.host.sessions.start(client(), SessionRequest(user=claimed))) is expected
     nameless = Principal("WS3", "", Role.CLIENT)
     assert (
-        status(world.host.start_session(nameless, SessionRequest(user="BOB")))
+        status(world.host.sessions.start(nameless, SessionRequest(user="BOB")))
         is NtStatus.ACCESS_DENIED
     )
     for who in (SERVICE, ADMIN):
         assert (
-            status(world.host.start_session(who, SessionRequest(machine="WS3", user="BOB")))
+            status(world.host.sessions.start(who, SessionRequest(machine="WS3", user="BOB")))
             is NtStatus.SUCCESS
         )
 
@@ -379,14 +391,14 @@ async def test_another_user_of_the_machine_does_not_use_a_clients_session() -> N
     session = world.session(alice)
     await world.put("A.DAT")
     handle = await world.hold(alice, session, "A.DAT")
-    assert status(world.host.renew_session(bob, session)) is NtStatus.USER_SESSION_DELETED
-    assert status(world.host.end_session(bob, session)) is NtStatus.USER_SESSION_DELETED
-    assert status(await world.host.close(bob, handle)) is NtStatus.FILE_CLOSED
+    assert status(world.host.sessions.renew(bob, session)) is NtStatus.USER_SESSION_DELETED
+    assert status(world.host.sessions.end(bob, session)) is NtStatus.USER_SESSION_DELETED
+    assert status(await world.host.handles.close(bob, handle)) is NtStatus.FILE_CLOSED
     assert (
-        status(await world.host.get(Caller(bob, session=session), "OPEN", "A.DAT"))
+        status(await world.host.paths.get(Caller(bob, session=session), "OPEN", "A.DAT"))
         is NtStatus.USER_SESSION_DELETED
     )
-    assert status(await world.host.close(client(user="alice"), handle)) is NtStatus.SUCCESS
+    assert status(await world.host.handles.close(client(user="alice"), handle)) is NtStatus.SUCCESS
 
 
 async def test_a_share_whose_data_are_damaged_is_on_record_and_told_of() -> None:

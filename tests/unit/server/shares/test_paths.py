@@ -10,7 +10,7 @@ import pytest
 from despoolr_core.share.modes import NtStatus
 from despoolr_core.share.wire import Entry, Problem
 from despoolr_server.files import DiskFileStore, MemoryFileStore
-from despoolr_server.shares.host import NOT_MODIFIED, Caller, Content
+from despoolr_server.shares.principal import NOT_MODIFIED, Caller, Content
 from share_world import EPOCH, SERVICE, World, client, status
 
 WS3 = client("WS3", "ALICE")
@@ -21,20 +21,20 @@ ALL = "READ|WRITE|DELETE"
 async def test_a_file_is_put_and_got_with_its_etag_and_time() -> None:
     world = World()
     etag = await world.put("Note.txt", b"hello")
-    content = await world.host.get(SVC, "open", "NOTE.TXT")
+    content = await world.host.paths.get(SVC, "open", "NOTE.TXT")
     assert content == Content(b"hello", etag, EPOCH)
-    assert await world.host.get(SVC, "OPEN", "note.txt", etag) is NOT_MODIFIED
+    assert await world.host.paths.get(SVC, "OPEN", "note.txt", etag) is NOT_MODIFIED
     world.clock.time += 1
     again = await world.put("note.txt", b"hello")
     assert again != etag
-    assert isinstance(await world.host.get(SVC, "OPEN", "note.txt", etag), Content)
+    assert isinstance(await world.host.paths.get(SVC, "OPEN", "note.txt", etag), Content)
 
 
 async def test_a_name_is_created_only_once() -> None:
     world = World()
-    assert isinstance(await world.host.put(SVC, "OPEN", "F", b"1", create_only=True), str)
+    assert isinstance(await world.host.paths.put(SVC, "OPEN", "F", b"1", create_only=True), str)
     assert (
-        status(await world.host.put(SVC, "OPEN", "f", b"2", create_only=True))
+        status(await world.host.paths.put(SVC, "OPEN", "f", b"2", create_only=True))
         is NtStatus.OBJECT_NAME_COLLISION
     )
 
@@ -42,7 +42,7 @@ async def test_a_name_is_created_only_once() -> None:
 @pytest.mark.parametrize("path", ["../x", "CON", "D/NUL.TXT", "a\0b", "x" * 256, "trailing."])
 async def test_a_bad_path_is_refused_recorded_and_touches_nothing(path: str) -> None:
     world = World()
-    refusal = await world.host.put(SVC, "OPEN", path, b"x")
+    refusal = await world.host.paths.put(SVC, "OPEN", path, b"x")
     assert isinstance(refusal, Problem)
     assert (refusal.nt_status, refusal.win32, refusal.status) == (
         NtStatus.OBJECT_NAME_INVALID,
@@ -50,22 +50,25 @@ async def test_a_bad_path_is_refused_recorded_and_touches_nothing(path: str) -> 
         400,
     )
     assert world.last("open.refused")["nt_status"] == "STATUS_OBJECT_NAME_INVALID"
-    assert world.host.list(SVC, "OPEN", "") == []
+    assert world.host.paths.list(SVC, "OPEN", "") == []
 
 
 async def test_what_is_missing_is_said_and_not_recorded() -> None:
     world = World()
-    assert status(await world.host.get(SVC, "OPEN", "F")) is NtStatus.OBJECT_NAME_NOT_FOUND
-    assert status(await world.host.get(SVC, "OPEN", "D/F")) is NtStatus.OBJECT_PATH_NOT_FOUND
-    assert status(await world.host.put(SVC, "OPEN", "D/F", b"")) is NtStatus.OBJECT_PATH_NOT_FOUND
-    assert status(await world.host.delete(SVC, "OPEN", "F")) is NtStatus.OBJECT_NAME_NOT_FOUND
+    assert status(await world.host.paths.get(SVC, "OPEN", "F")) is NtStatus.OBJECT_NAME_NOT_FOUND
+    assert status(await world.host.paths.get(SVC, "OPEN", "D/F")) is NtStatus.OBJECT_PATH_NOT_FOUND
     assert (
-        status(await world.host.move(SVC, "OPEN", "F", "G", replace=False))
+        status(await world.host.paths.put(SVC, "OPEN", "D/F", b""))
+        is NtStatus.OBJECT_PATH_NOT_FOUND
+    )
+    assert status(await world.host.paths.delete(SVC, "OPEN", "F")) is NtStatus.OBJECT_NAME_NOT_FOUND
+    assert (
+        status(await world.host.paths.move(SVC, "OPEN", "F", "G", replace=False))
         is NtStatus.OBJECT_NAME_NOT_FOUND
     )
-    assert status(world.host.stat(SVC, "OPEN", "F")) is NtStatus.OBJECT_NAME_NOT_FOUND
-    assert status(world.host.list(SVC, "OPEN", "D")) is NtStatus.OBJECT_NAME_NOT_FOUND
-    assert status(await world.host.get(SVC, "NOSUCH", "F")) is NtStatus.BAD_NETWORK_NAME
+    assert status(world.host.paths.stat(SVC, "OPEN", "F")) is NtStatus.OBJECT_NAME_NOT_FOUND
+    assert status(world.host.paths.list(SVC, "OPEN", "D")) is NtStatus.OBJECT_NAME_NOT_FOUND
+    assert status(await world.host.paths.get(SVC, "NOSUCH", "F")) is NtStatus.BAD_NETWORK_NAME
     assert world.kinds() == []
 
 
@@ -74,7 +77,7 @@ async def test_a_reader_stops_a_writer_and_a_writer_stops_a_reader() -> None:
     await world.put("F")
     session = world.session(WS3, "WINWORD.EXE")
     reader = await world.hold(WS3, session, "F")
-    refusal = await world.host.put(SVC, "OPEN", "F", b"y")
+    refusal = await world.host.paths.put(SVC, "OPEN", "F", b"y")
     assert isinstance(refusal, Problem)
     assert (refusal.nt_status, refusal.win32, refusal.status) == (
         NtStatus.SHARING_VIOLATION,
@@ -86,53 +89,56 @@ async def test_a_reader_stops_a_writer_and_a_writer_stops_a_reader() -> None:
         "WINWORD.EXE on WS3 (user ALICE) with READ access sharing READ since 1996-06-03 07:00"
         in refusal.detail
     )
-    assert status(await world.host.get(SVC, "OPEN", "F")) is NtStatus.SUCCESS
-    assert status(await world.host.delete(SVC, "OPEN", "F")) is NtStatus.SHARING_VIOLATION
+    assert status(await world.host.paths.get(SVC, "OPEN", "F")) is NtStatus.SUCCESS
+    assert status(await world.host.paths.delete(SVC, "OPEN", "F")) is NtStatus.SHARING_VIOLATION
     assert (
-        status(await world.host.move(SVC, "OPEN", "F", "G", replace=True))
+        status(await world.host.paths.move(SVC, "OPEN", "F", "G", replace=True))
         is NtStatus.SHARING_VIOLATION
     )
-    await world.host.close(WS3, reader)
+    await world.host.handles.close(WS3, reader)
     await world.hold(WS3, session, "F", access="WRITE")
-    assert status(await world.host.get(SVC, "OPEN", "F")) is NtStatus.SHARING_VIOLATION
+    assert status(await world.host.paths.get(SVC, "OPEN", "F")) is NtStatus.SHARING_VIOLATION
 
 
 async def test_a_file_too_large_is_refused_before_anything_is_written() -> None:
     world = World(file_size_max=100)
-    assert status(await world.host.put(SVC, "OPEN", "F", b"x" * 101)) is NtStatus.FILE_TOO_LARGE
+    assert (
+        status(await world.host.paths.put(SVC, "OPEN", "F", b"x" * 101)) is NtStatus.FILE_TOO_LARGE
+    )
     assert world.last("open.refused")["nt_status"] == "STATUS_FILE_TOO_LARGE"
-    assert status(await world.host.put(SVC, "OPEN", "F", b"x" * 100)) is NtStatus.SUCCESS
+    assert status(await world.host.paths.put(SVC, "OPEN", "F", b"x" * 100)) is NtStatus.SUCCESS
 
 
 async def test_a_full_disk_keeps_the_old_file() -> None:
     world = World(MemoryFileStore(capacity=10))
     await world.put("F", b"12345")
-    refusal = await world.host.put(SVC, "OPEN", "F", b"x" * 11)
+    refusal = await world.host.paths.put(SVC, "OPEN", "F", b"x" * 11)
     assert isinstance(refusal, Problem)
     assert (refusal.nt_status, refusal.status, refusal.win32) == (NtStatus.DISK_FULL, 507, 112)
-    assert status(await world.host.put(SVC, "OPEN", "G", b"x" * 6)) is NtStatus.DISK_FULL
-    assert world.host.list(SVC, "OPEN", "") == [Entry("F", 5, EPOCH)]
+    assert status(await world.host.paths.put(SVC, "OPEN", "G", b"x" * 6)) is NtStatus.DISK_FULL
+    assert world.host.paths.list(SVC, "OPEN", "") == [Entry("F", 5, EPOCH)]
 
 
 async def test_deleting_what_others_share_for_deletion_waits_for_them() -> None:
     world = World()
     await world.put("F")
     reader = await world.hold(WS3, world.session(WS3), "F", share_mode=ALL)
-    assert await world.host.delete(SVC, "OPEN", "F") is None
+    assert await world.host.paths.delete(SVC, "OPEN", "F") is None
     assert "file.deleted" not in world.kinds()
-    assert status(await world.host.get(SVC, "OPEN", "F")) is NtStatus.DELETE_PENDING
-    assert await world.host.read_open(WS3, reader, 0, None) == b"x"
-    await world.host.close(WS3, reader)
+    assert status(await world.host.paths.get(SVC, "OPEN", "F")) is NtStatus.DELETE_PENDING
+    assert await world.host.handles.read(WS3, reader, 0, None) == b"x"
+    await world.host.handles.close(WS3, reader)
     assert world.last("file.deleted")["program"] == "SMS_DESPOOLER"
     assert (
-        status(await world.host.put(SVC, "OPEN", "F", b"new", create_only=True)) is NtStatus.SUCCESS
+        status(await world.host.paths.put(SVC, "OPEN", "F", b"new", create_only=True))
+        is NtStatus.SUCCESS
     )
 
 
 async def test_what_is_read_only_or_filled_is_not_deleted() -> None:
     world = World()
-    await world.host.make_directory(SVC, "OPEN", "D/E", parents=True)
-    assert status(await world.host.delete(SVC, "OPEN", "D")) is NtStatus.DIRECTORY_NOT_EMPTY
+    await world.host.paths.make_directory(SVC, "OPEN", "D/E", parents=True)
+    assert status(await world.host.paths.delete(SVC, "OPEN", "D")) is NtStatus.DIRECTORY_NOT_EMPTY
     handle = await world.hold(
         WS3,
         world.session(WS3),
@@ -142,10 +148,10 @@ async def test_what_is_read_only_or_filled_is_not_deleted() -> None:
         attributes="READONLY",
         share_mode=ALL,
     )
-    await world.host.close(WS3, handle)
-    assert status(await world.host.delete(SVC, "OPEN", "F")) is NtStatus.CANNOT_DELETE
-    assert status(await world.host.put(SVC, "OPEN", "F", b"x")) is NtStatus.ACCESS_DENIED
-    assert status(await world.host.delete(SVC, "OPEN", "")) is NtStatus.ACCESS_DENIED
+    await world.host.handles.close(WS3, handle)
+    assert status(await world.host.paths.delete(SVC, "OPEN", "F")) is NtStatus.CANNOT_DELETE
+    assert status(await world.host.paths.put(SVC, "OPEN", "F", b"x")) is NtStatus.ACCESS_DENIED
+    assert status(await world.host.paths.delete(SVC, "OPEN", "")) is NtStatus.ACCESS_DENIED
 
 
 async def test_moving_renames_replaces_and_changes_case() -> None:
@@ -153,14 +159,14 @@ async def test_moving_renames_replaces_and_changes_case() -> None:
     await world.put("F", b"f")
     await world.put("G", b"g")
     assert (
-        status(await world.host.move(SVC, "OPEN", "F", "G", replace=False))
+        status(await world.host.paths.move(SVC, "OPEN", "F", "G", replace=False))
         is NtStatus.OBJECT_NAME_COLLISION
     )
-    assert await world.host.move(SVC, "OPEN", "F", "g", replace=True) is None
-    entries = world.host.list(SVC, "OPEN", "")
+    assert await world.host.paths.move(SVC, "OPEN", "F", "g", replace=True) is None
+    entries = world.host.paths.list(SVC, "OPEN", "")
     assert isinstance(entries, list)
     assert [entry.name for entry in entries] == ["g"]
-    assert await world.host.move(SVC, "OPEN", "g", "G", replace=False) is None
+    assert await world.host.paths.move(SVC, "OPEN", "g", "G", replace=False) is None
     assert world.last("file.renamed") == {
         "server": "LOGON1",
         "share": "OPEN",
@@ -177,7 +183,7 @@ async def test_a_move_onto_an_open_file_is_denied_and_names_who_has_it() -> None
     await world.put("F")
     await world.put("G")
     await world.hold(WS3, world.session(WS3, "WINWORD.EXE"), "G", share_mode=ALL)
-    refusal = await world.host.move(SVC, "OPEN", "F", "G", replace=True)
+    refusal = await world.host.paths.move(SVC, "OPEN", "F", "G", replace=True)
     assert isinstance(refusal, Problem)
     assert refusal.nt_status == NtStatus.ACCESS_DENIED
     assert [blocker.program for blocker in refusal.blockers] == ["WINWORD.EXE"]
@@ -185,40 +191,40 @@ async def test_a_move_onto_an_open_file_is_denied_and_names_who_has_it() -> None
 
 async def test_a_directory_with_something_open_in_it_does_not_move() -> None:
     world = World()
-    await world.host.make_directory(SVC, "OPEN", "D/E", parents=True)
+    await world.host.paths.make_directory(SVC, "OPEN", "D/E", parents=True)
     await world.put("D/E/F")
     handle = await world.hold(WS3, world.session(WS3), "D/E/F", share_mode=ALL)
     assert (
-        status(await world.host.move(SVC, "OPEN", "D", "X", replace=False))
+        status(await world.host.paths.move(SVC, "OPEN", "D", "X", replace=False))
         is NtStatus.ACCESS_DENIED
     )
-    await world.host.close(WS3, handle)
+    await world.host.handles.close(WS3, handle)
     assert (
-        status(await world.host.move(SVC, "OPEN", "D", "D/E/D", replace=False))
+        status(await world.host.paths.move(SVC, "OPEN", "D", "D/E/D", replace=False))
         is NtStatus.SHARING_VIOLATION
     )
-    assert await world.host.move(SVC, "OPEN", "D", "X", replace=False) is None
-    assert status(await world.host.get(SVC, "OPEN", "X/E/F")) is NtStatus.SUCCESS
+    assert await world.host.paths.move(SVC, "OPEN", "D", "X", replace=False) is None
+    assert status(await world.host.paths.get(SVC, "OPEN", "X/E/F")) is NtStatus.SUCCESS
 
 
 async def test_the_target_of_a_move_must_be_writable_too() -> None:
     world = World()
     caller = Caller(WS3)
     for box in ("DESPOOLR.BOX", "PCMINS.BOX"):
-        await world.host.make_directory(SVC, "SMS_SHR", box, parents=True)
+        await world.host.paths.make_directory(SVC, "SMS_SHR", box, parents=True)
     assert (
-        status(await world.host.put(caller, "SMS_SHR", "DESPOOLR.BOX/A.TMP", b"x"))
+        status(await world.host.paths.put(caller, "SMS_SHR", "DESPOOLR.BOX/A.TMP", b"x"))
         is NtStatus.SUCCESS
     )
     assert (
-        status(await world.host.put(caller, "SMS_SHR", "PCMINS.BOX/A.INS", b"x"))
+        status(await world.host.paths.put(caller, "SMS_SHR", "PCMINS.BOX/A.INS", b"x"))
         is NtStatus.ACCESS_DENIED
     )
-    there = await world.host.move(
+    there = await world.host.paths.move(
         caller, "SMS_SHR", "DESPOOLR.BOX/A.TMP", "PCMINS.BOX/A.INS", replace=False
     )
     assert status(there) is NtStatus.ACCESS_DENIED
-    here = await world.host.move(
+    here = await world.host.paths.move(
         caller, "SMS_SHR", "DESPOOLR.BOX/A.TMP", "DESPOOLR.BOX/A.PCK", replace=False
     )
     assert here is None
@@ -227,40 +233,40 @@ async def test_the_target_of_a_move_must_be_writable_too() -> None:
 async def test_directories_are_made_with_those_above() -> None:
     world = World()
     assert (
-        status(await world.host.make_directory(SVC, "OPEN", "A/B", parents=False))
+        status(await world.host.paths.make_directory(SVC, "OPEN", "A/B", parents=False))
         is NtStatus.OBJECT_PATH_NOT_FOUND
     )
-    assert await world.host.make_directory(SVC, "OPEN", "A/B", parents=True) is None
-    assert await world.host.make_directory(SVC, "OPEN", "a/b", parents=True) is None
+    assert await world.host.paths.make_directory(SVC, "OPEN", "A/B", parents=True) is None
+    assert await world.host.paths.make_directory(SVC, "OPEN", "a/b", parents=True) is None
     assert (
-        status(await world.host.make_directory(SVC, "OPEN", "A/B", parents=False))
+        status(await world.host.paths.make_directory(SVC, "OPEN", "A/B", parents=False))
         is NtStatus.OBJECT_NAME_COLLISION
     )
-    assert await world.host.make_directory(SVC, "OPEN", "", parents=True) is None
+    assert await world.host.paths.make_directory(SVC, "OPEN", "", parents=True) is None
     await world.put("F")
     assert (
-        status(await world.host.make_directory(SVC, "OPEN", "F/G", parents=True))
+        status(await world.host.paths.make_directory(SVC, "OPEN", "F/G", parents=True))
         is NtStatus.OBJECT_NAME_COLLISION
     )
 
 
 async def test_a_held_directory_cannot_be_listed_when_nothing_is_shared() -> None:
     world = World()
-    await world.host.make_directory(SVC, "OPEN", "D", parents=True)
+    await world.host.paths.make_directory(SVC, "OPEN", "D", parents=True)
     handle = await world.hold(
         WS3, world.session(WS3), "D", options="DIRECTORY_FILE", share_mode="NONE"
     )
-    assert status(world.host.list(SVC, "OPEN", "D")) is NtStatus.SHARING_VIOLATION
-    assert status(world.host.stat(SVC, "OPEN", "D")) is NtStatus.SUCCESS
-    await world.host.close(WS3, handle)
-    assert world.host.list(SVC, "OPEN", "D") == []
+    assert status(world.host.paths.list(SVC, "OPEN", "D")) is NtStatus.SHARING_VIOLATION
+    assert status(world.host.paths.stat(SVC, "OPEN", "D")) is NtStatus.SUCCESS
+    await world.host.handles.close(WS3, handle)
+    assert world.host.paths.list(SVC, "OPEN", "D") == []
 
 
 async def test_stat_conflicts_with_nothing() -> None:
     world = World()
     await world.put("F", b"abc")
     await world.hold(WS3, world.session(WS3), "F", access="READ|WRITE|DELETE", share_mode="NONE")
-    found = world.host.stat(SVC, "OPEN", "f")
+    found = world.host.paths.stat(SVC, "OPEN", "f")
     assert not isinstance(found, Problem)
     assert found[0] == Entry("F", 3, EPOCH)
 
@@ -268,16 +274,16 @@ async def test_stat_conflicts_with_nothing() -> None:
 async def test_a_large_file_on_its_way_is_an_open_like_any_other(tmp_path: Path) -> None:
     world = World(DiskFileStore(tmp_path, inline_max=1000))
     large = b"x" * 200_000
-    first = asyncio.create_task(world.host.put(SVC, "OPEN", "BIG", large))
+    first = asyncio.create_task(world.host.paths.put(SVC, "OPEN", "BIG", large))
     await asyncio.sleep(0)
     assert [row.path for row in world.host.opens()] == ["BIG"]
-    refusal = await world.host.put(Caller(WS3), "OPEN", "BIG", b"small")
+    refusal = await world.host.paths.put(Caller(WS3), "OPEN", "BIG", b"small")
     assert isinstance(refusal, Problem)
     assert (refusal.nt_status, refusal.blockers[0].machine) == (NtStatus.SHARING_VIOLATION, "SITE1")
-    assert status(world.host.stat(SVC, "OPEN", "BIG")) is NtStatus.OBJECT_NAME_NOT_FOUND
+    assert status(world.host.paths.stat(SVC, "OPEN", "BIG")) is NtStatus.OBJECT_NAME_NOT_FOUND
     assert isinstance(await first, str)
     assert (world.host.open_count, world.host.session_count) == (0, 0)
-    content = await world.host.get(SVC, "OPEN", "BIG")
+    content = await world.host.paths.get(SVC, "OPEN", "BIG")
     assert isinstance(content, Content)
     assert content.data == large
     assert [kind for kind in world.kinds() if kind.startswith(("open.", "session."))] == [
@@ -287,32 +293,32 @@ async def test_a_large_file_on_its_way_is_an_open_like_any_other(tmp_path: Path)
 
 async def test_a_cancelled_upload_leaves_nothing_behind(tmp_path: Path) -> None:
     world = World(DiskFileStore(tmp_path, inline_max=1000))
-    upload = asyncio.create_task(world.host.put(SVC, "OPEN", "BIG", b"x" * 5_000_000))
+    upload = asyncio.create_task(world.host.paths.put(SVC, "OPEN", "BIG", b"x" * 5_000_000))
     await asyncio.sleep(0)
     upload.cancel()
     with pytest.raises(asyncio.CancelledError):
         await upload
     assert world.host.open_count == 0
-    assert world.host.list(SVC, "OPEN", "") == []
+    assert world.host.paths.list(SVC, "OPEN", "") == []
     assert list((tmp_path / ".despoolr" / "tmp").iterdir()) == []
 
 
 async def test_a_large_file_forced_closed_on_its_way_never_appears(tmp_path: Path) -> None:
     world = World(DiskFileStore(tmp_path, inline_max=1000))
-    upload = asyncio.create_task(world.host.put(SVC, "OPEN", "BIG", b"x" * 200_000))
+    upload = asyncio.create_task(world.host.paths.put(SVC, "OPEN", "BIG", b"x" * 200_000))
     await asyncio.sleep(0)
     assert world.host.close_by_force(SERVICE, world.host.opens()[0].open, "forced") is None
     assert status(await upload) is NtStatus.FILE_CLOSED
-    assert world.host.list(SVC, "OPEN", "") == []
+    assert world.host.paths.list(SVC, "OPEN", "") == []
 
 
 async def test_a_waiting_reader_that_gets_through_ends_its_episode() -> None:
     world = World()
     await world.put("F")
     handle = await world.hold(WS3, world.session(WS3), "F", access="WRITE")
-    await world.host.get(SVC, "OPEN", "F")
+    await world.host.paths.get(SVC, "OPEN", "F")
     world.clock.time += 60
-    await world.host.close(WS3, handle)
-    await world.host.get(SVC, "OPEN", "F")
+    await world.host.handles.close(WS3, handle)
+    await world.host.paths.get(SVC, "OPEN", "F")
     (row,) = world.host.episodes()
     assert (row.state, row.blocked_s) == ("resolved", 60.0)

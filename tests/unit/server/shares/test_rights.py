@@ -9,7 +9,7 @@ from despoolr_core.share.wire import OpenReply, OpenRequest
 from despoolr_server.files.layout import make_directories
 from despoolr_server.shares import rights
 from despoolr_server.shares.dav import LockWish
-from despoolr_server.shares.host import Caller, Principal
+from despoolr_server.shares.principal import Caller, Principal
 from despoolr_server.shares.rights import FixedNames, Rights, RightsTable
 from despoolr_server.site.state import boxes
 from share_world import ADMIN, EPOCH, SERVICE, World, client, status
@@ -85,7 +85,7 @@ SPELLINGS = (BOX, "despoolr.box", "Despoolr.Box/", "\\DESPOOLR.BOX")
 def logon() -> World:
     """A logon server's boxes with a report in one, and a directory of a client's own beside it."""
     world = World()
-    store = world.host._shares["SMS_SHR"].store
+    store = world.host.gate.shares["SMS_SHR"].store
     make_directories(store, [*boxes.LOGON_DIRECTORIES, "CCR.BOX/MINE"], EPOCH)
     return world
 
@@ -94,14 +94,14 @@ async def filled() -> World:
     world = logon()
     for path in (f"{BOX}/00001001.SNI", "CCR.BOX/X.TMP"):
         assert (
-            status(await world.host.put(Caller(client()), "SMS_SHR", path, b"kept"))
+            status(await world.host.paths.put(Caller(client()), "SMS_SHR", path, b"kept"))
             is NtStatus.SUCCESS
         )
     return world
 
 
 def names(world: World, path: str = BOX) -> list[str]:
-    found = world.host.list(Caller(ADMIN), "SMS_SHR", path)
+    found = world.host.paths.list(Caller(ADMIN), "SMS_SHR", path)
     assert isinstance(found, list), found
     return [entry.name for entry in found]
 
@@ -130,12 +130,12 @@ async def test_a_box_is_neither_moved_nor_deleted_and_keeps_what_is_in_it(
     world = await filled()
     host, caller = world.host, Caller(who)
     answers = [
-        await host.move_tree(caller, "SMS_SHR", box, "CCR.BOX/STOLEN", replace=False),
-        await host.move_tree(caller, "SMS_SHR", box, "CCR.BOX/MINE", replace=True),
-        await host.move(caller, "SMS_SHR", box, "CCR.BOX/STOLEN", replace=False),
-        await host.move(caller, "SMS_SHR", box, "despoolr.BOX", replace=True),
-        await host.delete_tree(caller, "SMS_SHR", box),
-        await host.delete(caller, "SMS_SHR", "APPCTL.SRC" if who is SERVICE else "CCR.BOX"),
+        await host.trees.move(caller, "SMS_SHR", box, "CCR.BOX/STOLEN", replace=False),
+        await host.trees.move(caller, "SMS_SHR", box, "CCR.BOX/MINE", replace=True),
+        await host.paths.move(caller, "SMS_SHR", box, "CCR.BOX/STOLEN", replace=False),
+        await host.paths.move(caller, "SMS_SHR", box, "despoolr.BOX", replace=True),
+        await host.trees.delete(caller, "SMS_SHR", box),
+        await host.paths.delete(caller, "SMS_SHR", "APPCTL.SRC" if who is SERVICE else "CCR.BOX"),
     ]
     assert [status(answer) for answer in answers] == [NtStatus.ACCESS_DENIED] * len(answers)
     assert names(world) == ["00001001.SNI"]
@@ -149,15 +149,15 @@ async def test_nothing_is_moved_or_copied_over_a_box(who: Principal, source: str
     host, caller = world.host, Caller(who)
     for target in SPELLINGS:
         assert (
-            status(await host.move_tree(caller, "SMS_SHR", source, target, replace=True))
+            status(await host.trees.move(caller, "SMS_SHR", source, target, replace=True))
             is NtStatus.ACCESS_DENIED
         )
         assert (
-            status(await host.copy_tree(caller, "SMS_SHR", source, target, replace=True))
+            status(await host.trees.copy(caller, "SMS_SHR", source, target, replace=True))
             is NtStatus.ACCESS_DENIED
         )
         assert (
-            status(await host.move(caller, "SMS_SHR", source, target, replace=True))
+            status(await host.paths.move(caller, "SMS_SHR", source, target, replace=True))
             is NtStatus.ACCESS_DENIED
         )
     assert names(world) == ["00001001.SNI"]
@@ -170,7 +170,7 @@ async def test_no_handle_on_a_box_can_delete_or_rename_it(who: Principal) -> Non
     session = world.session(who)
 
     async def ask(**words: str) -> object:
-        return await world.host.open(
+        return await world.host.handles.open(
             who, OpenRequest(session, "SMS_SHR", **{"path": "inventry.box", **words})
         )
 
@@ -193,16 +193,19 @@ async def test_no_handle_on_a_box_can_delete_or_rename_it(who: Principal) -> Non
         )
     widest = await ask(access="MAXIMUM_ALLOWED", share_mode="READ|WRITE|DELETE")
     assert isinstance(widest, OpenReply), widest
-    assert status(await world.host.mark_delete(who, widest.open, True)) is NtStatus.ACCESS_DENIED
-    moved = await world.host.rename_open(who, widest.open, "CCR.BOX/STOLEN", replace=False)
+    assert (
+        status(await world.host.handles.mark_delete(who, widest.open, True))
+        is NtStatus.ACCESS_DENIED
+    )
+    moved = await world.host.handles.rename(who, widest.open, "CCR.BOX/STOLEN", replace=False)
     assert status(moved) is NtStatus.ACCESS_DENIED
     mine = await ask(path="CCR.BOX/MINE", access="DELETE", share_mode="READ|WRITE|DELETE")
     assert isinstance(mine, OpenReply), mine
     assert (
-        status(await world.host.rename_open(who, mine.open, BOX, replace=True))
+        status(await world.host.handles.rename(who, mine.open, BOX, replace=True))
         is NtStatus.ACCESS_DENIED
     )
-    world.host.end_session(who, session)
+    world.host.sessions.end(who, session)
     assert names(world, "") == sorted(boxes.LOGON_DIRECTORIES)
 
 
@@ -210,25 +213,27 @@ async def test_no_handle_on_a_box_can_delete_or_rename_it(who: Principal) -> Non
 async def test_no_file_takes_the_place_of_a_box_that_is_missing(who: Principal) -> None:
     world = await filled()
     caller, session = Caller(who), world.session(who)
-    assert not await world.host.delete_tree(Caller(ADMIN), "SMS_SHR", BOX)
-    assert status(await world.host.put(caller, "SMS_SHR", BOX, b"x")) is NtStatus.ACCESS_DENIED
+    assert not await world.host.trees.delete(Caller(ADMIN), "SMS_SHR", BOX)
     assert (
-        status(await world.host.dav_lock(caller, "SMS_SHR", "despoolr.box", LockWish()))
+        status(await world.host.paths.put(caller, "SMS_SHR", BOX, b"x")) is NtStatus.ACCESS_DENIED
+    )
+    assert (
+        status(await world.host.dav.lock(caller, "SMS_SHR", "despoolr.box", LockWish()))
         is NtStatus.ACCESS_DENIED
     )
-    made = await world.host.open(
+    made = await world.host.handles.open(
         who, OpenRequest(session, "SMS_SHR", BOX, access="WRITE", disposition="OPEN_IF")
     )
     assert status(made) is NtStatus.ACCESS_DENIED
-    moved = await world.host.move_tree(caller, "SMS_SHR", "CCR.BOX/X.TMP", BOX, replace=False)
+    moved = await world.host.trees.move(caller, "SMS_SHR", "CCR.BOX/X.TMP", BOX, replace=False)
     assert status(moved) is NtStatus.ACCESS_DENIED
     assert BOX not in names(world, "")
-    assert await world.host.make_directory(caller, "SMS_SHR", BOX, parents=False) is None
+    assert await world.host.paths.make_directory(caller, "SMS_SHR", BOX, parents=False) is None
 
 
 async def test_a_refusal_says_that_the_directory_stays() -> None:
     world = logon()
-    refused = await world.host.move_tree(
+    refused = await world.host.trees.move(
         Caller(client()), "SMS_SHR", BOX, "CCR.BOX/STOLEN", replace=False
     )
     assert (
@@ -239,8 +244,9 @@ async def test_a_refusal_says_that_the_directory_stays() -> None:
 
 async def test_a_file_that_stands_where_a_box_belongs_can_be_renamed_by_the_service() -> None:
     world = await filled()
-    await world.host.delete_tree(Caller(ADMIN), "SMS_SHR", BOX)
-    await world.host.put(Caller(ADMIN), "SMS_SHR", BOX, b"x")
+    await world.host.trees.delete(Caller(ADMIN), "SMS_SHR", BOX)
+    await world.host.paths.put(Caller(ADMIN), "SMS_SHR", BOX, b"x")
     assert (
-        await world.host.move(Caller(SERVICE), "SMS_SHR", BOX, f"{BOX}.BAD", replace=False) is None
+        await world.host.paths.move(Caller(SERVICE), "SMS_SHR", BOX, f"{BOX}.BAD", replace=False)
+        is None
     )

@@ -13,8 +13,8 @@ from despoolr_core.share.wire import Problem
 from despoolr_server.engine.names import DEPTH_MAX, Name, found_name, parse_name
 from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.shares.dav import LockWish
-from despoolr_server.shares.host import Caller
 from despoolr_server.shares.pace import BATCH
+from despoolr_server.shares.principal import Caller
 from despoolr_server.shares.rights import Rights
 from despoolr_server.shares.trees import FAILURES_MAX, Failures, is_inside
 from share_world import SERVICE, World, client, status
@@ -26,7 +26,7 @@ WS3 = client("WS3")
 async def planted() -> World:
     """`D` with a file, a directory and a file in that."""
     world = World()
-    await world.host.make_directory(SVC, "OPEN", "D/E", parents=True)
+    await world.host.paths.make_directory(SVC, "OPEN", "D/E", parents=True)
     await world.put("D/A", b"a")
     await world.put("D/E/B", b"b")
     return world
@@ -57,39 +57,39 @@ async def test_a_tree_is_copied_file_by_file_with_its_properties() -> None:
     world = await planted()
     world.store.set_properties(n("D/E/B"), {"{urn:x}y": '<y xmlns="urn:x"/>'})
     world.store.set_properties(n("D"), {"{urn:x}z": '<z xmlns="urn:x"/>'})
-    assert await world.host.copy_tree(SVC, "OPEN", "D", "C", replace=False) == []
+    assert await world.host.trees.copy(SVC, "OPEN", "D", "C", replace=False) == []
     assert paths(world, "C") == ["C/A", "C/E", "C/E/B"]
     assert world.store.read(n("C/E/B")) == b"b"
     assert dict(world.store.properties(n("C/E/B"))) == {"{urn:x}y": '<y xmlns="urn:x"/>'}
     assert list(world.store.properties(n("C"))) == ["{urn:x}z"]
     assert (
-        status(await world.host.copy_tree(SVC, "OPEN", "D", "C", replace=False))
+        status(await world.host.trees.copy(SVC, "OPEN", "D", "C", replace=False))
         is NtStatus.OBJECT_NAME_COLLISION
     )
 
 
 async def test_a_copy_of_depth_zero_leaves_out_what_is_inside() -> None:
     world = await planted()
-    assert await world.host.copy_tree(SVC, "OPEN", "D", "C", replace=False, infinite=False) == []
+    assert await world.host.trees.copy(SVC, "OPEN", "D", "C", replace=False, infinite=False) == []
     assert paths(world) == ["C", "D", "D/A", "D/E", "D/E/B"]
 
 
 async def test_a_copied_directory_replaces_all_that_was_there() -> None:
     world = await planted()
-    await world.host.make_directory(SVC, "OPEN", "C/OLD", parents=True)
+    await world.host.paths.make_directory(SVC, "OPEN", "C/OLD", parents=True)
     await world.put("C/A", b"old")
-    assert await world.host.copy_tree(SVC, "OPEN", "D", "C", replace=True) == []
+    assert await world.host.trees.copy(SVC, "OPEN", "D", "C", replace=True) == []
     assert paths(world, "C") == ["C/A", "C/E", "C/E/B"]
-    assert await world.host.copy_tree(SVC, "OPEN", "D", "C/A", replace=True) == []
+    assert await world.host.trees.copy(SVC, "OPEN", "D", "C/A", replace=True) == []
     assert paths(world, "C/A") == ["C/A/A", "C/A/E", "C/A/E/B"]
-    assert await world.host.copy_tree(SVC, "OPEN", "D/A", "C/A", replace=True) == []
+    assert await world.host.trees.copy(SVC, "OPEN", "D/A", "C/A", replace=True) == []
     assert world.store.read(n("C/A")) == b"a"
 
 
 async def test_nothing_is_copied_onto_or_into_itself_or_over_what_it_stands_in() -> None:
     world = await planted()
     for source, target in (("D", "d"), ("D", "d/x"), ("D/A", "D/a"), ("D/E", "D"), ("D/A", "D")):
-        refused = await world.host.copy_tree(SVC, "OPEN", source, target, replace=True)
+        refused = await world.host.trees.copy(SVC, "OPEN", source, target, replace=True)
         assert status(refused) is NtStatus.ACCESS_DENIED, (source, target)
     assert paths(world) == ["D", "D/A", "D/E", "D/E/B"]
 
@@ -97,7 +97,7 @@ async def test_nothing_is_copied_onto_or_into_itself_or_over_what_it_stands_in()
 async def test_a_copy_goes_on_past_what_it_may_not_read() -> None:
     world = await planted()
     await world.hold(WS3, world.session(WS3), "D/A", share_mode="NONE")
-    result = await world.host.copy_tree(SVC, "OPEN", "D", "C", replace=False)
+    result = await world.host.trees.copy(SVC, "OPEN", "D", "C", replace=False)
     assert failed(result) == [("C/A", NtStatus.SHARING_VIOLATION)]
     assert paths(world, "C") == ["C/E", "C/E/B"]
 
@@ -106,7 +106,7 @@ async def test_a_held_target_is_not_replaced_and_its_holder_is_named() -> None:
     world = await planted()
     await world.put("C", b"old")
     await world.hold(WS3, world.session(WS3, "EXCEL.EXE"), "C")
-    refused = await world.host.copy_tree(SVC, "OPEN", "D/A", "C", replace=True)
+    refused = await world.host.trees.copy(SVC, "OPEN", "D/A", "C", replace=True)
     assert isinstance(refused, Problem)
     assert (refused.nt_status, refused.blockers[0].program) == (
         NtStatus.SHARING_VIOLATION,
@@ -118,57 +118,57 @@ async def test_deleting_a_tree_leaves_what_is_held_and_what_that_stands_in() -> 
     world = await planted()
     await world.put("D/E/C", b"c")
     handle = await world.hold(WS3, world.session(WS3), "D/E/B")
-    result = await world.host.delete_tree(SVC, "OPEN", "D")
+    result = await world.host.trees.delete(SVC, "OPEN", "D")
     assert failed(result) == [("D/E/B", NtStatus.SHARING_VIOLATION)]
     assert paths(world) == ["D", "D/E", "D/E/B"]
-    await world.host.close(WS3, handle)
-    assert await world.host.delete_tree(SVC, "OPEN", "D") == []
+    await world.host.handles.close(WS3, handle)
+    assert await world.host.trees.delete(SVC, "OPEN", "D") == []
     assert paths(world) == []
 
 
 async def test_the_root_of_a_share_is_not_deleted_nor_what_is_not_there() -> None:
     world = await planted()
-    assert status(await world.host.delete_tree(SVC, "OPEN", "")) is NtStatus.ACCESS_DENIED
-    assert status(await world.host.delete_tree(SVC, "OPEN", "X")) is NtStatus.OBJECT_NAME_NOT_FOUND
+    assert status(await world.host.trees.delete(SVC, "OPEN", "")) is NtStatus.ACCESS_DENIED
+    assert status(await world.host.trees.delete(SVC, "OPEN", "X")) is NtStatus.OBJECT_NAME_NOT_FOUND
     assert len(paths(world)) == 4
 
 
 async def test_a_moved_tree_takes_its_properties_and_replaces_what_was_there() -> None:
     world = await planted()
     world.store.set_properties(n("D/E/B"), {"{urn:x}y": '<y xmlns="urn:x"/>'})
-    await world.host.make_directory(SVC, "OPEN", "C/OLD", parents=True)
+    await world.host.paths.make_directory(SVC, "OPEN", "C/OLD", parents=True)
     assert (
-        status(await world.host.move_tree(SVC, "OPEN", "D", "C", replace=False))
+        status(await world.host.trees.move(SVC, "OPEN", "D", "C", replace=False))
         is NtStatus.OBJECT_NAME_COLLISION
     )
-    assert await world.host.move_tree(SVC, "OPEN", "D", "C", replace=True) == []
+    assert await world.host.trees.move(SVC, "OPEN", "D", "C", replace=True) == []
     assert paths(world) == ["C", "C/A", "C/E", "C/E/B"]
     assert list(world.store.properties(n("C/E/B"))) == ["{urn:x}y"]
-    assert await world.host.move_tree(SVC, "OPEN", "C", "c", replace=False) == []
+    assert await world.host.trees.move(SVC, "OPEN", "C", "c", replace=False) == []
     assert paths(world)[0] == "c"
 
 
 async def test_a_tree_with_a_held_file_does_not_move_and_the_file_is_named() -> None:
     world = await planted()
     await world.hold(WS3, world.session(WS3), "D/E/B", share_mode="READ|WRITE|DELETE")
-    result = await world.host.move_tree(SVC, "OPEN", "D", "C", replace=True)
+    result = await world.host.trees.move(SVC, "OPEN", "D", "C", replace=True)
     assert failed(result) == [("D/E/B", NtStatus.SHARING_VIOLATION)]
     assert paths(world) == ["D", "D/A", "D/E", "D/E/B"]
 
 
 async def test_a_move_that_cannot_end_well_deletes_nothing_first() -> None:
     world = await planted()
-    await world.host.make_directory(SVC, "OPEN", "C/KEPT", parents=True)
+    await world.host.paths.make_directory(SVC, "OPEN", "C/KEPT", parents=True)
     await world.hold(WS3, world.session(WS3), "D/A")
-    assert failed(await world.host.move_tree(SVC, "OPEN", "D", "C", replace=True)) == [
+    assert failed(await world.host.trees.move(SVC, "OPEN", "D", "C", replace=True)) == [
         ("D/A", NtStatus.SHARING_VIOLATION)
     ]
     assert (
-        status(await world.host.move_tree(SVC, "OPEN", "D/A", "C", replace=True))
+        status(await world.host.trees.move(SVC, "OPEN", "D/A", "C", replace=True))
         is NtStatus.SHARING_VIOLATION
     )
     assert (
-        status(await world.host.move_tree(SVC, "OPEN", "D/E", "D", replace=True))
+        status(await world.host.trees.move(SVC, "OPEN", "D/E", "D", replace=True))
         is NtStatus.ACCESS_DENIED
     )
     assert paths(world, "C") == ["C/KEPT"]
@@ -201,17 +201,17 @@ async def test_a_tree_deeper_than_any_path_may_be_is_listed_looked_over_and_dele
     tmp_path: Path,
 ) -> None:
     world = grown_by_hand(tmp_path)
-    found = await world.host.look(SVC, "OPEN", "T", None)
+    found = await world.host.dav.look(SVC, "OPEN", "T", None)
     assert isinstance(found, list) and len(found) == DEEP + 2
-    assert len(world.host.list(SVC, "OPEN", "/".join(["T", *["d"] * (DEPTH_MAX - 1)]))) == 1  # type: ignore[arg-type]
-    refused = world.host.list(SVC, "OPEN", "/".join(["T", *["d"] * DEPTH_MAX]))
+    assert len(world.host.paths.list(SVC, "OPEN", "/".join(["T", *["d"] * (DEPTH_MAX - 1)]))) == 1  # type: ignore[arg-type]
+    refused = world.host.paths.list(SVC, "OPEN", "/".join(["T", *["d"] * DEPTH_MAX]))
     assert status(refused) is NtStatus.OBJECT_NAME_INVALID
     assert (
-        status(await world.host.copy_tree(SVC, "OPEN", "T", "C", replace=False))
+        status(await world.host.trees.copy(SVC, "OPEN", "T", "C", replace=False))
         is NtStatus.OBJECT_NAME_INVALID
     )
-    assert await world.host.move_tree(SVC, "OPEN", "T", "U", replace=False) == []
-    assert await world.host.delete_tree(SVC, "OPEN", "U") == []
+    assert await world.host.trees.move(SVC, "OPEN", "T", "U", replace=False) == []
+    assert await world.host.trees.delete(SVC, "OPEN", "U") == []
     assert paths(world) == []
 
 
@@ -219,23 +219,27 @@ async def test_a_path_too_deep_is_refused_at_every_door(tmp_path: Path) -> None:
     world = World(DiskFileStore(tmp_path))
     deepest, over = "/".join(["d"] * DEPTH_MAX), "/".join(["d"] * (DEPTH_MAX + 1))
     share, session = world.share(), world.session(SERVICE)
-    assert await world.host.make_directory(SVC, "OPEN", deepest, parents=True) is None
+    assert await world.host.paths.make_directory(SVC, "OPEN", deepest, parents=True) is None
     too_deep = NtStatus.OBJECT_NAME_INVALID
-    assert status(await world.host.make_directory(SVC, "OPEN", over, parents=True)) is too_deep
-    assert status(await world.host.make_directory(SVC, "OPEN", over, parents=False)) is too_deep
-    assert status(await world.host.put(SVC, "OPEN", over, b"")) is too_deep
+    assert (
+        status(await world.host.paths.make_directory(SVC, "OPEN", over, parents=True)) is too_deep
+    )
+    assert (
+        status(await world.host.paths.make_directory(SVC, "OPEN", over, parents=False)) is too_deep
+    )
+    assert status(await world.host.paths.put(SVC, "OPEN", over, b"")) is too_deep
     assert (
         status(await world.open(SERVICE, session, over, access="WRITE", disposition="OPEN_IF"))
         is too_deep
     )
-    assert status(await world.host.dav_lock(SVC, "OPEN", over, LockWish())) is too_deep
+    assert status(await world.host.dav.lock(SVC, "OPEN", over, LockWish())) is too_deep
     await world.put("F")
-    assert status(await world.host.move(SVC, "OPEN", "F", over, replace=False)) is too_deep
-    assert status(await world.host.copy_tree(SVC, "OPEN", "F", over, replace=False)) is too_deep
+    assert status(await world.host.paths.move(SVC, "OPEN", "F", over, replace=False)) is too_deep
+    assert status(await world.host.trees.copy(SVC, "OPEN", "F", over, replace=False)) is too_deep
     handle = await world.hold(
         SERVICE, session, "F", access="DELETE", share_mode="READ|WRITE|DELETE"
     )
-    assert status(await world.host.rename_open(SERVICE, handle, over, replace=False)) is too_deep
+    assert status(await world.host.handles.rename(SERVICE, handle, over, replace=False)) is too_deep
     with pytest.raises(ShareError, match="65 parts"):
         await share.make_directory(over)
     with pytest.raises(ShareError, match="65 parts"):
@@ -251,41 +255,41 @@ async def test_a_tree_whose_paths_would_become_too_far_stays_whole_and_so_does_w
     inner = "/".join(["d"] * (DEPTH_MAX - 1)) if kind == "depth" else "/".join(["x" * 250] * 4)
     over = "B/T" if kind == "depth" else "T" * 100
     for directory in (f"T/{inner}", "B"):
-        assert await world.host.make_directory(SVC, "OPEN", directory, parents=True) is None
+        assert await world.host.paths.make_directory(SVC, "OPEN", directory, parents=True) is None
     if "over" in how:
-        assert await world.host.make_directory(SVC, "OPEN", over, parents=False) is None
+        assert await world.host.paths.make_directory(SVC, "OPEN", over, parents=False) is None
         await world.put(f"{over}/kept")
     before = paths(world)
     if how == "move":
-        answer = await world.host.move(SVC, "OPEN", "T", over, replace=False)
+        answer = await world.host.paths.move(SVC, "OPEN", "T", over, replace=False)
     elif how == "rename":
         session = world.session(SERVICE)
         handle = await world.hold(
             SERVICE, session, "T", access="DELETE", share_mode="READ|WRITE|DELETE"
         )
-        answer = await world.host.rename_open(SERVICE, handle, over, replace=False)
+        answer = await world.host.handles.rename(SERVICE, handle, over, replace=False)
     elif how.startswith("copy"):
-        answer = await world.host.copy_tree(SVC, "OPEN", "T", over, replace=True)
+        answer = await world.host.trees.copy(SVC, "OPEN", "T", over, replace=True)
     else:
-        answer = await world.host.move_tree(SVC, "OPEN", "T", over, replace=True)
+        answer = await world.host.trees.move(SVC, "OPEN", "T", over, replace=True)
     assert status(answer) is NtStatus.OBJECT_NAME_INVALID
     assert paths(world) == before
 
 
 async def test_a_move_over_a_directory_asks_all_that_can_be_asked_before_that_goes() -> None:
     world = await planted()
-    await world.host.make_directory(SVC, "OPEN", "X/Y", parents=True)
+    await world.host.paths.make_directory(SVC, "OPEN", "X/Y", parents=True)
     world.host.set_rights("OPEN", "X", Role.SERVICE, Rights.FULL & ~Access.WRITE_DATA)  # type: ignore[arg-type]
     assert (
-        status(await world.host.move_tree(SVC, "OPEN", "D", "X/Y", replace=True))
+        status(await world.host.trees.move(SVC, "OPEN", "D", "X/Y", replace=True))
         is NtStatus.ACCESS_DENIED
     )
     assert (
-        status(await world.host.copy_tree(SVC, "OPEN", "D", "X/Y", replace=True))
+        status(await world.host.trees.copy(SVC, "OPEN", "D", "X/Y", replace=True))
         is NtStatus.ACCESS_DENIED
     )
     assert (
-        status(await world.host.copy_tree(SVC, "OPEN", "D/A", "X/Y", replace=True))
+        status(await world.host.trees.copy(SVC, "OPEN", "D/A", "X/Y", replace=True))
         is NtStatus.ACCESS_DENIED
     )
     assert paths(world) == ["D", "D/A", "D/E", "D/E/B", "X", "X/Y"]
@@ -293,12 +297,12 @@ async def test_a_move_over_a_directory_asks_all_that_can_be_asked_before_that_go
 
 async def test_a_read_only_file_is_not_moved_over_a_locked_one_by_half() -> None:
     world = await planted()
-    locked = await world.host.dav_lock(SVC, "OPEN", "D/A", LockWish())
+    locked = await world.host.dav.lock(SVC, "OPEN", "D/A", LockWish())
     assert isinstance(locked, tuple)
     world.store.set_attributes(n("D/E/B"), 1)
     mine = Caller(SERVICE, tokens=frozenset({locked[0].token}))
     assert (
-        status(await world.host.move_tree(mine, "OPEN", "D/E/B", "D/A", replace=True))
+        status(await world.host.trees.move(mine, "OPEN", "D/E/B", "D/A", replace=True))
         is NtStatus.CANNOT_DELETE
     )
     assert (world.store.read(n("D/A")), world.store.read(n("D/E/B"))) == (b"a", b"b")
@@ -306,29 +310,29 @@ async def test_a_read_only_file_is_not_moved_over_a_locked_one_by_half() -> None
 
 async def test_a_refused_move_ends_no_lock() -> None:
     world = await planted()
-    locked = await world.host.dav_lock(SVC, "OPEN", "D/A", LockWish())
+    locked = await world.host.dav.lock(SVC, "OPEN", "D/A", LockWish())
     assert isinstance(locked, tuple)
     mine = Caller(SERVICE, tokens=frozenset({locked[0].token}))
     world.store.set_attributes(n("D/E/B"), 1)
-    for move in (world.host.move_tree, world.host.move):
+    for move in (world.host.trees.move, world.host.paths.move):
         assert (
             status(await move(mine, "OPEN", "D/A", "D/E/B", replace=True)) is NtStatus.ACCESS_DENIED
         )
-    assert world.host.dav_locks_on(mine, "OPEN", "D/A")[1] == [locked[0]]
+    assert world.host.dav.locks_on(mine, "OPEN", "D/A")[1] == [locked[0]]
 
 
 async def test_whoever_is_refused_very_often_gives_up() -> None:
     world = World()
-    await world.host.make_directory(SVC, "OPEN", "D", parents=False)
+    await world.host.paths.make_directory(SVC, "OPEN", "D", parents=False)
     session = world.session(WS3)
     for number in range(FAILURES_MAX + 10):
         await world.put(f"D/F{number:03}")
         await world.hold(WS3, session, f"D/F{number:03}")
-    failures = await world.host.delete_tree(SVC, "OPEN", "D")
+    failures = await world.host.trees.delete(SVC, "OPEN", "D")
     assert isinstance(failures, list)
     assert len(failures) == FAILURES_MAX + 1
     assert (failures[-1][0], failures[-1][1].status) == ("D", 507)
-    moved = await world.host.move_tree(SVC, "OPEN", "D", "E", replace=False)
+    moved = await world.host.trees.move(SVC, "OPEN", "D", "E", replace=False)
     assert isinstance(moved, list)
     assert len(moved) == FAILURES_MAX
     assert len(paths(world, "D")) == FAILURES_MAX + 10
@@ -336,7 +340,7 @@ async def test_whoever_is_refused_very_often_gives_up() -> None:
 
 async def test_a_tree_of_many_names_lets_others_have_turns() -> None:
     world = World()
-    await world.host.make_directory(SVC, "OPEN", "D", parents=False)
+    await world.host.paths.make_directory(SVC, "OPEN", "D", parents=False)
     for number in range(4 * BATCH):
         world.store.write_whole(n(f"D/F{number}"), b"", 0.0)
     turns = 0
@@ -348,6 +352,6 @@ async def test_a_tree_of_many_names_lets_others_have_turns() -> None:
             turns += 1
 
     task = asyncio.create_task(other())
-    assert await world.host.delete_tree(SVC, "OPEN", "D") == []
+    assert await world.host.trees.delete(SVC, "OPEN", "D") == []
     task.cancel()
     assert turns >= 3

@@ -36,8 +36,9 @@ from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.files import FileStore, MemoryFileStore
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.logon_server import LogonServer, make_logon_server
-from despoolr_server.shares.host import Principal, ShareHost
+from despoolr_server.shares.host import ShareHost
 from despoolr_server.shares.local import LocalShare
+from despoolr_server.shares.principal import Principal
 from despoolr_server.shares.rights import Rights
 from despoolr_server.site.administrator import MachineSpec, PackageSpec
 from despoolr_server.site.jobs.model import DistributePhase, JobSpec, JobType, RunPhase, SendPhase
@@ -159,7 +160,7 @@ class Machine:
         return None if former is None else former.name
 
     async def send_message(self, machine: str, text: str) -> None:
-        self._host._audit._recorder.record(
+        self._host.gate.audit._recorder.record(
             self._host.server, MessageSent(machine=machine, text=text)
         )
 
@@ -490,7 +491,7 @@ class Bench:
             "rights": {
                 f"{name}/{share.name}": repr(share.rights._entries)
                 for name, logon in self.logons.items()
-                for share in logon.host._shares.values()
+                for share in logon.host.gate.shares.values()
             },
             "installs that failed": [row for row in events if row[0] == 374],
         }

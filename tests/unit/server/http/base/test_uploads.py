@@ -83,7 +83,7 @@ LARGE = 8 * 1024 * 1024
 async def test_large_files_on_their_way_out_are_bounded_and_their_room_comes_back() -> None:
     downloads = Downloads(size_max=LARGE * 2, per_caller_max=LARGE)
     async with serving(downloads=downloads) as site:
-        site.host._shares["SMS_SHR"].store.write_whole(Name("BIG", "BIG"), b"x" * LARGE, 0.0)
+        site.host.gate.shares["SMS_SHR"].store.write_whole(Name("BIG", "BIG"), b"x" * LARGE, 0.0)
         slow = await dial(int(site.base.rpartition(":")[2]))
         slow.transport.pause_reading()
         slow.say(
@@ -130,7 +130,7 @@ async def test_large_files_on_their_way_out_are_bounded_and_their_room_comes_bac
 async def test_a_large_answer_of_any_kind_takes_room_and_a_small_one_none() -> None:
     downloads = Downloads(size_max=LARGE, per_caller_max=LARGE)
     async with serving(downloads=downloads) as site:
-        store = site.host._shares["SMS_SHR"].store
+        store = site.host.gate.shares["SMS_SHR"].store
         for count in range(2000):
             store.write_whole(Name(f"{count}.TXT", f"{count}.TXT"), b"", 0.0)
         asked = (

@@ -22,7 +22,9 @@ from despoolr_server.http.app import make_app
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.connections.connection import UNLIMITED, ConnectionLimits
 from despoolr_server.http.connections.connections import Connections, Runner
-from despoolr_server.shares.host import Principal, ShareHost
+from despoolr_server.shares.host import ShareHost
+from despoolr_server.shares.limits import ShareLimits
+from despoolr_server.shares.principal import Principal
 from raw_http import Raw, dial, dial_in_memory
 from share_site import EPOCH, Site
 
@@ -38,7 +40,7 @@ class World:
         self.network = Network()
         self.clock: Clock = LoopClock(EPOCH)
         self.host = ShareHost(
-            "LOGON1", self.clock, Recorder(self.clock.now, []), file_size_max=1_000_000
+            "LOGON1", self.clock, Recorder(self.clock.now, []), ShareLimits(file_size_max=1_000_000)
         )
         self.host.add_share("S", MemoryFileStore())
         auth = Auth(b"sixteen octets!!")
@@ -344,9 +346,9 @@ def test_a_caller_that_goes_ends_its_wait_and_is_granted_nothing() -> None:
         raw.hang_up()
         await asyncio.sleep(0.01)
         assert world.host.engine.locking.waiting_count == 0
-        world.host.unlock(PC07, handles[0], 0, 10)
+        world.host.range_locks.unlock(PC07, handles[0], 0, 10)
         await asyncio.sleep(0.01)
-        assert world.host.locks(PC07, handles[1]).locks == []  # type: ignore[union-attr]
+        assert world.host.range_locks.held(PC07, handles[1]).locks == []  # type: ignore[union-attr]
         assert world.counts == {"hung_up": 1}
         world.host.engine.locking.validate()
 
@@ -361,10 +363,12 @@ def test_a_lock_that_is_granted_in_the_turn_in_which_its_caller_goes_is_taken_ba
         assert server is not None
         [connection] = server.connections
         assert connection.transport is not None
-        world.host.unlock(PC07, handles[0], 0, 10)  # grants; its call has not been told yet
+        world.host.range_locks.unlock(
+            PC07, handles[0], 0, 10
+        )  # grants; its call has not been told yet
         connection.connection_lost(None)
         await asyncio.sleep(0.01)
-        assert world.host.locks(PC07, handles[1]).locks == []  # type: ignore[union-attr]
+        assert world.host.range_locks.held(PC07, handles[1]).locks == []  # type: ignore[union-attr]
         world.host.engine.locking.validate()
         raw.hang_up()
 
@@ -420,7 +424,7 @@ PC07 = Principal("PC07", "anna", Role.CLIENT)
 
 async def two_handles(world: World) -> list[str]:
     """Two opens of one file; the first has locked its first ten bytes."""
-    session = world.host.start_session(PC07, SessionRequest(program="X", lease_s=3600.0)).session  # type: ignore[union-attr]
+    session = world.host.sessions.start(PC07, SessionRequest(program="X", lease_s=3600.0)).session  # type: ignore[union-attr]
     request = OpenRequest(
         session=session,
         share="S",
@@ -429,8 +433,8 @@ async def two_handles(world: World) -> list[str]:
         share_mode="READ|WRITE|DELETE",
         disposition="OPEN_IF",
     )
-    handles = [(await world.host.open(PC07, request)).open for _ in range(2)]  # type: ignore[union-attr]
-    await world.host.lock(
+    handles = [(await world.host.handles.open(PC07, request)).open for _ in range(2)]  # type: ignore[union-attr]
+    await world.host.range_locks.lock(
         PC07, handles[0], LockRequest([LockElement(0, 10, "EXCLUSIVE|FAIL_IMMEDIATELY")])
     )
     return handles

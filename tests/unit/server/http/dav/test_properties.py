@@ -250,7 +250,7 @@ async def test_as_many_properties_are_kept_as_the_limits_say_and_no_more(site: S
 
 
 async def test_a_look_too_deep_is_refused_with_what_to_do_instead(site: Site) -> None:
-    (share,) = site.host._shares.values()
+    (share,) = site.host.gate.shares.values()
     for number in range(FOUND_MAX):
         share.store.write_whole(Name(f"F{number}", f"F{number}"), b"", 0.0)
     refused = await site.ask("PROPFIND", "/SMS_SHR/", Depth="1")
@@ -287,7 +287,7 @@ async def test_names_in_one_long_namespace_are_refused_up_front(site: Site) -> N
 
 
 async def test_an_answer_is_within_its_budget_or_refused(site: Site) -> None:
-    (share,) = site.host._shares.values()
+    (share,) = site.host.gate.shares.values()
     body = named(15, "u" * NAMESPACE_MAX)
     for number in range(3 * ANSWER_SIZE_MAX // (15 * NAMESPACE_MAX) // 2):
         share.store.write_whole(Name(f"F{number}", f"F{number}"), b"", 0.0)
@@ -312,7 +312,7 @@ async def test_no_response_is_longer_than_it_was_estimated(site: Site) -> None:
         await lock(site, f"/SMS_SHR/{quote(name)}", scope_token, "shared")
     for asked in (b"", propfind(*(one.removeprefix(D) for one in LIVE))):
         answered = await site.ask("PROPFIND", f"/SMS_SHR/{quote(name)}", asked, Depth="0")
-        (found,) = await site.host.look(Caller(ADMIN), "SMS_SHR", name, 0)  # type: ignore[misc]
+        (found,) = await site.host.dav.look(Caller(ADMIN), "SMS_SHR", name, 0)  # type: ignore[misc]
         assert len(answered.body) < size_of(found) + names_size(LIVE)
 
 
@@ -372,10 +372,10 @@ async def test_an_attack_by_xml_is_named_as_one(site: Site) -> None:
 async def test_so_many_looks_are_made_at_one_time_and_the_others_wait(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = site.host._shares["SMS_SHR"].store
+    store = site.host.gate.shares["SMS_SHR"].store
     for count in range(3 * BATCH):
         store.write_whole(Name(f"{count}.TXT", f"{count}.TXT"), b"", 0.0)
-    look, at_work, most = site.host.look, 0, 0
+    look, at_work, most = site.host.dav.look, 0, 0
 
     async def counted(caller: Caller, share: str, path: str, depth: int | None) -> object:
         nonlocal at_work, most
@@ -386,7 +386,7 @@ async def test_so_many_looks_are_made_at_one_time_and_the_others_wait(
         finally:
             at_work -= 1
 
-    monkeypatch.setattr(site.host, "look", counted)
+    monkeypatch.setattr(site.host.dav, "look", counted)
     replies = await asyncio.gather(
         *(
             site.ask("PROPFIND", "/SMS_SHR", propfind("getetag"), Depth="1")

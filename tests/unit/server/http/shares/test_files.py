@@ -8,7 +8,7 @@ import pytest
 from multidict import CIMultiDict
 
 from dav_site import lockinfo, proppatch
-from despoolr_server.shares.host import Caller
+from despoolr_server.shares.principal import Caller
 from raw_http import dial
 from share_site import FILE_SIZE_MAX, Site
 from share_world import SERVICE
@@ -146,7 +146,7 @@ async def test_every_method_is_held_to_the_state_that_was_seen(
         "A"
     ]
     kept = await site.ask("GET", "/SMS_SHR/A", If_Match=etag, If_Unmodified_Since=EARLIER)
-    assert (kept.status, kept.body, site.host.dav_locks_on(Caller(SERVICE), "SMS_SHR", "A")[1]) == (
+    assert (kept.status, kept.body, site.host.dav.locks_on(Caller(SERVICE), "SMS_SHR", "A")[1]) == (
         200,
         b"1",
         [],

@@ -8,12 +8,12 @@ import pytest
 from despoolr_core.share.wire import Listing
 from despoolr_server.engine.names import Name
 from despoolr_server.http.base.pieces import PIECE_SIZE
-from despoolr_server.shares import gate as base
+from despoolr_server.shares import network_share
 from share_site import Site
 
 
 def fill(site: Site, count: int) -> None:
-    (share,) = site.host._shares.values()
+    (share,) = site.host.gate.shares.values()
     for number in range(count):
         share.store.write_whole(Name(f"F{number:06}", f"F{number:06}"), b"x", 0.0)
 
@@ -39,7 +39,7 @@ async def test_a_long_listing_is_what_a_short_one_would_be(site: Site) -> None:
 async def test_more_names_than_a_listing_holds_are_refused(
     site: Site, accept: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(base, "LISTED_MAX", 300)
+    monkeypatch.setattr(network_share, "LISTED_MAX", 300)
     fill(site, 300)
     assert (await site.ask("GET", "/SMS_SHR/", Accept=accept)).status == 200
     fill(site, 301)

@@ -9,7 +9,7 @@ import pytest
 
 from despoolr_core.share.modes import Role
 from despoolr_core.share.wire import SessionRequest
-from despoolr_server.shares.host import Principal
+from despoolr_server.shares.principal import Principal
 from share_site import FILE_SIZE_MAX, Site
 
 
@@ -302,7 +302,7 @@ async def test_one_machine_has_at_most_sessions_per_machine_max_sessions(site: S
     limit = site.host.engine.sessions.sessions_per_machine_max
     assert limit == 1000
     for _ in range(limit - 1):
-        site.host.start_session(Principal("PC07", "anna", Role.CLIENT), SessionRequest())
+        site.host.sessions.start(Principal("PC07", "anna", Role.CLIENT), SessionRequest())
     assert (await site.ask("POST", "/api/v1/sessions", b"{}", site.client_token)).status == 201
     refused = await site.ask("POST", "/api/v1/sessions", b"{}", site.client_token)
     assert (refused.status, refused.problem.detail) == (503, "PC07 has its limit of 1000 sessions")

@@ -9,8 +9,8 @@ import pytest
 from despoolr_core.share.contract import ShareError
 from despoolr_core.share.modes import Access, Role, ShareMode
 from despoolr_core.share.wire import Entry
-from despoolr_server.shares.host import Caller, Principal
 from despoolr_server.shares.local import LocalShare
+from despoolr_server.shares.principal import Caller, Principal
 from despoolr_server.site.services.box_repair import ASIDE_MAX
 from despoolr_server.site.state import boxes
 from unit.server.site.bench import Bench
@@ -43,7 +43,7 @@ def logs(bench: Bench) -> list[str]:
 
 async def remove(bench: Bench, server: str, share: str, path: str) -> None:
     host = bench.server.host if server == bench.name else bench.logons[server].host
-    assert not await host.delete_tree(Caller(Principal("ADMIN1", "A", Role.ADMIN)), share, path)
+    assert not await host.trees.delete(Caller(Principal("ADMIN1", "A", Role.ADMIN)), share, path)
 
 
 @pytest.mark.parametrize("box", boxes.LOGON_DIRECTORIES)

@@ -25,7 +25,7 @@ from despoolr_core.share.wire import (
 from despoolr_server.engine.ranges import OFFSET_END
 from despoolr_server.engine.rows import LockElement as Element
 from despoolr_server.engine.rows import Open, Refusal, Settled, Waiting
-from despoolr_server.shares.gate import ShareBase
+from despoolr_server.shares.gate import Gate
 from despoolr_server.shares.principal import Principal
 from despoolr_server.shares.problems import blockers_of, problem, range_of, refusal_problem
 
@@ -40,8 +40,18 @@ WhenGone = Callable[[Callable[[], None]], Callable[[], None]]
 _UNLOCK: Final = int(LockFlag.UNLOCK)
 
 
-class LockOperations(ShareBase):
+class RangeLocks:
     """Lock, unlock, wait, cancel."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._clock = gate.clock
+        self._engine = gate.engine
+        self._limits = gate.limits
+        self._audit = gate.audit
+        self._refusals = gate.refusals
+        self._closing = gate.closing
+        self._lease_watch: asyncio.Task[None] | None = None
 
     async def lock(
         self,
@@ -58,22 +68,25 @@ class LockOperations(ShareBase):
         A wait ends when the caller goes, which `when_gone` tells: nothing is granted to it from
         that turn on.
         """
-        row = self._row(who, handle, session)
+        row = self._gate.own_open(who, handle, session)
         if isinstance(row, Problem):
             return row
-        if len(request.locks) > self.locks_per_request_max:
-            detail = f"a request names at most {self.locks_per_request_max} ranges"
+        if len(request.locks) > self._limits.locks_per_request_max:
+            detail = f"a request names at most {self._limits.locks_per_request_max} ranges"
             return problem(NtStatus.INVALID_PARAMETER, row.share, row.path, detail=detail)
         try:
             elements = [_element(one) for one in request.locks]
-            wait_s = min(_seconds(request.wait_s) or self.lock_wait_s_max, self.lock_wait_s_max)
+            wait_s = min(
+                _seconds(request.wait_s) or self._limits.lock_wait_s_max,
+                self._limits.lock_wait_s_max,
+            )
         except ValueError as error:
             return problem(NtStatus.INVALID_PARAMETER, row.share, row.path, detail=str(error))
         if elements and elements[0].flags & _UNLOCK:
             return self._unlock(row, elements) or LockList([])
-        answer = self.engine.locking.lock(self._clock.now(), row, elements, request.request)
+        answer = self._engine.locking.lock(self._clock.now(), row, elements, request.request)
         if isinstance(answer, Refusal):
-            return self._refuse_row(row, answer)
+            return self._refusals.refuse_open(row, answer)
         if isinstance(answer, Waiting):
             return await self._wait(row, answer, wait_s, when_gone)
         for lock in answer:
@@ -86,23 +99,23 @@ class LockOperations(ShareBase):
         """Unlock exactly this range: the handle's exclusive lock first, if locks are stacked
         there.
         """
-        row = self._row(who, handle, session)
+        row = self._gate.own_open(who, handle, session)
         return (
             row
             if isinstance(row, Problem)
             else self._unlock(row, [Element(offset, length, _UNLOCK)])
         )
 
-    def cancel_lock(
+    def cancel(
         self, who: Principal, handle: str, request: str, *, session: str = ""
     ) -> Problem | None:
         """Cancel a waiting request by the name its caller gave it; its own call answers
         CANCELLED.
         """
-        row = self._row(who, handle, session)
+        row = self._gate.own_open(who, handle, session)
         if isinstance(row, Problem):
             return row
-        waiting = self.engine.locking.find_waiting(handle, request)
+        waiting = self._engine.locking.find_waiting(handle, request)
         if waiting is None:
             return problem(
                 NtStatus.OBJECT_NAME_NOT_FOUND,
@@ -110,31 +123,31 @@ class LockOperations(ShareBase):
                 row.path,
                 detail=f"no request {request!r} waits there",
             )
-        self.engine.locking.give_up(waiting)
-        self._settle((Settled(waiting, NtStatus.CANCELLED),))
+        self._engine.locking.give_up(waiting)
+        self._closing.answer_waits((Settled(waiting, NtStatus.CANCELLED),))
         return None
 
-    def locks(self, who: Principal, handle: str, *, session: str = "") -> LockList | Problem:
+    def held(self, who: Principal, handle: str, *, session: str = "") -> LockList | Problem:
         """What a handle has locked and what it waits for, oldest first."""
-        row = self._row(who, handle, session)
+        row = self._gate.own_open(who, handle, session)
         if isinstance(row, Problem):
             return row
-        return LockList(*self._ranges_of(row))
+        return LockList(*self.ranges_of(row))
 
-    def lock_requests_waiting(self) -> dict[str, int]:
+    def waiting_counts(self) -> dict[str, int]:
         """How many lock requests wait on each share; every share is there."""
-        counts = dict.fromkeys(self.share_names(), 0)
-        for waiting in self.engine.locking:
-            row = self.engine.find(waiting.handle)
+        counts = dict.fromkeys((share.name for share in self._gate.shares.values()), 0)
+        for waiting in self._engine.locking:
+            row = self._engine.find(waiting.handle)
             assert row is not None, "a waiter outlived its handle"
             counts[row.share] += 1
         return counts
 
     # -- inside
 
-    def _ranges_of(self, row: Open) -> tuple[list[LockedRange], list[WaitingRange]]:
+    def ranges_of(self, row: Open) -> tuple[list[LockedRange], list[WaitingRange]]:
         """What a handle has locked and what it waits for, oldest first."""
-        file = self.engine.table.file(row.file)
+        file = self._engine.table.file(row.file)
         held = file.ranges.of_handle(row.handle) if file and file.ranges else []
         waits = file.waiters.values() if file and file.waiters else ()
         waiting = [
@@ -145,11 +158,11 @@ class LockOperations(ShareBase):
         return [range_of(lock) for lock in held], waiting
 
     def _unlock(self, row: Open, elements: list[Element]) -> Problem | None:
-        unlocked = self.engine.locking.unlock(self._clock.now(), row, elements)
+        unlocked = self._engine.locking.unlock(self._clock.now(), row, elements)
         for lock in unlocked.released:
             self._audit.lock_released(row, lock)
-        self._settle(unlocked.settled)
-        return self._refuse_row(row, unlocked.refusal) if unlocked.refusal else None
+        self._closing.answer_waits(unlocked.settled)
+        return self._refusals.refuse_open(row, unlocked.refusal) if unlocked.refusal else None
 
     async def _wait(
         self, row: Open, waiting: Waiting, wait_s: float, when_gone: WhenGone | None
@@ -157,9 +170,9 @@ class LockOperations(ShareBase):
         """Park until settled. The refusal that began the wait is on record; being granted ends its
         episode.
         """
-        blocked = self._refuse_row(row, self.engine.locking.blocked(waiting))
+        blocked = self._refusals.refuse_open(row, self._engine.locking.blocked(waiting))
         settled: asyncio.Future[Settled] = asyncio.get_running_loop().create_future()
-        self._parked[waiting.number] = settled
+        self._closing.parked[waiting.number] = settled
         if self._lease_watch is None:
             self._lease_watch = asyncio.create_task(self._watch_leases())
         timer = asyncio.create_task(self._clock.sleep(wait_s))
@@ -171,7 +184,7 @@ class LockOperations(ShareBase):
         def leave() -> None:
             nonlocal is_gone
             is_gone = True
-            self.engine.locking.give_up(waiting)
+            self._engine.locking.give_up(waiting)
             _settle_once(settled, Settled(waiting, NtStatus.CANCELLED))
 
         forget = when_gone(leave) if when_gone is not None else None
@@ -179,7 +192,7 @@ class LockOperations(ShareBase):
             outcome = await settled
             # as of now: others may be in the way than at first
             if outcome.status is NtStatus.LOCK_NOT_GRANTED:
-                refusal = self.engine.locking.blocked(waiting)
+                refusal = self._engine.locking.blocked(waiting)
                 return refusal_problem(
                     refusal, row.share, row.path, blockers_of(refusal), blocked.episode
                 )
@@ -191,10 +204,10 @@ class LockOperations(ShareBase):
                 forget()
             if is_gone and settled.done() and not settled.cancelled():
                 self._take_back(settled.result())
-            self._parked.pop(waiting.number, None)
-            self.engine.locking.give_up(waiting)
+            self._closing.parked.pop(waiting.number, None)
+            self._engine.locking.give_up(waiting)
             timer.cancel()
-            if not self._parked and self._lease_watch is not None:
+            if not self._closing.parked and self._lease_watch is not None:
                 self._lease_watch.cancel()
                 self._lease_watch = None
         if outcome.lock is None or is_gone:
@@ -204,13 +217,13 @@ class LockOperations(ShareBase):
 
     def _take_back(self, outcome: Settled) -> None:
         """Unlock what was granted to somebody who went before hearing of it."""
-        row = self.engine.find(outcome.waiting.handle)
+        row = self._engine.find(outcome.waiting.handle)
         if outcome.lock is not None and row is not None:
             self._unlock(row, [Element(outcome.lock.offset, outcome.lock.length, _UNLOCK)])
 
     async def _watch_leases(self) -> None:
         while True:
-            left = self.engine.sessions.next_deadline() - self._now()
+            left = self._engine.sessions.next_deadline() - self._gate.now()
             await self._clock.sleep(min(left, LEASE_LOOK_S))
 
 

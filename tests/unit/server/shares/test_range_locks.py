@@ -14,7 +14,9 @@ from despoolr_core.share.modes import NtStatus
 from despoolr_core.share.wire import RANGES_LISTED_MAX, LockElement, LockList, LockRequest, Problem
 from despoolr_lab.sim.loop import VirtualLoop
 from despoolr_server.files import MemoryFileStore
-from despoolr_server.shares.host import Caller, ShareHost
+from despoolr_server.shares.host import ShareHost
+from despoolr_server.shares.limits import ShareLimits
+from despoolr_server.shares.principal import Caller
 from share_world import EPOCH, SERVICE, World, client, status
 
 ANNA, OTTO, UTE = client("PC07", "anna"), client("PC08", "otto"), client("PC09", "ute")
@@ -32,7 +34,7 @@ class Waiters(World):
             "LOGON1",
             self.loop_clock,
             Recorder(self.loop_clock.now, [self.records.append]),
-            **limits,
+            ShareLimits(**limits),
         )
         self.host.add_share("OPEN", MemoryFileStore())
 
@@ -50,13 +52,15 @@ class Waiters(World):
         length: int,
         flags: str = "EXCLUSIVE|FAIL_IMMEDIATELY",
     ) -> Any:
-        return await self.host.lock(who, handle, LockRequest([LockElement(offset, length, flags)]))
+        return await self.host.range_locks.lock(
+            who, handle, LockRequest([LockElement(offset, length, flags)])
+        )
 
     def wait_for(
         self, who: Any, handle: str, offset: int, length: int, wait_s: float = 0.0
     ) -> asyncio.Task[LockList | Problem]:
         request = LockRequest([LockElement(offset, length, "EXCLUSIVE")], wait_s, "q")
-        return asyncio.create_task(self.host.lock(who, handle, request))
+        return asyncio.create_task(self.host.range_locks.lock(who, handle, request))
 
 
 def in_virtual_time(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -80,9 +84,9 @@ def test_a_refusal_names_the_machine_the_program_the_range_and_since_when() -> N
         await asyncio.sleep(60.0)
         refusals = [
             (await world.lock(OTTO, other, 29, 1), NtStatus.LOCK_NOT_GRANTED),
-            (await world.host.read_open(OTTO, other, 0, 11), NtStatus.FILE_LOCK_CONFLICT),
-            (await world.host.write_open(OTTO, other, 29, b"y"), NtStatus.FILE_LOCK_CONFLICT),
-            (await world.host.read_open(OTTO, other, 12, None), NtStatus.FILE_LOCK_CONFLICT),
+            (await world.host.handles.read(OTTO, other, 0, 11), NtStatus.FILE_LOCK_CONFLICT),
+            (await world.host.handles.write(OTTO, other, 29, b"y"), NtStatus.FILE_LOCK_CONFLICT),
+            (await world.host.handles.read(OTTO, other, 12, None), NtStatus.FILE_LOCK_CONFLICT),
         ]
         for refusal, expected in refusals:
             assert isinstance(refusal, Problem)
@@ -106,10 +110,10 @@ def test_a_refusal_names_the_machine_the_program_the_range_and_since_when() -> N
         assert (
             "held octets 10 to 29 locked (EXCLUSIVE) since" in world.host.ledger.why().verdicts[0]
         )
-        assert world.host.unlock(ANNA, held, 10, 20) is None
+        assert world.host.range_locks.unlock(ANNA, held, 10, 20) is None
         assert world.host.episodes()[0].holds[0].released_at == EPOCH + 60.0
         assert "the range is free now" in world.host.ledger.why().verdicts[0]
-        assert await world.host.read_open(OTTO, other, 0, 11) == b"x" * 11
+        assert await world.host.handles.read(OTTO, other, 0, 11) == b"x" * 11
         assert world.host.episodes()[0].state == "resolved"
 
     in_virtual_time(story)
@@ -124,20 +128,21 @@ def test_a_get_through_an_exclusive_lock_is_refused_and_a_put_leaves_the_file_wh
         )
         await world.lock(ANNA, held, 50, 10, "SHARED|FAIL_IMMEDIATELY")
         assert (
-            status(await world.host.put(Caller(SERVICE), "OPEN", "F", b"y" * 51))
+            status(await world.host.paths.put(Caller(SERVICE), "OPEN", "F", b"y" * 51))
             is NtStatus.FILE_LOCK_CONFLICT
         )
-        assert isinstance(await world.host.put(Caller(SERVICE), "OPEN", "F", b"y" * 50), str)
+        assert isinstance(await world.host.paths.put(Caller(SERVICE), "OPEN", "F", b"y" * 50), str)
         await world.lock(ANNA, held, 49, 1)
         assert (
-            status(await world.host.get(Caller(OTTO), "OPEN", "F")) is NtStatus.FILE_LOCK_CONFLICT
-        )
-        assert (
-            status(await world.host.copy_tree(Caller(SERVICE), "OPEN", "F", "G", replace=False))
+            status(await world.host.paths.get(Caller(OTTO), "OPEN", "F"))
             is NtStatus.FILE_LOCK_CONFLICT
         )
-        await world.host.close(ANNA, held)
-        assert not isinstance(await world.host.get(Caller(OTTO), "OPEN", "F"), Problem)
+        assert (
+            status(await world.host.trees.copy(Caller(SERVICE), "OPEN", "F", "G", replace=False))
+            is NtStatus.FILE_LOCK_CONFLICT
+        )
+        await world.host.handles.close(ANNA, held)
+        assert not isinstance(await world.host.paths.get(Caller(OTTO), "OPEN", "F"), Problem)
 
     in_virtual_time(story)
 
@@ -150,18 +155,18 @@ def test_a_wait_ends_when_the_range_is_unlocked_and_its_episode_with_it() -> Non
         await world.lock(ANNA, held, 0, 10)
         wait = world.wait_for(OTTO, other, 5, 1)
         await asyncio.sleep(30.0)
-        assert [(one.request, one.offset) for one in world.host.locks(OTTO, other).waiting] == [
-            ("q", 5)
-        ]  # type: ignore[union-attr]
+        assert [
+            (one.request, one.offset) for one in world.host.range_locks.held(OTTO, other).waiting
+        ] == [("q", 5)]  # type: ignore[union-attr]
         assert world.host.episodes()[0].state == "waiting"
-        world.host.unlock(ANNA, held, 0, 10)
+        world.host.range_locks.unlock(ANNA, held, 0, 10)
         granted = await wait
         assert isinstance(granted, LockList)
         assert granted.locks[0].locked_at == EPOCH + 30.0
         (episode,) = world.host.episodes()
         assert (episode.state, episode.attempt_count, episode.blocked_s) == ("resolved", 1, 30.0)
-        assert world.host.locks(OTTO, other) == granted
-        assert world.host._lease_watch is None
+        assert world.host.range_locks.held(OTTO, other) == granted
+        assert world.host.range_locks._lease_watch is None
 
     in_virtual_time(story)
 
@@ -186,7 +191,7 @@ def test_a_wait_ends_when_it_has_lasted_long_enough_and_says_who_is_in_the_way_t
         wait = world.wait_for(OTTO, other, 0, 10, 50.0)
         await asyncio.sleep(1.0)
         await world.lock(UTE, third, 5, 1)
-        world.host.unlock(ANNA, held, 0, 1)
+        world.host.range_locks.unlock(ANNA, held, 0, 1)
         refusal = await wait
         assert isinstance(refusal, Problem)
         assert [blocker.machine for blocker in refusal.blockers] == ["PC09"]
@@ -201,13 +206,16 @@ def test_a_wait_is_cancelled_by_its_name() -> None:
         await world.put("F")
         held, other = await world.holding(), await world.holding(OTTO)
         await world.lock(ANNA, held, 0, 1)
-        assert status(world.host.cancel_lock(OTTO, other, "q")) is NtStatus.OBJECT_NAME_NOT_FOUND
+        assert (
+            status(world.host.range_locks.cancel(OTTO, other, "q"))
+            is NtStatus.OBJECT_NAME_NOT_FOUND
+        )
         wait = world.wait_for(OTTO, other, 0, 10)
         await asyncio.sleep(0)
-        assert world.host.cancel_lock(OTTO, other, "q") is None
+        assert world.host.range_locks.cancel(OTTO, other, "q") is None
         assert status(await wait) is NtStatus.CANCELLED
-        world.host.unlock(ANNA, held, 0, 1)
-        assert world.host.locks(OTTO, other) == LockList([])
+        world.host.range_locks.unlock(ANNA, held, 0, 1)
+        assert world.host.range_locks.held(OTTO, other) == LockList([])
 
     in_virtual_time(story)
 
@@ -222,8 +230,8 @@ def test_a_wait_ends_with_its_handle_and_with_its_session() -> None:
         await world.lock(ANNA, held, 0, 1)
         waits = [world.wait_for(OTTO, other, 0, 10), world.wait_for(UTE, third, 0, 10)]
         await asyncio.sleep(0)
-        await world.host.close(OTTO, other)
-        world.host.end_session(UTE, session)
+        await world.host.handles.close(OTTO, other)
+        world.host.sessions.end(UTE, session)
         assert [status(await wait) for wait in waits] == [
             NtStatus.RANGE_NOT_LOCKED,
             NtStatus.CANCELLED,
@@ -245,7 +253,9 @@ def test_a_vanished_machines_locks_go_to_whoever_waits_when_its_lease_is_over_th
         granted = await world.wait_for(OTTO, other, 0, 10)
         assert isinstance(granted, LockList)
         assert granted.locks[0].locked_at == EPOCH + 20.25
-        assert status(await world.host.read_open(ANNA, held, 0, 1)) is NtStatus.USER_SESSION_DELETED
+        assert (
+            status(await world.host.handles.read(ANNA, held, 0, 1)) is NtStatus.USER_SESSION_DELETED
+        )
 
     in_virtual_time(story)
 
@@ -261,7 +271,9 @@ def test_a_wait_does_not_outlive_the_lease_of_its_own_session() -> None:
         answer = await world.wait_for(ANNA, mine, 0, 10, wait_s=100.0)
         assert asyncio.get_running_loop().time() - asked == 20.0
         assert status(answer) is NtStatus.CANCELLED
-        assert status(await world.host.read_open(ANNA, mine, 0, 1)) is NtStatus.USER_SESSION_DELETED
+        assert (
+            status(await world.host.handles.read(ANNA, mine, 0, 1)) is NtStatus.USER_SESSION_DELETED
+        )
 
     in_virtual_time(story)
 
@@ -276,8 +288,8 @@ def test_another_call_meanwhile_keeps_the_session_of_a_wait_alive() -> None:
         wait = world.wait_for(ANNA, mine, 0, 10, wait_s=100.0)
         for _ in range(3):
             await asyncio.sleep(15.0)
-            assert not isinstance(world.host.locks(ANNA, mine), Problem)
-        world.host.unlock(OTTO, held, 0, 10)
+            assert not isinstance(world.host.range_locks.held(ANNA, mine), Problem)
+        world.host.range_locks.unlock(OTTO, held, 0, 10)
         assert isinstance(await wait, LockList)
 
     in_virtual_time(story)
@@ -294,9 +306,9 @@ def test_a_caller_that_is_cancelled_waits_no_longer() -> None:
         wait.cancel()
         await asyncio.gather(wait, return_exceptions=True)
         assert world.host.engine.locking.waiting_count == 0
-        assert world.host._parked == {}
-        world.host.unlock(ANNA, held, 0, 1)
-        assert world.host.locks(OTTO, other) == LockList([])
+        assert world.host.gate.closing.parked == {}
+        world.host.range_locks.unlock(ANNA, held, 0, 1)
+        assert world.host.range_locks.held(OTTO, other) == LockList([])
 
     in_virtual_time(story)
 
@@ -314,15 +326,18 @@ async def test_words_and_numbers_that_make_no_sense_are_refused() -> None:
         LockRequest([LockElement(n, 1) for n in range(3)]),
         LockRequest([]),
     ):
-        assert status(await world.host.lock(ANNA, handle, request)) is NtStatus.INVALID_PARAMETER, (
-            request
-        )
+        assert (
+            status(await world.host.range_locks.lock(ANNA, handle, request))
+            is NtStatus.INVALID_PARAMETER
+        ), request
     assert isinstance(
-        await world.host.lock(ANNA, handle, LockRequest([LockElement(n, 1) for n in range(2)])),
+        await world.host.range_locks.lock(
+            ANNA, handle, LockRequest([LockElement(n, 1) for n in range(2)])
+        ),
         LockList,
     )
     assert (
-        status(await world.host.lock(OTTO, handle, LockRequest([LockElement(0, 1)])))
+        status(await world.host.range_locks.lock(OTTO, handle, LockRequest([LockElement(0, 1)])))
         is NtStatus.FILE_CLOSED
     )
 
@@ -331,8 +346,8 @@ async def test_locks_are_on_record_and_the_record_says_the_range() -> None:
     world = World()
     await world.put("F")
     handle = await world.hold(ANNA, world.session(ANNA), "F", **RW)
-    await world.host.lock(ANNA, handle, LockRequest([LockElement(3, 4)]))
-    await world.host.lock(ANNA, handle, LockRequest([LockElement(3, 4, "UNLOCK")]))
+    await world.host.range_locks.lock(ANNA, handle, LockRequest([LockElement(3, 4)]))
+    await world.host.range_locks.lock(ANNA, handle, LockRequest([LockElement(3, 4, "UNLOCK")]))
     assert world.last("lock.granted") == world.last("lock.released") | {
         "program": "",
         "purpose": "",
@@ -368,7 +383,7 @@ def test_the_list_of_opens_says_what_each_has_locked_and_waits_for_the_first_ten
             ("EXCLUSIVE", offset, "q") for offset in offsets[:10]
         ]
         assert (others.waiting_count, others.range_count) == (11, 0)
-        await world.host.close(ANNA, held)
+        await world.host.handles.close(ANNA, held)
         assert {type(await wait) for wait in waits} == {LockList}
         (others,) = world.host.opens()
         assert (others.range_count, others.waiting_count) == (11, 0)
@@ -382,15 +397,15 @@ def test_the_lock_requests_that_wait_are_counted_by_share() -> None:
         world.host.add_share("OTHER", MemoryFileStore())
         await world.put("F")
         held, other = await world.holding(), await world.holding(OTTO)
-        shares = world.host.lock_requests_waiting()
+        shares = world.host.range_locks.waiting_counts()
         assert shares["OTHER"] == shares["OPEN"] == 0
         await world.lock(ANNA, held, 0, 9)
         waits = [world.wait_for(OTTO, other, number, 1) for number in range(2)]
         await asyncio.sleep(0)
         share = world.host.opens()[0].share
-        assert world.host.lock_requests_waiting() == shares | {share: 2}
-        await world.host.close(ANNA, held)
+        assert world.host.range_locks.waiting_counts() == shares | {share: 2}
+        await world.host.handles.close(ANNA, held)
         await asyncio.gather(*waits)
-        assert world.host.lock_requests_waiting() == shares
+        assert world.host.range_locks.waiting_counts() == shares
 
     in_virtual_time(story)

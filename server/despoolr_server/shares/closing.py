@@ -1,0 +1,132 @@
+"""What follows when an open or a session ends, whoever ended it.
+
+The law: the record first, then the answers to those whose wait for a lock is over, then the removal
+of a file that was marked for it. Nothing here awaits, so it is all one turn with the decision. A
+handle that went with its session is remembered for a while, so that a late call on it hears why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from despoolr_core.rules.fold import fold
+from despoolr_core.share.modes import NtStatus
+from despoolr_core.share.wire import Problem
+from despoolr_server.engine.engine import ShareEngine
+from despoolr_server.engine.names import Name, found_name
+from despoolr_server.engine.rows import Closed, Ended, Open, Session, Settled
+from despoolr_server.files.protocol import StoreError
+from despoolr_server.shares.audit import Actor, Audit, actor_of
+from despoolr_server.shares.dav_locks import DavLockTable
+from despoolr_server.shares.network_share import NetworkShare
+from despoolr_server.shares.refusals import Refusals
+
+
+class Closing:
+    """The consequences of closes. `shares` is the gate's, by folded name."""
+
+    def __init__(
+        self,
+        engine: ShareEngine,
+        shares: dict[str, NetworkShare],
+        dav_locks: DavLockTable,
+        audit: Audit,
+        refusals: Refusals,
+        ended_handles_max: int,
+    ) -> None:
+        self.written: set[str] = set()
+        """Handles through which something was written: their close puts the file on record."""
+        self.parked: dict[int, asyncio.Future[Settled]] = {}
+        """Calls that wait for a range lock, by the number of their wait."""
+        self._engine = engine
+        self._shares = shares
+        self._dav_locks = dav_locks
+        self._audit = audit
+        self._refusals = refusals
+        self._ended_handles_max = ended_handles_max
+        # handles that their session took along, oldest first
+        self._gone: dict[str, tuple[Session, NtStatus]] = {}
+
+    def close(self, row: Open, reason: str, now: float) -> Problem | None:
+        """Close an open, and do what follows; why its file could not be removed."""
+        return self.finish(self._engine.close(row, now), reason)
+
+    def finish(self, closed: Closed, reason: str, cause: int = 0) -> Problem | None:
+        """What follows from a close: the record, and the removal of a file that was marked. The
+        store may fail to remove.
+        """
+        row = closed.open
+        store = self._shares[fold(row.share)].store
+        self._dav_locks.forget(row.handle)
+        if row.handle in self.written:
+            self.written.discard(row.handle)
+            facts = store.find(name_of(row))
+            if facts is not None and not closed.remove:
+                self._audit.written(actor_of(row), row.share, row.path, facts.size)
+        cause = self._audit.closed(row, reason, cause)
+        self.answer_waits(closed.settled)
+        if not closed.remove:
+            return None
+        try:
+            store.remove(name_of(row))
+        except StoreError as error:
+            if error.status in (NtStatus.DIRECTORY_NOT_EMPTY, NtStatus.OBJECT_NAME_NOT_FOUND):
+                return None
+            return self._refusals.open_failed(row, error, 0)
+        machine, program, purpose = closed.marked_by or (row.machine, row.program, row.purpose)
+        self._audit.deleted(Actor(machine, "", program, purpose), row.share, row.path, cause)
+        return None
+
+    def answer_waits(self, settled: tuple[Settled, ...]) -> None:
+        """Answer the calls whose wait for a lock is over."""
+        for one in settled:
+            row = self._engine.find(one.waiting.handle)
+            if one.lock is not None:
+                assert row is not None, "a lock was granted to nobody"
+                self._audit.lock_granted(row, one.lock)
+            parked = self.parked.get(one.waiting.number)
+            if parked is not None and not parked.done():
+                parked.set_result(one)
+
+    def end_session(self, session: str, reason: str, now: float = 0.0) -> None:
+        """End a session that is alive, and do what follows. `now` is when others get its locks."""
+        ended = self._engine.end_session(session, reason, now)
+        assert ended is not None, f"session {session} had ended before"
+        self.finish_session(ended)
+
+    def finish_session(self, ended: Ended) -> None:
+        """What follows from a session's end."""
+        cause = self._audit.session_ended(ended.session, ended.reason)
+        self.finish_opens(ended, NtStatus.USER_SESSION_DELETED, cause)
+
+    def finish_opens(self, ended: Ended, status: NtStatus, cause: int = 0) -> None:
+        """What follows when a session's opens go with it; `status` is what late calls on them
+        get.
+        """
+        self.answer_waits(ended.settled)
+        for closed in ended.closed:
+            self._gone[closed.open.handle] = (ended.session, status)
+            self.finish(closed, ended.reason, cause)
+        while len(self._gone) > self._ended_handles_max:
+            del self._gone[next(iter(self._gone))]
+
+    def end_dav_locks(self, share: str, name: Name, reason: str) -> None:
+        """End the WebDAV locks on a name and below it, and with them their opens."""
+        for lock in self._dav_locks.rooted_in(share, name):
+            self.end_session(lock.session, reason)
+
+    def expire(self, now: float) -> None:
+        """End the sessions whose lease is over."""
+        for ended in self._engine.expire(now):
+            self.finish_session(ended)
+
+    def how_it_went(self, handle: str) -> tuple[Session | None, NtStatus]:
+        """The session that took a handle along, and what a late call on it gets; None for one that
+        was closed by itself, or never was.
+        """
+        return self._gone.get(handle, (None, NtStatus.FILE_CLOSED))
+
+
+def name_of(row: Open) -> Name:
+    """The name of an open's file, as the store has it."""
+    return found_name(row.path)
