@@ -58,7 +58,8 @@ def lockinfo(scope: str = "exclusive", owner: str = "<D:owner>anna</D:owner>") -
 
 def propfind(*names: str) -> bytes:
     """The body of a PROPFIND for some properties of the namespace DAV:."""
-    return f'<D:propfind xmlns:D="DAV:"><D:prop>{"".join(f"<D:{name}/>" for name in names)}</D:prop></D:propfind>'.encode()
+    asked = "".join(f"<D:{name}/>" for name in names)
+    return f'<D:propfind xmlns:D="DAV:"><D:prop>{asked}</D:prop></D:propfind>'.encode()
 
 
 def proppatch(inside: str) -> bytes:

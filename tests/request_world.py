@@ -47,8 +47,9 @@ PATHS: Final = [
     "R/%EF%BF%BF",
 ]
 BAD_PATHS: Final = [
-    "..", "R/../a", "%2e%2e/x", "CON", "R/%00", "R/%ff", "R/%", "R/%zz", "R/a#b", "R/a?b", "R/" + "x" * 300, "a/" * 200, "R//a",
-    "R/a%5C", "R/%5C", "R/a.txt/", "%2F", "R/\udcff", "R/a.", "R/a:b", "R/%ED%A0%80", "R/*", "",
+    "..", "R/../a", "%2e%2e/x", "CON", "R/%00", "R/%ff", "R/%", "R/%zz", "R/a#b", "R/a?b",
+    "R/" + "x" * 300, "a/" * 200, "R//a", "R/a%5C", "R/%5C", "R/a.txt/", "%2F", "R/\udcff", "R/a.",
+    "R/a:b", "R/%ED%A0%80", "R/*", "",
 ]  # fmt: skip
 HEADERS: Final[dict[str, list[str]]] = {
     "Accept": ["text/html", "application/xml", "*/*", "text/html;" * 600],
@@ -58,7 +59,8 @@ HEADERS: Final[dict[str, list[str]]] = {
     "Depth": ["0", "1", "infinity", "2", "", "-1"],
     "Despoolr-Program": ["EXCEL.EXE", "%ff", "%0d%0a", "x" * 1025, "\udcff"],
     "Despoolr-Purpose": ["job%201", "%", "%c2%9b"],
-    "Destination": ["/SMS_SHR/R/a.txt", "/SMS_SHR/R/n", "/SMS_SHR/R/D/n", "http://h/SMS_SHR/R/n", "http://[", "/", "/SMS_SHR/%ff",
+    "Destination": ["/SMS_SHR/R/a.txt", "/SMS_SHR/R/n", "/SMS_SHR/R/D/n", "http://h/SMS_SHR/R/n",
+                    "http://[", "/", "/SMS_SHR/%ff",
                     "/SMS_SHR/R/a?b", "http://h:99999/x", "//", "/SMS_SHR/" + "a/" * 900],
     "If": [*TOKENS, "(", "<>", "(" * 4000, "<http://[> (<urn:x>)", "<" + "a" * 8000],
     "If-Match": ['"x"', "*", 'W/"x"', "\udcff", '"' * 4000],
@@ -68,14 +70,15 @@ HEADERS: Final[dict[str, list[str]]] = {
     "If-Unmodified-Since": DATES,
     "Lock-Token": ["<opaquelocktoken:x>", "opaquelocktoken:x", "<", "\udcff"],
     "Overwrite": ["T", "F", "X"],
-    "Range": ["bytes=0-1", "bytes=-1", f"bytes={'9' * 19}-", f"bytes={'9' * 5000}-", "bytes=" + "0-0," * 900, "x=1-2"],
+    "Range": ["bytes=0-1", "bytes=-1", f"bytes={'9' * 19}-", f"bytes={'9' * 5000}-",
+              "bytes=" + "0-0," * 900, "x=1-2"],
     "Timeout": ["Second-10", "Infinite", "Second-99999999999999", "x"],
 }  # fmt: skip
 """What may be sent, right and wrong, whether or not the call takes it."""
 
 JUNK: Final[list[Any]] = [
-    None, True, -1, 0, 2**63, 2**64, 10**30, 1.5, "", "x", "x" * 3000, "\x00", "\x1b[31m", "..", "\uffff", [], {}, [[]], ["x"],
-    {"a": 1},
+    None, True, -1, 0, 2**63, 2**64, 10**30, 1.5, "", "x", "x" * 3000, "\x00", "\x1b[31m", "..",
+    "\uffff", [], {}, [[]], ["x"], {"a": 1},
 ]  # fmt: skip
 NAMED: Final = (
     '<propfind xmlns="DAV:"><prop>'

@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 TIMEOUT_S: Final = 5.0
 """Seconds of this machine's time a process has for its answer."""
 TEXT_SIZE_MAX: Final = 4 * 1024 * 1024
-"""Octets of an answer; one with all its labels at their bounds is smaller than a megabyte."""
+"""Bytes of an answer; one with all its labels at their bounds is smaller than a megabyte."""
 
 PART_SIZE: Final = 64 * 1024
 
@@ -39,7 +39,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class ProcessSample:
-    """What it takes from its machine. `memory` is in octets; `started_at` in seconds since 1970,
+    """What it takes from its machine. `memory` is in bytes; `started_at` in seconds since 1970,
     another after a restart.
     """
 
@@ -152,7 +152,7 @@ async def sample(
         )
     at = loop.time()
     if len(text) > TEXT_SIZE_MAX:
-        return ScrapeFailure(source.name, at, f"an answer of more than {TEXT_SIZE_MAX} octets")
+        return ScrapeFailure(source.name, at, f"an answer of more than {TEXT_SIZE_MAX} bytes")
     try:
         return read(source.name, at, at - began, text.decode())
     except ValueError as error:

@@ -161,11 +161,16 @@ def run(
 
 
 CONFIG = """\
-# A malformed request may be refused for something else: who it is for, and whether it is there at all, are looked at first.
+# A malformed request may be refused for something else: who asks, and whether what it asks for is
+# there at all, are looked at first.
 [checks.negative_data_rejection]
-expected-statuses = ["400", "401", "403", "404", "405", "406", "409", "410", "412", "413", "415", "416", "422", "423", "431"]
+expected-statuses = [
+  "400", "401", "403", "404", "405", "406", "409", "410", "412", "413", "415", "416", "422", "423",
+  "431",
+]
 
-# RFC 4918, 9.8.5 and 9.9.4: a destination on another server or share is 502, and no error of this one.
+# RFC 4918, 9.8.5 and 9.9.4: a destination on another server or share is 502, and no error of this
+# one.
 [checks.not_a_server_error]
 expected-statuses = ["2xx", "3xx", "4xx", "502"]
 

@@ -46,8 +46,8 @@ class Talk:
                 return head + await self.reader.readexactly(int(value))
         return head
 
-    def say(self, octets: bytes) -> None:
-        self.writer.write(octets)
+    def say(self, raw: bytes) -> None:
+        self.writer.write(raw)
 
 
 class Server:
@@ -117,7 +117,7 @@ def lines_of(request: bytes) -> tuple[bytes, set[bytes], bytes]:
     [
         ("GET", "/SMS_SHR/PCMINS.BOX/BPC00001.INS", None),
         ("GET", "/SMS_SHR/A%20B/%C3%A4.TXT?stat=true", None),
-        ("PUT", "/SMS_SHR/F", b"octets"),
+        ("PUT", "/SMS_SHR/F", b"bytes"),
         ("PUT", "/SMS_SHR/EMPTY", b""),
         ("PUT", "/SMS_SHR/LARGE", bytes(JOINED_MAX + 1)),
         ("POST", "/api/v1/chain", b"{}"),
@@ -143,7 +143,7 @@ async def test_on_the_wire_a_request_is_what_aiohttp_would_send(
 
 
 @pytest.mark.parametrize(
-    ("octets", "reply"),
+    ("bytes", "reply"),
     [
         (b'HTTP/1.1 304 Not Modified\r\nETag: "x"\r\n\r\n', Reply(304, '"x"', b"")),
         (b"HTTP/1.1 204 No Content\r\n\r\n", Reply(204, "", b"")),
@@ -167,9 +167,9 @@ async def test_on_the_wire_a_request_is_what_aiohttp_would_send(
     ],
 )
 async def test_answers_of_all_kinds_are_read_whole_and_their_connection_is_used_again(
-    octets: bytes, reply: Reply
+    raw: bytes, reply: Reply
 ) -> None:
-    async with serving(octets) as (server, http):
+    async with serving(raw) as (server, http):
         assert [await ask(server, http), await ask(server, http)] == [reply, reply]
         assert server.connections == 1
 
@@ -211,7 +211,7 @@ async def test_only_what_may_be_done_twice_is_sent_again_when_a_kept_connection_
 
 
 @pytest.mark.parametrize(
-    ("octets", "error"),
+    ("bytes", "error"),
     [
         (b"220 smtp.example.org ESMTP\r\n", HttpProcessingError),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort", aiohttp.ClientPayloadError),
@@ -221,13 +221,13 @@ async def test_only_what_may_be_done_twice_is_sent_again_when_a_kept_connection_
     ids=["no HTTP", "cut off", "a header too long", "nothing"],
 )
 async def test_an_answer_that_is_none_is_an_error_and_its_connection_is_closed(
-    octets: bytes, error: type[Exception]
+    raw: bytes, error: type[Exception]
 ) -> None:
     async with serving(OK) as (server, http):
 
         async def broken(talk: Talk) -> None:
             await talk.heard()
-            talk.say(octets)
+            talk.say(raw)
 
         server.scripts = [broken, broken, server.scripts[0]]
         with pytest.raises(error):
@@ -299,7 +299,7 @@ async def test_a_connection_on_which_the_body_was_not_all_sent_is_not_used_again
         assert server.connections == 2
 
 
-async def test_a_servers_own_etag_goes_back_as_the_octets_it_came_as() -> None:
+async def test_a_servers_own_etag_goes_back_as_the_bytes_it_came_as() -> None:
     async with serving(OK.replace(b'"e1"', b'"\xff"')) as (server, http):
         etag = (await ask(server, http)).etag
         timeout = aiohttp.ClientTimeout(total=5.0)

@@ -126,7 +126,7 @@ def test_the_etag_changes_with_every_change_and_with_nothing_else(store: FileSto
     assert len(set(etags)) == len(etags)
 
 
-def test_octets_can_be_put_anywhere_and_gaps_are_zeros(store: FileStore) -> None:
+def test_bytes_can_be_put_anywhere_and_gaps_are_zeros(store: FileStore) -> None:
     store.write_whole(n("A"), b"abc", AT)
     store.write_at(n("A"), 1, b"X", LATER)
     assert store.read(n("A")) == b"aXc"
@@ -246,7 +246,7 @@ def test_attributes_stay_with_a_file_through_renames_and_go_with_it(store: FileS
     assert attributes("E/B") == 0
 
 
-async def test_staged_octets_appear_only_when_published(store: FileStore) -> None:
+async def test_staged_bytes_appear_only_when_published(store: FileStore) -> None:
     large = b"x" * 300_000
     staged = await store.stage(large, AT)
     assert store.list(ROOT) == []

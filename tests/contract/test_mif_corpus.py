@@ -53,13 +53,13 @@ REFUSED_IN_STRICT = {
     "rendered__portswitch-failed-overlong.mif": (74, "overlong", False),
     "rendered__psadt-ext-status-utf16le.mif": (1, "encoding", True),
     # Not on SOURCES.md's list, but by the same rule: its place holder "[default gateway]" is 17
-    # octets in a String(16).
+    # bytes in a String(16).
     "kb-q170440__network-noidmif.mif": (69, "overlong", False),
 }
 FILES = sorted([*FINE_IN_STRICT, *REFUSED_IN_STRICT])
 
 
-def octets(name: str) -> bytes:
+def raw(name: str) -> bytes:
     return (CORPUS / name).read_bytes()
 
 
@@ -74,18 +74,18 @@ def test_every_file_of_the_corpus_is_spoken_of_here() -> None:
 
 @pytest.mark.parametrize("name", FINE_IN_STRICT)
 def test_a_complete_file_is_accepted_by_the_strict_rules(name: str) -> None:
-    assert isinstance(parse(octets(name)), Mif)
-    assert max([f.severity for f in check(octets(name))], default=Severity.INFO) < Severity.ERROR
+    assert isinstance(parse(raw(name)), Mif)
+    assert max([f.severity for f in check(raw(name))], default=Severity.INFO) < Severity.ERROR
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_every_file_is_read_leniently_and_written_back_octet_for_octet(name: str) -> None:
-    assert render_verbatim(parse(octets(name), Mode.LENIENT)) == octets(name)
+def test_every_file_is_read_leniently_and_written_back_byte_for_byte(name: str) -> None:
+    assert render_verbatim(parse(raw(name), Mode.LENIENT)) == raw(name)
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_the_writers_style_keeps_the_meaning_and_the_comments(name: str) -> None:
-    tree = parse(octets(name), Mode.LENIENT)
+    tree = parse(raw(name), Mode.LENIENT)
     again = read(render(tree), Mode.STRICT)
     assert plain(again) == plain(tree)
     assert [c.text for c in again.comments] == [c.text for c in tree.comments]
@@ -95,16 +95,16 @@ def test_the_writers_style_keeps_the_meaning_and_the_comments(name: str) -> None
 def test_a_file_that_must_be_refused_is_refused_at_the_right_line(name: str) -> None:
     line, rule, sms_refuses = REFUSED_IN_STRICT[name]
     with pytest.raises(MifError) as refusal:
-        parse(octets(name), Mode.STRICT)
+        parse(raw(name), Mode.STRICT)
     assert (refusal.value.line, refusal.value.rule) == (line, rule)
     assert refusal.value.source
-    tolerated = parse(octets(name), Mode.LENIENT).findings
+    tolerated = parse(raw(name), Mode.LENIENT).findings
     assert (line, rule) in [(f.line, f.rule) for f in tolerated], "a leniency is never silent"
-    assert would_sms_take(octets(name)).taken is not sms_refuses
+    assert would_sms_take(raw(name)).taken is not sms_refuses
 
 
 def test_memdocs_sample_names_the_line_of_the_unclosed_component_and_targets_system() -> None:
-    data = octets("memdocs__idmif-requirements-sample.truncated.mif")
+    data = raw("memdocs__idmif-requirements-sample.truncated.mif")
     with pytest.raises(MifError, match="START COMPONENT stands in line 5"):
         parse(data)
     tree, findings = examine(data, Mode.SMS)
@@ -121,7 +121,7 @@ def test_memdocs_sample_names_the_line_of_the_unclosed_component_and_targets_sys
 
 
 def test_names_mif() -> None:
-    data = octets("os2tk45__names.mif")
+    data = raw("os2tk45__names.mif")
     tree = parse(data)
     component = tree.component
     assert len(data) == 4_960
@@ -150,7 +150,7 @@ def test_names_mif() -> None:
 
 
 def test_probe_mif() -> None:
-    data = octets("os2tk45__probe.mif")
+    data = raw("os2tk45__probe.mif")
     tree = parse(data)
     component = tree.component
     assert len(data) == 10_282
@@ -173,10 +173,10 @@ def test_probe_mif() -> None:
 
 
 def test_q166833_status_mif() -> None:
-    component = parse(octets("kb-q166833__status.mif")).component
+    component = parse(raw("kb-q166833__status.mif")).component
     assert shape(component) == [5, 2]
     assert {a.type for g in component.groups for a in g.attributes} == {Type("STRING", 45)}
-    status = read_status_mif(octets("kb-q166833__status.mif"))
+    status = read_status_mif(raw("kb-q166833__status.mif"))
     assert (status.status, status.installation, status.description) == (
         "Success",
         "12/12/95",
@@ -188,11 +188,11 @@ def test_q166833_status_mif() -> None:
 
 @pytest.mark.parametrize("name", ["kb-q166833__status.mif", "derived__kb-q186415-unwrapped.mif"])
 def test_the_writer_writes_the_printed_status_mifs_token_for_token(name: str) -> None:
-    assert render_status_mif(read_status_mif(octets(name))).split() == octets(name).split()
+    assert render_status_mif(read_status_mif(raw(name))).split() == raw(name).split()
 
 
 def test_q186415_as_printed_has_a_literal_over_three_lines() -> None:
-    data = octets("kb-q186415__ismif32-setup.mif")
+    data = raw("kb-q186415__ismif32-setup.mif")
     tree = parse(data, Mode.LENIENT)
     assert shape(tree.component) == [6, 2]
     assert tree.component.groups[0].items[0].lead == "    ", "START GROUP and NAME share a line"  # type: ignore[union-attr]
@@ -204,15 +204,15 @@ def test_q186415_as_printed_has_a_literal_over_three_lines() -> None:
 
 
 def test_q186415_unwrapped_has_the_length_it_declares() -> None:
-    tree = parse(octets("derived__kb-q186415-unwrapped.mif"))
+    tree = parse(raw("derived__kb-q186415-unwrapped.mif"))
     description = tree.component.groups[1].value("Description")
     assert isinstance(description, str) and len(description) == 148
-    status = read_status_mif(octets("derived__kb-q186415-unwrapped.mif"))
+    status = read_status_mif(raw("derived__kb-q186415-unwrapped.mif"))
     assert (status.status, status.locale, status.installation) == ("Failed", "", "DateTime")
 
 
 def test_q170440_noidmif() -> None:
-    tree = parse(octets("kb-q170440__network-noidmif.mif"), Mode.LENIENT)
+    tree = parse(raw("kb-q170440__network-noidmif.mif"), Mode.LENIENT)
     (group,) = tree.component.groups
     assert tree.component.name == "Machine"
     assert (group.class_name, len(group.attributes)) == ("MICROSOFT|NETWORK|1.0", 10)
@@ -227,22 +227,22 @@ def test_q170440_noidmif() -> None:
     ]
     assert (
         kind_of(tree) is MifKind.NOIDMIF
-        and would_sms_take(octets("kb-q170440__network-noidmif.mif")).taken
+        and would_sms_take(raw("kb-q170440__network-noidmif.mif")).taken
     )
 
 
 def test_bores_smallest_idmif() -> None:
-    tree = parse(octets("techshelps__bores-s3d75-employee-min.mif"))
+    tree = parse(raw("techshelps__bores-s3d75-employee-min.mif"))
     assert [g.name for g in tree.component.groups] == ["Architecture", "Identification"]
     assert shape(tree.component) == [1, 1]
     assert (
         kind_of(tree) is MifKind.IDMIF
-        and would_sms_take(octets("techshelps__bores-s3d75-employee-min.mif")).taken
+        and would_sms_take(raw("techshelps__bores-s3d75-employee-min.mif")).taken
     )
 
 
 def test_bores_employee_idmif() -> None:
-    tree = parse(octets("techshelps__bores-s3d7f-employee-idmif.mif"))
+    tree = parse(raw("techshelps__bores-s3d7f-employee-idmif.mif"))
     assert shape(tree.component) == [7, 1, 2, 3, 2]
     kinds = {a.type.kind for g in tree.component.groups for a in g.attributes if a.type}
     assert kinds == {"STRING", "COUNTER", "INTEGER"}
@@ -250,18 +250,18 @@ def test_bores_employee_idmif() -> None:
 
 
 def test_sdk_tape_drive_noidmif() -> None:
-    tree = parse(octets("techshelps__sdk-3i0p-tapedrive-noidmif.mif"))
+    tree = parse(raw("techshelps__sdk-3i0p-tapedrive-noidmif.mif"))
     (group,) = tree.component.groups
     assert len(group.attributes) == 4 and group.value("Native Transfer Rate (Kbps)") == 400
     assert group.attributes[2].type == Type("COUNTER")
     assert all(a.get("ACCESS") is None and a.get("STORAGE") is None for a in group.attributes)
     assert [(a.access, a.storage) for a in group.attributes] == [("READ-ONLY", "SPECIFIC")] * 4
-    followed_by_a_blank_line = octets("techshelps__sdk-3i0p-tapedrive-noidmif.mif") + b" \n"
+    followed_by_a_blank_line = raw("techshelps__sdk-3i0p-tapedrive-noidmif.mif") + b" \n"
     assert render_verbatim(parse(followed_by_a_blank_line)) == followed_by_a_blank_line
 
 
 def test_technet_noidmif_with_statements_sharing_a_line() -> None:
-    tree = parse(octets("technet-cc181210__wide-world-asset-numbers.mif"))
+    tree = parse(raw("technet-cc181210__wide-world-asset-numbers.mif"))
     (group,) = tree.component.groups
     assert (group.name, group.class_name, group.key) == (
         "Wide World Asset Numbers",
@@ -273,7 +273,7 @@ def test_technet_noidmif_with_statements_sharing_a_line() -> None:
 
 
 def test_portswitch_success() -> None:
-    data = octets("rendered__portswitch-success-two-ports.mif")
+    data = raw("rendered__portswitch-success-two-ports.mif")
     status = read_status_mif(data)
     assert shape(parse(data).component) == [6, 2]
     assert (status.status, len(status.description), status.locale) == ("Success", 120, "ENU")
@@ -282,7 +282,7 @@ def test_portswitch_success() -> None:
 
 
 def test_portswitch_failure_is_cut_by_sms_and_kept_by_the_codec() -> None:
-    data = octets("rendered__portswitch-failed-overlong.mif")
+    data = raw("rendered__portswitch-failed-overlong.mif")
     whole = parse(data, Mode.LENIENT).component.groups[1].value("Description")
     assert isinstance(whole, str) and len(whole) == 153 and ".  See the client's" in whole
     status = read_status_mif(data)
@@ -290,7 +290,7 @@ def test_portswitch_failure_is_cut_by_sms_and_kept_by_the_codec() -> None:
 
 
 def test_psadt_status_is_utf_16_little_endian_and_unreadable_to_sms() -> None:
-    data = octets("rendered__psadt-ext-status-utf16le.mif")
+    data = raw("rendered__psadt-ext-status-utf16le.mif")
     tree = parse(data, Mode.LENIENT)
     assert shape(tree.component) == [6, 2] and tree.encoding == "utf-16-le"
     assert tree.component.groups[0].value("Installation") == "10/24/2014 09:00:00"

@@ -57,7 +57,7 @@ class Carrier:
         self.host.add_share(
             "SHUT", MemoryFileStore(), RightsTable({"": {Role.CLIENT: Rights.READ}})
         )
-        self.auth = Auth(b"sixteen octets!!")
+        self.auth = Auth(b"sixteen bytes!!")
         self.stack = AsyncExitStack()
         self.http: Any = None
 
@@ -485,7 +485,7 @@ def test_over_the_simulated_network_a_story_is_told_the_same_way_twice() -> None
     assert not any(b"lease expired" in record for record in first)
 
 
-def test_octets_are_locked_waited_for_and_unlocked(tell: Callable[[Story], list[bytes]]) -> None:
+def test_bytes_are_locked_waited_for_and_unlocked(tell: Callable[[Story], list[bytes]]) -> None:
     async def story(carrier: Carrier) -> None:
         one, other = carrier.share("WS1", program="A.EXE"), carrier.share("WS2", program="B.EXE")
         await one.write("F", b"0123456789")

@@ -80,7 +80,8 @@ def test_a_job_runs_with_its_rows_in_postgresql_and_survives_a_kill_of_the_datab
     assert (
         sql(
             here,
-            """SELECT "Status", count(*) FROM "JobDetails" WHERE "Kind" = 'Workstation' GROUP BY 1""",
+            'SELECT "Status", count(*) FROM "JobDetails" '
+            """WHERE "Kind" = 'Workstation' GROUP BY 1""",
         )
         == "Complete|10"
     )

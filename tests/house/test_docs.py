@@ -184,7 +184,9 @@ def sections() -> dict[str, str]:
 
 
 def rows(text: str) -> dict[str, str]:
-    r"""The tables `| key | default | meaning |` of a section: key to default. (`\|` stands for a bar inside a cell.)"""
+    r"""The tables `| key | default | meaning |` of a section: key to default. (`\|` stands for a
+    bar inside a cell.)
+    """
     found: dict[str, str] = {}
     for line in text.splitlines():
         cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]

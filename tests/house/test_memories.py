@@ -75,8 +75,10 @@ TABLES: dict[str, str] = {
     "core/despoolr_core/formats/mif/checks.py:Checker._classes": "one file: `MIF_SIZE_MAX`",
     "core/despoolr_core/rules/memory.py:Bounded._table": "the table of `Bounded` itself",
     "server/despoolr_server/http/connections/connections.py:Connections._live": "`connections_max`",
-    "server/despoolr_server/http/connections/connections.py:Connections._silent": "`connections_max`",
-    "server/despoolr_server/http/connections/connections.py:Connections._per_address": "`connections_max`",
+    "server/despoolr_server/http/connections/connections.py:Connections._silent": ""
+    "`connections_max`",
+    "server/despoolr_server/http/connections/connections.py:Connections._per_address": ""
+    "`connections_max`",
     "server/despoolr_server/http/base/traffic.py:Traffic._untold": "`KINDS`",
     "server/despoolr_server/http/base/uploads.py:Uploads._sizes": "callers whose bodies are on "
     "their way: `connections_max`",
@@ -117,7 +119,8 @@ TABLES: dict[str, str] = {
     "server/despoolr_server/engine/table.py:OpenTable._below": "`opens_max`, times the depth of "
     "a path",
     "server/despoolr_server/shares/rights.py:RightsTable._entries": "rights of the configuration",
-    "server/despoolr_server/site/despooler/client_results.py:ClientResults._requests": "`FILES_REMEMBERED_MAX`",
+    "server/despoolr_server/site/despooler/client_results.py:ClientResults._requests": ""
+    "`FILES_REMEMBERED_MAX`",
     "server/despoolr_server/site/despooler/service.py:Despooler._waits_for": "an instruction "
     "file each",
     "server/despoolr_server/site/despooler/service.py:Despooler._put_off_until": "an instruction "

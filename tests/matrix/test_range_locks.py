@@ -39,8 +39,8 @@ SPANS = [
 
 
 def said_differently(one: tuple[int, int], other: tuple[int, int]) -> bool:
-    """Whether two ranges meet, octet by octet: a range of no octets is the point before its
-    octet.
+    """Whether two ranges meet, byte by byte: a range of no bytes is the point before its
+    byte.
     """
     (a, a_length), (b, b_length) = one, other
     if a_length and b_length:

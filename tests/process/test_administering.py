@@ -33,7 +33,7 @@ def test_a_package_is_made_shared_updated_and_removed_by_commands(workshop: Work
     made = workshop.run("package", "create", "OFFICE", "office", "--comment", "the first")
     assert (
         made.stdout.splitlines()[0]
-        == r"package BPC00001 OFFICE is made of 3 files (9 octets) in \\SITE1\PKGSRC\OFFICE"
+        == r"package BPC00001 OFFICE is made of 3 files (9 bytes) in \\SITE1\PKGSRC\OFFICE"
     )
     again = workshop.run("package", "create", "office", "office")
     assert again.returncode == 2 and "there is a package BPC00001 OFFICE already" in again.stderr
@@ -54,8 +54,9 @@ def test_a_package_is_made_shared_updated_and_removed_by_commands(workshop: Work
         "deep/deeper/c.dat",
     ]
 
-    ran = workshop.run("job", "create", "RUN", "--package", "OFFICE", "--command", "SETUP.EXE", "--machines", "*",
-                       "--mandatory-after", "0s", "--watch", "--json")  # fmt: skip
+    ran = workshop.run("job", "create", "RUN", "--package", "OFFICE", "--command", "SETUP.EXE",
+                       "--machines", "*", "--mandatory-after", "0s",
+                       "--watch", "--json")  # fmt: skip
     assert ran.returncode == 0 and "workstation PC00001 at BPC: Complete" in ran.stderr
     rows = msgspec.json.decode(ran.stdout)["details"]
     assert sorted(r["machine"] for r in rows if r["kind"] == "Workstation") == [
@@ -67,7 +68,7 @@ def test_a_package_is_made_shared_updated_and_removed_by_commands(workshop: Work
     (workshop.path / "office/b.dat").unlink()
     make_files(workshop.path / "office", a="two")
     told = workshop.run("package", "update", "BPC00001", "office")
-    assert "is now 2 files (6 octets), and 1 taken away" in told.stdout
+    assert "is now 2 files (6 bytes), and 1 taken away" in told.stdout
     assert "--send-even-if-sent --refresh-existing" in told.stdout, "it says how servers get it"
     order = ("--package", "OFFICE", "--send-even-if-sent", "--refresh-existing")
     assert workshop.run("job", "create", "UPDATE", *order, "--watch").returncode == 0

@@ -188,7 +188,7 @@ def test_a_lease_that_the_site_does_not_know_is_asked_for_anew_and_the_fleet_liv
     assert process.process.poll() is None
 
 
-def test_a_fleet_that_is_cut_off_from_its_site_server_alone_stops_its_clients_before_another_gets_them(
+def test_a_fleet_cut_off_from_its_site_server_alone_stops_its_clients_before_another_gets_them(
     workshop: Workshop,
 ) -> None:
     separate(workshop)

@@ -109,7 +109,8 @@ async def test_curl_uploads_with_basic_and_keeps_a_hold_across_connections(site:
     script = r"""
     set -e
     printf data | curl -sf -u "PC07:$TOKEN" -T - "$BASE/SMS_SHR/N%C3%A4me.TXT"
-    session=$(curl -sf -u "PC07:$TOKEN" -d '{}' "$BASE/api/v1/sessions" | sed 's/.*"session":"\([^"]*\)".*/\1/')
+    session=$(curl -sf -u "PC07:$TOKEN" -d '{}' "$BASE/api/v1/sessions" |
+      sed 's/.*"session":"\([^"]*\)".*/\1/')
     ask="{\"session\":\"$session\",\"share\":\"SMS_SHR\",\"path\":\"Näme.TXT\"}"
     curl -sf -u "PC07:$TOKEN" -d "$ask" "$BASE/api/v1/opens" >/dev/null
     curl -s -u "PC07:$TOKEN" -X DELETE -o /dev/null -w '%{http_code} ' "$BASE/SMS_SHR/n%C3%A4me.txt"

@@ -85,7 +85,8 @@ records = st.builds(
     run_command=texts,
     wcl_name=texts,
     servers=st.lists(
-        st.builds(PackageServer, texts.filter(bool), st.sampled_from(ServerType), texts), max_size=10
+        st.builds(PackageServer, texts.filter(bool), st.sampled_from(ServerType), texts),
+        max_size=10,
     ).map(tuple),
     package_name=texts,
     comments=texts,
@@ -118,9 +119,9 @@ def test_every_other_form_of_a_date_reads_back(at: float) -> None:
 @relaxed
 @given(winst_files)
 def test_a_winst_file_reads_back(file: WinstFile) -> None:
-    octets = render_winst(file)
-    assert parse_winst(octets) == file
-    assert render_winst(parse_winst(octets)) == octets
+    raw = render_winst(file)
+    assert parse_winst(raw) == file
+    assert render_winst(parse_winst(raw)) == raw
 
 
 @relaxed
@@ -143,22 +144,22 @@ def test_a_dump_reads_back_with_its_tool(file: WinstFile, tool: str) -> None:
     )
 )
 def test_an_instruction_reads_back(instruction: DespoolerInstruction) -> None:
-    octets = render_instruction(instruction)
-    read = parse_instruction(octets)
+    raw = render_instruction(instruction)
+    read = parse_instruction(raw)
     assert read == instruction
-    assert render_instruction(read) == octets
+    assert render_instruction(read) == raw
 
 
 @relaxed
 @given(st.data())
 def test_a_changed_instruction_file_is_refused(data: st.DataObject) -> None:
-    octets = bytearray(
+    raw = bytearray(
         render_instruction(DespoolerInstruction("T", fields={"A": "1", "B": "two"}, servers=("S",)))
     )
-    at = data.draw(st.integers(0, len(octets) - 1))
-    octets[at] ^= 1 << data.draw(st.integers(0, 7))
+    at = data.draw(st.integers(0, len(raw) - 1))
+    raw[at] ^= 1 << data.draw(st.integers(0, 7))
     with pytest.raises(FormatError):
-        parse_instruction(bytes(octets))
+        parse_instruction(bytes(raw))
 
 
 @relaxed
@@ -268,7 +269,7 @@ def test_the_next_sms_id_is_one_further(site: str, range_number: int, sequence: 
 @pytest.mark.parametrize("parse", [parse_winst, parse_instruction, parse_sms_ini])
 @relaxed
 @given(data=st.binary(max_size=300) | st.text(max_size=300))
-def test_no_octets_make_a_parser_fail_but_with_its_own_error(
+def test_no_bytes_make_a_parser_fail_but_with_its_own_error(
     parse: Callable[[Any], Any], data: bytes | str
 ) -> None:
     try:
@@ -296,9 +297,9 @@ def test_no_text_makes_a_reader_fail_but_with_its_own_error(
 def test_a_damaged_winst_file_is_refused_or_still_a_winst_file(
     data: st.DataObject, file: WinstFile
 ) -> None:
-    octets = bytearray(render_winst(file))
-    octets[data.draw(st.integers(0, len(octets) - 1))] = data.draw(st.integers(0, 255))
+    raw = bytearray(render_winst(file))
+    raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     try:
-        render_winst(parse_winst(bytes(octets)))
+        render_winst(parse_winst(bytes(raw)))
     except FormatError as error:
-        assert 0 < error.line <= octets.count(b"\n") + 1
+        assert 0 < error.line <= raw.count(b"\n") + 1

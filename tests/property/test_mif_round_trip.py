@@ -388,7 +388,7 @@ def mutants(draw: st.DrawFn) -> bytes:
 @pytest.mark.parametrize("mode", list(Mode))
 @given(data=mutants() | soup())
 @settings(deadline=None, max_examples=300)
-def test_what_is_accepted_is_written_back_octet_for_octet_and_refusals_agree_with_check(
+def test_what_is_accepted_is_written_back_byte_for_byte_and_refusals_agree_with_check(
     mode: Mode, data: bytes
 ) -> None:
     found = check(data, mode)
@@ -445,7 +445,8 @@ GRAMMAR = r"""
     component: "START"i "COMPONENT"i (named | path | enum | group | table)* "END"i "COMPONENT"i
     ?named: statement
     path: "START"i ("PATH"i | "PATHS"i) statement* "END"i ("PATH"i | "PATHS"i)
-    enum: "START"i ("ENUM"i | "ENUMERATION"i) (statement | member)* "END"i ("ENUM"i | "ENUMERATION"i)
+    enum: "START"i _enum (statement | member)* "END"i _enum
+    _enum: "ENUM"i | "ENUMERATION"i
     member: signed "=" literal
     group: "START"i "GROUP"i (statement | attribute)* "END"i "GROUP"i
     attribute: "START"i "ATTRIBUTE"i statement* "END"i "ATTRIBUTE"i

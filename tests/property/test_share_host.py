@@ -2,7 +2,7 @@
 renames, lapsing leases.
 
 The model beside it knows what a person would write down: which names there are and what is in them,
-who holds what in which mode, who has locked which octets. After each step nothing may stand
+who holds what in which mode, who has locked which bytes. After each step nothing may stand
 together that must not, nothing may be lost or come back, and every refusal must name somebody who
 is really in the way.
 """
@@ -58,7 +58,7 @@ ADMIN = Principal("BPC", "SMS", Role.SERVICE)
 
 
 def meets(one: tuple[int, int], other: tuple[int, int]) -> bool:
-    """Whether two ranges have an octet in common, or the point that one is lies inside the
+    """Whether two ranges have a byte in common, or the point that one is lies inside the
     other.
     """
     (a, a_length), (b, b_length) = one, other
@@ -211,7 +211,7 @@ class Host(RuleBasedStateMachine):
         return found
 
     def transfer_guilty(self, mine: Held, writes: bool, offset: int, length: int) -> list[Held]:
-        """Whose locks keep octets from being read or written."""
+        """Whose locks keep bytes from being read or written."""
         found = []
         for one in self.at(mine.path):
             for held_kind, held_offset, held_length in one.locks:

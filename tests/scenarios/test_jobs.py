@@ -75,9 +75,7 @@ def test_a_repeating_update_is_made_anew_each_day_and_blocked_each_day() -> None
     assert [job["status"] for job in daily] == ["Retrying", "Retrying", "Retrying", "Pending"]
 
 
-def test_a_send_only_job_is_complete_when_its_package_has_arrived_and_nothing_is_on_any_server() -> (
-    None
-):
+def test_a_send_only_job_is_complete_once_its_package_arrived_though_no_server_has_it() -> None:
     result = play(
         scenario(
             share("SEND", distribute=False),

@@ -384,9 +384,7 @@ def test_each_client_lets_it_expire_by_its_own_clock(version: str, lost: str) ->
     assert log(result, "DESPOOLER", "won't be processed till")
 
 
-def test_a_client_that_was_off_reports_the_expiry_when_it_comes_back_and_one_that_stays_off_never() -> (
-    None
-):
+def test_a_client_that_was_off_reports_the_expiry_once_it_is_back_and_else_never() -> None:
     steps = [
         {"do": "power", "at": "2h", "machine": "WS1", "on": False},
         {"do": "power", "at": "2h", "machine": "WS2", "on": False},

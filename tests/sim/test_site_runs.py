@@ -1,5 +1,5 @@
 """A small site over days: many clients and jobs at once, counted at the end, and the same to the
-octet when played again.
+byte when played again.
 """
 
 from __future__ import annotations

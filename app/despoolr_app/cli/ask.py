@@ -264,7 +264,7 @@ def locks(
     as_json: bool,
 ) -> None:
     """Who holds which file, since when, in what mode, how many opens of others that has refused,
-    and which octets are locked.
+    and which bytes are locked.
     """
     source = find_source(run, urls, token, runs)
     answer = answering(lambda: source.locks(_wanted(share, path, machine), _at(at, source)))
@@ -300,7 +300,7 @@ def _echo_locks(rows: list[LockRow], at: float) -> None:
 
 
 def _echo_ranges(rows: list[LockRow]) -> None:
-    """The octets that are locked, and waited for, inside the files; nothing where there are
+    """The bytes that are locked, and waited for, inside the files; nothing where there are
     none.
     """
     ranged = [row for row in rows if row.range_count or row.waiting_count]
@@ -310,23 +310,25 @@ def _echo_ranges(rows: list[LockRow]) -> None:
     for row in ranged:
         who = (_unc(row), row.machine, row.program or "-")
         cells += [
-            (*who, octets(held.offset, held.length), held.kind, moment(held.locked_at))
+            (*who, byte_range(held.offset, held.length), held.kind, moment(held.locked_at))
             for held in row.ranges
         ]
-        cells += [(*who, octets(one.offset, one.length), one.kind, "waits") for one in row.waiting]
+        cells += [
+            (*who, byte_range(one.offset, one.length), one.kind, "waits") for one in row.waiting
+        ]
         more = row.range_count - len(row.ranges) + row.waiting_count - len(row.waiting)
         if more:
             cells.append((*who, f"and {more:,} more", "", ""))
     put("", "Locked inside the files:")
-    echo_table(["FILE", "BY", "PROGRAM", "OCTETS", "KIND", "SINCE"], cells)
+    echo_table(["FILE", "BY", "PROGRAM", "BYTES", "KIND", "SINCE"], cells)
 
 
 def _unc(row: LockRow) -> str:
     return f"\\\\{row.server}\\{row.share}\\{row.path}".replace("/", "\\")
 
 
-def octets(offset: int, length: int) -> str:
-    """A range for people: `100 to 109`, `7`, or `before 7` for one of no octets."""
+def byte_range(offset: int, length: int) -> str:
+    """A range for people: `100 to 109`, `7`, or `before 7` for one of no bytes."""
     if not length:
         return f"before {offset}"
     return f"{offset}" if length == 1 else f"{offset} to {offset + length - 1}"

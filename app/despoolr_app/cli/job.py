@@ -1,8 +1,9 @@
 """`despoolr job`: one job, shown, made, cancelled, watched: the Jobs window of the SMS
 Administrator program.
 
-The law: `despoolr job ID|NAME` shows; `create` and `cancel` ask a running site, and what the site refuses changes nothing there.
-Watching ends with the job: exit code 0 if it is Complete, 10 if it is Failed or Cancelled.
+The law: `despoolr job ID|NAME` shows; `create` and `cancel` ask a running site, and what the site
+refuses changes nothing there. Watching ends with the job: exit code 0 if it is Complete, 10 if it
+is Failed or Cancelled.
 """
 
 from __future__ import annotations

@@ -43,7 +43,9 @@ DIRECTORY = click.Path(path_type=Path, file_okay=False)
     epilog="ID|NAME is a PackageID such as BPC00001, or the package's name in any case.",
 )
 def command() -> None:
-    """One package: `despoolr package ID|NAME` shows it, `create` makes one, `update` changes its files."""
+    """One package. `despoolr package ID|NAME` shows it, `create` makes one, `update` changes its
+    files.
+    """
 
 
 @command.command("show", epilog=SITES)
@@ -98,7 +100,7 @@ def packages(urls: tuple[str, ...], token: str, at_site: str, as_json: bool) -> 
             (p["package"], p["name"], p["version"] or "-", f"{p['size']:,}", p["source"])
             for p in found
         ]
-        echo_table(["PACKAGE", "NAME", "VERSION", "OCTETS", "SOURCE"], rows)
+        echo_table(["PACKAGE", "NAME", "VERSION", "BYTES", "SOURCE"], rows)
     return EXIT_OK
 
 
@@ -246,7 +248,7 @@ def update(
 
 def _amount(source: Any) -> str:
     count = len(source.files)
-    return f"{count:,} file{'s' if count != 1 else ''} ({source.size:,} octets)"
+    return f"{count:,} file{'s' if count != 1 else ''} ({source.size:,} bytes)"
 
 
 class _Progress:

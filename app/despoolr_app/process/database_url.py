@@ -33,7 +33,7 @@ from despoolr_server.database.write_ahead import why_log_broken
 from despoolr_server.engine.names import printable
 
 CHECK_SIZE_MAX: Final = 256 * 1024 * 1024
-"""Octets up to which a SQLite file is checked whole at start."""
+"""Bytes up to which a SQLite file is checked whole at start."""
 WAIT_S: Final = 60.0
 """Seconds to wait for a PostgreSQL server that does not answer yet, or for another site server to
 let go.

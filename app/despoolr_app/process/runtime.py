@@ -42,11 +42,11 @@ from despoolr_server.http.base.auth import Auth, is_loopback
 
 ADMINISTRATOR: Final = "ADMIN1"
 RECORDS_SIZE_MAX: Final = 256 * 1024 * 1024
-"""Octets `records.jsonl` grows to before it becomes `records.1.jsonl`; at most twice that is
+"""Bytes `records.jsonl` grows to before it becomes `records.1.jsonl`; at most twice that is
 kept.
 """
 HISTORY_SIZE_MAX: Final = 32 * 1024 * 1024
-"""Octets of old records a starting server reads, so that `why` remembers what was before."""
+"""Bytes of old records a starting server reads, so that `why` remembers what was before."""
 FLUSH_S: Final = 0.1
 """Records wait at most so long in memory."""
 BEAT_S: Final = 10.0

@@ -51,7 +51,7 @@ VARIABLES: Final[dict[str, str]] = {
     "DESPOOLR_SET": "behaviours of the profile: field=value, separated by spaces",
     "DESPOOLR_TIME": "real, or xN for N site seconds a second",
     "DESPOOLR_CLOCK": "URL of a running server whose time to take over",
-    "DESPOOLR_SECRET": "the secret all servers of a site share, at least 16 octets",
+    "DESPOOLR_SECRET": "the secret all servers of a site share, at least 16 bytes",
     "DESPOOLR_SECRET_FILE": "a file with that secret",
     "DESPOOLR_COMMON": "a directory all processes of a stack have in common: secrets, and when "
     "its time began",

@@ -8,10 +8,10 @@ starts again finds the time where its neighbours are.
 | File | Holds | Read by |
 | --- | --- | --- |
 | `secret` | what signs every token | servers, clients (0600) |
-| `database.password` | of the site database, where that is PostgreSQL | site server, PostgreSQL (0600) |
+| `database.password` | of a site database on PostgreSQL | site server, PostgreSQL (0600) |
 | `metrics.token` | a client's token, for `/metrics` | Prometheus (0644) |
 | `since` | seconds since 1970 (UTC): site time is counted from there | servers (0644) |
-| `moment` | one moment by the wall clock and the steady clock of a machine (JSON) | servers (0644) |
+| `moment` | one moment by a machine's wall clock and its steady clock (JSON) | servers (0644) |
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ class RunError(ValueError):
 class RecordFile:
     """Appends records to a file, buffered: a listener for a `Recorder`.
 
-    With `size_max` (octets) a full file becomes `records.1.jsonl`, whose predecessor goes, and a
+    With `size_max` (bytes) a full file becomes `records.1.jsonl`, whose predecessor goes, and a
     new one begins; so at most twice that is kept. A write that fails is counted in `lost_count`;
     `failure` says why.
     """

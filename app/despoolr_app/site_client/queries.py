@@ -33,7 +33,7 @@ class LockRow(msgspec.Struct, frozen=True):
 
     `open` is its handle; `closed_at` is None while it is held; `refusal_count` says how many opens
     of others it stopped; `kind` is empty for what is only an open, and says which lock it is for
-    one of WebDAV's. `ranges` are the octets it has locked and `waiting` those it waits for, the
+    one of WebDAV's. `ranges` are the bytes it has locked and `waiting` those it waits for, the
     first of `range_count` and `waiting_count`; records do not tell who waits, and of a past moment
     a running server tells neither.
     """

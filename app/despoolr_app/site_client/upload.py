@@ -29,7 +29,7 @@ FILES_MAX: Final = 10_000
 DEPTH_MAX: Final = 30
 """Directories within each other; the Scheduler reads 32, the package's own among them."""
 SIZE_MAX: Final = 60 * 1024 * 1024
-"""Octets of all files: the site packs them into one file, and a share takes 64 MiB."""
+"""Bytes of all files: the site packs them into one file, and a share takes 64 MiB."""
 AT_ONCE_MAX: Final = 8
 """Files under way at a time."""
 UPLOAD_TIMEOUT_S: Final = 60.0

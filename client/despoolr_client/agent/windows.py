@@ -23,7 +23,7 @@ SMS_INI_FILE: Final = "SMS.INI"
 
 
 class WindowsFile(NamedTuple):
-    """A file's octets and its time on the client's clock."""
+    """A file's bytes and its time on the client's clock."""
 
     data: bytes
     modified_at: float

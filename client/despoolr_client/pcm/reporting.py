@@ -80,7 +80,7 @@ class Reporter:
 @dataclass(frozen=True, slots=True)
 class Report:
     """One report to send: the instruction (the MIF's name is put in when it is chosen) and the
-    MIF's octets, if there is one.
+    MIF's bytes, if there is one.
 
     `result` is what the client knows (the MIF's status before the process's), for people and
     records.

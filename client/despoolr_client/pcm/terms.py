@@ -3,7 +3,7 @@
 | setting | fields | rule |
 | --- | --- | --- |
 | Offer After | Display Date / Full | shown once `now >= date`; no date: at once |
-| Mandatory After | Install By Date / Full | runs by itself once `now >= date` and offered; no date: once offered (Q126644) |
+| Mandatory After | Install By Date / Full | runs by itself once offered and on its date |
 | Expires After | Expiration Date / Full | gone and reported once `now > date`; no date: never |
 
 Nothing is corrected for time zones: a client whose clock is wrong decides wrongly (Q126644,

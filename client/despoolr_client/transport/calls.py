@@ -65,7 +65,7 @@ class HttpCaller:
         self.program = program
         self.may_act: Callable[[], bool] | None = None
         """Asked before every request but one that gives something back; None: it may."""
-        # Octets only: without this, a GET of a directory is answered with its listing.
+        # Bytes only: without this, a GET of a directory is answered with its listing.
         headers = {"Accept": "application/octet-stream"}
         if token:
             headers["Authorization"] = f"Bearer {token}"

@@ -23,7 +23,7 @@ from aiohttp import hdrs
 from yarl import URL
 
 JOINED_MAX: Final = 64 * 1024
-"""Octets of body that are joined with the head; more are not copied once more."""
+"""Bytes of body that are joined with the head; more are not copied once more."""
 
 _REPEATABLE: Final = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
 """Sent again on another connection where a kept one turns out to be closed (RFC 9110, 9.2.2)."""
@@ -108,8 +108,8 @@ async def exchange(
         head += f"Content-Length: {len(data)}\r\nContent-Type: application/octet-stream\r\n"
     elif method not in _BODYLESS:
         head += "Content-Length: 0\r\n"
-    # an ETag goes back as the octets it came as
-    octets = head.encode(errors="surrogateescape") + b"\r\n"
+    # an ETag goes back as the bytes it came as
+    encoded = head.encode(errors="surrogateescape") + b"\r\n"
     connector = http.connector
     if connector is None:
         raise RuntimeError("Session is closed")
@@ -121,7 +121,9 @@ async def exchange(
                 connection.release()
                 raise Fenced("this process may not act for that machine any more")
             try:
-                return await _converse(connection, octets, data, timeout, has_body=method != "HEAD")
+                return await _converse(
+                    connection, encoded, data, timeout, has_body=method != "HEAD"
+                )
             except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
                 if not may_repeat:
                     raise
@@ -130,7 +132,7 @@ async def exchange(
 
 async def _converse(
     connection: Any,
-    octets: bytes,
+    encoded: bytes,
     data: bytes | None,
     timeout: aiohttp.ClientTimeout,
     *,
@@ -149,9 +151,9 @@ async def _converse(
             read_timeout=timeout.sock_read,
         )
         if data is None or len(data) <= JOINED_MAX:
-            transport.write(octets + data if data else octets)
+            transport.write(encoded + data if data else encoded)
         else:
-            transport.write(octets)
+            transport.write(encoded)
             transport.write(data)
         protocol.start_timeout()
         while True:

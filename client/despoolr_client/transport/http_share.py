@@ -15,8 +15,8 @@ from despoolr_client.transport.calls import encode, known_error, query
 from despoolr_client.transport.exchange import Reply
 from despoolr_client.transport.server_session import ServerSession
 from despoolr_core.share.chain import (
+    BYTES_MAX,
     CALLS_MAX,
-    OCTETS_MAX,
     ChainDelete,
     ChainGet,
     ChainOpen,
@@ -201,10 +201,10 @@ class HttpShare(Share):
     def _puts(self, files: Sequence[tuple[str, bytes]], *, create: bool) -> list[ChainPut]:
         """As many of them, from the first on, as one chain carries."""
         some: list[ChainPut] = []
-        octets = 0
+        size = 0
         for path, data in files:
-            octets += len(data)
-            if octets > OCTETS_MAX:
+            size += len(data)
+            if size > BYTES_MAX:
                 break
             some.append(ChainPut(self._name, self._named(path), data, create=create))
         return some
@@ -322,11 +322,11 @@ class HttpOpen(OpenFile):
 
     @property
     def size(self) -> int:
-        """Octets in the file when it was opened."""
+        """Bytes in the file when it was opened."""
         return self._size
 
     async def read(self, offset: int = 0, length: int | None = None) -> bytes:
-        """Octets from `offset`; fewer at the end of the file."""
+        """Bytes from `offset`; fewer at the end of the file."""
         if length == 0:
             return b""
         asked = query(
@@ -340,7 +340,7 @@ class HttpOpen(OpenFile):
             raise
 
     async def write(self, data: bytes, offset: int = 0) -> None:
-        """Put octets at `offset`, growing the file as needed."""
+        """Put bytes at `offset`, growing the file as needed."""
         await self._session.caller.call(
             "PUT", self._content + query(offset=str(offset) if offset else ""), data
         )
@@ -348,7 +348,7 @@ class HttpOpen(OpenFile):
     async def lock(
         self, offset: int, length: int, *, exclusive: bool = True, wait_s: float = 0.0
     ) -> None:
-        """Lock octets against other opens, at once or within `wait_s` site seconds."""
+        """Lock bytes against other opens, at once or within `wait_s` site seconds."""
         request = lock_request(offset, length, exclusive=exclusive, wait_s=wait_s)
         await self._session.caller.call("POST", self._locks, encode(request))
 

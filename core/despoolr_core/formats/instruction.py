@@ -75,7 +75,7 @@ class InstallKind(StrEnum):
 
     @property
     def type(self) -> str:
-        """The type string of such an instruction, e.g. `MICROSOFT|SMS|MINIJOBINSTRUCTION|INSTALL`."""
+        """The type string of an instruction, e.g. `MICROSOFT|SMS|MINIJOBINSTRUCTION|INSTALL`."""
         return MINIJOB + self.value
 
 

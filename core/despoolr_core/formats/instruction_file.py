@@ -12,7 +12,7 @@ read every file:
     Server = \\\\SRV1\\SMS_PKGD
     End of instruction, 12 lines, CRC 1A2B3C4D
 
-The last line counts the lines before it and has the CRC-32 of their octets, so a truncated or
+The last line counts the lines before it and has the CRC-32 of their bytes, so a truncated or
 damaged file is known as such. A value is one line: a control character in it is written `&#10;`,
 and a literal `&#` as `&#38;#`. The original compresses an `.INS` (Hdecomp makes the `.SNI` of it:
 Q140374); ours is plain under both names.
@@ -231,13 +231,13 @@ def parse_instruction(data: bytes | str) -> DespoolerInstruction:
 def _whole(data: bytes | str) -> list[str]:
     """The lines before the last, after a check that the last fits them."""
     if len(data) > FILE_SIZE_MAX:
-        raise InstructionError(f"{len(data)} octets are more than {FILE_SIZE_MAX}")
-    octets = (data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass")).replace(
+        raise InstructionError(f"{len(data)} bytes are more than {FILE_SIZE_MAX}")
+    raw = (data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass")).replace(
         b"\r\n", b"\n"
     )
-    body, _, last = octets.removesuffix(b"\n").rpartition(b"\n")
+    body, _, last = raw.removesuffix(b"\n").rpartition(b"\n")
     count = body.count(b"\n") + 1
-    if not octets.startswith(_TIME.encode()):
+    if not raw.startswith(_TIME.encode()):
         raise InstructionError(
             f"expected '{_TIME}M-D-YYYY': this is no despooler instruction", 1, 1
         )
@@ -261,7 +261,7 @@ def _whole(data: bytes | str) -> list[str]:
         return body.decode().split("\n")[:-1]
     except UnicodeDecodeError as error:
         raise InstructionError(
-            f"octet {body[error.start]:02X} is not UTF-8 text",
+            f"byte {body[error.start]:02X} is not UTF-8 text",
             body.count(b"\n", 0, error.start) + 1,
             error.start - body.rfind(b"\n", 0, error.start),
         ) from None

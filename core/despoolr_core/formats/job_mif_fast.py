@@ -15,7 +15,7 @@ from typing import Final
 from despoolr_core.formats.mif.dates import parse_date, render_date
 
 PLAIN: Final = r"[\x20\x21\x23-\x5b\x5d-\x7e]"
-"""Octets that stand for themselves in a literal."""
+"""Bytes that stand for themselves in a literal."""
 _DATE: Final = rb"(\d{14}\.\d{6}[+-]\d{3})"
 _NUMBER: Final = rb"(0|[1-9]\d{0,8})"
 _MARK: Final = "<%d>"

@@ -27,7 +27,7 @@ from despoolr_core.rules.fold import fold
 SERVERS_MAX: Final = 8
 """Client Setup copies only the first eight logon servers of DOMAIN.INI (Q140145)."""
 FILE_SIZE_MAX: Final = 64 * 1024
-"""Octets of one file (our bound; Windows 95 and NT 3.x read no larger INI file)."""
+"""Bytes of one file (our bound; Windows 95 and NT 3.x read no larger INI file)."""
 
 PCM_SECTION: Final = "Package Command Manager"
 RESULT_KEY: Final = "ResultSharePoint"
@@ -224,19 +224,19 @@ def _section(line: str) -> str | None:
 
 def parse_sms_ini(data: bytes | str) -> SmsIni:
     """Read an INI file. Raises `SmsIniError` with line and column for a heading without `]`, a
-    value without a key, a key before the first section, a control character, octets that are no
+    value without a key, a key before the first section, a control character, bytes that are no
     UTF-8.
     """
     if len(data) > FILE_SIZE_MAX:
-        raise SmsIniError(f"{len(data)} octets are more than {FILE_SIZE_MAX}")
+        raise SmsIniError(f"{len(data)} bytes are more than {FILE_SIZE_MAX}")
     try:
         text = data.decode() if isinstance(data, bytes) else data
     except UnicodeDecodeError as error:
-        octets = error.object
+        raw = error.object
         raise SmsIniError(
-            f"octet {octets[error.start]:02X} is not UTF-8 text",
-            octets.count(b"\n", 0, error.start) + 1,
-            error.start - octets.rfind(b"\n", 0, error.start),
+            f"byte {raw[error.start]:02X} is not UTF-8 text",
+            raw.count(b"\n", 0, error.start) + 1,
+            error.start - raw.rfind(b"\n", 0, error.start),
         ) from None
     lines = text.replace("\r\n", "\n").split("\n")
     inside = False
@@ -260,5 +260,5 @@ def parse_sms_ini(data: bytes | str) -> SmsIni:
 
 
 def render_sms_ini(ini: SmsIni) -> bytes:
-    """The file as octets, UTF-8, every line ended."""
+    """The file as bytes, UTF-8, every line ended."""
     return "".join(line + ini.line_end for line in ini.lines).encode()

@@ -28,7 +28,7 @@ def render_sta(report: PackageReport) -> bytes:
 def parse_sta(data: bytes) -> PackageReport:
     """The inverse of `render_sta`. Raises `StaError`."""
     if len(data) > FILE_SIZE_MAX:
-        raise StaError(f"{len(data):,} octets are more than {FILE_SIZE_MAX:,}")
+        raise StaError(f"{len(data):,} bytes are more than {FILE_SIZE_MAX:,}")
     try:
         report = msgspec.json.decode(data, type=PackageReport)
     except msgspec.MsgspecError as error:

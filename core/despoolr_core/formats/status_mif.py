@@ -39,7 +39,7 @@ REMEMBERED_MAX: Final = 1024
 (Q140389).
 """
 REMEMBERED_SIZE_MAX: Final = 4096
-"""Octets of a file that is remembered."""
+"""Bytes of a file that is remembered."""
 
 
 class StatusMif(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ files have true months (1 to 12) and two-digit years (1970 to 2069); what the ol
 instead is in `pcmdump`.
 
 Where SMS keeps *background task* and *synchronous exit* is UNKNOWN; domain.md guesses the Reserved
-field. Ours are bits 0 and 1 of its last octet, which is 00 in the sample; all other octets are kept
+field. Ours are bits 0 and 1 of its last byte, which is 00 in the sample; all other bytes are kept
 as they come, and are the sample's by default.
 """
 
@@ -33,7 +33,7 @@ RECORDS_MAX: Final = 1_000
 TEXT_MAX: Final = 1_024
 """The characters of one free text (our bound)."""
 FILE_SIZE_MAX: Final = 4 * 1024 * 1024
-"""The octets of one file (our bound)."""
+"""The bytes of one file (our bound)."""
 
 PCM_VERSION: Final = "Beta 455"
 """Version 6, the right one for SMS 1.0 (Q123499)."""
@@ -41,11 +41,11 @@ RESERVED_SAMPLE: Final = bytes.fromhex(
     "00 E6 F8 77 60 82 F9 77 FF FF FF FF 94 FF 03 00 FE 5F 40 00 00 00 05 00 08 00 00 00 0F 00 "
     "00 00"
 )
-"""The 32 octets that all four sample records of Q123499 have."""
+"""The 32 bytes that all four sample records of Q123499 have."""
 BACKGROUND_BIT: Final = 0x01
-"""In the last octet of Reserved: a *System (Background) Task*, for the PCM service only."""
+"""In the last byte of Reserved: a *System (Background) Task*, for the PCM service only."""
 SYNCHRONOUS_EXIT_BIT: Final = 0x02
-"""In the last octet of Reserved: report when the started process ends (`SyncSysExit`)."""
+"""In the last byte of Reserved: report when the started process ends (`SyncSysExit`)."""
 
 
 class WinstError(FormatError):
@@ -353,7 +353,7 @@ def _server_lines(label: str, servers: tuple[PackageServer, ...]) -> list[str]:
 
 def _reserved_lines(label: str, value: bytes) -> list[str]:
     if len(value) != len(RESERVED_SAMPLE):
-        raise WinstError(f"{label}: {len(value)} octets instead of {len(RESERVED_SAMPLE)}")
+        raise WinstError(f"{label}: {len(value)} bytes instead of {len(RESERVED_SAMPLE)}")
     first, second = value[:_RESERVED_ROW].hex(" ").upper(), value[_RESERVED_ROW:].hex(" ").upper()
     return [_line(label, first), f"{_CONTINUED}  {second}"]
 
@@ -456,14 +456,14 @@ def _record_again(block: str) -> WorkstationInstruction:
 
 def _split(data: bytes | str) -> list[str]:
     if len(data) > FILE_SIZE_MAX:
-        raise WinstError(f"{len(data)} octets are more than {FILE_SIZE_MAX}")
+        raise WinstError(f"{len(data)} bytes are more than {FILE_SIZE_MAX}")
     try:
         text = data.decode() if isinstance(data, bytes) else data
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         column = error.start - error.object.rfind(b"\n", 0, error.start)
         raise WinstError(
-            f"octet {error.object[error.start]:02X} is not UTF-8 text", line, column
+            f"byte {error.object[error.start]:02X} is not UTF-8 text", line, column
         ) from None
     lines = [line.removesuffix("\r") for line in text.split("\n")]
     return lines[:-1] if len(lines) > 1 and not lines[-1] else lines
@@ -541,7 +541,7 @@ def _plain(lines: _Lines, value: str) -> str:
 
 def _reserved(lines: _Lines, label: str) -> bytes:
     rows: list[str] = []
-    for octet_count in (_RESERVED_ROW, len(RESERVED_SAMPLE) - _RESERVED_ROW):
+    for byte_count in (_RESERVED_ROW, len(RESERVED_SAMPLE) - _RESERVED_ROW):
         if rows and not (lines.peek() or f"{_CONTINUED}  ").startswith(f"{_CONTINUED}  "):
             raise lines.fail(f"{label}: its second line is missing", _VALUE_COLUMN)
         row = (
@@ -549,7 +549,7 @@ def _reserved(lines: _Lines, label: str) -> bytes:
             if rows
             else _value(lines, label)
         )
-        if not _HEX.fullmatch(row) or len(row) != octet_count * 3 - 1:
-            raise lines.fail(f"{label}: {row!r} is not {octet_count} octets in hex", _VALUE_COLUMN)
+        if not _HEX.fullmatch(row) or len(row) != byte_count * 3 - 1:
+            raise lines.fail(f"{label}: {row!r} is not {byte_count} bytes in hex", _VALUE_COLUMN)
         rows.append(row)
     return bytes.fromhex(" ".join(rows))

@@ -80,7 +80,7 @@ _DECODER: Final = msgspec.json.Decoder(Record)
 
 def encode(record: Record) -> bytes:
     """One line of `records.jsonl`, without the newline; keys sorted, so equal records are equal
-    octets.
+    bytes.
     """
     return _ENCODER.encode(record)
 

@@ -65,12 +65,12 @@ def moment(at: float) -> str:
 
 
 def locked(lock: LockedRange) -> str:
-    """A lock for people: `octets 100 to 109 locked (EXCLUSIVE)`."""
+    """A lock for people: `bytes 100 to 109 locked (EXCLUSIVE)`."""
     if not lock.length:
-        return f"the point before octet {lock.offset} locked ({lock.kind})"
+        return f"the point before byte {lock.offset} locked ({lock.kind})"
     if lock.length == 1:
-        return f"octet {lock.offset} locked ({lock.kind})"
-    return f"octets {lock.offset} to {lock.offset + lock.length - 1} locked ({lock.kind})"
+        return f"byte {lock.offset} locked ({lock.kind})"
+    return f"bytes {lock.offset} to {lock.offset + lock.length - 1} locked ({lock.kind})"
 
 
 def _holders(episode: EpisodeRow) -> str:

@@ -28,7 +28,10 @@ FOLD: Final = f"ntfs {UNICODE}"
 anew.
 """
 
-NOT_FOLDED: Final = "\u00b5\u0131\u017f\u01c5\u01c8\u01cb\u01f2\u0345\u03c2\u03d0\u03d1\u03d5\u03d6\u03f0\u03f1\u03f5\u1e9b\u1fbe"
+NOT_FOLDED: Final = (
+    "\u00b5\u0131\u017f\u01c5\u01c8\u01cb\u01f2\u0345\u03c2"
+    "\u03d0\u03d1\u03d5\u03d6\u03f0\u03f1\u03f5\u1e9b\u1fbe"
+)
 """Letters that Unicode maps to a capital and NTFS does not: the capital has another small letter of
 its own.
 """

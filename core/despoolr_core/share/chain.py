@@ -2,7 +2,7 @@
 in SMB 2).
 
 The law: a chain is its calls, one after the other, each checked and recorded as if it had come
-alone; only the round trips and the waits for the disk are shared. Octets travel as base64. Used
+alone; only the round trips and the waits for the disk are shared. Bytes travel as base64. Used
 where many small files go one way (a box that is emptied, a program that opens what its package
 has), and where one thing ends with another: a program's files are given back with its report.
 """
@@ -17,8 +17,8 @@ from despoolr_core.share.wire import OpenReply, OpenRequest, Problem, SessionRep
 
 CALLS_MAX: Final = 64
 """Calls of one chain."""
-OCTETS_MAX: Final = 512 * 1024
-"""Octets of files that one chain brings, and after which it fetches no more."""
+BYTES_MAX: Final = 512 * 1024
+"""Bytes of files that one chain brings, and after which it fetches no more."""
 
 
 class ChainGet(

@@ -79,21 +79,21 @@ class OpenFile(Protocol):
 
     @property
     def size(self) -> int:
-        """Octets in the file when it was opened."""
+        """Bytes in the file when it was opened."""
         ...
 
     async def read(self, offset: int = 0, length: int | None = None) -> bytes:
-        """Octets from `offset`; fewer at the end of the file."""
+        """Bytes from `offset`; fewer at the end of the file."""
         ...
 
     async def write(self, data: bytes, offset: int = 0) -> None:
-        """Put octets at `offset`, growing the file as needed."""
+        """Put bytes at `offset`, growing the file as needed."""
         ...
 
     async def lock(
         self, offset: int, length: int, *, exclusive: bool = True, wait_s: float = 0.0
     ) -> None:
-        """Lock octets against other opens, at once or within `wait_s` (site seconds, fewer than a
+        """Lock bytes against other opens, at once or within `wait_s` (site seconds, fewer than a
         call may take).
 
         Raises `ShareError` (LOCK_NOT_GRANTED) with the blockers. The lock goes with `unlock`, or
@@ -153,7 +153,7 @@ class Share(Protocol):
         ...
 
     async def read_all(self, paths: Sequence[str]) -> list[bytes | ShareError]:
-        """Whole files, each as `read` does: its octets, or why not."""
+        """Whole files, each as `read` does: its bytes, or why not."""
         ...
 
     async def create_all(

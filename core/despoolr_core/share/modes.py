@@ -245,7 +245,7 @@ def parse_flags(
 
 @lru_cache(maxsize=1024)
 def render_access(access: int) -> str:
-    """`READ|WRITE|DELETE` for people: the short words first, then the rest by name; `NONE` for 0."""
+    """`READ|WRITE|DELETE` for people: short words first, the rest by name; `NONE` for 0."""
     words = [
         word
         for word, bit in (

@@ -57,7 +57,7 @@ class OpenRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True
 
 
 class OpenReply(msgspec.Struct):
-    """A granted open. `open` is the handle; `action` is the create action; `size` in octets."""
+    """A granted open. `open` is the handle; `action` is the create action; `size` in bytes."""
 
     open: str
     action: str
@@ -67,7 +67,7 @@ class OpenReply(msgspec.Struct):
 
 
 class OpenFacts(msgspec.Struct, frozen=True):
-    """`GET /api/v1/opens/{id}`: what a handle's file is now: its present name, size in octets, link
+    """`GET /api/v1/opens/{id}`: what a handle's file is now: its present name, size in bytes, link
     count (0 once pending).
     """
 
@@ -83,7 +83,7 @@ class OpenChange(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True)
     """`PATCH /api/v1/opens/{id}`: exactly one thing to change about the file of a handle.
 
     `path` renames it (`replace` whatever has that name), `delete` sets or clears the delete
-    disposition, `size` is in octets, `attributes` are SMB's words (`NORMAL` for none).
+    disposition, `size` is in bytes, `attributes` are SMB's words (`NORMAL` for none).
     """
 
     path: str | None = None
@@ -94,7 +94,9 @@ class OpenChange(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True)
 
 
 class LockElement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One range of a lock request: 64-bit unsigned `offset` and `length`, and `"EXCLUSIVE|FAIL_IMMEDIATELY"` or `"UNLOCK"`."""
+    """One range of a lock request: 64-bit unsigned `offset` and `length`, and flags such as
+    `"EXCLUSIVE|FAIL_IMMEDIATELY"` or `"UNLOCK"`.
+    """
 
     offset: int
     length: int
@@ -186,7 +188,7 @@ class Problem(msgspec.Struct, omit_defaults=True):
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One name in a directory. `modified_at` is the file time in site seconds; `size` in octets (0
+    """One name in a directory. `modified_at` is the file time in site seconds; `size` in bytes (0
     for a directory).
 
     A directory's `etag` changes whenever a name in it comes, goes or changes, or a file is put
@@ -216,7 +218,7 @@ class OpenRow(msgspec.Struct, frozen=True):
     """One row of `GET /api/v1/opens`, named like a row of `smbstatus -j`. `kind` is empty for what
     is only an open.
 
-    `ranges` are the octets it has locked and `waiting` those it waits for, oldest first: the first
+    `ranges` are the bytes it has locked and `waiting` those it waits for, oldest first: the first
     `RANGES_LISTED_MAX` of the `range_count` and `waiting_count` there are. The locks of a handle
     are listed in full by `GET /api/v1/opens/{id}/locks`.
     """
@@ -291,7 +293,7 @@ class EpisodeRow(msgspec.Struct, frozen=True):
 
 
 class WrittenReply(msgspec.Struct):
-    """`PUT /api/v1/opens/{id}/content`: how many octets were written."""
+    """`PUT /api/v1/opens/{id}/content`: how many bytes were written."""
 
     written: int
 

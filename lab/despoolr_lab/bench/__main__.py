@@ -38,7 +38,7 @@ ROWS: Final = (
         "sim_requests_to_socket_requests",
         "sim_requests_per_s_shared_session",
     ),
-    ("octets an idle client takes beside the shared session", "octets_per_idle_client", ""),
+    ("bytes an idle client takes beside the shared session", "bytes_per_idle_client", ""),
     ("loading a status: with 230,000 rows, to 100 rows", "load_growth_230000", ""),
     *(
         (
@@ -58,7 +58,7 @@ ROWS: Final = (
 
 GOALS: Final = {
     "polls_304_ratio": 0.8,
-    "octets_per_idle_client": 4096.0,
+    "bytes_per_idle_client": 4096.0,
     **{f"dav_{work}_to_wsgidav": 5.0 for work in dav.WORK},
     **{f"open_close_{count}_to_samba": 1.0 for count in samba.CLIENTS},
     "dav_get_to_apache": 1.0,
@@ -69,7 +69,7 @@ GOALS: Final = {
     "lock_growth_10000": 2.0,
     "load_growth_230000": 1.2,
 }
-"""Ratios are at least; octets, and what grows, at most."""
+"""Ratios are at least; bytes, and what grows, at most."""
 
 
 def main(arguments: list[str]) -> int:
@@ -99,7 +99,7 @@ def _is_met(key: str, value: float) -> bool:
 
 def _is_bound(key: str) -> bool:
     """Whether a goal is one that must not be passed."""
-    return key.startswith("octets") or "_growth_" in key
+    return key.startswith("bytes") or "_growth_" in key
 
 
 def _print(found: dict[str, float]) -> None:
@@ -109,7 +109,7 @@ def _print(found: dict[str, float]) -> None:
             print(f"{label:<58} {'-':>8} {'':>10}  the peer is not installed")
             continue
         value = found[key]
-        shown = f"{value:,.0f}" if key.startswith("octets") else f"{value:.2f}"
+        shown = f"{value:,.0f}" if key.startswith("bytes") else f"{value:.2f}"
         goal = ""
         if key in GOALS:
             sign = "at most" if _is_bound(key) else "at least"

@@ -189,11 +189,11 @@ async def _finds_per_second(port: int, seconds: float) -> float:
         f"PROPFIND {LISTED}/ HTTP/1.0\r\nHost: bench\r\n{identity(0)}\r\nDepth: "
         "1\r\nContent-Type: application/xml\r\n"
     )
-    octets = head.encode() + b"Content-Length: %d\r\n\r\n" % len(_FIND) + _FIND
+    request = head.encode() + b"Content-Length: %d\r\n\r\n" % len(_FIND) + _FIND
     count, started = 0, perf_counter()
     while (took := perf_counter() - started) < seconds or not count:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(octets)
+        writer.write(request)
         answer = await reader.read()
         writer.close()
         found = len(re.findall(rb"<[a-zA-Z0-9]*:?response[ >]", answer))

@@ -86,7 +86,7 @@ def _content_length(received: bytes, end: int, status: int) -> int:
 
 
 def request(method: str, target: str, *headers: str, body: bytes = b"") -> bytes:
-    """One request's octets."""
+    """One request's bytes."""
     lines = [f"{method} {target} HTTP/1.1", "Host: bench", *headers]
     if body:
         lines.append(f"Content-Length: {len(body)}")

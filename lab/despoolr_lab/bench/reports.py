@@ -55,13 +55,13 @@ IDLE_CLIENTS: Final = 20_000
 
 def measure() -> dict[str, float]:
     """`reports_per_s`, `uploads_per_s` (a report's two files, nothing else), their ratio,
-    `octets_per_idle_client`, and `load_growth_230000`: what loading a status costs with as many
+    `bytes_per_idle_client`, and `load_growth_230000`: what loading a status costs with as many
     rows, to its cost with 100.
     """
     with tempfile.TemporaryDirectory(prefix="despoolr-bench-") as directory:
         found = asyncio.run(_reports(Path(directory)))
     found["load_growth_230000"] = _loads(ROWS_MANY) / _loads(ROWS_FEW)
-    return {**found, "octets_per_idle_client": _idle_client()}
+    return {**found, "bytes_per_idle_client": _idle_client()}
 
 
 def _loads(rows: int) -> float:
@@ -246,7 +246,7 @@ async def _upload(
 
 
 def _idle_client() -> float:
-    """Octets that a client with nothing on offer takes beside the shared session (tracemalloc)."""
+    """Bytes that a client with nothing on offer takes beside the shared session (tracemalloc)."""
 
     async def main() -> float:
         clock = LoopClock(833_803_200.0)

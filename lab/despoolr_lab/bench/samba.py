@@ -189,8 +189,8 @@ def _follow(process: subprocess.Popen[bytes], pid: int) -> tuple[float, float]:
     assert process.stdout is not None
     said, seen = b"", 0
     began, ended = (0.0, 0.0), (0.0, 0.0)
-    while octets := process.stdout.read(65536):
-        said += octets
+    while piece := process.stdout.read(65536):
+        said += piece
         told = ticks(said)
         if len(told) > seen:
             ended = (told[-1][0], _cpu_s(pid))

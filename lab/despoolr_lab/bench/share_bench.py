@@ -113,15 +113,15 @@ def winst_path(client: int) -> str:
     return f"PCMINS.BOX/ABC{client:05}.INS"
 
 
-def always(octets: bytes, *statuses: int) -> Script:
+def always(request: bytes, *statuses: int) -> Script:
     """The same request again and again. Raises `ValueError` for an answer with another status."""
 
     def script(status: int, body: bytes) -> bytes:
         if status and status not in statuses:
             raise ValueError(
-                f"{octets.split(b' HTTP', 1)[0]!r} was answered {status}: {body[:200]!r}"
+                f"{request.split(b' HTTP', 1)[0]!r} was answered {status}: {body[:200]!r}"
             )
-        return octets
+        return request
 
     return script
 

@@ -18,15 +18,17 @@ SCALE = 3000.0
 INTRODUCTION = """\
 Despoolr: who blocked the update, for how long, and what would have fixed it?
 
-In 1996 companies installed software over the network with Systems Management Server (SMS). A site server
-copied each package to a file share; PCs ran it from there. If one PC kept one file open, the next update of
-that package failed, and nobody could see why. This is Microsoft's article Q147819, alive: real servers, real
-HTTP, and a refusal that happens because a file is open, not because somebody wrote it down.
+In 1996 companies installed software over the network with Systems Management Server (SMS). A site
+server copied each package to a file share; PCs ran it from there. If one PC kept one file open, the
+next update of that package failed, and nobody could see why. This is Microsoft's article Q147819,
+alive: real servers, real HTTP, and a refusal that happens because a file is open, not because
+somebody wrote it down.
 """
 
 FIRST = """\
-1. LIVE: a site server, a distribution server and 50 PCs, over HTTP on this machine, {scale:.0f} times faster.
-   A package of three files (a.dat, b.dat, c.dat) lies on the share. One PC opens b.dat. Then an update comes.
+1. LIVE: a site server, a distribution server and 50 PCs, over HTTP on this machine,
+   {scale:.0f} times faster. A package of three files (a.dat, b.dat, c.dat) lies on the share.
+   One PC opens b.dat. Then an update comes.
 """
 
 SECOND = """\
@@ -35,7 +37,7 @@ SECOND = """\
 
 NEXT = """\
 What next?
-  despoolr kb run Q147819 --version 1.2     the same article on the next version: the folder is emptied first
+  despoolr kb run Q147819 --version 1.2     the same on a version that empties the folder first
   despoolr kb run Q152229 --version 1.1     expired jobs wipe out what PCs reported
   despoolr serve all --clients 20           a site that stays: block an update yourself with curl
   despoolr run scenarios/demo_live.toml     the scenario above is a file you can change

@@ -1,4 +1,4 @@
-"""`despoolr kb list | show | run`: the gallery of Knowledge Base articles, each a scenario that reproduces by cause."""
+"""`despoolr kb list | show | run`: Knowledge Base articles, each a scenario that has its cause."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`despoolr schema [scenario|load]`: the format of scenario files, or of load files, as JSON Schema, for editors."""
+"""`despoolr schema [scenario|load]`: the format of scenario or load files, as JSON Schema."""
 
 from __future__ import annotations
 

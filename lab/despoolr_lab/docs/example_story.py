@@ -304,7 +304,7 @@ HANDLES: Final = (
     _handle(
         "POST",
         "/locks",
-        "Lock one octet",
+        "Lock one byte",
         "O3/locks",
         body={"locks": [{"offset": 9, "length": 1, "flags": "SHARED|FAIL_IMMEDIATELY"}]},
     ),

@@ -48,9 +48,10 @@ from despoolr_server.engine.renames import RENAME_RULES
 HEAD: Final = """\
 # What a share allows
 
-The rules of every share, table by table. This page is generated from the tables that the share engine applies
-(`python -m despoolr_lab.docs.semantics`); a test holds it to them. How to ask over HTTP is in [share-api.md](share-api.md); the
-sources are [MS-FSA] and [MS-SMB2], and where Samba and Windows differ these rules are Windows'.
+The rules of every share, table by table. This page is generated from the tables that the share
+engine applies (`python -m despoolr_lab.docs.semantics`); a test holds it to them. How to ask over
+HTTP is in [share-api.md](share-api.md). The sources are [MS-FSA] and [MS-SMB2]; where Samba and
+Windows differ, these rules are those of Windows.
 """
 
 SPANS: Final = (
@@ -65,7 +66,7 @@ SPANS: Final = (
     (109, 0),
     (110, 0),
 )
-"""Ranges that are set against octets 100 to 109."""
+"""Ranges that are set against bytes 100 to 109."""
 
 
 def page() -> str:
@@ -254,7 +255,7 @@ def _ranges() -> list[str]:
         [f"{o}, {n}", "meets it" if meet((o, o + n), (100, 110)) else "does not"] for o, n in SPANS
     ]
     return [
-        "## Locking ranges of octets\n",
+        "## Locking ranges of bytes\n",
         _text(
             "The owner of a lock is a handle: another handle of the same session is a stranger. "
             "Where two ranges meet, a "
@@ -265,7 +266,7 @@ def _ranges() -> list[str]:
         ),
         _text(
             "Refused is `LOCK_NOT_GRANTED`, or waits, if the request may. A read or write that "
-            "touches a locked octet "
+            "touches a locked byte "
             "anywhere is refused whole, with `FILE_LOCK_CONFLICT`:"
         ),
         table(
@@ -273,8 +274,8 @@ def _ranges() -> list[str]:
         ),
         _text(
             "Ranges are an offset and a length, both 64 bits, wherever the file ends. A range of "
-            "no octets is the point "
-            "before its octet, and meets another range only strictly inside it; reading or "
+            "no bytes is the point "
+            "before its byte, and meets another range only strictly inside it; reading or "
             "writing nothing meets nobody. "
             "Against 100, 10:"
         ),

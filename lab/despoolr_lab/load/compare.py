@@ -86,7 +86,8 @@ def _first_difference(one: Any, other: Any) -> str:
         for a, b in zip(one, other, strict=True):
             for key in sorted({*a, *b}):
                 if a.get(key) != b.get(key):
-                    return f"{a.get('name', '')} {key} is {a.get(key, _DEFAULT)} in A, {b.get(key, _DEFAULT)} in B".strip()
+                    first, second = a.get(key, _DEFAULT), b.get(key, _DEFAULT)
+                    return f"{a.get('name', '')} {key} is {first} in A, {second} in B".strip()
     return "there are not as many"
 
 

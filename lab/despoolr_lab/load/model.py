@@ -30,17 +30,17 @@ POLLS_MAX: Final = 20_000_000
 FILES_MAX: Final = 10_000
 """Files of one package."""
 PACKAGE_SIZE_MAX: Final = 60 * 1024 * 1024
-"""Octets of one package: the site packs it into one file, and a share takes 64 MiB."""
+"""Bytes of one package: the site packs it into one file, and a share takes 64 MiB."""
 SECONDS_MAX: Final = 48 * 3600
 """Seconds of this machine's time that one run may last: each has a row."""
 
-Size = Annotated[str, Meta(description="Octets: 800, 12KB, 1MB (1 KB is 1,024 octets)")]
+Size = Annotated[str, Meta(description="Bytes: 800, 12KB, 1MB (1 KB is 1,024 bytes)")]
 _SIZE: Final = re.compile(r"(\d+)\s*(B|KB|MB)?", re.IGNORECASE)
 _UNITS: Final = {"": 1, "B": 1, "KB": 1024, "MB": 1024 * 1024}
 
 
 def size_of(text: str) -> int:
-    """Octets of a size such as `12KB`. Raises `ValueError`."""
+    """Bytes of a size such as `12KB`. Raises `ValueError`."""
     found = _SIZE.fullmatch(text.strip())
     if found is None:
         raise ValueError(f"{text!r} is no size such as 800, 12KB or 1MB")

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 LINE_SIZE_MAX: Final = 64 * 1024 * 1024
-"""Octets of one line: the pace of 100,000 clients fits."""
+"""Bytes of one line: the pace of 100,000 clients fits."""
 
 
 class HoldOrder(msgspec.Struct, frozen=True):

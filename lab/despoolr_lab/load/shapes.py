@@ -11,9 +11,9 @@ which part is the seed's choice. Times are seconds since the start of the run.
 | --- | --- |
 | `steady` | evenly over `over`, from `at` on; with `over` left out, polls are even all the time |
 | `ramp` | evenly over `over`, from `at` on, in the order of their numbers |
-| `logon storm` | around nine: a few early, most in the first third of `over`, stragglers to its end |
-| `shift change` | the first half from the start, leaving over `over` from `at` on; the second half comes in their place |
-| `night` | all within `over` from `at` on, as when a mandatory time strikes on machines that were left on |
+| `logon storm` | around nine: few early, most in the first third of `over`, stragglers to its end |
+| `shift change` | half from the start, leaving over `over` from `at` on; the others replace them |
+| `night` | all within `over` from `at` on, as when a mandatory time comes for machines left on |
 """
 
 from __future__ import annotations

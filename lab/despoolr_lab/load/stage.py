@@ -337,5 +337,6 @@ def content(load: LoadFile, package: LoadPackage, version: int, number: int) -> 
     be.
     """
     size = size_of(package.size)
-    line = f"{package.name} version {version}, file {number} of {package.files}, seed {load.load.seed}.\r\n".encode()
+    what = f"{package.name} version {version}, file {number} of {package.files}"
+    line = f"{what}, seed {load.load.seed}.\r\n".encode()
     return (line * (size // len(line) + 1))[:size]

@@ -377,7 +377,7 @@ def main() -> int:
 
 
 def _read_orders(source: RawIOBase) -> bytes:
-    """The orders, which come after their length in eight octets."""
+    """The orders, which come after their length in eight bytes."""
     size, data = int.from_bytes(source.read(8) or b"", "big"), b""
     while len(data) < size and (more := source.read(size - len(data))):
         data += more

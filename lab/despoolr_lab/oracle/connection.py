@@ -51,11 +51,11 @@ class Connection(asyncio.Protocol):
             if not self._answer.done():
                 self._answer.set_result((int(head[9:12]), head, received[end + 4 : whole]))
 
-    async def call(self, octets: bytes) -> tuple[int, bytes, bytes]:
+    async def call(self, request: bytes) -> tuple[int, bytes, bytes]:
         """Send one request; the answer's status, head and body."""
         assert self._transport is not None
         self._answer = asyncio.get_running_loop().create_future()
-        self._transport.write(octets)
+        self._transport.write(request)
         return await self._answer
 
     def close(self) -> None:

@@ -58,7 +58,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer: its status by its NT name, and the JSON or octets that came with it."""
+    """One answer: its status by its NT name, and the JSON or bytes that came with it."""
 
     status: str
     body: Any = None
@@ -84,12 +84,12 @@ class Asker:
         if session:
             headers += f"Despoolr-Session: {session}\r\n"
         data = body if isinstance(body, bytes) else b"" if body is None else _encode(body)
-        status, head, octets = await self._pool.call(method, target, headers, data)
+        status, head, content = await self._pool.call(method, target, headers, data)
         if b"Content-Type: application/json" in head:
-            return Reply(SUCCESS, _decode(octets))
+            return Reply(SUCCESS, _decode(content))
         if status < 400:
-            return Reply(SUCCESS, octets)
-        answer = _decode(octets) if b"Content-Type: application/problem+json" in head else {}
+            return Reply(SUCCESS, content)
+        answer = _decode(content) if b"Content-Type: application/problem+json" in head else {}
         return Reply(str(answer.get("nt_status") or f"HTTP {status}"), answer)
 
 
@@ -535,5 +535,5 @@ def _compare_disk(step: Step, reply: Reply) -> str:
     if got != step["result"]:
         return f"{step['path']} is {got} instead of {step['result']}"
     if "size" in step and got == "present" and reply.body.get("size", 0) != step["size"]:
-        return f"{step['path']} has {reply.body.get('size', 0)} octets instead of {step['size']}"
+        return f"{step['path']} has {reply.body.get('size', 0)} bytes instead of {step['size']}"
     return ""

@@ -227,7 +227,8 @@ def _file(
 
 
 def _lane(name: str, cells: Sequence[str], outcome: str) -> str:
-    return f"    {words.cut(name, NAME - 4):<{NAME - 4}} |{''.join(cells)}| {words.cut(outcome, OUTCOME)}".rstrip()
+    head = f"    {words.cut(name, NAME - 4):<{NAME - 4}}"
+    return f"{head} |{''.join(cells)}| {words.cut(outcome, OUTCOME)}".rstrip()
 
 
 def _column(axis: Axis, at: float) -> int:

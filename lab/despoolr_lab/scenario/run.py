@@ -3,7 +3,7 @@ scaled and real time.
 
 The law: the timeline is done at its times, expectations before steps where they fall together;
 nothing is made true that the world did not do. In virtual time the same seed gives the same
-records, to the octet: their digest says so.
+records, to the byte: their digest says so.
 """
 
 from __future__ import annotations

@@ -225,7 +225,7 @@ class LinkStep(StepTable, tag="link", kw_only=True):
 
 
 class DiskStep(StepTable, tag="disk", kw_only=True):
-    """A server's disk has this many octets left (negative: as many as it had); with `path`, a
+    """A server's disk has this many bytes left (negative: as many as it had); with `path`, a
     directory's own disk.
     """
 

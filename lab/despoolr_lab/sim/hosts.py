@@ -160,7 +160,7 @@ class HostNetwork:
         self._listeners: dict[Address, Listener] = {}
 
     # --- hosts and ports
-    # -----------------------------------------------------------------------------------------------
+    # ----------------------------------------------------------------------
 
     def add_host(self, name: str) -> None:
         """Make `name` known; listening and connecting from it do so too."""
@@ -241,7 +241,7 @@ class HostNetwork:
         return await established
 
     # --- links and faults
-    # -----------------------------------------------------------------------------------------------
+    # ----------------------------------------------------------------------
 
     def link(self, a: str, b: str) -> Link:
         """The link between two hosts, for its latency and its faults."""

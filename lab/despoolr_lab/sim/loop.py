@@ -153,7 +153,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._task_count = 0
 
     # --- time
-    # ----------------------------------------------------------------------------------------------------
+    # ----------------------------------------------------------------------
 
     def time(self) -> float:
         """Virtual seconds since the loop was made."""
@@ -237,7 +237,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._purge_at = self._sequence + max(_PURGE_MIN, len(timers))
 
     # --- tasks
-    # ---------------------------------------------------------------------------------------------------
+    # ----------------------------------------------------------------------
 
     def create_task(
         self, coro: Generator[Any, None, T] | Coroutine[Any, Any, T], **kwargs: Any
@@ -253,7 +253,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return _Task(number, coro, loop=self, **kwargs)
 
     # --- running
-    # -------------------------------------------------------------------------------------------------
+    # ----------------------------------------------------------------------
 
     def _run_once(self) -> None:
         """Run until asked to stop; `run_forever` calls this in a loop and looks at the same
@@ -325,7 +325,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         super().close()
 
     # --- what virtual time must not touch
-    # -----------------------------------------------------------------------------
+    # ----------------------------------------------------------------------
 
     def _asyncgen_finalizer_hook(self, agen: AsyncGenerator[Any, Any]) -> None:
         self._asyncgens.discard(agen)  # type: ignore[attr-defined]
@@ -359,12 +359,13 @@ def _refusing(name: str) -> Callable[..., NoReturn]:
 
 # fmt: off
 _REAL_WORLD = [
-    "call_soon_threadsafe", "run_in_executor", "set_default_executor", "getaddrinfo", "getnameinfo", "create_connection",
-    "create_server", "create_unix_connection", "create_unix_server", "create_datagram_endpoint", "connect_accepted_socket",
-    "start_tls", "sendfile", "sock_recv", "sock_recv_into", "sock_recvfrom", "sock_recvfrom_into", "sock_sendall",
-    "sock_sendto", "sock_connect", "sock_accept", "sock_sendfile", "add_reader", "remove_reader", "add_writer",
-    "remove_writer", "connect_read_pipe", "connect_write_pipe", "subprocess_shell", "subprocess_exec", "add_signal_handler",
-    "remove_signal_handler",
+    "call_soon_threadsafe", "run_in_executor", "set_default_executor", "getaddrinfo", "getnameinfo",
+    "create_connection", "create_server", "create_unix_connection", "create_unix_server",
+    "create_datagram_endpoint", "connect_accepted_socket", "start_tls", "sendfile", "sock_recv",
+    "sock_recv_into", "sock_recvfrom", "sock_recvfrom_into", "sock_sendall", "sock_sendto",
+    "sock_connect", "sock_accept", "sock_sendfile", "add_reader", "remove_reader", "add_writer",
+    "remove_writer", "connect_read_pipe", "connect_write_pipe", "subprocess_shell",
+    "subprocess_exec", "add_signal_handler", "remove_signal_handler",
 ]
 # fmt: on
 

@@ -41,7 +41,7 @@ class SoakAdministrator:
     # -- packages
 
     async def write_source(self, package: str, edition: int) -> None:
-        """Put the package's files on the source share: each edition has other octets."""
+        """Put the package's files on the source share: each edition has other bytes."""
         for number in range(FILE_COUNT):
             text = f"{package} file {number} edition {edition}\r\n"
             body = (text * (FILE_SIZE // len(text) + 1)).encode()

@@ -1,7 +1,7 @@
 """A link between two processes: a TCP relay of ours that can be cut. It knows nothing of what it
 carries.
 
-The law: octets arrive in order or the connection ends; none is changed, dropped or repeated within
+The law: bytes arrive in order or the connection ends; none is changed, dropped or repeated within
 one. `refuse` is a line that is down: connections are reset, new ones too. `silence` is a line that
 loses packets: connections stay and carry nothing, new ones are taken and carry nothing; when it
 ends they go on, as TCP's repetitions make them.

@@ -71,7 +71,8 @@ def sentence(judged: Sequence[Judged], counts: Sequence[Count], fell: str = "") 
         text += f"; {', '.join(unclear[:4])}{' and others' if len(unclear) > 4 else ''} unclear"
     if short:
         kinds = sorted({row.resource for row in short})
-        text += f"; {len(short)} watched too briefly to judge ({', '.join(kinds[:4])}{', ...' if len(kinds) > 4 else ''})"
+        named = ", ".join([*kinds[:4], *(["..."] if len(kinds) > 4 else [])])
+        text += f"; {len(short)} watched too briefly to judge ({named})"
     return (
         f"{text}; all {len(counts)} counts are exact."
         if counts

@@ -35,11 +35,11 @@ a plateau, and a shorter look at it says nothing.
 """
 
 REMEMBERED_SIZES: Final[Mapping[str, float]] = {"opens": 1800.0, "episodes": 3000.0}
-"""Octets of memory for each thing a server remembers to answer *why* (at most 50,000 opens and
+"""Bytes of memory for each thing a server remembers to answer *why* (at most 50,000 opens and
 10,000 episodes).
 """
 RUN_SIZE: Final = 300.0
-"""Octets of memory for each package a client ran: its line in PCMHIST.REG, and when."""
+"""Bytes of memory for each package a client ran: its line in PCMHIST.REG, and when."""
 
 
 def limit_of(resource: str) -> Limit:
@@ -73,7 +73,7 @@ def values_of(sample: Sample) -> dict[str, float]:
 
 
 def due_memory(sample: Sample) -> float:
-    """Octets that the process may well have for what it remembers."""
+    """Bytes that the process may well have for what it remembers."""
     kept = sum(
         count * REMEMBERED_SIZES.get(kind, 0.0) for kind, count in sample.share.remembered.items()
     )

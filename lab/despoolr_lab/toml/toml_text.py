@@ -42,12 +42,12 @@ def read_text(path: Path) -> str:
     """
     data = read_bounded(path, FILE_SIZE_MAX)
     if len(data) > FILE_SIZE_MAX:
-        raise ScenarioError(f"{path.name} is larger than {FILE_SIZE_MAX:,} octets")
+        raise ScenarioError(f"{path.name} is larger than {FILE_SIZE_MAX:,} bytes")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ScenarioError(
-            f"not UTF-8 text: octet {error.start}", data.count(b"\n", 0, error.start) + 1, 1
+            f"not UTF-8 text: byte {error.start}", data.count(b"\n", 0, error.start) + 1, 1
         ) from None
 
 

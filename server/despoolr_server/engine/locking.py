@@ -143,7 +143,7 @@ class Locking:
     def check_transfer(
         self, file: OpenedFile, handle: str, *, writes: bool, offset: int, length: int
     ) -> Refusal | None:
-        """Why octets of an open file may not be read or written (`handle` `""`: by somebody who has
+        """Why bytes of an open file may not be read or written (`handle` `""`: by somebody who has
         it not open).
         """
         ranges, kind = file.ranges, WRITE if writes else READ

@@ -6,7 +6,7 @@ same session is a stranger. `LOCK_AGAINST_LOCK`: exclusive goes with nothing, it
 included, but a shared lock may be laid over one's own exclusive one. `IO_AGAINST_LOCK`: strangers
 stay out of an exclusive range, and nobody writes into a shared one, its owner included.
 
-Two ranges meet if each begins before the other ends: a range of no octets meets another only
+Two ranges meet if each begins before the other ends: a range of no bytes meets another only
 strictly inside it, and reading or writing nothing meets nobody. The file's size is never known
 here, and neither is who waits.
 
@@ -53,7 +53,7 @@ IO_AGAINST_LOCK: Final[dict[tuple[str, str, str], bool]] = {
     (WRITE, EXCLUSIVE, OWN): True,
     (WRITE, EXCLUSIVE, OTHERS): False,
 }
-"""Whether octets are read or written where a lock of the second kind is held, and by whom."""
+"""Whether bytes are read or written where a lock of the second kind is held, and by whom."""
 
 OFFSET_END: Final = 2**64
 """Where the last range ends: offsets are 64 bits."""
@@ -63,7 +63,7 @@ _Rule = dict[tuple[str, str, str], bool]
 
 
 class RangeLock(msgspec.Struct, frozen=True, gc=False):
-    """One granted lock: `length` octets from `offset` through one handle. `number` orders locks by
+    """One granted lock: `length` bytes from `offset` through one handle. `number` orders locks by
     age.
     """
 
@@ -76,7 +76,7 @@ class RangeLock(msgspec.Struct, frozen=True, gc=False):
 
 
 def meet(one: _Range, other: _Range) -> bool:
-    """Whether two half-open ranges have an octet in common, or one of no octets lies strictly
+    """Whether two half-open ranges have a byte in common, or one of no bytes lies strictly
     inside the other.
     """
     return one[0] < other[1] and other[0] < one[1]

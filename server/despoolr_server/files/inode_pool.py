@@ -19,7 +19,7 @@ from typing import Final
 INODES_MAX: Final = 8_192
 """Files that are kept at most; what comes beyond is deleted."""
 SIZE_MAX: Final = 64 * 1024
-"""Octets of a file that is worth keeping: emptying a large one is no cheaper than deleting it."""
+"""Bytes of a file that is worth keeping: emptying a large one is no cheaper than deleting it."""
 _WRITE: Final = os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 

@@ -38,7 +38,7 @@ class Put(msgspec.Struct, tag="put", array_like=True):
 
 
 class Patch(msgspec.Struct, tag="patch", array_like=True):
-    """Octets were put into a file."""
+    """Bytes were put into a file."""
 
     path: str
     inode: int

@@ -71,9 +71,9 @@ _MOVED_ON: Final = frozenset(
 
 _ZEROS: Final = bytes(64 * 1024)
 JOURNAL_MAX: Final = 8 * 1024 * 1024
-"""Octets after which the first journal is laid aside."""
+"""Bytes after which the first journal is laid aside."""
 JOURNAL_GROWN_MAX: Final = 64 * 1024 * 1024
-"""Octets of the journals of a store that fills them: each is twice the one before, up to this.
+"""Bytes of the journals of a store that fills them: each is twice the one before, up to this.
 Dropping one syncs the file system, and a file that is gone by then has never cost the disk a
 block.
 """
@@ -356,13 +356,13 @@ class JournalledFileStore(DiskFileStore):
         staged, status = self._put_aside(data, at)
         try:
             kept = attributes & STORED_ATTRIBUTES
-            octets = bytes(data)
-            self._log(Put(name.path, status.st_ino, place.inode, octets, status.st_mtime_ns, kept))
+            content = bytes(data)
+            self._log(Put(name.path, status.st_ino, place.inode, content, status.st_mtime_ns, kept))
         except BaseException:
             self.discard(staged)
             raise
         facts = self._undo_record_on_error(self._publish, staged, status, name, place, attributes)
-        self._keep(name.key, facts, octets)
+        self._keep(name.key, facts, content)
         return facts
 
     async def _stage(self, temporary: str, data: bytes, at: float) -> None:
@@ -371,7 +371,7 @@ class JournalledFileStore(DiskFileStore):
             await self._in_thread(_sync_path, temporary)
 
     def publish(self, staged: str, name: Name, attributes: int = 0) -> None:
-        """The octets are on disk already; the record has the name."""
+        """The bytes are on disk already; the record has the name."""
         try:
             first_name = staged.removeprefix(self._base + "/")
             self._log(Move(first_name, os.lstat(staged).st_ino, self._replaced(name), name.path))
@@ -381,7 +381,7 @@ class JournalledFileStore(DiskFileStore):
         self._undo_record_on_error(super().publish, staged, name, attributes)
 
     def write_at(self, name: Name, offset: int, data: bytes, at: float) -> None:
-        """The record has the octets."""
+        """The record has the bytes."""
         self._log(Patch(name.path, self._inode(name), offset, bytes(data), at))
         self._undo_record_on_error(super().write_at, name, offset, data, at)
 

@@ -27,10 +27,10 @@ class _Node:
 
 
 class MemoryFileStore:
-    """A store that forgets. `capacity` is in octets of content and may be changed at any time
+    """A store that forgets. `capacity` is in bytes of content and may be changed at any time
     (None: no limit).
 
-    `quotas` are directories that are disks of their own: path to the octets a file written there
+    `quotas` are directories that are disks of their own: path to the bytes a file written there
     may have.
     """
 

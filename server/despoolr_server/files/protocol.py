@@ -18,7 +18,7 @@ from despoolr_server.engine.names import Name
 from despoolr_server.engine.rows import FileFacts
 
 INLINE_MAX = 256 * 1024
-"""Octets up to which a file is moved inside the loop; more goes by a thread where threads are
+"""Bytes up to which a file is moved inside the loop; more goes by a thread where threads are
 allowed.
 """
 
@@ -41,7 +41,7 @@ class FileStore(Protocol):
 
     @property
     def inline_max(self) -> int:
-        """Octets up to which `read` and `write_whole` are used; above it `read_large` and `stage`,
+        """Bytes up to which `read` and `write_whole` are used; above it `read_large` and `stage`,
         which may wait.
         """
         ...
@@ -90,7 +90,7 @@ class FileStore(Protocol):
         ...
 
     def read(self, name: Name, offset: int = 0, length: int | None = None) -> bytes:
-        """Octets of a file from `offset`; fewer at its end."""
+        """Bytes of a file from `offset`; fewer at its end."""
         ...
 
     def content(self, name: Name, facts: FileFacts) -> bytes:
@@ -110,23 +110,23 @@ class FileStore(Protocol):
         ...
 
     async def stage(self, data: bytes, at: float) -> str:
-        """Put a large file's octets aside without holding up the loop; returns what `publish` or
+        """Put a large file's bytes aside without holding up the loop; returns what `publish` or
         `discard` take.
         """
         ...
 
     def publish(self, staged: str, name: Name, attributes: int = 0) -> None:
-        """Let staged octets appear under a name, as `write_whole` does; they are discarded if that
+        """Let staged bytes appear under a name, as `write_whole` does; they are discarded if that
         fails.
         """
         ...
 
     def discard(self, staged: str) -> None:
-        """Forget staged octets."""
+        """Forget staged bytes."""
         ...
 
     def write_at(self, name: Name, offset: int, data: bytes, at: float) -> None:
-        """Put octets into an existing file, filling any gap before them with zeros."""
+        """Put bytes into an existing file, filling any gap before them with zeros."""
         ...
 
     def set_size(self, name: Name, size: int, at: float) -> None:
@@ -166,7 +166,7 @@ class FileStore(Protocol):
         ...
 
     def free_bytes(self) -> int:
-        """Octets that still fit."""
+        """Bytes that still fit."""
         ...
 
     def used_bytes(self) -> int:

@@ -97,7 +97,7 @@ def make_app(
     # Shares first: aiohttp looks for longer literal prefixes before shorter ones, and in order only
     # among equals.
     routes: list[web.RouteDef] = []
-    # any octet: what is no name is refused as such
+    # any byte: what is no name is refused as such
     for path in ("/{share:[^/]+}/{path:(?s:.*)}", "/{share:[^/]+}"):
         for method, call in shares.methods.items():
             routes.append(

@@ -263,7 +263,7 @@ class Audit:
         )
 
     def was_read(self, actor: Actor, share: str, path: str, how: str = "read") -> None:
-        """Octets were read (or written: `how`): no record, unless somebody had been waiting for
+        """Bytes were read (or written: `how`): no record, unless somebody had been waiting for
         just that.
         """
         if not self.ledger.waiting_count:

@@ -293,7 +293,7 @@ class Dav:
         return found
 
     def free_bytes(self, share: str) -> int:
-        """Octets that still fit on a share that there is."""
+        """Bytes that still fit on a share that there is."""
         return self._gate.shares[fold(share)].store.free_bytes()
 
     def used_bytes(self, share: str) -> int:

@@ -200,7 +200,7 @@ class Handles:
     async def write(
         self, who: Principal, handle: str, offset: int, data: bytes, *, session: str = ""
     ) -> int | Problem:
-        """Put octets at `offset` (a handle with APPEND_DATA alone writes at the end); how many were
+        """Put bytes at `offset` (a handle with APPEND_DATA alone writes at the end); how many were
         written.
         """
         row = self._gate.own_open(who, handle, session)
@@ -476,7 +476,7 @@ def _denied(row: Open, reason: str) -> Problem:
 
 
 def _no_content(row: Open, facts: FileFacts | None, offset: int, length: int) -> Problem | None:
-    """Why there are no octets to speak of at all."""
+    """Why there are no bytes to speak of at all."""
     if facts is None:
         return problem(NtStatus.OBJECT_NAME_NOT_FOUND, row.share, row.path)
     if facts.directory:

@@ -41,11 +41,11 @@ class LocalOpenFile:
 
     @property
     def size(self) -> int:
-        """Octets in the file when it was opened."""
+        """Bytes in the file when it was opened."""
         return self._reply.size
 
     async def read(self, offset: int = 0, length: int | None = None) -> bytes:
-        """Octets from `offset`; none at the end of the file."""
+        """Bytes from `offset`; none at the end of the file."""
         data = await self._host.handles.read(self._who, self.handle, offset, length)
         if isinstance(data, Problem):
             if data.nt_status == NtStatus.END_OF_FILE:
@@ -54,7 +54,7 @@ class LocalOpenFile:
         return data
 
     async def write(self, data: bytes, offset: int = 0) -> None:
-        """Put octets at `offset`, growing the file as needed."""
+        """Put bytes at `offset`, growing the file as needed."""
         written = await self._host.handles.write(self._who, self.handle, offset, data)
         if isinstance(written, Problem):
             raise ShareError(written)
@@ -62,7 +62,7 @@ class LocalOpenFile:
     async def lock(
         self, offset: int, length: int, *, exclusive: bool = True, wait_s: float = 0.0
     ) -> None:
-        """Lock octets against other opens, at once or within `wait_s` site seconds."""
+        """Lock bytes against other opens, at once or within `wait_s` site seconds."""
         request = lock_request(offset, length, exclusive=exclusive, wait_s=wait_s)
         locked = await self._host.range_locks.lock(self._who, self.handle, request)
         if isinstance(locked, Problem):
@@ -155,7 +155,7 @@ class LocalShare:
         return opened, None
 
     async def read_all(self, paths: Sequence[str]) -> list[bytes | ShareError]:
-        """Whole files: the octets of each, or why not."""
+        """Whole files: the bytes of each, or why not."""
         found: list[bytes | ShareError] = []
         for path in paths:
             try:

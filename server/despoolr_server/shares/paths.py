@@ -428,7 +428,7 @@ class Paths:
         return msgspec.structs.replace(visit, covering_handles=handles) if handles else visit
 
     def _locked_out(self, visit: Visit, size: int, *, writes: bool) -> Problem | None:
-        """Why a range lock keeps the first `size` octets from being read or written by somebody who
+        """Why a range lock keeps the first `size` bytes from being read or written by somebody who
         has none of the locks.
         """
         file = self._engine.table.file(file_key(visit.share.name, visit.name))
@@ -446,7 +446,7 @@ class Paths:
     async def _put_large(
         self, visit: Visit, ask: Ask, facts: FileFacts | None, data: bytes
     ) -> Problem | None:
-        """Stage the octets while an open keeps others out, then publish them, if that open is still
+        """Stage the bytes while an open keeps others out, then publish them, if that open is still
         there.
         """
         store = visit.share.store
@@ -464,7 +464,7 @@ class Paths:
         return None
 
     def _hold(self, visit: Visit, ask: Ask, facts: FileFacts | None) -> Open | Problem:
-        """A real open in an implicit session, for as long as octets are on their way."""
+        """A real open in an implicit session, for as long as bytes are on their way."""
         actor = visit.actor
         session = self._engine.start_session(
             visit.now,

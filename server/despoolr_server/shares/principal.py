@@ -43,7 +43,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A file's octets as of one open: `etag` is strong and quoted, `modified_at` is site time in
+    """A file's bytes as of one open: `etag` is strong and quoted, `modified_at` is site time in
     seconds.
     """
 

@@ -137,7 +137,7 @@ def blocker_of(row: Open, lock: LockedRange | None = None) -> Blocker:
 def describe(blocker: Blocker) -> str:
     """`WINWORD.EXE on WS3 (user ALICE) with READ access sharing READ since 1996-06-03 08:30`.
 
-    For a lock: `octets 0 to 9 locked (EXCLUSIVE) by WINWORD.EXE on WS3 (user ALICE) since
+    For a lock: `bytes 0 to 9 locked (EXCLUSIVE) by WINWORD.EXE on WS3 (user ALICE) since
     1996-06-03 08:30`.
     """
     who = f"{blocker.program} on {blocker.machine}" if blocker.program else blocker.machine

@@ -19,7 +19,7 @@ from despoolr_core.formats.sms_id import SmsId
 from unit.client.world import PACKAGE, START, World, offered, play
 
 HOUR = 3600.0
-IDLE_OCTETS_MAX = {"nothing": 1024, "an optional package": 2048}
+IDLE_BYTES_MAX = {"nothing": 1024, "an optional package": 2048}
 """The goal is 4 KB; this is what we have, with room for another Python."""
 
 
@@ -202,7 +202,7 @@ def test_starting_twice_is_a_mistake_and_stopping_twice_is_not() -> None:
     play(main)
 
 
-@pytest.mark.parametrize("offer", IDLE_OCTETS_MAX)
+@pytest.mark.parametrize("offer", IDLE_BYTES_MAX)
 def test_an_idle_client_costs_little(offer: str) -> None:
     """What a client has allocated after it polled."""
     costs: list[float] = []
@@ -231,5 +231,5 @@ def test_an_idle_client_costs_little(offer: str) -> None:
         await fleet.stop()
 
     play(main)
-    print(f"octets for each idle client with {offer} on offer: {costs[0]:.0f}")
-    assert costs[0] < IDLE_OCTETS_MAX[offer]
+    print(f"bytes for each idle client with {offer} on offer: {costs[0]:.0f}")
+    assert costs[0] < IDLE_BYTES_MAX[offer]

@@ -90,7 +90,8 @@ def test_every_alert_fires_when_it_should_and_not_before(tmp_path: Path) -> None
         ],
         "DespoolrSlowAnswers": [
             {
-                "series": f'despoolr_request_seconds_bucket{{method="GET",le="{le}",instance="site:8801"}}',
+                "series": "despoolr_request_seconds_bucket"
+                f'{{method="GET",le="{le}",instance="site:8801"}}',
                 "values": values,
             }
             for le, values in (("0.5", "0x60"), ("+Inf", "0+10x60"))

@@ -8,7 +8,7 @@ means for the DMI specification (`Mode.STRICT`), for a forgiving reader (`Mode.L
 
     parse(data, mode)   the tree, or `MifError`            check(data, mode)     every finding
     render(mif)         one clean style                    render_verbatim(mif)  as it was read,
-    octet for octet build_mif(...)      a tree from a program's values     would_sms_take(data)  a
+    byte for byte build_mif(...)      a tree from a program's values     would_sms_take(data)  a
     verdict
 """
 

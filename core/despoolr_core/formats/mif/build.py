@@ -42,7 +42,7 @@ def build_attribute(
     access: str = "READ-ONLY",
     storage: str = "SPECIFIC",
 ) -> Attribute:
-    """One attribute. Without `kind` a number is an INTEGER and a literal a STRING of `size` octets,
+    """One attribute. Without `kind` a number is an INTEGER and a literal a STRING of `size` bytes,
     or as many as it has.
     """
     if kind is None:

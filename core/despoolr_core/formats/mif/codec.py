@@ -1,4 +1,4 @@
-"""Octets in, tree out: `parse` refuses, `check` lists.
+"""Bytes in, tree out: `parse` refuses, `check` lists.
 
 Law: `parse(data, mode)` raises exactly when `check(data, mode)` has a finding from ERROR on that
 comes from the format (for SMS, `check` also judges the kind: `sms.check_kind`). What a mode
@@ -26,7 +26,7 @@ def read(data: bytes, mode: Mode = Mode.LENIENT, *, size_max: int = sms.MIF_SIZE
     group and trust nothing.
 
     Raises `MifError` for what a reader of this mode cannot read, `MifTooLarge` for more than
-    `size_max` octets.
+    `size_max` bytes.
     """
     if len(data) > size_max:
         raise MifTooLarge(len(data), size_max, SIZE_SOURCE)
@@ -66,7 +66,7 @@ def parse(data: bytes, mode: Mode = Mode.STRICT, *, size_max: int = sms.MIF_SIZE
     """Read and check a MIF. Raises `MifError` (line, column, rule, source) at the first thing the
     mode does not allow.
 
-    Raises `MifTooLarge` for more than `size_max` octets. What is allowed but noteworthy is in
+    Raises `MifTooLarge` for more than `size_max` bytes. What is allowed but noteworthy is in
     `Mif.findings`.
     """
     mif = read(data, mode, size_max=size_max)

@@ -54,7 +54,7 @@ _PARTS: Final = re.compile(
 )
 _TAIL: Final = re.compile(rf"{_PLAIN_TRIVIA}(?:\x1a[ \t\r\n\f\v\x1a]*+)?+\Z")
 _PIECE_MAX: Final = 500
-"""Longer pieces are declined: no literal here can exceed the 508 octets that need a warning, and
+"""Longer pieces are declined: no literal here can exceed the 508 bytes that need a warning, and
 the memory is bounded.
 """
 

@@ -60,12 +60,12 @@ class MifError(FormatError):
 
 class MifTooLarge(MifError):
     """A MIF refused for its size alone, before a look at its content. `size` and `size_max` in
-    octets.
+    bytes.
     """
 
     def __init__(self, size: int, size_max: int, source: str) -> None:
         super().__init__(
-            f"{size} octets, more than the {size_max} allowed", rule="size", source=source
+            f"{size} bytes, more than the {size_max} allowed", rule="size", source=source
         )
         self.size = size
         self.size_max = size_max

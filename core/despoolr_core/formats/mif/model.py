@@ -2,7 +2,7 @@
 there.
 
 Law: every node keeps the exact text it was read from (`text`, `start`, `end`) and the white space
-and comments before it (`lead`), so the file can be written again octet for octet; what the text
+and comments before it (`lead`), so the file can be written again byte for byte; what the text
 *means* stands beside it (`value`, `number`, `values`). A node made by a program has no text; the
 writer gives it one. Nodes are frozen and know no position: a position is where a node comes to
 stand when the file is written (`locate`).
@@ -27,7 +27,7 @@ from despoolr_core.rules.fold import fold
 
 
 class Encoding(enum.StrEnum):
-    """How the octets become characters. Only the first two are legal (IBM, CA, NC); the others are
+    """How the bytes become characters. Only the first two are legal (IBM, CA, NC); the others are
     read leniently.
     """
 
@@ -56,7 +56,7 @@ Value: TypeAlias = str | int | PathReference | Special
 
 
 class Type(msgspec.Struct, frozen=True, gc=False):
-    """An attribute's type. `kind` is a key of `TYPE_KINDS`' values or `ENUM`; `size` in octets; an
+    """An attribute's type. `kind` is a key of `TYPE_KINDS`' values or `ENUM`; `size` in bytes; an
     enum is named or inline.
     """
 

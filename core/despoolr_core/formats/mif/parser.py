@@ -3,7 +3,7 @@
 Law: the parser knows what a MIF looks like and nothing of what it means; meaning is checked
 afterwards (`checks`). What is wrong is reported by the name of a rule; whether that ends the
 reading is the reader's mode (`rules`), unless the reader collects: then a bad statement is stepped
-over and the next one read. Every octet ends up in some node.
+over and the next one read. Every byte ends up in some node.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from despoolr_core.formats.mif.rules import RULES
 from despoolr_core.formats.mif.tokens import (
     LITERAL_MAX,
     Token,
+    byte_count,
     next_token,
-    octet_count,
     parse_integer,
     unescape,
 )
@@ -178,7 +178,7 @@ class Parser:
                 "a second component" if again else f"{after.text[:40]!r} after END COMPONENT",
             )
         elif after.text and self._text[after.end :].strip(" \t\r\n\f\v\x1a"):
-            self.report("after-end-of-file", after.end, "octets after 0x1A are not read")
+            self.report("after-end-of-file", after.end, "bytes after 0x1A are not read")
         return Mif(component, tuple(header), self._text[tail_at:], self._encoding)
 
     def _component(self, lead: str) -> Component:
@@ -343,12 +343,12 @@ class Parser:
             parts.append(unescape(token.text[1:-1], token.start + 1, self.report, wide=self._wide))
             token = self._peek()
         joined = "".join(parts)
-        octets = octet_count(joined, wide=self._wide)
-        if octets > LITERAL_MAX:
+        size = byte_count(joined, wide=self._wide)
+        if size > LITERAL_MAX:
             self.report(
                 "literal-length",
                 first,
-                f"a literal of {octets} octets, {LITERAL_MAX} is the most others read",
+                f"a literal of {size} bytes, {LITERAL_MAX} is the most others read",
             )
         return joined
 

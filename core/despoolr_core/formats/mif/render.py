@@ -1,4 +1,4 @@
-"""A tree back to octets: letter for letter (`render_verbatim`), or in one clean style (`render`).
+"""A tree back to bytes: letter for letter (`render_verbatim`), or in one clean style (`render`).
 
 Law: `render_verbatim(parse(x)) == x`; `parse(render(m))` means what `m` means (`plain`). The style
 is ISMIF32's: CRLF, ASCII, upper-case keywords, one statement a line, two blanks a level; everything
@@ -32,7 +32,7 @@ from despoolr_core.formats.mif.model import (
 from despoolr_core.formats.mif.tokens import encode, quote
 
 LITERAL_PART_MAX: Final = 500
-"""Octets of one literal; a longer string is written as adjacent literals (REF reads at most 508 in
+"""Bytes of one literal; a longer string is written as adjacent literals (REF reads at most 508 in
 one).
 """
 
@@ -72,7 +72,7 @@ def _verbatim(block: Block, depth: int, mif: Mif, out: list[str]) -> None:
 
 
 def render(mif: Mif) -> bytes:
-    """The file in the writer's style: ASCII octets, or UTF-16 (FE FF) if a character lies beyond
+    """The file in the writer's style: ASCII bytes, or UTF-16 (FE FF) if a character lies beyond
     ISO 8859-1.
     """
     try:

@@ -38,10 +38,10 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 RULES: Final[dict[str, Rule]] = {
-    # octets and characters
+    # bytes and characters
     "encoding": Rule(_E, _W, _E, "IBM 018; BORES 7B; MS NOIDMIF (must be ANSI)"),
     "unicode": Rule(_I, _I, _E, "IBM 018; BORES 7B"),
-    "undecodable": Rule(_F, _F, _F, "IBM, CA: two octets a character"),
+    "undecodable": Rule(_F, _F, _F, "IBM, CA: two bytes a character"),
     "illegal-character": Rule(_E, _E, _E, "REF"),
     "comment-octet": Rule(_W, _W, _N, "REF"),
     "after-end-of-file": Rule(_I, _I, _I, "REF: 0x1A ends the file"),
@@ -49,7 +49,7 @@ RULES: Final[dict[str, Rule]] = {
     "literal-unterminated": Rule(_F, _F, _F, "REF"),
     "literal-newline": Rule(_E, _W, _W, "REF; what SMS does is unknown"),
     "literal-octet": Rule(_E, _W, _N, "REF: only 20-7E and A0-FF"),
-    "literal-length": Rule(_W, _W, _N, "REF, IBM: at most 508 octets"),
+    "literal-length": Rule(_W, _W, _N, "REF, IBM: at most 508 bytes"),
     "escape": Rule(_E, _W, _E, "IBM 016; REF"),
     "octal": Rule(_I, _I, _I, "REF reads octal reliably only with a leading 0"),
     "unquoted": Rule(_E, _W, _E, "IBM 016; seen from NAV and VB Setup kit"),

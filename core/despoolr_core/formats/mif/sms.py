@@ -37,11 +37,11 @@ IDENTIFICATION_CLASS: Final = "MICROSOFT|IDENTIFICATION|1.0"
 ARCHITECTURE_CLASS: Final = "MICROSOFT|ARCHITECTURE|1.0"
 
 STATUS_MIF_SIZE_MAX: Final = 65_536
-"""Octets of a status MIF that PCM still takes: 64 KB; a larger one is event 119 (Q122178)."""
+"""Bytes of a status MIF that PCM still takes: 64 KB; a larger one is event 119 (Q122178)."""
 CUSTOM_MIF_SIZE_SMS2: Final = 100 * 1024
 """The default limit of an SMS 2.0 client for NOIDMIFs and IDMIFs (Q202078)."""
 CUSTOM_MIF_SIZE_DEFAULT: Final = (250_000, 250 * 1024)
-"""ConfigMgr's default of 250 KB; whether KB means 1,000 or 1,024 octets is unknown, so between the
+"""ConfigMgr's default of 250 KB; whether KB means 1,000 or 1,024 bytes is unknown, so between the
 two it is a warning.
 """
 CUSTOM_MIF_SIZE_MAX: Final = 5 * 1024 * 1024
@@ -196,7 +196,7 @@ def _string(checker: Checker, value: str, path: NodePath, *, is_date: bool) -> N
 
 
 def check_kind(checker: Checker, mif: Mif, size: int) -> None:
-    """What the receivers of each kind refuse. `size` in octets."""
+    """What the receivers of each kind refuse. `size` in bytes."""
     kind = kind_of(mif)
     _size(checker, kind, size)
     if kind is MifKind.STATUS:
@@ -209,20 +209,20 @@ def _size(checker: Checker, kind: MifKind, size: int) -> None:
     if kind is MifKind.STATUS:
         if size > STATUS_MIF_SIZE_MAX:
             checker.say(
-                "kind-size", None, f"{size} octets: PCM refuses a status MIF over 64 KB (event 119)"
+                "kind-size", None, f"{size} bytes: PCM refuses a status MIF over 64 KB (event 119)"
             )
     elif kind is not MifKind.DELTA:
         if size > CUSTOM_MIF_SIZE_DEFAULT[1]:
-            checker.say("kind-size", None, f"{size} octets: over the default limit of 250 KB")
+            checker.say("kind-size", None, f"{size} bytes: over the default limit of 250 KB")
         elif size > CUSTOM_MIF_SIZE_DEFAULT[0]:
             checker.say(
-                "kind-size-warning", None, f"{size} octets: over 250 KB if a KB has 1,000 octets"
+                "kind-size-warning", None, f"{size} bytes: over 250 KB if a KB has 1,000 bytes"
             )
         elif size > CUSTOM_MIF_SIZE_SMS2:
             checker.say(
                 "kind-size-warning",
                 None,
-                f"{size} octets: over the default limit of an SMS 2.0 client, 100 KB",
+                f"{size} bytes: over the default limit of an SMS 2.0 client, 100 KB",
             )
 
 

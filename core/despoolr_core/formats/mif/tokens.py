@@ -1,4 +1,4 @@
-"""Octets to characters, characters to tokens, and literals to the strings they stand for.
+"""Bytes to characters, characters to tokens, and literals to the strings they stand for.
 
 Law: `mif.md` section 1. White space and comments only separate; a token is a word, an integer, a
 literal or one of `= , ( ) { } * -`. Possessive quantifiers keep every pattern linear on hostile
@@ -46,7 +46,7 @@ _ESCAPES: Final = {
 """IBM 016; `\\'`, `\\?` and upper-case letters from REF."""
 
 LITERAL_MAX: Final = 508
-"""Octets a literal may hold in REF and that IBM's service layer shows."""
+"""Bytes a literal may hold in REF and that IBM's service layer shows."""
 
 Report = Callable[[str, int, str], None]
 """`report(rule, offset, text)`: may raise, if the rule is an error in the reader's mode."""
@@ -62,13 +62,13 @@ class Token(msgspec.Struct, frozen=True, gc=False):
 
 
 def next_token(text: str, pos: int, report: Report) -> Token:
-    """The token after the white space at `pos`. Bad octets in a comment are reported and passed."""
+    """The token after the white space at `pos`. Bad bytes in a comment are reported and passed."""
     match = _TOKEN.match(text, pos)
     assert match is not None and match.lastgroup is not None, "the last alternatives match anything"
     kind = match.lastgroup
     start, end = match.span(kind)
     if start - pos > 1 and (bad := _BAD_IN_COMMENT.search(text, pos, start)):
-        report("comment-octet", bad.start(), f"octet 0x{ord(bad[0]):02X} in a comment")
+        report("comment-octet", bad.start(), f"byte 0x{ord(bad[0]):02X} in a comment")
     return Token(kind, text[start:end], start, end)
 
 
@@ -76,7 +76,7 @@ def decode(data: bytes) -> tuple[str, Encoding, tuple[str, str] | None]:
     """Characters, encoding, and the rule the encoding breaks (rule, text) if any. The byte order
     mark is taken off.
 
-    Octets that the encoding cannot mean give the rule `undecodable` and no characters.
+    Bytes that the encoding cannot mean give the rule `undecodable` and no characters.
     """
     if data[:2] == b"\xfe\xff":
         return _decode(
@@ -100,25 +100,25 @@ def decode(data: bytes) -> tuple[str, Encoding, tuple[str, str] | None]:
 
 
 def _decode(
-    octets: bytes, encoding: Encoding, flaw: tuple[str, str]
+    data: bytes, encoding: Encoding, flaw: tuple[str, str]
 ) -> tuple[str, Encoding, tuple[str, str] | None]:
-    if encoding is not Encoding.UTF_8 and len(octets) % 2:
+    if encoding is not Encoding.UTF_8 and len(data) % 2:
         return (
             "",
             encoding,
             (
                 "undecodable",
-                f"an odd number of octets ({len(octets)} after the mark) in a two-octet file",
+                f"an odd number of bytes ({len(data)} after the mark) in a two-byte file",
             ),
         )
     try:
         return (
-            octets.decode(encoding, "strict" if encoding is Encoding.UTF_8 else "surrogatepass"),
+            data.decode(encoding, "strict" if encoding is Encoding.UTF_8 else "surrogatepass"),
             encoding,
             flaw,
         )
     except UnicodeDecodeError as error:
-        return "", encoding, ("undecodable", f"octet {error.start + 3} is no UTF-8")
+        return "", encoding, ("undecodable", f"byte {error.start + 3} is no UTF-8")
 
 
 BYTE_ORDER_MARK: Final[dict[Encoding, bytes]] = {
@@ -140,8 +140,8 @@ def encode(text: str, encoding: Encoding) -> bytes:
     )
 
 
-def octet_count(string: str, *, wide: bool) -> int:
-    """How many octets a string fills: a character of a Unicode file fills two (IBM, REF)."""
+def byte_count(string: str, *, wide: bool) -> int:
+    """How many bytes a string fills: a character of a Unicode file fills two (IBM, REF)."""
     return len(string.encode("utf-16-be", "surrogatepass")) if wide else len(string)
 
 
@@ -166,7 +166,7 @@ def unescape(body: str, offset: int, report: Report, *, wide: bool = False) -> s
             report(
                 "literal-octet",
                 offset + bad.start(),
-                f"octet 0x{ord(bad[0]):02X} in a literal: write it as \\x{ord(bad[0]):02x}",
+                f"byte 0x{ord(bad[0]):02X} in a literal: write it as \\x{ord(bad[0]):02x}",
             )
         bad = _BAD_IN_LITERAL.search(body, bad.end())
     if "\\" not in body:

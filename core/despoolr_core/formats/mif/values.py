@@ -12,7 +12,6 @@ from typing import Final
 from despoolr_core.formats.mif.dates import date_flaw
 from despoolr_core.formats.mif.findings import Mode
 from despoolr_core.formats.mif.model import Enumeration, PathReference, Special, Type, Value
-from despoolr_core.formats.mif.tokens import octet_count
 from despoolr_core.formats.mif.words import STRING_KINDS
 
 INTEGER_RANGES: Final[dict[str, tuple[int, int]]] = {
@@ -38,7 +37,7 @@ def value_flaws(
     wide: bool,
     mode: Mode,
 ) -> Iterator[tuple[str, str]]:
-    """The rules a value breaks as (rule, text). `size` is the declared or derived octet limit of a
+    """The rules a value breaks as (rule, text). `size` is the declared or derived byte limit of a
     string type.
     """
     if isinstance(value, Special | PathReference):
@@ -46,8 +45,8 @@ def value_flaws(
     if kind.kind in STRING_KINDS:
         if not isinstance(value, str):
             yield "value-type", f"a number ({value}) where the type is {kind.kind}"
-        elif size is not None and (octets := octet_count(value, wide=wide)) > size:
-            yield "overlong", f"{octets} octets in {kind.kind}({size})"
+        elif size is not None and (filled := byte_count(value, wide=wide)) > size:
+            yield "overlong", f"{filled} bytes in {kind.kind}({size})"
     elif kind.kind == "DATE":
         if not isinstance(value, str):
             yield "value-type", "a DATE is a literal: Time has incorrect format or illegal values"

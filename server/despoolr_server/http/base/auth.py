@@ -39,12 +39,12 @@ _LABEL: Final = b"despoolr token 1\n"
 
 
 class Auth:
-    """Issues and checks the tokens of one secret (at least 16 octets)."""
+    """Issues and checks the tokens of one secret (at least 16 bytes)."""
 
     def __init__(self, secret: bytes) -> None:
         if len(secret) < SECRET_SIZE_MIN:
             raise ValueError(
-                f"a secret of {len(secret)} octets is too short: give at least {SECRET_SIZE_MIN}"
+                f"a secret of {len(secret)} bytes is too short: give at least {SECRET_SIZE_MIN}"
             )
         self._key = hmac.digest(secret, _LABEL, "sha256")
         self._open_to: Principal | None = None
@@ -76,7 +76,7 @@ class Auth:
         if len(token) > TOKEN_SIZE_MAX:
             raise ValueError(
                 f"the names {machine!r} and {user!r} are too long for a token of "
-                f"{TOKEN_SIZE_MAX} octets"
+                f"{TOKEN_SIZE_MAX} bytes"
             )
         return token
 

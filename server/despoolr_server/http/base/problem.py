@@ -105,7 +105,7 @@ KNOWN: Final[dict[str, tuple[int, str, str]]] = {
     ),
     "range-not-satisfiable": (
         416,
-        "The file has no such octets",
+        "The file has no such bytes",
         "Ask for a range inside the size in `Content-Range`.",
     ),
     "unknown-host": (

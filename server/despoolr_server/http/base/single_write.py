@@ -1,6 +1,6 @@
 """An answer that is known whole when the handler returns, and is said in one write.
 
-The law: on the wire it is, octet for octet, what aiohttp's own `Response` with the same status,
+The law: on the wire it is, byte for byte, what aiohttp's own `Response` with the same status,
 headers and body would be. That class builds, copies and serialises a multidict a request; on a poll
 or an open that costs more than the decision. So the usual case (HTTP/1.1, a kept connection, no
 HEAD) is written here by hand, and every other is left to aiohttp. A contract test compares the two.
@@ -25,7 +25,7 @@ _SILENT: Final = frozenset((204, 304))
 """Statuses whose answers have neither body nor length."""
 
 BODY_SIZE_MAX: Final = 64 * 1024
-"""Octets of body up to which head and body are joined; a longer one is not copied once more."""
+"""Bytes of body up to which head and body are joined; a longer one is not copied once more."""
 
 
 class SingleWriteResponse(web.Response):
@@ -40,11 +40,11 @@ class SingleWriteResponse(web.Response):
     ) -> None:
         # Not `super().__init__()`, which is what is saved.
         assert not body or (headers is not None and hdrs.CONTENT_TYPE in headers), (
-            "octets of no type"
+            "bytes of no type"
         )
         self._status = status
         self._plain = headers
-        self._octets = body
+        self._content = body
 
     def force_close(self) -> None:
         """Close the connection after this answer, and say so in it."""
@@ -52,7 +52,7 @@ class SingleWriteResponse(web.Response):
 
     async def prepare(self, request: BaseRequest) -> AbstractStreamWriter | None:
         """Say everything; nothing is left for `write_eof`."""
-        body = self._octets
+        body = self._content
         is_usual = (
             request.version is HttpVersion11
             and request.keep_alive
@@ -73,11 +73,11 @@ class SingleWriteResponse(web.Response):
         if self._status not in _SILENT:
             head += f"Content-Length: {len(body)}\r\n"
         head += f"Date: {rfc822_formatted_time()}\r\n{_SERVER}"
-        octets = head.encode() + body
-        transport.write(octets)
+        whole = head.encode() + body
+        transport.write(whole)
         self._keep_alive = self._eof_sent = True
         writer = request.writer
-        writer.output_size += len(octets)
+        writer.output_size += len(whole)
         await writer.drain()
         return None
 

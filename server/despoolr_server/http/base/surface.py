@@ -33,15 +33,15 @@ from despoolr_server.shares.principal import Caller, Principal
 T = TypeVar("T")
 
 JSON_SIZE_MAX: Final = 64 * 1024
-"""Octets in a JSON body."""
+"""Bytes in a JSON body."""
 
 IDENTITY_SIZE_MAX: Final = 1024
-"""Octets in `Despoolr-Session`, `Despoolr-Program`, `Despoolr-Purpose`, as sent
+"""Bytes in `Despoolr-Session`, `Despoolr-Program`, `Despoolr-Purpose`, as sent
 (percent-encoded).
 """
 
 HEADER_SIZE_MAX: Final = 8190
-"""Octets in any header, and in the request line; a longer one is refused before any handler sees
+"""Bytes in any header, and in the request line; a longer one is refused before any handler sees
 it.
 """
 
@@ -277,7 +277,7 @@ def _identity(name: str, value: str | None) -> str:
         raise Refused(
             known(
                 "headers-too-large",
-                f"`{name}` has {len(value)} octets; this server takes {IDENTITY_SIZE_MAX}.",
+                f"`{name}` has {len(value)} bytes; this server takes {IDENTITY_SIZE_MAX}.",
             )
         )
     try:
@@ -295,6 +295,6 @@ def _too_large(size_max: int) -> Refused:
     return Refused(
         known(
             "payload-too-large",
-            f"This call takes at most {size_max} octets: send less, or pieces to an open.",
+            f"This call takes at most {size_max} bytes: send less, or pieces to an open.",
         )
     )

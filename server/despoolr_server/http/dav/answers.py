@@ -197,7 +197,8 @@ def failed_response(share: str, path: str, problem: Problem) -> str:
     """One response of a multi-status: what could not be done to a resource, and why."""
     where = href(share, path)
     status = f"<D:status>{status_line(problem.status)}</D:status>"
-    return f"<D:response><D:href>{escape(where)}</D:href>{status}{error_xml(problem, where)}</D:response>"
+    inside = f"<D:href>{escape(where)}</D:href>{status}{error_xml(problem, where)}"
+    return f"<D:response>{inside}</D:response>"
 
 
 def dependent_response(share: str, path: str) -> str:
@@ -236,7 +237,8 @@ def prop_answer(
 
 def lockdiscovery(locks: list[DavLock], left_s: Callable[[DavLock], int]) -> str:
     """The active locks of a resource, and the seconds that are left of each."""
-    return f"<D:lockdiscovery>{''.join(_activelock(lock, left_s(lock)) for lock in locks)}</D:lockdiscovery>"
+    active = "".join(_activelock(lock, left_s(lock)) for lock in locks)
+    return f"<D:lockdiscovery>{active}</D:lockdiscovery>"
 
 
 def _activelock(lock: DavLock, left_s: int) -> str:
@@ -244,8 +246,10 @@ def _activelock(lock: DavLock, left_s: int) -> str:
         "<D:activelock><D:locktype><D:write/></D:locktype>"
         f"<D:lockscope><D:{'exclusive' if lock.exclusive else 'shared'}/></D:lockscope>"
         f"<D:depth>{'infinity' if lock.infinite else '0'}</D:depth>{lock.owner}"
-        f"<D:timeout>Second-{left_s}</D:timeout><D:locktoken><D:href>{lock.token}</D:href></D:locktoken>"
-        f"<D:lockroot><D:href>{escape(href(lock.share, lock.path))}</D:href></D:lockroot></D:activelock>"
+        f"<D:timeout>Second-{left_s}</D:timeout>"
+        f"<D:locktoken><D:href>{lock.token}</D:href></D:locktoken>"
+        f"<D:lockroot><D:href>{escape(href(lock.share, lock.path))}</D:href></D:lockroot>"
+        "</D:activelock>"
     )
 
 

@@ -2,7 +2,7 @@
 they are kept.
 
 The law: what comes in is parsed without a DTD, without entities and without looking anywhere else
-(defusedxml refuses them), is at most `XML_SIZE_MAX` octets long and `DEPTH_MAX` elements deep.
+(defusedxml refuses them), is at most `XML_SIZE_MAX` bytes long and `DEPTH_MAX` elements deep.
 Elements nobody knows are passed over, as RFC 4918, 17 asks. A property is kept as its whole
 element, which stands alone: it declares its namespaces and carries the `xml:lang` that was in
 scope.
@@ -21,7 +21,7 @@ from defusedxml.ElementTree import DefusedXMLParser
 from despoolr_core.rules.memory import remembered
 
 XML_SIZE_MAX: Final = 64 * 1024
-"""Octets in an XML body."""
+"""Bytes in an XML body."""
 
 DEPTH_MAX: Final = 64
 """Elements within elements."""
@@ -101,7 +101,7 @@ class _Elements(TreeBuilder):
 def parse_xml(body: bytes) -> Element:
     """The root element. Raises `XmlRefused`."""
     if len(body) > XML_SIZE_MAX:
-        raise XmlRefused(f"an XML body has at most {XML_SIZE_MAX} octets")
+        raise XmlRefused(f"an XML body has at most {XML_SIZE_MAX} bytes")
     try:
         parser = DefusedXMLParser(target=_Elements(), forbid_dtd=True)
         parser.feed(body)

@@ -252,7 +252,8 @@ class PropertyRoutes:
             have = [*told.values()]
             more = (self._element(share, found, name) for name in asked.names if name not in told)
             have += [element for element in more if element is not None]
-        return f"<D:response><D:href>{where}</D:href><D:propstat><D:prop>{''.join(have)}{_OK}</D:response>"
+        found_xml = f"<D:propstat><D:prop>{''.join(have)}{_OK}"
+        return f"<D:response><D:href>{where}</D:href>{found_xml}</D:response>"
 
     def _element(self, share: str, found: Found, name: str) -> str | None:
         live = LIVE.get(name)
@@ -310,7 +311,8 @@ def _creation_date(routes: PropertyRoutes, share: str, found: Found) -> str | No
 
 
 def _display_name(routes: PropertyRoutes, share: str, found: Found) -> str | None:
-    return f"<D:displayname>{escape(visible(found.facts.path.rpartition('/')[2] or share))}</D:displayname>"
+    name = found.facts.path.rpartition("/")[2] or share
+    return f"<D:displayname>{escape(visible(name))}</D:displayname>"
 
 
 def _length(routes: PropertyRoutes, share: str, found: Found) -> str | None:

@@ -70,7 +70,7 @@ IN_PATH: Final[dict[str, str]] = {
 IN_ANSWER: Final[dict[str, str]] = {
     "Location": "The address of what was made.",
     "ETag": "The state of the file; changes whenever the file does.",
-    "Content-Range": "Which octets these are.",
+    "Content-Range": "Which bytes these are.",
     "Allow": "The methods.",
     "DAV": "WebDAV's compliance classes.",
     "Lock-Token": "`<opaquelocktoken:...>`: names the lock in `If` and `UNLOCK`.",

@@ -50,8 +50,8 @@ def render(document: Mapping[str, Any]) -> str:
         for name, calls in groups.items()
     )
     body = "".join(
-        "<section><h2 "
-        f'id="{_anchor(name)}">{escape(name)}</h2>{"".join(_call(*call) for call in calls)}</section>'
+        f'<section><h2 id="{_anchor(name)}">{escape(name)}</h2>'
+        f"{''.join(_call(*call) for call in calls)}</section>"
         for name, calls in groups.items()
     )
     schemas = "".join(
@@ -159,12 +159,13 @@ def _schema(name: str, schema: Mapping[str, Any]) -> str:
     rows = ""
     for field, kind in schema.get("properties", {}).items():
         default = escape(json.dumps(kind["default"])) if "default" in kind else ""
-        rows += f"<tr><td><code>{escape(field)}</code>{_star(field in required)}</td><td>{_type(kind)}</td><td>{default}</td></tr>"
+        head = f"<code>{escape(field)}</code>{_star(field in required)}"
+        rows += f"<tr><td>{head}</td><td>{_type(kind)}</td><td>{default}</td></tr>"
     words = ", ".join(f"<code>{escape(str(word))}</code>" for word in schema.get("enum", ()))
     table = _table(("Field", "Type", "Default"), rows) if rows else f"<p>{words}</p>"
     return (
-        "<article "
-        f'id="schema-{escape(name)}"><h3>{escape(name)}</h3>{_prose(schema.get("description", ""))}{table}</article>'
+        f'<article id="schema-{escape(name)}"><h3>{escape(name)}</h3>'
+        f"{_prose(schema.get('description', ''))}{table}</article>"
     )
 
 
@@ -194,7 +195,8 @@ def _details(title: str, inside: str, *, is_open: bool = False) -> str:
 
 def _table(heads: Iterable[str], rows: str) -> str:
     row = "".join(f'<th scope="col">{head}</th>' for head in heads)
-    return f'<div class="scroll"><table><thead><tr>{row}</tr></thead><tbody>{rows}</tbody></table></div>'
+    table = f"<table><thead><tr>{row}</tr></thead><tbody>{rows}</tbody></table>"
+    return f'<div class="scroll">{table}</div>'
 
 
 def _prose(text: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Final
 TEXT: Final = "text/plain"
 HTML: Final = "text/html"
 XML: Final = "application/xml"
-OCTETS: Final = "application/octet-stream"
+BINARY: Final = "application/octet-stream"
 ANY: Final = "*/*"
 
 ANYONE: Final = "anyone, without a token"
@@ -124,4 +124,4 @@ PURPOSE: Final = in_header(
     "Despoolr-Purpose", "What links the attempts of one update, percent-encoded."
 )
 IDENTITY: Final = (SESSION, PROGRAM, PURPOSE)
-"""Who asks, beyond the token: at most 1024 octets each (431)."""
+"""Who asks, beyond the token: at most 1024 bytes each (431)."""

@@ -3,8 +3,8 @@ machine's user.
 
 | Call | Does |
 | --- | --- |
-| `PUT /api/v1/shares/{share}/rights` `{prefix, role, rights}` | set one entry (null: none); answers what was there |
-| `POST /api/v1/messages` `{machine, text}` | what `NET SEND` does; it goes on record; the user decides what to do |
+| `PUT /api/v1/shares/{share}/rights` `{prefix, role, rights}` | set one entry; tells the old one |
+| `POST /api/v1/messages` `{machine, text}` | what `NET SEND` does; the user decides what to do |
 | `GET /api/v1/messages` | the caller's own machine's messages, each told once |
 
 The first two are for the service account and administrators. Closing somebody's open is `DELETE

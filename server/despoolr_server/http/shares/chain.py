@@ -14,8 +14,8 @@ import msgspec
 from aiohttp import hdrs, web
 
 from despoolr_core.share.chain import (
+    BYTES_MAX,
     CALLS_MAX,
-    OCTETS_MAX,
     Chain,
     ChainDelete,
     ChainGet,
@@ -36,7 +36,7 @@ from despoolr_server.http.base.uploads import Sending
 from despoolr_server.shares.principal import Caller, Content
 
 BODY_SIZE_MAX: Final = 1024 * 1024
-"""Octets of a chain's JSON: 512 KiB of files in base64, and the names."""
+"""Bytes of a chain's JSON: 512 KiB of files in base64, and the names."""
 
 COPIES: Final = 3
 """How many times the size of a file that a chain gets is in memory: the file, and its base64 in the
@@ -79,7 +79,7 @@ class ChainRoutes:
             session = result.session.session if result.session is not None else session
             results.append(result)
             fetched += len(result.data or b"")
-            if (asked.stops and result.problem is not None) or fetched >= OCTETS_MAX:
+            if (asked.stops and result.problem is not None) or fetched >= BYTES_MAX:
                 break
         written = {
             call.share
@@ -133,7 +133,7 @@ class ChainRoutes:
         reply = await self._host.handles.open(caller.who, call.request)
         if isinstance(reply, Problem):
             return ChainResult(problem=reply)
-        if not call.read or reply.size > OCTETS_MAX:
+        if not call.read or reply.size > BYTES_MAX:
             return ChainResult(open=reply)
         data = await self._host.handles.read(caller.who, reply.open, 0, None)
         if isinstance(data, Problem):

@@ -227,7 +227,7 @@ _VARY: Final[dict[str, str]] = {hdrs.VARY: hdrs.ACCEPT}
 
 
 def takes_listing(accept: str) -> bool:
-    """Whether an `Accept` header leaves room for a directory's names; our own client's wants octets
+    """Whether an `Accept` header leaves room for a directory's names; our own client's wants bytes
     or nothing.
     """
     return not accept or any(
@@ -261,7 +261,7 @@ async def _file(
         part = byte_range(asked, len(data))
     except ValueError:
         unsatisfied = known(
-            "range-not-satisfiable", f"The file has {len(data)} octets.", share=share, path=path
+            "range-not-satisfiable", f"The file has {len(data)} bytes.", share=share, path=path
         )
         raise Refused(unsatisfied, {hdrs.CONTENT_RANGE: f"bytes */{len(data)}"}) from None
     if part is None:

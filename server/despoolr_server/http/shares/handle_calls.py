@@ -20,8 +20,8 @@ from despoolr_core.share.wire import (
     WrittenReply,
 )
 from despoolr_server.http.openapi.table import (
+    BINARY,
     IDENTITY,
-    OCTETS,
     Answer,
     Call,
     done,
@@ -162,14 +162,14 @@ CALLS: Final = (
         "Read",
         OPENS,
         (
-            Answer(200, "The octets; none at the end of the file.", {OCTETS: None}),
-            Answer(206, "Those of `Range`.", {OCTETS: None}, ("Content-Range",)),
+            Answer(200, "The bytes; none at the end of the file.", {BINARY: None}),
+            Answer(206, "Those of `Range`.", {BINARY: None}, ("Content-Range",)),
         ),
         (
             *IDENTITY,
             in_header("Range", "`bytes=0-99`: one range."),
             in_query("offset", "Where to begin.", whole(I64)),
-            in_query("length", "How many octets at most.", whole(I64)),
+            in_query("length", "How many bytes at most.", whole(I64)),
         ),
         refusals=(*HANDLE, 409, 416, 423, 503),
     ),
@@ -178,13 +178,13 @@ CALLS: Final = (
         "/api/v1/opens/{open}/content",
         "Write",
         OPENS,
-        (ok(WrittenReply, "How many octets were written."),),
+        (ok(WrittenReply, "How many bytes were written."),),
         (
             *IDENTITY,
             in_header("Content-Range", "`bytes 100-199/*`: where they go."),
             in_query("offset", "Where they go, without `Content-Range`.", whole(I64)),
         ),
-        {OCTETS: None},
+        {BINARY: None},
         body_required=False,
         refusals=(*HANDLE, 409, 423, 507),
     ),
@@ -219,7 +219,7 @@ CALLS: Final = (
         (
             *IDENTITY,
             in_query("offset", "Where the range begins; with `length`.", whole(U64)),
-            in_query("length", "How many octets it has.", whole(U64)),
+            in_query("length", "How many bytes it has.", whole(U64)),
             in_query("request", "The name of the request to cancel; alone."),
         ),
         refusals=(*HANDLE, 404, 409),
@@ -239,7 +239,7 @@ CALLS: Final = (
         "comes. What one is refused stands "
         "in its result as the `problem` it would have been answered. With `stops`, the first that "
         "is refused is the last that "
-        "is made; and after 512 KiB have been read no more is made. Octets travel as base64.",
+        "is made; and after 512 KiB have been read no more is made. Bytes travel as base64.",
     ),
 )
 """Every call of `http.opens` and `http.chain`."""

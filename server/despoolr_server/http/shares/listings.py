@@ -77,7 +77,8 @@ def _page(share: str, path: str, found: list[FileFacts]) -> Iterator[str]:
     title = escape(f"\\\\{share}\\{path}".rstrip("\\").replace("/", "\\"))
     yield _HEAD.format(title=title)
     if path:
-        yield f'<tr><td><a href="{escape(here.rsplit("/", 2)[0])}/">..</a></td><td></td><td></td></tr>\n'
+        above = escape(here.rsplit("/", 2)[0])
+        yield f'<tr><td><a href="{above}/">..</a></td><td></td><td></td></tr>\n'
     for facts in found:
         name = facts.path.rpartition("/")[2]
         href, slash = escape(here + quote(name)), "/" if facts.directory else ""
@@ -92,8 +93,9 @@ def _page(share: str, path: str, found: list[FileFacts]) -> Iterator[str]:
 _HEAD: Final = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>{title}</title>
 <style>
-body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem }}
-table {{ border-collapse: collapse; width: 100% }} td, th {{ text-align: left; padding: .2rem .8rem .2rem 0 }}
+body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem }}
+body {{ padding: 0 1rem }} table {{ border-collapse: collapse; width: 100% }}
+td, th {{ text-align: left; padding: .2rem .8rem .2rem 0 }}
 td:nth-child(2), th:nth-child(2) {{ text-align: right }}
 </style>
 <h1>{title}</h1>

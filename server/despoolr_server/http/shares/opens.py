@@ -234,7 +234,7 @@ class OpenRoutes:
         return answer(refusal) if refusal else SingleWriteResponse(204)
 
     async def read(self, request: web.Request) -> web.StreamResponse:
-        """Octets of an open file: all, a `Range` (206), or `?offset=&length=` (200, empty at the
+        """Bytes of an open file: all, a `Range` (206), or `?offset=&length=` (200, empty at the
         end).
         """
         with Sending(request) as sending:
@@ -251,7 +251,7 @@ class OpenRoutes:
             data = await self._host.handles.read(
                 who, handle, offset, length, session=session, before=sending
             )
-            return answer(data) if isinstance(data, Problem) else await _octets(request, data)
+            return answer(data) if isinstance(data, Problem) else await _binary(request, data)
         query(request)
         part = open_range(ranged)
         data = await self._host.handles.read(
@@ -262,9 +262,9 @@ class OpenRoutes:
         if part is not None:
             if not data:
                 raise Refused(
-                    known("range-not-satisfiable", f"The file ends before octet {part[0]}.")
+                    known("range-not-satisfiable", f"The file ends before byte {part[0]}.")
                 )
-            return await _octets(request, data, f"bytes {part[0]}-{part[0] + len(data) - 1}/*")
+            return await _binary(request, data, f"bytes {part[0]}-{part[0] + len(data) - 1}/*")
         try:
             tail = byte_range(ranged, len(data))
         except ValueError:
@@ -273,13 +273,13 @@ class OpenRoutes:
                 {hdrs.CONTENT_RANGE: "bytes */0"},
             ) from None
         if tail is None:
-            return await _octets(request, data)
-        return await _octets(
+            return await _binary(request, data)
+        return await _binary(
             request, data[tail[0] : tail[1]], f"bytes {tail[0]}-{tail[1] - 1}/{len(data)}"
         )
 
     async def write(self, request: web.Request) -> web.StreamResponse:
-        """Put octets at `Content-Range`'s or `?offset=`'s place, or at the start."""
+        """Put bytes at `Content-Range`'s or `?offset=`'s place, or at the start."""
         caller = self._surface.caller(request)
         offset = whole_number("offset", query(request, "offset")["offset"], 0)
         if expects(request):
@@ -298,7 +298,7 @@ class OpenRoutes:
             part = content_range(ranged)
             if part is None or part[1] != len(data):
                 raise bad_request(
-                    f"`Content-Range: {ranged[:80]}` does not place {len(data)} octets: bytes "
+                    f"`Content-Range: {ranged[:80]}` does not place {len(data)} bytes: bytes "
                     "FIRST-LAST/*."
                 )
             offset = part[0]
@@ -310,7 +310,7 @@ class OpenRoutes:
         )
 
 
-async def _octets(request: web.Request, data: bytes, content_range: str = "") -> web.StreamResponse:
+async def _binary(request: web.Request, data: bytes, content_range: str = "") -> web.StreamResponse:
     headers = {hdrs.CONTENT_TYPE: "application/octet-stream", "X-Content-Type-Options": "nosniff"}
     if content_range:
         headers[hdrs.CONTENT_RANGE] = content_range

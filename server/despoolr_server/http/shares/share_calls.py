@@ -14,9 +14,9 @@ from despoolr_core.share.wire import Entry, Listing
 from despoolr_server.http.openapi.table import (
     ANY,
     ANYONE,
+    BINARY,
     HTML,
     IDENTITY,
-    OCTETS,
     TEXT,
     XML,
     Answer,
@@ -69,11 +69,11 @@ CALLS: Final = (
         (
             Answer(
                 200,
-                "The file as `text/plain` or octets; its facts with `stat`; a directory's names, "
+                "The file as `text/plain` or bytes; its facts with `stat`; a directory's names, "
                 "or a page of them for browsers.",
-                {"application/json": (Listing, Entry), OCTETS: None, TEXT: None, HTML: None},
+                {"application/json": (Listing, Entry), BINARY: None, TEXT: None, HTML: None},
             ),
-            Answer(206, "The octets of `Range`.", {OCTETS: None, TEXT: None}, ("Content-Range",)),
+            Answer(206, "The bytes of `Range`.", {BINARY: None, TEXT: None}, ("Content-Range",)),
             Answer(304, "Nothing new.", {}, ("ETag",)),
         ),
         (

@@ -51,7 +51,7 @@ class SiteFacts(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class PackageRow(msgspec.Struct, forbid_unknown_fields=True):
-    """A package; `version` counts how often its source was stored, `size` is in octets (both 0
+    """A package; `version` counts how often its source was stored, `size` is in bytes (both 0
     until it is first sent).
     """
 

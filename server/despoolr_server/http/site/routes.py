@@ -3,14 +3,14 @@
 | Call | Does |
 | --- | --- |
 | `GET /api/v1/site` | the site, its services, its servers |
-| `GET`/`POST /api/v1/packages`, `GET /api/v1/packages/{id}` | packages, and what sites and servers say of one |
-| `GET`/`POST /api/v1/machines`, `GET /api/v1/machines/{name}` | machines (`limit`, `after` a name) and what they report |
+| `GET`/`POST /api/v1/packages`, `GET /api/v1/packages/{id}` | packages, and where each is |
+| `GET`/`POST /api/v1/machines`, `GET /api/v1/machines/{name}` | machines and what they report |
 | `GET`/`POST /api/v1/sites` | the sites below this one |
 | `GET`/`POST /api/v1/jobs`, `GET /api/v1/jobs/{id}` | jobs; the id may be a job's name |
 | `POST /api/v1/jobs/{id}/cancel` | Edit > Cancel Job |
-| `GET /api/v1/hotfixes`, `POST /api/v1/hotfixes/{article}` | what is installed, what could be; install one |
+| `GET /api/v1/hotfixes`, `POST /api/v1/hotfixes/{article}` | what can be installed; install one |
 | `GET /api/v1/events` | the NT application log |
-| `POST /api/v1/services/{component}/{action}` | `pause`, `resume`, `restart` or `cycle` (`sendcode N 192`: a cycle at once) |
+| `POST /api/v1/services/{component}/{action}` | `pause`, `resume`, `restart` or `cycle` at once |
 
 All of them are for administrators; a client's token gets 403.
 """
@@ -44,7 +44,7 @@ from despoolr_server.site.services.service import Executive
 from despoolr_server.site.state.context import SiteContext
 
 MACHINES_SIZE_MAX: Final = 16 * 1024 * 1024
-"""Octets of a body that lists machines: 100,000 of them fit."""
+"""Bytes of a body that lists machines: 100,000 of them fit."""
 EVENTS_MAX: Final = 10_000
 ACTIONS: Final = ("pause", "resume", "restart", "cycle")
 """What can be done to a service."""

@@ -3,7 +3,7 @@ others.
 
 | Call | Does |
 | --- | --- |
-| `GET /api/v1/setup` | the server, its shares, its time; of a site server also the site, its version, its machines' URLs |
+| `GET /api/v1/setup` | the server, its shares, its time; of a site also its version and servers |
 | `POST /api/v1/tokens` `[{machine, user, role}]` | a token for each; for administrators |
 
 A composition root adds them, which alone knows URLs, the pace of time and the secret.
@@ -29,7 +29,7 @@ from despoolr_server.http.base.surface import SURFACE, Surface, json_answer, rea
 TOKENS_MAX: Final = 10_000
 """Tokens one request may ask for."""
 TOKENS_SIZE_MAX: Final = 4 * 1024 * 1024
-"""Octets of such a request."""
+"""Bytes of such a request."""
 
 
 class TokenRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):

@@ -3,13 +3,13 @@ all are there.
 
 | Call | Does |
 | --- | --- |
-| `POST /api/v1/slots` `{holder, count}` | a range of numbers: the holder's own, a free one, or with `first` exactly those |
-| `PUT /api/v1/slots/{holder}` `{live}` | keeps it, and says how many of the clients exist; 404 if it is lost |
+| `POST /api/v1/slots` `{holder, count}` | a range of numbers; with `first` exactly those |
+| `PUT /api/v1/slots/{holder}` `{live}` | keeps it, says how many clients live; 404 if it is lost |
 | `DELETE /api/v1/slots/{holder}` | gives it back |
-| `GET /api/v1/slots` | every lease, how many clients are wanted and exist, and whether that is exact |
+| `GET /api/v1/slots` | every lease, how many clients are wanted and exist, whether that is exact |
 
-A range of `count` 0 says that none is free, 409 that the numbers, or the holder's name, are
-another's.
+Without `first` a holder gets the range that it has, or a free one; a range of `count` 0 says that
+none is free. 409 says that the numbers, or the holder's name, are another's.
 
 The law: a range is in the database before its holder hears of it, so a killed site server never
 gives one out twice; a number that is a machine of another name is not given out, so no machine is

@@ -207,7 +207,7 @@ async def _present(target: Target) -> list[str]:
 
 
 async def _changed(target: Target) -> list[str]:
-    """The files to write: all of them, or (Q184512 fixed) those whose octets differ from what is
+    """The files to write: all of them, or (Q184512 fixed) those whose bytes differ from what is
     there.
     """
     names = _order(target)

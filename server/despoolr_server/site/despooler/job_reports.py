@@ -98,11 +98,12 @@ class JobReports:
         ):
             # Q235805: 1.2's way to say that it is installed. Keep it.
             package_id = mark(package_id)
+        site, result = self._site.code, SUCCESS if succeeded else FAILED
         report = PackageReport(
-            report=f"{install.job_id}/{self._site.code}/{install.package_id}/{version}/{SUCCESS if succeeded else FAILED}",
+            report=f"{install.job_id}/{site}/{install.package_id}/{version}/{result}",
             package_id=package_id,
-            site=self._site.code,
-            result=SUCCESS if succeeded else FAILED,
+            site=site,
+            result=result,
             version=version,
             job_id=install.job_id,
             time=tick,

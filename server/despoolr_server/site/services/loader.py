@@ -40,7 +40,7 @@ from despoolr_server.site.state.mif_box import MifBox
 
 BATCH_MAX: Final = 200
 MIF_SIZE_MAX: Final = 5_000_000
-"""Octets of a MIF the loader takes (`Max MIF Size`, Q198766)."""
+"""Bytes of a MIF the loader takes (`Max MIF Size`, Q198766)."""
 EVENT_NO_DETAIL_RECORD: Final = 41
 EVENT_MIF_MOVED: Final = 245
 EVENTS_TAKEN: Final = (0, 374)
@@ -169,7 +169,7 @@ class DataLoader(Service):
         try:
             if len(data) > MIF_SIZE_MAX:
                 raise MifError(
-                    f"{len(data):,} octets are more than the {MIF_SIZE_MAX:,} of Max MIF Size"
+                    f"{len(data):,} bytes are more than the {MIF_SIZE_MAX:,} of Max MIF Size"
                 )
             return _Loaded(name, _checked(read_delta_mif(data)), data)
         except MifError as error:

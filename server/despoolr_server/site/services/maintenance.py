@@ -17,7 +17,7 @@ from typing import ClassVar, Final
 
 from despoolr_core.formats.instruction import MINIJOB
 from despoolr_core.rules.fold import fold
-from despoolr_core.share.chain import CALLS_MAX, OCTETS_MAX
+from despoolr_core.share.chain import BYTES_MAX, CALLS_MAX
 from despoolr_core.share.contract import Share, ShareError, ShareUnreachable
 from despoolr_core.share.modes import NtStatus
 from despoolr_core.share.wire import Entry
@@ -219,13 +219,13 @@ def _together(entries: list[Entry]) -> Iterator[list[str]]:
     to be held in memory.
     """
     some: list[str] = []
-    octets = 0
+    size = 0
     for entry in entries:
-        if some and (len(some) == CALLS_MAX or octets + entry.size > OCTETS_MAX):
+        if some and (len(some) == CALLS_MAX or size + entry.size > BYTES_MAX):
             yield some
-            some, octets = [], 0
+            some, size = [], 0
         some.append(entry.name)
-        octets += entry.size
+        size += entry.size
     if some:
         yield some
 

@@ -13,7 +13,7 @@ import asyncio
 from typing import Final
 
 from despoolr_core.rules.fold import fold
-from despoolr_core.share.chain import CALLS_MAX, OCTETS_MAX
+from despoolr_core.share.chain import BYTES_MAX, CALLS_MAX
 from despoolr_core.share.contract import Share
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import SiteServerRole
@@ -69,7 +69,7 @@ class MasterCarrier:
             return 0
         is_complete, count = True, 0
         some: list[tuple[str, bytes, str]] = []
-        octets = 0
+        size = 0
         for number, path in enumerate(await self._masters(directory)):
             if number % AT_ONE_TIME == AT_ONE_TIME - 1:
                 await asyncio.sleep(0)
@@ -78,16 +78,16 @@ class MasterCarrier:
             )
             if changed is None:
                 continue
-            if len(some) == CALLS_MAX or (some and octets + len(changed[0]) > OCTETS_MAX):
+            if len(some) == CALLS_MAX or (some and size + len(changed[0]) > BYTES_MAX):
                 done = await self._write(role, there, some)
-                is_complete, count, some, octets = (
+                is_complete, count, some, size = (
                     is_complete and done == len(some),
                     count + done,
                     [],
                     0,
                 )
             some.append((path, *changed))
-            octets += len(changed[0])
+            size += len(changed[0])
         done = await self._write(role, there, some)
         if is_complete and done == len(some):
             self._complete_at[role.name, directory] = etag

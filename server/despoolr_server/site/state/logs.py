@@ -26,7 +26,7 @@ LOG_FILES: Final[dict[str, str]] = {
     "SMS_EXECUTIVE": "SMSEXEC.LOG",
 }
 LOG_SIZE_MAX: Final = 1_000_000
-"""Octets a log file grows to before it is renamed to `.LO_` and begun anew."""
+"""Bytes a log file grows to before it is renamed to `.LO_` and begun anew."""
 FLUSH_S: Final = 0.1
 """Seconds that a line may wait for others."""
 

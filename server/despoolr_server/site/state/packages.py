@@ -1,7 +1,7 @@
 """A package as files: what is in it, and the one compressed file it travels in.
 
 The compressed form is a plain ZIP (SMS's own is not documented): whoever finds one in a box can
-open it. Equal files give equal octets: names are sorted, times are fixed.
+open it. Equal files give equal bytes: names are sorted, times are fixed.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from despoolr_core.errors import FormatError
 
 FILE_COUNT_MAX: Final = 20_000
 UNPACKED_SIZE_MAX: Final = 1 << 30
-"""Octets a package may unpack to: a damaged or hostile file must not fill memory."""
+"""Bytes a package may unpack to: a damaged or hostile file must not fill memory."""
 
 Files = dict[str, bytes]
-"""Path relative to the package directory, with `/`, to the file's octets."""
+"""Path relative to the package directory, with `/`, to the file's bytes."""
 
 
 class PackageError(FormatError):
@@ -27,7 +27,7 @@ class PackageError(FormatError):
 
 
 def compress(files: Files) -> bytes:
-    """The files in one ZIP, the same octets for the same files."""
+    """The files in one ZIP, the same bytes for the same files."""
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(files):
@@ -47,7 +47,7 @@ def decompress(data: bytes) -> Files:
                     f"the package holds {len(entries):,} files; {FILE_COUNT_MAX:,} at most"
                 )
             if sum(entry.file_size for entry in entries) > UNPACKED_SIZE_MAX:
-                raise PackageError(f"the package unpacks to more than {UNPACKED_SIZE_MAX:,} octets")
+                raise PackageError(f"the package unpacks to more than {UNPACKED_SIZE_MAX:,} bytes")
             return {
                 entry.filename: archive.read(entry)
                 for entry in sorted(entries, key=lambda e: e.filename)

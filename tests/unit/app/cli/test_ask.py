@@ -293,7 +293,7 @@ async def test_the_records_of_a_server_and_the_server_itself_say_the_same(tmp_pa
 
 
 async def _ranged(site: Site) -> tuple[LiveSource, asyncio.Task[Any]]:
-    """EXCEL.EXE has eleven octets and a range of none locked, FOXPRO.EXE waits for one of them."""
+    """EXCEL.EXE has eleven bytes and a range of none locked, FOXPRO.EXE waits for one of them."""
     await site.ask("PUT", "/SMS_SHR/a.dat", b"one")
     modes = {"access": "READ|WRITE", "share_mode": "READ|WRITE"}
     held, other = await site.hold("a.dat", **modes), await site.hold("a.dat", "FOXPRO.EXE", **modes)
@@ -320,7 +320,7 @@ async def _ranged(site: Site) -> tuple[LiveSource, asyncio.Task[Any]]:
     ), waits
 
 
-async def test_locks_tell_the_octets_that_are_locked_and_who_waits_for_them(
+async def test_locks_tell_the_bytes_that_are_locked_and_who_waits_for_them(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with serving() as site:
@@ -331,7 +331,7 @@ async def test_locks_tell_the_octets_that_are_locked_and_who_waits_for_them(
         waits.cancel()
     lines = capsys.readouterr().out.partition("Locked inside the files:")[2].split("\n")[1:]
     cells = [re.split(r"  +", line.strip()) for line in lines if line]
-    assert cells[0] == ["FILE", "BY", "PROGRAM", "OCTETS", "KIND", "SINCE"]
+    assert cells[0] == ["FILE", "BY", "PROGRAM", "BYTES", "KIND", "SINCE"]
     assert [row[1:5] for row in cells[1:]] == [
         ["PC07", "EXCEL.EXE", "100 to 109", "SHARED"],
         ["PC07", "EXCEL.EXE", "7", "SHARED"],

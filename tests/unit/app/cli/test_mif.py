@@ -45,7 +45,7 @@ def test_each_finding_is_one_line_with_place_severity_rule_and_source(file: Path
     assert result.exit_code == 2
     first, summary = result.output.splitlines()
     length = 158 if file.parent == MIFS else 153
-    assert first.startswith(f"{file}:74:7: error: {length} octets in STRING(128) (overlong, REF;")
+    assert first.startswith(f"{file}:74:7: error: {length} bytes in STRING(128) (overlong, REF;")
     assert summary == "1 file, 0 fine, 1 refused (strict): 1 error"
 
 
@@ -135,7 +135,7 @@ def test_show_as_json_of_somebody_elses_file() -> None:
     assert len(tree["comments"]) == 12
 
 
-def test_show_reads_leniently_says_so_and_never_lets_octets_drive_the_terminal(
+def test_show_reads_leniently_says_so_and_never_lets_bytes_drive_the_terminal(
     tmp_path: Path,
 ) -> None:
     file = tmp_path / "x.mif"

@@ -77,9 +77,7 @@ async def test_a_lease_holds_from_the_moment_it_was_asked_for_not_from_the_answe
     )
 
 
-async def test_a_holder_that_was_paused_past_its_end_does_not_renew_but_is_told_that_it_is_over() -> (
-    None
-):
+async def test_a_holder_paused_past_its_end_does_not_renew_but_is_told_that_it_is_over() -> None:
     clock, site = Hand(), Site(answer(1, 10) | {"lease_s": 20.0})
     taken = SlotLease(site.call, "h", 10, lambda text: None, now=clock)
     await taken.take()

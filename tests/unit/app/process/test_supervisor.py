@@ -32,7 +32,8 @@ import os, subprocess, sys
 from despoolr_app.process.supervisor import Lifeline, end_with_parent
 end_with_parent()
 line = Lifeline()
-child = subprocess.Popen([sys.executable, "-c", {CHILD!r}], stdout=subprocess.PIPE, **line.options())
+ask = [sys.executable, "-c", {CHILD!r}]
+child = subprocess.Popen(ask, stdout=subprocess.PIPE, **line.options())
 child.stdout.readline()
 print(child.pid, flush=True)
 child.wait()

@@ -117,7 +117,7 @@ def test_a_truncated_file_is_named_as_such_with_its_last_line() -> None:
     )
 
 
-def test_a_changed_octet_is_noticed() -> None:
+def test_a_changed_byte_is_noticed() -> None:
     error = error_of(WHOLE.replace(b"BPC0000A", b"BPC0000B"))
     assert error.line == 11
     assert "damaged" in error.reason
@@ -161,7 +161,7 @@ def test_a_wrong_line_is_named(text: str, line: int) -> None:
     assert error_of(resealed(text)).line == line
 
 
-def test_octets_that_are_no_text_are_named() -> None:
+def test_bytes_that_are_no_text_are_named() -> None:
     from zlib import crc32
 
     body = b"The execution time is M/D/Y 2-19-1970\nThe number of retries is 0\nT\nA = \xff\n"

@@ -1,4 +1,4 @@
-"""The short way for job MIFs: the same octets and the same reports as the long way, or none at
+"""The short way for job MIFs: the same bytes and the same reports as the long way, or none at
 all.
 """
 
@@ -52,7 +52,7 @@ def reports() -> st.SearchStrategy[JobReport]:
 
 
 @given(reports())
-def test_both_ways_write_the_same_octets(report: JobReport) -> None:
+def test_both_ways_write_the_same_bytes(report: JobReport) -> None:
     assert render_job_mif(report) == job_mif._render(report)
 
 

@@ -128,9 +128,10 @@ def test_a_broken_rule_is_as_bad_as_the_table_says(rule: str, data: bytes, mode:
 def test_every_rule_of_the_strict_profile_has_its_broken_file() -> None:
     lexical = {
         # shown in test_mif_tokens.py and test_mif_parser.py
-        "encoding", "unicode", "undecodable", "illegal-character", "comment-octet", "after-end-of-file",
-        "literal-unterminated", "literal-newline", "literal-octet", "literal-length", "escape", "octal", "unquoted",
-        "syntax", "unknown-statement", "end-mismatch", "unclosed", "unclosed-component", "no-component", "trailing-text",
+        "encoding", "unicode", "undecodable", "illegal-character", "comment-octet",
+        "after-end-of-file", "literal-unterminated", "literal-newline", "literal-octet",
+        "literal-length", "escape", "octal", "unquoted", "syntax", "unknown-statement",
+        "end-mismatch", "unclosed", "unclosed-component", "no-component", "trailing-text",
         "language-form",
     }  # fmt: skip
     assert {rule for rule, row in RULES.items() if row.strict is not None} == lexical | {

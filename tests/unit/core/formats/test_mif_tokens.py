@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from despoolr_core.formats.mif import Encoding, MifError, Mode, check, parse, render_verbatim
-from despoolr_core.formats.mif.tokens import octet_count, parse_integer, quote
+from despoolr_core.formats.mif.tokens import parse_integer, quote
 from mif_samples import attribute, group, mif, with_value
 
 
@@ -76,7 +76,7 @@ def test_end_of_file_inside_a_literal_is_fatal_at_its_quote(literal: str) -> Non
         assert (error.rule, error.line, error.column) == ("literal-unterminated", 2, 6)
 
 
-def test_a_literal_over_508_octets_is_a_warning() -> None:
+def test_a_literal_over_508_bytes_is_a_warning() -> None:
     assert parse(with_value('"' + "a" * 508 + '"')).findings == ()
     assert [
         f.rule for f in parse(with_value('"' + "a" * 300 + '" "' + "b" * 209 + '"')).findings
@@ -141,7 +141,7 @@ def test_an_illegal_character_is_refused_at_its_place(stray: str) -> None:
         assert (error.rule, error.line, error.column) == ("illegal-character", 2, 3)
 
 
-def test_a_bad_octet_in_a_comment_is_only_a_warning() -> None:
+def test_a_bad_byte_in_a_comment_is_only_a_warning() -> None:
     assert [
         (f.rule, f.severity.name, f.line, f.column) for f in parse(mif(before="// \x07\n")).findings
     ] == [("comment-octet", "WARNING", 1, 4)]
@@ -181,10 +181,10 @@ def test_big_endian_unicode_is_read_and_written_back() -> None:
     assert refusal(data, Mode.SMS).rule == "unicode"
 
 
-def test_a_unicode_character_fills_two_octets_of_a_string() -> None:
+def test_a_unicode_character_fills_two_bytes_of_a_string() -> None:
     text = mif(group(attribute(type_="STRING(3)", value='"ab"'))).decode()
     assert refusal(b"\xfe\xff" + text.encode("utf-16-be")).rule == "overlong"
-    assert octet_count("a\U0001f600", wide=True) == 6
+    assert byte_count("a\U0001f600", wide=True) == 6
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_other_byte_order_marks_have_no_legal_meaning(data: bytes, encoding: Enc
 
 
 @pytest.mark.parametrize("data", [b"\xfe\xff\x00", b"\xff\xfeA", b"\xef\xbb\xbf\xff"])
-def test_octets_that_are_no_characters_are_fatal(data: bytes) -> None:
+def test_bytes_that_are_no_characters_are_fatal(data: bytes) -> None:
     for mode in Mode:
         assert refusal(data, mode).rule == "undecodable"
         assert [f.rule for f in check(data, mode)] == ["undecodable"]

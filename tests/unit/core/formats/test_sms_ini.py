@@ -49,8 +49,8 @@ def error_of(text: bytes | str) -> SmsIniError:
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
 def test_a_file_reads_and_writes_back_with_comments_and_unknown_keys(line_end: str) -> None:
-    octets = TEXT.replace("\n", line_end).encode()
-    assert render_sms_ini(parse_sms_ini(octets)) == octets
+    raw = TEXT.replace("\n", line_end).encode()
+    assert render_sms_ini(parse_sms_ini(raw)) == raw
 
 
 def test_sections_and_keys_are_found_in_any_case_and_without_blanks() -> None:

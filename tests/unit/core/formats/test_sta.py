@@ -27,5 +27,5 @@ def test_what_is_no_record_is_refused(data: bytes) -> None:
 def test_a_record_has_a_size_it_cannot_exceed() -> None:
     padded = render_sta(REPORT).ljust(FILE_SIZE_MAX)
     assert parse_sta(padded) == REPORT
-    with pytest.raises(StaError, match="65,537 octets are more than 65,536"):
+    with pytest.raises(StaError, match="65,537 bytes are more than 65,536"):
         parse_sta(padded + b" ")

@@ -95,7 +95,7 @@ def test_the_place_of_the_mistake_is_told() -> None:
     assert data.splitlines()[refusal.value.line - 1][refusal.value.column - 1 :] == b".15"
 
 
-def test_64_kb_are_taken_and_one_octet_more_is_too_large() -> None:
+def test_64_kb_are_taken_and_one_byte_more_is_too_large() -> None:
     data = render_status_mif(FIVE)
     assert STATUS_MIF_SIZE_MAX == 65_536
     assert read_status_mif(data + b" " * (STATUS_MIF_SIZE_MAX - len(data))) == FIVE

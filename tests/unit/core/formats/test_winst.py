@@ -133,7 +133,7 @@ def test_windows_line_ends_are_read() -> None:
     assert parse_winst(SAMPLE.replace("\n", "\r\n").encode()) == parse_winst(SAMPLE)
 
 
-def test_the_background_and_synchronous_flags_live_in_the_last_octet_of_reserved() -> None:
+def test_the_background_and_synchronous_flags_live_in_the_last_byte_of_reserved() -> None:
     assert not RECORD.background and not RECORD.synchronous_exit
     record = RECORD.with_flags(background=True, synchronous_exit=True)
     assert record.background and record.synchronous_exit
@@ -142,7 +142,7 @@ def test_the_background_and_synchronous_flags_live_in_the_last_octet_of_reserved
     assert record.with_flags(background=False).reserved == RESERVED_SAMPLE
 
 
-def test_other_octets_of_reserved_are_kept() -> None:
+def test_other_bytes_of_reserved_are_kept() -> None:
     record = msgspec.structs.replace(RECORD, reserved=bytes(range(32)))
     assert record.with_flags(background=True).reserved == bytes(range(31)) + bytes([0x1D])
 
@@ -208,7 +208,7 @@ def test_a_text_has_a_longest_length() -> None:
 
 
 def test_a_file_has_a_largest_size() -> None:
-    with pytest.raises(WinstError, match="octets are more than"):
+    with pytest.raises(WinstError, match="bytes are more than"):
         parse_winst(b" " * (FILE_SIZE_MAX + 1))
 
 
@@ -246,7 +246,7 @@ def test_commas_quotes_colons_and_blanks_are_text() -> None:
         ("operating_system", 128, "Operating System: 128 is not between 0 and 127"),
         ("expiration_date", site_time(2070), "Expiration Date: the year 2070"),
         ("display_date", -1.0, "Display Date"),
-        ("reserved", b"short", "Reserved: 5 octets instead of 32"),
+        ("reserved", b"short", "Reserved: 5 bytes instead of 32"),
         ("servers", (PackageServer(""),), "without a UNC"),
         ("servers", (PackageServer("\\\\S\\x\ny"),), "control character"),
     ],
@@ -318,8 +318,8 @@ def test_a_damaged_line_is_named(old: str, new: str, place: tuple[int, int]) -> 
     assert str(error).startswith(f"line {place[0]}, column {place[1]}: ")
 
 
-def test_octets_that_are_no_text_are_named() -> None:
-    with pytest.raises(WinstError, match="octet FF is not UTF-8") as caught:
+def test_bytes_that_are_no_text_are_named() -> None:
+    with pytest.raises(WinstError, match="byte FF is not UTF-8") as caught:
         parse_winst(SAMPLE.encode().replace(b"Office", b"\xffOffice", 1))
     assert (caught.value.line, caught.value.column) == (24, 29)
 
@@ -338,7 +338,7 @@ def test_a_file_read_by_its_records_texts_is_the_one_read_line_by_line(data: st.
         lines[at : at + data.draw(st.integers(0, 1))] = data.draw(
             st.lists(st.sampled_from([*lines, "", " ", "x"]), max_size=1)
         )
-    octets = "\n".join(lines).encode()
+    raw = "\n".join(lines).encode()
 
     def outcome(read: bytes | str) -> object:
         try:
@@ -346,4 +346,4 @@ def test_a_file_read_by_its_records_texts_is_the_one_read_line_by_line(data: st.
         except WinstError as error:
             return str(error)
 
-    assert outcome(octets) == outcome(octets.decode())  # text goes the long way
+    assert outcome(raw) == outcome(raw.decode())  # text goes the long way

@@ -337,10 +337,10 @@ def test_each_lock_in_the_way_is_a_hold_of_its_own_that_ends_with_its_unlock_or_
     )
     assert verdict(story.ledger.rows()[0]) == (
         "SMS_DESPOOLER on SITE1 was refused b.dat once because WINWORD.EXE on WS3 (user ALICE) "
-        "held octets 0 to 9 locked "
-        "(EXCLUSIVE) since 1996-06-03 07:01; WINWORD.EXE on WS3 (user ALICE) held octet 20 locked "
+        "held bytes 0 to 9 locked "
+        "(EXCLUSIVE) since 1996-06-03 07:01; WINWORD.EXE on WS3 (user ALICE) held byte 20 locked "
         "(EXCLUSIVE) since "
-        "1996-06-03 07:01; WINWORD.EXE on WS3 (user ALICE) held the point before octet 30 locked "
+        "1996-06-03 07:01; WINWORD.EXE on WS3 (user ALICE) held the point before byte 30 locked "
         "(EXCLUSIVE) since "
         "1996-06-03 07:01; unlocking that range would let it through."
     )

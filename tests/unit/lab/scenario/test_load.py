@@ -321,7 +321,7 @@ def test_a_file_that_is_no_text_or_too_large_is_refused_before_it_is_read_as_tom
 ) -> None:
     file = tmp_path / "bad.toml"
     file.write_bytes(b"name = 'x'\n\xff")
-    with pytest.raises(ScenarioError, match=r"line 2, column 1: not UTF-8 text: octet 11"):
+    with pytest.raises(ScenarioError, match=r"line 2, column 1: not UTF-8 text: byte 11"):
         load_scenario(file)
     file.write_bytes(b"#" * (FILE_SIZE_MAX + 1))
     with pytest.raises(ScenarioError, match="larger than"):

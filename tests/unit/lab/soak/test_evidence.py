@@ -41,15 +41,18 @@ def test_the_database_tells_reports_of_clients_jobs_and_workstations(tmp_path: P
         db.executescript(
             """
             CREATE TABLE LoadedReports (Report TEXT, At REAL);
-            INSERT INTO LoadedReports VALUES ('BPC00001-BPC0001-1.000', 1), ('BPC00001/BPC/Completion//Complete/0', 1);
+            INSERT INTO LoadedReports VALUES ('BPC00001-BPC0001-1.000', 1),
+                                             ('BPC00001/BPC/Completion//Complete/0', 1);
             CREATE TABLE Jobs (JobID TEXT, Name TEXT, RequestID TEXT, Status TEXT, RepeatOf TEXT);
             INSERT INTO Jobs VALUES ('BPC00001', 'RUN0001', 'BPC0001', 'Complete', '');
             CREATE TABLE Events (Code INTEGER, JobID TEXT, Text TEXT);
-            INSERT INTO Events VALUES (189, 'BPC00001', 'Cannot find the instruction for machine (PC00001) to remove.'),
-                                      (109, 'BPC00001', 'No (other) matter.');
+            INSERT INTO Events VALUES
+              (189, 'BPC00001', 'Cannot find the instruction for machine (PC00001) to remove.'),
+              (109, 'BPC00001', 'No (other) matter.');
             CREATE TABLE Machines (MachineID INTEGER, SMSID TEXT);
             INSERT INTO Machines VALUES (7, 'BPC00001');
-            CREATE TABLE JobDetails (JobID TEXT, MachineID INTEGER, MachineName TEXT, Kind TEXT, Status TEXT);
+            CREATE TABLE JobDetails
+              (JobID TEXT, MachineID INTEGER, MachineName TEXT, Kind TEXT, Status TEXT);
             INSERT INTO JobDetails VALUES ('BPC00001', 7, 'PC00001', 'Workstation', 'Complete'),
                                           ('BPC00001', 0, '', 'Completion', 'Complete');
             """

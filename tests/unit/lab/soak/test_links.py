@@ -1,4 +1,4 @@
-"""A link carries octets whole, and what a cut does to connections that stand and to new ones."""
+"""A link carries bytes whole, and what a cut does to connections that stand and to new ones."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def is_reset(link: Link) -> bool:
         return True
 
 
-async def test_octets_come_back_whole_and_in_order(link: Link) -> None:
+async def test_bytes_come_back_whole_and_in_order(link: Link) -> None:
     reader, writer = await connect(link)
     data = bytes(range(256)) * 4096
     task = asyncio.ensure_future(reader.readexactly(len(data)))

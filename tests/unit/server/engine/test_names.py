@@ -103,7 +103,7 @@ def test_a_part_may_have_255_utf_16_units_and_no_more() -> None:
         assert isinstance(parse_name(letter * (255 // units + 1)), BadName)
 
 
-def test_a_path_may_have_1024_octets_and_no_more() -> None:
+def test_a_path_may_have_1024_bytes_and_no_more() -> None:
     longest = "/".join(["x" * 127] * 8) + "/"
     assert len(longest) == PATH_MAX
     assert isinstance(parse_name(longest[:-1]), Name)

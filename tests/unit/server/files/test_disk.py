@@ -274,4 +274,4 @@ def test_nothing_is_kept_in_memory_of_files_that_are_gone(store: DiskFileStore) 
         left, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert left < 20 * len(data), f"{left:,} octets are left of 200 files"
+    assert left < 20 * len(data), f"{left:,} bytes are left of 200 files"

@@ -107,7 +107,7 @@ async def test_everybody_may_read_a_locked_file_whole_and_nobody_else_change_it(
     assert await refused(world, "A") == ALL
 
 
-async def test_an_open_that_does_not_share_writing_meets_an_exclusive_lock_as_it_meets_an_editor() -> (
+async def test_an_open_that_shares_no_writing_meets_an_exclusive_lock_as_it_meets_an_editor() -> (
     None
 ):
     world = World()

@@ -100,16 +100,14 @@ def test_a_refusal_names_the_machine_the_program_the_range_and_since_when() -> N
                 EPOCH,
             )
             assert (
-                "octets 10 to 29 locked (EXCLUSIVE) by EXCEL.EXE on PC07 (user anna)"
+                "bytes 10 to 29 locked (EXCLUSIVE) by EXCEL.EXE on PC07 (user anna)"
                 in refusal.detail
             )
             assert refusal.episode == "LOGON1-E1"
         (episode,) = world.host.episodes()
         assert (episode.attempt_count, episode.state) == (4, "waiting")
         assert [hold.lock and hold.lock.offset for hold in episode.holds] == [10]
-        assert (
-            "held octets 10 to 29 locked (EXCLUSIVE) since" in world.host.ledger.why().verdicts[0]
-        )
+        assert "held bytes 10 to 29 locked (EXCLUSIVE) since" in world.host.ledger.why().verdicts[0]
         assert world.host.range_locks.unlock(ANNA, held, 10, 20) is None
         assert world.host.episodes()[0].holds[0].released_at == EPOCH + 60.0
         assert "the range is free now" in world.host.ledger.why().verdicts[0]
@@ -240,9 +238,7 @@ def test_a_wait_ends_with_its_handle_and_with_its_session() -> None:
     in_virtual_time(story)
 
 
-def test_a_vanished_machines_locks_go_to_whoever_waits_when_its_lease_is_over_though_nobody_asks() -> (
-    None
-):
+def test_a_vanished_machines_locks_go_to_whoever_waits_once_its_lease_is_over() -> None:
     async def story() -> None:
         world = Waiters()
         await world.put("F")

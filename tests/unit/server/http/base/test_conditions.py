@@ -62,7 +62,7 @@ def test_only_one_strong_tag_is_plain() -> None:
         ("bytes=x-1", None),
     ],
 )
-def test_a_range_of_ten_octets(header: str, wanted: tuple[int, int] | None) -> None:
+def test_a_range_of_ten_bytes(header: str, wanted: tuple[int, int] | None) -> None:
     assert byte_range(header, 10) == wanted
 
 

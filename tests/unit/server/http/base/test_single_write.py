@@ -56,10 +56,10 @@ async def said(port: int, line: str, *headers: str) -> bytes:
         asked += f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(asked.encode())
-    octets = await reader.read()
+    raw = await reader.read()
     writer.close()
     await writer.wait_closed()
-    return re.sub(rb"Date: [^\r]+", b"Date: now", octets)
+    return re.sub(rb"Date: [^\r]+", b"Date: now", raw)
 
 
 @pytest.mark.parametrize("name", ANSWERS)
@@ -73,7 +73,7 @@ async def said(port: int, line: str, *headers: str) -> bytes:
         ("GET", "HTTP/1.0", ("Connection: keep-alive",)),
     ],
 )
-async def test_an_answer_is_octet_for_octet_that_of_aiohttp(
+async def test_an_answer_is_byte_for_byte_that_of_aiohttp(
     port: int, name: str, method: str, version: str, headers: tuple[str, ...]
 ) -> None:
     ours = await said(port, f"{method} /whole/{name} {version}", *headers)
@@ -82,8 +82,8 @@ async def test_an_answer_is_octet_for_octet_that_of_aiohttp(
     assert ours.startswith(f"{version} {ANSWERS[name][0]} ".encode())
 
 
-def test_octets_without_a_type_are_a_mistake_of_ours() -> None:
-    with pytest.raises(AssertionError, match="octets of no type"):
+def test_bytes_without_a_type_are_a_mistake_of_ours() -> None:
+    with pytest.raises(AssertionError, match="bytes of no type"):
         SingleWriteResponse(200, None, b"x")
-    with pytest.raises(AssertionError, match="octets of no type"):
+    with pytest.raises(AssertionError, match="bytes of no type"):
         SingleWriteResponse(200, {"ETag": '"1"'}, b"x")

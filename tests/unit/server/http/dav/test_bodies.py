@@ -26,11 +26,15 @@ from despoolr_server.http.dav.bodies import (
 )
 
 BOMB = b"""<?xml version="1.0"?>
-<!DOCTYPE lolz [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;">]>
+<!DOCTYPE lolz [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">
+<!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;">]>
 <propfind xmlns="DAV:"><prop><x>&c;</x></prop></propfind>"""
-EXTERNAL = b"""<!DOCTYPE p [<!ENTITY x SYSTEM "file:///etc/passwd">]><propfind xmlns="DAV:"><prop><a>&x;</a></prop></propfind>"""
-PARAMETER = b"""<!DOCTYPE p [<!ENTITY % x SYSTEM "http://127.0.0.1:9/x"> %x;]><propfind xmlns="DAV:"><allprop/></propfind>"""
-OUTSIDE = b"""<!DOCTYPE propfind SYSTEM "http://127.0.0.1:9/x.dtd"><propfind xmlns="DAV:"><allprop/></propfind>"""
+EXTERNAL = b"""<!DOCTYPE p [<!ENTITY x SYSTEM "file:///etc/passwd">]>
+<propfind xmlns="DAV:"><prop><a>&x;</a></prop></propfind>"""
+PARAMETER = b"""<!DOCTYPE p [<!ENTITY % x SYSTEM "http://127.0.0.1:9/x"> %x;]>
+<propfind xmlns="DAV:"><allprop/></propfind>"""
+OUTSIDE = b"""<!DOCTYPE propfind SYSTEM "http://127.0.0.1:9/x.dtd">
+<propfind xmlns="DAV:"><allprop/></propfind>"""
 
 
 @pytest.mark.parametrize("body", [BOMB, EXTERNAL, PARAMETER, OUTSIDE, b"<!DOCTYPE a><a/>"])
@@ -59,7 +63,7 @@ def test_what_is_no_xml_is_refused_as_malformed(body: bytes) -> None:
     assert not caught.value.is_attack
 
 
-def test_a_body_of_the_limit_is_read_and_one_octet_more_is_not() -> None:
+def test_a_body_of_the_limit_is_read_and_one_byte_more_is_not() -> None:
     body = b"<a>" + b"x" * (XML_SIZE_MAX - 7) + b"</a>"
     assert parse_xml(body).text
     with pytest.raises(XmlRefused, match=str(XML_SIZE_MAX)):
@@ -112,7 +116,8 @@ def test_a_propfind_that_asks_for_nothing_known_or_too_much_is_refused(body: byt
 
 
 def test_a_proppatch_is_read_in_its_order_with_the_language_in_scope() -> None:
-    body = """<D:propertyupdate xmlns:D="DAV:" xml:lang="de"><D:set><D:prop><a xmlns="u">ä</a></D:prop></D:set>
+    body = """<D:propertyupdate xmlns:D="DAV:" xml:lang="de">
+    <D:set><D:prop><a xmlns="u">ä</a></D:prop></D:set>
     <D:remove><D:prop><b xmlns="u"/></D:prop></D:remove>
     <D:set><D:prop xml:lang="fr"><b xmlns="u" xml:lang="en"/></D:prop></D:set></D:propertyupdate>"""
     assert [tuple(change) for change in parse_proppatch(body.encode())] == [
@@ -137,7 +142,8 @@ def test_a_proppatch_that_changes_nothing_or_too_much_is_refused(inside: str) ->
 
 
 def test_a_lockinfo_has_a_scope_and_perhaps_an_owner() -> None:
-    body = b"""<D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype>
+    body = b"""<D:lockinfo xmlns:D="DAV:">
+    <D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype>
     <D:owner><D:href>mailto:a@b</D:href> &amp; co</D:owner></D:lockinfo>"""
     owner = '<owner xmlns="DAV:"><href>mailto:a@b</href> &amp; co</owner>'
     assert parse_lockinfo(body) == LockInfo(True, owner)

@@ -260,7 +260,8 @@ async def test_a_look_too_deep_is_refused_with_what_to_do_instead(site: Site) ->
 
 def named(count: int, namespace: str) -> bytes:
     names = "".join(f"<u:n{number:03}/>" for number in range(count))
-    return f'<D:propfind xmlns:D="DAV:" xmlns:u="{namespace}"><D:prop>{names}</D:prop></D:propfind>'.encode()
+    spaces = f'xmlns:D="DAV:" xmlns:u="{namespace}"'
+    return f"<D:propfind {spaces}><D:prop>{names}</D:prop></D:propfind>".encode()
 
 
 async def test_names_in_one_long_namespace_are_refused_up_front(site: Site) -> None:

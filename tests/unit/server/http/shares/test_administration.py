@@ -20,7 +20,7 @@ from unit.server.site.bench import Bench
 
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
-    clock, auth, network = LoopClock(EPOCH), Auth(b"sixteen octets or more"), SocketNetwork()
+    clock, auth, network = LoopClock(EPOCH), Auth(b"sixteen bytes or more"), SocketNetwork()
     records: list[Record] = []
     recorder = Recorder(clock.now, [records.append])
     packages = {"SMS_PKGD": MemoryFileStore()}

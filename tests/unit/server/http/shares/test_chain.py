@@ -157,27 +157,27 @@ async def test_a_chain_ends_the_session_that_is_its_callers_own(site: Site) -> N
 
 
 @pytest.fixture
-def octets_max(monkeypatch: pytest.MonkeyPatch) -> int:
+def bytes_max(monkeypatch: pytest.MonkeyPatch) -> int:
     """A limit that this site's small files can reach."""
-    monkeypatch.setattr(http_chain, "OCTETS_MAX", 500)
+    monkeypatch.setattr(http_chain, "BYTES_MAX", 500)
     return 500
 
 
 async def test_what_is_too_large_to_be_read_along_is_only_opened(
-    site: Site, octets_max: int
+    site: Site, bytes_max: int
 ) -> None:
-    for size in (octets_max, octets_max + 1):
+    for size in (bytes_max, bytes_max + 1):
         await site.ask("PUT", "/SMS_SHR/L", bytes(size))
         session = await site.session()
         request = {"session": session, "share": "SMS_SHR", "path": "L"}
         (result,) = await chain(site, {"call": "open", "request": request, "read": True})
         assert result["open"]["size"] == size
-        assert ("data" in result) is (size <= octets_max)
+        assert ("data" in result) is (size <= bytes_max)
         await site.ask("DELETE", f"/api/v1/sessions/{session}")
 
 
-async def test_a_chain_reads_no_more_once_it_has_read_enough(site: Site, octets_max: int) -> None:
-    half = bytes(octets_max // 2)
+async def test_a_chain_reads_no_more_once_it_has_read_enough(site: Site, bytes_max: int) -> None:
+    half = bytes(bytes_max // 2)
     for name in "ABC":
         await site.ask("PUT", f"/SMS_SHR/{name}", half)
     assert len(await chain(site, get("A"), get("B"), get("C"))) == 2

@@ -300,15 +300,15 @@ async def test_directories_are_made_listed_and_not_made_twice(site: Site) -> Non
     ]
 
 
-async def test_a_directory_is_a_listing_unless_octets_are_asked_for(site: Site) -> None:
+async def test_a_directory_is_a_listing_unless_bytes_are_asked_for(site: Site) -> None:
     await site.ask("MKCOL", "/SMS_SHR/BOX")
     await site.ask("PUT", "/SMS_SHR/BOX/<B>&.TXT".replace("<B>", "B"), b"1234")
     assert (await site.ask("GET", "/SMS_SHR/BOX")).json["entries"][0]["size"] == 4
     page = await site.ask("GET", "/SMS_SHR/BOX", Accept="text/html,application/xhtml+xml,*/*;q=0.8")
     assert page.headers["Content-Type"].startswith("text/html")
     assert b'<a href="/SMS_SHR/BOX/B%26.TXT">B&amp;.TXT</a>' in page.body
-    octets = await site.ask("GET", "/SMS_SHR/BOX", Accept="application/octet-stream")
-    assert (octets.status, octets.problem.nt_status) == (409, "STATUS_FILE_IS_A_DIRECTORY")
+    asked = await site.ask("GET", "/SMS_SHR/BOX", Accept="application/octet-stream")
+    assert (asked.status, asked.problem.nt_status) == (409, "STATUS_FILE_IS_A_DIRECTORY")
 
 
 @pytest.mark.parametrize(
@@ -349,7 +349,7 @@ async def test_names_that_windows_could_not_store_are_refused(site: Site, path: 
         ] == "STATUS_OBJECT_NAME_INVALID"
 
 
-async def test_a_body_of_exactly_the_limit_is_taken_and_one_octet_more_is_not(site: Site) -> None:
+async def test_a_body_of_exactly_the_limit_is_taken_and_one_byte_more_is_not(site: Site) -> None:
     assert (await site.ask("PUT", "/SMS_SHR/A", b"x" * FILE_SIZE_MAX)).status == 201
     refused = await site.ask("PUT", "/SMS_SHR/A", b"x" * (FILE_SIZE_MAX + 1))
     assert (refused.status, refused.problem.nt_status) == (413, "STATUS_FILE_TOO_LARGE")

@@ -50,9 +50,7 @@ async def test_a_job_that_is_cancelled_while_the_scheduler_sends_it_is_taken_bac
     assert (bench.status(job), winst(bench)) == ("Cancelled", [])
 
 
-async def test_a_job_that_is_cancelled_before_the_scheduler_finds_that_it_cannot_be_sent_stays_cancelled() -> (
-    None
-):
+async def test_a_job_cancelled_before_the_scheduler_finds_it_unsendable_stays_cancelled() -> None:
     bench = Bench("1.2 SP4")
     job = await bench.run_job(await bench.package())  # for no machine at all
     row = await bench.database.run(lambda db: queries.job(db, job))

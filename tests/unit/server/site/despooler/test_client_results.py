@@ -135,9 +135,7 @@ async def test_a_report_of_an_unknown_job_is_told_by_event_41_and_changes_no_row
     assert (bench.details("BPC00001"), row) == (before, "Complete")
 
 
-async def test_a_report_of_a_request_that_is_not_in_the_clients_file_is_38a_and_changes_no_row() -> (
-    None
-):
+async def test_a_report_of_a_request_not_in_the_clients_file_is_38a_and_changes_no_row() -> None:
     bench, _ = await after({"mif": GOOD})
     before = bench.details("BPC00001")
     await bench.report("BPC00001", "BPC0FFF", machine="WS2", sms_id="BPC00002", number=7)

@@ -71,9 +71,7 @@ async def test_a_fourth_character_that_was_no_zero_is_found_again() -> None:
     assert bench.package_status("10070006", "CHD") == "Success"
 
 
-async def test_of_two_packages_that_match_none_is_changed_and_the_record_is_kept_with_the_reason() -> (
-    None
-):
+async def test_of_two_packages_that_match_none_is_changed_and_the_record_is_kept() -> None:
     bench = await after(report(), report("10000007"), ids=("10000006", "10010006", "10000007"))
     assert (bench.package_status("10000006", "CHD"), bench.package_status("10010006", "CHD")) == (
         "",

@@ -91,11 +91,11 @@ async def test_what_is_no_instruction_file_and_another_domains_stay() -> None:
     assert await carry(bench, carrier) == 1
 
 
-@pytest.mark.parametrize("octets_max", [7, 14, 15])
-async def test_chains_are_no_longer_than_the_octets_of_one(
-    monkeypatch: pytest.MonkeyPatch, octets_max: int
+@pytest.mark.parametrize("bytes_max", [7, 14, 15])
+async def test_chains_are_no_longer_than_the_bytes_of_one(
+    monkeypatch: pytest.MonkeyPatch, bytes_max: int
 ) -> None:
-    monkeypatch.setattr(masters, "OCTETS_MAX", octets_max)
+    monkeypatch.setattr(masters, "BYTES_MAX", bytes_max)
     bench, carrier, _ = await set_up(5)
     assert await carry(bench, carrier) == 5
     assert len(await bench.share("LOGON1", boxes.LOGON_SHARE).list(THERE)) == 5

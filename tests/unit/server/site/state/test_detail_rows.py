@@ -105,7 +105,8 @@ def test_many_rows_are_asked_for_and_set_in_few_statements_through_an_index() ->
         assert said == ["SELECT", "SELECT", "UPDATE"]
         plan = db.exec_driver_sql(
             'EXPLAIN QUERY PLAN SELECT "Status" FROM "JobDetails" '
-            """WHERE "JobID" = 'BPC00001' AND "Kind" = 'Workstation' AND "SiteCode" = 'BPC' AND "MachineName" IN ('WS1', 'WS2')"""
+            """WHERE "JobID" = 'BPC00001' AND "Kind" = 'Workstation' """
+            """AND "SiteCode" = 'BPC' AND "MachineName" IN ('WS1', 'WS2')"""
         ).all()
         assert any("SEARCH JobDetails USING INDEX" in row[-1] for row in plan), plan
         assert queries.detail_statuses(db, "BPC00001") == {("Workstation", "Complete")}

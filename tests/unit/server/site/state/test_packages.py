@@ -24,7 +24,7 @@ def test_what_was_compressed_comes_out_again(files: dict[str, bytes]) -> None:
 
 
 @given(FILES, st.randoms(use_true_random=False))
-def test_equal_files_give_equal_octets_in_whatever_order_they_came(
+def test_equal_files_give_equal_bytes_in_whatever_order_they_came(
     files: dict[str, bytes], random: object
 ) -> None:
     names = list(files)
@@ -44,7 +44,7 @@ def test_a_damaged_package_is_refused(data: bytes) -> None:
         decompress(data)
 
 
-def test_a_flipped_octet_is_found() -> None:
+def test_a_flipped_byte_is_found() -> None:
     data = bytearray(compress({"a.dat": b"hello, package" * 50}))
     data[40] ^= 0xFF
     with pytest.raises(PackageError, match="damaged"):
@@ -56,7 +56,7 @@ def test_a_package_that_would_fill_memory_is_refused_before_it_is_unpacked(
 ) -> None:
     monkeypatch.setattr(packages, "UNPACKED_SIZE_MAX", 1000)
     assert decompress(compress({"a": bytes(1000)}))
-    with pytest.raises(PackageError, match="more than 1,000 octets"):
+    with pytest.raises(PackageError, match="more than 1,000 bytes"):
         decompress(compress({"a": bytes(1001)}))
 
 

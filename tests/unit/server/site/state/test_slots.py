@@ -198,9 +198,7 @@ def test_another_count_is_another_range_that_begins_where_it_can() -> None:
     assert numbers(table) == [*range(21, 31), *range(31, 61)]
 
 
-def test_a_fleet_that_is_silent_for_half_a_lease_does_not_count_though_its_range_is_still_its_own() -> (
-    None
-):
+def test_a_fleet_silent_for_half_a_lease_does_not_count_though_its_range_is_its_own() -> None:
     table = SlotTable(lease_s=30.0)
     table.lease(Wish("a", 10), 0.0)
     table.renew("a", 10, 1.0)
