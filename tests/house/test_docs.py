@@ -374,10 +374,13 @@ def test_every_page_is_reached_from_the_readme_or_the_architecture() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_modules_and_files_that_are_named_exist(page: Path) -> None:
     text = page.read_text("utf-8")
-    for dotted in set(re.findall(r"`(despoolr_(?:core|server|client|lab)[\w.]*)`", text)):
+    for dotted in set(re.findall(r"`(despoolr_(?:core|server|client|app|lab)[\w.]*)`", text)):
         assert resolves(dotted), f"{name_of(page)} speaks of {dotted}"
     for path in set(
-        re.findall(r"`((?:core|server|client|lab|tests|scenarios|docs)/[\w./-]+\.\w+)`", text)
+        re.findall(
+            r"`((?:core|server|client|app|lab|public|tests|scenarios|docs|deploy)/[\w./-]+\.\w+)`",
+            text,
+        )
     ):
         assert (REPOSITORY / path).exists(), f"{name_of(page)} speaks of {path}"
 

@@ -1,5 +1,5 @@
-r"""Asking for the instruction file: which logon server, and what it answered. Changes nothing: where
-the client stands afterwards is part of the answer.
+r"""Asking for the instruction file: which logon server, and what it answered. Changes nothing:
+where the client stands afterwards is part of the answer.
 
 The current logon server is asked first, then the others: in the order of SMS.INI (Q171589) or at
 random (Q153288). The server that answers is the current one from then on, and the results go there
