@@ -1,8 +1,8 @@
 """Time as the services see it: seconds since 1970 on the site's calendar, and a way to wait.
 
 One code base runs in real, scaled and virtual time because nothing reads a wall clock: everything
-asks a `Clock`. The two twins live in the lab (`despoolr_app.clocks.loop_clock`), since waiting needs an
-event loop.
+asks a `Clock`. The one that waits is `despoolr_app.clocks.loop_clock`, since that needs an event
+loop.
 """
 
 from __future__ import annotations

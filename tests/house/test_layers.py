@@ -1,5 +1,5 @@
-"""The rooms stand on each other as `docs/architecture.md` draws them: import-linter's contracts, and
-what they cannot say.
+"""The rooms stand on each other as `docs/architecture.md` draws them: import-linter's contracts,
+and what they cannot say.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ LATE = {
     "despoolr": "the public face names the other rooms by their import paths",
     "despoolr_app.cli": "a command's help imports nothing that only its work needs",
     "despoolr_lab.cli": "a command's help imports nothing that only its work needs",
-    "despoolr_server.database.database": "a database in memory needs no alembic, and no time for it",
+    "despoolr_server.database.database": "a database in memory needs no alembic",
 }
 """Rooms and modules that import others of ours when they are first needed, and why."""
 

@@ -242,8 +242,8 @@ def parse_machine(text: str) -> str:
     name = fold(text.strip())
     if not _MACHINE.fullmatch(name) or len(name) > MACHINE_NAME_SIZE_MAX:
         raise ConfigError(
-            f"{text!r} is not a machine name: up to {MACHINE_NAME_SIZE_MAX} letters, digits, - and _, "
-            "such as LOGON1"
+            f"{text!r} is not a machine name: up to {MACHINE_NAME_SIZE_MAX} letters, digits, - "
+            "and _, such as LOGON1"
         )
     return name
 
