@@ -25,7 +25,7 @@ CONTRACTS = {
     '"octets": source.size': "a key of `despoolr package --json`",
     '"octets=0-1"': "a unit of ranges that no server knows",
 }
-"""What says byte and stays: others read it, or wrote it."""
+"""What says octet and stays: others read it, or wrote it."""
 
 
 def name_of(path: Path) -> str:
@@ -59,6 +59,6 @@ def test_bytes_are_called_bytes() -> None:
         if path.suffix not in TEXTS or path == Path(__file__) or "data" in path.parts:
             continue
         for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
-            if re.search("byte", allowed.sub("", line), re.IGNORECASE):
+            if re.search("octet", allowed.sub("", line), re.IGNORECASE):
                 found.append(f"{name_of(path)}:{number}: {line.strip()}")
     assert not found
