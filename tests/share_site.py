@@ -133,7 +133,7 @@ async def serving(
         {"": {Role.CLIENT: Rights.CHANGE}, "PCMINS.BOX": {Role.CLIENT: Rights.READ}}
     )
     host.add_share("SMS_SHR", MemoryFileStore(), rights)
-    auth = auth or Auth(b"sixteen bytes!!")
+    auth = auth or Auth(b"sixteen bytes!!!")
     app = make_app(
         host,
         auth,

@@ -143,7 +143,7 @@ async def test_on_the_wire_a_request_is_what_aiohttp_would_send(
 
 
 @pytest.mark.parametrize(
-    ("bytes", "reply"),
+    ("raw", "reply"),
     [
         (b'HTTP/1.1 304 Not Modified\r\nETag: "x"\r\n\r\n', Reply(304, '"x"', b"")),
         (b"HTTP/1.1 204 No Content\r\n\r\n", Reply(204, "", b"")),
@@ -211,7 +211,7 @@ async def test_only_what_may_be_done_twice_is_sent_again_when_a_kept_connection_
 
 
 @pytest.mark.parametrize(
-    ("bytes", "error"),
+    ("raw", "error"),
     [
         (b"220 smtp.example.org ESMTP\r\n", HttpProcessingError),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort", aiohttp.ClientPayloadError),

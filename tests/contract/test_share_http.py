@@ -57,7 +57,7 @@ class Carrier:
         self.host.add_share(
             "SHUT", MemoryFileStore(), RightsTable({"": {Role.CLIENT: Rights.READ}})
         )
-        self.auth = Auth(b"sixteen bytes!!")
+        self.auth = Auth(b"sixteen bytes!!!")
         self.stack = AsyncExitStack()
         self.http: Any = None
 

@@ -334,7 +334,9 @@ class Handles:
     async def set_attributes(
         self, who: Principal, handle: str, attributes: str, *, session: str = ""
     ) -> Problem | None:
-        """Give the file these attributes (`"READONLY|HIDDEN"`, `"NORMAL"` for none); needs WRITE_ATTRIBUTES."""
+        """Give the file these attributes (`"READONLY|HIDDEN"`, `"NORMAL"` for none). Needs an open
+        with WRITE_ATTRIBUTES. Returns the reason where it is refused.
+        """
         row = self._gate.own_open(who, handle, session)
         if isinstance(row, Problem):
             return row

@@ -12,6 +12,7 @@ from typing import Final
 from despoolr_core.formats.mif.dates import date_flaw
 from despoolr_core.formats.mif.findings import Mode
 from despoolr_core.formats.mif.model import Enumeration, PathReference, Special, Type, Value
+from despoolr_core.formats.mif.tokens import byte_count
 from despoolr_core.formats.mif.words import STRING_KINDS
 
 INTEGER_RANGES: Final[dict[str, tuple[int, int]]] = {

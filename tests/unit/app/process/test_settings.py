@@ -117,15 +117,15 @@ def test_a_secret_is_made_for_its_owner_alone_and_read_back(tmp_path: Path) -> N
 
 def test_a_configured_secret_comes_from_one_place_and_is_long_enough(tmp_path: Path) -> None:
     file = tmp_path / "secret"
-    file.write_text("sixteen bytes!!\n")
+    file.write_text("sixteen bytes!!!\n")
     assert (
         config.given_secret(None, file)
-        == config.given_secret("sixteen bytes!!", None)
-        == b"sixteen bytes!!"
+        == config.given_secret("sixteen bytes!!!", None)
+        == b"sixteen bytes!!!"
     )
     assert config.given_secret("", None) is None
     with pytest.raises(ConfigError, match="not both"):
-        config.given_secret("sixteen bytes!!", file)
+        config.given_secret("sixteen bytes!!!", file)
     with pytest.raises(ConfigError, match="has 5 bytes; give at least 16"):
         config.given_secret("short", None)
     with pytest.raises(ConfigError, match=r"cannot read the secret in .*No such file"):

@@ -46,7 +46,7 @@ class Logon:
         self.host = ShareHost("LOGON1", self.clock, recorder, ShareLimits(lease_s_default=LEASE_S))
         self.store = MemoryFileStore()
         self.host.add_share("SMS_SHR", self.store)
-        self.auth = Auth(b"sixteen bytes!!")
+        self.auth = Auth(b"sixteen bytes!!!")
 
     def server(self, machine: str = "WS3", role: Role = Role.CLIENT, **options: Any) -> ShareServer:
         token = self.auth.issue(machine, machine, role)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from despoolr_core.formats.mif import Encoding, MifError, Mode, check, parse, render_verbatim
-from despoolr_core.formats.mif.tokens import parse_integer, quote
+from despoolr_core.formats.mif.tokens import byte_count, parse_integer, quote
 from mif_samples import attribute, group, mif, with_value
 
 

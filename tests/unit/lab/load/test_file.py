@@ -163,7 +163,7 @@ def test_what_cannot_be_meant_is_refused_before_anything_runs(more: str, says: s
 
 
 @pytest.mark.parametrize(
-    ("text", "bytes"), [("800", 800), ("12KB", 12288), ("1 mb", 1024 * 1024), ("0", 0)]
+    ("text", "size"), [("800", 800), ("12KB", 12288), ("1 mb", 1024 * 1024), ("0", 0)]
 )
 def test_sizes_are_read(text: str, size: int) -> None:
     assert size_of(text) == size

@@ -14,7 +14,7 @@ from despoolr_core.share.modes import Role
 from despoolr_server.http.base.auth import Auth, is_loopback
 from despoolr_server.shares.principal import Principal
 
-SECRET = b"sixteen bytes!!"
+SECRET = b"sixteen bytes!!!"
 
 
 def basic(name: str, password: str) -> str:
@@ -115,7 +115,7 @@ def test_a_wrong_token_is_not_remembered(auth: Auth) -> None:
 
 def test_a_short_secret_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 16"):
-        Auth(b"fifteen bytes!")
+        Auth(b"fifteen bytes!!")
 
 
 def test_names_too_long_for_a_token_are_refused_when_it_is_issued(auth: Auth) -> None:
@@ -160,4 +160,4 @@ def test_elsewhere_is_not(host: str) -> None:
 @example("Basic", "\udcff")
 @example("Bearer", "\u00e9.\u00e9")
 def test_any_text_after_a_scheme_proves_nothing(scheme: str, text: str) -> None:
-    assert Auth(b"sixteen bytes!!").check(f"{scheme} {text}") is None
+    assert Auth(b"sixteen bytes!!!").check(f"{scheme} {text}") is None

@@ -43,7 +43,7 @@ class World:
             "LOGON1", self.clock, Recorder(self.clock.now, []), ShareLimits(file_size_max=1_000_000)
         )
         self.host.add_share("S", MemoryFileStore())
-        auth = Auth(b"sixteen bytes!!")
+        auth = Auth(b"sixteen bytes!!!")
         self.app = make_app(self.host, auth, self.clock)
         self.authorization = (
             f"Authorization: Bearer {auth.issue('PC07', 'anna', Role.CLIENT)}\r\n".encode()

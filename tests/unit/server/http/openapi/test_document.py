@@ -53,7 +53,7 @@ EXAMPLE = Example(
     {"Accept-Additions": "cream"},
     {"handle": "O1"},
     "application/json",
-    answer={"handle": "O1", "bytes": 3},
+    answer={"handle": "O1", "size": 3},
     answer_type="application/json",
 )
 
@@ -83,7 +83,7 @@ def test_what_follows_from_a_row_is_not_said_in_it() -> None:
 def test_schemas_are_those_of_the_structs() -> None:
     schema = make_document(ROUTED, (BREW, LOOK), examples=[])["components"]["schemas"]["Cup"]
     assert schema["required"] == ["handle"]
-    assert schema["properties"]["bytes"] == {"type": "integer", "default": 0}
+    assert schema["properties"]["size"] == {"type": "integer", "default": 0}
     assert schema["additionalProperties"] is False
 
 
@@ -95,7 +95,7 @@ def test_an_example_is_shown_wherever_it_says_something() -> None:
         "value"
     ] == {"handle": "O1"}
     told = operation["responses"]["201"]["content"]["application/json"]["examples"]["a_strong_one"]
-    assert told["value"] == {"handle": "O1", "bytes": 3}
+    assert told["value"] == {"handle": "O1", "size": 3}
 
 
 def test_parameters_of_the_address_are_described_unless_the_row_does() -> None:
