@@ -95,6 +95,8 @@ class Workshop:
 
     path: Path
     processes: list[Process] = field(default_factory=list)
+    python: tuple[str, ...] = (sys.executable,)
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def start(
         self,
@@ -109,9 +111,9 @@ class Workshop:
         log = self.path / f"{len(self.processes)}.log"
         with log.open("wb") as out:
             process = subprocess.Popen(
-                [sys.executable, "-m", "despoolr.console", *arguments],
+                [*self.python, "-m", "despoolr", *arguments],
                 cwd=self.path,
-                **LIFELINE.options(clean_environment() | environment),
+                **LIFELINE.options(clean_environment() | self.environment | environment),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,

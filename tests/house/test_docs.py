@@ -19,7 +19,8 @@ import jsonschema
 import msgspec
 import pytest
 
-from despoolr.console import COMMANDS, root, run
+from despoolr.console import COMMANDS, run
+from despoolr_app.cli.root import root_of
 from despoolr_core.profile import PROFILES
 from despoolr_core.response import POLLING_S, retry_interval_s
 from despoolr_lab.scenario import model
@@ -289,8 +290,8 @@ COMMAND_LINES = list(commands())
     ("place", "words"), COMMAND_LINES, ids=[place for place, _ in COMMAND_LINES]
 )
 def test_every_command_in_the_docs_is_one_the_program_has(place: str, words: list[str]) -> None:
-    context: click.Context = click.Context(root, info_name="despoolr")
-    command: click.Command = root
+    context: click.Context = click.Context(root_of(COMMANDS), info_name="despoolr")
+    command = context.command
     rest = words
     while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
         found = command.get_command(context, rest[0])

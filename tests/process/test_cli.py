@@ -12,7 +12,9 @@ import click
 import pytest
 
 from despoolr import console as cli
-from despoolr.console import COMMANDS, LazyGroup, run
+from despoolr.console import COMMANDS, Subcommand, run
+from despoolr_app.cli import root
+from despoolr_app.cli.root import LazyGroup, root_of
 from process_world import clean_environment
 
 HEAVY = (
@@ -64,7 +66,7 @@ def test_help_takes_less_than_its_budget_of_processor_time() -> None:
     for _ in range(5):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(
-            [sys.executable, "-m", "despoolr.console", "--help"],
+            [sys.executable, "-m", "despoolr", "--help"],
             env=clean_environment(),
             capture_output=True,
             check=True,
@@ -79,8 +81,7 @@ def test_every_command_of_the_table_is_in_the_help_and_is_a_command(
 ) -> None:
     assert run(["--help"]) == 0
     said = capsys.readouterr().out
-    group = cli.root
-    assert isinstance(group, LazyGroup)
+    group = root_of(COMMANDS)
     context = click.Context(group)
     for name in COMMANDS:
         assert f"\n  {name} " in said
@@ -146,7 +147,7 @@ def test_an_interruption_and_a_commands_own_code_are_the_exit_code(
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
-    command = f"{sys.executable} -m despoolr.console --help | head -1; exit ${{PIPESTATUS[0]}}"
+    command = f"{sys.executable} -m despoolr --help | head -1; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(
         ["bash", "-c", command],
         cwd=tmp_path,
@@ -155,3 +156,23 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0 and done.stderr == b""
+
+
+def test_a_command_whose_room_is_not_installed_is_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table = {"study": Subcommand("despoolr_nowhere.cli.study:command", "Study.")}
+    assert root.run(table, ["study"]) == 2
+    assert capsys.readouterr().err == (
+        "despoolr: `despoolr study` needs despoolr_nowhere, which is not installed here; install "
+        "all of Despoolr\n"
+    )
+
+
+def test_a_command_that_lacks_something_else_is_a_bug(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DESPOOLR_DEBUG", raising=False)
+    table = {"study": Subcommand("despoolr_app.nowhere:command", "Study.")}
+    assert root.run(table, ["study"]) == 1
+    assert "this is a bug of Despoolr's" in capsys.readouterr().err

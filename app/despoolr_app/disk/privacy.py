@@ -1,10 +1,10 @@
 """What a process writes is for its own user: directories 0700, files 0600, whatever the umask was
 when it began.
 
-The law: the commands that keep something set their umask before anything is written
-(`despoolr.console.KEEPING`), and what holds secrets or records says its mode besides; what has to
-be for others as well (the token for metrics) says so itself. What is found wider than that is
-tightened, or told. Symbolic links are left alone: what they point at is not ours.
+The law: the commands that keep something set their umask before anything is written (`keeps` in
+`despoolr.console`), and what holds secrets or records says its mode besides; what has to be for
+others as well (the token for metrics) says so itself. What is found wider than that is tightened,
+or told. Symbolic links are left alone: what they point at is not ours.
 """
 
 from __future__ import annotations

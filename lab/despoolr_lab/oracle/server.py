@@ -54,7 +54,7 @@ def serving() -> Iterator[Server]:
         command = [
             sys.executable,
             "-m",
-            "despoolr.console",
+            "despoolr",
             "serve",
             "logon",
             "--listen",

@@ -210,7 +210,7 @@ class Stack:
         member.log = self.directory / f"{name.lower()}.{member.starts}.log"
         with member.log.open("wb") as out:
             member.process = await self._supervisor.start(
-                (sys.executable, "-m", "despoolr.console", *member.arguments),
+                (sys.executable, "-m", "despoolr", *member.arguments),
                 cwd=self.directory,
                 environment=self._environment(name),
                 stdout=out,

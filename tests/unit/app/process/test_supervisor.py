@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from despoolr.console import _take_sigterm_for_ctrl_c
+from despoolr_app.cli.root import _take_sigterm_for_ctrl_c
 from despoolr_app.process import supervisor
 from despoolr_app.process.supervisor import (
     GRACE_S,

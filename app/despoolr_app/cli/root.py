@@ -1,0 +1,225 @@
+"""The root of the command line: it is given a table of commands (`despoolr.console`), imports one
+when it is called, and ends the process with its exit code.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from types import FrameType
+from typing import Any, Final, NoReturn, Protocol
+
+import click
+
+from despoolr_app.cli.output import (
+    EXIT_BUG,
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    EXIT_USAGE,
+    put,
+    put_prose,
+)
+from despoolr_app.cli.streams import OutputLost, finish, take_over
+
+PURPOSE: Final = """Who blocked the update, for how long, and what would have fixed it?
+
+A Systems Management Server site you can run: servers, shares with Windows share modes, and any
+number of clients.
+"""
+
+
+class Entry(Protocol):
+    """What the table says of a command (`despoolr.console.Subcommand`)."""
+
+    @property
+    def place(self) -> str:
+        """`module:attribute`."""
+        ...
+
+    @property
+    def help(self) -> str:
+        """One line."""
+        ...
+
+    @property
+    def keeps(self) -> bool:
+        """Whether it keeps data, records or secrets."""
+        ...
+
+
+Table = Mapping[str, Entry]
+
+
+class LazyGroup(click.Group):
+    """A group of the commands of a table, each imported when it is called."""
+
+    def __init__(self, table: Table, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._table = table
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The table's order, not the alphabet's."""
+        return list(self._table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the one that is asked for. Raises `click.ClickException` where the room that has
+        it is not installed.
+        """
+        entry = self._table.get(cmd_name)
+        if entry is None:
+            return None
+        module, _, attribute = entry.place.partition(":")
+        if entry.keeps:
+            os.umask(os.umask(0o077) | 0o077)
+        try:
+            found = getattr(import_module(module), attribute)
+        except ModuleNotFoundError as error:
+            room = module.partition(".")[0]
+            if error.name != room:
+                raise
+            raise click.ClickException(
+                f"`despoolr {cmd_name}` needs {room}, which is not installed here; install all of "
+                "Despoolr"
+            ) from None
+        assert isinstance(found, click.Command), f"{entry.place} is no command"
+        return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """An unknown command is told the nearest right one."""
+        name = args[0]
+        if name not in self._table and not name.startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, self._table, 1, 0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(self._table)}"
+            raise click.UsageError(f"no command {name!r}; {hint}", ctx)
+        found, command, rest = super().resolve_command(ctx, args)
+        return name if found else found, command, rest
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table itself: no import."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in self._table.items()])
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from importlib.metadata import version
+
+        put(f"despoolr {version('despoolr')}")
+        ctx.exit()
+
+
+def root_of(table: Table) -> LazyGroup:
+    """`despoolr` with the commands of a table."""
+    version = click.Option(
+        ["--version"],
+        is_flag=True,
+        expose_value=False,
+        is_eager=True,
+        callback=_print_version,
+        help="Show the version.",
+    )
+    return LazyGroup(
+        table,
+        name="despoolr",
+        help=PURPOSE,
+        params=[version],
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+def main(table: Table, arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command as this process and exit with its code.
+
+    A mistake of the user's is one line; a bug of ours says that it is one. Whatever ends the
+    command's parent ends it.
+    """
+    if "DESPOOLR_SUPERVISOR" in os.environ:
+        from despoolr_app.process.supervisor import end_with_parent
+
+        end_with_parent()
+    output = take_over()
+    _take_sigterm_for_ctrl_c()
+    try:
+        code = run(table, arguments)
+    except KeyboardInterrupt:  # one that came while the command was ending already
+        code = EXIT_INTERRUPTED
+    lost = finish(output)
+    if lost is not None and not lost.is_quiet:
+        put(f"despoolr: {lost}", err=True)
+        code = code if code == EXIT_INTERRUPTED else EXIT_USAGE  # nobody has what it came to
+    sys.exit(code)
+
+
+def run(table: Table, arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code."""
+    try:
+        result = root_of(table).main(args=arguments, prog_name="despoolr", standalone_mode=False)
+        return result if type(result) is int else EXIT_OK
+    except SystemExit as end:
+        return end.code if type(end.code) is int else EXIT_OK if end.code is None else EXIT_BUG
+    except click.exceptions.NoArgsIsHelpError as error:
+        put_prose(error.format_message())
+        return EXIT_USAGE
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx else "despoolr"
+        put(f"{path}: {' '.join(error.format_message().split())} (see `{path} --help`)", err=True)
+        return EXIT_USAGE
+    except click.ClickException as error:
+        put_prose(f"despoolr: {error.format_message()}", err=True)
+        # click's default is 1, which is ours for bugs; whatever a command refuses is the asker's to
+        # mend.
+        return error.exit_code if error.exit_code != EXIT_BUG else EXIT_USAGE
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        put("despoolr: interrupted", err=True)
+        return EXIT_INTERRUPTED
+    except OutputLost as lost:
+        # a reader (`head`) that has seen enough is no failure
+        return EXIT_OK if lost.is_quiet else EXIT_USAGE
+    except ExceptionGroup as group:
+        lost_in_tasks, others = group.split(OutputLost)
+        # `main` says what was lost
+        return _explain(group) if lost_in_tasks is None or others is not None else EXIT_OK
+    except Exception as error:
+        return _explain(error)
+
+
+def _take_sigterm_for_ctrl_c() -> None:
+    """Whatever Ctrl-C does at a moment, SIGTERM does, unless the command has a handler of its
+    own.
+    """
+
+    def act(_: int, frame: FrameType | None) -> None:
+        handler = signal.getsignal(signal.SIGINT)
+        if callable(handler):
+            handler(signal.SIGINT, frame)
+        else:  # started with `&`, where a shell has Ctrl-C ignored
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, act)
+
+
+def _explain(error: Exception) -> int:
+    from despoolr_core.errors import FormatError
+    from despoolr_core.profile import ProfileError
+
+    if os.environ.get("DESPOOLR_DEBUG") == "1":
+        raise error
+    if isinstance(error, (FormatError, ProfileError)):
+        put_prose(f"despoolr: {error}", err=True)
+        return EXIT_USAGE
+    reason = " ".join(str(error).split())
+    text = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
+    put(
+        f"despoolr: {text[:500]}; this is a bug of Despoolr's (DESPOOLR_DEBUG=1 shows where)",
+        err=True,
+    )
+    return EXIT_BUG
