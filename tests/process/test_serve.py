@@ -9,6 +9,7 @@ import os
 import socket
 import sqlite3
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -180,6 +181,33 @@ def test_a_damaged_site_database_is_one_line_and_exit_code_2(
     assert run(["serve", "site", "--listen", "127.0.0.1:0", "--data", "data"]) == 2
     line = _one_line(capsys)
     assert "the site database data/BPC.db cannot be used" in line and "move it away" in line
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["pipe", "directory"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "lock",
+        "secret",
+        "state.json",
+        "records.jsonl",
+        "records.1.jsonl",
+        "BPC.db",
+        "BPC.db-wal",
+        "SITE1/SMS_SHRD/.despoolr/store",
+        "SITE1/SMS_SHRD/.despoolr/attributes.json",
+    ],
+)
+def test_what_is_no_file_in_the_place_of_one_is_one_line_and_exit_code_2(
+    here: Path, capsys: pytest.CaptureFixture[str], name: str, make: Callable[[Path], None]
+) -> None:
+    (here / "data" / name).parent.mkdir(parents=True)
+    make(here / "data" / name)
+    if name == "BPC.db-wal":
+        (here / "data/BPC.db").write_bytes(b"x")
+    assert run(["serve", "site", "--listen", "127.0.0.1:0", "--data", "data"]) == 2
+    line = _one_line(capsys)
+    assert name.rpartition("/")[2] in line and "bug" not in line
 
 
 def test_no_server_listens_beyond_loopback_without_a_configured_secret(

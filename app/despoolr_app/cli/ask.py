@@ -174,9 +174,11 @@ def _known_to(servers: list[ServerAddress]) -> list[ServerAddress]:
 
 
 def _token_of(file: str) -> str:
+    from despoolr_app.process.settings import ConfigError, read_token
+
     try:
-        return Path(file).read_text("ascii").strip()
-    except (OSError, UnicodeDecodeError):
+        return read_token(Path(file))
+    except ConfigError:
         return ""
 
 

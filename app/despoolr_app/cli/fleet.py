@@ -213,6 +213,7 @@ def _settings(given: dict[str, Any]) -> ClientsSettings:
         parse_named_server,
         parse_span,
         parse_url,
+        read_token,
     )
 
     url, token = given["site_url"], given["token"] or secret_token()
@@ -224,7 +225,7 @@ def _settings(given: dict[str, Any]) -> ClientsSettings:
         )
     url = parse_url(url) if url else next(iter(here))
     if not token and url in here:
-        token = Path(here[url].token_file).read_text("ascii").strip()
+        token = read_token(Path(here[url].token_file))
     prefix = parse_machine(given["prefix"])
     parse_machine(f"{prefix}{given['first'] + given['count']:05}")
     return ClientsSettings(

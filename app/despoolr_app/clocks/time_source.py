@@ -81,9 +81,9 @@ MACHINE: Final = TimeSource()
 """The clocks of this machine."""
 
 
-def read_anchor(file: Path) -> Anchor | None:
-    """An anchor that was kept; None where there is none, or one that cannot be read."""
+def parse_anchor(data: bytes) -> Anchor | None:
+    """An anchor that was kept; None for what is none."""
     try:
-        return msgspec.json.decode(file.read_bytes(), type=Anchor)
-    except (OSError, msgspec.MsgspecError):
+        return msgspec.json.decode(data, type=Anchor)
+    except msgspec.MsgspecError:
         return None

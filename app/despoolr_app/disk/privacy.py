@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Final
 
 DIRECTORY: Final = 0o700
-FILE: Final = 0o600
 OTHERS: Final = 0o077
 DEPTH_MAX: Final = 3
 """How deep a data directory is looked through: machines, shares, journals. What lies deeper lies in
@@ -24,11 +23,6 @@ a private directory.
 """
 ENTRIES_MAX: Final = 10_000
 """Entries looked at; the data directory itself, which comes first, shuts all others off."""
-
-
-def opener(path: str, flags: int) -> int:
-    """For `open(..., opener=)`: a file that is new is private."""
-    return os.open(path, flags, FILE)
 
 
 def make_directory(path: Path) -> None:

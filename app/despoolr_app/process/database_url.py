@@ -121,6 +121,10 @@ def _check_file(path: Path) -> None:
     size = path.stat().st_size
     if not size:
         raise SchemaError("it is empty")
+    for suffix in ("-wal", "-shm", "-journal"):
+        beside = path.with_name(f"{path.name}{suffix}")
+        if beside.exists() and not beside.is_file():
+            raise SchemaError(f"{beside.name} beside it is not a file")
     broken_at = why_log_broken(path.with_name(f"{path.name}-wal"))
     if broken_at:
         raise SchemaError(broken_at)

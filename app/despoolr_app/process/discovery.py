@@ -18,6 +18,7 @@ from typing import Final
 
 import msgspec
 
+from despoolr_app.disk.plain_file import opener, read_plain
 from despoolr_app.process.settings import ConfigError, write_private
 
 DIRECTORY: Final = ".despoolr"
@@ -95,7 +96,7 @@ def _changing(directory: Path) -> Iterator[_Listed]:
     file = directory / DIRECTORY / FILE
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = (file.parent / "lock").open("w")
+        lock = open(file.parent / "lock", "w", encoding="ascii", opener=opener)  # noqa: SIM115 - below
     except OSError as error:
         raise ConfigError(
             f"cannot write {file}: {error.strerror}; run in a directory that can be written"
@@ -116,7 +117,7 @@ def _read(file: Path) -> _Listed:
     list others' servers.
     """
     try:
-        return msgspec.json.decode(file.read_bytes(), type=_Listed)
+        return msgspec.json.decode(read_plain(file), type=_Listed)
     except OSError:
         return _Listed()
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:

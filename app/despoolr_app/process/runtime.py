@@ -25,7 +25,8 @@ import msgspec
 
 from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_app.clocks.time_source import MACHINE, TimeSource
-from despoolr_app.disk.privacy import make_directory, opener, tighten
+from despoolr_app.disk.plain_file import opener
+from despoolr_app.disk.privacy import make_directory, tighten
 from despoolr_app.process.settings import (
     ConfigError,
     GroundSettings,
@@ -133,8 +134,16 @@ class Ground:
 
     def begin(self, site_now: float | None = None) -> None:
         """Start the clock (at `site_now`, if a neighbour's time was asked for) and the records.
-        Call inside the loop.
+        Call inside the loop. Raises `StartError` or `ConfigError`, and has let go of everything
+        then.
         """
+        try:
+            self._begin(site_now)
+        except BaseException:
+            self.end(is_clean=False)
+            raise
+
+    def _begin(self, site_now: float | None) -> None:
         self.clock = LoopClock(self._epoch(site_now), self.scale)
         self.recorder = Recorder(self.clock.now, [self._write])
         self.changes += self._changes(site_now)
@@ -329,9 +338,15 @@ def _prepared(
 
 def _take(data: Path) -> IO[str]:
     """Lock the directory for this process's life; the kernel lets go of it however the process
-    ends.
+    ends. Raises `StartError`.
     """
-    lock = open(data / "lock", "a+", encoding="ascii", opener=opener)  # noqa: SIM115 - held for the process's life
+    file = data / "lock"
+    try:
+        lock = open(file, "a+", encoding="ascii", opener=opener)  # noqa: SIM115 - held for the process's life
+    except OSError as error:
+        raise StartError(
+            f"cannot write {file}: {error.strerror}; mend that, or choose another --data"
+        ) from None
     try:
         import fcntl
 
@@ -375,9 +390,9 @@ def _last_at(data: Path) -> float:
 
 
 def _tail(path: Path, size_max: int = HISTORY_SIZE_MAX) -> Iterator[Record]:
-    """The records at the end of a file, at most `size_max` bytes of them."""
+    """The records at the end of a file, at most `size_max` bytes of them. Raises `StartError`."""
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=opener) as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - size_max))
             if size > size_max:
@@ -387,8 +402,10 @@ def _tail(path: Path, size_max: int = HISTORY_SIZE_MAX) -> Iterator[Record]:
                     yield decode(line)
                 except msgspec.MsgspecError:
                     continue
-    except OSError:
+    except FileNotFoundError:
         return
+    except OSError as error:
+        raise StartError(f"cannot read {path}: {error.strerror}") from None
 
 
 def clock_of(setup: Any) -> tuple[float, float]:

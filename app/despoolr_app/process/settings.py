@@ -20,6 +20,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from despoolr_app.clocks.time_source import Anchor
+from despoolr_app.disk.plain_file import opener, read_plain
 from despoolr_core.errors import FormatError
 from despoolr_core.formats.client_number import MACHINE_NAME_SIZE_MAX
 from despoolr_core.formats.sms_id import check_site_code
@@ -441,10 +442,20 @@ def given_secret(text: str | None, file: Path | None) -> bytes | None:
 def read_secret(file: Path) -> bytes:
     """A secret from a file. Raises `ConfigError`."""
     try:
-        with file.open("rb") as opened:
+        with open(file, "rb", opener=opener) as opened:
             return _checked(opened.read(SECRET_SIZE_MAX + 2).strip(), str(file))
     except OSError as error:
         raise ConfigError(f"cannot read the secret in {file}: {error.strerror}") from None
+
+
+def read_token(file: Path) -> str:
+    """A token from a file. Raises `ConfigError`."""
+    try:
+        return read_plain(file).decode("ascii").strip()
+    except OSError as error:
+        raise ConfigError(f"cannot read the token in {file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{file} holds no token") from None
 
 
 def make_secret(file: Path) -> bytes:

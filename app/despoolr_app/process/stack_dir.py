@@ -24,7 +24,8 @@ from typing import Final
 
 import msgspec
 
-from despoolr_app.clocks.time_source import Anchor, read_anchor
+from despoolr_app.clocks.time_source import Anchor, parse_anchor
+from despoolr_app.disk.plain_file import read_plain
 from despoolr_app.process.settings import ConfigError, read_secret
 from despoolr_core.share.modes import Role
 from despoolr_server.http.base.auth import Auth
@@ -74,7 +75,7 @@ def open_common(directory: Path, now: float, anchor: Anchor | None = None) -> Co
     try:
         _make(directory / METRICS_TOKEN, token, 0o644)
         since = float(_text(directory / SINCE))
-        return Common(secret, _text(directory / PASSWORD), since, read_anchor(directory / MOMENT))
+        return Common(secret, _text(directory / PASSWORD), since, _anchor(directory / MOMENT))
     except OSError as error:
         raise ConfigError(f"cannot read {error.filename or directory}: {error.strerror}") from None
     except ValueError:
@@ -110,5 +111,12 @@ def _make(file: Path, text: str, mode: int) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def _anchor(file: Path) -> Anchor | None:
+    try:
+        return parse_anchor(read_plain(file))
+    except FileNotFoundError:
+        return None
+
+
 def _text(file: Path) -> str:
-    return file.read_text("ascii").strip()
+    return read_plain(file).decode("ascii").strip()

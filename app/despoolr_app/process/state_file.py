@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from despoolr_app.clocks.time_source import Anchor
+from despoolr_app.disk.plain_file import read_plain
 from despoolr_app.process.settings import write_private
 
 MOMENT_MAX: Final = 32_503_680_000.0
@@ -46,7 +47,7 @@ def read_state(file: Path) -> State:
     `DamagedState`.
     """
     try:
-        state = msgspec.json.decode(file.read_bytes(), type=State)
+        state = msgspec.json.decode(read_plain(file), type=State)
     except FileNotFoundError:
         if file.is_symlink():
             raise DamagedState("it is a link to what is not there") from None

@@ -20,7 +20,8 @@ from typing import Any, BinaryIO, Final, Self
 
 import msgspec
 
-from despoolr_app.disk.privacy import DIRECTORY, make_directory, opener
+from despoolr_app.disk.plain_file import opener, read_plain
+from despoolr_app.disk.privacy import DIRECTORY, make_directory
 from despoolr_core.records.stream import Record, decode, encode
 
 RECORDS: Final = "records.jsonl"
@@ -186,7 +187,7 @@ class FinishedRun:
         directory).
         """
         try:
-            summary = msgspec.json.decode((self.path / SUMMARY).read_bytes())
+            summary = msgspec.json.decode(read_plain(self.path / SUMMARY))
         except (OSError, msgspec.DecodeError):
             return None
         return summary if isinstance(summary, dict) else None
@@ -297,7 +298,7 @@ def latest(root: Path) -> Path:
     pointer = root / LATEST
     try:
         is_link = pointer.is_symlink() or pointer.is_dir()
-        target = pointer.resolve() if is_link else root / pointer.read_text("utf-8").strip()
+        target = pointer.resolve() if is_link else root / read_plain(pointer).decode().strip()
     except OSError:
         raise RunError(
             f"there is no finished run in {root}; make one with `despoolr run` or `despoolr kb run`"
@@ -365,7 +366,7 @@ def _beside(path: Path) -> Path:
 
 def _lines(path: Path, *, is_needed: bool) -> Iterator[bytes]:
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=opener) as file:
             while line := file.readline(LINE_SIZE_MAX):
                 yield line
     except FileNotFoundError:
@@ -380,7 +381,7 @@ def _end_cut_line(path: Path) -> None:
     own.
     """
     try:
-        with path.open("r+b") as file:
+        with open(path, "r+b", opener=opener) as file:
             if file.seek(0, 2) and file.seek(-1, 2) >= 0 and file.read(1) != b"\n":
                 file.write(b"\n")
     except FileNotFoundError:

@@ -133,7 +133,7 @@ def _read(file: str, given: dict[str, Any]) -> LoadFile:
 def _options(given: dict[str, Any], stamp: str, processes: int) -> LoadOptions:
     from despoolr_app.cli.ask import secret_token
     from despoolr_app.process import discovery
-    from despoolr_app.process.settings import parse_named_server, parse_url
+    from despoolr_app.process.settings import parse_named_server, parse_url, read_token
     from despoolr_lab.load.run import LoadOptions
 
     url, token = given["site_url"], given["token"] or secret_token()
@@ -145,7 +145,7 @@ def _options(given: dict[str, Any], stamp: str, processes: int) -> LoadOptions:
         )
     url = parse_url(url) if url else next(iter(here))
     if not token and url in here:
-        token = Path(here[url].token_file).read_text("ascii").strip()
+        token = read_token(Path(here[url].token_file))
     logons = tuple(parse_named_server(text) for text in given["logons"])
     return LoadOptions(url, token, logons, stamp, processes, os.cpu_count() or 1)
 

@@ -25,6 +25,21 @@ def read_at(descriptor: int, length: int, offset: int) -> bytes:
     return os.pread(descriptor, length, offset)
 
 
+def find_odd(directory: str) -> str:
+    """The path of what is neither a file nor a directory in or below one (a pipe, say, whose
+    opening would wait for ever); `""` if there is none. Raises `OSError`.
+    """
+    ahead = [directory]
+    while ahead:
+        with os.scandir(ahead.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    ahead.append(entry.path)
+                elif not entry.is_file() and not entry.is_symlink():
+                    return entry.path
+    return ""
+
+
 def why_no_server(platform: str) -> str:
     """Why no server can run on a system (as `sys.platform` names it), as one line; `""` if one
     can.

@@ -30,7 +30,7 @@ from despoolr_core.share.modes import NtStatus
 from despoolr_server.engine.names import Name
 from despoolr_server.engine.rows import DIRECTORY, STORED_ATTRIBUTES, FileFacts
 from despoolr_server.files.attributes import AttributeList
-from despoolr_server.files.descriptors import read_at, write_at
+from despoolr_server.files.descriptors import find_odd, read_at, write_at
 from despoolr_server.files.errors import answering
 from despoolr_server.files.inode_pool import InodePool
 from despoolr_server.files.names.long_names import on_disk
@@ -71,6 +71,10 @@ class DiskFileStore:
             if self._private.is_symlink():
                 raise StoreError(NtStatus.ACCESS_DENIED, f"{self._private} is a symbolic link")
             self._temporary.mkdir(parents=True, exist_ok=True)
+            if odd := find_odd(str(self._private)):
+                raise StoreError(
+                    NtStatus.IO_DEVICE_ERROR, f"{odd} is neither a file nor a directory"
+                )
             self._base = os.path.realpath(self.root)
             self._index = PathIndex(self._base)
             self.findings: list[str] = []

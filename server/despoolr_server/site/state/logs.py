@@ -8,6 +8,7 @@ to whoever listens live. Files are capped; the old one is kept as `.LO_`, as SMS
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, Protocol
@@ -56,6 +57,11 @@ def file_of(component: str) -> str:
     return LOG_FILES.get(component, f"{component}.LOG")
 
 
+def _open_at_once(path: str, flags: int) -> int:
+    """For `open(..., opener=)`: a pipe that nobody reads is an `OSError`, and no wait."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o666)
+
+
 class LogFile:
     """One log file in one of the layouts of `RENDERERS`.
 
@@ -73,7 +79,14 @@ class LogFile:
     def append(self, lines: Iterable[TraceLine]) -> None:
         """Write lines at its end. Raises `OSError`."""
         # Opened anew on purpose: a viewer may hold or move the file.
-        with self.path.open("a", encoding=self._encoding, errors="replace", newline="") as file:
+        with open(
+            self.path,
+            "a",
+            encoding=self._encoding,
+            errors="replace",
+            newline="",
+            opener=_open_at_once,
+        ) as file:
             file.writelines(self._render(line) + self._newline for line in lines)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -150,9 +151,15 @@ def test_a_secret_that_a_power_cut_left_or_that_is_no_secret_is_refused(
     assert len(config.read_secret(tmp_path / "secret")) == config.SECRET_SIZE_MAX
 
 
-def test_a_secret_file_without_an_end_is_not_read_to_it() -> None:
-    with pytest.raises(ConfigError, match="more than"):
-        config.read_secret(Path("/dev/urandom"))
+def test_what_is_no_file_is_not_read_for_a_secret_or_a_token(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path, kind in ((Path("/dev/urandom"), "a device"), (tmp_path / "pipe", "a pipe")):
+        for read in (config.read_secret, config.read_token):
+            with pytest.raises(ConfigError, match=f"it is {kind}, not a file"):
+                read(path)
+    (tmp_path / "token").write_bytes(b"\xff")
+    with pytest.raises(ConfigError, match="holds no token"):
+        config.read_token(tmp_path / "token")
 
 
 def test_a_private_file_that_cannot_be_written_leaves_nothing_beside_it(tmp_path: Path) -> None:

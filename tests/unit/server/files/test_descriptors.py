@@ -11,11 +11,21 @@ import pytest
 from despoolr.console import run
 from despoolr_server.files.descriptors import (
     choose_sync,
+    find_odd,
     read_at,
     sync_data,
     why_no_server,
     write_at,
 )
+
+
+def test_what_is_neither_a_file_nor_a_directory_is_found_at_any_depth(tmp_path: Path) -> None:
+    (tmp_path / "a/b").mkdir(parents=True)
+    (tmp_path / "a/b/file").touch()
+    (tmp_path / "a/link").symlink_to("nowhere")
+    assert find_odd(str(tmp_path)) == ""
+    os.mkfifo(tmp_path / "a/b/pipe")
+    assert find_odd(str(tmp_path)) == str(tmp_path / "a/b/pipe")
 
 
 def test_all_is_written_where_it_belongs_and_read_back(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ things.
 from __future__ import annotations
 
 import asyncio
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -84,9 +86,12 @@ def test_lines_that_come_together_are_written_together_before_long(tmp_path: Pat
     run_virtual(main)
 
 
-def test_a_line_that_the_disk_does_not_take_stops_nobody(tmp_path: Path) -> None:
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo], ids=["directory", "pipe"])
+def test_a_line_that_the_disk_does_not_take_stops_nobody(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
     logs = LogDirectory(tmp_path)
-    (tmp_path / "LANSEND.LOG").mkdir()
+    make(tmp_path / "LANSEND.LOG")
     logs.write(TraceLine("x", "SMS_LAN_SENDER", EPOCH, 0x70))
     logs.write(TraceLine("y", "SMS_SCHEDULER", EPOCH, 0x70))
     assert (tmp_path / "SCHED.LOG").exists()
