@@ -374,6 +374,7 @@ HANDLES: Final = (
     Line("GET /", "A page", "/", who=""),
     Line("GET /openapi.json", "The description", "/openapi.json", who=""),
     Line("GET /docs", "The description as a page", "/docs", who=""),
+    Line("GET /docs/rapidoc-min.js", "What that page runs", "/docs/rapidoc-min.js", who=""),
     Line("GET /api/v1/setup", "A logon server", "/api/v1/setup"),
 )
 

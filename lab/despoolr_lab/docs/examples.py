@@ -45,7 +45,7 @@ SECRET: Final = b"the examples' own secret"
 VERSION: Final = "0.1.0"
 SHOWN_SIZE_MAX: Final = 6000
 """Characters of an answer that is shown; pages and metrics are longer, and are not."""
-ITSELF: Final = ("/openapi.json", "/docs")
+ITSELF: Final = ("/openapi.json", "/docs", "/docs/rapidoc-min.js")
 """What has the examples in it, and so cannot be in them."""
 SHOWN_HEADERS: Final = (
     "Location",

@@ -17,12 +17,18 @@ from aiohttp import hdrs, web
 from despoolr_server.http.base.conditions import matches
 from despoolr_server.http.base.surface import query
 from despoolr_server.http.openapi.document import make_document
-from despoolr_server.http.openapi.page import POLICY, render
+from despoolr_server.http.openapi.page import (
+    POLICY,
+    SCRIPT_PATH,
+    compressed_script,
+    render,
+    script,
+)
 from despoolr_server.http.openapi.table import Call
 
 
 class DocumentRoutes:
-    """The two calls of one application. `calls` may have more than it routes; `describe` is told
+    """The three calls of one application. `calls` may have more than it routes; `describe` is told
     what it routes before the first request.
     """
 
@@ -35,7 +41,11 @@ class DocumentRoutes:
 
     def routes(self) -> list[web.RouteDef]:
         """The calls and their handlers."""
-        return [web.get("/openapi.json", self.openapi), web.get("/docs", self.docs)]
+        return [
+            web.get("/openapi.json", self.openapi),
+            web.get("/docs", self.docs),
+            web.get(SCRIPT_PATH, self.script),
+        ]
 
     def describe(self, resources: Iterable[web.AbstractResource]) -> None:
         """Remember what the application answers: every method of every address."""
@@ -61,7 +71,7 @@ class DocumentRoutes:
         """The description as a page."""
         query(request)
         if "docs" not in self._kept:
-            self._keep("docs", render(self.document()).encode())
+            self._keep("docs", render(f"Despoolr {self._server}"))
         headers = {
             hdrs.CONTENT_TYPE: "text/html; charset=utf-8",
             "Content-Security-Policy": POLICY,
@@ -69,6 +79,22 @@ class DocumentRoutes:
             "Referrer-Policy": "no-referrer",
         }
         return self._answer(request, "docs", headers)
+
+    async def script(self, request: web.Request) -> web.StreamResponse:
+        """What the page runs."""
+        query(request)
+        headers = {
+            hdrs.CONTENT_TYPE: "text/javascript; charset=utf-8",
+            hdrs.VARY: hdrs.ACCEPT_ENCODING,
+            "X-Content-Type-Options": "nosniff",
+        }
+        if _takes_gzip(request.headers.get(hdrs.ACCEPT_ENCODING, "")):
+            name, headers[hdrs.CONTENT_ENCODING] = "script, gzip", "gzip"
+        else:
+            name = "script"
+        if name not in self._kept:
+            self._keep(name, script() if name == "script" else compressed_script())
+        return self._answer(request, name, headers)
 
     def _keep(self, name: str, body: bytes) -> None:
         self._kept[name] = (body, f'"{hashlib.sha256(body).hexdigest()[:16]}"')
@@ -79,3 +105,12 @@ class DocumentRoutes:
         if matches(request.headers.get(hdrs.IF_NONE_MATCH, ""), etag):
             return web.Response(status=304, headers=always)
         return web.Response(body=body, headers=headers | always)
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Whether an Accept-Encoding (RFC 9110, 12.5.3) takes gzip."""
+    for part in accepted.lower().split(","):
+        coding, _, weight = part.partition(";")
+        if coding.strip() in ("gzip", "*"):
+            return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 TEXT: Final = "text/plain"
 HTML: Final = "text/html"
+JAVASCRIPT: Final = "text/javascript"
 XML: Final = "application/xml"
 BINARY: Final = "application/octet-stream"
 ANY: Final = "*/*"

@@ -12,6 +12,7 @@ from despoolr_server.http.base.surface import ROWS_MAX
 from despoolr_server.http.openapi.table import (
     ANYONE,
     HTML,
+    JAVASCRIPT,
     OPERATORS,
     TEXT,
     Answer,
@@ -165,7 +166,18 @@ CALLS: Final = (
         "This description as a page",
         SERVER,
         (
-            Answer(200, "A page without scripts, from this server alone.", {HTML: None}, ("ETag",)),
+            Answer(200, "A page that asks this server alone.", {HTML: None}, ("ETag",)),
+            Answer(304, "Nothing new."),
+        ),
+        who=ANYONE,
+    ),
+    Call(
+        "GET",
+        "/docs/rapidoc-min.js",
+        "What that page runs",
+        SERVER,
+        (
+            Answer(200, "RapiDoc, as its authors publish it.", {JAVASCRIPT: None}, ("ETag",)),
             Answer(304, "Nothing new."),
         ),
         who=ANYONE,

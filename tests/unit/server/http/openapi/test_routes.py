@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import hashlib
 import re
 
-from despoolr_server.http.openapi.page import POLICY
+from despoolr_server.http.openapi.page import POLICY, SCRIPT_HASH, SCRIPT_PATH, STYLE_HASH
 from share_site import Site
 
 
@@ -19,7 +22,7 @@ async def test_both_need_no_token_and_name_nobody(site: Site) -> None:
 
 
 async def test_both_are_not_sent_again_to_whoever_has_them(site: Site) -> None:
-    for target in ("/openapi.json", "/docs"):
+    for target in ("/openapi.json", "/docs", SCRIPT_PATH):
         first = await site.ask("GET", target)
         again = await site.ask("GET", target, If_None_Match=first.headers["ETag"])
         assert (again.status, again.body) == (304, b"")
@@ -37,13 +40,31 @@ async def test_the_description_is_that_of_this_server(site: Site) -> None:
     assert "/api/v1/jobs" not in said["paths"], "this one has no site"
 
 
-async def test_the_page_loads_nothing_and_runs_nothing(site: Site) -> None:
+async def test_the_page_loads_and_runs_the_one_script_that_it_names(site: Site) -> None:
     reply = await site.ask("GET", "/docs")
     page = reply.body.decode()
     assert reply.headers["Content-Security-Policy"] == POLICY
-    assert "default-src 'none'" in POLICY and "script" not in POLICY and "unsafe" not in POLICY
-    assert not re.search(r"<script|<img|<link|<iframe|\ssrc=|\sstyle=|\son\w+=|@import|url\(", page)
-    assert not re.findall(r'href="(?!#|/)[^"]*"', page), "every link stays on this server"
+    policy = dict(part.strip().partition(" ")[::2] for part in POLICY.split(";"))
+    assert policy["default-src"] == "'none'" and policy["script-src"] == f"'{SCRIPT_HASH}'"
+    assert policy["connect-src"] == "'self'" and policy["style-src"] == f"'{STYLE_HASH}'"
+    named = f'<script src="{SCRIPT_PATH}" integrity="{SCRIPT_HASH}" defer></script>'
+    assert page.count("<script") == page.count(named) == 1
+    assert not re.search(r"<img|<link|<iframe|\sstyle=|\son\w+=|@import|url\(", page)
+    assert not re.findall(r'(?:href|src|url)="(?!#|/)[^"]*"', page), "all is on this server"
+
+
+async def test_the_script_is_sent_as_its_reader_takes_it(site: Site) -> None:
+    packed = await site.ask("GET", SCRIPT_PATH, token="", Accept_Encoding="br, gzip")
+    assert packed.headers["Content-Encoding"] == "gzip"
+    for accepted in ("identity", "br", "gzip;q=0", "gzip; q=0.0, *", ""):
+        plain = await site.ask("GET", SCRIPT_PATH, token="", Accept_Encoding=accepted)
+        assert "Content-Encoding" not in plain.headers, accepted
+        assert plain.headers["Content-Type"].startswith("text/javascript")
+        digest = base64.b64encode(hashlib.sha256(plain.body).digest()).decode()
+        assert f"sha256-{digest}" == SCRIPT_HASH
+    assert packed.body == plain.body or gzip.decompress(packed.body) == plain.body
+    again = await site.ask("GET", SCRIPT_PATH, If_None_Match=packed.headers["ETag"])
+    assert again.status == 304
 
 
 async def test_a_parameter_that_neither_takes_is_refused(site: Site) -> None:
