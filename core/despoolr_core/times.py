@@ -36,7 +36,9 @@ def span_s(text: str) -> float:
 
 
 def moment_s(text: str, start: float) -> float:
-    """Site seconds of a moment: `start` plus a span, or a date and time."""
+    """Site seconds of a moment: `start` plus a span, or a date and time. Raises `ValueError` with
+    an example.
+    """
     if text[:1].isdigit() and "-" in text:
         try:
             return dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC).timestamp()

@@ -48,7 +48,7 @@ def site_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def at_site_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--at-site`."""
+    """The option `--at-site` of a command."""
     return click.option(
         "--at-site",
         envvar="DESPOOLR_AT_SITE",
@@ -73,14 +73,14 @@ class RunningSite:
         return self._decoded("GET", path, None)
 
     def post(self, path: str, body: Any = None) -> Any:
-        """`POST /api/v1/<path>`, the same."""
+        """`POST /api/v1/<path>`. A refusal ends the command with the site's line."""
         import msgspec
 
         return self._decoded("POST", path, msgspec.json.encode(body) if body is not None else b"")
 
     @property
     def now(self) -> float:
-        """Site time."""
+        """The site's time in seconds since 1970."""
         return float(self.facts["now"])
 
     def refused(self, error: Exception) -> NoReturn:

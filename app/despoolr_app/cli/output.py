@@ -44,7 +44,9 @@ class Failure(click.ClickException):
 
 
 def fail(message: str) -> NoReturn:
-    """End the command with one line on standard error and exit code 2."""
+    """End the command with one line on standard error and exit code 2. Raises `Failure`, which
+    click shows.
+    """
     raise Failure(message)
 
 
@@ -148,7 +150,7 @@ def moment(at: float | None) -> str:
 
 
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--json`, as `as_json`."""
+    """The option `--json`, which a command gets as `as_json`."""
     return click.option(
         "--json", "as_json", is_flag=True, help="One JSON object on standard output."
     )(command)

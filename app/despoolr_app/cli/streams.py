@@ -67,11 +67,9 @@ class RawOutput(io.RawIOBase):
         return len(view)
 
     def writable(self) -> bool:
-        """It is."""
         return True
 
     def fileno(self) -> int:
-        """The descriptor."""
         return self._descriptor
 
     def isatty(self) -> bool:

@@ -34,7 +34,7 @@ def skew_s(date: str, now: float) -> float | None:
 
 
 def told(name: str, skew: float) -> str:
-    """A difference in words."""
+    """A difference between clocks (seconds) as a sentence that says what to do."""
     way = "ahead of" if skew > 0 else "behind"
     return (
         f"the clock of {name} is {abs(skew):,.0f} s {way} this machine's: set both by one time "

@@ -59,7 +59,7 @@ class TimeSource:
     boot: Callable[[], str] = boot_name
 
     def anchor(self) -> Anchor:
-        """This moment."""
+        """The present moment by both clocks of this machine."""
         return Anchor(self.wall(), self.steady(), self.boot())
 
     def elapsed(self, anchor: Anchor | None) -> float | None:

@@ -254,7 +254,9 @@ class Clients:
             yield agent
 
     async def stop(self) -> None:
-        """Log all clients off, as at the end of a day, and give their numbers back."""
+        """Log all clients off, as at the end of a day, and give their numbers back. Raises what
+        ended it early, once all is done.
+        """
         for task in self._background:
             task.cancel()
         ends = await asyncio.gather(*self._background, return_exceptions=True)
@@ -278,7 +280,7 @@ class Clients:
 
     @property
     def numbers(self) -> range:
-        """The clients' numbers."""
+        """The numbers of the clients this fleet has leased."""
         first, count = (
             (self.lease.first, self.lease.size)
             if self.lease
@@ -288,7 +290,7 @@ class Clients:
 
     @property
     def names(self) -> list[str]:
-        """Their machines' names."""
+        """The names of the clients' machines, by number."""
         return [name_of(self.settings.prefix, n) for n in self.numbers]
 
     @property

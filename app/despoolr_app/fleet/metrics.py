@@ -36,7 +36,7 @@ class FleetMetrics(Collector):
         return self._page.render()
 
     def collect(self) -> Iterator[Metric]:
-        """Every metric there is."""
+        """Every metric with its present value, as prometheus_client asks for them."""
         clients = self._clients
         counts = clients.fleet.counts if clients.fleet is not None else FleetCounts()
         yield GaugeMetricFamily(

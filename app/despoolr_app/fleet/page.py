@@ -99,7 +99,7 @@ class FleetPage:
         return f"http://{Listen(listen.host, site.port)}"
 
     async def stop(self) -> None:
-        """Listen no more."""
+        """Stop answering, and free the port."""
         if self._runner is not None:
             await self._runner.cleanup()
 

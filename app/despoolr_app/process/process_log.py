@@ -200,7 +200,7 @@ class JsonFormatter(_Formatter):
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line."""
+        """The record as one line of JSON."""
         said: dict[str, Any] = {
             "time": self.formatTime(record),
             "level": record.levelname.lower(),

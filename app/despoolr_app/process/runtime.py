@@ -103,12 +103,11 @@ class Ground:
 
     @property
     def data(self) -> Path:
-        """The data directory."""
         return self.settings.data
 
     @property
     def scale(self) -> float:
-        """Site seconds a second."""
+        """How many site seconds pass in one second."""
         return self.settings.timing.scale or 1.0
 
     @property
@@ -163,7 +162,9 @@ class Ground:
             ledger.apply(Record(0, last_at, server, "share.started", data={"server": server}))
 
     def end(self, *, is_clean: bool) -> None:
-        """Flush and let go."""
+        """Write what is buffered and release the data directory. `is_clean`: the stop was asked
+        for.
+        """
         if self._flusher is not None:
             self._flusher.cancel()
         self.records.close()

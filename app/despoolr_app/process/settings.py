@@ -304,7 +304,7 @@ def parse_named_server(text: str) -> NamedServer:
 
 
 def parse_address(text: str) -> SiteAddress:
-    """Read `SITE=SERVER=URL`. Raises `ConfigError`."""
+    """The address that `SITE=SERVER=URL` says. Raises `ConfigError`."""
     parts = text.split("=", 2)
     if len(parts) != 3:
         raise ConfigError(

@@ -62,6 +62,7 @@ class RecordFile:
     """
 
     def __init__(self, path: Path, *, size_max: int = 0) -> None:
+        """Raises `RunError` if the file cannot be made."""
         self.path = path
         self.size_max = size_max
         self.lost_count = 0
@@ -156,7 +157,7 @@ class RunDirectory:
         )
 
     def close(self) -> None:
-        """Close the records."""
+        """Close the records file; nothing can be recorded afterwards."""
         self.listener.close()
 
     def __enter__(self) -> Self:

@@ -62,7 +62,6 @@ class LiveSource:
 
     @property
     def name(self) -> str:
-        """The URLs."""
         return ", ".join(server.url for server in self.servers)
 
     def locks(self, wanted: Wanted, at: float | None) -> LockAnswer:
@@ -92,15 +91,12 @@ class LiveSource:
         return answer
 
     def jobs(self) -> list[dict[str, Any]]:
-        """From the site server."""
         return list(self._site("jobs")["jobs"])
 
     def job(self, job: str) -> dict[str, Any]:
-        """From the site server."""
         return dict(self._site(f"jobs/{quote(job, safe='')}"))
 
     def events(self, limit: int) -> list[dict[str, Any]]:
-        """From the site server."""
         return list(self._site(f"events?limit={limit}")["events"])
 
     def slots(self) -> dict[str, Any]:
@@ -223,7 +219,7 @@ def ask(server: ServerAddress, path: str, kind: type[T], *, timeout_s: float = T
 
 
 def health(server: ServerAddress, *, timeout_s: float = TIMEOUT_S) -> Health:
-    """`GET /healthz`. Raises `AskError`."""
+    """What `GET /healthz` of a server answers. Raises `AskError`."""
     return _decoded(server, call(server, "GET", "/healthz", timeout_s=timeout_s), Health)
 
 

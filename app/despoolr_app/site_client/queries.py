@@ -109,7 +109,7 @@ def _path_matches(wanted: str, path: str) -> bool:
 
 
 class Source(Protocol):
-    """What can be asked."""
+    """Something that can be asked: running servers, or a finished run."""
 
     @property
     def name(self) -> str:
@@ -125,7 +125,7 @@ class Source(Protocol):
         ...
 
     def jobs(self) -> list[dict[str, Any]]:
-        """All jobs, oldest first."""
+        """All jobs, oldest first, without their details. Raises `AskError`."""
         ...
 
     def job(self, job: str) -> dict[str, Any]:
@@ -167,7 +167,6 @@ class RunSource:
 
     @property
     def name(self) -> str:
-        """The run's directory."""
         return str(self._run.path)
 
     @property
@@ -297,12 +296,11 @@ class RunSource:
         )
 
     def jobs(self) -> list[dict[str, Any]]:
-        """From the `job.status` records."""
         return list(self._jobs.values())
 
     def job(self, job: str) -> dict[str, Any]:
         """From the `job.status` and `detail.status` records: rows that never reported are not
-        there.
+        there. Raises `AskError` if there is no such job.
         """
         found = self._jobs.get(fold(job)) or next(
             (j for j in reversed(self._jobs.values()) if j["name"] == job), None
@@ -323,7 +321,6 @@ class RunSource:
         return {"job": found, "details": rows}
 
     def events(self, limit: int) -> list[dict[str, Any]]:
-        """From the `event` records."""
         return self._events[-limit:]
 
     def _held(self, at: float | None) -> list[LockRow]:

@@ -57,7 +57,7 @@ class Dice:
         self._label = label
 
     def shuffle(self, x: list[Any], /) -> None:
-        """Random order, in place."""
+        """Put the list in random order, in place."""
         if len(x) > 1:
             self._agent.settings.random(self._agent.draw(self._label)).shuffle(x)
 
@@ -129,7 +129,7 @@ class PcmAgent:
         return f"{self.machine}/{label}/{self._draw_count}"
 
     def dice(self, label: str) -> Dice:
-        """Chance for one purpose."""
+        """A generator of its own for one purpose."""
         return Dice(self, label)
 
     @property
@@ -142,7 +142,7 @@ class PcmAgent:
 
     @property
     def files(self) -> Windows:
-        """The client's own files."""
+        """The files of the client's Windows directory."""
         if self._files is None:
             self._files = Windows()
         return self._files
@@ -191,7 +191,7 @@ class PcmAgent:
 
     @property
     def reporter(self) -> Reporter:
-        """Who reports."""
+        """What the client's reports say of who reports."""
         return Reporter(self.sms_id, self.machine, self.settings.domain, self.user)
 
     @property

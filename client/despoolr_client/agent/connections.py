@@ -68,7 +68,7 @@ class Connections:
         return self._servers.get(fold(name))
 
     async def release(self, chosen: Sequence[Hold]) -> None:
-        """Close these holds."""
+        """Close the files that these holds keep open."""
         self.holds = [hold for hold in self.holds if hold not in chosen]
         await close_all(hold.opened for hold in chosen)
 

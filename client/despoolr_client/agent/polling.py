@@ -24,7 +24,7 @@ INSTRUCTIONS: Final = "PCMINS.BOX"
 
 
 class PollResult(StrEnum):
-    """What a poll found."""
+    """What a poll found at the logon servers."""
 
     CHANGED = "changed"
     UNCHANGED = "unchanged"

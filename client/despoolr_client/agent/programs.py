@@ -48,7 +48,7 @@ class MifToWrite:
     data: bytes | None = None
 
     def render(self) -> bytes:
-        """The file's bytes."""
+        """The MIF as bytes, ready to be written."""
         if self.data is not None:
             return self.data
         return render_status_mif(StatusMif(status=self.status, description=self.description))

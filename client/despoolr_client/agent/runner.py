@@ -38,23 +38,19 @@ class PackageHost(Protocol):
         ...
 
     @property
-    def is_on(self) -> bool:
-        """Whether it has power."""
-        ...
+    def is_on(self) -> bool: ...
 
     @property
     def pcm(self) -> Pcm:
-        """What its PCM knows."""
+        """The state of its PCM: what it was offered and has run."""
         ...
 
     @property
-    def behaviour(self) -> PcmBehaviour:
-        """How its PCM behaves."""
-        ...
+    def behaviour(self) -> PcmBehaviour: ...
 
     @property
     def files(self) -> Windows:
-        """Its own files."""
+        """The files of its Windows directory."""
         ...
 
     @property
@@ -64,7 +60,7 @@ class PackageHost(Protocol):
 
     @property
     def reporter(self) -> Reporter:
-        """Who reports."""
+        """What its reports say of who reports."""
         ...
 
     @property
@@ -73,7 +69,7 @@ class PackageHost(Protocol):
         ...
 
     def now(self) -> float:
-        """Its own clock."""
+        """The time by its own clock, in site seconds."""
         ...
 
     def say(self, text: str) -> None:

@@ -29,7 +29,7 @@ class Server(Protocol):
     """A server as one client sees it: its shares, and an end."""
 
     def share(self, name: str) -> Share:
-        """One of its shares."""
+        """One of the server's shares, by name."""
         ...
 
     async def messages(self) -> list[str]:

@@ -37,7 +37,7 @@ def _upper(name: str) -> str:
 
 
 class Windows:
-    """One machine's files."""
+    """The files of one machine's Windows directory."""
 
     __slots__ = ("_files", "_noidmifs", "history", "noidmifs_changed", "path", "sms_ini")
 
@@ -141,5 +141,5 @@ def set_up(ini: SmsIni, facts: Mapping[str, str], servers: Sequence[str], result
 
 
 def unc(server: str, share: str, directory: str) -> str:
-    r"""`\\SERVER\SHARE\directory`."""
+    r"""The name of a directory on a share: `\\SERVER\SHARE\directory`."""
     return "\\\\" + "\\".join((server, share, *directory.split("/")))

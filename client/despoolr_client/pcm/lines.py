@@ -28,7 +28,7 @@ JOB_COMPLETED: Final = "Job completed."
 
 
 def connected(logon_server: str) -> str:
-    """The logon server answered."""
+    """The log line for a logon server that answered."""
     return rf"Connected to logon server: \\{logon_server}\SMS_SHR\pcmins.box"
 
 
@@ -38,7 +38,7 @@ def looking_for(logon_server: str, sms_id: str) -> str:
 
 
 def before_filter(count: int) -> str:
-    """Records in the file."""
+    """The log line that counts the records of the file."""
     return f"Packages before filter: {count}"
 
 

@@ -69,7 +69,7 @@ def report_id(sms_id: str, request_id: str, started_at: float | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reporter:
-    """The client that reports."""
+    """What a report says of the client that sends it."""
 
     sms_id: str
     machine: str

@@ -41,6 +41,7 @@ class PackagePlace:
     __slots__ = ("path", "server", "share", "unc")
 
     def __init__(self, unc: str) -> None:
+        """Raises `ValueError` for a place without a server."""
         parts = [part for part in unc.replace("/", "\\").split("\\") if part]
         if len(parts) < 2 or not unc.startswith(("\\\\", "//")):
             raise ValueError(rf"a package place is \\SERVER\SHARE\PATH, not {unc!r}")

@@ -35,7 +35,7 @@ class Fenced(ConnectionError):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """What a server answered."""
+    """A server's answer: status, headers and body."""
 
     status: int
     etag: str
@@ -50,6 +50,7 @@ class Address:
     __slots__ = ("lines", "path", "request")
 
     def __init__(self, http: aiohttp.ClientSession, base: str) -> None:
+        """Raises `aiohttp.NonHttpUrlClientError` for a URL that is not HTTP."""
         url = URL(base)
         if (
             http.connector is not None

@@ -56,7 +56,6 @@ class HttpShare(Share):
 
     @property
     def unc(self) -> str:
-        r"""`\\SERVER\SHARE`."""
         return f"\\\\{self._caller.name}\\{self._name}"
 
     async def open(
@@ -227,7 +226,6 @@ class HttpShare(Share):
         return path
 
     async def read(self, path: str, *, purpose: str = "") -> bytes:
-        """The whole file."""
         return (await self._call("GET", path, purpose=purpose)).body
 
     async def read_if_changed(self, path: str, etag: str) -> tuple[bytes, str] | None:
@@ -250,7 +248,6 @@ class HttpShare(Share):
     async def rename(
         self, path: str, new_path: str, *, replace: bool = False, purpose: str = ""
     ) -> None:
-        """Rename within the share."""
         headers = {
             "Depth": "0",
             "Destination": self._target(new_path),
@@ -353,7 +350,6 @@ class HttpOpen(OpenFile):
         await self._session.caller.call("POST", self._locks, encode(request))
 
     async def unlock(self, offset: int, length: int) -> None:
-        """Unlock exactly this range."""
         await self._session.caller.call("DELETE", f"{self._locks}?offset={offset}&length={length}")
 
     async def stands(self) -> bool:
@@ -372,7 +368,7 @@ class HttpOpen(OpenFile):
 
     @property
     def session(self) -> ServerSession:
-        """Whose it is."""
+        """The session in which the file is open."""
         return self._session
 
     @property

@@ -70,7 +70,7 @@ class LimiterQueue:
             raise
 
     def release(self) -> None:
-        """Give the place back."""
+        """Give the place back; the next in line may talk."""
         self._limiter.release()
 
     def wake_next(self) -> bool:

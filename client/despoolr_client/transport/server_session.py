@@ -49,9 +49,7 @@ class Handle(Protocol):
         ...
 
     @property
-    def is_closed(self) -> bool:
-        """Whether it was closed."""
-        ...
+    def is_closed(self) -> bool: ...
 
     def mark_closed(self) -> None:
         """Take note that the server has answered its close."""

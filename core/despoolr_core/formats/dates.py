@@ -125,7 +125,7 @@ def render_sms_date(epoch_s: float | None, quirk: DateQuirk = NO_QUIRK) -> str:
 
 def parse_sms_date(text: str, quirk: DateQuirk = NO_QUIRK) -> float | None:
     """Read `mm/dd/yy hh:mm:ss` as the tool with this quirk printed it; None for `00/00/00
-    00:00:00`.
+    00:00:00`. Raises `DateError` for anything else.
     """
     if text == NO_SMS_DATE:
         return None
@@ -166,7 +166,8 @@ def render_ctime(epoch_s: float, *, milliseconds: bool = False) -> str:
 
 def parse_ctime(text: str) -> float:
     """Read `Www Mmm dd hh:mm:ss[.mmm] yyyy`; the day may have a blank for its first digit. The
-    weekday is not checked against the date (the archive's samples are transcribed by hand).
+    weekday is not checked against the date (the archive's samples are transcribed by hand). Raises
+    `DateError` for anything else.
     """
     match = _CTIME.fullmatch(text)
     if match is None or match[1] not in DAY_NAMES or match[2] not in MONTH_NAMES:
@@ -202,7 +203,9 @@ def render_date_time(epoch_s: float | None) -> str:
 
 @remembered(64, 64, len)
 def parse_date_time(text: str) -> float | None:
-    """Read `M-D-YYYY [hh:mm:ss[.mmm]]`; None for the very start of 1970 ("at once")."""
+    """Read `M-D-YYYY [hh:mm:ss[.mmm]]`; None for the very start of 1970 ("at once"). Raises
+    `DateError` for anything else.
+    """
     match = _DATE_TIME.fullmatch(text)
     if match is None:
         raise DateError(f"{text!r} is not a time like 2-19-1970 or 2-19-1970 18:04:37")

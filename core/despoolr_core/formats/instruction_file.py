@@ -75,28 +75,32 @@ class DespoolerInstruction:
     # -- typed reading; every complaint names the field and its line --
 
     def text(self, key: str) -> str:
-        """The value of a field that must be there."""
+        """The value of a field that must be there. Raises `InstructionError` if it is missing."""
         try:
             return self.fields[key]
         except KeyError:
             raise InstructionError(f"the instruction has no field {key!r}") from None
 
     def integer(self, key: str) -> int:
-        """The value of a field as a whole number."""
+        """The value of a field as a whole number. Raises `InstructionError`, naming its line."""
         value = self.text(key)
         if not _INTEGER.fullmatch(value):
             raise self.wrong(key, "is not a whole number")
         return int(value)
 
     def flag(self, key: str) -> bool:
-        """The value of a field that is `TRUE` or `FALSE`."""
+        """The value of a field that is `TRUE` or `FALSE`. Raises `InstructionError`, naming its
+        line.
+        """
         value = self.text(key)
         if value not in ("TRUE", "FALSE"):
             raise self.wrong(key, "is neither TRUE nor FALSE")
         return value == "TRUE"
 
     def time(self, key: str) -> float | None:
-        """The value of a field in site seconds; None where it is empty."""
+        """The value of a field in site seconds; None where it is empty. Raises `InstructionError`,
+        naming its line.
+        """
         value = self.text(key)
         if not value:
             return None

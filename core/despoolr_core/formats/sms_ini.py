@@ -154,7 +154,7 @@ class SmsIni:
 
     @property
     def sms_id(self) -> str:
-        """`SMS Unique ID` (Q195823)."""
+        """The value of `SMS Unique ID` (Q195823)."""
         return self.find("SMS Unique ID")
 
     @property
@@ -164,7 +164,7 @@ class SmsIni:
 
     @property
     def domain(self) -> str:
-        """`Domain` (Q279752)."""
+        """The value of `Domain`: the machine's SMS domain (Q279752)."""
         return self.find("Domain")
 
     @property

@@ -284,7 +284,7 @@ def render_winst(file: WinstFile, layout: Layout = STORED) -> bytes:
 
 
 def render_text(file: WinstFile, layout: Layout = STORED) -> str:
-    """`render_winst` as text, for people and for the tool."""
+    """`render_winst` as text, for people and for the tool. Raises `WinstError` as that does."""
     if len(file.records) > RECORDS_MAX:
         raise WinstError(f"{len(file.records)} records are more than {RECORDS_MAX}")
     lines = [f"{_TITLE}{layout.version}", _COPYRIGHT]

@@ -219,7 +219,7 @@ class EpisodeLedger:
 
     @property
     def waiting_count(self) -> int:
-        """How many episodes wait."""
+        """The number of episodes that are not over."""
         return self._waiting_count
 
     def apply(self, record: Record) -> None:

@@ -70,7 +70,9 @@ class ShareUnreachable(Exception):
 
 
 class OpenFile(Protocol):
-    """A granted open. It stands in the way of others until it is closed."""
+    """A granted open. It stands in the way of others until it is closed. Every call raises
+    `ShareError` where the share refuses, and `ShareUnreachable` where nobody answers.
+    """
 
     @property
     def handle(self) -> str:
@@ -114,12 +116,13 @@ class OpenFile(Protocol):
 
 class Share(Protocol):
     """One share as one machine, user and program see it. Path operations are an open, the work and
-    a close.
+    a close. Every call raises `ShareError` where the share refuses, and `ShareUnreachable` where
+    nobody answers.
     """
 
     @property
     def unc(self) -> str:
-        r"""`\\SERVER\SHARE`, for logs."""
+        r"""The share's name for logs: `\\SERVER\SHARE`."""
         ...
 
     async def open(

@@ -33,7 +33,6 @@ class Connection(asyncio.Protocol):
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Send the first request."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's transports are no subclass
         self._send(0, b"")
 
@@ -86,7 +85,7 @@ def _content_length(received: bytes, end: int, status: int) -> int:
 
 
 def request(method: str, target: str, *headers: str, body: bytes = b"") -> bytes:
-    """One request's bytes."""
+    """The bytes of one request, head and body."""
     lines = [f"{method} {target} HTTP/1.1", "Host: bench", *headers]
     if body:
         lines.append(f"Content-Length: {len(body)}")

@@ -307,7 +307,7 @@ def _await_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def main() -> None:
-    """Print the figures."""
+    """Measure, and print a figure a line."""
     for name, value in measure().items():
         print(f"{name:32} {value:12,.2f}")
 

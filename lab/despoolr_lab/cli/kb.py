@@ -23,8 +23,7 @@ THIS = "(this article)"
 
 
 @click.group("kb", help="The Knowledge Base articles that reproduce here: list, show, run.")
-def command() -> None:
-    """The group."""
+def command() -> None: ...
 
 
 @command.command(
@@ -33,7 +32,6 @@ def command() -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
 def list_(as_json: bool) -> None:
-    """One line an article."""
     from despoolr_core.profile import ARTICLES
     from despoolr_lab.kb.gallery import entries
 

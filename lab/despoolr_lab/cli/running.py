@@ -34,7 +34,7 @@ EXIT_EXPECTATION_FAILED = 10
 
 
 def read_scenario(path: Path) -> Scenario:
-    """A scenario file, or one clear line and exit 2."""
+    """A scenario file, or one clear line and exit 2. Raises `click.ClickException`."""
     try:
         return load_scenario(path)
     except ScenarioError as error:
@@ -238,7 +238,7 @@ class Progress:
             put_over()
 
     def update(self, now: float, end: float, what: str) -> None:
-        """Called by the run."""
+        """Show how far the run is; the run calls this."""
         if self._quiet:
             return
         if self._start is None:

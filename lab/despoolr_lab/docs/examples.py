@@ -71,11 +71,9 @@ class StandingClock:
         return AT
 
     async def sleep(self, seconds: float) -> None:
-        """For ever."""
         await asyncio.Event().wait()
 
     async def sleep_until(self, deadline: float) -> None:
-        """For ever."""
         await asyncio.Event().wait()
 
 

@@ -97,7 +97,7 @@ NOBODY: Final = "-"
 
 
 def page() -> str:
-    """The whole page."""
+    """The whole document as Markdown text."""
     return "\n".join([HEAD, *_boxes(), *_calls()])
 
 

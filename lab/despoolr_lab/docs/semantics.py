@@ -70,7 +70,7 @@ SPANS: Final = (
 
 
 def page() -> str:
-    """The whole page."""
+    """The whole document as Markdown text."""
     parts = [
         HEAD,
         *_sharing(),
@@ -85,7 +85,7 @@ def page() -> str:
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A Markdown table."""
+    """A Markdown table with these heads and rows; bars in cells are escaped."""
     heads = list(heads)
     lines = ["| " + " | ".join(heads) + " |", "| " + " | ".join("---" for _ in heads) + " |"]
     lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]

@@ -15,7 +15,9 @@ from despoolr_lab.scenario.model import Scenario
 
 
 def scenario_root() -> Path:
-    """The directory of the scenarios that come with Despoolr."""
+    """The directory of the scenarios that come with Despoolr. Raises `FileNotFoundError` if the
+    installation is incomplete.
+    """
     package = Path(__file__).resolve().parents[1]
     for candidate in (package / "scenarios", package.parents[1] / "scenarios"):
         if candidate.is_dir():

@@ -119,7 +119,7 @@ def nice(value: float) -> float:
 
 
 def scale_of(series: Sequence[Series], *, is_log: bool) -> Scale:
-    """Room for all values."""
+    """The axis that has room for all of these values."""
     values = [value for one in series for value in one.values.values()]
     if not is_log:
         high = max(1.0, max(values, default=1.0))
@@ -174,7 +174,7 @@ def _path(one: Series, scale: Scale, x: Callable[[float], float], width: int) ->
 
 
 def clock(seconds: int) -> str:
-    """`4:05`, or `1:04:05`."""
+    """Seconds of a run as `4:05` or `1:04:05`."""
     hours, rest = divmod(seconds, 3600)
     minutes, rest = divmod(rest, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

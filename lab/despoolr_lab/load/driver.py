@@ -35,7 +35,7 @@ class Poller(Protocol):
         ...
 
     async def close(self) -> None:
-        """Log off."""
+        """Log the client off and close what it has open."""
         ...
 
 
@@ -78,7 +78,7 @@ class Driver:
 
     @property
     def under_way(self) -> int:
-        """Clients that poll now."""
+        """How many clients are in the middle of a poll."""
         return len(self._waiting)
 
     def end(self) -> None:

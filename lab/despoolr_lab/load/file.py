@@ -34,7 +34,9 @@ _DIRECTORY: Final = "load"
 
 
 def load_directory() -> Path:
-    """Where the load files lie that come with Despoolr: in a checkout, or in an installed wheel."""
+    """Where the load files lie that come with Despoolr: in a checkout, or in an installed wheel.
+    Raises `FileNotFoundError` if the installation is incomplete.
+    """
     package = Path(str(files("despoolr_lab")))
     for candidate in (package / "scenarios", package.parents[1] / "scenarios"):
         if (candidate / _DIRECTORY).is_dir():

@@ -32,7 +32,7 @@ class Histogram:
         self.max_us = 0
 
     def add(self, seconds: float) -> None:
-        """Count one value."""
+        """Count one value, in seconds."""
         micros = min(MICROS_MAX, max(0, round(seconds * 1e6)))
         index = class_of(micros)
         self.counts[index] = self.counts.get(index, 0) + 1
@@ -69,7 +69,7 @@ class Histogram:
 
     @property
     def mean_s(self) -> float:
-        """The mean in seconds."""
+        """The mean of all values in seconds; 0 for none."""
         return self.sum_us / self.count / 1e6 if self.count else 0.0
 
     def to_json(self) -> dict[str, object]:

@@ -149,7 +149,7 @@ class Update(Table, kw_only=True):
 
 
 class LoadFile(Table, kw_only=True):
-    """A whole load file."""
+    """What a load file says, checked."""
 
     name: Name
     title: str

@@ -64,7 +64,7 @@ class Orders(msgspec.Struct, frozen=True):
 
     @property
     def count(self) -> int:
-        """Its clients."""
+        """How many clients the worker has."""
         return sum(len(part.schedules) for part in self.parts)
 
 

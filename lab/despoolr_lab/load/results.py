@@ -50,7 +50,7 @@ def exit_code(outcome: Outcome) -> int:
 
 
 def verdict(outcome: Outcome) -> str:
-    """One sentence."""
+    """The result of a run in one sentence."""
     polls = outcome.facts.polls
     if outcome.is_interrupted:
         return f"Interrupted: nothing was decided. Until then: {polls.polls:,} polls were measured."

@@ -51,7 +51,7 @@ Shape = Callable[[int, float, float, float, Random], list[ClientSchedule]]
 def steady(
     count: int, at: float, over_s: float, every_s: float, rng: Random
 ) -> list[ClientSchedule]:
-    """Evenly, in any order."""
+    """Clients begin evenly over `over_s`, in any order."""
     return [ClientSchedule(at + over_s * part) for part in _shuffled(_parts(count, rng), rng)]
 
 

@@ -168,7 +168,7 @@ class Stage:
         return self._keeping
 
     def machines(self, names: Sequence[str]) -> list[str]:
-        """The machines of groups."""
+        """The names of the machines of these groups, in order."""
         assert self.lease is not None
         first = self.lease.first
         return [
@@ -267,7 +267,7 @@ class Stage:
     # -- what became of it
 
     async def now(self) -> float:
-        """Site time."""
+        """The site's time in seconds since 1970."""
         return float((await self.call("GET", "site"))["now"])
 
     def sources(self) -> list[Source]:

@@ -58,7 +58,7 @@ class Second:
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> Second:
-        """The inverse of `to_json`."""
+        """The second that `to_json` told of."""
         took, lag = Histogram.from_json(told["took"]), Histogram.from_json(told["lag"])
         return cls(told["polls"], told["failed"], told["late"], told["waited"], took, lag)
 
@@ -108,13 +108,13 @@ class Tally:
 
 
 def merge(into: dict[int, Second], told: Mapping[int, Second]) -> None:
-    """Add seconds to seconds."""
+    """Add the seconds of one process to those of all, in place."""
     for number, second in told.items():
         into.setdefault(number, Second()).add(second)
 
 
 def total(seconds: Iterable[Second]) -> Second:
-    """All of them together."""
+    """The sum of these seconds, as if they were one."""
     found = Second()
     for second in seconds:
         found.add(second)

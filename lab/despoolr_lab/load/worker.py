@@ -88,7 +88,7 @@ class Worker:
         self._cpu = (0.0, 0.0)
 
     def now(self) -> float:
-        """Seconds of the run."""
+        """Seconds since the run began."""
         return time.perf_counter() - self._began
 
     async def prepare(self) -> None:

@@ -106,7 +106,7 @@ class Workers:
         return ""
 
     def say(self, word: Word) -> None:
-        """Tell all of them."""
+        """Send a line of JSON to every worker."""
         for worker in self._workers:
             if worker.process.stdin is not None and not worker.process.stdin.is_closing():
                 worker.process.stdin.write(msgspec.json.encode(word) + b"\n")

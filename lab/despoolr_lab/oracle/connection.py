@@ -16,7 +16,7 @@ CONNECTIONS_MAX: Final = 256
 
 
 class Connection(asyncio.Protocol):
-    """One kept connection."""
+    """One connection that is kept open between calls."""
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
@@ -29,7 +29,6 @@ class Connection(asyncio.Protocol):
         return self._transport is not None and not self._transport.is_closing()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ready."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's transports are no subclass
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -59,7 +58,6 @@ class Connection(asyncio.Protocol):
         return await self._answer
 
     def close(self) -> None:
-        """Hang up."""
         if self._transport is not None:
             self._transport.abort()
 

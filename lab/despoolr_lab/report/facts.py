@@ -50,7 +50,7 @@ class Holding:
 
     @property
     def file(self) -> FileKey:
-        """The file it holds."""
+        """The file that is held, as server, share and path."""
         return file_key(self.server, self.share, self.path)
 
 
@@ -101,7 +101,7 @@ class DetailStory:
 
 @dataclass(slots=True)
 class EventStory:
-    """Equal NT events together."""
+    """NT events with one code and text, counted together."""
 
     code: str
     component: str

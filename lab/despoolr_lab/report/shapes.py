@@ -56,7 +56,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A moment."""
+    """A moment on a lane, drawn as a sign."""
 
     x: float
     kind: str

@@ -36,7 +36,7 @@ GROUP_GAP: Final = 14
 
 
 def draw(facts: Facts) -> Picture:
-    """Lay the facts out."""
+    """Lay the facts of a run out as lanes on one axis of time."""
     axis = Axis(facts.start, facts.end, LEFT, WIDTH - LEFT - RIGHT)
     groups, blocked_rest, shown = _blocked_groups(facts, axis)
     job_groups, reporting = _reporting_groups(facts, axis)

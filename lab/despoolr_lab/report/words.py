@@ -68,12 +68,12 @@ def _two(large: int, large_unit: str, small: int, small_unit: str) -> str:
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
-    """`1 attempt`, `2,569 records`."""
+    """A number with its noun: `1 attempt`, `2,569 records`."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def times(number: int) -> str:
-    """`once`, `twice`, `100 times`."""
+    """How often in words: `once`, `twice`, `100 times`."""
     return {1: "once", 2: "twice"}.get(number, f"{number:,} times")
 
 

@@ -196,7 +196,7 @@ class Clients(Table, kw_only=True):
             span_s(text)
 
     def expand(self) -> list[str]:
-        """The machine names."""
+        """The names of the machines that this table stands for."""
         return list(self.names) or [
             self.name.replace("{n}", str(i)) for i in range(1, self.count + 1)
         ]
@@ -263,7 +263,7 @@ class Program(Table, kw_only=True):
 
 
 class Scenario(Table, kw_only=True):
-    """A whole scenario file."""
+    """What a scenario file says, checked."""
 
     name: Name
     title: str

@@ -87,7 +87,7 @@ class RunResult:
 
     @property
     def passed(self) -> bool:
-        """Whether every expectation held."""
+        """Whether all expectations of the scenario hold."""
         return all(finding.ok for finding in self.findings)
 
     def to_json(self) -> dict[str, Any]:
@@ -128,7 +128,7 @@ class Digest:
         self.records.append(record)
 
     def hexdigest(self) -> str:
-        """Of everything so far."""
+        """The SHA-256 of all records so far, in hex."""
         return self._hash.hexdigest()
 
 

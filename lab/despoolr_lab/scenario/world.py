@@ -134,7 +134,6 @@ class World:
 
     @property
     def clock(self) -> Clock:
-        """The site's time."""
         return self.surroundings.clock
 
     # -- up and down

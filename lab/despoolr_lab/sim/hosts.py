@@ -129,7 +129,7 @@ class Listener:
         self.context = contextvars.copy_context()
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening: new connections to it are refused."""
         self._network.forget(self)
 
 
@@ -275,7 +275,7 @@ class HostNetwork:
         self._set_host_fault(host.lower(), fault)
 
     def bring_up(self, host: str) -> None:
-        """Undo `take_down`."""
+        """Let a host that was taken down answer again."""
         self._host_faults.pop(host.lower(), None)
         self._set_host_fault(host.lower(), None)
 

@@ -338,8 +338,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def _write_to_self(self) -> None:
         """There is no pipe to wake a selector."""
 
-    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
-        """There is no executor."""
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None: ...
 
 
 def _is_dead(what: Any) -> bool:

@@ -115,7 +115,7 @@ class Count:
 
     @property
     def ok(self) -> bool:
-        """Whether it is."""
+        """Whether the two numbers are equal."""
         return self.expected == self.actual
 
 
@@ -126,7 +126,7 @@ def request_of(report: str) -> Request:
 
 
 def count_all(found: Found) -> list[Count]:
-    """Every count, validity first."""
+    """All counts of a soak, validity first."""
     handed_in = found.reported.handed_in
     lost = _lost(found)
     return [

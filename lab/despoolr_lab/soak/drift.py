@@ -82,7 +82,7 @@ class Limit:
     """Whether the least value of each round is judged, instead of every value."""
 
     def per_hour(self, level: float) -> float:
-        """In the resource's unit."""
+        """How much it may grow in an hour, in the resource's unit."""
         return max(self.at_least, self.share * abs(level))
 
 

@@ -46,7 +46,7 @@ class Link:
 
     @property
     def connection_count(self) -> int:
-        """Connections that stand."""
+        """How many connections the link carries."""
         return len(self._tasks)
 
     async def start(self) -> None:
@@ -65,7 +65,7 @@ class Link:
         self._reset()
 
     def mend(self) -> None:
-        """Let it carry again."""
+        """Let the link carry new connections again."""
         self._how = ""
         self._passes.set()
 

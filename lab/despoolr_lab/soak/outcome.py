@@ -41,7 +41,9 @@ def exit_code(
     *,
     has_lost_clients: bool = False,
 ) -> int:
-    """The command's exit code."""
+    """`EXIT_OK`; `EXIT_WRONG` for a drift, a wrong count or a process that fell; `EXIT_INVALID`
+    where the soak itself did not go as planned.
+    """
     counts = list(counts)
     if has_lost_clients or any(not count.ok for count in counts if count.is_about_validity):
         return EXIT_INVALID
@@ -147,7 +149,7 @@ def rate(resource: str, per_hour: float) -> str:
 
 
 def as_json(judged: Iterable[Judged], counts: Iterable[Count]) -> dict[str, Any]:
-    """Both, as numbers."""
+    """The judgement and the counts as one JSON object."""
     return {
         "resources": [
             {"process": row.process, "resource": row.resource, **_judgement_json(row.judgement)}

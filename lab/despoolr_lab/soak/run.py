@@ -99,7 +99,7 @@ class Soak:
 
     @property
     def sample_every_s(self) -> float:
-        """Seconds between two samples."""
+        """How often resources are sampled, in seconds."""
         return min(10.0, max(0.5, self.plan.asked.duration_s / 600))
 
     async def run(self) -> None:

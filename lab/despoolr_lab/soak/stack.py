@@ -284,7 +284,7 @@ class Stack:
     # -- what it knows
 
     def token(self) -> str:
-        """The administrator's."""
+        """The token of the stack's administrator."""
         return (self.directory / SITE.lower() / "admin.token").read_text("ascii").strip()
 
     def site_now(self) -> float:

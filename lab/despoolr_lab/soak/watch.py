@@ -52,13 +52,13 @@ class Watch:
     _file: IO[str] | None = None
 
     def open(self, path: Path) -> None:
-        """Write the samples there."""
+        """Open the file that the samples are written to."""
         self._file = path.open("w", encoding="ascii", newline="", buffering=64 * 1024)
         self._csv = csv.writer(self._file)
         self._csv.writerow(COLUMNS)
 
     def close(self) -> None:
-        """Write what is buffered."""
+        """Write the samples that are buffered, and close the file."""
         if self._file is not None:
             self._file.close()
 

@@ -83,7 +83,7 @@ def open_engine(url: str) -> Engine:
 
 
 def with_driver(url: str) -> URL:
-    """`postgresql://` means psycopg 3."""
+    """The URL with a driver named: `postgresql://` means psycopg 3."""
     made = make_url(url)
     return (
         made.set(drivername="postgresql+psycopg")

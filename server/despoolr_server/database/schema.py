@@ -177,7 +177,7 @@ class AnyText(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """What PostgreSQL is given."""
+        """The text as PostgreSQL can keep it: U+2400 in the place of U+0000."""
         return (
             value.replace("\0", "\N{SYMBOL FOR NULL}")
             if value is not None and "\0" in value

@@ -93,7 +93,7 @@ class Holders:
         members[row.handle] = row
 
     def remove(self, row: Open) -> None:
-        """Count an open out."""
+        """Take an open out of the sums; it must be in them."""
         held_class = row.conflict_class
         if held_class < 8:
             return

@@ -72,7 +72,7 @@ class Locking:
 
     @property
     def waiting_count(self) -> int:
-        """How many requests wait."""
+        """The number of lock requests that wait for others."""
         return len(self._waiters)
 
     def __iter__(self) -> Iterator[Waiting]:

@@ -147,7 +147,7 @@ class RangeLocks:
         )
 
     def may_lock(self, handle: str, kind: str, offset: int, length: int) -> bool:
-        """Whether `LOCK_AGAINST_LOCK` grants this."""
+        """Whether the table `LOCK_AGAINST_LOCK` grants this lock beside those that stand."""
         return not any(
             _some(group) for group in self._groups(LOCK_AGAINST_LOCK, handle, kind, offset, length)
         )
@@ -189,7 +189,7 @@ class RangeLocks:
         return next((lock for lock in stacked if lock.kind == EXCLUSIVE), stacked[-1])
 
     def remove(self, lock: RangeLock) -> None:
-        """Take a lock out."""
+        """Remove a lock that stands."""
         self._count -= 1
         self._held[lock.kind].remove(lock)
         mine = self._by_handle[lock.handle]

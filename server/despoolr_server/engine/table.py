@@ -67,7 +67,7 @@ class OpenTable:
         return self._files.get(key)
 
     def files(self) -> Iterator[OpenedFile]:
-        """Every open file."""
+        """Every file that somebody has open, in no order."""
         return iter(self._files.values())
 
     def of_session(self, session: str) -> list[str]:
@@ -83,7 +83,7 @@ class OpenTable:
         return self._below.get(key, 0)
 
     def add(self, row: Open) -> None:
-        """Enter an open."""
+        """Enter an open that was granted; nothing is checked here."""
         file = self._files.get(row.file)
         if file is None:
             file = self._files[row.file] = OpenedFile(row.file)

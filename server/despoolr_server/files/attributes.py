@@ -69,7 +69,7 @@ class AttributeList:
         return any(known == key or known.startswith(key + "/") for known in self._bits)
 
     def snapshot(self) -> dict[str, int]:
-        """What `restore` takes."""
+        """The list as it is now, for `restore`."""
         return self._bits
 
     def restore(self, bits: dict[str, int]) -> None:

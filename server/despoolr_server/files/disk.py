@@ -58,6 +58,7 @@ class DiskFileStore:
     def __init__(
         self, root: Path | str, *, threads: bool = True, inline_max: int = INLINE_MAX
     ) -> None:
+        """Raises `StoreError` if the directory cannot be used."""
         self.root = Path(root)
         self.inline_max = inline_max if threads else 1 << 62
         self._private = self.root / PRIVATE
@@ -220,7 +221,6 @@ class DiskFileStore:
         self._kept_size += len(data)
 
     def read(self, name: Name, offset: int = 0, length: int | None = None) -> bytes:
-        """In the loop."""
         with answering:
             descriptor = self._open(name)
             try:
@@ -239,7 +239,6 @@ class DiskFileStore:
         return os.open(self._index.file(name).path, _READ)
 
     async def read_large(self, name: Name, offset: int = 0, length: int | None = None) -> bytes:
-        """In a thread."""
         return await _to_the_end(self._read_large(self._index.file(name).path, offset, length))
 
     async def _read_large(self, path: str, offset: int, length: int | None) -> bytes:
@@ -351,7 +350,6 @@ class DiskFileStore:
                 os.close(descriptor)
 
     def set_size(self, name: Name, size: int, at: float) -> None:
-        """In place."""
         self._check_writable()
         with answering:
             descriptor = os.open(self._index.file(name).path, _UPDATE)
@@ -364,7 +362,6 @@ class DiskFileStore:
     # -- names
 
     def make_directory(self, name: Name, at: float) -> None:
-        """One level."""
         self._check_writable()
         place = self._index.target(name)
         if place.status is not None:

@@ -57,7 +57,7 @@ class Size(msgspec.Struct, tag="size", array_like=True):
 
 
 class Mark(msgspec.Struct, tag="mark", array_like=True):
-    """A file got attributes."""
+    """A record of the journal: a file got other attributes."""
 
     path: str
     inode: int
@@ -65,7 +65,7 @@ class Mark(msgspec.Struct, tag="mark", array_like=True):
 
 
 class Make(msgspec.Struct, tag="make", array_like=True):
-    """A directory was made."""
+    """A record of the journal: a directory was made."""
 
     path: str
     at: float
@@ -126,7 +126,7 @@ def encode(entry: Entry) -> bytes:
 
 
 def decode(payload: bytes | memoryview) -> Entry:
-    """The inverse. Raises `msgspec.DecodeError`."""
+    """The record that `encode` wrote. Raises `msgspec.DecodeError`."""
     entry: Entry = _DECODER.decode(payload)
     return entry
 

@@ -386,22 +386,18 @@ class JournalledFileStore(DiskFileStore):
         self._undo_record_on_error(super().write_at, name, offset, data, at)
 
     def set_size(self, name: Name, size: int, at: float) -> None:
-        """Recorded."""
         self._log(Size(name.path, self._inode(name), size, at))
         self._undo_record_on_error(super().set_size, name, size, at)
 
     def set_attributes(self, name: Name, attributes: int) -> None:
-        """Recorded."""
         self._log(Mark(name.path, self._inode(name), attributes & STORED_ATTRIBUTES))
         self._undo_record_on_error(super().set_attributes, name, attributes)
 
     def make_directory(self, name: Name, at: float) -> None:
-        """Recorded."""
         self._log(Make(name.path, at))
         self._undo_record_on_error(super().make_directory, name, at)
 
     def remove(self, name: Name) -> None:
-        """Recorded."""
         place = self._removable(name)
         self._log(Remove(name.path, place.inode, place.is_directory))
         self._undo_record_on_error(self._remove, name, place)

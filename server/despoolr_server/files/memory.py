@@ -52,17 +52,14 @@ class MemoryFileStore:
         return node.facts if node else None
 
     def has_directory(self, name: Name) -> bool:
-        """One look-up."""
         node = self._nodes.get(name.key)
         return node is not None and node.facts.directory
 
     def list(self, name: Name) -> list[FileFacts]:
-        """Sorted by key."""
         prefix = f"{name.key}/" if name.key else ""
         return [self._nodes[prefix + key].facts for key in sorted(self._children(name))]
 
     def each(self, name: Name) -> Iterator[FileFacts]:
-        """Sorted by key."""
         prefix = f"{name.key}/" if name.key else ""
         for key in sorted(self._children(name)):
             node = self._nodes.get(prefix + key)
@@ -75,7 +72,6 @@ class MemoryFileStore:
         return len(self._children(name)) - len(below), below
 
     def below(self, name: Name) -> Iterator[str]:
-        """One look at each."""
         ahead = [name.key]
         while ahead:
             key = ahead.pop()
@@ -85,7 +81,6 @@ class MemoryFileStore:
                 ahead.append(inner)
 
     def has_children(self, name: Name) -> bool:
-        """One look-up."""
         return bool(self._children(name))
 
     def read(self, name: Name, offset: int = 0, length: int | None = None) -> bytes:
@@ -96,11 +91,9 @@ class MemoryFileStore:
         return bytes(data[offset : None if length is None else offset + length])
 
     def content(self, name: Name, facts: FileFacts) -> bytes:
-        """At hand."""
         return self.read(name)
 
     async def read_large(self, name: Name, offset: int = 0, length: int | None = None) -> bytes:
-        """Memory is never slow."""
         return self.read(name, offset, length)
 
     def write_whole(self, name: Name, data: bytes, at: float, attributes: int = 0) -> FileFacts:
@@ -125,18 +118,15 @@ class MemoryFileStore:
         return node.facts
 
     async def stage(self, data: bytes, at: float) -> str:
-        """Kept until published."""
         self._change += 1
         self._staged[str(self._change)] = (data, at)
         return str(self._change)
 
     def publish(self, staged: str, name: Name, attributes: int = 0) -> None:
-        """As if written now."""
         data, at = self._staged.pop(staged)
         self.write_whole(name, data, at, attributes)
 
     def discard(self, staged: str) -> None:
-        """Never seen."""
         del self._staged[staged]
 
     def write_at(self, name: Name, offset: int, data: bytes, at: float) -> None:
@@ -154,20 +144,17 @@ class MemoryFileStore:
         self._touch(node, at, node.facts.attributes)
 
     def set_size(self, name: Name, size: int, at: float) -> None:
-        """Cut or pad."""
         node = self._file(name)
         self._reserve(size - len(node.data))
         node.data = bytes(node.data[:size]) + bytes(max(0, size - len(node.data)))
         self._touch(node, at, node.facts.attributes)
 
     def make_directory(self, name: Name, at: float) -> None:
-        """One level."""
         if name.key in self._nodes:
             raise StoreError(NtStatus.OBJECT_NAME_COLLISION)
         self._enter(name, FileFacts("", 0, at, True, DIRECTORY, ""), b"", {})
 
     def remove(self, name: Name) -> None:
-        """A file, or a directory with nothing in it."""
         node = self._node(name)
         if name == ROOT:
             raise StoreError(NtStatus.ACCESS_DENIED, "the share's root stays")
@@ -177,7 +164,6 @@ class MemoryFileStore:
         self._leave(name)
 
     def rename(self, name: Name, new_name: Name) -> None:
-        """Every node below moves along."""
         node = self._node(name)
         parent = self._directory(new_name.parent)
         taken = self._nodes.get(new_name.key)
@@ -195,21 +181,17 @@ class MemoryFileStore:
         self._touch(parent, parent.facts.modified_at, parent.facts.attributes)
 
     def set_attributes(self, name: Name, attributes: int) -> None:
-        """Part of the facts."""
         node = self._node(name)
         self._touch(node, node.facts.modified_at, attributes & STORED_ATTRIBUTES)
 
     def properties(self, name: Name) -> Mapping[str, str]:
-        """Part of the node."""
         node = self._nodes.get(name.key)
         return node.properties if node else {}
 
     def set_properties(self, name: Name, properties: Mapping[str, str]) -> None:
-        """Part of the node."""
         self._node(name).properties = dict(properties)
 
     def free_bytes(self) -> int:
-        """What `capacity` leaves."""
         return (1 << 40) if self.capacity is None else max(0, self.capacity - self.used)
 
     def used_bytes(self) -> int:

@@ -63,7 +63,7 @@ class ResolvedPath:
 
     @property
     def path(self) -> str:
-        """On disk."""
+        """Where the file is on disk."""
         return f"{self.folder.path}/{on_disk(self.actual)}" if self.actual else self.folder.path
 
     @property

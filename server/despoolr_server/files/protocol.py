@@ -122,7 +122,7 @@ class FileStore(Protocol):
         ...
 
     def discard(self, staged: str) -> None:
-        """Forget staged bytes."""
+        """Forget bytes that were staged and will not be published."""
         ...
 
     def write_at(self, name: Name, offset: int, data: bytes, at: float) -> None:
@@ -166,7 +166,7 @@ class FileStore(Protocol):
         ...
 
     def free_bytes(self) -> int:
-        """Bytes that still fit."""
+        """How many more bytes the store can take."""
         ...
 
     def used_bytes(self) -> int:

@@ -66,13 +66,14 @@ def make_app(
     downloads: Downloads | None = None,
     host_names: Iterable[str] = (),
 ) -> web.Application:
-    """The application that serves `host`. Run it with `http.base.connections.Runner`: time-outs and
+    """The application that serves `host`. Run it with `http.connections.Runner`: time-outs and
     limits are its.
 
     Bodies are bounded by the host's `file_size_max` (JSON: 64 KiB). From `recorder`, the host's,
     refusals are counted for `/metrics`. `extra_routes` get the same problem bodies, limits and
     counting as our own; `extra_calls` describe them. `host_names`: by what the server may be
-    addressed (`http.browser_guard`).
+    addressed (`http.base.browser_guard`). Raises `ValueError` for a share whose name is the address
+    of a call.
     """
     names = {fold(name) for name in host.share_names()}
     taken = {word for word in RESERVED if fold(word) in names}

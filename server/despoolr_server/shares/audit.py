@@ -66,7 +66,7 @@ class Actor(msgspec.Struct, frozen=True, gc=False):
 
 
 def actor_of(row: Open) -> Actor:
-    """Whoever opened."""
+    """Who a record names as its actor: the program and machine that opened."""
     return Actor(row.machine, row.user, row.program, row.purpose)
 
 
@@ -86,7 +86,7 @@ class Audit:
             recorder.listeners.append(ledger.apply)
 
     def session_started(self, session: Session) -> None:
-        """A machine connected."""
+        """Record that a machine started a session."""
         self._write(
             session.machine,
             SessionStarted(
@@ -100,7 +100,7 @@ class Audit:
         )
 
     def session_ended(self, session: Session, reason: str) -> int:
-        """It left."""
+        """Record that a session ended, and why."""
         return self._write(
             session.machine,
             SessionEnded(
@@ -184,7 +184,7 @@ class Audit:
         return episode
 
     def lock_granted(self, row: Open, lock: RangeLock) -> None:
-        """A range is locked."""
+        """Record that a range was locked."""
         self._write(
             row.machine,
             LockGranted(
@@ -233,7 +233,7 @@ class Audit:
         )
 
     def deleted(self, actor: Actor, share: str, path: str, cause: int = 0) -> None:
-        """A name is gone."""
+        """Record that a file or directory was deleted."""
         self._write(
             actor.machine,
             FileDeleted(
@@ -248,7 +248,7 @@ class Audit:
         )
 
     def renamed(self, actor: Actor, share: str, path: str, new_path: str) -> None:
-        """A name is another."""
+        """Record that a file or directory was renamed."""
         self._write(
             actor.machine,
             FileRenamed(

@@ -36,16 +36,13 @@ class LocalOpenFile:
 
     @property
     def handle(self) -> str:
-        """The open's id on its server."""
         return self._reply.open
 
     @property
     def size(self) -> int:
-        """Bytes in the file when it was opened."""
         return self._reply.size
 
     async def read(self, offset: int = 0, length: int | None = None) -> bytes:
-        """Bytes from `offset`; none at the end of the file."""
         data = await self._host.handles.read(self._who, self.handle, offset, length)
         if isinstance(data, Problem):
             if data.nt_status == NtStatus.END_OF_FILE:
@@ -54,7 +51,6 @@ class LocalOpenFile:
         return data
 
     async def write(self, data: bytes, offset: int = 0) -> None:
-        """Put bytes at `offset`, growing the file as needed."""
         written = await self._host.handles.write(self._who, self.handle, offset, data)
         if isinstance(written, Problem):
             raise ShareError(written)
@@ -62,18 +58,18 @@ class LocalOpenFile:
     async def lock(
         self, offset: int, length: int, *, exclusive: bool = True, wait_s: float = 0.0
     ) -> None:
-        """Lock bytes against other opens, at once or within `wait_s` site seconds."""
         request = lock_request(offset, length, exclusive=exclusive, wait_s=wait_s)
         locked = await self._host.range_locks.lock(self._who, self.handle, request)
         if isinstance(locked, Problem):
             raise ShareError(locked)
 
     async def unlock(self, offset: int, length: int) -> None:
-        """Unlock exactly this range."""
         _must(self._host.range_locks.unlock(self._who, self.handle, offset, length))
 
     async def close(self) -> None:
-        """Give the open back; one that its server closed already is closed."""
+        """Give the open back; one that its server closed already is closed. Raises `ShareError` for
+        any other refusal.
+        """
         if self._is_closed:
             return
         self._is_closed = True
@@ -99,7 +95,6 @@ class LocalShare:
 
     @property
     def unc(self) -> str:
-        r"""`\\SERVER\SHARE`, for logs."""
         return rf"\\{self._host.server}\{self._share}"
 
     async def open(
@@ -209,7 +204,6 @@ class LocalShare:
         return gone
 
     async def read(self, path: str, *, purpose: str = "") -> bytes:
-        """The whole file (access READ, sharing READ)."""
         content = await self._host.paths.get(self._caller(purpose), self._share, path)
         if isinstance(content, Problem):
             raise ShareError(content)
@@ -217,20 +211,17 @@ class LocalShare:
         return content.data
 
     async def read_if_changed(self, path: str, etag: str) -> tuple[bytes, str] | None:
-        """The file and its ETag, or None when it still has `etag` (`""` never matches)."""
         content = await self._host.paths.get(self._caller(""), self._share, path, etag)
         if isinstance(content, Problem):
             raise ShareError(content)
         return (content.data, content.etag) if isinstance(content, Content) else None
 
     async def write(self, path: str, data: bytes, *, purpose: str = "") -> None:
-        """Replace or create the whole file (access WRITE, sharing READ)."""
         etag = await self._host.paths.put(self._caller(purpose), self._share, path, data)
         if isinstance(etag, Problem):
             raise ShareError(etag)
 
     async def create(self, path: str, data: bytes, *, purpose: str = "") -> None:
-        """As `write`, but `STATUS_OBJECT_NAME_COLLISION` if the name exists."""
         etag = await self._host.paths.put(
             self._caller(purpose), self._share, path, data, create_only=True
         )
@@ -238,13 +229,11 @@ class LocalShare:
             raise ShareError(etag)
 
     async def delete(self, path: str, *, purpose: str = "") -> None:
-        """Delete a file or an empty directory (access DELETE)."""
         _must(await self._host.paths.delete(self._caller(purpose), self._share, path))
 
     async def rename(
         self, path: str, new_path: str, *, replace: bool = False, purpose: str = ""
     ) -> None:
-        """Rename within the share (access DELETE on the source)."""
         _must(
             await self._host.paths.move(
                 self._caller(purpose), self._share, path, new_path, replace=replace
@@ -252,14 +241,12 @@ class LocalShare:
         )
 
     async def list(self, path: str = "") -> list[Entry]:
-        """The names in a directory, sorted case-insensitively."""
         entries = self._host.paths.list(self._caller(""), self._share, path)
         if isinstance(entries, Problem):
             raise ShareError(entries)
         return entries
 
     async def stat(self, path: str) -> Entry | None:
-        """One name's facts, or None if there is no such name."""
         found = self._host.paths.stat(self._caller(""), self._share, path)
         if isinstance(found, Problem):
             error = ShareError(found)
@@ -269,7 +256,6 @@ class LocalShare:
         return found[0]
 
     async def make_directory(self, path: str) -> None:
-        """Make a directory and those above it that are missing; one that exists is fine."""
         _must(
             await self._host.paths.make_directory(self._caller(""), self._share, path, parents=True)
         )

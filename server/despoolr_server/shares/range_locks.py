@@ -41,7 +41,7 @@ _UNLOCK: Final = int(LockFlag.UNLOCK)
 
 
 class RangeLocks:
-    """Lock, unlock, wait, cancel."""
+    """Range locks of open files: lock, unlock, wait, cancel."""
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate

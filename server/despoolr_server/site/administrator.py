@@ -100,7 +100,7 @@ class DetailRow(msgspec.Struct):
 
 
 class EventRow(msgspec.Struct):
-    """One NT event."""
+    """One event of the NT application log."""
 
     at: float
     code: int
@@ -121,7 +121,9 @@ class Administrator:
     # -- packages and machines
 
     async def create_package(self, spec: PackageSpec) -> str:
-        """Make a package and return its PackageID."""
+        """Make a package and return its PackageID. Raises `AdministratorError` for a spec that
+        cannot be.
+        """
         check_texts(spec)
         try:
             split_unc(spec.source)
@@ -167,7 +169,7 @@ class Administrator:
         return await self._site.database.run(work)
 
     async def packages(self) -> list[dict[str, Any]]:
-        """All packages."""
+        """All packages, sorted by their PackageID."""
         rows = await self._site.database.run(
             lambda db: db.execute(select(PACKAGES).order_by(PACKAGES.c.PkgID)).all()
         )
@@ -175,7 +177,7 @@ class Administrator:
 
     async def add_machines(self, machines: list[MachineSpec]) -> int:
         """Make machines known (as their first inventory would); those already known are brought up
-        to date.
+        to date. Returns how many there were. Raises `AdministratorError` for an id that is none.
         """
         for machine in machines:
             check_texts(machine)
@@ -210,7 +212,9 @@ class Administrator:
                 )
 
     async def add_sites(self, sites: list[SiteSpec]) -> int:
-        """Make sites below this one known, as they would themselves once they are attached."""
+        """Make sites below this one known, as they would themselves once they are attached. Returns
+        how many there were. Raises `AdministratorError` for a code that is none.
+        """
         for site in sites:
             check_texts(site)
             try:
@@ -363,7 +367,7 @@ class Administrator:
         return (await self.job(changed[0][0].JobID))[0]
 
     async def jobs(self) -> list[JobRow]:
-        """All jobs, oldest first."""
+        """All jobs, oldest first, without their details."""
         rows = await self._site.database.run(lambda db: queries.jobs(db))
         return [_job_row(r) for r in rows]
 

@@ -22,7 +22,7 @@ HOTFIXES: Final = r"SMS_Setup\Hotfixes"
 
 
 class Hotfixes:
-    """One site's hotfixes."""
+    """The hotfixes that one site has installed."""
 
     def __init__(self, site: SiteContext, executive: Executive) -> None:
         self._site = site

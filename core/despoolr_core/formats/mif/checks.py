@@ -111,7 +111,7 @@ class Checker:
     # blocks
 
     def file(self) -> None:
-        """Check everything."""
+        """Check the whole file: what is wrong goes to `say`."""
         languages = 0
         for n, item in enumerate(self._mif.header):
             if isinstance(item, Statement):

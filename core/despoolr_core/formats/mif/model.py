@@ -130,17 +130,17 @@ class Block(msgspec.Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """NAME, or `""`."""
+        """The text of the NAME statement; `""` where there is none."""
         return self.literal("NAME")
 
     @property
     def description(self) -> str:
-        """DESCRIPTION, or `""`."""
+        """The text of the DESCRIPTION statement; `""` where there is none."""
         return self.literal("DESCRIPTION")
 
     @property
     def id(self) -> int | None:
-        """ID, or None."""
+        """The number of the ID statement; None where there is none."""
         value = self.get("ID")
         return value if isinstance(value, int) else None
 
@@ -178,11 +178,11 @@ class PathBlock(Block, frozen=True):
 
 
 class Attribute(Block, frozen=True):
-    """`START ATTRIBUTE`: one fact."""
+    """`START ATTRIBUTE ... END ATTRIBUTE`: one fact of a group."""
 
     @property
     def type(self) -> Type | None:
-        """TYPE, or None."""
+        """What the TYPE statement says; None where there is none."""
         value = self.get("TYPE")
         return value if isinstance(value, Type) else None
 
@@ -257,7 +257,7 @@ class Table(_Classed, frozen=True):
 
 
 class Component(Block, frozen=True, dict=True):
-    """`START COMPONENT`: everything."""
+    """`START COMPONENT ... END COMPONENT`: all that a file says."""
 
     @property
     def groups(self) -> list[Group]:

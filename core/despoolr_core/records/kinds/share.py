@@ -145,7 +145,7 @@ class FileWritten(Fact, frozen=True, kw_only=True):
 
 
 class FileDeleted(Fact, frozen=True, kw_only=True):
-    """A name is gone."""
+    """A file or directory was deleted."""
 
     KIND: ClassVar = "file.deleted"
     server: str

@@ -42,6 +42,7 @@ class Auth:
     """Issues and checks the tokens of one secret (at least 16 bytes)."""
 
     def __init__(self, secret: bytes) -> None:
+        """Raises `ValueError` for a shorter secret."""
         if len(secret) < SECRET_SIZE_MIN:
             raise ValueError(
                 f"a secret of {len(secret)} bytes is too short: give at least {SECRET_SIZE_MIN}"
@@ -67,7 +68,9 @@ class Auth:
         return self._open_to is not None
 
     def issue(self, machine: str, user: str, role: Role | str) -> str:
-        """A token for `machine` and `user`. The same three always give the same token."""
+        """A token for `machine` and `user`. The same three always give the same token. Raises
+        `ValueError` for a name that no token can carry.
+        """
         payload = _b64(msgspec.json.encode([machine, user, Role(role).value]))
         for name in (machine, user):
             if reason := why_unfit(name):

@@ -38,7 +38,7 @@ class Latency:
         self.sum_s = 0.0
 
     def add(self, seconds: float) -> None:
-        """Count one answer."""
+        """Count one answer that took `seconds`."""
         self.classes[bisect_left(SECONDS_BOUNDS, seconds)] += 1
         self.sum_s += seconds
 

@@ -33,7 +33,7 @@ _FOLDED: Final = tuple(fold(suffix) for suffix in TEXT_SUFFIXES)
 
 
 def content_type(path: str) -> str:
-    """`text/plain` or `application/octet-stream`."""
+    """The media type of a file by its name: `text/plain` or `application/octet-stream`."""
     return (
         "text/plain" if fold(path[-_SUFFIX_MAX:]).endswith(_FOLDED) else "application/octet-stream"
     )

@@ -53,7 +53,7 @@ class Metrics(Collector):
         self._page = Exposition(self)
 
     def open_count(self) -> int:
-        """Opens that stand."""
+        """How many opens there are, over all shares."""
         return self._surface.host.open_count
 
     def session_count(self) -> int:
@@ -79,7 +79,7 @@ class Metrics(Collector):
         self._page.add(collector)
 
     def collect(self) -> Iterator[Metric]:
-        """Every metric there is."""
+        """Every metric with its present value, as prometheus_client asks for them."""
         yield GaugeMetricFamily("despoolr_opens", "Opens that stand.", self.open_count())
         yield GaugeMetricFamily("despoolr_sessions", "Sessions on a lease.", self.session_count())
         yield GaugeMetricFamily(

@@ -51,7 +51,9 @@ class SingleWriteResponse(web.Response):
         self._is_last = True
 
     async def prepare(self, request: BaseRequest) -> AbstractStreamWriter | None:
-        """Say everything; nothing is left for `write_eof`."""
+        """Say everything; nothing is left for `write_eof`. Raises `ClientConnectionResetError` if
+        the caller has gone.
+        """
         body = self._content
         is_usual = (
             request.version is HttpVersion11

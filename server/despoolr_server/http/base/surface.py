@@ -251,7 +251,9 @@ def query(request: web.Request, *names: str) -> dict[str, str]:
 
 
 def whole_number(name: str, text: str, default: int, *, highest: int = 2**63 - 1) -> int:
-    """A query parameter as a whole number from 0 to `highest`."""
+    """A query parameter as a whole number from 0 to `highest`. Raises `Refused` (400) for anything
+    else.
+    """
     if not text:
         return default
     if not (text.isascii() and text.isdigit()) or len(text) > 20 or int(text) > highest:
@@ -262,7 +264,7 @@ def whole_number(name: str, text: str, default: int, *, highest: int = 2**63 - 1
 
 
 def switch(name: str, text: str) -> bool:
-    """A query parameter as yes or no."""
+    """A query parameter as yes or no. Raises `Refused` (400) for anything else."""
     if text.lower() in ("", "0", "false", "no"):
         return False
     if text.lower() in ("1", "true", "yes"):

@@ -115,7 +115,7 @@ class Admission(Protocol):
 
 
 class Connection(RequestHandler):
-    """One connection."""
+    """One connection of a caller, with its time-outs."""
 
     __slots__ = (
         "_body",
@@ -279,7 +279,7 @@ class Connection(RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """What is answered to no HTTP at all. A caller that has gone is counted; a mistake of ours
-        is aiohttp's to print.
+        is aiohttp's to print. Raises `ConnectionError` where nothing can be answered any more.
         """
         if isinstance(exc, ConnectionError):
             raise exc

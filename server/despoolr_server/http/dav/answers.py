@@ -210,7 +210,7 @@ def dependent_response(share: str, path: str) -> str:
 
 
 def multistatus(responses: list[str]) -> web.Response:
-    """207 with these responses."""
+    """A 207 answer that holds these responses."""
     body = f'{_PROLOGUE}<D:multistatus xmlns:D="DAV:">{"".join(responses)}</D:multistatus>'
     return web.Response(
         status=HTTPStatus.MULTI_STATUS, body=body.encode(), headers={hdrs.CONTENT_TYPE: XML_TYPE}
@@ -218,7 +218,7 @@ def multistatus(responses: list[str]) -> web.Response:
 
 
 def multistatus_texts(responses: Iterable[str]) -> Iterator[bytes]:
-    """The same, for `http.pieces`."""
+    """The body of a 207 answer in pieces, for `http.base.pieces`."""
     yield f'{_PROLOGUE}<D:multistatus xmlns:D="DAV:">'.encode()
     for batch in batches(responses, _TOGETHER):
         yield "".join(batch).encode()

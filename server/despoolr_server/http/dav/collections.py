@@ -21,7 +21,7 @@ from despoolr_server.shares.trees import Failures
 
 
 class CollectionRoutes:
-    """The methods on whole trees."""
+    """The methods on whole trees. Handlers raise `Refused`, which is answered as a problem."""
 
     def __init__(self, surface: Surface, asking: Asking) -> None:
         self._host = surface.host

@@ -41,7 +41,7 @@ _TOKEN: Final = re.compile(r"<([^<>\s]+)>|([^<>\s]+)")
 
 
 class LockRoutes:
-    """The two methods of class 2."""
+    """The two methods of class 2. Handlers raise `Refused`, which is answered as a problem."""
 
     def __init__(self, surface: Surface, asking: Asking) -> None:
         self._surface = surface

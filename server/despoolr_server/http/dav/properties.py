@@ -80,7 +80,7 @@ Live = Callable[["PropertyRoutes", str, Found], str | None]
 
 
 class PropertyRoutes:
-    """The two methods on properties."""
+    """The two methods on properties. Handlers raise `Refused`, which is answered as a problem."""
 
     def __init__(self, surface: Surface, asking: Asking) -> None:
         self._surface = surface

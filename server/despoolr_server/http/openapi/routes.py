@@ -57,11 +57,11 @@ class DocumentRoutes:
         ]
 
     def document(self) -> dict[str, Any]:
-        """The description."""
+        """The description as Python values, made once."""
         return make_document(self._routed, self._calls, server=self._server, version=self._version)
 
     async def openapi(self, request: web.Request) -> web.StreamResponse:
-        """The description as JSON."""
+        """Answer `GET /openapi.json`: the description as JSON."""
         query(request)
         if "openapi" not in self._kept:
             self._keep("openapi", msgspec.json.encode(self.document()))

@@ -4,7 +4,7 @@ that it can give.
 The law: a status that is not in a call's row is never answered by it. Whatever has an address,
 which may be unreadable, can be answered 400, whatever wants a token 401, whatever takes a body 408,
 413 and 503, whatever could have one 415, whatever changes something 403, and all but health 421
-(`http.browser_guard`); so these need not be said in the rows.
+(`http.base.browser_guard`); so these need not be said in the rows.
 """
 
 from __future__ import annotations
@@ -82,26 +82,26 @@ def json(kind: Any) -> dict[str, Any]:
 
 
 def ok(kind: Any, text: str, status: int = 200, headers: tuple[str, ...] = ()) -> Answer:
-    """An answer in JSON."""
+    """The row of an answer in JSON with a body of this kind."""
     return Answer(status, text, json(kind), headers)
 
 
 def done(text: str) -> Answer:
-    """204."""
+    """The row of an answer without a body: 204."""
     return Answer(204, text)
 
 
 def in_query(
     name: str, text: str, schema: dict[str, Any] | None = None, *, required: bool = False
 ) -> Parameter:
-    """A query parameter."""
+    """The row of a query parameter; a text of at least one character, if no schema is given."""
     return Parameter(name, "query", text, schema or {**STRING, "minLength": 1}, required)
 
 
 def in_header(
     name: str, text: str, schema: dict[str, Any] | None = None, *, required: bool = False
 ) -> Parameter:
-    """A request header."""
+    """The row of a request header that may be left out."""
     return Parameter(name, "header", text, schema or dict(STRING), required)
 
 

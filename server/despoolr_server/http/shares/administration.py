@@ -62,7 +62,7 @@ class SentReply(msgspec.Struct):
 
 
 class MessageList(msgspec.Struct):
-    """`GET /api/v1/messages`, oldest first."""
+    """`GET /api/v1/messages`: messages for the caller's machine, oldest first."""
 
     messages: list[str]
 
@@ -78,7 +78,7 @@ class AdministrationRoutes:
         self._board = MessageBoard() if board is None else board
 
     def routes(self) -> list[web.RouteDef]:
-        """For `make_app(extra_routes=...)`."""
+        """What `make_app` takes as `extra_routes`."""
         return [
             web.put("/api/v1/shares/{share}/rights", self._put_rights),
             web.post("/api/v1/messages", self._post_message),

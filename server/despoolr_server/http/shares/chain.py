@@ -47,7 +47,7 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 class ChainRoutes:
-    """The one call."""
+    """The call that makes several calls in one round trip."""
 
     def __init__(self, surface: Surface) -> None:
         self._surface = surface

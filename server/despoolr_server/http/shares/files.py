@@ -43,8 +43,8 @@ from despoolr_server.shares.principal import NOT_MODIFIED, Caller, Content, NotM
 
 
 class ShareRoutes:
-    """The methods of a share's files and directories, in one table: another method is another
-    line.
+    """The methods of a share's files and directories, in one table: another method is another line.
+    Handlers raise `Refused`, which is answered as a problem.
     """
 
     def __init__(self, surface: Surface) -> None:

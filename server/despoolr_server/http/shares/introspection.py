@@ -38,7 +38,9 @@ _TITLES: Final[dict[str, str]] = {status.value: title for status, title in TITLE
 
 
 class IntrospectionRoutes:
-    """Opens, episodes, why, health, metrics, and the page that shows them."""
+    """Opens, episodes, why, health, metrics, and the page that shows them. Handlers raise
+    `Refused`, which is answered as a problem.
+    """
 
     def __init__(self, surface: Surface, version: str, metrics: Metrics) -> None:
         self._surface = surface
@@ -171,8 +173,8 @@ class IntrospectionRoutes:
 
 
 def site_time(name: str, text: str) -> float:
-    """Site seconds from seconds, or from `1996-03-04T09:00` (no zone: sites of SMS 1.x have
-    none).
+    """Site seconds from seconds, or from `1996-03-04T09:00` (no zone: sites of SMS 1.x have none).
+    Raises `Refused` (400) for anything else.
     """
     try:
         value = float(text)

@@ -34,7 +34,7 @@ async def listing_answer(
     found: list[FileFacts] | TooMany,
     headers: Mapping[str, str] = NO_HEADERS,
 ) -> web.StreamResponse:
-    """A `Listing`."""
+    """A directory as a `Listing`, in JSON, in pieces."""
     checked = await _checked(found, 3)
     texts = json_texts([("path", path), ("entries", (entry_of(facts) for facts in checked))])
     return await in_pieces(

@@ -43,7 +43,9 @@ OFFSET_MAX: Final = 2**64 - 1
 
 
 class OpenRoutes:
-    """Sessions, handles and their contents."""
+    """Sessions, handles and their contents. Handlers raise `Refused`, which is answered as a
+    problem.
+    """
 
     def __init__(self, surface: Surface) -> None:
         self._surface = surface

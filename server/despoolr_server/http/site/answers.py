@@ -63,7 +63,7 @@ class PackageRow(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class PackageList(msgspec.Struct, forbid_unknown_fields=True):
-    """`GET /api/v1/packages`."""
+    """`GET /api/v1/packages`: all packages, by PackageID."""
 
     packages: list[PackageRow]
 
@@ -79,7 +79,7 @@ class PackageStatusRow(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class PackageFacts(msgspec.Struct, forbid_unknown_fields=True):
-    """`GET /api/v1/packages/{package}`."""
+    """`GET /api/v1/packages/{package}`: one package, and where it is."""
 
     package: str
     name: str
@@ -141,7 +141,7 @@ class SubSiteRow(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class SubSiteList(msgspec.Struct, forbid_unknown_fields=True):
-    """`GET /api/v1/sites`."""
+    """`GET /api/v1/sites`: the sites below this one."""
 
     site: str
     parent: str
@@ -155,7 +155,7 @@ class SubSitesMade(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class JobList(msgspec.Struct, forbid_unknown_fields=True):
-    """`GET /api/v1/jobs`, oldest first."""
+    """`GET /api/v1/jobs`: all jobs, oldest first."""
 
     jobs: list[JobRow]
 

@@ -68,7 +68,7 @@ class SiteRoutes:
         self._hotfixes = hotfixes
 
     def routes(self) -> list[web.RouteDef]:
-        """For `make_app(extra_routes=...)`."""
+        """What `make_app` takes as `extra_routes`."""
         return [
             web.get("/api/v1/site", self._get_site),
             web.get("/api/v1/packages", self._get_packages),

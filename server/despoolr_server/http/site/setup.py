@@ -93,14 +93,10 @@ class Standing(Protocol):
     """What these calls must know of the process (`despoolr_app.process.runtime.Ground`)."""
 
     @property
-    def auth(self) -> Auth:
-        """Who issues tokens."""
-        ...
+    def auth(self) -> Auth: ...
 
     @property
-    def clock(self) -> Clock:
-        """Site time."""
-        ...
+    def clock(self) -> Clock: ...
 
     @property
     def starts(self) -> int:
@@ -109,7 +105,7 @@ class Standing(Protocol):
 
     @property
     def scale(self) -> float:
-        """Site seconds a second."""
+        """How many site seconds pass in one second."""
         ...
 
 
@@ -131,7 +127,7 @@ class SetupRoutes:
         self._servers = servers
 
     def routes(self) -> list[web.RouteDef]:
-        """For `extra_routes`."""
+        """What `make_app` takes as `extra_routes`."""
         return [
             web.get("/api/v1/setup", self._get_setup),
             web.post("/api/v1/tokens", self._post_tokens),

@@ -136,7 +136,7 @@ class SlotRoutes:
         self._changing = asyncio.Lock()
 
     def routes(self) -> list[web.RouteDef]:
-        """For `extra_routes`."""
+        """What `make_app` takes as `extra_routes`."""
         return [
             web.get("/api/v1/slots", self._get),
             web.post("/api/v1/slots", self._post),

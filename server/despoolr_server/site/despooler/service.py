@@ -66,7 +66,7 @@ class _Begun:
 
 
 class Despooler(Service):
-    """SMS_DESPOOLER."""
+    """The service SMS_DESPOOLER of one site."""
 
     component: ClassVar[str] = "SMS_DESPOOLER"
 

@@ -21,7 +21,7 @@ from despoolr_server.site.state.mif_box import MifBox
 
 
 class InventoryProcessor(Service):
-    """SMS_INVENTORY_PROCESSOR."""
+    """The service SMS_INVENTORY_PROCESSOR of one site."""
 
     component: ClassVar[str] = "SMS_INVENTORY_PROCESSOR"
 

@@ -100,7 +100,7 @@ class _Batch:
 
 
 class DataLoader(Service):
-    """SMS_INVENTORY_DATA_LOADER."""
+    """The service SMS_INVENTORY_DATA_LOADER of one site."""
 
     component: ClassVar[str] = "SMS_INVENTORY_DATA_LOADER"
 

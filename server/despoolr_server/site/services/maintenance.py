@@ -41,7 +41,7 @@ their grain.
 
 
 class MaintenanceManager(Service):
-    """SMS_MAINTENANCE_MANAGER."""
+    """The service SMS_MAINTENANCE_MANAGER of one site."""
 
     component: ClassVar[str] = "SMS_MAINTENANCE_MANAGER"
 

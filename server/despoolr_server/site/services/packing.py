@@ -37,7 +37,7 @@ class NoRoom(Exception):
 
 
 class Packing:
-    """One site's packer."""
+    """What compresses one site's packages for sending."""
 
     def __init__(self, site: SiteContext) -> None:
         self._site = site

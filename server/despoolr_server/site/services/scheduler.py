@@ -55,7 +55,7 @@ EVENT_NO_TARGETS: Final = 323
 
 
 class Scheduler(Service):
-    """SMS_SCHEDULER."""
+    """The service SMS_SCHEDULER of one site."""
 
     component: ClassVar[str] = "SMS_SCHEDULER"
 

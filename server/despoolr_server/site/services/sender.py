@@ -62,7 +62,7 @@ def parse_send_request(data: bytes) -> SendRequest:
 
 
 class LanSender(Service):
-    """SMS_LAN_SENDER."""
+    """The service SMS_LAN_SENDER of one site."""
 
     component: ClassVar[str] = "SMS_LAN_SENDER"
 

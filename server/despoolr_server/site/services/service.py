@@ -153,7 +153,7 @@ class Executive:
 
     @property
     def is_running(self) -> bool:
-        """Whether the services run."""
+        """Whether the services of the site run."""
         return bool(self._tasks)
 
     def start(self) -> None:

@@ -44,7 +44,7 @@ class Targets:
 
 
 def find_targets(db: Connection, site: SiteContext, spec: JobSpec) -> Targets:
-    """Where a job goes."""
+    """Where a job goes: sites, workstations and servers."""
     servers = server_sites(db, site)
     machines = _workstations(db, spec)
     named = {servers[fold(name)] for name in spec.distribute.put_on if fold(name) in servers}

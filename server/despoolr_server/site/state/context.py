@@ -37,9 +37,7 @@ class Opens(Protocol):
     """Who holds what on a server."""
 
     @property
-    def opens(self) -> list[OpenRow]:
-        """The rows."""
-        ...
+    def opens(self) -> list[OpenRow]: ...
 
 
 class RemoteServer(Protocol):
@@ -48,15 +46,15 @@ class RemoteServer(Protocol):
     """
 
     def share(self, name: str) -> Share:
-        """One of its shares."""
+        """One of its shares, by name; whether it exists shows when it is used."""
         ...
 
     async def opens(self, share: str = "", path: str = "", machine: str = "") -> Opens:
-        """Who holds what."""
+        """The opens of a share, a path or a machine; `""` is any."""
         ...
 
     async def close_by_force(self, handle: str, reason: str = "") -> None:
-        """Close somebody's open."""
+        """Close somebody's open; `reason` goes on record."""
         ...
 
     async def set_rights(

@@ -116,7 +116,7 @@ class LogDirectory:
                 self._timer = loop.call_later(FLUSH_S, self.flush)
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write the lines that wait to their files."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

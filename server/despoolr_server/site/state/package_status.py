@@ -28,7 +28,7 @@ class Resolution:
 
     @property
     def is_ambiguous(self) -> bool:
-        """Whether several packages match."""
+        """Whether more than one package matches."""
         return len(self.candidates) > 1
 
 

@@ -211,7 +211,7 @@ def details(db: Connection, job: str) -> list[Row[Any]]:
 
 
 def job(db: Connection, job_id: str) -> Row[Any] | None:
-    """One job, or None."""
+    """The row of a job by its JobID, or None."""
     return db.execute(_JOB, {"job": job_id}).first()
 
 
@@ -236,7 +236,7 @@ def set_job(db: Connection, job_id: str, now: float, **values: Any) -> None:
 
 
 def package(db: Connection, package_id: str) -> Row[Any] | None:
-    """One package, or None."""
+    """The row of a package by its PackageID, or None."""
     return db.execute(_PACKAGE, {"package": package_id}).first()
 
 
@@ -281,7 +281,7 @@ def expect_package(db: Connection, package_id: str, site: str, at: float) -> Non
 
 
 def package_ids(db: Connection) -> list[str]:
-    """All packages, by ID."""
+    """The ids of all packages, in order."""
     return [row.PkgID for row in db.execute(select(PACKAGES.c.PkgID).order_by(PACKAGES.c.PkgID))]
 
 

@@ -57,7 +57,7 @@ class Registry:
         self._is_changed = False
 
     def get(self, key: str, name: str, default: str = "") -> str:
-        """One value."""
+        """The value of a name below a key; `default` where there is none."""
         return self._keys.get(key, {}).get(name, default)
 
     def values(self, key: str) -> dict[str, str]:
@@ -65,7 +65,7 @@ class Registry:
         return dict(self._keys.get(key, {}))
 
     def set(self, key: str, name: str, value: str) -> None:
-        """Set one value."""
+        """Set the value of a name below a key, making both where they are missing."""
         if self._keys.setdefault(key, {}).get(name) != value:
             self._keys[key][name] = value
             self._is_changed = True

@@ -141,7 +141,7 @@ class SlotTable:
 
     @property
     def beat_s(self) -> float:
-        """Seconds between two renewals."""
+        """How often a holder renews its lease, in seconds."""
         return self.hold_s / BEATS
 
     def restore(self, leases: Iterable[Lease], now: float) -> None:

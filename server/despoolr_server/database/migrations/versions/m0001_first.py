@@ -16,7 +16,6 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make them."""
     op.create_table(
         "Counters",
         sa.Column("Name", words(32), nullable=False),

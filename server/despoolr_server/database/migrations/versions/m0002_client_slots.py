@@ -14,7 +14,6 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make the table."""
     op.create_table(
         "ClientSlots",
         sa.Column("Holder", words(64), nullable=False),

@@ -14,7 +14,6 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make the table."""
     op.create_table(
         "Sites",
         sa.Column("SiteCode", words(3), nullable=False),

@@ -11,5 +11,4 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make the index."""
     op.create_index("JobDetailsStatus", "JobDetails", ["JobID", "Kind", "Status"])
