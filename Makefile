@@ -7,7 +7,7 @@ JOBS   ?= auto
 PIN    := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-emit-index-url \
           --no-emit-find-links --no-emit-trusted-host
 
-.PHONY: help demo test nightly mutants test-dav test-docker test-api check lint types layers format scenarios golden bench semantics security oracle examples lock clean
+.PHONY: help demo test nightly mutants test-dav test-docker test-api check lint types layers format scenarios golden bench semantics security oracle examples release lock clean
 
 help:            ## Show this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -94,6 +94,14 @@ examples: $(VENV)/run.stamp ## Ask the examples of the OpenAPI description anew
 	@$(BIN)/python -m despoolr_lab.docs.examples > $(VENV)/examples.json
 	@mv $(VENV)/examples.json server/despoolr_server/http/openapi/examples.json
 
+$(VENV)/release.stamp: requirements/build.txt $(VENV)/run.stamp
+	@echo "installing what builds the wheel ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.txt
+	@touch $@
+
+release: $(VENV)/release.stamp ## Make the files of a release in dist/; publish nothing (TAG=v0.1.0, ARGS=--no-images)
+	@$(BIN)/python .ci/release.py $(if $(TAG),--tag $(TAG)) $(ARGS)
+
 lock: $(VENV)/dev.stamp ## Pin the dependencies anew (needs pip-tools)
 	@$(BIN)/python -m pip install --quiet pip-tools
 	@for set in run server dev bench; do \
@@ -105,4 +113,4 @@ lock: $(VENV)/dev.stamp ## Pin the dependencies anew (needs pip-tools)
 	@$(PIN) --only-build-deps --build-deps-for wheel --output-file requirements/build.txt pyproject.toml
 
 clean:           ## Remove what was made here
-	rm -rf $(VENV) runs despoolr-data .despoolr .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist runs despoolr-data .despoolr .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -36,12 +36,12 @@ class Entry(Protocol):
 
     @property
     def place(self) -> str:
-        """`module:attribute`."""
+        """Where the command is: `module:attribute`, imported when it is asked for."""
         ...
 
     @property
     def help(self) -> str:
-        """One line."""
+        """What the list of commands says of it, in one line."""
         ...
 
     @property
@@ -90,7 +90,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """An unknown command is told the nearest right one."""
+        """An unknown command is told the nearest right one. Raises `click.UsageError`."""
         name = args[0]
         if name not in self._table and not name.startswith("-"):
             from difflib import get_close_matches

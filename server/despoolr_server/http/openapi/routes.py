@@ -81,7 +81,7 @@ class DocumentRoutes:
         return self._answer(request, "docs", headers)
 
     async def script(self, request: web.Request) -> web.StreamResponse:
-        """What the page runs."""
+        """Answer with the viewer's script, which the page runs."""
         query(request)
         headers = {
             hdrs.CONTENT_TYPE: "text/javascript; charset=utf-8",
