@@ -21,9 +21,10 @@ from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
 from despoolr_server.engine.names import Name, parse_name
-from despoolr_server.files import JournalledFileStore, StoreError
-from despoolr_server.files.journal import FRAME
-from despoolr_server.files.journal_chain import JOURNAL_HEADER_SIZE
+from despoolr_server.files import StoreError
+from despoolr_server.files.journal.chain import JOURNAL_HEADER_SIZE
+from despoolr_server.files.journal.journalled import JournalledFileStore
+from despoolr_server.files.journal.records import FRAME
 from despoolr_server.files.path_index import PRIVATE
 
 BOX = "CCR.BOX"

@@ -12,13 +12,8 @@ import pytest
 
 from despoolr_core.share.modes import FileAttribute, NtStatus
 from despoolr_server.engine.names import ROOT, Name, parse_name
-from despoolr_server.files import (
-    DiskFileStore,
-    FileStore,
-    JournalledFileStore,
-    MemoryFileStore,
-    StoreError,
-)
+from despoolr_server.files import DiskFileStore, FileStore, MemoryFileStore, StoreError
+from despoolr_server.files.journal.journalled import JournalledFileStore
 
 AT = 833785200.125
 LATER = AT + 3600

@@ -22,10 +22,12 @@ from hypothesis import strategies as st
 
 from despoolr_core.share.modes import NtStatus
 from despoolr_server.engine.names import ROOT, Name, parse_name
-from despoolr_server.files import JournalledFileStore, StoreError, journalled
-from despoolr_server.files.journal import FRAME, Entry, Make, Move, Put, encode
-from despoolr_server.files.journal_chain import JOURNAL_HEADER_SIZE
-from despoolr_server.files.journalled import JOURNAL_MAX
+from despoolr_server.files import StoreError
+from despoolr_server.files.journal import segments
+from despoolr_server.files.journal.chain import JOURNAL_HEADER_SIZE
+from despoolr_server.files.journal.journalled import JournalledFileStore
+from despoolr_server.files.journal.records import FRAME, Entry, Make, Move, Put, encode
+from despoolr_server.files.journal.segments import JOURNAL_MAX
 
 AT = 833785200.0
 NAMES = ["A", "B", "C", "D/A", "D/B"]
@@ -201,15 +203,17 @@ async def test_journals_grow_under_a_store_that_fills_them_up_to_their_bound(
     """A small one is soon read after a crash; a large one is seldom dropped, and dropping one costs
     a sync of the disk.
     """
-    monkeypatch.setattr(journalled, "JOURNAL_MAX", 4096)
-    monkeypatch.setattr(journalled, "JOURNAL_GROWN_MAX", 10_000)
+    monkeypatch.setattr(segments, "JOURNAL_MAX", 4096)
+    monkeypatch.setattr(segments, "JOURNAL_GROWN_MAX", 10_000)
     store = JournalledFileStore(tmp_path / "s", journal_max=4096)
-    seen = [store._capacity]
+    journal = store._journal
+    assert journal is not None
+    seen = [journal.capacity]
     for number in range(60):
         store.write_whole(n(f"F{number}"), bytes(1000), AT)
         await store.sync()
-        if store._capacity != seen[-1]:
-            seen.append(store._capacity)
+        if journal.capacity != seen[-1]:
+            seen.append(journal.capacity)
     assert seen[0] == 4096 and seen[-1] == 10_000 and seen == sorted(seen), seen
     again = JournalledFileStore(shutil.copytree(tmp_path / "s", tmp_path / "crashed"))
     assert len(again.list(ROOT)) == 60
@@ -252,7 +256,7 @@ WORKER = """
 import asyncio, os, sys
 from random import Random
 from despoolr_server.engine.names import parse_name
-from despoolr_server.files import JournalledFileStore
+from despoolr_server.files.journal.journalled import JournalledFileStore
 
 async def worker(store, who, rng):
     number = 0
@@ -327,10 +331,10 @@ def test_a_rename_that_was_begun_is_ended_with_properties_and_attributes(
         asyncio.run(store.close())
         store = JournalledFileStore(tmp_path / "r", threads=False)
     for old, new, expected in (("A", "B", mine), ("P", "Q", {})):
-        along = store._attributes.get(old), dict(store.properties(n(old)))
+        along = store._disk.attribute_list.get(old), dict(store.properties(n(old)))
         store._log(Move(old, store._inode(n(old)), store._inode(n(new)), new, *along))
         if how == "what goes along went":
-            store._rename_lists(old, new)
+            store._disk.rename_lists(old, new)
         # killed before the file itself moved
         store = JournalledFileStore(tmp_path / "r", threads=False)
         assert contents(store).get(new) == old.encode() and old not in contents(store)

@@ -269,7 +269,22 @@ SEEN_THROUGH: dict[str, tuple[str, str]] = {
         "tests/contract/test_file_store.py",
         "beside the files on disk",
     ),
-    "despoolr_server.files.journalled": ("tests/contract/test_journal.py", "the third twin"),
+    "despoolr_server.files.journal.records": (
+        "tests/contract/test_journal.py",
+        "any history, worked out and redone",
+    ),
+    "despoolr_server.files.journal.recovery": (
+        "tests/contract/test_journal.py",
+        "crashes in the middle of everything",
+    ),
+    "despoolr_server.files.journal.segments": (
+        "tests/contract/test_journal.py",
+        "group commits, full segments, damaged ones",
+    ),
+    "despoolr_server.files.journal.journalled": (
+        "tests/contract/test_journal.py",
+        "the third twin",
+    ),
     "despoolr_server.files.layout": (
         "tests/unit/server/site/bench.py",
         "makes the directories of every bench",

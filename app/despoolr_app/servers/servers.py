@@ -39,7 +39,8 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareUnreachable
 from despoolr_core.share.modes import Role
 from despoolr_server.database.database import DatabaseLost
-from despoolr_server.files import FileStore, JournalledFileStore, StoreError
+from despoolr_server.files import FileStore, StoreError
+from despoolr_server.files.journal.journalled import JournalledFileStore
 from despoolr_server.http.app import METRICS
 from despoolr_server.http.connections.connections import Runner, backlog_of, descriptors
 from despoolr_server.http.site.setup import ServerCard, SetupRoutes, site_card

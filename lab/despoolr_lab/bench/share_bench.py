@@ -30,7 +30,7 @@ from despoolr_core.records.stream import Recorder
 from despoolr_core.share.modes import Role
 from despoolr_lab.bench.load import Script, answers_per_second, request
 from despoolr_server.files.disk import DiskFileStore
-from despoolr_server.files.journalled import JournalledFileStore
+from despoolr_server.files.journal.journalled import JournalledFileStore
 from despoolr_server.files.memory import MemoryFileStore
 from despoolr_server.files.protocol import FileStore
 from despoolr_server.http.app import make_app

@@ -1,9 +1,8 @@
 """The file stores by their public names: the `FileStore` interface, its twins in memory and on
-disk, and its error.
+disk, and its error. The durable one is `journal.journalled.JournalledFileStore`.
 """
 
 from despoolr_server.files.disk import DiskFileStore
-from despoolr_server.files.journalled import JournalledFileStore
 from despoolr_server.files.memory import MemoryFileStore
 from despoolr_server.files.protocol import INLINE_MAX, FileStore, StoreError
 
@@ -11,7 +10,6 @@ __all__ = [
     "INLINE_MAX",
     "DiskFileStore",
     "FileStore",
-    "JournalledFileStore",
     "MemoryFileStore",
     "StoreError",
 ]

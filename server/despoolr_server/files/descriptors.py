@@ -7,9 +7,14 @@ neither is, `fsync` is what there is.
 
 from __future__ import annotations
 
+import asyncio
+import ctypes
 import os
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final, TypeVar
+
+T = TypeVar("T")
 
 
 def write_at(descriptor: int, offset: int, data: bytes) -> None:
@@ -86,3 +91,51 @@ _sync: Final = choose_sync(os, _control())
 def sync_data(descriptor: int) -> None:
     """Return when a file's data are safe. Raises `OSError`."""
     _sync(descriptor)
+
+
+def sync_all_data(descriptors: Iterable[int]) -> None:
+    """Return when the data of several files are safe. Raises `OSError`."""
+    for descriptor in descriptors:
+        sync_data(descriptor)
+
+
+def sync_path(path: str) -> None:
+    """Return when a file or a directory is safe, its metadata too. Raises `OSError`."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_files(files: Iterable[Path]) -> None:
+    """Return when files are safe, and the directories they may be new in. Raises `OSError`."""
+    for file in files:
+        for path in (file, file.parent):
+            if path.exists():
+                sync_path(str(path))
+
+
+def sync_file_system(path: str) -> None:
+    """Return when everything of the file system that a path is on is safe (Linux's `syncfs`); of
+    all of them where that is not to be had. Raises `OSError`.
+    """
+    syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    if syncfs is None:
+        os.sync()
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        if syncfs(descriptor) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+    finally:
+        os.close(descriptor)
+
+
+async def in_thread(threads: bool, work: Callable[[T], None], argument: T) -> None:
+    """Do work that waits for the disk: in a thread, or in the loop where there are none."""
+    if threads:
+        await asyncio.get_running_loop().run_in_executor(None, work, argument)
+    else:
+        work(argument)

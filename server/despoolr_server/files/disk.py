@@ -56,46 +56,51 @@ class DiskFileStore:
     """
 
     def __init__(
-        self, root: Path | str, *, threads: bool = True, inline_max: int = INLINE_MAX
+        self,
+        root: Path | str,
+        *,
+        threads: bool = True,
+        inline_max: int = INLINE_MAX,
+        sweep: bool = True,
     ) -> None:
         """Raises `StoreError` if the directory cannot be used."""
         self.root = Path(root)
         self.inline_max = inline_max if threads else 1 << 62
-        self._private = self.root / PRIVATE
-        self._temporary = self._private / "tmp"
+        self.private = self.root / PRIVATE
+        self._temporary = self.private / "tmp"
         self._known: dict[str, tuple[str, int, int, int, FileFacts]] = {}
         self._kept: dict[str, tuple[FileFacts, bytes]] = {}
         self._kept_size = 0
         self._change = 0
         self._temporary_count = 0
         with answering:
-            if self._private.is_symlink():
-                raise StoreError(NtStatus.ACCESS_DENIED, f"{self._private} is a symbolic link")
+            if self.private.is_symlink():
+                raise StoreError(NtStatus.ACCESS_DENIED, f"{self.private} is a symbolic link")
             self._temporary.mkdir(parents=True, exist_ok=True)
-            if odd := find_odd(str(self._private)):
+            if odd := find_odd(str(self.private)):
                 raise StoreError(
                     NtStatus.IO_DEVICE_ERROR, f"{odd} is neither a file nor a directory"
                 )
-            self._base = os.path.realpath(self.root)
-            self._index = PathIndex(self._base)
+            self.base = os.path.realpath(self.root)
+            self.index = PathIndex(self.base)
             self.findings: list[str] = []
-            self._attributes = AttributeList(self._private / "attributes.json", self.findings)
-            self._properties = PropertyList(self._private / "properties", self.findings)
-            self._properties.check()
+            self.attribute_list = AttributeList(self.private / "attributes.json", self.findings)
+            self.property_list = PropertyList(self.private / "properties", self.findings)
+            self.property_list.check()
             if not self.findings:
-                refold(self._private, self._attributes, self._properties)
-            self._pool = InodePool(self._private / "spare")
-            self._start_clean()
+                refold(self.private, self.attribute_list, self.property_list)
+            self._pool = InodePool(self.private / "spare")
+            if sweep and not self.findings:
+                self.sweep()
 
-    def _start_clean(self) -> None:
-        """Sweep what a crash left."""
-        if self.findings:
-            return
+    def sweep(self) -> None:
+        """Take away what a crash left. Raises `OSError`."""
         shutil.rmtree(self._temporary, ignore_errors=True)
         self._temporary.mkdir()
         self._pool.start()
 
-    def _check_writable(self) -> None:
+    def check_writable(self) -> None:
+        """Raises `StoreError` (MEDIA_WRITE_PROTECTED) while anything is damaged."""
         if self.findings:
             raise StoreError(
                 NtStatus.MEDIA_WRITE_PROTECTED, f"nothing can be changed here: {self.findings[0]}"
@@ -115,7 +120,7 @@ class DiskFileStore:
             else:
                 if now.st_mtime_ns == mtime_ns and now.st_size == size and now.st_ino == inode:
                     return facts
-        found = self._index.resolve(name)
+        found = self.index.resolve(name)
         return (
             None
             if found is None or found.status is None
@@ -124,7 +129,7 @@ class DiskFileStore:
 
     def has_directory(self, name: Name) -> bool:
         """One `lstat` for one seen before."""
-        return self._index.has_folder(name)
+        return self.index.has_folder(name)
 
     def list(self, name: Name) -> list[FileFacts]:
         """Reads the directory each time."""
@@ -132,9 +137,9 @@ class DiskFileStore:
 
     def each(self, name: Name) -> Iterator[FileFacts]:
         """Reads the names at once, and asks for the facts of each when it is its turn."""
-        folder = self._index.folder(name)
+        folder = self.index.folder(name)
         with answering:
-            names = dict(self._index.names_in(folder))
+            names = dict(self.index.names_in(folder))
         for key in sorted(names):
             actual = names[key]
             path = f"{folder.path}/{on_disk(actual)}"
@@ -146,7 +151,7 @@ class DiskFileStore:
 
     def tally(self, name: Name) -> tuple[int, tuple[str, ...]]:
         """Reads the directory, and asks nothing of the files in it."""
-        folder = self._index.folder(name)
+        folder = self.index.folder(name)
         count = 0
         below: tuple[str, ...] = ()
         with answering, os.scandir(folder.path) as entries:
@@ -156,7 +161,7 @@ class DiskFileStore:
                         below += (
                             _join(
                                 folder.stored,
-                                self._index.long_names.name_of(entry.name) or entry.name,
+                                self.index.long_names.name_of(entry.name) or entry.name,
                             ),
                         )
                 elif entry.is_file(follow_symlinks=False):
@@ -165,33 +170,33 @@ class DiskFileStore:
 
     def below(self, name: Name) -> Iterator[str]:
         """Reads every directory, and asks nothing of the files."""
-        ahead = [(self._index.folder(name).path, "")]
+        ahead = [(self.index.folder(name).path, "")]
         while ahead:
             path, inside = ahead.pop()
             with answering, os.scandir(path) as entries:
                 shown = (entry for entry in entries if name.key or entry.name != PRIVATE)
                 found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in shown]
             for part, is_directory in found:
-                stored = _join(inside, self._index.long_names.name_of(part) or part)
+                stored = _join(inside, self.index.long_names.name_of(part) or part)
                 yield stored
                 if is_directory:
                     ahead.append((f"{path}/{part}", stored))
 
     def has_children(self, name: Name) -> bool:
         """Whether anything at all is in the directory, shown or not."""
-        with answering, os.scandir(self._index.folder(name).path) as entries:
+        with answering, os.scandir(self.index.folder(name).path) as entries:
             return any(entry.name != PRIVATE or name.key for entry in entries)
 
     def free_bytes(self) -> int:
         """What the file system has left for us."""
         with answering:
-            disk = os.statvfs(self._base)
+            disk = os.statvfs(self.base)
         return disk.f_bavail * disk.f_frsize
 
     def used_bytes(self) -> int:
         """What is taken of the file system, by whomever: what is left of it is shared as well."""
         with answering:
-            disk = os.statvfs(self._base)
+            disk = os.statvfs(self.base)
         return (disk.f_blocks - disk.f_bfree) * disk.f_frsize
 
     # -- content
@@ -236,10 +241,10 @@ class DiskFileStore:
                 return os.open(known[0], _READ)
             except OSError:
                 pass
-        return os.open(self._index.file(name).path, _READ)
+        return os.open(self.index.file(name).path, _READ)
 
     async def read_large(self, name: Name, offset: int = 0, length: int | None = None) -> bytes:
-        return await _to_the_end(self._read_large(self._index.file(name).path, offset, length))
+        return await to_the_end(self._read_large(self.index.file(name).path, offset, length))
 
     async def _read_large(self, path: str, offset: int, length: int | None) -> bytes:
         with answering:
@@ -251,14 +256,13 @@ class DiskFileStore:
         """Temporary file, file time, rename. Who reads it next, reads what was written: most boxes
         are emptied soon.
         """
-        place = self._index.target(name)
-        facts = self._publish(*self._put_aside(data, at), name, place, attributes)
-        self._keep(name.key, facts, bytes(data))
-        return facts
+        place = self.index.target(name)
+        staged, status = self.put_aside(data, at)
+        return self.publish_at(staged, status, name, place, attributes, bytes(data))
 
-    def _put_aside(self, data: bytes, at: float) -> tuple[str, os.stat_result]:
+    def put_aside(self, data: bytes, at: float) -> tuple[str, os.stat_result]:
         """A temporary file with this content and file time, and its `fstat`."""
-        self._check_writable()
+        self.check_writable()
         with answering:
             temporary, descriptor = self._pool.take() or self._new_temporary()
             try:
@@ -277,12 +281,12 @@ class DiskFileStore:
         """A temporary file, written by a thread; if the caller is cancelled meanwhile, it is taken
         away again.
         """
-        self._check_writable()
+        self.check_writable()
         with answering:
             temporary, descriptor = self._new_temporary()
             os.close(descriptor)
         try:
-            await _to_the_end(self._stage(temporary, data, at))
+            await to_the_end(self._stage(temporary, data, at))
         except BaseException:
             self.discard(temporary)
             raise
@@ -299,31 +303,40 @@ class DiskFileStore:
         try:
             with answering:
                 status = os.lstat(staged)
-            place = self._index.target(name)
+            place = self.index.target(name)
         except BaseException:
             self.discard(staged)
             raise
-        self._publish(staged, status, name, place, attributes)
+        self.publish_at(staged, status, name, place, attributes)
 
-    def _publish(
-        self, staged: str, status: os.stat_result, name: Name, place: ResolvedPath, attributes: int
+    def publish_at(
+        self,
+        staged: str,
+        status: os.stat_result,
+        name: Name,
+        place: ResolvedPath,
+        attributes: int,
+        content: bytes | None = None,
     ) -> FileFacts:
-        """Let a staged file appear where its name was found to belong; what is known of it is known
-        of the name.
+        """Let a staged file appear where its name was found to belong (`index.target`); what is
+        known of it is known of the name. Raises `StoreError`, and the staged file is gone then.
         """
         with answering:
-            before, path = self._attributes.snapshot(), place.path
+            before, path = self.attribute_list.snapshot(), place.path
             try:
                 if place.is_directory:
                     raise StoreError(NtStatus.FILE_IS_A_DIRECTORY)
-                self._attributes.set(name.key, attributes & STORED_ATTRIBUTES)
+                self.attribute_list.set(name.key, attributes & STORED_ATTRIBUTES)
                 os.replace(staged, path)
             except BaseException:
-                self._attributes.restore(before)
+                self.attribute_list.restore(before)
                 self.discard(staged)
                 raise
-            self._index.entered(place, place.actual)
-            return self._facts(name.key, path, place.stored, status)
+            self.index.entered(place, place.actual)
+            facts = self._facts(name.key, path, place.stored, status)
+        if content is not None:
+            self._keep(name.key, facts, content)
+        return facts
 
     def discard(self, staged: str) -> None:
         """Unlink it, if it is still there."""
@@ -334,9 +347,9 @@ class DiskFileStore:
 
     def write_at(self, name: Name, offset: int, data: bytes, at: float) -> None:
         """In place; a file that could not grow as far as it should has not grown."""
-        self._check_writable()
+        self.check_writable()
         with answering:
-            descriptor = os.open(self._index.file(name).path, _UPDATE)
+            descriptor = os.open(self.index.file(name).path, _UPDATE)
             try:
                 size = os.fstat(descriptor).st_size
                 try:
@@ -350,9 +363,9 @@ class DiskFileStore:
                 os.close(descriptor)
 
     def set_size(self, name: Name, size: int, at: float) -> None:
-        self._check_writable()
+        self.check_writable()
         with answering:
-            descriptor = os.open(self._index.file(name).path, _UPDATE)
+            descriptor = os.open(self.index.file(name).path, _UPDATE)
             try:
                 os.ftruncate(descriptor, size)
                 os.utime(descriptor, ns=self._stamp(at))
@@ -362,8 +375,8 @@ class DiskFileStore:
     # -- names
 
     def make_directory(self, name: Name, at: float) -> None:
-        self._check_writable()
-        place = self._index.target(name)
+        self.check_writable()
+        place = self.index.target(name)
         if place.status is not None:
             raise StoreError(NtStatus.OBJECT_NAME_COLLISION)
         with answering:
@@ -373,59 +386,59 @@ class DiskFileStore:
             except OSError:
                 os.rmdir(place.path)
                 raise
-            self._index.entered(place, place.actual)
+            self.index.entered(place, place.actual)
 
     def remove(self, name: Name) -> None:
         """A file, or a directory with nothing in it."""
-        self._remove(name, self._removable(name))
+        self.remove_at(name, self.removable(name))
 
-    def _removable(self, name: Name) -> ResolvedPath:
-        self._check_writable()
+    def removable(self, name: Name) -> ResolvedPath:
+        """Where the file or directory is that `remove` removes. Raises `StoreError`."""
+        self.check_writable()
         if not name.key:
             raise StoreError(NtStatus.ACCESS_DENIED, "the share's root stays")
-        return self._index.existing(name)
+        return self.index.existing(name)
 
-    def _remove(self, name: Name, place: ResolvedPath) -> None:
-        """What can fail is done before the file goes, and undone if the file then stays."""
+    def remove_at(self, name: Name, place: ResolvedPath) -> None:
+        """Remove what `removable` found. What can fail is done before the file goes, and undone if
+        the file then stays.
+        """
         key = name.key
-        attributes, properties = self._attributes.snapshot(), self._properties.get(key)
+        attributes, properties = self.attribute_list.snapshot(), self.property_list.get(key)
         with answering:
             try:
-                self._properties.set(key, {})
-                self._attributes.set(key, 0)
+                self.property_list.set(key, {})
+                self.attribute_list.set(key, 0)
                 if place.is_directory:
                     os.rmdir(place.path)
                 elif place.status is None or not self._pool.keep(place.path, place.status):
                     os.unlink(place.path)
             except BaseException:
-                self._attributes.restore(attributes)
+                self.attribute_list.restore(attributes)
                 with suppress(OSError):
-                    self._properties.set(key, properties)
+                    self.property_list.set(key, properties)
                 raise
         if place.is_directory:
-            self._index.forget_below(key)
-            self._properties.forget_below(key)
-        self._index.left(place)
+            self.index.forget_below(key)
+            self.property_list.forget_below(key)
+        self.index.left(place)
         self._forget(key)
 
-    def rename(self, name: Name, new_name: Name) -> None:
-        """A file under the new name is replaced; the new name's spelling is kept."""
-        self._check_writable()
-        self._rename(name, new_name)
-
-    def _rename(self, name: Name, new_name: Name, *, again: bool = False) -> None:
-        """What can fail is done before the file moves, and undone if the file then stays.
+    def rename(self, name: Name, new_name: Name, *, again: bool = False) -> None:
+        """A file under the new name is replaced; the new name's spelling is kept. What can fail is
+        done before the file moves, and undone if the file then stays.
 
         `again`: this was begun before, so what is not kept under the old name any more has gone to
         the new one.
         """
-        place, target = self._index.existing(name), self._index.target(new_name)
+        self.check_writable()
+        place, target = self.index.existing(name), self.index.target(new_name)
         if target.is_directory and new_name.key != name.key:
             raise StoreError(NtStatus.ACCESS_DENIED, "a directory is not replaced")
         path = f"{target.folder.path}/{on_disk(new_name.last)}"
-        attributes, replaced = self._attributes.snapshot(), self._properties.get(new_name.key)
+        attributes, replaced = self.attribute_list.snapshot(), self.property_list.get(new_name.key)
         with answering:
-            self._rename_lists(name.key, new_name.key, again=again)
+            self.rename_lists(name.key, new_name.key, again=again)
             try:
                 if target.status is not None and new_name.key != name.key and target.path != path:
                     # takes the new spelling first: what follows is one step
@@ -433,60 +446,69 @@ class DiskFileStore:
                 if place.path != path:
                     os.replace(place.path, path)
             except BaseException:
-                self._attributes.restore(attributes)
+                self.attribute_list.restore(attributes)
                 with suppress(OSError):
-                    self._properties.rename(new_name.key, name.key)
-                    self._properties.set(new_name.key, replaced)
+                    self.property_list.rename(new_name.key, name.key)
+                    self.property_list.set(new_name.key, replaced)
                 raise
-        self._index.left(place)
-        self._index.entered(target, new_name.last)
+        self.index.left(place)
+        self.index.entered(target, new_name.last)
         for key in (name.key, new_name.key):
             self._forget(key)
             if place.is_directory:
                 self._forget_below(key)
 
-    def _rename_lists(self, key: str, new_key: str, *, again: bool = False) -> None:
+    def rename_lists(self, key: str, new_key: str, *, again: bool = False) -> None:
         """Attributes and properties go along. Raises `OSError`, and has changed nothing then."""
-        attributes = self._attributes.snapshot()
-        if not again or self._attributes.knows(key):
-            self._attributes.rename(key, new_key)
-        if not again or self._properties.knows(key):
+        attributes = self.attribute_list.snapshot()
+        if not again or self.attribute_list.knows(key):
+            self.attribute_list.rename(key, new_key)
+        if not again or self.property_list.knows(key):
             try:
-                self._properties.rename(key, new_key)
+                self.property_list.rename(key, new_key)
             except BaseException:
-                self._attributes.restore(attributes)
+                self.attribute_list.restore(attributes)
                 raise
 
     def set_attributes(self, name: Name, attributes: int) -> None:
         """In the list beside the files: every file system can keep it."""
-        self._check_writable()
-        self._index.existing(name)
+        self.check_writable()
+        self.index.existing(name)
         with answering:
-            self._attributes.set(name.key, attributes & STORED_ATTRIBUTES)
+            self.attribute_list.set(name.key, attributes & STORED_ATTRIBUTES)
         self._known.pop(name.key, None)
 
     def properties(self, name: Name) -> Mapping[str, str]:
         """In a file for each directory that has any, in `.despoolr/properties`."""
-        return self._properties.get(name.key)
+        return self.property_list.get(name.key)
 
     def set_properties(self, name: Name, properties: Mapping[str, str]) -> None:
         """A line in that file."""
-        self._check_writable()
-        self._index.existing(name)
+        self.check_writable()
+        self.index.existing(name)
         with answering:
-            self._properties.set(name.key, properties)
+            self.property_list.set(name.key, properties)
 
     async def sync(self) -> None:
         """The kernel writes it back when it likes; `JournalledFileStore` promises more."""
-        self._properties.touched.clear()
+        self.touched_properties()
+
+    def touched_properties(self) -> tuple[Path, ...]:
+        """The files of properties that have changed since this was last asked, in order."""
+        touched = self.property_list.touched
+        if not touched:
+            return ()
+        files = tuple(sorted(touched))
+        touched.clear()
+        return files
 
     # -- inside
 
     def _facts(self, key: str, path: str, stored: str, status: os.stat_result) -> FileFacts:
         directory = stat.S_ISDIR(status.st_mode)
         mtime_ns, size, inode = status.st_mtime_ns, status.st_size, status.st_ino
-        attributes = self._attributes.get(key) | (DIRECTORY if directory else 0)
-        tally = f"-{self._index.tally(key):x}" if directory else ""
+        attributes = self.attribute_list.get(key) | (DIRECTORY if directory else 0)
+        tally = f"-{self.index.tally(key):x}" if directory else ""
         etag = f'"{mtime_ns:x}-{size:x}-{inode:x}{tally}"'
         facts = FileFacts(
             stored, 0 if directory else size, round(mtime_ns / 1e9, 6), directory, attributes, etag
@@ -510,7 +532,7 @@ class DiskFileStore:
         """Nothing is known any more of what is in a directory. Walks all that is known: not for
         files.
         """
-        self._index.forget_below(key)
+        self.index.forget_below(key)
         below = key + "/"
         for other in [known for known in {**self._known, **self._kept} if known.startswith(below)]:
             self._forget(other)
@@ -526,14 +548,14 @@ class DiskFileStore:
     def _new_temporary(self) -> tuple[str, int]:
         while True:
             self._temporary_count += 1
-            path = f"{self._base}/{PRIVATE}/tmp/{self._temporary_count}"
+            path = f"{self.base}/{PRIVATE}/tmp/{self._temporary_count}"
             try:
                 return path, os.open(path, _NEW, 0o666)
             except FileExistsError:
                 continue
 
 
-async def _to_the_end(work: Coroutine[Any, Any, _T]) -> _T:
+async def to_the_end(work: Coroutine[Any, Any, _T]) -> _T:
     """Await work that a thread is in the middle of: a cancelled caller waits for its end before it
     goes.
     """

@@ -11,7 +11,8 @@ import pytest
 from despoolr_core.share.modes import NtStatus
 from despoolr_server.engine.names import ROOT, Name, parse_name
 from despoolr_server.engine.rows import HIDDEN
-from despoolr_server.files import DiskFileStore, JournalledFileStore
+from despoolr_server.files import DiskFileStore
+from despoolr_server.files.journal.journalled import JournalledFileStore
 from despoolr_server.files.properties import FILE, FINDINGS_MAX, PART_MAX, PropertyList
 from despoolr_server.files.protocol import StoreError
 
@@ -59,9 +60,9 @@ async def test_a_settled_change_is_no_longer_owed_to_the_disk(tmp_path: Path) ->
     store = JournalledFileStore(tmp_path)
     store.write_whole(n("A"), b"", 0.0)
     store.set_properties(n("A"), ONE)
-    assert store._properties.touched
+    assert store._disk.property_list.touched
     await store.sync()
-    assert not store._properties.touched
+    assert not store._disk.property_list.touched
 
 
 def test_the_last_line_of_a_name_counts_and_one_cut_short_is_passed_over(tmp_path: Path) -> None:

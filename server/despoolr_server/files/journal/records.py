@@ -2,7 +2,7 @@
 
 The law: a change is written here before it is made, and answered only after one `fdatasync` that
 all who wait share. A frame is its length, its CRC-32 and a MessagePack record; how frames follow
-each other is `journal_chain`'s. `outcome` says what a journal makes true in the end, without
+each other is `journal.chain`'s. `outcome` says what a journal makes true in the end, without
 looking at any disk: replaying from the start a history that was already carried out, wholly or in
 part, would meet files that came later under old names. A record that changes a file therefore names
 its inode, and what has to be true is worked out before anything is touched.

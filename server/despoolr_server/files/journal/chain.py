@@ -21,7 +21,15 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from despoolr_server.files.journal import FRAME, FRAME_MAX, FRAME_SIZE, Abort, Entry, Follow, decode
+from despoolr_server.files.journal.records import (
+    FRAME,
+    FRAME_MAX,
+    FRAME_SIZE,
+    Abort,
+    Entry,
+    Follow,
+    decode,
+)
 
 MAGIC: Final = b"DSPLRJ2\n"
 _HEADER: Final = struct.Struct(">8sQQQI")

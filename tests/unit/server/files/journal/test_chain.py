@@ -7,8 +7,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from despoolr_server.files.journal import Abort, Entry, Follow, Make, Put, Remove, encode
-from despoolr_server.files.journal_chain import (
+from despoolr_server.files.journal.chain import (
     JOURNAL_HEADER_SIZE,
     MARK_SIZE,
     Link,
@@ -20,6 +19,7 @@ from despoolr_server.files.journal_chain import (
     render_header,
     render_mark,
 )
+from despoolr_server.files.journal.records import Abort, Entry, Follow, Make, Put, Remove, encode
 
 STORE = 7
 NOTHING = Link(0, 0, 0)

@@ -1,0 +1,240 @@
+"""Files on disk whose uploads are durable: a `DiskFileStore` behind a write-ahead log.
+
+The law: what was answered survives a power cut, and what was deleted stays deleted. Each change is
+first written to the journal, then made; `sync` returns when the journal is on disk, one `fdatasync`
+for all who wait (`journal.segments`). At start the journal is checked as one chain
+(`journal.chain`) and redone (`journal.recovery`) before anybody is served. If it is damaged nothing
+is redone: files and journal stay as they are, and nothing can be changed until a person has
+decided. A large file is synced as it is staged, and only its name is journalled.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final, ParamSpec, TypeVar
+
+from despoolr_server.engine.names import Name
+from despoolr_server.engine.rows import STORED_ATTRIBUTES, FileFacts
+from despoolr_server.files.descriptors import in_thread, sync_file_system, sync_files, sync_path
+from despoolr_server.files.disk import DiskFileStore, to_the_end
+from despoolr_server.files.errors import answering
+from despoolr_server.files.journal.records import (
+    Abort,
+    Entry,
+    Make,
+    Mark,
+    Move,
+    MoveDirectory,
+    Patch,
+    Put,
+    Remove,
+    Size,
+)
+from despoolr_server.files.journal.recovery import recover
+from despoolr_server.files.journal.segments import (
+    JOURNAL_MAX,
+    Journal,
+    forget_journals,
+    identity_of,
+    read_segments,
+)
+from despoolr_server.files.path_index import PRIVATE
+from despoolr_server.files.protocol import INLINE_MAX
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+_DIRECTORY: Final = "journal"
+
+
+class JournalledFileStore:
+    """A directory as a durable store, with a journal in `.despoolr/journal`. Call `close` when
+    done; a crash instead costs nothing. Without `threads` all is done in the loop.
+    """
+
+    def __init__(
+        self,
+        root: Path | str,
+        *,
+        threads: bool = True,
+        inline_max: int = INLINE_MAX,
+        journal_max: int = JOURNAL_MAX,
+    ) -> None:
+        disk = self._disk = DiskFileStore(root, threads=threads, inline_max=inline_max, sweep=False)
+        self.root = disk.root
+        self.inline_max = disk.inline_max
+        self.findings = disk.findings
+        self._threads = threads
+        self._journal: Journal | None = None
+        # What changes nothing is the disk's own, bound here so that a poll makes no call more.
+        self.find = disk.find
+        self.has_directory = disk.has_directory
+        self.list = disk.list
+        self.each = disk.each
+        self.tally = disk.tally
+        self.below = disk.below
+        self.has_children = disk.has_children
+        self.read = disk.read
+        self.content = disk.content
+        self.read_large = disk.read_large
+        self.properties = disk.properties
+        self.free_bytes = disk.free_bytes
+        self.used_bytes = disk.used_bytes
+        self.discard = disk.discard
+        if self.findings:
+            return
+        directory = disk.private / _DIRECTORY
+        with answering:
+            store = identity_of(disk.private)
+            self._recover(directory, store)
+            if not self.findings:
+                disk.sweep()
+                self._journal = Journal(
+                    directory, disk.base, store, threads=threads, size_max=journal_max
+                )
+
+    def _recover(self, directory: Path, store: int) -> None:
+        """Redo the journal, then forget it. A staged file may be needed for that, so the sweep
+        comes after.
+        """
+        reading = read_segments(directory, store)
+        if reading.damage:
+            self.findings.append(
+                f"{reading.damage}. The files are as they were found: if they are right, move "
+                f"{PRIVATE}/{directory.name} in "
+                "the share's directory away and start again; if not, restore a backup"
+            )
+            return
+        if reading.entries:
+            recover(self._disk, reading.entries)
+            sync_file_system(self._disk.base)
+        forget_journals(directory)
+
+    # -- durability
+
+    async def sync(self) -> None:
+        """Return when the journal on disk has every change made so far. Raises `StoreError` if the
+        disk cannot keep it.
+        """
+        if touched := self._disk.touched_properties():
+            with answering:
+                await in_thread(self._threads, sync_files, touched)
+        if self._journal is not None:
+            await self._journal.sync()
+
+    async def close(self) -> None:
+        """Everything to disk, and the journal away; a store in which nothing could be changed
+        leaves all as it is.
+        """
+        if self._journal is None or (self.findings and self._journal.sequence == 0):
+            return
+        await self.sync()
+        await self._journal.close()
+
+    # -- changes: first the record, then the deed
+
+    def write_whole(self, name: Name, data: bytes, at: float, attributes: int = 0) -> FileFacts:
+        """The record has the whole content."""
+        disk = self._disk
+        place = disk.index.target(name)
+        staged, status = disk.put_aside(data, at)
+        try:
+            kept = attributes & STORED_ATTRIBUTES
+            content = bytes(data)
+            self._log(Put(name.path, status.st_ino, place.inode, content, status.st_mtime_ns, kept))
+        except BaseException:
+            disk.discard(staged)
+            raise
+        return self._undo_record_on_error(
+            disk.publish_at, staged, status, name, place, attributes, content
+        )
+
+    async def stage(self, data: bytes, at: float) -> str:
+        """As the disk's, and synced."""
+        staged = await self._disk.stage(data, at)
+        try:
+            with answering:
+                await to_the_end(in_thread(self._threads, sync_path, staged))
+        except BaseException:
+            self._disk.discard(staged)
+            raise
+        return staged
+
+    def publish(self, staged: str, name: Name, attributes: int = 0) -> None:
+        """The bytes are on disk already; the record has the name."""
+        try:
+            first_name = staged.removeprefix(self._disk.base + "/")
+            self._log(Move(first_name, os.lstat(staged).st_ino, self._replaced(name), name.path))
+        except BaseException:
+            self._disk.discard(staged)
+            raise
+        self._undo_record_on_error(self._disk.publish, staged, name, attributes)
+
+    def write_at(self, name: Name, offset: int, data: bytes, at: float) -> None:
+        """The record has the bytes."""
+        self._log(Patch(name.path, self._inode(name), offset, bytes(data), at))
+        self._undo_record_on_error(self._disk.write_at, name, offset, data, at)
+
+    def set_size(self, name: Name, size: int, at: float) -> None:
+        self._log(Size(name.path, self._inode(name), size, at))
+        self._undo_record_on_error(self._disk.set_size, name, size, at)
+
+    def set_attributes(self, name: Name, attributes: int) -> None:
+        self._log(Mark(name.path, self._inode(name), attributes & STORED_ATTRIBUTES))
+        self._undo_record_on_error(self._disk.set_attributes, name, attributes)
+
+    def set_properties(self, name: Name, properties: Mapping[str, str]) -> None:
+        """Not recorded: `sync` syncs the file that has them."""
+        self._disk.set_properties(name, properties)
+
+    def make_directory(self, name: Name, at: float) -> None:
+        self._log(Make(name.path, at))
+        self._undo_record_on_error(self._disk.make_directory, name, at)
+
+    def remove(self, name: Name) -> None:
+        place = self._disk.removable(name)
+        self._log(Remove(name.path, place.inode, place.is_directory))
+        self._undo_record_on_error(self._disk.remove_at, name, place)
+
+    def rename(self, name: Name, new_name: Name) -> None:
+        """Recorded; a directory's rename begins a segment of its own, so that no record speaks of
+        its old name.
+        """
+        disk = self._disk
+        disk.check_writable()
+        place = disk.index.existing(name)
+        if place.is_directory:
+            assert self._journal is not None, "a store without a journal is not written"
+            self._journal.begin_anew()
+            self._log(MoveDirectory(name.path, place.inode, new_name.path))
+        else:
+            along = disk.attribute_list.get(name.key), dict(disk.property_list.get(name.key))
+            self._log(Move(name.path, place.inode, self._replaced(new_name), new_name.path, *along))
+        self._undo_record_on_error(disk.rename, name, new_name)
+
+    # -- inside
+
+    def _log(self, entry: Entry) -> None:
+        """Write one record; if it cannot be written, the change does not happen."""
+        self._disk.check_writable()
+        assert self._journal is not None, "a store without a journal is not written"
+        self._journal.append(entry)
+
+    def _undo_record_on_error(
+        self, deed: Callable[_P, _T], *arguments: _P.args, **options: _P.kwargs
+    ) -> _T:
+        """Carry out what was recorded; if that fails, the record is aborted."""
+        try:
+            return deed(*arguments, **options)
+        except BaseException:
+            self._log(Abort())
+            raise
+
+    def _replaced(self, name: Name) -> int:
+        found = self._disk.index.resolve(name)
+        return found.inode if found else 0
+
+    def _inode(self, name: Name) -> int:
+        return self._disk.index.existing(name).inode

@@ -1,0 +1,172 @@
+"""Redoing a journal after a crash: the disk is brought to what the records say, whatever part of it
+is there already.
+
+The law: what has to be true is known (`records.outcome`) before anything is touched, and doing it
+twice changes nothing, so that a crash in the middle costs only a new start. A file is known by its
+inode: a name that somebody has since taken for something else is left alone.
+"""
+# Paths are plain strings here, as everywhere in the disk store.
+# ruff: noqa: PTH104
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Final, ParamSpec
+
+from despoolr_core.share.modes import NtStatus
+from despoolr_server.engine.names import Name, found_name
+from despoolr_server.files.disk import DiskFileStore
+from despoolr_server.files.journal.records import (
+    Entry,
+    FileRedo,
+    Move,
+    Outcome,
+    Patch,
+    Size,
+    outcome,
+)
+from despoolr_server.files.path_index import PRIVATE
+from despoolr_server.files.protocol import StoreError
+
+_P = ParamSpec("_P")
+
+_REPLACED: Final = frozenset(
+    [
+        NtStatus.OBJECT_NAME_NOT_FOUND,
+        NtStatus.OBJECT_PATH_NOT_FOUND,
+        NtStatus.OBJECT_NAME_COLLISION,
+        NtStatus.FILE_IS_A_DIRECTORY,
+        NtStatus.NOT_A_DIRECTORY,
+    ]
+)
+
+
+def recover(disk: DiskFileStore, entries: list[Entry]) -> None:
+    """Redo what these records say. Raises `StoreError`, and `OSError`."""
+    if entries:
+        recovery = _Recovery(disk)
+        recovery.redo(outcome(entries))
+        recovery.finish_rename(entries[-1])
+
+
+class _Recovery:
+    def __init__(self, disk: DiskFileStore) -> None:
+        self._disk = disk
+
+    def redo(self, result: Outcome) -> None:
+        """Directories first, then files, then what is gone."""
+        disk = self._disk
+        for tree in result.trees:
+            if self._inode_at(_named(tree.path)) == tree.inode:
+                disk.rename(_named(tree.path), _named(tree.new_path), again=True)
+        for make in sorted(result.directories.values(), key=lambda one: one.path.count("/")):
+            if disk.find(_named(make.path)) is None:
+                _skip_if_replaced(disk.make_directory, _named(make.path), make.at)
+        self._recover_renames(result)
+        for path, redo in result.files.values():
+            _skip_if_replaced(self._redo, _named(path), redo)
+        for path, inodes in result.gone.values():
+            facts = None if path.startswith(PRIVATE + "/") else disk.find(_named(path))
+            if facts is not None and not facts.directory and self._inode_at(_named(path)) in inodes:
+                disk.remove(_named(path))
+        for gone in sorted(result.gone_directories.values(), key=lambda one: -one.path.count("/")):
+            if self._inode_at(_named(gone.path)) == gone.inode and not disk.has_children(
+                _named(gone.path)
+            ):
+                disk.remove(_named(gone.path))
+
+    def finish_rename(self, last: Entry) -> None:
+        """What goes along with a file that was being renamed when the process died may still be
+        under the old name.
+        """
+        disk = self._disk
+        if (
+            isinstance(last, Move)
+            and last.properties is not None
+            and disk.find(_named(last.new_path)) is not None
+        ):
+            key, new_key = _named(last.path).key, _named(last.new_path).key
+            for lost in (key,) if key != new_key and disk.find(_named(last.path)) is None else ():
+                disk.property_list.set(lost, {})
+                disk.attribute_list.set(lost, 0)
+            disk.property_list.set(new_key, last.properties)
+            disk.attribute_list.set(new_key, last.attributes)
+
+    def _recover_renames(self, result: Outcome) -> None:
+        """Files that were only renamed: all out of the way first, then each to its place, so that
+        they may change places.
+        """
+        disk = self._disk
+        aside: list[tuple[str, str]] = []
+        for path, redo in result.files.values():
+            if redo.put is not None or self._inode_at(_named(path)) == redo.inode:
+                continue
+            place = self._locate_inode(redo)
+            if place is not None:
+                for former in redo.paths[:-1]:
+                    if not former.startswith(PRIVATE + "/"):
+                        disk.rename_lists(_named(former).key, _named(path).key, again=True)
+                aside.append((f"{disk.base}/{PRIVATE}/tmp/moved-{len(aside)}", path))
+                os.rename(place, aside[-1][0])
+        for staged, path in aside:
+            attributes = disk.attribute_list.get(_named(path).key)
+            _skip_if_replaced(disk.publish, staged, _named(path), attributes)
+
+    def _redo(self, name: Name, redo: FileRedo) -> None:
+        """One file's content and attributes."""
+        disk, put = self._disk, redo.put
+        if put is not None:
+            current = disk.find(name)
+            there = current is not None and not current.directory and not redo.changes
+            if not (there and disk.read(name) == put.data):
+                disk.write_whole(name, put.data, put.stamp / 1e9, put.attributes)
+        elif self._inode_at(name) != redo.inode:
+            return
+        for change in redo.changes:
+            if isinstance(change, Patch):
+                disk.write_at(name, change.offset, change.data, change.at)
+            elif isinstance(change, Size):
+                disk.set_size(name, change.size, change.at)
+            else:
+                disk.set_attributes(name, change.attributes)
+
+    def _locate_inode(self, redo: FileRedo) -> str | None:
+        """Where on disk a file that the journal moved is now."""
+        for path in reversed(redo.paths):
+            if path.startswith(PRIVATE + "/"):
+                place = f"{self._disk.base}/{path}"
+                try:
+                    if os.lstat(place).st_ino == redo.inode:
+                        return place
+                except OSError:
+                    continue
+            elif self._inode_at(_named(path)) == redo.inode:
+                return self._disk.index.file(_named(path)).path
+        return None
+
+    def _inode_at(self, name: Name) -> int | None:
+        found = self._disk.index.resolve(name)
+        return found.inode if found else None
+
+
+def _skip_if_replaced(
+    deed: Callable[_P, object], *arguments: _P.args, **options: _P.kwargs
+) -> None:
+    """Do it, unless somebody has since taken the directory it would be in, or the name, for
+    something else.
+    """
+    try:
+        deed(*arguments, **options)
+    except StoreError as error:
+        if error.status not in _REPLACED:
+            raise
+
+
+def _named(path: str) -> Name:
+    """A name in a journal: accepted once, perhaps by a version that accepted others. Raises
+    `StoreError` for one outside.
+    """
+    if any(part in ("", ".", "..") or "\0" in part for part in path.split("/")):
+        raise StoreError(NtStatus.IO_DEVICE_ERROR, f"the journal names {path!r}")
+    return found_name(path)

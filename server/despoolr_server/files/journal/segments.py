@@ -1,0 +1,294 @@
+"""The journal of one store on disk: numbered segments, written one after the other, with one
+`fdatasync` for all who wait.
+
+The law: a record is written whole or not at all; `sync` returns when all records written before it
+are on disk. A segment is laid out full of zeros ahead of its use, so that a sync writes its bytes
+and no metadata. A full segment is set aside, a new one begun, and the old one dropped once the file
+system itself has been synced, since what it says is true without it then. Beside the segments a
+mark says how far the chain was safe when the last sync returned (`chain`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from pathlib import Path
+from typing import Final
+
+from despoolr_server.files.descriptors import (
+    in_thread,
+    sync_all_data,
+    sync_file_system,
+    sync_path,
+    write_at,
+)
+from despoolr_server.files.errors import answering
+from despoolr_server.files.journal.chain import (
+    JOURNAL_HEADER_SIZE,
+    Link,
+    Reading,
+    first_checksum,
+    parse_mark,
+    read_journals,
+    render_frame,
+    render_header,
+    render_mark,
+)
+from despoolr_server.files.journal.records import FRAME_SIZE, Abort, Entry, Follow, encode
+
+_ZEROS: Final = bytes(64 * 1024)
+JOURNAL_MAX: Final = 8 * 1024 * 1024
+"""Bytes after which the first segment is set aside."""
+JOURNAL_GROWN_MAX: Final = 64 * 1024 * 1024
+"""Bytes of the segments of a store that fills them: each is twice the one before, up to this.
+Dropping one syncs the file system, and a file that is gone by then has never cost the disk a
+block.
+"""
+
+
+class Journal:
+    """The segments in `directory`, the last of which is open to be written; `root` is on the file
+    system of the files, `store` is the number of `identity_of`. Without `threads` all is done in
+    the loop. Raises `StoreError`, as every method does.
+    """
+
+    def __init__(
+        self, directory: Path, root: str, store: int, *, threads: bool, size_max: int
+    ) -> None:
+        self.size_max = size_max
+        self.sequence = 0
+        """How many records were written since the start."""
+        self._directory = directory
+        self._root = root
+        self._store = store
+        self._threads = threads
+        self._durable = self._begun_at = 0
+        self._older: list[tuple[int, int]] = []
+        self._spare: int | None = None
+        self._being_laid_out: int | None = None
+        self._flush: asyncio.Task[None] | None = None
+        self._dropping: asyncio.Task[None] | None = None
+        with answering:
+            directory.mkdir(exist_ok=True)
+            self._number = self._size = self._checksum = 0
+            self._segment = self._begin()
+            self._mark = os.open(
+                directory / "mark", os.O_WRONLY | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600
+            )
+            self._write_mark(self._begun)
+
+    @property
+    def capacity(self) -> int:
+        """Bytes of the segment that is being written."""
+        return self._capacity
+
+    def append(self, entry: Entry) -> None:
+        """Write one record. One that did not fit is wiped out again."""
+        with answering:
+            payload = encode(entry)
+            is_full = (
+                self._size + FRAME_SIZE + len(payload) > self._capacity
+                and self.sequence > self._begun_at
+            )
+            if is_full and not isinstance(entry, Abort):
+                full = (self._segment, self._number)
+                if self.size_max >= JOURNAL_MAX:
+                    self.size_max = min(2 * self.size_max, JOURNAL_GROWN_MAX)
+                self._segment = self._begin()
+                self._older.append(full)
+            self._append(self._segment, payload)
+        self.sequence += 1
+
+    def begin_anew(self) -> None:
+        """Make what the segments say true without them, and go on in a new one: no record before
+        speaks of a path as it is called from now on.
+        """
+        with answering:
+            sync_file_system(self._root)
+            self._older.append((self._segment, self._number))
+            self._segment = self._begin()
+            for number in numbers_in(self._directory):
+                if number < self._number:  # not the one that lies ready
+                    self._path(number).unlink(missing_ok=True)
+
+    async def sync(self) -> None:
+        """Return when every record written so far is on disk."""
+        wanted = self.sequence
+        while self._durable < wanted:
+            if self._flush is None:
+                self._flush = asyncio.ensure_future(self._commit())
+            await asyncio.shield(self._flush)
+
+    async def close(self) -> None:
+        """Everything to disk, and the segments away."""
+        await self.sync()
+        if self._dropping is not None:
+            await asyncio.wait([self._dropping])
+        with answering:
+            sync_file_system(self._root)
+            for descriptor, _ in [*self._older, (self._segment, self._number), (self._mark, 0)]:
+                os.close(descriptor)
+            forget_journals(self._directory)
+
+    # -- inside
+
+    async def _commit(self) -> None:
+        """One `fdatasync` for all who wait; segments that are full are dropped in the
+        background.
+        """
+        covered, full = self.sequence, self._older
+        reached = Link(self._number, self._size, self._checksum)
+        self._older = []
+        try:
+            with answering:
+                await in_thread(
+                    self._threads,
+                    sync_all_data,
+                    [*(descriptor for descriptor, _ in full), self._segment],
+                )
+                self._write_mark(reached)
+            self._durable = covered
+        except BaseException:
+            self._older = full + self._older
+            raise
+        finally:
+            self._flush = None
+        if full and self._dropping is None:
+            self._dropping = asyncio.ensure_future(self._drop(full))
+        else:
+            self._older = full + self._older
+
+    async def _drop(self, full: list[tuple[int, int]]) -> None:
+        """Sync the file system, so that what these segments say is true without them, and remove
+        them; preallocate a new one.
+        """
+        try:
+            with answering:
+                await in_thread(self._threads, sync_file_system, self._root)
+                for descriptor, number in full:
+                    os.close(descriptor)
+                    self._path(number).unlink(missing_ok=True)
+                if self._spare is None:
+                    await self._preallocate_segment(self._number + 1)
+        finally:
+            self._dropping = None
+
+    async def _preallocate_segment(self, number: int) -> None:
+        """Lay out a segment ahead of its time; if a later number was begun meanwhile, it is not
+        needed.
+        """
+        self._being_laid_out = number
+        try:
+            await in_thread(self._threads, self._lay_out, number)
+        finally:
+            self._being_laid_out = None
+        if number > self._number:
+            self._spare = number
+        else:
+            self._path(number).unlink(missing_ok=True)
+
+    def _path(self, number: int) -> Path:
+        return self._directory / str(number)
+
+    def _begin(self) -> int:
+        """Open the next segment: the one that lies ready, or one laid out now."""
+        before = Link(self._number, self._size, self._checksum)
+        self._number += 1
+        if self._being_laid_out == self._number:
+            self._number += 1  # a thread still writes zeros into that one
+        if self._spare != self._number:
+            self._lay_out(self._number)
+        self._spare = None
+        segment = os.open(self._path(self._number), os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+        self._capacity = os.fstat(segment).st_size
+        self._size, self._checksum = (
+            JOURNAL_HEADER_SIZE,
+            first_checksum(os.pread(segment, JOURNAL_HEADER_SIZE, 0)),
+        )
+        self._begun = Link(self._number, self._size, self._checksum)
+        self._begun_at = self.sequence
+        self._append(segment, encode(Follow(*before)))
+        return segment
+
+    def _append(self, segment: int, payload: bytes) -> None:
+        """Write one record where the segment ends; one that could not be written whole leaves
+        nothing. Raises `OSError`.
+        """
+        frame, checksum = render_frame(payload, self._checksum)
+        try:
+            write_at(segment, self._size, frame)
+        except OSError:
+            os.ftruncate(segment, self._size)
+            os.ftruncate(segment, max(self._capacity, self._size))
+            raise
+        self._size += len(frame)
+        self._checksum = checksum
+
+    def _write_mark(self, reached: Link) -> None:
+        write_at(self._mark, 0, render_mark(reached))
+
+    def _lay_out(self, number: int) -> None:
+        """A segment full of zeros, synced: writing over them later changes no metadata, so that a
+        sync is only the bytes.
+
+        It gets its name when it is whole: a segment that is too short was cut by somebody.
+        """
+        path, size = self._directory / f"{number}.new", max(self.size_max, JOURNAL_HEADER_SIZE)
+        with path.open("wb", buffering=0) as file:
+            # In pieces: a thread that lets go of megabytes keeps them, and every thread of the pool
+            # would come to have its own.
+            file.write(render_header(self._store, number, size))
+            for start in range(JOURNAL_HEADER_SIZE, size, len(_ZEROS)):
+                file.write(_ZEROS[: size - start])
+        sync_path(str(path))
+        path.replace(self._path(number))
+        sync_path(str(self._directory))
+
+
+def numbers_in(directory: Path) -> list[int]:
+    """The numbers of the segments in a directory, in order."""
+    if not directory.is_dir():
+        return []
+    return sorted(int(path.name) for path in directory.iterdir() if path.name.isdigit())
+
+
+def read_segments(directory: Path, store: int) -> Reading:
+    """What the segments in a directory say, or why none of it can be trusted. Raises `OSError`."""
+    mark = directory / "mark"
+    return read_journals(
+        [(number, (directory / str(number)).read_bytes()) for number in numbers_in(directory)],
+        store,
+        parse_mark(mark.read_bytes()) if mark.exists() else None,
+    )
+
+
+def forget_journals(directory: Path) -> None:
+    """Remove the segments, now that all they say is true on disk. Raises `OSError`.
+
+    The mark goes first: without it nothing is missed.
+    """
+    if directory.is_dir():
+        (directory / "mark").unlink(missing_ok=True)
+        sync_path(str(directory))
+        for path in sorted(directory.iterdir(), key=lambda path: (len(path.name), path.name)):
+            path.unlink()
+
+
+def identity_of(private: Path) -> int:
+    """What tells a store's journal from another's: a number, drawn when the store was made. Raises
+    `OSError`.
+    """
+    file = private / "store"
+    try:
+        return int(file.read_text("ascii"), 16) & 0xFFFF_FFFF_FFFF_FFFF
+    except (FileNotFoundError, ValueError):
+        # A new one: whatever segments there are, but for those of the version before, are then
+        # another store's.
+        store = secrets.randbits(64)
+        temporary = file.with_suffix(".new")
+        temporary.write_text(f"{store:016x}\n", "ascii")
+        sync_path(str(temporary))
+        temporary.replace(file)
+        sync_path(str(private))
+        return store
