@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 from functools import cache
 from pathlib import Path
 
@@ -495,3 +496,14 @@ def test_a_program_that_is_missing_leaves_a_test_out_and_says_what_to_install_bu
         pytest.fail.Exception, match="CI leaves nothing out: telepathy is not installed"
     ):
         program("telepathy", "telepathy-tools")
+
+
+def test_no_file_has_a_mark_of_a_merge() -> None:
+    named = subprocess.run(
+        ["git", "grep", "-lE", "^(<{7}|>{7}) |={7} [A-Z]", "--", ":!tests/data"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert named.stdout == ""

@@ -14,11 +14,14 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from despoolr_core.rules.text import escaped, escaped_json, escaped_prose
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 EXIT_OK = 0
 EXIT_BUG = 1
@@ -32,9 +35,16 @@ EXIT_TERMINATED = 143
 killed.
 """
 
-GAP = "  "
+GAP = 2
+"""Cells between two columns of a table."""
 LAST_WIDTH_MIN = 24
-"""Characters the last column of a table is wrapped to at least; with less, its rows are stacked."""
+"""Cells the last column of a table is wrapped to at least; with less, its rows are stacked."""
+STATES = {
+    **dict.fromkeys(("Failed", "failed", "drift", "no", "NO"), "red"),
+    **dict.fromkeys(("Retrying", "Waiting", "waiting", "unclear"), "yellow"),
+    **dict.fromkeys(("Complete", "holds", "steady"), "green"),
+}
+"""The colours of cells that say how something is; the word says it, too."""
 
 
 class Failure(click.ClickException):
@@ -70,9 +80,28 @@ def put_json(text: str) -> None:
     click.echo(escaped_json(text))
 
 
-def put_over(text: str = "") -> None:
-    """A line of progress on the terminal of standard error, over the one before."""
-    click.echo(f"\r\x1b[K{escaped(text)}", err=True, nl=False)
+def put_over(text: str = "", share: float | None = None) -> None:
+    """A line of progress on the terminal of standard error, over the one before; nothing but an
+    empty line without a text. `share` (0 to 1) draws a bar before it.
+    """
+    from rich.control import Control
+    from rich.progress_bar import ProgressBar
+    from rich.segment import ControlType, Segments
+    from rich.table import Table
+    from rich.text import Text
+
+    console = _console(err=True)
+    console.control(Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2)))
+    if not text:
+        return
+    line = Table.grid(padding=(0, 1))
+    words = Text(escaped(text), no_wrap=True, overflow="ellipsis")
+    if share is None:
+        line.add_row(words)
+    else:
+        line.add_row(ProgressBar(total=1.0, completed=share, width=20), words)
+    options = console.options.update(width=console.width - 1)  # the last column would wrap
+    console.print(Segments(console.render_lines(line, options, pad=False)[0]), end="")
 
 
 def echo_json(value: Any) -> None:
@@ -93,38 +122,49 @@ def to_json(value: Any) -> str:
 def echo_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A table on standard output: within the terminal's width, as wide as it is elsewhere."""
     cells = [["" if cell is None else escaped(str(cell)) for cell in row] for row in rows]
-    if not sys.stdout.isatty():
-        click.echo("\n".join(table_lines(columns, cells)))
-        return
-    head, *rest = table_lines(columns, cells, shutil.get_terminal_size().columns - 1)
-    click.echo("\n".join([click.style(head, bold=True), *rest]))
+    console = _console()
+    lines = table_lines(columns, cells, console.width - 1 if console.is_terminal else 0)
+    click.echo("\n".join(lines))
 
 
 def table_lines(
     columns: Sequence[str], rows: Sequence[Sequence[str]], width_max: int = 0
 ) -> list[str]:
-    """A table in lines of at most `width_max` characters (0: any), from which nothing is cut.
+    """A table in lines of at most `width_max` cells (0: any), from which nothing is cut; with
+    colours where standard output is a terminal.
 
     Where it is too wide the last column is wrapped; where that leaves too little, each row becomes
     a line that says what it is about, and a sentence with the rest.
     """
+    from rich.cells import cell_len
+    from rich.table import Table
+    from rich.text import Text
+
     widths = [
-        max([len(column), *(len(row[n]) for row in rows)]) for n, column in enumerate(columns)
+        max([cell_len(column), *(cell_len(row[n]) for row in rows)])
+        for n, column in enumerate(columns)
     ]
-    lead = sum(widths[:-1]) + len(GAP) * (len(columns) - 1)
-    room = width_max - lead
-    if width_max and widths[-1] > room:
-        if room < LAST_WIDTH_MIN:
-            return _stacked(columns, rows, width_max)
-        rows = [
-            [*row[:-1], textwrap.fill(row[-1], room).replace("\n", "\n" + " " * lead)]
-            for row in rows
-        ]
-    lines: list[str] = []
-    for row in [columns, *rows]:
-        line = GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        lines += [part.rstrip() for part in line.split("\n")]
-    return lines
+    lead = sum(widths[:-1]) + GAP * (len(columns) - 1)
+    if width_max and lead + min(widths[-1], LAST_WIDTH_MIN) > width_max:
+        return _stacked(columns, rows, width_max)
+    if width_max:
+        widths[-1] = min(widths[-1], width_max - lead)
+    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
+    for column, width in zip(columns, widths, strict=True):
+        table.add_column(Text(column), width=width, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell, STATES.get(cell, "")) for cell in row))
+    console = _console(width=lead + widths[-1] + GAP)
+    with console.capture() as drawn:
+        console.print(table)
+    return [line.rstrip() for line in drawn.get().splitlines()]
+
+
+def _console(*, err: bool = False, width: int | None = None) -> Console:
+    """Standard output or error as rich draws on it: colours on a terminal, none elsewhere."""
+    from rich.console import Console
+
+    return Console(stderr=err, width=width, highlight=False, markup=False, emoji=False)
 
 
 def _stacked(columns: Sequence[str], rows: Sequence[Sequence[str]], width_max: int) -> list[str]:

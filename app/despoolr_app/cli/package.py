@@ -267,4 +267,5 @@ class _Progress:
 
     def update(self, done: int, of: int, file: str) -> None:
         if self._is_shown and (done % 20 == 0 or done == of):
-            put_over(f"{self._directory}: {done:,} of {of:,} files  {file[-40:]}")
+            text = f"{self._directory}: {done:,} of {of:,} files  {file[-40:]}"
+            put_over(text, done / max(of, 1))

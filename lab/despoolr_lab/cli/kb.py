@@ -179,7 +179,7 @@ def _run_all(parsed: Any, options: dict[str, Any]) -> int:
             done.append(outcome)
             if is_shown:
                 what = f"{outcome.cell.kb} on {outcome.cell.version}"
-                put_over(f"{len(done)} of {len(todo)} runs: {what}")
+                put_over(f"{len(done)} of {len(todo)} runs: {what}", len(done) / len(todo))
     except KeyboardInterrupt:
         is_interrupted = True
     if is_interrupted and not done:

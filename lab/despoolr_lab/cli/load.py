@@ -228,9 +228,7 @@ class _Progress:
             return
         text = _line(self._name, progress)
         if self._is_terminal:
-            import shutil
-
-            put_over(f"{text[: shutil.get_terminal_size().columns - 1]}")
+            put_over(text)
             self._is_drawn = True
         elif progress.second >= self._next_s:
             self._next_s = progress.second + PLAIN_EVERY_S

@@ -250,8 +250,7 @@ class Progress:
         when = f"day {days} {rest // 3600:02}:{rest % 3600 // 60:02}"
         if self._is_terminal:
             if percent != self._last or what:
-                bar = "#" * (percent // 5)
-                put_over(f"{self._name} [{bar:<20}] {percent:3}%  {when}  {self._step}")
+                put_over(f"{self._name} {percent:3}%  {when}  {self._step}", share)
         elif percent // 25 != self._last // 25:
             put(f"{self._name}: {percent}%, {when}", err=True)
         self._last = percent

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 import pytest
 
-from despoolr_app.cli.output import ShowGroup, table_lines
+from despoolr_app.cli.output import ShowGroup, put_over, table_lines
 
 COLUMNS = ["FILE", "HELD BY", "FOR", "REFUSED OTHERS"]
 ROWS = [
@@ -80,3 +82,28 @@ def test_the_first_word_of_a_show_group_may_be_what_is_shown() -> None:
     for arguments in (["x"], ["--loud", "x"], ["x", "--loud"], ["create", "x"], ["show", "create"]):
         group.main(arguments, standalone_mode=False)
     assert shown == ["x", "X", "X", "made x", "create"]
+
+
+def test_a_state_has_a_colour_on_a_terminal_and_says_the_same_without(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = [["UPDATE", "Failed"], ["OTHER", "Complete"], ["THIRD", "of no colour"]]
+    plain = table_lines(["JOB", "STATUS"], rows)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    coloured = table_lines(["JOB", "STATUS"], rows)
+    assert "\x1b[31mFailed" in coloured[1] and "\x1b[32mComplete" in coloured[2]
+    assert coloured[3] == plain[3]
+    assert [re.sub(r"\x1b\[\d*m", "", line).rstrip() for line in coloured] == plain
+
+
+def test_progress_is_one_line_whatever_it_says(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "40")
+    put_over("a name\nand more \x1b[2J" + "x" * 300, 0.5)
+    put_over()
+    drawn = capsys.readouterr().err
+    assert "\n" not in drawn and "\x1b[2J" not in drawn
+    assert all(len(re.sub(r"\x1b\[[\d;]*\w", "", part)) < 40 for part in drawn.split("\r"))
