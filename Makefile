@@ -36,10 +36,10 @@ mutants: $(VENV)/dev.stamp ## Tell small lies about the product; a test must not
 	@$(BIN)/python tests/mutants/run.py
 
 nightly: mutants ## What takes longer than .ci/run has
-	@DESPOOLR_NIGHTLY=1 $(BIN)/python -m pytest -q --durations=10 -o faulthandler_timeout=7200 tests/nightly
+	@DESPOOLR_NIGHTLY=1 $(BIN)/python -m pytest -q --durations=10 --timeout=7200 tests/nightly
 
 test-docker: $(VENV)/dev.stamp ## The stack in containers (starts a Docker engine where none runs)
-	@$(BIN)/python -m pytest -q --durations=5 -o faulthandler_timeout=3600 tests/docker
+	@$(BIN)/python -m pytest -q --durations=5 --timeout=3600 tests/docker
 
 test-dav: $(VENV)/dev.stamp ## WebDAV: litmus and real clients (Debian: litmus cadaver rclone davfs2 curl)
 	@$(BIN)/python -m pytest -q tests/dav
