@@ -13,7 +13,7 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +38,7 @@ from despoolr_client.transport.share_server import ShareServer
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareUnreachable
 from despoolr_core.share.modes import Role
+from despoolr_server.assembly import Extras, SiteAssembly
 from despoolr_server.database.database import DatabaseLost
 from despoolr_server.files import FileStore, StoreError
 from despoolr_server.files.journal.journalled import JournalledFileStore
@@ -46,14 +47,12 @@ from despoolr_server.http.connections.connections import Runner, backlog_of, des
 from despoolr_server.http.site.setup import ServerCard, SetupRoutes, site_card
 from despoolr_server.http.site.setup_calls import SETUP_CALLS
 from despoolr_server.http.site.slots import SlotRoutes
-from despoolr_server.logon_server import make_logon_server
 from despoolr_server.shares.host import ShareHost
-from despoolr_server.site.services.service import Executive
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import RemoteServer, SiteServerRole
 from despoolr_server.site.state.logs import LogDirectory
 from despoolr_server.site.state.slots import SlotTable
-from despoolr_server.site_server import SERVICE_ACCOUNT, SiteServer, SiteSetup, SiteStores
+from despoolr_server.site_server import SERVICE_ACCOUNT, SiteSetup
 
 STOP_S_MAX: Final = 4.5
 """Seconds a clean stop takes at most; what is not done then is left as a killed process would leave
@@ -75,10 +74,10 @@ class Servers:
     version: str = ""
     announced: list[RunningServer] = field(default_factory=list)
     _runners: list[web.AppRunner] = field(default_factory=list)
-    _hosts: list[ShareHost] = field(default_factory=list)
-    _executives: list[Executive] = field(default_factory=list)
+    _assembly: SiteAssembly = field(init=False)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
-    _databases: list[SiteDatabase] = field(default_factory=list)
+    _databases: dict[str, SiteDatabase] = field(default_factory=dict)
+    _urls: dict[str, Mapping[str, str]] = field(default_factory=dict)
     _logs: list[LogDirectory] = field(default_factory=list)
     _stores: list[JournalledFileStore] = field(default_factory=list)
     _connections: dict[tuple[str, str], ShareServer] = field(default_factory=dict)
@@ -87,36 +86,45 @@ class Servers:
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
 
+    def __post_init__(self) -> None:
+        self._assembly = SiteAssembly(
+            self.ground.clock,
+            self._store,
+            lambda code: self._databases[code].database,
+            self._connect,
+            recorder=self.ground.recorder,
+            auth=self.ground.auth,
+            lease_s=self.ground.lease_s,
+            dav_time_scale=self.ground.scale,
+            version=self.version,
+        )
+
     # -- up
 
     async def add_logon(self, settings: LogonSettings) -> NamedServer:
         """Serve a logon server, a distribution server, or both. Raises `StartError`."""
         ground, name = self.ground, settings.name
         share = settings.package_share
+        role = SiteServerRole(name, "", settings.logon, settings.distribution, share)
         try:
-            logon = self._store(name, boxes.LOGON_SHARE) if settings.logon else None
-            server = make_logon_server(
-                name,
-                ground.clock,
-                ground.recorder,
-                ground.auth,
-                logon=logon,
-                packages={share: self._store(name, share)} if settings.distribution else {},
-                lease_s=ground.lease_s,
-                dav_time_scale=ground.scale,
+            server = self._assembly.add_logon(
+                role,
                 id_prefix=ground.id_prefix,
-                version=self.version,
-                extra_routes=SetupRoutes(ground, name).routes(),
-                extra_calls=SETUP_CALLS,
-                host_names=self._names_of(settings.listen),
+                extras=self._extras(SetupRoutes(ground, name).routes(), settings.listen),
             )
         except (StoreError, ValueError) as error:
             raise StartError(
                 f"cannot use the files of {name} in {ground.data}: {error}{_place_of(error)}"
             ) from None
         server.app[METRICS].add(ProcessMetrics())
-        if logon is not None:
-            server.app[METRICS].add(BoxMetrics(boxes.LOGON_SHARE, logon, boxes.LOGON_DIRECTORIES))
+        if settings.logon:
+            server.app[METRICS].add(
+                BoxMetrics(
+                    boxes.LOGON_SHARE,
+                    self._assembly.stores[name, boxes.LOGON_SHARE],
+                    boxes.LOGON_DIRECTORIES,
+                )
+            )
         url = await self._serve(server.app, server.host, settings.listen)
         self._announce(name, "logon", url)
         return NamedServer(name, url, settings.logon, settings.distribution, share)
@@ -147,12 +155,12 @@ class Servers:
             settings.code,
             self.say,
         )
-        self._databases.append(opened)
+        self._databases[settings.code] = opened
         opened.database.on_lost = self._end
-        database = opened.database
+        self._urls[name] = urls
         slots = SlotRoutes(
             SlotTable(settings.clients_wanted, settings.fleet_lease_s),
-            database,
+            opened.database,
             ground.recorder,
             settings.code,
         )
@@ -162,41 +170,19 @@ class Servers:
         )
         self._logs.append(logs)
         try:
-            stores = SiteStores(
-                *(
-                    self._store(name, s)
-                    for s in (boxes.ROOT_SHARE, boxes.SITE_SHARE, boxes.SOURCE_SHARE)
-                )
+            setup_routes = SetupRoutes(
+                ground,
+                name,
+                lambda: site_card(
+                    settings.code, settings.domain, site.context.profile, settings.response
+                ),
+                [_card(server) for server in servers],
             )
-            site = SiteServer(
+            site = self._assembly.add_site(
                 setup,
-                ground.clock,
-                ground.recorder,
-                database,
-                stores,
-                ground.auth,
-                lambda server, program: self._connect(name, urls, server, program),
-                lease_s=ground.lease_s,
-                dav_time_scale=ground.scale,
                 id_prefix=ground.id_prefix,
-                version=self.version,
                 logs=ServiceLines(logs),
-                extra_routes=[
-                    *SetupRoutes(
-                        ground,
-                        name,
-                        lambda: site_card(
-                            settings.code,
-                            settings.domain,
-                            site.context.profile,
-                            settings.response,
-                        ),
-                        [_card(server) for server in servers],
-                    ).routes(),
-                    *slots.routes(),
-                ],
-                extra_calls=SETUP_CALLS,
-                host_names=self._names_of(settings.listen),
+                extras=self._extras([*setup_routes.routes(), *slots.routes()], settings.listen),
             )
         except (StoreError, ValueError) as error:
             raise StartError(
@@ -207,10 +193,10 @@ class Servers:
             ProcessMetrics(),
             BoxMetrics(
                 boxes.ROOT_SHARE,
-                stores.root,
+                self._assembly.stores[name, boxes.ROOT_SHARE],
                 (b for b in boxes.SITE_DIRECTORIES if b != boxes.RECEIVE),
             ),
-            BoxMetrics(boxes.SITE_SHARE, stores.receive, ("",)),
+            BoxMetrics(boxes.SITE_SHARE, self._assembly.stores[name, boxes.SITE_SHARE], ("",)),
             counts,
         ):
             site.app[METRICS].add(more)
@@ -220,10 +206,7 @@ class Servers:
             asyncio.create_task(slots.keep_looking(), name=f"{settings.code}/FLEETS")
         )
         self.watch(self._keep_comparing_clocks(urls), f"{settings.code}/CLOCKS")
-        self._executives.append(site.executive)
-        self._tasks.append(
-            asyncio.create_task(site.executive.run(), name=f"{settings.code}/SMS_EXECUTIVE")
-        )
+        self._tasks.append(self._assembly.start_services(settings.code, asyncio.create_task))
         self._announce(name, "site", url, settings.code)
         return url
 
@@ -269,11 +252,11 @@ class Servers:
                     await self._session.close()
                 for runner in self._runners:
                     await runner.cleanup()
-                for host in self._hosts:
+                for host in self._assembly.hosts.values():
                     host.stop()
                 for store in self._stores:
                     await store.close()
-                for database in self._databases:
+                for database in self._databases.values():
                     await database.close()
                 is_clean = True
         except TimeoutError:
@@ -284,24 +267,28 @@ class Servers:
             self.ground.end(is_clean=is_clean)
 
     async def _finish_services(self) -> None:
-        for executive in self._executives:
-            for service in executive.services:
-                service.pause()
+        services = [
+            service for site in self._assembly.sites.values() for service in site.executive.services
+        ]
+        for service in services:
+            service.pause()
         with suppress(TimeoutError):
             async with asyncio.timeout(FINISH_S_MAX):
-                for executive in self._executives:
-                    for service in executive.services:
-                        async with service._busy:  # free when the cycle under way is over
-                            pass
+                for service in services:
+                    async with service._busy:  # free when the cycle under way is over
+                        pass
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     # -- parts
 
-    def _names_of(self, listen: Listen) -> tuple[str, ...]:
-        """What a server may be called by somebody without a Bearer token."""
-        return (*self.ground.settings.allow_hosts, listen.host, socket.gethostname())
+    def _extras(self, routes: Iterable[web.RouteDef], listen: Listen) -> Extras:
+        """The calls of a process, and what its servers may be called by somebody without a Bearer
+        token.
+        """
+        names = (*self.ground.settings.allow_hosts, listen.host, socket.gethostname())
+        return Extras(routes, SETUP_CALLS, names)
 
     def _store(self, machine: str, share: str) -> FileStore:
         store = JournalledFileStore(self.ground.store_directory(machine, share))
@@ -313,7 +300,6 @@ class Servers:
         runner = Runner(app, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
         self._runners.append(runner)
-        self._hosts.append(host)
         site = web.TCPSite(runner, listen.host, listen.port, backlog=backlog_of(descriptors()))
         try:
             await site.start()
@@ -353,12 +339,10 @@ class Servers:
                                 watches[name].hear(answer.headers.get("Date", ""))
                 await asyncio.sleep(LOOK_S)
 
-    def _connect(
-        self, machine: str, urls: dict[str, str], server: str, program: str
-    ) -> RemoteServer:
+    def _connect(self, machine: str, server: str, program: str) -> RemoteServer:
         key = (fold(server), program)
         if key not in self._connections:
-            url = urls.get(key[0])
+            url = self._urls[machine].get(key[0])
             if url is None:
                 raise ShareUnreachable(
                     f"no URL is known for {server}: start the site with --logon {server}=URL "

@@ -87,7 +87,7 @@ async def _load(root: Path, rows: int) -> float:
         stack.push_async_callback(world.stop)
         await world.start()
         machines, job, _ = await _job_for_everyone(world)
-        await world.sites["BPC"].database.run(lambda db: _fill(db, rows))
+        await world.sites["BPC"].server.context.database.run(lambda db: _fill(db, rows))
         here = world.administrator(world.sites["BPC"].setup.server).share(boxes.ROOT_SHARE)
         took = []
         for turn in range(TURNS):
@@ -163,7 +163,7 @@ async def _reports(root: Path) -> dict[str, float]:
             world, ("SMS_MAINTENANCE_MANAGER", "SMS_DESPOOLER", "SMS_INVENTORY_DATA_LOADER")
         )
         elapsed = perf_counter() - started
-        rows = await world.sites["BPC"].database.run(lambda db: details(db, job))
+        rows = await world.sites["BPC"].server.context.database.run(lambda db: details(db, job))
         counts = Counter((row.Kind, row.Status) for row in rows)
         assert counts["Workstation", "Complete"] == len(machines), counts
     return {

@@ -26,6 +26,7 @@ from despoolr_core.records.stream import Recorder
 from despoolr_core.response import Response
 from despoolr_core.share.modes import Role
 from despoolr_lab.docs.example_story import STORY, Line
+from despoolr_server.assembly import Extras, SiteAssembly
 from despoolr_server.database.database import InlineDatabase
 from despoolr_server.files import MemoryFileStore
 from despoolr_server.http.base.auth import Auth
@@ -34,10 +35,9 @@ from despoolr_server.http.openapi.examples import Example, dump_examples
 from despoolr_server.http.site.setup import ServerCard, SetupRoutes, site_card
 from despoolr_server.http.site.setup_calls import SETUP_CALLS
 from despoolr_server.http.site.slots import SlotRoutes
-from despoolr_server.logon_server import make_logon_server
 from despoolr_server.site.state.context import RemoteServer, SiteServerRole
 from despoolr_server.site.state.slots import SlotTable
-from despoolr_server.site_server import SiteServer, SiteSetup, SiteStores
+from despoolr_server.site_server import SiteSetup
 
 AT: Final = 833_785_200.0
 """1996-06-03 07:00, when the story happens."""
@@ -91,53 +91,35 @@ class Ground:
 async def applications() -> AsyncIterator[tuple[web.Application, web.Application]]:
     """LOGON1 and SITE1, whose services wait for a time that does not come."""
     ground = Ground()
-    recorder = Recorder(ground.clock.now, [])
-    logon = make_logon_server(
-        "LOGON1",
+    assembly = SiteAssembly(
         ground.clock,
-        recorder,
-        ground.auth,
-        logon=MemoryFileStore(),
-        packages={"SMS_PKGD": MemoryFileStore()},
+        lambda machine, share: MemoryFileStore(),
+        lambda site: InlineDatabase(),
+        _nobody,
+        recorder=Recorder(ground.clock.now, []),
+        auth=ground.auth,
         version=VERSION,
-        extra_routes=SetupRoutes(ground, "LOGON1").routes(),
-        extra_calls=SETUP_CALLS,
+    )
+    role = SiteServerRole("LOGON1", "SALES", True, True, "SMS_PKGD")
+    logon = assembly.add_logon(
+        role, extras=Extras(SetupRoutes(ground, "LOGON1").routes(), SETUP_CALLS)
     )
     named = ServerCard("LOGON1", "http://127.0.0.1:8802", True, True, "SMS_PKGD", "SALES")
     profile = profile_of("1.2")
     card = site_card("BPC", "SALES", profile, Response.FAST)
-    database = InlineDatabase()
-    slots = SlotRoutes(SlotTable(20), database, recorder, "BPC")
-    site = SiteServer(
-        SiteSetup(
-            "BPC",
-            "SITE1",
-            "SALES",
-            profile,
-            Response.FAST,
-            (SiteServerRole("LOGON1", "SALES", True, True, "SMS_PKGD"),),
-            {},
-        ),
-        ground.clock,
-        recorder,
-        database,
-        SiteStores(MemoryFileStore(), MemoryFileStore(), MemoryFileStore()),
-        ground.auth,
-        _nobody,
-        version=VERSION,
-        extra_routes=[
-            *SetupRoutes(ground, "SITE1", lambda: card, (named,)).routes(),
-            *slots.routes(),
-        ],
-        extra_calls=SETUP_CALLS,
+    slots = SlotRoutes(SlotTable(20), assembly.database("BPC"), assembly.recorder, "BPC")
+    routes = [*SetupRoutes(ground, "SITE1", lambda: card, (named,)).routes(), *slots.routes()]
+    site = assembly.add_site(
+        SiteSetup("BPC", "SITE1", "SALES", profile, Response.FAST, (role,), {}),
+        extras=Extras(routes, SETUP_CALLS),
     )
-    executive = asyncio.create_task(site.executive.run(), name="executive")
+    services = assembly.start_services("BPC", asyncio.create_task)
     try:
         yield logon.app, site.app
     finally:
-        executive.cancel()
-        await asyncio.gather(executive, return_exceptions=True)
-        await database.close()
+        services.cancel()
+        await asyncio.gather(services, return_exceptions=True)
+        await assembly.database("BPC").close()
 
 
 @asynccontextmanager
@@ -160,7 +142,7 @@ async def serving() -> AsyncIterator[dict[str, str]]:
                 await runner.cleanup()
 
 
-def _nobody(server: str, program: str) -> RemoteServer:
+def _nobody(machine: str, server: str, program: str) -> RemoteServer:
     raise AssertionError(f"{program} asks {server}, though no service runs")
 
 

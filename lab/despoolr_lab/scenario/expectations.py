@@ -178,7 +178,7 @@ async def _expiries(world: World, records: list[Record], e: model.ExpiriesExpect
 async def _files(world: World, records: list[Record], e: model.FilesExpectation) -> Finding:
     site, package_id = world.packages[e.package]
     servers = [s.name for s in world.sites[site].setup.servers if s.distribution]
-    store = world.package_stores[e.server or servers[0]]
+    store = world.package_store(e.server or servers[0])
     present = _tree(store, package_id)
     spelled = {fold(name): name for name in present}  # names on a share have no case
     actual: dict[str, str | bool] = {
@@ -323,11 +323,8 @@ async def _episode(world: World, records: list[Record], e: model.EpisodeExpectat
 
 def all_episodes(world: World) -> list[EpisodeRow]:
     """The episodes of every server of the world, by first refusal."""
-    hosts = [logon.host for logon in world.logons.values()] + [
-        site.server.host for site in world.sites.values()
-    ]
     return sorted(
-        (row for host in hosts for row in host.episodes()),
+        (row for host in world.assembly.hosts.values() for row in host.episodes()),
         key=lambda row: (row.first_refused_at, row.episode),
     )
 

@@ -235,7 +235,7 @@ async def _link(world: World, step: model.LinkStep) -> None:
 
 
 async def _disk(world: World, step: model.DiskStep) -> None:
-    for (machine, share), store in world.stores.items():
+    for (machine, share), store in world.assembly.stores.items():
         if machine != step.server or step.share not in ("", share):
             continue
         if not isinstance(store, MemoryFileStore):

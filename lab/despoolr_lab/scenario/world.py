@@ -41,16 +41,16 @@ from despoolr_lab.scenario import model
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.programs import program_of, signed_span
 from despoolr_lab.sim.network import KEEPALIVE_S
+from despoolr_server.assembly import SiteAssembly
 from despoolr_server.database.database import Database
 from despoolr_server.files import DiskFileStore, FileStore
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.connections.connection import UNLIMITED
 from despoolr_server.http.connections.connections import Runner
-from despoolr_server.logon_server import LogonServer, make_logon_server
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import RemoteServer, SiteServerRole
 from despoolr_server.site.state.logs import LogSink, NoLogFiles
-from despoolr_server.site_server import SERVICE_ACCOUNT, SiteServer, SiteSetup, SiteStores
+from despoolr_server.site_server import SERVICE_ACCOUNT, SiteServer, SiteSetup
 
 SECRET: Final = b"a secret for machines that exist only in this process"
 ADMINISTRATOR: Final = "ADMIN1"
@@ -98,8 +98,6 @@ class SiteMachine:
     """One site server and what runs on it."""
 
     setup: SiteSetup
-    stores: SiteStores
-    database: Database
     server: SiteServer
     runner: web.AppRunner
     executive: asyncio.Task[None] | None = None
@@ -116,14 +114,12 @@ class World:
     recorder: Recorder
     seed: int
     group: asyncio.TaskGroup
+    assembly: SiteAssembly = field(init=False)
     sites: dict[str, SiteMachine] = field(default_factory=dict)
-    logons: dict[str, LogonServer] = field(default_factory=dict)
     agents: dict[str, PcmAgent] = field(default_factory=dict)
     first_polls: dict[str, float] = field(default_factory=dict)
     packages: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Package name to (site code, PackageID)."""
-    package_stores: dict[str, FileStore] = field(default_factory=dict)
-    stores: dict[tuple[str, str], FileStore] = field(default_factory=dict)
     sessions: dict[str, aiohttp.ClientSession] = field(default_factory=dict)
     runners: list[web.AppRunner] = field(default_factory=list)
     fleet: Fleet | None = None
@@ -131,6 +127,18 @@ class World:
     server_holds: list[tuple[str, str, OpenFile]] = field(default_factory=list)
     """What programs on servers keep open: machine, path, the open."""
     _servers: dict[tuple[str, str, str], ShareServer] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        surroundings = self.surroundings
+        self.assembly = SiteAssembly(
+            surroundings.clock,
+            surroundings.store,
+            surroundings.database,
+            self._service_connection,
+            recorder=self.recorder,
+            auth=self.auth,
+            lease_s=surroundings.lease_s,
+        )
 
     @property
     def clock(self) -> Clock:
@@ -172,34 +180,19 @@ class World:
             await session.close()
         for runner in self.runners:
             await runner.cleanup()
-        for site in self.sites.values():
-            await site.database.close()
+        for database in self.assembly.databases.values():
+            await database.close()
 
     # -- logon and distribution servers
 
     async def _start_logon(self, server: model.Server) -> None:
-        logon = self._store(server.name, boxes.LOGON_SHARE) if "logon" in server.roles else None
-        packages: dict[str, FileStore] = {}
-        if "distribution" in server.roles:
-            packages[server.package_share] = self._store(server.name, server.package_share)
-            self.package_stores[server.name] = packages[server.package_share]
-        made = make_logon_server(
-            server.name,
-            self.clock,
-            self.recorder,
-            self.auth,
-            logon=logon,
-            packages=packages,
-            lease_s=self.surroundings.lease_s,
-        )
-        self.logons[server.name] = made
+        made = self.assembly.add_logon(_role_of(server, server.domain))
         await self._serve(made.app, server.name)
 
-    def _store(self, machine: str, name: str) -> FileStore:
-        key = (machine, name)
-        if key not in self.stores:
-            self.stores[key] = self.surroundings.store(machine, name)
-        return self.stores[key]
+    def package_store(self, server: str) -> FileStore:
+        """The files of a distribution server's package share."""
+        (share,) = [s.package_share for s in self.scenario.server if s.name == server]
+        return self.assembly.stores[server, share]
 
     async def _serve(self, app: web.Application, name: str) -> web.AppRunner:
         runner = Runner(
@@ -218,13 +211,7 @@ class World:
 
     async def _start_site(self, site: model.Site) -> None:
         servers = tuple(
-            SiteServerRole(
-                s.name,
-                s.domain or site.domain,
-                "logon" in s.roles,
-                "distribution" in s.roles,
-                s.package_share,
-            )
+            _role_of(s, s.domain or site.domain)
             for s in self.scenario.server
             if (s.site or self.scenario.site[0].code) == site.code
         )
@@ -238,12 +225,7 @@ class World:
             addresses={s.code: s.server for s in self.scenario.site},
             parent=site.parent,
         )
-        stores = SiteStores(
-            self._store(site.server, boxes.ROOT_SHARE),
-            self._store(site.server, boxes.SITE_SHARE),
-            self._store(site.server, boxes.SOURCE_SHARE),
-        )
-        await self._run_site(setup, stores, self.surroundings.database(site.code), 1)
+        await self._run_site(setup, 1)
 
     async def _attach_sites(self) -> None:
         """Every site has been attached before the story begins: those above it know it and its
@@ -265,28 +247,17 @@ class World:
         """The sites above one, nearest first."""
         return model.above({site.code: site.parent for site in self.scenario.site}, code)
 
-    async def _run_site(
-        self, setup: SiteSetup, stores: SiteStores, database: Database, starts: int
-    ) -> None:
-        server = SiteServer(
+    async def _run_site(self, setup: SiteSetup, starts: int) -> None:
+        server = self.assembly.add_site(
             setup,
-            self.clock,
-            self.recorder,
-            database,
-            stores,
-            self.auth,
-            lambda name, program: self._service_connection(setup.server, name, program),
-            lease_s=self.surroundings.lease_s,
             id_prefix="" if starts == 1 else f"R{starts}",
             logs=self.surroundings.logs(setup.code),
         )
         runner = await self._serve(server.app, setup.server)
-        machine = SiteMachine(setup, stores, database, server, runner, starts=starts)
-        self.sites[setup.code] = machine
+        self.sites[setup.code] = SiteMachine(setup, server, runner, starts=starts)
 
     def _start_executive(self, machine: SiteMachine) -> None:
-        name = f"{machine.setup.code}/SMS_EXECUTIVE"
-        machine.executive = self.group.create_task(machine.server.executive.run(), name=name)
+        machine.executive = self.assembly.start_services(machine.setup.code, self.group.create_task)
 
     async def kill_site(self, code: str) -> None:
         """The site server's process is gone between two steps; its files and its database stay as
@@ -302,7 +273,7 @@ class World:
     async def restart_site(self, code: str) -> None:
         """Start a site server's process on the files and the database it left."""
         old = self.sites[code]
-        await self._run_site(old.setup, old.stores, old.database, old.starts + 1)
+        await self._run_site(old.setup, old.starts + 1)
         self._start_executive(self.sites[code])
 
     def _service_connection(self, source: str, server: str, program: str) -> RemoteServer:
@@ -504,6 +475,16 @@ class World:
             if not spec.machines or machine in spec.machines:
                 programs = programs.with_program(spec.command, program_of(spec))
         return programs
+
+
+def _role_of(server: model.Server, domain: str) -> SiteServerRole:
+    return SiteServerRole(
+        server.name,
+        domain,
+        "logon" in server.roles,
+        "distribution" in server.roles,
+        server.package_share,
+    )
 
 
 def disk_store(root: Path, machine: str, name: str, *, threads: bool) -> FileStore:
