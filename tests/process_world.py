@@ -21,13 +21,14 @@ from typing import Any
 import msgspec
 
 from despoolr.console import run
-from despoolr_app.process.supervisor import Lifeline
+from despoolr_app.process.output import SERVER_READY, Output, ProcessDied
+from despoolr_app.process.supervisor import BlockingChild, BlockingSupervisor
 from despoolr_app.site_client.live import ServerAddress, ask, call
 from despoolr_app.site_client.queries import AskError
 
 DEADLINE_S = 90.0
 STEP_S = 0.02
-LIFELINE = Lifeline()
+SUPERVISOR = BlockingSupervisor()
 """No process that a test starts outlives the tests, whatever ends those."""
 
 
@@ -50,21 +51,23 @@ class Process:
     """One `despoolr` process. Its output is in a file that can be read while it runs."""
 
     arguments: tuple[str, ...]
-    process: subprocess.Popen[bytes]
-    log: Path
+    child: BlockingChild
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        return self.child.process
 
     @property
     def said(self) -> str:
-        return self.log.read_text()
+        return self.child.output.text()
 
     def wait_for(self, text: str) -> Process:
-        def is_there() -> bool:
-            assert self.process.poll() is None or text in self.said, (
-                f"{self.arguments} ended early:\n{self.said}"
-            )
-            return text in self.said
-
-        until(is_there, f"{self.arguments} says {text!r}")
+        try:
+            self.child.await_said(text, DEADLINE_S)
+        except ProcessDied as died:
+            raise AssertionError(
+                f"{self.arguments} does not say {text!r}: {died}\n{self.said}"
+            ) from None
         return self
 
     def terminate(self) -> tuple[int, float]:
@@ -101,26 +104,22 @@ class Workshop:
     def start(
         self,
         *arguments: str,
-        ready: str = "despoolr: ready",
+        ready: str = SERVER_READY,
         environment: Mapping[str, str] = MappingProxyType({}),
         memory_max: int = 0,
     ) -> Process:
         """Start `despoolr` and wait until it says that it is ready. `memory_max`: bytes of address
         space it may have; 0: any.
         """
-        log = self.path / f"{len(self.processes)}.log"
-        with log.open("wb") as out:
-            process = subprocess.Popen(
-                [*self.python, "-m", "despoolr", *arguments],
-                cwd=self.path,
-                **LIFELINE.options(clean_environment() | self.environment | environment),
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-            )
+        child = SUPERVISOR.start(
+            (sys.executable, "-m", "despoolr", *arguments),
+            Output(" ".join(arguments), self.path / f"{len(self.processes)}.log"),
+            environment=clean_environment() | environment,
+            cwd=self.path,
+        )
         if memory_max:
-            resource.prlimit(process.pid, resource.RLIMIT_AS, (memory_max, memory_max))
-        started = Process(arguments, process, log)
+            resource.prlimit(child.process.pid, resource.RLIMIT_AS, (memory_max, memory_max))
+        started = Process(arguments, child)
         self.processes.append(started)
         return started.wait_for(ready) if ready else started
 

@@ -42,7 +42,9 @@ def ended(process: Process) -> tuple[int, Any]:
     except subprocess.TimeoutExpired:
         process.terminate()  # in order, so that its own processes go with it
         raise AssertionError(f"it does not end:\n{process.said[-3000:]}") from None
-    return code, json.loads((process.log.parent / "runs/latest/summary.json").read_text())
+    return code, json.loads(
+        (process.child.output.path.parent / "runs/latest/summary.json").read_text()
+    )
 
 
 def test_a_soak_with_a_restart_and_a_cut_link_counts_everything_exactly(workshop: Workshop) -> None:

@@ -22,14 +22,19 @@ import ctypes
 import os
 import signal
 import stat
+import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.connection import wait
 from typing import IO, Any, Final, TypeVar
+
+from despoolr_app.process.output import READY_S_MAX, Output
 
 T = TypeVar("T")
 
@@ -41,6 +46,8 @@ GRACE_S: Final = 3.0
 """Seconds a child has to end in order once its parent is gone."""
 STOP_S_MAX: Final = 10.0
 """Seconds a child has to end in order when its parent asks it to."""
+STEP_S: Final = 0.02
+"""Seconds between two looks at what a child has said."""
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -104,6 +111,36 @@ class Supervisor:
         self._children.append(child)
         return child
 
+    async def start_ready(
+        self,
+        arguments: Sequence[str],
+        output: Output,
+        ready: str,
+        *,
+        environment: Mapping[str, str] | None = None,
+        cwd: str | os.PathLike[str] | None = None,
+        within_s: float = READY_S_MAX,
+    ) -> asyncio.subprocess.Process:
+        """Start one whose output goes to a file, and wait until it has said `ready`. Raises
+        `ProcessDied`, `OSError`.
+        """
+        with output.path.open("wb") as out:
+            child = await self.start(
+                arguments,
+                environment=environment,
+                cwd=cwd,
+                stdout=out,
+                stderr=asyncio.subprocess.STDOUT,
+            )
+        try:
+            async with asyncio.timeout(within_s):
+                while True:
+                    if output.has(ready, child.returncode):
+                        return child
+                    await asyncio.sleep(STEP_S)
+        except TimeoutError:
+            raise output.died(None, within_s) from None
+
     async def stop(
         self,
         children: Iterable[asyncio.subprocess.Process],
@@ -133,6 +170,82 @@ class Supervisor:
         """Stop all that were started."""
         try:
             await self.stop(self._children, is_asked=is_asked, within_s=within_s)
+        finally:
+            self._lifeline.cut()
+
+
+@dataclass(slots=True)
+class BlockingChild:
+    """A child of a parent that has no event loop."""
+
+    process: subprocess.Popen[bytes]
+    output: Output
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it has not ended yet."""
+        return self.process.poll() is None
+
+    def await_said(self, text: str, within_s: float = READY_S_MAX) -> None:
+        """Wait until it has said so. Raises `ProcessDied` if it ends first, or is late."""
+        deadline = time.perf_counter() + within_s
+        while not self.output.has(text, self.process.poll()):
+            if time.perf_counter() > deadline:
+                raise self.output.died(None, within_s)
+            time.sleep(STEP_S)
+
+    def stop(self, within_s: float = STOP_S_MAX) -> int:
+        """Ask it to end, wait, and kill its group if it does not; its exit code."""
+        self.process.terminate()
+        try:
+            return self.process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            return self.kill()
+
+    def kill(self) -> int:
+        """End it at once, with whatever it has started that is still in its process group."""
+        kill_group(self.process)
+        return self.process.wait()
+
+
+class BlockingSupervisor:
+    """The children of a parent that has no event loop: the same lifeline, the same end."""
+
+    def __init__(self) -> None:
+        self._lifeline = Lifeline()
+        self.children: list[BlockingChild] = []
+
+    def start(
+        self,
+        arguments: Sequence[str],
+        output: Output,
+        *,
+        environment: Mapping[str, str] | None = None,
+        cwd: str | os.PathLike[str] | None = None,
+    ) -> BlockingChild:
+        """Start one whose output goes to a file. `environment` None: this process'. Raises
+        `OSError`.
+        """
+        with output.path.open("wb") as out:
+            process = subprocess.Popen(
+                arguments,
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                **self._lifeline.options(environment),
+            )
+        child = BlockingChild(process, output)
+        self.children = [other for other in self.children if other.is_alive]
+        self.children.append(child)
+        return child
+
+    def end(self, within_s: float = STOP_S_MAX) -> None:
+        """Stop all that were started."""
+        try:
+            for child in self.children:
+                if child.is_alive:
+                    child.stop(within_s)
         finally:
             self._lifeline.cut()
 
@@ -208,7 +321,7 @@ def run_in_order(work: Coroutine[Any, Any, T]) -> T:
         raise
 
 
-def kill_group(child: asyncio.subprocess.Process) -> None:
+def kill_group(child: asyncio.subprocess.Process | subprocess.Popen[bytes]) -> None:
     """End a child and whatever it has started that is still in its process group, at once."""
     if child.returncode is None:
         with suppress(ProcessLookupError, PermissionError):

@@ -201,9 +201,9 @@ def _soak(plan: Plan, out: Path, *, as_json: bool) -> int:
 
 
 def _outcome(soak: Soak, *, interrupted: bool) -> tuple[int, dict[str, Any]]:
+    from despoolr_app.process.output import ProcessDied
     from despoolr_lab.soak.counts import count_all, failed_runs
     from despoolr_lab.soak.outcome import as_json, exit_code, sentence
-    from despoolr_lab.soak.stack import ProcessDied
 
     judged = soak.watch.judged(soak.warm_up_s, soak.plan.round_s)
     counts = count_all(soak.found) if soak.found is not None else []

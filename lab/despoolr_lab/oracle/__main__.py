@@ -16,10 +16,11 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from despoolr_app.process.event_loop import loop_factory
+from despoolr_app.process.output import ProcessDied
 from despoolr_lab.oracle.cases import CaseFileError, Unit, read_units
 from despoolr_lab.oracle.connection import Pool
 from despoolr_lab.oracle.replay import Asker, Outcome, Replay
-from despoolr_lab.oracle.server import Server, ServerError, serving
+from despoolr_lab.oracle.server import Server, serving
 
 UNITS_AT_ONCE_MAX: Final = 16
 REPLAY_S_MAX: Final = 1800.0
@@ -35,7 +36,7 @@ def main(arguments: list[str]) -> int:
         units = [unit for name in arguments for unit in read_units(Path(name))]
         with serving() as server, asyncio.Runner(loop_factory=loop_factory()) as runner:
             outcomes = runner.run(replay_all(server, units))
-    except (CaseFileError, ServerError) as error:
+    except (CaseFileError, ProcessDied) as error:
         print(f"oracle: {error}", file=sys.stderr)
         return 2
     return _tell(units, outcomes)

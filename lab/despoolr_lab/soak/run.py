@@ -19,6 +19,7 @@ import aiohttp
 import msgspec
 
 from despoolr_app.clocks.loop_clock import LoopClock
+from despoolr_app.process.output import ProcessDied
 from despoolr_app.runs.directory import write_whole
 from despoolr_client.transport.session_options import session_options
 from despoolr_lab.sampling import sample_all
@@ -27,7 +28,7 @@ from despoolr_lab.soak.counts import ENDED, Found
 from despoolr_lab.soak.evidence import read_clients, read_database
 from despoolr_lab.soak.holders import Holders
 from despoolr_lab.soak.plan import HELD_PACKAGE, LOGONS, SITE, Asked, Plan
-from despoolr_lab.soak.stack import FLEET_STOPPED, ProcessDied, Stack
+from despoolr_lab.soak.stack import FLEET_STOPPED, Stack
 from despoolr_lab.soak.watch import Watch
 from despoolr_lab.soak.work import Work
 from despoolr_server.site.state import boxes
@@ -208,8 +209,8 @@ class Soak:
 
     async def _keep_watch(self, over: asyncio.Event) -> None:
         while not over.is_set():
-            for fell in self.stack.falls():
-                raise fell
+            for died in self.stack.deaths():
+                raise died
             await asyncio.sleep(0.2)
 
     async def _keep_sampling(self, http: aiohttp.ClientSession, over: asyncio.Event) -> None:

@@ -1,10 +1,10 @@
 """The processes of a soak, each a `despoolr` of its own: started, waited for, killed or stopped,
 and started again.
 
-The law: a process is up when it has said so; one that ends and was not told to is a `ProcessDied`,
-and ends the soak. All live in one directory, talk over links of ours, and none outlives the stack
-or the process that made it (`despoolr_app.process.supervisor`). Ports are the kernel's choice,
-once, so that a server that is started again is found where it was.
+The law: a process that ends and was not told to is a `ProcessDied`, and ends the soak. All live in
+one directory, talk over links of ours, and none outlives the stack or the process that made it
+(`despoolr_app.process.supervisor`). Ports are the kernel's choice, once, so that a server that is
+started again is found where it was.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from despoolr_app.clocks.time_source import wall_now
+from despoolr_app.process.output import SERVER_READY, Output, ProcessDied
 from despoolr_app.process.supervisor import Supervisor
 from despoolr_lab.sampling import Source
 from despoolr_lab.soak.links import Link
@@ -27,35 +28,16 @@ from despoolr_lab.soak.plan import LOGONS, SITE, Asked, links_of
 
 VERSION: Final = "1.2 SP4 + hotfixes"
 """Of the site: the last of 1.2, in which no fault that the articles tell of loses a status."""
-READY_S_MAX: Final = 60.0
 STOP_S_MAX: Final = 20.0
 """Seconds a process has to stop when the plan tells it to; a soak counts what a clean stop
 leaves.
 """
 END_S_MAX: Final = 8.0
 """Seconds all of them have together when the soak ends early."""
-STEP_S: Final = 0.05
 COMMON: Final = "common"
-SERVER_READY: Final = "despoolr: ready"
 FLEET_STOPPED: Final = 143
 """Exit code of a fleet that was told to stop before its time was up."""
 FLEET_READY: Final = "first poll of all"
-
-
-class ProcessDied(Exception):
-    """A process that ended by itself, or did not come up; the message has the last thing it
-    said.
-    """
-
-    def __init__(self, name: str, code: int | None, said: str) -> None:
-        ended = (
-            f"ended by itself with code {code}"
-            if code is not None
-            else f"is not up after {READY_S_MAX:g} s"
-        )
-        super().__init__(f"{name} {ended}: {said or 'it said nothing'}")
-        self.name = name
-        self.code = code
 
 
 @dataclass
@@ -69,7 +51,7 @@ class Member:
     starts: int = 0
     is_meant_to_run: bool = False
     process: asyncio.subprocess.Process | None = None
-    log: Path = Path()
+    output: Output | None = None
 
     @property
     def pid(self) -> int:
@@ -78,22 +60,11 @@ class Member:
             self.process.pid if self.process is not None and self.process.returncode is None else 0
         )
 
-    def last_line(self) -> str:
-        """The last thing it said."""
-        try:
-            lines = self.log.read_text("utf-8", "replace").strip().splitlines()
-        except OSError:
-            return ""
-        return lines[-1][:300] if lines else ""
-
-    def fall(self) -> ProcessDied | None:
+    def death(self) -> ProcessDied | None:
         """What is to be said if it ended without being told to."""
-        if (
-            self.is_meant_to_run
-            and self.process is not None
-            and self.process.returncode is not None
-        ):
-            return ProcessDied(self.name, self.process.returncode, self.last_line())
+        if self.is_meant_to_run and self.process is not None and self.output is not None:
+            code = self.process.returncode
+            return None if code is None else self.output.died(code)
         return None
 
 
@@ -207,23 +178,14 @@ class Stack:
         """Start a process and wait until it says that it is up. Raises `ProcessDied`."""
         member = self.members[name]
         member.starts += 1
-        member.log = self.directory / f"{name.lower()}.{member.starts}.log"
-        with member.log.open("wb") as out:
-            member.process = await self._supervisor.start(
-                (sys.executable, "-m", "despoolr", *member.arguments),
-                cwd=self.directory,
-                environment=self._environment(name),
-                stdout=out,
-                stderr=asyncio.subprocess.STDOUT,
-            )
-        try:
-            async with asyncio.timeout(READY_S_MAX):
-                while member.ready not in member.log.read_text("utf-8", "replace"):
-                    if member.process.returncode is not None:
-                        raise ProcessDied(name, member.process.returncode, member.last_line())
-                    await asyncio.sleep(STEP_S)
-        except TimeoutError:
-            raise ProcessDied(name, None, member.last_line()) from None
+        member.output = Output(name, self.directory / f"{name.lower()}.{member.starts}.log")
+        member.process = await self._supervisor.start_ready(
+            (sys.executable, "-m", "despoolr", *member.arguments),
+            member.output,
+            member.ready,
+            cwd=self.directory,
+            environment=self._environment(name),
+        )
         member.is_meant_to_run = True
 
     async def down(self, name: str, how: str) -> int:
@@ -272,9 +234,9 @@ class Stack:
             for link in self.links.values():
                 await link.stop()
 
-    def falls(self) -> list[ProcessDied]:
+    def deaths(self) -> list[ProcessDied]:
         """Processes that ended and were not told to."""
-        return [fell for member in self.members.values() if (fell := member.fall()) is not None]
+        return [died for member in self.members.values() if (died := member.death()) is not None]
 
     def sources(self, token: str) -> list[Source]:
         """Those that are meant to run now, for sampling: asked directly, not over the links."""

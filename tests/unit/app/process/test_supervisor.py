@@ -13,9 +13,11 @@ import pytest
 
 from despoolr_app.cli.root import _take_sigterm_for_ctrl_c
 from despoolr_app.process import supervisor
+from despoolr_app.process.output import Output, ProcessDied
 from despoolr_app.process.supervisor import (
     GRACE_S,
     VARIABLE,
+    BlockingSupervisor,
     Lifeline,
     Supervisor,
     process_pool,
@@ -187,3 +189,62 @@ def test_sigterm_ends_work_in_order_whether_or_not_ctrl_c_is_ignored(
         signal.signal(signal.SIGINT, before[0])
         signal.signal(signal.SIGTERM, before[1])
     assert went == ["on", "cancelled"]
+
+
+# -- waiting for what they say
+
+FALLS = "print('starting', flush=True); print('no such disk', flush=True); raise SystemExit(3)"
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+def test_a_child_is_there_when_it_has_said_that_it_is_up(tmp_path: Path) -> None:
+    async def work() -> str:
+        tree, output = Supervisor(), Output("CHILD", tmp_path / "log")
+        await tree.start_ready(python(CHILD), output, "up")
+        await tree.end()
+        return output.text()
+
+    assert asyncio.run(work()) == "up\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "within_s", "says"),
+    [
+        (FALLS, 60.0, "CHILD ended by itself with code 3: no such disk"),
+        (CHILD, 0.5, "CHILD is not up after 0.5 s: "),
+    ],
+)
+def test_a_child_that_does_not_come_up_is_told_of_with_what_it_said_last(
+    tmp_path: Path, code: str, within_s: float, says: str
+) -> None:
+    output = Output("CHILD", tmp_path / "log")
+
+    async def work() -> None:
+        tree = Supervisor()
+        try:
+            await tree.start_ready(python(code), output, "never", within_s=within_s)
+        finally:
+            await tree.end()
+
+    with pytest.raises(ProcessDied, match=says):
+        asyncio.run(work())
+    blocking = BlockingSupervisor()
+    try:
+        with pytest.raises(ProcessDied, match=says):
+            blocking.start(python(code), output).await_said("never", within_s)
+    finally:
+        blocking.end()
+
+
+def test_without_an_event_loop_children_are_asked_then_killed_as_well(tmp_path: Path) -> None:
+    tree = BlockingSupervisor()
+    for number, code in enumerate((CHILD, DEAF)):
+        tree.start(python(code), Output("CHILD", tmp_path / f"{number}")).await_said("up")
+    tree.end(within_s=0.5)
+    assert [child.process.returncode for child in tree.children] == [
+        -signal.SIGTERM,
+        -signal.SIGKILL,
+    ]
