@@ -30,6 +30,7 @@ MAY_IMPORT = {
 LAYERS = {
     "despoolr_core": ["records", "formats | share", "profile"],
     "despoolr_server": [
+        "assembly",
         "logon_server | site_server",
         "http",
         "site | shares",

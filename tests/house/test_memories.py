@@ -64,6 +64,10 @@ NUMBERS: dict[str, str] = {
 """What remembers results of numbers or of nothing, by `lru_cache` or `cache`."""
 
 TABLES: dict[str, str] = {
+    "server/despoolr_server/assembly.py:SiteAssembly.databases": "one for each site of the process",
+    "server/despoolr_server/assembly.py:SiteAssembly.logons": "one for each server of the process",
+    "server/despoolr_server/assembly.py:SiteAssembly.sites": "one for each site of the process",
+    "server/despoolr_server/assembly.py:SiteAssembly.stores": "one for each share of the process",
     "core/despoolr_core/records/episodes.py:_Episode.holds": "`blockers_max` a refusal, "
     "`episodes_max` episodes",
     "core/despoolr_core/records/episodes.py:EpisodeLedger._episodes": "`episodes_max`",
