@@ -128,7 +128,7 @@ def _read(file: Path) -> _Listed:
 
 def _lock(descriptor: int) -> None:
     try:
-        import fcntl
+        import fcntl  # noqa: PLC0415 - there is none on Windows
     except ImportError:  # Windows: the last writer wins
         return
     fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -349,7 +349,7 @@ def _take(data: Path) -> IO[str]:
             f"cannot write {file}: {error.strerror}; mend that, or choose another --data"
         ) from None
     try:
-        import fcntl
+        import fcntl  # noqa: PLC0415 - there is none on Windows
 
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except ImportError:  # Windows: two processes are not kept apart

@@ -17,10 +17,12 @@ import os
 import re
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
@@ -321,8 +323,6 @@ async def _fill(port: int) -> float:
 
 
 def _free_port() -> int:
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -332,10 +332,8 @@ def _serve_wsgidav(root: str) -> None:
     """wsgidav on cheroot, as its own command runs it, with locks in memory, until the input
     ends.
     """
-    import threading
-
-    from cheroot.wsgi import Server
-    from wsgidav.wsgidav_app import WsgiDAVApp
+    from cheroot.wsgi import Server  # noqa: PLC0415 - a peer that only `make bench` installs
+    from wsgidav.wsgidav_app import WsgiDAVApp  # noqa: PLC0415 - as above
 
     app = WsgiDAVApp(
         {

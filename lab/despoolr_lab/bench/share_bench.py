@@ -267,7 +267,7 @@ def run_loop(main: Callable[[], Awaitable[float]]) -> float:
         return await main()
 
     try:
-        import uvloop
+        import uvloop  # noqa: PLC0415 - optional
     except ImportError:
         return asyncio.run(running())
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -334,7 +334,7 @@ def main(arguments: list[str]) -> None:
         return
     kind, directory, loop = arguments[1:4]
     if loop == "uvloop":
-        import uvloop
+        import uvloop  # noqa: PLC0415 - optional
 
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(kind, Path(directory)))

@@ -72,7 +72,7 @@ def open_engine(url: str) -> Engine:
             # a database that lives as long as one run needs no account of its versions
             METADATA.create_all(engine)
         else:
-            from despoolr_server.database.migration import migrate
+            from despoolr_server.database.migration import migrate  # noqa: PLC0415 - brings alembic
 
             with engine.begin() as connection:
                 migrate(connection)

@@ -79,8 +79,8 @@ def choose_sync(system: object, control: object) -> Callable[[int], object]:
 
 def _control() -> object:
     try:
-        import fcntl
-    except ImportError:  # Windows
+        import fcntl  # noqa: PLC0415 - there is none on Windows
+    except ImportError:
         return None
     return fcntl
 

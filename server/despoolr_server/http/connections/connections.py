@@ -55,7 +55,7 @@ def backlog_of(descriptors: int) -> int:
 
 def descriptors() -> int:
     """How many descriptors this process may have."""
-    import resource  # there is none on Windows
+    import resource  # noqa: PLC0415 - there is none on Windows
 
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return 1 << 20 if soft == resource.RLIM_INFINITY else soft
