@@ -14,11 +14,14 @@ import json
 import os
 import shutil
 import socket
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+
+from despoolr_server.http.openapi.document import MORE
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DATA = REPOSITORY / "tests" / "data"
@@ -61,3 +64,13 @@ def free_port() -> int:
 def oracle(name: str) -> Any:
     """One file of what a real SMB server answered."""
     return json.loads(data("oracle", f"{name}.json").read_text(encoding="utf-8"))
+
+
+def operations(document: Mapping[str, Any]) -> Iterable[tuple[str, str, dict[str, Any]]]:
+    """Every operation of an OpenAPI document: method, address, operation; WebDAV's too."""
+    for path, item in document["paths"].items():
+        for name, found in item.items():
+            if name == MORE:
+                yield from ((method, path, operation) for method, operation in found.items())
+            else:
+                yield name.upper(), path, found

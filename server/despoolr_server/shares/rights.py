@@ -134,9 +134,6 @@ SMS_SHR: Final = RightsTable(
 PACKAGE_SHARE: Final = RightsTable(_clients(Rights.READ))
 """A package root: Read."""
 
-PACKAGE_SHARE_WRITABLE: Final = RightsTable(_clients(Rights.CHANGE))
-"""A package root whose package access is Read/Write [Q272923]."""
-
 SERVICE_ONLY: Final = RightsTable()
 """`SMS_SITE` and the like: the service account and administrators."""
 

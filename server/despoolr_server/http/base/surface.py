@@ -40,11 +40,6 @@ IDENTITY_SIZE_MAX: Final = 1024
 (percent-encoded).
 """
 
-HEADER_SIZE_MAX: Final = 8190
-"""Bytes in any header, and in the request line; a longer one is refused before any handler sees
-it.
-"""
-
 ROWS_MAX: Final = 10_000
 """Rows in one answer of `opens` and `episodes`; the count in the answer is always the full one."""
 

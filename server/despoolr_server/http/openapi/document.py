@@ -147,16 +147,6 @@ def make_document(
     }
 
 
-def operations(document: Mapping[str, Any]) -> Iterable[tuple[str, str, dict[str, Any]]]:
-    """Every operation of a document: method, address, operation; WebDAV's too."""
-    for path, item in document["paths"].items():
-        for name, found in item.items():
-            if name == MORE:
-                yield from ((method, path, operation) for method, operation in found.items())
-            else:
-                yield name.upper(), path, found
-
-
 def _kinds(calls: Sequence[Call]) -> list[Any]:
     found: dict[str, Any] = {repr(Problem): Problem}
     for call in calls:

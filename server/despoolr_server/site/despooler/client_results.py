@@ -27,6 +27,7 @@ from despoolr_server.site.state import boxes
 from despoolr_server.site.state.concurrency import gather_all
 from despoolr_server.site.state.context import SiteContext
 from despoolr_server.site.state.mif_box import MifBox
+from despoolr_server.site.state.quarantine import quarantine
 
 FILES_REMEMBERED_MAX = 50_000
 EVENT_MIF_INVALID = 119
@@ -243,12 +244,10 @@ class ClientResults:
             )
 
     async def _keep_bad_mif(self, result: WireRemove, reason: str) -> None:
-        path = f"{boxes.BAD_MIFS}/{result.mif_file}"
-        await self._root.write(path, await self._receive.read(result.mif_file))
-        await self._root.write(
-            f"{path}.TXT",
-            f"{result.mif_file} of {result.machine}: {reason}\r\n".encode("latin-1", "replace"),
-        )
+        name = result.mif_file
+        data = await self._receive.read(name)
+        subject = f"{name} of {result.machine}"
+        await quarantine(self._root, boxes.BAD_MIFS, name, data, reason, subject=subject)
         self._site.record("SMS_DESPOOLER", MifRefused(file=result.mif_file, reason=reason))
 
     def _mif(

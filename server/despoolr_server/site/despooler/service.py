@@ -43,6 +43,7 @@ from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import SiteContext
 from despoolr_server.site.state.inbox import Inbox
 from despoolr_server.site.state.mif_box import MifBox
+from despoolr_server.site.state.quarantine import quarantine
 from despoolr_server.site.state.registry import Registry
 
 ORDER: Final = {".IST": 0, ".NIL": 1, ".SNI": 2, ".INS": 3}
@@ -282,12 +283,9 @@ class Despooler(Service):
     async def _set_aside(self, name: str, reason: str, tick: float) -> None:
         self.warn(f"~Despooler failed to execute the instruction {name}: {reason}")
         self.log("Logging an event for the error.~")
-        root_path = f"{boxes.BAD_INSTRUCTIONS}/{name}"
         try:
-            await self._root.write(root_path, await self._receive.read(name))
-            await self._root.write(
-                f"{root_path}.TXT", f"{name}: {reason}\r\n".encode("latin-1", "replace")
-            )
+            data = await self._receive.read(name)
+            await quarantine(self._root, boxes.BAD_INSTRUCTIONS, name, data, reason)
             await self.site.report_event(self.component, 1)
             await self._receive.delete(name)
         except ShareError as error:

@@ -21,6 +21,7 @@ from despoolr_server.site.state import boxes, package_status
 from despoolr_server.site.state.context import SiteContext
 from despoolr_server.site.state.inbox import Inbox
 from despoolr_server.site.state.mif_box import MifBox
+from despoolr_server.site.state.quarantine import quarantine
 
 
 class DistributionManager(Service):
@@ -112,10 +113,6 @@ class DistributionManager(Service):
         )
 
     async def _set_aside(self, name: str, data: bytes, reason: str) -> None:
-        target = f"{boxes.BAD_PACKAGE_STATUS}/{name}"
         self.warn(f"~{name} has been set aside: {reason}")
-        await self._root.write(target, data)
-        await self._root.write(
-            f"{target}.TXT", f"{name}: {reason}\r\n".encode("latin-1", "replace")
-        )
+        await quarantine(self._root, boxes.BAD_PACKAGE_STATUS, name, data, reason)
         await self._root.delete(f"{boxes.DISTRIBUTION_MANAGER}/{name}")

@@ -18,6 +18,7 @@ from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import SiteContext
 from despoolr_server.site.state.inbox import Inbox
 from despoolr_server.site.state.mif_box import MifBox
+from despoolr_server.site.state.quarantine import quarantine
 
 
 class InventoryProcessor(Service):
@@ -54,11 +55,7 @@ class InventoryProcessor(Service):
                 read_inventory_mif(data)
             except MifError as error:
                 self.warn(f"~Compilation failed~{error}")
-                await self._root.write(f"{boxes.BAD_MIFS}/{entry.name}", data)
-                await self._root.write(
-                    f"{boxes.BAD_MIFS}/{entry.name}.TXT",
-                    f"{entry.name}: {error}\r\n".encode("latin-1", "replace"),
-                )
+                await quarantine(self._root, boxes.BAD_MIFS, entry.name, data, str(error))
                 await self.site.report_event(self.component, 245, entry.name)
             else:
                 await self._mifs.put_data(data)

@@ -37,6 +37,7 @@ from despoolr_server.site.state.context import SiteContext, event_logged, insert
 from despoolr_server.site.state.detail_rows import DetailRows, Key
 from despoolr_server.site.state.inbox import Inbox
 from despoolr_server.site.state.mif_box import MifBox
+from despoolr_server.site.state.quarantine import quarantine
 
 BATCH_MAX: Final = 200
 MIF_SIZE_MAX: Final = 5_000_000
@@ -184,13 +185,8 @@ class DataLoader(Service):
 
     async def _set_aside(self, name: str, data: bytes, reason: str) -> None:
         self.warn(f"~Bad MIF {name}: {reason}. Moved to BADMIFS.")
-        await self._root.write(f"{boxes.BAD_MIFS}/{name}", data)
-        await self._root.write(
-            f"{boxes.BAD_MIFS}/{name}.TXT", f"{name}: {reason}\r\n".encode("latin-1", "replace")
-        )
-        await self.site.report_event(
-            self.component, EVENT_MIF_MOVED, f"{boxes.BAD_MIFS}/{name}".replace("/", "\\")
-        )
+        path = await quarantine(self._root, boxes.BAD_MIFS, name, data, reason)
+        await self.site.report_event(self.component, EVENT_MIF_MOVED, path.replace("/", "\\"))
         await self._root.delete(f"{boxes.DELTA_MIFS}/{name}")
         self.site.record(self.component, MifRefused(file=name, reason=reason))
 

@@ -26,6 +26,7 @@ from despoolr_server.site.services.masters import MasterCarrier
 from despoolr_server.site.services.service import Service
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import SiteContext, SiteServerRole
+from despoolr_server.site.state.quarantine import quarantine
 
 COLLECTED: Final = (
     (boxes.LOGON_DESPOOLER, (".PCK", ".SNI")),
@@ -202,13 +203,8 @@ class MaintenanceManager(Service):
         remove is not passed on.
         """
         self.warn(f"~{name} is no result of a client: it has been set aside.")
-        await self._root.write(f"{boxes.BAD_INSTRUCTIONS}/{name}", data)
-        reason = (
-            f"{name}: a client's box may hold results only, and this is another instruction\r\n"
-        )
-        await self._root.write(
-            f"{boxes.BAD_INSTRUCTIONS}/{name}.TXT", reason.encode("latin-1", "replace")
-        )
+        reason = "a client's box may hold results only, and this is another instruction"
+        await quarantine(self._root, boxes.BAD_INSTRUCTIONS, name, data, reason)
         await self.site.report_event(self.component, 1)
         await there.delete(path)
         return True

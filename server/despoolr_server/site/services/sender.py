@@ -25,6 +25,7 @@ from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import SiteContext
 from despoolr_server.site.state.inbox import Inbox
 from despoolr_server.site.state.mif_box import MifBox
+from despoolr_server.site.state.quarantine import write_reason
 
 GIVE_UP_S: Final = 7 * 86400.0
 
@@ -99,9 +100,9 @@ class LanSender(Service):
 
     async def _set_aside(self, root: Share, name: str, reason: str) -> None:
         self.warn(f"~Send request {name} is invalid and has been set aside: {reason}")
-        target = f"{boxes.BAD_INSTRUCTIONS}/{name}"
-        await root.write(f"{target}.TXT", f"{name}: {reason}\r\n".encode("latin-1", "replace"))
+        await write_reason(root, boxes.BAD_INSTRUCTIONS, name, reason)
         await self.site.report_event(self.component, 309, name)
+        target = f"{boxes.BAD_INSTRUCTIONS}/{name}"
         await root.rename(f"{boxes.LAN_OUTBOX}/{name}", target, replace=True)
 
     async def _send(self, root: Share, name: str, request: SendRequest, tick: float) -> None:

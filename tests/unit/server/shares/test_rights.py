@@ -40,9 +40,8 @@ def test_clients_have_nothing_on_a_service_share() -> None:
     assert rights.SERVICE_ONLY.allowed(Role.CLIENT, "") == Rights.NONE
 
 
-def test_package_access_is_read_or_read_and_write() -> None:
+def test_package_access_is_read() -> None:
     assert rights.PACKAGE_SHARE.allowed(Role.CLIENT, "P0001/A.EXE") == Rights.READ
-    assert rights.PACKAGE_SHARE_WRITABLE.allowed(Role.CLIENT, "P0001/A.EXE") == Rights.CHANGE
 
 
 def test_an_entry_can_be_changed_and_restored() -> None:

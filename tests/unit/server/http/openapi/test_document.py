@@ -7,7 +7,6 @@ import msgspec
 from despoolr_server.http.openapi.document import (
     MORE,
     make_document,
-    operations,
     refusals,
     types_of,
 )
@@ -23,6 +22,7 @@ from despoolr_server.http.openapi.table import (
     ok,
     whole,
 )
+from support import operations
 
 
 class Cup(msgspec.Struct, forbid_unknown_fields=True):
