@@ -8,6 +8,7 @@ import importlib.util
 import re
 import shlex
 import subprocess
+import textwrap
 import tomllib
 from collections.abc import Iterator
 from functools import cache
@@ -81,14 +82,16 @@ def blocks(language: str, pages: list[Path] = PAGES) -> Iterator[Block]:
         lines = page.read_text("utf-8").splitlines()
         start, inside = 0, ""
         for number, line in enumerate(lines):
-            if not line.startswith("```"):
+            fence = line.lstrip()
+            if not fence.startswith("```"):
                 continue
             if inside:
                 if inside == language:
-                    yield Block(page, language, start + 1, "\n".join(lines[start:number]) + "\n")
+                    text = textwrap.dedent("\n".join(lines[start:number])) + "\n"
+                    yield Block(page, language, start + 1, text)
                 inside = ""
             else:
-                start, inside = number + 1, line[3:].strip() or "none"
+                start, inside = number + 1, fence[3:].strip() or "none"
         assert not inside, f"{page}: a fenced block that does not end"
 
 
@@ -266,6 +269,19 @@ def test_the_response_table_is_that_of_the_code() -> None:
         days, hours = divmod(round(retry_s * 100 / 3600), 24)
         hundred = f"{days} d {hours} h" if hours else f"{days} d"
         assert told[response] == f"{polling_s / 60:.0f} min | {retry} | {hundred}"
+
+
+# -- the first contribution
+
+
+@pytest.mark.parametrize("block", list(blocks("diff")), ids=str)
+def test_a_change_that_a_page_walks_through_can_be_made(block: Block) -> None:
+    before, after, *lines = block.text.splitlines()
+    assert before.removeprefix("--- a/") == after.removeprefix("+++ b/")
+    code = (REPOSITORY / after.removeprefix("+++ b/")).read_text("utf-8")
+    old = "\n".join(line[1:] for line in lines if not line.startswith("+"))
+    new = "\n".join(line[1:] for line in lines if not line.startswith("-"))
+    assert code.count(f"{old}\n") == 1 and new not in code
 
 
 # -- commands in the docs

@@ -55,7 +55,7 @@ def test_a_held_file_is_423_and_names_who_has_it(clone: Workshop) -> None:
     url = clone.servers()["LOGON1"].url
     script = "\n".join(commands("Hold a file with curl")).replace("http://127.0.0.1:8802", url)
     (clone.path / "despoolr").write_text(
-        f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m despoolr.console "$@"\n'
+        f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m despoolr "$@"\n'
     )
     (clone.path / "despoolr").chmod(0o755)
     done = subprocess.run(
