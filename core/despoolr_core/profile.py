@@ -10,10 +10,10 @@ and `docs/fidelity.md` is checked against it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
-from difflib import get_close_matches
 from typing import Any, Final
 
 from despoolr_core.rules.fold import fold
+from despoolr_core.suggest import suggestion
 
 
 def _behaviour(default: Any, source: str, meaning: str, choices: tuple[str, ...] = ()) -> Any:
@@ -359,19 +359,12 @@ class ProfileError(ValueError):
     """A version, field, value or article there is not; the message names the nearest right one."""
 
 
-def _nearest(word: str, words: list[str]) -> str:
-    near = get_close_matches(word, words, 1, 0.4)
-    return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(words)}"
-
-
 def profile_of(version: str) -> Profile:
     """The profile of a version such as `1.1` or `1.2 SP4`. Raises `ProfileError`."""
     try:
         return PROFILES[version]
     except KeyError:
-        raise ProfileError(
-            f"no SMS version {version!r}{_nearest(version, list(PROFILES))}"
-        ) from None
+        raise ProfileError(f"no SMS version {version!r}{suggestion(version, PROFILES)}") from None
 
 
 def article_of(kb: str) -> Article:
@@ -380,7 +373,7 @@ def article_of(kb: str) -> Article:
     try:
         return ARTICLES[name]
     except KeyError:
-        raise ProfileError(f"no article {kb!r}{_nearest(name, list(ARTICLES))}") from None
+        raise ProfileError(f"no article {kb!r}{suggestion(name, ARTICLES)}") from None
 
 
 def with_overrides(profile: Profile, overrides: dict[str, Any]) -> Profile:
@@ -390,7 +383,7 @@ def with_overrides(profile: Profile, overrides: dict[str, Any]) -> Profile:
     changes: dict[str, Any] = {}
     for name, value in overrides.items():
         if name not in FIELDS:
-            raise ProfileError(f"no behaviour {name!r}{_nearest(name, list(FIELDS))}")
+            raise ProfileError(f"no behaviour {name!r}{suggestion(name, FIELDS)}")
         changes[name] = _coerce(name, value, getattr(profile, name))
     return replace(profile, **changes)
 
@@ -424,5 +417,6 @@ def _coerce(name: str, value: Any, current: Any) -> Any:
         return number
     text = str(value)
     if choices and text not in choices:
-        raise ProfileError(f"{name} cannot be {text!r}{_nearest(text, [c for c in choices if c])}")
+        hint = suggestion(text, filter(None, choices))
+        raise ProfileError(f"{name} cannot be {text!r}{hint}")
     return text

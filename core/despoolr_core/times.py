@@ -1,13 +1,11 @@
-"""The words a scenario file is written in: spans and moments of time, and the statuses an
-expectation may ask for.
+"""Times for people, read and written. Site time is seconds since 1970-01-01 00:00 on the site's own
+calendar.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Final
 
 _SPAN_UNITS: Final = {
@@ -47,26 +45,35 @@ def moment_s(text: str, start: float) -> float:
     return start + span_s(text)
 
 
-def one_of(word: str, words: Iterable[str], what: str) -> None:
-    """Raises `ValueError` with the nearest right word."""
-    known = [str(w) for w in words]
-    if word not in known:
-        near = get_close_matches(word, known, 1, 0.4) or [
-            k for k in known if k.lower() == word.lower()
-        ]
-        hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(known)}"
-        raise ValueError(f"there is no {what} {word!r}{hint}")
+def moment(at: float, *, seconds: bool = False) -> str:
+    """A point in time: `1996-06-03 09:00`, or with its seconds. Raises `ValueError`,
+    `OverflowError` or `OSError` for one that no calendar has.
+    """
+    form = "%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M"
+    return dt.datetime.fromtimestamp(at, dt.UTC).strftime(form)
 
 
-JOB_STATUSES: Final = (
-    "Pending",
-    "Active",
-    "Retrying",
-    "Complete",
-    "Failed",
-    "Cancelling",
-    "Cancelled",
-)
-ROW_STATUSES: Final = ("None", "Active", "Complete", "Retrying", "Failed", "Canceled")
-PACKAGE_STATUSES: Final = ("Not installed", "Success", "Failed", "Complete", "Retrying")
-EPISODE_STATES: Final = ("waiting", "resolved", "given up")
+def span(seconds: float) -> str:
+    """A length of time in its two largest units: `8 d 8 h`, `1 h`, `54 min`, `12 s`, `0.2 s`; of
+    what is negative, `0 s`.
+    """
+    if seconds < 59.5:
+        return f"{seconds:.1f} s" if 0.05 <= seconds < 0.95 else f"{round(max(0.0, seconds))} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 1440:
+        return _two(minutes // 60, "h", minutes % 60, "min")
+    hours = round(seconds / 3600)
+    return _two(hours // 24, "d", hours % 24, "h")
+
+
+def _two(large: int, large_unit: str, small: int, small_unit: str) -> str:
+    return f"{large} {large_unit} {small} {small_unit}" if small else f"{large} {large_unit}"
+
+
+def stopwatch(seconds: float) -> str:
+    """How far something is: `4:05`, or `1:04:05`."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

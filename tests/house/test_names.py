@@ -60,7 +60,6 @@ WORDS: dict[str, tuple[int, str]] = {
     "lab/despoolr_lab/sim/hosts.py": (10, "host names: a machine's name is ASCII"),
     "lab/despoolr_lab/scenario/world.py": (5, "host names: a machine's name is ASCII"),
     "lab/despoolr_lab/scenario/steps.py": (1, "host names: a machine's name is ASCII"),
-    "core/despoolr_core/times.py": (2, "what a mistyped word is near to"),
     "lab/despoolr_lab/toml/toml_text.py": (1, "shown"),
     "app/despoolr_app/site_client/live.py": (1, "shown"),
     "lab/despoolr_lab/oracle/connection.py": (1, "header names"),

@@ -26,6 +26,7 @@ from despoolr_app.cli.output import (
     wrapped,
 )
 from despoolr_core.rules.fold import fold
+from despoolr_core.times import span
 
 if TYPE_CHECKING:
     from despoolr_app.site_client.live import ServerAddress
@@ -235,12 +236,6 @@ def notes_of(notes: list[str]) -> None:
         say(f"note: {note}")
 
 
-def _span(seconds: float) -> str:
-    from despoolr_core.records.verdicts import duration
-
-    return duration(max(0.0, seconds))
-
-
 # -- locks and why
 
 
@@ -339,8 +334,8 @@ def byte_range(offset: int, length: int) -> str:
 def _held_for(row: LockRow, at: float) -> str:
     """How long it had been held then, and whether it was closed by then."""
     if row.closed_at is None or row.closed_at > at:
-        return _span(at - row.opened_at)
-    return f"{_span(row.closed_at - row.opened_at)}, closed"
+        return span(at - row.opened_at)
+    return f"{span(row.closed_at - row.opened_at)}, closed"
 
 
 @click.command("why", epilog=SOURCES)

@@ -13,11 +13,11 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from despoolr_core import times
 from despoolr_core.rules.text import escaped, escaped_json, escaped_prose
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def moment(at: float | None) -> str:
     if at is None:
         return "-"
     try:
-        return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        return times.moment(at, seconds=True)
     except (ValueError, OverflowError, OSError):
         return f"{at:.0f} s"
 

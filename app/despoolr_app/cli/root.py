@@ -93,11 +93,9 @@ class LazyGroup(click.Group):
         """An unknown command is told the nearest right one. Raises `click.UsageError`."""
         name = args[0]
         if name not in self._table and not name.startswith("-"):
-            from difflib import get_close_matches
+            from despoolr_core.suggest import suggestion
 
-            near = get_close_matches(name, self._table, 1, 0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(self._table)}"
-            raise click.UsageError(f"no command {name!r}; {hint}", ctx)
+            raise click.UsageError(f"no command {name!r}{suggestion(name, self._table)}", ctx)
         found, command, rest = super().resolve_command(ctx, args)
         return name if found else found, command, rest
 

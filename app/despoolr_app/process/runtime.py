@@ -17,7 +17,6 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -39,6 +38,7 @@ from despoolr_app.runs.directory import RECORDS, RECORDS_BEFORE, RecordFile
 from despoolr_core.records.episodes import EpisodeLedger
 from despoolr_core.records.stream import Record, Recorder, decode
 from despoolr_core.share.modes import Role
+from despoolr_core.times import moment
 from despoolr_server.http.base.auth import Auth, is_loopback
 
 ADMINISTRATOR: Final = "ADMIN1"
@@ -217,10 +217,10 @@ class Ground:
             begins = (
                 "is taken over from --clock"
                 if site_now is not None
-                else f"begins at {_date(self.clock.now())}"
+                else f"begins at {moment(self.clock.now())}"
             )
             found.append(
-                f"this data was last served at {_pace(old.scale)}, until {_date(last)}; now it is "
+                f"this data was last served at {_pace(old.scale)}, until {moment(last)}; now it is "
                 f"{_pace(self.scale)}, "
                 f"and site time {begins}"
             )
@@ -274,10 +274,6 @@ class Ground:
 
 def _pace(scale: float) -> str:
     return "real time" if scale == 1.0 else f"x{scale:g}"
-
-
-def _date(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def prepare(settings: GroundSettings, source: TimeSource = MACHINE) -> Ground:

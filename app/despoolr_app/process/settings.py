@@ -14,7 +14,6 @@ import secrets
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -27,6 +26,7 @@ from despoolr_core.formats.sms_id import check_site_code
 from despoolr_core.profile import Profile, ProfileError, profile_of, with_overrides
 from despoolr_core.response import Response
 from despoolr_core.rules.fold import fold
+from despoolr_core.suggest import nearest
 from despoolr_core.times import span_s
 from despoolr_core.timing import Timing, parse_timing
 from despoolr_server.site.state.slots import LEASE_S, LEASE_S_MAX, LEASE_S_MIN
@@ -509,8 +509,7 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     known = [*VARIABLES, *sorted(STACK_VARIABLES)]
     for name in sorted(environment):
         if name.startswith("DESPOOLR_") and name not in known:
-            near = get_close_matches(name, known, 1, 0.6)
-            found.append(
-                f"{name} is no setting of Despoolr" + (f"; did you mean {near[0]}?" if near else "")
-            )
+            near = nearest(name, known)
+            hint = f"; did you mean {near}?" if near else ""
+            found.append(f"{name} is no setting of Despoolr{hint}")
     return found

@@ -4,20 +4,20 @@ would have fixed it.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Final
 
 from despoolr_core.share.wire import EpisodeRow, Hold, LockedRange
+from despoolr_core.times import moment, span
 
 _NAMED_MAX: Final = 3
 
 
 def verdict(episode: EpisodeRow) -> str:
-    """The sentence. Times are site time to the minute, spans to the minute (seconds below one)."""
+    """The sentence. Times are site time to the minute."""
     waiter = _program(episode.program, episode.machine)
     times = _times(episode.attempt_count)
-    span = episode.last_refused_at - episode.first_refused_at
-    over = f" over {duration(span)}" if episode.attempt_count > 1 else ""
+    over_s = episode.last_refused_at - episode.first_refused_at
+    over = f" over {span(over_s)}" if episode.attempt_count > 1 else ""
     files = list(dict.fromkeys(hold.path for hold in episode.holds if hold.path))
     if len(files) > 1:
         return (
@@ -45,23 +45,6 @@ def _by_file(episode: EpisodeRow, files: list[str]) -> str:
 
 def _last(path: str) -> str:
     return path.replace("/", "\\").rpartition("\\")[2]
-
-
-def duration(seconds: float) -> str:
-    """A span for people: `8 d 8 h 0 min`, `22 h 0 min`, `5 min`, `12 s`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes = whole // 60
-    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
-    if days:
-        return f"{days} d {hours} h {minutes} min"
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
-
-
-def moment(at: float) -> str:
-    """A point of site time for people: `1996-06-03 08:30`."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def locked(lock: LockedRange) -> str:
@@ -99,7 +82,7 @@ def _remedy(episode: EpisodeRow) -> str:
     what = "the update" if episode.purpose else "it"
     if episode.state == "resolved" and episode.ended_at is not None:
         return (
-            f"{what} got through at {moment(episode.ended_at)}, {duration(episode.blocked_s)} "
+            f"{what} got through at {moment(episode.ended_at)}, {span(episode.blocked_s)} "
             "after the first refusal"
         )
     letting_go = (

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from despoolr_app.cli.output import echo_json, echo_table, fail, json_option, put, put_over, say
+from despoolr_core.times import stopwatch
 
 if TYPE_CHECKING:
     from despoolr_lab.load.model import LoadFile
@@ -246,7 +247,7 @@ def _line(name: str, progress: LoadProgress) -> str:
     status, now, row = progress.status, progress.now, progress.row
     took = now.took
     parts = [
-        f"{name} {_clock(progress.second)}/{_clock(progress.seconds)} {progress.phase}",
+        f"{name} {stopwatch(progress.second)}/{stopwatch(progress.seconds)} {progress.phase}",
         f"{status.clients - status.gone:,} clients",
     ]
     if now.polls:
@@ -269,8 +270,3 @@ def _line(name: str, progress: LoadProgress) -> str:
     if now.late:
         parts.append(f"generator late {now.late / max(1, now.polls):.0%}")
     return ", ".join(parts)
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes}:{rest:02}"

@@ -21,8 +21,8 @@ from despoolr_app.runs.directory import RunDirectory, RunError, utc_stamp
 from despoolr_app.runs.logs import write_logs
 from despoolr_core.records.episodes import EpisodeLedger
 from despoolr_core.records.stream import Listener, Record
-from despoolr_core.records.verdicts import duration
 from despoolr_core.share.contract import ShareError
+from despoolr_core.times import span
 from despoolr_lab.report.html import render_report
 from despoolr_lab.report.text import render_text
 from despoolr_lab.scenario.load import ScenarioError, load_scenario
@@ -168,7 +168,7 @@ def interrupted_summary(
         ledger.apply(record)
     why = ledger.why()
     verdict = (
-        f"Interrupted after {duration(now - start)} of {duration(scenario.end - start)}: "
+        f"Interrupted after {span(now - start)} of {span(scenario.end - start)}: "
         "nothing was decided."
     )
     return {

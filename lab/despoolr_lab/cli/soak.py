@@ -25,6 +25,7 @@ from despoolr_app.cli.output import (
     put_over,
     say,
 )
+from despoolr_core.times import stopwatch
 
 if TYPE_CHECKING:
     from despoolr_lab.soak.counts import Count
@@ -126,7 +127,7 @@ def _print_plan(plan: Plan, *, as_json: bool) -> None:
     from despoolr_lab.soak.plan import WHAT
 
     rows = [
-        (_clock(s.at_s), s.what, s.on, s.how, _clock(s.until_s) if s.until_s else "")
+        (stopwatch(s.at_s), s.what, s.on, s.how, stopwatch(s.until_s) if s.until_s else "")
         for s in plan.steps
     ]
     if as_json:
@@ -167,7 +168,7 @@ def _soak(plan: Plan, out: Path, *, as_json: bool) -> int:
         soak = Soak(plan, directory.path.absolute(), progress.tell, progress.sample)
         asked = plan.asked
         say(
-            f"despoolr: {asked.clients:,} clients for {_clock(asked.duration_s)} at "
+            f"despoolr: {asked.clients:,} clients for {stopwatch(asked.duration_s)} at "
             f"x{asked.scale:g}, in {directory.path}"
         )
         interrupted = False
@@ -310,14 +311,8 @@ def _line(soak: Soak) -> str:
     ordered = len(soak.work.ordered) if soak.work else 0
     left = f"; left: {', '.join(soak.left[:4])}" if soak.left else ""
     return (
-        f"{soak.phase} {_clock(soak.now)} of {_clock(soak.plan.asked.duration_s)}: "
+        f"{soak.phase} {stopwatch(soak.now)} of {stopwatch(soak.plan.asked.duration_s)}: "
         f"{live:,.0f} clients, "
         f"{ordered} jobs ({ended} ended), {loaded:,.0f} reports, {waiting:.0f} updates wait, MiB "
         f"{memory}{left}"
     )
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

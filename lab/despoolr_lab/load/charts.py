@@ -12,6 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from despoolr_core.times import stopwatch
+from despoolr_lab.report.axis import Axis, Tick
+
 WIDTH: Final = 1000.0
 HEIGHT: Final = 150.0
 LEFT: Final = 64.0
@@ -22,25 +25,8 @@ LOW_MIN: Final = 0.001
 """The least value that a scale of powers of ten begins at."""
 POINTS_MAX: Final = 600
 """Places along the time axis."""
-TICKS_S: Final = (
-    1,
-    2,
-    5,
-    10,
-    15,
-    30,
-    60,
-    120,
-    300,
-    600,
-    900,
-    1800,
-    3600,
-    7200,
-    14400,
-    28800,
-    86400,
-)
+TICK_ROOM: Final = 70
+"""Units between two marks on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +45,6 @@ class Line:
     name: str
     css: str
     path: str
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """A mark on an axis."""
-
-    at: float
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,17 +122,13 @@ def draw(
     """A chart of the seconds 0 to `last`."""
     scale = scale_of(series, is_log=is_log)
     width = -(-(last + 1) // POINTS_MAX)
-    room = WIDTH - LEFT - RIGHT
-
-    def x(second: float) -> float:
-        return round(LEFT + room * second / max(1, last), 1)
-
-    lines = [Line(one.name, one.css, _path(one, scale, x, width)) for one in series]
-    step = next((s for s in TICKS_S if s * room / max(1, last) >= 70), TICKS_S[-1])
-    x_ticks = [Tick(x(at), clock(at)) for at in range(0, last + 1, step)]
+    axis = Axis(0, max(1, last), LEFT, WIDTH - LEFT - RIGHT)
+    lines = [Line(one.name, one.css, _path(one, scale, axis.x, width)) for one in series]
+    step = axis.step_s(TICK_ROOM)
+    x_ticks = [Tick(axis.x(at), stopwatch(at)) for at in range(0, last + 1, step)]
     y_ticks = [Tick(scale.y(value), (text or amount)(value)) for value in scale.ticks()]
     return Chart(
-        title, note, lines, x_ticks, y_ticks, round(x(min(first_measured, last)) - LEFT, 1)
+        title, note, lines, x_ticks, y_ticks, round(axis.x(min(first_measured, last)) - LEFT, 1)
     )
 
 
@@ -171,13 +145,6 @@ def _path(one: Series, scale: Scale, x: Callable[[float], float], width: int) ->
             path += "h1.5"  # a second by itself is a dot
         before = place
     return path
-
-
-def clock(seconds: int) -> str:
-    """Seconds of a run as `4:05` or `1:04:05`."""
-    hours, rest = divmod(seconds, 3600)
-    minutes, rest = divmod(rest, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def milliseconds(value: float) -> str:

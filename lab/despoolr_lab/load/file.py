@@ -16,6 +16,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from despoolr_core.rules.fold import fold
+from despoolr_core.suggest import suggestion
 from despoolr_core.times import span_s
 from despoolr_lab.load import model
 from despoolr_lab.load.from_scenario import load_of
@@ -23,7 +24,6 @@ from despoolr_lab.load.model import LoadFile
 from despoolr_lab.scenario.load import parse_scenario
 from despoolr_lab.toml.toml_text import (
     ScenarioError,
-    nearest,
     parse_document,
     parse_tables,
     place,
@@ -57,7 +57,7 @@ def find_load(text: str) -> Path:
         return shipped[text]
     raise ScenarioError(
         f"there is no file {text}, and no load of that name comes with "
-        f"Despoolr{nearest(text, list(shipped))}"
+        f"Despoolr{suggestion(text, sorted(shipped))}"
     )
 
 
@@ -143,7 +143,7 @@ def check(load: LoadFile, text: str) -> None:
                     if word and word != "*" and word not in names[kind]:
                         noun = "group of clients" if kind == "clients" else kind
                         raise _error(
-                            f"there is no {noun} {word!r}{nearest(word, names[kind])}",
+                            f"there is no {noun} {word!r}{suggestion(word, sorted(names[kind]))}",
                             [table, index, key],
                             text,
                         )

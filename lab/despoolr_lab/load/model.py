@@ -18,7 +18,8 @@ from msgspec import Meta, field
 from despoolr_client.agent.settings import WhenWarned
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import Access, ShareMode, parse_flags
-from despoolr_core.times import one_of, span_s
+from despoolr_core.suggest import one_of
+from despoolr_core.times import span_s
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.load_tables import SHAPES, LoadExpectation, LoadTable
 from despoolr_lab.toml.tables import Moment, Name, Span, Table

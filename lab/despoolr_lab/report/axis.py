@@ -20,12 +20,12 @@ STEPS_S: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A line across the picture. `below` is a second, smaller line of text."""
+    """A mark on an axis. `below` is a second, smaller line of text."""
 
-    x: float
+    at: float
     text: str
-    below: str
-    is_day: bool
+    below: str = ""
+    is_day: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from despoolr_core import times
 from despoolr_core.records import verdicts
 from despoolr_core.records.stream import Record
 from despoolr_core.share.wire import EpisodeRow, Hold
@@ -95,8 +96,8 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "moment": words.moment,
-        "span": words.span,
+        "moment": times.moment,
+        "span": times.span,
         "clean": words.clean,
         "value": words.value_text,
         "status_class": lambda status: STATUS_CLASS.get(status, "pending"),
@@ -177,7 +178,7 @@ def _figures(facts: Facts) -> list[Figure]:
     more = f" and {len(episode.holds) - 1} more" if len(episode.holds) > 1 else ""
     release = "still open at the end"
     if hold and hold.released_at is not None:
-        release = f"until {words.moment(hold.released_at)}"
+        release = f"until {times.moment(hold.released_at)}"
     if hold and more:
         release = f"the first named was in the way {words.times(hold.refusal_count)}"
     figures = [
@@ -190,12 +191,12 @@ def _figures(facts: Facts) -> list[Figure]:
         Figure(
             "Refused",
             words.times(episode.attempt_count),
-            f"first at {words.moment(episode.first_refused_at)}",
+            f"first at {times.moment(episode.first_refused_at)}",
             "bad",
         ),
         Figure(
             "Blocked",
-            words.span(episode.blocked_s),
+            times.span(episode.blocked_s),
             {"resolved": "until it got through", "given up": "until it was given up"}.get(
                 episode.state, "to the end of the run"
             ),
@@ -215,7 +216,7 @@ def _job_end(job: JobStory | None) -> tuple[str, str, str]:
         return "none", "", ""
     last = job.changes[-1]
     kind = {"complete": "good", "failed": "bad"}.get(STATUS_CLASS.get(last.status, "pending"), "")
-    return words.clean(last.status), f"since {words.moment(last.at)}", kind
+    return words.clean(last.status), f"since {times.moment(last.at)}", kind
 
 
 def _file_end(episode: EpisodeRow) -> Figure:
@@ -301,7 +302,7 @@ def _workstations(facts: Facts) -> list[dict[str, Any]]:
 def _because(notes: Sequence[Note], at: float) -> str:
     """What the machine did last before its row was set."""
     said = [note for note in notes if note.at <= at]
-    return f"{words.moment(said[-1].at)} {words.clean(said[-1].text)}" if said else ""
+    return f"{times.moment(said[-1].at)} {words.clean(said[-1].text)}" if said else ""
 
 
 def _episode(row: EpisodeRow, facts: Facts) -> dict[str, Any]:
@@ -333,7 +334,7 @@ def _split(row: EpisodeRow) -> str:
     ):
         return ""
     last = min(row.ended_at, max(released))
-    held, waited = words.span(last - row.first_refused_at), words.span(row.ended_at - last)
+    held, waited = times.span(last - row.first_refused_at), times.span(row.ended_at - last)
     return f"{held} while the file was held, then {waited} until the next try"
 
 

@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Final
 
 from despoolr_core.share.wire import EpisodeRow
+from despoolr_core.times import moment, span
 from despoolr_lab.report.axis import Axis
 from despoolr_lab.report.facts import Change, DetailStory, Facts, Holding, JobStory, Note
 from despoolr_lab.report.shapes import FINAL, STATUS_CLASS, SYMBOL, Bar, Lane, Mark
@@ -22,9 +23,7 @@ from despoolr_lab.report.words import (
     count,
     cut,
     how_closed,
-    moment,
     program_on,
-    span,
     times,
     unc,
     words_of,

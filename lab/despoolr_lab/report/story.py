@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from despoolr_core.records.stream import Record
 from despoolr_core.rules.fold import fold
+from despoolr_core.times import moment, span
 from despoolr_lab.report.facts import Facts, FileKey, file_key
-from despoolr_lab.report.words import clean, count, file_name, moment, program_on, span, unc
+from despoolr_lab.report.words import clean, count, file_name, program_on, unc
 
 STORIES_MAX: Final = 8
 LINES_MAX: Final = 80

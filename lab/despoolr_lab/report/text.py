@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from despoolr_core import times
 from despoolr_core.records import verdicts
 from despoolr_core.records.stream import Record
 from despoolr_core.share.wire import EpisodeRow
@@ -121,7 +122,7 @@ def _jobs(facts: Facts) -> str:
     for job in jobs[:JOBS_MAX]:
         name = words.cut(words.clean(job.name or job.job), width)
         steps = [
-            f"{words.clean(change.status)} {words.moment(change.at)}" for change in job.changes
+            f"{words.clean(change.status)} {times.moment(change.at)}" for change in job.changes
         ]
         if len(steps) > 6:
             steps = [*steps[:3], f"{len(steps) - 5} more", *steps[-2:]]
@@ -145,7 +146,7 @@ def _workstations(facts: Facts) -> str:
         steps = [
             row.changes[0].was or "None",
             *(
-                f"{change.status} {words.moment(change.at)}"
+                f"{change.status} {times.moment(change.at)}"
                 for change in row.changes[-2:]
                 if change.status != change.was
             ),
@@ -170,9 +171,9 @@ def _timeline(facts: Facts) -> str:
     if facts.end <= facts.start or not (facts.episodes or facts.jobs):
         return ""
     axis = Axis(facts.start, facts.end, 0, COLUMNS)
-    column = words.span((facts.end - facts.start) / COLUMNS)
+    column = times.span((facts.end - facts.start) / COLUMNS)
     lines = [
-        f"TIMELINE  {words.moment(facts.start)} to {words.moment(facts.end)}, one column "
+        f"TIMELINE  {times.moment(facts.start)} to {times.moment(facts.end)}, one column "
         f"is {column}"
     ]
     drawn: set[str] = set()
@@ -250,7 +251,7 @@ def _hold_lane(axis: Axis, facts: Facts, held: Sequence[Holding], used: set[str]
     outcome = (
         "never closed"
         if last.closed_at is None
-        else f"{words.how_closed(last.reason)} {words.moment(last.closed_at)[5:]}"
+        else f"{words.how_closed(last.reason)} {times.moment(last.closed_at)[5:]}"
     )
     return _lane(words.program_on(first.program, first.machine), cells, outcome)
 
@@ -311,7 +312,7 @@ def _ruler(axis: Axis) -> str:
     cells = [" "] * COLUMNS
     free = 0
     for tick in axis.ticks(room=8):
-        begin = _column(axis, axis.start + tick.x / COLUMNS * (axis.end - axis.start))
+        begin = _column(axis, axis.start + tick.at / COLUMNS * (axis.end - axis.start))
         if begin >= free and begin + len(tick.text) <= COLUMNS:
             cells[begin : begin + len(tick.text)] = list(tick.text)
             free = begin + len(tick.text) + 1

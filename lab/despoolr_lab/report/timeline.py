@@ -14,11 +14,12 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from despoolr_core.share.wire import EpisodeRow
+from despoolr_core.times import moment, span
 from despoolr_lab.report.axis import Axis
 from despoolr_lab.report.facts import DetailStory, Facts, FileKey, Holding, JobStory, file_key
 from despoolr_lab.report.lanes import by_holder, episode_lane, hold_lane, job_lane, workstation_lane
 from despoolr_lab.report.shapes import LEFT, LEGEND, RIGHT, WIDTH, Group, Picture, tally
-from despoolr_lab.report.words import clean, count, moment, program_on, span, times, unc
+from despoolr_lab.report.words import clean, count, program_on, times, unc
 
 GROUPS_MAX: Final = 6
 HOLD_LANES_MAX: Final = 6

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final
 
@@ -43,28 +42,6 @@ def clean(value: Any, text_max: int = TEXT_MAX) -> str:
 def cut(text: str, length: int) -> str:
     """At most `length` characters; what is cut is shown as an ellipsis."""
     return text if len(text) <= length else text[: max(1, length - 1)] + ELLIPSIS
-
-
-def moment(at: float) -> str:
-    """A point of site time: `1996-06-03 09:00`."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M")
-
-
-def span(seconds: float) -> str:
-    """A length of time in its two largest units: `8 d 8 h`, `1 h`, `54 min`, `12 s`."""
-    if seconds < 59.5:
-        return "0 s" if seconds <= 0 else "under 1 s" if seconds < 0.5 else f"{round(seconds)} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    if minutes < 1440:
-        return _two(minutes // 60, "h", minutes % 60, "min")
-    hours = round(seconds / 3600)
-    return _two(hours // 24, "d", hours % 24, "h")
-
-
-def _two(large: int, large_unit: str, small: int, small_unit: str) -> str:
-    return f"{large} {large_unit} {small} {small_unit}" if small else f"{large} {large_unit}"
 
 
 def count(number: int, noun: str, plural: str = "") -> str:

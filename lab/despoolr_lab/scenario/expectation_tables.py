@@ -7,13 +7,13 @@ from __future__ import annotations
 from typing import Any
 
 from despoolr_core.profile import profile_of
-from despoolr_core.times import (
+from despoolr_core.suggest import one_of
+from despoolr_core.times import moment_s
+from despoolr_lab.scenario.statuses import (
     EPISODE_STATES,
     JOB_STATUSES,
     PACKAGE_STATUSES,
     ROW_STATUSES,
-    moment_s,
-    one_of,
 )
 from despoolr_lab.toml.tables import Name, Table, check_fields
 

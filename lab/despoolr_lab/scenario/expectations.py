@@ -96,7 +96,7 @@ async def _reached(world: World, records: list[Record], e: model.ReachedExpectat
         return _finding(
             e,
             f"never {e.status}",
-            None if at is None else f"{e.status} after {_span(at - start)}",
+            None if at is None else f"{e.status} after {_recorded_span(at - start)}",
             at is None,
         )
     expected = f"{e.status} between {e.after or '0s'} and {e.before or 'the end'}"
@@ -105,7 +105,7 @@ async def _reached(world: World, records: list[Record], e: model.ReachedExpectat
     late_enough = not e.after or at >= moment_s(e.after, start)
     early_enough = not e.before or at <= moment_s(e.before, start)
     return _finding(
-        e, expected, f"{e.status} after {_span(at - start)}", late_enough and early_enough
+        e, expected, f"{e.status} after {_recorded_span(at - start)}", late_enough and early_enough
     )
 
 
@@ -356,7 +356,7 @@ def _episode_line(row: EpisodeRow) -> str:
     holders = ", ".join(f"{h.machine}/{h.program}" for h in row.holds)
     return (
         f"{row.program} on {row.path}: {row.state}, {row.attempt_count} attempts, "
-        f"{_span(row.blocked_s)}, blocked by {holders}"
+        f"{_recorded_span(row.blocked_s)}, blocked by {holders}"
     )
 
 
@@ -386,7 +386,8 @@ async def _pcm(world: World, records: list[Record], e: model.PcmExpectation) -> 
     return _finding(e, expected, actual)
 
 
-def _span(seconds: float) -> str:
+def _recorded_span(seconds: float) -> str:
+    """A span as records have it: another form would be another digest of every scenario."""
     days, rest = divmod(int(seconds), 86400)
     hours, rest = divmod(rest, 3600)
     return (f"{days} d " if days else "") + f"{hours} h {rest // 60} min"

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from despoolr_core.rules.fold import fold
+from despoolr_core.suggest import suggestion
 from despoolr_core.times import moment_s
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.toml.toml_text import (
     FILE_SIZE_MAX,
     ScenarioError,
-    nearest,
     parse_tables,
     place,
     read_text,
@@ -64,7 +64,9 @@ def check_references(scenario: Scenario, text: str) -> None:
                 value = getattr(one, key, None)
                 for word in value if isinstance(value, list) else [value]:
                     if word and word != "*" and word not in names[noun]:
-                        reason = f"there is no {noun} {word!r}{nearest(word, names[noun])}"
+                        reason = (
+                            f"there is no {noun} {word!r}{suggestion(word, sorted(names[noun]))}"
+                        )
                         raise ScenarioError(reason, *place([table, index, key], text))
 
 

@@ -11,8 +11,10 @@ from typing import Final
 
 from msgspec import field
 
-from despoolr_core.times import EPISODE_STATES, JOB_STATUSES, ROW_STATUSES, one_of, span_s
+from despoolr_core.suggest import one_of
+from despoolr_core.times import span_s
 from despoolr_core.timing import parse_timing
+from despoolr_lab.scenario.statuses import EPISODE_STATES, JOB_STATUSES, ROW_STATUSES
 from despoolr_lab.toml.tables import Moment, Name, Span, Table
 from despoolr_server.site.jobs.model import DetailKind
 

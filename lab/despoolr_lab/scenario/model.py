@@ -17,7 +17,8 @@ from despoolr_core.formats.sms_id import check_site_code, is_package_id
 from despoolr_core.profile import profile_of
 from despoolr_core.response import Response
 from despoolr_core.share.modes import Access, ShareMode, parse_flags
-from despoolr_core.times import moment_s, one_of, span_s
+from despoolr_core.suggest import one_of
+from despoolr_core.times import moment_s, span_s
 from despoolr_lab.scenario.expectation_tables import (
     AttributeExpectation,
     BoxExpectation,

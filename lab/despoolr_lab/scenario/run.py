@@ -21,8 +21,7 @@ from despoolr_app.process.supervisor import run_in_order
 from despoolr_core.profile import Profile, article_of, profile_of, with_overrides
 from despoolr_core.records.kinds.run import ExpectationChecked, StepTaken
 from despoolr_core.records.stream import Record, Recorder, encode
-from despoolr_core.records.verdicts import duration
-from despoolr_core.times import moment_s
+from despoolr_core.times import moment_s, span
 from despoolr_core.timing import VIRTUAL, Timing
 from despoolr_lab.scenario.expectations import Finding, all_episodes, check
 from despoolr_lab.scenario.model import Scenario
@@ -386,7 +385,7 @@ def _notes(scenario: Scenario, records: list[Record]) -> list[str]:
     for record in records:
         result = record.data.get("result") if record.kind == "scenario.step" else None
         if isinstance(result, dict) and result.get("refused"):
-            when = duration(record.at - scenario.start)
+            when = span(record.at - scenario.start)
             notes.append(f"step {record.data['do']} after {when} was refused: {result['refused']}")
     return notes[:NOTES_MAX]
 

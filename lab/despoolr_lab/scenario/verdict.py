@@ -15,9 +15,10 @@ from typing import Final
 from despoolr_core.formats.nt_events import EVENTS
 from despoolr_core.profile import ARTICLES, Profile
 from despoolr_core.records.stream import Record, is_owners
-from despoolr_core.records.verdicts import duration, verdict
+from despoolr_core.records.verdicts import verdict
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.wire import EpisodeRow
+from despoolr_core.times import span
 from despoolr_lab.scenario.model import Scenario
 from despoolr_server.site.jobs.model import NOT_INSTALLED
 
@@ -179,11 +180,11 @@ def _rewritten_rows(run: Run) -> str:
     status = run.profile(notices[0]).expiry_status
     lost = _overwritten(run, notices)
     said = ", ".join(f"{machine} ({was})" for machine, was in lost) or "no workstation"
-    span = duration(notices[-1].at - notices[0].at)
+    within = span(notices[-1].at - notices[0].at)
     versions = _and(sorted({run.profile(notice).version for notice in notices}))
     words = _and(sorted({run.profile(notice).expiry_status for notice in notices})) or status
     return (
-        f"The Despooler of SMS {versions} took {_told(run, notices)}, within {span}, for reports "
+        f"The Despooler of SMS {versions} took {_told(run, notices)}, within {within}, for reports "
         "and set their rows to "
         f"{words}, so that what had been reported is lost for {said}; "
         "SMS 1.2, a later expiration date, or a NOIDMIF would have kept it (Q152229)."
@@ -250,7 +251,7 @@ def _failed_mifs(run: Run) -> str:
     )
     start = (
         f"{_and(machines)} reported a failed setup, and SMS {version} shows {shown}, "
-        f"{duration(run.end - reports[0].at)} later"
+        f"{span(run.end - reports[0].at)} later"
     )
     end = f"job {run.name_of(job)} is {run.status_of(job)}; {event}"
     if run.profile(first).failed_mif_status == "Failed":
@@ -306,7 +307,7 @@ def _lost_package_status(run: Run) -> str:
     site, package = site_of(first), first.data["package"]
     there = unknown[first.data["said"], site]
     version = run.profile(there).version
-    span = duration(run.end - first.at)
+    until_then = span(run.end - first.at)
     start = (
         f"The Despooler of site {site} reported package {package} as {first.data['said']}, "
         "its mark for success, and "
@@ -317,7 +318,7 @@ def _lost_package_status(run: Run) -> str:
             "packages that is: the report is kept."
         )
     stands = says.get((package, site), NOT_INSTALLED)
-    known = f"for {span}, to the end, it is not installed there to the parent"
+    known = f"for {until_then}, to the end, it is not installed there to the parent"
     if stands != NOT_INSTALLED:
         known = f"what it was told before stands, {stands}"
     return (

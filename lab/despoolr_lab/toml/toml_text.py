@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import tomllib
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -19,6 +18,7 @@ from msgspec import inspect
 
 from despoolr_app.disk.bounded_file import read_bounded
 from despoolr_core.errors import FormatError
+from despoolr_core.suggest import suggestion
 from despoolr_lab.toml.toml_shape import unfit, why_refused
 
 FILE_SIZE_MAX: Final = 4 * 1024 * 1024
@@ -105,12 +105,12 @@ def _explain(message: str, text: str, kind: type[msgspec.Struct]) -> ScenarioErr
     unknown, tag = _UNKNOWN.match(reason), _TAG.match(reason)
     if unknown:
         words = _words_at(keys, text, kind)
-        reason = f"unknown key {unknown[1]!r}{nearest(unknown[1], words)}"
+        reason = f"unknown key {unknown[1]!r}{suggestion(unknown[1], sorted(words))}"
         keys = [*keys, unknown[1]]
     elif tag and keys and keys[-1] in ("do", "that"):
         words = [str(one.tag) for one in _structs(_type_at(keys[:-1], text, kind))]
         noun = "step" if keys[-1] == "do" else "expectation"
-        reason = f"there is no {noun} {tag[1]!r}{nearest(tag[1], words)}"
+        reason = f"there is no {noun} {tag[1]!r}{suggestion(tag[1], sorted(words))}"
     elif "required field" in reason and keys:
         where = f"[{keys[0]}]" if len(keys) == 1 else f"[[{keys[0]}]]"
         reason = f"{reason[0].lower()}{reason[1:]} in {where}"
@@ -178,14 +178,6 @@ def _words_at(keys: list[str | int], text: str, root: type[msgspec.Struct]) -> l
         return []
     tag = [kind.tag_field] if kind.tag_field else []
     return [*tag, *(field.encode_name for field in kind.fields)]
-
-
-def nearest(word: str, words: list[str]) -> str:
-    """A hint at the right word, or at all of them."""
-    near = get_close_matches(word, words, 1, 0.5)
-    if near:
-        return f"; did you mean {near[0]!r}?"
-    return f"; there are {', '.join(sorted(words))}" if words else ""
 
 
 def place(keys: list[str | int], text: str) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from despoolr_core.records.verdicts import locked, moment
+from despoolr_core.records.verdicts import locked
 from despoolr_core.share.modes import (
     HTTP_STATUS,
     WIN32_CODE,
@@ -17,6 +17,7 @@ from despoolr_core.share.modes import (
     render_share_mode,
 )
 from despoolr_core.share.wire import Blocker, LockedRange, Problem
+from despoolr_core.times import moment
 from despoolr_server.engine.ranges import RangeLock
 from despoolr_server.engine.rows import Open, Refusal
 

@@ -23,7 +23,7 @@ from despoolr_server.site.job_checks import (
     check_job,
     check_texts,
     find_package,
-    nearest,
+    suggested,
 )
 from despoolr_server.site.jobs.model import ENDED, JobSpec, JobStatus
 from despoolr_server.site.services.packing import split_unc
@@ -276,7 +276,7 @@ class Administrator:
                     r.Name for r in db.execute(select(MACHINES.c.Name).order_by(MACHINES.c.Name))
                 ]
                 raise AdministratorError(
-                    f"this site knows no machine {name!r}{nearest(name, names)}"
+                    f"this site knows no machine {name!r}{suggested(name, names)}"
                 )
             attributes: dict[str, dict[str, str]] = {}
             for a in db.execute(

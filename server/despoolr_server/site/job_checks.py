@@ -7,7 +7,6 @@ the job then has its ID.
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Any, Final
 
 import msgspec
@@ -16,6 +15,7 @@ from sqlalchemy import Connection, select
 
 from despoolr_core.rules.fields import why_unfit_fields
 from despoolr_core.rules.fold import fold
+from despoolr_core.suggest import suggestion
 from despoolr_server.database.schema import PACKAGES
 from despoolr_server.site.jobs.model import DistributePhase, JobSpec, JobType, RunPhase, SendPhase
 from despoolr_server.site.services.targets import DEFAULT_SERVERS, server_sites
@@ -46,7 +46,7 @@ def check_job(db: Connection, site: SiteContext, spec: JobSpec) -> JobSpec:
     for code in spec.sites:
         if code not in site.addresses:
             raise AdministratorError(
-                f"no address to site {code!r}{nearest(code, sorted(site.addresses))}"
+                f"no address to site {code!r}{suggested(code, sorted(site.addresses))}"
             )
     put_on = _check_servers(db, site, spec)
     _check_machines(db, spec)
@@ -82,14 +82,9 @@ def find_package(db: Connection, package: str) -> Any:
     return row
 
 
-def nearest(word: str, words: list[str]) -> str:
-    """The end of a refusal: the nearest of what there is, or all of it."""
-    near = get_close_matches(fold(word), [fold(w) for w in words], 1, 0.6)
-    if near:
-        return f"; did you mean {next(w for w in words if fold(w) == near[0])!r}?"
-    if not words:
-        return "; there are none yet"
-    return f"; there are {', '.join(words[:NAMED_MAX])}{' ...' if len(words) > NAMED_MAX else ''}"
+def suggested(word: str, words: list[str]) -> str:
+    """The end of a refusal: the nearest of what there is, or some of it."""
+    return suggestion(word, words, named_max=NAMED_MAX) or "; there are none yet"
 
 
 def check_texts(body: Struct) -> None:
@@ -127,7 +122,7 @@ def _check_servers(db: Connection, site: SiteContext, spec: JobSpec) -> tuple[st
             continue
         if fold(name) not in known:
             raise AdministratorError(
-                f"no distribution server {name!r}{nearest(name, sorted(known))}"
+                f"no distribution server {name!r}{suggested(name, sorted(known))}"
             )
         if spec.sites and known[fold(name)] not in spec.sites:
             raise AdministratorError(
@@ -151,7 +146,7 @@ def _check_machines(db: Connection, spec: JobSpec) -> None:
     if missing:
         known = [m.name for m in queries.machines(db)]
         raise AdministratorError(
-            f"this site knows no machine {', '.join(missing)}{nearest(missing[0], known)}"
+            f"this site knows no machine {', '.join(missing)}{suggested(missing[0], known)}"
         )
     elsewhere = sorted({m.name for m in found if spec.sites and m.site not in spec.sites})
     if elsewhere:

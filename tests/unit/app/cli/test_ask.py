@@ -161,13 +161,13 @@ def test_locks_for_people_say_who_since_when_how_and_what_it_did(say: Say) -> No
         r"\\LOGON1\SMS_PKGD\BPC00001\b.dat  WS1 (anna)  WINWORD.EXE  READ    READ    "
         r"1996-06-03 09:00:00" in text
     )
-    assert "3 h 0 min, closed" in text and "2 times" in text and "WS2" not in text
+    assert "3 h, closed" in text and "2 times" in text and "WS2" not in text
 
 
 def test_why_is_one_sentence_for_each_update(say: Say) -> None:
     text = say("why")
     sentence = (
-        "SMS_DESPOOLER on SITE1 was refused b.dat twice over 1 h 0 min because WINWORD.EXE "
+        "SMS_DESPOOLER on SITE1 was refused b.dat twice over 1 h because WINWORD.EXE "
         "on WS1 (user anna) held it open"
     )
     assert sentence in text and "LOGON1-E1 (waiting)" in text
@@ -180,7 +180,7 @@ def test_why_is_one_sentence_for_each_update(say: Say) -> None:
 
 def test_why_before_the_first_refusal_has_nothing_to_tell(say: Say) -> None:
     assert "Nobody was refused a file" in say("why", "--at", "+90m")
-    assert "  1 h 0 min  " in say("locks", "--machine", "WS1", "--at", "+2h")
+    assert "  1 h  " in say("locks", "--machine", "WS1", "--at", "+2h")
     assert say("why", "--machine", "WS2", "--json")["episodes"] == []
 
 

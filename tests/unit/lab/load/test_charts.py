@@ -15,7 +15,6 @@ from despoolr_lab.load.charts import (
     RIGHT,
     WIDTH,
     Series,
-    clock,
     draw,
     milliseconds,
     nice,
@@ -61,7 +60,6 @@ def test_steps_are_decent_numbers(value: float, step: float) -> None:
 
 
 def test_times_are_written_as_people_write_them() -> None:
-    assert [clock(5), clock(65), clock(3665)] == ["0:05", "1:05", "1:01:05"]
     assert [milliseconds(0.1), milliseconds(10), milliseconds(10_000)] == [
         "0.1 ms",
         "10 ms",

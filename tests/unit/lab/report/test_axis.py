@@ -15,8 +15,8 @@ from report_world import HOUR, START
 @given(start=st.floats(0, 2e9), length=st.floats(1, 3e8))
 def test_ticks_lie_inside_have_room_and_are_bounded(start: float, length: float) -> None:
     ticks = Axis(start, start + length, 250, 800).ticks()
-    assert all(250 <= tick.x <= 1050 for tick in ticks)
-    assert all(b.x - a.x >= 71 for a, b in pairwise(ticks))
+    assert all(250 <= tick.at <= 1050 for tick in ticks)
+    assert all(b.at - a.at >= 71 for a, b in pairwise(ticks))
     assert len(ticks) <= 13
 
 

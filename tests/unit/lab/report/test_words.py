@@ -1,32 +1,10 @@
-"""How times, spans, values and clashes are put into words."""
+"""How values and clashes are put into words."""
 
 from __future__ import annotations
 
 import pytest
 
 from despoolr_lab.report import words
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (-1, "0 s"),
-        (0.2, "under 1 s"),
-        (59.4, "59 s"),
-        (59.6, "1 min"),
-        (3599, "1 h"),
-        (3660, "1 h 1 min"),
-        (86399, "1 d"),
-        (8 * 86400 + 8 * 3600, "8 d 8 h"),
-        (86400, "1 d"),
-    ],
-)
-def test_a_span_has_two_units_and_never_sixty_of_one(seconds: float, text: str) -> None:
-    assert words.span(seconds) == text
-
-
-def test_a_moment_is_site_time_to_the_minute() -> None:
-    assert words.moment(833792400.0) == "1996-06-03 09:00"
 
 
 @pytest.mark.parametrize(

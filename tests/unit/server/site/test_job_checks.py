@@ -8,7 +8,7 @@ import pytest
 
 from despoolr_core.formats.site_mif import SiteReport
 from despoolr_server.site.administrator import MachineSpec, PackageSpec
-from despoolr_server.site.job_checks import NAMED_MAX, AdministratorError, check_job, nearest
+from despoolr_server.site.job_checks import NAMED_MAX, AdministratorError, check_job, suggested
 from despoolr_server.site.jobs.model import DistributePhase, JobSpec, JobType, RunPhase, SendPhase
 from despoolr_server.site.state import queries
 from unit.server.site.bench import Bench
@@ -93,7 +93,7 @@ async def test_a_limit_itself_is_allowed(changes: dict[str, Any]) -> None:
 
 
 def test_a_refusal_lists_no_more_than_a_person_reads() -> None:
-    assert nearest("zzz", []) == "; there are none yet"
-    assert nearest("zzz", ["A", "B"]) == "; there are A, B"
+    assert suggested("zzz", []) == "; there are none yet"
+    assert suggested("zzz", ["A", "B"]) == "; there are A, B"
     many = [f"MACHINE{n}" for n in range(NAMED_MAX + 1)]
-    assert nearest("zzz", many).endswith(f"MACHINE{NAMED_MAX - 1} ...")
+    assert suggested("zzz", many).endswith(f"MACHINE{NAMED_MAX - 1} ...")

@@ -1,0 +1,44 @@
+"""What a mistyped word was meant to be: one answer for file keys, options, names and versions.
+
+The law: a word is suggested only where it is near (`CUTOFF`), whatever the case; where none is, all
+there are get listed, and nothing is guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Final
+
+from despoolr_core.rules.fold import fold
+
+CUTOFF: Final = 0.6
+"""The least likeness, of 0 to 1 as `difflib` counts it."""
+
+
+def nearest(word: str, words: Iterable[str]) -> str | None:
+    """The one of `words` that `word` was probably meant to be; None where none is near."""
+    by_fold = {fold(one): one for one in words}
+    near = get_close_matches(fold(word), by_fold, 1, CUTOFF)
+    return by_fold[near[0]] if near else None
+
+
+def suggestion(word: str, words: Iterable[str], *, named_max: int | None = None) -> str:
+    """The end of a refusal: `; did you mean 'locks'?`, or the first `named_max` of all there are in
+    the order given; empty where there are none.
+    """
+    known = list(words)
+    near = nearest(word, known)
+    if near is not None:
+        return f"; did you mean {near!r}?"
+    if not known:
+        return ""
+    more = " ..." if named_max is not None and len(known) > named_max else ""
+    return f"; there are {', '.join(known[:named_max])}{more}"
+
+
+def one_of(word: str, words: Iterable[str], what: str) -> None:
+    """Raises `ValueError` for a word that is none of `words`, with the nearest of them."""
+    known = [str(one) for one in words]
+    if word not in known:
+        raise ValueError(f"there is no {what} {word!r}{suggestion(word, known)}")
