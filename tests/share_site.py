@@ -22,9 +22,9 @@ from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.base.uploads import Downloads, Uploads
 from despoolr_server.http.connections.connection import ConnectionLimits
 from despoolr_server.http.connections.connections import Runner
+from despoolr_server.shares.base.limits import ShareLimits
+from despoolr_server.shares.base.rights import Rights, RightsTable
 from despoolr_server.shares.host import ShareHost
-from despoolr_server.shares.limits import ShareLimits
-from despoolr_server.shares.rights import Rights, RightsTable
 
 EPOCH = 825_926_400.0
 FILE_SIZE_MAX = 1000

@@ -8,11 +8,11 @@ from despoolr_core.records.stream import Record, Recorder
 from despoolr_core.share.modes import NtStatus, Role
 from despoolr_core.share.wire import OpenReply, OpenRequest, Problem, SessionReply, SessionRequest
 from despoolr_server.files import FileStore, MemoryFileStore
-from despoolr_server.shares import rights
+from despoolr_server.shares.base import rights
+from despoolr_server.shares.base.limits import ShareLimits
+from despoolr_server.shares.base.principal import Caller, Principal
 from despoolr_server.shares.host import ShareHost
-from despoolr_server.shares.limits import ShareLimits
 from despoolr_server.shares.local import LocalShare
-from despoolr_server.shares.principal import Caller, Principal
 
 EPOCH = 833785200.0
 """1996-06-03 07:00."""

@@ -21,9 +21,9 @@ from despoolr_server.http.app import make_app
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.openapi.table import Call
 from despoolr_server.http.shares.administration import AdministrationRoutes
-from despoolr_server.shares import rights
+from despoolr_server.shares.base import rights
+from despoolr_server.shares.base.limits import limits_of_lease
 from despoolr_server.shares.host import ShareHost
-from despoolr_server.shares.limits import limits_of_lease
 from despoolr_server.site.state import boxes
 
 

@@ -32,12 +32,12 @@ from despoolr_server.http.shares.administration import AdministrationRoutes
 from despoolr_server.http.shares.messages import MessageBoard
 from despoolr_server.http.site.calls import SITE_CALLS
 from despoolr_server.http.site.routes import SiteRoutes
-from despoolr_server.shares import rights
+from despoolr_server.shares.base import rights
+from despoolr_server.shares.base.limits import limits_of_lease
+from despoolr_server.shares.base.principal import Principal
+from despoolr_server.shares.base.rights import FixedNames, Rights, RightsTable
 from despoolr_server.shares.host import ShareHost
-from despoolr_server.shares.limits import limits_of_lease
 from despoolr_server.shares.local import LocalShare
-from despoolr_server.shares.principal import Principal
-from despoolr_server.shares.rights import FixedNames, Rights, RightsTable
 from despoolr_server.site.administrator import Administrator
 from despoolr_server.site.despooler.service import Despooler
 from despoolr_server.site.hotfixes import Hotfixes

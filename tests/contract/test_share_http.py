@@ -28,11 +28,11 @@ from despoolr_server.http.app import make_app
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.connections.connection import UNLIMITED
 from despoolr_server.http.connections.connections import Runner
+from despoolr_server.shares.base.limits import ShareLimits
+from despoolr_server.shares.base.principal import Principal
+from despoolr_server.shares.base.rights import Rights, RightsTable
 from despoolr_server.shares.host import ShareHost
-from despoolr_server.shares.limits import ShareLimits
 from despoolr_server.shares.local import LocalShare
-from despoolr_server.shares.principal import Principal
-from despoolr_server.shares.rights import Rights, RightsTable
 
 EPOCH = 833_785_200.0
 FILE_SIZE_MAX = 300_000

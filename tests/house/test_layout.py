@@ -237,15 +237,15 @@ SEEN_THROUGH: dict[str, tuple[str, str]] = {
         "tests/unit/server/shares/test_host.py",
         "what follows when opens and sessions end",
     ),
-    "despoolr_server.shares.limits": (
+    "despoolr_server.shares.base.limits": (
         "tests/unit/server/shares/test_host.py",
         "each limit at its edge",
     ),
-    "despoolr_server.shares.network_share": (
+    "despoolr_server.shares.base.network_share": (
         "tests/unit/server/shares/test_paths.py",
         "listings, and directories renamed too far down",
     ),
-    "despoolr_server.shares.refusals": (
+    "despoolr_server.shares.base.refusals": (
         "tests/unit/server/shares/test_host.py",
         "the records and the words of refusals",
     ),
@@ -253,16 +253,16 @@ SEEN_THROUGH: dict[str, tuple[str, str]] = {
         "tests/unit/server/shares/test_host.py",
         "leases, claims, leaving a share and coming back",
     ),
-    "despoolr_server.shares.principal": (
+    "despoolr_server.shares.base.principal": (
         "tests/unit/server/shares/test_paths.py",
         "who calls, in every test of the host",
     ),
-    "despoolr_server.shares.audit": (
+    "despoolr_server.shares.base.audit": (
         "tests/unit/server/shares/test_host.py",
         "the records the host makes",
     ),
     "despoolr_server.engine.table": ("tests/property/test_share_engine.py", "inside the engine"),
-    "despoolr_server.shares.problems": (
+    "despoolr_server.shares.base.problems": (
         "tests/unit/server/http/base/test_problem.py",
         "the words of every refusal",
     ),

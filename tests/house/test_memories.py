@@ -122,7 +122,8 @@ TABLES: dict[str, str] = {
     "server/despoolr_server/engine/table.py:OpenTable._by_session": "`opens_max`",
     "server/despoolr_server/engine/table.py:OpenTable._below": "`opens_max`, times the depth of "
     "a path",
-    "server/despoolr_server/shares/rights.py:RightsTable._entries": "rights of the configuration",
+    "server/despoolr_server/shares/base/rights.py:RightsTable._entries": "rights of the "
+    "configuration",
     "server/despoolr_server/site/despooler/client_results.py:ClientResults._requests": ""
     "`FILES_REMEMBERED_MAX`",
     "server/despoolr_server/site/despooler/service.py:Despooler._waits_for": "an instruction "

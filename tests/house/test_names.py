@@ -19,7 +19,10 @@ WORDS: dict[str, tuple[int, str]] = {
     "core/despoolr_core/formats/pcmdump.py": (1, "hexadecimal digits"),
     "core/despoolr_core/formats/mif/tokens.py": (1, "the letter of an escape"),
     "core/despoolr_core/profile.py": (2, "true and false"),
-    "server/despoolr_server/shares/problems.py": (1, "the address of a problem, from a status"),
+    "server/despoolr_server/shares/base/problems.py": (
+        1,
+        "the address of a problem, from a status",
+    ),
     "server/despoolr_server/http/openapi/routes.py": (1, "codings"),
     "server/despoolr_server/http/base/addresses.py": (2, "schemes and host names"),
     "server/despoolr_server/http/base/auth.py": (3, "schemes, localhost"),

@@ -35,9 +35,9 @@ from despoolr_core.share.wire import (
 )
 from despoolr_lab.sim.loop import VirtualLoop
 from despoolr_server.files import MemoryFileStore
+from despoolr_server.shares.base.limits import ShareLimits
+from despoolr_server.shares.base.principal import Caller, Principal
 from despoolr_server.shares.host import ShareHost
-from despoolr_server.shares.limits import ShareLimits
-from despoolr_server.shares.principal import Caller, Principal
 
 T = TypeVar("T")
 

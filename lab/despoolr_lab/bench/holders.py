@@ -28,9 +28,9 @@ from despoolr_core.share.wire import (
     SessionRequest,
 )
 from despoolr_server.files.memory import MemoryFileStore
+from despoolr_server.shares.base.limits import ShareLimits
+from despoolr_server.shares.base.principal import Caller, Principal
 from despoolr_server.shares.host import ShareHost
-from despoolr_server.shares.limits import ShareLimits
-from despoolr_server.shares.principal import Caller, Principal
 
 HELD: Final = (10, 1_000, 100_000)
 OF_ONE_FILE_MAX: Final = 10_000

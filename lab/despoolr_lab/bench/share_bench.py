@@ -36,8 +36,8 @@ from despoolr_server.files.protocol import FileStore
 from despoolr_server.http.app import make_app
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.connections.connections import Runner
+from despoolr_server.shares.base.principal import Caller, Principal
 from despoolr_server.shares.host import ShareHost
-from despoolr_server.shares.principal import Caller, Principal
 
 CLIENTS: Final = 200
 """How many workstations have an instruction file on the measured share."""

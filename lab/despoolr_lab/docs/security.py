@@ -20,8 +20,8 @@ from despoolr_server.http.app import CALLS
 from despoolr_server.http.openapi.table import ADMINISTRATORS, ANYONE, OPERATORS, Call
 from despoolr_server.http.site.calls import SITE_CALLS
 from despoolr_server.http.site.setup_calls import SETUP_CALLS
-from despoolr_server.shares import rights
-from despoolr_server.shares.rights import RightsTable
+from despoolr_server.shares.base import rights
+from despoolr_server.shares.base.rights import RightsTable
 from despoolr_server.site.state import boxes
 from despoolr_server.site_server import root_rights
 

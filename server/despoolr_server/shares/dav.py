@@ -23,11 +23,11 @@ from despoolr_server.engine.rows import Ask, FileFacts, Open, Refusal
 from despoolr_server.engine.table import file_key
 from despoolr_server.engine.tree_locks import NAMES, TREE
 from despoolr_server.files.protocol import StoreError
+from despoolr_server.shares.base.pace import batches, breathe
+from despoolr_server.shares.base.principal import Caller, Principal, TooMany
 from despoolr_server.shares.dav_locks import DavLock
 from despoolr_server.shares.gate import NO_FILE_BEFORE_A_SEPARATOR, SEPARATORS, Gate, Visit
-from despoolr_server.shares.pace import batches, breathe
 from despoolr_server.shares.paths import Paths
-from despoolr_server.shares.principal import Caller, Principal, TooMany
 from despoolr_server.shares.trees import Failures
 
 TIMEOUT_S_DEFAULT: Final = 1800.0

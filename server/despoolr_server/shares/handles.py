@@ -29,12 +29,12 @@ from despoolr_server.engine.dispositions import STAYS
 from despoolr_server.engine.names import BadName, Name, parse_name
 from despoolr_server.engine.rows import STORED_ATTRIBUTES, Ask, FileFacts, Granted, Open, Refusal
 from despoolr_server.files.protocol import StoreError
-from despoolr_server.shares.audit import Actor, actor_of
+from despoolr_server.shares.base.audit import Actor, actor_of
+from despoolr_server.shares.base.network_share import NetworkShare
+from despoolr_server.shares.base.principal import LARGE_SIZE, BeforeLarge, Principal, TooMany
+from despoolr_server.shares.base.problems import problem
 from despoolr_server.shares.closing import name_of
 from despoolr_server.shares.gate import NO_FILE_BEFORE_A_SEPARATOR, SEPARATORS, Gate
-from despoolr_server.shares.network_share import NetworkShare
-from despoolr_server.shares.principal import LARGE_SIZE, BeforeLarge, Principal, TooMany
-from despoolr_server.shares.problems import problem
 
 _READ_DATA: Final = int(Access.READ_DATA)
 _WRITE_DATA: Final = int(Access.WRITE_DATA)

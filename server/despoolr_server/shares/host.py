@@ -21,16 +21,16 @@ from despoolr_core.share.wire import RANGES_LISTED_MAX, EpisodeRow, OpenRow, Pro
 from despoolr_server.engine.names import ROOT, BadName, Name, parse_name
 from despoolr_server.engine.rows import Open
 from despoolr_server.files.protocol import FileStore
+from despoolr_server.shares.base.limits import ShareLimits
+from despoolr_server.shares.base.network_share import NetworkShare
+from despoolr_server.shares.base.principal import Principal
+from despoolr_server.shares.base.problems import problem
+from despoolr_server.shares.base.rights import EVERYONE, Rights, RightsTable
 from despoolr_server.shares.dav import Dav
 from despoolr_server.shares.gate import Gate
 from despoolr_server.shares.handles import Handles
-from despoolr_server.shares.limits import ShareLimits
-from despoolr_server.shares.network_share import NetworkShare
 from despoolr_server.shares.paths import Paths
-from despoolr_server.shares.principal import Principal
-from despoolr_server.shares.problems import problem
 from despoolr_server.shares.range_locks import RangeLocks
-from despoolr_server.shares.rights import EVERYONE, Rights, RightsTable
 from despoolr_server.shares.sessions import Sessions
 from despoolr_server.shares.trees import Trees
 

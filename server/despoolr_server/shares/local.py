@@ -21,8 +21,8 @@ from despoolr_core.share.modes import (
     render_share_mode,
 )
 from despoolr_core.share.wire import Entry, OpenReply, OpenRequest, Problem, lock_request
+from despoolr_server.shares.base.principal import Caller, Content, Principal
 from despoolr_server.shares.host import ShareHost
-from despoolr_server.shares.principal import Caller, Content, Principal
 
 
 class LocalOpenFile:

@@ -21,9 +21,8 @@ from despoolr_server.engine.names import BadName, Name, parse_name
 from despoolr_server.engine.rows import Ask, Ended, FileFacts, Granted, Open, Refusal
 from despoolr_server.engine.table import file_key
 from despoolr_server.files.protocol import StoreError
-from despoolr_server.shares.gate import NO_FILE_BEFORE_A_SEPARATOR, SEPARATORS, Gate, Visit
-from despoolr_server.shares.network_share import entry_of
-from despoolr_server.shares.principal import (
+from despoolr_server.shares.base.network_share import entry_of
+from despoolr_server.shares.base.principal import (
     LARGE_SIZE,
     NOT_MODIFIED,
     BeforeLarge,
@@ -32,7 +31,8 @@ from despoolr_server.shares.principal import (
     NotModified,
     TooMany,
 )
-from despoolr_server.shares.problems import problem
+from despoolr_server.shares.base.problems import problem
+from despoolr_server.shares.gate import NO_FILE_BEFORE_A_SEPARATOR, SEPARATORS, Gate, Visit
 
 _READ: Final = int(Access.READ_DATA)
 _WRITE: Final = int(Access.WRITE_DATA)

@@ -18,9 +18,9 @@ from despoolr_core.share.contract import OpenFile, Share, ShareUnreachable
 from despoolr_core.share.modes import Access, NtStatus, Role, ShareMode
 from despoolr_server.files.memory import MemoryFileStore
 from despoolr_server.http.app import make_app
+from despoolr_server.shares.base.limits import ShareLimits
+from despoolr_server.shares.base.principal import Principal
 from despoolr_server.shares.host import ShareHost
-from despoolr_server.shares.limits import ShareLimits
-from despoolr_server.shares.principal import Principal
 from unit.client.transport.test_server_session import LEASE_S, Logon, virtually
 
 REPORT = [("DESPOOLR.BOX-1", b"pck"), ("DESPOOLR.BOX-2", b"sni")]

@@ -32,10 +32,10 @@ from despoolr_core.share.contract import ShareUnreachable
 from despoolr_core.share.modes import Role
 from despoolr_lab.sim.world import EPOCH, run_virtual
 from despoolr_server.files.memory import MemoryFileStore
+from despoolr_server.shares.base.principal import Principal
+from despoolr_server.shares.base.rights import PACKAGE_SHARE, SMS_SHR
 from despoolr_server.shares.host import ShareHost
 from despoolr_server.shares.local import LocalShare
-from despoolr_server.shares.principal import Principal
-from despoolr_server.shares.rights import PACKAGE_SHARE, SMS_SHR
 
 PACKAGE = "BPC00001"
 START = EPOCH

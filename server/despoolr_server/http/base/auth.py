@@ -20,7 +20,7 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.rules.memory import Bounded
 from despoolr_core.rules.text import why_unfit
 from despoolr_core.share.modes import Role
-from despoolr_server.shares.principal import Principal
+from despoolr_server.shares.base.principal import Principal
 
 SECRET_SIZE_MIN: Final = 16
 TOKEN_SIZE_MAX: Final = 1024

@@ -27,8 +27,8 @@ from despoolr_server.http.base.problem import Refused, bad_request, known
 from despoolr_server.http.base.single_write import SingleWriteResponse
 from despoolr_server.http.base.traffic import Traffic
 from despoolr_server.http.base.uploads import UPLOADS
+from despoolr_server.shares.base.principal import Caller, Principal
 from despoolr_server.shares.host import ShareHost
-from despoolr_server.shares.principal import Caller, Principal
 
 T = TypeVar("T")
 

@@ -31,9 +31,9 @@ from despoolr_server.http.dav.answers import (
 )
 from despoolr_server.http.dav.bodies import XML_SIZE_MAX, XmlRefused, parse_lockinfo
 from despoolr_server.http.dav.request import Asking, depth, only, product, timeout_s, xml_refused
+from despoolr_server.shares.base.principal import Caller
 from despoolr_server.shares.dav import LockWish
 from despoolr_server.shares.dav_locks import DavLock
-from despoolr_server.shares.principal import Caller
 
 _LOCK_TOKEN: Final = istr("Lock-Token")
 _TOKEN: Final = re.compile(r"<([^<>\s]+)>|([^<>\s]+)")

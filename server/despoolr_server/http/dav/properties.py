@@ -50,9 +50,9 @@ from despoolr_server.http.dav.bodies import (
     parse_proppatch,
 )
 from despoolr_server.http.dav.request import Asking, depth, xml_refused
+from despoolr_server.shares.base.pace import BATCH, turn
+from despoolr_server.shares.base.principal import TooMany
 from despoolr_server.shares.dav import Found
-from despoolr_server.shares.pace import BATCH, turn
-from despoolr_server.shares.principal import TooMany
 
 KEPT_MAX: Final = 256
 """Dead properties of one resource."""

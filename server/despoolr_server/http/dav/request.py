@@ -35,8 +35,8 @@ from despoolr_server.http.base.problem import Refused, bad_request, known
 from despoolr_server.http.base.surface import IF, Surface, query
 from despoolr_server.http.dav.bodies import XmlRefused
 from despoolr_server.http.dav.if_header import State, holds, parse_if, submitted
+from despoolr_server.shares.base.principal import Caller
 from despoolr_server.shares.dav import TIMEOUT_S_MAX
-from despoolr_server.shares.principal import Caller
 
 Asked = tuple[Caller, str, str]
 """The caller, the share, the path without slashes at its end."""

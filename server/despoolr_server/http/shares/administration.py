@@ -25,8 +25,8 @@ from despoolr_core.share.modes import Role
 from despoolr_server.http.base.problem import Refused, known
 from despoolr_server.http.base.surface import SURFACE, json_answer, read_json
 from despoolr_server.http.shares.messages import MessageBoard
+from despoolr_server.shares.base.rights import Rights
 from despoolr_server.shares.host import ShareHost
-from despoolr_server.shares.rights import Rights
 
 TEXT_MAX: Final = 1024
 """Characters of one message."""

@@ -33,7 +33,7 @@ from despoolr_server.http.base.pieces import bytes_answer
 from despoolr_server.http.base.problem import Refused, answer, bad_request
 from despoolr_server.http.base.surface import Surface, read_json
 from despoolr_server.http.base.uploads import Sending
-from despoolr_server.shares.principal import Caller, Content
+from despoolr_server.shares.base.principal import Caller, Content
 
 BODY_SIZE_MAX: Final = 1024 * 1024
 """Bytes of a chain's JSON: 512 KiB of files in base64, and the names."""

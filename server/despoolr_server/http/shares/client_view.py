@@ -16,7 +16,7 @@ from despoolr_core.records.episodes import Why
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import Role
 from despoolr_core.share.wire import EpisodeRow, OpenRow
-from despoolr_server.shares.principal import Principal
+from despoolr_server.shares.base.principal import Principal
 
 
 def episodes_for(who: Principal, rows: list[EpisodeRow]) -> list[EpisodeRow]:

@@ -39,7 +39,7 @@ from despoolr_server.http.dav.locking import LockRoutes
 from despoolr_server.http.dav.properties import PropertyRoutes
 from despoolr_server.http.dav.request import DIRECTORY_TAG, Asking, check_query
 from despoolr_server.http.shares.listings import listing_answer, listing_page
-from despoolr_server.shares.principal import NOT_MODIFIED, Caller, Content, NotModified
+from despoolr_server.shares.base.principal import NOT_MODIFIED, Caller, Content, NotModified
 
 
 class ShareRoutes:

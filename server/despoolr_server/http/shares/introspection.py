@@ -31,7 +31,7 @@ from despoolr_server.http.base.surface import (
     whole_number,
 )
 from despoolr_server.http.shares.client_view import episodes_for, opens_for, why_for
-from despoolr_server.shares.problems import TITLES
+from despoolr_server.shares.base.problems import TITLES
 
 _EPOCH: Final = datetime(1970, 1, 1)
 _TITLES: Final[dict[str, str]] = {status.value: title for status, title in TITLES.items()}

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from despoolr_server.shares.pace import batches, breathe
+from despoolr_server.shares.base.pace import batches, breathe
 from despoolr_server.site.administrator import DetailRow, EventRow, JobRow
 
 T = TypeVar("T")

@@ -4,7 +4,7 @@ keeps there.
 The law: nothing is asked of a share beyond one look at what is there, nothing is changed where
 nothing is missing, and a file that stands where a box belongs is renamed, never deleted. Only an
 administrator, or somebody at the disk, can take a box away:
-`despoolr_server.shares.rights.FixedNames` keeps everybody else from it.
+`despoolr_server.shares.base.rights.FixedNames` keeps everybody else from it.
 """
 
 from __future__ import annotations

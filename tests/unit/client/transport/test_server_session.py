@@ -26,8 +26,8 @@ from despoolr_lab.sim.world import run_virtual
 from despoolr_server.files.memory import MemoryFileStore
 from despoolr_server.http.app import make_app
 from despoolr_server.http.base.auth import Auth
+from despoolr_server.shares.base.limits import ShareLimits
 from despoolr_server.shares.host import ShareHost
-from despoolr_server.shares.limits import ShareLimits
 
 T = TypeVar("T")
 LEASE_S = 60.0

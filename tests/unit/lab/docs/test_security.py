@@ -8,9 +8,9 @@ from despoolr_core.share.modes import NtStatus, Role
 from despoolr_lab.docs.security import FILE_CALLS, SHARES, THE_BOX, may, page
 from despoolr_server.files.layout import make_directories
 from despoolr_server.files.memory import MemoryFileStore
+from despoolr_server.shares.base.principal import Caller, Principal
 from despoolr_server.shares.dav import LockWish
 from despoolr_server.shares.host import ShareHost
-from despoolr_server.shares.principal import Caller, Principal
 from share_world import EPOCH, World, status
 
 CELLS = [(share, box) for share, (_, _, names) in SHARES.items() for box in ("", *names)]

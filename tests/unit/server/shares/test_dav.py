@@ -8,10 +8,10 @@ from despoolr_core.share.modes import NtStatus, Role
 from despoolr_core.share.wire import OpenReply, Problem
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.files.protocol import StoreError
+from despoolr_server.shares.base.principal import Caller, Principal, TooMany
+from despoolr_server.shares.base.rights import Rights
 from despoolr_server.shares.dav import FOUND_MAX, TIMEOUT_S_DEFAULT, TIMEOUT_S_MAX, LockWish
 from despoolr_server.shares.dav_locks import DavLock
-from despoolr_server.shares.principal import Caller, Principal, TooMany
-from despoolr_server.shares.rights import Rights
 from share_world import ADMIN, SERVICE, World, client, status
 
 SVC = Caller(SERVICE)

@@ -11,9 +11,9 @@ from despoolr_core.records.stream import decode, encode
 from despoolr_core.share.modes import NtStatus, Role
 from despoolr_core.share.wire import LockElement, LockRequest, Problem, SessionReply, SessionRequest
 from despoolr_server.files import DiskFileStore, MemoryFileStore
+from despoolr_server.shares.base.principal import Caller, Principal
+from despoolr_server.shares.base.rights import Rights
 from despoolr_server.shares.host import ShareHost
-from despoolr_server.shares.principal import Caller, Principal
-from despoolr_server.shares.rights import Rights
 from share_world import ADMIN, EPOCH, SERVICE, World, client, status
 
 WS3 = client("WS3", "ALICE")

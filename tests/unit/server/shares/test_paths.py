@@ -10,7 +10,7 @@ import pytest
 from despoolr_core.share.modes import NtStatus
 from despoolr_core.share.wire import Entry, Problem
 from despoolr_server.files import DiskFileStore, MemoryFileStore
-from despoolr_server.shares.principal import NOT_MODIFIED, Caller, Content
+from despoolr_server.shares.base.principal import NOT_MODIFIED, Caller, Content
 from share_world import EPOCH, SERVICE, World, client, status
 
 WS3 = client("WS3", "ALICE")

@@ -14,9 +14,9 @@ from despoolr_core.share.modes import NtStatus
 from despoolr_core.share.wire import RANGES_LISTED_MAX, LockElement, LockList, LockRequest, Problem
 from despoolr_lab.sim.loop import VirtualLoop
 from despoolr_server.files import MemoryFileStore
+from despoolr_server.shares.base.limits import ShareLimits
+from despoolr_server.shares.base.principal import Caller
 from despoolr_server.shares.host import ShareHost
-from despoolr_server.shares.limits import ShareLimits
-from despoolr_server.shares.principal import Caller
 from share_world import EPOCH, SERVICE, World, client, status
 
 ANNA, OTTO, UTE = client("PC07", "anna"), client("PC08", "otto"), client("PC09", "ute")

@@ -12,10 +12,10 @@ from despoolr_core.share.modes import Access, NtStatus, Role
 from despoolr_core.share.wire import Problem
 from despoolr_server.engine.names import DEPTH_MAX, Name, found_name, parse_name
 from despoolr_server.files.disk import DiskFileStore
+from despoolr_server.shares.base.pace import BATCH
+from despoolr_server.shares.base.principal import Caller
+from despoolr_server.shares.base.rights import Rights
 from despoolr_server.shares.dav import LockWish
-from despoolr_server.shares.pace import BATCH
-from despoolr_server.shares.principal import Caller
-from despoolr_server.shares.rights import Rights
 from despoolr_server.shares.trees import FAILURES_MAX, Failures, is_inside
 from share_world import SERVICE, World, client, status
 

@@ -5,7 +5,7 @@ else.
 from __future__ import annotations
 
 from despoolr_core.share.modes import Role
-from despoolr_server.shares.principal import NOT_MODIFIED, Caller, Content, Principal
+from despoolr_server.shares.base.principal import NOT_MODIFIED, Caller, Content, Principal
 from share_world import World
 
 CLIENT = Caller(Principal("WS1", "ALICE", Role.CLIENT))

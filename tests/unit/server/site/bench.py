@@ -36,10 +36,10 @@ from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.files import FileStore, MemoryFileStore
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.logon_server import LogonServer, make_logon_server
+from despoolr_server.shares.base.principal import Principal
+from despoolr_server.shares.base.rights import Rights
 from despoolr_server.shares.host import ShareHost
 from despoolr_server.shares.local import LocalShare
-from despoolr_server.shares.principal import Principal
-from despoolr_server.shares.rights import Rights
 from despoolr_server.site.administrator import MachineSpec, PackageSpec
 from despoolr_server.site.jobs.model import DistributePhase, JobSpec, JobType, RunPhase, SendPhase
 from despoolr_server.site.services.service import Service

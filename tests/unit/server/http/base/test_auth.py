@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from despoolr_core.rules.text import why_unfit
 from despoolr_core.share.modes import Role
 from despoolr_server.http.base.auth import Auth, is_loopback
-from despoolr_server.shares.principal import Principal
+from despoolr_server.shares.base.principal import Principal
 
 SECRET = b"sixteen bytes!!!"
 

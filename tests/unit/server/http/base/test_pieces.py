@@ -21,7 +21,7 @@ from despoolr_server.http.base.pieces import (
     json_texts,
 )
 from despoolr_server.http.base.problem import Refused
-from despoolr_server.shares.pace import BATCH
+from despoolr_server.shares.base.pace import BATCH
 from share_site import Site
 
 

@@ -22,9 +22,9 @@ from despoolr_server.http.app import make_app
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.connections.connection import UNLIMITED, ConnectionLimits
 from despoolr_server.http.connections.connections import Connections, Runner
+from despoolr_server.shares.base.limits import ShareLimits
+from despoolr_server.shares.base.principal import Principal
 from despoolr_server.shares.host import ShareHost
-from despoolr_server.shares.limits import ShareLimits
-from despoolr_server.shares.principal import Principal
 from raw_http import Raw, dial, dial_in_memory
 from share_site import EPOCH, Site
 

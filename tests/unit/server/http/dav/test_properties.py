@@ -20,9 +20,9 @@ from despoolr_server.http.dav.properties import (
     LOOKING_MAX,
     size_of,
 )
+from despoolr_server.shares.base.pace import BATCH
+from despoolr_server.shares.base.principal import Caller
 from despoolr_server.shares.dav import FOUND_MAX
-from despoolr_server.shares.pace import BATCH
-from despoolr_server.shares.principal import Caller
 from share_site import Site
 from share_world import ADMIN
 

@@ -8,7 +8,7 @@ import pytest
 from multidict import CIMultiDict
 
 from dav_site import lockinfo, proppatch
-from despoolr_server.shares.principal import Caller
+from despoolr_server.shares.base.principal import Caller
 from raw_http import dial
 from share_site import FILE_SIZE_MAX, Site
 from share_world import SERVICE

@@ -8,7 +8,7 @@ import pytest
 from despoolr_core.share.wire import Listing
 from despoolr_server.engine.names import Name
 from despoolr_server.http.base.pieces import PIECE_SIZE
-from despoolr_server.shares import network_share
+from despoolr_server.shares.base import network_share
 from share_site import Site
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from despoolr_core.share.modes import Role
 from despoolr_core.share.wire import SessionRequest
-from despoolr_server.shares.principal import Principal
+from despoolr_server.shares.base.principal import Principal
 from share_site import FILE_SIZE_MAX, Site
 
 

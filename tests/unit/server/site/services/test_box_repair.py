@@ -9,8 +9,8 @@ import pytest
 from despoolr_core.share.contract import ShareError
 from despoolr_core.share.modes import Access, Role, ShareMode
 from despoolr_core.share.wire import Entry
+from despoolr_server.shares.base.principal import Caller, Principal
 from despoolr_server.shares.local import LocalShare
-from despoolr_server.shares.principal import Caller, Principal
 from despoolr_server.site.services.box_repair import ASIDE_MAX
 from despoolr_server.site.state import boxes
 from unit.server.site.bench import Bench

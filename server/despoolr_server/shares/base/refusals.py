@@ -11,8 +11,8 @@ from despoolr_core.share.wire import Problem
 from despoolr_server.engine.names import BadName, printable
 from despoolr_server.engine.rows import Open, Refusal
 from despoolr_server.files.protocol import StoreError
-from despoolr_server.shares.audit import Actor, Audit, actor_of
-from despoolr_server.shares.problems import blockers_of, refusal_problem
+from despoolr_server.shares.base.audit import Actor, Audit, actor_of
+from despoolr_server.shares.base.problems import blockers_of, refusal_problem
 
 
 class Refusals:

@@ -10,9 +10,9 @@ from despoolr_core.share.wire import Entry
 from despoolr_server.engine.names import Name, printable, why_too_far
 from despoolr_server.engine.rows import FileFacts, Refusal
 from despoolr_server.files.protocol import FileStore, StoreError
-from despoolr_server.shares.pace import batches, breathe
-from despoolr_server.shares.principal import TooMany
-from despoolr_server.shares.rights import RightsTable
+from despoolr_server.shares.base.pace import batches, breathe
+from despoolr_server.shares.base.principal import TooMany
+from despoolr_server.shares.base.rights import RightsTable
 
 LISTED_MAX: Final = 100_000
 """Names that one listing of a directory may have."""

@@ -7,10 +7,10 @@ import pytest
 from despoolr_core.share.modes import NtStatus, Role
 from despoolr_core.share.wire import OpenReply, OpenRequest
 from despoolr_server.files.layout import make_directories
-from despoolr_server.shares import rights
+from despoolr_server.shares.base import rights
+from despoolr_server.shares.base.principal import Caller, Principal
+from despoolr_server.shares.base.rights import FixedNames, Rights, RightsTable
 from despoolr_server.shares.dav import LockWish
-from despoolr_server.shares.principal import Caller, Principal
-from despoolr_server.shares.rights import FixedNames, Rights, RightsTable
 from despoolr_server.site.state import boxes
 from share_world import ADMIN, EPOCH, SERVICE, World, client, status
 
