@@ -85,7 +85,7 @@ def log_format_option(function: F) -> F:
     )(function)
 
 
-def _log_format(context: click.Context, option: click.Parameter, text: str) -> tuple[str, str]:
+def _log_format(_context: click.Context, _option: click.Parameter, text: str) -> tuple[str, str]:
     from despoolr_app.process.process_log import LogFormatError, parse_log_format
 
     try:

@@ -231,6 +231,6 @@ class ShowGroup(click.Group):
         """`show` for any other word."""
         return super().get_command(ctx, cmd_name) or super().get_command(ctx, "show")
 
-    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+    def collect_usage_pieces(self, _ctx: click.Context) -> list[str]:
         """What a person types, `show` left out."""
         return ["ID|NAME [OPTIONS]  or  COMMAND ..."]

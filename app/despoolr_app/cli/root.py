@@ -60,11 +60,11 @@ class LazyGroup(click.Group):
         super().__init__(**kwargs)
         self._table = table
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, _ctx: click.Context) -> list[str]:
         """The table's order, not the alphabet's."""
         return list(self._table)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the one that is asked for. Raises `click.ClickException` where the room that has
         it is not installed.
         """
@@ -99,7 +99,7 @@ class LazyGroup(click.Group):
         found, command, rest = super().resolve_command(ctx, args)
         return name if found else found, command, rest
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table itself: no import."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.help) for name, entry in self._table.items()])

@@ -19,8 +19,6 @@ from despoolr_app.process.process_log import say
 from despoolr_core.rules.fold import fold
 
 if TYPE_CHECKING:
-    import asyncio
-
     from despoolr_app.process.settings import (
         GroundSettings,
         Listen,
@@ -195,7 +193,7 @@ def site(listen: str, data: Path, logons: tuple[str, ...], **given: Any) -> int:
     if not servers:
         say("despoolr: no --logon server is given: jobs will find nowhere to go")
 
-    async def start(running: Servers, stop: asyncio.Event) -> Stopper:
+    async def start(running: Servers) -> Stopper:
         await _add_site(running, settings)
         return _nothing
 
@@ -243,7 +241,7 @@ def logon(listen: str, data: Path, **given: Any) -> int:
     except ConfigError as error:
         fail(str(error))
 
-    async def start(running: Servers, stop: asyncio.Event) -> Stopper:
+    async def start(running: Servers) -> Stopper:
         await _add_logon(running, settings)
         return _nothing
 
@@ -298,7 +296,7 @@ def serve_all(
     except ConfigError as error:
         fail(str(error))
 
-    async def start(running: Servers, stop: asyncio.Event) -> Stopper:
+    async def start(running: Servers) -> Stopper:
         from dataclasses import replace
 
         server = await _add_logon(running, logon_settings)
@@ -398,7 +396,7 @@ def _ground_settings(
 OWN_CLIENTS = "serve-all"
 """The name under which the clients of `serve all` have their numbers."""
 Stopper = Callable[[], Coroutine[Any, Any, None]]
-Start = Callable[["Servers", "asyncio.Event"], Coroutine[Any, Any, Stopper]]
+Start = Callable[["Servers"], Coroutine[Any, Any, Stopper]]
 
 
 async def _nothing() -> None:
@@ -475,7 +473,7 @@ async def _serve(ground: Any, start: Start) -> int:
     running = Servers(ground, Path.cwd(), say, version("despoolr"))
     stop_more: Stopper = _nothing
     try:
-        starting = asyncio.ensure_future(start(running, stop))
+        starting = asyncio.ensure_future(start(running))
         stopping = asyncio.ensure_future(stop.wait())
         await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()

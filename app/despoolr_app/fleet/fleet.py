@@ -383,7 +383,7 @@ class Clients:
         if self._records is not None:
             self._records(record)
 
-    def _connect(self, server: str, machine: str, user: str) -> ShareServer:
+    def _connect(self, server: str, machine: str, _user: str) -> ShareServer:
         assert self._http is not None and self.clock is not None
         # A distribution server the site named and nobody gave a URL for: its name may be one that
         # resolves.

@@ -73,7 +73,7 @@ class SlotLease:
     instance: str = ""
     """Names this process among all that ever had the holder's name."""
     now: Callable[[], float] = steady_now
-    on_held: Callable[[float], None] = lambda ends_at: None
+    on_held: Callable[[float], None] = lambda _ends_at: None
     """Told of each new end of the lease."""
     first: int = 1
     size: int = 0

@@ -103,12 +103,12 @@ class FleetPage:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    async def _get_health(self, request: web.Request) -> web.Response:
+    async def _get_health(self, _request: web.Request) -> web.Response:
         return web.Response(
             body=msgspec.json.encode(fleet_health(self._clients)), content_type="application/json"
         )
 
-    async def _get_ready(self, request: web.Request) -> web.Response:
+    async def _get_ready(self, _request: web.Request) -> web.Response:
         facts = fleet_health(self._clients)
         reason = ""
         if facts["status"] not in (OK, STANDING_BY):

@@ -202,7 +202,7 @@ class _Scalar(NamedTuple):
     write: Callable[[Any, DateQuirk], str]
 
 
-def _text(value: str, quirk: DateQuirk = NO_QUIRK) -> str:
+def _text(value: str, _quirk: DateQuirk = NO_QUIRK) -> str:
     found = _CONTROL.search(value)
     if found:
         raise WinstError(
@@ -215,7 +215,7 @@ def _text(value: str, quirk: DateQuirk = NO_QUIRK) -> str:
 
 
 def _id(width: int) -> _Scalar:
-    def check(value: str, quirk: DateQuirk) -> str:
+    def check(value: str, _quirk: DateQuirk) -> str:
         if len(value) != width or not value.isascii() or not value.isalnum():
             raise WinstError(f"{value!r} must be {width} letters or digits")
         return value
@@ -224,7 +224,7 @@ def _id(width: int) -> _Scalar:
 
 
 def _number(highest: int) -> _Scalar:
-    def write(value: int, quirk: DateQuirk) -> str:
+    def write(value: int, _quirk: DateQuirk) -> str:
         if not 0 <= value <= highest:
             raise WinstError(f"{value} is not between 0 and {highest}")
         return str(int(value))

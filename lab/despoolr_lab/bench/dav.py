@@ -141,11 +141,11 @@ def _cpu_s(pid: int) -> float:
 # -- what the load says
 
 
-def _get(client: int, turn: int) -> Script:
+def _get(client: int, _turn: int) -> Script:
     return always(request("GET", f"{LISTED}/F{client}", identity(client)), 200)
 
 
-def _put(client: int, turn: int) -> Script:
+def _put(client: int, _turn: int) -> Script:
     return always(
         request("PUT", f"{BOX}/{client}.PCK", identity(client), body=b"x" * WINST_SIZE), 201, 204
     )
@@ -309,7 +309,7 @@ async def _fill(port: int) -> float:
     """The same files, put on ours."""
     state = {"number": 0}
 
-    def script(status: int, body: bytes) -> bytes:
+    def script(_status: int, _body: bytes) -> bytes:
         number = state["number"] = state["number"] + 1
         if number == 1:
             return request("MKCOL", LISTED, identity(0))

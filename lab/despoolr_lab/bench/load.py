@@ -53,7 +53,7 @@ class Connection(asyncio.Protocol):
             self._send(status, body)
         self._received = received
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
         """The server, or `stop`, ended it."""
         if not self.done.done():
             self.done.set_result(None)

@@ -254,7 +254,7 @@ def _idle_client() -> float:
         async with network.session("clients") as session:
             settings = ClientSettings(
                 clock=clock,
-                connect=lambda server, machine, user: ShareServer(
+                connect=lambda server, _machine, _user: ShareServer(
                     session, f"http://{server.lower()}", "", clock, name=server
                 ),
                 recorder=Recorder(clock.now),

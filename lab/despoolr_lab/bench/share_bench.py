@@ -48,7 +48,7 @@ PAIR_CONNECTIONS: Final = 8
 _STORES: Final[dict[str, Callable[[Path], FileStore]]] = {
     "disk": DiskFileStore,
     "journal": JournalledFileStore,
-    "memory": lambda directory: MemoryFileStore(),
+    "memory": lambda _directory: MemoryFileStore(),
 }
 _SECRET: Final = b"only for benches, on loopback"
 _ROUNDS: Final = 3
@@ -305,7 +305,7 @@ def _share_app(store: FileStore) -> web.Application:
     host.add_share("SMS_SHR", store)
     service = Caller(Principal("BPC", "SMSService", Role.SERVICE))
 
-    async def fill(app: web.Application) -> None:
+    async def fill(_app: web.Application) -> None:
         for box in ("PCMINS.BOX", "DESPOOLR.BOX"):
             await host.paths.make_directory(service, "SMS_SHR", box, parents=True)
         for client in range(CLIENTS):

@@ -70,10 +70,10 @@ class StandingClock:
         """Always the same site time."""
         return AT
 
-    async def sleep(self, seconds: float) -> None:
+    async def sleep(self, _seconds: float) -> None:
         await asyncio.Event().wait()
 
-    async def sleep_until(self, deadline: float) -> None:
+    async def sleep_until(self, _deadline: float) -> None:
         await asyncio.Event().wait()
 
 
@@ -93,8 +93,8 @@ async def applications() -> AsyncIterator[tuple[web.Application, web.Application
     ground = Ground()
     assembly = SiteAssembly(
         ground.clock,
-        lambda machine, share: MemoryFileStore(),
-        lambda site: InlineDatabase(),
+        lambda _machine, _share: MemoryFileStore(),
+        lambda _site: InlineDatabase(),
         _nobody,
         recorder=Recorder(ground.clock.now, []),
         auth=ground.auth,
@@ -142,7 +142,7 @@ async def serving() -> AsyncIterator[dict[str, str]]:
                 await runner.cleanup()
 
 
-def _nobody(machine: str, server: str, program: str) -> RemoteServer:
+def _nobody(_machine: str, server: str, program: str) -> RemoteServer:
     raise AssertionError(f"{program} asks {server}, though no service runs")
 
 

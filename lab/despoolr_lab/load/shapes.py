@@ -44,44 +44,60 @@ class ClientSchedule:
             count += 1
 
 
-Shape = Callable[[int, float, float, float, Random], list[ClientSchedule]]
-"""`shape(count, at, over_s, every_s, rng)`: the schedule of each client."""
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """What a shape is to give form to: so many clients, over which time, polling how often."""
+
+    count: int
+    at: float
+    over_s: float
+    every_s: float
+    rng: Random
+
+    def moment(self, part: float) -> float:
+        """When this part of the shape, from 0 to 1, is reached."""
+        return self.at + self.over_s * part
+
+    def parts(self, count: int) -> list[float]:
+        """One number in each n-th part of 0 to 1, in any order."""
+        parts = [(number + self.rng.random()) / count for number in range(count)]
+        self.rng.shuffle(parts)
+        return parts
 
 
-def steady(
-    count: int, at: float, over_s: float, every_s: float, rng: Random
-) -> list[ClientSchedule]:
+Shape = Callable[[Crowd], list[ClientSchedule]]
+"""The schedule of each client."""
+
+
+def steady(crowd: Crowd) -> list[ClientSchedule]:
     """Clients begin evenly over `over_s`, in any order."""
-    return [ClientSchedule(at + over_s * part) for part in _shuffled(_parts(count, rng), rng)]
+    return [ClientSchedule(crowd.moment(part)) for part in crowd.parts(crowd.count)]
 
 
-def ramp(count: int, at: float, over_s: float, every_s: float, rng: Random) -> list[ClientSchedule]:
+def ramp(crowd: Crowd) -> list[ClientSchedule]:
     """Evenly, one after the other."""
-    return [ClientSchedule(at + over_s * number / count) for number in range(count)]
-
-
-def logon_storm(
-    count: int, at: float, over_s: float, every_s: float, rng: Random
-) -> list[ClientSchedule]:
-    """A triangle that rises to `PEAK` and falls."""
     return [
-        ClientSchedule(at + over_s * _triangle(part)) for part in _shuffled(_parts(count, rng), rng)
+        ClientSchedule(crowd.at + crowd.over_s * number / crowd.count)
+        for number in range(crowd.count)
     ]
 
 
-def shift_change(
-    count: int, at: float, over_s: float, every_s: float, rng: Random
-) -> list[ClientSchedule]:
+def logon_storm(crowd: Crowd) -> list[ClientSchedule]:
+    """A triangle that rises to `PEAK` and falls."""
+    return [ClientSchedule(crowd.moment(_triangle(part))) for part in crowd.parts(crowd.count)]
+
+
+def shift_change(crowd: Crowd) -> list[ClientSchedule]:
     """The first half goes while the second comes."""
-    before = count // 2
-    early = _shuffled(_parts(before, rng), rng)
-    leaving = _shuffled(_parts(before, rng), rng)
-    coming = _shuffled(_parts(count - before, rng), rng)
+    before = crowd.count // 2
+    early = crowd.parts(before)
+    leaving = crowd.parts(before)
+    coming = crowd.parts(crowd.count - before)
     schedules = [
-        ClientSchedule(every_s * first, at + over_s * last)
+        ClientSchedule(crowd.every_s * first, crowd.moment(last))
         for first, last in zip(early, leaving, strict=True)
     ]
-    return schedules + [ClientSchedule(at + over_s * part) for part in coming]
+    return schedules + [ClientSchedule(crowd.moment(part)) for part in coming]
 
 
 SHAPES: Final[dict[str, Shape]] = {
@@ -102,17 +118,7 @@ def schedules(
     """The schedule of each of `count` clients. Same seed, same schedules. Raises `KeyError` for a
     shape there is not.
     """
-    return SHAPES[shape](count, at, over_s, every_s, Random(f"{seed}/{shape}"))
-
-
-def _parts(count: int, rng: Random) -> list[float]:
-    """One number in each n-th part of 0 to 1."""
-    return [(number + rng.random()) / count for number in range(count)]
-
-
-def _shuffled(values: list[float], rng: Random) -> list[float]:
-    rng.shuffle(values)
-    return values
+    return SHAPES[shape](Crowd(count, at, over_s, every_s, Random(f"{seed}/{shape}")))
 
 
 def _triangle(part: float) -> float:

@@ -72,7 +72,7 @@ def hold_lane(facts: Facts, axis: Axis, held: Sequence[Holding], quiet: bool = F
     )
     lane.outcome_kind = "quiet" if quiet else "hold"
     for holding in _merged(held, facts.end, axis):
-        lane.bars.append(_hold_bar(facts, axis, holding, who, quiet))
+        lane.bars.append(_hold_bar(axis, holding, who, quiet))
     if not quiet and refused:
         lane.marks = [
             Mark(axis.x(h.closed_at), "release", _closing(h))
@@ -106,7 +106,7 @@ def _merged(held: Sequence[Holding], end: float, axis: Axis) -> list[_Stretch]:
     return stretches
 
 
-def _hold_bar(facts: Facts, axis: Axis, stretch: _Stretch, who: str, quiet: bool) -> Bar:
+def _hold_bar(axis: Axis, stretch: _Stretch, who: str, quiet: bool) -> Bar:
     first = stretch.first
     x, width = axis.x(first.opened_at), max(2.0, axis.x(stretch.until) - axis.x(first.opened_at))
     until = "the end of the run" if stretch.is_open else moment(stretch.until)

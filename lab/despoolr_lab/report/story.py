@@ -169,7 +169,7 @@ def first_attempt(facts: Facts) -> list[Line]:
         first = refused
     lines = []
     for record in facts.records[first : refused + 200]:
-        if not _is_of_attempt(record, job.job if job else "", episode.purpose, episode.episode):
+        if not _is_of_attempt(record, job.job if job else "", episode.episode):
             continue
         lines.append(
             Line(record.seq, record.at, record.kind, clean(record.actor), sentence(record))
@@ -186,7 +186,7 @@ _ATTEMPT_KINDS: Final = frozenset(
 )
 
 
-def _is_of_attempt(record: Record, job: str, purpose: str, episode: str) -> bool:
+def _is_of_attempt(record: Record, job: str, episode: str) -> bool:
     data = record.data
     if record.kind == "open.refused":
         return bool(data.get("episode") == episode)

@@ -189,7 +189,7 @@ def _timeline(facts: Facts) -> str:
     if len(by_file) > FILES_MAX:
         body.append(f"  {words.count(len(by_file) - FILES_MAX, 'more blocked file')} not drawn")
     others = [job for job in facts.jobs.values() if job.job not in drawn]
-    body += [_job_lane(axis, facts, job, used) for job in others[:JOBS_MAX]]
+    body += [_job_lane(axis, job, used) for job in others[:JOBS_MAX]]
     if not facts.episodes:
         rows = sorted(facts.workstations()[:WORKSTATIONS_MAX], key=lambda row: row.machine)
         body += [_workstation_lane(axis, row, used) for row in rows]
@@ -221,7 +221,7 @@ def _file(
         job = facts.job_of(episode)
         if job and job.job not in drawn:
             drawn.add(job.job)
-            lines.append(_job_lane(axis, facts, job, used))
+            lines.append(_job_lane(axis, job, used))
     if len(episodes) > HOLDERS_MAX:
         lines.append(f"    {words.count(len(episodes) - HOLDERS_MAX, 'more episode')} not drawn")
     return lines
@@ -270,7 +270,7 @@ def _episode_lane(axis: Axis, facts: Facts, episode: EpisodeRow, used: set[str])
     return _lane(words.program_on(episode.program, episode.machine), cells, outcome)
 
 
-def _job_lane(axis: Axis, facts: Facts, job: JobStory, used: set[str]) -> str:
+def _job_lane(axis: Axis, job: JobStory, used: set[str]) -> str:
     """A job; once it is over, its letter and a line."""
     cells = _statuses(axis, job)
     if job.status in OVER:

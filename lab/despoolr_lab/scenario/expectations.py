@@ -39,12 +39,16 @@ class Finding:
 
 _JOB_NAMED: Final = re.compile(r"\{job:([^}]+)\}")
 
-Look = Callable[[World, list[Record], Any], Awaitable[Finding]]
+Look = Callable[[World, Any], Awaitable[Finding]]
+LookBack = Callable[[World, list[Record], Any], Awaitable[Finding]]
 
 
 async def check(world: World, records: list[Record], expectation: model.Expectation) -> Finding:
     """Look, compare, and say what was found."""
-    return await _LOOK[type(expectation)](world, records, expectation)
+    look = _LOOK.get(type(expectation))
+    if look is not None:
+        return await look(world, expectation)
+    return await _LOOK_BACK[type(expectation)](world, records, expectation)
 
 
 def describe(expectation: Any) -> str:
@@ -69,7 +73,7 @@ def _finding(expectation: Any, expected: Any, actual: Any, ok: bool | None = Non
 # -- jobs
 
 
-async def _job(world: World, records: list[Record], e: model.JobExpectation) -> Finding:
+async def _job(world: World, e: model.JobExpectation) -> Finding:
     answer = await _get_job(world, e, e.job)
     status = answer["job"]["status"] if answer else None
     wanted = [e.status] if isinstance(e.status, str) else list(e.status)
@@ -120,13 +124,11 @@ async def _rows(world: World, e: Any, kind: str) -> Finding:
     return _finding(e, e.rows, actual)
 
 
-async def _workstations(
-    world: World, records: list[Record], e: model.WorkstationsExpectation
-) -> Finding:
+async def _workstations(world: World, e: model.WorkstationsExpectation) -> Finding:
     return await _rows(world, e, "Workstation")
 
 
-async def _servers(world: World, records: list[Record], e: model.ServersExpectation) -> Finding:
+async def _servers(world: World, e: model.ServersExpectation) -> Finding:
     return await _rows(world, e, "Server")
 
 
@@ -175,7 +177,7 @@ async def _expiries(world: World, records: list[Record], e: model.ExpiriesExpect
 # -- files
 
 
-async def _files(world: World, records: list[Record], e: model.FilesExpectation) -> Finding:
+async def _files(world: World, e: model.FilesExpectation) -> Finding:
     site, package_id = world.packages[e.package]
     servers = [s.name for s in world.sites[site].setup.servers if s.distribution]
     store = world.package_store(e.server or servers[0])
@@ -214,7 +216,7 @@ def _tree(store: Any, directory: str) -> dict[str, str]:
     }
 
 
-async def _master(world: World, records: list[Record], e: model.MasterExpectation) -> Finding:
+async def _master(world: World, e: model.MasterExpectation) -> Finding:
     site, package_id = world.packages[e.package]
     machine = world.sites[e.site or site]
     share = world.administrator(machine.setup.server).share(boxes.ROOT_SHARE)
@@ -233,9 +235,7 @@ async def _master(world: World, records: list[Record], e: model.MasterExpectatio
     )
 
 
-async def _package_status(
-    world: World, records: list[Record], e: model.PackageStatusExpectation
-) -> Finding:
+async def _package_status(world: World, e: model.PackageStatusExpectation) -> Finding:
     site, package_id = world.packages[e.package]
     try:
         answer = await world.api(e.site or site, "GET", f"packages/{package_id}")
@@ -245,7 +245,7 @@ async def _package_status(
     return _finding(e, e.status, rows.get((e.of_site, e.server)))
 
 
-async def _box(world: World, records: list[Record], e: model.BoxExpectation) -> Finding:
+async def _box(world: World, e: model.BoxExpectation) -> Finding:
     path = await _with_ids(world, e, e.path)
     try:
         entries = await world.administrator(e.server).share(e.share).list(path)
@@ -270,7 +270,7 @@ def _counted(e: Any, count: int) -> Finding:
     return _finding(e, f"at least {e.at_least}", count, count >= e.at_least)
 
 
-async def _events(world: World, records: list[Record], e: model.EventsExpectation) -> Finding:
+async def _events(world: World, e: model.EventsExpectation) -> Finding:
     site = e.site or world.scenario.site[0].code
     events = (await world.api(site, "GET", "events?limit=10000"))["events"]
     job_id = ""
@@ -307,7 +307,7 @@ async def _with_ids(world: World, e: Any, text: str) -> str:
     return text
 
 
-async def _episode(world: World, records: list[Record], e: model.EpisodeExpectation) -> Finding:
+async def _episode(world: World, e: model.EpisodeExpectation) -> Finding:
     e = msgspec.structs.replace(e, path=await _with_ids(world, e, e.path))
     rows = [row for row in all_episodes(world) if _is_meant(row, e)]
     shown = [_episode_line(row) for row in all_episodes(world)]
@@ -363,7 +363,7 @@ def _episode_line(row: EpisodeRow) -> str:
 # -- machines
 
 
-async def _attribute(world: World, records: list[Record], e: model.AttributeExpectation) -> Finding:
+async def _attribute(world: World, e: model.AttributeExpectation) -> Finding:
     site = e.site or world.agents[e.machine].settings.site
     try:
         machine = await world.api(site, "GET", f"machines/{e.machine}")
@@ -372,7 +372,7 @@ async def _attribute(world: World, records: list[Record], e: model.AttributeExpe
     return _finding(e, e.value, machine["attributes"].get(e.group, {}).get(e.attribute))
 
 
-async def _pcm(world: World, records: list[Record], e: model.PcmExpectation) -> Finding:
+async def _pcm(world: World, e: model.PcmExpectation) -> Finding:
     agent = world.agents[e.machine]
     jobs = (await world.api(agent.settings.site, "GET", "jobs"))["jobs"]
     names = {job["request"]: job["name"] for job in jobs}
@@ -395,18 +395,23 @@ def _recorded_span(seconds: float) -> str:
 
 _LOOK: Final[dict[type, Look]] = {
     model.JobExpectation: _job,
-    model.ReachedExpectation: _reached,
     model.WorkstationsExpectation: _workstations,
     model.ServersExpectation: _servers,
     model.FilesExpectation: _files,
     model.MasterExpectation: _master,
     model.PackageStatusExpectation: _package_status,
     model.EventsExpectation: _events,
-    model.LogExpectation: _log,
     model.EpisodeExpectation: _episode,
-    model.MifsExpectation: _mifs,
-    model.ExpiriesExpectation: _expiries,
     model.AttributeExpectation: _attribute,
     model.PcmExpectation: _pcm,
     model.BoxExpectation: _box,
 }
+"""Of what is there now."""
+
+_LOOK_BACK: Final[dict[type, LookBack]] = {
+    model.ReachedExpectation: _reached,
+    model.LogExpectation: _log,
+    model.MifsExpectation: _mifs,
+    model.ExpiriesExpectation: _expiries,
+}
+"""Of what has happened."""

@@ -208,7 +208,7 @@ def _surroundings(
             network=Network(seed=seed),
             store=(lambda m, n: disk_store(files, m, n, threads=False))
             if files
-            else (lambda m, n: MemoryFileStore()),
+            else (lambda _m, _n: MemoryFileStore()),
             database=lambda site: InlineDatabase(
                 f"sqlite:///{files}/{site}.db" if files else "sqlite://"
             ),

@@ -82,7 +82,7 @@ class Surroundings:
     store: Callable[[str, str], FileStore]
     database: Callable[[str], Database]
     lease_s: float
-    logs: Callable[[str], LogSink] = lambda site: NoLogFiles()
+    logs: Callable[[str], LogSink] = lambda _site: NoLogFiles()
 
 
 class ApiError(Exception):

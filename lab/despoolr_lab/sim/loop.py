@@ -346,7 +346,7 @@ def _is_dead(what: Any) -> bool:
 
 
 def _refusing(name: str) -> Callable[..., NoReturn]:
-    def refuse(self: VirtualLoop, *args: object, **kwargs: object) -> NoReturn:
+    def refuse(_self: VirtualLoop, *_args: object, **_kwargs: object) -> NoReturn:
         raise RealWorldCall(
             f"loop.{name}() in a simulation: virtual time must not use threads, sockets, "
             "processes or signals"

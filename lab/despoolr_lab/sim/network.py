@@ -59,7 +59,7 @@ class MemoryConnector(aiohttp.BaseConnector):
         self._acquired_per_host.default_factory = cast("type[set[ResponseHandler]]", _InOrder)
 
     async def _create_connection(
-        self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout
+        self, req: aiohttp.ClientRequest, _traces: list[Any], timeout: aiohttp.ClientTimeout
     ) -> ResponseHandler:
         if req.is_ssl():
             raise aiohttp.ClientConnectionError("the simulated network carries no TLS")

@@ -42,7 +42,13 @@ class SocketNetwork:
         self._sites[host.lower(), port] = site
         return site
 
-    def session(self, source: str, *, limit: int = LIMIT, **kwargs: Any) -> aiohttp.ClientSession:
+    def session(
+        self,
+        source: str,  # noqa: ARG002 - `Network` tells it by name
+        *,
+        limit: int = LIMIT,
+        **kwargs: Any,
+    ) -> aiohttp.ClientSession:
         """A cookie-less client session, to be closed; nobody sees `source`. `kwargs` go to
         `aiohttp.ClientSession`.
         """
@@ -57,7 +63,10 @@ class _Names(AbstractResolver):
         self._sites = sites
 
     async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+        self,
+        host: str,
+        port: int = 0,
+        family: socket.AddressFamily = socket.AF_INET,  # noqa: ARG002 - aiohttp gives it by name
     ) -> list[ResolveResult]:
         if not any(known == host.lower() for known, _ in self._sites):
             raise socket.gaierror(socket.EAI_NONAME, f"no host {host!r} on this network")

@@ -34,6 +34,12 @@ RESTARTS_MAX: Final = 6
 CLIENTS_PER_FLEET: Final = 1000
 SITE: Final = "SITE1"
 LOGONS: Final = ("LOGON1", "LOGON2")
+LINKS: Final = (
+    *((SITE, logon) for logon in LOGONS),
+    *(("FLEETS", logon) for logon in LOGONS),
+    ("FLEETS", SITE),
+)
+"""Every link: who calls, who is called. All fleets share theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +99,6 @@ class Plan:
     def of(self, *what: str) -> list[Step]:
         """The steps of some kinds."""
         return [step for step in self.steps if step.what in what]
-
-
-def links_of(asked: Asked) -> tuple[tuple[str, str], ...]:
-    """Every link: who calls, who is called. All fleets share theirs."""
-    return (
-        *((SITE, logon) for logon in LOGONS),
-        *(("FLEETS", logon) for logon in LOGONS),
-        ("FLEETS", SITE),
-    )
 
 
 def make_plan(asked: Asked) -> Plan:
@@ -185,12 +182,11 @@ def _restarts(asked: Asked) -> list[Step]:
 
 def _cuts(asked: Asked) -> list[Step]:
     rng = random.Random(f"{asked.seed}/cuts")
-    links = links_of(asked)
     found = []
     for number, (at_s, slot_s) in enumerate(
         _slots(asked, rng, per_s=45.0, count_max=12, then_every_s=900.0)
     ):
-        source, target = links[number % len(links)]
+        source, target = LINKS[number % len(LINKS)]
         how = rng.choice(("refuse", "silence"))
         found.append(
             Step(

@@ -24,7 +24,7 @@ from despoolr_app.process.output import SERVER_READY, Output, ProcessDied
 from despoolr_app.process.supervisor import Supervisor
 from despoolr_lab.sampling import Source
 from despoolr_lab.soak.links import Link
-from despoolr_lab.soak.plan import LOGONS, SITE, Asked, links_of
+from despoolr_lab.soak.plan import LINKS, LOGONS, SITE, Asked
 
 VERSION: Final = "1.2 SP4 + hotfixes"
 """Of the site: the last of 1.2, in which no fault that the articles tell of loses a status."""
@@ -90,7 +90,7 @@ class Stack:
                 strict=True,
             )
         )
-        for source, target in links_of(self.asked):
+        for source, target in LINKS:
             link = self.links[f"{source}-{target}"] = Link(f"{source}-{target}", ports[target])
             await link.start()
         pace = (

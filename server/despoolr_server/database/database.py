@@ -131,7 +131,7 @@ class ThreadedDatabase:
 
     def __init__(self, url: str) -> None:
         self._engine = open_engine(url)
-        self.on_lost: Callable[[DatabaseLost], None] = lambda lost: None
+        self.on_lost: Callable[[DatabaseLost], None] = lambda _lost: None
         """Told in the loop when the connection is lost; everyone who waits, or asks later, gets the
         same `DatabaseLost`.
         """

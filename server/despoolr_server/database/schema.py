@@ -176,7 +176,7 @@ class AnyText(TypeDecorator[str]):
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+    def process_bind_param(self, value: str | None, _dialect: Dialect) -> str | None:
         """The text as PostgreSQL can keep it: U+2400 in the place of U+0000."""
         return (
             value.replace("\0", "\N{SYMBOL FOR NULL}")

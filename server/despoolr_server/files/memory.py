@@ -90,7 +90,7 @@ class MemoryFileStore:
             return bytes(data)
         return bytes(data[offset : None if length is None else offset + length])
 
-    def content(self, name: Name, facts: FileFacts) -> bytes:
+    def content(self, name: Name, _facts: FileFacts) -> bytes:
         return self.read(name)
 
     async def read_large(self, name: Name, offset: int = 0, length: int | None = None) -> bytes:

@@ -164,7 +164,7 @@ class LocalShare:
         files: Sequence[tuple[str, bytes]],
         *,
         closing: Sequence[OpenFile] = (),
-        logoff: bool = False,
+        logoff: bool = False,  # noqa: ARG002 - `Share` gives it by name
     ) -> list[ShareError | None]:
         """Files one after the other, up to the first refusal; safe together. Its session has no
         lease, and ends with `close`.

@@ -191,7 +191,7 @@ class Checker:
             )
         return name
 
-    def identified(self, block: Block, path: NodePath, facts: Facts, taken: set[int]) -> int | None:
+    def identified(self, path: NodePath, facts: Facts, taken: set[int]) -> int | None:
         """Check the ID of a block among its siblings' and return it."""
         if "ID" not in facts:
             return None
@@ -223,7 +223,7 @@ class Checker:
         self._named(block, path, facts)
         return (
             facts,
-            self.identified(block, path, facts, self.ids),
+            self.identified(path, facts, self.ids),
             self.classed(block, path, facts),
         )
 
@@ -352,7 +352,7 @@ class Checker:
         if self._on_attribute is not None:
             self._on_attribute(self, path, facts)
         self._named(attribute, path, facts)
-        number = self.identified(attribute, path, facts, taken)
+        number = self.identified(path, facts, taken)
         if number is None:
             self.say("id-missing", path, "ATTRIBUTE without ID")
         if "TYPE" not in facts:

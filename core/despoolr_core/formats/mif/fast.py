@@ -147,7 +147,7 @@ class _Decline(Exception):
     """Something worth a report: the parser's business."""
 
 
-def _decline(rule: str, offset: int, text: str) -> None:
+def _decline(_rule: str, _offset: int, _text: str) -> None:
     raise _Decline
 
 

@@ -277,7 +277,7 @@ def guarded(
             response = answer(known("bad-request", f"The body cannot be read: {str(error)[:200]}."))
             response.force_close()
         except web.HTTPException as error:
-            response = _of_aiohttp(request, error)
+            response = _of_aiohttp(error)
         except ConnectionError:
             raise  # the caller has gone: there is nobody to answer
         except Exception:
@@ -302,7 +302,7 @@ def _check_target(raw: str) -> None:
         raise bad_request(f"The address cannot be read: {error}.") from None
 
 
-def _of_aiohttp(request: web.Request, error: web.HTTPException) -> web.StreamResponse:
+def _of_aiohttp(error: web.HTTPException) -> web.StreamResponse:
     if error.status < 400:
         return error
     if isinstance(error, web.HTTPRequestEntityTooLarge):

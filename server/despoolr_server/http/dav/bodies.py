@@ -90,7 +90,7 @@ ALL: Final = PropertyQuery("allprop", ())
 class _Elements(TreeBuilder):
     """Elements as they come, of namespaces whose names are no longer than they need to be."""
 
-    def start_ns(self, prefix: str, uri: str) -> None:
+    def start_ns(self, _prefix: str, uri: str) -> None:
         """A namespace is declared. Raises `XmlRefused` for one with more than `NAMESPACE_MAX`
         characters.
         """

@@ -10,7 +10,7 @@ refused, and says how to look instead.
 from __future__ import annotations
 
 from asyncio import Semaphore
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
@@ -20,25 +20,19 @@ from aiohttp import web
 
 from despoolr_core.share.wire import Problem
 from despoolr_server.engine.rows import FileFacts
-from despoolr_server.http.base.conditions import http_date, iso_date
-from despoolr_server.http.base.media import content_type
 from despoolr_server.http.base.pieces import check_size_of, in_pieces
 from despoolr_server.http.base.problem import Handler, known
 from despoolr_server.http.base.surface import Surface, read_body
 from despoolr_server.http.dav.answers import (
-    SUPPORTED_LOCKS,
     XML_TYPE,
     href,
     lock_error,
-    lockdiscovery,
     multistatus,
     multistatus_texts,
     refuse,
     status_line,
-    visible,
 )
 from despoolr_server.http.dav.bodies import (
-    DAV,
     XML_SIZE_MAX,
     PropertyChange,
     PropertyQuery,
@@ -48,6 +42,13 @@ from despoolr_server.http.dav.bodies import (
     names_size,
     parse_propfind,
     parse_proppatch,
+)
+from despoolr_server.http.dav.live_properties import (
+    ALWAYS,
+    DISPLAY_NAME,
+    LIVE,
+    Live,
+    LiveProperties,
 )
 from despoolr_server.http.dav.request import Asking, depth, xml_refused
 from despoolr_server.shares.base.pace import BATCH, turn
@@ -65,7 +66,6 @@ LOOKING_MAX: Final = 8
 sent, each at its own pace.
 """
 
-_DISPLAY_NAME: Final = DAV + "displayname"
 _OK: Final = f"</D:prop><D:status>{status_line(200)}</D:status></D:propstat>"
 _NOT_FOUND: Final = f"</D:prop><D:status>{status_line(404)}</D:status></D:propstat>"
 
@@ -74,9 +74,6 @@ _LOCK_SIZE: Final = 512
 """Bytes of a response with all live properties, and of a lock in it, but for what has a length of
 its own.
 """
-
-Live = Callable[["PropertyRoutes", str, Found], str | None]
-"""A live property's element for a resource (share, what was found), or None where it has none."""
 
 
 class PropertyRoutes:
@@ -174,7 +171,7 @@ class PropertyRoutes:
         wrong = {
             change.name: 403
             for change in changes
-            if change.name in LIVE and change.name != _DISPLAY_NAME
+            if change.name in LIVE and change.name != DISPLAY_NAME
         }
         if not wrong and (len(after) > KEPT_MAX or sum(map(len, after.values())) > KEPT_SIZE_MAX):
             wrong = {change.name: 507 for change in changes if change.xml is not None}
@@ -199,6 +196,7 @@ class PropertyRoutes:
             if asked.kind == "prop"
             else None
         )
+        of_share = LiveProperties(self.host.dav, share)
         directory: str | None = None
         start = ""
         for one in found:
@@ -208,58 +206,59 @@ class PropertyRoutes:
                 directory, start = parent, href(share, parent, directory=True)
             where = (start + quote(last) + ("/" if facts.directory else "")) if last else start
             if wanted is None:
-                yield self._all(share, where, one, asked)
+                yield _all(of_share, where, one, asked)
             else:
-                yield self._named(share, where, one, wanted)
+                yield _named(of_share, where, one, wanted)
 
-    def _named(
-        self, share: str, where: str, found: Found, wanted: list[tuple[str, Live | None, str]]
-    ) -> str:
-        """The response to who asks for properties by name."""
-        have: list[str] = []
-        missing: list[str] = []
-        kept = found.properties
-        for name, live, empty in wanted:
-            element = (
-                live(self, share, found)
-                if live is not None and not kept
-                else self._element(share, found, name)
-            )
-            if element is None:
-                missing.append(empty)
-            else:
-                have.append(element)
-        parts = ["<D:response><D:href>", where, "</D:href>"]
-        if have or not missing:
-            parts += ["<D:propstat><D:prop>", *have, _OK]
-        if missing:
-            parts += ["<D:propstat><D:prop>", *missing, _NOT_FOUND]
-        parts.append("</D:response>")
-        return "".join(parts)
 
-    def _all(self, share: str, where: str, found: Found, asked: PropertyQuery) -> str:
-        """The response to who asks for all properties, or for their names."""
-        told = {
-            name: element
-            for name in ALWAYS
-            if (element := self._element(share, found, name)) is not None
-        }
-        if found.properties:
-            told |= {name: xml for name, xml in found.properties.items() if name not in LIVE}
-        if asked.kind == "propname":
-            have = [empty_element(name) for name in told]
+def _named(
+    of_share: LiveProperties, where: str, found: Found, wanted: list[tuple[str, Live | None, str]]
+) -> str:
+    """The response to who asks for properties by name."""
+    have: list[str] = []
+    missing: list[str] = []
+    kept = found.properties
+    for name, live, empty in wanted:
+        element = (
+            live(of_share, found)
+            if live is not None and not kept
+            else _element(of_share, found, name)
+        )
+        if element is None:
+            missing.append(empty)
         else:
-            have = [*told.values()]
-            more = (self._element(share, found, name) for name in asked.names if name not in told)
-            have += [element for element in more if element is not None]
-        found_xml = f"<D:propstat><D:prop>{''.join(have)}{_OK}"
-        return f"<D:response><D:href>{where}</D:href>{found_xml}</D:response>"
+            have.append(element)
+    parts = ["<D:response><D:href>", where, "</D:href>"]
+    if have or not missing:
+        parts += ["<D:propstat><D:prop>", *have, _OK]
+    if missing:
+        parts += ["<D:propstat><D:prop>", *missing, _NOT_FOUND]
+    parts.append("</D:response>")
+    return "".join(parts)
 
-    def _element(self, share: str, found: Found, name: str) -> str | None:
-        live = LIVE.get(name)
-        if live is None or name in found.properties:
-            return found.properties.get(name)
-        return live(self, share, found)
+
+def _all(of_share: LiveProperties, where: str, found: Found, asked: PropertyQuery) -> str:
+    """The response to who asks for all properties, or for their names."""
+    told = {
+        name: element for name in ALWAYS if (element := _element(of_share, found, name)) is not None
+    }
+    if found.properties:
+        told |= {name: xml for name, xml in found.properties.items() if name not in LIVE}
+    if asked.kind == "propname":
+        have = [empty_element(name) for name in told]
+    else:
+        have = [*told.values()]
+        more = (_element(of_share, found, name) for name in asked.names if name not in told)
+        have += [element for element in more if element is not None]
+    found_xml = f"<D:propstat><D:prop>{''.join(have)}{_OK}"
+    return f"<D:response><D:href>{where}</D:href>{found_xml}</D:response>"
+
+
+def _element(of_share: LiveProperties, found: Found, name: str) -> str | None:
+    live = LIVE.get(name)
+    if live is None or name in found.properties:
+        return found.properties.get(name)
+    return live(of_share, found)
 
 
 async def _size_about(found: list[Found], asked: PropertyQuery) -> int:
@@ -301,90 +300,3 @@ def _patched(where: str, changes: list[PropertyChange], wrong: dict[str, int]) -
         line = f"<D:status>{status_line(status)}</D:status>"
         parts.append(f"<D:propstat><D:prop>{''.join(names)}</D:prop>{line}{error}</D:propstat>")
     return "".join([*parts, "</D:response>"])
-
-
-# -- live properties
-
-
-def _creation_date(routes: PropertyRoutes, share: str, found: Found) -> str | None:
-    return f"<D:creationdate>{iso_date(int(found.facts.modified_at))}</D:creationdate>"
-
-
-def _display_name(routes: PropertyRoutes, share: str, found: Found) -> str | None:
-    name = found.facts.path.rpartition("/")[2] or share
-    return f"<D:displayname>{escape(visible(name))}</D:displayname>"
-
-
-def _length(routes: PropertyRoutes, share: str, found: Found) -> str | None:
-    return (
-        None
-        if found.facts.directory
-        else f"<D:getcontentlength>{found.facts.size}</D:getcontentlength>"
-    )
-
-
-def _content_type(routes: PropertyRoutes, share: str, found: Found) -> str | None:
-    return (
-        None
-        if found.facts.directory
-        else f"<D:getcontenttype>{content_type(found.facts.path)}</D:getcontenttype>"
-    )
-
-
-def _etag(routes: PropertyRoutes, share: str, found: Found) -> str | None:
-    return None if found.facts.directory else f"<D:getetag>{escape(found.facts.etag)}</D:getetag>"
-
-
-def _modified(routes: PropertyRoutes, share: str, found: Found) -> str | None:
-    return f"<D:getlastmodified>{http_date(int(found.facts.modified_at))}</D:getlastmodified>"
-
-
-def _type(routes: PropertyRoutes, share: str, found: Found) -> str | None:
-    return (
-        "<D:resourcetype><D:collection/></D:resourcetype>"
-        if found.facts.directory
-        else "<D:resourcetype/>"
-    )
-
-
-def _discovery(routes: PropertyRoutes, share: str, found: Found) -> str | None:
-    if not found.locks:
-        return "<D:lockdiscovery/>"
-    return lockdiscovery(found.locks, routes.host.dav.left_s)
-
-
-def _supported(routes: PropertyRoutes, share: str, found: Found) -> str | None:
-    return SUPPORTED_LOCKS
-
-
-def _free(routes: PropertyRoutes, share: str, found: Found) -> str | None:
-    if not found.facts.directory or not share:
-        return None
-    return f"<D:quota-available-bytes>{routes.host.dav.free_bytes(share)}</D:quota-available-bytes>"
-
-
-def _used(routes: PropertyRoutes, share: str, found: Found) -> str | None:
-    if not found.facts.directory or not share:
-        return None
-    return f"<D:quota-used-bytes>{routes.host.dav.used_bytes(share)}</D:quota-used-bytes>"
-
-
-LIVE: Final[dict[str, Live]] = {
-    DAV + "creationdate": _creation_date,
-    _DISPLAY_NAME: _display_name,
-    DAV + "getcontentlength": _length,
-    DAV + "getcontenttype": _content_type,
-    DAV + "getetag": _etag,
-    DAV + "getlastmodified": _modified,
-    DAV + "resourcetype": _type,
-    DAV + "lockdiscovery": _discovery,
-    DAV + "supportedlock": _supported,
-    DAV + "quota-available-bytes": _free,
-    DAV + "quota-used-bytes": _used,
-}
-"""The live properties (RFC 4918, 15; RFC 4331 for the quota). A file has one time: it was created
-when modified.
-"""
-
-ALWAYS: Final = tuple(name for name in LIVE if not name.startswith(DAV + "quota-"))
-"""Those that `allprop` shows; a quota is told to who asks for it by name (RFC 4331, 2)."""

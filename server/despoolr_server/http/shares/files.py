@@ -153,7 +153,7 @@ class ShareRoutes:
             return refuse(request, etag, error=lock_error(etag, self._host.dav_locks.of_handle))
         return SingleWriteResponse(204 if existing else 201, {hdrs.ETAG: etag})
 
-    async def options(self, request: web.Request) -> web.StreamResponse:
+    async def options(self, _request: web.Request) -> web.StreamResponse:
         """Which methods there are: those of WebDAV class 1 and 2. It says nothing about files, so
         it asks for no token.
         """

@@ -138,7 +138,7 @@ class IntrospectionRoutes:
             )
         )
 
-    async def health(self, request: web.Request) -> web.StreamResponse:
+    async def health(self, _request: web.Request) -> web.StreamResponse:
         """Whether the server answers, and a few counts. Asks for no token: it names nobody."""
         now = self._surface.clock.now()
         damages = self._host.damages()
@@ -165,7 +165,7 @@ class IntrospectionRoutes:
             body=text, headers={"Content-Type": content_type, "X-Content-Type-Options": "nosniff"}
         )
 
-    async def page(self, request: web.Request) -> web.StreamResponse:
+    async def page(self, _request: web.Request) -> web.StreamResponse:
         """The live page. It holds no data, so it needs no token: what it asks for does, and the
         person brings it.
         """

@@ -35,7 +35,7 @@ class Target:
     files: Files
     purpose: str
     refresh_every_file: bool
-    on_file: OnFile = lambda name, result, win32: None
+    on_file: OnFile = lambda _name, _result, _win32: None
 
     def path(self, name: str) -> str:
         """A package file's path on the share."""

@@ -112,7 +112,7 @@ class Installer:
         if install.retry_of is RetryOf.NOTHING:
             await self._reports.arrived(install, state, tick)
         try:
-            outcome = await self._attempt(name, install, state, tick)
+            outcome = await self._attempt(install, state, tick)
         except PackageError as error:
             self._log(f"~{error}")
             await self._site.report_event(
@@ -149,9 +149,7 @@ class Installer:
 
     # -- one attempt
 
-    async def _attempt(
-        self, name: str, install: Install, state: RetryState, tick: float
-    ) -> Outcome:
+    async def _attempt(self, install: Install, state: RetryState, tick: float) -> Outcome:
         if install.kind is InstallKind.REMOVE:
             return await self._remove(install, state, tick)
         files = await self._take_master(install)

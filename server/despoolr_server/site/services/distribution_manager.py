@@ -39,7 +39,7 @@ class DistributionManager(Service):
         await self._upward.started()
         self._inbox.wake()
 
-    async def cycle(self, tick: float) -> None:
+    async def cycle(self, _tick: float) -> None:
         entries = await self._inbox.files()
         if not entries:
             self._inbox.rest()

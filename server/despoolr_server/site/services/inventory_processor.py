@@ -35,7 +35,7 @@ class InventoryProcessor(Service):
     async def started(self) -> None:
         await self._mifs.started()
 
-    async def cycle(self, tick: float) -> None:
+    async def cycle(self, _tick: float) -> None:
         entries = await self._inbox.files()
         if not entries:
             self._inbox.rest()

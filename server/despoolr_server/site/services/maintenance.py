@@ -62,7 +62,7 @@ class MaintenanceManager(Service):
         stays, nothing is there.
         """
 
-    async def cycle(self, tick: float) -> None:
+    async def cycle(self, _tick: float) -> None:
         here = self.site.server
         await self._repair.anywhere(
             here, boxes.ROOT_SHARE, self._root, [*self._own, *self._masters.directories]

@@ -51,7 +51,7 @@ class SiteReporter(Service):
         )
         await self._own.put_data(render_site_mif(report))
 
-    async def cycle(self, tick: float) -> None:
+    async def cycle(self, _tick: float) -> None:
         entries = await self._inbox.files()
         if not entries:
             self._inbox.rest()

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from despoolr_lab.soak.plan import (
     CUT_S_MAX,
+    LINKS,
     RUN_PACKAGES,
     SITE,
     WHAT,
     Asked,
     Plan,
-    links_of,
     make_plan,
 )
 
@@ -68,7 +68,7 @@ def test_no_two_processes_are_down_and_no_two_links_cut_at_one_time(asked: Asked
 @given(ASKED)
 @settings(max_examples=30, deadline=None)
 def test_a_cut_is_shorter_than_a_fleets_lease(asked: Asked) -> None:
-    names = {f"{source}-{target}" for source, target in links_of(asked)}
+    names = {f"{source}-{target}" for source, target in LINKS}
     for step in make_plan(asked).of("cut"):
         assert step.until_s - step.at_s <= CUT_S_MAX and step.on in names
 
@@ -94,7 +94,7 @@ def test_half_an_hour_restarts_every_process_and_cuts_every_link() -> None:
         *plan.asked.fleets,
     }
     assert {step.on for step in plan.of("cut")} == {
-        f"{source}-{target}" for source, target in links_of(plan.asked)
+        f"{source}-{target}" for source, target in LINKS
     }
     assert {step.how for step in plan.of("restart")} == {"SIGKILL", "SIGTERM"}
     assert {step.how for step in plan.of("cut")} == {"refuse", "silence"}

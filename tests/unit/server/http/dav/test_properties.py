@@ -12,11 +12,10 @@ from dav_site import D, lock, parts, propfind, proppatch
 from despoolr_server.engine.names import Name
 from despoolr_server.http.base.pieces import ANSWER_SIZE_MAX, PIECE_SIZE
 from despoolr_server.http.dav.bodies import NAMES_SIZE_MAX, NAMESPACE_MAX, names_size
+from despoolr_server.http.dav.live_properties import ALWAYS, LIVE
 from despoolr_server.http.dav.properties import (
-    ALWAYS,
     KEPT_MAX,
     KEPT_SIZE_MAX,
-    LIVE,
     LOOKING_MAX,
     size_of,
 )
