@@ -43,7 +43,12 @@ from despoolr_server.database.database import DatabaseLost
 from despoolr_server.files import FileStore, StoreError
 from despoolr_server.files.journal.journalled import JournalledFileStore
 from despoolr_server.http.app import METRICS
-from despoolr_server.http.connections.connections import Runner, backlog_of, descriptors
+from despoolr_server.http.connections.connections import (
+    Runner,
+    backlog_of,
+    descriptors,
+    is_want_of_descriptors,
+)
 from despoolr_server.http.site.setup import ServerCard, SetupRoutes, site_card
 from despoolr_server.http.site.setup_calls import SETUP_CALLS
 from despoolr_server.http.site.slots import SlotRoutes
@@ -73,7 +78,7 @@ class Servers:
     say: Callable[[str], None]
     version: str = ""
     announced: list[RunningServer] = field(default_factory=list)
-    _runners: list[web.AppRunner] = field(default_factory=list)
+    _runners: list[Runner] = field(default_factory=list)
     _assembly: SiteAssembly = field(init=False)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _databases: dict[str, SiteDatabase] = field(default_factory=dict)
@@ -87,6 +92,7 @@ class Servers:
     )
 
     def __post_init__(self) -> None:
+        asyncio.get_running_loop().set_exception_handler(self._on_trouble)
         self._assembly = SiteAssembly(
             self.ground.clock,
             self._store,
@@ -98,6 +104,15 @@ class Servers:
             dav_time_scale=self.ground.scale,
             version=self.version,
         )
+
+    def _on_trouble(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What the loop cannot tell anybody else; a caller who finds no descriptor is no bug."""
+        if not is_want_of_descriptors(context):
+            loop.default_exception_handler(context)
+            return
+        for runner in self._runners:
+            if runner.serves(context["socket"]):
+                runner.find_no_descriptor()
 
     # -- up
 

@@ -21,6 +21,7 @@ KINDS: Final[dict[str, str]] = {
     "too_slow": "were too slow to send a request or to read an answer",
     "let_go": "were closed while idle to make room for others",
     "refused": "found no room",
+    "no_descriptor": "found no descriptor left, or nearly none (ulimit -n)",
 }
 """What is counted, and how a line says it."""
 

@@ -134,6 +134,7 @@ class Connection(RequestHandler):
         "_watch_at",
         "_write_at",
         "address",
+        "descriptor",
         "is_silent",
     )
 
@@ -141,6 +142,8 @@ class Connection(RequestHandler):
         super().__init__(manager, **kwargs)
         self._connections = admission
         self.address = ""
+        self.descriptor = -1
+        """Of its socket; the system gives the lowest that is free."""
         self.is_silent = True
         """Whether it has not said one whole head yet."""
         self._gone: list[Callable[[], None]] = []
@@ -203,6 +206,8 @@ class Connection(RequestHandler):
         super().connection_made(transport)
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if isinstance(peer, tuple) and peer else ""
+        socket = transport.get_extra_info("socket")
+        self.descriptor = -1 if socket is None else socket.fileno()
         if not self._connections.admit(self):
             self.refuse(
                 "server-busy",

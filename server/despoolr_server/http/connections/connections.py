@@ -1,7 +1,8 @@
 """All connections of one server: how many there may be, and which goes when there is no room.
 
 The law: whoever comes finds room as long as anybody does nothing with theirs. Descriptors are
-finite, and the process needs some for its files. Past `connections_max` the connection that has
+finite, and the process needs some for its files: where those took more than was left for them, and
+nobody can be accepted, room is made as well. Past `connections_max` the connection that has
 waited longest without having said one whole request is closed, then those that have been idle
 longest, then those that take no answer; only where all are at work is the newcomer answered 503.
 One address has at most `per_address_max` of them, so that others always find some.
@@ -10,6 +11,8 @@ One address has at most `per_address_max` of them, so that others always find so
 from __future__ import annotations
 
 import asyncio
+import errno
+from collections.abc import Mapping
 from heapq import nsmallest
 from typing import Any, Final
 
@@ -32,10 +35,20 @@ BACKLOG_MAX: Final = 128
 again.
 """
 
+NEWCOMERS: Final = 8
+"""So many descriptors before the last one, room is made: uvloop drops whoever comes when there is
+none.
+"""
+
+ROOM_S: Final = 0.1
+"""Room for want of descriptors is made once in so many seconds."""
+
 CLOSED_AT_ONCE: Final = 16
 """One in so many idle connections is closed for room, so that not every newcomer must look through
 all of them.
 """
+
+_NONE_LEFT: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 TRAFFIC: Final = web.AppKey("traffic", Traffic)
 """Where an application has the counts of its server."""
@@ -73,6 +86,7 @@ class Connections(Server):
         self._live: dict[Connection, None] = {}
         self._silent: dict[Connection, None] = {}  # oldest first
         self._per_address: dict[str, int] = {}
+        self._has_room_until = 0.0
 
     def __call__(self) -> Connection:
         return Connection(self, self, loop=self._loop, **self._kwargs)
@@ -83,6 +97,11 @@ class Connections(Server):
     def admit(self, connection: Connection) -> bool:
         """Take a new connection in, at another's cost if need be; False where there is no room."""
         address, limits = connection.address, self.limits
+        missing = connection.descriptor + 1 + NEWCOMERS - descriptors()
+        if missing > 0:
+            self.traffic.count("no_descriptor")
+            for _ in range(min(missing, NEWCOMERS)):
+                self._make_room(None)
         if limits.per_address_max and self._per_address.get(address, 0) >= limits.per_address_max:
             self._make_room(address)
             if self._per_address.get(address, 0) >= limits.per_address_max:
@@ -97,6 +116,16 @@ class Connections(Server):
         self._per_address[address] = self._per_address.get(address, 0) + 1
         self.traffic.connection_count = len(self._live)
         return True
+
+    def find_no_descriptor(self) -> None:
+        """Somebody could not be accepted for want of descriptors: close who does nothing. A loop
+        may say so many times for one: that counts once in `ROOM_S`.
+        """
+        now = self._loop.time()
+        if now >= self._has_room_until:
+            self._has_room_until = now + ROOM_S
+            self.traffic.count("no_descriptor")
+            self._make_room(None)
 
     def spoke(self, connection: Connection) -> None:
         """It has said a whole request."""
@@ -139,6 +168,14 @@ class Connections(Server):
             connection.abort()
 
 
+def is_want_of_descriptors(context: Mapping[str, Any]) -> bool:
+    """Whether the loop could not accept a connection (`call_exception_handler`), and will try again
+    by itself.
+    """
+    error = context.get("exception")
+    return "socket" in context and isinstance(error, OSError) and error.errno in _NONE_LEFT
+
+
 class Runner(web.AppRunner):
     """aiohttp's runner, whose server is `Connections`. Without `limits`, those of the process's
     descriptors.
@@ -153,6 +190,19 @@ class Runner(web.AppRunner):
         if self._limits.idle_s:
             kwargs.setdefault("keepalive_timeout", self._limits.idle_s)
         super().__init__(app, access_log=None, auto_decompress=False, **kwargs)
+
+    def serves(self, listening: Any) -> bool:
+        """Whether a socket is one that it listens on."""
+        return any(
+            listening.fileno() == one.fileno()
+            for site in self.sites
+            for one in getattr(getattr(site, "_server", None), "sockets", None) or ()
+        )
+
+    def find_no_descriptor(self) -> None:
+        """See `Connections`."""
+        if isinstance(self.server, Connections):
+            self.server.find_no_descriptor()
 
     async def _make_server(self) -> Server:
         made = await super()._make_server()

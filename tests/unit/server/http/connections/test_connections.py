@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -10,16 +12,20 @@ from aiohttp import web
 from despoolr_lab.sim.network import Network
 from despoolr_lab.sim.world import run_virtual
 from despoolr_server.http.base.traffic import Traffic
+from despoolr_server.http.connections import connections
 from despoolr_server.http.connections.connection import ConnectionLimits
 from despoolr_server.http.connections.connections import (
     BACKLOG_MAX,
     CONNECTIONS_MAX,
     FILES_MIN,
+    NEWCOMERS,
+    ROOM_S,
     TRAFFIC,
     Connections,
     Runner,
     backlog_of,
     descriptors,
+    is_want_of_descriptors,
     limits_of,
 )
 from raw_http import Raw, dial_in_memory
@@ -184,6 +190,52 @@ def test_who_leaves_makes_room_and_is_forgotten() -> None:
         assert server._silent == {}
 
     within(test)
+
+
+def test_a_want_of_descriptors_makes_room_once_however_often_a_loop_says_so() -> None:
+    async def test(world: World) -> None:
+        for _ in range(3):
+            await world.dial(said=GET)
+        for _ in range(BACKLOG_MAX):
+            world.runner.find_no_descriptor()
+        assert (world.count, world.traffic.counts["no_descriptor"]) == (2, 1)
+        await asyncio.sleep(ROOM_S)
+        world.runner.find_no_descriptor()
+        assert (world.count, world.traffic.counts["no_descriptor"]) == (1, 2)
+
+    within(test)
+
+
+@pytest.mark.parametrize("left", [NEWCOMERS - 1, NEWCOMERS])
+def test_room_is_made_before_the_last_descriptors_are_gone(
+    monkeypatch: pytest.MonkeyPatch, left: int
+) -> None:
+    async def test(world: World) -> None:
+        idle = [await world.dial(said=GET) for _ in range(3)]
+        # in memory a connection has no descriptor: -1, the one before the first
+        monkeypatch.setattr(connections, "descriptors", lambda: left)
+        newcomer = await world.dial(said=GET)
+        assert await is_open(newcomer)
+        closed = [not await is_open(one) for one in idle]
+        assert closed == ([True, False, False] if left < NEWCOMERS else [False] * 3)
+
+    within(test)
+
+
+@pytest.mark.parametrize(
+    ("context", "is_one"),
+    [
+        ({"exception": OSError(errno.EMFILE, "x"), "socket": 1}, True),
+        ({"exception": OSError(errno.ENFILE, "x"), "socket": 1}, True),
+        ({"exception": OSError(errno.EMFILE, "x")}, False),
+        ({"exception": OSError(errno.EBADF, "x"), "socket": 1}, False),
+        ({"message": "x"}, False),
+    ],
+)
+def test_only_a_connection_that_was_not_accepted_is_a_want_of_descriptors(
+    context: dict[str, Any], *, is_one: bool
+) -> None:
+    assert is_want_of_descriptors(context) is is_one
 
 
 @pytest.mark.parametrize(
