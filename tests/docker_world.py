@@ -20,8 +20,9 @@ import msgspec
 from docker.models.containers import Container
 
 import docker
-from despoolr_app.site_client.live import ServerAddress, ask
-from despoolr_app.site_client.queries import AskError
+from despoolr_app.site_client.blocking import ask
+from despoolr_app.site_client.client import ServerAddress
+from despoolr_app.site_client.errors import SiteError
 from process_world import Administrator, Done, until
 from support import REPOSITORY, SHARED
 
@@ -171,7 +172,7 @@ class Stack:
     def slots(self) -> Any:
         try:
             return ask(self.address("site"), "slots", dict)
-        except (AskError, AssertionError):
+        except (SiteError, AssertionError):
             return {"exact": False}
 
     def launch(self, *command: str, image: str = "despoolr-client", **kwargs: Any) -> Container:

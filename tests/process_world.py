@@ -23,8 +23,9 @@ import msgspec
 from despoolr.console import run
 from despoolr_app.process.output import SERVER_READY, Output, ProcessDied
 from despoolr_app.process.supervisor import BlockingChild, BlockingSupervisor
-from despoolr_app.site_client.live import ServerAddress, ask, call
-from despoolr_app.site_client.queries import AskError
+from despoolr_app.site_client.blocking import ask, call
+from despoolr_app.site_client.client import ServerAddress
+from despoolr_app.site_client.errors import SiteError
 
 DEADLINE_S = 90.0
 STEP_S = 0.02
@@ -215,5 +216,5 @@ class Administrator:
             return {
                 d["machine"]: d["status"] for d in self.job(job)["details"] if d["kind"] == kind
             }
-        except AskError:
+        except SiteError:
             return {}

@@ -18,23 +18,14 @@ from typing import Final
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
+from despoolr_app.site_client.client import ServerAddress, SiteClient
+from despoolr_app.site_client.errors import NotDespoolr, SiteError, SiteUnreachable
+from despoolr_app.site_client.over_aiohttp import aiohttp_transport
+
 TIMEOUT_S: Final = 5.0
 """Seconds of this machine's time a process has for its answer."""
 TEXT_SIZE_MAX: Final = 4 * 1024 * 1024
 """Bytes of an answer; one with all its labels at their bounds is smaller than a megabyte."""
-
-PART_SIZE: Final = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A process that answers `/metrics`: what it is called here, where it is, what it wants to be
-    asked with.
-    """
-
-    name: str
-    url: str
-    token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,47 +121,34 @@ class ScrapeFailure:
 
 
 async def sample(
-    http: aiohttp.ClientSession, source: Source, *, timeout_s: float = TIMEOUT_S
+    http: aiohttp.ClientSession, source: ServerAddress, *, timeout_s: float = TIMEOUT_S
 ) -> Sample | ScrapeFailure:
     """Ask one process. Never raises for what it answers or fails to answer."""
     loop = asyncio.get_running_loop()
     began = loop.time()
-    headers = {"Authorization": f"Bearer {source.token}"} if source.token else {}
     try:
-        async with (
-            asyncio.timeout(timeout_s),
-            http.get(f"{source.url}/metrics", headers=headers) as response,
-        ):
-            if response.status != 200:
-                return ScrapeFailure(source.name, loop.time(), f"HTTP {response.status}")
-            text = await _read(response)
-    except TimeoutError:
-        return ScrapeFailure(source.name, loop.time(), f"no answer within {timeout_s:g} s")
-    except (aiohttp.ClientError, OSError) as error:
-        return ScrapeFailure(
-            source.name, loop.time(), " ".join(str(error).split()) or type(error).__name__
+        answer = await SiteClient(aiohttp_transport(http), source, timeout_s=timeout_s).exchange(
+            "GET", "/metrics", size_max=TEXT_SIZE_MAX
         )
+    except SiteError as error:
+        return ScrapeFailure(source.name, loop.time(), _reason(error))
     at = loop.time()
-    if len(text) > TEXT_SIZE_MAX:
-        return ScrapeFailure(source.name, at, f"an answer of more than {TEXT_SIZE_MAX} bytes")
     try:
-        return read(source.name, at, at - began, text.decode())
+        return read(source.name, at, at - began, answer.body.decode())
     except ValueError as error:
         return ScrapeFailure(source.name, at, f"not the text of metrics: {error}")
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    """The body, or a little more of it than is taken."""
-    body = bytearray()
-    async for part in response.content.iter_chunked(PART_SIZE):
-        body += part
-        if len(body) > TEXT_SIZE_MAX:
-            break
-    return bytes(body)
+def _reason(error: SiteError) -> str:
+    if isinstance(error, SiteUnreachable):
+        return error.reason
+    return (
+        error.reason if isinstance(error, NotDespoolr) and error.reason else f"HTTP {error.status}"
+    )
 
 
 async def sample_all(
-    http: aiohttp.ClientSession, sources: Iterable[Source], *, timeout_s: float = TIMEOUT_S
+    http: aiohttp.ClientSession, sources: Iterable[ServerAddress], *, timeout_s: float = TIMEOUT_S
 ) -> list[Sample | ScrapeFailure]:
     """Ask all of them at once; the answers in the order of the sources."""
     return list(

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import docker
-from despoolr_app.site_client.live import ask
-from despoolr_app.site_client.queries import AskError
+from despoolr_app.site_client.blocking import ask
+from despoolr_app.site_client.errors import SiteError
 from docker_world import Stack, stack
 from process_world import Administrator, until
 
@@ -40,7 +40,7 @@ def status_at_parent(here: Stack, package: str) -> str:
     """What the parent knows of a package at its child; empty: nothing."""
     try:
         rows = ask(parent(here).site, f"packages/{package}", dict)["status"]
-    except AskError:
+    except SiteError:
         return ""
     return next((row["status"] for row in rows if row["site"] == "BPC" and not row["server"]), "")
 

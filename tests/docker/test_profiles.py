@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 import docker
-from despoolr_app.site_client.live import ask
-from despoolr_app.site_client.queries import AskError
+from despoolr_app.site_client.blocking import ask
+from despoolr_app.site_client.errors import SiteError
 from docker_world import SCALE_S_MAX, Stack, stack
 from process_world import until
 from support import REPOSITORY
@@ -139,5 +139,5 @@ def test_the_parent_is_a_site_of_its_own(here: Stack) -> None:
 def status(here: Stack, job: str) -> str:
     try:
         return str(here.administrator().job(job)["job"]["status"])
-    except (AskError, AssertionError, docker.errors.APIError):
+    except (SiteError, AssertionError, docker.errors.APIError):
         return ""

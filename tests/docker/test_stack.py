@@ -14,8 +14,9 @@ import pytest
 
 import docker
 from despoolr.console import run
-from despoolr_app.site_client.live import ServerAddress, ask, call
-from despoolr_app.site_client.queries import AskError
+from despoolr_app.site_client.blocking import ask, call
+from despoolr_app.site_client.client import ServerAddress
+from despoolr_app.site_client.errors import SiteError
 from despoolr_server.site.state.slots import LEASE_S
 from docker_world import SCALE_S_MAX, UP_S_MAX, Stack, decoded, health, stack
 from process_world import until
@@ -83,7 +84,7 @@ def test_containers_are_bounded_and_may_do_next_to_nothing(here: Stack) -> None:
 
 def test_nobody_gets_in_without_a_token(here: Stack) -> None:
     site = here.address("site")
-    with pytest.raises(AskError, match="does not accept the token"):
+    with pytest.raises(SiteError, match="does not accept the token"):
         call(type(site)(site.name, site.url, ""), "GET", "/api/v1/jobs")
 
 
@@ -287,7 +288,7 @@ def test_sigterm_ends_a_container_cleanly_within_its_grace(here: Stack, service:
 def jobs_status(administrator: Any, job: str) -> str:
     try:
         return str(administrator.job(job)["job"]["status"])
-    except AskError:
+    except SiteError:
         return ""
 
 

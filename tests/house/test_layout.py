@@ -30,6 +30,14 @@ SEEN_THROUGH: dict[str, tuple[str, str]] = {
         "tests/unit/server/http/shares/test_chain.py",
         "the bodies of a call, as a server takes and answers them",
     ),
+    "despoolr_core.share.site_api": (
+        "tests/house/test_openapi.py",
+        "structs, checked against answers",
+    ),
+    "despoolr_core.share.fleet_api": (
+        "tests/unit/server/http/site/test_slots.py",
+        "the bodies of the calls, as a server takes and answers them",
+    ),
     "despoolr_client.transport.http_share": (
         "tests/contract/test_share_http.py",
         "one of the two carriers of a share",
@@ -201,6 +209,27 @@ SEEN_THROUGH: dict[str, tuple[str, str]] = {
         "tests/process/test_serve.py",
         "calls that only processes make",
     ),
+    "despoolr_app.cli.at_site": (
+        "tests/process/test_administering.py",
+        "whom commands ask, against sites that run",
+    ),
+    "despoolr_app.cli.secret": ("tests/process/test_load.py", "what commands sign tokens with"),
+    "despoolr_app.site_client.blocking": (
+        "tests/contract/test_site_client.py",
+        "one of the two carriers of a call",
+    ),
+    "despoolr_app.site_client.errors": (
+        "tests/contract/test_site_client.py",
+        "what a call comes to without an answer",
+    ),
+    "despoolr_app.site_client.live": (
+        "tests/unit/app/cli/test_ask.py",
+        "as a running server answers, and as its records do",
+    ),
+    "despoolr_app.site_client.over_aiohttp": (
+        "tests/contract/test_site_client.py",
+        "one of the two carriers of a call",
+    ),
     "despoolr_app.site_client.client": (
         "tests/process/test_fleets.py",
         "how fleets ask a site that starts, refuses, is gone",
@@ -223,7 +252,7 @@ SEEN_THROUGH: dict[str, tuple[str, str]] = {
     ),
     "despoolr_server.http.site.answers": (
         "tests/house/test_openapi.py",
-        "structs, checked against answers",
+        "answers, checked against structs",
     ),
     "despoolr_server.http.site.routes": (
         "tests/unit/server/site/test_administrator.py",

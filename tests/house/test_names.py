@@ -64,7 +64,7 @@ WORDS: dict[str, tuple[int, str]] = {
     "lab/despoolr_lab/scenario/world.py": (5, "host names: a machine's name is ASCII"),
     "lab/despoolr_lab/scenario/steps.py": (1, "host names: a machine's name is ASCII"),
     "lab/despoolr_lab/toml/toml_text.py": (1, "shown"),
-    "app/despoolr_app/site_client/live.py": (1, "shown"),
+    "app/despoolr_app/site_client/errors.py": (1, "shown"),
     "lab/despoolr_lab/oracle/connection.py": (1, "header names"),
     "lab/despoolr_lab/oracle/cases.py": (1, "a word of a case"),
     "app/despoolr_app/cli/output.py": (2, "shown"),

@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from despoolr_app.site_client.live import Refusal, call
+from despoolr_app.site_client.blocking import call
+from despoolr_app.site_client.errors import SiteRefused
 from despoolr_core.formats.job_mif import Machine, add_identification
 from despoolr_lab.scenario.noidmif import render_noidmif
 from process_world import Workshop, until
@@ -150,7 +151,7 @@ def test_a_noidmif_of_a_client_becomes_attributes_that_machine_shows(workshop: W
         "Package Status  PATCH      Complete",
     ]
     for limit in ("0", "10001", "many"):
-        with pytest.raises(Refusal, match=f"limit={limit} is not a number from 1 to 10,000"):
+        with pytest.raises(SiteRefused, match=f"limit={limit} is not a number from 1 to 10,000"):
             call(workshop.servers()["SITE1"], "GET", f"/api/v1/machines?limit={limit}")
     assert b"PC00001" in call(workshop.servers()["SITE1"], "GET", "/api/v1/machines?limit=10000")
     assert process.terminate()[0] == 0

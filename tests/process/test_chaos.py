@@ -12,7 +12,8 @@ from random import Random
 import pytest
 
 from chaos_world import DAMAGES, Writer, check_copies, newest, over_http, write_for
-from despoolr_app.site_client.live import ServerAddress, call
+from despoolr_app.site_client.blocking import call
+from despoolr_app.site_client.client import ServerAddress
 from process_world import Process, Workshop
 from support import free_port
 

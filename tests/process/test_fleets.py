@@ -19,8 +19,9 @@ from typing import Any
 
 import pytest
 
-from despoolr_app.site_client.live import ServerAddress, call
-from despoolr_app.site_client.queries import AskError
+from despoolr_app.site_client.blocking import call
+from despoolr_app.site_client.client import ServerAddress
+from despoolr_app.site_client.errors import SiteError
 from despoolr_core.share.modes import Role
 from despoolr_lab.soak.links import Link
 from despoolr_server.http.base.auth import Auth
@@ -382,7 +383,7 @@ def test_metrics_of_a_fleet_need_a_token_that_the_secret_signed(workshop: Worksh
         "polls are counted",
     )
     assert workshop.run("health", "--url", page, "--token", "wrong").returncode == 1
-    with pytest.raises(AskError, match="401"):
+    with pytest.raises(SiteError, match="401"):
         call(ServerAddress("", page, ""), "GET", "/metrics")
 
 
@@ -419,7 +420,7 @@ def test_a_fleet_is_ready_when_its_clients_are_there_and_reach_a_logon_server(
     logon.kill()
     assert probe(url) == 1
     assert probe(page_of(second)) == 0, "one that stands by is as it should be"
-    with pytest.raises(AskError):
+    with pytest.raises(SiteError):
         call(ServerAddress("", url, ""), "GET", "/ready")
     assert site.process.poll() is None
     ready.kill()

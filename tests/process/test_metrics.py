@@ -19,7 +19,8 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from despoolr_app.site_client.live import ServerAddress, call
+from despoolr_app.site_client.blocking import call
+from despoolr_app.site_client.client import ServerAddress
 from process_world import Administrator, Workshop, until
 from support import REPOSITORY, free_port, program
 

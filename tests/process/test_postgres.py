@@ -13,8 +13,8 @@ from despoolr_app.process import database_url as site_database
 from despoolr_app.process.database_url import open_site_database
 from despoolr_app.process.runtime import StartError
 from despoolr_app.process.settings import ConfigError
-from despoolr_app.site_client.live import ask
-from despoolr_app.site_client.queries import AskError
+from despoolr_app.site_client.blocking import ask
+from despoolr_app.site_client.errors import SiteError
 from postgres_world import Postgres
 from process_world import Administrator, Workshop, until
 from support import free_port
@@ -80,7 +80,7 @@ def test_a_site_whose_database_goes_away_ends_with_one_line_and_goes_on_when_it_
     administrator = Administrator(workshop.servers()["SITE1"])
     package = administrator.make_package("OFFICE", a="a one")
     postgres.cut_off(url)
-    with pytest.raises(AskError):
+    with pytest.raises(SiteError):
         administrator.make_package("TOOLS", a="a one")
     until(lambda: first.process.poll() is not None, "it ends")
     assert first.process.returncode == 2

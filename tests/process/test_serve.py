@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from despoolr.console import run
-from despoolr_app.site_client.live import call
-from despoolr_app.site_client.queries import AskError
+from despoolr_app.site_client.blocking import call
+from despoolr_app.site_client.errors import SiteError
 from process_world import Administrator, Workshop, until
 
 FAST = ("--time", "x2000", "--response", "Very Fast")
@@ -112,7 +112,7 @@ def test_a_restarted_server_gives_new_ids_keeps_its_secret_and_remembers_who_was
     )["session"]
     wanted = json.dumps({"session": session, "share": "SMS_PKGD", "path": "b.dat"}).encode()
     handle = json.loads(call(logon, "POST", "/api/v1/opens", wanted))["open"]
-    with pytest.raises(AskError, match=r"held open by WINWORD\.EXE on WS1"):
+    with pytest.raises(SiteError, match=r"held open by WINWORD\.EXE on WS1"):
         call(logon, "PUT", "/SMS_PKGD/b.dat", b"two")
     until(
         lambda: b"open.refused" in (workshop.path / "data/records.jsonl").read_bytes(),

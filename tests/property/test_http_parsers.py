@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from despoolr_core.share.chain import Chain
+from despoolr_core.share.site_api import MachineSpec, PackageSpec, SiteSpec
 from despoolr_core.share.wire import (
     EpisodeEnd,
     LockRequest,
@@ -19,7 +20,6 @@ from despoolr_core.share.wire import (
 )
 from despoolr_server.http.base.problem import Refused
 from despoolr_server.http.base.surface import decode_json, switch, whole_number
-from despoolr_server.site.administrator import MachineSpec, PackageSpec, SiteSpec
 from despoolr_server.site.jobs.model import JobSpec
 
 KINDS: list[Any] = [

@@ -6,14 +6,13 @@ servers started in this directory; else the latest finished run. What was asked 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from despoolr_app.cli.at_site import at_site_option
+from despoolr_app.cli.at_site import answering, at_site_option, find_servers, site_first
 from despoolr_app.cli.output import (
     echo_json,
     echo_table,
@@ -29,7 +28,6 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.times import span
 
 if TYPE_CHECKING:
-    from despoolr_app.site_client.live import ServerAddress
     from despoolr_app.site_client.queries import LockRow, Source, Wanted
 
 SOURCES = (
@@ -87,7 +85,7 @@ def find_source(
             return RunSource(find_run(run, runs))
         servers = find_servers(urls, token)
         if servers:
-            return LiveSource(_site_first(servers, at_site, about))
+            return LiveSource(site_first(servers, at_site, about))
         if at_site:
             fail(
                 f"no site {fold(at_site)} runs here; start it with `despoolr serve site`, or "
@@ -103,94 +101,6 @@ def find_source(
         say(f"no site is running here; this is the latest run, {runs / Path(found.name).name}")
         return found
     except RunError as error:
-        fail(str(error))
-
-
-def _site_first(servers: list[ServerAddress], at_site: str, about: str) -> list[ServerAddress]:
-    """The servers, the chosen site's first: it is the one that is asked for jobs and events."""
-    if len(servers) < 2 and not at_site:
-        return servers
-    from despoolr_app.cli.at_site import choose, running_sites
-
-    sites = running_sites(servers, is_needed=bool(at_site))
-    if len(sites) < 2 and not at_site:
-        return servers
-    site = choose(sites, at_site, about)
-    if not at_site:
-        others = ", ".join(other.code for other in sites if other is not site)
-        say(
-            f"jobs and events are those of site {site.code}; {others} could be asked with --at-site"
-        )
-    return [site.server, *(server for server in servers if server.url != site.server.url)]
-
-
-def find_servers(urls: tuple[str, ...], token: str) -> list[ServerAddress]:
-    """The servers at `--url` and those a site server among them knows; else those started in this
-    directory.
-    """
-    from despoolr_app.process import discovery
-    from despoolr_app.process.settings import ConfigError, parse_url
-    from despoolr_app.site_client.live import ServerAddress
-
-    try:
-        here = discovery.running(Path.cwd())
-    except ConfigError as error:
-        fail(str(error))
-    if not urls:
-        return [ServerAddress(s.name, s.url, token or _token_of(s.token_file)) for s in here]
-    token = token or secret_token()
-    tokens = {s.url: s.token_file for s in here}
-    try:
-        wanted = [parse_url(url) for url in urls]
-    except ConfigError as error:
-        fail(str(error))
-    found = [
-        ServerAddress(url, url, token or (_token_of(tokens[url]) if url in tokens else ""))
-        for url in wanted
-    ]
-    return [*found, *_known_to(found)]
-
-
-def _known_to(servers: list[ServerAddress]) -> list[ServerAddress]:
-    """The logon servers a site server names: the opens of their shares are known only there."""
-    from despoolr_app.site_client.live import ServerAddress, ask
-    from despoolr_app.site_client.queries import AskError
-
-    setups: list[tuple[ServerAddress, Any]] = []
-    for server in servers:
-        try:
-            setups.append((server, ask(server, "setup", dict)))
-        except AskError:
-            continue
-    # By name, too: a server may have one URL for its neighbours and another for us (containers with
-    # published ports).
-    asked = {server.url for server in servers} | {setup.get("server") for _, setup in setups}
-    more: list[ServerAddress] = []
-    for server, setup in setups:
-        for other in setup.get("servers", ()):
-            if other["url"] not in asked and other["name"] not in asked:
-                asked.add(other["url"])
-                more.append(ServerAddress(other["name"], other["url"], server.token))
-    return more
-
-
-def _token_of(file: str) -> str:
-    from despoolr_app.process.settings import ConfigError, read_token
-
-    try:
-        return read_token(Path(file))
-    except ConfigError:
-        return ""
-
-
-def answering(question: Callable[[], Any]) -> Any:
-    """The answer, or the end of the command with one line."""
-    from despoolr_app.runs.directory import RunError
-    from despoolr_app.site_client.queries import AskError
-
-    try:
-        return question()
-    except (AskError, RunError) as error:
         fail(str(error))
 
 
@@ -466,29 +376,3 @@ def events(
             for e in found
         ],
     )
-
-
-def secret_token() -> str:
-    """An administrator's token made from a configured secret, or nothing."""
-    secret = configured_secret()
-    if secret is None:
-        return ""
-    from despoolr_core.share.modes import Role
-    from despoolr_server.http.base.auth import Auth
-
-    return Auth(secret).issue("ADMIN1", "Administrator", Role.ADMIN)
-
-
-def configured_secret() -> bytes | None:
-    """The secret that `DESPOOLR_SECRET`, `DESPOOLR_SECRET_FILE` or `DESPOOLR_COMMON` names, or
-    None.
-    """
-    from despoolr_app.process.settings import ConfigError, given_secret
-    from despoolr_app.process.stack_dir import common_secret
-
-    file, common = os.environ.get("DESPOOLR_SECRET_FILE"), os.environ.get("DESPOOLR_COMMON")
-    try:
-        secret = given_secret(os.environ.get("DESPOOLR_SECRET"), Path(file) if file else None)
-        return common_secret(Path(common)) if secret is None and common else secret
-    except ConfigError as error:
-        fail(str(error))

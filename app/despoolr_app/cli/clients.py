@@ -59,11 +59,14 @@ def command(
     """The fleets of a site, and whether exactly the clients that were asked for exist (exit code 12
     if not).
     """
-    from despoolr_app.cli.ask import find_servers
+    from msgspec import to_builtins
+
+    from despoolr_app.cli.at_site import find_servers
     from despoolr_app.clocks.skew import SKEW_S_MAX, told
     from despoolr_app.process.settings import ConfigError, parse_span
-    from despoolr_app.site_client.live import LiveSource, clock_skew_s
-    from despoolr_app.site_client.queries import AskError
+    from despoolr_app.site_client.blocking import clock_skew_s
+    from despoolr_app.site_client.errors import SiteError
+    from despoolr_app.site_client.live import LiveSource
 
     try:
         left = parse_span(within) if within else 0.0
@@ -75,12 +78,12 @@ def command(
             )
         source = LiveSource(servers)
         while True:
-            facts = judged(source.slots(), expect)
+            facts = judged(to_builtins(source.slots()), expect)
             if facts["exact"] or left <= 0:
                 break
             time.sleep(min(STEP_S, left))
             left -= STEP_S
-    except (AskError, ConfigError) as error:
+    except (SiteError, ConfigError) as error:
         fail(str(error))
     if as_json:
         echo_json(facts)

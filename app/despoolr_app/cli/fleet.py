@@ -188,6 +188,7 @@ def command(**given: Any) -> int:
         unknown_variables,
     )
     from despoolr_app.runs.directory import RunError
+    from despoolr_app.site_client.errors import SiteError
 
     begin(given["log_format"][0])
     try:
@@ -199,12 +200,12 @@ def command(**given: Any) -> int:
         listen = parse_listen(given["listen"], FLEET_PORT) if given["listen"] else None
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             return runner.run(_run(settings, scale, for_s, listen, as_json=given["as_json"]))
-    except (ConfigError, StartError, RunError) as error:
+    except (ConfigError, StartError, SiteError, RunError) as error:
         fail(str(error))
 
 
 def _settings(given: dict[str, Any]) -> ClientsSettings:
-    from despoolr_app.cli.ask import secret_token
+    from despoolr_app.cli.secret import secret_token
     from despoolr_app.fleet.churn import parse_churn
     from despoolr_app.fleet.fleet import ClientsSettings
     from despoolr_app.process import discovery
@@ -269,7 +270,7 @@ def _auth() -> Auth | None:
     """What checks the tokens of those who read the metrics: this process's secret, if it was given
     one.
     """
-    from despoolr_app.cli.ask import configured_secret
+    from despoolr_app.cli.secret import configured_secret
     from despoolr_server.http.base.auth import Auth
 
     secret = configured_secret()

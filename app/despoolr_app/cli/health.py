@@ -18,7 +18,7 @@ import click
 from despoolr_app.cli.output import EXIT_BUG, EXIT_OK, echo_json, fail, json_option, put, say
 
 if TYPE_CHECKING:
-    from despoolr_app.site_client.live import ServerAddress
+    from despoolr_app.site_client.client import ServerAddress
 
 CONTENT: Final = b"Despoolr was here.\r\n"
 
@@ -51,7 +51,7 @@ def command(urls: tuple[str, ...], token: str, share: str, timeout_s: float, as_
     """Whether servers answer: open a file on a share, write, read, close; how many milliseconds
     each took.
     """
-    from despoolr_app.cli.ask import find_servers
+    from despoolr_app.cli.at_site import find_servers
     from despoolr_app.clocks.skew import SKEW_S_MAX, told
 
     servers = find_servers(urls, token)
@@ -71,8 +71,8 @@ def command(urls: tuple[str, ...], token: str, share: str, timeout_s: float, as_
 
 def check(server: ServerAddress, share: str, timeout_s: float) -> dict[str, Any]:
     """One server's round trip: `healthy`, `error`, and `ms` for each step."""
-    from despoolr_app.site_client.live import clock_skew_s, fleet_facts, health
-    from despoolr_app.site_client.queries import AskError
+    from despoolr_app.site_client.blocking import clock_skew_s, fleet_facts, health
+    from despoolr_app.site_client.errors import SiteError
 
     ms: dict[str, float] = {}
     result: dict[str, Any] = {
@@ -98,11 +98,11 @@ def check(server: ServerAddress, share: str, timeout_s: float) -> dict[str, Any]
             "opens": facts.opens,
         }
         if facts.damages:
-            raise AskError("; ".join(facts.damages))
+            raise SiteError("; ".join(facts.damages))
         result["share"] = share or _first_share(server, timeout_s)
         _round_trip(server, result["share"], ms, timeout_s)
         result["healthy"] = True
-    except AskError as error:
+    except SiteError as error:
         result["error"] = str(error)
     ms["total"] = round(sum(ms.values()), 2)
     return result
@@ -133,13 +133,14 @@ def _check_fleet(server: ServerAddress, fleet: dict[str, Any], timeout_s: float)
 
 
 def _first_share(server: ServerAddress, timeout_s: float) -> str:
-    from despoolr_app.site_client.live import ask
-    from despoolr_app.site_client.queries import AskError
+    from despoolr_app.site_client.blocking import ask
+    from despoolr_app.site_client.errors import SiteError
+    from despoolr_core.share.fleet_api import SetupFacts
 
-    shares = ask(server, "setup", dict, timeout_s=timeout_s).get("shares")
+    shares = ask(server, "setup", SetupFacts, timeout_s=timeout_s).shares
     if not shares:
-        raise AskError(f"{server.url} has no share to try; name one with --share")
-    return str(shares[0])
+        raise SiteError(f"{server.url} has no share to try; name one with --share")
+    return shares[0]
 
 
 def _round_trip(server: ServerAddress, share: str, ms: dict[str, float], timeout_s: float) -> None:
@@ -148,8 +149,8 @@ def _round_trip(server: ServerAddress, share: str, ms: dict[str, float], timeout
     """
     import json
 
-    from despoolr_app.site_client.live import call
-    from despoolr_app.site_client.queries import AskError
+    from despoolr_app.site_client.blocking import call
+    from despoolr_app.site_client.errors import SiteError
 
     def do(step: str, method: str, target: str, body: bytes | None = None) -> bytes:
         began = perf_counter()
@@ -174,7 +175,7 @@ def _round_trip(server: ServerAddress, share: str, ms: dict[str, float], timeout
         ]
         do("write", "PUT", f"/api/v1/opens/{handle}/content", CONTENT)
         if do("read", "GET", f"/api/v1/opens/{handle}/content") != CONTENT:
-            raise AskError(
+            raise SiteError(
                 f"{server.url} gave back something else than what was written to {share}"
             )
         do("close", "DELETE", f"/api/v1/opens/{handle}")

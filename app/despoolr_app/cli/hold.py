@@ -20,7 +20,7 @@ from despoolr_app.cli.output import EXIT_OK, echo_json, fail, json_option, put, 
 from despoolr_core.rules.fold import fold
 
 if TYPE_CHECKING:
-    from despoolr_app.site_client.live import ServerAddress
+    from despoolr_app.site_client.client import ServerAddress
 
 LEASE_S: Final = 60.0
 """Seconds of this machine's time that the session outlives a holder that vanished."""
@@ -70,9 +70,9 @@ def command(
     r"""Open FILE and keep it open: \\LOGON1\SMS_PKGD\BPC00001\b.dat, or SMS_PKGD/BPC00001/b.dat on
     the first that has it.
     """
-    from despoolr_app.cli.ask import find_servers
+    from despoolr_app.cli.at_site import find_servers
     from despoolr_app.process.settings import ConfigError, parse_span
-    from despoolr_app.site_client.queries import AskError
+    from despoolr_app.site_client.errors import SiteError
 
     name, share, path = _parts(file)
     try:
@@ -90,7 +90,7 @@ def command(
                     f"{given['access']}, {given['share_mode']}"
                 )
             session.stay(str(opened["open"]), for_s / scale)
-    except (AskError, ConfigError) as error:
+    except (SiteError, ConfigError) as error:
         fail(str(error))
     say("despoolr: closed")
     return EXIT_OK
@@ -110,17 +110,18 @@ def _parts(file: str) -> tuple[str, str, str]:
 
 
 def _server(servers: list[ServerAddress], name: str, share: str) -> tuple[ServerAddress, float]:
-    """The one that is meant, and the pace of its time. Raises `AskError`."""
-    from despoolr_app.site_client.live import ask
-    from despoolr_app.site_client.queries import AskError
+    """The one that is meant, and the pace of its time. Raises `SiteError`."""
+    from despoolr_app.site_client.blocking import ask
+    from despoolr_app.site_client.errors import SiteError
+    from despoolr_core.share.fleet_api import SetupFacts
 
     if not servers:
-        raise AskError("there is no running server here; give one with --url")
+        raise SiteError("there is no running server here; give one with --url")
     for server in servers:
-        setup: Any = ask(server, "setup", dict)
-        if (not name or setup["server"] == name) and share in (fold(s) for s in setup["shares"]):
-            return server, float(setup["clock"]["scale"])
-    raise AskError(
+        setup = ask(server, "setup", SetupFacts)
+        if (not name or setup.server == name) and share in (fold(s) for s in setup.shares):
+            return server, setup.clock.scale
+    raise SiteError(
         f"none of {', '.join(s.url for s in servers)} has the share {share}"
         + (f" and is {name}" if name else "")
     )
@@ -141,13 +142,13 @@ class _Session:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        from despoolr_app.site_client.queries import AskError
+        from despoolr_app.site_client.errors import SiteError
 
-        with suppress(AskError) if kind is not None else nullcontext():  # the first error says why
+        with suppress(SiteError) if kind is not None else nullcontext():  # the first error says why
             self._do("DELETE", f"/api/v1/sessions/{self._id}")
 
     def open(self, share: str, path: str, given: dict[str, str]) -> Any:
-        """The answer of the server. Raises `AskError` for a refusal."""
+        """The answer of the server. Raises `SiteError` for a refusal."""
         wanted = {
             "session": self._id,
             "share": share,
@@ -158,7 +159,7 @@ class _Session:
         return self._do("POST", "/api/v1/opens", wanted)
 
     def stay(self, opened: str, for_s: float) -> None:
-        """Keep an open for so many seconds, or until a signal. Raises `AskError` if the server has
+        """Keep an open for so many seconds, or until a signal. Raises `SiteError` if the server has
         closed it meanwhile.
         """
         over = threading.Event()
@@ -173,7 +174,7 @@ class _Session:
         self._do("GET", f"/api/v1/opens/{opened}")
 
     def _do(self, method: str, target: str, body: Any = None) -> Any:
-        from despoolr_app.site_client.live import call
+        from despoolr_app.site_client.blocking import call
 
         answer = call(
             self._server, method, target, None if body is None else json.dumps(body).encode()

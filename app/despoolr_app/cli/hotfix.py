@@ -27,13 +27,17 @@ def apply(article: str, urls: tuple[str, ...], token: str, at_site: str, as_json
     """
     from urllib.parse import quote
 
+    from msgspec import to_builtins
+
+    from despoolr_core.share.site_api import HotfixInstalled
+
     site = find_site(urls, token, at_site)
-    found = site.post(f"hotfixes/{quote(article, safe='')}")
+    found = site.post(f"hotfixes/{quote(article, safe='')}", HotfixInstalled)
     if as_json:
-        echo_json({"site": site.code, "source": site.server.url, **found})
+        echo_json({"site": site.code, "source": site.server.url, **to_builtins(found)})
         return EXIT_OK
-    put(f"{found['article']} is applied at site {site.code}: {found['title']}")
-    fields = ", ".join(f"{name} = {_word(value)}" for name, value in found["fields"].items())
+    put(f"{found.article} is applied at site {site.code}: {found.title}")
+    fields = ", ".join(f"{name} = {_word(value)}" for name, value in found.fields.items())
     put(f"the SMS Executive was stopped and started; now {fields}")
     return EXIT_OK
 
@@ -46,18 +50,20 @@ def list_(urls: tuple[str, ...], token: str, at_site: str, as_json: bool) -> int
 
     Since when, and which articles have a fault here that could be taken out.
     """
+    from msgspec import to_builtins
+
+    from despoolr_core.share.site_api import HotfixList
+
     site = find_site(urls, token, at_site)
-    found = site.get("hotfixes")
+    found = site.get("hotfixes", HotfixList)
     if as_json:
-        echo_json({"source": site.server.url, **found})
+        echo_json({"source": site.server.url, **to_builtins(found)})
         return EXIT_OK
     from despoolr_core.profile import ARTICLES
 
-    rows = [
-        (kb, f"since {moment(at)}", ARTICLES[kb].title) for kb, at in found["installed"].items()
-    ]
-    rows += [(a["article"], "could be applied", a["title"]) for a in found["available"]]
-    put(f"site {site.code}, SMS {found['version']}")
+    rows = [(kb, f"since {moment(at)}", ARTICLES[kb].title) for kb, at in found.installed.items()]
+    rows += [(a.article, "could be applied", a.title) for a in found.available]
+    put(f"site {site.code}, SMS {found.version}")
     if rows:
         echo_table(["ARTICLE", "INSTALLED", "TITLE"], rows)
     else:

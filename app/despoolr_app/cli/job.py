@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from despoolr_app.cli.ask import SOURCES, answering, find_source, notes_of, source_options
-from despoolr_app.cli.at_site import SITES, at_site_option, find_site, site_options
+from despoolr_app.cli.ask import SOURCES, find_source, notes_of, source_options
+from despoolr_app.cli.at_site import SITES, answering, at_site_option, find_site, site_options
 from despoolr_app.cli.output import (
     EXIT_EXPECTATION,
     EXIT_OK,
@@ -29,7 +29,7 @@ from despoolr_app.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from despoolr_app.cli.at_site import RunningSite
+    from despoolr_app.cli.at_site import AskedSite
 
 LOOK_S = 0.25
 """Seconds between two looks at a job that is watched."""
@@ -190,22 +190,24 @@ def create(
 
     It runs a command on workstations, shares a package on servers, or removes it there.
     """
-    import msgspec
+    from msgspec import to_builtins
 
     from despoolr_app.site_client.job_request import Order, OrderError, job_of
+    from despoolr_core.share.site_api import JobFacts, JobMade
 
     site = find_site(urls, token, at_site)
     try:
-        spec = job_of(Order(**{**given, "type": given["type"] or ""}), site.now)
+        spec = job_of(Order(**{**given, "type": given["type"] or ""}), site.facts.now)
     except OrderError as error:
         fail(str(error))
-    made = site.post("jobs", msgspec.to_builtins(spec))["job"]
+    made = site.post("jobs", JobMade, to_builtins(spec)).job
     if watch:
         if not as_json:
             put(f"job {made} {spec.name} is made: {spec.type}")
         return _watch(site, made, as_json=as_json)
     if as_json:
-        echo_json({"site": site.code, "source": site.server.url, **site.get(f"jobs/{made}")})
+        found = site.get(f"jobs/{made}", JobFacts)
+        echo_json({"site": site.code, "source": site.server.url, **to_builtins(found)})
     else:
         put(f"job {made} {spec.name} is made: {spec.type}, {_where(spec)}")
         put(f"follow it with `despoolr job {made} --watch`")
@@ -243,32 +245,37 @@ def cancel(job_id: str, urls: tuple[str, ...], token: str, at_site: str, as_json
     """
     from urllib.parse import quote
 
+    from despoolr_core.share.site_api import JobCancelled
+
     site = find_site(urls, token, at_site, job_id)
-    job = site.post(f"jobs/{quote(job_id, safe='')}/cancel")["job"]
+    job = site.post(f"jobs/{quote(job_id, safe='')}/cancel", JobCancelled).job
     if as_json:
         echo_json({"site": site.code, "source": site.server.url, "job": job})
     else:
-        put(f"job {job['job']} {job['name']} is {job['status']}")
+        put(f"job {job.job} {job.name} is {job.status}")
     return EXIT_OK
 
 
-def _watch(site: RunningSite, job: str, *, as_json: bool) -> int:
+def _watch(site: AskedSite, job: str, *, as_json: bool) -> int:
     """Follow a job to its end. Lines go to standard output, with `--json` to standard error: the
     object comes last.
     """
     import time
     from urllib.parse import quote
 
-    from despoolr_app.site_client.live import Unreachable, ask
-    from despoolr_app.site_client.queries import AskError
+    from msgspec import to_builtins
+
+    from despoolr_app.site_client.errors import SiteError, SiteUnreachable
     from despoolr_app.site_client.watch import changes, has_ended
+    from despoolr_core.share.site_api import JobFacts
 
     before: dict[str, Any] | None = None
     lost_since: float | None = None
     while True:
         try:
-            found: Any = ask(site.server, f"jobs/{quote(job, safe='')}", dict)
-        except Unreachable as error:
+            path = f"jobs/{quote(job, safe='')}"
+            found = to_builtins(site.running.call("GET", path, JobFacts))
+        except SiteUnreachable as error:
             if before is None or (
                 lost_since is not None and time.perf_counter() - lost_since > LOST_S_MAX
             ):
@@ -278,8 +285,8 @@ def _watch(site: RunningSite, job: str, *, as_json: bool) -> int:
                 say(f"the site server does not answer; asking again for {LOST_S_MAX:.0f} s")
             time.sleep(LOOK_S)
             continue
-        except AskError as error:
-            site.refused(error)
+        except SiteError as error:
+            fail(str(error))
         lost_since = None
         for line in changes(before, found, moment):
             put(line, err=as_json)

@@ -20,18 +20,19 @@ def machine(name: str, urls: tuple[str, ...], token: str, at_site: str, as_json:
     """
     from urllib.parse import quote
 
+    from msgspec import to_builtins
+
+    from despoolr_core.share.site_api import MachineFacts
+
     site = find_site(urls, token, at_site)
-    found = site.get(f"machines/{quote(name, safe='')}")
+    found = site.get(f"machines/{quote(name, safe='')}", MachineFacts)
     if as_json:
-        echo_json({"asked": site.code, "source": site.server.url, **found})
+        echo_json({"asked": site.code, "source": site.server.url, **to_builtins(found)})
         return EXIT_OK
-    put(
-        f"{found['machine']}: SMSID {found['sms_id']}, domain {found['domain']}, site "
-        f"{found['site']}"
-    )
+    put(f"{found.machine}: SMSID {found.sms_id}, domain {found.domain}, site {found.site}")
     rows = sorted(
         (group, name, value)
-        for group, values in found["attributes"].items()
+        for group, values in found.attributes.items()
         for name, value in values.items()
     )
     if rows:
@@ -60,12 +61,16 @@ def machines(
     """List the machines a running site knows, by name."""
     from urllib.parse import urlencode
 
+    from msgspec import to_builtins
+
+    from despoolr_core.share.site_api import MachineList
+
     site = find_site(urls, token, at_site)
     asked = {"limit": str(limit)} | ({"after": after} if after else {})
-    found = site.get(f"machines?{urlencode(asked)}")
-    rows = found["machines"]
+    found = site.get(f"machines?{urlencode(asked)}", MachineList)
+    rows = found.machines
     if as_json:
-        echo_json({"site": site.code, "source": site.server.url, **found})
+        echo_json({"site": site.code, "source": site.server.url, **to_builtins(found)})
         return EXIT_OK
     if not rows:
         put(
@@ -76,11 +81,11 @@ def machines(
         return EXIT_OK
     echo_table(
         ["MACHINE", "SMSID", "DOMAIN", "SITE"],
-        [(m["machine"], m["sms_id"], m["domain"], m["site"]) for m in rows],
+        [(m.machine, m.sms_id, m.domain, m.site) for m in rows],
     )
-    if len(rows) == limit and found["count"] > limit:
+    if len(rows) == limit and found.count > limit:
         put(
-            f"{limit:,} of {found['count']:,}; the next: despoolr machines --limit {limit} "
-            f"--after {rows[-1]['machine']}"
+            f"{limit:,} of {found.count:,}; the next: despoolr machines --limit {limit} "
+            f"--after {rows[-1].machine}"
         )
     return EXIT_OK

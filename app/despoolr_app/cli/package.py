@@ -28,7 +28,7 @@ from despoolr_app.cli.output import (
 from despoolr_core.rules.fold import fold
 
 if TYPE_CHECKING:
-    from despoolr_app.cli.at_site import RunningSite
+    from despoolr_app.cli.at_site import AskedSite
 
 BOUNDS = (
     "At most 10,000 files, 60 MiB in all, 30 directories deep; no symbolic links, no names "
@@ -56,29 +56,29 @@ def show(package: str, urls: tuple[str, ...], token: str, at_site: str, as_json:
     """Show a package and where it is."""
     from urllib.parse import quote
 
+    from msgspec import to_builtins
+
+    from despoolr_core.share.site_api import PackageFacts
+
     site = find_site(urls, token, at_site, package)
-    found = site.get(f"packages/{quote(package, safe='')}")
+    found = site.get(f"packages/{quote(package, safe='')}", PackageFacts)
     if as_json:
-        echo_json({"site": site.code, "source": site.server.url, **found})
+        echo_json({"site": site.code, "source": site.server.url, **to_builtins(found)})
         return EXIT_OK
-    put(f"{found['package']} {found['name']}, source {found['source']}")
-    put(
-        f"version {found['version']}, {found['size']:,} bytes"
-        if found["version"]
-        else "never sent yet"
-    )
-    if found["status"]:
+    put(f"{found.package} {found.name}, source {found.source}")
+    put(f"version {found.version}, {found.size:,} bytes" if found.version else "never sent yet")
+    if found.status:
         echo_table(
             ["SITE", "SERVER", "STATUS", "VERSION", "SINCE"],
             [
                 (
-                    s["site"],
-                    s["server"] or "-",
-                    s["status"],
-                    s["version"] or "-",
-                    moment(s["updated_at"] or None),
+                    s.site,
+                    s.server or "-",
+                    s.status,
+                    s.version or "-",
+                    moment(s.updated_at or None),
                 )
-                for s in found["status"]
+                for s in found.status
             ],
         )
     return EXIT_OK
@@ -89,17 +89,16 @@ def show(package: str, urls: tuple[str, ...], token: str, at_site: str, as_json:
 @json_option
 def packages(urls: tuple[str, ...], token: str, at_site: str, as_json: bool) -> int:
     """List the packages of a running site."""
+    from despoolr_core.share.site_api import PackageList
+
     site = find_site(urls, token, at_site)
-    found = site.get("packages")["packages"]
+    found = site.get("packages", PackageList).packages
     if as_json:
         echo_json({"site": site.code, "source": site.server.url, "packages": found})
     elif not found:
         put("There are no packages; make one with `despoolr package create NAME DIRECTORY`.")
     else:
-        rows = [
-            (p["package"], p["name"], p["version"] or "-", f"{p['size']:,}", p["source"])
-            for p in found
-        ]
+        rows = [(p.package, p.name, p.version or "-", f"{p.size:,}", p.source) for p in found]
         echo_table(["PACKAGE", "NAME", "VERSION", "BYTES", "SOURCE"], rows)
     return EXIT_OK
 
@@ -127,8 +126,9 @@ def create(
 
     They are put on the site server's package source share.
     """
-    from despoolr_app.site_client.queries import AskError
+    from despoolr_app.site_client.errors import SiteError
     from despoolr_app.site_client.upload import SourceShare, UploadError, read_source
+    from despoolr_core.share.site_api import PackageMade, PackageSpec
     from despoolr_server.engine.names import BadName, parse_name
     from despoolr_server.site.state.boxes import SOURCE_SHARE
 
@@ -146,43 +146,37 @@ def create(
     try:
         with _Progress(directory, quiet=as_json) as progress:
             share.make(name, source, progress.update)
-        spec = {
-            "name": name,
-            "source": rf"\\{site.facts['server']}\{SOURCE_SHARE}\{name}",
-            "comment": comment,
-            "id": package_id,
-        }
+        place = rf"\\{site.facts.server}\{SOURCE_SHARE}\{name}"
+        spec = PackageSpec(name, place, comment, package_id)
         try:
-            made = site.post("packages", spec)["package"]
+            made = site.post("packages", PackageMade, spec).package
         except click.ClickException:
             share.remove(name)
             raise
-    except UploadError as error:
+    except (SiteError, UploadError) as error:
         fail(str(error))
-    except AskError as error:
-        site.refused(error)
     if as_json:
         facts = {"files": len(source.files), "octets": source.size}
-        echo_json(
-            {"site": site.code, "package": made, "name": name, "source": spec["source"], **facts}
-        )
+        echo_json({"site": site.code, "package": made, "name": name, "source": place, **facts})
     else:
-        put(f"package {made} {name} is made of {_amount(source)} in {spec['source']}")
+        put(f"package {made} {name} is made of {_amount(source)} in {place}")
         put(f"distribute it with `despoolr job create FIRST --package {name}`")
     return EXIT_OK
 
 
-def _check_free(site: RunningSite, name: str, package_id: str) -> None:
-    for there in site.get("packages")["packages"]:
-        if fold(there["name"]) == fold(name):
+def _check_free(site: AskedSite, name: str, package_id: str) -> None:
+    from despoolr_core.share.site_api import PackageList
+
+    for there in site.get("packages", PackageList).packages:
+        if fold(there.name) == fold(name):
             fail(
-                f"there is a package {there['package']} {there['name']} already: change its "
+                f"there is a package {there.package} {there.name} already: change its "
                 "files with "
-                f"`despoolr package update {there['name']} DIRECTORY`, or choose another name"
+                f"`despoolr package update {there.name} DIRECTORY`, or choose another name"
             )
-        if package_id and there["package"] == fold(package_id):
+        if package_id and there.package == fold(package_id):
             fail(
-                f"PackageID {there['package']} is {there['name']}'s already: leave --id out, or "
+                f"PackageID {there.package} is {there.name}'s already: leave --id out, or "
                 "choose another"
             )
 
@@ -201,8 +195,9 @@ def update(
     """
     from urllib.parse import quote
 
-    from despoolr_app.site_client.queries import AskError
+    from despoolr_app.site_client.errors import SiteError
     from despoolr_app.site_client.upload import SourceShare, UploadError, read_source
+    from despoolr_core.share.site_api import PackageFacts
     from despoolr_server.site.services.packing import split_unc
 
     try:
@@ -210,36 +205,34 @@ def update(
     except UploadError as error:
         fail(str(error))
     site = find_site(urls, token, at_site, package)
-    found = site.get(f"packages/{quote(package, safe='')}")
-    server, share, path = split_unc(found["source"])
-    if fold(server) != fold(site.facts["server"]) or fold(share) != "PKGSRC":
+    found = site.get(f"packages/{quote(package, safe='')}", PackageFacts)
+    server, share, path = split_unc(found.source)
+    if fold(server) != fold(site.facts.server) or fold(share) != "PKGSRC":
         fail(
-            f"the source of {found['package']} is {found['source']}, which is not on this site "
+            f"the source of {found.package} is {found.source}, which is not on this site "
             "server: change the files there"
         )
     try:
         with _Progress(directory, quiet=as_json) as progress:
             gone = SourceShare(site.server).replace(path, source, progress.update)
-    except UploadError as error:
+    except (SiteError, UploadError) as error:
         fail(str(error))
-    except AskError as error:
-        site.refused(error)
     if as_json:
         facts = {"files": len(source.files), "octets": source.size, "removed": gone}
         echo_json(
             {
                 "site": site.code,
-                "package": found["package"],
-                "name": found["name"],
-                "source": found["source"],
+                "package": found.package,
+                "name": found.name,
+                "source": found.source,
                 **facts,
             }
         )
     else:
         taken = f", and {gone:,} taken away" if gone else ""
-        put(f"the source of {found['package']} {found['name']} is now {_amount(source)}{taken}")
+        put(f"the source of {found.package} {found.name} is now {_amount(source)}{taken}")
         order = (
-            f"despoolr job create UPDATE --package {found['package']} --send-even-if-sent "
+            f"despoolr job create UPDATE --package {found.package} --send-even-if-sent "
             "--refresh-existing"
         )
         put(f"bring it to the servers that have it with `{order}`")

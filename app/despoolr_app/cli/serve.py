@@ -433,6 +433,7 @@ def _run(settings: GroundSettings, start: Start, log_form: str) -> int:
     from despoolr_app.process.runtime import StartError, prepare
     from despoolr_app.process.settings import ConfigError
     from despoolr_app.runs.directory import RunError
+    from despoolr_app.site_client.errors import SiteError
     from despoolr_server.database.database import DatabaseLost
 
     process_log.begin(log_form)
@@ -441,7 +442,7 @@ def _run(settings: GroundSettings, start: Start, log_form: str) -> int:
         ground = prepare(settings)
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             return runner.run(_serve(ground, start))
-    except (ConfigError, StartError, RunError) as error:
+    except (ConfigError, StartError, SiteError, RunError) as error:
         fail(str(error))
     except DatabaseLost as error:
         fail(f"{error}; start this server again, and it finishes what its boxes hold")

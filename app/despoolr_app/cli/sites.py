@@ -15,28 +15,33 @@ from despoolr_app.cli.output import EXIT_OK, echo_json, json_option, moment, put
 @json_option
 def command(urls: tuple[str, ...], token: str, at_site: str, as_json: bool) -> int:
     """The site and those below it: versions, site servers, distribution servers."""
+    from msgspec import to_builtins
+
+    from despoolr_core.share.site_api import SubSiteList
+
     site = find_site(urls, token, at_site)
-    below = site.get("sites")["sites"]
+    below = to_builtins(site.get("sites", SubSiteList).sites)
+    facts = site.facts
     own = {
         "site": site.code,
-        "parent": site.parent,
-        "server": site.facts["server"],
-        "version": site.facts["version"],
-        "servers": [server["name"] for server in site.facts["servers"]],
+        "parent": facts.parent,
+        "server": facts.server,
+        "version": facts.version,
+        "servers": [server.name for server in facts.servers],
     }
     if as_json:
         echo_json(
             {
                 "source": site.server.url,
                 "site": site.code,
-                "parent": site.parent,
+                "parent": facts.parent,
                 "sites": [own, *below],
             }
         )
         return EXIT_OK
-    if site.parent:
-        put(f"{site.parent} (the parent; it knows more)")
-    put(*tree(own, below, is_last_of_parent=bool(site.parent)))
+    if facts.parent:
+        put(f"{facts.parent} (the parent; it knows more)")
+    put(*tree(own, below, is_last_of_parent=bool(facts.parent)))
     return EXIT_OK
 
 

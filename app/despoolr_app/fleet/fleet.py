@@ -14,23 +14,29 @@ import math
 import random
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import aiohttp
 import msgspec
 
 from despoolr_app.clocks.loop_clock import LoopClock
+from despoolr_app.clocks.skew import SkewWatch
+from despoolr_app.clocks.time_source import wall_now
 from despoolr_app.fleet.churn import Churn, keep_churning
 from despoolr_app.fleet.lease import SlotLease, SlotsLost, steady_now
 from despoolr_app.process.gc_tuning import freeze_gc
 from despoolr_app.process.record_log import log_record
-from despoolr_app.process.runtime import FLUSH_S, StartError, clock_of
+from despoolr_app.process.runtime import FLUSH_S, StartError
 from despoolr_app.process.settings import NamedServer, parse_profile
 from despoolr_app.runs.directory import RecordFile
-from despoolr_app.site_client.client import SILENCES, SiteCaller
+from despoolr_app.site_client.client import ServerAddress, SiteClient
+from despoolr_app.site_client.errors import SiteError
+from despoolr_app.site_client.over_aiohttp import aiohttp_transport
+from despoolr_app.site_client.patience import patiently
 from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.settings import ClientSettings
 from despoolr_client.fleet import Fleet
@@ -42,6 +48,10 @@ from despoolr_core.clock import Clock
 from despoolr_core.formats.client_number import name_of, sms_id_of
 from despoolr_core.records.stream import Record, Recorder
 from despoolr_core.rules.fold import fold
+from despoolr_core.share.fleet_api import SetupFacts, SiteCard, TokenRequest
+from despoolr_core.share.site_api import MachineSpec
+
+T = TypeVar("T")
 
 BATCH: Final = 1000
 """Machines registered, and tokens asked for, in one request."""
@@ -94,7 +104,7 @@ class Clients:
     held_until: float = math.inf
     """When a lease that somebody else keeps ends (`steady_now`)."""
     _http: aiohttp.ClientSession | None = None
-    _site: SiteCaller | None = None
+    _site: SiteClient | None = None
     _urls: dict[str, str] = field(default_factory=dict)
     _logon_names: list[str] = field(default_factory=list)
     _tokens: dict[str, str] = field(default_factory=dict)
@@ -107,7 +117,7 @@ class Clients:
 
     async def start(self) -> None:
         """Ask the site, lease, register, begin to poll. `keep` then keeps what was leased. Raises
-        `StartError`.
+        `StartError`, `SiteError`.
         """
         if self.settings.records is not None:
             self._records = RecordFile(self.settings.records)
@@ -119,25 +129,28 @@ class Clients:
 
     async def prepare(self) -> ClientSettings:
         """Ask the site, lease, register; the settings of all these clients, whom nobody drives yet.
-        Raises `StartError`.
+        Raises `StartError`, `SiteError`.
         """
         connector = aiohttp.TCPConnector(limit=CONNECTIONS_MAX)
         self._http = aiohttp.ClientSession(connector=connector, **session_options({}))
-        self._site = SiteCaller(self._http, self.settings.site_url, self.settings.token, self.say)
-        setup = await self._site.patiently("GET", "setup")
-        now, self.scale = clock_of(setup)
+        url = self.settings.site_url
+        skew = SkewWatch(url, lambda text: self.say(f"despoolr: warning: {text}"), wall_now)
+        self._site = SiteClient(
+            aiohttp_transport(self._http, skew.hear), ServerAddress(url, url, self.settings.token)
+        )
+        setup = await self._patiently(self._site.setup)
+        self.scale = setup.clock.scale
         if self.clock is None:
-            self.clock = LoopClock(now, self.scale)
-        if "site" not in setup:
+            self.clock = LoopClock(setup.clock.now, self.scale)
+        if setup.site is None:
             raise StartError(
-                f"{self.settings.site_url} is {setup.get('server')}, which is no site server; "
-                "give the site's URL"
+                f"{url} is {setup.server}, which is no site server; give the site's URL"
             )
         logons = self._logon_servers(setup)
-        settings = self._client_settings(setup["site"], logons)
+        settings = self._client_settings(setup.site, logons)
         if self.settings.holder:
             await self._take(
-                SlotLease(self._site.call, self.settings.holder, self.settings.count, self.say)
+                SlotLease(self._site, self.settings.holder, self.settings.count, self.say)
             )
         await self._register(settings)
         return settings
@@ -146,7 +159,7 @@ class Clients:
         """Keep what was leased, for ever. When it is lost: stop the clients, ask anew, go on with
         what is given.
 
-        Raises `SlotsTaken`, or `StartError` when the site server refuses to give numbers.
+        Raises `SlotsTaken`, or `SiteRefused` when the site server refuses to give numbers.
         """
         assert self.lease is not None and self._keeping is not None and self._settings is not None
         while True:
@@ -227,16 +240,19 @@ class Clients:
         """Whether one of the clients' logon servers answers now; the clients know them all."""
         assert self._http is not None
         for url in self.logon_urls:
+            address = ServerAddress(url, url, "")
+            logon = SiteClient(aiohttp_transport(self._http), address, timeout_s=REACH_S_MAX)
             try:
-                async with (
-                    asyncio.timeout(REACH_S_MAX),
-                    self._http.get(f"{url}/healthz") as response,
-                ):
-                    if response.status == 200:
-                        return True
-            except SILENCES:
+                await logon.send("GET", "/healthz")
+            except SiteError:
                 continue
+            return True
         return False
+
+    async def _patiently(self, once: Callable[[], Awaitable[T]]) -> T:
+        """Ask a site that may still be starting, or be starting again. Raises `SiteError`."""
+        url = self.settings.site_url
+        return await patiently(once, say=lambda _: self.say(f"waiting for {url} ..."))
 
     def may_act(self) -> bool:
         """Whether these clients' numbers are this process's now."""
@@ -326,8 +342,8 @@ class Clients:
 
     # -- asking the site
 
-    def _logon_servers(self, setup: Any) -> list[str]:
-        there = [msgspec.convert(server, NamedServer) for server in setup.get("servers", ())]
+    def _logon_servers(self, setup: SetupFacts) -> list[str]:
+        there = [msgspec.convert(card, NamedServer, from_attributes=True) for card in setup.servers]
         servers = {server.name: server for server in [*there, *self.settings.logons]}
         self._urls = {fold(server.name): server.url for server in servers.values()}
         wanted = [s.name for s in self.settings.logons] or [s.name for s in there if s.logon]
@@ -340,7 +356,8 @@ class Clients:
         return wanted
 
     async def _register(self, settings: ClientSettings) -> None:
-        assert self._site is not None
+        site = self._site
+        assert site is not None
         names = self.names
         ids = [sms_id_of(settings.site, n) for n in self.numbers]
         for start in range(0, len(names), BATCH):
@@ -348,19 +365,16 @@ class Clients:
                 return  # whoever has the numbers now registers them
             part = slice(start, start + BATCH)
             machines = [
-                {"name": n, "sms_id": i, "domain": settings.domain}
+                MachineSpec(n, i, settings.domain)
                 for n, i in zip(names[part], ids[part], strict=True)
             ]
-            await self._site.patiently("POST", "machines", machines)
-            asked = [{"machine": name, "user": _user(name)} for name in names[part]]
-            self._tokens |= zip(
-                names[part],
-                (await self._site.patiently("POST", "tokens", asked))["tokens"],
-                strict=True,
-            )
+            await self._patiently(partial(site.add_machines, machines))
+            wanted = [TokenRequest(name, _user(name)) for name in names[part]]
+            tokens = await self._patiently(partial(site.tokens, wanted))
+            self._tokens |= zip(names[part], tokens, strict=True)
         self._registered = names
 
-    def _client_settings(self, site: Any, logons: list[str]) -> ClientSettings:
+    def _client_settings(self, site: SiteCard, logons: list[str]) -> ClientSettings:
         assert self.clock is not None
         seed = self.settings.seed
         return ClientSettings(
@@ -369,10 +383,10 @@ class Clients:
             recorder=Recorder(self.clock.now, [self._count]),
             random=lambda label: random.Random(f"{seed}/{label}"),
             limiter=PriorityLimiter(CONNECTIONS_MAX),
-            site=site["code"],
-            domain=site["domain"],
+            site=site.code,
+            domain=site.domain,
             logon_servers=tuple(logons),
-            behaviour=PcmBehaviour.of(parse_profile(site["version"], site["set"])),
+            behaviour=PcmBehaviour.of(parse_profile(site.version, site.set)),
             polling_interval_s=self.settings.poll_every_s,
             records_idle_polls=False,
         )

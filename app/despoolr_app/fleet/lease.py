@@ -12,18 +12,32 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final, Protocol
 
-from despoolr_app.process.runtime import SiteRefused, StartError
-from despoolr_app.site_client.client import SILENCES
+from msgspec import structs
+
+from despoolr_app.site_client.errors import SiteError, SiteRefused, SiteUnreachable
+from despoolr_core.share.fleet_api import SlotFacts, SlotNews, SlotRequest
 from despoolr_server.site.state.slots import BEATS
 
-Call = Callable[[str, str, Any], Awaitable[Any]]
-"""`call(method, path, body)`: a call to the site server. Raises `StartError` for a refusal,
-aiohttp's errors for silence.
-"""
+
+class Site(Protocol):
+    """Who gives numbers to clients. Every call raises `SiteError`."""
+
+    async def lease_slots(self, request: SlotRequest) -> SlotFacts:
+        """A range of numbers; `count` 0 if none is free."""
+        ...
+
+    async def renew_slots(self, holder: str, news: SlotNews) -> SlotFacts:
+        """Keep a holder's range for as long again."""
+        ...
+
+    async def release_slots(self, holder: str, instance: str) -> None:
+        """Give a holder's range back to the site."""
+        ...
+
 
 STANDBY_S: Final = 2.0
 """Seconds between two questions of a fleet for which no clients are left."""
@@ -63,7 +77,7 @@ class SlotLease:
     `ends_at` until when.
     """
 
-    call: Call
+    site: Site
     holder: str
     count: int
     say: Callable[[str], None]
@@ -104,7 +118,7 @@ class SlotLease:
         while True:
             asked_at = self.now()
             try:
-                answer = await self.call("POST", "slots", self.wish(has_stopped=has_stopped))
+                answer = await self.site.lease_slots(self.request(has_stopped=has_stopped))
             except SiteRefused as error:
                 if error.status < 500 and not (may_wait and error.retry_after_s):
                     raise
@@ -112,7 +126,7 @@ class SlotLease:
                 may_wait = error.status >= 500
                 await asyncio.sleep(error.retry_after_s or STANDBY_S)
                 continue
-            except SILENCES:
+            except SiteUnreachable:
                 await asyncio.sleep(STANDBY_S)
                 continue
             self.accept(answer, asked_at)
@@ -141,7 +155,7 @@ class SlotLease:
             try:
                 async with asyncio.timeout(min(self.ends_at - asked_at, TRY_BEATS * beat_s)):
                     await self._renew(live(), asked_at)
-            except SILENCES:
+            except (SiteUnreachable, TimeoutError):
                 pass  # the next beat tries again; a site server that was down remembers
             await asyncio.sleep(min(beat_s, max(0.0, self.ends_at - self.now())))
 
@@ -149,18 +163,13 @@ class SlotLease:
         """Let others have the range; a site server that does not answer will notice by itself."""
         self.ends_at = -math.inf
         try:
-            await self.call(
-                "DELETE",
-                f"slots/{self.holder}" + (f"?instance={self.instance}" if self.instance else ""),
-                None,
-            )
-        except (StartError, *SILENCES):
+            await self.site.release_slots(self.holder, self.instance)
+        except SiteError:
             pass
 
     async def _renew(self, live: int, asked_at: float) -> None:
-        news = {"live": live} | ({"instance": self.instance} if self.instance else {})
         try:
-            answer = await self.call("PUT", f"slots/{self.holder}", news)
+            answer = await self.site.renew_slots(self.holder, SlotNews(live, self.instance))
         except SiteRefused as error:
             if error.status == TAKEN:
                 raise SlotsTaken(f"{self._whose} are no longer this fleet's: {error}") from None
@@ -174,13 +183,12 @@ class SlotLease:
         `SlotsLost`.
         """
         asked_at = self.now()
+        same = structs.replace(self.request(), first=self.first, count=self.size)
         try:
-            answer = await self.call(
-                "POST", "slots", self.wish() | {"first": self.first, "count": self.size}
-            )
-        except (StartError, *SILENCES):
-            answer = {}
-        if (answer.get("first"), answer.get("count")) != (self.first, self.size):
+            answer = await self.site.lease_slots(same)
+        except SiteError:
+            answer = None
+        if answer is None or (answer.first, answer.count) != (self.first, self.size):
             self.ends_at = -math.inf
             raise SlotsLost(f"{self._whose} are no longer this fleet's: {error}")
         self._hold(answer, asked_at)
@@ -188,25 +196,21 @@ class SlotLease:
             f"despoolr: the site server did not know {self._whose}; they are this fleet's again"
         )
 
-    def wish(self, *, has_stopped: bool = False) -> dict[str, Any]:
-        """The body of `POST /api/v1/slots`."""
-        wish = {
-            "holder": self.holder,
-            "count": self.count,
-            "first": self.wanted_first,
-            "prefix": self.prefix,
-        }
-        return wish | {"instance": self.instance, "stopped": has_stopped}
+    def request(self, *, has_stopped: bool = False) -> SlotRequest:
+        """The body that asks for these clients."""
+        return SlotRequest(
+            self.holder, self.count, self.wanted_first, self.prefix, self.instance, has_stopped
+        )
 
-    def accept(self, answer: Any, asked_at: float) -> None:
-        """Take what the site server answered to `wish`; `asked_at` is when that went out, by
+    def accept(self, answer: SlotFacts, asked_at: float) -> None:
+        """Take what the site server answered to `request`; `asked_at` is when that went out, by
         `now`.
         """
-        self.first, self.size = int(answer["first"]), int(answer["count"])
+        self.first, self.size = answer.first, answer.count
         self._hold(answer, asked_at)
 
-    def _hold(self, answer: Any, asked_at: float) -> None:
-        self.lease_s, self.free_after_s = float(answer["lease_s"]), float(answer["free_after_s"])
+    def _hold(self, answer: SlotFacts, asked_at: float) -> None:
+        self.lease_s, self.free_after_s = answer.lease_s, answer.free_after_s
         self.ends_at = asked_at + self.lease_s if self.size else -math.inf
         self.on_held(self.ends_at)
 

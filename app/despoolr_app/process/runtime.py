@@ -13,12 +13,11 @@ It never goes back, whatever is done to the wall clock (`despoolr_app.clocks.tim
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Final
 
 import msgspec
 
@@ -62,19 +61,6 @@ LAST_SIZE_MAX: Final = 64 * 1024
 
 class StartError(Exception):
     """A process cannot start; one line says why and what to do. Who must act: the operator."""
-
-
-class SiteRefused(StartError):
-    """The site server answered no. `status` is HTTP's: from 500 on it may answer otherwise next
-    time.
-
-    `retry_after_s`: after so many seconds it may, as it says itself; 0 if it does not say.
-    """
-
-    def __init__(self, status: int, message: str, retry_after_s: float = 0.0) -> None:
-        super().__init__(message)
-        self.status = status
-        self.retry_after_s = retry_after_s
 
 
 @dataclass(slots=True)
@@ -403,11 +389,3 @@ def _tail(path: Path, size_max: int = HISTORY_SIZE_MAX) -> Iterator[Record]:
         return
     except OSError as error:
         raise StartError(f"cannot read {path}: {error.strerror}") from None
-
-
-def clock_of(setup: Any) -> tuple[float, float]:
-    """Site time and scale from the answer of `GET /api/v1/setup`. Raises `StartError`."""
-    try:
-        return float(setup["clock"]["now"]), float(setup["clock"]["scale"])
-    except (KeyError, TypeError, ValueError):
-        raise StartError(f"that server tells no time: {json.dumps(setup)[:80]}") from None

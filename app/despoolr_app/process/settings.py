@@ -21,11 +21,11 @@ from urllib.parse import urlsplit
 from despoolr_app.clocks.time_source import Anchor
 from despoolr_app.disk.plain_file import opener, read_plain
 from despoolr_core.errors import FormatError
-from despoolr_core.formats.client_number import MACHINE_NAME_SIZE_MAX
 from despoolr_core.formats.sms_id import check_site_code
 from despoolr_core.profile import Profile, ProfileError, profile_of, with_overrides
 from despoolr_core.response import Response
 from despoolr_core.rules.fold import fold
+from despoolr_core.rules.text import MACHINE_NAME_SIZE_MAX
 from despoolr_core.suggest import nearest
 from despoolr_core.times import span_s
 from despoolr_core.timing import Timing, parse_timing

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
-import msgspec
 from aiohttp import web
 
 from despoolr_app.clocks.skew import LOOK_S, PROMPT_S_MAX, SkewWatch
@@ -30,13 +29,18 @@ from despoolr_app.process.database_url import SiteDatabase, open_site_database
 from despoolr_app.process.discovery import RunningServer
 from despoolr_app.process.metrics import ProcessMetrics
 from despoolr_app.process.process_log import ServiceLines
-from despoolr_app.process.runtime import Ground, StartError, clock_of
+from despoolr_app.process.runtime import Ground, StartError
 from despoolr_app.process.settings import Listen, LogonSettings, NamedServer, SiteSettings
 from despoolr_app.servers.metrics import BoxMetrics, SiteMetrics
+from despoolr_app.site_client.client import ServerAddress, SiteClient
+from despoolr_app.site_client.errors import SiteError, SiteRefused
+from despoolr_app.site_client.over_aiohttp import aiohttp_transport
+from despoolr_app.site_client.patience import patiently
 from despoolr_client.transport.session_options import session_options
 from despoolr_client.transport.share_server import ShareServer
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareUnreachable
+from despoolr_core.share.fleet_api import ServerCard
 from despoolr_core.share.modes import Role
 from despoolr_server.assembly import Extras, SiteAssembly
 from despoolr_server.database.database import DatabaseLost
@@ -49,7 +53,7 @@ from despoolr_server.http.connections.connections import (
     descriptors,
     is_want_of_descriptors,
 )
-from despoolr_server.http.site.setup import ServerCard, SetupRoutes, site_card
+from despoolr_server.http.site.setup import SetupRoutes, site_card
 from despoolr_server.http.site.setup_calls import SETUP_CALLS
 from despoolr_server.http.site.slots import SlotRoutes
 from despoolr_server.shares.host import ShareHost
@@ -336,22 +340,23 @@ class Servers:
         """Ask the servers of a site for their time now and then, and warn of a clock that differs
         from this machine's.
         """
-        loop = asyncio.get_running_loop()
         watches = {
             name: SkewWatch(name, lambda text: self.say(f"despoolr: warning: {text}"), wall_now)
             for name in urls
         }
         async with aiohttp.ClientSession(**session_options({})) as http:
+            servers = [
+                SiteClient(
+                    aiohttp_transport(http, watches[name].hear),
+                    ServerAddress(name, url, ""),
+                    timeout_s=PROMPT_S_MAX,
+                )
+                for name, url in urls.items()
+            ]
             while True:
-                for name, url in urls.items():
-                    asked_at = loop.time()
-                    with suppress(aiohttp.ClientError, TimeoutError, OSError):
-                        async with (
-                            asyncio.timeout(PROMPT_S_MAX),
-                            http.get(f"{url}/healthz") as answer,
-                        ):
-                            if loop.time() - asked_at < PROMPT_S_MAX:
-                                watches[name].hear(answer.headers.get("Date", ""))
+                for server in servers:
+                    with suppress(SiteError):
+                        await server.send("GET", "/healthz")
                 await asyncio.sleep(LOOK_S)
 
     def _connect(self, machine: str, server: str, program: str) -> RemoteServer:
@@ -414,29 +419,21 @@ async def ask_time(url: str, token: str, say: Callable[[str], None]) -> tuple[fl
     Raises `StartError`.
     """
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + CLOCK_WAIT_S
-    has_said = False
-    async with aiohttp.ClientSession(
-        **session_options({"headers": {"Authorization": f"Bearer {token}"}})
-    ) as http:
-        while True:
-            try:
-                asked_at = loop.time()
-                async with http.get(f"{url}/api/v1/setup") as response:
-                    body = await response.read()
-                    if response.status != 200:
-                        raise StartError(
-                            f"{url} does not tell its time (HTTP {response.status}): do both have "
-                            "the same secret?"
-                        )
-                now, scale = clock_of(msgspec.json.decode(body))
-                return now + (loop.time() - asked_at) / 2 * scale, scale
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                if loop.time() >= deadline:
-                    raise StartError(
-                        f"{url} does not answer, so its time cannot be taken over: {error}"
-                    ) from None
-                if not has_said:
-                    say(f"waiting for {url} ...")
-                    has_said = True
-                await asyncio.sleep(0.2)
+    async with aiohttp.ClientSession(**session_options({})) as http:
+        server = SiteClient(aiohttp_transport(http), ServerAddress(url, url, token))
+
+        async def once() -> tuple[float, float]:
+            asked_at = loop.time()
+            clock = (await server.setup()).clock
+            return clock.now + (loop.time() - asked_at) / 2 * clock.scale, clock.scale
+
+        try:
+            return await patiently(
+                once, wait_s=CLOCK_WAIT_S, say=lambda _: say(f"waiting for {url} ...")
+            )
+        except SiteRefused as error:
+            raise StartError(
+                f"{url} does not tell its time (HTTP {error.status}): do both have the same secret?"
+            ) from None
+        except SiteError as error:
+            raise StartError(f"its time cannot be taken over: {error}") from None

@@ -3,7 +3,8 @@ same answers from both.
 
 The law: a running site is asked over HTTP (`despoolr_app.site_client.live`), a finished run is one
 pass over `records.jsonl`; both answer in the same words. Nothing is guessed: what was not as it
-should be is in the notes. Every failure is an `AskError` that says what to do next.
+should be is in the notes. A running site fails with a `SiteError`, a finished run with a
+`RunError`; both say what to do next.
 """
 
 from __future__ import annotations
@@ -16,16 +17,12 @@ from typing import Any, Protocol
 
 import msgspec
 
-from despoolr_app.runs.directory import FinishedRun
+from despoolr_app.runs.directory import FinishedRun, RunError
 from despoolr_core.formats.nt_events import EVENTS
 from despoolr_core.records.episodes import EpisodeLedger, HeldOpen
 from despoolr_core.records.stream import Record, is_owners
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.wire import RANGES_LISTED_MAX, EpisodeRow, LockedRange, WaitingRange
-
-
-class AskError(Exception):
-    """No answer; the message says what to do next."""
 
 
 class LockRow(msgspec.Struct, frozen=True):
@@ -125,7 +122,7 @@ class Source(Protocol):
         ...
 
     def jobs(self) -> list[dict[str, Any]]:
-        """All jobs, oldest first, without their details. Raises `AskError`."""
+        """All jobs, oldest first, without their details. Raises `SiteError`."""
         ...
 
     def job(self, job: str) -> dict[str, Any]:
@@ -300,14 +297,14 @@ class RunSource:
 
     def job(self, job: str) -> dict[str, Any]:
         """From the `job.status` and `detail.status` records: rows that never reported are not
-        there. Raises `AskError` if there is no such job.
+        there. Raises `RunError` if there is no such job.
         """
         found = self._jobs.get(fold(job)) or next(
             (j for j in reversed(self._jobs.values()) if j["name"] == job), None
         )
         if found is None:
             ids = ", ".join(f"{j['job']} ({j['name']})" for j in list(self._jobs.values())[:20])
-            raise AskError(f"no job {job!r} in {self.name}; there are {ids or 'none'}")
+            raise RunError(f"no job {job!r} in {self.name}; there are {ids or 'none'}")
         details = self._details.get(found["job"], {})
         order = ["Site Arrival", "Completion", "Server", "Workstation"]
         rows = sorted(

@@ -19,8 +19,9 @@ from urllib.parse import quote
 
 import msgspec
 
-from despoolr_app.site_client.live import ServerAddress, call
-from despoolr_app.site_client.queries import AskError
+from despoolr_app.site_client.blocking import call
+from despoolr_app.site_client.client import ServerAddress
+from despoolr_app.site_client.errors import SiteError
 from despoolr_core.rules.fold import fold
 from despoolr_server.engine.names import BadName, parse_name
 from despoolr_server.site.state.boxes import SOURCE_SHARE
@@ -130,7 +131,7 @@ class SourceShare:
 
     def make(self, name: str, source: Source, progress: Progress) -> None:
         """Make a new directory of these files. What was begun is taken back if it fails. Raises
-        `AskError`, `UploadError`.
+        `SiteError`, `UploadError`.
         """
         if self.tree(name) is not None:
             raise UploadError(
@@ -146,7 +147,7 @@ class SourceShare:
 
     def replace(self, name: str, source: Source, progress: Progress) -> int:
         """Bring a directory to exactly these files; how many others were taken away. Raises
-        `AskError`, `UploadError`.
+        `SiteError`, `UploadError`.
         """
         there = self.tree(name) or ([], [])
         self._write(name, source, progress)
@@ -166,12 +167,12 @@ class SourceShare:
             for path in [*files, *sorted(directories, reverse=True)]:
                 self._ask("DELETE", f"{name}/{path}")
             self._ask("DELETE", name)
-        except AskError:
+        except SiteError:
             return
 
     def tree(self, name: str) -> tuple[list[str], list[str]] | None:
         """The files and the directories in a directory, or None where there is none. Raises
-        `AskError`.
+        `SiteError`.
         """
         top = self._entries("")
         if fold(name) not in {fold(entry["name"]) for entry in top if entry.get("directory")}:

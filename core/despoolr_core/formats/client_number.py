@@ -8,8 +8,6 @@ from typing import Final
 
 from despoolr_core.formats.sms_id import SmsId
 
-MACHINE_NAME_SIZE_MAX: Final = 15
-"""Characters of a machine's name: NetBIOS."""
 DIGITS_MAX: Final = 15
 RANGE_SIZE: Final = 44_065
 """SMSIDs of one range (Q127052)."""

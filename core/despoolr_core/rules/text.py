@@ -16,6 +16,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+MACHINE_NAME_SIZE_MAX: Final = 15
+"""Characters of a machine's name: NetBIOS."""
 NAME_SIZE_MAX: Final = 256
 """Characters of a name."""
 LINE_SIZE_MAX: Final = 1024

@@ -89,6 +89,7 @@ def command(file: str, out: Path, quiet: bool, as_json: bool, processes: int, **
     from despoolr_app.process.runtime import StartError
     from despoolr_app.process.settings import ConfigError, unknown_variables
     from despoolr_app.runs.directory import RunError, check_root, new_directory, utc_stamp
+    from despoolr_app.site_client.errors import SiteError
     from despoolr_lab.load.results import exit_code, summary_of, write_all
 
     try:
@@ -103,7 +104,7 @@ def command(file: str, out: Path, quiet: bool, as_json: bool, processes: int, **
         summary = summary_of(outcome, stamp)
         directory = new_directory(out, stamp, load.name, load.load.seed)
         write_all(directory, outcome, summary)
-    except (ConfigError, StartError, RunError) as error:
+    except (ConfigError, StartError, SiteError, RunError) as error:
         fail(str(error))
     if as_json:
         echo_json({"run": str(directory), **summary})
@@ -132,7 +133,7 @@ def _read(file: str, given: dict[str, Any]) -> LoadFile:
 
 
 def _options(given: dict[str, Any], stamp: str, processes: int) -> LoadOptions:
-    from despoolr_app.cli.ask import secret_token
+    from despoolr_app.cli.secret import secret_token
     from despoolr_app.process import discovery
     from despoolr_app.process.settings import parse_named_server, parse_url, read_token
     from despoolr_lab.load.run import LoadOptions

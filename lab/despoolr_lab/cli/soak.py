@@ -307,7 +307,7 @@ def _line(soak: Soak) -> str:
     memory = " ".join(
         f"{name} {(told.process.memory or 0) / MIB:.0f}" for name, told in sorted(last.items())
     )
-    ended = sum(row["status"] in ENDED for row in rows)
+    ended = sum(row.status in ENDED for row in rows)
     ordered = len(soak.work.ordered) if soak.work else 0
     left = f"; left: {', '.join(soak.left[:4])}" if soak.left else ""
     return (

@@ -24,6 +24,7 @@ from aiohttp import web
 from despoolr_core.profile import profile_of
 from despoolr_core.records.stream import Recorder
 from despoolr_core.response import Response
+from despoolr_core.share.fleet_api import ServerCard
 from despoolr_core.share.modes import Role
 from despoolr_lab.docs.example_story import STORY, Line
 from despoolr_server.assembly import Extras, SiteAssembly
@@ -32,7 +33,7 @@ from despoolr_server.files import MemoryFileStore
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.connections.connections import Runner
 from despoolr_server.http.openapi.examples import Example, dump_examples
-from despoolr_server.http.site.setup import ServerCard, SetupRoutes, site_card
+from despoolr_server.http.site.setup import SetupRoutes, site_card
 from despoolr_server.http.site.setup_calls import SETUP_CALLS
 from despoolr_server.http.site.slots import SlotRoutes
 from despoolr_server.site.state.context import RemoteServer, SiteServerRole

@@ -4,7 +4,7 @@ meanwhile, what became of it.
 The law: the pace is made before the first poll, and nothing that goes wrong later bends it.
 Whatever ends the run early (Ctrl-C, a worker that dies, numbers that were lost) ends it in order:
 clients log off, the site gets its numbers back, and what was measured until then is told. What
-keeps it from starting is a `StartError` of one line.
+keeps it from starting is a `StartError` or a `SiteError` of one line.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any, Final, TypeVar
 from despoolr_app.fleet.lease import SlotsLost, SlotsTaken
 from despoolr_app.process.runtime import StartError
 from despoolr_app.process.settings import NamedServer
+from despoolr_app.site_client.errors import SiteError
 from despoolr_core.times import span_s
 from despoolr_core.timing import parse_timing
 from despoolr_lab.load.judgement import Facts, Finding, JobFacts, findings, invalid
@@ -121,7 +122,7 @@ class LoadRun:
         self._jobs: dict[str, JobFacts] | None = None
 
     async def run(self) -> Outcome:
-        """The whole run. Raises `StartError`."""
+        """The whole run. Raises `StartError`, `SiteError`."""
         began = time.perf_counter()
         try:
             if await self._or_stopped(self._set_up()):
@@ -129,7 +130,7 @@ class LoadRun:
             self._is_interrupted = self.stop.is_set() and not self._troubles
         finally:
             await self._workers.end()
-            with suppress(StartError):
+            with suppress(StartError, SiteError):
                 await self._stage.close()
         return self._outcome(time.perf_counter() - began)
 
@@ -149,7 +150,7 @@ class LoadRun:
                 f"{table.for_} of site time are more than {SECONDS_MAX // 3600} hours here, the "
                 "limit of one run"
             )
-        names = [f"{stage.site['server']}", *stage.servers]
+        names = [stage.server, *stage.servers]
         self._watch = Watch(names)
         count = await stage.take_numbers(
             f"load-{self._options.stamp}-{os.getpid()}", load.client_count
@@ -214,9 +215,9 @@ class LoadRun:
             for task in [*acting, looking]:
                 task.cancel()
             ends = await asyncio.gather(*acting, looking, return_exceptions=True)
-        self._notes += [str(end) for end in ends if isinstance(end, StartError)]
+        self._notes += [str(end) for end in ends if isinstance(end, StartError | SiteError)]
         for end in ends:
-            if isinstance(end, Exception) and not isinstance(end, StartError):
+            if isinstance(end, Exception) and not isinstance(end, StartError | SiteError):
                 raise end
         await self._ask_what_became()
 
@@ -311,7 +312,7 @@ class LoadRun:
             if notes:
                 self._episodes = None
                 self._notes += notes
-        except StartError as error:
+        except SiteError as error:
             self._notes.append(str(error))
 
     async def _or_stopped(self, work: Coroutine[Any, Any, T]) -> T | None:

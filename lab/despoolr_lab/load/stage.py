@@ -9,26 +9,34 @@ A stack may have other jobs and other clients; what is counted here is this run'
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
-from urllib.parse import quote, urlencode
+from functools import partial
+from typing import Final, TypeVar
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
 
+from despoolr_app.clocks.skew import SkewWatch
+from despoolr_app.clocks.time_source import wall_now
 from despoolr_app.fleet.lease import SlotLease
-from despoolr_app.process.runtime import StartError, clock_of
+from despoolr_app.process.runtime import StartError
 from despoolr_app.process.settings import NamedServer
-from despoolr_app.site_client.client import SILENCES, SiteCaller
+from despoolr_app.site_client.client import ServerAddress, SiteClient
+from despoolr_app.site_client.errors import SiteError
+from despoolr_app.site_client.over_aiohttp import aiohttp_transport
+from despoolr_app.site_client.patience import patiently
 from despoolr_client.transport.session_options import session_options
 from despoolr_core.rules.fold import fold
+from despoolr_core.share.fleet_api import SiteCard
+from despoolr_core.share.site_api import PackageSpec
 from despoolr_core.share.wire import EpisodeList
 from despoolr_core.times import span_s
 from despoolr_lab.load.judgement import JobFacts
 from despoolr_lab.load.model import LoadFile, LoadJob, LoadPackage, Update, size_of
 from despoolr_lab.load.plan import Layout
-from despoolr_lab.sampling import Sample, ScrapeFailure, Source, sample_all
+from despoolr_lab.sampling import Sample, ScrapeFailure, sample_all
 from despoolr_server.site.jobs.model import (
     ENDED,
     DistributePhase,
@@ -39,6 +47,8 @@ from despoolr_server.site.jobs.model import (
 )
 from despoolr_server.site.services.targets import DEFAULT_SERVERS
 from despoolr_server.site.state.boxes import SOURCE_SHARE
+
+T = TypeVar("T")
 
 UPLOADS_MAX: Final = 8
 """Files of packages under way at one time."""
@@ -75,7 +85,9 @@ class Stage:
     say: Callable[[str], None]
     layout: Layout
     scale: float = 1.0
-    site: dict[str, Any] = field(default_factory=dict)
+    site: SiteCard | None = None
+    server: str = ""
+    """The site server's name."""
     servers: dict[str, NamedServer] = field(default_factory=dict)
     packages: dict[str, Package] = field(default_factory=dict)
     jobs: dict[str, str] = field(default_factory=dict)
@@ -84,21 +96,23 @@ class Stage:
     began_at: float = 0.0
     """Site time at the start of the run."""
     _http: aiohttp.ClientSession | None = None
-    _caller: SiteCaller | None = None
+    _client: SiteClient | None = None
     _keeping: asyncio.Task[None] | None = None
 
     async def open(self, wait_s: float) -> None:
-        """Ask the site who it is. Raises `StartError`."""
+        """Ask the site who it is. Raises `StartError`, `SiteError`."""
         self._http = aiohttp.ClientSession(**session_options({}))
-        self._caller = SiteCaller(self._http, self.url, self.token, self.say)
-        setup = await self._caller.patiently("GET", "setup", wait_s=wait_s)
-        _, self.scale = clock_of(setup)
-        if "site" not in setup:
+        skew = SkewWatch(self.url, lambda text: self.say(f"despoolr: warning: {text}"), wall_now)
+        address = ServerAddress(self.url, self.url, self.token)
+        self._client = SiteClient(aiohttp_transport(self._http, skew.hear), address)
+        setup = await patiently(self._client.setup, wait_s=wait_s, say=self._say_waiting)
+        self.scale = setup.clock.scale
+        if setup.site is None:
             raise StartError(
-                f"{self.url} is {setup.get('server')}, which is no site server; give the site's URL"
+                f"{self.url} is {setup.server}, which is no site server; give the site's URL"
             )
-        self.site = {**setup["site"], "server": setup["server"]}
-        there = [msgspec.convert(server, NamedServer) for server in setup.get("servers", ())]
+        self.site, self.server = setup.site, setup.server
+        there = [msgspec.convert(card, NamedServer, from_attributes=True) for card in setup.servers]
         known = {server.name: server for server in there}
         for given in self.logons:  # another way to a server the site knows, or one more
             known[given.name] = (
@@ -109,12 +123,12 @@ class Stage:
             raise StartError(
                 f"the site at {self.url} has no logon server; give one with --logon NAME=URL"
             )
-        await self.call("GET", "site")  # a token that may not administrate is refused here
+        await self.now()  # a token that may not administrate is refused here
         await self._meet_all(wait_s)
 
     async def _meet_all(self, wait_s: float) -> None:
         """Every server answers from here: a name that resolves for its neighbours need not do so
-        for us. Raises `StartError`.
+        for us. Raises `StartError`, `SiteError`.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + wait_s
@@ -138,10 +152,14 @@ class Stage:
         if self._http is not None:
             await self._http.close()
 
-    async def call(self, method: str, path: str, body: Any = None) -> Any:
-        """A call to the site server, which may be starting again. Raises `StartError`."""
-        assert self._caller is not None
-        return await self._caller.patiently(method, path, body, wait_s=ATTEMPTS_S_MAX)
+    async def _asked(self, call: Callable[[SiteClient], Awaitable[T]]) -> T:
+        """What the site server answers, which may be starting again. Raises `SiteError`."""
+        client = self._client
+        assert client is not None
+        return await patiently(lambda: call(client), wait_s=ATTEMPTS_S_MAX, say=self._say_waiting)
+
+    def _say_waiting(self, _: SiteError) -> None:
+        self.say(f"waiting for {self.url} ...")
 
     # -- clients
 
@@ -149,11 +167,11 @@ class Stage:
         """Lease numbers for so many clients in one piece; how many there are to be had.
         `lease.first` is the first.
         """
-        assert self._caller is not None
-        self.lease = SlotLease(self._caller.call, holder, count, self.say)
-        asked_at = self.lease.now()
-        self.lease.accept(await self.call("POST", "slots", self.lease.wish()), asked_at)
-        return self.lease.size
+        assert self._client is not None
+        self.lease = lease = SlotLease(self._client, holder, count, self.say)
+        asked_at = lease.now()
+        lease.accept(await self._asked(lambda site: site.lease_slots(lease.request())), asked_at)
+        return lease.size
 
     def keep_numbers(
         self, live: Callable[[], int], on_held: Callable[[float], None]
@@ -180,21 +198,17 @@ class Stage:
     # -- packages and jobs
 
     async def make_packages(self) -> None:
-        """Upload the packages of the file and make them known. Raises `StartError`."""
+        """Upload the packages of the file and make them known. Raises `StartError`, `SiteError`."""
         for table in self.load.package:
             directory = f"{table.name}-{self.tag}"
             package = Package(table, "", directory)
             await self._upload(package)
-            source = rf"\\{self.site['server']}\{SOURCE_SHARE}\{directory}"
-            package.id = str(
-                (await self.call("POST", "packages", {"name": directory, "source": source}))[
-                    "package"
-                ]
-            )
+            spec = PackageSpec(directory, rf"\\{self.server}\{SOURCE_SHARE}\{directory}")
+            package.id = await self._asked(partial(SiteClient.make_package, spec=spec))
             self.packages[table.name] = package
 
     async def make_job(self, job: LoadJob) -> None:
-        """Make a job now. Raises `StartError`."""
+        """Make a job now. Raises `StartError`, `SiteError`."""
         now = await self.now()
         run = None
         if job.command:
@@ -208,11 +222,11 @@ class Stage:
             distribute=DistributePhase(tuple(job.put_on) or (DEFAULT_SERVERS,)),
             run=run,
         )
-        self.jobs[job.name] = str((await self.call("POST", "jobs", spec))["job"])
+        self.jobs[job.name] = await self._asked(lambda site: site.make_job(spec))
 
     async def make_update(self, update: Update) -> None:
         """Upload the next version of a package, and make the job that refreshes it where it lies.
-        Raises `StartError`.
+        Raises `StartError`, `SiteError`.
         """
         package = self.packages[update.package]
         package.version += 1
@@ -224,7 +238,7 @@ class Stage:
             send=SendPhase.EVEN_IF_SENT,
             distribute=DistributePhase((), True),
         )
-        self.jobs[update.name] = str((await self.call("POST", "jobs", spec))["job"])
+        self.jobs[update.name] = await self._asked(lambda site: site.make_job(spec))
 
     def distribution_servers(self, package: str) -> list[NamedServer]:
         """The servers that a package of the file is put on."""
@@ -249,32 +263,23 @@ class Stage:
                 group.create_task(self._put("PUT", f"{package.directory}/{name}", data, gate))
 
     async def _put(self, method: str, path: str, data: bytes, gate: asyncio.Semaphore) -> None:
-        assert self._http is not None
-        headers = {"Authorization": f"Bearer {self.token}"}
+        assert self._client is not None
         place, _, asked = path.partition("?")
-        url = f"{self.url}/{SOURCE_SHARE}/{quote(place)}" + (f"?{asked}" if asked else "")
+        target = f"/{SOURCE_SHARE}/{quote(place)}" + (f"?{asked}" if asked else "")
         async with gate:
-            try:
-                async with self._http.request(method, url, data=data, headers=headers) as response:
-                    await response.read()
-            except SILENCES as error:
-                raise StartError(
-                    f"the site server does not take {place}: {error or type(error).__name__}"
-                ) from None
-        if response.status >= 400:
-            raise StartError(f"the site server refused {method} {place} ({response.status})")
+            await self._client.send(method, target, data)
 
     # -- what became of it
 
     async def now(self) -> float:
         """The site's time in seconds since 1970."""
-        return float((await self.call("GET", "site"))["now"])
+        return (await self._asked(SiteClient.site)).now
 
-    def sources(self) -> list[Source]:
+    def sources(self) -> list[ServerAddress]:
         """Whom to ask for metrics: the site server, then the others."""
         return [
-            Source(self.site["server"], self.url, self.token),
-            *(Source(s.name, s.url, self.token) for s in self.servers.values()),
+            ServerAddress(self.server, self.url, self.token),
+            *(ServerAddress(s.name, s.url, self.token) for s in self.servers.values()),
         ]
 
     async def sample(self) -> list[Sample | ScrapeFailure]:
@@ -284,7 +289,7 @@ class Stage:
 
     async def have_jobs_ended(self) -> bool:
         """Whether every job of this run has."""
-        rows = {row["job"]: row["status"] for row in (await self.call("GET", "jobs"))["jobs"]}
+        rows = {row.job: row.status for row in await self._asked(SiteClient.jobs)}
         return all(rows.get(job) in ENDED for job in self.jobs.values())
 
     async def job_facts(self) -> dict[str, JobFacts]:
@@ -292,10 +297,10 @@ class Stage:
         found: dict[str, JobFacts] = {}
         commands = {job.name: job for job in self.load.job if job.command}
         for name, job in self.jobs.items():
-            told = await self.call("GET", f"jobs/{job}")
+            told = await self._asked(partial(SiteClient.job, job=job))
             targets = self.machines(commands[name].machines) if name in commands else []
-            rows = [(row["kind"], row["machine"], row["status"]) for row in told["details"]]
-            found[name] = JobFacts(job, told["job"]["status"], rows, targets)
+            rows = [(row.kind, row.machine, row.status) for row in told.details]
+            found[name] = JobFacts(job, told.job.status, rows, targets)
         return found
 
     async def episodes(self) -> tuple[list[str], list[str]]:
@@ -306,18 +311,11 @@ class Stage:
         states: list[str] = []
         notes: list[str] = []
         for source in self.sources():
-            headers = {"Authorization": f"Bearer {self.token}"}
-            url = f"{source.url}/api/v1/episodes?{urlencode({'limit': EPISODES_MAX})}"
+            server = SiteClient(aiohttp_transport(self._http), source, timeout_s=ANSWER_S_MAX)
             try:
-                async with (
-                    asyncio.timeout(ANSWER_S_MAX),
-                    self._http.get(url, headers=headers) as response,
-                ):
-                    told = msgspec.json.decode(await response.read(), type=EpisodeList)
-            except (msgspec.MsgspecError, *SILENCES) as error:
-                notes.append(
-                    f"{source.name} did not tell its episodes: {error or type(error).__name__}"
-                )
+                told = await server.call("GET", f"episodes?limit={EPISODES_MAX}", EpisodeList)
+            except SiteError as error:
+                notes.append(f"{source.name} did not tell its episodes: {error}")
                 continue
             states += [row.state for row in told.episodes if row.first_refused_at >= self.began_at]
             if told.count > len(told.episodes):

@@ -26,6 +26,7 @@ from despoolr_app.process.gc_tuning import freeze_gc
 from despoolr_app.process.runtime import StartError
 from despoolr_app.process.settings import NamedServer
 from despoolr_app.process.supervisor import end_with_parent
+from despoolr_app.site_client.errors import SiteError
 from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.connections import Hold
 from despoolr_client.agent.programs import Programs
@@ -92,7 +93,9 @@ class Worker:
         return time.perf_counter() - self._began
 
     async def prepare(self) -> None:
-        """Make the clients: registered at the site, driven by nobody yet. Raises `StartError`."""
+        """Make the clients: registered at the site, driven by nobody yet. Raises `StartError`,
+        `SiteError`.
+        """
         settings = await self._clients.prepare()
         settings.recorder.listeners.append(self._heard)
         groups = [
@@ -330,7 +333,7 @@ async def _serve(orders: Orders, source: RawIOBase, say: Callable[[WorkerStatus]
     worker = Worker(orders, say)
     try:
         await worker.prepare()
-    except StartError as error:
+    except (StartError, SiteError) as error:
         _complain(str(error))
         return EXIT_START
     say(WorkerStatus("ready", clients=orders.count))

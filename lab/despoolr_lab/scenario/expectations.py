@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
+from despoolr_app.site_client.errors import SiteRefused
 from despoolr_client.pcm.state import Folder
 from despoolr_core.records.stream import Record
 from despoolr_core.rules.fold import fold
@@ -21,7 +22,7 @@ from despoolr_core.share.contract import ShareError
 from despoolr_core.share.wire import EpisodeRow
 from despoolr_core.times import moment_s, span_s
 from despoolr_lab.scenario import model
-from despoolr_lab.scenario.world import ApiError, World
+from despoolr_lab.scenario.world import World
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.packages import decompress
@@ -136,7 +137,7 @@ async def _get_job(world: World, e: Any, name: str) -> Any:
     site = e.site or world.scenario.site[0].code
     try:
         return await world.api(site, "GET", f"jobs/{name}")
-    except ApiError as error:
+    except SiteRefused as error:
         if error.status == 404:
             return None
         raise
@@ -239,8 +240,8 @@ async def _package_status(world: World, e: model.PackageStatusExpectation) -> Fi
     site, package_id = world.packages[e.package]
     try:
         answer = await world.api(e.site or site, "GET", f"packages/{package_id}")
-    except ApiError as error:
-        return _finding(e, e.status, str(error), False)
+    except SiteRefused as error:
+        return _finding(e, e.status, error.detail, False)
     rows = {(row["site"], row["server"]): row["status"] for row in answer["status"]}
     return _finding(e, e.status, rows.get((e.of_site, e.server)))
 
@@ -367,8 +368,8 @@ async def _attribute(world: World, e: model.AttributeExpectation) -> Finding:
     site = e.site or world.agents[e.machine].settings.site
     try:
         machine = await world.api(site, "GET", f"machines/{e.machine}")
-    except ApiError as error:
-        return _finding(e, e.value, str(error), False)
+    except SiteRefused as error:
+        return _finding(e, e.value, error.detail, False)
     return _finding(e, e.value, machine["attributes"].get(e.group, {}).get(e.attribute))
 
 

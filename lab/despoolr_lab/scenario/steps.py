@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from despoolr_app.site_client.errors import SiteError, SiteRefused
 from despoolr_core.records.kinds.run import StepTaken
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareError
@@ -17,7 +18,7 @@ from despoolr_core.share.modes import Access, Disposition, Role, ShareMode, pars
 from despoolr_core.times import moment_s, span_s
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.noidmif import render_noidmif
-from despoolr_lab.scenario.world import ApiError, World
+from despoolr_lab.scenario.world import World
 from despoolr_server.files import MemoryFileStore
 from despoolr_server.site.jobs.model import DistributePhase, JobSpec, JobType, RunPhase, SendPhase
 from despoolr_server.site.services.targets import DEFAULT_SERVERS
@@ -40,8 +41,9 @@ async def do_step(world: World, step: model.Step) -> None:
     """
     try:
         await _DO[type(step)](world, step)
-    except (ApiError, StepError) as error:
-        raise StepError(f"step {step.__struct_config__.tag} at {step.at}: {error}") from None
+    except (SiteError, StepError) as error:
+        why = error.detail if isinstance(error, SiteRefused) else error
+        raise StepError(f"step {step.__struct_config__.tag} at {step.at}: {why}") from None
 
 
 async def _job(world: World, step: model.JobStep) -> None:

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import aiohttp
-import msgspec
 from aiohttp import web
 
 from despoolr_app.clocks.loop_clock import LoopClock
+from despoolr_app.site_client.client import ServerAddress, SiteClient
+from despoolr_app.site_client.over_aiohttp import aiohttp_transport
 from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.programs import Programs
 from despoolr_client.agent.settings import ClientSettings, WhenWarned
@@ -83,14 +84,6 @@ class Surroundings:
     database: Callable[[str], Database]
     lease_s: float
     logs: Callable[[str], LogSink] = lambda _site: NoLogFiles()
-
-
-class ApiError(Exception):
-    """A site's API said no. `status` is HTTP's."""
-
-    def __init__(self, status: int, detail: str) -> None:
-        super().__init__(detail)
-        self.status = status
 
 
 @dataclass(slots=True)
@@ -307,21 +300,18 @@ class World:
             ADMINISTRATOR, server, "Administrator", Role.ADMIN, "SMS_ADMINISTRATOR"
         )
 
+    def site_client(self, site: str) -> SiteClient:
+        """A site's server as an administrator asks it."""
+        server = self.sites[site].setup.server
+        token = self.auth.issue(ADMINISTRATOR, "Administrator", Role.ADMIN)
+        address = ServerAddress(server, f"http://{server.lower()}", token)
+        return SiteClient(aiohttp_transport(self._session(ADMINISTRATOR)), address)
+
     async def api(self, site: str, method: str, path: str, body: Any = None) -> Any:
-        """One call of a site's API as an administrator. Raises `ApiError`."""
-        machine = self.sites[site]
-        headers = {
-            "Authorization": f"Bearer {self.auth.issue(ADMINISTRATOR, 'Administrator', Role.ADMIN)}"
-        }
-        data = None if body is None else msgspec.json.encode(body)
-        url = f"http://{machine.setup.server.lower()}/api/v1/{path}"
-        async with self._session(ADMINISTRATOR).request(
-            method, url, data=data, headers=headers
-        ) as response:
-            answer = msgspec.json.decode(await response.read())
-            if response.status >= 400:
-                raise ApiError(response.status, answer.get("detail") or answer.get("title"))
-            return answer
+        """One call of a site's API as an administrator: its answer in plain values. Raises
+        `SiteError`.
+        """
+        return await self.site_client(site).call(method, path, object, body)
 
     # -- packages
 

@@ -8,14 +8,14 @@ stands. A site that does not answer is asked again until the order stands or the
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-import aiohttp
-import msgspec
-
+from despoolr_app.site_client.client import SiteClient
+from despoolr_app.site_client.errors import SiteError, SiteRefused
+from despoolr_app.site_client.patience import patiently
+from despoolr_core.share.site_api import JobRow, PackageSpec
 from despoolr_lab.soak.plan import FILE_COUNT, SITE
 
 AGAIN_S: Final = 0.5
@@ -25,17 +25,13 @@ FILE_SIZE: Final = 600
 T = TypeVar("T")
 
 
-class OrderRefused(Exception):
-    """The site said no to an order that should stand: a fault, or the stack is not what it was."""
-
-
 @dataclass
 class SoakAdministrator:
-    """Orders by `http` at `url`. `site_now` tells site time."""
+    """Orders by `site`. `site_now` tells site time. What is refused, or gets no answer for
+    `GIVE_UP_S`, raises `SiteError`: a fault, or the stack is not what it was.
+    """
 
-    http: aiohttp.ClientSession
-    url: str
-    token: str
+    site: SiteClient
     site_now: Callable[[], float]
 
     # -- packages
@@ -53,10 +49,10 @@ class SoakAdministrator:
         """Make it of its source, once; its id."""
 
         async def once() -> str:
-            there = (await self.ask("GET", "packages"))["packages"]
-            known = next((row["package"] for row in there if row["name"] == package), "")
-            body = {"name": package, "source": f"\\\\{SITE}\\PKGSRC\\{package}"}
-            return str(known or (await self.ask("POST", "packages", body))["package"])
+            there = await self.site.packages()
+            known = next((row.package for row in there if row.name == package), "")
+            spec = PackageSpec(package, rf"\\{SITE}\PKGSRC\{package}")
+            return known or await self.site.make_package(spec)
 
         await self._until_done(lambda: self._mkcol(f"/PKGSRC/{package}"))
         await self.write_source(package, 0)
@@ -68,14 +64,8 @@ class SoakAdministrator:
         """Make a job of a name that no other has; its id."""
 
         async def once() -> str:
-            there = await self.jobs()
-            known = next((row["job"] for row in there if row["name"] == name), "")
-            return str(
-                known
-                or (await self.ask("POST", "jobs", {"name": name, "package": package, **spec}))[
-                    "job"
-                ]
-            )
+            known = next((row.job for row in await self.site.jobs() if row.name == name), "")
+            return known or await self.site.make_job({"name": name, "package": package, **spec})
 
         return await self._until_done(once)
 
@@ -83,58 +73,32 @@ class SoakAdministrator:
         """Cancel a job; one that is being cancelled, or has ended, stays as it is."""
 
         async def once() -> None:
-            row = (await self.ask("GET", f"jobs/{job}"))["job"]
-            if row["status"] not in ("Cancelling", "Cancelled", "Complete", "Failed"):
-                await self.ask("POST", f"jobs/{job}/cancel", {})
+            row = (await self.site.job(job)).job
+            if row.status not in ("Cancelling", "Cancelled", "Complete", "Failed"):
+                await self.site.cancel_job(job)
 
         await self._until_done(once)
 
-    async def jobs(self) -> list[dict[str, Any]]:
-        """Every job's row. Raises aiohttp's errors for a site that is silent."""
-        return list((await self.ask("GET", "jobs"))["jobs"])
-
-    async def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """One call. Raises `OrderRefused`, or aiohttp's errors."""
-        data = None if body is None else msgspec.json.encode(body)
-        raw = await self._call(method, f"/api/v1/{path}", data)
-        return msgspec.json.decode(raw) if raw else None
+    async def jobs(self) -> list[JobRow]:
+        """Every job's row. Raises `SiteError`, for a silent site too."""
+        return await self.site.jobs()
 
     # -- how
 
     async def _mkcol(self, path: str) -> None:
-        await self._call("MKCOL", f"{path}?parents=true", None, allowed=(405, 409))
+        try:
+            await self.site.send("MKCOL", f"{path}?parents=true")
+        except SiteRefused as error:
+            if error.status not in (405, 409):  # it is there
+                raise
 
     async def _put(self, path: str, body: bytes) -> None:
-        await self._call("PUT", path, body)
-
-    async def _call(
-        self, method: str, target: str, body: bytes | None, allowed: tuple[int, ...] = ()
-    ) -> bytes:
-        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
-        timeout = aiohttp.ClientTimeout(total=REQUEST_S)
-        async with self.http.request(
-            method, self.url + target, data=body, headers=headers, timeout=timeout
-        ) as response:
-            raw = await response.read()
-            if response.status in allowed:
-                return raw
-            # it stops, or somebody has the file open: not now
-            if response.status >= 500 or response.status == 423:
-                raise aiohttp.ClientConnectionError(f"HTTP {response.status}")
-            if response.status >= 400:
-                raise OrderRefused(
-                    f"{method} {target}: {response.status} {raw[:300].decode('utf-8', 'replace')}"
-                )
-            return raw
+        await self.site.send("PUT", path, body)
 
     async def _until_done(self, once: Callable[[], Awaitable[T]]) -> T:
-        deadline = asyncio.get_running_loop().time() + GIVE_UP_S
-        while True:
-            try:
-                return await once()
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                if asyncio.get_running_loop().time() > deadline:
-                    raise OrderRefused(
-                        f"{self.url} takes no order for {GIVE_UP_S:g} s: {error}"
-                    ) from None
-                await asyncio.sleep(AGAIN_S)
+        return await patiently(once, wait_s=GIVE_UP_S, again_s=AGAIN_S, passes=is_passing)
+
+
+def is_passing(error: SiteError) -> bool:
+    """Whether it is only not now: nobody answers, the server stops, somebody has the file open."""
+    return not error.status or error.status >= 500 or error.status == 423

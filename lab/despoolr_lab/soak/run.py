@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import aiohttp
 import msgspec
@@ -21,9 +21,14 @@ import msgspec
 from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_app.process.output import ProcessDied
 from despoolr_app.runs.directory import write_whole
+from despoolr_app.site_client.client import ServerAddress, SiteClient
+from despoolr_app.site_client.errors import SiteError
+from despoolr_app.site_client.over_aiohttp import aiohttp_transport
 from despoolr_client.transport.session_options import session_options
+from despoolr_core.share.fleet_api import SlotSum, TokenRequest
+from despoolr_core.share.site_api import EventList
 from despoolr_lab.sampling import sample_all
-from despoolr_lab.soak.administrator import OrderRefused, SoakAdministrator
+from despoolr_lab.soak.administrator import REQUEST_S, SoakAdministrator, is_passing
 from despoolr_lab.soak.counts import ENDED, Found
 from despoolr_lab.soak.evidence import read_clients, read_database
 from despoolr_lab.soak.holders import Holders
@@ -77,7 +82,7 @@ class Soak:
     phase: str = "starting"
     left: list[str] = field(default_factory=list)
     """What is still under way at the end."""
-    fell: ProcessDied | OrderRefused | None = None
+    fell: ProcessDied | SiteError | None = None
     work: Work | None = None
     holders: Holders | None = None
     found: Found | None = None
@@ -115,7 +120,7 @@ class Soak:
                 connector=aiohttp.TCPConnector(limit=64), **session_options({})
             ) as http:
                 await self._run(http)
-        except* (ProcessDied, OrderRefused) as group:
+        except* (ProcessDied, SiteError) as group:
             self.fell = _first(group)
         finally:
             self.ended_at_s = self.now
@@ -125,13 +130,13 @@ class Soak:
     async def _run(self, http: aiohttp.ClientSession) -> None:
         asked = self.plan.asked
         await self.stack.start(CHURN, asked.duration_s)
-        administrator = SoakAdministrator(
-            http, self.stack.url(SITE), self.stack.token(), self.stack.site_now
-        )
+        address = ServerAddress(SITE, self.stack.url(SITE), self.stack.token())
+        site = SiteClient(aiohttp_transport(http), address, timeout_s=REQUEST_S)
+        administrator = SoakAdministrator(site, self.stack.site_now)
         work = self.work = Work(self.plan, administrator, lambda: self.now)
         await work.prepare()
-        wanted = [{"machine": f"USER{n}", "user": f"USER{n}"} for n in range(1, HOLDERS + 1)]
-        tokens = list((await administrator.ask("POST", "tokens", wanted))["tokens"])
+        wanted = [TokenRequest(f"USER{n}", f"USER{n}") for n in range(1, HOLDERS + 1)]
+        tokens = await site.tokens(wanted)
         clock = LoopClock(self.stack.site_now(), asked.scale)
         self.holders = Holders(
             http,
@@ -246,17 +251,15 @@ class Soak:
         """What is still under way, as far as it can be asked of processes that run."""
         run = set(work.run)
         await work.look()
-        left = [
-            f"{row['name']} is {row['status']}" for row in work.rows if row["status"] not in ENDED
-        ]
+        left = [f"{row.name} is {row.status}" for row in work.rows if row.status not in ENDED]
         for row in work.rows:
             if (
-                row["name"] in run
-                and row["status"] == "Retrying"
-                and not await self._is_silent(work, row["job"])
+                row.name in run
+                and row.status == "Retrying"
+                and not await self._is_silent(work, row.job)
             ):
                 # a package that failed on a machine: it is retried for a week
-                left.remove(f"{row['name']} is Retrying")
+                left.remove(f"{row.name} is Retrying")
         left += [f"{box} holds {depth}" for box, depth in self._passing().items()]
         for name, told in self.watch.last.items():
             opens, waiting, unsent = (
@@ -278,10 +281,12 @@ class Soak:
 
     async def _is_silent(self, work: Work, job: str) -> bool:
         try:
-            details = (await work.administrator.ask("GET", f"jobs/{job}"))["details"]
-        except (aiohttp.ClientError, TimeoutError, OSError):
+            details = (await work.administrator.site.job(job)).details
+        except SiteError as error:
+            if not is_passing(error):
+                raise
             return True
-        return any(d["status"] not in ENDED for d in details if d["kind"] == "Workstation")
+        return any(d.status not in ENDED for d in details if d.kind == "Workstation")
 
     def _passing(self) -> dict[str, int]:
         return {
@@ -292,14 +297,13 @@ class Soak:
 
     async def _final(self, http: aiohttp.ClientSession, work: Work) -> Found:
         await self._sample(http)
-        slots: dict[str, Any] = await work.administrator.ask("GET", "slots")
+        site = work.administrator.site
+        slots = await site.call("GET", "slots", SlotSum)
         last = self.watch.last
-        events = (await work.administrator.ask("GET", "events?limit=1000"))["events"]
+        events = (await site.call("GET", "events?limit=1000", EventList)).events
         return Found(
             clients_wanted=self.plan.asked.clients,
-            clients_live=int(slots["live"])
-            if slots["leased"] == slots["wanted"]
-            else int(slots["leased"]),
+            clients_live=slots.live if slots.leased == slots.wanted else slots.leased,
             fleets_lapsed=self.watch.lapsed_count,
             ordered=tuple(work.ordered),
             run=tuple(work.run),
@@ -307,9 +311,7 @@ class Soak:
             left_waiting=int(sum(told.share.episodes_waiting or 0 for told in last.values())),
             left_unsent=int(sum(told.fleet.reports_unsent or 0 for told in last.values())),
             left_files=self._passing(),
-            events=tuple(
-                f"{row['code']}: {row['text']}" for row in events if row["code"] in LOSSES
-            ),
+            events=tuple(f"{row.code}: {row.text}" for row in events if row.code in LOSSES),
         )
 
 
@@ -322,6 +324,6 @@ LOSSES: Final = (41, 245)
 """Events that say a report found no row, or was moved to BADMIFS."""
 
 
-def _first(group: BaseExceptionGroup[ProcessDied | OrderRefused]) -> ProcessDied | OrderRefused:
+def _first(group: BaseExceptionGroup[ProcessDied | SiteError]) -> ProcessDied | SiteError:
     error = group.exceptions[0]
     return _first(error) if isinstance(error, BaseExceptionGroup) else error

@@ -22,7 +22,7 @@ from typing import Final
 from despoolr_app.clocks.time_source import wall_now
 from despoolr_app.process.output import SERVER_READY, Output, ProcessDied
 from despoolr_app.process.supervisor import Supervisor
-from despoolr_lab.sampling import Source
+from despoolr_app.site_client.client import ServerAddress
 from despoolr_lab.soak.links import Link
 from despoolr_lab.soak.plan import LINKS, LOGONS, SITE, Asked
 
@@ -238,10 +238,13 @@ class Stack:
         """Processes that ended and were not told to."""
         return [died for member in self.members.values() if (died := member.death()) is not None]
 
-    def sources(self, token: str) -> list[Source]:
+    def sources(self, token: str) -> list[ServerAddress]:
         """Those that are meant to run now, for sampling: asked directly, not over the links."""
         running = [member for member in self.members.values() if member.is_meant_to_run]
-        return [Source(member.name, f"http://127.0.0.1:{member.port}", token) for member in running]
+        return [
+            ServerAddress(member.name, f"http://127.0.0.1:{member.port}", token)
+            for member in running
+        ]
 
     # -- what it knows
 

@@ -13,9 +13,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import aiohttp
-
-from despoolr_lab.soak.administrator import SoakAdministrator
+from despoolr_app.site_client.errors import SiteError
+from despoolr_core.share.site_api import JobRow
+from despoolr_lab.soak.administrator import SoakAdministrator, is_passing
 from despoolr_lab.soak.counts import ENDED
 from despoolr_lab.soak.plan import HELD_PACKAGE, OFFERED_PACKAGE, RUN_PACKAGES, Plan, Step
 
@@ -39,7 +39,7 @@ class Work:
     packages: dict[str, str] = field(default_factory=dict)
     ordered: list[str] = field(default_factory=list)
     run: list[str] = field(default_factory=list)
-    rows: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[JobRow] = field(default_factory=list)
     """The jobs as the site showed them last."""
     _removing: defaultdict[str, asyncio.Lock] = field(
         default_factory=lambda: defaultdict(asyncio.Lock)
@@ -80,30 +80,33 @@ class Work:
     async def end(self) -> None:
         """Let nothing repeat any more."""
         for row in await self._look():
-            if row["name"] == NIGHTLY and row["status"] == "Pending":
-                await self.administrator.cancel(row["job"])
+            if row.name == NIGHTLY and row.status == "Pending":
+                await self.administrator.cancel(row.job)
 
     async def until_ended(self, names: Iterable[str]) -> None:
         """Wait until these jobs have ended."""
         wanted = set(names)
         while True:
-            if all(row["status"] in ENDED for row in await self._look() if row["name"] in wanted):
+            if all(row.status in ENDED for row in await self._look() if row.name in wanted):
                 return
             await asyncio.sleep(LOOK_S)
 
-    async def look(self) -> list[dict[str, Any]]:
+    async def look(self) -> list[JobRow]:
         """The jobs, as they are now, or as they were when the site answered last."""
         try:
             self.rows = await self.administrator.jobs()
-        except (aiohttp.ClientError, TimeoutError, OSError):
-            pass
+        except SiteError as error:
+            if not is_passing(error):
+                raise
         return self.rows
 
-    async def _look(self) -> list[dict[str, Any]]:
+    async def _look(self) -> list[JobRow]:
         while True:
             try:
                 self.rows = await self.administrator.jobs()
-            except (aiohttp.ClientError, TimeoutError, OSError):
+            except SiteError as error:
+                if not is_passing(error):
+                    raise
                 await asyncio.sleep(LOOK_S)
                 continue
             return self.rows
@@ -141,11 +144,7 @@ class Work:
         name, package = self._name("REMOVE"), self.packages[step.on]
         while True:
             async with self._removing[step.on]:
-                if all(
-                    row["status"] in ENDED
-                    for row in await self._look()
-                    if row["package"] == package
-                ):
+                if all(row.status in ENDED for row in await self._look() if row.package == package):
                     await self._order(
                         name, step.on, type="Remove Package From Server", distribute=EVERYWHERE
                     )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, func, insert, select
 
 from despoolr_core.formats.job_mif import Machine, render_machine_mif
@@ -17,6 +16,14 @@ from despoolr_core.formats.sms_id import IdError, check_site_code, is_package_id
 from despoolr_core.formats.sms_id import package_id as make_package_id
 from despoolr_core.records.kinds.site import JobStatusChanged
 from despoolr_core.rules.fold import fold
+from despoolr_core.share.site_api import (
+    DetailRow,
+    EventRow,
+    JobRow,
+    MachineSpec,
+    PackageSpec,
+    SiteSpec,
+)
 from despoolr_server.database.schema import EVENTS, JOBS, MACHINE_ATTRIBUTES, MACHINES, PACKAGES
 from despoolr_server.site.job_checks import (
     AdministratorError,
@@ -33,83 +40,6 @@ from despoolr_server.site.state.context import SiteContext
 from despoolr_server.site.state.mif_box import MifBox
 
 COMPONENT = "SMS_ADMINISTRATOR"
-
-
-class PackageSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    r"""A package as the administrator fills it in. `source` is `\\SERVER\SHARE\DIRECTORY`; `id` is
-    usually left to the site.
-    """
-
-    name: str
-    source: str
-    comment: str = ""
-    id: str = ""
-
-
-class MachineSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """A client the site is to know before its first inventory. `site` is the site it belongs to
-    (empty: this one).
-    """
-
-    name: str
-    sms_id: str
-    domain: str
-    operating_system: int = 0x0F
-    site: str = ""
-
-
-class SiteSpec(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """A site below this one that was attached before: its code, its parent, its server, its
-    distribution servers.
-    """
-
-    code: str
-    parent: str
-    server: str
-    version: str = ""
-    servers: list[str] = []
-
-
-class JobRow(msgspec.Struct):
-    """One job as `despoolr jobs` shows it."""
-
-    job: str
-    name: str
-    type: str
-    package: str
-    request: str
-    status: str
-    sending: str
-    working: str
-    cancel: str
-    created_at: float
-    activate_at: float
-    status_at: float
-
-
-class DetailRow(msgspec.Struct):
-    """One row of Job Details."""
-
-    kind: str
-    site: str
-    machine: str
-    domain: str
-    status: str
-    updated_at: float
-    description: str
-
-
-class EventRow(msgspec.Struct):
-    """One event of the NT application log."""
-
-    at: float
-    code: int
-    severity: str
-    component: str
-    machine: str
-    site: str
-    job: str
-    text: str
 
 
 class Administrator:

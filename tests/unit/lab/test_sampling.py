@@ -8,8 +8,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from despoolr_app.site_client.client import ServerAddress
 from despoolr_lab import sampling
-from despoolr_lab.sampling import Sample, ScrapeFailure, Source, read, sample, sample_all
+from despoolr_lab.sampling import Sample, ScrapeFailure, read, sample, sample_all
 
 SITE = """
 # HELP despoolr_process_memory_bytes Memory.
@@ -98,7 +99,7 @@ async def ask_one(answer: web.Response | None) -> Sample | ScrapeFailure:
         async with aiohttp.ClientSession() as http:
             return await sample(
                 http,
-                Source("X", f"http://127.0.0.1:{site.port}", "t"),
+                ServerAddress("X", f"http://127.0.0.1:{site.port}", "t"),
                 timeout_s=0.2 if answer is None else 5.0,
             )
     finally:
@@ -135,6 +136,6 @@ async def test_an_answer_is_read_up_to_its_bound(monkeypatch: pytest.MonkeyPatch
 async def test_all_are_asked_and_one_that_is_not_there_harms_no_other() -> None:
     async with aiohttp.ClientSession() as http:
         told = await sample_all(
-            http, [Source("A", "http://127.0.0.1:9"), Source("B", "http://127.0.0.1:9")]
+            http, [ServerAddress(name, "http://127.0.0.1:9", "") for name in "AB"]
         )
     assert [(type(one), one.name) for one in told] == [(ScrapeFailure, "A"), (ScrapeFailure, "B")]

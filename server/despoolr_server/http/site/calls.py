@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from despoolr_core.share import site_api
 from despoolr_server.http.openapi.table import (
     ADMINISTRATORS,
     Answer,
@@ -17,9 +18,7 @@ from despoolr_server.http.openapi.table import (
     one_of,
     whole,
 )
-from despoolr_server.http.site import answers
 from despoolr_server.http.site.routes import ACTIONS, EVENTS_MAX, MACHINES_MAX
-from despoolr_server.site.administrator import MachineSpec, PackageSpec, SiteSpec
 from despoolr_server.site.jobs.model import JobSpec
 
 SITE: Final = "The site"
@@ -60,14 +59,14 @@ SITE_CALLS: Final = (
         "/api/v1/site",
         "The site, its services, its servers",
         SITE,
-        ok(answers.SiteFacts, "As it is now."),
+        ok(site_api.SiteFacts, "As it is now."),
     ),
     _call(
         "GET",
         "/api/v1/events",
         "The NT application log",
         SITE,
-        ok(answers.EventList, "The newest events, oldest first."),
+        ok(site_api.EventList, "The newest events, oldest first."),
         400,
         507,
         parameters=(in_query("limit", "Events at most.", whole(EVENTS_MAX, 1)),),
@@ -77,7 +76,7 @@ SITE_CALLS: Final = (
         "/api/v1/services/{component}/{action}",
         "Pause, resume, restart or cycle a service",
         SITE,
-        ok(answers.ServiceFacts, "The service after that."),
+        ok(site_api.ServiceFacts, "The service after that."),
         400,
         404,
         parameters=(
@@ -95,14 +94,14 @@ SITE_CALLS: Final = (
         "/api/v1/hotfixes",
         "Which hotfixes are installed, and which could be",
         SITE,
-        ok(answers.HotfixList, "By article."),
+        ok(site_api.HotfixList, "By article."),
     ),
     _call(
         "POST",
         "/api/v1/hotfixes/{article}",
         "Install a hotfix",
         SITE,
-        ok(answers.HotfixInstalled, "It is installed, and the SMS Executive runs again.", 201),
+        ok(site_api.HotfixInstalled, "It is installed, and the SMS Executive runs again.", 201),
         400,
         text="Stops the SMS Executive, installs, starts it. Everything in flight is kept.",
     ),
@@ -111,16 +110,16 @@ SITE_CALLS: Final = (
         "/api/v1/packages",
         "All packages",
         PACKAGES,
-        ok(answers.PackageList, "By PackageID."),
+        ok(site_api.PackageList, "By PackageID."),
     ),
     _call(
         "POST",
         "/api/v1/packages",
         "Make a package",
         PACKAGES,
-        ok(answers.PackageMade, "Its PackageID.", 201),
+        ok(site_api.PackageMade, "Its PackageID.", 201),
         400,
-        body=PackageSpec,
+        body=site_api.PackageSpec,
         text=r"`source` is `\\SERVER\SHARE\DIRECTORY`; put the files there with PUT on that "
         r"share. `id` is usually left out.",
     ),
@@ -129,7 +128,7 @@ SITE_CALLS: Final = (
         "/api/v1/packages/{package}",
         "A package, and what sites and servers say of it",
         PACKAGES,
-        ok(answers.PackageFacts, "By id or name."),
+        ok(site_api.PackageFacts, "By id or name."),
         404,
     ),
     _call(
@@ -137,7 +136,7 @@ SITE_CALLS: Final = (
         "/api/v1/machines",
         "The machines that the site knows",
         MACHINES,
-        ok(answers.MachineList, "A page of them, by name."),
+        ok(site_api.MachineList, "A page of them, by name."),
         400,
         507,
         parameters=(
@@ -150,9 +149,9 @@ SITE_CALLS: Final = (
         "/api/v1/machines",
         "Make machines known",
         MACHINES,
-        ok(answers.MachinesMade, "How many.", 201),
+        ok(site_api.MachinesMade, "How many.", 201),
         400,
-        body=list[MachineSpec],
+        body=list[site_api.MachineSpec],
         text="What their first inventory would do. Those already known are brought up to date.",
     ),
     _call(
@@ -160,7 +159,7 @@ SITE_CALLS: Final = (
         "/api/v1/machines/{name}",
         "A machine and what it reported",
         MACHINES,
-        ok(answers.MachineFacts, "Its attributes by group."),
+        ok(site_api.MachineFacts, "Its attributes by group."),
         404,
     ),
     _call(
@@ -168,24 +167,24 @@ SITE_CALLS: Final = (
         "/api/v1/sites",
         "The sites below this one",
         MACHINES,
-        ok(answers.SubSiteList, "And its parent."),
+        ok(site_api.SubSiteList, "And its parent."),
     ),
     _call(
         "POST",
         "/api/v1/sites",
         "Make sites below known",
         MACHINES,
-        ok(answers.SubSitesMade, "How many.", 201),
+        ok(site_api.SubSitesMade, "How many.", 201),
         400,
-        body=list[SiteSpec],
+        body=list[site_api.SiteSpec],
     ),
-    _call("GET", "/api/v1/jobs", "All jobs", JOBS, ok(answers.JobList, "Oldest first."), 507),
+    _call("GET", "/api/v1/jobs", "All jobs", JOBS, ok(site_api.JobList, "Oldest first."), 507),
     _call(
         "POST",
         "/api/v1/jobs",
         "Create a job",
         JOBS,
-        ok(answers.JobMade, "Its JobID. It is Pending.", 201),
+        ok(site_api.JobMade, "Its JobID. It is Pending.", 201),
         400,
         body=JobSpec,
         text="What it names must be there: the refusal says what is.",
@@ -195,7 +194,7 @@ SITE_CALLS: Final = (
         "/api/v1/jobs/{job}",
         "A job and its details",
         JOBS,
-        ok(answers.JobFacts, "By id, or by name."),
+        ok(site_api.JobFacts, "By id, or by name."),
         404,
         507,
     ),
@@ -204,7 +203,7 @@ SITE_CALLS: Final = (
         "/api/v1/jobs/{job}/cancel",
         "Cancel a job",
         JOBS,
-        ok(answers.JobCancelled, "Cancelled, or Cancelling if it was under way.", 202),
+        ok(site_api.JobCancelled, "Cancelled, or Cancelling if it was under way.", 202),
         400,
         404,
     ),

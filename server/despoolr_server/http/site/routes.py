@@ -22,21 +22,13 @@ from typing import Any, Final
 from aiohttp import web
 
 from despoolr_core.profile import ARTICLES, ProfileError
+from despoolr_core.share import site_api
 from despoolr_core.share.modes import Role
 from despoolr_server.http.base.pieces import rows_answer
 from despoolr_server.http.base.problem import Refused, known
 from despoolr_server.http.base.surface import SURFACE, json_answer, query, read_json
-from despoolr_server.http.site import answers
 from despoolr_server.http.site.answers import shaped, shaped_rows
-from despoolr_server.site.administrator import (
-    Administrator,
-    DetailRow,
-    EventRow,
-    JobRow,
-    MachineSpec,
-    PackageSpec,
-    SiteSpec,
-)
+from despoolr_server.site.administrator import Administrator
 from despoolr_server.site.hotfixes import Hotfixes
 from despoolr_server.site.job_checks import AdministratorError
 from despoolr_server.site.jobs.model import JobSpec
@@ -93,7 +85,7 @@ class SiteRoutes:
         self._require_administrator(request)
         site = self._site
         return _answer(
-            answers.SiteFacts,
+            site_api.SiteFacts,
             {
                 "site": site.code,
                 "server": site.server,
@@ -121,22 +113,22 @@ class SiteRoutes:
 
     async def _get_packages(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
-        return _answer(answers.PackageList, {"packages": await self._administrator.packages()})
+        return _answer(site_api.PackageList, {"packages": await self._administrator.packages()})
 
     async def _post_package(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
-        spec = await read_json(request, PackageSpec)
+        spec = await read_json(request, site_api.PackageSpec)
         return _answer(
-            answers.PackageMade,
+            site_api.PackageMade,
             {"package": await self._asked(self._administrator.create_package(spec))},
             201,
         )
 
     async def _post_machines(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
-        machines = await read_json(request, list[MachineSpec], MACHINES_SIZE_MAX)
+        machines = await read_json(request, list[site_api.MachineSpec], MACHINES_SIZE_MAX)
         return _answer(
-            answers.MachinesMade,
+            site_api.MachinesMade,
             {"machines": await self._asked(self._administrator.add_machines(machines))},
             201,
         )
@@ -147,40 +139,40 @@ class SiteRoutes:
         machines, count = await self._administrator.machines(
             _limit(asked["limit"], MACHINES_MAX), asked["after"]
         )
-        rows = await shaped_rows(machines, answers.MachineRow)
+        rows = await shaped_rows(machines, site_api.MachineRow)
         return await rows_answer(request, ("machines", rows), ("count", count))
 
     async def _get_machine(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
         return _answer(
-            answers.MachineFacts,
+            site_api.MachineFacts,
             await self._found(self._administrator.machine(request.match_info["name"])),
         )
 
     async def _get_jobs(self, request: web.Request) -> web.StreamResponse:
         self._require_administrator(request)
         return await rows_answer(
-            request, ("jobs", await shaped_rows(await self._administrator.jobs(), JobRow))
+            request, ("jobs", await shaped_rows(await self._administrator.jobs(), site_api.JobRow))
         )
 
     async def _post_job(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
         spec = await read_json(request, JobSpec, MACHINES_SIZE_MAX)
         return _answer(
-            answers.JobMade, {"job": await self._asked(self._administrator.create_job(spec))}, 201
+            site_api.JobMade, {"job": await self._asked(self._administrator.create_job(spec))}, 201
         )
 
     async def _get_job(self, request: web.Request) -> web.StreamResponse:
         self._require_administrator(request)
         job, details = await self._found(self._administrator.job(request.match_info["job"]))
-        rows = await shaped_rows(details, DetailRow)
-        return await rows_answer(request, ("job", shaped(job, JobRow)), ("details", rows))
+        rows = await shaped_rows(details, site_api.DetailRow)
+        return await rows_answer(request, ("job", shaped(job, site_api.JobRow)), ("details", rows))
 
     async def _post_cancel(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
         await self._found(self._administrator.job(request.match_info["job"]))
         return _answer(
-            answers.JobCancelled,
+            site_api.JobCancelled,
             {"job": await self._asked(self._administrator.cancel_job(request.match_info["job"]))},
             202,
         )
@@ -188,14 +180,14 @@ class SiteRoutes:
     async def _get_package(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
         return _answer(
-            answers.PackageFacts,
+            site_api.PackageFacts,
             await self._found(self._administrator.package(request.match_info["package"])),
         )
 
     async def _get_sites(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
         return _answer(
-            answers.SubSiteList,
+            site_api.SubSiteList,
             {
                 "site": self._site.code,
                 "parent": self._site.parent,
@@ -205,9 +197,9 @@ class SiteRoutes:
 
     async def _post_sites(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
-        sites = await read_json(request, list[SiteSpec], MACHINES_SIZE_MAX)
+        sites = await read_json(request, list[site_api.SiteSpec], MACHINES_SIZE_MAX)
         return _answer(
-            answers.SubSitesMade,
+            site_api.SubSitesMade,
             {"sites": await self._asked(self._administrator.add_sites(sites))},
             201,
         )
@@ -222,7 +214,7 @@ class SiteRoutes:
         ]
         installed = await self._hotfixes.installed()
         return _answer(
-            answers.HotfixList,
+            site_api.HotfixList,
             {
                 "site": self._site.code,
                 "version": profile.version,
@@ -238,7 +230,7 @@ class SiteRoutes:
         except ProfileError as error:
             raise Refused(known("bad-request", f"{error}.")) from None
         return _answer(
-            answers.HotfixInstalled,
+            site_api.HotfixInstalled,
             {"article": article.kb, "title": article.title, "fields": article.fix},
             201,
         )
@@ -248,7 +240,7 @@ class SiteRoutes:
         events = await self._administrator.events(
             _limit(query(request, "limit")["limit"], EVENTS_MAX)
         )
-        return await rows_answer(request, ("events", await shaped_rows(events, EventRow)))
+        return await rows_answer(request, ("events", await shaped_rows(events, site_api.EventRow)))
 
     async def _post_service(self, request: web.Request) -> web.Response:
         self._require_administrator(request)
@@ -275,7 +267,7 @@ class SiteRoutes:
                 known("bad-request", f"{action} is none of pause, resume, restart, cycle.")
             )
         return _answer(
-            answers.ServiceFacts,
+            site_api.ServiceFacts,
             {
                 "component": service.component,
                 "paused": service.is_paused,

@@ -12,15 +12,21 @@ A composition root adds them, which alone knows URLs, the pace of time and the s
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
-import msgspec
 from aiohttp import web
 
 from despoolr_core.clock import Clock
 from despoolr_core.profile import FIELDS, Profile, profile_of
 from despoolr_core.response import Response
-from despoolr_core.rules.fields import NameText
+from despoolr_core.share.fleet_api import (
+    ClockFacts,
+    ServerCard,
+    SetupFacts,
+    SiteCard,
+    TokenList,
+    TokenRequest,
+)
 from despoolr_core.share.modes import Role
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.base.problem import Refused, bad_request, known
@@ -30,63 +36,6 @@ TOKENS_MAX: Final = 10_000
 """Tokens one request may ask for."""
 TOKENS_SIZE_MAX: Final = 4 * 1024 * 1024
 """Bytes of such a request."""
-
-
-class TokenRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """Who a token is to be for. `role` is `client`, `service` or `admin`."""
-
-    machine: NameText
-    user: NameText = ""
-    role: Role = Role.CLIENT
-
-
-class ClockFacts(msgspec.Struct):
-    """Site time now, and how many site seconds pass in a second."""
-
-    now: float
-    scale: float
-
-
-class SiteCard(msgspec.Struct):
-    """The site by which a server was set up. `set` are the behaviours that were changed from the
-    version's.
-    """
-
-    code: str
-    domain: str
-    version: str
-    set: dict[str, Any]
-    response: str
-
-
-class ServerCard(msgspec.Struct):
-    """A server of the site and where it answers."""
-
-    name: str
-    url: str
-    logon: bool
-    distribution: bool
-    package_share: str
-    domain: str
-
-
-class SetupFacts(msgspec.Struct, omit_defaults=True):
-    """`GET /api/v1/setup`. `start` counts the starts of this server's data; a logon server has no
-    `site`.
-    """
-
-    server: str
-    shares: list[str]
-    clock: ClockFacts
-    start: int
-    site: SiteCard | None = None
-    servers: list[ServerCard] = []
-
-
-class TokenList(msgspec.Struct):
-    """The tokens, in the order in which they were asked for."""
-
-    tokens: list[str]
 
 
 class Standing(Protocol):

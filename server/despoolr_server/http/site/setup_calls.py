@@ -6,9 +6,16 @@ from __future__ import annotations
 
 from typing import Final
 
+from despoolr_core.share.fleet_api import (
+    SetupFacts,
+    SlotFacts,
+    SlotNews,
+    SlotRequest,
+    SlotSum,
+    TokenList,
+    TokenRequest,
+)
 from despoolr_server.http.openapi.table import ADMINISTRATORS, Call, done, in_query, json, ok
-from despoolr_server.http.site.setup import SetupFacts, TokenList, TokenRequest
-from despoolr_server.http.site.slots import SlotFacts, SlotNews, SlotRequest, SlotSum
 
 SETUP: Final = "Set-up"
 SLOTS: Final = "Fleets of clients"

@@ -21,107 +21,25 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
-from typing import Annotated, Final, TypeVar
+from typing import TypeVar
 
-import msgspec
 from aiohttp import web
 from sqlalchemy import Connection, delete, insert, select
 
-from despoolr_core.formats.client_number import MACHINE_NAME_SIZE_MAX, name_of, number_in, number_of
+from despoolr_core.formats.client_number import name_of, number_in, number_of
 from despoolr_core.formats.sms_id import is_sms_id
 from despoolr_core.records.kinds.site import SlotsLapsed, SlotsLeased, SlotsReleased
 from despoolr_core.records.stream import Recorder
 from despoolr_core.rules.fold import fold
+from despoolr_core.share.fleet_api import FleetRow, SlotFacts, SlotNews, SlotRequest, SlotSum
 from despoolr_core.share.modes import Role
 from despoolr_server.database.database import Database
 from despoolr_server.database.schema import CLIENT_SLOTS, MACHINES
 from despoolr_server.http.base.problem import Refused, known
 from despoolr_server.http.base.surface import SURFACE, Surface, json_answer, query, read_json
-from despoolr_server.site.state.slots import NUMBER_MAX, Lease, SlotConflict, SlotTable, Span, Wish
+from despoolr_server.site.state.slots import Lease, SlotConflict, SlotTable, Span, Wish
 
 T = TypeVar("T")
-
-HOLDER_SIZE_MAX: Final = 64
-INSTANCE_SIZE_MAX: Final = 64
-
-Instance = Annotated[str, msgspec.Meta(max_length=INSTANCE_SIZE_MAX, pattern=r"^[A-Za-z0-9.-]*$")]
-
-
-def _one_line(*words: str) -> None:
-    """A pattern's `$` lets a line end through. Raises `ValueError`."""
-    if any(word.endswith("\n") for word in words):
-        raise ValueError("a name has no line end")
-
-
-class SlotRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """Who wants how many clients, and from which number on (0: any).
-
-    `prefix` is what their machines' names begin with, `instance` names the process that asks,
-    `stopped` says that it had to stop its clients because it could not renew its lease.
-    """
-
-    holder: Annotated[
-        str, msgspec.Meta(min_length=1, max_length=HOLDER_SIZE_MAX, pattern=r"^[A-Za-z0-9_.-]+$")
-    ]
-    count: Annotated[int, msgspec.Meta(ge=1, le=NUMBER_MAX)]
-    first: Annotated[int, msgspec.Meta(ge=0, le=NUMBER_MAX)] = 0
-    prefix: Annotated[
-        str, msgspec.Meta(max_length=MACHINE_NAME_SIZE_MAX, pattern=r"^[A-Za-z0-9_-]*$")
-    ] = "PC"
-    instance: Instance = ""
-    stopped: bool = False
-
-    def __post_init__(self) -> None:
-        _one_line(self.holder, self.prefix, self.instance)
-        if self.holder in (".", ".."):
-            raise ValueError("a holder's name is a part of an address, and . and .. are none")
-
-
-class SlotNews(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """How many of a holder's clients exist, and which process says so."""
-
-    live: Annotated[int, msgspec.Meta(ge=0)]
-    instance: Instance = ""
-
-    def __post_init__(self) -> None:
-        _one_line(self.instance)
-
-
-class SlotFacts(msgspec.Struct):
-    """A holder's clients: `first` to `first + count - 1`.
-
-    In real seconds: `lease_s` after it asked the holder stops them by its own clock, unless it was
-    answered again meanwhile; `free_after_s` after it was heard of the site gives the numbers to
-    others.
-    """
-
-    holder: str
-    first: int
-    count: int
-    lease_s: float
-    free_after_s: float
-
-
-class FleetRow(msgspec.Struct):
-    """A lease, and how many of its clients exist."""
-
-    holder: str
-    first: int
-    count: int
-    live: int
-
-
-class SlotSum(msgspec.Struct):
-    """`GET /api/v1/slots`. `exact`: as many exist now as were asked for. `lapsed`: leases that ran
-    out since the start.
-    """
-
-    wanted: int
-    leased: int
-    live: int
-    lapsed: int
-    exact: bool
-    fleets: list[FleetRow]
 
 
 class SlotRoutes:

@@ -23,8 +23,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-NUMBER_MAX: Final = 1_000_000
-"""Clients one site can have."""
+from despoolr_core.share.fleet_api import NUMBER_MAX
+
 FLEETS_MAX: Final = 10_000
 """Leases one site keeps, and as many that ran out."""
 LEASE_S: Final = 30.0

@@ -15,8 +15,11 @@ import pytest
 
 from despoolr.console import run
 from despoolr_app.runs.directory import RunDirectory, load_run, utc_stamp
-from despoolr_app.site_client.live import LiveSource, ServerAddress, ask, health
-from despoolr_app.site_client.queries import AskError, RunSource, Wanted
+from despoolr_app.site_client.blocking import ask, health
+from despoolr_app.site_client.client import ServerAddress
+from despoolr_app.site_client.errors import SiteError
+from despoolr_app.site_client.live import LiveSource
+from despoolr_app.site_client.queries import RunSource, Wanted
 from despoolr_core.records.kinds.fact import Fact
 from despoolr_core.records.kinds.share import OpenClosed, OpenGranted, OpenRefused
 from despoolr_core.records.kinds.site import DetailStatusChanged, EventLogged, JobStatusChanged
@@ -374,7 +377,7 @@ async def test_a_server_that_does_not_answer_is_a_note_as_long_as_another_does()
 
 async def test_a_token_that_is_not_accepted_is_told_where_the_right_one_lies() -> None:
     async with serving() as site:
-        with pytest.raises(AskError, match=r"does not accept the token \(401.*admin\.token"):
+        with pytest.raises(SiteError, match=r"does not accept the token \(401.*admin\.token"):
             await asyncio.to_thread(ask, ServerAddress("x", site.base, "wrong"), "opens", dict)
         assert (
             await asyncio.to_thread(health, ServerAddress("x", site.base, ""))
@@ -384,5 +387,5 @@ async def test_a_token_that_is_not_accepted_is_told_where_the_right_one_lies() -
 async def test_a_question_for_the_site_put_to_a_logon_server_says_so() -> None:
     async with serving() as site:
         source = await _blocked(site)
-        with pytest.raises(AskError, match=r"is .* the site server"):
+        with pytest.raises(SiteError, match=r"is .* the site server"):
             await asyncio.to_thread(source.jobs)

@@ -12,15 +12,17 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from despoolr_app.clocks.skew import SkewWatch
 from despoolr_app.clocks.time_source import wall_now
-from despoolr_app.process.runtime import SiteRefused
-from despoolr_app.site_client.client import RETRY_AFTER_S_MAX, SiteCaller
+from despoolr_app.site_client.client import RETRY_AFTER_S_MAX, ServerAddress, SiteClient
+from despoolr_app.site_client.errors import SiteRefused
+from despoolr_app.site_client.over_aiohttp import aiohttp_transport
 
 
 @asynccontextmanager
 async def answering(
     answer: Callable[[], web.Response], said: list[str]
-) -> AsyncIterator[SiteCaller]:
+) -> AsyncIterator[SiteClient]:
     async def handle(request: web.Request) -> web.Response:
         return answer()
 
@@ -30,11 +32,12 @@ async def answering(
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    skew = SkewWatch(url, said.append, wall_now)
     try:
         async with aiohttp.ClientSession() as http:
-            yield SiteCaller(
-                http, f"http://127.0.0.1:{runner.addresses[0][1]}", "token", said.append
-            )
+            transport = aiohttp_transport(http, skew.hear)
+            yield SiteClient(transport, ServerAddress("SITE1", url, "token"))
     finally:
         await runner.cleanup()
 
@@ -52,11 +55,9 @@ async def test_a_site_whose_clock_differs_by_more_than_a_minute_is_warned_of_onc
 
     async with answering(answer, said) as caller:
         for _ in range(3):
-            await caller.call("GET", "setup")
+            await caller.call("GET", "setup", dict)
     assert len(said) == count
-    assert all(
-        line.startswith("despoolr: warning: the clock of http://127.0.0.1:") for line in said
-    )
+    assert all(line.startswith("the clock of http://127.0.0.1:") for line in said)
 
 
 @pytest.mark.parametrize(
@@ -66,10 +67,12 @@ async def test_a_site_whose_clock_differs_by_more_than_a_minute_is_warned_of_onc
 async def test_a_refusal_says_when_to_ask_again(again: str, seconds: float) -> None:
     def answer() -> web.Response:
         return web.json_response(
-            {"detail": "no"}, status=409, headers={"Retry-After": again} if again.isascii() else {}
+            {"type": "x", "title": "y", "status": 409, "detail": "no"},
+            status=409,
+            headers={"Retry-After": again} if again.isascii() else {},
         )
 
     async with answering(answer, []) as caller:
-        with pytest.raises(SiteRefused, match=r"refused POST slots \(409\): no") as refused:
-            await caller.call("POST", "slots", {})
+        with pytest.raises(SiteRefused, match=r"http://127.0.0.1:\d+ says: no$") as refused:
+            await caller.call("POST", "slots", dict, {})
     assert (refused.value.status, refused.value.retry_after_s) == (409, seconds)

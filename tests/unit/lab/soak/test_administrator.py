@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 from aiohttp import web
 
+from despoolr_app.site_client.client import ServerAddress, SiteClient
+from despoolr_app.site_client.errors import SiteRefused, SiteUnreachable
+from despoolr_app.site_client.over_aiohttp import aiohttp_transport
+from despoolr_core.share.site_api import JobRow
+from despoolr_core.share.wire import Problem
 from despoolr_lab.soak import administrator as module
-from despoolr_lab.soak.administrator import OrderRefused, SoakAdministrator
+from despoolr_lab.soak.administrator import SoakAdministrator
 
 
 class Site:
@@ -18,7 +25,7 @@ class Site:
     """
 
     def __init__(self) -> None:
-        self.jobs: list[dict[str, str]] = []
+        self.jobs: list[dict[str, Any]] = []
         self.dies = 0
         self.status = 0
 
@@ -27,11 +34,12 @@ class Site:
 
     async def post_job(self, request: web.Request) -> web.Response:
         if self.status:
-            return web.Response(status=self.status, text="no such package")
+            problem = Problem("about:blank", "No", self.status, "no such package")
+            return web.Response(status=self.status, body=msgspec.json.encode(problem))
         body = await request.json()
-        self.jobs.append(
-            {"job": f"BPC{len(self.jobs):05}", "name": body["name"], "status": "Pending"}
-        )
+        row = msgspec.to_builtins(JobRow(*[""] * 9, 0.0, 0.0, 0.0))
+        made = {"job": f"BPC{len(self.jobs):05}", "name": body["name"], "status": "Pending"}
+        self.jobs.append(row | made)
         if self.dies:
             self.dies -= 1
             assert request.transport is not None
@@ -40,7 +48,10 @@ class Site:
 
     async def get_job(self, request: web.Request) -> web.Response:
         return web.json_response(
-            {"job": next(j for j in self.jobs if j["job"] == request.match_info["job"])}
+            {
+                "job": next(j for j in self.jobs if j["job"] == request.match_info["job"]),
+                "details": [],
+            }
         )
 
     async def cancel(self, request: web.Request) -> web.Response:
@@ -51,7 +62,7 @@ class Site:
             self.dies -= 1
             assert request.transport is not None
             request.transport.abort()
-        return web.json_response({}, status=202)
+        return web.json_response({"job": job}, status=202)
 
 
 @pytest.fixture
@@ -78,7 +89,9 @@ async def administrator(
     listening = web.TCPSite(runner, "127.0.0.1", 0)
     await listening.start()
     async with aiohttp.ClientSession() as http:
-        yield SoakAdministrator(http, f"http://127.0.0.1:{listening.port}", "token", lambda: 0.0)
+        address = ServerAddress("SITE1", f"http://127.0.0.1:{listening.port}", "token")
+        client = SiteClient(aiohttp_transport(http), address)
+        yield SoakAdministrator(client, lambda: 0.0)
     await runner.cleanup()
 
 
@@ -103,7 +116,7 @@ async def test_an_order_that_is_refused_is_a_finding(
     site: Site, administrator: SoakAdministrator
 ) -> None:
     site.status = 400
-    with pytest.raises(OrderRefused, match="no such package"):
+    with pytest.raises(SiteRefused, match="no such package"):
         await administrator.order("RUN0001", "GHOST")
 
 
@@ -111,6 +124,6 @@ async def test_a_site_that_stays_away_is_given_up(
     administrator: SoakAdministrator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "GIVE_UP_S", 0.05)
-    administrator.url = "http://127.0.0.1:9"
-    with pytest.raises(OrderRefused, match="takes no order"):
+    administrator.site.server = ServerAddress("SITE1", "http://127.0.0.1:9", "token")
+    with pytest.raises(SiteUnreachable, match="does not answer"):
         await administrator.order("RUN0001", "BPC00001")

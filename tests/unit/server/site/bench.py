@@ -21,6 +21,7 @@ from despoolr_core.records.kinds.share import MessageSent
 from despoolr_core.records.stream import Record, Recorder
 from despoolr_core.response import Response
 from despoolr_core.share.modes import Access, Role, ShareMode
+from despoolr_core.share.site_api import MachineSpec, PackageSpec
 from despoolr_core.share.wire import OpenList
 from despoolr_server.database.database import InlineDatabase
 from despoolr_server.database.schema import (
@@ -40,7 +41,6 @@ from despoolr_server.shares.base.principal import Principal
 from despoolr_server.shares.base.rights import Rights
 from despoolr_server.shares.host import ShareHost
 from despoolr_server.shares.local import LocalShare
-from despoolr_server.site.administrator import MachineSpec, PackageSpec
 from despoolr_server.site.jobs.model import DistributePhase, JobSpec, JobType, RunPhase, SendPhase
 from despoolr_server.site.services.service import Service
 from despoolr_server.site.state import boxes

@@ -12,7 +12,8 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from despoolr_core.share.modes import Role
-from despoolr_server.site.administrator import AdministratorError, MachineSpec, PackageSpec
+from despoolr_core.share.site_api import MachineSpec, PackageSpec
+from despoolr_server.site.administrator import AdministratorError
 from despoolr_server.site.jobs.model import JobSpec
 from unit.server.site.bench import Bench
 

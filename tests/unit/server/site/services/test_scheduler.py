@@ -136,7 +136,7 @@ async def test_machines_of_another_system_are_no_targets() -> None:
 async def test_a_missing_or_empty_source_fails_the_job_with_event_313_and_no_other(
     source: str,
 ) -> None:
-    from despoolr_server.site.administrator import PackageSpec
+    from despoolr_core.share.site_api import PackageSpec
 
     bench = Bench()
     good = await bench.package()
@@ -154,7 +154,7 @@ async def test_a_missing_or_empty_source_fails_the_job_with_event_313_and_no_oth
 
 
 async def test_a_source_server_that_does_not_answer_fails_the_job_too() -> None:
-    from despoolr_server.site.administrator import PackageSpec
+    from despoolr_core.share.site_api import PackageSpec
 
     bench = Bench()
     bench.down.add("LOGON1")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from despoolr_core.formats.site_mif import SiteReport
-from despoolr_server.site.administrator import MachineSpec
+from despoolr_core.share.site_api import MachineSpec
 from despoolr_server.site.jobs.model import DistributePhase, JobSpec, JobType, RunPhase
 from despoolr_server.site.services import targets
 from despoolr_server.site.state import queries

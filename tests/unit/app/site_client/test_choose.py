@@ -4,15 +4,17 @@ topmost.
 
 from __future__ import annotations
 
-import click
 import pytest
 
-from despoolr_app.cli.at_site import RunningSite, choose
-from despoolr_app.site_client.live import ServerAddress
+from despoolr_app.site_client.choose import RunningSite, choose
+from despoolr_app.site_client.client import ServerAddress
+from despoolr_app.site_client.errors import SiteError
+from despoolr_core.share.site_api import SiteFacts
 
 
 def site(code: str, parent: str = "") -> RunningSite:
-    return RunningSite(code, parent, ServerAddress(code, f"http://{code.lower()}", ""), {})
+    facts = SiteFacts(code, f"SRV{code}", "SALES", "1.2", "Fast", 60.0, 0.0, parent, [], [])
+    return RunningSite(ServerAddress(code, f"http://{code.lower()}", ""), facts)
 
 
 THREE = [site("CHD", "PAR"), site("LOW", "CHD"), site("PAR")]
@@ -43,5 +45,5 @@ def test_sites_that_name_each_other_as_parent_do_not_confuse_it() -> None:
 
 
 def test_a_site_that_does_not_run_is_refused_with_those_that_do() -> None:
-    with pytest.raises(click.ClickException, match="no site XYZ runs here; there is CHD, LOW, PAR"):
+    with pytest.raises(SiteError, match="no site XYZ runs here; there is CHD, LOW, PAR"):
         choose(THREE, "xyz")
