@@ -3,11 +3,15 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-JOBS   ?= auto
+# Workers of a test run: one more than there are cores, for many tests wait for another process.
+JOBS   ?= $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 1)
 PIN    := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-emit-index-url \
           --no-emit-find-links --no-emit-trusted-host
 
-.PHONY: help demo test nightly mutants test-dav test-docker test-api check lint types layers format scenarios golden bench semantics security oracle examples release lock clean
+# A test starts hundreds of processes: without compiled files each would take twice as long to start.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help demo test fast nightly coverage mutants test-dav test-docker test-api check lint types layers format scenarios golden bench semantics security oracle examples release lock clean
 
 help:            ## Show this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,10 +36,19 @@ demo: $(VENV)/run.stamp ## The blocked update, live, in seconds
 test: $(VENV)/dev.stamp ## Every test that needs no containers
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q --ignore=tests/docker
 
+fast: $(VENV)/dev.stamp ## What can be asked within a minute, for the loop of an edit
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q -m "not slow" tests/unit tests/matrix tests/house
+
 mutants: $(VENV)/dev.stamp ## Tell small lies about the product; a test must notice each
 	@$(BIN)/python tests/mutants/run.py
 
-nightly: mutants ## What takes longer than .ci/run has
+coverage: $(VENV)/dev.stamp ## Every module must be seen by some test: 85 % of its lines
+	@rm -f .coverage .coverage.*
+	@$(BIN)/python -m coverage run -m pytest -n $(JOBS) --dist worksteal -q --timeout=1800
+	@$(BIN)/python -m coverage combine --quiet
+	@$(BIN)/python tests/coverage/check.py
+
+nightly: mutants coverage ## What takes longer than .ci/run has
 	@DESPOOLR_NIGHTLY=1 $(BIN)/python -m pytest -q --durations=10 --timeout=7200 tests/nightly
 
 test-docker: $(VENV)/dev.stamp ## The stack in containers (starts a Docker engine where none runs)

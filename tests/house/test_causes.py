@@ -15,6 +15,8 @@ from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.run import RunOptions, run_scenario
 from scenarios.staging import failed
 
+pytestmark = pytest.mark.slow
+
 Change = Callable[[Scenario], None]
 
 

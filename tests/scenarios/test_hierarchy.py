@@ -13,6 +13,7 @@ from despoolr_lab.kb import gallery
 from despoolr_lab.scenario.load import load_scenario
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.run import RunResult
+from golden import write as golden
 from scenarios.staging import failed, log, play
 
 HIERARCHY = gallery.scenario_root() / "hierarchy.toml"
@@ -89,7 +90,7 @@ def rows(result: RunResult, site: str) -> dict[str, str]:
 def test_the_shipped_hierarchy_holds() -> None:
     result = play(load_scenario(HIERARCHY))
     assert failed(result) == []
-    assert play(load_scenario(HIERARCHY)).digest == result.digest
+    assert result.digest in golden.written().values(), "as it was played when that was written"
 
 
 @pytest.mark.parametrize("response", ["Very Fast", "Slow"])

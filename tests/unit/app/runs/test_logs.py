@@ -70,6 +70,7 @@ def run_logs_of(kb: str, version: str, directory: Path) -> Path:
     return directory / "logs"
 
 
+@pytest.mark.slow
 def test_a_site_of_2_0_writes_its_logs_as_2_0_did(tmp_path: Path) -> None:
     logs = run_logs_of("Q235805", "2.0", tmp_path)
     text = (logs / "100/DISTMGR.LOG").read_text("latin-1")
@@ -84,6 +85,7 @@ def test_a_site_of_2_0_writes_its_logs_as_2_0_did(tmp_path: Path) -> None:
     ), "1.2 below it"
 
 
+@pytest.mark.slow
 def test_lines_the_articles_quote_stand_in_the_despoolers_log_letter_for_letter(
     tmp_path: Path,
 ) -> None:

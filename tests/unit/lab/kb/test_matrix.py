@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from despoolr_core.profile import ARTICLES, profile_of
 from despoolr_lab.cli.running import run_and_keep
 from despoolr_lab.kb import matrix
@@ -42,6 +44,7 @@ def test_a_cell_turns_its_own_article_and_leaves_the_other_options() -> None:
     )
 
 
+@pytest.mark.slow
 def test_cells_run_in_processes_of_their_own_and_the_same_seed_gives_the_same_digest(
     tmp_path: Path,
 ) -> None:

@@ -61,6 +61,7 @@ def test_two_runs_of_one_stack_do_not_differ() -> None:
     assert not any(found.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [SECONDS_MIN, 60, BLOCKS_MAX * 5 + 1])
 def test_a_server_that_takes_twice_as_long_matters_in_every_percentile(count: int) -> None:
     found = matters(sample(1, 5, count), sample(2, 10, count))
@@ -78,6 +79,7 @@ def test_one_bad_second_is_no_difference_between_two_stacks() -> None:
     assert line.matters is False, "drawn anew, that second is often not there"
 
 
+@pytest.mark.slow
 def test_a_difference_too_small_to_care_about_does_not_matter() -> None:
     assert matters(sample(1, 5, 300), sample(1, 5.15, 300))["poll p50"] is False
 

@@ -206,6 +206,7 @@ def test_hundreds_of_attempts_become_a_density_with_counts() -> None:
     assert "2,000 refusals" in many and len(many) < len(few) * 2
 
 
+@pytest.mark.slow
 def test_two_hundred_thousand_records_stay_small_and_quick() -> None:
     site = Site().at(0).step()
     for number in range(50_000):
