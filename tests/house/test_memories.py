@@ -41,7 +41,7 @@ REMEMBERED: dict[str, tuple[int, int]] = {
     "server/despoolr_server/shares/handles.py:_words": (1024, 256),
     "client/despoolr_client/pcm/servers.py:_place": (1024, 512),
     "server/despoolr_server/http/base/auth.py:Auth._remembered": (65_536, 128),
-    "server/despoolr_server/files/names/long_names.py:LongNames._known": (4096, 255),
+    "server/despoolr_server/files/long_names.py:LongNames._known": (4096, 255),
     "server/despoolr_server/http/base/surface.py:Surface._nameless": (65_536, 128),
 }
 """What remembers texts from outside: how many, and how many characters of each (of `Bounded`

@@ -45,7 +45,7 @@ WORDS: dict[str, tuple[int, str]] = {
         1,
         "what a file system that folds more would take for ours",
     ),
-    "server/despoolr_server/files/names/refold.py": (1, "the fold of older roots"),
+    "server/despoolr_server/files/refold.py": (1, "the fold of older roots"),
     "server/despoolr_server/site/state/winst_box.py": (3, "lines of a log"),
     "server/despoolr_server/site/state/queries.py": (1, "names of columns"),
     "client/despoolr_client/agent/agent.py": (2, "lines of a log"),

@@ -33,11 +33,11 @@ from despoolr_server.files.attributes import AttributeList
 from despoolr_server.files.descriptors import find_odd, read_at, write_at
 from despoolr_server.files.errors import answering
 from despoolr_server.files.inode_pool import InodePool
-from despoolr_server.files.names.long_names import on_disk
-from despoolr_server.files.names.refold import refold
+from despoolr_server.files.long_names import on_disk
 from despoolr_server.files.path_index import PRIVATE, PathIndex, ResolvedPath
 from despoolr_server.files.properties import PropertyList
 from despoolr_server.files.protocol import INLINE_MAX, StoreError
+from despoolr_server.files.refold import refold
 
 _T = TypeVar("_T")
 

@@ -18,7 +18,7 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import NtStatus
 from despoolr_server.engine.names import Name, why_bad
 from despoolr_server.files.errors import answering
-from despoolr_server.files.names.long_names import LongNames, on_disk
+from despoolr_server.files.long_names import LongNames, on_disk
 from despoolr_server.files.protocol import StoreError
 
 PRIVATE: Final = ".despoolr"

@@ -9,7 +9,7 @@ import pytest
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.files import DiskFileStore
 from despoolr_server.files.journal.journalled import JournalledFileStore
-from despoolr_server.files.names.long_names import DISK_MAX, LongNames, on_disk
+from despoolr_server.files.long_names import DISK_MAX, LongNames, on_disk
 
 AT = 833785200.0
 LONG = "\u6f22" * 255
