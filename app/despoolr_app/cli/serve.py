@@ -20,10 +20,10 @@ from despoolr_core.rules.fold import fold
 
 if TYPE_CHECKING:
     from despoolr_app.process.settings import (
-        GroundSettings,
         Listen,
         LogonSettings,
         NamedServer,
+        RuntimeSettings,
         SiteSettings,
     )
     from despoolr_app.servers.servers import Servers
@@ -187,7 +187,7 @@ def site(listen: str, data: Path, logons: tuple[str, ...], **given: Any) -> int:
             from despoolr_app.process.database_url import parse_database
 
             parse_database(settings.database)
-        ground = _ground_settings(data, (settings.listen,), given)
+        runtime = _runtime_settings(data, (settings.listen,), given)
     except ConfigError as error:
         fail(str(error))
     if not servers:
@@ -197,7 +197,7 @@ def site(listen: str, data: Path, logons: tuple[str, ...], **given: Any) -> int:
         await _add_site(running, settings)
         return _nothing
 
-    return _run(ground, start, given["log_format"][0])
+    return _run(runtime, start, given["log_format"][0])
 
 
 @command.command("logon")
@@ -237,7 +237,7 @@ def logon(listen: str, data: Path, **given: Any) -> int:
             is_distribution,
             fold(given["package_share"]),
         )
-        ground = _ground_settings(data, (settings.listen,), given)
+        runtime = _runtime_settings(data, (settings.listen,), given)
     except ConfigError as error:
         fail(str(error))
 
@@ -245,7 +245,7 @@ def logon(listen: str, data: Path, **given: Any) -> int:
         await _add_logon(running, settings)
         return _nothing
 
-    return _run(ground, start, given["log_format"][0])
+    return _run(runtime, start, given["log_format"][0])
 
 
 @command.command("all")
@@ -291,7 +291,7 @@ def serve_all(
     try:
         logon_settings = LogonSettings(parse_listen(listen_logon, LOGON_PORT), "LOGON1")
         settings = _site_settings(parse_listen(listen, SITE_PORT), (), given)
-        ground = _ground_settings(data, (settings.listen, logon_settings.listen), given)
+        runtime = _runtime_settings(data, (settings.listen, logon_settings.listen), given)
         poll_every_s = parse_span(poll_every)
     except ConfigError as error:
         fail(str(error))
@@ -306,15 +306,15 @@ def serve_all(
         from despoolr_app.fleet.fleet import Clients, ClientsSettings
 
         wanted = ClientsSettings(
-            clients, url, running.ground.token, poll_every_s=poll_every_s, holder=OWN_CLIENTS
+            clients, url, running.runtime.token, poll_every_s=poll_every_s, holder=OWN_CLIENTS
         )
-        fleet = Clients(wanted, say, clock=running.ground.clock)
+        fleet = Clients(wanted, say, clock=running.runtime.clock)
         await fleet.start()
         running.watch(fleet.keep(), "clients")
         say(f"despoolr: {clients} clients, polling every {poll_every}")
         return fleet.stop
 
-    return _run(ground, start, given["log_format"][0])
+    return _run(runtime, start, given["log_format"][0])
 
 
 # -- from options to settings
@@ -349,9 +349,9 @@ def _site_settings(
     )
 
 
-def _ground_settings(
+def _runtime_settings(
     data: Path, listens: tuple[Listen, ...], given: dict[str, Any]
-) -> GroundSettings:
+) -> RuntimeSettings:
     import os
     import sys
 
@@ -377,7 +377,7 @@ def _ground_settings(
             common.password,
             common.anchor,
         )
-    return config.GroundSettings(
+    return config.RuntimeSettings(
         data=data,
         timing=timing,
         secret=secret,
@@ -422,7 +422,7 @@ async def _add_logon(running: Servers, settings: LogonSettings) -> NamedServer:
     return server
 
 
-def _run(settings: GroundSettings, start: Start, log_form: str) -> int:
+def _run(settings: RuntimeSettings, start: Start, log_form: str) -> int:
     """Prepare, start, wait for a signal, stop. Everything that keeps it from starting is one line
     and exit code 2.
     """
@@ -439,16 +439,16 @@ def _run(settings: GroundSettings, start: Start, log_form: str) -> int:
     process_log.begin(log_form)
     try:
         discovery.running(Path.cwd())  # a damaged list is told of before anything is served
-        ground = prepare(settings)
+        runtime = prepare(settings)
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            return runner.run(_serve(ground, start))
+            return runner.run(_serve(runtime, start))
     except (ConfigError, StartError, SiteError, RunError) as error:
         fail(str(error))
     except DatabaseLost as error:
         fail(f"{error}; start this server again, and it finishes what its boxes hold")
 
 
-async def _serve(ground: Any, start: Start) -> int:
+async def _serve(runtime: Any, start: Start) -> int:
     import asyncio
     import signal
     from dataclasses import replace
@@ -466,12 +466,12 @@ async def _serve(ground: Any, start: Start) -> int:
         except NotImplementedError:  # Windows: Ctrl-C ends it by KeyboardInterrupt
             break
     now = None
-    if ground.settings.clock_url:
-        now, scale = await ask_time(ground.settings.clock_url, ground.token, say)
-        ground.settings = replace(ground.settings, timing=Timing(scale))
-    ground.begin(now)
-    ground.recorder.listeners.append(log_record)
-    running = Servers(ground, Path.cwd(), say, version("despoolr"))
+    if runtime.settings.clock_url:
+        now, scale = await ask_time(runtime.settings.clock_url, runtime.token, say)
+        runtime.settings = replace(runtime.settings, timing=Timing(scale))
+    runtime.begin(now)
+    runtime.recorder.listeners.append(log_record)
+    running = Servers(runtime, Path.cwd(), say, version("despoolr"))
     stop_more: Stopper = _nothing
     try:
         starting = asyncio.ensure_future(start(running))
@@ -500,22 +500,22 @@ def _greet(running: Servers) -> None:
     from despoolr_app.process.gc_tuning import freeze_gc
     from despoolr_app.process.process_log import is_plain
 
-    ground = running.ground
-    pace = "real time" if ground.scale == 1 else f"x{ground.scale:g} time"
-    say(f"despoolr: {pace}, data in {ground.data}, start {ground.starts}")
-    for line in ground.changes:
+    runtime = running.runtime
+    pace = "real time" if runtime.scale == 1 else f"x{runtime.scale:g} time"
+    say(f"despoolr: {pace}, data in {runtime.data}, start {runtime.starts}")
+    for line in runtime.changes:
         say(f"despoolr: note: {line}")
-    if ground.has_made_secret and is_plain():
+    if runtime.has_made_secret and is_plain():
         url = running.announced[-1].url
         path = "site" if running.announced[-1].role == "site" else "opens"
         say(
-            f"despoolr: made a secret for this data directory ({ground.secret_file}); the "
+            f"despoolr: made a secret for this data directory ({runtime.secret_file}); the "
             "administrator's token is"
         )
-        output.say(f"  {ground.token}")
-        output.say(f"  curl -H 'Authorization: Bearer {ground.token}' {url}/api/v1/{path}")
-        output.say(f"  live page: {running.announced[0].url}/#token={ground.token}")
+        output.say(f"  {runtime.token}")
+        output.say(f"  curl -H 'Authorization: Bearer {runtime.token}' {url}/api/v1/{path}")
+        output.say(f"  live page: {running.announced[0].url}/#token={runtime.token}")
     else:
-        say(f"despoolr: the administrator's token is in {ground.token_file}")
+        say(f"despoolr: the administrator's token is in {runtime.token_file}")
     freeze_gc()
     say("despoolr: ready")

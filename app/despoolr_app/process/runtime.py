@@ -27,7 +27,7 @@ from despoolr_app.disk.plain_file import opener
 from despoolr_app.disk.privacy import make_directory, tighten
 from despoolr_app.process.settings import (
     ConfigError,
-    GroundSettings,
+    RuntimeSettings,
     make_secret,
     read_secret,
     write_private,
@@ -64,12 +64,12 @@ class StartError(Exception):
 
 
 @dataclass(slots=True)
-class Ground:
+class Runtime:
     """See the module. Make it with `prepare` (no event loop needed), then `begin` inside the
     loop.
     """
 
-    settings: GroundSettings
+    settings: RuntimeSettings
     secret_file: Path | None
     has_made_secret: bool
     starts: int
@@ -262,7 +262,7 @@ def _pace(scale: float) -> str:
     return "real time" if scale == 1.0 else f"x{scale:g}"
 
 
-def prepare(settings: GroundSettings, source: TimeSource = MACHINE) -> Ground:
+def prepare(settings: RuntimeSettings, source: TimeSource = MACHINE) -> Runtime:
     """Take the data directory, count the start, find or make the secret. Raises `StartError` or
     `ConfigError`.
     """
@@ -291,8 +291,8 @@ def prepare(settings: GroundSettings, source: TimeSource = MACHINE) -> Ground:
 
 
 def _prepared(
-    settings: GroundSettings, lock: IO[str], source: TimeSource, tightened: list[str]
-) -> Ground:
+    settings: RuntimeSettings, lock: IO[str], source: TimeSource, tightened: list[str]
+) -> Runtime:
     data, secret = settings.data, settings.secret
     secret_file, has_made = data / "secret", False
     state = _read_state(data / "state.json")
@@ -303,7 +303,7 @@ def _prepared(
     token = auth.issue(ADMINISTRATOR, "Administrator", Role.ADMIN)
     token_file = data / "admin.token"
     write_private(token_file, token.encode() + b"\n")
-    return Ground(
+    return Runtime(
         settings=settings,
         secret_file=secret_file if settings.secret is None else None,
         has_made_secret=has_made,

@@ -158,7 +158,7 @@ REAL: Final = Timing(1.0)
 
 
 @dataclass(frozen=True, slots=True)
-class GroundSettings:
+class RuntimeSettings:
     """What every process is told. `secret` None: take the one in `data`, or make one if `listens`
     are all loopback.
     """

@@ -29,7 +29,7 @@ from despoolr_app.process.database_url import SiteDatabase, open_site_database
 from despoolr_app.process.discovery import RunningServer
 from despoolr_app.process.metrics import ProcessMetrics
 from despoolr_app.process.process_log import ServiceLines
-from despoolr_app.process.runtime import Ground, StartError
+from despoolr_app.process.runtime import Runtime, StartError
 from despoolr_app.process.settings import Listen, LogonSettings, NamedServer, SiteSettings
 from despoolr_app.servers.metrics import BoxMetrics, SiteMetrics
 from despoolr_app.site_client.client import ServerAddress, SiteClient
@@ -77,7 +77,7 @@ CLOCK_WAIT_S: Final = 30.0
 class Servers:
     """The servers of one process. Add them, `announce`, `run`, `close`."""
 
-    ground: Ground
+    runtime: Runtime
     directory: Path
     say: Callable[[str], None]
     version: str = ""
@@ -98,14 +98,14 @@ class Servers:
     def __post_init__(self) -> None:
         asyncio.get_running_loop().set_exception_handler(self._on_trouble)
         self._assembly = SiteAssembly(
-            self.ground.clock,
+            self.runtime.clock,
             self._store,
             lambda code: self._databases[code].database,
             self._connect,
-            recorder=self.ground.recorder,
-            auth=self.ground.auth,
-            lease_s=self.ground.lease_s,
-            dav_time_scale=self.ground.scale,
+            recorder=self.runtime.recorder,
+            auth=self.runtime.auth,
+            lease_s=self.runtime.lease_s,
+            dav_time_scale=self.runtime.scale,
             version=self.version,
         )
 
@@ -122,18 +122,18 @@ class Servers:
 
     async def add_logon(self, settings: LogonSettings) -> NamedServer:
         """Serve a logon server, a distribution server, or both. Raises `StartError`."""
-        ground, name = self.ground, settings.name
+        runtime, name = self.runtime, settings.name
         share = settings.package_share
         role = SiteServerRole(name, "", settings.logon, settings.distribution, share)
         try:
             server = self._assembly.add_logon(
                 role,
-                id_prefix=ground.id_prefix,
-                extras=self._extras(SetupRoutes(ground, name).routes(), settings.listen),
+                id_prefix=runtime.id_prefix,
+                extras=self._extras(SetupRoutes(runtime, name).routes(), settings.listen),
             )
         except (StoreError, ValueError) as error:
             raise StartError(
-                f"cannot use the files of {name} in {ground.data}: {error}{_place_of(error)}"
+                f"cannot use the files of {name} in {runtime.data}: {error}{_place_of(error)}"
             ) from None
         server.app[METRICS].add(ProcessMetrics())
         if settings.logon:
@@ -150,7 +150,7 @@ class Servers:
 
     async def add_site(self, settings: SiteSettings) -> str:
         """Serve a site server and run its services; its URL. Raises `StartError`."""
-        ground, name = self.ground, settings.name
+        runtime, name = self.runtime, settings.name
         servers = [s if s.domain else _in_domain(s, settings.domain) for s in settings.servers]
         others = [*settings.addresses, *([settings.parent] if settings.parent else [])]
         urls = {s.name: s.url for s in servers} | {a.server: a.url for a in others}
@@ -169,8 +169,8 @@ class Servers:
         )
         opened = await open_site_database(
             settings.database,
-            ground.data / f"{settings.code}.db",
-            ground.settings.database_password,
+            runtime.data / f"{settings.code}.db",
+            runtime.settings.database_password,
             settings.code,
             self.say,
         )
@@ -180,17 +180,17 @@ class Servers:
         slots = SlotRoutes(
             SlotTable(settings.clients_wanted, settings.fleet_lease_s),
             opened.database,
-            ground.recorder,
+            runtime.recorder,
             settings.code,
         )
         await slots.restore()
         logs = LogDirectory(
-            ground.store_directory("LOGS", ""), settings.log_layout or settings.profile.log_layout
+            runtime.store_directory("LOGS", ""), settings.log_layout or settings.profile.log_layout
         )
         self._logs.append(logs)
         try:
             setup_routes = SetupRoutes(
-                ground,
+                runtime,
                 name,
                 lambda: site_card(
                     settings.code, settings.domain, site.context.profile, settings.response
@@ -199,13 +199,13 @@ class Servers:
             )
             site = self._assembly.add_site(
                 setup,
-                id_prefix=ground.id_prefix,
+                id_prefix=runtime.id_prefix,
                 logs=ServiceLines(logs),
                 extras=self._extras([*setup_routes.routes(), *slots.routes()], settings.listen),
             )
         except (StoreError, ValueError) as error:
             raise StartError(
-                f"cannot use the files of {name} in {ground.data}: {error}{_place_of(error)}"
+                f"cannot use the files of {name} in {runtime.data}: {error}{_place_of(error)}"
             ) from None
         counts = SiteMetrics(site.context, site.executive, slots.table)
         for more in (
@@ -235,7 +235,7 @@ class Servers:
 
     def announce(self) -> None:
         """Let the commands that ask find these servers. Raises `ConfigError`."""
-        discovery.publish(self.announced, self.directory, self.ground.data)
+        discovery.publish(self.announced, self.directory, self.runtime.data)
 
     # -- run and stop
 
@@ -260,7 +260,7 @@ class Servers:
         """Stop in order: announcement, services, connections to others, listeners, sessions, files,
         database, records.
         """
-        discovery.withdraw(os.getpid(), self.directory, self.ground.data)
+        discovery.withdraw(os.getpid(), self.directory, self.runtime.data)
         is_clean = False
         try:
             async with asyncio.timeout(STOP_S_MAX):
@@ -283,7 +283,7 @@ class Servers:
         finally:
             for logs in self._logs:
                 logs.close()
-            self.ground.end(is_clean=is_clean)
+            self.runtime.end(is_clean=is_clean)
 
     async def _finish_services(self) -> None:
         services = [
@@ -306,16 +306,16 @@ class Servers:
         """The calls of a process, and what its servers may be called by somebody without a Bearer
         token.
         """
-        names = (*self.ground.settings.allow_hosts, listen.host, socket.gethostname())
+        names = (*self.runtime.settings.allow_hosts, listen.host, socket.gethostname())
         return Extras(routes, SETUP_CALLS, names)
 
     def _store(self, machine: str, share: str) -> FileStore:
-        store = JournalledFileStore(self.ground.store_directory(machine, share))
+        store = JournalledFileStore(self.runtime.store_directory(machine, share))
         self._stores.append(store)
         return store
 
     async def _serve(self, app: web.Application, host: ShareHost, listen: Listen) -> str:
-        self.ground.remember(host.ledger, host.server)
+        self.runtime.remember(host.ledger, host.server)
         runner = Runner(app, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
         self._runners.append(runner)
@@ -332,8 +332,8 @@ class Servers:
         return f"http://{Listen(_reachable(listen.host), site.port)}"
 
     def _announce(self, name: str, role: str, url: str, site: str = "") -> None:
-        token_file = str(self.ground.token_file.absolute())
-        data = str(self.ground.data.absolute())
+        token_file = str(self.runtime.token_file.absolute())
+        data = str(self.runtime.data.absolute())
         self.announced.append(RunningServer(name, role, url, token_file, os.getpid(), site, data))
 
     async def _keep_comparing_clocks(self, urls: Mapping[str, str]) -> None:
@@ -372,15 +372,15 @@ class Servers:
                 self._session = aiohttp.ClientSession(
                     connector=aiohttp.TCPConnector(limit=64), **session_options({})
                 )
-            token = self.ground.auth.issue(machine, SERVICE_ACCOUNT, Role.SERVICE)
+            token = self.runtime.auth.issue(machine, SERVICE_ACCOUNT, Role.SERVICE)
             self._connections[key] = ShareServer(
                 self._session,
                 url,
                 token,
-                self.ground.clock,
+                self.runtime.clock,
                 name=server,
                 program=program,
-                lease_s=self.ground.lease_s,
+                lease_s=self.runtime.lease_s,
             )
         return self._connections[key]
 

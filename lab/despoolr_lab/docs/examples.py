@@ -79,7 +79,7 @@ class StandingClock:
 
 
 @dataclass
-class Ground:
+class ExampleRuntime:
     """What the two servers stand on."""
 
     auth: Auth = field(default_factory=lambda: Auth(SECRET))
@@ -91,25 +91,25 @@ class Ground:
 @asynccontextmanager
 async def applications() -> AsyncIterator[tuple[web.Application, web.Application]]:
     """LOGON1 and SITE1, whose services wait for a time that does not come."""
-    ground = Ground()
+    runtime = ExampleRuntime()
     assembly = SiteAssembly(
-        ground.clock,
+        runtime.clock,
         lambda _machine, _share: MemoryFileStore(),
         lambda _site: InlineDatabase(),
         _nobody,
-        recorder=Recorder(ground.clock.now, []),
-        auth=ground.auth,
+        recorder=Recorder(runtime.clock.now, []),
+        auth=runtime.auth,
         version=VERSION,
     )
     role = SiteServerRole("LOGON1", "SALES", True, True, "SMS_PKGD")
     logon = assembly.add_logon(
-        role, extras=Extras(SetupRoutes(ground, "LOGON1").routes(), SETUP_CALLS)
+        role, extras=Extras(SetupRoutes(runtime, "LOGON1").routes(), SETUP_CALLS)
     )
     named = ServerCard("LOGON1", "http://127.0.0.1:8802", True, True, "SMS_PKGD", "SALES")
     profile = profile_of("1.2")
     card = site_card("BPC", "SALES", profile, Response.FAST)
     slots = SlotRoutes(SlotTable(20), assembly.database("BPC"), assembly.recorder, "BPC")
-    routes = [*SetupRoutes(ground, "SITE1", lambda: card, (named,)).routes(), *slots.routes()]
+    routes = [*SetupRoutes(runtime, "SITE1", lambda: card, (named,)).routes(), *slots.routes()]
     site = assembly.add_site(
         SiteSetup("BPC", "SITE1", "SALES", profile, Response.FAST, (role,), {}),
         extras=Extras(routes, SETUP_CALLS),

@@ -39,7 +39,7 @@ TOKENS_SIZE_MAX: Final = 4 * 1024 * 1024
 
 
 class Standing(Protocol):
-    """What these calls must know of the process (`despoolr_app.process.runtime.Ground`)."""
+    """What these calls must know of the process (`despoolr_app.process.runtime.Runtime`)."""
 
     @property
     def auth(self) -> Auth: ...
@@ -65,12 +65,12 @@ class SetupRoutes:
 
     def __init__(
         self,
-        ground: Standing,
+        runtime: Standing,
         name: str,
         site: Callable[[], SiteCard] | None = None,
         servers: Sequence[ServerCard] = (),
     ) -> None:
-        self._ground = ground
+        self._runtime = runtime
         self._name = name
         self._site = site
         self._servers = servers
@@ -85,12 +85,12 @@ class SetupRoutes:
     async def _get_setup(self, request: web.Request) -> web.Response:
         surface: Surface = request.app[SURFACE]
         surface.principal(request)
-        ground = self._ground
+        runtime = self._runtime
         facts = SetupFacts(
             self._name,
             surface.host.share_names(),
-            ClockFacts(ground.clock.now(), ground.scale),
-            ground.starts,
+            ClockFacts(runtime.clock.now(), runtime.scale),
+            runtime.starts,
         )
         if self._site is not None:
             facts.site = self._site()
@@ -110,7 +110,7 @@ class SetupRoutes:
         if len(asked) > TOKENS_MAX:
             raise bad_request(f"{len(asked):,} tokens in one request are more than {TOKENS_MAX:,}.")
         try:
-            tokens = [self._ground.auth.issue(who.machine, who.user, who.role) for who in asked]
+            tokens = [self._runtime.auth.issue(who.machine, who.user, who.role) for who in asked]
         except ValueError as error:
             raise bad_request(f"{error}.") from None
         return json_answer(TokenList(tokens), 201)

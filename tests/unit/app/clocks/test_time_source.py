@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from despoolr_app.clocks.time_source import Anchor, TimeSource, parse_anchor
-from despoolr_app.process.runtime import TOLD_S_MAX, Ground, StartError, prepare
-from despoolr_app.process.settings import GroundSettings
+from despoolr_app.process.runtime import TOLD_S_MAX, Runtime, StartError, prepare
+from despoolr_app.process.settings import RuntimeSettings
 from despoolr_app.process.stack_dir import open_common
 from despoolr_core.records.stream import Record, encode
 from despoolr_core.timing import Timing
@@ -44,19 +44,19 @@ class Machine:
         self.steady, self.boot = 5.0, "second"
 
 
-def begin(machine: Machine, data: Path, timing: Timing = X60, **more: object) -> Ground:
-    ground = prepare(replace(GroundSettings(data, timing, SECRET), **more), machine.source)
-    ground.begin()
-    return ground
+def begin(machine: Machine, data: Path, timing: Timing = X60, **more: object) -> Runtime:
+    runtime = prepare(replace(RuntimeSettings(data, timing, SECRET), **more), machine.source)
+    runtime.begin()
+    return runtime
 
 
 def once(
     machine: Machine, data: Path, timing: Timing = X60, *, clean: bool = False, **more: object
 ) -> float:
     """Start a process, and the site time it starts at; it is killed at once, or stopped."""
-    ground = begin(machine, data, timing, **more)
-    now = ground.clock.now()
-    ground.end(is_clean=clean)
+    runtime = begin(machine, data, timing, **more)
+    now = runtime.clock.now()
+    runtime.end(is_clean=clean)
     return now
 
 
@@ -97,22 +97,22 @@ async def test_the_last_record_is_a_time_that_was(tmp_path: Path) -> None:
 
 async def test_a_running_process_does_not_see_the_wall_clock(tmp_path: Path) -> None:
     machine = Machine()
-    ground = begin(machine, tmp_path)
-    times = [ground.clock.now()]
+    runtime = begin(machine, tmp_path)
+    times = [runtime.clock.now()]
     for moved in (-HOUR, HOUR, 24 * HOUR, -48 * HOUR):
         machine.wall += moved
-        times.append(ground.clock.now())
-    ground.end(is_clean=False)
+        times.append(runtime.clock.now())
+    runtime.end(is_clean=False)
     assert times == sorted(times)
     assert times[-1] - times[0] < 60.0
 
 
 async def test_another_pace_goes_on_from_the_last_time(tmp_path: Path) -> None:
     machine = Machine()
-    ground = begin(machine, tmp_path)
-    ground.clock.epoch += 60 * HOUR
-    last = ground.clock.now()
-    ground.end(is_clean=True)
+    runtime = begin(machine, tmp_path)
+    runtime.clock.epoch += 60 * HOUR
+    last = runtime.clock.now()
+    runtime.end(is_clean=True)
     real = begin(machine, tmp_path, Timing(1.0))
     assert real.clock.now() >= last
     assert "now it is real time" in real.changes[0]
@@ -122,10 +122,10 @@ async def test_another_pace_goes_on_from_the_last_time(tmp_path: Path) -> None:
 async def test_a_neighbours_time_is_taken_over_unless_it_is_in_the_past(tmp_path: Path) -> None:
     machine = Machine()
     for asked, expected in ((NOON + HOUR, NOON + HOUR), (NOON, NOON + HOUR)):
-        ground = prepare(GroundSettings(tmp_path, X60, SECRET), machine.source)
-        ground.begin(asked)
-        assert ground.clock.now() == pytest.approx(expected, abs=60.0)
-        ground.end(is_clean=False)
+        runtime = prepare(RuntimeSettings(tmp_path, X60, SECRET), machine.source)
+        runtime.begin(asked)
+        assert runtime.clock.now() == pytest.approx(expected, abs=60.0)
+        runtime.end(is_clean=False)
 
 
 @pytest.mark.parametrize("set_by", [-HOUR, HOUR])
@@ -160,7 +160,7 @@ async def test_with_a_common_moment_a_restarted_machine_goes_by_the_wall_and_not
     )
     machine.wall -= 2 * HOUR
     assert once(machine, tmp_path / "a", since=common.since, anchor=common.anchor) >= before
-    settings = GroundSettings(
+    settings = RuntimeSettings(
         tmp_path / "a", Timing(1.0), SECRET, since=common.since, anchor=common.anchor
     )
     slower = prepare(settings, machine.source)

@@ -12,7 +12,7 @@ import pytest
 from despoolr_app.disk import privacy
 from despoolr_app.disk.privacy import tighten
 from despoolr_app.process.runtime import prepare
-from despoolr_app.process.settings import GroundSettings
+from despoolr_app.process.settings import RuntimeSettings
 from despoolr_app.runs.directory import RunDirectory
 from despoolr_core.records.kinds.share import ShareStarted
 from despoolr_core.records.stream import Record
@@ -40,15 +40,15 @@ def modes(directory: Path) -> dict[str, int]:
 
 async def test_a_data_directory_is_for_its_user_whatever_the_umask(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    ground = prepare(GroundSettings(data))
-    ground.begin()
-    ground.recorder.record("X", ShareStarted(server="X"))
-    ground.store_directory("LOGON1", "SMS_SHR")
-    ground.end(is_clean=True)
+    runtime = prepare(RuntimeSettings(data))
+    runtime.begin()
+    runtime.recorder.record("X", ShareStarted(server="X"))
+    runtime.store_directory("LOGON1", "SMS_SHR")
+    runtime.end(is_clean=True)
     found = modes(data)
     assert {"secret", "admin.token", "state.json", "records.jsonl", "lock"} <= found.keys()
     assert all(one in (0o700, 0o600) for one in found.values()), found
-    assert ground.changes == []
+    assert runtime.changes == []
 
 
 def test_a_run_is_for_its_user_whatever_the_umask(tmp_path: Path) -> None:
@@ -65,13 +65,13 @@ async def test_data_that_others_could_read_is_tightened_and_told(tmp_path: Path)
     elsewhere.write_text("not ours")
     (data / "link").symlink_to(elsewhere)
     (data / "private").mkdir(mode=0o700)
-    ground = prepare(GroundSettings(data))
-    ground.begin()
-    ground.end(is_clean=True)
+    runtime = prepare(RuntimeSettings(data))
+    runtime.begin()
+    runtime.end(is_clean=True)
     assert all(one in (0o700, 0o600) for one in modes(data).values())
     assert mode(elsewhere) == 0o666
     assert (
-        ground.changes[0]
+        runtime.changes[0]
         == f"4 files and directories in {data} could be read by other users of this machine; "
         "no longer"
     )

@@ -14,7 +14,7 @@ import pytest
 from despoolr_app.clocks.time_source import wall_now
 from despoolr_app.process import stack_dir as common
 from despoolr_app.process.runtime import StartError, prepare
-from despoolr_app.process.settings import ConfigError, GroundSettings
+from despoolr_app.process.settings import ConfigError, RuntimeSettings
 from despoolr_app.process.stack_dir import common_secret, open_common
 from despoolr_core.share.modes import Role
 from despoolr_core.timing import Timing
@@ -77,20 +77,20 @@ async def test_site_time_is_counted_from_the_common_moment_and_goes_on_while_all
     tmp_path: Path,
 ) -> None:
     since = wall_now() - 100.0
-    settings = GroundSettings(tmp_path / "a", Timing(1000.0), b"x" * 16, since=since)
+    settings = RuntimeSettings(tmp_path / "a", Timing(1000.0), b"x" * 16, since=since)
     for directory in ("a", "b", "a"):
-        ground = prepare(replace(settings, data=tmp_path / directory))
-        ground.begin()
+        runtime = prepare(replace(settings, data=tmp_path / directory))
+        runtime.begin()
         expected = since + (wall_now() - since) * 1000.0
-        assert ground.clock.now() == pytest.approx(expected, abs=500.0)
-        ground.end(is_clean=True)
+        assert runtime.clock.now() == pytest.approx(expected, abs=500.0)
+        runtime.end(is_clean=True)
 
 
 async def test_a_pace_that_would_turn_time_back_is_refused(tmp_path: Path) -> None:
-    settings = GroundSettings(tmp_path, Timing(1000.0), b"x" * 16, since=wall_now() - 100.0)
-    ground = prepare(settings)
-    ground.begin()
-    ground.end(is_clean=True)
+    settings = RuntimeSettings(tmp_path, Timing(1000.0), b"x" * 16, since=wall_now() - 100.0)
+    runtime = prepare(settings)
+    runtime.begin()
+    runtime.end(is_clean=True)
     slower = prepare(replace(settings, timing=Timing(1.0)))
     with pytest.raises(StartError, match=r"would go back by .* made at --time x1000; keep that"):
         slower.begin()

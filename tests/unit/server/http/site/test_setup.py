@@ -21,7 +21,7 @@ from share_site import EPOCH, serving
 
 
 @dataclass
-class Ground:
+class Runtime:
     """A process, as far as these calls know it."""
 
     auth: Auth
@@ -38,7 +38,7 @@ async def told(profile: Profile) -> Any:
 
 def routes(auth: Auth, profile: Profile) -> list[web.RouteDef]:
     card = partial(site_card, "BPC", "SALES", profile, Response.FAST)
-    return SetupRoutes(Ground(auth, LoopClock(EPOCH)), "SITE1", card).routes()
+    return SetupRoutes(Runtime(auth, LoopClock(EPOCH)), "SITE1", card).routes()
 
 
 async def test_what_was_set_and_what_hotfixes_changed_since_is_told() -> None:
