@@ -7,6 +7,7 @@ is refused.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,16 @@ from despoolr_app.cli.output import put, put_json
 from despoolr_core.rules.text import escaped
 
 if TYPE_CHECKING:
-    from despoolr_core.formats.mif import Attribute, Component, Finding, Mif, Type, Value
+    from despoolr_core.formats.mif import (
+        Attribute,
+        Component,
+        Finding,
+        Group,
+        Mif,
+        Table,
+        Type,
+        Value,
+    )
 
 EXIT_REFUSED = 2
 WIDE_TABLE_COLUMNS = 6
@@ -248,79 +258,81 @@ def _text(value: Value | None) -> str:
     return "" if value is None else str(_json_value(value))
 
 
+Grid = tuple[str, list[str], list[list[str]]]
+"""A heading, the columns, the rows."""
+
+
 def _print_tree(tree: Mif) -> None:
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     from despoolr_core.formats.mif import kind_of
 
     console = Console(highlight=False)
     component = tree.component
-
-    def shown(text: str) -> str:
-        return escape(escaped(text))
-
-    def title(kind: str, name: str, *facts: str) -> str:
-        return f"{kind} [bold]{shown(name)}[/bold]" + "".join(
-            f", {shown(fact)}" for fact in facts if fact
-        )
-
-    def grid(heading: str, columns: list[str], rows: list[list[str]]) -> None:
+    console.print(_title("Component", component.name, kind_of(tree).value, component.description))
+    for name, texts in tree.delta_headers.items():
+        console.print(f"  header {_shown(name)}: {_shown(', '.join(texts))}")
+    for heading, columns, rows in _grids(component):
         table = Table(title=heading, title_justify="left", title_style="")
         for column in columns:
-            table.add_column(shown(column), overflow="fold")
+            table.add_column(_shown(column), overflow="fold")
         for row in rows:
-            table.add_row(*map(shown, row))
+            table.add_row(*map(_shown, row))
         console.print(table)
 
-    console.print(title("Component", component.name, kind_of(tree).value, component.description))
-    for name, texts in tree.delta_headers.items():
-        console.print(f"  header {shown(name)}: {shown(', '.join(texts))}")
+
+def _shown(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(escaped(text))
+
+
+def _title(kind: str, name: str, *facts: str) -> str:
+    return f"{kind} [bold]{_shown(name)}[/bold]" + "".join(
+        f", {_shown(fact)}" for fact in facts if fact
+    )
+
+
+def _grids(component: Component) -> Iterator[Grid]:
     for path in component.paths:
-        grid(
-            title("Path", path.name),
-            ["System", "Program"],
-            [[os, _text(v)] for os, v in path.programs.items()],
-        )
+        programs = [[os, _text(v)] for os, v in path.programs.items()]
+        yield _title("Path", path.name), ["System", "Program"], programs
     for enumeration in component.enums:
-        grid(
-            title("Enum", enumeration.name),
-            ["Number", "String"],
-            [[str(m.number), m.string] for m in enumeration.members],
-        )
+        members = [[str(m.number), m.string] for m in enumeration.members]
+        yield _title("Enum", enumeration.name), ["Number", "String"], members
     for group in component.groups:
-        number = f"id {group.id}" if group.id is not None else "template"
-        key = f"key {','.join(str(n) for n in group.key)}" if group.key else ""
-        rows = []
-        for attribute in group.attributes:
-            meaning = _meaning(component, attribute)
-            value = _text(attribute.raw_value) + (f" ({meaning})" if meaning else "")
-            rows.append(
-                [
-                    str(attribute.id or ""),
-                    attribute.name,
-                    _type(attribute.type),
-                    attribute.access,
-                    value,
-                ]
-            )
-        grid(
-            title("Group", group.name, number, f"class {group.class_name}", key),
-            ["ID", "Name", "Type", "Access", "Value"],
-            rows,
+        yield _group_grid(component, group)
+    for table in component.tables:
+        yield from _table_grids(component, table)
+
+
+def _group_grid(component: Component, group: Group) -> Grid:
+    number = f"id {group.id}" if group.id is not None else "template"
+    key = f"key {','.join(str(n) for n in group.key)}" if group.key else ""
+    rows = []
+    for attribute in group.attributes:
+        meaning = _meaning(component, attribute)
+        value = _text(attribute.raw_value) + (f" ({meaning})" if meaning else "")
+        rows.append(
+            [
+                str(attribute.id or ""),
+                attribute.name,
+                _type(attribute.type),
+                attribute.access,
+                value,
+            ]
         )
-    for found in component.tables:
-        heading = title("Table", found.name, f"id {found.id}", f"class {found.class_name}")
-        table_rows = [
-            {name: _text(v) for name, v in row.items()} for row in component.table_rows(found)
-        ]
-        if table_rows and len(table_rows[0]) <= WIDE_TABLE_COLUMNS:
-            grid(heading, list(table_rows[0]), [list(row.values()) for row in table_rows])
-            continue
-        for n, row in enumerate(table_rows, 1):
-            grid(
-                f"{heading}, row {n} of {len(table_rows)}",
-                ["Name", "Value"],
-                [[name, v] for name, v in row.items()],
-            )
+    heading = _title("Group", group.name, number, f"class {group.class_name}", key)
+    return heading, ["ID", "Name", "Type", "Access", "Value"], rows
+
+
+def _table_grids(component: Component, table: Table) -> Iterator[Grid]:
+    heading = _title("Table", table.name, f"id {table.id}", f"class {table.class_name}")
+    rows = [{name: _text(v) for name, v in row.items()} for row in component.table_rows(table)]
+    if rows and len(rows[0]) <= WIDE_TABLE_COLUMNS:
+        yield heading, list(rows[0]), [list(row.values()) for row in rows]
+        return
+    for n, row in enumerate(rows, 1):
+        cells = [[name, v] for name, v in row.items()]
+        yield f"{heading}, row {n} of {len(rows)}", ["Name", "Value"], cells

@@ -294,8 +294,7 @@ class Servers:
         with suppress(TimeoutError):
             async with asyncio.timeout(FINISH_S_MAX):
                 for service in services:
-                    async with service._busy:  # free when the cycle under way is over
-                        pass
+                    await service.wait_until_idle()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

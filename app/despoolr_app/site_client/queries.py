@@ -171,7 +171,7 @@ class RunSource:
         """What the reader said of the file."""
         return list(self._run.notes)
 
-    def _take(self, record: Record) -> None:
+    def _take(self, record: Record) -> None:  # noqa: C901 - one clause for each kind
         self.first_at = record.at if self.first_at is None else self.first_at
         self.last_at = max(self.last_at, record.at)
         self._ledger.apply(record)

@@ -98,21 +98,28 @@ class Driver:
             task.add_done_callback(polls.discard)
 
         try:
-            while not self._is_over and self._now() < self._end:
-                wait_s = (self._due[0][0] if self._due else math.inf) - self._now()
-                if wait_s > 0:
-                    await self._sleep(min(wait_s, self._end - self._now()))
-                    continue
-                for _ in range(AT_ONCE_MAX):
-                    if not self._due or self._due[0][0] > self._now():
-                        break
-                    self._turn(spawn)
-                await asyncio.sleep(0)
-            over = min(self._end, self._now())
-            while self._due and self._due[0][0] < over:  # this process may be late in the end, too
-                self._turn(spawn)
+            await self._pace(spawn)
         finally:
             self.is_pacing = False
+        await self._finish(polls)
+
+    async def _pace(self, spawn: Callable[[Coroutine[Any, Any, None]], None]) -> None:
+        while not self._is_over and self._now() < self._end:
+            wait_s = (self._due[0][0] if self._due else math.inf) - self._now()
+            if wait_s > 0:
+                await self._sleep(min(wait_s, self._end - self._now()))
+                continue
+            for _ in range(AT_ONCE_MAX):
+                if not self._due or self._due[0][0] > self._now():
+                    break
+                self._turn(spawn)
+            await asyncio.sleep(0)
+        over = min(self._end, self._now())
+        while self._due and self._due[0][0] < over:  # this process may be late in the end, too
+            self._turn(spawn)
+
+    async def _finish(self, polls: set[asyncio.Task[None]]) -> None:
+        """Let polls under way end, for a while; what is owed then has failed."""
         if polls:
             await asyncio.wait(polls, timeout=GRACE_S)
         for task in tuple(polls):

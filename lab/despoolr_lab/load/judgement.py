@@ -178,23 +178,7 @@ def _found(load: LoadFile, facts: Facts, wanted: tables.LoadExpectation) -> Iter
         case tables.PollsExpectation():
             yield from _polls(facts, wanted)
         case tables.RefusalsExpectation():
-            count = None
-            if facts.refusals is not None:
-                programs = (
-                    [wanted.program]
-                    if wanted.program
-                    else {program for _, program in facts.refusals}
-                )
-                count = round(
-                    sum(n for (_, program), n in facts.refusals.items() if program in programs)
-                )
-            of = f" of {wanted.program}" if wanted.program else ""
-            found = _between(wanted.name or f"refusals{of}", wanted.at_least, wanted.at_most, count)
-            yield (
-                _settled(found, facts.looks, LOOKS_MIN, "looks")
-                if wanted.at_most is not None
-                else found
-            )
+            yield _refusals(facts, wanted)
         case tables.EpisodesExpectation():
             count = (
                 None
@@ -235,6 +219,19 @@ def _found(load: LoadFile, facts: Facts, wanted: tables.LoadExpectation) -> Iter
             yield _settled(found, facts.looks, LOOKS_MIN, "looks")
         case tables.HoldersExpectation():
             yield _holders(facts, wanted)
+
+
+def _refusals(facts: Facts, wanted: tables.RefusalsExpectation) -> Finding:
+    count = None
+    if facts.refusals is not None:
+        count = round(
+            sum(n for (_, program), n in facts.refusals.items() if wanted.program in ("", program))
+        )
+    of = f" of {wanted.program}" if wanted.program else ""
+    found = _between(wanted.name or f"refusals{of}", wanted.at_least, wanted.at_most, count)
+    if wanted.at_most is None:
+        return found
+    return _settled(found, facts.looks, LOOKS_MIN, "looks")
 
 
 def _polls(facts: Facts, wanted: tables.PollsExpectation) -> Iterator[Finding]:

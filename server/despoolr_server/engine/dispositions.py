@@ -127,7 +127,9 @@ def _decide_missing(ask: Ask, parent_exists: bool) -> Plan | NtStatus:
     return Plan(action, access, 0, bool(ask.options & _DIRECTORY_FILE))
 
 
-def _decide_existing(ask: Ask, facts: FileFacts) -> Plan | NtStatus:
+def _decide_existing(  # noqa: C901 - a decision table, in the order that Windows asks
+    ask: Ask, facts: FileFacts
+) -> Plan | NtStatus:
     action = EXISTING[ask.disposition]
     if facts.directory and ask.options & _NON_DIRECTORY_FILE:
         return NtStatus.FILE_IS_A_DIRECTORY

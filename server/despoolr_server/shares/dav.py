@@ -114,11 +114,7 @@ class Dav:
         granted = self._engine.open(now, session, ask, facts, visit.has_parent(facts))
         if isinstance(granted, Refusal):
             self._engine.end_session(session.session, "refused")
-            if any(
-                row.file.startswith(f"{file_key(ask.share, ask.name)}/") for row in granted.blockers
-            ):
-                return self._refused_below(visit, granted, access)
-            return self._gate.refuse_visit(visit, granted, access, _SHARE_READ)
+            return self._lock_refused(visit, ask, granted, access)
         row, created = granted.open, granted.action is CreateAction.CREATED
         try:
             if created:
@@ -256,23 +252,27 @@ class Dav:
         visit = self._gate.visit(caller, share, path)
         if isinstance(visit, Problem):
             return visit
-        store, facts = visit.share.store, visit.share.store.find(visit.name)
+        facts = visit.share.store.find(visit.name)
         if facts is None or not visit.allowed:
             refused = self._paths.stat(caller, share, path)
             assert isinstance(refused, Problem), "a name that is not there was found"
             return refused
-        share_name = visit.share.name
         found = [self._found(visit, visit.name, facts)]
         if not facts.directory or depth == 0:
             return found
         refusal = self._gate.check(visit, ask_to_list(visit, visit.name, visit.allowed), facts)
         if refusal is not None:
             return refusal
+        return await self._look_below(visit, found, depth)
+
+    async def _look_below(
+        self, visit: Visit, found: list[Found], depth: int | None
+    ) -> list[Found] | TooMany | Problem:
         ahead = [visit.name]
         while ahead:
             directory = ahead.pop()
             try:
-                for batch in batches(store.each(directory)):
+                for batch in batches(visit.share.store.each(directory)):
                     if len(found) + len(batch) > FOUND_MAX:
                         return TooMany(FOUND_MAX)
                     for one in batch:
@@ -288,7 +288,7 @@ class Dav:
             except StoreError as error:
                 if directory is visit.name:
                     return self._refusals.store_failed(
-                        visit.actor, share_name, visit.name.path, error, _READ
+                        visit.actor, visit.share.name, visit.name.path, error, _READ
                     )
         return found
 
@@ -330,6 +330,14 @@ class Dav:
             covers,
             fixed,
         )
+
+    def _lock_refused(
+        self, visit: Visit, ask: Ask, refusal: Refusal, access: int
+    ) -> Problem | Failures:
+        below = f"{file_key(ask.share, ask.name)}/"
+        if any(row.file.startswith(below) for row in refusal.blockers):
+            return self._refused_below(visit, refusal, access)
+        return self._gate.refuse_visit(visit, refusal, access, _SHARE_READ)
 
     def _refused_below(self, visit: Visit, refusal: Refusal, access: int) -> Failures:
         """A lock on a tree in which something is held: each file that is, and by whom."""

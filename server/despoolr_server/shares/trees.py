@@ -118,7 +118,7 @@ class Trees:
             return await self._copy_file(caller, visit, target, target_facts)
         return await self._copy_directory(caller, visit, target, target_facts, infinite=infinite)
 
-    async def move(
+    async def move(  # noqa: C901 - its refusals in their order
         self, caller: Caller, share: str, path: str, new_path: str, *, replace: bool
     ) -> Problem | Failures:
         """Rename a file or a directory; with `replace`, what has the new name goes first, with all
@@ -341,19 +341,36 @@ class Trees:
             if refused is not None:
                 return refused
         below = await self._below(visit, visit.name) if infinite else []
-        gone: Problem | Failures = []
-        if target_facts is not None and target_facts.directory:
-            goal = self._gate.visit(caller, share, target.path)
-            assert isinstance(goal, Visit), "a target that was accepted is a name"
-            gone = await self._delete_below(caller, goal, and_itself=False)
-        elif target_facts is not None:
-            gone = await self._paths.delete(caller, share, target.path) or []
-        if gone:
-            return gone
+        if target_facts is not None:
+            gone = await self._clear(caller, share, target, target_facts)
+            if gone:
+                return gone
         made = await self._paths.make_directory(caller, share, target.path, parents=False)
         if made is not None and made.nt_status != NtStatus.OBJECT_NAME_COLLISION:
             return made
         failures = await self._copy_properties(visit, visit.name, target)
+        return await self._copy_below(caller, visit, target, below, failures)
+
+    async def _clear(
+        self, caller: Caller, share: str, target: Name, facts: FileFacts
+    ) -> Problem | Failures:
+        """Let a directory be empty, or a file gone, where a directory comes."""
+        if not facts.directory:
+            return await self._paths.delete(caller, share, target.path) or []
+        goal = self._gate.visit(caller, share, target.path)
+        assert isinstance(goal, Visit), "a target that was accepted is a name"
+        return await self._delete_below(caller, goal, and_itself=False)
+
+    async def _copy_below(
+        self,
+        caller: Caller,
+        visit: Visit,
+        target: Name,
+        below: list[Name],
+        failures: list[tuple[str, Problem]],
+    ) -> Failures:
+        """Copy these names, parents first; what stands in a directory that failed is left out."""
+        share = visit.share.name
         skipped: set[str] = set()
         for name in below:
             if name.parent.key in skipped:

@@ -131,7 +131,7 @@ class Checker:
                 has_group = True
                 self._group(item, path)
             elif type(item) is Enumeration:
-                self._enum(item, path, inline=False)
+                self._enum(item, path)
             elif type(item) is PathBlock:
                 self._path_block(item, path)
             elif type(item) is Table:
@@ -236,28 +236,24 @@ class Checker:
         if not facts.keys() & OS_KEYWORDS:
             self.say("path-empty", path, "a PATH names at least one operating system")
 
-    def _enum(self, block: Enumeration, path: NodePath, *, inline: bool) -> None:
-        """An enumeration; everything said of an inline one is said at its TYPE statement
-        (`path`).
-        """
-
-        def place(n: int) -> NodePath:
-            return path if inline else (*path, n)
-
-        if inline:
-            if block.name:
-                self.say(
-                    "enum-inline-name", path, "the name of an inline enumeration means nothing"
-                )
-            for item in block.items:
-                if isinstance(item, Statement) and item.keyword not in ALLOWED["ENUM"]:
-                    self.say("misplaced", path, f"{item.keyword} inside ENUM")
+    def _enum(self, block: Enumeration, path: NodePath) -> None:
+        name = self._named(block, path, self._facts(block, path))
+        if name in self.enums:
+            self.say("name-duplicate", path, f"a second ENUM {name!r}")
         else:
-            name = self._named(block, path, self._facts(block, path))
-            if name in self.enums:
-                self.say("name-duplicate", path, f"a second ENUM {name!r}")
-            else:
-                self.enums[name] = block
+            self.enums[name] = block
+        self._members(block, path, is_inline=False)
+
+    def _inline_enum(self, block: Enumeration, path: NodePath) -> None:
+        """Everything is said at its TYPE statement (`path`)."""
+        if block.name:
+            self.say("enum-inline-name", path, "the name of an inline enumeration means nothing")
+        for item in block.items:
+            if isinstance(item, Statement) and item.keyword not in ALLOWED["ENUM"]:
+                self.say("misplaced", path, f"{item.keyword} inside ENUM")
+        self._members(block, path, is_inline=True)
+
+    def _members(self, block: Enumeration, path: NodePath, *, is_inline: bool) -> None:
         kind = block.get("TYPE")
         if isinstance(kind, Type) and kind.kind != "INTEGER":
             self.say("enum-type", path, "an ENUM is of TYPE INTEGER")
@@ -265,14 +261,13 @@ class Checker:
         for n, item in enumerate(block.items):
             if type(item) is not Member:
                 continue
+            place = path if is_inline else (*path, n)
             if item.number in numbers:
                 self.say(
-                    "enum-number",
-                    place(n),
-                    f"number {item.number} stands in this ENUM a second time",
+                    "enum-number", place, f"number {item.number} stands in this ENUM a second time"
                 )
             elif not -(2**31) <= item.number < 2**31:
-                self.say("enum-number", place(n), f"number {item.number} has more than 32 bits")
+                self.say("enum-number", place, f"number {item.number} has more than 32 bits")
             numbers.add(item.number)
         if not numbers:
             self.say("enum-empty", path, "an ENUM has at least one member")
@@ -404,7 +399,7 @@ class Checker:
         inline one.
         """
         if kind.enum is not None:
-            self._enum(kind.enum, path, inline=True)
+            self._inline_enum(kind.enum, path)
             return kind.enum
         assert kind.name is not None
         if kind.name not in self.enums:

@@ -128,16 +128,7 @@ def check_dialect(checker: Checker, mif: Mif) -> None:
         checker.say("sms-ignored", (-1, 0), "LANGUAGE is ignored (if it is taken at all: unknown)")
     for n, item in enumerate(mif.component.items):
         if type(item) is Group:
-            for m, inner in enumerate(item.items):
-                if type(inner) is Statement and inner.keyword == "PRAGMA":
-                    known = fold(str(inner.value)) in PRAGMAS
-                    checker.say(
-                        "sms-pragma",
-                        (n, m),
-                        "honoured only in .nhm files"
-                        if known
-                        else f"{inner.value!r} means nothing",
-                    )
+            _check_pragmas(checker, item, n)
         elif type(item) is PathBlock:
             checker.say("sms-ignored", (n,), "PATH is ignored")
             if fold(item.start).endswith("PATHS"):
@@ -147,6 +138,17 @@ def check_dialect(checker: Checker, mif: Mif) -> None:
                 checker.say("sms-alias", (n,), "whether SMS knows ENUMERATION is unknown")
         elif type(item) is Statement and item.keyword == "PRAGMA":
             checker.say("sms-version", (n,), "a component has no PRAGMA in DMI 1.x")
+
+
+def _check_pragmas(checker: Checker, group: Group, n: int) -> None:
+    for m, item in enumerate(group.items):
+        if type(item) is Statement and item.keyword == "PRAGMA":
+            known = fold(str(item.value)) in PRAGMAS
+            checker.say(
+                "sms-pragma",
+                (n, m),
+                "honoured only in .nhm files" if known else f"{item.value!r} means nothing",
+            )
 
 
 def check_attribute(checker: Checker, path: NodePath, facts: Facts) -> None:

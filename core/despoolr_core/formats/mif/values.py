@@ -29,7 +29,7 @@ SMS_INTEGER: Final = INTEGER_RANGES["INTEGER"]
 """To SMS every integer type is this one (BORES 7B)."""
 
 
-def value_flaws(
+def value_flaws(  # noqa: C901 - a table by type
     value: Value,
     kind: Type,
     enumeration: Enumeration | None,

@@ -397,7 +397,7 @@ class Connection(RequestHandler):
         self._watch_at = due
         self._watch = self._loop.call_at(due, self._look)
 
-    def _look(self) -> None:
+    def _look(self) -> None:  # noqa: C901 - a hot path, one clause for each limit
         """Something may have taken too long."""
         self._watch = None
         if self.transport is None or self._force_close:

@@ -217,7 +217,7 @@ class Runner(web.AppRunner):
             traffic=traffic,
             request_factory=made.request_factory,
             loop=asyncio.get_running_loop(),
-            **made._kwargs,
+            **made._kwargs,  # noqa: SLF001 - aiohttp tells its own server's settings nowhere else
         )
 
     async def _cleanup_server(self) -> None:

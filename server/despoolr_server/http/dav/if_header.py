@@ -51,7 +51,7 @@ class State(NamedTuple):
 
 
 @remembered(1024, 256, len)
-def parse_if(text: str) -> tuple[ConditionList, ...]:
+def parse_if(text: str) -> tuple[ConditionList, ...]:  # noqa: C901 - a state machine
     """The lists of a header. Raises `ValueError` that says where it stops making sense."""
     lists: list[ConditionList] = []
     conditions: list[Condition] | None = None

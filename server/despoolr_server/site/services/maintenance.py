@@ -153,9 +153,18 @@ class MaintenanceManager(Service):
                 count += 1
             else:
                 files[name] = data
+        carried = await self._carry(box, files, failures)
+        for error in await there.delete_all([f"{box}/{name}" for name in carried]):
+            if error is not None and not (error.is_refusal or error.is_missing):
+                failures.append(error)
+        return count + len(carried)
+
+    async def _carry(
+        self, box: str, files: dict[str, bytes], failures: list[ShareError]
+    ) -> list[str]:
+        """Write these files here; the names of those that are here now."""
         carried: list[str] = []
-        is_stuck = False
-        while files and not is_stuck:
+        while files:
             names = list(files)
             made = await self._create_here(box, files)
             for name, error in zip(names, made, strict=False):
@@ -169,11 +178,8 @@ class MaintenanceManager(Service):
                     # cycle.
                 elif not (error.is_refusal or error.is_missing):
                     failures.append(error)
-                    is_stuck = True
-        for error in await there.delete_all([f"{box}/{name}" for name in carried]):
-            if error is not None and not (error.is_refusal or error.is_missing):
-                failures.append(error)
-        return count + len(carried)
+                    return carried
+        return carried
 
     async def _create_here(self, box: str, files: dict[str, bytes]) -> list[ShareError | None]:
         """Up to the first refusal."""

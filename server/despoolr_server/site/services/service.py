@@ -108,6 +108,11 @@ class Service:
                     f"{error.win32}"
                 )
 
+    async def wait_until_idle(self) -> None:
+        """Return when the cycle under way, if there is one, is over."""
+        async with self._busy:
+            pass
+
     def log(self, text: str) -> None:
         """One line in this component's log."""
         self.site.log(self.component, text)
