@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from despoolr_core.records.stream import Record, Recorder
 from despoolr_core.share.modes import NtStatus, Role
 from despoolr_core.share.wire import OpenReply, OpenRequest, Problem, SessionReply, SessionRequest
@@ -107,8 +109,10 @@ class World:
         return [record.kind for record in self.records]
 
     def last(self, kind: str) -> dict[str, Any]:
-        """The facts of the last record of a kind."""
-        return next(record.data for record in reversed(self.records) if record.kind == kind)
+        """The facts of the last record of a kind, as they are written down."""
+        found = next(record.data for record in reversed(self.records) if record.kind == kind)
+        facts: dict[str, Any] = msgspec.to_builtins(found)
+        return facts
 
 
 def status(answer: object) -> NtStatus:

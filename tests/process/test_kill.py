@@ -13,6 +13,8 @@ from pathlib import Path
 import msgspec
 
 from despoolr_app.runs.directory import load_run
+from despoolr_core.records.kinds.site import DetailStatusChanged
+from despoolr_core.records.stream import of
 from process_world import Administrator, Process, Workshop, until
 from support import free_port
 
@@ -88,10 +90,8 @@ def test_a_site_server_killed_twice_in_mid_run_loses_nothing_and_counts_nothing_
     assert len(loaded) == CLIENTS and rows == CLIENTS
     assert events == [], "nothing was moved aside, nothing was unknown"
 
-    told = [r.data for r in load_run(data).records() if r.kind == "detail.status"]
-    counted = Counter(
-        (row["machine"], row["status"]) for row in told if row["machine"].startswith("PC")
-    )
+    told = [fact for _, fact in of(load_run(data).records(), DetailStatusChanged)]
+    counted = Counter((row.machine, row.status) for row in told if row.machine.startswith("PC"))
     assert max(counted.values()) == 1, "a status was counted twice"
 
 

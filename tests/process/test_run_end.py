@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from despoolr_app.runs.directory import FinishedRun, latest
+from despoolr_core.records.kinds.run import RunEnded
+from despoolr_core.records.kinds.share import OpenClosed, OpenGranted
+from despoolr_core.records.stream import of
 from process_world import Workshop
 
 
@@ -23,14 +26,12 @@ def test_the_end_of_a_run_is_its_last_record_and_closes_nothing(
     workshop: Workshop, run: Any
 ) -> None:
     records = list(FinishedRun(latest(workshop.path / "runs")).records())
-    assert (records[-1].kind, records[-1].data) == ("run.ended", {"reason": "time up"})
+    assert records[-1].data == RunEnded(reason="time up")
     assert run["records"] == len(records)
     granted = {
-        (r.data["server"], r.data["open"])
-        for r in records
-        if r.kind == "open.granted" and r.data["program"] != ""
+        (fact.server, fact.open) for _, fact in of(records, OpenGranted) if fact.program != ""
     }
-    closed = {(r.data["server"], r.data["open"]) for r in records if r.kind == "open.closed"}
+    closed = {(fact.server, fact.open) for _, fact in of(records, OpenClosed)}
     assert granted - closed, "the file that was in the way was never closed"
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from despoolr_core.records.kinds.site import CopyEnded, EventLogged, JobStatusChanged, LineLogged
+from despoolr_core.records.stream import of
 from despoolr_core.times import moment_s
 from despoolr_lab.kb import gallery
 from despoolr_lab.scenario.expectations import Finding
@@ -131,8 +133,8 @@ def reached(result: RunResult, status: str, name: str = "UPDATE") -> list[float]
     """When a job was given a status: hours since the start."""
     return [
         hours(result, r.at)
-        for r in result.records
-        if r.kind == "job.status" and r.data["name"] == name and r.data["status"] == status
+        for r, fact in of(result.records, JobStatusChanged)
+        if fact.name == name and fact.status == status
     ]
 
 
@@ -149,22 +151,22 @@ def copies(
     """
     job = next(job["job"] for job in result.jobs if job["name"] == name)
     return [
-        (hours(result, r.at), r.data["file"] or r.data["result"])
-        for r in result.records
-        if r.kind == "copy.ended" and r.data["job"] == job and r.data["server"] == server
+        (hours(result, r.at), fact.file or fact.result)
+        for r, fact in of(result.records, CopyEnded)
+        if fact.job == job and fact.server == server
     ]
 
 
 def log(result: RunResult, component: str, text: str) -> list[str]:
     return [
-        r.data["text"]
-        for r in result.records
-        if r.kind == "log" and r.data["component"].endswith(component) and text in r.data["text"]
+        fact.text
+        for _, fact in of(result.records, LineLogged)
+        if fact.component.endswith(component) and text in fact.text
     ]
 
 
 def events(result: RunResult) -> list[int]:
-    return [r.data["event"] for r in result.records if r.kind == "event"]
+    return [fact.event for _, fact in of(result.records, EventLogged)]
 
 
 def files(package: str = "OFFICE", server: str = "", at: str = "", **text: Any) -> dict[str, Any]:

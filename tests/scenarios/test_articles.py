@@ -13,6 +13,15 @@ from typing import Any
 import pytest
 
 from despoolr_core.profile import ARTICLES, PROFILES, profile_of
+from despoolr_core.records.kinds.client import CommandChanged
+from despoolr_core.records.kinds.share import FileDeleted, FileWritten
+from despoolr_core.records.kinds.site import (
+    DetailStatusChanged,
+    EventLogged,
+    JobStatusChanged,
+    PackageStatusChanged,
+)
+from despoolr_core.records.stream import of
 from despoolr_lab.kb import gallery, matrix
 from despoolr_lab.scenario.run import RunOptions, RunResult, profiles_of
 from golden.write import assert_golden
@@ -47,23 +56,23 @@ def end_state(result: RunResult) -> dict[str, Value]:
     """
     state: dict[str, Value] = {}
     for record in result.records:
-        data = record.data
-        if record.kind == "detail.status":
-            state[
-                f"{record.actor.partition('/')[0]} row {data['job']} {data['detail']} "
-                f"{data['machine']}"
-            ] = data["status"]
-        elif record.kind == "job.status":
-            state[f"job {data['job']}"] = data["status"]
-        elif record.kind in ("file.written", "file.deleted") and data["share"] == "SMS_PKGD":
-            state[f"file {data['server']} {data['path']}"] = data.get("size", "gone")
-        elif record.kind == "package.status":
-            state[f"package {data['package']} at {data['site']}"] = data["status"]
-        elif record.kind == "pcm.record":
-            state[f"window {record.actor} {data['request']}"] = data["state"]
-        elif record.kind == "event":
-            key = f"events {data['event']} {data.get('job', '')}"
-            state[key] = state.get(key, 0) + 1
+        match record.data:
+            case DetailStatusChanged() as row:
+                site = record.actor.partition("/")[0]
+                state[f"{site} row {row.job} {row.detail} {row.machine}"] = row.status
+            case JobStatusChanged() as job:
+                state[f"job {job.job}"] = job.status
+            case FileWritten(share="SMS_PKGD") as file:
+                state[f"file {file.server} {file.path}"] = file.size
+            case FileDeleted(share="SMS_PKGD") as file:
+                state[f"file {file.server} {file.path}"] = "gone"
+            case PackageStatusChanged() as said:
+                state[f"package {said.package} at {said.site}"] = said.status
+            case CommandChanged() as command:
+                state[f"window {record.actor} {command.request}"] = command.state
+            case EventLogged() as event:
+                key = f"events {event.event} {event.job}"
+                state[key] = state.get(key, 0) + 1
     return state
 
 
@@ -175,9 +184,7 @@ def test_a_session_that_held_the_file_would_be_found() -> None:
 def test_q147819_takes_eight_days_and_ten_hours_to_be_failed_and_names_who_did_it() -> None:
     result = article("Q147819", "1.1")
     assert status(result) == "Failed"
-    (at,) = [
-        r.at for r in result.records if r.kind == "job.status" and r.data["status"] == "Failed"
-    ]
+    (at,) = [r.at for r, fact in of(result.records, JobStatusChanged) if fact.status == "Failed"]
     days = (at - result.scenario.start) / 86400.0 - 2 / 24
     assert 7.0 < days < 9.0
     for word in ("WINWORD.EXE", "WS1", "b.dat", "100 times", "forced disconnect"):

@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from despoolr_core.records.kinds.site import DetailStatusChanged, InstructionExecuted, MifsSent
+from despoolr_core.records.stream import of
 from despoolr_lab.kb import gallery
 from despoolr_lab.scenario.load import load_scenario
 from despoolr_lab.scenario.model import Scenario
@@ -79,11 +81,9 @@ RUN: dict[str, Any] = {
 def rows(result: RunResult, site: str) -> dict[str, str]:
     """What a site's database says of the workstations in the end, from its loader's records."""
     return {
-        r.data["machine"]: r.data["status"]
-        for r in result.records
-        if r.kind == "detail.status"
-        and r.data["detail"] == "Workstation"
-        and r.actor.startswith(f"{site}/")
+        fact.machine: fact.status
+        for r, fact in of(result.records, DetailStatusChanged)
+        if fact.detail == "Workstation" and r.actor.startswith(f"{site}/")
     }
 
 
@@ -117,15 +117,15 @@ def test_a_job_from_the_top_runs_at_the_bottom_and_every_report_arrives_once(res
 
 def test_a_report_goes_through_every_box_on_its_way_up() -> None:
     result = play(chain(RUN, hours=12))
-    hops = [r for r in result.records if r.kind == "mifs.sent"]
-    assert {(r.actor.partition("/")[0], r.data["to"]) for r in hops} == {
+    hops = of(result.records, MifsSent)
+    assert {(r.actor.partition("/")[0], fact.to) for r, fact in hops} == {
         ("S02", "S01"),
         ("S01", "S00"),
     }
     unpacked = [
         r
-        for r in result.records
-        if r.kind == "instruction.executed" and "MIFs of site" in str(r.data["result"])
+        for r, fact in of(result.records, InstructionExecuted)
+        if "MIFs of site" in str(fact.result)
     ]
     assert {r.actor for r in unpacked} == {"S01/SMS_DESPOOLER", "S00/SMS_DESPOOLER"}
 

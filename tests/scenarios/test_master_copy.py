@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from despoolr_core.records.kinds.site import HotfixApplied
+from despoolr_core.records.stream import of
 from scenarios.staging import (
     FILES,
     NEW,
@@ -136,6 +138,6 @@ def test_a_hotfix_helps_what_comes_after_it_and_keeps_what_is_in_flight(at: str,
         "1.2 SP4",
     )
     assert failed(result) == []
-    assert [r.data["fields"] for r in result.records if r.kind == "hotfix.installed"] == [
+    assert [fact.fields for _, fact in of(result.records, HotfixApplied)] == [
         {"retry_keeps_refresh": True}
     ]

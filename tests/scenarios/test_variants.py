@@ -9,6 +9,10 @@ from typing import Any
 
 import pytest
 
+from despoolr_core.records.kinds.client import MessageRead
+from despoolr_core.records.kinds.share import MessageSent, OpenClosed, RightsChanged
+from despoolr_core.records.kinds.site import CopyEnded, MifLoaded
+from despoolr_core.records.stream import of
 from despoolr_core.response import POLLING_S, Response
 from scenarios.staging import (
     FILES,
@@ -182,9 +186,9 @@ def test_a_machine_that_loses_its_power_blocks_until_its_lease_lapses() -> None:
         "1.1",
     )
     assert [what for _, what in copies(result)][-1] == "complete"
-    closed = [r for r in result.records if r.kind == "open.closed" and r.data["machine"] == "WS1"]
-    assert [r.data["reason"] for r in closed] == ["lease expired"]
-    assert 3.5 < hours(result, closed[0].at) <= 4.6, (
+    closed = [(r.at, fact) for r, fact in of(result.records, OpenClosed) if fact.machine == "WS1"]
+    assert [fact.reason for _, fact in closed] == ["lease expired"]
+    assert 3.5 < hours(result, closed[0][0]) <= 4.6, (
         "an hour's lease at most, from the last keep-alive"
     )
     assert status(result) == "Complete"
@@ -219,13 +223,17 @@ def test_forced_disconnect_closes_the_file_at_the_time_of_the_formula(
     attempts = copies(result)
     assert [what for _, what in attempts] == ["b.dat", "b.dat", "b.dat", "complete"]
     assert attempts[-1][0] - attempts[0][0] == pytest.approx(4 + 5 / 60, abs=0.002)
-    kinds = ("rights.changed", "message.sent", "open.closed")
     ladder = [
-        r for r in result.records if r.kind in kinds and "SITE1" not in str(r.data.get("machine"))
+        r.data
+        for r in result.records
+        if isinstance(r.data, RightsChanged)
+        or (isinstance(r.data, MessageSent | OpenClosed) and r.data.machine != "SITE1")
     ]
-    assert [r.kind for r in ladder[:3]] == ["rights.changed", "message.sent", "open.closed"]
-    assert (ladder[1].data["machine"], ladder[2].data["reason"]) == ("WS1", "forced disconnect")
-    assert (len([r for r in ladder if r.kind == "rights.changed"]) == 2) is restored  # Q182414
+    changed, sent, closed = ladder[:3]
+    assert isinstance(changed, RightsChanged)
+    assert isinstance(sent, MessageSent) and sent.machine == "WS1"
+    assert isinstance(closed, OpenClosed) and closed.reason == "forced disconnect"
+    assert (len([f for f in ladder if isinstance(f, RightsChanged)]) == 2) is restored  # Q182414
 
 
 def test_a_user_who_closes_the_file_when_told_to_is_not_closed_by_force() -> None:
@@ -238,9 +246,7 @@ def test_a_user_who_closes_the_file_when_told_to_is_not_closed_by_force() -> Non
     result = play(blocked_update(hold(), released, hours=8), "1.2 SP4", overrides=overrides)
     assert status(result) == "Complete"
     assert not [
-        r
-        for r in result.records
-        if r.kind == "open.closed" and r.data["reason"] == "forced disconnect"
+        r for r, fact in of(result.records, OpenClosed) if fact.reason == "forced disconnect"
     ]
 
 
@@ -498,9 +504,7 @@ def test_a_killed_site_server_loses_nothing_and_counts_nothing_twice(at: str, ve
 
     def counted(result: Any) -> list[str]:
         return sorted(
-            r.data["report"]
-            for r in result.records
-            if r.kind == "mif.loaded" and "BPC0001-" in r.data["report"]
+            fact.report for _, fact in of(result.records, MifLoaded) if "BPC0001-" in fact.report
         )
 
     assert counted(killed) == counted(calm)
@@ -539,17 +543,13 @@ def test_what_a_user_does_who_is_told_to_close_a_file_is_theirs(
     )
     result = play(staged, "1.2 SP4", overrides={"use_forced_disconnect": True})
     assert status(result) == "Complete"
-    read = [r.data["does"] for r in result.records if r.kind == "message.read"]
+    read = [fact.does for _, fact in of(result.records, MessageRead)]
     assert read == ([] if does == "ignore" else [does])
-    closed = [
-        r.data["reason"]
-        for r in result.records
-        if r.kind == "open.closed" and r.data["machine"] == "WS1"
-    ]
+    closed = [fact.reason for _, fact in of(result.records, OpenClosed) if fact.machine == "WS1"]
     assert closed[-1] == (reason if does != "crash" else "forced disconnect")
     (done,) = [
         hours(result, r.at)
-        for r in result.records
-        if r.kind == "copy.ended" and r.data["result"] == "complete"
+        for r, fact in of(result.records, CopyEnded)
+        if fact.result == "complete"
     ][-1:]
     assert int(done) == 2 + at

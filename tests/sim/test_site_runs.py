@@ -13,7 +13,10 @@ import pytest
 
 from despoolr_core.records.episodes import EpisodeLedger
 from despoolr_core.records.kinds import KINDS
-from despoolr_core.records.stream import decode, encode
+from despoolr_core.records.kinds.client import ResultReported
+from despoolr_core.records.kinds.share import OpenClosed, OpenGranted, OpenRefused
+from despoolr_core.records.kinds.site import MifLoaded
+from despoolr_core.records.stream import decode, encode, of
 from despoolr_lab.scenario.run import RunResult
 from scenarios.staging import events, hold, hours, play, scenario, share, status, update
 
@@ -71,11 +74,9 @@ def test_every_client_reported_once_and_every_row_says_what_it_reported() -> Non
     assert Counter(rows.values()) == {"Complete": 24, "Retrying": 6}
     assert rows["PC5"] == "Retrying"
     assert events(run()).count(374) == 6
-    reports = [r.data["report"] for r in run().records if r.kind == "pcm.reported"]
+    reports = [fact.report for _, fact in of(run().records, ResultReported)]
     assert len(reports) == len(set(reports)) == CLIENTS
-    loaded = Counter(
-        r.data["report"] for r in run().records if r.kind == "mif.loaded" and r.data["report"]
-    )
+    loaded = Counter(fact.report for _, fact in of(run().records, MifLoaded) if fact.report)
     assert set(loaded.values()) == {1}
     assert set(reports) <= set(loaded)
 
@@ -125,10 +126,8 @@ def test_the_episodes_can_be_told_from_the_records_alone(server: str) -> None:
 
 
 def test_every_open_that_was_granted_was_closed_or_its_session_ended() -> None:
-    granted = {
-        (r.data["server"], r.data["open"]) for r in run().records if r.kind == "open.granted"
-    }
-    closed = {(r.data["server"], r.data["open"]) for r in run().records if r.kind == "open.closed"}
+    granted = {(fact.server, fact.open) for _, fact in of(run().records, OpenGranted)}
+    closed = {(fact.server, fact.open) for _, fact in of(run().records, OpenClosed)}
     assert granted == closed
 
 
@@ -136,15 +135,16 @@ def test_every_refusal_has_a_blocker_that_holds_the_file_at_that_moment() -> Non
     held: dict[tuple[str, str], str] = {}
     refusals = 0
     for record in run().records:
-        if record.kind == "open.granted":
-            held[record.data["server"], record.data["open"]] = record.data["machine"]
-        elif record.kind == "open.closed":
-            held.pop((record.data["server"], record.data["open"]), None)
-        elif record.kind == "open.refused" and record.data["win32"] == 32:
+        fact = record.data
+        if isinstance(fact, OpenGranted):
+            held[fact.server, fact.open] = fact.machine
+        elif isinstance(fact, OpenClosed):
+            held.pop((fact.server, fact.open), None)
+        elif isinstance(fact, OpenRefused) and fact.win32 == 32:
             refusals += 1
-            assert record.data["blockers"]
-            for blocker in record.data["blockers"]:
-                assert held[record.data["server"], blocker["open"]] == blocker["machine"]
+            assert fact.blockers
+            for blocker in fact.blockers:
+                assert held[fact.server, blocker.open] == blocker.machine
     assert refusals >= 4
 
 

@@ -120,7 +120,7 @@ def _at(text: str, source: Source) -> float | None:
                     "--at +SPAN counts from the beginning of a finished run; for a running site "
                     "give a date and time"
                 )
-            return moment_s(text[1:], source.first_at or 0.0)
+            return moment_s(text[1:], source.first_at)
         if text.replace(".", "", 1).isdecimal():
             return float(text)
         return moment_s(text, float("nan")) if "-" in text else _no_time(text)

@@ -11,121 +11,135 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from despoolr_app.process.process_log import tell
+from despoolr_core.records.kinds.client import Polled
+from despoolr_core.records.kinds.fact import Fact
+from despoolr_core.records.kinds.share import OpenRefused, SessionEnded, ShareDamaged
+from despoolr_core.records.kinds.site import (
+    CopyEnded,
+    JobStatusChanged,
+    MifRefused,
+    SlotsLapsed,
+    SlotsLeased,
+    SlotsReleased,
+)
 from despoolr_core.records.stream import Record
 from despoolr_core.share.modes import NtStatus
+from despoolr_core.share.wire import Blocker
 
 _DISK: Final = {NtStatus.DISK_FULL.value: "disk full", NtStatus.IO_DEVICE_ERROR.value: "disk error"}
 Line = tuple[int, str]
 """A level and a message."""
 
 
+_QUERIED: Final = (
+    "job",
+    "package",
+    "server",
+    "share",
+    "path",
+    "machine",
+    "program",
+    "nt_status",
+    "holder",
+    "file",
+)
+"""Facts that are short, by name: what a query of logs asks for."""
+
+
 def log_record(record: Record) -> None:
     """A listener on the records: tells those that matter to whoever watches the process."""
-    line = _LINES.get(record.kind)
-    said = line(record.data) if line else None
+    fact = record.data
+    line = _LINES.get(type(fact))
+    said = line(fact) if line else None
     if said is not None:
         level, message = said
-        tell(level, record.kind, message, actor=record.actor, **_facts(record.data))
+        tell(level, record.kind, message, actor=record.actor, **_queried(fact))
 
 
-def _facts(data: dict[str, Any]) -> dict[str, Any]:
-    """Facts that are short, by name: what a query asks for."""
-    names = (
-        "job",
-        "package",
-        "server",
-        "share",
-        "path",
-        "machine",
-        "program",
-        "nt_status",
-        "holder",
-        "file",
-    )
-    return {name: str(data[name])[:200] for name in names if data.get(name)}
+def _queried(fact: Fact) -> dict[str, Any]:
+    values = ((name, getattr(fact, name, "")) for name in _QUERIED)
+    return {name: str(value)[:200] for name, value in values if value}
 
 
-def _refused(data: dict[str, Any]) -> Line | None:
-    where = f"{data.get('path') or data.get('share')} on {data.get('server')}"
-    status = str(data.get("nt_status"))
+def _refused(refused: OpenRefused) -> Line | None:
+    where = f"{refused.path or refused.share} on {refused.server}"
+    status = refused.nt_status
     if status in _DISK:
-        return logging.ERROR, f"{_DISK[status]}: {where} could not be written for {_who(data)}"
-    if not data.get("blockers"):
+        return logging.ERROR, f"{_DISK[status]}: {where} could not be written for {_who(refused)}"
+    if not refused.blockers:
         return None
-    first = data["blockers"][0]
-    more = f" and {len(data['blockers']) - 1} more" if len(data["blockers"]) > 1 else ""
+    first, others = refused.blockers[0], len(refused.blockers) - 1
+    more = f" and {others} more" if others else ""
     return (
         logging.WARNING,
-        f"{where} refused to {_who(data)} ({status}): {_who(first)} has it open{more}",
+        f"{where} refused to {_who(refused)} ({status}): {_who(first)} has it open{more}",
     )
 
 
-def _damaged(data: dict[str, Any]) -> Line:
+def _damaged(damaged: ShareDamaged) -> Line:
     return (
         logging.ERROR,
-        f"nothing on {data['share']} of {data['server']} can be changed: {data['found']}",
+        f"nothing on {damaged.share} of {damaged.server} can be changed: {damaged.found}",
     )
 
 
-def _who(data: dict[str, Any]) -> str:
-    program, machine = str(data.get("program", "")), str(data.get("machine", ""))
-    return f"{program} on {machine}" if program else machine or "somebody"
+def _who(fact: OpenRefused | Blocker) -> str:
+    machine = fact.machine
+    return f"{fact.program} on {machine}" if fact.program else machine or "somebody"
 
 
-def _copy_ended(data: dict[str, Any]) -> Line | None:
-    if str(data.get("result", "")) != "refused":
+def _copy_ended(ended: CopyEnded) -> Line | None:
+    if ended.result != "refused":
         return None
-    what = f"package {data.get('package')} to {data.get('server')}, attempt {data.get('attempt')}"
+    what = f"package {ended.package} to {ended.server}, attempt {ended.attempt}"
     return (
         logging.WARNING,
-        f"copy of {what}: refused at {data.get('file')}, Win32 error {data.get('win32')}; it will "
+        f"copy of {what}: refused at {ended.file}, Win32 error {ended.win32}; it will "
         "be tried again",
     )
 
 
-def _ended(data: dict[str, Any]) -> Line | None:
-    if data.get("reason") != "lease expired":
+def _session_ended(ended: SessionEnded) -> Line | None:
+    if ended.reason != "lease expired":
         return None
     return (
         logging.WARNING,
-        f"session {data.get('session')} of {data.get('machine')} fell silent: its lease is over",
+        f"session {ended.session} of {ended.machine} fell silent: its lease is over",
     )
 
 
-def _slots(word: str, level: int) -> Callable[[dict[str, Any]], Line]:
-    def line(data: dict[str, Any]) -> Line:
-        first, count = int(data["first"]), int(data["count"])
-        return level, f"fleet {data['holder']} {word} clients {first} to {first + count - 1}"
+def _slots(word: str, level: int) -> Callable[[SlotsLeased | SlotsReleased | SlotsLapsed], Line]:
+    def line(slots: SlotsLeased | SlotsReleased | SlotsLapsed) -> Line:
+        last = slots.first + slots.count - 1
+        return level, f"fleet {slots.holder} {word} clients {slots.first} to {last}"
 
     return line
 
 
-def _job(data: dict[str, Any]) -> Line:
-    level = logging.WARNING if data.get("status") in ("Failed", "Retrying") else logging.INFO
-    return level, f"job {data.get('job')} is {data.get('status')}" + (
-        f": {data['reason']}" if data.get("reason") else ""
-    )
+def _job(job: JobStatusChanged) -> Line:
+    level = logging.WARNING if job.status in ("Failed", "Retrying") else logging.INFO
+    return level, f"job {job.job} is {job.status}" + (f": {job.reason}" if job.reason else "")
 
 
-def _mif(data: dict[str, Any]) -> Line:
-    return logging.WARNING, f"MIF {data.get('file')} refused: {data.get('reason')}"
+def _mif(refused: MifRefused) -> Line:
+    return logging.WARNING, f"MIF {refused.file} refused: {refused.reason}"
 
 
-def _poll(data: dict[str, Any]) -> Line | None:
-    if data.get("result") != "failed":
+def _poll(polled: Polled) -> Line | None:
+    if polled.result != "failed":
         return None
-    return logging.WARNING, f"poll of {data.get('server')} failed: {data.get('reason')}"
+    return logging.WARNING, f"poll of {polled.server} failed: {polled.reason}"
 
 
-_LINES: Final[dict[str, Callable[[dict[str, Any]], Line | None]]] = {
-    "open.refused": _refused,
-    "share.damaged": _damaged,
-    "copy.ended": _copy_ended,
-    "session.ended": _ended,
-    "slots.leased": _slots("leased", logging.INFO),
-    "slots.released": _slots("gave back", logging.INFO),
-    "slots.lapsed": _slots("fell silent and lost", logging.WARNING),
-    "job.status": _job,
-    "mif.refused": _mif,
-    "pcm.polled": _poll,
+_LINES: Final[dict[type[Fact], Callable[[Any], Line | None]]] = {
+    OpenRefused: _refused,
+    ShareDamaged: _damaged,
+    CopyEnded: _copy_ended,
+    SessionEnded: _session_ended,
+    SlotsLeased: _slots("leased", logging.INFO),
+    SlotsReleased: _slots("gave back", logging.INFO),
+    SlotsLapsed: _slots("fell silent and lost", logging.WARNING),
+    JobStatusChanged: _job,
+    MifRefused: _mif,
+    Polled: _poll,
 }

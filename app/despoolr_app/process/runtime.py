@@ -35,6 +35,7 @@ from despoolr_app.process.settings import (
 from despoolr_app.process.state_file import MOMENT_MAX, DamagedState, State, read_state, write_state
 from despoolr_app.runs.directory import RECORDS, RECORDS_BEFORE, RecordFile
 from despoolr_core.records.episodes import EpisodeLedger
+from despoolr_core.records.kinds.share import ShareStarted
 from despoolr_core.records.stream import Record, Recorder, decode
 from despoolr_core.share.modes import Role
 from despoolr_core.times import moment
@@ -145,7 +146,7 @@ class Runtime:
             last_at = record.at
             ledger.apply(record)
         if last_at:
-            ledger.apply(Record(0, last_at, server, "share.started", data={"server": server}))
+            ledger.apply(Record(0, last_at, server, ShareStarted(server=server)))
 
     def end(self, *, is_clean: bool) -> None:
         """Write what is buffered and release the data directory. `is_clean`: the stop was asked

@@ -22,7 +22,7 @@ import msgspec
 
 from despoolr_app.disk.plain_file import opener, read_plain
 from despoolr_app.disk.privacy import DIRECTORY, make_directory
-from despoolr_core.records.stream import Record, decode, encode
+from despoolr_core.records.stream import ForeignRecord, Record, decode, encode
 
 RECORDS: Final = "records.jsonl"
 RECORDS_BEFORE: Final = "records.1.jsonl"
@@ -213,6 +213,10 @@ class FinishedRun:
                     return
                 try:
                     record = decode(line)
+                except ForeignRecord as error:
+                    raise RunError(
+                        f"{self.path}: its records are not as this version writes them ({error})"
+                    ) from None
                 except msgspec.MsgspecError:
                     damaged += 1
                     is_last_damaged = True

@@ -15,7 +15,8 @@ from typing import Final
 from despoolr_app.disk.privacy import make_directory
 from despoolr_app.runs.directory import RunError
 from despoolr_core.formats.tracer import TraceLine
-from despoolr_core.records.stream import Record
+from despoolr_core.records.kinds.site import LineLogged
+from despoolr_core.records.stream import Record, of
 from despoolr_server.site.state.context import thread_of
 from despoolr_server.site.state.logs import LogFile, file_of
 
@@ -30,11 +31,9 @@ def write_logs(
     sorted. Raises `RunError`.
     """
     lines: dict[tuple[str, str], list[TraceLine]] = {}
-    for record in records:
-        if record.kind == "log":
-            component = record.data["component"]
-            line = TraceLine(record.data["text"], component, record.at, thread_of(component))
-            lines.setdefault((record.actor.partition("/")[0], component), []).append(line)
+    for record, said in of(records, LineLogged):
+        line = TraceLine(said.text, said.component, record.at, thread_of(said.component))
+        lines.setdefault((record.actor.partition("/")[0], said.component), []).append(line)
     written = []
     for (site, component), found in sorted(lines.items()):
         path = directory / LOGS / site / file_of(component)

@@ -19,8 +19,10 @@ import msgspec
 
 from despoolr_app.runs.directory import FinishedRun, RunError
 from despoolr_core.formats.nt_events import EVENTS
-from despoolr_core.records.episodes import EpisodeLedger, HeldOpen
-from despoolr_core.records.stream import Record, is_owners
+from despoolr_core.records.episodes import HeldOpen
+from despoolr_core.records.kinds.site import EventLogged
+from despoolr_core.records.stream import Record
+from despoolr_core.records.view import DetailHistory, Holding, JobHistory, RunView
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.wire import RANGES_LISTED_MAX, EpisodeRow, LockedRange, WaitingRange
 
@@ -148,19 +150,7 @@ class RunSource:
     def __init__(self, run: FinishedRun, until: float = math.inf) -> None:
         """`until`: what happened later (site seconds) has not happened yet."""
         self._run = run
-        self._ledger = EpisodeLedger(episodes_max=1_000_000, history_max=5_000_000)
-        self._blockers: dict[tuple[str, str], LockRow] = {}
-        """(server, open) to every open that refused somebody, as of the last record read."""
-        self._ranges: dict[tuple[str, str], list[LockedRange]] = {}
-        """(server, open) to what it has locked then, oldest first."""
-        self._jobs: dict[str, dict[str, Any]] = {}
-        self._details: dict[str, dict[tuple[str, ...], dict[str, Any]]] = {}
-        self._events: list[dict[str, Any]] = []
-        self.last_at = 0.0
-        self.first_at: float | None = None
-        for record in run.records():
-            if record.at <= until:
-                self._take(record)
+        self._view = RunView(record for record in run.records() if record.at <= until)
 
     @property
     def name(self) -> str:
@@ -171,169 +161,150 @@ class RunSource:
         """What the reader said of the file."""
         return list(self._run.notes)
 
-    def _take(self, record: Record) -> None:  # noqa: C901 - one clause for each kind
-        self.first_at = record.at if self.first_at is None else self.first_at
-        self.last_at = max(self.last_at, record.at)
-        self._ledger.apply(record)
-        data = record.data
-        if record.kind == "open.refused":
-            for blocker in data["blockers"]:
-                self._blocked(data, blocker)
-        elif record.kind == "open.closed":
-            self._closed([(data["server"], data["open"])], record.at)
-        elif record.kind == "lock.granted":
-            held = LockedRange(data["lock"], data["offset"], data["length"], record.at)
-            self._ranges.setdefault((data["server"], data["open"]), []).append(held)
-        elif record.kind == "lock.released":
-            self._unlocked(data)
-        elif record.kind == "share.started":
-            self._closed(
-                [key for key in (*self._blockers, *self._ranges) if key[0] == data["server"]],
-                record.at,
-            )
-        elif record.kind in ("job.status", "detail.status") and not is_owners(record):
-            return  # what a child site makes of it is the child's
-        elif record.kind == "job.status":
-            job = self._jobs.setdefault(
-                data["job"], {"job": data["job"], "name": "", "created_at": record.at}
-            )
-            job |= {
-                "name": data.get("name") or job["name"],
-                "status": data["status"],
-                "status_at": record.at,
-            }
-        elif record.kind == "detail.status":
-            row = (data.get("detail", ""), data["site"], data["machine"])
-            self._details.setdefault(data["job"], {})[row] = {
-                "kind": row[0],
-                "site": row[1],
-                "machine": row[2],
-                "status": data["status"],
-                "updated_at": record.at,
-            }
-        elif record.kind == "event":
-            self._events.append(
-                {
-                    "at": record.at,
-                    "code": data["event"],
-                    "severity": _severity(data["event"]),
-                    "component": data["component"],
-                    "machine": data.get("machine", ""),
-                    "site": record.actor.partition("/")[0],
-                    "job": data.get("job", ""),
-                    "text": data["text"],
-                }
-            )
-
-    def _blocked(self, refusal: dict[str, Any], blocker: dict[str, Any]) -> None:
-        key = (refusal["server"], blocker["open"])
-        row = self._blockers.get(key)
-        if row is None:
-            row = LockRow(
-                server=refusal["server"],
-                open=blocker["open"],
-                share=refusal["share"],
-                path=refusal["path"],
-                machine=blocker["machine"],
-                user=blocker["user"],
-                program=blocker["program"],
-                access=blocker["access"],
-                share_mode=blocker["share_mode"],
-                opened_at=blocker["opened_at"],
-                closed_at=None,
-                refusal_count=0,
-            )
-        self._blockers[key] = msgspec.structs.replace(row, refusal_count=row.refusal_count + 1)
-
-    def _unlocked(self, data: dict[str, Any]) -> None:
-        held = self._ranges.get((data["server"], data["open"]), [])
-        gone = (data["lock"], data["offset"], data["length"])
-        index = next(
-            (i for i, one in enumerate(held) if (one.kind, one.offset, one.length) == gone), None
-        )
-        if index is not None:
-            del held[index]
-
-    def _closed(self, keys: Iterable[tuple[str, str]], at: float) -> None:
-        for key in keys:
-            self._ranges.pop(key, None)
-            row = self._blockers.get(key)
-            if row is not None and row.closed_at is None:
-                self._blockers[key] = msgspec.structs.replace(row, closed_at=at)
+    @property
+    def first_at(self) -> float:
+        """When the run's first record was made, in site seconds."""
+        return self._view.first_at
 
     def locks(self, wanted: Wanted, at: float | None) -> LockAnswer:
         """Without a time: what was still held at the end, and what stood in somebody's way
         before.
         """
-        if at is not None and at < self.last_at:
+        if at is not None and at < self._view.end:
             return RunSource(self._run, at).locks(wanted, at)
-        rows = self._held(at)
-        if at is None:
-            rows += [row for row in self._blockers.values() if row.closed_at is not None]
+        rows = self._rows(at)
         found = sorted(
             (r for r in rows if wanted.takes(r.share, r.path, [r.machine])),
             key=lambda r: (r.opened_at, r.path),
         )
-        return LockAnswer(self.name, self.last_at if at is None else at, found, self.notes)
+        return LockAnswer(self.name, self._view.end if at is None else at, found, self.notes)
 
     def why(self, wanted: Wanted, at: float | None) -> WhyAnswer:
         """Without a time: every refusal of the run, and who stood in the way."""
-        answer = self._ledger.why(at=at)
+        answer = self._view.ledger.why(at=at)
         pairs = [
             pair
             for pair in zip(answer.episodes, answer.verdicts, strict=True)
             if concerns(wanted, pair[0])
         ]
-        rows = self._held(at)
-        if at is None:
-            rows += [row for row in self._blockers.values() if row.closed_at is not None]
-        holders = holders_of(rows, wanted, [row for row, _ in pairs])
+        holders = holders_of(self._rows(at), wanted, [row for row, _ in pairs])
         return WhyAnswer(
             self.name, answer.at, [v for _, v in pairs], [e for e, _ in pairs], holders, self.notes
         )
 
     def jobs(self) -> list[dict[str, Any]]:
-        return list(self._jobs.values())
+        return [_job_row(job) for job in self._view.jobs.values()]
 
     def job(self, job: str) -> dict[str, Any]:
         """From the `job.status` and `detail.status` records: rows that never reported are not
         there. Raises `RunError` if there is no such job.
         """
-        found = self._jobs.get(fold(job)) or next(
-            (j for j in reversed(self._jobs.values()) if j["name"] == job), None
+        jobs = self._view.jobs
+        found = jobs.get(fold(job)) or next(
+            (j for j in reversed(jobs.values()) if j.name == job), None
         )
         if found is None:
-            ids = ", ".join(f"{j['job']} ({j['name']})" for j in list(self._jobs.values())[:20])
+            ids = ", ".join(f"{j.job} ({j.name})" for j in list(jobs.values())[:20])
             raise RunError(f"no job {job!r} in {self.name}; there are {ids or 'none'}")
-        details = self._details.get(found["job"], {})
         order = ["Site Arrival", "Completion", "Server", "Workstation"]
         rows = sorted(
-            details.values(),
-            key=lambda d: (
-                order.index(d["kind"]) if d["kind"] in order else 9,
-                d["site"],
-                d["machine"],
-            ),
+            self._view.details_of(found.job),
+            key=lambda d: (order.index(d.kind) if d.kind in order else 9, d.site, d.machine),
         )
-        return {"job": found, "details": rows}
+        return {"job": _job_row(found), "details": [_detail_row(row) for row in rows]}
 
     def events(self, limit: int) -> list[dict[str, Any]]:
-        return self._events[-limit:]
+        return [_event_row(record, event) for record, event in self._view.events[-limit:]]
 
-    def _held(self, at: float | None) -> list[LockRow]:
-        return [self._row(held) for held in self._ledger.opens(at)]
+    def _rows(self, at: float | None) -> list[LockRow]:
+        """What was held at a time; without one, also what stood in somebody's way and is closed."""
+        view = self._view
+        rows = [_held_row(holding) for holding in view.holdings if holding.is_held(at)]
+        if at is None:
+            rows += [
+                _blocker_row(holding)
+                for holding in (*view.holdings, *view.unseen)
+                if holding.refusal_count and holding.closed_at is not None
+            ]
+        return rows
 
-    def _row(self, held: HeldOpen) -> LockRow:
-        key = (held.server, held.open)
-        ranges, blocker = self._ranges.get(key, []), self._blockers.get(key)
-        row = msgspec.structs.replace(
-            lock_row(held, 0), ranges=tuple(ranges[:RANGES_LISTED_MAX]), range_count=len(ranges)
-        )
-        if blocker is None:
-            return row
-        return msgspec.structs.replace(
-            row, refusal_count=blocker.refusal_count, opened_at=blocker.opened_at
-        )
+
+def _held_row(holding: Holding) -> LockRow:
+    """An open that is held. What refused others because of it knew when it was opened to the
+    microsecond.
+    """
+    opened_at = holding.opened_at if holding.blocked is None else holding.blocked[1].opened_at
+    return LockRow(
+        server=holding.server,
+        open=holding.open,
+        share=holding.share,
+        path=holding.path,
+        machine=holding.machine,
+        user=holding.user,
+        program=holding.program,
+        access=holding.access,
+        share_mode=holding.share_mode,
+        opened_at=opened_at,
+        closed_at=holding.closed_at,
+        refusal_count=holding.refusal_count,
+        kind=holding.kind,
+        ranges=holding.ranges[:RANGES_LISTED_MAX],
+        range_count=len(holding.ranges),
+    )
+
+
+def _blocker_row(holding: Holding) -> LockRow:
+    """An open that stood in somebody's way and is closed, as the first refusal tells it."""
+    assert holding.blocked is not None
+    refused, blocker = holding.blocked
+    return LockRow(
+        server=refused.server,
+        open=blocker.open,
+        share=refused.share,
+        path=refused.path,
+        machine=blocker.machine,
+        user=blocker.user,
+        program=blocker.program,
+        access=blocker.access,
+        share_mode=blocker.share_mode,
+        opened_at=blocker.opened_at,
+        closed_at=holding.closed_at,
+        refusal_count=holding.refusal_count,
+    )
+
+
+def _job_row(job: JobHistory) -> dict[str, Any]:
+    first, last = job.changes[0], job.changes[-1]
+    return {
+        "job": job.job,
+        "name": job.name,
+        "created_at": first.at,
+        "status": last.status,
+        "status_at": last.at,
+    }
+
+
+def _detail_row(row: DetailHistory) -> dict[str, Any]:
+    return {
+        "kind": row.kind,
+        "site": row.site,
+        "machine": row.machine,
+        "status": row.status,
+        "updated_at": row.changes[-1].at,
+    }
+
+
+def _event_row(record: Record, event: EventLogged) -> dict[str, Any]:
+    return {
+        "at": record.at,
+        "code": event.event,
+        "severity": _severity(event.event),
+        "component": event.component,
+        "machine": event.machine,
+        "site": record.actor.partition("/")[0],
+        "job": event.job,
+        "text": event.text,
+    }
 
 
 def _severity(code: int) -> str:

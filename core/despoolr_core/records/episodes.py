@@ -19,16 +19,30 @@ from typing import Any, Final
 
 import msgspec
 
+from despoolr_core.records.kinds.fact import Fact
+from despoolr_core.records.kinds.share import (
+    EpisodeEnded,
+    FileDeleted,
+    FileRenamed,
+    FileWritten,
+    LockGranted,
+    LockReleased,
+    OpenClosed,
+    OpenGranted,
+    OpenRefused,
+    ShareStarted,
+)
 from despoolr_core.records.stream import Record
 from despoolr_core.records.verdicts import verdict
 from despoolr_core.rules.fold import fold
-from despoolr_core.share.wire import EpisodeRow, Hold, LockedRange
+from despoolr_core.share.wire import Blocker, EpisodeRow, Hold
 
 WAITING: Final = "waiting"
 RESOLVED: Final = "resolved"
 GIVEN_UP: Final = "given up"
 
 _Key = tuple[str, ...]
+_GotThrough = OpenGranted | LockGranted | FileWritten | FileDeleted | FileRenamed
 
 
 class HeldOpen(msgspec.Struct, frozen=True):
@@ -64,31 +78,10 @@ class Why(msgspec.Struct, frozen=True):
 class _Hold:
     """One blocker of one episode, growing."""
 
-    __slots__ = (
-        "access",
-        "first",
-        "last",
-        "lock",
-        "machine",
-        "open",
-        "opened_at",
-        "path",
-        "program",
-        "refusals",
-        "released",
-        "share_mode",
-        "user",
-    )
+    __slots__ = ("blocker", "first", "last", "path", "refusals", "released")
 
-    def __init__(self, blocker: dict[str, Any], at: float) -> None:
-        self.open: str = blocker["open"]
-        self.machine: str = blocker["machine"]
-        self.user: str = blocker["user"]
-        self.program: str = blocker["program"]
-        self.access: str = blocker["access"]
-        self.share_mode: str = blocker["share_mode"]
-        self.opened_at: float = blocker["opened_at"]
-        self.lock = LockedRange(**blocker["lock"]) if "lock" in blocker else None
+    def __init__(self, blocker: Blocker, at: float) -> None:
+        self.blocker = blocker
         self.path = ""
         self.first = self.last = at
         self.released: float | None = None
@@ -96,19 +89,20 @@ class _Hold:
 
     def row(self) -> Hold:
         """The frozen view."""
+        blocker = self.blocker
         return Hold(
-            machine=self.machine,
-            user=self.user,
-            program=self.program,
-            access=self.access,
-            share_mode=self.share_mode,
-            opened_at=self.opened_at,
+            machine=blocker.machine,
+            user=blocker.user,
+            program=blocker.program,
+            access=blocker.access,
+            share_mode=blocker.share_mode,
+            opened_at=blocker.opened_at,
             first_blocked_at=self.first,
             last_blocked_at=self.last,
             released_at=self.released,
             refusal_count=self.refusals,
-            open=self.open,
-            lock=self.lock,
+            open=blocker.open,
+            lock=blocker.lock,
             path=self.path,
         )
 
@@ -116,39 +110,36 @@ class _Hold:
 class _Episode:
     """One chain of attempts, growing."""
 
-    def __init__(self, name: str, key: _Key, record: Record) -> None:
-        data = record.data
+    def __init__(self, name: str, key: _Key, refused: OpenRefused, at: float) -> None:
         self.name = name
         self.key = key
-        self.server: str = data["server"]
-        self.machine: str = data["machine"]
-        self.program: str = data["program"]
-        self.purpose: str = data["purpose"]
-        self.first_at = record.at
-        self.state = WAITING
-        self.ended_at: float | None = None
+        self.server = refused.server
+        self.machine = refused.machine
+        self.program = refused.program
+        self.purpose = refused.purpose
+        self.first_at = at
         self.attempt_count = 0
         self.holds: dict[str, _Hold] = {}
-        self.refuse(record)
+        self.refuse(refused, at)
 
-    def refuse(self, record: Record) -> None:
+    def refuse(self, refused: OpenRefused, at: float) -> None:
         """One more attempt failed."""
-        data = record.data
-        self.share: str = data["share"]
-        self.path: str = data["path"]
-        self.access: str = data["access"]
-        self.share_mode: str = data["share_mode"]
-        self.nt_status: str = data["nt_status"]
-        self.last_at = record.at
+        self.share = refused.share
+        self.path = refused.path
+        self.access = refused.access
+        self.share_mode = refused.share_mode
+        self.nt_status = refused.nt_status
+        self.last_at = at
         self.attempt_count += 1
-        self.state, self.ended_at = WAITING, None
-        for blocker in data["blockers"]:
+        self.state = WAITING
+        self.ended_at: float | None = None
+        for blocker in refused.blockers:
             name = _hold_name(blocker)
             hold = self.holds.get(name)
             if hold is None:
-                hold = self.holds[name] = _Hold(blocker, record.at)
-            hold.last = record.at
-            hold.path = data["path"]
+                hold = self.holds[name] = _Hold(blocker, at)
+            hold.last = at
+            hold.path = refused.path
             hold.released = None  # a lock may come back under the same open
             hold.refusals += 1
 
@@ -194,21 +185,21 @@ class EpisodeLedger:
         self._by_key: dict[_Key, _Episode] = {}
         self._ended: deque[_Episode] = deque()
         self._blocking: dict[tuple[str, str], list[_Hold]] = {}
-        self._held: dict[tuple[str, str], Record] = {}
-        self._past: deque[tuple[Record, float]] = deque(maxlen=history_max)
+        self._held: dict[tuple[str, str], tuple[OpenGranted, float]] = {}
+        self._past: deque[tuple[OpenGranted, float, float]] = deque(maxlen=history_max)
         self._waiting_count = 0
         self._last_at = 0.0
-        self._steps: Final[dict[str, Callable[[Record], None]]] = {
-            "share.started": self._server_started,
-            "open.granted": self._granted,
-            "open.refused": self._refused,
-            "open.closed": self._closed,
-            "lock.granted": self._got_through,
-            "lock.released": self._unlocked,
-            "file.written": self._got_through,
-            "file.deleted": self._got_through,
-            "file.renamed": self._got_through,
-            "episode.ended": self._episode_ended,
+        self._steps: Final[dict[type[Fact], Callable[[Any, float], None]]] = {
+            ShareStarted: self._server_started,
+            OpenGranted: self._granted,
+            OpenRefused: self._refused,
+            OpenClosed: self._closed,
+            LockGranted: self._got_through,
+            LockReleased: self._unlocked,
+            FileWritten: self._got_through,
+            FileDeleted: self._got_through,
+            FileRenamed: self._got_through,
+            EpisodeEnded: self._episode_ended,
         }
 
     def remembered(self) -> dict[str, int]:
@@ -227,9 +218,10 @@ class EpisodeLedger:
         change nothing.
         """
         self._last_at = record.at
-        step = self._steps.get(record.kind)
-        if step is not None and (not self._server or record.data.get("server") == self._server):
-            step(record)
+        fact: Any = record.data
+        step = self._steps.get(type(fact))
+        if step is not None and (not self._server or fact.server == self._server):
+            step(fact, record.at)
 
     # -- asking
 
@@ -291,19 +283,19 @@ class EpisodeLedger:
         self, at: float | None = None, *, machine: str = "", path: str = ""
     ) -> Iterator[HeldOpen | None]:
         """`opens` as they are known now, one by one (None: one left out)."""
-        for record, closed_at in [*self._past, *((record, None) for record in self._held.values())]:
-            held = (
+        held = [(granted, opened_at, None) for granted, opened_at in self._held.values()]
+        for granted, opened_at, closed_at in [*self._past, *held]:
+            was_held = (
                 closed_at is None
                 if at is None
-                else record.at <= at and (closed_at is None or at < closed_at)
+                else opened_at <= at and (closed_at is None or at < closed_at)
             )
-            data = record.data
             if (
-                held
-                and (not machine or fold(machine) == fold(data["machine"]))
-                and (not path or fold(path) == fold(data["path"]))
+                was_held
+                and (not machine or fold(machine) == fold(granted.machine))
+                and (not path or fold(path) == fold(granted.path))
             ):
-                yield _held_open(record, closed_at)
+                yield _held_open(granted, opened_at, closed_at)
             else:
                 yield None
 
@@ -343,58 +335,44 @@ class EpisodeLedger:
             end = now if episode.ended_at is None else episode.ended_at
             for hold in episode.holds.values():
                 until = end if hold.released is None else min(hold.released, end)
-                key = (episode.share, hold.program)
+                key = (episode.share, hold.blocker.program)
                 total[key] = total.get(key, 0.0) + max(0.0, until - hold.first)
         return total
 
     # -- one step for each kind
 
-    def _server_started(self, record: Record) -> None:
-        server = record.data["server"]
-        for key in [key for key in self._held if key[0] == server]:
-            self._release(key, record.at)
+    def _server_started(self, started: ShareStarted, at: float) -> None:
+        for key in [key for key in self._held if key[0] == started.server]:
+            self._release(key, at)
 
-    def _granted(self, record: Record) -> None:
-        self._held[record.data["server"], record.data["open"]] = record
-        self._got_through(record)
+    def _granted(self, granted: OpenGranted, at: float) -> None:
+        self._held[granted.server, granted.open] = (granted, at)
+        self._got_through(granted, at)
 
-    def _closed(self, record: Record) -> None:
-        self._release((record.data["server"], record.data["open"]), record.at)
+    def _closed(self, closed: OpenClosed, at: float) -> None:
+        self._release((closed.server, closed.open), at)
 
     def _release(self, key: tuple[str, str], at: float) -> None:
-        granted = self._held.pop(key, None)
-        if granted is not None:
-            self._past.append((granted, at))
+        held = self._held.pop(key, None)
+        if held is not None:
+            self._past.append((*held, at))
         for hold in self._blocking.pop(key, ()):
             if hold.released is None:
                 hold.released = at
 
-    def _unlocked(self, record: Record) -> None:
-        data = record.data
-        for hold in self._blocking.get((data["server"], data["open"]), ()):
-            lock = hold.lock
-            if lock is not None and (lock.kind, lock.offset, lock.length) == (
-                data["lock"],
-                data["offset"],
-                data["length"],
-            ):
-                hold.released = record.at
+    def _unlocked(self, released: LockReleased, at: float) -> None:
+        for hold in self._blocking.get((released.server, released.open), ()):
+            lock = hold.blocker.lock
+            if lock is not None and released.is_of(lock):
+                hold.released = at
 
-    def _refused(self, record: Record) -> None:
-        data = record.data
-        if not data["blockers"] or not data["episode"]:
+    def _refused(self, refused: OpenRefused, at: float) -> None:
+        if not refused.blockers or not refused.episode:
             return
-        key = _key(
-            data["machine"],
-            data["program"],
-            data["server"],
-            data["share"],
-            data["path"],
-            data["purpose"],
-        )
-        episode = self._episodes.get(data["episode"])
+        episode = self._episodes.get(refused.episode)
         if episode is None:
-            episode = _Episode(data["episode"], key, record)
+            key = _key_of(refused)
+            episode = _Episode(refused.episode, key, refused, at)
             self._episodes[episode.name] = self._by_key[key] = episode
             self._waiting_count += 1
             known = 0
@@ -404,38 +382,23 @@ class EpisodeLedger:
             if episode.state != WAITING:
                 self._ended.remove(episode)
                 self._waiting_count += 1
-            episode.refuse(record)
+            episode.refuse(refused, at)
         for name in list(episode.holds)[known:]:
-            self._blocking.setdefault((data["server"], _open_of(name)), []).append(
+            self._blocking.setdefault((refused.server, _open_of(name)), []).append(
                 episode.holds[name]
             )
 
-    def _got_through(self, record: Record) -> None:
+    def _got_through(self, got: _GotThrough, at: float) -> None:
         if not self._waiting_count:
             return
-        data = record.data
-        purpose = data.get("purpose", "")
-        episode = self._by_key.get(
-            _key(
-                data["machine"],
-                data["program"],
-                data["server"],
-                data["share"],
-                data["path"],
-                purpose,
-            )
-        )
-        if (
-            episode is not None
-            and episode.state == WAITING
-            and _same(episode, data["share"], data["path"])
-        ):
-            self._end(episode, RESOLVED, record.at)
+        episode = self._by_key.get(_key_of(got))
+        if episode is not None and episode.state == WAITING and _same(episode, got.share, got.path):
+            self._end(episode, RESOLVED, at)
 
-    def _episode_ended(self, record: Record) -> None:
-        episode = self._episodes.get(record.data["episode"])
+    def _episode_ended(self, ended: EpisodeEnded, at: float) -> None:
+        episode = self._episodes.get(ended.episode)
         if episode is not None and episode.state == WAITING:
-            self._end(episode, record.data["state"], record.at)
+            self._end(episode, ended.state, at)
 
     def _end(self, episode: _Episode, state: str, at: float) -> None:
         episode.end(state, at)
@@ -461,32 +424,27 @@ class EpisodeLedger:
                         del self._blocking[key]
 
 
-def _held_open(record: Record, closed_at: float | None) -> HeldOpen:
-    data = record.data
+def _held_open(granted: OpenGranted, opened_at: float, closed_at: float | None) -> HeldOpen:
     return HeldOpen(
-        server=data["server"],
-        open=data["open"],
-        machine=data["machine"],
-        user=data["user"],
-        program=data["program"],
-        share=data["share"],
-        path=data["path"],
-        access=data["access"],
-        share_mode=data["share_mode"],
-        opened_at=record.at,
+        server=granted.server,
+        open=granted.open,
+        machine=granted.machine,
+        user=granted.user,
+        program=granted.program,
+        share=granted.share,
+        path=granted.path,
+        access=granted.access,
+        share_mode=granted.share_mode,
+        opened_at=opened_at,
         closed_at=closed_at,
-        kind=data.get("lock", ""),
+        kind=granted.lock or "",
     )
 
 
-def _hold_name(blocker: dict[str, Any]) -> str:
+def _hold_name(blocker: Blocker) -> str:
     """A blocker within an episode: an open, or one lock of it."""
-    lock = blocker.get("lock")
-    return (
-        f"{blocker['open']} {lock['kind']} {lock['offset']} {lock['length']}"
-        if lock
-        else str(blocker["open"])
-    )
+    lock = blocker.lock
+    return f"{blocker.open} {lock.kind} {lock.offset} {lock.length}" if lock else blocker.open
 
 
 def _open_of(hold_name: str) -> str:
@@ -499,6 +457,10 @@ def _key(machine: str, program: str, server: str, share: str, path: str, purpose
     return (machine, program, server, fold(share), fold(path))
 
 
+def _key_of(fact: OpenRefused | _GotThrough) -> _Key:
+    return _key(fact.machine, fact.program, fact.server, fact.share, fact.path, fact.purpose)
+
+
 def _may_reopen(episode: _Episode) -> bool:
     return bool(episode.purpose) and episode.state == RESOLVED
 
@@ -508,4 +470,4 @@ def _same(episode: _Episode, share: str, path: str) -> bool:
 
 
 def _machines(episode: _Episode) -> set[str]:
-    return {fold(episode.machine), *(fold(hold.machine) for hold in episode.holds.values())}
+    return {fold(episode.machine), *(fold(hold.blocker.machine) for hold in episode.holds.values())}

@@ -8,17 +8,18 @@ appears in it, so that two runs of one seed are equal.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, TypeVar
 
 import msgspec
 
 from despoolr_core.formats.sms_id import is_package_id
-from despoolr_core.records.kinds.fact import Fact
+from despoolr_core.records.kinds import KINDS
+from despoolr_core.records.kinds.fact import Fact, UnknownFact
 from despoolr_core.records.kinds.run import RunEnded
 
 
-class Record(msgspec.Struct, frozen=True, omit_defaults=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One fact. `at` is site time in seconds since 1970, rounded to the millisecond; `actor` e.g.
     `BPC/SMS_DESPOOLER`.
     """
@@ -26,11 +27,17 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     seq: int
     at: float
     actor: str
-    kind: str
+    data: Fact
     cause: int = 0
-    data: dict[str, Any] = {}
+
+    @property
+    def kind(self) -> str:
+        """The name of its kind, as `records.jsonl` has it."""
+        fact = self.data
+        return fact.kind if isinstance(fact, UnknownFact) else fact.KIND
 
 
+K = TypeVar("K", bound=Fact)
 Listener = Callable[[Record], None]
 
 
@@ -58,8 +65,7 @@ class Recorder:
         if self._is_over:
             return self._seq
         self._seq += 1
-        data = msgspec.json.decode(msgspec.json.encode(fact))
-        entry = Record(self._seq, round(self._now(), 3), actor, fact.KIND, cause, data)
+        entry = Record(self._seq, round(self._now(), 3), actor, fact, cause)
         for listener in self.listeners:
             listener(entry)
         return self._seq
@@ -74,36 +80,78 @@ class Recorder:
         self._is_over = True
 
 
+_NOTHING: Final = msgspec.Raw(b"{}")
+
+
+class _Line(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A record as `records.jsonl` has it, its fact read or not."""
+
+    seq: int
+    at: float
+    actor: str
+    kind: str
+    cause: int = 0
+    data: msgspec.Raw | Fact = _NOTHING
+
+
+class _UnreadLine(_Line, frozen=True, gc=False):
+    """A line whose kind is to be known before its fact can be read."""
+
+    data: msgspec.Raw = _NOTHING
+
+
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
-_DECODER: Final = msgspec.json.Decoder(Record)
+_DECODER: Final = msgspec.json.Decoder(_UnreadLine)
+_FACT_DECODERS: Final = {name: msgspec.json.Decoder(kind) for name, kind in KINDS.items()}
+
+
+class ForeignRecord(msgspec.DecodeError):
+    """A record of a kind that this version knows, without what it must have."""
 
 
 def encode(record: Record) -> bytes:
     """One line of `records.jsonl`, without the newline; keys sorted, so equal records are equal
     bytes.
     """
-    return _ENCODER.encode(record)
+    fact = record.data
+    data = fact.raw if isinstance(fact, UnknownFact) else fact
+    return _ENCODER.encode(
+        _Line(record.seq, record.at, record.actor, record.kind, record.cause, data)
+    )
 
 
 def decode(line: bytes) -> Record:
-    """The inverse of `encode`. Raises `msgspec.DecodeError` for a line that is no record."""
-    return _DECODER.decode(line)
+    """The inverse of `encode`; a kind that is none of `KINDS` is kept as an `UnknownFact`.
+
+    Raises `msgspec.DecodeError` for a line that is no record, and `ForeignRecord` for one that
+    lacks what its kind must have.
+    """
+    found = _DECODER.decode(line)
+    decoder = _FACT_DECODERS.get(found.kind)
+    fact: Fact
+    if decoder is not None:
+        try:
+            fact = decoder.decode(found.data)
+        except msgspec.MsgspecError as error:
+            raise ForeignRecord(f"{found.kind}: {error}") from None
+    else:
+        raw = found.data if found.data is _NOTHING else found.data.copy()
+        fact = UnknownFact(kind=found.kind, raw=raw)
+    return Record(found.seq, found.at, found.actor, fact, found.cause)
 
 
-def is_owners(record: Record) -> bool:
-    """Whether a record of a job is by the site the job belongs to: the sites it goes to tell their
-    part of it as well.
+def of(records: Iterable[Record], kind: type[K]) -> Iterator[tuple[Record, K]]:
+    """The records of a kind, each with its fact."""
+    for record in records:
+        fact = record.data
+        if isinstance(fact, kind):
+            yield record, fact
+
+
+def is_owners(actor: str, job: str) -> bool:
+    """Whether an actor is of the site that a job belongs to: the sites it goes to tell their part
+    of it as well.
 
     What is no job's ID (in a made-up run) is everybody's.
     """
-    job = str(record.data["job"])
-    return record.actor.partition("/")[0] == job[:3] or not is_package_id(job)
-
-
-def story(records: Iterable[Record], **wanted: Any) -> list[Record]:
-    """The records whose facts match every `wanted` key: the story of a job, a machine, a path."""
-    return [r for r in records if _matches(r.data, wanted)]
-
-
-def _matches(data: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    return all(data.get(key) == value for key, value in wanted.items())
+    return actor.partition("/")[0] == job[:3] or not is_package_id(job)

@@ -10,7 +10,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any, Final
 
+from despoolr_core.records.kinds.fact import Fact
+from despoolr_core.records.kinds.share import OpenClosed, OpenGranted, OpenRefused
+from despoolr_core.records.kinds.site import (
+    CopyEnded,
+    CopyStarted,
+    FileCopied,
+    InstructionWritten,
+    JobStatusChanged,
+)
 from despoolr_core.records.stream import Record
 
 Say = Callable[[str], None]
@@ -34,11 +44,21 @@ class Narrator:
         self._known: dict[str, set[str]] = {}
         self._holder = ""
         self._held: dict[str, str] = {}
+        self._steps: Final[dict[type[Fact], Callable[[Record, Any], None]]] = {
+            JobStatusChanged: self._job_status,
+            OpenGranted: self._open_granted,
+            OpenClosed: self._open_closed,
+            OpenRefused: self._open_refused,
+            CopyStarted: self._copy_started,
+            FileCopied: self._copy_file,
+            CopyEnded: self._copy_ended,
+            InstructionWritten: self._instruction_written,
+        }
 
     def __call__(self, record: Record) -> None:
-        tell = getattr(self, "_" + record.kind.replace(".", "_"), None)
+        tell = self._steps.get(type(record.data))
         if tell is not None and record.at < self._until:
-            tell(record)
+            tell(record, record.data)
 
     def _tell(self, record: Record, text: str) -> None:
         when = f"{datetime.fromtimestamp(record.at, UTC):%a %d %b %H:%M}"
@@ -48,76 +68,61 @@ class Narrator:
     def _add(self, text: str) -> None:
         self._say(" " * (INDENT_DATED if self._brief else INDENT) + text)
 
-    def _job_status(self, record: Record) -> None:
-        data = record.data
-        name, status, was = data.get("name", data["job"]), data["status"], data["was"]
-        if status == "Pending":
+    def _job_status(self, record: Record, job: JobStatusChanged) -> None:
+        name = job.name or job.job
+        if job.status == "Pending":
             self._tell(record, f"The administrator makes job {name}.")
-        elif status == "Retrying":
+        elif job.status == "Retrying":
             self._tell(record, f"Job {name} is now Retrying.")
-        elif status in ("Complete", "Failed"):
-            self._tell(
-                record, f"Job {name} is {status}{'' if was != 'Retrying' else ', after Retrying'}."
-            )
+        elif job.status in ("Complete", "Failed"):
+            after = "" if job.was != "Retrying" else ", after Retrying"
+            self._tell(record, f"Job {name} is {job.status}{after}.")
 
-    def _open_granted(self, record: Record) -> None:
-        data = record.data
-        if not data.get("program", "").endswith(".EXE"):
+    def _open_granted(self, record: Record, granted: OpenGranted) -> None:
+        if not granted.program.endswith(".EXE"):
             return
-        self._held[data["open"]] = f"{data['program']} on {data['machine']}"
-        how = f"access {data['access']}, sharing {data['share_mode']}"
+        self._held[granted.open] = f"{granted.program} on {granted.machine}"
+        how = f"access {granted.access}, sharing {granted.share_mode}"
         self._tell(
             record,
-            f"{data['machine']} (user {data['user']}) opens {_last(data['path'])} in "
-            f"{data['program']}: {how}. It stays open.",
+            f"{granted.machine} (user {granted.user}) opens {_last(granted.path)} in "
+            f"{granted.program}: {how}. It stays open.",
         )
 
-    def _open_closed(self, record: Record) -> None:
-        holder = self._held.pop(record.data["open"], None)
-        if holder and record.data.get("reason") == "closed":
-            self._tell(record, f"{holder} closes {_last(record.data['path'])}.")
+    def _open_closed(self, record: Record, closed: OpenClosed) -> None:
+        holder = self._held.pop(closed.open, None)
+        if holder and closed.reason == "closed":
+            self._tell(record, f"{holder} closes {_last(closed.path)}.")
 
-    def _open_refused(self, record: Record) -> None:
-        blockers = record.data.get("blockers", [])
-        if blockers:
-            first = blockers[0]
-            self._holder = (
-                f"{first['program']} on {first['machine']}"
-                if isinstance(first, dict)
-                else f"{first.program} on {first.machine}"
-            )
+    def _open_refused(self, _record: Record, refused: OpenRefused) -> None:
+        if refused.blockers:
+            first = refused.blockers[0]
+            self._holder = f"{first.program} on {first.machine}"
 
-    def _copy_started(self, record: Record) -> None:
-        self._attempt = record.data["attempt"]
+    def _copy_started(self, _record: Record, started: CopyStarted) -> None:
+        self._attempt = started.attempt
         self._files = {}
         self._holder = ""
 
-    def _copy_file(self, record: Record) -> None:
-        self._files[record.data["file"]] = record.data["result"]
+    def _copy_file(self, _record: Record, copied: FileCopied) -> None:
+        self._files[copied.file] = copied.result
 
-    def _copy_ended(self, record: Record) -> None:
-        data = record.data
-        known = self._known.setdefault(data["package"], set())
+    def _copy_ended(self, record: Record, ended: CopyEnded) -> None:
+        known = self._known.setdefault(ended.package, set())
         known |= set(self._files)
-        if self._is_left_out(data["win32"]):
+        if self._is_left_out(ended.win32):
             return
         done = ", ".join(
             f"{name} {'new' if result == 'copied' else result}"
             for name, result in self._files.items()
         )
-        if not data["win32"]:
-            self._tell(
-                record,
-                f"The Despooler copies to {data['server']}, attempt {self._attempt}: {done}.",
-            )
+        what = f"The Despooler copies to {ended.server}, attempt {self._attempt}: {done}"
+        if not ended.win32:
+            self._tell(record, f"{what}.")
             return
-        what = "sharing violation" if data["win32"] == 32 else "refused"
-        self._tell(
-            record, f"The Despooler copies to {data['server']}, attempt {self._attempt}: {done}"
-        )
-        self._add(
-            f"(Win32 error {data['win32']}, {what}: {self._holder or 'somebody'} has it open)."
-        )
+        self._tell(record, what)
+        why = "sharing violation" if ended.win32 == 32 else "refused"
+        self._add(f"(Win32 error {ended.win32}, {why}: {self._holder or 'somebody'} has it open).")
         if self._attempt == 1:
             now = ", ".join(
                 f"{name} {'new' if self._files.get(name) == 'copied' else 'old'}"
@@ -128,12 +133,10 @@ class Narrator:
     def _is_left_out(self, win32: int) -> bool:
         return self._brief and win32 != 0 and self._attempt > 2 and self._attempt % 25 != 0
 
-    def _instruction_written(self, record: Record) -> None:
-        if self._brief and record.data["retries"] > 1:
+    def _instruction_written(self, _record: Record, written: InstructionWritten) -> None:
+        if self._brief and written.retries > 1:
             return
-        self._add(
-            f"It will try again at {datetime.fromtimestamp(record.data['execute_at'], UTC):%H:%M}."
-        )
+        self._add(f"It will try again at {datetime.fromtimestamp(written.execute_at, UTC):%H:%M}.")
 
 
 def _last(path: str) -> str:

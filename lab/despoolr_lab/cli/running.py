@@ -19,8 +19,8 @@ from despoolr_app.cli.output import EXIT_INTERRUPTED, put, put_json, put_over, p
 from despoolr_app.clocks.time_source import wall_now
 from despoolr_app.runs.directory import RunDirectory, RunError, utc_stamp
 from despoolr_app.runs.logs import write_logs
-from despoolr_core.records.episodes import EpisodeLedger
 from despoolr_core.records.stream import Listener, Record
+from despoolr_core.records.view import RunView
 from despoolr_core.share.contract import ShareError
 from despoolr_core.times import span
 from despoolr_lab.report.html import render_report
@@ -163,10 +163,7 @@ def interrupted_summary(
     `interrupted`, and no digest.
     """
     start, now = scenario.start, records[-1].at if records else scenario.start
-    ledger = EpisodeLedger(episodes_max=1_000_000, history_max=5_000_000)
-    for record in records:
-        ledger.apply(record)
-    why = ledger.why()
+    why = RunView(records).ledger.why()
     verdict = (
         f"Interrupted after {span(now - start)} of {span(scenario.end - start)}: "
         "nothing was decided."

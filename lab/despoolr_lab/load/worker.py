@@ -32,6 +32,7 @@ from despoolr_client.agent.connections import Hold
 from despoolr_client.agent.programs import Programs
 from despoolr_client.agent.settings import WhenWarned
 from despoolr_client.transport.http_share import HttpOpen
+from despoolr_core.records.kinds.client import ProgramStarted, ResultReported
 from despoolr_core.records.stream import Record
 from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_core.share.modes import Access, ShareMode, parse_flags
@@ -240,11 +241,13 @@ class Worker:
         )
 
     def _heard(self, record: Record) -> None:
-        if record.kind not in ("pcm.run", "pcm.reported"):
+        fact = record.data
+        if not isinstance(fact, ProgramStarted | ResultReported):
             return
-        if record.data["package"] not in self._packages:
-            self._others += record.kind == "pcm.run"
-        elif record.kind == "pcm.run":
+        is_run = isinstance(fact, ProgramStarted)
+        if fact.package not in self._packages:
+            self._others += is_run
+        elif is_run:
             self._runs += 1
         else:
             self._reports += 1

@@ -16,9 +16,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from despoolr_core import times
 from despoolr_core.records import verdicts
 from despoolr_core.records.stream import Record
+from despoolr_core.records.view import Change, DetailHistory, JobHistory
 from despoolr_core.share.wire import EpisodeRow, Hold
 from despoolr_lab.report import words
-from despoolr_lab.report.facts import Change, DetailStory, Facts, JobStory, Note, read_facts
+from despoolr_lab.report.facts import Facts, Note, read_facts
 from despoolr_lab.report.shapes import STATUS_CLASS, SYMBOL, tally
 from despoolr_lab.report.story import file_stories, first_attempt, gap_span
 from despoolr_lab.report.timeline import draw
@@ -211,7 +212,7 @@ def _figures(facts: Facts) -> list[Figure]:
     ]
 
 
-def _job_end(job: JobStory | None) -> tuple[str, str, str]:
+def _job_end(job: JobHistory | None) -> tuple[str, str, str]:
     if job is None or not job.changes:
         return "none", "", ""
     last = job.changes[-1]
@@ -239,7 +240,7 @@ def _expectation(item: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _job(job: JobStory) -> dict[str, Any]:
+def _job(job: JobHistory) -> dict[str, Any]:
     return {
         "job": words.clean(job.job),
         "name": words.clean(job.name),
@@ -252,7 +253,7 @@ def _changes(changes: Sequence[Change]) -> Rows:
     return Rows(list(changes[: ROWS_MAX["changes"]]), max(0, len(changes) - ROWS_MAX["changes"]))
 
 
-def _detail(row: DetailStory, facts: Facts) -> dict[str, Any]:
+def _detail(row: DetailHistory, facts: Facts) -> dict[str, Any]:
     return {
         "job": words.clean(_job_name(facts, row.job)),
         "kind": words.clean(row.kind),

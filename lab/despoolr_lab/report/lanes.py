@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
+from despoolr_core.records.view import Change, DetailHistory, Holding, JobHistory
 from despoolr_core.share.wire import EpisodeRow
 from despoolr_core.times import moment, span
 from despoolr_lab.report.axis import Axis
-from despoolr_lab.report.facts import Change, DetailStory, Facts, Holding, JobStory, Note
+from despoolr_lab.report.facts import Facts, Note, file_of
 from despoolr_lab.report.shapes import FINAL, STATUS_CLASS, SYMBOL, Bar, Lane, Mark
 from despoolr_lab.report.words import (
     SERVER_STOPPED,
@@ -47,7 +48,7 @@ def by_holder(holdings: Iterable[Holding]) -> list[list[Holding]]:
     """The openings of one program on one machine of one file belong into one lane."""
     lanes: dict[tuple[str, ...], list[Holding]] = {}
     for holding in holdings:
-        lanes.setdefault((holding.machine, holding.program, *holding.file), []).append(holding)
+        lanes.setdefault((holding.machine, holding.program, *file_of(holding)), []).append(holding)
     return list(lanes.values())
 
 
@@ -61,7 +62,7 @@ def hold_lane(facts: Facts, axis: Axis, held: Sequence[Holding], quiet: bool = F
         else f"held the file open, {user}"
     )
     lane = Lane(cut(who, LABEL_MAX), cut(where, SUB_MAX), f"{who}, {user}", 34 if not quiet else 32)
-    refused = sum(h.refused for h in held)
+    refused = sum(h.refusal_count for h in held)
     total = sum((facts.end if h.closed_at is None else h.closed_at) - h.opened_at for h in held)
     lane.outcome = f"held {span(total)}"
     last = held[-1]
@@ -217,7 +218,7 @@ def _draw_attempts(lane: Lane, axis: Axis, at: Sequence[float]) -> None:
 # -- statuses
 
 
-def job_lane(axis: Axis, job: JobStory, end: float) -> Lane:
+def job_lane(axis: Axis, job: JobHistory, end: float) -> Lane:
     lane = Lane(
         cut(f"Job {clean(job.name or job.job)}", LABEL_MAX),
         cut(f"status of {clean(job.job)}", SUB_MAX),
@@ -265,7 +266,7 @@ def _draw_statuses(
         lane.outcome_kind = {"complete": "good", "failed": "bad"}.get(kind, "")
 
 
-def workstation_lane(facts: Facts, axis: Axis, row: DetailStory) -> Lane:
+def workstation_lane(facts: Facts, axis: Axis, row: DetailHistory) -> Lane:
     lane = Lane(cut(clean(row.machine), LABEL_MAX), "", clean(row.machine), 28)
     lane.bar_height = 12
     job = facts.jobs.get(row.job)

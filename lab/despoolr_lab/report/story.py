@@ -10,12 +10,47 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
+
+from despoolr_core.records.kinds.fact import Fact, UnknownFact
+from despoolr_core.records.kinds.run import RunEnded
+from despoolr_core.records.kinds.share import (
+    EpisodeEnded,
+    FileDeleted,
+    FileRenamed,
+    FileWritten,
+    LockGranted,
+    LockReleased,
+    OpenClosed,
+    OpenGranted,
+    OpenRefused,
+)
+from despoolr_core.records.kinds.site import (
+    BoxRestored,
+    CopyEnded,
+    CopyStarted,
+    EventLogged,
+    FileCopied,
+    InstructionWritten,
+)
 from despoolr_core.records.stream import Record
 from despoolr_core.rules.fold import fold
+from despoolr_core.share.wire import Blocker
 from despoolr_core.times import moment, span
-from despoolr_lab.report.facts import Facts, FileKey, file_key
+from despoolr_lab.report.facts import Facts, FileKey, file_key, file_of
 from despoolr_lab.report.words import clean, count, file_name, program_on, unc
 
+_ABOUT_FILES: Final = (
+    OpenGranted,
+    OpenRefused,
+    OpenClosed,
+    LockGranted,
+    LockReleased,
+    FileWritten,
+    FileDeleted,
+    FileRenamed,
+    BoxRestored,
+)
 STORIES_MAX: Final = 8
 LINES_MAX: Final = 80
 KEEP_FIRST: Final = 2
@@ -46,8 +81,9 @@ class FileStory:
 
 def sentence(record: Record) -> str:
     """One record in plain English."""
-    tell = _TELL.get(record.kind)
-    return clean(tell(record.data) if tell else _facts_of(record.data))
+    fact = record.data
+    tell = _TELL.get(type(fact))
+    return clean(tell(fact) if tell else _facts_of(fact))
 
 
 def file_stories(facts: Facts) -> list[FileStory]:
@@ -64,7 +100,7 @@ def file_stories(facts: Facts) -> list[FileStory]:
         )
     if not chosen:
         for holding in facts.holdings[:STORIES_MAX]:
-            chosen.setdefault(holding.file, (holding.server, holding.share, holding.path))
+            chosen.setdefault(file_of(holding), (holding.server, holding.share, holding.path))
     found = _mentions(facts.records, chosen)
     return [
         FileStory(unc(*names), file_name(names[2]), len(found[key]), condense(found[key]))
@@ -82,21 +118,15 @@ def _mentions(records: Iterable[Record], chosen: dict[FileKey, Any]) -> dict[Fil
         package, _, name = key[2].partition("/")
         by_copy.setdefault((key[0], package, name), []).append(key)
     for record in records:
-        data = record.data
-        if "path" in data:
-            share = (str(data.get("server", "")), str(data.get("share", "")))
-            key = file_key(*share, str(data["path"]))
-            if key not in found and "new_path" in data:
-                key = file_key(*share, str(data["new_path"]))
-            if key in found:
+        fact = record.data
+        if isinstance(fact, FileCopied):
+            for key in by_copy.get((fact.server, fold(fact.package), fold(fact.file)), ()):
                 found[key].append(record)
-        elif record.kind == "copy.file":
-            copied = (
-                str(data.get("server", "")),
-                fold(str(data.get("package", ""))),
-                fold(str(data.get("file", ""))),
-            )
-            for key in by_copy.get(copied, ()):
+        elif isinstance(fact, _ABOUT_FILES):
+            key = file_key(fact.server, fact.share, fact.path)
+            if key not in found and isinstance(fact, FileRenamed):
+                key = file_key(fact.server, fact.share, fact.new_path)
+            if key in found:
                 found[key].append(record)
     return found
 
@@ -153,7 +183,7 @@ def first_attempt(facts: Facts) -> list[Line]:
         (
             n
             for n, r in enumerate(facts.records)
-            if r.kind == "open.refused" and r.data.get("episode") == episode.episode
+            if isinstance(r.data, OpenRefused) and r.data.episode == episode.episode
         ),
         None,
     )
@@ -162,8 +192,8 @@ def first_attempt(facts: Facts) -> list[Line]:
     first = refused
     while job and first > 0 and refused - first < 200:
         first -= 1
-        record = facts.records[first]
-        if record.kind == "copy.started" and record.data.get("job") == job.job:
+        fact = facts.records[first].data
+        if isinstance(fact, CopyStarted) and fact.job == job.job:
             break
     else:
         first = refused
@@ -174,97 +204,95 @@ def first_attempt(facts: Facts) -> list[Line]:
         lines.append(
             Line(record.seq, record.at, record.kind, clean(record.actor), sentence(record))
         )
-        if record.kind in ("instruction.written", "episode.ended") or len(lines) >= LINES_MAX // 2:
+        is_last = isinstance(record.data, InstructionWritten | EpisodeEnded)
+        if is_last or len(lines) >= LINES_MAX // 2:
             break
         if not job:
             break
     return lines
 
 
-_ATTEMPT_KINDS: Final = frozenset(
-    ["copy.started", "copy.file", "copy.ended", "event", "instruction.written"]
-)
-
-
 def _is_of_attempt(record: Record, job: str, episode: str) -> bool:
-    data = record.data
-    if record.kind == "open.refused":
-        return bool(data.get("episode") == episode)
-    return record.kind in _ATTEMPT_KINDS and bool(job) and data.get("job") == job
+    fact = record.data
+    if isinstance(fact, OpenRefused):
+        return fact.episode == episode
+    of_job = CopyStarted | FileCopied | CopyEnded | EventLogged | InstructionWritten
+    return isinstance(fact, of_job) and bool(job) and fact.job == job
 
 
 # -- one sentence a kind
 
 
-def _facts_of(data: dict[str, Any]) -> str:
+def _facts_of(fact: Fact) -> str:
+    if isinstance(fact, UnknownFact):
+        said = msgspec.json.decode(fact.raw)
+    else:
+        said = msgspec.to_builtins(fact)
     return ", ".join(
-        f"{key}: {value}" for key, value in data.items() if value not in ("", [], None)
+        f"{key}: {value}" for key, value in said.items() if value not in ("", [], (), None)
     )
 
 
-def _who(data: dict[str, Any]) -> str:
-    user = data.get("user", "")
-    return program_on(str(data.get("program", "")), str(data.get("machine", ""))) + (
-        f" (user {user})" if user else ""
-    )
+def _who(fact: OpenGranted | OpenRefused | Blocker) -> str:
+    who = program_on(fact.program, fact.machine)
+    return f"{who} (user {fact.user})" if fact.user else who
 
 
-def _refused(data: dict[str, Any]) -> str:
-    blockers = [b for b in data.get("blockers", []) if isinstance(b, dict)]
+def _refused(fact: OpenRefused) -> str:
+    blockers = fact.blockers
     named = "; ".join(
-        f"{_who(b)} has it open for {b.get('access', '')} sharing {b.get('share_mode', '')}, "
-        f"since {moment(b['opened_at'])}"
+        f"{_who(b)} has it open for {b.access} sharing {b.share_mode}, since {moment(b.opened_at)}"
         for b in blockers[:3]
     )
     more = f" and {len(blockers) - 3} more" if len(blockers) > 3 else ""
     because = f": {named}{more}" if named else ""
-    return (
-        f"{_who(data)} is refused {data.get('access', '')} ({data.get('nt_status', '')}, Win32 "
-        f"{data.get('win32', '')}){because}"
-    )
+    return f"{_who(fact)} is refused {fact.access} ({fact.nt_status}, Win32 {fact.win32}){because}"
 
 
-def _copy_file(data: dict[str, Any]) -> str:
-    error = f" (Win32 {data['win32']})" if data.get("win32") else ""
-    return f"{data.get('file', '')} to {data.get('server', '')}: {data.get('result', '')}{error}"
+def _closed(fact: OpenClosed) -> str:
+    if fact.reason == "closed":
+        return f"{fact.machine} closes it"
+    return f"what {fact.machine} had open ends: {fact.reason}"
 
 
-def _copy_ended(data: dict[str, Any]) -> str:
-    at = f" at {data['file']}" if data.get("file") else ""
-    return f"attempt {data.get('attempt', '')} ended: {data.get('result', '')}{at}"
+def _copy_file(fact: FileCopied) -> str:
+    error = f" (Win32 {fact.win32})" if fact.win32 else ""
+    return f"{fact.file} to {fact.server}: {fact.result}{error}"
 
 
-def _next_try(data: dict[str, Any]) -> str:
-    when = data.get("execute_at")
-    due = f", to be tried again at {moment(when)}" if isinstance(when, int | float) and when else ""
-    return f"instruction {data.get('file', '')} written, retry {data.get('retries', '')}{due}"
+def _copy_ended(fact: CopyEnded) -> str:
+    at = f" at {fact.file}" if fact.file else ""
+    return f"attempt {fact.attempt} ended: {fact.result}{at}"
 
 
-_TELL: Final[dict[str, Callable[[dict[str, Any]], str]]] = {
-    "open.granted": lambda d: (
-        f"{_who(d)} opens it for {d.get('access', '')} sharing {d.get('share_mode', '')}"
-    ),
-    "open.refused": _refused,
-    "open.closed": lambda d: (
-        f"{d.get('machine', '')} closes it"
-        if d.get("reason") == "closed"
-        else f"what {d.get('machine', '')} had open ends: {d.get('reason', '')}"
-    ),
-    "run.ended": lambda d: (
-        f"the run ends ({d.get('reason', '')}); what is open now is not closed by anybody"
-    ),
-    "file.written": lambda d: f"{_who(d)} writes it, {count(int(d.get('size', 0)), 'byte')}",
-    "file.deleted": lambda d: f"{_who(d)} deletes it",
-    "file.renamed": lambda d: f"{_who(d)} renames {d.get('path', '')} to {d.get('new_path', '')}",
-    "copy.started": lambda d: (
-        f"attempt {d.get('attempt', '')} to copy package {d.get('package', '')} to "
-        f"{d.get('server', '')}"
-    ),
-    "copy.file": _copy_file,
-    "copy.ended": _copy_ended,
-    "instruction.written": _next_try,
-    "event": lambda d: f"event {d.get('event', '')}: {d.get('text', '')}",
-    "episode.ended": lambda d: f"{d.get('state', '')}: {d.get('reason', '')}",
+def _next_try(fact: InstructionWritten) -> str:
+    due = f", to be tried again at {moment(fact.execute_at)}" if fact.execute_at else ""
+    return f"instruction {fact.file} written, retry {fact.retries}{due}"
+
+
+def _changed(fact: FileWritten | FileDeleted | FileRenamed) -> str:
+    who = program_on(fact.program, fact.machine)
+    if isinstance(fact, FileWritten):
+        return f"{who} writes it, {count(fact.size, 'byte')}"
+    if isinstance(fact, FileRenamed):
+        return f"{who} renames {fact.path} to {fact.new_path}"
+    return f"{who} deletes it"
+
+
+_TELL: Final[dict[type[Fact], Callable[[Any], str]]] = {
+    OpenGranted: lambda f: f"{_who(f)} opens it for {f.access} sharing {f.share_mode}",
+    OpenRefused: _refused,
+    OpenClosed: _closed,
+    FileWritten: _changed,
+    FileDeleted: _changed,
+    FileRenamed: _changed,
+    CopyStarted: lambda f: f"attempt {f.attempt} to copy package {f.package} to {f.server}",
+    FileCopied: _copy_file,
+    CopyEnded: _copy_ended,
+    InstructionWritten: _next_try,
+    EventLogged: lambda f: f"event {f.event}: {f.text}",
+    EpisodeEnded: lambda f: f"{f.state}: {f.reason}",
+    RunEnded: lambda f: f"the run ends ({f.reason}); what is open now is not closed by anybody",
 }
 
 

@@ -11,10 +11,11 @@ from typing import Any, Final
 from despoolr_core import times
 from despoolr_core.records import verdicts
 from despoolr_core.records.stream import Record
+from despoolr_core.records.view import DetailHistory, Holding, JobHistory
 from despoolr_core.share.wire import EpisodeRow
 from despoolr_lab.report import words
 from despoolr_lab.report.axis import Axis
-from despoolr_lab.report.facts import DetailStory, Facts, Holding, JobStory, file_key, read_facts
+from despoolr_lab.report.facts import Facts, file_key, file_of, read_facts
 from despoolr_lab.report.shapes import tally
 
 WIDTH: Final = 100
@@ -208,10 +209,10 @@ def _file(
     lines = [words.cut(f"  {words.unc(first.server, first.share, first.path)}", WIDTH)]
     lanes: dict[tuple[str, str], list[Holding]] = {}
     for holding in facts.holdings:
-        if holding.refused and holding.file == key:
+        if holding.refusal_count and file_of(holding) == key:
             lanes.setdefault((holding.machine, holding.program), []).append(holding)
     ranked = sorted(
-        lanes.values(), key=lambda held: (-sum(h.refused for h in held), held[0].opened_at)
+        lanes.values(), key=lambda held: (-sum(h.refusal_count for h in held), held[0].opened_at)
     )
     lines += [_hold_lane(axis, facts, held, used) for held in ranked[:HOLDERS_MAX]]
     if len(lanes) > HOLDERS_MAX:
@@ -270,7 +271,7 @@ def _episode_lane(axis: Axis, facts: Facts, episode: EpisodeRow, used: set[str])
     return _lane(words.program_on(episode.program, episode.machine), cells, outcome)
 
 
-def _job_lane(axis: Axis, job: JobStory, used: set[str]) -> str:
+def _job_lane(axis: Axis, job: JobHistory, used: set[str]) -> str:
     """A job; once it is over, its letter and a line."""
     cells = _statuses(axis, job)
     if job.status in OVER:
@@ -280,7 +281,7 @@ def _job_lane(axis: Axis, job: JobStory, used: set[str]) -> str:
     return _lane(f"job {words.clean(job.name or job.job)}", cells, words.clean(job.status))
 
 
-def _workstation_lane(axis: Axis, row: DetailStory, used: set[str]) -> str:
+def _workstation_lane(axis: Axis, row: DetailHistory, used: set[str]) -> str:
     cells = _statuses(axis, row)
     _explain(cells, row, used)
     return _lane(words.clean(row.machine), cells, words.clean(row.status))
@@ -290,7 +291,7 @@ def _letter(status: str) -> str:
     return LETTERS.get(status) or words.clean(status)[:1].lower() or "?"
 
 
-def _statuses(axis: Axis, row: JobStory | DetailStory) -> list[str]:
+def _statuses(axis: Axis, row: JobHistory | DetailHistory) -> list[str]:
     cells = [" "] * COLUMNS
     for change in row.changes:
         begin = _column(axis, change.at)
@@ -298,7 +299,7 @@ def _statuses(axis: Axis, row: JobStory | DetailStory) -> list[str]:
     return cells
 
 
-def _explain(cells: Sequence[str], row: JobStory | DetailStory, used: set[str]) -> None:
+def _explain(cells: Sequence[str], row: JobHistory | DetailHistory, used: set[str]) -> None:
     """Remember the letters that are to be seen."""
     used |= {
         f"{_letter(c.status)} {words.clean(c.status)}"

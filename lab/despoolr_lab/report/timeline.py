@@ -13,10 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from despoolr_core.records.view import DetailHistory, Holding, JobHistory
 from despoolr_core.share.wire import EpisodeRow
 from despoolr_core.times import moment, span
 from despoolr_lab.report.axis import Axis
-from despoolr_lab.report.facts import DetailStory, Facts, FileKey, Holding, JobStory, file_key
+from despoolr_lab.report.facts import Facts, FileKey, file_key, file_of
 from despoolr_lab.report.lanes import by_holder, episode_lane, hold_lane, job_lane, workstation_lane
 from despoolr_lab.report.shapes import LEFT, LEGEND, RIGHT, WIDTH, Group, Picture, tally
 from despoolr_lab.report.words import clean, count, program_on, times, unc
@@ -79,8 +80,8 @@ def _blocked_groups(facts: Facts, axis: Axis) -> tuple[list[Group], str, set[str
         )
     holdings: dict[FileKey, list[Holding]] = {}
     for holding in facts.holdings:
-        if holding.refused:
-            holdings.setdefault(holding.file, []).append(holding)
+        if holding.refusal_count:
+            holdings.setdefault(file_of(holding), []).append(holding)
     shown: set[str] = set()
     groups = []
     for key, episodes in list(by_file.items())[:GROUPS_MAX]:
@@ -107,7 +108,8 @@ def _blocked_group(
     )
     lanes = by_holder(holdings)
     ranked = sorted(
-        lanes, key=lambda lane: (-sum(h.refused for h in lane), lane[0].opened_at, lane[0].machine)
+        lanes,
+        key=lambda lane: (-sum(h.refusal_count for h in lane), lane[0].opened_at, lane[0].machine),
     )
     for held in sorted(
         ranked[:HOLD_LANES_MAX], key=lambda lane: (lane[0].opened_at, lane[0].machine)
@@ -141,12 +143,12 @@ def _blocked_group(
 
 def _reporting_groups(facts: Facts, axis: Axis) -> tuple[list[Group], set[str]]:
     """A group for each job that workstations report on: the job, then its rows."""
-    by_job: dict[str, list[DetailStory]] = {}
+    by_job: dict[str, list[DetailHistory]] = {}
     for row in facts.workstations():
         by_job.setdefault(row.job, []).append(row)
     groups = []
     for job_id, rows in list(by_job.items())[:JOB_GROUPS_MAX]:
-        job = facts.jobs.get(job_id) or JobStory(job_id, "")
+        job = facts.jobs.get(job_id) or JobHistory(job_id, "")
         group = Group(
             f"Job {clean(job.label)}", "what the site's Job Details said of each workstation"
         )
@@ -182,7 +184,7 @@ def _other_jobs(facts: Facts, axis: Axis, shown: set[str]) -> list[Group]:
 
 def _quiet_group(facts: Facts, axis: Axis) -> list[Group]:
     """Opens that blocked nobody, longest held first."""
-    lanes = by_holder(holding for holding in facts.holdings if not holding.refused)
+    lanes = by_holder(holding for holding in facts.holdings if not holding.refusal_count)
     if not lanes:
         return []
 

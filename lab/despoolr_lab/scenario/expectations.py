@@ -16,7 +16,13 @@ import msgspec
 
 from despoolr_app.site_client.errors import SiteRefused
 from despoolr_client.pcm.state import Folder
-from despoolr_core.records.stream import Record
+from despoolr_core.records.kinds.site import (
+    DetailStatusChanged,
+    InstructionExecuted,
+    JobStatusChanged,
+    LineLogged,
+)
+from despoolr_core.records.stream import Record, of
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareError
 from despoolr_core.share.wire import EpisodeRow
@@ -89,10 +95,9 @@ async def _reached(world: World, records: list[Record], e: model.ReachedExpectat
     at = next(
         (
             r.at
-            for r in records
-            if r.kind == "job.status"
-            and r.data["job"] == job_id
-            and r.data["status"] == e.status
+            for r, changed in of(records, JobStatusChanged)
+            if changed.job == job_id
+            and changed.status == e.status
             and r.actor.startswith(f"{site}/")
         ),
         None,
@@ -149,14 +154,13 @@ async def _mifs(world: World, records: list[Record], e: model.MifsExpectation) -
     job_id = answer["job"]["job"] if answer else ""
     count = sum(
         1
-        for r in records
-        if r.kind == "detail.status"
-        and r.actor.startswith(f"{site}/")
-        and r.data["status"] != "None"
-        and r.data["job"] == job_id
-        and r.data["detail"] == "Workstation"
-        and e.status in ("", r.data["status"])
-        and e.machine in ("", r.data["machine"])
+        for r, changed in of(records, DetailStatusChanged)
+        if r.actor.startswith(f"{site}/")
+        and changed.status != "None"
+        and changed.job == job_id
+        and changed.detail == "Workstation"
+        and e.status in ("", changed.status)
+        and e.machine in ("", changed.machine)
     )
     return _finding(e, e.count, count)
 
@@ -166,10 +170,9 @@ async def _expiries(world: World, records: list[Record], e: model.ExpiriesExpect
     job_id = answer["job"]["job"] if answer else ""
     count = sum(
         1
-        for r in records
-        if r.kind == "instruction.executed"
-        and r.data["job"] == job_id
-        and r.data["result"].startswith("expired")
+        for r, executed in of(records, InstructionExecuted)
+        if executed.job == job_id
+        and executed.result.startswith("expired")
         and r.actor.startswith(f"{e.site}/" if e.site else "")
     )
     return _finding(e, e.count, count)
@@ -290,10 +293,9 @@ async def _log(world: World, records: list[Record], e: model.LogExpectation) -> 
     text = await _with_ids(world, e, e.text)
     count = sum(
         1
-        for r in records
-        if r.kind == "log"
-        and r.data["component"] == e.component
-        and text in r.data["text"]
+        for r, said in of(records, LineLogged)
+        if said.component == e.component
+        and text in said.text
         and (not e.site or r.actor == f"{e.site}/{e.component}")
     )
     return _counted(e, count)

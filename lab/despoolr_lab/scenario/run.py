@@ -20,7 +20,7 @@ from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_app.process.supervisor import run_in_order
 from despoolr_core.profile import Profile, article_of, profile_of, with_overrides
 from despoolr_core.records.kinds.run import ExpectationChecked, StepTaken
-from despoolr_core.records.stream import Record, Recorder, encode
+from despoolr_core.records.stream import Record, Recorder, encode, of
 from despoolr_core.times import moment_s, span
 from despoolr_core.timing import VIRTUAL, Timing
 from despoolr_lab.scenario.expectations import Finding, all_episodes, check
@@ -382,11 +382,10 @@ def _notes(scenario: Scenario, records: list[Record]) -> list[str]:
     happen.
     """
     notes = []
-    for record in records:
-        result = record.data.get("result") if record.kind == "scenario.step" else None
-        if isinstance(result, dict) and result.get("refused"):
+    for record, step in of(records, StepTaken):
+        if isinstance(step.result, dict) and step.result.get("refused"):
             when = span(record.at - scenario.start)
-            notes.append(f"step {record.data['do']} after {when} was refused: {result['refused']}")
+            notes.append(f"step {step.do} after {when} was refused: {step.result['refused']}")
     return notes[:NOTES_MAX]
 
 

@@ -14,8 +14,21 @@ from typing import Final
 
 from despoolr_core.formats.nt_events import EVENTS
 from despoolr_core.profile import ARTICLES, Profile
-from despoolr_core.records.stream import Record, is_owners
+from despoolr_core.records.kinds.client import ResultReported
+from despoolr_core.records.kinds.share import OpenClosed
+from despoolr_core.records.kinds.site import (
+    DetailStatusChanged,
+    EventLogged,
+    InstructionExecuted,
+    InstructionWritten,
+    JobStatusChanged,
+    PackageReported,
+    PackageStatusChanged,
+    PackageUnknown,
+)
+from despoolr_core.records.stream import K, Record, is_owners, of
 from despoolr_core.records.verdicts import verdict
+from despoolr_core.records.view import RunView
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.wire import EpisodeRow
 from despoolr_core.times import span
@@ -38,40 +51,19 @@ class Run:
     profiles: dict[str, Profile]
     episodes: list[EpisodeRow]
     records: list[Record]
+    view: RunView
 
     def profile(self, record: Record) -> Profile:
         """The profile of the site whose component a record is by."""
         return self.profiles.get(site_of(record), self.profiles[self.scenario.site[0].code])
 
-    def of(self, kind: str) -> list[Record]:
+    def of(self, kind: type[K]) -> list[tuple[Record, K]]:
         """The records of a kind."""
-        return [record for record in self.records if record.kind == kind]
+        return list(of(self.records, kind))
 
-    def events(self, code: int) -> list[Record]:
+    def events(self, code: int) -> list[EventLogged]:
         """The NT events of a code."""
-        return [record for record in self.of("event") if record.data["event"] == code]
-
-    def name_of(self, job: str) -> str:
-        """A job's name; its ID if nobody said it."""
-        return next(
-            (
-                str(r.data["name"])
-                for r in self.of("job.status")
-                if r.data["job"] == job and r.data.get("name")
-            ),
-            job,
-        )
-
-    def status_of(self, job: str) -> str:
-        """A job's last status, as the site it belongs to says it."""
-        return next(
-            (
-                str(r.data["status"])
-                for r in reversed(self.of("job.status"))
-                if r.data["job"] == job and is_owners(r)
-            ),
-            "",
-        )
+        return [event for _, event in self.view.events if event.event == code]
 
     @property
     def end(self) -> float:
@@ -91,7 +83,7 @@ def verdict_of(
     records: list[Record],
 ) -> str:
     """The sentence of a run."""
-    run = Run(scenario, profiles, episodes, records)
+    run = Run(scenario, profiles, episodes, records, RunView(records))
     own = _SENTENCES.get(scenario.article)
     tells = [own] if own else []
     tells += [
@@ -131,8 +123,8 @@ def _blocked(run: Run) -> str:
         )
     if longest.state == "resolved":
         if any(
-            r.data["reason"] == FORCED and r.data.get("path") == longest.path
-            for r in run.of("open.closed")
+            closed.reason == FORCED and closed.path == longest.path
+            for _, closed in run.of(OpenClosed)
         ):
             sentence = f"{sentence[:-1]}: SMS closed the file by force (Q128458)."
     elif (
@@ -163,7 +155,7 @@ def _expired(run: Run) -> str:
     notices = _notices(run)
     if not notices:
         return ""
-    version = run.profile(notices[0]).version
+    version = run.profile(notices[0][0]).version
     return (
         f"The Despooler of SMS {version} took in {_told(run, notices)} and changed no row: "
         "every workstation keeps its last reported status."
@@ -174,15 +166,15 @@ def _rewritten_rows(run: Run) -> str:
     """What expiry notifications did to the rows of Job Details, at the sites whose Despooler takes
     them for reports.
     """
-    notices = [notice for notice in _notices(run) if run.profile(notice).expiry_status]
+    notices = [notice for notice in _notices(run) if run.profile(notice[0]).expiry_status]
     if not notices:
         return ""
-    status = run.profile(notices[0]).expiry_status
+    status = run.profile(notices[0][0]).expiry_status
     lost = _overwritten(run, notices)
     said = ", ".join(f"{machine} ({was})" for machine, was in lost) or "no workstation"
-    within = span(notices[-1].at - notices[0].at)
-    versions = _and(sorted({run.profile(notice).version for notice in notices}))
-    words = _and(sorted({run.profile(notice).expiry_status for notice in notices})) or status
+    within = span(notices[-1][0].at - notices[0][0].at)
+    versions = _and(sorted({run.profile(record).version for record, _ in notices}))
+    words = _and(sorted({run.profile(record).expiry_status for record, _ in notices})) or status
     return (
         f"The Despooler of SMS {versions} took {_told(run, notices)}, within {within}, for reports "
         "and set their rows to "
@@ -195,33 +187,29 @@ def _about_expiry(run: Run) -> str:
     return _rewritten_rows(run) or _expired(run)
 
 
-def _notices(run: Run) -> list[Record]:
-    return [
-        r
-        for r in run.of("instruction.executed")
-        if str(r.data.get("result", "")).startswith("expired")
-    ]
+_Notice = tuple[Record, InstructionExecuted]
 
 
-def _told(run: Run, notices: list[Record]) -> str:
-    names = _and(sorted({run.name_of(r.data["job"]) for r in notices}))
+def _notices(run: Run) -> list[_Notice]:
+    return [pair for pair in run.of(InstructionExecuted) if pair[1].result.startswith("expired")]
+
+
+def _told(run: Run, notices: list[_Notice]) -> str:
+    names = _and(sorted({run.view.name_of(notice.job) for _, notice in notices}))
     return f"{len(notices)} expiry notification{'s' if len(notices) != 1 else ''} of job {names}"
 
 
-def _overwritten(run: Run, notices: list[Record]) -> list[tuple[str, str]]:
+def _overwritten(run: Run, notices: list[_Notice]) -> list[tuple[str, str]]:
     """Workstations whose reported status an expiry replaced, with what it was."""
     found: dict[str, str] = {}
-    faulty = {site_of(notice): run.profile(notice).expiry_status for notice in notices}
-    for record in run.of("detail.status"):
-        data = record.data
-        if (
-            record.at < notices[0].at
-            or data["detail"] != "Workstation"
-            or site_of(record) not in faulty
-        ):
+    faulty = {site_of(record): run.profile(record).expiry_status for record, _ in notices}
+    first_at = notices[0][0].at
+    for record, row in run.of(DetailStatusChanged):
+        status = faulty.get(site_of(record))
+        if record.at < first_at or row.detail != "Workstation" or status is None:
             continue
-        if data["status"] == faulty[site_of(record)] and data["was"] not in ("", data["status"]):
-            found.setdefault(data["machine"], data["was"])
+        if row.status == status and row.was not in ("", row.status):
+            found.setdefault(row.machine, row.was)
     return sorted(found.items())
 
 
@@ -230,20 +218,20 @@ def _overwritten(run: Run, notices: list[Record]) -> list[tuple[str, str]]:
 
 def _failed_mifs(run: Run) -> str:
     """What became of the workstations that reported a failure."""
-    reports = [r for r in run.of("pcm.reported") if r.data["result"] == "Failed"]
+    reports = [record for record, said in run.of(ResultReported) if said.result == "Failed"]
     rows = {
-        r.data["machine"]: r
-        for r in run.of("detail.status")
-        if r.data["detail"] == "Workstation" and is_owners(r)
+        row.machine: (record, row)
+        for record, row in run.of(DetailStatusChanged)
+        if row.detail == "Workstation" and is_owners(record.actor, row.job)
     }
-    machines = sorted({r.actor for r in reports} & set(rows))
+    machines = sorted({record.actor for record in reports} & set(rows))
     if not machines:
         return ""
-    shown = _and([f"{machine} as {rows[machine].data['status']}" for machine in machines])
-    job = rows[machines[-1]].data["job"]
-    first = rows[machines[0]]
+    shown = _and([f"{machine} as {rows[machine][1].status}" for machine in machines])
+    job = rows[machines[-1]][1].job
+    first = rows[machines[0]][0]
     version = run.profile(first).version
-    told = {r.data.get("machine") for r in run.events(EVENT_INSTALL_FAILED)} & set(machines)
+    told = {event.machine for event in run.events(EVENT_INSTALL_FAILED)} & set(machines)
     event = (
         f"NT event 374 tells why ({len(told)} of {len(machines)})"
         if told
@@ -253,11 +241,16 @@ def _failed_mifs(run: Run) -> str:
         f"{_and(machines)} reported a failed setup, and SMS {version} shows {shown}, "
         f"{span(run.end - reports[0].at)} later"
     )
-    end = f"job {run.name_of(job)} is {run.status_of(job)}; {event}"
+    end = f"job {run.view.name_of(job)} is {_status_of(run, job)}; {event}"
     if run.profile(first).failed_mif_status == "Failed":
         return f"{start}; {end}."
     cure = "a Despooler that takes a Failed MIF at its word would fix it"
     return f"{start}, so that nobody sees a failure; {end}; {cure} (Q166833)."
+
+
+def _status_of(run: Run, job: str) -> str:
+    found = run.view.jobs.get(job)
+    return found.status if found is not None else ""
 
 
 # -- Q195936
@@ -265,12 +258,12 @@ def _failed_mifs(run: Run) -> str:
 
 def _forgotten_refresh(run: Run) -> str:
     """Which servers a retry left with the old version after the store of the master failed."""
-    forgotten = [r for r in run.of("instruction.written") if r.data.get("forgotten")]
+    forgotten = [written for _, written in run.of(InstructionWritten) if written.forgotten]
     if not forgotten:
         return ""
-    names = sorted({name for r in forgotten for name in r.data["forgotten"]})
-    jobs = _and(sorted({run.name_of(r.data["job"]) for r in forgotten}))
-    why = _why_not_stored(run, {r.data["job"] for r in forgotten})
+    names = sorted({name for written in forgotten for name in written.forgotten})
+    jobs = _and(sorted({run.view.name_of(written.job) for written in forgotten}))
+    why = _why_not_stored(run, {written.job for written in forgotten})
     return (
         f"{why}; but the retry of job {jobs} forgot to refresh {_and(names)}, "
         f"which keep{'s' if len(names) == 1 else ''} the old version of the package while the "
@@ -298,21 +291,21 @@ def _why_not_stored(run: Run, jobs: set[str]) -> str:
 
 def _lost_package_status(run: Run) -> str:
     """Which packages a parent does not know to be installed at a child that said so with a mark."""
-    unknown = {(r.data["said"], r.data["site"]): r for r in run.of("package.unknown")}
-    says = {(r.data["package"], r.data["site"]): r.data["status"] for r in run.of("package.status")}
-    lost = [r for r in _marked(run) if (r.data["said"], site_of(r)) in unknown]
+    unknown = _unknown(run)
+    says = {(said.package, said.site): said.status for _, said in run.of(PackageStatusChanged)}
+    lost = [(r, said) for r, said in _marked(run) if (said.said, site_of(r)) in unknown]
     if not lost:
         return ""
-    first = lost[0]
-    site, package = site_of(first), first.data["package"]
-    there = unknown[first.data["said"], site]
+    first, reported = lost[0]
+    site, package = site_of(first), reported.package
+    there, found = unknown[reported.said, site]
     version = run.profile(there).version
     until_then = span(run.end - first.at)
     start = (
-        f"The Despooler of site {site} reported package {package} as {first.data['said']}, "
+        f"The Despooler of site {site} reported package {package} as {reported.said}, "
         "its mark for success, and "
     )
-    if there.data["kept"]:
+    if found.kept:
         return (
             f"{start}site {site_of(there)} (SMS {version}) cannot say which of several "
             "packages that is: the report is kept."
@@ -330,14 +323,14 @@ def _lost_package_status(run: Run) -> str:
 
 def _understood(run: Run) -> str:
     """That marked IDs came and were understood."""
-    unknown = {(r.data["said"], r.data["site"]) for r in run.of("package.unknown")}
-    marked = [r for r in _marked(run) if (r.data["said"], site_of(r)) not in unknown]
-    taken = {(r.data["package"], r.data["site"]): r for r in run.of("package.status")}
-    arrived = [taken[key] for r in marked if (key := (r.data["package"], site_of(r))) in taken]
+    unknown = _unknown(run)
+    marked = [(r, said) for r, said in _marked(run) if (said.said, site_of(r)) not in unknown]
+    taken = {(said.package, said.site): (r, said) for r, said in run.of(PackageStatusChanged)}
+    arrived = [taken[key] for r, said in marked if (key := (said.package, site_of(r))) in taken]
     if not arrived:
         return ""
-    ids = _and(sorted({r.data["package"] for r in arrived}))
-    parent = arrived[0]
+    ids = _and(sorted({status.package for _, status in arrived}))
+    parent = arrived[0][0]
     version = run.profile(parent).version
     return (
         f"Site {site_of(parent)} (SMS {version}) found {ids} behind the mark that its child "
@@ -349,8 +342,12 @@ def _about_package_status(run: Run) -> str:
     return _lost_package_status(run) or _understood(run)
 
 
-def _marked(run: Run) -> list[Record]:
-    return [r for r in run.of("package.reported") if r.data["said"] != r.data["package"]]
+def _unknown(run: Run) -> dict[tuple[str, str], tuple[Record, PackageUnknown]]:
+    return {(said.said, said.site): (r, said) for r, said in run.of(PackageUnknown)}
+
+
+def _marked(run: Run) -> list[tuple[Record, PackageReported]]:
+    return [(r, said) for r, said in run.of(PackageReported) if said.said != said.package]
 
 
 # -- whatever else failed
@@ -358,18 +355,18 @@ def _marked(run: Run) -> list[Record]:
 
 def _failed_jobs(run: Run) -> str:
     """The jobs that failed with nobody in the way, and the event that says why."""
-    failed = [r for r in run.of("job.status") if r.data["status"] == "Failed" and is_owners(r)]
+    failed = [
+        job
+        for record, job in run.of(JobStatusChanged)
+        if job.status == "Failed" and is_owners(record.actor, job.job)
+    ]
     if not failed:
         return ""
     first = failed[0]
-    why = next((r for r in run.of("event") if r.data.get("job") == first.data["job"]), None)
-    said = (
-        f": event {why.data['event']}, {why.data['text']}"
-        if why is not None and why.data["event"] in EVENTS
-        else "."
-    )
+    why = next((event for _, event in run.view.events if event.job == first.job), None)
+    said = f": event {why.event}, {why.text}" if why is not None and why.event in EVENTS else "."
     more = f" {len(failed) - 1} more failed as well." if len(failed) > 1 else ""
-    return f"Nobody was in the way, but job {run.name_of(first.data['job'])} is Failed{said}{more}"
+    return f"Nobody was in the way, but job {run.view.name_of(first.job)} is Failed{said}{more}"
 
 
 def _and(words: list[str]) -> str:

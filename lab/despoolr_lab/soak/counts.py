@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from despoolr_core.records.kinds.client import CommandChanged, ResultReported
 from despoolr_core.records.stream import Record
 
 NAMED_MAX: Final = 5
@@ -43,10 +44,11 @@ class Reported:
 
     def add(self, record: Record, sms_id: str) -> None:
         """Take one record of the client with this SMSID."""
-        if record.kind == "pcm.record" and record.data["state"] == "Executed":
-            self.begun[sms_id, record.data["request"]] += 1
-        elif record.kind == "pcm.reported" and record.data["result"] in STATUS_OF:
-            self.handed_in[record.data["report"]] = record.data["result"]
+        fact = record.data
+        if isinstance(fact, CommandChanged) and fact.state == "Executed":
+            self.begun[sms_id, fact.request] += 1
+        elif isinstance(fact, ResultReported) and fact.result in STATUS_OF:
+            self.handed_in[fact.report] = fact.result
 
 
 @dataclass(frozen=True, slots=True)

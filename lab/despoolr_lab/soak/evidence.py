@@ -17,6 +17,7 @@ from typing import Final
 import msgspec
 
 from despoolr_core.formats.client_number import sms_id_of
+from despoolr_core.records.kinds.client import CommandChanged, ResultReported
 from despoolr_core.records.stream import Record, decode
 from despoolr_lab.soak.counts import Found, Job, Reported, Row
 
@@ -25,7 +26,7 @@ CLIENT_REPORT: Final = re.compile(r"[A-Z0-9]{8}-[A-Z0-9]{7}-")
 """How the id of a client's report begins; the site's own have others."""
 UNKNOWN_COMMAND: Final = 189
 _MACHINE: Final = re.compile(r"\((\w+)\)")
-_KINDS: Final = (b'"pcm.record"', b'"pcm.reported"')
+_KINDS: Final = tuple(f'"{kind.KIND}"'.encode() for kind in (CommandChanged, ResultReported))
 
 
 def read_clients(directory: Path, fleets: Iterable[str]) -> Reported:

@@ -11,6 +11,8 @@ from despoolr_client.pcm.history import HistoryState
 from despoolr_client.pcm.state import Folder
 from despoolr_core.formats.instruction import Result
 from despoolr_core.formats.status_mif import read_status_mif
+from despoolr_core.records.kinds.share import FileWritten
+from despoolr_core.records.stream import of
 from unit.client.world import START, World, offered, play, poll_and_run
 
 HOUR = 3600.0
@@ -98,12 +100,12 @@ def test_the_order_of_the_two_files_is_a_behaviour(sni_first: bool, order: list[
         await world.offer(offered())
         await poll_and_run(world.agent())
         written = [
-            r
-            for r in world.records
-            if r.kind == "file.written" and r.data["path"].startswith("DESPOOLR.BOX/")
+            (r.at, fact.path)
+            for r, fact in of(world.records, FileWritten)
+            if fact.path.startswith("DESPOOLR.BOX/")
         ]
-        assert [r.data["path"][-3:] for r in written] == order
-        assert written[1].at - written[0].at == 5.0
+        assert [path[-3:] for _, path in written] == order
+        assert written[1][0] - written[0][0] == 5.0
 
     play(main)
 

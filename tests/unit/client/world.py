@@ -14,6 +14,8 @@ from contextlib import asynccontextmanager
 from random import Random
 from typing import Any
 
+import msgspec
+
 from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.polling import PollResult
@@ -172,7 +174,7 @@ class World:
         ]
 
     def facts(self, kind: str) -> list[dict[str, Any]]:
-        return [record.data for record in self.records if record.kind == kind]
+        return [msgspec.to_builtins(r.data) for r in self.records if r.kind == kind]
 
     def holders(self, server: str = "SRV1") -> list[tuple[str, str, str]]:
         return [(row.machine, row.program, row.path) for row in self.hosts[server].opens()]

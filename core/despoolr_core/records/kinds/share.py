@@ -10,7 +10,7 @@ from typing import ClassVar
 from msgspec import UNSET, UnsetType
 
 from despoolr_core.records.kinds.fact import Fact
-from despoolr_core.share.wire import Blocker
+from despoolr_core.share.wire import Blocker, LockedRange
 
 
 class ShareStarted(Fact, frozen=True, kw_only=True):
@@ -129,6 +129,10 @@ class LockReleased(Fact, frozen=True, kw_only=True):
     lock: str
     offset: int
     length: int
+
+    def is_of(self, lock: LockedRange) -> bool:
+        """Whether it is that lock, of the same handle, that was released."""
+        return (lock.kind, lock.offset, lock.length) == (self.lock, self.offset, self.length)
 
 
 class FileWritten(Fact, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from despoolr_core.records.kinds.share import OpenRefused
 from despoolr_core.records.stream import Record
 from despoolr_server.http.base.exposition import Exposition
 from despoolr_server.http.base.surface import Surface
@@ -36,9 +37,10 @@ class Refusals:
         self.counts: defaultdict[tuple[str, str], int] = defaultdict(int)
 
     def __call__(self, record: Record) -> None:
-        if record.kind != "open.refused" or record.data.get("server") != self._server:
+        fact = record.data
+        if not isinstance(fact, OpenRefused) or fact.server != self._server:
             return
-        key = (str(record.data.get("share", "")), str(record.data.get("program", "")))
+        key = (fact.share, fact.program)
         if key not in self.counts and len(self.counts) >= LABELS_MAX:
             key = ("other", "other")
         self.counts[key] += 1

@@ -13,6 +13,7 @@ from despoolr_app.clocks.time_source import Anchor, TimeSource, parse_anchor
 from despoolr_app.process.runtime import TOLD_S_MAX, Runtime, StartError, prepare
 from despoolr_app.process.settings import RuntimeSettings
 from despoolr_app.process.stack_dir import open_common
+from despoolr_core.records.kinds.site import LineLogged
 from despoolr_core.records.stream import Record, encode
 from despoolr_core.timing import Timing
 
@@ -88,7 +89,7 @@ async def test_the_last_record_is_a_time_that_was(tmp_path: Path) -> None:
     machine = Machine()
     first = once(machine, tmp_path)
     (tmp_path / "records.jsonl").write_bytes(
-        encode(Record(1, first + 5000.0, "X", "log")) + b"\n{cut"
+        encode(Record(1, first + 5000.0, "X", LineLogged(component="X", text=""))) + b"\n{cut"
     )
     machine.wall -= HOUR
     machine.restarts()

@@ -53,7 +53,7 @@ async def test_a_data_directory_is_for_its_user_whatever_the_umask(tmp_path: Pat
 
 def test_a_run_is_for_its_user_whatever_the_umask(tmp_path: Path) -> None:
     with RunDirectory.create(tmp_path / "runs", "19960603T080000Z", "x", 1) as run:
-        run.listener(Record(1, 0.0, "X", "log"))
+        run.listener(Record(1, 0.0, "X", ShareStarted(server="X")))
         run.write_summary({"a": 1})
     assert all(one in (0o700, 0o600) for one in modes(tmp_path / "runs").values())
 

@@ -12,8 +12,10 @@ from despoolr_app.process import record_log
 from despoolr_app.process.record_log import log_record
 from despoolr_core.records.kinds import KINDS
 from despoolr_core.records.stream import Record
+from despoolr_core.share.wire import Blocker
+from record_samples import sample
 
-WORD = {"machine": "WS50", "program": "WINWORD.EXE"}
+WORD = Blocker("O1", "WS50", "", "WINWORD.EXE", "READ", "READ", 0.0)
 INFO, WARNING, ERROR = logging.INFO, logging.WARNING, logging.ERROR
 
 
@@ -42,7 +44,7 @@ def everything_is_logged() -> Iterator[None]:
                 "path": "b.dat",
                 "program": "SMS_DESPOOLER",
                 "machine": "SITE1",
-                "blockers": [WORD, WORD],
+                "blockers": (WORD, WORD),
             }
             | {"nt_status": "STATUS_SHARING_VIOLATION"},
             WARNING,
@@ -56,7 +58,7 @@ def everything_is_logged() -> Iterator[None]:
                 "server": "LOGON1",
                 "path": "b.dat",
                 "machine": "PC01",
-                "blockers": [],
+                "blockers": (),
                 "nt_status": "STATUS_DISK_FULL",
             },
             ERROR,
@@ -117,7 +119,7 @@ def everything_is_logged() -> Iterator[None]:
 def test_what_matters_is_told(
     kind: str, data: dict[str, Any], level: int, message: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    log_record(Record(1, 0.0, "LOGON1/PC01", kind, data=data))
+    log_record(Record(1, 0.0, "LOGON1/PC01", sample(KINDS[kind], **data)))
     assert [(r.levelno, r.getMessage()) for r in caplog.records] == [(level, message)]
 
 
@@ -125,7 +127,7 @@ def test_what_matters_is_told(
     ("kind", "data"),
     [
         ("open.granted", {"path": "b.dat"}),
-        ("open.refused", {"path": "b.dat", "nt_status": "STATUS_ACCESS_DENIED", "blockers": []}),
+        ("open.refused", {"path": "b.dat", "nt_status": "STATUS_ACCESS_DENIED", "blockers": ()}),
         ("copy.ended", {"result": "complete"}),
         ("session.ended", {"reason": "logoff"}),
         ("pcm.polled", {"result": "unchanged"}),
@@ -134,9 +136,9 @@ def test_what_matters_is_told(
 def test_what_is_ordinary_is_not(
     kind: str, data: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    log_record(Record(1, 0.0, "LOGON1/PC01", kind, data=data))
+    log_record(Record(1, 0.0, "LOGON1/PC01", sample(KINDS[kind], **data)))
     assert caplog.records == []
 
 
 def test_every_kind_that_is_told_exists() -> None:
-    assert record_log._LINES.keys() <= KINDS.keys()
+    assert record_log._LINES.keys() <= set(KINDS.values())

@@ -20,7 +20,7 @@ from despoolr_app.runs.directory import (
     utc_stamp,
 )
 from despoolr_core.records.kinds.site import LineLogged
-from despoolr_core.records.stream import Record, Recorder
+from despoolr_core.records.stream import Record, Recorder, of
 from support import leave_out
 
 STAMP = utc_stamp(833_788_800.0)
@@ -42,7 +42,11 @@ def test_a_run_is_named_after_its_time_scenario_and_seed_and_is_the_latest(tmp_p
     assert latest(tmp_path / "runs") == run.path
     found = find_run("latest", tmp_path / "runs")
     assert found.summary == {"passed": True}
-    assert [r.data["text"] for r in found.records()] == ["line 0", "line 1", "line 2"]
+    assert [fact.text for _, fact in of(found.records(), LineLogged)] == [
+        "line 0",
+        "line 1",
+        "line 2",
+    ]
     assert found.notes == [] and run.notes == []
 
 
@@ -119,7 +123,7 @@ def test_a_writer_ends_the_half_line_of_a_killed_process_before_it_goes_on(tmp_p
     path = tmp_path / "records.jsonl"
     path.write_bytes(b'{"seq":1,"at":1.0,"actor":"x","kind":"log","da')
     file = RecordFile(path)
-    file(Record(1, 2.0, "x", "log"))
+    file(Record(1, 2.0, "x", LineLogged(component="x", text="y")))
     file.close()
     found = load_run(tmp_path)
     assert [r.at for r in found.records()] == [2.0]
@@ -135,7 +139,7 @@ def test_reading_stops_at_the_limit_and_says_so(tmp_path: Path) -> None:
 def test_a_capped_file_keeps_the_records_before_it_and_both_are_read(tmp_path: Path) -> None:
     file = RecordFile(tmp_path / "records.jsonl", size_max=100)
     for n in range(1, 5):
-        file(Record(n, float(n), "LOGON1/WS1", "log", data={"component": "x", "text": "y"}))
+        file(Record(n, float(n), "LOGON1/WS1", LineLogged(component="x", text="y")))
     file.close()
     assert (tmp_path / "records.1.jsonl").stat().st_size <= 200
     assert [r.seq for r in load_run(tmp_path).records()][-1] == 4

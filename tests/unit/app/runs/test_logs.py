@@ -12,23 +12,25 @@ import pytest
 from despoolr_app.runs.directory import RunError
 from despoolr_app.runs.logs import write_logs
 from despoolr_core.formats.tracer import parse_trace
+from despoolr_core.records.kinds.share import OpenClosed
+from despoolr_core.records.kinds.site import LineLogged
 from despoolr_core.records.stream import Record
 from despoolr_lab.kb.gallery import load
 from despoolr_lab.scenario.run import RunOptions, profiles_of, run_scenario
+from record_samples import sample
 
 START = 833_788_800.0  # 1996-06-03 08:00
 
 
 def line(seq: int, site: str, component: str, text: str) -> Record:
-    return Record(
-        seq, START + seq, f"{site}/{component}", "log", data={"component": component, "text": text}
-    )
+    said = LineLogged(component=component, text=text)
+    return Record(seq, START + seq, f"{site}/{component}", said)
 
 
 def test_each_component_of_each_site_has_its_file(tmp_path: Path) -> None:
     records = [
         line(1, "BPC", "SMS_DESPOOLER", "~Waiting for ready instruction file...."),
-        Record(2, START, "LOGON1/WS1", "open.closed", data={}),
+        Record(2, START, "LOGON1/WS1", sample(OpenClosed)),
         line(3, "CHD", "SMS_DESPOOLER", "~Found ready instruction sni00000.sni"),
         line(4, "BPC", "SMS_NEW", "one"),
         line(5, "BPC", "SMS_NEW", "two"),

@@ -17,7 +17,8 @@ from aiohttp import web
 from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_client.transport.http_share import HttpOpen
 from despoolr_client.transport.share_server import ShareServer
-from despoolr_core.records.stream import Record, Recorder
+from despoolr_core.records.kinds.share import SessionEnded
+from despoolr_core.records.stream import Record, Recorder, of
 from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_core.share.modes import Access, Disposition, NtStatus, Role, ShareMode
 from despoolr_core.share.wire import Problem
@@ -120,7 +121,7 @@ def test_a_session_of_no_use_is_ended_and_the_next_open_starts_another() -> None
         await share.write("A", b"1")
         await (await share.open("A")).close()
         await logon.clock.sleep(2 * LEASE_S)
-        assert [r.data["reason"] for r in logon.records if r.kind == "session.ended"] == ["logoff"]
+        assert [fact.reason for _, fact in of(logon.records, SessionEnded)] == ["logoff"]
         await share.open("A")
         assert logon.host.session_count == 1
 

@@ -11,7 +11,9 @@ import pytest
 from despoolr_core.records.kinds import KINDS
 from despoolr_core.records.kinds.client import Polled
 from despoolr_core.records.kinds.run import StepTaken
-from despoolr_core.records.stream import decode, encode
+from despoolr_core.records.stream import ForeignRecord, decode, encode
+from despoolr_core.records.view import RunView
+from despoolr_lab.report.story import sentence
 from support import REPOSITORY
 
 LINES = (REPOSITORY / "tests/data/records/records.jsonl").read_bytes().splitlines()
@@ -69,3 +71,31 @@ def test_what_a_fact_leaves_out_is_not_written() -> None:
 
 def test_what_the_first_versions_did_not_write_is_empty() -> None:
     assert msgspec.convert({"result": "changed"}, Polled) == Polled(result="changed")
+
+
+NEWER = b'{"actor":"A","at":1.0,"data":{"b":[1],"a":2},"kind":"disk.melted","seq":1}'
+
+
+def test_a_kind_of_a_newer_version_is_kept_as_it_is_and_passed_over() -> None:
+    record = decode(NEWER)
+    assert record.kind == "disk.melted" and encode(record) == NEWER
+    assert RunView([record]).record_count == 1
+    assert sentence(record) == "b: [1], a: 2"
+
+
+def test_a_record_without_facts_is_kept_without_facts() -> None:
+    line = b'{"actor":"A","at":1.0,"kind":"disk.melted","seq":1}'
+    assert encode(decode(line)) == line
+
+
+def test_a_record_without_what_its_kind_must_have_is_of_another_make() -> None:
+    with pytest.raises(ForeignRecord, match=r"open.closed: .*missing required field `server`"):
+        decode(b'{"actor":"A","at":1.0,"data":{"open":"O1"},"kind":"open.closed","seq":1}')
+
+
+def test_the_whole_view_is_told_from_lines_of_before() -> None:
+    view = RunView(map(decode, LINES))
+    assert view.record_count == len(LINES)
+    assert [job.name for job in view.jobs.values()] == ["FIRST"]
+    assert [row.status for row in view.details.values()] == ["Complete"]
+    assert {event.event for _, event in view.events} == {108}

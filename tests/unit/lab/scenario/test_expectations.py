@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from despoolr_core.records.kinds.run import ExpectationChecked
+from despoolr_core.records.stream import of
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.run import RunResult
 from scenarios.staging import blocked_update, hold, play
@@ -204,5 +206,5 @@ def test_findings_come_in_the_order_of_the_file_and_have_names() -> None:
 
 
 def test_what_was_found_is_on_record() -> None:
-    recorded = [r.data["ok"] for r in result().records if r.kind == "scenario.expect"]
+    recorded = [fact.ok for _, fact in of(result().records, ExpectationChecked)]
     assert sorted(recorded) == [False] * len(FAILS) + [True] * len(HOLDS)

@@ -10,9 +10,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from despoolr_core.profile import ProfileError
-from despoolr_core.records.stream import decode, encode
+from despoolr_core.records.kinds.run import StepTaken
+from despoolr_core.records.stream import decode, encode, of
 from despoolr_core.timing import parse_timing
 from despoolr_lab.scenario.run import RunOptions, profiles_of, run_scenario
 from despoolr_lab.scenario.steps import StepError
@@ -81,9 +83,9 @@ def test_at_one_moment_expectations_are_checked_before_steps_are_done() -> None:
 def test_the_order_of_the_file_decides_between_steps_of_one_moment() -> None:
     released = {"do": "release", "at": "1h", "machine": "WS1"}
     done = [
-        r.data["do"]
-        for r in play(scenario(share(), hold(), released, hours=2)).records
-        if "at" in r.data
+        step.do
+        for _, step in of(play(scenario(share(), hold(), released, hours=2)).records, StepTaken)
+        if step.at is not UNSET
     ]
     assert done == ["job", "hold", "release"]
 
@@ -139,11 +141,7 @@ def test_a_step_the_world_cannot_do_is_the_scenarios_fault() -> None:
 def test_a_hold_that_is_refused_is_on_record_and_the_run_goes_on() -> None:
     first = hold("WS1", share_mode="NONE")
     result = play(scenario(share(), first, hold("WS2", at="90m"), hours=2))
-    (note,) = [
-        r.data["result"]
-        for r in result.records
-        if r.kind == "scenario.step" and r.data.get("result")
-    ]
+    (note,) = [fact.result for _, fact in of(result.records, StepTaken) if fact.result]
     assert note["blockers"] == ["WS1"]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from despoolr_core.records.kinds.client import CommandChanged, ResultReported
 from despoolr_core.records.stream import Record
 from despoolr_lab.soak.counts import (
     Count,
@@ -21,6 +22,7 @@ from despoolr_lab.soak.counts import (
     failed_runs,
     request_of,
 )
+from record_samples import sample
 
 MACHINES = {"PC00001": "BPC00001", "PC00002": "BPC00002"}
 REQUEST = "BPC0001"
@@ -35,19 +37,11 @@ def all_is_well(**changes: Any) -> Found:
     reported = Reported()
     for sms_id in MACHINES.values():
         reported.add(
-            Record(
-                1,
-                0.0,
-                "PC",
-                "pcm.record",
-                data={"request": REQUEST, "package": "P", "state": "Executed"},
-            ),
+            Record(1, 0.0, "PC", CommandChanged(request=REQUEST, package="P", state="Executed")),
             sms_id,
         )
         reported.add(
-            Record(
-                2, 0.0, "PC", "pcm.reported", data={"report": report(sms_id), "result": "Success"}
-            ),
+            Record(2, 0.0, "PC", sample(ResultReported, report=report(sms_id), result="Success")),
             sms_id,
         )
     found = Found(
@@ -124,8 +118,8 @@ def test_a_report_that_was_begun_and_cut_off_may_count_or_not() -> None:
 
 def test_an_expiry_is_no_report_that_has_to_count() -> None:
     found = all_is_well()
-    data = {"report": "BPC00001-BPC0009-expired", "result": "Expired"}
-    found.reported.add(Record(3, 0.0, "PC00001", "pcm.reported", data=data), "BPC00001")
+    said = sample(ResultReported, report="BPC00001-BPC0009-expired", result="Expired")
+    found.reported.add(Record(3, 0.0, "PC00001", said), "BPC00001")
     assert wrong(found) == []
 
 

@@ -6,30 +6,21 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from despoolr_core.records.kinds.client import CommandChanged, Polled, ResultReported
 from despoolr_core.records.stream import Record, encode
 from despoolr_lab.soak.counts import Found, Job, Row
 from despoolr_lab.soak.evidence import read_clients, read_database
+from record_samples import sample
 
 
 def test_records_of_all_fleets_are_read_and_half_a_line_is_none(tmp_path: Path) -> None:
-    ran = Record(
-        1,
-        0.0,
-        "PC00036",
-        "pcm.record",
-        data={"request": "BPC0001", "package": "P", "state": "Executed"},
-    )
-    said = Record(
-        2,
-        0.0,
-        "PC00036",
-        "pcm.reported",
-        data={"report": "BPC00010-BPC0001-1.000", "result": "Success"},
-    )
-    other = Record(3, 0.0, "PC00036", "pcm.polled", data={"result": "changed"})
-    (tmp_path / "fleet1.jsonl").write_bytes(
-        b"\n".join(map(encode, (ran, said, other))) + b'\n{"kind":"pcm.reported"'
-    )
+    ran = CommandChanged(request="BPC0001", package="P", state="Executed")
+    said = sample(ResultReported, report="BPC00010-BPC0001-1.000", result="Success")
+    lines = [
+        encode(Record(number, 0.0, "PC00036", fact))
+        for number, fact in enumerate((ran, said, Polled(result="changed")), 1)
+    ]
+    (tmp_path / "fleet1.jsonl").write_bytes(b"\n".join(lines) + b'\n{"kind":"pcm.reported"')
     reported = read_clients(tmp_path, ["FLEET1", "FLEET2"])
     assert reported.begun == {("BPC00010", "BPC0001"): 1}
     assert reported.handed_in == {"BPC00010-BPC0001-1.000": "Success"}

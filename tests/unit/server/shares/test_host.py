@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from despoolr_core.records.stream import decode, encode
+from despoolr_core.records.kinds.share import OpenClosed, ShareDamaged
+from despoolr_core.records.stream import decode, encode, of
 from despoolr_core.share.modes import NtStatus, Role
 from despoolr_core.share.wire import LockElement, LockRequest, Problem, SessionReply, SessionRequest
 from despoolr_server.files import DiskFileStore, MemoryFileStore
@@ -106,7 +108,7 @@ async def test_a_session_that_ends_closes_its_opens_in_the_order_of_opening() ->
         for number in range(5)
     ]
     assert world.host.sessions.end(WS3, session) is None
-    closed = [record.data["open"] for record in world.records if record.kind == "open.closed"]
+    closed = [fact.open for _, fact in of(world.records, OpenClosed)]
     assert closed == handles
     ended = next(record for record in world.records if record.kind == "session.ended")
     assert {record.cause for record in world.records if record.kind == "open.closed"} == {ended.seq}
@@ -302,7 +304,7 @@ async def test_every_record_names_the_server_and_survives_the_file() -> None:
         "session.ended",
     ]
     for record in world.records:
-        assert record.data["server"] == "LOGON1"
+        assert msgspec.to_builtins(record.data)["server"] == "LOGON1"
         assert decode(encode(record)) == record
     assert {record.actor for record in world.records} == {"LOGON1", "LOGON1/SITE1", "LOGON1/WS3"}
 
@@ -312,7 +314,7 @@ def test_two_hosts_on_one_recorder_keep_apart() -> None:
     other = ShareHost("LOGON2", world.clock, world.recorder)
     assert other.ledger is not world.host.ledger
     other.sessions.start(Principal("WS1", "U", Role.CLIENT), SessionRequest())
-    assert world.records[-1].data["server"] == "LOGON2"
+    assert world.last("session.started")["server"] == "LOGON2"
 
 
 async def test_why_a_handle_is_gone_is_remembered_of_the_last_ones_only() -> None:
@@ -405,8 +407,8 @@ async def test_a_share_whose_data_are_damaged_is_on_record_and_told_of() -> None
     store = MemoryFileStore()
     store.findings = ("journal 1 is gone",)
     world = World(store)
-    found = [record.data for record in world.records if record.kind == "share.damaged"]
-    assert found == [{"server": "LOGON1", "share": "OPEN", "found": "journal 1 is gone"}]
+    found = [fact for _, fact in of(world.records, ShareDamaged)]
+    assert found == [ShareDamaged(server="LOGON1", share="OPEN", found="journal 1 is gone")]
     assert world.host.damages() == ["OPEN: journal 1 is gone"]
     assert World().host.damages() == []
 

@@ -12,13 +12,15 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, select
 
 from despoolr_core.formats.instruction import Result, WireRemove, render_instruction
 from despoolr_core.formats.status_mif import StatusMif, render_status_mif
 from despoolr_core.profile import profile_of, with_overrides
 from despoolr_core.records.kinds.share import MessageSent
-from despoolr_core.records.stream import Record, Recorder
+from despoolr_core.records.kinds.site import EventLogged, LineLogged
+from despoolr_core.records.stream import Record, Recorder, of
 from despoolr_core.response import Response
 from despoolr_core.share.modes import Access, Role, ShareMode
 from despoolr_core.share.site_api import MachineSpec, PackageSpec
@@ -414,7 +416,7 @@ class Bench:
     def site_log(self, component: str) -> list[str]:
         """What a component of this site logged."""
         actor = f"{self.site.code}/{component}"
-        return [r.data["text"] for r in self.records if r.kind == "log" and r.actor == actor]
+        return [fact.text for r, fact in of(self.records, LineLogged) if r.actor == actor]
 
     def package_status(self, package: str, site: str) -> str:
         """What this site's database says of a package at a site."""
@@ -451,17 +453,18 @@ class Bench:
 
     def events(self) -> list[int]:
         """The codes of the events, in order."""
-        return [r.data["event"] for r in self.records if r.kind == "event"]
+        return [fact.event for _, fact in of(self.records, EventLogged)]
 
     def log(self, component: str = "") -> list[str]:
         return [
-            r.data["text"]
-            for r in self.records
-            if r.kind == "log" and r.data["component"].endswith(component)
+            fact.text
+            for _, fact in of(self.records, LineLogged)
+            if fact.component.endswith(component)
         ]
 
     def facts(self, kind: str) -> list[dict[str, Any]]:
-        return [r.data for r in self.records if r.kind == kind]
+        """The facts of a kind, as they are written down."""
+        return [msgspec.to_builtins(r.data) for r in self.records if r.kind == kind]
 
     def _without_below(self) -> dict[str, Any]:
         below, self.below = self.below, []

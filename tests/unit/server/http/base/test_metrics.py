@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from despoolr_core.records.kinds.share import OpenGranted, OpenRefused
 from despoolr_core.records.stream import Record
 from despoolr_server.http.base.metrics import LABELS_MAX, Refusals
+from record_samples import sample
 
 
-def refusal(program: str, server: str = "LOGON1", kind: str = "open.refused") -> Record:
-    return Record(1, 0.0, "x", kind, 0, {"server": server, "share": "SMS_SHR", "program": program})
+def refusal(
+    program: str, server: str = "LOGON1", kind: type[OpenRefused | OpenGranted] = OpenRefused
+) -> Record:
+    return Record(1, 0.0, "x", sample(kind, server=server, share="SMS_SHR", program=program))
 
 
 def test_only_this_servers_refusals_count() -> None:
@@ -16,7 +20,7 @@ def test_only_this_servers_refusals_count() -> None:
         refusal("A"),
         refusal("A"),
         refusal("A", "LOGON2"),
-        refusal("A", kind="open.granted"),
+        refusal("A", kind=OpenGranted),
     ):
         refusals(record)
     assert dict(refusals.counts) == {("SMS_SHR", "A"): 2}

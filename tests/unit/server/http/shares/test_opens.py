@@ -7,6 +7,8 @@ from urllib.parse import quote
 import msgspec
 import pytest
 
+from despoolr_core.records.kinds.share import OpenClosed
+from despoolr_core.records.stream import of
 from despoolr_core.share.modes import Role
 from despoolr_core.share.wire import SessionRequest
 from despoolr_server.shares.base.principal import Principal
@@ -149,7 +151,7 @@ async def test_an_operator_closes_by_force_and_a_client_may_not(site: Site) -> N
         await site.ask("DELETE", forced, token=site.client_token)
     ).problem.type == "/problems/forbidden"
     assert (await site.ask("DELETE", forced)).status == 204
-    assert [r.data["reason"] for r in site.records if r.kind == "open.closed"] == ["update"]
+    assert [fact.reason for _, fact in of(site.records, OpenClosed)] == ["update"]
 
 
 @pytest.mark.parametrize(

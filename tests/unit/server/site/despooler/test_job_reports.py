@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import pytest
 
+from despoolr_core.records.kinds.site import PackageReported
+from despoolr_core.records.stream import of
 from despoolr_server.database.schema import JOBS, PACKAGES
 from despoolr_server.site.jobs.model import DistributePhase, JobType, RunPhase, SendPhase
 from unit.server.site.bench import Bench
@@ -51,7 +53,7 @@ async def test_what_a_parent_says_of_a_package_that_its_child_installed(
     top, child, package, _ = await shared(top_version, child_version, job_type)
     assert top.package_status(package, "CHD") == status
     assert child.share("LOGON1", "SMS_PKGD") is not None
-    said = [r.data["said"] for r in top.records if r.kind == "package.reported"]
+    said = [fact.said for _, fact in of(top.records, PackageReported)]
     marked = job_type is JobType.SHARE_PACKAGE and child.site.profile.success_marks_package_id
     assert said == ["100Z0001" if marked else "10000001"]
 
@@ -91,7 +93,7 @@ async def test_a_child_shares_a_parents_package_again_and_the_parent_hears_of_it
     job = await child.job(package, "AGAIN", distribute=DistributePhase((), True))
     await child.pump(5)
     assert (child.status(job), top.package_status(package, "CHD")) == ("Complete", "Success")
-    assert [r.data["job"] for r in top.records if r.kind == "package.reported"][-1] == job
+    assert [fact.job for _, fact in of(top.records, PackageReported)][-1] == job
 
 
 async def test_a_package_goes_to_a_site_again_only_when_it_must() -> None:

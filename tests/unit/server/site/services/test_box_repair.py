@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import pytest
 
+from despoolr_core.records.kinds.site import BoxRestored, LineLogged
+from despoolr_core.records.stream import of
 from despoolr_core.share.contract import ShareError
 from despoolr_core.share.modes import Access, Role, ShareMode
 from despoolr_core.share.wire import Entry
@@ -14,8 +16,6 @@ from despoolr_server.shares.local import LocalShare
 from despoolr_server.site.services.box_repair import ASIDE_MAX
 from despoolr_server.site.state import boxes
 from unit.server.site.bench import Bench
-
-REPAIRED = "box.restored"
 
 
 async def bench_of(version: str = "1.1") -> Bench:
@@ -26,18 +26,12 @@ async def bench_of(version: str = "1.1") -> Bench:
 
 
 def restored(bench: Bench) -> list[tuple[str, str, str]]:
-    return [
-        (r.data["server"], r.data["path"], r.data["aside"])
-        for r in bench.records
-        if r.kind == REPAIRED
-    ]
+    return [(fact.server, fact.path, fact.aside) for _, fact in of(bench.records, BoxRestored)]
 
 
 def logs(bench: Bench) -> list[str]:
     return [
-        r.data["text"]
-        for r in bench.records
-        if r.kind == "log" and "MAINTENANCE" in r.data["component"]
+        fact.text for _, fact in of(bench.records, LineLogged) if "MAINTENANCE" in fact.component
     ]
 
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from despoolr_core.formats.instruction import Install, InstallKind, render_instruction
 from despoolr_core.formats.status_mif import StatusMif
+from despoolr_core.records.kinds.share import FileWritten
+from despoolr_core.records.stream import of
 from despoolr_core.share.modes import Access, Role, ShareMode
 from despoolr_server.site.state import boxes
 from unit.server.site.bench import Bench
@@ -26,11 +28,7 @@ async def test_reports_are_carried_in_and_gone_from_the_logon_server() -> None:
     await bench.cycle("MAINTENANCE_MANAGER")
     assert bench.names("SITE1/SMS_SITE") == ["00001001.PCK", "00001001.SNI", "00002001.SNI"]
     assert bench.names("LOGON1/SMS_SHR", BOX) == bench.names("LOGON2/SMS_SHR", BOX) == []
-    written = [
-        r.data["path"]
-        for r in bench.records
-        if r.kind == "file.written" and r.data["share"] == "SMS_SITE"
-    ]
+    written = [fact.path for _, fact in of(bench.records, FileWritten) if fact.share == "SMS_SITE"]
     assert written.index("00001001.PCK") < written.index("00001001.SNI"), (
         "the MIF before the instruction that names it"
     )

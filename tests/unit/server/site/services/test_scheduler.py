@@ -7,6 +7,8 @@ import itertools
 import pytest
 
 from despoolr_core.formats.instruction import Install, parse_instruction
+from despoolr_core.records.kinds.site import EventLogged
+from despoolr_core.records.stream import of
 from despoolr_server.site.jobs.model import DetailKind, JobSpec, RunPhase, SendPhase
 from despoolr_server.site.services.packing import split_unc
 from despoolr_server.site.services.scheduler import repeated
@@ -226,6 +228,6 @@ async def test_a_pending_instance_of_a_repeating_job_blocks_the_next_one_in_the_
     root.capacity = root.used  # nothing can be packed: both instances stay Pending
     await bench.pump(4)
     assert [job.status for job in await bench.administrator.jobs()][:2] == ["Pending", "Pending"]
-    tried = {r.data["job"] for r in bench.records if r.kind == "event" and r.data["event"] == 330}
+    tried = {fact.job for _, fact in of(bench.records, EventLogged) if fact.event == 330}
     assert first in tried
     assert (len(tried) > 1) is is_tried

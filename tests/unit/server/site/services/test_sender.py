@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from despoolr_core.records.kinds.share import FileWritten
+from despoolr_core.records.stream import of
 from despoolr_core.share.modes import Access, ShareMode
 from despoolr_server.site.services.sender import (
     SendRequest,
@@ -88,11 +90,7 @@ async def test_the_instruction_comes_after_its_package() -> None:
     job = await bench.job(await bench.package())
     await bench.cycle("SCHEDULER")
     await bench.cycle("LAN_SENDER")
-    written = [
-        r.data["path"]
-        for r in bench.records
-        if r.kind == "file.written" and r.data["share"] == "SMS_SITE"
-    ]
+    written = [fact.path for _, fact in of(bench.records, FileWritten) if fact.share == "SMS_SITE"]
     assert written == [f"{job}.PCK", f"{job}.INS"]
 
 

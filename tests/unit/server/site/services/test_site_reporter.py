@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from despoolr_core.formats.instruction import INVENTORY, MifTransfer, parse_instruction
+from despoolr_core.records.kinds.site import MifLoaded
+from despoolr_core.records.stream import of
 from despoolr_server.database.schema import MACHINES, SITES
 from despoolr_server.site.jobs.model import DistributePhase
 from despoolr_server.site.services import site_reporter
@@ -109,6 +111,5 @@ async def test_reports_of_a_job_go_up_to_the_site_that_made_it_and_no_further() 
         "the middle loaded them"
     )
     assert not any(
-        r.actor.startswith("TOP/") and r.kind == "mif.loaded" and job in r.data["report"]
-        for r in top.records
+        r.actor.startswith("TOP/") and job in fact.report for r, fact in of(top.records, MifLoaded)
     )

@@ -1,0 +1,266 @@
+"""What a run's records say: opens, refusals, jobs and their rows, events, as of the last record.
+
+The law: one fold over the records and nothing else, for every reader that looks at a whole run: the
+answers about a finished run, the report, the verdict. A reader that wants one kind of record only
+asks `of`. What a site says of another site's job is that site's part of it, and left out here.
+
+It keeps everything, so it is for runs that are over; a running server has the `EpisodeLedger`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from despoolr_core.records.episodes import EpisodeLedger
+from despoolr_core.records.kinds.fact import Fact
+from despoolr_core.records.kinds.share import (
+    LockGranted,
+    LockReleased,
+    OpenClosed,
+    OpenGranted,
+    OpenRefused,
+    ShareStarted,
+)
+from despoolr_core.records.kinds.site import (
+    DetailStatusChanged,
+    EventLogged,
+    JobStatusChanged,
+)
+from despoolr_core.records.stream import Record, is_owners
+from despoolr_core.share.wire import Blocker, LockedRange
+
+EPISODES_MAX: Final = 1_000_000
+SERVER_STOPPED: Final = "server stopped"
+"""The reason of an open's end that is neither its holder's doing nor anybody's who wanted the
+file.
+"""
+
+
+@dataclass(slots=True)
+class Holding:
+    """One open from grant to close.
+
+    `closed_at` is None for one that nobody had closed when the records end. `refusal_count` is how
+    many opens of others it stopped, `blocked` the first of them with what it said of this open.
+    `kind` says which lock it stands for, if it is a WebDAV lock's, and `ranges` what it has locked.
+    """
+
+    server: str
+    open: str
+    machine: str
+    user: str
+    program: str
+    share: str
+    path: str
+    access: str
+    share_mode: str
+    opened_at: float
+    kind: str = ""
+    closed_at: float | None = None
+    reason: str = ""
+    refusal_count: int = 0
+    blocked: tuple[OpenRefused, Blocker] | None = None
+    ranges: tuple[LockedRange, ...] = ()
+
+    def is_held(self, at: float | None) -> bool:
+        """Whether it was held at a time (None: whether it is when the records end)."""
+        if at is None:
+            return self.closed_at is None
+        return self.opened_at <= at and (self.closed_at is None or at < self.closed_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A status that something took at a time, and what it was before."""
+
+    at: float
+    status: str
+    was: str
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class JobHistory:
+    """A job's statuses over time; `name` is empty if no record tells it."""
+
+    job: str
+    name: str = ""
+    changes: list[Change] = field(default_factory=list)
+
+    @property
+    def status(self) -> str:
+        """The status it ended with."""
+        return self.changes[-1].status if self.changes else ""
+
+    @property
+    def label(self) -> str:
+        """`UPDATE (BPC00003)`, or the number alone."""
+        return f"{self.name} ({self.job})" if self.name and self.name != self.job else self.job
+
+
+@dataclass(slots=True)
+class DetailHistory:
+    """One row of Job Details over time: a site arrival, a completion, a server, a workstation."""
+
+    job: str
+    kind: str
+    site: str
+    machine: str
+    changes: list[Change] = field(default_factory=list)
+
+    @property
+    def status(self) -> str:
+        """What the row says at the end."""
+        return self.changes[-1].status
+
+
+DetailKey = tuple[str, str, str, str]
+"""A row of Job Details: job, kind, site, machine."""
+
+
+class RunView:
+    """The fold. Opens are in the order of their grants, all else in the order of first mention."""
+
+    def __init__(self, records: Iterable[Record] = (), *, episodes_max: int = EPISODES_MAX) -> None:
+        self.ledger = EpisodeLedger(episodes_max=episodes_max, history_max=0)
+        self.record_count = 0
+        self.first_at = 0.0
+        """When the first record was made: not the earliest, where a scaled clock was set after
+        it.
+        """
+        self.start = self.end = 0.0
+        """The earliest and the latest moment."""
+        self.holdings: list[Holding] = []
+        self.unseen: list[Holding] = []
+        """Opens that refused others and whose grant is not among the records."""
+        self.attempts: dict[str, list[float]] = {}
+        """Episode to the moments of its refusals."""
+        self.jobs: dict[str, JobHistory] = {}
+        self.details: dict[DetailKey, DetailHistory] = {}
+        self.events: list[tuple[Record, EventLogged]] = []
+        self._open: dict[tuple[str, str], Holding] = {}
+        self._steps: Final[dict[type[Fact], Callable[[Record, Any], None]]] = {
+            ShareStarted: self._server_started,
+            OpenGranted: self._granted,
+            OpenRefused: self._refused,
+            OpenClosed: self._closed,
+            LockGranted: self._locked,
+            LockReleased: self._unlocked,
+            JobStatusChanged: self._job_changed,
+            DetailStatusChanged: self._detail_changed,
+            EventLogged: self._event,
+        }
+        for record in records:
+            self.apply(record)
+
+    def apply(self, record: Record) -> None:
+        """Take one record in."""
+        if not self.record_count:
+            self.first_at = self.start = self.end = record.at
+        self.record_count += 1
+        self.start, self.end = min(self.start, record.at), max(self.end, record.at)
+        self.ledger.apply(record)
+        step = self._steps.get(type(record.data))
+        if step is not None:
+            step(record, record.data)
+
+    def name_of(self, job: str) -> str:
+        """A job's name; its ID if no record tells it."""
+        found = self.jobs.get(job)
+        return found.name if found is not None and found.name else job
+
+    def details_of(self, job: str) -> list[DetailHistory]:
+        """The rows of a job that were ever reported."""
+        return [row for row in self.details.values() if row.job == job]
+
+    # -- one step for each kind
+
+    def _server_started(self, record: Record, started: ShareStarted) -> None:
+        for key in [key for key in self._open if key[0] == started.server]:
+            self._end(key, record.at, SERVER_STOPPED)
+
+    def _granted(self, record: Record, granted: OpenGranted) -> None:
+        holding = Holding(
+            server=granted.server,
+            open=granted.open,
+            machine=granted.machine,
+            user=granted.user,
+            program=granted.program,
+            share=granted.share,
+            path=granted.path,
+            access=granted.access,
+            share_mode=granted.share_mode,
+            opened_at=record.at,
+            kind=granted.lock or "",
+        )
+        self._open[granted.server, granted.open] = holding
+        self.holdings.append(holding)
+
+    def _closed(self, record: Record, closed: OpenClosed) -> None:
+        self._end((closed.server, closed.open), record.at, closed.reason)
+
+    def _end(self, key: tuple[str, str], at: float, reason: str) -> None:
+        holding = self._open.pop(key, None)
+        if holding is not None:
+            holding.closed_at, holding.reason, holding.ranges = at, reason, ()
+
+    def _refused(self, record: Record, refused: OpenRefused) -> None:
+        if refused.episode and refused.blockers:
+            self.attempts.setdefault(refused.episode, []).append(record.at)
+        for blocker in refused.blockers:
+            holding = self._open.get((refused.server, blocker.open))
+            if holding is None:
+                holding = self._open[refused.server, blocker.open] = _unseen(refused, blocker)
+                self.unseen.append(holding)
+            holding.refusal_count += 1
+            if holding.blocked is None:
+                holding.blocked = (refused, blocker)
+
+    def _locked(self, record: Record, granted: LockGranted) -> None:
+        holding = self._open.get((granted.server, granted.open))
+        if holding is not None:
+            lock = LockedRange(granted.lock, granted.offset, granted.length, record.at)
+            holding.ranges = (*holding.ranges, lock)
+
+    def _unlocked(self, _record: Record, released: LockReleased) -> None:
+        holding = self._open.get((released.server, released.open))
+        if holding is not None:
+            ranges = holding.ranges
+            index = next((n for n, lock in enumerate(ranges) if released.is_of(lock)), len(ranges))
+            holding.ranges = ranges[:index] + ranges[index + 1 :]
+
+    def _job_changed(self, record: Record, changed: JobStatusChanged) -> None:
+        if not is_owners(record.actor, changed.job):
+            return
+        job = self.jobs.setdefault(changed.job, JobHistory(changed.job))
+        job.name = changed.name or job.name
+        job.changes.append(Change(record.at, changed.status, changed.was, changed.reason))
+
+    def _detail_changed(self, record: Record, changed: DetailStatusChanged) -> None:
+        if not is_owners(record.actor, changed.job):
+            return
+        key = (changed.job, changed.detail, changed.site, changed.machine)
+        row = self.details.get(key)
+        if row is None:
+            row = self.details[key] = DetailHistory(*key)
+        row.changes.append(Change(record.at, changed.status, changed.was))
+
+    def _event(self, record: Record, event: EventLogged) -> None:
+        self.events.append((record, event))
+
+
+def _unseen(refused: OpenRefused, blocker: Blocker) -> Holding:
+    return Holding(
+        server=refused.server,
+        open=blocker.open,
+        machine=blocker.machine,
+        user=blocker.user,
+        program=blocker.program,
+        share=refused.share,
+        path=refused.path,
+        access=blocker.access,
+        share_mode=blocker.share_mode,
+        opened_at=blocker.opened_at,
+    )
