@@ -8,8 +8,8 @@ from itertools import product
 
 import pytest
 
+from despoolr_core.rules.conflict import conflicts, wants
 from despoolr_core.share.modes import Access, NtStatus, Role, ShareMode, parse_flags
-from despoolr_server.engine.conflict import conflicts, wants
 from despoolr_server.engine.engine import ShareEngine
 from despoolr_server.engine.names import Name
 from despoolr_server.engine.rows import Ask, FileFacts, Granted, Refusal, Session

@@ -14,6 +14,7 @@ import textwrap
 from collections.abc import Iterable
 from typing import Final
 
+from despoolr_core.rules.conflict import DELETES, READS, WRITES, conflicts, wants
 from despoolr_core.share.modes import (
     HTTP_STATUS,
     WIN32_CODE,
@@ -23,7 +24,6 @@ from despoolr_core.share.modes import (
     render_access,
     render_share_mode,
 )
-from despoolr_server.engine.conflict import DELETES, READS, WRITES, conflicts, wants
 from despoolr_server.engine.deletion import MARK_RULES
 from despoolr_server.engine.dispositions import (
     BEFORE_DELETE_PENDING,

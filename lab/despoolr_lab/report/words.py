@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any, Final
 
+from despoolr_core.rules import conflict
+from despoolr_core.rules.conflict import wants
 from despoolr_core.share.modes import Access, ShareMode, parse_flags
 
 TEXT_MAX: Final = 400
@@ -108,41 +110,32 @@ def words_of(flags: str, none: str) -> str:
 
 
 def clash(access: str, share_mode: str, holder_access: str, holder_share_mode: str) -> str:
-    """Why two opens exclude each other, by the rule: each one's access must be inside what the
-    other lets happen.
+    """Why two opens exclude each other, by the two-line rule: each one's access must be inside what
+    the other shares.
 
     Empty when the words do not tell (a lock, a pending delete).
     """
     try:
-        wanted, left = _kinds(access), parse_flags(ShareMode, holder_share_mode)
-        held, let = _kinds(holder_access), parse_flags(ShareMode, share_mode)
+        opens = [
+            wants(parse_flags(Access, access)),
+            parse_flags(ShareMode, share_mode),
+            wants(parse_flags(Access, holder_access)),
+            parse_flags(ShareMode, holder_share_mode),
+        ]
     except ValueError:
         return ""
+    wanted, held = conflict.clash(*opens)
     reasons = []
-    if wanted & ~left:
+    if wanted:
         reasons.append(
-            f"it wants to {_names(wanted & ~left)}; the holder lets others "
+            f"it wants to {_names(wanted)}; the holder lets others "
             f"{words_of(holder_share_mode, 'do nothing')}"
         )
-    if held & ~let:
+    if held:
         reasons.append(
-            f"the holder may {_names(held & ~let)}; it lets others "
-            f"{words_of(share_mode, 'do nothing')}"
+            f"the holder may {_names(held)}; it lets others {words_of(share_mode, 'do nothing')}"
         )
     return clean("; ".join(reasons))
-
-
-def _kinds(access: str) -> int:
-    """An access as the share mode bits that would allow it (MS-FSA 2.1.5.1.2.2)."""
-    value = parse_flags(Access, access)
-    kinds = 0
-    if value & (Access.READ_DATA | Access.EXECUTE):
-        kinds |= ShareMode.READ
-    if value & (Access.WRITE_DATA | Access.APPEND_DATA):
-        kinds |= ShareMode.WRITE
-    if value & Access.DELETE:
-        kinds |= ShareMode.DELETE
-    return kinds
 
 
 def _names(share_mode: int) -> str:

@@ -8,8 +8,8 @@ store knows (`FileFacts`, read in the same turn).
 
 from __future__ import annotations
 
+from despoolr_core.rules.conflict import conflict_class, conflicts, effective_modes
 from despoolr_core.share.modes import CreateAction, NtStatus, Role, ShareMode
-from despoolr_server.engine.conflict import conflict_class, conflicts, effective_modes
 from despoolr_server.engine.deletion import may_mark
 from despoolr_server.engine.dispositions import BEFORE_DELETE_PENDING, STAYS, Plan, decide
 from despoolr_server.engine.locking import Locking

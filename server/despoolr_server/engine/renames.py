@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from despoolr_core.rules.conflict import DELETES
 from despoolr_core.share.modes import NtStatus
-from despoolr_server.engine.conflict import DELETES
 from despoolr_server.engine.rows import READONLY, FileFacts
 
 

@@ -13,7 +13,7 @@ from itertools import islice
 
 import msgspec
 
-from despoolr_server.engine.conflict import Holders
+from despoolr_server.engine.holders import Holders
 from despoolr_server.engine.names import Name
 from despoolr_server.engine.ranges import RangeLocks
 from despoolr_server.engine.rows import Open, Waiting

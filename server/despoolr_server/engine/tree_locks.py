@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from despoolr_server.engine.conflict import conflicts
+from despoolr_core.rules.conflict import conflicts
 from despoolr_server.engine.rows import Open
 
 NAMES: Final = 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from despoolr_core.rules.conflict import DELETES, READS, WRITES
 from despoolr_core.rules.fold import fold
 from despoolr_core.rules.memory import remembered
 from despoolr_core.share.modes import (
@@ -24,7 +25,6 @@ from despoolr_core.share.modes import (
     render_attributes,
 )
 from despoolr_core.share.wire import OpenFacts, OpenReply, OpenRequest, Problem
-from despoolr_server.engine.conflict import DELETES, READS, WRITES
 from despoolr_server.engine.dispositions import STAYS
 from despoolr_server.engine.names import BadName, Name, parse_name
 from despoolr_server.engine.rows import STORED_ATTRIBUTES, Ask, FileFacts, Granted, Open, Refusal

@@ -40,6 +40,7 @@ def test_values_are_bounded_and_unambiguous() -> None:
         (("READ", "READ"), ("READ", "NONE"), "it wants to read; the holder lets others do nothing"),
         (("READ", "READ"), ("READ", "READ"), ""),
         (("READ_ATTRIBUTES", "NONE"), ("READ_ATTRIBUTES", "NONE"), ""),
+        (("READ", "READ"), ("READ_ATTRIBUTES", "NONE"), ""),
         (("no such word", "READ"), ("READ", "READ"), ""),
     ],
 )

@@ -5,14 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from despoolr_server.engine.conflict import (
-    ATTRIBUTES_ONLY,
-    Holders,
+from despoolr_core.rules.conflict import (
     conflict_class,
     conflicts,
-    effective_modes,
     wants,
 )
+from despoolr_server.engine.holders import Holders
 from despoolr_server.engine.rows import Open
 
 ACCESS = st.sampled_from(
@@ -40,27 +38,6 @@ def row(number: int, access: int, share: int) -> Open:
         delete_on_close=False,
         purpose="",
     )
-
-
-def test_reads_writes_and_deletes_are_what_share_modes_speak_of() -> None:
-    assert [wants(bit) for bit in (0x1, 0x20, 0x2, 0x4, 0x10000, 0x80, 0x100000)] == [
-        1,
-        1,
-        2,
-        2,
-        4,
-        0,
-        0,
-    ]
-
-
-def test_an_open_for_attributes_that_overwrites_is_held_to_the_delete_part_alone() -> None:
-    assert effective_modes(0x1, 0x2, 0) == (3, 0)
-    assert effective_modes(0x80, 0, 0) == (0, 0)
-    wanted, shared = effective_modes(0x80, 0x2, 0)
-    assert (wanted, shared) == (ATTRIBUTES_ONLY, 3)
-    assert conflicts(wanted, shared, 4, 7)
-    assert not conflicts(wanted, shared, 3, 0)
 
 
 @given(st.lists(st.tuples(ACCESS, SHARE), max_size=12), ACCESS, SHARE, st.data())
