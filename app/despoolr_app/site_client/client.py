@@ -42,14 +42,12 @@ from despoolr_core.share.site_api import (
     SiteSpec,
     SubSitesMade,
 )
-from despoolr_core.share.wire import Problem
+from despoolr_core.share.wire import GATEWAY_ERRORS, Problem
 
 T = TypeVar("T")
 
 ANSWER_SIZE_MAX: Final = 256 * 1024 * 1024
 """Bytes of an answer."""
-GATEWAY_ERRORS: Final = (502, 503, 504)
-"""What somebody between here and there answers who has had no answer himself."""
 RETRY_AFTER_S_MAX: Final = 3600
 """Seconds that a server may tell its callers to wait."""
 

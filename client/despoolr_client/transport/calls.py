@@ -19,13 +19,12 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.share.chain import Chain, ChainReply, ChainResult, Link
 from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_core.share.modes import WIN32_CODE, NtStatus
-from despoolr_core.share.wire import EpisodeEnd, Problem
+from despoolr_core.share.wire import GATEWAY_ERRORS, EpisodeEnd, Problem
 
 T = TypeVar("T")
 
 _OWN: Final = ("/api/v1/opens/", "/api/v1/sessions/")
 """What a `DELETE` of ends an open or a session: to let go is never too late."""
-_GATEWAY_ERRORS: Final = (502, 503, 504)
 _STATUS_WITHOUT_BODY: Final[dict[int, NtStatus]] = {
     400: NtStatus.INVALID_PARAMETER,
     401: NtStatus.ACCESS_DENIED,
@@ -139,7 +138,7 @@ class HttpCaller:
         try:
             problem = _PROBLEM.decode(body)
         except msgspec.DecodeError:
-            if status < 400 or status in _GATEWAY_ERRORS:
+            if status < 400 or status in GATEWAY_ERRORS:
                 return ShareUnreachable(
                     f"{self._base} answers {status}, but not as a Despoolr server"
                 )

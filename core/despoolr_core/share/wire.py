@@ -12,6 +12,9 @@ import msgspec
 
 from despoolr_core.rules.fields import LineText, NameText
 
+GATEWAY_ERRORS: Final = (502, 503, 504)
+"""Statuses of somebody between client and server who has had no answer himself."""
+
 
 class SessionRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """`POST /api/v1/sessions`. `machine` and `user` may be left out: the token names them.
