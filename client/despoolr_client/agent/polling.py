@@ -9,9 +9,10 @@ random (Q153288). The server that answers is the current one from then on, and t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+import msgspec
 
 from despoolr_client.pcm import lines
 from despoolr_client.pcm.state import Records
@@ -33,8 +34,7 @@ class PollResult(StrEnum):
     OFF = "off"
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
+class Fetched(msgspec.Struct, frozen=True):
     """What the logon servers answered: `records` for a changed file, `reason` for a failure.
 
     `server` is the current logon server from now on, `etag` that of the file as it was read last.
