@@ -73,7 +73,7 @@ PURE = {
     "despoolr_client.pcm",
 }
 OF_A_SEED = {
-    "despoolr_lab.load.shapes",
+    "despoolr_lab.load.spec.shapes",
     "despoolr_lab.load.plan",
     "despoolr_lab.soak.plan",
     "despoolr_lab.soak.drift",

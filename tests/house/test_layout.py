@@ -154,7 +154,7 @@ SEEN_THROUGH: dict[str, tuple[str, str]] = {
         "a setting of processes that run",
     ),
     "despoolr_app.process.runtime": ("tests/process/test_serve.py", "what the processes stand on"),
-    "despoolr_lab.load.protocol": (
+    "despoolr_lab.load.workers.protocol": (
         "tests/unit/lab/load/test_plan.py",
         "what is told to processes, made and read",
     ),
@@ -162,11 +162,14 @@ SEEN_THROUGH: dict[str, tuple[str, str]] = {
         "tests/process/test_load.py",
         "a site that runs, asked and given work",
     ),
-    "despoolr_lab.load.worker": (
+    "despoolr_lab.load.workers.worker": (
         "tests/process/test_load.py",
         "a process, started as one, stopped, killed",
     ),
-    "despoolr_lab.load.workers": ("tests/process/test_load.py", "those processes, directed"),
+    "despoolr_lab.load.workers.workers": (
+        "tests/process/test_load.py",
+        "those processes, directed",
+    ),
     "despoolr_app.process.metrics": (
         "tests/process/test_metrics.py",
         "as every process answers, and as Prometheus reads it",

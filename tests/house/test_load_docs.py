@@ -13,10 +13,11 @@ import jsonschema
 import msgspec
 import pytest
 
-from despoolr_lab.load import model, tables
-from despoolr_lab.load.file import parse_load
-from despoolr_lab.load.results import samples_csv
-from despoolr_lab.load.shapes import SHAPES
+from despoolr_lab.load.outcome.results import samples_csv
+from despoolr_lab.load.spec import model
+from despoolr_lab.load.spec.file import parse_load
+from despoolr_lab.load.spec.shapes import SHAPES
+from despoolr_lab.scenario import load_tables as tables
 from support import REPOSITORY
 
 PAGE = (REPOSITORY / "docs/load.md").read_text("utf-8")

@@ -107,7 +107,7 @@ PRINTERS: dict[str, str] = {
     "app/despoolr_app/cli/output.py": "the one place that prints, and escapes",
     "app/despoolr_app/cli/mif.py": "rich tables, whose cells are escaped",
     "app/despoolr_app/cli/streams.py": "flushes, and closes what nobody reads",
-    "lab/despoolr_lab/load/worker.py": "JSON lines to the process that started it",
+    "lab/despoolr_lab/load/workers/worker.py": "JSON lines to the process that started it",
     "lab/despoolr_lab/docs/examples.py": "a file of the repository",
     "lab/despoolr_lab/docs/openapi.py": "a file of a release",
     "lab/despoolr_lab/docs/semantics.py": "a page of the repository",

@@ -31,7 +31,7 @@ number of clients.
 """
 
 
-class Entry(Protocol):
+class Listed(Protocol):
     """What the table says of a command (`despoolr.console.Subcommand`)."""
 
     @property
@@ -50,7 +50,7 @@ class Entry(Protocol):
         ...
 
 
-Table = Mapping[str, Entry]
+Table = Mapping[str, Listed]
 
 
 class LazyGroup(click.Group):

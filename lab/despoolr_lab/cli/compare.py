@@ -14,7 +14,7 @@ import click
 from despoolr_app.cli.output import EXIT_OK, echo_json, echo_table, fail, json_option, put, say
 
 if TYPE_CHECKING:
-    from despoolr_lab.load.compare import Line, Sample
+    from despoolr_lab.load.outcome.compare import Line, Sample
 
 
 @click.command("compare")
@@ -39,8 +39,8 @@ def command(a: str, b: str, anyway: bool, runs: Path, as_json: bool) -> int:
     Each is a directory, the name of one in `--runs`, or `latest`.
     """
     from despoolr_app.runs.directory import RunError
-    from despoolr_lab.load.archive import read_kept
-    from despoolr_lab.load.compare import compare, differences, warnings
+    from despoolr_lab.load.outcome.archive import read_kept
+    from despoolr_lab.load.outcome.compare import compare, differences, warnings
 
     try:
         samples = [read_kept(name, runs) for name in (a, b)]

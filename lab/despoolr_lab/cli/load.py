@@ -18,8 +18,8 @@ from despoolr_app.cli.output import echo_json, echo_table, fail, json_option, pu
 from despoolr_core.times import stopwatch
 
 if TYPE_CHECKING:
-    from despoolr_lab.load.model import LoadFile
     from despoolr_lab.load.run import LoadOptions, LoadProgress, Outcome
+    from despoolr_lab.load.spec.model import LoadFile
 
 PLAIN_EVERY_S: Final = 10.0
 """Seconds between two lines where there is no terminal."""
@@ -90,7 +90,7 @@ def command(file: str, out: Path, quiet: bool, as_json: bool, processes: int, **
     from despoolr_app.process.settings import ConfigError, unknown_variables
     from despoolr_app.runs.directory import RunError, check_root, new_directory, utc_stamp
     from despoolr_app.site_client.errors import SiteError
-    from despoolr_lab.load.results import exit_code, summary_of, write_all
+    from despoolr_lab.load.outcome.results import exit_code, summary_of, write_all
 
     try:
         for line in unknown_variables(os.environ):
@@ -115,7 +115,7 @@ def command(file: str, out: Path, quiet: bool, as_json: bool, processes: int, **
 
 def _read(file: str, given: dict[str, Any]) -> LoadFile:
     """The load, as the options change it; or one line and exit code 2."""
-    from despoolr_lab.load.file import changed, find_load, read_load
+    from despoolr_lab.load.spec.file import changed, find_load, read_load
     from despoolr_lab.toml.toml_text import ScenarioError
 
     path = file
@@ -181,7 +181,7 @@ async def _run(load: LoadFile, options: LoadOptions, progress: _Progress) -> Out
 
 
 def _show(outcome: Outcome, summary: dict[str, Any], directory: Path) -> None:
-    from despoolr_lab.load.results import lines_of
+    from despoolr_lab.load.outcome.results import lines_of
 
     put(f"{outcome.load.name}: {outcome.load.title}")
     echo_table(["WHAT", "MEASURED"], lines_of(summary))
@@ -243,7 +243,7 @@ class _Progress:
 
 
 def _line(name: str, progress: LoadProgress) -> str:
-    from despoolr_lab.load.judgement import seconds
+    from despoolr_lab.load.measure.judgement import seconds
 
     status, now, row = progress.status, progress.now, progress.row
     took = now.took

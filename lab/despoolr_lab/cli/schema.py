@@ -17,7 +17,7 @@ def command(of: str) -> None:
     """The schema is made from the structs that read the files."""
     import json
 
-    from despoolr_lab.load import model as load
+    from despoolr_lab.load.spec import model as load
     from despoolr_lab.scenario import model as scenario
 
     put_json(json.dumps((load if of == "load" else scenario).schema(), indent=2, sort_keys=True))

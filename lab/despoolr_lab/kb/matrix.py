@@ -29,7 +29,7 @@ END_S_MAX: Final = 5.0
 """Seconds that runs under way have to come to their end after Ctrl-C."""
 
 
-class Run(Protocol):
+class RunScenario(Protocol):
     """Runs a scenario, keeps all that is told of it below `out`, and says where."""
 
     def __call__(
@@ -89,7 +89,7 @@ def cells(version: str = "") -> list[Cell]:
 
 
 def run_all(
-    run: Run,
+    run: RunScenario,
     todo: Sequence[Cell],
     options: RunOptions,
     out: Path,
@@ -125,7 +125,9 @@ def run_all(
             raise
 
 
-def run_cell(run: Run, cell: Cell, options: RunOptions, out: Path, log_format: str) -> Outcome:
+def run_cell(
+    run: RunScenario, cell: Cell, options: RunOptions, out: Path, log_format: str
+) -> Outcome:
     """One run, kept below `out`."""
     result, directory = run(
         load(cell.kb), cell.options(options), out, quiet=True, log_format=log_format

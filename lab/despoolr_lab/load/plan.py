@@ -19,9 +19,9 @@ import msgspec
 
 from despoolr_app.process.settings import NamedServer
 from despoolr_core.times import span_s
-from despoolr_lab.load.model import LoadFile
-from despoolr_lab.load.protocol import HoldOrder, Orders, Part
-from despoolr_lab.load.shapes import ClientSchedule, schedules
+from despoolr_lab.load.spec.model import LoadFile
+from despoolr_lab.load.spec.shapes import ClientSchedule, schedules
+from despoolr_lab.load.workers.protocol import HoldOrder, Orders, Part
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,14 +24,14 @@ from despoolr_app.process.settings import NamedServer
 from despoolr_app.site_client.errors import SiteError
 from despoolr_core.times import span_s
 from despoolr_core.timing import parse_timing
-from despoolr_lab.load.judgement import Facts, Finding, JobFacts, findings, invalid
-from despoolr_lab.load.model import SECONDS_MAX, LoadFile
+from despoolr_lab.load.measure.judgement import Facts, Finding, JobFacts, findings, invalid
+from despoolr_lab.load.measure.tally import Second, total
 from despoolr_lab.load.plan import Place, layout_of, orders_of
-from despoolr_lab.load.protocol import Word, WorkerStatus
-from despoolr_lab.load.stage import Stage, file_name
-from despoolr_lab.load.tally import Second, total
+from despoolr_lab.load.spec.model import SECONDS_MAX, LoadFile, file_name
+from despoolr_lab.load.stage import Stage
 from despoolr_lab.load.watch import Row, Watch
-from despoolr_lab.load.workers import Workers
+from despoolr_lab.load.workers.protocol import Word, WorkerStatus
+from despoolr_lab.load.workers.workers import Workers
 
 T = TypeVar("T")
 

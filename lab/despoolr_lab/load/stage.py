@@ -33,9 +33,9 @@ from despoolr_core.share.fleet_api import SiteCard
 from despoolr_core.share.site_api import PackageSpec
 from despoolr_core.share.wire import EpisodeList
 from despoolr_core.times import span_s
-from despoolr_lab.load.judgement import JobFacts
-from despoolr_lab.load.model import LoadFile, LoadJob, LoadPackage, Update, size_of
+from despoolr_lab.load.measure.judgement import JobFacts
 from despoolr_lab.load.plan import Layout
+from despoolr_lab.load.spec.model import LoadFile, LoadJob, LoadPackage, Update, file_name, size_of
 from despoolr_lab.sampling import Sample, ScrapeFailure, sample_all
 from despoolr_server.site.jobs.model import (
     ENDED,
@@ -323,11 +323,6 @@ class Stage:
                     f"{source.name} told {len(told.episodes):,} of {told.count:,} episodes"
                 )
         return states, notes
-
-
-def file_name(number: int) -> str:
-    """The name of a package's n-th file."""
-    return f"F{number:05}.DAT"
 
 
 def content(load: LoadFile, package: LoadPackage, version: int, number: int) -> bytes:

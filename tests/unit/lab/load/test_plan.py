@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from despoolr_app.process.settings import NamedServer
-from despoolr_lab.load.file import parse_load
 from despoolr_lab.load.plan import Layout, Place, holds_of, layout_of, orders_of, pace_of
+from despoolr_lab.load.spec.file import parse_load
 
 LOAD = parse_load(
     """\

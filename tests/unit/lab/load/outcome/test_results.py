@@ -14,11 +14,11 @@ import msgspec
 import pytest
 
 from despoolr_app.runs.directory import RunError
-from despoolr_lab.load.archive import read_kept
-from despoolr_lab.load.file import parse_load
-from despoolr_lab.load.judgement import Facts, findings, invalid
-from despoolr_lab.load.report import render_report
-from despoolr_lab.load.results import (
+from despoolr_lab.load.measure.judgement import Facts, findings, invalid
+from despoolr_lab.load.measure.tally import Tally, total
+from despoolr_lab.load.outcome.archive import read_kept
+from despoolr_lab.load.outcome.report import render_report
+from despoolr_lab.load.outcome.results import (
     exit_code,
     junit,
     lines_of,
@@ -28,7 +28,7 @@ from despoolr_lab.load.results import (
     write_all,
 )
 from despoolr_lab.load.run import Outcome
-from despoolr_lab.load.tally import Tally, total
+from despoolr_lab.load.spec.file import parse_load
 from despoolr_lab.load.watch import Row
 
 LOAD = parse_load(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from despoolr_lab.load.histogram import ERROR, MICROS_MAX, Histogram, class_of, upper_us
+from despoolr_lab.load.measure.histogram import ERROR, MICROS_MAX, Histogram, class_of, upper_us
 
 micros = st.integers(0, MICROS_MAX)
 

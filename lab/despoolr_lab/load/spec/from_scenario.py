@@ -13,8 +13,15 @@ from __future__ import annotations
 from typing import Any, Final
 
 from despoolr_core.times import moment_s, span_s
-from despoolr_lab.load.model import Group, Holders, LoadFile, LoadJob, LoadPackage, Update
-from despoolr_lab.load.stage import file_name
+from despoolr_lab.load.spec.model import (
+    Group,
+    Holders,
+    LoadFile,
+    LoadJob,
+    LoadPackage,
+    Update,
+    file_name,
+)
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.load_tables import LoadPart, LoadTable
 from despoolr_lab.scenario.model import Scenario

@@ -17,8 +17,8 @@ from typing import Any, Final, Protocol
 
 from despoolr_client.agent.polling import PollResult
 from despoolr_client.transport.limiter import PriorityLimiter
-from despoolr_lab.load.shapes import ClientSchedule
-from despoolr_lab.load.tally import Tally
+from despoolr_lab.load.measure.tally import Tally
+from despoolr_lab.load.spec.shapes import ClientSchedule
 
 GRACE_S: Final = 10.0
 """Seconds that polls under way have after the end."""

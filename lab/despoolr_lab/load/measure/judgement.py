@@ -18,8 +18,8 @@ import msgspec
 
 from despoolr_core.rules.fold import fold
 from despoolr_core.times import span_s
-from despoolr_lab.load.model import LoadFile
-from despoolr_lab.load.tally import BUSY, Second
+from despoolr_lab.load.measure.tally import BUSY, Second
+from despoolr_lab.load.spec.model import LoadFile
 from despoolr_lab.scenario import load_tables as tables
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
 

@@ -18,9 +18,9 @@ from msgspec.structs import replace
 from despoolr_core.rules.fold import fold
 from despoolr_core.suggest import suggestion
 from despoolr_core.times import span_s
-from despoolr_lab.load import model
-from despoolr_lab.load.from_scenario import load_of
-from despoolr_lab.load.model import LoadFile
+from despoolr_lab.load.spec import model
+from despoolr_lab.load.spec.from_scenario import load_of
+from despoolr_lab.load.spec.model import LoadFile
 from despoolr_lab.scenario.load import parse_scenario
 from despoolr_lab.toml.toml_text import (
     ScenarioError,

@@ -196,3 +196,8 @@ def schema() -> dict[str, Any]:
     document["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     document["title"] = "Despoolr load"
     return document
+
+
+def file_name(number: int) -> str:
+    """The name of a package's n-th file."""
+    return f"F{number:05}.DAT"

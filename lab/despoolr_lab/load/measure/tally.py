@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from despoolr_lab.load.histogram import Histogram
+from despoolr_lab.load.measure.histogram import Histogram
 
 OWN_PART: Final = 0.25
 """Share of a poll's time from which the generator's own delay spoils it: a server's five seconds

@@ -21,8 +21,8 @@ import msgspec
 
 from despoolr_app.process.runtime import StartError
 from despoolr_app.process.supervisor import Supervisor
-from despoolr_lab.load.protocol import LINE_SIZE_MAX, Orders, Word, WorkerStatus
-from despoolr_lab.load.tally import Second, merge
+from despoolr_lab.load.measure.tally import Second, merge
+from despoolr_lab.load.workers.protocol import LINE_SIZE_MAX, Orders, Word, WorkerStatus
 
 READY_S_MAX: Final = 300.0
 """Seconds until all clients are registered and exist."""
@@ -66,7 +66,7 @@ class Workers:
         """Start one for each, and wait until all their clients exist. Raises `StartError`."""
         for order in orders:
             process = await self._supervisor.start(
-                (sys.executable, "-m", "despoolr_lab.load.worker"),
+                (sys.executable, "-m", "despoolr_lab.load.workers.worker"),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from despoolr_lab.load.charts import (
+from despoolr_lab.load.measure.tally import Second
+from despoolr_lab.load.outcome.charts import (
     BOTTOM,
     HEIGHT,
     LEFT,
@@ -25,7 +26,6 @@ from despoolr_lab.load.charts import (
     draw,
     milliseconds,
 )
-from despoolr_lab.load.tally import Second
 from despoolr_lab.load.watch import Row
 
 BOXES_MAX: Final = 4

@@ -36,10 +36,10 @@ from despoolr_core.records.kinds.client import ProgramStarted, ResultReported
 from despoolr_core.records.stream import Record
 from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_core.share.modes import Access, ShareMode, parse_flags
-from despoolr_lab.load.driver import Driver
-from despoolr_lab.load.protocol import LINE_SIZE_MAX, HoldOrder, Orders, Word, WorkerStatus
-from despoolr_lab.load.shapes import ClientSchedule
-from despoolr_lab.load.tally import Tally
+from despoolr_lab.load.measure.tally import Tally
+from despoolr_lab.load.spec.shapes import ClientSchedule
+from despoolr_lab.load.workers.driver import Driver
+from despoolr_lab.load.workers.protocol import LINE_SIZE_MAX, HoldOrder, Orders, Word, WorkerStatus
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.programs import program_of
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from despoolr_lab.load.shapes import SHAPES, ClientSchedule, schedules
+from despoolr_lab.load.spec.shapes import SHAPES, ClientSchedule, schedules
 
 shapes = st.sampled_from(list(SHAPES))
 spans = st.floats(1, 10_000)

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from despoolr_lab.load.file import parse_load
-from despoolr_lab.load.judgement import (
+from despoolr_lab.load.measure.judgement import (
     LATE_SHARE_MAX,
     LOOKS_MIN,
     POLLS_MIN,
@@ -20,7 +19,8 @@ from despoolr_lab.load.judgement import (
     invalid,
     seconds,
 )
-from despoolr_lab.load.tally import Second
+from despoolr_lab.load.measure.tally import Second
+from despoolr_lab.load.spec.file import parse_load
 
 BASE = """\
 name = "judged"

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from despoolr_lab.load.compare import (
+from despoolr_lab.load.measure.histogram import Histogram
+from despoolr_lab.load.outcome.compare import (
     BLOCKS_MAX,
     SECONDS_MIN,
     Sample,
@@ -18,7 +19,6 @@ from despoolr_lab.load.compare import (
     differences,
     warnings,
 )
-from despoolr_lab.load.histogram import Histogram
 
 
 def seconds(seed: int, ms: float, count: int = 60) -> list[Histogram]:

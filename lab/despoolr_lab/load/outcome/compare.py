@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 
-from despoolr_lab.load.histogram import ERROR, Histogram
+from despoolr_lab.load.measure.histogram import ERROR, Histogram
 
 PERCENTILES: Final = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99.9": 99.9}
 DRAWS: Final = 200

@@ -22,10 +22,10 @@ import msgspec
 from despoolr_app.runs.directory import SUMMARY, write_whole
 from despoolr_core.rules.text import escaped
 from despoolr_core.timing import Timing
-from despoolr_lab.load.judgement import seconds
-from despoolr_lab.load.report import render_report
+from despoolr_lab.load.measure.judgement import seconds
+from despoolr_lab.load.measure.tally import Second
+from despoolr_lab.load.outcome.report import render_report
 from despoolr_lab.load.run import Outcome
-from despoolr_lab.load.tally import Second
 from despoolr_lab.load.watch import Row
 
 SAMPLES: Final = "samples.csv"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from despoolr_lab.load.charts import (
+from despoolr_lab.load.outcome.charts import (
     HEIGHT,
     LEFT,
     POINTS_MAX,

@@ -12,9 +12,9 @@ from typing import Any, Final
 import msgspec
 
 from despoolr_app.runs.directory import LATEST, SUMMARY, RunError, latest
-from despoolr_lab.load.compare import Sample
-from despoolr_lab.load.histogram import Histogram
-from despoolr_lab.load.results import KIND, SECONDS
+from despoolr_lab.load.measure.histogram import Histogram
+from despoolr_lab.load.outcome.compare import Sample
+from despoolr_lab.load.outcome.results import KIND, SECONDS
 
 _NEEDED: Final = (
     "load",

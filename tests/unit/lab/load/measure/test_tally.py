@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_lab.load.tally import Second, Tally, merge, total
+from despoolr_lab.load.measure.tally import Second, Tally, merge, total
 
 
 def test_a_stalled_server_shows_in_everyone_it_kept_waiting() -> None:

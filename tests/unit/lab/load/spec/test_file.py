@@ -8,8 +8,8 @@ import jsonschema
 import msgspec
 import pytest
 
-from despoolr_lab.load.file import changed, find_load, load_directory, parse_load, read_load
-from despoolr_lab.load.model import CLIENTS_MAX, schema, size_of
+from despoolr_lab.load.spec.file import changed, find_load, load_directory, parse_load, read_load
+from despoolr_lab.load.spec.model import CLIENTS_MAX, schema, size_of
 from despoolr_lab.scenario import load_tables as tables
 from despoolr_lab.toml.toml_text import ScenarioError
 

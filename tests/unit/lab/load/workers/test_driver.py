@@ -11,9 +11,9 @@ import pytest
 
 from despoolr_client.agent.polling import PollResult
 from despoolr_client.transport.limiter import PriorityLimiter
-from despoolr_lab.load.driver import GRACE_S, Driver
-from despoolr_lab.load.shapes import ClientSchedule
-from despoolr_lab.load.tally import Second, Tally
+from despoolr_lab.load.measure.tally import Second, Tally
+from despoolr_lab.load.spec.shapes import ClientSchedule
+from despoolr_lab.load.workers.driver import GRACE_S, Driver
 from despoolr_lab.sim.loop import VirtualLoop
 
 

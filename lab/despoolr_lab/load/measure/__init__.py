@@ -1,0 +1,1 @@
+"""What was measured, second by second, and whether it holds what was expected."""

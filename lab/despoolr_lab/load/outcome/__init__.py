@@ -1,0 +1,1 @@
+"""What a run leaves: its directory, report and charts, and two of them side by side."""

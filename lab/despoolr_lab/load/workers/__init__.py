@@ -1,0 +1,1 @@
+"""The processes that keep the pace with real clients, and who directs them."""

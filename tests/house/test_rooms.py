@@ -1,0 +1,37 @@
+"""A reader finds their way: few modules in a folder, and a front page in each."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+
+from import_graph import modules, room_of
+
+MODULES_MAX = 14
+
+LARGE = {
+    "despoolr_app.cli": "a module a command, in the order of `despoolr --help`",
+    "despoolr_core.formats": "a module a file format of the field",
+    "despoolr_core.formats.mif": "one door, `despoolr_core.formats.mif`, with its parts behind it",
+}
+"""Folders of more, and why a reader finds their way in them all the same."""
+
+
+def folders() -> dict[str, list[str]]:
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for module in modules():
+        if room_of(module) != module:
+            found[room_of(module)].append(module)
+    return found
+
+
+def test_a_folder_has_few_modules() -> None:
+    large = {folder for folder, inside in folders().items() if len(inside) > MODULES_MAX}
+    assert large == set(LARGE)
+
+
+def test_a_folder_has_a_front_page() -> None:
+    for module, path in modules().items():
+        if room_of(module) == module:
+            page = ast.get_docstring(ast.parse(path.read_text("utf-8")))
+            assert page and len(page) > 30, module
