@@ -149,10 +149,6 @@ SEEN_THROUGH: dict[str, tuple[str, str]] = {
         "tests/process/test_fleets.py",
         "the two calls of a fleet that runs",
     ),
-    "despoolr_app.process.gc_tuning": (
-        "tests/process/test_fleets.py",
-        "a setting of processes that run",
-    ),
     "despoolr_app.process.runtime": ("tests/process/test_serve.py", "what the processes stand on"),
     "despoolr_lab.load.workers.protocol": (
         "tests/unit/lab/load/test_plan.py",

@@ -22,13 +22,17 @@ from prometheus_client.registry import Collector
 class ProcessMetrics(Collector):
     """What the process takes from its machine: what a soak looks at."""
 
+    def __init__(self) -> None:
+        # Asked once: each answer leaves cycles for the garbage collector.
+        self._build = (version("despoolr"), platform.python_version())
+
     def collect(self) -> Iterator[Metric]:
         """Version, memory, file descriptors, tasks, processor, birth."""
         times = os.times()
         build = GaugeMetricFamily(
             "despoolr_build_info", "What runs; always 1.", labels=["version", "python"]
         )
-        build.add_metric([version("despoolr"), platform.python_version()], 1)
+        build.add_metric(self._build, 1)
         yield build
         yield GaugeMetricFamily(
             "despoolr_process_memory_bytes", "Memory that is resident.", _resident()

@@ -31,6 +31,7 @@ from despoolr_server.database.schema import (
     COUNTERS,
     JOB_DETAILS,
     JOBS,
+    LOADED_REPORTS,
     MACHINES,
     PACKAGE_STATUS,
     PACKAGES,
@@ -54,9 +55,15 @@ _SET_MACHINE: Final = update(MACHINES).where(MACHINES.c.SMSID == bindparam("id")
 _ASKED_AT_ONE_TIME: Final = 500
 """Values of one IN list."""
 
-# -- the statements that run once a report, built once: building one costs more than SQLite takes to
-# run it
+# -- the statements that run once a report or a cycle, built once: building one costs more than
+# SQLite takes to run it, and leaves cycles that stay in memory until the garbage collector comes
 
+_JOBS: Final = select(JOBS).order_by(JOBS.c.CreatedAt, JOBS.c.JobID)
+_JOBS_OF: Final = _JOBS.where(JOBS.c.Status.in_(bindparam("statuses", expanding=True)))
+_SOME_OF: Final = {
+    column: select(column).where(column.in_(bindparam("some", expanding=True)))
+    for column in (MACHINES.c.SMSID, LOADED_REPORTS.c.Report)
+}
 _JOB: Final = select(JOBS).where(JOBS.c.JobID == bindparam("job"))
 _PACKAGE: Final = select(PACKAGES).where(PACKAGES.c.PkgID == bindparam("package"))
 _KIND_STATUS_PAIRS: Final = tuple(
@@ -159,12 +166,12 @@ def set_machines(db: Connection, machines: Iterable[Machine]) -> None:
 
 
 def in_table(db: Connection, column: Column[str], values: Iterable[str]) -> set[str]:
-    """Those of the values that a column has already."""
+    """Those of the values that a column, one of `_SOME_OF`, has already."""
     wanted = list(values)
     found: set[str] = set()
     for start in range(0, len(wanted), _ASKED_AT_ONE_TIME):
         some = wanted[start : start + _ASKED_AT_ONE_TIME]
-        found.update(db.execute(select(column).where(column.in_(some))).scalars())
+        found.update(db.execute(_SOME_OF[column], {"some": some}).scalars())
     return found
 
 
@@ -217,10 +224,9 @@ def job(db: Connection, job_id: str) -> Row[Any] | None:
 
 def jobs(db: Connection, statuses: Iterable[JobStatus] | None = None) -> list[Row[Any]]:
     """Jobs in the order they were made, all or those of some statuses."""
-    query = select(JOBS).order_by(JOBS.c.CreatedAt, JOBS.c.JobID)
-    if statuses is not None:
-        query = query.where(JOBS.c.Status.in_(list(statuses)))
-    return list(db.execute(query))
+    if statuses is None:
+        return list(db.execute(_JOBS))
+    return list(db.execute(_JOBS_OF, {"statuses": list(statuses)}))
 
 
 def spec_of(row: Row[Any]) -> JobSpec:

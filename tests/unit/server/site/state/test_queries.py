@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from despoolr_server.database.schema import PACKAGE_STATUS
+import gc
+
+from sqlalchemy import Connection
+
+from despoolr_server.database.schema import LOADED_REPORTS, MACHINES, PACKAGE_STATUS
 from despoolr_server.site.jobs.model import JobStatus
 from despoolr_server.site.state import queries
 from unit.server.site.bench import Bench
@@ -57,3 +61,28 @@ async def test_what_a_server_says_of_a_package_is_one_row() -> None:
             )
         )
     assert bench.rows(PACKAGE_STATUS, "Server", "Status", "Version") == [("LOGON1", "Complete", 1)]
+
+
+async def test_what_is_asked_each_cycle_leaves_nothing_for_the_garbage_collector() -> None:
+    bench = Bench()
+    await bench.machines(3)
+    await bench.job(await bench.package())
+
+    def ask(db: Connection) -> None:
+        queries.jobs(db, [JobStatus.PENDING, JobStatus.ACTIVE])
+        queries.jobs(db)
+        queries.in_table(db, LOADED_REPORTS.c.Report, ["one", "two"])
+        queries.in_table(db, MACHINES.c.SMSID, ["BPC00001"])
+
+    def left(db: Connection) -> int:
+        gc.collect()
+        for _ in range(100):
+            ask(db)
+        return gc.collect()
+
+    gc.disable()
+    try:
+        await bench.database.run(left)  # what is kept of a statement is made when it first runs
+        assert await bench.database.run(left) < 100
+    finally:
+        gc.enable()
