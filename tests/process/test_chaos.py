@@ -120,6 +120,12 @@ def test_what_a_server_cannot_trust_beside_its_shares_is_one_line_and_nothing_is
         json.dumps(state | {"starts": 7}).encode(),
         "is damaged (its checksum is that of other values)",
     )
+    (data / "records.jsonl").write_bytes(b"{}\n")
+    (data / "state.json").rename(data / "moved")
+    done = workshop.run(*site)
+    assert done.returncode == 2 and "state.json is gone, and records.jsonl" in done.stderr, done
+    assert not (data / "state.json").exists(), "nothing is counted"
+    (data / "moved").rename(data / "state.json")
     refused(data / "secret", b"", "secret")
     refused(data / "secret", bytes(44), "is one byte, 44 times")
     temporary = data / "SITE1/PKGSRC/.despoolr/tmp"

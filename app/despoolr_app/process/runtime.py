@@ -297,6 +297,7 @@ def _prepared(
     data, secret = settings.data, settings.secret
     secret_file, has_made = data / "secret", False
     state = _read_state(data / "state.json")
+    _check_count(state, data)
     if secret is None:
         has_made = not secret_file.exists()
         secret = make_secret(secret_file) if has_made else read_secret(secret_file)
@@ -357,9 +358,25 @@ def _read_state(file: Path) -> State:
         raise StartError(f"cannot read {file}: {error.strerror}") from None
     except DamagedState as error:
         raise StartError(
-            f"{file} is damaged ({error}); move it away (site time starts anew then), or restore "
-            "the directory"
+            f"{file} is damaged ({error}); restore the directory, or move the file and the records "
+            "beside it away (site time and ids start anew then)"
         ) from None
+
+
+def _check_count(state: State, data: Path) -> None:
+    """Whether this start's ids can be told from those in the records. Raises `StartError`."""
+    if state.starts:
+        return
+    for file in (data / RECORDS, data / RECORDS_BEFORE):
+        try:
+            size = file.stat().st_size
+        except OSError:  # none; or one that is told of when it is opened
+            continue
+        if size:
+            raise StartError(
+                f"{data / 'state.json'} is gone, and {file.name} beside it tells of earlier "
+                "starts, whose ids would be given again: put it back, or move the records away, too"
+            )
 
 
 def _last_at(data: Path) -> float:
