@@ -66,10 +66,10 @@ $(VENV)/api.stamp: requirements/api.txt $(VENV)/run.stamp
 test-api: $(VENV)/api.stamp ## Ask running servers all that their OpenAPI description says, and more
 	@$(BIN)/python tests/api/run.py $(VENV)/api/bin/schemathesis
 
-check: lint types layers ## Lint, types, layers
+check: lint types layers ## Lint, dead code, types, layers
 
 lint: $(VENV)/dev.stamp
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/vulture
 
 types: $(VENV)/dev.stamp
 	@$(BIN)/mypy

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from despoolr_core.errors import FormatError
 from despoolr_core.formats.dates import (
     DateQuirk,
-    parse_ctime,
     parse_date_time,
     parse_sms_date,
     render_ctime,
@@ -36,7 +35,7 @@ from despoolr_core.formats.instruction_file import DespoolerInstruction
 from despoolr_core.formats.pcmdump import TOOLS, dump
 from despoolr_core.formats.sms_id import SmsId, next_sms_id, parse_sms_id
 from despoolr_core.formats.sms_ini import SmsIni, parse_sms_ini, render_sms_ini
-from despoolr_core.formats.tracer import TraceLine, parse_trace, render_sms1, render_sms2
+from despoolr_core.formats.tracer import TraceLine, render_sms1, render_sms2
 from despoolr_core.formats.winst import (
     PackageServer,
     ServerType,
@@ -46,6 +45,7 @@ from despoolr_core.formats.winst import (
     render_winst,
 )
 from despoolr_core.rules.fold import fold
+from tracer_lines import parse_ctime, parse_trace
 
 relaxed = settings(deadline=None, max_examples=100)
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from despoolr_core.errors import FormatError
-from despoolr_core.formats.dates import parse_ctime, parse_date_time, parse_sms_date
+from despoolr_core.formats.dates import parse_date_time, parse_sms_date
 from despoolr_core.formats.instruction_file import parse_instruction
 from despoolr_core.formats.job_mif import read_inventory_mif, read_plain_job_mif
 from despoolr_core.formats.mif import Mode, check, parse, read, render_verbatim, would_sms_take
@@ -23,7 +23,6 @@ from despoolr_core.formats.sms_id import parse_sms_id
 from despoolr_core.formats.sms_ini import parse_sms_ini
 from despoolr_core.formats.sta import parse_sta
 from despoolr_core.formats.status_mif import read_status_mif
-from despoolr_core.formats.tracer import parse_trace
 from despoolr_core.formats.winst import parse_winst
 from mif_samples import read_job_mif
 
@@ -37,10 +36,8 @@ def of_text(parser: Callable[[str], Any]) -> Parser:
 
 PARSERS: Final[dict[str, Parser]] = {
     "sms date": of_text(parse_sms_date),
-    "ctime": of_text(parse_ctime),
     "date time": of_text(parse_date_time),
     "sms id": of_text(parse_sms_id),
-    "trace": of_text(parse_trace),
     "instruction": parse_instruction,
     "winst": parse_winst,
     "sms.ini": parse_sms_ini,
@@ -152,7 +149,6 @@ MEASURED = [
     "winst",
     "sms.ini",
     "sta",
-    "trace",
     "mif, all findings",
     "mif, comments",
     "inventory mif",

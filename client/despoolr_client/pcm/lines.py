@@ -9,21 +9,15 @@ from __future__ import annotations
 
 from typing import Final
 
-INITIALIZING: Final = "Initializing ....."
 POLLING: Final = "Polling ....."
-EXITING: Final = "Exiting ........."
-REFRESHING: Final = "Attempting to refresh package collection from logon server."
 NO_LOGON_SERVER: Final = "Failed to connect to SMS Logon Server."
 NO_INSTRUCTION_FILE: Final = "No instruction file."
 NEW_PACKAGES: Final = "New packages found."
 NO_NEW_PACKAGES: Final = "No new packages found."
-MONITORING: Final = "Monitoring running job."
-NO_JOB: Final = "A job is not in process."
 JOB: Final = "A job is in process."
 REPORTING: Final = "Reporting on completed package execution."
 NO_ERROR: Final = "No error was detected while attempting to run the job."
 AN_ERROR: Final = "An error was detected while attempting to run the job."
-PACKAGE_EXECUTED: Final = "Package executed."
 JOB_COMPLETED: Final = "Job completed."
 
 

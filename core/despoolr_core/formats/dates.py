@@ -45,10 +45,6 @@ MONTH_NAMES: Final = (
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_S: Final = (datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC) - _EPOCH).total_seconds()
 _SMS: Final = re.compile(r"(\d\d)/(\d\d)/(\d{2,3}) (\d\d):(\d\d):(\d\d)", re.ASCII)
-_CTIME: Final = re.compile(
-    r"([A-Z][a-z]{2}) ([A-Z][a-z]{2}) ( \d|\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{3}))? (\d{4})",
-    re.ASCII,
-)
 _DATE_TIME: Final = re.compile(
     r"(\d{1,2})-(\d{1,2})-(\d{4})(?: (\d\d):(\d\d):(\d\d)(?:\.(\d{3}))?)?", re.ASCII
 )
@@ -161,25 +157,6 @@ def render_ctime(epoch_s: float, *, milliseconds: bool = False) -> str:
     return (
         f"{DAY_NAMES[at.weekday()]} {MONTH_NAMES[at.month - 1]} {at.day:02} "
         f"{at.hour:02}:{at.minute:02}:{at.second:02}{fraction} {at.year:04}"
-    )
-
-
-def parse_ctime(text: str) -> float:
-    """Read `Www Mmm dd hh:mm:ss[.mmm] yyyy`; the day may have a blank for its first digit. The
-    weekday is not checked against the date (the archive's samples are transcribed by hand). Raises
-    `DateError` for anything else.
-    """
-    match = _CTIME.fullmatch(text)
-    if match is None or match[1] not in DAY_NAMES or match[2] not in MONTH_NAMES:
-        raise DateError(f"{text!r} is not a time like Tue Nov 10 17:56:25 1998")
-    return site_time(
-        int(match[8]),
-        MONTH_NAMES.index(match[2]) + 1,
-        int(match[3]),
-        int(match[4]),
-        int(match[5]),
-        int(match[6]),
-        int(match[7] or 0),
     )
 
 

@@ -19,9 +19,6 @@ DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 RESERVED_SITE_CODES: Final = frozenset({"CON", "PRN", "AUX", "NUL"})
 """Device names: no directory or file can have them (Q182420)."""
 
-RANGE_END: Final = "Y00"
-"""The last sequence of a range that is meant to be used (Q127052)."""
-
 _SITE: Final = re.compile(r"[0-9A-Z]{3}")
 _SMS_ID: Final = re.compile(r"[0-9A-Z]{8}")
 _REQUEST_ID: Final = re.compile(r"[0-9A-Z]{7}")
@@ -68,11 +65,7 @@ class SmsId(NamedTuple):
         return f"{self.site}{to_base36(self.range, 2)}{to_base36(self.sequence, 3)}"
 
 
-SEQUENCE_LAST: Final = int(RANGE_END, 36)
-"""44,064: the sequences 000 to Y00 are 44,065 IDs."""
-
 SEQUENCE_MAX: Final = 36**3 - 1
-RANGE_MAX: Final = 36**2 - 1
 
 
 def parse_sms_id(text: str) -> SmsId:

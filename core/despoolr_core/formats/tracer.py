@@ -12,9 +12,8 @@ newer viewers.
     (0x129)>
 
 A tilde stands where the component printed a newline, at the start or at the end of the text. A
-`TraceLine` holds the text as the log shows it, tildes included; `message` adds the tilde that a
-component of 1.x would print. Site time has no zone: 2.0's lines name one that never changes its
-clocks (`SITE_ZONE`), and 1.x's lines none.
+`TraceLine` holds the text as the log shows it, tildes included. Site time has no zone: 2.0's lines
+name one that never changes its clocks (`SITE_ZONE`), and 1.x's lines none.
 """
 
 from __future__ import annotations
@@ -24,18 +23,13 @@ from typing import Any, Final
 
 import msgspec
 
-from despoolr_core.errors import FormatError
-from despoolr_core.formats.dates import DateError, calendar, parse_ctime, render_ctime
+from despoolr_core.formats.dates import calendar, render_ctime
 
 SITE_ZONE: Final = "Greenwich Standard Time"
 """The Windows name of the one zone at offset 0 that has no summer time."""
 
 INFORMATION, WARNING, ERROR = 1, 2, 3
 """The types of a CMTrace line."""
-
-
-class TraceError(FormatError):
-    """A line that is not in the layout it should have."""
 
 
 class TraceLine(msgspec.Struct, frozen=True):
@@ -53,16 +47,6 @@ class TraceLine(msgspec.Struct, frozen=True):
 
 _BREAK: Final = re.compile(r"\r\n|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1b\x1f\x7f\ud800-\udfff]")
-_SMS1: Final = re.compile(r"(.*?) {0,3}\$\$<([^<>]*)><([^<>~]*)~><thread=([0-9A-F]{1,8})>")
-_SMS2: Final = re.compile(
-    r"(.*?) {0,2}\$\$<([^<>]*)><([^<>]*? \d{4})(?: ([^<>]*))?><thread=(\d{1,10}) "
-    r"\(0x([0-9A-F]{1,8})\)>"
-)
-
-
-def message(text: str) -> str:
-    """`text` with the tilde that ends it, unless it has one at either end already."""
-    return text if text.startswith("~") or text.endswith("~") else f"{text}~"
 
 
 def one_line(text: str) -> str:
@@ -117,35 +101,6 @@ def render_jsonl(line: TraceLine) -> str:
         "text": one_line(line.text),
     }
     return msgspec.json.encode(facts).decode()
-
-
-def parse_trace(line: str) -> TraceLine:
-    """Read a line of either layout. Raises `TraceError` (line 1, and the column where the layout
-    breaks).
-
-    In a line of 2.0 the two spellings of the thread must agree. The kind is not in the line: it
-    comes back as information.
-    """
-    line = line.removesuffix("\n").removesuffix("\r")
-    found = _SMS1.fullmatch(line)
-    if found:
-        return TraceLine(found[1], found[2], _time(found, 3), int(found[4], 16))
-    found = _SMS2.fullmatch(line)
-    if found:
-        if int(found[5]) != int(found[6], 16):
-            raise TraceError(f"thread {found[5]} is not 0x{found[6]}", 1, found.start(5) + 1)
-        return TraceLine(found[1], found[2], _time(found, 3), int(found[5]), found[4] or "")
-    mark = line.find("$$<")
-    if mark < 0:
-        raise TraceError("no '$$<': this is no Tracer line", 1, len(line) + 1)
-    raise TraceError("expected $$<COMPONENT><date><thread=...>", 1, mark + 1)
-
-
-def _time(found: re.Match[str], group: int) -> float:
-    try:
-        return parse_ctime(found[group])
-    except DateError as error:
-        raise TraceError(error.reason, 1, found.start(group) + 1) from None
 
 
 RENDERERS: Final = {

@@ -9,10 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from functools import lru_cache, wraps
-from typing import Any, Final, Generic, ParamSpec, TypeVar
-
-CHARACTER_SIZE: Final = 4
-"""Bytes of a character, at worst."""
+from typing import Any, Generic, ParamSpec, TypeVar
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -35,8 +32,8 @@ def remembered(
     `size_max` characters at most.
 
     `size` `len` is for functions that take nothing but texts, by their places; it costs the least.
-    What it keeps is below `count_max * size_max * CHARACTER_SIZE` bytes, and as much again for what
-    it returns.
+    What it keeps is below `count_max * size_max * 4` bytes (a character has four at worst), and as
+    much again for what it returns.
     """
 
     def decorate(function: Callable[_P, _R]) -> Callable[_P, _R]:

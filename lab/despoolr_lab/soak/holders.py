@@ -40,7 +40,6 @@ class Holders:
     directory: str
     held_count: int = 0
     vanished_count: int = 0
-    refused_count: int = 0
     _turn: int = field(default=0)
 
     async def hold(self, step: Step, now: Callable[[], float]) -> None:
@@ -61,7 +60,6 @@ class Holders:
                         f"{self.directory}/{file}", program=PROGRAM
                     )
                 except (ShareError, ShareUnreachable, TimeoutError):
-                    self.refused_count += 1
                     await asyncio.sleep(AGAIN_S)
                     continue
                 self.held_count += 1

@@ -44,8 +44,6 @@ CUSTOM_MIF_SIZE_DEFAULT: Final = (250_000, 250 * 1024)
 """ConfigMgr's default of 250 KB; whether KB means 1,000 or 1,024 bytes is unknown, so between the
 two it is a warning.
 """
-CUSTOM_MIF_SIZE_MAX: Final = 5 * 1024 * 1024
-"""The most an SMS 2.0 or ConfigMgr client can be told to take (Q202078; MS)."""
 MIF_SIZE_MAX: Final = 5_000_000
 """The site server's default "Max MIF Size" (Q198766, Q319167); this codec's own default bound."""
 STORED_STRING_MAX: Final = 255

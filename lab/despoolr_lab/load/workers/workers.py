@@ -28,7 +28,6 @@ READY_S_MAX: Final = 300.0
 """Seconds until all clients are registered and exist."""
 END_S_MAX: Final = 30.0
 """Seconds a worker has to log its clients off."""
-PROCESSES_MAX: Final = 64
 
 
 @dataclass(slots=True)

@@ -121,3 +121,18 @@ def test_an_unknown_code_is_refused() -> None:
 def test_a_success_is_no_error() -> None:
     assert EVENTS[272].severity is Severity.INFORMATION
     assert EVENTS[374].severity is Severity.ERROR
+
+
+def test_insertions_are_found_by_name() -> None:
+    found = event(
+        6,
+        at=0.0,
+        component="C",
+        machine="M",
+        site_code="BPC",
+        job_id="BPC000AA",
+        job_destination="CHD",
+    )
+    assert found.insertion("JobID") == "BPC000AA"
+    assert found.insertion("JobDestination") == "CHD"
+    assert found.insertion("Operation") == ""

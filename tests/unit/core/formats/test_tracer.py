@@ -11,15 +11,13 @@ from despoolr_core.formats.tracer import (
     ERROR,
     RENDERERS,
     SITE_ZONE,
-    TraceError,
     TraceLine,
-    message,
-    parse_trace,
     render_cmtrace,
     render_jsonl,
     render_sms1,
     render_sms2,
 )
+from tracer_lines import TraceError, parse_trace
 
 Q193784 = (
     "Job still running............~   $$<SMS_PACKAGE_COMMAND_MANAGER_NT><Tue Nov 10 "
@@ -66,18 +64,6 @@ def test_2_0_names_a_zone_that_has_no_summer_time() -> None:
     assert f" 1999 {SITE_ZONE}><thread=1 (0x1)>" in render_sms2(
         TraceLine("x", "C", site_time(1999, 7, 1), 1)
     )
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("Job completed.", "Job completed.~"),
-        ("~Waiting for ready instruction file....", "~Waiting for ready instruction file...."),
-        ("Logging an event for the error.~", "Logging an event for the error.~"),
-    ],
-)
-def test_a_message_has_a_tilde_at_one_end(text: str, shown: str) -> None:
-    assert message(text) == shown
 
 
 def test_line_breaks_become_tildes_and_a_log_never_fails() -> None:

@@ -1,0 +1,149 @@
+"""What `vulture` takes for dead and is not: each name stands below the reason why. A name that
+vulture no longer reports goes from here (`test_dead_code.py`).
+"""
+
+from typing import Any
+
+_: Any = None
+
+# click finds commands by their decorators, and calls these of a group.
+_.list_
+_.serve_all
+_.collect_usage_pieces
+_.list_commands
+_.format_commands
+
+# `logging.Formatter` reads them; `io.TextIOBase`'s callers ask it.
+_.converter
+_.default_time_format
+_.default_msec_format
+_.writable
+
+# The third place of `__exit__`.
+_.trace
+
+# Alembic reads them in a migration; SQLAlchemy in a type, and calls its method.
+_.revision
+_.down_revision
+_.branch_labels
+_.depends_on
+_.impl
+_.cache_ok
+_.process_bind_param
+
+# The parser of XML calls it for each namespace.
+_.start_ns
+
+# The type of a callback.
+_.__call__
+
+# aiohttp reads what we set of it, and calls what we override.
+_._eof_sent
+_._lingering_time
+_._cached_current_datetime
+_._acquired
+_.default_factory
+_._create_connection
+
+# What we touch of aiohttp's connection, held to the installed one by a contract test.
+_.TOUCHED
+
+# asyncio's loops and transports: called by asyncio and aiohttp.
+_._when
+_._run_once
+_._asyncgen_finalizer_hook
+_._process_events
+_.event_list
+_._write_to_self
+_.shutdown_default_executor
+_.can_write_eof
+_.pause_reading
+_.resume_reading
+_.is_reading
+_.get_write_buffer_limits
+_.set_write_buffer_limits
+_.get_protocol
+_.set_protocol
+
+# Called by a name put together: a scenario's step, a case of the oracle.
+_.heal
+_.take_down
+_.bring_up
+_._open_until
+_._set_disposition
+_._rename
+_._set_attributes
+_._set_eof
+_._query_standard
+_._query_name
+_._list
+_._lock_until
+_._await
+_._logoff
+_._tree_disconnect
+_._tree_connect
+_._new_session_replacing
+_._drop_tcp
+
+# Read by the templates of reports, or set in Jinja's environment.
+_.filters
+_.globals
+_.outcome_sub
+_.outcome_kind
+_.bar_height
+_.bottom
+_.legend
+
+# Fields that are told as JSON, or kept as such.
+_.does
+_.to
+_.exact
+_.created_at
+_.status_at
+_.first_blocked_at
+_.uptime_s
+_.uptime_site_s
+_.waiter_site_s
+_.clients_leased
+_.polls_late
+_.poll_classes
+
+# Fields of an instruction file, read and written by their names.
+_.install_flag
+_.disk_usage
+_.wcl_name
+_.domain_name
+_.pcm_version
+
+# Words of a table that is whole: of a field of bits, of access, of attributes, of what programs do.
+_.WIN32_X86
+_.WIN32_MIPS
+_.WIN32_ALPHA
+_.DOS5
+_.DOS6
+_.MACINTOSH
+_.LANMAN1
+_.LANMAN2
+_.NETWARE2
+_.NETWARE3
+_.NETWARE4
+_.READ_EA
+_.DELETE_CHILD
+_.READ_CONTROL
+_.WRITE_DAC
+_.WRITE_OWNER
+_.SYNCHRONIZE
+_.ARCHIVE
+_.NORMAL
+_.CRASH
+
+# What a profile says of a version and nothing acts on yet (docs/fidelity.md says which).
+_.escaped_quote_in_mif_loads
+_.dump_months_from_zero
+_.dump_year_2000_is_100
+
+# Facts about the code, held to by tests: letters with no fold, texts of our wording, what a memory
+# may hold.
+_.NOT_FOLDED
+_.is_quoted
+_.bounds
