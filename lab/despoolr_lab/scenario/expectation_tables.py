@@ -4,11 +4,13 @@ is in `expectations`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+from despoolr_core.formats.nt_events import EVENTS
 from despoolr_core.profile import profile_of
 from despoolr_core.suggest import one_of
-from despoolr_core.times import moment_s
+from despoolr_core.times import moment_s, span_s
 from despoolr_lab.scenario.statuses import (
     EPISODE_STATES,
     JOB_STATUSES,
@@ -16,6 +18,28 @@ from despoolr_lab.scenario.statuses import (
     ROW_STATUSES,
 )
 from despoolr_lab.toml.tables import Name, Table, check_fields
+from despoolr_server.engine.names import BadName, parse_name
+from despoolr_server.site.state.logs import LOG_FILES
+
+
+def check_paths(paths: Iterable[str]) -> None:
+    """Raises `ValueError` for a path that no file of a share can have."""
+    for path in paths:
+        parsed = parse_name(path)
+        if isinstance(parsed, BadName):
+            raise ValueError(f"no file can be called {path!r}: {parsed.reason}")
+
+
+def check_count(count: int | None, at_least: int | None = None) -> None:
+    """Raises `ValueError` for counts that everything or nothing would fulfil."""
+    if count is not None and count < 0:
+        raise ValueError(f"count is {count}; there cannot be fewer than none")
+    if at_least is None:
+        return
+    if at_least < 1:
+        raise ValueError(f"at_least = {at_least} is always true; say at least 1, or count = 0")
+    if count is not None:
+        raise ValueError("say either count or at_least: they speak of the same number")
 
 
 class ExpectTable(Table, tag_field="that", kw_only=True):
@@ -59,6 +83,11 @@ class ReachedExpectation(ExpectTable, tag="reached", kw_only=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         one_of(self.status, JOB_STATUSES, "job status")
+        for text in (self.after, self.before):
+            if text:
+                moment_s(text, 0.0)
+        if self.never and (self.after or self.before):
+            raise ValueError("a status that is never reached is not reached after or before")
 
 
 class WorkstationsExpectation(ExpectTable, tag="workstations", kw_only=True):
@@ -69,6 +98,8 @@ class WorkstationsExpectation(ExpectTable, tag="workstations", kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not self.rows:
+            raise ValueError("rows is empty: nothing would be checked; name who has which status")
         for word in self.rows.values():
             one_of(word, ROW_STATUSES, "row status")
 
@@ -81,6 +112,8 @@ class ServersExpectation(ExpectTable, tag="servers", kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not self.rows:
+            raise ValueError("rows is empty: nothing would be checked; name who has which status")
         for word in self.rows.values():
             one_of(word, ROW_STATUSES, "row status")
 
@@ -95,6 +128,15 @@ class FilesExpectation(ExpectTable, tag="files", kw_only=True):
     files: dict[str, str | bool] = {}
     only: bool = False
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.files and not self.only:
+            raise ValueError(
+                "files is empty, so nothing would be checked; name files, or say only = true for "
+                "none at all"
+            )
+        check_paths(self.files)
+
 
 class MasterExpectation(ExpectTable, tag="master", kw_only=True):
     """The files in a package's master copy (`DESPOOLR.BOX\\STORE`) at a site: path to text. `none =
@@ -104,6 +146,12 @@ class MasterExpectation(ExpectTable, tag="master", kw_only=True):
     package: Name
     files: dict[str, str] = {}
     none: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if bool(self.files) == self.none:
+            raise ValueError("say either which files the master copy has, or none = true")
+        check_paths(self.files)
 
 
 class PackageStatusExpectation(ExpectTable, tag="package_status", kw_only=True):
@@ -126,7 +174,14 @@ class EventsExpectation(ExpectTable, tag="events", kw_only=True):
     job: str = ""
     text: str = ""
     count: int | None = None
-    at_least: int = 1
+    at_least: int | None = None
+    """1 where neither is said."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_count(self.count, self.at_least)
+        if self.code not in EVENTS:
+            raise ValueError(f"no event has the code {self.code}; docs/fidelity.md lists them")
 
 
 class LogExpectation(ExpectTable, tag="log", kw_only=True):
@@ -138,7 +193,15 @@ class LogExpectation(ExpectTable, tag="log", kw_only=True):
     component: str
     text: str
     count: int | None = None
-    at_least: int = 1
+    at_least: int | None = None
+    """1 where neither is said."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_count(self.count, self.at_least)
+        one_of(self.component, LOG_FILES, "component that writes a log")
+        if not self.text:
+            raise ValueError("every line has an empty text in it; say which text")
 
 
 class EpisodeExpectation(ExpectTable, tag="episode", kw_only=True):
@@ -160,6 +223,12 @@ class EpisodeExpectation(ExpectTable, tag="episode", kw_only=True):
         super().__post_init__()
         if self.state:
             one_of(self.state, EPISODE_STATES, "episode state")
+        for span in (self.blocked_at_least, self.blocked_at_most):
+            if span:
+                span_s(span)
+        check_count(self.attempts)
+        if self.attempts_at_least < 0 or (self.attempts is not None and self.attempts_at_least):
+            raise ValueError("say either attempts or attempts_at_least, and not fewer than none")
 
 
 class MifsExpectation(ExpectTable, tag="mifs", kw_only=True):
@@ -172,12 +241,22 @@ class MifsExpectation(ExpectTable, tag="mifs", kw_only=True):
     machine: str = ""
     count: int
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_count(self.count)
+        if self.status:
+            one_of(self.status, ROW_STATUSES, "row status")
+
 
 class ExpiriesExpectation(ExpectTable, tag="expiries", kw_only=True):
     """How many expiry notifications the Despooler has executed for a job."""
 
     job: Name
     count: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_count(self.count)
 
 
 class AttributeExpectation(ExpectTable, tag="attribute", kw_only=True):
@@ -196,6 +275,11 @@ class PcmExpectation(ExpectTable, tag="pcm", kw_only=True):
     pending: list[str] | None = None
     executed: list[str] | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.pending is None and self.executed is None:
+            raise ValueError("nothing would be checked; say pending, executed or both")
+
 
 class BoxExpectation(ExpectTable, tag="box", kw_only=True):
     """How many files with an extension (or any end of a name) lie in a directory of a server's
@@ -207,7 +291,12 @@ class BoxExpectation(ExpectTable, tag="box", kw_only=True):
     path: str
     extension: str = ""
     count: int | None = None
-    at_least: int = 1
+    at_least: int | None = None
+    """1 where neither is said."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_count(self.count, self.at_least)
 
 
 Expectation = (

@@ -254,9 +254,9 @@ async def _box(world: World, e: model.BoxExpectation) -> Finding:
     try:
         entries = await world.administrator(e.server).share(e.share).list(path)
     except ShareError as error:
-        if not error.is_missing:
-            raise
-        entries = []  # where there is no such directory, there are no files in it
+        if not error.is_missing or "{package:" not in e.path:
+            return _finding(e, _counted(e, 0).expected, str(error), ok=False)
+        entries = []  # a package's directory comes and goes
     count = sum(
         1
         for entry in entries
@@ -271,7 +271,8 @@ async def _box(world: World, e: model.BoxExpectation) -> Finding:
 def _counted(e: Any, count: int) -> Finding:
     if e.count is not None:
         return _finding(e, e.count, count)
-    return _finding(e, f"at least {e.at_least}", count, count >= e.at_least)
+    at_least = 1 if e.at_least is None else e.at_least
+    return _finding(e, f"at least {at_least}", count, count >= at_least)
 
 
 async def _events(world: World, e: model.EventsExpectation) -> Finding:

@@ -15,6 +15,7 @@ from despoolr_core.suggest import suggestion
 from despoolr_core.times import moment_s
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.model import Scenario
+from despoolr_lab.scenario.places import check_places
 from despoolr_lab.toml.toml_text import (
     FILE_SIZE_MAX,
     ScenarioError,
@@ -35,6 +36,7 @@ def parse_scenario(text: str) -> Scenario:
     """Read a scenario from its text. Raises `ScenarioError`."""
     scenario = parse_tables(text, Scenario)
     check_references(scenario, text)
+    check_places(scenario, text)
     return scenario
 
 

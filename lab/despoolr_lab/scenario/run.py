@@ -238,6 +238,7 @@ async def _run(
     digest = Digest()
     recorder = Recorder(surroundings.clock.now, [digest, *listeners])
     first = scenario.site[0]
+    _refuse_nothing_expected(scenario, profiles)
     result: RunResult | None = None
     async with asyncio.TaskGroup() as group:
         world = World(scenario, profiles, surroundings, recorder, seed, group)
@@ -291,6 +292,16 @@ def _entries(scenario: Scenario, profiles: dict[str, Profile]) -> list[_Entry]:
     return sorted(entry for entry in entries if entry.at <= scenario.end)
 
 
+def _refuse_nothing_expected(scenario: Scenario, profiles: dict[str, Profile]) -> None:
+    """Raises `StepError` where a file has expectations and none of them is asked."""
+    if scenario.expect and not any(entry.rank == 0 for entry in _entries(scenario, profiles)):
+        version = profiles[scenario.site[0].code].version
+        raise StepError(
+            f"none of the {len(scenario.expect)} expectations is asked: they are for other "
+            f"versions than {version}, for other settings, or for later than the end of the run"
+        )
+
+
 def _applies(when: dict[str, Any], profile: Profile) -> bool:
     return all(
         getattr(with_overrides(profile, {name: value}), name) == getattr(profile, name)
@@ -322,7 +333,11 @@ async def _timeline(
             if progress:
                 progress(clock.now(), scenario.end, _describe_step(entry.what))
             world.recorder.record("scenario", StepTaken(do=tag, at=entry.what.at))
-            await do_step(world, entry.what)
+            refused = await do_step(world, entry.what)
+            if refused:
+                name = f"{_describe_step(entry.what)} at {entry.what.at}"
+                finding = Finding(name, "done", refused, ok=False)
+                findings.append((len(scenario.expect) + entry.number, finding))
     await _wait(world, scenario.end, progress)
     return [finding for _, finding in sorted(findings, key=lambda pair: pair[0])]
 

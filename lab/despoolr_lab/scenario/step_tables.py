@@ -90,13 +90,18 @@ class SourceStep(StepTable, tag="source", kw_only=True):
     files: dict[str, str] = {}
     delete: list[str] = []
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.files and not self.delete:
+            raise ValueError("nothing would change; say files or delete")
+
 
 class HoldStep(StepTable, tag="hold", kw_only=True):
     """A program on a machine opens a file and keeps it open (for a span, or until released): a
     package's file, or any path.
 
     The machine may be a server: a backup program there. In `path`, `{package:NAME}` stands for a
-    package's ID.
+    package's ID. An open that the share refuses makes the run fail, unless `may_fail`.
     """
 
     machine: Name
@@ -110,6 +115,7 @@ class HoldStep(StepTable, tag="hold", kw_only=True):
     share_mode: str = "READ"
     disposition: str = "OPEN"
     for_: str = field(default="", name="for")
+    may_fail: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -179,13 +185,21 @@ class NoIdMifStep(StepTable, tag="noidmif", kw_only=True):
 
 
 class PutStep(StepTable, tag="put", kw_only=True):
-    """Somebody puts a file into a box or share: text, or `hex`."""
+    """Somebody puts a file into a box or share: text, or `hex`. One that the share refuses makes
+    the run fail, unless `may_fail`.
+    """
 
     server: Name
     share: Name
     path: str
     text: str = ""
     hex: str = ""
+    may_fail: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.hex:
+            bytes.fromhex(self.hex)
 
 
 class ServiceStep(StepTable, tag="service", kw_only=True):

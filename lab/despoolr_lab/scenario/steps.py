@@ -13,7 +13,7 @@ from typing import Any, Final
 from despoolr_app.site_client.errors import SiteError, SiteRefused
 from despoolr_core.records.kinds.run import StepTaken
 from despoolr_core.rules.fold import fold
-from despoolr_core.share.contract import ShareError
+from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_core.share.modes import Access, Disposition, Role, ShareMode, parse_flags
 from despoolr_core.times import moment_s, span_s
 from despoolr_lab.scenario import model
@@ -35,13 +35,15 @@ class StepError(Exception):
     """A step that could not be done: the scenario asks for something the world cannot do."""
 
 
-async def do_step(world: World, step: model.Step) -> None:
-    """Do one step. Raises `StepError`; a refusal of the share (a hold that is not granted) is
-    recorded, not raised.
+async def do_step(world: World, step: model.Step) -> str:
+    """Do one step. Returns why a share refused it and nobody said that it may, else nothing.
+
+    Raises `StepError` for what cannot be done. A refusal is recorded as well.
     """
     try:
-        await _DO[type(step)](world, step)
-    except (SiteError, StepError) as error:
+        refused = await _DO[type(step)](world, step)
+        return "" if getattr(step, "may_fail", False) else refused or ""
+    except (SiteError, ShareError, ShareUnreachable, StepError) as error:
         why = error.detail if isinstance(error, SiteRefused) else error
         raise StepError(f"step {step.__struct_config__.tag} at {step.at}: {why}") from None
 
@@ -98,7 +100,7 @@ async def _source(world: World, step: model.SourceStep) -> None:
         await share.delete(f"{step.package}/{name}")
 
 
-async def _hold(world: World, step: model.HoldStep) -> None:
+async def _hold(world: World, step: model.HoldStep) -> str | None:
     server, share, path = _place(world, step)
     access = Access(parse_flags(Access, step.access))
     share_mode = ShareMode(parse_flags(ShareMode, step.share_mode))
@@ -121,8 +123,10 @@ async def _hold(world: World, step: model.HoldStep) -> None:
             await world.keep_open(step.machine, path, file, for_s)
     except ShareError as error:
         _note(world, step, refused=str(error), blockers=[b.machine for b in error.blockers])
+        return str(error)
     except ValueError as error:
         raise StepError(f"{step.machine} cannot hold {path}: {error}") from None
+    return None
 
 
 def _place(world: World, step: model.HoldStep) -> tuple[str, str, str]:
@@ -157,6 +161,10 @@ async def _release(world: World, step: model.ReleaseStep) -> None:
             )
         path = held[0]
     count = await agent.release(path=path)
+    if not count:
+        raise StepError(
+            f"{step.machine} holds nothing: what it opened is closed already, or was never"
+        )
     _note(world, step, released=count)
 
 
@@ -200,13 +208,15 @@ async def _noidmif(world: World, step: model.NoIdMifStep) -> None:
     agent.files.write_noidmif(step.file, render_noidmif(step.group, step.attributes), agent.now())
 
 
-async def _put(world: World, step: model.PutStep) -> None:
+async def _put(world: World, step: model.PutStep) -> str | None:
     data = bytes.fromhex(step.hex) if step.hex else step.text.encode("latin-1")
     server = world.administrator(step.server)
     try:
         await server.share(step.share).write(step.path, data)
-    except ShareError as error:
+    except (ShareError, ShareUnreachable) as error:
         _note(world, step, refused=str(error))
+        return str(error)
+    return None
 
 
 async def _service(world: World, step: model.ServiceStep) -> None:
@@ -256,7 +266,7 @@ def _note(world: World, step: Any, **data: Any) -> None:
     world.recorder.record("scenario", StepTaken(do=step.__struct_config__.tag, result=data))
 
 
-_DO: Final[dict[type, Callable[[World, Any], Awaitable[None]]]] = {
+_DO: Final[dict[type, Callable[[World, Any], Awaitable[str | None]]]] = {
     model.JobStep: _job,
     model.CancelStep: _cancel,
     model.HotfixStep: _hotfix,

@@ -1,0 +1,120 @@
+"""Shares, files and IDs that a scenario names must be there: what a check of names alone does not
+find, and a run would find too late or never.
+
+The law: whatever is looked for where nothing can be is a mistake of the file's, told with its line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from despoolr_core.rules.fold import fold
+from despoolr_core.suggest import suggestion
+from despoolr_core.times import moment_s
+from despoolr_lab.scenario import model
+from despoolr_lab.scenario.model import Scenario
+from despoolr_lab.toml.toml_text import ScenarioError, place
+from despoolr_server.site.state import boxes
+
+_PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
+_WITH_IDS: Final = ("path", "text")
+"""The keys in whose values `{package:NAME}` and `{job:NAME}` stand for IDs."""
+
+
+def check_places(scenario: Scenario, text: str) -> None:
+    """Raises `ScenarioError` for the first share, file or ID that cannot be there."""
+    for reason, where in _mistakes(scenario):
+        raise ScenarioError(reason, *place(where, text))
+
+
+def _mistakes(scenario: Scenario) -> Iterator[tuple[str, list[str | int]]]:
+    yield from _machines(scenario)
+    shares = shares_of(scenario)
+    jobs = {s.name for s in scenario.step if isinstance(s, model.JobStep)}
+    packages = {p.name for p in scenario.package}
+    for table in ("step", "expect"):
+        items: list[Any] = getattr(scenario, table)
+        for index, one in enumerate(items):
+            server, share = getattr(one, "server", ""), getattr(one, "share", "")
+            if server and share and fold(share) not in map(fold, shares[server]):
+                yield (
+                    f"{server} has no share {share!r}{suggestion(share, shares[server])}",
+                    [table, index, "share"],
+                )
+            if isinstance(one, model.FilesExpectation) and server:
+                serving = [s.name for s in scenario.server if "distribution" in s.roles]
+                if server not in serving:
+                    yield f"{server} is no distribution server", [table, index, "server"]
+            for key in _WITH_IDS:
+                for reason in _unknown_ids(getattr(one, key, ""), packages, jobs):
+                    yield reason, [table, index, key]
+    yield from _sources(scenario)
+    yield from _programs(scenario)
+
+
+def _machines(scenario: Scenario) -> Iterator[tuple[str, list[str | int]]]:
+    servers = {fold(s.name) for s in scenario.server} | {fold(s.server) for s in scenario.site}
+    for index, group in enumerate(scenario.clients):
+        for name in group.expand():
+            if fold(name) in servers:
+                key = "names" if group.names else "name"
+                yield f"a client and a server are both called {name!r}", ["clients", index, key]
+
+
+def shares_of(scenario: Scenario) -> dict[str, list[str]]:
+    """Every server's shares."""
+    found = {
+        s.server: [boxes.ROOT_SHARE, boxes.SITE_SHARE, boxes.SOURCE_SHARE] for s in scenario.site
+    }
+    for server in scenario.server:
+        mine = found.setdefault(server.name, [])
+        mine += [boxes.LOGON_SHARE] if "logon" in server.roles else []
+        mine += [server.package_share] if "distribution" in server.roles else []
+    return found
+
+
+def _unknown_ids(value: object, packages: Iterable[str], jobs: Iterable[str]) -> Iterator[str]:
+    for inside in _PLACEHOLDER.findall(value) if isinstance(value, str) else ():
+        noun, colon, name = inside.partition(":")
+        known = {"package": packages, "job": jobs}.get(noun)
+        if known is None or not colon:
+            yield f"{{{inside}}} stands for nothing; {{package:NAME}} and {{job:NAME}} do"
+        elif name not in known:
+            yield f"there is no {noun} {name!r}{suggestion(name, sorted(known))}"
+
+
+def _sources(scenario: Scenario) -> Iterator[tuple[str, list[str | int]]]:
+    """Deleting from a package's source what is not in it then."""
+    there = {p.name: {fold(name) for name in p.files} for p in scenario.package}
+    steps = [
+        (moment_s(step.at, scenario.start), index, step)
+        for index, step in enumerate(scenario.step)
+        if isinstance(step, model.SourceStep)
+    ]
+    for _, index, step in sorted(steps, key=lambda entry: entry[:2]):
+        files = there[step.package]
+        files |= {fold(name) for name in step.files}
+        for name in step.delete:
+            if fold(name) not in files and not step.versions:
+                yield (
+                    f"the source of {step.package} has no file {name!r} then"
+                    f"{suggestion(name, sorted(files))}",
+                    ["step", index, "delete"],
+                )
+            files.discard(fold(name))
+
+
+def _programs(scenario: Scenario) -> Iterator[tuple[str, list[str | int]]]:
+    """Files that a program opens and no package ever has."""
+    files = {name for package in scenario.package for name in package.files}
+    files |= {n for s in scenario.step if isinstance(s, model.SourceStep) for n in s.files}
+    known = {fold(name.replace("\\", "/")) for name in files}
+    for index, program in enumerate(scenario.program if files else ()):
+        for name in program.opens:
+            if name != "*" and fold(name.replace("\\", "/")) not in known:
+                yield (
+                    f"no package has a file {name!r}{suggestion(name, sorted(files))}",
+                    ["program", index, "opens"],
+                )
