@@ -46,6 +46,7 @@ from despoolr_client.transport.session_options import session_options
 from despoolr_client.transport.share_server import ShareServer
 from despoolr_core.clock import Clock
 from despoolr_core.formats.client_number import name_of, sms_id_of
+from despoolr_core.records.kinds.client import ProgramStarted, ResultReported
 from despoolr_core.records.stream import Record, Recorder
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.fleet_api import SetupFacts, SiteCard, TokenRequest
@@ -330,8 +331,8 @@ class Clients:
             "failed": done.failed if done else 0,
             "late": done.late_count if done else 0,
             "late_s_max": round(done.late_s_max / self.scale, 3) if done else 0.0,
-            "runs": self.counts["pcm.run"],
-            "reports": self.counts["pcm.reported"],
+            "runs": self.counts[ProgramStarted.KIND],
+            "reports": self.counts[ResultReported.KIND],
             "lapses": self.lapse_count,
         }
 

@@ -18,6 +18,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from despoolr_client.fleet import POLL_S_BOUNDS, FleetCounts
+from despoolr_core.records.kinds.client import ProgramStarted, ResultReported
 from despoolr_server.http.base.exposition import Exposition
 
 if TYPE_CHECKING:
@@ -53,9 +54,11 @@ class FleetMetrics(Collector):
         yield CounterMetricFamily(
             "despoolr_fleet_polls_late", "Polls that began late.", counts.late_count
         )
-        yield CounterMetricFamily("despoolr_fleet_runs", "Packages run.", clients.counts["pcm.run"])
         yield CounterMetricFamily(
-            "despoolr_fleet_reports", "Reports handed in.", clients.counts["pcm.reported"]
+            "despoolr_fleet_runs", "Packages run.", clients.counts[ProgramStarted.KIND]
+        )
+        yield CounterMetricFamily(
+            "despoolr_fleet_reports", "Reports handed in.", clients.counts[ResultReported.KIND]
         )
         unsent = (
             sum(agent.unsent_count for agent in clients.fleet.agents)

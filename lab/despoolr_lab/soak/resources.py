@@ -34,7 +34,7 @@ allocator gives back little of what a burst took, so that after a start memory c
 a plateau, and a shorter look at it says nothing.
 """
 
-REMEMBERED_SIZES: Final[Mapping[str, float]] = {"opens": 1800.0, "episodes": 3000.0}
+REMEMBERED_SIZES: Final[Mapping[str, float]] = {"opens": 1000.0, "episodes": 3000.0}
 """Bytes of memory for each thing a server remembers to answer *why* (at most 50,000 opens and
 10,000 episodes).
 """
