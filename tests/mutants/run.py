@@ -48,10 +48,7 @@ def is_noticed(patch: Path) -> bool:
     said = dict(line.split(": ", 1) for line in head if ": " in line)
     with tempfile.TemporaryDirectory(prefix="despoolr-mutant-") as made:
         copy = Path(made, "despoolr")
-        skip = shutil.ignore_patterns(
-            ".git", ".venv", "runs", "despoolr-data", ".*_cache", ".hypothesis", "__pycache__"
-        )
-        shutil.copytree(REPOSITORY, copy, ignore=skip, symlinks=True)
+        shutil.copytree(REPOSITORY, copy, ignore=_left_out, symlinks=True)
         applied = subprocess.run(
             ["git", "apply", "-p1", str(patch)],
             cwd=copy,
@@ -93,6 +90,13 @@ def is_noticed(patch: Path) -> bool:
     last = (done.stdout.strip().splitlines() or [done.stderr.strip()])[-1]
     print(f"{patch.stem}: NOT NOTICED ({said['Lie']}): pytest ended with {done.returncode}: {last}")
     return False
+
+
+def _left_out(directory: str, names: list[str]) -> set[str]:
+    """What no copy needs; `runs` is a package, too, below the top."""
+    everywhere = shutil.ignore_patterns(".git", ".venv", ".*_cache", ".hypothesis", "__pycache__")
+    top = {"runs", "despoolr-data"} if Path(directory) == REPOSITORY else set()
+    return everywhere(directory, names) | top
 
 
 if __name__ == "__main__":
