@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 
 from despoolr_app.site_client import blocking
-from despoolr_app.site_client.client import Answer, ServerAddress, SiteClient
+from despoolr_app.site_client.client import HttpAnswer, ServerAddress, SiteClient
 from despoolr_app.site_client.errors import (
     NotDespoolr,
     SiteError,
@@ -25,18 +25,18 @@ from despoolr_app.site_client.errors import (
 from despoolr_app.site_client.over_aiohttp import aiohttp_transport
 from despoolr_core.share.wire import Problem
 
-Exchange = Callable[..., Awaitable[Answer]]
+Exchange = Callable[..., Awaitable[HttpAnswer]]
 """`exchange(url, size_max=..., timeout_s=...)`: one GET, over one of the transports."""
 
 
-async def over_aiohttp(url: str, *, timeout_s: float = 5.0, **options: Any) -> Answer:
+async def over_aiohttp(url: str, *, timeout_s: float = 5.0, **options: Any) -> HttpAnswer:
     async with aiohttp.ClientSession() as http:
         address = ServerAddress("SITE1", url, "token")
         client = SiteClient(aiohttp_transport(http), address, timeout_s=timeout_s)
         return await client.exchange("GET", "/api/v1/site", **options)
 
 
-async def over_urllib(url: str, *, timeout_s: float = 5.0, **options: Any) -> Answer:
+async def over_urllib(url: str, *, timeout_s: float = 5.0, **options: Any) -> HttpAnswer:
     client = blocking.client(ServerAddress("SITE1", url, "token"), timeout_s=timeout_s)
     return await asyncio.to_thread(
         lambda: blocking.now(client.exchange("GET", "/api/v1/site", **options))

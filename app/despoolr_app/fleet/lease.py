@@ -23,7 +23,7 @@ from despoolr_core.share.fleet_api import SlotFacts, SlotNews, SlotRequest
 from despoolr_server.site.state.slots import BEATS
 
 
-class Site(Protocol):
+class SlotSource(Protocol):
     """Who gives numbers to clients. Every call raises `SiteError`."""
 
     async def lease_slots(self, request: SlotRequest) -> SlotFacts:
@@ -77,7 +77,7 @@ class SlotLease:
     `ends_at` until when.
     """
 
-    site: Site
+    site: SlotSource
     holder: str
     count: int
     say: Callable[[str], None]

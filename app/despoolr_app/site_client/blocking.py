@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 
 from despoolr_app.clocks.skew import skew_s
 from despoolr_app.clocks.time_source import wall_now
-from despoolr_app.site_client.client import Answer, ServerAddress, SiteClient
+from despoolr_app.site_client.client import HttpAnswer, ServerAddress, SiteClient
 from despoolr_app.site_client.errors import SiteError
 from despoolr_core.share.wire import Health
 
@@ -33,7 +33,7 @@ async def carry(
     *,
     timeout_s: float | None,
     size_max: int,
-) -> Answer:
+) -> HttpAnswer:
     """One request. Blocks, and raises as a `Transport` does."""
     request = urllib.request.Request(url, data=body, headers=dict(headers), method=method)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -47,8 +47,8 @@ async def carry(
         raise _reason(error) from None
 
 
-def _answer(status: int, headers: Message, body: bytes) -> Answer:
-    return Answer(status, body, headers["Date"] or "", headers["Retry-After"] or "")
+def _answer(status: int, headers: Message, body: bytes) -> HttpAnswer:
+    return HttpAnswer(status, body, headers["Date"] or "", headers["Retry-After"] or "")
 
 
 def _reason(error: Exception) -> OSError:

@@ -61,7 +61,7 @@ class ServerAddress:
     token: str
 
 
-class Answer(NamedTuple):
+class HttpAnswer(NamedTuple):
     """What came back, whatever it means: `date` and `retry_after` are the headers, if there are
     any.
     """
@@ -84,7 +84,7 @@ class Transport(Protocol):
         *,
         timeout_s: float | None,
         size_max: int,
-    ) -> Answer:
+    ) -> HttpAnswer:
         """The answer, or at least the first `size_max` bytes and one more of a larger one. Raises
         `OSError` for none, `TimeoutError` for none in time (None: the transport's own).
         """
@@ -198,7 +198,7 @@ class SiteClient:
         body: bytes | None = None,
         *,
         size_max: int = ANSWER_SIZE_MAX,
-    ) -> Answer:
+    ) -> HttpAnswer:
         """The same: the whole answer. Raises `SiteError`."""
         headers: dict[str, str] = {}
         if self.server.token:
@@ -226,13 +226,13 @@ class SiteClient:
             raise self._refusal(answer)
         return answer
 
-    def _decoded(self, answer: Answer, kind: type[T]) -> T:
+    def _decoded(self, answer: HttpAnswer, kind: type[T]) -> T:
         try:
             return msgspec.json.decode(answer.body, type=kind)
         except msgspec.MsgspecError as error:
             raise NotDespoolr(self.server.url, answer.status, str(error)) from None
 
-    def _refusal(self, answer: Answer) -> SiteError:
+    def _refusal(self, answer: HttpAnswer) -> SiteError:
         try:
             problem = msgspec.json.decode(answer.body, type=Problem)
         except msgspec.MsgspecError:

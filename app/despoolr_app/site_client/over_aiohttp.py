@@ -11,7 +11,7 @@ from typing import Final
 import aiohttp
 
 from despoolr_app.clocks.skew import PROMPT_S_MAX
-from despoolr_app.site_client.client import Answer, Transport
+from despoolr_app.site_client.client import HttpAnswer, Transport
 
 _PART_SIZE: Final = 64 * 1024
 
@@ -31,7 +31,7 @@ def aiohttp_transport(
         *,
         timeout_s: float | None,
         size_max: int,
-    ) -> Answer:
+    ) -> HttpAnswer:
         loop = asyncio.get_running_loop()
         asked_at = loop.time()
         timeout = http.timeout if timeout_s is None else aiohttp.ClientTimeout(total=timeout_s)
@@ -48,7 +48,7 @@ def aiohttp_transport(
                 if loop.time() - asked_at < PROMPT_S_MAX:
                     on_date(date)
                 again = response.headers.get("Retry-After", "")
-                return Answer(response.status, bytes(found), date, again)
+                return HttpAnswer(response.status, bytes(found), date, again)
         except aiohttp.ClientError as error:
             if isinstance(error, OSError):
                 raise
