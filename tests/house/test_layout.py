@@ -26,6 +26,10 @@ LINES_MAX = 670
 
 SEEN_THROUGH: dict[str, tuple[str, str]] = {
     "despoolr.__main__": ("tests/process/test_cli.py", "`python -m despoolr`, as tests start it"),
+    "despoolr_client.pcm.chance": (
+        "tests/unit/client/pcm/test_servers.py",
+        "what every choice among servers is given",
+    ),
     "despoolr_core.share.chain": (
         "tests/unit/server/http/shares/test_chain.py",
         "the bodies of a call, as a server takes and answers them",

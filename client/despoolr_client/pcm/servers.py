@@ -11,19 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final
 
 from despoolr_client.pcm.behaviour import PcmBehaviour, ServerChoice
+from despoolr_client.pcm.chance import Chance
 from despoolr_core.rules.fold import fold
 from despoolr_core.rules.memory import remembered
-
-
-class Chance(Protocol):
-    """The one thing asked of a seeded generator here."""
-
-    def shuffle(self, x: list[str], /) -> None:
-        """Put a list into random order, in place."""
-        ...
 
 
 class SelectionStep(StrEnum):

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final
 
 from despoolr_client.pcm import lines
 from despoolr_client.pcm.behaviour import PcmBehaviour
+from despoolr_client.pcm.chance import Chance
 from despoolr_client.pcm.history import HistoryState
 from despoolr_client.pcm.screening import screen
 from despoolr_client.pcm.terms import due_at, is_due, is_expired, is_offered, is_shown
@@ -30,14 +31,6 @@ class Folder(StrEnum):
     PENDING = "Pending Commands"
     EXECUTED = "Executed Commands"
     ARCHIVED = "Archived"
-
-
-class Chance(Protocol):
-    """The one thing asked of a seeded generator here."""
-
-    def shuffle(self, x: list[WorkstationInstruction], /) -> None:
-        """Put a list into random order, in place."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

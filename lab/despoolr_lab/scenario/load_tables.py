@@ -59,11 +59,11 @@ class LoadTable(Table, kw_only=True):
 # -- what is expected
 
 
-class ExpectTable(Table, tag_field="that", kw_only=True):
+class LoadExpectTable(Table, tag_field="that", kw_only=True):
     name: str = ""
 
 
-class PollsExpectation(ExpectTable, tag="polls", kw_only=True):
+class PollsExpectation(LoadExpectTable, tag="polls", kw_only=True):
     """Polls, the warm-up's left out: how long they took, how many failed, how many there were."""
 
     p50: str = ""
@@ -79,7 +79,7 @@ class PollsExpectation(ExpectTable, tag="polls", kw_only=True):
             raise ValueError("say what is expected of them: p50, p99, max, failed or at_least")
 
 
-class RefusalsExpectation(ExpectTable, tag="refusals", kw_only=True):
+class RefusalsExpectation(LoadExpectTable, tag="refusals", kw_only=True):
     """Opens that servers refused during the run; of one `program`, or of all."""
 
     at_most: int | None = None
@@ -87,7 +87,7 @@ class RefusalsExpectation(ExpectTable, tag="refusals", kw_only=True):
     program: str = ""
 
 
-class EpisodesExpectation(ExpectTable, tag="episodes", kw_only=True):
+class EpisodesExpectation(LoadExpectTable, tag="episodes", kw_only=True):
     """Episodes that began during the run (blocked updates, programs that could not start); those in
     a `state`, or all.
     """
@@ -101,7 +101,7 @@ class EpisodesExpectation(ExpectTable, tag="episodes", kw_only=True):
             one_of(self.state, EPISODE_STATES, "state of an episode")
 
 
-class JobExpectation(ExpectTable, tag="job", kw_only=True):
+class JobExpectation(LoadExpectTable, tag="job", kw_only=True):
     """A job's overall status is one of these in the end."""
 
     job: Name
@@ -112,7 +112,7 @@ class JobExpectation(ExpectTable, tag="job", kw_only=True):
             one_of(word, JOB_STATUSES, "job status")
 
 
-class RowsExpectation(ExpectTable, tag="rows", kw_only=True):
+class RowsExpectation(LoadExpectTable, tag="rows", kw_only=True):
     """Rows of Job Details of a job (or of all jobs of the file): so many with this status, no more,
     none twice, none missing.
     """
@@ -128,13 +128,13 @@ class RowsExpectation(ExpectTable, tag="rows", kw_only=True):
         one_of(self.status, ROW_STATUSES, "row status")
 
 
-class ReportsExpectation(ExpectTable, tag="reports", kw_only=True):
+class ReportsExpectation(LoadExpectTable, tag="reports", kw_only=True):
     """Every report a client handed in is counted at the site, once; none waits on a client."""
 
     at_least: int = 0
 
 
-class SettledExpectation(ExpectTable, tag="settled", kw_only=True):
+class SettledExpectation(LoadExpectTable, tag="settled", kw_only=True):
     """From the first report handed in until every job has ended and every report is counted. This
     machine's time.
     """
@@ -145,14 +145,14 @@ class SettledExpectation(ExpectTable, tag="settled", kw_only=True):
         span_s(self.within)
 
 
-class QueueExpectation(ExpectTable, tag="queue", kw_only=True):
+class QueueExpectation(LoadExpectTable, tag="queue", kw_only=True):
     """The most files that waited in a box, over the run."""
 
     box: str
     at_most: int
 
 
-class HoldersExpectation(ExpectTable, tag="holders", kw_only=True):
+class HoldersExpectation(LoadExpectTable, tag="holders", kw_only=True):
     """Files that holders lost before their time was over: at most so many."""
 
     broken: int = 0
