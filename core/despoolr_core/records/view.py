@@ -156,7 +156,7 @@ class RunView:
             self.apply(record)
 
     def apply(self, record: Record) -> None:
-        """Take one record in."""
+        """Take the next record in, as the run told it."""
         if not self.record_count:
             self.first_at = self.start = self.end = record.at
         self.record_count += 1

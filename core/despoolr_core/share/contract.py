@@ -194,9 +194,7 @@ class Share(Protocol):
         ...
 
     async def write(self, path: str, data: bytes, *, purpose: str = "") -> None:
-        """Replace or create the whole file: it appears under its name whole or not at all (access
-        WRITE, sharing READ).
-        """
+        """Atomically create or replace a file (access WRITE, sharing READ)."""
         ...
 
     async def create(self, path: str, data: bytes, *, purpose: str = "") -> None:

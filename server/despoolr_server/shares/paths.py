@@ -136,8 +136,8 @@ class Paths:
         create_only: bool = False,
         sync: bool = True,
     ) -> str | Problem:
-        """Replace or create the whole file (access WRITE, sharing READ); the new ETag. Not
-        `sync`: the caller sees to that.
+        """Atomically create or replace a file (access WRITE, sharing READ). Returns its new ETag.
+        Not `sync`: the caller sees to that.
         """
         visit = self._gate.visit(caller, share, path)
         if isinstance(visit, Problem):

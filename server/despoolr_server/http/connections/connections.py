@@ -200,7 +200,7 @@ class Runner(web.AppRunner):
         )
 
     def find_no_descriptor(self) -> None:
-        """See `Connections`."""
+        """The system has no descriptor left: `Connections` makes room."""
         if isinstance(self.server, Connections):
             self.server.find_no_descriptor()
 
