@@ -22,6 +22,7 @@ import msgspec
 
 from despoolr_app.disk.plain_file import opener, read_plain
 from despoolr_app.disk.privacy import DIRECTORY, make_directory
+from despoolr_core.records.kinds.run import RunEnded
 from despoolr_core.records.stream import ForeignRecord, Record, decode, encode
 
 RECORDS: Final = "records.jsonl"
@@ -31,8 +32,6 @@ SUMMARY: Final = "summary.json"
 STATE: Final = "state.json"
 """What a server keeps beside its records: it has no end, so none is missing."""
 LATEST: Final = "latest"
-RUN_ENDED: Final = "run.ended"
-"""The kind of a run's last record."""
 NOT_ENDED: Final = (
     "this run did not end: it was killed, or goes on still. What it had not written yet is "
     "missing here; run it again for the whole"
@@ -205,7 +204,7 @@ class FinishedRun:
         self.notes = []
         read = damaged = 0
         is_last_damaged = False
-        kind = ""
+        has_ended = False
         for name in (RECORDS_BEFORE, RECORDS):
             for line in _lines(self.path / name, is_needed=name == RECORDS):
                 if read >= self.records_max:
@@ -223,9 +222,9 @@ class FinishedRun:
                     continue
                 is_last_damaged = False
                 read += 1
-                kind = record.kind
+                has_ended = isinstance(record.data, RunEnded)
                 yield record
-        has_ended = kind == RUN_ENDED or self._is_complete
+        has_ended = has_ended or self._is_complete
         if not read:
             raise RunError(f"{self.path}: {NOTHING if has_ended else NOT_BEGUN}")
         if not has_ended:
