@@ -51,20 +51,20 @@ COMMANDS: Final[dict[str, Subcommand]] = {
     ),
     "load": Subcommand(
         "despoolr_lab.cli.load:command",
-        "Make a load on a running stack, as a file says, and judge it.",
+        "Put the load of a file on a running stack, and judge the run.",
         keeps=True,
     ),
     "compare": Subcommand(
-        "despoolr_lab.cli.compare:command", "Two load runs side by side: which differences matter."
+        "despoolr_lab.cli.compare:command", "Compare two load runs: which differences matter."
     ),
     "clients": Subcommand(
         "despoolr_app.cli.clients:command",
-        "Which fleets run which clients; whether all that were wanted exist.",
+        "The fleets of a site, and whether all wanted clients exist.",
         keeps=True,
     ),
     "soak": Subcommand(
         "despoolr_lab.cli.soak:command",
-        "Hours of work, churn, restarts and cut links: what grows, what is lost.",
+        "Run a site for hours under faults: what grows, what is lost.",
         keeps=True,
     ),
     "hold": Subcommand(
@@ -72,7 +72,7 @@ COMMANDS: Final[dict[str, Subcommand]] = {
     ),
     "locks": Subcommand(
         "despoolr_app.cli.ask:locks",
-        "Who holds which file, since when, and whom that has kept out.",
+        "Who has which file open, since when, and whom that refused.",
     ),
     "why": Subcommand(
         "despoolr_app.cli.ask:why", "Who was refused what, by whom, how often; one sentence each."

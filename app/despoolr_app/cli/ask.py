@@ -170,8 +170,8 @@ def locks(
     runs: Path,
     as_json: bool,
 ) -> None:
-    """Who holds which file, since when, in what mode, how many opens of others that has refused,
-    and which bytes are locked.
+    """Who has which file open, since when, in what mode, how many opens of others that refused, and
+    which bytes are locked.
     """
     source = find_source(run, urls, token, runs)
     answer = answering(lambda: source.locks(_wanted(share, path, machine), _at(at, source)))
@@ -250,7 +250,9 @@ def _held_for(row: LockRow, at: float) -> str:
 
 @click.command("why", epilog=SOURCES)
 @click.argument("run", default="", metavar="[RUN]")
-@click.option("--machine", default="", help="Only where this machine waits or makes others wait.")
+@click.option(
+    "--machine", default="", help="Only updates in which this machine waits or is waited for."
+)
 @click.option(
     "--path", default="", help="Only this file: its path, its name, or a pattern such as '*.dat'."
 )

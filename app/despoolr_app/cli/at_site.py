@@ -51,7 +51,7 @@ def at_site_option(command: Callable[..., Any]) -> Callable[..., Any]:
         envvar="DESPOOLR_AT_SITE",
         default="",
         metavar="CODE",
-        help="Code of the site to ask, where several run.",
+        help="Code of the site to ask, if several run here.",
         show_envvar=True,
     )(command)
 

@@ -49,7 +49,7 @@ PROGRESS_PLAIN_S = 10.0
     default=50,
     show_default=True,
     type=Whole("clients", 1, 1_000_000),
-    help="How many.",
+    help="Number of clients.",
     show_envvar=True,
 )
 @click.option(
@@ -82,21 +82,21 @@ PROGRESS_PLAIN_S = 10.0
     default=1,
     show_default=True,
     type=Whole("a client", 1, 1_000_000),
-    help="Number of the first client, without --lease: one that another fleet has is refused.",
+    help="Number of the first client, without --lease. Numbers of another fleet are refused.",
 )
 @click.option(
     "--lease",
     envvar="DESPOOLR_LEASE",
     is_flag=True,
-    help="Take any numbers that are free, as the site server gives them out.",
+    help="Take any free numbers that the site server gives out.",
     show_envvar=True,
 )
 @click.option(
     "--holder",
     envvar="DESPOOLR_HOLDER",
     default="",
-    help="The name these clients are kept under: the same name gets the same ones. Default: "
-    "this host's.",
+    help="Name that the site keeps these clients for: the same name gets the same clients. "
+    "Default: the host name.",
     show_envvar=True,
 )
 @click.option(
@@ -132,7 +132,7 @@ PROGRESS_PLAIN_S = 10.0
     default="",
     type=Text("parse_pace"),
     metavar="real|xN",
-    help="The pace the site must have; default: whatever it has.",
+    help="The pace that the site must have. Default: the pace it has.",
     show_envvar=True,
 )
 @click.option(
@@ -140,7 +140,7 @@ PROGRESS_PLAIN_S = 10.0
     "for_",
     default="",
     metavar="SPAN",
-    help="End after so much site time. Default: run until stopped.",
+    help="End after this much site time. Default: run until stopped.",
 )
 @click.option(
     "--seed",
@@ -155,13 +155,13 @@ PROGRESS_PLAIN_S = 10.0
     "--churn",
     default="",
     metavar="SHARE/SPAN",
-    help="Machines that lose their power: 5%/1h, in site time.",
+    help="How many machines lose their power, e.g. 5%/1h in site time.",
 )
 @click.option(
     "--churn-until",
     default=0.0,
     metavar="SECONDS",
-    help="Site time (since 1970) at which all are on. Default: never.",
+    help="Site time (seconds since 1970) at which the churn ends. Default: never.",
 )
 @click.option(
     "--records",

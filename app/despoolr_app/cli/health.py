@@ -29,7 +29,7 @@ CONTENT: Final = b"Despoolr was here.\r\n"
     "urls",
     envvar="DESPOOLR_URL",
     multiple=True,
-    help="A server; repeatable. Else those started here.",
+    help="URL of a server; repeatable. Default: those started here.",
 )
 @click.option(
     "--token",

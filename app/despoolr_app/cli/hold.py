@@ -33,7 +33,7 @@ LEASE_S: Final = 60.0
     "urls",
     envvar="DESPOOLR_URL",
     multiple=True,
-    help="A server; repeatable. Else those started here.",
+    help="URL of a server; repeatable. Default: those started here.",
 )
 @click.option(
     "--token",
@@ -45,7 +45,7 @@ LEASE_S: Final = 60.0
 @click.option(
     "--machine", default="WS1", show_default=True, help="The machine that opens the file."
 )
-@click.option("--user", default="ALICE", show_default=True, help="Its user.")
+@click.option("--user", default="ALICE", show_default=True, help="The user.")
 @click.option("--program", default="WINWORD.EXE", show_default=True, help="The program.")
 @click.option(
     "--access", default="READ", show_default=True, help="READ, WRITE, EXECUTE, DELETE, joined by |."
@@ -61,7 +61,7 @@ LEASE_S: Final = 60.0
     "for_",
     default="",
     metavar="SPAN",
-    help="Close it after so much site time. Default: hold it until stopped.",
+    help="Close it after this much site time. Default: hold it until stopped.",
 )
 @json_option
 def command(

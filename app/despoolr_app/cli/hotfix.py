@@ -46,7 +46,7 @@ def apply(article: str, urls: tuple[str, ...], token: str, at_site: str, as_json
 @site_options
 @json_option
 def list_(urls: tuple[str, ...], token: str, at_site: str, as_json: bool) -> int:
-    """What is installed, what could be.
+    """List what is installed and what can be installed.
 
     Since when, and which articles have a fault here that could be taken out.
     """

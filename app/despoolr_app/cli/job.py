@@ -112,7 +112,7 @@ def show(
 
 @command.command("create", epilog=f"{SPANS} {SITES}")
 @click.argument("name")
-@click.option("--package", required=True, metavar="ID|NAME", help="The package it is about.")
+@click.option("--package", required=True, metavar="ID|NAME", help="The package.")
 @click.option(
     "--type",
     "type",
@@ -126,14 +126,14 @@ def show(
     "--machines",
     multiple=True,
     metavar="WS1,WS2|*",
-    help="Who runs it; quote the '*', which is all.",
+    help="Machines that run it; '*' (quoted) is all machines.",
 )
 @click.option(
     "--site",
     "sites",
     multiple=True,
     metavar="CODE",
-    help="Send it to this site; repeatable. Default: from its targets.",
+    help="Send it to this site; repeatable. Default: the sites of its machines and servers.",
 )
 @click.option(
     "--put-on",
@@ -149,7 +149,7 @@ def show(
 @click.option(
     "--send-even-if-sent",
     is_flag=True,
-    help="Send the files anew, even to sites that have had the package.",
+    help="Send the files again, even to sites that have the package.",
 )
 @click.option("--send-only", is_flag=True, help="Send the package to its sites, and no further.")
 @click.option("--at", default="", metavar="SPAN|DATE", help="When it begins. Default: now.")
@@ -168,7 +168,7 @@ def show(
     metavar="SPAN|DATE",
     help="When it is offered no more. Default: never.",
 )
-@click.option("--repeat-every", default="", metavar="SPAN", help="Make it again and again.")
+@click.option("--repeat-every", default="", metavar="SPAN", help="Repeat the job at this interval.")
 @click.option(
     "--priority",
     type=click.IntRange(1, 3),
@@ -176,10 +176,10 @@ def show(
     show_default=True,
     help="1 high, 2 medium, 3 low.",
 )
-@click.option("--background", is_flag=True, help="A system background task.")
-@click.option("--user-input", is_flag=True, help="The command needs the user.")
+@click.option("--background", is_flag=True, help="Run it as a system background task.")
+@click.option("--user-input", is_flag=True, help="The command needs input from the user.")
 @click.option(
-    "--watch", is_flag=True, help="Follow it until it ends; exit code 10 unless it is Complete."
+    "--watch", is_flag=True, help="Watch it until it ends; exit code 10 unless it is Complete."
 )
 @site_options
 @json_option

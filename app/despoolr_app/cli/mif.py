@@ -47,7 +47,7 @@ def mif() -> None:
     show_default=True,
     help="strict: the DMI rules; lenient: a forgiving reader; sms: would SMS take it?",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
 def check(files: tuple[Path, ...], mode: str, as_json: bool) -> None:
     """List everything there is to say about FILES, with line, column and the rule's source."""
     from despoolr_app.disk.bounded_file import read_bounded
@@ -119,7 +119,7 @@ def _plural(word: str, count: int) -> str:
 
 @mif.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
 def show(file: Path, as_json: bool) -> None:
     """Show FILE's component: groups, attributes, values, enumerations, paths, tables."""
     from despoolr_app.disk.bounded_file import read_bounded

@@ -104,7 +104,7 @@ def put_over(text: str = "", share: float | None = None) -> None:
 
 
 def echo_json(value: Any) -> None:
-    """One JSON object on standard output."""
+    """Print one JSON object on standard output."""
     import msgspec
 
     put_json(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
@@ -191,7 +191,7 @@ def moment(at: float | None) -> str:
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """The option `--json`, which a command gets as `as_json`."""
     return click.option(
-        "--json", "as_json", is_flag=True, help="One JSON object on standard output."
+        "--json", "as_json", is_flag=True, help="Print one JSON object on standard output."
     )(command)
 
 

@@ -106,9 +106,13 @@ def packages(urls: tuple[str, ...], token: str, at_site: str, as_json: bool) -> 
 @command.command("create", epilog=f"{BOUNDS} {SITES}")
 @click.argument("name")
 @click.argument("directory", type=DIRECTORY)
-@click.option("--comment", default="", help="A line about it.")
+@click.option("--comment", default="", help="A line about the package.")
 @click.option(
-    "--id", "package_id", default="", metavar="ID", help="Its PackageID. Default: the site's next."
+    "--id",
+    "package_id",
+    default="",
+    metavar="ID",
+    help="PackageID. Default: the site's next free one.",
 )
 @site_options
 @json_option

@@ -66,7 +66,7 @@ _GROUND = _options(
         "--clock",
         default="",
         metavar="URL",
-        help="Take over the time (and pace) of a running server.",
+        help="Take time and pace from a running server.",
     ),
     _option(
         "--secret-file",
@@ -123,7 +123,7 @@ _SITE = _options(
         default="30s",
         type=Text("parse_fleet_lease"),
         metavar="SPAN",
-        help="Real time after which a silent fleet has lost its clients.",
+        help="Real time after which a silent fleet loses its clients.",
     ),
 )
 
@@ -263,7 +263,7 @@ def logon(listen: str, data: Path, **given: Any) -> int:
 )
 @_SITE
 @_option(
-    "--clients", default=0, type=Whole("clients", 0, 100_000), help="Run so many clients, too."
+    "--clients", default=0, type=Whole("clients", 0, 100_000), help="Also run this many clients."
 )
 @_option(
     "--poll-every",

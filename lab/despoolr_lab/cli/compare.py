@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.argument("a")
 @click.argument("b", default="latest")
 @click.option(
-    "--anyway", is_flag=True, help="Compare runs of different loads, or invalid ones, all the same."
+    "--anyway", is_flag=True, help="Compare even if the loads differ or a run is invalid."
 )
 @click.option(
     "--runs",

@@ -47,7 +47,7 @@ What next?
 @click.command(
     "demo", help="The blocked update, live, in seconds: servers, 50 clients, verdict, report."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and no story.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the story.")
 @click.option(
     "--out",
     type=click.Path(file_okay=False),

@@ -106,7 +106,7 @@ def show(kb: str) -> None:
     "--all",
     "every",
     is_flag=True,
-    help="Every article on every version, as it shipped and with its fault turned.",
+    help="Every article on every version: as it shipped, and with the fault switched.",
 )
 @click.option(
     "--fix",
@@ -114,7 +114,7 @@ def show(kb: str) -> None:
     flag_value=THIS,
     multiple=True,
     metavar="[KB]",
-    help="Take the article's fault out.",
+    help="Switch the article's fault off.",
 )
 @run_options
 def run(kb: str, every: bool, fix: tuple[str, ...], **options: Any) -> None:

@@ -41,7 +41,7 @@ PLAIN_EVERY_S: Final = 10.0
     "logons",
     multiple=True,
     metavar="NAME=URL",
-    help="Where a server of the site answers, if not where the site says; repeatable.",
+    help="URL of a server of the site, if not the one that the site says; repeatable.",
 )
 @click.option(
     "--token",
@@ -55,12 +55,12 @@ PLAIN_EVERY_S: Final = 10.0
     default=1,
     show_default=True,
     type=click.IntRange(1, 64),
-    help="Processes that make the load: each is one processor at most.",
+    help="Processes that make the load; each uses one core at most.",
 )
 @click.option(
     "--clients",
     type=click.IntRange(1, 200_000),
-    help="So many clients in all, the groups in their proportion.",
+    help="Number of clients in all; groups keep their proportions.",
 )
 @click.option(
     "--for", "for_", default="", metavar="SPAN", help="How long, in site time. Default: the file's."
@@ -78,7 +78,7 @@ PLAIN_EVERY_S: Final = 10.0
 @click.option("--quiet", is_flag=True, help="No progress.")
 @json_option
 def command(file: str, out: Path, quiet: bool, as_json: bool, processes: int, **given: Any) -> int:
-    """Make the load that a file describes on a running stack, and judge it.
+    """Put the load that a file describes on a running stack, and judge the run.
 
     LOADFILE is a path, or the name of a load that comes with Despoolr: logon_storm, shift_change,
     night.

@@ -46,16 +46,16 @@ def run_options(function: F) -> F:
                 "--bug",
                 multiple=True,
                 metavar="KB",
-                help="Put an article's fault in, e.g. Q152229.",
+                help="Switch an article's fault on, e.g. Q152229.",
             ),
             click.option(
                 "--clients",
                 type=int,
                 default=None,
-                help="How many clients the last counted group has.",
+                help="Number of clients of the last group that has a count.",
             ),
             click.option(
-                "--for", "for_", default="", metavar="SPAN", help="How long the run goes, e.g. 7d."
+                "--for", "for_", default="", metavar="SPAN", help="How long the run lasts, e.g. 7d."
             ),
             click.option(
                 "--out",

@@ -32,7 +32,7 @@ REPORT = "report.html"
     is_flag=True,
     help="Print the run in words and ASCII instead; write nothing.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
 def command(run: str, out: Path, as_text: bool, as_json: bool) -> None:
     """RUN is a directory, the name of one in `--out`, or `latest`. Exit 2 if there is none, or it
     cannot be read or written.

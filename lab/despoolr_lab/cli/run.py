@@ -18,7 +18,7 @@ from despoolr_lab.cli.options import run_options, to_run_options
 )
 @click.argument("scenario", type=click.Path(path_type=Path))
 @click.option(
-    "--fix", multiple=True, metavar="KB", help="Take an article's fault out, e.g. Q147819."
+    "--fix", multiple=True, metavar="KB", help="Switch an article's fault off, e.g. Q147819."
 )
 @run_options
 def command(scenario: Path, fix: tuple[str, ...], **options: Any) -> None:

@@ -44,7 +44,7 @@ DURATION_S_MIN = 10.0
     default=500,
     show_default=True,
     type=click.IntRange(CLIENTS_MIN, 99_999),
-    help="How many clients.",
+    help="Number of clients.",
 )
 @click.option(
     "--for",
@@ -72,14 +72,12 @@ DURATION_S_MIN = 10.0
     type=click.Path(file_okay=False, path_type=Path),
     help="Where runs go.",
 )
-@click.option(
-    "--plan", "only_plan", is_flag=True, help="Print what would happen when, and do nothing."
-)
+@click.option("--plan", "only_plan", is_flag=True, help="Print the plan and do nothing.")
 @click.option(
     "--judge",
     default="",
     metavar="RUN",
-    help="Judge a soak by what it left: `latest`, a directory, a name in --out.",
+    help="Judge a finished soak: `latest`, a directory, or a name in --out.",
 )
 @json_option
 def command(
@@ -92,12 +90,12 @@ def command(
     judge: str,
     as_json: bool,
 ) -> int:
-    """Run a stack for hours under churn, restarts and cut links; find what grows, and count
-    everything.
+    """Run a site for hours under churn, restarts and cut links; find what grows, and check every
+    count.
 
     A site server, two logon servers and fleets, each a process of its own. Exit codes: 0 nothing
-    grows and all counts are right, 10 something grows or a count is wrong, 12 the clients that were
-    to exist did not.
+    grows and all counts are right, 10 something grows or a count is wrong, 12 not all clients
+    existed.
     """
     from despoolr_app.process.settings import ConfigError, parse_pace, parse_span
     from despoolr_app.runs.directory import RunError

@@ -1,9 +1,9 @@
 """What a soak came to: the table of resources, the counts, one sentence, an exit code. Pure.
 
 The law: the sentence names the worst thing first, with its number. Exit codes: 0 nothing grows and
-every count is right; 10 a resource drifts, a count is wrong or a process fell; 12 the clients that
-were to exist did not. What is unclear or too short to judge is said, and fails nothing: nobody has
-shown that it grows.
+every count is right; 10 a resource drifts, a count is wrong or a process fell; 12 not all clients
+existed. What is unclear or too short to judge is said, and fails nothing: nobody has shown that it
+grows.
 """
 
 from __future__ import annotations
