@@ -48,16 +48,20 @@ def test_an_image_adds_little_to_its_base(client: docker.DockerClient, tag: str,
         (
             "despoolr-server",
             {"DESPOOLR_RESPONSE": "Fastest"},
-            "'Fastest' is no Response setting; there are Very Fast",
+            "'Fastest' is not a Response setting; there are Very Fast",
         ),
         ("despoolr-server", {"DESPOOLR_RESPONCE": "Fast"}, "did you mean DESPOOLR_RESPONSE?"),
         ("despoolr-server", {"DESPOOLR_TIME": "virtual"}, "real or scaled time"),
         ("despoolr-server", {"DESPOOLR_DATABASE": "mysql://x"}, "no site database can be mysql"),
-        ("despoolr-server", {"DESPOOLR_CLIENTS_WANTED": "many"}, "'many' is no number of clients"),
+        (
+            "despoolr-server",
+            {"DESPOOLR_CLIENTS_WANTED": "many"},
+            "'many' is not a number of clients",
+        ),
         (
             "despoolr-client",
             {"DESPOOLR_CLIENTS": "0", "DESPOOLR_SITE": "http://site:8801"},
-            "'0' is no number of clients",
+            "'0' is not a number of clients",
         ),
         (
             "despoolr-client",

@@ -161,7 +161,7 @@ def test_a_package_that_cannot_be_made_leaves_no_files(workshop: Workshop) -> No
     process = workshop.start("serve", "all", *FAST, *ANY_PORT)
     make_files(workshop.path / "office", a="one")
     refused = workshop.run("package", "create", "OFFICE", "office", "--id", "nonsense")
-    assert refused.returncode == 2 and "'nonsense' is no PackageID" in refused.stderr
+    assert refused.returncode == 2 and "'nonsense' is not a PackageID" in refused.stderr
     assert [
         p
         for p in (workshop.path / "despoolr-data/all/SITE1/PKGSRC").iterdir()

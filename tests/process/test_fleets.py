@@ -319,7 +319,7 @@ def test_a_holder_is_named_by_what_an_address_can_carry(workshop: Workshop, hold
     refused = workshop.run(
         "fleet", "--lease", "--holder", holder, "--site", "http://127.0.0.1:1", "--token", "t"
     )
-    assert refused.returncode == 2 and "is no name to lease under" in refused.stderr, refused
+    assert refused.returncode == 2 and "is not a name for a holder" in refused.stderr, refused
 
 
 def test_a_second_process_of_a_fleets_name_is_refused_while_the_first_lives(

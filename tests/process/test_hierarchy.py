@@ -161,7 +161,7 @@ def test_a_job_goes_down_to_the_child_and_its_package_status_comes_up(hierarchy:
         ),
         (
             ("--log-format", "sms3"),
-            "'--log-format' (env var: 'DESPOOLR_LOG_FORMAT'): 'sms3' is no log format",
+            "'--log-format' (env var: 'DESPOOLR_LOG_FORMAT'): 'sms3' is not a log format",
         ),
     ],
 )

@@ -410,7 +410,7 @@ def test_a_stack_that_is_not_the_one_meant_is_refused_before_it_is_touched(
     assert done.returncode == 2 and "this load is for a site at x60" in done.stderr
     url, token = workshop.servers()["LOGON1"].url, workshop.servers()["SITE1"].token
     done = workshop.run("load", "load.toml", "--site", url, "--token", token)
-    assert done.returncode == 2 and "which is no site server" in done.stderr
+    assert done.returncode == 2 and "which is not a site server" in done.stderr
     done = workshop.run(
         "load", "load.toml", "--site", workshop.servers()["SITE1"].url, "--token", "wrong"
     )

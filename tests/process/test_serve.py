@@ -151,7 +151,7 @@ def test_a_port_in_use_is_one_line_and_exit_code_2(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         place = f"127.0.0.1:{taken.getsockname()[1]}"
         assert run(["serve", "logon", "--listen", place]) == 2
-    assert f"{place} is in use; stop who listens there" in _one_line(capsys)
+    assert f"{place} is in use; stop the process that listens there" in _one_line(capsys)
 
 
 def test_a_data_directory_that_cannot_be_written_is_one_line_and_exit_code_2(

@@ -130,7 +130,7 @@ def _at(text: str, source: Source) -> float | None:
 
 def _no_time(text: str) -> float:
     fail(
-        f"--at {text!r} is no time: give 1996-06-03T09:00, seconds since 1970, or +2h after a "
+        f"--at {text!r} is not a time: give 1996-06-03T09:00, seconds since 1970, or +2h after a "
         "run's beginning"
     )
 

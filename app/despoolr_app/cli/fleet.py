@@ -260,7 +260,7 @@ def _holder(name: str, mark: str) -> str:
     )
     if not re.fullmatch(r"[\w.-]{1,64}", holder, re.ASCII) or holder in (".", ".."):
         raise ConfigError(
-            f"{holder!r} is no name to lease under: up to 64 letters, digits, . - and _; "
+            f"{holder!r} is not a name for a holder: up to 64 letters, digits, . - and _; "
             "give --holder"
         )
     return holder

@@ -52,7 +52,7 @@ def parse_churn(text: str, until: float = 0.0) -> Churn:
         value = -1.0
     if not (slash and share.strip().endswith("%") and 0 < value <= OFF_SHARE_MAX):
         raise ConfigError(
-            f"{text!r} is no churn: give a share of at most {OFF_SHARE_MAX:.0%} and a span, "
+            f"{text!r} is not a churn: give a share of at most {OFF_SHARE_MAX:.0%} and a span, "
             "such as 5%/1h"
         )
     return Churn(value, parse_span(span), until)

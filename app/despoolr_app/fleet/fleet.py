@@ -145,7 +145,7 @@ class Clients:
             self.clock = LoopClock(setup.clock.now, self.scale)
         if setup.site is None:
             raise StartError(
-                f"{url} is {setup.server}, which is no site server; give the site's URL"
+                f"{url} is {setup.server}, which is not a site server; give the site's URL"
             )
         logons = self._logon_servers(setup)
         settings = self._client_settings(setup.site, logons)

@@ -152,7 +152,7 @@ def _make_file(path: Path, code: str) -> None:
     """
     log = path.with_name(f"{path.name}-wal")
     if path.is_symlink():  # its disk is not there
-        raise SchemaError("it is a link to what is not there")
+        raise SchemaError("it is a link that leads nowhere")
     if log.exists() and log.stat().st_size:
         raise SchemaError(f"it is gone, but {log.name} beside it holds changes to it")
     new = path.with_name(f"{path.name}.new")

@@ -57,8 +57,8 @@ def parse_log_format(text: str) -> tuple[str, str]:
             layout = word
         else:
             raise LogFormatError(
-                f"{word[:40]!r} is no log format: {', '.join(FORMATS)} say how this process tells "
-                "what happens, "
+                f"{word[:40]!r} is not a log format: {', '.join(FORMATS)} say how this process "
+                "tells what happens, "
                 f"{', '.join(RENDERERS)} how the services' files look"
             )
     return form, layout

@@ -330,7 +330,7 @@ def _take(data: Path) -> IO[str]:
         lock = open(file, "a+", encoding="ascii", opener=opener)  # noqa: SIM115 - held for the process's life
     except OSError as error:
         raise StartError(
-            f"cannot write {file}: {error.strerror}; mend that, or choose another --data"
+            f"cannot write {file}: {error.strerror}; correct that, or choose another --data"
         ) from None
     try:
         import fcntl  # noqa: PLC0415 - there is none on Windows

@@ -352,7 +352,7 @@ def parse_response(text: str) -> Response:
     for response in Response:
         if response.lower() == wanted:
             return response
-    raise ConfigError(f"{text!r} is no Response setting; there are {', '.join(Response)}")
+    raise ConfigError(f"{text!r} is not a Response setting; there are {', '.join(Response)}")
 
 
 def parse_overrides(items: Iterable[str]) -> dict[str, str]:
@@ -395,7 +395,7 @@ def parse_span(text: str) -> float:
     except ValueError as error:
         raise ConfigError(str(error)) from None
     if not seconds > 0:
-        raise ConfigError(f"{text!r} is no time at all; give a span such as 1h")
+        raise ConfigError(f"{text!r} must be longer than 0 s; give a span such as 1h")
     return seconds
 
 
@@ -404,7 +404,7 @@ def parse_fleet_lease(text: str) -> float:
     seconds = parse_span(text)
     if not LEASE_S_MIN <= seconds <= LEASE_S_MAX:
         raise ConfigError(
-            f"{text!r} is no lease for fleets: give {LEASE_S_MIN:.0f}s to "
+            f"{text!r} is not a possible lease: give {LEASE_S_MIN:.0f}s to "
             f"{LEASE_S_MAX / 3600:.0f}h, such as 30s"
         )
     return seconds

@@ -50,7 +50,7 @@ def read_state(file: Path) -> State:
         state = msgspec.json.decode(read_plain(file), type=State)
     except FileNotFoundError:
         if file.is_symlink():
-            raise DamagedState("it is a link to what is not there") from None
+            raise DamagedState("it is a link that leads nowhere") from None
         return State()
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise DamagedState(str(error)) from None

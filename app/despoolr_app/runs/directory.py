@@ -293,7 +293,7 @@ def load_run(path: Path) -> FinishedRun:
     """A run by its directory (or the `records.jsonl` in it). Raises `RunError`."""
     directory = path.parent if path.name == RECORDS else path
     if not (directory / RECORDS).is_file():
-        raise RunError(f"{path} is no run: it has no {RECORDS}")
+        raise RunError(f"{path} is not a run: it has no {RECORDS}")
     return FinishedRun(directory)
 
 

@@ -324,8 +324,8 @@ class Servers:
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise StartError(
-                    f"{listen} is in use; stop who listens there, or choose another --listen or "
-                    "--listen-logon"
+                    f"{listen} is in use; stop the process that listens there, or choose another "
+                    "--listen or --listen-logon"
                 ) from None
             raise StartError(f"cannot listen on {listen}: {error.strerror or error}") from None
         return f"http://{Listen(_reachable(listen.host), site.port)}"

@@ -109,7 +109,7 @@ class Stage:
         self.scale = setup.clock.scale
         if setup.site is None:
             raise StartError(
-                f"{self.url} is {setup.server}, which is no site server; give the site's URL"
+                f"{self.url} is {setup.server}, which is not a site server; give the site's URL"
             )
         self.site, self.server = setup.site, setup.server
         there = [msgspec.convert(card, NamedServer, from_attributes=True) for card in setup.servers]

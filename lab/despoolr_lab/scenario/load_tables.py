@@ -43,7 +43,7 @@ class LoadTable(Table, kw_only=True):
     def __post_init__(self) -> None:
         for text in (self.for_, self.late_max):
             if span_s(text) <= 0:
-                raise ValueError(f"{text!r} is no time at all")
+                raise ValueError(f"{text!r} must be longer than 0 s")
         if span_s(self.warm_up) >= span_s(self.for_):
             raise ValueError(
                 f"the warm-up of {self.warm_up} leaves nothing of a run of {self.for_} to "
@@ -159,7 +159,7 @@ class HoldersExpectation(LoadExpectTable, tag="holders", kw_only=True):
 
     def __post_init__(self) -> None:
         if self.broken < 0:
-            raise ValueError("fewer than no holders cannot lose their file")
+            raise ValueError("the number of holders cannot be negative")
 
 
 LoadExpectation = (

@@ -217,13 +217,15 @@ class Package(Table, kw_only=True):
     def __post_init__(self) -> None:
         if self.id and not is_package_id(self.id):
             raise ValueError(
-                f"{self.id!r} is no PackageID: a site code and five hex digits, such as BPC0000A"
+                f"{self.id!r} is not a PackageID: a site code and five hex digits, such as BPC0000A"
             )
         seen: dict[str, str] = {}
         for name in self.files:
             parsed = parse_name(name)
             if isinstance(parsed, BadName):
-                raise ValueError(f"{name!r} is no path of a file in a package: {parsed.reason}")
+                raise ValueError(
+                    f"{name!r} is not the path of a file in a package: {parsed.reason}"
+                )
             if parsed.key in seen:
                 raise ValueError(f"{seen[parsed.key]!r} and {name!r} are one file on a share")
             seen[parsed.key] = name

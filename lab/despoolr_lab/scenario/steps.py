@@ -138,7 +138,7 @@ def _place(world: World, step: model.HoldStep) -> tuple[str, str, str]:
     for role in roles:
         if role.distribution and step.server in ("", role.name):
             return role.name, role.package_share, f"{package_id}/{step.file}"
-    raise StepError(f"{step.server} is no distribution server")
+    raise StepError(f"{step.server} is not a distribution server")
 
 
 async def _release(world: World, step: model.ReleaseStep) -> None:

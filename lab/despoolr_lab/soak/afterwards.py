@@ -40,7 +40,9 @@ def judge(directory: Path) -> Judgement:
     try:
         watch.read(directory / SAMPLES)
     except OSError as error:
-        raise RunError(f"{directory} is no soak: cannot read {SAMPLES}: {error.strerror}") from None
+        raise RunError(
+            f"{directory} is not a soak: cannot read {SAMPLES}: {error.strerror}"
+        ) from None
     judged = watch.judged(warm_up_s(asked), make_plan(asked).round_s)
     try:
         counts = [_count(row) for row in summary.get("counts", [])]
@@ -71,7 +73,9 @@ def _asked(directory: Path) -> Asked:
     try:
         return msgspec.json.decode((directory / ASKED).read_bytes(), type=Asked)
     except OSError as error:
-        raise RunError(f"{directory} is no soak: cannot read {ASKED}: {error.strerror}") from None
+        raise RunError(
+            f"{directory} is not a soak: cannot read {ASKED}: {error.strerror}"
+        ) from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise RunError(f"{directory / ASKED} is damaged: {error}") from None
 

@@ -169,7 +169,7 @@ async def _unknown_call(request: web.Request) -> web.StreamResponse:
     raise Refused(
         known(
             "unknown-call",
-            f"{request.path} is no call of this server; docs/share-api.md lists them.",
+            f"{request.path} is not a call of this server; docs/share-api.md lists them.",
         )
     )
 

@@ -63,7 +63,7 @@ class Administrator:
         def work(db: Connection) -> str:
             if spec.id and not is_package_id(spec.id):
                 raise AdministratorError(
-                    f"{spec.id!r} is no PackageID: a site code and five hex digits, such "
+                    f"{spec.id!r} is not a PackageID: a site code and five hex digits, such "
                     "as BPC0000A"
                 )
             package_id = spec.id or _next_package_id(db, self._site.code)

@@ -53,7 +53,7 @@ def read_kept(text: str, root: Path) -> Sample:
         raise RunError(f"there is no run {text!r}{there_are}")
     summary = _read(directory / SUMMARY)
     if not isinstance(summary, dict) or summary.get("kind") != KIND:
-        raise RunError(f"{directory} is no load run; make one with `despoolr load`")
+        raise RunError(f"{directory} is not a load run; make one with `despoolr load`")
     missing = [name for name in _NEEDED if name not in summary]
     if missing:
         raise RunError(

@@ -59,9 +59,7 @@ def _group(name: str, table: model.Clients, part: LoadPart) -> Group:
     default = model.Clients(count=1)
     for key in table.__struct_fields__:
         if key not in _TAKEN and getattr(table, key) != getattr(default, key):
-            raise ScenarioError(
-                f"[[clients]] {key} is nothing a load can give its clients: leave it out"
-            )
+            raise ScenarioError(f"[[clients]] {key} cannot be used in a load: leave it out")
     return Group(
         name=name,
         count=len(table.expand()),

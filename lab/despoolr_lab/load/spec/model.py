@@ -44,7 +44,7 @@ def size_of(text: str) -> int:
     """Bytes of a size such as `12KB`. Raises `ValueError`."""
     found = _SIZE.fullmatch(text.strip())
     if found is None:
-        raise ValueError(f"{text!r} is no size such as 800, 12KB or 1MB")
+        raise ValueError(f"{text!r} is not a size such as 800, 12KB or 1MB")
     return int(found[1]) * _UNITS[fold(found[2] or "")]
 
 
@@ -67,7 +67,7 @@ class Group(Table, kw_only=True):
         one_of(self.when_warned, WhenWarned, "way to take a warning")
         span_s(self.at)
         if span_s(self.poll_every) <= 0 or span_s(self.over or self.poll_every) < 0:
-            raise ValueError("poll_every is more than no time at all")
+            raise ValueError("poll_every must be longer than 0 s")
 
     @property
     def over_s(self) -> float:
@@ -127,7 +127,7 @@ class Holders(Table, kw_only=True):
     def __post_init__(self) -> None:
         span_s(self.at)
         if span_s(self.for_) <= 0:
-            raise ValueError(f"{self.for_!r} is no time at all")
+            raise ValueError(f"{self.for_!r} must be longer than 0 s")
         parse_flags(Access, self.access)
         parse_flags(ShareMode, self.share_mode)
         if self.files != "*" and not self.files.isdecimal():

@@ -74,7 +74,7 @@ class Auth:
         payload = _b64(msgspec.json.encode([machine, user, Role(role).value]))
         for name in (machine, user):
             if reason := why_unfit(name):
-                raise ValueError(f"{name[:80]!r} is no name for a token: it {reason}")
+                raise ValueError(f"{name[:80]!r} cannot be a name in a token: it {reason}")
         token = f"{payload}.{_b64(self._signature(payload))}"
         if len(token) > TOKEN_SIZE_MAX:
             raise ValueError(

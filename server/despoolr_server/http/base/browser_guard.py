@@ -137,8 +137,8 @@ class BrowserGuard:
             raise Refused(
                 known(
                     "unknown-host",
-                    f"`Host: {_shown(host)}` is no name this server knows as its own. Use its "
-                    "address, or have its operator "
+                    f"`Host: {_shown(host)}` is not a name of this server. Use its "
+                    "address, or ask its operator to "
                     "allow the name (`--allow-host`, DESPOOLR_ALLOW_HOST); a call with a Bearer "
                     "token may use any.",
                 )

@@ -43,7 +43,9 @@ class Exposition(Collector):
                 if known is metric:
                     continue
                 if known.type != metric.type:
-                    raise ValueError(f"{metric.name} is told as {known.type} and as {metric.type}")
+                    raise ValueError(
+                        f"{metric.name} is described as {known.type} and as {metric.type}"
+                    )
                 there = {(sample.name, *sorted(sample.labels.items())) for sample in known.samples}
                 known.samples += [
                     s for s in metric.samples if (s.name, *sorted(s.labels.items())) not in there

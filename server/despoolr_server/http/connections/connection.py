@@ -300,7 +300,7 @@ class Connection(RequestHandler):
         else:
             problem = known(
                 "bad-request",
-                "That is no HTTP/1.1 request. Nothing was done; the connection is closed.",
+                "That is not an HTTP/1.1 request. Nothing was done; the connection is closed.",
             )
         headers = {hdrs.CONTENT_TYPE: CONTENT_TYPE, hdrs.CONNECTION: "close"}
         body = b"" if self._is_head else msgspec.json.encode(problem)
@@ -494,7 +494,9 @@ def _as_ours(message: RawRequestMessage) -> RawRequestMessage | _ErrInfo:
         )
     if message.method == hdrs.METH_CONNECT:
         return _ErrInfo(
-            status=501, exc=Refused(known("unknown-method", "This server is no proxy.")), message=""
+            status=501,
+            exc=Refused(known("unknown-method", "This server is not a proxy.")),
+            message="",
         )
     if message.path == "*" and message.method == hdrs.METH_OPTIONS:
         return message._replace(path="/", url=URL("/"))

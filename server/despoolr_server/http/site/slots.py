@@ -123,7 +123,9 @@ class SlotRoutes:
         else:
             lease = self._asked(lambda: self.table.renew(holder, news.live, _now(), news.instance))
         if lease is None:
-            raise Refused(known("not-found", f"{holder} holds no clients (any more). Lease anew."))
+            raise Refused(
+                known("not-found", f"{holder} holds no clients, or no longer. Lease again.")
+            )
         return json_answer(self._facts(lease))
 
     async def _delete(self, request: web.Request) -> web.Response:

@@ -215,7 +215,7 @@ def test_events_can_be_asked_by_code(say: Say) -> None:
         ),
         (
             ["locks", "latest", "--at", "tea-time"],
-            "is no time: give 1996-06-03T09:00, seconds since 1970, or +2h",
+            "is not a time: give 1996-06-03T09:00, seconds since 1970, or +2h",
         ),
         (
             ["locks", "latest", "--url", "http://127.0.0.1:1"],

@@ -44,7 +44,7 @@ def test_a_whole_number_in_its_range_is_taken(text: str, number: int) -> None:
 def test_anything_else_is_refused_with_the_right_form_and_never_raw(text: str) -> None:
     with pytest.raises(
         click.BadParameter,
-        match=r"is no number of clients: give a whole number from 1 to 1,000,000",
+        match=r"is not a number of clients: give a whole number from 1 to 1,000,000",
     ) as refused:
         CLIENTS.convert(text, None, None)
     assert refused.value.message.isprintable() and len(refused.value.message) < SHOWN_MAX + 120

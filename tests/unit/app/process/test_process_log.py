@@ -44,7 +44,7 @@ def test_a_log_format_is_a_form_and_a_layout(text: str, read: tuple[str, str]) -
 
 def test_words_that_are_no_log_format_are_answered_with_those_that_are() -> None:
     with pytest.raises(
-        LogFormatError, match=r"'xml' is no log format: plain, text, json .* cmtrace"
+        LogFormatError, match=r"'xml' is not a log format: plain, text, json .* cmtrace"
     ):
         parse_log_format("xml")
 

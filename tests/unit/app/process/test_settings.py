@@ -90,7 +90,7 @@ def test_a_profile_with_a_behaviour_changed() -> None:
         (config.parse_pace, "virtual", "real or scaled time"),
         (config.parse_pace, "x0", "is not real, virtual or xN"),
         (config.parse_span, "soon", "is not a span of time"),
-        (config.parse_span, "0s", "is no time at all"),
+        (config.parse_span, "0s", "must be longer than 0 s"),
         (config.parse_roles, "logon,printer", "is not logon, distribution"),
         (lambda t: config.parse_overrides([t]), "attempts_max", "is not field=value"),
         (lambda t: config.parse_profile(t, {}), "1.3", "no SMS version '1.3'"),

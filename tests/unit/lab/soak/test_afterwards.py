@@ -97,8 +97,8 @@ def test_a_wrong_count_and_a_process_that_fell_are_judged_as_at_the_end(tmp_path
 @pytest.mark.parametrize(
     ("file", "text", "said"),
     [
-        ("asked.json", None, "is no soak: cannot read asked.json"),
-        ("samples.csv", None, "is no soak: cannot read samples.csv"),
+        ("asked.json", None, "is not a soak: cannot read asked.json"),
+        ("samples.csv", None, "is not a soak: cannot read samples.csv"),
         ("asked.json", "{", "asked.json is damaged"),
         ("summary.json", "{", "summary.json is damaged"),
         ("summary.json", '{"counts": [1]}', "its counts cannot be read"),

@@ -241,7 +241,7 @@ def test_a_run_that_was_kept_is_read_again(tmp_path: Path) -> None:
     ("files", "says"),
     [
         ({}, "cannot read"),
-        ({"summary.json": "{}"}, "is no load run; make one with `despoolr load`"),
+        ({"summary.json": "{}"}, "is not a load run; make one with `despoolr load`"),
         ({"summary.json": "{"}, "is damaged"),
         ({"summary.json": '{"kind": "load"}'}, "has no 'load': it was written by another version"),
     ],
