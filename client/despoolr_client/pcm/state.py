@@ -183,8 +183,8 @@ class Pcm:
 
     # -- what there is
     def record(self, request_id: str) -> WorkstationInstruction:
-        """The record of one request. Raises `KeyError` when the instruction file does not have it
-        (any more).
+        """The record of one request. Raises `KeyError` if the instruction file does not have it,
+        or no longer.
         """
         for record in self.records:
             if record.request_id == request_id:

@@ -33,39 +33,39 @@ that the servers apply (`make security`); a test holds the page to them.
 
 ## What is assumed
 
-* **The network is trusted, or something in front of the servers makes it so.** Despoolr speaks
-  plain HTTP: names, files and tokens cross the wire as they are. Across machines that others can
-  listen to, let a proxy end TLS in front of each server, and reach the server behind it only from
-  there. Without a configured secret a server listens on loopback only.
-* **Whoever has the secret is everybody.** Tokens are signed with it; they name a machine, a user
+* **The network is trusted, or made safe by something in front of the servers.** Despoolr speaks
+  plain HTTP: names, files and tokens cross the wire as they are. If others can listen on the
+  network, put a TLS proxy in front of each server, and let nothing but the proxy reach the server.
+  Without a configured secret a server listens on loopback only.
+* **Whoever has the secret can be anybody.** Tokens are signed with it; they name a machine, a user
   and a role, and do not expire. Changing the secret revokes all of them. It is at least 16 bytes,
   lies in `secret` of the data directory (0600) unless it is configured, and is never recorded.
   `admin.token` beside it is a token of role `admin`.
-* **A token is a bearer's.** Give each machine its own (`POST /api/v1/tokens`), and no machine
-  another's. A client's token is good for its machine and its user alone.
-* **The machine of a server is its administrator's.** Data directories and everything in them
+* **A token proves who its bearer is.** Give each machine its own (`POST /api/v1/tokens`), and never
+  another's. A client's token is valid for its machine and its user only.
+* **The machine of a server belongs to its administrator.** Data directories and everything in them
   (shares, site database, records, logs, secret, tokens) are readable by their owner only, 0700 and
-  0600, whatever the umask; what is found wider is tightened, with a line that says so.
-* **Clients may be anybody.** What they send is bounded ([limits](limits.md)), checked before it is
-  done, and recorded with the name of the token. What they write on a share is never shown as a
-  page.
-* **Browsers may be led astray.** A page of another site can make its visitor's browser send
-  requests, with a password that the browser remembers. So a call that changes something is refused
-  (403) when it comes from another origin (`Origin`, `Sec-Fetch-Site`), a JSON call (415) in one of
-  the types that a form can send, and a call without a Bearer token (421) when `Host` is a name that
-  somebody else can make mean this server. Good are IP addresses, loopback names, names without a
-  dot, names below `.local`, `.internal`, `.home.arpa`, `.svc` and `.cluster.local`, the machine's
-  own name, the name given to `--listen`, and those given with `--allow-host` or
-  `DESPOOLR_ALLOW_HOST`. Our own pages run the scripts and styles that their policy names by hash,
-  cannot be framed, and send no referrer.
-* **What is emulated is not what protects.** Share modes, locks and retries are behaviour, not
-  walls; the rights below are.
+  0600, whatever the umask. If a server finds wider permissions, it narrows them and says so.
+* **Clients may be anybody.** What they send is limited ([limits](limits.md)), checked before
+  anything is done, and recorded with the name in the token. A file that they write to a share is
+  never shown as a web page.
+* **Browsers may be misled.** A page of another site can make its visitor's browser send requests,
+  with a password that the browser remembers. So a call that changes something is refused (403) when
+  it comes from another origin (`Origin`, `Sec-Fetch-Site`), a JSON call (415) in one of the types
+  that a form can send, and a call without a Bearer token (421) when `Host` is a name that somebody
+  else can point at this server. Allowed are IP addresses, loopback names, names without a dot,
+  names below `.local`, `.internal`, `.home.arpa`, `.svc` and `.cluster.local`, the machine's own
+  name, the name given to `--listen`, and those given with `--allow-host` or `DESPOOLR_ALLOW_HOST`.
+  Our own pages run the scripts and styles that their policy names by hash, cannot be framed, and
+  send no referrer.
+* **Emulation does not protect.** Share modes, locks and retries are behaviour of the emulated
+  system; only the rights below protect.
 
 ## How to report a problem
 
 Tell the maintainers privately, before anybody else: by the "Report a vulnerability" form of the
 repository's Security tab. Say which version (`despoolr --version`), what you sent, what came back,
-and what it lets whom do. Never send a real secret or token. What is mended is named in the
+and who can do what with it. Never send a real secret or token. What is fixed is named in the
 [changelog](../CHANGELOG.md) under *Security*.
 """
 
@@ -136,11 +136,10 @@ def _boxes() -> list[str]:
         "## Shares and boxes\n",
         "Which roles may make a call on a file in a directory; `all` are `client`, `service` "
         "and `admin`.\n"
-        "The last column is about the directory itself: boxes stay, and only an administrator "
-        "can take one\n"
-        "away, which the Maintenance Manager mends within its cycle. A service may change the "
-        "entries of a\n"
-        "share while it runs (`PUT /api/v1/shares/{share}/rights`), as a forced disconnect does.\n",
+        "The last column is about the directory itself: only an administrator can remove a box, "
+        "and the\nMaintenance Manager makes it again in its next cycle. A service may change the "
+        "entries of a share\nwhile it runs (`PUT /api/v1/shares/{share}/rights`), as a forced "
+        "disconnect does.\n",
         table(["Share", "Directory", *columns], rows),
     ]
 

@@ -49,9 +49,9 @@ HEAD: Final = """\
 # What a share allows
 
 The rules of every share, table by table. This page is generated from the tables that the share
-engine applies (`python -m despoolr_lab.docs.semantics`); a test holds it to them. How to ask over
-HTTP is in [share-api.md](share-api.md). The sources are [MS-FSA] and [MS-SMB2]; where Samba and
-Windows differ, these rules are those of Windows.
+engine applies (`python -m despoolr_lab.docs.semantics`); a test holds it to them.
+[share-api.md](share-api.md) shows the calls over HTTP. The sources are [MS-FSA] and [MS-SMB2];
+where Samba and Windows differ, these rules are those of Windows.
 """
 
 SPANS: Final = (
@@ -143,15 +143,14 @@ def _sharing() -> list[str]:
         ),
         *takes,
         _text(
-            "Somebody has it open with every right, sharing what stands on the left. A newcomer "
-            "that shares everything and "
-            "wants to do what stands above:"
+            "The holder has the file open with every right, and shares what the row says. A "
+            "newcomer shares everything, and wants what the column says:"
         ),
         table(["held sharing", *words, "none of these"], rows),
         _text(
-            "The same table, read the other way round, is that of a newcomer that shares what "
-            "stands on the left, and a "
-            "holder that does what stands above. Refused is `SHARING_VIOLATION`."
+            "The same table holds the other way round, for a newcomer that shares what the row "
+            "says, and a holder that does what the column says. *Refused* is "
+            "`SHARING_VIOLATION`."
         ),
         _text(
             "Generic rights are what they map to, and `MAXIMUM_ALLOWED` is all that the caller's "
@@ -195,9 +194,8 @@ def _dispositions() -> list[str]:
             "`CREATE` on a name that exists, delete-pending, READONLY and other attributes, "
             "rights, sharing. An open that "
             "overwrites a file which is HIDDEN or SYSTEM must ask for that attribute "
-            "(`ACCESS_DENIED`). An open that asks "
-            "for attributes only and overwrites is held to the DELETE part of the sharing "
-            "rule alone."
+            "(`ACCESS_DENIED`). An open that overwrites and asks for attributes only must "
+            "satisfy only the DELETE part of the sharing rule."
         ),
         _text(
             "A name that is delete-pending answers `DELETE_PENDING`, except where the answer is "
@@ -218,9 +216,8 @@ def _deleting() -> list[str]:
             "of a handle, and by a "
             "handle with `DELETE_ON_CLOSE` when that closes. While it is set, no open is granted; "
             "handles that were open "
-            "before go on reading, writing and locking. The name goes when the last handle of any "
-            "kind closes, READONLY or "
-            "not."
+            "before go on reading, writing and locking. The name is deleted when the last "
+            "handle of any kind closes, even if it is READONLY."
         ),
         table(["When", "setting it is answered", "clearing it is answered"], rows),
     ]
@@ -257,17 +254,16 @@ def _ranges() -> list[str]:
     return [
         "## Locking ranges of bytes\n",
         _text(
-            "The owner of a lock is a handle: another handle of the same session is a stranger. "
-            "Where two ranges meet, a "
-            "lock beside a lock:"
+            "The owner of a lock is a handle: another handle of the same session counts as "
+            "somebody else. If two ranges overlap, a lock beside a lock:"
         ),
         table(
             heads, [[_code(kind), *may(LOCK_AGAINST_LOCK, kind)] for kind in (SHARED, EXCLUSIVE)]
         ),
         _text(
-            "Refused is `LOCK_NOT_GRANTED`, or waits, if the request may. A read or write that "
-            "touches a locked byte "
-            "anywhere is refused whole, with `FILE_LOCK_CONFLICT`:"
+            "*Refused* is `LOCK_NOT_GRANTED`; a request that may wait waits instead. A read or "
+            "write that touches any locked byte is refused as a whole, with "
+            "`FILE_LOCK_CONFLICT`:"
         ),
         table(
             heads, [[_code(kind.lower()), *may(IO_AGAINST_LOCK, kind)] for kind in (READ, WRITE)]
@@ -281,11 +277,10 @@ def _ranges() -> list[str]:
         ),
         table(["Offset, length", ""], spans),
         _text(
-            "Several ranges are locked together or not at all. An unlock names offset and length "
-            "exactly, and takes the "
-            "exclusive lock of a stack first; of several unlocks, those before one that fails "
-            "stay done. A close releases "
-            "the handle's locks and no others. A waiting request holds nobody back. Overwriting "
+            "Several ranges are locked together or not at all. An unlock must name offset and "
+            "length exactly; if several locks are stacked, it takes the exclusive one first. If "
+            "one of several unlocks fails, those before it stay done. A close releases the "
+            "handle's locks and no others. A waiting request holds nobody back. Overwriting "
             "and setting the size do not "
             "look at locks."
         ),
@@ -303,12 +298,11 @@ def _sessions() -> list[str]:
         "## When a session ends\n",
         _text(
             "Logging off, a lease that is over, a new session that takes the old one's place, and "
-            "leaving a share all free "
-            "the same: opens with their share modes, locks, and waits for locks (answered "
-            "`CANCELLED`); what was to be "
-            "deleted on close is deleted, and whoever waited for one of the locks is granted it. "
-            "A close, too, ends the waits "
-            "of its handle, with `RANGE_NOT_LOCKED`. A late call on a handle is answered:"
+            "leaving a share all have the same effect: the session's opens and locks end, and "
+            "its waits for locks are answered `CANCELLED`. Files that were to be deleted on "
+            "close are deleted, and whoever waited for one of the locks gets it. A close also "
+            "ends the waits of its handle, with `RANGE_NOT_LOCKED`. A late call on a handle is "
+            "answered:"
         ),
         table(
             ["When", "Answer"], [[str(when), _status(NtStatus(status))] for when, status in ended]

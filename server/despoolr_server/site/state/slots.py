@@ -186,7 +186,7 @@ class SlotTable:
 
     def renew(self, holder: str, live: int, now: float, instance: str = "") -> Lease | None:
         """Keep a lease, or take up again one that ran out and that nobody took; None if the holder
-        has none (any more).
+        has none, or no longer.
 
         Raises `SlotConflict` if another process of that name has it.
         """
