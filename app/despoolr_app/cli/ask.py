@@ -94,8 +94,7 @@ def find_source(
         if not (runs / LATEST).exists():
             fail(
                 "there is no running site here and no finished run: start one with `despoolr "
-                "serve all` or `despoolr demo`, "
-                "or point at one with --url and --token"
+                "serve all` or `despoolr demo`, or point at one with --url and --token"
             )
         found = RunSource(find_run(LATEST, runs))
         say(f"no site is running here; this is the latest run, {runs / Path(found.name).name}")

@@ -135,11 +135,10 @@ def _sharing() -> list[str]:
     return [
         "## Who may open what others have open\n",
         _text(
-            "Two opens of one file or directory coexist only if each wants no more than the other "
-            "shares. Who the openers "
-            "are does not matter: a program conflicts with itself. An open with none of these "
-            "rights conflicts with nobody, "
-            "and denies nobody anything."
+            "Two opens of one file or directory coexist only if each wants no more than the "
+            "other shares. Who the openers are does not matter: a program conflicts with "
+            "itself. An open with none of these rights conflicts with nobody, and denies nobody "
+            "anything."
         ),
         *takes,
         _text(
@@ -153,9 +152,8 @@ def _sharing() -> list[str]:
             "`SHARING_VIOLATION`."
         ),
         _text(
-            "Generic rights are what they map to, and `MAXIMUM_ALLOWED` is all that the caller's "
-            "rights on the path (and "
-            "the file's READONLY attribute) permit:"
+            "Generic rights are what they map to, and `MAXIMUM_ALLOWED` is all that the "
+            "caller's rights on the path (and the file's READONLY attribute) permit:"
         ),
         table(
             ["Right", "is"],
@@ -189,13 +187,12 @@ def _dispositions() -> list[str]:
             rows,
         ),
         _text(
-            "The checks come in this order: options that contradict each other, the path, whether "
-            "it is a directory, "
-            "`CREATE` on a name that exists, delete-pending, READONLY and other attributes, "
-            "rights, sharing. An open that "
-            "overwrites a file which is HIDDEN or SYSTEM must ask for that attribute "
-            "(`ACCESS_DENIED`). An open that overwrites and asks for attributes only must "
-            "satisfy only the DELETE part of the sharing rule."
+            "The checks come in this order: options that contradict each other, the path, "
+            "whether it is a directory, `CREATE` on a name that exists, delete-pending, "
+            "READONLY and other attributes, rights, sharing. An open that overwrites a file "
+            "which is HIDDEN or SYSTEM must ask for that attribute (`ACCESS_DENIED`). An open "
+            "that overwrites and asks for attributes only must satisfy only the DELETE part of "
+            "the sharing rule."
         ),
         _text(
             "A name that is delete-pending answers `DELETE_PENDING`, except where the answer is "
@@ -212,12 +209,11 @@ def _deleting() -> list[str]:
     return [
         "## Deleting what is open\n",
         _text(
-            "Delete-pending is one flag on the name. It is set at once by the delete disposition "
-            "of a handle, and by a "
-            "handle with `DELETE_ON_CLOSE` when that closes. While it is set, no open is granted; "
-            "handles that were open "
-            "before go on reading, writing and locking. The name is deleted when the last "
-            "handle of any kind closes, even if it is READONLY."
+            "Delete-pending is one flag on the name. It is set at once by the delete "
+            "disposition of a handle, and by a handle with `DELETE_ON_CLOSE` when that closes. "
+            "While it is set, no open is granted; handles that were open before go on reading, "
+            "writing and locking. The name is deleted when the last handle of any kind closes, "
+            "even if it is READONLY."
         ),
         table(["When", "setting it is answered", "clearing it is answered"], rows),
     ]
@@ -232,8 +228,7 @@ def _renaming() -> list[str]:
         "## Renaming what is open\n",
         _text(
             "The first rule that holds is the answer; if none does, the rename goes ahead, and "
-            "every other handle on the "
-            "file follows it, with its locks."
+            "every other handle on the file follows it, with its locks."
         ),
         table(["", "When", "Answer"], rows),
     ]
@@ -269,20 +264,17 @@ def _ranges() -> list[str]:
             heads, [[_code(kind.lower()), *may(IO_AGAINST_LOCK, kind)] for kind in (READ, WRITE)]
         ),
         _text(
-            "Ranges are an offset and a length, both 64 bits, wherever the file ends. A range of "
-            "no bytes is the point "
-            "before its byte, and meets another range only strictly inside it; reading or "
-            "writing nothing meets nobody. "
-            "Against 100, 10:"
+            "Ranges are an offset and a length, both 64 bits, wherever the file ends. A range "
+            "of no bytes is the point before its byte, and meets another range only strictly "
+            "inside it; reading or writing nothing meets nobody. Against 100, 10:"
         ),
         table(["Offset, length", ""], spans),
         _text(
             "Several ranges are locked together or not at all. An unlock must name offset and "
             "length exactly; if several locks are stacked, it takes the exclusive one first. If "
             "one of several unlocks fails, those before it stay done. A close releases the "
-            "handle's locks and no others. A waiting request holds nobody back. Overwriting "
-            "and setting the size do not "
-            "look at locks."
+            "handle's locks and no others. A waiting request holds nobody back. Overwriting and "
+            "setting the size do not look at locks."
         ),
     ]
 

@@ -54,8 +54,7 @@ CALLS: Final = (
         body=json(SessionRequest),
         refusals=(400, 403, 410, 503),
         text="Opens belong to a session, and a session lives on a lease that every call in it "
-        "renews. `previous` names a "
-        "session of the caller's that this one takes the place of.",
+        "renews. `previous` names a session of the caller's that this one takes the place of.",
     ),
     Call(
         "PUT",
@@ -105,10 +104,9 @@ CALLS: Final = (
         ),
         body=json(OpenRequest),
         refusals=(400, 403, 404, 409, 410, 412, 413, 423, 501, 503, 507),
-        text="`access`, `share_mode` and `options` are SMB's words joined by `|`; `disposition` "
-        "is SUPERSEDE, OPEN, CREATE, "
-        "OPEN_IF, OVERWRITE or OVERWRITE_IF. 423 names who is in the way, with which program, in "
-        "which mode, since when.",
+        text="`access`, `share_mode` and `options` are SMB's words joined by `|`; `disposition` is "
+        "SUPERSEDE, OPEN, CREATE, OPEN_IF, OVERWRITE or OVERWRITE_IF. 423 names who is in the "
+        "way, with which program, in which mode, since when.",
     ),
     Call(
         "GET",
@@ -234,12 +232,11 @@ CALLS: Final = (
         json(Chain),
         refusals=(400, 403, 431, 507),
         text="1 to 64 calls (`get`, `put`, `delete`, `session`, `open`, `close`, `logoff`), one "
-        "after the other, each checked "
-        "and recorded as if it had come alone; all that was written is safe when the answer "
-        "comes. What one is refused stands "
-        "in its result as the `problem` it would have been answered. With `stops`, the first that "
-        "is refused is the last that "
-        "is made; and after 512 KiB have been read no more is made. Bytes travel as base64.",
+        "after the other, each checked and recorded as if it had come alone; all that was "
+        "written is safe when the answer comes. What one is refused stands in its result as the "
+        "`problem` it would have been answered. With `stops`, the first that is refused is the "
+        "last that is made; and after 512 KiB have been read no more is made. Bytes travel as "
+        "base64.",
     ),
 )
 """Every call of `http.opens` and `http.chain`."""

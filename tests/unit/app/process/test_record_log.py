@@ -49,8 +49,7 @@ def everything_is_logged() -> Iterator[None]:
             | {"nt_status": "STATUS_SHARING_VIOLATION"},
             WARNING,
             "b.dat on LOGON1 refused to SMS_DESPOOLER on SITE1 (STATUS_SHARING_VIOLATION): "
-            "WINWORD.EXE on WS50 has it open"
-            " and 1 more",
+            "WINWORD.EXE on WS50 has it open and 1 more",
         ),
         (
             "open.refused",

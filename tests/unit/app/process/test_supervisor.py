@@ -138,9 +138,8 @@ def test_children_are_killed_at_once_when_the_waiting_is_cancelled() -> None:
 
 def test_what_a_child_has_started_goes_with_its_group() -> None:
     code = (
-        "import subprocess, sys; p = subprocess.Popen(['sleep', '600']); "
-        "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', "
-        "flush=True); p.wait()"
+        "import subprocess, sys; p = subprocess.Popen(['sleep', '600']); import signal; "
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); p.wait()"
     )
 
     async def work() -> bytes:

@@ -164,10 +164,9 @@ def test_the_verdict_is_one_sentence_that_says_who_what_how_long_and_the_remedy(
         EpisodeEnded(server="LOGON1", episode="E1", state="given up", reason="100 attempts"),
     )
     assert verdict(story.ledger.rows()[0]) == (
-        "SMS_DESPOOLER on SITE1 was refused b.dat 12 times over 22 h because WINWORD.EXE on "
-        "WS3 (user ALICE) held it "
-        "open with READ access sharing READ since 1996-06-03 06:00; closing that file would have "
-        "let the update through."
+        "SMS_DESPOOLER on SITE1 was refused b.dat 12 times over 22 h because WINWORD.EXE on WS3 "
+        "(user ALICE) held it open with READ access sharing READ since 1996-06-03 06:00; "
+        "closing that file would have let the update through."
     )
 
 
@@ -325,12 +324,10 @@ def test_each_lock_in_the_way_is_a_hold_of_its_own_that_ends_with_its_unlock_or_
     )
     assert verdict(story.ledger.rows()[0]) == (
         "SMS_DESPOOLER on SITE1 was refused b.dat once because WINWORD.EXE on WS3 (user ALICE) "
-        "held bytes 0 to 9 locked "
-        "(EXCLUSIVE) since 1996-06-03 07:01; WINWORD.EXE on WS3 (user ALICE) held byte 20 locked "
-        "(EXCLUSIVE) since "
-        "1996-06-03 07:01; WINWORD.EXE on WS3 (user ALICE) held the point before byte 30 locked "
-        "(EXCLUSIVE) since "
-        "1996-06-03 07:01; unlocking that range would let it through."
+        "held bytes 0 to 9 locked (EXCLUSIVE) since 1996-06-03 07:01; WINWORD.EXE on WS3 (user "
+        "ALICE) held byte 20 locked (EXCLUSIVE) since 1996-06-03 07:01; WINWORD.EXE on WS3 "
+        "(user ALICE) held the point before byte 30 locked (EXCLUSIVE) since 1996-06-03 07:01; "
+        "unlocking that range would let it through."
     )
     story.at(120).unlocked("O1", 20, 1).at(180).closed("O1")
     (row,) = story.ledger.rows()
