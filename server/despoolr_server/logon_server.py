@@ -52,9 +52,9 @@ def make_logon_server(
     extra_calls: Sequence[Call] = (),
     host_names: Iterable[str] = (),
 ) -> LogonServer:
-    """Put one together. `logon` is the store of `SMS_SHR` (None: no logon server); `packages` are
-    the package shares' stores; `dav_time_scale` is how many site seconds pass in one of a WebDAV
-    client's.
+    """Returns a server made of these parts. `logon` is the store of `SMS_SHR` (None: no logon
+    server); `packages` are the package shares' stores; `dav_time_scale` is how many site seconds
+    pass in one of a WebDAV client's.
     """
     host = ShareHost(
         name,

@@ -35,8 +35,8 @@ def make_directory(path: Path) -> None:
 
 
 def tighten(directory: Path) -> list[str]:
-    """Take others' rights from a directory that is ours and from what is in it; a sentence if that
-    was needed or failed.
+    """Take others' rights from a directory that is ours and from what is in it. Returns a sentence
+    for each that needed it, or where it failed.
     """
     if os.name != "posix":
         return []

@@ -195,7 +195,7 @@ class BlockingChild:
             time.sleep(STEP_S)
 
     def stop(self, within_s: float = STOP_S_MAX) -> int:
-        """Ask it to end, wait, and kill its group if it does not; its exit code."""
+        """Ask it to end, wait, and kill its group if it does not. Returns its exit code."""
         self.process.terminate()
         try:
             return self.process.wait(within_s)

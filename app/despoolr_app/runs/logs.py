@@ -27,8 +27,8 @@ _LAYOUT: Final = "sms1"
 def write_logs(
     directory: Path, records: Iterable[Record], layouts: Mapping[str, str]
 ) -> list[Path]:
-    """Write the files below `directory/logs`; `layouts` names each site's layout. Their paths,
-    sorted. Raises `RunError`.
+    """Write the files below `directory/logs`; `layouts` names each site's layout. Returns their
+    paths, sorted. Raises `RunError`.
     """
     lines: dict[tuple[str, str], list[TraceLine]] = {}
     for record, said in of(records, LineLogged):

@@ -274,7 +274,7 @@ class PcmAgent:
 
     # -- a poll
     async def poll_once(self) -> PollResult:
-        """Poll, when the limiter has a place."""
+        """Poll, when the limiter has a place. Returns what was found."""
         async with self.settings.limiter.polls:
             return await self.poll()
 
@@ -525,7 +525,9 @@ class PcmAgent:
                 return
 
     async def release(self, hold: Hold | None = None, *, path: str = "") -> int:
-        """Close one hold, those of a path (case does not matter), or all; how many there were."""
+        """Close one hold, those of a path (case does not matter), or all. Returns how many there
+        were.
+        """
         connections = self.connections
         chosen = [
             held

@@ -71,8 +71,8 @@ class Pcm:
     def read(
         self, records: Sequence[WorkstationInstruction], platform: int, behaviour: PcmBehaviour
     ) -> Reading:
-        """Take the records of a changed instruction file. A request that was there and is not any
-        more was cancelled.
+        """Take the records of a changed instruction file. Returns what is new. A request that is no
+        longer there was cancelled.
         """
         passed, skipped = screen(records, platform, behaviour)
         there = {record.request_id for record in passed}

@@ -121,7 +121,7 @@ class ShareServer(HttpCaller):
         self, share: str, prefix: str, role: Role, rights: str | None
     ) -> str | None:
         """Change what a role may do below a directory (`NONE`, `READ`, `CHANGE`, `FULL`; None: no
-        entry); what it was.
+        entry). Returns what it was.
         """
         body = encode({"prefix": prefix, "role": role, "rights": rights})
         reply = await self.call("PUT", f"/api/v1/shares/{quote(share, safe='')}/rights", body)

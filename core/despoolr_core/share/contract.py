@@ -150,8 +150,8 @@ class Share(Protocol):
         program: str = "",
         read: bool = False,
     ) -> tuple[list[OpenFile], ShareError | None]:
-        """Open files one after the other (and read each); those that are open now, and what the
-        next one was refused.
+        """Open files one after the other (and read each); returns those that are open now, and why
+        the next one was refused.
         """
         ...
 

@@ -53,8 +53,8 @@ def run_and_keep(
     listeners: Sequence[Listener] = (),
     log_format: str = "",
 ) -> tuple[RunResult, Path]:
-    """Run it, keep records, summary, report and logs under `out`; the result and the run's
-    directory.
+    """Run it, and keep records, summary, report and logs under `out`. Returns the result and the
+    run's directory.
 
     Raises `Interrupted` for a run that was ended by Ctrl-C: all of that is kept of what there was
     until then.

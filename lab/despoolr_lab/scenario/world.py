@@ -441,8 +441,8 @@ class World:
         await self.let_go(machine, path)
 
     async def let_go(self, machine: str, file: str = "") -> int:
-        """Close what programs on a server keep open: one file by the end of its path, or all; how
-        many there were.
+        """Close what programs on a server keep open: one file by the end of its path, or all.
+        Returns how many there were.
         """
         chosen = [
             h for h in self.server_holds if h[0] == machine and fold(h[1]).endswith(fold(file))

@@ -46,7 +46,7 @@ class SoakAdministrator:
             )
 
     async def make_package(self, package: str) -> str:
-        """Make it of its source, once; its id."""
+        """Make the package of its source, once. Returns its id."""
 
         async def once() -> str:
             there = await self.site.packages()
@@ -61,7 +61,7 @@ class SoakAdministrator:
     # -- jobs
 
     async def order(self, name: str, package: str, **spec: Any) -> str:
-        """Make a job of a name that no other has; its id."""
+        """Make a job of a name that no other job has. Returns its id."""
 
         async def once() -> str:
             known = next((row.job for row in await self.site.jobs() if row.name == name), "")

@@ -202,8 +202,8 @@ class Stack:
         return await process.wait()
 
     async def stop(self) -> dict[str, int]:
-        """Stop fleets, then the site server, then the others; exit codes by name, 0 for a clean
-        stop. Links go last.
+        """Stop fleets, then the site server, then the others. Returns exit codes by name, 0 for a
+        clean stop. Links go last.
 
         A fleet that is told to stop before its time is up says so by its code.
         """

@@ -114,7 +114,9 @@ class Locking:
         return tuple(granted)
 
     def unlock(self, now: float, row: Open, elements: Sequence[LockElement]) -> Unlocked:
-        """Let go of exactly these ranges, one by one, until one was not locked like that."""
+        """Release exactly these ranges, one by one, until one was not locked like that. Returns
+        what was released, and who is granted a lock now.
+        """
         released: list[RangeLock] = []
         refusal: Refusal | None = None
         file = self._file(row)
@@ -176,7 +178,7 @@ class Locking:
     # -- ending
 
     def give_up(self, waiting: Waiting) -> bool:
-        """Stop waiting (cancelled, or waited long enough); False if it is settled already."""
+        """End a wait (cancelled, or waited long enough). Returns False if it has ended already."""
         if waiting.number not in self._waiters:
             return False
         row = self._table.find(waiting.handle)
@@ -192,7 +194,7 @@ class Locking:
         return tuple(Settled(waiting, status) for waiting in mine)
 
     def release(self, now: float, file: OpenedFile, handle: str) -> tuple[Settled, ...]:
-        """Let go of all that a handle has locked; who got something by it."""
+        """Release all locks of a handle. Returns the requests that are granted now."""
         if self._lock_counts.pop(handle, 0) == 0 or file.ranges is None:
             return ()
         file.ranges.release(handle)

@@ -201,7 +201,7 @@ class RangeLocks:
                 del self._by_handle[lock.handle]
 
     def release(self, handle: str) -> int:
-        """Take out every lock of a handle; how many."""
+        """Remove every lock of a handle. Returns how many there were."""
         locks = self.of_handle(handle)
         for lock in locks:
             self.remove(lock)

@@ -99,7 +99,9 @@ class SessionTable:
         return self._deadlines.get(session.session, float("inf"))
 
     def remove(self, name: str) -> Session | None:
-        """Forget a session (its heap entry is dropped when it comes up)."""
+        """Forget a session; returns it, or None if there was none. (Its heap entry is dropped when
+        it comes up.)
+        """
         self._deadlines.pop(name, None)
         session = self._sessions.pop(name, None)
         if session is not None and session.counted_as:
@@ -118,8 +120,8 @@ class SessionTable:
         return self._heap[0][0] if self._heap else float("inf")
 
     def pop_lapsed(self, now: float) -> Session | None:
-        """Take out the next session whose lease is over at `now`, or None. Cheap when there is
-        none.
+        """Remove and return the next session whose lease is over at `now`, or None. Cheap when
+        there is none.
         """
         heap = self._heap
         while heap and heap[0][0] <= now:

@@ -99,9 +99,7 @@ class OpenTable:
             self.tree_locks.add(row)
 
     def remove(self, row: Open) -> OpenedFile:
-        """Take an open out; the file it was of, which has left the table if `opens` is now
-        empty.
-        """
+        """Remove an open. Returns its file, which has left the table if its `opens` is empty."""
         del self._opens[row.handle]
         mine = self._by_session[row.session]
         del mine[row.handle]

@@ -318,8 +318,8 @@ class DiskFileStore:
         attributes: int,
         content: bytes | None = None,
     ) -> FileFacts:
-        """Let a staged file appear where its name was found to belong (`index.target`); what is
-        known of it is known of the name. Raises `StoreError`, and the staged file is gone then.
+        """Publish a staged file under the name that was looked up (`index.target`). Returns its
+        facts. Raises `StoreError`; the staged file is removed then.
         """
         with answering:
             before, path = self.attribute_list.snapshot(), place.path

@@ -48,7 +48,7 @@ class Closing:
         self._gone: dict[str, tuple[Session, NtStatus]] = {}
 
     def close(self, row: Open, reason: str, now: float) -> Problem | None:
-        """Close an open, and do what follows; why its file could not be removed."""
+        """Close an open, and do what follows. Returns the reason if its file cannot be removed."""
         return self.finish(self._engine.close(row, now), reason)
 
     def finish(self, closed: Closed, reason: str, cause: int = 0) -> Problem | None:

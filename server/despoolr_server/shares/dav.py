@@ -148,9 +148,7 @@ class Dav:
         return lock, created
 
     def refresh(self, caller: Caller, share: str, path: str) -> DavLock | Problem | None:
-        """Let a lock's time run from now again; None if no token submitted is the caller's on this
-        resource.
-        """
+        """Renew a lock. Returns None if no token that was sent is the caller's and of this resource."""
         visit = self._gate.visit(caller, share, path)
         if isinstance(visit, Problem):
             return visit
@@ -200,7 +198,7 @@ class Dav:
     async def set_properties(
         self, caller: Caller, share: str, path: str, properties: Mapping[str, str]
     ) -> Problem | None:
-        """Keep exactly these dead properties of a name."""
+        """Keep exactly these dead properties of a name. Returns the reason if that is refused."""
         visit = self.may_set_properties(caller, share, path)
         if isinstance(visit, Problem):
             return visit

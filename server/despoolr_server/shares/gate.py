@@ -300,7 +300,7 @@ class Gate:
     def refuse_visit(
         self, visit: Visit, refusal: Refusal, access: int = 0, share_mode: int = _SHARE_READ
     ) -> Problem:
-        """Record a path operation's refusal, and word it."""
+        """Record that a path operation was refused. Returns the refusal in words."""
         return self.refusals.refuse(
             visit.actor, visit.share.name, visit.name.path, refusal, access, share_mode
         )
@@ -312,7 +312,9 @@ class Gate:
         )
 
     async def sync(self, actor: Actor, share: str, path: str, access: int = 0) -> Problem | None:
-        """Wait until what was done to a share is safe; why the disk cannot keep it."""
+        """Wait until what was done to a share would survive a crash. Returns the reason if the disk
+        cannot keep it.
+        """
         try:
             await self.shares[fold(share)].store.sync()
         except StoreError as error:

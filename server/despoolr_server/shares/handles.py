@@ -202,8 +202,8 @@ class Handles:
     async def write(
         self, who: Principal, handle: str, offset: int, data: bytes, *, session: str = ""
     ) -> int | Problem:
-        """Put bytes at `offset` (a handle with APPEND_DATA alone writes at the end); how many were
-        written.
+        """Put bytes at `offset` (a handle with APPEND_DATA alone writes at the end). Returns how
+        many were written, or the refusal.
         """
         row = self._gate.own_open(who, handle, session)
         if isinstance(row, Problem):

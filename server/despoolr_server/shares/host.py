@@ -175,7 +175,9 @@ class ShareHost:
         )
 
     def end_episode(self, who: Principal, episode: str, reason: str) -> Problem | None:
-        """Put on record that an update will not be tried again (`given up`)."""
+        """Put on record that an update will not be tried again (`given up`). Returns the reason if
+        that is refused.
+        """
         row = self.ledger.row(episode)
         if row is None:
             return problem(NtStatus.OBJECT_NAME_NOT_FOUND, detail=f"there is no episode {episode}")
@@ -186,8 +188,8 @@ class ShareHost:
         return None
 
     def close_by_force(self, who: Principal, handle: str, reason: str) -> Problem | None:
-        """Close somebody else's open, as Server Manager's *Close Resource* does. Only for the
-        service and administrators.
+        """Close somebody else's open, as Server Manager's *Close Resource* does; only for the
+        service and administrators. Returns the reason if that is refused.
         """
         self.gate.now()
         if who.role is Role.CLIENT:

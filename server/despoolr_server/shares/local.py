@@ -136,7 +136,7 @@ class LocalShare:
         program: str = "",
         read: bool = False,
     ) -> tuple[list[OpenFile], ShareError | None]:
-        """Open files one after the other; those that are open now, and what the next one was
+        """Open files one after the other; returns those that are open now, and why the next one was
         refused.
         """
         opened: list[OpenFile] = []

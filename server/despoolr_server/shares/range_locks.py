@@ -62,8 +62,8 @@ class RangeLocks:
         session: str = "",
         when_gone: WhenGone | None = None,
     ) -> LockList | Problem:
-        """Lock ranges, or unlock them if the first element says so; what was locked. May wait (see
-        `LockRequest`).
+        """Lock ranges, or unlock them if the first element says so. Returns what was locked, or the
+        refusal. May wait (see `LockRequest`).
 
         A wait ends when the caller goes, which `when_gone` tells: nothing is granted to it from
         that turn on.

@@ -29,8 +29,8 @@ class Hotfixes:
         self._executive = executive
 
     async def apply(self, kb: str) -> Article:
-        """Stop the Executive, install, start it. Raises `ProfileError` where there is nothing to
-        mend.
+        """Stop the SMS Executive, install the hotfix, start it again. Returns the article. Raises
+        `ProfileError` if the site does not have the fault.
         """
         article = article_of(kb)
         profile = self._site.profile

@@ -153,7 +153,7 @@ class Outcome:
 
 
 def outcome(entries: Iterable[Entry]) -> Outcome:
-    """Work out what must be true after these records, whatever part of them is true already."""
+    """Returns what must be true after these records, whatever part of them is true already."""
     result = Outcome()
     seen: dict[str, set[int]] = {}
     for entry in entries:

@@ -95,7 +95,9 @@ class Connections(Server):
         return len(self._live)
 
     def admit(self, connection: Connection) -> bool:
-        """Take a new connection in, at another's cost if need be; False where there is no room."""
+        """Admit a new connection, closing an idle one if need be. Returns False if there is no
+        room.
+        """
         address, limits = connection.address, self.limits
         missing = connection.descriptor + 1 + NEWCOMERS - descriptors()
         if missing > 0:

@@ -46,7 +46,7 @@ class Cancelling:
         self._log = log
 
     async def execute(self, name: str, install: Install, tick: float) -> str:
-        """Take the job back; what became of it, for the record."""
+        """Cancel the job. Returns what became of it, for the record."""
         waiting = [file for file in self._files_of(install.job_id) if await self._drop(file)]
         for server in list(self._registry.values(f"{RETRY_HISTORY}\\{install.job_id}")):
             await end_episode(

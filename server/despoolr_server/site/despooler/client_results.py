@@ -77,8 +77,8 @@ class ClientResults:
     async def execute_all(
         self, results: Sequence[tuple[str, WireRemove]], tick: float
     ) -> list[str | Failure]:
-        """Turn results, by their files' names, into what Job Details will say; what became of each,
-        for the record.
+        """Turn results, by their files' names, into what Job Details will say. Returns what became
+        of each, for the record.
 
         Safe to do twice: reports carry their number. The MIFs are safe together before the first
         result goes. What fails of one keeps none of the others: an `InstructionError` for a result

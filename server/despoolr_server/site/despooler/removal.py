@@ -59,7 +59,7 @@ async def _entries(share: Share, path: str) -> list[Entry]:
 
 
 async def remove_commands(root: Share, package: str) -> int:
-    """Take the package's records out of every master WINST file; how many files changed."""
+    """Remove the package's records from every master WINST file. Returns how many files changed."""
     count = 0
     for directory in await root.list(boxes.PCM_DOMAINS):
         path = f"{boxes.PCM_DOMAINS}/{directory.name}"

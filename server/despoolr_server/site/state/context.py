@@ -60,7 +60,7 @@ class RemoteServer(Protocol):
     async def set_rights(
         self, share: str, prefix: str, role: Role, rights: str | None
     ) -> str | None:
-        """Change what a role may do below a directory of a share; what it was."""
+        """Change what a role may do below a directory of a share. Returns what it was."""
         ...
 
     async def send_message(self, machine: str, text: str) -> None:

@@ -40,12 +40,12 @@ class MifBox:
                     continue
 
     async def put(self, mif: JobReport) -> str:
-        """Write one report (`.EMF` if it carries an event); the file's name."""
+        """Write one report (`.EMF` if it carries an event). Returns the file's name."""
         return await self.put_data(render_job_mif(mif), "EMF" if mif.event else "MIF")
 
     async def put_all(self, mifs: Sequence[JobReport]) -> list[ShareError | None]:
-        """Write reports in their order, safe together: None for each that is written, or why
-        not.
+        """Write reports in their order; they survive a crash together. Returns None for each that
+        is written, or why it is not.
         """
         files = [
             (f"{self._directory}/{self._name('EMF' if m.event else 'MIF')}", render_job_mif(m))
@@ -54,7 +54,7 @@ class MifBox:
         return await self._share.write_all(files) if files else []
 
     async def put_data(self, data: bytes, extension: str = "MIF") -> str:
-        """Write one file under the next name."""
+        """Write one file under the next name, and return the name."""
         name = self._name(extension)
         await self._share.write(f"{self._directory}/{name}", data)
         return name

@@ -47,7 +47,7 @@ def resolve(package_id: str, known: list[str], *, resolves_marks: bool) -> Resol
 
 
 def load(db: Connection, report: PackageReport, *, resolves_marks: bool) -> tuple[Resolution, str]:
-    """Take a child's report in; the package it means and what the status was before (empty: nothing
+    """Record a child's report. Returns the package it means, and the status before (empty: not
     known).
     """
     found = resolve(report.package_id, queries.package_ids(db), resolves_marks=resolves_marks)

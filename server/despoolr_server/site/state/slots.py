@@ -204,7 +204,9 @@ class SlotTable:
         )
 
     def release(self, holder: str, instance: str = "") -> Lease | None:
-        """Give a range back; None if there was none, or another process of that name has it."""
+        """Give a range back. Returns its lease; None if there was none, or another process of that
+        name has it.
+        """
         held = self._leases.get(holder)
         if held is not None and instance and held.instance not in ("", instance):
             return None
@@ -216,8 +218,8 @@ class SlotTable:
         return holder in self._lapsed
 
     def expire(self, now: float) -> list[Lease]:
-        """Take back what was not renewed in time. Look at least every `beat_s`: a site that slept
-        takes nothing back.
+        """Take back, and return, the leases that were not renewed in time. Look at least every
+        `beat_s`: a site that slept takes nothing back.
         """
         slept_s = 0.0 if self._looked_at is None else now - self._looked_at
         self._looked_at = now

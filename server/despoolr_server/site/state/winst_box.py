@@ -61,8 +61,8 @@ async def drop_records(
 
 
 async def point_elsewhere(share: Share, package: str, before: str, after: str) -> int:
-    """Replace one server's directory of a package in every master WINST file; how many files
-    changed.
+    """Replace one server's directory of a package in every master WINST file. Returns how many
+    files changed.
     """
     count = 0
     for directory in await share.list(boxes.PCM_DOMAINS):
