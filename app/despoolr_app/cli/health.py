@@ -175,9 +175,7 @@ def _round_trip(server: ServerAddress, share: str, ms: dict[str, float], timeout
         ]
         do("write", "PUT", f"/api/v1/opens/{handle}/content", CONTENT)
         if do("read", "GET", f"/api/v1/opens/{handle}/content") != CONTENT:
-            raise SiteError(
-                f"{server.url} did not return what was written to {share}"
-            )
+            raise SiteError(f"{server.url} did not return what was written to {share}")
         do("close", "DELETE", f"/api/v1/opens/{handle}")
     finally:
         do("logoff", "DELETE", f"/api/v1/sessions/{session}")

@@ -129,8 +129,8 @@ class Clients:
             self._background.append(asyncio.create_task(_keep_flushing(self._records)))
 
     async def prepare(self) -> ClientSettings:
-        """Ask the site, lease, register; the settings of all these clients, whom nobody drives yet.
-        Raises `StartError`, `SiteError`.
+        """Ask the site, lease numbers, register the clients. Returns the settings of all these
+        clients, which nobody drives yet. Raises `StartError`, `SiteError`.
         """
         connector = aiohttp.TCPConnector(limit=CONNECTIONS_MAX)
         self._http = aiohttp.ClientSession(connector=connector, **session_options({}))

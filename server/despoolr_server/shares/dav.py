@@ -148,7 +148,7 @@ class Dav:
         return lock, created
 
     def refresh(self, caller: Caller, share: str, path: str) -> DavLock | Problem | None:
-        """Renew a lock. Returns None if no token that was sent is the caller's and of this resource."""
+        """Renew a lock. Returns None if no token that was sent is one of the caller's here."""
         visit = self._gate.visit(caller, share, path)
         if isinstance(visit, Problem):
             return visit
@@ -198,7 +198,9 @@ class Dav:
     async def set_properties(
         self, caller: Caller, share: str, path: str, properties: Mapping[str, str]
     ) -> Problem | None:
-        """Keep exactly these dead properties of a name. Returns the reason if that is refused."""
+        """Keep exactly these dead properties of a name. Returns the reason if that is refused.
+        Returns the reason if that is refused.
+        """
         visit = self.may_set_properties(caller, share, path)
         if isinstance(visit, Problem):
             return visit
