@@ -57,7 +57,7 @@ def test_what_no_server_wrote_is_refused(tmp_path: Path, content: str) -> None:
 def test_a_link_to_what_is_not_there_is_no_directory_that_was_never_served(tmp_path: Path) -> None:
     file = tmp_path / "state.json"
     file.symlink_to(tmp_path / "a disk that is not there" / "state.json")
-    with pytest.raises(DamagedState, match="a link to what is not there"):
+    with pytest.raises(DamagedState, match="a link that leads nowhere"):
         read_state(file)
 
 

@@ -164,7 +164,7 @@ def test_a_full_disk_does_not_stop_the_run_and_is_told_at_the_end(
     [
         ("latest", "there is no finished run in"),
         ("missing", "there is no run 'missing'"),
-        (".", "is no run: it has no records.jsonl"),
+        (".", "is not a run: it has no records.jsonl"),
     ],
 )
 def test_a_run_that_is_not_there_is_an_error_that_says_what_to_do(

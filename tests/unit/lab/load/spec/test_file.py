@@ -99,7 +99,7 @@ def test_as_many_clients_as_stated_and_no_more() -> None:
         ),
         ("count = 30", "count = 0", "Expected `int` >= 1"),
         ("files = 3", 'files = 1000\nsize = "1MB"', "more than 60 MiB"),
-        ("files = 3", 'size = "large"', "'large' is no size"),
+        ("files = 3", 'size = "large"', "'large' is not a size"),
         (
             'poll_every = "5m"',
             'at = "11m"',

@@ -126,7 +126,7 @@ def test_the_load_part_means_nothing_to_a_run_of_the_scenario() -> None:
         (
             'poll_every = "5m"',
             'clock_offset = "5m"',
-            "[[clients]] clock_offset is nothing a load can give its clients",
+            "[[clients]] clock_offset cannot be used in a load",
         ),
         (
             'mandatory_after = "10m"',

@@ -57,5 +57,5 @@ def test_asking_twice_tells_the_same() -> None:
 
 
 def test_one_name_with_two_types_is_a_bug_that_is_named() -> None:
-    with pytest.raises(ValueError, match="box_files is told as gauge and as counter"):
+    with pytest.raises(ValueError, match="box_files is described as gauge and as counter"):
         Exposition(Boxes("SMS_SITE", 1.0), Counter()).render()
