@@ -2,7 +2,7 @@
 
 The law: one line while it runs, a table in the end, or one object with `--json`; all of it is kept
 in a run directory. Exit codes: 0 all expectations hold, 10 one does not, 12 the run is invalid and
-decides nothing, 2 a mistake in the file or no stack, 130 interrupted.
+proves nothing, 2 a mistake in the file or no stack, 130 interrupted.
 """
 
 from __future__ import annotations
