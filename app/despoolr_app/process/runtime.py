@@ -264,8 +264,8 @@ def _pace(scale: float) -> str:
 
 
 def prepare(settings: RuntimeSettings, source: TimeSource = MACHINE) -> Runtime:
-    """Take the data directory, count the start, find or make the secret. Raises `StartError` or
-    `ConfigError`.
+    """Take the data directory, count the start, and find or make the secret; returns what the
+    process stands on. Raises `StartError` or `ConfigError`.
     """
     data = settings.data
     away = [listen.host for listen in settings.listens if not is_loopback(listen.host)]

@@ -274,7 +274,7 @@ class PcmAgent:
 
     # -- a poll
     async def poll_once(self) -> PollResult:
-        """Poll, when the limiter has a place. Returns what was found. Returns what was found."""
+        """Poll, when the limiter has a place. Returns what was found."""
         async with self.settings.limiter.polls:
             return await self.poll()
 

@@ -198,9 +198,7 @@ class Dav:
     async def set_properties(
         self, caller: Caller, share: str, path: str, properties: Mapping[str, str]
     ) -> Problem | None:
-        """Keep exactly these dead properties of a name. Returns the reason if that is refused.
-        Returns the reason if that is refused.
-        """
+        """Keep exactly these dead properties of a name. Returns the reason if that is refused."""
         visit = self.may_set_properties(caller, share, path)
         if isinstance(visit, Problem):
             return visit

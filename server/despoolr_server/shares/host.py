@@ -176,7 +176,7 @@ class ShareHost:
 
     def end_episode(self, who: Principal, episode: str, reason: str) -> Problem | None:
         """Put on record that an update will not be tried again (`given up`). Returns the reason if
-        that is refused. Returns the reason if that is refused.
+        that is refused.
         """
         row = self.ledger.row(episode)
         if row is None:
