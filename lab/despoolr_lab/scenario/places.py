@@ -46,7 +46,7 @@ def _mistakes(scenario: Scenario) -> Iterator[tuple[str, list[str | int]]]:
             if isinstance(one, model.FilesExpectation) and server:
                 serving = [s.name for s in scenario.server if "distribution" in s.roles]
                 if server not in serving:
-                    yield f"{server} is no distribution server", [table, index, "server"]
+                    yield f"{server} is not a distribution server", [table, index, "server"]
             for key in _WITH_IDS:
                 for reason in _unknown_ids(getattr(one, key, ""), packages, jobs):
                     yield reason, [table, index, key]
@@ -64,7 +64,7 @@ def _machines(scenario: Scenario) -> Iterator[tuple[str, list[str | int]]]:
 
 
 def shares_of(scenario: Scenario) -> dict[str, list[str]]:
-    """Every server's shares."""
+    """The shares of every server, by its name."""
     found = {
         s.server: [boxes.ROOT_SHARE, boxes.SITE_SHARE, boxes.SOURCE_SHARE] for s in scenario.site
     }

@@ -62,7 +62,7 @@ REFUSED = {
     ),
     "files of the site server": (
         expected('that = "files"\npackage = "OFFICE"\nserver = "SITE1"\nfiles = { "a" = false }\n'),
-        "SITE1 is no distribution server",
+        "SITE1 is not a distribution server",
     ),
     "a span in words": (
         expected('that = "reached"\njob = "FIRST"\nstatus = "Complete"\nafter = "2 hours"\n'),
