@@ -414,7 +414,7 @@ def test_a_stack_that_is_not_the_one_meant_is_refused_before_it_is_touched(
     done = workshop.run(
         "load", "load.toml", "--site", workshop.servers()["SITE1"].url, "--token", "wrong"
     )
-    assert done.returncode == 2 and "(401)" in done.stderr
+    assert done.returncode == 2 and "does not accept the token (401:" in done.stderr
 
 
 def test_a_server_that_is_out_of_reach_from_here_is_named_before_anything_is_made(
