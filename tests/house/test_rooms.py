@@ -38,7 +38,6 @@ def test_a_folder_has_a_front_page() -> None:
 
 
 NAMESAKES = {
-    "Answer": "a row of the OpenAPI tables; what a site answered its client",
     "Clients": "those of one process; the `[[clients]]` of a scenario",
     "Connection": "of a server's caller; of the oracle's client; of the benchmark's client",
     "Connections": "all of a server; all of a client machine",
@@ -75,7 +74,6 @@ NAMESAKES = {
     "Sample": "of a process at a moment; of a run that is compared",
     "Server": "as a client sees it; the `[[server]]` of a scenario; of the oracle",
     "Severity": "of an NT event; of a finding in a MIF",
-    "Site": "who leases numbers to a fleet; the `[[site]]` of a scenario",
     "Source": "whatever can be asked; a package's directory",
     "State": "of a resource under WebDAV's `If`; of a data directory",
     "Table": "of a MIF; of a scenario file",

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 
 class Chance(Protocol):
-    """A seeded generator (`random.Random`)."""
+    """A seeded generator: `random.Random`, as far as PCM uses it."""
 
     def shuffle(self, x: list[Any], /) -> None:
         """Put a list into random order, in place."""
