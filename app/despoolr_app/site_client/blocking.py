@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 
 from despoolr_app.clocks.skew import skew_s
 from despoolr_app.clocks.time_source import wall_now
-from despoolr_app.site_client.client import HttpAnswer, ServerAddress, SiteClient
+from despoolr_app.site_client.client import Body, HttpAnswer, ServerAddress, SiteClient, Streamed
 from despoolr_app.site_client.errors import SiteError
 from despoolr_core.share.wire import Health
 
@@ -29,12 +29,13 @@ async def carry(
     method: str,
     url: str,
     headers: Mapping[str, str],
-    body: bytes | None,
+    body: Body,
     *,
     timeout_s: float | None,
     size_max: int,
 ) -> HttpAnswer:
-    """One request. Blocks, and raises as a `Transport` does."""
+    """One request. Blocks, and raises as a `Transport` does; a streamed body needs a loop."""
+    assert not isinstance(body, Streamed)
     request = urllib.request.Request(url, data=body, headers=dict(headers), method=method)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:

@@ -10,7 +10,7 @@ their sessions, are `despoolr_client.transport`'s.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol, TypeVar
 from urllib.parse import quote
@@ -72,6 +72,16 @@ class HttpAnswer(NamedTuple):
     retry_after: str = ""
 
 
+class Streamed(NamedTuple):
+    """A body that is read while it is sent: so many bytes, in parts."""
+
+    size: int
+    parts: AsyncIterator[bytes]
+
+
+Body = bytes | Streamed | None
+
+
 class Transport(Protocol):
     """Carries one request and its answer."""
 
@@ -80,7 +90,7 @@ class Transport(Protocol):
         method: str,
         url: str,
         headers: Mapping[str, str],
-        body: bytes | None,
+        body: Body,
         *,
         timeout_s: float | None,
         size_max: int,
@@ -185,7 +195,7 @@ class SiteClient:
         """`GET` of a path of the server, answered by a `kind`. Raises `SiteError`."""
         return self._decoded(await self.exchange("GET", path), kind)
 
-    async def send(self, method: str, target: str, body: bytes | None = None) -> bytes:
+    async def send(self, method: str, target: str, body: Body = None) -> bytes:
         """A request for a percent-encoded address, such as that of a file on a share: the bytes of
         its answer. Raises `SiteError`.
         """
@@ -195,7 +205,7 @@ class SiteClient:
         self,
         method: str,
         target: str,
-        body: bytes | None = None,
+        body: Body = None,
         *,
         size_max: int = ANSWER_SIZE_MAX,
     ) -> HttpAnswer:
@@ -203,7 +213,10 @@ class SiteClient:
         headers: dict[str, str] = {}
         if self.server.token:
             headers["Authorization"] = f"Bearer {self.server.token}"
-        if body is not None:
+        if isinstance(body, Streamed):
+            headers["Content-Length"] = str(body.size)
+            headers["Content-Type"] = "application/octet-stream"
+        elif body is not None:
             headers["Content-Type"] = "application/json"
         url = self.server.url
         try:

@@ -11,7 +11,7 @@ from typing import Final
 import aiohttp
 
 from despoolr_app.clocks.skew import PROMPT_S_MAX
-from despoolr_app.site_client.client import HttpAnswer, Transport
+from despoolr_app.site_client.client import Body, HttpAnswer, Streamed, Transport
 
 _PART_SIZE: Final = 64 * 1024
 
@@ -27,7 +27,7 @@ def aiohttp_transport(
         method: str,
         url: str,
         headers: Mapping[str, str],
-        body: bytes | None,
+        body: Body,
         *,
         timeout_s: float | None,
         size_max: int,
@@ -35,9 +35,10 @@ def aiohttp_transport(
         loop = asyncio.get_running_loop()
         asked_at = loop.time()
         timeout = http.timeout if timeout_s is None else aiohttp.ClientTimeout(total=timeout_s)
+        data = body.parts if isinstance(body, Streamed) else body
         try:
             async with http.request(
-                method, url, data=body, headers=headers, timeout=timeout
+                method, url, data=data, headers=headers, timeout=timeout
             ) as response:
                 found = bytearray()
                 async for part in response.content.iter_chunked(_PART_SIZE):

@@ -9,19 +9,24 @@ gone, so that no job finds less than the old or the new package. Every number ha
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+import aiofiles
+import aiohttp
 import msgspec
+from aiofiles.threadpool.binary import AsyncBufferedReader
 
 from despoolr_app.site_client.blocking import call
-from despoolr_app.site_client.client import ServerAddress
+from despoolr_app.site_client.client import ServerAddress, SiteClient, Streamed
 from despoolr_app.site_client.errors import SiteError
+from despoolr_app.site_client.over_aiohttp import aiohttp_transport
 from despoolr_core.rules.fold import fold
 from despoolr_server.engine.names import BadName, parse_name
 from despoolr_server.site.state.boxes import SOURCE_SHARE
@@ -34,6 +39,8 @@ SIZE_MAX: Final = 60 * 1024 * 1024
 AT_ONCE_MAX: Final = 8
 """Files under way at a time."""
 UPLOAD_TIMEOUT_S: Final = 60.0
+PART_SIZE: Final = 256 * 1024
+"""Bytes of a file in memory at a time."""
 
 Progress = Callable[[int, int, str], None]
 """`progress(done, of, file)`."""
@@ -194,26 +201,30 @@ class SourceShare:
     def _write(self, name: str, source: Source, progress: Progress) -> None:
         for directory in ("", *source.directories):
             self._ask("MKCOL", f"{name}/{directory}" if directory else name, query="?parents=true")
-        # A server makes a file durable before it answers; several at a time share that wait.
-        with ThreadPoolExecutor(AT_ONCE_MAX) as pool:
-            futures = [
-                pool.submit(self._put, f"{name}/{path}", local)
-                for path, local in source.files.items()
-            ]
-            try:
-                for number, (future, path) in enumerate(zip(futures, source.files, strict=True), 1):
-                    future.result()
-                    progress(number, len(futures), path)
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
+        asyncio.run(self._put_all(name, source, progress))
 
-    def _put(self, path: str, local: Path) -> None:
-        try:
-            data = local.read_bytes()
-        except OSError as error:
-            raise UploadError(f"cannot read {local}: {error.strerror}") from None
-        self._ask("PUT", path, data)
+    async def _put_all(self, name: str, source: Source, progress: Progress) -> None:
+        """Send the files, each in parts as it is read. A server makes a file durable before it
+        answers; several at a time share that wait.
+        """
+        limit = asyncio.Semaphore(AT_ONCE_MAX)
+        async with aiohttp.ClientSession() as http:
+            client = SiteClient(aiohttp_transport(http), self._server, timeout_s=UPLOAD_TIMEOUT_S)
+
+            async def put(path: str, local: Path) -> None:
+                async with limit, _opened(local) as file:
+                    body = Streamed(os.fstat(file.fileno()).st_size, _parts(file, local))
+                    await client.send("PUT", f"/{SOURCE_SHARE}/{quote(f'{name}/{path}')}", body)
+
+            tasks = [asyncio.create_task(put(*entry)) for entry in source.files.items()]
+            try:
+                for number, (task, path) in enumerate(zip(tasks, source.files, strict=True), 1):
+                    await task
+                    progress(number, len(tasks), path)
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
 
     def _entries(self, path: str) -> list[dict[str, Any]]:
         found = msgspec.json.decode(self._ask("GET", f"{path}/" if path else ""))
@@ -227,3 +238,23 @@ class SourceShare:
             body,
             timeout_s=UPLOAD_TIMEOUT_S,
         )
+
+
+@asynccontextmanager
+async def _opened(local: Path) -> AsyncIterator[AsyncBufferedReader]:
+    try:
+        file = await aiofiles.open(local, "rb")
+    except OSError as error:
+        raise UploadError(f"cannot read {local}: {error.strerror}") from None
+    try:
+        yield file
+    finally:
+        await file.close()
+
+
+async def _parts(file: AsyncBufferedReader, local: Path) -> AsyncIterator[bytes]:
+    try:
+        while part := await file.read(PART_SIZE):
+            yield part
+    except OSError as error:
+        raise UploadError(f"cannot read {local}: {error.strerror}") from None
