@@ -46,7 +46,7 @@ coverage: $(VENV)/dev.stamp ## Every module must be seen by some test: 85 % of i
 	@rm -f .coverage .coverage.*
 	@$(BIN)/python -m coverage run -m pytest -n $(JOBS) --dist worksteal -q --timeout=1800
 	@$(BIN)/python -m coverage combine --quiet
-	@$(BIN)/python tests/coverage/check.py
+	@$(BIN)/python tests/seen/check.py
 
 nightly: mutants coverage ## What takes longer than .ci/run has
 	@DESPOOLR_NIGHTLY=1 $(BIN)/python -m pytest -q --durations=10 --timeout=7200 tests/nightly

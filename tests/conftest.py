@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import settings
 
-from support import SHARED, THEIR_MIFS
+from worlds.support import SHARED, THEIR_MIFS
 
 if TYPE_CHECKING:
-    from postgres_world import Postgres
+    from worlds.postgres import Postgres
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("house", deadline=None)
@@ -39,7 +39,7 @@ def process_is_as_before() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A PostgreSQL server, one for all tests of this process."""
-    from postgres_world import running_postgres
+    from worlds.postgres import running_postgres
 
     with running_postgres() as server:
         yield server

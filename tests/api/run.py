@@ -28,7 +28,7 @@ from urllib.request import Request, urlopen
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from process_world import Workshop
+from worlds.process import Workshop
 
 HERE = Path(__file__).resolve().parent
 SEED = 1996

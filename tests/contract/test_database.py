@@ -22,7 +22,7 @@ from despoolr_server.database.database import (
     ThreadedDatabase,
 )
 from despoolr_server.database.schema import COUNTERS, METADATA, PACKAGES
-from postgres_world import Postgres
+from worlds.postgres import Postgres
 
 
 @pytest.fixture(params=["SQLite", "PostgreSQL"])

@@ -29,8 +29,8 @@ from despoolr_core.formats.mif import (
 )
 from despoolr_core.formats.mif.findings import Severity
 from despoolr_core.formats.status_mif import read_status_mif, render_status_mif
-from mif_samples import HEAD, wrap_attribute, wrap_block
-from support import THEIR_MIFS as CORPUS
+from worlds.mif_samples import HEAD, wrap_attribute, wrap_block
+from worlds.support import THEIR_MIFS as CORPUS
 
 pytestmark = pytest.mark.theirs
 

@@ -26,8 +26,8 @@ from despoolr_core.formats.mif import (
 )
 from despoolr_core.formats.mif.findings import Severity
 from despoolr_core.formats.status_mif import read_status_mif, render_status_mif
-from mif_samples import HEAD, wrap_attribute, wrap_block
-from support import data
+from worlds.mif_samples import HEAD, wrap_attribute, wrap_block
+from worlds.support import data
 
 MIFS = data("mif")
 FILES = sorted(path.name for path in MIFS.glob("*.mif"))

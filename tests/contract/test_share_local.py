@@ -9,7 +9,7 @@ import pytest
 from despoolr_core.share.contract import OpenFile, Share, ShareError
 from despoolr_core.share.modes import Access, CreateOption, Disposition, NtStatus, ShareMode
 from despoolr_core.share.wire import Entry
-from share_world import EPOCH, SERVICE, World, client
+from worlds.share import EPOCH, SERVICE, World, client
 
 
 async def refused(awaitable: object) -> ShareError:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from dav_world import PACKAGES, DavServer
 from despoolr_core.share.modes import Role
 from despoolr_server.http.base.auth import Auth
-from process_world import Workshop
+from worlds.dav_clients import PACKAGES, DavServer
+from worlds.process import Workshop
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from dav_site import lockinfo, proppatch
-from dav_world import DavServer, run
-from process_world import Workshop
+from worlds.dav import lockinfo, proppatch
+from worlds.dav_clients import DavServer, run
+from worlds.process import Workshop
 
 NAME = "ä b #1 100%.txt"
 ENCODED = "%C3%A4%20b%20%231%20100%25.txt"

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from dav_site import lockinfo
-from dav_world import PACKAGES, DavServer, run
 from despoolr_core.share.modes import Role
 from despoolr_server.http.base.auth import Auth
-from process_world import Administrator, Workshop, until
-from support import leave_out
+from worlds.dav import lockinfo
+from worlds.dav_clients import PACKAGES, DavServer, run
+from worlds.process import Administrator, Workshop, until
+from worlds.support import leave_out
 
 FAST = ("--time", "x600", "--response", "Very Fast")
 

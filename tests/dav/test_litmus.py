@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dav_world import DavServer, run
+from worlds.dav_clients import DavServer, run
 
 SUITES = {"basic": 16, "copymove": 13, "props": 30, "locks": 41, "http": 4}
 """Each suite of litmus 0.13 and how many tests it has run when it has run to its end."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 import docker
-from docker_world import build, engine
+from worlds.docker import build, engine
 
 TAG = "test"
 

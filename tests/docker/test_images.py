@@ -6,8 +6,8 @@ import pytest
 
 import docker
 from despoolr_app.process.settings import STACK_VARIABLES, VARIABLES
-from docker_world import read_env_example
-from support import REPOSITORY
+from worlds.docker import read_env_example
+from worlds.support import REPOSITORY
 
 OURS = ("despoolr-server", "despoolr-client")
 ADDED_MB_MAX = 120

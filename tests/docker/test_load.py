@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import docker
-from docker_world import Stack, decoded, stack
+from worlds.docker import Stack, decoded, stack
 
 LOAD = """\
 name = "contained"

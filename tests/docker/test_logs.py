@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 import docker
-from docker_world import Stack, stack
-from process_world import until
+from worlds.docker import Stack, stack
+from worlds.process import until
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (INFO |WARNING|ERROR ) +despoolr: \S.*")
 

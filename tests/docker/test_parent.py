@@ -12,8 +12,8 @@ import pytest
 import docker
 from despoolr_app.site_client.blocking import ask
 from despoolr_app.site_client.errors import SiteError
-from docker_world import Stack, stack
-from process_world import Administrator, until
+from worlds.docker import Stack, stack
+from worlds.process import Administrator, until
 
 CLIENTS = 5
 SETTINGS = {

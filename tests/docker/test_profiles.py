@@ -19,9 +19,9 @@ import pytest
 import docker
 from despoolr_app.site_client.blocking import ask
 from despoolr_app.site_client.errors import SiteError
-from docker_world import SCALE_S_MAX, Stack, stack
-from process_world import until
-from support import REPOSITORY
+from worlds.docker import SCALE_S_MAX, Stack, stack
+from worlds.process import until
+from worlds.support import REPOSITORY
 
 CLIENTS = 5
 REPLICAS = 2

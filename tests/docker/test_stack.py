@@ -18,8 +18,8 @@ from despoolr_app.site_client.blocking import ask, call
 from despoolr_app.site_client.client import ServerAddress
 from despoolr_app.site_client.errors import SiteError
 from despoolr_server.site.state.slots import LEASE_S
-from docker_world import SCALE_S_MAX, UP_S_MAX, Stack, decoded, health, stack
-from process_world import until
+from worlds.docker import SCALE_S_MAX, UP_S_MAX, Stack, decoded, health, stack
+from worlds.process import until
 
 CLIENTS = 10
 """Of each replica."""

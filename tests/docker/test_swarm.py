@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 import docker
-from docker_world import SCALE_S_MAX, environment
-from process_world import until
-from support import REPOSITORY
+from worlds.docker import SCALE_S_MAX, environment
+from worlds.process import until
+from worlds.support import REPOSITORY
 
 NAME = "despoolr-test-swarm"
 STACK = REPOSITORY / "deploy/swarm/stack.yml"

@@ -19,9 +19,9 @@ from pathlib import Path
 import pytest
 
 import docker
-from docker_world import SCALE_S_MAX, Stack, stack
-from process_world import until
-from support import REPOSITORY
+from worlds.docker import SCALE_S_MAX, Stack, stack
+from worlds.process import until
+from worlds.support import REPOSITORY
 
 
 @pytest.fixture(scope="module")

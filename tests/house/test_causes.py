@@ -13,7 +13,7 @@ from despoolr_lab.kb import gallery
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.run import RunOptions, run_scenario
-from scenarios.staging import failed
+from worlds.scenario import failed
 
 pytestmark = pytest.mark.slow
 

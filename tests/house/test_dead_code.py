@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from support import REPOSITORY
+from worlds.support import REPOSITORY
 
 ALLOWED = REPOSITORY / "tests" / "house" / "dead_code_allowed.py"
 ROOMS = ("core", "server", "client", "app", "lab", "public")

@@ -27,7 +27,7 @@ from despoolr_core.response import POLLING_S, retry_interval_s
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.load import load_scenario, parse_scenario
 from despoolr_lab.scenario.run import RunOptions, run_scenario
-from support import REPOSITORY
+from worlds.support import REPOSITORY
 
 DOCS = REPOSITORY / "docs"
 PAGES = sorted([*REPOSITORY.glob("*.md"), *DOCS.rglob("*.md")])

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
-from support import REPOSITORY
+from worlds.support import REPOSITORY
 
 ROOMS = ("core", "server", "client", "app", "lab", "public")
 WORDS_MIN = 5

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from despoolr_core.profile import ARTICLES, FIELDS, PROFILES
-from support import REPOSITORY, oracle
+from worlds.support import REPOSITORY, oracle
 
 LEDGER = REPOSITORY / "docs" / "fidelity.md"
 STATUSES = ("emulated", "simplified", "unknown")

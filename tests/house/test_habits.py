@@ -9,7 +9,7 @@ import subprocess
 
 import yaml
 
-from support import REPOSITORY
+from worlds.support import REPOSITORY
 
 
 def test_hooks_are_the_tools_of_the_venv_and_need_no_network() -> None:

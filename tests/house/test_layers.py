@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from import_graph import circles, imports, modules, room_of
-from support import REPOSITORY
+from worlds.import_graph import circles, imports, modules, room_of
+from worlds.support import REPOSITORY
 
 MAY_IMPORT = {
     "despoolr_core": set(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from support import REPOSITORY
+from worlds.support import REPOSITORY
 
 ROW = re.compile(
     r"^\| (?!Limit |---)(?P<limit>.+?) \| (?P<value>.+?) \| (?P<past>.+?) \| (?P<tests>.+?) \|$"

@@ -18,7 +18,7 @@ from despoolr_lab.load.spec import model
 from despoolr_lab.load.spec.file import parse_load
 from despoolr_lab.load.spec.shapes import SHAPES
 from despoolr_lab.scenario import load_tables as tables
-from support import REPOSITORY
+from worlds.support import REPOSITORY
 
 PAGE = (REPOSITORY / "docs/load.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```toml\n(.*?)^```", PAGE, re.M | re.S)

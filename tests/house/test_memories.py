@@ -10,7 +10,7 @@ from importlib import import_module
 
 import pytest
 
-from support import REPOSITORY
+from worlds.support import REPOSITORY
 
 ROOMS = (
     "core/despoolr_core",

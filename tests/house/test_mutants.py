@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support import REPOSITORY
+from worlds.support import REPOSITORY
 
 PATCHES = sorted((REPOSITORY / "tests/mutants").glob("*.patch"))
 

@@ -8,7 +8,7 @@ import ast
 import re
 from pathlib import Path
 
-from support import REPOSITORY
+from worlds.support import REPOSITORY
 
 ROOMS = ("core", "server", "client", "app", "lab", "public")
 CASES = ("upper", "lower", "casefold", "swapcase", "capitalize")

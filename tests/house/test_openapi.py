@@ -21,7 +21,7 @@ from despoolr_server.http.openapi.document import MORE, REFUSED, make_document
 from despoolr_server.http.openapi.examples import Example, dump_examples, load_examples
 from despoolr_server.http.site.calls import SITE_CALLS
 from despoolr_server.http.site.setup_calls import SETUP_CALLS
-from support import REPOSITORY, operations
+from worlds.support import REPOSITORY, operations
 
 ROWS = (*CALLS, *SITE_CALLS, *SETUP_CALLS)
 EVERY = {call.key: call for call in ROWS}

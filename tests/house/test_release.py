@@ -14,7 +14,7 @@ from types import ModuleType
 
 import pytest
 
-from support import REPOSITORY
+from worlds.support import REPOSITORY
 
 SCRIPT = REPOSITORY / ".ci" / "release.py"
 DEPLOYED = ("docker-compose.yml", "deploy/swarm/stack.yml", "deploy/kubernetes/base/site.yaml")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from despoolr_lab.docs.security import page
-from support import REPOSITORY
+from worlds.support import REPOSITORY
 
 
 def test_the_page_of_who_may_do_what_is_up_to_date() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from despoolr_lab.docs.semantics import page, table
-from support import REPOSITORY
+from worlds.support import REPOSITORY
 
 
 def test_the_page_of_the_shares_rules_is_up_to_date() -> None:

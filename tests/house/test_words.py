@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support import REPOSITORY
+from worlds.support import REPOSITORY
 
 COLUMNS = 100
 DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])

@@ -17,7 +17,7 @@ from despoolr_server.engine.dispositions import EXISTING, IMPLIED, MISSING
 from despoolr_server.engine.engine import ShareEngine
 from despoolr_server.engine.names import Name
 from despoolr_server.engine.rows import Ask, FileFacts, Granted, Refusal, Session
-from support import oracle
+from worlds.support import oracle
 
 FACTS = FileFacts("f", 10, 0.0, False, 0, '"1"')
 TRUNCATING = (CreateAction.OVERWRITTEN, CreateAction.SUPERSEDED)

@@ -21,7 +21,7 @@ from despoolr_server.engine.ranges import (
     RangeLock,
     RangeLocks,
 )
-from support import oracle
+from worlds.support import oracle
 
 SPANS = [
     (0, 0),

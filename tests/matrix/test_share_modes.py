@@ -13,7 +13,7 @@ from despoolr_core.share.modes import Access, NtStatus, Role, ShareMode, parse_f
 from despoolr_server.engine.engine import ShareEngine
 from despoolr_server.engine.names import Name
 from despoolr_server.engine.rows import Ask, FileFacts, Granted, Refusal, Session
-from support import oracle
+from worlds.support import oracle
 
 NOTE = Name("NOTE.TXT", "NOTE.TXT")
 FILE = FileFacts("NOTE.TXT", 10, 0.0, False, 0, '"1"')

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from chaos_world import DAMAGES
 from process.test_chaos import chaos
-from process_world import Workshop
+from worlds.chaos import DAMAGES
+from worlds.process import Workshop
 
 ROUNDS, KILLS_EACH = 20, 10
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from process.test_random_requests import ask_at_random
-from process_world import Workshop
+from worlds.process import Workshop
 
 COUNT = 50_000
 

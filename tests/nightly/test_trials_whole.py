@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from trial_world import Trial, alone, faults, running_trial
+from worlds.trial import Trial, alone, faults, running_trial
 
 
 @pytest.fixture(scope="module")

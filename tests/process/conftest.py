@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from process_world import Workshop
+from worlds.process import Workshop
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from random import Random
 
 import pytest
 
-from chaos_world import DAMAGES, Writer, check_copies, newest, over_http, write_for
 from despoolr_app.site_client.blocking import call
 from despoolr_app.site_client.client import ServerAddress
-from process_world import Process, Workshop
-from support import free_port
+from worlds.chaos import DAMAGES, Writer, check_copies, newest, over_http, write_for
+from worlds.process import Process, Workshop
+from worlds.support import free_port
 
 KILLS, DAMAGES_EACH = 5, 3
 """`make nightly` has two hundred, with every damage after each."""

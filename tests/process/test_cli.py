@@ -15,7 +15,7 @@ from despoolr import console as cli
 from despoolr.console import COMMANDS, Subcommand, run
 from despoolr_app.cli import root
 from despoolr_app.cli.root import LazyGroup, root_of
-from process_world import clean_environment
+from worlds.process import clean_environment
 
 HEAVY = (
     "aiohttp",

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from process_world import Workshop
-from support import leave_out
+from worlds.process import Workshop
+from worlds.support import leave_out
 
 IDLE = 20
 NEW = 6

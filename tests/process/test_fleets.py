@@ -25,8 +25,8 @@ from despoolr_app.site_client.errors import SiteError
 from despoolr_core.share.modes import Role
 from despoolr_lab.soak.links import Link
 from despoolr_server.http.base.auth import Auth
-from process_world import Process, Workshop, until
-from support import REPOSITORY, free_port
+from worlds.process import Process, Workshop, until
+from worlds.support import REPOSITORY, free_port
 
 SERVE = (
     "serve",

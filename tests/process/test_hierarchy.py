@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from despoolr.console import run
-from process_world import Workshop, until
+from worlds.process import Workshop, until
 
 PACE = ("--time", "x2000")
 

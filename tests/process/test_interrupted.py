@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from process_world import DEADLINE_S, Process, Workshop
-from support import REPOSITORY
+from worlds.process import DEADLINE_S, Process, Workshop
+from worlds.support import REPOSITORY
 
 
 def interrupt_under_way(

@@ -15,8 +15,8 @@ import msgspec
 from despoolr_app.runs.directory import load_run
 from despoolr_core.records.kinds.site import DetailStatusChanged
 from despoolr_core.records.stream import of
-from process_world import Administrator, Process, Workshop, until
-from support import free_port
+from worlds.process import Administrator, Process, Workshop, until
+from worlds.support import free_port
 
 CLIENTS = 60
 PACE = ("--time", "x2000")

@@ -16,8 +16,8 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 
-from process_world import Process, Workshop, until
-from support import REPOSITORY, free_port
+from worlds.process import Process, Workshop, until
+from worlds.support import REPOSITORY, free_port
 
 SERVE = (
     "serve",

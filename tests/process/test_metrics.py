@@ -21,8 +21,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from despoolr_app.site_client.blocking import call
 from despoolr_app.site_client.client import ServerAddress
-from process_world import Administrator, Workshop, until
-from support import REPOSITORY, free_port, program
+from worlds.process import Administrator, Workshop, until
+from worlds.support import REPOSITORY, free_port, program
 
 DEPLOY = REPOSITORY / "deploy"
 DASHBOARD = json.loads((DEPLOY / "grafana/dashboards/despoolr.json").read_text())

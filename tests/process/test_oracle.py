@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from support import REPOSITORY, data
+from worlds.support import REPOSITORY, data
 
 FILES = (
     "byte_range_locks",

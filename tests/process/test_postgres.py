@@ -15,9 +15,9 @@ from despoolr_app.process.runtime import StartError
 from despoolr_app.process.settings import ConfigError
 from despoolr_app.site_client.blocking import ask
 from despoolr_app.site_client.errors import SiteError
-from postgres_world import Postgres
-from process_world import Administrator, Workshop, until
-from support import free_port
+from worlds.postgres import Postgres
+from worlds.process import Administrator, Workshop, until
+from worlds.support import free_port
 
 PACE = ("--time", "x2000", "--common", "common")
 

@@ -15,8 +15,8 @@ import msgspec
 
 from despoolr_core.share.modes import Role
 from despoolr_server.http.base.auth import Auth
-from process_world import Process, Workshop
-from request_world import Asker, Call, Reply, calls_of
+from worlds.process import Process, Workshop
+from worlds.requests import Asker, Call, Reply, calls_of
 
 SEED = 1996
 COUNT = 6_000

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from process_world import Workshop
-from support import REPOSITORY, program
+from worlds.process import Workshop
+from worlds.support import REPOSITORY, program
 
 README = (REPOSITORY / "README.md").read_text("utf-8")
 ANY_PORT = ("--listen", "127.0.0.1:0", "--listen-logon", "127.0.0.1:0")

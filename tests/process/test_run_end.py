@@ -11,7 +11,7 @@ from despoolr_app.runs.directory import FinishedRun, latest
 from despoolr_core.records.kinds.run import RunEnded
 from despoolr_core.records.kinds.share import OpenClosed, OpenGranted
 from despoolr_core.records.stream import of
-from process_world import Workshop
+from worlds.process import Workshop
 
 
 @pytest.fixture

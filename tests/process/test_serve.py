@@ -17,7 +17,7 @@ import pytest
 from despoolr.console import run
 from despoolr_app.site_client.blocking import call
 from despoolr_app.site_client.errors import SiteError
-from process_world import Administrator, Workshop, until
+from worlds.process import Administrator, Workshop, until
 
 FAST = ("--time", "x2000", "--response", "Very Fast")
 ANY_PORT = ("--listen", "127.0.0.1:0", "--listen-logon", "127.0.0.1:0")

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from share_site import Site, serving
-from support import program
+from worlds.share_server import Site, serving
+from worlds.support import program
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "share-api.md"
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from process_world import DEADLINE_S, Process, Workshop, until
+from worlds.process import DEADLINE_S, Process, Workshop, until
 
 SHORT = ("soak", "--clients", "60", "--for", "20s", "--time", "x600", "--seed", "1")
 

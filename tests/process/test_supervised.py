@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from process_world import DEADLINE_S, Process, Workshop, until
-from support import REPOSITORY, leave_out
+from worlds.process import DEADLINE_S, Process, Workshop, until
+from worlds.support import REPOSITORY, leave_out
 
 MARK = "TEST_RUN"
 """A variable of the environment that all processes of a run have, and no other process has."""

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from process_world import clean_environment
-from support import program
-from trial_world import INPUTS, WAIT_S_MAX, Trial, alone, despoolr, faults, running_trial, said_by
+from worlds.process import clean_environment
+from worlds.support import program
+from worlds.trial import INPUTS, WAIT_S_MAX, Trial, alone, despoolr, faults, running_trial, said_by
 
 SCRIPTS = sorted(
     path.name

@@ -15,8 +15,8 @@ import pytest
 
 from despoolr.console import COMMANDS
 from despoolr_app.cli.output import EXIT_TERMINATED
-from process_world import Process, Workshop
-from support import REPOSITORY
+from worlds.process import Process, Workshop
+from worlds.support import REPOSITORY
 
 ROOMS = ("core", "server", "client", "app", "public")
 

@@ -45,7 +45,7 @@ from despoolr_core.formats.winst import (
     render_winst,
 )
 from despoolr_core.rules.fold import fold
-from tracer_lines import parse_ctime, parse_trace
+from worlds.tracer_lines import parse_ctime, parse_trace
 
 relaxed = settings(deadline=None, max_examples=100)
 

@@ -38,7 +38,7 @@ from despoolr_core.formats.mif import (
     render_verbatim,
 )
 from despoolr_core.formats.mif.parser import Parser
-from support import THEIR_MIFS, data
+from worlds.support import THEIR_MIFS, data
 
 STRINGS = st.text(st.characters(max_codepoint=255), max_size=30)
 WIDE_STRINGS = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)

@@ -25,7 +25,7 @@ from despoolr_core.records.stream import of
 from despoolr_lab.kb import gallery, matrix
 from despoolr_lab.scenario.run import RunOptions, RunResult, profiles_of
 from golden.write import assert_golden
-from scenarios.staging import article, failed, finding, play, status, until
+from worlds.scenario import article, failed, finding, play, status, until
 
 VERSIONS = ("1.0", "1.1", "1.2", "1.2 SP4")
 KBS = [kb for kb, _ in gallery.entries()]

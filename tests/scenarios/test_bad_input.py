@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scenarios.staging import events, failed, files, log, play, scenario, share, status, update
+from worlds.scenario import events, failed, files, log, play, scenario, share, status, update
 
 OFFER = {"do": "job", "at": "0s", "name": "PATCH", "package": "OFFICE", "command": "SETUP.EXE"}
 CLIENTS = [{"names": ["WS1", "WS2"], "poll_every": "30m"}]

@@ -16,7 +16,7 @@ from despoolr_lab.scenario.load import load_scenario
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.run import RunResult
 from golden import write as golden
-from scenarios.staging import failed, log, play
+from worlds.scenario import failed, log, play
 
 HIERARCHY = gallery.scenario_root() / "hierarchy.toml"
 

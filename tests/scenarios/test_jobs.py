@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from scenarios.staging import (
+from worlds.scenario import (
     FILES,
     blocked_update,
     failed,

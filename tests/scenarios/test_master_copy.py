@@ -10,7 +10,7 @@ import pytest
 
 from despoolr_core.records.kinds.site import HotfixApplied
 from despoolr_core.records.stream import of
-from scenarios.staging import (
+from worlds.scenario import (
     FILES,
     NEW,
     events,

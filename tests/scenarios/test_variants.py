@@ -14,7 +14,7 @@ from despoolr_core.records.kinds.share import MessageSent, OpenClosed, RightsCha
 from despoolr_core.records.kinds.site import CopyEnded, MifLoaded
 from despoolr_core.records.stream import of
 from despoolr_core.response import POLLING_S, Response
-from scenarios.staging import (
+from worlds.scenario import (
     FILES,
     NEW,
     blocked_update,

@@ -18,7 +18,7 @@ from despoolr_core.records.kinds.share import OpenClosed, OpenGranted, OpenRefus
 from despoolr_core.records.kinds.site import MifLoaded
 from despoolr_core.records.stream import decode, encode, of
 from despoolr_lab.scenario.run import RunResult
-from scenarios.staging import events, hold, hours, play, scenario, share, status, update
+from worlds.scenario import events, hold, hours, play, scenario, share, status, update
 
 CLIENTS = 30
 KEPT = {"partial_retry_list_lost": False}

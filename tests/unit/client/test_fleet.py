@@ -16,7 +16,7 @@ from despoolr_client.fleet import Fleet
 from despoolr_client.pcm.state import Folder
 from despoolr_client.transport.limiter import PriorityLimiter
 from despoolr_core.formats.sms_id import SmsId
-from unit.client.world import PACKAGE, START, World, offered, play
+from worlds.client import PACKAGE, START, World, offered, play
 
 HOUR = 3600.0
 IDLE_BYTES_MAX = {"nothing": 1024, "an optional package": 2048}

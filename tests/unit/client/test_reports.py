@@ -13,7 +13,7 @@ from despoolr_core.formats.instruction import Result
 from despoolr_core.formats.status_mif import read_status_mif
 from despoolr_core.records.kinds.share import FileWritten
 from despoolr_core.records.stream import of
-from unit.client.world import START, World, offered, play, poll_and_run
+from worlds.client import START, World, offered, play, poll_and_run
 
 HOUR = 3600.0
 

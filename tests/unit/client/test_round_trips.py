@@ -16,7 +16,7 @@ from despoolr_core.records.stream import Recorder
 from despoolr_core.share.modes import Role
 from despoolr_server.files.memory import MemoryFileStore
 from unit.client.transport.test_server_session import Logon, virtually
-from unit.client.world import PACKAGE, driven, offered, poll_and_run
+from worlds.client import PACKAGE, driven, offered, poll_and_run
 
 POLL = "GET /SMS_SHR/PCMINS.BOX/BPC00001.INS"
 CHAIN = "POST /api/v1/chain"

@@ -21,7 +21,7 @@ import pytest
 import yaml
 
 from despoolr_app.process.settings import VARIABLES, parse_named_server
-from support import REPOSITORY
+from worlds.support import REPOSITORY
 
 DIRECTORY = REPOSITORY / "deploy/kubernetes"
 VERSIONS = ("1.29", "1.33")

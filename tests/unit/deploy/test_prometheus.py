@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from support import REPOSITORY, program
+from worlds.support import REPOSITORY, program
 
 DIRECTORY = REPOSITORY / "deploy/prometheus"
 RULES = yaml.safe_load((DIRECTORY / "alerts.yml").read_text())["groups"][0]["rules"]

@@ -16,7 +16,7 @@ from despoolr_server.files import MemoryFileStore
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.site.state.context import RemoteServer, SiteServerRole
 from despoolr_server.site_server import SiteSetup
-from share_world import EPOCH
+from worlds.share import EPOCH
 
 ROLE = SiteServerRole("LOGON1", "SALES", package_share="SMS_PKGE")
 

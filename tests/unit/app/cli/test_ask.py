@@ -26,7 +26,7 @@ from despoolr_core.records.kinds.site import DetailStatusChanged, EventLogged, J
 from despoolr_core.records.stream import Recorder
 from despoolr_core.share.modes import Role
 from despoolr_core.share.wire import Blocker
-from share_site import Site, serving
+from worlds.share_server import Site, serving
 
 START = 833_788_800.0  # 1996-06-03 08:00
 HOUR = 3600.0

@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from despoolr_app.cli.mif import mif
-from mif_samples import attribute, group
-from mif_samples import mif as mif_file
-from support import THEIR_MIFS, data
+from worlds.mif_samples import attribute, group
+from worlds.mif_samples import mif as mif_file
+from worlds.support import THEIR_MIFS, data
 
 MIFS = data("mif")
 

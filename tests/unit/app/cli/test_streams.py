@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from despoolr_app.cli.streams import OutputLost, RawOutput
-from support import leave_out
+from worlds.support import leave_out
 
 
 def full() -> int:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from despoolr_app.fleet.churn import Churn, keep_churning, parse_churn, turns
 from despoolr_app.process.settings import ConfigError
-from unit.client.world import START, World, play
+from worlds.client import START, World, play
 
 
 @given(st.integers(0, 300), st.floats(0.001, 0.5), st.integers(0, 50))

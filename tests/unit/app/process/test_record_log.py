@@ -13,7 +13,7 @@ from despoolr_app.process.record_log import log_record
 from despoolr_core.records.kinds import KINDS
 from despoolr_core.records.stream import Record
 from despoolr_core.share.wire import Blocker
-from record_samples import sample
+from worlds.record_samples import sample
 
 WORD = Blocker("O1", "WS50", "", "WINWORD.EXE", "READ", "READ", 0.0)
 INFO, WARNING, ERROR = logging.INFO, logging.WARNING, logging.ERROR

@@ -21,7 +21,7 @@ from despoolr_app.runs.directory import (
 )
 from despoolr_core.records.kinds.site import LineLogged
 from despoolr_core.records.stream import Record, Recorder, of
-from support import leave_out
+from worlds.support import leave_out
 
 STAMP = utc_stamp(833_788_800.0)
 

@@ -16,8 +16,8 @@ from despoolr_core.records.kinds.site import LineLogged
 from despoolr_core.records.stream import Record
 from despoolr_lab.kb.gallery import load
 from despoolr_lab.scenario.run import RunOptions, profiles_of, run_scenario
-from record_samples import sample
-from tracer_lines import parse_trace
+from worlds.record_samples import sample
+from worlds.tracer_lines import parse_trace
 
 START = 833_788_800.0  # 1996-06-03 08:00
 

@@ -15,7 +15,7 @@ from despoolr_client.pcm.state import Folder
 from despoolr_core.formats.sms_ini import SmsIni
 from despoolr_core.share.contract import ShareError
 from despoolr_core.share.modes import ShareMode
-from unit.client.world import World, driven, offered, play, poll_and_run
+from worlds.client import World, driven, offered, play, poll_and_run
 
 HOUR = 3600.0
 

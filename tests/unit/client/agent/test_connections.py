@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from despoolr_client.agent.connections import Connections, Hold, same_path
-from unit.client.world import World, play
+from worlds.client import World, play
 
 
 def test_a_connection_is_made_once_for_a_server_in_any_case() -> None:

@@ -9,7 +9,7 @@ from despoolr_client.agent.execution import LaunchFailed, close_all, launch, pac
 from despoolr_client.agent.programs import FileUse, Program
 from despoolr_core.share.contract import OpenFile
 from despoolr_core.share.modes import Access, ShareMode
-from unit.client.world import PACKAGE, World, play
+from worlds.client import PACKAGE, World, play
 
 FILES = {"SETUP.EXE": b"exe", "A/B/DEEP.DAT": b"deep", "Z.DAT": b"z"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from despoolr_client.agent.programs import NoidmifToWrite, Program, Programs
 from despoolr_core.formats.job_mif import read_inventory_mif
 from despoolr_core.formats.mif import build_attribute, build_group, build_mif, render
-from unit.client.world import START, World, offered, play, poll_and_run
+from worlds.client import START, World, offered, play, poll_and_run
 
 HOUR = 3600.0
 

@@ -11,7 +11,7 @@ import pytest
 from despoolr_client.agent.programs import MifToWrite, Program, Programs
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_core.formats.instruction import parse_instruction
-from unit.client.world import START, World, driven, offered, play, poll_and_run
+from worlds.client import START, World, driven, offered, play, poll_and_run
 
 HOUR = 3600.0
 

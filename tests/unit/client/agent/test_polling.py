@@ -9,7 +9,7 @@ import pytest
 from despoolr_client.agent.polling import PollResult, next_poll
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.pcm.state import Folder
-from unit.client.world import START, World, offered, play, poll_and_run
+from worlds.client import START, World, offered, play, poll_and_run
 
 HOUR = 3600.0
 

@@ -18,7 +18,7 @@ from despoolr_core.formats.instruction import Result
 from despoolr_core.formats.sms_ini import SmsIni
 from despoolr_core.share.contract import ShareError
 from despoolr_core.share.modes import Access, ShareMode
-from unit.client.world import START, World, driven, offered, play, poll_and_run
+from worlds.client import START, World, driven, offered, play, poll_and_run
 
 HOUR = 3600.0
 

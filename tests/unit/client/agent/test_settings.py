@@ -8,7 +8,7 @@ import pytest
 
 from despoolr_client.agent.settings import Interner
 from despoolr_client.pcm.behaviour import PcmBehaviour, PcmVariant
-from unit.client.world import World, offered, play
+from worlds.client import World, offered, play
 
 
 def test_equal_records_are_one_object_until_the_interner_is_full() -> None:

@@ -19,7 +19,7 @@ from despoolr_core.formats.dates import (
     render_sms_date,
     site_time,
 )
-from tracer_lines import parse_ctime
+from worlds.tracer_lines import parse_ctime
 
 MONTHS_FROM_ZERO = DateQuirk(month_from_zero=True)
 YEARS_SINCE_1900 = DateQuirk(year_since_1900=True)

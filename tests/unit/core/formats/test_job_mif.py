@@ -27,7 +27,7 @@ from despoolr_core.formats.mif import (
     would_sms_take,
 )
 from despoolr_core.formats.site_mif import read_delta_mif
-from mif_samples import attribute, group, mif, read_job_mif
+from worlds.mif_samples import attribute, group, mif, read_job_mif
 
 REPORT = JobReport(
     report="BPC00001-7",

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from despoolr_core.formats.mif import RULES, MifError, Mode, Severity, check, parse
-from mif_samples import attribute, group, mif
+from worlds.mif_samples import attribute, group, mif
 
 ENUM = 'START ENUM NAME="e" 1="one" -2="two" END ENUM\n'
 PATH = 'START PATH NAME="p" OS2="x" END PATH\n'

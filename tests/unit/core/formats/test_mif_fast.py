@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from despoolr_core.formats.mif import fast
-from mif_samples import attribute, group, mif
+from worlds.mif_samples import attribute, group, mif
 
 
 @pytest.mark.parametrize(

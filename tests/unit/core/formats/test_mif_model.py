@@ -7,7 +7,7 @@ import pytest
 from despoolr_core.formats.mif import Statement, parse
 from despoolr_core.formats.mif.findings import Places
 from despoolr_core.formats.mif.model import Block, locate, scan_comments
-from mif_samples import attribute, group, mif
+from worlds.mif_samples import attribute, group, mif
 
 
 def test_every_node_is_located_where_it_stands() -> None:

@@ -21,7 +21,7 @@ from despoolr_core.formats.mif import (
     render_verbatim,
 )
 from despoolr_core.formats.mif.parser import FINDINGS_MAX
-from mif_samples import attribute, group, mif
+from worlds.mif_samples import attribute, group, mif
 
 
 def refusal(data: bytes, mode: Mode = Mode.STRICT) -> tuple[str, int]:

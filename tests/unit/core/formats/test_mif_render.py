@@ -25,7 +25,7 @@ from despoolr_core.formats.mif import (
     render,
     render_verbatim,
 )
-from mif_samples import attribute, group, mif
+from worlds.mif_samples import attribute, group, mif
 
 
 def built() -> bytes:

@@ -18,7 +18,7 @@ from despoolr_core.formats.mif import (
     would_sms_take,
 )
 from despoolr_core.formats.mif.sms import STATUS_MIF_SIZE_MAX
-from mif_samples import attribute, group, mif
+from worlds.mif_samples import attribute, group, mif
 
 IDENTIFICATION = group(attribute(name='"Name"'), head='ID=2 CLASS="MICROSOFT|IDENTIFICATION|1.0"')
 

@@ -6,7 +6,7 @@ import pytest
 
 from despoolr_core.formats.mif import Encoding, MifError, Mode, check, parse, render_verbatim
 from despoolr_core.formats.mif.tokens import byte_count, parse_integer, quote
-from mif_samples import attribute, group, mif, with_value
+from worlds.mif_samples import attribute, group, mif, with_value
 
 
 def value_of(data: bytes, mode: Mode = Mode.STRICT) -> str | int | None:

@@ -15,7 +15,7 @@ from despoolr_core.formats.mif import (
     parse,
 )
 from despoolr_core.formats.status_mif import StatusMif, read_status_mif, render_status_mif
-from mif_samples import attribute, group, mif
+from worlds.mif_samples import attribute, group, mif
 
 FIVE = StatusMif("Failed", "It broke", "Jamalz", "JamalTest", "3.15", "01122121r", "12/12/95")
 SIX = StatusMif("Success", "fine", "Microsoft", "SMS", "1.2", "", "DateTime", locale="")

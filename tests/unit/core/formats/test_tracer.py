@@ -17,7 +17,7 @@ from despoolr_core.formats.tracer import (
     render_sms1,
     render_sms2,
 )
-from tracer_lines import TraceError, parse_trace
+from worlds.tracer_lines import TraceError, parse_trace
 
 Q193784 = (
     "Job still running............~   $$<SMS_PACKAGE_COMMAND_MANAGER_NT><Tue Nov 10 "

@@ -14,7 +14,7 @@ from despoolr_core.records.kinds.run import StepTaken
 from despoolr_core.records.stream import ForeignRecord, decode, encode
 from despoolr_core.records.view import RunView
 from despoolr_lab.report.story import sentence
-from support import REPOSITORY
+from worlds.support import REPOSITORY
 
 LINES = (REPOSITORY / "tests/data/records/records.jsonl").read_bytes().splitlines()
 """Written before there was a struct for each kind."""

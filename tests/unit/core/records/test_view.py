@@ -17,7 +17,7 @@ from despoolr_core.records.kinds.site import DetailStatusChanged, JobStatusChang
 from despoolr_core.records.stream import Record
 from despoolr_core.records.view import SERVER_STOPPED, RunView
 from despoolr_core.share.wire import Blocker, LockedRange
-from record_samples import sample
+from worlds.record_samples import sample
 
 FILE = {"server": "LOGON1", "share": "PKG", "path": "P1/b.dat"}
 WORD = {"machine": "WS3", "user": "anna", "program": "WINWORD.EXE"}

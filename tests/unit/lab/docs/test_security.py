@@ -11,7 +11,7 @@ from despoolr_server.files.memory import MemoryFileStore
 from despoolr_server.shares.base.principal import Caller, Principal
 from despoolr_server.shares.dav import LockWish
 from despoolr_server.shares.host import ShareHost
-from share_world import EPOCH, World, status
+from worlds.share import EPOCH, World, status
 
 CELLS = [(share, box) for share, (_, _, names) in SHARES.items() for box in ("", *names)]
 

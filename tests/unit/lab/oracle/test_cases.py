@@ -7,7 +7,7 @@ from pathlib import Path
 
 from despoolr_lab.oracle.cases import read_units, truth
 from despoolr_lab.oracle.replay import OPERATIONS
-from support import data, oracle
+from worlds.support import data, oracle
 
 
 def count(name: str) -> int:

@@ -8,7 +8,7 @@ import pytest
 
 from despoolr_lab.oracle.cases import read_units
 from despoolr_lab.oracle.replay import Asker, Replay
-from support import data
+from worlds.support import data
 
 LISTED = {"entries": [{"name": "f"}, {"name": "s"}]}
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from despoolr_lab.report.axis import Axis
-from report_world import HOUR, START
+from worlds.report import HOUR, START
 
 
 @given(start=st.floats(0, 2e9), length=st.floats(1, 3e8))

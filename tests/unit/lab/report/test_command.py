@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from despoolr_app.runs.directory import RunDirectory
 from despoolr_lab.cli.report import command
-from report_world import blocked_update
+from worlds.report import blocked_update
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from despoolr_core.records.stream import Record
 from despoolr_lab.report.html import ROWS_MAX, render_report
 from despoolr_lab.scenario.load import load_scenario
 from despoolr_lab.scenario.run import RunOptions, run_scenario
-from report_world import Site, blocked_update
+from worlds.report import Site, blocked_update
 
 SECTIONS = [
     "picture",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from despoolr_core.records.kinds.share import EpisodeEnded
 from despoolr_lab.report.text import render_text
-from report_world import Site, blocked_update
+from worlds.report import Site, blocked_update
 
 FINDINGS = [
     {"name": "job UPDATE at the end", "expected": "Complete", "actual": "Complete", "ok": True},

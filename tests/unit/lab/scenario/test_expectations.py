@@ -11,7 +11,7 @@ from despoolr_core.records.kinds.run import ExpectationChecked
 from despoolr_core.records.stream import of
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.run import RunResult
-from scenarios.staging import blocked_update, hold, play
+from worlds.scenario import blocked_update, hold, play
 
 JOB = {
     "do": "job",

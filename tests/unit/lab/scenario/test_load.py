@@ -13,7 +13,7 @@ import pytest
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.load import FILE_SIZE_MAX, ScenarioError, load_scenario, parse_scenario
 from despoolr_lab.scenario.model import schema
-from support import REPOSITORY
+from worlds.support import REPOSITORY
 
 SHIPPED = sorted(
     path for path in (REPOSITORY / "scenarios").rglob("*.toml") if path.parent.name != "load"

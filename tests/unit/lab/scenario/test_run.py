@@ -18,7 +18,7 @@ from despoolr_core.records.stream import decode, encode, of
 from despoolr_core.timing import parse_timing
 from despoolr_lab.scenario.run import RunOptions, profiles_of, run_scenario
 from despoolr_lab.scenario.steps import StepError
-from scenarios.staging import blocked_update, hold, play, scenario, share
+from worlds.scenario import blocked_update, hold, play, scenario, share
 
 
 def test_the_version_comes_first_then_the_site_then_the_switches_then_the_overrides() -> None:

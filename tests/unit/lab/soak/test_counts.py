@@ -22,7 +22,7 @@ from despoolr_lab.soak.counts import (
     failed_runs,
     request_of,
 )
-from record_samples import sample
+from worlds.record_samples import sample
 
 MACHINES = {"PC00001": "BPC00001", "PC00002": "BPC00002"}
 REQUEST = "BPC0001"

@@ -10,7 +10,7 @@ from despoolr_core.records.kinds.client import CommandChanged, Polled, ResultRep
 from despoolr_core.records.stream import Record, encode
 from despoolr_lab.soak.counts import Found, Job, Row
 from despoolr_lab.soak.evidence import read_clients, read_database
-from record_samples import sample
+from worlds.record_samples import sample
 
 
 def test_records_of_all_fleets_are_read_and_half_a_line_is_none(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from share_site import Site, serving
+from worlds.share_server import Site, serving
 
 
 @pytest.fixture

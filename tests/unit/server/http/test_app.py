@@ -17,8 +17,8 @@ from despoolr_server.http.app import RESERVED, make_app
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.connections.connection import LINGER_S
 from despoolr_server.shares.host import ShareHost
-from raw_http import dial
-from share_site import FILE_SIZE_MAX, Site, serving
+from worlds.raw_http import dial
+from worlds.share_server import FILE_SIZE_MAX, Site, serving
 
 CALLS = [
     ("POST", "/api/v1/sessions"),

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from share_site import Site, serving
+from worlds.share_server import Site, serving
 
 
 @pytest.fixture

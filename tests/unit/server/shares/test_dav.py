@@ -12,7 +12,7 @@ from despoolr_server.shares.base.principal import Caller, Principal, TooMany
 from despoolr_server.shares.base.rights import Rights
 from despoolr_server.shares.dav import FOUND_MAX, TIMEOUT_S_DEFAULT, TIMEOUT_S_MAX, LockWish
 from despoolr_server.shares.dav_locks import DavLock
-from share_world import ADMIN, SERVICE, World, client, status
+from worlds.share import ADMIN, SERVICE, World, client, status
 
 SVC = Caller(SERVICE)
 ALICE = Caller(client("WS1", "ALICE"), program="davfs2")

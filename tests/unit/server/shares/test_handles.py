@@ -9,7 +9,7 @@ from despoolr_core.share.wire import OpenFacts, OpenReply, OpenRequest, Problem
 from despoolr_server.engine.names import Name
 from despoolr_server.files import MemoryFileStore
 from despoolr_server.shares.base.principal import Caller
-from share_world import SERVICE, World, client, status
+from worlds.share import SERVICE, World, client, status
 
 WS3 = client("WS3", "ALICE")
 WS4 = client("WS4", "BOB")

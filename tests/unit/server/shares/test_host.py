@@ -16,7 +16,7 @@ from despoolr_server.files import DiskFileStore, MemoryFileStore
 from despoolr_server.shares.base.principal import Caller, Principal
 from despoolr_server.shares.base.rights import Rights
 from despoolr_server.shares.host import ShareHost
-from share_world import ADMIN, EPOCH, SERVICE, World, client, status
+from worlds.share import ADMIN, EPOCH, SERVICE, World, client, status
 
 WS3 = client("WS3", "ALICE")
 WS4 = client("WS4", "BOB")

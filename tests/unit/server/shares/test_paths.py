@@ -11,7 +11,7 @@ from despoolr_core.share.modes import NtStatus
 from despoolr_core.share.wire import Entry, Problem
 from despoolr_server.files import DiskFileStore, MemoryFileStore
 from despoolr_server.shares.base.principal import NOT_MODIFIED, Caller, Content
-from share_world import EPOCH, SERVICE, World, client, status
+from worlds.share import EPOCH, SERVICE, World, client, status
 
 WS3 = client("WS3", "ALICE")
 SVC = Caller(SERVICE, program="SMS_DESPOOLER")

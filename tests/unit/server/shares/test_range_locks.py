@@ -17,7 +17,7 @@ from despoolr_server.files import MemoryFileStore
 from despoolr_server.shares.base.limits import ShareLimits
 from despoolr_server.shares.base.principal import Caller
 from despoolr_server.shares.host import ShareHost
-from share_world import EPOCH, SERVICE, World, client, status
+from worlds.share import EPOCH, SERVICE, World, client, status
 
 ANNA, OTTO, UTE = client("PC07", "anna"), client("PC08", "otto"), client("PC09", "ute")
 RW = {"access": "READ|WRITE", "share_mode": "READ|WRITE|DELETE"}

@@ -17,7 +17,7 @@ from despoolr_server.shares.base.principal import Caller
 from despoolr_server.shares.base.rights import Rights
 from despoolr_server.shares.dav import LockWish
 from despoolr_server.shares.trees import FAILURES_MAX, Failures, is_inside
-from share_world import SERVICE, World, client, status
+from worlds.share import SERVICE, World, client, status
 
 SVC = Caller(SERVICE)
 WS3 = client("WS3")

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from despoolr_core.share.modes import Role
 from despoolr_server.shares.base.principal import NOT_MODIFIED, Caller, Content, Principal
-from share_world import World
+from worlds.share import World
 
 CLIENT = Caller(Principal("WS1", "ALICE", Role.CLIENT))
 

@@ -15,7 +15,7 @@ from despoolr_core.share.modes import Role
 from despoolr_core.share.site_api import MachineSpec, PackageSpec
 from despoolr_server.site.administrator import AdministratorError
 from despoolr_server.site.jobs.model import JobSpec
-from unit.server.site.bench import Bench
+from worlds.site import Bench
 
 
 class Api:

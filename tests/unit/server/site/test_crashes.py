@@ -15,7 +15,7 @@ from despoolr_core.formats.status_mif import StatusMif
 from despoolr_core.profile import with_overrides
 from despoolr_server.site.jobs.model import DistributePhase, JobType
 from despoolr_server.site.state import boxes
-from unit.server.site.bench import Bench, Death, Died, Prepare
+from worlds.site import Bench, Death, Died, Prepare
 
 OK = StatusMif("Success", "installed")
 NO = StatusMif("Failed", "disk full")

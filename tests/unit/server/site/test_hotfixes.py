@@ -13,7 +13,7 @@ from despoolr_core.profile import ProfileError
 from despoolr_server.site.hotfixes import Hotfixes
 from despoolr_server.site.services.service import Executive
 from despoolr_server.site.state import boxes
-from unit.server.site.bench import Bench
+from worlds.site import Bench
 
 
 async def test_the_profile_field_changes_and_the_registry_remembers_it() -> None:

@@ -11,7 +11,7 @@ from despoolr_core.share.site_api import MachineSpec, PackageSpec
 from despoolr_server.site.job_checks import NAMED_MAX, AdministratorError, check_job, suggested
 from despoolr_server.site.jobs.model import DistributePhase, JobSpec, JobType, RunPhase, SendPhase
 from despoolr_server.site.state import queries
-from unit.server.site.bench import Bench
+from worlds.site import Bench
 
 RUN = RunPhase("SETUP.EXE")
 REFUSED: list[tuple[dict[str, Any], str]] = [

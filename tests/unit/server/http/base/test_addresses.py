@@ -19,7 +19,7 @@ from despoolr_server.http.base.addresses import (
     is_same_authority,
     parse_url,
 )
-from share_site import Site
+from worlds.share_server import Site
 
 BAD = [
     "%",

@@ -12,7 +12,7 @@ import pytest
 from despoolr_core.share.modes import Role
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.base.browser_guard import inline, is_ours
-from share_site import Reply, Site, serving
+from worlds.share_server import Reply, Site, serving
 
 JSON = {"Content_Type": "application/json"}
 

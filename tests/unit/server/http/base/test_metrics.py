@@ -5,7 +5,7 @@ from __future__ import annotations
 from despoolr_core.records.kinds.share import OpenGranted, OpenRefused
 from despoolr_core.records.stream import Record
 from despoolr_server.http.base.metrics import LABELS_MAX, Refusals
-from record_samples import sample
+from worlds.record_samples import sample
 
 
 def refusal(

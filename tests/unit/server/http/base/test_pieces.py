@@ -22,7 +22,7 @@ from despoolr_server.http.base.pieces import (
 )
 from despoolr_server.http.base.problem import Refused
 from despoolr_server.shares.base.pace import BATCH
-from share_site import Site
+from worlds.share_server import Site
 
 
 def test_an_answer_has_as_many_bytes_as_the_budget_says_and_no_more() -> None:

@@ -12,7 +12,7 @@ from multidict import CIMultiDict
 from despoolr_core.share.modes import WIN32_CODE, NtStatus
 from despoolr_core.share.wire import Problem
 from despoolr_server.http.base.problem import KNOWN, answer, known
-from share_site import Site
+from worlds.share_server import Site
 
 
 @pytest.mark.parametrize("name", list(KNOWN))

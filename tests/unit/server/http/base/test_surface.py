@@ -6,7 +6,7 @@ import pytest
 
 from despoolr_server.http.base.problem import Refused
 from despoolr_server.http.base.surface import switch, whole_number
-from share_site import serving
+from worlds.share_server import serving
 
 
 def test_a_whole_number_is_taken_up_to_its_highest() -> None:

@@ -9,8 +9,8 @@ import pytest
 from despoolr_server.engine.names import Name
 from despoolr_server.http.base.problem import Refused
 from despoolr_server.http.base.uploads import Downloads, Uploads
-from raw_http import Raw, dial
-from share_site import Site, serving
+from worlds.raw_http import Raw, dial
+from worlds.share_server import Site, serving
 
 
 def test_one_caller_has_room_up_to_its_bound_and_others_still_have_some() -> None:

@@ -25,8 +25,8 @@ from despoolr_server.http.connections.connections import Connections, Runner
 from despoolr_server.shares.base.limits import ShareLimits
 from despoolr_server.shares.base.principal import Principal
 from despoolr_server.shares.host import ShareHost
-from raw_http import Raw, dial, dial_in_memory
-from share_site import EPOCH, Site
+from worlds.raw_http import Raw, dial, dial_in_memory
+from worlds.share_server import EPOCH, Site
 
 LIMITS = ConnectionLimits()
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: logon1\r\n"

@@ -28,7 +28,7 @@ from despoolr_server.http.connections.connections import (
     is_want_of_descriptors,
     limits_of,
 )
-from raw_http import Raw, dial_in_memory
+from worlds.raw_http import Raw, dial_in_memory
 
 GET = b"GET / HTTP/1.1\r\nHost: logon1\r\n\r\n"
 SLOW = b"GET /slow HTTP/1.1\r\nHost: logon1\r\n\r\n"

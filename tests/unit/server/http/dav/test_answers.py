@@ -7,7 +7,6 @@ from xml.etree.ElementTree import fromstring
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from dav_site import D, P
 from despoolr_core.share.wire import Blocker, Problem
 from despoolr_server.http.dav.answers import (
     error_xml,
@@ -17,6 +16,7 @@ from despoolr_server.http.dav.answers import (
     prefers_xml,
     status_line,
 )
+from worlds.dav import D, P
 
 BLOCKER = Blocker("O1", "WS<1>", "AN&NA", "A\x01B", "READ", "READ", 1.5)
 PROBLEM = Problem(

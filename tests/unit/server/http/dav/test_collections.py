@@ -7,8 +7,8 @@ import asyncio
 import pytest
 from yarl import URL
 
-from dav_site import D, P, lock, parts
-from share_site import Site
+from worlds.dav import D, P, lock, parts
+from worlds.share_server import Site
 
 
 async def plant(site: Site) -> None:

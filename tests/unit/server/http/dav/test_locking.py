@@ -6,11 +6,11 @@ from xml.etree.ElementTree import fromstring
 
 import pytest
 
-from dav_site import D, P, lock, lockinfo, parts, propfind
 from despoolr_core.share.modes import Role
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.dav.bodies import OWNER_SIZE_MAX
-from share_site import Site, serving
+from worlds.dav import D, P, lock, lockinfo, parts, propfind
+from worlds.share_server import Site, serving
 
 TIMEOUT = f"{D}lockdiscovery/{D}activelock/{D}timeout"
 

@@ -8,7 +8,6 @@ from xml.etree.ElementTree import fromstring
 
 import pytest
 
-from dav_site import D, lock, parts, propfind, proppatch
 from despoolr_server.engine.names import Name
 from despoolr_server.http.base.pieces import ANSWER_SIZE_MAX, PIECE_SIZE
 from despoolr_server.http.dav.bodies import NAMES_SIZE_MAX, NAMESPACE_MAX, names_size
@@ -22,8 +21,9 @@ from despoolr_server.http.dav.properties import (
 from despoolr_server.shares.base.pace import BATCH
 from despoolr_server.shares.base.principal import Caller
 from despoolr_server.shares.dav import FOUND_MAX
-from share_site import Site
-from share_world import ADMIN
+from worlds.dav import D, lock, parts, propfind, proppatch
+from worlds.share import ADMIN
+from worlds.share_server import Site
 
 
 async def test_live_properties_are_those_of_the_file(site: Site) -> None:

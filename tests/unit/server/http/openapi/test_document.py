@@ -22,7 +22,7 @@ from despoolr_server.http.openapi.table import (
     ok,
     whole,
 )
-from support import operations
+from worlds.support import operations
 
 
 class Cup(msgspec.Struct, forbid_unknown_fields=True):

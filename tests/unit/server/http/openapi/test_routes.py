@@ -8,7 +8,7 @@ import hashlib
 import re
 
 from despoolr_server.http.openapi.page import POLICY, SCRIPT_HASH, SCRIPT_PATH, STYLE_HASH
-from share_site import Site
+from worlds.share_server import Site
 
 
 async def test_both_need_no_token_and_name_nobody(site: Site) -> None:

@@ -11,11 +11,17 @@ from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_core.records.stream import Record, Recorder
 from despoolr_core.share.modes import Role
 from despoolr_lab.sim.sockets import SocketNetwork
+from despoolr_server.assembly import SiteAssembly
+from despoolr_server.database.database import InlineDatabase
 from despoolr_server.files.memory import MemoryFileStore
 from despoolr_server.http.base.auth import Auth
-from despoolr_server.logon_server import make_logon_server
-from share_site import EPOCH, Site
-from unit.server.site.bench import Bench
+from despoolr_server.site.state.context import RemoteServer, SiteServerRole
+from worlds.share_server import EPOCH, Site
+from worlds.site import Bench
+
+
+def unconnected(machine: str, server: str, program: str) -> RemoteServer:
+    raise AssertionError(f"{machine} asks {server}, though no service runs")
 
 
 @pytest.fixture
@@ -23,10 +29,15 @@ async def site() -> AsyncIterator[Site]:
     clock, auth, network = LoopClock(EPOCH), Auth(b"sixteen bytes or more"), SocketNetwork()
     records: list[Record] = []
     recorder = Recorder(clock.now, [records.append])
-    packages = {"SMS_PKGD": MemoryFileStore()}
-    made = make_logon_server(
-        "LOGON1", clock, recorder, auth, logon=MemoryFileStore(), packages=packages
+    assembly = SiteAssembly(
+        clock,
+        lambda machine, share: MemoryFileStore(),
+        lambda site: InlineDatabase(),
+        unconnected,
+        recorder=recorder,
+        auth=auth,
     )
+    made = assembly.add_logon(SiteServerRole("LOGON1", "SALES"))
     runner = web.AppRunner(made.app, access_log=None)
     await runner.setup()
     await network.serve(runner, "logon1")

@@ -15,7 +15,7 @@ from despoolr_server.files.memory import MemoryFileStore
 from despoolr_server.files.protocol import StoreError
 from despoolr_server.http.shares import chain as http_chain
 from despoolr_server.http.shares.chain import BODY_SIZE_MAX
-from share_site import FILE_SIZE_MAX, Reply, Site
+from worlds.share_server import FILE_SIZE_MAX, Reply, Site
 
 CHAIN = "/api/v1/chain"
 BOX = "PCMPKG.SRC"

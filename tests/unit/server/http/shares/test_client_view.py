@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from despoolr_core.share.modes import Role
-from share_site import Site
+from worlds.share_server import Site
 
 
 async def told(site: Site, what: str, token: str | None = None) -> Any:

@@ -7,11 +7,11 @@ from urllib.parse import quote
 import pytest
 from multidict import CIMultiDict
 
-from dav_site import lockinfo, proppatch
 from despoolr_server.shares.base.principal import Caller
-from raw_http import dial
-from share_site import FILE_SIZE_MAX, Site
-from share_world import SERVICE
+from worlds.dav import lockinfo, proppatch
+from worlds.raw_http import dial
+from worlds.share import SERVICE
+from worlds.share_server import FILE_SIZE_MAX, Site
 
 
 async def test_a_file_put_is_got_back_with_its_etag(site: Site) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from despoolr_server.files.memory import MemoryFileStore
 from despoolr_server.http.shares.introspection import site_time
-from share_site import EPOCH, Site
+from worlds.share_server import EPOCH, Site
 
 
 async def block(site: Site) -> str:

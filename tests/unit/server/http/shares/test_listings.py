@@ -9,7 +9,7 @@ from despoolr_core.share.wire import Listing
 from despoolr_server.engine.names import Name
 from despoolr_server.http.base.pieces import PIECE_SIZE
 from despoolr_server.shares.base import network_share
-from share_site import Site
+from worlds.share_server import Site
 
 
 def fill(site: Site, count: int) -> None:

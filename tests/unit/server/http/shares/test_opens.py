@@ -12,7 +12,7 @@ from despoolr_core.records.stream import of
 from despoolr_core.share.modes import Role
 from despoolr_core.share.wire import SessionRequest
 from despoolr_server.shares.base.principal import Principal
-from share_site import FILE_SIZE_MAX, Site
+from worlds.share_server import FILE_SIZE_MAX, Site
 
 
 async def test_a_session_is_started_renewed_and_ended(site: Site) -> None:

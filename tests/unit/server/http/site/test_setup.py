@@ -17,7 +17,7 @@ from despoolr_core.response import Response
 from despoolr_core.share.modes import Role
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.site.setup import TOKENS_MAX, SetupRoutes, site_card
-from share_site import EPOCH, serving
+from worlds.share_server import EPOCH, serving
 
 
 @dataclass

@@ -21,7 +21,7 @@ from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.site.slots import SlotRoutes
 from despoolr_server.site.state.queries import Machine, set_machines
 from despoolr_server.site.state.slots import SlotTable
-from share_site import Reply, Site, serving
+from worlds.share_server import Reply, Site, serving
 
 JUNK: list[Any] = [
     None,

@@ -12,7 +12,7 @@ from despoolr_server.shares.base.principal import Caller, Principal
 from despoolr_server.shares.base.rights import FixedNames, Rights, RightsTable
 from despoolr_server.shares.dav import LockWish
 from despoolr_server.site.state import boxes
-from share_world import ADMIN, EPOCH, SERVICE, World, client, status
+from worlds.share import ADMIN, EPOCH, SERVICE, World, client, status
 
 
 @pytest.mark.parametrize(

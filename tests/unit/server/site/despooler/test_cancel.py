@@ -11,7 +11,7 @@ from despoolr_server.site.administrator import AdministratorError
 from despoolr_server.site.jobs.model import DistributePhase
 from despoolr_server.site.services.scheduler import Scheduler
 from despoolr_server.site.state import boxes, queries
-from unit.server.site.bench import Bench
+from worlds.site import Bench
 
 OK = StatusMif("Success", "installed")
 

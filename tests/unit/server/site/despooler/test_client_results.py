@@ -10,7 +10,7 @@ from despoolr_core.formats.instruction import Result, WireRemove, render_instruc
 from despoolr_core.formats.status_mif import StatusMif, render_status_mif
 from despoolr_core.profile import PROFILES
 from despoolr_server.site.state import boxes
-from unit.server.site.bench import Bench
+from worlds.site import Bench
 
 GOOD, BAD = StatusMif("Success", "installed"), StatusMif("Failed", "no disk")
 

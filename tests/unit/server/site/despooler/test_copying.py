@@ -9,7 +9,7 @@ import pytest
 from despoolr_core.profile import COPY_STRATEGIES
 from despoolr_core.share.modes import Access, ShareMode
 from despoolr_server.site.despooler.copying import STRATEGIES, CopyResult, Target, present_files
-from share_world import World, client
+from worlds.share import World, client
 
 OLD = dict.fromkeys(("a.dat", "b.dat", "c.dat"), b"old")
 NEW = dict.fromkeys(OLD, b"new!")

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from despoolr_server.site.jobs.model import DistributePhase
-from unit.server.site.bench import Bench
+from worlds.site import Bench
 
 
 async def blocked() -> tuple[Bench, str]:

@@ -9,7 +9,7 @@ import pytest
 from despoolr_core.share.contract import ShareError
 from despoolr_core.share.modes import Access, Role, ShareMode
 from despoolr_server.site.despooler.forced_disconnect import FORCED_DISCONNECT, ForcedDisconnect
-from unit.server.site.bench import Bench
+from worlds.site import Bench
 
 ON = {
     "use_forced_disconnect": True,

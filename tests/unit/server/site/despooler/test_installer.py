@@ -13,7 +13,7 @@ from despoolr_core.formats.winst import parse_winst
 from despoolr_core.share.modes import Access, ShareMode
 from despoolr_server.site.jobs.model import DistributePhase, JobType, RunPhase, SendPhase
 from despoolr_server.site.state import boxes
-from unit.server.site.bench import NEW_FILES, Bench
+from worlds.site import NEW_FILES, Bench
 
 BOTH = ("LOGON1", "LOGON2")
 

@@ -10,7 +10,7 @@ from despoolr_core.records.kinds.site import PackageReported
 from despoolr_core.records.stream import of
 from despoolr_server.database.schema import JOBS, PACKAGES
 from despoolr_server.site.jobs.model import DistributePhase, JobType, RunPhase, SendPhase
-from unit.server.site.bench import Bench
+from worlds.site import Bench
 
 EVERYWHERE = DistributePhase(("*",))
 

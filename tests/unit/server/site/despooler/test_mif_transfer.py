@@ -10,7 +10,7 @@ from despoolr_core.formats.site_mif import PACKAGE_STATUS_CLASS, PackageReport, 
 from despoolr_core.formats.sta import parse_sta
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.packages import Files, compress
-from unit.server.site.bench import Bench
+from worlds.site import Bench
 
 PACKAGE = PackageReport("r", "100Z0001", "CHD", "Success", 1, "10000001", 1.0)
 MACHINE = render_machine_mif(Machine("CHD", "BRANCH", "WS1", "CHD00001"))

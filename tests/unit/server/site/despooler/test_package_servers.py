@@ -5,7 +5,7 @@ from __future__ import annotations
 from despoolr_core.formats.instruction import Install, InstallKind, PackageTarget, RetryOf
 from despoolr_server.site.despooler.package_servers import PackageServers
 from despoolr_server.site.state.registry import Registry
-from unit.server.site.bench import Bench
+from worlds.site import Bench
 
 PACKAGE = "BPC00001"
 

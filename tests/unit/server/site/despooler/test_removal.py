@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from despoolr_server.site.despooler.removal import remove_commands, remove_package
 from despoolr_server.site.jobs.model import DistributePhase, JobType
-from unit.server.site.bench import FILES, Bench
+from worlds.site import FILES, Bench
 
 DEEP = {**FILES, "lib/deep/x.txt": "x", "lib/y.txt": "y", "only/inner/z.txt": "z"}
 

@@ -9,7 +9,7 @@ from despoolr_core.formats.status_mif import StatusMif
 from despoolr_core.share.modes import Access, NtStatus, ShareMode
 from despoolr_server.files.protocol import StoreError
 from despoolr_server.site.state import boxes
-from unit.server.site.bench import Bench
+from worlds.site import Bench
 
 
 async def running(count: int = 2, **overrides: object) -> tuple[Bench, str, str]:

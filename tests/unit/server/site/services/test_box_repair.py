@@ -15,7 +15,7 @@ from despoolr_server.shares.base.principal import Caller, Principal
 from despoolr_server.shares.local import LocalShare
 from despoolr_server.site.services.box_repair import ASIDE_MAX
 from despoolr_server.site.state import boxes
-from unit.server.site.bench import Bench
+from worlds.site import Bench
 
 
 async def bench_of(version: str = "1.1") -> Bench:

@@ -12,7 +12,7 @@ from despoolr_core.formats.site_mif import PackageReport
 from despoolr_core.formats.sta import render_sta
 from despoolr_core.share.site_api import PackageSpec
 from despoolr_server.site.state import boxes
-from unit.server.site.bench import Bench
+from worlds.site import Bench
 
 DM = "SMS_DISTRIBUTION_MANAGER"
 

@@ -6,7 +6,7 @@ from despoolr_core.formats.job_mif import Machine, add_identification
 from despoolr_core.share.modes import Access, ShareMode
 from despoolr_lab.scenario.noidmif import render_noidmif
 from despoolr_server.site.state import boxes
-from unit.server.site.bench import Bench
+from worlds.site import Bench
 
 GOOD = add_identification(
     render_noidmif("Package Status", {"PATCH": "Complete"}),

@@ -20,8 +20,8 @@ from despoolr_server.database.schema import (
 )
 from despoolr_server.site.services import loader
 from despoolr_server.site.state import boxes
-from share_world import EPOCH
-from unit.server.site.bench import Bench
+from worlds.share import EPOCH
+from worlds.site import Bench
 
 
 async def with_job(machines: int = 2) -> tuple[Bench, str]:

@@ -10,7 +10,7 @@ from despoolr_core.records.kinds.share import FileWritten
 from despoolr_core.records.stream import of
 from despoolr_core.share.modes import Access, Role, ShareMode
 from despoolr_server.site.state import boxes
-from unit.server.site.bench import Bench
+from worlds.site import Bench
 
 BOX = "DESPOOLR.BOX"
 

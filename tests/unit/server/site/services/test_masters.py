@@ -12,7 +12,7 @@ from despoolr_core.share.modes import Access, ShareMode
 from despoolr_server.site.services import masters
 from despoolr_server.site.services.masters import MasterCarrier
 from despoolr_server.site.state import boxes
-from unit.server.site.bench import Bench
+from worlds.site import Bench
 
 HERE = boxes.domain_directory("SALES")
 THERE = boxes.PCM_INSTRUCTIONS

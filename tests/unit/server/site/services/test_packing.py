@@ -7,7 +7,7 @@ import pytest
 from despoolr_server.site.services.packing import SOURCE_DEPTH_MAX, NoRoom, Packing, SourceFailure
 from despoolr_server.site.state import boxes, queries
 from despoolr_server.site.state.packages import decompress
-from unit.server.site.bench import FILES, Bench
+from worlds.site import FILES, Bench
 
 
 async def pack(bench: Bench, package: str) -> dict[str, int]:

@@ -15,7 +15,7 @@ from despoolr_server.site.services.scheduler import repeated
 from despoolr_server.site.services.sender import parse_send_request
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.packages import decompress
-from unit.server.site.bench import FILES, Bench
+from worlds.site import FILES, Bench
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from despoolr_server.site.services.sender import (
     render_send_request,
 )
 from despoolr_server.site.state import boxes
-from unit.server.site.bench import Bench
+from worlds.site import Bench
 
 REQUEST = SendRequest(
     "BPC0001", "BPC00001", "BPC", "BPC00001.P00", "BPC00001.I00", "BPC00001.PCK", "BPC00001.INS"

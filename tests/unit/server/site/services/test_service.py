@@ -14,7 +14,7 @@ from despoolr_core.response import POLLING_S, Response
 from despoolr_core.share.contract import ShareUnreachable
 from despoolr_lab.sim.world import EPOCH, run_virtual
 from despoolr_server.site.services.service import START_STAGGER_S, Executive, Service
-from unit.server.site.bench import Bench
+from worlds.site import Bench
 
 
 class Counting(Service):

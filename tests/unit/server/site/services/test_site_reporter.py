@@ -10,7 +10,7 @@ from despoolr_server.site.jobs.model import DistributePhase
 from despoolr_server.site.services import site_reporter
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.packages import decompress
-from unit.server.site.bench import Bench
+from worlds.site import Bench
 
 OUTBOX = boxes.LAN_OUTBOX
 

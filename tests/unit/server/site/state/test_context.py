@@ -18,8 +18,8 @@ from despoolr_server.database.schema import EVENTS
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import thread_of
 from despoolr_server.site.state.logs import FLUSH_S, LOG_FILES, LogDirectory, NoLogFiles
-from share_world import EPOCH
-from unit.server.site.bench import Bench
+from worlds.share import EPOCH
+from worlds.site import Bench
 
 
 @pytest.mark.parametrize(

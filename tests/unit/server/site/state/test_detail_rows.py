@@ -12,7 +12,7 @@ from despoolr_server.database.database import open_engine
 from despoolr_server.database.schema import JOB_DETAILS
 from despoolr_server.site.state import queries
 from despoolr_server.site.state.detail_rows import ASKED_AT_ONE_TIME, DetailRows, Key
-from unit.server.site.bench import Bench
+from worlds.site import Bench
 
 
 def set_row(db: Connection, key: Key, status: str, at: float) -> str | None:

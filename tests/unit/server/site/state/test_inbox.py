@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from despoolr_server.site.state.inbox import Inbox
-from share_world import World
+from worlds.share import World
 
 
 async def test_a_box_at_rest_is_listed_again_when_a_file_comes() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from despoolr_core.formats.job_mif import JobReport
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.mif_box import MifBox
-from mif_samples import read_job_mif
-from share_world import World
+from worlds.mif_samples import read_job_mif
+from worlds.share import World
 
 REPORT = JobReport(
     "R1", "BPC00001", "Workstation", "BPC", "Complete", 833785200.0, "SALES", "WS1", "BPC00001"

@@ -9,7 +9,7 @@ from despoolr_core.share.modes import NtStatus
 from despoolr_server.files import MemoryFileStore
 from despoolr_server.files.protocol import StoreError
 from despoolr_server.site.state.quarantine import quarantine, write_reason
-from share_world import World
+from worlds.share import World
 
 
 async def test_a_bad_file_is_kept_with_its_reason_beside_it() -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from despoolr_server.database.schema import LOADED_REPORTS, MACHINES, PACKAGE_STATUS
 from despoolr_server.site.jobs.model import JobStatus
 from despoolr_server.site.state import queries
-from unit.server.site.bench import Bench
+from worlds.site import Bench
 
 
 async def test_numbers_count_from_one_each_on_its_own() -> None:

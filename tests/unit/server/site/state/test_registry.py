@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from despoolr_core.share.modes import ShareMode
 from despoolr_server.site.state.registry import MASTER_PACKAGES, TRANSFER_PACKAGES, Registry
-from share_world import World
+from worlds.share import World
 
 
 async def test_what_was_saved_is_there_for_the_next_process() -> None:

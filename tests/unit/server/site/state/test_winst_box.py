@@ -9,7 +9,7 @@ from despoolr_core.share.contract import ShareError
 from despoolr_core.share.modes import Access, ShareMode
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.winst_box import put_record, read_instructions
-from share_world import World
+from worlds.share import World
 
 PATH = f"{boxes.PCM_DOMAINS}/SALES.000/BPC00001.INS"
 

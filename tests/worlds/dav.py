@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 from xml.etree.ElementTree import Element, fromstring
 
-from share_site import Reply, Site
+from worlds.share_server import Reply, Site
 
 D = "{DAV:}"
 P = "{urn:ietf:rfc:7807}"

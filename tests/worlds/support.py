@@ -23,7 +23,7 @@ import pytest
 
 from despoolr_server.http.openapi.document import MORE
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parents[2]
 DATA = REPOSITORY / "tests" / "data"
 SHARED = REPOSITORY.parent / "shared"
 THEIR_MIFS = SHARED / "mif-corpus"

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from process_world import Process, Workshop, clean_environment
-from support import data, free_port
+from worlds.process import Process, Workshop, clean_environment
+from worlds.support import data, free_port
 
 INPUTS = data("trials", "inputs")
 ATTACKS = data("trials", "attack")

@@ -25,6 +25,7 @@ from despoolr_core.response import Response
 from despoolr_core.share.modes import Access, Role, ShareMode
 from despoolr_core.share.site_api import MachineSpec, PackageSpec
 from despoolr_core.share.wire import OpenList
+from despoolr_server.assembly import SiteAssembly
 from despoolr_server.database.database import InlineDatabase
 from despoolr_server.database.schema import (
     EVENTS,
@@ -38,7 +39,6 @@ from despoolr_server.database.schema import (
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.files import FileStore, MemoryFileStore
 from despoolr_server.http.base.auth import Auth
-from despoolr_server.logon_server import LogonServer, make_logon_server
 from despoolr_server.shares.base.principal import Principal
 from despoolr_server.shares.base.rights import Rights
 from despoolr_server.shares.host import ShareHost
@@ -47,8 +47,8 @@ from despoolr_server.site.jobs.model import DistributePhase, JobSpec, JobType, R
 from despoolr_server.site.services.service import Service
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import RemoteServer, SiteContext, SiteServerRole
-from despoolr_server.site_server import SERVICE_ACCOUNT, SiteServer, SiteSetup, SiteStores
-from share_world import EPOCH, StillClock
+from despoolr_server.site_server import SERVICE_ACCOUNT, SiteSetup
+from worlds.share import EPOCH, StillClock
 
 POLL_S = 300.0
 FILES = {"a.dat": "a, first", "b.dat": "b, first", "c.dat": "c, first"}
@@ -195,43 +195,29 @@ class Bench:
         self.database = InlineDatabase()
         self.auth = Auth(b"a secret for a bench, long enough for anyone")
         self.stores: dict[str, MemoryFileStore] = {}
-        self.logons: dict[str, LogonServer] = {}
-        for name in servers:
-            self.logons[name] = make_logon_server(
-                name,
-                self.clock,
-                self.recorder,
-                self.auth,
-                logon=self._store(f"{name}/SMS_SHR"),
-                packages={"SMS_PKGD": self._store(f"{name}/SMS_PKGD")},
-                lease_s=0.0,
-            )
+        self.down: set[str] = set()
+        self.assembly = SiteAssembly(
+            self.clock,
+            self._store,
+            lambda code: self.database,
+            self._remote,
+            recorder=self.recorder,
+            auth=self.auth,
+            lease_s=0.0,
+        )
+        roles = tuple(SiteServerRole(name, "SALES") for name in servers)
+        self.logons = {role.name: self.assembly.add_logon(role) for role in roles}
         self.setup = SiteSetup(
             code=site,
             server=self.name,
             domain="SALES",
             profile=with_overrides(profile_of(version), overrides),
             response=response,
-            servers=tuple(SiteServerRole(name, "SALES") for name in servers),
+            servers=roles,
             addresses={} if above is None else {above.site.code: above.name},
             parent="" if above is None else above.site.code,
         )
-        self.down: set[str] = set()
-        self.server = SiteServer(
-            self.setup,
-            self.clock,
-            self.recorder,
-            self.database,
-            SiteStores(
-                *(
-                    self._store(f"{self.name}/{share}")
-                    for share in ("SMS_SHRD", "SMS_SITE", "PKGSRC")
-                )
-            ),
-            self.auth,
-            self._remote,
-            lease_s=0.0,
-        )
+        self.server = self.assembly.add_site(self.setup)
         self.site = self.server.context
         self.administrator = self.server.administrator
         self.services: list[Service] = self.server.executive.services
@@ -240,11 +226,11 @@ class Bench:
             above.below.append(self)
             above.site.addresses[site] = self.name
 
-    def _store(self, name: str) -> MemoryFileStore:
-        self.stores[name] = MemoryFileStore()
-        return self.stores[name]
+    def _store(self, machine: str, share: str) -> MemoryFileStore:
+        store = self.stores[f"{machine}/{share}"] = MemoryFileStore()
+        return store
 
-    def _remote(self, server: str, program: str) -> RemoteServer:
+    def _remote(self, machine: str, server: str, program: str) -> RemoteServer:
         if server in self.down:
             return _Down()
         sites = {
@@ -252,7 +238,7 @@ class Bench:
             for bench in (*self.below, *([self.above] if self.above else []))
         }
         host = sites[server] if server in sites else self.logons[server].host
-        return Machine(host, Principal(self.name, SERVICE_ACCOUNT, Role.SERVICE), program)
+        return Machine(host, Principal(machine, SERVICE_ACCOUNT, Role.SERVICE), program)
 
     # -- as others see it
 

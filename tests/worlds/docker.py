@@ -23,8 +23,8 @@ import docker
 from despoolr_app.site_client.blocking import ask
 from despoolr_app.site_client.client import ServerAddress
 from despoolr_app.site_client.errors import SiteError
-from process_world import Administrator, Done, until
-from support import REPOSITORY, SHARED
+from worlds.process import Administrator, Done, until
+from worlds.support import REPOSITORY, SHARED
 
 PORTS = {
     "site": 8801,

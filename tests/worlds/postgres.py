@@ -18,8 +18,8 @@ from pathlib import Path
 
 import psycopg
 
-from process_world import until
-from support import free_port, program
+from worlds.process import until
+from worlds.support import free_port, program
 
 
 @dataclass

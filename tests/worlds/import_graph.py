@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from support import REPOSITORY
+from worlds.support import REPOSITORY
 
 ROOTS = ("core", "server", "client", "app", "lab", "public")
 
