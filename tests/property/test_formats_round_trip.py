@@ -45,6 +45,7 @@ from despoolr_core.formats.winst import (
     render_winst,
 )
 from despoolr_core.rules.fold import fold
+from despoolr_core.rules.text import why_unfit
 from worlds.tracer_lines import parse_ctime, parse_trace
 
 relaxed = settings(deadline=None, max_examples=100)
@@ -52,7 +53,9 @@ relaxed = settings(deadline=None, max_examples=100)
 LAST_S = int(site_time(2070)) - 1
 seconds = st.integers(1, LAST_S).map(float)
 milliseconds = st.integers(1, LAST_S * 1000).map(lambda value: value / 1000)
-texts = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), max_size=40)
+texts = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), max_size=40).filter(
+    lambda text: not why_unfit(text)
+)
 any_text = st.text(max_size=40)
 names = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-", min_size=1, max_size=15)
 base36 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -171,13 +174,13 @@ def test_a_changed_instruction_file_is_refused(data: st.DataObject) -> None:
         job_id=ids(8),
         package_id=ids(8),
         sms_id=ids(8),
-        machine=any_text,
-        domain=any_text,
-        user=any_text,
+        machine=texts,
+        domain=texts,
+        user=texts,
         result=st.sampled_from(Result),
-        report_id=any_text.filter(bool),
+        report_id=texts.filter(bool),
         finished_at=milliseconds,
-        mif_file=any_text,
+        mif_file=texts,
         description=any_text,
     )
 )

@@ -28,6 +28,7 @@ from despoolr_core.formats.instruction_file import (
     render_instruction,
     render_time,
 )
+from despoolr_core.rules.text import why_unfit
 
 __all__ = [
     "CONFIG",
@@ -89,6 +90,10 @@ class RetryOf(StrEnum):
     STORE = "Store"
 
 
+_NAMES: Final = ("RequestID", "PackageID", "MachineName", "Domain", "User", "ReportID", "MIF")
+"""Fields of a report that are told of in records by name; its description is prose."""
+
+
 class WireRemove(msgspec.Struct, frozen=True, kw_only=True):
     """A client's report on one package: it ran (well or not), or it expired (Q169491, Q152229).
 
@@ -145,6 +150,9 @@ class WireRemove(msgspec.Struct, frozen=True, kw_only=True):
         finished_at = instruction.time("Finished")
         if finished_at is None:
             raise instruction.wrong("Finished", "is not a time")
+        for key in _NAMES:
+            if reason := why_unfit(instruction.text(key)):
+                raise instruction.wrong(key, reason)
         if not instruction.text("ReportID"):
             raise instruction.wrong("ReportID", "must not be empty")
         return cls(

@@ -25,6 +25,7 @@ from msgspec.structs import astuple
 from despoolr_core.errors import FormatError
 from despoolr_core.formats.dates import NO_QUIRK, DateQuirk, parse_sms_date, render_sms_date
 from despoolr_core.rules.memory import remembered, size_of
+from despoolr_core.rules.text import UNFIT
 
 SERVERS_MAX: Final = 10
 """The distribution servers that one record can list (Q161310, Q165508)."""
@@ -189,7 +190,6 @@ _TYPE: Final = " Type: "
 _RESERVED_ROW: Final = 18
 _SERVER_TYPES: Final = frozenset(map(int, ServerType))
 
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _HEX: Final = re.compile(r"[0-9A-F]{2}(?: [0-9A-F]{2})*")
 
 
@@ -203,7 +203,7 @@ class _Scalar(NamedTuple):
 
 
 def _text(value: str, _quirk: DateQuirk = NO_QUIRK) -> str:
-    found = _CONTROL.search(value)
+    found = UNFIT.search(value)
     if found:
         raise WinstError(
             f"control character U+{ord(found[0]):04X} at character {found.start() + 1}: this text "

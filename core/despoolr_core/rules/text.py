@@ -28,7 +28,8 @@ _HALF: Final = r"\ud800-\udfff"
 FIT: Final = rf"^[^{_UNFIT}]*$(?!\n)"
 """What a text that fits looks like, for a schema; JSON has no half characters."""
 
-_BAD: Final = re.compile(f"[{_UNFIT}{_HALF}]")
+UNFIT: Final = re.compile(f"[{_UNFIT}{_HALF}]")
+"""One character that no name or line may have."""
 _BAD_BUT_LINES: Final = re.compile(f"(?![\\t\\n\\r])[{_UNFIT}{_HALF}]")
 
 
@@ -36,7 +37,7 @@ def why_unfit(text: str, size_max: int = NAME_SIZE_MAX) -> str:
     """Why a text is no name or line, as a clause; `""` for one that is."""
     if len(text) > size_max:
         return f"is longer than {size_max} characters"
-    if (text.isascii() and text.isprintable()) or not (found := _BAD.search(text)):
+    if (text.isascii() and text.isprintable()) or not (found := UNFIT.search(text)):
         return ""
     return f"has the character U+{ord(found[0]):04X}, which no name or line may have"
 
@@ -55,7 +56,7 @@ def escaped(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return _BAD.sub(_escape, text)
+    return UNFIT.sub(_escape, text)
 
 
 def escaped_prose(text: str) -> str:

@@ -164,3 +164,11 @@ def test_names_that_would_read_back_differently_are_not_written() -> None:
     ):
         with pytest.raises(InstructionError):
             msgspec.structs.replace(INSTALL, workstations=(workstation,)).to_instruction()
+
+
+@pytest.mark.parametrize("bad", ["a\nb", "\x1b[2J", "PC\u202e5", "\x85", "x" * 257])
+@pytest.mark.parametrize("field", ["machine", "domain", "user", "report_id", "mif_file"])
+def test_a_report_whose_names_are_no_names_is_refused_by_its_field(field: str, bad: str) -> None:
+    raw = render_instruction(msgspec.structs.replace(REPORT, **{field: bad}).to_instruction())
+    with pytest.raises(InstructionError, match=r"no name or line may have|is longer than"):
+        WireRemove.from_instruction(parse_instruction(raw))

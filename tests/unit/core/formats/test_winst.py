@@ -218,7 +218,9 @@ def test_a_file_has_a_largest_size() -> None:
 @pytest.mark.parametrize(
     "field", ["run_command", "wcl_name", "package_name", "comments", "domain_name", "disk_usage"]
 )
-@pytest.mark.parametrize("bad", ["two\nlines", "a\x00b", "\x1b", "\u2028", "\x85", "\ud800"])
+@pytest.mark.parametrize(
+    "bad", ["two\nlines", "a\x00b", "\x1b", "\u2028", "\x85", "\ud800", "\u202e", "\uffff"]
+)
 def test_control_characters_are_refused_by_field_and_place(field: str, bad: str) -> None:
     with pytest.raises(
         WinstError,
