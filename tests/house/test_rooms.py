@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 
-from import_graph import modules, room_of
+from worlds.import_graph import modules, room_of
 
 MODULES_MAX = 14
 
