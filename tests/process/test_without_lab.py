@@ -46,6 +46,8 @@ def workshop_of_production(workshop: Workshop, production: Mapping[str, str]) ->
 
 def test_a_site_is_served_and_a_fleet_runs(workshop_of_production: Workshop) -> None:
     workshop = workshop_of_production
+    gone = workshop.start("schema", ready="")
+    assert gone.process.wait(60) == 2 and "needs despoolr_lab" in gone.said, "the lab is there"
     listen = ("--listen", "127.0.0.1:0", "--listen-logon", "127.0.0.1:0")
     served = workshop.start("serve", "all", *listen, "--time", "x1000", "--common", "common")
     fleet = workshop.start(

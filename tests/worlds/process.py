@@ -113,9 +113,9 @@ class Workshop:
         space it may have; 0: any.
         """
         child = SUPERVISOR.start(
-            (sys.executable, "-m", "despoolr", *arguments),
+            (*self.python, "-m", "despoolr", *arguments),
             Output(" ".join(arguments), self.path / f"{len(self.processes)}.log"),
-            environment=clean_environment() | environment,
+            environment=clean_environment() | self.environment | environment,
             cwd=self.path,
         )
         if memory_max:
