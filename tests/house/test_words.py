@@ -24,6 +24,7 @@ CONTRACTS = {
     "literal-octet": "a rule of the MIF checker",
     '"octets": source.size': "a key of `despoolr package --json`",
     '"octets=0-1"': "a unit of ranges that no server knows",
+    "octets given back (or 415 above)": "what a script of tests/data prints",
 }
 """What says octet and stays: others read it, or wrote it."""
 

@@ -23,7 +23,7 @@ SCRIPTS = sorted(
     for path in INPUTS.iterdir()
     if path.suffix in (".sh", ".py") and path.name[:2] != "14"
 )
-OR_REFUSED = "bytes given back (or 415 above)"
+OR_REFUSED = "octets given back (or 415 above)"
 """What one script asks of a server that takes coded bodies; ours refuses them all, as the lines
 above it say.
 """
