@@ -1,0 +1,105 @@
+"""`despoolr run`: a scenario file of one's own, what is told of it, and how it ends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from despoolr.console import run
+from despoolr_lab.cli import running
+from despoolr_lab.cli.running import Interrupted
+
+Said = pytest.CaptureFixture[str]
+SCENARIO = """\
+name = "shared"
+title = "A package is shared"
+
+[run]
+for = "2h"
+
+[[site]]
+code = "BPC"
+domain = "SALES"
+
+[[server]]
+name = "LOGON1"
+
+[[package]]
+name = "OFFICE"
+files = { "a.dat" = "a" }
+
+[[step]]
+do = "job"
+at = "0s"
+name = "FIRST"
+package = "OFFICE"
+type = "share"
+
+[[expect]]
+that = "job"
+job = "FIRST"
+status = "Complete"
+"""
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scenario lies in the working directory, and runs are kept below it."""
+    monkeypatch.chdir(tmp_path)
+    Path("shared.toml").write_text(SCENARIO)
+
+
+def test_a_scenario_that_holds_is_told_kept_and_exits_0(capsys: Said) -> None:
+    assert run(["run", "shared.toml"]) == 0
+    said = capsys.readouterr().out
+    assert "EXPECTATIONS  1 of 1 hold" in said
+    report = Path(said.splitlines()[-1].removeprefix("report: "))
+    assert report.is_file() and (report.parent / "records.jsonl").is_file()
+
+
+def test_an_expectation_that_does_not_hold_exits_10_and_says_what_was_found(capsys: Said) -> None:
+    Path("shared.toml").write_text(SCENARIO.replace('"Complete"', '"Failed"'))
+    assert run(["run", "shared.toml", "--json", "--out", "elsewhere"]) == 10
+    said = capsys.readouterr()
+    told = json.loads(said.out)
+    assert not told["passed"] and not said.err
+    assert told["expectations"] == [
+        {"name": "job FIRST at the end", "expected": "Failed", "actual": "Complete", "ok": False}
+    ]
+    assert Path("elsewhere/latest/summary.json").is_file() and not Path("runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("name = ", "shared.toml:1:"),
+        (SCENARIO.replace("title =", "titel ="), "shared.toml"),
+        (
+            SCENARIO.replace('do = "job"\n', 'do = "release"\nmachine = "WS1"\n')
+            .replace('name = "FIRST"\npackage = "OFFICE"\ntype = "share"\n', 'file = "a.dat"\n'),
+            "WS1",
+        ),
+    ],
+    ids=["no TOML", "no such key", "a step that cannot be done"],
+)  # fmt: skip
+def test_a_scenario_that_cannot_be_run_is_one_line_and_exit_code_2(
+    capsys: Said, text: str, says: str
+) -> None:
+    Path("shared.toml").write_text(text)
+    assert run(["run", "shared.toml", "--json"]) == 2
+    said = capsys.readouterr()
+    assert says in said.err and len(said.err.splitlines()) == 1 and not said.out
+
+
+def test_an_interrupted_scenario_exits_130(capsys: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    summary = {"verdict": "Interrupted after 1 h.", "expectations": []}
+
+    def run_and_keep(*_: Any, **__: Any) -> Any:
+        raise Interrupted(summary, [], Path("runs/one"))
+
+    monkeypatch.setattr(running, "run_and_keep", run_and_keep)
+    assert run(["run", "shared.toml", "--json"]) == 130
+    assert json.loads(capsys.readouterr().out) == summary
