@@ -1,37 +1,85 @@
 """`despoolr demo`: two halves, told or as one object, and what is said where one is not as
-Microsoft said. Both halves run in virtual time here.
+Microsoft said. Both halves ran in virtual time before: what the command makes of them is asked.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from despoolr.console import run
+from despoolr_core.records.stream import Listener
 from despoolr_lab.cli import running
-from despoolr_lab.scenario.run import RunOptions
+from despoolr_lab.kb.gallery import scenario_root
+from despoolr_lab.scenario.load import load_scenario
+from despoolr_lab.scenario.model import Scenario
+from despoolr_lab.scenario.run import RunOptions, RunResult, run_scenario
 
 pytestmark = pytest.mark.slow
 Said = pytest.CaptureFixture[str]
+LIVE, NOBODY_CLOSES = "demo_live.toml", "demo_nobody_closes.toml"
 
 
-def in_virtual_time(monkeypatch: pytest.MonkeyPatch, *fix: str) -> None:
-    run_and_keep = running.run_and_keep
+@cache
+def played(file: str, *fix: str) -> RunResult:
+    return run_scenario(load_scenario(scenario_root() / file), RunOptions(fix=fix))
 
-    def virtually(scenario: Any, _: RunOptions, out: Path, **more: Any) -> Any:
-        return run_and_keep(scenario, RunOptions(fix=fix), out, **more)
 
-    monkeypatch.setattr(running, "run_and_keep", virtually)
+def as_it_went(monkeypatch: pytest.MonkeyPatch, *halves: RunResult) -> list[tuple[str, Path]]:
+    """The command hears these halves instead of running; returns what it asked for."""
+    asked: list[tuple[str, Path]] = []
+    left = list(halves)
+
+    def run_and_keep(
+        scenario: Scenario,
+        options: RunOptions,
+        out: Path,
+        *,
+        quiet: bool,
+        listeners: Sequence[Listener],
+    ) -> Any:
+        assert quiet
+        asked.append((f"{scenario.name} {options.timing}", out))
+        half = left.pop(0)
+        for record in half.records:
+            for listener in listeners:
+                listener(record)
+        return half, out / scenario.name
+
+    monkeypatch.setattr(running, "run_and_keep", run_and_keep)
+    return asked
+
+
+def test_the_demo_tells_both_halves_with_their_verdicts_and_where_their_pictures_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    asked = as_it_went(monkeypatch, played(LIVE), played(NOBODY_CLOSES))
+    assert run(["demo", "--out", "kept"]) == 0
+    assert asked == [
+        ("demo-live x3000", Path("kept")),
+        ("demo-nobody-closes virtual", Path("kept")),
+    ]
+    said = capsys.readouterr().out
+    lines = said.splitlines()
+    assert said.count("   VERDICT  SMS_DESPOOLER on SITE1 was refused b.dat") == 2
+    assert said.index("1. LIVE") < said.index("Job UPDATE is Complete, after Retrying.")
+    assert said.index("2. NOBODY CLOSES IT") < said.index("Job UPDATE is Failed, after Retrying.")
+    assert "   Pictures: kept/demo-live/report.html" in lines
+    assert "   ok  WS50 is named" in lines and "   NOT" not in said
+    assert any(line.startswith("   8 of 8 as Microsoft said, in ") for line in lines)
+    assert "What next?" in lines
 
 
 def test_the_demo_as_json_is_both_halves_and_whether_they_passed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
+    monkeypatch: pytest.MonkeyPatch, capsys: Said
 ) -> None:
-    in_virtual_time(monkeypatch)
-    assert run(["demo", "--json", "--out", str(tmp_path)]) == 0
+    as_it_went(monkeypatch, played(LIVE), played(NOBODY_CLOSES))
+    assert run(["demo", "--json"]) == 0
     said = capsys.readouterr()
     told = json.loads(said.out)
     assert told["passed"] and not said.err
@@ -39,14 +87,17 @@ def test_the_demo_as_json_is_both_halves_and_whether_they_passed(
     assert told["virtual"]["job"]["status"] == "Failed"
 
 
+@pytest.mark.parametrize("options", [(), ("--json",)])
 def test_a_demo_that_does_not_go_as_microsoft_said_says_what_was_found_and_exits_10(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
+    monkeypatch: pytest.MonkeyPatch, capsys: Said, options: tuple[str, ...]
 ) -> None:
-    in_virtual_time(monkeypatch, "Q147819")  # SMS closes the file by force: the job completes
-    assert run(["demo", "--out", str(tmp_path)]) == 10
-    lines = capsys.readouterr().out.splitlines()
-    assert "   NOT the job is marked Failed: found never Failed" in lines
-    assert "   ok  WS50 is named" in lines and any("5 of 8 as Microsoft" in line for line in lines)
-    reports = [Path(line.split()[-1]) for line in lines if line.endswith("report.html")]
-    assert len(reports) == 2 and all(report.is_file() for report in reports)
-    assert "What next?" in lines, "the story is told to its end"
+    # with the fix SMS closes the file by force: the job completes
+    as_it_went(monkeypatch, played(LIVE), played(NOBODY_CLOSES, "Q147819"))
+    assert run(["demo", *options]) == 10
+    said = capsys.readouterr().out
+    if options:
+        assert json.loads(said)["passed"] is False
+        return
+    assert "   NOT the job is marked Failed: found never Failed\n" in said
+    assert "   5 of 8 as Microsoft said, in " in said
+    assert "What next?" in said, "the story is told to its end"
